@@ -1,0 +1,55 @@
+# `make` prints what you can do. Every target sets itself up.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+T ?= tests
+
+.DEFAULT_GOAL := help
+.PHONY: help setup up demo test lint bench migration schema lock image clean
+
+help: ## print this
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(STAMP) ## .venv with ogel, its embedded servers and the test tools in it
+
+$(STAMP): requirements-dev.lock requirements-build.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Ogel needs Python 3.11 or newer; set PYTHON=…"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "installing into $(VENV) …"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-build.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --require-hashes -r requirements-dev.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps -e .
+	@touch $@
+
+up: $(STAMP) ## the whole suite in one process, on servers of its own; Ctrl-C ends it
+	@$(BIN)/ogel up
+
+demo: $(STAMP) ## boot, publish, deliver, verify, print a table; leaves nothing behind
+	@$(BIN)/python -m demo
+
+test: $(STAMP) ## everything CI runs; one folder with T=tests/unit
+	@$(BIN)/python -m pytest -n 2 --dist worksteal -q $(T)
+
+lint: $(STAMP) ## ruff, mypy, import-linter
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports
+
+bench: $(STAMP) ## measure deliveries, latency, memory and start; see bench/README.md
+	@$(BIN)/python -m bench
+
+migration: ## make migration NAME=add_webhook_labels
+	@test -n "$(NAME)" || { echo "say NAME=what_and_why"; exit 1; }
+	@next=$$(printf '%04d' $$(($$(ls sql/migrations | grep -c sql) + 1))); f=sql/migrations/$${next}_$(NAME).sql; \
+	  printf -- '-- Why, and what running code of the version before makes of it.\n' > $$f; echo $$f
+
+schema: $(STAMP) ## rewrite sql/schema.sql from the migrations
+	@$(BIN)/python -m tests.support.schema > sql/schema.sql.new && mv sql/schema.sql.new sql/schema.sql
+
+lock: ## pin every dependency, with hashes and without an index address
+	@railway/../docker/lock.sh
+
+image: ## build the container image as ogel:dev
+	docker build -t ogel:dev .
+
+clean: ## remove .venv and caches; data in .ogel stays
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache build *.egg-info

@@ -1,0 +1,151 @@
+"""Processes that may outlive the ogel which started them: starting, recognising and ending them."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import subprocess
+import sys
+import threading
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from ogel.adapters.embedded import launch
+from ogel.kernel.errors import Unavailable
+
+# Nothing of the caller's environment: PG* and LD_* variables would change how a server runs.
+ENVIRONMENT = {"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"}
+_KILL_TIMEOUT_SECONDS = 5.0
+_PS_TIMEOUT_SECONDS = 5.0
+
+
+def command_line(command: list[str], *, way: str, death_signal: int = signal.SIGTERM) -> list[str]:
+    """`command` as started by launch.py. `-I -S` keep that interpreter small: 10 ms."""
+    script = str(Path(launch.__file__).absolute())
+    return [sys.executable, "-I", "-S", script, str(os.getpid()), str(int(death_signal)), way, *command]
+
+
+def spawn(
+    command: list[str], *, way: str, death_signal: signal.Signals, output: int
+) -> subprocess.Popen[bytes]:
+    """Starts a child that ends when we do, in its own session: Ctrl-C in a terminal is for us to answer."""
+    if threading.current_thread() is not threading.main_thread():
+        # The kernel's notice of a parent's death is about the thread that forked, not the process (prctl(2)).
+        raise RuntimeError(
+            "start embedded servers from the main thread: they end with the thread that starts them"
+        )
+    return subprocess.Popen(
+        command_line(command, way=way, death_signal=death_signal),
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=output,
+        env=ENVIRONMENT,
+        start_new_session=True,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """A process, told from a later one with the same pid by its start, in whatever unit the system has."""
+
+    pid: int
+    started: str
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    identity: Identity
+    command: str
+
+
+def is_running(process: Identity, marker: str) -> bool:
+    """False once it has ended, and for a process without `marker` in its command line: that is not ours."""
+    seen = describe(process.pid)
+    # A command line is empty while the process is between two programs (inside execve).
+    return seen is not None and seen.identity == process and (marker in seen.command or not seen.command)
+
+
+def describe(pid: int) -> Seen | None:
+    """None once it has ended, also while its parent has yet to take note."""
+    if sys.platform != "linux":
+        return _ps(pid)
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text(errors="replace")
+        command = Path(f"/proc/{pid}/cmdline").read_bytes()
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    # Fields 3 and 22 of proc(5), counted behind the name, which may itself hold spaces and parentheses.
+    fields = stat.rpartition(")")[2].split()
+    if fields[0] in "ZX":
+        return None
+    return Seen(Identity(pid, fields[19]), command.replace(b"\0", b" ").decode(errors="replace"))
+
+
+def _ps(pid: int) -> Seen | None:
+    answer = subprocess.run(
+        ["ps", "-ww", "-o", "lstart=,command=", "-p", str(pid)],
+        capture_output=True,
+        text=True,
+        env=ENVIRONMENT,
+        timeout=_PS_TIMEOUT_SECONDS,
+        check=False,
+    )
+    # `lstart` is always 24 characters: "Mon Nov 23 08:14:00 2026".
+    line = answer.stdout.strip()
+    return Seen(Identity(pid, line[:24]), line[24:]) if line else None
+
+
+def with_title(title: str) -> list[Identity]:
+    """All processes whose command line begins so. Looks on Linux only; elsewhere it finds none."""
+    if sys.platform != "linux":
+        return []
+    everyone = (describe(int(entry)) for entry in os.listdir("/proc") if entry.isdigit())
+    return [seen.identity for seen in everyone if seen is not None and seen.command.startswith(title)]
+
+
+def end(process: Identity, marker: str, stop_signal: signal.Signals, timeout_seconds: float) -> None:
+    """Ends a process that is not our child: asks, waits, kills. Does nothing once the pid is another's."""
+    for step, limit in ((stop_signal, timeout_seconds), (signal.SIGKILL, _KILL_TIMEOUT_SECONDS)):
+        if _signal_and_wait(process, marker, step, limit):
+            return
+    raise Unavailable(f"Process {process.pid} of an earlier run of ogel does not end, even after SIGKILL.")
+
+
+def _signal_and_wait(process: Identity, marker: str, number: signal.Signals, limit_seconds: float) -> bool:
+    """True when the process has ended within the limit."""
+    if sys.platform == "linux":
+        try:
+            handle = os.pidfd_open(process.pid)
+        except ProcessLookupError:
+            return True
+        except OSError:  # An old kernel or a container's seccomp profile does without pidfds.
+            return _signal_and_poll(process, marker, number, limit_seconds)
+        try:
+            # The handle stays with whoever has the pid now: if that is ours, no other can be hit.
+            if not is_running(process, marker):
+                return True
+            signal.pidfd_send_signal(handle, number)
+            watch = select.poll()
+            watch.register(handle, select.POLLIN)
+            return bool(watch.poll(limit_seconds * 1000))
+        except ProcessLookupError:
+            return True
+        finally:
+            os.close(handle)
+    return _signal_and_poll(process, marker, number, limit_seconds)
+
+
+def _signal_and_poll(process: Identity, marker: str, number: signal.Signals, limit_seconds: float) -> bool:
+    """For systems without pidfd, where the end of a process that is not a child can only be looked for."""
+    with suppress(ProcessLookupError):
+        if is_running(process, marker):
+            os.kill(process.pid, number)
+    deadline = time.monotonic() + limit_seconds
+    while is_running(process, marker):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.05)
+    return True

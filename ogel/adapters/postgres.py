@@ -1,0 +1,75 @@
+"""Postgres: the connection pool, and waiting for the server at start."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+import structlog
+from psycopg import AsyncConnection
+from psycopg_pool import AsyncConnectionPool
+
+log = structlog.get_logger(__name__)
+
+# Nothing Ogel asks is slow: a statement that takes this long is stuck. Bulk work sets its own limit.
+_SESSION_OPTIONS = "-c statement_timeout=30s -c lock_timeout=10s -c idle_in_transaction_session_timeout=60s"
+
+
+@dataclass(frozen=True, slots=True)
+class PoolOptions:
+    minimum: int
+    maximum: int
+    idle_seconds: float
+    timeout_seconds: float
+    keepalive_seconds: int
+
+
+def connection_arguments(keepalive_seconds: int = 10) -> dict[str, Any]:
+    return {
+        "autocommit": True,
+        "connect_timeout": 5,
+        "keepalives": 1,
+        "keepalives_idle": keepalive_seconds,
+        "keepalives_interval": 5,
+        "keepalives_count": 3,
+        "tcp_user_timeout": 20_000,
+        "application_name": "ogel",
+        "options": _SESSION_OPTIONS,
+    }
+
+
+def make_pool(url: str, options: PoolOptions) -> AsyncConnectionPool[AsyncConnection[Any]]:
+    """Not open yet; the caller opens and closes it."""
+    return AsyncConnectionPool(
+        url,
+        min_size=options.minimum,
+        max_size=options.maximum,
+        max_idle=options.idle_seconds,
+        timeout=options.timeout_seconds,
+        max_waiting=1000,
+        reconnect_timeout=30.0,
+        kwargs=connection_arguments(options.keepalive_seconds),
+        open=False,
+    )
+
+
+async def wait_for_postgres(url: str, seconds: float) -> None:
+    """Returns once Postgres answers; retries refusals, unknown names and start-up states. Raises the last error."""
+    deadline = asyncio.get_running_loop().time() + seconds
+    pause = 0.05
+    said = False
+    while True:
+        try:
+            async with await AsyncConnection.connect(url, **connection_arguments()) as connection:
+                await connection.execute("SELECT 1")
+            return
+        except psycopg.OperationalError as error:
+            if asyncio.get_running_loop().time() + pause > deadline:
+                raise
+            if not said:
+                log.info("postgres.waiting", error=str(error).strip(), seconds=seconds)
+                said = True
+            await asyncio.sleep(pause)
+            pause = min(1.0, pause * 2)

@@ -1,0 +1,155 @@
+"""Redis pub/sub as the broadcast: heard by whoever listens at that moment, kept by nobody."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+import structlog
+from redis.asyncio import Redis
+from redis.asyncio.client import PubSub
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import RedisError
+
+from ogel.kernel.errors import Unavailable
+
+log = structlog.get_logger(__name__)
+
+SOCKET_TIMEOUT_SECONDS = 2.0
+# How long a publisher waits for Redis before it gives up, and how often it looks meanwhile.
+PATIENCE_SECONDS = 5.0
+RETRY_SECONDS = 0.25
+# Listeners reconnect after 0.1 s, then ever later up to this.
+LONGEST_PAUSE_SECONDS = 1.0
+# After an outage, listeners come back before anything is said: a little more than they need.
+SETTLE_SECONDS = 1.5
+# A connection that has been silent for this long is asked whether it lives, and has as long again to answer.
+SILENCE_SECONDS = 10.0
+
+
+class RedisBroadcast:
+    """Both directions; a connection is made when it is first needed."""
+
+    def __init__(self, redis_url: str) -> None:
+        self._client = Redis.from_url(
+            redis_url,
+            protocol=2,
+            socket_timeout=SOCKET_TIMEOUT_SECONDS,
+            socket_connect_timeout=SOCKET_TIMEOUT_SECONDS,
+            socket_keepalive=True,
+            retry=Retry(NoBackoff(), 0),  # trying again is done here, where it can be logged and bounded
+        )
+        self._turn = asyncio.Lock()
+        self._away = False
+        self._settled_at = 0.0
+
+    async def publish(self, channel: str, payloads: Sequence[bytes]) -> None:
+        """Raises Unavailable when Redis has not taken them within 5 s."""
+        try:
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                # One at a time: while Redis is away one publisher knocks, and the others wait for it.
+                async with self._turn:
+                    await self._publish(channel, payloads)
+        except TimeoutError as error:
+            raise Unavailable("Redis did not take the messages.") from error
+
+    async def listen(
+        self,
+        channel: str,
+        on_message: Callable[[bytes], None],
+        on_connected: Callable[[bool], None],
+        stop: asyncio.Event,
+    ) -> None:
+        """Until `stop`. An exception of `on_message` ends it."""
+        listening = asyncio.create_task(self._listen(channel, on_message, on_connected))
+        stopping = asyncio.create_task(stop.wait())
+        try:
+            await asyncio.wait((listening, stopping), return_when=asyncio.FIRST_COMPLETED)
+            if listening.done():
+                listening.result()
+        finally:
+            listening.cancel()
+            stopping.cancel()
+            await asyncio.wait((listening, stopping))
+
+    async def close(self) -> None:
+        await self._client.aclose()
+
+    async def _publish(self, channel: str, payloads: Sequence[bytes]) -> None:
+        while True:
+            try:
+                await self._wait_until_settled()
+                async with self._client.pipeline(transaction=False) as pipeline:
+                    for payload in payloads:
+                        pipeline.publish(channel, payload)
+                    await pipeline.execute()
+                return
+            except (RedisError, OSError) as error:
+                if not self._away:
+                    log.warning("realtime.publisher_lost_redis", error=str(error))
+                self._away = True
+            await asyncio.sleep(RETRY_SECONDS)
+
+    async def _wait_until_settled(self) -> None:
+        now = asyncio.get_running_loop().time()
+        if self._away:
+            await self._client.ping()
+            self._away = False
+            self._settled_at = now + SETTLE_SECONDS
+            log.info("realtime.publisher_found_redis")
+        if now < self._settled_at:
+            await asyncio.sleep(self._settled_at - now)
+
+    async def _listen(
+        self, channel: str, on_message: Callable[[bytes], None], on_connected: Callable[[bool], None]
+    ) -> None:
+        connected, said = False, False
+        pause = 0.0
+
+        def subscribed() -> None:
+            nonlocal connected, said, pause
+            log.info("realtime.listener_connected", channel=channel)
+            connected, said, pause = True, False, 0.0
+            on_connected(True)
+
+        while True:
+            try:
+                async with self._client.pubsub() as pubsub:
+                    await self._follow(pubsub, channel, on_message, subscribed)
+            except (RedisError, OSError) as error:
+                if not said:
+                    log.warning("realtime.listener_lost_redis", channel=channel, error=str(error))
+                    said = True
+            if connected:
+                connected = False
+                on_connected(False)
+            pause = min(LONGEST_PAUSE_SECONDS, pause * 2 or 0.1)
+            await asyncio.sleep(pause)
+
+    async def _follow(
+        self,
+        pubsub: PubSub,
+        channel: str,
+        on_message: Callable[[bytes], None],
+        on_subscribed: Callable[[], None],
+    ) -> None:
+        """One connection, until it breaks (RedisError)."""
+        await pubsub.subscribe(channel)
+        asked = False
+        while True:
+            message = await pubsub.get_message(timeout=SILENCE_SECONDS)
+            if message is None:
+                if asked:
+                    raise RedisConnectionError("Redis has gone silent.")
+                await pubsub.ping()
+                asked = True
+                continue
+            asked = False
+            if message["type"] == "message":
+                on_message(message["data"])
+            elif message["type"] == "subscribe":
+                on_subscribed()
+            # Reading what is buffered does not suspend: in a burst, the clients' writers get their turn here.
+            await asyncio.sleep(0)

@@ -1,0 +1,197 @@
+"""rq-scheduler as the clock: one entry per schedule in Redis; whoever holds the lock tells what is due."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from datetime import datetime, timedelta
+
+import redis
+import structlog
+from redis.backoff import NoBackoff
+from redis.exceptions import LockError
+from redis.retry import Retry
+from rq.job import Job
+from rq_scheduler import Scheduler
+
+from ogel.kernel.clock import rfc3339, utc_now
+from ogel.kernel.ids import new_id
+from ogel.runtime.schedule.clock import Due, NotHandedOver
+from ogel.runtime.schedule.schedule import Schedule
+
+log = structlog.get_logger(__name__)
+
+# With the thread's other work this keeps a stop within two seconds while Redis hangs.
+SOCKET_TIMEOUT_SECONDS = 1.0
+STOP_TIMEOUT_SECONDS = 1.5
+# After kill -9 of its holder the lock is free again this much later. Longer than a handover may take.
+LOCK_SECONDS = 10
+MAX_BACKOFF_SECONDS = 5.0
+# An entry that none of us has moved for so long belongs to a schedule that is no more.
+FORGOTTEN_AFTER = timedelta(hours=1)
+
+
+def tick() -> None:
+    """What an entry names as its function; the clock answers it without calling it."""
+
+
+class RqClock:
+    """Tells due ticks from a daemon thread. Without Redis it says so once, keeps quiet, and comes back."""
+
+    def __init__(self, redis_url: str, schedules: Sequence[Schedule], interval_seconds: float = 1.0) -> None:
+        # Retries are ours: the client's own would multiply the timeouts.
+        self._connection = redis.Redis.from_url(
+            redis_url,
+            socket_timeout=SOCKET_TIMEOUT_SECONDS,
+            socket_connect_timeout=SOCKET_TIMEOUT_SECONDS,
+            retry=Retry(NoBackoff(), 0),
+        )
+        self._entries = Entries(self._connection, schedules)
+        self._interval_seconds = interval_seconds
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._trouble: str | None = None
+        self._failures = 0
+
+    def start(self, due: Due) -> None:
+        self._thread = threading.Thread(target=self._run, args=(due,), name="rq-clock", daemon=True)
+        self._thread.start()
+
+    async def stop(self) -> None:
+        """Past the timeout (Redis hangs) the thread is left to die with the process."""
+        self._stop.set()
+        if self._thread is not None:
+            await asyncio.to_thread(self._thread.join, STOP_TIMEOUT_SECONDS)
+
+    def _run(self, due: Due) -> None:
+        pause = 0.0
+        while not self._stop.wait(pause):
+            try:
+                self._entries.look(due)
+            except NotHandedOver as error:
+                pause = self._back_off("clock.not_handed_over", error)
+            except (redis.RedisError, OSError) as error:
+                pause = self._back_off("clock.redis_away", error)
+            except Exception:
+                log.exception("clock.failed")
+                pause = self._pause_longer()
+            else:
+                self._recover()
+                pause = self._interval_seconds
+        self._leave()
+
+    def _back_off(self, trouble: str, error: Exception) -> float:
+        """Seconds until the next try; logged when the kind of trouble changes, not at every try."""
+        if trouble != self._trouble and not self._stop.is_set():
+            log.warning(trouble, error=str(error))
+        self._trouble = trouble
+        return self._pause_longer()
+
+    def _pause_longer(self) -> float:
+        self._failures += 1
+        return min(MAX_BACKOFF_SECONDS, self._interval_seconds * 2.0 ** min(self._failures - 1, 16))
+
+    def _recover(self) -> None:
+        if self._trouble is not None:
+            log.info("clock.recovered", trouble=self._trouble)
+        self._trouble = None
+        self._failures = 0
+
+    def _leave(self) -> None:
+        try:
+            if self._trouble != "clock.redis_away":
+                self._entries.register_death()
+        except (redis.RedisError, OSError) as error:
+            log.info("clock.not_deregistered", error=str(error))
+        finally:
+            self._connection.close()
+
+
+class Entries(Scheduler):  # type: ignore[misc]  # rq-scheduler has no types
+    """
+    Keys of our own, so that another rq-scheduler on this Redis neither sees nor blocks us. `run` is not used:
+    it takes the process's signals, reads cron in local time, and pushes entries into RQ queues.
+    """
+
+    redis_scheduler_namespace_prefix = "ogel:scheduler_instance:"
+    scheduler_key = "ogel:scheduler"
+    scheduler_lock_key = "ogel:scheduler_lock"
+    scheduled_jobs_key = "ogel:scheduler:scheduled_jobs"
+
+    def __init__(self, connection: redis.Redis, schedules: Iterable[Schedule]) -> None:
+        name = f"{socket.gethostname()}-{os.getpid()}-{new_id('s')[-6:]}"
+        super().__init__("ogel-schedules", connection=connection, name=name, interval=LOCK_SECONDS)
+        self._schedules = {entry_id(schedule): schedule for schedule in schedules}
+        self._lock = connection.lock(self.scheduler_lock_key, timeout=LOCK_SECONDS, blocking=False)
+        self._written = False
+
+    def look(self, due: Due) -> None:
+        """Tells what is due and writes what is missing, unless another scheduler is doing just that."""
+        self.heartbeat()
+        if not self.acquire_lock():
+            return
+        try:
+            for job in self.get_jobs_to_queue():
+                self._tell(job, due)
+            self._write_missing()
+        finally:
+            self.remove_lock()
+
+    def heartbeat(self) -> None:
+        if not self.connection.expire(self.key, LOCK_SECONDS):
+            self.register_birth()
+
+    def acquire_lock(self) -> bool:
+        return bool(self._lock.acquire())
+
+    def remove_lock(self) -> None:
+        with suppress(LockError):  # held past its time: by now it is someone else's
+            self._lock.release()
+
+    def get_jobs_to_queue(self, with_times: bool = False) -> Iterator[Job]:
+        # The inherited one takes the time from datetime.utcnow(), which Python 3.12 deprecates.
+        due: Iterator[Job] = self.get_jobs(int(utc_now().timestamp()), with_times=with_times)
+        return due
+
+    def _tell(self, job: Job, due: Due) -> None:
+        schedule = self._schedules.get(job.id)
+        now = utc_now()
+        if schedule is None:
+            self._forget(job, now)
+            return
+        # The tick is counted, not read from the entry: that may be of another version, with another cron.
+        due(schedule.name, schedule.last_tick(now))
+        self._move(job.id, schedule.next_tick(now))
+
+    def _move(self, id: str, to: datetime) -> None:
+        # XX: an entry flushed meanwhile must be written whole, with its job.
+        self.connection.zadd(self.scheduled_jobs_key, {id: int(to.timestamp())}, xx=True)
+
+    def _forget(self, job: Job, now: datetime) -> None:
+        """Unknown here may still be known to a scheduler of another version, so it stays for a while."""
+        at = self.connection.zscore(self.scheduled_jobs_key, job.id)
+        if at is not None and at < (now - FORGOTTEN_AFTER).timestamp():
+            self.cancel(job)
+            job.delete(remove_from_queue=False)
+            log.info("clock.forgotten", entry=job.id)
+
+    def _write_missing(self) -> None:
+        """The first time all of them, for their cron may have changed; then what Redis has lost."""
+        there = {id.decode() for id in self.connection.zrange(self.scheduled_jobs_key, 0, -1)}
+        missing = {id: s for id, s in self._schedules.items() if id not in there or not self._written}
+        now = utc_now()
+        for id, schedule in missing.items():
+            at = schedule.next_tick(now)
+            text = f"{schedule.name} ({schedule.cron}): {schedule.description}"
+            self.enqueue_at(at, f"{__name__}.tick", job_id=id, job_description=text)
+            log.info("clock.registered", schedule=schedule.name, next_tick=rfc3339(at))
+        self._written = True
+
+
+def entry_id(schedule: Schedule) -> str:
+    """RQ allows no dots in ids."""
+    return f"ogel-schedule-{schedule.name.replace('.', '-')}"

@@ -1,0 +1,135 @@
+"""`ogel doctor`"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict, dataclass
+
+import click
+
+from ogel.cli.process import event_loop
+from ogel.kernel.errors import ConfigError, OgelError
+from ogel.settings import Settings, read_settings, require_secrets
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """`advice` is what to do about it; None when nothing is wrong."""
+
+    subject: str
+    ok: bool
+    detail: str
+    advice: str | None = None
+
+
+@click.command("doctor")
+@click.option("--json", "as_json", is_flag=True, help="For machines.")
+def command(as_json: bool) -> None:
+    """Check settings, servers and schema, and say what is missing. Exit 0 when all is well, else 1."""
+    findings = _examine()
+    if as_json:
+        click.echo(json.dumps([asdict(finding) for finding in findings], indent=2))
+    else:
+        for finding in findings:
+            click.echo(f"{'ok  ' if finding.ok else 'FAIL'}  {finding.subject}: {finding.detail}")
+            if finding.advice:
+                click.echo(f"      → {finding.advice}")
+    sys.exit(0 if all(finding.ok for finding in findings) else 1)
+
+
+def _examine() -> list[Finding]:
+    try:
+        settings = read_settings(os.environ).settings
+    except ConfigError as error:
+        return [Finding("settings", False, error.message, "correct the variable named")]
+    findings = [Finding("settings", True, "every variable can be read")]
+    if settings.embedded:
+        findings.append(_embedded_binaries(settings))
+    else:
+        findings.append(_secrets(settings))
+    with event_loop() as runner:
+        if settings.database_url is not None:
+            findings.append(runner.run(_ask("postgres", lambda: _postgres(settings))))
+            findings.append(runner.run(_ask("schema", lambda: _schema(settings))))
+        if settings.redis_url is not None:
+            findings.append(runner.run(_ask("redis", lambda: _redis(settings))))
+    return findings
+
+
+def _secrets(settings: Settings) -> Finding:
+    try:
+        require_secrets(settings)
+    except ConfigError as error:
+        advice = "make one with: python3 -c 'import secrets; print(secrets.token_urlsafe(32))'"
+        return Finding("secrets", False, error.message, advice)
+    return Finding("secrets", True, "OGEL_ADMIN_KEY and OGEL_SECRET are long enough")
+
+
+def _embedded_binaries(settings: Settings) -> Finding:
+    from ogel.adapters.embedded.binaries import find_postgres, find_redis
+
+    try:
+        found = []
+        if settings.database_url is None:
+            found.append(str(find_postgres(settings.postgres_bin)))
+        if settings.redis_url is None:
+            found.append(str(find_redis(None)))
+    except ConfigError as error:
+        return Finding("embedded servers", False, error.message)
+    return Finding("embedded servers", True, ", ".join(found))
+
+
+async def _ask(subject: str, question: Callable[[], Awaitable[str]]) -> Finding:
+    import psycopg
+    import redis
+
+    try:
+        return Finding(subject, True, await question())
+    except (psycopg.Error, redis.RedisError, OSError, OgelError) as error:
+        return Finding(subject, False, str(error).strip().splitlines()[0], _ADVICE[subject])
+
+
+_ADVICE = {
+    "postgres": "check DATABASE_URL, and that this machine reaches it (on Railway: the private name, same project)",
+    "schema": "run `ogel migrate`",
+    "redis": "check REDIS_URL; until Redis answers, work is found by polling and realtime waits",
+}
+
+
+async def _postgres(settings: Settings) -> str:
+    from psycopg import AsyncConnection
+
+    from ogel.adapters.postgres import connection_arguments
+
+    assert settings.database_url
+    async with await AsyncConnection.connect(settings.database_url, **connection_arguments()) as connection:
+        row = await (await connection.execute("SHOW server_version")).fetchone()
+    return f"PostgreSQL {row[0] if row else '?'}"
+
+
+async def _schema(settings: Settings) -> str:
+    from ogel.adapters.migrations import read_migrations, wait_for_schema
+    from ogel.platform import MIGRATIONS
+
+    assert settings.database_url
+    migrations = read_migrations(MIGRATIONS)
+    await wait_for_schema(settings.database_url, migrations, seconds=0)
+    return f"at {migrations[-1].name}"
+
+
+async def _redis(settings: Settings) -> str:
+    from ogel.adapters.redis_info import RedisInfo
+
+    assert settings.redis_url
+    info = RedisInfo(settings.redis_url)
+    try:
+        await info.ping()
+        stats = await info.stats() or {}
+    finally:
+        await info.close()
+    policy = stats.get("eviction_policy", "noeviction")
+    warning = "" if policy == "noeviction" else f"; eviction policy {policy} may drop bells and schedules"
+    return f"version {stats.get('version', '?')}{warning}"

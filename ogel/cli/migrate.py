@@ -1,0 +1,28 @@
+"""`ogel migrate`"""
+
+from __future__ import annotations
+
+import click
+
+from ogel.cli.process import event_loop, settings_of_environment
+from ogel.kernel.errors import ConfigError
+
+
+@click.command("migrate")
+def command() -> None:
+    """Bring the database to the schema this version needs. Safe to run twice, and from two places at once."""
+    from ogel.adapters.migrations import migrate, read_migrations
+    from ogel.adapters.postgres import wait_for_postgres
+    from ogel.platform import MIGRATIONS
+    from ogel.runtime.logging import configure_logging
+
+    settings = settings_of_environment()
+    if settings.database_url is None:
+        raise ConfigError("DATABASE_URL is not set; it takes postgresql://user:password@host:port/database")
+    configure_logging(settings.log_level)
+    url = settings.database_url
+    migrations = read_migrations(MIGRATIONS)
+    with event_loop() as runner:
+        runner.run(wait_for_postgres(url, settings.connect_seconds))
+        applied = runner.run(migrate(url, migrations))
+    click.echo(f"{len(applied)} applied; the schema is at {migrations[-1].name}")

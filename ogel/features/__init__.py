@@ -1,0 +1,1 @@
+"""What a user of Ogel can name, one folder each."""

@@ -1,0 +1,55 @@
+"""GET /api/audit-logs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Annotated, Any
+
+import msgspec
+
+from ogel.features.audit.store import AuditRecord, AuditStore
+from ogel.runtime.database import Database
+from ogel.runtime.http.pagination import Page, PageQuery, decode_cursor, page
+from ogel.runtime.http.route import Call, Route
+
+Word = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+Moment = Annotated[datetime, msgspec.Meta(tz=True)]
+
+
+class AuditQuery(PageQuery, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    actor: Word | None = None
+    action: Word | None = None
+    resource_type: Word | None = None
+    resource_id: Word | None = None
+    since: Moment | None = None
+    until: Moment | None = None
+
+
+class AuditRoutes:
+    def __init__(self, database: Database, store: AuditStore) -> None:
+        self._database = database
+        self._store = store
+
+    def routes(self) -> Sequence[Route]:
+        return [
+            Route(
+                "GET",
+                "/api/audit-logs",
+                self._list,
+                scope="audit:read",
+                summary="List audit records, newest first",
+                query=AuditQuery,
+                returns=Page[AuditRecord],
+            )
+        ]
+
+    async def _list(self, call: Call[Any, AuditQuery]) -> Page[AuditRecord]:
+        query = call.query
+        filters = msgspec.structs.asdict(query) | {
+            "limit": query.limit + 1,
+            "after": decode_cursor(query.after, str) if query.after else None,
+        }
+        async with self._database.session() as session:
+            records = await self._store.list(session, filters)
+        return page(records, query.limit, lambda record: record.id)

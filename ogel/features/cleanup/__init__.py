@@ -1,0 +1,1 @@
+"""Cleanup: Ogel forgets finished deliveries and events that are older than you asked it to keep."""

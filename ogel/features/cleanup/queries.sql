@@ -1,0 +1,20 @@
+-- Each is one bounded bite, so that no lock is held for long; the job repeats it until a bite comes back short.
+
+-- purge_deliveries --
+-- Their attempts go with them.
+DELETE FROM webhook_deliveries WHERE id IN (
+  SELECT id FROM webhook_deliveries
+  WHERE finished_at < %(before)s
+  ORDER BY finished_at LIMIT %(limit)s
+  FOR UPDATE SKIP LOCKED
+)
+
+-- purge_events --
+-- An event stays as long as a delivery of it does: what is not delivered yet is never forgotten.
+DELETE FROM events WHERE id IN (
+  SELECT e.id FROM events AS e
+  WHERE e.created_at < %(before)s
+    AND NOT EXISTS (SELECT FROM webhook_deliveries AS d WHERE d.event_id = e.id)
+  ORDER BY e.created_at LIMIT %(limit)s
+  FOR UPDATE OF e SKIP LOCKED
+)

@@ -1,0 +1,1 @@
+"""Events: publish what happened, once, and look it up again."""

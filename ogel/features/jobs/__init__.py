@@ -1,0 +1,1 @@
+"""Queues and jobs: what waits, what failed for good, and what to do about it."""

@@ -1,0 +1,68 @@
+"""Keys: made, recognised, revoked. Only a key's SHA-256 is stored: 256 random bits need no slow hash."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+import secrets
+from datetime import datetime
+
+from ogel.features.audit.contract import AuditTrail
+from ogel.features.keys.store import ApiKey, KeyStore
+from ogel.kernel.errors import Invalid, NotFound
+from ogel.kernel.ids import new_id
+from ogel.kernel.principal import Caller, Principal
+from ogel.runtime.database import Database
+
+_SCOPE = re.compile(r"^(\*|[a-z]+:(read|write|\*))$")
+
+
+class KeyService:
+    def __init__(self, database: Database, store: KeyStore, audit: AuditTrail, admin_key: str | None) -> None:
+        self._database = database
+        self._store = store
+        self._audit = audit
+        self._admin_hash = _hash(admin_key) if admin_key else None
+
+    async def authenticate(self, key: str) -> Principal | None:
+        """None for a key that is unknown, revoked or expired."""
+        key_hash = _hash(key)
+        if self._admin_hash is not None and hmac.compare_digest(key_hash, self._admin_hash):
+            return Principal("admin", frozenset({"*"}))
+        async with self._database.session() as session:
+            found = await self._store.find(session, key_hash)
+        return Principal(found[0], frozenset(found[1])) if found else None
+
+    async def create(
+        self, caller: Caller, name: str, scopes: list[str], expires_at: datetime | None = None
+    ) -> tuple[str, str]:
+        """Returns the id and the key itself, which nobody can read again."""
+        if not 1 <= len(name) <= 200:
+            raise Invalid.field("name", "takes 1 to 200 characters")
+        if not scopes:
+            raise Invalid.field("scopes", "takes at least one scope, such as events:write")
+        for scope in scopes:
+            if not _SCOPE.match(scope):
+                raise Invalid.field(
+                    "scopes", f"{scope!r} is no scope; it takes `*` or area:read, area:write, area:*"
+                )
+        id, key = new_id("key"), f"ogel_{secrets.token_urlsafe(32)}"
+        async with self._database.transaction() as tx:
+            await self._store.insert(tx, id, name, _hash(key), key[:9], sorted(set(scopes)), expires_at)
+            await self._audit.record(tx, caller, "key.create", "key", id, {"name": name, "scopes": scopes})
+        return id, key
+
+    async def list(self) -> list[ApiKey]:
+        async with self._database.session() as session:
+            return await self._store.list(session)
+
+    async def revoke(self, caller: Caller, id: str) -> None:
+        async with self._database.transaction() as tx:
+            if not await self._store.revoke(tx, id):
+                raise NotFound(f"No key {id!r} that could be revoked.")
+            await self._audit.record(tx, caller, "key.revoke", "key", id)
+
+
+def _hash(key: str) -> bytes:
+    return hashlib.sha256(key.encode("utf-8", "surrogatepass")).digest()

@@ -1,0 +1,55 @@
+"""The api_keys table."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import msgspec
+
+from ogel.runtime.database import Queries, Session
+
+_SQL = Queries.beside(__name__)
+
+
+class ApiKey(msgspec.Struct, frozen=True):
+    """`hint` is the key's start: enough to recognise it, too little to use it."""
+
+    id: str
+    name: str
+    hint: str
+    scopes: list[str]
+    expires_at: datetime | None
+    revoked_at: datetime | None
+    created_at: datetime
+
+
+class KeyStore:
+    async def insert(
+        self,
+        tx: Session,
+        id: str,
+        name: str,
+        key_hash: bytes,
+        hint: str,
+        scopes: list[str],
+        expires_at: datetime | None,
+    ) -> None:
+        parameters = {
+            "id": id,
+            "name": name,
+            "key_hash": key_hash,
+            "hint": hint,
+            "scopes": scopes,
+            "expires_at": expires_at,
+        }
+        await tx.execute(_SQL.insert_key, parameters)
+
+    async def find(self, session: Session, key_hash: bytes) -> tuple[str, list[str]] | None:
+        rows = await session.tuples(_SQL.find_by_hash, {"key_hash": key_hash})
+        return (rows[0][0], rows[0][1]) if rows else None
+
+    async def list(self, session: Session) -> list[ApiKey]:
+        return await session.all(_SQL.list_keys, None, ApiKey)
+
+    async def revoke(self, tx: Session, id: str) -> bool:
+        return await tx.value(_SQL.revoke, {"id": id}) is not None

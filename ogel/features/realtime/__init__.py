@@ -1,0 +1,1 @@
+"""Hear events as they happen, over WebSocket or Server-Sent Events."""

@@ -1,0 +1,150 @@
+"""Numbers about this process, the database, Redis and the queues."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import resource
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Protocol
+
+import structlog
+from msgspec import Struct
+from prometheus_client import CollectorRegistry, Gauge, generate_latest
+
+from ogel import __version__
+from ogel.kernel.clock import rfc3339, utc_now
+from ogel.kernel.errors import OgelError
+from ogel.runtime.database import Database, Queries
+
+log = structlog.get_logger(__name__)
+
+_SQL = Queries.beside(__name__)
+# Prometheus of a whole fleet may scrape at once; the database is asked at most this often per process.
+_DEPTHS_SECONDS = 2.0
+_QUERY_SECONDS = 2.0
+
+RedisStats = Callable[[], Awaitable[Mapping[str, Any] | None]]
+
+
+class Depth(Protocol):
+    @property
+    def pending(self) -> int: ...
+    @property
+    def running(self) -> int: ...
+    @property
+    def held(self) -> int: ...
+    @property
+    def dead(self) -> int: ...
+    @property
+    def oldest_seconds(self) -> float: ...
+
+
+Depths = Callable[[], Awaitable[Mapping[str, Depth]]]
+
+
+class Metrics(Struct, frozen=True):
+    """`database` and `redis` are null while the server is away."""
+
+    system: dict[str, Any]
+    database: dict[str, Any] | None
+    redis: dict[str, Any] | None
+    queues: dict[str, dict[str, float]] | None
+    timestamp: str
+
+
+class SystemService:
+    def __init__(
+        self, database: Database, registry: CollectorRegistry, depths: Depths, redis_stats: RedisStats
+    ) -> None:
+        self._database = database
+        self._registry = registry
+        self._depths = depths
+        self._redis_stats = redis_stats
+        self._started = time.monotonic()
+        self._depths_at = 0.0
+        self._depth = Gauge("ogel_queue_jobs", "Jobs by state.", ["queue", "status"], registry=registry)
+        self._age = Gauge(
+            "ogel_queue_oldest_seconds",
+            "How long the oldest due job has waited.",
+            ["queue"],
+            registry=registry,
+        )
+        self._memory = Gauge(
+            "ogel_process_resident_bytes", "Resident memory of this process.", registry=registry
+        )
+        self._pool = Gauge("ogel_postgres_pool", "Connections of this process.", ["state"], registry=registry)
+        Gauge("ogel_info", "1, labelled with the version.", ["version"], registry=registry).labels(
+            __version__
+        ).set(1)
+
+    async def prometheus(self) -> bytes:
+        """Metrics of this process still come while Postgres is away; the queues' then stay as they were."""
+        await self._refresh_depths()
+        self._memory.set(resident_bytes())
+        stats = self._database.pool_stats()
+        self._pool.labels("open").set(stats.get("pool_size", 0))
+        self._pool.labels("idle").set(stats.get("pool_available", 0))
+        return generate_latest(self._registry)
+
+    async def json(self) -> Metrics:
+        database, queues, redis = await asyncio.gather(
+            self._or_none(self._database_stats()), self._or_none(self._queue_stats()), self._redis_stats()
+        )
+        usage = resource.getrusage(resource.RUSAGE_SELF)
+        system = {
+            "version": __version__,
+            "pid": os.getpid(),
+            "uptime_seconds": round(time.monotonic() - self._started, 3),
+            "memory_bytes": resident_bytes(),
+            "cpu_seconds": round(usage.ru_utime + usage.ru_stime, 3),
+        }
+        return Metrics(system, database, dict(redis) if redis else None, queues, rfc3339(utc_now()))
+
+    async def _refresh_depths(self) -> None:
+        if time.monotonic() - self._depths_at < _DEPTHS_SECONDS:
+            return
+        self._depths_at = time.monotonic()
+        depths = await self._or_none(self._depths())
+        for name, depth in (depths or {}).items():
+            for status in ("pending", "running", "held", "dead"):
+                self._depth.labels(name, status).set(getattr(depth, status))
+            self._age.labels(name).set(depth.oldest_seconds)
+
+    async def _database_stats(self) -> dict[str, Any]:
+        async with self._database.session() as session:
+            return (await session.dicts(_SQL.database_stats))[0]
+
+    async def _queue_stats(self) -> dict[str, dict[str, float]]:
+        return {
+            name: {
+                "pending": depth.pending,
+                "running": depth.running,
+                "held": depth.held,
+                "dead": depth.dead,
+                "oldest_seconds": round(depth.oldest_seconds, 3),
+            }
+            for name, depth in (await self._depths()).items()
+        }
+
+    async def _or_none(self, question: Awaitable[Any]) -> Any:
+        try:
+            async with asyncio.timeout(_QUERY_SECONDS):
+                return await question
+        except (TimeoutError, OgelError, OSError) as error:
+            log.warning("metrics.database_away", error=str(error))
+            return None
+        except Exception as error:
+            # Whatever the driver calls it: metrics must come most of all when something is wrong.
+            log.warning("metrics.incomplete", error=f"{type(error).__name__}: {error}")
+            return None
+
+
+def resident_bytes() -> int:
+    """Of this process; 0 where the kernel does not say (no /proc)."""
+    try:
+        with open("/proc/self/statm") as file:
+            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except OSError:
+        return 0

@@ -1,0 +1,34 @@
+"""The manifest of webhooks."""
+
+from __future__ import annotations
+
+from ogel.features.webhooks.fanout import FanOut
+from ogel.features.webhooks.jobs import DELIVER, Deliver
+from ogel.features.webhooks.routes import WebhookRoutes
+from ogel.features.webhooks.service import WebhookService
+from ogel.runtime.feature import Feature
+from ogel.runtime.jobs.kind import JobKind
+
+# Past the longest timeout an endpoint can have (30 s): the request's own deadline ends it, this is the net below.
+_NET_SECONDS = 45.0
+
+
+def deliver_kind(deliver: Deliver, attempts: int) -> JobKind:
+    return JobKind(
+        DELIVER,
+        queue="webhooks",
+        perform=deliver.perform,
+        load=deliver.load,
+        record=deliver.record,
+        max_attempts=attempts,
+        timeout_seconds=_NET_SECONDS,
+    )
+
+
+def webhooks_feature(service: WebhookService, fan_out: FanOut, kind: JobKind) -> Feature:
+    return Feature(
+        name="webhooks",
+        routes=WebhookRoutes(service).routes(),
+        jobs=[kind],
+        subscribers=[fan_out.to_matching],
+    )

@@ -1,0 +1,41 @@
+"""An event: a fact that happened, immutable once published."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+
+from ogel.kernel.clock import rfc3339
+
+# No dot in ids: `id.timestamp.body` is what a webhook signature covers, and a dot would make that ambiguous.
+# `(?!\n)$`, because Python's `$` alone would let a trailing newline pass.
+ID_PATTERN = r"^[A-Za-z0-9_-]{1,128}(?!\n)$"
+TYPE_PATTERN = r"^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*(?!\n)$"
+# `storage.*` hears everything below `storage.`; `*` hears everything.
+GLOB_PATTERN = r"^[A-Za-z0-9_.*-]{1,128}(?!\n)$"
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """`data` is the publisher's JSON text, untouched: receivers get exactly these bytes."""
+
+    id: str
+    type: str
+    data: bytes
+    subject: str | None
+    created_at: datetime
+
+    @property
+    def timestamp(self) -> str:
+        return rfc3339(self.created_at)
+
+
+def glob_to_regex(glob: str) -> re.Pattern[str]:
+    """Matches event types; `*` stands for any characters, dots included."""
+    return re.compile("".join(".*" if part == "*" else re.escape(part) for part in re.split(r"(\*)", glob)))
+
+
+def glob_to_like(glob: str) -> str:
+    """The same as a pattern for SQL's LIKE, whose own wildcards are escaped."""
+    return re.sub(r"([\\_%])", r"\\\1", glob).replace("*", "%")

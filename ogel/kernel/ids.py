@@ -1,0 +1,35 @@
+"""Prefixed, sortable ids: `evt_` + 26 characters of a UUIDv7 (RFC 9562 §5.7) in Crockford base32, no dots."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+
+_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
+# Two characters at a time: ids are made for every row of every event.
+_PAIRS = [high + low for high in _ALPHABET for low in _ALPHABET]
+_lock = threading.Lock()
+_last = 0
+
+
+def new_id(prefix: str) -> str:
+    """A new id, later than every id this process made before (ids of one process sort by creation)."""
+    return f"{prefix}_{_base32(_uuid7())}"
+
+
+def _uuid7() -> int:
+    global _last
+    ns = time.time_ns()
+    ms, rest = divmod(ns, 1_000_000)
+    # 48 bits of milliseconds and 12 bits of the fraction (RFC 9562 §6.2, method 3), then version, variant, random.
+    tick = (ms << 12) | (rest * 4096 // 1_000_000)
+    with _lock:
+        tick = _last = max(tick, _last + 1)
+    high, low12 = tick >> 12, tick & 0xFFF
+    random62 = int.from_bytes(os.urandom(8), "big") >> 2
+    return (high << 80) | (0x7 << 76) | (low12 << 64) | (0b10 << 62) | random62
+
+
+def _base32(value: int) -> str:
+    return "".join([_PAIRS[value >> shift & 1023] for shift in range(120, -1, -10)])

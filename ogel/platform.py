@@ -1,0 +1,274 @@
+"""The composition root: Settings in, a Platform out; the only file that names every adapter and every feature."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import structlog
+from prometheus_client import CollectorRegistry
+
+from ogel.adapters.egress import AddressGuard, EgressClient
+from ogel.adapters.migrations import migrate, read_migrations, wait_for_schema
+from ogel.adapters.postgres import PoolOptions, make_pool, wait_for_postgres
+from ogel.adapters.redis_info import RedisInfo
+from ogel.adapters.redis_pubsub import RedisBroadcast
+from ogel.adapters.rq_bell import BellListener, RqBell
+from ogel.adapters.rq_clock import RqClock
+from ogel.features.audit.feature import audit_feature
+from ogel.features.audit.store import AuditStore
+from ogel.features.cleanup.feature import cleanup_feature
+from ogel.features.events.feature import events_feature
+from ogel.features.events.service import EventService
+from ogel.features.jobs.feature import jobs_feature
+from ogel.features.jobs.service import JobService
+from ogel.features.keys.service import KeyService
+from ogel.features.keys.store import KeyStore
+from ogel.features.realtime.feature import RealtimeFeature
+from ogel.features.schedules.feature import schedules_feature
+from ogel.features.system.feature import system_feature
+from ogel.features.system.service import SystemService
+from ogel.features.webhooks.fanout import FanOut
+from ogel.features.webhooks.feature import deliver_kind, webhooks_feature
+from ogel.features.webhooks.jobs import Deliver
+from ogel.features.webhooks.metrics import WebhookMetrics
+from ogel.features.webhooks.service import WebhookService
+from ogel.features.webhooks.store import WebhookStore
+from ogel.kernel.errors import ConfigError
+from ogel.runtime.database import Database
+from ogel.runtime.feature import Feature
+from ogel.runtime.http.app import build_app
+from ogel.runtime.http.endpoint import HttpOptions
+from ogel.runtime.http.health import Probe
+from ogel.runtime.http.metrics import HttpMetrics
+from ogel.runtime.http.server import bind, serve
+from ogel.runtime.jobs.bell import Doorman
+from ogel.runtime.jobs.metrics import JobMetrics
+from ogel.runtime.jobs.runner import JobRunner, RunnerOptions
+from ogel.runtime.jobs.store import JobQueue
+from ogel.runtime.lifecycle import Service, run_until_stopped
+from ogel.runtime.outbox import Outbox
+from ogel.runtime.schedule.service import SchedulerService
+from ogel.runtime.schedule.ticks import Ticker
+from ogel.runtime.vault import Vault
+from ogel.settings import Settings, require_secrets, require_servers
+
+log = structlog.get_logger(__name__)
+
+# In a checkout; an installed image says where they are instead.
+MIGRATIONS = Path(__file__).parent.parent / "sql" / "migrations"
+
+
+@dataclass(frozen=True, slots=True)
+class Roles:
+    """What this process does besides health and metrics."""
+
+    api: bool = False
+    queues: Sequence[str] = ()
+    scheduler: bool = False
+    realtime: bool = False
+
+
+class Platform:
+    """Everything of one process, wired. Building it connects to nothing; `run` does, and serves until stopped."""
+
+    def __init__(self, settings: Settings) -> None:
+        require_servers(settings)
+        require_secrets(settings)
+        assert settings.database_url and settings.redis_url and settings.secret
+        self.settings = settings
+        self.registry = CollectorRegistry()
+        self.bell = RqBell(settings.redis_url)
+        self.doorman = Doorman(self.bell)
+        self._pool = make_pool(settings.database_url, _pool_options(settings))
+        self.database = Database(self._pool, self.doorman.ring)
+        self.redis = RedisInfo(settings.redis_url)
+        self.broadcast = RedisBroadcast(settings.redis_url)
+        self._guard = AddressGuard(allow=settings.webhook_allow_nets or ())
+        self.egress = EgressClient(self._guard, max_connections=settings.worker_in_flight + 100)
+        self.jobs = JobQueue()
+        self.outbox = Outbox()
+        self.audit = AuditStore()
+        self.keys = KeyService(self.database, KeyStore(), self.audit, settings.admin_key)
+        self.events = EventService(self.database, self.outbox, self.audit, settings.max_event_bytes)
+        self.realtime = RealtimeFeature(self.jobs, self.broadcast, self.keys.authenticate, self.registry)
+        self.features = self._features()
+        self.jobs.know([kind for feature in self.features for kind in feature.jobs])
+        self.outbox.subscribe([s for feature in self.features for s in feature.subscribers])
+
+    @cached_property
+    def queue_names(self) -> list[str]:
+        return sorted({kind.queue for feature in self.features for kind in feature.jobs})
+
+    def _features(self) -> list[Feature]:
+        settings, database = self.settings, self.database
+        working = [
+            audit_feature(database, self.audit, settings.audit_retention_days),
+            cleanup_feature(database, settings.retention_days),
+            events_feature(self.events),
+            self.realtime.feature(),
+            self._webhooks(),
+        ]
+        queues = sorted({kind.queue for feature in working for kind in feature.jobs})
+        schedules = [schedule for feature in working for schedule in feature.schedules]
+        jobs = JobService(database, self.jobs, self.audit, queues, self.redis.workers)
+        return [
+            *working,
+            jobs_feature(jobs),
+            schedules_feature(database, self.jobs, schedules, self.audit),
+            system_feature(SystemService(database, self.registry, jobs.depths, self.redis.stats)),
+        ]
+
+    def _webhooks(self) -> Feature:
+        settings = self.settings
+        assert settings.secret
+        vault = Vault(settings.secret)
+        store = WebhookStore()
+        fan_out = FanOut(store, self.jobs)
+        deliver = Deliver(
+            store, self.egress, vault, settings.webhook_retry_delays, WebhookMetrics(self.registry)
+        )
+        service = WebhookService(
+            self.database, store, fan_out, self.jobs, self.outbox, self._guard, vault, self.audit,
+            settings.webhook_timeout_seconds,
+        )  # fmt: skip
+        kind = deliver_kind(deliver, attempts=len(settings.webhook_retry_delays) + 1)
+        return webhooks_feature(service, fan_out, kind)
+
+    @asynccontextmanager
+    async def connected(self, *, migrates: bool = False) -> AsyncIterator[None]:
+        """Waits for Postgres and the schema version this code needs, then holds the pool open."""
+        assert self.settings.database_url
+        url = self.settings.database_url
+        await wait_for_postgres(url, self.settings.connect_seconds)
+        migrations = read_migrations(MIGRATIONS)
+        if migrates:
+            await migrate(url, migrations)
+        else:
+            await wait_for_schema(url, migrations, self.settings.connect_seconds)
+        await self._pool.open()
+        ringing = asyncio.create_task(self.bell.run(), name="bell")
+        try:
+            yield
+        finally:
+            ringing.cancel()
+            await asyncio.gather(ringing, return_exceptions=True)
+            await self.egress.close()
+            await self.broadcast.close()
+            await self.redis.close()
+            self.bell.close()
+            await self._pool.close(timeout=5.0)
+
+    async def run(self, roles: Roles, stop: asyncio.Event) -> None:
+        """Serves `roles` until SIGTERM, SIGINT or `stop`; raises what the first failing part raised."""
+        host = self.settings.host or "::"
+        # Before anything else: a port that is taken is the operator's next question, and health must answer early.
+        sockets = bind(host, self.settings.port)
+        migrates = roles.api and self.settings.auto_migrate
+        async with self.connected(migrates=migrates):
+            services = self._services(roles)
+            app = self._app(roles)
+            drain = self.settings.drain_seconds
+
+            async def http(stop: asyncio.Event) -> None:
+                await serve(app, sockets, stop, drain)
+
+            services.append(("http", http))
+            log.info("process.ready", host=host, port=sockets[0].getsockname()[1], **_describe(roles))
+            await run_until_stopped(services, stop, drain)
+        log.info("process.stopped")
+
+    def _services(self, roles: Roles) -> list[tuple[str, Service]]:
+        services: list[tuple[str, Service]] = []
+        if roles.queues:
+            services.append(("worker", self._worker(roles.queues)))
+        if roles.scheduler:
+            services.append(("scheduler", self._scheduler()))
+        if roles.realtime:
+            services.append(("realtime", self.realtime.serve))
+        return services
+
+    def _worker(self, queues: Sequence[str]) -> Service:
+        settings = self.settings
+        assert settings.redis_url
+        options = RunnerOptions(in_flight=settings.worker_in_flight, lease_seconds=settings.lease_seconds)
+        metrics = JobMetrics(self.registry)
+        runners = {
+            queue: JobRunner(self.database, queue, self._kinds_of(queue), options, metrics)
+            for queue in queues
+        }
+        listener = BellListener(settings.redis_url, list(queues), self.doorman.heard, self.doorman.suspended)
+
+        async def worker(stop: asyncio.Event) -> None:
+            self.doorman.serve(runners)
+            listener.start()
+            try:
+                await asyncio.gather(
+                    *(runner.run(stop, settings.drain_seconds) for runner in runners.values())
+                )
+            finally:
+                await listener.stop()
+
+        return worker
+
+    def _scheduler(self) -> Service:
+        assert self.settings.redis_url
+        schedules = [schedule for feature in self.features for schedule in feature.schedules]
+        clock = RqClock(self.settings.redis_url, schedules, self.settings.scheduler_interval_seconds)
+        return SchedulerService(Ticker(self.database, self.jobs, schedules), clock).run
+
+    def _kinds_of(self, queue: str) -> list:  # type: ignore[type-arg]
+        if queue not in self.queue_names:
+            raise ConfigError(f"no queue {queue!r}; there are {', '.join(self.queue_names)}")
+        return [kind for feature in self.features for kind in feature.jobs if kind.queue == queue]
+
+    def _app(self, roles: Roles):  # type: ignore[no-untyped-def]
+        shown = self.features if roles.api else [f for f in self.features if f.name == "system"]
+        routes = [(feature.name, route) for feature in shown for route in feature.routes]
+        streams = [s for feature in self.features for s in feature.streams] if roles.realtime else []
+        options = HttpOptions(
+            max_body_bytes=self.settings.max_body_bytes, trusted_proxies=self.settings.trusted_proxies
+        )
+        probes = [
+            Probe("postgres", self._postgres_answers, required=True),
+            Probe("redis", self.redis.ping, required=False),
+        ]
+        return build_app(routes, streams, self.keys.authenticate, HttpMetrics(self.registry), probes, options)
+
+    async def _postgres_answers(self) -> bool:
+        async with self.database.session() as session:
+            return bool(await session.value(b"SELECT 1"))
+
+
+def queue_names() -> list[str]:
+    """Every queue there is, from the manifests; needs no servers."""
+    nowhere = Settings(
+        database_url="postgresql://nowhere/none",
+        redis_url="redis://nowhere",
+        admin_key="0" * 24,
+        secret="0" * 24,
+    )
+    return Platform(nowhere).queue_names
+
+
+def _pool_options(settings: Settings) -> PoolOptions:
+    return PoolOptions(
+        minimum=min(settings.pool_min, settings.pool_max),
+        maximum=settings.pool_max,
+        idle_seconds=settings.pool_idle_seconds,
+        timeout_seconds=settings.pool_timeout_seconds,
+        keepalive_seconds=settings.pool_keepalive_seconds,
+    )
+
+
+def _describe(roles: Roles) -> Mapping[str, object]:
+    return {
+        "api": roles.api,
+        "queues": list(roles.queues),
+        "scheduler": roles.scheduler,
+        "realtime": roles.realtime,
+    }

@@ -1,0 +1,1 @@
+"""The machinery that runs features and knows none of them."""

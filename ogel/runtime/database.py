@@ -1,0 +1,113 @@
+"""Postgres as features see it: named queries, one transaction at a time, and bells that ring only after a commit."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from importlib import resources
+from typing import Any, TypeVar
+
+from psycopg import AsyncConnection, AsyncCursor
+from psycopg.rows import class_row, dict_row
+from psycopg_pool import AsyncConnectionPool
+
+Row = TypeVar("Row")
+Parameters = Mapping[str, Any]
+Ring = Callable[[set[str]], None]
+
+_HEADING = re.compile(rb"^-- (\w+) --$", re.MULTILINE)
+
+
+class Queries:
+    """The blocks of a `.sql` file by name; a block starts with a line `-- name --`."""
+
+    def __init__(self, blocks: Mapping[str, bytes]) -> None:
+        self._blocks = blocks
+
+    @classmethod
+    def beside(cls, module: str) -> Queries:
+        """Loads `queries.sql` from the package that `module` (pass `__name__`) stands in."""
+        package = module.rpartition(".")[0]
+        text = resources.files(package).joinpath("queries.sql").read_bytes()
+        parts = _HEADING.split(text)
+        return cls({name.decode(): sql.strip() for name, sql in zip(parts[1::2], parts[2::2], strict=True)})
+
+    def __getattr__(self, name: str) -> bytes:
+        try:
+            return self._blocks[name]
+        except KeyError:
+            raise AttributeError(f"queries.sql has no block {name!r}") from None
+
+
+class Session:
+    """One connection, for as long as the `async with` that gave it."""
+
+    def __init__(self, connection: AsyncConnection[Any]) -> None:
+        self._connection = connection
+        self._rings: set[str] = set()
+
+    def ring(self, queue: str) -> None:
+        """Wakes the workers of `queue` once this transaction is committed; never if it is rolled back."""
+        self._rings.add(queue)
+
+    @property
+    def rings(self) -> set[str]:
+        return self._rings
+
+    async def execute(self, query: bytes, parameters: Parameters | None = None) -> int:
+        """Returns how many rows were affected."""
+        return (await self._connection.execute(query, parameters)).rowcount
+
+    async def all(self, query: bytes, parameters: Parameters | None, row: type[Row]) -> list[Row]:
+        async with self._connection.cursor(row_factory=class_row(row)) as cursor:
+            return await (await cursor.execute(query, parameters)).fetchall()
+
+    async def one(self, query: bytes, parameters: Parameters | None, row: type[Row]) -> Row | None:
+        async with self._connection.cursor(row_factory=class_row(row)) as cursor:
+            return await (await cursor.execute(query, parameters)).fetchone()
+
+    async def tuples(self, query: bytes, parameters: Parameters | None = None) -> list[tuple[Any, ...]]:
+        cursor: AsyncCursor[tuple[Any, ...]] = await self._connection.execute(query, parameters)
+        return await cursor.fetchall()
+
+    async def dicts(self, query: bytes, parameters: Parameters | None = None) -> list[dict[str, Any]]:
+        async with self._connection.cursor(row_factory=dict_row) as cursor:
+            return await (await cursor.execute(query, parameters)).fetchall()
+
+    async def value(self, query: bytes, parameters: Parameters | None = None) -> Any:
+        """The first column of the first row; None without a row."""
+        found = await (await self._connection.execute(query, parameters)).fetchone()
+        return found[0] if found else None
+
+
+class Database:
+    """A pool of autocommit connections. `ring` gets the queues to wake, after each commit that wrote to some."""
+
+    def __init__(self, pool: AsyncConnectionPool[AsyncConnection[Any]], ring: Ring) -> None:
+        self._pool = pool
+        self._ring = ring
+
+    @asynccontextmanager
+    async def session(self) -> AsyncIterator[Session]:
+        """A connection in autocommit: for single statements that need no transaction around them."""
+        async with self._pool.connection() as connection:
+            yield Session(connection)
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Session]:
+        """Commits at the end of the block, or rolls back on any exception, then rings what was asked to be rung."""
+        async with self._pool.connection() as connection:
+            session = Session(connection)
+            async with connection.transaction():
+                yield session
+        if session.rings:
+            self._ring(session.rings)
+
+    def pool_stats(self) -> Mapping[str, int]:
+        return self._pool.get_stats()
+
+
+def columns(rows: Sequence[Sequence[Any]], names: Sequence[str]) -> dict[str, list[Any]]:
+    """Rows to one list per column, as `unnest(%(a)s::text[], …)` wants them."""
+    return {name: [row[index] for row in rows] for index, name in enumerate(names)}

@@ -1,0 +1,99 @@
+"""Outgoing requests to addresses that users choose: what a feature may ask for, and what can come back.
+
+InvalidUrl        422  it is not an http(s) URL that we would call
+RefusedAddress    422  it leads to a place that outgoing requests must not reach
+EgressError       503  the request was tried and no whole answer came back; `reason` says how
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from ogel.kernel.errors import Invalid, Unavailable
+
+Headers = Sequence[tuple[str, str]]
+Reason = Literal["timeout", "dns", "connect", "tls", "refused_address", "too_large", "protocol", "reset"]
+
+
+@dataclass(slots=True)
+class Timings:
+    """Seconds spent in each phase. None: not reached, or not needed (a connection was reused).
+
+    `first_byte` counts from the moment the request was handed to the socket.
+    """
+
+    dns: float | None = None
+    connect: float | None = None
+    tls: float | None = None
+    first_byte: float | None = None
+    total: float = 0.0
+
+
+@dataclass(slots=True)
+class Exchange:
+    """A whole answer, of any status: 3xx is not followed, and what it means is for the caller to say.
+
+    `body` is as it was sent (never decompressed); `truncated`: there was more than `max_body_bytes` of it.
+    """
+
+    status: int
+    headers: Headers
+    body: bytes
+    truncated: bool
+    peer: str | None
+    timings: Timings
+
+    def header(self, name: str) -> str | None:
+        """The first header of this name, in any case."""
+        wanted = name.lower()
+        return next((value for key, value in self.headers if key.lower() == wanted), None)
+
+
+class InvalidUrl(Invalid):
+    """The message says what is wrong with the URL."""
+
+
+class RefusedAddress(Invalid):
+    """The message never says which addresses a name resolved to: that would map our network for the asker."""
+
+    def __init__(self) -> None:
+        super().__init__("this host is not allowed: private, loopback and reserved addresses are refused")
+
+
+class EgressError(Unavailable):
+    """`message` is for the owner of the URL; `detail` is for operators only and may name internal addresses.
+
+    `timings` and `peer` (the address connected to) are filled in as far as the request came.
+    """
+
+    def __init__(self, reason: Reason, message: str, *, detail: str = "") -> None:
+        super().__init__(message)
+        self.reason: Reason = reason
+        self.detail = detail
+        self.timings = Timings()
+        self.peer: str | None = None
+
+    @classmethod
+    def refused(cls, detail: str) -> EgressError:
+        return cls("refused_address", RefusedAddress().message, detail=detail)
+
+
+class UrlGuard(Protocol):
+    def check_url(self, url: str) -> object:
+        """Before a URL is stored: looks nothing up. Raises InvalidUrl or RefusedAddress."""
+
+
+class Egress(Protocol):
+    async def post(
+        self,
+        url: str,
+        *,
+        headers: Headers,
+        body: bytes,
+        timeout_seconds: float,
+        pool_key: str,
+        max_body_bytes: int,
+    ) -> Exchange:
+        """One request under one deadline; connections are reused within a `pool_key` only. Raises EgressError."""

@@ -1,0 +1,32 @@
+"""The manifest: what a feature brings to the platform. `platform.py` lists the features, nothing scans for them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from starlette.routing import BaseRoute
+
+from ogel.runtime.http.route import Route
+from ogel.runtime.jobs.kind import JobKind
+from ogel.runtime.outbox import Subscriber
+from ogel.runtime.schedule.schedule import Schedule
+
+
+@dataclass(frozen=True, slots=True)
+class Feature:
+    """
+    name         the folder's name, also the OpenAPI tag.
+    routes       JSON over HTTP.
+    streams      WebSocket and streaming routes, which authenticate by themselves.
+    jobs         what workers perform.
+    schedules    what the scheduler enqueues.
+    subscribers  called inside the publishing transaction, for each batch of new events.
+    """
+
+    name: str
+    routes: Sequence[Route] = ()
+    streams: Sequence[BaseRoute] = ()
+    jobs: Sequence[JobKind] = ()
+    schedules: Sequence[Schedule] = ()
+    subscribers: Sequence[Subscriber] = ()

@@ -1,0 +1,69 @@
+"""The HTTP application: declared routes and streams, with health and OpenAPI, inside the shell."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Sequence
+
+from starlette.routing import BaseRoute, Router
+from starlette.routing import Route as StarletteRoute
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from ogel.kernel.errors import NotFound
+from ogel.runtime.http.auth import Authenticate
+from ogel.runtime.http.body import UnreadBody
+from ogel.runtime.http.endpoint import Endpoint, HttpOptions
+from ogel.runtime.http.health import Probe, health_routes
+from ogel.runtime.http.metrics import HttpMetrics
+from ogel.runtime.http.observe import Observed
+from ogel.runtime.http.openapi import openapi_route
+from ogel.runtime.http.problem import Problems
+from ogel.runtime.http.route import Route
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+
+
+def build_app(
+    routes: Sequence[tuple[str, Route]],
+    streams: Sequence[BaseRoute],
+    authenticate: Authenticate,
+    metrics: HttpMetrics,
+    probes: Sequence[Probe],
+    options: HttpOptions,
+) -> ASGIApp:
+    """`routes` come with their feature's name; `streams` authenticate by themselves (see auth.py)."""
+    everything = [*routes, *(("health", route) for route in health_routes(probes))]
+    everything.append(("openapi", openapi_route(everything)))
+    paths: defaultdict[str, list[Route]] = defaultdict(list)
+    for _, route in everything:
+        paths[route.path].append(route)
+    endpoints = [
+        StarletteRoute(path, Endpoint(paths[path], authenticate, options))
+        for path in sorted(paths, key=_order)
+    ]
+    router = Router([*endpoints, *streams], redirect_slashes=False, default=_nothing_here)
+    return UnreadBody(Observed(Problems(_Paths(router)), metrics, options.trusted_proxies))
+
+
+class _Paths:
+    """Keeps paths away from the router that no resource can have."""
+
+    def __init__(self, router: Router) -> None:
+        self._router = router
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if _CONTROL.search(scope.get("path", "")):
+            raise NotFound("No resource has a control character in its path.")
+        # With an "app" in the scope, starlette raises its 405s instead of writing them as plain text.
+        scope["app"] = self
+        await self._router(scope, receive, send)
+
+
+async def _nothing_here(scope: Scope, receive: Receive, send: Send) -> None:
+    raise NotFound("There is nothing at this path.")
+
+
+def _order(path: str) -> list[tuple[bool, str]]:
+    """Literal segments before parameters, so that `/api/jobs/purge` is not taken for the id of a job."""
+    return [(segment.startswith("{"), segment) for segment in path.split("/")]

@@ -1,0 +1,36 @@
+"""Who may pass: the bearer key of a request (RFC 6750), and the scope a route asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from starlette.types import Scope
+
+from ogel.kernel.errors import Forbidden, Unauthenticated
+from ogel.kernel.principal import Principal
+from ogel.runtime.http.exchange import header
+
+# A key in, its principal out; None when nobody has that key.
+Authenticate = Callable[[str], Awaitable[Principal | None]]
+
+_KEY_CHARACTERS = 1024
+
+
+def bearer_key(scope: Scope) -> str | None:
+    """The key of `Authorization: Bearer <key>`."""
+    scheme, _, key = (header(scope, b"authorization") or "").partition(" ")
+    return key.strip() or None if scheme.lower() == "bearer" else None
+
+
+async def admit(key: str | None, needed: str, authenticate: Authenticate) -> Principal:
+    """The principal who holds `key` and the scope `needed`; raises Unauthenticated or Forbidden."""
+    if key is None:
+        raise Unauthenticated("Send a key: `Authorization: Bearer <key>`.")
+    # Keys are printable ASCII; anything else need not trouble the database.
+    known = len(key) <= _KEY_CHARACTERS and key.isascii() and key.isprintable()
+    principal = await authenticate(key) if known else None
+    if principal is None:
+        raise Unauthenticated("This key is not known.")
+    if not principal.may(needed):
+        raise Forbidden(f"This key lacks the scope {needed!r}.")
+    return principal

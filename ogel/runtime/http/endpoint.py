@@ -1,0 +1,80 @@
+"""An endpoint: the declared routes of one path, as an ASGI application."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from ipaddress import ip_network
+from typing import Any
+
+import msgspec
+from starlette.types import Receive, Scope, Send
+
+from ogel.runtime.http.auth import Authenticate, admit, bearer_key
+from ogel.runtime.http.body import read_body
+from ogel.runtime.http.exchange import Network, exchange_of
+from ogel.runtime.http.input import decode_body, decode_query
+from ogel.runtime.http.problem import MethodNotAllowed
+from ogel.runtime.http.reply import send_reply
+from ogel.runtime.http.route import Call, Route
+
+
+@dataclass(frozen=True, slots=True)
+class HttpOptions:
+    """
+    max_body_bytes         a larger request body is answered with 413.
+    body_timeout_seconds   a body that takes longer to arrive is answered with 408.
+    trusted_proxies        peers whose `X-Real-IP` is believed; the default is Railway's edge.
+    """
+
+    max_body_bytes: int = 1024 * 1024
+    body_timeout_seconds: float = 15.0
+    trusted_proxies: Sequence[Network] = (ip_network("100.64.0.0/10"),)
+
+
+class Endpoint:
+    """Starlette matches the path; the method is chosen here, so that a 405 names all there are."""
+
+    def __init__(self, routes: Sequence[Route], authenticate: Authenticate, options: HttpOptions) -> None:
+        self._operations: Mapping[str, _Operation] = {
+            route.method: _Operation(route, authenticate, options) for route in routes
+        }
+        if len(self._operations) != len(routes):
+            raise ValueError(f"{routes[0].path} declares a method twice")
+        offered = {*self._operations, *({"HEAD"} if "GET" in self._operations else ())}
+        self._allowed = ", ".join(sorted(offered))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        method = scope["method"]
+        # The server leaves out the body of an answer to HEAD.
+        operation = self._operations.get("GET" if method == "HEAD" else method)
+        if operation is None:
+            raise MethodNotAllowed(method, self._allowed)
+        await operation.perform(scope, receive, send)
+
+
+class _Operation:
+    """One route: admit the caller, read the input, call the handler, send the reply."""
+
+    def __init__(self, route: Route, authenticate: Authenticate, options: HttpOptions) -> None:
+        self._route = route
+        self._authenticate = authenticate
+        self._options = options
+        self._decoder = None if route.body is None else msgspec.json.Decoder(route.body)
+
+    async def perform(self, scope: Scope, receive: Receive, send: Send) -> None:
+        route = self._route
+        exchange = exchange_of(scope)
+        if route.scope is not None:
+            exchange.principal = await admit(bearer_key(scope), route.scope, self._authenticate)
+        query = decode_query(route.query, scope["query_string"])
+        body = await self._body(scope, receive)
+        call = Call(caller=exchange.caller, path=scope["path_params"], body=body, query=query)
+        await send_reply(await route.handler(call), route.status, send)
+
+    async def _body(self, scope: Scope, receive: Receive) -> Any:
+        if self._decoder is None:
+            return None
+        options = self._options
+        raw = await read_body(scope, receive, options.max_body_bytes, options.body_timeout_seconds)
+        return None if self._route.body_optional and not raw else decode_body(self._decoder, raw)

@@ -1,0 +1,80 @@
+"""Request input, validated: JSON bodies and query strings into msgspec types, errors that name the field."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+from urllib.parse import parse_qsl
+
+import msgspec
+
+from ogel.kernel.errors import Invalid, Malformed
+
+_MAX_PARAMETERS = 50
+_SHOWN_CHARACTERS = 100
+
+# msgspec writes "Expected `str`, got `int` - at `$.url`", and "… - at `key` in `$.headers`" for a key.
+_LOCATED = re.compile(r"(?P<message>.*?)(?: - at (?:`key` in )?`\$(?P<path>[^`]*)`)?", re.DOTALL)
+_FIELD = re.compile(r"Object (?P<what>missing required|contains unknown) field `(?P<name>.*)`", re.DOTALL)
+
+
+def decode_body(decoder: msgspec.json.Decoder[Any], body: bytes) -> Any:
+    """Raises Malformed when it is not JSON, Invalid when it is not what the decoder's type asks for."""
+    if not body:
+        raise Malformed("The body is empty; JSON is expected.")
+    try:
+        return decoder.decode(body)
+    except msgspec.ValidationError as error:
+        raise invalid("body", error) from error
+    except RecursionError as error:
+        raise Malformed("The body is nested too deeply.") from error
+    except UnicodeDecodeError as error:
+        raise Malformed("The body is not valid UTF-8.") from error
+    except msgspec.DecodeError as error:
+        raise Malformed(f"The body is not valid JSON: {error}.") from error
+
+
+def decode_query(wanted: Any, query_string: bytes) -> Any:
+    """`wanted` is a msgspec struct with `forbid_unknown_fields`, or None where no parameter is taken."""
+    given = _parameters(query_string)
+    if wanted is None:
+        for name in given:
+            raise Invalid.field(f"query.{_shown(name)}", "is not a known parameter")
+        return None
+    try:
+        return msgspec.convert(given, wanted, strict=False)
+    except msgspec.ValidationError as error:
+        raise invalid("query", error) from error
+
+
+def _parameters(query_string: bytes) -> dict[str, str]:
+    if not query_string:
+        return {}
+    try:
+        pairs = parse_qsl(
+            query_string.decode("latin-1"), keep_blank_values=True, max_num_fields=_MAX_PARAMETERS
+        )
+    except ValueError as error:
+        raise Malformed(f"The query string has more than {_MAX_PARAMETERS} parameters.") from error
+    given: dict[str, str] = {}
+    for name, value in pairs:
+        if name in given:
+            raise Invalid.field(f"query.{_shown(name)}", "is given more than once")
+        given[name] = value
+    return given
+
+
+def invalid(root: str, error: msgspec.ValidationError) -> Invalid:
+    """msgspec's words, with the place as we write it: `$[3].type` of the body is `body[3].type`."""
+    located = _LOCATED.fullmatch(str(error))
+    message, path = (located["message"], located["path"] or "") if located else (str(error), "")
+    field = _FIELD.fullmatch(message)
+    if field is None:
+        return Invalid.field(f"{root}{path}", message)
+    known = "is required" if field["what"] == "missing required" else "is not a known field"
+    return Invalid.field(f"{root}{path}.{_shown(field['name'])}", known)
+
+
+def _shown(name: str) -> str:
+    """A client's own words come back to it, but not a megabyte of them."""
+    return name if len(name) <= _SHOWN_CHARACTERS else f"{name[:_SHOWN_CHARACTERS]}…"

@@ -1,0 +1,42 @@
+"""HTTP in numbers, for Prometheus."""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "WEBSOCKET"})
+_BUCKETS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+
+
+class HttpMetrics:
+    """Labels are route templates, never paths: a client must not be able to make up new series."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._requests = Counter(
+            "ogel_http_requests",
+            "Requests answered; status 499 means that the client left first.",
+            ("route", "method", "status"),
+            registry=registry,
+        )
+        self._seconds = Histogram(
+            "ogel_http_request_seconds",
+            "Time from a request's headers to the end of its answer; streams are left out.",
+            ("route", "method"),
+            buckets=_BUCKETS,
+            registry=registry,
+        )
+        self._in_flight = Gauge(
+            "ogel_http_requests_in_flight",
+            "Requests and streams that are being answered now.",
+            registry=registry,
+        )
+
+    def began(self) -> None:
+        self._in_flight.inc()
+
+    def ended(self, route: str, method: str, status: int, seconds: float, stream: bool) -> None:
+        self._in_flight.dec()
+        method = method if method in _METHODS else "other"
+        self._requests.labels(route, method, str(status)).inc()
+        if not stream:
+            self._seconds.labels(route, method).observe(seconds)

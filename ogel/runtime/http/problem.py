@@ -1,0 +1,166 @@
+"""Errors as the client sees them: `application/problem+json` (RFC 9457)."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+
+import msgspec
+import psycopg
+import structlog
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.websockets import WebSocketDisconnect
+
+from ogel.kernel.errors import (
+    Forbidden,
+    Invalid,
+    Malformed,
+    NotFound,
+    OgelError,
+    Unauthenticated,
+    Unavailable,
+)
+from ogel.runtime.http.exchange import exchange_of, path_template
+
+log = structlog.get_logger()
+
+
+class RequestTimeout(OgelError):
+    status = 408
+    title = "Request timeout"
+
+
+class MethodNotAllowed(OgelError):
+    status = 405
+    title = "Method not allowed"
+
+    def __init__(self, method: str, allowed: str) -> None:
+        super().__init__(f"{method[:32]} is not allowed here; allowed: {allowed}.")
+        self.allowed = allowed
+
+
+class Disconnected(Exception):
+    """The client went away before its request was complete: there is nobody left to answer."""
+
+
+class FieldProblem(msgspec.Struct, frozen=True):
+    path: str
+    message: str
+
+
+class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
+    """`type` is stable and for programs; `detail` is for people; `errors` names each wrong field."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    request_id: str
+    errors: list[FieldProblem] = []
+
+
+class Problems:
+    """Turns whatever the application raises into a problem document, so that nothing else ever leaves it."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        sent = ""
+
+        async def watched(message: Message) -> None:
+            nonlocal sent
+            sent = message["type"]
+            await send(message)
+
+        try:
+            await self._app(scope, receive, watched)
+        except (Disconnected, WebSocketDisconnect):
+            return
+        except asyncio.CancelledError:
+            # The server stops and its patience is over.
+            if not sent:
+                await _answer(Unavailable("The process is stopping.", retry_after_seconds=1), scope, send)
+            raise
+        except Exception as error:  # noqa: BLE001 - the last resort; _public logs what it does not know
+            public = _public(error, scope)
+            if not sent:
+                await _answer(public, scope, send)
+            elif sent in ("websocket.accept", "websocket.send"):
+                await send({"type": "websocket.close", "code": 1011})
+            # An HTTP response that broke off half-way stays incomplete, and the server drops the connection.
+
+
+def _public(error: Exception, scope: Scope) -> OgelError:
+    """What the client may know; the rest goes to the log."""
+    where = {
+        "request_id": exchange_of(scope).request_id,
+        "method": scope.get("method", "WEBSOCKET"),
+        "path": path_template(scope),
+    }
+    match error:
+        case OgelError():
+            if error.status >= 500:
+                log.warning("http.unavailable", error=error.message, cause=repr(error.__cause__), **where)
+            return error
+        case HTTPException():
+            return _from_starlette(error, scope)
+        case psycopg.OperationalError():
+            log.warning("http.database_away", error=str(error), **where)
+            return Unavailable("The database did not answer. It is safe to try again.", retry_after_seconds=1)
+        case psycopg.DataError():
+            log.warning("http.data_refused", error=str(error), **where)
+            return Invalid(
+                "The database cannot hold a value of this request (a NUL character, or a number too large)."
+            )
+        case _:
+            log.error("http.error", exc_info=error, **where)
+            return OgelError("Something went wrong on our side. The request id finds it in our log.")
+
+
+def _from_starlette(error: HTTPException, scope: Scope) -> OgelError:
+    """Stream routes are starlette's own, and so are their 404s and 405s."""
+    if error.status_code == 405:
+        return MethodNotAllowed(scope["method"], (error.headers or {}).get("Allow", ""))
+    kinds: dict[int, type[OgelError]] = {kind.status: kind for kind in (Unauthenticated, Forbidden, NotFound)}
+    return kinds.get(error.status_code, Malformed)(error.detail)
+
+
+async def _answer(error: OgelError, scope: Scope, send: Send) -> None:
+    body = msgspec.json.encode(_problem(error, exchange_of(scope).request_id))
+    # A WebSocket that was not accepted is refused with an ordinary response (ASGI's denial response).
+    prefix = "websocket." if scope["type"] == "websocket" else ""
+    await send(
+        {"type": f"{prefix}http.response.start", "status": error.status, "headers": _headers(error, body)}
+    )
+    await send({"type": f"{prefix}http.response.body", "body": body})
+
+
+def _problem(error: OgelError, request_id: str) -> Problem:
+    return Problem(
+        type=f"urn:ogel:{_kebab(type(error).__name__)}",
+        title=error.title,
+        status=error.status,
+        detail=error.message,
+        request_id=request_id,
+        errors=[FieldProblem(each.path, each.message) for each in error.errors],
+    )
+
+
+def _headers(error: OgelError, body: bytes) -> list[tuple[bytes, bytes]]:
+    headers = [(b"content-type", b"application/problem+json"), (b"content-length", b"%d" % len(body))]
+    if error.status == 401:
+        headers.append((b"www-authenticate", b"Bearer"))
+    if error.status in (408, 413):
+        # The rest of this body is not wanted.
+        headers.append((b"connection", b"close"))
+    if error.retry_after_seconds is not None:
+        headers.append((b"retry-after", b"%d" % error.retry_after_seconds))
+    if isinstance(error, MethodNotAllowed):
+        headers.append((b"allow", error.allowed.encode("latin-1")))
+    return headers
+
+
+def _kebab(name: str) -> str:
+    return "internal-error" if name == "OgelError" else re.sub(r"(?<!^)(?=[A-Z])", "-", name).lower()

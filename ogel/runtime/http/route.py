@@ -1,0 +1,77 @@
+"""A route as a feature declares it; the shell in app.py does everything around the handler."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Annotated, Any, Generic, TypeVar
+
+import msgspec
+
+from ogel.kernel.principal import Caller, Principal
+
+Body = TypeVar("Body")
+Query = TypeVar("Query")
+
+# For the fields of inputs and outputs: a time without its offset is refused, and OpenAPI says `date-time`.
+Timestamp = Annotated[datetime, msgspec.Meta(tz=True)]
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Generic[Body, Query]):
+    """One authenticated, validated request. `path` holds the path parameters."""
+
+    caller: Caller
+    path: Mapping[str, str]
+    body: Body
+    query: Query
+
+    @property
+    def principal(self) -> Principal:
+        return self.caller.principal
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """For a handler that must choose its own status or headers; most just return their value."""
+
+    value: object
+    status: int | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A body that is not JSON, for a handler to return."""
+
+    content: bytes
+    media_type: str
+
+
+Handler = Callable[[Call[Any, Any]], Awaitable[object]]
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """
+    method, path    `GET`, `/api/webhooks/{id}` (starlette path syntax, `str` parameters only).
+    handler         gets a `Call`, returns a msgspec-encodable value, a `Reply`, a `Text`, or None (204).
+    scope           what the caller must hold (`webhooks:read`); None leaves the route open to everyone.
+    body, query     msgspec types to decode and validate into; None: no body is read, no parameter taken.
+                    A query is a struct with `forbid_unknown_fields` (for lists: pagination.PageQuery).
+    returns         type of what the handler returns, for the OpenAPI document; `Text` when that is not JSON.
+    status          on success, when the handler does not say otherwise.
+    body_optional   an empty body is None instead of an error.
+    """
+
+    method: str
+    path: str
+    handler: Handler
+    scope: str | None
+    summary: str
+    returns: Any = None
+    body: Any = None
+    query: Any = None
+    status: int = 200
+    body_optional: bool = False

@@ -1,0 +1,50 @@
+"""The bell: a hint that a queue has work. It may be lost or rung twice; the job_queue table is the truth."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Protocol
+
+from ogel.runtime.jobs.runner import JobRunner
+
+
+class Bell(Protocol):
+    """Rings across processes. `ring` never blocks and never raises: without Redis the runners poll."""
+
+    def ring(self, queues: set[str]) -> None: ...
+
+
+class Doorman:
+    """Takes rings after commits: wakes a runner of this process when one has room, else rings for the others."""
+
+    def __init__(self, bell: Bell) -> None:
+        self._bell = bell
+        self._runners: Mapping[str, JobRunner] = {}
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def serve(self, runners: Mapping[str, JobRunner]) -> None:
+        """The runners of this process by queue; called on the event loop they run on."""
+        self._runners = runners
+        self._loop = asyncio.get_running_loop()
+
+    def ring(self, queues: set[str]) -> None:
+        """On the event loop, after a commit."""
+        elsewhere = {queue for queue in queues if not self._wake(queue)}
+        if elsewhere:
+            self._bell.ring(elsewhere)
+
+    def heard(self, queue: str) -> None:
+        """From any thread: another process rang."""
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._wake, queue)
+
+    def suspended(self, suspended: bool) -> None:
+        """From any thread: `rq suspend` or `rq resume` was run."""
+        if self._loop is not None and not self._loop.is_closed():
+            for runner in self._runners.values():
+                self._loop.call_soon_threadsafe(runner.suspend, suspended)
+
+    def _wake(self, queue: str) -> bool:
+        runner = self._runners.get(queue)
+        return runner is not None and runner.wake()

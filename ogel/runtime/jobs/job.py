@@ -1,0 +1,85 @@
+"""A job as it is written, as it is claimed, and how it can end."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+from ogel.kernel.ids import new_id
+
+# Lanes: a lower one is claimed first.
+FIRST_ATTEMPT, RETRY, REPLAY = 0, 1, 2
+
+# The in-flight limit of a key that names none.
+DEFAULT_KEY_LIMIT = 64
+
+
+@dataclass(frozen=True, slots=True)
+class NewJob:
+    """
+    kind        a stable name that outlives the code ("webhooks.deliver"); it decides the queue.
+    payload     small, JSON, readable in a log.
+    key         jobs of one key share `key_limit` places in flight per worker process.
+    dedupe_key  unique among unfinished jobs: a second job with it is not written.
+    held        waits until someone releases its key.
+    """
+
+    kind: str
+    payload: Mapping[str, Any]
+    key: str | None = None
+    key_limit: int = DEFAULT_KEY_LIMIT
+    lane: int = FIRST_ATTEMPT
+    dedupe_key: str | None = None
+    scheduled_at: datetime | None = None
+    held: bool = False
+    id: str = field(default_factory=lambda: new_id("job"))
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A claimed job. `attempts` counts this one: 1 at the first try."""
+
+    id: str
+    kind: str
+    payload: Mapping[str, Any]
+    lane: int
+    key: str | None
+    attempts: int
+    max_attempts: int
+    lease_id: str
+    created_at: datetime
+    scheduled_at: datetime
+
+    @property
+    def is_last_attempt(self) -> bool:
+        return self.attempts >= self.max_attempts
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How one attempt ended. `value` is for the kind's own `record`.
+
+    done      the job leaves the table.
+    retry     again after `after_seconds` (None: the kind's backoff); dead when attempts are used up.
+    postpone  again after `after_seconds`, and this attempt does not count: the fault was ours.
+    dead      no further attempt; kept until someone retries or discards it.
+    """
+
+    verdict: Literal["done", "retry", "postpone", "dead"]
+    error: str | None = None
+    after_seconds: float | None = None
+    value: Any = None
+
+
+DONE = Outcome("done")
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """An attempt whose result is being written: `outcome` is final (a retry past the last attempt is `dead` here)."""
+
+    job: Job
+    outcome: Outcome
+    next_attempt_at: datetime | None

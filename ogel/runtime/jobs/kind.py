@@ -1,0 +1,47 @@
+"""A job kind as a feature declares it: what to do, how often, how long."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ogel.runtime.database import Session
+from ogel.runtime.jobs.job import Finished, Job, Outcome
+
+Perform = Callable[[Job, Any], Awaitable[Outcome | None]]
+Load = Callable[[Session, Sequence[Job]], Awaitable[Mapping[str, Any]]]
+Record = Callable[[Session, Sequence[Finished]], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Backoff:
+    """Exponential with full jitter: attempt n waits a random time up to `first_seconds * 2**(n-1)`, at most `cap_seconds`."""
+
+    first_seconds: float = 2.0
+    cap_seconds: float = 3600.0
+
+    def delay(self, attempt: int) -> float:
+        ceiling = min(self.cap_seconds, self.first_seconds * 2.0 ** min(attempt - 1, 32))
+        return random.uniform(0.0, ceiling)  # noqa: S311 - spreads load, guards nothing
+
+
+@dataclass(frozen=True, slots=True)
+class JobKind:
+    """
+    perform  gets the job and what `load` found for it; holds no connection. Must be safe to repeat.
+             None stands for done; an exception for a retry.
+    load     reads what a claimed batch needs, in one transaction before performing, by job id. A job it
+             leaves out has nothing left to do and is done.
+    record   writes results in the transaction that completes their jobs; sees only jobs this worker still owned.
+    """
+
+    name: str
+    queue: str
+    perform: Perform
+    load: Load | None = None
+    record: Record | None = None
+    max_attempts: int = 8
+    timeout_seconds: float = 60.0
+    backoff: Backoff = Backoff()

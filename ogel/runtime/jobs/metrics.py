@@ -1,0 +1,53 @@
+"""What Prometheus learns about jobs."""
+
+from __future__ import annotations
+
+from collections import Counter as Tally
+from collections.abc import Sequence
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from ogel.kernel.clock import utc_now
+from ogel.runtime.jobs.job import Finished, Job
+
+_LAG_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800)
+
+
+class JobMetrics:
+    """Counted where it happens, in this process; depths are asked of the database when scraped (see system feature)."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._lag = Histogram(
+            "ogel_job_lag_seconds",
+            "From due to claimed.",
+            ["queue", "lane"],
+            buckets=_LAG_BUCKETS,
+            registry=registry,
+        )
+        self._finished = Counter(
+            "ogel_jobs_finished_total",
+            "Attempts by how they ended.",
+            ["queue", "kind", "verdict"],
+            registry=registry,
+        )
+        self._late = Counter(
+            "ogel_job_results_late_total", "Results refused because the lease had a new owner.", ["queue"],
+            registry=registry,
+        )  # fmt: skip
+        self._in_flight = Gauge(
+            "ogel_jobs_in_flight", "Claimed and not yet written.", ["queue"], registry=registry
+        )
+
+    def claimed(self, queue: str, jobs: Sequence[Job]) -> None:
+        now = utc_now()
+        for job in jobs:
+            self._lag.labels(queue, str(job.lane)).observe(max(0.0, (now - job.scheduled_at).total_seconds()))
+
+    def finished(self, queue: str, results: Sequence[Finished], late: int) -> None:
+        for (kind, verdict), count in Tally((f.job.kind, f.outcome.verdict) for f in results).items():
+            self._finished.labels(queue, kind, verdict).inc(count)
+        if late:
+            self._late.labels(queue).inc(late)
+
+    def in_flight(self, queue: str, count: int) -> None:
+        self._in_flight.labels(queue).set(count)

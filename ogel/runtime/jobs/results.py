@@ -1,0 +1,108 @@
+"""Results of performed jobs, gathered for a few milliseconds and written together."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+
+import psycopg
+import structlog
+
+from ogel.runtime.jobs.job import Finished, Job, Outcome
+from ogel.runtime.jobs.kind import JobKind
+from ogel.runtime.jobs.metrics import JobMetrics
+from ogel.runtime.jobs.store import LeaseStore
+
+log = structlog.get_logger(__name__)
+
+GATHER_SECONDS = 0.004
+MOST_PER_WRITE = 500
+
+
+class ResultWriter:
+    """Bounded by the runner's places: a job keeps its place, and its lease, until its result is written."""
+
+    def __init__(
+        self,
+        leases: LeaseStore,
+        kinds: Mapping[str, JobKind],
+        metrics: JobMetrics,
+        queue: str,
+        written: Callable[[Sequence[Job]], None],
+    ) -> None:
+        self._leases = leases
+        self._kinds = kinds
+        self._metrics = metrics
+        self._queue = queue
+        self._written = written
+        self._waiting: list[Finished] = []
+        self._some = asyncio.Event()
+        self._closing = asyncio.Event()
+        self._emptied = asyncio.Event()
+
+    def add(self, finished: Finished) -> None:
+        self._waiting.append(finished)
+        self._emptied.clear()
+        self._some.set()
+
+    async def run(self) -> None:
+        """Writes until closed and empty. A database that is away is waited for: results are kept, not dropped."""
+        failures = 0
+        while self._waiting or not self._closing.is_set():
+            await self._some.wait()
+            if not self._closing.is_set():
+                await asyncio.sleep(GATHER_SECONDS)
+            batch = self._waiting[:MOST_PER_WRITE]
+            if not batch:
+                self._some.clear()
+                continue
+            try:
+                late = await self._write(batch)
+            except Exception as error:
+                failures += 1
+                log.error(
+                    "results.not_written",
+                    queue=self._queue,
+                    jobs=len(batch),
+                    tries=failures,
+                    error=str(error),
+                )
+                await asyncio.sleep(min(5.0, 0.1 * 2.0 ** min(failures, 10)))
+                continue
+            failures = 0
+            del self._waiting[: len(batch)]
+            if not self._waiting:
+                self._some.clear()
+                self._emptied.set()
+            self._metrics.finished(self._queue, batch, late)
+            if late:
+                log.warning("results.late", queue=self._queue, jobs=late)
+            self._written([finished.job for finished in batch])
+
+    async def close(self, timeout_seconds: float) -> None:
+        """Writes what is left. Past the timeout the leases run out and the jobs are done again elsewhere."""
+        self._closing.set()
+        self._some.set()
+        if self._waiting:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(timeout_seconds):
+                    await self._emptied.wait()
+        if self._waiting:
+            log.error("results.lost", queue=self._queue, jobs=len(self._waiting))
+
+    async def _write(self, batch: Sequence[Finished]) -> int:
+        try:
+            return await self._leases.write(batch, self._kinds)
+        except (psycopg.DataError, psycopg.IntegrityError, psycopg.ProgrammingError):
+            if len(batch) == 1:
+                return await self._bury(batch[0])
+            log.exception("results.refused", queue=self._queue, jobs=len(batch))
+        # One result the database will not take must not hold back the others.
+        return sum([await self._write([finished]) for finished in batch])
+
+    async def _bury(self, finished: Finished) -> int:
+        """A result its own `record` cannot write would come back for ever: the job is dead, with the reason."""
+        log.exception("results.unwritable", queue=self._queue, job=finished.job.id, kind=finished.job.kind)
+        outcome = Outcome("dead", "its result could not be written; see the log")
+        return await self._leases.write([Finished(finished.job, outcome, None)], {})

@@ -1,0 +1,265 @@
+"""The job runner: claim a batch of one queue, perform it concurrently, write the results in batches."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import psycopg
+import psycopg_pool
+import structlog
+
+from ogel.kernel.clock import utc_now
+from ogel.runtime.database import Database
+from ogel.runtime.jobs.job import DONE, Finished, Job, Outcome
+from ogel.runtime.jobs.kind import JobKind
+from ogel.runtime.jobs.metrics import JobMetrics
+from ogel.runtime.jobs.results import ResultWriter
+from ogel.runtime.jobs.store import LeaseStore
+
+log = structlog.get_logger(__name__)
+
+DATABASE_AWAY = (psycopg.OperationalError, psycopg_pool.PoolTimeout, psycopg_pool.PoolClosed)
+FOLLOW_UP_SECONDS = 0.02
+LOST_WORKER = "gave up: its worker disappeared at every attempt"
+
+
+@dataclass(frozen=True, slots=True)
+class RunnerOptions:
+    """
+    in_flight             jobs of one queue performed at once by this process.
+    batch                 most jobs claimed by one statement.
+    lease_seconds         a dead worker's jobs are someone else's after this; live ones renew it three times as often.
+    busy_poll_seconds     how often to look without a bell, shortly after there was work…
+    idle_poll_seconds     …and when it has been quiet.
+    """
+
+    in_flight: int = 500
+    batch: int = 200
+    lease_seconds: float = 15.0
+    busy_poll_seconds: float = 1.0
+    idle_poll_seconds: float = 5.0
+
+
+class JobRunner:
+    """Performs the jobs of one queue until stopped. Wake it from the event loop; it also polls."""
+
+    def __init__(
+        self,
+        database: Database,
+        queue: str,
+        kinds: Sequence[JobKind],
+        options: RunnerOptions,
+        metrics: JobMetrics,
+    ) -> None:
+        self.queue = queue
+        self._database = database
+        self._kinds = {kind.name: kind for kind in kinds}
+        self._options = options
+        self._metrics = metrics
+        self._leases = LeaseStore(database, queue, options.lease_seconds)
+        self._results = ResultWriter(self._leases, self._kinds, metrics, queue, self._let_go)
+        self._held: dict[str, Job] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._busy: Counter[str] = Counter()
+        self._limits: dict[str, int] = {}
+        self._wake = asyncio.Event()
+        self._suspended = False
+        self._stopping = False
+
+    def wake(self) -> bool:
+        """Looks for work at once. True when this runner has room to take some now."""
+        self._wake.set()
+        return not self._stopping and not self._suspended and self._room() > 0
+
+    def suspend(self, suspended: bool) -> None:
+        """While suspended (`rq suspend`) nothing new is claimed; what is in flight goes on."""
+        if suspended != self._suspended:
+            log.info("runner.suspended" if suspended else "runner.resumed", queue=self.queue)
+        self._suspended = suspended
+        self._wake.set()
+
+    async def run(self, stop: asyncio.Event, drain_seconds: float) -> None:
+        """Works until `stop` is set, then finishes what it holds within `drain_seconds` and gives back the rest."""
+        renewing = asyncio.create_task(self._renew_forever())
+        writing = asyncio.create_task(self._results.run())
+        stopper = asyncio.create_task(self._wake_on(stop))
+        try:
+            await self._work()
+            await self._drain(drain_seconds)
+        finally:
+            for task in (renewing, stopper):
+                task.cancel()
+            await asyncio.gather(renewing, stopper, return_exceptions=True)
+            await self._results.close(timeout_seconds=5.0)
+            writing.cancel()
+            await asyncio.gather(writing, return_exceptions=True)
+
+    async def _wake_on(self, stop: asyncio.Event) -> None:
+        await stop.wait()
+        self._stopping = True
+        self._wake.set()
+
+    async def _work(self) -> None:
+        quiet_rounds = 0
+        while not self._stopping:
+            self._wake.clear()
+            room = self._room()
+            found, saw_all = 0, True
+            if room > 0 and not self._suspended:
+                try:
+                    found, saw_all = await self._claim(min(room, self._options.batch))
+                except DATABASE_AWAY as error:
+                    log.warning("runner.database_away", queue=self.queue, error=str(error).strip())
+                    await self._wait(self._options.busy_poll_seconds)
+                    continue
+            quiet_rounds = 0 if found else quiet_rounds + 1
+            if not found:
+                await self._wait(await self._pause(quiet_rounds))
+            elif saw_all:
+                # Where there was one there are often more, and bells are gathered: look again soon.
+                await self._wait(FOLLOW_UP_SECONDS)
+
+    async def _claim(self, limit: int) -> tuple[int, bool]:
+        full = [key for key, count in self._busy.items() if count >= self._limits.get(key, count + 1)]
+        claim = await self._leases.claim(limit, self._busy, full)
+        self._limits.update(claim.limits)
+        for job in claim.jobs:
+            self._held[job.id] = job
+            if job.key is not None:
+                self._busy[job.key] += 1
+        self._metrics.claimed(self.queue, claim.jobs)
+        for name, kind in self._kinds.items():
+            batch = [job for job in claim.jobs if job.kind == name]
+            if batch:
+                await self._start(kind, batch)
+        for job in claim.jobs:
+            if job.kind not in self._kinds:
+                error = f"no worker here knows the kind {job.kind!r}"
+                self._finish(job, Outcome("postpone", error, after_seconds=30.0))
+        return len(claim.jobs), claim.saw_all
+
+    async def _start(self, kind: JobKind, batch: Sequence[Job]) -> None:
+        lost = [job for job in batch if job.attempts > job.max_attempts]
+        for job in lost:
+            self._finish(job, Outcome("dead", LOST_WORKER))
+        batch = [job for job in batch if job.attempts <= job.max_attempts]
+        try:
+            found: Mapping[str, Any] | None = None
+            if kind.load is not None and batch:
+                async with self._database.transaction() as tx:
+                    found = await kind.load(tx, batch)
+        except DATABASE_AWAY as error:
+            for job in batch:
+                self._finish(job, Outcome("postpone", f"database away: {error}", after_seconds=1.0))
+            return
+        except Exception as error:
+            log.exception("job.load_failed", kind=kind.name, jobs=len(batch))
+            for job in batch:
+                self._finish(job, Outcome("retry", _describe(error)))
+            return
+        for job in batch:
+            if found is not None and job.id not in found:
+                self._finish(job, DONE)
+                continue
+            loaded = found[job.id] if found is not None else None
+            self._tasks[job.id] = asyncio.create_task(self._perform(kind, job, loaded))
+
+    async def _perform(self, kind: JobKind, job: Job, loaded: Any) -> None:
+        try:
+            async with asyncio.timeout(kind.timeout_seconds):
+                outcome = await kind.perform(job, loaded) or DONE
+        except TimeoutError:
+            outcome = Outcome("retry", f"not finished within {kind.timeout_seconds:g} s")
+        except DATABASE_AWAY as error:
+            outcome = Outcome("postpone", f"database away: {error}", after_seconds=1.0)
+        except Exception as error:
+            log.exception("job.failed", kind=kind.name, job=job.id, attempt=job.attempts)
+            outcome = Outcome("retry", _describe(error))
+        self._finish(job, outcome)
+
+    def _finish(self, job: Job, outcome: Outcome) -> None:
+        self._tasks.pop(job.id, None)
+        next_attempt_at = None
+        if outcome.verdict == "retry" and job.is_last_attempt:
+            outcome = Outcome("dead", outcome.error, value=outcome.value)
+            log.error("job.dead", kind=job.kind, job=job.id, attempts=job.attempts, error=outcome.error)
+        elif outcome.verdict in ("retry", "postpone"):
+            delay = outcome.after_seconds
+            if delay is None:
+                delay = self._kinds[job.kind].backoff.delay(job.attempts)
+            next_attempt_at = utc_now() + timedelta(seconds=delay)
+        self._results.add(Finished(job, outcome, next_attempt_at))
+
+    def _let_go(self, jobs: Sequence[Job]) -> None:
+        """Their results are written: the places are free."""
+        for job in jobs:
+            if self._held.pop(job.id, None) is None:
+                continue
+            if job.key is not None:
+                self._busy[job.key] -= 1
+                if self._busy[job.key] <= 0:
+                    del self._busy[job.key]
+                    self._limits.pop(job.key, None)
+        self._metrics.in_flight(self.queue, len(self._held))
+        self._wake.set()
+
+    def _room(self) -> int:
+        return self._options.in_flight - len(self._held)
+
+    async def _pause(self, quiet_rounds: int) -> float:
+        """Seconds to sleep without a bell: until the next job is due, and never longer than the poll."""
+        poll = self._options.idle_poll_seconds if quiet_rounds > 10 else self._options.busy_poll_seconds
+        if self._room() <= 0 or self._suspended:
+            return poll
+        try:
+            due = await self._leases.seconds_to_next()
+        except DATABASE_AWAY:
+            return self._options.busy_poll_seconds
+        # Something already due that we could not claim is another worker's, or its key is full: no reason to spin.
+        return poll if due is None or due <= 0 else min(poll, due + 0.002)
+
+    async def _wait(self, seconds: float) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._wake.wait()
+
+    async def _renew_forever(self) -> None:
+        while True:
+            await asyncio.sleep(self._options.lease_seconds / 3)
+            jobs = list(self._held.values())
+            if not jobs:
+                continue
+            try:
+                await self._leases.renew(jobs)
+            except DATABASE_AWAY as error:
+                log.warning(
+                    "runner.renewal_failed", queue=self.queue, jobs=len(jobs), error=str(error).strip()
+                )
+
+    async def _drain(self, seconds: float) -> None:
+        tasks = set(self._tasks.values())
+        if tasks:
+            log.info("runner.draining", queue=self.queue, jobs=len(tasks), seconds=seconds)
+            await asyncio.wait(tasks, timeout=seconds)
+        late = dict(self._tasks)
+        for task in late.values():
+            task.cancel()
+        await asyncio.gather(*late.values(), return_exceptions=True)
+        unfinished = [self._held[id] for id in late if id in self._held]
+        if unfinished:
+            log.warning("runner.gave_back", queue=self.queue, jobs=len(unfinished))
+            try:
+                await self._leases.release(unfinished)
+            except DATABASE_AWAY as error:
+                # Their leases run out by themselves; the next worker takes them then.
+                log.warning("runner.release_failed", queue=self.queue, error=str(error).strip())
+
+
+def _describe(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}"[:500]

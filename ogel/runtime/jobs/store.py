@@ -1,0 +1,158 @@
+"""The job_queue table: enqueueing inside anyone's transaction, and what a runner asks of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from ogel.kernel.ids import new_id
+from ogel.runtime.database import Database, Queries, Session, columns
+from ogel.runtime.jobs.job import RETRY, Finished, Job, NewJob
+from ogel.runtime.jobs.kind import JobKind
+
+_SQL = Queries.beside(__name__)
+_NEW = (
+    "id", "queue_name", "kind", "payload", "status", "lane", "key", "key_limit", "max_attempts", "scheduled_at",
+    "dedupe_key",
+)  # fmt: skip
+_GIVEN_BACK = ("id", "lease_id", "status", "scheduled_at", "lane", "refund", "error")
+
+
+class JobQueue:
+    """Writes jobs into the caller's transaction and rings their queues when it commits."""
+
+    def __init__(self) -> None:
+        self._kinds: dict[str, JobKind] = {}
+
+    def know(self, kinds: Sequence[JobKind]) -> None:
+        """Called once, by the composition root, before anything is enqueued. ValueError: two kinds of one name."""
+        for kind in kinds:
+            if kind.name in self._kinds:
+                raise ValueError(f"two job kinds are called {kind.name!r}")
+            self._kinds[kind.name] = kind
+
+    async def enqueue(self, tx: Session, jobs: Sequence[NewJob]) -> list[str]:
+        """Ids of the jobs written: those whose dedupe key (or id) already waits are left out."""
+        if not jobs:
+            return []
+        rows = [self._row(job) for job in jobs]
+        written = await tx.tuples(_SQL.enqueue, columns(rows, _NEW))
+        for _, queue in written:
+            tx.ring(queue)
+        return [id for id, _ in written]
+
+    def _row(self, job: NewJob) -> tuple[Any, ...]:
+        kind = self._kinds[job.kind]
+        payload = msgspec.json.encode(job.payload).decode()
+        status = "held" if job.held else "pending"
+        return (
+            job.id, kind.queue, kind.name, payload, status, job.lane, job.key, job.key_limit, kind.max_attempts,
+            job.scheduled_at, job.dedupe_key,
+        )  # fmt: skip
+
+    async def hold_key(self, tx: Session, key: str) -> None:
+        await tx.execute(_SQL.hold_key, {"key": key})
+
+    async def release_key(self, tx: Session, key: str) -> None:
+        for (queue,) in await tx.tuples(_SQL.release_key, {"key": key}):
+            tx.ring(queue)
+
+    async def set_key_limit(self, tx: Session, key: str, key_limit: int) -> None:
+        await tx.execute(_SQL.set_key_limit, {"key": key, "key_limit": key_limit})
+
+    async def discard_key(self, tx: Session, key: str) -> None:
+        await tx.execute(_SQL.discard_key, {"key": key})
+
+    async def revive(self, tx: Session, job_id: str) -> bool:
+        """False when there is no such job, or it is running."""
+        queue = await tx.value(_SQL.revive, {"id": job_id})
+        if queue is None:
+            return False
+        tx.ring(queue)
+        return True
+
+    async def discard(self, tx: Session, job_id: str) -> bool:
+        """False when there is no such job, or it is running."""
+        return await tx.value(_SQL.discard, {"id": job_id}) is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """`limits` holds the in-flight limit of each key met; `saw_all` is False while more may be due right now."""
+
+    jobs: Sequence[Job]
+    limits: Mapping[str, int]
+    saw_all: bool
+
+
+class LeaseStore:
+    """What one runner does to one queue: claim, renew, write results."""
+
+    def __init__(self, database: Database, queue: str, lease_seconds: float) -> None:
+        self._database = database
+        self._queue = queue
+        self._lease_seconds = lease_seconds
+
+    async def claim(self, limit: int, busy: Mapping[str, int], full_keys: Sequence[str]) -> Claim:
+        parameters = {
+            "queue": self._queue,
+            "limit": limit,
+            "full_keys": list(full_keys),
+            "busy_keys": list(busy),
+            "busy_counts": list(busy.values()),
+            "lease": new_id("lease"),
+            "lease_seconds": self._lease_seconds,
+        }
+        async with self._database.session() as session:
+            rows = await session.tuples(_SQL.claim, parameters)
+        jobs = sorted((Job(*row[:10]) for row in rows), key=lambda job: (job.lane, job.scheduled_at))
+        limits = {row[4]: row[10] for row in rows if row[4] is not None}
+        seen = rows[0][11] if rows else 0
+        return Claim(jobs, limits, saw_all=seen < limit)
+
+    async def seconds_to_next(self) -> float | None:
+        async with self._database.session() as session:
+            seconds: float | None = await session.value(_SQL.seconds_to_next, {"queue": self._queue})
+        return seconds
+
+    async def renew(self, jobs: Sequence[Job]) -> None:
+        leases = list({job.lease_id for job in jobs})
+        parameters = {"ids": [job.id for job in jobs], "leases": leases, "lease_seconds": self._lease_seconds}
+        async with self._database.session() as session:
+            await session.execute(_SQL.renew, parameters)
+
+    async def release(self, jobs: Sequence[Job]) -> None:
+        """Unfinished jobs of a worker that stops: due at once, this attempt not counted."""
+        rows = [(job.id, job.lease_id, "pending", None, job.lane, 1, None) for job in jobs]
+        async with self._database.session() as session:
+            await session.execute(_SQL.give_back, columns(rows, _GIVEN_BACK))
+
+    async def write(self, results: Sequence[Finished], kinds: Mapping[str, JobKind]) -> int:
+        """One transaction for the batch. Returns how many results came too late: their job had a new owner."""
+        done = [(f.job.id, f.job.lease_id) for f in results if f.outcome.verdict == "done"]
+        others = [_given_back(f) for f in results if f.outcome.verdict != "done"]
+        async with self._database.transaction() as tx:
+            owned: set[str] = set()
+            if done:
+                owned.update(id for (id,) in await tx.tuples(_SQL.finish, columns(done, ("id", "lease_id"))))
+            if others:
+                owned.update(id for (id,) in await tx.tuples(_SQL.give_back, columns(others, _GIVEN_BACK)))
+            for name, kind in kinds.items():
+                if kind.record is None:
+                    continue
+                mine = [f for f in results if f.job.kind == name and f.job.id in owned]
+                if mine:
+                    await kind.record(tx, mine)
+        return len(results) - len(owned)
+
+
+def _given_back(finished: Finished) -> tuple[str, str, str, datetime | None, int, int, str | None]:
+    job, outcome = finished.job, finished.outcome
+    status = "dead" if outcome.verdict == "dead" else "pending"
+    refund = 1 if outcome.verdict == "postpone" else 0
+    lane = max(job.lane, RETRY) if outcome.verdict == "retry" else job.lane
+    return job.id, job.lease_id, status, finished.next_attempt_at, lane, refund, outcome.error

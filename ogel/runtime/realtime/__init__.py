@@ -1,0 +1,1 @@
+"""Realtime: events pushed to whoever listens now, over WebSocket and SSE."""

@@ -1,0 +1,48 @@
+"""The feed: what this process hears on the broadcast goes to its hub."""
+
+from __future__ import annotations
+
+import asyncio
+
+import msgspec
+import structlog
+
+from ogel.runtime.realtime.broadcast import EVENTS, Broadcast
+from ogel.runtime.realtime.hub import Hub
+from ogel.runtime.realtime.message import Message
+from ogel.runtime.realtime.metrics import RealtimeMetrics
+
+log = structlog.get_logger(__name__)
+
+
+class RealtimeFeed:
+    """A lifecycle service: `run` is its own, beside the server that holds the clients."""
+
+    def __init__(self, hub: Hub, broadcast: Broadcast, metrics: RealtimeMetrics) -> None:
+        self._hub = hub
+        self._broadcast = broadcast
+        self._metrics = metrics
+        self.connected = asyncio.Event()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Listens until `stop`, then ends every subscription, so that the server has none to wait for."""
+        try:
+            await self._broadcast.listen(EVENTS, self._heard, self._connected, stop)
+        finally:
+            self._hub.close()
+
+    def _heard(self, payload: bytes) -> None:
+        try:
+            message = Message(payload)
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+            # Someone else writes to our channel, or an Ogel of another version does.
+            log.warning("realtime.unreadable", bytes=len(payload), error=str(error))
+            return
+        self._hub.publish(message)
+
+    def _connected(self, connected: bool) -> None:
+        self._metrics.connected(connected)
+        if connected:
+            self.connected.set()
+        else:
+            self.connected.clear()

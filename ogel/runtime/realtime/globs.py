@@ -1,0 +1,83 @@
+"""Globs and who subscribed to them, indexed so that finding the subscribers of a type stays cheap."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Generic, TypeVar
+
+Item = TypeVar("Item")
+
+
+class Glob:
+    """`*` stands for any characters, dots included. No glob is slow to match, as it might be as a regex."""
+
+    __slots__ = ("_middles", "_suffix", "prefix")
+
+    def __init__(self, glob: str) -> None:
+        """`glob` has at least one `*`."""
+        self.prefix, *self._middles, self._suffix = glob.split("*")
+
+    def matches(self, type: str) -> bool:
+        start, end = len(self.prefix), len(type) - len(self._suffix)
+        if start > end or not (type.startswith(self.prefix) and type.endswith(self._suffix)):
+            return False
+        for middle in self._middles:
+            found = type.find(middle, start, end)
+            if found < 0:
+                return False
+            start = found + len(middle)
+        return True
+
+
+class GlobIndex(Generic[Item]):
+    """
+    Looks at exact types, and at globs whose text before the first `*` begins the type: everyone else's globs
+    (`chat.room-17.*`) cost nothing.
+    """
+
+    def __init__(self) -> None:
+        self._exact: dict[str, set[Item]] = {}
+        self._by_prefix: dict[str, dict[str, tuple[Glob, set[Item]]]] = {}
+        self._lengths: Counter[int] = Counter()
+
+    def add(self, glob: str, item: Item) -> None:
+        if "*" not in glob:
+            self._exact.setdefault(glob, set()).add(item)
+            return
+        parsed = Glob(glob)
+        if parsed.prefix not in self._by_prefix:
+            self._by_prefix[parsed.prefix] = {}
+            self._lengths[len(parsed.prefix)] += 1
+        self._by_prefix[parsed.prefix].setdefault(glob, (parsed, set()))[1].add(item)
+
+    def remove(self, glob: str, item: Item) -> None:
+        """Undoes one `add`; what was never added is ignored."""
+        if "*" not in glob:
+            items = self._exact.get(glob, set())
+            items.discard(item)
+            if not items:
+                self._exact.pop(glob, None)
+            return
+        prefix = Glob(glob).prefix
+        siblings = self._by_prefix.get(prefix, {})
+        if glob not in siblings:
+            return
+        items = siblings[glob][1]
+        items.discard(item)
+        if not items:
+            del siblings[glob]
+        if not siblings:
+            del self._by_prefix[prefix]
+            self._lengths[len(prefix)] -= 1
+            if not self._lengths[len(prefix)]:
+                del self._lengths[len(prefix)]
+
+    def matching(self, type: str) -> set[Item]:
+        """Everyone with at least one glob that matches, once each."""
+        found = set(self._exact.get(type, ()))
+        for length in self._lengths:
+            if length <= len(type):
+                for glob, items in self._by_prefix.get(type[:length], {}).values():
+                    if glob.matches(type):
+                        found |= items
+        return found

@@ -1,0 +1,62 @@
+"""A message: one event on its way through Redis to every process, and there to many subscribers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, Any, TypeVar
+
+import msgspec
+
+from ogel.kernel.event import ID_PATTERN, TYPE_PATTERN, Event
+
+Encoded = TypeVar("Encoded")
+Encode = Callable[["Message"], Encoded]
+
+
+class _Envelope(msgspec.Struct, frozen=True):
+    id: Annotated[str, msgspec.Meta(pattern=ID_PATTERN)]
+    type: Annotated[str, msgspec.Meta(pattern=TYPE_PATTERN)]
+    timestamp: str
+    subject: str | None
+    data: msgspec.Raw
+
+
+_decoder = msgspec.json.Decoder(_Envelope)
+
+
+class Message:
+    """`json` is `{"id", "type", "timestamp", "subject", "data"}`, with `data` as its publisher wrote it."""
+
+    __slots__ = ("_encoded", "_envelope", "json")
+
+    def __init__(self, json: bytes) -> None:
+        """Raises msgspec.MsgspecError (or UnicodeDecodeError) when these bytes are no message."""
+        self._envelope = _decoder.decode(json)
+        self._encoded: dict[Encode[Any], Any] = {}
+        self.json = json
+
+    @property
+    def id(self) -> str:
+        return self._envelope.id
+
+    @property
+    def type(self) -> str:
+        return self._envelope.type
+
+    @property
+    def size(self) -> int:
+        """Bytes, about: what a waiting message counts for in a subscriber's queue."""
+        return len(self.json)
+
+    def encoded(self, encode: Encode[Encoded]) -> Encoded:
+        """`encode(self)`, done once however many subscribers share this message. `encode` must outlive it."""
+        if encode not in self._encoded:
+            self._encoded[encode] = encode(self)
+        encoded: Encoded = self._encoded[encode]
+        return encoded
+
+
+def pack(event: Event) -> bytes:
+    """The event as a message's bytes; `Message` is its inverse."""
+    envelope = _Envelope(event.id, event.type, event.timestamp, event.subject, msgspec.Raw(event.data))
+    return msgspec.json.encode(envelope)

@@ -1,0 +1,1 @@
+"""Schedules: jobs at times written in cron, once per tick whoever counts the time."""

@@ -1,0 +1,92 @@
+"""The scheduler service: a clock for punctuality, and beneath it a periodic look that needs no clock."""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+from datetime import datetime
+
+import structlog
+
+from ogel.runtime.jobs.runner import DATABASE_AWAY
+from ogel.runtime.schedule.clock import Clock, NotHandedOver
+from ogel.runtime.schedule.ticks import Ticker
+
+log = structlog.get_logger(__name__)
+
+# Shorter than the clock keeps its lock, so that it is still the only one to offer a tick when we give up.
+HANDOVER_SECONDS = 5.0
+STOP_SECONDS = 1.5
+
+
+class SchedulerService:
+    """Any number may run. While the clock is away, a tick is at most `catch_up_seconds` and a little late."""
+
+    def __init__(self, ticker: Ticker, clock: Clock, catch_up_seconds: float = 15.0) -> None:
+        self._ticker = ticker
+        self._clock = clock
+        self._catch_up_seconds = catch_up_seconds
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._taking: asyncio.Task[object] | None = None
+        self._stopping = False
+        self._away = False
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Works until `stop` is set, then returns within two seconds. Raises when the clock cannot start."""
+        self._loop = asyncio.get_running_loop()
+        net = asyncio.create_task(self._keep_up())
+        stopped = asyncio.create_task(stop.wait())
+        try:
+            await asyncio.wait({net, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            self._stopping = True
+            for task in (net, stopped, self._taking):
+                if task is not None:
+                    task.cancel()
+            # A cancelled query waits for its database, which may hang: not for longer than this.
+            await asyncio.gather(asyncio.wait({net}, timeout=STOP_SECONDS), self._clock.stop())
+        if net.done() and not net.cancelled():
+            net.result()
+
+    async def _keep_up(self) -> None:
+        # Before the clock starts: it would run schedules that still have to be registered.
+        await self._catch_up()
+        self._clock.start(self._due)
+        while True:
+            await asyncio.sleep(self._catch_up_seconds)
+            await self._catch_up()
+
+    async def _catch_up(self) -> None:
+        try:
+            await self._ticker.catch_up()
+        except DATABASE_AWAY as error:
+            if not self._away:
+                log.warning("scheduler.database_away", error=str(error).strip())
+            self._away = True
+        except Exception:
+            log.exception("scheduler.catch_up_failed")
+        else:
+            if self._away:
+                log.info("scheduler.database_back")
+            self._away = False
+
+    def _due(self, name: str, tick: datetime) -> None:
+        """Called from the clock's thread."""
+        assert self._loop is not None
+        handover = asyncio.run_coroutine_threadsafe(self._take(name, tick), self._loop)
+        try:
+            handover.result(HANDOVER_SECONDS)
+        except NotHandedOver:
+            raise
+        except (TimeoutError, concurrent.futures.CancelledError, *DATABASE_AWAY) as error:
+            handover.cancel()
+            raise NotHandedOver(f"{type(error).__name__}: {error}".strip(": ")) from error
+        except Exception:
+            # Offering it again would fail again, and hold up the schedules behind it; catch_up keeps trying.
+            log.exception("schedule.failed", schedule=name)
+
+    async def _take(self, name: str, tick: datetime) -> None:
+        if self._stopping:
+            raise NotHandedOver("the scheduler is stopping")
+        self._taking = asyncio.current_task()
+        await self._ticker.run_due(name, tick)

@@ -1,0 +1,38 @@
+"""Secrets at rest: AES-256-GCM under a key derived from OGEL_SECRET."""
+
+from __future__ import annotations
+
+import os
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+_NONCE_BYTES = 12
+_VERSION = b"\x01"
+
+
+class Unsealable(Exception):
+    """The bytes were sealed under another OGEL_SECRET, for another purpose, or were changed."""
+
+
+class Vault:
+    """Sealed bytes are version, nonce, ciphertext and tag; `purpose` must be the same at both ends."""
+
+    def __init__(self, secret: str) -> None:
+        key = HKDF(algorithm=SHA256(), length=32, salt=None, info=b"ogel vault v1").derive(secret.encode())
+        self._cipher = AESGCM(key)
+
+    def seal(self, plain: bytes, purpose: str) -> bytes:
+        nonce = os.urandom(_NONCE_BYTES)
+        return _VERSION + nonce + self._cipher.encrypt(nonce, plain, purpose.encode())
+
+    def unseal(self, sealed: bytes, purpose: str) -> bytes:
+        if sealed[:1] != _VERSION:
+            raise Unsealable("unknown version")
+        nonce, ciphertext = sealed[1 : 1 + _NONCE_BYTES], sealed[1 + _NONCE_BYTES :]
+        try:
+            return self._cipher.decrypt(nonce, ciphertext, purpose.encode())
+        except InvalidTag:
+            raise Unsealable("not sealed with this OGEL_SECRET") from None

@@ -1,0 +1,119 @@
+"""Ogel on Railway: `railway config plan --file railway/railway.py`, then `apply`; README.md here says more.
+
+The Railway CLI runs this with any python3, calls `main()` and reads the graph it returns. So this file
+imports nothing that does not come with Python, and prints nothing.
+"""
+
+import os
+from typing import Any
+
+# A named file changes and deletes only what it declares: databases and other services are left alone.
+PARTIAL = "ogel"
+
+# The names of the database services in the same project.
+POSTGRES = "Postgres"
+REDIS = "Redis"
+
+# Shared variables of the environment, made before the first `apply`. `apply` deletes every variable of these
+# services that it does not find here: add further settings to this list, or to `variables`.
+SHARED_VARIABLES = ("OGEL_ADMIN_KEY", "OGEL_SECRET")
+
+PORT = 8080
+DRAIN_SECONDS = 30
+
+# Every name is a file in entrypoints/.
+LAYOUTS: dict[str, tuple[str, ...]] = {
+    "one": ("api",),
+    "worker": ("api", "worker", "scheduler", "realtime"),
+    "queues": (
+        "api",
+        "worker-webhooks",
+        "worker-audit",
+        "worker-realtime",
+        "worker-cleanup",
+        "scheduler",
+        "realtime",
+    ),
+}
+
+
+def main() -> dict[str, Any]:
+    layout = os.environ.get("OGEL_RAILWAY_LAYOUT", "one")
+    if layout not in LAYOUTS:
+        raise SystemExit(f"OGEL_RAILWAY_LAYOUT is {layout!r}; it takes one of: {', '.join(LAYOUTS)}.")
+    return {"name": "ogel", "resources": [service(name, layout) for name in LAYOUTS[layout]]}
+
+
+def service(name: str, layout: str) -> dict[str, Any]:
+    return {
+        "address": f"service.{name}",
+        "type": "service",
+        "name": name,
+        **source(),
+        "deploy": deploy(name, layout),
+        "variables": variables(),
+    }
+
+
+def source() -> dict[str, Any]:
+    """Where the image comes from: built elsewhere, built by Railway on a push, or sent by `railway up`."""
+    image = os.environ.get("OGEL_RAILWAY_IMAGE")
+    repository = os.environ.get("OGEL_RAILWAY_REPO")
+    if image and repository:
+        raise SystemExit("Set OGEL_RAILWAY_IMAGE or OGEL_RAILWAY_REPO, not both.")
+    if image:
+        return {"kind": "docker-image", "source": {"type": "image", "image": image}}
+    build = {"builder": "DOCKERFILE", "dockerfilePath": "Dockerfile"}
+    if repository:
+        branch = os.environ.get("OGEL_RAILWAY_BRANCH", "main")
+        return {
+            "kind": "github",
+            "source": {"type": "github", "repo": repository, "branch": branch},
+            "build": build,
+        }
+    return {"kind": "empty", "build": build}
+
+
+def deploy(name: str, layout: str) -> dict[str, Any]:
+    settings: dict[str, Any] = {
+        "startCommand": start_command(name, layout),
+        "healthcheckPath": "/health/ready",
+        "healthcheckTimeout": 120,
+        "restartPolicyType": "ON_FAILURE",
+        "restartPolicyMaxRetries": 10,
+        # Without this Railway kills a process right after its SIGTERM.
+        "drainingSeconds": DRAIN_SECONDS + 5,
+    }
+    if name in ("api", "realtime"):
+        # The public ones: the old process still answers while the edge turns to the new one.
+        settings["overlapSeconds"] = 5
+    if name == "api":
+        # From one service only; the others wait at their start for the schema they need.
+        settings["preDeployCommand"] = ["/app/entrypoints/migrate"]
+    return settings
+
+
+def start_command(name: str, layout: str) -> str:
+    """Replaces the image's ENTRYPOINT and runs without a shell: the process is PID 1 and hears SIGTERM."""
+    if layout == "one":
+        return f"/app/entrypoints/{name} --with worker,scheduler,realtime"
+    return f"/app/entrypoints/{name}"
+
+
+def variables() -> dict[str, Any]:
+    values = {
+        "DATABASE_URL": variable_of(POSTGRES, "DATABASE_URL"),
+        "REDIS_URL": variable_of(REDIS, "REDIS_URL"),
+        # Railway would choose one by itself, but then no other service could refer to it.
+        "PORT": str(PORT),
+        "OGEL_DRAIN_SECONDS": str(DRAIN_SECONDS),
+    }
+    return {
+        **{name: {"type": "literal", "value": value} for name, value in values.items()},
+        **{name: {"type": "sharedReference", "name": name} for name in SHARED_VARIABLES},
+    }
+
+
+def variable_of(other: str, name: str) -> str:
+    """Written out, because a `reference` node resolves only to services this file declares."""
+    return "${{" + f"{other}.{name}" + "}}"

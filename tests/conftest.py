@@ -1,0 +1,122 @@
+"""Real servers for every test that asks: one PostgreSQL and one Valkey per test process, a fresh database per test."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+import psycopg
+import pytest
+import redis
+from psycopg import sql
+
+from ogel.adapters.migrations import migrate, read_migrations
+from ogel.kernel.ids import new_id
+
+BACKEND = os.environ.get("OGEL_TEST_BACKEND", "embedded")
+MIGRATIONS = Path(__file__).parent.parent / "sql" / "migrations"
+_TEMPLATE = "ogel_template"
+
+
+@dataclass(frozen=True)
+class Servers:
+    database_url: str
+    redis_url: str
+
+
+def pytest_report_header() -> str:
+    if BACKEND != "containers":
+        return f"servers: {BACKEND} (OGEL_TEST_BACKEND=containers uses Docker)"
+    missing = _why_no_docker()
+    return f"servers: containers; {f'SKIPPING what needs them: {missing}' if missing else 'Docker answers'}"
+
+
+@pytest.fixture(scope="session")
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
+    if BACKEND == "containers":
+        yield from _containers()
+    else:
+        yield from _embedded(tmp_path_factory.mktemp("servers"))
+
+
+@pytest.fixture(scope="session")
+def _template(servers: Servers) -> str:
+    with psycopg.connect(servers.database_url, autocommit=True) as connection:
+        connection.execute(sql.SQL("DROP DATABASE IF EXISTS {}").format(sql.Identifier(_TEMPLATE)))
+        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(_TEMPLATE)))
+    asyncio.run(migrate(_other_database(servers.database_url, _TEMPLATE), read_migrations(MIGRATIONS)))
+    return _TEMPLATE
+
+
+@pytest.fixture
+def database_url(servers: Servers, _template: str) -> Iterator[str]:
+    """A migrated database of this test's own."""
+    name = new_id("test")
+    with psycopg.connect(servers.database_url, autocommit=True) as connection:
+        statement = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
+        connection.execute(statement.format(sql.Identifier(name), sql.Identifier(_template)))
+        yield _other_database(servers.database_url, name)
+        connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+@pytest.fixture
+def empty_database_url(servers: Servers) -> Iterator[str]:
+    """A database of this test's own, without a table."""
+    name = new_id("test")
+    with psycopg.connect(servers.database_url, autocommit=True) as connection:
+        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+        yield _other_database(servers.database_url, name)
+        connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+@pytest.fixture
+def redis_url(servers: Servers) -> Iterator[str]:
+    """Flushed before and after; no other test of this process uses it meanwhile."""
+    with redis.Redis.from_url(servers.redis_url) as client:
+        client.flushall()
+        yield servers.redis_url
+        client.flushall()
+
+
+def _other_database(url: str, name: str) -> str:
+    return urlunsplit(urlsplit(url)._replace(path=f"/{name}"))
+
+
+def _embedded(directory: Path) -> Iterator[Servers]:
+    from ogel.adapters.embedded import EmbeddedServers
+
+    with EmbeddedServers.start(directory) as started:
+        assert started.database_url and started.redis_url
+        yield Servers(started.database_url, started.redis_url)
+
+
+def _containers() -> Iterator[Servers]:
+    missing = _why_no_docker()
+    if missing:
+        pytest.skip(f"OGEL_TEST_BACKEND=containers, but {missing}")
+    from testcontainers.postgres import PostgresContainer
+    from testcontainers.redis import RedisContainer
+
+    with (
+        PostgresContainer("postgres:17", driver=None) as postgres,
+        RedisContainer("valkey/valkey:8") as valkey,
+    ):
+        host, port = valkey.get_container_host_ip(), valkey.get_exposed_port(6379)
+        yield Servers(postgres.get_connection_url(), f"redis://{host}:{port}/0")
+
+
+def _why_no_docker() -> str | None:
+    import docker
+    from docker.errors import DockerException
+
+    try:
+        client = docker.from_env(timeout=5)
+        client.ping()
+    except DockerException as error:
+        return f"no Docker engine answers ({type(error).__name__})"
+    client.close()
+    return None

@@ -1,0 +1,361 @@
+"""The embedded servers, as `ogel up` and the operator of a machine meet them."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import shutil
+import signal
+import stat
+import subprocess
+import sys
+import sysconfig
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+import redis
+
+import ogel
+from ogel.adapters.embedded import EmbeddedServers, binaries, privileges, running_urls, servers, stop_stale
+from ogel.adapters.embedded.data_dir import DataDir
+from ogel.adapters.embedded.launch import NOBODY, NOBODY_ID
+from ogel.adapters.embedded.process import Identity, describe
+from ogel.adapters.embedded.record import Record, save_record
+from ogel.kernel.errors import ConfigError, Unavailable
+
+ROOT = Path(ogel.__file__).parent.parent
+END_SECONDS = 15
+
+# Stands for an `ogel up`, with a forked child as RQ's work-horse is one; says who runs and waits to be ended.
+LAUNCHER = """
+import json, os, signal, sys
+from pathlib import Path
+from ogel.adapters.embedded import EmbeddedServers
+servers = EmbeddedServers.start(Path(sys.argv[1]))
+child = os.fork()
+if child:
+    pids = servers.pids | {"child": child}
+    print(json.dumps({"pids": pids, "urls": [servers.database_url, servers.redis_url]}), flush=True)
+signal.pause()
+"""
+
+
+def remember(servers: EmbeddedServers, value: str) -> None:
+    with psycopg.connect(servers.database_url or "") as database:
+        database.execute("DROP TABLE IF EXISTS kept")
+        database.execute("CREATE TABLE kept (value text)")
+        database.execute("INSERT INTO kept VALUES (%(value)s)", {"value": value})
+    with redis.Redis.from_url(servers.redis_url or "") as store:
+        store.delete("kept")
+        store.rpush("kept", value)
+
+
+def recall(servers: EmbeddedServers) -> tuple[list[str], list[str]]:
+    with psycopg.connect(servers.database_url or "") as database:
+        rows = [row[0] for row in database.execute("SELECT value FROM kept")]
+    with redis.Redis.from_url(servers.redis_url or "", decode_responses=True) as store:
+        return rows, store.lrange("kept", 0, -1)
+
+
+def left_running(data_dir: Path) -> list[str]:
+    """Command lines of all processes that work for this data directory."""
+    marker = DataDir(data_dir).marker
+    everyone = (describe(int(entry)) for entry in os.listdir("/proc") if entry.isdigit())
+    return [seen.command for seen in everyone if seen is not None and marker in seen.command]
+
+
+def wait_ended(pid: int) -> None:
+    try:
+        handle = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return
+    try:
+        assert select.select([handle], [], [], END_SECONDS)[0], f"{describe(pid)} still runs"
+    finally:
+        os.close(handle)
+
+
+@contextmanager
+def launched(
+    data_dir: Path, python: str = sys.executable, **options: Any
+) -> Iterator[tuple[subprocess.Popen[str], dict[str, int], list[str]]]:
+    command = [python, "-c", LAUNCHER, str(data_dir)]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, **options) as process:
+        assert process.stdout is not None
+        started = next((line for line in process.stdout if line.startswith("{")), "")
+        assert started, "the launcher ended before its servers were up"
+        said = json.loads(started)
+        try:
+            yield process, said["pids"], said["urls"]
+        finally:
+            process.kill()
+            os.kill(said["pids"]["child"], signal.SIGKILL)
+
+
+def python_for_nobody(environment: dict[str, str]) -> str | None:
+    """Ours, or the system's of the same version when ours lies where only root can read."""
+    for python in (sys.executable, shutil.which(f"python3.{sys.version_info.minor}", path=os.defpath)):
+        command = [python or sys.executable, "-c", "import ogel.adapters.embedded, psycopg"]
+        try:
+            subprocess.run(
+                command, cwd=ROOT, env=environment, user=NOBODY_ID, check=True, timeout=END_SECONDS
+            )
+        except (OSError, subprocess.SubprocessError):
+            continue
+        return python
+    return None
+
+
+@pytest.fixture(scope="module")
+def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One for all tests that do not mind what was there before, for initdb takes its time."""
+    path = tmp_path_factory.mktemp("embedded") / "data"
+    with EmbeddedServers.start(path):
+        pass
+    return path
+
+
+@pytest.fixture
+def open_dir() -> Iterator[Path]:
+    """A directory in a place that every user can pass through, which pytest's are not."""
+    path = Path(tempfile.mkdtemp(prefix="ogel-test-"))
+    yield path
+    shutil.rmtree(path)
+
+
+def test_a_restart_keeps_rows_and_keys_and_leaves_nothing_behind(tmp_path):
+    data_dir = tmp_path / "new" / "data"
+    with EmbeddedServers.start(data_dir) as first:
+        remember(first, "before")
+        assert set(first.pids) == {"postgres", "redis"}
+        assert running_urls(data_dir) == (first.database_url, first.redis_url)
+    assert left_running(data_dir) == []
+    assert running_urls(data_dir) == (None, None)
+
+    with EmbeddedServers.start(data_dir) as second:
+        assert recall(second) == (["before"], ["before"])
+    open_to_others = [path for path in data_dir.iterdir() if stat.S_IMODE(path.stat().st_mode) & 0o077]
+    assert open_to_others == []
+
+
+def test_both_servers_ask_for_the_password_and_keep_what_they_confirm(data_dir):
+    with EmbeddedServers.start(data_dir) as embedded:
+        with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
+            psycopg.connect((embedded.database_url or "").replace("ogel:", "ogel:wrong"))
+        with (
+            redis.Redis.from_url((embedded.redis_url or "").replace("//:", "//:wrong")) as store,
+            pytest.raises(redis.exceptions.AuthenticationError),
+        ):
+            store.ping()
+        with psycopg.connect(embedded.database_url or "") as database:
+            settings = database.execute(
+                "SELECT current_setting('fsync'), current_setting('synchronous_commit'), datcollate,"
+                " current_setting('listen_addresses'), pg_encoding_to_char(encoding)"
+                " FROM pg_database WHERE datname = current_database()"
+            ).fetchone()
+            assert settings == ("on", "on", "C.UTF-8", "127.0.0.1", "UTF8")
+        with redis.Redis.from_url(embedded.redis_url or "") as store:
+            config = store.config_get("*")
+            assert config["appendfsync"] == "everysec"
+            assert config["maxmemory-policy"] == "noeviction"
+            assert config["bind"] == "127.0.0.1"
+
+
+def test_two_instances_run_side_by_side(data_dir, tmp_path):
+    with EmbeddedServers.start(data_dir) as a, EmbeddedServers.start(tmp_path) as b:
+        remember(a, "in a")
+        remember(b, "in b")
+        assert recall(a) == (["in a"], ["in a"])
+        assert recall(b) == (["in b"], ["in b"])
+
+
+def test_a_second_ogel_on_the_same_directory_is_refused(tmp_path):
+    with EmbeddedServers.start(tmp_path, postgres=False) as first:
+        with pytest.raises(ConfigError, match=rf"^OGEL_DATA_DIR=.* ogel process {os.getpid()}: [^\n]*$"):
+            EmbeddedServers.start(tmp_path)
+        with pytest.raises(ConfigError, match="in use"):
+            stop_stale(tmp_path)
+        assert set(first.pids) == {"redis"}
+        assert first.database_url is None
+
+
+def test_a_killed_ogel_is_followed_by_one_with_all_its_data(data_dir):
+    with EmbeddedServers.start(data_dir) as first:
+        remember(first, "before")
+    with launched(data_dir) as (process, pids, _):
+        process.kill()
+        process.wait(END_SECONDS)
+        # At once, so that the servers of the dead one are still on their way out; its forked child lives on.
+        with EmbeddedServers.start(data_dir) as second:
+            assert recall(second) == (["before"], ["before"])
+            assert set(second.pids.values()).isdisjoint(pids.values())
+            assert describe(pids["child"]) is not None
+            wait_ended(pids["postgres"])
+            wait_ended(pids["redis"])
+
+
+def test_servers_end_when_their_ogel_is_killed(data_dir):
+    with launched(data_dir) as (process, pids, _):
+        process.kill()
+        wait_ended(pids["postgres"])
+        wait_ended(pids["redis"])
+
+
+def test_a_stale_server_that_does_not_listen_is_killed(data_dir, monkeypatch):
+    monkeypatch.setattr(servers, "_STOP_TIMEOUT_SECONDS", 0.2)
+    with launched(data_dir) as (process, pids, _):
+        os.kill(pids["redis"], signal.SIGSTOP)
+        process.kill()
+        process.wait(END_SECONDS)
+        stop_stale(data_dir)
+        wait_ended(pids["redis"])
+    assert left_running(data_dir) == []
+
+
+def test_a_stranger_with_a_recorded_pid_is_left_alone(tmp_path):
+    with subprocess.Popen(["sleep", "60"]) as stranger:
+        try:
+            seen = describe(stranger.pid)
+            assert seen is not None
+            save_record(DataDir(tmp_path), "redis", Record(seen.identity, 1))
+            save_record(DataDir(tmp_path), "postgres", Record(Identity(os.getpid(), "0"), 1))
+            assert running_urls(tmp_path) == (None, None)
+            stop_stale(tmp_path)
+            assert stranger.poll() is None
+        finally:
+            stranger.kill()
+
+
+def test_a_lock_file_whose_pid_is_someone_else_by_now_does_not_stop_postgres(data_dir):
+    with EmbeddedServers.start(data_dir, redis=False):
+        lock = (data_dir / "postgres" / "postmaster.pid").read_text()
+    _, _, rest = lock.partition("\n")
+    # As after a restarted container. Our own pid would be passed over as a parent's, so take a bystander's.
+    with subprocess.Popen(["sleep", "60"]) as stranger:
+        try:
+            (data_dir / "postgres" / "postmaster.pid").write_text(f"{stranger.pid}\n{rest}")
+            with EmbeddedServers.start(data_dir, redis=False) as again:
+                assert set(again.pids) == {"postgres"}
+            assert stranger.poll() is None
+        finally:
+            stranger.kill()
+
+
+def test_each_server_comes_back_with_its_port_and_data(data_dir):
+    with EmbeddedServers.start(data_dir) as embedded:
+        remember(embedded, "before")
+        urls = embedded.database_url, embedded.redis_url
+        embedded.stop_redis()
+        with redis.Redis.from_url(embedded.redis_url or "") as store, pytest.raises(redis.ConnectionError):
+            store.ping()
+        assert set(embedded.pids) == {"postgres"}
+        embedded.start_redis()
+        embedded.stop_postgres()
+        embedded.start_postgres()
+        postmaster = embedded.pids["postgres"]
+        os.kill(postmaster, signal.SIGKILL)
+        wait_ended(postmaster)
+        embedded.start_postgres()
+        assert (embedded.database_url, embedded.redis_url) == urls
+        assert recall(embedded) == (["before"], ["before"])
+
+
+def test_stop_may_be_called_twice_and_kills_who_does_not_obey(data_dir):
+    embedded = EmbeddedServers.start(data_dir)
+    for pid in embedded.pids.values():
+        os.kill(pid, signal.SIGSTOP)
+    embedded.stop(timeout_seconds=0.2)
+    assert left_running(data_dir) == []
+    embedded.stop()
+    assert embedded.pids == {}
+    assert embedded.redis_url is None
+
+
+def test_missing_programs_are_named_with_the_url_to_set_instead(tmp_path, monkeypatch):
+    with pytest.raises(ConfigError, match=r"^OGEL_PG_BIN=.* bin directory\.$"):
+        EmbeddedServers.start(tmp_path, postgres_bin=tmp_path)
+    with pytest.raises(ConfigError, match=r"^OGEL_REDIS_BIN=.*"):
+        EmbeddedServers.start(tmp_path, redis_bin=tmp_path / "no-such-program")
+    monkeypatch.setattr(binaries, "_postgres_places", lambda: iter(()))
+    monkeypatch.setattr(binaries, "_redis_places", lambda: iter(()))
+    with pytest.raises(ConfigError, match=r"^[^\n]*DATABASE_URL[^\n]*$"):
+        EmbeddedServers.start(tmp_path, redis=False)
+    with pytest.raises(ConfigError, match=r"^[^\n]*REDIS_URL[^\n]*$"):
+        EmbeddedServers.start(tmp_path, postgres=False)
+
+
+def test_a_server_that_fails_to_start_takes_the_other_down_and_says_why(data_dir, tmp_path):
+    broken = tmp_path / "broken-redis"
+    broken.write_text("#!/bin/sh\necho the moon is in the wrong phase\nexit 3\n")
+    broken.chmod(0o755)
+    with pytest.raises(Unavailable, match=r"^Valkey .* exit code 3: .*the wrong phase$"):
+        EmbeddedServers.start(data_dir, redis_bin=broken)
+    assert left_running(data_dir) == []
+    with EmbeddedServers.start(data_dir) as repaired:
+        remember(repaired, "after")
+
+
+def test_a_directory_that_cannot_serve_is_explained_in_one_line(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ConfigError, match=r"^OGEL_DATA_DIR=[^\n]*$"):
+        EmbeddedServers.start(tmp_path / "file")
+    (tmp_path / "old" / "postgres").mkdir(parents=True)
+    (tmp_path / "old" / "postgres" / "PG_VERSION").write_text("9.6\n")
+    with pytest.raises(ConfigError, match=r"postgres\.password is missing"):
+        EmbeddedServers.start(tmp_path / "old", redis=False)
+    (tmp_path / "old" / "postgres.password").write_text("x")
+    with pytest.raises(ConfigError, match=r"^[^\n]*made by PostgreSQL 9\.6[^\n]*OGEL_PG_BIN[^\n]*$"):
+        EmbeddedServers.start(tmp_path / "old", redis=False)
+
+
+def test_a_lost_password_is_noticed_at_once(data_dir):
+    password = data_dir / "postgres.password"
+    right = password.read_text()
+    password.write_text("0" * 48)
+    try:
+        with pytest.raises(ConfigError, match=r"postgres\.password does not open"):
+            EmbeddedServers.start(data_dir, redis=False)
+    finally:
+        password.write_text(right)
+    assert left_running(data_dir) == []
+
+
+def test_an_ordinary_user_needs_no_root(open_dir):
+    if os.geteuid() != 0:
+        pytest.skip(
+            "NOT TESTED: only root can become another user here; all other tests ran as an ordinary one"
+        )
+    environment = {"PYTHONPATH": sysconfig.get_path("purelib")}
+    python = python_for_nobody(environment)
+    if python is None:
+        pytest.skip(f"NOT TESTED: user {NOBODY_ID} can run no Python {sys.version_info.minor} with {ROOT}")
+    os.chown(open_dir, NOBODY_ID, NOBODY_ID)
+    nobody = {"user": NOBODY_ID, "group": NOBODY_ID, "extra_groups": []}
+    with launched(open_dir, python, env=environment, **nobody) as (process, pids, urls):
+        assert os.stat(f"/proc/{pids['postgres']}").st_uid == NOBODY_ID
+        with psycopg.connect(urls[0]) as database:
+            database.execute("SELECT 1")
+        process.kill()
+        wait_ended(pids["postgres"])
+    # Root takes the directory over, as after `sudo ogel up`.
+    with EmbeddedServers.start(open_dir) as by_root:
+        remember(by_root, "by root")
+
+
+def test_root_without_user_namespaces_runs_postgres_as_nobody(open_dir, monkeypatch):
+    if os.geteuid() != 0:
+        pytest.skip("NOT TESTED: needs root")
+    monkeypatch.setattr(privileges, "_ways", lambda: (NOBODY,))
+    with EmbeddedServers.start(open_dir) as embedded:
+        assert os.stat(f"/proc/{embedded.pids['postgres']}").st_uid == NOBODY_ID
+        remember(embedded, "as nobody")
+    monkeypatch.undo()
+    with EmbeddedServers.start(open_dir) as embedded:
+        assert os.stat(f"/proc/{embedded.pids['postgres']}").st_uid == 0
+        assert recall(embedded) == (["as nobody"], ["as nobody"])
