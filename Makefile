@@ -26,7 +26,7 @@ up: $(STAMP) ## the whole suite in one process, on servers of its own; Ctrl-C en
 	@$(BIN)/ogel up
 
 demo: $(STAMP) ## boot, publish, deliver, verify, print a table; leaves nothing behind
-	@$(BIN)/python -m demo
+	@$(BIN)/python docs/examples/demo.py
 
 test: $(STAMP) ## everything CI runs; one folder with T=tests/unit
 	@$(BIN)/python -m pytest -n 2 --dist worksteal -q $(T)
@@ -45,8 +45,14 @@ migration: ## make migration NAME=add_webhook_labels
 schema: $(STAMP) ## rewrite sql/schema.sql from the migrations
 	@$(BIN)/python -m tests.support.schema > sql/schema.sql.new && mv sql/schema.sql.new sql/schema.sql
 
-lock: ## pin every dependency, with hashes and without an index address
-	@railway/../docker/lock.sh
+UV_COMPILE = build/uv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+  --no-emit-index-url --no-header --no-annotate
+
+lock: ## pin every dependency anew, for all Pythons and platforms, with hashes and without an index address
+	@test -x build/uv/bin/uv || { $(PYTHON) -m venv build/uv && build/uv/bin/python -m pip install --quiet uv; }
+	@$(UV_COMPILE) --extra embedded --extra mongo --extra s3 --extra sentry pyproject.toml -o requirements.lock
+	@$(UV_COMPILE) --extra test pyproject.toml -o requirements-dev.lock
+	@echo 'setuptools>=77' | $(UV_COMPILE) - -o requirements-build.lock
 
 image: ## build the container image as ogel:dev
 	docker build -t ogel:dev .

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import structlog
 from prometheus_client import CollectorRegistry
+from starlette.types import ASGIApp
 
 from ogel.adapters.egress import AddressGuard, EgressClient
 from ogel.adapters.migrations import migrate, read_migrations, wait_for_schema
@@ -38,7 +39,6 @@ from ogel.features.webhooks.jobs import Deliver
 from ogel.features.webhooks.metrics import WebhookMetrics
 from ogel.features.webhooks.service import WebhookService
 from ogel.features.webhooks.store import WebhookStore
-from ogel.kernel.errors import ConfigError
 from ogel.runtime.database import Database
 from ogel.runtime.feature import Feature
 from ogel.runtime.http.app import build_app
@@ -47,11 +47,13 @@ from ogel.runtime.http.health import Probe
 from ogel.runtime.http.metrics import HttpMetrics
 from ogel.runtime.http.server import bind, serve
 from ogel.runtime.jobs.bell import Doorman
+from ogel.runtime.jobs.kind import JobKind
 from ogel.runtime.jobs.metrics import JobMetrics
 from ogel.runtime.jobs.runner import JobRunner, RunnerOptions
 from ogel.runtime.jobs.store import JobQueue
 from ogel.runtime.lifecycle import Service, run_until_stopped
 from ogel.runtime.outbox import Outbox
+from ogel.runtime.schedule.schedule import Schedule
 from ogel.runtime.schedule.service import SchedulerService
 from ogel.runtime.schedule.ticks import Ticker
 from ogel.runtime.vault import Vault
@@ -79,7 +81,8 @@ class Platform:
     def __init__(self, settings: Settings) -> None:
         require_servers(settings)
         require_secrets(settings)
-        assert settings.database_url and settings.redis_url and settings.secret
+        assert settings.database_url
+        assert settings.redis_url
         self.settings = settings
         self.registry = CollectorRegistry()
         self.bell = RqBell(settings.redis_url)
@@ -98,11 +101,24 @@ class Platform:
         self.realtime = RealtimeFeature(self.jobs, self.broadcast, self.keys.authenticate, self.registry)
         self.features = self._features()
         self.jobs.know([kind for feature in self.features for kind in feature.jobs])
+        self._check_schedules()
         self.outbox.subscribe([s for feature in self.features for s in feature.subscribers])
 
     @cached_property
     def queue_names(self) -> list[str]:
         return sorted({kind.queue for feature in self.features for kind in feature.jobs})
+
+    def _check_schedules(self) -> None:
+        kinds = {kind.name for feature in self.features for kind in feature.jobs}
+        for schedule in self._schedules:
+            if schedule.kind not in kinds:
+                raise ValueError(
+                    f"schedule {schedule.name!r} names {schedule.kind!r}, which no feature performs"
+                )
+
+    @property
+    def _schedules(self) -> list[Schedule]:
+        return [schedule for feature in self.features for schedule in feature.schedules]
 
     def _features(self) -> list[Feature]:
         settings, database = self.settings, self.database
@@ -163,8 +179,13 @@ class Platform:
             self.bell.close()
             await self._pool.close(timeout=5.0)
 
-    async def run(self, roles: Roles, stop: asyncio.Event) -> None:
-        """Serves `roles` until SIGTERM, SIGINT or `stop`; raises what the first failing part raised."""
+    async def run(
+        self, roles: Roles, stop: asyncio.Event, beside: Sequence[tuple[str, Service]] = ()
+    ) -> None:
+        """
+        Serves `roles`, and runs what stands `beside` them, until SIGTERM, SIGINT, `stop` or the end of any part;
+        raises what the first failing part raised.
+        """
         host = self.settings.host or "::"
         # Before anything else: a port that is taken is the operator's next question, and health must answer early.
         sockets = bind(host, self.settings.port)
@@ -177,7 +198,7 @@ class Platform:
             async def http(stop: asyncio.Event) -> None:
                 await serve(app, sockets, stop, drain)
 
-            services.append(("http", http))
+            services += [("http", http), *beside]
             log.info("process.ready", host=host, port=sockets[0].getsockname()[1], **_describe(roles))
             await run_until_stopped(services, stop, drain)
         log.info("process.stopped")
@@ -217,16 +238,13 @@ class Platform:
 
     def _scheduler(self) -> Service:
         assert self.settings.redis_url
-        schedules = [schedule for feature in self.features for schedule in feature.schedules]
-        clock = RqClock(self.settings.redis_url, schedules, self.settings.scheduler_interval_seconds)
-        return SchedulerService(Ticker(self.database, self.jobs, schedules), clock).run
+        clock = RqClock(self.settings.redis_url, self._schedules, self.settings.scheduler_interval_seconds)
+        return SchedulerService(Ticker(self.database, self.jobs, self._schedules), clock).run
 
-    def _kinds_of(self, queue: str) -> list:  # type: ignore[type-arg]
-        if queue not in self.queue_names:
-            raise ConfigError(f"no queue {queue!r}; there are {', '.join(self.queue_names)}")
+    def _kinds_of(self, queue: str) -> list[JobKind]:
         return [kind for feature in self.features for kind in feature.jobs if kind.queue == queue]
 
-    def _app(self, roles: Roles):  # type: ignore[no-untyped-def]
+    def _app(self, roles: Roles) -> ASGIApp:
         shown = self.features if roles.api else [f for f in self.features if f.name == "system"]
         routes = [(feature.name, route) for feature in shown for route in feature.routes]
         streams = [s for feature in self.features for s in feature.streams] if roles.realtime else []

@@ -1,376 +1,275 @@
-"""Every knob, typed, with its default and one sentence; the environment is read here and nowhere else."""
+"""Every knob, typed, with its default and one sentence; environ.py turns them from the environment's variables."""
 
 from __future__ import annotations
 
-import dataclasses
 import ipaddress
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-from urllib.parse import quote, urlsplit, urlunsplit
 
 from ogel.kernel.errors import ConfigError
+from ogel.knobs import (
+    Network,
+    choice,
+    flag,
+    knob,
+    networks,
+    path,
+    real,
+    reals,
+    redis_url,
+    text,
+    url,
+    whole,
+    words,
+)
 
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 SECRET_LENGTH = 24
+POSTGRES_SHAPE = "postgresql://user:password@host:port/database"
 
-
-@dataclass(frozen=True, slots=True)
-class Knob:
-    """`names` in order of preference: Ogel's own, Railway's, the seed document's."""
-
-    names: tuple[str, ...]
-    meaning: str
-    takes: str
-    parse: Callable[[str], Any]
-    secret: bool = False
-
-
-def _knob(
-    *names: str, meaning: str, takes: str, parse: Callable[[str], Any], default: Any, secret: bool = False
-) -> Any:
-    return dataclasses.field(default=default, metadata={"knob": Knob(names, meaning, takes, parse, secret)})
-
-
-def _text(value: str) -> str:
-    return value
-
-
-def _whole(least: int, most: int) -> Callable[[str], int]:
-    def parse(value: str) -> int:
-        number = int(value)
-        if not least <= number <= most:
-            raise ValueError
-        return number
-
-    return parse
-
-
-def _seconds(least: float, most: float) -> Callable[[str], float]:
-    def parse(value: str) -> float:
-        number = float(value)
-        if not least <= number <= most:
-            raise ValueError
-        return number
-
-    return parse
-
-
-def _flag(value: str) -> bool:
-    return {
-        "1": True,
-        "true": True,
-        "yes": True,
-        "on": True,
-        "0": False,
-        "false": False,
-        "no": False,
-        "off": False,
-    }[value.strip().lower()]
-
-
-def _choice(*choices: str) -> Callable[[str], str]:
-    def parse(value: str) -> str:
-        if value.lower() not in choices:
-            raise ValueError
-        return value.lower()
-
-    return parse
-
-
-def _words(value: str) -> tuple[str, ...]:
-    return tuple(word.strip() for word in value.split(",") if word.strip())
-
-
-def _networks(value: str) -> tuple[Network, ...]:
-    return tuple(ipaddress.ip_network(word, strict=False) for word in _words(value))
-
-
-def _url(*schemes: str) -> Callable[[str], str]:
-    def parse(value: str) -> str:
-        parts = urlsplit(value)
-        if parts.scheme not in schemes or (not parts.hostname and "host=" not in parts.query):
-            raise ValueError
-        _ = parts.port  # raises ValueError when it is no port
-        return value
-
-    return parse
-
-
-def _redis_url(value: str) -> str:
-    """`?family=0` is advice for a JavaScript client; redis-py would refuse it."""
-    url = _url("redis", "rediss")(value)
-    parts = urlsplit(url)
-    query = "&".join(p for p in parts.query.split("&") if p and not p.startswith("family="))
-    return urlunsplit(parts._replace(query=query))
-
-
-def _retry_delays(value: str) -> tuple[float, ...]:
-    delays = tuple(float(word) for word in _words(value))
-    if not 1 <= len(delays) <= 50 or not all(0 <= delay <= 7 * 86400 for delay in delays):
-        raise ValueError
-    return delays
+_SECRET = text(f"{SECRET_LENGTH} characters or more")
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
     """Values as the process uses them. `None` for a server's URL: not configured."""
 
-    database_url: str | None = _knob(
-        "DATABASE_UNPOOLED_URL",
+    # Railway's PgBouncer turns DATABASE_URL into its own, where LISTEN and advisory locks do not work.
+    database_url: str | None = knob(
         "DATABASE_URL",
-        meaning="PostgreSQL; also from POSTGRES_* or PG*. None: `ogel up` starts its own.",
-        takes="postgresql://user:password@host:port/database",
-        parse=_url("postgresql", "postgres"),
+        before="DATABASE_UNPOOLED_URL",
+        takes=url("postgresql", "postgres", shape=POSTGRES_SHAPE),
         default=None,
+        meaning="PostgreSQL; also from POSTGRES_* or PG*. None: `ogel up` starts its own.",
         secret=True,
     )
-    redis_url: str | None = _knob(
+    redis_url: str | None = knob(
         "REDIS_URL",
         "REDIS_INTERNAL_URL",
-        meaning="Redis or Valkey; REDIS_PASSWORD is added when the URL has none. None: `ogel up` starts its own.",
-        takes="redis://[user:password@]host:port[/db]",
-        parse=_redis_url,
+        takes=redis_url(),
         default=None,
+        meaning="Redis or Valkey; REDIS_PASSWORD is added if it has none. None: `ogel up` starts its own.",
         secret=True,
     )
-    mongo_url: str | None = _knob(
+    mongo_url: str | None = knob(
         "MONGO_URL",
         "MONGODB_INTERNAL_URL",
-        meaning="MongoDB, for documents and metrics; None: Postgres keeps them.",
-        takes="mongodb://host:port",
-        parse=_url("mongodb", "mongodb+srv"),
+        takes=url("mongodb", "mongodb+srv", shape="mongodb://[user:password@]host:port"),
         default=None,
+        meaning="MongoDB, watched by /api/health and `ogel doctor` (needs the `mongo` extra).",
         secret=True,
     )
-    data_dir: Path = _knob(
+    storage_backend: str = knob(
+        "STORAGE_BACKEND",
+        takes=choice("local", "s3", "r2"),
+        default="local",
+        meaning="Where files are kept: OGEL_DATA_DIR, or an S3 service (needs S3_* and the `s3` extra).",
+    )
+    s3_endpoint: str | None = knob(
+        "S3_ENDPOINT",
+        "ENDPOINT",
+        takes=url("http", "https", shape="http(s)://host[:port]"),
+        default=None,
+        meaning="The S3 service; the second name of this and the four below is a Railway bucket's.",
+    )
+    s3_bucket: str | None = knob(
+        "S3_BUCKET", "BUCKET", takes=text("a bucket's name"), default=None, meaning="The bucket."
+    )
+    s3_access_key: str | None = knob(
+        "S3_ACCESS_KEY",
+        "ACCESS_KEY_ID",
+        takes=text("a key id"),
+        default=None,
+        meaning="Its key id.",
+        secret=True,
+    )
+    s3_secret_key: str | None = knob(
+        "S3_SECRET_KEY",
+        "SECRET_ACCESS_KEY",
+        takes=text("a key"),
+        default=None,
+        meaning="Its key.",
+        secret=True,
+    )
+    s3_region: str = knob(
+        "S3_REGION",
+        "REGION",
+        takes=text("a region"),
+        default="us-east-1",
+        meaning="Its region; R2 takes `auto` too.",
+    )
+    data_dir: Path = knob(
         "OGEL_DATA_DIR",
-        meaning="Where embedded servers and generated secrets live.",
-        takes="a directory",
-        parse=Path,
+        takes=path("a directory"),
         default=Path(".ogel"),
+        meaning="Where embedded servers, generated secrets and local files live.",
     )
-    postgres_bin: Path | None = _knob(
+    postgres_bin: Path | None = knob(
         "OGEL_PG_BIN",
-        meaning="Directory with initdb and postgres, for the embedded server; None: the installed wheel.",
-        takes="a directory",
-        parse=Path,
+        takes=path("a directory"),
         default=None,
+        meaning="Directory with initdb and postgres, for the embedded server. None: the installed wheel.",
     )
-    host: str | None = _knob(
+    redis_bin: Path | None = knob(
+        "OGEL_REDIS_BIN",
+        takes=path("a program's path"),
+        default=None,
+        meaning="valkey-server or redis-server, for the embedded server. None: the installed wheel.",
+    )
+    host: str | None = knob(
         "OGEL_HOST",
-        meaning="Address to listen on; `::` is IPv4 and IPv6. None: `localhost` with embedded servers, else `::`.",
-        takes="an address, or localhost",
-        parse=_text,
+        takes=text("an address, or localhost"),
         default=None,
+        meaning="Address to listen on. None: localhost with embedded servers, else `::` (IPv4 and IPv6).",
     )
-    port: int = _knob(
-        "PORT",
-        meaning="HTTP port of this process; 0 takes a free one.",
-        takes="0 to 65535",
-        parse=_whole(0, 65535),
-        default=8080,
+    port: int = knob(
+        "PORT", takes=whole(0, 65535), default=8080, meaning="HTTP port of this process; 0 takes a free one."
     )
-    admin_key: str | None = _knob(
+    admin_key: str | None = knob(
         "OGEL_ADMIN_KEY",
-        meaning="The first API key, with every scope. Generated into the data directory in embedded mode.",
-        takes=f"{SECRET_LENGTH} characters or more",
-        parse=_text,
+        takes=_SECRET,
         default=None,
+        meaning="The first API key, with every scope. Embedded mode makes one in the data directory.",
         secret=True,
     )
-    secret: str | None = _knob(
+    secret: str | None = knob(
         "OGEL_SECRET",
-        meaning="Root of every key Ogel derives, such as the one webhook secrets are encrypted with. Never change it lightly.",
-        takes=f"{SECRET_LENGTH} characters or more",
-        parse=_text,
+        takes=_SECRET,
         default=None,
+        meaning="Root of every key Ogel derives: under another one, stored webhook secrets cannot be read.",
         secret=True,
     )
-    log_level: str = _knob(
+    log_level: str = knob(
         "LOG_LEVEL",
-        meaning="Least level that is logged.",
-        takes="debug, info, warning or error",
-        parse=_choice("debug", "info", "warning", "error"),
+        takes=choice("debug", "info", "warning", "error"),
         default="info",
+        meaning="Least level that is logged.",
     )
-    sentry_dsn: str | None = _knob(
+    sentry_dsn: str | None = knob(
         "SENTRY_DSN",
-        meaning="Sends unexpected errors to Sentry (needs the `sentry` extra).",
-        takes="a Sentry DSN",
-        parse=_url("http", "https"),
+        takes=url("http", "https", shape="https://key@host/project"),
         default=None,
+        meaning="Sends logged errors to Sentry (needs the `sentry` extra).",
         secret=True,
     )
-    drain_seconds: float = _knob(
+    drain_seconds: float = knob(
         "OGEL_DRAIN_SECONDS",
+        takes=real(0, 600, "seconds"),
+        default=30.0,
         meaning="After SIGTERM: how long work in flight may take to end before it is given back.",
-        takes="seconds, 0 to 600",
-        parse=_seconds(0, 600),
-        default=30.0,
     )
-    connect_seconds: float = _knob(
+    connect_seconds: float = knob(
         "OGEL_CONNECT_SECONDS",
-        meaning="At start: how long Postgres may take to answer and reach the schema version needed.",
-        takes="seconds, 1 to 3600",
-        parse=_seconds(1, 3600),
+        takes=real(1, 3600, "seconds"),
         default=60.0,
+        meaning="At start: how long Postgres may take to answer and reach the schema version needed.",
     )
-    auto_migrate: bool = _knob(
+    auto_migrate: bool = knob(
         "OGEL_AUTO_MIGRATE",
-        meaning="`ogel up` and `ogel api` apply missing migrations at start.",
-        takes="true or false",
-        parse=_flag,
+        takes=flag(),
         default=True,
+        meaning="`ogel up` and `ogel api` apply missing migrations at start.",
     )
-    pool_min: int = _knob(
-        "OGEL_POOL_MIN",
-        meaning="Postgres connections kept open.",
-        takes="0 to 100",
-        parse=_whole(0, 100),
-        default=2,
+    pool_min: int = knob(
+        "OGEL_POOL_MIN", takes=whole(0, 100), default=2, meaning="Postgres connections kept open."
     )
-    pool_max: int = _knob(
-        "OGEL_POOL_MAX",
-        meaning="Postgres connections at most, per process.",
-        takes="2 to 500",
-        parse=_whole(2, 500),
-        default=20,
+    pool_max: int = knob(
+        "OGEL_POOL_MAX", takes=whole(2, 500), default=20, meaning="Postgres connections at most, per process."
     )
-    pool_idle_seconds: float = _knob(
+    pool_idle_seconds: float = knob(
         "OGEL_POOL_IDLE_SECONDS",
+        takes=real(1, 3600, "seconds"),
+        default=30.0,
         meaning="An idle connection above the minimum closes after this.",
-        takes="seconds, 1 to 3600",
-        parse=_seconds(1, 3600),
-        default=30.0,
     )
-    pool_timeout_seconds: float = _knob(
+    pool_timeout_seconds: float = knob(
         "OGEL_POOL_TIMEOUT_SECONDS",
-        meaning="How long a request waits for a connection before it is answered 503.",
-        takes="seconds, 0.1 to 60",
-        parse=_seconds(0.1, 60),
+        takes=real(0.1, 60, "seconds"),
         default=2.0,
+        meaning="How long a request waits for a connection before it is answered 503.",
     )
-    pool_keepalive_seconds: int = _knob(
+    pool_keepalive_seconds: int = knob(
         "OGEL_POOL_KEEPALIVE_SECONDS",
-        meaning="Idle seconds before TCP keep-alives start on Postgres connections.",
-        takes="seconds, 1 to 3600",
-        parse=_whole(1, 3600),
+        takes=whole(1, 3600),
         default=10,
+        meaning="Idle seconds before TCP keep-alives start on Postgres connections.",
     )
-    max_body_bytes: int = _knob(
+    max_body_bytes: int = knob(
         "OGEL_MAX_BODY_BYTES",
-        meaning="Largest request body; larger ones are answered 413.",
-        takes="1024 to 104857600",
-        parse=_whole(1024, 104857600),
+        takes=whole(1024, 100 * 1024 * 1024),
         default=8 * 1024 * 1024,
+        meaning="Largest request body; larger ones are answered 413.",
     )
-    max_event_bytes: int = _knob(
+    max_event_bytes: int = knob(
         "OGEL_MAX_EVENT_BYTES",
-        meaning="Largest `data` of one event; larger ones are answered 413.",
-        takes="1024 to 1048576",
-        parse=_whole(1024, 1048576),
+        takes=whole(1024, 1024 * 1024),
         default=256 * 1024,
+        meaning="Largest `data` of one event; larger ones are answered 413.",
     )
-    trusted_proxies: tuple[Network, ...] = _knob(
+    trusted_proxies: tuple[Network, ...] = knob(
         "OGEL_TRUSTED_PROXIES",
-        meaning="Peers whose X-Real-IP is believed; the default is Railway's edge.",
-        takes="networks, comma separated",
-        parse=_networks,
+        takes=networks(),
         default=(ipaddress.ip_network("100.64.0.0/10"),),
+        meaning="Peers whose X-Real-IP is believed; the default is Railway's edge.",
     )
-    worker_queues: tuple[str, ...] = _knob(
+    worker_queues: tuple[str, ...] = knob(
         "WORKER_QUEUES",
-        meaning="Queues `ogel worker` serves when its command line names none.",
-        takes="queue names, comma separated",
-        parse=_words,
+        takes=words("queue names"),
         default=(),
+        meaning="Queues `ogel worker` serves when its command line names none.",
     )
-    worker_in_flight: int = _knob(
+    worker_in_flight: int = knob(
         "OGEL_WORKER_IN_FLIGHT",
-        meaning="Jobs of one queue performed at once by one process.",
-        takes="1 to 10000",
-        parse=_whole(1, 10000),
+        takes=whole(1, 10000),
         default=500,
+        meaning="Jobs of one queue performed at once by one process.",
     )
-    lease_seconds: float = _knob(
+    lease_seconds: float = knob(
         "OGEL_LEASE_SECONDS",
-        meaning="A dead worker's jobs are taken over after this; live workers renew in time.",
-        takes="seconds, 1 to 600",
-        parse=_seconds(1, 600),
+        takes=real(1, 600, "seconds"),
         default=15.0,
+        meaning="A dead worker's jobs are taken over after this; live workers renew in time.",
     )
-    webhook_timeout_seconds: float = _knob(
+    webhook_timeout_seconds: float = knob(
         "OGEL_WEBHOOK_TIMEOUT_SECONDS",
-        meaning="Default for endpoints that name none; covers look-up, connect, send and answer.",
-        takes="seconds, 1 to 30",
-        parse=_seconds(1, 30),
+        takes=real(1, 30, "seconds"),
         default=10.0,
+        meaning="For endpoints that name none; covers look-up, connect, send and answer.",
     )
-    webhook_retry_delays: tuple[float, ...] = _knob(
+    webhook_retry_delays: tuple[float, ...] = knob(
         "OGEL_WEBHOOK_RETRY_DELAYS",
-        meaning="Seconds between the attempts of a delivery (one more attempt than delays), each varied by 20 %.",
-        takes="1 to 50 numbers, comma separated",
-        parse=_retry_delays,
+        takes=reals(0, 7 * 86400, "seconds", most_of_them=50),
         default=(5.0, 300.0, 1800.0, 7200.0, 18000.0, 36000.0, 50400.0, 72000.0, 86400.0),
+        meaning="Between the attempts of a delivery (one more attempt than delays), each varied by 20 %.",
     )
-    webhook_allow_nets: tuple[Network, ...] | None = _knob(
+    webhook_allow_nets: tuple[Network, ...] | None = knob(
         "OGEL_WEBHOOK_ALLOW_NETS",
-        meaning="Private networks webhooks may reach. None: loopback with embedded servers, else nothing.",
-        takes="networks, comma separated",
-        parse=_networks,
+        takes=networks(),
         default=None,
+        meaning="Private networks webhooks may reach. None: loopback with embedded servers, else nothing.",
     )
-    retention_days: float = _knob(
+    retention_days: float = knob(
         "OGEL_RETENTION_DAYS",
-        meaning="Events and finished deliveries older than this are deleted.",
-        takes="days, 0.01 to 3650",
-        parse=_seconds(0.01, 3650),
+        takes=real(0.01, 3650, "days"),
         default=30.0,
+        meaning="Events and finished deliveries older than this are deleted.",
     )
-    audit_retention_days: float = _knob(
+    audit_retention_days: float = knob(
         "OGEL_AUDIT_RETENTION_DAYS",
-        meaning="Audit records older than this are deleted.",
-        takes="days, 0.01 to 36500",
-        parse=_seconds(0.01, 36500),
+        takes=real(0.01, 36500, "days"),
         default=90.0,
+        meaning="Audit records older than this are deleted.",
     )
-    scheduler_interval_seconds: float = _knob(
+    scheduler_interval_seconds: float = knob(
         "OGEL_SCHEDULER_INTERVAL_SECONDS",
-        meaning="How often the scheduler looks at its clock.",
-        takes="seconds, 0.1 to 60",
-        parse=_seconds(0.1, 60),
+        takes=real(0.1, 60, "seconds"),
         default=1.0,
+        meaning="How often the scheduler looks at its clock.",
     )
 
     @property
     def embedded(self) -> bool:
         """`ogel up` without a server's URL starts its own."""
         return self.database_url is None or self.redis_url is None
-
-
-@dataclass(frozen=True, slots=True)
-class Sourced:
-    """Settings, and for each field the variable that gave it (None: the default)."""
-
-    settings: Settings
-    sources: Mapping[str, str | None]
-
-
-def read_settings(environ: Mapping[str, str]) -> Sourced:
-    """Raises ConfigError with one line for the first variable that is wrong. An empty variable counts as not set."""
-    values: dict[str, Any] = {}
-    sources: dict[str, str | None] = {}
-    for field in dataclasses.fields(Settings):
-        knob: Knob = field.metadata["knob"]
-        source = next((name for name in knob.names if environ.get(name)), None)
-        sources[field.name] = source
-        if source is not None:
-            values[field.name] = _parsed(knob, source, environ[source])
-    _compose_database_url(environ, values, sources)
-    _add_redis_password(environ, values)
-    return Sourced(Settings(**values), sources)
 
 
 def require_secrets(settings: Settings) -> None:
@@ -383,50 +282,8 @@ def require_secrets(settings: Settings) -> None:
 
 
 def require_servers(settings: Settings) -> None:
+    """Raises ConfigError when a server's URL is missing."""
     if settings.database_url is None:
-        raise ConfigError("DATABASE_URL is not set; it takes postgresql://user:password@host:port/database")
+        raise ConfigError(f"DATABASE_URL is not set; it takes {POSTGRES_SHAPE}")
     if settings.redis_url is None:
         raise ConfigError("REDIS_URL is not set; it takes redis://[user:password@]host:port[/db]")
-
-
-def _parsed(knob: Knob, source: str, value: str) -> Any:
-    try:
-        return knob.parse(value.strip())
-    except (ValueError, KeyError):
-        shown = "a value that is none (hidden)" if knob.secret else repr(value)
-        raise ConfigError(f"{source} got {shown}; it takes {knob.takes}") from None
-
-
-def _compose_database_url(
-    environ: Mapping[str, str], values: dict[str, Any], sources: dict[str, str | None]
-) -> None:
-    """The seed's POSTGRES_* and libpq's PG* variables, when no URL is given."""
-    if "database_url" in values:
-        return
-    for prefix, database in (("POSTGRES_", "POSTGRES_DATABASE"), ("PG", "PGDATABASE")):
-        host = environ.get(f"{prefix}HOST")
-        if not host:
-            continue
-        port = _parsed(
-            Knob((f"{prefix}PORT",), "", "1 to 65535", _whole(1, 65535)),
-            f"{prefix}PORT",
-            environ.get(f"{prefix}PORT") or "5432",
-        )
-        user = quote(environ.get(f"{prefix}USER") or "postgres", safe="")
-        password = quote(environ.get(f"{prefix}PASSWORD") or "", safe="")
-        name = quote(environ.get(database) or environ.get(f"{prefix}DB") or "postgres", safe="")
-        bracketed = f"[{host}]" if ":" in host else host
-        values["database_url"] = f"postgresql://{user}:{password}@{bracketed}:{port}/{name}"
-        sources["database_url"] = f"{prefix}HOST…"
-        return
-
-
-def _add_redis_password(environ: Mapping[str, str], values: dict[str, Any]) -> None:
-    password = environ.get("REDIS_PASSWORD")
-    url = values.get("redis_url")
-    if not password or url is None or urlsplit(url).password:
-        return
-    parts = urlsplit(url)
-    user = parts.username or ""
-    host = parts.netloc.rpartition("@")[2]
-    values["redis_url"] = urlunsplit(parts._replace(netloc=f"{user}:{quote(password, safe='')}@{host}"))

@@ -118,7 +118,7 @@ async def _missing(
     connection: AsyncConnection[tuple[object, ...]], migrations: Sequence[Migration]
 ) -> list[Migration]:
     rows = await (await connection.execute("SELECT version, checksum FROM schema_migrations")).fetchall()
-    applied: dict[object, object] = {version: checksum for version, checksum in rows}
+    applied = {row[0]: row[1] for row in rows}
     for migration in migrations:
         if applied.get(migration.version, migration.checksum) != migration.checksum:
             raise ConfigError(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import structlog
 from redis.asyncio import Redis
@@ -25,8 +26,22 @@ RETRY_SECONDS = 0.25
 LONGEST_PAUSE_SECONDS = 1.0
 # After an outage, listeners come back before anything is said: a little more than they need.
 SETTLE_SECONDS = 1.5
+# What publishers have waiting goes out together, up to this much at a time.
+WRITE_BYTES = 1024 * 1024
 # A connection that has been silent for this long is asked whether it lives, and has as long again to answer.
 SILENCE_SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Utterance:
+    """One call of `publish`, waiting for its turn."""
+
+    channel: str
+    payloads: Sequence[bytes]
+
+    @property
+    def size(self) -> int:
+        return sum(len(payload) for payload in self.payloads)
 
 
 class RedisBroadcast:
@@ -42,18 +57,24 @@ class RedisBroadcast:
             retry=Retry(NoBackoff(), 0),  # trying again is done here, where it can be logged and bounded
         )
         self._turn = asyncio.Lock()
+        self._waiting: dict[_Utterance, None] = {}
         self._away = False
         self._settled_at = 0.0
 
     async def publish(self, channel: str, payloads: Sequence[bytes]) -> None:
         """Raises Unavailable when Redis has not taken them within 5 s."""
+        mine = _Utterance(channel, payloads)
+        self._waiting[mine] = None
         try:
             async with asyncio.timeout(PATIENCE_SECONDS):
-                # One at a time: while Redis is away one publisher knocks, and the others wait for it.
+                # One at a time, who speaks for all that wait: ten times cheaper, and in an outage one knocks.
                 async with self._turn:
-                    await self._publish(channel, payloads)
+                    while mine in self._waiting:
+                        await self._publish_some()
         except TimeoutError as error:
             raise Unavailable("Redis did not take the messages.") from error
+        finally:
+            self._waiting.pop(mine, None)
 
     async def listen(
         self,
@@ -77,20 +98,34 @@ class RedisBroadcast:
     async def close(self) -> None:
         await self._client.aclose()
 
-    async def _publish(self, channel: str, payloads: Sequence[bytes]) -> None:
-        while True:
-            try:
-                await self._wait_until_settled()
-                async with self._client.pipeline(transaction=False) as pipeline:
-                    for payload in payloads:
-                        pipeline.publish(channel, payload)
-                    await pipeline.execute()
-                return
-            except (RedisError, OSError) as error:
-                if not self._away:
-                    log.warning("realtime.publisher_lost_redis", error=str(error))
-                self._away = True
+    async def _publish_some(self) -> None:
+        batch = self._oldest()
+        try:
+            await self._wait_until_settled()
+            async with self._client.pipeline(transaction=False) as pipeline:
+                for utterance in batch:
+                    for payload in utterance.payloads:
+                        pipeline.publish(utterance.channel, payload)
+                await pipeline.execute()
+        except (RedisError, OSError) as error:
+            if not self._away:
+                log.warning("realtime.publisher_lost_redis", error=str(error))
+            self._away = True
             await asyncio.sleep(RETRY_SECONDS)
+            return
+        for utterance in batch:
+            self._waiting.pop(utterance, None)
+
+    def _oldest(self) -> list[_Utterance]:
+        """What goes out in one write: at least one, however large."""
+        batch: list[_Utterance] = []
+        room = WRITE_BYTES
+        for utterance in self._waiting:
+            room -= utterance.size
+            if room < 0 and batch:
+                break
+            batch.append(utterance)
+        return batch
 
     async def _wait_until_settled(self) -> None:
         now = asyncio.get_running_loop().time()

@@ -11,8 +11,9 @@ from dataclasses import asdict, dataclass
 import click
 
 from ogel.cli.process import event_loop
+from ogel.environ import Sourced, read_settings, unknown_names
 from ogel.kernel.errors import ConfigError, OgelError
-from ogel.settings import Settings, read_settings, require_secrets
+from ogel.settings import Settings, require_secrets
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,9 @@ class Finding:
     ok: bool
     detail: str
     advice: str | None = None
+
+
+Question = Callable[[Settings], Awaitable[str]]
 
 
 @click.command("doctor")
@@ -42,21 +46,38 @@ def command(as_json: bool) -> None:
 
 def _examine() -> list[Finding]:
     try:
-        settings = read_settings(os.environ).settings
+        sourced = read_settings(os.environ)
     except ConfigError as error:
         return [Finding("settings", False, error.message, "correct the variable named")]
-    findings = [Finding("settings", True, "every variable can be read")]
-    if settings.embedded:
-        findings.append(_embedded_binaries(settings))
-    else:
-        findings.append(_secrets(settings))
+    settings = sourced.settings
+    findings = [_variables()]
+    findings.append(_embedded_binaries(settings) if settings.embedded else _secrets(settings))
     with event_loop() as runner:
-        if settings.database_url is not None:
-            findings.append(runner.run(_ask("postgres", lambda: _postgres(settings))))
-            findings.append(runner.run(_ask("schema", lambda: _schema(settings))))
-        if settings.redis_url is not None:
-            findings.append(runner.run(_ask("redis", lambda: _redis(settings))))
+        findings += [runner.run(_ask(subject, ask, settings)) for subject, ask in _questions(sourced)]
     return findings
+
+
+def _questions(sourced: Sourced) -> list[tuple[str, Question]]:
+    settings = sourced.settings
+    questions: list[tuple[str, Question]] = []
+    if settings.database_url is not None:
+        questions += [("postgres", _postgres), ("schema", _schema)]
+    if settings.redis_url is not None:
+        questions.append(("redis", _redis))
+    if settings.mongo_url is not None:
+        questions.append(("mongo", _mongo))
+    if sourced.sources["storage_backend"] is not None:
+        questions.append(("storage", _storage))
+    return questions
+
+
+def _variables() -> Finding:
+    unknown = unknown_names(os.environ)
+    if unknown:
+        return Finding(
+            "settings", False, f"unknown: {', '.join(unknown)}", "`ogel settings` lists those that exist"
+        )
+    return Finding("settings", True, "every variable can be read")
 
 
 def _secrets(settings: Settings) -> Finding:
@@ -76,18 +97,18 @@ def _embedded_binaries(settings: Settings) -> Finding:
         if settings.database_url is None:
             found.append(str(find_postgres(settings.postgres_bin)))
         if settings.redis_url is None:
-            found.append(str(find_redis(None)))
+            found.append(str(find_redis(settings.redis_bin)))
     except ConfigError as error:
         return Finding("embedded servers", False, error.message)
     return Finding("embedded servers", True, ", ".join(found))
 
 
-async def _ask(subject: str, question: Callable[[], Awaitable[str]]) -> Finding:
+async def _ask(subject: str, question: Question, settings: Settings) -> Finding:
     import psycopg
     import redis
 
     try:
-        return Finding(subject, True, await question())
+        return Finding(subject, True, await question(settings))
     except (psycopg.Error, redis.RedisError, OSError, OgelError) as error:
         return Finding(subject, False, str(error).strip().splitlines()[0], _ADVICE[subject])
 
@@ -96,6 +117,8 @@ _ADVICE = {
     "postgres": "check DATABASE_URL, and that this machine reaches it (on Railway: the private name, same project)",
     "schema": "run `ogel migrate`",
     "redis": "check REDIS_URL; until Redis answers, work is found by polling and realtime waits",
+    "mongo": "check MONGO_URL, and that this machine reaches it",
+    "storage": "check STORAGE_BACKEND with S3_*, or make OGEL_DATA_DIR a writable directory",
 }
 
 
@@ -133,3 +156,35 @@ async def _redis(settings: Settings) -> str:
     policy = stats.get("eviction_policy", "noeviction")
     warning = "" if policy == "noeviction" else f"; eviction policy {policy} may drop bells and schedules"
     return f"version {stats.get('version', '?')}{warning}"
+
+
+async def _mongo(settings: Settings) -> str:
+    from ogel.adapters.mongo import Mongo
+
+    assert settings.mongo_url
+    mongo = Mongo(settings.mongo_url)
+    try:
+        return f"version {await mongo.version()}"
+    finally:
+        await mongo.close()
+
+
+async def _storage(settings: Settings) -> str:
+    if settings.storage_backend == "local":
+        from ogel.adapters.storage.local import check_writable
+
+        directory = settings.data_dir / "storage"
+        check_writable(directory)
+        return f"{directory} can be written to"
+    from ogel.adapters.storage.s3 import Bucket, check_bucket
+
+    # read_settings has seen to it that none of them is missing.
+    bucket = Bucket(
+        endpoint=settings.s3_endpoint or "",
+        name=settings.s3_bucket or "",
+        access_key=settings.s3_access_key or "",
+        secret_key=settings.s3_secret_key or "",
+        region=settings.s3_region,
+    )
+    await check_bucket(bucket)
+    return f"bucket {bucket.name} is there"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
-from ogel.cli.process import event_loop, settings_of_environment
+from ogel.cli.process import event_loop, settings_beside
 from ogel.kernel.clock import rfc3339, utc_now
 from ogel.kernel.ids import new_id
 from ogel.kernel.principal import Caller, Principal
@@ -82,7 +82,7 @@ def _ask(question: Callable[[KeyService], Awaitable[Answer]]) -> Answer:
     from ogel.platform import Platform
     from ogel.runtime.logging import configure_logging
 
-    settings = settings_of_environment()
+    settings = settings_beside()
     configure_logging("warning")
     platform = Platform(settings)
 

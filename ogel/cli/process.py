@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ogel.environ import read_settings
 from ogel.kernel.errors import ConfigError
-from ogel.settings import Settings, read_settings
+from ogel.settings import Settings
 
 if TYPE_CHECKING:
     from ogel.platform import Platform, Roles
+    from ogel.runtime.lifecycle import Service
 
 port_option = click.option(
     "--port", type=click.IntRange(0, 65535), help="Instead of PORT; 0 takes a free one."
@@ -27,16 +29,45 @@ def settings_of_environment(port: int | None = None) -> Settings:
     return settings if port is None else dataclasses.replace(settings, port=port)
 
 
-def run_process(settings: Settings, choose_roles: Callable[[Platform], Roles]) -> None:
-    """Runs until SIGTERM or SIGINT."""
+def settings_beside(port: int | None = None) -> Settings:
+    """For operators' commands: without URLs, the servers and secrets of the `ogel up` that runs in OGEL_DATA_DIR."""
+    settings = settings_of_environment(port)
+    if not settings.embedded:
+        return settings
+    from ogel.adapters.embedded import kept_secret, running_urls
+
+    database_url, redis_url = running_urls(settings.data_dir)
+    if (settings.database_url or database_url) is None:
+        raise ConfigError(
+            f"DATABASE_URL is not set and no `ogel up` runs in {settings.data_dir}; set it, or OGEL_DATA_DIR"
+        )
+    return dataclasses.replace(
+        settings,
+        database_url=settings.database_url or database_url,
+        redis_url=settings.redis_url or redis_url,
+        admin_key=settings.admin_key or kept_secret(settings.data_dir, "admin_key"),
+        secret=settings.secret or kept_secret(settings.data_dir, "secret"),
+    )
+
+
+def run_process(
+    settings: Settings,
+    choose_roles: Callable[[Platform], Roles],
+    beside: Sequence[tuple[str, Service]] = (),
+) -> None:
+    """Runs until SIGTERM or SIGINT, or until one of the services `beside` the platform's own ends."""
     from ogel.platform import Platform
     from ogel.runtime.logging import configure_logging
 
     configure_logging(settings.log_level)
+    if settings.sentry_dsn is not None:
+        from ogel.adapters.sentry import start_sentry
+
+        start_sentry(settings.sentry_dsn)
     platform = Platform(settings)
     roles = choose_roles(platform)
     with event_loop() as runner:
-        runner.run(platform.run(roles, asyncio.Event()))
+        runner.run(platform.run(roles, asyncio.Event(), beside))
 
 
 @contextmanager

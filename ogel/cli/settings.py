@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import os
 
 import click
 
-from ogel.settings import Knob, Settings, Sourced, read_settings
+from ogel.environ import Sourced, knobs, read_settings
+from ogel.settings import Settings
 
 
 @click.command("settings")
 @click.option("--json", "as_json", is_flag=True, help="For machines.")
-def command(as_json: bool) -> None:
+@click.option("--env", "as_env", is_flag=True, help="A template for .env, with the defaults.")
+def command(as_json: bool, as_env: bool) -> None:
     """Every setting, its value (secrets masked), where it came from and what it means."""
-    sourced = read_settings(os.environ)
-    rows = [_row(field, sourced) for field in dataclasses.fields(Settings)]
+    if as_env:
+        click.echo(env_template(), nl=False)
+        return
+    rows = _rows(read_settings(os.environ))
     if as_json:
         click.echo(json.dumps(rows, indent=2))
         return
@@ -27,17 +30,30 @@ def command(as_json: bool) -> None:
         click.echo(f"{'':<{width}}  {row['meaning']} Takes {row['takes']}.")
 
 
-def _row(field: dataclasses.Field[object], sourced: Sourced) -> dict[str, str | None]:
-    knob: Knob = field.metadata["knob"]
-    value = getattr(sourced.settings, field.name)
-    source = sourced.sources[field.name]
-    return {
-        "name": knob.names[-1] if source is None else source,
-        "value": _shown(value, knob.secret),
-        "source": source or "default",
-        "meaning": knob.meaning,
-        "takes": knob.takes,
-    }
+def env_template() -> str:
+    """What .env.example holds; a test compares."""
+    lines = ["# Every setting with its default; `ogel settings` says what this machine makes of them."]
+    for field, knob in knobs().items():
+        others = [name for name in knob.names if name != knob.name]
+        also = f" Also: {', '.join(others)}." if others else ""
+        default = _shown(getattr(Settings(), field), secret=False)
+        lines += ["", f"# {knob.meaning}", f"# Takes {knob.takes.words}.{also}"]
+        lines.append(f"# {knob.name}={default or ''}")
+    return "\n".join(lines) + "\n"
+
+
+def _rows(sourced: Sourced) -> list[dict[str, object]]:
+    return [
+        {
+            "name": sourced.sources[field] or knob.name,
+            "names": list(knob.names),
+            "value": _shown(getattr(sourced.settings, field), knob.secret),
+            "source": "environment" if sourced.sources[field] else "default",
+            "meaning": knob.meaning,
+            "takes": knob.takes.words,
+        }
+        for field, knob in knobs().items()
+    ]
 
 
 def _shown(value: object, secret: bool) -> str | None:

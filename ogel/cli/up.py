@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import ipaddress
-from contextlib import ExitStack
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import click
 
 from ogel.cli.process import port_option, run_process, settings_of_environment
+from ogel.kernel.errors import Unavailable
 from ogel.settings import Settings
 
 if TYPE_CHECKING:
+    from ogel.adapters.embedded import EmbeddedServers
     from ogel.platform import Platform, Roles
+    from ogel.runtime.lifecycle import Service
+
+WATCH_SECONDS = 1.0
 
 _LOOPBACK = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128"))
 
@@ -23,10 +29,23 @@ _LOOPBACK = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128"
 def command(port: int | None) -> None:
     """Everything in one process. Without DATABASE_URL or REDIS_URL it starts its own, in OGEL_DATA_DIR."""
     settings = settings_of_environment(port)
-    with ExitStack() as stack:
-        if settings.embedded:
-            settings = _start_embedded(settings, stack)
+    if not settings.embedded:
         run_process(settings, _everything)
+        return
+    from ogel.adapters.embedded import EmbeddedServers
+    from ogel.runtime.logging import configure_logging
+
+    configure_logging(settings.log_level)
+    with EmbeddedServers.start(
+        settings.data_dir,
+        postgres=settings.database_url is None,
+        redis=settings.redis_url is None,
+        postgres_bin=settings.postgres_bin,
+        redis_bin=settings.redis_bin,
+    ) as servers:
+        filled = _filled(settings, servers)
+        _greet(settings, filled)
+        run_process(filled, _everything, beside=[("embedded servers", _watch(servers))])
 
 
 def _everything(platform: Platform) -> Roles:
@@ -35,31 +54,32 @@ def _everything(platform: Platform) -> Roles:
     return Roles(api=True, queues=platform.queue_names, scheduler=True, realtime=True)
 
 
-def _start_embedded(settings: Settings, stack: ExitStack) -> Settings:
-    from ogel.adapters.embedded import EmbeddedServers
-    from ogel.adapters.embedded.credentials import kept_secret
-    from ogel.runtime.logging import configure_logging
-
-    configure_logging(settings.log_level)
-    servers = EmbeddedServers.start(
-        settings.data_dir,
-        postgres=settings.database_url is None,
-        redis=settings.redis_url is None,
-        postgres_bin=settings.postgres_bin,
-    )
-    stack.callback(servers.stop)
-    host = settings.host or "localhost"
-    filled = dataclasses.replace(
+def _filled(settings: Settings, servers: EmbeddedServers) -> Settings:
+    """What was not set comes from the embedded servers, and is right for one machine of one's own."""
+    allow_nets = settings.webhook_allow_nets
+    return dataclasses.replace(
         settings,
         database_url=settings.database_url or servers.database_url,
         redis_url=settings.redis_url or servers.redis_url,
-        admin_key=settings.admin_key or kept_secret(settings.data_dir, "admin_key"),
-        secret=settings.secret or kept_secret(settings.data_dir, "secret"),
-        host=host,
-        webhook_allow_nets=_LOOPBACK if settings.webhook_allow_nets is None else settings.webhook_allow_nets,
+        admin_key=settings.admin_key or servers.secret("admin_key"),
+        secret=settings.secret or servers.secret("secret"),
+        host=settings.host or "localhost",
+        webhook_allow_nets=_LOOPBACK if allow_nets is None else allow_nets,
     )
-    _greet(settings, filled)
-    return filled
+
+
+def _watch(servers: EmbeddedServers) -> Service:
+    """A server that dies takes the process with it: whoever runs us starts us again, and the servers with us."""
+
+    async def watch(stop: asyncio.Event) -> None:
+        while not stop.is_set():
+            if dead := servers.dead():
+                raise Unavailable(f"the embedded {' and '.join(dead)} died; its log is in the data directory")
+            with suppress(TimeoutError):
+                async with asyncio.timeout(WATCH_SECONDS):
+                    await stop.wait()
+
+    return watch
 
 
 def _greet(given: Settings, settings: Settings) -> None:

@@ -31,11 +31,6 @@ class Event:
         return rfc3339(self.created_at)
 
 
-def glob_to_regex(glob: str) -> re.Pattern[str]:
-    """Matches event types; `*` stands for any characters, dots included."""
-    return re.compile("".join(".*" if part == "*" else re.escape(part) for part in re.split(r"(\*)", glob)))
-
-
 def glob_to_like(glob: str) -> str:
-    """The same as a pattern for SQL's LIKE, whose own wildcards are escaped."""
+    """The glob as a pattern for SQL's LIKE; `*` stands for any characters, dots included."""
     return re.sub(r"([\\_%])", r"\\\1", glob).replace("*", "%")

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """`id` is what audit records name (`key_…`, `admin`, `anonymous`, `system`); scopes are `webhooks:write`, or `*`."""
+    """`id` is what audit records name (`key_…`, `admin`, `system`); scopes are `webhooks:write` and such, or `*`."""
 
     id: str
     scopes: frozenset[str] = field(default_factory=frozenset)

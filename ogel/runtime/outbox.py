@@ -37,8 +37,8 @@ class Outbox:
         self, tx: Session, events: Sequence[Event], to: Sequence[Subscriber] | None = None
     ) -> Publication:
         """
-        To every subscriber, or only to those named in `to`. An id that was published before, by anyone and however long ago, causes nothing new and answers what it
-        answered then. Of an id twice in `events`, the first counts.
+        To every subscriber, or only to those named in `to`. An id that was published before, by anyone and however
+        long ago, causes nothing new and answers what it answered then. Of an id twice in `events`, the first counts.
         """
         unique = {event.id: event for event in reversed(events)}
         rows = [(e.id, e.type, e.subject, e.data.decode(), e.created_at) for e in reversed(unique.values())]

@@ -208,7 +208,7 @@ def test_servers_end_when_their_ogel_is_killed(data_dir):
 
 
 def test_a_stale_server_that_does_not_listen_is_killed(data_dir, monkeypatch):
-    monkeypatch.setattr(servers, "_STOP_TIMEOUT_SECONDS", 0.2)
+    monkeypatch.setattr(servers, "_STOP_TIMEOUT_SECONDS", 1.0)
     with launched(data_dir) as (process, pids, _):
         os.kill(pids["redis"], signal.SIGSTOP)
         process.kill()

@@ -4,145 +4,32 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path
-from typing import Any
 
 import aiohttp
 import pytest
 from prometheus_client import CollectorRegistry
 from structlog.testing import capture_logs
 
-from ogel.adapters import redis_pubsub
-from ogel.adapters.embedded import EmbeddedServers
-from ogel.adapters.postgres import PoolOptions, make_pool
-from ogel.adapters.redis_pubsub import RedisBroadcast
-from ogel.features.realtime.feature import RealtimeFeature
-from ogel.features.realtime.jobs import PUBLISH
 from ogel.kernel.clock import utc_now
-from ogel.kernel.errors import Unavailable
-from ogel.kernel.event import Event
-from ogel.kernel.ids import new_id
-from ogel.kernel.principal import Principal
 from ogel.runtime.database import Database
-from ogel.runtime.http.app import build_app
-from ogel.runtime.http.endpoint import HttpOptions
-from ogel.runtime.http.metrics import HttpMetrics
-from ogel.runtime.http.server import bind, serve
-from ogel.runtime.jobs.job import Job
 from ogel.runtime.jobs.metrics import JobMetrics
 from ogel.runtime.jobs.runner import JobRunner, RunnerOptions
-from ogel.runtime.jobs.store import JobQueue
 from ogel.runtime.outbox import Outbox
 from ogel.runtime.realtime import sse, websocket
-from ogel.runtime.realtime.broadcast import EVENTS
-from ogel.runtime.realtime.hub import HubOptions
 from ogel.runtime.realtime.message import pack
 from ogel.runtime.realtime.metrics import RealtimeMetrics
-
-LIMIT_SECONDS = 20
-KEYS = {
-    "key-of-a-listener": Principal("key_listener", frozenset({"realtime:read"})),
-    "key-of-a-writer": Principal("key_writer", frozenset({"events:write"})),
-}
-LISTENER = {"Authorization": "Bearer key-of-a-listener"}
-UPGRADE = {
-    "Connection": "Upgrade",
-    "Upgrade": "websocket",
-    "Sec-WebSocket-Version": "13",
-    "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
-}
-STREAMS = ("websocket", "sse")
-
-
-@dataclass
-class World:
-    """A process with realtime, its port open and its feed connected."""
-
-    http: aiohttp.ClientSession
-    feature: RealtimeFeature
-    broadcast: RedisBroadcast
-    queue: JobQueue
-    registry: CollectorRegistry
-    stop: asyncio.Event
-    running: asyncio.Task[Any]
-
-    def sample(self, name: str, **labels: str) -> float | None:
-        return self.registry.get_sample_value(f"ogel_realtime_{name}", labels)
-
-    async def say(self, *events: Event) -> None:
-        await self.broadcast.publish(EVENTS, [pack(event) for event in events])
-
-    @asynccontextmanager
-    async def websocket(self, query: str = "") -> AsyncIterator[aiohttp.ClientWebSocketResponse]:
-        """Listening: `ready` has been read."""
-        async with self.http.ws_connect(f"/realtime/websocket{query}", headers=LISTENER) as client:
-            assert (await client.receive_json())["type"] == "ready"
-            yield client
-
-    @asynccontextmanager
-    async def sse(self, query: str = "") -> AsyncIterator[aiohttp.ClientResponse]:
-        async with self.http.get(f"/realtime/sse{query}", headers=LISTENER) as response:
-            assert response.status == 200
-            assert (await an_sse_block(response))["event"] == "ready"
-            yield response
-
-
-@asynccontextmanager
-async def a_world(redis_url: str, **options: int) -> AsyncIterator[World]:
-    async def authenticate(key: str) -> Principal | None:
-        return KEYS.get(key)
-
-    registry, stop, queue, broadcast = (
-        CollectorRegistry(),
-        asyncio.Event(),
-        JobQueue(),
-        RedisBroadcast(redis_url),
-    )
-    feature = RealtimeFeature(queue, broadcast, authenticate, registry, HubOptions(**options))
-    queue.know(feature.feature().jobs)
-    app = build_app([], feature.feature().streams, authenticate, HttpMetrics(registry), [], HttpOptions())
-    sockets = bind("127.0.0.1", 0)
-    running = asyncio.gather(serve(app, sockets, stop, drain_seconds=10), feature.serve(stop))
-    url = f"http://127.0.0.1:{sockets[0].getsockname()[1]}"
-    try:
-        async with asyncio.timeout(LIMIT_SECONDS), aiohttp.ClientSession(url) as http:
-            await feature.feed.connected.wait()
-            yield World(http, feature, broadcast, queue, registry, stop, asyncio.ensure_future(running))
-    finally:
-        stop.set()
-        await running
-        await broadcast.close()
-
-
-def an_event(type: str = "order.paid", data: bytes = b'{"total": 1.50}', **changes: Any) -> Event:
-    return Event(
-        **{"id": new_id("evt"), "type": type, "data": data, "subject": "ord_1", "created_at": utc_now()}
-        | changes
-    )
-
-
-def a_job(events: Sequence[Event]) -> Job:
-    payload = {"event_ids": [event.id for event in events]}
-    return Job(new_id("job"), PUBLISH, payload, 0, None, 1, 8, "lease_1", utc_now(), utc_now())
-
-
-async def an_sse_block(response: aiohttp.ClientResponse) -> dict[str, str]:
-    """Up to the next empty line; a comment is the field named ''."""
-    fields = {}
-    while line := (await response.content.readline()).decode().rstrip("\n"):
-        name, _, value = line.partition(":")
-        fields[name] = value.strip()
-    return fields
-
-
-@asynccontextmanager
-async def a_database(url: str, ring: Any) -> AsyncIterator[Database]:
-    async with make_pool(url, PoolOptions(1, 4, 60.0, 5.0, 10)) as pool:
-        yield Database(pool, ring)
+from tests.support.realtime import (
+    LIMIT_SECONDS,
+    LISTENER,
+    STREAMS,
+    UPGRADE,
+    a_database,
+    a_job,
+    a_world,
+    an_event,
+    an_sse_block,
+)
 
 
 def test_a_published_event_reaches_every_listener(database_url: str, redis_url: str) -> None:
@@ -363,9 +250,7 @@ def test_a_burst_is_not_taken_for_slowness(redis_url: str) -> None:
 def test_a_client_that_does_not_read_is_ended_and_delays_nobody(redis_url: str) -> None:
     async def story() -> None:
         async with a_world(redis_url) as world, world.websocket() as healthy:
-            base = world.http._base_url
-            assert base is not None
-            reader, writer = await asyncio.open_connection(base.host, base.port, limit=1024)
+            reader, writer = await asyncio.open_connection("127.0.0.1", world.port, limit=1024)
             head = "".join(
                 f"{name}: {value}\r\n" for name, value in {**UPGRADE, **LISTENER, "Host": "x"}.items()
             )
@@ -409,75 +294,5 @@ def test_a_stop_ends_every_stream_at_once(redis_url: str) -> None:
             async with asyncio.timeout(2):
                 await world.running
             assert world.sample("subscriptions_ended_total", reason="shutdown") == 2
-
-    asyncio.run(story())
-
-
-@pytest.fixture
-def own_redis(tmp_path: Path) -> Iterator[EmbeddedServers]:
-    running = EmbeddedServers.start(tmp_path / "servers", postgres=False)
-    try:
-        yield running
-    finally:
-        running.stop()
-
-
-def test_after_a_redis_restart_messages_flow_again(
-    own_redis: EmbeddedServers, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async def story() -> None:
-        states: asyncio.Queue[bool] = asyncio.Queue()
-        async with a_world(own_redis.redis_url or "") as world, world.websocket() as socket:
-            listening = asyncio.create_task(
-                world.broadcast.listen(EVENTS, lambda payload: None, states.put_nowait, world.stop)
-            )
-            assert await states.get() is True
-            await world.say(an_event("before"))
-            assert (await socket.receive_json())["event"]["type"] == "before"
-
-            await asyncio.to_thread(own_redis.stop_redis)
-            assert await states.get() is False
-            with monkeypatch.context() as impatient:
-                impatient.setattr(redis_pubsub, "PATIENCE_SECONDS", 0.2)
-                with pytest.raises(Unavailable):
-                    await world.say(an_event("never"))
-            meanwhile = asyncio.create_task(world.say(an_event("meanwhile")))
-            own_redis.start_redis()
-            assert await states.get() is True
-            await meanwhile
-            await world.say(an_event("after"))
-
-            # What was published during the outage waited until listeners were back.
-            assert (await socket.receive_json())["event"]["type"] == "meanwhile"
-            assert (await socket.receive_json())["event"]["type"] == "after"
-            world.stop.set()
-            await listening
-
-    with capture_logs() as logs:
-        asyncio.run(story())
-    said = [line["event"] for line in logs if line["event"].startswith("realtime.")]
-    # Each change once per listener or publisher, however often they tried.
-    assert sorted(said) == sorted(
-        ["realtime.listener_connected"] * 4
-        + ["realtime.listener_lost_redis"] * 2
-        + ["realtime.publisher_lost_redis", "realtime.publisher_found_redis"]
-    )
-
-
-def test_without_redis_a_job_is_postponed_and_its_attempt_does_not_count(
-    own_redis: EmbeddedServers, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(redis_pubsub, "PATIENCE_SECONDS", 0.3)
-
-    async def story() -> None:
-        async with a_world(own_redis.redis_url or "") as world:
-            await asyncio.to_thread(own_redis.stop_redis)
-            with pytest.raises(Unavailable):
-                await world.say(an_event())
-            event = an_event()
-            outcome = await world.feature.feature().jobs[0].perform(a_job([event]), [pack(event)])
-            assert outcome is not None
-            assert outcome.verdict == "postpone"
-            assert 1 <= (outcome.after_seconds or 0) <= 5
 
     asyncio.run(story())

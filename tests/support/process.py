@@ -57,7 +57,9 @@ class Client:
         try:
             connection.request(method, path, body=content, headers=sent)
             response = connection.getresponse()
-            return Response(response.status, {k.lower(): v for k, v in response.getheaders()}, response.read())
+            return Response(
+                response.status, {k.lower(): v for k, v in response.getheaders()}, response.read()
+            )
         finally:
             connection.close()
 
@@ -89,9 +91,14 @@ class Ogel:
     def start(self, ready_seconds: float = 30.0) -> Ogel:
         with self._log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "ogel", *self._arguments], env=self._environment, stdout=log, stderr=log
+                [sys.executable, "-m", "ogel", *self._arguments],
+                env=self._environment,
+                stdout=log,
+                stderr=log,
             )
-        eventually(self._is_ready, ready_seconds, f"ogel {' '.join(self._arguments)} to be ready; see {self._log}")
+        eventually(
+            self._is_ready, ready_seconds, f"ogel {' '.join(self._arguments)} to be ready; see {self._log}"
+        )
         return self
 
     def kill(self) -> None:
@@ -113,7 +120,9 @@ class Ogel:
     def __enter__(self) -> Ogel:
         return self.start()
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         assert self.process is not None
         if self.process.poll() == -signal.SIGKILL:
             return

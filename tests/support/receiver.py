@@ -48,7 +48,9 @@ class Receiver:
         asyncio.run_coroutine_threadsafe(self._start(), self._loop).result(10)
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         asyncio.run_coroutine_threadsafe(self._stop(), self._loop).result(10)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(10)
@@ -61,7 +63,9 @@ class Receiver:
         with self._changed:
             return Counter(request.id for request in self.requests if path in (None, request.path))
 
-    def wait_for(self, enough: Callable[[Sequence[Request]], bool], seconds: float, what: str = "requests") -> list[Request]:
+    def wait_for(
+        self, enough: Callable[[Sequence[Request]], bool], seconds: float, what: str = "requests"
+    ) -> list[Request]:
         """Returns all requests once `enough` says so; AssertionError with the count when it does not in time."""
         with self._changed:
             if not self._changed.wait_for(lambda: enough(self.requests), timeout=seconds):
@@ -119,6 +123,8 @@ class Receiver:
 async def _read_request(reader: asyncio.StreamReader) -> Request:
     head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
     path = head[0].split(" ")[1]
-    headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in head[1:] if line)}
+    headers = {
+        name.lower(): value.strip() for name, _, value in (line.partition(":") for line in head[1:] if line)
+    }
     body = await reader.readexactly(int(headers.get("content-length", "0")))
     return Request(path, headers, body)

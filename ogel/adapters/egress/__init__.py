@@ -1,10 +1,10 @@
 """Outgoing requests to addresses that users choose: the address guard and a small HTTP/1.1 client."""
 
 from ogel.adapters.egress.addresses import LOCAL_NAMES, AddressGuard, Network
-from ogel.adapters.egress.client import EgressClient, Exchange
-from ogel.adapters.egress.errors import EgressError, InvalidUrl, Reason, RefusedAddress, Timings
+from ogel.adapters.egress.client import EgressClient
 from ogel.adapters.egress.resolver import Resolver, SystemResolver
 from ogel.adapters.egress.target import Target
+from ogel.runtime.egress import EgressError, Exchange, InvalidUrl, RefusedAddress, Timings
 
 __all__ = [
     "LOCAL_NAMES",
@@ -14,7 +14,6 @@ __all__ = [
     "Exchange",
     "InvalidUrl",
     "Network",
-    "Reason",
     "RefusedAddress",
     "Resolver",
     "SystemResolver",

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
-from ogel.adapters.egress.errors import RefusedAddress
 from ogel.adapters.egress.target import Target, parse_url
+from ogel.runtime.egress import RefusedAddress
 
 Network = IPv4Network | IPv6Network
 Address = IPv4Address | IPv6Address

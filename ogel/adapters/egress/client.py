@@ -6,7 +6,7 @@ import asyncio
 import socket
 import ssl
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -15,37 +15,17 @@ from ogel.adapters.egress.addresses import AddressGuard
 from ogel.adapters.egress.connection import Connection
 from ogel.adapters.egress.deadlines import Deadlines
 from ogel.adapters.egress.dial import dial
-from ogel.adapters.egress.errors import EgressError, InvalidUrl, RefusedAddress, Timings
 from ogel.adapters.egress.pool import IdlePool, Key
 from ogel.adapters.egress.request import encode_request, request_prefix
 from ogel.adapters.egress.resolver import Answer, Resolver, SystemResolver
-from ogel.adapters.egress.response import Headers, ResponseReader
+from ogel.adapters.egress.response import ResponseReader
 from ogel.adapters.egress.slots import Slots
 from ogel.adapters.egress.target import Target
+from ogel.runtime.egress import EgressError, Exchange, Headers, InvalidUrl, RefusedAddress, Timings
 
 MAX_CONNECTIONS = 1000
 KEEP_ALIVE_SECONDS = 30.0
 CLOSE_SECONDS = 2.0
-
-
-@dataclass(slots=True)
-class Exchange:
-    """A whole answer, of any status: 3xx is not followed, and what it means is for the caller to say.
-
-    `body` is as it was sent (never decompressed); `truncated`: there was more than `max_body_bytes` of it.
-    """
-
-    status: int
-    headers: Headers
-    body: bytes
-    truncated: bool
-    peer: str | None
-    timings: Timings
-
-    def header(self, name: str) -> str | None:
-        """The first header of this name, in any case."""
-        wanted = name.lower()
-        return next((value for key, value in self.headers if key.lower() == wanted), None)
 
 
 @dataclass(slots=True)
@@ -96,7 +76,7 @@ class EgressClient:
         self,
         url: str,
         *,
-        headers: Sequence[tuple[str, str]],
+        headers: Headers,
         body: bytes,
         timeout_seconds: float,
         pool_key: str,
@@ -121,8 +101,10 @@ class EgressClient:
             raise
         finally:
             attempt.timings.total = time.monotonic() - started
-        body = bytes(reader.body)
-        return Exchange(reader.status, reader.headers, body, reader.truncated, attempt.peer, attempt.timings)
+        answer = bytes(reader.body)
+        return Exchange(
+            reader.status, reader.headers, answer, reader.truncated, attempt.peer, attempt.timings
+        )
 
     async def close(self) -> None:
         """Cut every connection, those in use as well: let requests finish first if they should."""
@@ -210,27 +192,26 @@ class EgressClient:
             connected, address = await dial(addresses, attempt.target.port, attempt.deadline, attempt.timings)
             attempt.peer = address
             connection = Connection(asyncio.get_running_loop(), address, _key(attempt, address), self._lost)
+            await self._attach(connection, connected, attempt)
+        if connection.is_open:
             self._open.add(connection)
-            try:
-                await self._attach(connection, connected, attempt)
-            except BaseException:
-                self._open.discard(connection)
-                raise
+        if self._closed:
+            connection.abort()
         return connection
 
     async def _attach(self, connection: Connection, connected: socket.socket, attempt: _Attempt) -> None:
         """Give the socket to the connection, after the TLS handshake if there is one."""
         loop = asyncio.get_running_loop()
-        if attempt.target.scheme == "http":
-            await loop.create_connection(lambda: connection, sock=connected)
-            return
+        try:
+            if attempt.target.scheme == "http":
+                await loop.create_connection(lambda: connection, sock=connected)
+                return
+        except OSError as error:
+            raise EgressError("connect", "the connection could not be made", detail=str(error)) from error
         started = time.monotonic()
         try:
             await loop.create_connection(
-                lambda: connection,
-                sock=connected,
-                ssl=self._tls(),
-                server_hostname=attempt.target.host,
+                lambda: connection, sock=connected, ssl=self._tls(), server_hostname=attempt.target.host
             )
         except OSError as error:
             raise EgressError("tls", _explained(error), detail=str(error)) from error

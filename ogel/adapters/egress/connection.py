@@ -8,8 +8,8 @@ import time
 from collections.abc import Callable
 from typing import cast
 
-from ogel.adapters.egress.errors import EgressError
 from ogel.adapters.egress.response import ResponseReader
+from ogel.runtime.egress import EgressError
 
 
 class Connection(asyncio.Protocol):
@@ -67,8 +67,8 @@ class Connection(asyncio.Protocol):
         self._reader = reader
         self._answer = answer = self._loop.create_future()
         self._sent_at = time.monotonic()
-        if self._transport is None:
-            self._fail(EgressError("reset", "the connection was closed before an answer came"))
+        if self._transport is None or self._transport.is_closing():
+            self._end(None)
         else:
             self._transport.write(message)
         return answer
@@ -114,10 +114,9 @@ class Connection(asyncio.Protocol):
         elif isinstance(error, ssl.SSLError):
             self._fail(EgressError("tls", "the TLS connection failed", detail=str(error)))
         else:
-            when = (
-                "before an answer came" if self.first_byte_seconds is None else "in the middle of the answer"
-            )
-            self._fail(EgressError("reset", f"the connection was closed {when}", detail=str(error or "")))
+            when = "before" if self.first_byte_seconds is None else "in the middle of"
+            detail = str(error or "")
+            self._fail(EgressError("reset", f"the connection was closed {when} the answer", detail=detail))
 
     def expire(self) -> None:
         when = "no answer came" if self.first_byte_seconds is None else "the answer was not complete"

@@ -9,7 +9,7 @@ import time
 from collections.abc import Sequence
 from ipaddress import ip_address
 
-from ogel.adapters.egress.errors import EgressError, Timings
+from ogel.runtime.egress import EgressError, Timings
 
 # A name may resolve to very many addresses; when these fail, more of them would not help.
 MAX_ADDRESSES = 6

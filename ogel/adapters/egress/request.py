@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from functools import lru_cache
 
-from ogel.adapters.egress.errors import EgressError
 from ogel.adapters.egress.target import Target
+from ogel.runtime.egress import EgressError, Headers
 
 # Framing, routing and negotiation are ours: a caller's header of these names is left out, never sent twice.
 RESERVED = frozenset(
@@ -39,11 +38,11 @@ def request_prefix(target: Target) -> bytes:
     ).encode("ascii")
 
 
-def encode_request(prefix: bytes, headers: Sequence[tuple[str, str]], body: bytes) -> bytes:
+def encode_request(prefix: bytes, headers: Headers, body: bytes) -> bytes:
     """Names keep their case. Raises EgressError("protocol") for a name or value that HTTP does not allow."""
     lines = [f"{len(body)}\r\n"]
     for name, value in headers:
-        if _lowered(name) in RESERVED:
+        if _is_reserved(name):
             continue
         if _CONTROL.search(value):
             raise EgressError("protocol", f"the value of header {name} holds control characters")
@@ -56,7 +55,7 @@ def encode_request(prefix: bytes, headers: Sequence[tuple[str, str]], body: byte
 
 
 @lru_cache(maxsize=1024)
-def _lowered(name: str) -> str:
+def _is_reserved(name: str) -> bool:
     if not _TOKEN.fullmatch(name):
         raise EgressError("protocol", f"{name[:40]!r} is not a header name")
-    return name.lower()
+    return name.lower() in RESERVED

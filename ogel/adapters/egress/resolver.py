@@ -10,7 +10,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Protocol
 
-from ogel.adapters.egress.errors import EgressError
+from ogel.runtime.egress import EgressError
 
 Answer = tuple[str, ...]
 

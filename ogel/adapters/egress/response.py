@@ -5,12 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from ogel.adapters.egress.errors import EgressError
+from ogel.runtime.egress import EgressError, Headers
 
 MAX_INTERIM = 8  # 1xx responses before the real one
 MAX_CHUNK_LINE = 1024  # bytes of a chunk's size and its extensions
-
-Headers = list[tuple[str, str]]
 
 # Everything up to the blank line. Folded lines, blanks before a colon and stray CR, LF or NUL do not match
 # (RFC 9112 §5). The quantifiers are possessive (`*+`), so that a hostile head is not tried twice.
@@ -19,7 +17,6 @@ _HEAD = re.compile(
     r"(?:\r\n[!#$%&'*+.^_`|~0-9A-Za-z-]++:[^\r\n\0]*+)*+",
     re.ASCII,
 )
-_FRAMING = frozenset({"content-length", "transfer-encoding", "connection"})
 _CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]{1,16})[ \t]*(?:;.*)?", re.DOTALL)
 _LENGTH = re.compile(r"[0-9]{1,18}", re.ASCII)
 
@@ -51,7 +48,7 @@ class ResponseReader:
 
     def __init__(self, max_header_bytes: int, max_body_bytes: int) -> None:
         self.status = 0
-        self.headers: Headers = []
+        self.headers: list[tuple[str, str]] = []
         self.body = bytearray()
         self.truncated = False
         self.reusable = False
@@ -189,7 +186,7 @@ class ResponseReader:
         return True
 
 
-def _parse_head(head: bytes) -> tuple[int, int, Headers]:
+def _parse_head(head: bytes) -> tuple[int, int, list[tuple[str, str]]]:
     """Minor version, status and headers. Header text is Latin-1, so that no byte is lost (RFC 9110 §5.5)."""
     text = head.decode("latin-1")
     match = _HEAD.fullmatch(text)
@@ -204,18 +201,26 @@ def _parse_head(head: bytes) -> tuple[int, int, Headers]:
 
 def _framing(headers: Headers) -> tuple[int | None, list[str], list[str]]:
     """Content-Length, transfer codings and connection options, in lower case."""
-    found: dict[str, list[str]] = {}
+    lengths: list[str] = []
+    codings: list[str] = []
+    connection: list[str] = []
     for name, value in headers:
         lowered = name.lower()
-        if lowered in _FRAMING:
-            found.setdefault(lowered, []).extend(_listed(value))
-    codings, connection = found.get("transfer-encoding", []), found.get("connection", [])
-    lengths = found.get("content-length")
-    if lengths is None:
-        return None, codings, connection
-    if len(set(lengths)) > 1 or not _LENGTH.fullmatch(lengths[0]):
+        if lowered == "content-length":
+            lengths += value.split(",")
+        elif lowered == "transfer-encoding":
+            codings += _listed(value)
+        elif lowered == "connection":
+            connection += _listed(value)
+    return _length(lengths) if lengths else None, codings, connection
+
+
+def _length(values: list[str]) -> int:
+    """The same length said twice is still that length (RFC 9112 §6.3)."""
+    first, *others = [value.strip(" \t") for value in values]
+    if not _LENGTH.fullmatch(first) or any(other != first for other in others):
         raise EgressError("protocol", "Content-Length cannot be read")
-    return int(lengths[0]), codings, connection
+    return int(first)
 
 
 def _listed(value: str) -> list[str]:

@@ -8,7 +8,7 @@ from ipaddress import AddressValueError, IPv4Address, IPv6Address
 from typing import Literal, cast
 from urllib.parse import quote, urlsplit
 
-from ogel.adapters.egress.errors import InvalidUrl
+from ogel.runtime.egress import InvalidUrl
 
 MAX_URL_LENGTH = 2048
 MAX_HOST_LENGTH = 253

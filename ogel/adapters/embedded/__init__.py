@@ -1,5 +1,5 @@
 """PostgreSQL and Valkey as children of this process, for when nobody else runs them."""
 
-from ogel.adapters.embedded.servers import EmbeddedServers, running_urls, stop_stale
+from ogel.adapters.embedded.servers import EmbeddedServers, kept_secret, running_urls, stop_stale
 
-__all__ = ["EmbeddedServers", "running_urls", "stop_stale"]
+__all__ = ["EmbeddedServers", "kept_secret", "running_urls", "stop_stale"]

@@ -24,8 +24,6 @@ _LOCALE = ("--locale=C.UTF-8",) if sys.platform == "linux" else ("--locale=en_US
 
 def make_cluster(data: DataDir, target: Path, initdb: Path, probed: Probe, user: str, password: str) -> None:
     """Raises ConfigError or Unavailable with what initdb said last; then `target` does not exist."""
-    for unfinished in data.path.glob(f"{_PREFIX}*"):
-        shutil.rmtree(unfinished)
     work = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=data.path))
     try:
         password_file, made = work / "password", work / "cluster"
@@ -45,7 +43,13 @@ def make_cluster(data: DataDir, target: Path, initdb: Path, probed: Probe, user:
         made.rename(target)
         _sync(data.path)
     finally:
-        shutil.rmtree(work)
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def remove_unfinished(data: DataDir) -> None:
+    """What interrupted starts left; as far as possible, for an initdb that is just dying may be at work there."""
+    for unfinished in data.path.glob(f"{_PREFIX}*"):
+        shutil.rmtree(unfinished, ignore_errors=True)
 
 
 def _run(data: DataDir, command: list[str], probed: Probe) -> None:

@@ -6,7 +6,7 @@ import re
 import signal
 from pathlib import Path
 
-from ogel.adapters.embedded.cluster import make_cluster
+from ogel.adapters.embedded.cluster import make_cluster, remove_unfinished
 from ogel.adapters.embedded.data_dir import DataDir
 from ogel.adapters.embedded.launch import NOBODY
 from ogel.adapters.embedded.privileges import probe
@@ -68,6 +68,7 @@ class Postgres(Server):
         else:
             probed.own(self.data.path)
         _end_orphans(self.data)
+        remove_unfinished(self.data)
         if self._cluster.exists():
             self._refuse_other_version(probed.version)
         else:
@@ -115,6 +116,12 @@ class Postgres(Server):
         if killed:
             _end_orphans(self.data)
         return killed
+
+    @classmethod
+    def end_stale(cls, data: DataDir, timeout_seconds: float) -> int | None:
+        pid = super().end_stale(data, timeout_seconds)
+        _end_orphans(data)
+        return pid
 
     def _refuse_other_version(self, version: str) -> None:
         """`version` is what the program calls itself: "postgres (PostgreSQL) 18.6"."""

@@ -87,6 +87,15 @@ class EmbeddedServers:
         """By name, `postgres` and `redis`: those that run now."""
         return {name: server.pid for name, server in self._servers.items() if server.pid is not None}
 
+    def secret(self, name: str) -> str:
+        """The secret kept under this name in the data directory; made at the first call."""
+        with _storage_faults_explained(self._data):
+            return self._data.secret(name)
+
+    def dead(self) -> list[str]:
+        """Names of servers that were started, not stopped, and run no more."""
+        return sorted(self._servers.keys() - self.pids.keys())
+
     def stop(self, timeout_seconds: float = _STOP_TIMEOUT_SECONDS) -> None:
         """Both at once; whoever needs longer than the timeout is killed. A second call does nothing."""
         if os.getpid() != self._owner:
@@ -145,6 +154,13 @@ def running_urls(data_dir: Path) -> tuple[str | None, str | None]:
     with _storage_faults_explained(data):
         database_url, redis_url = (_running_url(data, kind) for kind in _KINDS)
     return database_url, redis_url
+
+
+def kept_secret(data_dir: Path, name: str) -> str | None:
+    """What `EmbeddedServers.secret` made there; None when it has not."""
+    data = DataDir(data_dir)
+    with _storage_faults_explained(data):
+        return (data.read(name) or "").strip() or None
 
 
 def stop_stale(data_dir: Path) -> None:

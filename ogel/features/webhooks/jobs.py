@@ -16,7 +16,7 @@ from ogel.features.webhooks.store import WebhookStore
 from ogel.kernel.clock import utc_now
 from ogel.runtime.database import Session
 from ogel.runtime.egress import Egress, EgressError, Exchange
-from ogel.runtime.jobs.job import DONE, Finished, Job, Outcome
+from ogel.runtime.jobs.job import Finished, Job, Outcome
 from ogel.runtime.vault import Unsealable, Vault
 
 log = structlog.get_logger(__name__)

@@ -17,7 +17,7 @@ Record = Callable[[Session, Sequence[Finished]], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class Backoff:
-    """Exponential with full jitter: attempt n waits a random time up to `first_seconds * 2**(n-1)`, at most `cap_seconds`."""
+    """Exponential with full jitter: attempt n waits a random part of `first_seconds * 2**(n-1)`, capped."""
 
     first_seconds: float = 2.0
     cap_seconds: float = 3600.0

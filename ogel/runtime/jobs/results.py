@@ -59,7 +59,7 @@ class ResultWriter:
                 continue
             try:
                 late = await self._write(batch)
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - kept and tried again, whatever it was
                 failures += 1
                 log.error(
                     "results.not_written",

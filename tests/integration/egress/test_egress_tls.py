@@ -142,3 +142,15 @@ def test_a_handshake_that_never_ends_is_cut_at_the_deadline(run: Run) -> None:
         assert error.timings.tls is not None
 
     run(story())
+
+
+def test_closing_does_not_wait_for_a_handshake(run: Run) -> None:
+    async def story() -> None:
+        async with raw_server(b"") as port, a_client() as client:
+            sending = asyncio.create_task(failure(client, f"https://127.0.0.1:{port}/", timeout_seconds=0.3))
+            await asyncio.sleep(0)  # one turn of the loop: the request is under way
+            async with asyncio.timeout(0.2):
+                await client.close()
+            assert (await sending).reason == "timeout"
+
+    run(story())

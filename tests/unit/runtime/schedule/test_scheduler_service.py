@@ -128,7 +128,7 @@ def test_the_net_outlives_every_failure_and_reports_an_outage_once() -> None:
         away = psycopg.OperationalError("gone")
         ticker.failures_to_catch_up = [away, away, RuntimeError("a bug"), away]
 
-        async def six_looks(_: HandClock) -> None:
+        async def six_looks(clock: HandClock) -> None:
             for _ in range(6):
                 await ticker.looks.acquire()
 

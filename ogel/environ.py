@@ -1,0 +1,99 @@
+"""Settings from the environment's variables, those included that platforms give in pieces."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote, urlsplit, urlunsplit
+
+from ogel.kernel.errors import ConfigError
+from ogel.knobs import Knob, whole
+from ogel.settings import Settings
+
+# How a Railway bucket calls its variables. Other programs use these words too: they count only for a bucket.
+_BUCKET_NAMES = frozenset({"ENDPOINT", "BUCKET", "ACCESS_KEY_ID", "SECRET_ACCESS_KEY", "REGION"})
+_BUCKET_NEEDS = ("s3_endpoint", "s3_bucket", "s3_access_key", "s3_secret_key")
+_PORT = whole(1, 65535)
+# OGEL_* variables of what stands beside the program: its tests, and railway/railway.py.
+_OTHERS = ("OGEL_TEST_", "OGEL_RAILWAY_")
+
+
+@dataclass(frozen=True, slots=True)
+class Sourced:
+    """Settings, and for each field the variable that gave it (None: the default)."""
+
+    settings: Settings
+    sources: Mapping[str, str | None]
+
+
+def knobs() -> dict[str, Knob]:
+    """By field of Settings, in their order."""
+    return {field.name: field.metadata["knob"] for field in dataclasses.fields(Settings)}
+
+
+def read_settings(environ: Mapping[str, str]) -> Sourced:
+    """Raises ConfigError with one line for the first variable that is wrong. An empty one counts as not set."""
+    given = {name: value for name, value in environ.items() if value.strip()}
+    if given.get("STORAGE_BACKEND", "local").strip().lower() == "local":
+        given = {name: value for name, value in given.items() if name not in _BUCKET_NAMES}
+    values: dict[str, Any] = {}
+    sources: dict[str, str | None] = {}
+    for field, knob in knobs().items():
+        source = next((name for name in knob.names if name in given), None)
+        sources[field] = source
+        if source is not None:
+            values[field] = knob.parsed(source, given[source])
+    if "database_url" not in values:
+        _compose_database_url(given, values, sources)
+    _add_redis_password(given, values)
+    _require_bucket(values)
+    return Sourced(Settings(**values), sources)
+
+
+def unknown_names(environ: Mapping[str, str]) -> list[str]:
+    """`OGEL_*` variables that nothing reads: mistyped, or of another version."""
+    known = {name for knob in knobs().values() for name in knob.names}
+    return sorted(
+        name
+        for name in environ
+        if name.startswith("OGEL_") and name not in known and not name.startswith(_OTHERS)
+    )
+
+
+def _compose_database_url(
+    given: Mapping[str, str], values: dict[str, Any], sources: dict[str, str | None]
+) -> None:
+    """From the seed's POSTGRES_* or libpq's PG* variables."""
+    for prefix, databases in (("POSTGRES_", ("POSTGRES_DATABASE", "POSTGRES_DB")), ("PG", ("PGDATABASE",))):
+        host = given.get(f"{prefix}HOST")
+        if host is None:
+            continue
+        port = Knob("", (), _PORT, "").parsed(f"{prefix}PORT", given.get(f"{prefix}PORT", "5432"))
+        user = quote(given.get(f"{prefix}USER", "postgres"), safe="")
+        password = quote(given.get(f"{prefix}PASSWORD", ""), safe="")
+        database = quote(next((given[name] for name in databases if name in given), "postgres"), safe="")
+        # A socket directory is a host, too; percent-encoded, libpq takes it for one.
+        place = f"[{host}]" if ":" in host else quote(host, safe="")
+        values["database_url"] = f"postgresql://{user}:{password}@{place}:{port}/{database}"
+        sources["database_url"] = f"{prefix}HOST"
+        return
+
+
+def _add_redis_password(given: Mapping[str, str], values: dict[str, Any]) -> None:
+    password = given.get("REDIS_PASSWORD")
+    url = values.get("redis_url")
+    if password is None or url is None or urlsplit(url).password:
+        return
+    parts = urlsplit(url)
+    host = parts.netloc.rpartition("@")[2]
+    netloc = f"{parts.username or ''}:{quote(password, safe='')}@{host}"
+    values["redis_url"] = urlunsplit(parts._replace(netloc=netloc))
+
+
+def _require_bucket(values: Mapping[str, Any]) -> None:
+    backend = values.get("storage_backend", "local")
+    missing = [knobs()[field].name for field in _BUCKET_NEEDS if field not in values]
+    if backend != "local" and missing:
+        raise ConfigError(f"STORAGE_BACKEND is {backend}, which needs {', '.join(missing)} too")

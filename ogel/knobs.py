@@ -1,0 +1,171 @@
+"""The parts a setting is declared with: its names, what it takes, and the parser that holds a value to that."""
+
+from __future__ import annotations
+
+import dataclasses
+import ipaddress
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+from ogel.kernel.errors import ConfigError
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+_FLAGS = {
+    "1": True,
+    "true": True,
+    "yes": True,
+    "on": True,
+    "0": False,
+    "false": False,
+    "no": False,
+    "off": False,
+}
+_WHOLE = re.compile(r"-?[0-9]{1,18}", re.ASCII)
+_REAL = re.compile(r"-?[0-9]{1,18}(\.[0-9]{1,18})?", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Takes:
+    """`words` complete "it takes …"; `parse` raises ValueError for anything else."""
+
+    words: str
+    parse: Callable[[str], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Knob:
+    """`name` is the one to recommend, `names` are all that count, in order of preference."""
+
+    name: str
+    names: tuple[str, ...]
+    takes: Takes
+    meaning: str
+    secret: bool = False
+
+    def parsed(self, name: str, value: str) -> Any:
+        """Raises ConfigError: the variable, what it got (never of a secret), what it takes."""
+        try:
+            return self.takes.parse(value.strip())
+        except ValueError:
+            got = "something else (hidden: it may hold a password)" if self.secret else repr(value[:200])
+            raise ConfigError(f"{name} got {got}; it takes {self.takes.words}") from None
+
+
+def knob(
+    name: str,
+    *others: str,
+    before: str | None = None,
+    takes: Takes,
+    default: Any,
+    meaning: str,
+    secret: bool = False,
+) -> Any:
+    """A field of Settings. `others` count when `name` is not set; `before` counts even when it is."""
+    names = (name, *others) if before is None else (before, name, *others)
+    return dataclasses.field(default=default, metadata={"knob": Knob(name, names, takes, meaning, secret)})
+
+
+def text(words: str) -> Takes:
+    return Takes(words, str)
+
+
+def path(words: str) -> Takes:
+    return Takes(words, Path)
+
+
+def whole(least: int, most: int) -> Takes:
+    return Takes(f"{least} to {most}", lambda value: _within(int(_matching(_WHOLE, value)), least, most))
+
+
+def real(least: float, most: float, unit: str) -> Takes:
+    """Decimal digits only: float() would also take `nan`, `1e3` and `1_000`."""
+    words = f"{unit}, {least:g} to {most:g}"
+    return Takes(words, lambda value: _within(float(_matching(_REAL, value)), least, most))
+
+
+def reals(least: float, most: float, unit: str, most_of_them: int) -> Takes:
+    one = real(least, most, unit)
+
+    def parse(value: str) -> tuple[float, ...]:
+        words = _words(value)
+        if not 1 <= len(words) <= most_of_them:
+            raise ValueError
+        return tuple(one.parse(word) for word in words)
+
+    return Takes(f"1 to {most_of_them} numbers of {one.words}, comma separated", parse)
+
+
+def flag() -> Takes:
+    def parse(value: str) -> bool:
+        if value.lower() not in _FLAGS:
+            raise ValueError
+        return _FLAGS[value.lower()]
+
+    return Takes("true or false", parse)
+
+
+def choice(*choices: str) -> Takes:
+    def parse(value: str) -> str:
+        if value.lower() not in choices:
+            raise ValueError
+        return value.lower()
+
+    return Takes(f"{', '.join(choices[:-1])} or {choices[-1]}", parse)
+
+
+def words(what: str) -> Takes:
+    return Takes(f"{what}, comma separated", _words)
+
+
+def networks() -> Takes:
+    return Takes("networks such as 10.0.0.0/8, comma separated", _networks)
+
+
+def url(*schemes: str, shape: str) -> Takes:
+    def parse(value: str) -> str:
+        parts = urlsplit(value)
+        # libpq's way to name a socket directory: postgresql:///database?host=/run/postgresql
+        if parts.scheme not in schemes or not (parts.hostname or "host=" in parts.query):
+            raise ValueError
+        if "," not in parts.netloc:  # several hosts, as MongoDB and libpq write them, have no one port
+            _ = parts.port  # raises ValueError when it is none
+        return value
+
+    return Takes(shape, parse)
+
+
+def redis_url() -> Takes:
+    plain = url("redis", "rediss", shape="redis://[user:password@]host:port[/db]")
+
+    def parse(value: str) -> str:
+        parts = urlsplit(str(plain.parse(value)))
+        # `?family=0` is advice for a JavaScript client; redis-py would refuse it.
+        query = "&".join(each for each in parts.query.split("&") if each and not each.startswith("family="))
+        return urlunsplit(parts._replace(query=query))
+
+    return Takes(plain.words, parse)
+
+
+def _within(number: Any, least: float, most: float) -> Any:
+    if not least <= number <= most:
+        raise ValueError
+    return number
+
+
+def _matching(pattern: re.Pattern[str], value: str) -> str:
+    if not pattern.fullmatch(value):
+        raise ValueError
+    return value
+
+
+def _words(value: str) -> tuple[str, ...]:
+    return tuple(word.strip() for word in value.split(",") if word.strip())
+
+
+def _networks(value: str) -> tuple[Network, ...]:
+    return tuple(ipaddress.ip_network(word, strict=False) for word in _words(value))

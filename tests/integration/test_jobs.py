@@ -1,0 +1,396 @@
+"""The job runtime on a real database: claim, perform, retry, bury, give back."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from ogel.kernel.clock import utc_now
+from ogel.runtime.database import Session
+from ogel.runtime.jobs.job import REPLAY, RETRY, Finished, Job, NewJob, Outcome
+from ogel.runtime.jobs.kind import Backoff, JobKind
+from ogel.runtime.jobs.runner import LOST_WORKER, RunnerOptions
+from ogel.runtime.jobs.store import LeaseStore
+from tests.support.jobs import QUEUE, world
+
+AT_ONCE = Backoff(first_seconds=0.01, cap_seconds=0.02)
+
+
+def kind(perform: Any, name: str = "trial.do", **options: Any) -> JobKind:
+    return JobKind(name, QUEUE, perform, **{"backoff": AT_ONCE, **options})
+
+
+class Log:
+    """A perform that remembers what it did."""
+
+    def __init__(self) -> None:
+        self.payloads: list[Any] = []
+        self.attempts: list[int] = []
+
+    async def __call__(self, job: Job, _: Any) -> None:
+        self.payloads.append(job.payload["n"])
+        self.attempts.append(job.attempts)
+
+
+def test_each_job_is_performed_once_and_leaves(database_url: str) -> None:
+    async def story() -> None:
+        log = Log()
+        async with world(database_url, kind(log)) as w:
+            await w.enqueue(*(NewJob("trial.do", {"n": n}) for n in range(1000)))
+            async with w.running():
+                await w.until_empty()
+        assert Counter(log.payloads) == Counter(range(1000))
+
+    asyncio.run(story())
+
+
+def test_two_runners_share_without_doubles(database_url: str) -> None:
+    async def story() -> None:
+        log = Log()
+        async with world(database_url, kind(log)) as w:
+            await w.enqueue(*(NewJob("trial.do", {"n": n}) for n in range(1000)))
+            async with w.running(), w.running():
+                await w.until_empty()
+        assert Counter(log.payloads) == Counter(range(1000))
+
+    asyncio.run(story())
+
+
+def test_a_rolled_back_transaction_leaves_no_job(database_url: str) -> None:
+    async def story() -> None:
+        async with world(database_url, kind(Log())) as w:
+            with pytest.raises(RuntimeError):
+                async with w.database.transaction() as tx:
+                    await w.queue.enqueue(tx, [NewJob("trial.do", {"n": 1})])
+                    raise RuntimeError
+            assert await w.rows() == []
+
+    asyncio.run(story())
+
+
+def test_lower_lanes_first_and_older_before_younger(database_url: str) -> None:
+    async def story() -> None:
+        log = Log()
+        now = utc_now()
+        async with world(database_url, kind(log)) as w:
+            await w.enqueue(
+                NewJob("trial.do", {"n": "replay"}, lane=REPLAY, scheduled_at=now - timedelta(hours=3)),
+                NewJob("trial.do", {"n": "retry"}, lane=RETRY, scheduled_at=now - timedelta(hours=2)),
+                NewJob("trial.do", {"n": "young"}, scheduled_at=now - timedelta(minutes=1)),
+                NewJob("trial.do", {"n": "old"}, scheduled_at=now - timedelta(hours=1)),
+            )
+            async with w.running(RunnerOptions(in_flight=1, batch=1)):
+                await w.until_empty()
+        assert log.payloads == ["old", "young", "retry", "replay"]
+
+    asyncio.run(story())
+
+
+def test_a_failing_job_is_retried_and_then_dead(database_url: str) -> None:
+    async def story() -> None:
+        attempts = []
+
+        async def fail(job: Job, _: Any) -> None:
+            attempts.append((job.attempts, job.lane))
+            raise ValueError("no luck")
+
+        async with world(database_url, kind(fail, max_attempts=3)) as w:
+            [id] = await w.enqueue(NewJob("trial.do", {}))
+            async with w.running():
+                [row] = await w.until(lambda rows: rows[0]["status"] == "dead")
+                assert attempts == [(1, 0), (2, RETRY), (3, RETRY)]
+                assert row["last_error"] == "ValueError: no luck"
+                assert row["processed_at"] is not None
+                async with w.database.transaction() as tx:
+                    assert await w.queue.revive(tx, id)
+                await w.until(lambda _: len(attempts) == 6)
+
+    asyncio.run(story())
+
+
+def test_a_postponed_attempt_does_not_count(database_url: str) -> None:
+    async def story() -> None:
+        attempts: list[int] = []
+
+        async def busy(job: Job, _: Any) -> Outcome | None:
+            attempts.append(job.attempts)
+            return Outcome("postpone", "not now", after_seconds=0.01) if len(attempts) < 10 else None
+
+        async with world(database_url, kind(busy, max_attempts=2)) as w:
+            await w.enqueue(NewJob("trial.do", {}))
+            async with w.running():
+                await w.until_empty()
+        assert attempts == [1] * 10
+
+    asyncio.run(story())
+
+
+def test_a_job_that_takes_too_long_is_retried(database_url: str) -> None:
+    async def story() -> None:
+        async def hang(job: Job, _: Any) -> None:
+            await asyncio.sleep(60)
+
+        async with world(database_url, kind(hang, max_attempts=1, timeout_seconds=0.05)) as w:
+            await w.enqueue(NewJob("trial.do", {}))
+            async with w.running():
+                [row] = await w.until(lambda rows: rows[0]["status"] == "dead")
+        assert row["last_error"] == "not finished within 0.05 s"
+
+    asyncio.run(story())
+
+
+def test_a_key_never_has_more_in_flight_than_its_limit(database_url: str) -> None:
+    async def story() -> None:
+        now_running: Counter[str | None] = Counter()
+        most: Counter[str | None] = Counter()
+
+        async def perform(job: Job, _: Any) -> None:
+            now_running[job.key] += 1
+            most[job.key] = max(most[job.key], now_running[job.key])
+            await asyncio.sleep(0.002)
+            now_running[job.key] -= 1
+
+        async with world(database_url, kind(perform)) as w:
+            jobs = [NewJob("trial.do", {}, key="narrow", key_limit=3) for _ in range(60)]
+            jobs += [NewJob("trial.do", {}, key="wide", key_limit=20) for _ in range(60)]
+            await w.enqueue(*jobs)
+            async with w.running(RunnerOptions(in_flight=50, batch=40)):
+                await w.until_empty()
+        assert most["narrow"] == 3
+        assert 3 < most["wide"] <= 20
+
+    asyncio.run(story())
+
+
+def test_a_full_key_does_not_hold_up_the_others(database_url: str) -> None:
+    async def story() -> None:
+        hanging = asyncio.Event()
+        others = Log()
+
+        async def perform(job: Job, loaded: Any) -> None:
+            if job.key == "hangs":
+                await hanging.wait()
+            else:
+                await others(job, loaded)
+
+        async with world(database_url, kind(perform)) as w:
+            await w.enqueue(*(NewJob("trial.do", {}, key="hangs", key_limit=5) for _ in range(500)))
+            async with w.running(RunnerOptions(in_flight=50, batch=50)):
+                await w.enqueue(*(NewJob("trial.do", {"n": n}, key=f"key{n}") for n in range(20)))
+                await w.until(lambda _: len(others.payloads) == 20)
+                hanging.set()
+                await w.until_empty()
+
+    asyncio.run(story())
+
+
+def test_a_dead_workers_job_is_taken_over_when_its_lease_ends(database_url: str) -> None:
+    async def story() -> None:
+        log = Log()
+        async with world(database_url, kind(log)) as w:
+            await w.enqueue(NewJob("trial.do", {"n": 1}))
+            # A worker that claims and is never heard of again.
+            await LeaseStore(w.database, QUEUE, lease_seconds=0.3).claim(10, {}, [])
+            async with w.running():
+                await w.until_empty()
+        assert log.attempts == [2]
+
+    asyncio.run(story())
+
+
+def test_a_job_that_kills_its_workers_ends_as_dead(database_url: str) -> None:
+    async def story() -> None:
+        log = Log()
+        async with world(database_url, kind(log, max_attempts=2)) as w:
+            await w.enqueue(NewJob("trial.do", {"n": 1}))
+            doomed = LeaseStore(w.database, QUEUE, lease_seconds=0.0)
+            for _ in range(2):
+                await doomed.claim(10, {}, [])
+            async with w.running():
+                [row] = await w.until(lambda rows: rows[0]["status"] == "dead")
+        assert row["last_error"] == LOST_WORKER
+        assert log.attempts == []
+
+    asyncio.run(story())
+
+
+def test_a_late_result_of_a_lost_lease_is_refused(database_url: str) -> None:
+    async def story() -> None:
+        async with world(database_url, kind(Log())) as w:
+            await w.enqueue(NewJob("trial.do", {"n": 1}))
+            slow = LeaseStore(w.database, QUEUE, lease_seconds=0.0)
+            claimed = await slow.claim(1, {}, [])
+            taken_over = await LeaseStore(w.database, QUEUE, lease_seconds=60).claim(1, {}, [])
+            assert [job.id for job in taken_over.jobs] == [job.id for job in claimed.jobs]
+            done = [Finished(job, Outcome("done"), None) for job in claimed.jobs]
+            assert await slow.write(done, {}) == 1
+            [row] = await w.rows()
+            assert row["lease_id"] == taken_over.jobs[0].lease_id
+
+    asyncio.run(story())
+
+
+def test_leases_of_long_jobs_are_renewed(database_url: str) -> None:
+    async def story() -> None:
+        attempts: list[int] = []
+
+        async def slow(job: Job, _: Any) -> None:
+            attempts.append(job.attempts)
+            await asyncio.sleep(1.0)
+
+        async with world(database_url, kind(slow)) as w:
+            await w.enqueue(NewJob("trial.do", {}))
+            options = RunnerOptions(lease_seconds=0.3, busy_poll_seconds=0.05, idle_poll_seconds=0.05)
+            async with w.running(options), w.running(options):
+                await w.until_empty()
+        assert attempts == [1]
+
+    asyncio.run(story())
+
+
+def test_what_load_leaves_out_is_done_and_what_it_cannot_read_is_retried(database_url: str) -> None:
+    async def story() -> None:
+        performed = []
+        loads = 0
+
+        async def load(tx: Session, jobs: Sequence[Job]) -> Mapping[str, Any]:
+            nonlocal loads
+            loads += 1
+            if loads == 1:
+                raise KeyError("a bug of ours")
+            return {job.id: job.payload["n"] * 10 for job in jobs if job.payload["n"] != 2}
+
+        async def perform(job: Job, loaded: Any) -> None:
+            performed.append(loaded)
+
+        async with world(database_url, kind(perform, load=load)) as w:
+            await w.enqueue(*(NewJob("trial.do", {"n": n}) for n in (1, 2, 3)))
+            async with w.running():
+                await w.until_empty()
+        assert sorted(performed) == [10, 30]
+
+    asyncio.run(story())
+
+
+def test_one_result_that_cannot_be_written_does_not_hold_back_the_others(database_url: str) -> None:
+    async def story() -> None:
+        recorded = []
+
+        async def perform(job: Job, _: Any) -> Outcome:
+            return Outcome("done", value="\x00" if job.payload["n"] == 3 else "fine")
+
+        async def record(tx: Session, finished: Sequence[Finished]) -> None:
+            for each in finished:
+                await tx.execute(b"SELECT %(v)s::text", {"v": each.outcome.value})  # NUL: refused by Postgres
+            recorded.extend(each.job.payload["n"] for each in finished)
+
+        async with world(database_url, kind(perform, record=record)) as w:
+            await w.enqueue(*(NewJob("trial.do", {"n": n}) for n in range(6)))
+            async with w.running():
+                [row] = await w.until(lambda rows: len(rows) == 1 and rows[0]["status"] == "dead")
+        assert row["payload"] == {"n": 3}
+        assert sorted(recorded) == [0, 1, 2, 4, 5]
+
+    asyncio.run(story())
+
+
+def test_a_kind_nobody_knows_waits_for_a_worker_that_does(database_url: str) -> None:
+    async def story() -> None:
+        log = Log()
+        async with world(database_url, kind(log)) as w:
+            await w.enqueue(NewJob("trial.do", {"n": 1}))
+            w.kinds = [kind(Log(), name="trial.other")]
+            async with w.running():
+                [row] = await w.until(lambda rows: rows[0]["last_error"] is not None)
+        assert row["status"] == "pending"
+        assert row["attempts"] == 0
+        assert "trial.do" in str(row["last_error"])
+
+    asyncio.run(story())
+
+
+def test_dedupe_keys_are_unique_while_unfinished(database_url: str) -> None:
+    async def story() -> None:
+        log = Log()
+        async with world(database_url, kind(log)) as w:
+            assert len(await w.enqueue(NewJob("trial.do", {"n": 1}, dedupe_key="one"))) == 1
+            assert await w.enqueue(NewJob("trial.do", {"n": 2}, dedupe_key="one")) == []
+            async with w.running():
+                await w.until_empty()
+                assert len(await w.enqueue(NewJob("trial.do", {"n": 3}, dedupe_key="one"))) == 1
+                await w.until_empty()
+        assert log.payloads == [1, 3]
+
+    asyncio.run(story())
+
+
+def test_a_held_key_waits_until_released(database_url: str) -> None:
+    async def story() -> None:
+        log = Log()
+        async with world(database_url, kind(log)) as w:
+            await w.enqueue(
+                NewJob("trial.do", {"n": "waited"}, key="k"),
+                NewJob("trial.do", {"n": "born held"}, key="k", held=True),
+            )
+            async with w.database.transaction() as tx:
+                await w.queue.hold_key(tx, "k")
+            async with w.running():
+                await w.enqueue(NewJob("trial.do", {"n": "free"}))
+                await w.until(lambda rows: {row["status"] for row in rows} == {"held"})
+                assert log.payloads == ["free"]
+                async with w.database.transaction() as tx:
+                    await w.queue.release_key(tx, "k")
+                await w.until_empty()
+
+    asyncio.run(story())
+
+
+def test_a_suspended_runner_claims_nothing(database_url: str) -> None:
+    async def story() -> None:
+        log = Log()
+        async with world(database_url, kind(log)) as w, w.running() as runner:
+            runner.suspend(True)
+            await w.enqueue(NewJob("trial.do", {"n": 1}))
+            assert runner.wake() is False
+            runner.suspend(False)
+            await w.until_empty()
+        assert log.payloads == [1]
+
+    asyncio.run(story())
+
+
+def test_a_delayed_job_runs_when_it_is_due_without_a_bell(database_url: str) -> None:
+    async def story() -> None:
+        ran_at = []
+
+        async def perform(job: Job, _: Any) -> None:
+            ran_at.append(utc_now())
+
+        async with world(database_url, kind(perform)) as w:
+            due = utc_now() + timedelta(seconds=0.5)
+            async with w.running(RunnerOptions(busy_poll_seconds=30, idle_poll_seconds=30)):
+                await w.enqueue(NewJob("trial.do", {}, scheduled_at=due))
+                await w.until_empty()
+        assert due <= ran_at[0]
+
+    asyncio.run(story())
+
+
+def test_stopping_gives_back_what_does_not_end_in_time(database_url: str) -> None:
+    async def story() -> None:
+        async def hang(job: Job, _: Any) -> None:
+            await asyncio.sleep(60)
+
+        async with world(database_url, kind(hang)) as w:
+            await w.enqueue(NewJob("trial.do", {}))
+            async with w.running(drain_seconds=0.1):
+                await w.until(lambda rows: rows[0]["status"] == "running")
+            [row] = await w.rows()
+        assert (row["status"], row["attempts"], row["lease_id"]) == ("pending", 0, None)
+
+    asyncio.run(story())

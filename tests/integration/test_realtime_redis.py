@@ -1,0 +1,174 @@
+"""Realtime when Redis is slow to hear, away, restarted or silent."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+import pytest
+from structlog.testing import capture_logs
+
+from ogel.adapters import redis_pubsub
+from ogel.adapters.embedded import EmbeddedServers
+from ogel.adapters.redis_pubsub import RedisBroadcast
+from ogel.kernel.errors import Unavailable
+from ogel.runtime.realtime.broadcast import EVENTS
+from ogel.runtime.realtime.message import pack
+from tests.support.realtime import (
+    LIMIT_SECONDS,
+    a_job,
+    a_world,
+    an_event,
+)
+
+
+@pytest.fixture
+def own_redis(tmp_path: Path) -> Iterator[EmbeddedServers]:
+    with EmbeddedServers.start(tmp_path / "servers", postgres=False) as running:
+        yield running
+
+
+def test_after_a_redis_restart_messages_flow_again(
+    own_redis: EmbeddedServers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def story() -> None:
+        states: asyncio.Queue[bool] = asyncio.Queue()
+        async with a_world(own_redis.redis_url or "") as world, world.websocket() as socket:
+            listening = asyncio.create_task(
+                world.broadcast.listen(EVENTS, lambda payload: None, states.put_nowait, world.stop)
+            )
+            assert await states.get() is True
+            await world.say(an_event("before"))
+            assert (await socket.receive_json())["event"]["type"] == "before"
+
+            await asyncio.to_thread(own_redis.stop_redis)
+            assert await states.get() is False
+            with monkeypatch.context() as impatient:
+                impatient.setattr(redis_pubsub, "PATIENCE_SECONDS", 0.2)
+                with pytest.raises(Unavailable):
+                    await world.say(an_event("never"))
+            meanwhile = asyncio.create_task(world.say(an_event("meanwhile")))
+            own_redis.start_redis()
+            assert await states.get() is True
+            await meanwhile
+            await world.say(an_event("after"))
+
+            # What was published during the outage waited until listeners were back.
+            assert (await socket.receive_json())["event"]["type"] == "meanwhile"
+            assert (await socket.receive_json())["event"]["type"] == "after"
+            world.stop.set()
+            await listening
+
+    with capture_logs() as logs:
+        asyncio.run(story())
+    said = [line["event"] for line in logs if line["event"].startswith("realtime.")]
+    # Each change once per listener or publisher, however often they tried.
+    assert sorted(said) == sorted(
+        ["realtime.listener_connected"] * 4
+        + ["realtime.listener_lost_redis"] * 2
+        + ["realtime.publisher_lost_redis", "realtime.publisher_found_redis"]
+    )
+
+
+def test_without_redis_a_job_is_postponed_and_its_attempt_does_not_count(
+    own_redis: EmbeddedServers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(redis_pubsub, "PATIENCE_SECONDS", 0.3)
+
+    async def story() -> None:
+        async with a_world(own_redis.redis_url or "") as world:
+            await asyncio.to_thread(own_redis.stop_redis)
+            with pytest.raises(Unavailable):
+                await world.say(an_event())
+            event = an_event()
+            outcome = await world.feature.feature().jobs[0].perform(a_job([event]), [pack(event)])
+            assert outcome is not None
+            assert outcome.verdict == "postpone"
+            assert 1 <= (outcome.after_seconds or 0) <= 5
+
+    asyncio.run(story())
+
+
+def test_many_publishers_at_once_are_each_heard_once(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(redis_pubsub, "WRITE_BYTES", 5000)
+
+    async def story() -> None:
+        async with a_world(redis_url) as world, world.websocket() as socket:
+            events = [an_event() for _ in range(100)]
+            large = an_event(data=b'"%b"' % (b"x" * 10_000))
+            await asyncio.gather(*(world.say(event) for event in [*events, large]))
+            heard = [(await socket.receive_json())["event"]["id"] for _ in range(101)]
+            assert heard == [event.id for event in [*events, large]]
+            assert world.sample("events_total") == 101
+
+    asyncio.run(story())
+
+
+class Wire:
+    """A path to Redis that can go dead without a word, as a network does; `pongs` counts answered pings."""
+
+    def __init__(self) -> None:
+        self.alive = True
+        self.pongs: asyncio.Queue[None] = asyncio.Queue()
+        self._pumps: list[asyncio.Task[None]] = []
+
+    @asynccontextmanager
+    async def to(self, redis_url: str) -> AsyncIterator[str]:
+        """The URL that leads through here."""
+        url = urlsplit(redis_url)
+
+        async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            up, down = await asyncio.open_connection(url.hostname, url.port)
+            self._pumps += [asyncio.create_task(self._pump(*pair)) for pair in ((reader, down), (up, writer))]
+
+        server = await asyncio.start_server(connected, "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        try:
+            yield urlunsplit(url._replace(netloc=f":{url.password}@127.0.0.1:{port}"))
+        finally:
+            server.close()
+            for pump in self._pumps:
+                pump.cancel()
+            await asyncio.gather(*self._pumps, return_exceptions=True)
+
+    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while data := await reader.read(65536):
+                if b"pong" in data:
+                    self.pongs.put_nowait(None)
+                if self.alive:
+                    writer.write(data)
+                    await writer.drain()
+        finally:
+            writer.close()
+
+
+def test_a_listener_notices_that_its_connection_is_dead(
+    own_redis: EmbeddedServers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(redis_pubsub, "SILENCE_SECONDS", 0.1)
+
+    async def story() -> None:
+        wire, states, stop = Wire(), asyncio.Queue[bool](), asyncio.Event()
+        async with asyncio.timeout(LIMIT_SECONDS), wire.to(own_redis.redis_url or "") as url:
+            broadcast = RedisBroadcast(url)
+            listening = asyncio.create_task(
+                broadcast.listen(EVENTS, lambda payload: None, states.put_nowait, stop)
+            )
+            assert await states.get() is True
+            for _ in range(3):
+                await wire.pongs.get()
+            assert states.empty()  # quiet, but alive
+
+            wire.alive = False
+            assert await states.get() is False
+            wire.alive = True
+            assert await states.get() is True
+            stop.set()
+            await listening
+            await broadcast.close()
+
+    asyncio.run(story())

@@ -1,0 +1,125 @@
+"""A process with realtime for tests: its streams on a port of its own, its feed on a real Redis."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+import aiohttp
+from prometheus_client import CollectorRegistry
+
+from ogel.adapters.postgres import PoolOptions, make_pool
+from ogel.adapters.redis_pubsub import RedisBroadcast
+from ogel.features.realtime.feature import RealtimeFeature
+from ogel.features.realtime.jobs import PUBLISH
+from ogel.kernel.clock import utc_now
+from ogel.kernel.event import Event
+from ogel.kernel.ids import new_id
+from ogel.kernel.principal import Principal
+from ogel.runtime.database import Database
+from ogel.runtime.http.app import build_app
+from ogel.runtime.http.endpoint import HttpOptions
+from ogel.runtime.http.metrics import HttpMetrics
+from ogel.runtime.http.server import bind, serve
+from ogel.runtime.jobs.job import Job
+from ogel.runtime.jobs.store import JobQueue
+from ogel.runtime.realtime.broadcast import EVENTS
+from ogel.runtime.realtime.hub import HubOptions
+from ogel.runtime.realtime.message import pack
+
+LIMIT_SECONDS = 20
+KEYS = {
+    "key-of-a-listener": Principal("key_listener", frozenset({"realtime:read"})),
+    "key-of-a-writer": Principal("key_writer", frozenset({"events:write"})),
+}
+LISTENER = {"Authorization": "Bearer key-of-a-listener"}
+UPGRADE = {
+    "Connection": "Upgrade",
+    "Upgrade": "websocket",
+    "Sec-WebSocket-Version": "13",
+    "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+}
+STREAMS = ("websocket", "sse")
+
+
+@dataclass
+class World:
+    """A process with realtime, its port open and its feed connected."""
+
+    http: aiohttp.ClientSession
+    feature: RealtimeFeature
+    broadcast: RedisBroadcast
+    port: int
+    registry: CollectorRegistry
+    stop: asyncio.Event
+    running: asyncio.Future[Any]
+
+    def sample(self, name: str, **labels: str) -> float | None:
+        return self.registry.get_sample_value(f"ogel_realtime_{name}", labels)
+
+    async def say(self, *events: Event) -> None:
+        await self.broadcast.publish(EVENTS, [pack(event) for event in events])
+
+    @asynccontextmanager
+    async def websocket(self, query: str = "") -> AsyncIterator[aiohttp.ClientWebSocketResponse]:
+        """Listening: `ready` has been read."""
+        async with self.http.ws_connect(f"/realtime/websocket{query}", headers=LISTENER) as client:
+            assert (await client.receive_json())["type"] == "ready"
+            yield client
+
+    @asynccontextmanager
+    async def sse(self, query: str = "") -> AsyncIterator[aiohttp.ClientResponse]:
+        async with self.http.get(f"/realtime/sse{query}", headers=LISTENER) as response:
+            assert response.status == 200
+            assert (await an_sse_block(response))["event"] == "ready"
+            yield response
+
+
+@asynccontextmanager
+async def a_world(redis_url: str, **options: int) -> AsyncIterator[World]:
+    async def authenticate(key: str) -> Principal | None:
+        return KEYS.get(key)
+
+    registry, stop = CollectorRegistry(), asyncio.Event()
+    queue, broadcast = JobQueue(), RedisBroadcast(redis_url)
+    feature = RealtimeFeature(queue, broadcast, authenticate, registry, HubOptions(**options))
+    queue.know(feature.feature().jobs)
+    app = build_app([], feature.feature().streams, authenticate, HttpMetrics(registry), [], HttpOptions())
+    sockets = bind("127.0.0.1", 0)
+    running = asyncio.gather(serve(app, sockets, stop, drain_seconds=10), feature.serve(stop))
+    port = sockets[0].getsockname()[1]
+    try:
+        async with asyncio.timeout(LIMIT_SECONDS), aiohttp.ClientSession(f"http://127.0.0.1:{port}") as http:
+            await feature.feed.connected.wait()
+            yield World(http, feature, broadcast, port, registry, stop, running)
+    finally:
+        stop.set()
+        await running
+        await broadcast.close()
+
+
+def an_event(type: str = "order.paid", data: bytes = b'{"total": 1.50}', **changes: Any) -> Event:
+    return replace(Event(new_id("evt"), type, data, "ord_1", utc_now()), **changes)
+
+
+def a_job(events: Sequence[Event]) -> Job:
+    payload = {"event_ids": [event.id for event in events]}
+    return Job(new_id("job"), PUBLISH, payload, 0, None, 1, 8, "lease_1", utc_now(), utc_now())
+
+
+async def an_sse_block(response: aiohttp.ClientResponse) -> dict[str, str]:
+    """Up to the next empty line; a comment is the field named ''."""
+    fields = {}
+    while line := (await response.content.readline()).decode().rstrip("\n"):
+        name, _, value = line.partition(":")
+        fields[name] = value.strip()
+    return fields
+
+
+@asynccontextmanager
+async def a_database(url: str, ring: Any) -> AsyncIterator[Database]:
+    async with make_pool(url, PoolOptions(1, 4, 60.0, 5.0, 10)) as pool:
+        yield Database(pool, ring)
