@@ -1,8 +1,6 @@
 """
 The demo: boots `ogel up` in a temporary directory, publishes 102 events, follows each of them to the receiver,
-the delivery log, the audit log and the realtime stream, and leaves nothing behind.
-
-    make demo        or, with the `test` extra installed:        python docs/examples/demo.py
+the delivery log, the audit log and the realtime stream, and leaves nothing behind. `make demo` runs it.
 """
 
 from __future__ import annotations
@@ -215,7 +213,7 @@ class Demo:
         }
         attempts = sum(each["attempts"] for each in deliveries)
         delivered, *others = (f"{count} of {len(ids)}" for count in counts.values())
-        say(COLUMNS.format(label, delivered, attempts, quantile(waits, 0.5), quantile(waits, 0.99), *others))
+        say(COLUMNS.format(label, delivered, attempts, quantile(waits, 50), quantile(waits, 99), *others))
         if missing := [what for what, count in counts.items() if count != len(ids)]:
             raise DemoFailed(f"{label}: not all were {' and '.join(missing)}")
 
@@ -257,12 +255,13 @@ async def run(suite: Suite) -> None:
             await demo.phase(label, events)
     say("\n  p50, p99   from sending the publish call, its commit included, to the request at the receiver")
     say("  signed     verified by the independent package `standardwebhooks`")
-    seconds = time.monotonic() - began
-    say(f"\n  {len(inbox.items)} events, none lost, nothing left running. {seconds:.1f} s in all.\n")
+    say(
+        f"\n  {len(inbox.items)} events, none lost, nothing left running; {time.monotonic() - began:.1f} s.\n"
+    )
 
 
-def quantile(ordered: Sequence[float], share: float) -> str:
-    return f"{ordered[min(len(ordered) - 1, int(len(ordered) * share))] * 1000:.1f} ms"
+def quantile(ordered: Sequence[float], percent: int) -> str:
+    return f"{ordered[(len(ordered) - 1) * percent // 100] * 1000:.1f} ms"
 
 
 async def run_until_signalled(suite: Suite) -> None:

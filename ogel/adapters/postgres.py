@@ -6,9 +6,11 @@ import asyncio
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 import psycopg
 import structlog
 from psycopg import AsyncConnection
+from psycopg.types.json import set_json_loads
 from psycopg_pool import AsyncConnectionPool
 
 log = structlog.get_logger(__name__)
@@ -51,8 +53,14 @@ def make_pool(url: str, options: PoolOptions) -> AsyncConnectionPool[AsyncConnec
         max_waiting=1000,
         reconnect_timeout=30.0,
         kwargs=connection_arguments(options.keepalive_seconds),
+        configure=_configure,
         open=False,
     )
+
+
+async def _configure(connection: AsyncConnection[Any]) -> None:
+    # json columns are read on the hot path; msgspec decodes them several times faster than the standard library.
+    set_json_loads(msgspec.json.decode, connection)
 
 
 async def wait_for_postgres(url: str, seconds: float) -> None:

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from importlib import resources
 from typing import Any, TypeVar
 
+import msgspec
 from psycopg import AsyncConnection, AsyncCursor
 from psycopg.rows import class_row, dict_row
 from psycopg_pool import AsyncConnectionPool
@@ -108,6 +109,6 @@ class Database:
         return self._pool.get_stats()
 
 
-def columns(rows: Sequence[Sequence[Any]], names: Sequence[str]) -> dict[str, list[Any]]:
-    """Rows to one list per column, as `unnest(%(a)s::text[], …)` wants them."""
-    return {name: [row[index] for row in rows] for index, name in enumerate(names)}
+def records(rows: Sequence[object]) -> str:
+    """Structs, dataclasses or dicts as the JSON that `json_to_recordset(%(rows)s::json)` takes: many rows, one value."""
+    return msgspec.json.encode(rows).decode()

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ogel.kernel.event import Event
-from ogel.runtime.database import Queries, Session, columns
+from ogel.runtime.database import Queries, Session, records
 
 _SQL = Queries.beside(__name__)
 
@@ -41,18 +41,25 @@ class Outbox:
         long ago, causes nothing new and answers what it answered then. Of an id twice in `events`, the first counts.
         """
         unique = {event.id: event for event in reversed(events)}
-        rows = [(e.id, e.type, e.subject, e.data.decode(), e.created_at) for e in reversed(unique.values())]
-        written = await tx.tuples(
-            _SQL.insert_events, columns(rows, ("id", "type", "subject", "data", "created_at"))
-        )
+        rows = [
+            {
+                "id": e.id,
+                "type": e.type,
+                "subject": e.subject,
+                "data": e.data.decode(),
+                "created_at": e.created_at,
+            }
+            for e in reversed(unique.values())
+        ]
+        written = await tx.tuples(_SQL.insert_events, {"rows": records(rows)})
         new = [unique[id] for (id,) in written]
         deliveries = Counter({event.id: 0 for event in new})
         for subscriber in self._subscribers if to is None else to:
             if new:
                 deliveries.update(await subscriber(tx, new))
-        counted = [(id, count) for id, count in deliveries.items() if count]
+        counted = [{"id": id, "deliveries": count} for id, count in deliveries.items() if count]
         if counted:
-            await tx.execute(_SQL.count_deliveries, columns(counted, ("id", "deliveries")))
+            await tx.execute(_SQL.count_deliveries, {"rows": records(counted)})
         new_ids = [event.id for event in new]
         known_ids = [id for id in unique if id not in deliveries]
         known = await tx.tuples(_SQL.deliveries_of, {"ids": known_ids}) if known_ids else []

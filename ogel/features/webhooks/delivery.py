@@ -61,12 +61,19 @@ class Work(Struct, frozen=True):
     attempts_before: int
 
 
+class NewDelivery(Struct, frozen=True):
+    id: str
+    event_id: str
+    webhook_id: str
+
+
 class AttemptResult(Struct, frozen=True):
     """What is written of an attempt; `number` counts over the delivery's whole life."""
 
+    id: str
     delivery_id: str
     number: int
-    delivered: bool
+    outcome: Literal["delivered", "failed"]
     reason: str | None
     detail: str | None
     response_status: int | None
@@ -75,3 +82,12 @@ class AttemptResult(Struct, frozen=True):
     peer: str | None
     started_at: datetime
     duration_seconds: float
+
+
+class Settled(Struct, frozen=True):
+    """Where a delivery stands after an attempt."""
+
+    id: str
+    status: DeliveryStatus
+    attempts: int
+    next_attempt_at: datetime | None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
+from ogel.features.webhooks.delivery import NewDelivery
 from ogel.features.webhooks.jobs import DELIVER
 from ogel.features.webhooks.store import WebhookStore
 from ogel.kernel.event import Event
@@ -39,10 +40,11 @@ class FanOut:
         if not matches:
             return
         ids = [new_id("dlv") for _ in matches]
-        rows = [
-            (id, event_id, webhook_id) for id, (event_id, webhook_id, *_) in zip(ids, matches, strict=True)
+        new = [
+            NewDelivery(id, event_id, webhook_id)
+            for id, (event_id, webhook_id, *_) in zip(ids, matches, strict=True)
         ]
-        await self._store.insert_deliveries(tx, rows)
+        await self._store.insert_deliveries(tx, new)
         await self._jobs.enqueue(
             tx,
             [

@@ -9,9 +9,6 @@ from ogel.features.webhooks.service import WebhookService
 from ogel.runtime.feature import Feature
 from ogel.runtime.jobs.kind import JobKind
 
-# Past the longest timeout an endpoint can have (30 s): the request's own deadline ends it, this is the net below.
-_NET_SECONDS = 45.0
-
 
 def deliver_kind(deliver: Deliver, attempts: int) -> JobKind:
     return JobKind(
@@ -21,7 +18,7 @@ def deliver_kind(deliver: Deliver, attempts: int) -> JobKind:
         load=deliver.load,
         record=deliver.record,
         max_attempts=attempts,
-        timeout_seconds=_NET_SECONDS,
+        timeout_seconds=None,  # the request has its own deadline
     )
 
 

@@ -9,11 +9,12 @@ from typing import Any
 
 import structlog
 
-from ogel.features.webhooks.delivery import AttemptResult, Work
+from ogel.features.webhooks.delivery import AttemptResult, Settled, Work
 from ogel.features.webhooks.metrics import WebhookMetrics
 from ogel.features.webhooks.signature import sign
 from ogel.features.webhooks.store import WebhookStore
 from ogel.kernel.clock import utc_now
+from ogel.kernel.ids import new_id
 from ogel.runtime.database import Session
 from ogel.runtime.egress import Egress, EgressError, Exchange
 from ogel.runtime.jobs.job import Finished, Job, Outcome
@@ -90,7 +91,7 @@ class Deliver:
         else:
             result = _answer(work, started_at, exchange)
         self._metrics.attempted(result)
-        if result.delivered:
+        if result.outcome == "delivered":
             return Outcome("done", value=result)
         error_text = f"{result.reason}: {result.detail}"
         if result.reason == "refused_address":
@@ -125,9 +126,10 @@ def _answer(work: Work, started_at: Any, exchange: Exchange) -> AttemptResult:
     delivered = 200 <= exchange.status < 300
     reason = None if delivered else "redirect" if 300 <= exchange.status < 400 else "status"
     return AttemptResult(
+        id=new_id("att"),
         delivery_id=work.delivery_id,
         number=work.attempts_before + 1,
-        delivered=delivered,
+        outcome="delivered" if delivered else "failed",
         reason=reason,
         detail=None if delivered else f"the receiver answered {exchange.status}",
         response_status=exchange.status,
@@ -142,9 +144,10 @@ def _answer(work: Work, started_at: Any, exchange: Exchange) -> AttemptResult:
 
 def _no_answer(work: Work, started_at: Any, error: EgressError) -> AttemptResult:
     return AttemptResult(
+        id=new_id("att"),
         delivery_id=work.delivery_id,
         number=work.attempts_before + 1,
-        delivered=False,
+        outcome="failed",
         reason=error.reason,
         detail=error.message,
         response_status=None,
@@ -157,12 +160,13 @@ def _no_answer(work: Work, started_at: Any, error: EgressError) -> AttemptResult
     )
 
 
-def _settled(each: Finished, result: AttemptResult | None) -> tuple[str, str, int, Any] | None:
+def _settled(each: Finished, result: AttemptResult | None) -> Settled | None:
     verdict = each.outcome.verdict
     delivery_id = each.job.payload["delivery"]
+    attempts = result.number if result else 0
     if verdict == "done":
         # Without a result there was nothing to do: the delivery was over, or its endpoint gone.
-        return (delivery_id, "delivered", result.number, None) if result else None
+        return Settled(delivery_id, "delivered", attempts, None) if result else None
     if verdict == "dead":
-        return delivery_id, "failed", result.number if result else 0, None
-    return delivery_id, "pending", result.number if result else 0, each.next_attempt_at
+        return Settled(delivery_id, "failed", attempts, None)
+    return Settled(delivery_id, "pending", attempts, each.next_attempt_at)

@@ -23,6 +23,5 @@ class WebhookMetrics:
         )
 
     def attempted(self, result: AttemptResult) -> None:
-        outcome = "delivered" if result.delivered else "failed"
-        self._attempts.labels(outcome, result.reason or "").inc()
+        self._attempts.labels(result.outcome, result.reason or "").inc()
         self._duration.observe(result.duration_seconds)

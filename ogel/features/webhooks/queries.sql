@@ -55,7 +55,7 @@ FOR KEY SHARE OF w
 -- insert_deliveries --
 INSERT INTO webhook_deliveries (id, event_id, webhook_id, next_attempt_at)
 SELECT id, event_id, webhook_id, now()
-FROM unnest(%(id)s::text[], %(event_id)s::text[], %(webhook_id)s::text[]) AS d (id, event_id, webhook_id)
+FROM json_to_recordset(%(rows)s::json) AS d (id text, event_id text, webhook_id text)
 
 -- load_work --
 -- What an attempt needs. A delivery that is over or whose endpoint is gone is left out: nothing to do.
@@ -70,10 +70,11 @@ WHERE d.id = ANY (%(ids)s) AND d.status IN ('pending', 'failed')
 INSERT INTO webhook_attempts
   (id, delivery_id, number, outcome, reason, detail, response_status, response_body, response_cut, peer, started_at,
    duration_seconds)
-SELECT * FROM unnest(
-  %(id)s::text[], %(delivery_id)s::text[], %(number)s::int[], %(outcome)s::text[], %(reason)s::text[],
-  %(detail)s::text[], %(response_status)s::int[], %(response_body)s::text[], %(response_cut)s::boolean[],
-  %(peer)s::text[], %(started_at)s::timestamptz[], %(duration_seconds)s::float8[]
+SELECT id, delivery_id, number, outcome, reason, detail, response_status, response_body, response_cut, peer,
+       started_at, duration_seconds
+FROM json_to_recordset(%(rows)s::json) AS a (
+  id text, delivery_id text, number int, outcome text, reason text, detail text, response_status int,
+  response_body text, response_cut boolean, peer text, started_at timestamptz, duration_seconds float8
 )
 
 -- settle_deliveries --
@@ -82,9 +83,9 @@ UPDATE webhook_deliveries AS d
 SET status = CASE WHEN d.status = 'cancelled' AND r.status = 'pending' THEN d.status ELSE r.status END,
     attempts = greatest(d.attempts, r.attempts), next_attempt_at = r.next_attempt_at,
     finished_at = CASE WHEN r.status = 'pending' THEN d.finished_at ELSE now() END
-FROM unnest(
-  %(id)s::text[], %(status)s::text[], %(attempts)s::int[], %(next_attempt_at)s::timestamptz[]
-) AS r (id, status, attempts, next_attempt_at)
+FROM json_to_recordset(%(rows)s::json) AS r (
+  id text, status text, attempts int, next_attempt_at timestamptz
+)
 WHERE d.id = r.id
 
 -- cancel_deliveries --

@@ -3,23 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import Any
 
 import msgspec
 
-from ogel.features.webhooks.delivery import Attempt, AttemptResult, Delivery, Work
+from ogel.features.webhooks.delivery import Attempt, AttemptResult, Delivery, NewDelivery, Settled, Work
 from ogel.features.webhooks.endpoint import Endpoint
 from ogel.kernel.event import Event, glob_to_like
-from ogel.kernel.ids import new_id
-from ogel.runtime.database import Queries, Session, columns
+from ogel.runtime.database import Queries, Session, records
 
 _SQL = Queries.beside(__name__)
-_ATTEMPT = (
-    "id", "delivery_id", "number", "outcome", "reason", "detail", "response_status", "response_body", "response_cut",
-    "peer", "started_at", "duration_seconds",
-)  # fmt: skip
-_SETTLED = ("id", "status", "attempts", "next_attempt_at")
 
 
 class WebhookStore:
@@ -58,24 +51,19 @@ class WebhookStore:
         parameters = {"ids": [event.id for event in events], "types": [event.type for event in events]}
         return await tx.tuples(_SQL.match, parameters)
 
-    async def insert_deliveries(self, tx: Session, rows: Sequence[tuple[str, str, str]]) -> None:
-        """Rows of (delivery id, event id, endpoint id)."""
-        await tx.execute(_SQL.insert_deliveries, columns(rows, ("id", "event_id", "webhook_id")))
+    async def insert_deliveries(self, tx: Session, deliveries: Sequence[NewDelivery]) -> None:
+        await tx.execute(_SQL.insert_deliveries, {"rows": records(deliveries)})
 
     async def load_work(self, tx: Session, delivery_ids: Sequence[str]) -> dict[str, Work]:
         rows = await tx.tuples(_SQL.load_work, {"ids": list(delivery_ids)})
         return {row[0]: _work(row) for row in rows}
 
     async def record(
-        self,
-        tx: Session,
-        attempts: Sequence[AttemptResult],
-        settled: Sequence[tuple[str, str, int, datetime | None]],
+        self, tx: Session, attempts: Sequence[AttemptResult], settled: Sequence[Settled]
     ) -> None:
-        """`settled`: (delivery id, status, attempts, next attempt)."""
         if attempts:
-            await tx.execute(_SQL.record_attempts, columns([_attempt_row(a) for a in attempts], _ATTEMPT))
-        await tx.execute(_SQL.settle_deliveries, columns(settled, _SETTLED))
+            await tx.execute(_SQL.record_attempts, {"rows": records(attempts)})
+        await tx.execute(_SQL.settle_deliveries, {"rows": records(settled)})
 
     async def get_delivery(self, session: Session, id: str) -> Delivery | None:
         return await session.one(_SQL.get_delivery, {"id": id}, Delivery)
@@ -103,12 +91,3 @@ def _as_columns(values: Mapping[str, Any]) -> dict[str, Any]:
 def _work(row: tuple[Any, ...]) -> Work:
     delivery_id, event_id, type, data, subject, created_at, *rest = row
     return Work(delivery_id, Event(event_id, type, data.encode(), subject, created_at), *rest)
-
-
-def _attempt_row(attempt: AttemptResult) -> tuple[Any, ...]:
-    outcome = "delivered" if attempt.delivered else "failed"
-    return (
-        new_id("att"), attempt.delivery_id, attempt.number, outcome, attempt.reason, attempt.detail,
-        attempt.response_status, attempt.response_body, attempt.response_cut, attempt.peer, attempt.started_at,
-        attempt.duration_seconds,
-    )  # fmt: skip

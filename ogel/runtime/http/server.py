@@ -6,26 +6,30 @@ import asyncio
 import errno
 import logging
 import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 
 import structlog
 from hypercorn.app_wrappers import ASGIWrapper
-from hypercorn.asyncio.tcp_server import TCPServer
 from hypercorn.asyncio.worker_context import WorkerContext
 from hypercorn.config import Config
-from hypercorn.events import Event
 from hypercorn.typing import ConnectionState
 from starlette.types import ASGIApp
 
 from ogel.kernel.errors import ConfigError
+from ogel.runtime.http.connection import Connection
 
 log = structlog.get_logger()
 
 KEEP_ALIVE_SECONDS = 65.0  # longer than the usual 60 s of a proxy, so that it is the proxy that hangs up
-WRITE_SECONDS = 30.0  # a peer that takes nothing for this long is cut off
+STALLED_SECONDS = 30.0  # a peer that takes nothing for this long, though something waits for it, is cut off
+STALLED_SECONDS_STOPPING = 2.0  # likewise, once we stop
 MAX_MESSAGE_BYTES = 1024 * 1024  # of one incoming WebSocket message
 _BACKLOG = 1024
 _CANCEL_SECONDS = 5.0
 _PAIR_TRIES = 20
+
+_Connections = dict[asyncio.Task[None], Connection]
 
 
 def bind(host: str, port: int) -> list[socket.socket]:
@@ -50,61 +54,66 @@ async def serve(
 ) -> None:
     """Serves until `stop`, then accepts nothing new and lets what is in flight finish within `drain_seconds`.
 
-    Streams count as in flight: whoever owns them has to end them. No ASGI lifespan, no signal handlers.
+    Streams count as in flight: whoever owns them has to end them. Peers that have stopped reading are not
+    waited for. No ASGI lifespan, no signal handlers.
     """
     config = _config()
     context = WorkerContext(None)
     wrapped = ASGIWrapper(app)  # type: ignore[arg-type]  # hypercorn spells the same ASGI types out as TypedDicts
-    connections: set[asyncio.Task[None]] = set()
+    connections: _Connections = {}
     loop = asyncio.get_running_loop()
 
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
-        connections.add(task)
+        connection = Connection(wrapped, loop, config, context, ConnectionState({}), reader, writer)
+        connections[task] = connection
         try:
-            await _Connection(wrapped, loop, config, context, ConnectionState({}), reader, writer).run()
+            await connection.run()
         except asyncio.CancelledError:
             return  # by _drain, which has said so; asyncio would log it as an error
         except Exception:
             log.exception("http.connection_broke")
         finally:
-            connections.discard(task)
+            del connections[task]
 
     servers = [await asyncio.start_server(connected, sock=each, backlog=_BACKLOG) for each in sockets]
     try:
-        await stop.wait()
+        async with _stalled_cut_off(connections, STALLED_SECONDS):
+            await stop.wait()
     finally:
         for server in servers:
             server.close()
         # Idle connections hang up now, the others after the response they are on.
         await context.terminated.set()
-        await _drain(connections, drain_seconds)
+        async with _stalled_cut_off(connections, STALLED_SECONDS_STOPPING):
+            await _drain(connections, drain_seconds)
 
 
-class _Connection(TCPServer):
-    """hypercorn's connection would wait for ever for a peer that has stopped reading; this one does not."""
+@asynccontextmanager
+async def _stalled_cut_off(connections: _Connections, seconds: float) -> AsyncIterator[None]:
+    """Looks at all connections, for as long as the block, often enough to be a quarter late at most."""
 
-    async def protocol_send(self, event: Event) -> None:
-        try:
-            async with asyncio.timeout(WRITE_SECONDS):
-                await super().protocol_send(event)
-        except TimeoutError:
-            self.writer.transport.abort()
+    async def look() -> None:
+        while True:
+            await asyncio.sleep(seconds / 4)
+            for connection in list(connections.values()):
+                connection.cut_off_if_stalled(seconds)
 
-    async def _close(self) -> None:
-        try:
-            async with asyncio.timeout(WRITE_SECONDS):
-                await super()._close()
-        except TimeoutError:
-            self.writer.transport.abort()
+    looking = asyncio.create_task(look(), name="http.stalled")
+    try:
+        yield
+    finally:
+        looking.cancel()
+        await asyncio.wait([looking])
 
 
-async def _drain(connections: set[asyncio.Task[None]], seconds: float) -> None:
-    if not connections:
-        return
-    _, unfinished = await asyncio.wait(connections, timeout=seconds)
-    if unfinished:
+async def _drain(connections: _Connections, seconds: float) -> None:
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            while connections:
+                await asyncio.wait(connections)
+    if unfinished := list(connections):
         log.warning("http.cut_off", connections=len(unfinished), after_seconds=seconds)
         for task in unfinished:
             task.cancel()

@@ -30,11 +30,13 @@ class Backoff:
 @dataclass(frozen=True, slots=True)
 class JobKind:
     """
-    perform  gets the job and what `load` found for it; holds no connection. Must be safe to repeat.
-             None stands for done; an exception for a retry.
-    load     reads what a claimed batch needs, in one transaction before performing, by job id. A job it
-             leaves out has nothing left to do and is done.
-    record   writes results in the transaction that completes their jobs; sees only jobs this worker still owned.
+    perform          gets the job and what `load` found for it; holds no connection. Must be safe to repeat.
+                     None stands for done; an exception for a retry.
+    load             reads what a claimed batch needs, in one transaction before performing, by job id. A job
+                     it leaves out has nothing left to do and is done.
+    record           writes results in the transaction that completes their jobs; sees only jobs this worker
+                     still owned.
+    timeout_seconds  of one attempt; None: `perform` always ends in time by itself.
     """
 
     name: str
@@ -43,5 +45,5 @@ class JobKind:
     load: Load | None = None
     record: Record | None = None
     max_attempts: int = 8
-    timeout_seconds: float = 60.0
+    timeout_seconds: float | None = 60.0
     backoff: Backoff = Backoff()

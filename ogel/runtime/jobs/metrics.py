@@ -40,8 +40,10 @@ class JobMetrics:
 
     def claimed(self, queue: str, jobs: Sequence[Job]) -> None:
         now = utc_now()
+        # `labels` looks its child up under a lock: once per lane of a batch, not once per job.
+        lanes = {lane: self._lag.labels(queue, str(lane)) for lane in {job.lane for job in jobs}}
         for job in jobs:
-            self._lag.labels(queue, str(job.lane)).observe(max(0.0, (now - job.scheduled_at).total_seconds()))
+            lanes[job.lane].observe(max(0.0, (now - job.scheduled_at).total_seconds()))
 
     def finished(self, queue: str, results: Sequence[Finished], late: int) -> None:
         for (kind, verdict), count in Tally((f.job.kind, f.outcome.verdict) for f in results).items():

@@ -2,13 +2,12 @@
 -- Writes jobs; one whose dedupe key is already waiting is skipped. Returns what was written.
 INSERT INTO job_queue
   (id, queue_name, kind, payload, status, lane, key, key_limit, max_attempts, scheduled_at, dedupe_key)
-SELECT id, queue_name, kind, payload::jsonb, status, lane, key, key_limit, max_attempts,
+SELECT id, queue_name, kind, payload, status, lane, key, key_limit, max_attempts,
        coalesce(scheduled_at, now()), dedupe_key
-FROM unnest(
-  %(id)s::text[], %(queue_name)s::text[], %(kind)s::text[], %(payload)s::text[], %(status)s::text[],
-  %(lane)s::smallint[], %(key)s::text[], %(key_limit)s::int[], %(max_attempts)s::int[],
-  %(scheduled_at)s::timestamptz[], %(dedupe_key)s::text[]
-) AS new (id, queue_name, kind, payload, status, lane, key, key_limit, max_attempts, scheduled_at, dedupe_key)
+FROM json_to_recordset(%(rows)s::json) AS new (
+  id text, queue_name text, kind text, payload jsonb, status text, lane smallint, key text, key_limit int,
+  max_attempts int, scheduled_at timestamptz, dedupe_key text
+)
 ON CONFLICT DO NOTHING
 RETURNING id, queue_name
 
@@ -66,7 +65,7 @@ WHERE status = 'running' AND id = ANY (%(ids)s) AND lease_id = ANY (%(leases)s)
 -- finish --
 -- Done jobs leave; only the claim that holds a job may finish it.
 DELETE FROM job_queue AS j
-USING unnest(%(id)s::text[], %(lease_id)s::text[]) AS r (id, lease_id)
+USING json_to_recordset(%(rows)s::json) AS r (id text, lease_id text)
 WHERE j.id = r.id AND j.lease_id = r.lease_id
 RETURNING j.id
 
@@ -77,10 +76,9 @@ SET status = r.status, scheduled_at = coalesce(r.scheduled_at, j.scheduled_at), 
     attempts = j.attempts - r.refund, last_error = coalesce(r.error, j.last_error),
     lease_id = NULL, leased_until = NULL,
     processed_at = CASE WHEN r.status = 'dead' THEN now() END
-FROM unnest(
-  %(id)s::text[], %(lease_id)s::text[], %(status)s::text[], %(scheduled_at)s::timestamptz[],
-  %(lane)s::smallint[], %(refund)s::int[], %(error)s::text[]
-) AS r (id, lease_id, status, scheduled_at, lane, refund, error)
+FROM json_to_recordset(%(rows)s::json) AS r (
+  id text, lease_id text, status text, scheduled_at timestamptz, lane smallint, refund int, error text
+)
 WHERE j.id = r.id AND j.lease_id = r.lease_id
 RETURNING j.id
 

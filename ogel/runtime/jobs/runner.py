@@ -172,8 +172,11 @@ class JobRunner:
 
     async def _perform(self, kind: JobKind, job: Job, loaded: Any) -> None:
         try:
-            async with asyncio.timeout(kind.timeout_seconds):
+            if kind.timeout_seconds is None:
                 outcome = await kind.perform(job, loaded) or DONE
+            else:
+                async with asyncio.timeout(kind.timeout_seconds):
+                    outcome = await kind.perform(job, loaded) or DONE
         except TimeoutError:
             outcome = Outcome("retry", f"not finished within {kind.timeout_seconds:g} s")
         except DATABASE_AWAY as error:

@@ -10,16 +10,11 @@ from typing import Any
 import msgspec
 
 from ogel.kernel.ids import new_id
-from ogel.runtime.database import Database, Queries, Session, columns
+from ogel.runtime.database import Database, Queries, Session, records
 from ogel.runtime.jobs.job import RETRY, Finished, Job, NewJob
 from ogel.runtime.jobs.kind import JobKind
 
 _SQL = Queries.beside(__name__)
-_NEW = (
-    "id", "queue_name", "kind", "payload", "status", "lane", "key", "key_limit", "max_attempts", "scheduled_at",
-    "dedupe_key",
-)  # fmt: skip
-_GIVEN_BACK = ("id", "lease_id", "status", "scheduled_at", "lane", "refund", "error")
 
 
 class JobQueue:
@@ -39,20 +34,26 @@ class JobQueue:
         """Ids of the jobs written: those whose dedupe key (or id) already waits are left out."""
         if not jobs:
             return []
-        rows = [self._row(job) for job in jobs]
-        written = await tx.tuples(_SQL.enqueue, columns(rows, _NEW))
+        written = await tx.tuples(_SQL.enqueue, {"rows": records([self._row(job) for job in jobs])})
         for _, queue in written:
             tx.ring(queue)
         return [id for id, _ in written]
 
-    def _row(self, job: NewJob) -> tuple[Any, ...]:
+    def _row(self, job: NewJob) -> dict[str, Any]:
         kind = self._kinds[job.kind]
-        payload = msgspec.json.encode(job.payload).decode()
-        status = "held" if job.held else "pending"
-        return (
-            job.id, kind.queue, kind.name, payload, status, job.lane, job.key, job.key_limit, kind.max_attempts,
-            job.scheduled_at, job.dedupe_key,
-        )  # fmt: skip
+        return {
+            "id": job.id,
+            "queue_name": kind.queue,
+            "kind": kind.name,
+            "payload": job.payload,
+            "status": "held" if job.held else "pending",
+            "lane": job.lane,
+            "key": job.key,
+            "key_limit": job.key_limit,
+            "max_attempts": kind.max_attempts,
+            "scheduled_at": job.scheduled_at,
+            "dedupe_key": job.dedupe_key,
+        }
 
     async def hold_key(self, tx: Session, key: str) -> None:
         await tx.execute(_SQL.hold_key, {"key": key})
@@ -78,6 +79,23 @@ class JobQueue:
     async def discard(self, tx: Session, job_id: str) -> bool:
         """False when there is no such job, or it is running."""
         return await tx.value(_SQL.discard, {"id": job_id}) is not None
+
+
+class _Done(msgspec.Struct, frozen=True):
+    id: str
+    lease_id: str
+
+
+class _Returned(msgspec.Struct, frozen=True):
+    """A row of `give_back`."""
+
+    id: str
+    lease_id: str
+    status: str
+    scheduled_at: datetime | None
+    lane: int
+    refund: int
+    error: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,20 +145,19 @@ class LeaseStore:
 
     async def release(self, jobs: Sequence[Job]) -> None:
         """Unfinished jobs of a worker that stops: due at once, this attempt not counted."""
-        rows = [(job.id, job.lease_id, "pending", None, job.lane, 1, None) for job in jobs]
+        rows = [_Returned(job.id, job.lease_id, "pending", None, job.lane, 1, None) for job in jobs]
         async with self._database.session() as session:
-            await session.execute(_SQL.give_back, columns(rows, _GIVEN_BACK))
+            await session.execute(_SQL.give_back, {"rows": records(rows)})
 
     async def write(self, results: Sequence[Finished], kinds: Mapping[str, JobKind]) -> int:
         """One transaction for the batch. Returns how many results came too late: their job had a new owner."""
-        done = [(f.job.id, f.job.lease_id) for f in results if f.outcome.verdict == "done"]
-        others = [_given_back(f) for f in results if f.outcome.verdict != "done"]
+        done = [_Done(f.job.id, f.job.lease_id) for f in results if f.outcome.verdict == "done"]
+        others = [_returned(f) for f in results if f.outcome.verdict != "done"]
         async with self._database.transaction() as tx:
             owned: set[str] = set()
-            if done:
-                owned.update(id for (id,) in await tx.tuples(_SQL.finish, columns(done, ("id", "lease_id"))))
-            if others:
-                owned.update(id for (id,) in await tx.tuples(_SQL.give_back, columns(others, _GIVEN_BACK)))
+            for query, rows in ((_SQL.finish, done), (_SQL.give_back, others)):
+                if rows:
+                    owned.update(id for (id,) in await tx.tuples(query, {"rows": records(rows)}))
             for name, kind in kinds.items():
                 if kind.record is None:
                     continue
@@ -150,9 +167,9 @@ class LeaseStore:
         return len(results) - len(owned)
 
 
-def _given_back(finished: Finished) -> tuple[str, str, str, datetime | None, int, int, str | None]:
+def _returned(finished: Finished) -> _Returned:
     job, outcome = finished.job, finished.outcome
     status = "dead" if outcome.verdict == "dead" else "pending"
     refund = 1 if outcome.verdict == "postpone" else 0
     lane = max(job.lane, RETRY) if outcome.verdict == "retry" else job.lane
-    return job.id, job.lease_id, status, finished.next_attempt_at, lane, refund, outcome.error
+    return _Returned(job.id, job.lease_id, status, finished.next_attempt_at, lane, refund, outcome.error)

@@ -1,0 +1,1 @@
+"""Measured, never claimed: `python -m bench`; see README.md beside this file."""

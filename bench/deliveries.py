@@ -1,0 +1,106 @@
+"""Throughput: one worker draining a backlog, beside the bare HTTP clients and plain RQ at the same POSTs."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+import uvloop
+
+from bench import receiver
+from bench.figures import Figure
+from bench.http_clients import with_aiohttp, with_ours
+from bench.world import (
+    DATA,
+    EVENT_TYPE,
+    Machine,
+    cpu_seconds,
+    create_webhook,
+    machine,
+    pid_of,
+    publish,
+    resident_megabytes,
+)
+from tests.support.process import eventually
+
+IN_FLIGHT = 1000
+RECEIVER_SECONDS = 0.05
+DRAIN_DEADLINE_SECONDS = 90.0
+RQ_DEADLINE_SECONDS = 90.0
+
+# From the first attempt's start, by the worker's clock, to the last result's commit, by Postgres's: one machine's.
+_DRAINED = """
+SELECT count(*), extract(epoch FROM max(d.finished_at) - min(a.started_at))::float8
+FROM webhook_deliveries AS d JOIN webhook_attempts AS a ON a.delivery_id = d.id AND a.outcome = 'delivered'
+WHERE d.webhook_id = %(webhook)s AND d.status = 'delivered'
+"""
+_EMPTY = "SELECT NOT EXISTS (SELECT FROM job_queue WHERE queue_name = 'webhooks')"
+
+
+@dataclass(frozen=True)
+class Drain:
+    per_second: float
+    worker_cpu_microseconds: float
+    idle_megabytes: float
+    loaded_megabytes: float
+
+
+def measure(directory: Path, quick: bool) -> Iterator[Figure]:
+    deliveries, jobs = (4_000, 60) if quick else (20_000, 200)
+    with machine(directory) as here, receiver.running(RECEIVER_SECONDS) as port:
+        url, body = f"http://127.0.0.1:{port}/hook", b"x" * 1100
+        ours = drain(here, port, deliveries)
+        aiohttp, aiohttp_cpu = uvloop.run(with_aiohttp(url, body, deliveries, IN_FLIGHT))
+        egress, egress_cpu = uvloop.run(with_ours(url, body, deliveries, IN_FLIGHT))
+        rq = plain_rq(here.redis_url, url, jobs)
+    yield Figure(
+        f"a  `ogel worker webhooks`, {deliveries:,} events of 1 KiB, logged", ours.per_second, "/s", at_least=5000
+    )
+    yield Figure("b  bare aiohttp loop, the same POSTs", aiohttp, "/s")
+    yield Figure("c  bare loop on our egress client", egress, "/s")
+    yield Figure(f"d  plain RQ SimpleWorker, {jobs} jobs of one POST", rq, "/s")
+    yield Figure("a / b", ours.per_second / aiohttp, "×")
+    yield Figure("a / c", ours.per_second / egress, "×")
+    yield Figure("a / d", ours.per_second / rq, "×", at_least=100)
+    yield Figure("a  CPU of the worker for each delivery", ours.worker_cpu_microseconds, "µs")
+    yield Figure("b  CPU for each POST", aiohttp_cpu, "µs")
+    yield Figure("c  CPU for each POST", egress_cpu, "µs")
+    yield Figure("memory of that worker, ready", ours.idle_megabytes, "MB", at_most=70)
+    yield Figure("memory of that worker, backlog drained, 1,000 connections", ours.loaded_megabytes, "MB")
+
+
+def drain(here: Machine, port: int, deliveries: int) -> Drain:
+    """The backlog is complete, and the API stopped, before the worker starts."""
+    with here.ogel("api") as api:
+        with here.ogel("worker", "webhooks") as idle:
+            cpu_to_start, ready = cpu_seconds(pid_of(idle)), resident_megabytes(pid_of(idle))
+        webhook = create_webhook(api, port)["id"]
+        publish(api, deliveries)
+    with (
+        psycopg.connect(here.database_url, autocommit=True) as connection,
+        here.ogel("worker", "webhooks", OGEL_WORKER_IN_FLIGHT=str(IN_FLIGHT)) as worker,
+    ):
+        pid = pid_of(worker)
+        eventually(lambda: _value(connection, _EMPTY), DRAIN_DEADLINE_SECONDS, "the backlog to be drained")
+        count, seconds = connection.execute(_DRAINED, {"webhook": webhook}).fetchone() or (0, 0.0)
+        cpu, loaded = cpu_seconds(pid), resident_megabytes(pid)
+    if count != deliveries:
+        raise RuntimeError(f"{count} of {deliveries} deliveries have one successful attempt")
+    return Drain(count / seconds, (cpu - cpu_to_start) / count * 1e6, ready, loaded)
+
+
+def plain_rq(redis_url: str, url: str, jobs: int) -> float:
+    command = [sys.executable, "-m", "bench.plain_rq", redis_url, url, str(jobs)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=RQ_DEADLINE_SECONDS, check=False)
+    if done.returncode != 0:
+        raise RuntimeError(f"plain RQ: {done.stderr}")
+    return jobs / float(done.stdout)
+
+
+def _value(connection: psycopg.Connection[tuple[object, ...]], query: str) -> object:
+    row = connection.execute(query.encode()).fetchone()
+    return row and row[0]

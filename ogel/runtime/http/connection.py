@@ -1,0 +1,121 @@
+"""A connection: hypercorn's, from the accepted socket to its end, with an eye on whether the peer still reads."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import cast
+
+import structlog
+from hypercorn.asyncio.task_group import TaskGroup
+from hypercorn.asyncio.tcp_server import TCPServer
+from hypercorn.config import Config
+from hypercorn.events import Event, RawData
+from hypercorn.protocol import ProtocolWrapper
+from hypercorn.typing import (
+    AppWrapper,
+    ASGIReceiveCallable,
+    ASGIReceiveEvent,
+    ASGISendCallable,
+    ASGISendEvent,
+    ConnectionState,
+    Scope,
+)
+from hypercorn.utils import parse_socket_addr
+
+from ogel.runtime.http.inbox import Inbox
+from ogel.runtime.http.protocol import Http1
+
+log = structlog.get_logger()
+
+# A peer that we refuse in the middle of its sending gets this long to read why: a socket closed on unread data
+# is reset, and the reset would overtake our last words.
+LINGER_SECONDS = 1.0
+
+
+class Connection(TCPServer):
+    """Speaks HTTP/1.1 and WebSocket, in the clear: TLS and HTTP/2 end at the proxy."""
+
+    _written = 0  # bytes ever, to the socket or to what waits for it
+    _taken = 0  # of them by the peer's side, when last looked at
+    _taken_at = 0.0
+
+    async def run(self) -> None:
+        socket = self.writer.get_extra_info("socket")
+        try:
+            client = parse_socket_addr(socket.family, socket.getpeername())
+            server = parse_socket_addr(socket.family, socket.getsockname())
+            async with _Tasks(self.loop) as tasks:
+                self._task_group = tasks
+                protocol = Http1(
+                    self.app, self.config, self.context, tasks, ConnectionState(self.state),
+                    False, client, server, self.protocol_send, hang_up=self._cut_off_soon,
+                )  # fmt: skip
+                self.protocol = cast(ProtocolWrapper, protocol)  # the same two methods
+                await self.idle_task.restart(tasks, self._idle_timeout)
+                await self._read_data()
+        except OSError:
+            pass  # the peer is gone
+        finally:
+            await self._close()
+
+    async def protocol_send(self, event: Event) -> None:
+        if isinstance(event, RawData):
+            self._written += len(event.data)
+        await super().protocol_send(event)
+
+    def cut_off_if_stalled(self, seconds: float) -> None:
+        """For regular looks: cuts off a peer that has taken nothing for so long, though something waits for it.
+
+        Taking is what the kernel sees, so a slow peer is safe, however large the answer.
+        """
+        waiting = self._waiting()
+        taken, now = self._written - waiting, self.loop.time()
+        if not waiting or taken != self._taken:
+            self._taken, self._taken_at = taken, now
+        elif now - self._taken_at >= seconds:
+            log.info("http.stalled", bytes=waiting, seconds=round(now - self._taken_at, 1))
+            self.writer.transport.abort()
+
+    async def _close(self) -> None:
+        with suppress(OSError):  # of the peer, which is gone
+            await super()._close()
+
+    def _waiting(self) -> int:
+        try:
+            return self.writer.transport.get_write_buffer_size()
+        except RuntimeError:  # uvloop's word for closed
+            return 0
+
+    def _cut_off_soon(self) -> None:
+        self.loop.call_later(LINGER_SECONDS, self.writer.transport.abort)
+
+
+class _Tasks(TaskGroup):
+    """hypercorn's tasks of one connection, with our inbox between it and the application."""
+
+    async def spawn_app(
+        self,
+        app: AppWrapper,
+        config: Config,
+        scope: Scope,
+        send: Callable[[ASGISendEvent | None], Awaitable[None]],
+    ) -> Callable[[ASGIReceiveEvent], Awaitable[None]]:
+        inbox = Inbox(config.max_app_queue_size)
+
+        async def reading(
+            scope: Scope,
+            receive: ASGIReceiveCallable,
+            send: ASGISendCallable,
+            sync_spawn: Callable[..., object],
+            call_soon: Callable[..., object],
+        ) -> None:
+            await app(scope, inbox.get, send, sync_spawn, call_soon)
+
+        async def sending(message: ASGISendEvent | None) -> None:
+            if message is None:  # the application has ended
+                inbox.close()
+            await send(message)
+
+        await super().spawn_app(reading, config, scope, sending)
+        return inbox.put

@@ -1,0 +1,59 @@
+"""An inbox: what a connection has received and its application has not yet asked for."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+
+from hypercorn.typing import ASGIReceiveEvent
+
+_FAREWELLS = frozenset({"http.disconnect", "websocket.disconnect"})
+
+
+class Inbox:
+    """Holds back the connection while the application reads slowly, and never once it has ended.
+
+    hypercorn's own queue would do the first only: the farewell waits behind messages that nobody will read,
+    and the connection, its socket and its tasks stay for ever.
+    """
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._waiting: deque[ASGIReceiveEvent] = deque()
+        self._some = asyncio.Event()
+        self._room = asyncio.Event()
+        self._room.set()
+        self._closed = False
+
+    async def put(self, event: ASGIReceiveEvent) -> None:
+        """Waits for room, save with a farewell, which comes once and after which nothing does."""
+        if event["type"] not in _FAREWELLS:
+            await self._room.wait()
+        if self._closed:
+            return
+        self._waiting.append(event)
+        self._signal()
+
+    async def get(self) -> ASGIReceiveEvent:
+        while not self._waiting:
+            await self._some.wait()
+        event = self._waiting.popleft()
+        self._signal()
+        return event
+
+    def close(self) -> None:
+        """Nobody will read any more: what waits is forgotten, and so is what still comes."""
+        self._closed = True
+        self._waiting.clear()
+        self._signal()
+
+    def _signal(self) -> None:
+        _turn(self._some, on=bool(self._waiting))
+        _turn(self._room, on=len(self._waiting) < self._size)
+
+
+def _turn(signal: asyncio.Event, *, on: bool) -> None:
+    if on:
+        signal.set()
+    else:
+        signal.clear()

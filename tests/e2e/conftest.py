@@ -1,0 +1,52 @@
+"""One running suite per test module: `ogel api` with every part in it, on a database of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Protocol
+from urllib.parse import urlsplit, urlunsplit
+
+import psycopg
+import pytest
+import redis
+from psycopg import sql
+
+from ogel.kernel.ids import new_id
+from tests.support.process import Client, Ogel
+
+
+class Servers(Protocol):
+    database_url: str
+    redis_url: str
+
+
+@pytest.fixture(scope="module")
+def suite_servers(servers: Servers, _template: str) -> Iterator[dict[str, str]]:
+    """The variables that name them."""
+    name = new_id("suite")
+    with psycopg.connect(servers.database_url, autocommit=True) as connection:
+        statement = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
+        connection.execute(statement.format(sql.Identifier(name), sql.Identifier(_template)))
+        with redis.Redis.from_url(servers.redis_url) as client:
+            client.flushall()
+        url = urlunsplit(urlsplit(servers.database_url)._replace(path=f"/{name}"))
+        yield {"DATABASE_URL": url, "REDIS_URL": servers.redis_url}
+        connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+@pytest.fixture(scope="module")
+def suite(
+    request: pytest.FixtureRequest,
+    suite_servers: dict[str, str],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Ogel]:
+    """A module's `ENVIRONMENT` comes on top of what every test process has."""
+    environment: dict[str, Any] = {**suite_servers, **getattr(request.module, "ENVIRONMENT", {})}
+    log = tmp_path_factory.mktemp("suite") / "ogel.log"
+    with Ogel("api", "--with", "worker,scheduler,realtime", log=log, **environment) as ogel:
+        yield ogel
+
+
+@pytest.fixture
+def api(suite: Ogel) -> Client:
+    return suite.api

@@ -1,0 +1,203 @@
+"""/api/webhooks: what an endpoint is told, when it is not, and who sees its secret."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.contract import all_pages, assert_problem, delivery_of, settled
+from tests.support.process import Client, Ogel
+from tests.support.receiver import Receiver
+
+GIVEN_SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    with Receiver() as receiver:
+        yield receiver
+
+
+def test_an_endpoint_from_its_creation_to_its_end(api: Client, receiver: Receiver) -> None:
+    wanted = {
+        "url": receiver.url(),
+        "events": ["life.*", "other.type"],
+        "description": "Écoute",
+        "headers": {"Authorization": "Bearer theirs", "X-Tab": "a\tb"},
+        "max_in_flight": 3,
+        "timeout_seconds": 2.5,
+    }
+    created = api("POST", "/api/webhooks", wanted)
+    assert created.status == 201
+    assert created.json["secret"].startswith("whsec_")
+    assert {name: created.json[name] for name in wanted} == wanted
+    assert created.json["state"] == "enabled"
+    path = f"/api/webhooks/{created.json['id']}"
+    without_secret = {name: value for name, value in created.json.items() if name != "secret"}
+    assert api.ok("GET", path) == without_secret
+
+    changed = api.ok("PATCH", path, {"description": "", "events": ["life.*"], "headers": {"X-Only": "1"}})
+    assert (changed["description"], changed["events"]) == ("", ["life.*"])
+    assert changed["url"] == wanted["url"]
+    assert changed["updated_at"] > created.json["updated_at"]
+    api.ok("POST", "/api/events", {"type": "other.type", "data": 0})
+    event = api.ok("POST", "/api/events", {"type": "life.begins", "data": 0})
+    [request] = receiver.wait_for_count(1)
+    assert request.id == event["id"]
+    assert request.headers["x-only"] == "1"
+    assert "authorization" not in request.headers
+
+    assert api("DELETE", path).status == 204
+    for method in ("GET", "DELETE"):
+        assert_problem(api(method, path), 404)
+    assert_problem(api("PATCH", path, {}), 404)
+    assert_problem(api("POST", f"{path}/test"), 404)
+    assert api.ok("POST", "/api/events", {"type": "life.begins", "data": 0})["deliveries"] == 0
+
+
+def test_a_secret_is_shown_once_and_written_nowhere(suite: Ogel, receiver: Receiver) -> None:
+    api = suite.api
+    given = {"url": receiver.url(), "events": ["secret.*"], "secret": GIVEN_SECRET}
+    created = api.ok("POST", "/api/webhooks", given)
+    assert created["secret"] == GIVEN_SECRET
+    made = api.ok("POST", "/api/webhooks", {"url": receiver.url("/other"), "events": ["secret.*"]})
+    event = api.ok("POST", "/api/events", {"type": "secret.kept", "data": 0})
+    receiver.wait_for_count(2)
+    by_path = {request.path: request for request in receiver.requests}
+    receiver.requests[:] = [by_path["/hook"]]
+    receiver.verify_all(GIVEN_SECRET)
+    receiver.requests[:] = [by_path["/other"]]
+    receiver.verify_all(made["secret"])
+
+    seen = [
+        json.dumps(all_pages(api, path, 100))
+        for path in ("/api/webhooks", "/api/audit-logs", "/api/deliveries", "/api/jobs", "/api/events")
+    ]
+    seen.append(json.dumps(api.ok("GET", f"/api/webhooks/{created['id']}")))
+    seen.append(json.dumps(api.ok("PATCH", f"/api/webhooks/{created['id']}", {"description": "x"})))
+    seen.append(json.dumps(api.ok("GET", f"/api/events/{event['id']}")))
+    seen.append(suite.log_text())
+    for secret in (GIVEN_SECRET, made["secret"]):
+        bare = secret.removeprefix("whsec_")
+        assert all(bare not in text for text in seen)
+
+
+@pytest.mark.parametrize("secret", ["whsec_", "whsec_!!!!" + "a" * 40, "whsec_c2hvcnQ=" + "A" * 12, "é" * 40])
+def test_a_secret_that_is_none_is_refused(api: Client, secret: str) -> None:
+    wanted = {"url": "http://127.0.0.1:1/", "events": ["a.b"], "secret": secret}
+    assert_problem(api("POST", "/api/webhooks", wanted), 422, "body.secret")
+
+
+def test_globs_choose_the_events(api: Client, receiver: Receiver) -> None:
+    hooks = {
+        glob: api.ok("POST", "/api/webhooks", {"url": receiver.url(f"/{n}"), "events": [glob]})
+        for n, glob in enumerate(["gl.*", "gl.a_b", "*", "*.c", "gl.*.d"])
+    }
+    wanted = {
+        "gl.a_b": {"gl.*", "gl.a_b", "*"},
+        "gl.axb": {"gl.*", "*"},
+        "gl.a.c": {"gl.*", "*", "*.c"},
+        "gl.x.y.d": {"gl.*", "*", "gl.*.d"},
+        "glow.a": {"*"},
+    }
+    for type, globs in wanted.items():
+        event = api.ok("POST", "/api/events", {"type": type, "data": 0})
+        deliveries = api.ok("GET", f"/api/deliveries?event={event['id']}")["items"]
+        assert {each["webhook"] for each in deliveries} == {hooks[glob]["id"] for glob in globs}, type
+        assert event["deliveries"] == len(globs)
+    for hook in hooks.values():
+        api.ok("DELETE", f"/api/webhooks/{hook['id']}")
+
+
+def test_a_paused_endpoint_waits_and_then_hears_everything(api: Client, receiver: Receiver) -> None:
+    hook = api.ok("POST", "/api/webhooks", {"url": receiver.url(), "events": ["pause.*"]})
+    path = f"/api/webhooks/{hook['id']}"
+    assert api.ok("PATCH", path, {"state": "paused"})["state"] == "paused"
+    ids = [api.ok("POST", "/api/events", {"type": "pause.on", "data": n})["id"] for n in range(3)]
+    assert {delivery_of(api, id)["status"] for id in ids} == {"pending"}
+    held = api.ok("GET", "/api/jobs?queue=webhooks&status=held")["items"]
+    assert {job["key"] for job in held} == {hook["id"]}
+    assert len(held) == 3
+    assert_problem(api("POST", f"{path}/test"), 409)
+    assert receiver.requests == []
+
+    api.ok("PATCH", path, {"state": "enabled"})
+    receiver.wait_for_ids(ids, 10)
+    for id in ids:
+        assert settled(api, id, "delivered")["attempts"] == 1
+    assert sum(receiver.ids().values()) == 3
+
+
+def test_deleting_an_endpoint_cancels_what_waits_for_it(api: Client, receiver: Receiver) -> None:
+    hook = api.ok("POST", "/api/webhooks", {"url": receiver.url(), "events": ["gone.*"]})
+    path = f"/api/webhooks/{hook['id']}"
+    api.ok("PATCH", path, {"state": "paused"})
+    event = api.ok("POST", "/api/events", {"type": "gone.soon", "data": 0})
+    assert api("DELETE", path).status == 204
+    found = delivery_of(api, event["id"])
+    assert (found["status"], found["attempts"], found["next_attempt_at"]) == ("cancelled", 0, None)
+    assert found["finished_at"]
+    assert [job for job in api.ok("GET", "/api/jobs")["items"] if job["key"] == hook["id"]] == []
+    assert_problem(api("POST", f"/api/deliveries/{found['id']}/retry"), 409)
+    assert receiver.requests == []
+
+
+def test_a_test_reaches_one_endpoint_only(api: Client, receiver: Receiver) -> None:
+    hook = api.ok("POST", "/api/webhooks", {"url": receiver.url("/asked"), "events": ["nothing.here"]})
+    api.ok("POST", "/api/webhooks", {"url": receiver.url("/other"), "events": ["webhook.tested"]})
+    sent = api("POST", f"/api/webhooks/{hook['id']}/test")
+    assert sent.status == 202
+    assert (sent.json["deliveries"], sent.json["webhook"], sent.json["secret"]) == (1, hook["id"], None)
+    [request] = receiver.wait_for_ids([sent.json["id"]], 10)
+    assert request.path == "/asked"
+    receiver.verify_all(hook["secret"])
+    assert json.loads(request.body)["type"] == "webhook.test"
+    assert api.ok("GET", f"/api/events/{sent.json['id']}")["deliveries"] == 1
+
+
+def test_the_seeds_test_route_sends_to_a_url(api: Client, receiver: Receiver) -> None:
+    sent = api("POST", "/api/test-webhook", {"url": receiver.url("/once")})
+    assert sent.status == 202
+    receiver.wait_for_ids([sent.json["id"]], 10)
+    receiver.verify_all(sent.json["secret"])
+    again = api.ok("POST", "/api/test-webhook", {"url": receiver.url("/once")})
+    assert again["webhook"] == sent.json["webhook"]
+    settled(api, again["id"], "delivered")
+    api.ok("POST", "/api/events", {"type": "some.thing", "data": 0})
+    assert len(receiver.requests) == 2
+
+
+@pytest.mark.parametrize("raw", [b"", b"{}", b'{"url":null}'])
+def test_without_a_url_everyone_who_listens_is_tested(api: Client, receiver: Receiver, raw: bytes) -> None:
+    hook = api.ok("POST", "/api/webhooks", {"url": receiver.url(), "events": ["webhook.*"]})
+    sent = api("POST", "/api/test-webhook", raw=raw)
+    assert sent.status == 202
+    assert sent.json["deliveries"] == 1
+    receiver.wait_for_ids([sent.json["id"]], 10)
+    api.ok("DELETE", f"/api/webhooks/{hook['id']}")
+
+
+def test_endpoints_come_in_pages_newest_first(api: Client) -> None:
+    made = [
+        api.ok("POST", "/api/webhooks", {"url": f"http://127.0.0.1:1/{n}", "events": ["no.one"]})["id"]
+        for n in range(7)
+    ]
+    listed = [hook["id"] for hook in all_pages(api, "/api/webhooks", 3)]
+    assert listed[:7] == made[::-1]
+    assert len(set(listed)) == len(listed)
+
+
+def test_every_change_is_on_record(api: Client, receiver: Receiver) -> None:
+    hook = api.ok("POST", "/api/webhooks", {"url": receiver.url(), "events": ["audit.*"]})
+    path = f"/api/webhooks/{hook['id']}"
+    api.ok("PATCH", path, {"state": "paused"})
+    api.ok("PATCH", path, {"state": "enabled", "description": "x"})
+    api.ok("POST", f"{path}/test")
+    api.ok("DELETE", path)
+    records = all_pages(api, "/api/audit-logs", 2, resource_id=hook["id"])
+    actions = [record["action"] for record in records]
+    assert actions == ["webhook.delete", "webhook.test", "webhook.update", "webhook.update", "webhook.create"]
+    assert records[2]["metadata"] == {"changed": ["description", "state"]}
+    assert {record["actor"] for record in records} == {"admin"}
