@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import AsyncIterator
 
+import aiohttp
 import pytest
 import structlog
 

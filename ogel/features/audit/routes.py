@@ -9,11 +9,12 @@ from typing import Annotated, Any
 import msgspec
 
 from ogel.features.audit.store import AuditRecord, AuditStore
+from ogel.kernel.text import STORABLE_PATTERN
 from ogel.runtime.database import Database
 from ogel.runtime.http.pagination import Page, PageQuery, decode_cursor, page
 from ogel.runtime.http.route import Call, Route
 
-Word = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+Word = Annotated[str, msgspec.Meta(min_length=1, max_length=200, pattern=STORABLE_PATTERN)]
 Moment = Annotated[datetime, msgspec.Meta(tz=True)]
 
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import msgspec
 
-from ogel.features.events.service import EventService, NewEvent, Published, StoredEvent
+from ogel.features.events.service import EventService, EventType, NewEvent, Published, StoredEvent, Subject
 from ogel.runtime.http.pagination import Page, PageQuery, decode_cursor, page
 from ogel.runtime.http.route import Call, Route
 
@@ -17,8 +17,8 @@ Batch = Annotated[list[NewEvent], msgspec.Meta(min_length=1, max_length=MOST_EVE
 
 
 class EventQuery(PageQuery, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    type: Annotated[str, msgspec.Meta(max_length=128)] | None = None
-    subject: Annotated[str, msgspec.Meta(max_length=256)] | None = None
+    type: EventType | None = None
+    subject: Subject | None = None
 
 
 class EventRoutes:

@@ -14,6 +14,7 @@ from ogel.kernel.errors import FieldError, Invalid, NotFound, TooLarge
 from ogel.kernel.event import ID_PATTERN, TYPE_PATTERN, Event
 from ogel.kernel.ids import new_id
 from ogel.kernel.principal import Caller
+from ogel.kernel.text import STORABLE_PATTERN
 from ogel.runtime.database import Database, Queries
 from ogel.runtime.outbox import Outbox
 
@@ -23,6 +24,13 @@ EventType = Annotated[
     str, msgspec.Meta(pattern=TYPE_PATTERN, max_length=128, description="Dotted words: `order.created`.")
 ]
 
+Subject = Annotated[
+    str,
+    msgspec.Meta(
+        min_length=1, max_length=256, pattern=STORABLE_PATTERN, description="What it is about: `order/17`."
+    ),
+]
+
 
 class NewEvent(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`data` is any JSON; receivers get its text as it was sent. The same `id` again changes nothing."""
@@ -30,7 +38,7 @@ class NewEvent(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     type: EventType
     data: msgspec.Raw
     id: Annotated[str, msgspec.Meta(pattern=ID_PATTERN)] | None = None
-    subject: Annotated[str, msgspec.Meta(min_length=1, max_length=256)] | None = None
+    subject: Subject | None = None
 
 
 class Published(msgspec.Struct, frozen=True):

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
 from ogel.features.jobs.service import JobInfo, JobService, JobStatus, QueueInfo
+from ogel.kernel.text import STORABLE_PATTERN
 from ogel.runtime.http.pagination import Page, PageQuery, decode_cursor, page
 from ogel.runtime.http.route import Call, Route
 
 
 class JobsQuery(PageQuery, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    queue: str | None = None
+    queue: Annotated[str, msgspec.Meta(max_length=100, pattern=STORABLE_PATTERN)] | None = None
     status: JobStatus | None = None
 
 

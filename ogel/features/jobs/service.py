@@ -12,7 +12,7 @@ from msgspec import Struct
 from ogel.features.audit.contract import AuditTrail
 from ogel.kernel.errors import Conflict, NotFound
 from ogel.kernel.principal import Caller
-from ogel.runtime.database import Database, Queries
+from ogel.runtime.database import Database, Queries, Session
 from ogel.runtime.jobs.store import JobQueue
 
 log = structlog.get_logger(__name__)
@@ -107,10 +107,7 @@ class JobService:
 
     async def get(self, id: str) -> JobInfo:
         async with self._database.session() as session:
-            job = await session.one(_SQL.get_job, {"id": id}, JobInfo)
-        if job is None:
-            raise NotFound(f"No job {id!r}; jobs that are done leave at once.")
-        return job
+            return await self._get(session, id)
 
     async def retry(self, caller: Caller, id: str) -> JobInfo:
         """Now, with all its attempts before it."""
@@ -121,7 +118,7 @@ class JobService:
             await self._audit.record(
                 tx, caller, "job.retry", "job", id, {"kind": job.kind, "was": job.status}
             )
-        return job
+            return await self._get(tx, id)
 
     async def discard(self, caller: Caller, id: str) -> None:
         job = await self.get(id)
@@ -131,3 +128,9 @@ class JobService:
             await self._audit.record(
                 tx, caller, "job.discard", "job", id, {"kind": job.kind, "was": job.status}
             )
+
+    async def _get(self, session: Session, id: str) -> JobInfo:
+        job = await session.one(_SQL.get_job, {"id": id}, JobInfo)
+        if job is None:
+            raise NotFound(f"No job {id!r}; jobs that are done leave at once.")
+        return job

@@ -15,7 +15,7 @@ from ogel.kernel.ids import new_id
 from ogel.kernel.principal import Caller, Principal
 from ogel.runtime.database import Database
 
-_SCOPE = re.compile(r"^(\*|[a-z]+:(read|write|\*))$")
+_SCOPE = re.compile(r"\*|[a-z]+:(read|write|\*)")
 
 
 class KeyService:
@@ -43,7 +43,7 @@ class KeyService:
         if not scopes:
             raise Invalid.field("scopes", "takes at least one scope, such as events:write")
         for scope in scopes:
-            if not _SCOPE.match(scope):
+            if not _SCOPE.fullmatch(scope):
                 raise Invalid.field(
                     "scopes", f"{scope!r} is no scope; it takes `*` or area:read, area:write, area:*"
                 )

@@ -9,13 +9,14 @@ import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from ogel.kernel.event import GLOB_PATTERN
+from ogel.kernel.text import STORABLE_PATTERN
 
 Url = Annotated[
     str, Meta(min_length=1, max_length=2048, description="http:// or https://, without user name.")
 ]
 Glob = Annotated[str, Meta(pattern=GLOB_PATTERN, description="`order.created`, `storage.*` or `*`.")]
 Globs = Annotated[list[Glob], Meta(min_length=1, max_length=100)]
-Description = Annotated[str, Meta(max_length=500)]
+Description = Annotated[str, Meta(max_length=500, pattern=STORABLE_PATTERN)]
 Secret = Annotated[
     str, Meta(min_length=24, max_length=100, description="`whsec_` and 24 to 64 bytes in base64.")
 ]

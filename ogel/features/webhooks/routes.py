@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import Struct
@@ -11,13 +11,16 @@ from msgspec import Struct
 from ogel.features.webhooks.delivery import Delivery, DeliveryStatus, DeliveryWithAttempts
 from ogel.features.webhooks.endpoint import CreatedEndpoint, Endpoint, EndpointChange, NewEndpoint, Url
 from ogel.features.webhooks.service import TestSent, WebhookService
+from ogel.kernel.text import STORABLE_PATTERN
 from ogel.runtime.http.pagination import Page, PageQuery, decode_cursor, page
 from ogel.runtime.http.route import Call, Route
 
+Id = Annotated[str, msgspec.Meta(max_length=128, pattern=STORABLE_PATTERN)]
+
 
 class DeliveryQuery(PageQuery, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    webhook: str | None = None
-    event: str | None = None
+    webhook: Id | None = None
+    event: Id | None = None
     status: DeliveryStatus | None = None
 
 

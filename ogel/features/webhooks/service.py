@@ -229,11 +229,15 @@ def _check_secret(secret: str) -> None:
 
 
 def _check_headers(headers: Mapping[str, str]) -> None:
+    seen: set[str] = set()
     for name, value in headers.items():
         if not _HEADER_NAME.fullmatch(name):
             raise Invalid.field("body.headers", f"{name!r} is no header name")
         if _OUR_HEADERS.fullmatch(name):
             raise Invalid.field(f"body.headers.{name}", "is set by Ogel")
+        if name.lower() in seen:
+            raise Invalid.field(f"body.headers.{name}", "is given twice; header names have no case")
+        seen.add(name.lower())
         if not _HEADER_VALUE.fullmatch(value):
             raise Invalid.field(f"body.headers.{name}", "takes 1 to 1000 printable ASCII characters")
 
