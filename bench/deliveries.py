@@ -15,8 +15,6 @@ from bench import receiver
 from bench.figures import Figure
 from bench.http_clients import with_aiohttp, with_ours
 from bench.world import (
-    DATA,
-    EVENT_TYPE,
     Machine,
     cpu_seconds,
     create_webhook,
@@ -58,14 +56,17 @@ def measure(directory: Path, quick: bool) -> Iterator[Figure]:
         egress, egress_cpu = uvloop.run(with_ours(url, body, deliveries, IN_FLIGHT))
         rq = plain_rq(here.redis_url, url, jobs)
     yield Figure(
-        f"a  `ogel worker webhooks`, {deliveries:,} events of 1 KiB, logged", ours.per_second, "/s", at_least=5000
+        f"a  `ogel worker webhooks`, {deliveries:,} events of 1 KiB, logged",
+        ours.per_second,
+        "/s",
+        at_least=5000,
     )
     yield Figure("b  bare aiohttp loop, the same POSTs", aiohttp, "/s")
     yield Figure("c  bare loop on our egress client", egress, "/s")
     yield Figure(f"d  plain RQ SimpleWorker, {jobs} jobs of one POST", rq, "/s")
-    yield Figure("a / b", ours.per_second / aiohttp, "×")
-    yield Figure("a / c", ours.per_second / egress, "×")
-    yield Figure("a / d", ours.per_second / rq, "×", at_least=100)
+    yield Figure("a / b", ours.per_second / aiohttp, "x")
+    yield Figure("a / c", ours.per_second / egress, "x")
+    yield Figure("a / d", ours.per_second / rq, "x", at_least=100)
     yield Figure("a  CPU of the worker for each delivery", ours.worker_cpu_microseconds, "µs")
     yield Figure("b  CPU for each POST", aiohttp_cpu, "µs")
     yield Figure("c  CPU for each POST", egress_cpu, "µs")

@@ -36,7 +36,8 @@ class Machine:
 @contextmanager
 def machine(directory: Path) -> Iterator[Machine]:
     with EmbeddedServers.start(directory / "servers") as servers:
-        assert servers.database_url and servers.redis_url
+        assert servers.database_url is not None
+        assert servers.redis_url is not None
         yield Machine(directory, servers.database_url, servers.redis_url)
 
 

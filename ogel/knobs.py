@@ -52,7 +52,7 @@ class Knob:
         try:
             return self.takes.parse(value.strip())
         except ValueError:
-            got = "something else (hidden: it may hold a password)" if self.secret else repr(value[:200])
+            got = f"{len(value.strip())} characters (hidden)" if self.secret else repr(value[:200])
             raise ConfigError(f"{name} got {got}; it takes {self.takes.words}") from None
 
 
@@ -72,6 +72,15 @@ def knob(
 
 def text(words: str) -> Takes:
     return Takes(words, str)
+
+
+def long_text(least: int) -> Takes:
+    def parse(value: str) -> str:
+        if len(value) < least:
+            raise ValueError
+        return value
+
+    return Takes(f"{least} characters or more", parse)
 
 
 def path(words: str) -> Takes:
@@ -137,6 +146,18 @@ def url(*schemes: str, shape: str) -> Takes:
         return value
 
     return Takes(shape, parse)
+
+
+def sentry_dsn() -> Takes:
+    plain = url("http", "https", shape="https://key@host/project")
+
+    def parse(value: str) -> str:
+        parts = urlsplit(str(plain.parse(value)))
+        if not (parts.username and parts.path.rpartition("/")[2].isdigit()):
+            raise ValueError
+        return value
+
+    return Takes(plain.words, parse)
 
 
 def redis_url() -> Takes:

@@ -17,6 +17,7 @@ from ogel.kernel.principal import Caller, Principal
 
 if TYPE_CHECKING:
     from ogel.features.keys.service import KeyService
+    from ogel.features.keys.store import ApiKey
 
 Answer = TypeVar("Answer")
 
@@ -32,7 +33,9 @@ def command() -> None:
     "--scope", "scopes", multiple=True, required=True, help="events:write, webhooks:*, * …; repeat it."
 )
 @click.option(
-    "--days", type=click.FloatRange(min=0, min_open=True), help="Expires after this; never without it."
+    "--days",
+    type=click.FloatRange(min=0, min_open=True, max=36500),
+    help="Expires after this; never without it.",
 )
 @click.option("--json", "as_json", is_flag=True, help="For machines.")
 def create(name: str, scopes: tuple[str, ...], days: float | None, as_json: bool) -> None:
@@ -56,14 +59,7 @@ def list_keys(as_json: bool) -> None:
         click.echo(msgspec.json.encode(keys))
         return
     for key in keys:
-        state = (
-            "revoked"
-            if key.revoked_at
-            else f"until {rfc3339(key.expires_at)}"
-            if key.expires_at
-            else "active"
-        )
-        click.echo(f"{key.id}  {key.hint}…  {state:<9}  {key.name}  {' '.join(key.scopes)}")
+        click.echo(f"{key.id}  {key.hint}…  {_state(key):<9}  {key.name}  {' '.join(key.scopes)}")
 
 
 @command.command("revoke")
@@ -72,6 +68,14 @@ def revoke(id: str) -> None:
     """End a key at once."""
     _ask(lambda keys: keys.revoke(_operator(), id))
     click.echo(f"{id} revoked")
+
+
+def _state(key: ApiKey) -> str:
+    if key.revoked_at is not None:
+        return "revoked"
+    if key.expires_at is None:
+        return "active"
+    return "expired" if key.expires_at <= utc_now() else f"until {rfc3339(key.expires_at)}"
 
 
 def _operator() -> Caller:

@@ -56,8 +56,15 @@ class Session:
     def rings(self) -> set[str]:
         return self._rings
 
-    async def execute(self, query: bytes, parameters: Parameters | None = None) -> int:
-        """Returns how many rows were affected."""
+    async def execute(self, query: bytes, parameters: Parameters | None = None) -> None:
+        """
+        In a transaction this only sends: nothing waits for the answer before something is read or the block ends,
+        and that is where an error shows.
+        """
+        await self._connection.execute(query, parameters)
+
+    async def count(self, query: bytes, parameters: Parameters | None = None) -> int:
+        """How many rows were affected; only outside a transaction."""
         return (await self._connection.execute(query, parameters)).rowcount
 
     async def all(self, query: bytes, parameters: Parameters | None, row: type[Row]) -> list[Row]:
@@ -97,10 +104,13 @@ class Database:
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Session]:
-        """Commits at the end of the block, or rolls back on any exception, then rings what was asked to be rung."""
+        """
+        Commits at the end of the block, or rolls back on any exception, then rings what was asked to be rung.
+        Statements are pipelined: a transaction costs one round trip per read, not one per statement.
+        """
         async with self._pool.connection() as connection:
             session = Session(connection)
-            async with connection.transaction():
+            async with connection.pipeline(), connection.transaction():
                 yield session
         if session.rings:
             self._ring(session.rings)

@@ -228,7 +228,9 @@ def test_a_type_that_no_event_can_have_is_refused(api: Client) -> None:
 
 
 @pytest.mark.parametrize("list", ["events", "webhooks", "deliveries", "jobs", "audit-logs"])
-@pytest.mark.parametrize("after", ["x", "bnVsbA", "e30", "WzEsMl0", "MQ", "%00", "..", "%F0%9F%92%A9", "W10", "=="])
+@pytest.mark.parametrize(
+    "after", ["x", "bnVsbA", "e30", "WzEsMl0", "MQ", "%00", "..", "%F0%9F%92%A9", "W10", "=="]
+)
 def test_a_cursor_that_no_list_gave_out_is_refused(api: Client, list: str, after: str) -> None:
     assert_problem(api("GET", f"/api/{list}?after={after}"), 400, "query.after")
 
@@ -251,7 +253,18 @@ def test_filters_hold_any_text_but_a_nul(api: Client, path: str, name: str) -> N
 
 
 @pytest.mark.parametrize(
-    "id", ["unknown", "..%2f..%2fetc%2fpasswd", "%2e%2e", "%00", "a%0d%0ab", "%F0%9F%92%A9", "x" * 4000, "%25%27", " "]
+    "id",
+    [
+        "unknown",
+        "..%2f..%2fetc%2fpasswd",
+        "%2e%2e",
+        "%00",
+        "a%0d%0ab",
+        "%F0%9F%92%A9",
+        "x" * 4000,
+        "%25%27",
+        " ",
+    ],
 )
 def test_unknown_ids_are_not_found(api: Client, id: str) -> None:
     id = id.replace(" ", "%20")
@@ -280,7 +293,9 @@ def test_other_methods_are_refused_with_those_allowed(api: Client) -> None:
     assert api("HEAD", "/api/health").status == 200
 
 
-@pytest.mark.parametrize("path", ["/", "/api", "/api/", "/api/events/", "//api/events", "/api/nothing", "/.git/config"])
+@pytest.mark.parametrize(
+    "path", ["/", "/api", "/api/", "/api/events/", "//api/events", "/api/nothing", "/.git/config"]
+)
 def test_other_paths_are_not_found(api: Client, path: str) -> None:
     assert_problem(api("GET", path), 404)
 
@@ -315,15 +330,21 @@ def test_a_body_that_only_grows_too_large_is_refused(suite: Ogel) -> None:
     """Chunked, so that no length says it beforehand."""
     connection = http.client.HTTPConnection("127.0.0.1", suite.port, timeout=10)
     headers = {"authorization": f"Bearer {ADMIN_KEY}"}
-    connection.request("POST", "/api/events", body=(b" " * 8192 for _ in range(16)), headers=headers, encode_chunked=True)
+    connection.request(
+        "POST", "/api/events", body=(b" " * 8192 for _ in range(16)), headers=headers, encode_chunked=True
+    )
     assert connection.getresponse().status == 413
     connection.close()
 
 
 def test_none_of_it_was_an_error_of_ours(suite: Ogel) -> None:
     """Last in this file: the log of everything above."""
-    wrong = [line for line in suite.log_text().splitlines() if '"http.error"' in line or '"level": "error"' in line]
+    wrong = [
+        line for line in suite.log_text().splitlines() if '"http.error"' in line or '"level": "error"' in line
+    ]
     assert wrong == []
-    statuses = {json.loads(line)["status"] for line in suite.log_text().splitlines() if '"http.request"' in line}
+    statuses = {
+        json.loads(line)["status"] for line in suite.log_text().splitlines() if '"http.request"' in line
+    }
     assert not {status for status in statuses if status >= 500}
     assert all_pages(suite.api, "/api/events", 100, type="half.good") == []

@@ -45,7 +45,9 @@ def job_of(api: Client, delivery: Any) -> Any:
 
 
 def test_a_receiver_that_recovers_gets_its_event(api: Client, receiver: Receiver) -> None:
-    receiver.answer = lambda _: Answer(500, b"not yet \x00\xff") if len(receiver.requests) < 3 else Answer(200, b"ok")
+    receiver.answer = lambda _: (
+        Answer(500, b"not yet \x00\xff") if len(receiver.requests) < 3 else Answer(200, b"ok")
+    )
     hook, event = publish(api, receiver.url())
     found = settled(api, event["id"], "delivered")
     assert found["attempts"] == 3
@@ -174,7 +176,9 @@ def test_deliveries_are_found_by_webhook_event_and_status(api: Client, receiver:
     hook, event = publish(api, receiver.url())
     settled(api, event["id"], "delivered")
     [type] = hook["events"]
-    ids = [each["id"] for each in api.ok("POST", "/api/events", [{"type": type, "data": n} for n in range(6)])]
+    ids = [
+        each["id"] for each in api.ok("POST", "/api/events", [{"type": type, "data": n} for n in range(6)])
+    ]
     for id in ids:
         settled(api, id, "delivered")
     mine = all_pages(api, "/api/deliveries", 3, webhook=hook["id"])

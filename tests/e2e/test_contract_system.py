@@ -100,7 +100,11 @@ def test_audit_records_are_found_by_every_filter(api: Client) -> None:
 
 
 def test_audit_records_say_who_asked_from_where(api: Client) -> None:
-    headers = {"user-agent": "hostile/1.0 " + "x" * 2000, "x-request-id": "my-request_1", "x-real-ip": "8.8.8.8"}
+    headers = {
+        "user-agent": "hostile/1.0 " + "x" * 2000,
+        "x-request-id": "my-request_1",
+        "x-real-ip": "8.8.8.8",
+    }
     sent = api("POST", "/api/events", {"type": "a.b", "data": 0}, headers=headers)
     assert sent.headers["x-request-id"] == "my-request_1"
     [record] = api.ok("GET", f"/api/audit-logs?resource_id={sent.json['id']}")["items"]
@@ -122,7 +126,9 @@ def test_the_log_is_json_and_holds_no_key(suite: Ogel) -> None:
     suite.api.ok("GET", f"/api/events?subject={quote('a subject nobody should read')}")
     lines = eventually(
         lambda: [
-            line for line in map(json.loads, suite.log_text().splitlines()) if line.get("path") == "/api/events"
+            line
+            for line in map(json.loads, suite.log_text().splitlines())
+            if line.get("path") == "/api/events"
         ],
         5,
         "the access log",

@@ -7,8 +7,6 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-import pytest
-
 from tests.support.process import Client, Ogel, eventually
 from tests.support.receiver import Receiver
 

@@ -55,7 +55,7 @@ class AuditStore:
         return await session.all(_SQL.list_records, filters, AuditRecord)
 
     async def purge(self, session: Session, before: datetime, limit: int) -> int:
-        return await session.execute(_SQL.purge, {"before": before, "limit": limit})
+        return await session.count(_SQL.purge, {"before": before, "limit": limit})
 
     async def _insert(
         self,

@@ -15,7 +15,9 @@ from ogel.kernel.ids import new_id
 from ogel.kernel.principal import Caller, Principal
 from ogel.runtime.database import Database
 
-_SCOPE = re.compile(r"\*|[a-z]+:(read|write|\*)")
+# What scopes can be about; a mistyped one would make a key that is good for nothing.
+AREAS = ("audit", "events", "jobs", "metrics", "realtime", "schedules", "webhooks")
+_SCOPE = re.compile(rf"\*|({'|'.join(AREAS)}):(read|write|\*)")
 
 
 class KeyService:
@@ -44,9 +46,8 @@ class KeyService:
             raise Invalid.field("scopes", "takes at least one scope, such as events:write")
         for scope in scopes:
             if not _SCOPE.fullmatch(scope):
-                raise Invalid.field(
-                    "scopes", f"{scope!r} is no scope; it takes `*` or area:read, area:write, area:*"
-                )
+                takes = f"`*`, or one of {', '.join(AREAS)} with :read, :write or :*"
+                raise Invalid.field("scopes", f"{scope!r} is no scope; it takes {takes}")
         id, key = new_id("key"), f"ogel_{secrets.token_urlsafe(32)}"
         async with self._database.transaction() as tx:
             await self._store.insert(tx, id, name, _hash(key), key[:9], sorted(set(scopes)), expires_at)

@@ -177,7 +177,7 @@ class WebhookService:
                 raise Conflict(f"The webhook of delivery {id!r} was deleted.")
             await self._store.reopen_delivery(tx, id)
             if not await self._jobs.revive(tx, job_id_of(id)):
-                written = await self._jobs.enqueue(
+                written = await self._jobs.try_enqueue(
                     tx, [delivery_job(id, endpoint.id, endpoint.max_in_flight)]
                 )
                 if not written:

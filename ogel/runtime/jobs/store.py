@@ -30,8 +30,16 @@ class JobQueue:
                 raise ValueError(f"two job kinds are called {kind.name!r}")
             self._kinds[kind.name] = kind
 
-    async def enqueue(self, tx: Session, jobs: Sequence[NewJob]) -> list[str]:
-        """Ids of the jobs written: those whose dedupe key (or id) already waits are left out."""
+    async def enqueue(self, tx: Session, jobs: Sequence[NewJob]) -> None:
+        """A job whose dedupe key or id already waits is not written."""
+        if not jobs:
+            return
+        await tx.execute(_SQL.enqueue, {"rows": records([self._row(job) for job in jobs])})
+        for job in jobs:
+            tx.ring(self._kinds[job.kind].queue)
+
+    async def try_enqueue(self, tx: Session, jobs: Sequence[NewJob]) -> list[str]:
+        """The same, and waits to tell which were written."""
         if not jobs:
             return []
         written = await tx.tuples(_SQL.enqueue, {"rows": records([self._row(job) for job in jobs])})

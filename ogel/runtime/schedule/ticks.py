@@ -82,7 +82,7 @@ class Ticker:
 
     async def _enqueue(self, tx: Session, schedule: Schedule, tick: datetime, dedupe_key: str | None) -> str:
         job = NewJob(schedule.kind, {**schedule.payload, "tick": rfc3339(tick)}, dedupe_key=dedupe_key)
-        if await self._jobs.enqueue(tx, [job]):
+        if await self._jobs.try_enqueue(tx, [job]):
             await self._store.remember_job(tx, schedule.name, job.id)
         return job.id
 

@@ -1,0 +1,213 @@
+"""The `ogel` command: help without delay, answers in one line, and nothing half-started."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from ogel.cli import COMMANDS
+from ogel.environ import knobs
+from tests.support.cli import ogel, ogel_here
+from tests.support.process import ADMIN_KEY, SECRET, Ogel, free_port
+
+NOWHERE = {"OGEL_ADMIN_KEY": ADMIN_KEY, "OGEL_SECRET": SECRET}
+
+
+def test_help_lists_every_command_as_the_command_says_it() -> None:
+    shown = ogel_here("--help")
+    assert shown.code == 0
+    for name, summary in COMMANDS.items():
+        command = importlib.import_module(f"ogel.cli.{name}").command
+        assert command.name == name
+        assert f"{name} " in shown.out
+        assert summary.rstrip(".").split(";")[0].split(",")[0] in " ".join(shown.out.split())
+        assert command.help
+
+
+def test_help_imports_no_command_and_no_library_but_click() -> None:
+    code = (
+        "import sys; from ogel.cli import cli\n"
+        "cli.main(['--help'], standalone_mode=False)\n"
+        "print(sorted(m for m in sys.modules if m.startswith(('ogel.cli.', 'psycopg', 'redis', 'rq', 'msgspec'))))"
+    )
+    finished = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert finished.stdout.splitlines()[-1] == "[]"
+
+
+@pytest.mark.parametrize("command", sorted(COMMANDS))
+def test_every_command_has_help(command: str) -> None:
+    shown = ogel_here(command, "--help")
+    assert shown.code == 0
+    assert "Usage: " in shown.out
+
+
+def test_settings_show_values_sources_and_no_secret() -> None:
+    environment = {
+        **NOWHERE,
+        "POSTGRES_HOST": "h",
+        "POSTGRES_PASSWORD": "hunter2",
+        "PORT": "81",
+        "REDIS_URL": "redis://:hunter2@h",
+    }
+    finished = ogel_here("settings", "--json", **environment)
+    rows = {row["name"]: row for row in json.loads(finished.out)}
+    assert len(rows) == len(knobs())
+    assert (rows["PORT"]["value"], rows["PORT"]["source"]) == ("81", "environment")
+    assert (rows["POSTGRES_HOST"]["value"], rows["POSTGRES_HOST"]["source"]) == ("***", "environment")
+    assert (rows["LOG_LEVEL"]["value"], rows["LOG_LEVEL"]["source"]) == ("info", "default")
+    assert rows["MONGO_URL"]["value"] is None
+    for shown in (finished.out, ogel_here("settings", **environment).out):
+        assert not any(secret in shown for secret in ("hunter2", ADMIN_KEY, SECRET))
+
+
+@pytest.mark.parametrize(
+    "command", ["up", "api", "worker", "scheduler", "realtime", "migrate", "settings", "healthcheck"]
+)
+def test_a_wrong_setting_stops_the_start_with_one_line(command: str, tmp_path: Path) -> None:
+    refused = ogel_here(command, PORT="eighty", OGEL_DATA_DIR=str(tmp_path / "data"))
+    assert refused.code == 2
+    assert refused.err == "ogel: PORT got 'eighty'; it takes 0 to 65535\n"
+    assert refused.out == ""
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "settings", "said"),
+    [
+        (["migrate"], {}, "DATABASE_URL is not set"),
+        (["worker"], NOWHERE, "no queue named"),
+        (["worker", "webhooks", "--all"], NOWHERE, "not both"),
+        (["api", "--with", "kitchen"], NOWHERE, "--with got 'kitchen'; it takes worker, scheduler, realtime"),
+        (["api", "--port", "70000"], NOWHERE, "70000"),
+        (["nothing"], {}, "nothing"),
+        (["keys", "revoke"], {}, "ID"),
+        (["up"], {"OGEL_ADMIN_KEY": "short"}, "OGEL_ADMIN_KEY got 5 characters (hidden)"),
+        (["up"], {"SENTRY_DSN": "https://sentry.invalid/"}, "SENTRY_DSN"),
+        (["up"], {"STORAGE_BACKEND": "s3"}, "STORAGE_BACKEND is s3, which needs S3_ENDPOINT, S3_BUCKET"),
+    ],
+)
+def test_a_start_that_cannot_be_is_refused(
+    arguments: list[str], settings: dict[str, str], said: str, tmp_path: Path
+) -> None:
+    refused = ogel_here(*arguments, OGEL_DATA_DIR=str(tmp_path / "data"), **settings)
+    assert refused.code == 2
+    assert said in refused.err
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "settings", "said"),
+    [
+        (["worker", "webhooks"], {"DATABASE_URL": "postgresql://h/d"}, "REDIS_URL is not set"),
+        (["api"], {"DATABASE_URL": "postgresql://h/d", "REDIS_URL": "redis://h"}, "OGEL_ADMIN_KEY is not set"),
+        (["worker", "nothing"], {**NOWHERE, "DATABASE_URL": "postgresql://h/d", "REDIS_URL": "redis://h"},
+         "there is no queue 'nothing'; there are audit, cleanup, realtime, webhooks"),
+    ],
+)  # fmt: skip
+def test_what_only_the_platform_can_refuse_is_one_line_too(
+    arguments: list[str], settings: dict[str, str], said: str, tmp_path: Path
+) -> None:
+    refused = ogel(*arguments, at=tmp_path, **settings)
+    assert refused.code == 2
+    assert said in refused.err
+    assert "Traceback" not in refused.err
+
+
+def test_a_port_that_is_taken_is_one_line(tmp_path: Path, database_url: str, redis_url: str) -> None:
+    servers = {"DATABASE_URL": database_url, "REDIS_URL": redis_url, **NOWHERE}
+    with Ogel("api", log=tmp_path / "ogel.log", **servers) as first:
+        refused = ogel("worker", "--all", PORT=str(first.port), OGEL_HOST="127.0.0.1", **servers)
+    assert refused.code == 2
+    assert str(first.port) in refused.err
+    assert "Traceback" not in refused.err
+
+
+def test_healthcheck_says_whether_the_process_is_ready(
+    tmp_path: Path, database_url: str, redis_url: str
+) -> None:
+    port = str(free_port())
+    down = ogel("healthcheck", PORT=port)
+    assert (down.code, down.out) == (1, "")
+    assert "no answer" in down.err
+    with Ogel("api", log=tmp_path / "ogel.log", DATABASE_URL=database_url, REDIS_URL=redis_url) as running:
+        up = ogel("healthcheck", PORT=str(running.port))
+        assert up.code == 0
+        assert json.loads(up.out)["status"] == "ready"
+
+
+def test_migrate_twice_and_doctor(empty_database_url: str, redis_url: str) -> None:
+    servers = {"DATABASE_URL": empty_database_url, "REDIS_URL": redis_url, **NOWHERE}
+    before = {f["subject"]: f for f in json.loads(ogel("doctor", "--json", **servers).out)}
+    assert before["postgres"]["ok"]
+    assert not before["schema"]["ok"]
+    assert before["schema"]["advice"] == "run `ogel migrate`"
+
+    first, second = ogel("migrate", **servers), ogel("migrate", **servers)
+    assert (first.code, second.code) == (0, 0)
+    assert not first.out.splitlines()[-1].startswith("0 applied")
+    assert second.out.splitlines()[-1].startswith("0 applied")
+
+    after = ogel("doctor", "--json", **servers)
+    assert after.code == 0, after.out
+    assert all(finding["ok"] for finding in json.loads(after.out))
+
+
+def test_doctor_names_what_does_not_answer(tmp_path: Path) -> None:
+    port = free_port()
+    environment = {
+        **NOWHERE,
+        "DATABASE_URL": f"postgresql://u:hunter2@127.0.0.1:{port}/d",
+        "REDIS_URL": f"redis://:hunter2@127.0.0.1:{port}",
+        "MONGO_URL": f"mongodb://u:hunter2@127.0.0.1:{port}",
+        "STORAGE_BACKEND": "s3",
+        "S3_ENDPOINT": f"http://127.0.0.1:{port}",
+        "S3_BUCKET": "files",
+        "S3_ACCESS_KEY": "hunter2",
+        "S3_SECRET_KEY": "hunter2",
+        "OGEL_MISTYPED": "1",
+    }
+    finished = ogel("doctor", at=tmp_path, **environment)
+    assert finished.code == 1
+    failed = {line.split()[1].rstrip(":") for line in finished.out.splitlines() if line.startswith("FAIL")}
+    assert failed == {"settings", "postgres", "schema", "redis", "mongo", "storage"}
+    assert "OGEL_MISTYPED" in finished.out
+    assert "hunter2" not in finished.out + finished.err
+
+
+def test_doctor_checks_local_storage_when_it_is_asked_for(tmp_path: Path) -> None:
+    well = ogel("doctor", "--json", at=tmp_path, STORAGE_BACKEND="local")
+    [storage] = [f for f in json.loads(well.out) if f["subject"] == "storage"]
+    assert storage["ok"]
+    (tmp_path / "file").touch()
+    ill = ogel("doctor", "--json", at=tmp_path, STORAGE_BACKEND="local", OGEL_DATA_DIR="file")
+    [storage] = [f for f in json.loads(ill.out) if f["subject"] == "storage"]
+    assert not storage["ok"]
+    assert "file" in storage["detail"]
+
+
+def test_commands_beside_an_embedded_suite_find_it(tmp_path: Path) -> None:
+    data = str(tmp_path / "data")
+    with Ogel("up", log=tmp_path / "ogel.log", OGEL_DATA_DIR=data) as running:
+        made = ogel("keys", "create", "ci", "--scope", "events:read", OGEL_DATA_DIR=data, **NOWHERE)
+        assert made.code == 0, made.err
+        key = made.out.split()[1]
+        assert running.api("GET", "/api/events", key=key).status == 200
+    refused = ogel("keys", "list", OGEL_DATA_DIR=data)
+    assert refused.code == 2
+    assert data in refused.err
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals")
+def test_ctrl_c_ends_it_well(tmp_path: Path, database_url: str, redis_url: str) -> None:
+    with Ogel("api", log=tmp_path / "ogel.log", DATABASE_URL=database_url, REDIS_URL=redis_url) as running:
+        assert running.process is not None
+        running.process.send_signal(signal.SIGINT)
+        assert running.process.wait(30) == 0
+    assert "Traceback" not in running.log_text()

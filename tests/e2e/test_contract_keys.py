@@ -1,0 +1,122 @@
+"""Keys: made and revoked by `ogel keys`, and what each may do over HTTP."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from ogel.features.keys.service import AREAS
+from tests.support.cli import ogel
+from tests.support.contract import assert_problem
+from tests.support.process import ADMIN_KEY, SECRET, Client, Ogel, eventually
+
+
+@pytest.fixture
+def operator(suite_servers: dict[str, str]) -> Any:
+    """Runs `ogel keys …` beside the suite; returns the finished process."""
+
+    def run(*arguments: str) -> Any:
+        return ogel("keys", *arguments, OGEL_ADMIN_KEY=ADMIN_KEY, OGEL_SECRET=SECRET, **suite_servers)
+
+    return run
+
+
+def make(operator: Any, *arguments: str) -> dict[str, Any]:
+    finished = operator("create", *arguments, "--json")
+    assert finished.code == 0, finished.err
+    made: dict[str, Any] = json.loads(finished.out)
+    return made
+
+
+def test_a_key_may_do_what_its_scopes_say(suite: Ogel, operator: Any) -> None:
+    made = make(operator, "ci", "--scope", "events:write", "--scope", "webhooks:read")
+    client = Client(suite.port, key=made["key"])
+    event = {"type": "a.b", "data": 0}
+    assert client("POST", "/api/events", event).status == 202
+    assert client("GET", "/api/events").status == 200  # whoever may write may read
+    assert client("GET", "/api/webhooks").status == 200
+    hook = {"url": "http://127.0.0.1:1/", "events": ["a.b"]}
+    for method, path, body, scope in (
+        ("POST", "/api/webhooks", hook, "webhooks:write"),
+        ("POST", "/api/test-webhook", None, "webhooks:write"),
+        ("POST", "/api/deliveries/dlv_1/retry", None, "webhooks:write"),
+        ("GET", "/api/audit-logs", None, "audit:read"),
+        ("GET", "/api/jobs", None, "jobs:read"),
+        ("GET", "/api/queues", None, "jobs:read"),
+        ("DELETE", "/api/jobs/job_1", None, "jobs:write"),
+        ("GET", "/api/schedules", None, "schedules:read"),
+        ("POST", "/api/schedules/cleanup.purge/run", None, "schedules:write"),
+        ("GET", "/metrics", None, "metrics:read"),
+        ("GET", "/api/metrics", None, "metrics:read"),
+    ):
+        refused = assert_problem(client(method, path, body), 403)
+        assert scope in refused["detail"]
+
+    [record] = suite.api.ok("GET", f"/api/audit-logs?actor={made['id']}&limit=1")["items"]
+    assert record["action"] == "event.publish"
+    [record] = suite.api.ok("GET", f"/api/audit-logs?resource_id={made['id']}")["items"]
+    assert record["action"] == "key.create"
+    assert record["actor"].startswith("cli:")
+    assert made["key"] not in json.dumps(record)
+
+
+def test_scopes_are_about_what_there_is(suite: Ogel) -> None:
+    """Streams are in no OpenAPI document, so realtime is added here."""
+    paths = suite.api.ok("GET", "/openapi.json")["paths"]
+    scopes = {op["x-scope"] for methods in paths.values() for op in methods.values() if "x-scope" in op}
+    assert set(AREAS) == {scope.partition(":")[0] for scope in scopes} | {"realtime"}
+
+
+def test_a_key_is_shown_once_and_listed_by_its_hint(suite: Ogel, operator: Any) -> None:
+    finished = operator("create", "shown once", "--scope", "*")
+    id, key = finished.out.split()
+    listed = operator("list")
+    assert id in listed.out
+    assert key not in listed.out
+    assert key[:9] in listed.out
+    [mine] = [each for each in json.loads(operator("list", "--json").out) if each["id"] == id]
+    assert (mine["name"], mine["scopes"], mine["revoked_at"]) == ("shown once", ["*"], None)
+    assert Client(suite.port, key=key)("GET", "/api/audit-logs").status == 200
+    assert key not in suite.log_text()
+
+
+def test_a_revoked_key_is_refused_at_once(suite: Ogel, operator: Any) -> None:
+    made = make(operator, "gone", "--scope", "events:read")
+    client = Client(suite.port, key=made["key"])
+    assert client("GET", "/api/events").status == 200
+    assert operator("revoke", made["id"]).code == 0
+    assert_problem(client("GET", "/api/events"), 401)
+    again = operator("revoke", made["id"])
+    assert again.code == 2
+    assert made["id"] in again.err
+    assert "revoked" in operator("list").out
+
+
+def test_a_key_expires(suite: Ogel, operator: Any) -> None:
+    made = make(operator, "brief", "--scope", "events:read", "--days", "0.00003")
+    client = Client(suite.port, key=made["key"])
+    eventually(lambda: client("GET", "/api/events").status == 401, 10, "the key to expire")
+    [line] = [line for line in operator("list").out.splitlines() if made["id"] in line]
+    assert "expired" in line
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("create", "x"), "--scope"),
+        (("create", "x", "--scope", "everything"), "scope"),
+        (("create", "x", "--scope", "events:admin"), "scope"),
+        (("create", "x", "--scope", "evnts:write"), "scope"),
+        (("create", "", "--scope", "*"), "name"),
+        (("create", "x", "--scope", "*", "--days", "0"), "--days"),
+        (("create", "x", "--scope", "*", "--days", "1e300"), "--days"),
+        (("revoke", "key_unknown"), "key_unknown"),
+    ],
+)
+def test_what_makes_no_key_is_one_line(operator: Any, arguments: tuple[str, ...], said: str) -> None:
+    refused = operator(*arguments)
+    assert refused.code == 2
+    assert said in refused.err
+    assert "Traceback" not in refused.err

@@ -1,0 +1,160 @@
+"""Transactions: all or nothing, pipelined, and bells only after the commit."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import psycopg
+import pytest
+
+from ogel.adapters.migrations import Migration, migrate, read_migrations, wait_for_schema
+from ogel.adapters.postgres import PoolOptions, make_pool, wait_for_postgres
+from ogel.kernel.errors import ConfigError
+from ogel.runtime.database import Database, Queries
+from tests.conftest import MIGRATIONS
+
+
+@asynccontextmanager
+async def opened(url: str, rung: list[set[str]], most: int = 2) -> AsyncIterator[Database]:
+    pool = make_pool(url, PoolOptions(1, most, 30, 0.3, 10))
+    await pool.open()
+    database = Database(pool, rung.append)
+    async with database.session() as session:
+        await session.execute(b"CREATE TABLE trial (n int PRIMARY KEY)")
+    try:
+        yield database
+    finally:
+        await pool.close()
+
+
+async def numbers(database: Database) -> list[int]:
+    async with database.session() as session:
+        return [n for (n,) in await session.tuples(b"SELECT n FROM trial ORDER BY n")]
+
+
+def test_bells_ring_after_the_commit_and_only_then(empty_database_url: str) -> None:
+    async def story() -> None:
+        rung: list[set[str]] = []
+        async with opened(empty_database_url, rung) as database:
+            async with database.transaction() as tx:
+                await tx.execute(b"INSERT INTO trial VALUES (1)")
+                tx.ring("a")
+                tx.ring("a")
+                assert rung == []
+            assert rung == [{"a"}]
+            with pytest.raises(RuntimeError):
+                async with database.transaction() as tx:
+                    await tx.execute(b"INSERT INTO trial VALUES (2)")
+                    tx.ring("b")
+                    raise RuntimeError
+            assert rung == [{"a"}]
+            assert await numbers(database) == [1]
+
+    asyncio.run(story())
+
+
+def test_an_error_nobody_waited_for_ends_the_transaction(empty_database_url: str) -> None:
+    async def story() -> None:
+        rung: list[set[str]] = []
+        async with opened(empty_database_url, rung, most=1) as database:
+            with pytest.raises(psycopg.errors.DivisionByZero):
+                async with database.transaction() as tx:
+                    await tx.execute(b"INSERT INTO trial VALUES (1)")
+                    await tx.execute(b"SELECT 1 / 0")
+                    tx.ring("a")
+            with pytest.raises(psycopg.errors.UniqueViolation):
+                async with database.transaction() as tx:
+                    await tx.execute(b"INSERT INTO trial VALUES (2), (2)")
+                    await tx.value(b"SELECT 1")
+            assert rung == []
+            # The one connection there is must have come back clean.
+            async with database.transaction() as tx:
+                await tx.execute(b"INSERT INTO trial VALUES (3)")
+            assert await numbers(database) == [3]
+
+    asyncio.run(story())
+
+
+def test_a_cancelled_transaction_leaves_nothing(empty_database_url: str) -> None:
+    async def story() -> None:
+        async with opened(empty_database_url, [], most=1) as database:
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.2), database.transaction() as tx:
+                    await tx.execute(b"INSERT INTO trial VALUES (1)")
+                    await tx.value(b"SELECT pg_sleep(30)")
+            assert await numbers(database) == []
+
+    asyncio.run(story())
+
+
+def test_a_full_pool_refuses_instead_of_waiting_for_ever(empty_database_url: str) -> None:
+    async def story() -> None:
+        async with opened(empty_database_url, [], most=2) as database:
+            async with database.session(), database.session():
+                with pytest.raises(psycopg.OperationalError):
+                    async with database.session():
+                        pass
+
+    asyncio.run(story())
+
+
+def test_queries_are_found_by_name() -> None:
+    queries = Queries.beside("ogel.runtime.outbox")
+    assert queries.insert_events.startswith(b"-- Ids already published")
+    with pytest.raises(AttributeError, match="no_such_query"):
+        _ = queries.no_such_query
+
+
+def test_migrations_are_applied_once_by_whoever_comes_first(empty_database_url: str) -> None:
+    async def story() -> None:
+        migrations = read_migrations(MIGRATIONS)
+        applied = await asyncio.gather(*(migrate(empty_database_url, migrations) for _ in range(4)))
+        assert sorted(len(each) for each in applied) == [0, 0, 0, len(migrations)]
+        await wait_for_schema(empty_database_url, migrations, seconds=0)
+
+    asyncio.run(story())
+
+
+def test_a_migration_that_fails_leaves_nothing_of_itself(empty_database_url: str) -> None:
+    async def story() -> None:
+        good = Migration(1, "0001_good", b"CREATE TABLE good (n int)")
+        bad = Migration(2, "0002_bad", b"CREATE TABLE half (n int); SELECT 1 / 0")
+        with pytest.raises(psycopg.errors.DivisionByZero):
+            await migrate(empty_database_url, [good, bad])
+        with psycopg.connect(empty_database_url) as connection:
+            tables = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall()
+        assert sorted(name for (name,) in tables) == ["good", "schema_migrations"]
+        assert await migrate(empty_database_url, [good]) == []
+
+    asyncio.run(story())
+
+
+def test_a_changed_migration_is_refused(empty_database_url: str) -> None:
+    async def story() -> None:
+        await migrate(empty_database_url, [Migration(1, "0001_first", b"SELECT 1")])
+        with pytest.raises(ConfigError, match="0001_first was changed"):
+            await migrate(empty_database_url, [Migration(1, "0001_first", b"SELECT 2")])
+
+    asyncio.run(story())
+
+
+def test_a_process_waits_for_the_schema_it_needs_and_says_what_is_missing(empty_database_url: str) -> None:
+    async def story() -> None:
+        migrations = [Migration(1, "0001_first", b"SELECT 1")]
+        with pytest.raises(ConfigError, match="lacks 0001_first; run `ogel migrate`"):
+            await wait_for_schema(empty_database_url, migrations, seconds=0)
+        waiting = asyncio.create_task(wait_for_schema(empty_database_url, migrations, seconds=10))
+        await migrate(empty_database_url, migrations)
+        await waiting
+
+    asyncio.run(story())
+
+
+def test_a_server_that_is_not_there_is_an_error_in_time() -> None:
+    async def story() -> None:
+        with pytest.raises(psycopg.OperationalError):
+            await wait_for_postgres("postgresql://nobody@127.0.0.1:1/nothing", seconds=0.2)
+
+    asyncio.run(story())

@@ -1,0 +1,64 @@
+"""`ogel` commands that come to an end, run as an operator runs them."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from unittest import mock
+
+from ogel.cli import main
+from ogel.environ import knobs
+
+_PIECES = ("POSTGRES_", "PG", "REDIS_", "OGEL_")
+
+
+@dataclass(frozen=True)
+class Finished:
+    code: int
+    out: str
+    err: str
+
+
+def ogel(*arguments: str, at: Path | None = None, **settings: str) -> Finished:
+    """A process of its own, in a directory and with settings of the test's own, none of the developer's."""
+    # The checkout may be installed, or only be where the tests were started.
+    path = os.pathsep.join(filter(None, [str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH")]))
+    finished = subprocess.run(
+        [sys.executable, "-m", "ogel", *arguments],
+        cwd=at,
+        env={**_environment(settings), "PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    return Finished(finished.returncode, finished.stdout, finished.stderr)
+
+
+def ogel_here(*arguments: str, **settings: str) -> Finished:
+    """The same in this process, ten times as fast: for what ends before anything is started."""
+    out, err = io.StringIO(), io.StringIO()
+    code: object = 0
+    with (
+        mock.patch.dict(os.environ, _environment(settings), clear=True),
+        mock.patch.object(sys, "argv", ["ogel", *arguments]),
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(err),
+    ):
+        try:
+            main()
+        except SystemExit as ended:
+            code = ended.code or 0
+    assert isinstance(code, int)
+    return Finished(code, out.getvalue(), err.getvalue())
+
+
+def _environment(settings: Mapping[str, str]) -> dict[str, str]:
+    ours = {name for knob in knobs().values() for name in knob.names}
+    kept = {k: v for k, v in os.environ.items() if k not in ours and not k.startswith(_PIECES)}
+    return {**kept, **settings}

@@ -1,0 +1,204 @@
+"""Settings: every name that works, every wrong value in one line, and no secret shown."""
+
+from __future__ import annotations
+
+import ipaddress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ogel.environ import knobs, read_settings, unknown_names
+from ogel.kernel.errors import ConfigError
+from ogel.settings import Settings, require_secrets, require_servers
+
+LONG = "0123456789abcdef01234567"
+
+
+def read(**environ: str) -> Settings:
+    return read_settings(environ).settings
+
+
+@pytest.mark.parametrize(
+    ("environ", "field", "value"),
+    [
+        ({}, "database_url", None),
+        ({"DATABASE_URL": "postgres://u:p@h/d"}, "database_url", "postgres://u:p@h/d"),
+        ({"DATABASE_URL": "postgresql:///d?host=/run/pg"}, "database_url", "postgresql:///d?host=/run/pg"),
+        ({"DATABASE_URL": "postgresql://pooler/d", "DATABASE_UNPOOLED_URL": "postgresql://h/d"}, "database_url",
+         "postgresql://h/d"),
+        ({"POSTGRES_HOST": "h", "POSTGRES_PORT": "5433", "POSTGRES_DATABASE": "d", "POSTGRES_USER": "u",
+          "POSTGRES_PASSWORD": "p@s/s:w%"}, "database_url", "postgresql://u:p%40s%2Fs%3Aw%25@h:5433/d"),
+        ({"POSTGRES_HOST": "h", "POSTGRES_DB": "d"}, "database_url", "postgresql://postgres:@h:5432/d"),
+        ({"PGHOST": "h", "PGUSER": "u", "PGPASSWORD": "p", "PGDATABASE": "d", "PGPORT": "6000"}, "database_url",
+         "postgresql://u:p@h:6000/d"),
+        ({"PGHOST": "fd12::1"}, "database_url", "postgresql://postgres:@[fd12::1]:5432/postgres"),
+        ({"PGHOST": "/run/postgresql"}, "database_url", "postgresql://postgres:@%2Frun%2Fpostgresql:5432/postgres"),
+        ({"DATABASE_URL": "postgresql://h/d", "PGHOST": "other"}, "database_url", "postgresql://h/d"),
+        ({"REDIS_URL": "redis://h:1/2", "REDIS_INTERNAL_URL": "redis://other"}, "redis_url", "redis://h:1/2"),
+        ({"REDIS_INTERNAL_URL": "redis://h:6379"}, "redis_url", "redis://h:6379"),
+        ({"REDIS_URL": "redis://h:6379?family=0"}, "redis_url", "redis://h:6379"),
+        ({"REDIS_URL": "redis://h:6379/1?family=0&protocol=3"}, "redis_url", "redis://h:6379/1?protocol=3"),
+        ({"REDIS_URL": "redis://h:6379", "REDIS_PASSWORD": "p@ss"}, "redis_url", "redis://:p%40ss@h:6379"),
+        ({"REDIS_URL": "rediss://u@h:6379/1", "REDIS_PASSWORD": "p"}, "redis_url", "rediss://u:p@h:6379/1"),
+        ({"REDIS_URL": "redis://u:own@h", "REDIS_PASSWORD": "p"}, "redis_url", "redis://u:own@h"),
+        ({"REDIS_PASSWORD": "p"}, "redis_url", None),
+        ({"MONGO_URL": "mongodb://a:1,b:2/d"}, "mongo_url", "mongodb://a:1,b:2/d"),
+        ({"MONGODB_INTERNAL_URL": "mongodb://mongodb.railway.internal:27017"}, "mongo_url",
+         "mongodb://mongodb.railway.internal:27017"),
+        ({"PORT": "0"}, "port", 0),
+        ({"PORT": " 80 "}, "port", 80),
+        ({"PORT": ""}, "port", 8080),
+        ({"PORT": "  "}, "port", 8080),
+        ({"LOG_LEVEL": "WARNING"}, "log_level", "warning"),
+        ({"SENTRY_DSN": "https://key@o1.ingest.sentry.io/2"}, "sentry_dsn", "https://key@o1.ingest.sentry.io/2"),
+        ({"WORKER_QUEUES": "webhooks, audit,,"}, "worker_queues", ("webhooks", "audit")),
+        ({"OGEL_DATA_DIR": "/data"}, "data_dir", Path("/data")),
+        ({"OGEL_AUTO_MIGRATE": "Off"}, "auto_migrate", False),
+        ({"OGEL_WEBHOOK_ALLOW_NETS": "127.0.0.1/8,::1"}, "webhook_allow_nets",
+         (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128"))),
+        ({"OGEL_WEBHOOK_RETRY_DELAYS": "0.05, 1,60"}, "webhook_retry_delays", (0.05, 1.0, 60.0)),
+    ],
+)  # fmt: skip
+def test_every_name_works(environ: dict[str, str], field: str, value: Any) -> None:
+    assert getattr(read(**environ), field) == value
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "takes"),
+    [
+        ("PORT", "http", "0 to 65535"),
+        ("PORT", "65536", "0 to 65535"),
+        ("PORT", "-1", "0 to 65535"),
+        ("PORT", "8_080", "0 to 65535"),
+        ("PORT", "８０８０", "0 to 65535"),
+        ("LOG_LEVEL", "verbose", "debug, info, warning or error"),
+        ("OGEL_AUTO_MIGRATE", "maybe", "true or false"),
+        ("OGEL_DRAIN_SECONDS", "nan", "seconds, 0 to 600"),
+        ("OGEL_DRAIN_SECONDS", "inf", "seconds, 0 to 600"),
+        ("OGEL_DRAIN_SECONDS", "30s", "seconds, 0 to 600"),
+        ("OGEL_POOL_MAX", "1", "2 to 500"),
+        ("OGEL_WEBHOOK_ALLOW_NETS", "10.0.0.0/33", "networks such as 10.0.0.0/8, comma separated"),
+        ("OGEL_WEBHOOK_ALLOW_NETS", "localhost", "networks such as 10.0.0.0/8, comma separated"),
+        ("OGEL_WEBHOOK_RETRY_DELAYS", ",", "1 to 50 numbers of seconds, 0 to 604800, comma separated"),
+        ("OGEL_WEBHOOK_RETRY_DELAYS", "1;2", "1 to 50 numbers of seconds, 0 to 604800, comma separated"),
+        ("STORAGE_BACKEND", "gcs", "local, s3 or r2"),
+        ("PGPORT", "x", "1 to 65535"),
+        ("POSTGRES_PORT", "0", "1 to 65535"),
+    ],
+)
+def test_a_wrong_value_is_one_line_that_names_it(name: str, value: str, takes: str) -> None:
+    environ = {"PGHOST": "h"} if name == "PGPORT" else {"POSTGRES_HOST": "h"}
+    with pytest.raises(ConfigError) as caught:
+        read(**{**environ, name: value})
+    assert caught.value.message == f"{name} got {value!r}; it takes {takes}"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("DATABASE_URL", "mysql://u:hunter2@h/d"),
+        ("DATABASE_URL", "u:hunter2@h/d"),
+        ("DATABASE_URL", "postgresql://u:hunter2@h:port/d"),
+        ("DATABASE_UNPOOLED_URL", "hunter2"),
+        ("REDIS_URL", "http://u:hunter2@h"),
+        ("REDIS_INTERNAL_URL", "hunter2:6379"),
+        ("MONGO_URL", "postgres://u:hunter2@h"),
+        ("SENTRY_DSN", "hunter2"),
+        ("SENTRY_DSN", "https://sentry.example/1"),
+        ("SENTRY_DSN", "https://hunter2@sentry.example/"),
+    ],
+)
+def test_a_wrong_secret_is_named_and_not_shown(name: str, value: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        read(**{name: value})
+    assert caught.value.message.startswith(f"{name} got ")
+    assert "; it takes " in caught.value.message
+    assert "hunter2" not in caught.value.message
+    assert "\n" not in caught.value.message
+    assert caught.value.__suppress_context__  # nor in a traceback
+
+
+@pytest.mark.parametrize(
+    ("environ", "message"),
+    [
+        ({}, "OGEL_ADMIN_KEY is not set; it takes 24 characters or more"),
+        (
+            {"OGEL_ADMIN_KEY": "short"},
+            "OGEL_ADMIN_KEY got 5 characters (hidden); it takes 24 characters or more",
+        ),
+        ({"OGEL_ADMIN_KEY": LONG}, "OGEL_SECRET is not set; it takes 24 characters or more"),
+        ({"OGEL_SECRET": "x" * 23}, "OGEL_SECRET got 23 characters (hidden); it takes 24 characters or more"),
+    ],
+)
+def test_missing_and_short_secrets_are_refused(environ: dict[str, str], message: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        require_secrets(read(**environ))
+    assert caught.value.message == message
+
+
+def test_secrets_long_enough_are_taken() -> None:
+    require_secrets(read(OGEL_ADMIN_KEY=LONG, OGEL_SECRET=LONG))
+
+
+def test_missing_servers_are_named() -> None:
+    with pytest.raises(ConfigError, match="^DATABASE_URL is not set"):
+        require_servers(read())
+    with pytest.raises(ConfigError, match="^REDIS_URL is not set"):
+        require_servers(read(DATABASE_URL="postgresql://h/d"))
+
+
+BUCKET = {"S3_ENDPOINT": "https://r2.example", "S3_BUCKET": "b", "S3_ACCESS_KEY": "a", "S3_SECRET_KEY": "s"}
+RAILWAY = {"ENDPOINT": "https://storage.example", "BUCKET": "b", "ACCESS_KEY_ID": "a", "SECRET_ACCESS_KEY": "s",
+           "REGION": "auto"}  # fmt: skip
+
+
+def test_a_bucket_by_either_set_of_names() -> None:
+    ours = read(STORAGE_BACKEND="r2", **BUCKET)
+    assert (ours.s3_endpoint, ours.s3_bucket, ours.s3_region) == ("https://r2.example", "b", "us-east-1")
+    railways = read(STORAGE_BACKEND="S3", **RAILWAY)
+    assert (railways.storage_backend, railways.s3_region) == ("s3", "auto")
+    assert (railways.s3_endpoint, railways.s3_access_key) == ("https://storage.example", "a")
+
+
+@pytest.mark.parametrize("missing", sorted(BUCKET))
+def test_half_a_bucket_is_refused(missing: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        read(STORAGE_BACKEND="s3", **{name: value for name, value in BUCKET.items() if name != missing})
+    assert caught.value.message == f"STORAGE_BACKEND is s3, which needs {missing} too"
+
+
+def test_common_words_are_not_taken_for_a_bucket_unasked() -> None:
+    assert read(ENDPOINT="not a url", REGION="eu") == Settings()
+
+
+def test_sources_name_the_variable() -> None:
+    sources = read_settings({"POSTGRES_HOST": "h", "REDIS_INTERNAL_URL": "redis://r", "PORT": ""}).sources
+    assert sources["database_url"] == "POSTGRES_HOST"
+    assert sources["redis_url"] == "REDIS_INTERNAL_URL"
+    assert sources["port"] is None
+    assert sources.keys() == knobs().keys()
+
+
+def test_mistyped_names_are_found() -> None:
+    environ = {
+        "OGEL_SECRETS": "",
+        "OGEL_SECRET": "",
+        "OGEL_TEST_BACKEND": "",
+        "OGEL_RAILWAY_LAYOUT": "",
+        "X": "",
+    }
+    assert unknown_names(environ) == ["OGEL_SECRETS"]
+
+
+@pytest.mark.parametrize("field", sorted(knobs()))
+def test_every_knob_is_explained_and_its_default_is_one_it_takes(field: str) -> None:
+    knob = knobs()[field]
+    assert knob.name in knob.names
+    assert knob.meaning.endswith(".")
+    default = getattr(Settings(), field)
+    if isinstance(default, tuple):
+        written = ",".join(map(str, default))
+        assert not written or knob.parsed(knob.name, written) == default
+    elif default is not None:
+        assert knob.parsed(knob.name, str(default)) == default
