@@ -71,7 +71,7 @@ def test_every_name_works(environ: dict[str, str], field: str, value: Any) -> No
         ("PORT", "65536", "0 to 65535"),
         ("PORT", "-1", "0 to 65535"),
         ("PORT", "8_080", "0 to 65535"),
-        ("PORT", "８０８０", "0 to 65535"),
+        ("PORT", "\uff18\uff10", "0 to 65535"),
         ("LOG_LEVEL", "verbose", "debug, info, warning or error"),
         ("OGEL_AUTO_MIGRATE", "maybe", "true or false"),
         ("OGEL_DRAIN_SECONDS", "nan", "seconds, 0 to 600"),
@@ -142,9 +142,9 @@ def test_secrets_long_enough_are_taken() -> None:
 
 
 def test_missing_servers_are_named() -> None:
-    with pytest.raises(ConfigError, match="^DATABASE_URL is not set"):
+    with pytest.raises(ConfigError, match=r"^DATABASE_URL is not set"):
         require_servers(read())
-    with pytest.raises(ConfigError, match="^REDIS_URL is not set"):
+    with pytest.raises(ConfigError, match=r"^REDIS_URL is not set"):
         require_servers(read(DATABASE_URL="postgresql://h/d"))
 
 

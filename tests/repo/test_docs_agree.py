@@ -1,0 +1,62 @@
+"""What people read agrees with what there is: settings, commands, and the words for them."""
+
+from __future__ import annotations
+
+import importlib
+import re
+from pathlib import Path
+
+import pytest
+
+from ogel.cli import COMMANDS
+from ogel.cli.settings import env_template
+from ogel.environ import knobs
+
+ROOT = Path(__file__).parents[2]
+NAMES = {name for knob in knobs().values() for name in knob.names}
+# Read by what stands beside the program: its tests and benchmarks, and railway/railway.py.
+BESIDE = ("OGEL_TEST_", "OGEL_BENCH_", "OGEL_RAILWAY_")
+# What is no sub-command in ogel/cli.
+SHARED = {"__init__", "process"}
+READ = [
+    path
+    for pattern in (
+        "*.md",
+        "docs/**/*.md",
+        "bench/*.md",
+        "railway/*",
+        "docker-compose.yml",
+        "Dockerfile",
+        "entrypoints/*",
+    )
+    for path in ROOT.glob(pattern)
+    if path.is_file()
+]
+
+
+def test_env_example_is_what_ogel_settings_writes() -> None:
+    assert (ROOT / ".env.example").read_text() == env_template(), "ogel settings --env > .env.example"
+
+
+@pytest.mark.parametrize("path", READ, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_setting_that_is_mentioned_exists(path: Path) -> None:
+    mentioned = set(re.findall(r"\bOGEL_[A-Z0-9]+(?:_[A-Z0-9]+)*\b", path.read_text()))
+    assert {name for name in mentioned - NAMES if not name.startswith(BESIDE)} == set()
+
+
+def test_every_command_is_a_file_and_every_file_a_command() -> None:
+    files = {path.stem for path in (ROOT / "ogel" / "cli").glob("*.py")} - SHARED
+    assert files == set(COMMANDS)
+
+
+@pytest.mark.parametrize("name", sorted(COMMANDS))
+def test_the_list_of_commands_says_what_the_command_says(name: str) -> None:
+    command = importlib.import_module(f"ogel.cli.{name}").command
+    assert command.name == name
+    listed, own = COMMANDS[name].rstrip("."), command.help.splitlines()[0]
+    assert own.startswith(listed.split(";")[0].split(",")[0]), f"{listed!r} and {own!r}"
+
+
+@pytest.mark.parametrize("name", sorted(COMMANDS))
+def test_the_readme_names_every_command(name: str) -> None:
+    assert re.search(rf"\bogel {name}\b", (ROOT / "README.md").read_text())

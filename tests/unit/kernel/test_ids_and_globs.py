@@ -1,0 +1,29 @@
+"""Ids sort by creation; globs mean the same in SQL as in words."""
+
+from __future__ import annotations
+
+import re
+
+from ogel.kernel.event import ID_PATTERN, TYPE_PATTERN, glob_to_like
+from ogel.kernel.ids import new_id
+
+
+def test_ids_of_one_process_are_unique_and_sort_by_creation() -> None:
+    ids = [new_id("evt") for _ in range(10_000)]
+    assert ids == sorted(ids)
+    assert len(set(ids)) == len(ids)
+    assert all(re.fullmatch(r"evt_[0-9a-hjkmnp-tv-z]{26}", id) for id in ids)
+
+
+def test_like_patterns_escape_what_like_would_take_for_wildcards() -> None:
+    assert glob_to_like("storage.*") == "storage.%"
+    assert glob_to_like("a_b.*.c") == r"a\_b.%.c"
+
+
+def test_patterns_let_no_newline_and_no_dot_pass() -> None:
+    assert re.search(ID_PATTERN, "order-1_A")
+    for wrong in ("a.b", "a\n", "", "a" * 129, "a b", "ä"):
+        assert not re.search(ID_PATTERN, wrong)
+    assert re.search(TYPE_PATTERN, "order.line_item.created")
+    for wrong in ("", ".a", "a.", "a..b", "a.b\n", "a b"):
+        assert not re.search(TYPE_PATTERN, wrong)
