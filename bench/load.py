@@ -117,9 +117,11 @@ async def in_another_process(port: int, rate: float, seconds: float, reads: floa
     try:
         async with asyncio.timeout(seconds + 30.0):
             output, _ = await process.communicate()
-    except BaseException:
+    except BaseException as error:
         process.kill()
         await process.wait()
+        if isinstance(error, TimeoutError):
+            raise RuntimeError(f"{rate:g} requests a second were not answered in time") from error
         raise
     if process.returncode != 0:
         raise RuntimeError("the load could not be kept up; what went wrong is above")

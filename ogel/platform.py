@@ -24,6 +24,7 @@ from ogel.features.audit.feature import audit_feature
 from ogel.features.audit.store import AuditStore
 from ogel.features.cleanup.feature import cleanup_feature
 from ogel.features.events.feature import events_feature
+from ogel.features.events.publisher import Publisher
 from ogel.features.events.service import EventService
 from ogel.features.jobs.feature import jobs_feature
 from ogel.features.jobs.service import JobService
@@ -94,11 +95,12 @@ class Platform:
         self._guard = AddressGuard(allow=settings.webhook_allow_nets or ())
         self.egress = EgressClient(self._guard, max_connections=settings.worker_in_flight + 100)
         self.jobs = JobQueue()
-        self.outbox = Outbox()
+        self.outbox = Outbox(self.jobs)
         self.audit = AuditStore()
         self.keys = KeyService(self.database, KeyStore(), self.audit, settings.admin_key)
-        self.events = EventService(self.database, self.outbox, self.audit, settings.max_event_bytes)
-        self.realtime = RealtimeFeature(self.jobs, self.broadcast, self.keys.authenticate, self.registry)
+        publisher = Publisher(self.database, self.outbox, self.audit)
+        self.events = EventService(self.database, publisher, settings.max_event_bytes)
+        self.realtime = RealtimeFeature(self.broadcast, self.keys.authenticate, self.registry)
         self.features = self._features()
         self.jobs.know([kind for feature in self.features for kind in feature.jobs])
         self._check_schedules()
@@ -144,7 +146,7 @@ class Platform:
         assert settings.secret
         vault = Vault(settings.secret)
         store = WebhookStore()
-        fan_out = FanOut(store, self.jobs)
+        fan_out = FanOut(store)
         deliver = Deliver(
             store, self.egress, vault, settings.webhook_retry_delays, WebhookMetrics(self.registry)
         )

@@ -14,7 +14,7 @@ TIMEOUT_SECONDS = 5.0
 
 @click.command("healthcheck")
 def command() -> None:
-    """Ask the process on PORT of this machine whether it is ready; exit 0 or 1."""
+    """Ask the process on PORT whether it is ready; exit 0 or 1."""
     connection = http.client.HTTPConnection(
         "localhost", settings_of_environment().port, timeout=TIMEOUT_SECONDS
     )

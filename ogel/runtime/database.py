@@ -9,13 +9,16 @@ from importlib import resources
 from typing import Any, TypeVar
 
 import msgspec
-from psycopg import AsyncConnection, AsyncCursor
+from psycopg import AsyncConnection, AsyncCursor, OperationalError
 from psycopg.rows import class_row, dict_row
-from psycopg_pool import AsyncConnectionPool
+from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout
 
 Row = TypeVar("Row")
 Parameters = Mapping[str, Any]
 Ring = Callable[[set[str]], None]
+
+# Not the statement's fault: the same may succeed later.
+DATABASE_AWAY = (OperationalError, PoolTimeout, PoolClosed)
 
 _HEADING = re.compile(rb"^-- (\w+) --$", re.MULTILINE)
 
@@ -56,15 +59,8 @@ class Session:
     def rings(self) -> set[str]:
         return self._rings
 
-    async def execute(self, query: bytes, parameters: Parameters | None = None) -> None:
-        """
-        In a transaction this only sends: nothing waits for the answer before something is read or the block ends,
-        and that is where an error shows.
-        """
-        await self._connection.execute(query, parameters)
-
-    async def count(self, query: bytes, parameters: Parameters | None = None) -> int:
-        """How many rows were affected; only outside a transaction."""
+    async def execute(self, query: bytes, parameters: Parameters | None = None) -> int:
+        """Returns how many rows were affected."""
         return (await self._connection.execute(query, parameters)).rowcount
 
     async def all(self, query: bytes, parameters: Parameters | None, row: type[Row]) -> list[Row]:
@@ -104,13 +100,10 @@ class Database:
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Session]:
-        """
-        Commits at the end of the block, or rolls back on any exception, then rings what was asked to be rung.
-        Statements are pipelined: a transaction costs one round trip per read, not one per statement.
-        """
+        """Commits at the end of the block, or rolls back on any exception, then rings what was asked to be rung."""
         async with self._pool.connection() as connection:
             session = Session(connection)
-            async with connection.pipeline(), connection.transaction():
+            async with connection.transaction():
                 yield session
         if session.rings:
             self._ring(session.rings)

@@ -8,11 +8,28 @@ from dataclasses import dataclass
 
 from ogel.kernel.event import Event
 from ogel.runtime.database import Queries, Session, records
+from ogel.runtime.jobs.job import NewJob
+from ogel.runtime.jobs.store import JobQueue
 
 _SQL = Queries.beside(__name__)
 
-# Called with the new events of one transaction. Returns how many deliveries it made, by event id.
-Subscriber = Callable[[Session, Sequence[Event]], Awaitable[Mapping[str, int]]]
+
+class Consequences:
+    """What a subscriber makes of some events. The outbox asks again for those of them that turn out to be new."""
+
+    def deliveries(self) -> Mapping[str, int]:
+        """How many endpoints get each event, by event id; none for events left out."""
+        return {}
+
+    def jobs(self, new: Sequence[Event]) -> Sequence[NewJob]:
+        return ()
+
+    async def write(self, tx: Session, new: Sequence[Event]) -> None:
+        """Rows beside the jobs; the events stand in the database already."""
+
+
+# Asked before the events are written, inside their transaction.
+Subscriber = Callable[[Session, Sequence[Event]], Awaitable[Consequences]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,9 +41,10 @@ class Publication:
 
 
 class Outbox:
-    """Writes events and hands them to every subscriber inside the caller's transaction."""
+    """Writes events, and what every subscriber makes of them, in the caller's transaction."""
 
-    def __init__(self) -> None:
+    def __init__(self, jobs: JobQueue) -> None:
+        self._jobs = jobs
         self._subscribers: list[Subscriber] = []
 
     def subscribe(self, subscribers: Sequence[Subscriber]) -> None:
@@ -41,26 +59,37 @@ class Outbox:
         long ago, causes nothing new and answers what it answered then. Of an id twice in `events`, the first counts.
         """
         unique = {event.id: event for event in reversed(events)}
-        rows = [
-            {
-                "id": e.id,
-                "type": e.type,
-                "subject": e.subject,
-                "data": e.data.decode(),
-                "created_at": e.created_at,
-            }
-            for e in reversed(unique.values())
-        ]
-        written = await tx.tuples(_SQL.insert_events, {"rows": records(rows)})
-        new = [unique[id] for (id,) in written]
-        deliveries = Counter({event.id: 0 for event in new})
-        for subscriber in self._subscribers if to is None else to:
-            if new:
-                deliveries.update(await subscriber(tx, new))
-        counted = [{"id": id, "deliveries": count} for id, count in deliveries.items() if count]
-        if counted:
-            await tx.execute(_SQL.count_deliveries, {"rows": records(counted)})
-        new_ids = [event.id for event in new]
-        known_ids = [id for id in unique if id not in deliveries]
-        known = await tx.tuples(_SQL.deliveries_of, {"ids": known_ids}) if known_ids else []
-        return Publication(new_ids, {**deliveries, **dict(known)})
+        wanted = list(reversed(unique.values()))
+        subscribers = self._subscribers if to is None else to
+        consequences = [await subscriber(tx, wanted) for subscriber in subscribers]
+        deliveries = Counter({event.id: 0 for event in wanted})
+        for each in consequences:
+            deliveries.update(each.deliveries())
+        # In the order of their ids: publishers of the same ids then wait for each other instead of deadlocking.
+        rows = [_row(unique[id], deliveries[id]) for id in sorted(unique)]
+        written = {id for (id,) in await tx.tuples(_SQL.insert_events, {"rows": records(rows)})}
+        new = [event for event in wanted if event.id in written]
+        for each in consequences:
+            await each.write(tx, new)
+        await self._jobs.enqueue(tx, [job for each in consequences for job in each.jobs(new)])
+        return Publication(
+            [event.id for event in new], {**deliveries, **await self._known(tx, wanted, written)}
+        )
+
+    async def _known(self, tx: Session, wanted: Sequence[Event], written: set[str]) -> Mapping[str, int]:
+        """What events that were published before answered then."""
+        ids = [event.id for event in wanted if event.id not in written]
+        if not ids:
+            return {}
+        return {id: deliveries for id, deliveries in await tx.tuples(_SQL.deliveries_of, {"ids": ids})}
+
+
+def _row(event: Event, deliveries: int) -> dict[str, object]:
+    return {
+        "id": event.id,
+        "type": event.type,
+        "subject": event.subject,
+        "data": event.data.decode(),
+        "deliveries": deliveries,
+        "created_at": event.created_at,
+    }

@@ -48,4 +48,6 @@ class Vault:
         from cryptography.hazmat.primitives.hashes import SHA256
         from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-        return AESGCM(HKDF(algorithm=SHA256(), length=32, salt=None, info=b"ogel vault v1").derive(self._secret))
+        return AESGCM(
+            HKDF(algorithm=SHA256(), length=32, salt=None, info=b"ogel vault v1").derive(self._secret)
+        )

@@ -144,7 +144,7 @@ def test_healthcheck_says_whether_the_process_is_ready(
 
 def test_migrate_twice_and_doctor(empty_database_url: str, redis_url: str) -> None:
     servers = {"DATABASE_URL": empty_database_url, "REDIS_URL": redis_url, **NOWHERE}
-    before = {f["subject"]: f for f in json.loads(ogel("doctor", "--json", **servers).out)}
+    before = {f["subject"]: f for f in json.loads(ogel_here("doctor", "--json", **servers).out)}
     assert before["postgres"]["ok"]
     assert not before["schema"]["ok"]
     assert before["schema"]["advice"] == "run `ogel migrate`"
@@ -154,12 +154,12 @@ def test_migrate_twice_and_doctor(empty_database_url: str, redis_url: str) -> No
     assert not first.out.splitlines()[-1].startswith("0 applied")
     assert second.out.splitlines()[-1].startswith("0 applied")
 
-    after = ogel("doctor", "--json", **servers)
+    after = ogel_here("doctor", "--json", **servers)
     assert after.code == 0, after.out
     assert all(finding["ok"] for finding in json.loads(after.out))
 
 
-def test_doctor_names_what_does_not_answer(tmp_path: Path) -> None:
+def test_doctor_names_what_does_not_answer() -> None:
     port = free_port()
     environment = {
         **NOWHERE,
@@ -173,7 +173,7 @@ def test_doctor_names_what_does_not_answer(tmp_path: Path) -> None:
         "S3_SECRET_KEY": "hunter2",
         "OGEL_MISTYPED": "1",
     }
-    finished = ogel("doctor", at=tmp_path, **environment)
+    finished = ogel("doctor", **environment)
     assert finished.code == 1
     failed = {line.split()[1].rstrip(":") for line in finished.out.splitlines() if line.startswith("FAIL")}
     assert failed == {"settings", "postgres", "schema", "redis", "mongo", "storage"}
@@ -182,11 +182,11 @@ def test_doctor_names_what_does_not_answer(tmp_path: Path) -> None:
 
 
 def test_doctor_checks_local_storage_when_it_is_asked_for(tmp_path: Path) -> None:
-    well = ogel("doctor", "--json", at=tmp_path, STORAGE_BACKEND="local")
+    well = ogel_here("doctor", "--json", STORAGE_BACKEND="local", OGEL_DATA_DIR=str(tmp_path))
     [storage] = [f for f in json.loads(well.out) if f["subject"] == "storage"]
     assert storage["ok"]
     (tmp_path / "file").touch()
-    ill = ogel("doctor", "--json", at=tmp_path, STORAGE_BACKEND="local", OGEL_DATA_DIR="file")
+    ill = ogel_here("doctor", "--json", STORAGE_BACKEND="local", OGEL_DATA_DIR=str(tmp_path / "file"))
     [storage] = [f for f in json.loads(ill.out) if f["subject"] == "storage"]
     assert not storage["ok"]
     assert "file" in storage["detail"]

@@ -7,12 +7,20 @@ import socket
 from pathlib import Path
 from urllib.parse import quote
 
+import psycopg
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.support.contract import all_pages, assert_problem, settled
 from tests.support.process import Client, Ogel, eventually
 from tests.support.receiver import Receiver
+
+# As if it had been published longer ago than the retention settings keep anything.
+AGE = (
+    "UPDATE events SET created_at = created_at - interval '31 days' WHERE id = ANY (%(ids)s)",
+    "UPDATE webhook_deliveries SET finished_at = finished_at - interval '31 days' WHERE event_id = ANY (%(ids)s)",
+    "UPDATE audit_logs SET created_at = created_at - interval '91 days' WHERE resource_id = ANY (%(ids)s)",
+)
 
 
 @pytest.mark.parametrize("path", ["/health/live", "/health/ready", "/api/health", "/openapi.json"])
@@ -31,7 +39,7 @@ def test_without_redis_it_is_degraded_and_still_delivers(tmp_path: Path, databas
     with socket.create_server(("127.0.0.1", 0)) as silent, Receiver() as receiver:
         # Accepts connections, or leaves them in the backlog, and never answers: worse than a refusal.
         redis_url = f"redis://127.0.0.1:{silent.getsockname()[1]}/0"
-        environment = {"DATABASE_URL": database_url, "REDIS_URL": redis_url, "OGEL_DRAIN_SECONDS": "5"}
+        environment = {"DATABASE_URL": database_url, "REDIS_URL": redis_url, "OGEL_DRAIN_SECONDS": "1"}
         with Ogel("api", "--with", "worker,realtime", log=tmp_path / "ogel.log", **environment) as ogel:
             api = ogel.api
             health = api("GET", "/api/health")
@@ -113,6 +121,30 @@ def test_audit_records_say_who_asked_from_where(api: Client) -> None:
     assert record["user_agent"].startswith("hostile/1.0 xxx")
     assert len(record["user_agent"]) == 512
     assert record["user_id"] is None
+
+
+def test_retention_forgets_what_is_old_and_over(suite_servers: dict[str, str], api: Client) -> None:
+    """Old and delivered goes; old and waiting stays; new stays."""
+    with Receiver() as receiver:
+        hook = api.ok("POST", "/api/webhooks", {"url": receiver.url(), "events": ["old.*"]})
+        gone, new = (api.ok("POST", "/api/events", {"type": "old.a", "data": n})["id"] for n in range(2))
+        for id in (gone, new):
+            settled(api, id, "delivered")
+        api.ok("PATCH", f"/api/webhooks/{hook['id']}", {"state": "paused"})
+        waiting = api.ok("POST", "/api/events", {"type": "old.a", "data": 2})["id"]
+    with psycopg.connect(suite_servers["DATABASE_URL"]) as connection:
+        for statement in AGE:
+            connection.execute(statement, {"ids": [gone, waiting]})
+    for schedule in ("cleanup.purge", "audit.purge"):
+        assert api("POST", f"/api/schedules/{schedule}/run").status == 202
+    eventually(lambda: api("GET", f"/api/events/{gone}").status == 404, 10, "the old event to be forgotten")
+    eventually(lambda: not all_pages(api, "/api/audit-logs", 9, resource_id=gone), 10, "its record too")
+    assert api.ok("GET", f"/api/deliveries?event={gone}")["items"] == []
+    assert len(all_pages(api, "/api/audit-logs", 9, resource_id=new)) == 1
+    for id in (new, waiting):
+        assert api.ok("GET", f"/api/events/{id}")["id"] == id
+        assert len(api.ok("GET", f"/api/deliveries?event={id}")["items"]) == 1
+    api.ok("DELETE", f"/api/webhooks/{hook['id']}")
 
 
 def test_a_refused_change_leaves_no_record(api: Client) -> None:

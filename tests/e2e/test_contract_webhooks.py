@@ -130,6 +130,27 @@ def test_a_paused_endpoint_waits_and_then_hears_everything(api: Client, receiver
     assert sum(receiver.ids().values()) == 3
 
 
+def test_a_retry_waits_for_a_paused_endpoint_too(api: Client, receiver: Receiver) -> None:
+    hook = api.ok("POST", "/api/webhooks", {"url": receiver.url(), "events": ["again.*"]})
+    path = f"/api/webhooks/{hook['id']}"
+    event = api.ok("POST", "/api/events", {"type": "again.please", "data": 0})
+    delivery = settled(api, event["id"], "delivered")
+    api.ok("PATCH", path, {"state": "paused"})
+    api.ok("POST", f"/api/deliveries/{delivery['id']}/retry")
+    [job] = api.ok("GET", "/api/jobs?queue=webhooks&status=held")["items"]
+    assert job["payload"] == {"delivery": delivery["id"]}
+    api.ok("PATCH", path, {"state": "enabled"})
+    receiver.wait_for_count(2)
+    assert receiver.ids() == {event["id"]: 2}
+
+
+def test_a_paused_test_endpoint_is_not_tested(api: Client, receiver: Receiver) -> None:
+    sent = api.ok("POST", "/api/test-webhook", {"url": receiver.url("/paused")})
+    receiver.wait_for_count(1)
+    api.ok("PATCH", f"/api/webhooks/{sent['webhook']}", {"state": "paused"})
+    assert_problem(api("POST", "/api/test-webhook", {"url": receiver.url("/paused")}), 409)
+
+
 def test_deleting_an_endpoint_cancels_what_waits_for_it(api: Client, receiver: Receiver) -> None:
     hook = api.ok("POST", "/api/webhooks", {"url": receiver.url(), "events": ["gone.*"]})
     path = f"/api/webhooks/{hook['id']}"

@@ -14,7 +14,7 @@ from schemathesis import Case, GenerationMode
 
 from tests.support.process import ADMIN_KEY, Client, Ogel
 
-EXAMPLES = 12
+EXAMPLES = 8
 MODES = (GenerationMode.POSITIVE, GenerationMode.NEGATIVE)
 
 

@@ -40,7 +40,7 @@ def test_a_published_event_reaches_every_listener(database_url: str, redis_url: 
             a_world(redis_url) as world,
         ):
             feature = world.feature.feature()
-            outbox = Outbox()
+            outbox = world.outbox
             outbox.subscribe(feature.subscribers)
             metrics = JobMetrics(CollectorRegistry())
             runners.append(JobRunner(database, "realtime", feature.jobs, RunnerOptions(), metrics))
@@ -85,7 +85,7 @@ def test_a_transaction_that_fails_announces_nothing(database_url: str, redis_url
             a_database(database_url, rung.append) as database,
             a_world(redis_url) as world,
         ):
-            outbox = Outbox()
+            outbox = world.outbox
             outbox.subscribe(world.feature.feature().subscribers)
             with pytest.raises(ZeroDivisionError):
                 await publish_and_fail(database, outbox)
@@ -122,7 +122,7 @@ def test_what_is_too_late_is_dropped_and_said(database_url: str, redis_url: str)
             stale, mixed = a_job([old, gone]), a_job([old, new])
             assert kind.load is not None
             async with database.transaction() as tx:
-                await Outbox().publish(tx, [old, new])
+                await world.outbox.publish(tx, [old, new])
                 assert await kind.load(tx, [stale, mixed]) == {mixed.id: [pack(new)]}
 
     with capture_logs() as logs:

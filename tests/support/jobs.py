@@ -38,7 +38,7 @@ class World:
 
     async def enqueue(self, *jobs: NewJob) -> list[str]:
         async with self.database.transaction() as tx:
-            return await self.queue.try_enqueue(tx, jobs)
+            return await self.queue.enqueue(tx, jobs)
 
     @asynccontextmanager
     async def running(

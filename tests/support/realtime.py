@@ -26,6 +26,7 @@ from ogel.runtime.http.metrics import HttpMetrics
 from ogel.runtime.http.server import bind, serve
 from ogel.runtime.jobs.job import Job
 from ogel.runtime.jobs.store import JobQueue
+from ogel.runtime.outbox import Outbox
 from ogel.runtime.realtime.broadcast import EVENTS
 from ogel.runtime.realtime.hub import HubOptions
 from ogel.runtime.realtime.message import pack
@@ -52,6 +53,7 @@ class World:
     http: aiohttp.ClientSession
     feature: RealtimeFeature
     broadcast: RedisBroadcast
+    outbox: Outbox
     port: int
     registry: CollectorRegistry
     stop: asyncio.Event
@@ -85,7 +87,7 @@ async def a_world(redis_url: str, **options: int) -> AsyncIterator[World]:
 
     registry, stop = CollectorRegistry(), asyncio.Event()
     queue, broadcast = JobQueue(), RedisBroadcast(redis_url)
-    feature = RealtimeFeature(queue, broadcast, authenticate, registry, HubOptions(**options))
+    feature = RealtimeFeature(broadcast, authenticate, registry, HubOptions(**options))
     queue.know(feature.feature().jobs)
     app = build_app([], feature.feature().streams, authenticate, HttpMetrics(registry), [], HttpOptions())
     sockets = bind("127.0.0.1", 0)
@@ -94,7 +96,7 @@ async def a_world(redis_url: str, **options: int) -> AsyncIterator[World]:
     try:
         async with asyncio.timeout(LIMIT_SECONDS), aiohttp.ClientSession(f"http://127.0.0.1:{port}") as http:
             await feature.feed.connected.wait()
-            yield World(http, feature, broadcast, port, registry, stop, running)
+            yield World(http, feature, broadcast, Outbox(queue), port, registry, stop, running)
     finally:
         stop.set()
         await running

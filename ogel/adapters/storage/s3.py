@@ -36,6 +36,8 @@ def _check(bucket: Bucket) -> None:
     except ImportError:
         raise ConfigError("STORAGE_BACKEND needs an extra that is missing: pip install 'ogel[s3]'") from None
     parts = urlsplit(bucket.endpoint)
+    if parts.path.strip("/"):
+        raise ConfigError(f"S3_* cannot be used: {bucket.endpoint} has a path; name the bucket in S3_BUCKET")
     with urllib3.PoolManager(timeout=_TIMEOUT_SECONDS, retries=False) as http:
         try:
             client = Minio(

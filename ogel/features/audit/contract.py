@@ -1,14 +1,26 @@
-"""What other features may know of the audit log: how to add a record to their own transaction."""
+"""What other features may know of the audit log: how to add records to their own transaction."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from ogel.kernel.principal import Caller
 from ogel.runtime.database import Session
 
-_NOTHING: Mapping[str, object] = {}
+NO_METADATA: Mapping[str, object] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class AuditEntry:
+    """`action` is `resource.verb` (`webhook.create`). `metadata` must hold no secrets."""
+
+    caller: Caller
+    action: str
+    resource_type: str
+    resource_id: str
+    metadata: Mapping[str, object] = field(default_factory=dict)
 
 
 class AuditTrail(Protocol):
@@ -19,11 +31,9 @@ class AuditTrail(Protocol):
         action: str,
         resource_type: str,
         resource_id: str,
-        metadata: Mapping[str, object] = _NOTHING,
+        metadata: Mapping[str, object] = NO_METADATA,
     ) -> None:
-        """`action` is `resource.verb` (`webhook.create`). `metadata` must hold no secrets."""
+        """One AuditEntry."""
 
-    async def record_many(
-        self, tx: Session, caller: Caller, action: str, resource_type: str, resource_ids: Sequence[str]
-    ) -> None:
-        """One record per resource, in one statement; none for none."""
+    async def record_all(self, tx: Session, entries: Sequence[AuditEntry]) -> None:
+        """In one statement; none for none."""

@@ -1,8 +1,10 @@
 -- insert_records --
 INSERT INTO audit_logs (id, actor, action, resource_type, resource_id, metadata, ip_address, user_agent, request_id)
-SELECT r.id, %(actor)s, %(action)s, %(resource_type)s, r.resource_id, %(metadata)s::jsonb, %(ip)s::inet,
-       %(user_agent)s, %(request_id)s
-FROM unnest(%(ids)s::text[], %(resource_ids)s::text[]) AS r (id, resource_id)
+SELECT id, actor, action, resource_type, resource_id, metadata, ip_address, user_agent, request_id
+FROM json_to_recordset(%(rows)s::json) AS r (
+  id text, actor text, action text, resource_type text, resource_id text, metadata jsonb, ip_address inet,
+  user_agent text, request_id text
+)
 
 -- list_records --
 -- Newest first; every filter may be null.

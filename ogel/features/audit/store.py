@@ -9,10 +9,10 @@ from typing import Any
 
 import msgspec
 
-from ogel.features.audit.contract import _NOTHING
+from ogel.features.audit.contract import NO_METADATA, AuditEntry
 from ogel.kernel.ids import new_id
 from ogel.kernel.principal import Caller
-from ogel.runtime.database import Queries, Session
+from ogel.runtime.database import Queries, Session, records
 
 _SQL = Queries.beside(__name__)
 _USER_AGENT_LENGTH = 512
@@ -42,44 +42,34 @@ class AuditStore:
         action: str,
         resource_type: str,
         resource_id: str,
-        metadata: Mapping[str, object] = _NOTHING,
+        metadata: Mapping[str, object] = NO_METADATA,
     ) -> None:
-        await self._insert(tx, caller, action, resource_type, [resource_id], metadata)
+        await self.record_all(tx, [AuditEntry(caller, action, resource_type, resource_id, metadata)])
 
-    async def record_many(
-        self, tx: Session, caller: Caller, action: str, resource_type: str, resource_ids: Sequence[str]
-    ) -> None:
-        await self._insert(tx, caller, action, resource_type, resource_ids, _NOTHING)
+    async def record_all(self, tx: Session, entries: Sequence[AuditEntry]) -> None:
+        if entries:
+            await tx.execute(_SQL.insert_records, {"rows": records([_row(entry) for entry in entries])})
 
     async def list(self, session: Session, filters: Mapping[str, object]) -> list[AuditRecord]:
         return await session.all(_SQL.list_records, filters, AuditRecord)
 
     async def purge(self, session: Session, before: datetime, limit: int) -> int:
-        return await session.count(_SQL.purge, {"before": before, "limit": limit})
+        return await session.execute(_SQL.purge, {"before": before, "limit": limit})
 
-    async def _insert(
-        self,
-        tx: Session,
-        caller: Caller,
-        action: str,
-        resource_type: str,
-        resource_ids: Sequence[str],
-        metadata: Mapping[str, object],
-    ) -> None:
-        if not resource_ids:
-            return
-        parameters = {
-            "ids": [new_id("aud") for _ in resource_ids],
-            "actor": caller.principal.id,
-            "action": action,
-            "resource_type": resource_type,
-            "resource_ids": list(resource_ids),
-            "metadata": msgspec.json.encode(metadata).decode(),
-            "ip": _address(caller.ip),
-            "user_agent": caller.user_agent[:_USER_AGENT_LENGTH] if caller.user_agent else None,
-            "request_id": caller.request_id,
-        }
-        await tx.execute(_SQL.insert_records, parameters)
+
+def _row(entry: AuditEntry) -> dict[str, object]:
+    caller = entry.caller
+    return {
+        "id": new_id("aud"),
+        "actor": caller.principal.id,
+        "action": entry.action,
+        "resource_type": entry.resource_type,
+        "resource_id": entry.resource_id,
+        "metadata": entry.metadata,
+        "ip_address": _address(caller.ip),
+        "user_agent": caller.user_agent[:_USER_AGENT_LENGTH] if caller.user_agent else None,
+        "request_id": caller.request_id,
+    }
 
 
 def _address(text: str | None) -> str | None:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import msgspec
 
-from ogel.features.audit.contract import AuditTrail
+from ogel.features.events.publisher import Publisher
 from ogel.kernel.clock import utc_now
 from ogel.kernel.errors import FieldError, Invalid, NotFound, TooLarge
 from ogel.kernel.event import ID_PATTERN, TYPE_PATTERN, Event
@@ -16,7 +16,6 @@ from ogel.kernel.ids import new_id
 from ogel.kernel.principal import Caller
 from ogel.kernel.text import STORABLE_PATTERN
 from ogel.runtime.database import Database, Queries
-from ogel.runtime.outbox import Outbox
 
 _SQL = Queries.beside(__name__)
 
@@ -58,10 +57,9 @@ class StoredEvent(msgspec.Struct, frozen=True):
 
 
 class EventService:
-    def __init__(self, database: Database, outbox: Outbox, audit: AuditTrail, max_event_bytes: int) -> None:
+    def __init__(self, database: Database, publisher: Publisher, max_event_bytes: int) -> None:
         self._database = database
-        self._outbox = outbox
-        self._audit = audit
+        self._publisher = publisher
         self._max_event_bytes = max_event_bytes
 
     async def publish(self, caller: Caller, wanted: Sequence[NewEvent], *, batch: bool) -> list[Published]:
@@ -76,10 +74,8 @@ class EventService:
             data = bytes(new.data)
             self._check_data(data, f"{here}.data")
             events.append(Event(new.id or new_id("evt"), new.type, data, new.subject, now))
-        async with self._database.transaction() as tx:
-            publication = await self._outbox.publish(tx, events)
-            await self._audit.record_many(tx, caller, "event.publish", "event", publication.new_ids)
-        return [Published(event.id, publication.deliveries[event.id]) for event in events]
+        deliveries = await self._publisher.publish(caller, events)
+        return [Published(event.id, deliveries[event.id]) for event in events]
 
     async def get(self, id: str) -> StoredEvent:
         async with self._database.session() as session:

@@ -6,11 +6,10 @@ import asyncio
 
 from prometheus_client import CollectorRegistry
 
-from ogel.features.realtime.jobs import Announcer, publish_job
+from ogel.features.realtime.jobs import announce, publish_job
 from ogel.features.realtime.routes import streams
 from ogel.runtime.feature import Feature
 from ogel.runtime.http.auth import Authenticate
-from ogel.runtime.jobs.store import JobQueue
 from ogel.runtime.realtime.broadcast import Broadcast
 from ogel.runtime.realtime.feed import RealtimeFeed
 from ogel.runtime.realtime.hub import Hub, HubOptions
@@ -22,7 +21,6 @@ class RealtimeFeature:
 
     def __init__(
         self,
-        queue: JobQueue,
         broadcast: Broadcast,
         authenticate: Authenticate,
         registry: CollectorRegistry,
@@ -30,7 +28,6 @@ class RealtimeFeature:
     ) -> None:
         metrics = RealtimeMetrics(registry)
         hub = Hub(metrics, options or HubOptions())
-        self._queue = queue
         self._broadcast = broadcast
         self._streams = streams(hub, authenticate)
         self.feed = RealtimeFeed(hub, broadcast, metrics)
@@ -44,5 +41,5 @@ class RealtimeFeature:
             name="realtime",
             streams=self._streams,
             jobs=[publish_job(self._broadcast)],
-            subscribers=[Announcer(self._queue)],
+            subscribers=[announce],
         )

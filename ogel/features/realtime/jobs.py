@@ -13,7 +13,7 @@ from ogel.kernel.event import Event
 from ogel.runtime.database import Session
 from ogel.runtime.jobs.job import DONE, Job, NewJob, Outcome
 from ogel.runtime.jobs.kind import JobKind
-from ogel.runtime.jobs.store import JobQueue
+from ogel.runtime.outbox import Consequences
 from ogel.runtime.realtime.broadcast import EVENTS, Broadcast
 from ogel.runtime.realtime.message import pack
 
@@ -28,18 +28,18 @@ EVENTS_PER_JOB = 100
 TOO_LATE_SECONDS = 300.0
 
 
-class Announcer:
-    """The subscriber to the outbox: writes jobs into the publishing transaction."""
+class _Announcements(Consequences):
+    """No deliveries to count: nobody knows who will be listening."""
 
-    def __init__(self, queue: JobQueue) -> None:
-        self._queue = queue
-
-    async def __call__(self, tx: Session, events: Sequence[Event]) -> Mapping[str, int]:
-        """No deliveries to count: nobody knows who will be listening."""
-        ids = [event.id for event in events]
+    def jobs(self, new: Sequence[Event]) -> Sequence[NewJob]:
+        ids = [event.id for event in new]
         parts = [ids[start : start + EVENTS_PER_JOB] for start in range(0, len(ids), EVENTS_PER_JOB)]
-        await self._queue.enqueue(tx, [NewJob(PUBLISH, {"event_ids": part}) for part in parts])
-        return {}
+        return [NewJob(PUBLISH, {"event_ids": part}) for part in parts]
+
+
+async def announce(tx: Session, events: Sequence[Event]) -> Consequences:
+    """The outbox subscriber."""
+    return _Announcements()
 
 
 def publish_job(broadcast: Broadcast) -> JobKind:

@@ -7,51 +7,54 @@ from collections.abc import Mapping, Sequence
 
 from ogel.features.webhooks.delivery import NewDelivery
 from ogel.features.webhooks.jobs import DELIVER
-from ogel.features.webhooks.store import WebhookStore
+from ogel.features.webhooks.store import Match, WebhookStore
 from ogel.kernel.event import Event
 from ogel.kernel.ids import new_id
 from ogel.runtime.database import Session
 from ogel.runtime.jobs.job import NewJob
-from ogel.runtime.jobs.store import JobQueue
-from ogel.runtime.outbox import Subscriber
+from ogel.runtime.outbox import Consequences, Subscriber
 
 
 class FanOut:
-    def __init__(self, store: WebhookStore, jobs: JobQueue) -> None:
+    def __init__(self, store: WebhookStore) -> None:
         self._store = store
-        self._jobs = jobs
 
-    async def to_matching(self, tx: Session, events: Sequence[Event]) -> Mapping[str, int]:
+    async def to_matching(self, tx: Session, events: Sequence[Event]) -> Consequences:
         """The outbox subscriber."""
-        matches = await self._store.match(tx, events)
-        await self._deliver(tx, matches)
-        return Counter(event_id for event_id, *_ in matches)
+        return _Deliveries(self._store, await self._store.match(tx, events))
 
     def to_endpoint(self, webhook_id: str, max_in_flight: int) -> Subscriber:
         """A subscriber that delivers to this one endpoint, whatever it listens to."""
 
-        async def subscriber(tx: Session, events: Sequence[Event]) -> Mapping[str, int]:
-            await self._deliver(tx, [(event.id, webhook_id, "enabled", max_in_flight) for event in events])
-            return {event.id: 1 for event in events}
+        async def subscriber(tx: Session, events: Sequence[Event]) -> Consequences:
+            matches = [Match(event.id, webhook_id, "enabled", max_in_flight) for event in events]
+            return _Deliveries(self._store, matches)
 
         return subscriber
 
-    async def _deliver(self, tx: Session, matches: Sequence[tuple[str, str, str, int]]) -> None:
-        if not matches:
-            return
-        ids = [new_id("dlv") for _ in matches]
-        new = [
-            NewDelivery(id, event_id, webhook_id)
-            for id, (event_id, webhook_id, *_) in zip(ids, matches, strict=True)
+
+class _Deliveries(Consequences):
+    def __init__(self, store: WebhookStore, matches: Sequence[Match]) -> None:
+        self._store = store
+        self._matches = [(new_id("dlv"), match) for match in matches]
+
+    def deliveries(self) -> Mapping[str, int]:
+        return Counter(match.event_id for _, match in self._matches)
+
+    def jobs(self, new: Sequence[Event]) -> Sequence[NewJob]:
+        return [
+            delivery_job(id, match.webhook_id, match.max_in_flight, held=match.state == "paused")
+            for id, match in self._of(new)
         ]
-        await self._store.insert_deliveries(tx, new)
-        await self._jobs.enqueue(
-            tx,
-            [
-                delivery_job(id, webhook_id, max_in_flight, held=state == "paused")
-                for id, (_, webhook_id, state, max_in_flight) in zip(ids, matches, strict=True)
-            ],
-        )
+
+    async def write(self, tx: Session, new: Sequence[Event]) -> None:
+        rows = [NewDelivery(id, match.event_id, match.webhook_id) for id, match in self._of(new)]
+        if rows:
+            await self._store.insert_deliveries(tx, rows)
+
+    def _of(self, new: Sequence[Event]) -> list[tuple[str, Match]]:
+        ids = {event.id for event in new}
+        return [(id, match) for id, match in self._matches if match.event_id in ids]
 
 
 def delivery_job(delivery_id: str, webhook_id: str, max_in_flight: int, *, held: bool = False) -> NewJob:

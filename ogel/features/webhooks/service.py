@@ -119,8 +119,6 @@ class WebhookService:
         """A `webhook.test` event to this endpoint and nobody else, whatever it listens to."""
         async with self._database.transaction() as tx:
             endpoint = _found(await self._store.get_endpoint(tx, id), id)
-            if endpoint.state == "paused":
-                raise Conflict(f"Webhook {id!r} is paused; enable it to test it.")
             sent = await self._send_test(tx, endpoint)
             await self._audit.record(tx, caller, "webhook.test", "webhook", id, {"event": sent.id})
         return sent
@@ -169,19 +167,24 @@ class WebhookService:
         return DeliveryWithAttempts(**msgspec.structs.asdict(delivery), log=attempts)
 
     async def retry_delivery(self, caller: Caller, id: str) -> Delivery:
-        """At once, whatever its state, unless an attempt is under way; all its attempts are before it again."""
+        """
+        At once, whatever its state, unless an attempt is under way or its webhook is paused, when it waits for that;
+        all its attempts are before it again.
+        """
         async with self._database.transaction() as tx:
             delivery = _found_delivery(await self._store.get_delivery(tx, id), id)
-            endpoint = await self._store.get_endpoint(tx, delivery.webhook)
+            endpoint = await self._store.lock_endpoint(tx, delivery.webhook)
             if endpoint is None:
                 raise Conflict(f"The webhook of delivery {id!r} was deleted.")
             await self._store.reopen_delivery(tx, id)
             if not await self._jobs.revive(tx, job_id_of(id)):
-                written = await self._jobs.try_enqueue(
+                written = await self._jobs.enqueue(
                     tx, [delivery_job(id, endpoint.id, endpoint.max_in_flight)]
                 )
                 if not written:
                     raise Conflict(f"An attempt of delivery {id!r} is under way.")
+            if endpoint.state == "paused":
+                await self._jobs.hold_key(tx, endpoint.id)
             await self._audit.record(tx, caller, "delivery.retry", "delivery", id)
             return _found_delivery(await self._store.get_delivery(tx, id), id)
 
@@ -202,6 +205,8 @@ class WebhookService:
         return CreatedEndpoint(**msgspec.structs.asdict(endpoint), secret=secret)
 
     async def _send_test(self, tx: Session, endpoint: Endpoint) -> TestSent:
+        if endpoint.state == "paused":
+            raise Conflict(f"Webhook {endpoint.id!r} is paused; enable it to test it.")
         event = _test_event()
         only = self._fan_out.to_endpoint(endpoint.id, endpoint.max_in_flight)
         publication = await self._outbox.publish(tx, [event], to=[only])

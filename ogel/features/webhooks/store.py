@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -13,6 +13,15 @@ from ogel.kernel.event import Event, glob_to_like
 from ogel.runtime.database import Queries, Session, records
 
 _SQL = Queries.beside(__name__)
+
+
+class Match(NamedTuple):
+    """An event and an endpoint that hears it; `max_in_flight` is the endpoint's."""
+
+    event_id: str
+    webhook_id: str
+    state: str
+    max_in_flight: int
 
 
 class WebhookStore:
@@ -46,10 +55,10 @@ class WebhookStore:
     async def replace_secret(self, tx: Session, id: str, sealed_secret: bytes) -> None:
         await tx.execute(_SQL.replace_secret, {"id": id, "sealed_secret": sealed_secret})
 
-    async def match(self, tx: Session, events: Sequence[Event]) -> list[tuple[str, str, str, int]]:
-        """(event id, endpoint id, endpoint state, endpoint's in-flight limit) for every pair that fits."""
+    async def match(self, tx: Session, events: Sequence[Event]) -> list[Match]:
+        """Every pair that fits."""
         parameters = {"ids": [event.id for event in events], "types": [event.type for event in events]}
-        return await tx.tuples(_SQL.match, parameters)
+        return [Match(*row) for row in await tx.tuples(_SQL.match, parameters)]
 
     async def insert_deliveries(self, tx: Session, deliveries: Sequence[NewDelivery]) -> None:
         await tx.execute(_SQL.insert_deliveries, {"rows": records(deliveries)})
@@ -61,9 +70,7 @@ class WebhookStore:
     async def record(
         self, tx: Session, attempts: Sequence[AttemptResult], settled: Sequence[Settled]
     ) -> None:
-        if attempts:
-            await tx.execute(_SQL.record_attempts, {"rows": records(attempts)})
-        await tx.execute(_SQL.settle_deliveries, {"rows": records(settled)})
+        await tx.execute(_SQL.record, {"attempts": records(attempts), "settled": records(settled)})
 
     async def get_delivery(self, session: Session, id: str) -> Delivery | None:
         return await session.one(_SQL.get_delivery, {"id": id}, Delivery)

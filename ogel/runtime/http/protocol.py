@@ -15,8 +15,9 @@ from wsproto.frame_protocol import CloseReason
 
 
 class Http1(H11Protocol):
-    """No HTTP/2, neither by upgrade nor by prior knowledge: the proxy in front has it, and none of the bounds
-    below would hold for its streams."""
+    """Without HTTP/2, by upgrade or by prior knowledge: the bounds below would not hold for its streams, and
+    the proxy in front speaks it for us.
+    """
 
     def __init__(self, *arguments: Any, hang_up: Callable[[], None]) -> None:
         super().__init__(*arguments)
@@ -51,8 +52,8 @@ class Http1(H11Protocol):
 
 class BoundedWebSocket(WSStream):
     """
-    Without permessage-deflate (RFC 7692): its windows take many times the memory that a connection takes
-    otherwise, and most of the time a message takes.
+    Without permessage-deflate (RFC 7692): its windows take several times the memory of a plain connection, and
+    compressing as much time as all the rest.
 
     And with an end: after an error, hypercorn would leave the connection open, keep the rest of a message that
     was too large as it comes in, and not tell the application.

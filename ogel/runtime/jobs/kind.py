@@ -32,8 +32,8 @@ class JobKind:
     """
     perform          gets the job and what `load` found for it; holds no connection. Must be safe to repeat.
                      None stands for done; an exception for a retry.
-    load             reads what a claimed batch needs, in one transaction before performing, by job id. A job
-                     it leaves out has nothing left to do and is done.
+    load             reads what a claimed batch needs before performing, by job id. A job it leaves out has
+                     nothing left to do and is done.
     record           writes results in the transaction that completes their jobs; sees only jobs this worker
                      still owned.
     timeout_seconds  of one attempt; None: `perform` always ends in time by itself.

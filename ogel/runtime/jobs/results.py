@@ -9,7 +9,7 @@ from contextlib import suppress
 import psycopg
 import structlog
 
-from ogel.runtime.jobs.job import Finished, Job, Outcome
+from ogel.runtime.jobs.job import Finished, Outcome
 from ogel.runtime.jobs.kind import JobKind
 from ogel.runtime.jobs.metrics import JobMetrics
 from ogel.runtime.jobs.store import LeaseStore
@@ -29,7 +29,7 @@ class ResultWriter:
         kinds: Mapping[str, JobKind],
         metrics: JobMetrics,
         queue: str,
-        written: Callable[[Sequence[Job]], None],
+        written: Callable[[Sequence[Finished]], None],
     ) -> None:
         self._leases = leases
         self._kinds = kinds
@@ -78,7 +78,7 @@ class ResultWriter:
             self._metrics.finished(self._queue, batch, late)
             if late:
                 log.warning("results.late", queue=self._queue, jobs=late)
-            self._written([finished.job for finished in batch])
+            self._written(batch)
 
     async def close(self, timeout_seconds: float) -> None:
         """Writes what is left. Past the timeout the leases run out and the jobs are done again elsewhere."""

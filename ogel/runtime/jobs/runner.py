@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -10,12 +11,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-import psycopg
-import psycopg_pool
 import structlog
 
 from ogel.kernel.clock import utc_now
-from ogel.runtime.database import Database
+from ogel.runtime.database import DATABASE_AWAY, Database
 from ogel.runtime.jobs.job import DONE, Finished, Job, Outcome
 from ogel.runtime.jobs.kind import JobKind
 from ogel.runtime.jobs.metrics import JobMetrics
@@ -24,8 +23,10 @@ from ogel.runtime.jobs.store import LeaseStore
 
 log = structlog.get_logger(__name__)
 
-DATABASE_AWAY = (psycopg.OperationalError, psycopg_pool.PoolTimeout, psycopg_pool.PoolClosed)
-FOLLOW_UP_SECONDS = 0.02
+# Without work for this long, a runner polls more slowly.
+QUIET_SECONDS = 10.0
+# A claim costs far more than a job in it: woken again within this time, a runner waits it out and claims more at once.
+SPACING_SECONDS = 0.010
 LOST_WORKER = "gave up: its worker disappeared at every attempt"
 
 
@@ -69,6 +70,12 @@ class JobRunner:
         self._busy: Counter[str] = Counter()
         self._limits: dict[str, int] = {}
         self._wake = asyncio.Event()
+        # In the event loop's time: when work was last found, when something is known to be due, when to ask again.
+        self._found_at = -math.inf
+        self._next_due = math.inf
+        self._look_ahead_at = -math.inf
+        # Something due was left in the table, for want of room here or under its key: freed places are news.
+        self._left_some = False
         self._suspended = False
         self._stopping = False
 
@@ -106,29 +113,33 @@ class JobRunner:
         self._wake.set()
 
     async def _work(self) -> None:
-        quiet_rounds = 0
+        loop = asyncio.get_running_loop()
+        claimed_at = loop.time()
         while not self._stopping:
+            if (pause := claimed_at + SPACING_SECONDS - loop.time()) > 0:
+                await asyncio.sleep(pause)
             self._wake.clear()
             room = self._room()
-            found, saw_all = 0, True
-            if room > 0 and not self._suspended:
-                try:
-                    found, saw_all = await self._claim(min(room, self._options.batch))
-                except DATABASE_AWAY as error:
-                    log.warning("runner.database_away", queue=self.queue, error=str(error).strip())
-                    await self._wait(self._options.busy_poll_seconds)
-                    continue
-            quiet_rounds = 0 if found else quiet_rounds + 1
-            if not found:
-                await self._wait(await self._pause(quiet_rounds))
-            elif saw_all:
-                # Where there was one there are often more, and bells are gathered: look again soon.
-                await self._wait(FOLLOW_UP_SECONDS)
+            if room <= 0 or self._suspended:
+                self._left_some = True
+                await self._wait(self._options.busy_poll_seconds)
+                continue
+            claimed_at = loop.time()
+            try:
+                found, saw_all = await self._claim(min(room, self._options.batch))
+                if found:
+                    self._found_at = claimed_at
+                if saw_all or not found:
+                    await self._wait(await self._pause(claimed_at))
+            except DATABASE_AWAY as error:
+                log.warning("runner.database_away", queue=self.queue, error=str(error).strip())
+                await self._wait(self._options.busy_poll_seconds)
 
     async def _claim(self, limit: int) -> tuple[int, bool]:
         full = [key for key, count in self._busy.items() if count >= self._limits.get(key, count + 1)]
         claim = await self._leases.claim(limit, self._busy, full)
         self._limits.update(claim.limits)
+        self._left_some = bool(full) or claim.left_some
         for job in claim.jobs:
             self._held[job.id] = job
             if job.key is not None:
@@ -152,8 +163,8 @@ class JobRunner:
         try:
             found: Mapping[str, Any] | None = None
             if kind.load is not None and batch:
-                async with self._database.transaction() as tx:
-                    found = await kind.load(tx, batch)
+                async with self._database.session() as session:
+                    found = await kind.load(session, batch)
         except DATABASE_AWAY as error:
             for job in batch:
                 self._finish(job, Outcome("postpone", f"database away: {error}", after_seconds=1.0))
@@ -199,9 +210,10 @@ class JobRunner:
             next_attempt_at = utc_now() + timedelta(seconds=delay)
         self._results.add(Finished(job, outcome, next_attempt_at))
 
-    def _let_go(self, jobs: Sequence[Job]) -> None:
-        """Their results are written: the places are free."""
-        for job in jobs:
+    def _let_go(self, results: Sequence[Finished]) -> None:
+        """They are written: their places are free, and those to be tried again are waiting."""
+        self._wake_for(results)
+        for job in (finished.job for finished in results):
             if self._held.pop(job.id, None) is None:
                 continue
             if job.key is not None:
@@ -210,22 +222,33 @@ class JobRunner:
                     del self._busy[job.key]
                     self._limits.pop(job.key, None)
         self._metrics.in_flight(self.queue, len(self._held))
-        self._wake.set()
+        if self._left_some:
+            self._wake.set()
+
+    def _wake_for(self, results: Sequence[Finished]) -> None:
+        again = [finished.next_attempt_at for finished in results if finished.next_attempt_at is not None]
+        if again:
+            seconds = max(0.0, (min(again) - utc_now()).total_seconds())
+            # Later ones are found in time by looking ahead.
+            if seconds < self._options.idle_poll_seconds:
+                asyncio.get_running_loop().call_later(seconds + 0.002, self._wake.set)
 
     def _room(self) -> int:
         return self._options.in_flight - len(self._held)
 
-    async def _pause(self, quiet_rounds: int) -> float:
-        """Seconds to sleep without a bell: until the next job is due, and never longer than the poll."""
-        poll = self._options.idle_poll_seconds if quiet_rounds > 10 else self._options.busy_poll_seconds
-        if self._room() <= 0 or self._suspended:
-            return poll
-        try:
-            due = await self._leases.seconds_to_next()
-        except DATABASE_AWAY:
-            return self._options.busy_poll_seconds
-        # Something already due that we could not claim is another worker's, or its key is full: no reason to spin.
-        return poll if due is None or due <= 0 else min(poll, due + 0.002)
+    async def _pause(self, now: float) -> float:
+        """
+        Seconds to sleep without a bell: until the next job that is due, and never longer than the poll. What waits
+        for its time is asked for once per poll; jobs that come meanwhile ring, and our own retries wake us.
+        """
+        quiet = now - self._found_at > QUIET_SECONDS
+        poll = self._options.idle_poll_seconds if quiet else self._options.busy_poll_seconds
+        if now >= min(self._look_ahead_at, self._next_due):
+            seconds = await self._leases.seconds_to_next()
+            # What is due already and was not claimed is another worker's, or its key is full: no reason to spin.
+            self._next_due = now + seconds + 0.002 if seconds is not None and seconds > 0 else math.inf
+            self._look_ahead_at = now + poll
+        return min(poll, max(0.0, self._next_due - now))
 
     async def _wait(self, seconds: float) -> None:
         with suppress(TimeoutError):

@@ -30,16 +30,8 @@ class JobQueue:
                 raise ValueError(f"two job kinds are called {kind.name!r}")
             self._kinds[kind.name] = kind
 
-    async def enqueue(self, tx: Session, jobs: Sequence[NewJob]) -> None:
-        """A job whose dedupe key or id already waits is not written."""
-        if not jobs:
-            return
-        await tx.execute(_SQL.enqueue, {"rows": records([self._row(job) for job in jobs])})
-        for job in jobs:
-            tx.ring(self._kinds[job.kind].queue)
-
-    async def try_enqueue(self, tx: Session, jobs: Sequence[NewJob]) -> list[str]:
-        """The same, and waits to tell which were written."""
+    async def enqueue(self, tx: Session, jobs: Sequence[NewJob]) -> list[str]:
+        """Ids of the jobs written: those whose dedupe key (or id) already waits are left out."""
         if not jobs:
             return []
         written = await tx.tuples(_SQL.enqueue, {"rows": records([self._row(job) for job in jobs])})
@@ -108,11 +100,16 @@ class _Returned(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """`limits` holds the in-flight limit of each key met; `saw_all` is False while more may be due right now."""
+    """
+    limits     the in-flight limit of each key met.
+    saw_all    nothing more was due when this was claimed.
+    left_some  something due was not taken, for the batch's size or its key's limit.
+    """
 
     jobs: Sequence[Job]
     limits: Mapping[str, int]
     saw_all: bool
+    left_some: bool
 
 
 class LeaseStore:
@@ -138,7 +135,7 @@ class LeaseStore:
         jobs = sorted((Job(*row[:10]) for row in rows), key=lambda job: (job.lane, job.scheduled_at))
         limits = {row[4]: row[10] for row in rows if row[4] is not None}
         seen = rows[0][11] if rows else 0
-        return Claim(jobs, limits, saw_all=seen < limit)
+        return Claim(jobs, limits, saw_all=seen < limit, left_some=seen >= limit or seen > len(jobs))
 
     async def seconds_to_next(self) -> float | None:
         async with self._database.session() as session:
@@ -158,21 +155,29 @@ class LeaseStore:
             await session.execute(_SQL.give_back, {"rows": records(rows)})
 
     async def write(self, results: Sequence[Finished], kinds: Mapping[str, JobKind]) -> int:
-        """One transaction for the batch. Returns how many results came too late: their job had a new owner."""
-        done = [_Done(f.job.id, f.job.lease_id) for f in results if f.outcome.verdict == "done"]
-        others = [_returned(f) for f in results if f.outcome.verdict != "done"]
+        """All together, or none. Returns how many results came too late: their job had a new owner."""
+        recording = [kind for kind in kinds.values() if kind.record is not None]
+        if not recording:
+            # Nothing else to write: each statement is a whole by itself.
+            async with self._database.session() as session:
+                return len(results) - len(await self._end(session, results))
         async with self._database.transaction() as tx:
-            owned: set[str] = set()
-            for query, rows in ((_SQL.finish, done), (_SQL.give_back, others)):
-                if rows:
-                    owned.update(id for (id,) in await tx.tuples(query, {"rows": records(rows)}))
-            for name, kind in kinds.items():
-                if kind.record is None:
-                    continue
-                mine = [f for f in results if f.job.kind == name and f.job.id in owned]
-                if mine:
+            owned = await self._end(tx, results)
+            for kind in recording:
+                mine = [f for f in results if f.job.kind == kind.name and f.job.id in owned]
+                if mine and kind.record is not None:
                     await kind.record(tx, mine)
         return len(results) - len(owned)
+
+    async def _end(self, session: Session, results: Sequence[Finished]) -> set[str]:
+        """Ids of the jobs that were still ours."""
+        done = [_Done(f.job.id, f.job.lease_id) for f in results if f.outcome.verdict == "done"]
+        others = [_returned(f) for f in results if f.outcome.verdict != "done"]
+        owned: set[str] = set()
+        for query, rows in ((_SQL.finish, done), (_SQL.give_back, others)):
+            if rows:
+                owned.update(id for (id,) in await session.tuples(query, {"rows": records(rows)}))
+        return owned
 
 
 def _returned(finished: Finished) -> _Returned:

@@ -8,7 +8,7 @@ from datetime import datetime
 
 import structlog
 
-from ogel.runtime.jobs.runner import DATABASE_AWAY
+from ogel.runtime.database import DATABASE_AWAY
 from ogel.runtime.schedule.clock import Clock, NotHandedOver
 from ogel.runtime.schedule.ticks import Ticker
 

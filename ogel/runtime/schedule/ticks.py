@@ -9,9 +9,8 @@ import structlog
 
 from ogel.kernel.clock import rfc3339, utc_now
 from ogel.kernel.errors import NotFound
-from ogel.runtime.database import Database, Session
+from ogel.runtime.database import DATABASE_AWAY, Database, Session
 from ogel.runtime.jobs.job import NewJob
-from ogel.runtime.jobs.runner import DATABASE_AWAY
 from ogel.runtime.jobs.store import JobQueue
 from ogel.runtime.schedule.schedule import Schedule
 from ogel.runtime.schedule.store import ScheduleState, ScheduleStore
@@ -82,7 +81,7 @@ class Ticker:
 
     async def _enqueue(self, tx: Session, schedule: Schedule, tick: datetime, dedupe_key: str | None) -> str:
         job = NewJob(schedule.kind, {**schedule.payload, "tick": rfc3339(tick)}, dedupe_key=dedupe_key)
-        if await self._jobs.try_enqueue(tx, [job]):
+        if await self._jobs.enqueue(tx, [job]):
             await self._store.remember_job(tx, schedule.name, job.id)
         return job.id
 

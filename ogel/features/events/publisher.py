@@ -1,0 +1,112 @@
+"""Publishing, gathered: requests that come while a transaction is under way share the next one."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import structlog
+
+from ogel.features.audit.contract import AuditEntry, AuditTrail
+from ogel.kernel.errors import Unavailable
+from ogel.kernel.event import Event
+from ogel.kernel.principal import Caller
+from ogel.runtime.database import DATABASE_AWAY, Database
+from ogel.runtime.outbox import Outbox
+
+log = structlog.get_logger(__name__)
+
+# A transaction costs far more than an event in it, so under load there is at most one in this time; a request
+# that finds the publisher idle does not wait.
+SPACING_SECONDS = 0.010
+MOST_EVENTS = 500
+MOST_WAITING = 5_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    caller: Caller
+    events: Sequence[Event]
+    answer: asyncio.Future[Mapping[str, int]]
+
+
+class Publisher:
+    """One transaction at a time per process; each request is committed whole, or fails, before it is answered."""
+
+    def __init__(self, database: Database, outbox: Outbox, audit: AuditTrail) -> None:
+        self._database = database
+        self._outbox = outbox
+        self._audit = audit
+        self._waiting: deque[_Request] = deque()
+        self._waiting_events = 0
+        self._working: asyncio.Task[None] | None = None
+
+    async def publish(self, caller: Caller, events: Sequence[Event]) -> Mapping[str, int]:
+        """Deliveries by event id. Raises Unavailable when too many wait already."""
+        if self._waiting_events + len(events) > MOST_WAITING:
+            raise Unavailable("Too many events are waiting to be written.", retry_after_seconds=1)
+        request = _Request(caller, events, asyncio.get_running_loop().create_future())
+        self._waiting.append(request)
+        self._waiting_events += len(events)
+        if self._working is None or self._working.done():
+            self._working = asyncio.create_task(self._work())
+        return await request.answer
+
+    async def _work(self) -> None:
+        loop = asyncio.get_running_loop()
+        while self._waiting:
+            began = loop.time()
+            await self._write(self._next())
+            if self._waiting:
+                await asyncio.sleep(max(0.0, SPACING_SECONDS - (loop.time() - began)))
+
+    def _next(self) -> list[_Request]:
+        batch = [self._waiting.popleft()]
+        count = len(batch[0].events)
+        while self._waiting and count + len(self._waiting[0].events) <= MOST_EVENTS:
+            batch.append(self._waiting.popleft())
+            count += len(batch[-1].events)
+        self._waiting_events -= count
+        return batch
+
+    async def _write(self, batch: Sequence[_Request]) -> None:
+        try:
+            deliveries = await self._commit(batch)
+        except Exception as error:  # noqa: BLE001 - whatever it was, it is the answer
+            if len(batch) == 1 or isinstance(error, DATABASE_AWAY):
+                for request in batch:
+                    _answer(request, error)
+                return
+            # Nobody fails for what someone else sent.
+            log.warning("publish.batch_failed", requests=len(batch), error=f"{type(error).__name__}: {error}")
+            for request in batch:
+                await self._write([request])
+            return
+        for request in batch:
+            _answer(request, {event.id: deliveries[event.id] for event in request.events})
+
+    async def _commit(self, batch: Sequence[_Request]) -> Mapping[str, int]:
+        async with self._database.transaction() as tx:
+            publication = await self._outbox.publish(
+                tx, [event for request in batch for event in request.events]
+            )
+            new = set(publication.new_ids)
+            entries = []
+            for request in batch:
+                # Of one id in two requests, or twice in one, the first published it.
+                mine = dict.fromkeys(event.id for event in request.events if event.id in new)
+                new.difference_update(mine)
+                entries += [AuditEntry(request.caller, "event.publish", "event", id) for id in mine]
+            await self._audit.record_all(tx, entries)
+        return publication.deliveries
+
+
+def _answer(request: _Request, answer: Mapping[str, int] | Exception) -> None:
+    if request.answer.done():  # its client has gone; what it published stays published
+        return
+    if isinstance(answer, Exception):
+        request.answer.set_exception(answer)
+    else:
+        request.answer.set_result(answer)

@@ -1,0 +1,149 @@
+"""MongoDB and object storage, as health and `ogel doctor` ask them: an answer within bounds, whatever is there."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from ogel.adapters.mongo import Mongo
+from ogel.adapters.storage.local import check_writable
+from ogel.adapters.storage.s3 import Bucket, check_bucket
+from ogel.kernel.errors import ConfigError, Unavailable
+from tests.support.process import eventually, free_port
+
+ACCESS_KEY, SECRET_KEY = "ogel-access", "ogel-secret-0123456789"
+
+
+async def ping(url: str) -> bool:
+    mongo = Mongo(url)
+    try:
+        return await mongo.ping()
+    finally:
+        await mongo.close()
+
+
+@pytest.mark.parametrize("silent", [False, True])
+def test_a_mongo_that_does_not_answer_is_given_up_on(silent: bool) -> None:
+    """Refused, or accepted by someone who says nothing."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1] if silent else free_port()
+        began = time.monotonic()
+        with pytest.raises(Unavailable, match="MongoDB did not answer"):
+            asyncio.run(ping(f"mongodb://u:hunter2@127.0.0.1:{port}/"))
+        assert time.monotonic() - began < 5
+
+
+@pytest.mark.parametrize("url", ["mongodb://u:hunter2%zz@h", "mongodb://h:port", "mongodb://h/?authSource="])
+def test_a_mongo_url_that_cannot_be_read_is_not_shown(url: str) -> None:
+    with pytest.raises(ConfigError, match="MONGO_URL") as caught:
+        Mongo(url)
+    assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.skipif(
+    "OGEL_TEST_MONGODB_URL" not in os.environ, reason="OGEL_TEST_MONGODB_URL names no MongoDB"
+)
+def test_a_mongo_that_answers() -> None:
+    assert asyncio.run(ping(os.environ["OGEL_TEST_MONGODB_URL"]))
+
+
+def bucket(endpoint: str, name: str = "ogel-test") -> Bucket:
+    return Bucket(endpoint, name, ACCESS_KEY, SECRET_KEY, region="us-east-1")
+
+
+def check(bucket: Bucket) -> None:
+    asyncio.run(check_bucket(bucket))
+
+
+def test_an_s3_service_that_does_not_answer_is_named() -> None:
+    endpoint = f"http://127.0.0.1:{free_port()}"
+    with pytest.raises(Unavailable, match=r"^127.0.0.1:\d+ did not say yes"):
+        check(bucket(endpoint))
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "name"), [("http://127.0.0.1:1/path", "ogel-test"), ("http://127.0.0.1:1", "B")]
+)
+def test_a_bucket_that_cannot_be_is_a_setting_to_mend(endpoint: str, name: str) -> None:
+    with pytest.raises(ConfigError, match=r"^S3_\* cannot be used"):
+        check(bucket(endpoint, name))
+
+
+@pytest.fixture(scope="module")
+def seaweed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """An S3 service of SeaweedFS, with one bucket; its ports lie below those the system hands out."""
+    directory = tmp_path_factory.mktemp("weed")
+    base = low_ports(10)
+    ports = ["s3.port", "s3.port.grpc", "master.port", "master.port.grpc", "volume.port", "volume.port.grpc",
+             "filer.port", "filer.port.grpc", "admin.port", "admin.port.grpc"]  # fmt: skip
+    command = [
+        "weed", "-logtostderr=true", "mini", f"-dir={directory}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1",
+        "-bucket=ogel-test", "-webdav=false", "-admin.ui=false", "-s3.port.iceberg=0", "-s3.port.lance=0",
+        f"-filer.localSocket={directory}/f.sock", f"-s3.localSocket={directory}/s.sock",
+        *(f"-{name}={base + offset}" for offset, name in enumerate(ports)),
+    ]  # fmt: skip
+    environment = {
+        "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
+        "HOME": str(directory),
+        "AWS_ACCESS_KEY_ID": ACCESS_KEY,
+        "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
+        "GOMEMLIMIT": "400MiB",
+    }
+    endpoint = f"http://127.0.0.1:{base}"
+    with (directory / "log").open("wb") as log:
+        process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
+    try:
+        eventually(lambda: answers(endpoint), 30, "SeaweedFS to have its bucket")
+        yield endpoint
+    finally:
+        process.kill()
+        process.wait(10)
+
+
+def answers(endpoint: str) -> bool:
+    try:
+        check(bucket(endpoint))
+    except Unavailable:
+        return False
+    return True
+
+
+def low_ports(count: int) -> int:
+    """The first of so many neighbouring free ports."""
+    for base in range(10_000 + os.getpid() % 1000 * 20, 32_000, count):
+        listeners: list[socket.socket] = []
+        try:
+            listeners += [socket.create_server(("127.0.0.1", base + n)) for n in range(count)]
+        except OSError:
+            continue
+        else:
+            return base
+        finally:
+            for listener in listeners:
+                listener.close()
+    raise AssertionError("no neighbouring ports are free")
+
+
+def test_a_bucket_that_is_there(seaweed: str) -> None:
+    check(bucket(seaweed))
+    with pytest.raises(Unavailable, match="there is no bucket 'ogel-other'"):
+        check(bucket(seaweed, "ogel-other"))
+    with pytest.raises(Unavailable, match="did not say yes"):
+        check(replace(bucket(seaweed), secret_key="another"))
+
+
+def test_a_directory_that_can_be_written_to(tmp_path: Path) -> None:
+    check_writable(tmp_path / "new" / "storage")
+    assert list((tmp_path / "new" / "storage").iterdir()) == []
+    (tmp_path / "file").touch()
+    with pytest.raises(Unavailable, match="cannot be written to"):
+        check_writable(tmp_path / "file" / "storage")
