@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,6 +15,7 @@ from starlette.types import ASGIApp
 
 from ogel.adapters.egress import AddressGuard, EgressClient
 from ogel.adapters.migrations import migrate, read_migrations, wait_for_schema
+from ogel.adapters.mongo import Mongo
 from ogel.adapters.postgres import PoolOptions, make_pool, wait_for_postgres
 from ogel.adapters.redis_info import RedisInfo
 from ogel.adapters.redis_pubsub import RedisBroadcast
@@ -91,6 +92,7 @@ class Platform:
         self._pool = make_pool(settings.database_url, _pool_options(settings))
         self.database = Database(self._pool, self.doorman.ring)
         self.redis = RedisInfo(settings.redis_url)
+        self._mongo = Mongo(settings.mongo_url) if settings.mongo_url else None
         self.broadcast = RedisBroadcast(settings.redis_url)
         self._guard = AddressGuard(allow=settings.webhook_allow_nets or ())
         self.egress = EgressClient(self._guard, max_connections=settings.worker_in_flight + 100)
@@ -160,14 +162,7 @@ class Platform:
     @asynccontextmanager
     async def connected(self, *, migrates: bool = False) -> AsyncIterator[None]:
         """Waits for Postgres and the schema version this code needs, then holds the pool open."""
-        assert self.settings.database_url
-        url = self.settings.database_url
-        await wait_for_postgres(url, self.settings.connect_seconds)
-        migrations = read_migrations(MIGRATIONS)
-        if migrates:
-            await migrate(url, migrations)
-        else:
-            await wait_for_schema(url, migrations, self.settings.connect_seconds)
+        await _ready_database(self.settings, migrates)
         await self._pool.open()
         ringing = asyncio.create_task(self.bell.run(), name="bell")
         try:
@@ -178,15 +173,21 @@ class Platform:
             await self.egress.close()
             await self.broadcast.close()
             await self.redis.close()
+            if self._mongo is not None:
+                await self._mongo.close()
             self.bell.close()
             await self._pool.close(timeout=5.0)
 
     async def run(
-        self, roles: Roles, stop: asyncio.Event, beside: Sequence[tuple[str, Service]] = ()
+        self,
+        roles: Roles,
+        stop: asyncio.Event,
+        beside: Sequence[tuple[str, Service]] = (),
+        ready: Callable[[int], None] = lambda port: None,
     ) -> None:
         """
         Serves `roles`, and runs what stands `beside` them, until SIGTERM, SIGINT, `stop` or the end of any part;
-        raises what the first failing part raised.
+        raises what the first failing part raised. `ready` is told the port.
         """
         host = self.settings.host or "::"
         # Before anything else: a port that is taken is the operator's next question, and health must answer early.
@@ -201,7 +202,9 @@ class Platform:
                 await serve(app, sockets, stop, drain)
 
             services += [("http", http), *beside]
-            log.info("process.ready", host=host, port=sockets[0].getsockname()[1], **_describe(roles))
+            port = sockets[0].getsockname()[1]
+            log.info("process.ready", host=host, port=port, **_describe(roles))
+            ready(port)
             await run_until_stopped(services, stop, drain)
         log.info("process.stopped")
 
@@ -257,11 +260,32 @@ class Platform:
             Probe("postgres", self._postgres_answers, required=True),
             Probe("redis", self.redis.ping, required=False),
         ]
+        if self._mongo is not None:
+            probes.append(Probe("mongo", self._mongo.ping, required=False))
         return build_app(routes, streams, self.keys.authenticate, HttpMetrics(self.registry), probes, options)
 
     async def _postgres_answers(self) -> bool:
         async with self.database.session() as session:
             return bool(await session.value(b"SELECT 1"))
+
+
+@asynccontextmanager
+async def key_service(settings: Settings) -> AsyncIterator[KeyService]:
+    """For the command line, which needs the database and nothing else."""
+    assert settings.database_url
+    await _ready_database(settings, migrates=False)
+    async with make_pool(settings.database_url, _pool_options(settings)) as pool:
+        yield KeyService(Database(pool, lambda _: None), KeyStore(), AuditStore(), settings.admin_key)
+
+
+async def _ready_database(settings: Settings, migrates: bool) -> None:
+    assert settings.database_url
+    await wait_for_postgres(settings.database_url, settings.connect_seconds)
+    migrations = read_migrations(MIGRATIONS)
+    if migrates:
+        await migrate(settings.database_url, migrations)
+    else:
+        await wait_for_schema(settings.database_url, migrations, settings.connect_seconds)
 
 
 def queue_names() -> list[str]:

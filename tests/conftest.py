@@ -110,8 +110,9 @@ def _containers() -> Iterator[Servers]:
 
 
 def _why_no_docker() -> str | None:
-    import docker
     from docker.errors import DockerException
+
+    import docker
 
     try:
         client = docker.from_env(timeout=5)

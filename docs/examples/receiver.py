@@ -13,7 +13,7 @@ SECRET = sys.argv[2] if len(sys.argv) > 2 else None
 class Receiver(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
-    def do_POST(self) -> None:  # noqa: N802 - the name http.server looks for
+    def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers.get("content-length", "0")))
         print(self.headers["webhook-id"], _verdict(body, dict(self.headers)), body.decode(), flush=True)
         self.send_response(204)

@@ -83,16 +83,15 @@ def _operator() -> Caller:
 
 
 def _ask(question: Callable[[KeyService], Awaitable[Answer]]) -> Answer:
-    from ogel.platform import Platform
+    from ogel.platform import key_service
     from ogel.runtime.logging import configure_logging
 
     settings = settings_beside()
     configure_logging("warning")
-    platform = Platform(settings)
 
     async def ask() -> Answer:
-        async with platform.connected():
-            return await question(platform.keys)
+        async with key_service(settings) as keys:
+            return await question(keys)
 
     with event_loop() as runner:
         return runner.run(ask())

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from ogel.platform import Platform, Roles
     from ogel.runtime.lifecycle import Service
 
+OPEN_FILES = 65_536
+
 port_option = click.option(
     "--port", type=click.IntRange(0, 65535), help="Instead of PORT; 0 takes a free one."
 )
@@ -54,8 +56,12 @@ def run_process(
     settings: Settings,
     choose_roles: Callable[[Platform], Roles],
     beside: Sequence[tuple[str, Service]] = (),
+    ready: Callable[[int], None] = lambda port: None,
 ) -> None:
-    """Runs until SIGTERM or SIGINT, or until one of the services `beside` the platform's own ends."""
+    """
+    Runs until SIGTERM or SIGINT, or until one of the services `beside` the platform's own ends. `ready` is told the
+    port once it is listened on and the servers have answered.
+    """
     from ogel.platform import Platform
     from ogel.runtime.logging import configure_logging
 
@@ -64,10 +70,21 @@ def run_process(
         from ogel.adapters.sentry import start_sentry
 
         start_sentry(settings.sentry_dsn)
+    _allow_many_connections()
     platform = Platform(settings)
     roles = choose_roles(platform)
     with event_loop() as runner:
-        runner.run(platform.run(roles, asyncio.Event(), beside))
+        runner.run(platform.run(roles, asyncio.Event(), beside, ready))
+
+
+def _allow_many_connections() -> None:
+    """The usual limit of 1,024 open files is less than one busy worker needs."""
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = OPEN_FILES if hard == resource.RLIM_INFINITY else min(OPEN_FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 @contextmanager

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import ipaddress
+import signal
+import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -36,6 +38,8 @@ def command(port: int | None) -> None:
     from ogel.runtime.logging import configure_logging
 
     configure_logging(settings.log_level)
+    # Until the event loop takes signals over: leave through the `with`, so that no server is left half made.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     with EmbeddedServers.start(
         settings.data_dir,
         postgres=settings.database_url is None,
@@ -44,8 +48,12 @@ def command(port: int | None) -> None:
         redis_bin=settings.redis_bin,
     ) as servers:
         filled = _filled(settings, servers)
-        _greet(settings, filled)
-        run_process(filled, _everything, beside=[("embedded servers", _watch(servers))])
+        run_process(
+            filled,
+            _everything,
+            beside=[("embedded servers", _watch(servers))],
+            ready=lambda port: _greet(settings, filled, port),
+        )
 
 
 def _everything(platform: Platform) -> Roles:
@@ -82,9 +90,9 @@ def _watch(servers: EmbeddedServers) -> Service:
     return watch
 
 
-def _greet(given: Settings, settings: Settings) -> None:
+def _greet(given: Settings, settings: Settings, port: int) -> None:
     """On stderr: stdout is for the JSON log."""
-    url = f"http://localhost:{settings.port}"
+    url = f"http://localhost:{port}"
     key = "$OGEL_ADMIN_KEY" if given.admin_key else f"$(cat {settings.data_dir}/admin_key)"
     lines = [
         f"Ogel on {url}, with its own servers and data in {settings.data_dir}",

@@ -113,5 +113,5 @@ class Database:
 
 
 def records(rows: Sequence[object]) -> str:
-    """Structs, dataclasses or dicts as the JSON that `json_to_recordset(%(rows)s::json)` takes: many rows, one value."""
+    """Structs, dataclasses or dicts as the one JSON value that `json_to_recordset(%(rows)s::json)` takes."""
     return msgspec.json.encode(rows).decode()

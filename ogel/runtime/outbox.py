@@ -81,7 +81,7 @@ class Outbox:
         ids = [event.id for event in wanted if event.id not in written]
         if not ids:
             return {}
-        return {id: deliveries for id, deliveries in await tx.tuples(_SQL.deliveries_of, {"ids": ids})}
+        return {row[0]: row[1] for row in await tx.tuples(_SQL.deliveries_of, {"ids": ids})}
 
 
 def _row(event: Event, deliveries: int) -> dict[str, object]:

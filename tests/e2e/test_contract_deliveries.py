@@ -224,7 +224,6 @@ def test_queues_show_depth_and_live_workers(api: Client, receiver: Receiver, unr
     api.ok("DELETE", f"/api/webhooks/{hook['id']}")
 
 
-@pytest.mark.xfail(strict=True, reason="discarding a job does not tell the feature it belongs to")
 def test_a_waiting_job_that_is_discarded_takes_its_delivery_along(api: Client, receiver: Receiver) -> None:
     hook, event = publish(api, receiver.url())
     settled(api, event["id"], "delivered")

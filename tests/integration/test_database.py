@@ -91,11 +91,10 @@ def test_a_cancelled_transaction_leaves_nothing(empty_database_url: str) -> None
 
 def test_a_full_pool_refuses_instead_of_waiting_for_ever(empty_database_url: str) -> None:
     async def story() -> None:
-        async with opened(empty_database_url, [], most=2) as database:
-            async with database.session(), database.session():
-                with pytest.raises(psycopg.OperationalError):
-                    async with database.session():
-                        pass
+        async with opened(empty_database_url, [], most=2) as database, database.session(), database.session():
+            with pytest.raises(psycopg.OperationalError):
+                async with database.session():
+                    pass
 
     asyncio.run(story())
 
@@ -124,7 +123,9 @@ def test_a_migration_that_fails_leaves_nothing_of_itself(empty_database_url: str
         with pytest.raises(psycopg.errors.DivisionByZero):
             await migrate(empty_database_url, [good, bad])
         with psycopg.connect(empty_database_url) as connection:
-            tables = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall()
+            tables = connection.execute(
+                "SELECT tablename FROM pg_tables WHERE schemaname = 'public'"
+            ).fetchall()
         assert sorted(name for (name,) in tables) == ["good", "schema_migrations"]
         assert await migrate(empty_database_url, [good]) == []
 

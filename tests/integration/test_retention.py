@@ -29,7 +29,9 @@ def events(url: str) -> list[str]:
 def seed(url: str) -> None:
     with psycopg.connect(url) as connection:
         for id, at in (("old-done", OLD), ("old-pending", OLD), ("old-plain", OLD), ("new-done", NEW)):
-            connection.execute(f"INSERT INTO events (id, type, data, created_at) VALUES ('{id}', 'a', '1', {at})")
+            connection.execute(
+                f"INSERT INTO events (id, type, data, created_at) VALUES ('{id}', 'a', '1', {at})"
+            )
         connection.execute(
             f"INSERT INTO webhook_deliveries (id, event_id, webhook_id, status, finished_at) VALUES "
             f"('d1', 'old-done', 'wh_1', 'delivered', {OLD}), ('d2', 'old-pending', 'wh_1', 'pending', NULL), "
@@ -64,6 +66,9 @@ def test_only_what_is_old_and_over_is_forgotten(database_url: str) -> None:
     asyncio.run(purge())
     assert events(database_url) == ["new-done", "old-pending"]
     with psycopg.connect(database_url) as connection:
-        assert connection.execute("SELECT id FROM webhook_deliveries ORDER BY id").fetchall() == [("d2",), ("d3",)]
+        assert connection.execute("SELECT id FROM webhook_deliveries ORDER BY id").fetchall() == [
+            ("d2",),
+            ("d3",),
+        ]
         assert connection.execute("SELECT count(*) FROM webhook_attempts").fetchone() == (0,)
         assert connection.execute("SELECT id FROM audit_logs").fetchall() == [("r2",)]

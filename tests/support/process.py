@@ -16,6 +16,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
 
+from ogel.environ import knobs
+
 ADMIN_KEY = "test-admin-key-0123456789abcdef"
 SECRET = "test-secret-0123456789abcdef-0123"
 Value = TypeVar("Value")
@@ -164,10 +166,5 @@ def eventually(ask: Callable[[], Value], seconds: float, what: str) -> Value:
 
 
 def _is_setting(name: str) -> bool:
-    return name.startswith(("OGEL_", "POSTGRES_", "PG", "REDIS_", "MONGO", "RAILWAY_")) or name in (
-        "DATABASE_URL",
-        "DATABASE_UNPOOLED_URL",
-        "PORT",
-        "WORKER_QUEUES",
-        "LOG_LEVEL",
-    )
+    known = {each for knob in knobs().values() for each in knob.names}
+    return name in known or name.startswith(("OGEL_", "POSTGRES_", "PG", "REDIS_", "RAILWAY_"))

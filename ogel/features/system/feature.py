@@ -18,7 +18,9 @@ class SystemRoutes:
     def routes(self) -> list[Route]:
         scope = "metrics:read"
         return [
-            Route("GET", "/metrics", self._prometheus, scope, "Metrics in Prometheus' text format"),
+            Route(
+                "GET", "/metrics", self._prometheus, scope, "Metrics in Prometheus' text format", returns=Text
+            ),
             Route("GET", "/api/metrics", self._json, scope, "Metrics as JSON", returns=Metrics),
         ]
 

@@ -17,6 +17,7 @@ def deliver_kind(deliver: Deliver, attempts: int) -> JobKind:
         perform=deliver.perform,
         load=deliver.load,
         record=deliver.record,
+        discarded=deliver.discarded,
         max_attempts=attempts,
         timeout_seconds=None,  # the request has its own deadline
     )

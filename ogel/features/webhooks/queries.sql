@@ -93,6 +93,10 @@ WHERE d.id = r.id
 UPDATE webhook_deliveries SET status = 'cancelled', next_attempt_at = NULL, finished_at = now()
 WHERE webhook_id = %(webhook_id)s AND status = 'pending'
 
+-- cancel_delivery --
+UPDATE webhook_deliveries SET status = 'cancelled', next_attempt_at = NULL, finished_at = now()
+WHERE id = %(id)s AND status = 'pending'
+
 -- get_delivery --
 SELECT d.id, d.event_id AS event, e.type AS event_type, d.webhook_id AS webhook, d.status, d.attempts,
        d.next_attempt_at, d.finished_at, d.created_at

@@ -72,6 +72,10 @@ class WebhookStore:
     ) -> None:
         await tx.execute(_SQL.record, {"attempts": records(attempts), "settled": records(settled)})
 
+    async def cancel_delivery(self, tx: Session, id: str) -> None:
+        """One that is over already stays as it is."""
+        await tx.execute(_SQL.cancel_delivery, {"id": id})
+
     async def get_delivery(self, session: Session, id: str) -> Delivery | None:
         return await session.one(_SQL.get_delivery, {"id": id}, Delivery)
 

@@ -60,6 +60,9 @@ def _parameters(query_string: bytes) -> dict[str, str]:
     for name, value in pairs:
         if name in given:
             raise Invalid.field(f"query.{_shown(name)}", "is given more than once")
+        if value.lower() == "null":
+            # msgspec would read it as no value at all.
+            raise Invalid.field(f"query.{_shown(name)}", "takes no null: leave it out")
         given[name] = value
     return given
 

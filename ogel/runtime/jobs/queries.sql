@@ -105,4 +105,4 @@ WHERE id = %(id)s AND status <> 'running'
 RETURNING queue_name
 
 -- discard --
-DELETE FROM job_queue WHERE id = %(id)s AND status <> 'running' RETURNING id
+DELETE FROM job_queue WHERE id = %(id)s AND status <> 'running' RETURNING kind, payload

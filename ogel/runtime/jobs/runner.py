@@ -130,7 +130,7 @@ class JobRunner:
                 if found:
                     self._found_at = claimed_at
                 if saw_all or not found:
-                    await self._wait(await self._pause(claimed_at))
+                    await self._wait(await self._pause(claimed_at, found))
             except DATABASE_AWAY as error:
                 log.warning("runner.database_away", queue=self.queue, error=str(error).strip())
                 await self._wait(self._options.busy_poll_seconds)
@@ -236,14 +236,14 @@ class JobRunner:
     def _room(self) -> int:
         return self._options.in_flight - len(self._held)
 
-    async def _pause(self, now: float) -> float:
+    async def _pause(self, now: float, found: int) -> float:
         """
         Seconds to sleep without a bell: until the next job that is due, and never longer than the poll. What waits
-        for its time is asked for once per poll; jobs that come meanwhile ring, and our own retries wake us.
+        for its time is asked for when nothing was found, and once per poll; our own retries wake us.
         """
         quiet = now - self._found_at > QUIET_SECONDS
         poll = self._options.idle_poll_seconds if quiet else self._options.busy_poll_seconds
-        if now >= min(self._look_ahead_at, self._next_due):
+        if not found or now >= min(self._look_ahead_at, self._next_due):
             seconds = await self._leases.seconds_to_next()
             # What is due already and was not claimed is another worker's, or its key is full: no reason to spin.
             self._next_due = now + seconds + 0.002 if seconds is not None and seconds > 0 else math.inf

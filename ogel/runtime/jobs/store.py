@@ -77,8 +77,13 @@ class JobQueue:
         return True
 
     async def discard(self, tx: Session, job_id: str) -> bool:
-        """False when there is no such job, or it is running."""
-        return await tx.value(_SQL.discard, {"id": job_id}) is not None
+        """Tells the job's kind. False when there is no such job, or it is running."""
+        dropped = await tx.tuples(_SQL.discard, {"id": job_id})
+        for name, payload in dropped:
+            kind = self._kinds.get(name)  # none: of a version before or after this one
+            if kind is not None and kind.discarded is not None:
+                await kind.discarded(tx, payload)
+        return bool(dropped)
 
 
 class _Done(msgspec.Struct, frozen=True):

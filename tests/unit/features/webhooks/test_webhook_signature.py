@@ -50,7 +50,9 @@ def test_secrets_are_read_with_and_without_prefix_and_padding() -> None:
     assert decode_secret("whsec_" + "QUFB" * 10 + "QUE") == b"AAA" * 10 + b"AA"
 
 
-@pytest.mark.parametrize("secret", ["", "whsec_", "whsec_short", "whsec_" + "Q" * 200, "whsec_not base64!!" * 3])
+@pytest.mark.parametrize(
+    "secret", ["", "whsec_", "whsec_short", "whsec_" + "Q" * 200, "whsec_not base64!!" * 3]
+)
 def test_what_is_no_secret_is_refused_with_a_reason(secret: str) -> None:
-    with pytest.raises(ValueError, match="has|is not"):
+    with pytest.raises(ValueError, match=r"has|is not"):
         decode_secret(secret)
