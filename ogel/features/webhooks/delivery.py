@@ -67,21 +67,10 @@ class NewDelivery(Struct, frozen=True):
     webhook_id: str
 
 
-class AttemptResult(Struct, frozen=True):
-    """What is written of an attempt; `number` counts over the delivery's whole life."""
+class AttemptResult(Attempt, frozen=True):
+    """An attempt on its way into the log; `number` counts over the delivery's whole life."""
 
-    id: str
     delivery_id: str
-    number: int
-    outcome: Literal["delivered", "failed"]
-    reason: str | None
-    detail: str | None
-    response_status: int | None
-    response_body: str | None
-    response_cut: bool
-    peer: str | None
-    started_at: datetime
-    duration_seconds: float
 
 
 class Settled(Struct, frozen=True):
