@@ -137,6 +137,8 @@ class JobRunner:
 
     async def _claim(self, limit: int) -> tuple[int, bool]:
         full = [key for key, count in self._busy.items() if count >= self._limits.get(key, count + 1)]
+        # Until the answer tells: what is freed meanwhile was not free when the question was put.
+        self._left_some = True
         claim = await self._leases.claim(limit, self._busy, full)
         self._limits.update(claim.limits)
         self._left_some = bool(full) or claim.left_some

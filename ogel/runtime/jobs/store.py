@@ -140,7 +140,9 @@ class LeaseStore:
         jobs = sorted((Job(*row[:10]) for row in rows), key=lambda job: (job.lane, job.scheduled_at))
         limits = {row[4]: row[10] for row in rows if row[4] is not None}
         seen = rows[0][11] if rows else 0
-        return Claim(jobs, limits, saw_all=seen < limit, left_some=seen >= limit or seen > len(jobs))
+        # No row at all may mean that every candidate's key was full, which only a busy key can be.
+        left_some = seen >= limit or seen > len(jobs) or bool(busy and not rows)
+        return Claim(jobs, limits, saw_all=seen < limit, left_some=left_some)
 
     async def seconds_to_next(self) -> float | None:
         async with self._database.session() as session:
