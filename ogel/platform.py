@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -163,20 +163,18 @@ class Platform:
     async def connected(self, *, migrates: bool = False) -> AsyncIterator[None]:
         """Waits for Postgres and the schema version this code needs, then holds the pool open."""
         await _ready_database(self.settings, migrates)
-        await self._pool.open()
-        ringing = asyncio.create_task(self.bell.run(), name="bell")
-        try:
-            yield
-        finally:
-            ringing.cancel()
-            await asyncio.gather(ringing, return_exceptions=True)
-            await self.egress.close()
-            await self.broadcast.close()
-            await self.redis.close()
+        async with AsyncExitStack() as stack:  # closes all of them, whichever fails to
+            await self._pool.open()
+            stack.push_async_callback(self._pool.close, timeout=5.0)
+            stack.callback(self.bell.close)
+            stack.push_async_callback(self.redis.close)
+            stack.push_async_callback(self.broadcast.close)
+            stack.push_async_callback(self.egress.close)
             if self._mongo is not None:
-                await self._mongo.close()
-            self.bell.close()
-            await self._pool.close(timeout=5.0)
+                stack.push_async_callback(self._mongo.close)
+            ringing = asyncio.create_task(self.bell.run(), name="bell")
+            stack.push_async_callback(_cancelled, ringing)
+            yield
 
     async def run(
         self,
@@ -211,14 +209,15 @@ class Platform:
     def _services(self, roles: Roles) -> list[tuple[str, Service]]:
         services: list[tuple[str, Service]] = []
         if roles.queues:
-            services.append(("worker", self._worker(roles.queues)))
+            services += self._worker(roles.queues)
         if roles.scheduler:
             services.append(("scheduler", self._scheduler()))
         if roles.realtime:
             services.append(("realtime", self.realtime.serve))
         return services
 
-    def _worker(self, queues: Sequence[str]) -> Service:
+    def _worker(self, queues: Sequence[str]) -> list[tuple[str, Service]]:
+        """A service per queue, so that one that fails lets the others finish what they hold."""
         settings = self.settings
         assert settings.redis_url
         options = RunnerOptions(in_flight=settings.worker_in_flight, lease_seconds=settings.lease_seconds)
@@ -229,17 +228,16 @@ class Platform:
         }
         listener = BellListener(settings.redis_url, list(queues), self.doorman.heard, self.doorman.suspended)
 
-        async def worker(stop: asyncio.Event) -> None:
+        async def listen(stop: asyncio.Event) -> None:
             self.doorman.serve(runners)
             listener.start()
-            try:
-                await asyncio.gather(
-                    *(runner.run(stop, settings.drain_seconds) for runner in runners.values())
-                )
-            finally:
-                await listener.stop()
+            await stop.wait()
+            await listener.stop()
 
-        return worker
+        def working(runner: JobRunner) -> Service:
+            return lambda stop: runner.run(stop, settings.drain_seconds)
+
+        return [("bell", listen), *((f"worker {queue}", working(runners[queue])) for queue in queues)]
 
     def _scheduler(self) -> Service:
         assert self.settings.redis_url
@@ -276,6 +274,11 @@ async def key_service(settings: Settings) -> AsyncIterator[KeyService]:
     await _ready_database(settings, migrates=False)
     async with make_pool(settings.database_url, _pool_options(settings)) as pool:
         yield KeyService(Database(pool, lambda _: None), KeyStore(), AuditStore(), settings.admin_key)
+
+
+async def _cancelled(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
 
 
 async def _ready_database(settings: Settings, migrates: bool) -> None:

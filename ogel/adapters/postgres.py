@@ -21,7 +21,7 @@ _SESSION_OPTIONS = " ".join(
     f"-c {setting}"
     for setting in (
         "statement_timeout=30s",
-        "lock_timeout=10s",
+        "lock_timeout=3s",
         "idle_in_transaction_session_timeout=60s",
         "random_page_cost=1.1",
         "jit=off",

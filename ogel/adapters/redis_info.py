@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import structlog
-from redis.asyncio import Redis
+from redis.asyncio import BlockingConnectionPool, Redis
 from redis.exceptions import RedisError
 
 log = structlog.get_logger(__name__)
@@ -17,13 +17,15 @@ _TIMEOUT_SECONDS = 1.0
 
 class RedisInfo:
     def __init__(self, redis_url: str) -> None:
-        self._client: Redis = Redis.from_url(
+        pool = BlockingConnectionPool.from_url(
             redis_url,
+            timeout=_TIMEOUT_SECONDS,
             socket_timeout=_TIMEOUT_SECONDS,
             socket_connect_timeout=_TIMEOUT_SECONDS,
             decode_responses=True,
             max_connections=4,
         )
+        self._client: Redis = Redis.from_pool(pool)
 
     async def ping(self) -> bool:
         return bool(await self._client.ping())

@@ -61,7 +61,7 @@ class RqBell:
             self._some.clear()
             try:
                 await asyncio.to_thread(self._send, queues)
-            except (redis.RedisError, OSError) as error:
+            except Exception as error:  # noqa: BLE001 - a bell that stopped for good would cost every event a poll
                 if not self._away:
                     log.warning("bell.redis_away", error=str(error))
                 self._away = True

@@ -9,16 +9,25 @@ from importlib import resources
 from typing import Any, TypeVar
 
 import msgspec
-from psycopg import AsyncConnection, AsyncCursor, OperationalError
+import psycopg
+from psycopg import AsyncConnection, AsyncCursor
 from psycopg.rows import class_row, dict_row
 from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout
+
+from ogel.kernel.errors import Unavailable
 
 Row = TypeVar("Row")
 Parameters = Mapping[str, Any]
 Ring = Callable[[set[str]], None]
 
-# Not the statement's fault: the same may succeed later.
-DATABASE_AWAY = (OperationalError, PoolTimeout, PoolClosed)
+# SQLSTATE classes and codes that say nothing about the statement: connection lost, server shutting down or starting,
+# too many connections, or a standby that has not been promoted yet.
+_AWAY_CODES = ("08", "57P", "53300", "25006")
+
+
+class DatabaseAway(Unavailable):
+    """No connection, or one that was lost: the same may succeed later. What was under way may have been committed."""
+
 
 _HEADING = re.compile(rb"^-- (\w+) --$", re.MULTILINE)
 
@@ -95,13 +104,13 @@ class Database:
     @asynccontextmanager
     async def session(self) -> AsyncIterator[Session]:
         """A connection in autocommit: for single statements that need no transaction around them."""
-        async with self._pool.connection() as connection:
+        async with _away_by_name(), self._pool.connection() as connection:
             yield Session(connection)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Session]:
         """Commits at the end of the block, or rolls back on any exception, then rings what was asked to be rung."""
-        async with self._pool.connection() as connection:
+        async with _away_by_name(), self._pool.connection() as connection:
             session = Session(connection)
             async with connection.transaction():
                 yield session
@@ -110,6 +119,20 @@ class Database:
 
     def pool_stats(self) -> Mapping[str, int]:
         return self._pool.get_stats()
+
+
+@asynccontextmanager
+async def _away_by_name() -> AsyncIterator[None]:
+    """Raises DatabaseAway for what the driver calls by many names; a statement's own errors pass."""
+    try:
+        yield
+    except (PoolTimeout, PoolClosed) as error:
+        raise DatabaseAway("The database did not answer.", retry_after_seconds=1) from error
+    except psycopg.Error as error:
+        lost = error.sqlstate is None and isinstance(error, psycopg.OperationalError | psycopg.InterfaceError)
+        if lost or (error.sqlstate or "").startswith(_AWAY_CODES):
+            raise DatabaseAway("The database did not answer.", retry_after_seconds=1) from error
+        raise
 
 
 def records(rows: Sequence[object]) -> str:

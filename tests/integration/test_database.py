@@ -12,7 +12,7 @@ import pytest
 from ogel.adapters.migrations import Migration, migrate, read_migrations, wait_for_schema
 from ogel.adapters.postgres import PoolOptions, make_pool, wait_for_postgres
 from ogel.kernel.errors import ConfigError
-from ogel.runtime.database import Database, Queries
+from ogel.runtime.database import Database, DatabaseAway, Queries
 from tests.conftest import MIGRATIONS
 
 
@@ -92,7 +92,7 @@ def test_a_cancelled_transaction_leaves_nothing(empty_database_url: str) -> None
 def test_a_full_pool_refuses_instead_of_waiting_for_ever(empty_database_url: str) -> None:
     async def story() -> None:
         async with opened(empty_database_url, [], most=2) as database, database.session(), database.session():
-            with pytest.raises(psycopg.OperationalError):
+            with pytest.raises(DatabaseAway):
                 async with database.session():
                     pass
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from ogel.kernel.clock import utc_now
-from ogel.runtime.database import Session
+from ogel.runtime.database import DatabaseAway, Session
 from ogel.runtime.jobs.job import REPLAY, RETRY, Finished, Job, NewJob, Outcome
 from ogel.runtime.jobs.kind import Backoff, JobKind
 from ogel.runtime.jobs.runner import LOST_WORKER, RunnerOptions
@@ -249,6 +249,65 @@ def test_leases_of_long_jobs_are_renewed(database_url: str) -> None:
             async with w.running(options), w.running(options):
                 await w.until_empty()
         assert attempts == [1]
+
+    asyncio.run(story())
+
+
+def test_a_runner_whose_renewals_fail_does_not_claim_its_own_jobs(database_url: str) -> None:
+    async def story() -> None:
+        attempts: list[int] = []
+
+        async def slow(job: Job, _: Any) -> None:
+            attempts.append(job.attempts)
+            await asyncio.sleep(1.0)
+
+        async def away(jobs: Sequence[Job]) -> None:
+            raise DatabaseAway("not now")
+
+        async with world(database_url, kind(slow, max_attempts=3)) as w:
+            await w.enqueue(NewJob("trial.do", {}, key="k", key_limit=10))
+            options = RunnerOptions(lease_seconds=0.2, busy_poll_seconds=0.02, idle_poll_seconds=0.02)
+            async with w.running(options) as runner:
+                runner._leases.renew = away  # type: ignore[method-assign]
+                await w.until_empty()
+        assert attempts == [1]
+
+    asyncio.run(story())
+
+
+def test_what_one_job_breaks_in_load_the_others_do_not_pay_for(database_url: str) -> None:
+    async def story() -> None:
+        performed = []
+
+        async def load(session: Session, jobs: Sequence[Job]) -> Mapping[str, Any]:
+            return {job.id: job.payload["n"] for job in jobs}
+
+        async def perform(job: Job, loaded: Any) -> None:
+            performed.append(loaded)
+
+        async with world(database_url, kind(perform, load=load, max_attempts=1)) as w:
+            await w.enqueue(
+                NewJob("trial.do", {"wrong": 1}), *(NewJob("trial.do", {"n": n}) for n in range(20))
+            )
+            async with w.running():
+                [row] = await w.until(lambda rows: len(rows) == 1 and rows[0]["status"] == "dead")
+        assert row["payload"] == {"wrong": 1}
+        assert sorted(performed) == list(range(20))
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize("error", [asyncio.CancelledError(), TimeoutError()])
+def test_a_perform_that_ends_oddly_is_a_failed_attempt(database_url: str, error: BaseException) -> None:
+    async def story() -> None:
+        async def perform(job: Job, _: Any) -> None:
+            raise error
+
+        async with world(database_url, kind(perform, max_attempts=2, timeout_seconds=None)) as w:
+            await w.enqueue(NewJob("trial.do", {}))
+            async with w.running():
+                [row] = await w.until(lambda rows: rows[0]["status"] == "dead")
+        assert row["attempts"] == 2
 
     asyncio.run(story())
 

@@ -28,14 +28,22 @@ def events(url: str) -> list[str]:
 
 def seed(url: str) -> None:
     with psycopg.connect(url) as connection:
-        for id, at in (("old-done", OLD), ("old-pending", OLD), ("old-plain", OLD), ("new-done", NEW)):
+        for id, at in (
+            ("old-done", OLD),
+            ("old-pending", OLD),
+            ("old-plain", OLD),
+            ("old-retried", OLD),
+            ("new-done", NEW),
+        ):
             connection.execute(
                 f"INSERT INTO events (id, type, data, created_at) VALUES ('{id}', 'a', '1', {at})"
             )
         connection.execute(
             f"INSERT INTO webhook_deliveries (id, event_id, webhook_id, status, finished_at) VALUES "
             f"('d1', 'old-done', 'wh_1', 'delivered', {OLD}), ('d2', 'old-pending', 'wh_1', 'pending', NULL), "
-            f"('d3', 'new-done', 'wh_1', 'delivered', {NEW})"
+            f"('d3', 'new-done', 'wh_1', 'delivered', {NEW}), "
+            # Being retried, long after it had failed.
+            f"('d4', 'old-retried', 'wh_1', 'pending', {OLD})"
         )
         connection.execute(
             f"INSERT INTO webhook_attempts (id, delivery_id, number, outcome, started_at, duration_seconds) "
@@ -64,11 +72,12 @@ def test_only_what_is_old_and_over_is_forgotten(database_url: str) -> None:
         await pool.close()
 
     asyncio.run(purge())
-    assert events(database_url) == ["new-done", "old-pending"]
+    assert events(database_url) == ["new-done", "old-pending", "old-retried"]
     with psycopg.connect(database_url) as connection:
         assert connection.execute("SELECT id FROM webhook_deliveries ORDER BY id").fetchall() == [
             ("d2",),
             ("d3",),
+            ("d4",),
         ]
         assert connection.execute("SELECT count(*) FROM webhook_attempts").fetchone() == (0,)
         assert connection.execute("SELECT id FROM audit_logs").fetchall() == [("r2",)]

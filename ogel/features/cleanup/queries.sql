@@ -4,7 +4,7 @@
 -- Their attempts go with them.
 DELETE FROM webhook_deliveries WHERE id IN (
   SELECT id FROM webhook_deliveries
-  WHERE finished_at < %(before)s
+  WHERE finished_at < %(before)s AND status <> 'pending'
   ORDER BY finished_at LIMIT %(limit)s
   FOR UPDATE SKIP LOCKED
 )

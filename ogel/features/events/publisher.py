@@ -13,7 +13,7 @@ from ogel.features.audit.contract import AuditEntry, AuditTrail
 from ogel.kernel.errors import Unavailable
 from ogel.kernel.event import Event
 from ogel.kernel.principal import Caller
-from ogel.runtime.database import DATABASE_AWAY, Database
+from ogel.runtime.database import Database, DatabaseAway
 from ogel.runtime.outbox import Outbox
 
 log = structlog.get_logger(__name__)
@@ -21,8 +21,10 @@ log = structlog.get_logger(__name__)
 # A transaction costs far more than an event in it, so under load there is at most one in this time; a request
 # that finds the publisher idle does not wait.
 SPACING_SECONDS = 0.010
-MOST_EVENTS = 500
-MOST_WAITING = 5_000
+MOST_BYTES = 4 * 1024 * 1024
+MOST_BYTES_WAITING = 64 * 1024 * 1024
+# What an event weighs beside its data, so that empty ones are bounded, too.
+_EVENT_BYTES = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,10 @@ class _Request:
     caller: Caller
     events: Sequence[Event]
     answer: asyncio.Future[Mapping[str, int]]
+
+    @property
+    def size(self) -> int:
+        return sum(len(event.data) + _EVENT_BYTES for event in self.events)
 
 
 class Publisher:
@@ -40,16 +46,16 @@ class Publisher:
         self._outbox = outbox
         self._audit = audit
         self._waiting: deque[_Request] = deque()
-        self._waiting_events = 0
+        self._waiting_bytes = 0
         self._working: asyncio.Task[None] | None = None
 
     async def publish(self, caller: Caller, events: Sequence[Event]) -> Mapping[str, int]:
         """Deliveries by event id. Raises Unavailable when too many wait already."""
-        if self._waiting_events + len(events) > MOST_WAITING:
-            raise Unavailable("Too many events are waiting to be written.", retry_after_seconds=1)
         request = _Request(caller, events, asyncio.get_running_loop().create_future())
+        if self._waiting_bytes + request.size > MOST_BYTES_WAITING:
+            raise Unavailable("Too many events are waiting to be written.", retry_after_seconds=1)
         self._waiting.append(request)
-        self._waiting_events += len(events)
+        self._waiting_bytes += request.size
         if self._working is None or self._working.done():
             self._working = asyncio.create_task(self._work())
         return await request.answer
@@ -64,18 +70,18 @@ class Publisher:
 
     def _next(self) -> list[_Request]:
         batch = [self._waiting.popleft()]
-        count = len(batch[0].events)
-        while self._waiting and count + len(self._waiting[0].events) <= MOST_EVENTS:
+        size = batch[0].size
+        while self._waiting and size + self._waiting[0].size <= MOST_BYTES:
             batch.append(self._waiting.popleft())
-            count += len(batch[-1].events)
-        self._waiting_events -= count
+            size += batch[-1].size
+        self._waiting_bytes -= size
         return batch
 
     async def _write(self, batch: Sequence[_Request]) -> None:
         try:
             deliveries = await self._commit(batch)
         except Exception as error:  # noqa: BLE001 - whatever it was, it is the answer
-            if len(batch) == 1 or isinstance(error, DATABASE_AWAY):
+            if len(batch) == 1 or isinstance(error, DatabaseAway):
                 for request in batch:
                     _answer(request, error)
                 return

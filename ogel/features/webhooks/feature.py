@@ -18,6 +18,7 @@ def deliver_kind(deliver: Deliver, attempts: int) -> JobKind:
         load=deliver.load,
         record=deliver.record,
         discarded=deliver.discarded,
+        revived=deliver.revived,
         max_attempts=attempts,
         timeout_seconds=None,  # the request has its own deadline
     )

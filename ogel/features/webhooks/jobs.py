@@ -110,6 +110,9 @@ class Deliver:
     async def discarded(self, tx: Session, payload: Mapping[str, Any]) -> None:
         await self._store.cancel_delivery(tx, payload["delivery"])
 
+    async def revived(self, tx: Session, payload: Mapping[str, Any]) -> None:
+        await self._store.reopen_delivery(tx, payload["delivery"])
+
     def _delay(self, attempt: int) -> float:
         delay = self._retry_delays[min(attempt, len(self._retry_delays)) - 1]
         return delay * random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311 - spreads load, guards nothing

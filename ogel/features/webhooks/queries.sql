@@ -82,8 +82,9 @@ WITH log AS (
 )
 UPDATE webhook_deliveries AS d
 SET status = CASE WHEN d.status = 'cancelled' AND r.status = 'pending' THEN d.status ELSE r.status END,
-    attempts = greatest(d.attempts, r.attempts), next_attempt_at = r.next_attempt_at,
-    finished_at = CASE WHEN r.status = 'pending' THEN d.finished_at ELSE now() END
+    attempts = greatest(d.attempts, r.attempts),
+    next_attempt_at = CASE WHEN d.status = 'cancelled' THEN NULL ELSE r.next_attempt_at END,
+    finished_at = CASE WHEN r.status <> 'pending' THEN now() WHEN d.status = 'cancelled' THEN d.finished_at END
 FROM json_to_recordset(%(settled)s::json) AS r (
   id text, status text, attempts int, next_attempt_at timestamptz
 )

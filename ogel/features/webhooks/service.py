@@ -176,13 +176,14 @@ class WebhookService:
             endpoint = await self._store.lock_endpoint(tx, delivery.webhook)
             if endpoint is None:
                 raise Conflict(f"The webhook of delivery {id!r} was deleted.")
-            await self._store.reopen_delivery(tx, id)
+            # The job first, the delivery after it: the order in which workers lock them.
             if not await self._jobs.revive(tx, job_id_of(id)):
                 written = await self._jobs.enqueue(
                     tx, [delivery_job(id, endpoint.id, endpoint.max_in_flight)]
                 )
                 if not written:
                     raise Conflict(f"An attempt of delivery {id!r} is under way.")
+                await self._store.reopen_delivery(tx, id)
             if endpoint.state == "paused":
                 await self._jobs.hold_key(tx, endpoint.id)
             await self._audit.record(tx, caller, "delivery.retry", "delivery", id)

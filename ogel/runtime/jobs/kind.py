@@ -13,7 +13,7 @@ from ogel.runtime.jobs.job import Finished, Job, Outcome
 Perform = Callable[[Job, Any], Awaitable[Outcome | None]]
 Load = Callable[[Session, Sequence[Job]], Awaitable[Mapping[str, Any]]]
 Record = Callable[[Session, Sequence[Finished]], Awaitable[None]]
-Discarded = Callable[[Session, Mapping[str, Any]], Awaitable[None]]
+Chosen = Callable[[Session, Mapping[str, Any]], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,8 @@ class JobKind:
                      nothing left to do and is done.
     record           writes results in the transaction that completes their jobs; sees only jobs this worker
                      still owned.
-    discarded        told, in the same transaction, the payload of a job that an operator drops.
+    discarded        told, in the same transaction, the payload of a job that an operator drops…
+    revived          …or runs again.
     timeout_seconds  of one attempt; None: `perform` always ends in time by itself.
     """
 
@@ -46,7 +47,8 @@ class JobKind:
     perform: Perform
     load: Load | None = None
     record: Record | None = None
-    discarded: Discarded | None = None
+    discarded: Chosen | None = None
+    revived: Chosen | None = None
     max_attempts: int = 8
     timeout_seconds: float | None = 60.0
     backoff: Backoff = Backoff()

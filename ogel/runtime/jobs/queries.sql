@@ -23,6 +23,7 @@ WITH candidates AS MATERIALIZED (
     WHERE queue_name = %(queue)s AND lane = lanes.lane AND status IN ('pending', 'running')
       AND coalesce(leased_until, scheduled_at) <= now()
       AND (key IS NULL OR key <> ALL (%(full_keys)s::text[]))
+      AND id <> ALL (%(not_ids)s::text[])
     ORDER BY coalesce(leased_until, scheduled_at)
     LIMIT %(limit)s
     FOR UPDATE SKIP LOCKED
@@ -102,7 +103,7 @@ DELETE FROM job_queue WHERE key = %(key)s AND status <> 'running'
 UPDATE job_queue
 SET status = 'pending', attempts = 0, scheduled_at = now(), processed_at = NULL, lease_id = NULL, leased_until = NULL
 WHERE id = %(id)s AND status <> 'running'
-RETURNING queue_name
+RETURNING queue_name, kind, payload
 
 -- discard --
 DELETE FROM job_queue WHERE id = %(id)s AND status <> 'running' RETURNING kind, payload

@@ -6,9 +6,9 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 
-import psycopg
 import structlog
 
+from ogel.runtime.database import DatabaseAway
 from ogel.runtime.jobs.job import Finished, Outcome
 from ogel.runtime.jobs.kind import JobKind
 from ogel.runtime.jobs.metrics import JobMetrics
@@ -94,7 +94,9 @@ class ResultWriter:
     async def _write(self, batch: Sequence[Finished]) -> int:
         try:
             return await self._leases.write(batch, self._kinds)
-        except (psycopg.DataError, psycopg.IntegrityError, psycopg.ProgrammingError):
+        except DatabaseAway:
+            raise
+        except Exception:
             if len(batch) == 1:
                 return await self._bury(batch[0])
             log.exception("results.refused", queue=self._queue, jobs=len(batch))

@@ -14,7 +14,7 @@ from typing import Any
 import structlog
 
 from ogel.kernel.clock import utc_now
-from ogel.runtime.database import DATABASE_AWAY, Database
+from ogel.runtime.database import Database, DatabaseAway
 from ogel.runtime.jobs.job import DONE, Finished, Job, Outcome
 from ogel.runtime.jobs.kind import JobKind
 from ogel.runtime.jobs.metrics import JobMetrics
@@ -67,10 +67,12 @@ class JobRunner:
         self._results = ResultWriter(self._leases, self._kinds, metrics, queue, self._let_go)
         self._held: dict[str, Job] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._given_up: set[str] = set()
         self._busy: Counter[str] = Counter()
         self._limits: dict[str, int] = {}
         self._wake = asyncio.Event()
         # In the event loop's time: when work was last found, when something is known to be due, when to ask again.
+        self._renewed_at = -math.inf
         self._found_at = -math.inf
         self._next_due = math.inf
         self._look_ahead_at = -math.inf
@@ -93,12 +95,15 @@ class JobRunner:
 
     async def run(self, stop: asyncio.Event, drain_seconds: float) -> None:
         """Works until `stop` is set, then finishes what it holds within `drain_seconds` and gives back the rest."""
+        self._renewed_at = asyncio.get_running_loop().time()
         renewing = asyncio.create_task(self._renew_forever())
         writing = asyncio.create_task(self._results.run())
         stopper = asyncio.create_task(self._wake_on(stop))
         try:
-            await self._work()
-            await self._drain(drain_seconds)
+            try:
+                await self._work()
+            finally:
+                await self._drain(drain_seconds)
         finally:
             for task in (renewing, stopper):
                 task.cancel()
@@ -131,15 +136,17 @@ class JobRunner:
                     self._found_at = claimed_at
                 if saw_all or not found:
                     await self._wait(await self._pause(claimed_at, found))
-            except DATABASE_AWAY as error:
-                log.warning("runner.database_away", queue=self.queue, error=str(error).strip())
+            except DatabaseAway as error:
+                log.warning(
+                    "runner.database_away", queue=self.queue, error=str(error.__cause__ or error).strip()
+                )
                 await self._wait(self._options.busy_poll_seconds)
 
     async def _claim(self, limit: int) -> tuple[int, bool]:
         full = [key for key, count in self._busy.items() if count >= self._limits.get(key, count + 1)]
         # Until the answer tells: what is freed meanwhile was not free when the question was put.
         self._left_some = True
-        claim = await self._leases.claim(limit, self._busy, full)
+        claim = await self._leases.claim(limit, self._busy, full, self._perhaps_expired())
         self._limits.update(claim.limits)
         self._left_some = bool(full) or claim.left_some
         for job in claim.jobs:
@@ -157,6 +164,11 @@ class JobRunner:
                 self._finish(job, Outcome("postpone", error, after_seconds=30.0))
         return len(claim.jobs), claim.saw_all
 
+    def _perhaps_expired(self) -> list[str]:
+        """Jobs held here whose leases may have run out, renewal having failed: not to be claimed a second time."""
+        late = asyncio.get_running_loop().time() - self._renewed_at > self._options.lease_seconds * 0.6
+        return list(self._held) if late else []
+
     async def _start(self, kind: JobKind, batch: Sequence[Job]) -> None:
         lost = [job for job in batch if job.attempts > job.max_attempts]
         for job in lost:
@@ -167,14 +179,18 @@ class JobRunner:
             if kind.load is not None and batch:
                 async with self._database.session() as session:
                     found = await kind.load(session, batch)
-        except DATABASE_AWAY as error:
+        except DatabaseAway as error:
             for job in batch:
-                self._finish(job, Outcome("postpone", f"database away: {error}", after_seconds=1.0))
+                self._finish(job, Outcome("postpone", error.message, after_seconds=1.0))
             return
         except Exception as error:
             log.exception("job.load_failed", kind=kind.name, jobs=len(batch))
+            if len(batch) == 1:
+                self._finish(batch[0], Outcome("retry", _describe(error)))
+                return
+            # What one job breaks, the others must not pay for.
             for job in batch:
-                self._finish(job, Outcome("retry", _describe(error)))
+                await self._start(kind, [job])
             return
         for job in batch:
             if found is not None and job.id not in found:
@@ -184,16 +200,22 @@ class JobRunner:
             self._tasks[job.id] = asyncio.create_task(self._perform(kind, job, loaded))
 
     async def _perform(self, kind: JobKind, job: Job, loaded: Any) -> None:
+        outcome = Outcome("retry", "cancelled from within")
         try:
             if kind.timeout_seconds is None:
                 outcome = await kind.perform(job, loaded) or DONE
             else:
                 async with asyncio.timeout(kind.timeout_seconds):
                     outcome = await kind.perform(job, loaded) or DONE
+        except DatabaseAway as error:
+            outcome = Outcome("postpone", error.message, after_seconds=1.0)
         except TimeoutError:
-            outcome = Outcome("retry", f"not finished within {kind.timeout_seconds:g} s")
-        except DATABASE_AWAY as error:
-            outcome = Outcome("postpone", f"database away: {error}", after_seconds=1.0)
+            limit = "" if kind.timeout_seconds is None else f" within {kind.timeout_seconds:g} s"
+            outcome = Outcome("retry", f"not finished{limit}")
+        except asyncio.CancelledError:
+            if job.id in self._given_up:
+                raise  # the drain ran out, and gives the job back
+            log.warning("job.cancelled", kind=kind.name, job=job.id, attempt=job.attempts)
         except Exception as error:
             log.exception("job.failed", kind=kind.name, job=job.id, attempt=job.attempts)
             outcome = Outcome("retry", _describe(error))
@@ -216,8 +238,9 @@ class JobRunner:
         """They are written: their places are free, and those to be tried again are waiting."""
         self._wake_for(results)
         for job in (finished.job for finished in results):
-            if self._held.pop(job.id, None) is None:
+            if self._held.get(job.id) is not job:
                 continue
+            del self._held[job.id]
             if job.key is not None:
                 self._busy[job.key] -= 1
                 if self._busy[job.key] <= 0:
@@ -261,13 +284,17 @@ class JobRunner:
         while True:
             await asyncio.sleep(self._options.lease_seconds / 3)
             jobs = list(self._held.values())
-            if not jobs:
-                continue
+            began = asyncio.get_running_loop().time()
             try:
-                await self._leases.renew(jobs)
-            except DATABASE_AWAY as error:
+                if jobs:
+                    await self._leases.renew(jobs)
+                self._renewed_at = began
+            except Exception as error:  # noqa: BLE001 - the next round tries again; without it leases would be lost
                 log.warning(
-                    "runner.renewal_failed", queue=self.queue, jobs=len(jobs), error=str(error).strip()
+                    "runner.renewal_failed",
+                    queue=self.queue,
+                    jobs=len(jobs),
+                    error=str(error.__cause__ or error).strip(),
                 )
 
     async def _drain(self, seconds: float) -> None:
@@ -276,6 +303,7 @@ class JobRunner:
             log.info("runner.draining", queue=self.queue, jobs=len(tasks), seconds=seconds)
             await asyncio.wait(tasks, timeout=seconds)
         late = dict(self._tasks)
+        self._given_up.update(late)
         for task in late.values():
             task.cancel()
         await asyncio.gather(*late.values(), return_exceptions=True)
@@ -284,9 +312,11 @@ class JobRunner:
             log.warning("runner.gave_back", queue=self.queue, jobs=len(unfinished))
             try:
                 await self._leases.release(unfinished)
-            except DATABASE_AWAY as error:
+            except DatabaseAway as error:
                 # Their leases run out by themselves; the next worker takes them then.
-                log.warning("runner.release_failed", queue=self.queue, error=str(error).strip())
+                log.warning(
+                    "runner.release_failed", queue=self.queue, error=str(error.__cause__ or error).strip()
+                )
 
 
 def _describe(error: BaseException) -> str:

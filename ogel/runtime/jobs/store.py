@@ -69,12 +69,14 @@ class JobQueue:
         await tx.execute(_SQL.discard_key, {"key": key})
 
     async def revive(self, tx: Session, job_id: str) -> bool:
-        """False when there is no such job, or it is running."""
-        queue = await tx.value(_SQL.revive, {"id": job_id})
-        if queue is None:
-            return False
-        tx.ring(queue)
-        return True
+        """Tells the job's kind. False when there is no such job, or it is running."""
+        revived = await tx.tuples(_SQL.revive, {"id": job_id})
+        for queue, name, payload in revived:
+            tx.ring(queue)
+            kind = self._kinds.get(name)
+            if kind is not None and kind.revived is not None:
+                await kind.revived(tx, payload)
+        return bool(revived)
 
     async def discard(self, tx: Session, job_id: str) -> bool:
         """Tells the job's kind. False when there is no such job, or it is running."""
@@ -125,11 +127,15 @@ class LeaseStore:
         self._queue = queue
         self._lease_seconds = lease_seconds
 
-    async def claim(self, limit: int, busy: Mapping[str, int], full_keys: Sequence[str]) -> Claim:
+    async def claim(
+        self, limit: int, busy: Mapping[str, int], full_keys: Sequence[str], not_ids: Sequence[str] = ()
+    ) -> Claim:
+        """Neither jobs of `full_keys` nor those of `not_ids`."""
         parameters = {
             "queue": self._queue,
             "limit": limit,
             "full_keys": list(full_keys),
+            "not_ids": list(not_ids),
             "busy_keys": list(busy),
             "busy_counts": list(busy.values()),
             "lease": new_id("lease"),

@@ -8,7 +8,7 @@ from datetime import datetime
 
 import structlog
 
-from ogel.runtime.database import DATABASE_AWAY
+from ogel.runtime.database import DatabaseAway
 from ogel.runtime.schedule.clock import Clock, NotHandedOver
 from ogel.runtime.schedule.ticks import Ticker
 
@@ -59,9 +59,9 @@ class SchedulerService:
     async def _catch_up(self) -> None:
         try:
             await self._ticker.catch_up()
-        except DATABASE_AWAY as error:
+        except DatabaseAway as error:
             if not self._away:
-                log.warning("scheduler.database_away", error=str(error).strip())
+                log.warning("scheduler.database_away", error=str(error.__cause__ or error).strip())
             self._away = True
         except Exception:
             log.exception("scheduler.catch_up_failed")
@@ -78,7 +78,7 @@ class SchedulerService:
             handover.result(HANDOVER_SECONDS)
         except NotHandedOver:
             raise
-        except (TimeoutError, concurrent.futures.CancelledError, *DATABASE_AWAY) as error:
+        except (TimeoutError, concurrent.futures.CancelledError, DatabaseAway) as error:
             handover.cancel()
             raise NotHandedOver(f"{type(error).__name__}: {error}".strip(": ")) from error
         except Exception:

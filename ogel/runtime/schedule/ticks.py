@@ -9,7 +9,7 @@ import structlog
 
 from ogel.kernel.clock import rfc3339, utc_now
 from ogel.kernel.errors import NotFound
-from ogel.runtime.database import DATABASE_AWAY, Database, Session
+from ogel.runtime.database import Database, DatabaseAway, Session
 from ogel.runtime.jobs.job import NewJob
 from ogel.runtime.jobs.store import JobQueue
 from ogel.runtime.schedule.schedule import Schedule
@@ -60,7 +60,7 @@ class Ticker:
         for name, state in (await self.states()).items():
             try:
                 await self._catch_up(self.schedules[name], state)
-            except DATABASE_AWAY:
+            except DatabaseAway:
                 raise
             except Exception:
                 # One schedule that cannot be enqueued must not hold up the others.
