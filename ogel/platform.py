@@ -53,7 +53,7 @@ from ogel.runtime.jobs.kind import JobKind
 from ogel.runtime.jobs.metrics import JobMetrics
 from ogel.runtime.jobs.runner import JobRunner, RunnerOptions
 from ogel.runtime.jobs.store import JobQueue
-from ogel.runtime.lifecycle import Service, run_until_stopped
+from ogel.runtime.lifecycle import Service, run_together, run_until_stopped, unless_stopped
 from ogel.runtime.outbox import Outbox
 from ogel.runtime.schedule.schedule import Schedule
 from ogel.runtime.schedule.service import SchedulerService
@@ -160,9 +160,7 @@ class Platform:
         return webhooks_feature(service, fan_out, kind)
 
     @asynccontextmanager
-    async def connected(self, *, migrates: bool = False) -> AsyncIterator[None]:
-        """Waits for Postgres and the schema version this code needs, then holds the pool open."""
-        await _ready_database(self.settings, migrates)
+    async def _connected(self) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:  # closes all of them, whichever fails to
             await self._pool.open()
             stack.push_async_callback(self._pool.close, timeout=5.0)
@@ -188,22 +186,29 @@ class Platform:
         raises what the first failing part raised. `ready` is told the port.
         """
         host = self.settings.host or "::"
-        # Before anything else: a port that is taken is the operator's next question, and health must answer early.
+        # Before anything else: a port that is taken is the operator's next question, and health must answer while
+        # the servers are waited for.
         sockets = bind(host, self.settings.port)
-        migrates = roles.api and self.settings.auto_migrate
-        async with self.connected(migrates=migrates):
-            services = self._services(roles)
-            app = self._app(roles)
-            drain = self.settings.drain_seconds
+        app, drain, served = self._app(roles), self.settings.drain_seconds, asyncio.Event()
 
-            async def http(stop: asyncio.Event) -> None:
+        async def http(stop: asyncio.Event) -> None:
+            try:
                 await serve(app, sockets, stop, drain)
+            finally:
+                served.set()
 
-            services += [("http", http), *beside]
-            port = sockets[0].getsockname()[1]
-            log.info("process.ready", host=host, port=port, **_describe(roles))
-            ready(port)
-            await run_until_stopped(services, stop, drain)
+        async def work(stop: asyncio.Event) -> None:
+            migrates = roles.api and self.settings.auto_migrate
+            if not await unless_stopped(_ready_database(self.settings, migrates), stop):
+                return
+            async with self._connected():
+                port = sockets[0].getsockname()[1]
+                log.info("process.ready", host=host, port=port, **_describe(roles))
+                ready(port)
+                await run_together([("stop", _until_set), *self._services(roles), *beside], stop, drain)
+                await served.wait()  # requests in flight need the pool
+
+        await run_until_stopped([("http", http), ("work", work)], stop, drain)
         log.info("process.stopped")
 
     def _services(self, roles: Roles) -> list[tuple[str, Service]]:
@@ -274,6 +279,10 @@ async def key_service(settings: Settings) -> AsyncIterator[KeyService]:
     await _ready_database(settings, migrates=False)
     async with make_pool(settings.database_url, _pool_options(settings)) as pool:
         yield KeyService(Database(pool, lambda _: None), KeyStore(), AuditStore(), settings.admin_key)
+
+
+async def _until_set(stop: asyncio.Event) -> None:
+    await stop.wait()
 
 
 async def _cancelled(task: asyncio.Task[None]) -> None:

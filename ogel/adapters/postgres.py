@@ -13,6 +13,8 @@ from psycopg import AsyncConnection
 from psycopg.types.json import set_json_loads
 from psycopg_pool import AsyncConnectionPool
 
+from ogel.kernel.errors import ConfigError
+
 log = structlog.get_logger(__name__)
 
 # Nothing Ogel asks is slow: a statement that takes this long is stuck. Every query has its index, and rows that are
@@ -27,6 +29,10 @@ _SESSION_OPTIONS = " ".join(
         "jit=off",
     )
 )
+
+
+# libpq gives no SQLSTATE for a connection that was refused, only the server's words.
+_HOPELESS = ("password authentication failed", "no password supplied", "does not exist")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +80,10 @@ async def _configure(connection: AsyncConnection[Any]) -> None:
 
 
 async def wait_for_postgres(url: str, seconds: float) -> None:
-    """Returns once Postgres answers; retries refusals, unknown names and start-up states. Raises the last error."""
+    """
+    Returns once Postgres answers; retries refusals, unknown names and start-up states. Raises ConfigError with the
+    last reason, at once for one that time does not mend: a wrong password or database.
+    """
     deadline = asyncio.get_running_loop().time() + seconds
     pause = 0.05
     said = False
@@ -84,8 +93,10 @@ async def wait_for_postgres(url: str, seconds: float) -> None:
                 await connection.execute("SELECT 1")
             return
         except psycopg.OperationalError as error:
-            if asyncio.get_running_loop().time() + pause > deadline:
-                raise
+            hopeless = any(word in str(error) for word in _HOPELESS)
+            if hopeless or asyncio.get_running_loop().time() + pause > deadline:
+                reason = str(error).strip().splitlines()[0]
+                raise ConfigError(f"DATABASE_URL: {reason}") from error
             if not said:
                 log.info("postgres.waiting", error=str(error).strip(), seconds=seconds)
                 said = True

@@ -12,11 +12,12 @@ from typing import Any
 
 import redis
 import structlog
-from rq import Queue, SimpleWorker
+from rq import Queue, SimpleWorker, worker_registration
 from rq.exceptions import DuplicateJobError, StopRequested
 from rq.job import Job
 from rq.suspension import is_suspended
 from rq.timeouts import TimerDeathPenalty
+from rq.worker_registration import REDIS_WORKER_KEYS
 
 from ogel.kernel.ids import new_id
 
@@ -172,6 +173,7 @@ class _ListeningWorker(SimpleWorker):
         self._on_suspended = suspended
         self._stop_event = stop
         self._blocking_client_id: int | None = None
+        self._registered = False
 
     @property
     def dequeue_timeout(self) -> int:
@@ -187,17 +189,35 @@ class _ListeningWorker(SimpleWorker):
         if self._stop_event.is_set():
             raise StopRequested
         super().heartbeat(*args, **kwargs)
+        if self._registered and not self.connection.sismember(REDIS_WORKER_KEYS, self.key):
+            self._register_again()
         self._on_suspended(bool(is_suspended(self.connection)))
         # One thread, one connection from the pool's top: the read that follows uses this very client.
         self._blocking_client_id = self.connection.client_id()
+
+    def _register_again(self) -> None:
+        """Redis was flushed: what it knew of us is gone."""
+        with self.connection.pipeline() as pipeline:
+            pipeline.hset(self.key, mapping=self.serialize())
+            worker_registration.register(self, pipeline)
+            pipeline.execute()
+
+    def register_birth(self) -> None:
+        super().register_birth()  # type: ignore[no-untyped-call]
+        self._registered = True
+
+    def register_death(self) -> None:
+        self._registered = False
+        super().register_death()  # type: ignore[no-untyped-call]
 
     def check_for_suspension(self, burst: bool) -> None:
         """Suspension is told to the runners in `heartbeat`; the bell itself goes on listening."""
 
     def execute_job(self, job: Job, queue: Queue) -> None:
+        # Not job.delete(): it asks for the job's state, and after a flush there is none.
         with self.connection.pipeline() as pipeline:
             pipeline.lrem(queue.intermediate_queue.key, 1, job.id)
-            job.delete(pipeline=pipeline, remove_from_queue=False)
+            pipeline.delete(job.key)
             pipeline.execute()
         # Only now: a ring after this line is a new one, never mistaken for the one just heard.
         self._on_heard(queue.name)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from typing import Any
 
 import structlog
 
@@ -16,29 +17,50 @@ Service = Callable[[asyncio.Event], Awaitable[None]]
 async def run_until_stopped(
     services: Sequence[tuple[str, Service]], stop: asyncio.Event, drain_seconds: float
 ) -> None:
-    """
-    Runs every service until `stop` is set by SIGTERM, SIGINT or a service that ended. Each gets the event and must
-    return once it is set; whoever has not within `drain_seconds` plus a margin is cancelled. Raises what the first
-    failing service raised.
-    """
+    """`run_together`, with SIGTERM and SIGINT setting `stop`."""
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, _request_stop, stop, number)
-    tasks = {asyncio.create_task(_until_stop(service, stop), name=name) for name, service in services}
     try:
-        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        stop.set()
-        _, late = await asyncio.wait(tasks, timeout=drain_seconds + 10.0)
-        for task in late:
-            log.error("service.late", service=task.get_name())
-            task.cancel()
-        results = await asyncio.gather(*tasks, return_exceptions=True)
+        await run_together(services, stop, drain_seconds)
     finally:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.remove_signal_handler(number)
-    for result in results:
+
+
+async def run_together(
+    services: Sequence[tuple[str, Service]], stop: asyncio.Event, drain_seconds: float
+) -> None:
+    """
+    Runs every service until `stop` is set, by whoever or by a service that ended. Each gets the event and must return
+    once it is set; whoever has not within `drain_seconds` plus a margin is cancelled. Raises what the first failing
+    service raised.
+    """
+    tasks = {asyncio.create_task(_until_stop(service, stop), name=name) for name, service in services}
+    await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    stop.set()
+    _, late = await asyncio.wait(tasks, timeout=drain_seconds + 10.0)
+    for task in late:
+        log.error("service.late", service=task.get_name())
+        task.cancel()
+    for result in await asyncio.gather(*tasks, return_exceptions=True):
         if isinstance(result, Exception):
             raise result
+
+
+async def unless_stopped(work: Coroutine[Any, Any, None], stop: asyncio.Event) -> bool:
+    """Does the work, or gives it up when `stop` is set first. True when it was done; raises what it raised."""
+    working = asyncio.create_task(work)
+    stopping = asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait((working, stopping), return_when=asyncio.FIRST_COMPLETED)
+        if working.done():
+            working.result()
+        return working.done()
+    finally:
+        for task in (working, stopping):
+            task.cancel()
+        await asyncio.gather(working, stopping, return_exceptions=True)
 
 
 async def _until_stop(service: Service, stop: asyncio.Event) -> None:

@@ -211,3 +211,28 @@ def test_ctrl_c_ends_it_well(tmp_path: Path, database_url: str, redis_url: str) 
         running.process.send_signal(signal.SIGINT)
         assert running.process.wait(30) == 0
     assert "Traceback" not in running.log_text()
+
+
+def test_a_process_that_waits_for_its_servers_answers_and_leaves_when_told(tmp_path: Path) -> None:
+    nowhere = {"DATABASE_URL": "postgresql://ogel@127.0.0.1:1/none", "REDIS_URL": "redis://127.0.0.1:1"}
+    waiting = Ogel("worker", "webhooks", log=tmp_path / "worker.log", **nowhere)
+    waiting.start(ready_path="/health/live")
+    try:
+        assert waiting.api("GET", "/health/ready").status == 503
+    finally:
+        assert waiting.terminate(seconds=10) == 0
+
+
+def test_a_database_that_does_not_answer_is_one_line(tmp_path: Path) -> None:
+    environment = {"DATABASE_URL": "postgresql://ogel@127.0.0.1:1/none", "OGEL_CONNECT_SECONDS": "1"}
+    done = subprocess.run(
+        [sys.executable, "-m", "ogel", "migrate"],
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert done.stderr.startswith("ogel: DATABASE_URL: ")
+    assert "Traceback" not in done.stderr + done.stdout

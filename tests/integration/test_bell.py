@@ -134,6 +134,12 @@ def test_the_listener_survives_a_flush(redis_url: str) -> None:
                 client.flushall()
             bell.ring({"webhooks"})
             assert await heard(ears) == "webhooks"
+            async with asyncio.timeout(10):
+                with redis.Redis.from_url(redis_url) as client:
+                    while not Worker.all(connection=client):
+                        await asyncio.sleep(0.01)
+                    [worker] = Worker.all(connection=client)
+            assert worker.queue_names() == QUEUES
 
     asyncio.run(story())
 

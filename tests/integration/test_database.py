@@ -155,7 +155,7 @@ def test_a_process_waits_for_the_schema_it_needs_and_says_what_is_missing(empty_
 
 def test_a_server_that_is_not_there_is_an_error_in_time() -> None:
     async def story() -> None:
-        with pytest.raises(psycopg.OperationalError):
+        with pytest.raises(ConfigError, match=r"DATABASE_URL: .*refused"):
             await wait_for_postgres("postgresql://nobody@127.0.0.1:1/nothing", seconds=0.2)
 
     asyncio.run(story())

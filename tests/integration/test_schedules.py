@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-import psycopg
 import pytest
 import redis
 from structlog.testing import capture_logs
@@ -23,7 +22,7 @@ from ogel.features.schedules.feature import schedules_feature
 from ogel.kernel.clock import rfc3339, utc_now
 from ogel.kernel.errors import NotFound
 from ogel.kernel.principal import SYSTEM, Caller
-from ogel.runtime.database import Session
+from ogel.runtime.database import DatabaseAway, Session
 from ogel.runtime.http.route import Call
 from ogel.runtime.schedule.schedule import Schedule
 from ogel.runtime.schedule.service import SchedulerService
@@ -244,10 +243,10 @@ def test_an_unknown_schedule_is_not_run(database_url: str) -> None:
 def test_what_cannot_be_audited_is_not_run(database_url: str) -> None:
     class NoTrail(AuditStore):
         async def record(self, tx: Session, *args: Any, **kwargs: Any) -> None:
-            raise psycopg.OperationalError("disk full")
+            raise DatabaseAway("disk full")
 
     async def story(world: World) -> None:
-        with pytest.raises(psycopg.OperationalError):
+        with pytest.raises(DatabaseAway):
             await call(world, "POST", REPORTS.name, NoTrail())
         assert await world.written() == []
 

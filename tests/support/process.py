@@ -90,7 +90,7 @@ class Ogel:
         self.process: subprocess.Popen[bytes] | None = None
         self.api = Client(self.port)
 
-    def start(self, ready_seconds: float = 30.0) -> Ogel:
+    def start(self, ready_seconds: float = 30.0, ready_path: str = "/health/ready") -> Ogel:
         with self._log.open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "ogel", *self._arguments],
@@ -99,7 +99,9 @@ class Ogel:
                 stderr=log,
             )
         eventually(
-            self._is_ready, ready_seconds, f"ogel {' '.join(self._arguments)} to be ready; see {self._log}"
+            lambda: self._is_ready(ready_path),
+            ready_seconds,
+            f"ogel {' '.join(self._arguments)} to be ready; see {self._log}",
         )
         return self
 
@@ -138,12 +140,12 @@ class Ogel:
         else:
             print(f"--- {self._log}\n{self.log_text()[-6000:]}")
 
-    def _is_ready(self) -> bool:
+    def _is_ready(self, path: str) -> bool:
         assert self.process is not None
         if self.process.poll() is not None:
             raise AssertionError(f"exited with {self.process.returncode}:\n{self.log_text()[-4000:]}")
         try:
-            return self.api("GET", "/health/ready").status == 200
+            return self.api("GET", path).status == 200
         except (OSError, http.client.HTTPException):
             return False
 

@@ -7,11 +7,10 @@ import threading
 from datetime import UTC, datetime
 from typing import Any, cast
 
-import psycopg
 import pytest
 from structlog.testing import capture_logs
 
-from ogel.runtime.database import Database
+from ogel.runtime.database import Database, DatabaseAway
 from ogel.runtime.jobs.store import JobQueue
 from ogel.runtime.schedule.clock import Due, NotHandedOver
 from ogel.runtime.schedule.schedule import Schedule
@@ -96,7 +95,7 @@ def test_a_due_tick_reaches_the_loop() -> None:
 
 def test_a_tick_is_handed_back_while_the_database_is_away() -> None:
     async def story() -> None:
-        clock = await tell(FakeTicker(psycopg.OperationalError("connection refused")), told)
+        clock = await tell(FakeTicker(DatabaseAway("connection refused")), told)
         assert isinstance(clock.outcome, NotHandedOver)
         assert "connection refused" in str(clock.outcome)
 
@@ -125,7 +124,7 @@ def test_stopping_frees_a_clock_whose_tick_hangs() -> None:
 def test_the_net_outlives_every_failure_and_reports_an_outage_once() -> None:
     async def story() -> None:
         ticker = FakeTicker()
-        away = psycopg.OperationalError("gone")
+        away = DatabaseAway("gone")
         ticker.failures_to_catch_up = [away, away, RuntimeError("a bug"), away]
 
         async def six_looks(clock: HandClock) -> None:
