@@ -54,7 +54,9 @@ class Observed:
         # What matched and is not an Endpoint of ours is a stream, open for as long as someone listens.
         stream = "endpoint" in scope and not isinstance(scope["endpoint"], Endpoint)
         self._metrics.ended(route, method, status, seconds, stream)
-        write = log.error if status >= 500 else log.warning if status >= 400 else log.info
+        # 503 is said on purpose: something is away, and whoever found it away has logged that.
+        failed = status >= 500 and status != 503
+        write = log.error if failed else log.warning if status >= 400 else log.info
         if status == 200 and route.startswith("/health/"):
             # Platforms probe every few seconds; only a failure is news.
             write = log.debug
