@@ -281,9 +281,15 @@ def require_secrets(settings: Settings) -> None:
             raise ConfigError(f"{name} is not set; it takes {SECRET_LENGTH} characters or more")
 
 
-def require_servers(settings: Settings) -> None:
-    """Raises ConfigError when a server's URL is missing."""
+def require_database(settings: Settings) -> str:
+    """The URL. Raises ConfigError when it is missing."""
     if settings.database_url is None:
         raise ConfigError(f"DATABASE_URL is not set; it takes {POSTGRES_SHAPE}")
+    return settings.database_url
+
+
+def require_servers(settings: Settings) -> None:
+    """Raises ConfigError when a server's URL is missing."""
+    require_database(settings)
     if settings.redis_url is None:
         raise ConfigError("REDIS_URL is not set; it takes redis://[user:password@]host:port[/db]")

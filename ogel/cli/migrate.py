@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from ogel.cli.process import event_loop, settings_of_environment
-from ogel.kernel.errors import ConfigError
+from ogel.settings import require_database
 
 
 @click.command("migrate")
@@ -17,10 +17,8 @@ def command() -> None:
     from ogel.runtime.logging import configure_logging
 
     settings = settings_of_environment()
-    if settings.database_url is None:
-        raise ConfigError("DATABASE_URL is not set; it takes postgresql://user:password@host:port/database")
+    url = require_database(settings)
     configure_logging(settings.log_level)
-    url = settings.database_url
     migrations = read_migrations(MIGRATIONS)
     with event_loop() as runner:
         runner.run(wait_for_postgres(url, settings.connect_seconds))

@@ -28,6 +28,11 @@ _AWAY_CODES = ("08", "57P", "53300", "25006")
 class DatabaseAway(Unavailable):
     """No connection, or one that was lost: the same may succeed later. What was under way may have been committed."""
 
+    @property
+    def reason(self) -> str:
+        """The driver's words, for the log."""
+        return str(self.__cause__ or self).strip()
+
 
 _HEADING = re.compile(rb"^-- (\w+) --$", re.MULTILINE)
 

@@ -71,7 +71,8 @@ class JobRunner:
         self._busy: Counter[str] = Counter()
         self._limits: dict[str, int] = {}
         self._wake = asyncio.Event()
-        # In the event loop's time: when work was last found, when something is known to be due, when to ask again.
+        # In the event loop's time: when leases were last renewed, when work was last found, when something is known
+        # to be due, when to ask again.
         self._renewed_at = -math.inf
         self._found_at = -math.inf
         self._next_due = math.inf
@@ -137,9 +138,7 @@ class JobRunner:
                 if saw_all or not found:
                     await self._wait(await self._pause(claimed_at, found))
             except DatabaseAway as error:
-                log.warning(
-                    "runner.database_away", queue=self.queue, error=str(error.__cause__ or error).strip()
-                )
+                log.warning("runner.database_away", queue=self.queue, error=error.reason)
                 await self._wait(self._options.busy_poll_seconds)
 
     async def _claim(self, limit: int) -> tuple[int, bool]:
@@ -314,9 +313,7 @@ class JobRunner:
                 await self._leases.release(unfinished)
             except DatabaseAway as error:
                 # Their leases run out by themselves; the next worker takes them then.
-                log.warning(
-                    "runner.release_failed", queue=self.queue, error=str(error.__cause__ or error).strip()
-                )
+                log.warning("runner.release_failed", queue=self.queue, error=error.reason)
 
 
 def _describe(error: BaseException) -> str:

@@ -61,7 +61,7 @@ class SchedulerService:
             await self._ticker.catch_up()
         except DatabaseAway as error:
             if not self._away:
-                log.warning("scheduler.database_away", error=str(error.__cause__ or error).strip())
+                log.warning("scheduler.database_away", error=error.reason)
             self._away = True
         except Exception:
             log.exception("scheduler.catch_up_failed")
