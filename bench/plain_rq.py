@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import redis
 from rq import Queue, SimpleWorker
 
-from ogel.features.webhooks.signature import sign
+from ogel.features.webhooks.secrets.signature import sign
 
 QUEUE = "bench-plain-rq"
 KEY = b"0123456789abcdef0123456789abcdef"

@@ -35,12 +35,7 @@ from ogel.features.realtime.feature import RealtimeFeature
 from ogel.features.schedules.feature import schedules_feature
 from ogel.features.system.feature import system_feature
 from ogel.features.system.service import SystemService
-from ogel.features.webhooks.fanout import FanOut
-from ogel.features.webhooks.feature import deliver_kind, webhooks_feature
-from ogel.features.webhooks.jobs import Deliver
-from ogel.features.webhooks.metrics import WebhookMetrics
-from ogel.features.webhooks.service import WebhookService
-from ogel.features.webhooks.store import WebhookStore
+from ogel.features.webhooks.feature import WebhookFeature, WebhookOptions
 from ogel.runtime.database import Database
 from ogel.runtime.feature import Feature
 from ogel.runtime.http.app import build_app
@@ -85,6 +80,7 @@ class Platform:
         require_secrets(settings)
         assert settings.database_url
         assert settings.redis_url
+        assert settings.secret
         self.settings = settings
         self.registry = CollectorRegistry()
         self.bell = RqBell(settings.redis_url)
@@ -103,6 +99,17 @@ class Platform:
         publisher = Publisher(self.database, self.outbox, self.audit)
         self.events = EventService(self.database, publisher, settings.max_event_bytes)
         self.realtime = RealtimeFeature(self.broadcast, self.keys.authenticate, self.registry)
+        self.webhooks = WebhookFeature(
+            self.database,
+            self.jobs,
+            self.outbox,
+            self.audit,
+            self._guard,
+            self.egress,
+            Vault(settings.secret),
+            WebhookOptions(settings.webhook_timeout_seconds, settings.webhook_retry_delays),
+            self.registry,
+        )
         self.features = self._features()
         self.jobs.know([kind for feature in self.features for kind in feature.jobs])
         self._check_schedules()
@@ -131,7 +138,7 @@ class Platform:
             cleanup_feature(database, settings.retention_days),
             events_feature(self.events),
             self.realtime.feature(),
-            self._webhooks(),
+            self.webhooks.feature(),
         ]
         queues = sorted({kind.queue for feature in working for kind in feature.jobs})
         schedules = [schedule for feature in working for schedule in feature.schedules]
@@ -142,22 +149,6 @@ class Platform:
             schedules_feature(database, self.jobs, schedules, self.audit),
             system_feature(SystemService(database, self.registry, jobs.depths, self.redis.stats)),
         ]
-
-    def _webhooks(self) -> Feature:
-        settings = self.settings
-        assert settings.secret
-        vault = Vault(settings.secret)
-        store = WebhookStore()
-        fan_out = FanOut(store)
-        deliver = Deliver(
-            store, self.egress, vault, settings.webhook_retry_delays, WebhookMetrics(self.registry)
-        )
-        service = WebhookService(
-            self.database, store, fan_out, self.jobs, self.outbox, self._guard, vault, self.audit,
-            settings.webhook_timeout_seconds,
-        )  # fmt: skip
-        kind = deliver_kind(deliver, attempts=len(settings.webhook_retry_delays) + 1)
-        return webhooks_feature(service, fan_out, kind)
 
     @asynccontextmanager
     async def _connected(self) -> AsyncIterator[None]:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from standardwebhooks import Webhook
 
-from ogel.features.webhooks.signature import decode_secret, new_secret, sign
+from ogel.features.webhooks.secrets.signature import decode_secret, new_secret, sign
 
 VECTORS = [
     (

@@ -9,10 +9,11 @@ from typing import Any
 
 import structlog
 
-from ogel.features.webhooks.delivery import AttemptResult, Settled, Work
-from ogel.features.webhooks.metrics import WebhookMetrics
-from ogel.features.webhooks.signature import sign
-from ogel.features.webhooks.store import WebhookStore
+from ogel.features.webhooks.deliveries.store import DeliveryStore
+from ogel.features.webhooks.secrets.signature import secret_purpose, sign
+from ogel.features.webhooks.sending.metrics import WebhookMetrics
+from ogel.features.webhooks.sending.store import SendingStore
+from ogel.features.webhooks.sending.work import AttemptResult, Settled, Work
 from ogel.kernel.clock import utc_now
 from ogel.kernel.ids import new_id
 from ogel.runtime.database import Session
@@ -22,7 +23,6 @@ from ogel.runtime.vault import Unsealable, Vault
 
 log = structlog.get_logger(__name__)
 
-DELIVER = "webhooks.deliver"
 USER_AGENT = "Ogel-Webhook/1.0"
 MAX_RESPONSE_BYTES = 16 * 1024
 # Each delay is varied by this much either way, so that endpoints that failed together do not return together.
@@ -32,22 +32,20 @@ PAUSED_SECONDS = 5.0
 _UNSTORABLE = re.compile("\x00")
 
 
-def secret_purpose(webhook_id: str) -> str:
-    return f"webhook-secret:{webhook_id}"
-
-
 class Deliver:
     """The job kind `webhooks.deliver`; its payload is `{"delivery": "dlv_…"}`."""
 
     def __init__(
         self,
-        store: WebhookStore,
+        store: SendingStore,
+        deliveries: DeliveryStore,
         egress: Egress,
         vault: Vault,
         retry_delays: Sequence[float],
         metrics: WebhookMetrics,
     ) -> None:
         self._store = store
+        self._deliveries = deliveries
         self._egress = egress
         self._vault = vault
         self._retry_delays = retry_delays
@@ -108,10 +106,10 @@ class Deliver:
         await self._store.record(tx, attempts, [row for row in settled if row is not None])
 
     async def discarded(self, tx: Session, payload: Mapping[str, Any]) -> None:
-        await self._store.cancel_delivery(tx, payload["delivery"])
+        await self._deliveries.cancel(tx, payload["delivery"])
 
     async def revived(self, tx: Session, payload: Mapping[str, Any]) -> None:
-        await self._store.reopen_delivery(tx, payload["delivery"])
+        await self._deliveries.reopen(tx, payload["delivery"])
 
     def _delay(self, attempt: int) -> float:
         delay = self._retry_delays[min(attempt, len(self._retry_delays)) - 1]

@@ -1,14 +1,11 @@
-"""A delivery as callers read it, and what one attempt of it needs and leaves."""
+"""A delivery as callers read it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Literal
 
 from msgspec import Struct
-
-from ogel.kernel.event import Event
 
 DeliveryStatus = Literal["pending", "delivered", "failed", "cancelled"]
 
@@ -45,38 +42,3 @@ class Attempt(Struct, frozen=True):
 
 class DeliveryWithAttempts(Delivery, frozen=True):
     log: list[Attempt]
-
-
-class Work(Struct, frozen=True):
-    """Everything an attempt needs, so that performing it touches no database."""
-
-    delivery_id: str
-    event: Event
-    webhook_id: str
-    url: str
-    state: str
-    sealed_secret: bytes
-    headers: Mapping[str, str]
-    timeout_seconds: float
-    attempts_before: int
-
-
-class NewDelivery(Struct, frozen=True):
-    id: str
-    event_id: str
-    webhook_id: str
-
-
-class AttemptResult(Attempt, frozen=True):
-    """An attempt on its way into the log; `number` counts over the delivery's whole life."""
-
-    delivery_id: str
-
-
-class Settled(Struct, frozen=True):
-    """Where a delivery stands after an attempt."""
-
-    id: str
-    status: DeliveryStatus
-    attempts: int
-    next_attempt_at: datetime | None

@@ -32,3 +32,7 @@ def sign(key: bytes, message_id: str, timestamp: int, body: bytes) -> str:
     """The `webhook-signature` value over `id.timestamp.body`; `timestamp` in Unix seconds."""
     signed = b"%s.%d.%s" % (message_id.encode(), timestamp, body)
     return "v1," + base64.b64encode(hmac.digest(key, signed, "sha256")).decode()
+
+
+def secret_purpose(webhook_id: str) -> str:
+    return f"webhook-secret:{webhook_id}"

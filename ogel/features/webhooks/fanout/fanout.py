@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from ogel.features.webhooks.delivery import NewDelivery
-from ogel.features.webhooks.jobs import DELIVER
-from ogel.features.webhooks.store import Match, WebhookStore
+from ogel.features.webhooks.deliveries.job import delivery_job
+from ogel.features.webhooks.fanout.store import FanOutStore, Match, NewDelivery
 from ogel.kernel.event import Event
 from ogel.kernel.ids import new_id
 from ogel.runtime.database import Session
@@ -16,7 +15,7 @@ from ogel.runtime.outbox import Consequences, Subscriber
 
 
 class FanOut:
-    def __init__(self, store: WebhookStore) -> None:
+    def __init__(self, store: FanOutStore) -> None:
         self._store = store
 
     async def to_matching(self, tx: Session, events: Sequence[Event]) -> Consequences:
@@ -34,7 +33,7 @@ class FanOut:
 
 
 class _Deliveries(Consequences):
-    def __init__(self, store: WebhookStore, matches: Sequence[Match]) -> None:
+    def __init__(self, store: FanOutStore, matches: Sequence[Match]) -> None:
         self._store = store
         self._matches = [(new_id("dlv"), match) for match in matches]
 
@@ -55,19 +54,3 @@ class _Deliveries(Consequences):
     def _of(self, new: Sequence[Event]) -> list[tuple[str, Match]]:
         ids = {event.id for event in new}
         return [(id, match) for id, match in self._matches if match.event_id in ids]
-
-
-def delivery_job(delivery_id: str, webhook_id: str, max_in_flight: int, *, held: bool = False) -> NewJob:
-    """A delivery has one job, whose id follows from its own: it can be found, and not exist twice."""
-    return NewJob(
-        DELIVER,
-        {"delivery": delivery_id},
-        key=webhook_id,
-        key_limit=max_in_flight,
-        held=held,
-        id=job_id_of(delivery_id),
-    )
-
-
-def job_id_of(delivery_id: str) -> str:
-    return "job_" + delivery_id.removeprefix("dlv_")

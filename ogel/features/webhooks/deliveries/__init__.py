@@ -1,0 +1,1 @@
+"""Deliveries and their attempts, as callers see them."""

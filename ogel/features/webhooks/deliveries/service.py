@@ -1,0 +1,73 @@
+"""The rules of deliveries."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from ogel.features.audit.contract import AuditTrail
+from ogel.features.webhooks.deliveries.delivery import Delivery, DeliveryWithAttempts
+from ogel.features.webhooks.deliveries.job import delivery_job, job_id_of
+from ogel.features.webhooks.deliveries.store import DeliveryStore
+from ogel.features.webhooks.endpoints.store import EndpointStore
+from ogel.kernel.errors import Conflict, NotFound
+from ogel.kernel.principal import Caller
+from ogel.runtime.database import Database
+from ogel.runtime.jobs.store import JobQueue
+
+
+class DeliveryService:
+    def __init__(
+        self,
+        database: Database,
+        store: DeliveryStore,
+        endpoints: EndpointStore,
+        jobs: JobQueue,
+        audit: AuditTrail,
+    ) -> None:
+        self._database = database
+        self._store = store
+        self._endpoints = endpoints
+        self._jobs = jobs
+        self._audit = audit
+
+    async def list(self, filters: Mapping[str, Any]) -> Sequence[Delivery]:
+        async with self._database.session() as session:
+            return await self._store.list(session, filters)
+
+    async def get(self, id: str) -> DeliveryWithAttempts:
+        async with self._database.session() as session:
+            delivery = _found(await self._store.get(session, id), id)
+            attempts = await self._store.attempts(session, id)
+        return DeliveryWithAttempts(**msgspec.structs.asdict(delivery), log=list(attempts))
+
+    async def retry(self, caller: Caller, id: str) -> Delivery:
+        """
+        At once, whatever its state, unless an attempt is under way or its webhook is paused, when it waits for that;
+        all its attempts are before it again.
+        """
+        async with self._database.transaction() as tx:
+            delivery = _found(await self._store.get(tx, id), id)
+            endpoint = await self._endpoints.lock(tx, delivery.webhook)
+            if endpoint is None:
+                raise Conflict(f"The webhook of delivery {id!r} was deleted.")
+            # The job first, the delivery after it: the order in which workers lock them.
+            if not await self._jobs.revive(tx, job_id_of(id)):
+                written = await self._jobs.enqueue(
+                    tx, [delivery_job(id, endpoint.id, endpoint.max_in_flight)]
+                )
+                if not written:
+                    raise Conflict(f"An attempt of delivery {id!r} is under way.")
+                await self._store.reopen(tx, id)
+            if endpoint.state == "paused":
+                await self._jobs.hold_key(tx, endpoint.id)
+            await self._audit.record(tx, caller, "delivery.retry", "delivery", id)
+            return _found(await self._store.get(tx, id), id)
+
+
+def _found(delivery: Delivery | None, id: str) -> Delivery:
+    if delivery is None:
+        raise NotFound(f"No delivery {id!r}.")
+    return delivery

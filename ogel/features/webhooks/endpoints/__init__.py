@@ -1,0 +1,1 @@
+"""The endpoints themselves: created, changed, paused, tested, deleted."""

@@ -1,0 +1,103 @@
+"""Sending a `webhook.test` event, to see whether an endpoint hears."""
+
+from __future__ import annotations
+
+import msgspec
+from msgspec import Struct
+
+from ogel.features.audit.contract import AuditTrail
+from ogel.features.webhooks.endpoints.endpoint import Endpoint
+from ogel.features.webhooks.endpoints.service import EndpointService, found
+from ogel.features.webhooks.endpoints.store import EndpointStore
+from ogel.features.webhooks.fanout.fanout import FanOut
+from ogel.features.webhooks.secrets.signature import new_secret
+from ogel.kernel.clock import utc_now
+from ogel.kernel.errors import Conflict
+from ogel.kernel.event import Event
+from ogel.kernel.ids import new_id
+from ogel.kernel.principal import Caller
+from ogel.runtime.database import Database, Session
+from ogel.runtime.outbox import Outbox
+
+TEST_EVENT = "webhook.test"
+TEST_DATA = b'{"message":"This is a test event from Ogel."}'
+
+
+class TestSent(Struct, frozen=True):
+    """`secret` only when this very request made the endpoint, or renewed its secret, to send the test."""
+
+    id: str
+    deliveries: int
+    webhook: str | None = None
+    secret: str | None = None
+
+
+class TestService:
+    def __init__(
+        self,
+        database: Database,
+        store: EndpointStore,
+        endpoints: EndpointService,
+        fan_out: FanOut,
+        outbox: Outbox,
+        audit: AuditTrail,
+    ) -> None:
+        self._database = database
+        self._store = store
+        self._endpoints = endpoints
+        self._fan_out = fan_out
+        self._outbox = outbox
+        self._audit = audit
+
+    async def send(self, caller: Caller, id: str) -> TestSent:
+        """To this endpoint and nobody else, whatever it listens to."""
+        async with self._database.transaction() as tx:
+            endpoint = found(await self._store.get(tx, id), id)
+            sent = await self._send(tx, endpoint)
+            await self._audit.record(tx, caller, "webhook.test", "webhook", id, {"event": sent.id})
+        return sent
+
+    async def send_to_all(self, caller: Caller) -> TestSent:
+        """Published like any other event."""
+        event = _test_event()
+        async with self._database.transaction() as tx:
+            publication = await self._outbox.publish(tx, [event])
+            await self._audit.record(tx, caller, "webhook.test", "event", event.id)
+        return TestSent(event.id, publication.deliveries[event.id])
+
+    async def send_to_url(self, caller: Caller, url: str) -> TestSent:
+        """
+        To a URL that need be no endpoint: one is kept for it that listens to nothing, with a new secret each time,
+        so that whoever asked can verify what arrives.
+        """
+        self._endpoints.check_url(url)
+        secret = new_secret()
+        async with self._database.transaction() as tx:
+            id = await self._store.find_test(tx, url)
+            if id is None:
+                values = {
+                    "url": url,
+                    "events": [],
+                    "description": "One-off tests",
+                    "headers": {},
+                    "max_in_flight": 1,
+                }
+                endpoint: Endpoint = await self._endpoints.insert(tx, caller, values, secret)
+            else:
+                await self._endpoints.replace_secret(tx, id, secret)
+                endpoint = found(await self._store.get(tx, id), id)
+            sent = await self._send(tx, endpoint)
+            await self._audit.record(tx, caller, "webhook.test", "webhook", endpoint.id, {"event": sent.id})
+        return msgspec.structs.replace(sent, webhook=endpoint.id, secret=secret)
+
+    async def _send(self, tx: Session, endpoint: Endpoint) -> TestSent:
+        if endpoint.state == "paused":
+            raise Conflict(f"Webhook {endpoint.id!r} is paused; enable it to test it.")
+        event = _test_event()
+        only = self._fan_out.to_endpoint(endpoint.id, endpoint.max_in_flight)
+        publication = await self._outbox.publish(tx, [event], to=[only])
+        return TestSent(event.id, publication.deliveries[event.id], webhook=endpoint.id)
+
+
+def _test_event() -> Event:
+    return Event(new_id("evt"), TEST_EVENT, TEST_DATA, None, utc_now())

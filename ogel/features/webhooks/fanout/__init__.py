@@ -1,0 +1,1 @@
+"""Who gets which event: a delivery and its job per endpoint, in the publisher's transaction."""

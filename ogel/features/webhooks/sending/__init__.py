@@ -1,0 +1,1 @@
+"""One signed request per attempt, and what it leaves behind."""
