@@ -13,6 +13,7 @@ from ogel.adapters.postgres import PoolOptions, make_pool
 from ogel.runtime.database import Database
 from ogel.runtime.jobs.bell import Doorman
 from ogel.runtime.jobs.job import NewJob
+from ogel.runtime.jobs.keys import DropKey, JobKeys
 from ogel.runtime.jobs.kind import JobKind
 from ogel.runtime.jobs.metrics import JobMetrics
 from ogel.runtime.jobs.runner import JobRunner, RunnerOptions
@@ -33,6 +34,7 @@ class World:
     database: Database
     doorman: Doorman
     queue: JobQueue
+    keys: JobKeys
     kinds: Sequence[JobKind]
     stops: list[asyncio.Event] = field(default_factory=list)
 
@@ -77,8 +79,10 @@ async def world(database_url: str, *kinds: JobKind) -> AsyncIterator[World]:
     pool = make_pool(database_url, PoolOptions(1, 5, 30, 5, 10))
     await pool.open()
     queue = JobQueue()
-    queue.know(kinds)
+    database = Database(pool, doorman.ring)
+    dropping = DropKey(database, JobKeys(queue)).kind(QUEUE)
+    queue.know([*kinds, dropping])
     try:
-        yield World(Database(pool, doorman.ring), doorman, queue, kinds)
+        yield World(database, doorman, queue, JobKeys(queue), [*kinds, dropping])
     finally:
         await pool.close()

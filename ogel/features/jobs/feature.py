@@ -5,7 +5,11 @@ from __future__ import annotations
 from ogel.features.jobs.routes import JobRoutes
 from ogel.features.jobs.service import JobService
 from ogel.runtime.feature import Feature
+from ogel.runtime.jobs.keys import DropKey
+
+# Bites out of big tables, like cleanup's own.
+_QUEUE = "cleanup"
 
 
-def jobs_feature(service: JobService) -> Feature:
-    return Feature(name="jobs", routes=JobRoutes(service).routes())
+def jobs_feature(service: JobService, drop_key: DropKey) -> Feature:
+    return Feature(name="jobs", routes=JobRoutes(service).routes(), jobs=[drop_key.kind(_QUEUE)])

@@ -12,45 +12,47 @@ from ogel.kernel.ids import new_id
 # Lanes: a lower one is claimed first.
 FIRST_ATTEMPT, RETRY, REPLAY = 0, 1, 2
 
-# The in-flight limit of a key that names none.
-DEFAULT_KEY_LIMIT = 64
-
 
 @dataclass(frozen=True, slots=True)
 class NewJob:
     """
     kind        a stable name that outlives the code ("webhooks.deliver"); it decides the queue.
     payload     small, JSON, readable in a log.
-    key         jobs of one key share `key_limit` places in flight per worker process.
+    key         jobs of one key share what `JobKeys` says of it: its limits, its rate, its breaker. Empty: none.
+    order_key   jobs of one key and order_key run one at a time, in the order they were written. Empty: in any.
     dedupe_key  unique among unfinished jobs: a second job with it is not written.
-    held        waits until someone releases its key.
     """
 
     kind: str
     payload: Mapping[str, Any]
-    key: str | None = None
-    key_limit: int = DEFAULT_KEY_LIMIT
+    key: str = ""
+    order_key: str = ""
     lane: int = FIRST_ATTEMPT
     dedupe_key: str | None = None
     scheduled_at: datetime | None = None
-    held: bool = False
     id: str = field(default_factory=lambda: new_id("job"))
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A claimed job. `attempts` counts this one: 1 at the first try."""
+    """A claimed job.
+
+    attempts   counts this one: 1 at the first try.
+    lost_at    when the claim before this one began, if it never said how it ended: its worker disappeared.
+    """
 
     id: str
     kind: str
     payload: Mapping[str, Any]
     lane: int
-    key: str | None
+    key: str
+    order_key: str
     attempts: int
     max_attempts: int
     lease_id: str
-    created_at: datetime
     scheduled_at: datetime
+    claimed_at: datetime
+    lost_at: datetime | None
 
     @property
     def is_last_attempt(self) -> bool:
@@ -59,7 +61,8 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How one attempt ended. `value` is for the kind's own `record`.
+    """How one attempt ended. `value` is for the kind's own `record`. `slow`: the key can't keep up with what it has in
+    flight; it is given less at once, until more is done.
 
     done      the job leaves the table.
     retry     again after `after_seconds` (None: the kind's backoff); dead when attempts are used up.
@@ -71,6 +74,7 @@ class Outcome:
     error: str | None = None
     after_seconds: float | None = None
     value: Any = None
+    slow: bool = False
 
 
 DONE = Outcome("done")

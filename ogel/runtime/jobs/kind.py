@@ -13,7 +13,7 @@ from ogel.runtime.jobs.job import Finished, Job, Outcome
 Perform = Callable[[Job, Any], Awaitable[Outcome | None]]
 Load = Callable[[Session, Sequence[Job]], Awaitable[Mapping[str, Any]]]
 Record = Callable[[Session, Sequence[Finished]], Awaitable[None]]
-Chosen = Callable[[Session, Mapping[str, Any]], Awaitable[None]]
+Chosen = Callable[[Session, Sequence[Mapping[str, Any]]], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +37,9 @@ class JobKind:
                      nothing left to do and is done.
     record           writes results in the transaction that completes their jobs; sees only jobs this worker
                      still owned.
-    discarded        told, in the same transaction, the payload of a job that an operator drops…
-    revived          …or runs again.
+    late             told of results that came when their job had a new owner: they are true, and decide nothing.
+    discarded        told, in the same transaction, the payloads of jobs that are dropped unfinished…
+    revived          …or run again.
     timeout_seconds  of one attempt; None: `perform` always ends in time by itself.
     """
 
@@ -47,6 +48,7 @@ class JobKind:
     perform: Perform
     load: Load | None = None
     record: Record | None = None
+    late: Record | None = None
     discarded: Chosen | None = None
     revived: Chosen | None = None
     max_attempts: int = 8

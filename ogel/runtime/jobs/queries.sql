@@ -1,62 +1,165 @@
 -- enqueue --
 -- Writes jobs; one whose dedupe key is already waiting is skipped. Returns what was written.
 INSERT INTO job_queue
-  (id, queue_name, kind, payload, status, lane, key, key_limit, max_attempts, scheduled_at, dedupe_key)
-SELECT id, queue_name, kind, payload, status, lane, key, key_limit, max_attempts,
-       coalesce(scheduled_at, now()), dedupe_key
-FROM json_to_recordset(%(rows)s::json) AS new (
-  id text, queue_name text, kind text, payload jsonb, status text, lane smallint, key text, key_limit int,
-  max_attempts int, scheduled_at timestamptz, dedupe_key text
+  (id, queue_name, kind, payload, lane, key, order_key, max_attempts, scheduled_at, dedupe_key)
+SELECT id, queue_name, kind, payload, lane, key, order_key, max_attempts, coalesce(scheduled_at, now()), dedupe_key
+FROM ROWS FROM (json_to_recordset(%(rows)s::json) AS (
+  id text, queue_name text, kind text, payload jsonb, lane smallint, key text, order_key text, max_attempts int,
+  scheduled_at timestamptz, dedupe_key text
+)) WITH ORDINALITY AS new (
+  id, queue_name, kind, payload, lane, key, order_key, max_attempts, scheduled_at, dedupe_key, place
 )
+ORDER BY place
 ON CONFLICT DO NOTHING
 RETURNING id, queue_name
 
 -- claim --
--- Leases up to `limit` due jobs of one queue: lower lanes first, oldest first, rows others hold skipped, keys
--- without room left out. The lateral walks one lane at a time down the index and stops at the limit.
-WITH candidates AS MATERIALIZED (
-  SELECT due.id, due.key, due.key_limit, row_number() OVER () AS place
-  FROM unnest('{0,1,2}'::smallint[]) AS lanes (lane)
-  CROSS JOIN LATERAL (
-    SELECT id, key, key_limit
+-- Leases up to `limit` due jobs of one queue: lower lanes first, and of one key and lane the oldest first. It steps
+-- from key to key (and, among ordered jobs, from order to order) down the index, `most_steps` at a time, beginning
+-- after where the last claim stopped: a backlog that may not run costs one step, whatever its length. The rows of keys
+-- under a rate limit, a ramp or an open breaker are locked, so that all workers together keep to them.
+-- The columns after key_limit are about the claim, not the job; they come alone when no job was claimed.
+WITH RECURSIVE walk AS (
+  SELECT key, order_key, 1 AS step FROM (
+    (SELECT key, order_key FROM job_queue
+     WHERE queue_name = %(queue)s AND status IN ('pending', 'running') AND %(after_key)s::text IS NULL
+     ORDER BY key, order_key LIMIT 1)
+    UNION ALL
+    (SELECT key, order_key FROM job_queue
+     WHERE queue_name = %(queue)s AND status IN ('pending', 'running')
+       AND (key, order_key) > (%(after_key)s::text, %(after_order)s::text)
+     ORDER BY key, order_key LIMIT 1)
+  ) AS start
+  UNION ALL
+  SELECT next.key, next.order_key, walk.step + 1
+  FROM walk CROSS JOIN LATERAL (
+    SELECT key, order_key
     FROM job_queue
-    WHERE queue_name = %(queue)s AND lane = lanes.lane AND status IN ('pending', 'running')
-      AND coalesce(leased_until, scheduled_at) <= now()
-      AND (key IS NULL OR key <> ALL (%(full_keys)s::text[]))
-      AND id <> ALL (%(not_ids)s::text[])
-    ORDER BY coalesce(leased_until, scheduled_at)
+    WHERE queue_name = %(queue)s AND status IN ('pending', 'running')
+      AND (key, order_key) > (walk.key, walk.order_key)
+    ORDER BY key, order_key LIMIT 1
+  ) AS next
+  WHERE walk.step < %(most_steps)s
+),
+metered AS MATERIALIZED (
+  SELECT key, probe_at, probe_seconds, greatest(spent_until, now()) AS spent_until,
+         nullif(least(ramp, rate_per_second), 'infinity') AS rate,
+         CASE WHEN ramp < coalesce(rate_per_second, 'infinity') THEN greatest(1, ramp / 4) ELSE rate_burst END AS burst
+  FROM job_keys CROSS JOIN LATERAL (
+    -- A recovered key starts at 20 a second and doubles every 2 s, until after 20 s nothing holds it back.
+    SELECT CASE WHEN ramp_from > now() - interval '20 seconds'
+                THEN 20 * 2 ^ (extract(epoch FROM now() - ramp_from)::float8 / 2)
+                ELSE 'infinity' END AS ramp
+  ) AS r
+  WHERE key IN (SELECT key FROM walk) AND NOT held AND coalesce(resume_at, now()) <= now()
+    AND (probe_at IS NOT NULL OR rate_per_second IS NOT NULL OR ramp < 'infinity')
+  FOR UPDATE OF job_keys SKIP LOCKED
+),
+rooms AS MATERIALIZED (
+  SELECT key, k.key_limit,
+         CASE WHEN NOT k.held THEN greatest(k.resume_at, k.probe_at) END AS opens_at,
+         CASE WHEN key = '' THEN %(limit)s
+              WHEN k.held OR k.resume_at > now() OR k.probe_at > now() THEN 0
+              WHEN m.key IS NULL
+                AND (k.probe_at IS NOT NULL OR k.rate_per_second IS NOT NULL OR k.ramp_from > now() - interval '20 seconds')
+                THEN 0  -- another worker is claiming of it
+              WHEN k.probe_at IS NOT NULL THEN 1
+              ELSE least(
+                least(coalesce(known.cap, %(first_share)s), coalesce(k.key_limit, %(default_limit)s))
+                  - coalesce(known.busy, 0),
+                floor(m.burst - extract(epoch FROM m.spent_until - now())::float8 * m.rate)::int
+              )
+         END AS room,
+         -- A probe need not be due: the breaker made it wait, not the retry schedule.
+         CASE WHEN k.probe_at IS NOT NULL THEN timestamptz 'infinity' ELSE now() END AS due_before
+  FROM (SELECT DISTINCT key FROM walk) AS seen
+  LEFT JOIN job_keys AS k USING (key)
+  LEFT JOIN metered AS m USING (key)
+  LEFT JOIN unnest(%(known_keys)s::text[], %(caps)s::int[], %(busy)s::int[]) AS known (key, cap, busy) USING (key)
+),
+open AS MATERIALIZED (
+  SELECT key, order_key, room, due_before FROM walk JOIN rooms USING (key) WHERE room > 0 ORDER BY step
+),
+unordered AS MATERIALIZED (
+  SELECT due.* FROM unnest('{0,1,2}'::smallint[]) AS lanes (lane) CROSS JOIN LATERAL (
+    SELECT job.*, open.room FROM open CROSS JOIN LATERAL (
+      SELECT id, key, order_key, lane, CASE WHEN status = 'running' THEN claimed_at END AS lost_at
+      FROM job_queue
+      WHERE queue_name = %(queue)s AND key = open.key AND order_key = '' AND lane = lanes.lane
+        AND status IN ('pending', 'running') AND coalesce(leased_until, scheduled_at) <= open.due_before
+        AND (status = 'pending' OR leased_until <= now()) AND id <> ALL (%(not_ids)s::text[])
+      ORDER BY coalesce(leased_until, scheduled_at)
+      LIMIT open.room
+      FOR UPDATE SKIP LOCKED
+    ) AS job
+    WHERE open.order_key = ''
     LIMIT %(limit)s
-    FOR UPDATE SKIP LOCKED
   ) AS due
   LIMIT %(limit)s
 ),
-ranked AS (
-  SELECT id, key, key_limit, row_number() OVER (PARTITION BY key ORDER BY place) AS place_in_key FROM candidates
+ordered AS MATERIALIZED (
+  SELECT job.*, open.room FROM open CROSS JOIN LATERAL (
+    -- The first that is unfinished; the lock is asked for afterwards, or a locked first would be passed over.
+    SELECT id FROM job_queue
+    WHERE queue_name = %(queue)s AND key = open.key AND order_key = open.order_key AND order_key <> ''
+      AND status IN ('pending', 'running')
+    ORDER BY seq LIMIT 1
+  ) AS first CROSS JOIN LATERAL (
+    SELECT id, key, order_key, lane, CASE WHEN status = 'running' THEN claimed_at END AS lost_at
+    FROM job_queue
+    WHERE id = first.id AND status IN ('pending', 'running') AND coalesce(leased_until, scheduled_at) <= open.due_before
+      AND (status = 'pending' OR leased_until <= now()) AND id <> ALL (%(not_ids)s::text[])
+    FOR UPDATE SKIP LOCKED
+  ) AS job
+  WHERE open.order_key <> ''
+  LIMIT %(limit)s
 ),
-chosen AS (
-  SELECT ranked.id
-  FROM ranked LEFT JOIN unnest(%(busy_keys)s::text[], %(busy_counts)s::int[]) AS busy (key, count) USING (key)
-  WHERE ranked.key IS NULL OR ranked.place_in_key <= ranked.key_limit - coalesce(busy.count, 0)
+candidates AS MATERIALIZED (
+  SELECT *, row_number() OVER (PARTITION BY key ORDER BY lane) AS place_in_key
+  FROM (SELECT * FROM unordered UNION ALL SELECT * FROM ordered) AS due
+  ORDER BY lane
+  LIMIT %(limit)s
+),
+chosen AS MATERIALIZED (SELECT id, key, lost_at FROM candidates WHERE place_in_key <= room),
+used AS MATERIALIZED (SELECT key, count(*)::float8 AS jobs FROM chosen GROUP BY key),
+claimed AS (
+  UPDATE job_queue AS j
+  SET status = 'running', attempts = j.attempts + 1, lease_id = %(lease)s, claimed_at = now(),
+      leased_until = now() + make_interval(secs => %(lease_seconds)s)
+  FROM chosen
+  WHERE j.id = chosen.id
+  RETURNING j.id, j.kind, j.payload, j.lane, j.key, j.order_key, j.attempts, j.max_attempts, j.lease_id, j.scheduled_at,
+            j.claimed_at, chosen.lost_at
+),
+spent AS (
+  UPDATE job_keys AS k
+  SET probe_at = CASE WHEN k.probe_at IS NOT NULL THEN now() + make_interval(secs => k.probe_seconds) END,
+      spent_until = m.spent_until + make_interval(secs => coalesce(used.jobs / m.rate, 0))
+  FROM metered AS m JOIN used USING (key)
+  WHERE k.key = m.key
 )
-UPDATE job_queue AS j
-SET status = 'running', attempts = j.attempts + 1, lease_id = %(lease)s,
-    leased_until = now() + make_interval(secs => %(lease_seconds)s)
-FROM chosen
-WHERE j.id = chosen.id
-RETURNING j.id, j.kind, j.payload, j.lane, j.key, j.attempts, j.max_attempts, j.lease_id, j.created_at,
-          j.scheduled_at, j.key_limit, (SELECT count(*) FROM candidates) AS seen
+SELECT claimed.*, rooms.key_limit, about.*
+FROM (
+  SELECT (SELECT count(*) FROM candidates)::int AS seen,
+         coalesce((SELECT bool_or(used.jobs >= rooms.room) FROM used JOIN rooms USING (key)), false) AS filled_one,
+         (SELECT count(*) FROM walk)::int AS steps,
+         (SELECT array[key, order_key] FROM walk ORDER BY step DESC LIMIT 1) AS last_step,
+         (SELECT array[key, order_key] FROM candidates ORDER BY key DESC, order_key DESC LIMIT 1) AS last_served,
+         (SELECT extract(epoch FROM min(opens_at) - now())::float8 FROM (
+            SELECT opens_at FROM rooms
+            UNION ALL
+            SELECT m.spent_until + make_interval(secs => (coalesce(used.jobs, 0) - m.burst + 1) / m.rate)
+            FROM metered AS m LEFT JOIN used USING (key)
+          ) AS later WHERE opens_at > now()) AS opens_in
+) AS about
+LEFT JOIN claimed ON true
+LEFT JOIN rooms ON rooms.key = claimed.key
 
 -- seconds_to_next --
--- How long until something of this queue is due; null when nothing waits.
-SELECT extract(epoch FROM min(next.due) - now())::float8
-FROM unnest('{0,1,2}'::smallint[]) AS lanes (lane)
-CROSS JOIN LATERAL (
-  SELECT coalesce(leased_until, scheduled_at) AS due
-  FROM job_queue
-  WHERE queue_name = %(queue)s AND lane = lanes.lane AND status IN ('pending', 'running')
-  ORDER BY coalesce(leased_until, scheduled_at)
-  LIMIT 1
-) AS next
+-- How long until something more of this queue is due; null when nothing is. What is due already may not run yet.
+SELECT extract(epoch FROM min(coalesce(leased_until, scheduled_at)) - now())::float8
+FROM job_queue
+WHERE queue_name = %(queue)s AND status IN ('pending', 'running') AND coalesce(leased_until, scheduled_at) > now()
 
 -- renew --
 -- Keeps the leases of claims that still have jobs in flight.
@@ -83,23 +186,69 @@ FROM json_to_recordset(%(rows)s::json) AS r (
 WHERE j.id = r.id AND j.lease_id = r.lease_id
 RETURNING j.id
 
--- hold_key --
--- Pauses what waits for a key; what is in flight ends as it ends.
-UPDATE job_queue SET status = 'held' WHERE key = %(key)s AND status = 'pending'
+-- hasten --
+-- Waiting jobs of a key are due now, a bite at a time.
+UPDATE job_queue SET scheduled_at = now() WHERE id IN (
+  SELECT id FROM job_queue
+  WHERE queue_name = %(queue)s AND key = %(key)s AND status = 'pending' AND scheduled_at > now()
+  LIMIT %(limit)s
+  FOR UPDATE SKIP LOCKED
+)
 
--- release_key --
-UPDATE job_queue SET status = 'pending', scheduled_at = now() WHERE key = %(key)s AND status = 'held'
-RETURNING queue_name
+-- discard_of_key --
+-- What waits for a key, and what died under it, a bite at a time.
+DELETE FROM job_queue WHERE id IN (
+  (SELECT id FROM job_queue
+   WHERE queue_name = %(queue)s AND key = %(key)s AND status IN ('pending', 'running') AND status <> 'running'
+   LIMIT %(limit)s)
+  UNION ALL
+  (SELECT id FROM job_queue WHERE key = %(key)s AND status = 'dead' LIMIT %(limit)s)
+) AND status <> 'running'
+RETURNING kind, payload
 
--- set_key_limit --
-UPDATE job_queue SET key_limit = %(key_limit)s WHERE key = %(key)s AND status IN ('pending', 'held')
+-- has_jobs --
+SELECT EXISTS (SELECT FROM job_queue WHERE queue_name = %(queue)s AND key = %(key)s AND status IN ('pending', 'running'))
 
--- discard_key --
--- Drops what waits for a key that is going away.
-DELETE FROM job_queue WHERE key = %(key)s AND status <> 'running'
+-- set_key --
+INSERT INTO job_keys (key, key_limit, rate_per_second, rate_burst)
+VALUES (%(key)s, %(limit)s, %(per_second)s, %(burst)s)
+ON CONFLICT (key) DO UPDATE
+SET key_limit = excluded.key_limit, rate_per_second = excluded.rate_per_second, rate_burst = excluded.rate_burst
+
+-- release_jobs --
+-- Unfinished jobs of a worker that stops: the claim is over now, and as its end is not known, the next one is told so.
+UPDATE job_queue SET leased_until = now(), attempts = attempts - 1
+WHERE id = ANY (%(ids)s) AND lease_id = ANY (%(leases)s) AND status = 'running'
+
+-- hold --
+INSERT INTO job_keys (key, held) VALUES (%(key)s, true) ON CONFLICT (key) DO UPDATE SET held = true
+
+-- release --
+UPDATE job_keys SET held = false WHERE key = %(key)s
+
+-- slow --
+UPDATE job_keys SET resume_at = greatest(resume_at, %(until)s) WHERE key = %(key)s
+
+-- trip --
+-- The breaker opens; one that is open already keeps its time.
+UPDATE job_keys
+SET probe_at = coalesce(probe_at, now() + make_interval(secs => %(probe_seconds)s)), probe_seconds = %(probe_seconds)s,
+    ramp_from = NULL
+WHERE key = %(key)s
+
+-- recover --
+UPDATE job_keys SET probe_at = NULL, probe_seconds = NULL, resume_at = NULL, ramp_from = now(), spent_until = NULL
+WHERE key = %(key)s
+
+-- hurry --
+UPDATE job_keys SET probe_at = least(probe_at, now()), resume_at = NULL
+WHERE key = %(key)s AND (probe_at > now() OR resume_at > now())
+
+-- forget_key --
+DELETE FROM job_keys WHERE key = %(key)s
 
 -- revive --
--- A dead, held or waiting job runs now, with all its attempts before it; a running one is left alone.
+-- A dead or waiting job runs now, with all its attempts before it; a running one is left alone.
 UPDATE job_queue
 SET status = 'pending', attempts = 0, scheduled_at = now(), processed_at = NULL, lease_id = NULL, leased_until = NULL
 WHERE id = %(id)s AND status <> 'running'

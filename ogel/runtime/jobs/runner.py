@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
@@ -19,6 +18,7 @@ from ogel.runtime.jobs.job import DONE, Finished, Job, Outcome
 from ogel.runtime.jobs.kind import JobKind
 from ogel.runtime.jobs.metrics import JobMetrics
 from ogel.runtime.jobs.results import ResultWriter
+from ogel.runtime.jobs.shares import Shares
 from ogel.runtime.jobs.store import LeaseStore
 
 log = structlog.get_logger(__name__)
@@ -68,14 +68,14 @@ class JobRunner:
         self._held: dict[str, Job] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._given_up: set[str] = set()
-        self._busy: Counter[str] = Counter()
-        self._limits: dict[str, int] = {}
+        self._shares = Shares(options.in_flight)
         self._wake = asyncio.Event()
         # In the event loop's time: when leases were last renewed, when work was last found, when something is known
-        # to be due, when to ask again.
+        # to be due or a key to open, when to ask again.
         self._renewed_at = -math.inf
         self._found_at = -math.inf
         self._next_due = math.inf
+        self._opens_at = math.inf
         self._look_ahead_at = -math.inf
         # Something due was left in the table, for want of room here or under its key: freed places are news.
         self._left_some = False
@@ -142,16 +142,19 @@ class JobRunner:
                 await self._wait(self._options.busy_poll_seconds)
 
     async def _claim(self, limit: int) -> tuple[int, bool]:
-        full = [key for key, count in self._busy.items() if count >= self._limits.get(key, count + 1)]
+        now = asyncio.get_running_loop().time()
+        shares = self._shares.known(now)
         # Until the answer tells: what is freed meanwhile was not free when the question was put.
         self._left_some = True
-        claim = await self._leases.claim(limit, self._busy, full, self._perhaps_expired())
-        self._limits.update(claim.limits)
-        self._left_some = bool(full) or claim.left_some
+        claim = await self._leases.claim(
+            limit, shares, self._shares.first_share(self._room()), self._perhaps_expired()
+        )
+        self._left_some = claim.left_some or any(share.busy >= share.cap for share in shares)
+        self._opens_at = math.inf if claim.opens_in is None else now + claim.opens_in + 0.002
         for job in claim.jobs:
             self._held[job.id] = job
-            if job.key is not None:
-                self._busy[job.key] += 1
+            if job.key:
+                self._shares.started(job.key, job.id, claim.limits.get(job.key), now)
         self._metrics.claimed(self.queue, claim.jobs)
         for name, kind in self._kinds.items():
             batch = [job for job in claim.jobs if job.kind == name]
@@ -224,7 +227,7 @@ class JobRunner:
         self._tasks.pop(job.id, None)
         next_attempt_at = None
         if outcome.verdict == "retry" and job.is_last_attempt:
-            outcome = Outcome("dead", outcome.error, value=outcome.value)
+            outcome = replace(outcome, verdict="dead", after_seconds=None)
             log.error("job.dead", kind=job.kind, job=job.id, attempts=job.attempts, error=outcome.error)
         elif outcome.verdict in ("retry", "postpone"):
             delay = outcome.after_seconds
@@ -236,17 +239,17 @@ class JobRunner:
     def _let_go(self, results: Sequence[Finished]) -> None:
         """They are written: their places are free, and those to be tried again are waiting."""
         self._wake_for(results)
-        for job in (finished.job for finished in results):
+        now = asyncio.get_running_loop().time()
+        for job, outcome in ((finished.job, finished.outcome) for finished in results):
             if self._held.get(job.id) is not job:
                 continue
             del self._held[job.id]
-            if job.key is not None:
-                self._busy[job.key] -= 1
-                if self._busy[job.key] <= 0:
-                    del self._busy[job.key]
-                    self._limits.pop(job.key, None)
+            if job.key:
+                self._shares.ended(job.key, job.id, now, done=outcome.verdict == "done", slow=outcome.slow)
         self._metrics.in_flight(self.queue, len(self._held))
-        if self._left_some:
+        if self._left_some or any(
+            finished.job.order_key for finished in results
+        ):  # which others may have waited for
             self._wake.set()
 
     def _wake_for(self, results: Sequence[Finished]) -> None:
@@ -272,7 +275,7 @@ class JobRunner:
             # What is due already and was not claimed is another worker's, or its key is full: no reason to spin.
             self._next_due = now + seconds + 0.002 if seconds is not None and seconds > 0 else math.inf
             self._look_ahead_at = now + poll
-        return min(poll, max(0.0, self._next_due - now))
+        return min(poll, max(0.0, min(self._next_due, self._opens_at) - now))
 
     async def _wait(self, seconds: float) -> None:
         with suppress(TimeoutError):

@@ -13,8 +13,15 @@ from ogel.kernel.ids import new_id
 from ogel.runtime.database import Database, Queries, Session, records
 from ogel.runtime.jobs.job import RETRY, Finished, Job, NewJob
 from ogel.runtime.jobs.kind import JobKind
+from ogel.runtime.jobs.shares import Share
 
 _SQL = Queries.beside(__name__)
+
+# In flight at once, of a key nobody has set a limit for.
+DEFAULT_KEY_LIMIT = 64
+CLAIM = _SQL.claim
+# Keys, and orders of ordered keys, that one claim looks at; the next goes on from there.
+MOST_STEPS = 500
 
 
 class JobQueue:
@@ -46,27 +53,18 @@ class JobQueue:
             "queue_name": kind.queue,
             "kind": kind.name,
             "payload": job.payload,
-            "status": "held" if job.held else "pending",
             "lane": job.lane,
             "key": job.key,
-            "key_limit": job.key_limit,
+            "order_key": job.order_key,
             "max_attempts": kind.max_attempts,
             "scheduled_at": job.scheduled_at,
             "dedupe_key": job.dedupe_key,
         }
 
-    async def hold_key(self, tx: Session, key: str) -> None:
-        await tx.execute(_SQL.hold_key, {"key": key})
-
-    async def release_key(self, tx: Session, key: str) -> None:
-        for (queue,) in await tx.tuples(_SQL.release_key, {"key": key}):
-            tx.ring(queue)
-
-    async def set_key_limit(self, tx: Session, key: str, key_limit: int) -> None:
-        await tx.execute(_SQL.set_key_limit, {"key": key, "key_limit": key_limit})
-
-    async def discard_key(self, tx: Session, key: str) -> None:
-        await tx.execute(_SQL.discard_key, {"key": key})
+    async def discard_of_key(self, tx: Session, queue: str, key: str, limit: int) -> int:
+        """Up to about `limit` jobs of a key that are not running; tells their kinds. Returns how many."""
+        parameters = {"queue": queue, "key": key, "limit": limit}
+        return await self._tell_discarded(tx, await tx.tuples(_SQL.discard_of_key, parameters))
 
     async def revive(self, tx: Session, job_id: str) -> bool:
         """Tells the job's kind. False when there is no such job, or it is running."""
@@ -75,17 +73,22 @@ class JobQueue:
             tx.ring(queue)
             kind = self._kinds.get(name)
             if kind is not None and kind.revived is not None:
-                await kind.revived(tx, payload)
+                await kind.revived(tx, [payload])
         return bool(revived)
 
     async def discard(self, tx: Session, job_id: str) -> bool:
         """Tells the job's kind. False when there is no such job, or it is running."""
-        dropped = await tx.tuples(_SQL.discard, {"id": job_id})
+        return await self._tell_discarded(tx, await tx.tuples(_SQL.discard, {"id": job_id})) > 0
+
+    async def _tell_discarded(self, tx: Session, dropped: Sequence[tuple[str, Any]]) -> int:
+        payloads: dict[str, list[Any]] = {}
         for name, payload in dropped:
+            payloads.setdefault(name, []).append(payload)
+        for name, mine in payloads.items():
             kind = self._kinds.get(name)  # none: of a version before or after this one
             if kind is not None and kind.discarded is not None:
-                await kind.discarded(tx, payload)
-        return bool(dropped)
+                await kind.discarded(tx, mine)
+        return len(dropped)
 
 
 class _Done(msgspec.Struct, frozen=True):
@@ -108,15 +111,17 @@ class _Returned(msgspec.Struct, frozen=True):
 @dataclass(frozen=True, slots=True)
 class Claim:
     """
-    limits     the in-flight limit of each key met.
-    saw_all    nothing more was due when this was claimed.
-    left_some  something due was not taken, for the batch's size or its key's limit.
+    limits     the in-flight limit of each key claimed of, where one is set.
+    saw_all    nothing more that may run was due when this was claimed.
+    left_some  something due may not have been taken, for the batch's size or its key's room.
+    opens_in   seconds until a key that may not run now may: paused for a time, out of tokens, or its breaker open.
     """
 
     jobs: Sequence[Job]
     limits: Mapping[str, int]
     saw_all: bool
     left_some: bool
+    opens_in: float | None
 
 
 class LeaseStore:
@@ -126,29 +131,51 @@ class LeaseStore:
         self._database = database
         self._queue = queue
         self._lease_seconds = lease_seconds
+        # The key and order after which the next claim goes on, so that each gets its turn; None: from the start.
+        self._after: tuple[str, str] | None = None
 
     async def claim(
-        self, limit: int, busy: Mapping[str, int], full_keys: Sequence[str], not_ids: Sequence[str] = ()
+        self,
+        limit: int,
+        shares: Sequence[Share] = (),
+        first_share: int = 1_000_000,
+        not_ids: Sequence[str] = (),
     ) -> Claim:
-        """Neither jobs of `full_keys` nor those of `not_ids`."""
-        parameters = {
+        """Never one of `not_ids`. `first_share`: most jobs of a key that `shares` does not name."""
+        after = self._after
+        async with self._database.session() as session:
+            rows = await session.tuples(CLAIM, self.parameters(limit, shares, first_share, not_ids))
+        jobs = sorted(
+            (Job(*row[:12]) for row in rows if row[0] is not None),
+            key=lambda job: (job.lane, job.scheduled_at),
+        )
+        limits = {row[4]: row[12] for row in rows if row[12] is not None}
+        seen, filled_one, steps, last_step, last_served, opens_in = rows[0][13:]
+        went_on_to = last_served if seen >= limit else last_step if steps >= MOST_STEPS else None
+        self._after = went_on_to and (went_on_to[0], went_on_to[1])
+        saw_all = after is None and self._after is None
+        return Claim(jobs, limits, saw_all, left_some=not saw_all or filled_one, opens_in=opens_in)
+
+    def parameters(
+        self, limit: int, shares: Sequence[Share], first_share: int, not_ids: Sequence[str]
+    ) -> Mapping[str, Any]:
+        """Of the statement `CLAIM`."""
+        after_key, after_order = self._after or (None, None)
+        return {
             "queue": self._queue,
             "limit": limit,
-            "full_keys": list(full_keys),
+            "after_key": after_key,
+            "after_order": after_order,
+            "most_steps": MOST_STEPS,
+            "known_keys": [share.key for share in shares],
+            "caps": [share.cap for share in shares],
+            "busy": [share.busy for share in shares],
+            "first_share": first_share,
+            "default_limit": DEFAULT_KEY_LIMIT,
             "not_ids": list(not_ids),
-            "busy_keys": list(busy),
-            "busy_counts": list(busy.values()),
             "lease": new_id("lease"),
             "lease_seconds": self._lease_seconds,
         }
-        async with self._database.session() as session:
-            rows = await session.tuples(_SQL.claim, parameters)
-        jobs = sorted((Job(*row[:10]) for row in rows), key=lambda job: (job.lane, job.scheduled_at))
-        limits = {row[4]: row[10] for row in rows if row[4] is not None}
-        seen = rows[0][11] if rows else 0
-        # No row at all may mean that every candidate's key was full, which only a busy key can be.
-        left_some = seen >= limit or seen > len(jobs) or bool(busy and not rows)
-        return Claim(jobs, limits, saw_all=seen < limit, left_some=left_some)
 
     async def seconds_to_next(self) -> float | None:
         async with self._database.session() as session:
@@ -163,9 +190,9 @@ class LeaseStore:
 
     async def release(self, jobs: Sequence[Job]) -> None:
         """Unfinished jobs of a worker that stops: due at once, this attempt not counted."""
-        rows = [_Returned(job.id, job.lease_id, "pending", None, job.lane, 1, None) for job in jobs]
+        parameters = {"ids": [job.id for job in jobs], "leases": list({job.lease_id for job in jobs})}
         async with self._database.session() as session:
-            await session.execute(_SQL.give_back, {"rows": records(rows)})
+            await session.execute(_SQL.release_jobs, parameters)
 
     async def write(self, results: Sequence[Finished], kinds: Mapping[str, JobKind]) -> int:
         """All together, or none. Returns how many results came too late: their job had a new owner."""
@@ -177,9 +204,13 @@ class LeaseStore:
         async with self._database.transaction() as tx:
             owned = await self._end(tx, results)
             for kind in recording:
-                mine = [f for f in results if f.job.kind == kind.name and f.job.id in owned]
-                if mine and kind.record is not None:
-                    await kind.record(tx, mine)
+                mine = [f for f in results if f.job.kind == kind.name]
+                for tell, told in (
+                    (kind.record, [f for f in mine if f.job.id in owned]),
+                    (kind.late, [f for f in mine if f.job.id not in owned]),
+                ):
+                    if tell is not None and told:
+                        await tell(tx, told)
         return len(results) - len(owned)
 
     async def _end(self, session: Session, results: Sequence[Finished]) -> set[str]:

@@ -1,0 +1,108 @@
+"""Keys: what a claim obeys about all jobs of one key. One row each, so that nothing here depends on how many wait."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from ogel.runtime.database import Database, Queries, Session
+from ogel.runtime.jobs.job import Job, NewJob, Outcome
+from ogel.runtime.jobs.kind import JobKind
+from ogel.runtime.jobs.store import DEFAULT_KEY_LIMIT, JobQueue
+
+_SQL = Queries.beside(__name__)
+
+DROP = "jobs.drop_key"
+BITE = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """`per_second` over all workers together; `burst` at once after a quiet time."""
+
+    per_second: float
+    burst: int
+
+
+class JobKeys:
+    """Each method writes in the caller's transaction; one that touches several keys does so in their order."""
+
+    def __init__(self, jobs: JobQueue) -> None:
+        self._jobs = jobs
+
+    async def set(
+        self, tx: Session, key: str, limit: int = DEFAULT_KEY_LIMIT, rate: Rate | None = None
+    ) -> None:
+        """`limit`: in flight at once, per worker process."""
+        parameters = {
+            "key": key,
+            "limit": limit,
+            "per_second": rate.per_second if rate else None,
+            "burst": rate.burst if rate else None,
+        }
+        await tx.execute(_SQL.set_key, parameters)
+
+    async def hold(self, tx: Session, key: str) -> None:
+        """Nothing is claimed until it is released; what is in flight ends as it ends."""
+        await tx.execute(_SQL.hold, {"key": key})
+
+    async def release(self, tx: Session, queue: str, key: str) -> None:
+        await tx.execute(_SQL.release, {"key": key})
+        tx.ring(queue)
+
+    async def slow(self, tx: Session, key: str, until: datetime) -> None:
+        """Nothing is claimed before then; never makes it earlier."""
+        await tx.execute(_SQL.slow, {"key": key, "until": until})
+
+    async def trip(self, tx: Session, key: str, probe_seconds: float) -> None:
+        """Opens the breaker: one job every `probe_seconds`, over all workers, due or not."""
+        await tx.execute(_SQL.trip, {"key": key, "probe_seconds": probe_seconds})
+
+    async def recover(self, tx: Session, queue: str, key: str) -> None:
+        """Closes the breaker: claims start at a trickle and are at full speed within 20 s."""
+        await tx.execute(_SQL.recover, {"key": key})
+        tx.ring(queue)
+
+    async def hasten(self, tx: Session, queue: str, key: str, limit: int) -> int:
+        """Jobs that wait for a later time are due now, at most `limit` of them; returns how many."""
+        hastened = await tx.execute(_SQL.hasten, {"queue": queue, "key": key, "limit": limit})
+        tx.ring(queue)
+        return hastened
+
+    async def hurry(self, tx: Session, queue: str, key: str) -> None:
+        """Somebody asks for a job of it now: a breaker's probe and a time to be left alone are not waited for."""
+        await tx.execute(_SQL.hurry, {"key": key})
+        tx.ring(queue)
+
+    async def drop(self, tx: Session, queue: str, key: str) -> None:
+        """The key goes away: nothing of it is claimed any more. Of very many waiting jobs, a job discards the rest."""
+        await self.hold(tx, key)
+        if not await self.drop_bite(tx, queue, key):
+            payload = {"queue": queue, "key": key}
+            await self._jobs.enqueue(tx, [NewJob(DROP, payload, dedupe_key=f"{DROP}:{key}")])
+
+    async def drop_bite(self, tx: Session, queue: str, key: str) -> bool:
+        """Whether nothing is left of the key."""
+        dropped = await self._jobs.discard_of_key(tx, queue, key, BITE)
+        if dropped >= BITE or await tx.value(_SQL.has_jobs, {"queue": queue, "key": key}):
+            return False
+        await tx.execute(_SQL.forget_key, {"key": key})
+        return True
+
+
+class DropKey:
+    """The job kind `jobs.drop_key`."""
+
+    def __init__(self, database: Database, keys: JobKeys) -> None:
+        self._database = database
+        self._keys = keys
+
+    def kind(self, queue: str) -> JobKind:
+        return JobKind(DROP, queue, self.perform)
+
+    async def perform(self, job: Job, _: Any) -> Outcome | None:
+        """A bite at a time; what is still running is waited for."""
+        async with self._database.transaction() as tx:
+            gone = await self._keys.drop_bite(tx, job.payload["queue"], job.payload["key"])
+        return None if gone else Outcome("postpone", "some of its jobs are left", after_seconds=0.2)

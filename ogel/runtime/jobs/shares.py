@@ -1,0 +1,120 @@
+"""How many places of a runner each key may take: more for one that keeps up, less for one that does not."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import NamedTuple
+
+# A key nothing is known about starts with this many places, with fewer the fuller the runner is.
+FIRST_SHARE = 8
+# A job that takes this long makes its key suspect before its timeout does.
+SLOW_SECONDS = 2.0
+# All suspect keys together have at most this part of the places.
+SUSPECT_PART = 0.25
+# A key with nothing in flight is forgotten, and starts anew: soon if it kept up, later if it was slow.
+FORGET_SECONDS, FORGET_SLOW_SECONDS = 1.0, 60.0
+MOST_REMEMBERED = 4096
+
+
+class Share(NamedTuple):
+    """Places of a key: those it may have, `busy` ones included."""
+
+    key: str
+    cap: int
+    busy: int
+
+
+@dataclass(slots=True)
+class _Key:
+    """
+    window      places it may have, growing with every success; like TCP's, by one below `threshold` and by one per
+                round above it.
+    limit       what its owner allows.
+    started     when each job in flight was claimed, oldest first.
+    shrunk_at   jobs that started before this were part of the overload already answered.
+    """
+
+    window: float
+    limit: float = math.inf
+    threshold: float = math.inf
+    started: dict[str, float] = field(default_factory=dict)
+    shrunk_at: float = -math.inf
+    quiet_at: float = 0.0
+
+
+class Shares:
+    """Times are the event loop's. What is known is this process's own, and is lost with it."""
+
+    def __init__(self, places: int) -> None:
+        self._places = places
+        self._suspect_places = max(1, int(places * SUSPECT_PART))
+        self._keys: dict[str, _Key] = {}
+        self._turn = 0
+
+    def first_share(self, free: int) -> int:
+        """Places for a key that nothing is known about."""
+        return max(1, min(FIRST_SHARE, free * 2 * FIRST_SHARE // max(1, self._places)))
+
+    def started(self, key: str, job_id: str, limit: float | None, now: float) -> None:
+        state = self._keys.get(key)
+        if state is None:
+            state = self._keys[key] = _Key(FIRST_SHARE)
+        if limit is not None:
+            state.limit = limit
+        state.started[job_id] = now
+
+    def ended(self, key: str, job_id: str, now: float, *, done: bool, slow: bool) -> None:
+        """`slow`: it ended because the key could not keep up."""
+        state = self._keys.get(key)
+        if state is None:
+            return
+        began = state.started.pop(job_id, now)
+        if done:
+            state.window += 1.0 if state.window < state.threshold else 1.0 / state.window
+            state.window = min(state.window, max(FIRST_SHARE, state.limit))
+        elif slow and began > state.shrunk_at:
+            state.window = state.threshold = max(1.0, state.window / 2)
+            state.shrunk_at = now
+        state.quiet_at = now
+
+    def known(self, now: float) -> Sequence[Share]:
+        """Every key with something in flight, or whose last is remembered."""
+        self._forget(now)
+        shares: list[Share] = []
+        suspects: list[Share] = []
+        for key, state in self._keys.items():
+            busy = len(state.started)
+            share = Share(key, max(busy, int(min(state.window, state.limit))), busy)
+            (suspects if self._is_suspect(state, now) else shares).append(share)
+        return shares + self._divided(suspects)
+
+    def _is_suspect(self, state: _Key, now: float) -> bool:
+        if state.window < FIRST_SHARE and state.shrunk_at > -math.inf:
+            return True
+        oldest = next(iter(state.started.values()), now)
+        return now - oldest > SLOW_SECONDS
+
+    def _divided(self, suspects: Sequence[Share]) -> list[Share]:
+        """What is left of the suspects' part, given out in turns; the others keep what they have."""
+        left = self._suspect_places - sum(share.busy for share in suspects)
+        if suspects:
+            self._turn = (self._turn + 1) % len(suspects)
+        divided = []
+        for share in (*islice(suspects, self._turn, None), *islice(suspects, self._turn)):
+            more = max(0, min(share.cap - share.busy, left))
+            left -= more
+            divided.append(Share(share.key, share.busy + more, share.busy))
+        return divided
+
+    def _forget(self, now: float) -> None:
+        """The quiet ones whose time is up; of too many, the first in line."""
+        quiet = [key for key, state in self._keys.items() if not state.started]
+        over = len(quiet) - MOST_REMEMBERED
+        for place, key in enumerate(quiet):
+            state = self._keys[key]
+            seconds = FORGET_SECONDS if state.window >= FIRST_SHARE else FORGET_SLOW_SECONDS
+            if place < over or now - state.quiet_at > seconds:
+                del self._keys[key]
