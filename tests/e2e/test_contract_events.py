@@ -132,7 +132,42 @@ def test_events_too_large_are_refused(api: Client) -> None:
     """Both limits: 256 KiB for one event's data, 8 MiB for a body."""
     event = {"type": "whale.seen", "data": "x" * (256 * 1024)}
     assert_problem(api("POST", "/api/events", event), 413, "body.data")
-    assert_problem(api("POST", "/api/events", [{"type": "a.b", "data": 1}, event]), 413, "body[1].data")
+    beside = {"type": "a.b", "data": 1, "subject": "beside/a/whale"}
+    assert_problem(api("POST", "/api/events", [beside, event]), 413, "body[1].data")
     assert_problem(api("POST", "/api/events", raw=b" " * (8 * 1024 * 1024 + 1)), 413)
     fits = json.dumps({"type": "whale.seen", "data": "x" * (256 * 1024 - 2)}).encode()
     assert api("POST", "/api/events", raw=fits).status == 202
+    assert len(api.ok("GET", "/api/events?type=whale.seen")["items"]) == 1
+    assert api.ok("GET", "/api/events?type=a.b&subject=beside/a/whale")["items"] == []
+
+
+def test_the_size_of_data_is_that_of_its_text_as_sent(api: Client) -> None:
+    """Spaces and escapes included: it is these bytes that are stored and delivered."""
+    fits, over = (b"[" + b" " * (256 * 1024 - 2 + more) + b"]" for more in (0, 1))
+    for data in (fits, b'"' + b"\\u0041" * ((256 * 1024 - 2) // 6) + b'"'):
+        assert api("POST", "/api/events", raw=b'{"type":"size.of","data":' + data + b"}").status == 202
+    assert_problem(
+        api("POST", "/api/events", raw=b'{"type":"size.of","data":' + over + b"}"), 413, "body.data"
+    )
+
+
+def test_an_id_has_1_to_128_safe_characters(api: Client) -> None:
+    for id in ("a", "-", "_", "Az09-_" * 21 + "xy", new_id("evt")):
+        event = {"id": id, "type": "named.so", "data": 0}
+        assert api.ok("POST", "/api/events", event) == {"id": id, "deliveries": 0}
+        assert api.ok("GET", f"/api/events/{id}")["id"] == id
+    for id in ("x" * 129, "", "a.b", "a b", "a/b", "a\n", "\u00e9", "a\u0000", "\u0661"):
+        event = {"id": id, "type": "named.wrong", "data": 0}
+        assert_problem(api("POST", "/api/events", event), 422, "body.id")
+        batch = [{"type": "named.wrong", "data": 0}, event]
+        assert_problem(api("POST", "/api/events", batch), 422, "body[1].id")
+    assert api.ok("GET", "/api/events?type=named.wrong")["items"] == []
+
+
+def test_an_id_that_was_published_once_stays_so_in_a_batch_of_new_ones(api: Client) -> None:
+    known = {"id": new_id("mine"), "type": "known.already", "data": 1}
+    api.ok("POST", "/api/events", known)
+    batch = [{**known, "id": new_id("mine")}, {**known, "data": 2}, {**known, "id": new_id("mine")}]
+    assert [each["id"] for each in api.ok("POST", "/api/events", batch)] == [each["id"] for each in batch]
+    assert api.ok("GET", f"/api/events/{known['id']}")["data"] == 1
+    assert len(api.ok("GET", "/api/events?type=known.already")["items"]) == 3

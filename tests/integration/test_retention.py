@@ -18,7 +18,7 @@ OLD, NEW = "now() - interval '40 days'", "now() - interval '1 day'"
 
 
 def job() -> Job:
-    return Job("job_1", "trial", {}, 0, None, 1, 1, "lease_1", utc_now(), utc_now())
+    return Job("job_1", "trial", {}, 0, "", "", 1, 1, "lease_1", utc_now(), utc_now(), None)
 
 
 def events(url: str) -> list[str]:
@@ -46,8 +46,8 @@ def seed(url: str) -> None:
             f"('d4', 'old-retried', 'wh_1', 'pending', {OLD})"
         )
         connection.execute(
-            f"INSERT INTO webhook_attempts (id, delivery_id, number, outcome, started_at, duration_seconds) "
-            f"VALUES ('a1', 'd1', 1, 'delivered', {OLD}, 0.1)"
+            f"INSERT INTO webhook_attempts (delivery_id, number, outcome, started_at, duration_seconds) "
+            f"VALUES ('d1', 1, 'delivered', {OLD}, 0.1)"
         )
         # More than one bite.
         connection.execute(

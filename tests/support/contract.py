@@ -25,6 +25,13 @@ def assert_problem(response: Response, status: int | Sequence[int], path: str | 
     return problem
 
 
+def assert_unchanged(before: Any, after: Any) -> None:
+    """All that both answers show."""
+    both = before.keys() & after.keys()
+    assert "id" in both
+    assert {name: after[name] for name in both} == {name: before[name] for name in both}
+
+
 def all_pages(api: Client, path: str, limit: int, **filters: str) -> list[Any]:
     """Every item, page by page; each page but the last is full, and none has more than `limit`."""
     items: list[Any] = []

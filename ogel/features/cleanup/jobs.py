@@ -35,6 +35,6 @@ class Purge:
         total, deleted = 0, BITE
         while deleted == BITE:
             async with self._database.session() as session:
-                deleted = await session.execute(query, {"before": before, "limit": BITE})
+                deleted = await session.value(query, {"before": before, "limit": BITE})
             total += deleted
         return total

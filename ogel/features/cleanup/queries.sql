@@ -2,19 +2,33 @@
 
 -- purge_deliveries --
 -- Their attempts go with them.
-DELETE FROM webhook_deliveries WHERE id IN (
-  SELECT id FROM webhook_deliveries
-  WHERE finished_at < %(before)s AND status <> 'pending'
-  ORDER BY finished_at LIMIT %(limit)s
-  FOR UPDATE SKIP LOCKED
+WITH forgotten AS (
+  DELETE FROM webhook_deliveries WHERE id IN (
+    SELECT id FROM webhook_deliveries
+    WHERE finished_at < %(before)s AND status <> 'pending'
+    ORDER BY finished_at LIMIT %(limit)s
+    FOR UPDATE SKIP LOCKED
+  )
+  RETURNING id
 )
+SELECT count(*) FROM forgotten
 
 -- purge_events --
--- An event stays as long as a delivery of it does: what is not delivered yet is never forgotten.
-DELETE FROM events WHERE id IN (
-  SELECT e.id FROM events AS e
-  WHERE e.created_at < %(before)s
-    AND NOT EXISTS (SELECT FROM webhook_deliveries AS d WHERE d.event_id = e.id)
-  ORDER BY e.created_at LIMIT %(limit)s
-  FOR UPDATE OF e SKIP LOCKED
+-- An event stays as long as a delivery of it does: what is not delivered yet is never forgotten. Its id is kept for
+-- ever, so that publishing it again still changes nothing; save for ids that Ogel made, which their publishers learned
+-- from the answer and have no reason to send.
+WITH forgotten AS (
+  DELETE FROM events WHERE id IN (
+    SELECT e.id FROM events AS e
+    WHERE e.created_at < %(before)s
+      AND NOT EXISTS (SELECT FROM webhook_deliveries AS d WHERE d.event_id = e.id)
+    ORDER BY e.created_at LIMIT %(limit)s
+    FOR UPDATE OF e SKIP LOCKED
+  )
+  RETURNING id, deliveries
+), kept AS (
+  INSERT INTO event_ids (id, deliveries)
+  SELECT id, deliveries FROM forgotten WHERE id !~ '^evt_[0-9a-hjkmnp-tv-z]{26}$'
+  ON CONFLICT (id) DO NOTHING
 )
+SELECT count(*) FROM forgotten

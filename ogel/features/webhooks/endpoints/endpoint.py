@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from ogel.features.webhooks.health.health import DisabledReason, Health
+from ogel.features.webhooks.secrets.compatibility import Compatibility
+from ogel.features.webhooks.secrets.secret import Signing
+from ogel.features.webhooks.secrets.service import SecretText
 from ogel.kernel.event import GLOB_PATTERN
 from ogel.kernel.text import STORABLE_PATTERN
 
@@ -17,31 +22,76 @@ Url = Annotated[
 Glob = Annotated[str, Meta(pattern=GLOB_PATTERN, description="`order.created`, `storage.*` or `*`.")]
 Globs = Annotated[list[Glob], Meta(min_length=1, max_length=100)]
 Description = Annotated[str, Meta(max_length=500, pattern=STORABLE_PATTERN)]
-Secret = Annotated[
-    str, Meta(min_length=24, max_length=100, description="`whsec_` and 24 to 64 bytes in base64.")
-]
 MaxInFlight = Annotated[int, Meta(ge=1, le=1000, description="Requests at once, per worker process.")]
 TimeoutSeconds = Annotated[
     float, Meta(ge=1, le=30, description="For the whole request, from look-up to answer.")
 ]
-Headers = Annotated[dict[str, str], Meta(max_length=20, description="Sent with every request.")]
-State = Literal["enabled", "paused"]
+Headers = Annotated[
+    dict[str, str],
+    Meta(
+        max_length=20,
+        description="Sent with every request; all of them are replaced at once. Reading masks them.",
+    ),
+]
+Filter = Annotated[
+    dict[str, Any],
+    Meta(
+        description="Only events that fit are heard. Keys are paths (`data.amount`, `data.items.0.sku`, `subject`, "
+        "`type`, `id`; `\\.` for a dot in a name), values what must stand there, or operators: `eq ne gt gte lt lte in "
+        "nin exists starts_with ends_with contains`. `any` and `all` take lists of filters, `not` takes one. All keys "
+        "must hold; nothing holds for what is missing or of another type but `ne`, `nin` and `exists: false`.",
+        examples=[{"data.amount": {"gte": 100}, "any": [{"data.status": "paid"}, {"subject": "order/17"}]}],
+    ),
+]
+Payload = Literal["full", "thin"]
+OrderedBy = Literal["subject"]
+WantedState = Literal["enabled", "paused"]
+State = Literal["enabled", "paused", "disabled"]
 
 DEFAULT_MAX_IN_FLIGHT = 64
 
 
+class RateLimit(Struct, frozen=True, forbid_unknown_fields=True):
+    """Over all workers together. `burst` at once after a quiet time; without it, what fits into a second."""
+
+    per_second: Annotated[float, Meta(ge=0.01, le=10_000)]
+    burst: Annotated[int, Meta(ge=1, le=10_000)] | None = None
+
+    @property
+    def burst_or_default(self) -> int:
+        return self.burst or max(1, math.ceil(self.per_second))
+
+    @property
+    def whole(self) -> RateLimit:
+        return RateLimit(self.per_second, self.burst_or_default)
+
+
 class NewEndpoint(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """
+    A `thin` payload names the event, and its data is read at GET /api/events/{id}. `ordered_by: subject`: of events
+    of one subject, one is under way at a time, in order of publishing; events without a subject have no order.
+    """
+
     url: Url
     events: Globs
     description: Description = ""
-    secret: Secret | None = None
+    secret: SecretText | None = None
+    signing: Signing | None = None
     headers: Headers = msgspec.field(default_factory=dict)
     max_in_flight: MaxInFlight = DEFAULT_MAX_IN_FLIGHT
     timeout_seconds: TimeoutSeconds | None = None
+    rate_limit: RateLimit | None = None
+    filter: Filter | None = None
+    payload: Payload = "full"
+    ordered_by: OrderedBy | None = None
+    compatibility: Compatibility | None = None
 
 
 class EndpointChange(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Only what is named changes. A paused endpoint's deliveries wait until it is enabled again."""
+    """
+    Only what is named changes; `null` takes a rate limit, filter or order away. `headers` replaces all of them. A
+    paused endpoint's deliveries wait until it is enabled again, and so do those of one that Ogel disabled.
+    """
 
     url: Url | UnsetType = UNSET
     events: Globs | UnsetType = UNSET
@@ -49,23 +99,45 @@ class EndpointChange(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     headers: Headers | UnsetType = UNSET
     max_in_flight: MaxInFlight | UnsetType = UNSET
     timeout_seconds: TimeoutSeconds | UnsetType = UNSET
-    state: State | UnsetType = UNSET
+    rate_limit: RateLimit | UnsetType | None = UNSET
+    filter: Filter | UnsetType | None = UNSET
+    payload: Payload | UnsetType = UNSET
+    ordered_by: OrderedBy | UnsetType | None = UNSET
+    compatibility: Compatibility | UnsetType | None = UNSET
+    state: WantedState | UnsetType = UNSET
 
 
 class Endpoint(Struct, frozen=True):
+    """
+    `headers` shows no values, only what tells one from another. `disabled`: by Ogel, because it did nothing but fail
+    for days (`failing`) or answered 410 (`gone`); it hears no new events until it is enabled again.
+    """
+
     id: str
     url: str
     description: str
     events: list[str]
     state: State
+    disabled_reason: DisabledReason | None
     headers: dict[str, str]
     max_in_flight: int
     timeout_seconds: float
+    rate_limit: RateLimit | None
+    filter: dict[str, Any] | None
+    payload: Payload
+    ordered_by: OrderedBy | None
+    compatibility: Compatibility | None
     created_at: datetime
     updated_at: datetime
 
 
-class CreatedEndpoint(Endpoint, frozen=True):
-    """The only answer that shows the secret."""
+class EndpointWithHealth(Endpoint, frozen=True):
+    health: Health
 
+
+class CreatedEndpoint(Endpoint, frozen=True):
+    """The only answer that shows the secret. A receiver of `v1a` needs `public_key` only; `v1` has none."""
+
+    signing: Signing
     secret: str
+    public_key: str | None

@@ -11,6 +11,7 @@ from ogel.features.webhooks.endpoints.endpoint import (
     CreatedEndpoint,
     Endpoint,
     EndpointChange,
+    EndpointWithHealth,
     NewEndpoint,
     Url,
 )
@@ -38,8 +39,8 @@ class EndpointRoutes:
             Route("POST", "/api/webhooks", self._create, write, "Create an endpoint; the answer alone shows its secret",
                   body=NewEndpoint, returns=CreatedEndpoint, status=201),
             Route("GET", "/api/webhooks", self._list, read, "List endpoints, newest first",
-                  query=PageQuery, returns=Page[Endpoint]),
-            Route("GET", one, self._get, read, "One endpoint", returns=Endpoint),
+                  query=PageQuery, returns=Page[EndpointWithHealth]),
+            Route("GET", one, self._get, read, "One endpoint", returns=EndpointWithHealth),
             Route("PATCH", one, self._change, write, "Change, pause or enable an endpoint",
                   body=EndpointChange, returns=Endpoint),
             Route("DELETE", one, self._delete, write, "Delete an endpoint and cancel what waits for it", status=204),
@@ -52,12 +53,12 @@ class EndpointRoutes:
     async def _create(self, call: Call[NewEndpoint, Any]) -> CreatedEndpoint:
         return await self._service.create(call.caller, call.body)
 
-    async def _list(self, call: Call[Any, PageQuery]) -> Page[Endpoint]:
+    async def _list(self, call: Call[Any, PageQuery]) -> Page[EndpointWithHealth]:
         after = decode_cursor(call.query.after, str) if call.query.after else None
         endpoints = await self._service.list(after, call.query.limit + 1)
         return page(endpoints, call.query.limit, lambda endpoint: endpoint.id)
 
-    async def _get(self, call: Call[Any, Any]) -> Endpoint:
+    async def _get(self, call: Call[Any, Any]) -> EndpointWithHealth:
         return await self._service.get(call.path["id"])
 
     async def _change(self, call: Call[EndpointChange, Any]) -> Endpoint:

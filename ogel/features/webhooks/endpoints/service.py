@@ -2,32 +2,36 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
 
 from ogel.features.audit.contract import AuditTrail
-from ogel.features.webhooks.deliveries.store import DeliveryStore
-from ogel.features.webhooks.endpoints.endpoint import CreatedEndpoint, Endpoint, EndpointChange, NewEndpoint
+from ogel.features.webhooks.deliveries.job import QUEUE
+from ogel.features.webhooks.endpoints.endpoint import (
+    CreatedEndpoint,
+    Endpoint,
+    EndpointChange,
+    EndpointWithHealth,
+    NewEndpoint,
+    State,
+)
+from ogel.features.webhooks.endpoints.headers import check_headers, hints, seal_headers
 from ogel.features.webhooks.endpoints.store import EndpointStore
-from ogel.features.webhooks.secrets.signature import decode_secret, new_secret, secret_purpose
+from ogel.features.webhooks.endpoints.url import without_query
+from ogel.features.webhooks.fanout.filter import FilterError, parse
+from ogel.features.webhooks.health.store import HealthStore
+from ogel.features.webhooks.replays.store import ReplayStore
+from ogel.features.webhooks.secrets.secret import Secret
+from ogel.features.webhooks.secrets.service import SecretService, given_secret
 from ogel.kernel.errors import Invalid, NotFound
 from ogel.kernel.ids import new_id
 from ogel.kernel.principal import Caller
 from ogel.runtime.database import Database, Session
 from ogel.runtime.egress import UrlGuard
-from ogel.runtime.jobs.store import JobQueue
+from ogel.runtime.jobs.keys import JobKeys, Rate
 from ogel.runtime.vault import Vault
-
-# RFC 9110 §5.1 and §5.5; and the names that are ours to set.
-_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}")
-_HEADER_VALUE = re.compile(r"[\x21-\x7e]([\x20-\x7e\t]{0,998}[\x21-\x7e])?")
-_OUR_HEADERS = re.compile(
-    r"(?i)webhook-.*|host|connection|content-.*|transfer-encoding|te|trailer|upgrade|expect|keep-alive|"
-    r"proxy-.*|user-agent|accept-encoding"
-)
 
 
 class EndpointService:
@@ -35,8 +39,10 @@ class EndpointService:
         self,
         database: Database,
         store: EndpointStore,
-        deliveries: DeliveryStore,
-        jobs: JobQueue,
+        keys: JobKeys,
+        health: HealthStore,
+        secrets: SecretService,
+        replays: ReplayStore,
         guard: UrlGuard,
         vault: Vault,
         audit: AuditTrail,
@@ -44,8 +50,10 @@ class EndpointService:
     ) -> None:
         self._database = database
         self._store = store
-        self._deliveries = deliveries
-        self._jobs = jobs
+        self._keys = keys
+        self._health = health
+        self._secrets = secrets
+        self._replays = replays
         self._guard = guard
         self._vault = vault
         self._audit = audit
@@ -53,19 +61,29 @@ class EndpointService:
 
     async def create(self, caller: Caller, new: NewEndpoint) -> CreatedEndpoint:
         self.check_url(new.url)
-        _check_headers(new.headers)
-        secret = new.secret or new_secret()
-        _check_secret(secret)
+        check_headers(new.headers)
+        _check_filter(new.filter)
+        secret = _first_secret(new)
         async with self._database.transaction() as tx:
-            return await self.insert(tx, caller, msgspec.structs.asdict(new), secret)
+            return await self.insert(tx, caller, new, secret)
 
-    async def get(self, id: str) -> Endpoint:
+    async def get(self, id: str) -> EndpointWithHealth:
         async with self._database.session() as session:
-            return found(await self._store.get(session, id), id)
+            endpoint = found(await self._store.get(session, id), id)
+            return (await self._with_health(session, [endpoint]))[0]
 
-    async def list(self, after: str | None, limit: int) -> Sequence[Endpoint]:
+    async def list(self, after: str | None, limit: int) -> Sequence[EndpointWithHealth]:
         async with self._database.session() as session:
-            return await self._store.list(session, after, limit)
+            return await self._with_health(session, await self._store.list(session, after, limit))
+
+    async def _with_health(
+        self, session: Session, endpoints: Sequence[Endpoint]
+    ) -> Sequence[EndpointWithHealth]:
+        health = await self._health.of(session, [endpoint.id for endpoint in endpoints])
+        return [
+            EndpointWithHealth(**msgspec.structs.asdict(endpoint), health=health[endpoint.id])
+            for endpoint in endpoints
+        ]
 
     async def change(self, caller: Caller, id: str, change: EndpointChange) -> Endpoint:
         wanted = {
@@ -75,48 +93,72 @@ class EndpointService:
         }
         if "url" in wanted:
             self.check_url(wanted["url"])
-        _check_headers(wanted.get("headers", {}))
+        check_headers(wanted.get("headers", {}))
+        _check_filter(wanted.get("filter"))
         async with self._database.transaction() as tx:
             before = found(await self._store.lock(tx, id), id)
-            after = await self._store.update(tx, msgspec.structs.asdict(before) | wanted)
-            if after.state != before.state:
-                change_jobs = self._jobs.hold_key if after.state == "paused" else self._jobs.release_key
-                await change_jobs(tx, id)
-            if after.max_in_flight != before.max_in_flight:
-                await self._jobs.set_key_limit(tx, id, after.max_in_flight)
+            if wanted.get("compatibility") is not None:
+                await self._secrets.check_shared(tx, id)
+            if "headers" in wanted:
+                sealed = seal_headers(self._vault, id, wanted["headers"])
+                await self._store.replace_headers(tx, id, sealed, hints(wanted["headers"]))
+            reason = before.disabled_reason if wanted.get("state") is None else None
+            values = msgspec.structs.asdict(before) | wanted | {"disabled_reason": reason}
+            after = await self._store.update(tx, values)
+            if after.state == "paused":
+                await self._keys.hold(tx, id)
+            elif after.state == "enabled" and before.state != "enabled":
+                await self._enable(tx, id, before.state)
+            await self._set_key(tx, after)
             await self._audit.record(tx, caller, "webhook.update", "webhook", id, {"changed": sorted(wanted)})
         return after
+
+    async def _enable(self, tx: Session, id: str, was: State) -> None:
+        """One that was disabled begins anew: what was held against it is forgotten, and what waits comes at a ramp."""
+        await self._keys.release(tx, QUEUE, id)
+        if was == "disabled":
+            await self._health.forget(tx, id)
+            await self._keys.recover(tx, QUEUE, id)
 
     async def delete(self, caller: Caller, id: str) -> None:
         """What still waits for it is cancelled; the log of what was sent stays until its retention ends."""
         async with self._database.transaction() as tx:
             endpoint = found(await self._store.lock(tx, id), id)
             await self._store.delete(tx, id)
-            await self._deliveries.cancel_all(tx, id)
-            await self._jobs.discard_key(tx, id)
-            await self._audit.record(tx, caller, "webhook.delete", "webhook", id, {"url": endpoint.url})
+            await self._replays.cancel_of_webhook(tx, id)
+            await self._keys.drop(tx, QUEUE, id)
+            metadata = {"url": without_query(endpoint.url)}
+            await self._audit.record(tx, caller, "webhook.delete", "webhook", id, metadata)
 
-    async def insert(
-        self, tx: Session, caller: Caller, values: Mapping[str, Any], secret: str
-    ) -> CreatedEndpoint:
+    async def insert(self, tx: Session, caller: Caller, new: NewEndpoint, secret: Secret) -> CreatedEndpoint:
+        """What is in `new` has been checked."""
         id = new_id("wh")
-        timeout = values.get("timeout_seconds")
+        timeout = new.timeout_seconds
         row = {
-            **values,
+            **msgspec.structs.asdict(new),
             "id": id,
-            "sealed_secret": self._seal(id, secret),
             "timeout_seconds": self._default_timeout_seconds if timeout is None else timeout,
+            "sealed_headers": seal_headers(self._vault, id, new.headers),
+            "header_hints": hints(new.headers),
         }
         endpoint = await self._store.insert(tx, row)
-        metadata = {"url": endpoint.url, "events": endpoint.events}
+        await self._secrets.add(tx, id, secret)
+        await self._set_key(tx, endpoint)
+        metadata = {"url": without_query(endpoint.url), "events": endpoint.events}
         await self._audit.record(tx, caller, "webhook.create", "webhook", id, metadata)
-        return CreatedEndpoint(**msgspec.structs.asdict(endpoint), secret=secret)
+        return CreatedEndpoint(
+            **msgspec.structs.asdict(endpoint),
+            signing=secret.signing,
+            secret=secret.text,
+            public_key=secret.public_key,
+        )
 
-    async def replace_secret(self, tx: Session, id: str, secret: str) -> None:
-        await self._store.replace_secret(tx, id, self._seal(id, secret))
-
-    def _seal(self, id: str, secret: str) -> bytes:
-        return self._vault.seal(decode_secret(secret), secret_purpose(id))
+    async def _set_key(self, tx: Session, endpoint: Endpoint) -> None:
+        """What claims obey about this endpoint's deliveries."""
+        rate = None
+        if (limit := endpoint.rate_limit) is not None:
+            rate = Rate(limit.per_second, limit.burst_or_default)
+        await self._keys.set(tx, endpoint.id, endpoint.max_in_flight, rate)
 
     def check_url(self, url: str) -> None:
         try:
@@ -125,25 +167,22 @@ class EndpointService:
             raise Invalid.field("body.url", error.message) from None
 
 
-def _check_secret(secret: str) -> None:
+def _first_secret(new: NewEndpoint) -> Secret:
+    """Made here, unless the caller brings one."""
+    given = new.secret
+    secret = Secret.new(new.signing or "v1") if given is None else given_secret(given, new.signing)
+    if new.compatibility is not None and secret.signing != "v1":
+        raise Invalid.field("body.compatibility", "needs a shared key: a secret for v1")
+    return secret
+
+
+def _check_filter(filter: Mapping[str, Any] | None) -> None:
+    if filter is None:
+        return
     try:
-        decode_secret(secret)
-    except ValueError as error:
-        raise Invalid.field("body.secret", str(error)) from None
-
-
-def _check_headers(headers: Mapping[str, str]) -> None:
-    seen: set[str] = set()
-    for name, value in headers.items():
-        if not _HEADER_NAME.fullmatch(name):
-            raise Invalid.field("body.headers", f"{name!r} is no header name")
-        if _OUR_HEADERS.fullmatch(name):
-            raise Invalid.field(f"body.headers.{name}", "is set by Ogel")
-        if name.lower() in seen:
-            raise Invalid.field(f"body.headers.{name}", "is given twice; header names have no case")
-        seen.add(name.lower())
-        if not _HEADER_VALUE.fullmatch(value):
-            raise Invalid.field(f"body.headers.{name}", "takes 1 to 1000 printable ASCII characters")
+        parse(filter)
+    except FilterError as error:
+        raise Invalid.field(f"body.filter{error.path}", error.message) from None
 
 
 def found(endpoint: Endpoint | None, id: str) -> Endpoint:

@@ -16,23 +16,32 @@ _SQL = Queries.beside(__name__)
 
 class EndpointStore:
     async def insert(self, tx: Session, values: Mapping[str, Any]) -> Endpoint:
-        endpoint = await tx.one(_SQL.insert_endpoint, _as_columns(values), Endpoint)
-        assert endpoint is not None
+        [endpoint] = await _endpoints(tx, _SQL.insert_endpoint, _as_columns(values))
         return endpoint
 
     async def get(self, session: Session, id: str) -> Endpoint | None:
-        return await session.one(_SQL.get_endpoint, {"id": id}, Endpoint)
+        return _only(await _endpoints(session, _SQL.get_endpoint, {"id": id}))
 
     async def lock(self, tx: Session, id: str) -> Endpoint | None:
-        return await tx.one(_SQL.lock_endpoint, {"id": id}, Endpoint)
+        return _only(await _endpoints(tx, _SQL.lock_endpoint, {"id": id}))
 
     async def list(self, session: Session, after: str | None, limit: int) -> Sequence[Endpoint]:
-        return await session.all(_SQL.list_endpoints, {"after": after, "limit": limit}, Endpoint)
+        return await _endpoints(session, _SQL.list_endpoints, {"after": after, "limit": limit})
 
     async def update(self, tx: Session, values: Mapping[str, Any]) -> Endpoint:
-        endpoint = await tx.one(_SQL.update_endpoint, _as_columns(values), Endpoint)
-        assert endpoint is not None
+        """All but the headers."""
+        [endpoint] = await _endpoints(tx, _SQL.update_endpoint, _as_columns(values))
         return endpoint
+
+    async def replace_headers(
+        self, tx: Session, id: str, sealed: bytes | None, hints: Mapping[str, str]
+    ) -> None:
+        parameters = {"id": id, "sealed_headers": sealed, "header_hints": _json(hints)}
+        await tx.execute(_SQL.replace_headers, parameters)
+
+    async def plain_headers(self, tx: Session, limit: int) -> Sequence[tuple[str, dict[str, str]]]:
+        """Ids and headers of some endpoints whose headers the version before wrote, locked."""
+        return [(id, headers) for id, headers in await tx.tuples(_SQL.plain_headers, {"limit": limit})]
 
     async def delete(self, tx: Session, id: str) -> None:
         await tx.execute(_SQL.delete_endpoint, {"id": id})
@@ -41,8 +50,13 @@ class EndpointStore:
         found: str | None = await tx.value(_SQL.find_test_endpoint, {"url": url})
         return found
 
-    async def replace_secret(self, tx: Session, id: str, sealed_secret: bytes) -> None:
-        await tx.execute(_SQL.replace_secret, {"id": id, "sealed_secret": sealed_secret})
+
+async def _endpoints(session: Session, query: bytes, parameters: Mapping[str, Any]) -> list[Endpoint]:
+    return [msgspec.convert(row, Endpoint) for row in await session.dicts(query, parameters)]
+
+
+def _only(endpoints: Sequence[Endpoint]) -> Endpoint | None:
+    return endpoints[0] if endpoints else None
 
 
 def _as_columns(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -51,5 +65,11 @@ def _as_columns(values: Mapping[str, Any]) -> dict[str, Any]:
         **values,
         "event_globs": globs,
         "event_likes": [glob_to_like(glob) for glob in globs],
-        "headers": msgspec.json.encode(values["headers"]).decode(),
+        "rate_limit": _json(values["rate_limit"] and values["rate_limit"].whole),
+        "filter": _json(values["filter"]),
+        "header_hints": _json(values.get("header_hints", {})),
     }
+
+
+def _json(value: Any) -> str | None:
+    return None if value is None else msgspec.json.encode(value).decode()

@@ -6,11 +6,12 @@ import msgspec
 from msgspec import Struct
 
 from ogel.features.audit.contract import AuditTrail
-from ogel.features.webhooks.endpoints.endpoint import Endpoint
+from ogel.features.webhooks.endpoints.endpoint import Endpoint, NewEndpoint
 from ogel.features.webhooks.endpoints.service import EndpointService, found
 from ogel.features.webhooks.endpoints.store import EndpointStore
 from ogel.features.webhooks.fanout.fanout import FanOut
-from ogel.features.webhooks.secrets.signature import new_secret
+from ogel.features.webhooks.secrets.secret import Secret
+from ogel.features.webhooks.secrets.service import SecretService
 from ogel.kernel.clock import utc_now
 from ogel.kernel.errors import Conflict
 from ogel.kernel.event import Event
@@ -38,6 +39,7 @@ class TestService:
         database: Database,
         store: EndpointStore,
         endpoints: EndpointService,
+        secrets: SecretService,
         fan_out: FanOut,
         outbox: Outbox,
         audit: AuditTrail,
@@ -45,6 +47,7 @@ class TestService:
         self._database = database
         self._store = store
         self._endpoints = endpoints
+        self._secrets = secrets
         self._fan_out = fan_out
         self._outbox = outbox
         self._audit = audit
@@ -71,30 +74,24 @@ class TestService:
         so that whoever asked can verify what arrives.
         """
         self._endpoints.check_url(url)
-        secret = new_secret()
+        secret = Secret.new("v1")
         async with self._database.transaction() as tx:
             id = await self._store.find_test(tx, url)
             if id is None:
-                values = {
-                    "url": url,
-                    "events": [],
-                    "description": "One-off tests",
-                    "headers": {},
-                    "max_in_flight": 1,
-                }
-                endpoint: Endpoint = await self._endpoints.insert(tx, caller, values, secret)
+                new = NewEndpoint(url=url, events=[], description="One-off tests", max_in_flight=1)
+                endpoint: Endpoint = await self._endpoints.insert(tx, caller, new, secret)
             else:
-                await self._endpoints.replace_secret(tx, id, secret)
+                await self._secrets.replace(tx, id, secret)
                 endpoint = found(await self._store.get(tx, id), id)
             sent = await self._send(tx, endpoint)
             await self._audit.record(tx, caller, "webhook.test", "webhook", endpoint.id, {"event": sent.id})
-        return msgspec.structs.replace(sent, webhook=endpoint.id, secret=secret)
+        return msgspec.structs.replace(sent, webhook=endpoint.id, secret=secret.text)
 
     async def _send(self, tx: Session, endpoint: Endpoint) -> TestSent:
         if endpoint.state == "paused":
             raise Conflict(f"Webhook {endpoint.id!r} is paused; enable it to test it.")
         event = _test_event()
-        only = self._fan_out.to_endpoint(endpoint.id, endpoint.max_in_flight)
+        only = self._fan_out.to_endpoint(endpoint.id)
         publication = await self._outbox.publish(tx, [event], to=[only])
         return TestSent(event.id, publication.deliveries[event.id], webhook=endpoint.id)
 

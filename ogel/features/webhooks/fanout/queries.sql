@@ -1,8 +1,8 @@
 -- match --
 -- Which endpoints hear which of these events; the row lock keeps each endpoint's state as read until we commit.
-SELECT e.id, w.id, w.state, w.max_in_flight
+SELECT e.id, w.id, w.filter::text, w.ordered_by
 FROM unnest(%(ids)s::text[], %(types)s::text[]) AS e (id, type)
-JOIN webhook_endpoints AS w ON e.type LIKE ANY (w.event_likes)
+JOIN webhook_endpoints AS w ON w.state <> 'disabled' AND e.type LIKE ANY (w.event_likes)
 FOR KEY SHARE OF w
 
 -- insert_deliveries --

@@ -14,12 +14,12 @@ _SQL = Queries.beside(__name__)
 
 
 class Match(NamedTuple):
-    """An event and an endpoint that hears it; `max_in_flight` is the endpoint's."""
+    """An event and an endpoint that listens to its type; whether the event fits the filter is not asked yet."""
 
     event_id: str
     webhook_id: str
-    state: str
-    max_in_flight: int
+    filter: str | None = None
+    ordered_by: str | None = None
 
 
 class NewDelivery(Struct, frozen=True):

@@ -1,0 +1,65 @@
+"""The headers an endpoint adds to every request: checked at the door, sealed at rest, shown as hints."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+import msgspec
+
+from ogel.kernel.errors import Invalid
+from ogel.runtime.vault import Vault
+
+# RFC 9110 §5.1 and §5.5; and the names that are ours to set.
+_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}")
+_VALUE = re.compile(r"[\x21-\x7e]([\x20-\x7e\t]{0,998}[\x21-\x7e])?")
+_OURS = re.compile(
+    r"(?i)webhook-.*|x-appwrite-webhook-.*|host|connection|content-.*|transfer-encoding|te|trailer|upgrade|expect|"
+    r"keep-alive|proxy-.*|user-agent|accept-encoding"
+)
+
+MASK = "****"
+# A shorter value would be half told by its hint.
+_LEAST_FOR_HINT = 16
+
+
+def check_headers(headers: Mapping[str, str]) -> None:
+    """Raises Invalid."""
+    seen: set[str] = set()
+    for name, value in headers.items():
+        if not _NAME.fullmatch(name):
+            raise Invalid.field("body.headers", f"{name!r} is no header name")
+        here = f"body.headers.{name}"
+        if _OURS.fullmatch(name):
+            raise Invalid.field(here, "is set by Ogel")
+        if name.lower() in seen:
+            raise Invalid.field(here, "is given twice; header names have no case")
+        seen.add(name.lower())
+        if value == MASK:
+            raise Invalid.field(here, "is what reading shows instead of a value; send the value itself")
+        if not _VALUE.fullmatch(value):
+            raise Invalid.field(here, "takes 1 to 1000 printable ASCII characters")
+
+
+def hints(headers: Mapping[str, str]) -> dict[str, str]:
+    """What may be read of them. No hint is a header value, so none can be taken for one and sent back to us."""
+    return {
+        name: f"{value[:4]}…{MASK}" if len(value) >= _LEAST_FOR_HINT else MASK
+        for name, value in headers.items()
+    }
+
+
+def seal_headers(vault: Vault, webhook_id: str, headers: Mapping[str, str]) -> bytes | None:
+    """None for none."""
+    return vault.seal(msgspec.json.encode(headers), headers_purpose(webhook_id)) if headers else None
+
+
+def unseal_headers(vault: Vault, webhook_id: str, sealed: bytes | None) -> dict[str, str]:
+    """Raises Unsealable."""
+    if sealed is None:
+        return {}
+    return msgspec.json.decode(vault.unseal(sealed, headers_purpose(webhook_id)), type=dict[str, str])
+
+
+def headers_purpose(webhook_id: str) -> str:
+    return f"webhook-headers:{webhook_id}"
