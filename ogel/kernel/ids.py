@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+from datetime import datetime
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 # Two characters at a time: ids are made for every row of every event.
@@ -16,6 +17,11 @@ _last = 0
 def new_id(prefix: str) -> str:
     """A new id, later than every id this process made before (ids of one process sort by creation)."""
     return f"{prefix}_{_base32(_uuid7())}"
+
+
+def id_at(prefix: str, moment: datetime) -> str:
+    """The least id of that moment: those made before it sort before, those made at it or later after."""
+    return f"{prefix}_{_base32(max(0, int(moment.timestamp() * 1000)) << 80)}"
 
 
 def _uuid7() -> int:

@@ -55,7 +55,10 @@ class _Schemas:
     def __init__(self, routes: Sequence[Route]) -> None:
         self._queries = [route.query for route in routes if route.query is not None]
         others = [
-            each for route in routes for each in (route.body, route.returns) if each not in (None, Text)
+            each
+            for route in routes
+            for each in (route.body, route.returns, *route.also.values())
+            if each not in (None, Text)
         ]
         types = [Problem, *self._queries, *others]
         schemas, self._components = msgspec.json.schema_components(types, ref_template=_REF)
@@ -121,6 +124,9 @@ def _parameters(route: Route, schemas: _Schemas) -> list[Json]:
 def _responses(route: Route, schemas: _Schemas) -> Json:
     problem = {"application/problem+json": {"schema": schemas.of(Problem)}}
     responses: Json = {_success(route): _success_response(route, schemas)}
+    for status, kind in route.also.items():
+        content = {"application/json": {"schema": schemas.of(kind)}}
+        responses[str(status)] = {"description": HTTPStatus(status).phrase, "content": content}
     for status in _failures(route):
         responses[str(status)] = {"description": HTTPStatus(status).phrase, "content": problem}
     responses["default"] = {"description": "Any other problem", "content": problem}

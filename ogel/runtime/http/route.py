@@ -62,6 +62,7 @@ class Route:
                     A query is a struct with `forbid_unknown_fields` (for lists: pagination.PageQuery).
     returns         type of what the handler returns, for the OpenAPI document; `Text` when that is not JSON.
     status          on success, when the handler does not say otherwise.
+    also            types of what it returns with another status of success, by status, for the document.
     body_optional   an empty body is None instead of an error.
     """
 
@@ -75,3 +76,4 @@ class Route:
     query: Any = None
     status: int = 200
     body_optional: bool = False
+    also: Mapping[int, Any] = field(default_factory=dict)

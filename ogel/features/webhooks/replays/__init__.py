@@ -1,0 +1,1 @@
+"""Replays: an endpoint's past, handed to delivery again."""

@@ -1,0 +1,75 @@
+"""Handing found events to delivery: deliveries opened again or made, and their jobs in the lane of replays."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from ogel.features.webhooks.deliveries.job import QUEUE, delivery_job, job_id_of, order_key
+from ogel.features.webhooks.replays.replay import Found, Listener, Range
+from ogel.kernel.ids import new_id
+from ogel.runtime.database import Queries, Session, records
+from ogel.runtime.jobs.job import REPLAY, NewJob
+from ogel.runtime.jobs.store import JobQueue
+
+_SQL = Queries.beside(__name__)
+
+
+class HandOver:
+    def __init__(self, jobs: JobQueue) -> None:
+        self._jobs = jobs
+
+    async def waiting(self, tx: Session, webhook_id: str, limit: int) -> int:
+        """Jobs that are due for the endpoint and wait for a worker; never more than `limit`."""
+        parameters = {"queue": QUEUE, "key": webhook_id, "limit": limit}
+        count: int = await tx.value(_SQL.waiting, parameters)
+        return count
+
+    async def hand_over(
+        self,
+        tx: Session,
+        range: Range,
+        listener: Listener,
+        found: Sequence[Found],
+        times: Sequence[datetime | None],
+    ) -> int:
+        """
+        Sends each at its time (None: now), under the id it always had. Returns how many: those under way already are
+        left alone.
+        """
+        made = await self._make_missing(tx, range, [each for each in found if each.delivery_id is None])
+        jobs, again = [], []
+        for each, at in zip(found, times, strict=True):
+            id = each.delivery_id or made.get(each.event_id)
+            if id is None or each.is_pending:
+                continue
+            if each.delivery_id:
+                again.append(id)
+            jobs.append(_job(id, range.webhook_id, order_key(listener.ordered_by, each.subject), at))
+        # Jobs first, deliveries after them: the order in which workers lock them.
+        await tx.execute(_SQL.drop_dead_jobs, {"ids": [job_id_of(id) for id in again]})
+        written = set(await self._jobs.enqueue(tx, jobs))
+        opened = [id for id in again if job_id_of(id) in written]
+        parameters = {"ids": opened, "delivered_too": range.only == "all"}
+        return len(made) + await tx.execute(_SQL.reopen, parameters)
+
+    async def _make_missing(self, tx: Session, range: Range, missing: Sequence[Found]) -> dict[str, str]:
+        """Delivery ids by event id."""
+        if not missing:
+            return {}
+        ids = {new_id("dlv"): each.event_id for each in missing}
+        rows = records([{"id": id, "event_id": event_id} for id, event_id in ids.items()])
+        parameters = {"webhook_id": range.webhook_id, "rows": rows}
+        return {ids[id]: id for (id,) in await tx.tuples(_SQL.insert_missing, parameters)}
+
+
+def spread(count: int, begin: datetime, per_second: int | None) -> Sequence[datetime | None]:
+    """Evenly, so that a rate is no burst per second."""
+    if per_second is None:
+        return [None] * count
+    return [begin + timedelta(seconds=place / per_second) for place in range(count)]
+
+
+def _job(delivery_id: str, webhook_id: str, order: str, at: datetime | None) -> NewJob:
+    return replace(delivery_job(delivery_id, webhook_id, order_key=order, lane=REPLAY), scheduled_at=at)

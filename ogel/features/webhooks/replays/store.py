@@ -1,0 +1,128 @@
+"""The webhook_replays table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from ogel.features.webhooks.replays.replay import (
+    Cursor,
+    Listener,
+    Progress,
+    Range,
+    Replay,
+    ReplayStatus,
+    Tally,
+)
+from ogel.runtime.database import Queries, Session
+
+_SQL = Queries.beside(__name__)
+
+
+class ReplayStore:
+    async def listener(self, session: Session, webhook_id: str) -> Listener | None:
+        return _listener(await session.tuples(_SQL.listener, {"webhook_id": webhook_id}))
+
+    async def hold_listener(self, tx: Session, webhook_id: str) -> Listener | None:
+        """It stays as it is until the transaction ends."""
+        return _listener(await tx.tuples(_SQL.hold_listener, {"webhook_id": webhook_id}))
+
+    async def insert(
+        self, tx: Session, id: str, range: Range, per_second: int | None, start: Cursor, tally: Tally
+    ) -> bool:
+        """False when the endpoint has an unfinished one."""
+        parameters = {
+            "id": id,
+            "webhook_id": range.webhook_id,
+            "since": range.since,
+            "until": range.until,
+            "only": range.only,
+            "event_globs": range.event_globs,
+            "event_likes": range.event_likes,
+            "per_second": per_second,
+            "cursor_at": start.at,
+            "cursor_id": start.id,
+            **_counted(tally),
+        }
+        return await tx.value(_SQL.insert_replay, parameters) is not None
+
+    async def unfinished(self, session: Session, webhook_id: str) -> str | None:
+        found: str | None = await session.value(_SQL.unfinished, {"webhook_id": webhook_id})
+        return found
+
+    async def get(self, session: Session, id: str) -> Replay | None:
+        return await session.one(_SQL.get_replay, {"id": id}, Replay)
+
+    async def list(self, session: Session, filters: Mapping[str, Any]) -> Sequence[Replay]:
+        return await session.all(_SQL.list_replays, filters, Replay)
+
+    async def lock_progress(self, tx: Session, id: str, step: int) -> Progress | None:
+        """None when this step is not to be done: the replay is paused or over, or the step is done."""
+        rows = await tx.tuples(_SQL.lock_progress, {"id": id, "step": step})
+        return _progress(rows[0]) if rows else None
+
+    async def advance(
+        self, tx: Session, id: str, progress: Progress, replayed: int, skipped: int, status: ReplayStatus
+    ) -> None:
+        """To the next step; `replayed` and `skipped` in this one."""
+        parameters = {
+            "id": id,
+            "waits": progress.waits,
+            "cursor_at": progress.cursor.at,
+            "cursor_id": progress.cursor.id,
+            "replayed": replayed,
+            "skipped": skipped,
+            "status": status,
+            **_counted(progress.tally),
+        }
+        await tx.execute(_SQL.advance, parameters)
+
+    async def pause(self, tx: Session, id: str) -> bool:
+        return await tx.execute(_SQL.pause, {"id": id}) > 0
+
+    async def resume(self, tx: Session, id: str) -> int | None:
+        """The step to do next; None when it was not paused."""
+        step: int | None = await tx.value(_SQL.resume, {"id": id})
+        return step
+
+    async def cancel(self, tx: Session, id: str) -> bool:
+        return await tx.execute(_SQL.cancel, {"id": id}) > 0
+
+    async def cancel_of_webhook(self, tx: Session, webhook_id: str) -> None:
+        await tx.execute(_SQL.cancel_of_webhook, {"webhook_id": webhook_id})
+
+    async def stop(self, tx: Session, id: str, step: int, error: str) -> None:
+        """Paused until someone resumes it, or revives the job of this step."""
+        await tx.execute(_SQL.stop, {"id": id, "step": step, "error": error})
+
+    async def go_on(self, tx: Session, id: str, step: int) -> None:
+        await tx.execute(_SQL.go_on, {"id": id, "step": step})
+
+    async def purge(self, session: Session, before: datetime, limit: int) -> int:
+        return await session.execute(_SQL.purge_replays, {"before": before, "limit": limit})
+
+
+def _listener(rows: Sequence[tuple[Any, ...]]) -> Listener | None:
+    return Listener(*rows[0]) if rows else None
+
+
+def _counted(tally: Tally) -> dict[str, Any]:
+    return {
+        "counted_at": tally.cursor.at,
+        "counted_id": tally.cursor.id,
+        "counted": tally.total,
+        "is_counted": tally.complete,
+    }
+
+
+def _progress(row: tuple[Any, ...]) -> Progress:
+    webhook_id, since, until, only, globs, likes, per_second, waits, *rest = row
+    cursor_at, cursor_id, counted_at, counted_id, counted, is_counted, created_at = rest
+    return Progress(
+        Range(webhook_id, since, until, only, globs, likes, created_at),
+        per_second,
+        waits,
+        Cursor(cursor_at, cursor_id),
+        Tally(Cursor(counted_at, counted_id), counted, 0, is_counted),
+    )
