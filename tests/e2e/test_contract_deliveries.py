@@ -96,7 +96,7 @@ def test_a_dead_job_can_be_retried_or_discarded(api: Client, receiver: Receiver)
     assert (retried.json["status"], retried.json["attempts"]) == ("pending", 0)
     settled(api, event["id"], "delivered")
 
-    receiver.answer = lambda _: Answer(410)
+    receiver.answer = lambda _: Answer(404)
     _, event = publish(api, receiver.url())
     failed = settled(api, event["id"], "failed")
     job = job_of(api, failed)

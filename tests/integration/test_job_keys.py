@@ -71,6 +71,24 @@ def test_a_slowed_key_waits_for_its_time_and_never_shortens_it(database_url: str
     asyncio.run(story())
 
 
+def test_a_key_that_is_hurried_runs_now(database_url: str) -> None:
+    async def story() -> None:
+        async with world(database_url, kind()) as w:
+            await w.enqueue(job("slowed"), job("open"))
+            async with w.database.transaction() as tx:
+                for key in ("slowed", "open"):
+                    await w.keys.set(tx, key)
+                    await w.keys.slow(tx, key, utc_now() + timedelta(hours=1))
+                await w.keys.trip(tx, "open", probe_seconds=600)
+            assert await claimed(leases(w)) == {}
+            async with w.database.transaction() as tx:
+                await w.keys.hurry(tx, QUEUE, "slowed")
+                await w.keys.hurry(tx, QUEUE, "open")
+            assert await claimed(leases(w)) == {"slowed": 1, "open": 1}
+
+    asyncio.run(story())
+
+
 def test_an_open_breaker_lets_one_job_through_per_interval_over_all_workers(database_url: str) -> None:
     async def story() -> None:
         async with world(database_url, kind()) as w:

@@ -8,25 +8,45 @@ from dataclasses import dataclass
 from prometheus_client import CollectorRegistry
 
 from ogel.features.audit.contract import AuditTrail
-from ogel.features.webhooks.deliveries.job import DELIVER
+from ogel.features.webhooks.deliveries.job import DELIVER, QUEUE
 from ogel.features.webhooks.deliveries.routes import DeliveryRoutes
 from ogel.features.webhooks.deliveries.service import DeliveryService
 from ogel.features.webhooks.deliveries.store import DeliveryStore
+from ogel.features.webhooks.endpoints.headers import headers_purpose
 from ogel.features.webhooks.endpoints.routes import EndpointRoutes
+from ogel.features.webhooks.endpoints.sealing import SEAL_HEADERS, SealHeaders
 from ogel.features.webhooks.endpoints.service import EndpointService
 from ogel.features.webhooks.endpoints.store import EndpointStore
 from ogel.features.webhooks.endpoints.testing import TestService
 from ogel.features.webhooks.fanout.fanout import FanOut
 from ogel.features.webhooks.fanout.store import FanOutStore
+from ogel.features.webhooks.health.jobs import Drain
+from ogel.features.webhooks.health.rules import Patience
+from ogel.features.webhooks.health.store import HealthStore
+from ogel.features.webhooks.health.watch import HealthWatch
+from ogel.features.webhooks.replays.jobs import PURGE, PurgeReplays, ReplayStep
+from ogel.features.webhooks.replays.routes import ReplayRoutes
+from ogel.features.webhooks.replays.service import ReplayService
+from ogel.features.webhooks.replays.store import ReplayStore
+from ogel.features.webhooks.secrets.keyring import SigningKeys
+from ogel.features.webhooks.secrets.routes import SecretRoutes
+from ogel.features.webhooks.secrets.secret import secret_purpose
+from ogel.features.webhooks.secrets.service import SecretService
+from ogel.features.webhooks.secrets.store import SecretStore
 from ogel.features.webhooks.sending.jobs import Deliver
 from ogel.features.webhooks.sending.metrics import WebhookMetrics
+from ogel.features.webhooks.sending.receiver import Receivers
+from ogel.features.webhooks.sending.retry import RetrySchedule
 from ogel.features.webhooks.sending.store import SendingStore
 from ogel.runtime.database import Database
 from ogel.runtime.egress import Egress, UrlGuard
 from ogel.runtime.feature import Feature
+from ogel.runtime.jobs.keys import JobKeys
 from ogel.runtime.jobs.kind import JobKind
 from ogel.runtime.jobs.store import JobQueue
 from ogel.runtime.outbox import Outbox
+from ogel.runtime.schedule.schedule import Schedule
+from ogel.runtime.sealed import SealedColumn
 from ogel.runtime.vault import Vault
 
 
@@ -35,10 +55,20 @@ class WebhookOptions:
     """
     timeout_seconds  of one attempt, unless the endpoint says otherwise.
     retry_delays     seconds before the second attempt, the third, …; after the last one a delivery has failed.
+    retention_days   how long replays that are over are remembered.
+    patience         with endpoints that fail.
     """
 
     timeout_seconds: float
     retry_delays: Sequence[float]
+    retention_days: float
+    patience: Patience
+
+
+SEALED = [
+    SealedColumn("webhook_secrets", "id", "sealed", owner="webhook_id", purpose=secret_purpose),
+    SealedColumn("webhook_endpoints", "id", "sealed_headers", owner="id", purpose=headers_purpose),
+]
 
 
 class WebhookFeature:
@@ -48,6 +78,7 @@ class WebhookFeature:
         self,
         database: Database,
         jobs: JobQueue,
+        keys: JobKeys,
         outbox: Outbox,
         audit: AuditTrail,
         guard: UrlGuard,
@@ -56,38 +87,80 @@ class WebhookFeature:
         options: WebhookOptions,
         registry: CollectorRegistry,
     ) -> None:
-        endpoints, deliveries = EndpointStore(), DeliveryStore()
-        self._options = options
+        endpoints, deliveries, secrets = EndpointStore(), DeliveryStore(), SecretStore()
+        replays = ReplayStore()
         self._fan_out = FanOut(FanOutStore())
+        self._schedule = RetrySchedule(options.retry_delays)
+        health = HealthStore()
         self._deliver = Deliver(
-            SendingStore(), deliveries, egress, vault, options.retry_delays, WebhookMetrics(registry)
+            SendingStore(Receivers(SigningKeys(secrets, vault), egress, vault)),
+            deliveries,
+            egress,
+            self._schedule,
+            HealthWatch(health, keys, jobs, outbox, options.patience),
+            WebhookMetrics(registry),
         )
+        self._drain = Drain(database, keys)
+        self._seal_headers = SealHeaders(database, endpoints, vault)
+        self.secrets = SecretService(database, secrets, vault, audit)
         self.endpoints = EndpointService(
-            database, endpoints, deliveries, jobs, guard, vault, audit, options.timeout_seconds
+            database,
+            endpoints,
+            keys,
+            health,
+            self.secrets,
+            replays,
+            guard,
+            vault,
+            audit,
+            options.timeout_seconds,
         )
-        self.tests = TestService(database, endpoints, self.endpoints, self._fan_out, outbox, audit)
-        self.deliveries = DeliveryService(database, deliveries, endpoints, jobs, audit)
+        self.tests = TestService(
+            database, endpoints, self.endpoints, self.secrets, self._fan_out, outbox, audit
+        )
+        self.deliveries = DeliveryService(database, deliveries, jobs, keys, audit)
+        self.replays = ReplayService(database, replays, jobs, audit)
+        self._replay_step = ReplayStep(database, replays, jobs)
+        self._purge_replays = PurgeReplays(database, replays, options.retention_days)
 
     def feature(self) -> Feature:
         return Feature(
             name="webhooks",
             routes=[
                 *EndpointRoutes(self.endpoints, self.tests).routes(),
+                *SecretRoutes(self.secrets).routes(),
                 *DeliveryRoutes(self.deliveries).routes(),
+                *ReplayRoutes(self.replays).routes(),
             ],
-            jobs=[self._deliver_kind()],
+            jobs=[
+                self._deliver_kind(),
+                self._drain.kind(),
+                JobKind(SEAL_HEADERS, "cleanup", self._seal_headers.perform),
+                self._replay_step.kind(),
+                self._purge_replays.kind(),
+            ],
+            schedules=[
+                Schedule(
+                    name=PURGE,
+                    cron="0 2 * * *",
+                    kind=PURGE,
+                    description="Deletes finished replays past OGEL_RETENTION_DAYS.",
+                )
+            ],
             subscribers=[self._fan_out.to_matching],
+            sealed=SEALED,
         )
 
     def _deliver_kind(self) -> JobKind:
         return JobKind(
             DELIVER,
-            queue="webhooks",
+            queue=QUEUE,
             perform=self._deliver.perform,
             load=self._deliver.load,
             record=self._deliver.record,
+            late=self._deliver.late,
             discarded=self._deliver.discarded,
             revived=self._deliver.revived,
-            max_attempts=len(self._options.retry_delays) + 1,
+            max_attempts=self._schedule.attempts,
             timeout_seconds=None,  # the request has its own deadline
         )

@@ -241,7 +241,7 @@ UPDATE job_keys SET probe_at = NULL, probe_seconds = NULL, resume_at = NULL, ram
 WHERE key = %(key)s
 
 -- hurry --
-UPDATE job_keys SET probe_at = least(probe_at, now()), resume_at = NULL
+UPDATE job_keys SET probe_at = CASE WHEN probe_at > now() THEN now() ELSE probe_at END, resume_at = NULL
 WHERE key = %(key)s AND (probe_at > now() OR resume_at > now())
 
 -- forget_key --

@@ -24,20 +24,36 @@ class Delivery(Struct, frozen=True):
     created_at: datetime
 
 
+class Timings(Struct, frozen=True):
+    """Seconds per phase; null: not reached, or not needed, as on a connection that was open."""
+
+    dns: float | None
+    connect: float | None
+    tls: float | None
+    first_byte: float | None
+
+
 class Attempt(Struct, frozen=True):
-    """One HTTP request. `reason` is set for failures: `status`, `redirect`, `timeout`, `dns`, `connect`, `tls`, …"""
+    """
+    One HTTP request. `reason` is set for failures: `status`, `redirect`, `timeout`, `dns`, `connect`, `tls`, …
+    `unknown`: it is under way, or whoever made it disappeared before it could say how it ended.
+    Of the endpoint's own headers, `request_headers` shows the names.
+    """
 
     id: str
     number: int
-    outcome: Literal["delivered", "failed"]
+    outcome: Literal["delivered", "failed", "unknown"]
     reason: str | None
     detail: str | None
+    request_headers: list[tuple[str, str]]
     response_status: int | None
+    response_headers: list[tuple[str, str]]
     response_body: str | None
     response_cut: bool
     peer: str | None
     started_at: datetime
-    duration_seconds: float
+    duration_seconds: float | None
+    timings: Timings
 
 
 class DeliveryWithAttempts(Delivery, frozen=True):

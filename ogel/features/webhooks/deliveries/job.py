@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
-from ogel.runtime.jobs.job import NewJob
+from ogel.runtime.jobs.job import FIRST_ATTEMPT, NewJob
 
 DELIVER = "webhooks.deliver"
+# The queue of everything that sends.
+QUEUE = "webhooks"
 
 
-def delivery_job(delivery_id: str, webhook_id: str, max_in_flight: int, *, held: bool = False) -> NewJob:
+def delivery_job(
+    delivery_id: str, webhook_id: str, *, order_key: str = "", lane: int = FIRST_ATTEMPT
+) -> NewJob:
     """A delivery has one job, whose id follows from its own: it can be found, and not exist twice."""
     return NewJob(
         DELIVER,
         {"delivery": delivery_id},
         key=webhook_id,
-        key_limit=max_in_flight,
-        held=held,
+        order_key=order_key,
+        lane=lane,
         id=job_id_of(delivery_id),
     )
+
+
+def order_key(ordered_by: str | None, subject: str | None) -> str:
+    """What orders the deliveries of an endpoint; empty: nothing does. Events without a subject have no order."""
+    return subject or "" if ordered_by == "subject" else ""
 
 
 def job_id_of(delivery_id: str) -> str:

@@ -5,6 +5,7 @@ FROM webhook_deliveries AS d JOIN events AS e ON e.id = d.event_id
 WHERE d.id = %(id)s
 
 -- list_deliveries --
+-- Newest first. The range of ids serves since and until, which are asked of created_at: see times.py.
 SELECT d.id, d.event_id AS event, e.type AS event_type, d.webhook_id AS webhook, d.status, d.attempts,
        d.next_attempt_at, d.finished_at, d.created_at
 FROM webhook_deliveries AS d JOIN events AS e ON e.id = d.event_id
@@ -12,21 +13,35 @@ WHERE (%(after)s::text IS NULL OR d.id < %(after)s)
   AND (%(webhook)s::text IS NULL OR d.webhook_id = %(webhook)s)
   AND (%(event)s::text IS NULL OR d.event_id = %(event)s)
   AND (%(status)s::text IS NULL OR d.status = %(status)s)
+  AND d.id >= %(first_id)s AND d.id < %(last_id)s
+  AND (%(since)s::timestamptz IS NULL OR d.created_at >= %(since)s)
+  AND (%(until)s::timestamptz IS NULL OR d.created_at <= %(until)s)
 ORDER BY d.id DESC
 LIMIT %(limit)s
 
 -- list_attempts --
-SELECT id, number, outcome, reason, detail, response_status, response_body, response_cut, peer, started_at,
-       duration_seconds
-FROM webhook_attempts WHERE delivery_id = %(delivery_id)s ORDER BY started_at
+-- The claim of a job is the write-ahead record of its attempt: while nothing else is known of it, it is shown as
+-- 'unknown', and becomes such a row when its worker is found to have disappeared.
+SELECT number, outcome, reason, detail, coalesce(request_headers, '[]') AS request_headers, response_status,
+       coalesce(response_headers, '[]') AS response_headers, response_body, response_cut, peer, started_at,
+       duration_seconds, dns_seconds, connect_seconds, tls_seconds, first_byte_seconds
+FROM webhook_attempts WHERE delivery_id = %(delivery_id)s
+UNION ALL
+SELECT d.attempts + 1, 'unknown', NULL, NULL, '[]', NULL, '[]', NULL, false, NULL, j.claimed_at, NULL, NULL, NULL, NULL,
+       NULL
+FROM webhook_deliveries AS d JOIN job_queue AS j ON j.id = %(job_id)s AND j.status = 'running'
+WHERE d.id = %(delivery_id)s
+ORDER BY number
 
--- cancel_delivery --
-UPDATE webhook_deliveries SET status = 'cancelled', next_attempt_at = NULL, finished_at = now()
-WHERE id = %(id)s AND status = 'pending'
+-- listener --
+SELECT w.ordered_by, e.subject
+FROM webhook_deliveries AS d JOIN events AS e ON e.id = d.event_id JOIN webhook_endpoints AS w ON w.id = d.webhook_id
+WHERE d.id = %(id)s
+FOR KEY SHARE OF w
 
 -- cancel_deliveries --
 UPDATE webhook_deliveries SET status = 'cancelled', next_attempt_at = NULL, finished_at = now()
-WHERE webhook_id = %(webhook_id)s AND status = 'pending'
+WHERE id = ANY (%(ids)s) AND status = 'pending'
 
 -- reopen_delivery --
 -- A delivery that is over is tried again; its attempts go on counting.

@@ -11,7 +11,7 @@ from ogel.features.webhooks.deliveries.delivery import Delivery, DeliveryStatus,
 from ogel.features.webhooks.deliveries.service import DeliveryService
 from ogel.kernel.text import STORABLE_PATTERN
 from ogel.runtime.http.pagination import Page, PageQuery, decode_cursor, page
-from ogel.runtime.http.route import Call, Route
+from ogel.runtime.http.route import Call, Route, Timestamp
 
 Id = Annotated[str, msgspec.Meta(max_length=128, pattern=STORABLE_PATTERN)]
 
@@ -20,6 +20,8 @@ class DeliveryQuery(PageQuery, frozen=True, kw_only=True, forbid_unknown_fields=
     webhook: Id | None = None
     event: Id | None = None
     status: DeliveryStatus | None = None
+    since: Timestamp | None = None
+    until: Timestamp | None = None
 
 
 class DeliveryRoutes:

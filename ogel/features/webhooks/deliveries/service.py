@@ -9,12 +9,12 @@ import msgspec
 
 from ogel.features.audit.contract import AuditTrail
 from ogel.features.webhooks.deliveries.delivery import Delivery, DeliveryWithAttempts
-from ogel.features.webhooks.deliveries.job import delivery_job, job_id_of
+from ogel.features.webhooks.deliveries.job import QUEUE, delivery_job, job_id_of, order_key
 from ogel.features.webhooks.deliveries.store import DeliveryStore
-from ogel.features.webhooks.endpoints.store import EndpointStore
 from ogel.kernel.errors import Conflict, NotFound
 from ogel.kernel.principal import Caller
 from ogel.runtime.database import Database
+from ogel.runtime.jobs.keys import JobKeys
 from ogel.runtime.jobs.store import JobQueue
 
 
@@ -23,14 +23,14 @@ class DeliveryService:
         self,
         database: Database,
         store: DeliveryStore,
-        endpoints: EndpointStore,
         jobs: JobQueue,
+        keys: JobKeys,
         audit: AuditTrail,
     ) -> None:
         self._database = database
         self._store = store
-        self._endpoints = endpoints
         self._jobs = jobs
+        self._keys = keys
         self._audit = audit
 
     async def list(self, filters: Mapping[str, Any]) -> Sequence[Delivery]:
@@ -50,19 +50,16 @@ class DeliveryService:
         """
         async with self._database.transaction() as tx:
             delivery = _found(await self._store.get(tx, id), id)
-            endpoint = await self._endpoints.lock(tx, delivery.webhook)
-            if endpoint is None:
+            listener = await self._store.listener(tx, id)
+            if listener is None:
                 raise Conflict(f"The webhook of delivery {id!r} was deleted.")
             # The job first, the delivery after it: the order in which workers lock them.
             if not await self._jobs.revive(tx, job_id_of(id)):
-                written = await self._jobs.enqueue(
-                    tx, [delivery_job(id, endpoint.id, endpoint.max_in_flight)]
-                )
-                if not written:
+                order = order_key(*listener)
+                if not await self._jobs.enqueue(tx, [delivery_job(id, delivery.webhook, order_key=order)]):
                     raise Conflict(f"An attempt of delivery {id!r} is under way.")
                 await self._store.reopen(tx, id)
-            if endpoint.state == "paused":
-                await self._jobs.hold_key(tx, endpoint.id)
+            await self._keys.hurry(tx, QUEUE, delivery.webhook)
             await self._audit.record(tx, caller, "delivery.retry", "delivery", id)
             return _found(await self._store.get(tx, id), id)
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ogel.features.webhooks.deliveries.delivery import Attempt, Delivery
+from ogel.features.webhooks.deliveries.delivery import Attempt, Delivery, Timings
+from ogel.features.webhooks.deliveries.job import job_id_of
+from ogel.features.webhooks.deliveries.times import ids_since, ids_until
 from ogel.runtime.database import Queries, Session
 
 _SQL = Queries.beside(__name__)
@@ -16,17 +18,28 @@ class DeliveryStore:
         return await session.one(_SQL.get_delivery, {"id": id}, Delivery)
 
     async def list(self, session: Session, filters: Mapping[str, Any]) -> Sequence[Delivery]:
-        return await session.all(_SQL.list_deliveries, filters, Delivery)
+        ids = {"first_id": ids_since(filters["since"]), "last_id": ids_until(filters["until"])}
+        return await session.all(_SQL.list_deliveries, {**filters, **ids}, Delivery)
 
     async def attempts(self, session: Session, delivery_id: str) -> Sequence[Attempt]:
-        return await session.all(_SQL.list_attempts, {"delivery_id": delivery_id}, Attempt)
+        parameters = {"delivery_id": delivery_id, "job_id": job_id_of(delivery_id)}
+        return [_attempt(delivery_id, row) for row in await session.tuples(_SQL.list_attempts, parameters)]
 
-    async def cancel(self, tx: Session, id: str) -> None:
-        """One that is over already stays as it is."""
-        await tx.execute(_SQL.cancel_delivery, {"id": id})
+    async def listener(self, tx: Session, id: str) -> tuple[str | None, str | None] | None:
+        """What its endpoint orders by, and its event's subject; the endpoint stays until we commit. None: gone."""
+        found = await tx.tuples(_SQL.listener, {"id": id})
+        return (found[0][0], found[0][1]) if found else None
 
-    async def cancel_all(self, tx: Session, webhook_id: str) -> None:
-        await tx.execute(_SQL.cancel_deliveries, {"webhook_id": webhook_id})
+    async def cancel(self, tx: Session, ids: Sequence[str]) -> None:
+        """Those that are over already stay as they are."""
+        await tx.execute(_SQL.cancel_deliveries, {"ids": list(ids)})
 
     async def reopen(self, tx: Session, id: str) -> None:
         await tx.execute(_SQL.reopen_delivery, {"id": id})
+
+
+def _attempt(delivery_id: str, row: tuple[Any, ...]) -> Attempt:
+    """`number`, the other fields in their order, and the four timings."""
+    id = f"att_{delivery_id.removeprefix('dlv_')}_{row[0]}"
+    fields: tuple[Any, ...] = (*row[:-4], Timings(*row[-4:]))
+    return Attempt(id, *fields)

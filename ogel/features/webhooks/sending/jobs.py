@@ -2,33 +2,29 @@
 
 from __future__ import annotations
 
-import random
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
-
-import structlog
+from datetime import datetime, timedelta
+from typing import Any, Literal
 
 from ogel.features.webhooks.deliveries.store import DeliveryStore
-from ogel.features.webhooks.secrets.signature import secret_purpose, sign
+from ogel.features.webhooks.health.watch import HealthWatch, Sign
 from ogel.features.webhooks.sending.metrics import WebhookMetrics
+from ogel.features.webhooks.sending.payload import webhook_body
+from ogel.features.webhooks.sending.receiver import Receiver
+from ogel.features.webhooks.sending.retry import RetrySchedule
 from ogel.features.webhooks.sending.store import SendingStore
-from ogel.features.webhooks.sending.work import AttemptResult, Settled, Work
+from ogel.features.webhooks.sending.verdict import Verdict, judge_answer, judge_error
+from ogel.features.webhooks.sending.work import AttemptRow, LostAttempt, Sent, Settled, Work
 from ogel.kernel.clock import utc_now
-from ogel.kernel.ids import new_id
 from ogel.runtime.database import Session
 from ogel.runtime.egress import Egress, EgressError, Exchange
 from ogel.runtime.jobs.job import Finished, Job, Outcome
-from ogel.runtime.vault import Unsealable, Vault
 
-log = structlog.get_logger(__name__)
-
-USER_AGENT = "Ogel-Webhook/1.0"
 MAX_RESPONSE_BYTES = 16 * 1024
-# Each delay is varied by this much either way, so that endpoints that failed together do not return together.
-JITTER = 0.2
-# A paused endpoint's claimed delivery looks again after this; those that wait unclaimed are held instead.
-PAUSED_SECONDS = 5.0
+# A fault of ours is looked at again after this.
+OURS_SECONDS = 5.0
+UNREADABLE_SECONDS = 60.0
 _UNSTORABLE = re.compile("\x00")
 
 
@@ -40,15 +36,15 @@ class Deliver:
         store: SendingStore,
         deliveries: DeliveryStore,
         egress: Egress,
-        vault: Vault,
-        retry_delays: Sequence[float],
+        schedule: RetrySchedule,
+        health: HealthWatch,
         metrics: WebhookMetrics,
     ) -> None:
         self._store = store
         self._deliveries = deliveries
         self._egress = egress
-        self._vault = vault
-        self._retry_delays = retry_delays
+        self._schedule = schedule
+        self._health = health
         self._metrics = metrics
 
     async def load(self, tx: Session, jobs: Sequence[Job]) -> Mapping[str, Work]:
@@ -56,121 +52,130 @@ class Deliver:
         return {job.id: found[job.payload["delivery"]] for job in jobs if job.payload["delivery"] in found}
 
     async def perform(self, job: Job, work: Work) -> Outcome:
-        if work.state == "paused":
-            return Outcome("postpone", "endpoint is paused", after_seconds=PAUSED_SECONDS)
-        try:
-            key = self._vault.unseal(work.sealed_secret, secret_purpose(work.webhook_id))
-        except Unsealable as error:
+        receiver = work.receiver
+        if receiver is None:
             # Ours to repair (a changed OGEL_SECRET), so it costs the receiver no attempt.
-            log.error("webhook.secret_unreadable", webhook=work.webhook_id, error=str(error))
-            return Outcome("postpone", f"signing secret: {error}", after_seconds=60.0)
+            reason = "its signing secret or headers cannot be read"
+            return Outcome("postpone", reason, after_seconds=UNREADABLE_SECONDS)
         started_at = utc_now()
-        body = webhook_body(work)
-        signature = sign(key, work.event.id, int(started_at.timestamp()), body)
-        headers = [
-            *work.headers.items(),
-            ("content-type", "application/json"),
-            ("user-agent", USER_AGENT),
-            ("webhook-id", work.event.id),
-            ("webhook-timestamp", str(int(started_at.timestamp()))),
-            ("webhook-signature", signature),
-        ]
+        body = webhook_body(work.event, receiver.payload)
+        signed = receiver.signed(work.event, body, started_at.timestamp())
+        answer: Exchange | EgressError
         try:
-            exchange = await self._egress.post(
-                work.url,
-                headers=headers,
+            answer = await self._egress.post(
+                receiver.url,
+                headers=signed,
                 body=body,
-                timeout_seconds=work.timeout_seconds,
-                pool_key=work.webhook_id,
+                timeout_seconds=receiver.timeout_seconds,
+                pool_key=receiver.webhook_id,
                 max_body_bytes=MAX_RESPONSE_BYTES,
+                encoded=receiver.headers,
             )
+            verdict = judge_answer(answer, started_at)
         except EgressError as error:
-            result = _no_answer(work, started_at, error)
-        else:
-            result = _answer(work, started_at, exchange)
-        self._metrics.attempted(result)
-        if result.outcome == "delivered":
-            return Outcome("done", value=result)
-        error_text = f"{result.reason}: {result.detail}"
-        if result.reason == "refused_address":
-            return Outcome("dead", error_text, value=result)
-        return Outcome("retry", error_text, after_seconds=self._delay(job.attempts), value=result)
+            answer, verdict = error, judge_error(error)
+        self._metrics.attempted(verdict, answer.timings.total)
+        if verdict.ours:
+            return Outcome("postpone", f"{verdict.reason}: {verdict.detail}", after_seconds=OURS_SECONDS)
+        row = _row(work, job, started_at, answer, verdict, receiver.log_of(signed))
+        return self._outcome(job, work, verdict, Sent(row, _sign(receiver, work, verdict, started_at)))
+
+    def _outcome(self, job: Job, work: Work, verdict: Verdict, sent: Sent) -> Outcome:
+        if verdict.life == "up":
+            return Outcome("done", value=sent)
+        error = f"{verdict.reason}: {verdict.detail}"
+        if verdict.final:
+            return Outcome("dead", error, value=sent)
+        delay = self._schedule.delay(job.attempts, verdict.retry_after, work.began_at, utc_now())
+        # A probe asks on behalf of all that wait: that it was this delivery must not bring its last attempt nearer.
+        way: Literal["postpone", "retry"] = "postpone" if work.breaker_is_open else "retry"
+        return Outcome(way, error, after_seconds=delay, value=sent, slow=verdict.slow)
 
     async def record(self, tx: Session, finished: Sequence[Finished]) -> None:
-        attempts, settled = [], []
+        attempts, settled, signs = [], [], []
+        lost = [each for each in finished if each.job.lost_at is not None]
+        if lost:
+            await self._store.record_lost(tx, [_lost(each.job) for each in lost])
         for each in finished:
-            result: AttemptResult | None = each.outcome.value
-            if result is not None:
-                attempts.append(result)
-            settled.append(_settled(each, result))
-        await self._store.record(tx, attempts, [row for row in settled if row is not None])
+            sent: Sent | None = each.outcome.value
+            if sent is not None:
+                attempts.append(sent.row)
+                signs.append(sent.sign)
+            stands = _settled(each, sent)
+            if stands is not None:
+                settled.append(stands)
+        await self._store.record(tx, attempts, settled)
+        await self._health.learn(tx, signs)
 
-    async def discarded(self, tx: Session, payload: Mapping[str, Any]) -> None:
-        await self._deliveries.cancel(tx, payload["delivery"])
+    async def late(self, tx: Session, finished: Sequence[Finished]) -> None:
+        rows = [each.outcome.value.row for each in finished if each.outcome.value is not None]
+        if rows:
+            await self._store.record_late(tx, rows)
 
-    async def revived(self, tx: Session, payload: Mapping[str, Any]) -> None:
-        await self._deliveries.reopen(tx, payload["delivery"])
+    async def discarded(self, tx: Session, payloads: Sequence[Mapping[str, Any]]) -> None:
+        await self._deliveries.cancel(tx, [payload["delivery"] for payload in payloads])
 
-    def _delay(self, attempt: int) -> float:
-        delay = self._retry_delays[min(attempt, len(self._retry_delays)) - 1]
-        return delay * random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311 - spreads load, guards nothing
+    async def revived(self, tx: Session, payloads: Sequence[Mapping[str, Any]]) -> None:
+        for payload in payloads:
+            await self._deliveries.reopen(tx, payload["delivery"])
 
 
-def webhook_body(work: Work) -> bytes:
-    """The Standard Webhooks payload; the same bytes at every attempt, the publisher's data unchanged in it."""
-    event = work.event
-    return b'{"type":"%s","timestamp":"%s","data":%s}' % (
-        event.type.encode(),
-        event.timestamp.encode(),
-        event.data,
+def _sign(receiver: Receiver, work: Work, verdict: Verdict, now: datetime) -> Sign:
+    if verdict.life == "up":
+        return Sign(receiver.webhook_id, "up", work.is_ailing)
+    return Sign(
+        receiver.webhook_id,
+        verdict.life,
+        work.is_ailing,
+        f"{verdict.reason}: {verdict.detail}",
+        now + timedelta(seconds=verdict.slow_seconds) if verdict.slow_seconds else None,
+        verdict.gone,
     )
 
 
-def _answer(work: Work, started_at: Any, exchange: Exchange) -> AttemptResult:
-    delivered = 200 <= exchange.status < 300
-    reason = None if delivered else "redirect" if 300 <= exchange.status < 400 else "status"
-    return AttemptResult(
-        id=new_id("att"),
+def _row(
+    work: Work, job: Job, started_at: datetime, answer: Exchange | EgressError, verdict: Verdict, shown: Any
+) -> AttemptRow:
+    exchange = answer if isinstance(answer, Exchange) else None
+    timings = answer.timings
+    return AttemptRow(
         delivery_id=work.delivery_id,
-        number=work.attempts_before + 1,
-        outcome="delivered" if delivered else "failed",
-        reason=reason,
-        detail=None if delivered else f"the receiver answered {exchange.status}",
-        response_status=exchange.status,
+        number=work.attempts_before + (1 if job.lost_at is None else 2),
+        outcome="delivered" if verdict.life == "up" else "failed",
+        started_at=started_at,
+        duration_seconds=timings.total,
+        reason=verdict.reason,
+        detail=verdict.detail,
+        request_headers=shown,
+        response_status=exchange.status if exchange else None,
+        response_headers=list(exchange.headers) if exchange else None,
         # Text for people to read: bytes that are no UTF-8, and NUL, which Postgres cannot keep, become U+FFFD.
-        response_body=_UNSTORABLE.sub("\ufffd", exchange.body.decode("utf-8", "replace")),
-        response_cut=exchange.truncated,
-        peer=exchange.peer,
-        started_at=started_at,
-        duration_seconds=exchange.timings.total,
-    )
-
-
-def _no_answer(work: Work, started_at: Any, error: EgressError) -> AttemptResult:
-    return AttemptResult(
-        id=new_id("att"),
-        delivery_id=work.delivery_id,
-        number=work.attempts_before + 1,
-        outcome="failed",
-        reason=error.reason,
-        detail=error.message,
-        response_status=None,
-        response_body=None,
-        response_cut=False,
+        response_body=_UNSTORABLE.sub("\ufffd", exchange.body.decode("utf-8", "replace"))
+        if exchange
+        else None,
+        response_cut=exchange.truncated if exchange else False,
         # Which address a refused name led to would map our network for whoever owns the endpoint.
-        peer=None if error.reason == "refused_address" else error.peer,
-        started_at=started_at,
-        duration_seconds=error.timings.total,
+        peer=None if verdict.reason == "refused_address" else answer.peer,
+        dns_seconds=timings.dns,
+        connect_seconds=timings.connect,
+        tls_seconds=timings.tls,
+        first_byte_seconds=timings.first_byte,
     )
 
 
-def _settled(each: Finished, result: AttemptResult | None) -> Settled | None:
+def _lost(job: Job) -> LostAttempt:
+    """The attempt before this one: its claim was written ahead of it, and nothing after."""
+    assert job.lost_at is not None
+    return LostAttempt(job.payload["delivery"], job.lost_at)
+
+
+def _settled(each: Finished, sent: Sent | None) -> Settled | None:
     verdict = each.outcome.verdict
     delivery_id = each.job.payload["delivery"]
-    attempts = result.number if result else 0
+    attempts = sent.row.number if sent else 0
     if verdict == "done":
         # Without a result there was nothing to do: the delivery was over, or its endpoint gone.
-        return Settled(delivery_id, "delivered", attempts, None) if result else None
+        return Settled(delivery_id, "delivered", attempts, None) if sent else None
     if verdict == "dead":
         return Settled(delivery_id, "failed", attempts, None)
     return Settled(delivery_id, "pending", attempts, each.next_attempt_at)

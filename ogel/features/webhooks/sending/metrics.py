@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
-from ogel.features.webhooks.sending.work import AttemptResult
+from ogel.features.webhooks.sending.verdict import Verdict
 
 _BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 
@@ -22,6 +22,7 @@ class WebhookMetrics:
             registry=registry,
         )
 
-    def attempted(self, result: AttemptResult) -> None:
-        self._attempts.labels(result.outcome, result.reason or "").inc()
-        self._duration.observe(result.duration_seconds)
+    def attempted(self, verdict: Verdict, seconds: float) -> None:
+        outcome = "delivered" if verdict.life == "up" else "ours" if verdict.ours else "failed"
+        self._attempts.labels(outcome, verdict.reason or "").inc()
+        self._duration.observe(seconds)

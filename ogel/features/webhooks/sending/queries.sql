@@ -1,25 +1,34 @@
 -- load_work --
--- What an attempt needs. A delivery that is over or whose endpoint is gone is left out: nothing to do.
-SELECT d.id, e.id, e.type, e.data::text, e.subject, e.created_at, w.id, w.url, w.state, w.sealed_secret, w.headers,
-       w.timeout_seconds, d.attempts
+-- What an attempt needs of its delivery; what it needs of the endpoint is kept, see receiver.py. A delivery that is over
+-- or whose endpoint is gone is left out: nothing to do.
+SELECT d.id, d.attempts, d.created_at, h.webhook_id IS NOT NULL, h.opened_at IS NOT NULL, w.id, w.version,
+       e.id, e.type, CASE w.payload WHEN 'full' THEN e.data::text ELSE 'null' END, e.subject, e.created_at
 FROM webhook_deliveries AS d
 JOIN events AS e ON e.id = d.event_id
 JOIN webhook_endpoints AS w ON w.id = d.webhook_id
+LEFT JOIN webhook_health AS h ON h.webhook_id = w.id
 WHERE d.id = ANY (%(ids)s) AND d.status IN ('pending', 'failed')
+
+-- receivers --
+SELECT id, version, secrets_version, url, timeout_seconds, payload, compatibility, description, headers, sealed_headers
+FROM webhook_endpoints WHERE id = ANY (%(ids)s)
 
 -- record --
 -- The attempts of a batch, and where each delivery stands after it. 'cancelled' stays while attempts would go on: the
--- endpoint was deleted while its last attempt was under way.
+-- endpoint was deleted while its last attempt was under way. An attempt that is there already was told late, and truly.
 WITH log AS (
   INSERT INTO webhook_attempts
-    (id, delivery_id, number, outcome, reason, detail, response_status, response_body, response_cut, peer, started_at,
-     duration_seconds)
-  SELECT id, delivery_id, number, outcome, reason, detail, response_status, response_body, response_cut, peer,
-         started_at, duration_seconds
+    (delivery_id, number, outcome, started_at, duration_seconds, reason, detail, request_headers, response_status,
+     response_headers, response_body, response_cut, peer, dns_seconds, connect_seconds, tls_seconds, first_byte_seconds)
+  SELECT delivery_id, number, outcome, started_at, duration_seconds, reason, detail, request_headers, response_status,
+         response_headers, response_body, coalesce(response_cut, false), peer, dns_seconds, connect_seconds, tls_seconds,
+         first_byte_seconds
   FROM json_to_recordset(%(attempts)s::json) AS a (
-    id text, delivery_id text, number int, outcome text, reason text, detail text, response_status int,
-    response_body text, response_cut boolean, peer text, started_at timestamptz, duration_seconds float8
+    delivery_id text, number int, outcome text, started_at timestamptz, duration_seconds float8, reason text, detail text,
+    request_headers json, response_status int, response_headers json, response_body text, response_cut boolean, peer text,
+    dns_seconds real, connect_seconds real, tls_seconds real, first_byte_seconds real
   )
+  ON CONFLICT (delivery_id, number) DO NOTHING
 )
 UPDATE webhook_deliveries AS d
 SET status = CASE WHEN d.status = 'cancelled' AND r.status = 'pending' THEN d.status ELSE r.status END,
@@ -30,3 +39,37 @@ FROM json_to_recordset(%(settled)s::json) AS r (
   id text, status text, attempts int, next_attempt_at timestamptz
 )
 WHERE d.id = r.id
+
+-- record_lost --
+WITH counted AS (
+  UPDATE webhook_deliveries AS d SET attempts = d.attempts + 1
+  FROM json_to_recordset(%(attempts)s::json) AS a (delivery_id text, started_at timestamptz)
+  WHERE d.id = a.delivery_id
+  RETURNING d.id, d.attempts, a.started_at
+)
+INSERT INTO webhook_attempts (delivery_id, number, outcome, started_at, detail)
+SELECT id, attempts, 'unknown', started_at, 'the worker disappeared before it could say how this ended' FROM counted
+ON CONFLICT (delivery_id, number) DO NOTHING
+
+-- record_late --
+-- Over 'unknown', or ahead of it.
+INSERT INTO webhook_attempts AS known
+  (delivery_id, number, outcome, started_at, duration_seconds, reason, detail, request_headers, response_status,
+   response_headers, response_body, response_cut, peer, dns_seconds, connect_seconds, tls_seconds, first_byte_seconds)
+SELECT delivery_id, number, outcome, started_at, duration_seconds, reason, detail, request_headers, response_status,
+       response_headers, response_body, coalesce(response_cut, false), peer, dns_seconds, connect_seconds, tls_seconds,
+       first_byte_seconds
+FROM json_to_recordset(%(attempts)s::json) AS a (
+  delivery_id text, number int, outcome text, started_at timestamptz, duration_seconds float8, reason text, detail text,
+  request_headers json, response_status int, response_headers json, response_body text, response_cut boolean, peer text,
+  dns_seconds real, connect_seconds real, tls_seconds real, first_byte_seconds real
+)
+JOIN webhook_deliveries AS d ON d.id = a.delivery_id
+ON CONFLICT (delivery_id, number) DO UPDATE
+SET outcome = excluded.outcome, duration_seconds = excluded.duration_seconds, reason = excluded.reason,
+    detail = excluded.detail, request_headers = excluded.request_headers, response_status = excluded.response_status,
+    response_headers = excluded.response_headers, response_body = excluded.response_body,
+    response_cut = excluded.response_cut, peer = excluded.peer, dns_seconds = excluded.dns_seconds,
+    connect_seconds = excluded.connect_seconds, tls_seconds = excluded.tls_seconds,
+    first_byte_seconds = excluded.first_byte_seconds
+WHERE known.outcome = 'unknown'

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ogel.features.webhooks.sending.work import AttemptResult, Settled, Work
+from ogel.features.webhooks.sending.receiver import Receiver, Receivers
+from ogel.features.webhooks.sending.work import AttemptRow, LostAttempt, Settled, Work
 from ogel.kernel.event import Event
 from ogel.runtime.database import Queries, Session, records
 
@@ -13,16 +14,27 @@ _SQL = Queries.beside(__name__)
 
 
 class SendingStore:
-    async def load_work(self, tx: Session, delivery_ids: Sequence[str]) -> dict[str, Work]:
-        rows = await tx.tuples(_SQL.load_work, {"ids": list(delivery_ids)})
-        return {row[0]: _work(row) for row in rows}
+    def __init__(self, receivers: Receivers) -> None:
+        self._receivers = receivers
 
-    async def record(
-        self, tx: Session, attempts: Sequence[AttemptResult], settled: Sequence[Settled]
-    ) -> None:
+    async def load_work(self, session: Session, delivery_ids: Sequence[str]) -> dict[str, Work]:
+        rows = await session.tuples(_SQL.load_work, {"ids": list(delivery_ids)})
+        receivers = await self._receivers.of(session, {row[5]: row[6] for row in rows})
+        return {row[0]: _work(row, receivers.get(row[5])) for row in rows}
+
+    async def record(self, tx: Session, attempts: Sequence[AttemptRow], settled: Sequence[Settled]) -> None:
         await tx.execute(_SQL.record, {"attempts": records(attempts), "settled": records(settled)})
 
+    async def record_lost(self, tx: Session, attempts: Sequence[LostAttempt]) -> None:
+        """Each takes the number that its delivery's next attempt would have had."""
+        await tx.execute(_SQL.record_lost, {"attempts": records(attempts)})
 
-def _work(row: tuple[Any, ...]) -> Work:
-    delivery_id, event_id, type, data, subject, created_at, *rest = row
-    return Work(delivery_id, Event(event_id, type, data.encode(), subject, created_at), *rest)
+    async def record_late(self, tx: Session, attempts: Sequence[AttemptRow]) -> None:
+        """The truth about attempts that were taken for lost."""
+        await tx.execute(_SQL.record_late, {"attempts": records(attempts)})
+
+
+def _work(row: tuple[Any, ...], receiver: Receiver | None) -> Work:
+    id, type, data, subject, created_at = row[7:]
+    event = Event(id, type, data.encode(), subject, created_at)
+    return Work(row[0], row[1], row[2], row[3], row[4], event, receiver)

@@ -2,36 +2,68 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime
 
-from msgspec import Struct
+from msgspec import Raw, Struct
 
-from ogel.features.webhooks.deliveries.delivery import Attempt, DeliveryStatus
+from ogel.features.webhooks.deliveries.delivery import DeliveryStatus
+from ogel.features.webhooks.health.watch import Sign
+from ogel.features.webhooks.sending.receiver import Receiver
 from ogel.kernel.event import Event
 
 
-class Work(Struct, frozen=True):
-    """Everything an attempt needs, so that performing it touches no database."""
+class Work(Struct, frozen=True, gc=False):
+    """
+    Everything an attempt needs, so that performing it touches no database. A thin payload's event comes without its
+    data. `receiver` is None when its secrets or headers cannot be unsealed.
+    """
 
     delivery_id: str
-    event: Event
-    webhook_id: str
-    url: str
-    state: str
-    sealed_secret: bytes
-    headers: Mapping[str, str]
-    timeout_seconds: float
     attempts_before: int
+    began_at: datetime
+    is_ailing: bool
+    breaker_is_open: bool
+    event: Event
+    receiver: Receiver | None
 
 
-class AttemptResult(Attempt, frozen=True):
+class AttemptRow(Struct, frozen=True, gc=False, omit_defaults=True):
     """An attempt on its way into the log; `number` counts over the delivery's whole life."""
 
     delivery_id: str
+    number: int
+    outcome: str
+    started_at: datetime
+    duration_seconds: float | None = None
+    reason: str | None = None
+    detail: str | None = None
+    request_headers: Raw | None = None
+    response_status: int | None = None
+    response_headers: list[tuple[str, str]] | None = None
+    response_body: str | None = None
+    response_cut: bool = False
+    peer: str | None = None
+    dns_seconds: float | None = None
+    connect_seconds: float | None = None
+    tls_seconds: float | None = None
+    first_byte_seconds: float | None = None
 
 
-class Settled(Struct, frozen=True):
+class LostAttempt(Struct, frozen=True, gc=False):
+    """Its worker disappeared before it could say how it ended."""
+
+    delivery_id: str
+    started_at: datetime
+
+
+class Sent(Struct, frozen=True, gc=False):
+    """What an attempt's outcome carries to where it is recorded."""
+
+    row: AttemptRow
+    sign: Sign
+
+
+class Settled(Struct, frozen=True, gc=False):
     """Where a delivery stands after an attempt."""
 
     id: str

@@ -1,0 +1,1 @@
+"""Endpoints that fail: the breaker that spares them, their recovery, and the end of patience."""

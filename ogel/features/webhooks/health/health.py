@@ -1,0 +1,26 @@
+"""How an endpoint is, as callers read it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+from msgspec import Struct
+
+BreakerState = Literal["closed", "half_open", "open"]
+DisabledReason = Literal["failing", "gone"]
+
+
+class Health(Struct, frozen=True):
+    """
+    state            of its breaker. open: deliveries wait, and one of them is sent now and then as a probe; half_open:
+                     a probe got through, and the others follow at a growing rate.
+    failing_since    the first failure after the last success; null: it is well.
+    failures_in_row  without any sign of life.
+    """
+
+    state: BreakerState
+    failing_since: datetime | None
+    failures_in_row: int
+    next_probe_at: datetime | None
+    last_error: str | None

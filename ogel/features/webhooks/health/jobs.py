@@ -1,0 +1,34 @@
+"""After a recovery: deliveries that wait for their own retry time are due now."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ogel.features.webhooks.deliveries.job import QUEUE
+from ogel.runtime.database import Database
+from ogel.runtime.jobs.job import Job, NewJob
+from ogel.runtime.jobs.keys import BITE, JobKeys
+from ogel.runtime.jobs.kind import JobKind
+
+DRAIN = "webhooks.drain"
+
+
+def drain_job(webhook_id: str) -> NewJob:
+    return NewJob(DRAIN, {"webhook": webhook_id}, dedupe_key=f"{DRAIN}:{webhook_id}")
+
+
+class Drain:
+    """The job kind `webhooks.drain`."""
+
+    def __init__(self, database: Database, keys: JobKeys) -> None:
+        self._database = database
+        self._keys = keys
+
+    def kind(self) -> JobKind:
+        return JobKind(DRAIN, QUEUE, self.perform)
+
+    async def perform(self, job: Job, _: Any) -> None:
+        hastened = BITE
+        while hastened == BITE:
+            async with self._database.transaction() as tx:
+                hastened = await self._keys.hasten(tx, QUEUE, job.payload["webhook"], BITE)

@@ -1,0 +1,62 @@
+"""When a breaker opens, how often it tries, when an owner is warned: the numbers, and nothing but the numbers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+# So many failures in a row, with no sign of life between them, open the breaker.
+FAILURES_TO_OPEN = 10
+# While it is open, probes are a fixed time apart; in a long outage, this part of its length…
+PROBE_PART = 1 / 40
+# …but no longer than this, so that a receiver that is back is noticed within five minutes.
+MOST_PROBE_SECONDS = 300.0
+# Parts of the time until an endpoint is disabled at which its owner is told, in percent.
+WARNINGS = (50, 70, 90)
+# Fewer failures than this disable nothing, however far apart they are.
+FAILURES_TO_DISABLE = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """
+    probe_seconds          from one probe to the next while a breaker is open.
+    disable_after_seconds  of nothing but failure.
+    """
+
+    probe_seconds: float
+    disable_after_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Ailing:
+    """A row of webhook_health."""
+
+    webhook_id: str
+    failing_since: datetime
+    failures: int
+    failures_in_row: int
+    last_error: str
+    opened_at: datetime | None
+    warned: int
+
+
+def opens(ailing: Ailing) -> bool:
+    return ailing.opened_at is None and ailing.failures_in_row >= FAILURES_TO_OPEN
+
+
+def probe_seconds(ailing: Ailing, patience: Patience, now: datetime) -> float:
+    outage = (now - ailing.failing_since).total_seconds()
+    return max(patience.probe_seconds, min(MOST_PROBE_SECONDS, outage * PROBE_PART))
+
+
+def percent_to_disabling(ailing: Ailing, patience: Patience, now: datetime) -> float:
+    if ailing.failures < FAILURES_TO_DISABLE:
+        return 0.0
+    return 100 * (now - ailing.failing_since).total_seconds() / patience.disable_after_seconds
+
+
+def due_warning(ailing: Ailing, percent: float) -> int | None:
+    """The highest warning reached and not given yet: after a quiet night one says it, not three."""
+    reached = [warning for warning in WARNINGS if ailing.warned < warning <= percent]
+    return max(reached, default=None)

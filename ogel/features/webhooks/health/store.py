@@ -1,0 +1,73 @@
+"""The webhook_health table, and the end of an endpoint's patience."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from msgspec import Struct
+
+from ogel.features.webhooks.health.health import DisabledReason, Health
+from ogel.features.webhooks.health.rules import Ailing
+from ogel.runtime.database import Queries, Session, records
+
+_SQL = Queries.beside(__name__)
+
+
+class Failures(Struct, frozen=True):
+    """
+    in_row  failures after the last sign of life among the attempts counted here.
+    alive   there was such a sign.
+    """
+
+    webhook_id: str
+    failures: int
+    in_row: int
+    alive: bool
+    error: str
+
+
+class Recovered(Struct, frozen=True):
+    webhook_id: str
+    was_open: bool
+    failing_since: datetime
+
+
+class HealthStore:
+    async def failed(self, tx: Session, failures: Sequence[Failures]) -> Sequence[Ailing]:
+        return await tx.all(_SQL.failed, {"rows": records(failures)}, Ailing)
+
+    async def well(self, tx: Session, ids: Sequence[str]) -> Sequence[Recovered]:
+        return [Recovered(*row) for row in await tx.tuples(_SQL.well, {"ids": list(ids)})]
+
+    async def open(self, tx: Session, id: str) -> None:
+        await tx.execute(_SQL.open, {"id": id})
+
+    async def close(self, tx: Session, id: str) -> None:
+        await tx.execute(_SQL.close, {"id": id})
+
+    async def warned(self, tx: Session, id: str, percent: int) -> None:
+        await tx.execute(_SQL.warned, {"id": id, "percent": percent})
+
+    async def disable(self, tx: Session, id: str, reason: DisabledReason) -> str | None:
+        """The endpoint's URL, when this disabled it."""
+        url: str | None = await tx.value(_SQL.disable, {"id": id, "reason": reason})
+        return url
+
+    async def url_of(self, tx: Session, id: str) -> str:
+        url: str = await tx.value(_SQL.url_of, {"id": id})
+        return url
+
+    async def lock_endpoints(self, tx: Session, ids: Sequence[str]) -> None:
+        await tx.execute(_SQL.lock_endpoints, {"ids": list(ids)})
+
+    async def forget(self, tx: Session, id: str) -> None:
+        await tx.execute(_SQL.forget, {"id": id})
+
+    async def of(self, session: Session, ids: Sequence[str]) -> Mapping[str, Health]:
+        return {id: Health(*rest) for id, *rest in await session.tuples(_SQL.of, {"ids": list(ids)})}
+
+    async def breakers(self, session: Session) -> tuple[int, int]:
+        """How many are open, and how many endpoints fail with theirs closed."""
+        [(open, ailing)] = await session.tuples(_SQL.breakers)
+        return open, ailing

@@ -1,0 +1,147 @@
+"""The log of attempts: what it says, what it never says, and that a crash is in it."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.contract import delivery_of, settled
+from tests.support.process import Client, Ogel, eventually, free_port
+from tests.support.receiver import Answer, Receiver, Request
+
+ENVIRONMENT = {"OGEL_WEBHOOK_RETRY_DELAYS": "0.05,0.05"}
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    with Receiver() as receiver:
+        yield receiver
+
+
+def test_an_attempt_shows_both_sides_and_where_the_time_went(api: Client, receiver: Receiver) -> None:
+    receiver.answer = lambda _: Answer(500 if len(receiver.requests) == 1 else 200, b"said")
+    headers = {"Authorization": "Bearer very-secret-token-0123456789", "X-Tenant": "acme"}
+    hook = api.ok(
+        "POST", "/api/webhooks", {"url": receiver.url(), "events": ["both.sides"], "headers": headers}
+    )
+    event = api.ok("POST", "/api/events", {"type": "both.sides", "data": 1})
+    found = settled(api, event["id"], "delivered")
+    first, second = found["log"]
+    assert first["id"] != second["id"]
+    sent = {name.lower(): value for name, value in first["request_headers"]}
+    assert sent["webhook-id"] == event["id"]
+    assert sent["content-type"] == "application/json"
+    assert sent["webhook-signature"].startswith("v1,")
+    assert int(sent["webhook-timestamp"]) > 1_700_000_000
+    assert {"authorization", "x-tenant"} <= sent.keys()
+    assert "content-length" in {name.lower() for name, _ in first["response_headers"]}
+    assert first["timings"]["connect"] > 0
+    assert 0 < first["timings"]["first_byte"] <= first["duration_seconds"]
+    assert first["timings"]["tls"] is None
+    # On the same connection again: nothing to connect.
+    assert second["timings"]["connect"] is None
+    shown = json.dumps(found)
+    for secret in (hook["secret"], hook["secret"].removeprefix("whsec_"), headers["Authorization"], "acme"):
+        assert secret not in shown
+
+
+def test_an_attempt_under_way_is_there_with_an_unknown_end(api: Client, receiver: Receiver) -> None:
+    come, go = threading.Event(), threading.Event()
+
+    def hang(_: Request) -> Answer:
+        come.set()
+        go.wait(20)
+        return Answer(200)
+
+    receiver.answer = hang
+    api.ok("POST", "/api/webhooks", {"url": receiver.url(), "events": ["under.way"], "timeout_seconds": 20})
+    event = api.ok("POST", "/api/events", {"type": "under.way", "data": 1})
+    assert come.wait(10)
+    found = delivery_of(api, event["id"])
+    assert found["status"] == "pending"
+    [attempt] = api.ok("GET", f"/api/deliveries/{found['id']}")["log"]
+    assert (attempt["number"], attempt["outcome"], attempt["duration_seconds"]) == (1, "unknown", None)
+    go.set()
+    [attempt] = settled(api, event["id"], "delivered")["log"]
+    assert (attempt["number"], attempt["outcome"]) == (1, "delivered")
+
+
+def test_a_crash_leaves_an_unknown_attempt_and_a_new_one(
+    suite_servers: dict[str, str], tmp_path: Path, receiver: Receiver
+) -> None:
+    come, go = threading.Event(), threading.Event()
+
+    def hang_once(_: Request) -> Answer:
+        if not come.is_set():
+            come.set()
+            go.wait(20)
+        return Answer(200)
+
+    receiver.answer = hang_once
+    environment = {**suite_servers, "OGEL_LEASE_SECONDS": "1"}
+    with (
+        Ogel("api", log=tmp_path / "api.log", **environment) as api,
+        Ogel("worker", "webhooks", log=tmp_path / "worker.log", **environment) as worker,
+    ):
+        api.api.ok(
+            "POST", "/api/webhooks", {"url": receiver.url(), "events": ["crash.now"], "timeout_seconds": 20}
+        )
+        event = api.api.ok("POST", "/api/events", {"type": "crash.now", "data": 1})
+        assert come.wait(10)
+        worker.kill()
+        go.set()
+        worker.start()
+        found = settled(api.api, event["id"], "delivered")
+        assert [(each["number"], each["outcome"]) for each in found["log"]] == [
+            (1, "unknown"),
+            (2, "delivered"),
+        ]
+        assert found["attempts"] == 2
+        assert "disappeared" in found["log"][0]["detail"]
+        eventually(lambda: len(receiver.requests) == 2, 5, "both requests")
+
+
+def test_a_drained_workers_cut_attempt_is_in_the_log(
+    suite_servers: dict[str, str], tmp_path: Path, receiver: Receiver
+) -> None:
+    come, go = threading.Event(), threading.Event()
+
+    def hang_once(_: Request) -> Answer:
+        if not come.is_set():
+            come.set()
+            go.wait(20)
+        return Answer(200)
+
+    receiver.answer = hang_once
+    with (
+        Ogel("api", log=tmp_path / "api.log", **suite_servers) as api,
+        Ogel(
+            "worker", "webhooks", log=tmp_path / "worker.log", OGEL_DRAIN_SECONDS="0.2", **suite_servers
+        ) as worker,
+    ):
+        api.api.ok(
+            "POST", "/api/webhooks", {"url": receiver.url(), "events": ["cut.now"], "timeout_seconds": 20}
+        )
+        event = api.api.ok("POST", "/api/events", {"type": "cut.now", "data": 1})
+        assert come.wait(10)
+        assert worker.terminate() == 0
+        go.set()
+        worker.start()
+        found = settled(api.api, event["id"], "delivered")
+        assert [(each["number"], each["outcome"]) for each in found["log"]] == [
+            (1, "unknown"),
+            (2, "delivered"),
+        ]
+
+
+def test_a_request_that_met_nobody_says_so(api: Client) -> None:
+    api.ok("POST", "/api/webhooks", {"url": f"http://127.0.0.1:{free_port()}/", "events": ["nobody.home"]})
+    event = api.ok("POST", "/api/events", {"type": "nobody.home", "data": 1})
+    found = settled(api, event["id"], "failed")
+    assert [attempt["reason"] for attempt in found["log"]] == ["connect"] * 3
+    assert found["log"][0]["response_status"] is None
+    assert found["log"][0]["timings"]["first_byte"] is None

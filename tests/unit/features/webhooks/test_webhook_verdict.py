@@ -1,0 +1,119 @@
+"""What an answer, or the lack of one, means; and when a delivery is tried again."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from ogel.features.webhooks.sending.retry import RetrySchedule
+from ogel.features.webhooks.sending.verdict import (
+    MOST_RETRY_AFTER_SECONDS,
+    MOST_SLOW_SECONDS,
+    judge_answer,
+    judge_error,
+    retry_after_seconds,
+)
+from ogel.runtime.egress import EgressError, Exchange, Timings
+
+NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+DELAYS = (5.0, 300.0, 1800.0, 7200.0, 18000.0, 36000.0, 50400.0, 72000.0, 86400.0)
+
+
+def answer(status: int, **headers: str) -> Exchange:
+    pairs = [(name.replace("_", "-"), value) for name, value in headers.items()]
+    return Exchange(status, pairs, b"", False, "192.0.2.1", Timings())
+
+
+@pytest.mark.parametrize(
+    ("status", "life", "reason", "slow", "final"),
+    [
+        (200, "up", None, False, False),
+        (204, "up", None, False, False),
+        (299, "up", None, False, False),
+        (301, "alive", "redirect", False, False),
+        (304, "alive", "redirect", False, False),
+        (400, "alive", "status", False, False),
+        (404, "alive", "status", False, False),
+        (410, "alive", "status", False, True),
+        (429, "down", "status", True, False),
+        (500, "down", "status", False, False),
+        (502, "down", "status", True, False),
+        (503, "down", "status", True, False),
+        (504, "down", "status", True, False),
+    ],
+)
+def test_only_2xx_is_delivered(status: int, life: str, reason: str | None, slow: bool, final: bool) -> None:
+    verdict = judge_answer(answer(status), NOW)
+    assert (verdict.life, verdict.reason, verdict.slow, verdict.final) == (life, reason, slow, final)
+    assert verdict.gone == (status == 410)
+
+
+def test_a_timeout_slows_the_endpoint_and_a_refused_address_ends_the_delivery() -> None:
+    assert judge_error(EgressError("timeout", "no answer")).slow
+    refused = judge_error(EgressError.refused("10.0.0.1"))
+    assert refused.final
+    assert refused.life == "alive"  # nothing is known about the receiver, and nothing is held against it
+    assert "10.0.0.1" not in (refused.detail or "")
+
+
+def test_a_fault_of_ours_is_said_to_be_ours() -> None:
+    assert judge_error(EgressError("dns", "no name server answers", ours=True)).ours
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [
+        (None, 0.0),
+        ("0", 0.0),
+        ("120", 120.0),
+        (" 7 ", 7.0),
+        ("Sun, 01 Mar 2026 12:01:30 GMT", 90.0),
+        ("Sunday, 01-Mar-26 12:01:30 GMT", 90.0),
+        ("Sun Mar  1 12:01:30 2026", 90.0),
+        ("Sun, 01 Mar 2026 11:00:00 GMT", 0.0),
+        ("Wed, 01 Mar 2096 11:00:00 GMT", MOST_RETRY_AFTER_SECONDS),
+        ("99999999999999999999", MOST_RETRY_AFTER_SECONDS),
+        ("-5", 0.0),
+        ("1.5", 0.0),
+        ("٣", 0.0),
+        ("soon", 0.0),
+        ("", 0.0),
+        ("Sun, 99 Mar 2026 12:01:30 GMT", 0.0),
+        ("Sun, 01 Mar 99999 12:01:30 GMT", 0.0),
+    ],
+)
+def test_retry_after(value: str | None, seconds: float) -> None:
+    assert retry_after_seconds(value, NOW) == seconds
+
+
+def test_an_endpoint_is_left_alone_as_long_as_it_asks_within_bounds() -> None:
+    assert judge_answer(answer(503), NOW).slow_seconds == 1.0
+    assert judge_answer(answer(429, retry_after="30"), NOW).slow_seconds == 30.0
+    assert judge_answer(answer(429, retry_after="86400"), NOW).slow_seconds == MOST_SLOW_SECONDS
+    assert judge_answer(answer(500, retry_after="30"), NOW).slow_seconds == 0.0
+
+
+def test_the_default_schedule_is_ten_attempts_over_at_least_72_hours() -> None:
+    schedule = RetrySchedule(DELAYS)
+    assert schedule.attempts == 10
+    for _ in range(200):
+        now = NOW
+        for attempt in range(1, 10):
+            now += timedelta(seconds=schedule.delay(attempt, 0.0, NOW, now))
+        assert now - NOW >= timedelta(hours=72)
+
+
+def test_waits_are_spread_over_all_of_twice_the_delay() -> None:
+    schedule = RetrySchedule((10.0, 10.0, 10.0))
+    waits = [schedule.delay(1, 0.0, NOW, NOW) for _ in range(2000)]
+    assert 0 <= min(waits) < 1
+    assert 19 < max(waits) <= 20
+    assert 9 < sum(waits) / len(waits) < 11
+
+
+def test_retry_after_only_ever_delays() -> None:
+    schedule = RetrySchedule((10.0, 10.0))
+    assert all(schedule.delay(1, 100.0, NOW, NOW) == 100.0 for _ in range(50))
+    assert any(schedule.delay(1, 0.001, NOW, NOW) > 1.0 for _ in range(50))
+    assert RetrySchedule(()).delay(1, 3.0, NOW, NOW) == 3.0
