@@ -2,19 +2,24 @@
 
 InvalidUrl        422  it is not an http(s) URL that we would call
 RefusedAddress    422  it leads to a place that outgoing requests must not reach
-EgressError       503  the request was tried and no whole answer came back; `reason` says how
+EgressError       503  the request was tried and no whole answer came back; `reason` says how, `ours` whose fault it was
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, NewType, Protocol
 
 from ogel.kernel.errors import Invalid, Unavailable
 
 Headers = Sequence[tuple[str, str]]
-Reason = Literal["timeout", "dns", "connect", "tls", "refused_address", "too_large", "protocol", "reset"]
+Reason = Literal[
+    "timeout", "dns", "connect", "tls", "refused_address", "too_large", "protocol", "reset", "proxy"
+]
+# Headers as they go over the wire, checked: only `Egress.encode` makes them.
+EncodedHeaders = NewType("EncodedHeaders", bytes)
+NO_HEADERS = EncodedHeaders(b"")
 
 
 @dataclass(slots=True)
@@ -66,12 +71,17 @@ class EgressError(Unavailable):
     """`message` is for the owner of the URL; `detail` is for operators only and may name internal addresses.
 
     `timings` and `peer` (the address connected to) are filled in as far as the request came.
+
+    `ours`: the fault lies on this side of the wire, so it must not cost the receiver an attempt: no name server
+    answers, the proxy is down, there are no files, ports or routes left here, too much is under way at once, or
+    the client was stopped. Everything a receiver, its name or its network can bring about is not ours.
     """
 
-    def __init__(self, reason: Reason, message: str, *, detail: str = "") -> None:
+    def __init__(self, reason: Reason, message: str, *, detail: str = "", ours: bool = False) -> None:
         super().__init__(message)
         self.reason: Reason = reason
         self.detail = detail
+        self.ours = ours
         self.timings = Timings()
         self.peer: str | None = None
 
@@ -86,6 +96,9 @@ class UrlGuard(Protocol):
 
 
 class Egress(Protocol):
+    def encode(self, headers: Headers) -> EncodedHeaders:
+        """What many requests have in common, checked and encoded once. Raises EgressError("protocol")."""
+
     async def post(
         self,
         url: str,
@@ -95,5 +108,9 @@ class Egress(Protocol):
         timeout_seconds: float,
         pool_key: str,
         max_body_bytes: int,
+        encoded: EncodedHeaders = NO_HEADERS,
     ) -> Exchange:
-        """One request under one deadline; connections are reused within a `pool_key` only. Raises EgressError."""
+        """One request under one deadline; connections are reused within a `pool_key` only. Raises EgressError.
+
+        `encoded` go out before `headers`; both may name the same header, which is then sent twice.
+        """

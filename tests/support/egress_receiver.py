@@ -80,8 +80,9 @@ async def say_ok(visit: Visit) -> None:
 class Names:
     """A resolver with a script: each look-up takes the next answer, the last one stays."""
 
-    def __init__(self, *answers: tuple[str, ...]) -> None:
+    def __init__(self, *answers: tuple[str, ...], silent: bool = False) -> None:
         self._answers = list(answers)
+        self._silent = silent
         self.asked: list[str] = []
 
     def cached(self, host: str) -> None:
@@ -90,6 +91,9 @@ class Names:
     async def resolve(self, host: str) -> tuple[str, ...]:
         self.asked.append(host)
         return self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
+
+    def is_silent(self, host: str) -> bool:
+        return self._silent
 
 
 @asynccontextmanager

@@ -2,6 +2,8 @@
 
 from ogel.adapters.egress.addresses import LOCAL_NAMES, AddressGuard, Network
 from ogel.adapters.egress.client import EgressClient
+from ogel.adapters.egress.own import OwnHosts, OwnServices
+from ogel.adapters.egress.proxy import Proxy, ProxyAddress
 from ogel.adapters.egress.resolver import Resolver, SystemResolver
 from ogel.adapters.egress.target import Target
 from ogel.runtime.egress import EgressError, Exchange, InvalidUrl, RefusedAddress, Timings
@@ -14,6 +16,10 @@ __all__ = [
     "Exchange",
     "InvalidUrl",
     "Network",
+    "OwnHosts",
+    "OwnServices",
+    "Proxy",
+    "ProxyAddress",
     "RefusedAddress",
     "Resolver",
     "SystemResolver",

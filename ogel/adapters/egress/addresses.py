@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
@@ -70,7 +70,10 @@ class AddressGuard:
     """
     allow          networks opened on purpose (`127.0.0.0/8` in development, a private range in self-hosting).
     denied_names   names that, with all below them, are refused unless every address of theirs is in `allow`.
-    denied         more networks to refuse, e.g. public addresses of our own services; `allow` wins over it.
+    denied         more networks to refuse; `allow` wins over it.
+    own_names      names of our own services, not those below them: refused as `denied_names` are.
+
+    `generation` changes whenever an earlier answer of this guard may have become wrong.
     """
 
     def __init__(
@@ -78,11 +81,23 @@ class AddressGuard:
         allow: Sequence[Network] = (),
         denied_names: Collection[str] = LOCAL_NAMES,
         denied: Sequence[Network] = (),
+        own_names: Collection[str] = (),
     ) -> None:
         self._allow = tuple(allow)
         self._denied_names = frozenset(name.lower().strip(".") for name in denied_names)
         self._denied: tuple[Network, ...] = (*map(ip_network, _DENIED_V4 + _DENIED_V6), *denied)
+        self._own_names = frozenset(name.lower().rstrip(".") for name in own_names)
+        self._own_addresses: frozenset[Address] = frozenset()
         self._judge = lru_cache(maxsize=4096)(self._judged)
+        self.generation = 0
+
+    def deny_addresses(self, addresses: Iterable[str]) -> None:
+        """Those of our own services, whatever range they are in; replaces the ones named before."""
+        own = frozenset(_unmapped(ip_address(address)) for address in addresses)
+        if own != self._own_addresses:
+            self._own_addresses = own
+            self._judge.cache_clear()
+            self.generation += 1
 
     def check_url(self, url: str) -> Target:
         """What can be told without looking anything up. Raises InvalidUrl, RefusedAddress."""
@@ -117,13 +132,13 @@ class AddressGuard:
         return tuple(verdict.address for verdict in verdicts)
 
     def _denied_name(self, host: str) -> str | None:
-        """The refused name that `host` is or lies under."""
+        """The refused name that `host` is, or lies under."""
         name = host
         while name:
             if name in self._denied_names:
                 return name
             name = name.partition(".")[2]
-        return None
+        return host if host in self._own_names else None
 
     def _judged(self, text: str) -> _Verdict:
         try:
@@ -133,8 +148,7 @@ class AddressGuard:
         if isinstance(address, IPv6Address):
             if address.scope_id is not None:
                 return _Verdict(text, permitted=False, listed=False)
-            # ::ffff:a.b.c.d is that IPv4 address to the socket layer, so it is to us.
-            address = address.ipv4_mapped or address
+            address = _unmapped(address)
         listed = any(address in network for network in self._allow)
         return _Verdict(str(address), listed or not self._is_denied(address), listed)
 
@@ -144,4 +158,9 @@ class AddressGuard:
                 return self._is_denied(IPv4Address(int(address) & 0xFFFFFFFF))
             if (int(address) >> 32) & 0xFFFFFFFF in _ISATAP:
                 return True
-        return any(address in network for network in self._denied)
+        return address in self._own_addresses or any(address in network for network in self._denied)
+
+
+def _unmapped(address: Address) -> Address:
+    """::ffff:a.b.c.d is that IPv4 address to the socket layer, so it is to us."""
+    return (address.ipv4_mapped or address) if isinstance(address, IPv6Address) else address

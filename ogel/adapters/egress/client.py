@@ -3,29 +3,38 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 import ssl
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
 
 from ogel.adapters.egress.addresses import AddressGuard
 from ogel.adapters.egress.connection import Connection
-from ogel.adapters.egress.deadlines import Deadlines
-from ogel.adapters.egress.dial import dial
+from ogel.adapters.egress.deadlines import Deadlines, until
+from ogel.adapters.egress.opener import Opener
 from ogel.adapters.egress.pool import IdlePool, Key
-from ogel.adapters.egress.request import encode_request, request_prefix
-from ogel.adapters.egress.resolver import Answer, Resolver, SystemResolver
+from ogel.adapters.egress.proxy import Proxy
+from ogel.adapters.egress.request import encode_headers, encode_request, request_prefix
+from ogel.adapters.egress.resolver import Resolver, SystemResolver
 from ogel.adapters.egress.response import ResponseReader
 from ogel.adapters.egress.slots import Slots
+from ogel.adapters.egress.system_names import Answer
 from ogel.adapters.egress.target import Target
-from ogel.runtime.egress import EgressError, Exchange, Headers, InvalidUrl, RefusedAddress, Timings
+from ogel.runtime.egress import (
+    NO_HEADERS,
+    EgressError,
+    EncodedHeaders,
+    Exchange,
+    Headers,
+    InvalidUrl,
+    RefusedAddress,
+    Timings,
+)
 
 MAX_CONNECTIONS = 1000
 KEEP_ALIVE_SECONDS = 30.0
 CLOSE_SECONDS = 2.0
+REMEMBERED = 2048  # what the guard said of URLs, and of answers
 
 
 @dataclass(slots=True)
@@ -47,6 +56,7 @@ class EgressClient:
     keep_alive_seconds   how long an unused connection stays open.
     resolver             host name to addresses; the default is the system's, bounded and shared.
     ssl_context          for a private certificate authority; certificates are always verified.
+    proxy                every connection goes through it, to an address that our own resolver and guard gave.
     """
 
     def __init__(
@@ -57,13 +67,15 @@ class EgressClient:
         keep_alive_seconds: float = KEEP_ALIVE_SECONDS,
         resolver: Resolver | None = None,
         ssl_context: ssl.SSLContext | None = None,
+        proxy: Proxy | None = None,
     ) -> None:
         self._guard = guard
         self._max_connections = max_connections
         self._keep_alive_seconds = keep_alive_seconds
         self._resolver: Resolver = resolver or SystemResolver()
-        self._ssl_context = ssl_context
-        self._prepare = lru_cache(maxsize=2048)(self._prepared)
+        self._opener = Opener(ssl_context, proxy)
+        self._prepare = lru_cache(maxsize=REMEMBERED)(self._prepared)
+        self._vet = lru_cache(maxsize=REMEMBERED)(self._vetted)
         self._slots = Slots(max_connections)
         self._deadlines = Deadlines()
         self._idle = IdlePool(keep_alive_seconds)
@@ -71,6 +83,9 @@ class EgressClient:
         self._all_lost = asyncio.Event()
         self._sweeper: asyncio.TimerHandle | None = None
         self._closed = False
+
+    def encode(self, headers: Headers) -> EncodedHeaders:
+        return encode_headers(headers)
 
     async def post(
         self,
@@ -82,15 +97,17 @@ class EgressClient:
         pool_key: str,
         max_body_bytes: int = 16384,
         max_header_bytes: int = 16384,
+        encoded: EncodedHeaders = NO_HEADERS,
     ) -> Exchange:
         """Send, and read the answer, all within `timeout_seconds`. Raises EgressError.
 
         Connections are reused only between calls with the same `pool_key`, scheme, host, port and address.
         Headers named in `request.RESERVED` (Host, Content-Length, Connection, …) are ours and are left out.
+        `encoded` is what `encode` made of headers that many requests share; both are sent.
         """
         started = time.monotonic()
-        target, prefix = self._prepare(url)
-        message = encode_request(prefix, headers, body)
+        target, prefix = self._prepare(url, self._guard.generation)
+        message = encode_request(prefix, headers, body, encoded)
         reader = ResponseReader(max_header_bytes, max_body_bytes)
         deadline = asyncio.get_running_loop().time() + timeout_seconds
         attempt = _Attempt(target, message, pool_key, reader, deadline)
@@ -98,6 +115,7 @@ class EgressClient:
             await self._perform_in_turn(attempt)
         except EgressError as error:
             error.timings, error.peer = attempt.timings, attempt.peer
+            error.ours = error.ours or self._closed
             raise
         finally:
             attempt.timings.total = time.monotonic() - started
@@ -118,7 +136,8 @@ class EgressClient:
                 await self._all_lost.wait()
         self._deadlines.close()
 
-    def _prepared(self, url: str) -> tuple[Target, bytes]:
+    def _prepared(self, url: str, generation: int) -> tuple[Target, bytes]:
+        """What is remembered of a URL is forgotten when the guard's `generation` changes."""
         try:
             target = self._guard.check_url(url)
         except (InvalidUrl, RefusedAddress) as error:
@@ -127,9 +146,9 @@ class EgressClient:
 
     async def _perform_in_turn(self, attempt: _Attempt) -> None:
         if self._closed:
-            raise EgressError("connect", "outgoing requests have been stopped")
+            raise EgressError("connect", "outgoing requests have been stopped", ours=True)
         if not self._slots.try_take():
-            async with _until(attempt.deadline):
+            async with until(attempt.deadline, ours=lambda: True):
                 await self._slots.take()
         try:
             await self._perform(attempt)
@@ -148,18 +167,20 @@ class EgressClient:
         if target.address is not None:
             return (target.address,)
         answers = self._resolver.cached(target.host)
-        return None if answers is None else self._vetted(target, answers)
+        return None if answers is None else self._vet(target, answers, self._guard.generation)
 
     async def _resolved(self, attempt: _Attempt) -> Answer:
         started = time.monotonic()
         try:
-            async with _until(attempt.deadline):
-                answers = await self._resolver.resolve(attempt.target.host)
+            host = attempt.target.host
+            async with until(attempt.deadline, ours=lambda: self._resolver.is_silent(host)):
+                answers = await self._resolver.resolve(host)
         finally:
             attempt.timings.dns = time.monotonic() - started
-        return self._vetted(attempt.target, answers)
+        return self._vet(attempt.target, answers, self._guard.generation)
 
-    def _vetted(self, target: Target, answers: Answer) -> Answer:
+    def _vetted(self, target: Target, answers: Answer, generation: int) -> Answer:
+        """Remembered as `_prepared` is."""
         try:
             return self._guard.vet(target, answers)
         except RefusedAddress as error:
@@ -188,35 +209,20 @@ class EgressClient:
     async def _opened(self, attempt: _Attempt, addresses: Answer) -> Connection:
         if len(self._idle) + self._slots.taken > self._max_connections:
             self._idle.close_oldest()
-        async with _until(attempt.deadline):
-            connected, address = await dial(addresses, attempt.target.port, attempt.deadline, attempt.timings)
+        loop = asyncio.get_running_loop()
+
+        def connected(address: str) -> Connection:
             attempt.peer = address
-            connection = Connection(asyncio.get_running_loop(), address, _key(attempt, address), self._lost)
-            await self._attach(connection, connected, attempt)
+            return Connection(loop, address, _key(attempt, address), self._lost)
+
+        connection = await self._opener.open(
+            attempt.target, addresses, attempt.deadline, attempt.timings, connected
+        )
         if connection.is_open:
             self._open.add(connection)
         if self._closed:
             connection.abort()
         return connection
-
-    async def _attach(self, connection: Connection, connected: socket.socket, attempt: _Attempt) -> None:
-        """Give the socket to the connection, after the TLS handshake if there is one."""
-        loop = asyncio.get_running_loop()
-        try:
-            if attempt.target.scheme == "http":
-                await loop.create_connection(lambda: connection, sock=connected)
-                return
-        except OSError as error:
-            raise EgressError("connect", "the connection could not be made", detail=str(error)) from error
-        started = time.monotonic()
-        try:
-            await loop.create_connection(
-                lambda: connection, sock=connected, ssl=self._tls(), server_hostname=attempt.target.host
-            )
-        except OSError as error:
-            raise EgressError("tls", _explained(error), detail=str(error)) from error
-        finally:
-            attempt.timings.tls = time.monotonic() - started
 
     async def _exchange(self, connection: Connection, attempt: _Attempt) -> None:
         attempt.peer = connection.peer
@@ -253,30 +259,7 @@ class EgressClient:
         if self._closed and not self._open:
             self._all_lost.set()
 
-    def _tls(self) -> ssl.SSLContext:
-        # Reading the system's certificates takes some 20 ms and a megabyte, so not before they are needed.
-        if self._ssl_context is None:
-            self._ssl_context = ssl.create_default_context()
-            self._ssl_context.set_alpn_protocols(["http/1.1"])
-        return self._ssl_context
-
-
-@asynccontextmanager
-async def _until(deadline: float) -> AsyncIterator[None]:
-    """For the phases before the request is sent; after that the shared `Deadlines` are much cheaper."""
-    try:
-        async with asyncio.timeout_at(deadline):
-            yield
-    except TimeoutError as error:
-        raise EgressError("timeout", "no connection could be made in time") from error
-
 
 def _key(attempt: _Attempt, address: str) -> Key:
     target = attempt.target
     return (target.scheme, target.host, target.port, address, attempt.pool_key)
-
-
-def _explained(error: OSError) -> str:
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return f"the certificate could not be verified: {error.verify_message}"
-    return "the TLS handshake failed"

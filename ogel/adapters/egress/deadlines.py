@@ -1,9 +1,13 @@
-"""Very many deadlines on one timer."""
+"""Very many deadlines on one timer, and a few with a timer of their own."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from typing import Protocol
+
+from ogel.runtime.egress import EgressError
 
 TICK_SECONDS = 0.02
 
@@ -58,3 +62,16 @@ class Deadlines:
         self._timer = loop.call_later(TICK_SECONDS, self._tick) if self._due else None
         for waiting in expired:
             waiting.expire()
+
+
+@asynccontextmanager
+async def until(deadline: float, ours: Callable[[], bool] = lambda: False) -> AsyncIterator[None]:
+    """For the phases before the request is sent; after that the shared `Deadlines` are much cheaper.
+
+    When the time is over (loop.time()), `ours` is asked whose fault it is. Raises EgressError("timeout").
+    """
+    try:
+        async with asyncio.timeout_at(deadline):
+            yield
+    except TimeoutError as error:
+        raise EgressError("timeout", "no connection could be made in time", ours=ours()) from error

@@ -6,7 +6,7 @@ import re
 from functools import lru_cache
 
 from ogel.adapters.egress.target import Target
-from ogel.runtime.egress import EgressError, Headers
+from ogel.runtime.egress import NO_HEADERS, EgressError, EncodedHeaders, Headers
 
 # Framing, routing and negotiation are ours: a caller's header of these names is left out, never sent twice.
 RESERVED = frozenset(
@@ -38,20 +38,26 @@ def request_prefix(target: Target) -> bytes:
     ).encode("ascii")
 
 
-def encode_request(prefix: bytes, headers: Headers, body: bytes) -> bytes:
+def encode_headers(headers: Headers) -> EncodedHeaders:
     """Names keep their case. Raises EgressError("protocol") for a name or value that HTTP does not allow."""
-    lines = [f"{len(body)}\r\n"]
+    lines: list[str] = []
     for name, value in headers:
         if _is_reserved(name):
             continue
         if _CONTROL.search(value):
             raise EgressError("protocol", f"the value of header {name} holds control characters")
         lines.append(f"{name}: {value}\r\n")
-    lines.append("\r\n")
     try:
-        return prefix + "".join(lines).encode("utf-8") + body
+        return EncodedHeaders("".join(lines).encode("utf-8"))
     except UnicodeEncodeError as error:
         raise EgressError("protocol", "a header value is not valid Unicode text") from error
+
+
+def encode_request(
+    prefix: bytes, headers: Headers, body: bytes, encoded: EncodedHeaders = NO_HEADERS
+) -> bytes:
+    """Raises EgressError("protocol") as `encode_headers` does."""
+    return b"%b%d\r\n%b%b\r\n%b" % (prefix, len(body), encoded, encode_headers(headers), body)
 
 
 @lru_cache(maxsize=1024)

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
 
 from ogel.runtime.egress import EgressError, Headers
 
 MAX_INTERIM = 8  # 1xx responses before the real one
 MAX_CHUNK_LINE = 1024  # bytes of a chunk's size and its extensions
+MAX_HEADERS = 256  # lines; their bytes have a limit of their own
+REMEMBERED_HEADS = 256
+MAX_REMEMBERED_BYTES = 1024  # of one head
 
 # Everything up to the blank line. Folded lines, blanks before a colon and stray CR, LF or NUL do not match
 # (RFC 9112 §5). The quantifiers are possessive (`*+`), so that a hostile head is not tried twice.
@@ -19,6 +24,23 @@ _HEAD = re.compile(
 )
 _CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]{1,16})[ \t]*(?:;.*)?", re.DOTALL)
 _LENGTH = re.compile(r"[0-9]{1,18}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The status line and headers of a response.
+
+    length       what Content-Length says; None without one.
+    codings      transfer codings, in lower case, in the order in which they were applied.
+    keeps_alive  the peer means to leave the connection open.
+    """
+
+    minor: int
+    status: int
+    headers: Headers
+    length: int | None
+    codings: tuple[str, ...]
+    keeps_alive: bool
 
 
 class ResponseReader:
@@ -48,7 +70,7 @@ class ResponseReader:
 
     def __init__(self, max_header_bytes: int, max_body_bytes: int) -> None:
         self.status = 0
-        self.headers: list[tuple[str, str]] = []
+        self.headers: Headers = ()
         self.body = bytearray()
         self.truncated = False
         self.reusable = False
@@ -83,10 +105,11 @@ class ResponseReader:
                 return False
             self._limit_headers(end + 4)
             self._header_bytes += end + 4
-            minor, self.status, self.headers = _parse_head(data[:end])
+            head = _head(data[:end])
             data = data[end + 4 :]
-            if self.status >= 200:
-                return self._begin_body(minor, data)
+            self.status, self.headers = head.status, head.headers
+            if head.status >= 200:
+                return self._begin_body(head, data)
             self._interim += 1
             if self._interim > MAX_INTERIM or self.status == 101:
                 raise EgressError("protocol", "the answer began with too many or unasked 1xx responses")
@@ -96,19 +119,18 @@ class ResponseReader:
         if self._header_bytes + more > self._max_header_bytes:
             raise EgressError("too_large", f"the headers are larger than {self._max_header_bytes} bytes")
 
-    def _begin_body(self, minor: int, data: bytes) -> bool:
+    def _begin_body(self, head: Head, data: bytes) -> bool:
         """Decide how the body ends (RFC 9112 §6.3)."""
-        length, codings, connection = _framing(self.headers)
-        self.reusable = "close" not in connection and (minor == 1 or "keep-alive" in connection)
-        if self.status in (204, 304):
+        self.reusable = head.keeps_alive
+        if head.status in (204, 304):
             return self._finish(data)
-        if codings:
+        if head.codings:
             # Two framings at once: someone on the way may have read it differently.
-            self.reusable = self.reusable and length is None and minor == 1
-            chunked = codings[-1] == "chunked"
+            self.reusable = self.reusable and head.length is None and head.minor == 1
+            chunked = head.codings[-1] == "chunked"
             self._read = ResponseReader._read_chunked if chunked else ResponseReader._read_until_end
-        elif length is not None:
-            self._left = length
+        elif head.length is not None:
+            self._left = head.length
             self._read = ResponseReader._read_sized
         else:
             self._read = ResponseReader._read_until_end
@@ -186,17 +208,34 @@ class ResponseReader:
         return True
 
 
-def _parse_head(head: bytes) -> tuple[int, int, list[tuple[str, str]]]:
-    """Minor version, status and headers. Header text is Latin-1, so that no byte is lost (RFC 9110 §5.5)."""
-    text = head.decode("latin-1")
+def _head(data: bytes) -> Head:
+    """One server's answers differ in little but their date, so many a head was parsed a moment ago."""
+    return _remembered_head(data) if len(data) <= MAX_REMEMBERED_BYTES else parse_head(data)
+
+
+def parse_head(data: bytes) -> Head:
+    """Everything before the blank line. Raises EgressError("protocol" or "too_large").
+
+    Header text is Latin-1, so that no byte is lost (RFC 9110 §5.5).
+    """
+    text = data.decode("latin-1")
     match = _HEAD.fullmatch(text)
     if match is None:
         raise EgressError("protocol", "the status line or a header cannot be read")
+    lines = text.split("\r\n")[1:]
+    if len(lines) > MAX_HEADERS:
+        raise EgressError("too_large", f"there are more than {MAX_HEADERS} headers")
     headers = []
-    for line in text.split("\r\n")[1:]:
+    for line in lines:
         name, _, value = line.partition(":")
         headers.append((name, value.strip(" \t")))
-    return int(match[1]), int(match[2]), headers
+    minor = int(match[1])
+    length, codings, connection = _framing(headers)
+    keeps_alive = "close" not in connection and (minor == 1 or "keep-alive" in connection)
+    return Head(minor, int(match[2]), tuple(headers), length, tuple(codings), keeps_alive)
+
+
+_remembered_head = lru_cache(maxsize=REMEMBERED_HEADS)(parse_head)
 
 
 def _framing(headers: Headers) -> tuple[int | None, list[str], list[str]]:

@@ -1,59 +1,21 @@
 """TLS: the name is what is verified, always, though the address is what is dialled."""
 
 import asyncio
-import shutil
-import ssl
-import subprocess
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import os
+import socket
+import threading
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 import pytest
 
 from ogel.adapters.egress import EgressError
-from tests.support.egress_receiver import OK, Names, Run, a_client, failure, send
+from tests.support.egress_receiver import Names, Run, a_client, failure, send
+from tests.support.egress_tls import NAME, serving, tls_receiver, trusting
 
-NAME = "hooks.example"
-
-
-@pytest.fixture(scope="session")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """A self-signed certificate for NAME and its key."""
-    if shutil.which("openssl") is None:
-        pytest.skip("the TLS tests need the openssl command to make a certificate")
-    folder = tmp_path_factory.mktemp("tls")
-    certificate, key = folder / "certificate.pem", folder / "key.pem"
-    command = [
-        "openssl",
-        "req",
-        "-x509",
-        "-newkey",
-        "ec",
-        "-pkeyopt",
-        "ec_paramgen_curve:prime256v1",
-        "-nodes",
-    ]
-    command += ["-keyout", str(key), "-out", str(certificate), "-days", "2", "-subj", f"/CN={NAME}"]
-    command += ["-addext", f"subjectAltName=DNS:{NAME}"]
-    subprocess.run(command, check=True, capture_output=True, timeout=30)
-    return certificate, key
-
-
-@asynccontextmanager
-async def tls_receiver(certificate: tuple[Path, Path], names_asked: list[str]) -> AsyncIterator[int]:
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(*certificate)
-    context.sni_callback = lambda _socket, name, _context: names_asked.append(name)
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            while await reader.readuntil(b"{}"):
-                writer.write(OK)
-        except (OSError, asyncio.IncompleteReadError):
-            writer.transport.abort()
-
-    async with await asyncio.start_server(serve, "127.0.0.1", 0, ssl=context) as server:
-        yield server.sockets[0].getsockname()[1]
+DEADLINE_SECONDS = 0.3
 
 
 @asynccontextmanager
@@ -72,10 +34,6 @@ async def raw_server(greeting: bytes) -> AsyncIterator[int]:
 
     async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
         yield server.sockets[0].getsockname()[1]
-
-
-def trusting(certificate: tuple[Path, Path]) -> ssl.SSLContext:
-    return ssl.create_default_context(cafile=str(certificate[0]))
 
 
 def test_a_trusted_name_is_reached_and_its_connection_reused(
@@ -154,3 +112,64 @@ def test_closing_does_not_wait_for_a_handshake(run: Run) -> None:
             assert (await sending).reason == "timeout"
 
     run(story())
+
+
+@contextmanager
+def broken_receiver(
+    certificate: tuple[Path, Path], after_request: Callable[[socket.socket], None]
+) -> Iterator[int]:
+    """A proper handshake, the request is read, and then the bare socket beneath the TLS is the test's."""
+
+    def serve() -> None:
+        accepted, _ = listening.accept()
+        accepted.settimeout(10)
+        with serving(certificate).wrap_socket(accepted, server_side=True) as secured:
+            received = b""
+            while not received.endswith(b"{}"):
+                received += secured.recv(65536)
+            with socket.socket(fileno=os.dup(secured.fileno())) as bare:
+                after_request(bare)
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        listening.settimeout(10)
+        thread = threading.Thread(target=serve)
+        thread.start()
+        yield listening.getsockname()[1]
+        thread.join(10)
+        assert not thread.is_alive()
+
+
+def garbage(bare: socket.socket) -> None:
+    bare.sendall(os.urandom(4096))
+
+
+def half_a_record(bare: socket.socket) -> None:
+    """Application data of 16 KiB, it says, and then nothing more; ends when the client leaves."""
+    bare.sendall(b"\x17\x03\x03\x40\x00" + bytes(100))
+    bare.settimeout(DEADLINE_SECONDS + 1)
+    while bare.recv(4096):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("after_request", "reason"),
+    [(garbage, "tls"), (half_a_record, "timeout")],
+    ids=["garbage", "half a record"],
+)
+def test_a_tls_connection_that_breaks_later_is_cut(
+    run: Run,
+    certificate: tuple[Path, Path],
+    after_request: Callable[[socket.socket], None],
+    reason: str,
+) -> None:
+    async def story(port: int) -> None:
+        names = Names(("127.0.0.1",))
+        async with a_client(resolver=names, ssl_context=trusting(certificate)) as client:
+            started = time.monotonic()
+            error = await failure(client, f"https://{NAME}:{port}/", timeout_seconds=DEADLINE_SECONDS)
+            assert (error.reason, error.ours, error.peer) == (reason, False, "127.0.0.1")
+            assert time.monotonic() - started < DEADLINE_SECONDS + 1
+            assert (client._slots.taken, len(client._idle)) == (0, 0)
+
+    with broken_receiver(certificate, after_request) as port:
+        run(story(port))

@@ -21,16 +21,15 @@ def test_a_silent_address_gets_its_share_and_the_next_one_is_tried(monkeypatch: 
 
     async def story() -> None:
         timings = Timings()
-        deadline = asyncio.get_running_loop().time() + 0.2
+        deadline = asyncio.get_running_loop().time() + 0.6
         connected, address = await dial(["2606:4700::1", "93.184.216.34"], 443, deadline, timings)
         assert (connected, address) == (ours, "93.184.216.34")
         assert timings.connect is not None
-        assert 0.05 < timings.connect < 0.2
+        assert 0.2 < timings.connect < 0.6
 
-    monkeypatch.setattr(dialling, "_connect", connect)
-    asyncio.run(story())
-    ours.close()
-    theirs.close()
+    monkeypatch.setattr(dialling, "connect", connect)
+    with ours, theirs:
+        asyncio.run(story())
 
 
 def test_only_so_many_addresses_are_tried(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -47,7 +46,7 @@ def test_only_so_many_addresses_are_tried(monkeypatch: pytest.MonkeyPatch) -> No
         assert (failed.value.reason, failed.value.message) == ("connect", "the connection was refused")
         assert "10.0.0.1" in failed.value.detail
 
-    monkeypatch.setattr(dialling, "_connect", connect)
+    monkeypatch.setattr(dialling, "connect", connect)
     started = time.monotonic()
     asyncio.run(story())
     assert len(tried) == MAX_ADDRESSES

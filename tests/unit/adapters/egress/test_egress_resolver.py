@@ -7,7 +7,9 @@ import threading
 import pytest
 
 from ogel.adapters.egress import EgressError, SystemResolver
-from ogel.adapters.egress.resolver import MAX_CONCURRENT, system_look_up
+from ogel.adapters.egress import resolver as resolving
+from ogel.adapters.egress.resolver import MAX_CONCURRENT, MAX_SUSPECT
+from ogel.adapters.egress.system_names import system_look_up
 
 
 class Names:
@@ -26,7 +28,7 @@ class Names:
             self.asked.append(host)
             self.running += 1
             self.most = max(self.most, self.running)
-            if self.running == MAX_CONCURRENT:
+            if self.running >= MAX_CONCURRENT:
                 self.full.set()
         self.gate.wait(10)
         with self._lock:
@@ -62,10 +64,13 @@ def test_the_number_of_threads_is_bounded() -> None:
         await asyncio.gather(*asking)
 
     asyncio.run(story())
-    assert names.most == MAX_CONCURRENT
+    assert names.most <= MAX_CONCURRENT + 1  # one for the control question, should this take long
 
 
-def test_a_look_up_has_a_limit_and_the_impatient_do_not_spoil_it_for_the_others() -> None:
+def test_a_look_up_has_a_limit_and_the_impatient_do_not_spoil_it_for_the_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(resolving, "CONTROL_SECONDS", 0.05)
     names = Names()
 
     async def story() -> None:
@@ -130,3 +135,156 @@ def test_localhost_is_found_by_the_system_itself() -> None:
         assert "127.0.0.1" in await SystemResolver().resolve("localhost")
 
     asyncio.run(story())
+
+
+class Zones:
+    """Look-ups with a fate for each name; names without one (the control question's) have `others`."""
+
+    def __init__(self, others: Exception | None, **fates: Exception | None) -> None:
+        self.asked: list[str] = []
+        self.hanging = threading.Event()
+        self._fates = fates
+        self._others = others
+
+    def __call__(self, host: str) -> tuple[str, ...]:
+        self.asked.append(host)
+        fate = self._fates.get(host.partition(".")[0], self._others)
+        if isinstance(fate, TimeoutError):
+            self.hanging.wait(10)
+        if fate is not None:
+            raise fate
+        return ("93.184.216.34",)
+
+
+AGAIN = socket.gaierror(socket.EAI_AGAIN, "try again")
+UNKNOWN = socket.gaierror(socket.EAI_NONAME, "no such name")
+HANGS = TimeoutError()
+
+
+async def fault(resolver: SystemResolver, host: str) -> EgressError:
+    with pytest.raises(EgressError) as failed:
+        await resolver.resolve(host)
+    assert failed.value.reason == "dns"
+    return failed.value
+
+
+@pytest.mark.parametrize("fate", [AGAIN, socket.gaierror(socket.EAI_FAIL, "failed"), HANGS])
+@pytest.mark.parametrize(("others", "ours"), [(None, False), (UNKNOWN, False), (AGAIN, True), (HANGS, True)])
+def test_a_name_is_blamed_only_if_the_name_servers_answer_something_else(
+    monkeypatch: pytest.MonkeyPatch, fate: Exception, others: Exception | None, ours: bool
+) -> None:
+    monkeypatch.setattr(resolving, "CONTROL_SECONDS", 0.1)
+    zones = Zones(others, broken=fate)
+
+    async def story() -> None:
+        resolver = SystemResolver(zones, limit_seconds=0.1)
+        assert (await fault(resolver, "broken.example")).ours is ours
+        controls = [name for name in zones.asked if name != "broken.example"]
+        assert [name.partition(".")[2] for name in controls] == ["example.com"]
+
+    try:
+        asyncio.run(story())
+    finally:
+        zones.hanging.set()
+
+
+def test_no_such_name_needs_no_second_question() -> None:
+    zones = Zones(AGAIN, gone=UNKNOWN)
+
+    async def story() -> None:
+        assert not (await fault(SystemResolver(zones), "gone.example")).ours
+
+    asyncio.run(story())
+    assert zones.asked == ["gone.example"]
+
+
+def test_another_name_s_answer_saves_the_question_and_a_local_name_s_does_not() -> None:
+    zones = Zones(AGAIN, good=None, localhost=None, db=None)
+
+    async def story() -> None:
+        resolver = SystemResolver(zones)
+        for local in ("localhost", "db", "db.railway.internal"):
+            await resolver.resolve(local)
+        assert (await fault(resolver, "broken.example")).ours
+        await resolver.resolve("good.example")
+        asked = len(zones.asked)
+        assert not (await fault(resolver, "broken.example")).ours
+        assert zones.asked[asked:] == ["broken.example"]
+
+    asyncio.run(story())
+
+
+def test_an_answer_of_long_ago_proves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    zones = Zones(AGAIN, good=None)
+
+    async def story() -> None:
+        resolver = SystemResolver(zones)
+        await resolver.resolve("good.example")
+        monkeypatch.setattr(resolving, "CONTROL_FRESH_SECONDS", -60.0)
+        assert (await fault(resolver, "broken.example")).ours
+
+    asyncio.run(story())
+
+
+def test_whoever_leaves_early_can_ask_whose_fault_it_would_be() -> None:
+    zones = Zones(None, broken=HANGS)
+
+    async def story() -> None:
+        resolver = SystemResolver(zones)
+        asking = asyncio.create_task(resolver.resolve("broken.example"))
+        while not zones.asked:
+            await asyncio.sleep(0)
+        assert resolver.is_silent("broken.example")
+        assert not resolver.is_silent("unasked.example")
+        await resolver.resolve("good.example")
+        assert not resolver.is_silent("broken.example")
+        zones.hanging.set()
+        with pytest.raises(EgressError):
+            await asking
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize("error", [OSError(24, "no files"), RuntimeError("can't start new thread")])
+def test_what_is_used_up_here_is_ours(error: Exception) -> None:
+    async def story() -> None:
+        assert (await fault(SystemResolver(Zones(error)), "hooks.example")).ours
+
+    asyncio.run(story())
+
+
+def test_too_many_look_ups_are_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(resolving, "MAX_WAITING", 1)
+    names = Names()
+
+    async def story() -> None:
+        resolver = SystemResolver(names)
+        first = asyncio.create_task(resolver.resolve("first.example"))
+        await asyncio.sleep(0)
+        assert (await fault(resolver, "second.example")).ours
+        names.gate.set()
+        await first
+
+    asyncio.run(story())
+
+
+def test_names_that_hang_cannot_hold_up_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All threads but the suspects' share stay free for names that are not below a suspect domain."""
+    monkeypatch.setattr(resolving, "CONTROL_SECONDS", 0.2)
+    zones = Zones(None, **{f"h{n}": HANGS for n in range(MAX_CONCURRENT * 2)})
+
+    async def story() -> None:
+        resolver = SystemResolver(zones, limit_seconds=0.2)
+        assert not (await fault(resolver, "h0.evil.example")).ours
+        others = [fault(resolver, f"h{n}.evil.example") for n in range(1, MAX_CONCURRENT * 2)]
+        failing = asyncio.gather(*others)
+        assert await resolver.resolve("good.example") == ("93.184.216.34",)
+        # Those that got no thread wait for their own kind: it is still their domain's fault.
+        assert not any(error.ours for error in await failing)
+        assert sum(name.endswith(".evil.example") for name in zones.asked) == MAX_SUSPECT + 1
+        zones.hanging.set()
+
+    try:
+        asyncio.run(story())
+    finally:
+        zones.hanging.set()

@@ -3,7 +3,13 @@
 import pytest
 
 from ogel.adapters.egress import EgressError
-from ogel.adapters.egress.response import ResponseReader
+from ogel.adapters.egress.response import (
+    MAX_HEADERS,
+    MAX_REMEMBERED_BYTES,
+    REMEMBERED_HEADS,
+    ResponseReader,
+    _remembered_head,
+)
 
 OK = b"HTTP/1.1 200 OK\r\n"
 CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"
@@ -68,7 +74,7 @@ def test_a_response_is_the_same_however_it_is_cut(
 
 def test_headers_are_kept_as_sent() -> None:
     reader = read(b"HTTP/1.1 200 OK\r\nX-One:  a b \r\nx-one: \xe4\r\nRetry-After: 5\r\nEmpty:\r\n\r\n")
-    assert reader.headers == [("X-One", "a b"), ("x-one", "ä"), ("Retry-After", "5"), ("Empty", "")]
+    assert reader.headers == (("X-One", "a b"), ("x-one", "ä"), ("Retry-After", "5"), ("Empty", ""))
 
 
 @pytest.mark.parametrize(
@@ -159,3 +165,28 @@ def test_an_end_too_early_is_not_a_response(data: bytes) -> None:
     reader = ResponseReader(16384, 16384)
     assert not reader.feed(data)
     assert not reader.end()
+
+
+def test_headers_are_counted_as_well_as_weighed() -> None:
+    lines = b"a:\r\n" * (MAX_HEADERS - 1) + b"Content-Length: 0\r\n"
+    assert len(read(OK + lines + b"\r\n").headers) == MAX_HEADERS
+    with pytest.raises(EgressError) as refused:
+        read(OK + b"b:\r\n" + lines + b"\r\n")
+    assert refused.value.reason == "too_large"
+
+
+def test_a_remembered_head_belongs_to_nobody() -> None:
+    """The same bytes give the same headers, which no reader can change for the next."""
+    answers = [read(OK + b"X: 1\r\nContent-Length: 2\r\n\r\n" + body) for body in (b"ab", b"cd")]
+    assert [bytes(answer.body) for answer in answers] == [b"ab", b"cd"]
+    assert answers[0].headers is answers[1].headers
+    assert isinstance(answers[0].headers, tuple)
+
+
+def test_what_is_remembered_of_heads_is_bounded() -> None:
+    big = OK + b"X: " + b"a" * MAX_REMEMBERED_BYTES + b"\r\nContent-Length: 0\r\n\r\n"
+    before = _remembered_head.cache_info()
+    read(big)
+    after = _remembered_head.cache_info()
+    assert (after.misses, after.currsize) == (before.misses, before.currsize)
+    assert after.maxsize == REMEMBERED_HEADS

@@ -1,0 +1,57 @@
+"""The C library's look-up, in threads that never hold up the end of the process."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+from collections.abc import Callable
+
+Answer = tuple[str, ...]
+
+
+def system_look_up(host: str) -> Answer:
+    """Blocks. In the order in which the system would try them (RFC 6724), each once."""
+    # The dot makes the name absolute: no search domain turns `evil.test` into `evil.test.svc.cluster.local`.
+    # Single labels (compose services, localhost) live in search domains and hosts files only.
+    return search_look_up(f"{host}." if "." in host else host)
+
+
+def search_look_up(host: str) -> Answer:
+    """The same for names that the operator wrote, which may lie in a search domain."""
+    try:
+        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    except socket.gaierror:
+        # Out of file descriptors, the C library asks nobody and may say that the name does not exist.
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM).close()  # raises OSError if so
+        raise
+    return tuple(dict.fromkeys(str(address[0]) for *_, address in found))
+
+
+async def in_daemon_thread(work: Callable[[], Answer]) -> Answer:
+    """Raises what `work` raised, or RuntimeError when the system gives us no thread."""
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[Answer] = loop.create_future()
+
+    def settle(answer: Answer, error: Exception | None) -> None:
+        if future.done():
+            return
+        if error is not None:
+            future.set_exception(error)
+        else:
+            future.set_result(answer)
+
+    def run() -> None:
+        answer: Answer = ()
+        failure: Exception | None = None
+        try:
+            answer = work()
+        except Exception as error:  # noqa: BLE001 - it is carried to the waiting coroutine, not handled here
+            failure = error
+        try:
+            loop.call_soon_threadsafe(settle, answer, failure)
+        except RuntimeError:
+            return  # The loop was closed meanwhile, so nobody is waiting.
+
+    threading.Thread(target=run, name="egress-resolver", daemon=True).start()
+    return await future
