@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import redis
 from rq import Queue, SimpleWorker
 
-from ogel.features.webhooks.secrets.signature import sign
+from ogel.features.webhooks.secrets.signature import SymmetricKey, signed_content
 
 QUEUE = "bench-plain-rq"
 KEY = b"0123456789abcdef0123456789abcdef"
@@ -29,7 +29,7 @@ def deliver(url: str, event_id: str, body: bytes) -> int:
         "content-type": "application/json",
         "webhook-id": event_id,
         "webhook-timestamp": str(timestamp),
-        "webhook-signature": sign(KEY, event_id, timestamp, body),
+        "webhook-signature": SymmetricKey(KEY).sign(signed_content(event_id, timestamp, body)),
     }
     connection = _connection(urlsplit(url).netloc)
     connection.request("POST", urlsplit(url).path, body=body, headers=headers)

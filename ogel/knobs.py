@@ -83,6 +83,15 @@ def long_text(least: int) -> Takes:
     return Takes(f"{least} characters or more", parse)
 
 
+def long_texts(least: int) -> Takes:
+    one = long_text(least)
+
+    def parse(value: str) -> tuple[str, ...]:
+        return tuple(one.parse(word) for word in _words(value))
+
+    return Takes(f"words of {one.words}, without commas in them, comma separated", parse)
+
+
 def path(words: str) -> Takes:
     return Takes(words, Path)
 
@@ -146,6 +155,23 @@ def url(*schemes: str, shape: str) -> Takes:
         return value
 
     return Takes(shape, parse)
+
+
+def proxy_url() -> Takes:
+    plain = url("http", shape="http://[user:password@]host:port")
+
+    def parse(value: str) -> str:
+        parts = urlsplit(str(plain.parse(value)))
+        if (
+            not (parts.hostname and parts.port)
+            or parts.path not in ("", "/")
+            or parts.query
+            or parts.fragment
+        ):
+            raise ValueError
+        return value
+
+    return Takes(plain.words, parse)
 
 
 def sentry_dsn() -> Takes:

@@ -13,7 +13,7 @@ import structlog
 from prometheus_client import CollectorRegistry
 from starlette.types import ASGIApp
 
-from ogel.adapters.egress import AddressGuard, EgressClient
+from ogel.adapters.egress import AddressGuard, EgressClient, OwnHosts, OwnServices, Proxy, ProxyAddress
 from ogel.adapters.migrations import migrate, read_migrations, wait_for_schema
 from ogel.adapters.mongo import Mongo
 from ogel.adapters.postgres import PoolOptions, make_pool, wait_for_postgres
@@ -36,6 +36,7 @@ from ogel.features.schedules.feature import schedules_feature
 from ogel.features.system.feature import system_feature
 from ogel.features.system.service import SystemService
 from ogel.features.webhooks.feature import WebhookFeature, WebhookOptions
+from ogel.features.webhooks.health.rules import Patience
 from ogel.runtime.database import Database
 from ogel.runtime.feature import Feature
 from ogel.runtime.http.app import build_app
@@ -44,6 +45,7 @@ from ogel.runtime.http.health import Probe
 from ogel.runtime.http.metrics import HttpMetrics
 from ogel.runtime.http.server import bind, serve
 from ogel.runtime.jobs.bell import Doorman
+from ogel.runtime.jobs.keys import DropKey, JobKeys
 from ogel.runtime.jobs.kind import JobKind
 from ogel.runtime.jobs.metrics import JobMetrics
 from ogel.runtime.jobs.runner import JobRunner, RunnerOptions
@@ -53,8 +55,9 @@ from ogel.runtime.outbox import Outbox
 from ogel.runtime.schedule.schedule import Schedule
 from ogel.runtime.schedule.service import SchedulerService
 from ogel.runtime.schedule.ticks import Ticker
+from ogel.runtime.sealed import SealedValues
 from ogel.runtime.vault import Vault
-from ogel.settings import Settings, require_secrets, require_servers
+from ogel.settings import Settings, require_secret, require_secrets, require_servers
 
 log = structlog.get_logger(__name__)
 
@@ -90,9 +93,15 @@ class Platform:
         self.redis = RedisInfo(settings.redis_url)
         self._mongo = Mongo(settings.mongo_url) if settings.mongo_url else None
         self.broadcast = RedisBroadcast(settings.redis_url)
-        self._guard = AddressGuard(allow=settings.webhook_allow_nets or ())
-        self.egress = EgressClient(self._guard, max_connections=settings.worker_in_flight + 100)
+        own = _own_hosts(settings)
+        self._guard = AddressGuard(
+            allow=settings.webhook_allow_nets or (), own_names=own.servers | own.fronts
+        )
+        self._own_services = OwnServices(self._guard, own)
+        proxy = Proxy(ProxyAddress.of(settings.egress_proxy)) if settings.egress_proxy else None
+        self.egress = EgressClient(self._guard, max_connections=settings.worker_in_flight + 100, proxy=proxy)
         self.jobs = JobQueue()
+        self.keys_of_jobs = JobKeys(self.jobs)
         self.outbox = Outbox(self.jobs)
         self.audit = AuditStore()
         self.keys = KeyService(self.database, KeyStore(), self.audit, settings.admin_key)
@@ -102,12 +111,18 @@ class Platform:
         self.webhooks = WebhookFeature(
             self.database,
             self.jobs,
+            self.keys_of_jobs,
             self.outbox,
             self.audit,
             self._guard,
             self.egress,
-            Vault(settings.secret),
-            WebhookOptions(settings.webhook_timeout_seconds, settings.webhook_retry_delays),
+            Vault(settings.secret, settings.former_secrets),
+            WebhookOptions(
+                settings.webhook_timeout_seconds,
+                settings.webhook_retry_delays,
+                settings.retention_days,
+                Patience(settings.webhook_probe_seconds, settings.webhook_disable_after_seconds),
+            ),
             self.registry,
         )
         self.features = self._features()
@@ -145,7 +160,7 @@ class Platform:
         jobs = JobService(database, self.jobs, self.audit, queues, self.redis.workers)
         return [
             *working,
-            jobs_feature(jobs),
+            jobs_feature(jobs, DropKey(database, self.keys_of_jobs)),
             schedules_feature(database, self.jobs, schedules, self.audit),
             system_feature(SystemService(database, self.registry, jobs.depths, self.redis.stats)),
         ]
@@ -159,6 +174,9 @@ class Platform:
             stack.push_async_callback(self.redis.close)
             stack.push_async_callback(self.broadcast.close)
             stack.push_async_callback(self.egress.close)
+            await self._own_services.look()
+            looking = asyncio.create_task(self._own_services.keep_looking(), name="own services")
+            stack.push_async_callback(_cancelled, looking)
             if self._mongo is not None:
                 stack.push_async_callback(self._mongo.close)
             ringing = asyncio.create_task(self.bell.run(), name="bell")
@@ -272,6 +290,17 @@ async def key_service(settings: Settings) -> AsyncIterator[KeyService]:
         yield KeyService(Database(pool, lambda _: None), KeyStore(), AuditStore(), settings.admin_key)
 
 
+@asynccontextmanager
+async def sealed_values(settings: Settings) -> AsyncIterator[SealedValues]:
+    """For the command line, like `key_service`; needs OGEL_SECRET too."""
+    vault = Vault(require_secret(settings), settings.former_secrets)
+    assert settings.database_url
+    await _ready_database(settings, migrates=False)
+    async with make_pool(settings.database_url, _pool_options(settings)) as pool:
+        columns = [column for feature in _nowhere().features for column in feature.sealed]
+        yield SealedValues(Database(pool, lambda _: None), vault, columns)
+
+
 async def _until_set(stop: asyncio.Event) -> None:
     await stop.wait()
 
@@ -293,13 +322,31 @@ async def _ready_database(settings: Settings, migrates: bool) -> None:
 
 def queue_names() -> list[str]:
     """Every queue there is, from the manifests; needs no servers."""
-    nowhere = Settings(
+    return _nowhere().queue_names
+
+
+def _nowhere() -> Platform:
+    """To read the manifests from."""
+    settings = Settings(
         database_url="postgresql://nowhere/none",
         redis_url="redis://nowhere",
         admin_key="0" * 24,
         secret="0" * 24,
     )
-    return Platform(nowhere).queue_names
+    return Platform(settings)
+
+
+def _own_hosts(settings: Settings) -> OwnHosts:
+    """The servers and names that webhooks must not reach, wherever they are."""
+    servers = [settings.database_url, settings.redis_url, settings.mongo_url, settings.egress_proxy]
+    fronts = []
+    if settings.private_domain:
+        servers.append(f"//{settings.private_domain}")
+    if settings.public_domain:
+        fronts.append(f"//{settings.public_domain}")
+    if settings.s3_endpoint:
+        (fronts if settings.s3_endpoint.startswith("https:") else servers).append(settings.s3_endpoint)
+    return OwnHosts.of(servers, fronts)
 
 
 def _pool_options(settings: Settings) -> PoolOptions:

@@ -13,8 +13,10 @@ from ogel.knobs import (
     flag,
     knob,
     long_text,
+    long_texts,
     networks,
     path,
+    proxy_url,
     real,
     reals,
     redis_url,
@@ -140,6 +142,13 @@ class Settings:
         meaning="Root of every key Ogel derives: under another one, stored webhook secrets cannot be read.",
         secret=True,
     )
+    former_secrets: tuple[str, ...] = knob(
+        "OGEL_SECRET_OLD",
+        takes=long_texts(SECRET_LENGTH),
+        default=(),
+        meaning="Other values of OGEL_SECRET: what they sealed can be read; see `ogel secrets --help`.",
+        secret=True,
+    )
     log_level: str = knob(
         "LOG_LEVEL",
         takes=choice("debug", "info", "warning", "error"),
@@ -241,13 +250,44 @@ class Settings:
         "OGEL_WEBHOOK_RETRY_DELAYS",
         takes=reals(0, 7 * 86400, "seconds", most_of_them=50),
         default=(5.0, 300.0, 1800.0, 7200.0, 18000.0, 36000.0, 50400.0, 72000.0, 86400.0),
-        meaning="Between the attempts of a delivery (one more attempt than delays), each varied by 20 %.",
+        meaning="Between the attempts of a delivery, on average (one attempt more than delays).",
+    )
+    webhook_probe_seconds: float = knob(
+        "OGEL_WEBHOOK_PROBE_SECONDS",
+        takes=real(0.1, 3600, "seconds"),
+        default=15.0,
+        meaning="Between probes of an endpoint whose breaker is open; in a long outage up to five minutes.",
+    )
+    webhook_disable_after_seconds: float = knob(
+        "OGEL_WEBHOOK_DISABLE_AFTER_SECONDS",
+        takes=real(1, 366 * 86400, "seconds"),
+        default=5 * 86400.0,
+        meaning="An endpoint that does nothing but fail for so long is disabled.",
     )
     webhook_allow_nets: tuple[Network, ...] | None = knob(
         "OGEL_WEBHOOK_ALLOW_NETS",
         takes=networks(),
         default=None,
         meaning="Private networks webhooks may reach. None: loopback with embedded servers, else nothing.",
+    )
+    egress_proxy: str | None = knob(
+        "OGEL_EGRESS_PROXY",
+        takes=proxy_url(),
+        default=None,
+        meaning="Webhooks leave through this HTTP proxy (CONNECT), to addresses that Ogel has checked itself.",
+        secret=True,
+    )
+    private_domain: str | None = knob(
+        "RAILWAY_PRIVATE_DOMAIN",
+        takes=text("a host name"),
+        default=None,
+        meaning="This service's name on the private network, which webhooks may not call.",
+    )
+    public_domain: str | None = knob(
+        "RAILWAY_PUBLIC_DOMAIN",
+        takes=text("a host name"),
+        default=None,
+        meaning="This service's public name, which webhooks may not call.",
     )
     retention_days: float = knob(
         "OGEL_RETENTION_DAYS",
@@ -276,9 +316,16 @@ class Settings:
 
 def require_secrets(settings: Settings) -> None:
     """Outside embedded mode nothing is generated: raises ConfigError when a secret is missing."""
-    for name, value in (("OGEL_ADMIN_KEY", settings.admin_key), ("OGEL_SECRET", settings.secret)):
-        if value is None:
-            raise ConfigError(f"{name} is not set; it takes {SECRET_LENGTH} characters or more")
+    if settings.admin_key is None:
+        raise _not_set("OGEL_ADMIN_KEY")
+    require_secret(settings)
+
+
+def require_secret(settings: Settings) -> str:
+    """OGEL_SECRET. Raises ConfigError when it is missing."""
+    if settings.secret is None:
+        raise _not_set("OGEL_SECRET")
+    return settings.secret
 
 
 def require_database(settings: Settings) -> str:
@@ -293,3 +340,7 @@ def require_servers(settings: Settings) -> None:
     require_database(settings)
     if settings.redis_url is None:
         raise ConfigError("REDIS_URL is not set; it takes redis://[user:password@]host:port[/db]")
+
+
+def _not_set(name: str) -> ConfigError:
+    return ConfigError(f"{name} is not set; it takes {SECRET_LENGTH} characters or more")

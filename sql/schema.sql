@@ -1,5 +1,18 @@
 -- The result of sql/migrations, to be read; `make schema` writes it. Why things are so is said there.
 
+CREATE FUNCTION next_version() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+  NEW.version := OLD.version + 1;
+
+RETURN NEW;
+
+END
+$$;
+
+CREATE TRIGGER webhook_endpoints_version BEFORE UPDATE ON webhook_endpoints FOR EACH ROW EXECUTE FUNCTION next_version();
+
 CREATE TABLE api_keys (
     id text NOT NULL,
     name text NOT NULL,
@@ -42,6 +55,16 @@ CREATE INDEX audit_logs_resource ON audit_logs USING btree (resource_type, resou
 
 CREATE INDEX audit_logs_user_id ON audit_logs USING btree (user_id) WHERE (user_id IS NOT NULL);
 
+CREATE TABLE event_ids (
+    id text NOT NULL COLLATE pg_catalog."C",
+    deliveries integer NOT NULL
+);
+
+COMMENT ON TABLE event_ids IS 'ids of events that retention has deleted, and what publishing them answered';
+
+ALTER TABLE ONLY event_ids
+    ADD CONSTRAINT event_ids_pkey PRIMARY KEY (id);
+
 CREATE TABLE events (
     id text NOT NULL,
     type text NOT NULL,
@@ -60,6 +83,41 @@ CREATE INDEX events_created_at ON events USING btree (created_at, id);
 
 CREATE INDEX events_type ON events USING btree (type, created_at, id);
 
+CREATE TABLE job_keys (
+    key text NOT NULL COLLATE pg_catalog."C",
+    key_limit integer DEFAULT 64 NOT NULL,
+    held boolean DEFAULT false NOT NULL,
+    resume_at timestamp with time zone,
+    probe_at timestamp with time zone,
+    probe_seconds double precision,
+    ramp_from timestamp with time zone,
+    rate_per_second double precision,
+    rate_burst integer,
+    spent_until timestamp with time zone,
+    CONSTRAINT job_keys_check CHECK (((probe_at IS NULL) = (probe_seconds IS NULL))),
+    CONSTRAINT job_keys_check1 CHECK (((rate_per_second IS NULL) = (rate_burst IS NULL))),
+    CONSTRAINT job_keys_key_limit_check CHECK ((key_limit > 0)),
+    CONSTRAINT job_keys_probe_seconds_check CHECK ((probe_seconds > (0)::double precision)),
+    CONSTRAINT job_keys_rate_burst_check CHECK ((rate_burst > 0)),
+    CONSTRAINT job_keys_rate_per_second_check CHECK ((rate_per_second > (0)::double precision))
+)
+WITH (fillfactor='50');
+
+COMMENT ON COLUMN job_keys.key_limit IS 'most jobs in flight at once, per worker process';
+
+COMMENT ON COLUMN job_keys.held IS 'paused: nothing of this key is claimed';
+
+COMMENT ON COLUMN job_keys.resume_at IS 'slowed down: nothing before this time';
+
+COMMENT ON COLUMN job_keys.probe_at IS 'the breaker is open: one job at this time, and every probe_seconds after it';
+
+COMMENT ON COLUMN job_keys.ramp_from IS 'the breaker closed then: claims grow from a trickle to full speed';
+
+COMMENT ON COLUMN job_keys.spent_until IS 'the rate limit''s theoretical arrival time (generic cell rate algorithm)';
+
+ALTER TABLE ONLY job_keys
+    ADD CONSTRAINT job_keys_pkey PRIMARY KEY (key);
+
 CREATE TABLE job_queue (
     id text NOT NULL,
     queue_name text NOT NULL,
@@ -67,8 +125,7 @@ CREATE TABLE job_queue (
     payload jsonb NOT NULL,
     status text DEFAULT 'pending'::text NOT NULL,
     lane smallint DEFAULT 0 NOT NULL,
-    key text,
-    key_limit integer,
+    key text DEFAULT ''::text NOT NULL COLLATE pg_catalog."C",
     attempts integer DEFAULT 0 NOT NULL,
     max_attempts integer NOT NULL,
     scheduled_at timestamp with time zone DEFAULT now() NOT NULL,
@@ -78,24 +135,44 @@ CREATE TABLE job_queue (
     dedupe_key text,
     processed_at timestamp with time zone,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
-    CONSTRAINT job_queue_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'running'::text, 'held'::text, 'dead'::text])))
+    order_key text DEFAULT ''::text NOT NULL COLLATE pg_catalog."C",
+    seq bigint NOT NULL,
+    claimed_at timestamp with time zone,
+    CONSTRAINT job_queue_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'running'::text, 'dead'::text])))
 )
 WITH (fillfactor='70', autovacuum_vacuum_scale_factor='0.02', autovacuum_vacuum_threshold='1000', autovacuum_vacuum_cost_delay='0');
 
 COMMENT ON COLUMN job_queue.lane IS '0 first attempts, 1 retries, 2 replays: a lower lane is claimed first';
 
-COMMENT ON COLUMN job_queue.key IS 'jobs of one key share an in-flight limit, key_limit, e.g. the webhook endpoint';
+COMMENT ON COLUMN job_queue.key IS 'jobs of one key share what job_keys says, e.g. the webhook endpoint; empty: none';
 
 COMMENT ON COLUMN job_queue.lease_id IS 'the claim that holds this job; a result is accepted from this claim only';
+
+COMMENT ON COLUMN job_queue.order_key IS 'jobs of one key and order_key run one at a time, in the order of seq; empty: in any';
+
+COMMENT ON COLUMN job_queue.claimed_at IS 'when the present, or the last, claim began';
+
+ALTER TABLE job_queue ALTER COLUMN seq ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME job_queue_seq_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
 
 ALTER TABLE ONLY job_queue
     ADD CONSTRAINT job_queue_pkey PRIMARY KEY (id);
 
+CREATE INDEX job_queue_claim ON job_queue USING btree (queue_name, key, order_key, lane, COALESCE(leased_until, scheduled_at)) WHERE (status = ANY (ARRAY['pending'::text, 'running'::text]));
+
+CREATE INDEX job_queue_dead_key ON job_queue USING btree (key) WHERE ((status = 'dead'::text) AND (key <> ''::text));
+
 CREATE UNIQUE INDEX job_queue_dedupe ON job_queue USING btree (dedupe_key) WHERE ((dedupe_key IS NOT NULL) AND (status <> 'dead'::text));
 
-CREATE INDEX job_queue_due ON job_queue USING btree (queue_name, lane, COALESCE(leased_until, scheduled_at)) WHERE (status = ANY (ARRAY['pending'::text, 'running'::text]));
+CREATE INDEX job_queue_due ON job_queue USING btree (queue_name, COALESCE(leased_until, scheduled_at)) WHERE (status = ANY (ARRAY['pending'::text, 'running'::text]));
 
-CREATE INDEX job_queue_key ON job_queue USING btree (key) WHERE (key IS NOT NULL);
+CREATE INDEX job_queue_order ON job_queue USING btree (queue_name, key, order_key, seq) WHERE ((status = ANY (ARRAY['pending'::text, 'running'::text])) AND (order_key <> ''::text));
 
 CREATE INDEX job_queue_status ON job_queue USING btree (queue_name, status, id);
 
@@ -121,7 +198,6 @@ ALTER TABLE ONLY schema_migrations
     ADD CONSTRAINT schema_migrations_pkey PRIMARY KEY (version);
 
 CREATE TABLE webhook_attempts (
-    id text NOT NULL,
     delivery_id text NOT NULL,
     number integer NOT NULL,
     outcome text NOT NULL,
@@ -132,14 +208,18 @@ CREATE TABLE webhook_attempts (
     response_cut boolean DEFAULT false NOT NULL,
     peer text,
     started_at timestamp with time zone NOT NULL,
-    duration_seconds double precision NOT NULL,
-    CONSTRAINT webhook_attempts_outcome_check CHECK ((outcome = ANY (ARRAY['delivered'::text, 'failed'::text])))
+    duration_seconds double precision,
+    request_headers json,
+    response_headers json,
+    dns_seconds real,
+    connect_seconds real,
+    tls_seconds real,
+    first_byte_seconds real,
+    CONSTRAINT webhook_attempts_outcome_check CHECK ((outcome = ANY (ARRAY['delivered'::text, 'failed'::text, 'unknown'::text])))
 );
 
 ALTER TABLE ONLY webhook_attempts
-    ADD CONSTRAINT webhook_attempts_pkey PRIMARY KEY (id);
-
-CREATE INDEX webhook_attempts_delivery ON webhook_attempts USING btree (delivery_id, number);
+    ADD CONSTRAINT webhook_attempts_pkey PRIMARY KEY (delivery_id, number);
 
 ALTER TABLE ONLY webhook_attempts
     ADD CONSTRAINT webhook_attempts_delivery_id_fkey FOREIGN KEY (delivery_id) REFERENCES webhook_deliveries(id) ON DELETE CASCADE;
@@ -160,9 +240,13 @@ WITH (fillfactor='80', autovacuum_vacuum_scale_factor='0.05');
 ALTER TABLE ONLY webhook_deliveries
     ADD CONSTRAINT webhook_deliveries_pkey PRIMARY KEY (id);
 
-CREATE INDEX webhook_deliveries_event ON webhook_deliveries USING btree (event_id);
+CREATE UNIQUE INDEX webhook_deliveries_event ON webhook_deliveries USING btree (event_id, webhook_id);
+
+CREATE INDEX webhook_deliveries_failed ON webhook_deliveries USING btree (webhook_id, id) WHERE (status = 'failed'::text);
 
 CREATE INDEX webhook_deliveries_finished ON webhook_deliveries USING btree (finished_at) WHERE (finished_at IS NOT NULL);
+
+CREATE INDEX webhook_deliveries_status ON webhook_deliveries USING btree (status, id) WHERE (status <> 'delivered'::text);
 
 CREATE INDEX webhook_deliveries_webhook ON webhook_deliveries USING btree (webhook_id, id);
 
@@ -176,20 +260,147 @@ CREATE TABLE webhook_endpoints (
     event_globs text[] NOT NULL,
     event_likes text[] NOT NULL,
     state text DEFAULT 'enabled'::text NOT NULL,
-    sealed_secret bytea NOT NULL,
     headers jsonb DEFAULT '{}'::jsonb NOT NULL,
     max_in_flight integer NOT NULL,
     timeout_seconds double precision NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    secrets_version integer DEFAULT 1 NOT NULL,
+    compatibility text,
+    filter json,
+    payload text DEFAULT 'full'::text NOT NULL,
+    ordered_by text,
+    rate_limit jsonb,
+    sealed_headers bytea,
+    header_hints json DEFAULT '{}'::json NOT NULL,
+    disabled_reason text,
+    version integer DEFAULT 1 NOT NULL,
+    CONSTRAINT webhook_endpoints_check CHECK (((state = 'disabled'::text) = (disabled_reason IS NOT NULL))),
+    CONSTRAINT webhook_endpoints_compatibility_check CHECK ((compatibility = 'appwrite'::text)),
+    CONSTRAINT webhook_endpoints_disabled_reason_check CHECK ((disabled_reason = ANY (ARRAY['failing'::text, 'gone'::text]))),
     CONSTRAINT webhook_endpoints_max_in_flight_check CHECK ((max_in_flight > 0)),
-    CONSTRAINT webhook_endpoints_state_check CHECK ((state = ANY (ARRAY['enabled'::text, 'paused'::text]))),
+    CONSTRAINT webhook_endpoints_ordered_by_check CHECK ((ordered_by = 'subject'::text)),
+    CONSTRAINT webhook_endpoints_payload_check CHECK ((payload = ANY (ARRAY['full'::text, 'thin'::text]))),
+    CONSTRAINT webhook_endpoints_state_check CHECK ((state = ANY (ARRAY['enabled'::text, 'paused'::text, 'disabled'::text]))),
     CONSTRAINT webhook_endpoints_timeout_seconds_check CHECK ((timeout_seconds > (0)::double precision))
 );
 
 COMMENT ON COLUMN webhook_endpoints.event_likes IS 'event_globs as LIKE patterns, so that fan-out is one indexable question';
 
-COMMENT ON COLUMN webhook_endpoints.sealed_secret IS 'AES-256-GCM under a key derived from OGEL_SECRET';
+COMMENT ON COLUMN webhook_endpoints.headers IS 'plain headers of the version before, until they are sealed; then empty';
+
+COMMENT ON COLUMN webhook_endpoints.secrets_version IS 'grows with every rotation, so that workers know when to read webhook_secrets anew';
+
+COMMENT ON COLUMN webhook_endpoints.compatibility IS 'whose headers are sent besides those of Standard Webhooks';
+
+COMMENT ON COLUMN webhook_endpoints.filter IS 'conditions on the event, see features/webhooks/fanout/filter.py; null: none';
+
+COMMENT ON COLUMN webhook_endpoints.ordered_by IS 'deliveries of one subject are sent one at a time, in order; null: no order';
+
+COMMENT ON COLUMN webhook_endpoints.rate_limit IS '{"per_second": …, "burst": …}; job_keys holds what claims obey';
+
+COMMENT ON COLUMN webhook_endpoints.sealed_headers IS 'JSON object, AES-256-GCM under a key derived from OGEL_SECRET; null: none';
+
+COMMENT ON COLUMN webhook_endpoints.header_hints IS 'the same names with what may be shown of their values';
 
 ALTER TABLE ONLY webhook_endpoints
     ADD CONSTRAINT webhook_endpoints_pkey PRIMARY KEY (id);
+
+CREATE TABLE webhook_health (
+    webhook_id text NOT NULL,
+    failing_since timestamp with time zone DEFAULT now() NOT NULL,
+    failures integer NOT NULL,
+    failures_in_row integer NOT NULL,
+    last_error text NOT NULL,
+    opened_at timestamp with time zone,
+    warned smallint DEFAULT 0 NOT NULL
+)
+WITH (fillfactor='50');
+
+COMMENT ON COLUMN webhook_health.failing_since IS 'the first failure after the last success';
+
+COMMENT ON COLUMN webhook_health.failures IS 'since then, of any sort';
+
+COMMENT ON COLUMN webhook_health.failures_in_row IS 'without any answer that shows the receiver alive; these open the breaker';
+
+COMMENT ON COLUMN webhook_health.opened_at IS 'when the breaker opened; null: it is closed';
+
+COMMENT ON COLUMN webhook_health.warned IS 'the percentage of the way to being disabled that was told last';
+
+ALTER TABLE ONLY webhook_health
+    ADD CONSTRAINT webhook_health_pkey PRIMARY KEY (webhook_id);
+
+ALTER TABLE ONLY webhook_health
+    ADD CONSTRAINT webhook_health_webhook_id_fkey FOREIGN KEY (webhook_id) REFERENCES webhook_endpoints(id) ON DELETE CASCADE;
+
+CREATE TABLE webhook_replays (
+    id text NOT NULL,
+    webhook_id text NOT NULL,
+    since timestamp with time zone NOT NULL,
+    until timestamp with time zone NOT NULL,
+    choice text NOT NULL,
+    event_globs text[] NOT NULL,
+    event_likes text[] NOT NULL,
+    per_second integer,
+    status text DEFAULT 'running'::text NOT NULL,
+    step integer DEFAULT 0 NOT NULL,
+    waits integer DEFAULT 0 NOT NULL,
+    cursor_at timestamp with time zone NOT NULL,
+    cursor_id text NOT NULL,
+    replayed bigint DEFAULT 0 NOT NULL,
+    skipped bigint DEFAULT 0 NOT NULL,
+    counted_at timestamp with time zone NOT NULL,
+    counted_id text NOT NULL,
+    counted bigint DEFAULT 0 NOT NULL,
+    is_counted boolean DEFAULT false NOT NULL,
+    error text,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    finished_at timestamp with time zone,
+    CONSTRAINT webhook_replays_choice_check CHECK ((choice = ANY (ARRAY['failed'::text, 'missing'::text, 'all'::text]))),
+    CONSTRAINT webhook_replays_per_second_check CHECK ((per_second > 0)),
+    CONSTRAINT webhook_replays_status_check CHECK ((status = ANY (ARRAY['running'::text, 'paused'::text, 'cancelled'::text, 'completed'::text])))
+)
+WITH (fillfactor='50');
+
+COMMENT ON COLUMN webhook_replays.step IS 'the job that may act; one of an earlier step has nothing to do';
+
+COMMENT ON COLUMN webhook_replays.waits IS 'steps in a row that found too much waiting for the endpoint';
+
+COMMENT ON COLUMN webhook_replays.cursor_id IS 'the last event looked at, or delivery where only those are walked (failed)';
+
+COMMENT ON COLUMN webhook_replays.counted_id IS 'like cursor_id, of the count, which goes ahead of the cursor';
+
+ALTER TABLE ONLY webhook_replays
+    ADD CONSTRAINT webhook_replays_pkey PRIMARY KEY (id);
+
+CREATE INDEX webhook_replays_finished ON webhook_replays USING btree (finished_at) WHERE (finished_at IS NOT NULL);
+
+CREATE UNIQUE INDEX webhook_replays_unfinished ON webhook_replays USING btree (webhook_id) WHERE (status = ANY (ARRAY['running'::text, 'paused'::text]));
+
+CREATE INDEX webhook_replays_webhook ON webhook_replays USING btree (webhook_id, id);
+
+CREATE TABLE webhook_secrets (
+    id text NOT NULL,
+    webhook_id text NOT NULL,
+    signing text NOT NULL,
+    sealed bytea NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    expires_at timestamp with time zone,
+    CONSTRAINT webhook_secrets_signing_check CHECK ((signing = ANY (ARRAY['v1'::text, 'v1a'::text])))
+);
+
+COMMENT ON COLUMN webhook_secrets.signing IS 'v1: an HMAC-SHA256 key; v1a: an Ed25519 seed and its public key';
+
+COMMENT ON COLUMN webhook_secrets.sealed IS 'AES-256-GCM under a key derived from OGEL_SECRET, whose id it begins with';
+
+COMMENT ON COLUMN webhook_secrets.expires_at IS 'it signs until then; null: until it is replaced';
+
+ALTER TABLE ONLY webhook_secrets
+    ADD CONSTRAINT webhook_secrets_pkey PRIMARY KEY (id);
+
+CREATE UNIQUE INDEX webhook_secrets_newest ON webhook_secrets USING btree (webhook_id) WHERE (expires_at IS NULL);
+
+CREATE INDEX webhook_secrets_webhook ON webhook_secrets USING btree (webhook_id);
+
+ALTER TABLE ONLY webhook_secrets
+    ADD CONSTRAINT webhook_secrets_webhook_id_fkey FOREIGN KEY (webhook_id) REFERENCES webhook_endpoints(id) ON DELETE CASCADE;

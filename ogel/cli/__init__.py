@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib
 import sys
+from collections.abc import Mapping
+from typing import Any
 
 import click
 
@@ -21,26 +23,36 @@ COMMANDS = {
     "settings": "Every setting, its value, where it came from and what it means.",
     "doctor": "Check settings, servers and schema, and say what is missing.",
     "keys": "Create, list and revoke API keys.",
+    "secrets": "Seal stored secrets under a new OGEL_SECRET, without downtime.",
+    "webhooks": "Verify captured requests.",
     "healthcheck": "Ask the process on PORT whether it is ready; exit 0 or 1.",
 }
 
 
-class _LateGroup(click.Group):
+class LateGroup(click.Group):
+    """`late` names its commands with the first line of their help; `ogel.cli.<prefix><name>` holds each."""
+
+    def __init__(self, *arguments: Any, late: Mapping[str, str], prefix: str = "", **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._late = late
+        self._prefix = prefix
+
     def list_commands(self, context: click.Context) -> list[str]:
-        return list(COMMANDS)
+        return list(self._late)
 
     def get_command(self, context: click.Context, name: str) -> click.Command | None:
-        if name not in COMMANDS:
+        if name not in self._late:
             return None
-        command: click.Command = importlib.import_module(f"ogel.cli.{name}").command
+        module = importlib.import_module(f"ogel.cli.{self._prefix}{name}")
+        command: click.Command = module.command
         return command
 
     def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
-            formatter.write_dl(list(COMMANDS.items()))
+            formatter.write_dl(list(self._late.items()))
 
 
-@click.group(cls=_LateGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=LateGroup, late=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="ogel")
 def cli() -> None:
     """Ogel: the backend suite for Railway, as one process or as many."""

@@ -11,6 +11,7 @@ from ogel.runtime.http.route import Route
 from ogel.runtime.jobs.kind import JobKind
 from ogel.runtime.outbox import Subscriber
 from ogel.runtime.schedule.schedule import Schedule
+from ogel.runtime.sealed import SealedColumn
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,7 @@ class Feature:
     jobs         what workers perform.
     schedules    what the scheduler enqueues.
     subscribers  called inside the publishing transaction, for each batch of new events.
+    sealed       columns that hold what the vault sealed, for `ogel secrets`.
     """
 
     name: str
@@ -30,3 +32,4 @@ class Feature:
     jobs: Sequence[JobKind] = ()
     schedules: Sequence[Schedule] = ()
     subscribers: Sequence[Subscriber] = ()
+    sealed: Sequence[SealedColumn] = ()

@@ -1,53 +1,105 @@
-"""Secrets at rest: AES-256-GCM under a key derived from OGEL_SECRET."""
+"""Secrets at rest: AES-256-GCM under a key derived from OGEL_SECRET, whose id stands in what it sealed."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+KEY_ID_BYTES = 4
 _NONCE_BYTES = 12
-_VERSION = b"\x01"
+_KEY_BYTES = 32
+# What the first version of Ogel sealed: no key id, so every key is tried.
+_WITHOUT_KEY_ID = b"\x01"
+_WITH_KEY_ID = b"\x02"
 
 
 class Unsealable(Exception):
-    """The bytes were sealed under another OGEL_SECRET, for another purpose, or were changed."""
+    """The bytes were sealed under an unknown OGEL_SECRET, for another purpose, or were changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Key:
+    id: bytes
+    cipher: AESGCM
 
 
 class Vault:
-    """Sealed bytes are version, nonce, ciphertext and tag; `purpose` must be the same at both ends."""
+    """
+    Sealed bytes are version (2), key id, nonce, ciphertext and tag; `purpose` must be the same at both ends.
+    `former` secrets open what was sealed under them, and seal nothing.
+    """
 
-    def __init__(self, secret: str) -> None:
-        self._secret = secret.encode()
-        # The same few secrets are needed for every request that is signed.
+    def __init__(self, secret: str, former: Sequence[str] = ()) -> None:
+        self._secrets = [secret, *former]
         self.unseal = lru_cache(maxsize=1024)(self._unseal)
+
+    @property
+    def key_ids(self) -> Sequence[bytes]:
+        """Of the keys that open; the first is the one that seals."""
+        return list(self._keys)
+
+    @property
+    def header(self) -> bytes:
+        """What everything begins with that is sealed now."""
+        return _WITH_KEY_ID + self._newest.id
 
     def seal(self, plain: bytes, purpose: str) -> bytes:
         nonce = os.urandom(_NONCE_BYTES)
-        return _VERSION + nonce + self._cipher.encrypt(nonce, plain, purpose.encode())
+        ciphertext = self._newest.cipher.encrypt(nonce, plain, purpose.encode())
+        return self.header + nonce + ciphertext
+
+    def reseal(self, sealed: bytes, purpose: str) -> bytes:
+        """The same secret under the sealing key. Raises Unsealable."""
+        return self.seal(self._unseal(sealed, purpose), purpose)
 
     def _unseal(self, sealed: bytes, purpose: str) -> bytes:
         """Raises Unsealable."""
-        from cryptography.exceptions import InvalidTag
+        if sealed[:1] == _WITH_KEY_ID:
+            id, rest = sealed[1 : 1 + KEY_ID_BYTES], sealed[1 + KEY_ID_BYTES :]
+            key = self._keys.get(id)
+            if key is None:
+                raise Unsealable(f"sealed under the unknown key {id.hex()}")
+            return _open(rest, purpose, [key])
+        if sealed[:1] == _WITHOUT_KEY_ID:
+            return _open(sealed[1:], purpose, list(self._keys.values()))
+        raise Unsealable("unknown version")
 
-        if sealed[:1] != _VERSION:
-            raise Unsealable("unknown version")
-        nonce, ciphertext = sealed[1 : 1 + _NONCE_BYTES], sealed[1 + _NONCE_BYTES :]
-        try:
-            return self._cipher.decrypt(nonce, ciphertext, purpose.encode())
-        except InvalidTag:
-            raise Unsealable("not sealed with this OGEL_SECRET") from None
+    @property
+    def _newest(self) -> _Key:
+        return next(iter(self._keys.values()))
 
     @cached_property
-    def _cipher(self) -> AESGCM:
-        # Imported at first use: it is 7 MB, and most workers never open a secret.
-        from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-        from cryptography.hazmat.primitives.hashes import SHA256
-        from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+    def _keys(self) -> Mapping[bytes, _Key]:
+        return {key.id: key for key in map(_derive, dict.fromkeys(self._secrets))}
 
-        return AESGCM(
-            HKDF(algorithm=SHA256(), length=32, salt=None, info=b"ogel vault v1").derive(self._secret)
-        )
+
+def _derive(secret: str) -> _Key:
+    # Imported at first use: it is 7 MB, and most workers never open a secret.
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+    from cryptography.hazmat.primitives.hashes import SHA256
+    from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+    # HKDF's first bytes do not depend on how many are asked for (RFC 5869 §2.3): the cipher's key is that of version
+    # 1, and the id that follows says nothing about it.
+    derived = HKDF(
+        algorithm=SHA256(), length=_KEY_BYTES + KEY_ID_BYTES, salt=None, info=b"ogel vault v1"
+    ).derive(secret.encode())
+    return _Key(derived[_KEY_BYTES:], AESGCM(derived[:_KEY_BYTES]))
+
+
+def _open(sealed: bytes, purpose: str, keys: Sequence[_Key]) -> bytes:
+    from cryptography.exceptions import InvalidTag
+
+    nonce, ciphertext = sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:]
+    for key in keys:
+        try:
+            return key.cipher.decrypt(nonce, ciphertext, purpose.encode())
+        except (InvalidTag, ValueError):  # ValueError: cut too short to hold a nonce
+            continue
+    raise Unsealable("not sealed with this OGEL_SECRET")

@@ -1,38 +1,49 @@
-"""Standard Webhooks signatures (specification 1.0.0): symmetric, `v1`."""
+"""Standard Webhooks signatures (specification 1.0.0) over `id.timestamp.body`: `v1` HMAC-SHA256, `v1a` Ed25519."""
 
 from __future__ import annotations
 
-import base64
-import binascii
 import hmac
-import secrets
+from binascii import b2a_base64
+from typing import Protocol
 
-SECRET_PREFIX = "whsec_"  # noqa: S105 - the prefix the specification gives to secrets
-# The specification asks for 24 to 64 bytes.
-_LEAST_BYTES, _MOST_BYTES = 24, 64
-
-
-def new_secret() -> str:
-    return SECRET_PREFIX + base64.b64encode(secrets.token_bytes(32)).decode()
+from ogel.features.webhooks.secrets.secret import Secret
 
 
-def decode_secret(secret: str) -> bytes:
-    """The key's bytes; the prefix and base64 padding may be missing. Raises ValueError saying what is wrong."""
-    encoded = secret.removeprefix(SECRET_PREFIX)
-    try:
-        key = base64.b64decode(encoded + "=" * (-len(encoded) % 4), validate=True)
-    except (binascii.Error, ValueError):
-        raise ValueError(f"is not base64 after {SECRET_PREFIX!r}") from None
-    if not _LEAST_BYTES <= len(key) <= _MOST_BYTES:
-        raise ValueError(f"has {len(key)} bytes; a secret has {_LEAST_BYTES} to {_MOST_BYTES}")
-    return key
+class SigningKey(Protocol):
+    """A secret made ready to sign with, which costs more than signing."""
+
+    def sign(self, content: bytes) -> str:
+        """One signature of the `webhook-signature` header."""
 
 
-def sign(key: bytes, message_id: str, timestamp: int, body: bytes) -> str:
-    """The `webhook-signature` value over `id.timestamp.body`; `timestamp` in Unix seconds."""
-    signed = b"%s.%d.%s" % (message_id.encode(), timestamp, body)
-    return "v1," + base64.b64encode(hmac.digest(key, signed, "sha256")).decode()
+class SymmetricKey:
+    def __init__(self, key: bytes) -> None:
+        self.key = key
+        self._started = hmac.new(key, digestmod="sha256")
+
+    def sign(self, content: bytes) -> str:
+        signing = self._started.copy()
+        signing.update(content)
+        return "v1," + b2a_base64(signing.digest(), newline=False).decode()
 
 
-def secret_purpose(webhook_id: str) -> str:
-    return f"webhook-secret:{webhook_id}"
+class Ed25519Key:
+    """Signing takes about 50 µs, twenty times what HMAC takes."""
+
+    def __init__(self, seed: bytes) -> None:
+        # Imported at first use: most endpoints are signed for with HMAC.
+        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+        self._key = Ed25519PrivateKey.from_private_bytes(seed)
+
+    def sign(self, content: bytes) -> str:
+        return "v1a," + b2a_base64(self._key.sign(content), newline=False).decode()
+
+
+def signing_key(secret: Secret) -> SymmetricKey | Ed25519Key:
+    return SymmetricKey(secret.material) if secret.signing == "v1" else Ed25519Key(secret.seed)
+
+
+def signed_content(message_id: str, timestamp: int, body: bytes) -> bytes:
+    """`timestamp` in Unix seconds."""
+    return b"%s.%d.%s" % (message_id.encode(), timestamp, body)

@@ -1,0 +1,106 @@
+"""`ogel secrets`"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TYPE_CHECKING, TypeVar
+
+import click
+
+from ogel.cli.process import event_loop, settings_beside
+
+if TYPE_CHECKING:
+    from ogel.runtime.sealed import KeyUse, Resealed, SealedValues
+
+Answer = TypeVar("Answer")
+
+_MEANS = {
+    "newest": "the present OGEL_SECRET",
+    "former": "in OGEL_SECRET_OLD",
+    "unknown": "no secret that is set: cannot be read",
+    "unnamed": "sealed before keys had ids",
+}
+_json = click.option("--json", "as_json", is_flag=True, help="For machines.")
+
+
+@click.group("secrets")
+def command() -> None:
+    """Seal stored secrets under a new OGEL_SECRET, without downtime.
+
+    \b
+    1. Add the new secret to OGEL_SECRET_OLD of every process and restart them,
+       one by one: all can read what it will seal.
+    2. Make it OGEL_SECRET, put the former one into OGEL_SECRET_OLD, and restart
+       them again.
+    3. Run `ogel secrets rotate` with those settings. It may be broken off and run
+       again, and nothing has to stop for it.
+    4. When `ogel secrets status` shows the present OGEL_SECRET only, take the
+       former one out of OGEL_SECRET_OLD.
+    """
+
+
+@command.command("status")
+@_json
+def status(as_json: bool) -> None:
+    """How many stored values are sealed under which key; exit 1 when some cannot be read."""
+    uses = _ask(lambda values: values.status())
+    if as_json:
+        click.echo(json.dumps([dataclasses.asdict(use) for use in uses]))
+    else:
+        _show(uses)
+    sys.exit(1 if any(use.state == "unknown" for use in uses) else 0)
+
+
+@command.command("rotate")
+@_json
+def rotate(as_json: bool) -> None:
+    """Seal every stored value again that is not under the present OGEL_SECRET; exit 1 when some cannot be read."""
+    done, uses = _ask(lambda values: _rotate(values, shows=not as_json and sys.stderr.isatty()))
+    if as_json:
+        uses_shown = [dataclasses.asdict(use) for use in uses]
+        click.echo(json.dumps({**dataclasses.asdict(done), "status": uses_shown}))
+    else:
+        click.echo(f"{done.resealed} sealed again, {done.unreadable} cannot be read")
+        for place in done.unreadable_ids:
+            click.echo(f"  {place}")
+        _show(uses)
+    sys.exit(1 if done.unreadable else 0)
+
+
+async def _rotate(values: SealedValues, shows: bool) -> tuple[Resealed, Sequence[KeyUse]]:
+    from ogel.runtime.sealed import Resealed
+
+    done = Resealed()
+    total = sum(use.count for use in await values.status() if use.state != "newest")
+    async for done in values.reseal():
+        if shows:
+            click.echo(f"\r{done.resealed + done.unreadable} of {total}", nl=False, err=True)
+    if shows and total:
+        click.echo(err=True)
+    return done, await values.status()
+
+
+def _show(uses: Sequence[KeyUse]) -> None:
+    if not uses:
+        click.echo("nothing is sealed yet")
+    width = max((len(use.column) for use in uses), default=0)
+    for use in uses:
+        click.echo(f"{use.column:<{width}}  {use.key or '-':<8}  {use.count:>8}  {_MEANS[use.state]}")
+
+
+def _ask(question: Callable[[SealedValues], Awaitable[Answer]]) -> Answer:
+    from ogel.platform import sealed_values
+    from ogel.runtime.logging import configure_logging
+
+    settings = settings_beside()
+    configure_logging("warning")
+
+    async def ask() -> Answer:
+        async with sealed_values(settings) as values:
+            return await question(values)
+
+    with event_loop() as runner:
+        return runner.run(ask())

@@ -1,0 +1,105 @@
+"""The keys that requests to one endpoint are signed with, and how they are kept ready between deliveries."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import structlog
+
+from ogel.features.webhooks.secrets.secret import Secret, secret_purpose
+from ogel.features.webhooks.secrets.signature import SigningKey, SymmetricKey, signed_content, signing_key
+from ogel.features.webhooks.secrets.store import SealedSecret, SecretStore
+from ogel.runtime.database import Session
+from ogel.runtime.vault import Unsealable, Vault
+
+log = structlog.get_logger(__name__)
+
+MOST_ENDPOINTS = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class LiveKey:
+    """A key and the Unix time it signs until; infinity for the newest one."""
+
+    key: SigningKey
+    ends_at: float = math.inf
+
+
+class KeyRing:
+    """The live keys of one endpoint, newest first. The newest never ends, so there always is one."""
+
+    def __init__(self, keys: Sequence[LiveKey]) -> None:
+        self._keep(keys)
+
+    def sign(self, at: float, message_id: str, body: bytes) -> str:
+        """The `webhook-signature` header: a signature by every key alive `at` that Unix time, newest first."""
+        live = self._alive(at)
+        content = signed_content(message_id, int(at), body)
+        if len(live) == 1:
+            return live[0].key.sign(content)
+        return " ".join([each.key.sign(content) for each in live])
+
+    def shared_secret(self, at: float) -> str | None:
+        """The newest `v1` secret as it was shown, for sets of headers that know one; None when all are `v1a`."""
+        keys = (each.key for each in self._alive(at))
+        key = next((key.key for key in keys if isinstance(key, SymmetricKey)), None)
+        return None if key is None else Secret("v1", key).text
+
+    def _alive(self, at: float) -> Sequence[LiveKey]:
+        if at >= self._next_end:
+            self._keep([each for each in self._live if each.ends_at > at])
+        return self._live
+
+    def _keep(self, keys: Sequence[LiveKey]) -> None:
+        self._live = keys
+        self._next_end = min(each.ends_at for each in keys)
+
+
+class SigningKeys:
+    """
+    Key rings by endpoint, so that secrets are read, unsealed and made ready once per version of them, not once per
+    delivery. The `most` recently used are kept.
+    """
+
+    def __init__(self, store: SecretStore, vault: Vault, most: int = MOST_ENDPOINTS) -> None:
+        self._store = store
+        self._vault = vault
+        self._most = most
+        self._rings: dict[str, tuple[int, KeyRing]] = {}
+
+    async def of(self, session: Session, versions: Mapping[str, int]) -> Mapping[str, KeyRing]:
+        """
+        For endpoints and the versions of their secrets; one statement when any is not at hand, none otherwise. An
+        endpoint whose secrets cannot be unsealed is left out, and looked up again next time.
+        """
+        found: dict[str, KeyRing] = {}
+        missing = []
+        for webhook_id, version in versions.items():
+            held = self._rings.pop(webhook_id, None)
+            if held is None or held[0] != version:
+                missing.append(webhook_id)
+            else:
+                self._rings[webhook_id] = held  # now the most recently used
+                found[webhook_id] = held[1]
+        if missing:
+            for webhook_id, secrets in (await self._store.live(session, missing)).items():
+                if (ring := self._prepare(webhook_id, secrets)) is not None:
+                    found[webhook_id] = ring
+                    self._rings[webhook_id] = (versions[webhook_id], ring)
+            while len(self._rings) > self._most:
+                del self._rings[next(iter(self._rings))]
+        return found
+
+    def _prepare(self, webhook_id: str, secrets: Sequence[SealedSecret]) -> KeyRing | None:
+        try:
+            return KeyRing([self._live_key(webhook_id, secret) for secret in secrets])
+        except Unsealable as error:
+            log.error("webhook.secret_unreadable", webhook=webhook_id, error=str(error))
+            return None
+
+    def _live_key(self, webhook_id: str, sealed: SealedSecret) -> LiveKey:
+        material = self._vault.unseal(sealed.sealed, secret_purpose(webhook_id))
+        ends_at = math.inf if sealed.expires_at is None else sealed.expires_at.timestamp()
+        return LiveKey(signing_key(Secret(sealed.signing, material)), ends_at)

@@ -1,0 +1,145 @@
+"""Every sealed value of the database: how many stand under which key, and all of them under the newest one."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from psycopg.sql import SQL, Composed, Identifier
+
+from ogel.runtime.database import Database
+from ogel.runtime.vault import KEY_ID_BYTES, Unsealable, Vault
+
+BATCH = 200
+_SHOWN_UNREADABLE = 20
+
+_COUNT = SQL("""
+SELECT CASE WHEN substring({column} FROM 1 FOR 1) = %(version)s THEN substring({column} FROM 2 FOR %(id_bytes)s) END,
+       count(*)
+FROM {table} WHERE {column} IS NOT NULL GROUP BY 1 ORDER BY 1
+""")
+_READ = SQL("""
+SELECT {id}, {owner}, {column} FROM {table}
+WHERE {id} > %(after)s AND {column} IS NOT NULL AND substring({column} FROM 1 FOR %(header_bytes)s) <> %(header)s
+ORDER BY {id} LIMIT %(limit)s
+""")
+# A value that was written again since it was read stays as it is.
+_WRITE = SQL("""
+UPDATE {table} AS t SET {column} = r.after
+FROM unnest(%(ids)s::text[], %(before)s::bytea[], %(after)s::bytea[]) AS r (id, before, after)
+WHERE t.{id} = r.id AND t.{column} = r.before
+""")
+
+KeyState = Literal["newest", "former", "unknown", "unnamed"]
+
+
+@dataclass(frozen=True, slots=True)
+class SealedColumn:
+    """
+    table, id, column  where sealed values stand (bytea, null for none); `id` is a text primary key.
+    owner              the column whose value `purpose` makes the vault's purpose of.
+    """
+
+    table: str
+    id: str
+    column: str
+    owner: str
+    purpose: Callable[[str], str]
+
+    @property
+    def name(self) -> str:
+        return f"{self.table}.{self.column}"
+
+    def query(self, template: SQL) -> bytes:
+        query: Composed = template.format(
+            table=Identifier(self.table),
+            id=Identifier(self.id),
+            column=Identifier(self.column),
+            owner=Identifier(self.owner),
+        )
+        return query.as_bytes()
+
+
+@dataclass(frozen=True, slots=True)
+class KeyUse:
+    """`count` values of `column` stand under `key`; `unnamed`: sealed before sealed bytes named their key."""
+
+    column: str
+    key: str | None
+    state: KeyState
+    count: int
+
+
+@dataclass(slots=True)
+class Resealed:
+    """Totals so far; `unreadable_ids` holds the first few of those that no known key opens."""
+
+    resealed: int = 0
+    unreadable: int = 0
+    unreadable_ids: list[str] = field(default_factory=list)
+
+
+class SealedValues:
+    """Works in batches and holds no lock between them: safe while others read and write the same rows."""
+
+    def __init__(self, database: Database, vault: Vault, columns: Sequence[SealedColumn]) -> None:
+        self._database = database
+        self._vault = vault
+        self._columns = columns
+
+    async def status(self) -> list[KeyUse]:
+        uses = []
+        parameters = {"version": self._vault.header[:1], "id_bytes": KEY_ID_BYTES}
+        for column in self._columns:
+            async with self._database.session() as session:
+                rows = await session.tuples(column.query(_COUNT), parameters)
+            uses += [self._use(column.name, key_id, count) for key_id, count in rows]
+        return uses
+
+    async def reseal(self) -> AsyncIterator[Resealed]:
+        """
+        Seals again what is not sealed under the newest key, and says after each batch how far it came. Broken off,
+        it starts where it ended; values that cannot be read are passed over and stay.
+        """
+        done = Resealed()
+        for column in self._columns:
+            after = ""
+            while batch := await self._read(column, after):
+                after = batch[-1][0]
+                await self._write(column, batch, done)
+                yield done
+
+    async def _read(self, column: SealedColumn, after: str) -> list[tuple[str, str, bytes]]:
+        header = self._vault.header
+        parameters = {"after": after, "header": header, "header_bytes": len(header), "limit": BATCH}
+        async with self._database.session() as session:
+            rows = await session.tuples(column.query(_READ), parameters)
+        return [(id, owner, bytes(sealed)) for id, owner, sealed in rows]
+
+    async def _write(
+        self, column: SealedColumn, batch: Sequence[tuple[str, str, bytes]], done: Resealed
+    ) -> None:
+        ids, before, after = [], [], []
+        for id, owner, sealed in batch:
+            try:
+                resealed = self._vault.reseal(sealed, column.purpose(owner))
+            except Unsealable:
+                done.unreadable += 1
+                if len(done.unreadable_ids) < _SHOWN_UNREADABLE:
+                    done.unreadable_ids.append(f"{column.name} {id}")
+                continue
+            ids.append(id)
+            before.append(sealed)
+            after.append(resealed)
+        if ids:
+            async with self._database.session() as session:
+                parameters = {"ids": ids, "before": before, "after": after}
+                done.resealed += await session.execute(column.query(_WRITE), parameters)
+
+    def _use(self, column: str, key_id: bytes | None, count: int) -> KeyUse:
+        if key_id is None:
+            return KeyUse(column, None, "unnamed", count)
+        newest, *former = self._vault.key_ids
+        state: KeyState = "newest" if key_id == newest else "former" if key_id in former else "unknown"
+        return KeyUse(column, key_id.hex(), state, count)

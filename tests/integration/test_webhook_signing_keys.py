@@ -1,0 +1,135 @@
+"""Secrets in the database: moved there from the endpoints' table, and read by workers once per version."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+
+import psycopg
+
+from ogel.adapters.migrations import migrate, read_migrations
+from ogel.adapters.postgres import PoolOptions, make_pool
+from ogel.features.audit.store import AuditStore
+from ogel.features.webhooks.secrets.keyring import SigningKeys
+from ogel.features.webhooks.secrets.secret import Secret
+from ogel.features.webhooks.secrets.service import Rotation, SecretService
+from ogel.features.webhooks.secrets.store import SealedSecret, SecretStore
+from ogel.kernel.principal import Caller, Principal
+from ogel.runtime.database import Database, Session
+from ogel.runtime.vault import Vault
+from tests.support.schema import MIGRATIONS
+from tests.unit.features.webhooks.secrets.vectors import V1
+from tests.unit.runtime.test_vault import version_1
+
+SECRET = "s" * 24
+CALLER = Caller(Principal("test"), "req_test")
+MOVED_AT = 7
+
+
+class CountingStore(SecretStore):
+    """Remembers what workers had to read."""
+
+    def __init__(self) -> None:
+        self.reads: list[list[str]] = []
+
+    async def live(
+        self, session: Session, webhook_ids: Sequence[str]
+    ) -> Mapping[str, Sequence[SealedSecret]]:
+        self.reads.append(sorted(webhook_ids))
+        return await super().live(session, webhook_ids)
+
+
+@asynccontextmanager
+async def opened(url: str) -> AsyncIterator[Database]:
+    async with make_pool(url, PoolOptions(1, 2, 30.0, 5.0, 10)) as pool:
+        yield Database(pool, lambda _: None)
+
+
+async def add_endpoint(database: Database, id: str, vault: Vault) -> Secret:
+    secret = Secret.new("v1")
+    async with database.transaction() as tx:
+        await tx.execute(
+            b"INSERT INTO webhook_endpoints (id, url, event_globs, event_likes, max_in_flight, timeout_seconds)"
+            b" VALUES (%(id)s, 'https://x.test/', '{}', '{}', 1, 1)",
+            {"id": id},
+        )
+        await SecretService(database, SecretStore(), vault, AuditStore()).add(tx, id, secret)
+    return secret
+
+
+def test_the_migration_moves_each_secret(empty_database_url: str) -> None:
+    url, migrations = empty_database_url, read_migrations(MIGRATIONS)
+    asyncio.run(migrate(url, migrations[: MOVED_AT - 1]))
+    sealed = version_1(SECRET, Secret.parse(V1.secret).material, "webhook-secret:wh_1")
+    with psycopg.connect(url) as connection:
+        connection.execute(
+            "INSERT INTO webhook_endpoints"
+            " (id, url, event_globs, event_likes, max_in_flight, timeout_seconds, sealed_secret)"
+            " VALUES ('wh_1', 'https://x.test/', '{}', '{}', 1, 1, %s)",
+            (sealed,),
+        )
+    asyncio.run(migrate(url, migrations))
+
+    async def signed() -> str:
+        async with opened(url) as database, database.session() as session:
+            rings = await SigningKeys(SecretStore(), Vault(SECRET)).of(session, {"wh_1": 1})
+            return rings["wh_1"].sign(V1.timestamp, V1.id, V1.body)
+
+    assert asyncio.run(signed()) == V1.signature
+
+
+def test_secrets_are_read_once_per_version(database_url: str) -> None:
+    async def story() -> None:
+        vault, store = Vault(SECRET), CountingStore()
+        keys = SigningKeys(store, vault)
+        async with opened(database_url) as database:
+            for id in ("wh_1", "wh_2"):
+                await add_endpoint(database, id, vault)
+            service = SecretService(database, SecretStore(), vault, AuditStore())
+            async with database.session() as session:
+                first = await keys.of(session, {"wh_1": 1, "wh_2": 1})
+                assert store.reads == [["wh_1", "wh_2"]]
+                assert await keys.of(session, {"wh_1": 1, "wh_2": 1}) == first
+                assert len(store.reads) == 1
+
+                rotated = await service.rotate(CALLER, "wh_1", Rotation(overlap_seconds=60))
+                second = await keys.of(session, {"wh_1": 2, "wh_2": 1})
+                assert store.reads[1:] == [["wh_1"]]
+                assert second["wh_2"] is first["wh_2"]
+                both = second["wh_1"].sign(V1.timestamp, "evt_1", b"x").split(" ")
+                assert both[1] == first["wh_1"].sign(V1.timestamp, "evt_1", b"x")
+                assert second["wh_1"].shared_secret(V1.timestamp) == rotated.secret
+
+    asyncio.run(story())
+
+
+def test_the_least_recently_used_keys_make_room(database_url: str) -> None:
+    async def story() -> None:
+        vault, store = Vault(SECRET), CountingStore()
+        keys = SigningKeys(store, vault, most=2)
+        async with opened(database_url) as database:
+            for n in range(3):
+                await add_endpoint(database, f"wh_{n}", vault)
+            async with database.session() as session:
+                for wanted in (["wh_0"], ["wh_1"], ["wh_0"], ["wh_2"], ["wh_0"], ["wh_1"]):
+                    assert set(await keys.of(session, dict.fromkeys(wanted, 1))) == set(wanted)
+                assert store.reads == [["wh_0"], ["wh_1"], ["wh_2"], ["wh_1"]]
+                assert len(await keys.of(session, {f"wh_{n}": 1 for n in range(3)})) == 3
+
+    asyncio.run(story())
+
+
+def test_an_unreadable_secret_costs_only_its_own_endpoint_and_is_tried_again(database_url: str) -> None:
+    async def story() -> None:
+        vault, store = Vault(SECRET), CountingStore()
+        async with opened(database_url) as database:
+            await add_endpoint(database, "wh_lost", Vault("l" * 24))
+            await add_endpoint(database, "wh_1", vault)
+            keys = SigningKeys(store, vault)
+            async with database.session() as session:
+                for _ in range(2):
+                    assert set(await keys.of(session, {"wh_lost": 1, "wh_1": 1, "wh_gone": 1})) == {"wh_1"}
+                assert store.reads == [["wh_1", "wh_gone", "wh_lost"], ["wh_gone", "wh_lost"]]
+
+    asyncio.run(story())
