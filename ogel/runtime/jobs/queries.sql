@@ -18,7 +18,7 @@ RETURNING id, queue_name
 -- from key to key (and, among ordered jobs, from order to order) down the index, `most_steps` at a time, beginning
 -- after where the last claim stopped: a backlog that may not run costs one step, whatever its length. The rows of keys
 -- under a rate limit, a ramp or an open breaker are locked, so that all workers together keep to them.
--- The columns after key_limit are about the claim, not the job; they come alone when no job was claimed.
+-- The first row is about the claim itself.
 WITH RECURSIVE walk AS (
   SELECT key, order_key, 1 AS step FROM (
     (SELECT key, order_key FROM job_queue
@@ -138,22 +138,23 @@ spent AS (
   FROM metered AS m JOIN used USING (key)
   WHERE k.key = m.key
 )
-SELECT claimed.*, rooms.key_limit, about.*
-FROM (
-  SELECT (SELECT count(*) FROM candidates)::int AS seen,
-         coalesce((SELECT bool_or(used.jobs >= rooms.room) FROM used JOIN rooms USING (key)), false) AS filled_one,
-         (SELECT count(*) FROM walk)::int AS steps,
-         (SELECT array[key, order_key] FROM walk ORDER BY step DESC LIMIT 1) AS last_step,
-         (SELECT array[key, order_key] FROM candidates ORDER BY key DESC, order_key DESC LIMIT 1) AS last_served,
-         (SELECT extract(epoch FROM min(opens_at) - now())::float8 FROM (
+SELECT NULL AS id, NULL AS kind, NULL AS payload, NULL AS lane, NULL AS key, NULL AS order_key, NULL AS attempts,
+       NULL AS max_attempts, NULL AS lease_id, NULL AS scheduled_at, NULL AS claimed_at, NULL AS lost_at, NULL AS key_limit,
+       json_build_object(
+         'seen', (SELECT count(*) FROM candidates),
+         'filled_one', coalesce((SELECT bool_or(used.jobs >= rooms.room) FROM used JOIN rooms USING (key)), false),
+         'steps', (SELECT count(*) FROM walk),
+         'last_step', (SELECT array[key, order_key] FROM walk ORDER BY step DESC LIMIT 1),
+         'last_served', (SELECT array[key, order_key] FROM candidates ORDER BY key DESC, order_key DESC LIMIT 1),
+         'opens_in', (SELECT extract(epoch FROM min(opens_at) - now())::float8 FROM (
             SELECT opens_at FROM rooms
             UNION ALL
             SELECT m.spent_until + make_interval(secs => (coalesce(used.jobs, 0) - m.burst + 1) / m.rate)
             FROM metered AS m LEFT JOIN used USING (key)
-          ) AS later WHERE opens_at > now()) AS opens_in
-) AS about
-LEFT JOIN claimed ON true
-LEFT JOIN rooms ON rooms.key = claimed.key
+          ) AS later WHERE opens_at > now())
+       ) AS about
+UNION ALL
+SELECT claimed.*, rooms.key_limit, NULL FROM claimed LEFT JOIN rooms USING (key)
 
 -- seconds_to_next --
 -- How long until something more of this queue is due; null when nothing is. What is due already may not run yet.

@@ -16,7 +16,10 @@ from ogel.runtime.jobs.store import LeaseStore
 
 log = structlog.get_logger(__name__)
 
-GATHER_SECONDS = 0.004
+# What ends within this time is written together: soon when little ends, so that what waits for it goes on; later when
+# much does, since a transaction costs far more than a result in it.
+GATHER_SECONDS, GATHER_MUCH_SECONDS = 0.004, 0.020
+MUCH = 20
 MOST_PER_WRITE = 500
 
 
@@ -48,11 +51,11 @@ class ResultWriter:
 
     async def run(self) -> None:
         """Writes until closed and empty. A database that is away is waited for: results are kept, not dropped."""
-        failures = 0
+        failures, gather = 0, GATHER_SECONDS
         while self._waiting or not self._closing.is_set():
             await self._some.wait()
             if not self._closing.is_set():
-                await asyncio.sleep(GATHER_SECONDS)
+                await asyncio.sleep(gather)
             batch = self._waiting[:MOST_PER_WRITE]
             if not batch:
                 self._some.clear()
@@ -71,6 +74,7 @@ class ResultWriter:
                 await asyncio.sleep(min(5.0, 0.1 * 2.0 ** min(failures, 10)))
                 continue
             failures = 0
+            gather = GATHER_MUCH_SECONDS if len(batch) > MUCH else GATHER_SECONDS
             del self._waiting[: len(batch)]
             if not self._waiting:
                 self._some.clear()

@@ -26,7 +26,9 @@ log = structlog.get_logger(__name__)
 # Without work for this long, a runner polls more slowly.
 QUIET_SECONDS = 10.0
 # A claim costs far more than a job in it: woken again within this time, a runner waits it out and claims more at once.
-SPACING_SECONDS = 0.010
+# After a claim of many, the longer.
+SPACING_SECONDS, SPACING_AFTER_MANY_SECONDS = 0.010, 0.025
+MANY = 40
 LOST_WORKER = "gave up: its worker disappeared at every attempt"
 
 
@@ -120,9 +122,9 @@ class JobRunner:
 
     async def _work(self) -> None:
         loop = asyncio.get_running_loop()
-        claimed_at = loop.time()
+        claimed_at, spacing = loop.time(), SPACING_SECONDS
         while not self._stopping:
-            if (pause := claimed_at + SPACING_SECONDS - loop.time()) > 0:
+            if (pause := claimed_at + spacing - loop.time()) > 0:
                 await asyncio.sleep(pause)
             self._wake.clear()
             room = self._room()
@@ -133,6 +135,7 @@ class JobRunner:
             claimed_at = loop.time()
             try:
                 found, saw_all = await self._claim(min(room, self._options.batch))
+                spacing = SPACING_AFTER_MANY_SECONDS if found > MANY else SPACING_SECONDS
                 if found:
                     self._found_at = claimed_at
                 if saw_all or not found:

@@ -91,6 +91,21 @@ class JobQueue:
         return len(dropped)
 
 
+class _AboutClaim(msgspec.Struct, frozen=True):
+    """
+    seen         jobs that were due and might have been taken, as far as it looked.
+    filled_one   a key got as many as it may have.
+    steps        keys and orders looked at; `last_step` is where that ended, `last_served` the last that got a job.
+    """
+
+    seen: int
+    filled_one: bool
+    steps: int
+    last_step: tuple[str, str] | None
+    last_served: tuple[str, str] | None
+    opens_in: float | None
+
+
 class _Done(msgspec.Struct, frozen=True):
     id: str
     lease_id: str
@@ -145,16 +160,15 @@ class LeaseStore:
         after = self._after
         async with self._database.session() as session:
             rows = await session.tuples(CLAIM, self.parameters(limit, shares, first_share, not_ids))
-        jobs = sorted(
-            (Job(*row[:12]) for row in rows if row[0] is not None),
-            key=lambda job: (job.lane, job.scheduled_at),
-        )
+        about, rows = msgspec.convert(rows[0][-1], _AboutClaim), rows[1:]
+        jobs = sorted((Job(*row[:12]) for row in rows), key=lambda job: (job.lane, job.scheduled_at))
         limits = {row[4]: row[12] for row in rows if row[12] is not None}
-        seen, filled_one, steps, last_step, last_served, opens_in = rows[0][13:]
-        went_on_to = last_served if seen >= limit else last_step if steps >= MOST_STEPS else None
-        self._after = went_on_to and (went_on_to[0], went_on_to[1])
+        cut = about.seen >= limit
+        self._after = about.last_served if cut else about.last_step if about.steps >= MOST_STEPS else None
         saw_all = after is None and self._after is None
-        return Claim(jobs, limits, saw_all, left_some=not saw_all or filled_one, opens_in=opens_in)
+        return Claim(
+            jobs, limits, saw_all, left_some=not saw_all or about.filled_one, opens_in=about.opens_in
+        )
 
     def parameters(
         self, limit: int, shares: Sequence[Share], first_share: int, not_ids: Sequence[str]
