@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -90,6 +90,9 @@ class Platform:
         self.doorman = Doorman(self.bell)
         self._pool = make_pool(settings.database_url, _pool_options(settings))
         self.database = Database(self._pool, self.doorman.ring)
+        # Claims, results and leases do not queue behind requests: a flood of those must not cost a worker its leases.
+        self._workers_pool = make_pool(settings.database_url, _workers_pool_options(settings))
+        self._workers_database = Database(self._workers_pool, self.doorman.ring)
         self.redis = RedisInfo(settings.redis_url)
         self._mongo = Mongo(settings.mongo_url) if settings.mongo_url else None
         self.broadcast = RedisBroadcast(settings.redis_url)
@@ -166,10 +169,11 @@ class Platform:
         ]
 
     @asynccontextmanager
-    async def _connected(self) -> AsyncIterator[None]:
+    async def _connected(self, works: bool) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:  # closes all of them, whichever fails to
-            await self._pool.open()
-            stack.push_async_callback(self._pool.close, timeout=5.0)
+            for pool in (self._pool, self._workers_pool) if works else (self._pool,):
+                await pool.open()
+                stack.push_async_callback(pool.close, timeout=5.0)
             stack.callback(self.bell.close)
             stack.push_async_callback(self.redis.close)
             stack.push_async_callback(self.broadcast.close)
@@ -210,7 +214,7 @@ class Platform:
             migrates = roles.api and self.settings.auto_migrate
             if not await unless_stopped(_ready_database(self.settings, migrates), stop):
                 return
-            async with self._connected():
+            async with self._connected(works=bool(roles.queues)):
                 port = sockets[0].getsockname()[1]
                 log.info("process.ready", host=host, port=port, **_describe(roles))
                 ready(port)
@@ -237,7 +241,7 @@ class Platform:
         options = RunnerOptions(in_flight=settings.worker_in_flight, lease_seconds=settings.lease_seconds)
         metrics = JobMetrics(self.registry)
         runners = {
-            queue: JobRunner(self.database, queue, self._kinds_of(queue), options, metrics)
+            queue: JobRunner(self._workers_database, queue, self._kinds_of(queue), options, metrics)
             for queue in queues
         }
         listener = BellListener(settings.redis_url, list(queues), self.doorman.heard, self.doorman.suspended)
@@ -357,6 +361,11 @@ def _pool_options(settings: Settings) -> PoolOptions:
         timeout_seconds=settings.pool_timeout_seconds,
         keepalive_seconds=settings.pool_keepalive_seconds,
     )
+
+
+def _workers_pool_options(settings: Settings) -> PoolOptions:
+    """A claim and a write at once for each of the busy queues; the others wait milliseconds."""
+    return replace(_pool_options(settings), minimum=1, maximum=6)
 
 
 def _describe(roles: Roles) -> Mapping[str, object]:

@@ -221,9 +221,6 @@ CREATE TABLE webhook_attempts (
 ALTER TABLE ONLY webhook_attempts
     ADD CONSTRAINT webhook_attempts_pkey PRIMARY KEY (delivery_id, number);
 
-ALTER TABLE ONLY webhook_attempts
-    ADD CONSTRAINT webhook_attempts_delivery_id_fkey FOREIGN KEY (delivery_id) REFERENCES webhook_deliveries(id) ON DELETE CASCADE;
-
 CREATE TABLE webhook_deliveries (
     id text NOT NULL,
     event_id text NOT NULL,

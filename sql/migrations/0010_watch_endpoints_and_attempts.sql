@@ -22,8 +22,11 @@ ALTER TABLE webhook_endpoints
   ADD CHECK ((state = 'disabled') = (disabled_reason IS NOT NULL));
 
 -- An attempt is named by its delivery and its number, and 'unknown' when its worker disappeared before it could tell.
+-- It is only ever written in the transaction that updates its delivery, and deleted with it: a foreign key would prove
+-- what that lock guarantees, at a quarter of the cost of the whole insert.
 ALTER TABLE webhook_attempts
   DROP CONSTRAINT webhook_attempts_pkey,
+  DROP CONSTRAINT webhook_attempts_delivery_id_fkey,
   DROP COLUMN id,
   DROP CONSTRAINT webhook_attempts_outcome_check,
   ADD CONSTRAINT webhook_attempts_outcome_check CHECK (outcome IN ('delivered', 'failed', 'unknown')),

@@ -10,7 +10,8 @@ WITH forgotten AS (
     FOR UPDATE SKIP LOCKED
   )
   RETURNING id
-)
+),
+their_attempts AS (DELETE FROM webhook_attempts WHERE delivery_id IN (SELECT id FROM forgotten))
 SELECT count(*) FROM forgotten
 
 -- purge_events --

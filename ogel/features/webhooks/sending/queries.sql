@@ -65,6 +65,7 @@ FROM json_to_recordset(%(attempts)s::json) AS a (
   dns_seconds real, connect_seconds real, tls_seconds real, first_byte_seconds real
 )
 JOIN webhook_deliveries AS d ON d.id = a.delivery_id
+FOR KEY SHARE OF d
 ON CONFLICT (delivery_id, number) DO UPDATE
 SET outcome = excluded.outcome, duration_seconds = excluded.duration_seconds, reason = excluded.reason,
     detail = excluded.detail, request_headers = excluded.request_headers, response_status = excluded.response_status,
