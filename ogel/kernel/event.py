@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 from ogel.kernel.clock import rfc3339
 
@@ -16,8 +17,7 @@ TYPE_PATTERN = r"^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*(?!\n)$"
 GLOB_PATTERN = r"^[A-Za-z0-9_.*-]{1,128}(?!\n)$"
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(Struct, frozen=True):
     """`data` is the publisher's JSON text, untouched: receivers get exactly these bytes."""
 
     id: str

@@ -8,8 +8,9 @@ EgressError       503  the request was tried and no whole answer came back; `rea
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Literal, NewType, Protocol
+
+from msgspec import Struct
 
 from ogel.kernel.errors import Invalid, Unavailable
 
@@ -22,8 +23,7 @@ EncodedHeaders = NewType("EncodedHeaders", bytes)
 NO_HEADERS = EncodedHeaders(b"")
 
 
-@dataclass(slots=True)
-class Timings:
+class Timings(Struct):
     """Seconds spent in each phase. None: not reached, or not needed (a connection was reused).
 
     `first_byte` counts from the moment the request was handed to the socket.
@@ -36,8 +36,7 @@ class Timings:
     total: float = 0.0
 
 
-@dataclass(slots=True)
-class Exchange:
+class Exchange(Struct):
     """A whole answer, of any status: 3xx is not followed, and what it means is for the caller to say.
 
     `body` is as it was sent (never decompressed); `truncated`: there was more than `max_body_bytes` of it.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from starlette.routing import BaseRoute
@@ -12,6 +12,9 @@ from ogel.runtime.jobs.kind import JobKind
 from ogel.runtime.outbox import Subscriber
 from ogel.runtime.schedule.schedule import Schedule
 from ogel.runtime.sealed import SealedColumn
+
+# Asks the database for what some gauges show, and sets them.
+Measure = Callable[[], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +26,7 @@ class Feature:
     jobs         what workers perform.
     schedules    what the scheduler enqueues.
     subscribers  called inside the publishing transaction, for each batch of new events.
+    measures     what Prometheus is told and only the database knows; called when it scrapes, and not often.
     sealed       columns that hold what the vault sealed, for `ogel secrets`.
     """
 
@@ -32,4 +36,5 @@ class Feature:
     jobs: Sequence[JobKind] = ()
     schedules: Sequence[Schedule] = ()
     subscribers: Sequence[Subscriber] = ()
+    measures: Sequence[Measure] = ()
     sealed: Sequence[SealedColumn] = ()

@@ -6,7 +6,7 @@ import logging
 import re
 import sys
 from collections.abc import MutableMapping
-from typing import Any
+from typing import Any, TextIO
 
 import structlog
 
@@ -14,8 +14,11 @@ _SECRET_NAME = re.compile(r"(?i)(password|secret|authorization|api_?key|token|ds
 _URL_PASSWORD = re.compile(r"(?<=://)([^/\s:@]*):([^/\s@]+)@")
 
 
-def configure_logging(level: str) -> None:
-    """Once per process, before anything logs. Railway reads `level` and `message` from each line."""
+def configure_logging(level: str, stream: TextIO | None = None) -> None:
+    """
+    Once per process, before anything logs. Railway reads `level` and `message` from each line. `stream`: instead of
+    stdout.
+    """
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
@@ -37,7 +40,7 @@ def configure_logging(level: str) -> None:
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
-    handler = logging.StreamHandler(sys.stdout)
+    handler = logging.StreamHandler(stream or sys.stdout)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared[:4],

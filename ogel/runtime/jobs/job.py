@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
+
+from msgspec import Struct, field
 
 from ogel.kernel.ids import new_id
 
@@ -13,8 +14,7 @@ from ogel.kernel.ids import new_id
 FIRST_ATTEMPT, RETRY, REPLAY = 0, 1, 2
 
 
-@dataclass(frozen=True, slots=True)
-class NewJob:
+class NewJob(Struct, frozen=True):
     """
     kind        a stable name that outlives the code ("webhooks.deliver"); it decides the queue.
     payload     small, JSON, readable in a log.
@@ -33,8 +33,7 @@ class NewJob:
     id: str = field(default_factory=lambda: new_id("job"))
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
+class Job(Struct, frozen=True, gc=False):
     """A claimed job.
 
     attempts   counts this one: 1 at the first try.
@@ -59,8 +58,7 @@ class Job:
         return self.attempts >= self.max_attempts
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(Struct, frozen=True):
     """How one attempt ended. `value` is for the kind's own `record`. `slow`: the key can't keep up with what it has in
     flight; it is given less at once, until more is done.
 
@@ -80,8 +78,7 @@ class Outcome:
 DONE = Outcome("done")
 
 
-@dataclass(frozen=True, slots=True)
-class Finished:
+class Finished(Struct, frozen=True):
     """An attempt whose result is being written: `outcome` is final (a retry past the last attempt is `dead` here)."""
 
     job: Job

@@ -19,7 +19,7 @@ class JobMetrics:
     def __init__(self, registry: CollectorRegistry) -> None:
         self._lag = Histogram(
             "ogel_job_lag_seconds",
-            "From due to claimed.",
+            "From due to claimed, whatever it waited for: a worker, its key's limit, rate, slowing, breaker or pause.",
             ["queue", "lane"],
             buckets=_LAG_BUCKETS,
             registry=registry,
@@ -34,6 +34,12 @@ class JobMetrics:
             "ogel_job_results_late_total", "Results refused because the lease had a new owner.", ["queue"],
             registry=registry,
         )  # fmt: skip
+        self._lost = Counter(
+            "ogel_job_leases_lost_total",
+            "Jobs claimed again because their worker disappeared, or stopped, without saying how they ended.",
+            ["queue"],
+            registry=registry,
+        )
         self._in_flight = Gauge(
             "ogel_jobs_in_flight", "Claimed and not yet written.", ["queue"], registry=registry
         )
@@ -44,6 +50,9 @@ class JobMetrics:
         lanes = {lane: self._lag.labels(queue, str(lane)) for lane in {job.lane for job in jobs}}
         for job in jobs:
             lanes[job.lane].observe(max(0.0, (now - job.scheduled_at).total_seconds()))
+        lost = sum(job.lost_at is not None for job in jobs)
+        if lost:
+            self._lost.labels(queue).inc(lost)
 
     def finished(self, queue: str, results: Sequence[Finished], late: int) -> None:
         for (kind, verdict), count in Tally((f.job.kind, f.outcome.verdict) for f in results).items():

@@ -6,10 +6,11 @@ import asyncio
 import math
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+import msgspec
 import structlog
 
 from ogel.kernel.clock import utc_now
@@ -230,7 +231,7 @@ class JobRunner:
         self._tasks.pop(job.id, None)
         next_attempt_at = None
         if outcome.verdict == "retry" and job.is_last_attempt:
-            outcome = replace(outcome, verdict="dead", after_seconds=None)
+            outcome = msgspec.structs.replace(outcome, verdict="dead", after_seconds=None)
             log.error("job.dead", kind=job.kind, job=job.id, attempts=job.attempts, error=outcome.error)
         elif outcome.verdict in ("retry", "postpone"):
             delay = outcome.after_seconds

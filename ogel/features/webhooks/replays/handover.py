@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
+
+import msgspec
 
 from ogel.features.webhooks.deliveries.job import QUEUE, delivery_job, job_id_of, order_key
 from ogel.features.webhooks.replays.replay import Found, Listener, Range
@@ -72,4 +73,5 @@ def spread(count: int, begin: datetime, per_second: int | None) -> Sequence[date
 
 
 def _job(delivery_id: str, webhook_id: str, order: str, at: datetime | None) -> NewJob:
-    return replace(delivery_job(delivery_id, webhook_id, order_key=order, lane=REPLAY), scheduled_at=at)
+    job = delivery_job(delivery_id, webhook_id, order_key=order, lane=REPLAY)
+    return msgspec.structs.replace(job, scheduled_at=at)
