@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 T ?= tests
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up demo test lint bench migration schema lock image clean
+.PHONY: help setup up demo test chaos lint bench migration schema lock image clean
 
 help: ## print this
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,6 +30,9 @@ demo: $(STAMP) ## boot, publish, deliver, verify, print a table; leaves nothing 
 
 test: $(STAMP) ## everything CI runs; one folder with T=tests/unit
 	@$(BIN)/python -m pytest -n 2 --dist worksteal -q $(T)
+
+chaos: $(STAMP) ## the long acceptance tests: 50 kills, 100,000 replayed; wants a quiet machine
+	@$(BIN)/python -m pytest -q -s -m long tests/acceptance
 
 lint: $(STAMP) ## ruff, mypy, import-linter
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
+import psycopg
 import pytest
 
 from ogel.kernel.clock import utc_now
@@ -361,6 +362,33 @@ def test_one_result_that_cannot_be_written_does_not_hold_back_the_others(databas
     asyncio.run(story())
 
 
+def test_a_result_that_meets_a_lock_is_written_once_the_lock_is_gone(database_url: str) -> None:
+    async def story() -> None:
+        locked, refused = asyncio.Event(), asyncio.Event()
+
+        async def perform(job: Job, _: Any) -> None:
+            await locked.wait()
+
+        async def record(tx: Session, finished: Sequence[Finished]) -> None:
+            try:
+                await tx.execute(b"LOCK TABLE schedules NOWAIT")
+            except psycopg.errors.LockNotAvailable:
+                refused.set()
+                raise
+
+        async with world(database_url, kind(perform, record=record)) as w:
+            await w.enqueue(NewJob("trial.do", {}))
+            async with w.running():
+                async with w.database.transaction() as tx:
+                    await tx.execute(b"LOCK TABLE schedules")
+                    locked.set()
+                    await asyncio.wait_for(refused.wait(), 10)
+                    assert [row["status"] for row in await w.rows()] == ["running"]
+                await w.until_empty()
+
+    asyncio.run(story())
+
+
 def test_a_kind_nobody_knows_waits_for_a_worker_that_does(database_url: str) -> None:
     async def story() -> None:
         log = Log()
@@ -448,6 +476,6 @@ def test_stopping_gives_back_what_does_not_end_in_time(database_url: str) -> Non
                 await w.until(lambda rows: rows[0]["status"] == "running")
             [again] = (await LeaseStore(w.database, QUEUE, lease_seconds=60).claim(1)).jobs
         assert again.attempts == 1
-        assert again.lost_at is not None  # what it had done until then nobody knows
+        assert again.lost  # what it had done until then nobody knows
 
     asyncio.run(story())

@@ -37,7 +37,7 @@ class Job(Struct, frozen=True, gc=False):
     """A claimed job.
 
     attempts   counts this one: 1 at the first try.
-    lost_at    when the claim before this one began, if it never said how it ended: its worker disappeared.
+    lost       when the claims before this one began that never said how they ended: their workers disappeared.
     """
 
     id: str
@@ -51,7 +51,7 @@ class Job(Struct, frozen=True, gc=False):
     lease_id: str
     scheduled_at: datetime
     claimed_at: datetime
-    lost_at: datetime | None
+    lost: list[datetime] | None
 
     @property
     def is_last_attempt(self) -> bool:

@@ -83,7 +83,7 @@ open AS MATERIALIZED (
 unordered AS MATERIALIZED (
   SELECT due.* FROM unnest('{0,1,2}'::smallint[]) AS lanes (lane) CROSS JOIN LATERAL (
     SELECT job.*, open.room FROM open CROSS JOIN LATERAL (
-      SELECT id, key, order_key, lane, CASE WHEN status = 'running' THEN claimed_at END AS lost_at
+      SELECT id, key, order_key, lane
       FROM job_queue
       WHERE queue_name = %(queue)s AND key = open.key AND order_key = '' AND lane = lanes.lane
         AND status IN ('pending', 'running') AND coalesce(leased_until, scheduled_at) <= open.due_before
@@ -105,7 +105,7 @@ ordered AS MATERIALIZED (
       AND status IN ('pending', 'running')
     ORDER BY seq LIMIT 1
   ) AS first CROSS JOIN LATERAL (
-    SELECT id, key, order_key, lane, CASE WHEN status = 'running' THEN claimed_at END AS lost_at
+    SELECT id, key, order_key, lane
     FROM job_queue
     WHERE id = first.id AND status IN ('pending', 'running') AND coalesce(leased_until, scheduled_at) <= open.due_before
       AND (status = 'pending' OR leased_until <= now()) AND id <> ALL (%(not_ids)s::text[])
@@ -120,16 +120,17 @@ candidates AS MATERIALIZED (
   ORDER BY lane
   LIMIT %(limit)s
 ),
-chosen AS MATERIALIZED (SELECT id, key, lost_at FROM candidates WHERE place_in_key <= room),
+chosen AS MATERIALIZED (SELECT id, key FROM candidates WHERE place_in_key <= room),
 used AS MATERIALIZED (SELECT key, count(*)::float8 AS jobs FROM chosen GROUP BY key),
 claimed AS (
   UPDATE job_queue AS j
   SET status = 'running', attempts = j.attempts + 1, lease_id = %(lease)s, claimed_at = now(),
+      lost_claims = CASE WHEN j.status = 'running' THEN array_append(j.lost_claims, j.claimed_at) ELSE j.lost_claims END,
       leased_until = now() + make_interval(secs => %(lease_seconds)s)
   FROM chosen
   WHERE j.id = chosen.id
   RETURNING j.id, j.kind, j.payload, j.lane, j.key, j.order_key, j.attempts, j.max_attempts, j.lease_id, j.scheduled_at,
-            j.claimed_at, chosen.lost_at
+            j.claimed_at, j.lost_claims
 ),
 spent AS (
   UPDATE job_keys AS k
@@ -139,7 +140,7 @@ spent AS (
   WHERE k.key = m.key
 )
 SELECT NULL AS id, NULL AS kind, NULL AS payload, NULL AS lane, NULL AS key, NULL AS order_key, NULL AS attempts,
-       NULL AS max_attempts, NULL AS lease_id, NULL AS scheduled_at, NULL AS claimed_at, NULL AS lost_at, NULL AS key_limit,
+       NULL AS max_attempts, NULL AS lease_id, NULL AS scheduled_at, NULL AS claimed_at, NULL AS lost_claims, NULL AS key_limit,
        json_build_object(
          'seen', (SELECT count(*) FROM candidates),
          'filled_one', coalesce((SELECT bool_or(used.jobs >= rooms.room) FROM used JOIN rooms USING (key)), false),
@@ -158,9 +159,9 @@ SELECT claimed.*, rooms.key_limit, NULL FROM claimed LEFT JOIN rooms USING (key)
 
 -- seconds_to_next --
 -- How long until something more of this queue is due; null when nothing is. What is due already may not run yet.
-SELECT extract(epoch FROM min(coalesce(leased_until, scheduled_at)) - now())::float8
+SELECT extract(epoch FROM min(greatest(leased_until, scheduled_at)) - now())::float8
 FROM job_queue
-WHERE queue_name = %(queue)s AND status IN ('pending', 'running') AND coalesce(leased_until, scheduled_at) > now()
+WHERE queue_name = %(queue)s AND status IN ('pending', 'running') AND greatest(leased_until, scheduled_at) > now()
 
 -- renew --
 -- Keeps the leases of claims that still have jobs in flight.
@@ -179,7 +180,7 @@ RETURNING j.id
 UPDATE job_queue AS j
 SET status = r.status, scheduled_at = coalesce(r.scheduled_at, j.scheduled_at), lane = r.lane,
     attempts = j.attempts - r.refund, last_error = coalesce(r.error, j.last_error),
-    lease_id = NULL, leased_until = NULL,
+    lease_id = NULL, leased_until = NULL, lost_claims = NULL,
     processed_at = CASE WHEN r.status = 'dead' THEN now() END
 FROM json_to_recordset(%(rows)s::json) AS r (
   id text, lease_id text, status text, scheduled_at timestamptz, lane smallint, refund int, error text

@@ -35,6 +35,7 @@ class _Key:
     limit       what its owner allows.
     started     when each job in flight was claimed, oldest first.
     shrunk_at   jobs that started before this were part of the overload already answered.
+    unproven    successes it still owes, after an overload, until it is trusted again.
     """
 
     window: float
@@ -42,6 +43,7 @@ class _Key:
     threshold: float = math.inf
     started: dict[str, float] = field(default_factory=dict)
     shrunk_at: float = -math.inf
+    unproven: int = 0
     quiet_at: float = 0.0
 
 
@@ -73,11 +75,13 @@ class Shares:
             return
         began = state.started.pop(job_id, now)
         if done:
+            state.unproven = max(0, state.unproven - 1)
             state.window += 1.0 if state.window < state.threshold else 1.0 / state.window
             state.window = min(state.window, max(FIRST_SHARE, state.limit))
         elif slow and began > state.shrunk_at:
             state.window = state.threshold = max(1.0, state.window / 2)
             state.shrunk_at = now
+            state.unproven = FIRST_SHARE
         state.quiet_at = now
 
     def known(self, now: float) -> Sequence[Share]:
@@ -92,7 +96,7 @@ class Shares:
         return shares + self._divided(suspects)
 
     def _is_suspect(self, state: _Key, now: float) -> bool:
-        if state.window < FIRST_SHARE and state.shrunk_at > -math.inf:
+        if state.unproven:
             return True
         oldest = next(iter(state.started.values()), now)
         return now - oldest > SLOW_SECONDS
@@ -115,6 +119,6 @@ class Shares:
         over = len(quiet) - MOST_REMEMBERED
         for place, key in enumerate(quiet):
             state = self._keys[key]
-            seconds = FORGET_SECONDS if state.window >= FIRST_SHARE else FORGET_SLOW_SECONDS
+            seconds = FORGET_SLOW_SECONDS if state.unproven else FORGET_SECONDS
             if place < over or now - state.quiet_at > seconds:
                 del self._keys[key]

@@ -1,0 +1,63 @@
+"""
+A system under test, a receiver that remembers, and what belongs to the long tests.
+
+`long` tests take minutes; they run when asked for: `pytest -m long tests/acceptance`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, Protocol
+
+import pytest
+
+from ogel.adapters.embedded import EmbeddedServers
+from tests.support.receivers.recording import RecordingReceiver
+from tests.support.system import System, Wanted, system_class
+
+LONG = "long: takes minutes; left out unless -m names it"
+
+
+class StartSystem(Protocol):
+    def __call__(self, **wanted: Any) -> System:
+        """With `wanted` as in support/system.py."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", LONG)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if "long" in config.option.markexpr:
+        return
+    long = [item for item in items if item.get_closest_marker("long")]
+    if long:
+        config.hook.pytest_deselected(items=long)
+        items[:] = [item for item in items if item not in long]
+
+
+@pytest.fixture
+def start_system(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[StartSystem]:
+    """What is started ends with the test. It uses `own_servers` where the test names them."""
+    if "own_servers" in request.fixturenames:
+        servers = request.getfixturevalue("own_servers")
+        urls = servers.database_url, servers.redis_url
+    else:
+        urls = request.getfixturevalue("database_url"), request.getfixturevalue("redis_url")
+    with ExitStack() as running:
+        yield lambda **wanted: running.enter_context(system_class()(tmp_path, Wanted(**wanted), *urls))
+
+
+@pytest.fixture
+def own_servers(tmp_path: Path) -> Iterator[EmbeddedServers]:
+    """Servers that this test may stop."""
+    with EmbeddedServers.start(tmp_path / "servers") as started:
+        yield started
+
+
+@pytest.fixture
+def receiver() -> Iterator[RecordingReceiver]:
+    with RecordingReceiver() as running:
+        yield running
