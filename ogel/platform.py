@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
+import secrets
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
+import redis
 import structlog
 from prometheus_client import CollectorRegistry
 from starlette.types import ASGIApp
@@ -27,6 +30,7 @@ from ogel.features.cleanup.feature import cleanup_feature
 from ogel.features.events.feature import events_feature
 from ogel.features.events.publisher import Publisher
 from ogel.features.events.service import EventService
+from ogel.features.jobs.depths import Depths
 from ogel.features.jobs.feature import jobs_feature
 from ogel.features.jobs.service import JobService
 from ogel.features.keys.service import KeyService
@@ -63,6 +67,10 @@ log = structlog.get_logger(__name__)
 
 # In a checkout; an installed image says where they are instead.
 MIGRATIONS = Path(__file__).parent.parent / "sql" / "migrations"
+# Enough to build a platform that nothing is asked of but its manifests.
+_NOWHERE = Settings(
+    database_url="postgresql://nowhere/none", redis_url="redis://nowhere", admin_key="0" * 24, secret="0" * 24
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +116,7 @@ class Platform:
         self.outbox = Outbox(self.jobs)
         self.audit = AuditStore()
         self.keys = KeyService(self.database, KeyStore(), self.audit, settings.admin_key)
-        publisher = Publisher(self.database, self.outbox, self.audit)
+        publisher = Publisher(self.database, self.outbox, self.audit, self.registry)
         self.events = EventService(self.database, publisher, settings.max_event_bytes)
         self.realtime = RealtimeFeature(self.broadcast, self.keys.authenticate, self.registry)
         self.webhooks = WebhookFeature(
@@ -160,12 +168,16 @@ class Platform:
         ]
         queues = sorted({kind.queue for feature in working for kind in feature.jobs})
         schedules = [schedule for feature in working for schedule in feature.schedules]
-        jobs = JobService(database, self.jobs, self.audit, queues, self.redis.workers)
+        measures = [measure for feature in working for measure in feature.measures]
+        depths = Depths(database, queues)
+        jobs = JobService(database, self.jobs, self.audit, depths, self.redis.workers)
         return [
             *working,
             jobs_feature(jobs, DropKey(database, self.keys_of_jobs)),
             schedules_feature(database, self.jobs, schedules, self.audit),
-            system_feature(SystemService(database, self.registry, jobs.depths, self.redis.stats)),
+            system_feature(
+                SystemService(database, self.registry, depths.all, self.redis.stats, measures),
+            ),
         ]
 
     @asynccontextmanager
@@ -186,6 +198,25 @@ class Platform:
             ringing = asyncio.create_task(self.bell.run(), name="bell")
             stack.push_async_callback(_cancelled, ringing)
             yield
+
+    @asynccontextmanager
+    async def at_hand(self, rings: bool) -> AsyncIterator[None]:
+        """For a command that uses the services and ends: the database and, if it `rings`, the bell."""
+        async with AsyncExitStack() as stack:
+            await self._pool.open()
+            stack.push_async_callback(self._pool.close, timeout=5.0)
+            stack.callback(self.bell.close)
+            if rings:
+                stack.push_async_callback(self._ring_at_last)
+                ringing = asyncio.create_task(self.bell.run(), name="bell")
+                stack.push_async_callback(_cancelled, ringing)
+            yield
+
+    async def _ring_at_last(self) -> None:
+        try:
+            await self.bell.flush()
+        except (redis.RedisError, OSError) as error:
+            log.warning("bell.redis_away", error=str(error), meaning="workers find the work by polling")
 
     async def run(
         self,
@@ -286,23 +317,32 @@ class Platform:
 
 
 @asynccontextmanager
-async def key_service(settings: Settings) -> AsyncIterator[KeyService]:
-    """For the command line, which needs the database and nothing else."""
-    assert settings.database_url
+async def services(settings: Settings) -> AsyncIterator[Platform]:
+    """
+    For operators' commands, which need the database and nothing else. Without Redis, workers find by polling what is
+    written; without OGEL_SECRET, what is sealed cannot be read, and must not be written.
+    """
+    platform = Platform(
+        dataclasses.replace(
+            settings,
+            redis_url=settings.redis_url or _NOWHERE.redis_url,
+            admin_key=settings.admin_key or secrets.token_urlsafe(32),
+            secret=settings.secret or secrets.token_urlsafe(32),
+            pool_min=1,
+            pool_max=2,
+        )
+    )
     await _ready_database(settings, migrates=False)
-    async with make_pool(settings.database_url, _pool_options(settings)) as pool:
-        yield KeyService(Database(pool, lambda _: None), KeyStore(), AuditStore(), settings.admin_key)
+    async with platform.at_hand(rings=settings.redis_url is not None):
+        yield platform
 
 
 @asynccontextmanager
 async def sealed_values(settings: Settings) -> AsyncIterator[SealedValues]:
-    """For the command line, like `key_service`; needs OGEL_SECRET too."""
     vault = Vault(require_secret(settings), settings.former_secrets)
-    assert settings.database_url
-    await _ready_database(settings, migrates=False)
-    async with make_pool(settings.database_url, _pool_options(settings)) as pool:
-        columns = [column for feature in _nowhere().features for column in feature.sealed]
-        yield SealedValues(Database(pool, lambda _: None), vault, columns)
+    async with services(settings) as platform:
+        columns = [column for feature in platform.features for column in feature.sealed]
+        yield SealedValues(platform.database, vault, columns)
 
 
 async def _until_set(stop: asyncio.Event) -> None:
@@ -326,18 +366,7 @@ async def _ready_database(settings: Settings, migrates: bool) -> None:
 
 def queue_names() -> list[str]:
     """Every queue there is, from the manifests; needs no servers."""
-    return _nowhere().queue_names
-
-
-def _nowhere() -> Platform:
-    """To read the manifests from."""
-    settings = Settings(
-        database_url="postgresql://nowhere/none",
-        redis_url="redis://nowhere",
-        admin_key="0" * 24,
-        secret="0" * 24,
-    )
-    return Platform(settings)
+    return Platform(_NOWHERE).queue_names
 
 
 def _own_hosts(settings: Settings) -> OwnHosts:

@@ -47,6 +47,8 @@ CREATE TABLE audit_logs (
 ALTER TABLE ONLY audit_logs
     ADD CONSTRAINT audit_logs_pkey PRIMARY KEY (id);
 
+CREATE INDEX audit_logs_action ON audit_logs USING btree (action, id);
+
 CREATE INDEX audit_logs_actor ON audit_logs USING btree (actor, id);
 
 CREATE INDEX audit_logs_created_at ON audit_logs USING btree (created_at);
@@ -80,6 +82,8 @@ ALTER TABLE ONLY events
     ADD CONSTRAINT events_pkey PRIMARY KEY (id);
 
 CREATE INDEX events_created_at ON events USING btree (created_at, id);
+
+CREATE INDEX events_subject ON events USING btree (subject, created_at, id) WHERE (subject IS NOT NULL);
 
 CREATE INDEX events_type ON events USING btree (type, created_at, id);
 
@@ -138,6 +142,7 @@ CREATE TABLE job_queue (
     order_key text DEFAULT ''::text NOT NULL COLLATE pg_catalog."C",
     seq bigint NOT NULL,
     claimed_at timestamp with time zone,
+    lost_claims timestamp with time zone[],
     CONSTRAINT job_queue_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'running'::text, 'dead'::text])))
 )
 WITH (fillfactor='70', autovacuum_vacuum_scale_factor='0.02', autovacuum_vacuum_threshold='1000', autovacuum_vacuum_cost_delay='0');
@@ -151,6 +156,8 @@ COMMENT ON COLUMN job_queue.lease_id IS 'the claim that holds this job; a result
 COMMENT ON COLUMN job_queue.order_key IS 'jobs of one key and order_key run one at a time, in the order of seq; empty: in any';
 
 COMMENT ON COLUMN job_queue.claimed_at IS 'when the present, or the last, claim began';
+
+COMMENT ON COLUMN job_queue.lost_claims IS 'when claims began that never said how they ended, since the last that did';
 
 ALTER TABLE job_queue ALTER COLUMN seq ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME job_queue_seq_seq
@@ -170,7 +177,7 @@ CREATE INDEX job_queue_dead_key ON job_queue USING btree (key) WHERE ((status = 
 
 CREATE UNIQUE INDEX job_queue_dedupe ON job_queue USING btree (dedupe_key) WHERE ((dedupe_key IS NOT NULL) AND (status <> 'dead'::text));
 
-CREATE INDEX job_queue_due ON job_queue USING btree (queue_name, COALESCE(leased_until, scheduled_at)) WHERE (status = ANY (ARRAY['pending'::text, 'running'::text]));
+CREATE INDEX job_queue_due ON job_queue USING btree (queue_name, GREATEST(leased_until, scheduled_at)) WHERE (status = ANY (ARRAY['pending'::text, 'running'::text]));
 
 CREATE INDEX job_queue_order ON job_queue USING btree (queue_name, key, order_key, seq) WHERE ((status = ANY (ARRAY['pending'::text, 'running'::text])) AND (order_key <> ''::text));
 
@@ -215,11 +222,16 @@ CREATE TABLE webhook_attempts (
     connect_seconds real,
     tls_seconds real,
     first_byte_seconds real,
+    recorded_at timestamp with time zone DEFAULT now() NOT NULL,
     CONSTRAINT webhook_attempts_outcome_check CHECK ((outcome = ANY (ARRAY['delivered'::text, 'failed'::text, 'unknown'::text])))
 );
 
+COMMENT ON COLUMN webhook_attempts.recorded_at IS 'when it was written down, or told late how it had ended';
+
 ALTER TABLE ONLY webhook_attempts
     ADD CONSTRAINT webhook_attempts_pkey PRIMARY KEY (delivery_id, number);
+
+CREATE INDEX webhook_attempts_recorded_at ON webhook_attempts USING brin (recorded_at) WITH (pages_per_range='32', autosummarize='on');
 
 CREATE TABLE webhook_deliveries (
     id text NOT NULL,

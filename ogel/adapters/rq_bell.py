@@ -58,10 +58,8 @@ class RqBell:
         while True:
             await self._some.wait()
             await asyncio.sleep(GATHER_SECONDS)
-            queues, self._waiting = self._waiting, set()
-            self._some.clear()
             try:
-                await asyncio.to_thread(self._send, queues)
+                await self.flush()
             except Exception as error:  # noqa: BLE001 - a bell that stopped for good would cost every event a poll
                 if not self._away:
                     log.warning("bell.redis_away", error=str(error))
@@ -71,6 +69,13 @@ class RqBell:
                 if self._away:
                     log.info("bell.redis_back")
                 self._away = False
+
+    async def flush(self) -> None:
+        """Sends what waits now, for a process that is about to end. Raises what Redis does."""
+        queues, self._waiting = self._waiting, set()
+        self._some.clear()
+        if queues:
+            await asyncio.to_thread(self._send, queues)
 
     def close(self) -> None:
         self._connection.close()

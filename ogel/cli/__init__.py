@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 from collections.abc import Mapping
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import click
 
 from ogel import __version__
-from ogel.kernel.errors import OgelError
+from ogel.kernel.errors import Conflict, NotFound, OgelError
 
 # name → the first line of its help, so that `ogel --help` imports none of them.
 COMMANDS = {
@@ -24,7 +25,8 @@ COMMANDS = {
     "doctor": "Check settings, servers and schema, and say what is missing.",
     "keys": "Create, list and revoke API keys.",
     "secrets": "Seal stored secrets under a new OGEL_SECRET, without downtime.",
-    "webhooks": "Verify captured requests.",
+    "webhooks": "Look at endpoints, test, pause and replay them, follow attempts, verify captured requests.",
+    "deliveries": "Look at deliveries and their attempts, and retry them.",
     "healthcheck": "Ask the process on PORT whether it is ready; exit 0 or 1.",
 }
 
@@ -59,7 +61,10 @@ def cli() -> None:
 
 
 def main() -> None:
-    """Errors a person can mend are one line on stderr and exit 2; anything else is a traceback."""
+    """
+    Errors a person can mend are one line on stderr and exit 2, or 1 when what was named does not exist or is not in a
+    state that allows this. Anything else is a traceback.
+    """
     try:
         cli.main(standalone_mode=False)
     except click.ClickException as error:
@@ -69,4 +74,8 @@ def main() -> None:
         sys.exit(130)
     except OgelError as error:
         click.echo(f"ogel: {error.message}", err=True)
-        sys.exit(2)
+        sys.exit(1 if isinstance(error, NotFound | Conflict) else 2)
+    except BrokenPipeError:
+        # Whoever read us has enough; the interpreter must not try to write the rest at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
-from ogel.cli.process import event_loop, settings_beside
+from ogel.cli.operator import json_option, within
 
 if TYPE_CHECKING:
     from ogel.runtime.sealed import KeyUse, Resealed, SealedValues
@@ -23,7 +23,6 @@ _MEANS = {
     "unknown": "no secret that is set: cannot be read",
     "unnamed": "sealed before keys had ids",
 }
-_json = click.option("--json", "as_json", is_flag=True, help="For machines.")
 
 
 @click.group("secrets")
@@ -43,7 +42,7 @@ def command() -> None:
 
 
 @command.command("status")
-@_json
+@json_option
 def status(as_json: bool) -> None:
     """How many stored values are sealed under which key; exit 1 when some cannot be read."""
     uses = _ask(lambda values: values.status())
@@ -55,7 +54,7 @@ def status(as_json: bool) -> None:
 
 
 @command.command("rotate")
-@_json
+@json_option
 def rotate(as_json: bool) -> None:
     """Seal every stored value again that is not under the present OGEL_SECRET; exit 1 when some cannot be read."""
     done, uses = _ask(lambda values: _rotate(values, shows=not as_json and sys.stderr.isatty()))
@@ -93,14 +92,5 @@ def _show(uses: Sequence[KeyUse]) -> None:
 
 def _ask(question: Callable[[SealedValues], Awaitable[Answer]]) -> Answer:
     from ogel.platform import sealed_values
-    from ogel.runtime.logging import configure_logging
 
-    settings = settings_beside()
-    configure_logging("warning")
-
-    async def ask() -> Answer:
-        async with sealed_values(settings) as values:
-            return await question(values)
-
-    with event_loop() as runner:
-        return runner.run(ask())
+    return within(sealed_values, question)

@@ -21,7 +21,7 @@ Parameters = Mapping[str, Any]
 Ring = Callable[[set[str]], None]
 
 # SQLSTATE classes and codes that say nothing about the statement: connection lost, server shutting down or starting,
-# too many connections, a standby that has not been promoted yet; or that others were in its way: a deadlock, a lock that
+# too many connections, a standby not promoted yet; or that others were in its way: a deadlock, a lock that
 # did not come free, a conflict. Whoever may try again should.
 _AWAY_CODES = ("08", "57P", "53300", "25006", "40", "55P03")
 

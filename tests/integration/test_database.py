@@ -132,6 +132,23 @@ def test_a_migration_that_fails_leaves_nothing_of_itself(empty_database_url: str
     asyncio.run(story())
 
 
+def test_a_migration_outside_a_transaction_is_begun_again_when_it_broke(empty_database_url: str) -> None:
+    url = empty_database_url
+    index = b"DROP INDEX CONCURRENTLY IF EXISTS a_n;\nCREATE INDEX CONCURRENTLY a_n ON a (n);\n"
+    table = Migration(1, "0001_a", b"CREATE TABLE a (n int)")
+    broken = Migration(2, "0002_b", b"-- outside a transaction\n" + index + b"SELECT nothing\nFROM a;\n")
+    with pytest.raises(psycopg.errors.UndefinedColumn):
+        asyncio.run(migrate(url, [table, broken]))
+    mended = Migration(2, "0002_b", b"-- outside a transaction\n" + index + b"SELECT n\nFROM a;\n")
+    assert asyncio.run(migrate(url, [table, mended])) == [mended]
+    assert asyncio.run(migrate(url, [table, mended])) == []
+    with psycopg.connect(url) as connection:
+        found = connection.execute(
+            "SELECT indisvalid FROM pg_index WHERE indexrelid = 'a_n'::regclass"
+        ).fetchall()
+    assert found == [(True,)]
+
+
 def test_a_changed_migration_is_refused(empty_database_url: str) -> None:
     async def story() -> None:
         await migrate(empty_database_url, [Migration(1, "0001_first", b"SELECT 1")])

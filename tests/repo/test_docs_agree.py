@@ -17,7 +17,7 @@ NAMES = {name for knob in knobs().values() for name in knob.names}
 # Read by what stands beside the program: its tests and benchmarks, and railway/railway.py.
 BESIDE = ("OGEL_TEST_", "OGEL_BENCH_", "OGEL_RAILWAY_")
 # What is no sub-command in ogel/cli.
-SHARED = {"__init__", "process"}
+SHARED = {"__init__", "operator", "process", "progress", "tables", "times"}
 READ = [
     path
     for pattern in (

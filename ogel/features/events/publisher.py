@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import structlog
+from prometheus_client import CollectorRegistry, Counter
 
 from ogel.features.audit.contract import AuditEntry, AuditTrail
 from ogel.kernel.errors import Unavailable
@@ -41,13 +42,21 @@ class _Request:
 class Publisher:
     """One transaction at a time per process; each request is committed whole, or fails, before it is answered."""
 
-    def __init__(self, database: Database, outbox: Outbox, audit: AuditTrail) -> None:
+    def __init__(
+        self, database: Database, outbox: Outbox, audit: AuditTrail, registry: CollectorRegistry
+    ) -> None:
         self._database = database
         self._outbox = outbox
         self._audit = audit
         self._waiting: deque[_Request] = deque()
         self._waiting_bytes = 0
         self._working: asyncio.Task[None] | None = None
+        self._events = Counter(
+            "ogel_events_published_total",
+            "Events by whether their id was new, or seen before and published no second time.",
+            ["id"],
+            registry=registry,
+        )
 
     async def publish(self, caller: Caller, events: Sequence[Event]) -> Mapping[str, int]:
         """Deliveries by event id. Raises Unavailable when too many wait already."""
@@ -106,6 +115,8 @@ class Publisher:
                 new.difference_update(mine)
                 entries += [AuditEntry(request.caller, "event.publish", "event", id) for id in mine]
             await self._audit.record_all(tx, entries)
+        self._events.labels("new").inc(len(entries))
+        self._events.labels("seen").inc(sum(len(request.events) for request in batch) - len(entries))
         return publication.deliveries
 
 

@@ -10,6 +10,7 @@ import structlog
 from msgspec import Struct
 
 from ogel.features.audit.contract import AuditTrail
+from ogel.features.jobs.depths import Depths
 from ogel.kernel.errors import Conflict, NotFound
 from ogel.kernel.principal import Caller
 from ogel.runtime.database import Database, Queries, Session
@@ -23,17 +24,11 @@ JobStatus = Literal["pending", "running", "held", "dead"]
 WorkerList = Callable[[], Awaitable[Mapping[str, Sequence[str]] | None]]
 
 
-class QueueDepth(Struct, frozen=True):
-    queue_name: str
-    pending: int
-    running: int
-    held: int
-    dead: int
-    oldest_seconds: float
-
-
 class QueueInfo(Struct, frozen=True):
-    """`depth` is what waits (pending and held); `workers` are RQ's names of live ones, null while Redis is away."""
+    """
+    `depth` is what waits (pending and held); more than 10,000 are estimated. `workers` are RQ's names of live ones,
+    null while Redis is away.
+    """
 
     name: str
     depth: int
@@ -68,22 +63,14 @@ class JobService:
         database: Database,
         jobs: JobQueue,
         audit: AuditTrail,
-        queue_names: Sequence[str],
+        depths: Depths,
         workers: WorkerList,
     ) -> None:
         self._database = database
         self._jobs = jobs
         self._audit = audit
-        self._queue_names = queue_names
+        self._depths = depths
         self._workers = workers
-
-    async def depths(self) -> dict[str, QueueDepth]:
-        """Every queue there is, those without jobs too."""
-        async with self._database.session() as session:
-            found = await session.all(_SQL.queue_stats, None, QueueDepth)
-        by_name = {depth.queue_name: depth for depth in found}
-        empty = {name: QueueDepth(name, 0, 0, 0, 0, 0.0) for name in self._queue_names}
-        return {**empty, **by_name}
 
     async def queues(self) -> list[QueueInfo]:
         workers = await self._workers()
@@ -98,7 +85,7 @@ class JobService:
                 oldest_seconds=round(depth.oldest_seconds, 3),
                 workers=None if workers is None else sorted(workers.get(name, ())),
             )
-            for name, depth in sorted((await self.depths()).items())
+            for name, depth in sorted((await self._depths.all()).items())
         ]
 
     async def list(self, filters: Mapping[str, Any]) -> list[JobInfo]:

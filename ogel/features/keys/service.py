@@ -13,10 +13,12 @@ from ogel.features.keys.store import ApiKey, KeyStore
 from ogel.kernel.errors import Invalid, NotFound
 from ogel.kernel.ids import new_id
 from ogel.kernel.principal import Caller, Principal
-from ogel.runtime.database import Database
+from ogel.runtime.database import Database, DatabaseAway
 
 # What scopes can be about; a mistyped one would make a key that is good for nothing.
 AREAS = ("audit", "events", "jobs", "metrics", "realtime", "schedules", "webhooks")
+METRICS_SCOPE = "metrics:read"
+MOST_READERS = 100
 _SCOPE = re.compile(rf"\*|({'|'.join(AREAS)}):(read|write|\*)")
 
 
@@ -26,15 +28,33 @@ class KeyService:
         self._store = store
         self._audit = audit
         self._admin_hash = _hash(admin_key) if admin_key else None
+        # Hashes of keys known to be good for reading metrics, and whose they are.
+        self._readers: dict[bytes, str] = {}
 
     async def authenticate(self, key: str) -> Principal | None:
-        """None for a key that is unknown, revoked or expired."""
+        """
+        None for a key that is unknown, revoked or expired. While the database is away, a key that this process has met
+        may still read metrics, and nothing else: that is when they are wanted most.
+        """
         key_hash = _hash(key)
         if self._admin_hash is not None and hmac.compare_digest(key_hash, self._admin_hash):
             return Principal("admin", frozenset({"*"}))
-        async with self._database.session() as session:
-            found = await self._store.find(session, key_hash)
-        return Principal(found[0], frozenset(found[1])) if found else None
+        try:
+            async with self._database.session() as session:
+                found = await self._store.find(session, key_hash)
+        except DatabaseAway:
+            if key_hash not in self._readers:
+                raise
+            return Principal(self._readers[key_hash], frozenset({METRICS_SCOPE}))
+        principal = Principal(found[0], frozenset(found[1])) if found else None
+        self._remember(key_hash, principal)
+        return principal
+
+    def _remember(self, key_hash: bytes, principal: Principal | None) -> None:
+        if principal is None or not principal.may(METRICS_SCOPE):
+            self._readers.pop(key_hash, None)
+        elif len(self._readers) < MOST_READERS:
+            self._readers[key_hash] = principal.id
 
     async def create(
         self, caller: Caller, name: str, scopes: list[str], expires_at: datetime | None = None

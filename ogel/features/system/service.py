@@ -6,7 +6,7 @@ import asyncio
 import os
 import resource
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 import structlog
@@ -14,14 +14,14 @@ from msgspec import Struct
 from prometheus_client import CollectorRegistry, Gauge, generate_latest
 
 from ogel import __version__
+from ogel.features.system.measures import Measures
 from ogel.kernel.clock import rfc3339, utc_now
 from ogel.runtime.database import Database, Queries
+from ogel.runtime.feature import Measure
 
 log = structlog.get_logger(__name__)
 
 _SQL = Queries.beside(__name__)
-# Prometheus of a whole fleet may scrape at once; the database is asked at most this often per process.
-_DEPTHS_SECONDS = 2.0
 _QUERY_SECONDS = 2.0
 
 RedisStats = Callable[[], Awaitable[Mapping[str, Any] | None]]
@@ -55,18 +55,28 @@ class Metrics(Struct, frozen=True):
 
 class SystemService:
     def __init__(
-        self, database: Database, registry: CollectorRegistry, depths: Depths, redis_stats: RedisStats
+        self,
+        database: Database,
+        registry: CollectorRegistry,
+        depths: Depths,
+        redis_stats: RedisStats,
+        measures: Sequence[Measure] = (),
     ) -> None:
         self._database = database
         self._registry = registry
         self._depths = depths
         self._redis_stats = redis_stats
         self._started = time.monotonic()
-        self._depths_at = 0.0
-        self._depth = Gauge("ogel_queue_jobs", "Jobs by state.", ["queue", "status"], registry=registry)
+        self._measures = Measures([self._measure_depths, *measures], registry)
+        self._depth = Gauge(
+            "ogel_queue_jobs",
+            "Jobs by state; of one state exact up to 10,000, an estimate beyond.",
+            ["queue", "status"],
+            registry=registry,
+        )
         self._age = Gauge(
             "ogel_queue_oldest_seconds",
-            "How long the oldest due job has waited.",
+            "Since when the oldest job has been due that is not held; what it waits for does not matter.",
             ["queue"],
             registry=registry,
         )
@@ -79,8 +89,8 @@ class SystemService:
         ).set(1)
 
     async def prometheus(self) -> bytes:
-        """Metrics of this process still come while Postgres is away; the queues' then stay as they were."""
-        await self._refresh_depths()
+        """Metrics of this process still come while Postgres is away."""
+        await self._measures.refresh()
         self._memory.set(resident_bytes())
         stats = self._database.pool_stats()
         self._pool.labels("open").set(stats.get("pool_size", 0))
@@ -101,12 +111,8 @@ class SystemService:
         }
         return Metrics(system, database, dict(redis) if redis else None, queues, rfc3339(utc_now()))
 
-    async def _refresh_depths(self) -> None:
-        if time.monotonic() - self._depths_at < _DEPTHS_SECONDS:
-            return
-        self._depths_at = time.monotonic()
-        depths = await self._or_none(self._depths())
-        for name, depth in (depths or {}).items():
+    async def _measure_depths(self) -> None:
+        for name, depth in (await self._depths()).items():
             for status in ("pending", "running", "held", "dead"):
                 self._depth.labels(name, status).set(getattr(depth, status))
             self._age.labels(name).set(depth.oldest_seconds)

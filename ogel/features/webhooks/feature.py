@@ -21,6 +21,7 @@ from ogel.features.webhooks.endpoints.testing import TestService
 from ogel.features.webhooks.fanout.fanout import FanOut
 from ogel.features.webhooks.fanout.store import FanOutStore
 from ogel.features.webhooks.health.jobs import Drain
+from ogel.features.webhooks.health.metrics import HealthMetrics
 from ogel.features.webhooks.health.rules import Patience
 from ogel.features.webhooks.health.store import HealthStore
 from ogel.features.webhooks.health.watch import HealthWatch
@@ -101,6 +102,7 @@ class WebhookFeature:
             WebhookMetrics(registry),
         )
         self._drain = Drain(database, keys)
+        self._health_metrics = HealthMetrics(database, health, registry)
         self._seal_headers = SealHeaders(database, endpoints, vault)
         self.secrets = SecretService(database, secrets, vault, audit)
         self.endpoints = EndpointService(
@@ -148,6 +150,7 @@ class WebhookFeature:
                 )
             ],
             subscribers=[self._fan_out.to_matching],
+            measures=[self._health_metrics.measure],
             sealed=SEALED,
         )
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import Counter as Tally
 from collections.abc import Sequence
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from ogel.kernel.clock import utc_now
+from ogel.runtime.histogram import Histogram
 from ogel.runtime.jobs.job import Finished, Job
 
 _LAG_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800)
@@ -21,8 +22,8 @@ class JobMetrics:
             "ogel_job_lag_seconds",
             "From due to claimed, whatever it waited for: a worker, its key's limit, rate, slowing, breaker or pause.",
             ["queue", "lane"],
-            buckets=_LAG_BUCKETS,
-            registry=registry,
+            _LAG_BUCKETS,
+            registry,
         )
         self._finished = Counter(
             "ogel_jobs_finished_total",
@@ -46,11 +47,10 @@ class JobMetrics:
 
     def claimed(self, queue: str, jobs: Sequence[Job]) -> None:
         now = utc_now()
-        # `labels` looks its child up under a lock: once per lane of a batch, not once per job.
         lanes = {lane: self._lag.labels(queue, str(lane)) for lane in {job.lane for job in jobs}}
         for job in jobs:
             lanes[job.lane].observe(max(0.0, (now - job.scheduled_at).total_seconds()))
-        lost = sum(job.lost_at is not None for job in jobs)
+        lost = sum(job.lost is not None for job in jobs)
         if lost:
             self._lost.labels(queue).inc(lost)
 

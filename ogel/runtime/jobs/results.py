@@ -20,7 +20,9 @@ log = structlog.get_logger(__name__)
 # much does, since a transaction costs far more than a result in it.
 GATHER_SECONDS, GATHER_MUCH_SECONDS = 0.004, 0.020
 MUCH = 20
-MOST_PER_WRITE = 500
+MOST_PER_WRITE = 250
+# While one write waits for the disk, the next is under way.
+WRITERS = 2
 
 
 class ResultWriter:
@@ -40,6 +42,7 @@ class ResultWriter:
         self._queue = queue
         self._written = written
         self._waiting: list[Finished] = []
+        self._being_written = 0
         self._some = asyncio.Event()
         self._closing = asyncio.Event()
         self._emptied = asyncio.Event()
@@ -51,17 +54,51 @@ class ResultWriter:
 
     async def run(self) -> None:
         """Writes until closed and empty. A database that is away is waited for: results are kept, not dropped."""
-        failures, gather = 0, GATHER_SECONDS
+        await asyncio.gather(*(self._write_forever() for _ in range(WRITERS)))
+
+    async def _write_forever(self) -> None:
+        gather = GATHER_SECONDS
         while self._waiting or not self._closing.is_set():
             await self._some.wait()
             if not self._closing.is_set():
                 await asyncio.sleep(gather)
-            batch = self._waiting[:MOST_PER_WRITE]
-            if not batch:
+            batch, self._waiting = self._waiting[:MOST_PER_WRITE], self._waiting[MOST_PER_WRITE:]
+            if not self._waiting and not self._closing.is_set():
                 self._some.clear()
+            if not batch:
                 continue
+            self._being_written += len(batch)
+            late = await self._write_at_last(batch)
+            self._being_written -= len(batch)
+            if not self._unwritten:
+                self._emptied.set()
+            gather = GATHER_MUCH_SECONDS if len(batch) > MUCH else GATHER_SECONDS
+            self._metrics.finished(self._queue, batch, late)
+            if late:
+                log.warning("results.late", queue=self._queue, jobs=late)
+            self._written(batch)
+
+    @property
+    def _unwritten(self) -> int:
+        return len(self._waiting) + self._being_written
+
+    async def close(self, timeout_seconds: float) -> None:
+        """Writes what is left. Past the timeout the leases run out and the jobs are done again elsewhere."""
+        self._closing.set()
+        self._some.set()
+        if self._unwritten:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(timeout_seconds):
+                    await self._emptied.wait()
+        if self._unwritten:
+            log.error("results.lost", queue=self._queue, jobs=self._unwritten)
+
+    async def _write_at_last(self, batch: Sequence[Finished]) -> int:
+        """As often as it takes; returns how many results came too late."""
+        failures = 0
+        while True:
             try:
-                late = await self._write(batch)
+                return await self._write(batch)
             except Exception as error:  # noqa: BLE001 - kept and tried again, whatever it was
                 failures += 1
                 log.error(
@@ -72,28 +109,6 @@ class ResultWriter:
                     error=str(error),
                 )
                 await asyncio.sleep(min(5.0, 0.1 * 2.0 ** min(failures, 10)))
-                continue
-            failures = 0
-            gather = GATHER_MUCH_SECONDS if len(batch) > MUCH else GATHER_SECONDS
-            del self._waiting[: len(batch)]
-            if not self._waiting:
-                self._some.clear()
-                self._emptied.set()
-            self._metrics.finished(self._queue, batch, late)
-            if late:
-                log.warning("results.late", queue=self._queue, jobs=late)
-            self._written(batch)
-
-    async def close(self, timeout_seconds: float) -> None:
-        """Writes what is left. Past the timeout the leases run out and the jobs are done again elsewhere."""
-        self._closing.set()
-        self._some.set()
-        if self._waiting:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(timeout_seconds):
-                    await self._emptied.wait()
-        if self._waiting:
-            log.error("results.lost", queue=self._queue, jobs=len(self._waiting))
 
     async def _write(self, batch: Sequence[Finished]) -> int:
         try:

@@ -44,7 +44,7 @@ class RunnerOptions:
     """
 
     in_flight: int = 500
-    batch: int = 200
+    batch: int = 500
     lease_seconds: float = 15.0
     busy_poll_seconds: float = 1.0
     idle_poll_seconds: float = 5.0

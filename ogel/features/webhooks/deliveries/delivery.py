@@ -8,6 +8,7 @@ from typing import Literal
 from msgspec import Struct
 
 DeliveryStatus = Literal["pending", "delivered", "failed", "cancelled"]
+Outcome = Literal["delivered", "failed", "unknown"]
 
 
 class Delivery(Struct, frozen=True):
@@ -42,7 +43,7 @@ class Attempt(Struct, frozen=True):
 
     id: str
     number: int
-    outcome: Literal["delivered", "failed", "unknown"]
+    outcome: Outcome
     reason: str | None
     detail: str | None
     request_headers: list[tuple[str, str]]

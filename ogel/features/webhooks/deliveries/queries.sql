@@ -27,9 +27,11 @@ SELECT number, outcome, reason, detail, coalesce(request_headers, '[]') AS reque
        duration_seconds, dns_seconds, connect_seconds, tls_seconds, first_byte_seconds
 FROM webhook_attempts WHERE delivery_id = %(delivery_id)s
 UNION ALL
-SELECT d.attempts + 1, 'unknown', NULL, NULL, '[]', NULL, '[]', NULL, false, NULL, j.claimed_at, NULL, NULL, NULL, NULL,
-       NULL
-FROM webhook_deliveries AS d JOIN job_queue AS j ON j.id = %(job_id)s AND j.status = 'running'
+SELECT d.attempts + open.place, 'unknown', NULL, NULL, '[]', NULL, '[]', NULL, false, NULL, open.claimed_at, NULL, NULL,
+       NULL, NULL, NULL
+FROM webhook_deliveries AS d
+JOIN job_queue AS j ON j.id = %(job_id)s AND j.status = 'running'
+CROSS JOIN LATERAL unnest(array_append(j.lost_claims, j.claimed_at)) WITH ORDINALITY AS open (claimed_at, place)
 WHERE d.id = %(delivery_id)s
 ORDER BY number
 
@@ -48,3 +50,30 @@ WHERE id = ANY (%(ids)s) AND status = 'pending'
 UPDATE webhook_deliveries SET status = 'pending', next_attempt_at = now(), finished_at = NULL
 WHERE id = %(id)s
 RETURNING webhook_id
+
+-- count_waiting --
+-- Of an endpoint, from the index of claims, and no further than `most`.
+SELECT count(*) FROM (
+  SELECT FROM job_queue
+  WHERE queue_name = %(queue)s AND key = %(webhook)s AND status IN ('pending', 'running') LIMIT %(most)s
+) AS waiting
+
+-- recording_since --
+-- Since when the oldest transaction has been open that may yet record an attempt: of a moment before it, all is known
+-- that ever will be. Bounded: no connection of ours keeps a transaction open for longer.
+SELECT greatest(least(now(), min(xact_start)) - interval '2 seconds', now() - interval '2 minutes'), now()
+FROM pg_stat_activity
+WHERE datname = current_database() AND application_name = 'ogel' AND pid <> pg_backend_pid()
+
+-- recorded_attempts --
+SELECT a.recorded_at, a.delivery_id, a.number, d.webhook_id, d.event_id, e.type, a.outcome, a.reason, a.detail,
+       a.response_status, a.started_at, a.duration_seconds, d.status, d.next_attempt_at
+FROM webhook_attempts AS a
+JOIN webhook_deliveries AS d ON d.id = a.delivery_id
+JOIN events AS e ON e.id = d.event_id
+WHERE a.recorded_at >= %(after_at)s AND a.recorded_at < %(before)s
+  AND (a.recorded_at, a.delivery_id, a.number) > (%(after_at)s, %(after_id)s, %(after_number)s)
+  AND (%(webhook)s::text IS NULL OR d.webhook_id = %(webhook)s)
+  AND (%(outcomes)s::text[] IS NULL OR a.outcome = ANY (%(outcomes)s))
+ORDER BY a.recorded_at, a.delivery_id, a.number
+LIMIT %(limit)s

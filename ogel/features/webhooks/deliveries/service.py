@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import msgspec
 
 from ogel.features.audit.contract import AuditTrail
-from ogel.features.webhooks.deliveries.delivery import Delivery, DeliveryWithAttempts
+from ogel.features.webhooks.deliveries.delivery import Delivery, DeliveryWithAttempts, Outcome
 from ogel.features.webhooks.deliveries.job import QUEUE, delivery_job, job_id_of, order_key
 from ogel.features.webhooks.deliveries.store import DeliveryStore
+from ogel.features.webhooks.deliveries.tail import Tail
 from ogel.kernel.errors import Conflict, NotFound
 from ogel.kernel.principal import Caller
 from ogel.runtime.database import Database
@@ -42,6 +44,15 @@ class DeliveryService:
             delivery = _found(await self._store.get(session, id), id)
             attempts = await self._store.attempts(session, id)
         return DeliveryWithAttempts(**msgspec.structs.asdict(delivery), log=list(attempts))
+
+    async def waiting(self, webhook_id: str, most: int) -> int:
+        """How many of an endpoint wait or are under way; counted up to `most`."""
+        async with self._database.session() as session:
+            return await self._store.waiting(session, webhook_id, most)
+
+    def tail(self, since: datetime, webhook: str | None, outcomes: Sequence[Outcome]) -> Tail:
+        """Attempts recorded from then on."""
+        return Tail(self._database, since, webhook, outcomes)
 
     async def retry(self, caller: Caller, id: str) -> Delivery:
         """

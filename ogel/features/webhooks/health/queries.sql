@@ -63,5 +63,7 @@ FROM job_keys AS k LEFT JOIN webhook_health AS h ON h.webhook_id = k.key
 WHERE k.key = ANY (%(ids)s)
 
 -- breakers --
-SELECT count(*) FILTER (WHERE opened_at IS NOT NULL)::int AS open, count(*) FILTER (WHERE opened_at IS NULL)::int AS ailing
+SELECT count(*) FILTER (WHERE opened_at IS NOT NULL) AS open,
+       (SELECT count(*) FROM job_keys WHERE probe_at IS NULL AND ramp_from > now() - interval '20 seconds') AS half_open,
+       count(*) FILTER (WHERE opened_at IS NULL) AS ailing
 FROM webhook_health

@@ -67,7 +67,7 @@ class HealthStore:
     async def of(self, session: Session, ids: Sequence[str]) -> Mapping[str, Health]:
         return {id: Health(*rest) for id, *rest in await session.tuples(_SQL.of, {"ids": list(ids)})}
 
-    async def breakers(self, session: Session) -> tuple[int, int]:
-        """How many are open, and how many endpoints fail with theirs closed."""
-        [(open, ailing)] = await session.tuples(_SQL.breakers)
-        return open, ailing
+    async def breakers(self, session: Session) -> Mapping[str, int]:
+        """How many are `open` and `half_open`, and how many endpoints fail with theirs closed (`ailing`)."""
+        [breakers] = await session.dicts(_SQL.breakers)
+        return breakers

@@ -19,7 +19,7 @@ from ogel.features.webhooks.sending.work import AttemptRow, LostAttempt, Sent, S
 from ogel.kernel.clock import utc_now
 from ogel.runtime.database import Session
 from ogel.runtime.egress import Egress, EgressError, Exchange
-from ogel.runtime.jobs.job import Finished, Job, Outcome
+from ogel.runtime.jobs.job import FIRST_ATTEMPT, Finished, Job, Outcome
 
 MAX_RESPONSE_BYTES = 16 * 1024
 # A fault of ours is looked at again after this.
@@ -74,7 +74,8 @@ class Deliver:
             verdict = judge_answer(answer, started_at)
         except EgressError as error:
             answer, verdict = error, judge_error(error)
-        self._metrics.attempted(verdict, answer.timings.total)
+        lag = started_at - _due_at(job, work)
+        self._metrics.attempted(verdict, answer.timings.total, job.lane, lag.total_seconds())
         if verdict.ours:
             return Outcome("postpone", f"{verdict.reason}: {verdict.detail}", after_seconds=OURS_SECONDS)
         row = _row(work, job, started_at, answer, verdict, receiver.log_of(signed))
@@ -93,9 +94,9 @@ class Deliver:
 
     async def record(self, tx: Session, finished: Sequence[Finished]) -> None:
         attempts, settled, signs = [], [], []
-        lost = [each for each in finished if each.job.lost_at is not None]
+        lost = [each.job for each in finished if each.job.lost]
         if lost:
-            await self._store.record_lost(tx, [_lost(each.job) for each in lost])
+            await self._store.record_lost(tx, [row for job in lost for row in _lost(job)])
         for each in finished:
             sent: Sent | None = each.outcome.value
             if sent is not None:
@@ -120,6 +121,11 @@ class Deliver:
             await self._deliveries.reopen(tx, payload["delivery"])
 
 
+def _due_at(job: Job, work: Work) -> datetime:
+    """A first attempt since its event was published, however often a fault of ours put it off."""
+    return work.began_at if job.lane == FIRST_ATTEMPT and not work.attempts_before else job.scheduled_at
+
+
 def _sign(receiver: Receiver, work: Work, verdict: Verdict, now: datetime) -> Sign:
     if verdict.life == "up":
         return Sign(receiver.webhook_id, "up", work.is_ailing)
@@ -140,7 +146,7 @@ def _row(
     timings = answer.timings
     return AttemptRow(
         delivery_id=work.delivery_id,
-        number=work.attempts_before + (1 if job.lost_at is None else 2),
+        number=work.attempts_before + len(job.lost or ()) + 1,
         outcome="delivered" if verdict.life == "up" else "failed",
         started_at=started_at,
         duration_seconds=timings.total,
@@ -163,10 +169,9 @@ def _row(
     )
 
 
-def _lost(job: Job) -> LostAttempt:
-    """The attempt before this one: its claim was written ahead of it, and nothing after."""
-    assert job.lost_at is not None
-    return LostAttempt(job.payload["delivery"], job.lost_at)
+def _lost(job: Job) -> Sequence[LostAttempt]:
+    """The attempts before this one of which nothing is known but that their claims were written ahead of them."""
+    return [LostAttempt(job.payload["delivery"], at) for at in job.lost or ()]
 
 
 def _settled(each: Finished, sent: Sent | None) -> Settled | None:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client import CollectorRegistry, Counter
 
 from ogel.features.webhooks.sending.verdict import Verdict
+from ogel.runtime.histogram import Histogram
+from ogel.runtime.jobs.job import FIRST_ATTEMPT, REPLAY, RETRY
 
 _BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+_LAG_BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 7200)
+_LANES = {FIRST_ATTEMPT: "first", RETRY: "retry", REPLAY: "replay"}
 
 
 class WebhookMetrics:
@@ -18,16 +22,29 @@ class WebhookMetrics:
         self._duration = Histogram(
             "ogel_webhook_attempt_seconds",
             "From look-up to the end of the answer.",
-            buckets=_BUCKETS,
-            registry=registry,
+            [],
+            _BUCKETS,
+            registry,
+        ).labels()
+        lag = Histogram(
+            "ogel_webhook_lag_seconds",
+            "Until a request begins, from publishing (lane first) or from when it was due (retry, replay), whatever it "
+            "waited for: a worker, its endpoint's limits, rate, slowing, breaker or pause, or a fault of ours.",
+            ["lane"],
+            _LAG_BUCKETS,
+            registry,
         )
-
-        # What nearly all attempts are, looked up once.
+        # Looked up once: `labels` costs more than what is counted under them.
         self._delivered = self._attempts.labels("delivered", "")
+        self._lag = {lane: lag.labels(name) for lane, name in _LANES.items()}
 
-    def attempted(self, verdict: Verdict, seconds: float) -> None:
+    def attempted(self, verdict: Verdict, seconds: float, lane: int, lag_seconds: float) -> None:
+        self._duration.observe(seconds)
+        if verdict.ours:  # no request reached anyone: it still waits
+            self._attempts.labels("ours", verdict.reason or "").inc()
+            return
+        self._lag[lane].observe(max(0.0, lag_seconds))
         if verdict.life == "up":
             self._delivered.inc()
         else:
-            self._attempts.labels("ours" if verdict.ours else "failed", verdict.reason).inc()
-        self._duration.observe(seconds)
+            self._attempts.labels("failed", verdict.reason or "").inc()

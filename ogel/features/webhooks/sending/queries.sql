@@ -41,14 +41,20 @@ FROM json_to_recordset(%(settled)s::json) AS r (
 WHERE d.id = r.id
 
 -- record_lost --
-WITH counted AS (
-  UPDATE webhook_deliveries AS d SET attempts = d.attempts + 1
+WITH lost AS (
+  SELECT delivery_id, started_at, row_number() OVER (PARTITION BY delivery_id ORDER BY started_at) AS place,
+         count(*) OVER (PARTITION BY delivery_id) AS attempts
   FROM json_to_recordset(%(attempts)s::json) AS a (delivery_id text, started_at timestamptz)
-  WHERE d.id = a.delivery_id
-  RETURNING d.id, d.attempts, a.started_at
+),
+counted AS (
+  UPDATE webhook_deliveries AS d SET attempts = d.attempts + lost.attempts
+  FROM lost
+  WHERE d.id = lost.delivery_id AND lost.place = 1
+  RETURNING d.id, d.attempts - lost.attempts AS before
 )
 INSERT INTO webhook_attempts (delivery_id, number, outcome, started_at, detail)
-SELECT id, attempts, 'unknown', started_at, 'the worker disappeared before it could say how this ended' FROM counted
+SELECT id, before + place, 'unknown', started_at, 'the worker disappeared before it could say how this ended'
+FROM counted JOIN lost ON lost.delivery_id = counted.id
 ON CONFLICT (delivery_id, number) DO NOTHING
 
 -- record_late --
@@ -72,5 +78,5 @@ SET outcome = excluded.outcome, duration_seconds = excluded.duration_seconds, re
     response_headers = excluded.response_headers, response_body = excluded.response_body,
     response_cut = excluded.response_cut, peer = excluded.peer, dns_seconds = excluded.dns_seconds,
     connect_seconds = excluded.connect_seconds, tls_seconds = excluded.tls_seconds,
-    first_byte_seconds = excluded.first_byte_seconds
+    first_byte_seconds = excluded.first_byte_seconds, recorded_at = now()
 WHERE known.outcome = 'unknown'

@@ -1,0 +1,153 @@
+"""`ogel deliveries`"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ogel.cli.operator import ask, identifier, json_option, limit_option, operator, say_json, say_more
+from ogel.cli.tables import Column, heading, printable, show_fields, show_table
+from ogel.cli.times import absolute, both, milliseconds, moment, relative
+
+if TYPE_CHECKING:
+    from ogel.features.webhooks.deliveries.delivery import Attempt, Delivery
+
+STATUSES = ("pending", "delivered", "failed", "cancelled")
+NO_FILTERS: dict[str, Any] = {
+    **dict.fromkeys(("webhook", "event", "status", "since", "until", "after")),
+    "limit": 1,
+}
+BODY_LINES, BODY_CHARACTERS = 20, 2000
+_COLUMNS = [
+    Column("id"),
+    Column("status"),
+    Column("attempts", right=True),
+    Column("event type", gives=True),
+    Column("event", gives=True),
+    Column("created"),
+    Column("next attempt"),
+]
+
+
+@click.group("deliveries")
+def command() -> None:
+    """Look at deliveries and their attempts, and retry them."""
+
+
+@command.command("list")
+@click.option("--webhook", type=identifier, metavar="ID", help="Of this endpoint.")
+@click.option("--event", type=identifier, metavar="ID", help="Of this event.")
+@click.option("--status", type=click.Choice(STATUSES), help="That stand so.")
+@click.option(
+    "--since", type=moment, metavar="TIME", help="Created then or later: RFC 3339, or an age such as 2h."
+)
+@click.option("--until", type=moment, metavar="TIME", help="Created then or before.")
+@click.option("--after", type=identifier, metavar="ID", help="Begin after this one.")
+@limit_option
+@json_option
+def list_deliveries(limit: int, as_json: bool, **filters: str | datetime | None) -> None:
+    """Deliveries, newest first."""
+    wanted = {**NO_FILTERS, **filters, "limit": limit + 1}
+    deliveries = list(ask(lambda ogel: ogel.webhooks.deliveries.list(wanted)))
+    shown, next = deliveries[:limit], deliveries[limit - 1].id if len(deliveries) > limit else None
+    if as_json:
+        say_json({"items": shown, "next": next})
+        return
+    show_deliveries(shown)
+    say_more(next)
+
+
+@command.command("show")
+@click.argument("id", type=identifier)
+@json_option
+def show(id: str, as_json: bool) -> None:
+    """One delivery and every attempt of it."""
+    delivery = ask(lambda ogel: ogel.webhooks.deliveries.get(id))
+    if as_json:
+        say_json(delivery)
+        return
+    show_fields(
+        [
+            ("id", delivery.id),
+            ("status", delivery.status),
+            ("event", f"{delivery.event} ({delivery.event_type})"),
+            ("webhook", delivery.webhook),
+            ("attempts", delivery.attempts),
+            ("created", both(delivery.created_at)),
+            ("next attempt", delivery.next_attempt_at and both(delivery.next_attempt_at)),
+            ("finished", delivery.finished_at and both(delivery.finished_at)),
+        ]
+    )
+    for attempt in delivery.log:
+        heading(f"Attempt {attempt.number}, {absolute(attempt.started_at)} ({relative(attempt.started_at)})")
+        show_attempt(attempt)
+
+
+@command.command("retry")
+@click.argument("id", type=identifier)
+@json_option
+def retry(id: str, as_json: bool) -> None:
+    """Deliver again, now, with all attempts before it."""
+    delivery = ask(lambda ogel: ogel.webhooks.deliveries.retry(operator(), id))
+    if as_json:
+        say_json(delivery)
+    else:
+        click.echo(f"{id} {delivery.status}; `ogel deliveries show {id}` says how it goes")
+
+
+def show_deliveries(deliveries: Sequence[Delivery]) -> None:
+    rows = [
+        (
+            each.id,
+            each.status,
+            each.attempts,
+            each.event_type,
+            each.event,
+            relative(each.created_at),
+            relative(each.next_attempt_at),
+        )
+        for each in deliveries
+    ]
+    show_table(_COLUMNS, rows, empty="no deliveries")
+
+
+def show_attempt(attempt: Attempt) -> None:
+    timings = attempt.timings
+    phases = [
+        ("dns", timings.dns),
+        ("connect", timings.connect),
+        ("tls", timings.tls),
+        ("first byte", timings.first_byte),
+        ("total", attempt.duration_seconds),
+    ]
+    timed = [f"{name} {milliseconds(seconds)}" for name, seconds in phases if seconds is not None]
+    show_fields(
+        [
+            ("outcome", attempt.outcome),
+            ("reason", attempt.reason),
+            ("detail", attempt.detail),
+            ("status", attempt.response_status),
+            ("peer", attempt.peer),
+            ("time", ", ".join(timed) or "not known"),
+            *(("sent", f"{name}: {value}") for name, value in attempt.request_headers),
+            *(("received", f"{name}: {value}") for name, value in attempt.response_headers),
+        ],
+        indent="  ",
+    )
+    _show_body(attempt)
+
+
+def _show_body(attempt: Attempt) -> None:
+    """Its beginning; --json has all that was kept."""
+    if not attempt.response_body:
+        return
+    lines = attempt.response_body[:BODY_CHARACTERS].splitlines()
+    for line in lines[:BODY_LINES]:
+        click.echo(f"    | {printable(line)}")
+    if len(attempt.response_body) > BODY_CHARACTERS or len(lines) > BODY_LINES:
+        click.echo(f"    … {len(attempt.response_body)} characters were kept; --json shows them")
+    if attempt.response_cut:
+        click.echo("    … and there was more than is kept")

@@ -1,0 +1,79 @@
+"""What operators' commands share: the services on the database, who asks, and the way to say things to machines."""
+
+from __future__ import annotations
+
+import getpass
+import re
+import sys
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
+from typing import TYPE_CHECKING, TypeVar
+
+import click
+
+from ogel.cli.process import event_loop, settings_beside
+from ogel.kernel.ids import new_id
+from ogel.kernel.principal import Caller, Principal
+
+if TYPE_CHECKING:
+    from ogel.platform import Platform
+    from ogel.settings import Settings
+
+Answer = TypeVar("Answer")
+Thing = TypeVar("Thing")
+
+_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
+
+
+def identifier(value: str) -> str:
+    """An option's or argument's type: what can be an id; everything else is no id of anything."""
+    if _ID.fullmatch(value) is None:
+        raise click.BadParameter(f"{value!r} is no id: letters, digits, _ and -, 128 at most")
+    return value
+
+
+json_option = click.option("--json", "as_json", is_flag=True, help="For machines.")
+limit_option = click.option(
+    "--limit", type=click.IntRange(1, 1000), default=50, show_default=True, help="How many at most."
+)
+
+
+def ask(question: Callable[[Platform], Awaitable[Answer]]) -> Answer:
+    """Of the services, on the database of the environment or of the `ogel up` that runs beside."""
+    from ogel.platform import services
+
+    return within(services, question)
+
+
+def within(
+    opened: Callable[[Settings], AbstractAsyncContextManager[Thing]],
+    question: Callable[[Thing], Awaitable[Answer]],
+) -> Answer:
+    from ogel.runtime.logging import configure_logging
+
+    settings = settings_beside()
+    configure_logging("warning", sys.stderr)  # stdout is for the answer
+
+    async def asked() -> Answer:
+        async with opened(settings) as thing:
+            return await question(thing)
+
+    with event_loop() as runner:
+        return runner.run(asked())
+
+
+def operator() -> Caller:
+    """Whom the audit log names."""
+    return Caller(Principal(f"cli:{getpass.getuser()}"), request_id=new_id("req"))
+
+
+def say_json(value: object) -> None:
+    """One document, on a line of its own."""
+    import msgspec
+
+    click.echo(msgspec.json.encode(value).decode())
+
+
+def say_more(next: str | None) -> None:
+    if next is not None:
+        click.echo(f"there are more: --after {next}", err=True)

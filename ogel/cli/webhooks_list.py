@@ -1,0 +1,67 @@
+"""`ogel webhooks list`"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from ogel.cli.operator import ask, identifier, json_option, limit_option, say_json, say_more
+from ogel.cli.tables import Column, show_table
+from ogel.cli.times import length, relative
+from ogel.kernel.clock import utc_now
+
+if TYPE_CHECKING:
+    from ogel.features.webhooks.endpoints.endpoint import Endpoint
+    from ogel.features.webhooks.health.health import Health
+
+_COLUMNS = [
+    Column("id"),
+    Column("state"),
+    Column("health"),
+    Column("events", gives=True),
+    Column("url", gives=True),
+    Column("created"),
+]
+
+
+@click.command("list")
+@limit_option
+@click.option("--after", type=identifier, metavar="ID", help="Begin after this one.")
+@json_option
+def command(limit: int, after: str | None, as_json: bool) -> None:
+    """All endpoints and how they are, newest first."""
+    endpoints = list(ask(lambda ogel: ogel.webhooks.endpoints.list(after, limit + 1)))
+    shown, next = endpoints[:limit], endpoints[limit - 1].id if len(endpoints) > limit else None
+    if as_json:
+        say_json({"items": shown, "next": next})
+        return
+    rows = [
+        (
+            each.id,
+            state(each),
+            health(each.health),
+            " ".join(each.events) or "-",
+            each.url,
+            relative(each.created_at),
+        )
+        for each in shown
+    ]
+    show_table(_COLUMNS, rows, empty="no endpoints")
+    say_more(next)
+
+
+def state(endpoint: Endpoint) -> str:
+    return (
+        f"{endpoint.state} ({endpoint.disabled_reason})" if endpoint.disabled_reason else str(endpoint.state)
+    )
+
+
+def health(health: Health) -> str:
+    if health.state == "open":
+        return f"open, probe {relative(health.next_probe_at)}"
+    if health.state == "half_open":
+        return "half_open"
+    if health.failing_since is not None:
+        return f"failing for {length((utc_now() - health.failing_since).total_seconds())}"
+    return "ok"

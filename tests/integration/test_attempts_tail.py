@@ -1,0 +1,59 @@
+"""Following attempts: each is told once, also one whose transaction commits long after later ones."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+
+import psycopg
+
+from ogel.adapters.postgres import PoolOptions, make_pool
+from ogel.features.webhooks.deliveries import tail as tailing
+from ogel.features.webhooks.deliveries.tail import Tail
+from ogel.kernel.clock import utc_now
+from ogel.runtime.database import Database
+
+ATTEMPT = (
+    "INSERT INTO webhook_attempts (delivery_id, number, outcome, started_at) "
+    "SELECT 'd' || n, 1, 'delivered', now() - interval '20 s' FROM generate_series(%s::int, %s::int) AS n"
+)
+SEED = """
+INSERT INTO events (id, type, data) SELECT 'e' || n, 'a.b', '1' FROM generate_series(1, 2000) AS n;
+INSERT INTO webhook_deliveries (id, event_id, webhook_id) SELECT 'd' || n, 'e' || n, 'wh_' || n % 2
+FROM generate_series(1, 2000) AS n
+"""
+
+
+async def told(tail: Tail) -> list[str]:
+    return [attempt.delivery async for page in tail.look() for attempt in page]
+
+
+async def story(database_url: str) -> None:
+    async with make_pool(database_url, PoolOptions(1, 2, 30, 5, 10)) as pool:
+        database = Database(pool, lambda _: None)
+        tail = Tail(database, utc_now() - timedelta(minutes=1))
+        odd = Tail(database, utc_now() - timedelta(minutes=1), "wh_1", ["delivered"])
+        with (
+            psycopg.connect(database_url, application_name="ogel") as late,
+            psycopg.connect(database_url, application_name="ogel", autocommit=True) as prompt,
+        ):
+            late.execute(ATTEMPT, (1, 1))
+            prompt.execute(ATTEMPT, (2, 2))
+            assert await told(tail) == ["d2"]
+            assert await told(tail) == []
+            # More than a page, and of one moment.
+            prompt.execute(ATTEMPT, (3, 2 + 2 * tailing.PAGE))
+            assert len(await told(tail)) == 2 * tailing.PAGE
+            late.commit()
+            assert await told(tail) == ["d1"]
+            assert await told(tail) == []
+            prompt.execute("UPDATE webhook_attempts SET recorded_at = now() WHERE delivery_id = 'd2'")
+            assert await told(tail) == ["d2"]  # known better, as when a result comes late
+        assert {int(id[1:]) % 2 for id in await told(odd)} == {1}
+
+
+def test_none_is_left_out_and_none_told_twice(database_url: str) -> None:
+    with psycopg.connect(database_url) as connection:
+        for statement in SEED.split(";"):
+            connection.execute(statement)
+    asyncio.run(story(database_url))
