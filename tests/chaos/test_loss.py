@@ -13,6 +13,7 @@ import pytest
 import redis
 
 from ogel.adapters.embedded import EmbeddedServers
+from ogel.runtime.jobs.shares import FIRST_SHARE
 from tests.support.process import Client, Ogel, eventually
 from tests.support.receiver import Answer, Receiver
 
@@ -198,11 +199,11 @@ def test_what_outlasts_the_drain_is_given_back(tmp_path: Path, database_url: str
     with slow_receiver(9.0) as receiver, Ogel("api", log=tmp_path / "api.log", **servers) as api:
         subscribe(api.api, receiver)
         worker = Ogel("worker", "webhooks", log=tmp_path / "worker.log", **servers).start()
-        ids = publish(api.api, 20, "late")
+        ids = publish(api.api, FIRST_SHARE, "late")
         receiver.wait_for_ids(ids, 10)
         assert worker.terminate(seconds=8) == 0
         receiver.answer = lambda _: Answer()
         # The lease would last a minute: that they come at once shows that they were given back.
         with Ogel("worker", "webhooks", log=tmp_path / "worker2.log", **servers):
-            receiver.wait_for(lambda requests: len(requests) >= 40, 10, "the second try")
-            assert_nothing_left(database_url, 20)
+            receiver.wait_for(lambda requests: len(requests) >= 2 * FIRST_SHARE, 10, "the second try")
+            assert_nothing_left(database_url, FIRST_SHARE)

@@ -71,7 +71,7 @@ def test_an_attempt_under_way_is_there_with_an_unknown_end(api: Client, receiver
 
 
 def test_a_crash_leaves_an_unknown_attempt_and_a_new_one(
-    suite_servers: dict[str, str], tmp_path: Path, receiver: Receiver
+    database_url: str, redis_url: str, tmp_path: Path, receiver: Receiver
 ) -> None:
     come, go = threading.Event(), threading.Event()
 
@@ -82,7 +82,8 @@ def test_a_crash_leaves_an_unknown_attempt_and_a_new_one(
         return Answer(200)
 
     receiver.answer = hang_once
-    environment = {**suite_servers, "OGEL_LEASE_SECONDS": "1"}
+    # Not the suite of the other tests, whose worker would take part.
+    environment = {"DATABASE_URL": database_url, "REDIS_URL": redis_url, "OGEL_LEASE_SECONDS": "1"}
     with (
         Ogel("api", log=tmp_path / "api.log", **environment) as api,
         Ogel("worker", "webhooks", log=tmp_path / "worker.log", **environment) as worker,
@@ -106,7 +107,7 @@ def test_a_crash_leaves_an_unknown_attempt_and_a_new_one(
 
 
 def test_a_drained_workers_cut_attempt_is_in_the_log(
-    suite_servers: dict[str, str], tmp_path: Path, receiver: Receiver
+    database_url: str, redis_url: str, tmp_path: Path, receiver: Receiver
 ) -> None:
     come, go = threading.Event(), threading.Event()
 
@@ -117,10 +118,11 @@ def test_a_drained_workers_cut_attempt_is_in_the_log(
         return Answer(200)
 
     receiver.answer = hang_once
+    servers = {"DATABASE_URL": database_url, "REDIS_URL": redis_url}
     with (
-        Ogel("api", log=tmp_path / "api.log", **suite_servers) as api,
+        Ogel("api", log=tmp_path / "api.log", **servers) as api,
         Ogel(
-            "worker", "webhooks", log=tmp_path / "worker.log", OGEL_DRAIN_SECONDS="0.2", **suite_servers
+            "worker", "webhooks", log=tmp_path / "worker.log", OGEL_DRAIN_SECONDS="0.2", **servers
         ) as worker,
     ):
         api.api.ok(

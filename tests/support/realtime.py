@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import aiohttp
+import msgspec
 from prometheus_client import CollectorRegistry
 
 from ogel.adapters.postgres import PoolOptions, make_pool
@@ -104,12 +105,12 @@ async def a_world(redis_url: str, **options: int) -> AsyncIterator[World]:
 
 
 def an_event(type: str = "order.paid", data: bytes = b'{"total": 1.50}', **changes: Any) -> Event:
-    return replace(Event(new_id("evt"), type, data, "ord_1", utc_now()), **changes)
+    return msgspec.structs.replace(Event(new_id("evt"), type, data, "ord_1", utc_now()), **changes)
 
 
 def a_job(events: Sequence[Event]) -> Job:
     payload = {"event_ids": [event.id for event in events]}
-    return Job(new_id("job"), PUBLISH, payload, 0, None, 1, 8, "lease_1", utc_now(), utc_now())
+    return Job(new_id("job"), PUBLISH, payload, 0, "", "", 1, 8, "lease_1", utc_now(), utc_now(), None)
 
 
 async def an_sse_block(response: aiohttp.ClientResponse) -> dict[str, str]:
