@@ -8,6 +8,8 @@ from email.utils import format_datetime
 from statistics import median
 from typing import Any
 
+import pytest
+
 from ogel.adapters.embedded import EmbeddedServers
 from tests.acceptance.conftest import StartSystem
 from tests.support.contract import all_pages, delivery_of, settled
@@ -124,6 +126,7 @@ def test_nothing_but_failure_disables_with_warnings_and_can_be_undone(
     eventually(lambda: healthy(api, webhook["id"]), 5, "the endpoint to be healthy")
 
 
+@pytest.mark.long
 def test_one_success_starts_the_count_anew(start_system: StartSystem, receiver: RecordingReceiver) -> None:
     api = start_system(
         retry_delays=[0.2] * 30, probe_seconds=0.5, disable_after_seconds=DISABLE_AFTER_SECONDS

@@ -8,7 +8,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -29,8 +28,6 @@ from ogel.runtime.database import Database, Session
 from ogel.runtime.jobs.job import REPLAY, Finished, Job, Outcome
 from ogel.runtime.jobs.kind import JobKind
 from ogel.runtime.jobs.store import JobQueue
-from tests.support.process import Ogel, eventually
-from tests.support.receiver import Answer, Receiver
 
 CALLER = Caller(SYSTEM, "req_test")
 WEBHOOK = "wh_trial"
@@ -382,39 +379,6 @@ def test_a_step_looks_at_its_page_and_not_at_the_table(
         assert explaining.pages < pages
 
     in_world(database_url, story)
-
-
-def test_kill_9_in_the_middle(tmp_path: Path, database_url: str, redis_url: str) -> None:
-    """Each event once, save for those that were in flight at a kill."""
-    rows, in_flight = 3_000, 40
-    servers = {"DATABASE_URL": database_url, "REDIS_URL": redis_url, "OGEL_LEASE_SECONDS": "2"}
-    with (
-        Receiver(lambda _: Answer(after_seconds=0.02)) as receiver,
-        Ogel("api", log=tmp_path / "api.log", **servers) as api,
-    ):
-        wanted = {"url": receiver.url(), "events": ["many.*"], "max_in_flight": in_flight}
-        hook = api.api.ok("POST", "/api/webhooks", wanted)
-        seed(database_url, rows, hook["id"])
-        asked = {"since": LONG_AGO.isoformat(), "only": "all"}
-        started = api.api.ok("POST", f"/api/webhooks/{hook['id']}/replay", asked)
-        assert started["total"] == counts(rows)["all"]
-        for kill in range(2):
-            worker = Ogel("worker", "webhooks", log=tmp_path / f"worker{kill}.log", **servers).start()
-            receiver.wait_for_count(started["total"] * (kill + 1) // 4, 30)
-            worker.kill()
-        with Ogel("worker", "webhooks", log=tmp_path / "last.log", **servers):
-            replay = eventually(
-                lambda: (
-                    (r := api.api.ok("GET", f"/api/replays/{started['id']}"))["status"] == "completed" and r
-                ),
-                60,
-                "the replay to be completed",
-            )
-            receiver.wait_for(lambda _: len(receiver.ids()) == started["total"], 60, "every event")
-    assert (replay["replayed"], replay["skipped"]) == (started["total"], 0)
-    twice = [id for id, count in receiver.ids().items() if count > 1]
-    assert len(twice) <= 2 * in_flight
-    assert max(receiver.ids().values()) <= 3
 
 
 def test_what_is_long_over_is_forgotten(database_url: str) -> None:
