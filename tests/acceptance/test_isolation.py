@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import time
 
-import pytest
-
 from tests.acceptance.conftest import StartSystem
 from tests.support.lag import Lag, first_attempt_lag
 from tests.support.process import Client
@@ -26,14 +24,6 @@ def test_hanging_endpoints_do_not_delay_healthy_ones(
     start_system: StartSystem, receiver: RecordingReceiver
 ) -> None:
     compare(start_system, receiver, in_flight=IN_FLIGHT, seconds=20.0, healthy_seconds=5.0)
-
-
-@pytest.mark.long
-@pytest.mark.timeout(240)
-def test_nor_do_they_when_there_are_fewer_places_than_hanging_endpoints(
-    start_system: StartSystem, receiver: RecordingReceiver
-) -> None:
-    compare(start_system, receiver, in_flight=20, seconds=20.0, healthy_seconds=20.0)
 
 
 def compare(

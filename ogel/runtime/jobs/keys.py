@@ -60,7 +60,7 @@ class JobKeys:
         await tx.execute(_SQL.trip, {"key": key, "probe_seconds": probe_seconds})
 
     async def recover(self, tx: Session, queue: str, key: str) -> None:
-        """Closes the breaker: claims start at a trickle and are at full speed within 20 s."""
+        """Closes the breaker: claims start at a trickle and are at full speed after 30 s."""
         await tx.execute(_SQL.recover, {"key": key})
         tx.ring(queue)
 

@@ -46,9 +46,10 @@ metered AS MATERIALIZED (
          nullif(least(ramp, rate_per_second), 'infinity') AS rate,
          CASE WHEN ramp < coalesce(rate_per_second, 'infinity') THEN greatest(1, ramp / 4) ELSE rate_burst END AS burst
   FROM job_keys CROSS JOIN LATERAL (
-    -- A recovered key starts at 20 a second and doubles every 2 s, until after 20 s nothing holds it back.
-    SELECT CASE WHEN ramp_from > now() - interval '20 seconds'
-                THEN 20 * 2 ^ (extract(epoch FROM now() - ramp_from)::float8 / 2)
+    -- A recovered key starts at 20 a second and doubles every 2 s up to 500, so that its backlog leaves the others
+    -- their share of the machine; after 30 s nothing holds it back.
+    SELECT CASE WHEN ramp_from > now() - interval '30 seconds'
+                THEN least(500, 20 * 2 ^ (extract(epoch FROM now() - ramp_from)::float8 / 2))
                 ELSE 'infinity' END AS ramp
   ) AS r
   WHERE key IN (SELECT key FROM walk) AND NOT held AND coalesce(resume_at, now()) <= now()
@@ -61,7 +62,7 @@ rooms AS MATERIALIZED (
          CASE WHEN key = '' THEN %(limit)s
               WHEN k.held OR k.resume_at > now() OR k.probe_at > now() THEN 0
               WHEN m.key IS NULL
-                AND (k.probe_at IS NOT NULL OR k.rate_per_second IS NOT NULL OR k.ramp_from > now() - interval '20 seconds')
+                AND (k.probe_at IS NOT NULL OR k.rate_per_second IS NOT NULL OR k.ramp_from > now() - interval '30 seconds')
                 THEN 0  -- another worker is claiming of it
               WHEN k.probe_at IS NOT NULL THEN 1
               ELSE least(
