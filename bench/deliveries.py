@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,7 @@ import psycopg
 import uvloop
 
 from bench import receiver
-from bench.figures import Figure
+from bench.figures import Figure, latencies
 from bench.http_clients import with_aiohttp, with_ours
 from bench.world import (
     Machine,
@@ -29,12 +30,20 @@ IN_FLIGHT = 1000
 RECEIVER_SECONDS = 0.05
 DRAIN_DEADLINE_SECONDS = 90.0
 RQ_DEADLINE_SECONDS = 90.0
+# Events published at once under a steady load.
+PER_REQUEST = 50
 
 # From the first attempt's start, by the worker's clock, to the last result's commit, by Postgres's: one machine's.
 _DRAINED = """
 SELECT count(*), extract(epoch FROM max(d.finished_at) - min(a.started_at))::float8
 FROM webhook_deliveries AS d JOIN webhook_attempts AS a ON a.delivery_id = d.id AND a.outcome = 'delivered'
 WHERE d.webhook_id = %(webhook)s AND d.status = 'delivered'
+"""
+_LAG = """
+SELECT extract(epoch FROM a.started_at - e.created_at)::float8
+FROM webhook_deliveries AS d JOIN events AS e ON e.id = d.event_id
+JOIN webhook_attempts AS a ON a.delivery_id = d.id AND a.number = 1
+WHERE d.webhook_id = %(webhook)s
 """
 _EMPTY = "SELECT NOT EXISTS (SELECT FROM job_queue WHERE queue_name = 'webhooks')"
 
@@ -55,6 +64,7 @@ def measure(directory: Path, quick: bool) -> Iterator[Figure]:
         aiohttp, aiohttp_cpu = uvloop.run(with_aiohttp(url, body, deliveries, IN_FLIGHT))
         egress, egress_cpu = uvloop.run(with_ours(url, body, deliveries, IN_FLIGHT))
         rq = plain_rq(here.redis_url, url, jobs)
+        lag = half_load(here, port, ours.per_second / 2, seconds=3.0 if quick else 10.0)
     yield Figure(
         f"a  `ogel worker webhooks`, {deliveries:,} events of 1 KiB, logged",
         ours.per_second,
@@ -70,8 +80,9 @@ def measure(directory: Path, quick: bool) -> Iterator[Figure]:
     yield Figure("a  CPU of the worker for each delivery", ours.worker_cpu_microseconds, "µs")
     yield Figure("b  CPU for each POST", aiohttp_cpu, "µs")
     yield Figure("c  CPU for each POST", egress_cpu, "µs")
+    yield from latencies("a  at half that load, from publishing to the request", lag, p99_at_most=250)
     yield Figure("memory of that worker, ready", ours.idle_megabytes, "MB", at_most=70)
-    yield Figure("memory of that worker, backlog drained, 1,000 connections", ours.loaded_megabytes, "MB")
+    yield Figure("memory of that worker, backlog drained", ours.loaded_megabytes, "MB", at_most=90)
 
 
 def drain(here: Machine, port: int, deliveries: int) -> Drain:
@@ -92,6 +103,24 @@ def drain(here: Machine, port: int, deliveries: int) -> Drain:
     if count != deliveries:
         raise RuntimeError(f"{count} of {deliveries} deliveries have one successful attempt")
     return Drain(count / seconds, (cpu - cpu_to_start) / count * 1e6, ready, loaded)
+
+
+def half_load(here: Machine, port: int, per_second: float, seconds: float) -> list[float]:
+    """
+    Seconds from the event's row to its request, by Postgres's and the worker's clocks, while events come steadily, 50
+    to a request. The API that publishes them shares the machine.
+    """
+    worker_places = {"OGEL_WORKER_IN_FLIGHT": str(IN_FLIGHT)}
+    with here.ogel("api") as api, here.ogel("worker", "webhooks", **worker_places):
+        webhook = create_webhook(api, port, "steady.*")["id"]
+        began = time.monotonic()
+        for n in range(int(per_second * seconds / PER_REQUEST)):
+            time.sleep(max(0.0, began + n * PER_REQUEST / per_second - time.monotonic()))
+            publish(api, PER_REQUEST, "steady.happened")
+        with psycopg.connect(here.database_url, autocommit=True) as connection:
+            eventually(lambda: _value(connection, _EMPTY), DRAIN_DEADLINE_SECONDS, "the load to be delivered")
+            rows = connection.execute(_LAG, {"webhook": webhook}).fetchall()
+    return [row[0] for row in rows]
 
 
 def plain_rq(redis_url: str, url: str, jobs: int) -> float:

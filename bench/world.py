@@ -46,16 +46,16 @@ def up(directory: Path) -> Ogel:
     return Ogel("up", log=directory / "up.log", OGEL_DATA_DIR=str(directory / "data"))
 
 
-def create_webhook(ogel: Ogel, port: int) -> Any:
+def create_webhook(ogel: Ogel, port: int, events: str = "bench.*") -> Any:
     """An endpoint that wants the benchmark's events and takes as many at once as it may."""
     url = f"http://127.0.0.1:{port}/hook"
-    return ogel.api.ok("POST", "/api/webhooks", {"url": url, "events": ["bench.*"], "max_in_flight": 1000})
+    return ogel.api.ok("POST", "/api/webhooks", {"url": url, "events": [events], "max_in_flight": 1000})
 
 
-def publish(ogel: Ogel, events: int) -> None:
+def publish(ogel: Ogel, events: int, type: str = EVENT_TYPE) -> None:
     """Over HTTP, in the largest batches it takes."""
     for start in range(0, events, MOST_PER_REQUEST):
-        batch = [{"type": EVENT_TYPE, "data": DATA}] * min(MOST_PER_REQUEST, events - start)
+        batch = [{"type": type, "data": DATA}] * min(MOST_PER_REQUEST, events - start)
         ogel.api.ok("POST", "/api/events", batch)
 
 

@@ -20,10 +20,10 @@ Row = TypeVar("Row")
 Parameters = Mapping[str, Any]
 Ring = Callable[[set[str]], None]
 
-# SQLSTATE classes and codes that say nothing about the statement: connection lost, server shutting down or starting,
-# too many connections, a standby not promoted yet; or that others were in its way: a deadlock, a lock that
-# did not come free, a conflict. Whoever may try again should.
-_AWAY_CODES = ("08", "57P", "53300", "25006", "40", "55P03")
+# SQLSTATE classes and codes that say nothing about what was asked: connection lost, server shutting down or starting,
+# no connection, memory or disk left, the statement's time over, a standby not promoted yet; or that others were in its
+# way: a deadlock, a lock that did not come free, a conflict. Whoever may try again should.
+_AWAY_CODES = ("08", "57P", "57014", "53", "58", "25006", "25P03", "40", "55P03")
 
 
 class DatabaseAway(Unavailable):

@@ -247,6 +247,45 @@ def test_a_full_key_costs_a_claim_the_same_however_much_waits_for_it(database_ur
     asyncio.run(story())
 
 
+def test_a_closed_key_of_very_many_orders_is_one_step(database_url: str) -> None:
+    async def story() -> None:
+        async with world(database_url, kind()) as w:
+            await w.enqueue(
+                *(job("closed", order_key=f"o{n:05}") for n in range(MOST_STEPS * 3)), job("well")
+            )
+            async with w.database.transaction() as tx:
+                await w.keys.hold(tx, "closed")
+            assert await claimed(leases(w)) == {"well": 1}
+
+    asyncio.run(story())
+
+
+def test_a_runner_looks_at_all_keys_before_it_rests(database_url: str) -> None:
+    async def story() -> None:
+        async with world(database_url, kind()) as w:
+            await w.enqueue(*(job(f"held{n:05}") for n in range(MOST_STEPS * 3)), job("well"))
+            async with w.database.transaction() as tx:
+                await tx.execute(b"INSERT INTO job_keys (key, held) SELECT DISTINCT key, true FROM job_queue")
+                await w.keys.release(tx, QUEUE, "well")
+            async with w.running(RunnerOptions(busy_poll_seconds=30, idle_poll_seconds=30)):
+                await w.until(lambda rows: all(row["key"] != "well" for row in rows), 10)
+
+    asyncio.run(story())
+
+
+def test_what_a_dead_worker_held_of_a_dropped_key_goes_too(database_url: str) -> None:
+    async def story() -> None:
+        async with world(database_url, kind()) as w:
+            await w.enqueue(job("k"))
+            await LeaseStore(w.database, QUEUE, lease_seconds=0.5).claim(10)
+            async with w.database.transaction() as tx:
+                await w.keys.drop(tx, QUEUE, "k")
+            async with w.running():
+                await w.until_empty()
+
+    asyncio.run(story())
+
+
 def test_a_dropped_key_leaves_nothing_behind(database_url: str) -> None:
     async def story() -> None:
         told: list[Any] = []

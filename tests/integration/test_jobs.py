@@ -350,7 +350,8 @@ def test_one_result_that_cannot_be_written_does_not_hold_back_the_others(databas
         async def record(tx: Session, finished: Sequence[Finished]) -> None:
             for each in finished:
                 await tx.execute(b"SELECT %(v)s::text", {"v": each.outcome.value})  # NUL: refused by Postgres
-            recorded.extend(each.job.payload["n"] for each in finished)
+            # The one that is buried in the end comes without its value.
+            recorded.extend(each.job.payload["n"] for each in finished if each.outcome.value)
 
         async with world(database_url, kind(perform, record=record)) as w:
             await w.enqueue(*(NewJob("trial.do", {"n": n}) for n in range(6)))

@@ -11,6 +11,9 @@ WITH forgotten AS (
   )
   RETURNING id
 ),
+their_jobs AS (  -- those that died
+  DELETE FROM job_queue WHERE id IN (SELECT 'job_' || substr(id, 5) FROM forgotten) AND status = 'dead'
+),
 their_attempts AS (DELETE FROM webhook_attempts WHERE delivery_id IN (SELECT id FROM forgotten))
 SELECT count(*) FROM forgotten
 

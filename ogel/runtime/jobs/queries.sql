@@ -20,7 +20,7 @@ RETURNING id, queue_name
 -- under a rate limit, a ramp or an open breaker are locked, so that all workers together keep to them.
 -- The first row is about the claim itself.
 WITH RECURSIVE walk AS (
-  SELECT key, order_key, 1 AS step FROM (
+  SELECT key, order_key, 1 AS step, order_key AS after_order FROM (
     (SELECT key, order_key FROM job_queue
      WHERE queue_name = %(queue)s AND status IN ('pending', 'running') AND %(after_key)s::text IS NULL
      ORDER BY key, order_key LIMIT 1)
@@ -31,12 +31,17 @@ WITH RECURSIVE walk AS (
      ORDER BY key, order_key LIMIT 1)
   ) AS start
   UNION ALL
-  SELECT next.key, next.order_key, walk.step + 1
+  SELECT next.key, next.order_key, walk.step + 1,
+         -- Of an ordered key that may not run at all, one order is enough: the next step is past all of them.
+         CASE WHEN next.order_key <> '' AND EXISTS (
+           SELECT FROM job_keys AS k
+           WHERE k.key = next.key AND (k.held OR k.resume_at > now() OR k.probe_at > now())
+         ) THEN chr(1114111) ELSE next.order_key END
   FROM walk CROSS JOIN LATERAL (
     SELECT key, order_key
     FROM job_queue
     WHERE queue_name = %(queue)s AND status IN ('pending', 'running')
-      AND (key, order_key) > (walk.key, walk.order_key)
+      AND (key, order_key) > (walk.key, walk.after_order)
     ORDER BY key, order_key LIMIT 1
   ) AS next
   WHERE walk.step < %(most_steps)s
@@ -146,7 +151,7 @@ SELECT NULL AS id, NULL AS kind, NULL AS payload, NULL AS lane, NULL AS key, NUL
          'seen', (SELECT count(*) FROM candidates),
          'filled_one', coalesce((SELECT bool_or(used.jobs >= rooms.room) FROM used JOIN rooms USING (key)), false),
          'steps', (SELECT count(*) FROM walk),
-         'last_step', (SELECT array[key, order_key] FROM walk ORDER BY step DESC LIMIT 1),
+         'last_step', (SELECT array[key, after_order] FROM walk ORDER BY step DESC LIMIT 1),
          'last_served', (SELECT array[key, order_key] FROM candidates ORDER BY key DESC, order_key DESC LIMIT 1),
          'opens_in', (SELECT extract(epoch FROM min(opens_at) - now())::float8 FROM (
             SELECT opens_at FROM rooms
@@ -202,11 +207,12 @@ UPDATE job_queue SET scheduled_at = now() WHERE id IN (
 -- What waits for a key, and what died under it, a bite at a time.
 DELETE FROM job_queue WHERE id IN (
   (SELECT id FROM job_queue
-   WHERE queue_name = %(queue)s AND key = %(key)s AND status IN ('pending', 'running') AND status <> 'running'
+   WHERE queue_name = %(queue)s AND key = %(key)s AND status IN ('pending', 'running')
+     AND (status = 'pending' OR leased_until <= now())
    LIMIT %(limit)s)
   UNION ALL
   (SELECT id FROM job_queue WHERE key = %(key)s AND status = 'dead' LIMIT %(limit)s)
-) AND status <> 'running'
+) AND (status <> 'running' OR leased_until <= now())
 RETURNING kind, payload
 
 -- has_jobs --
@@ -251,11 +257,12 @@ WHERE key = %(key)s AND (probe_at > now() OR resume_at > now())
 DELETE FROM job_keys WHERE key = %(key)s
 
 -- revive --
--- A dead or waiting job runs now, with all its attempts before it; a running one is left alone.
+-- A dead or waiting job runs now, with all its attempts before it; a running one is left alone, unless its worker is gone.
 UPDATE job_queue
-SET status = 'pending', attempts = 0, scheduled_at = now(), processed_at = NULL, lease_id = NULL, leased_until = NULL
-WHERE id = %(id)s AND status <> 'running'
+SET status = 'pending', attempts = 0, scheduled_at = now(), processed_at = NULL, lease_id = NULL, leased_until = NULL,
+    lost_claims = CASE WHEN status = 'running' THEN array_append(lost_claims, claimed_at) ELSE lost_claims END
+WHERE id = %(id)s AND (status <> 'running' OR leased_until <= now())
 RETURNING queue_name, kind, payload
 
 -- discard --
-DELETE FROM job_queue WHERE id = %(id)s AND status <> 'running' RETURNING kind, payload
+DELETE FROM job_queue WHERE id = %(id)s AND (status <> 'running' OR leased_until <= now()) RETURNING kind, payload

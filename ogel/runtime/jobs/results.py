@@ -126,4 +126,13 @@ class ResultWriter:
         """A result its own `record` cannot write would come back for ever: the job is dead, with the reason."""
         log.exception("results.unwritable", queue=self._queue, job=finished.job.id, kind=finished.job.kind)
         outcome = Outcome("dead", "its result could not be written; see the log")
-        return await self._leases.write([Finished(finished.job, outcome, None)], {})
+        buried = [Finished(finished.job, outcome, None)]
+        try:
+            return await self._leases.write(buried, self._kinds)
+        except DatabaseAway:
+            raise
+        except Exception:  # not even that nothing came of it can be recorded
+            log.exception(
+                "results.unburiable", queue=self._queue, job=finished.job.id, kind=finished.job.kind
+            )
+            return await self._leases.write(buried, {})

@@ -124,6 +124,8 @@ class JobRunner:
     async def _work(self) -> None:
         loop = asyncio.get_running_loop()
         claimed_at, spacing = loop.time(), SPACING_SECONDS
+        # Of so many keys that several claims look at them in turn: found since the first.
+        lap_found = 0
         while not self._stopping:
             if (pause := claimed_at + spacing - loop.time()) > 0:
                 await asyncio.sleep(pause)
@@ -135,17 +137,20 @@ class JobRunner:
                 continue
             claimed_at = loop.time()
             try:
-                found, saw_all = await self._claim(min(room, self._options.batch))
+                found, saw_all, ends_lap = await self._claim(min(room, self._options.batch))
+                lap_found += found
                 spacing = SPACING_AFTER_MANY_SECONDS if found > MANY else SPACING_SECONDS
                 if found:
                     self._found_at = claimed_at
-                if saw_all or not found:
+                if saw_all or (ends_lap and not lap_found):
                     await self._wait(await self._pause(claimed_at, found))
+                if ends_lap:
+                    lap_found = 0
             except DatabaseAway as error:
                 log.warning("runner.database_away", queue=self.queue, error=error.reason)
                 await self._wait(self._options.busy_poll_seconds)
 
-    async def _claim(self, limit: int) -> tuple[int, bool]:
+    async def _claim(self, limit: int) -> tuple[int, bool, bool]:
         now = asyncio.get_running_loop().time()
         shares = self._shares.known(now)
         # Until the answer tells: what is freed meanwhile was not free when the question was put.
@@ -168,7 +173,7 @@ class JobRunner:
             if job.kind not in self._kinds:
                 error = f"no worker here knows the kind {job.kind!r}"
                 self._finish(job, Outcome("postpone", error, after_seconds=30.0))
-        return len(claim.jobs), claim.saw_all
+        return len(claim.jobs), claim.saw_all, claim.ends_lap
 
     def _perhaps_expired(self) -> list[str]:
         """Jobs held here whose leases may have run out, renewal having failed: not to be claimed a second time."""

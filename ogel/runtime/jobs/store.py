@@ -128,6 +128,7 @@ class Claim:
     """
     limits     the in-flight limit of each key claimed of, where one is set.
     saw_all    nothing more that may run was due when this was claimed.
+    ends_lap   it came to the end of the keys; the next begins at the first.
     left_some  something due may not have been taken, for the batch's size or its key's room.
     opens_in   seconds until a key that may not run now may: paused for a time, out of tokens, or its breaker open.
     """
@@ -135,6 +136,7 @@ class Claim:
     jobs: Sequence[Job]
     limits: Mapping[str, int]
     saw_all: bool
+    ends_lap: bool
     left_some: bool
     opens_in: float | None
 
@@ -167,7 +169,12 @@ class LeaseStore:
         self._after = about.last_served if cut else about.last_step if about.steps >= MOST_STEPS else None
         saw_all = after is None and self._after is None
         return Claim(
-            jobs, limits, saw_all, left_some=not saw_all or about.filled_one, opens_in=about.opens_in
+            jobs,
+            limits,
+            saw_all,
+            ends_lap=self._after is None,
+            left_some=not saw_all or about.filled_one,
+            opens_in=about.opens_in,
         )
 
     def parameters(

@@ -15,12 +15,12 @@ from ogel.features.webhooks.endpoints.endpoint import (
     EndpointChange,
     EndpointWithHealth,
     NewEndpoint,
-    State,
 )
 from ogel.features.webhooks.endpoints.headers import check_headers, hints, seal_headers
 from ogel.features.webhooks.endpoints.store import EndpointStore
 from ogel.features.webhooks.endpoints.url import without_query
 from ogel.features.webhooks.fanout.filter import FilterError, parse
+from ogel.features.webhooks.health.health import WELL
 from ogel.features.webhooks.health.store import HealthStore
 from ogel.features.webhooks.replays.store import ReplayStore
 from ogel.features.webhooks.secrets.secret import Secret
@@ -81,11 +81,15 @@ class EndpointService:
     ) -> Sequence[EndpointWithHealth]:
         health = await self._health.of(session, [endpoint.id for endpoint in endpoints])
         return [
-            EndpointWithHealth(**msgspec.structs.asdict(endpoint), health=health[endpoint.id])
+            EndpointWithHealth(**msgspec.structs.asdict(endpoint), health=health.get(endpoint.id, WELL))
             for endpoint in endpoints
         ]
 
     async def change(self, caller: Caller, id: str, change: EndpointChange) -> Endpoint:
+        """
+        With a new state it begins anew: what failures were held against it are forgotten, a time without deliveries
+        must not count among them, and what waits comes at a ramp.
+        """
         wanted = {
             name: value
             for name, value in msgspec.structs.asdict(change).items()
@@ -108,17 +112,12 @@ class EndpointService:
             if after.state == "paused":
                 await self._keys.hold(tx, id)
             elif after.state == "enabled" and before.state != "enabled":
-                await self._enable(tx, id, before.state)
+                await self._keys.release(tx, QUEUE, id)
+            if after.state != before.state and await self._health.forget(tx, id):
+                await self._keys.recover(tx, QUEUE, id)
             await self._set_key(tx, after)
             await self._audit.record(tx, caller, "webhook.update", "webhook", id, {"changed": sorted(wanted)})
         return after
-
-    async def _enable(self, tx: Session, id: str, was: State) -> None:
-        """One that was disabled begins anew: what was held against it is forgotten, and what waits comes at a ramp."""
-        await self._keys.release(tx, QUEUE, id)
-        if was == "disabled":
-            await self._health.forget(tx, id)
-            await self._keys.recover(tx, QUEUE, id)
 
     async def delete(self, caller: Caller, id: str) -> None:
         """What still waits for it is cancelled; the log of what was sent stays until its retention ends."""

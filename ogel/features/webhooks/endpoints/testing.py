@@ -55,7 +55,8 @@ class TestService:
     async def send(self, caller: Caller, id: str) -> TestSent:
         """To this endpoint and nobody else, whatever it listens to."""
         async with self._database.transaction() as tx:
-            endpoint = found(await self._store.get(tx, id), id)
+            # Locked, or it could be deleted before its delivery is there, which would then wait for ever.
+            endpoint = found(await self._store.lock(tx, id), id)
             sent = await self._send(tx, endpoint)
             await self._audit.record(tx, caller, "webhook.test", "webhook", id, {"event": sent.id})
         return sent

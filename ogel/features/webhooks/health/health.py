@@ -24,3 +24,6 @@ class Health(Struct, frozen=True):
     failures_in_row: int
     next_probe_at: datetime | None
     last_error: str | None
+
+
+WELL = Health("closed", None, 0, None, None)

@@ -14,7 +14,9 @@ DRAIN = "webhooks.drain"
 
 
 def drain_job(webhook_id: str) -> NewJob:
-    return NewJob(DRAIN, {"webhook": webhook_id}, dedupe_key=f"{DRAIN}:{webhook_id}")
+    # Without a dedupe key: one that is just ending would be waited for, with the endpoint locked, and it is safe to
+    # repeat.
+    return NewJob(DRAIN, {"webhook": webhook_id})
 
 
 class Drain:

@@ -61,8 +61,9 @@ class HealthStore:
     async def lock_endpoints(self, tx: Session, ids: Sequence[str]) -> None:
         await tx.execute(_SQL.lock_endpoints, {"ids": list(ids)})
 
-    async def forget(self, tx: Session, id: str) -> None:
-        await tx.execute(_SQL.forget, {"id": id})
+    async def forget(self, tx: Session, id: str) -> bool:
+        """Whether there was anything to forget."""
+        return await tx.execute(_SQL.forget, {"id": id}) > 0
 
     async def of(self, session: Session, ids: Sequence[str]) -> Mapping[str, Health]:
         return {id: Health(*rest) for id, *rest in await session.tuples(_SQL.of, {"ids": list(ids)})}

@@ -93,11 +93,16 @@ class SigningKeys:
         return found
 
     def _prepare(self, webhook_id: str, secrets: Sequence[SealedSecret]) -> KeyRing | None:
-        try:
-            return KeyRing([self._live_key(webhook_id, secret) for secret in secrets])
-        except Unsealable as error:
-            log.error("webhook.secret_unreadable", webhook=webhook_id, error=str(error))
-            return None
+        """None when the newest cannot be unsealed; a former one that cannot be is done without."""
+        keys = []
+        for secret in secrets:
+            try:
+                keys.append(self._live_key(webhook_id, secret))
+            except Unsealable as error:
+                log.error("webhook.secret_unreadable", webhook=webhook_id, secret=secret.id, error=str(error))
+                if secret.expires_at is None:
+                    return None
+        return KeyRing(keys)
 
     def _live_key(self, webhook_id: str, sealed: SealedSecret) -> LiveKey:
         material = self._vault.unseal(sealed.sealed, secret_purpose(webhook_id))

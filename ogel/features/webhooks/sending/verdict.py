@@ -89,7 +89,7 @@ def retry_after_seconds(value: str | None, now: datetime) -> float:
     else:
         try:
             date = parsedate_to_datetime(text)
-        except ValueError:
+        except (ValueError, OverflowError):
             return 0.0
         seconds = ((date if date.tzinfo else date.replace(tzinfo=UTC)) - now).total_seconds()
     return min(MOST_RETRY_AFTER_SECONDS, max(0.0, seconds))

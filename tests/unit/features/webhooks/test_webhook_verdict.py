@@ -81,6 +81,9 @@ def test_a_fault_of_ours_is_said_to_be_ours() -> None:
         ("", 0.0),
         ("Sun, 99 Mar 2026 12:01:30 GMT", 0.0),
         ("Sun, 01 Mar 99999 12:01:30 GMT", 0.0),
+        ("Thu, 01 Jan 99999999999999999999 00:00:00 GMT", 0.0),
+        ("Sun, 01 Mar 2026 12:01:30 +99999999999999", 0.0),
+        ("Fri, 31 Dec 9999 23:59:59 -2359", MOST_RETRY_AFTER_SECONDS),
     ],
 )
 def test_retry_after(value: str | None, seconds: float) -> None:
