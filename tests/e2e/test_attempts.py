@@ -22,6 +22,19 @@ def receiver() -> Iterator[Receiver]:
         yield receiver
 
 
+class HangingOnce:
+    """The first request has `come`, and is answered when it may `go`; the others at once."""
+
+    def __init__(self) -> None:
+        self.come, self.go = threading.Event(), threading.Event()
+
+    def __call__(self, _: Request) -> Answer:
+        if not self.come.is_set():
+            self.come.set()
+            self.go.wait(20)
+        return Answer(200)
+
+
 def test_an_attempt_shows_both_sides_and_where_the_time_went(api: Client, receiver: Receiver) -> None:
     receiver.answer = lambda _: Answer(500 if len(receiver.requests) == 1 else 200, b"said")
     headers = {"Authorization": "Bearer very-secret-token-0123456789", "X-Tenant": "acme"}
@@ -50,22 +63,15 @@ def test_an_attempt_shows_both_sides_and_where_the_time_went(api: Client, receiv
 
 
 def test_an_attempt_under_way_is_there_with_an_unknown_end(api: Client, receiver: Receiver) -> None:
-    come, go = threading.Event(), threading.Event()
-
-    def hang(_: Request) -> Answer:
-        come.set()
-        go.wait(20)
-        return Answer(200)
-
-    receiver.answer = hang
+    receiver.answer = first = HangingOnce()
     api.ok("POST", "/api/webhooks", {"url": receiver.url(), "events": ["under.way"], "timeout_seconds": 20})
     event = api.ok("POST", "/api/events", {"type": "under.way", "data": 1})
-    assert come.wait(10)
+    assert first.come.wait(10)
     found = delivery_of(api, event["id"])
     assert found["status"] == "pending"
     [attempt] = api.ok("GET", f"/api/deliveries/{found['id']}")["log"]
     assert (attempt["number"], attempt["outcome"], attempt["duration_seconds"]) == (1, "unknown", None)
-    go.set()
+    first.go.set()
     [attempt] = settled(api, event["id"], "delivered")["log"]
     assert (attempt["number"], attempt["outcome"]) == (1, "delivered")
 
@@ -73,15 +79,7 @@ def test_an_attempt_under_way_is_there_with_an_unknown_end(api: Client, receiver
 def test_a_crash_leaves_an_unknown_attempt_and_a_new_one(
     database_url: str, redis_url: str, tmp_path: Path, receiver: Receiver
 ) -> None:
-    come, go = threading.Event(), threading.Event()
-
-    def hang_once(_: Request) -> Answer:
-        if not come.is_set():
-            come.set()
-            go.wait(20)
-        return Answer(200)
-
-    receiver.answer = hang_once
+    receiver.answer = first = HangingOnce()
     # Not the suite of the other tests, whose worker would take part.
     environment = {"DATABASE_URL": database_url, "REDIS_URL": redis_url, "OGEL_LEASE_SECONDS": "1"}
     with (
@@ -92,9 +90,9 @@ def test_a_crash_leaves_an_unknown_attempt_and_a_new_one(
             "POST", "/api/webhooks", {"url": receiver.url(), "events": ["crash.now"], "timeout_seconds": 20}
         )
         event = api.api.ok("POST", "/api/events", {"type": "crash.now", "data": 1})
-        assert come.wait(10)
+        assert first.come.wait(10)
         worker.kill()
-        go.set()
+        first.go.set()
         worker.start()
         found = settled(api.api, event["id"], "delivered")
         assert [(each["number"], each["outcome"]) for each in found["log"]] == [
@@ -109,15 +107,7 @@ def test_a_crash_leaves_an_unknown_attempt_and_a_new_one(
 def test_a_drained_workers_cut_attempt_is_in_the_log(
     database_url: str, redis_url: str, tmp_path: Path, receiver: Receiver
 ) -> None:
-    come, go = threading.Event(), threading.Event()
-
-    def hang_once(_: Request) -> Answer:
-        if not come.is_set():
-            come.set()
-            go.wait(20)
-        return Answer(200)
-
-    receiver.answer = hang_once
+    receiver.answer = first = HangingOnce()
     servers = {"DATABASE_URL": database_url, "REDIS_URL": redis_url}
     with (
         Ogel("api", log=tmp_path / "api.log", **servers) as api,
@@ -129,9 +119,9 @@ def test_a_drained_workers_cut_attempt_is_in_the_log(
             "POST", "/api/webhooks", {"url": receiver.url(), "events": ["cut.now"], "timeout_seconds": 20}
         )
         event = api.api.ok("POST", "/api/events", {"type": "cut.now", "data": 1})
-        assert come.wait(10)
+        assert first.come.wait(10)
         assert worker.terminate() == 0
-        go.set()
+        first.go.set()
         worker.start()
         found = settled(api.api, event["id"], "delivered")
         assert [(each["number"], each["outcome"]) for each in found["log"]] == [

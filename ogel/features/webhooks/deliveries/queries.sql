@@ -45,11 +45,9 @@ FOR KEY SHARE OF w
 UPDATE webhook_deliveries SET status = 'cancelled', next_attempt_at = NULL, finished_at = now()
 WHERE id = ANY (%(ids)s) AND status = 'pending'
 
--- reopen_delivery --
--- A delivery that is over is tried again; its attempts go on counting.
+-- reopen_deliveries --
 UPDATE webhook_deliveries SET status = 'pending', next_attempt_at = now(), finished_at = NULL
-WHERE id = %(id)s
-RETURNING webhook_id
+WHERE id = ANY (%(ids)s)
 
 -- count_waiting --
 -- Of an endpoint, from the index of claims, and no further than `most`.

@@ -69,7 +69,7 @@ class DeliveryService:
                 order = order_key(*listener)
                 if not await self._jobs.enqueue(tx, [delivery_job(id, delivery.webhook, order_key=order)]):
                     raise Conflict(f"An attempt of delivery {id!r} is under way.")
-                await self._store.reopen(tx, id)
+                await self._store.reopen(tx, [id])
             await self._keys.hurry(tx, QUEUE, delivery.webhook)
             await self._audit.record(tx, caller, "delivery.retry", "delivery", id)
             return _found(await self._store.get(tx, id), id)

@@ -40,8 +40,9 @@ class DeliveryStore:
         """Those that are over already stay as they are."""
         await tx.execute(_SQL.cancel_deliveries, {"ids": list(ids)})
 
-    async def reopen(self, tx: Session, id: str) -> None:
-        await tx.execute(_SQL.reopen_delivery, {"id": id})
+    async def reopen(self, tx: Session, ids: Sequence[str]) -> None:
+        """They are tried again, whatever their state; their attempts go on counting."""
+        await tx.execute(_SQL.reopen_deliveries, {"ids": list(ids)})
 
 
 def _attempt(delivery_id: str, row: tuple[Any, ...]) -> Attempt:

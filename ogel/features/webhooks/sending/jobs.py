@@ -117,8 +117,7 @@ class Deliver:
         await self._deliveries.cancel(tx, [payload["delivery"] for payload in payloads])
 
     async def revived(self, tx: Session, payloads: Sequence[Mapping[str, Any]]) -> None:
-        for payload in payloads:
-            await self._deliveries.reopen(tx, payload["delivery"])
+        await self._deliveries.reopen(tx, [payload["delivery"] for payload in payloads])
 
 
 def _due_at(job: Job, work: Work) -> datetime:
