@@ -149,24 +149,31 @@ class Receiver:
         kept = (head, body) if self.keep_content else (b"", b"")
         visit = Visit(id[1].decode() if id else "", path, *kept)
         self.visits.append(visit)
-        for tally in (self._tallies[path], self._tallies[None]):
+        tallies = self._tallies_of(visit)
+        for tally in tallies:
             tally.requests += 1
             tally.events.add(visit.id)
-        self._tell("events", visit.id)
+        self._tell("events", visit.id, tallies)
         return visit, self._scripts.get(path, self._default).next()
 
     def answered(self, visit: Visit, status: int) -> None:
         visit.answered = time.monotonic()
         visit.status = status
         if status in _SUCCESS:
-            self._tallies[visit.path].accepted.add(visit.id)
-            self._tallies[None].accepted.add(visit.id)
-            self._tell("accepted", visit.id)
+            tallies = self._tallies_of(visit)
+            for tally in tallies:
+                tally.accepted.add(visit.id)
+            self._tell("accepted", visit.id, tallies)
 
-    def _tell(self, what: str, id: str) -> None:
+    def _tallies_of(self, visit: Visit) -> tuple[Tally, Tally]:
+        """Of its path, and of all."""
+        return self._tallies[visit.path], self._tallies[None]
+
+    def _tell(self, what: str, id: str, tallies: tuple[Tally, Tally]) -> None:
+        """Those who wait for something at another path have not seen it."""
         for waiting in self._waiting:
             # A request counts although its event has come before.
-            if waiting.what in (what, "requests"):
+            if waiting.tally in tallies and waiting.what in (what, "requests"):
                 waiting.look(id)
 
 
