@@ -12,7 +12,7 @@ from ogel.runtime.jobs.job import RETRY, Job, NewJob, Outcome
 from ogel.runtime.jobs.keys import Rate
 from ogel.runtime.jobs.kind import Backoff, JobKind
 from ogel.runtime.jobs.runner import RunnerOptions
-from ogel.runtime.jobs.shares import Share
+from ogel.runtime.jobs.shares import Division, NewKeys, Share
 from ogel.runtime.jobs.store import CLAIM, MOST_STEPS, LeaseStore
 from tests.support.jobs import QUEUE, World, world
 
@@ -226,7 +226,7 @@ def test_a_full_key_costs_a_claim_the_same_however_much_waits_for_it(database_ur
 
     async def pages(w: World, busy: int) -> int:
         store = leases(w)
-        parameters = store.parameters(10, [Share("flood", 8, busy)], 8, ())
+        parameters = store.parameters(10, Division([Share("flood", 8, busy)]), ())
         async with w.database.transaction() as tx:
             [plan] = await tx.value(b"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) " + CLAIM, parameters)
         return int(plan["Plan"]["Shared Hit Blocks"] + plan["Plan"]["Shared Read Blocks"])
@@ -281,6 +281,56 @@ def test_what_a_dead_worker_held_of_a_dropped_key_goes_too(database_url: str) ->
             async with w.database.transaction() as tx:
                 await w.keys.drop(tx, QUEUE, "k")
             async with w.running():
+                await w.until_empty()
+
+    asyncio.run(story())
+
+
+def test_new_keys_share_their_places_and_each_gets_one(database_url: str) -> None:
+    async def story() -> None:
+        async with world(database_url, kind()) as w:
+            known = [Share("known", 20, 0)]
+            await w.enqueue(*(job(f"new{key}", n) for key in range(10) for n in range(5)))
+            await w.enqueue(*(job("known", n) for n in range(20)))
+            got = await claimed(leases(w), division=Division(known, NewKeys(4, 14)))
+            assert got.pop("known") == 20
+            assert len(got) == 10
+            assert got.total() == 14
+            # Nothing is left for them together, and yet none is shut out.
+            got = await claimed(leases(w), division=Division((), NewKeys(1, 0)))
+            assert got == {f"new{key}": 1 for key in range(10)}
+
+    asyncio.run(story())
+
+
+def test_new_keys_that_hang_do_not_hold_up_one_that_is_known(database_url: str) -> None:
+    async def story() -> None:
+        release, begun, done = asyncio.Event(), asyncio.Event(), asyncio.Event()
+        left = {"hangs": 30, "well": 100}
+
+        async def perform(job: Job, _: Any) -> None:
+            if job.key == "well":
+                left["well"] -= 1
+                if not left["well"]:
+                    done.set()
+                return
+            left["hangs"] -= 1
+            if not left["hangs"]:
+                begun.set()
+            await release.wait()
+
+        async with world(database_url, kind(perform)) as w:
+            await w.enqueue(job("well"))
+            async with w.running(RunnerOptions(in_flight=80)):
+                await w.until_empty()
+                await w.enqueue(*(job(f"hangs{key}", n) for key in range(30) for n in range(5)))
+                async with asyncio.timeout(10):
+                    await begun.wait()  # each of them has a place
+                await w.enqueue(*(job("well", n) for n in range(99)))
+                async with asyncio.timeout(10):
+                    await done.wait()
+                assert not release.is_set()
+                release.set()
                 await w.until_empty()
 
     asyncio.run(story())
@@ -343,7 +393,7 @@ def test_a_stuck_order_costs_a_claim_one_step_however_many_follow(database_url: 
                     b" FROM generate_series(1, 50000) AS n"
                 )
                 await tx.execute(b"ANALYZE job_queue")
-            parameters = leases(w).parameters(10, [], 8, ())
+            parameters = leases(w).parameters(10, Division(), ())
             async with w.database.transaction() as tx:
                 [plan] = await tx.value(b"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) " + CLAIM, parameters)
                 assert plan["Plan"]["Shared Hit Blocks"] + plan["Plan"]["Shared Read Blocks"] < 100

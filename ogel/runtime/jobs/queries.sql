@@ -62,7 +62,7 @@ metered AS MATERIALIZED (
   FOR UPDATE OF job_keys SKIP LOCKED
 ),
 rooms AS MATERIALIZED (
-  SELECT key, k.key_limit,
+  SELECT key, k.key_limit, key <> '' AND known.key IS NULL AS is_new,
          CASE WHEN NOT k.held THEN greatest(k.resume_at, k.probe_at) END AS opens_at,
          CASE WHEN key = '' THEN %(limit)s
               WHEN k.held OR k.resume_at > now() OR k.probe_at > now() THEN 0
@@ -71,7 +71,7 @@ rooms AS MATERIALIZED (
                 THEN 0  -- another worker is claiming of it
               WHEN k.probe_at IS NOT NULL THEN 1
               ELSE least(
-                least(coalesce(known.cap, %(first_share)s), coalesce(k.key_limit, %(default_limit)s))
+                least(coalesce(known.cap, %(new_key_share)s), coalesce(k.key_limit, %(default_limit)s))
                   - coalesce(known.busy, 0),
                 floor(m.burst - extract(epoch FROM m.spent_until - now())::float8 * m.rate)::int
               )
@@ -84,11 +84,11 @@ rooms AS MATERIALIZED (
   LEFT JOIN unnest(%(known_keys)s::text[], %(caps)s::int[], %(busy)s::int[]) AS known (key, cap, busy) USING (key)
 ),
 open AS MATERIALIZED (
-  SELECT key, order_key, room, due_before FROM walk JOIN rooms USING (key) WHERE room > 0 ORDER BY step
+  SELECT key, order_key, room, is_new, due_before FROM walk JOIN rooms USING (key) WHERE room > 0 ORDER BY step
 ),
 unordered AS MATERIALIZED (
   SELECT due.* FROM unnest('{0,1,2}'::smallint[]) AS lanes (lane) CROSS JOIN LATERAL (
-    SELECT job.*, open.room FROM open CROSS JOIN LATERAL (
+    SELECT job.*, open.room, open.is_new FROM open CROSS JOIN LATERAL (
       SELECT id, key, order_key, lane
       FROM job_queue
       WHERE queue_name = %(queue)s AND key = open.key AND order_key = '' AND lane = lanes.lane
@@ -104,7 +104,7 @@ unordered AS MATERIALIZED (
   LIMIT %(limit)s
 ),
 ordered AS MATERIALIZED (
-  SELECT job.*, open.room FROM open CROSS JOIN LATERAL (
+  SELECT job.*, open.room, open.is_new FROM open CROSS JOIN LATERAL (
     -- The first that is unfinished; the lock is asked for afterwards, or a locked first would be passed over.
     SELECT id FROM job_queue
     WHERE queue_name = %(queue)s AND key = open.key AND order_key = open.order_key AND order_key <> ''
@@ -126,7 +126,13 @@ candidates AS MATERIALIZED (
   ORDER BY lane
   LIMIT %(limit)s
 ),
-chosen AS MATERIALIZED (SELECT id, key FROM candidates WHERE place_in_key <= room),
+chosen AS MATERIALIZED (
+  -- New keys have so many places together, and their firsts come before their seconds.
+  SELECT id, key FROM (
+    SELECT *, row_number() OVER (PARTITION BY is_new ORDER BY place_in_key) AS place_among_new FROM candidates
+  ) AS placed
+  WHERE place_in_key <= room AND (NOT is_new OR place_in_key = 1 OR place_among_new <= %(new_keys_together)s)
+),
 used AS MATERIALIZED (SELECT key, count(*)::float8 AS jobs FROM chosen GROUP BY key),
 claimed AS (
   UPDATE job_queue AS j
@@ -149,7 +155,8 @@ SELECT NULL AS id, NULL AS kind, NULL AS payload, NULL AS lane, NULL AS key, NUL
        NULL AS max_attempts, NULL AS lease_id, NULL AS scheduled_at, NULL AS claimed_at, NULL AS lost_claims, NULL AS key_limit,
        json_build_object(
          'seen', (SELECT count(*) FROM candidates),
-         'filled_one', coalesce((SELECT bool_or(used.jobs >= rooms.room) FROM used JOIN rooms USING (key)), false),
+         'filled_one', (SELECT count(*) FROM chosen) < (SELECT count(*) FROM candidates)
+           OR coalesce((SELECT bool_or(used.jobs >= rooms.room) FROM used JOIN rooms USING (key)), false),
          'steps', (SELECT count(*) FROM walk),
          'last_step', (SELECT array[key, after_order] FROM walk ORDER BY step DESC LIMIT 1),
          'last_served', (SELECT array[key, order_key] FROM candidates ORDER BY key DESC, order_key DESC LIMIT 1),

@@ -36,7 +36,7 @@ LOST_WORKER = "gave up: its worker disappeared at every attempt"
 @dataclass(frozen=True, slots=True)
 class RunnerOptions:
     """
-    in_flight             jobs of one queue performed at once by this process.
+    in_flight             jobs of one queue performed at once by this process; as many again may wait to be written.
     batch                 most jobs claimed by one statement.
     lease_seconds         a dead worker's jobs are someone else's after this; live ones renew it three times as often.
     busy_poll_seconds     how often to look without a bell, shortly after there was work…
@@ -68,7 +68,9 @@ class JobRunner:
         self._metrics = metrics
         self._leases = LeaseStore(database, queue, options.lease_seconds)
         self._results = ResultWriter(self._leases, self._kinds, metrics, queue, self._let_go)
+        # Claimed and not written yet; of these, so many are not performed yet.
         self._held: dict[str, Job] = {}
+        self._unfinished = 0
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._given_up: set[str] = set()
         self._shares = Shares(options.in_flight)
@@ -152,16 +154,15 @@ class JobRunner:
 
     async def _claim(self, limit: int) -> tuple[int, bool, bool]:
         now = asyncio.get_running_loop().time()
-        shares = self._shares.known(now)
+        division = self._shares.divided(now)
         # Until the answer tells: what is freed meanwhile was not free when the question was put.
         self._left_some = True
-        claim = await self._leases.claim(
-            limit, shares, self._shares.first_share(self._room()), self._perhaps_expired()
-        )
-        self._left_some = claim.left_some or any(share.busy >= share.cap for share in shares)
+        claim = await self._leases.claim(limit, division, self._perhaps_expired())
+        self._left_some = claim.left_some or any(share.busy >= share.cap for share in division.shares)
         self._opens_at = math.inf if claim.opens_in is None else now + claim.opens_in + 0.002
         for job in claim.jobs:
             self._held[job.id] = job
+            self._unfinished += 1
             if job.key:
                 self._shares.started(job.key, job.id, claim.limits.get(job.key), now)
         self._metrics.claimed(self.queue, claim.jobs)
@@ -233,7 +234,14 @@ class JobRunner:
         self._finish(job, outcome)
 
     def _finish(self, job: Job, outcome: Outcome) -> None:
+        """Its place is free for the next at once: until the result is written, nothing is in flight for it."""
         self._tasks.pop(job.id, None)
+        self._unfinished -= 1
+        if job.key:
+            now = asyncio.get_running_loop().time()
+            self._shares.ended(job.key, job.id, now, done=outcome.verdict == "done", slow=outcome.slow)
+        if self._left_some:
+            self._wake.set()
         next_attempt_at = None
         if outcome.verdict == "retry" and job.is_last_attempt:
             outcome = msgspec.structs.replace(outcome, verdict="dead", after_seconds=None)
@@ -246,15 +254,11 @@ class JobRunner:
         self._results.add(Finished(job, outcome, next_attempt_at))
 
     def _let_go(self, results: Sequence[Finished]) -> None:
-        """They are written: their places are free, and those to be tried again are waiting."""
+        """They are written: those to be tried again are waiting, and of an order the next may go."""
         self._wake_for(results)
-        now = asyncio.get_running_loop().time()
-        for job, outcome in ((finished.job, finished.outcome) for finished in results):
-            if self._held.get(job.id) is not job:
-                continue
-            del self._held[job.id]
-            if job.key:
-                self._shares.ended(job.key, job.id, now, done=outcome.verdict == "done", slow=outcome.slow)
+        for job in (finished.job for finished in results):
+            if self._held.get(job.id) is job:
+                del self._held[job.id]
         self._metrics.in_flight(self.queue, len(self._held))
         if self._left_some or any(
             finished.job.order_key for finished in results
@@ -270,7 +274,9 @@ class JobRunner:
                 asyncio.get_running_loop().call_later(seconds + 0.002, self._wake.set)
 
     def _room(self) -> int:
-        return self._options.in_flight - len(self._held)
+        """However slow the database is, results that wait for it are bounded."""
+        places = self._options.in_flight
+        return min(places - self._unfinished, 2 * places - len(self._held))
 
     async def _pause(self, now: float, found: int) -> float:
         """

@@ -8,11 +8,15 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import NamedTuple
 
-# A key nothing is known about starts with this many places, with fewer the fuller the runner is.
-FIRST_SHARE = 8
+# A key nothing is known about starts with this many places, with fewer the less is left for such keys.
+FIRST_SHARE = 10
+# By how much a success widens the window of a key that has never been overloaded: three times as much a round.
+FIRST_GROWTH = 2.0
 # A job that takes this long makes its key suspect before its timeout does.
 SLOW_SECONDS = 2.0
-# All suspect keys together have at most this part of the places.
+# All keys together that have not shown yet that they keep up have at most this part of the places, and those of them
+# that are suspect half of it: the rest is for keys that are known to give their places back.
+UNTRUSTED_PART = 0.5
 SUSPECT_PART = 0.25
 # A key with nothing in flight is forgotten, and starts anew: soon if it kept up, later if it was slow.
 FORGET_SECONDS, FORGET_SLOW_SECONDS = 1.0, 60.0
@@ -27,14 +31,32 @@ class Share(NamedTuple):
     busy: int
 
 
+class NewKeys(NamedTuple):
+    """
+    Places for a key that nothing is known about, and for all such keys together; beyond these one for each, since none
+    could become known without.
+    """
+
+    share: int
+    together: int
+
+
+class Division(NamedTuple):
+    """Of a runner's places, among the keys it knows and those it does not."""
+
+    shares: Sequence[Share] = ()
+    new_keys: NewKeys = NewKeys(1_000_000, 1_000_000)
+
+
 @dataclass(slots=True)
 class _Key:
     """
-    window      places it may have, growing with every success; like TCP's, by one below `threshold` and by one per
-                round above it.
+    window      places it may have, growing with every success; like TCP's, fast below `threshold` and by one per round
+                above it.
     limit       what its owner allows.
     started     when each job in flight was claimed, oldest first.
     shrunk_at   jobs that started before this were part of the overload already answered.
+    is_new      it has not shown one success yet.
     unproven    successes it still owes, after an overload, until it is trusted again.
     """
 
@@ -43,6 +65,7 @@ class _Key:
     threshold: float = math.inf
     started: dict[str, float] = field(default_factory=dict)
     shrunk_at: float = -math.inf
+    is_new: bool = True
     unproven: int = 0
     quiet_at: float = 0.0
 
@@ -52,13 +75,10 @@ class Shares:
 
     def __init__(self, places: int) -> None:
         self._places = places
+        self._untrusted_places = max(1, int(places * UNTRUSTED_PART))
         self._suspect_places = max(1, int(places * SUSPECT_PART))
         self._keys: dict[str, _Key] = {}
         self._turn = 0
-
-    def first_share(self, free: int) -> int:
-        """Places for a key that nothing is known about."""
-        return max(1, min(FIRST_SHARE, free * 2 * FIRST_SHARE // max(1, self._places)))
 
     def started(self, key: str, job_id: str, limit: float | None, now: float) -> None:
         state = self._keys.get(key)
@@ -75,8 +95,9 @@ class Shares:
             return
         began = state.started.pop(job_id, now)
         if done:
+            state.is_new = False
             state.unproven = max(0, state.unproven - 1)
-            state.window += 1.0 if state.window < state.threshold else 1.0 / state.window
+            state.window += self._growth(state)
             state.window = min(state.window, max(FIRST_SHARE, state.limit))
         elif slow and began > state.shrunk_at:
             state.window = state.threshold = max(1.0, state.window / 2)
@@ -84,16 +105,27 @@ class Shares:
             state.unproven = FIRST_SHARE
         state.quiet_at = now
 
-    def known(self, now: float) -> Sequence[Share]:
-        """Every key with something in flight, or whose last is remembered."""
+    def _growth(self, state: _Key) -> float:
+        if math.isinf(state.threshold):
+            return FIRST_GROWTH
+        return 1.0 if state.window < state.threshold else 1.0 / state.window
+
+    def divided(self, now: float) -> Division:
+        """Names every key with something in flight, or whose last is remembered."""
         self._forget(now)
-        shares: list[Share] = []
+        trusted: list[Share] = []
         suspects: list[Share] = []
+        new: list[Share] = []
         for key, state in self._keys.items():
             busy = len(state.started)
             share = Share(key, max(busy, int(min(state.window, state.limit))), busy)
-            (suspects if self._is_suspect(state, now) else shares).append(share)
-        return shares + self._divided(suspects)
+            (suspects if self._is_suspect(state, now) else new if state.is_new else trusted).append(share)
+        busy_suspects = sum(share.busy for share in suspects)
+        left = self._untrusted_places - busy_suspects - sum(share.busy for share in new)
+        suspects, taken = self._in_turns(suspects, min(left, self._suspect_places - busy_suspects))
+        new, taken_by_new = self._in_turns(new, left - taken)
+        left = max(0, left - taken - taken_by_new)
+        return Division(trusted + suspects + new, NewKeys(max(1, min(FIRST_SHARE, left // 4)), left))
 
     def _is_suspect(self, state: _Key, now: float) -> bool:
         if state.unproven:
@@ -101,17 +133,16 @@ class Shares:
         oldest = next(iter(state.started.values()), now)
         return now - oldest > SLOW_SECONDS
 
-    def _divided(self, suspects: Sequence[Share]) -> list[Share]:
-        """What is left of the suspects' part, given out in turns; the others keep what they have."""
-        left = self._suspect_places - sum(share.busy for share in suspects)
-        if suspects:
-            self._turn = (self._turn + 1) % len(suspects)
-        divided = []
-        for share in (*islice(suspects, self._turn, None), *islice(suspects, self._turn)):
-            more = max(0, min(share.cap - share.busy, left))
-            left -= more
+    def _in_turns(self, shares: Sequence[Share], left: int) -> tuple[list[Share], int]:
+        """What is left for all of them, the first in line having most; each keeps what it has. And how much that is."""
+        self._turn += 1
+        turn = self._turn % len(shares) if shares else 0
+        divided, taken = [], 0
+        for share in (*islice(shares, turn, None), *islice(shares, turn)):
+            more = max(0, min(share.cap - share.busy, left - taken))
+            taken += more
             divided.append(Share(share.key, share.busy + more, share.busy))
-        return divided
+        return divided, taken
 
     def _forget(self, now: float) -> None:
         """The quiet ones whose time is up; of too many, the first in line."""

@@ -13,7 +13,7 @@ from ogel.kernel.ids import new_id
 from ogel.runtime.database import Database, Queries, Session, records
 from ogel.runtime.jobs.job import RETRY, Finished, Job, NewJob
 from ogel.runtime.jobs.kind import JobKind
-from ogel.runtime.jobs.shares import Share
+from ogel.runtime.jobs.shares import Division
 
 _SQL = Queries.beside(__name__)
 
@@ -94,7 +94,7 @@ class JobQueue:
 class _AboutClaim(msgspec.Struct, frozen=True):
     """
     seen         jobs that were due and might have been taken, as far as it looked.
-    filled_one   a key got as many as it may have.
+    filled_one   a key got as many as it may have, or new keys together did.
     steps        keys and orders looked at; `last_step` is where that ended, `last_served` the last that got a job.
     """
 
@@ -154,14 +154,13 @@ class LeaseStore:
     async def claim(
         self,
         limit: int,
-        shares: Sequence[Share] = (),
-        first_share: int = 1_000_000,
+        division: Division = Division(),
         not_ids: Sequence[str] = (),
     ) -> Claim:
-        """Never one of `not_ids`. `first_share`: most jobs of a key that `shares` does not name."""
+        """Never one of `not_ids`."""
         after = self._after
         async with self._database.session() as session:
-            rows = await session.tuples(CLAIM, self.parameters(limit, shares, first_share, not_ids))
+            rows = await session.tuples(CLAIM, self.parameters(limit, division, not_ids))
         about, rows = msgspec.convert(rows[0][-1], _AboutClaim), rows[1:]
         jobs = sorted((Job(*row[:12]) for row in rows), key=lambda job: (job.lane, job.scheduled_at))
         limits = {row[4]: row[12] for row in rows if row[12] is not None}
@@ -178,7 +177,7 @@ class LeaseStore:
         )
 
     def parameters(
-        self, limit: int, shares: Sequence[Share], first_share: int, not_ids: Sequence[str]
+        self, limit: int, division: Division, not_ids: Sequence[str]
     ) -> Mapping[str, Any]:
         """Of the statement `CLAIM`."""
         after_key, after_order = self._after or (None, None)
@@ -188,10 +187,11 @@ class LeaseStore:
             "after_key": after_key,
             "after_order": after_order,
             "most_steps": MOST_STEPS,
-            "known_keys": [share.key for share in shares],
-            "caps": [share.cap for share in shares],
-            "busy": [share.busy for share in shares],
-            "first_share": first_share,
+            "known_keys": [share.key for share in division.shares],
+            "caps": [share.cap for share in division.shares],
+            "busy": [share.busy for share in division.shares],
+            "new_key_share": division.new_keys.share,
+            "new_keys_together": division.new_keys.together,
             "default_limit": DEFAULT_KEY_LIMIT,
             "not_ids": list(not_ids),
             "lease": new_id("lease"),
