@@ -177,9 +177,13 @@ FROM job_queue
 WHERE queue_name = %(queue)s AND status IN ('pending', 'running') AND greatest(leased_until, scheduled_at) > now()
 
 -- renew --
--- Keeps the leases of claims that still have jobs in flight.
+-- Keeps the leases of claims that still have jobs in flight. A job that is locked is being finished, in an order of its
+-- own: to wait for it would end in a deadlock.
 UPDATE job_queue SET leased_until = now() + make_interval(secs => %(lease_seconds)s)
-WHERE status = 'running' AND id = ANY (%(ids)s) AND lease_id = ANY (%(leases)s)
+WHERE id IN (
+  SELECT id FROM job_queue WHERE status = 'running' AND id = ANY (%(ids)s) AND lease_id = ANY (%(leases)s)
+  FOR UPDATE SKIP LOCKED
+)
 
 -- finish --
 -- Done jobs leave; only the claim that holds a job may finish it.

@@ -30,6 +30,8 @@ QUIET_SECONDS = 10.0
 # After a claim of many, the longer.
 SPACING_SECONDS, SPACING_AFTER_MANY_SECONDS = 0.010, 0.025
 MANY = 40
+# What is to be tried at a later time comes due one by one: without a bell it is gathered so long.
+GATHER_DUE_SECONDS = 0.05
 LOST_WORKER = "gave up: its worker disappeared at every attempt"
 
 
@@ -290,7 +292,7 @@ class JobRunner:
             # What is due already and was not claimed is another worker's, or its key is full: no reason to spin.
             self._next_due = now + seconds + 0.002 if seconds is not None and seconds > 0 else math.inf
             self._look_ahead_at = now + poll
-        return min(poll, max(0.0, min(self._next_due, self._opens_at) - now))
+        return min(poll, max(0.0, min(max(self._next_due, now + GATHER_DUE_SECONDS), self._opens_at) - now))
 
     async def _wait(self, seconds: float) -> None:
         with suppress(TimeoutError):
