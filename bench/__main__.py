@@ -7,6 +7,8 @@ import json
 import os
 import platform
 import resource
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -16,9 +18,10 @@ from pathlib import Path
 
 from bench import deliveries, processes
 from bench.figures import Figure
+from bench.world import Trial
 from ogel.runtime.logging import configure_logging
 
-Section = Callable[[Path, bool], Iterator[Figure]]
+Section = Callable[[Trial], Iterator[Figure]]
 SECTIONS: dict[str, tuple[str, Section]] = {
     "up": ("`ogel up`: everything in one process", processes.one_process),
     "apart": ("`ogel api` and `ogel worker webhooks`, apart", processes.two_processes),
@@ -40,7 +43,7 @@ def main() -> None:
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
         "system": f"{platform.system()} {platform.machine()}",
         "cores": os.cpu_count(),
-        "python": platform.python_version(),
+        "python": _version_of(arguments.python),
         "quick": arguments.quick,
     }
     if not arguments.json:
@@ -50,27 +53,37 @@ def main() -> None:
         title, section = SECTIONS[name]
         if not arguments.json:
             print(f"\n{title}", flush=True)
-        measured[name] = _measured(section, arguments.quick, shown=not arguments.json)
+        measured[name] = _measured(section, arguments, shown=not arguments.json)
     if arguments.json:
         print(json.dumps({**machine, "sections": measured}, indent=2))
     else:
         print(f"\n{time.monotonic() - began:.0f} s in all")
 
 
-def _measured(section: Section, quick: bool, *, shown: bool) -> list[dict[str, object]]:
+def _measured(section: Section, arguments: argparse.Namespace, *, shown: bool) -> list[dict[str, object]]:
     figures = []
     with tempfile.TemporaryDirectory(prefix="ogel-bench-") as directory:
-        for figure in section(Path(directory), quick):
+        for figure in section(Trial(Path(directory), arguments.python, arguments.quick)):
             if shown:
                 print(figure, flush=True)
             figures.append({**asdict(figure), "reached": figure.reached})
     return figures
 
 
+def _version_of(python: str) -> str:
+    command = [python, "-c", "import platform; print(platform.python_version())"]
+    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=10).stdout.strip()
+
+
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="fewer events and shorter loads: half a minute")
     parser.add_argument("--json", action="store_true", help="one JSON object on stdout instead of the table")
+    parser.add_argument(
+        "--python",
+        default=sys.executable,
+        help="whose `ogel` is measured; the one of `make bench` has no test tools in it, which cost memory",
+    )
     parser.add_argument(
         "--only", action="append", choices=list(SECTIONS), help="this section; may be repeated"
     )

@@ -7,7 +7,6 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import psycopg
 import uvloop
@@ -17,9 +16,9 @@ from bench.figures import Figure, latencies
 from bench.http_clients import with_aiohttp, with_ours
 from bench.world import (
     Machine,
+    Trial,
     cpu_seconds,
     create_webhook,
-    machine,
     pid_of,
     publish,
     resident_megabytes,
@@ -56,15 +55,15 @@ class Drain:
     loaded_megabytes: float
 
 
-def measure(directory: Path, quick: bool) -> Iterator[Figure]:
-    deliveries, jobs = (4_000, 60) if quick else (20_000, 200)
-    with machine(directory) as here, receiver.running(RECEIVER_SECONDS) as port:
+def measure(trial: Trial) -> Iterator[Figure]:
+    deliveries, jobs = (4_000, 60) if trial.quick else (20_000, 200)
+    with trial.machine() as here, receiver.running(RECEIVER_SECONDS) as port:
         url, body = f"http://127.0.0.1:{port}/hook", b"x" * 1100
         ours = drain(here, port, deliveries)
         aiohttp, aiohttp_cpu = uvloop.run(with_aiohttp(url, body, deliveries, IN_FLIGHT))
         egress, egress_cpu = uvloop.run(with_ours(url, body, deliveries, IN_FLIGHT))
         rq = plain_rq(here.redis_url, url, jobs)
-        lag = half_load(here, port, ours.per_second / 2, seconds=3.0 if quick else 10.0)
+        lag = half_load(here, port, ours.per_second / 2, seconds=3.0 if trial.quick else 10.0)
     yield Figure(
         f"a  `ogel worker webhooks`, {deliveries:,} events of 1 KiB, logged",
         ours.per_second,

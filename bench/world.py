@@ -20,30 +20,38 @@ MOST_PER_REQUEST = 500
 
 
 @dataclass(frozen=True)
+class Trial:
+    """A section's own directory, the Python whose `ogel` is measured, and whether a rough figure will do."""
+
+    directory: Path
+    python: str
+    quick: bool
+
+    @contextmanager
+    def machine(self) -> Iterator[Machine]:
+        with EmbeddedServers.start(self.directory / "servers") as servers:
+            assert servers.database_url is not None
+            assert servers.redis_url is not None
+            yield Machine(self, servers.database_url, servers.redis_url)
+
+    def up(self) -> Ogel:
+        """`ogel up`, as people start it; its data stays in the directory."""
+        data = str(self.directory / "data")
+        return Ogel("up", log=self.directory / "up.log", python=self.python, OGEL_DATA_DIR=data)
+
+
+@dataclass(frozen=True)
 class Machine:
     """One PostgreSQL and one Valkey for processes that are told where they are."""
 
-    directory: Path
+    trial: Trial
     database_url: str
     redis_url: str
 
     def ogel(self, *arguments: str, **environment: str) -> Ogel:
-        log = self.directory / f"{'-'.join(arguments)}.log"
+        log = self.trial.directory / f"{'-'.join(arguments)}.log"
         urls = {"DATABASE_URL": self.database_url, "REDIS_URL": self.redis_url}
-        return Ogel(*arguments, log=log, **urls, **environment)
-
-
-@contextmanager
-def machine(directory: Path) -> Iterator[Machine]:
-    with EmbeddedServers.start(directory / "servers") as servers:
-        assert servers.database_url is not None
-        assert servers.redis_url is not None
-        yield Machine(directory, servers.database_url, servers.redis_url)
-
-
-def up(directory: Path) -> Ogel:
-    """`ogel up`, as people start it; its data stays in `directory`."""
-    return Ogel("up", log=directory / "up.log", OGEL_DATA_DIR=str(directory / "data"))
+        return Ogel(*arguments, log=log, python=self.trial.python, **urls, **environment)
 
 
 def create_webhook(ogel: Ogel, port: int, events: str = "bench.*") -> Any:

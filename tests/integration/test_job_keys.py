@@ -12,7 +12,7 @@ from ogel.runtime.jobs.job import RETRY, Job, NewJob, Outcome
 from ogel.runtime.jobs.keys import Rate
 from ogel.runtime.jobs.kind import Backoff, JobKind
 from ogel.runtime.jobs.runner import RunnerOptions
-from ogel.runtime.jobs.shares import Division, NewKeys, Share
+from ogel.runtime.jobs.shares import UNDIVIDED, Division, NewKeys, Share
 from ogel.runtime.jobs.store import CLAIM, MOST_STEPS, LeaseStore
 from tests.support.jobs import QUEUE, World, world
 
@@ -226,7 +226,7 @@ def test_a_full_key_costs_a_claim_the_same_however_much_waits_for_it(database_ur
 
     async def pages(w: World, busy: int) -> int:
         store = leases(w)
-        parameters = store.parameters(10, Division([Share("flood", 8, busy)]), ())
+        parameters = store.parameters(10, Division([Share("flood", 8, busy)], NewKeys(8, 250)), ())
         async with w.database.transaction() as tx:
             [plan] = await tx.value(b"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) " + CLAIM, parameters)
         return int(plan["Plan"]["Shared Hit Blocks"] + plan["Plan"]["Shared Read Blocks"])
@@ -393,7 +393,7 @@ def test_a_stuck_order_costs_a_claim_one_step_however_many_follow(database_url: 
                     b" FROM generate_series(1, 50000) AS n"
                 )
                 await tx.execute(b"ANALYZE job_queue")
-            parameters = leases(w).parameters(10, Division(), ())
+            parameters = leases(w).parameters(10, UNDIVIDED, ())
             async with w.database.transaction() as tx:
                 [plan] = await tx.value(b"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) " + CLAIM, parameters)
                 assert plan["Plan"]["Shared Hit Blocks"] + plan["Plan"]["Shared Read Blocks"] < 100

@@ -245,11 +245,11 @@ def test_leases_of_long_jobs_are_renewed(database_url: str) -> None:
 
         async def slow(job: Job, _: Any) -> None:
             attempts.append(job.attempts)
-            await asyncio.sleep(1.0)
+            await asyncio.sleep(2.5)
 
         async with world(database_url, kind(slow)) as w:
             await w.enqueue(NewJob("trial.do", {}))
-            options = RunnerOptions(lease_seconds=0.3, busy_poll_seconds=0.05, idle_poll_seconds=0.05)
+            options = RunnerOptions(lease_seconds=1.0, busy_poll_seconds=0.05, idle_poll_seconds=0.05)
             async with w.running(options), w.running(options):
                 await w.until_empty()
         assert attempts == [1]

@@ -74,7 +74,8 @@ class Client:
 class Ogel:
     """`ogel …` as a process of its own. Leaving the block ends it, and fails when it did not end well."""
 
-    def __init__(self, *arguments: str, log: Path, **environment: str) -> None:
+    def __init__(self, *arguments: str, log: Path, python: str = sys.executable, **environment: str) -> None:
+        self._command = [python, "-m", "ogel", *arguments]
         self._arguments = arguments
         self.port = free_port()
         self._log = log
@@ -93,7 +94,7 @@ class Ogel:
     def start(self, ready_seconds: float = 30.0, ready_path: str = "/health/ready") -> Ogel:
         with self._log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "ogel", *self._arguments],
+                self._command,
                 env=self._environment,
                 stdout=log,
                 stderr=log,

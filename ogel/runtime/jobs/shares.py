@@ -44,8 +44,11 @@ class NewKeys(NamedTuple):
 class Division(NamedTuple):
     """Of a runner's places, among the keys it knows and those it does not."""
 
-    shares: Sequence[Share] = ()
-    new_keys: NewKeys = NewKeys(1_000_000, 1_000_000)
+    shares: Sequence[Share]
+    new_keys: NewKeys
+
+
+UNDIVIDED = Division((), NewKeys(1_000_000, 1_000_000))
 
 
 @dataclass(slots=True)

@@ -13,7 +13,7 @@ from ogel.kernel.ids import new_id
 from ogel.runtime.database import Database, Queries, Session, records
 from ogel.runtime.jobs.job import RETRY, Finished, Job, NewJob
 from ogel.runtime.jobs.kind import JobKind
-from ogel.runtime.jobs.shares import Division
+from ogel.runtime.jobs.shares import UNDIVIDED, Division
 
 _SQL = Queries.beside(__name__)
 
@@ -154,7 +154,7 @@ class LeaseStore:
     async def claim(
         self,
         limit: int,
-        division: Division = Division(),
+        division: Division = UNDIVIDED,
         not_ids: Sequence[str] = (),
     ) -> Claim:
         """Never one of `not_ids`."""
@@ -176,9 +176,7 @@ class LeaseStore:
             opens_in=about.opens_in,
         )
 
-    def parameters(
-        self, limit: int, division: Division, not_ids: Sequence[str]
-    ) -> Mapping[str, Any]:
+    def parameters(self, limit: int, division: Division, not_ids: Sequence[str]) -> Mapping[str, Any]:
         """Of the statement `CLAIM`."""
         after_key, after_order = self._after or (None, None)
         return {

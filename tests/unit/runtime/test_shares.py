@@ -70,7 +70,9 @@ def test_keys_that_hang_have_a_quarter_of_the_places_together() -> None:
             shares.started(f"hangs{key}", f"{key}-{n}", 64, 0.0)
     shares.started("well", "w", 64, 0.0)
     shares.ended("well", "w", 0.1, done=True, slow=False)
-    before = sum(share.cap for share in shares.divided(SLOW_SECONDS - 0.1).shares if share.key.startswith("hangs"))
+    before = sum(
+        share.cap for share in shares.divided(SLOW_SECONDS - 0.1).shares if share.key.startswith("hangs")
+    )
     assert before == 200  # nothing is known against them yet
     for turn in range(5):
         known = shares.divided(SLOW_SECONDS + 0.1 + turn).shares
