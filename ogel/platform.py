@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import ipaddress
 import secrets
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -56,6 +57,7 @@ from ogel.runtime.jobs.runner import JobRunner, RunnerOptions
 from ogel.runtime.jobs.store import JobQueue
 from ogel.runtime.lifecycle import Service, run_together, run_until_stopped, unless_stopped
 from ogel.runtime.outbox import Outbox
+from ogel.runtime.providers import ProviderMetrics
 from ogel.runtime.schedule.schedule import Schedule
 from ogel.runtime.schedule.service import SchedulerService
 from ogel.runtime.schedule.ticks import Ticker
@@ -65,6 +67,7 @@ from ogel.settings import Settings, require_secret, require_secrets, require_ser
 
 log = structlog.get_logger(__name__)
 
+_EVERYWHERE = (ipaddress.ip_network("0.0.0.0/0"), ipaddress.ip_network("::/0"))
 # In a checkout; an installed image says where they are instead.
 MIGRATIONS = Path(__file__).parent.parent / "sql" / "migrations"
 # Enough to build a platform that nothing is asked of but its manifests.
@@ -111,6 +114,9 @@ class Platform:
         self._own_services = OwnServices(self._guard, own)
         proxy = Proxy(ProxyAddress.of(settings.egress_proxy)) if settings.egress_proxy else None
         self.egress = EgressClient(self._guard, max_connections=settings.worker_in_flight + 100, proxy=proxy)
+        # To addresses that operators set: those may be private.
+        self.provider_egress = EgressClient(AddressGuard(allow=_EVERYWHERE), proxy=proxy)
+        self.provider_metrics = ProviderMetrics(self.registry)
         self.jobs = JobQueue()
         self.keys_of_jobs = JobKeys(self.jobs)
         self.outbox = Outbox(self.jobs)
@@ -190,6 +196,7 @@ class Platform:
             stack.push_async_callback(self.redis.close)
             stack.push_async_callback(self.broadcast.close)
             stack.push_async_callback(self.egress.close)
+            stack.push_async_callback(self.provider_egress.close)
             await self._own_services.look()
             looking = asyncio.create_task(self._own_services.keep_looking(), name="own services")
             stack.push_async_callback(_cancelled, looking)

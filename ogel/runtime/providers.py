@@ -1,0 +1,217 @@
+"""Outside services that do one thing, tried in turn, each behind a breaker: a dead one costs a call now and then."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+import structlog
+from msgspec import Struct
+from prometheus_client import CollectorRegistry, Counter, Gauge
+
+from ogel.kernel.clock import utc_now
+
+log = structlog.get_logger(__name__)
+
+# A dependency that failed so often in a row is left alone so long; then one call asks whether it is back.
+FAILURES = 5
+OPEN_SECONDS = 30.0
+
+Provider = TypeVar("Provider")
+Result = TypeVar("Result")
+
+
+class ProviderError(Exception):
+    """
+    What a provider answered, or that it did not. `message` is shown to whoever asked, and holds no secret.
+
+    final                it refused what it was given: neither another try nor another provider would help.
+    ours                 it refused us (a wrong key, an account without credit): no use in asking it again soon, while
+                         another provider may do.
+    retry_after_seconds  it asked to be left alone so long.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        final: bool = False,
+        ours: bool = False,
+        retry_after_seconds: float | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.final = final
+        self.ours = ours
+        self.retry_after_seconds = retry_after_seconds
+
+
+class Breaker:
+    """
+    Of one dependency, in one process. Closed it lets everything through; after FAILURES in a row it is open for
+    OPEN_SECONDS, or as long as the dependency asked for; then one call at a time may try, and a success closes it.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._failures = 0
+        self._opens_until = 0.0
+        self._trying = False
+
+    @property
+    def is_open(self) -> bool:
+        return self._failures >= FAILURES
+
+    @property
+    def seconds_left(self) -> float:
+        """Until a call may try; 0 when one may now."""
+        if not self.is_open:
+            return 0.0
+        left = self._opens_until - self._clock()
+        return max(left, 1.0 if self._trying else 0.0)
+
+    def try_enter(self) -> bool:
+        """True: the caller must say how it ended, by `succeeded`, `failed` or `left`."""
+        if self.seconds_left > 0:
+            return False
+        self._trying = self.is_open
+        return True
+
+    def succeeded(self) -> None:
+        self._failures = 0
+        self._trying = False
+
+    def failed(self, *, seconds: float | None = None, at_once: bool = False) -> None:
+        """`seconds`: it asked to be left alone so long; `at_once`: no need of more failures to believe it."""
+        self._failures = FAILURES if at_once or seconds is not None else self._failures + 1
+        self._trying = False
+        self._opens_until = self._clock() + (OPEN_SECONDS if seconds is None else seconds)
+
+    def left(self) -> None:
+        """It was neither: the call was cut short."""
+        self._trying = False
+
+
+@dataclass(frozen=True, slots=True)
+class Guarded(Generic[Provider]):
+    """A provider by the name that its settings, its attempts and its metrics know it by."""
+
+    name: str
+    provider: Provider
+    breaker: Breaker
+
+
+class Try(Struct, frozen=True):
+    """One call of one provider, for the log of attempts. `error` is None when it took what it was given."""
+
+    provider: str
+    started_at: str
+    seconds: float
+    error: str | None = None
+
+
+class Exhausted(Exception):
+    """
+    Nobody took it. `error` is what the last one said; None: all breakers are open, and nobody was asked.
+    `after_seconds`: when somebody may.
+    """
+
+    def __init__(
+        self, tries: Sequence[Try], error: ProviderError | None, after_seconds: float | None
+    ) -> None:
+        super().__init__(error.message if error else "no provider can be asked now")
+        self.tries = tries
+        self.error = error
+        self.after_seconds = after_seconds
+
+
+class Providers(Generic[Provider]):
+    """`what` they do, for metrics: `mail`, `sms`. In the order of preference."""
+
+    def __init__(self, what: str, guarded: Sequence[Guarded[Provider]], metrics: ProviderMetrics) -> None:
+        self._what = what
+        self._guarded = guarded
+        self._metrics = metrics
+
+    @property
+    def names(self) -> Sequence[str]:
+        return [each.name for each in self._guarded]
+
+    async def first_to_take(
+        self, send: Callable[[Provider], Awaitable[Result]], timeout_seconds: float
+    ) -> tuple[Result, Sequence[Try]]:
+        """
+        Asks them in turn, each at most `timeout_seconds`, until one takes it. A refusal of what was given is final, and
+        ends the turn. Raises Exhausted.
+        """
+        tries: list[Try] = []
+        error: ProviderError | None = None
+        for each in self._guarded:
+            if not each.breaker.try_enter():
+                continue
+            began, started_at = time.monotonic(), utc_now().isoformat()
+            try:
+                async with asyncio.timeout(timeout_seconds):
+                    result = await send(each.provider)
+            except TimeoutError:
+                error = ProviderError(f"{each.name} did not answer within {timeout_seconds:g} s")
+            except ProviderError as refused:
+                error = refused
+            except BaseException:
+                each.breaker.left()
+                raise
+            else:
+                each.breaker.succeeded()
+                self._note(each)
+                tries.append(Try(each.name, started_at, time.monotonic() - began))
+                return result, tries
+            tries.append(Try(each.name, started_at, time.monotonic() - began, error.message))
+            if error.final:
+                each.breaker.succeeded()  # it is there, and said so
+                self._note(each, error)
+                raise Exhausted(tries, error, None)
+            each.breaker.failed(seconds=error.retry_after_seconds, at_once=error.ours)
+            self._note(each, error)
+        raise Exhausted(
+            tries, error, min((each.breaker.seconds_left for each in self._guarded), default=None)
+        )
+
+    def _note(self, each: Guarded[Provider], error: ProviderError | None = None) -> None:
+        self._metrics.called(self._what, each.name, error)
+        self._metrics.state(self._what, each.name, each.breaker)
+        if error is not None and not error.final:
+            log.warning(
+                "provider.failed",
+                what=self._what,
+                provider=each.name,
+                error=error.message,
+                open=each.breaker.is_open,
+            )
+
+
+class ProviderMetrics:
+    """One per process: every kind of provider counts here."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._calls = Counter(
+            "ogel_provider_calls_total",
+            "Calls of outside providers: taken, refused (what was given is wrong) or failed.",
+            ["what", "provider", "outcome"],
+            registry=registry,
+        )
+        self._open = Gauge(
+            "ogel_provider_breaker_open",
+            "1 while a provider is left alone because it failed again and again.",
+            ["what", "provider"],
+            registry=registry,
+        )
+
+    def called(self, what: str, provider: str, error: ProviderError | None) -> None:
+        outcome = "taken" if error is None else "refused" if error.final else "failed"
+        self._calls.labels(what, provider, outcome).inc()
+
+    def state(self, what: str, provider: str, breaker: Breaker) -> None:
+        self._open.labels(what, provider).set(breaker.is_open)

@@ -1,0 +1,123 @@
+"""Providers in turn, and the breaker before each."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from ogel.runtime.providers import (
+    FAILURES,
+    OPEN_SECONDS,
+    Breaker,
+    Exhausted,
+    Guarded,
+    ProviderError,
+    ProviderMetrics,
+    Providers,
+)
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class Scripted:
+    """Takes, or raises, what it was told to, in turn; the last for good."""
+
+    def __init__(self, *answers: object) -> None:
+        self._answers = list(answers)
+        self.asked = 0
+
+    async def send(self) -> str:
+        self.asked += 1
+        answer = self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
+        if isinstance(answer, Exception):
+            raise answer
+        return str(answer)
+
+
+def providers(clock: Clock, *scripted: Scripted) -> Providers[Scripted]:
+    guarded = [Guarded(f"p{n}", each, Breaker(clock)) for n, each in enumerate(scripted)]
+    return Providers("trial", guarded, ProviderMetrics(CollectorRegistry()))
+
+
+def send(chain: Providers[Scripted]) -> tuple[str, Sequence[str | None]]:
+    result, tries = asyncio.run(chain.first_to_take(Scripted.send, 1.0))
+    return result, [each.error for each in tries]
+
+
+def test_the_second_is_asked_when_the_first_fails() -> None:
+    chain = providers(Clock(), Scripted(ProviderError("down")), Scripted("ok"))
+    assert send(chain) == ("ok", ["down", None])
+
+
+def test_what_is_refused_for_good_is_not_offered_to_the_next() -> None:
+    second = Scripted("ok")
+    chain = providers(Clock(), Scripted(ProviderError("no such address", final=True)), second)
+    with pytest.raises(Exhausted) as caught:
+        send(chain)
+    assert caught.value.error is not None
+    assert caught.value.error.final
+    assert second.asked == 0
+
+
+def test_a_dead_provider_is_left_alone_and_asked_again_by_one_call() -> None:
+    clock, first = Clock(), Scripted(*[ProviderError("down")] * FAILURES, "back")
+    chain = providers(clock, first, Scripted("second"))
+    for _ in range(FAILURES):
+        assert send(chain)[0] == "second"
+    assert send(chain) == ("second", [None])
+    assert first.asked == FAILURES
+    clock.now = OPEN_SECONDS + 1
+    assert send(chain) == ("back", [None])
+    assert send(chain) == ("back", [None])
+
+
+def test_while_one_call_tries_the_others_do_not() -> None:
+    clock = Clock()
+    breaker = Breaker(clock)
+    for _ in range(FAILURES):
+        assert breaker.try_enter()
+        breaker.failed()
+    assert not breaker.try_enter()
+    clock.now = OPEN_SECONDS
+    assert breaker.try_enter()
+    assert not breaker.try_enter()
+    breaker.left()
+    assert breaker.try_enter()
+    breaker.succeeded()
+    assert breaker.try_enter()
+    assert breaker.try_enter()
+
+
+def test_when_all_are_open_it_says_when_one_may_be_asked() -> None:
+    clock = Clock()
+    chain = providers(
+        clock,
+        Scripted(ProviderError("wrong key", ours=True)),
+        Scripted(ProviderError("slow", retry_after_seconds=7)),
+    )
+    with pytest.raises(Exhausted) as caught:
+        send(chain)
+    assert [each.error for each in caught.value.tries] == ["wrong key", "slow"]
+    with pytest.raises(Exhausted) as caught:
+        send(chain)
+    assert (caught.value.tries, caught.value.error, caught.value.after_seconds) == ([], None, 7)
+
+
+def test_one_that_does_not_answer_is_given_up_on() -> None:
+    async def story() -> None:
+        async def never(_: Scripted) -> str:
+            await asyncio.Event().wait()
+            return ""
+
+        with pytest.raises(Exhausted, match=r"did not answer within 0\.01 s"):
+            await providers(Clock(), Scripted("")).first_to_take(never, 0.01)
+
+    asyncio.run(story())
