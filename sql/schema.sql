@@ -98,6 +98,7 @@ CREATE TABLE job_keys (
     rate_per_second double precision,
     rate_burst integer,
     spent_until timestamp with time zone,
+    ramp_until timestamp with time zone,
     CONSTRAINT job_keys_check CHECK (((probe_at IS NULL) = (probe_seconds IS NULL))),
     CONSTRAINT job_keys_check1 CHECK (((rate_per_second IS NULL) = (rate_burst IS NULL))),
     CONSTRAINT job_keys_key_limit_check CHECK ((key_limit > 0)),
@@ -118,6 +119,8 @@ COMMENT ON COLUMN job_keys.probe_at IS 'the breaker is open: one job at this tim
 COMMENT ON COLUMN job_keys.ramp_from IS 'the breaker closed then: claims grow from a trickle to full speed';
 
 COMMENT ON COLUMN job_keys.spent_until IS 'the rate limit''s theoretical arrival time (generic cell rate algorithm)';
+
+COMMENT ON COLUMN job_keys.ramp_until IS 'the ramp ends then, and nothing holds the key back';
 
 ALTER TABLE ONLY job_keys
     ADD CONSTRAINT job_keys_pkey PRIMARY KEY (key);
@@ -274,7 +277,6 @@ CREATE TABLE webhook_endpoints (
     timeout_seconds double precision NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     updated_at timestamp with time zone DEFAULT now() NOT NULL,
-    secrets_version integer DEFAULT 1 NOT NULL,
     compatibility text,
     filter json,
     payload text DEFAULT 'full'::text NOT NULL,
@@ -297,8 +299,6 @@ CREATE TABLE webhook_endpoints (
 COMMENT ON COLUMN webhook_endpoints.event_likes IS 'event_globs as LIKE patterns, so that fan-out is one indexable question';
 
 COMMENT ON COLUMN webhook_endpoints.headers IS 'plain headers of the version before, until they are sealed; then empty';
-
-COMMENT ON COLUMN webhook_endpoints.secrets_version IS 'grows with every rotation, so that workers know when to read webhook_secrets anew';
 
 COMMENT ON COLUMN webhook_endpoints.compatibility IS 'whose headers are sent besides those of Standard Webhooks';
 

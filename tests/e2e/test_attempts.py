@@ -62,6 +62,23 @@ def test_an_attempt_shows_both_sides_and_where_the_time_went(api: Client, receiv
         assert secret not in shown
 
 
+def test_an_answer_that_repeats_our_headers_gives_no_secret_away(api: Client, receiver: Receiver) -> None:
+    token = "very-secret-token-0123456789"
+    receiver.answer = lambda request: Answer(
+        200,
+        f"{request.headers['authorization']} for {request.headers['x-tenant']}, that is {token}".encode(),
+        headers={"x-echo": f"<{token}>", "set-cookie": "session=receivers-own", "x-plain": "kept"},
+    )
+    headers = {"Authorization": f"Bearer {token}", "X-Tenant": "acme"}
+    hook = {"url": receiver.url(), "events": ["echo.all"], "headers": headers}
+    api.ok("POST", "/api/webhooks", hook)
+    event = api.ok("POST", "/api/events", {"type": "echo.all", "data": 1})
+    [attempt] = settled(api, event["id"], "delivered")["log"]
+    assert attempt["response_body"] == "**** for acme, that is ****"
+    shown = dict(attempt["response_headers"])
+    assert (shown["x-echo"], shown["set-cookie"], shown["x-plain"]) == ("<****>", "****", "kept")
+
+
 def test_an_attempt_under_way_is_there_with_an_unknown_end(api: Client, receiver: Receiver) -> None:
     receiver.answer = first = HangingOnce()
     api.ok("POST", "/api/webhooks", {"url": receiver.url(), "events": ["under.way"], "timeout_seconds": 20})

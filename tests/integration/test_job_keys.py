@@ -13,7 +13,7 @@ from ogel.runtime.jobs.keys import Rate
 from ogel.runtime.jobs.kind import Backoff, JobKind
 from ogel.runtime.jobs.runner import RunnerOptions
 from ogel.runtime.jobs.shares import UNDIVIDED, Division, NewKeys, Share
-from ogel.runtime.jobs.store import CLAIM, MOST_STEPS, LeaseStore
+from ogel.runtime.jobs.store import CLAIM, CONTENDED_SECONDS, MOST_STEPS, LeaseStore
 from tests.support.jobs import QUEUE, World, world
 
 
@@ -57,8 +57,8 @@ def test_a_slowed_key_waits_for_its_time_and_never_shortens_it(database_url: str
         async with world(database_url, kind()) as w:
             async with w.database.transaction() as tx:
                 await w.keys.set(tx, "k")
-                await w.keys.slow(tx, "k", utc_now() + timedelta(seconds=0.6))
-                await w.keys.slow(tx, "k", utc_now() - timedelta(seconds=5))
+                await w.keys.slow(tx, "k", 0.6)
+                await w.keys.slow(tx, "k", 0.1)
             await w.enqueue(job("k"))
             claim = await leases(w).claim(10)
             assert not claim.jobs
@@ -78,7 +78,7 @@ def test_a_key_that_is_hurried_runs_now(database_url: str) -> None:
             async with w.database.transaction() as tx:
                 for key in ("slowed", "open"):
                     await w.keys.set(tx, key)
-                    await w.keys.slow(tx, key, utc_now() + timedelta(hours=1))
+                    await w.keys.slow(tx, key, 3600)
                 await w.keys.trip(tx, "open", probe_seconds=600)
             assert await claimed(leases(w)) == {}
             async with w.database.transaction() as tx:
@@ -153,6 +153,22 @@ def test_a_rate_holds_over_all_workers(database_url: str) -> None:
             took = asyncio.get_running_loop().time() - began
         assert done == 60
         assert 55 / 40 * 0.95 < took < 3
+
+    asyncio.run(story())
+
+
+def test_a_key_that_another_worker_is_claiming_of_is_looked_at_again_soon(database_url: str) -> None:
+    async def story() -> None:
+        async with world(database_url, kind()) as w:
+            async with w.database.transaction() as tx:
+                await w.keys.set(tx, "k", rate=Rate(per_second=40, burst=5))
+            await w.enqueue(job("k"))
+            async with w.database.transaction() as other:
+                await other.execute(b"SELECT FROM job_keys WHERE key = 'k' FOR UPDATE")
+                claim = await leases(w).claim(10)
+            assert not claim.jobs
+            assert claim.opens_in == CONTENDED_SECONDS
+            assert await claimed(leases(w)) == {"k": 1}
 
     asyncio.run(story())
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from datetime import timedelta
 from pathlib import Path
 
 import psycopg
@@ -21,7 +20,6 @@ from ogel.features.keys.service import KeyService
 from ogel.features.keys.store import KeyStore
 from ogel.features.system import measures as measuring
 from ogel.features.system.measures import Measures
-from ogel.kernel.clock import utc_now
 from ogel.kernel.ids import new_id
 from ogel.kernel.principal import SYSTEM, Caller
 from ogel.runtime.database import Database, DatabaseAway
@@ -57,7 +55,7 @@ async def rated(world: World) -> None:
 async def slowed(world: World) -> None:
     async with world.database.transaction() as tx:
         await world.keys.set(tx, "k")
-        await world.keys.slow(tx, "k", utc_now() + timedelta(seconds=WAIT))
+        await world.keys.slow(tx, "k", WAIT)
 
 
 async def tripped(world: World) -> None:

@@ -1,4 +1,4 @@
-"""Secrets in the database: moved there from the endpoints' table, and read by workers once per version."""
+"""Secrets in the database: moved there from the endpoints' table, and read by workers once per version of these."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 
 import psycopg
 
+from ogel.adapters.egress import AddressGuard, EgressClient
 from ogel.adapters.migrations import migrate, read_migrations
 from ogel.adapters.postgres import PoolOptions, make_pool
 from ogel.features.audit.store import AuditStore
@@ -15,6 +16,7 @@ from ogel.features.webhooks.secrets.keyring import SigningKeys
 from ogel.features.webhooks.secrets.secret import Secret
 from ogel.features.webhooks.secrets.service import Rotation, SecretService
 from ogel.features.webhooks.secrets.store import SealedSecret, SecretStore
+from ogel.features.webhooks.sending.receiver import Receiver, Receivers
 from ogel.kernel.principal import Caller, Principal
 from ogel.runtime.database import Database, Session
 from ogel.runtime.vault import Vault
@@ -73,49 +75,63 @@ def test_the_migration_moves_each_secret(empty_database_url: str) -> None:
 
     async def signed() -> str:
         async with opened(url) as database, database.session() as session:
-            rings = await SigningKeys(SecretStore(), Vault(SECRET)).of(session, {"wh_1": 1})
+            rings = await SigningKeys(SecretStore(), Vault(SECRET)).of(session, ["wh_1"])
             return rings["wh_1"].sign(V1.timestamp, V1.id, V1.body)
 
     assert asyncio.run(signed()) == V1.signature
 
 
-def test_secrets_are_read_once_per_version(database_url: str) -> None:
+class Versions(Receivers):
+    """Asked like a worker's batch: by the versions that the endpoints have now."""
+
+    async def now(self, session: Session, *ids: str) -> Mapping[str, Receiver]:
+        versions = await session.tuples(
+            b"SELECT id, version FROM webhook_endpoints WHERE id = ANY (%(ids)s)", {"ids": list(ids)}
+        )
+        return await self.of(session, dict(versions))
+
+
+def receivers(store: SecretStore, vault: Vault, most: int = 10) -> Versions:
+    return Versions(SigningKeys(store, vault), EgressClient(AddressGuard()), vault, most)
+
+
+def test_endpoints_are_read_once_per_version(database_url: str) -> None:
     async def story() -> None:
         vault, store = Vault(SECRET), CountingStore()
-        keys = SigningKeys(store, vault)
+        kept = receivers(store, vault)
         async with opened(database_url) as database:
             for id in ("wh_1", "wh_2"):
                 await add_endpoint(database, id, vault)
             service = SecretService(database, SecretStore(), vault, AuditStore())
             async with database.session() as session:
-                first = await keys.of(session, {"wh_1": 1, "wh_2": 1})
+                first = await kept.now(session, "wh_1", "wh_2")
                 assert store.reads == [["wh_1", "wh_2"]]
-                assert await keys.of(session, {"wh_1": 1, "wh_2": 1}) == first
+                assert await kept.now(session, "wh_1", "wh_2") == first
                 assert len(store.reads) == 1
 
                 rotated = await service.rotate(CALLER, "wh_1", Rotation(overlap_seconds=60))
-                second = await keys.of(session, {"wh_1": 2, "wh_2": 1})
+                second = await kept.now(session, "wh_1", "wh_2")
                 assert store.reads[1:] == [["wh_1"]]
                 assert second["wh_2"] is first["wh_2"]
-                both = second["wh_1"].sign(V1.timestamp, "evt_1", b"x").split(" ")
-                assert both[1] == first["wh_1"].sign(V1.timestamp, "evt_1", b"x")
-                assert second["wh_1"].shared_secret(V1.timestamp) == rotated.secret
+                both = second["wh_1"].keys.sign(V1.timestamp, "evt_1", b"x").split(" ")
+                assert both[1] == first["wh_1"].keys.sign(V1.timestamp, "evt_1", b"x")
+                assert second["wh_1"].keys.shared_secret(V1.timestamp) == rotated.secret
 
     asyncio.run(story())
 
 
-def test_the_least_recently_used_keys_make_room(database_url: str) -> None:
+def test_the_least_recently_used_endpoints_make_room(database_url: str) -> None:
     async def story() -> None:
         vault, store = Vault(SECRET), CountingStore()
-        keys = SigningKeys(store, vault, most=2)
+        kept = receivers(store, vault, most=2)
         async with opened(database_url) as database:
             for n in range(3):
                 await add_endpoint(database, f"wh_{n}", vault)
             async with database.session() as session:
-                for wanted in (["wh_0"], ["wh_1"], ["wh_0"], ["wh_2"], ["wh_0"], ["wh_1"]):
-                    assert set(await keys.of(session, dict.fromkeys(wanted, 1))) == set(wanted)
+                for wanted in ("wh_0", "wh_1", "wh_0", "wh_2", "wh_0", "wh_1"):
+                    assert set(await kept.now(session, wanted)) == {wanted}
                 assert store.reads == [["wh_0"], ["wh_1"], ["wh_2"], ["wh_1"]]
-                assert len(await keys.of(session, {f"wh_{n}": 1 for n in range(3)})) == 3
+                assert len(await kept.now(session, *(f"wh_{n}" for n in range(3)))) == 3
 
     asyncio.run(story())
 
@@ -126,10 +142,10 @@ def test_an_unreadable_secret_costs_only_its_own_endpoint_and_is_tried_again(dat
         async with opened(database_url) as database:
             await add_endpoint(database, "wh_lost", Vault("l" * 24))
             await add_endpoint(database, "wh_1", vault)
-            keys = SigningKeys(store, vault)
+            kept = receivers(store, vault)
             async with database.session() as session:
                 for _ in range(2):
-                    assert set(await keys.of(session, {"wh_lost": 1, "wh_1": 1, "wh_gone": 1})) == {"wh_1"}
-                assert store.reads == [["wh_1", "wh_gone", "wh_lost"], ["wh_gone", "wh_lost"]]
+                    assert set(await kept.now(session, "wh_lost", "wh_1", "wh_gone")) == {"wh_1"}
+                assert store.reads == [["wh_1", "wh_lost"], ["wh_lost"]]
 
     asyncio.run(story())

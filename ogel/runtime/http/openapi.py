@@ -149,7 +149,7 @@ def _success_response(route: Route, schemas: _Schemas) -> Json:
 def _failures(route: Route) -> list[int]:
     statuses = {422}  # every route refuses parameters that it does not know
     if route.scope is not None:
-        statuses |= {401, 403, 429, 503}
+        statuses |= {401, 403, 503}
     if "{" in route.path:
         statuses.add(404)
     if route.query is not None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from ogel.runtime.database import Database, Queries, Session
@@ -51,9 +50,9 @@ class JobKeys:
         await tx.execute(_SQL.release, {"key": key})
         tx.ring(queue)
 
-    async def slow(self, tx: Session, key: str, until: datetime) -> None:
-        """Nothing is claimed before then; never makes it earlier."""
-        await tx.execute(_SQL.slow, {"key": key, "until": until})
+    async def slow(self, tx: Session, key: str, seconds: float) -> None:
+        """Nothing is claimed for so long; never makes it shorter."""
+        await tx.execute(_SQL.slow, {"key": key, "seconds": seconds})
 
     async def trip(self, tx: Session, key: str, probe_seconds: float) -> None:
         """Opens the breaker: one job every `probe_seconds`, over all workers, due or not."""

@@ -52,8 +52,8 @@ metered AS MATERIALIZED (
          CASE WHEN ramp < coalesce(rate_per_second, 'infinity') THEN greatest(1, ramp / 4) ELSE rate_burst END AS burst
   FROM job_keys CROSS JOIN LATERAL (
     -- A recovered key starts at 20 a second and doubles every 2 s up to 500, so that its backlog leaves the others
-    -- their share of the machine; after 30 s nothing holds it back.
-    SELECT CASE WHEN ramp_from > now() - interval '30 seconds'
+    -- their share of the machine.
+    SELECT CASE WHEN ramp_until > now()
                 THEN least(500, 20 * 2 ^ (extract(epoch FROM now() - ramp_from)::float8 / 2))
                 ELSE 'infinity' END AS ramp
   ) AS r
@@ -62,13 +62,11 @@ metered AS MATERIALIZED (
   FOR UPDATE OF job_keys SKIP LOCKED
 ),
 rooms AS MATERIALIZED (
-  SELECT key, k.key_limit, key <> '' AND known.key IS NULL AS is_new,
+  SELECT key, k.key_limit, key <> '' AND known.key IS NULL AS is_new, is_contended,
          CASE WHEN NOT k.held THEN greatest(k.resume_at, k.probe_at) END AS opens_at,
          CASE WHEN key = '' THEN %(limit)s
               WHEN k.held OR k.resume_at > now() OR k.probe_at > now() THEN 0
-              WHEN m.key IS NULL
-                AND (k.probe_at IS NOT NULL OR k.rate_per_second IS NOT NULL OR k.ramp_from > now() - interval '30 seconds')
-                THEN 0  -- another worker is claiming of it
+              WHEN is_contended THEN 0
               WHEN k.probe_at IS NOT NULL THEN 1
               ELSE least(
                 least(coalesce(known.cap, %(new_key_share)s), coalesce(k.key_limit, %(default_limit)s))
@@ -82,6 +80,14 @@ rooms AS MATERIALIZED (
   LEFT JOIN job_keys AS k USING (key)
   LEFT JOIN metered AS m USING (key)
   LEFT JOIN unnest(%(known_keys)s::text[], %(caps)s::int[], %(busy)s::int[]) AS known (key, cap, busy) USING (key)
+  CROSS JOIN LATERAL (
+    -- It may run and is metered, and yet its row was not ours to lock: another worker is claiming of it.
+    SELECT coalesce(
+      m.key IS NULL AND NOT k.held AND coalesce(k.resume_at, now()) <= now()
+        AND (coalesce(k.probe_at <= now(), false) OR k.rate_per_second IS NOT NULL OR k.ramp_until > now()),
+      false
+    ) AS is_contended
+  ) AS c
 ),
 open AS MATERIALIZED (
   SELECT key, order_key, room, is_new, due_before FROM walk JOIN rooms USING (key) WHERE room > 0 ORDER BY step
@@ -160,6 +166,8 @@ SELECT NULL AS id, NULL AS kind, NULL AS payload, NULL AS lane, NULL AS key, NUL
          'steps', (SELECT count(*) FROM walk),
          'last_step', (SELECT array[key, after_order] FROM walk ORDER BY step DESC LIMIT 1),
          'last_served', (SELECT array[key, order_key] FROM candidates ORDER BY key DESC, order_key DESC LIMIT 1),
+         -- Rows that were another's while we looked are free in a moment.
+         'was_contended', (SELECT coalesce(bool_or(is_contended), false) FROM rooms),
          'opens_in', (SELECT extract(epoch FROM min(opens_at) - now())::float8 FROM (
             SELECT opens_at FROM rooms
             UNION ALL
@@ -229,6 +237,33 @@ RETURNING kind, payload
 -- has_jobs --
 SELECT EXISTS (SELECT FROM job_queue WHERE queue_name = %(queue)s AND key = %(key)s AND status IN ('pending', 'running'))
 
+-- count_unfinished --
+-- Of a key, waiting for whatever it may be or running; no further than `most`.
+SELECT count(*) FROM (
+  SELECT FROM job_queue
+  WHERE queue_name = %(queue)s AND key = %(key)s AND status IN ('pending', 'running') LIMIT %(most)s
+) AS unfinished
+
+-- count_due --
+-- Of a key, from the index of claims, and no further than `most`; running ones whose lease is over are due, too.
+SELECT count(*) FROM (
+  SELECT FROM unnest('{0,1,2}'::smallint[]) AS lanes (lane) CROSS JOIN LATERAL (
+    SELECT FROM job_queue
+    WHERE queue_name = %(queue)s AND key = %(key)s AND order_key = '' AND lane = lanes.lane
+      AND status IN ('pending', 'running') AND coalesce(leased_until, scheduled_at) <= now()
+    LIMIT %(most)s
+  ) AS unordered
+  UNION ALL
+  (SELECT FROM job_queue
+   WHERE queue_name = %(queue)s AND key = %(key)s AND order_key <> ''
+     AND status IN ('pending', 'running') AND coalesce(leased_until, scheduled_at) <= now()
+   LIMIT %(most)s)
+  LIMIT %(most)s
+) AS due
+
+-- drop_dead --
+DELETE FROM job_queue WHERE id = ANY (%(ids)s) AND status = 'dead'
+
 -- set_key --
 INSERT INTO job_keys (key, key_limit, rate_per_second, rate_burst)
 VALUES (%(key)s, %(limit)s, %(per_second)s, %(burst)s)
@@ -247,17 +282,20 @@ INSERT INTO job_keys (key, held) VALUES (%(key)s, true) ON CONFLICT (key) DO UPD
 UPDATE job_keys SET held = false WHERE key = %(key)s
 
 -- slow --
-UPDATE job_keys SET resume_at = greatest(resume_at, %(until)s) WHERE key = %(key)s
+UPDATE job_keys SET resume_at = greatest(resume_at, now() + make_interval(secs => %(seconds)s)) WHERE key = %(key)s
 
 -- trip --
 -- The breaker opens; one that is open already keeps its time.
 UPDATE job_keys
 SET probe_at = coalesce(probe_at, now() + make_interval(secs => %(probe_seconds)s)), probe_seconds = %(probe_seconds)s,
-    ramp_from = NULL
+    ramp_from = NULL, ramp_until = NULL
 WHERE key = %(key)s
 
 -- recover --
-UPDATE job_keys SET probe_at = NULL, probe_seconds = NULL, resume_at = NULL, ramp_from = now(), spent_until = NULL
+-- After half a minute nothing holds it back.
+UPDATE job_keys
+SET probe_at = NULL, probe_seconds = NULL, resume_at = NULL, spent_until = NULL, ramp_from = now(),
+    ramp_until = now() + interval '30 seconds'
 WHERE key = %(key)s
 
 -- hurry --

@@ -22,6 +22,8 @@ DEFAULT_KEY_LIMIT = 64
 CLAIM = _SQL.claim
 # Keys, and orders of ordered keys, that one claim looks at; the next goes on from there.
 MOST_STEPS = 500
+# A key that another worker was claiming of is looked at again after this.
+CONTENDED_SECONDS = 0.02
 
 
 class JobQueue:
@@ -61,6 +63,20 @@ class JobQueue:
             "dedupe_key": job.dedupe_key,
         }
 
+    async def count_unfinished(self, session: Session, queue: str, key: str, most: int) -> int:
+        """Jobs of a key that wait, for whatever it may be, or run; counted up to `most`."""
+        count: int = await session.value(_SQL.count_unfinished, {"queue": queue, "key": key, "most": most})
+        return count
+
+    async def count_due(self, session: Session, queue: str, key: str, most: int) -> int:
+        """Those among them that nothing but a worker is missing to; counted up to `most`."""
+        count: int = await session.value(_SQL.count_due, {"queue": queue, "key": key, "most": most})
+        return count
+
+    async def drop_dead(self, tx: Session, ids: Sequence[str]) -> None:
+        """Dead jobs make room for successors of the same ids; their kinds are not told."""
+        await tx.execute(_SQL.drop_dead, {"ids": list(ids)})
+
     async def discard_of_key(self, tx: Session, queue: str, key: str, limit: int) -> int:
         """Up to about `limit` jobs of a key that are not running; tells their kinds. Returns how many."""
         parameters = {"queue": queue, "key": key, "limit": limit}
@@ -93,9 +109,10 @@ class JobQueue:
 
 class _AboutClaim(msgspec.Struct, frozen=True):
     """
-    seen         jobs that were due and might have been taken, as far as it looked.
-    filled_one   a key got as many as it may have, or new keys together did.
-    steps        keys and orders looked at; `last_step` is where that ended, `last_served` the last that got a job.
+    seen           jobs that were due and might have been taken, as far as it looked.
+    filled_one     a key got as many as it may have, or new keys together did.
+    steps          keys and orders looked at; `last_step` is where that ended, `last_served` the last that got a job.
+    was_contended  another worker was claiming of a key just then that all of them share the rate of.
     """
 
     seen: int
@@ -103,6 +120,7 @@ class _AboutClaim(msgspec.Struct, frozen=True):
     steps: int
     last_step: tuple[str, str] | None
     last_served: tuple[str, str] | None
+    was_contended: bool
     opens_in: float | None
 
 
@@ -173,7 +191,7 @@ class LeaseStore:
             saw_all,
             ends_lap=self._after is None,
             left_some=not saw_all or about.filled_one,
-            opens_in=about.opens_in,
+            opens_in=_least(about.opens_in, CONTENDED_SECONDS if about.was_contended else None),
         )
 
     def parameters(self, limit: int, division: Division, not_ids: Sequence[str]) -> Mapping[str, Any]:
@@ -241,6 +259,10 @@ class LeaseStore:
             if rows:
                 owned.update(id for (id,) in await session.tuples(query, {"rows": records(rows)}))
         return owned
+
+
+def _least(*seconds: float | None) -> float | None:
+    return min((each for each in seconds if each is not None), default=None)
 
 
 def _returned(finished: Finished) -> _Returned:

@@ -49,13 +49,6 @@ WHERE id = ANY (%(ids)s) AND status = 'pending'
 UPDATE webhook_deliveries SET status = 'pending', next_attempt_at = now(), finished_at = NULL
 WHERE id = ANY (%(ids)s)
 
--- count_waiting --
--- Of an endpoint, from the index of claims, and no further than `most`.
-SELECT count(*) FROM (
-  SELECT FROM job_queue
-  WHERE queue_name = %(queue)s AND key = %(webhook)s AND status IN ('pending', 'running') LIMIT %(most)s
-) AS waiting
-
 -- recording_since --
 -- Since when the oldest transaction has been open that may yet record an attempt: of a moment before it, all is known
 -- that ever will be. Bounded: no connection of ours keeps a transaction open for longer.

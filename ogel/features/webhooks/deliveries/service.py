@@ -48,7 +48,7 @@ class DeliveryService:
     async def waiting(self, webhook_id: str, most: int) -> int:
         """How many of an endpoint wait or are under way; counted up to `most`."""
         async with self._database.session() as session:
-            return await self._store.waiting(session, webhook_id, most)
+            return await self._jobs.count_unfinished(session, QUEUE, webhook_id, most)
 
     def tail(self, since: datetime, webhook: str | None, outcomes: Sequence[Outcome]) -> Tail:
         """Attempts recorded from then on."""

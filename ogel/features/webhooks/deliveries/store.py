@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ogel.features.webhooks.deliveries.delivery import Attempt, Delivery, Timings
-from ogel.features.webhooks.deliveries.job import QUEUE, job_id_of
+from ogel.features.webhooks.deliveries.job import job_id_of
 from ogel.features.webhooks.deliveries.times import ids_since, ids_until
 from ogel.runtime.database import Queries, Session
 
@@ -24,12 +24,6 @@ class DeliveryStore:
     async def attempts(self, session: Session, delivery_id: str) -> Sequence[Attempt]:
         parameters = {"delivery_id": delivery_id, "job_id": job_id_of(delivery_id)}
         return [_attempt(delivery_id, row) for row in await session.tuples(_SQL.list_attempts, parameters)]
-
-    async def waiting(self, session: Session, webhook_id: str, most: int) -> int:
-        """Deliveries of an endpoint that wait or are under way; counted up to `most`."""
-        parameters = {"queue": QUEUE, "webhook": webhook_id, "most": most}
-        count: int = await session.value(_SQL.count_waiting, parameters)
-        return count
 
     async def listener(self, tx: Session, id: str) -> tuple[str | None, str | None] | None:
         """What its endpoint orders by, and its event's subject; the endpoint stays until we commit. None: gone."""

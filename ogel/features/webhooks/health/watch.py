@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Any, Literal
 
 import msgspec
@@ -44,17 +43,17 @@ class Sign(Struct, frozen=True):
     """
     What one attempt tells of its endpoint.
 
-    life        up: it answered 2xx; alive: it refused, but it was there; down: no answer, or 5xx or 429.
-    was_ailing  it had a row in webhook_health when the attempt began.
-    slow_until  it asked for this, or looks as if it needed it.
-    gone        it answered 410: nobody wants these events any more.
+    life          up: it answered 2xx; alive: it refused, but it was there; down: no answer, or 5xx or 429.
+    was_ailing    it had a row in webhook_health when the attempt began.
+    slow_seconds  it asked to be left alone so long, or looks as if it needed it.
+    gone          it answered 410: nobody wants these events any more.
     """
 
     webhook_id: str
     life: Literal["up", "alive", "down"]
     was_ailing: bool
     error: str = ""
-    slow_until: datetime | None = None
+    slow_seconds: float = 0.0
     gone: bool = False
 
 
@@ -91,9 +90,9 @@ class HealthWatch:
         if any(sign.gone for sign in mine):
             await self._disable(tx, ailing, "gone")
             return
-        slow_until = max((sign.slow_until for sign in mine if sign.slow_until), default=None)
-        if slow_until is not None:
-            await self._keys.slow(tx, id, slow_until)
+        slow_seconds = max(sign.slow_seconds for sign in mine)
+        if slow_seconds:
+            await self._keys.slow(tx, id, slow_seconds)
         if opens(ailing):
             log.warning(
                 "breaker.opened", webhook=id, failures=ailing.failures_in_row, error=ailing.last_error

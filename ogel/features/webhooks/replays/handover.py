@@ -22,10 +22,11 @@ class HandOver:
         self._jobs = jobs
 
     async def waiting(self, tx: Session, webhook_id: str, limit: int) -> int:
-        """Jobs that are due for the endpoint and wait for a worker; never more than `limit`."""
-        parameters = {"queue": QUEUE, "key": webhook_id, "limit": limit}
-        count: int = await tx.value(_SQL.waiting, parameters)
-        return count
+        """
+        Jobs that are due for the endpoint and wait for a worker; never more than `limit`. What waits for its next
+        attempt does not count: a receiver that refuses a few events for days must not hold up the others.
+        """
+        return await self._jobs.count_due(tx, QUEUE, webhook_id, limit)
 
     async def hand_over(
         self,
@@ -49,7 +50,8 @@ class HandOver:
                 again.append(id)
             jobs.append(_job(id, range.webhook_id, order_key(listener.ordered_by, each.subject), at))
         # Jobs first, deliveries after them: the order in which workers lock them.
-        await tx.execute(_SQL.drop_dead_jobs, {"ids": [job_id_of(id) for id in again]})
+        # A failed delivery's job is kept as dead; its successor, of the same id, takes its place.
+        await self._jobs.drop_dead(tx, [job_id_of(id) for id in again])
         written = set(await self._jobs.enqueue(tx, jobs))
         opened = [id for id in again if job_id_of(id) in written]
         parameters = {"ids": opened, "delivered_too": range.only == "all"}

@@ -78,24 +78,6 @@ WHERE id = %(id)s AND step = %(step)s AND status = 'running'
 UPDATE webhook_replays SET status = 'running', error = NULL
 WHERE id = %(id)s AND step = %(step)s AND status = 'paused'
 
--- waiting --
--- Jobs of an endpoint that are due and wait for a worker, counted up to a limit. What waits for its next attempt does
--- not count: a receiver that refuses a few events for days must not hold up the others.
-SELECT count(*) FROM (
-  SELECT FROM unnest('{0,1,2}'::smallint[]) AS lanes (lane) CROSS JOIN LATERAL (
-    SELECT FROM job_queue
-    WHERE queue_name = %(queue)s AND key = %(key)s AND order_key = '' AND lane = lanes.lane
-      AND status IN ('pending', 'running') AND coalesce(leased_until, scheduled_at) <= now()
-    LIMIT %(limit)s
-  ) AS unordered
-  UNION ALL
-  (SELECT FROM job_queue
-   WHERE queue_name = %(queue)s AND key = %(key)s AND order_key <> ''
-     AND status IN ('pending', 'running') AND coalesce(leased_until, scheduled_at) <= now()
-   LIMIT %(limit)s)
-  LIMIT %(limit)s
-) AS due
-
 -- events_page --
 -- Where the next events end that may be looked at in one go, and how many those are.
 SELECT created_at, id, count FROM (
@@ -170,10 +152,6 @@ FROM webhook_deliveries AS d
 CROSS JOIN LATERAL (SELECT type, created_at FROM events WHERE id = d.event_id LIMIT 1) AS e
 WHERE d.webhook_id = %(webhook_id)s AND d.status = 'failed' AND d.id > %(after_id)s AND d.id <= %(end_id)s
   AND e.created_at BETWEEN %(since)s AND %(until)s AND e.type LIKE ANY (%(event_likes)s)
-
--- drop_dead_jobs --
--- A failed delivery's job is kept as dead; its successor, of the same id, takes its place.
-DELETE FROM job_queue WHERE id = ANY (%(ids)s) AND status = 'dead'
 
 -- reopen --
 -- Deliveries that are over are tried again; their attempts go on counting. One that someone else retried meanwhile, and

@@ -1,4 +1,4 @@
-"""The keys that requests to one endpoint are signed with, and how they are kept ready between deliveries."""
+"""The keys that requests to one endpoint are signed with."""
 
 from __future__ import annotations
 
@@ -15,8 +15,6 @@ from ogel.runtime.database import Session
 from ogel.runtime.vault import Unsealable, Vault
 
 log = structlog.get_logger(__name__)
-
-MOST_ENDPOINTS = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,38 +56,18 @@ class KeyRing:
 
 
 class SigningKeys:
-    """
-    Key rings by endpoint, so that secrets are read, unsealed and made ready once per version of them, not once per
-    delivery. The `most` recently used are kept.
-    """
+    """Reads, unseals and makes ready what requests are signed with; Receivers keep it."""
 
-    def __init__(self, store: SecretStore, vault: Vault, most: int = MOST_ENDPOINTS) -> None:
+    def __init__(self, store: SecretStore, vault: Vault) -> None:
         self._store = store
         self._vault = vault
-        self._most = most
-        self._rings: dict[str, tuple[int, KeyRing]] = {}
 
-    async def of(self, session: Session, versions: Mapping[str, int]) -> Mapping[str, KeyRing]:
-        """
-        For endpoints and the versions of their secrets; one statement when any is not at hand, none otherwise. An
-        endpoint whose secrets cannot be unsealed is left out, and looked up again next time.
-        """
-        found: dict[str, KeyRing] = {}
-        missing = []
-        for webhook_id, version in versions.items():
-            held = self._rings.pop(webhook_id, None)
-            if held is None or held[0] != version:
-                missing.append(webhook_id)
-            else:
-                self._rings[webhook_id] = held  # now the most recently used
-                found[webhook_id] = held[1]
-        if missing:
-            for webhook_id, secrets in (await self._store.live(session, missing)).items():
-                if (ring := self._prepare(webhook_id, secrets)) is not None:
-                    found[webhook_id] = ring
-                    self._rings[webhook_id] = (versions[webhook_id], ring)
-            while len(self._rings) > self._most:
-                del self._rings[next(iter(self._rings))]
+    async def of(self, session: Session, webhook_ids: Sequence[str]) -> Mapping[str, KeyRing]:
+        """By endpoint, in one statement; without those whose secrets cannot be unsealed."""
+        found = {}
+        for webhook_id, secrets in (await self._store.live(session, webhook_ids)).items():
+            if (ring := self._prepare(webhook_id, secrets)) is not None:
+                found[webhook_id] = ring
         return found
 
     def _prepare(self, webhook_id: str, secrets: Sequence[SealedSecret]) -> KeyRing | None:

@@ -4,8 +4,8 @@ INSERT INTO webhook_secrets (id, webhook_id, signing, sealed, created_at)
 VALUES (%(id)s, %(webhook_id)s, %(signing)s, %(sealed)s, clock_timestamp())
 
 -- next_version --
--- Tells workers to read the secrets anew, and holds other rotations of this endpoint off until we commit.
-UPDATE webhook_endpoints SET secrets_version = secrets_version + 1, updated_at = now()
+-- Tells workers to read the endpoint anew: every update is a new version of it. And holds other rotations of this endpoint off until we commit.
+UPDATE webhook_endpoints SET updated_at = now()
 WHERE id = %(webhook_id)s
 RETURNING compatibility
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ogel.features.webhooks.endpoints.headers import MASK, unseal_headers
@@ -10,15 +10,21 @@ from ogel.runtime.egress import Egress, EncodedHeaders
 from ogel.runtime.vault import Vault
 
 USER_AGENT = "Ogel-Webhook/1.0"
+# A shorter value may stand in any answer by chance, and is no secret.
+_LEAST_SECRET = 8
 _ALWAYS = (("content-type", "application/json"), ("user-agent", USER_AGENT))
 
 
 @dataclass(frozen=True, slots=True)
 class PreparedHeaders:
-    """`shown` are those of the attempt log, in which the endpoint's own have no values."""
+    """
+    `shown` are those of the attempt log, in which the endpoint's own have no values; `secrets` are these values, which
+    an answer may repeat.
+    """
 
     encoded: EncodedHeaders
     shown: Sequence[tuple[str, str]]
+    secrets: Sequence[str]
 
 
 def prepared_headers(
@@ -30,5 +36,13 @@ def prepared_headers(
     """
     own = plain or unseal_headers(vault, webhook_id, sealed)
     return PreparedHeaders(
-        egress.encode([*own.items(), *_ALWAYS]), [*((name, MASK) for name in own), *_ALWAYS]
+        egress.encode([*own.items(), *_ALWAYS]),
+        [*((name, MASK) for name in own), *_ALWAYS],
+        secrets_among(own.values()),
     )
+
+
+def secrets_among(values: Iterable[str]) -> Sequence[str]:
+    """Longest first: of `Bearer abc…`, the whole and the token alone."""
+    parts = {part for value in values for part in (value, value.rpartition(" ")[2])}
+    return sorted((part for part in parts if len(part) >= _LEAST_SECRET), key=len, reverse=True)

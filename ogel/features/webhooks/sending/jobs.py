@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Literal
 
 from ogel.features.webhooks.deliveries.store import DeliveryStore
+from ogel.features.webhooks.endpoints.headers import MASK
 from ogel.features.webhooks.health.watch import HealthWatch, Sign
 from ogel.features.webhooks.sending.metrics import WebhookMetrics
 from ogel.features.webhooks.sending.payload import webhook_body
@@ -78,8 +79,8 @@ class Deliver:
         self._metrics.attempted(verdict, answer.timings.total, job.lane, lag.total_seconds())
         if verdict.ours:
             return Outcome("postpone", f"{verdict.reason}: {verdict.detail}", after_seconds=OURS_SECONDS)
-        row = _row(work, job, started_at, answer, verdict, receiver.log_of(signed))
-        return self._outcome(job, work, verdict, Sent(row, _sign(receiver, work, verdict, started_at)))
+        row = _row(work, receiver, job, started_at, answer, verdict, receiver.log_of(signed))
+        return self._outcome(job, work, verdict, Sent(row, _sign(receiver, work, verdict)))
 
     def _outcome(self, job: Job, work: Work, verdict: Verdict, sent: Sent) -> Outcome:
         if verdict.life == "up":
@@ -125,7 +126,7 @@ def _due_at(job: Job, work: Work) -> datetime:
     return work.began_at if job.lane == FIRST_ATTEMPT and not work.attempts_before else job.scheduled_at
 
 
-def _sign(receiver: Receiver, work: Work, verdict: Verdict, now: datetime) -> Sign:
+def _sign(receiver: Receiver, work: Work, verdict: Verdict) -> Sign:
     if verdict.life == "up":
         return Sign(receiver.webhook_id, "up", work.is_ailing)
     return Sign(
@@ -133,13 +134,19 @@ def _sign(receiver: Receiver, work: Work, verdict: Verdict, now: datetime) -> Si
         verdict.life,
         work.is_ailing,
         f"{verdict.reason}: {verdict.detail}",
-        now + timedelta(seconds=verdict.slow_seconds) if verdict.slow_seconds else None,
+        verdict.slow_seconds,
         verdict.gone,
     )
 
 
 def _row(
-    work: Work, job: Job, started_at: datetime, answer: Exchange | EgressError, verdict: Verdict, shown: Any
+    work: Work,
+    receiver: Receiver,
+    job: Job,
+    started_at: datetime,
+    answer: Exchange | EgressError,
+    verdict: Verdict,
+    shown: Any,
 ) -> AttemptRow:
     exchange = answer if isinstance(answer, Exchange) else None
     timings = answer.timings
@@ -153,11 +160,8 @@ def _row(
         detail=verdict.detail,
         request_headers=shown,
         response_status=exchange.status if exchange else None,
-        response_headers=list(exchange.headers) if exchange else None,
-        # Text for people to read: bytes that are no UTF-8, and NUL, which Postgres cannot keep, become U+FFFD.
-        response_body=_UNSTORABLE.sub("\ufffd", exchange.body.decode("utf-8", "replace"))
-        if exchange
-        else None,
+        response_headers=_shown_headers(receiver, exchange) if exchange else None,
+        response_body=_shown_body(receiver, exchange) if exchange else None,
         response_cut=exchange.truncated if exchange else False,
         # Which address a refused name led to would map our network for whoever owns the endpoint.
         peer=None if verdict.reason == "refused_address" else answer.peer,
@@ -166,6 +170,19 @@ def _row(
         tls_seconds=timings.tls,
         first_byte_seconds=timings.first_byte,
     )
+
+
+def _shown_headers(receiver: Receiver, exchange: Exchange) -> list[tuple[str, str]]:
+    """A cookie is a receiver's secret, an echo may be its owner's."""
+    return [
+        (name, MASK if name.lower() == "set-cookie" else receiver.without_secrets(value))
+        for name, value in exchange.headers
+    ]
+
+
+def _shown_body(receiver: Receiver, exchange: Exchange) -> str:
+    """Text for people to read: bytes that are no UTF-8, and NUL, which Postgres cannot keep, become U+FFFD."""
+    return receiver.without_secrets(_UNSTORABLE.sub("\ufffd", exchange.body.decode("utf-8", "replace")))
 
 
 def _lost(job: Job) -> Sequence[LostAttempt]:

@@ -10,7 +10,7 @@ LEFT JOIN webhook_health AS h ON h.webhook_id = w.id
 WHERE d.id = ANY (%(ids)s) AND d.status IN ('pending', 'failed')
 
 -- receivers --
-SELECT id, version, secrets_version, url, timeout_seconds, payload, compatibility, description, headers, sealed_headers
+SELECT id, version, url, timeout_seconds, payload, compatibility, description, headers, sealed_headers
 FROM webhook_endpoints WHERE id = ANY (%(ids)s)
 
 -- record --

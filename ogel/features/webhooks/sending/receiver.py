@@ -9,6 +9,7 @@ import msgspec
 import structlog
 
 from ogel.features.webhooks.endpoints.endpoint import Payload
+from ogel.features.webhooks.endpoints.headers import MASK
 from ogel.features.webhooks.secrets.compatibility import Compatibility, appwrite_headers
 from ogel.features.webhooks.secrets.keyring import KeyRing, SigningKeys
 from ogel.features.webhooks.sending.headers import prepared_headers
@@ -36,6 +37,7 @@ class Receiver(msgspec.Struct, frozen=True, gc=False):
     keys: KeyRing
     headers: EncodedHeaders
     shown: bytes
+    secrets: Sequence[str] = ()
 
     def signed(self, event: Event, body: bytes, at: float) -> Sequence[tuple[str, str]]:
         """The headers that are this attempt's alone. `at`: Unix time."""
@@ -48,6 +50,12 @@ class Receiver(msgspec.Struct, frozen=True, gc=False):
             secret = self.keys.shared_secret(at)
             headers += appwrite_headers(self.webhook_id, self.name, self.url, event.type, body, secret)
         return headers
+
+    def without_secrets(self, text: str) -> str:
+        """What a receiver answers may repeat what we sent, and is read by more people than may know that."""
+        for secret in self.secrets:
+            text = text.replace(secret, MASK)
+        return text
 
     def log_of(self, headers: Sequence[tuple[str, str]]) -> msgspec.Raw:
         return msgspec.Raw(self.shown + b"," + msgspec.json.encode(headers)[1:])
@@ -82,7 +90,7 @@ class Receivers:
 
     async def _read(self, session: Session, ids: Sequence[str]) -> Mapping[str, Receiver]:
         rows = await session.dicts(_SQL.receivers, {"ids": list(ids)})
-        rings = await self._keys.of(session, {row["id"]: row["secrets_version"] for row in rows})
+        rings = await self._keys.of(session, [row["id"] for row in rows])
         found = {}
         for row in rows:
             ring = rings.get(row["id"])
@@ -110,4 +118,5 @@ class Receivers:
             keys=ring,
             headers=headers.encoded,
             shown=msgspec.json.encode(headers.shown)[:-1],
+            secrets=headers.secrets,
         )
