@@ -9,7 +9,7 @@ import secrets
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 import redis
@@ -33,13 +33,16 @@ from ogel.features.events.publisher import Publisher
 from ogel.features.events.service import EventService
 from ogel.features.jobs.depths import Depths
 from ogel.features.jobs.feature import jobs_feature
+from ogel.features.jobs.pressure import Pressure, QueueLimits
 from ogel.features.jobs.service import JobService
 from ogel.features.keys.service import KeyService
 from ogel.features.keys.store import KeyStore
 from ogel.features.realtime.feature import RealtimeFeature
+from ogel.features.realtime.jobs import QUEUE as REALTIME_QUEUE
 from ogel.features.schedules.feature import schedules_feature
 from ogel.features.system.feature import system_feature
 from ogel.features.system.service import SystemService
+from ogel.features.webhooks.deliveries.job import QUEUE as WEBHOOKS_QUEUE
 from ogel.features.webhooks.feature import WebhookFeature, WebhookOptions
 from ogel.features.webhooks.health.rules import Patience
 from ogel.runtime.database import Database
@@ -122,7 +125,16 @@ class Platform:
         self.outbox = Outbox(self.jobs)
         self.audit = AuditStore()
         self.keys = KeyService(self.database, KeyStore(), self.audit, settings.admin_key)
-        publisher = Publisher(self.database, self.outbox, self.audit, self.registry)
+        self.pressure = Pressure(
+            QueueLimits(settings.queue_soft_limit, settings.queue_hard_limit), self.registry
+        )
+        publisher = Publisher(
+            self.database,
+            self.outbox,
+            self.audit,
+            lambda: self.pressure.admit((WEBHOOKS_QUEUE, REALTIME_QUEUE)),
+            self.registry,
+        )
         self.events = EventService(self.database, publisher, settings.max_event_bytes)
         self.realtime = RealtimeFeature(self.broadcast, self.keys.authenticate, self.registry)
         self.webhooks = WebhookFeature(
@@ -175,11 +187,14 @@ class Platform:
         queues = sorted({kind.queue for feature in working for kind in feature.jobs})
         schedules = [schedule for feature in working for schedule in feature.schedules]
         measures = [measure for feature in working for measure in feature.measures]
-        depths = Depths(database, queues)
-        jobs = JobService(database, self.jobs, self.audit, depths, self.redis.workers)
+        self._depths = depths = Depths(database, queues)
+        kinds = [kind for feature in working for kind in feature.jobs]
+        self.job_service = JobService(
+            database, self.jobs, self.audit, depths, self.pressure, self.redis.workers, kinds
+        )
         return [
             *working,
-            jobs_feature(jobs, DropKey(database, self.keys_of_jobs)),
+            jobs_feature(self.job_service, DropKey(database, self.keys_of_jobs)),
             schedules_feature(database, self.jobs, schedules, self.audit),
             system_feature(
                 SystemService(database, self.registry, depths.all, self.redis.stats, measures),
@@ -212,6 +227,7 @@ class Platform:
         async with AsyncExitStack() as stack:
             await self._pool.open()
             stack.push_async_callback(self._pool.close, timeout=5.0)
+            stack.push_async_callback(self.redis.close)
             stack.callback(self.bell.close)
             if rings:
                 stack.push_async_callback(self._ring_at_last)
@@ -266,6 +282,8 @@ class Platform:
         services: list[tuple[str, Service]] = []
         if roles.queues:
             services += self._worker(roles.queues)
+        if roles.api:
+            services.append(("pressure", partial(self.pressure.watch, self._depths)))
         if roles.scheduler:
             services.append(("scheduler", self._scheduler()))
         if roles.realtime:

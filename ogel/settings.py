@@ -234,6 +234,18 @@ class Settings:
         default=500,
         meaning="Jobs of one queue performed at once by one process.",
     )
+    queue_soft_limit: int = knob(
+        "OGEL_QUEUE_SOFT_LIMIT",
+        takes=whole(0, 1_000_000_000),
+        default=100_000,
+        meaning="Jobs that wait in one queue before it is warned about; 0: never.",
+    )
+    queue_hard_limit: int = knob(
+        "OGEL_QUEUE_HARD_LIMIT",
+        takes=whole(0, 1_000_000_000),
+        default=1_000_000,
+        meaning="Jobs that wait in one queue before publishing to it is answered 503; 0: no limit.",
+    )
     lease_seconds: float = knob(
         "OGEL_LEASE_SECONDS",
         takes=real(1, 600, "seconds"),

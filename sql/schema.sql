@@ -146,6 +146,9 @@ CREATE TABLE job_queue (
     seq bigint NOT NULL,
     claimed_at timestamp with time zone,
     lost_claims timestamp with time zone[],
+    cancelled_at timestamp with time zone,
+    progress json,
+    keep_result_seconds double precision,
     CONSTRAINT job_queue_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'running'::text, 'dead'::text])))
 )
 WITH (fillfactor='70', autovacuum_vacuum_scale_factor='0.02', autovacuum_vacuum_threshold='1000', autovacuum_vacuum_cost_delay='0');
@@ -162,6 +165,12 @@ COMMENT ON COLUMN job_queue.claimed_at IS 'when the present, or the last, claim 
 
 COMMENT ON COLUMN job_queue.lost_claims IS 'when claims began that never said how they ended, since the last that did';
 
+COMMENT ON COLUMN job_queue.cancelled_at IS 'somebody wants it to end: its worker stops it, and no other begins it';
+
+COMMENT ON COLUMN job_queue.progress IS '{"done", "total", "note"} as its kind reports it';
+
+COMMENT ON COLUMN job_queue.keep_result_seconds IS 'how long job_results keeps its end; null: not at all';
+
 ALTER TABLE job_queue ALTER COLUMN seq ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME job_queue_seq_seq
     START WITH 1
@@ -174,6 +183,8 @@ ALTER TABLE job_queue ALTER COLUMN seq ADD GENERATED ALWAYS AS IDENTITY (
 ALTER TABLE ONLY job_queue
     ADD CONSTRAINT job_queue_pkey PRIMARY KEY (id);
 
+CREATE INDEX job_queue_cancelled ON job_queue USING btree (lease_id) WHERE (cancelled_at IS NOT NULL);
+
 CREATE INDEX job_queue_claim ON job_queue USING btree (queue_name, key, order_key, lane, COALESCE(leased_until, scheduled_at)) WHERE (status = ANY (ARRAY['pending'::text, 'running'::text]));
 
 CREATE INDEX job_queue_dead_key ON job_queue USING btree (key) WHERE ((status = 'dead'::text) AND (key <> ''::text));
@@ -185,6 +196,32 @@ CREATE INDEX job_queue_due ON job_queue USING btree (queue_name, GREATEST(leased
 CREATE INDEX job_queue_order ON job_queue USING btree (queue_name, key, order_key, seq) WHERE ((status = ANY (ARRAY['pending'::text, 'running'::text])) AND (order_key <> ''::text));
 
 CREATE INDEX job_queue_status ON job_queue USING btree (queue_name, status, id);
+
+CREATE TABLE job_results (
+    id text NOT NULL,
+    queue_name text NOT NULL,
+    kind text NOT NULL,
+    status text NOT NULL,
+    attempts integer NOT NULL,
+    result json,
+    created_at timestamp with time zone NOT NULL,
+    finished_at timestamp with time zone DEFAULT now() NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    CONSTRAINT job_results_status_check CHECK ((status = ANY (ARRAY['done'::text, 'cancelled'::text])))
+);
+
+ALTER TABLE ONLY job_results
+    ADD CONSTRAINT job_results_pkey PRIMARY KEY (id);
+
+CREATE INDEX job_results_expires ON job_results USING btree (expires_at);
+
+CREATE TABLE paused_queues (
+    name text NOT NULL,
+    paused_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+ALTER TABLE ONLY paused_queues
+    ADD CONSTRAINT paused_queues_pkey PRIMARY KEY (name);
 
 CREATE TABLE schedules (
     name text NOT NULL,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import structlog
@@ -46,22 +46,45 @@ class RedisInfo:
         }
         return {ours: info[theirs] for theirs, ours in names.items() if theirs in info}
 
-    async def workers(self) -> Mapping[str, Sequence[str]] | None:
-        """Names of RQ's live workers by queue, as `rq info` shows them; None while Redis is away."""
+    async def workers(self) -> Sequence[Mapping[str, Any]] | None:
+        """
+        RQ's live workers, as `rq info` shows them: name, queues, host, pid, state, started_at and seen_at. None while
+        Redis is away.
+        """
         try:
             keys = sorted(str(key) for key in await self._client.smembers("rq:workers"))
             async with self._client.pipeline(transaction=False) as pipeline:
                 for key in keys:
-                    pipeline.hmget(key, ["queues", "death"])
+                    pipeline.hgetall(key)
                 answers = await pipeline.execute() if keys else []
         except (RedisError, OSError) as error:
             log.warning("redis.away", error=str(error))
             return None
-        found: defaultdict[str, list[str]] = defaultdict(list)
-        for key, (queues, death) in zip(keys, answers, strict=True):
-            for queue in (queues or "").split(",") if not death else ():
-                found[queue].append(key.removeprefix("rq:worker:"))
-        return found
+        return [
+            _worker(key.removeprefix("rq:worker:"), fields)
+            for key, fields in zip(keys, answers, strict=True)
+            if fields and "death" not in fields
+        ]
 
     async def close(self) -> None:
         await self._client.aclose()
+
+
+def _worker(name: str, fields: Mapping[str, str]) -> Mapping[str, Any]:
+    return {
+        "name": name,
+        "queues": [queue for queue in fields.get("queues", "").split(",") if queue],
+        "host": fields.get("hostname"),
+        "pid": int(fields["pid"]) if fields.get("pid", "").isdigit() else None,
+        "state": fields.get("state"),
+        "started_at": _time(fields.get("birth")),
+        "seen_at": _time(fields.get("last_heartbeat")),
+    }
+
+
+def _time(text: str | None) -> datetime | None:
+    """As RQ writes them; another version may do it otherwise."""
+    try:
+        return datetime.fromisoformat(text) if text else None
+    except ValueError:
+        return None

@@ -27,6 +27,9 @@ COMMANDS = {
     "secrets": "Seal stored secrets under a new OGEL_SECRET, without downtime.",
     "webhooks": "Look at endpoints, test, pause and replay them, follow attempts, verify captured requests.",
     "deliveries": "Look at deliveries and their attempts, and retry them.",
+    "jobs": "Look at jobs, retry, cancel and purge them.",
+    "queues": "How full every queue is; pause and resume them.",
+    "workers": "The live workers.",
     "healthcheck": "Ask the process on PORT whether it is ready; exit 0 or 1.",
 }
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -43,11 +43,18 @@ class Publisher:
     """One transaction at a time per process; each request is committed whole, or fails, before it is answered."""
 
     def __init__(
-        self, database: Database, outbox: Outbox, audit: AuditTrail, registry: CollectorRegistry
+        self,
+        database: Database,
+        outbox: Outbox,
+        audit: AuditTrail,
+        admit: Callable[[], None],
+        registry: CollectorRegistry,
     ) -> None:
+        """`admit` raises while a queue that events go to holds too much."""
         self._database = database
         self._outbox = outbox
         self._audit = audit
+        self._admit = admit
         self._waiting: deque[_Request] = deque()
         self._waiting_bytes = 0
         self._working: asyncio.Task[None] | None = None
@@ -59,7 +66,8 @@ class Publisher:
         )
 
     async def publish(self, caller: Caller, events: Sequence[Event]) -> Mapping[str, int]:
-        """Deliveries by event id. Raises Unavailable when too many wait already."""
+        """Deliveries by event id. Raises Unavailable when too many wait already, here or in a queue."""
+        self._admit()
         request = _Request(caller, events, asyncio.get_running_loop().create_future())
         if self._waiting_bytes + request.size > MOST_BYTES_WAITING:
             raise Unavailable("Too many events are waiting to be written.", retry_after_seconds=1)

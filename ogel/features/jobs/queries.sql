@@ -48,22 +48,41 @@ FROM (
 ) AS jobs
 GROUP BY 1, 2
 
+-- paused --
+SELECT name, paused_at FROM paused_queues
+
 -- list_jobs --
 SELECT id, queue_name AS queue, kind, CASE WHEN held AND status = 'pending' THEN 'held' ELSE status END AS status, lane,
        nullif(key, '') AS key, payload, attempts, max_attempts, scheduled_at, leased_until, last_error,
-       processed_at AS finished_at, created_at
+       processed_at AS finished_at, created_at, cancelled_at, progress
 FROM job_queue LEFT JOIN job_keys USING (key)
 WHERE (%(after)s::text IS NULL OR id < %(after)s)
   AND (%(queue)s::text IS NULL OR queue_name = %(queue)s)
+  AND (%(kind)s::text IS NULL OR kind = %(kind)s)
   AND (%(status)s::text IS NULL
        OR (status = CASE WHEN %(status)s = 'held' THEN 'pending' ELSE %(status)s END
            AND (status <> 'pending' OR coalesce(held, false) = (%(status)s = 'held'))))
 ORDER BY id DESC
 LIMIT %(limit)s
 
+-- list_results --
+-- Jobs that are over and whose end is kept.
+SELECT id, queue_name AS queue, kind, status, attempts, result, created_at, finished_at, expires_at
+FROM job_results
+WHERE (%(after)s::text IS NULL OR id < %(after)s)
+  AND (%(queue)s::text IS NULL OR queue_name = %(queue)s)
+  AND (%(kind)s::text IS NULL OR kind = %(kind)s)
+  AND status = %(status)s AND expires_at > now()
+ORDER BY id DESC
+LIMIT %(limit)s
+
 -- get_job --
 SELECT id, queue_name AS queue, kind, CASE WHEN held AND status = 'pending' THEN 'held' ELSE status END AS status, lane,
        nullif(key, '') AS key, payload, attempts, max_attempts, scheduled_at, leased_until, last_error,
-       processed_at AS finished_at, created_at
+       processed_at AS finished_at, created_at, cancelled_at, progress
 FROM job_queue LEFT JOIN job_keys USING (key)
 WHERE id = %(id)s
+
+-- get_result --
+SELECT id, queue_name AS queue, kind, status, attempts, result, created_at, finished_at, expires_at
+FROM job_results WHERE id = %(id)s AND expires_at > now()

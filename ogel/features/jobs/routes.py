@@ -1,21 +1,35 @@
-"""/api/queues and /api/jobs."""
+"""/api/queues, /api/jobs and /api/workers."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 
-from ogel.features.jobs.service import JobInfo, JobService, JobStatus, QueueInfo
+from ogel.features.jobs.job import CancelledJob, JobInfo, JobStatus, QueueInfo, Some, WorkerInfo
+from ogel.features.jobs.service import BITE, JobService
+from ogel.kernel.errors import Unavailable
 from ogel.kernel.text import STORABLE_PATTERN
 from ogel.runtime.http.pagination import Page, PageQuery, decode_cursor, page
 from ogel.runtime.http.route import Call, Route
 
+Word = Annotated[str, msgspec.Meta(min_length=1, max_length=100, pattern=STORABLE_PATTERN)]
+
 
 class JobsQuery(PageQuery, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    queue: Annotated[str, msgspec.Meta(max_length=100, pattern=STORABLE_PATTERN)] | None = None
+    queue: Word | None = None
+    kind: Word | None = None
     status: JobStatus | None = None
+
+
+class DeadJobs(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    queue: Word
+    kind: Word | None = None
+
+
+class ManyJobs(DeadJobs, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    status: Literal["pending", "dead"] = "dead"
 
 
 class JobRoutes:
@@ -27,16 +41,40 @@ class JobRoutes:
         return [
             Route("GET", "/api/queues", self._queues, read, "Depth, age and workers of every queue",
                   returns=Page[QueueInfo]),
-            Route("GET", "/api/jobs", self._list, read, "List unfinished and dead jobs, newest first",
+            Route("POST", "/api/queues/{name}/pause", self._pause, write,
+                  "No worker claims of it until it is resumed", status=204),
+            Route("POST", "/api/queues/{name}/resume", self._resume, write, "Go on", status=204),
+            Route("GET", "/api/workers", self._workers, read, "Live workers, as RQ knows them",
+                  returns=Page[WorkerInfo]),
+            Route("GET", "/api/jobs", self._list, read,
+                  "List jobs, newest first; those done or cancelled by their status, if they are kept",
                   query=JobsQuery, returns=Page[JobInfo]),
+            Route("POST", "/api/jobs/retry", self._retry_dead, write,
+                  f"Run dead jobs of a queue again, {BITE:,} at a time", body=DeadJobs, returns=Some, status=202),
+            Route("POST", "/api/jobs/purge", self._purge, write,
+                  f"Drop dead or waiting jobs of a queue, {BITE:,} at a time", body=ManyJobs, returns=Some),
             Route("GET", "/api/jobs/{id}", self._get, read, "One job", returns=JobInfo),
             Route("POST", "/api/jobs/{id}/retry", self._retry, write, "Run a waiting or dead job now",
                   returns=JobInfo, status=202),
+            Route("POST", "/api/jobs/{id}/cancel", self._cancel, write, "Stop a job that runs, or drop it",
+                  returns=CancelledJob, status=202),
             Route("DELETE", "/api/jobs/{id}", self._discard, write, "Drop a waiting or dead job", status=204),
         ]  # fmt: skip
 
     async def _queues(self, call: Call[Any, Any]) -> Page[QueueInfo]:
         return Page(await self._service.queues(), None)
+
+    async def _pause(self, call: Call[Any, Any]) -> None:
+        await self._service.pause(call.caller, call.path["name"])
+
+    async def _resume(self, call: Call[Any, Any]) -> None:
+        await self._service.resume(call.caller, call.path["name"])
+
+    async def _workers(self, call: Call[Any, Any]) -> Page[WorkerInfo]:
+        workers = await self._service.workers()
+        if workers is None:
+            raise Unavailable("Redis, which knows the workers, did not answer.", retry_after_seconds=1)
+        return Page(workers, None)
 
     async def _list(self, call: Call[Any, JobsQuery]) -> Page[JobInfo]:
         query = call.query
@@ -46,11 +84,21 @@ class JobRoutes:
         }
         return page(await self._service.list(filters), query.limit, lambda job: job.id)
 
+    async def _retry_dead(self, call: Call[DeadJobs, Any]) -> Some:
+        return await self._service.retry_dead(call.caller, call.body.queue, call.body.kind)
+
+    async def _purge(self, call: Call[ManyJobs, Any]) -> Some:
+        wanted = call.body
+        return await self._service.purge(call.caller, wanted.queue, wanted.status, wanted.kind)
+
     async def _get(self, call: Call[Any, Any]) -> JobInfo:
         return await self._service.get(call.path["id"])
 
     async def _retry(self, call: Call[Any, Any]) -> JobInfo:
         return await self._service.retry(call.caller, call.path["id"])
+
+    async def _cancel(self, call: Call[Any, Any]) -> CancelledJob:
+        return await self._service.cancel(call.caller, call.path["id"])
 
     async def _discard(self, call: Call[Any, Any]) -> None:
         await self._service.discard(call.caller, call.path["id"])

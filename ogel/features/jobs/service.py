@@ -1,4 +1,4 @@
-"""Looking at queues and jobs, and deciding about dead ones."""
+"""Looking at queues and jobs, and deciding about them."""
 
 from __future__ import annotations
 
@@ -6,55 +6,22 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal
 
-import structlog
-from msgspec import Struct
-
 from ogel.features.audit.contract import AuditTrail
 from ogel.features.jobs.depths import Depths
+from ogel.features.jobs.job import OVER, CancelledJob, JobInfo, QueueInfo, Some, WorkerInfo
+from ogel.features.jobs.pressure import Pressure
 from ogel.kernel.errors import Conflict, NotFound
 from ogel.kernel.principal import Caller
 from ogel.runtime.database import Database, Queries, Session
+from ogel.runtime.jobs.kind import JobKind
 from ogel.runtime.jobs.store import JobQueue
 
-log = structlog.get_logger(__name__)
-
 _SQL = Queries.beside(__name__)
-JobStatus = Literal["pending", "running", "held", "dead"]
-# Names of the live workers by queue; None when nobody could say (Redis away).
-WorkerList = Callable[[], Awaitable[Mapping[str, Sequence[str]] | None]]
 
-
-class QueueInfo(Struct, frozen=True):
-    """
-    `depth` is what waits (pending and held); more than 10,000 are estimated. `workers` are RQ's names of live ones,
-    null while Redis is away.
-    """
-
-    name: str
-    depth: int
-    pending: int
-    held: int
-    running: int
-    dead: int
-    oldest_seconds: float
-    workers: list[str] | None
-
-
-class JobInfo(Struct, frozen=True):
-    id: str
-    queue: str
-    kind: str
-    status: JobStatus
-    lane: int
-    key: str | None
-    payload: dict[str, Any]
-    attempts: int
-    max_attempts: int
-    scheduled_at: datetime
-    leased_until: datetime | None
-    last_error: str | None
-    finished_at: datetime | None
-    created_at: datetime
+# What one request does to many jobs: a transaction of this size is a short one.
+BITE = 1_000
+# The live workers; None when nobody could say (Redis away).
+WorkerList = Callable[[], Awaitable[Sequence[Mapping[str, Any]] | None]]
 
 
 class JobService:
@@ -64,16 +31,23 @@ class JobService:
         jobs: JobQueue,
         audit: AuditTrail,
         depths: Depths,
+        pressure: Pressure,
         workers: WorkerList,
+        kinds: Sequence[JobKind],
     ) -> None:
         self._database = database
         self._jobs = jobs
         self._audit = audit
         self._depths = depths
+        self._pressure = pressure
         self._workers = workers
+        self._kinds = {kind.name: kind for kind in kinds}
 
     async def queues(self) -> list[QueueInfo]:
-        workers = await self._workers()
+        workers = await self.workers()
+        depths = await self._depths.all()
+        async with self._database.session() as session:
+            paused: dict[str, datetime] = dict(await session.tuples(_SQL.paused))
         return [
             QueueInfo(
                 name=name,
@@ -83,14 +57,29 @@ class JobService:
                 running=depth.running,
                 dead=depth.dead,
                 oldest_seconds=round(depth.oldest_seconds, 3),
-                workers=None if workers is None else sorted(workers.get(name, ())),
+                paused_at=paused.get(name),
+                level=self._pressure.level(depth.pending + depth.held + depth.running),
+                workers=None if workers is None else sorted(w.name for w in workers if name in w.queues),
             )
-            for name, depth in sorted((await self._depths.all()).items())
+            for name, depth in sorted(depths.items())
         ]
 
+    async def workers(self) -> list[WorkerInfo] | None:
+        """By name; None while Redis is away."""
+        workers = await self._workers()
+        return None if workers is None else [WorkerInfo(**worker) for worker in workers]
+
+    async def pause(self, caller: Caller, queue: str) -> None:
+        """No worker begins a job of it any more; those that run end as they end."""
+        await self._set_paused(caller, queue, paused=True)
+
+    async def resume(self, caller: Caller, queue: str) -> None:
+        await self._set_paused(caller, queue, paused=False)
+
     async def list(self, filters: Mapping[str, Any]) -> list[JobInfo]:
+        query = _SQL.list_results if filters["status"] in OVER else _SQL.list_jobs
         async with self._database.session() as session:
-            return await session.all(_SQL.list_jobs, filters, JobInfo)
+            return await session.all(query, filters, JobInfo)
 
     async def get(self, id: str) -> JobInfo:
         async with self._database.session() as session:
@@ -98,26 +87,78 @@ class JobService:
 
     async def retry(self, caller: Caller, id: str) -> JobInfo:
         """Now, with all its attempts before it."""
-        job = await self.get(id)
+        job = await self._unfinished(id)
         async with self._database.transaction() as tx:
             if not await self._jobs.revive(tx, id):
                 raise Conflict(f"Job {id!r} is running.")
-            await self._audit.record(
-                tx, caller, "job.retry", "job", id, {"kind": job.kind, "was": job.status}
-            )
+            await self._record(tx, caller, "job.retry", job)
             return await self._get(tx, id)
 
+    async def cancel(self, caller: Caller, id: str) -> CancelledJob:
+        """One that runs is stopped by its worker within seconds; one that waits, or is dead, is dropped at once."""
+        job = await self._unfinished(id)
+        kind = self._kinds.get(job.kind)
+        if job.status == "running" and kind is not None and not kind.cancellable:
+            raise Conflict(f"Job {id!r} is running, and a {job.kind} ends by itself in a moment.")
+        async with self._database.transaction() as tx:
+            if not await self._jobs.cancel(tx, id):
+                raise Conflict(f"Job {id!r} has just ended.")
+            await self._record(tx, caller, "job.cancel", job)
+            is_there = await tx.one(_SQL.get_job, {"id": id}, JobInfo) is not None
+        return CancelledJob(id, "cancelling" if is_there else "cancelled")
+
     async def discard(self, caller: Caller, id: str) -> None:
-        job = await self.get(id)
+        job = await self._unfinished(id)
         async with self._database.transaction() as tx:
             if not await self._jobs.discard(tx, id):
                 raise Conflict(f"Job {id!r} is running.")
-            await self._audit.record(
-                tx, caller, "job.discard", "job", id, {"kind": job.kind, "was": job.status}
-            )
+            await self._record(tx, caller, "job.discard", job)
+
+    async def retry_dead(self, caller: Caller, queue: str, kind: str | None) -> Some:
+        """BITE of a queue's dead jobs at most, the oldest first."""
+        self._check_queue(queue)
+        async with self._database.transaction() as tx:
+            done = await self._jobs.revive_dead(tx, queue, kind, BITE)
+            return await self._some(tx, caller, "job.retry_dead", queue, kind, done)
+
+    async def purge(
+        self, caller: Caller, queue: str, status: Literal["pending", "dead"], kind: str | None
+    ) -> Some:
+        """BITE of a queue's jobs at most, the oldest first; what runs is left alone."""
+        self._check_queue(queue)
+        async with self._database.transaction() as tx:
+            done = await self._jobs.discard_many(tx, queue, status, kind, BITE)
+            return await self._some(tx, caller, f"job.purge_{status}", queue, kind, done)
+
+    async def _some(
+        self, tx: Session, caller: Caller, action: str, queue: str, kind: str | None, done: int
+    ) -> Some:
+        if done:
+            await self._audit.record(tx, caller, action, "queue", queue, {"kind": kind, "jobs": done})
+        return Some(done, more=done == BITE)
+
+    async def _set_paused(self, caller: Caller, queue: str, *, paused: bool) -> None:
+        self._check_queue(queue)
+        async with self._database.transaction() as tx:
+            await (self._jobs.pause if paused else self._jobs.resume)(tx, queue)
+            await self._audit.record(tx, caller, "queue.pause" if paused else "queue.resume", "queue", queue)
+
+    def _check_queue(self, queue: str) -> None:
+        if queue not in {kind.queue for kind in self._kinds.values()}:
+            raise NotFound(f"No queue {queue!r}.")
+
+    async def _record(self, tx: Session, caller: Caller, action: str, job: JobInfo) -> None:
+        await self._audit.record(tx, caller, action, "job", job.id, {"kind": job.kind, "was": job.status})
+
+    async def _unfinished(self, id: str) -> JobInfo:
+        job = await self.get(id)
+        if job.status in OVER:
+            raise Conflict(f"Job {id!r} is {job.status} already.")
+        return job
 
     async def _get(self, session: Session, id: str) -> JobInfo:
-        job = await session.one(_SQL.get_job, {"id": id}, JobInfo)
-        if job is None:
-            raise NotFound(f"No job {id!r}; jobs that are done leave at once.")
-        return job
+        for query in (_SQL.get_job, _SQL.get_result):
+            job = await session.one(query, {"id": id}, JobInfo)
+            if job is not None:
+                return job
+        raise NotFound(f"No job {id!r}; jobs that are done leave at once, unless their result is kept.")

@@ -164,6 +164,7 @@ class WebhookFeature:
             late=self._deliver.late,
             discarded=self._deliver.discarded,
             revived=self._deliver.revived,
+            cancellable=False,
             max_attempts=self._schedule.attempts,
             timeout_seconds=None,  # the request has its own deadline
         )

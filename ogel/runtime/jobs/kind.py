@@ -40,6 +40,7 @@ class JobKind:
     late             told of results that came when their job had a new owner: they are true, and decide nothing.
     discarded        told, in the same transaction, the payloads of jobs that are dropped unfinished…
     revived          …or run again.
+    cancellable      False: what runs is too short to be cut, and ends as it ends.
     timeout_seconds  of one attempt; None: `perform` always ends in time by itself.
     """
 
@@ -51,6 +52,7 @@ class JobKind:
     late: Record | None = None
     discarded: Chosen | None = None
     revived: Chosen | None = None
+    cancellable: bool = True
     max_attempts: int = 8
     timeout_seconds: float | None = 60.0
     backoff: Backoff = Backoff()

@@ -1,13 +1,14 @@
 -- enqueue --
 -- Writes jobs; one whose dedupe key is already waiting is skipped. Returns what was written.
 INSERT INTO job_queue
-  (id, queue_name, kind, payload, lane, key, order_key, max_attempts, scheduled_at, dedupe_key)
-SELECT id, queue_name, kind, payload, lane, key, order_key, max_attempts, coalesce(scheduled_at, now()), dedupe_key
+  (id, queue_name, kind, payload, lane, key, order_key, max_attempts, scheduled_at, dedupe_key, keep_result_seconds)
+SELECT id, queue_name, kind, payload, lane, key, order_key, max_attempts, coalesce(scheduled_at, now()), dedupe_key,
+       keep_result_seconds
 FROM ROWS FROM (json_to_recordset(%(rows)s::json) AS (
   id text, queue_name text, kind text, payload jsonb, lane smallint, key text, order_key text, max_attempts int,
-  scheduled_at timestamptz, dedupe_key text
+  scheduled_at timestamptz, dedupe_key text, keep_result_seconds float8
 )) WITH ORDINALITY AS new (
-  id, queue_name, kind, payload, lane, key, order_key, max_attempts, scheduled_at, dedupe_key, place
+  id, queue_name, kind, payload, lane, key, order_key, max_attempts, scheduled_at, dedupe_key, keep_result_seconds, place
 )
 ORDER BY place
 ON CONFLICT DO NOTHING
@@ -18,7 +19,7 @@ RETURNING id, queue_name
 -- from key to key (and, among ordered jobs, from order to order) down the index, `most_steps` at a time, beginning
 -- after where the last claim stopped: a backlog that may not run costs one step, whatever its length. The rows of keys
 -- under a rate limit, a ramp or an open breaker are locked, so that all workers together keep to them.
--- The first row is about the claim itself.
+-- Of a paused queue it sees nothing. The first row is about the claim itself.
 WITH RECURSIVE walk AS (
   SELECT key, order_key, 1 AS step, order_key AS after_order FROM (
     (SELECT key, order_key FROM job_queue
@@ -30,6 +31,7 @@ WITH RECURSIVE walk AS (
        AND (key, order_key) > (%(after_key)s::text, %(after_order)s::text)
      ORDER BY key, order_key LIMIT 1)
   ) AS start
+  WHERE NOT EXISTS (SELECT FROM paused_queues WHERE name = %(queue)s)
   UNION ALL
   SELECT next.key, next.order_key, walk.step + 1,
          -- Of an ordered key that may not run at all, one order is enough: the next step is past all of them.
@@ -93,7 +95,7 @@ open AS MATERIALIZED (
   SELECT key, order_key, room, is_new, due_before FROM walk JOIN rooms USING (key) WHERE room > 0 ORDER BY step
 ),
 unordered AS MATERIALIZED (
-  SELECT due.* FROM unnest('{0,1,2}'::smallint[]) AS lanes (lane) CROSS JOIN LATERAL (
+  SELECT due.* FROM unnest('{-1,0,1,2,3}'::smallint[]) AS lanes (lane) CROSS JOIN LATERAL (
     SELECT job.*, open.room, open.is_new FROM open CROSS JOIN LATERAL (
       SELECT id, key, order_key, lane
       FROM job_queue
@@ -148,7 +150,7 @@ claimed AS (
   FROM chosen
   WHERE j.id = chosen.id
   RETURNING j.id, j.kind, j.payload, j.lane, j.key, j.order_key, j.attempts, j.max_attempts, j.lease_id, j.scheduled_at,
-            j.claimed_at, j.lost_claims
+            j.claimed_at, j.lost_claims, j.cancelled_at IS NOT NULL AS is_cancelled
 ),
 spent AS (
   UPDATE job_keys AS k
@@ -158,7 +160,8 @@ spent AS (
   WHERE k.key = m.key
 )
 SELECT NULL AS id, NULL AS kind, NULL AS payload, NULL AS lane, NULL AS key, NULL AS order_key, NULL AS attempts,
-       NULL AS max_attempts, NULL AS lease_id, NULL AS scheduled_at, NULL AS claimed_at, NULL AS lost_claims, NULL AS key_limit,
+       NULL AS max_attempts, NULL AS lease_id, NULL AS scheduled_at, NULL AS claimed_at, NULL AS lost_claims,
+       NULL AS is_cancelled, NULL AS key_limit,
        json_build_object(
          'seen', (SELECT count(*) FROM candidates),
          'filled_one', (SELECT count(*) FROM chosen) < (SELECT count(*) FROM candidates)
@@ -194,11 +197,21 @@ WHERE id IN (
 )
 
 -- finish --
--- Done jobs leave; only the claim that holds a job may finish it.
-DELETE FROM job_queue AS j
-USING json_to_recordset(%(rows)s::json) AS r (id text, lease_id text)
-WHERE j.id = r.id AND j.lease_id = r.lease_id
-RETURNING j.id
+-- Jobs that are over leave; only the claim that holds a job may finish it. What somebody asked to keep of it is kept.
+WITH ended AS (
+  DELETE FROM job_queue AS j
+  USING json_to_recordset(%(rows)s::json) AS r (id text, lease_id text, status text, result json)
+  WHERE j.id = r.id AND j.lease_id = r.lease_id
+  RETURNING j.id, j.queue_name, j.kind, r.status, j.attempts, r.result, j.created_at, j.keep_result_seconds
+),
+kept AS (
+  INSERT INTO job_results (id, queue_name, kind, status, attempts, result, created_at, expires_at)
+  SELECT id, queue_name, kind, coalesce(status, 'done'), attempts, result, created_at,
+         now() + make_interval(secs => keep_result_seconds)
+  FROM ended WHERE keep_result_seconds IS NOT NULL
+  ON CONFLICT (id) DO NOTHING
+)
+SELECT id FROM ended
 
 -- give_back --
 -- Jobs to be tried again, released unfinished, or dead; same fence as `finish`.
@@ -212,6 +225,31 @@ FROM json_to_recordset(%(rows)s::json) AS r (
 )
 WHERE j.id = r.id AND j.lease_id = r.lease_id
 RETURNING j.id
+
+-- note_progress --
+UPDATE job_queue AS j SET progress = r.progress
+FROM json_to_recordset(%(rows)s::json) AS r (id text, lease_id text, progress json)
+WHERE j.id = r.id AND j.lease_id = r.lease_id
+
+-- cancelled_among --
+SELECT id FROM job_queue WHERE cancelled_at IS NOT NULL AND lease_id = ANY (%(leases)s) AND status = 'running'
+
+-- cancel_running --
+-- Not one whose worker is gone: that one can be discarded.
+UPDATE job_queue SET cancelled_at = coalesce(cancelled_at, now())
+WHERE id = %(id)s AND status = 'running' AND leased_until > now()
+RETURNING id
+
+-- pause_queue --
+INSERT INTO paused_queues (name) VALUES (%(queue)s) ON CONFLICT (name) DO NOTHING
+
+-- resume_queue --
+DELETE FROM paused_queues WHERE name = %(queue)s
+
+-- purge_results --
+DELETE FROM job_results WHERE id IN (
+  SELECT id FROM job_results WHERE expires_at < %(before)s ORDER BY expires_at LIMIT %(limit)s
+)
 
 -- hasten --
 -- Waiting jobs of a key are due now, a bite at a time.
@@ -247,7 +285,7 @@ SELECT count(*) FROM (
 -- count_due --
 -- Of a key, from the index of claims, and no further than `most`; running ones whose lease is over are due, too.
 SELECT count(*) FROM (
-  SELECT FROM unnest('{0,1,2}'::smallint[]) AS lanes (lane) CROSS JOIN LATERAL (
+  SELECT FROM unnest('{-1,0,1,2,3}'::smallint[]) AS lanes (lane) CROSS JOIN LATERAL (
     SELECT FROM job_queue
     WHERE queue_name = %(queue)s AND key = %(key)s AND order_key = '' AND lane = lanes.lane
       AND status IN ('pending', 'running') AND coalesce(leased_until, scheduled_at) <= now()
@@ -309,9 +347,32 @@ DELETE FROM job_keys WHERE key = %(key)s
 -- A dead or waiting job runs now, with all its attempts before it; a running one is left alone, unless its worker is gone.
 UPDATE job_queue
 SET status = 'pending', attempts = 0, scheduled_at = now(), processed_at = NULL, lease_id = NULL, leased_until = NULL,
+    cancelled_at = NULL,
     lost_claims = CASE WHEN status = 'running' THEN array_append(lost_claims, claimed_at) ELSE lost_claims END
 WHERE id = %(id)s AND (status <> 'running' OR leased_until <= now())
 RETURNING queue_name, kind, payload
 
+-- revive_dead --
+-- A bite of the dead jobs of a queue, the oldest first.
+UPDATE job_queue
+SET status = 'pending', attempts = 0, scheduled_at = now(), processed_at = NULL, cancelled_at = NULL
+WHERE id IN (
+  SELECT id FROM job_queue
+  WHERE queue_name = %(queue)s AND status = 'dead' AND (%(kind)s::text IS NULL OR kind = %(kind)s)
+  ORDER BY id LIMIT %(limit)s
+  FOR UPDATE SKIP LOCKED
+)
+RETURNING queue_name, kind, payload
+
 -- discard --
 DELETE FROM job_queue WHERE id = %(id)s AND (status <> 'running' OR leased_until <= now()) RETURNING kind, payload
+
+-- discard_many --
+-- A bite of the jobs of a queue that stand so, the oldest first; `pending` and `dead` only.
+DELETE FROM job_queue WHERE id IN (
+  SELECT id FROM job_queue
+  WHERE queue_name = %(queue)s AND status = %(status)s AND (%(kind)s::text IS NULL OR kind = %(kind)s)
+  ORDER BY id LIMIT %(limit)s
+  FOR UPDATE SKIP LOCKED
+)
+RETURNING kind, payload

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -15,12 +16,13 @@ import structlog
 
 from ogel.kernel.clock import utc_now
 from ogel.runtime.database import Database, DatabaseAway
-from ogel.runtime.jobs.job import DONE, Finished, Job, Outcome
+from ogel.runtime.jobs.job import CANCELLED, DONE, MOST_RESULT_BYTES, Finished, Job, Outcome
 from ogel.runtime.jobs.kind import JobKind
 from ogel.runtime.jobs.metrics import JobMetrics
+from ogel.runtime.jobs.progress import Progress, heard_by
 from ogel.runtime.jobs.results import ResultWriter
 from ogel.runtime.jobs.shares import Shares
-from ogel.runtime.jobs.store import LeaseStore
+from ogel.runtime.jobs.store import LeaseStore, Noted
 
 log = structlog.get_logger(__name__)
 
@@ -32,6 +34,8 @@ SPACING_SECONDS, SPACING_AFTER_MANY_SECONDS = 0.010, 0.025
 MANY = 40
 # What is to be tried at a later time comes due one by one: without a bell it is gathered so long.
 GATHER_DUE_SECONDS = 0.05
+# Jobs that take longer than this are asked about: how far they are, and whether somebody wants them to end.
+TEND_SECONDS = 1.0
 LOST_WORKER = "gave up: its worker disappeared at every attempt"
 
 
@@ -75,6 +79,9 @@ class JobRunner:
         self._unfinished = 0
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._given_up: set[str] = set()
+        self._cancelled: set[str] = set()
+        # What was reported since it was last written, by job.
+        self._progress: dict[str, Progress] = {}
         self._shares = Shares(options.in_flight)
         self._wake = asyncio.Event()
         # In the event loop's time: when leases were last renewed, when work was last found, when something is known
@@ -106,6 +113,7 @@ class JobRunner:
         self._renewed_at = asyncio.get_running_loop().time()
         renewing = asyncio.create_task(self._renew_forever())
         writing = asyncio.create_task(self._results.run())
+        tending = asyncio.create_task(self._tend_forever())
         stopper = asyncio.create_task(self._wake_on(stop))
         try:
             try:
@@ -113,9 +121,9 @@ class JobRunner:
             finally:
                 await self._drain(drain_seconds)
         finally:
-            for task in (renewing, stopper):
+            for task in (renewing, tending, stopper):
                 task.cancel()
-            await asyncio.gather(renewing, stopper, return_exceptions=True)
+            await asyncio.gather(renewing, tending, stopper, return_exceptions=True)
             await self._results.close(timeout_seconds=5.0)
             writing.cancel()
             await asyncio.gather(writing, return_exceptions=True)
@@ -184,10 +192,12 @@ class JobRunner:
         return list(self._held) if late else []
 
     async def _start(self, kind: JobKind, batch: Sequence[Job]) -> None:
-        lost = [job for job in batch if job.attempts > job.max_attempts]
-        for job in lost:
-            self._finish(job, Outcome("dead", LOST_WORKER))
-        batch = [job for job in batch if job.attempts <= job.max_attempts]
+        for job in batch:
+            if job.cancelled:
+                self._finish(job, CANCELLED)
+            elif job.attempts > job.max_attempts:
+                self._finish(job, Outcome("dead", LOST_WORKER))
+        batch = [job for job in batch if not job.cancelled and job.attempts <= job.max_attempts]
         try:
             found: Mapping[str, Any] | None = None
             if kind.load is not None and batch:
@@ -215,12 +225,15 @@ class JobRunner:
 
     async def _perform(self, kind: JobKind, job: Job, loaded: Any) -> None:
         outcome = Outcome("retry", "cancelled from within")
+        heard_by(partial(self._hear, job.id))
         try:
             if kind.timeout_seconds is None:
                 outcome = await kind.perform(job, loaded) or DONE
             else:
                 async with asyncio.timeout(kind.timeout_seconds):
                     outcome = await kind.perform(job, loaded) or DONE
+            if outcome.result is not None:
+                outcome = msgspec.structs.replace(outcome, result=_encoded(outcome.result))
         except DatabaseAway as error:
             outcome = Outcome("postpone", error.message, after_seconds=1.0)
         except TimeoutError:
@@ -230,6 +243,8 @@ class JobRunner:
             if job.id in self._given_up:
                 raise  # the drain ran out, and gives the job back
             log.warning("job.cancelled", kind=kind.name, job=job.id, attempt=job.attempts)
+            if job.id in self._cancelled:
+                outcome = CANCELLED
         except Exception as error:
             log.exception("job.failed", kind=kind.name, job=job.id, attempt=job.attempts)
             outcome = Outcome("retry", _describe(error))
@@ -238,6 +253,8 @@ class JobRunner:
     def _finish(self, job: Job, outcome: Outcome) -> None:
         """Its place is free for the next at once: until the result is written, nothing is in flight for it."""
         self._tasks.pop(job.id, None)
+        self._progress.pop(job.id, None)
+        self._cancelled.discard(job.id)
         self._unfinished -= 1
         if job.key:
             now = asyncio.get_running_loop().time()
@@ -316,6 +333,42 @@ class JobRunner:
                     error=str(error.__cause__ or error).strip(),
                 )
 
+    def _hear(self, job_id: str, progress: Progress) -> None:
+        if job_id in self._tasks:
+            self._progress[job_id] = progress
+
+    async def _tend_forever(self) -> None:
+        while True:
+            await asyncio.sleep(TEND_SECONDS)
+            try:
+                await self._tend()
+            except Exception as error:  # noqa: BLE001 - the next round tries again
+                log.warning(
+                    "runner.tending_failed", queue=self.queue, error=str(error.__cause__ or error).strip()
+                )
+
+    async def _tend(self) -> None:
+        """Writes how far jobs are, and stops those that somebody has cancelled."""
+        old = utc_now() - timedelta(seconds=TEND_SECONDS)
+        long = [self._held[id] for id in self._tasks if id in self._held and self._held[id].claimed_at < old]
+        if not long:
+            return
+        notes = [
+            Noted(job.id, job.lease_id, self._progress.pop(job.id))
+            for job in long
+            if job.id in self._progress
+        ]
+        if notes:
+            await self._leases.note_progress(notes)
+        for id in await self._leases.cancelled(long):
+            task, kind = (
+                self._tasks.get(id),
+                self._kinds.get(self._held[id].kind) if id in self._held else None,
+            )
+            if task is not None and kind is not None and kind.cancellable:
+                self._cancelled.add(id)
+                task.cancel()
+
     async def _drain(self, seconds: float) -> None:
         tasks = set(self._tasks.values())
         if tasks:
@@ -334,6 +387,17 @@ class JobRunner:
             except DatabaseAway as error:
                 # Their leases run out by themselves; the next worker takes them then.
                 log.warning("runner.release_failed", queue=self.queue, error=error.reason)
+
+
+def _encoded(result: Any) -> msgspec.Raw:
+    """Raises ValueError for what is no JSON, or too much of it: the kind's mistake, and its attempt's end."""
+    try:
+        text = msgspec.json.encode(result)
+    except (TypeError, msgspec.MsgspecError) as error:
+        raise ValueError(f"its result is not JSON: {error}") from error
+    if len(text) > MOST_RESULT_BYTES:
+        raise ValueError(f"its result has {len(text)} bytes; {MOST_RESULT_BYTES} are kept at most")
+    return msgspec.Raw(text)
 
 
 def _describe(error: BaseException) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -24,6 +24,8 @@ CLAIM = _SQL.claim
 MOST_STEPS = 500
 # A key that another worker was claiming of is looked at again after this.
 CONTENDED_SECONDS = 0.02
+# Verdicts after which a job leaves the table.
+_OVER = ("done", "cancelled")
 
 
 class JobQueue:
@@ -61,6 +63,7 @@ class JobQueue:
             "max_attempts": kind.max_attempts,
             "scheduled_at": job.scheduled_at,
             "dedupe_key": job.dedupe_key,
+            "keep_result_seconds": job.keep_result_seconds,
         }
 
     async def count_unfinished(self, session: Session, queue: str, key: str, most: int) -> int:
@@ -84,17 +87,55 @@ class JobQueue:
 
     async def revive(self, tx: Session, job_id: str) -> bool:
         """Tells the job's kind. False when there is no such job, or it is running."""
-        revived = await tx.tuples(_SQL.revive, {"id": job_id})
-        for queue, name, payload in revived:
-            tx.ring(queue)
-            kind = self._kinds.get(name)
-            if kind is not None and kind.revived is not None:
-                await kind.revived(tx, [payload])
-        return bool(revived)
+        return await self._tell_revived(tx, await tx.tuples(_SQL.revive, {"id": job_id})) > 0
 
     async def discard(self, tx: Session, job_id: str) -> bool:
         """Tells the job's kind. False when there is no such job, or it is running."""
         return await self._tell_discarded(tx, await tx.tuples(_SQL.discard, {"id": job_id})) > 0
+
+    async def cancel(self, tx: Session, job_id: str) -> bool:
+        """
+        One that runs is stopped by its worker within seconds, or when it lets itself be stopped; one that waits, or is
+        dead, is discarded. False when there is no such job.
+        """
+        if await tx.tuples(_SQL.cancel_running, {"id": job_id}):
+            return True
+        return await self.discard(tx, job_id)
+
+    async def revive_dead(self, tx: Session, queue: str, kind: str | None, limit: int) -> int:
+        """Up to `limit` dead jobs of a queue run again; tells their kinds. Returns how many."""
+        parameters = {"queue": queue, "kind": kind, "limit": limit}
+        return await self._tell_revived(tx, await tx.tuples(_SQL.revive_dead, parameters))
+
+    async def discard_many(
+        self, tx: Session, queue: str, status: Literal["pending", "dead"], kind: str | None, limit: int
+    ) -> int:
+        """Up to `limit` jobs of a queue that stand so; tells their kinds. Returns how many."""
+        parameters = {"queue": queue, "status": status, "kind": kind, "limit": limit}
+        return await self._tell_discarded(tx, await tx.tuples(_SQL.discard_many, parameters))
+
+    async def pause(self, tx: Session, queue: str) -> None:
+        """No worker claims of it until it is resumed; what is in flight ends as it ends."""
+        await tx.execute(_SQL.pause_queue, {"queue": queue})
+
+    async def resume(self, tx: Session, queue: str) -> None:
+        await tx.execute(_SQL.resume_queue, {"queue": queue})
+        tx.ring(queue)
+
+    async def purge_results(self, session: Session, before: datetime, limit: int) -> int:
+        """Results whose time to be kept was over before then, `limit` at most; returns how many."""
+        return await session.execute(_SQL.purge_results, {"before": before, "limit": limit})
+
+    async def _tell_revived(self, tx: Session, revived: Sequence[tuple[str, str, Any]]) -> int:
+        payloads: dict[str, list[Any]] = {}
+        for queue, name, payload in revived:
+            tx.ring(queue)
+            payloads.setdefault(name, []).append(payload)
+        for name, mine in payloads.items():
+            kind = self._kinds.get(name)
+            if kind is not None and kind.revived is not None:
+                await kind.revived(tx, mine)
+        return len(revived)
 
     async def _tell_discarded(self, tx: Session, dropped: Sequence[tuple[str, Any]]) -> int:
         payloads: dict[str, list[Any]] = {}
@@ -124,9 +165,21 @@ class _AboutClaim(msgspec.Struct, frozen=True):
     opens_in: float | None
 
 
-class _Done(msgspec.Struct, frozen=True):
+class _Over(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A row of `finish`; `status` is left out for what is done."""
+
     id: str
     lease_id: str
+    status: str | None = None
+    result: msgspec.Raw | None = None
+
+
+class Noted(msgspec.Struct, frozen=True):
+    """A row of `note_progress`."""
+
+    id: str
+    lease_id: str
+    progress: Any
 
 
 class _Returned(msgspec.Struct, frozen=True):
@@ -180,8 +233,8 @@ class LeaseStore:
         async with self._database.session() as session:
             rows = await session.tuples(CLAIM, self.parameters(limit, division, not_ids))
         about, rows = msgspec.convert(rows[0][-1], _AboutClaim), rows[1:]
-        jobs = sorted((Job(*row[:12]) for row in rows), key=lambda job: (job.lane, job.scheduled_at))
-        limits = {row[4]: row[12] for row in rows if row[12] is not None}
+        jobs = sorted((Job(*row[:13]) for row in rows), key=lambda job: (job.lane, job.scheduled_at))
+        limits = {row[4]: row[13] for row in rows if row[13] is not None}
         cut = about.seen >= limit
         self._after = about.last_served if cut else about.last_step if about.steps >= MOST_STEPS else None
         saw_all = after is None and self._after is None
@@ -225,6 +278,16 @@ class LeaseStore:
         async with self._database.session() as session:
             await session.execute(_SQL.renew, parameters)
 
+    async def note_progress(self, notes: Sequence[Noted]) -> None:
+        async with self._database.session() as session:
+            await session.execute(_SQL.note_progress, {"rows": records(notes)})
+
+    async def cancelled(self, jobs: Sequence[Job]) -> set[str]:
+        """Ids of those that somebody wants to end."""
+        leases = list({job.lease_id for job in jobs})
+        async with self._database.session() as session:
+            return {id for (id,) in await session.tuples(_SQL.cancelled_among, {"leases": leases})}
+
     async def release(self, jobs: Sequence[Job]) -> None:
         """Unfinished jobs of a worker that stops: due at once, this attempt not counted."""
         parameters = {"ids": [job.id for job in jobs], "leases": list({job.lease_id for job in jobs})}
@@ -234,14 +297,19 @@ class LeaseStore:
     async def write(self, results: Sequence[Finished], kinds: Mapping[str, JobKind]) -> int:
         """All together, or none. Returns how many results came too late: their job had a new owner."""
         recording = [kind for kind in kinds.values() if kind.record is not None]
-        if not recording:
+        cancelled = [f for f in results if f.outcome.verdict == "cancelled"]
+        if not recording and not cancelled:
             # Nothing else to write: each statement is a whole by itself.
             async with self._database.session() as session:
                 return len(results) - len(await self._end(session, results))
         async with self._database.transaction() as tx:
             owned = await self._end(tx, results)
+            for kind in kinds.values():
+                dropped = [f.job.payload for f in cancelled if f.job.kind == kind.name and f.job.id in owned]
+                if dropped and kind.discarded is not None:
+                    await kind.discarded(tx, dropped)
             for kind in recording:
-                mine = [f for f in results if f.job.kind == kind.name]
+                mine = [f for f in results if f.job.kind == kind.name and f.outcome.verdict != "cancelled"]
                 for tell, told in (
                     (kind.record, [f for f in mine if f.job.id in owned]),
                     (kind.late, [f for f in mine if f.job.id not in owned]),
@@ -252,13 +320,19 @@ class LeaseStore:
 
     async def _end(self, session: Session, results: Sequence[Finished]) -> set[str]:
         """Ids of the jobs that were still ours."""
-        done = [_Done(f.job.id, f.job.lease_id) for f in results if f.outcome.verdict == "done"]
-        others = [_returned(f) for f in results if f.outcome.verdict != "done"]
+        over = [_over(f) for f in results if f.outcome.verdict in _OVER]
+        others = [_returned(f) for f in results if f.outcome.verdict not in _OVER]
         owned: set[str] = set()
-        for query, rows in ((_SQL.finish, done), (_SQL.give_back, others)):
+        for query, rows in ((_SQL.finish, over), (_SQL.give_back, others)):
             if rows:
                 owned.update(id for (id,) in await session.tuples(query, {"rows": records(rows)}))
         return owned
+
+
+def _over(finished: Finished) -> _Over:
+    job, outcome = finished.job, finished.outcome
+    status = None if outcome.verdict == "done" else outcome.verdict
+    return _Over(job.id, job.lease_id, status, outcome.result)
 
 
 def _least(*seconds: float | None) -> float | None:

@@ -1,0 +1,182 @@
+"""`ogel jobs`"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any, Literal
+
+import click
+import msgspec
+
+from ogel.cli.operator import ask, identifier, json_option, limit_option, operator, say_json, say_more
+from ogel.cli.tables import Column, show_fields, show_table
+from ogel.cli.times import both, relative
+
+if TYPE_CHECKING:
+    from ogel.features.jobs.job import JobInfo, Some
+    from ogel.platform import Platform
+
+STATUSES = ("pending", "running", "held", "dead", "done", "cancelled")
+_COLUMNS = [
+    Column("id"),
+    Column("status"),
+    Column("queue"),
+    Column("kind"),
+    Column("attempts", right=True),
+    Column("due"),
+    Column("error", gives=True),
+]
+queue_option = click.option("--queue", type=identifier, metavar="NAME", help="Of this queue.")
+kind_option = click.option("--kind", metavar="KIND", help="Of this kind.")
+
+
+@click.group("jobs")
+def command() -> None:
+    """Look at jobs, retry, cancel and purge them."""
+
+
+@command.command("list")
+@queue_option
+@kind_option
+@click.option(
+    "--status", type=click.Choice(STATUSES), help="That stand so; done and cancelled ones if they are kept."
+)
+@click.option("--after", type=identifier, metavar="ID", help="Begin after this one.")
+@limit_option
+@json_option
+def list_jobs(limit: int, as_json: bool, **filters: str | None) -> None:
+    """Jobs, newest first."""
+    found = ask(lambda ogel: ogel.job_service.list({**filters, "limit": limit + 1}))
+    shown, next = found[:limit], found[limit - 1].id if len(found) > limit else None
+    if as_json:
+        say_json({"items": shown, "next": next})
+        return
+    rows = [
+        (
+            job.id,
+            job.status,
+            job.queue,
+            job.kind,
+            _attempts(job),
+            job.scheduled_at and relative(job.scheduled_at),
+            job.last_error,
+        )
+        for job in shown
+    ]
+    show_table(_COLUMNS, rows, empty="no jobs")
+    say_more(next)
+
+
+@command.command("show")
+@click.argument("id", type=identifier)
+@json_option
+def show(id: str, as_json: bool) -> None:
+    """One job."""
+    job = ask(lambda ogel: ogel.job_service.get(id))
+    if as_json:
+        say_json(job)
+        return
+    show_fields(
+        [
+            ("id", job.id),
+            ("status", "running, asked to end" if job.cancelled_at else job.status),
+            ("queue", job.queue),
+            ("kind", job.kind),
+            ("key", job.key),
+            ("lane", job.lane),
+            ("attempts", _attempts(job)),
+            ("progress", job.progress and _progress(job)),
+            ("error", job.last_error),
+            ("created", both(job.created_at)),
+            ("due", job.scheduled_at and both(job.scheduled_at)),
+            ("leased until", job.leased_until and both(job.leased_until)),
+            ("finished", job.finished_at and both(job.finished_at)),
+            ("kept until", job.expires_at and both(job.expires_at)),
+            ("payload", _json(job.payload)),
+            ("result", _json(job.result)),
+        ]
+    )
+
+
+@command.command("retry")
+@click.argument("id", type=identifier, required=False)
+@click.option(
+    "--dead", "all_dead", is_flag=True, help="All dead ones of --queue, and of --kind if you say one."
+)
+@queue_option
+@kind_option
+@json_option
+def retry(id: str | None, all_dead: bool, queue: str | None, kind: str | None, as_json: bool) -> None:
+    """Run one job now, with all its attempts before it; or all dead ones of a queue."""
+    if (id is None) != all_dead:
+        raise click.UsageError("name a job, or say --dead")
+    if id is not None:
+        if queue or kind:
+            raise click.UsageError("--queue and --kind go with --dead")
+        job = ask(lambda ogel: ogel.job_service.retry(operator(), id))
+        say_json(job) if as_json else click.echo(f"{id} {job.status}")
+        return
+    name = _needed(queue)
+    _all("retried", as_json, lambda ogel: ogel.job_service.retry_dead(operator(), name, kind))
+
+
+@command.command("cancel")
+@click.argument("id", type=identifier)
+@json_option
+def cancel(id: str, as_json: bool) -> None:
+    """Stop a job that runs, within seconds; drop one that waits or is dead."""
+    cancelled = ask(lambda ogel: ogel.job_service.cancel(operator(), id))
+    say_json(cancelled) if as_json else click.echo(f"{id} {cancelled.status}")
+
+
+@command.command("purge")
+@queue_option
+@kind_option
+@click.option("--status", type=click.Choice(["dead", "pending"]), default="dead", show_default=True)
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@json_option
+def purge(
+    queue: str | None, kind: str | None, status: Literal["dead", "pending"], yes: bool, as_json: bool
+) -> None:
+    """Drop all dead, or all waiting, jobs of a queue for good."""
+    name = _needed(queue)
+    if not yes:
+        click.confirm(f"drop every {status} job of {name} for good?", abort=True, err=True)
+    _all("dropped", as_json, lambda ogel: ogel.job_service.purge(operator(), name, status, kind))
+
+
+def _needed(queue: str | None) -> str:
+    if queue is None:
+        raise click.UsageError("say --queue")
+    return queue
+
+
+def _all(done: str, as_json: bool, bite: Callable[[Platform], Awaitable[Some]]) -> None:
+    """Bite after bite, until nothing is left; what others add meanwhile is not waited for."""
+
+    async def bites(ogel: Platform) -> int:
+        total, more = 0, True
+        while more:
+            some = await bite(ogel)
+            total, more = total + some.jobs, some.more
+            if more:
+                click.echo(f"{total} jobs {done} …", err=True)
+        return total
+
+    total = ask(bites)
+    say_json({"jobs": total}) if as_json else click.echo(f"{total} jobs {done}")
+
+
+def _attempts(job: JobInfo) -> str:
+    return f"{job.attempts}/{job.max_attempts}" if job.max_attempts else str(job.attempts)
+
+
+def _progress(job: JobInfo) -> str:
+    progress = job.progress
+    assert progress is not None
+    total = "" if progress.total is None else f" of {progress.total:g}"
+    return f"{progress.done:g}{total} {progress.note}".rstrip()
+
+
+def _json(value: Any) -> str | None:
+    return None if value is None else msgspec.json.encode(value).decode()

@@ -1,0 +1,45 @@
+"""`ogel workers`"""
+
+from __future__ import annotations
+
+import click
+
+from ogel.cli.operator import ask, json_option, say_json
+from ogel.cli.tables import Column, show_table
+from ogel.cli.times import relative
+from ogel.kernel.errors import Unavailable
+
+_COLUMNS = [
+    Column("name", gives=True),
+    Column("queues", gives=True),
+    Column("host"),
+    Column("pid", right=True),
+    Column("state"),
+    Column("started"),
+    Column("seen"),
+]
+
+
+@click.command("workers")
+@json_option
+def command(as_json: bool) -> None:
+    """The live workers."""
+    workers = ask(lambda ogel: ogel.job_service.workers())
+    if workers is None:
+        raise Unavailable("Redis, which knows the workers, did not answer.")
+    if as_json:
+        say_json({"items": workers})
+        return
+    rows = [
+        (
+            worker.name,
+            ", ".join(worker.queues),
+            worker.host,
+            worker.pid,
+            worker.state,
+            worker.started_at and relative(worker.started_at),
+            worker.seen_at and relative(worker.seen_at),
+        )
+        for worker in workers
+    ]
+    show_table(_COLUMNS, rows, empty="no workers")
