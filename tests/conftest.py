@@ -1,4 +1,8 @@
-"""Real servers for every test that asks: one PostgreSQL and one Valkey per test process, a fresh database per test."""
+"""
+Real servers for every test that asks: one PostgreSQL and one Valkey per test process, a fresh database per test.
+
+`long` tests take minutes; they run when asked for: `make chaos`.
+"""
 
 from __future__ import annotations
 
@@ -20,12 +24,26 @@ from ogel.kernel.ids import new_id
 BACKEND = os.environ.get("OGEL_TEST_BACKEND", "embedded")
 MIGRATIONS = Path(__file__).parent.parent / "sql" / "migrations"
 _TEMPLATE = "ogel_template"
+LONG = "long: takes minutes; left out unless -m names it"
 
 
 @dataclass(frozen=True)
 class Servers:
     database_url: str
     redis_url: str
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", LONG)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if "long" in config.option.markexpr:
+        return
+    long = [item for item in items if item.get_closest_marker("long")]
+    if long:
+        config.hook.pytest_deselected(items=long)
+        items[:] = [item for item in items if item not in long]
 
 
 def pytest_report_header() -> str:

@@ -1,8 +1,4 @@
-"""
-A system under test, a receiver that remembers, and what belongs to the long tests.
-
-`long` tests take minutes; they run when asked for: `pytest -m long tests/acceptance`.
-"""
+"""A system under test, and a receiver that remembers."""
 
 from __future__ import annotations
 
@@ -17,25 +13,10 @@ from ogel.adapters.embedded import EmbeddedServers
 from tests.support.receivers.recording import RecordingReceiver
 from tests.support.system import System, Wanted, system_class
 
-LONG = "long: takes minutes; left out unless -m names it"
-
 
 class StartSystem(Protocol):
     def __call__(self, **wanted: Any) -> System:
         """With `wanted` as in support/system.py."""
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", LONG)
-
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if "long" in config.option.markexpr:
-        return
-    long = [item for item in items if item.get_closest_marker("long")]
-    if long:
-        config.hook.pytest_deselected(items=long)
-        items[:] = [item for item in items if item not in long]
 
 
 @pytest.fixture
