@@ -17,7 +17,7 @@ from ogel.runtime.jobs.job import REPLAY, RETRY, Finished, Job, NewJob, Outcome
 from ogel.runtime.jobs.kind import Backoff, JobKind
 from ogel.runtime.jobs.runner import LOST_WORKER, RunnerOptions
 from ogel.runtime.jobs.store import LeaseStore
-from tests.support.jobs import QUEUE, world
+from tests.support.jobs import QUEUE, World, world
 
 AT_ONCE = Backoff(first_seconds=0.01, cap_seconds=0.02)
 
@@ -265,9 +265,6 @@ def test_a_runner_whose_renewals_fail_does_not_claim_its_own_jobs(database_url: 
             attempts.append(job.attempts)
             await asyncio.sleep(1.0)
 
-        async def away(jobs: Sequence[Job]) -> None:
-            raise DatabaseAway("not now")
-
         async with world(database_url, kind(slow, max_attempts=3)) as w:
             await w.enqueue(NewJob("trial.do", {}, key="k"))
             options = RunnerOptions(lease_seconds=0.2, busy_poll_seconds=0.02, idle_poll_seconds=0.02)
@@ -277,6 +274,46 @@ def test_a_runner_whose_renewals_fail_does_not_claim_its_own_jobs(database_url: 
         assert attempts == [1]
 
     asyncio.run(story())
+
+
+def test_a_runner_that_stood_still_leaves_what_others_took_over(database_url: str) -> None:
+    async def story() -> None:
+        begun, stopped = asyncio.Event(), asyncio.Event()
+
+        async def slow(job: Job, _: Any) -> None:
+            begun.set()
+            try:
+                await asyncio.Event().wait()
+            finally:
+                stopped.set()
+
+        async with world(database_url, kind(slow)) as w:
+            await w.enqueue(NewJob("trial.do", {}))
+            async with w.running(RunnerOptions(lease_seconds=0.6)) as runner:
+                await begun.wait()
+                renew, runner._leases.renew = runner._leases.renew, away  # type: ignore[method-assign]
+                runner.suspend(True)  # a runner that stands still does not claim either
+                [taken] = await claimed_at_last(w)
+                runner._leases.renew = renew  # type: ignore[method-assign]
+                async with asyncio.timeout(10):
+                    await stopped.wait()
+                [row] = await w.rows()
+                assert (row["status"], row["lease_id"]) == ("running", taken.lease_id)
+
+    asyncio.run(story())
+
+
+async def away(jobs: Sequence[Job]) -> None:
+    raise DatabaseAway("not now")
+
+
+async def claimed_at_last(w: World) -> Sequence[Job]:
+    """By another worker, once the lease of the first is over."""
+    other = LeaseStore(w.database, QUEUE, lease_seconds=60)
+    async with asyncio.timeout(10):
+        while not (jobs := (await other.claim(10)).jobs):
+            await asyncio.sleep(0.05)
+    return jobs
 
 
 def test_what_one_job_breaks_in_load_the_others_do_not_pay_for(database_url: str) -> None:

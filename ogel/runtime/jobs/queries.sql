@@ -196,6 +196,11 @@ WHERE id IN (
   FOR UPDATE SKIP LOCKED
 )
 
+-- lost_leases --
+-- Jobs that another claim, or nobody, holds now.
+SELECT id FROM unnest(%(ids)s::text[]) AS mine (id)
+WHERE NOT EXISTS (SELECT FROM job_queue AS j WHERE j.id = mine.id AND j.lease_id = ANY (%(leases)s))
+
 -- finish --
 -- Jobs that are over leave; only the claim that holds a job may finish it. What somebody asked to keep of it is kept.
 WITH ended AS (

@@ -324,6 +324,8 @@ class JobRunner:
             try:
                 if jobs:
                     await self._leases.renew(jobs)
+                    if began - self._renewed_at > self._options.lease_seconds:
+                        await self._leave_lost(jobs)
                 self._renewed_at = began
             except Exception as error:  # noqa: BLE001 - the next round tries again; without it leases would be lost
                 log.warning(
@@ -332,6 +334,20 @@ class JobRunner:
                     jobs=len(jobs),
                     error=str(error.__cause__ or error).strip(),
                 )
+
+    async def _leave_lost(self, jobs: Sequence[Job]) -> None:
+        """We stood still for longer than our leases: what others took over meanwhile must not go on here as well."""
+        for id in await self._leases.lost(jobs):
+            if self._stop_performing(id):
+                log.warning("job.lease_lost", queue=self.queue, job=id)
+
+    def _stop_performing(self, job_id: str) -> bool:
+        task, job = self._tasks.get(job_id), self._held.get(job_id)
+        kind = self._kinds.get(job.kind) if job is not None else None
+        if task is None or kind is None or not kind.cancellable:
+            return False
+        task.cancel()
+        return True
 
     def _hear(self, job_id: str, progress: Progress) -> None:
         if job_id in self._tasks:
@@ -361,13 +377,8 @@ class JobRunner:
         if notes:
             await self._leases.note_progress(notes)
         for id in await self._leases.cancelled(long):
-            task, kind = (
-                self._tasks.get(id),
-                self._kinds.get(self._held[id].kind) if id in self._held else None,
-            )
-            if task is not None and kind is not None and kind.cancellable:
+            if self._stop_performing(id):
                 self._cancelled.add(id)
-                task.cancel()
 
     async def _drain(self, seconds: float) -> None:
         tasks = set(self._tasks.values())

@@ -278,6 +278,12 @@ class LeaseStore:
         async with self._database.session() as session:
             await session.execute(_SQL.renew, parameters)
 
+    async def lost(self, jobs: Sequence[Job]) -> set[str]:
+        """Ids of those that another worker has taken over, or that are gone."""
+        parameters = {"ids": [job.id for job in jobs], "leases": list({job.lease_id for job in jobs})}
+        async with self._database.session() as session:
+            return {id for (id,) in await session.tuples(_SQL.lost_leases, parameters)}
+
     async def note_progress(self, notes: Sequence[Noted]) -> None:
         async with self._database.session() as session:
             await session.execute(_SQL.note_progress, {"rows": records(notes)})
