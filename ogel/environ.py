@@ -15,6 +15,11 @@ from ogel.settings import Settings
 # How a Railway bucket calls its variables. Other programs use these words too: they count only for a bucket.
 _BUCKET_NAMES = frozenset({"ENDPOINT", "BUCKET", "ACCESS_KEY_ID", "SECRET_ACCESS_KEY", "REGION"})
 _BUCKET_NEEDS = ("s3_endpoint", "s3_bucket", "s3_access_key", "s3_secret_key")
+# What each way of messaging cannot do without.
+_SMS_NEEDS = {
+    "twilio": ("twilio_account_sid", "twilio_auth_token", "twilio_from"),
+    "vonage": ("vonage_api_key", "vonage_api_secret", "vonage_from"),
+}
 _PORT = whole(1, 65535)
 # OGEL_* variables of what stands beside the program: its tests, and railway/railway.py.
 _OTHERS = ("OGEL_TEST_", "OGEL_RAILWAY_")
@@ -49,6 +54,7 @@ def read_settings(environ: Mapping[str, str]) -> Sourced:
         _compose_database_url(given, values, sources)
     _add_redis_password(given, values)
     _require_bucket(values)
+    _require_messaging(values)
     return Sourced(Settings(**values), sources)
 
 
@@ -97,3 +103,12 @@ def _require_bucket(values: Mapping[str, Any]) -> None:
     missing = [knobs()[field].name for field in _BUCKET_NEEDS if field not in values]
     if backend != "local" and missing:
         raise ConfigError(f"STORAGE_BACKEND is {backend}, which needs {', '.join(missing)} too")
+
+
+def _require_messaging(values: Mapping[str, Any]) -> None:
+    for provider in values.get("sms_providers", ()):
+        missing = [knobs()[field].name for field in _SMS_NEEDS[provider] if field not in values]
+        if missing:
+            raise ConfigError(f"OGEL_SMS_PROVIDERS names {provider}, which needs {', '.join(missing)} too")
+    if "vapid_private_key" in values and "vapid_subject" not in values:
+        raise ConfigError("OGEL_VAPID_PRIVATE_KEY is set, which needs OGEL_VAPID_SUBJECT too")

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 import dataclasses
 import ipaddress
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
+
+import msgspec
 
 from ogel.kernel.errors import ConfigError
 
@@ -26,6 +30,8 @@ _FLAGS = {
     "off": False,
 }
 _WHOLE = re.compile(r"-?[0-9]{1,18}", re.ASCII)
+# The order of the curve P-256 (FIPS 186-5): private keys are below it.
+_P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 _REAL = re.compile(r"-?[0-9]{1,18}(\.[0-9]{1,18})?", re.ASCII)
 
 
@@ -140,6 +146,16 @@ def words(what: str) -> Takes:
     return Takes(f"{what}, comma separated", _words)
 
 
+def choices(*known: str) -> Takes:
+    def parse(value: str) -> tuple[str, ...]:
+        chosen = tuple(word.lower() for word in _words(value))
+        if not set(chosen) <= set(known) or len(set(chosen)) < len(chosen):
+            raise ValueError
+        return chosen
+
+    return Takes(f"any of {', '.join(known)}, each once, comma separated", parse)
+
+
 def networks() -> Takes:
     return Takes("networks such as 10.0.0.0/8, comma separated", _networks)
 
@@ -184,6 +200,50 @@ def sentry_dsn() -> Takes:
         return value
 
     return Takes(plain.words, parse)
+
+
+def service_account() -> Takes:
+    """A key file of Google's; of its fields, those that are texts."""
+
+    def parse(value: str) -> Mapping[str, str]:
+        fields = msgspec.json.decode(value.encode(), type=dict[str, Any])
+        texts = {name: text for name, text in fields.items() if isinstance(text, str)}
+        if not {"project_id", "client_email", "private_key", "token_uri"} <= texts.keys():
+            raise ValueError
+        if "-----BEGIN" not in texts["private_key"]:
+            raise ValueError
+        url("http", "https", shape="").parse(texts["token_uri"])
+        return texts
+
+    return Takes("the JSON of a service account's key file", parse)
+
+
+def vapid_key() -> Takes:
+    def parse(value: str) -> str:
+        try:
+            raw = base64.b64decode(value + "=" * (-len(value) % 4), altchars=b"-_", validate=True)
+        except binascii.Error:
+            raise ValueError from None
+        if len(raw) != 32 or not 0 < int.from_bytes(raw, "big") < _P256_ORDER:
+            raise ValueError
+        return value
+
+    return Takes("32 bytes in base64url, as `ogel messages vapid-key` prints them", parse)
+
+
+def contact() -> Takes:
+    """RFC 8292 §2.1."""
+
+    def parse(value: str) -> str:
+        parts = urlsplit(value)
+        reachable = (
+            parts.hostname if parts.scheme == "https" else parts.scheme == "mailto" and "@" in parts.path
+        )
+        if not reachable:
+            raise ValueError
+        return value
+
+    return Takes("mailto:… or https://…", parse)
 
 
 def redis_url() -> Takes:

@@ -12,12 +12,19 @@ from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
 
+import msgspec
 import redis
 import structlog
 from prometheus_client import CollectorRegistry
 from starlette.types import ASGIApp
 
 from ogel.adapters.egress import AddressGuard, EgressClient, OwnHosts, OwnServices, Proxy, ProxyAddress
+from ogel.adapters.messaging.access_tokens import ServiceAccount
+from ogel.adapters.messaging.fcm import Fcm
+from ogel.adapters.messaging.twilio import Twilio
+from ogel.adapters.messaging.vapid import Vapid
+from ogel.adapters.messaging.vonage import Vonage
+from ogel.adapters.messaging.webpush import WebPush
 from ogel.adapters.migrations import migrate, read_migrations, wait_for_schema
 from ogel.adapters.mongo import Mongo
 from ogel.adapters.postgres import PoolOptions, make_pool, wait_for_postgres
@@ -37,6 +44,8 @@ from ogel.features.jobs.pressure import Pressure, QueueLimits
 from ogel.features.jobs.service import JobService
 from ogel.features.keys.service import KeyService
 from ogel.features.keys.store import KeyStore
+from ogel.features.messaging.feature import MessagingFeature, MessagingOptions
+from ogel.features.messaging.sending.senders import MessageProviders
 from ogel.features.realtime.feature import RealtimeFeature
 from ogel.features.realtime.jobs import QUEUE as REALTIME_QUEUE
 from ogel.features.schedules.feature import schedules_feature
@@ -46,6 +55,7 @@ from ogel.features.webhooks.deliveries.job import QUEUE as WEBHOOKS_QUEUE
 from ogel.features.webhooks.feature import WebhookFeature, WebhookOptions
 from ogel.features.webhooks.health.rules import Patience
 from ogel.runtime.database import Database
+from ogel.runtime.egress import Egress
 from ogel.runtime.feature import Feature
 from ogel.runtime.http.app import build_app
 from ogel.runtime.http.endpoint import HttpOptions
@@ -59,6 +69,7 @@ from ogel.runtime.jobs.metrics import JobMetrics
 from ogel.runtime.jobs.runner import JobRunner, RunnerOptions
 from ogel.runtime.jobs.store import JobQueue
 from ogel.runtime.lifecycle import Service, run_together, run_until_stopped, unless_stopped
+from ogel.runtime.messaging import MessageProvider, Sms
 from ogel.runtime.outbox import Outbox
 from ogel.runtime.providers import ProviderMetrics
 from ogel.runtime.schedule.schedule import Schedule
@@ -136,6 +147,7 @@ class Platform:
             self.registry,
         )
         self.events = EventService(self.database, publisher, settings.max_event_bytes)
+        vault = Vault(settings.secret, settings.former_secrets)
         self.realtime = RealtimeFeature(self.broadcast, self.keys.authenticate, self.registry)
         self.webhooks = WebhookFeature(
             self.database,
@@ -145,7 +157,7 @@ class Platform:
             self.audit,
             self._guard,
             self.egress,
-            Vault(settings.secret, settings.former_secrets),
+            vault,
             WebhookOptions(
                 settings.webhook_timeout_seconds,
                 settings.webhook_retry_delays,
@@ -153,6 +165,17 @@ class Platform:
                 Patience(settings.webhook_probe_seconds, settings.webhook_disable_after_seconds),
             ),
             self.registry,
+        )
+        self.messaging = MessagingFeature(
+            self.database,
+            self.jobs,
+            self.outbox,
+            self.audit,
+            self._guard,
+            vault,
+            _message_providers(settings, self.provider_egress, self.egress),
+            self.provider_metrics,
+            MessagingOptions(settings.message_lifetime_seconds, settings.message_retention_days),
         )
         self.features = self._features()
         self.jobs.know([kind for feature in self.features for kind in feature.jobs])
@@ -181,6 +204,7 @@ class Platform:
             audit_feature(database, self.audit, settings.audit_retention_days),
             cleanup_feature(database, settings.retention_days),
             events_feature(self.events),
+            self.messaging.feature(),
             self.realtime.feature(),
             self.webhooks.feature(),
         ]
@@ -392,6 +416,40 @@ async def _ready_database(settings: Settings, migrates: bool) -> None:
 def queue_names() -> list[str]:
     """Every queue there is, from the manifests; needs no servers."""
     return Platform(_NOWHERE).queue_names
+
+
+def _message_providers(settings: Settings, egress: Egress, guarded: Egress) -> MessageProviders:
+    """What each needs, `read_settings` has seen to. `guarded`: to addresses that users choose."""
+    fcm = vapid = None
+    if settings.fcm_service_account is not None:
+        account = msgspec.convert(settings.fcm_service_account, ServiceAccount)
+        fcm = Fcm(egress, settings.fcm_url, account)
+    if settings.vapid_private_key is not None:
+        vapid = Vapid(settings.vapid_private_key, settings.vapid_subject or "")
+    return MessageProviders(
+        sms=[(name, _sms_provider(name, settings, egress)) for name in settings.sms_providers],
+        fcm=fcm,
+        webpush=WebPush(guarded, vapid) if vapid else None,
+        vapid_public_key=(lambda: vapid.public_key) if vapid else None,
+    )
+
+
+def _sms_provider(name: str, settings: Settings, egress: Egress) -> MessageProvider[Sms]:
+    if name == "twilio":
+        return Twilio(
+            egress,
+            settings.twilio_url,
+            settings.twilio_account_sid or "",
+            settings.twilio_auth_token or "",
+            settings.twilio_from or "",
+        )
+    return Vonage(
+        egress,
+        settings.vonage_url,
+        settings.vonage_api_key or "",
+        settings.vonage_api_secret or "",
+        settings.vonage_from or "",
+    )
 
 
 def _own_hosts(settings: Settings) -> OwnHosts:

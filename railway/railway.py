@@ -28,6 +28,7 @@ LAYOUTS: dict[str, tuple[str, ...]] = {
     "queues": (
         "api",
         "worker-webhooks",
+        "worker-messaging",
         "worker-audit",
         "worker-realtime",
         "worker-cleanup",

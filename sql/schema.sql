@@ -57,6 +57,39 @@ CREATE INDEX audit_logs_resource ON audit_logs USING btree (resource_type, resou
 
 CREATE INDEX audit_logs_user_id ON audit_logs USING btree (user_id) WHERE (user_id IS NOT NULL);
 
+CREATE TABLE devices (
+    id text NOT NULL,
+    provider text NOT NULL,
+    service text NOT NULL,
+    address_hash bytea NOT NULL,
+    sealed bytea NOT NULL,
+    subject text,
+    disabled_at timestamp with time zone,
+    disabled_reason text,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT devices_check CHECK (((disabled_at IS NULL) = (disabled_reason IS NULL))),
+    CONSTRAINT devices_provider_check CHECK ((provider = ANY (ARRAY['fcm'::text, 'webpush'::text])))
+)
+WITH (fillfactor='80');
+
+COMMENT ON COLUMN devices.service IS 'fcm, or the origin of the push service; messages to one service share a job key';
+
+COMMENT ON COLUMN devices.sealed IS 'token or subscription, AES-256-GCM under a key derived from OGEL_SECRET';
+
+COMMENT ON COLUMN devices.subject IS 'whose it is, in the words of the caller';
+
+COMMENT ON COLUMN devices.disabled_at IS 'when its provider said that it is gone; null: it is enabled';
+
+ALTER TABLE ONLY devices
+    ADD CONSTRAINT devices_pkey PRIMARY KEY (id);
+
+CREATE UNIQUE INDEX devices_address ON devices USING btree (address_hash);
+
+CREATE INDEX devices_disabled ON devices USING btree (disabled_at) WHERE (disabled_at IS NOT NULL);
+
+CREATE INDEX devices_subject ON devices USING btree (subject, id) WHERE (subject IS NOT NULL);
+
 CREATE TABLE event_ids (
     id text NOT NULL COLLATE pg_catalog."C",
     deliveries integer NOT NULL
@@ -214,6 +247,76 @@ ALTER TABLE ONLY job_results
     ADD CONSTRAINT job_results_pkey PRIMARY KEY (id);
 
 CREATE INDEX job_results_expires ON job_results USING btree (expires_at);
+
+CREATE TABLE message_attempts (
+    id text NOT NULL,
+    message_id text NOT NULL,
+    provider text,
+    outcome text NOT NULL,
+    error text,
+    started_at timestamp with time zone NOT NULL,
+    duration_seconds real,
+    CONSTRAINT message_attempts_outcome_check CHECK ((outcome = ANY (ARRAY['sent'::text, 'failed'::text, 'unknown'::text])))
+);
+
+COMMENT ON COLUMN message_attempts.outcome IS 'unknown: its worker disappeared before it could say, and nobody knows of which provider';
+
+ALTER TABLE ONLY message_attempts
+    ADD CONSTRAINT message_attempts_pkey PRIMARY KEY (id);
+
+CREATE INDEX message_attempts_message ON message_attempts USING btree (message_id, id);
+
+CREATE TABLE message_requests (
+    key text NOT NULL,
+    fingerprint bytea NOT NULL,
+    answer json NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+COMMENT ON COLUMN message_requests.fingerprint IS 'SHA-256 of the request; another one with the same key is refused';
+
+ALTER TABLE ONLY message_requests
+    ADD CONSTRAINT message_requests_pkey PRIMARY KEY (key);
+
+CREATE INDEX message_requests_created ON message_requests USING btree (created_at);
+
+CREATE TABLE messages (
+    id text NOT NULL,
+    channel text NOT NULL,
+    recipient text NOT NULL,
+    content json NOT NULL,
+    status text NOT NULL,
+    provider text,
+    provider_message_id text,
+    error text,
+    attempts integer DEFAULT 0 NOT NULL,
+    lifetime_seconds integer NOT NULL,
+    queued_at timestamp with time zone DEFAULT now() NOT NULL,
+    next_attempt_at timestamp with time zone,
+    finished_at timestamp with time zone,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT messages_channel_check CHECK ((channel = ANY (ARRAY['sms'::text, 'push'::text]))),
+    CONSTRAINT messages_check CHECK (((finished_at IS NULL) = (status = 'queued'::text))),
+    CONSTRAINT messages_status_check CHECK ((status = ANY (ARRAY['queued'::text, 'sent'::text, 'failed'::text])))
+)
+WITH (fillfactor='70');
+
+COMMENT ON COLUMN messages.recipient IS 'a number (E.164), or the id of a device';
+
+COMMENT ON COLUMN messages.lifetime_seconds IS 'counted from queued_at: what is not sent by then has failed';
+
+COMMENT ON COLUMN messages.queued_at IS 'when it was accepted, or retried';
+
+ALTER TABLE ONLY messages
+    ADD CONSTRAINT messages_pkey PRIMARY KEY (id);
+
+CREATE INDEX messages_channel ON messages USING btree (channel, id);
+
+CREATE INDEX messages_finished ON messages USING btree (finished_at) WHERE (finished_at IS NOT NULL);
+
+CREATE INDEX messages_recipient ON messages USING btree (recipient, id);
+
+CREATE INDEX messages_status ON messages USING btree (status, id) WHERE (status <> 'sent'::text);
 
 CREATE TABLE paused_queues (
     name text NOT NULL,

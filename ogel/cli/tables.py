@@ -14,10 +14,12 @@ _LEAST_WIDTH = 8
 _COLOURS = {
     "enabled": "green",
     "delivered": "green",
+    "sent": "green",
     "completed": "green",
     "ok": "green",
     "running": "cyan",
     "pending": "cyan",
+    "queued": "cyan",
     "paused": "yellow",
     "unknown": "yellow",
     "cancelled": "yellow",

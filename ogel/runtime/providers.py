@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 import structlog
 from msgspec import Struct
@@ -128,10 +128,18 @@ class Exhausted(Exception):
         self.after_seconds = after_seconds
 
 
+class Metrics(Protocol):
+    """Who is told of every call: ProviderMetrics, or what stands before it."""
+
+    def called(self, what: str, provider: str, error: ProviderError | None) -> None: ...
+
+    def state(self, what: str, provider: str, breaker: Breaker) -> None: ...
+
+
 class Providers(Generic[Provider]):
     """`what` they do, for metrics: `mail`, `sms`. In the order of preference."""
 
-    def __init__(self, what: str, guarded: Sequence[Guarded[Provider]], metrics: ProviderMetrics) -> None:
+    def __init__(self, what: str, guarded: Sequence[Guarded[Provider]], metrics: Metrics) -> None:
         self._what = what
         self._guarded = guarded
         self._metrics = metrics

@@ -12,7 +12,7 @@ import msgspec
 
 from ogel import __version__
 from ogel.runtime.http.problem import Problem
-from ogel.runtime.http.route import Call, Route, Text
+from ogel.runtime.http.route import IDEMPOTENCY_KEY_PATTERN, Call, Route, Text
 
 Json = dict[str, Any]
 _REF = "#/components/schemas/{name}"
@@ -118,6 +118,9 @@ def _parameters(route: Route, schemas: _Schemas) -> list[Json]:
             {"name": name, "in": "query", "required": required, "schema": schema}
             for name, schema, required in schemas.fields(route.query)
         ]
+    if route.idempotent:
+        schema = {"type": "string", "pattern": IDEMPOTENCY_KEY_PATTERN}
+        parameters.append({"name": "Idempotency-Key", "in": "header", "required": False, "schema": schema})
     return parameters
 
 
@@ -152,6 +155,8 @@ def _failures(route: Route) -> list[int]:
         statuses |= {401, 403, 503}
     if "{" in route.path:
         statuses.add(404)
+    if route.idempotent:
+        statuses.add(409)
     if route.query is not None:
         statuses.add(400)
     if route.body is not None:

@@ -1,0 +1,109 @@
+"""Google's access tokens: a signed claim for one that lasts an hour (RFC 7523), asked for when it is needed."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from functools import cached_property
+from typing import Any
+
+from msgspec import Struct
+
+from ogel.adapters.messaging.exchange import post_form, read, retry_after, shown
+from ogel.runtime.egress import Egress
+from ogel.runtime.providers import ProviderError
+
+SCOPE = "https://www.googleapis.com/auth/firebase.messaging"
+GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
+CLAIM_SECONDS = 3600
+# It is given up this long before its end, or it could end on its way.
+MARGIN_SECONDS = 300.0
+
+
+class ServiceAccount(Struct, frozen=True):
+    """The fields of the JSON key file that are needed; `private_key` is PEM."""
+
+    project_id: str
+    client_email: str
+    private_key: str
+    token_uri: str
+    private_key_id: str | None = None
+
+
+class _Granted(Struct):
+    access_token: str
+    expires_in: float = 3600.0
+
+
+class _Denied(Struct):
+    error: str = ""
+    error_description: str = ""
+
+
+class AccessTokens:
+    """One at a time is asked for, however many wait for it."""
+
+    def __init__(
+        self, egress: Egress, account: ServiceAccount, clock: Callable[[], float] = time.time
+    ) -> None:
+        self._egress = egress
+        self._account = account
+        self._clock = clock
+        self._asking = asyncio.Lock()
+        self._token = ""
+        self._good_until = 0.0
+
+    async def current(self) -> str:
+        """Raises ProviderError."""
+        async with self._asking:
+            if self._clock() >= self._good_until:
+                granted = await self._ask()
+                self._token = granted.access_token
+                margin = min(MARGIN_SECONDS, granted.expires_in / 2)
+                self._good_until = self._clock() + granted.expires_in - margin
+            return self._token
+
+    def forget(self, token: str) -> None:
+        """It was not accepted; a newer one that somebody asked for meanwhile stays."""
+        if token == self._token:
+            self._good_until = 0.0
+
+    async def _ask(self) -> _Granted:
+        form = {"grant_type": GRANT, "assertion": self._claim()}
+        answer = await post_form(self._egress, self._account.token_uri, (), form, pool_key="google-token")
+        granted = read(answer, _Granted) if answer.status == 200 else None
+        if granted is not None:
+            return granted
+        denied = read(answer, _Denied) or _Denied()
+        message = f"Google gave no access token: {answer.status} {shown(denied.error)}".rstrip()
+        if answer.status == 429 or answer.status >= 500:
+            raise ProviderError(message, retry_after_seconds=retry_after(answer))
+        raise ProviderError(f"{message} {shown(denied.error_description)}".rstrip(), ours=True)
+
+    def _claim(self) -> str:
+        import jwt
+
+        account, now = self._account, int(self._clock())
+        claims = {
+            "iss": account.client_email,
+            "scope": SCOPE,
+            "aud": account.token_uri,
+            "iat": now,
+            "exp": now + CLAIM_SECONDS,
+        }
+        named = {"kid": account.private_key_id} if account.private_key_id else None
+        return jwt.encode(claims, self._key, algorithm="RS256", headers=named)
+
+    @cached_property
+    def _key(self) -> Any:
+        from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+        from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+        try:
+            key = load_pem_private_key(self._account.private_key.encode(), password=None)
+        except (ValueError, TypeError) as error:
+            raise ProviderError("the service account's private key cannot be read", ours=True) from error
+        if not isinstance(key, RSAPrivateKey):
+            raise ProviderError("the service account's private key is no RSA key", ours=True)
+        return key

@@ -1,0 +1,112 @@
+"""Push by Firebase Cloud Messaging, HTTP v1: https://firebase.google.com/docs/cloud-messaging/send/v1-api"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import quote
+
+import msgspec
+from msgspec import Struct, field
+
+from ogel.adapters.messaging.access_tokens import AccessTokens, ServiceAccount
+from ogel.adapters.messaging.exchange import post, read, retry_after, shown
+from ogel.runtime.egress import Egress, Exchange
+from ogel.runtime.messaging import Gone, Push
+from ogel.runtime.providers import ProviderError
+
+# What Google asks for when a quota is used up and no Retry-After says otherwise.
+QUOTA_SECONDS = 60.0
+_ERROR_TYPE = "type.googleapis.com/google.firebase.fcm.v1.FcmError"
+# The request is wrong, or the token is of another sender: about this device alone.
+_FINAL = frozenset({"INVALID_ARGUMENT", "SENDER_ID_MISMATCH"})
+
+
+class _Detail(Struct):
+    type: str = field(name="@type", default="")
+    code: str = field(name="errorCode", default="")
+
+
+class _Error(Struct):
+    status: str = ""
+    message: str = ""
+    details: list[_Detail] = field(default_factory=list)
+
+    @property
+    def code(self) -> str:
+        """FCM's own word where it has one, else Google's."""
+        return next((each.code for each in self.details if each.type == _ERROR_TYPE), "") or self.status
+
+
+class _Refusal(Struct):
+    error: _Error = field(default_factory=_Error)
+
+
+class _Taken(Struct):
+    name: str | None = None
+
+
+class Fcm:
+    def __init__(
+        self,
+        egress: Egress,
+        base_url: str,
+        account: ServiceAccount,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._egress = egress
+        project = quote(account.project_id, safe="")
+        self._url = f"{base_url.rstrip('/')}/v1/projects/{project}/messages:send"
+        self._tokens = AccessTokens(egress, account, clock)
+        self._clock = clock
+
+    async def send(self, push: Push[str], /) -> str | None:
+        body = msgspec.json.encode({"message": self._message(push)})
+        answer = await self._post(body)
+        if answer.status == 401:  # the token may have been revoked before its time
+            answer = await self._post(body)
+        if answer.status == 200:
+            taken = read(answer, _Taken)
+            return shown(taken.name) if taken and taken.name else None
+        raise _refused(answer)
+
+    async def _post(self, body: bytes) -> Exchange:
+        token = await self._tokens.current()
+        headers = [("Authorization", f"Bearer {token}"), ("Content-Type", "application/json")]
+        answer = await post(self._egress, self._url, headers, body, pool_key="fcm")
+        if answer.status == 401:
+            self._tokens.forget(token)
+        return answer
+
+    def _message(self, push: Push[str]) -> dict[str, Any]:
+        """Each platform has its own way to say how long a message is good for."""
+        ends_at = int(self._clock()) + push.ttl_seconds if push.ttl_seconds else 0
+        return {
+            "token": push.to,
+            "notification": {"title": push.title, "body": push.body},
+            "data": push.data,
+            "android": {"ttl": f"{push.ttl_seconds}s"},
+            "apns": {"headers": {"apns-expiration": str(ends_at)}},
+            "webpush": {"headers": {"TTL": str(push.ttl_seconds)}},
+        }
+
+
+def _refused(answer: Exchange) -> ProviderError:
+    refusal = (read(answer, _Refusal) or _Refusal()).error
+    status, code = answer.status, refusal.code
+    message = f"FCM answered {status} {shown(code)}".rstrip()
+    if refusal.message:
+        message += f": {shown(refusal.message)}"
+    # A 404 that is not in FCM's words is a wrong address of ours, and says nothing about devices.
+    if code == "UNREGISTERED" or (status == 404 and code == "NOT_FOUND"):
+        return Gone(message)
+    if code == "QUOTA_EXCEEDED" or status == 429:
+        asked = retry_after(answer)
+        return ProviderError(message, retry_after_seconds=QUOTA_SECONDS if asked is None else asked)
+    if code in _FINAL:
+        return ProviderError(message, final=True)
+    # THIRD_PARTY_AUTH_ERROR, a 401 too, is about one platform's key at Firebase; the other platforms go on.
+    if code == "THIRD_PARTY_AUTH_ERROR" or status >= 500:
+        return ProviderError(message, retry_after_seconds=retry_after(answer))
+    return ProviderError(message, ours=True)

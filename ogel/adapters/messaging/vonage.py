@@ -1,0 +1,80 @@
+"""SMS by Vonage's SMS API: https://developer.vonage.com/en/api/sms"""
+
+from __future__ import annotations
+
+from msgspec import Struct, field
+
+from ogel.adapters.messaging.exchange import post_form, read, retry_after, shown
+from ogel.runtime.egress import Egress, Exchange
+from ogel.runtime.messaging import Sms
+from ogel.runtime.providers import ProviderError
+
+_TAKEN = "0"
+# Wrong credentials, account barred, no credit, not enabled for HTTP, wrong signature, signature and secret at once.
+_OURS = frozenset({"4", "8", "9", "11", "14", "32"})
+# Throttled, internal error, too many connections.
+_AGAIN = frozenset({"1", "5", "10"})
+
+# 3GPP TS 23.038 §6.2.1. With any other character an SMS must be sent as Unicode, or it arrives with question marks.
+_GSM = frozenset(
+    "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?¡ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+    "ÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà\f^{}\\[~]|€"
+)
+
+
+class _Part(Struct, rename="kebab"):
+    status: str = ""
+    message_id: str | None = None
+    error_text: str = ""
+
+
+class _Parts(Struct):
+    messages: list[_Part] = field(default_factory=list)
+
+
+class Vonage:
+    """`sender` is a number or an alphanumeric sender id."""
+
+    def __init__(self, egress: Egress, base_url: str, api_key: str, api_secret: str, sender: str) -> None:
+        self._egress = egress
+        self._url = f"{base_url.rstrip('/')}/sms/json"
+        self._credentials = {"api_key": api_key, "api_secret": api_secret}
+        self._sender = sender
+
+    async def send(self, sms: Sms, /) -> str | None:
+        form = {
+            **self._credentials,
+            "to": sms.to.removeprefix("+"),
+            "from": self._sender,
+            "text": sms.text,
+            "type": "text" if _GSM.issuperset(sms.text) else "unicode",
+            "client-ref": sms.id,
+        }
+        answer = await post_form(self._egress, self._url, (), form, pool_key="vonage")
+        if answer.status != 200:
+            raise _failed(answer)
+        answered = read(answer, _Parts)
+        if answered is None or not answered.messages:
+            raise ProviderError("Vonage answered 200, and nothing that can be understood")
+        # A long text is several parts; one that is not taken leaves the text incomplete.
+        refused = next((part for part in answered.messages if part.status != _TAKEN), None)
+        if refused is not None:
+            raise _refused(refused)
+        id = answered.messages[0].message_id
+        return shown(id) if id else None
+
+
+def _refused(part: _Part) -> ProviderError:
+    message = f"Vonage answered status {shown(part.status)}: {shown(part.error_text)}"
+    if part.status in _AGAIN:
+        return ProviderError(message)
+    if part.status in _OURS:
+        return ProviderError(message, ours=True)
+    return ProviderError(message, final=True)
+
+
+def _failed(answer: Exchange) -> ProviderError:
+    message = f"Vonage answered {answer.status}"
+    if answer.status == 429 or answer.status >= 500:
+        return ProviderError(message, retry_after_seconds=retry_after(answer))
+    return ProviderError(message, ours=True)

@@ -1,0 +1,201 @@
+"""`ogel messages`"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ogel.cli.operator import ask, identifier, json_option, limit_option, operator, say_json, say_more
+from ogel.cli.tables import Column, heading, printable, show_fields, show_table
+from ogel.cli.times import absolute, both, milliseconds, relative
+
+if TYPE_CHECKING:
+    from ogel.features.messaging.messages.message import Accepted, Attempt, Message, NewMessage
+    from ogel.platform import Platform
+
+CHANNELS, STATUSES = ("sms", "push"), ("queued", "sent", "failed")
+_COLUMNS = [
+    Column("id"),
+    Column("channel"),
+    Column("status"),
+    Column("to", gives=True),
+    Column("provider"),
+    Column("attempts", right=True),
+    Column("created"),
+    Column("error", gives=True),
+]
+
+
+@click.group("messages")
+def command() -> None:
+    """Send texts and push, look at messages and their attempts, and retry them."""
+
+
+@command.command("send")
+@click.option("--to", "numbers", multiple=True, metavar="NUMBER", help="Text this number (+49…); repeat.")
+@click.option("--text", help="What the text says.")
+@click.option("--device", "devices", multiple=True, metavar="ID", help="Push to this device; repeat.")
+@click.option("--title", help="The push's title.")
+@click.option("--body", default="", help="The push's body.")
+@click.option("--data", multiple=True, metavar="NAME=VALUE", help="For the app; repeat.")
+@click.option("--ttl", "ttl_seconds", type=int, metavar="SECONDS", help="How long the push is worth keeping.")
+@click.option("--idempotency-key", metavar="KEY", help="Sent once, however often it is asked for.")
+@json_option
+def send(
+    numbers: Sequence[str],
+    text: str | None,
+    devices: Sequence[str],
+    title: str | None,
+    body: str,
+    data: Sequence[str],
+    ttl_seconds: int | None,
+    idempotency_key: str | None,
+    as_json: bool,
+) -> None:
+    """Send a text to numbers, or a push to devices."""
+    if bool(numbers) == bool(devices):
+        raise click.UsageError("name numbers with --to, or devices with --device")
+    wanted: dict[str, Any]
+    if numbers:
+        wanted = {"channel": "sms", "to": list(numbers), "text": text}
+    else:
+        pairs = dict(_pair(each) for each in data)
+        wanted = {"channel": "push", "to": list(devices), "title": title, "body": body, "data": pairs}
+        wanted["ttl_seconds"] = ttl_seconds
+    new = _checked({**wanted, "idempotency_key": idempotency_key})
+
+    async def asked(ogel: Platform) -> Accepted:
+        return await ogel.messaging.messages.send(operator(), new)
+
+    accepted = ask(asked)
+    if as_json:
+        say_json(accepted)
+        return
+    show_table(
+        [Column("id"), Column("status"), Column("to", gives=True)],
+        [(each.id, each.status, each.to) for each in accepted.items],
+        empty="nothing was sent",
+    )
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise click.BadParameter(f"{text!r} is not NAME=VALUE", param_hint="--data")
+    return name, value
+
+
+def _checked(wanted: dict[str, Any]) -> NewMessage:
+    """By the rules of the API, in its words."""
+    import msgspec
+
+    from ogel.features.messaging.messages.message import NewMessage
+    from ogel.runtime.http.input import invalid
+
+    try:
+        return msgspec.convert(wanted, NewMessage)
+    except msgspec.ValidationError as error:
+        raise invalid("body", error) from error
+
+
+@command.command("list")
+@click.option("--channel", type=click.Choice(CHANNELS), help="Of this channel.")
+@click.option("--status", type=click.Choice(STATUSES), help="That stand so.")
+@click.option("--to", metavar="RECIPIENT", help="To this number, or device id.")
+@click.option("--after", type=identifier, metavar="ID", help="Begin after this one.")
+@limit_option
+@json_option
+def list_messages(limit: int, as_json: bool, **filters: str | None) -> None:
+    """Messages, newest first."""
+    found = list(ask(lambda ogel: ogel.messaging.messages.list({**filters, "limit": limit + 1})))
+    shown, next = found[:limit], found[limit - 1].id if len(found) > limit else None
+    if as_json:
+        say_json({"items": shown, "next": next})
+        return
+    show_table(_COLUMNS, [_row(each) for each in shown], empty="no messages")
+    say_more(next)
+
+
+@command.command("show")
+@click.argument("id", type=identifier)
+@json_option
+def show(id: str, as_json: bool) -> None:
+    """One message and every attempt of it."""
+    message = ask(lambda ogel: ogel.messaging.messages.get(id))
+    if as_json:
+        say_json(message)
+        return
+    show_fields(
+        [
+            ("id", message.id),
+            ("status", message.status),
+            ("channel", message.channel),
+            ("to", message.to),
+            *((name, value) for name, value in message.content.items() if value not in (None, {}, "")),
+            ("provider", message.provider),
+            ("its id there", message.provider_message_id),
+            ("error", message.error),
+            ("attempts", message.attempts),
+            ("created", both(message.created_at)),
+            ("next attempt", message.next_attempt_at and both(message.next_attempt_at)),
+            ("finished", message.finished_at and both(message.finished_at)),
+        ]
+    )
+    for number, attempt in enumerate(message.log, 1):
+        heading(f"Attempt {number}, {absolute(attempt.started_at)} ({relative(attempt.started_at)})")
+        _show_attempt(attempt)
+
+
+@command.command("retry")
+@click.argument("id", type=identifier)
+@json_option
+def retry(id: str, as_json: bool) -> None:
+    """Try a message again, now, with all attempts before it."""
+    message = ask(lambda ogel: ogel.messaging.messages.retry(operator(), id))
+    if as_json:
+        say_json(message)
+    else:
+        click.echo(f"{id} {message.status}; `ogel messages show {id}` says how it goes")
+
+
+@command.command("vapid-key")
+@json_option
+def vapid_key(as_json: bool) -> None:
+    """Make a key for Web Push: a private one for the settings, and the public one that browsers get."""
+    from ogel.adapters.messaging.vapid import Vapid, new_private_key
+
+    private = new_private_key()
+    public = Vapid(private, "").public_key
+    if as_json:
+        say_json({"private_key": private, "public_key": public})
+    else:
+        click.echo(f"OGEL_VAPID_PRIVATE_KEY={private}")
+        click.echo(f"# its public key: {public}")
+
+
+def _row(message: Message) -> Sequence[object]:
+    return (
+        message.id,
+        message.channel,
+        message.status,
+        message.to,
+        message.provider,
+        message.attempts,
+        relative(message.created_at),
+        message.error,
+    )
+
+
+def _show_attempt(attempt: Attempt) -> None:
+    seconds = attempt.duration_seconds
+    show_fields(
+        [
+            ("outcome", attempt.outcome),
+            ("provider", attempt.provider),
+            ("error", attempt.error and printable(attempt.error)),
+            ("time", None if seconds is None else milliseconds(seconds)),
+        ],
+        indent="  ",
+    )

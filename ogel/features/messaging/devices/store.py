@@ -1,0 +1,61 @@
+"""The devices table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from ogel.features.messaging.devices.device import Device
+from ogel.runtime.database import Queries, Session, records
+
+_SQL = Queries.beside(__name__)
+
+
+class Target(NamedTuple):
+    """A device as a new message meets it; `disabled_reason` is None while it is enabled."""
+
+    service: str
+    disabled_reason: str | None
+
+
+class GoneDevice(NamedTuple):
+    """`seen_at`: the version that the provider was asked about; one registered again since then stays enabled."""
+
+    id: str
+    seen_at: datetime
+    reason: str
+
+
+class DeviceStore:
+    async def lock_address(self, tx: Session, address_hash: bytes) -> None:
+        await tx.execute(_SQL.lock_address, {"key": int.from_bytes(address_hash[:8], "big", signed=True)})
+
+    async def find(self, session: Session, address_hash: bytes) -> str | None:
+        found: str | None = await session.value(_SQL.find_device, {"address_hash": address_hash})
+        return found
+
+    async def put(self, tx: Session, row: Mapping[str, Any]) -> Device:
+        [device] = await tx.all(_SQL.put_device, row, Device)
+        return device
+
+    async def get(self, session: Session, id: str) -> Device | None:
+        return await session.one(_SQL.get_device, {"id": id}, Device)
+
+    async def list(self, session: Session, filters: Mapping[str, Any]) -> Sequence[Device]:
+        return await session.all(_SQL.list_devices, filters, Device)
+
+    async def targets(self, session: Session, ids: Sequence[str]) -> Mapping[str, Target]:
+        rows = await session.tuples(_SQL.targets, {"ids": list(ids)})
+        return {id: Target(service, reason) for id, service, reason in rows}
+
+    async def delete(self, tx: Session, id: str) -> bool:
+        return await tx.execute(_SQL.delete_device, {"id": id}) > 0
+
+    async def disable(self, tx: Session, gone: Sequence[GoneDevice]) -> Sequence[Device]:
+        """Those that were enabled, and are the version that was seen."""
+        rows = records([each._asdict() for each in gone])
+        return await tx.all(_SQL.disable_devices, {"rows": rows}, Device)
+
+    async def purge(self, session: Session, before: datetime, limit: int) -> int:
+        return await session.execute(_SQL.purge_devices, {"before": before, "limit": limit})

@@ -1,0 +1,92 @@
+"""The manifest of messaging, and how its parts fit together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ogel.features.audit.contract import AuditTrail
+from ogel.features.messaging.devices.device import device_purpose
+from ogel.features.messaging.devices.routes import DeviceRoutes
+from ogel.features.messaging.devices.service import DeviceService
+from ogel.features.messaging.devices.store import DeviceStore
+from ogel.features.messaging.messages.events import MessageEvents
+from ogel.features.messaging.messages.jobs import PURGE, PurgeMessages
+from ogel.features.messaging.messages.routes import MessageRoutes
+from ogel.features.messaging.messages.service import MessageService
+from ogel.features.messaging.messages.store import MessageStore
+from ogel.features.messaging.sending.jobs import Send
+from ogel.features.messaging.sending.senders import MessageProviders, Senders
+from ogel.features.messaging.sending.store import SendingStore
+from ogel.runtime.database import Database
+from ogel.runtime.egress import UrlGuard
+from ogel.runtime.feature import Feature
+from ogel.runtime.jobs.store import JobQueue
+from ogel.runtime.outbox import Outbox
+from ogel.runtime.providers import ProviderMetrics
+from ogel.runtime.schedule.schedule import Schedule
+from ogel.runtime.sealed import SealedColumn
+from ogel.runtime.vault import Vault
+
+SEALED = [SealedColumn("devices", "id", "sealed", owner="id", purpose=device_purpose)]
+
+
+@dataclass(frozen=True, slots=True)
+class MessagingOptions:
+    """
+    lifetime_seconds  after which a message that could not be sent has failed.
+    retention_days    how long messages that are over are remembered, and devices that are gone.
+    """
+
+    lifetime_seconds: int
+    retention_days: float
+
+
+class MessagingFeature:
+    """Builds the services; touches nothing before one of them is called."""
+
+    def __init__(
+        self,
+        database: Database,
+        jobs: JobQueue,
+        outbox: Outbox,
+        audit: AuditTrail,
+        guard: UrlGuard,
+        vault: Vault,
+        providers: MessageProviders,
+        metrics: ProviderMetrics,
+        options: MessagingOptions,
+    ) -> None:
+        devices, messages, events = DeviceStore(), MessageStore(), MessageEvents(outbox)
+        self._vapid_public_key = providers.vapid_public_key
+        self.devices = DeviceService(database, devices, vault, guard, audit, providers.device_kinds)
+        self.messages = MessageService(
+            database,
+            messages,
+            devices,
+            jobs,
+            events,
+            audit,
+            takes_sms=bool(providers.sms),
+            lifetime_seconds=options.lifetime_seconds,
+        )
+        self._send = Send(SendingStore(vault), messages, devices, events, Senders(providers, metrics))
+        self._purge = PurgeMessages(database, messages, devices, options.retention_days)
+
+    def feature(self) -> Feature:
+        return Feature(
+            name="messaging",
+            routes=[
+                *MessageRoutes(self.messages, self._vapid_public_key).routes(),
+                *DeviceRoutes(self.devices).routes(),
+            ],
+            jobs=[self._send.kind(), self._purge.kind()],
+            schedules=[
+                Schedule(
+                    name=PURGE,
+                    cron="0 2 * * *",
+                    kind=PURGE,
+                    description="Deletes messages, and devices that are gone, past OGEL_MESSAGE_RETENTION_DAYS.",
+                )
+            ],
+            sealed=SEALED,
+        )

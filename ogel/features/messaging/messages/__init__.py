@@ -1,0 +1,1 @@
+"""Messages: accepted, looked up, tried again, forgotten."""

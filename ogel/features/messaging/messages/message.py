@@ -1,0 +1,129 @@
+"""A message as callers write and read it, and the job that sends it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from msgspec import Meta, Struct, field
+
+from ogel.kernel.text import STORABLE_PATTERN
+from ogel.runtime.http.route import IdempotencyKey
+from ogel.runtime.jobs.job import NewJob
+
+SEND = "messaging.send"
+QUEUE = "messaging"
+MOST_RECIPIENTS = 100
+MOST_TTL_SECONDS = 28 * 86_400  # FCM's; other push services keep messages for as long as they like
+
+Channel = Literal["sms", "push"]
+MessageStatus = Literal["queued", "sent", "failed"]
+AttemptOutcome = Literal["sent", "failed", "unknown"]
+
+Number = Annotated[
+    str, Meta(pattern=r"^\+[1-9][0-9]{6,14}(?!\n)$", description="E.164: `+` and country code.")
+]
+DeviceId = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,128}(?!\n)$")]
+Text = Annotated[str, Meta(min_length=1, max_length=1600, pattern=STORABLE_PATTERN)]
+Title = Annotated[str, Meta(min_length=1, max_length=250, pattern=STORABLE_PATTERN)]
+Body = Annotated[str, Meta(max_length=3000, pattern=STORABLE_PATTERN)]
+Data = Annotated[
+    dict[
+        Annotated[str, Meta(min_length=1, max_length=128, pattern=STORABLE_PATTERN)],
+        Annotated[str, Meta(max_length=3000, pattern=STORABLE_PATTERN)],
+    ],
+    Meta(max_length=50, description="For the app; with title and body, 3993 bytes of JSON at most."),
+]
+TtlSeconds = Annotated[
+    int,
+    Meta(ge=0, le=MOST_TTL_SECONDS, description="How long it is worth keeping for a device that is offline."),
+]
+
+
+class NewSms(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="channel", tag="sms"):
+    to: Number | Annotated[list[Number], Meta(min_length=1, max_length=MOST_RECIPIENTS)]
+    text: Text
+    idempotency_key: IdempotencyKey | None = None
+
+
+class NewPush(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="channel", tag="push"):
+    to: DeviceId | Annotated[list[DeviceId], Meta(min_length=1, max_length=MOST_RECIPIENTS)]
+    title: Title
+    body: Body
+    data: Data = field(default_factory=dict)
+    ttl_seconds: TtlSeconds | None = None
+    idempotency_key: IdempotencyKey | None = None
+
+
+NewMessage = NewSms | NewPush
+
+
+class AcceptedMessage(Struct, frozen=True):
+    """`failed` at once: the device is known to be gone."""
+
+    id: str
+    to: str
+    status: MessageStatus
+
+
+class Accepted(Struct, frozen=True):
+    """In the order of `to`."""
+
+    items: list[AcceptedMessage]
+
+
+class Message(Struct, frozen=True):
+    """
+    `sent`: `provider` took it; that it reached anyone only its own console knows. `failed` is final, unless it is
+    retried; until then a message that met a failure is `queued`. `attempts` counts calls of providers.
+    """
+
+    id: str
+    channel: Channel
+    to: str
+    status: MessageStatus
+    content: dict[str, Any]
+    provider: str | None
+    provider_message_id: str | None
+    error: str | None
+    attempts: int
+    next_attempt_at: datetime | None
+    finished_at: datetime | None
+    created_at: datetime
+
+
+class Attempt(Struct, frozen=True):
+    """
+    One call of one provider. `unknown`: whoever made it disappeared before it could say how it ended, or with whom;
+    the message may have been sent.
+    """
+
+    id: str
+    provider: str | None
+    outcome: AttemptOutcome
+    error: str | None
+    started_at: datetime
+    duration_seconds: float | None
+
+
+class MessageWithAttempts(Message, frozen=True):
+    log: list[Attempt]
+
+
+def job_id_of(message_id: str) -> str:
+    return f"job_{message_id.partition('_')[2]}"
+
+
+def message_job(message_id: str, service: str) -> NewJob:
+    """
+    `service` is `sms`, `fcm` or the origin of a push service: the key, so that one that hangs, which users may choose,
+    takes no more places of a worker than it can use.
+    """
+    return NewJob(SEND, {"message": message_id}, key=f"{QUEUE}:{service}", id=job_id_of(message_id))
+
+
+def facts(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Of events about a message; never what it says."""
+    names = ("id", "channel", "to", "status", "provider", "provider_message_id", "error", "attempts")
+    return {name: row[name] for name in names}

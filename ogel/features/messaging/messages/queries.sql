@@ -1,0 +1,67 @@
+-- known_request --
+SELECT fingerprint, answer FROM message_requests WHERE key = %(key)s
+
+-- insert_request --
+INSERT INTO message_requests (key, fingerprint, answer) VALUES (%(key)s, %(fingerprint)s, %(answer)s)
+ON CONFLICT (key) DO NOTHING
+
+-- insert_messages --
+INSERT INTO messages (id, channel, recipient, content, status, error, lifetime_seconds, finished_at)
+SELECT id, channel, recipient, content, status, error, lifetime_seconds, CASE WHEN status <> 'queued' THEN now() END
+FROM json_to_recordset(%(rows)s::json) AS r (
+  id text, channel text, recipient text, content json, status text, error text, lifetime_seconds int
+)
+
+-- get_message --
+SELECT id, channel, recipient AS "to", status, content, provider, provider_message_id, error, attempts,
+       next_attempt_at, finished_at, created_at
+FROM messages WHERE id = %(id)s
+
+-- attempts --
+-- First to last.
+SELECT id, provider, outcome, error, started_at, duration_seconds
+FROM message_attempts WHERE message_id = %(id)s ORDER BY started_at, id
+
+-- list_messages --
+-- Newest first; every filter may be null.
+SELECT id, channel, recipient AS "to", status, content, provider, provider_message_id, error, attempts,
+       next_attempt_at, finished_at, created_at
+FROM messages
+WHERE (%(after)s::text IS NULL OR id < %(after)s)
+  AND (%(channel)s::text IS NULL OR channel = %(channel)s)
+  AND (%(status)s::text IS NULL OR status = %(status)s)
+  AND (%(to)s::text IS NULL OR recipient = %(to)s)
+ORDER BY id DESC
+LIMIT %(limit)s
+
+-- reopen_messages --
+-- Their jobs run again, and their time begins anew.
+UPDATE messages
+SET status = 'queued', queued_at = now(), finished_at = NULL, next_attempt_at = NULL
+WHERE id = ANY (%(ids)s) AND status <> 'sent'
+
+-- drop_messages --
+-- Their jobs were discarded.
+UPDATE messages
+SET status = 'failed', error = %(error)s, finished_at = now(), next_attempt_at = NULL
+WHERE id = ANY (%(ids)s) AND status = 'queued'
+RETURNING id, channel, recipient AS "to", status, provider, provider_message_id, error, attempts
+
+-- purge_messages --
+-- One bounded bite, with attempts and dead jobs; what is queued is never forgotten.
+WITH forgotten AS (
+  DELETE FROM messages WHERE id IN (
+    SELECT id FROM messages WHERE finished_at < %(before)s ORDER BY finished_at LIMIT %(limit)s
+    FOR UPDATE SKIP LOCKED
+  )
+  RETURNING id
+),
+their_jobs AS (DELETE FROM job_queue WHERE id IN (SELECT 'job_' || substr(id, 5) FROM forgotten) AND status = 'dead'),
+their_attempts AS (DELETE FROM message_attempts WHERE message_id IN (SELECT id FROM forgotten))
+SELECT count(*) FROM forgotten
+
+-- purge_requests --
+DELETE FROM message_requests WHERE key IN (
+  SELECT key FROM message_requests WHERE created_at < %(before)s ORDER BY created_at LIMIT %(limit)s
+  FOR UPDATE SKIP LOCKED
+)

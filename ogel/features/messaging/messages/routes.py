@@ -1,0 +1,77 @@
+"""/api/messages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any
+
+import msgspec
+
+from ogel.features.messaging.messages.message import (
+    Accepted,
+    Channel,
+    Message,
+    MessageStatus,
+    MessageWithAttempts,
+    NewMessage,
+)
+from ogel.features.messaging.messages.service import MessageService
+from ogel.kernel.errors import NotFound
+from ogel.kernel.text import STORABLE_PATTERN
+from ogel.runtime.http.pagination import Page, PageQuery, decode_cursor, page
+from ogel.runtime.http.route import Call, Route
+
+
+class MessageQuery(PageQuery, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    channel: Channel | None = None
+    status: MessageStatus | None = None
+    to: Annotated[str, msgspec.Meta(min_length=1, max_length=128, pattern=STORABLE_PATTERN)] | None = None
+
+
+class VapidPublicKey(msgspec.Struct, frozen=True):
+    """For `pushManager.subscribe({applicationServerKey})`."""
+
+    public_key: str
+
+
+class MessageRoutes:
+    def __init__(self, service: MessageService, vapid_public_key: Callable[[], str] | None) -> None:
+        self._service = service
+        self._vapid_public_key = vapid_public_key
+
+    def routes(self) -> Sequence[Route]:
+        read, write = "messaging:read", "messaging:write"
+        one = "/api/messages/{id}"
+        return [
+            Route("POST", "/api/messages", self._send, write, "Send a text to numbers, or a push to devices",
+                  body=NewMessage, returns=Accepted, status=202, idempotent=True),
+            Route("GET", "/api/messages", self._list, read, "List messages, newest first",
+                  query=MessageQuery, returns=Page[Message]),
+            Route("GET", "/api/messages/vapid-public-key", self._public_key, None,
+                  "What a browser needs to subscribe; open to everyone", returns=VapidPublicKey),
+            Route("GET", one, self._get, read, "One message with its attempts", returns=MessageWithAttempts),
+            Route("POST", one + "/retry", self._retry, write, "Try a message again that is queued or failed",
+                  returns=Message, status=202),
+        ]  # fmt: skip
+
+    async def _send(self, call: Call[NewMessage, Any]) -> Accepted:
+        return await self._service.send(call.caller, call.body, call.idempotency_key)
+
+    async def _list(self, call: Call[Any, MessageQuery]) -> Page[Message]:
+        query = call.query
+        filters = msgspec.structs.asdict(query) | {
+            "limit": query.limit + 1,
+            "after": decode_cursor(query.after, str) if query.after else None,
+        }
+        return page(await self._service.list(filters), query.limit, lambda message: message.id)
+
+    async def _public_key(self, call: Call[Any, Any]) -> VapidPublicKey:
+        if self._vapid_public_key is None:
+            raise NotFound("Web Push is not set up: see OGEL_VAPID_PRIVATE_KEY.")
+        return VapidPublicKey(self._vapid_public_key())
+
+    async def _get(self, call: Call[Any, Any]) -> MessageWithAttempts:
+        return await self._service.get(call.path["id"])
+
+    async def _retry(self, call: Call[Any, Any]) -> Message:
+        return await self._service.retry(call.caller, call.path["id"])

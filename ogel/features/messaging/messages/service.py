@@ -1,0 +1,236 @@
+"""The rules of messages."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from ogel.features.audit.contract import AuditEntry, AuditTrail
+from ogel.features.messaging.devices.store import DeviceStore, Target
+from ogel.features.messaging.messages.events import MessageEvents
+from ogel.features.messaging.messages.message import (
+    Accepted,
+    AcceptedMessage,
+    Message,
+    MessageStatus,
+    MessageWithAttempts,
+    NewMessage,
+    NewPush,
+    NewSms,
+    facts,
+    job_id_of,
+    message_job,
+)
+from ogel.features.messaging.messages.store import KnownRequest, MessageStore
+from ogel.kernel.errors import Conflict, Invalid, NotFound
+from ogel.kernel.ids import new_id
+from ogel.kernel.principal import Caller
+from ogel.runtime.database import Database, Session
+from ogel.runtime.jobs.job import NewJob
+from ogel.runtime.jobs.store import JobQueue
+from ogel.runtime.messaging import MOST_PUSH_BYTES, push_payload
+
+SMS = "sms"
+# A push that must be there at once or never is still given a moment to leave.
+LEAST_LIFETIME_SECONDS = 60
+# Names that FCM keeps for itself; a device of either kind gets the same data.
+_RESERVED = ("from", "message_type", "notification", "collapse_key")
+_RESERVED_STARTS = ("google.", "gcm.", "google_")
+
+
+@dataclass(frozen=True, slots=True)
+class _Draft:
+    """A message that is to be written. `gone` says why it has failed already."""
+
+    id: str
+    to: str
+    service: str
+    gone: str | None
+
+    @property
+    def status(self) -> MessageStatus:
+        return "failed" if self.gone else "queued"
+
+
+class MessageService:
+    """`takes_sms`: somebody is set up who carries it. `lifetime_seconds`: of what names no shorter one."""
+
+    def __init__(
+        self,
+        database: Database,
+        store: MessageStore,
+        devices: DeviceStore,
+        jobs: JobQueue,
+        events: MessageEvents,
+        audit: AuditTrail,
+        takes_sms: bool,
+        lifetime_seconds: int,
+    ) -> None:
+        self._database = database
+        self._store = store
+        self._devices = devices
+        self._jobs = jobs
+        self._events = events
+        self._audit = audit
+        self._takes_sms = takes_sms
+        self._lifetime_seconds = lifetime_seconds
+
+    async def send(self, caller: Caller, new: NewMessage, header_key: str | None = None) -> Accepted:
+        """All or none. Raises Conflict when the key stands for another request."""
+        self._check(new)
+        key = _key(new.idempotency_key, header_key)
+        recipients = [new.to] if isinstance(new.to, str) else new.to
+        fingerprint = _fingerprint(new)
+        async with self._database.transaction() as tx:
+            if key is not None and (known := await self._store.known_request(tx, key)):
+                return _same_answer(known, fingerprint, key)
+            drafts = await self._drafts(tx, new, recipients)
+            answer = Accepted([AcceptedMessage(each.id, each.to, each.status) for each in drafts])
+            if key is not None:
+                text = msgspec.json.encode(answer).decode()
+                if not await self._store.insert_request(tx, key, fingerprint, text):
+                    known = await self._store.known_request(tx, key)
+                    assert known is not None, "only retention deletes it, a month from now"
+                    return _same_answer(known, fingerprint, key)
+            await self._write(tx, caller, new, drafts)
+            return answer
+
+    async def _write(self, tx: Session, caller: Caller, new: NewMessage, drafts: Sequence[_Draft]) -> None:
+        rows = [self._row(new, each) for each in drafts]
+        await self._store.insert(tx, rows)
+        jobs: list[NewJob] = [message_job(each.id, each.service) for each in drafts if not each.gone]
+        await self._jobs.enqueue(tx, jobs)
+        about = {"channel": _channel(new)}
+        await self._audit.record_all(
+            tx, [AuditEntry(caller, "message.send", "message", each.id, about) for each in drafts]
+        )
+        nothing_yet = {"provider": None, "provider_message_id": None, "attempts": 0}
+        await self._events.ended(
+            tx, [facts({**row, **nothing_yet, "to": row["recipient"]}) for row in rows if row["error"]]
+        )
+
+    def _row(self, new: NewMessage, draft: _Draft) -> dict[str, Any]:
+        lifetime = self._lifetime_seconds
+        content: dict[str, Any]
+        if isinstance(new, NewSms):
+            content = {"text": new.text}
+        else:
+            lifetime = min(lifetime, lifetime if new.ttl_seconds is None else new.ttl_seconds)
+            content = {
+                "title": new.title,
+                "body": new.body,
+                "data": new.data,
+                "ttl_seconds": new.ttl_seconds,
+            }
+        return {
+            "id": draft.id,
+            "channel": _channel(new),
+            "recipient": draft.to,
+            "content": content,
+            "status": draft.status,
+            "error": draft.gone,
+            "lifetime_seconds": max(lifetime, LEAST_LIFETIME_SECONDS),
+        }
+
+    async def _drafts(self, tx: Session, new: NewMessage, recipients: Sequence[str]) -> list[_Draft]:
+        targets: Mapping[str, Target] = {}
+        if isinstance(new, NewPush):
+            targets = await self._devices.targets(tx, recipients)
+        drafts = []
+        for index, to in enumerate(recipients):
+            target = targets.get(to) if isinstance(new, NewPush) else Target(SMS, None)
+            if target is None:
+                raise Invalid.field(_place(new, index), f"there is no device {to!r}")
+            drafts.append(_Draft(new_id("msg"), to, target.service, target.disabled_reason))
+        return drafts
+
+    def _check(self, new: NewMessage) -> None:
+        if isinstance(new.to, list) and len(set(new.to)) < len(new.to):
+            index = next(n for n, to in enumerate(new.to) if to in new.to[:n])
+            raise Invalid.field(_place(new, index), "stands in the list already")
+        if isinstance(new, NewPush):
+            _check_push(new)
+        elif not self._takes_sms:
+            raise Invalid.field("body.channel", "no SMS provider is set up: see OGEL_SMS_PROVIDERS")
+
+    async def list(self, filters: Mapping[str, Any]) -> Sequence[Message]:
+        async with self._database.session() as session:
+            return await self._store.list(session, filters)
+
+    async def get(self, id: str) -> MessageWithAttempts:
+        async with self._database.session() as session:
+            message = _found(await self._store.get(session, id), id)
+            attempts = await self._store.attempts(session, id)
+        return MessageWithAttempts(**msgspec.structs.asdict(message), log=list(attempts))
+
+    async def retry(self, caller: Caller, id: str) -> Message:
+        """At once, with all its attempts and its whole time before it; what was sent is not sent again."""
+        async with self._database.transaction() as tx:
+            message = _found(await self._store.get(tx, id), id)
+            if message.status == "sent":
+                raise Conflict(f"Message {id!r} was sent; to send it again, make a new one.")
+            service = await self._service_of(tx, message)
+            # The job first, the message after it: the order in which workers lock them.
+            if not await self._jobs.revive(tx, job_id_of(id)):
+                if not await self._jobs.enqueue(tx, [message_job(id, service)]):
+                    raise Conflict(f"An attempt of message {id!r} is under way.")
+                await self._store.reopen(tx, [id])
+            await self._audit.record(tx, caller, "message.retry", "message", id)
+            return _found(await self._store.get(tx, id), id)
+
+    async def _service_of(self, tx: Session, message: Message) -> str:
+        if message.channel == "sms":
+            return SMS
+        device = (await self._devices.targets(tx, [message.to])).get(message.to)
+        if device is None:
+            raise Conflict(f"The device of message {message.id!r} was deleted.")
+        if device.disabled_reason is not None:
+            raise Conflict(f"The device of message {message.id!r} is gone: {device.disabled_reason}.")
+        return device.service
+
+
+def _key(in_body: str | None, in_header: str | None) -> str | None:
+    if in_body is not None and in_header is not None and in_body != in_header:
+        raise Invalid.field("body.idempotency_key", "is not what the header Idempotency-Key says")
+    return in_body if in_body is not None else in_header
+
+
+def _fingerprint(new: NewMessage) -> bytes:
+    """Of what is asked for, however its JSON was written."""
+    plain = msgspec.structs.replace(new, idempotency_key=None)
+    return hashlib.sha256(msgspec.json.encode(plain, order="deterministic")).digest()
+
+
+def _same_answer(known: KnownRequest, fingerprint: bytes, key: str) -> Accepted:
+    if known.fingerprint != fingerprint:
+        raise Conflict(f"The idempotency key {key!r} was used for another request.")
+    return msgspec.convert(known.answer, Accepted)
+
+
+def _check_push(new: NewPush) -> None:
+    for name in new.data:
+        if name in _RESERVED or name.startswith(_RESERVED_STARTS):
+            raise Invalid.field(f"body.data.{name}", "is a name that FCM keeps for itself")
+    size = len(push_payload(new.title, new.body, new.data))
+    if size > MOST_PUSH_BYTES:
+        raise Invalid.field(
+            "body", f"title, body and data are {size} bytes; a push takes {MOST_PUSH_BYTES} at most"
+        )
+
+
+def _place(new: NewMessage, index: int) -> str:
+    return "body.to" if isinstance(new.to, str) else f"body.to[{index}]"
+
+
+def _channel(new: NewMessage) -> str:
+    return "sms" if isinstance(new, NewSms) else "push"
+
+
+def _found(message: Message | None, id: str) -> Message:
+    if message is None:
+        raise NotFound(f"No message {id!r}.")
+    return message

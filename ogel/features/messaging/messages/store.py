@@ -1,0 +1,54 @@
+"""The messages table, and what stands beside it: attempts, and answers to requests with a key."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from ogel.features.messaging.messages.message import Attempt, Message
+from ogel.runtime.database import Queries, Session, records
+
+_SQL = Queries.beside(__name__)
+
+
+class KnownRequest(NamedTuple):
+    fingerprint: bytes
+    answer: dict[str, Any]
+
+
+class MessageStore:
+    async def known_request(self, session: Session, key: str) -> KnownRequest | None:
+        rows = await session.tuples(_SQL.known_request, {"key": key})
+        return KnownRequest(bytes(rows[0][0]), rows[0][1]) if rows else None
+
+    async def insert_request(self, tx: Session, key: str, fingerprint: bytes, answer: str) -> bool:
+        """False when it is known, by a transaction that has committed: it waits for one that has not."""
+        parameters = {"key": key, "fingerprint": fingerprint, "answer": answer}
+        return await tx.execute(_SQL.insert_request, parameters) > 0
+
+    async def insert(self, tx: Session, rows: Sequence[Mapping[str, Any]]) -> None:
+        await tx.execute(_SQL.insert_messages, {"rows": records(rows)})
+
+    async def get(self, session: Session, id: str) -> Message | None:
+        return await session.one(_SQL.get_message, {"id": id}, Message)
+
+    async def attempts(self, session: Session, id: str) -> Sequence[Attempt]:
+        return await session.all(_SQL.attempts, {"id": id}, Attempt)
+
+    async def list(self, session: Session, filters: Mapping[str, Any]) -> Sequence[Message]:
+        return await session.all(_SQL.list_messages, filters, Message)
+
+    async def reopen(self, tx: Session, ids: Sequence[str]) -> None:
+        await tx.execute(_SQL.reopen_messages, {"ids": sorted(ids)})
+
+    async def drop(self, tx: Session, ids: Sequence[str], error: str) -> Sequence[Mapping[str, Any]]:
+        """The facts of those that were queued; they have failed now."""
+        return await tx.dicts(_SQL.drop_messages, {"ids": sorted(ids), "error": error})
+
+    async def purge(self, session: Session, before: datetime, limit: int) -> int:
+        deleted: int = await session.value(_SQL.purge_messages, {"before": before, "limit": limit})
+        return deleted
+
+    async def purge_requests(self, session: Session, before: datetime, limit: int) -> int:
+        return await session.execute(_SQL.purge_requests, {"before": before, "limit": limit})

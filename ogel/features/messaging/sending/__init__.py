@@ -1,0 +1,1 @@
+"""Sending: which provider takes a message, what it said, and what follows from that."""

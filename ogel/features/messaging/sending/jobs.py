@@ -1,0 +1,174 @@
+"""Sending: one message to whoever takes it, the outcome written with the job's."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from ogel.features.messaging.devices.store import DeviceStore, GoneDevice
+from ogel.features.messaging.messages.events import MessageEvents
+from ogel.features.messaging.messages.message import QUEUE, SEND
+from ogel.features.messaging.messages.store import MessageStore
+from ogel.features.messaging.sending.senders import Senders
+from ogel.features.messaging.sending.store import AttemptRow, SendingStore, Settled
+from ogel.features.messaging.sending.work import Sent, Work
+from ogel.kernel.clock import utc_now
+from ogel.kernel.ids import new_id
+from ogel.runtime.database import Session
+from ogel.runtime.jobs.job import DONE, Finished, Job, Outcome
+from ogel.runtime.jobs.kind import Backoff, JobKind
+from ogel.runtime.messaging import Gone
+from ogel.runtime.providers import Exhausted, Try
+
+# With the waits between them: 34 minutes on average, at most an hour and more.
+ATTEMPTS = 12
+BACKOFF = Backoff(first_seconds=2.0, cap_seconds=3600.0)
+# A fault of ours, and a provider that must be left alone, are looked at again after this at the soonest.
+LEAST_PAUSE_SECONDS = 1.0
+UNREADABLE_SECONDS = 60.0
+LOST = "its worker disappeared; whether it was sent is not known"
+
+
+class Send:
+    """The job kind `messaging.send`; its payload is `{"message": "msg_…"}`."""
+
+    def __init__(
+        self,
+        store: SendingStore,
+        messages: MessageStore,
+        devices: DeviceStore,
+        events: MessageEvents,
+        senders: Senders,
+        backoff: Backoff = BACKOFF,
+        attempts: int = ATTEMPTS,
+    ) -> None:
+        self._store = store
+        self._messages = messages
+        self._devices = devices
+        self._events = events
+        self._senders = senders
+        self._backoff = backoff
+        self._attempts = attempts
+
+    def kind(self) -> JobKind:
+        return JobKind(
+            SEND,
+            queue=QUEUE,
+            perform=self.perform,
+            load=self.load,
+            record=self.record,
+            late=self.late,
+            discarded=self.discarded,
+            revived=self.revived,
+            max_attempts=self._attempts,
+            backoff=self._backoff,
+        )
+
+    async def load(self, session: Session, jobs: Sequence[Job]) -> Mapping[str, Work]:
+        found = await self._store.load(session, [job.payload["message"] for job in jobs])
+        return {job.id: found[job.payload["message"]] for job in jobs if job.payload["message"] in found}
+
+    async def perform(self, job: Job, work: Work) -> Outcome:
+        now = utc_now()
+        if work.hopeless is not None:
+            return Outcome("dead", work.hopeless)
+        if work.age_seconds(now) > work.lifetime_seconds:
+            return Outcome("dead", f"it was not sent within {work.lifetime_seconds} s")
+        message = work.message(now)
+        if message is None:
+            # Ours to repair (a changed OGEL_SECRET), so it costs no attempt.
+            return self._wait(work, "postpone", "its device cannot be read", UNREADABLE_SECONDS)
+        try:
+            id, tries = await self._senders.send(message)
+        except Exhausted as exhausted:
+            return self._not_taken(job, work, exhausted)
+        return Outcome("done", value=Sent(tries, id))
+
+    def _not_taken(self, job: Job, work: Work, exhausted: Exhausted) -> Outcome:
+        error, sent = exhausted.error, Sent(exhausted.tries)
+        if error is not None and error.final:
+            if isinstance(error, Gone) and work.device is not None:
+                sent = Sent(exhausted.tries, gone=work.device, reason=error.message)
+            return Outcome("dead", error.message, value=sent)
+        # Jitter: what waited for the same breaker must not come back together.
+        pause = max(LEAST_PAUSE_SECONDS, exhausted.after_seconds or 0.0) * random.uniform(1.0, 2.0)  # noqa: S311
+        if error is None or error.ours:
+            return self._wait(work, "postpone", str(exhausted), pause, sent)
+        if error.retry_after_seconds is None:
+            pause = self._backoff.delay(job.attempts)
+        return self._wait(work, "retry", error.message, pause, sent)
+
+    def _wait(
+        self, work: Work, verdict: Any, error: str, seconds: float, sent: Sent | None = None
+    ) -> Outcome:
+        """For the next attempt, unless it would come too late."""
+        if work.age_seconds(utc_now()) + seconds > work.lifetime_seconds:
+            late = f"{error}; another attempt would come after its {work.lifetime_seconds} s"
+            return Outcome("dead", late, value=sent)
+        return Outcome(verdict, error, after_seconds=seconds, value=sent, slow=True)
+
+    async def record(self, tx: Session, finished: Sequence[Finished]) -> None:
+        await self._store.add_attempts(tx, [row for each in finished for row in _attempts(each)])
+        settled = [_settled(each) for each in finished if each.outcome is not DONE]
+        if settled:
+            await self._events.ended(tx, await self._store.settle(tx, settled))
+        gone = {each.id: each for each in map(_gone, finished) if each is not None}
+        if gone:
+            await self._events.gone(tx, await self._devices.disable(tx, list(gone.values())))
+
+    async def late(self, tx: Session, finished: Sequence[Finished]) -> None:
+        await self._store.add_attempts(tx, [row for each in finished for row in _tried(each)])
+
+    async def discarded(self, tx: Session, payloads: Sequence[Mapping[str, Any]]) -> None:
+        ids = [payload["message"] for payload in payloads]
+        await self._events.ended(tx, await self._messages.drop(tx, ids, "its job was discarded"))
+
+    async def revived(self, tx: Session, payloads: Sequence[Mapping[str, Any]]) -> None:
+        await self._messages.reopen(tx, [payload["message"] for payload in payloads])
+
+
+def _attempts(each: Finished) -> list[AttemptRow]:
+    """Those lost, of which nothing is known but when they were claimed, and those made."""
+    id = each.job.payload["message"]
+    lost = [AttemptRow(new_id("att"), id, None, "unknown", LOST, at, None) for at in each.job.lost or ()]
+    return [*lost, *_tried(each)]
+
+
+def _tried(each: Finished) -> list[AttemptRow]:
+    sent: Sent | None = each.outcome.value
+    return [_row(each.job.payload["message"], call) for call in sent.tries] if sent else []
+
+
+def _row(message_id: str, call: Try) -> AttemptRow:
+    return AttemptRow(
+        new_id("att"),
+        message_id,
+        call.provider,
+        "sent" if call.error is None else "failed",
+        call.error,
+        datetime.fromisoformat(call.started_at),
+        call.seconds,
+    )
+
+
+def _settled(each: Finished) -> Settled:
+    outcome, sent = each.outcome, each.outcome.value or Sent(())
+    is_sent = outcome.verdict == "done"
+    return Settled(
+        id=each.job.payload["message"],
+        status="sent" if is_sent else "failed" if outcome.verdict == "dead" else "queued",
+        provider=sent.tries[-1].provider if is_sent and sent.tries else None,
+        provider_message_id=sent.provider_message_id,
+        error=None if is_sent else outcome.error,
+        attempts=len(sent.tries) + len(each.job.lost or ()),
+        next_attempt_at=each.next_attempt_at,
+    )
+
+
+def _gone(each: Finished) -> GoneDevice | None:
+    sent: Sent | None = each.outcome.value
+    if sent is None or sent.gone is None:
+        return None
+    return GoneDevice(sent.gone.id, sent.gone.seen_at, sent.reason)

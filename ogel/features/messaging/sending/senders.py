@@ -1,0 +1,88 @@
+"""Who takes what: texts the SMS providers in turn, a push whoever its device belongs to; each behind its breaker."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ogel.runtime.messaging import MessageProvider, Push, Sms, Subscription, push_service
+from ogel.runtime.providers import (
+    Breaker,
+    Exhausted,
+    Guarded,
+    Metrics,
+    ProviderError,
+    Providers,
+    Try,
+)
+
+# Of one provider: FCM may have to ask for a token before, and a second time after.
+CALL_SECONDS = 25.0
+MOST_PUSH_SERVICES = 1_000
+
+Taken = tuple[str | None, Sequence[Try]]
+
+
+@dataclass(frozen=True, slots=True)
+class MessageProviders:
+    """Those that are set up: `sms` by name, in the order of preference."""
+
+    sms: Sequence[tuple[str, MessageProvider[Sms]]] = ()
+    fcm: MessageProvider[Push[str]] | None = None
+    webpush: MessageProvider[Push[Subscription]] | None = None
+    vapid_public_key: Callable[[], str] | None = None
+
+    @property
+    def device_kinds(self) -> Sequence[str]:
+        return [name for name, each in (("fcm", self.fcm), ("webpush", self.webpush)) if each is not None]
+
+
+class Senders:
+    def __init__(self, providers: MessageProviders, metrics: Metrics) -> None:
+        self._sms = _chain("sms", providers.sms, metrics)
+        self._fcm = _chain("push", [("fcm", providers.fcm)], metrics)
+        self._webpush = providers.webpush
+        self._calls = _CallsOnly(metrics)
+        self._services: dict[str, Providers[Any]] = {}
+
+    async def send(self, message: Sms | Push[Any]) -> Taken:
+        """Raises Exhausted."""
+        chain = self._chain_of(message)
+        if not chain.names:
+            raise Exhausted([], ProviderError("its provider is not set up in this process", ours=True), None)
+        return await chain.first_to_take(lambda provider: provider.send(message), CALL_SECONDS)
+
+    def _chain_of(self, message: Sms | Push[Any]) -> Providers[Any]:
+        if isinstance(message, Sms):
+            return self._sms
+        if isinstance(message.to, str):
+            return self._fcm
+        return self._service(push_service(message.to.endpoint))
+
+    def _service(self, origin: str) -> Providers[Any]:
+        """A breaker for each push service: users name them, and one that fails must not speak for the others."""
+        chain = self._services.pop(origin, None)
+        if chain is None:
+            chain = _chain("push", [("webpush", self._webpush)], self._calls)
+        self._services[origin] = chain  # now the one used last
+        if len(self._services) > MOST_PUSH_SERVICES:
+            del self._services[next(iter(self._services))]
+        return chain
+
+
+class _CallsOnly:
+    """Counts calls; a gauge of all push services' breakers together would show the one that was asked last."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        self.called = metrics.called
+
+    def state(self, what: str, provider: str, breaker: Breaker) -> None:
+        pass
+
+
+def _chain(
+    what: str, named: Sequence[tuple[str, MessageProvider[Any] | None]], metrics: Metrics
+) -> Providers[Any]:
+    guarded = [Guarded(name, provider, Breaker()) for name, provider in named if provider is not None]
+    return Providers(what, guarded, metrics)
