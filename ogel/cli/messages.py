@@ -95,9 +95,12 @@ def _checked(wanted: dict[str, Any]) -> NewMessage:
     from ogel.runtime.http.input import invalid
 
     try:
-        return msgspec.convert(wanted, NewMessage)
+        new: NewMessage = msgspec.json.decode(msgspec.json.encode(wanted), type=NewMessage)
+    except UnicodeEncodeError:
+        raise click.UsageError("what is sent must be valid Unicode text") from None
     except msgspec.ValidationError as error:
-        raise invalid("body", error) from error
+        raise invalid("message", error) from error
+    return new
 
 
 @command.command("list")

@@ -19,6 +19,8 @@ from ogel.runtime.providers import ProviderError
 # What Google asks for when a quota is used up and no Retry-After says otherwise.
 QUOTA_SECONDS = 60.0
 _ERROR_TYPE = "type.googleapis.com/google.firebase.fcm.v1.FcmError"
+# A 401, too, but about the key of one platform that Firebase keeps; the other platforms go on.
+_THIRD_PARTY = "THIRD_PARTY_AUTH_ERROR"
 # The request is wrong, or the token is of another sender: about this device alone.
 _FINAL = frozenset({"INVALID_ARGUMENT", "SENDER_ID_MISMATCH"})
 
@@ -64,7 +66,7 @@ class Fcm:
     async def send(self, push: Push[str], /) -> str | None:
         body = msgspec.json.encode({"message": self._message(push)})
         answer = await self._post(body)
-        if answer.status == 401:  # the token may have been revoked before its time
+        if _is_token_refused(answer):  # it may have been revoked before its time
             answer = await self._post(body)
         if answer.status == 200:
             taken = read(answer, _Taken)
@@ -75,7 +77,7 @@ class Fcm:
         token = await self._tokens.current()
         headers = [("Authorization", f"Bearer {token}"), ("Content-Type", "application/json")]
         answer = await post(self._egress, self._url, headers, body, pool_key="fcm")
-        if answer.status == 401:
+        if _is_token_refused(answer):
             self._tokens.forget(token)
         return answer
 
@@ -92,8 +94,16 @@ class Fcm:
         }
 
 
+def _is_token_refused(answer: Exchange) -> bool:
+    return answer.status == 401 and _error(answer).code != _THIRD_PARTY
+
+
+def _error(answer: Exchange) -> _Error:
+    return (read(answer, _Refusal) or _Refusal()).error
+
+
 def _refused(answer: Exchange) -> ProviderError:
-    refusal = (read(answer, _Refusal) or _Refusal()).error
+    refusal = _error(answer)
     status, code = answer.status, refusal.code
     message = f"FCM answered {status} {shown(code)}".rstrip()
     if refusal.message:
@@ -106,7 +116,6 @@ def _refused(answer: Exchange) -> ProviderError:
         return ProviderError(message, retry_after_seconds=QUOTA_SECONDS if asked is None else asked)
     if code in _FINAL:
         return ProviderError(message, final=True)
-    # THIRD_PARTY_AUTH_ERROR, a 401 too, is about one platform's key at Firebase; the other platforms go on.
-    if code == "THIRD_PARTY_AUTH_ERROR" or status >= 500:
+    if code == _THIRD_PARTY or status >= 500:
         return ProviderError(message, retry_after_seconds=retry_after(answer))
     return ProviderError(message, ours=True)

@@ -20,6 +20,8 @@ from ogel.runtime.providers import (
 # Of one provider: FCM may have to ask for a token before, and a second time after.
 CALL_SECONDS = 25.0
 MOST_PUSH_SERVICES = 1_000
+# Settings change with a restart; until then a message waits so long each time.
+NOBODY_SECONDS = 30.0
 
 Taken = tuple[str | None, Sequence[Try]]
 
@@ -50,7 +52,8 @@ class Senders:
         """Raises Exhausted."""
         chain = self._chain_of(message)
         if not chain.names:
-            raise Exhausted([], ProviderError("its provider is not set up in this process", ours=True), None)
+            nobody = ProviderError("its provider is not set up here", ours=True)
+            raise Exhausted([], nobody, NOBODY_SECONDS)
         return await chain.first_to_take(lambda provider: provider.send(message), CALL_SECONDS)
 
     def _chain_of(self, message: Sms | Push[Any]) -> Providers[Any]:

@@ -1,0 +1,124 @@
+"""Web Push: who we say we are, and what push services' answers mean."""
+
+from __future__ import annotations
+
+import asyncio
+
+import jwt
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from ogel.adapters.messaging.vapid import MOST_KEPT, TOKEN_SECONDS, Vapid, new_private_key
+from ogel.adapters.messaging.webpush import WebPush
+from ogel.runtime.egress import EgressError, Exchange
+from ogel.runtime.messaging import Gone, Push, Subscription, push_service
+from ogel.runtime.providers import ProviderError
+from tests.support.carriers import VAPID_PRIVATE, VAPID_SUBJECT, Browser, point, unbase64url
+from tests.support.scripted_egress import ScriptedEgress, answer
+
+
+class Clock:
+    now = 1_800_000_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def token_of(header: str) -> str:
+    return header.removeprefix("vapid t=").partition(",")[0]
+
+
+def send(*answers: Exchange | EgressError, key: bytes | None = None) -> None:
+    browser = Browser()
+    to = Subscription("https://push.test/send/1", key or point(browser.key), browser.secret)
+    push = WebPush(ScriptedEgress(*answers), Vapid(VAPID_PRIVATE, VAPID_SUBJECT))
+    asyncio.run(push.send(Push("msg_1", to, "Hi", "there", {}, 60)))
+
+
+@pytest.mark.parametrize(
+    ("answered", "wanted"),
+    [
+        (answer(404, b""), "gone"),
+        (answer(410, b""), "gone"),
+        (answer(413, b""), "final"),
+        (answer(400, b""), "final"),
+        (answer(401, b""), "final"),
+        (answer(403, b""), "final"),
+        (answer(301, b""), "final"),
+        (answer(429, b""), "again"),
+        (answer(500, b""), "again"),
+        (EgressError("reset", "cut off"), "again"),
+        (EgressError("refused_address", "not allowed"), "final"),
+        (EgressError("dns", "no name server", ours=True), "ours"),
+    ],
+)
+def test_what_push_services_answer(answered: Exchange | EgressError, wanted: str) -> None:
+    with pytest.raises(ProviderError) as refused:
+        send(answered)
+    error = refused.value
+    found = (
+        "gone" if isinstance(error, Gone) else "final" if error.final else "ours" if error.ours else "again"
+    )
+    assert found == wanted
+
+
+def test_a_429_says_for_how_long() -> None:
+    with pytest.raises(ProviderError) as refused:
+        send(answer(429, b"", retry_after="9"))
+    assert refused.value.retry_after_seconds == 9
+
+
+@pytest.mark.parametrize("status", [200, 201, 202, 204])
+def test_any_success_is_one(status: int) -> None:
+    send(answer(status, b""))
+
+
+def test_a_key_that_cannot_be_used_is_final() -> None:
+    with pytest.raises(ProviderError) as refused:
+        send(answer(201, b""), key=b"\x04" + bytes(64))
+    assert refused.value.final
+
+
+def test_a_token_names_the_service_and_is_used_again() -> None:
+    clock = Clock()
+    vapid = Vapid(VAPID_PRIVATE, VAPID_SUBJECT, clock)
+    first = vapid.authorization("https://push.test")
+    key = ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), unbase64url(vapid.public_key))
+    options = {"verify_exp": False}
+    claims = jwt.decode(token_of(first), key, ["ES256"], audience="https://push.test", options=options)
+    assert claims == {
+        "aud": "https://push.test",
+        "exp": int(clock.now) + TOKEN_SECONDS,
+        "sub": VAPID_SUBJECT,
+    }
+    assert first.endswith(f", k={vapid.public_key}")
+    clock.now += TOKEN_SECONDS / 2 - 1
+    assert vapid.authorization("https://push.test") == first
+    clock.now += 2
+    assert vapid.authorization("https://push.test") != first
+
+
+def test_services_that_users_make_up_fill_no_memory() -> None:
+    vapid = Vapid(VAPID_PRIVATE, VAPID_SUBJECT)
+    for n in range(MOST_KEPT + 20):
+        vapid.authorization(f"https://{n}.test")
+    assert len(vapid._tokens) == MOST_KEPT
+
+
+def test_a_new_key_is_a_key() -> None:
+    one, other = new_private_key(), new_private_key()
+    assert one != other and len(unbase64url(one)) == 32
+    assert len(unbase64url(Vapid(one, "").public_key)) == 65
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "origin"),
+    [
+        ("https://push.test/send/1", "https://push.test"),
+        ("https://push.test:443/send/1", "https://push.test"),
+        ("https://Push.Test:8443/send?x=1", "https://push.test:8443"),
+        ("http://[2001:db8::1]:80/a", "http://[2001:db8::1]"),
+    ],
+)
+def test_the_origin_of_a_subscription(endpoint: str, origin: str) -> None:
+    assert push_service(endpoint) == origin
