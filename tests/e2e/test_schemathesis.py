@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from schemathesis import Case, GenerationMode
 
+from tests.support.carriers import Carriers
 from tests.support.process import ADMIN_KEY, Client, Ogel
 
 EXAMPLES = 8
@@ -22,7 +23,8 @@ MODES = (GenerationMode.POSITIVE, GenerationMode.NEGATIVE)
 def ogel(suite_servers: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ogel]:
     """Without workers: nothing goes out to the URLs that are made up here, and jobs stay to be looked at."""
     log = tmp_path_factory.mktemp("suite") / "ogel.log"
-    with Ogel("api", log=log, **suite_servers) as ogel:
+    nowhere = Carriers.environment_at("http://127.0.0.1:1")
+    with Ogel("api", log=log, **suite_servers, **nowhere) as ogel:
         yield ogel
 
 
@@ -32,12 +34,17 @@ def rows(api: Client) -> dict[str, str]:
     event = api.ok("POST", "/api/events", {"type": "fuzz.it", "data": {"a": [1]}})
     [delivery] = api.ok("GET", f"/api/deliveries?event={event['id']}&webhook={hook['id']}")["items"]
     [job] = api.ok("GET", "/api/jobs?queue=webhooks&limit=1")["items"]
+    device = api.ok("POST", "/api/devices", {"provider": "fcm", "token": "fuzz"})
+    wanted = {"channel": "push", "to": device["id"], "title": "a", "body": "b"}
+    [message] = api.ok("POST", "/api/messages", wanted)["items"]
     return {
         "/api/webhooks/": hook["id"],
         "/api/events/": event["id"],
         "/api/deliveries/": delivery["id"],
         "/api/jobs/": job["id"],
         "/api/schedules/": "cleanup.purge",
+        "/api/devices/": device["id"],
+        "/api/messages/": message["id"],
     }
 
 

@@ -129,18 +129,23 @@ class Carriers:
 
     @property
     def environment(self) -> dict[str, str]:
+        return self.environment_at(self.url)
+
+    @staticmethod
+    def environment_at(url: str) -> dict[str, str]:
+        """The settings that make all four known, at this address."""
         return {
             "OGEL_SMS_PROVIDERS": "twilio,vonage",
-            "OGEL_TWILIO_URL": self.url,
+            "OGEL_TWILIO_URL": url,
             "TWILIO_ACCOUNT_SID": TWILIO_SID,
             "TWILIO_AUTH_TOKEN": TWILIO_TOKEN,
             "TWILIO_FROM": TWILIO_FROM,
-            "OGEL_VONAGE_URL": self.url + "/",
+            "OGEL_VONAGE_URL": url + "/",
             "VONAGE_API_KEY": VONAGE_KEY,
             "VONAGE_API_SECRET": VONAGE_SECRET,
             "VONAGE_FROM": VONAGE_FROM,
-            "OGEL_FCM_URL": self.url,
-            "OGEL_FCM_SERVICE_ACCOUNT": json.dumps(service_account(self.url)),
+            "OGEL_FCM_URL": url,
+            "OGEL_FCM_SERVICE_ACCOUNT": json.dumps(service_account(url)),
             "OGEL_VAPID_PRIVATE_KEY": VAPID_PRIVATE,
             "OGEL_VAPID_SUBJECT": VAPID_SUBJECT,
         }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import json
 from pathlib import Path
 from typing import Any
 
@@ -166,6 +167,65 @@ def test_half_a_bucket_is_refused(missing: str) -> None:
     with pytest.raises(ConfigError) as caught:
         read(STORAGE_BACKEND="s3", **{name: value for name, value in BUCKET.items() if name != missing})
     assert caught.value.message == f"STORAGE_BACKEND is s3, which needs {missing} too"
+
+
+MESSAGING = {
+    "twilio": {"TWILIO_ACCOUNT_SID": "AC1", "TWILIO_AUTH_TOKEN": "t", "TWILIO_FROM": "+15005550006"},
+    "vonage": {"VONAGE_API_KEY": "k", "VONAGE_API_SECRET": "s", "VONAGE_FROM": "Ogel"},
+}
+VAPID = "PcoRlGzER0aMU8bf1xOre2dqxskRY38aPhW-RBlWneY"
+ACCOUNT = {"project_id": "p", "client_email": "e", "private_key": "-----BEGIN x", "token_uri": "https://t/"}
+
+
+def test_messaging_is_off_until_it_is_set_up() -> None:
+    assert read(**MESSAGING["twilio"]).sms_providers == ()
+    both = read(OGEL_SMS_PROVIDERS="Vonage, twilio", **MESSAGING["twilio"], **MESSAGING["vonage"])
+    assert both.sms_providers == ("vonage", "twilio")
+    account = read(OGEL_FCM_SERVICE_ACCOUNT=json.dumps({**ACCOUNT, "universe": 1})).fcm_service_account
+    assert account == ACCOUNT
+
+
+@pytest.mark.parametrize(
+    ("provider", "missing"), [(provider, name) for provider, names in MESSAGING.items() for name in names]
+)
+def test_half_a_provider_is_refused(provider: str, missing: str) -> None:
+    given = {name: value for name, value in MESSAGING[provider].items() if name != missing}
+    with pytest.raises(ConfigError) as caught:
+        read(OGEL_SMS_PROVIDERS=provider, **given)
+    assert caught.value.message == f"OGEL_SMS_PROVIDERS names {provider}, which needs {missing} too"
+
+
+def test_a_vapid_key_needs_a_subject() -> None:
+    with pytest.raises(ConfigError, match=r"which needs OGEL_VAPID_SUBJECT too$"):
+        read(OGEL_VAPID_PRIVATE_KEY=VAPID)
+    assert read(OGEL_VAPID_PRIVATE_KEY=VAPID, OGEL_VAPID_SUBJECT="mailto:a@b").vapid_private_key == VAPID
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("OGEL_SMS_PROVIDERS", "twilio,twilio"),
+        ("OGEL_SMS_PROVIDERS", "carrier pigeon"),
+        ("OGEL_VAPID_PRIVATE_KEY", VAPID[:-2]),
+        ("OGEL_VAPID_PRIVATE_KEY", "A" * 43),
+        ("OGEL_VAPID_PRIVATE_KEY", "_" * 43),
+        ("OGEL_VAPID_PRIVATE_KEY", "é" * 43),
+        ("OGEL_VAPID_SUBJECT", "a@b"),
+        ("OGEL_VAPID_SUBJECT", "mailto:nobody"),
+        ("OGEL_VAPID_SUBJECT", "https:///path"),
+        ("OGEL_FCM_SERVICE_ACCOUNT", "/etc/key.json"),
+        ("OGEL_FCM_SERVICE_ACCOUNT", "[1]"),
+        ("OGEL_FCM_SERVICE_ACCOUNT", json.dumps({**ACCOUNT, "private_key": "hunter2"})),
+        ("OGEL_FCM_SERVICE_ACCOUNT", json.dumps({**ACCOUNT, "token_uri": "file:///etc/passwd"})),
+        ("OGEL_FCM_SERVICE_ACCOUNT", json.dumps({**ACCOUNT, "project_id": 7})),
+        ("OGEL_TWILIO_URL", "api.twilio.com"),
+    ],
+)
+def test_a_wrong_way_to_send_messages_is_refused(name: str, value: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        read(**{name: value})
+    assert caught.value.message.startswith(f"{name} got ") and "; it takes " in caught.value.message
+    assert "hunter2" not in caught.value.message
 
 
 def test_common_words_are_not_taken_for_a_bucket_unasked() -> None:
