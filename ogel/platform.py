@@ -175,6 +175,7 @@ class Platform:
             vault,
             _message_providers(settings, self.provider_egress, self.egress),
             self.provider_metrics,
+            self.pressure.admit,
             MessagingOptions(settings.message_lifetime_seconds, settings.message_retention_days),
         )
         self.features = self._features()

@@ -116,6 +116,7 @@ def in_world(
                 Vault("0" * 32),
                 providers,
                 ProviderMetrics(CollectorRegistry()),
+                lambda _: None,
                 MessagingOptions(lifetime_seconds, 30.0),
             )
             kinds = list(feature.feature().jobs)

@@ -20,6 +20,7 @@ from ogel.features.messaging.sending.store import SendingStore
 from ogel.runtime.database import Database
 from ogel.runtime.egress import UrlGuard
 from ogel.runtime.feature import Feature
+from ogel.runtime.jobs.admission import Admit
 from ogel.runtime.jobs.store import JobQueue
 from ogel.runtime.outbox import Outbox
 from ogel.runtime.providers import ProviderMetrics
@@ -54,6 +55,7 @@ class MessagingFeature:
         vault: Vault,
         providers: MessageProviders,
         metrics: ProviderMetrics,
+        admit: Admit,
         options: MessagingOptions,
     ) -> None:
         devices, messages, events = DeviceStore(), MessageStore(), MessageEvents(outbox)
@@ -66,6 +68,7 @@ class MessagingFeature:
             jobs,
             events,
             audit,
+            admit,
             takes_sms=bool(providers.sms),
             lifetime_seconds=options.lifetime_seconds,
         )

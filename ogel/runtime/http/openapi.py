@@ -11,8 +11,9 @@ from typing import Any
 import msgspec
 
 from ogel import __version__
+from ogel.runtime.http.input import IDEMPOTENCY_KEY_PATTERN
 from ogel.runtime.http.problem import Problem
-from ogel.runtime.http.route import IDEMPOTENCY_KEY_PATTERN, Call, Route, Text
+from ogel.runtime.http.route import Call, Route, Text
 
 Json = dict[str, Any]
 _REF = "#/components/schemas/{name}"

@@ -16,22 +16,11 @@ Query = TypeVar("Query")
 
 # For the fields of inputs and outputs: a time without its offset is refused, and OpenAPI says `date-time`.
 Timestamp = Annotated[datetime, msgspec.Meta(tz=True)]
-IDEMPOTENCY_KEY_PATTERN = r"^[!-~]{1,128}(?!\n)$"
-IdempotencyKey = Annotated[
-    str,
-    msgspec.Meta(
-        pattern=IDEMPOTENCY_KEY_PATTERN,
-        description="The same key with the same request changes nothing, and is answered as it was.",
-    ),
-]
 
 
 @dataclass(frozen=True, slots=True)
 class Call(Generic[Body, Query]):
-    """
-    One authenticated, validated request. `path` holds the path parameters; `idempotency_key` is the header's, where
-    the route takes one.
-    """
+    """One authenticated, validated request. `path` holds the path parameters."""
 
     caller: Caller
     path: Mapping[str, str]
@@ -76,7 +65,7 @@ class Route:
     status          on success, when the handler does not say otherwise.
     also            types of what it returns with another status of success, by status, for the document.
     body_optional   an empty body is None instead of an error.
-    idempotent      it takes the header Idempotency-Key.
+    idempotent      it takes an `Idempotency-Key` header and hands it to the handler.
     """
 
     method: str

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta, Struct, field
 
 from ogel.kernel.text import STORABLE_PATTERN
-from ogel.runtime.http.route import IdempotencyKey
+from ogel.runtime.http.input import IDEMPOTENCY_KEY_PATTERN
 from ogel.runtime.jobs.job import NewJob
 
 SEND = "messaging.send"
@@ -34,6 +34,13 @@ Data = Annotated[
         Annotated[str, Meta(max_length=3000, pattern=STORABLE_PATTERN)],
     ],
     Meta(max_length=50, description="For the app; with title and body, 3993 bytes of JSON at most."),
+]
+IdempotencyKey = Annotated[
+    str,
+    Meta(
+        pattern=IDEMPOTENCY_KEY_PATTERN,
+        description="Or the header Idempotency-Key: the same request again sends nothing, and is answered as it was.",
+    ),
 ]
 TtlSeconds = Annotated[
     int,

@@ -13,6 +13,7 @@ from ogel.features.audit.contract import AuditEntry, AuditTrail
 from ogel.features.messaging.devices.store import DeviceStore, Target
 from ogel.features.messaging.messages.events import MessageEvents
 from ogel.features.messaging.messages.message import (
+    QUEUE,
     Accepted,
     AcceptedMessage,
     Message,
@@ -30,6 +31,7 @@ from ogel.kernel.errors import Conflict, Invalid, NotFound
 from ogel.kernel.ids import new_id
 from ogel.kernel.principal import Caller
 from ogel.runtime.database import Database, Session
+from ogel.runtime.jobs.admission import Admit
 from ogel.runtime.jobs.job import NewJob
 from ogel.runtime.jobs.store import JobQueue
 from ogel.runtime.messaging import MOST_PUSH_BYTES, push_payload
@@ -67,6 +69,7 @@ class MessageService:
         jobs: JobQueue,
         events: MessageEvents,
         audit: AuditTrail,
+        admit: Admit,
         takes_sms: bool,
         lifetime_seconds: int,
     ) -> None:
@@ -76,11 +79,13 @@ class MessageService:
         self._jobs = jobs
         self._events = events
         self._audit = audit
+        self._admit = admit
         self._takes_sms = takes_sms
         self._lifetime_seconds = lifetime_seconds
 
     async def send(self, caller: Caller, new: NewMessage, header_key: str | None = None) -> Accepted:
-        """All or none. Raises Conflict when the key stands for another request."""
+        """All or none. Raises Conflict when the key stands for another request, QueueFull."""
+        self._admit((QUEUE,))
         self._check(new)
         key = _key(new.idempotency_key, header_key)
         recipients = [new.to] if isinstance(new.to, str) else new.to

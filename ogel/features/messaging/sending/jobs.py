@@ -62,6 +62,7 @@ class Send:
             late=self.late,
             discarded=self.discarded,
             revived=self.revived,
+            cancellable=False,
             max_attempts=self._attempts,
             backoff=self._backoff,
         )
