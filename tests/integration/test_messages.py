@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +22,7 @@ from ogel.kernel.clock import utc_now
 from ogel.kernel.errors import Conflict
 from ogel.kernel.principal import SYSTEM, Caller
 from ogel.runtime.database import Database
+from ogel.runtime.jobs.admission import Admit, QueueFull
 from ogel.runtime.jobs.bell import Doorman
 from ogel.runtime.jobs.job import Job
 from ogel.runtime.jobs.kind import JobKind
@@ -103,6 +104,7 @@ def in_world(
     story: Callable[[World], Coroutine[Any, Any, None]],
     providers: MessageProviders,
     lifetime_seconds: int = DAY,
+    admit: Admit = lambda _: None,
 ) -> None:
     async def told() -> None:
         async with job_world(database_url) as jobs:
@@ -116,7 +118,7 @@ def in_world(
                 Vault("0" * 32),
                 providers,
                 ProviderMetrics(CollectorRegistry()),
-                lambda _: None,
+                admit,
                 MessagingOptions(lifetime_seconds, 30.0),
             )
             kinds = list(feature.feature().jobs)
@@ -318,3 +320,17 @@ def test_two_requests_with_one_key_at_once(database_url: str) -> None:
             await w.feature.messages.send(CALLER, NewSms(to=NUMBER, text="other", idempotency_key="one"))
 
     in_world(database_url, story, by_sms(Scripted("id-1")))
+
+
+def test_a_full_queue_takes_nothing(database_url: str) -> None:
+    def full(queues: Sequence[str]) -> None:
+        assert list(queues) == [QUEUE]
+        raise QueueFull("full")
+
+    async def story(w: World) -> None:
+        with pytest.raises(QueueFull):
+            await w.text(idempotency_key="one")
+        for table in ("messages", "job_queue", "message_requests", "audit_logs"):
+            assert await w.rows(f"SELECT FROM {table}") == []
+
+    in_world(database_url, story, by_sms(Scripted("id-1")), admit=full)

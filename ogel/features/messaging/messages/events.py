@@ -22,7 +22,7 @@ class MessageEvents:
         self._outbox = outbox
 
     async def ended(self, tx: Session, messages: Sequence[Mapping[str, Any]]) -> None:
-        """`message.sent` or `message.failed`, with the facts of each."""
+        """`message.sent` or `message.failed`, with the facts of each: never what it says."""
         await self._publish(
             tx, [_event(SENT if each["status"] == "sent" else FAILED, each, each["id"]) for each in messages]
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
@@ -128,9 +127,3 @@ def message_job(message_id: str, service: str) -> NewJob:
     takes no more places of a worker than it can use.
     """
     return NewJob(SEND, {"message": message_id}, key=f"{QUEUE}:{service}", id=job_id_of(message_id))
-
-
-def facts(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Of events about a message; never what it says."""
-    names = ("id", "channel", "to", "status", "provider", "provider_message_id", "error", "attempts")
-    return {name: row[name] for name in names}

@@ -22,7 +22,6 @@ from ogel.features.messaging.messages.message import (
     NewMessage,
     NewPush,
     NewSms,
-    facts,
     job_id_of,
     message_job,
 )
@@ -32,7 +31,6 @@ from ogel.kernel.ids import new_id
 from ogel.kernel.principal import Caller
 from ogel.runtime.database import Database, Session
 from ogel.runtime.jobs.admission import Admit
-from ogel.runtime.jobs.job import NewJob
 from ogel.runtime.jobs.store import JobQueue
 from ogel.runtime.messaging import MOST_PUSH_BYTES, push_payload
 
@@ -56,6 +54,19 @@ class _Draft:
     @property
     def status(self) -> MessageStatus:
         return "failed" if self.gone else "queued"
+
+    def facts(self, channel: str) -> dict[str, Any]:
+        """What `settle_messages` answers of others."""
+        return {
+            "id": self.id,
+            "channel": channel,
+            "to": self.to,
+            "status": self.status,
+            "provider": None,
+            "provider_message_id": None,
+            "error": self.gone,
+            "attempts": 0,
+        }
 
 
 class MessageService:
@@ -105,18 +116,13 @@ class MessageService:
             return answer
 
     async def _write(self, tx: Session, caller: Caller, new: NewMessage, drafts: Sequence[_Draft]) -> None:
-        rows = [self._row(new, each) for each in drafts]
-        await self._store.insert(tx, rows)
-        jobs: list[NewJob] = [message_job(each.id, each.service) for each in drafts if not each.gone]
-        await self._jobs.enqueue(tx, jobs)
+        await self._store.insert(tx, [self._row(new, each) for each in drafts])
+        await self._jobs.enqueue(tx, [message_job(each.id, each.service) for each in drafts if not each.gone])
         about = {"channel": _channel(new)}
         await self._audit.record_all(
             tx, [AuditEntry(caller, "message.send", "message", each.id, about) for each in drafts]
         )
-        nothing_yet = {"provider": None, "provider_message_id": None, "attempts": 0}
-        await self._events.ended(
-            tx, [facts({**row, **nothing_yet, "to": row["recipient"]}) for row in rows if row["error"]]
-        )
+        await self._events.ended(tx, [each.facts(_channel(new)) for each in drafts if each.gone])
 
     def _row(self, new: NewMessage, draft: _Draft) -> dict[str, Any]:
         lifetime = self._lifetime_seconds
@@ -124,7 +130,8 @@ class MessageService:
         if isinstance(new, NewSms):
             content = {"text": new.text}
         else:
-            lifetime = min(lifetime, lifetime if new.ttl_seconds is None else new.ttl_seconds)
+            if new.ttl_seconds is not None:
+                lifetime = max(LEAST_LIFETIME_SECONDS, min(lifetime, new.ttl_seconds))
             content = {
                 "title": new.title,
                 "body": new.body,
@@ -138,7 +145,7 @@ class MessageService:
             "content": content,
             "status": draft.status,
             "error": draft.gone,
-            "lifetime_seconds": max(lifetime, LEAST_LIFETIME_SECONDS),
+            "lifetime_seconds": lifetime,
         }
 
     async def _drafts(self, tx: Session, new: NewMessage, recipients: Sequence[str]) -> list[_Draft]:

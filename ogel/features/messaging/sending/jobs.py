@@ -17,7 +17,7 @@ from ogel.features.messaging.sending.work import Sent, Work
 from ogel.kernel.clock import utc_now
 from ogel.kernel.ids import new_id
 from ogel.runtime.database import Session
-from ogel.runtime.jobs.job import DONE, Finished, Job, Outcome
+from ogel.runtime.jobs.job import Finished, Job, Outcome
 from ogel.runtime.jobs.kind import Backoff, JobKind
 from ogel.runtime.messaging import Gone
 from ogel.runtime.providers import Exhausted, Try
@@ -112,7 +112,7 @@ class Send:
 
     async def record(self, tx: Session, finished: Sequence[Finished]) -> None:
         await self._store.add_attempts(tx, [row for each in finished for row in _attempts(each)])
-        settled = [_settled(each) for each in finished if each.outcome is not DONE]
+        settled = [_settled(each) for each in finished if not _was_over(each)]
         if settled:
             await self._events.ended(tx, await self._store.settle(tx, settled))
         gone = {each.id: each for each in map(_gone, finished) if each is not None}
@@ -128,6 +128,11 @@ class Send:
 
     async def revived(self, tx: Session, payloads: Sequence[Mapping[str, Any]]) -> None:
         await self._messages.reopen(tx, [payload["message"] for payload in payloads])
+
+
+def _was_over(each: Finished) -> bool:
+    """There was nothing left to do: `load` did not find its message queued."""
+    return each.outcome.verdict == "done" and each.outcome.value is None
 
 
 def _attempts(each: Finished) -> list[AttemptRow]:
