@@ -17,6 +17,7 @@ import structlog
 from prometheus_client import CollectorRegistry
 from starlette.types import ASGIApp
 
+from ogel.adapters.databases.drivers import Drivers
 from ogel.adapters.egress import AddressGuard, EgressClient, OwnHosts, OwnServices, Proxy, ProxyAddress
 from ogel.adapters.migrations import migrate, read_migrations, wait_for_schema
 from ogel.adapters.mongo import Mongo
@@ -28,6 +29,7 @@ from ogel.adapters.rq_clock import RqClock
 from ogel.features.audit.feature import audit_feature
 from ogel.features.audit.store import AuditStore
 from ogel.features.cleanup.feature import cleanup_feature
+from ogel.features.databases.feature import DatabaseFeature, DatabaseOptions
 from ogel.features.events.feature import events_feature
 from ogel.features.events.publisher import Publisher
 from ogel.features.events.service import EventService
@@ -137,6 +139,18 @@ class Platform:
         )
         self.events = EventService(self.database, publisher, settings.max_event_bytes)
         self.realtime = RealtimeFeature(self.broadcast, self.keys.authenticate, self.registry)
+        vault = Vault(settings.secret, settings.former_secrets)
+        self.databases = DatabaseFeature(
+            self.database,
+            self.jobs,
+            self.keys_of_jobs,
+            self.outbox,
+            self.audit,
+            vault,
+            Drivers(),
+            DatabaseOptions(settings.database_check_minutes, settings.retention_days),
+            self.registry,
+        )
         self.webhooks = WebhookFeature(
             self.database,
             self.jobs,
@@ -145,7 +159,7 @@ class Platform:
             self.audit,
             self._guard,
             self.egress,
-            Vault(settings.secret, settings.former_secrets),
+            vault,
             WebhookOptions(
                 settings.webhook_timeout_seconds,
                 settings.webhook_retry_delays,
@@ -180,6 +194,7 @@ class Platform:
         working = [
             audit_feature(database, self.audit, settings.audit_retention_days),
             cleanup_feature(database, settings.retention_days),
+            self.databases.feature(),
             events_feature(self.events),
             self.realtime.feature(),
             self.webhooks.feature(),

@@ -31,6 +31,7 @@ LAYOUTS: dict[str, tuple[str, ...]] = {
         "worker-audit",
         "worker-realtime",
         "worker-cleanup",
+        "worker-databases",
         "scheduler",
         "realtime",
     ),

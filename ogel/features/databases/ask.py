@@ -1,0 +1,60 @@
+"""Asking a registered database while a caller waits: a few at once, and none that keeps failing."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+import structlog
+
+from ogel.features.databases.registry.targets import Targets
+from ogel.kernel.errors import Unavailable
+from ogel.runtime.databases import Target, TargetError
+from ogel.runtime.providers import Breaker
+
+log = structlog.get_logger(__name__)
+
+Answer = TypeVar("Answer")
+
+# Each is a connection, for as long as its question takes.
+AT_ONCE = 8
+_MOST_BREAKERS = 1_000
+
+
+class Asking:
+    def __init__(self, targets: Targets) -> None:
+        self._targets = targets
+        self._asking = 0
+        self._breakers: dict[str, Breaker] = {}
+
+    async def postgresql(self, key: str, question: Callable[[Target], Awaitable[Answer]]) -> Answer:
+        """Raises NotFound, Invalid for one of another type, and Unavailable with what the database said."""
+        id, target = await self._targets.postgresql(key)
+        if self._asking >= AT_ONCE:
+            raise Unavailable(f"{AT_ONCE} questions to databases are under way.", retry_after_seconds=1)
+        breaker = self._breaker(id)
+        if not breaker.try_enter():
+            raise Unavailable(
+                f"Database {key!r} failed again and again, and is left alone for now.",
+                retry_after_seconds=max(1, round(breaker.seconds_left)),
+            )
+        self._asking += 1
+        try:
+            answer = await question(target)
+        except TargetError as error:
+            breaker.failed()
+            log.warning("database.not_asked", database=id, error=error.message)
+            raise Unavailable(f"Database {key!r}: {error.message}.") from None
+        except (Exception, asyncio.CancelledError):
+            breaker.left()
+            raise
+        finally:
+            self._asking -= 1
+        breaker.succeeded()
+        return answer
+
+    def _breaker(self, id: str) -> Breaker:
+        while len(self._breakers) > _MOST_BREAKERS:
+            del self._breakers[next(iter(self._breakers))]
+        return self._breakers.setdefault(id, Breaker())
