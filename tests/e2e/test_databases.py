@@ -7,7 +7,6 @@ import os
 import socket
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
@@ -15,72 +14,17 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from ogel.kernel.ids import new_id
 from tests.support.contract import all_pages, assert_problem
-from tests.support.process import ADMIN_KEY, Client, Ogel, eventually, free_port
+from tests.support.outside import PASSWORD, Outside, an_outside_database, register, slug
+from tests.support.process import Client, Ogel, eventually, free_port
 
 ENVIRONMENT = {"OGEL_DATABASE_CHECK_MINUTES": "1"}
-PASSWORD = "hunter2-hunter2-hunter2"
-
-
-@dataclass(frozen=True)
-class Outside:
-    """A database on the test server that Ogel does not live in, and a role that may use it."""
-
-    url: str
-    name: str
-    host: str
-    port: int
-    role: str
-
-    @property
-    def parts(self) -> dict[str, Any]:
-        return {
-            "type": "postgresql",
-            "host": self.host,
-            "port": self.port,
-            "database": self.name,
-            "username": self.role,
-            "password": PASSWORD,
-        }
-
-    def execute(self, *statements: str) -> None:
-        with psycopg.connect(self.url, autocommit=True) as connection:
-            for statement in statements:
-                connection.execute(statement.encode())
-
-    def rows(self, query: str) -> list[tuple[Any, ...]]:
-        with psycopg.connect(self.url, autocommit=True) as connection:
-            return connection.execute(query.encode()).fetchall()
 
 
 @pytest.fixture
 def outside(suite_servers: dict[str, str]) -> Iterator[Outside]:
-    admin = suite_servers["DATABASE_URL"]
-    name, role = new_id("outside"), new_id("role")
-    parts = urlsplit(admin)
-    assert parts.hostname and parts.port
-    with psycopg.connect(admin, autocommit=True) as connection:
-        connection.execute(
-            sql.SQL("CREATE ROLE {} LOGIN PASSWORD {}").format(sql.Identifier(role), sql.Literal(PASSWORD))
-        )
-        connection.execute(
-            sql.SQL("CREATE DATABASE {} OWNER {}").format(sql.Identifier(name), sql.Identifier(role))
-        )
-        url = urlunsplit(
-            parts._replace(netloc=f"{role}:{PASSWORD}@{parts.hostname}:{parts.port}", path=f"/{name}")
-        )
-        yield Outside(url, name, parts.hostname, parts.port, role)
-        connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
-        connection.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(role)))
-
-
-def slug() -> str:
-    return f"db-{free_port()}-{time.monotonic_ns() % 10**6}"
-
-
-def register(api: Client, **parts: Any) -> Any:
-    return api.ok("POST", "/api/databases", {"name": slug(), **parts})
+    with an_outside_database(suite_servers["DATABASE_URL"]) as outside:
+        yield outside
 
 
 def checked(api: Client, id: str, state: str, since: Any = None, seconds: float = 25.0) -> Any:
@@ -407,7 +351,6 @@ def test_every_database_is_checked_by_schedule(api: Client, outside: Outside) ->
 def test_credentials_are_nowhere_to_be_read(
     api: Client, outside: Outside, suite: Ogel, suite_servers: dict[str, str]
 ) -> None:
-    assert ADMIN_KEY not in PASSWORD
     database = register(api, **outside.parts)
     checked(api, database["id"], "reachable")
     wrong = register(api, **{**outside.parts, "password": f"{PASSWORD}-wrong"})
