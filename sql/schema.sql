@@ -232,6 +232,7 @@ CREATE TABLE platform_database_health (
     failures integer DEFAULT 0 NOT NULL,
     latency_seconds double precision,
     server_version text,
+    size_bytes bigint,
     stats json,
     stats_error text,
     measured_at timestamp with time zone,
@@ -240,6 +241,8 @@ CREATE TABLE platform_database_health (
 WITH (fillfactor='50');
 
 COMMENT ON COLUMN platform_database_health.failures IS 'checks in a row that did not reach it';
+
+COMMENT ON COLUMN platform_database_health.size_bytes IS 'out of the statistics; of redis the memory it uses';
 
 COMMENT ON COLUMN platform_database_health.measured_at IS 'when stats were; they outlive an outage';
 

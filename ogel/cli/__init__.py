@@ -30,6 +30,7 @@ COMMANDS = {
     "jobs": "Look at jobs, retry, cancel and purge them.",
     "queues": "How full every queue is; pause and resume them.",
     "workers": "The live workers.",
+    "databases": "Register databases that Ogel does not live in; watch, measure and migrate them.",
     "healthcheck": "Ask the process on PORT whether it is ready; exit 0 or 1.",
 }
 

@@ -17,6 +17,9 @@ DatabaseType = Literal["postgresql", "mongodb", "redis"]
 SslMode = Literal["disable", "prefer", "require", "verify-full"]
 
 
+_LEAST_HIDDEN = 6
+
+
 class Target(Struct, frozen=True):
     """Where a database is, and who we are to it. Its `repr` shows no password."""
 
@@ -33,8 +36,9 @@ class Target(Struct, frozen=True):
         return f"<{self.type} {self.host}:{self.port}/{self.database}>"
 
     def without_password(self, text: str) -> str:
-        """What a server or driver said, whatever it quotes."""
-        return text.replace(self.password, "****") if self.password else text
+        """What a server or driver said, whatever it quotes. Of a short one the gaps would tell more than the words."""
+        hides = self.password is not None and len(self.password) >= _LEAST_HIDDEN
+        return text.replace(self.password, "****") if hides and self.password else text
 
 
 class HostRefused(Exception):

@@ -30,12 +30,14 @@ CREATE TABLE platform_database_health (
   failures         integer NOT NULL DEFAULT 0,
   latency_seconds  double precision,
   server_version   text,
+  size_bytes       bigint,
   stats            json,
   stats_error      text,
   measured_at      timestamptz
 ) WITH (fillfactor = 50);
 
 COMMENT ON COLUMN platform_database_health.failures IS 'checks in a row that did not reach it';
+COMMENT ON COLUMN platform_database_health.size_bytes IS 'out of the statistics; of redis the memory it uses';
 COMMENT ON COLUMN platform_database_health.measured_at IS 'when stats were; they outlive an outage';
 
 -- A run of migrations; what it did stands in the log that the database keeps of itself, so a run may be begun again.

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
+from collections.abc import Sequence
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
 
 from ogel.runtime.databases import HostRefused, TargetError
 
 Address = IPv4Address | IPv6Address
+KNOCK_SECONDS = 5.0
 
 _DENIED = tuple(
     ip_network(each)
@@ -61,6 +64,26 @@ async def addresses_of(host: str, port: int) -> list[str]:
     if not found or any(_is_denied(ip_address(each)) for each in found):
         raise HostRefused
     return found
+
+
+async def first_open(addresses: Sequence[str], port: int) -> str:
+    """
+    The first that takes a connection, for drivers that know one address only and would go on trying it for as long as
+    they may. Raises TargetError.
+    """
+    reason = "no address"
+    for address in addresses:
+        try:
+            async with asyncio.timeout(KNOCK_SECONDS):
+                _, writer = await asyncio.open_connection(address, port)
+        except TimeoutError:
+            reason = f"no connection within {KNOCK_SECONDS:g} s"
+        except OSError as error:
+            reason = os.strerror(error.errno) if error.errno else str(error)
+        else:
+            writer.close()
+            return address
+    raise TargetError(reason)
 
 
 def _is_denied(address: Address) -> bool:

@@ -24,6 +24,8 @@ _HOPELESS = (
     "server does not support SSL",
     "certificate verify failed",
 )
+# What was asked for is not there, not allowed or not possible, and would not be at another try.
+_FINAL_CODES = ("0A", "25006", "28", "3D", "3F", "42")
 
 
 @asynccontextmanager
@@ -36,7 +38,8 @@ async def connected(
             yield connection
     except psycopg.Error as error:
         text = one_line(target, str(error))
-        raise TargetError(text, final=any(word in text for word in _HOPELESS)) from None
+        hopeless = any(word in text for word in _HOPELESS) or (error.sqlstate or "").startswith(_FINAL_CODES)
+        raise TargetError(text, final=hopeless) from None
 
 
 def one_line(target: Target, text: str) -> str:
@@ -52,8 +55,10 @@ def _arguments(target: Target, addresses: Sequence[str], settings: Sequence[str]
         "hostaddr": ",".join(addresses),
         "port": ",".join([str(target.port)] * count),
         "dbname": target.database,
-        "user": target.username,
-        "password": target.password,
+        # Never None: libpq would take what this process is given for its own database.
+        "user": target.username or "postgres",
+        "password": target.password or "",
+        "passfile": "/dev/null/none",
         "sslmode": target.ssl_mode,
         "connect_timeout": CONNECT_SECONDS,
         "keepalives_idle": 10,
@@ -62,10 +67,8 @@ def _arguments(target: Target, addresses: Sequence[str], settings: Sequence[str]
         "tcp_user_timeout": 20_000,
         "application_name": "ogel-databases",
         "options": " ".join(f"-c {setting}" for setting in settings),
-        # Of the environment and home directory of this process, nothing.
-        "passfile": "/dev/null",
         "gssencmode": "disable",
     }
     if target.ssl_mode == "verify-full":
         arguments["sslrootcert"] = ssl.get_default_verify_paths().cafile or "system"
-    return {name: value for name, value in arguments.items() if value is not None}
+    return arguments

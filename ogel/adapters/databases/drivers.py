@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ogel.adapters.databases.addresses import addresses_of, check_host
+from ogel.adapters.databases.addresses import addresses_of, check_host, first_open
 from ogel.runtime.databases import Applied, Catalog, HostRefused, NextFile, Seen, Target, TargetError
 
 # A look: name look-up, connect, ping and statistics. Each of its parts has a shorter limit of its own.
@@ -30,13 +30,14 @@ class Drivers:
                     from ogel.adapters.databases import postgresql
 
                     return await postgresql.look(target, addresses)
+                address = await first_open(addresses, target.port)
                 if target.type == "mongodb":
                     from ogel.adapters.databases import mongodb
 
-                    return await mongodb.look(target, addresses)
+                    return await mongodb.look(target, address)
                 from ogel.adapters.databases import redis
 
-                return await redis.look(target, addresses)
+                return await redis.look(target, address)
         except TimeoutError:
             raise TargetError(f"it did not answer within {LOOK_SECONDS:g} s") from None
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
-import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from ogel.runtime.databases import Seen, Target, TargetError
@@ -16,7 +14,7 @@ _MESSAGE_LENGTH = 500
 _AUTHENTICATION_CODES = (13, 18)
 
 
-async def look(target: Target, addresses: Sequence[str]) -> Seen:
+async def look(target: Target, address: str) -> Seen:
     """Raises TargetError. Statistics that one may not read do not make it unreachable."""
     try:
         from pymongo import AsyncMongoClient
@@ -25,10 +23,9 @@ async def look(target: Target, addresses: Sequence[str]) -> Seen:
         raise TargetError(
             "this process lacks the MongoDB driver: pip install 'ogel[mongo]'", final=True
         ) from None
-    await _knock(addresses[0], target.port)
     client: AsyncMongoClient[dict[str, Any]] | None = None
     try:
-        client = AsyncMongoClient(**_arguments(target, addresses[0]))
+        client = AsyncMongoClient(**_arguments(target, address))
         version = str((await client.admin.command("buildInfo")).get("version", "?"))
         began = time.monotonic()
         await client.admin.command("ping")
@@ -49,18 +46,6 @@ async def look(target: Target, addresses: Sequence[str]) -> Seen:
     finally:
         if client is not None:
             await client.close()
-
-
-async def _knock(address: str, port: int) -> None:
-    """The driver goes on trying a server that is not there for as long as it may. Raises TargetError."""
-    try:
-        async with asyncio.timeout(_TIMEOUT_MS / 1000):
-            _, writer = await asyncio.open_connection(address, port)
-    except TimeoutError:
-        raise TargetError(f"no connection within {_TIMEOUT_MS / 1000:g} s") from None
-    except OSError as error:
-        raise TargetError(os.strerror(error.errno) if error.errno else str(error)) from None
-    writer.close()
 
 
 def _arguments(target: Target, address: str) -> dict[str, Any]:
@@ -89,23 +74,35 @@ def _arguments(target: Target, address: str) -> dict[str, Any]:
 
 def _of_database(answer: Mapping[str, Any]) -> dict[str, Any]:
     return {
-        "collections": answer.get("collections"),
-        "documents": answer.get("objects"),
-        "size_bytes": answer.get("dataSize"),
-        "storage_bytes": answer.get("storageSize"),
-        "indexes": answer.get("indexes"),
-        "index_bytes": answer.get("indexSize"),
+        "collections": _number(answer, "collections"),
+        "documents": _number(answer, "objects"),
+        "size_bytes": _number(answer, "dataSize"),
+        "storage_bytes": _number(answer, "storageSize"),
+        "indexes": _number(answer, "indexes"),
+        "index_bytes": _number(answer, "indexSize"),
     }
 
 
 def _of_server(answer: Mapping[str, Any]) -> dict[str, Any]:
-    connections, memory = answer.get("connections", {}), answer.get("mem", {})
+    connections, operations = answer.get("connections", {}), answer.get("opcounters", {})
     return {
-        "uptime_seconds": answer.get("uptime"),
-        "connections": {name: connections.get(name) for name in ("current", "available", "totalCreated")},
-        "resident_mb": memory.get("resident"),
-        "operations": dict(answer.get("opcounters", {})),
+        "uptime_seconds": _number(answer, "uptime"),
+        "connections": {
+            name: _number(connections, name) for name in ("current", "available", "totalCreated")
+        },
+        "resident_mb": _number(answer.get("mem", {}), "resident"),
+        "operations": {
+            name: _number(operations, name) for name in ("insert", "query", "update", "delete", "command")
+        },
     }
+
+
+def _number(answer: Mapping[str, Any], name: str) -> int | float | None:
+    """A plain one: the driver has numbers of its own, which JSON has not."""
+    value = answer.get(name)
+    if isinstance(value, int):
+        return int(value)
+    return float(value) if isinstance(value, float) else None
 
 
 def _told(target: Target, error: Exception) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from redis.asyncio import Redis
@@ -24,9 +24,9 @@ _SHOWN = (
 )  # fmt: skip
 
 
-async def look(target: Target, addresses: Sequence[str]) -> Seen:
+async def look(target: Target, address: str) -> Seen:
     """Raises TargetError. Statistics that one may not read do not make it unreachable."""
-    client = _client(target, addresses[0])
+    client = _client(target, address)
     try:
         await client.ping()
         began = time.monotonic()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
@@ -17,29 +18,29 @@ log = structlog.get_logger(__name__)
 
 Answer = TypeVar("Answer")
 
-# Each is a connection, for as long as its question takes.
-AT_ONCE = 8
+# Each is a connection, for as long as its question takes: in all, and of one database.
+AT_ONCE, AT_ONCE_OF_ONE = 12, 4
 _MOST_BREAKERS = 1_000
 
 
 class Asking:
     def __init__(self, targets: Targets) -> None:
         self._targets = targets
-        self._asking = 0
+        self._asking: Counter[str] = Counter()
         self._breakers: dict[str, Breaker] = {}
 
     async def postgresql(self, key: str, question: Callable[[Target], Awaitable[Answer]]) -> Answer:
         """Raises NotFound, Invalid for one of another type, and Unavailable with what the database said."""
         id, target = await self._targets.postgresql(key)
-        if self._asking >= AT_ONCE:
-            raise Unavailable(f"{AT_ONCE} questions to databases are under way.", retry_after_seconds=1)
+        if self._asking[id] >= AT_ONCE_OF_ONE or self._asking.total() >= AT_ONCE:
+            raise Unavailable("Too many questions to databases are under way.", retry_after_seconds=1)
         breaker = self._breaker(id)
         if not breaker.try_enter():
             raise Unavailable(
                 f"Database {key!r} failed again and again, and is left alone for now.",
                 retry_after_seconds=max(1, round(breaker.seconds_left)),
             )
-        self._asking += 1
+        self._asking[id] += 1
         try:
             answer = await question(target)
         except TargetError as error:
@@ -50,7 +51,8 @@ class Asking:
             breaker.left()
             raise
         finally:
-            self._asking -= 1
+            self._asking[id] -= 1
+            self._asking += Counter()  # leaves out those with none
         breaker.succeeded()
         return answer
 

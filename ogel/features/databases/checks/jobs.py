@@ -33,6 +33,7 @@ log = structlog.get_logger(__name__)
 CHECK_ALL = "databases.check_all"
 UNREACHABLE, RECOVERED = "database.unreachable", "database.recovered"
 
+UNKNOWN_FAULT = "it could not be looked at; its dead job and the log say why"
 # Looked at once by one process, whatever many are due.
 AT_ONCE = 16
 # A database that answered before is asked so often before it counts as unreachable: a blip is no outage.
@@ -115,6 +116,9 @@ class CheckDatabase:
     async def record(self, tx: Session, finished: Sequence[Finished]) -> None:
         """In the order of the databases: two workers then wait for each other instead of deadlocking."""
         findings = [each.outcome.value for each in finished if isinstance(each.outcome.value, Finding)]
+        dead = [each.job.payload["database"] for each in finished if each.outcome.verdict == "dead"]
+        for target in await self._registry.targets(tx, dead) if dead else ():
+            findings.append(Finding(target.id, target.version, utc_now(), UNKNOWN_FAULT))
         for finding in sorted(findings, key=lambda each: each.database_id):
             noted = await self._health.note(tx, finding)
             if noted is not None:

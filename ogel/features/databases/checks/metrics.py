@@ -40,5 +40,5 @@ class DatabaseMetrics:
                 self._up.labels(row.name, row.type).set(row.state == "reachable")
             if row.latency_seconds is not None:
                 self._latency.labels(row.name, row.type).set(row.latency_seconds)
-            if row.bytes is not None:
-                self._bytes.labels(row.name, row.type).set(row.bytes)
+            if row.size_bytes is not None:
+                self._bytes.labels(row.name, row.type).set(row.size_bytes)

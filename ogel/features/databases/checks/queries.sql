@@ -11,13 +11,14 @@ SELECT state, since FROM platform_database_health WHERE database_id = %(id)s FOR
 -- reached --
 -- Nothing, when it was moved or removed since it was looked at.
 INSERT INTO platform_database_health AS h
-  (database_id, state, since, checked_at, latency_seconds, server_version, stats, stats_error, measured_at)
-SELECT id, 'reachable', now(), %(at)s, %(latency_seconds)s, %(server_version)s, %(stats)s::json, %(stats_error)s, %(at)s
+  (database_id, state, since, checked_at, latency_seconds, server_version, size_bytes, stats, stats_error, measured_at)
+SELECT id, 'reachable', now(), %(at)s, %(latency_seconds)s, %(server_version)s, %(size_bytes)s, %(stats)s::json,
+       %(stats_error)s, %(at)s
 FROM platform_databases WHERE id = %(id)s AND version = %(version)s
 ON CONFLICT (database_id) DO UPDATE
 SET state = 'reachable', since = CASE WHEN h.state = 'reachable' THEN h.since ELSE excluded.since END,
     checked_at = excluded.checked_at, error = NULL, failures = 0, latency_seconds = excluded.latency_seconds,
-    server_version = excluded.server_version, stats = excluded.stats, stats_error = excluded.stats_error,
+    server_version = excluded.server_version, size_bytes = excluded.size_bytes, stats = excluded.stats, stats_error = excluded.stats_error,
     measured_at = excluded.measured_at
 RETURNING (SELECT name FROM platform_databases WHERE id = database_id), failures
 
@@ -37,6 +38,5 @@ FROM platform_databases AS d LEFT JOIN platform_database_health AS h ON h.databa
 WHERE d.id = %(key)s OR d.name = %(key)s
 
 -- gauges --
-SELECT d.name, d.type, h.state, h.latency_seconds,
-       CASE d.type WHEN 'redis' THEN (h.stats ->> 'used_memory')::float8 ELSE (h.stats ->> 'size_bytes')::float8 END
+SELECT d.name, d.type, h.state, h.latency_seconds, h.size_bytes
 FROM platform_databases AS d LEFT JOIN platform_database_health AS h ON h.database_id = d.id

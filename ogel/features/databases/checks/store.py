@@ -49,7 +49,7 @@ class Gauged(NamedTuple):
     type: str
     state: str | None
     latency_seconds: float | None
-    bytes: float | None
+    size_bytes: int | None
 
 
 class HealthStore:
@@ -91,9 +91,15 @@ def _parameters(finding: Finding) -> dict[str, Any]:
         "error": _text(finding.error),
         "latency_seconds": finding.latency_seconds,
         "server_version": _text(finding.server_version, 100),
+        "size_bytes": _size(finding.stats or {}),
         "stats": stats,
         "stats_error": _text(stats_error),
     }
+
+
+def _size(stats: Mapping[str, Any]) -> int | None:
+    size = stats.get("size_bytes", stats.get("used_memory"))
+    return size if isinstance(size, int) and abs(size) < 2**63 else None
 
 
 def _text(said: str | None, most: int = 500) -> str | None:
