@@ -108,4 +108,6 @@ def _number(answer: Mapping[str, Any], name: str) -> int | float | None:
 def _told(target: Target, error: Exception) -> str:
     # Its long form repeats the topology behind the reason.
     text = str(error).partition(", full error")[0].partition(", Timeout:")[0].partition(" (configured")[0]
+    if text == "No servers found yet":
+        text = f"no answer in the time allowed ({_TIMEOUT_MS / 1000:g} s)"
     return target.without_password(" ".join(text.split()) or type(error).__name__)[:_MESSAGE_LENGTH]
