@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
 from typing import Any
 
 import msgspec
@@ -128,7 +127,7 @@ class CheckDatabase:
         id = finding.database_id
         if finding.error is not None:
             rest = min(LONGEST_REST_SECONDS, FIRST_REST_SECONDS * 2.0 ** min(noted.failures - 1, 10))
-            await self._keys.slow(tx, check_key(id), finding.at + timedelta(seconds=rest))
+            await self._keys.slow(tx, check_key(id), rest)
             if noted.was != "unreachable":
                 log.warning("database.unreachable", database=id, name=noted.name, error=finding.error)
                 await self._tell(tx, UNREACHABLE, id, {"name": noted.name, "error": finding.error})
