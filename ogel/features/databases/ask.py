@@ -9,6 +9,7 @@ from typing import TypeVar
 
 import structlog
 
+from ogel.features.databases.registry.store import SealedTarget
 from ogel.features.databases.registry.targets import Targets
 from ogel.kernel.errors import Unavailable
 from ogel.runtime.databases import Target, TargetError
@@ -27,14 +28,15 @@ class Asking:
     def __init__(self, targets: Targets) -> None:
         self._targets = targets
         self._asking: Counter[str] = Counter()
-        self._breakers: dict[str, Breaker] = {}
+        self._breakers: dict[tuple[str, int], Breaker] = {}
 
     async def postgresql(self, key: str, question: Callable[[Target], Awaitable[Answer]]) -> Answer:
         """Raises NotFound, Invalid for one of another type, and Unavailable with what the database said."""
-        id, target = await self._targets.postgresql(key)
+        stored, target = await self._targets.postgresql(key)
+        id = stored.id
         if self._asking[id] >= AT_ONCE_OF_ONE or self._asking.total() >= AT_ONCE:
             raise Unavailable("Too many questions to databases are under way.", retry_after_seconds=1)
-        breaker = self._breaker(id)
+        breaker = self._breaker(stored)
         if not breaker.try_enter():
             raise Unavailable(
                 f"Database {key!r} failed again and again, and is left alone for now.",
@@ -56,7 +58,8 @@ class Asking:
         breaker.succeeded()
         return answer
 
-    def _breaker(self, id: str) -> Breaker:
+    def _breaker(self, stored: SealedTarget) -> Breaker:
+        """One that was moved begins anew."""
         while len(self._breakers) > _MOST_BREAKERS:
             del self._breakers[next(iter(self._breakers))]
-        return self._breakers.setdefault(id, Breaker())
+        return self._breakers.setdefault((stored.id, stored.version), Breaker())

@@ -130,7 +130,8 @@ class CheckDatabase:
             await self._keys.slow(tx, check_key(id), rest)
             if noted.was != "unreachable":
                 log.warning("database.unreachable", database=id, name=noted.name, error=finding.error)
-                await self._tell(tx, UNREACHABLE, id, {"name": noted.name, "error": finding.error})
+                # Not why: the driver's words name addresses, and events go to whoever subscribed.
+                await self._tell(tx, UNREACHABLE, id, {"name": noted.name})
         elif noted.was == "unreachable":
             log.info("database.recovered", database=id, name=noted.name)
             await self._tell(tx, RECOVERED, id, {"name": noted.name, "unreachable_since": noted.was_since})

@@ -46,15 +46,15 @@ class Targets:
             return None
         return self._vault.seal(password.encode(), password_purpose(database_id))
 
-    async def postgresql(self, key: str) -> tuple[str, Target]:
-        """Its id, and how it is asked. Raises NotFound, and Invalid for one of another type."""
+    async def postgresql(self, key: str) -> tuple[SealedTarget, Target]:
+        """As it is stored and as it is asked. Raises NotFound, and Invalid for one of another type."""
         async with self._database.session() as session:
             found = await self._store.targets(session, [key])
         if not found:
             raise not_found(key)
         only_postgresql(found[0].type)
         try:
-            return found[0].id, self.opened(found[0])
+            return found[0], self.opened(found[0])
         except TargetError as error:
             raise Unavailable(f"Database {key!r}: {error.message}.") from None
 
