@@ -18,6 +18,7 @@ import structlog
 from prometheus_client import CollectorRegistry
 from starlette.types import ASGIApp
 
+from ogel.adapters.databases.drivers import Drivers
 from ogel.adapters.egress import AddressGuard, EgressClient, OwnHosts, OwnServices, Proxy, ProxyAddress
 from ogel.adapters.messaging.access_tokens import ServiceAccount
 from ogel.adapters.messaging.fcm import Fcm
@@ -35,6 +36,7 @@ from ogel.adapters.rq_clock import RqClock
 from ogel.features.audit.feature import audit_feature
 from ogel.features.audit.store import AuditStore
 from ogel.features.cleanup.feature import cleanup_feature
+from ogel.features.databases.feature import DatabaseFeature, DatabaseOptions
 from ogel.features.events.feature import events_feature
 from ogel.features.events.publisher import Publisher
 from ogel.features.events.service import EventService
@@ -149,6 +151,18 @@ class Platform:
         self.events = EventService(self.database, publisher, settings.max_event_bytes)
         vault = Vault(settings.secret, settings.former_secrets)
         self.realtime = RealtimeFeature(self.broadcast, self.keys.authenticate, self.registry)
+        vault = Vault(settings.secret, settings.former_secrets)
+        self.databases = DatabaseFeature(
+            self.database,
+            self.jobs,
+            self.keys_of_jobs,
+            self.outbox,
+            self.audit,
+            vault,
+            Drivers(),
+            DatabaseOptions(settings.database_check_minutes, settings.retention_days),
+            self.registry,
+        )
         self.webhooks = WebhookFeature(
             self.database,
             self.jobs,
@@ -204,6 +218,7 @@ class Platform:
         working = [
             audit_feature(database, self.audit, settings.audit_retention_days),
             cleanup_feature(database, settings.retention_days),
+            self.databases.feature(),
             events_feature(self.events),
             self.messaging.feature(),
             self.realtime.feature(),
@@ -384,6 +399,14 @@ async def services(settings: Settings) -> AsyncIterator[Platform]:
     )
     await _ready_database(settings, migrates=False)
     async with platform.at_hand(rings=settings.redis_url is not None):
+        yield platform
+
+
+@asynccontextmanager
+async def sealing_services(settings: Settings) -> AsyncIterator[Platform]:
+    """For operators' commands that seal, or need what is sealed. Raises ConfigError without OGEL_SECRET."""
+    require_secret(settings)
+    async with services(settings) as platform:
         yield platform
 
 

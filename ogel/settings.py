@@ -398,6 +398,12 @@ class Settings:
         default=30.0,
         meaning="Messages that are over, and devices that are gone, are deleted when older than this.",
     )
+    database_check_minutes: int = knob(
+        "OGEL_DATABASE_CHECK_MINUTES",
+        takes=whole(0, 30),
+        default=5,
+        meaning="Between looks at each registered database; 0: only when asked for.",
+    )
     scheduler_interval_seconds: float = knob(
         "OGEL_SCHEDULER_INTERVAL_SECONDS",
         takes=real(0.1, 60, "seconds"),

@@ -326,6 +326,117 @@ CREATE TABLE paused_queues (
 ALTER TABLE ONLY paused_queues
     ADD CONSTRAINT paused_queues_pkey PRIMARY KEY (name);
 
+CREATE TABLE platform_database_health (
+    database_id text NOT NULL,
+    state text NOT NULL,
+    since timestamp with time zone NOT NULL,
+    checked_at timestamp with time zone NOT NULL,
+    error text,
+    failures integer DEFAULT 0 NOT NULL,
+    latency_seconds double precision,
+    server_version text,
+    size_bytes bigint,
+    stats json,
+    stats_error text,
+    measured_at timestamp with time zone,
+    CONSTRAINT platform_database_health_state_check CHECK ((state = ANY (ARRAY['reachable'::text, 'unreachable'::text])))
+)
+WITH (fillfactor='50');
+
+COMMENT ON COLUMN platform_database_health.failures IS 'checks in a row that did not reach it';
+
+COMMENT ON COLUMN platform_database_health.size_bytes IS 'out of the statistics; of redis the memory it uses';
+
+COMMENT ON COLUMN platform_database_health.measured_at IS 'when stats were; they outlive an outage';
+
+ALTER TABLE ONLY platform_database_health
+    ADD CONSTRAINT platform_database_health_pkey PRIMARY KEY (database_id);
+
+ALTER TABLE ONLY platform_database_health
+    ADD CONSTRAINT platform_database_health_database_id_fkey FOREIGN KEY (database_id) REFERENCES platform_databases(id) ON DELETE CASCADE;
+
+CREATE TABLE platform_database_migration_files (
+    run_id text NOT NULL,
+    place integer NOT NULL,
+    name text NOT NULL,
+    checksum text NOT NULL,
+    sql text
+);
+
+COMMENT ON COLUMN platform_database_migration_files.sql IS 'forgotten when nothing can begin the run again';
+
+ALTER TABLE ONLY platform_database_migration_files
+    ADD CONSTRAINT platform_database_migration_files_pkey PRIMARY KEY (run_id, place);
+
+ALTER TABLE ONLY platform_database_migration_files
+    ADD CONSTRAINT platform_database_migration_files_run_id_fkey FOREIGN KEY (run_id) REFERENCES platform_database_migrations(id) ON DELETE CASCADE;
+
+CREATE TABLE platform_database_migrations (
+    id text NOT NULL,
+    database_id text NOT NULL,
+    status text DEFAULT 'running'::text NOT NULL,
+    is_cancelling boolean DEFAULT false NOT NULL,
+    total integer NOT NULL,
+    done integer DEFAULT 0 NOT NULL,
+    before integer,
+    current_file text,
+    waiting text,
+    error jsonb,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    finished_at timestamp with time zone,
+    CONSTRAINT platform_database_migrations_status_check CHECK ((status = ANY (ARRAY['running'::text, 'succeeded'::text, 'failed'::text, 'cancelled'::text])))
+)
+WITH (fillfactor='50');
+
+COMMENT ON COLUMN platform_database_migrations.done IS 'files that are applied, by this run or before it';
+
+COMMENT ON COLUMN platform_database_migrations.before IS 'files that were applied when it began';
+
+COMMENT ON COLUMN platform_database_migrations.waiting IS 'why it does not go on for now';
+
+ALTER TABLE ONLY platform_database_migrations
+    ADD CONSTRAINT platform_database_migrations_pkey PRIMARY KEY (id);
+
+CREATE INDEX platform_database_migrations_database ON platform_database_migrations USING btree (database_id, id);
+
+CREATE INDEX platform_database_migrations_finished ON platform_database_migrations USING btree (finished_at) WHERE (finished_at IS NOT NULL);
+
+CREATE UNIQUE INDEX platform_database_migrations_unfinished ON platform_database_migrations USING btree (database_id) WHERE (status = 'running'::text);
+
+ALTER TABLE ONLY platform_database_migrations
+    ADD CONSTRAINT platform_database_migrations_database_id_fkey FOREIGN KEY (database_id) REFERENCES platform_databases(id) ON DELETE CASCADE;
+
+CREATE TABLE platform_databases (
+    id text NOT NULL,
+    name text NOT NULL,
+    type text NOT NULL,
+    host text NOT NULL,
+    port integer NOT NULL,
+    database text NOT NULL,
+    username text,
+    sealed_password bytea,
+    password_hint text,
+    ssl_mode text NOT NULL,
+    auth_source text,
+    labels jsonb DEFAULT '{}'::jsonb NOT NULL,
+    version integer DEFAULT 1 NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT platform_databases_port_check CHECK (((port >= 1) AND (port <= 65535))),
+    CONSTRAINT platform_databases_ssl_mode_check CHECK ((ssl_mode = ANY (ARRAY['disable'::text, 'prefer'::text, 'require'::text, 'verify-full'::text]))),
+    CONSTRAINT platform_databases_type_check CHECK ((type = ANY (ARRAY['postgresql'::text, 'mongodb'::text, 'redis'::text])))
+);
+
+COMMENT ON COLUMN platform_databases.auth_source IS 'of mongodb: the database that knows the user';
+
+COMMENT ON COLUMN platform_databases.version IS 'changes with where it is and who we are to it; checks of an earlier one do not count';
+
+ALTER TABLE ONLY platform_databases
+    ADD CONSTRAINT platform_databases_name_key UNIQUE (name);
+
+ALTER TABLE ONLY platform_databases
+    ADD CONSTRAINT platform_databases_pkey PRIMARY KEY (id);
+
 CREATE TABLE schedules (
     name text NOT NULL,
     last_tick_at timestamp with time zone,

@@ -1,18 +1,12 @@
-"""
-Migrations: the plain SQL files of sql/migrations, in order, under one advisory lock.
-
-Each is one transaction, save a file that begins with `-- outside a transaction`, for CREATE INDEX CONCURRENTLY and the
-like. Of such a file every line that ends in a semicolon ends a statement, and every statement must be safe to repeat:
-broken off, the file is begun again. A concurrent build that was broken off leaves an invalid index, so drop it first.
-"""
+"""Migrations: the plain SQL files of sql/migrations, in order, under one advisory lock."""
 
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import psycopg
@@ -20,16 +14,12 @@ import structlog
 from psycopg import AsyncConnection
 
 from ogel.kernel.errors import ConfigError
+from ogel.runtime.sqlfile import SqlFile
 
 log = structlog.get_logger(__name__)
 
 _FILE_NAME = re.compile(r"^(\d{4})_[a-z0-9_]+\.sql$")
 _LOCK = 0x6F67656C  # "ogel"
-_OUTSIDE = b"-- outside a transaction"
-_STATEMENT_END = re.compile(rb"(?<=;)[ \t]*$", re.MULTILINE)
-_CONCURRENT = re.compile(rb"\bCONCURRENTLY\b")
-# A concurrent build waits for every transaction older than itself, and holds up no one meanwhile.
-_PATIENTLY = "SET lock_timeout = '15min'"
 _SESSION = {
     "autocommit": True,
     "connect_timeout": 5,
@@ -54,17 +44,12 @@ class Migration:
     sql: bytes
 
     @property
+    def file(self) -> SqlFile:
+        return SqlFile(self.name, self.sql)
+
+    @property
     def checksum(self) -> str:
-        return hashlib.sha256(self.sql).hexdigest()
-
-    @property
-    def is_outside_transaction(self) -> bool:
-        return self.sql.startswith(_OUTSIDE)
-
-    @property
-    def statements(self) -> list[bytes]:
-        parts = [part.strip() for part in _STATEMENT_END.split(self.sql)]
-        return [part for part in parts if part.endswith(b";")]
+        return self.file.checksum
 
 
 def read_migrations(directory: Path) -> list[Migration]:
@@ -90,24 +75,11 @@ async def migrate(url: str, migrations: Sequence[Migration], lock_seconds: float
             await connection.execute(_CREATE_LOG)
             missing = await _missing(connection, migrations)
             for migration in missing:
-                if migration.is_outside_transaction:
-                    await _apply_outside(connection, migration)
-                else:
-                    async with connection.transaction():
-                        await connection.execute(migration.sql)
-                        await _record(connection, migration)
+                await migration.file.apply(connection, partial(_record, connection, migration))
                 log.info("migration.applied", migration=migration.name)
             return missing
         finally:
             await connection.execute("SELECT pg_advisory_unlock(%s)", (_LOCK,))
-
-
-async def _apply_outside(connection: AsyncConnection[tuple[object, ...]], migration: Migration) -> None:
-    for statement in migration.statements:
-        await connection.execute(_PATIENTLY if _CONCURRENT.search(statement) else "RESET lock_timeout")
-        await connection.execute(statement)
-    await connection.execute("RESET lock_timeout")
-    await _record(connection, migration)
 
 
 async def _record(connection: AsyncConnection[tuple[object, ...]], migration: Migration) -> None:

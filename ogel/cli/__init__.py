@@ -31,6 +31,7 @@ COMMANDS = {
     "queues": "How full every queue is; pause and resume them.",
     "workers": "The live workers.",
     "messages": "Send texts and push, look at messages and their attempts, and retry them.",
+    "databases": "Register databases that Ogel does not live in; watch, measure and migrate them.",
     "healthcheck": "Ask the process on PORT whether it is ready; exit 0 or 1.",
 }
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ogel.cli import COMMANDS, webhooks
+from ogel.cli import COMMANDS, databases, webhooks
 from ogel.cli.settings import env_template
 from ogel.environ import knobs
 
@@ -48,7 +48,9 @@ def test_every_command_is_a_file_and_every_file_a_command() -> None:
     files = {path.stem for path in (ROOT / "ogel" / "cli").glob("*.py")} - SHARED
     assert {stem for stem in files if "_" not in stem} == set(COMMANDS)
     # A group's own commands stand in files named after both.
-    assert {stem for stem in files if "_" in stem} == {f"webhooks_{name}" for name in webhooks.COMMANDS}
+    groups = {"databases": databases.COMMANDS, "webhooks": webhooks.COMMANDS}
+    theirs = {f"{group}_{name}" for group, commands in groups.items() for name in commands}
+    assert {stem for stem in files if "_" in stem} == theirs
 
 
 @pytest.mark.parametrize("name", sorted(COMMANDS))

@@ -1,0 +1,113 @@
+"""MongoDB, looked at: whether it answers, and what dbStats and serverStatus say."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from ogel.runtime.databases import Seen, Target, TargetError
+
+_TIMEOUT_MS = 5000
+_MESSAGE_LENGTH = 500
+# "Authentication failed" and "command … requires authentication".
+_AUTHENTICATION_CODES = (13, 18)
+
+
+async def look(target: Target, address: str) -> Seen:
+    """Raises TargetError. Statistics that one may not read do not make it unreachable."""
+    try:
+        from pymongo import AsyncMongoClient
+        from pymongo.errors import OperationFailure, PyMongoError
+    except ImportError:
+        raise TargetError(
+            "this process lacks the MongoDB driver: pip install 'ogel[mongo]'", final=True
+        ) from None
+    client: AsyncMongoClient[dict[str, Any]] | None = None
+    try:
+        client = AsyncMongoClient(**_arguments(target, address))
+        version = str((await client.admin.command("buildInfo")).get("version", "?"))
+        began = time.monotonic()
+        await client.admin.command("ping")
+        latency = time.monotonic() - began
+        stats: dict[str, Any] = {}
+        failed = None
+        for name, read in (("dbStats", _of_database), ("serverStatus", _of_server)):
+            try:
+                stats.update(read(await client[target.database].command(name)))
+            except OperationFailure as error:
+                if error.code in _AUTHENTICATION_CODES and target.username is None:
+                    raise
+                failed = failed or f"{name}: {_told(target, error)}"
+        return Seen(latency, version, stats, failed)
+    except (PyMongoError, ValueError) as error:
+        final = getattr(error, "code", None) in _AUTHENTICATION_CODES
+        raise TargetError(_told(target, error), final=final) from None
+    finally:
+        if client is not None:
+            await client.close()
+
+
+def _arguments(target: Target, address: str) -> dict[str, Any]:
+    """One server, the one that was looked at: what it says of its replica set is not followed."""
+    verifies = target.ssl_mode == "verify-full"
+    arguments: dict[str, Any] = {
+        "host": target.host if verifies else address,
+        "port": target.port,
+        "directConnection": True,
+        "appname": "ogel-databases",
+        "maxPoolSize": 1,
+        "serverSelectionTimeoutMS": _TIMEOUT_MS,
+        "connectTimeoutMS": _TIMEOUT_MS,
+        "socketTimeoutMS": _TIMEOUT_MS,
+    }
+    if target.ssl_mode != "disable":
+        arguments |= {"tls": True, "tlsAllowInvalidCertificates": not verifies}
+    if target.username is not None:
+        arguments |= {
+            "username": target.username,
+            "password": target.password or "",
+            "authSource": target.auth_source or "admin",
+        }
+    return arguments
+
+
+def _of_database(answer: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "collections": _number(answer, "collections"),
+        "documents": _number(answer, "objects"),
+        "size_bytes": _number(answer, "dataSize"),
+        "storage_bytes": _number(answer, "storageSize"),
+        "indexes": _number(answer, "indexes"),
+        "index_bytes": _number(answer, "indexSize"),
+    }
+
+
+def _of_server(answer: Mapping[str, Any]) -> dict[str, Any]:
+    connections, operations = answer.get("connections", {}), answer.get("opcounters", {})
+    return {
+        "uptime_seconds": _number(answer, "uptime"),
+        "connections": {
+            name: _number(connections, name) for name in ("current", "available", "totalCreated")
+        },
+        "resident_mb": _number(answer.get("mem", {}), "resident"),
+        "operations": {
+            name: _number(operations, name) for name in ("insert", "query", "update", "delete", "command")
+        },
+    }
+
+
+def _number(answer: Mapping[str, Any], name: str) -> int | float | None:
+    """A plain one: the driver has numbers of its own, which JSON has not."""
+    value = answer.get(name)
+    if isinstance(value, int):
+        return int(value)
+    return float(value) if isinstance(value, float) else None
+
+
+def _told(target: Target, error: Exception) -> str:
+    # Its long form repeats the topology behind the reason.
+    text = str(error).partition(", full error")[0].partition(", Timeout:")[0].partition(" (configured")[0]
+    if text == "No servers found yet":
+        text = f"no answer in the time allowed ({_TIMEOUT_MS / 1000:g} s)"
+    return target.without_password(" ".join(text.split()) or type(error).__name__)[:_MESSAGE_LENGTH]

@@ -1,0 +1,61 @@
+"""`ogel databases list`"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import click
+
+from ogel.cli.operator import ask, identifier, json_option, limit_option, say_json, say_more
+from ogel.cli.tables import Column, show_table
+from ogel.cli.times import milliseconds, relative
+
+if TYPE_CHECKING:
+    from ogel.features.databases.registry.database import RegisteredDatabase
+
+_COLUMNS = [
+    Column("name"),
+    Column("type"),
+    Column("state"),
+    Column("latency", right=True),
+    Column("version"),
+    Column("checked"),
+    Column("address", gives=True),
+    Column("error", gives=True),
+]
+
+
+@click.command("list")
+@click.option("--type", type=click.Choice(["postgresql", "mongodb", "redis"]), help="Of this type.")
+@click.option("--state", type=click.Choice(["unknown", "reachable", "unreachable"]), help="That are so.")
+@limit_option
+@click.option("--after", type=identifier, metavar="ID", help="Begin after this one.")
+@json_option
+def command(type: str | None, state: str | None, limit: int, after: str | None, as_json: bool) -> None:
+    """Registered databases and how they are, newest first."""
+    wanted = {"type": type, "state": state, "after": after, "limit": limit + 1}
+    databases = list(ask(lambda ogel: ogel.databases.registry.list(wanted)))
+    shown, next = databases[:limit], databases[limit - 1].id if len(databases) > limit else None
+    if as_json:
+        say_json({"items": shown, "next": next})
+        return
+    show_databases(shown)
+    say_more(next)
+
+
+def show_databases(databases: Sequence[RegisteredDatabase]) -> None:
+    rows = [
+        (
+            each.name,
+            each.type,
+            each.check.state,
+            milliseconds(each.check.latency_seconds),
+            each.check.server_version,
+            relative(each.check.checked_at),
+            f"{each.host}:{each.port}/{each.database}",
+            each.check.error,
+        )
+        for each in databases
+    ]
+    show_table(_COLUMNS, rows, empty="no databases")

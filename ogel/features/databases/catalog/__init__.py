@@ -1,0 +1,1 @@
+"""Looking into registered PostgreSQL databases, read-only."""

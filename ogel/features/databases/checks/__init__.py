@@ -1,0 +1,1 @@
+"""Watching registered databases: whether they answer, and their statistics."""

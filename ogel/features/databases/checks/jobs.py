@@ -1,0 +1,158 @@
+"""What workers do to watch databases: one job looks at one of them, and a schedule asks for all."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+import structlog
+from msgspec import Struct
+from prometheus_client import CollectorRegistry, Counter
+
+from ogel.features.databases.checks.job import CHECK, check_job, check_key
+from ogel.features.databases.checks.store import Finding, HealthStore, Noted
+from ogel.features.databases.queue import QUEUE
+from ogel.features.databases.registry.store import RegistryStore, SealedTarget
+from ogel.features.databases.registry.targets import Targets
+from ogel.kernel.clock import utc_now
+from ogel.kernel.event import Event
+from ogel.kernel.ids import new_id
+from ogel.runtime.database import Database, Session
+from ogel.runtime.databases import ExternalDatabases, TargetError
+from ogel.runtime.jobs.job import Finished, Job, Outcome
+from ogel.runtime.jobs.keys import JobKeys
+from ogel.runtime.jobs.kind import Backoff, JobKind
+from ogel.runtime.jobs.store import JobQueue
+from ogel.runtime.outbox import Outbox
+
+log = structlog.get_logger(__name__)
+
+CHECK_ALL = "databases.check_all"
+UNREACHABLE, RECOVERED = "database.unreachable", "database.recovered"
+
+UNKNOWN_FAULT = "it could not be looked at; its dead job and the log say why"
+# Looked at once by one process, whatever many are due.
+AT_ONCE = 16
+# A database that answered before is asked so often before it counts as unreachable: a blip is no outage.
+TRIES = 3
+PAUSE_SECONDS = 1.0
+# One that stays unreachable is looked at less and less often.
+FIRST_REST_SECONDS, LONGEST_REST_SECONDS = 15.0, 600.0
+
+
+class Loaded(Struct, frozen=True):
+    target: SealedTarget
+    was_unreachable: bool
+
+
+class CheckDatabase:
+    """The job kind `databases.check`; its payload is `{"database": "dbs_…"}`."""
+
+    def __init__(
+        self,
+        registry: RegistryStore,
+        targets: Targets,
+        health: HealthStore,
+        external: ExternalDatabases,
+        keys: JobKeys,
+        outbox: Outbox,
+        metrics: CollectorRegistry,
+    ) -> None:
+        self._registry = registry
+        self._targets = targets
+        self._health = health
+        self._external = external
+        self._keys = keys
+        self._outbox = outbox
+        self._places = asyncio.Semaphore(AT_ONCE)
+        self._checks = Counter(
+            "ogel_database_checks_total",
+            "Looks at registered databases: reached or failed.",
+            ["type", "outcome"],
+            registry=metrics,
+        )
+
+    def kind(self) -> JobKind:
+        return JobKind(
+            CHECK,
+            queue=QUEUE,
+            perform=self.perform,
+            load=self.load,
+            record=self.record,
+            backoff=Backoff(1.0, 60.0),
+            timeout_seconds=None,  # a look has its own deadline, and waiting for a place should not count
+        )
+
+    async def load(self, session: Session, jobs: Sequence[Job]) -> Mapping[str, Loaded]:
+        ids = [job.payload["database"] for job in jobs]
+        targets = {target.id: target for target in await self._registry.targets(session, ids)}
+        known = await self._health.known(session, ids)
+        return {
+            job.id: Loaded(targets[id], id in known and known[id].state == "unreachable")
+            for job, id in zip(jobs, ids, strict=True)
+            if id in targets
+        }
+
+    async def perform(self, job: Job, loaded: Loaded) -> Outcome:
+        sealed = loaded.target
+        try:
+            target = self._targets.opened(sealed)
+            async with self._places:
+                seen = await self._external.look(target)
+        except TargetError as error:
+            self._checks.labels(sealed.type, "failed").inc()
+            if not (error.final or loaded.was_unreachable or job.attempts >= TRIES):
+                return Outcome("retry", error.message, after_seconds=PAUSE_SECONDS)
+            return Outcome("done", value=Finding(sealed.id, sealed.version, utc_now(), error.message))
+        self._checks.labels(sealed.type, "reached").inc()
+        return Outcome(
+            "done",
+            value=Finding(sealed.id, sealed.version, utc_now(), None, **msgspec.structs.asdict(seen)),
+        )
+
+    async def record(self, tx: Session, finished: Sequence[Finished]) -> None:
+        """In the order of the databases: two workers then wait for each other instead of deadlocking."""
+        findings = [each.outcome.value for each in finished if isinstance(each.outcome.value, Finding)]
+        dead = [each.job.payload["database"] for each in finished if each.outcome.verdict == "dead"]
+        for target in await self._registry.targets(tx, dead) if dead else ():
+            findings.append(Finding(target.id, target.version, utc_now(), UNKNOWN_FAULT))
+        for finding in sorted(findings, key=lambda each: each.database_id):
+            noted = await self._health.note(tx, finding)
+            if noted is not None:
+                await self._judge(tx, finding, noted)
+
+    async def _judge(self, tx: Session, finding: Finding, noted: Noted) -> None:
+        id = finding.database_id
+        if finding.error is not None:
+            rest = min(LONGEST_REST_SECONDS, FIRST_REST_SECONDS * 2.0 ** min(noted.failures - 1, 10))
+            await self._keys.slow(tx, check_key(id), rest)
+            if noted.was != "unreachable":
+                log.warning("database.unreachable", database=id, name=noted.name, error=finding.error)
+                # Not why: the driver's words name addresses, and events go to whoever subscribed.
+                await self._tell(tx, UNREACHABLE, id, {"name": noted.name})
+        elif noted.was == "unreachable":
+            log.info("database.recovered", database=id, name=noted.name)
+            await self._tell(tx, RECOVERED, id, {"name": noted.name, "unreachable_since": noted.was_since})
+
+    async def _tell(self, tx: Session, type: str, id: str, facts: Mapping[str, Any]) -> None:
+        data = msgspec.json.encode({"database": id, **facts})
+        await self._outbox.publish(tx, [Event(new_id("evt"), type, data, id, utc_now())])
+
+
+class CheckAll:
+    """The job kind `databases.check_all`: a job for each that has none waiting."""
+
+    def __init__(self, database: Database, health: HealthStore, jobs: JobQueue) -> None:
+        self._database = database
+        self._health = health
+        self._jobs = jobs
+
+    def kind(self) -> JobKind:
+        return JobKind(CHECK_ALL, queue=QUEUE, perform=self.perform)
+
+    async def perform(self, job: Job, _: Any) -> None:
+        async with self._database.transaction() as tx:
+            ids = await self._health.all_ids(tx)
+            await self._jobs.enqueue(tx, [check_job(id) for id in ids])

@@ -1,0 +1,107 @@
+"""The platform_database_health table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import msgspec
+from msgspec import Struct
+
+from ogel.features.databases.registry.database import Stats
+from ogel.runtime.database import Queries, Session
+
+_SQL = Queries.beside(__name__)
+# Of a server's statistics; more is no summary.
+MOST_STATS_BYTES = 64 * 1024
+
+
+class Finding(Struct, frozen=True):
+    """What one look found. `error`: it was not reached, and the rest is not known."""
+
+    database_id: str
+    version: int
+    at: datetime
+    error: str | None = None
+    latency_seconds: float | None = None
+    server_version: str | None = None
+    stats: dict[str, Any] | None = None
+    stats_error: str | None = None
+
+
+class Known(NamedTuple):
+    state: str
+    failures: int
+
+
+class Noted(NamedTuple):
+    """What a finding became. `was` is the state before it, None for the first finding; `was_since` when that began."""
+
+    name: str
+    failures: int
+    was: str | None
+    was_since: datetime | None
+
+
+class Gauged(NamedTuple):
+    name: str
+    type: str
+    state: str | None
+    latency_seconds: float | None
+    size_bytes: int | None
+
+
+class HealthStore:
+    async def known(self, session: Session, ids: Sequence[str]) -> Mapping[str, Known]:
+        rows = await session.tuples(_SQL.known, {"ids": list(ids)})
+        return {id: Known(*rest) for id, *rest in rows}
+
+    async def all_ids(self, session: Session) -> list[str]:
+        return [id for (id,) in await session.tuples(_SQL.all_ids)]
+
+    async def note(self, tx: Session, finding: Finding) -> Noted | None:
+        """None: the database was moved or removed since."""
+        before = await tx.tuples(_SQL.previous, {"id": finding.database_id})
+        query = _SQL.reached if finding.error is None else _SQL.not_reached
+        rows = await tx.tuples(query, _parameters(finding))
+        if not rows:
+            return None
+        [(name, failures)] = rows
+        was, was_since = before[0] if before else (None, None)
+        return Noted(name, failures, was, was_since)
+
+    async def stats(self, session: Session, key: str) -> Stats | None:
+        rows = await session.tuples(_SQL.stats, {"key": key})
+        return Stats(*rows[0]) if rows else None
+
+    async def gauges(self, session: Session) -> Sequence[Gauged]:
+        return [Gauged(*row) for row in await session.tuples(_SQL.gauges)]
+
+
+def _parameters(finding: Finding) -> dict[str, Any]:
+    stats: str | None = msgspec.json.encode(finding.stats).decode()
+    stats_error = finding.stats_error
+    if stats is not None and len(stats) > MOST_STATS_BYTES:
+        stats, stats_error = None, "its statistics are longer than anyone would read"
+    return {
+        "id": finding.database_id,
+        "version": finding.version,
+        "at": finding.at,
+        "error": _text(finding.error),
+        "latency_seconds": finding.latency_seconds,
+        "server_version": _text(finding.server_version, 100),
+        "size_bytes": _size(finding.stats or {}),
+        "stats": stats,
+        "stats_error": _text(stats_error),
+    }
+
+
+def _size(stats: Mapping[str, Any]) -> int | None:
+    size = stats.get("size_bytes", stats.get("used_memory"))
+    return size if isinstance(size, int) and abs(size) < 2**63 else None
+
+
+def _text(said: str | None, most: int = 500) -> str | None:
+    """A server says what it likes; Postgres keeps every character but NUL."""
+    return None if said is None else said.replace("\x00", "")[:most]

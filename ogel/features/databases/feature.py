@@ -1,0 +1,114 @@
+"""The manifest of registered databases, and how its parts fit together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from prometheus_client import CollectorRegistry
+
+from ogel.features.audit.contract import AuditTrail
+from ogel.features.databases.ask import Asking
+from ogel.features.databases.catalog.routes import CatalogRoutes
+from ogel.features.databases.checks.jobs import CHECK_ALL, CheckAll, CheckDatabase
+from ogel.features.databases.checks.metrics import DatabaseMetrics
+from ogel.features.databases.checks.routes import CheckRoutes
+from ogel.features.databases.checks.service import CheckService
+from ogel.features.databases.checks.store import HealthStore
+from ogel.features.databases.migrations.jobs import PURGE, MigrateDatabase, PurgeRuns
+from ogel.features.databases.migrations.routes import MigrationRoutes
+from ogel.features.databases.migrations.service import MigrationService
+from ogel.features.databases.migrations.store import MigrationStore
+from ogel.features.databases.registry.database import password_purpose
+from ogel.features.databases.registry.routes import RegistryRoutes
+from ogel.features.databases.registry.service import RegistryService
+from ogel.features.databases.registry.store import RegistryStore
+from ogel.features.databases.registry.targets import Targets
+from ogel.runtime.database import Database
+from ogel.runtime.databases import ExternalDatabases
+from ogel.runtime.feature import Feature
+from ogel.runtime.jobs.keys import JobKeys
+from ogel.runtime.jobs.store import JobQueue
+from ogel.runtime.outbox import Outbox
+from ogel.runtime.schedule.schedule import Schedule
+from ogel.runtime.sealed import SealedColumn
+from ogel.runtime.vault import Vault
+
+SEALED = [
+    SealedColumn("platform_databases", "id", "sealed_password", owner="id", purpose=password_purpose),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseOptions:
+    """
+    check_minutes   between looks at each database; 0: only when asked for.
+    retention_days  how long runs of migrations that are over are remembered.
+    """
+
+    check_minutes: int
+    retention_days: float
+
+
+class DatabaseFeature:
+    """Builds the services; touches nothing before one of them is called."""
+
+    def __init__(
+        self,
+        database: Database,
+        jobs: JobQueue,
+        keys: JobKeys,
+        outbox: Outbox,
+        audit: AuditTrail,
+        vault: Vault,
+        external: ExternalDatabases,
+        options: DatabaseOptions,
+        metrics: CollectorRegistry,
+    ) -> None:
+        registry, health, runs = RegistryStore(), HealthStore(), MigrationStore()
+        targets = Targets(database, registry, vault)
+        asking = Asking(targets)
+        self._options = options
+        self.registry = RegistryService(database, registry, targets, external, jobs, keys, audit)
+        self.checks = CheckService(database, registry, health, jobs, keys, audit)
+        self.migrations = MigrationService(database, registry, runs, asking, external, jobs, audit)
+        self._catalog = CatalogRoutes(asking, external)
+        self._check = CheckDatabase(registry, targets, health, external, keys, outbox, metrics)
+        self._check_all = CheckAll(database, health, jobs)
+        self._migrate = MigrateDatabase(database, registry, targets, runs, external, outbox)
+        self._purge = PurgeRuns(database, runs, options.retention_days)
+        self._metrics = DatabaseMetrics(database, health, metrics)
+
+    def feature(self) -> Feature:
+        return Feature(
+            name="databases",
+            routes=[
+                *RegistryRoutes(self.registry).routes(),
+                *CheckRoutes(self.checks).routes(),
+                *self._catalog.routes(),
+                *MigrationRoutes(self.migrations).routes(),
+            ],
+            jobs=[self._check.kind(), self._check_all.kind(), self._migrate.kind(), self._purge.kind()],
+            schedules=self._schedules(),
+            measures=[self._metrics.measure],
+            sealed=SEALED,
+        )
+
+    def _schedules(self) -> list[Schedule]:
+        schedules = [
+            Schedule(
+                name=PURGE,
+                cron="0 2 * * *",
+                kind=PURGE,
+                description="Deletes finished runs of migrations past OGEL_RETENTION_DAYS.",
+            )
+        ]
+        if self._options.check_minutes:
+            schedules.append(
+                Schedule(
+                    name=CHECK_ALL,
+                    cron=f"*/{self._options.check_minutes} * * * *",
+                    kind=CHECK_ALL,
+                    description="Looks at every registered database (OGEL_DATABASE_CHECK_MINUTES).",
+                )
+            )
+        return schedules

@@ -1,0 +1,1 @@
+"""Migrating registered PostgreSQL databases, file by file."""

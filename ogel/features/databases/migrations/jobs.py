@@ -1,0 +1,202 @@
+"""What workers do for migrations: a run, from the file it stands at; and forgetting runs that are long over."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+
+import msgspec
+import structlog
+from msgspec import Struct
+
+from ogel.features.databases.migrations.job import MIGRATE
+from ogel.features.databases.migrations.migration import RunError, RunStatus
+from ogel.features.databases.migrations.plan import edited
+from ogel.features.databases.migrations.store import MigrationStore
+from ogel.features.databases.queue import QUEUE
+from ogel.features.databases.registry.store import RegistryStore, SealedTarget
+from ogel.features.databases.registry.targets import Targets
+from ogel.kernel.clock import utc_now
+from ogel.kernel.event import Event
+from ogel.kernel.ids import new_id
+from ogel.runtime.database import Database, Session
+from ogel.runtime.databases import Applied, ExternalDatabases, SqlError, TargetError
+from ogel.runtime.jobs.job import Finished, Job, Outcome
+from ogel.runtime.jobs.kind import Backoff, JobKind
+from ogel.runtime.outbox import Outbox
+from ogel.runtime.sqlfile import SqlFile
+
+log = structlog.get_logger(__name__)
+
+PURGE = "databases.purge_migrations"
+MIGRATED, MIGRATION_FAILED = "database.migrated", "database.migration_failed"
+
+# A run whose database stays away, or locked by somebody else, is tried so often: about four minutes.
+TRIES = 10
+LONGEST_RUN_SECONDS = 6 * 3600.0
+PURGE_BITE = 100
+
+
+class Ended(Struct, frozen=True):
+    """How a run ended, whatever its job thinks of it."""
+
+    status: RunStatus
+    error: RunError | None = None
+
+
+class _Stop(Exception):
+    """Raised between files."""
+
+    def __init__(self, ended: Ended) -> None:
+        super().__init__(ended.status)
+        self.ended = ended
+
+
+class MigrateDatabase:
+    """The job kind `databases.migrate`; its payload is `{"run": "dbm_…", "database": "dbs_…"}`."""
+
+    def __init__(
+        self,
+        database: Database,
+        registry: RegistryStore,
+        targets: Targets,
+        store: MigrationStore,
+        external: ExternalDatabases,
+        outbox: Outbox,
+    ) -> None:
+        self._database = database
+        self._registry = registry
+        self._targets = targets
+        self._store = store
+        self._external = external
+        self._outbox = outbox
+
+    def kind(self) -> JobKind:
+        return JobKind(
+            MIGRATE,
+            queue=QUEUE,
+            perform=self.perform,
+            load=self.load,
+            record=self.record,
+            discarded=self.discarded,
+            revived=self.revived,
+            max_attempts=TRIES,
+            timeout_seconds=LONGEST_RUN_SECONDS,
+            backoff=Backoff(2.0, 60.0),
+        )
+
+    async def load(self, session: Session, jobs: Sequence[Job]) -> Mapping[str, SealedTarget]:
+        running = await self._store.running(session, [job.payload["run"] for job in jobs])
+        ids = [job.payload["database"] for job in jobs]
+        targets = {target.id: target for target in await self._registry.targets(session, ids)}
+        return {job.id: targets[job.payload["database"]] for job in jobs if job.payload["run"] in running}
+
+    async def perform(self, job: Job, sealed: SealedTarget) -> Outcome:
+        """
+        What is applied stands in the database's own log, written with each file: done again, a run goes on after the
+        last file that was committed there.
+        """
+        walk = _Walk(self._database, self._store, job.payload["run"])
+        try:
+            await self._external.migrate(self._targets.opened(sealed), walk.next_file)
+        except _Stop as stop:
+            return Outcome("done", value=stop.ended)
+        except SqlError as error:
+            place = RunError(error.message, walk.current, error.line, error.position, error.sqlstate)
+            return Outcome("done", value=Ended("failed", place))
+        except TargetError as error:
+            if error.final:
+                return Outcome("done", value=Ended("failed", RunError(error.message, walk.current)))
+            return Outcome("retry", error.message)
+        return Outcome("done", value=Ended("succeeded"))
+
+    async def record(self, tx: Session, finished: Sequence[Finished]) -> None:
+        for each in finished:
+            run, outcome = each.job.payload["run"], each.outcome
+            if isinstance(outcome.value, Ended):
+                await self._end(tx, run, outcome.value)
+            elif outcome.verdict == "dead":
+                # Its SQL stays: whoever revives the job begins it again.
+                error = RunError(f"gave up after {each.job.attempts} attempts: {outcome.error}")
+                await self._end(tx, run, Ended("failed", error), keeps_sql=True)
+            elif outcome.verdict != "done":
+                await self._store.wait(tx, run, outcome.error)
+
+    async def discarded(self, tx: Session, payloads: Sequence[Mapping[str, Any]]) -> None:
+        for payload in payloads:
+            await self._end(tx, payload["run"], Ended("cancelled"))
+
+    async def revived(self, tx: Session, payloads: Sequence[Mapping[str, Any]]) -> None:
+        for payload in payloads:
+            await self._store.go_on(tx, payload["run"])
+
+    async def _end(self, tx: Session, run: str, ended: Ended, keeps_sql: bool = False) -> None:
+        found = await self._store.end(tx, run, ended.status, ended.error)
+        if not keeps_sql:
+            await self._store.forget_sql(tx, run)
+        if found is None:
+            return
+        database_id, applied = found
+        facts: dict[str, Any] = {"database": database_id, "run": run, "applied": applied}
+        if ended.error is not None:
+            facts |= {"file": ended.error.file, "sqlstate": ended.error.sqlstate}
+        log.info("database.migration_ended", status=ended.status, **facts)
+        type = {"succeeded": MIGRATED, "failed": MIGRATION_FAILED}.get(ended.status)
+        if type is not None:
+            data = msgspec.json.encode(facts)
+            await self._outbox.publish(tx, [Event(new_id("evt"), type, data, database_id, utc_now())])
+
+
+class _Walk:
+    """Over the files of a run; holds no connection of ours while one of them is applied."""
+
+    def __init__(self, database: Database, store: MigrationStore, run: str) -> None:
+        self._database = database
+        self._store = store
+        self._run = run
+        self._checksums: Mapping[str, str] | None = None
+        self.current: str | None = None
+
+    async def next_file(self, applied: Sequence[Applied]) -> SqlFile | None:
+        """Raises _Stop when the run is to end here."""
+        async with self._database.session() as session:
+            if self._checksums is None:
+                files = await self._store.files(session, self._run)
+                self._checksums = {file.name: file.checksum for file in files}
+            changed = edited(self._checksums, applied)
+            if changed is not None:
+                message = "was changed after it was applied; restore it and add a new one"
+                raise _Stop(Ended("failed", RunError(message, changed)))
+            names = {each.name for each in applied}
+            missing = [name for name in self._checksums if name not in names]
+            self.current = missing[0] if missing else None
+            done = len(self._checksums) - len(missing)
+            goes_on = await self._store.progress(session, self._run, done, self.current)
+            if self.current is None:
+                return None
+            if not goes_on:
+                raise _Stop(Ended("cancelled"))
+            sql = await self._store.sql_of(session, self._run, self.current)
+        return SqlFile(self.current, sql.encode())
+
+
+class PurgeRuns:
+    """The job kind `databases.purge_migrations`: runs that were over so long ago are forgotten."""
+
+    def __init__(self, database: Database, store: MigrationStore, retention_days: float) -> None:
+        self._database = database
+        self._store = store
+        self._retention = timedelta(days=retention_days)
+
+    def kind(self) -> JobKind:
+        return JobKind(PURGE, queue="cleanup", perform=self.perform, timeout_seconds=3600)
+
+    async def perform(self, job: Job, _: Any) -> None:
+        before = utc_now() - self._retention
+        total, deleted = 0, PURGE_BITE
+        while deleted == PURGE_BITE:
+            async with self._database.session() as session:
+                deleted = await self._store.purge(session, before, PURGE_BITE)
+            total += deleted
+        log.info("database.migrations_purged", runs=total, before=before.isoformat(), job=job.id)

@@ -1,0 +1,87 @@
+"""A run of migrations as callers ask for it and read it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+
+from ogel.kernel.text import STORABLE_PATTERN
+
+MOST_FILES = 200
+MOST_BYTES = 4 * 1024 * 1024
+
+FileName = Annotated[
+    str,
+    Meta(
+        pattern=r"^[0-9]{1,14}_[A-Za-z0-9_.-]{1,100}\.sql(?!\n)$",
+        description="`0001_create_orders.sql`: files are applied in the order of their numbers.",
+    ),
+]
+Sql = Annotated[str, Meta(max_length=MOST_BYTES, pattern=STORABLE_PATTERN)]
+RunStatus = Literal["running", "succeeded", "failed", "cancelled"]
+FileState = Literal["applied", "missing", "edited"]
+
+
+class MigrationFile(Struct, frozen=True, forbid_unknown_fields=True):
+    """One transaction, unless it begins with the line `-- outside a transaction`."""
+
+    name: FileName
+    sql: Sql
+
+
+class NewRun(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """All files there are, those applied already too; 4 MiB together. `dry_run`: only say what would be applied."""
+
+    files: Annotated[list[MigrationFile], Meta(min_length=1, max_length=MOST_FILES)]
+    dry_run: bool = False
+
+
+class RunError(Struct, frozen=True):
+    """`line` and `position` (in characters) count from 1 within the file; null where the server names no place."""
+
+    message: str
+    file: str | None = None
+    line: int | None = None
+    position: int | None = None
+    sqlstate: str | None = None
+
+
+class Run(Struct, frozen=True):
+    """
+    `done` of `total` files are applied, `applied` of them by this run; `current` is under way. `waiting`: why it does
+    not go on for now. Cancelling takes effect between two files; until then the status is `running`.
+    """
+
+    id: str
+    database: str
+    status: RunStatus
+    total: int
+    done: int
+    applied: int
+    current: str | None
+    waiting: str | None
+    cancelling: bool
+    error: RunError | None
+    created_at: datetime
+    finished_at: datetime | None
+
+
+class PlannedFile(Struct, frozen=True):
+    """`edited`: it was applied, and was another one then."""
+
+    name: str
+    checksum: str
+    state: FileState
+
+
+class Plan(Struct, frozen=True):
+    """
+    What a run would do now: apply what is `missing`, unless something is `edited`. `unknown` were applied and are not
+    among the files.
+    """
+
+    database: str
+    files: list[PlannedFile]
+    unknown: list[str]

@@ -1,0 +1,1 @@
+"""Registering databases: where they are, and who we are to them."""

@@ -1,0 +1,153 @@
+"""A database as callers register and read it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from ogel.kernel.text import STORABLE_PATTERN
+from ogel.runtime.databases import DatabaseType, SslMode
+
+# No underscore: a name is no id, and an id no name. `(?!\n)$`, because `$` alone would let a newline pass.
+Name = Annotated[
+    str, Meta(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(?!\n)$", description="A slug: `orders-eu`.")
+]
+Host = Annotated[
+    str,
+    Meta(
+        pattern=r"^[A-Za-z0-9:]([A-Za-z0-9._:-]{0,251}[A-Za-z0-9:.])?(?!\n)$",
+        description="A host name or address, private ones too; not link-local, metadata or multicast addresses.",
+    ),
+]
+Port = Annotated[int, Meta(ge=1, le=65535)]
+DatabaseName = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=63,
+        pattern=STORABLE_PATTERN,
+        description="Of redis: the number, such as `0`.",
+    ),
+]
+Username = Annotated[str, Meta(min_length=1, max_length=128, pattern=STORABLE_PATTERN)]
+Password = Annotated[
+    str, Meta(min_length=1, max_length=1024, pattern=STORABLE_PATTERN, description="Never shown again.")
+]
+Url = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=4096,
+        pattern=STORABLE_PATTERN,
+        description="`postgresql://`, `mongodb://`, `redis://` or `rediss://`, in place of the fields for its parts.",
+    ),
+]
+Labels = Annotated[
+    dict[
+        Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]{0,62}(?!\n)$")],
+        Annotated[str, Meta(max_length=200, pattern=STORABLE_PATTERN)],
+    ],
+    Meta(max_length=20),
+]
+State = Literal["unknown", "reachable", "unreachable"]
+
+PARTS = ("host", "port", "database", "username", "password", "ssl_mode")
+
+
+class NewDatabase(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """
+    Either `url`, which names the type too, or `type` and `host` with what else differs from its defaults. `ssl_mode`
+    is `prefer` for postgresql and `disable` for the others, where there is no `prefer`.
+    """
+
+    name: Name
+    type: DatabaseType | None = None
+    url: Url | None = None
+    host: Host | None = None
+    port: Port | None = None
+    database: DatabaseName | None = None
+    username: Username | None = None
+    password: Password | None = None
+    ssl_mode: SslMode | None = None
+    labels: Labels = msgspec.field(default_factory=dict)
+
+
+class DatabaseChange(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """
+    Only what is named changes; `null` takes a user name or password away. `url` stands for all the parts. A stored
+    password goes to no other server: with another host, port or ssl_mode it has to be sent again.
+    """
+
+    name: Name | UnsetType = UNSET
+    url: Url | UnsetType = UNSET
+    host: Host | UnsetType = UNSET
+    port: Port | UnsetType = UNSET
+    database: DatabaseName | UnsetType = UNSET
+    username: Username | UnsetType | None = UNSET
+    password: Password | UnsetType | None = UNSET
+    ssl_mode: SslMode | UnsetType = UNSET
+    labels: Labels | UnsetType = UNSET
+
+
+class Check(Struct, frozen=True):
+    """
+    How the last check ended; `since` tells when `state` began. `failures` in a row are checks that did not reach it.
+    `unknown`: it has not been checked since it was registered, or changed.
+    """
+
+    state: State
+    since: datetime | None = None
+    checked_at: datetime | None = None
+    error: str | None = None
+    failures: int = 0
+    latency_seconds: float | None = None
+    server_version: str | None = None
+
+
+UNCHECKED = Check("unknown")
+
+
+class RegisteredDatabase(Struct, frozen=True):
+    """`password_hint` is all that is shown of the password: null without one, else its end when it is a long one."""
+
+    id: str
+    name: str
+    type: DatabaseType
+    host: str
+    port: int
+    database: str
+    username: str | None
+    password_hint: str | None
+    ssl_mode: SslMode
+    auth_source: str | None
+    labels: dict[str, str]
+    created_at: datetime
+    updated_at: datetime
+    check: Check
+
+
+class Stats(Struct, frozen=True):
+    """
+    As they were at `measured_at`; what they hold depends on the type. They outlive an outage. `error`: why some are
+    missing.
+    """
+
+    database: str
+    type: DatabaseType
+    measured_at: datetime | None
+    stats: dict[str, Any] | None
+    error: str | None
+
+
+def password_hint(password: str | None) -> str | None:
+    if password is None:
+        return None
+    # A shorter one would be half told.
+    return f"****{password[-2:]}" if len(password) >= 16 else "****"
+
+
+def password_purpose(database_id: str) -> str:
+    return f"database-password:{database_id}"

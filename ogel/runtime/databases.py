@@ -1,0 +1,123 @@
+"""
+Databases that are registered with Ogel: what features may ask of them, and what can come back.
+
+Every call is bounded in time, holds one connection for as long as it takes, and keeps none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, Literal, Protocol
+
+from msgspec import Struct
+
+from ogel.runtime.sqlfile import SqlFile
+
+DatabaseType = Literal["postgresql", "mongodb", "redis"]
+SslMode = Literal["disable", "prefer", "require", "verify-full"]
+
+
+_LEAST_HIDDEN = 6
+
+
+class Target(Struct, frozen=True):
+    """Where a database is, and who we are to it. Its `repr` shows no password."""
+
+    type: DatabaseType
+    host: str
+    port: int
+    database: str
+    username: str | None
+    password: str | None
+    ssl_mode: SslMode
+    auth_source: str | None = None
+
+    def __repr__(self) -> str:
+        return f"<{self.type} {self.host}:{self.port}/{self.database}>"
+
+    def without_password(self, text: str) -> str:
+        """What a server or driver said, whatever it quotes. Of a short one the gaps would tell more than the words."""
+        hides = self.password is not None and len(self.password) >= _LEAST_HIDDEN
+        return text.replace(self.password, "****") if hides and self.password else text
+
+
+class HostRefused(Exception):
+    """The host is, or resolves to, an address that no database has: link-local, metadata, multicast."""
+
+
+class TargetError(Exception):
+    """
+    A database that could not be asked, or did not answer. `message` is for whoever registered it, on one line, and
+    holds no secret.
+
+    final  another try would end the same: a wrong password, a database that does not exist, a refused host.
+    busy   somebody else holds what is needed there; it will come free.
+    """
+
+    def __init__(self, message: str, *, final: bool = False, busy: bool = False) -> None:
+        super().__init__(message)
+        self.message = message
+        self.final = final
+        self.busy = busy
+
+
+class SqlError(Exception):
+    """
+    A statement of a migration failed, and would again. `line` and `position` count from 1, in the file; None where
+    the server names no place.
+    """
+
+    def __init__(
+        self, message: str, sqlstate: str | None = None, line: int | None = None, position: int | None = None
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.sqlstate = sqlstate
+        self.line = line
+        self.position = position
+
+
+class Seen(Struct, frozen=True):
+    """
+    A database that answered. `latency_seconds` is one round trip on an open connection. Statistics that were asked
+    for and are missing are told why in `stats_error`.
+    """
+
+    latency_seconds: float
+    server_version: str
+    stats: dict[str, Any]
+    stats_error: str | None
+
+
+class Applied(Struct, frozen=True):
+    """A row of the log of migrations that a database keeps of itself."""
+
+    name: str
+    checksum: str
+
+
+Catalog = Literal["schemas", "tables", "columns", "indexes", "extensions"]
+# Which migration comes next; asked before each. None: no more.
+NextFile = Callable[[Sequence[Applied]], Awaitable[SqlFile | None]]
+
+
+class ExternalDatabases(Protocol):
+    def check_host(self, host: str) -> None:
+        """What can be told without looking a name up. Raises HostRefused."""
+
+    async def look(self, target: Target) -> Seen:
+        """Raises TargetError."""
+
+    async def catalog(
+        self, target: Target, what: Catalog, filters: Mapping[str, Any]
+    ) -> Sequence[Mapping[str, Any]]:
+        """Of a postgresql database, read-only; `filters` are the parameters of its query. Raises TargetError."""
+
+    async def applied(self, target: Target) -> Sequence[Applied]:
+        """In the order of their names. Raises TargetError."""
+
+    async def migrate(self, target: Target, next_file: NextFile) -> None:
+        """
+        One run at a time for each database, whoever runs it: raises a `busy` TargetError while another does. Applies
+        what `next_file` gives, until it gives None; each is recorded with it. Raises TargetError, SqlError.
+        """
