@@ -32,6 +32,7 @@ LAYOUTS: dict[str, tuple[str, ...]] = {
         "worker-audit",
         "worker-realtime",
         "worker-cleanup",
+        "worker-stats",
         "scheduler",
         "realtime",
     ),

@@ -31,6 +31,7 @@ COMMANDS = {
     "queues": "How full every queue is; pause and resume them.",
     "workers": "The live workers.",
     "messages": "Send texts and push, look at messages and their attempts, and retry them.",
+    "usage": "Requests, bytes, events, deliveries and jobs, day by day.",
     "healthcheck": "Ask the process on PORT whether it is ready; exit 0 or 1.",
 }
 
