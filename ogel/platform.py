@@ -545,9 +545,10 @@ def _workers_pool_options(settings: Settings) -> PoolOptions:
 
 
 def _process_name(roles: Roles) -> str:
-    """What it does and where, as `ogel usage` users and alerts see it: `api,webhooks worker-7f:12`."""
-    parts = [*(["api"] if roles.api else []), *roles.queues]
-    parts += [name for name, does in (("scheduler", roles.scheduler), ("realtime", roles.realtime)) if does]
+    """As its entrypoint is called, and where it runs: `worker-webhooks 3f9c2d:7`."""
+    worker = f"worker-{roles.queues[0]}" if len(roles.queues) == 1 else "worker"
+    does = {"api": roles.api, worker: roles.queues, "scheduler": roles.scheduler, "realtime": roles.realtime}
+    parts = [name for name, it_does in does.items() if it_does]
     return f"{','.join(parts)} {socket.gethostname()}:{os.getpid()}"
 
 

@@ -13,7 +13,7 @@ CREATE TABLE processes (
   seen_at       timestamptz NOT NULL DEFAULT now()
 ) WITH (fillfactor = 50);
 
-COMMENT ON COLUMN processes.name IS 'what it does and where: "api,webhooks host:pid"';
+COMMENT ON COLUMN processes.name IS 'what it does and where: "worker-webhooks host:pid"';
 COMMENT ON COLUMN processes.cpu_seconds IS 'user and system, since it started';
 
 -- Appended, folded within a minute, deleted: what autovacuum finds here is dead almost entirely.
@@ -72,5 +72,5 @@ CREATE TABLE alerts (
 
 COMMENT ON COLUMN alerts.is_over IS 'what the last check found, whether or not the alert is raised yet';
 COMMENT ON COLUMN alerts.streak IS 'checks in a row that found this';
-COMMENT ON COLUMN alerts.since IS 'the first of them';
+COMMENT ON COLUMN alerts.since IS 'raised: the first check that found it over; otherwise the first after that';
 COMMENT ON COLUMN alerts.checked_by IS 'the tick of the last check: one that is run again counts once';

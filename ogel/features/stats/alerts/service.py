@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
 
 import msgspec
@@ -13,7 +13,7 @@ from msgspec import Struct
 from ogel.features.stats.alerts.rules import Alert, Finding, Level, Rule, findings, gone, next_state
 from ogel.features.stats.alerts.store import AlertStore
 from ogel.features.stats.resources.sampler import Sampler
-from ogel.kernel.clock import utc_now
+from ogel.kernel.clock import rfc3339, utc_now
 from ogel.kernel.event import Event
 from ogel.kernel.ids import new_id
 from ogel.runtime.database import Database, Session
@@ -23,7 +23,10 @@ from ogel.runtime.outbox import Outbox
 log = structlog.get_logger(__name__)
 
 RAISED, CLEARED = "platform.alert.raised", "platform.alert.cleared"
+# Without a check for so long, no worker or scheduler is there to raise anything.
+LATE = timedelta(minutes=5)
 _Key = tuple[str, str]
+_Status = Literal["ok", "warning", "critical"]
 
 
 class AlertItem(Struct, frozen=True):
@@ -44,9 +47,12 @@ class AlertItem(Struct, frozen=True):
 
 
 class Checked(Struct, frozen=True):
-    """`status` is the worst level of those that are raised. Raised ones come first."""
+    """
+    `status` is the worst level of those that are raised; while nobody checks them, of those that are over. Raised ones
+    come first.
+    """
 
-    status: Literal["ok", "warning", "critical"]
+    status: _Status
     items: list[AlertItem]
     checked_at: Timestamp
 
@@ -75,11 +81,12 @@ class AlertService:
         fresh = {_key(each) for each in found}
         items += [_item(gone(each), each) for key, each in known.items() if each.raised and key not in fresh]
         items.sort(key=lambda item: (not item.raised, not item.is_over, item.name, item.subject or ""))
-        raised = {item.level for item in items if item.raised}
-        worst: Literal["ok", "warning", "critical"] = "ok"
-        if raised:
-            worst = "critical" if "critical" in raised else "warning"
-        return Checked(worst, items, utc_now())
+        now = utc_now()
+        last_tick = max((alert.checked_by for alert in known.values()), default="")
+        checked = last_tick > rfc3339(now - LATE)
+        return Checked(
+            _worst([each for each in items if (each.raised if checked else each.is_over)]), items, now
+        )
 
     async def check(self, tick: str) -> None:
         """What is raised or cleared is told of in the same transaction. The same tick again changes nothing."""
@@ -123,6 +130,11 @@ class AlertService:
             events.append(Event(new_id("evt"), type, msgspec.json.encode(data), alert.name, now))
         if events:
             await self._outbox.publish(tx, events)
+
+
+def _worst(items: Sequence[AlertItem]) -> _Status:
+    levels = {item.level for item in items}
+    return "critical" if "critical" in levels else "warning" if levels else "ok"
 
 
 def _changed(before: Alert | None, after: Alert) -> bool:

@@ -2,7 +2,7 @@
 -- Connections of this database by state, and what all of them take of the server's.
 SELECT 'database.connections' AS name, jsonb_build_object('state', coalesce(state, 'unknown')) AS labels,
        count(*)::float8 AS value
-FROM pg_stat_activity WHERE datname = current_database() GROUP BY state
+FROM pg_stat_activity WHERE datname = current_database() AND backend_type = 'client backend' GROUP BY state
 UNION ALL
 SELECT 'database.connections_share', '{}', count(*)::float8 / current_setting('max_connections')::float8
 FROM pg_stat_activity WHERE backend_type = 'client backend'
@@ -15,7 +15,8 @@ FROM pg_database WHERE datname = current_database()
 UNION ALL
 SELECT 'database.longest_transaction_seconds', '{}',
        coalesce(max(extract(epoch FROM clock_timestamp() - xact_start)), 0)::float8
-FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()
+FROM pg_stat_activity
+WHERE datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid()
 UNION ALL
 -- Null without the right to see it (pg_monitor).
 SELECT 'database.replication_lag_bytes', jsonb_build_object('standby', coalesce(nullif(application_name, ''), pid::text)),

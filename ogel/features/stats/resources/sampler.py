@@ -1,4 +1,4 @@
-"""Asking everything how it is. What does not answer is left out, and the rest still comes."""
+"""Asking everything how it is. Without Redis, or a disk that answers, the rest still comes."""
 
 from __future__ import annotations
 
