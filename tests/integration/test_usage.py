@@ -77,7 +77,9 @@ def test_a_flush_that_is_sent_again_counts_once(database_url: str, folded_betwee
     async def story() -> None:
         async with connected(database_url) as database:
             store = Deaf()
-            flusher = Flusher(database, store, registry, {}, every_seconds=60)
+            flusher = Flusher(
+                database, store, registry, {"realtime.connections": lambda: 3}, every_seconds=60
+            )
             counter.labels("new").inc(5)
             counter.labels("seen").inc(100)
             store.deaf = True
@@ -94,6 +96,10 @@ def test_a_flush_that_is_sent_again_counts_once(database_url: str, folded_betwee
             await flusher.flush()
             await roll_up(database)
             assert await total(database, "events.published") == 7
+            async with database.session() as session:
+                # One of each flush; they wait for the other processes to tell of this minute.
+                waiting = await session.tuples(b"SELECT metric, value FROM usage_deltas")
+            assert waiting == [("realtime.connections", 3)] * 3
 
     asyncio.run(story())
 

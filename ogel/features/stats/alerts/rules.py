@@ -132,5 +132,5 @@ def next_state(before: Alert | None, found: Finding, now: datetime, tick: str) -
 
 
 def gone(alert: Alert) -> Finding:
-    """A queue or process that is no more is not over anything."""
+    """What is no more is not over anything."""
     return Finding(alert.name, alert.subject, alert.level, alert.value, alert.threshold, is_over=False)

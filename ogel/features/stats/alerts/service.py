@@ -95,7 +95,7 @@ class AlertService:
             await self._store.lock(tx)
             known = {_key(alert): alert for alert in await self._store.all(tx)}
             fresh = {_key(each) for each in found}
-            lost = [alert for key, alert in known.items() if alert.subject and key not in fresh]
+            lost = [each for key, each in known.items() if key not in fresh and self._is_gone(each)]
             now = utc_now()
             states = [
                 next_state(known.get(_key(each)), each, now, tick)
@@ -106,6 +106,10 @@ class AlertService:
             await self._store.write(tx, states)
             await self._store.forget(tx, over_and_done)
             await self._tell(tx, [each for each in states if _changed(known.get(_key(each)), each)], now)
+
+    def _is_gone(self, alert: Alert) -> bool:
+        """Of a subject that is no more, or a rule of another version. Otherwise nobody could say how it is just now."""
+        return bool(alert.subject) or alert.name not in {rule.name for rule in self._rules}
 
     async def _tell(self, tx: Session, changed: Sequence[Alert], now: datetime) -> None:
         events = []

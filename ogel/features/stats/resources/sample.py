@@ -20,7 +20,7 @@ NAMES: Mapping[str, str] = {
     "database.dead_rows": "Of the largest tables, that vacuum has not removed yet.",
     "database.vacuum_age_seconds": "Since the largest tables were vacuumed, by hand or not; none: never.",
     "redis.memory_bytes": "Used.",
-    "redis.memory_share": "Of maxmemory; none when that is not set.",
+    "redis.memory_share": "Of maxmemory; 0 when that is not set.",
     "redis.keys": "In all databases.",
     "redis.evicted_keys": "Since Redis started.",
     "redis.clients": "Connected.",

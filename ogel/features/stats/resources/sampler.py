@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import shutil
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
@@ -102,8 +103,9 @@ class Sampler:
 
 def _of_redis(stats: Mapping[str, Any]) -> list[Sample]:
     samples = [Sample(ours, {}, float(stats[theirs])) for theirs, ours in _REDIS.items() if theirs in stats]
-    if stats.get("maxmemory"):
-        samples.append(Sample("redis.memory_share", {}, stats["used_memory"] / stats["maxmemory"]))
+    if "used_memory" in stats:
+        most = stats.get("maxmemory") or math.inf
+        samples.append(Sample("redis.memory_share", {}, stats["used_memory"] / most))
     return samples
 
 
