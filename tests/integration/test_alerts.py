@@ -150,6 +150,7 @@ def test_a_job_is_stuck_that_nothing_but_workers_hold_back(database_url: str) ->
         "slowed": "resume_at = now() + interval '1 minute'",
         "tripped": "probe_at = now(), probe_seconds = 5",
         "rated": "rate_per_second = 1, rate_burst = 1",
+        "recovering": "ramp_from = now(), ramp_until = now() + interval '30 seconds'",
     }
 
     async def stuck(database: Database) -> float:
@@ -178,5 +179,7 @@ def test_a_job_is_stuck_that_nothing_but_workers_hold_back(database_url: str) ->
                 assert 100 <= await stuck(made.database) < 160
                 due("", 1000)
                 assert 1000 <= await stuck(made.database) < 1060
+                connection.execute("INSERT INTO paused_queues (name) VALUES ('trial')")
+                assert await stuck(made.database) == 0
 
     asyncio.run(story())

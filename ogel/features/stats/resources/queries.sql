@@ -42,7 +42,8 @@ WHERE n.value IS NOT NULL
 
 -- stuck --
 -- By queue, how long the oldest job has been due that a worker should have taken: its key, if it has one, is not paused,
--- slowed, limited to a rate, behind a breaker or coming back from one. Of a backlog of others it passes over so many.
+-- slowed, limited to a rate, behind a breaker or coming back from one, and the queue is not paused. Of a backlog of
+-- others it passes over so many.
 SELECT q.queue_name, coalesce(extract(epoch FROM now() - oldest.due_at), 0)::float8
 FROM unnest(%(queues)s::text[]) AS q (queue_name)
 LEFT JOIN LATERAL (
@@ -52,9 +53,9 @@ LEFT JOIN LATERAL (
       AND greatest(leased_until, scheduled_at) <= now()
     ORDER BY greatest(leased_until, scheduled_at) LIMIT %(most)s
   ) AS due
-  WHERE key NOT IN (
+  WHERE q.queue_name NOT IN (SELECT name FROM paused_queues) AND key NOT IN (
     SELECT key FROM job_keys
-    WHERE held OR resume_at > now() OR probe_at IS NOT NULL OR ramp_from IS NOT NULL OR rate_per_second IS NOT NULL
+    WHERE held OR resume_at > now() OR probe_at IS NOT NULL OR ramp_until > now() OR rate_per_second IS NOT NULL
   )
 ) AS oldest ON true
 
