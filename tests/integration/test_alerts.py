@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import cast
 
 import psycopg
 
 from ogel.adapters.postgres import PoolOptions, make_pool
+from ogel.features.stats.alerts.jobs import CheckAlerts
 from ogel.features.stats.alerts.rules import Rule
 from ogel.features.stats.alerts.service import AlertService
 from ogel.features.stats.alerts.store import AlertStore
@@ -19,6 +20,7 @@ from ogel.features.stats.resources.sampler import Sampler
 from ogel.features.stats.resources.store import ResourceStore
 from ogel.kernel.clock import rfc3339, utc_now
 from ogel.runtime.database import Database
+from ogel.runtime.jobs.job import Job
 from ogel.runtime.jobs.store import JobQueue
 from ogel.runtime.outbox import Outbox
 
@@ -88,6 +90,25 @@ def test_a_check_that_is_run_again_counts_once(database_url: str) -> None:
             assert await made.told() == []
             tick = made.tick()
             await asyncio.gather(*(made.service.check(tick) for _ in range(4)))
+            assert await made.told() == ["raised disk.free"]
+
+    asyncio.run(story())
+
+
+def test_checks_that_gathered_are_no_row_of_checks(database_url: str) -> None:
+    def job(tick: datetime) -> Job:
+        payload = {"tick": rfc3339(tick)}
+        return Job("job_1", "alerts.check", payload, 0, "", "", 1, 1, "lease_1", tick, utc_now(), None)
+
+    async def story() -> None:
+        async with world(database_url) as made:
+            made.numbers.now = [disk(0.05)]
+            check = CheckAlerts(made.service)
+            for minutes in (30, 20, 10, 3):
+                await check.perform(job(utc_now() - timedelta(minutes=minutes)), None)
+            await check.perform(job(utc_now() - timedelta(minutes=1)), None)
+            assert await made.told() == []
+            await check.perform(job(utc_now()), None)
             assert await made.told() == ["raised disk.free"]
 
     asyncio.run(story())

@@ -204,6 +204,11 @@ def test_old_hours_go_before_old_days(database_url: str) -> None:
                     "INSERT INTO processes (id, name, flush, memory_bytes, cpu_seconds, seen_at) VALUES "
                     "('gone', 'x', 1, 1, 1, now() - interval '8 days'), ('here', 'x', 1, 1, 1, now())"
                 )
+                connection.execute(
+                    "INSERT INTO usage_deltas (process, metric, labels, value, counted_at) VALUES "
+                    "('gone', 'events.published', '{}', 1, now() - interval '8 days'), "
+                    "('here', 'events.published', '{}', 1, now())"
+                )
             await PurgeUsage(database, STORE, hours_kept_days=90, days_kept_days=1096).perform(job(), None)
             async with database.session() as session:
                 left = await session.tuples(
@@ -211,6 +216,7 @@ def test_old_hours_go_before_old_days(database_url: str) -> None:
                 )
                 assert left == [("day", True), ("hour", True)]
                 assert await session.tuples(b"SELECT id FROM processes") == [("here",)]
+                assert await session.tuples(b"SELECT process FROM usage_deltas") == [("here",)]
 
     asyncio.run(story())
 

@@ -39,6 +39,8 @@ from ogel.runtime.outbox import Outbox
 from ogel.runtime.schedule.schedule import Schedule
 
 QUEUE = "stats"
+# Bites out of big tables, like cleanup's own; and where nobody works `stats`, deltas must not grow for ever.
+_PURGE_QUEUE = "cleanup"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,18 +73,12 @@ class StatsFeature:
     def __init__(self, database: Database, outbox: Outbox, sources: Sources, options: StatsOptions) -> None:
         self._database = database
         self._options = options
-        self._usage_store, self._resource_store, self._health_store = (
-            UsageStore(),
-            ResourceStore(),
-            HealthCheckStore(),
-        )
+        self._usage_store = UsageStore()
+        self._resource_store = ResourceStore()
+        self._health_store = HealthCheckStore()
         self.usage = UsageService(database, self._usage_store)
         self.flusher = Flusher(
-            database,
-            self._usage_store,
-            sources.registry,
-            sources.peaks,
-            options.flush_seconds,
+            database, self._usage_store, sources.registry, sources.peaks, options.flush_seconds
         )
         self._gauges = ResourceGauges(database, self._resource_store, sources.registry)
         self._sampler = Sampler(
@@ -100,6 +96,8 @@ class StatsFeature:
 
     def feature(self) -> Feature:
         database, options = self._database, self._options
+        purge_usage = PurgeUsage(database, self._usage_store, options.hours_kept_days, options.days_kept_days)
+        purge_samples = PurgeSamples(database, self._resource_store, options.samples_kept_days)
         return Feature(
             name="stats",
             routes=[
@@ -113,20 +111,8 @@ class StatsFeature:
                 _often(SAMPLE, TakeSamples(database, self._resource_store, self._sampler).perform),
                 _often(CHECK_HEALTH, self._check_health.perform),
                 _often(CHECK_ALERTS, CheckAlerts(self.alerts).perform),
-                JobKind(
-                    PURGE_USAGE,
-                    QUEUE,
-                    PurgeUsage(
-                        database, self._usage_store, options.hours_kept_days, options.days_kept_days
-                    ).perform,
-                    timeout_seconds=3600,
-                ),
-                JobKind(
-                    PURGE_SAMPLES,
-                    QUEUE,
-                    PurgeSamples(database, self._resource_store, options.samples_kept_days).perform,
-                    timeout_seconds=3600,
-                ),
+                JobKind(PURGE_USAGE, _PURGE_QUEUE, purge_usage.perform, timeout_seconds=3600),
+                JobKind(PURGE_SAMPLES, _PURGE_QUEUE, purge_samples.perform, timeout_seconds=3600),
             ],
             schedules=SCHEDULES,
             measures=[self._gauges.measure],

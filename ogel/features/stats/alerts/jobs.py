@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ogel.features.stats.alerts.service import AlertService
+from ogel.features.stats.ticks import is_overtaken
 from ogel.runtime.jobs.job import Job
 
 CHECK = "alerts.check"
@@ -15,4 +16,5 @@ class CheckAlerts:
         self._service = service
 
     async def perform(self, job: Job, _: Any) -> None:
-        await self._service.check(job.payload["tick"])
+        if not is_overtaken(job):
+            await self._service.check(job.payload["tick"])

@@ -10,6 +10,7 @@ import msgspec
 import structlog
 
 from ogel.features.stats.health.store import HealthCheck, HealthCheckStore
+from ogel.features.stats.ticks import is_overtaken
 from ogel.kernel.clock import utc_now
 from ogel.kernel.event import Event
 from ogel.kernel.ids import new_id
@@ -39,6 +40,8 @@ class CheckHealth:
 
     async def perform(self, job: Job, _: Any) -> None:
         """Performed again it finds no change, and tells of none."""
+        if is_overtaken(job):
+            return
         checks = await self._checkup.results()
         status = self._checkup.status(checks)
         async with self._database.transaction() as tx:
@@ -47,7 +50,7 @@ class CheckHealth:
             await self._store.insert(tx, status, checks)
             await self._store.purge(tx, utc_now() - HISTORY)
             changed = _changes(last, checks)
-            if changed:
+            if changed or (last and last.status != status):  # a probe that failed may be asked no more
                 await self._tell(tx, status, checks, changed, last)
 
     async def _tell(

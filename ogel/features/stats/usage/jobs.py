@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import structlog
 
 from ogel.features.stats.usage.store import UsageStore
 from ogel.kernel.clock import utc_now
-from ogel.runtime.database import Database
+from ogel.runtime.database import Database, Session
 from ogel.runtime.jobs.job import Job
 
 log = structlog.get_logger(__name__)
 
 ROLL_UP, PURGE = "stats.roll_up", "stats.purge_usage"
 BITE = 5_000
-# Ids of processes that have not been heard of for so long are forgotten; none comes back.
-PROCESS_MEMORY = timedelta(days=7)
+# Processes that have not been heard of for so long are forgotten, and deltas that nobody has folded in it.
+PATIENCE = timedelta(days=7)
 
 
 class RollUp:
@@ -50,11 +52,18 @@ class PurgeUsage:
     async def perform(self, job: Job, _: Any) -> None:
         for bucket, kept in self._kept.items():
             before = utc_now() - kept
-            total, deleted = 0, BITE
-            while deleted == BITE:
-                async with self._database.session() as session:
-                    deleted = await self._store.purge(session, bucket, before, BITE)
-                total += deleted
-            log.info("usage.purged", bucket=bucket, rows=total, before=before.isoformat(), job=job.id)
+            rows = await self._bite(partial(self._store.purge, bucket=bucket, before=before, limit=BITE))
+            log.info("usage.purged", bucket=bucket, rows=rows, before=before.isoformat(), job=job.id)
+        before = utc_now() - PATIENCE
+        if lost := await self._bite(partial(self._store.purge_deltas, before=before, limit=BITE)):
+            log.error("usage.never_folded", deltas=lost, advice="run a worker of the queue stats")
         async with self._database.session() as session:
-            await self._store.purge_processes(session, utc_now() - PROCESS_MEMORY)
+            await self._store.purge_processes(session, before)
+
+    async def _bite(self, purge: Callable[[Session], Awaitable[int]]) -> int:
+        total, deleted = 0, BITE
+        while deleted == BITE:
+            async with self._database.session() as session:
+                deleted = await purge(session)
+            total += deleted
+        return total

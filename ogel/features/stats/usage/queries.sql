@@ -79,5 +79,12 @@ DELETE FROM usage WHERE ctid IN (
   SELECT ctid FROM usage WHERE bucket = %(bucket)s AND at < %(before)s LIMIT %(limit)s
 )
 
+-- purge_deltas --
+-- The oldest come first, so a bite looks no further than where it ends.
+DELETE FROM usage_deltas WHERE id IN (
+  SELECT id FROM (SELECT id, counted_at FROM usage_deltas ORDER BY id LIMIT %(limit)s) AS oldest
+  WHERE counted_at < %(before)s
+)
+
 -- purge_processes --
 DELETE FROM processes WHERE seen_at < %(before)s

@@ -73,5 +73,8 @@ class UsageStore:
     async def purge(self, session: Session, bucket: str, before: datetime, limit: int) -> int:
         return await session.execute(_SQL.purge, {"bucket": bucket, "before": before, "limit": limit})
 
+    async def purge_deltas(self, session: Session, before: datetime, limit: int) -> int:
+        return await session.execute(_SQL.purge_deltas, {"before": before, "limit": limit})
+
     async def purge_processes(self, session: Session, before: datetime) -> None:
         await session.execute(_SQL.purge_processes, {"before": before})
