@@ -16,7 +16,7 @@ from ogel.kernel.principal import Caller, Principal
 from ogel.runtime.database import Database, DatabaseAway
 
 # What scopes can be about; a mistyped one would make a key that is good for nothing.
-AREAS = ("audit", "events", "jobs", "messaging", "metrics", "realtime", "schedules", "webhooks")
+AREAS = ("audit", "events", "jobs", "messaging", "metrics", "realtime", "schedules", "stats", "webhooks")
 METRICS_SCOPE = "metrics:read"
 MOST_READERS = 100
 _SCOPE = re.compile(rf"\*|({'|'.join(AREAS)}):(read|write|\*)")
