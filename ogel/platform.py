@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import ipaddress
+import os
 import secrets
+import socket
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
@@ -33,6 +35,7 @@ from ogel.adapters.redis_info import RedisInfo
 from ogel.adapters.redis_pubsub import RedisBroadcast
 from ogel.adapters.rq_bell import BellListener, RqBell
 from ogel.adapters.rq_clock import RqClock
+from ogel.adapters.storage.s3 import Bucket, check_bucket
 from ogel.features.audit.feature import audit_feature
 from ogel.features.audit.store import AuditStore
 from ogel.features.cleanup.feature import cleanup_feature
@@ -51,6 +54,9 @@ from ogel.features.messaging.sending.senders import MessageProviders
 from ogel.features.realtime.feature import RealtimeFeature
 from ogel.features.realtime.jobs import QUEUE as REALTIME_QUEUE
 from ogel.features.schedules.feature import schedules_feature
+from ogel.features.stats.alerts.rules import Thresholds
+from ogel.features.stats.feature import QUEUE as STATS_QUEUE
+from ogel.features.stats.feature import Sources, StatsFeature, StatsOptions
 from ogel.features.system.feature import system_feature
 from ogel.features.system.service import SystemService
 from ogel.features.webhooks.deliveries.job import QUEUE as WEBHOOKS_QUEUE
@@ -61,7 +67,7 @@ from ogel.runtime.egress import Egress
 from ogel.runtime.feature import Feature
 from ogel.runtime.http.app import build_app
 from ogel.runtime.http.endpoint import HttpOptions
-from ogel.runtime.http.health import Probe
+from ogel.runtime.http.health import Checkup, Probe
 from ogel.runtime.http.metrics import HttpMetrics
 from ogel.runtime.http.server import bind, serve
 from ogel.runtime.jobs.bell import Doorman
@@ -192,6 +198,7 @@ class Platform:
             self.pressure.admit,
             MessagingOptions(settings.message_lifetime_seconds, settings.message_retention_days),
         )
+        self.http_metrics = HttpMetrics(self.registry)
         self.features = self._features()
         self.jobs.know([kind for feature in self.features for kind in feature.jobs])
         self._check_schedules()
@@ -224,10 +231,12 @@ class Platform:
             self.realtime.feature(),
             self.webhooks.feature(),
         ]
-        queues = sorted({kind.queue for feature in working for kind in feature.jobs})
+        queues = sorted({STATS_QUEUE, *(kind.queue for feature in working for kind in feature.jobs)})
+        self._depths = depths = Depths(database, queues)
+        self.stats = self._stats(depths)
+        working.append(self.stats.feature())
         schedules = [schedule for feature in working for schedule in feature.schedules]
         measures = [measure for feature in working for measure in feature.measures]
-        self._depths = depths = Depths(database, queues)
         kinds = [kind for feature in working for kind in feature.jobs]
         self.job_service = JobService(
             database, self.jobs, self.audit, depths, self.pressure, self.redis.workers, kinds
@@ -240,6 +249,40 @@ class Platform:
                 SystemService(database, self.registry, depths.all, self.redis.stats, measures),
             ),
         ]
+
+    def _stats(self, depths: Depths) -> StatsFeature:
+        settings = self.settings
+        storage = (
+            []
+            if settings.storage_backend == "local"
+            else [Probe("storage", self._storage_answers, required=False)]
+        )
+        sources = Sources(
+            registry=self.registry,
+            peaks={"realtime.connections": self.realtime.metrics.take_peak},
+            depths=depths.all,
+            redis_stats=self.redis.stats,
+            breakers=self.webhooks.health_metrics.breakers,
+            checkup=Checkup([*self._probes(), *storage]),
+            data_dir=settings.data_dir,
+        )
+        options = StatsOptions(
+            flush_seconds=settings.usage_flush_seconds,
+            hours_kept_days=settings.usage_hours_days,
+            days_kept_days=settings.usage_days,
+            samples_kept_days=settings.resources_days,
+            thresholds=Thresholds(
+                queue_seconds=settings.alert_queue_seconds,
+                dead_jobs=settings.alert_dead_jobs,
+                open_breakers=settings.alert_open_breakers,
+                disk_free_share=settings.alert_disk_free,
+                connections_share=settings.alert_connections,
+                cache_hit_share=settings.alert_cache_hits,
+                memory_bytes=settings.alert_memory_mb * 1024 * 1024,
+                redis_memory_share=settings.alert_redis_memory,
+            ),
+        )
+        return StatsFeature(self.database, self.outbox, sources, options)
 
     @asynccontextmanager
     async def _connected(self, works: bool) -> AsyncIterator[None]:
@@ -300,7 +343,7 @@ class Platform:
 
         async def http(stop: asyncio.Event) -> None:
             try:
-                await serve(app, sockets, stop, drain)
+                await serve(app, sockets, stop, drain, self.http_metrics.traffic)
             finally:
                 served.set()
 
@@ -314,12 +357,14 @@ class Platform:
                 ready(port)
                 await run_together([("stop", _until_set), *self._services(roles), *beside], stop, drain)
                 await served.wait()  # requests in flight need the pool
+                await self.stats.flusher.last()
 
         await run_until_stopped([("http", http), ("work", work)], stop, drain)
         log.info("process.stopped")
 
     def _services(self, roles: Roles) -> list[tuple[str, Service]]:
-        services: list[tuple[str, Service]] = []
+        name = _process_name(roles)
+        services: list[tuple[str, Service]] = [("usage", lambda stop: self.stats.flusher.run(name, stop))]
         if roles.queues:
             services += self._worker(roles.queues)
         if roles.api:
@@ -368,17 +413,24 @@ class Platform:
         options = HttpOptions(
             max_body_bytes=self.settings.max_body_bytes, trusted_proxies=self.settings.trusted_proxies
         )
+        return build_app(routes, streams, self.keys.authenticate, self.http_metrics, self._probes(), options)
+
+    def _probes(self) -> list[Probe]:
         probes = [
             Probe("postgres", self._postgres_answers, required=True),
             Probe("redis", self.redis.ping, required=False),
         ]
         if self._mongo is not None:
             probes.append(Probe("mongo", self._mongo.ping, required=False))
-        return build_app(routes, streams, self.keys.authenticate, HttpMetrics(self.registry), probes, options)
+        return probes
 
     async def _postgres_answers(self) -> bool:
         async with self.database.session() as session:
             return bool(await session.value(b"SELECT 1"))
+
+    async def _storage_answers(self) -> bool:
+        await check_bucket(bucket_of(self.settings))
+        return True
 
 
 @asynccontextmanager
@@ -476,6 +528,17 @@ def _sms_provider(name: str, settings: Settings, egress: Egress) -> MessageProvi
     )
 
 
+def bucket_of(settings: Settings) -> Bucket:
+    """read_settings has seen to it that none of it is missing."""
+    return Bucket(
+        endpoint=settings.s3_endpoint or "",
+        name=settings.s3_bucket or "",
+        access_key=settings.s3_access_key or "",
+        secret_key=settings.s3_secret_key or "",
+        region=settings.s3_region,
+    )
+
+
 def _own_hosts(settings: Settings) -> OwnHosts:
     """The servers and names that webhooks must not reach, wherever they are."""
     servers = [settings.database_url, settings.redis_url, settings.mongo_url, settings.egress_proxy]
@@ -502,6 +565,14 @@ def _pool_options(settings: Settings) -> PoolOptions:
 def _workers_pool_options(settings: Settings) -> PoolOptions:
     """A claim and a write at once for each of the busy queues; the others wait milliseconds."""
     return replace(_pool_options(settings), minimum=1, maximum=6)
+
+
+def _process_name(roles: Roles) -> str:
+    """As its entrypoint is called, and where it runs: `worker-webhooks 3f9c2d:7`."""
+    worker = f"worker-{roles.queues[0]}" if len(roles.queues) == 1 else "worker"
+    does = {"api": roles.api, worker: roles.queues, "scheduler": roles.scheduler, "realtime": roles.realtime}
+    parts = [name for name, it_does in does.items() if it_does]
+    return f"{','.join(parts)} {socket.gethostname()}:{os.getpid()}"
 
 
 def _describe(roles: Roles) -> Mapping[str, object]:

@@ -410,6 +410,78 @@ class Settings:
         default=1.0,
         meaning="How often the scheduler looks at its clock.",
     )
+    usage_flush_seconds: float = knob(
+        "OGEL_USAGE_FLUSH_SECONDS",
+        takes=real(1, 60, "seconds"),
+        default=30.0,
+        meaning="How often a process writes down what it counted; a `kill -9` loses no more than that.",
+    )
+    usage_hours_days: float = knob(
+        "OGEL_USAGE_HOURS_DAYS",
+        takes=real(1, 3650, "days"),
+        default=90.0,
+        meaning="Usage per hour older than this is deleted.",
+    )
+    usage_days: float = knob(
+        "OGEL_USAGE_DAYS",
+        takes=real(31, 36500, "days"),
+        default=1096.0,
+        meaning="Usage per day older than this is deleted.",
+    )
+    resources_days: float = knob(
+        "OGEL_RESOURCES_DAYS",
+        takes=real(0.1, 3650, "days"),
+        default=30.0,
+        meaning="Samples of servers, queues and processes older than this are deleted.",
+    )
+    alert_queue_seconds: float = knob(
+        "OGEL_ALERT_QUEUE_SECONDS",
+        takes=real(1, 30 * 86400, "seconds"),
+        default=300.0,
+        meaning="Alert when a job has been due for longer, though nothing but workers holds it back.",
+    )
+    alert_dead_jobs: int = knob(
+        "OGEL_ALERT_DEAD_JOBS",
+        takes=whole(0, 10**9),
+        default=100,
+        meaning="Alert when a queue has more dead jobs.",
+    )
+    alert_open_breakers: int = knob(
+        "OGEL_ALERT_OPEN_BREAKERS",
+        takes=whole(0, 10**9),
+        default=10,
+        meaning="Alert when the breakers of more webhook endpoints are open.",
+    )
+    alert_disk_free: float = knob(
+        "OGEL_ALERT_DISK_FREE",
+        takes=real(0, 1, "a part of the whole"),
+        default=0.1,
+        meaning="Alert when less of the disk that holds OGEL_DATA_DIR is free.",
+    )
+    alert_connections: float = knob(
+        "OGEL_ALERT_CONNECTIONS",
+        takes=real(0, 1, "a part of the whole"),
+        default=0.8,
+        meaning="Alert when more of Postgres' max_connections are taken.",
+    )
+    alert_cache_hits: float = knob(
+        "OGEL_ALERT_CACHE_HITS",
+        takes=real(0, 1, "a part of the whole"),
+        default=0.9,
+        meaning="Alert when Postgres finds fewer of the blocks it needs in its cache.",
+    )
+    alert_memory_mb: int = knob(
+        "OGEL_ALERT_MEMORY_MB",
+        takes=whole(1, 10**7),
+        default=1024,
+        meaning="Alert when a process holds more resident memory, in MiB.",
+    )
+    alert_redis_memory: float = knob(
+        "OGEL_ALERT_REDIS_MEMORY",
+        takes=real(0, 1, "a part of the whole"),
+        default=0.9,
+        meaning="Alert when Redis has used more of its maxmemory.",
+    )
 
     @property
     def embedded(self) -> bool:

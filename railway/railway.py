@@ -33,6 +33,7 @@ LAYOUTS: dict[str, tuple[str, ...]] = {
         "worker-realtime",
         "worker-cleanup",
         "worker-databases",
+        "worker-stats",
         "scheduler",
         "realtime",
     ),

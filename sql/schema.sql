@@ -13,6 +13,31 @@ $$;
 
 CREATE TRIGGER webhook_endpoints_version BEFORE UPDATE ON webhook_endpoints FOR EACH ROW EXECUTE FUNCTION next_version();
 
+CREATE TABLE alerts (
+    name text NOT NULL,
+    subject text NOT NULL,
+    level text NOT NULL,
+    raised boolean NOT NULL,
+    is_over boolean NOT NULL,
+    streak integer NOT NULL,
+    since timestamp with time zone NOT NULL,
+    value double precision NOT NULL,
+    threshold double precision NOT NULL,
+    checked_by text NOT NULL
+)
+WITH (fillfactor='50');
+
+COMMENT ON COLUMN alerts.is_over IS 'what the last check found, whether or not the alert is raised yet';
+
+COMMENT ON COLUMN alerts.streak IS 'checks in a row that found this';
+
+COMMENT ON COLUMN alerts.since IS 'raised: the first check that found it over; otherwise the first after that';
+
+COMMENT ON COLUMN alerts.checked_by IS 'the tick of the last check: one that is run again counts once';
+
+ALTER TABLE ONLY alerts
+    ADD CONSTRAINT alerts_pkey PRIMARY KEY (name, subject);
+
 CREATE TABLE api_keys (
     id text NOT NULL,
     name text NOT NULL,
@@ -119,6 +144,16 @@ CREATE INDEX events_created_at ON events USING btree (created_at, id);
 CREATE INDEX events_subject ON events USING btree (subject, created_at, id) WHERE (subject IS NOT NULL);
 
 CREATE INDEX events_type ON events USING btree (type, created_at, id);
+
+CREATE TABLE health_checks (
+    checked_at timestamp with time zone DEFAULT now() NOT NULL,
+    status text NOT NULL,
+    checks jsonb NOT NULL,
+    CONSTRAINT health_checks_status_check CHECK ((status = ANY (ARRAY['healthy'::text, 'degraded'::text, 'unhealthy'::text])))
+);
+
+ALTER TABLE ONLY health_checks
+    ADD CONSTRAINT health_checks_pkey PRIMARY KEY (checked_at);
 
 CREATE TABLE job_keys (
     key text NOT NULL COLLATE pg_catalog."C",
@@ -437,6 +472,36 @@ ALTER TABLE ONLY platform_databases
 ALTER TABLE ONLY platform_databases
     ADD CONSTRAINT platform_databases_pkey PRIMARY KEY (id);
 
+CREATE TABLE processes (
+    id text NOT NULL,
+    name text NOT NULL,
+    flush integer NOT NULL,
+    memory_bytes bigint NOT NULL,
+    cpu_seconds double precision NOT NULL,
+    started_at timestamp with time zone DEFAULT now() NOT NULL,
+    seen_at timestamp with time zone DEFAULT now() NOT NULL
+)
+WITH (fillfactor='50');
+
+COMMENT ON COLUMN processes.name IS 'what it does and where: "worker-webhooks host:pid"';
+
+COMMENT ON COLUMN processes.cpu_seconds IS 'user and system, since it started';
+
+ALTER TABLE ONLY processes
+    ADD CONSTRAINT processes_pkey PRIMARY KEY (id);
+
+CREATE TABLE resource_samples (
+    name text NOT NULL,
+    sampled_at timestamp with time zone NOT NULL,
+    labels jsonb NOT NULL,
+    value double precision NOT NULL
+);
+
+ALTER TABLE ONLY resource_samples
+    ADD CONSTRAINT resource_samples_pkey PRIMARY KEY (name, sampled_at, labels);
+
+CREATE INDEX resource_samples_sampled_at ON resource_samples USING brin (sampled_at) WITH (autosummarize='on');
+
 CREATE TABLE schedules (
     name text NOT NULL,
     last_tick_at timestamp with time zone,
@@ -457,6 +522,43 @@ CREATE TABLE schema_migrations (
 
 ALTER TABLE ONLY schema_migrations
     ADD CONSTRAINT schema_migrations_pkey PRIMARY KEY (version);
+
+CREATE TABLE usage (
+    bucket text NOT NULL,
+    at timestamp with time zone NOT NULL,
+    metric text NOT NULL,
+    labels jsonb NOT NULL,
+    value bigint NOT NULL,
+    CONSTRAINT usage_bucket_check CHECK ((bucket = ANY (ARRAY['hour'::text, 'day'::text])))
+)
+WITH (fillfactor='70');
+
+COMMENT ON COLUMN usage.at IS 'when the hour or the day began, in UTC';
+
+ALTER TABLE ONLY usage
+    ADD CONSTRAINT usage_pkey PRIMARY KEY (bucket, at, metric, labels);
+
+CREATE TABLE usage_deltas (
+    id bigint NOT NULL,
+    process text NOT NULL,
+    metric text NOT NULL,
+    labels jsonb NOT NULL,
+    value bigint NOT NULL,
+    counted_at timestamp with time zone DEFAULT now() NOT NULL
+)
+WITH (autovacuum_vacuum_scale_factor='0.0', autovacuum_vacuum_threshold='5000');
+
+ALTER TABLE usage_deltas ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME usage_deltas_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+ALTER TABLE ONLY usage_deltas
+    ADD CONSTRAINT usage_deltas_pkey PRIMARY KEY (id);
 
 CREATE TABLE webhook_attempts (
     delivery_id text NOT NULL,

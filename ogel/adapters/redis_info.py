@@ -42,9 +42,12 @@ class RedisInfo:
             "connected_clients": "connected_clients",
             "used_memory": "used_memory",
             "total_commands_processed": "total_commands",
+            "maxmemory": "maxmemory",
             "maxmemory_policy": "eviction_policy",
+            "evicted_keys": "evicted_keys",
         }
-        return {ours: info[theirs] for theirs, ours in names.items() if theirs in info}
+        keys = sum(each["keys"] for name, each in info.items() if name.startswith("db") and "keys" in each)
+        return {**{ours: info[theirs] for theirs, ours in names.items() if theirs in info}, "keys": keys}
 
     async def workers(self) -> Sequence[Mapping[str, Any]] | None:
         """

@@ -32,6 +32,7 @@ COMMANDS = {
     "workers": "The live workers.",
     "messages": "Send texts and push, look at messages and their attempts, and retry them.",
     "databases": "Register databases that Ogel does not live in; watch, measure and migrate them.",
+    "usage": "Requests, bytes, events, deliveries and jobs, day by day.",
     "healthcheck": "Ask the process on PORT whether it is ready; exit 0 or 1.",
 }
 

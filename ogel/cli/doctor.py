@@ -176,15 +176,9 @@ async def _storage(settings: Settings) -> str:
         directory = settings.data_dir / "storage"
         check_writable(directory)
         return f"{directory} can be written to"
-    from ogel.adapters.storage.s3 import Bucket, check_bucket
+    from ogel.adapters.storage.s3 import check_bucket
+    from ogel.platform import bucket_of
 
-    # read_settings has seen to it that none of them is missing.
-    bucket = Bucket(
-        endpoint=settings.s3_endpoint or "",
-        name=settings.s3_bucket or "",
-        access_key=settings.s3_access_key or "",
-        secret_key=settings.s3_secret_key or "",
-        region=settings.s3_region,
-    )
+    bucket = bucket_of(settings)
     await check_bucket(bucket)
     return f"bucket {bucket.name} is there"

@@ -25,6 +25,7 @@ AREAS = (
     "metrics",
     "realtime",
     "schedules",
+    "stats",
     "webhooks",
 )
 METRICS_SCOPE = "metrics:read"

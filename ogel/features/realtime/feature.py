@@ -26,11 +26,11 @@ class RealtimeFeature:
         registry: CollectorRegistry,
         options: HubOptions | None = None,
     ) -> None:
-        metrics = RealtimeMetrics(registry)
-        hub = Hub(metrics, options or HubOptions())
+        self.metrics = RealtimeMetrics(registry)
+        hub = Hub(self.metrics, options or HubOptions())
         self._broadcast = broadcast
         self._streams = streams(hub, authenticate)
-        self.feed = RealtimeFeed(hub, broadcast, metrics)
+        self.feed = RealtimeFeed(hub, broadcast, self.metrics)
 
     async def serve(self, stop: asyncio.Event) -> None:
         """Feeds the streams until `stop`, then ends them."""

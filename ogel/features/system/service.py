@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import resource
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Protocol
@@ -18,6 +17,7 @@ from ogel.features.system.measures import Measures
 from ogel.kernel.clock import rfc3339, utc_now
 from ogel.runtime.database import Database, Queries
 from ogel.runtime.feature import Measure
+from ogel.runtime.vitals import cpu_seconds, resident_bytes
 
 log = structlog.get_logger(__name__)
 
@@ -101,13 +101,12 @@ class SystemService:
         database, queues, redis = await asyncio.gather(
             self._or_none(self._database_stats()), self._or_none(self._queue_stats()), self._redis_stats()
         )
-        usage = resource.getrusage(resource.RUSAGE_SELF)
         system = {
             "version": __version__,
             "pid": os.getpid(),
             "uptime_seconds": round(time.monotonic() - self._started, 3),
             "memory_bytes": resident_bytes(),
-            "cpu_seconds": round(usage.ru_utime + usage.ru_stime, 3),
+            "cpu_seconds": round(cpu_seconds(), 3),
         }
         return Metrics(system, database, dict(redis) if redis else None, queues, rfc3339(utc_now()))
 
@@ -140,12 +139,3 @@ class SystemService:
         except Exception as error:  # noqa: BLE001 - metrics must come most of all when something is wrong
             log.warning("metrics.incomplete", error=f"{type(error).__name__}: {error}")
             return None
-
-
-def resident_bytes() -> int:
-    """Of this process; 0 where the kernel does not say (no /proc)."""
-    try:
-        with open("/proc/self/statm") as file:
-            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-    except OSError:
-        return 0

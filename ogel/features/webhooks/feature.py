@@ -102,7 +102,7 @@ class WebhookFeature:
             WebhookMetrics(registry),
         )
         self._drain = Drain(database, keys)
-        self._health_metrics = HealthMetrics(database, health, registry)
+        self.health_metrics = HealthMetrics(database, health, registry)
         self._seal_headers = SealHeaders(database, endpoints, vault)
         self.secrets = SecretService(database, secrets, vault, audit)
         self.endpoints = EndpointService(
@@ -150,7 +150,7 @@ class WebhookFeature:
                 )
             ],
             subscribers=[self._fan_out.to_matching],
-            measures=[self._health_metrics.measure],
+            measures=[self.health_metrics.measure],
             sealed=SEALED,
         )
 

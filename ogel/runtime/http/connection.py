@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import cast
+from typing import Any, cast
 
 import structlog
 from hypercorn.asyncio.task_group import TaskGroup
@@ -24,6 +24,7 @@ from hypercorn.typing import (
 from hypercorn.utils import parse_socket_addr
 
 from ogel.runtime.http.inbox import Inbox
+from ogel.runtime.http.metrics import Traffic
 from ogel.runtime.http.protocol import Http1
 
 log = structlog.get_logger()
@@ -40,6 +41,10 @@ class Connection(TCPServer):
     _taken = 0  # of them by the peer's side, when last looked at
     _taken_at = 0.0
 
+    def __init__(self, *arguments: Any, traffic: Traffic) -> None:
+        super().__init__(*arguments)
+        self._traffic = traffic
+
     async def run(self) -> None:
         socket = self.writer.get_extra_info("socket")
         try:
@@ -50,6 +55,7 @@ class Connection(TCPServer):
                 protocol = Http1(
                     self.app, self.config, self.context, tasks, ConnectionState(self.state),
                     False, client, server, self.protocol_send, hang_up=self._cut_off_soon,
+                    traffic=self._traffic,
                 )  # fmt: skip
                 self.protocol = cast(ProtocolWrapper, protocol)  # the same two methods
                 await self.idle_task.restart(tasks, self._idle_timeout)
@@ -62,6 +68,7 @@ class Connection(TCPServer):
     async def protocol_send(self, event: Event) -> None:
         if isinstance(event, RawData):
             self._written += len(event.data)
+            self._traffic.sent += len(event.data)
         await super().protocol_send(event)
 
     def cut_off_if_stalled(self, seconds: float) -> None:

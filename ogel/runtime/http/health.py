@@ -20,6 +20,9 @@ log = structlog.get_logger()
 _FRESH_SECONDS = 0.5
 
 
+Status = Literal["healthy", "degraded", "unhealthy"]
+
+
 @dataclass(frozen=True, slots=True)
 class Probe:
     """
@@ -43,13 +46,13 @@ class Readiness(msgspec.Struct, frozen=True):
 
 
 class Health(msgspec.Struct, frozen=True):
-    status: Literal["healthy", "degraded", "unhealthy"]
+    status: Status
     checks: dict[str, bool]
     timestamp: Timestamp
 
 
 def health_routes(probes: Sequence[Probe]) -> list[Route]:
-    checkup = _Checkup(probes)
+    checkup = Checkup(probes)
 
     async def live(call: Call[Any, Any]) -> Alive:
         return Alive()
@@ -62,9 +65,8 @@ def health_routes(probes: Sequence[Probe]) -> list[Route]:
 
     async def health(call: Call[Any, Any]) -> Reply:
         checks = await checkup.results()
-        if not checkup.able(checks):
-            return Reply(Health("unhealthy", checks, utc_now()), 503)
-        return Reply(Health("healthy" if all(checks.values()) else "degraded", checks, utc_now()), 200)
+        status = checkup.status(checks)
+        return Reply(Health(status, checks, utc_now()), 503 if status == "unhealthy" else 200)
 
     return [
         Route("GET", "/health/live", live, None, "The process answers", returns=Alive),
@@ -73,7 +75,7 @@ def health_routes(probes: Sequence[Probe]) -> list[Route]:
     ]
 
 
-class _Checkup:
+class Checkup:
     """All probes at once, at most every half second; a change of state is logged, a steady state is not."""
 
     def __init__(self, probes: Sequence[Probe]) -> None:
@@ -89,6 +91,11 @@ class _Checkup:
                 self._known = {probe.name: state for probe, state in zip(self._probes, states, strict=True)}
                 self._checked_at = time.monotonic()
             return self._known
+
+    def status(self, checks: dict[str, bool]) -> Status:
+        if not self.able(checks):
+            return "unhealthy"
+        return "healthy" if all(checks.values()) else "degraded"
 
     def able(self, checks: dict[str, bool]) -> bool:
         return all(checks[probe.name] for probe in self._probes if probe.required)

@@ -2,16 +2,39 @@
 
 from __future__ import annotations
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from collections.abc import Iterable
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metric
+from prometheus_client.core import CounterMetricFamily
+from prometheus_client.registry import Collector
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "WEBSOCKET"})
 _BUCKETS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+
+
+class Traffic(Collector):
+    """Bytes through the sockets, headers and WebSocket frames too: plain integers, added to at every read and write."""
+
+    def __init__(self) -> None:
+        self.received = 0
+        self.sent = 0
+
+    def describe(self) -> Iterable[Metric]:
+        return self.collect()
+
+    def collect(self) -> Iterable[Metric]:
+        return [
+            CounterMetricFamily("ogel_http_received_bytes", "Bytes that clients sent us.", self.received),
+            CounterMetricFamily("ogel_http_sent_bytes", "Bytes that we sent to clients.", self.sent),
+        ]
 
 
 class HttpMetrics:
     """Labels are route templates, never paths: a client must not be able to make up new series."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
+        self.traffic = Traffic()
+        registry.register(self.traffic)
         self._requests = Counter(
             "ogel_http_requests",
             "Requests answered; status 499 means that the client left first.",

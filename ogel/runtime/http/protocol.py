@@ -7,11 +7,15 @@ from dataclasses import replace
 from typing import Any
 
 import h11
+from hypercorn.events import Event as ConnectionEvent
+from hypercorn.events import RawData
 from hypercorn.protocol.events import Data, Event, Request, StreamClosed
 from hypercorn.protocol.h11 import STREAM_ID, H11Protocol, H11WSConnection
 from hypercorn.protocol.http_stream import HTTPStream
 from hypercorn.protocol.ws_stream import ASGIWebsocketState, WSStream
 from wsproto.frame_protocol import CloseReason
+
+from ogel.runtime.http.metrics import Traffic
 
 
 class Http1(H11Protocol):
@@ -19,9 +23,15 @@ class Http1(H11Protocol):
     the proxy in front speaks it for us.
     """
 
-    def __init__(self, *arguments: Any, hang_up: Callable[[], None]) -> None:
+    def __init__(self, *arguments: Any, hang_up: Callable[[], None], traffic: Traffic) -> None:
         super().__init__(*arguments)
         self._hang_up = hang_up
+        self._traffic = traffic
+
+    async def handle(self, event: ConnectionEvent) -> None:
+        if isinstance(event, RawData):
+            self._traffic.received += len(event.data)
+        await super().handle(event)
 
     async def _check_protocol(self, event: h11.Request) -> None:
         """An upgrade that is not offered is ignored (RFC 9110 §7.8)."""

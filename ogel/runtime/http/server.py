@@ -18,6 +18,7 @@ from starlette.types import ASGIApp
 
 from ogel.kernel.errors import ConfigError
 from ogel.runtime.http.connection import Connection
+from ogel.runtime.http.metrics import Traffic
 
 log = structlog.get_logger()
 
@@ -50,23 +51,30 @@ def bind(host: str, port: int) -> list[socket.socket]:
 
 
 async def serve(
-    app: ASGIApp, sockets: list[socket.socket], stop: asyncio.Event, drain_seconds: float
+    app: ASGIApp,
+    sockets: list[socket.socket],
+    stop: asyncio.Event,
+    drain_seconds: float,
+    traffic: Traffic | None = None,
 ) -> None:
     """Serves until `stop`, then accepts nothing new and lets what is in flight finish within `drain_seconds`.
 
     Streams count as in flight: whoever owns them has to end them. Peers that have stopped reading are not
-    waited for. No ASGI lifespan, no signal handlers.
+    waited for. No ASGI lifespan, no signal handlers. `traffic` is told of every byte.
     """
     config = _config()
     context = WorkerContext(None)
     wrapped = ASGIWrapper(app)  # type: ignore[arg-type]  # hypercorn spells the same ASGI types out as TypedDicts
     connections: _Connections = {}
+    counted = traffic or Traffic()
     loop = asyncio.get_running_loop()
 
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
-        connection = Connection(wrapped, loop, config, context, ConnectionState({}), reader, writer)
+        connection = Connection(
+            wrapped, loop, config, context, ConnectionState({}), reader, writer, traffic=counted
+        )
         connections[task] = connection
         try:
             await connection.run()

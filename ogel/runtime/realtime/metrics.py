@@ -7,6 +7,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge
 
 class RealtimeMetrics:
     def __init__(self, registry: CollectorRegistry) -> None:
+        self._now = self._peak = 0
         self._connected = Gauge(
             "ogel_realtime_feed_connected", "1 while this process hears Redis.", registry=registry
         )
@@ -30,6 +31,13 @@ class RealtimeMetrics:
 
     def subscriptions(self, count: int) -> None:
         self._subscriptions.set(count)
+        self._now = count
+        self._peak = max(self._peak, count)
+
+    def take_peak(self) -> int:
+        """The most clients there were at once since this was asked last."""
+        peak, self._peak = self._peak, self._now
+        return peak
 
     def published(self, messages: int) -> None:
         """One event came in, and so many clients wanted it."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from prometheus_client import CollectorRegistry, Gauge
 
 from ogel.features.webhooks.health.store import HealthStore
@@ -19,8 +21,11 @@ class HealthMetrics:
             registry=registry,
         )
 
-    async def measure(self) -> None:
+    async def breakers(self) -> Mapping[str, int]:
+        """Endpoints by state, as the gauge has them."""
         async with self._database.session() as session:
-            breakers = await self._store.breakers(session)
-        for state, count in breakers.items():
+            return await self._store.breakers(session)
+
+    async def measure(self) -> None:
+        for state, count in (await self.breakers()).items():
             self._breakers.labels(state).set(count)

@@ -1,0 +1,1 @@
+"""Stats: see how much was used, how the servers are doing, and hear when something is wrong."""

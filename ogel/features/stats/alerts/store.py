@@ -1,0 +1,24 @@
+"""The alerts table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ogel.features.stats.alerts.rules import Alert
+from ogel.runtime.database import Queries, Session, records
+
+_SQL = Queries.beside(__name__)
+
+
+class AlertStore:
+    async def lock(self, tx: Session) -> None:
+        await tx.execute(_SQL.lock)
+
+    async def all(self, session: Session) -> list[Alert]:
+        return await session.all(_SQL.all, None, Alert)
+
+    async def write(self, tx: Session, alerts: Sequence[Alert]) -> None:
+        await tx.execute(_SQL.write, {"rows": records(alerts)})
+
+    async def forget(self, tx: Session, alerts: Sequence[Alert]) -> None:
+        await tx.execute(_SQL.forget, {"rows": records(alerts)})

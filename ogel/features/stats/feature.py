@@ -1,0 +1,143 @@
+"""The manifest of stats, and how its parts fit together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from prometheus_client import CollectorRegistry
+
+from ogel.features.stats.alerts.jobs import CHECK as CHECK_ALERTS
+from ogel.features.stats.alerts.jobs import CheckAlerts
+from ogel.features.stats.alerts.routes import AlertRoutes
+from ogel.features.stats.alerts.rules import Thresholds, rules_of
+from ogel.features.stats.alerts.service import AlertService
+from ogel.features.stats.alerts.store import AlertStore
+from ogel.features.stats.health.jobs import CHECK as CHECK_HEALTH
+from ogel.features.stats.health.jobs import CheckHealth
+from ogel.features.stats.health.routes import HealthRoutes
+from ogel.features.stats.health.store import HealthCheckStore
+from ogel.features.stats.resources.gauges import ResourceGauges
+from ogel.features.stats.resources.jobs import PURGE as PURGE_SAMPLES
+from ogel.features.stats.resources.jobs import SAMPLE, PurgeSamples, TakeSamples
+from ogel.features.stats.resources.routes import ResourceRoutes
+from ogel.features.stats.resources.sampler import Breakers, Depths, RedisStats, Sampler
+from ogel.features.stats.resources.store import ResourceStore
+from ogel.features.stats.usage.flusher import Flusher, TakePeak
+from ogel.features.stats.usage.jobs import PURGE as PURGE_USAGE
+from ogel.features.stats.usage.jobs import ROLL_UP, PurgeUsage, RollUp
+from ogel.features.stats.usage.metrics import Metric
+from ogel.features.stats.usage.routes import UsageRoutes
+from ogel.features.stats.usage.service import UsageService
+from ogel.features.stats.usage.store import UsageStore
+from ogel.runtime.database import Database
+from ogel.runtime.feature import Feature
+from ogel.runtime.http.health import Checkup
+from ogel.runtime.jobs.kind import Backoff, JobKind, Perform
+from ogel.runtime.outbox import Outbox
+from ogel.runtime.schedule.schedule import Schedule
+
+QUEUE = "stats"
+# Bites out of big tables, like cleanup's own; and where nobody works `stats`, deltas must not grow for ever.
+_PURGE_QUEUE = "cleanup"
+
+
+@dataclass(frozen=True, slots=True)
+class StatsOptions:
+    """Of usage per hour, per day, and of samples: how many days they are kept."""
+
+    flush_seconds: float
+    hours_kept_days: float
+    days_kept_days: float
+    samples_kept_days: float
+    thresholds: Thresholds
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """What stats are made of and other features know."""
+
+    registry: CollectorRegistry
+    peaks: Mapping[Metric, TakePeak]
+    depths: Depths
+    redis_stats: RedisStats
+    breakers: Breakers
+    checkup: Checkup
+    data_dir: Path
+
+
+class StatsFeature:
+    """`flusher` has to run in every process, whatever it does."""
+
+    def __init__(self, database: Database, outbox: Outbox, sources: Sources, options: StatsOptions) -> None:
+        self._database = database
+        self._options = options
+        self._usage_store = UsageStore()
+        self._resource_store = ResourceStore()
+        self._health_store = HealthCheckStore()
+        self.usage = UsageService(database, self._usage_store)
+        self.flusher = Flusher(
+            database, self._usage_store, sources.registry, sources.peaks, options.flush_seconds
+        )
+        self._gauges = ResourceGauges(database, self._resource_store, sources.registry)
+        self._sampler = Sampler(
+            database,
+            self._resource_store,
+            sources.depths,
+            sources.redis_stats,
+            sources.breakers,
+            sources.data_dir,
+        )
+        self._check_health = CheckHealth(database, self._health_store, outbox, sources.checkup)
+        self.alerts = AlertService(
+            database, AlertStore(), outbox, self._sampler, rules_of(options.thresholds)
+        )
+
+    def feature(self) -> Feature:
+        database, options = self._database, self._options
+        purge_usage = PurgeUsage(database, self._usage_store, options.hours_kept_days, options.days_kept_days)
+        purge_samples = PurgeSamples(database, self._resource_store, options.samples_kept_days)
+        return Feature(
+            name="stats",
+            routes=[
+                *UsageRoutes(self.usage).routes(),
+                *ResourceRoutes(database, self._resource_store).routes(),
+                *HealthRoutes(database, self._health_store).routes(),
+                *AlertRoutes(self.alerts).routes(),
+            ],
+            jobs=[
+                _often(ROLL_UP, RollUp(database, self._usage_store).perform),
+                _often(SAMPLE, TakeSamples(database, self._resource_store, self._sampler).perform),
+                _often(CHECK_HEALTH, self._check_health.perform),
+                _often(CHECK_ALERTS, CheckAlerts(self.alerts).perform),
+                JobKind(PURGE_USAGE, _PURGE_QUEUE, purge_usage.perform, timeout_seconds=3600),
+                JobKind(PURGE_SAMPLES, _PURGE_QUEUE, purge_samples.perform, timeout_seconds=3600),
+            ],
+            schedules=SCHEDULES,
+            measures=[self._gauges.measure],
+        )
+
+
+def _often(name: str, perform: Perform) -> JobKind:
+    """What fails is made up for by the next tick: it is not tried for long, so that failures do not pile up."""
+    return JobKind(name, QUEUE, perform, max_attempts=3, backoff=Backoff(first_seconds=1.0, cap_seconds=10.0))
+
+
+SCHEDULES = [
+    Schedule(
+        ROLL_UP, "* * * * *", ROLL_UP, "Adds what processes counted to the usage of the hour and the day."
+    ),
+    Schedule(
+        SAMPLE, "*/5 * * * *", SAMPLE, "Takes samples of Postgres, Redis, queues, processes and the disk."
+    ),
+    Schedule(CHECK_HEALTH, "* * * * *", CHECK_HEALTH, "Asks what Ogel leans on, and tells of changes."),
+    Schedule(CHECK_ALERTS, "* * * * *", CHECK_ALERTS, "Raises and clears alerts."),
+    Schedule(
+        PURGE_USAGE,
+        "30 2 * * *",
+        PURGE_USAGE,
+        "Deletes usage past OGEL_USAGE_HOURS_DAYS and OGEL_USAGE_DAYS.",
+    ),
+    Schedule(PURGE_SAMPLES, "30 2 * * *", PURGE_SAMPLES, "Deletes samples past OGEL_RESOURCES_DAYS."),
+]

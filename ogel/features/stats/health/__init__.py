@@ -1,0 +1,1 @@
+"""Health: what Ogel leans on, asked every minute; a change is an event."""

@@ -1,0 +1,19 @@
+-- lock --
+-- Checks are compared with the one before, so they come one after the other.
+SELECT pg_advisory_xact_lock(hashtextextended('ogel health', 0))
+
+-- last --
+SELECT checked_at, status, checks FROM health_checks ORDER BY checked_at DESC LIMIT 1
+
+-- insert --
+INSERT INTO health_checks (status, checks) VALUES (%(status)s, %(checks)s::jsonb) ON CONFLICT (checked_at) DO NOTHING
+
+-- list --
+-- Newest first.
+SELECT checked_at, status, checks FROM health_checks
+WHERE checked_at > %(since)s AND (%(after)s::timestamptz IS NULL OR checked_at < %(after)s)
+ORDER BY checked_at DESC
+LIMIT %(limit)s
+
+-- purge --
+DELETE FROM health_checks WHERE checked_at <= %(before)s

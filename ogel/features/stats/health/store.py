@@ -1,0 +1,38 @@
+"""The health_checks table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+import msgspec
+from msgspec import Struct
+
+from ogel.runtime.database import Queries, Session
+from ogel.runtime.http.health import Status
+from ogel.runtime.http.route import Timestamp
+
+_SQL = Queries.beside(__name__)
+
+
+class HealthCheck(Struct, frozen=True):
+    checked_at: Timestamp
+    status: Status
+    checks: dict[str, bool]
+
+
+class HealthCheckStore:
+    async def lock(self, tx: Session) -> None:
+        await tx.execute(_SQL.lock)
+
+    async def last(self, session: Session) -> HealthCheck | None:
+        return await session.one(_SQL.last, None, HealthCheck)
+
+    async def insert(self, tx: Session, status: Status, checks: Mapping[str, bool]) -> None:
+        await tx.execute(_SQL.insert, {"status": status, "checks": msgspec.json.encode(checks).decode()})
+
+    async def list(self, session: Session, filters: Mapping[str, object]) -> list[HealthCheck]:
+        return await session.all(_SQL.list, filters, HealthCheck)
+
+    async def purge(self, session: Session, before: datetime) -> None:
+        await session.execute(_SQL.purge, {"before": before})

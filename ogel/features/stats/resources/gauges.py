@@ -1,0 +1,43 @@
+"""The last samples as Prometheus gauges, for what /metrics does not show otherwise."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from ogel.features.stats.resources.sample import NAMES, SHOWN_ELSEWHERE
+from ogel.features.stats.resources.store import ResourceStore, Taken
+from ogel.runtime.database import Database
+
+
+class ResourceGauges(Collector):
+    """What is gone from the last samples is gone from here: a dropped table leaves no number behind."""
+
+    def __init__(self, database: Database, store: ResourceStore, registry: CollectorRegistry) -> None:
+        self._database = database
+        self._store = store
+        self._latest: Sequence[Taken] = ()
+        registry.register(self)
+
+    async def measure(self) -> None:
+        async with self._database.session() as session:
+            self._latest = await self._store.latest(session)
+
+    def collect(self) -> Iterable[GaugeMetricFamily]:
+        families: dict[str, GaugeMetricFamily] = {}
+        for taken in self._latest:
+            if taken.name in SHOWN_ELSEWHERE or taken.name not in NAMES:
+                continue
+            if taken.name not in families:
+                families[taken.name] = GaugeMetricFamily(
+                    f"ogel_{taken.name.replace('.', '_')}",
+                    f"{NAMES[taken.name]} Sampled every five minutes.",
+                    labels=sorted(taken.labels),
+                )
+            families[taken.name].add_metric(
+                [taken.labels[each] for each in sorted(taken.labels)], taken.value
+            )
+        return families.values()

@@ -1,0 +1,118 @@
+"""Asking everything how it is. Without Redis, or a disk that answers, the rest still comes."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import shutil
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import structlog
+
+from ogel.features.stats.resources.sample import Sample
+from ogel.features.stats.resources.store import ResourceStore
+from ogel.runtime.database import Database
+
+log = structlog.get_logger(__name__)
+
+STATUSES = ("pending", "running", "held", "dead")
+_REDIS = {
+    "used_memory": "redis.memory_bytes",
+    "keys": "redis.keys",
+    "evicted_keys": "redis.evicted_keys",
+    "connected_clients": "redis.clients",
+}
+
+
+class Depth(Protocol):
+    @property
+    def pending(self) -> int: ...
+    @property
+    def running(self) -> int: ...
+    @property
+    def held(self) -> int: ...
+    @property
+    def dead(self) -> int: ...
+    @property
+    def oldest_seconds(self) -> float: ...
+
+
+Depths = Callable[[], Awaitable[Mapping[str, Depth]]]
+RedisStats = Callable[[], Awaitable[Mapping[str, Any] | None]]
+Breakers = Callable[[], Awaitable[Mapping[str, int]]]
+
+
+class Sampler:
+    def __init__(
+        self,
+        database: Database,
+        store: ResourceStore,
+        depths: Depths,
+        redis_stats: RedisStats,
+        breakers: Breakers,
+        data_dir: Path,
+    ) -> None:
+        self._database = database
+        self._store = store
+        self._depths = depths
+        self._redis_stats = redis_stats
+        self._breakers = breakers
+        self._data_dir = data_dir
+
+    async def everything(self) -> list[Sample]:
+        """Raises what the database raises: it is where samples are kept."""
+        async with self._database.session() as session:
+            sizes = await self._store.sizes(session)
+        return [*await self.quickly(), *sizes]
+
+    async def quickly(self) -> list[Sample]:
+        """Without the sizes of tables, which are looked up on the disk."""
+        redis, disk = await asyncio.gather(self._redis_stats(), asyncio.to_thread(self._disk))
+        depths, breakers = await self._depths(), await self._breakers()
+        async with self._database.session() as session:
+            activity = await self._store.activity(session)
+            stuck = await self._store.stuck(session, sorted(depths))
+            processes = await self._store.processes(session)
+        return [
+            *activity,
+            *_of_redis(redis or {}),
+            *_of_queues(depths),
+            *(Sample("queue.stuck_seconds", {"queue": name}, age) for name, age in stuck.items()),
+            *(Sample("webhooks.breakers", {"state": state}, count) for state, count in breakers.items()),
+            *processes,
+            *disk,
+        ]
+
+    def _disk(self) -> Sequence[Sample]:
+        # A directory that is not made yet will be where its nearest parent is.
+        directory = next(
+            each for each in (self._data_dir, *self._data_dir.absolute().parents) if each.exists()
+        )
+        try:
+            usage = shutil.disk_usage(directory)
+        except OSError as error:
+            log.warning("resources.disk_unknown", directory=str(directory), error=str(error))
+            return []
+        return [
+            Sample("disk.free_bytes", {}, usage.free),
+            Sample("disk.free_share", {}, usage.free / max(1, usage.total)),
+        ]
+
+
+def _of_redis(stats: Mapping[str, Any]) -> list[Sample]:
+    samples = [Sample(ours, {}, float(stats[theirs])) for theirs, ours in _REDIS.items() if theirs in stats]
+    if "used_memory" in stats:
+        most = stats.get("maxmemory") or math.inf
+        samples.append(Sample("redis.memory_share", {}, stats["used_memory"] / most))
+    return samples
+
+
+def _of_queues(depths: Mapping[str, Depth]) -> list[Sample]:
+    samples = []
+    for name, depth in depths.items():
+        for status in STATUSES:
+            samples.append(Sample("queue.jobs", {"queue": name, "status": status}, getattr(depth, status)))
+        samples.append(Sample("queue.oldest_seconds", {"queue": name}, depth.oldest_seconds))
+    return samples

@@ -1,0 +1,1 @@
+"""Usage: counted in memory by every process, added up per hour and day."""
