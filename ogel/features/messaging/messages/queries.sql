@@ -17,10 +17,14 @@ SELECT id, channel, recipient AS "to", status, content, provider, provider_messa
        next_attempt_at, finished_at, created_at
 FROM messages WHERE id = %(id)s
 
--- attempts --
--- First to last.
-SELECT id, provider, outcome, error, started_at, duration_seconds
-FROM message_attempts WHERE message_id = %(id)s ORDER BY started_at, id
+-- get_with_attempts --
+-- First to last. In one statement: an attempt and what it came to are seen together, or not yet.
+SELECT id, channel, recipient AS "to", status, content, provider, provider_message_id, error, attempts,
+       next_attempt_at, finished_at, created_at,
+       (SELECT coalesce(json_agg(a ORDER BY a.started_at, a.id), '[]')
+        FROM (SELECT id, provider, outcome, error, started_at, duration_seconds
+              FROM message_attempts WHERE message_id = messages.id) AS a) AS log
+FROM messages WHERE id = %(id)s
 
 -- list_messages --
 -- Newest first; every filter may be null.

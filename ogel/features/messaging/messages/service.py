@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -40,6 +40,9 @@ LEAST_LIFETIME_SECONDS = 60
 # Names that FCM keeps for itself; a device of either kind gets the same data.
 _RESERVED = ("from", "message_type", "notification", "collapse_key")
 _RESERVED_STARTS = ("google.", "gcm.", "google_")
+
+
+Found = TypeVar("Found", bound=Message)
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,9 +178,8 @@ class MessageService:
 
     async def get(self, id: str) -> MessageWithAttempts:
         async with self._database.session() as session:
-            message = _found(await self._store.get(session, id), id)
-            attempts = await self._store.attempts(session, id)
-        return MessageWithAttempts(**msgspec.structs.asdict(message), log=list(attempts))
+            message = await self._store.get_with_attempts(session, id)
+        return _found(message, id)
 
     async def retry(self, caller: Caller, id: str) -> Message:
         """At once, with all its attempts and its whole time before it; what was sent is not sent again."""
@@ -242,7 +244,7 @@ def _channel(new: NewMessage) -> str:
     return "sms" if isinstance(new, NewSms) else "push"
 
 
-def _found(message: Message | None, id: str) -> Message:
+def _found(message: Found | None, id: str) -> Found:
     if message is None:
         raise NotFound(f"No message {id!r}.")
     return message

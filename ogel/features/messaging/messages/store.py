@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from ogel.features.messaging.messages.message import Attempt, Message
+import msgspec
+
+from ogel.features.messaging.messages.message import Message, MessageWithAttempts
 from ogel.runtime.database import Queries, Session, records
 
 _SQL = Queries.beside(__name__)
@@ -33,8 +35,9 @@ class MessageStore:
     async def get(self, session: Session, id: str) -> Message | None:
         return await session.one(_SQL.get_message, {"id": id}, Message)
 
-    async def attempts(self, session: Session, id: str) -> Sequence[Attempt]:
-        return await session.all(_SQL.attempts, {"id": id}, Attempt)
+    async def get_with_attempts(self, session: Session, id: str) -> MessageWithAttempts | None:
+        rows = await session.dicts(_SQL.get_with_attempts, {"id": id})
+        return msgspec.convert(rows[0], MessageWithAttempts) if rows else None
 
     async def list(self, session: Session, filters: Mapping[str, Any]) -> Sequence[Message]:
         return await session.all(_SQL.list_messages, filters, Message)

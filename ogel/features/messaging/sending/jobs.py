@@ -97,8 +97,8 @@ class Send:
         pause = max(LEAST_PAUSE_SECONDS, exhausted.after_seconds or 0.0) * random.uniform(1.0, 2.0)  # noqa: S311
         if error is None or error.ours:
             return self._wait(work, "postpone", str(exhausted), pause, sent)
-        if error.retry_after_seconds is None:
-            pause = self._backoff.delay(job.attempts)
+        # Whoever asks again and again for a second must not have used up all attempts within a minute.
+        pause = max(pause, self._backoff.delay(job.attempts))
         return self._wait(work, "retry", error.message, pause, sent)
 
     def _wait(
