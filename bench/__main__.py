@@ -16,7 +16,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bench import deliveries, processes
+from bench import deliveries, memory, processes
 from bench.figures import Figure
 from bench.world import Trial
 from ogel.runtime.logging import configure_logging
@@ -29,6 +29,7 @@ SECTIONS: dict[str, tuple[str, Section]] = {
         "one worker draining a backlog; 1,000 in flight, a receiver that takes 50 ms",
         deliveries.measure,
     ),
+    "memory": ("`ogel worker --all` over a long run", memory.measure),
 }
 
 

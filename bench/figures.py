@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-Unit = Literal["/s", "x", "ms", "s", "µs", "MB"]
-_DECIMALS: dict[Unit, int] = {"/s": 0, "x": 1, "ms": 1, "s": 2, "µs": 0, "MB": 0}
+Unit = Literal["/s", "x", "ms", "s", "µs", "MB", "kB"]
+_DECIMALS: dict[Unit, int] = {"/s": 0, "x": 1, "ms": 1, "s": 2, "µs": 0, "MB": 0, "kB": 0}
 
 
 @dataclass(frozen=True)

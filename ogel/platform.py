@@ -13,6 +13,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 import redis
@@ -62,6 +63,7 @@ from ogel.features.system.service import SystemService
 from ogel.features.webhooks.deliveries.job import QUEUE as WEBHOOKS_QUEUE
 from ogel.features.webhooks.feature import WebhookFeature, WebhookOptions
 from ogel.features.webhooks.health.rules import Patience
+from ogel.kernel.errors import Restart
 from ogel.runtime.database import Database
 from ogel.runtime.egress import Egress
 from ogel.runtime.feature import Feature
@@ -77,6 +79,7 @@ from ogel.runtime.jobs.metrics import JobMetrics
 from ogel.runtime.jobs.runner import JobRunner, RunnerOptions
 from ogel.runtime.jobs.store import JobQueue
 from ogel.runtime.lifecycle import Service, run_together, run_until_stopped, unless_stopped
+from ogel.runtime.memory import MemoryLimit
 from ogel.runtime.messaging import MessageProvider, Sms
 from ogel.runtime.outbox import Outbox
 from ogel.runtime.providers import ProviderMetrics
@@ -86,6 +89,9 @@ from ogel.runtime.schedule.ticks import Ticker
 from ogel.runtime.sealed import SealedValues
 from ogel.runtime.vault import Vault
 from ogel.settings import Settings, require_secret, require_secrets, require_servers
+
+if TYPE_CHECKING:
+    from ogel.adapters.rq_horses.client import RqHorses
 
 log = structlog.get_logger(__name__)
 
@@ -200,7 +206,10 @@ class Platform:
         )
         self.http_metrics = HttpMetrics(self.registry)
         self.features = self._features()
-        self.jobs.know([kind for feature in self.features for kind in feature.jobs])
+        kinds = [kind for feature in self.features for kind in feature.jobs]
+        self.jobs.know(kinds)
+        self._horses = _horses(settings, kinds)
+        self._memory = MemoryLimit(settings.worker_max_mb) if settings.worker_max_mb else None
         self._check_schedules()
         self.outbox.subscribe([s for feature in self.features for s in feature.subscribers])
 
@@ -295,6 +304,8 @@ class Platform:
             stack.push_async_callback(self.broadcast.close)
             stack.push_async_callback(self.egress.close)
             stack.push_async_callback(self.provider_egress.close)
+            if self._horses is not None:
+                stack.push_async_callback(self._horses.close)
             await self._own_services.look()
             looking = asyncio.create_task(self._own_services.keep_looking(), name="own services")
             stack.push_async_callback(_cancelled, looking)
@@ -333,7 +344,8 @@ class Platform:
     ) -> None:
         """
         Serves `roles`, and runs what stands `beside` them, until SIGTERM, SIGINT, `stop` or the end of any part;
-        raises what the first failing part raised. `ready` is told the port.
+        raises what the first failing part raised, and Restart when workers have passed their limit of memory. `ready`
+        is told the port.
         """
         host = self.settings.host or "::"
         # Before anything else: a port that is taken is the operator's next question, and health must answer while
@@ -355,9 +367,11 @@ class Platform:
                 port = sockets[0].getsockname()[1]
                 log.info("process.ready", host=host, port=port, **_describe(roles))
                 ready(port)
-                await run_together([("stop", _until_set), *self._services(roles), *beside], stop, drain)
-                await served.wait()  # requests in flight need the pool
-                await self.stats.flusher.last()
+                try:
+                    await run_together([("stop", _until_set), *self._services(roles), *beside], stop, drain)
+                finally:
+                    await served.wait()  # requests in flight need the pool
+                    await self.stats.flusher.last()
 
         await run_until_stopped([("http", http), ("work", work)], stop, drain)
         log.info("process.stopped")
@@ -366,7 +380,10 @@ class Platform:
         name = _process_name(roles)
         services: list[tuple[str, Service]] = [("usage", lambda stop: self.stats.flusher.run(name, stop))]
         if roles.queues:
-            services += self._worker(roles.queues)
+            workers = self._worker(roles.queues)
+            services += (
+                workers if self._memory is None else [("workers", self._within(self._memory, workers))]
+            )
         if roles.api:
             services.append(("pressure", partial(self.pressure.watch, self._depths)))
         if roles.scheduler:
@@ -379,12 +396,8 @@ class Platform:
         """A service per queue, so that one that fails lets the others finish what they hold."""
         settings = self.settings
         assert settings.redis_url
-        options = RunnerOptions(in_flight=settings.worker_in_flight, lease_seconds=settings.lease_seconds)
         metrics = JobMetrics(self.registry)
-        runners = {
-            queue: JobRunner(self._workers_database, queue, self._kinds_of(queue), options, metrics)
-            for queue in queues
-        }
+        runners = {queue: self._runner(queue, metrics) for queue in queues}
         listener = BellListener(settings.redis_url, list(queues), self.doorman.heard, self.doorman.suspended)
 
         async def listen(stop: asyncio.Event) -> None:
@@ -397,6 +410,29 @@ class Platform:
             return lambda stop: runner.run(stop, settings.drain_seconds)
 
         return [("bell", listen), *((f"worker {queue}", working(runners[queue])) for queue in queues)]
+
+    def _within(self, limit: MemoryLimit, workers: Sequence[tuple[str, Service]]) -> Service:
+        """Past the limit the workers drain first, while everything else in this process goes on."""
+
+        async def work(stop: asyncio.Event) -> None:
+            async def until_stop(leave: asyncio.Event) -> None:
+                await unless_stopped(_until_set(stop), leave)
+
+            watched = [("stop", until_stop), ("memory", limit.watch), *workers]
+            await run_together(watched, asyncio.Event(), self.settings.drain_seconds)
+            if limit.passed:
+                raise Restart
+
+        return work
+
+    def _runner(self, queue: str, metrics: JobMetrics) -> JobRunner:
+        settings, kinds = self.settings, self._kinds_of(queue)
+        in_flight = settings.worker_in_flight
+        if self._horses is not None and any(kind.isolated is not None for kind in kinds):
+            # No more than can be performed: the others are for other workers.
+            kinds, in_flight = [kind.performed_by(self._horses) for kind in kinds], settings.isolated_jobs
+        options = RunnerOptions(in_flight=in_flight, lease_seconds=settings.lease_seconds)
+        return JobRunner(self._workers_database, queue, kinds, options, metrics)
 
     def _scheduler(self) -> Service:
         assert self.settings.redis_url
@@ -413,7 +449,10 @@ class Platform:
         options = HttpOptions(
             max_body_bytes=self.settings.max_body_bytes, trusted_proxies=self.settings.trusted_proxies
         )
-        return build_app(routes, streams, self.keys.authenticate, self.http_metrics, self._probes(), options)
+        probes = self._probes()
+        if self._memory is not None:
+            probes.append(Probe("memory", self._memory.is_kept, required=True))
+        return build_app(routes, streams, self.keys.authenticate, self.http_metrics, probes, options)
 
     def _probes(self) -> list[Probe]:
         probes = [
@@ -537,6 +576,16 @@ def bucket_of(settings: Settings) -> Bucket:
         secret_key=settings.s3_secret_key or "",
         region=settings.s3_region,
     )
+
+
+def _horses(settings: Settings, kinds: Sequence[JobKind]) -> RqHorses | None:
+    """Without isolated kinds, a worker does not even import what would perform them."""
+    if all(kind.isolated is None for kind in kinds):
+        return None
+    from ogel.adapters.rq_horses.client import RqHorses
+
+    assert settings.redis_url
+    return RqHorses(settings.redis_url, kinds, settings.isolated_jobs)
 
 
 def _own_hosts(settings: Settings) -> OwnHosts:

@@ -251,6 +251,18 @@ class Settings:
         default=1_000_000,
         meaning="Jobs that wait in one queue before publishing to it is answered 503; 0: no limit.",
     )
+    worker_max_mb: int = knob(
+        "OGEL_WORKER_MAX_MB",
+        takes=whole(0, 1_000_000),
+        default=0,
+        meaning="A process with queues that has more resident MB (Linux) drains and restarts in place. 0: no limit.",
+    )
+    isolated_jobs: int = knob(
+        "OGEL_ISOLATED_JOBS",
+        takes=whole(1, 64),
+        default=1,
+        meaning="Jobs of isolated kinds performed at once by one process, each in a process of its own.",
+    )
     lease_seconds: float = knob(
         "OGEL_LEASE_SECONDS",
         takes=real(1, 600, "seconds"),

@@ -6,12 +6,12 @@ import importlib
 import os
 import sys
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
 from ogel import __version__
-from ogel.kernel.errors import Conflict, NotFound, OgelError
+from ogel.kernel.errors import Conflict, NotFound, OgelError, Restart
 
 # name → the first line of its help, so that `ogel --help` imports none of them.
 COMMANDS = {
@@ -81,7 +81,16 @@ def main() -> None:
     except OgelError as error:
         click.echo(f"ogel: {error.message}", err=True)
         sys.exit(1 if isinstance(error, NotFound | Conflict) else 2)
+    except Restart:
+        _begin_anew()
     except BrokenPipeError:
         # Whoever read us has enough; the interpreter must not try to write the rest at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
+
+
+def _begin_anew() -> NoReturn:
+    """To whoever started us, nothing happened: the pid stays. Sockets and pipes of ours close by themselves."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606 - no shell is what we want

@@ -92,3 +92,7 @@ class Unavailable(OgelError):
 
 class ConfigError(OgelError):
     """A setting is missing or wrong. The message is one line that says which, what it got and what it takes."""
+
+
+class Restart(Exception):
+    """Not an error: the process has put its work down, and begins anew in its place: same pid, same command line."""

@@ -9,6 +9,8 @@ from typing import Any
 
 import structlog
 
+from ogel.kernel.errors import Restart
+
 log = structlog.get_logger(__name__)
 
 Service = Callable[[asyncio.Event], Awaitable[None]]
@@ -17,12 +19,16 @@ Service = Callable[[asyncio.Event], Awaitable[None]]
 async def run_until_stopped(
     services: Sequence[tuple[str, Service]], stop: asyncio.Event, drain_seconds: float
 ) -> None:
-    """`run_together`, with SIGTERM and SIGINT setting `stop`."""
+    """`run_together`, with SIGTERM and SIGINT setting `stop`. Who was told to stop does not restart."""
     loop = asyncio.get_running_loop()
+    told = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, _request_stop, stop, number)
+        loop.add_signal_handler(number, _request_stop, stop, told, number)
     try:
         await run_together(services, stop, drain_seconds)
+    except Restart:
+        if not told.is_set():
+            raise
     finally:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.remove_signal_handler(number)
@@ -70,6 +76,7 @@ async def _until_stop(service: Service, stop: asyncio.Event) -> None:
         stop.set()
 
 
-def _request_stop(stop: asyncio.Event, number: int) -> None:
+def _request_stop(stop: asyncio.Event, told: asyncio.Event, number: int) -> None:
     log.info("process.stopping", signal=signal.Signals(number).name)
+    told.set()
     stop.set()

@@ -73,6 +73,21 @@ async def test_stopping_does_not_wait_for_ever() -> None:
         assert "http.cut_off" in [each["event"] for each in logs]
 
 
+@story
+async def test_a_connection_that_its_client_has_left_is_over_at_once() -> None:
+    async with running() as world:
+        for sent in (b"", b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n", b"GET /health/li"):
+            reader, writer = await asyncio.open_connection("127.0.0.1", world.port)
+            writer.write(sent)
+            if sent.endswith(b"\r\n\r\n"):
+                await reader.readuntil(b"\r\n\r\n")
+            writer.close()
+            await writer.wait_closed()
+        async with asyncio.timeout(server.KEEP_ALIVE_SECONDS / 4):
+            while any("connected" in repr(task.get_coro()) for task in asyncio.all_tasks()):
+                await asyncio.sleep(0.01)
+
+
 def test_a_peer_that_stops_reading_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(server, "STALLED_SECONDS_STOPPING", 0.2)
     a_peer_that_stops_reading()

@@ -12,6 +12,7 @@ from prometheus_client import CollectorRegistry
 from ogel.adapters.postgres import PoolOptions, make_pool
 from ogel.runtime.database import Database
 from ogel.runtime.jobs.bell import Doorman
+from ogel.runtime.jobs.isolation import Isolator
 from ogel.runtime.jobs.job import NewJob
 from ogel.runtime.jobs.keys import DropKey, JobKeys
 from ogel.runtime.jobs.kind import JobKind
@@ -74,15 +75,19 @@ class World:
 
 
 @asynccontextmanager
-async def world(database_url: str, *kinds: JobKind) -> AsyncIterator[World]:
+async def world(database_url: str, *kinds: JobKind, isolator: Isolator | None = None) -> AsyncIterator[World]:
+    """With an `isolator` all kinds are isolated."""
     doorman = Doorman(Silence())
     pool = make_pool(database_url, PoolOptions(1, 5, 30, 5, 10))
     await pool.open()
     queue = JobQueue()
     database = Database(pool, doorman.ring)
-    dropping = DropKey(database, JobKeys(queue)).kind(QUEUE)
-    queue.know([*kinds, dropping])
+    if isolator is None:
+        known = performed = [*kinds, DropKey(database, JobKeys(queue)).kind(QUEUE)]
+    else:
+        known, performed = [*kinds], [kind.performed_by(isolator) for kind in kinds]
+    queue.know(known)
     try:
-        yield World(database, doorman, queue, JobKeys(queue), [*kinds, dropping])
+        yield World(database, doorman, queue, JobKeys(queue), performed)
     finally:
         await pool.close()

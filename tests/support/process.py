@@ -72,10 +72,20 @@ class Client:
 
 
 class Ogel:
-    """`ogel …` as a process of its own. Leaving the block ends it, and fails when it did not end well."""
+    """
+    `ogel …`, or another module that ends in it, as a process of its own. Leaving the block ends it, and fails when it
+    did not end well.
+    """
 
-    def __init__(self, *arguments: str, log: Path, python: str = sys.executable, **environment: str) -> None:
-        self._command = [python, "-m", "ogel", *arguments]
+    def __init__(
+        self,
+        *arguments: str,
+        log: Path,
+        python: str = sys.executable,
+        module: str = "ogel",
+        **environment: str,
+    ) -> None:
+        self._command = [python, "-m", module, *arguments]
         self._arguments = arguments
         self.port = free_port()
         self._log = log

@@ -10,7 +10,7 @@ import structlog
 from hypercorn.asyncio.task_group import TaskGroup
 from hypercorn.asyncio.tcp_server import TCPServer
 from hypercorn.config import Config
-from hypercorn.events import Event, RawData
+from hypercorn.events import Event, RawData, Updated
 from hypercorn.protocol import ProtocolWrapper
 from hypercorn.typing import (
     AppWrapper,
@@ -40,6 +40,7 @@ class Connection(TCPServer):
     _written = 0  # bytes ever, to the socket or to what waits for it
     _taken = 0  # of them by the peer's side, when last looked at
     _taken_at = 0.0
+    _left = False
 
     def __init__(self, *arguments: Any, traffic: Traffic) -> None:
         super().__init__(*arguments)
@@ -65,10 +66,18 @@ class Connection(TCPServer):
         finally:
             await self._close()
 
+    async def _read_data(self) -> None:
+        """Hypercorn would keep a connection whose peer has gone as long as an idle one, with all that belongs to it."""
+        await super()._read_data()
+        self._left = True
+        await self.idle_task.stop()
+
     async def protocol_send(self, event: Event) -> None:
         if isinstance(event, RawData):
             self._written += len(event.data)
             self._traffic.sent += len(event.data)
+        elif isinstance(event, Updated) and self._left:
+            return
         await super().protocol_send(event)
 
     def cut_off_if_stalled(self, seconds: float) -> None:

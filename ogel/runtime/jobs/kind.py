@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import random
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ogel.runtime.database import Session
+from ogel.runtime.jobs.isolation import Isolation, Isolator
 from ogel.runtime.jobs.job import Finished, Job, Outcome
 
 Perform = Callable[[Job, Any], Awaitable[Outcome | None]]
@@ -33,6 +34,8 @@ class JobKind:
     """
     perform          gets the job and what `load` found for it; holds no connection. Must be safe to repeat.
                      None stands for done; an exception for a retry.
+    isolated         instead of `perform`: the job gets a process of its own. Such kinds share no queue with others, so
+                     that a worker claims no more of them than it has processes for.
     load             reads what a claimed batch needs before performing, by job id. A job it leaves out has
                      nothing left to do and is done.
     record           writes results in the transaction that completes their jobs; sees only jobs this worker
@@ -46,7 +49,7 @@ class JobKind:
 
     name: str
     queue: str
-    perform: Perform
+    perform: Perform | None = None
     load: Load | None = None
     record: Record | None = None
     late: Record | None = None
@@ -56,3 +59,18 @@ class JobKind:
     max_attempts: int = 8
     timeout_seconds: float | None = 60.0
     backoff: Backoff = Backoff()
+    isolated: Isolation | None = None
+
+    def __post_init__(self) -> None:
+        if (self.perform is None) == (self.isolated is None):
+            raise ValueError(f"{self.name} is performed here or isolated, one of them")
+        if self.isolated is not None and self.timeout_seconds is None:
+            raise ValueError(f"{self.name} is isolated: its time must be limited")
+
+    def performed_by(self, isolator: Isolator) -> JobKind:
+        """An isolated kind as a runner performs it; the isolator keeps the time."""
+
+        async def perform(job: Job, _: Any) -> Outcome:
+            return await isolator.perform(self, job)
+
+        return replace(self, perform=perform, isolated=None, timeout_seconds=None)

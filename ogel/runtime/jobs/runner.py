@@ -226,6 +226,7 @@ class JobRunner:
     async def _perform(self, kind: JobKind, job: Job, loaded: Any) -> None:
         outcome = Outcome("retry", "cancelled from within")
         heard_by(partial(self._hear, job.id))
+        assert kind.perform is not None
         try:
             if kind.timeout_seconds is None:
                 outcome = await kind.perform(job, loaded) or DONE

@@ -35,11 +35,17 @@ class JobQueue:
         self._kinds: dict[str, JobKind] = {}
 
     def know(self, kinds: Sequence[JobKind]) -> None:
-        """Called once, by the composition root, before anything is enqueued. ValueError: two kinds of one name."""
+        """
+        Called once, by the composition root, before anything is enqueued. ValueError: two kinds of one name, or a queue
+        of isolated kinds and others.
+        """
         for kind in kinds:
             if kind.name in self._kinds:
                 raise ValueError(f"two job kinds are called {kind.name!r}")
             self._kinds[kind.name] = kind
+        isolated = {kind.queue for kind in kinds if kind.isolated is not None}
+        if mixed := isolated & {kind.queue for kind in kinds if kind.isolated is None}:
+            raise ValueError(f"queues of isolated kinds and others: {', '.join(sorted(mixed))}")
 
     async def enqueue(self, tx: Session, jobs: Sequence[NewJob]) -> list[str]:
         """Ids of the jobs written: those whose dedupe key (or id) already waits are left out."""

@@ -1,0 +1,54 @@
+"""When this process has too much memory to go on as it is."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+
+import structlog
+
+from ogel.runtime.vitals import resident_bytes
+
+log = structlog.get_logger(__name__)
+
+MEGABYTE = 1_000_000
+LOOK_SECONDS = 3.0
+# A process works at least so long before it begins anew, so that it spends its time on work.
+LEAST_SECONDS = 60.0
+
+
+class MemoryLimit:
+    def __init__(self, megabytes: int) -> None:
+        self._megabytes = megabytes
+        self.passed = False
+
+    async def watch(self, stop: asyncio.Event) -> None:
+        """Until `stop`, or until the limit is passed by a process that was below it before it had anything to do."""
+        loop = asyncio.get_running_loop()
+        began, idle = loop.time(), resident_bytes() // MEGABYTE
+        if idle >= self._megabytes:
+            log.error(
+                "worker.memory_limit_too_low", idle_mb=idle, limit_mb=self._megabytes, meaning="no limit"
+            )
+            await stop.wait()
+            return
+        while not stop.is_set():
+            with suppress(TimeoutError):
+                async with asyncio.timeout(LOOK_SECONDS):
+                    await stop.wait()
+                    return
+            resident, seconds = resident_bytes() // MEGABYTE, loop.time() - began
+            if resident > self._megabytes and seconds >= LEAST_SECONDS:
+                self.passed = True
+                log.warning(
+                    "worker.restarting",
+                    resident_mb=resident,
+                    limit_mb=self._megabytes,
+                    idle_mb=idle,
+                    after_seconds=round(seconds),
+                )
+                return
+
+    async def is_kept(self) -> bool:
+        """For readiness: what has passed it gets nothing new."""
+        return not self.passed
