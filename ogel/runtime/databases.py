@@ -51,14 +51,12 @@ class TargetError(Exception):
     holds no secret.
 
     final  another try would end the same: a wrong password, a database that does not exist, a refused host.
-    busy   somebody else holds what is needed there; it will come free.
     """
 
-    def __init__(self, message: str, *, final: bool = False, busy: bool = False) -> None:
+    def __init__(self, message: str, *, final: bool = False) -> None:
         super().__init__(message)
         self.message = message
         self.final = final
-        self.busy = busy
 
 
 class SqlError(Exception):
@@ -118,6 +116,6 @@ class ExternalDatabases(Protocol):
 
     async def migrate(self, target: Target, next_file: NextFile) -> None:
         """
-        One run at a time for each database, whoever runs it: raises a `busy` TargetError while another does. Applies
-        what `next_file` gives, until it gives None; each is recorded with it. Raises TargetError, SqlError.
+        Applies what `next_file` gives, until it gives None, and records each with it. One at a time for each database,
+        whoever does it: raises TargetError while another does. Raises TargetError, SqlError.
         """

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
 import pytest
+from psycopg import sql
 
 from tests.support.contract import all_pages, assert_problem
 from tests.support.outside import Outside, an_outside_database, register
@@ -184,6 +187,29 @@ def test_one_run_at_a_time_and_cancelled_between_files(api: Client, one: str, ou
     assert_problem(api("POST", f"{one}/migrations/{run['id']}/cancel"), 409)
 
 
+def test_of_runs_asked_for_at_once_one_begins(api: Client, one: str) -> None:
+    with ThreadPoolExecutor(6) as pool:
+        answers = list(pool.map(lambda _: api("POST", one + "/migrations", files(FIRST, SECOND)), range(6)))
+    begun = [answer.json for answer in answers if answer.status == 202]
+    assert {answer.status for answer in answers} <= {202, 409}
+    # The first may be over before the last comes.
+    assert begun and sum(ended(api, one, run, "succeeded")["applied"] for run in begun) == 2
+
+
+def test_its_job_cancelled_it_is_cut_within_a_file(api: Client, one: str, outside: Outside) -> None:
+    outside.execute("CREATE TABLE gate (a int)")
+    run = api.ok("POST", one + "/migrations", files(FIRST, GATED))
+    eventually(
+        lambda: api.ok("GET", f"{one}/migrations/{run['id']}")["current"] == GATED[0], 10, "the second file"
+    )
+    [job] = [j for j in all_pages(api, "/api/jobs", 100) if j["payload"].get("run") == run["id"]]
+    api.ok("POST", f"/api/jobs/{job['id']}/cancel")
+    assert ended(api, one, run, "cancelled")["done"] == 1
+    assert outside.rows("SELECT to_regclass('half')") == [(None,)]
+    outside.execute("INSERT INTO gate VALUES (1)")
+    assert migrated(api, one, "succeeded", FIRST, GATED)["applied"] == 1
+
+
 def test_another_session_with_the_lock_is_waited_for_visibly(api: Client, one: str, outside: Outside) -> None:
     with psycopg.connect(outside.url, autocommit=True) as other:
         other.execute("SELECT pg_advisory_lock(%s)", (0x6F67656C_6462,))
@@ -268,10 +294,6 @@ def test_a_worker_that_is_killed_within_a_file_leaves_nothing_of_it_and_another_
     suite_servers: dict[str, str], outside: Outside, tmp_path: Path
 ) -> None:
     """On processes and a queue of their own."""
-    from urllib.parse import urlsplit, urlunsplit
-
-    from psycopg import sql
-
     name = f"killed_{free_port()}"
     with psycopg.connect(suite_servers["DATABASE_URL"], autocommit=True) as admin:
         admin.execute(sql.SQL("CREATE DATABASE {} TEMPLATE ogel_template").format(sql.Identifier(name)))

@@ -14,6 +14,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
+from tests.support.cli import ogel_here
 from tests.support.contract import all_pages, assert_problem
 from tests.support.outside import PASSWORD, Outside, an_outside_database, register, slug
 from tests.support.process import Client, Ogel, eventually, free_port
@@ -318,8 +319,6 @@ def test_a_stored_password_goes_to_no_other_server(api: Client, outside: Outside
 
 
 def test_scopes(api: Client, suite: Ogel, suite_servers: dict[str, str]) -> None:
-    from tests.support.cli import ogel_here
-
     made = ogel_here("keys", "create", "reader", "--scope", "databases:read", "--json", **suite_servers)
     reader = json.loads(made.out)["key"]
     assert api("GET", "/api/databases", key=reader).status == 200

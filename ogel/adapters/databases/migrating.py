@@ -47,7 +47,7 @@ async def migrate(target: Target, addresses: Sequence[str], next_file: NextFile)
     async with connected(target, addresses, _SESSION) as connection:
         # Ends with the connection, however that ends.
         if not await _value(connection, _SQL.try_lock, {"key": _LOCK}):
-            raise TargetError("another session is migrating this database", busy=True)
+            raise TargetError("another session is migrating this database")
         log = await _log_of(connection)
         while (file := await next_file(await _read(connection, log))) is not None:
             await connection.execute(_SQL.outlive_nobody)

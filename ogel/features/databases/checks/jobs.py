@@ -88,9 +88,9 @@ class CheckDatabase:
     async def load(self, session: Session, jobs: Sequence[Job]) -> Mapping[str, Loaded]:
         ids = [job.payload["database"] for job in jobs]
         targets = {target.id: target for target in await self._registry.targets(session, ids)}
-        known = await self._health.known(session, ids)
+        unreachable = await self._health.unreachable(session, ids)
         return {
-            job.id: Loaded(targets[id], id in known and known[id].state == "unreachable")
+            job.id: Loaded(targets[id], id in unreachable)
             for job, id in zip(jobs, ids, strict=True)
             if id in targets
         }
@@ -105,11 +105,11 @@ class CheckDatabase:
             self._checks.labels(sealed.type, "failed").inc()
             if not (error.final or loaded.was_unreachable or job.attempts >= TRIES):
                 return Outcome("retry", error.message, after_seconds=PAUSE_SECONDS)
-            return Outcome("done", value=Finding(sealed.id, sealed.version, utc_now(), error.message))
+            return Outcome("done", value=Finding(sealed.id, sealed.version, error.message))
         self._checks.labels(sealed.type, "reached").inc()
         return Outcome(
             "done",
-            value=Finding(sealed.id, sealed.version, utc_now(), None, **msgspec.structs.asdict(seen)),
+            value=Finding(sealed.id, sealed.version, None, **msgspec.structs.asdict(seen)),
         )
 
     async def record(self, tx: Session, finished: Sequence[Finished]) -> None:
@@ -117,7 +117,7 @@ class CheckDatabase:
         findings = [each.outcome.value for each in finished if isinstance(each.outcome.value, Finding)]
         dead = [each.job.payload["database"] for each in finished if each.outcome.verdict == "dead"]
         for target in await self._registry.targets(tx, dead) if dead else ():
-            findings.append(Finding(target.id, target.version, utc_now(), UNKNOWN_FAULT))
+            findings.append(Finding(target.id, target.version, UNKNOWN_FAULT))
         for finding in sorted(findings, key=lambda each: each.database_id):
             noted = await self._health.note(tx, finding)
             if noted is not None:

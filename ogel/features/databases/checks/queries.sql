@@ -1,6 +1,6 @@
--- known --
--- What is known of databases before they are looked at; null before the first time.
-SELECT database_id, state, failures FROM platform_database_health WHERE database_id = ANY (%(ids)s)
+-- unreachable --
+-- Those among these that the last check did not reach.
+SELECT database_id FROM platform_database_health WHERE database_id = ANY (%(ids)s) AND state = 'unreachable'
 
 -- all_ids --
 SELECT id FROM platform_databases ORDER BY id
@@ -12,20 +12,20 @@ SELECT state, since FROM platform_database_health WHERE database_id = %(id)s FOR
 -- Nothing, when it was moved or removed since it was looked at.
 INSERT INTO platform_database_health AS h
   (database_id, state, since, checked_at, latency_seconds, server_version, size_bytes, stats, stats_error, measured_at)
-SELECT id, 'reachable', now(), %(at)s, %(latency_seconds)s, %(server_version)s, %(size_bytes)s, %(stats)s::json,
-       %(stats_error)s, %(at)s
+SELECT id, 'reachable', now(), now(), %(latency_seconds)s, %(server_version)s, %(size_bytes)s, %(stats)s::json,
+       %(stats_error)s, now()
 FROM platform_databases WHERE id = %(id)s AND version = %(version)s
 ON CONFLICT (database_id) DO UPDATE
 SET state = 'reachable', since = CASE WHEN h.state = 'reachable' THEN h.since ELSE excluded.since END,
     checked_at = excluded.checked_at, error = NULL, failures = 0, latency_seconds = excluded.latency_seconds,
-    server_version = excluded.server_version, size_bytes = excluded.size_bytes, stats = excluded.stats, stats_error = excluded.stats_error,
-    measured_at = excluded.measured_at
+    server_version = excluded.server_version, size_bytes = excluded.size_bytes, stats = excluded.stats,
+    stats_error = excluded.stats_error, measured_at = excluded.measured_at
 RETURNING (SELECT name FROM platform_databases WHERE id = database_id), failures
 
 -- not_reached --
 -- Statistics stay, and are as old as they say.
 INSERT INTO platform_database_health AS h (database_id, state, since, checked_at, error, failures)
-SELECT id, 'unreachable', now(), %(at)s, %(error)s, 1
+SELECT id, 'unreachable', now(), now(), %(error)s, 1
 FROM platform_databases WHERE id = %(id)s AND version = %(version)s
 ON CONFLICT (database_id) DO UPDATE
 SET state = 'unreachable', since = CASE WHEN h.state = 'unreachable' THEN h.since ELSE excluded.since END,

@@ -22,17 +22,11 @@ class Finding(Struct, frozen=True):
 
     database_id: str
     version: int
-    at: datetime
     error: str | None = None
     latency_seconds: float | None = None
     server_version: str | None = None
     stats: dict[str, Any] | None = None
     stats_error: str | None = None
-
-
-class Known(NamedTuple):
-    state: str
-    failures: int
 
 
 class Noted(NamedTuple):
@@ -53,9 +47,9 @@ class Gauged(NamedTuple):
 
 
 class HealthStore:
-    async def known(self, session: Session, ids: Sequence[str]) -> Mapping[str, Known]:
-        rows = await session.tuples(_SQL.known, {"ids": list(ids)})
-        return {id: Known(*rest) for id, *rest in rows}
+    async def unreachable(self, session: Session, ids: Sequence[str]) -> set[str]:
+        """Those among `ids` that were not reached the last time."""
+        return {id for (id,) in await session.tuples(_SQL.unreachable, {"ids": list(ids)})}
 
     async def all_ids(self, session: Session) -> list[str]:
         return [id for (id,) in await session.tuples(_SQL.all_ids)]
@@ -87,7 +81,6 @@ def _parameters(finding: Finding) -> dict[str, Any]:
     return {
         "id": finding.database_id,
         "version": finding.version,
-        "at": finding.at,
         "error": _text(finding.error),
         "latency_seconds": finding.latency_seconds,
         "server_version": _text(finding.server_version, 100),
