@@ -36,9 +36,14 @@ from ogel.adapters.redis_info import RedisInfo
 from ogel.adapters.redis_pubsub import RedisBroadcast
 from ogel.adapters.rq_bell import BellListener, RqBell
 from ogel.adapters.rq_clock import RqClock
-from ogel.adapters.storage.s3 import Bucket, check_bucket
+from ogel.adapters.storage.local import LocalObjects
+from ogel.adapters.storage.s3 import Bucket, BucketObjects, check_bucket
 from ogel.features.audit.feature import audit_feature
 from ogel.features.audit.store import AuditStore
+from ogel.features.backups.create import QUEUE as BACKUPS_QUEUE
+from ogel.features.backups.feature import BackupFeature, BackupOptions
+from ogel.features.backups.manifest import SchemaStep
+from ogel.features.backups.restore import Restore, Schema
 from ogel.features.cleanup.feature import cleanup_feature
 from ogel.features.databases.feature import DatabaseFeature, DatabaseOptions
 from ogel.features.events.feature import events_feature
@@ -63,7 +68,7 @@ from ogel.features.system.service import SystemService
 from ogel.features.webhooks.deliveries.job import QUEUE as WEBHOOKS_QUEUE
 from ogel.features.webhooks.feature import WebhookFeature, WebhookOptions
 from ogel.features.webhooks.health.rules import Patience
-from ogel.kernel.errors import Restart
+from ogel.kernel.errors import ConfigError, Restart
 from ogel.runtime.database import Database
 from ogel.runtime.egress import Egress
 from ogel.runtime.feature import Feature
@@ -81,6 +86,7 @@ from ogel.runtime.jobs.store import JobQueue
 from ogel.runtime.lifecycle import Service, run_together, run_until_stopped, unless_stopped
 from ogel.runtime.memory import MemoryLimit
 from ogel.runtime.messaging import MessageProvider, Sms
+from ogel.runtime.objects import ObjectStore
 from ogel.runtime.outbox import Outbox
 from ogel.runtime.providers import ProviderMetrics
 from ogel.runtime.schedule.schedule import Schedule
@@ -88,7 +94,7 @@ from ogel.runtime.schedule.service import SchedulerService
 from ogel.runtime.schedule.ticks import Ticker
 from ogel.runtime.sealed import SealedValues
 from ogel.runtime.vault import Vault
-from ogel.settings import Settings, require_secret, require_secrets, require_servers
+from ogel.settings import Settings, require_database, require_secret, require_secrets, require_servers
 
 if TYPE_CHECKING:
     from ogel.adapters.rq_horses.client import RqHorses
@@ -145,6 +151,8 @@ class Platform:
         # To addresses that operators set: those may be private.
         self.provider_egress = EgressClient(AddressGuard(allow=_EVERYWHERE), proxy=proxy)
         self.provider_metrics = ProviderMetrics(self.registry)
+        self.objects = object_store(settings)
+        self._vault = vault = Vault(settings.secret, settings.former_secrets)
         self.jobs = JobQueue()
         self.keys_of_jobs = JobKeys(self.jobs)
         self.outbox = Outbox(self.jobs)
@@ -161,9 +169,7 @@ class Platform:
             self.registry,
         )
         self.events = EventService(self.database, publisher, settings.max_event_bytes)
-        vault = Vault(settings.secret, settings.former_secrets)
         self.realtime = RealtimeFeature(self.broadcast, self.keys.authenticate, self.registry)
-        vault = Vault(settings.secret, settings.former_secrets)
         self.databases = DatabaseFeature(
             self.database,
             self.jobs,
@@ -240,10 +246,14 @@ class Platform:
             self.realtime.feature(),
             self.webhooks.feature(),
         ]
-        queues = sorted({STATS_QUEUE, *(kind.queue for feature in working for kind in feature.jobs)})
+        queues = sorted(
+            {STATS_QUEUE, BACKUPS_QUEUE, *(kind.queue for feature in working for kind in feature.jobs)}
+        )
         self._depths = depths = Depths(database, queues)
         self.stats = self._stats(depths)
         working.append(self.stats.feature())
+        self.backups = self._backups([table for feature in working for table in feature.left_out])
+        working.append(self.backups.feature())
         schedules = [schedule for feature in working for schedule in feature.schedules]
         measures = [measure for feature in working for measure in feature.measures]
         kinds = [kind for feature in working for kind in feature.jobs]
@@ -258,6 +268,23 @@ class Platform:
                 SystemService(database, self.registry, depths.all, self.redis.stats, measures),
             ),
         ]
+
+    def _backups(self, left_out: Sequence[str]) -> BackupFeature:
+        settings = self.settings
+        options = BackupOptions(settings.backup_cron, settings.backup_keep, settings.retention_days)
+        try:
+            return BackupFeature(
+                self.database,
+                self.objects,
+                self._vault,
+                self.jobs,
+                self.outbox,
+                self.audit,
+                left_out,
+                options,
+            )
+        except ValueError as error:
+            raise ConfigError(f"OGEL_BACKUP_CRON cannot be used: {error}") from None
 
     def _stats(self, depths: Depths) -> StatsFeature:
         settings = self.settings
@@ -306,6 +333,7 @@ class Platform:
             stack.push_async_callback(self.provider_egress.close)
             if self._horses is not None:
                 stack.push_async_callback(self._horses.close)
+            stack.push_async_callback(self.objects.close)
             await self._own_services.look()
             looking = asyncio.create_task(self._own_services.keep_looking(), name="own services")
             stack.push_async_callback(_cancelled, looking)
@@ -322,6 +350,7 @@ class Platform:
             await self._pool.open()
             stack.push_async_callback(self._pool.close, timeout=5.0)
             stack.push_async_callback(self.redis.close)
+            stack.push_async_callback(self.objects.close)
             stack.callback(self.bell.close)
             if rings:
                 stack.push_async_callback(self._ring_at_last)
@@ -478,7 +507,14 @@ async def services(settings: Settings) -> AsyncIterator[Platform]:
     For operators' commands, which need the database and nothing else. Without Redis, workers find by polling what is
     written; without OGEL_SECRET, what is sealed cannot be read, and must not be written.
     """
-    platform = Platform(
+    platform = _with_what_there_is(settings)
+    await _ready_database(settings, migrates=False)
+    async with platform.at_hand(rings=settings.redis_url is not None):
+        yield platform
+
+
+def _with_what_there_is(settings: Settings) -> Platform:
+    return Platform(
         dataclasses.replace(
             settings,
             redis_url=settings.redis_url or _NOWHERE.redis_url,
@@ -488,9 +524,47 @@ async def services(settings: Settings) -> AsyncIterator[Platform]:
             pool_max=2,
         )
     )
-    await _ready_database(settings, migrates=False)
-    async with platform.at_hand(rings=settings.redis_url is not None):
-        yield platform
+
+
+@asynccontextmanager
+async def stored_backups(settings: Settings) -> AsyncIterator[BackupFeature]:
+    """Needs no database: for when there is none any more."""
+    require_secret(settings)
+    platform = _with_what_there_is(
+        dataclasses.replace(settings, database_url=settings.database_url or _NOWHERE.database_url)
+    )
+    try:
+        yield platform.backups
+    finally:
+        await platform.objects.close()
+
+
+@asynccontextmanager
+async def restoring(settings: Settings) -> AsyncIterator[tuple[BackupFeature, Restore]]:
+    """Into the database of the settings, whatever its schema is."""
+    require_secret(settings)
+    url = require_database(settings)
+    platform = _with_what_there_is(settings)
+    migrations = read_migrations(MIGRATIONS)
+
+    async def apply(version: int) -> list[str]:
+        return [each.name for each in await migrate(url, [m for m in migrations if m.version <= version])]
+
+    schema = Schema([SchemaStep(each.version, each.name, each.checksum) for each in migrations], apply)
+    restored = [statement for feature in platform.features for statement in feature.restored]
+    await wait_for_postgres(url, settings.connect_seconds)
+    async with platform.at_hand(rings=False):
+        yield platform.backups, platform.backups.restore(schema, restored)
+
+
+def object_store(settings: Settings) -> ObjectStore:
+    if settings.storage_backend == "local":
+        return LocalObjects(storage_directory(settings))
+    return BucketObjects(bucket_of(settings))
+
+
+def storage_directory(settings: Settings) -> Path:
+    return settings.data_dir / "storage"
 
 
 @asynccontextmanager

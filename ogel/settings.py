@@ -71,7 +71,7 @@ class Settings:
         "STORAGE_BACKEND",
         takes=choice("local", "s3", "r2"),
         default="local",
-        meaning="Where files are kept: OGEL_DATA_DIR, or an S3 service (needs S3_* and the `s3` extra).",
+        meaning="Where backups are kept: OGEL_DATA_DIR, or an S3 service (needs S3_* and the `s3` extra).",
     )
     s3_endpoint: str | None = knob(
         "S3_ENDPOINT",
@@ -415,6 +415,18 @@ class Settings:
         takes=whole(0, 30),
         default=5,
         meaning="Between looks at each registered database; 0: only when asked for.",
+    )
+    backup_cron: str | None = knob(
+        "OGEL_BACKUP_CRON",
+        takes=text("five fields such as `0 3 * * *`, in UTC"),
+        default=None,
+        meaning="When a backup is made, of all of Ogel's own data. None: never by itself.",
+    )
+    backup_keep: int = knob(
+        "OGEL_BACKUP_KEEP",
+        takes=whole(1, 1000),
+        default=7,
+        meaning="How many backups of OGEL_BACKUP_CRON are kept; those that people asked for are not counted.",
     )
     scheduler_interval_seconds: float = knob(
         "OGEL_SCHEDULER_INTERVAL_SECONDS",

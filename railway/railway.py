@@ -34,6 +34,7 @@ LAYOUTS: dict[str, tuple[str, ...]] = {
         "worker-cleanup",
         "worker-databases",
         "worker-stats",
+        "worker-migrations",
         "scheduler",
         "realtime",
     ),

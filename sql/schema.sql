@@ -82,6 +82,37 @@ CREATE INDEX audit_logs_resource ON audit_logs USING btree (resource_type, resou
 
 CREATE INDEX audit_logs_user_id ON audit_logs USING btree (user_id) WHERE (user_id IS NOT NULL);
 
+CREATE TABLE backups (
+    id text NOT NULL,
+    status text DEFAULT 'running'::text NOT NULL,
+    scheduled boolean DEFAULT false NOT NULL,
+    note text,
+    run text,
+    tables integer DEFAULT 0 NOT NULL,
+    rows bigint DEFAULT 0 NOT NULL,
+    bytes bigint DEFAULT 0 NOT NULL,
+    expected_bytes bigint,
+    size bigint DEFAULT 0 NOT NULL,
+    error text,
+    verification text,
+    verification_error text,
+    verified_at timestamp with time zone,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    finished_at timestamp with time zone,
+    CONSTRAINT backups_status_check CHECK ((status = ANY (ARRAY['running'::text, 'complete'::text, 'failed'::text]))),
+    CONSTRAINT backups_verification_check CHECK ((verification = ANY (ARRAY['running'::text, 'passed'::text, 'failed'::text])))
+)
+WITH (fillfactor='50');
+
+COMMENT ON COLUMN backups.run IS 'the dump that may go on; objects of others under this backup are left over';
+
+COMMENT ON COLUMN backups.bytes IS 'of rows as they were copied, of about expected_bytes; size: as they are stored';
+
+ALTER TABLE ONLY backups
+    ADD CONSTRAINT backups_pkey PRIMARY KEY (id);
+
+CREATE UNIQUE INDEX backups_running ON backups USING btree (status) WHERE (status = 'running'::text);
+
 CREATE TABLE devices (
     id text NOT NULL,
     provider text NOT NULL,

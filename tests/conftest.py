@@ -20,6 +20,8 @@ from psycopg import sql
 
 from ogel.adapters.migrations import migrate, read_migrations
 from ogel.kernel.ids import new_id
+from tests.support.seaweed import Seaweed
+from tests.support.seaweed import seaweed as start_seaweed
 
 BACKEND = os.environ.get("OGEL_TEST_BACKEND", "embedded")
 MIGRATIONS = Path(__file__).parent.parent / "sql" / "migrations"
@@ -59,6 +61,13 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
         yield from _containers()
     else:
         yield from _embedded(tmp_path_factory.mktemp("servers"))
+
+
+@pytest.fixture(scope="session")
+def seaweed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Seaweed]:
+    """An S3 service, with one bucket that all tests of this process share."""
+    with start_seaweed(tmp_path_factory.mktemp("weed")) as started:
+        yield started
 
 
 @pytest.fixture(scope="session")

@@ -23,6 +23,7 @@ COMMANDS = {
     "migrate": "Bring the database to the schema this version needs.",
     "settings": "Every setting, its value, where it came from and what it means.",
     "doctor": "Check settings, servers and schema, and say what is missing.",
+    "backup": "Copy all of Ogel's data into the store, check it, and restore it into an empty database.",
     "keys": "Create, list and revoke API keys.",
     "secrets": "Seal stored secrets under a new OGEL_SECRET, without downtime.",
     "webhooks": "Look at endpoints, test, pause and replay them, follow attempts, verify captured requests.",

@@ -170,14 +170,15 @@ async def _mongo(settings: Settings) -> str:
 
 
 async def _storage(settings: Settings) -> str:
+    from ogel.platform import bucket_of, storage_directory
+
     if settings.storage_backend == "local":
         from ogel.adapters.storage.local import check_writable
 
-        directory = settings.data_dir / "storage"
+        directory = storage_directory(settings)
         check_writable(directory)
         return f"{directory} can be written to"
     from ogel.adapters.storage.s3 import check_bucket
-    from ogel.platform import bucket_of
 
     bucket = bucket_of(settings)
     await check_bucket(bucket)

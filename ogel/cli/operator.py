@@ -49,9 +49,16 @@ def within(
     opened: Callable[[Settings], AbstractAsyncContextManager[Thing]],
     question: Callable[[Thing], Awaitable[Answer]],
 ) -> Answer:
+    return within_settings(settings_beside(), opened, question)
+
+
+def within_settings(
+    settings: Settings,
+    opened: Callable[[Settings], AbstractAsyncContextManager[Thing]],
+    question: Callable[[Thing], Awaitable[Answer]],
+) -> Answer:
     from ogel.runtime.logging import configure_logging
 
-    settings = settings_beside()
     configure_logging("warning", sys.stderr)  # stdout is for the answer
 
     async def asked() -> Answer:

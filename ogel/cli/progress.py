@@ -1,9 +1,10 @@
-"""How far a replay is, while somebody waits for it: a bar on a terminal, elsewhere a line now and then; on stderr."""
+"""How far long work is, while somebody waits for it: a bar on a terminal, elsewhere a line now and then; on stderr."""
 
 from __future__ import annotations
 
 import asyncio
 import sys
+import time
 from typing import TYPE_CHECKING
 
 import click
@@ -17,29 +18,40 @@ LINE_SECONDS = 10.0
 BAR_WIDTH = 30
 
 
+class Meter:
+    """`name` is what the lines are about, where nothing can be drawn."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._draws = sys.stderr.isatty()
+        self._said_at = time.monotonic()
+
+    def show(self, part: float, said: str) -> None:
+        """`part` of the whole is done."""
+        now = time.monotonic()
+        if self._draws:
+            filled = int(min(1.0, part) * BAR_WIDTH)
+            click.echo(f"\r\x1b[K[{'#' * filled}{'-' * (BAR_WIDTH - filled)}]  {said}", nl=False, err=True)
+        elif now - self._said_at >= LINE_SECONDS:
+            self._said_at = now
+            click.echo(f"{self._name}: {said}", err=True)
+
+    def end(self) -> None:
+        if self._draws:
+            click.echo(err=True)
+
+
 async def follow(replays: ReplayService, replay: Replay) -> Replay:
     """Returns it once it does not run any more."""
-    loop = asyncio.get_running_loop()
-    draws = sys.stderr.isatty()
-    began, from_the_start, said_at = loop.time(), replay.replayed, loop.time()
+    loop, meter = asyncio.get_running_loop(), Meter(replay.id)
+    began, from_the_start = loop.time(), replay.replayed
     while replay.status == "running":
         await asyncio.sleep(LOOK_SECONDS)
         replay = await replays.get(replay.id)
-        now = loop.time()
-        speed = (replay.replayed - from_the_start) / (now - began)
-        if draws:
-            click.echo(f"\r\x1b[K{_bar(replay)}  {_said(replay, speed)}", nl=False, err=True)
-        elif now - said_at >= LINE_SECONDS:
-            said_at = now
-            click.echo(f"{replay.id}: {_said(replay, speed)}", err=True)
-    if draws:
-        click.echo(err=True)
+        speed = (replay.replayed - from_the_start) / (loop.time() - began)
+        meter.show(_part(replay), _said(replay, speed))
+    meter.end()
     return replay
-
-
-def _bar(replay: Replay) -> str:
-    filled = int(_part(replay) * BAR_WIDTH)
-    return f"[{'#' * filled}{'-' * (BAR_WIDTH - filled)}]"
 
 
 def _part(replay: Replay) -> float:

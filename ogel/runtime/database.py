@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from importlib import resources
 from typing import Any, TypeVar
@@ -18,6 +18,7 @@ from ogel.kernel.errors import Unavailable
 
 Row = TypeVar("Row")
 Parameters = Mapping[str, Any]
+Piece = bytes | bytearray | memoryview
 Ring = Callable[[set[str]], None]
 
 # SQLSTATE classes and codes that say nothing about what was asked: connection lost, server shutting down or starting,
@@ -98,6 +99,20 @@ class Session:
         """The first column of the first row; None without a row."""
         found = await (await self._connection.execute(query, parameters)).fetchone()
         return found[0] if found else None
+
+    @asynccontextmanager
+    async def copy_out(self, query: bytes) -> AsyncIterator[AsyncIterator[Piece]]:
+        """`COPY … TO STDOUT`, in pieces as the server sends them: in text format, a row or more to a piece."""
+        async with self._connection.cursor() as cursor, cursor.copy(query) as copy:
+            yield aiter(copy)
+
+    async def copy_in(self, query: bytes, content: AsyncIterable[bytes]) -> int:
+        """`COPY … FROM STDIN`, in pieces of any size. Returns how many rows were written."""
+        async with self._connection.cursor() as cursor:
+            async with cursor.copy(query) as copy:
+                async for piece in content:
+                    await copy.write(piece)
+            return cursor.rowcount
 
 
 class Database:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from starlette.routing import BaseRoute
 
@@ -28,6 +28,8 @@ class Feature:
     subscribers  called inside the publishing transaction, for each batch of new events.
     measures     what Prometheus is told and only the database knows; called when it scrapes, and not often.
     sealed       columns that hold what the vault sealed, for `ogel secrets`.
+    left_out     tables that backups leave out, with the reason; all others are in them.
+    restored     statements that make sense of rows in a restored database: what was under way when they were copied.
     """
 
     name: str
@@ -38,3 +40,5 @@ class Feature:
     subscribers: Sequence[Subscriber] = ()
     measures: Sequence[Measure] = ()
     sealed: Sequence[SealedColumn] = ()
+    left_out: Mapping[str, str] = field(default_factory=dict)
+    restored: Sequence[bytes] = ()

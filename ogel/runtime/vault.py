@@ -37,7 +37,7 @@ class Vault:
 
     def __init__(self, secret: str, former: Sequence[str] = ()) -> None:
         self._secrets = [secret, *former]
-        self.unseal = lru_cache(maxsize=1024)(self._unseal)
+        self.unseal = lru_cache(maxsize=1024)(self.open)
 
     @property
     def key_ids(self) -> Sequence[bytes]:
@@ -56,10 +56,10 @@ class Vault:
 
     def reseal(self, sealed: bytes, purpose: str) -> bytes:
         """The same secret under the sealing key. Raises Unsealable."""
-        return self.seal(self._unseal(sealed, purpose), purpose)
+        return self.seal(self.open(sealed, purpose), purpose)
 
-    def _unseal(self, sealed: bytes, purpose: str) -> bytes:
-        """Raises Unsealable."""
+    def open(self, sealed: bytes, purpose: str) -> bytes:
+        """Without remembering it, as `unseal` does: for what is large or asked for once. Raises Unsealable."""
         if sealed[:1] == _WITH_KEY_ID:
             id, rest = sealed[1 : 1 + KEY_ID_BYTES], sealed[1 + KEY_ID_BYTES :]
             key = self._keys.get(id)

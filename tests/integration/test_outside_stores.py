@@ -5,10 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-import subprocess
-import sys
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,9 +15,8 @@ from ogel.adapters.mongo import Mongo
 from ogel.adapters.storage.local import check_writable
 from ogel.adapters.storage.s3 import Bucket, check_bucket
 from ogel.kernel.errors import ConfigError, Unavailable
-from tests.support.process import eventually, free_port
-
-ACCESS_KEY, SECRET_KEY = "ogel-access", "ogel-secret-0123456789"
+from tests.support.process import free_port
+from tests.support.seaweed import ACCESS_KEY, SECRET_KEY, Seaweed
 
 
 async def ping(url: str) -> bool:
@@ -78,67 +74,12 @@ def test_a_bucket_that_cannot_be_is_a_setting_to_mend(endpoint: str, name: str) 
         check(bucket(endpoint, name))
 
 
-@pytest.fixture(scope="module")
-def seaweed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """An S3 service of SeaweedFS, with one bucket; its ports lie below those the system hands out."""
-    directory = tmp_path_factory.mktemp("weed")
-    base = low_ports(10)
-    ports = ["s3.port", "s3.port.grpc", "master.port", "master.port.grpc", "volume.port", "volume.port.grpc",
-             "filer.port", "filer.port.grpc", "admin.port", "admin.port.grpc"]  # fmt: skip
-    command = [
-        "weed", "-logtostderr=true", "mini", f"-dir={directory}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1",
-        "-bucket=ogel-test", "-webdav=false", "-admin.ui=false", "-s3.port.iceberg=0", "-s3.port.lance=0",
-        f"-filer.localSocket={directory}/f.sock", f"-s3.localSocket={directory}/s.sock",
-        *(f"-{name}={base + offset}" for offset, name in enumerate(ports)),
-    ]  # fmt: skip
-    environment = {
-        "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
-        "HOME": str(directory),
-        "AWS_ACCESS_KEY_ID": ACCESS_KEY,
-        "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
-        "GOMEMLIMIT": "400MiB",
-    }
-    endpoint = f"http://127.0.0.1:{base}"
-    with (directory / "log").open("wb") as log:
-        process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
-    try:
-        eventually(lambda: answers(endpoint), 30, "SeaweedFS to have its bucket")
-        yield endpoint
-    finally:
-        process.kill()
-        process.wait(10)
-
-
-def answers(endpoint: str) -> bool:
-    try:
-        check(bucket(endpoint))
-    except Unavailable:
-        return False
-    return True
-
-
-def low_ports(count: int) -> int:
-    """The first of so many neighbouring free ports."""
-    for base in range(10_000 + os.getpid() % 1000 * 20, 32_000, count):
-        listeners: list[socket.socket] = []
-        try:
-            listeners += [socket.create_server(("127.0.0.1", base + n)) for n in range(count)]
-        except OSError:
-            continue
-        else:
-            return base
-        finally:
-            for listener in listeners:
-                listener.close()
-    raise AssertionError("no neighbouring ports are free")
-
-
-def test_a_bucket_that_is_there(seaweed: str) -> None:
-    check(bucket(seaweed))
+def test_a_bucket_that_is_there(seaweed: Seaweed) -> None:
+    check(seaweed.bucket)
     with pytest.raises(Unavailable, match="there is no bucket 'ogel-other'"):
-        check(bucket(seaweed, "ogel-other"))
+        check(replace(seaweed.bucket, name="ogel-other"))
     with pytest.raises(Unavailable, match="did not say yes"):
-        check(replace(bucket(seaweed), secret_key="another"))
+        check(replace(seaweed.bucket, secret_key="another"))
 
 
 def test_a_directory_that_can_be_written_to(tmp_path: Path) -> None:

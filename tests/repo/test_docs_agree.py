@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ogel.cli import COMMANDS, databases, webhooks
+from ogel.cli import COMMANDS, backup, databases, webhooks
 from ogel.cli.settings import env_template
 from ogel.environ import knobs
 
@@ -17,7 +17,7 @@ NAMES = {name for knob in knobs().values() for name in knob.names}
 # Read by what stands beside the program: its tests and benchmarks, and railway/railway.py.
 BESIDE = ("OGEL_TEST_", "OGEL_BENCH_", "OGEL_RAILWAY_")
 # What is no sub-command in ogel/cli.
-SHARED = {"__init__", "operator", "process", "progress", "tables", "times"}
+SHARED = {"__init__", "backups", "operator", "process", "progress", "tables", "times"}
 READ = [
     path
     for pattern in (
@@ -48,7 +48,7 @@ def test_every_command_is_a_file_and_every_file_a_command() -> None:
     files = {path.stem for path in (ROOT / "ogel" / "cli").glob("*.py")} - SHARED
     assert {stem for stem in files if "_" not in stem} == set(COMMANDS)
     # A group's own commands stand in files named after both.
-    groups = {"databases": databases.COMMANDS, "webhooks": webhooks.COMMANDS}
+    groups = {"backup": backup.COMMANDS, "databases": databases.COMMANDS, "webhooks": webhooks.COMMANDS}
     theirs = {f"{group}_{name}" for group, commands in groups.items() for name in commands}
     assert {stem for stem in files if "_" in stem} == theirs
 

@@ -2,10 +2,159 @@
 
 from __future__ import annotations
 
+import errno
+import hashlib
+import os
 import tempfile
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import IO, TypeVar
 
+from ogel.adapters.storage.threads import in_pages, in_thread
 from ogel.kernel.errors import Unavailable
+from ogel.runtime.objects import Entry, ObjectMissing, StoreFull, Written, check_key, check_prefix
+
+Answer = TypeVar("Answer")
+
+_READ_BYTES = 256 * 1024
+# Files that are being written; no key begins with a dot.
+_UNFINISHED = ".unfinished"
+# A disk, a quota, or the size that one file may have.
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+# A directory may be taken away, once its last object is deleted, just before the next is moved into it.
+_MOVES = 5
+
+
+class LocalObjects:
+    """
+    A key is a file's path below `root`. Files are written elsewhere in it, flushed to the disk and renamed, so they are
+    there whole or not at all, whatever is killed or loses its power. Only the user Ogel runs as may read them.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    async def put(self, key: str, content: AsyncIterable[bytes]) -> Written:
+        target = self._path(key)
+        size, digest = 0, hashlib.sha256()
+        file = await self._do(self._begin)
+        try:
+            async for piece in content:
+                await self._do(lambda piece=piece: _write(file, piece))  # type: ignore[misc]
+                digest.update(piece)
+                size += len(piece)
+            await self._do(lambda: self._finish(file, target))
+        except BaseException:
+            with suppress(OSError):
+                os.unlink(file.name)
+            raise
+        finally:
+            file.close()
+        return Written(size, digest.hexdigest())
+
+    @asynccontextmanager
+    async def get(self, key: str) -> AsyncIterator[AsyncIterator[bytes]]:
+        path = self._path(key)
+        file = await self._do(lambda: _opened(path))
+        if file is None:
+            raise ObjectMissing(key)
+
+        async def pieces() -> AsyncIterator[bytes]:
+            while piece := await self._do(lambda: file.read(_READ_BYTES)):
+                yield piece
+
+        with file:
+            yield pieces()
+
+    async def stat(self, key: str) -> Entry | None:
+        path = self._path(key)
+        return await self._do(lambda: self._entry(path))
+
+    async def list(self, prefix: str) -> AsyncIterator[Entry]:
+        start = self._root / check_prefix(prefix)
+        with _explained(self._root):
+            async for entry in in_pages(self._walk(start)):
+                yield entry
+
+    async def delete(self, key: str) -> None:
+        path = self._path(key)
+        await self._do(lambda: self._delete(path))
+
+    async def sweep(self, before: datetime) -> int:
+        return await self._do(lambda: self._sweep(before.timestamp()))
+
+    async def close(self) -> None:
+        """Nothing is held open."""
+
+    def _path(self, key: str) -> Path:
+        return self._root / check_key(key)
+
+    async def _do(self, work: Callable[[], Answer]) -> Answer:
+        with _explained(self._root):
+            return await in_thread(work)
+
+    def _begin(self) -> IO[bytes]:
+        """For the user alone: mkstemp says 0600."""
+        directory = self._root / _UNFINISHED
+        _make(directory)
+        return tempfile.NamedTemporaryFile(dir=directory, buffering=0, delete=False)
+
+    def _finish(self, file: IO[bytes], target: Path) -> None:
+        os.fsync(file.fileno())
+        for tries in range(1, _MOVES + 1):
+            _make(target.parent)
+            try:
+                os.replace(file.name, target)
+                break
+            except FileNotFoundError:
+                if tries == _MOVES:
+                    raise
+        # The names of new directories are on the disk only once those that hold them are.
+        for directory in target.parents:
+            _sync_directory(directory)
+            if directory == self._root:
+                break
+
+    def _entry(self, path: Path) -> Entry | None:
+        try:
+            status = path.stat()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        if not path.is_file():
+            return None
+        modified_at = datetime.fromtimestamp(status.st_mtime, UTC)
+        return Entry(path.relative_to(self._root).as_posix(), status.st_size, modified_at)
+
+    def _walk(self, start: Path) -> Iterator[Entry]:
+        for directory, names, files in os.walk(start, onerror=_unless_missing):
+            names[:] = [name for name in names if not name.startswith(".")]
+            for name in files:
+                entry = self._entry(Path(directory, name)) if not name.startswith(".") else None
+                if entry is not None:
+                    yield entry
+
+    def _delete(self, path: Path) -> None:
+        with suppress(FileNotFoundError, NotADirectoryError):
+            path.unlink()
+        for directory in path.parents:
+            if directory == self._root:
+                return
+            try:
+                directory.rmdir()
+            except OSError:
+                return  # it is not empty
+
+    def _sweep(self, before: float) -> int:
+        gone = 0
+        with suppress(FileNotFoundError), os.scandir(self._root / _UNFINISHED) as entries:
+            for entry in entries:
+                with suppress(FileNotFoundError):
+                    if entry.stat().st_mtime < before:
+                        os.unlink(entry.path)
+                        gone += 1
+        return gone
 
 
 def check_writable(directory: Path) -> None:
@@ -17,3 +166,48 @@ def check_writable(directory: Path) -> None:
             file.flush()
     except OSError as error:
         raise Unavailable(f"{directory} cannot be written to: {error.strerror or error}") from error
+
+
+@contextmanager
+def _explained(root: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _FULL:
+            raise StoreFull(f"{root} has no room left: {error.strerror}") from error
+        raise Unavailable(f"{root} cannot be used: {error.strerror or error}") from error
+
+
+def _opened(path: Path) -> IO[bytes] | None:
+    try:
+        return path.open("rb", buffering=0)
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+        return None
+
+
+def _make(directory: Path) -> None:
+    """With all that are missing above it, each for the user alone; mkdir's own `parents` leaves those open."""
+    if not directory.is_dir():
+        _make(directory.parent)
+        with suppress(FileExistsError):
+            directory.mkdir(mode=0o700)
+
+
+def _write(file: IO[bytes], piece: bytes) -> None:
+    """All of it: the system may take less at a time."""
+    rest = memoryview(piece)
+    while rest:
+        rest = rest[file.write(rest) :]
+
+
+def _sync_directory(directory: Path) -> None:
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _unless_missing(error: OSError) -> None:
+    if not isinstance(error, FileNotFoundError | NotADirectoryError):
+        raise error

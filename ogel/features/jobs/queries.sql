@@ -86,3 +86,17 @@ WHERE id = %(id)s
 -- get_result --
 SELECT id, queue_name AS queue, kind, status, attempts, result, created_at, finished_at, expires_at
 FROM job_results WHERE id = %(id)s AND expires_at > now()
+
+-- restored_jobs --
+-- What was running when it was copied will never say how it ended; it runs again, and that attempt does not count.
+UPDATE job_queue
+SET status = 'pending', attempts = greatest(0, attempts - 1), lost_claims = array_append(lost_claims, claimed_at),
+    lease_id = NULL, leased_until = NULL
+WHERE status = 'running'
+
+-- restored_keys --
+-- A pause that somebody asked for stays; how receivers were doing then says nothing about now.
+UPDATE job_keys
+SET resume_at = NULL, probe_at = NULL, probe_seconds = NULL, ramp_from = NULL, ramp_until = NULL,
+    spent_until = NULL
+WHERE num_nonnulls(resume_at, probe_at, ramp_from, spent_until) > 0

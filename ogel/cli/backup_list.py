@@ -1,0 +1,93 @@
+"""`ogel backup list`"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from ogel.cli.backups import settings_with_secret, size
+from ogel.cli.operator import (
+    ask,
+    identifier,
+    json_option,
+    limit_option,
+    say_json,
+    say_more,
+    within_settings,
+)
+from ogel.cli.tables import Column, show_table
+from ogel.cli.times import relative
+
+if TYPE_CHECKING:
+    from ogel.features.backups.feature import BackupFeature, Stored
+
+_COLUMNS = [
+    Column("id"),
+    Column("status"),
+    Column("rows", right=True),
+    Column("size", right=True),
+    Column("created"),
+    Column("note", gives=True),
+]
+
+
+@click.command("list")
+@click.option("--stored", is_flag=True, help="Of the store; needs no database.")
+@limit_option
+@click.option("--after", type=identifier, metavar="ID", help="Begin after this one.")
+@json_option
+def command(stored: bool, limit: int, after: str | None, as_json: bool) -> None:
+    """All backups, newest first, of the database or of the store."""
+    if stored:
+        _list_stored(as_json)
+        return
+    filters = {"status": None, "after": after, "limit": limit + 1}
+    backups = list(ask(lambda ogel: ogel.backups.service.list(filters)))
+    shown, next = backups[:limit], backups[limit - 1].id if len(backups) > limit else None
+    if as_json:
+        say_json({"items": shown, "next": next})
+        return
+    rows = [
+        (each.id, each.status, each.rows, size(each.size), relative(each.created_at), each.error or each.note)
+        for each in shown
+    ]
+    show_table(_COLUMNS, rows, empty="no backups")
+    say_more(next)
+
+
+def _list_stored(as_json: bool) -> None:
+    from ogel.platform import stored_backups
+
+    async def collected(backups: BackupFeature) -> list[Stored]:
+        return [stored async for stored in backups.stored()]
+
+    found = within_settings(settings_with_secret(), stored_backups, collected)[::-1]
+    if as_json:
+        say_json({"items": [_summary(each) for each in found]})
+        return
+    rows: list[tuple[object, ...]] = []
+    for each in found:
+        if (manifest := each.manifest) is None:
+            rows.append((each.id, "unusable", None, None, None, each.error))
+        else:
+            made = relative(manifest.taken_at)
+            rows.append((each.id, "complete", manifest.rows, size(manifest.size), made, manifest.note))
+    show_table(_COLUMNS, rows, empty="no backups in the store")
+
+
+def _summary(stored: Stored) -> dict[str, object]:
+    manifest = stored.manifest
+    if manifest is None:
+        return {"id": stored.id, "status": "unusable", "error": stored.error}
+    return {
+        "id": stored.id,
+        "status": "complete",
+        "taken_at": manifest.taken_at,
+        "note": manifest.note,
+        "ogel": manifest.ogel,
+        "schema": manifest.migrations[-1].name if manifest.migrations else None,
+        "tables": len(manifest.tables),
+        "rows": manifest.rows,
+        "size": manifest.size,
+    }

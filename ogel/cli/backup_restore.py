@@ -1,0 +1,119 @@
+"""`ogel backup restore`"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ogel.cli.backups import Pace, settings_with_secret, size
+from ogel.cli.operator import json_option, operator, say_json, within_settings
+from ogel.cli.progress import Meter
+from ogel.cli.tables import show_fields
+from ogel.cli.times import both
+from ogel.kernel.errors import ConfigError
+from ogel.settings import POSTGRES_SHAPE, Settings
+
+if TYPE_CHECKING:
+    from ogel.features.backups.feature import BackupFeature
+    from ogel.features.backups.manifest import Place
+    from ogel.features.backups.restore import Report, Restore, Restored
+
+_ID = re.compile(r"bak_[0-9a-z]{26}")
+_URL = re.compile(r"postgres(ql)?://.+")
+
+
+def _url(value: str) -> str:
+    if _URL.fullmatch(value) is None:
+        raise click.BadParameter(f"it takes {POSTGRES_SHAPE}")
+    return value
+
+
+@click.command("restore")
+@click.argument("source", metavar="BACKUP|DIRECTORY")
+@click.option("--into", type=_url, metavar="URL", help="The database; without it that of DATABASE_URL.")
+@json_option
+def command(source: str, into: str | None, as_json: bool) -> None:
+    """
+    Bring a backup into an empty database.
+
+    BACKUP (bak_…) is one of the store, as STORAGE_BACKEND says; DIRECTORY holds a copy of one, with its manifest.json.
+    Needs the OGEL_SECRET it was made with. Nothing is ever overwritten: a database that has rows is refused, and a
+    restore that is broken off leaves it as empty as it was. Without DATABASE_URL the database is the embedded one of
+    OGEL_DATA_DIR, while no `ogel up` runs there.
+    """
+    meter, pace = Meter(source), Pace()
+
+    def tell(done: Restored) -> None:
+        part, said = pace.of(done.rows, done.bytes, done.manifest.bytes)
+        meter.show(part, f"{done.table}: {said}")
+
+    async def run(opened: tuple[BackupFeature, Restore]) -> Report:
+        backups, restore = opened
+        return await restore.run(operator(), _place(backups, source), tell)
+
+    from ogel.platform import restoring
+    from ogel.runtime.logging import configure_logging
+
+    configure_logging("warning", sys.stderr)  # before the embedded server says that it started
+    with _target(into) as settings:
+        report = within_settings(settings, restoring, run)
+    meter.end()
+    if as_json:
+        say_json(report)
+    else:
+        _show(report)
+
+
+def _place(backups: BackupFeature, source: str) -> Place:
+    if _ID.fullmatch(source):
+        return backups.place(source)
+    path = Path(source)
+    if path.name == "manifest.json":
+        path = path.parent
+    if not path.is_dir():
+        raise click.UsageError(f"{source!r} is neither the id of a backup (bak_…) nor a directory")
+    from ogel.adapters.storage.local import LocalObjects
+    from ogel.features.backups.manifest import Place
+
+    return Place(LocalObjects(path), "")
+
+
+@contextmanager
+def _target(into: str | None) -> Iterator[Settings]:
+    settings = settings_with_secret()
+    if into is not None or settings.database_url is not None:
+        yield dataclasses.replace(settings, database_url=into or settings.database_url)
+        return
+    from ogel.adapters.embedded import EmbeddedServers, running_urls
+
+    if running_urls(settings.data_dir)[0] is not None:
+        raise ConfigError(f"`ogel up` runs in {settings.data_dir}: end it first, or say --into")
+    if settings.secret is None:
+        raise ConfigError(
+            f"OGEL_SECRET is not set, and {settings.data_dir}/secret is not there: put the file of the former"
+            " OGEL_DATA_DIR there"
+        )
+    with EmbeddedServers.start(settings.data_dir, redis=False, postgres_bin=settings.postgres_bin) as servers:
+        yield dataclasses.replace(settings, database_url=servers.database_url)
+
+
+def _show(report: Report) -> None:
+    click.echo(f"{report.backup} restored in {report.seconds:g} s")
+    show_fields(
+        [
+            ("taken", both(report.taken_at)),
+            ("tables", report.tables),
+            ("rows", report.rows),
+            ("bytes", size(report.bytes)),
+            ("schema", report.schema),
+            ("migrated", ", ".join(report.migrated) or None),
+            ("left in it", f"{', '.join(report.not_ours)}: no table of Ogel's" if report.not_ours else None),
+        ]
+    )

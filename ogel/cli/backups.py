@@ -1,0 +1,120 @@
+"""What the commands of `ogel backup` share: following one while it runs, and showing it."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
+
+import click
+
+from ogel.cli.operator import ask, say_json
+from ogel.cli.process import settings_of_environment
+from ogel.cli.progress import LOOK_SECONDS, Meter
+from ogel.cli.tables import show_fields
+from ogel.cli.times import both, length
+from ogel.kernel.errors import NotFound
+
+if TYPE_CHECKING:
+    from ogel.features.backups.backup import Backup
+    from ogel.platform import Platform
+    from ogel.settings import Settings
+
+_UNITS = ((1e9, "GB"), (1e6, "MB"), (1e3, "kB"))
+
+wait_option = click.option("--wait/--no-wait", default=True, help="Until a worker has done it.")
+
+
+def run(
+    begin: Callable[[Platform], Awaitable[Backup]], runs: Callable[[Backup], bool], wait: bool, as_json: bool
+) -> Backup:
+    """Shows the backup once it `runs` no more, or at once; what is interrupted is only the waiting."""
+    begun: list[Backup] = []
+
+    async def followed(ogel: Platform) -> Backup:
+        backup = await begin(ogel)
+        begun.append(backup)
+        meter, pace = Meter(backup.id), Pace()
+        while wait and runs(backup):
+            await asyncio.sleep(LOOK_SECONDS)
+            backup = await ogel.backups.service.get(backup.id)
+            if backup.status == "running" and backup.expected_bytes is None:
+                meter.show(0.0, backup.error or "waits for a worker of the queue `migrations`")
+            elif backup.status == "running":
+                meter.show(*pace.of(backup.rows, backup.bytes, backup.expected_bytes or 0))
+        if wait:
+            meter.end()
+        return backup
+
+    try:
+        backup = ask(followed)
+    except KeyboardInterrupt:
+        for each in begun:
+            click.echo(f"\na worker goes on with it. Look: ogel backup show {each.id}", err=True)
+        sys.exit(130)
+    except NotFound:
+        if not begun:
+            raise
+        raise NotFound(f"{begun[0].id} was deleted.") from None
+    if as_json:
+        say_json(backup)
+    else:
+        show(backup)
+    return backup
+
+
+def settings_with_secret() -> Settings:
+    """For what needs no `ogel up`: the embedded mode's own secret, where none is set."""
+    settings = settings_of_environment()
+    if settings.secret is not None or not settings.embedded:
+        return settings
+    from ogel.adapters.embedded import kept_secret
+
+    return dataclasses.replace(settings, secret=kept_secret(settings.data_dir, "secret"))
+
+
+class Pace:
+    """Rows, bytes, and how long the rest will take at the speed so far."""
+
+    def __init__(self) -> None:
+        self._began = time.monotonic()
+
+    def of(self, rows: int, bytes: int, of_bytes: int) -> tuple[float, str]:
+        seconds = time.monotonic() - self._began
+        part = min(0.99, bytes / of_bytes) if of_bytes else 0.0
+        left = f", {length(seconds / part - seconds)} left" if part > 0 and seconds > 1 else ""
+        return part, f"{rows} rows, {size(bytes)} of about {size(of_bytes)}{left}"
+
+
+def show(backup: Backup) -> None:
+    size_shown = None if backup.status == "running" else f"{size(backup.size)} ({size(backup.bytes)} of rows)"
+    checked = None
+    if backup.verification is not None:
+        error = f": {backup.verification_error}" if backup.verification_error else ""
+        when = f", {both(backup.verified_at)}" if backup.verified_at else ""
+        checked = f"{backup.verification}{error}{when}"
+    show_fields(
+        [
+            ("id", backup.id),
+            ("status", backup.status),
+            ("note", backup.note),
+            ("made by", "OGEL_BACKUP_CRON" if backup.scheduled else None),
+            ("tables", backup.tables),
+            ("rows", backup.rows),
+            ("size", size_shown),
+            ("error", backup.error),
+            ("verification", checked),
+            ("created", both(backup.created_at)),
+            ("finished", None if backup.finished_at is None else both(backup.finished_at)),
+        ]
+    )
+
+
+def size(bytes: int) -> str:
+    for unit, name in _UNITS:
+        if bytes >= unit:
+            return f"{bytes / unit:.1f} {name}"
+    return f"{bytes} bytes"

@@ -1,0 +1,227 @@
+"""The job that makes a backup: one run after another, until one has written its manifest."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+
+import msgspec
+import structlog
+
+from ogel.features.audit.contract import AuditTrail
+from ogel.features.backups.chunks import check_chunks
+from ogel.features.backups.dump import MOST_SECONDS, Dump, Tell
+from ogel.features.backups.manifest import (
+    MANIFEST,
+    Manifest,
+    Place,
+    Unusable,
+    place_of,
+    read_manifest,
+    write_manifest,
+)
+from ogel.features.backups.remove import remove_job
+from ogel.features.backups.store import BackupStore, Copied
+from ogel.kernel.clock import utc_now
+from ogel.kernel.errors import Unavailable
+from ogel.kernel.event import Event
+from ogel.kernel.ids import new_id
+from ogel.kernel.principal import SYSTEM, Caller
+from ogel.runtime.database import Database, DatabaseAway, Session
+from ogel.runtime.jobs.job import Finished, Job, NewJob, Outcome
+from ogel.runtime.jobs.kind import Backoff, JobKind
+from ogel.runtime.jobs.progress import report
+from ogel.runtime.jobs.store import JobQueue
+from ogel.runtime.objects import ObjectStore, StoreFull, delete_all
+from ogel.runtime.outbox import Outbox
+from ogel.runtime.vault import Vault
+
+log = structlog.get_logger(__name__)
+
+QUEUE = "migrations"
+CREATE = "backups.create"
+COMPLETED, FAILED = "backup.completed", "backup.failed"
+
+TELL_SECONDS = 1.0
+# Of the last step, which holds the backup's row: nobody may wait for it much longer than for a lock.
+MANIFEST_SECONDS = 45.0
+# What a put leaves behind is invisible, and no put takes so long.
+_LEFT_BEHIND = timedelta(days=1)
+
+
+def create_job(backup_id: str) -> NewJob:
+    return NewJob(CREATE, {"backup": backup_id}, dedupe_key=f"{CREATE}:{backup_id}")
+
+
+class Overtaken(Exception):
+    """Another run has begun, or the backup was deleted: this one has nothing more to say."""
+
+
+class CreateBackup:
+    """
+    The job kind `backups.create`; its payload is `{"backup": "bak_…"}`.
+
+    A snapshot ends with its transaction, so a dump that is broken off cannot go on: the next attempt is a new run with
+    a snapshot of its own, in a folder of its own, and removes what earlier ones left. The manifest names one run.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        objects: ObjectStore,
+        vault: Vault,
+        store: BackupStore,
+        dump: Dump,
+        jobs: JobQueue,
+        outbox: Outbox,
+        audit: AuditTrail,
+        keep: int,
+        retention_days: float,
+    ) -> None:
+        self._database = database
+        self._objects = objects
+        self._vault = vault
+        self._store = store
+        self._dump = dump
+        self._jobs = jobs
+        self._outbox = outbox
+        self._audit = audit
+        self._keep = keep
+        self._retention = timedelta(days=retention_days)
+
+    def kind(self) -> JobKind:
+        return JobKind(
+            CREATE,
+            queue=QUEUE,
+            perform=self.perform,
+            record=self.record,
+            discarded=self.discarded,
+            revived=self.revived,
+            timeout_seconds=MOST_SECONDS,
+            backoff=Backoff(first_seconds=30.0, cap_seconds=900.0),
+        )
+
+    async def perform(self, job: Job, _: Any) -> Outcome | None:
+        id, run = job.payload["backup"], new_id("run")
+        place = place_of(self._objects, id)
+        try:
+            note = await self._begin(place, id, run)
+            await delete_all(self._objects, place.folder)
+            manifest = await self._dump.take(place, id, run, note, self._tell(id, run))
+            await check_chunks(place, manifest)
+            await self._complete(place, manifest)
+            await delete_all(self._objects, place.folder, but=(place.key(f"{run}/"), place.key(MANIFEST)))
+        except Overtaken:
+            log.info("backup.overtaken", backup=id, run=run)
+            await delete_all(self._objects, place.key(f"{run}/"))
+        except DatabaseAway:
+            raise
+        except StoreFull as error:
+            log.error("backup.store_full", backup=id, error=error.message)
+            await delete_all(self._objects, place.key(f"{run}/"))
+            return Outcome("dead", error.message)
+        except Unavailable as error:
+            log.warning("backup.store_away", backup=id, attempt=job.attempts, error=error.message)
+            return Outcome("retry", error.message)
+        return None
+
+    async def _begin(self, place: Place, id: str, run: str) -> str | None:
+        """Returns the backup's note. Raises Overtaken when there is nothing to do."""
+        async with self._database.session() as session:
+            former = await self._store.run_of(session, id)
+            backup = await self._store.get(session, id)
+        if former is None or backup is None:
+            raise Overtaken
+        if former and await self._adopt(place, former):
+            raise Overtaken
+        await self._objects.sweep(utc_now() - _LEFT_BEHIND)
+        async with self._database.session() as session:
+            if not await self._store.begin_run(session, id, former, run):
+                raise Overtaken
+        return backup.note
+
+    async def _adopt(self, place: Place, run: str) -> bool:
+        """A worker may have died after the manifest was there, and before it could say so."""
+        try:
+            manifest = await read_manifest(place, self._vault)
+        except Unusable:
+            return False
+        if manifest.run != run:
+            return False
+        async with self._database.transaction() as tx:
+            await self._say_completed(tx, manifest)
+        return True
+
+    async def _complete(self, place: Place, manifest: Manifest) -> None:
+        async with self._database.transaction() as tx:
+            if not await self._store.hold_run(tx, manifest.id, manifest.run):
+                raise Overtaken
+            try:
+                async with asyncio.timeout(MANIFEST_SECONDS):
+                    await write_manifest(place, self._vault, manifest)
+            except TimeoutError:
+                raise Unavailable(
+                    f"The store did not take the manifest within {MANIFEST_SECONDS:g} s."
+                ) from None
+            await self._say_completed(tx, manifest)
+
+    async def _say_completed(self, tx: Session, manifest: Manifest) -> None:
+        if not await self._store.complete(tx, manifest):
+            return
+        facts = {
+            "backup": manifest.id,
+            "taken_at": manifest.taken_at,
+            "tables": len(manifest.tables),
+            "rows": manifest.rows,
+            "size": manifest.size,
+        }
+        await self._publish(tx, COMPLETED, facts)
+        forgotten = await self._store.prune(tx, self._keep, utc_now() - self._retention)
+        await self._jobs.enqueue(tx, [remove_job(id) for id in forgotten])
+        for id in forgotten:
+            await self._audit.record(tx, Caller(SYSTEM, manifest.run), "backup.delete", "backup", id)
+        log.info("backup.completed", backup=manifest.id, rows=manifest.rows, size=manifest.size)
+
+    def _tell(self, id: str, run: str) -> Tell:
+        told_at = -TELL_SECONDS
+
+        async def tell(copied: Copied) -> None:
+            nonlocal told_at
+            report(copied.bytes, copied.expected_bytes, f"{copied.tables} tables, {copied.rows} rows")
+            if time.monotonic() - told_at < TELL_SECONDS:
+                return
+            told_at = time.monotonic()
+            async with self._database.session() as session:
+                if not await self._store.advance(session, id, run, copied):
+                    raise Overtaken
+
+        return tell
+
+    async def record(self, tx: Session, finished: Sequence[Finished]) -> None:
+        for each in finished:
+            id, outcome = each.job.payload["backup"], each.outcome
+            if outcome.verdict == "dead":
+                await self._fail(tx, id, outcome.error or "its job is dead")
+            elif outcome.error is not None:
+                await self._store.note_error(tx, id, outcome.error)
+
+    async def discarded(self, tx: Session, payloads: Sequence[Mapping[str, Any]]) -> None:
+        for payload in payloads:
+            await self._fail(tx, payload["backup"], "its job was discarded")
+
+    async def revived(self, tx: Session, payloads: Sequence[Mapping[str, Any]]) -> None:
+        for payload in payloads:
+            await self._store.go_on(tx, payload["backup"])
+
+    async def _fail(self, tx: Session, id: str, error: str) -> None:
+        if await self._store.fail(tx, id, error):
+            log.error("backup.failed", backup=id, error=error)
+            await self._jobs.enqueue(tx, [remove_job(id)])
+            await self._publish(tx, FAILED, {"backup": id, "error": error})
+
+    async def _publish(self, tx: Session, type: str, facts: Mapping[str, Any]) -> None:
+        event = Event(new_id("evt"), type, msgspec.json.encode(facts), facts["backup"], utc_now())
+        await self._outbox.publish(tx, [event])

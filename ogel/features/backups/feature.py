@@ -1,0 +1,137 @@
+"""The manifest of backups, and how their parts fit together."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Collection, Sequence
+from dataclasses import dataclass
+
+from ogel.features.audit.contract import AuditTrail
+from ogel.features.backups.create import QUEUE, CreateBackup
+from ogel.features.backups.dump import Dump
+from ogel.features.backups.manifest import (
+    FOLDER,
+    MANIFEST,
+    Manifest,
+    Place,
+    Unusable,
+    place_of,
+    read_manifest,
+)
+from ogel.features.backups.remove import RemoveObjects
+from ogel.features.backups.restore import Restore, Schema
+from ogel.features.backups.routes import BackupRoutes
+from ogel.features.backups.service import BEGIN, BackupService
+from ogel.features.backups.store import BackupStore
+from ogel.features.backups.verify import VerifyBackup
+from ogel.runtime.database import Database
+from ogel.runtime.feature import Feature
+from ogel.runtime.jobs.kind import JobKind
+from ogel.runtime.jobs.store import JobQueue
+from ogel.runtime.objects import ObjectStore
+from ogel.runtime.outbox import Outbox
+from ogel.runtime.schedule.schedule import Schedule
+from ogel.runtime.vault import Vault
+
+LEFT_OUT = {"schema_migrations": "a restore applies the migrations, and writes this itself"}
+
+
+@dataclass(frozen=True, slots=True)
+class BackupOptions:
+    """
+    cron            when one is made; None: never by itself.
+    keep            how many of those are kept.
+    retention_days  how long failures are remembered.
+    """
+
+    cron: str | None
+    keep: int
+    retention_days: float
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A backup that is in the store; without a manifest that can be read, it has an error."""
+
+    id: str
+    manifest: Manifest | None = None
+    error: str | None = None
+
+
+class BackupFeature:
+    """`left_out` are tables of all features together; see Feature. ValueError for a cron that cannot be used."""
+
+    def __init__(
+        self,
+        database: Database,
+        objects: ObjectStore,
+        vault: Vault,
+        jobs: JobQueue,
+        outbox: Outbox,
+        audit: AuditTrail,
+        left_out: Collection[str],
+        options: BackupOptions,
+    ) -> None:
+        self._database = database
+        self._objects = objects
+        self._vault = vault
+        self._store = BackupStore()
+        self._audit = audit
+        self._schedules = _schedules(options.cron)
+        self.service = BackupService(database, self._store, jobs, audit)
+        self._create = CreateBackup(
+            database,
+            objects,
+            vault,
+            self._store,
+            Dump(database, vault, {*left_out, *LEFT_OUT}),
+            jobs,
+            outbox,
+            audit,
+            options.keep,
+            options.retention_days,
+        )
+        self._verify = VerifyBackup(database, objects, vault, self._store)
+        self._remove = RemoveObjects(database, objects, self._store)
+
+    def feature(self) -> Feature:
+        return Feature(
+            name="backups",
+            routes=BackupRoutes(self.service).routes(),
+            jobs=[
+                JobKind(BEGIN, queue=QUEUE, perform=self.service.begin_scheduled),
+                self._create.kind(),
+                self._verify.kind(QUEUE),
+                self._remove.kind(QUEUE),
+            ],
+            schedules=self._schedules,
+            left_out=LEFT_OUT,
+        )
+
+    def place(self, id: str) -> Place:
+        return place_of(self._objects, id)
+
+    async def stored(self) -> AsyncIterator[Stored]:
+        """What is in the store, whatever the database knows; the oldest first."""
+        keys = [entry.key async for entry in self._objects.list(FOLDER) if entry.key.endswith(f"/{MANIFEST}")]
+        for folder in sorted(key.removesuffix(MANIFEST) for key in keys):
+            id = folder.removeprefix(FOLDER).removesuffix("/")
+            try:
+                yield Stored(id, await read_manifest(Place(self._objects, folder), self._vault))
+            except Unusable as error:
+                yield Stored(id, error=error.message)
+
+    def restore(self, schema: Schema, restored: Sequence[bytes]) -> Restore:
+        return Restore(self._database, self._vault, schema, restored, self._store, self._audit)
+
+
+def _schedules(cron: str | None) -> Sequence[Schedule]:
+    if cron is None:
+        return []
+    return [
+        Schedule(
+            name="backups.create",
+            cron=cron,
+            kind=BEGIN,
+            description="Makes a backup, as OGEL_BACKUP_CRON says; the newest OGEL_BACKUP_KEEP are kept.",
+        )
+    ]

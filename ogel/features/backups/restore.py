@@ -1,0 +1,210 @@
+"""Bringing a backup into an empty database: all of it in one transaction, or nothing."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import psycopg
+import structlog
+from msgspec import Struct
+
+from ogel.features.audit.contract import AuditTrail
+from ogel.features.backups import catalog
+from ogel.features.backups.chunks import check_chunks, unpack
+from ogel.features.backups.manifest import (
+    Chunk,
+    Manifest,
+    Place,
+    SchemaStep,
+    Table,
+    Unusable,
+    check_schema,
+    read_manifest,
+)
+from ogel.features.backups.store import BackupStore
+from ogel.kernel.principal import Caller
+from ogel.runtime.database import Database, Queries, Session
+from ogel.runtime.vault import Vault
+
+log = structlog.get_logger(__name__)
+
+_SQL = Queries.beside(__name__)
+
+MOST_SECONDS = 24 * 3600
+_LOG_OF_MIGRATIONS = "schema_migrations"
+
+# Applies what is missing up to this version of the schema; returns the names of what it applied.
+Migrate = Callable[[int], Awaitable[Sequence[str]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """How far a restore is; of `manifest`, so much is in the database."""
+
+    manifest: Manifest
+    table: str
+    rows: int
+    bytes: int
+
+
+class Report(Struct, frozen=True):
+    """`not_ours`: tables of the backup that no migration makes; their rows stayed in it."""
+
+    backup: str
+    taken_at: datetime
+    schema: str
+    tables: int
+    rows: int
+    bytes: int
+    seconds: float
+    migrated: list[str]
+    not_ours: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """The migrations of this version, in order, and what applies them to the target."""
+
+    known: Sequence[SchemaStep]
+    migrate: Migrate
+
+
+class Restore:
+    """
+    database  the target; its pool must allow for two connections.
+    restored  statements that make sense of what was under way; see Feature.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        vault: Vault,
+        schema: Schema,
+        restored: Sequence[bytes],
+        store: BackupStore,
+        audit: AuditTrail,
+    ) -> None:
+        self._database = database
+        self._vault = vault
+        self._schema = schema
+        self._restored = restored
+        self._store = store
+        self._audit = audit
+
+    async def run(self, caller: Caller, place: Place, tell: Callable[[Restored], None]) -> Report:
+        """Raises Unusable before anything is changed, or, for a chunk that turns out damaged, with nothing kept."""
+        began = time.monotonic()
+        manifest = await self.check(place)
+        await self._check_target(manifest)
+        version, newest = manifest.migrations[-1].version, self._schema.known[-1].version
+        await self._schema.migrate(version)
+        async with self._database.transaction() as tx:
+            not_ours = await self._fill(tx, place, manifest, tell)
+            if version == newest:
+                await self._settle(tx, caller, manifest)
+        migrated = await self._schema.migrate(newest)
+        if version != newest:  # what follows is written for the newest schema
+            async with self._database.transaction() as tx:
+                await self._settle(tx, caller, manifest)
+        seconds = round(time.monotonic() - began, 1)
+        log.info("backup.restored", backup=manifest.id, rows=manifest.rows, seconds=seconds)
+        return Report(
+            backup=manifest.id,
+            taken_at=manifest.taken_at,
+            schema=self._schema.known[-1].name,
+            tables=len(manifest.tables) - len(not_ours),
+            rows=sum(table.rows for table in manifest.tables if table.name not in not_ours),
+            bytes=manifest.bytes,
+            seconds=seconds,
+            migrated=list(migrated),
+            not_ours=not_ours,
+        )
+
+    async def check(self, place: Place) -> Manifest:
+        """All that can be known before a chunk is read: each is there, as long as it was."""
+        manifest = await read_manifest(place, self._vault)
+        check_schema(manifest, self._schema.known)
+        if not manifest.migrations:
+            raise Unusable("The backup names no schema.")
+        await check_chunks(place, manifest)
+        return manifest
+
+    async def _check_target(self, manifest: Manifest) -> None:
+        async with self._database.session() as session:
+            names = await catalog.table_names(session)
+            await _refuse_rows(session, names)
+            if _LOG_OF_MIGRATIONS not in names:
+                return
+            applied = await catalog.migrations(session)
+        if applied[len(manifest.migrations) :]:
+            raise Unusable(
+                f"The target's schema ({applied[-1].name}) is newer than the backup's"
+                f" ({manifest.migrations[-1].name}): give it a database without tables."
+            )
+
+    async def _fill(
+        self, tx: Session, place: Place, manifest: Manifest, tell: Callable[[Restored], None]
+    ) -> list[str]:
+        await tx.execute(_SQL.allow_long, {"statement": f"{MOST_SECONDS}s", "idle": f"{MOST_SECONDS}s"})
+        names = await catalog.table_names(tx)
+        # A service that was started too early waits, and then finds its rows there, or fails.
+        await catalog.lock(tx, names, "EXCLUSIVE")
+        await _refuse_rows(tx, names)
+        ours = [table for table in manifest.tables if table.name in names]
+        await catalog.without_triggers(tx, [table.name for table in ours], off=True)
+        progress = _Progress(manifest, tell)
+        for table in ours:
+            await self._table(tx, place, manifest, table, progress)
+        await catalog.without_triggers(tx, [table.name for table in ours], off=False)
+        await catalog.go_on_counting(tx)
+        return sorted({table.name for table in manifest.tables} - names)
+
+    async def _settle(self, tx: Session, caller: Caller, manifest: Manifest) -> None:
+        for statement in self._restored:
+            await tx.execute(statement)
+        await self._store.settle(tx, manifest)
+        metadata = {"rows": manifest.rows, "taken_at": manifest.taken_at.isoformat()}
+        await self._audit.record(tx, caller, "backup.restore", "backup", manifest.id, metadata)
+
+    async def _table(
+        self, tx: Session, place: Place, manifest: Manifest, table: Table, progress: _Progress
+    ) -> None:
+        async def rows() -> AsyncIterator[bytes]:
+            for chunk in table.chunks:
+                yield await unpack(self._vault, manifest.id, place, chunk)
+                progress.add(table, chunk)
+
+        try:
+            if table.chunks:
+                await tx.copy_in(catalog.copy_in(table.name, table.columns), rows())
+        except (psycopg.DataError, psycopg.IntegrityError) as error:
+            raise Unusable(f"{table.name} does not take its rows: {str(error).splitlines()[0]}.") from error
+        found = await catalog.count(tx, table.name)
+        if found != table.rows:
+            raise Unusable(f"{table.name} has {found} rows, and the backup says {table.rows}.")
+        await catalog.analyze(tx, table.name)
+
+
+async def _refuse_rows(session: Session, names: set[str]) -> None:
+    table = await catalog.filled(session, names - {_LOG_OF_MIGRATIONS})
+    if table is not None:
+        raise Unusable(
+            f"The target is not empty ({table} has rows), and a restore overwrites nothing: give it an empty database,"
+            " with no Ogel running on it."
+        )
+
+
+class _Progress:
+    def __init__(self, manifest: Manifest, tell: Callable[[Restored], None]) -> None:
+        self._manifest = manifest
+        self._tell = tell
+        self._rows = 0
+        self._bytes = 0
+
+    def add(self, table: Table, chunk: Chunk) -> None:
+        self._rows += chunk.rows
+        self._bytes += chunk.bytes
+        self._tell(Restored(self._manifest, table.name, self._rows, self._bytes))

@@ -1,0 +1,56 @@
+"""/api/backups"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from ogel.features.backups.backup import Backup, BackupStatus, NewBackup
+from ogel.features.backups.service import BackupService
+from ogel.runtime.http.pagination import Page, PageQuery, decode_cursor, page
+from ogel.runtime.http.route import Call, Route
+
+
+class BackupQuery(PageQuery, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    status: BackupStatus | None = None
+
+
+class BackupRoutes:
+    def __init__(self, service: BackupService) -> None:
+        self._service = service
+
+    def routes(self) -> Sequence[Route]:
+        read, write = "backups:read", "backups:write"
+        one = "/api/backups/{id}"
+        return [
+            Route("POST", "/api/backups", self._create, write, "Copy all of Ogel's data into the store",
+                  body=NewBackup, body_optional=True, returns=Backup, status=202),
+            Route("GET", "/api/backups", self._list, read, "List backups, newest first",
+                  query=BackupQuery, returns=Page[Backup]),
+            Route("GET", one, self._get, read, "One backup and how far it is", returns=Backup),
+            Route("DELETE", one, self._delete, write, "Delete it with its objects; one that runs is stopped"),
+            Route("POST", one + "/verify", self._verify, write, "Read all of it and check that it can be restored",
+                  returns=Backup, status=202),
+        ]  # fmt: skip
+
+    async def _create(self, call: Call[NewBackup | None, Any]) -> Backup:
+        return await self._service.create(call.caller, call.body or NewBackup())
+
+    async def _list(self, call: Call[Any, BackupQuery]) -> Page[Backup]:
+        query = call.query
+        filters = msgspec.structs.asdict(query) | {
+            "limit": query.limit + 1,
+            "after": decode_cursor(query.after, str) if query.after else None,
+        }
+        return page(await self._service.list(filters), query.limit, lambda backup: backup.id)
+
+    async def _get(self, call: Call[Any, Any]) -> Backup:
+        return await self._service.get(call.path["id"])
+
+    async def _delete(self, call: Call[Any, Any]) -> None:
+        await self._service.delete(call.caller, call.path["id"])
+
+    async def _verify(self, call: Call[Any, Any]) -> Backup:
+        return await self._service.verify(call.caller, call.path["id"])
