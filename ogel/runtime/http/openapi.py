@@ -160,8 +160,6 @@ def _failures(route: Route) -> list[int]:
         statuses.add(409)
     if route.query is not None:
         statuses.add(400)
-    if route.idempotent:
-        statuses.add(409)
     if route.body is not None:
         statuses |= {400, 408, 413}
     return sorted(statuses)
