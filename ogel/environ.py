@@ -9,8 +9,8 @@ from typing import Any
 from urllib.parse import quote, urlsplit, urlunsplit
 
 from ogel.kernel.errors import ConfigError
-from ogel.knobs import Knob, whole
-from ogel.settings import Settings
+from ogel.knobs import Knob, choice, whole
+from ogel.settings import Settings, configured_mail_providers
 
 # How a Railway bucket calls its variables. Other programs use these words too: they count only for a bucket.
 _BUCKET_NAMES = frozenset({"ENDPOINT", "BUCKET", "ACCESS_KEY_ID", "SECRET_ACCESS_KEY", "REGION"})
@@ -21,6 +21,9 @@ _SMS_NEEDS = {
     "vonage": ("vonage_api_key", "vonage_api_secret", "vonage_from"),
 }
 _PORT = whole(1, 65535)
+_MAIL_NEEDS = {"resend": "RESEND_API_KEY", "smtp": "SMTP_URL"}
+_SMTP_SCHEMES = {"starttls": "smtp", "tls": "smtps", "none": "smtp+plain"}
+_SMTP_SECURITY = choice(*_SMTP_SCHEMES)
 # OGEL_* variables of what stands beside the program: its tests, and railway/railway.py.
 _OTHERS = ("OGEL_TEST_", "OGEL_RAILWAY_")
 
@@ -52,10 +55,14 @@ def read_settings(environ: Mapping[str, str]) -> Sourced:
             values[field] = knob.parsed(source, given[source])
     if "database_url" not in values:
         _compose_database_url(given, values, sources)
+    if "smtp_url" not in values:
+        _compose_smtp_url(given, values, sources)
     _add_redis_password(given, values)
     _require_bucket(values)
     _require_messaging(values)
-    return Sourced(Settings(**values), sources)
+    settings = Settings(**values)
+    _require_mail(settings)
+    return Sourced(settings, sources)
 
 
 def unknown_names(environ: Mapping[str, str]) -> list[str]:
@@ -87,6 +94,23 @@ def _compose_database_url(
         return
 
 
+def _compose_smtp_url(
+    given: Mapping[str, str], values: dict[str, Any], sources: dict[str, str | None]
+) -> None:
+    """From SMTP_HOST, SMTP_PORT, SMTP_SECURE (starttls, tls, none), SMTP_USERNAME and SMTP_PASSWORD."""
+    host = given.get("SMTP_HOST")
+    if host is None:
+        return
+    security = Knob("", (), _SMTP_SECURITY, "").parsed("SMTP_SECURE", given.get("SMTP_SECURE", "starttls"))
+    place = f"[{host}]" if ":" in host else quote(host, safe="")
+    if "SMTP_PORT" in given:
+        place += f":{Knob('', (), _PORT, '').parsed('SMTP_PORT', given['SMTP_PORT'])}"
+    user, password = given.get("SMTP_USERNAME"), quote(given.get("SMTP_PASSWORD", ""), safe="")
+    login = "" if user is None else f"{quote(user, safe='')}:{password}@"
+    values["smtp_url"] = f"{_SMTP_SCHEMES[security]}://{login}{place}"
+    sources["smtp_url"] = "SMTP_HOST"
+
+
 def _add_redis_password(given: Mapping[str, str], values: dict[str, Any]) -> None:
     password = given.get("REDIS_PASSWORD")
     url = values.get("redis_url")
@@ -112,3 +136,10 @@ def _require_messaging(values: Mapping[str, Any]) -> None:
             raise ConfigError(f"OGEL_SMS_PROVIDERS names {provider}, which needs {', '.join(missing)} too")
     if "vapid_private_key" in values and "vapid_subject" not in values:
         raise ConfigError("OGEL_VAPID_PRIVATE_KEY is set, which needs OGEL_VAPID_SUBJECT too")
+
+
+def _require_mail(settings: Settings) -> None:
+    configured = configured_mail_providers(settings)
+    for name in settings.mail_providers:
+        if name in _MAIL_NEEDS and name not in configured:
+            raise ConfigError(f"OGEL_MAIL_PROVIDERS names {name}, which needs {_MAIL_NEEDS[name]} too")

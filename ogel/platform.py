@@ -23,6 +23,9 @@ from starlette.types import ASGIApp
 
 from ogel.adapters.databases.drivers import Drivers
 from ogel.adapters.egress import AddressGuard, EgressClient, OwnHosts, OwnServices, Proxy, ProxyAddress
+from ogel.adapters.mail.outbox import OutboxProvider
+from ogel.adapters.mail.resend import ResendProvider
+from ogel.adapters.mail.smtp import SmtpProvider, SmtpServer
 from ogel.adapters.messaging.access_tokens import ServiceAccount
 from ogel.adapters.messaging.fcm import Fcm
 from ogel.adapters.messaging.twilio import Twilio
@@ -55,6 +58,8 @@ from ogel.features.jobs.pressure import Pressure, QueueLimits
 from ogel.features.jobs.service import JobService
 from ogel.features.keys.service import KeyService
 from ogel.features.keys.store import KeyStore
+from ogel.features.mail.feature import MailFeature, MailOptions
+from ogel.features.mail.jobs import QUEUE as MAIL_QUEUE
 from ogel.features.messaging.feature import MessagingFeature, MessagingOptions
 from ogel.features.messaging.sending.senders import MessageProviders
 from ogel.features.realtime.feature import RealtimeFeature
@@ -84,17 +89,26 @@ from ogel.runtime.jobs.metrics import JobMetrics
 from ogel.runtime.jobs.runner import JobRunner, RunnerOptions
 from ogel.runtime.jobs.store import JobQueue
 from ogel.runtime.lifecycle import Service, run_together, run_until_stopped, unless_stopped
+from ogel.runtime.mail.address import parse_address
+from ogel.runtime.mail.letter import MailProvider
 from ogel.runtime.memory import MemoryLimit
 from ogel.runtime.messaging import MessageProvider, Sms
 from ogel.runtime.objects import ObjectStore
 from ogel.runtime.outbox import Outbox
-from ogel.runtime.providers import ProviderMetrics
+from ogel.runtime.providers import Breaker, Guarded, ProviderMetrics, Providers
 from ogel.runtime.schedule.schedule import Schedule
 from ogel.runtime.schedule.service import SchedulerService
 from ogel.runtime.schedule.ticks import Ticker
 from ogel.runtime.sealed import SealedValues
 from ogel.runtime.vault import Vault
-from ogel.settings import Settings, require_database, require_secret, require_secrets, require_servers
+from ogel.settings import (
+    Settings,
+    configured_mail_providers,
+    require_database,
+    require_secret,
+    require_secrets,
+    require_servers,
+)
 
 if TYPE_CHECKING:
     from ogel.adapters.rq_horses.client import RqHorses
@@ -211,6 +225,21 @@ class Platform:
             MessagingOptions(settings.message_lifetime_seconds, settings.message_retention_days),
         )
         self.http_metrics = HttpMetrics(self.registry)
+        self.mail = MailFeature(
+            self.database,
+            self.jobs,
+            self.outbox,
+            self.audit,
+            Providers("mail", self._mail_providers(), self.provider_metrics),
+            MailOptions(
+                parse_address(settings.mail_from) if settings.mail_from else None,
+                settings.mail_templates,
+                settings.mail_retry_delays,
+                settings.mail_timeout_seconds,
+                settings.mail_retention_days,
+            ),
+            lambda: self.pressure.admit((MAIL_QUEUE,)),
+        )
         self.features = self._features()
         kinds = [kind for feature in self.features for kind in feature.jobs]
         self.jobs.know(kinds)
@@ -243,6 +272,7 @@ class Platform:
             self.databases.feature(),
             events_feature(self.events),
             self.messaging.feature(),
+            self.mail.feature(),
             self.realtime.feature(),
             self.webhooks.feature(),
         ]
@@ -319,6 +349,26 @@ class Platform:
             ),
         )
         return StatsFeature(self.database, self.outbox, sources, options)
+
+    def _mail_providers(self) -> list[Guarded[MailProvider]]:
+        """In the order they are asked. None: the API takes mail, and it waits for a worker that has some."""
+        settings = self.settings
+        providers: list[Guarded[MailProvider]] = []
+        for name in settings.mail_providers or configured_mail_providers(settings):
+            provider: MailProvider
+            if name == "resend":
+                provider = ResendProvider(
+                    self.provider_egress,
+                    settings.resend_api_key or "",
+                    settings.resend_url,
+                    settings.mail_timeout_seconds,
+                )
+            elif name == "smtp":
+                provider = SmtpProvider(SmtpServer.of(settings.smtp_url or ""), settings.mail_timeout_seconds)
+            else:
+                provider = OutboxProvider(settings.data_dir / "outbox")
+            providers.append(Guarded(name, provider, Breaker()))
+        return providers
 
     @asynccontextmanager
     async def _connected(self, works: bool) -> AsyncIterator[None]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ogel.kernel.errors import ConfigError
 from ogel.knobs import (
     Network,
+    Takes,
     choice,
     choices,
     contact,
@@ -31,11 +32,13 @@ from ogel.knobs import (
     whole,
     words,
 )
+from ogel.runtime.mail.address import parse_address
 
 SECRET_LENGTH = 24
 POSTGRES_SHAPE = "postgresql://user:password@host:port/database"
 
 _SECRET = long_text(SECRET_LENGTH)
+_ADDRESS = Takes("name@example.com or Name <name@example.com>", lambda value: str(parse_address(value)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -318,6 +321,60 @@ class Settings:
         default=None,
         meaning="This service's public name, which webhooks may not call.",
     )
+    mail_providers: tuple[str, ...] = knob(
+        "OGEL_MAIL_PROVIDERS",
+        "MAIL_PROVIDER",
+        takes=choices("resend", "smtp", "outbox"),
+        default=(),
+        meaning="Asked in this order. None: those of which the key or server is set; embedded, else, the outbox.",
+    )
+    mail_from: str | None = knob(
+        "OGEL_MAIL_FROM",
+        "MAIL_FROM",
+        takes=_ADDRESS,
+        default=None,
+        meaning="The sender of mail that names none.",
+    )
+    resend_api_key: str | None = knob(
+        "RESEND_API_KEY", takes=text("a key"), default=None, meaning="Resend's key, re_….", secret=True
+    )
+    resend_url: str = knob(
+        "RESEND_BASE_URL",
+        takes=url("https", "http", shape="https://host[:port]"),
+        default="https://api.resend.com",
+        meaning="Where Resend's API is.",
+    )
+    smtp_url: str | None = knob(
+        "SMTP_URL",
+        takes=url("smtp", "smtps", "smtp+plain", shape="smtp://[user:password@]host[:port]"),
+        default=None,
+        meaning="smtp:// insists on STARTTLS, smtps:// is TLS, smtp+plain:// neither; also from SMTP_HOST and others.",
+        secret=True,
+    )
+    mail_templates: Path | None = knob(
+        "OGEL_MAIL_TEMPLATES",
+        takes=path("a directory"),
+        default=None,
+        meaning="Templates of your own, `<locale>/<name>.subject.jinja` and so on, before those of Ogel.",
+    )
+    mail_retry_delays: tuple[float, ...] = knob(
+        "OGEL_MAIL_RETRY_DELAYS",
+        takes=reals(0, 7 * 86400, "seconds", most_of_them=50),
+        default=(60.0, 300.0, 1800.0, 7200.0, 14400.0, 21600.0, 36000.0),
+        meaning="Between the attempts to send a message, about (one attempt more than delays).",
+    )
+    mail_timeout_seconds: float = knob(
+        "OGEL_MAIL_TIMEOUT_SECONDS",
+        takes=real(0.1, 300, "seconds"),
+        default=30.0,
+        meaning="How long one provider may take for one message.",
+    )
+    mail_retention_days: float = knob(
+        "OGEL_MAIL_RETENTION_DAYS",
+        takes=real(0.01, 3650, "days"),
+        default=30.0,
+        meaning="Messages that are over, and the keys that made them idempotent, are deleted after this.",
+    )
     retention_days: float = knob(
         "OGEL_RETENTION_DAYS",
         takes=real(0.01, 3650, "days"),
@@ -511,6 +568,19 @@ class Settings:
     def embedded(self) -> bool:
         """`ogel up` without a server's URL starts its own."""
         return self.database_url is None or self.redis_url is None
+
+
+def with_local_mail(settings: Settings) -> Settings:
+    """For embedded mode: without a provider, mail is written to files."""
+    chosen = settings.mail_providers or configured_mail_providers(settings) or ("outbox",)
+    return replace(
+        settings, mail_providers=chosen, mail_from=settings.mail_from or "Ogel <ogel@ogel.invalid>"
+    )
+
+
+def configured_mail_providers(settings: Settings) -> tuple[str, ...]:
+    given = {"resend": settings.resend_api_key, "smtp": settings.smtp_url}
+    return tuple(name for name, value in given.items() if value is not None)
 
 
 def require_secrets(settings: Settings) -> None:

@@ -35,6 +35,7 @@ LAYOUTS: dict[str, tuple[str, ...]] = {
         "worker-databases",
         "worker-stats",
         "worker-migrations",
+        "worker-mail",
         "scheduler",
         "realtime",
     ),

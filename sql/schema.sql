@@ -314,6 +314,106 @@ ALTER TABLE ONLY job_results
 
 CREATE INDEX job_results_expires ON job_results USING btree (expires_at);
 
+CREATE TABLE mail_attempts (
+    id bigint NOT NULL,
+    message_id text NOT NULL COLLATE pg_catalog."C",
+    provider text,
+    started_at timestamp with time zone NOT NULL,
+    seconds double precision,
+    error text
+);
+
+COMMENT ON COLUMN mail_attempts.provider IS 'null: a worker began this attempt and disappeared';
+
+ALTER TABLE mail_attempts ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME mail_attempts_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+ALTER TABLE ONLY mail_attempts
+    ADD CONSTRAINT mail_attempts_pkey PRIMARY KEY (id);
+
+CREATE INDEX mail_attempts_message ON mail_attempts USING btree (message_id, id);
+
+CREATE TABLE mail_messages (
+    id text NOT NULL COLLATE pg_catalog."C",
+    request_id text NOT NULL,
+    recipient text NOT NULL,
+    address text NOT NULL COLLATE pg_catalog."C",
+    status text DEFAULT 'queued'::text NOT NULL,
+    attempts integer DEFAULT 0 NOT NULL,
+    provider text,
+    provider_id text,
+    error text,
+    queued_at timestamp with time zone DEFAULT now() NOT NULL,
+    next_attempt_at timestamp with time zone,
+    finished_at timestamp with time zone,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT mail_messages_status_check CHECK ((status = ANY (ARRAY['queued'::text, 'sent'::text, 'failed'::text, 'suppressed'::text])))
+)
+WITH (fillfactor='80');
+
+COMMENT ON COLUMN mail_messages.address IS 'of the recipient, in the one way to write it that suppressions use';
+
+COMMENT ON COLUMN mail_messages.queued_at IS 'when it was last asked for: at first, or by a retry';
+
+ALTER TABLE ONLY mail_messages
+    ADD CONSTRAINT mail_messages_pkey PRIMARY KEY (id);
+
+CREATE INDEX mail_messages_address ON mail_messages USING btree (address, id);
+
+CREATE INDEX mail_messages_finished ON mail_messages USING btree (finished_at) WHERE (finished_at IS NOT NULL);
+
+CREATE INDEX mail_messages_request ON mail_messages USING btree (request_id);
+
+CREATE INDEX mail_messages_status ON mail_messages USING btree (status, id);
+
+ALTER TABLE ONLY mail_messages
+    ADD CONSTRAINT mail_messages_request_id_fkey FOREIGN KEY (request_id) REFERENCES mail_requests(id);
+
+CREATE TABLE mail_requests (
+    id text NOT NULL,
+    idempotency_key text,
+    fingerprint bytea NOT NULL,
+    answer json NOT NULL,
+    sender text NOT NULL,
+    reply_to text,
+    subject text NOT NULL,
+    body_text text,
+    body_html text,
+    headers json NOT NULL,
+    template text,
+    locale text,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT mail_requests_check CHECK (((body_text IS NOT NULL) OR (body_html IS NOT NULL)))
+);
+
+COMMENT ON COLUMN mail_requests.fingerprint IS 'of the body asked with: another body under the same key is refused';
+
+COMMENT ON COLUMN mail_requests.answer IS 'what was answered, for the same key again';
+
+ALTER TABLE ONLY mail_requests
+    ADD CONSTRAINT mail_requests_idempotency_key_key UNIQUE (idempotency_key);
+
+ALTER TABLE ONLY mail_requests
+    ADD CONSTRAINT mail_requests_pkey PRIMARY KEY (id);
+
+CREATE TABLE mail_suppressions (
+    address text NOT NULL COLLATE pg_catalog."C",
+    reason text NOT NULL,
+    detail text,
+    message_id text,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT mail_suppressions_reason_check CHECK ((reason = ANY (ARRAY['bounce'::text, 'complaint'::text, 'unsubscribe'::text, 'manual'::text])))
+);
+
+ALTER TABLE ONLY mail_suppressions
+    ADD CONSTRAINT mail_suppressions_pkey PRIMARY KEY (address);
+
 CREATE TABLE message_attempts (
     id text NOT NULL,
     message_id text NOT NULL,

@@ -34,6 +34,7 @@ COMMANDS = {
     "messages": "Send texts and push, look at messages and their attempts, and retry them.",
     "databases": "Register databases that Ogel does not live in; watch, measure and migrate them.",
     "usage": "Requests, bytes, events, deliveries and jobs, day by day.",
+    "mail": "Send a test message, and look at messages and their attempts.",
     "healthcheck": "Ask the process on PORT whether it is ready; exit 0 or 1.",
 }
 

@@ -13,7 +13,7 @@ import click
 
 from ogel.environ import read_settings
 from ogel.kernel.errors import ConfigError
-from ogel.settings import Settings
+from ogel.settings import Settings, with_local_mail
 
 if TYPE_CHECKING:
     from ogel.platform import Platform, Roles
@@ -44,7 +44,7 @@ def settings_beside(port: int | None = None) -> Settings:
             f"DATABASE_URL is not set and no `ogel up` runs in {settings.data_dir}; set it, or OGEL_DATA_DIR"
         )
     return dataclasses.replace(
-        settings,
+        with_local_mail(settings),
         database_url=settings.database_url or database_url,
         redis_url=settings.redis_url or redis_url,
         admin_key=settings.admin_key or kept_secret(settings.data_dir, "admin_key"),

@@ -22,6 +22,7 @@ _COLOURS = {
     "running": "cyan",
     "pending": "cyan",
     "queued": "cyan",
+    "suppressed": "yellow",
     "paused": "yellow",
     "unknown": "yellow",
     "missing": "yellow",

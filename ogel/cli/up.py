@@ -14,7 +14,7 @@ import click
 
 from ogel.cli.process import port_option, run_process, settings_of_environment
 from ogel.kernel.errors import Unavailable
-from ogel.settings import Settings
+from ogel.settings import Settings, with_local_mail
 
 if TYPE_CHECKING:
     from ogel.adapters.embedded import EmbeddedServers
@@ -66,7 +66,7 @@ def _filled(settings: Settings, servers: EmbeddedServers) -> Settings:
     """What was not set comes from the embedded servers, and is right for one machine of one's own."""
     allow_nets = settings.webhook_allow_nets
     return dataclasses.replace(
-        settings,
+        with_local_mail(settings),
         database_url=settings.database_url or servers.database_url,
         redis_url=settings.redis_url or servers.redis_url,
         admin_key=settings.admin_key or servers.secret("admin_key"),

@@ -19,6 +19,8 @@ log = structlog.get_logger(__name__)
 # A dependency that failed so often in a row is left alone so long; then one call asks whether it is back.
 FAILURES = 5
 OPEN_SECONDS = 30.0
+# It may ask for more than that; a date in its answer that makes no sense must not silence it for a year.
+MOST_OPEN_SECONDS = 600.0
 
 Provider = TypeVar("Provider")
 Result = TypeVar("Result")
@@ -31,6 +33,7 @@ class ProviderError(Exception):
     final                it refused what it was given: neither another try nor another provider would help.
     ours                 it refused us (a wrong key, an account without credit): no use in asking it again soon, while
                          another provider may do.
+    deferred             it is well and would not take this one now: another time, or another provider, may do better.
     retry_after_seconds  it asked to be left alone so long.
     """
 
@@ -40,12 +43,14 @@ class ProviderError(Exception):
         *,
         final: bool = False,
         ours: bool = False,
+        deferred: bool = False,
         retry_after_seconds: float | None = None,
     ) -> None:
         super().__init__(message)
         self.message = message
         self.final = final
         self.ours = ours
+        self.deferred = deferred
         self.retry_after_seconds = retry_after_seconds
 
 
@@ -88,7 +93,9 @@ class Breaker:
         """`seconds`: it asked to be left alone so long; `at_once`: no need of more failures to believe it."""
         self._failures = FAILURES if at_once or seconds is not None else self._failures + 1
         self._trying = False
-        self._opens_until = self._clock() + (OPEN_SECONDS if seconds is None else seconds)
+        wait = OPEN_SECONDS if seconds is None else min(seconds, MOST_OPEN_SECONDS)
+        # Calls end in any order: none makes it earlier than another one heard.
+        self._opens_until = max(self._opens_until, self._clock() + wait)
 
     def left(self) -> None:
         """It was neither: the call was cut short."""
@@ -181,7 +188,10 @@ class Providers(Generic[Provider]):
                 each.breaker.succeeded()  # it is there, and said so
                 self._note(each, error)
                 raise Exhausted(tries, error, None)
-            each.breaker.failed(seconds=error.retry_after_seconds, at_once=error.ours)
+            if error.deferred:
+                each.breaker.succeeded()
+            else:
+                each.breaker.failed(seconds=error.retry_after_seconds, at_once=error.ours)
             self._note(each, error)
         raise Exhausted(
             tries, error, min((each.breaker.seconds_left for each in self._guarded), default=None)
@@ -190,7 +200,7 @@ class Providers(Generic[Provider]):
     def _note(self, each: Guarded[Provider], error: ProviderError | None = None) -> None:
         self._metrics.called(self._what, each.name, error)
         self._metrics.state(self._what, each.name, each.breaker)
-        if error is not None and not error.final:
+        if error is not None and not (error.final or error.deferred):
             log.warning(
                 "provider.failed",
                 what=self._what,
@@ -206,7 +216,7 @@ class ProviderMetrics:
     def __init__(self, registry: CollectorRegistry) -> None:
         self._calls = Counter(
             "ogel_provider_calls_total",
-            "Calls of outside providers: taken, refused (what was given is wrong) or failed.",
+            "Calls of outside providers: taken, refused (what was given, for now or for good) or failed.",
             ["what", "provider", "outcome"],
             registry=registry,
         )
@@ -218,7 +228,8 @@ class ProviderMetrics:
         )
 
     def called(self, what: str, provider: str, error: ProviderError | None) -> None:
-        outcome = "taken" if error is None else "refused" if error.final else "failed"
+        refused = error is not None and (error.final or error.deferred)
+        outcome = "taken" if error is None else "refused" if refused else "failed"
         self._calls.labels(what, provider, outcome).inc()
 
     def state(self, what: str, provider: str, breaker: Breaker) -> None:

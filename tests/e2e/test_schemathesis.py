@@ -34,6 +34,9 @@ def rows(api: Client, database_url: str) -> dict[str, str]:
     hook = api.ok("POST", "/api/webhooks", {"url": "http://127.0.0.1:1/", "events": ["fuzz.it"]})
     event = api.ok("POST", "/api/events", {"type": "fuzz.it", "data": {"a": [1]}})
     [delivery] = api.ok("GET", f"/api/deliveries?event={event['id']}&webhook={hook['id']}")["items"]
+    mail = {"to": "a@example.com", "from": "b@example.com", "subject": "s", "text": "t"}
+    [message] = api.ok("POST", "/api/mail", mail)["items"]
+    api.ok("POST", "/api/mail/suppressions", {"address": "out@example.com"})
     [job] = api.ok("GET", "/api/jobs?queue=webhooks&limit=1")["items"]
     device = api.ok("POST", "/api/devices", {"provider": "fcm", "token": "fuzz"})
     wanted = {"channel": "push", "to": device["id"], "title": "a", "body": "b"}
@@ -46,6 +49,8 @@ def rows(api: Client, database_url: str) -> dict[str, str]:
         "/api/events/": event["id"],
         "/api/deliveries/": delivery["id"],
         "/api/jobs/": job["id"],
+        "/api/mail/suppressions/": "out@example.com",
+        "/api/mail/": message["id"],
         "/api/schedules/": "cleanup.purge",
         "/api/devices/": device["id"],
         "/api/messages/": message["id"],

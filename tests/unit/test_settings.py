@@ -11,7 +11,7 @@ import pytest
 
 from ogel.environ import knobs, read_settings, unknown_names
 from ogel.kernel.errors import ConfigError
-from ogel.settings import Settings, require_secrets, require_servers
+from ogel.settings import Settings, require_secrets, require_servers, with_local_mail
 
 LONG = "0123456789abcdef01234567"
 
@@ -58,6 +58,12 @@ def read(**environ: str) -> Settings:
         ({"OGEL_AUTO_MIGRATE": "Off"}, "auto_migrate", False),
         ({"OGEL_WEBHOOK_ALLOW_NETS": "127.0.0.1/8,::1"}, "webhook_allow_nets",
          (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128"))),
+        ({"SMTP_HOST": "h"}, "smtp_url", "smtp://h"),
+        ({"SMTP_HOST": "::1", "SMTP_PORT": "25", "SMTP_SECURE": "none", "SMTP_USERNAME": "u@x", "SMTP_PASSWORD": "p/w"},
+         "smtp_url", "smtp+plain://u%40x:p%2Fw@[::1]:25"),
+        ({"SMTP_HOST": "h", "SMTP_URL": "smtps://other"}, "smtp_url", "smtps://other"),
+        ({"OGEL_MAIL_PROVIDERS": "Outbox, smtp", "SMTP_HOST": "h"}, "mail_providers", ("outbox", "smtp")),
+        ({"OGEL_MAIL_FROM": "Ogel <mail@Example.com>"}, "mail_from", "Ogel <mail@example.com>"),
         ({"OGEL_WEBHOOK_RETRY_DELAYS": "0.05, 1,60"}, "webhook_retry_delays", (0.05, 1.0, 60.0)),
     ],
 )  # fmt: skip
@@ -84,6 +90,8 @@ def test_every_name_works(environ: dict[str, str], field: str, value: Any) -> No
         ("OGEL_WEBHOOK_RETRY_DELAYS", ",", "1 to 50 numbers of seconds, 0 to 604800, comma separated"),
         ("OGEL_WEBHOOK_RETRY_DELAYS", "1;2", "1 to 50 numbers of seconds, 0 to 604800, comma separated"),
         ("STORAGE_BACKEND", "gcs", "local, s3 or r2"),
+        ("OGEL_MAIL_PROVIDERS", "sendmail", "any of resend, smtp, outbox, each once, comma separated"),
+        ("OGEL_MAIL_FROM", "nobody", "name@example.com or Name <name@example.com>"),
         ("PGPORT", "x", "1 to 65535"),
         ("POSTGRES_PORT", "0", "1 to 65535"),
     ],
@@ -105,6 +113,7 @@ def test_a_wrong_value_is_one_line_that_names_it(name: str, value: str, takes: s
         ("REDIS_URL", "http://u:hunter2@h"),
         ("REDIS_INTERNAL_URL", "hunter2:6379"),
         ("MONGO_URL", "postgres://u:hunter2@h"),
+        ("SMTP_URL", "http://u:hunter2@h"),
         ("SENTRY_DSN", "hunter2"),
         ("SENTRY_DSN", "https://sentry.example/1"),
         ("SENTRY_DSN", "https://hunter2@sentry.example/"),
@@ -226,6 +235,17 @@ def test_a_wrong_way_to_send_messages_is_refused(name: str, value: str) -> None:
         read(**{name: value})
     assert caught.value.message.startswith(f"{name} got ") and "; it takes " in caught.value.message
     assert "hunter2" not in caught.value.message
+
+
+def test_a_provider_of_mail_without_its_key_is_refused() -> None:
+    with pytest.raises(ConfigError, match="OGEL_MAIL_PROVIDERS names resend, which needs RESEND_API_KEY too"):
+        read(OGEL_MAIL_PROVIDERS="outbox,resend")
+
+
+def test_embedded_mail_goes_to_files_unless_something_else_is_configured() -> None:
+    assert with_local_mail(read()).mail_providers == ("outbox",)
+    assert with_local_mail(read(SMTP_HOST="h")).mail_providers == ("smtp",)
+    assert with_local_mail(read(OGEL_MAIL_FROM="a@b.de")).mail_from == "a@b.de"
 
 
 def test_common_words_are_not_taken_for_a_bucket_unasked() -> None:

@@ -10,6 +10,7 @@ from prometheus_client import CollectorRegistry
 
 from ogel.runtime.providers import (
     FAILURES,
+    MOST_OPEN_SECONDS,
     OPEN_SECONDS,
     Breaker,
     Exhausted,
@@ -77,6 +78,31 @@ def test_a_dead_provider_is_left_alone_and_asked_again_by_one_call() -> None:
     clock.now = OPEN_SECONDS + 1
     assert send(chain) == ("back", [None])
     assert send(chain) == ("back", [None])
+
+
+def test_one_that_is_well_and_will_not_now_is_followed_by_the_next_and_stays_asked() -> None:
+    first = Scripted(ProviderError("not this one", deferred=True))
+    chain = providers(Clock(), first, Scripted("second"))
+    for _ in range(FAILURES + 1):
+        assert send(chain) == ("second", ["not this one", None])
+    assert first.asked == FAILURES + 1
+
+
+def test_however_long_it_asks_to_be_left_alone_it_is_asked_again_the_same_day() -> None:
+    clock = Clock()
+    chain = providers(clock, Scripted(ProviderError("slow", retry_after_seconds=1e9), "back"))
+    with pytest.raises(Exhausted):
+        send(chain)
+    clock.now = MOST_OPEN_SECONDS
+    assert send(chain)[0] == "back"
+
+
+def test_no_call_that_ends_late_makes_it_be_asked_earlier() -> None:
+    clock = Clock()
+    breaker = Breaker(clock)
+    breaker.failed(seconds=300)
+    breaker.failed(at_once=True)
+    assert breaker.seconds_left == 300
 
 
 def test_while_one_call_tries_the_others_do_not() -> None:

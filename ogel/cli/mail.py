@@ -1,0 +1,162 @@
+"""`ogel mail`"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ogel.cli.operator import ask, identifier, json_option, limit_option, operator, say_json, say_more
+from ogel.cli.tables import Column, printable, show_fields, show_table
+from ogel.cli.times import absolute, both, milliseconds, relative
+
+if TYPE_CHECKING:
+    from ogel.features.mail.message import Attempt, MessageWithAttempts
+    from ogel.platform import Platform
+
+STATUSES = ("queued", "sent", "failed", "suppressed")
+_LOOK_SECONDS = 0.2
+_COLUMNS = [
+    Column("id"),
+    Column("status"),
+    Column("attempts", right=True),
+    Column("to", gives=True),
+    Column("subject", gives=True),
+    Column("created"),
+    Column("next attempt"),
+]
+
+
+@click.group("mail")
+def command() -> None:
+    """Send a test message, and look at messages and their attempts."""
+
+
+@command.command("test")
+@click.argument("address")
+@click.option("--locale", default="en", show_default=True, help="Language of the message.")
+@click.option(
+    "--wait",
+    "seconds",
+    type=click.FloatRange(0, 3600),
+    default=60.0,
+    show_default=True,
+    help="For the outcome, so many seconds at most.",
+)
+@json_option
+def test(address: str, locale: str, seconds: float, as_json: bool) -> None:
+    """Send ADDRESS the template `test` as any mail is sent, by a worker; exit 1 when it was not sent."""
+    say = (lambda _: None) if as_json else _say_attempt
+    message = ask(lambda ogel: _send(ogel, address, locale, seconds, say))
+    if as_json:
+        say_json(message)
+    else:
+        click.echo(
+            f"{message.id} {message.status}" + (f": {printable(message.error)}" if message.error else "")
+        )
+        if message.status == "queued":
+            advice = "" if message.attempts or message.error else "; does a worker of the queue `mail` run?"
+            click.echo(f"`ogel mail show {message.id}` says what becomes of it{advice}", err=True)
+    sys.exit(0 if message.status == "sent" else 1)
+
+
+@command.command("list")
+@click.option("--status", type=click.Choice(STATUSES), help="That stand so.")
+@click.option("--to", metavar="ADDRESS", help="To this address.")
+@click.option("--after", type=identifier, metavar="ID", help="Begin after this one.")
+@limit_option
+@json_option
+def list_messages(limit: int, as_json: bool, **filters: str | None) -> None:
+    """Messages, newest first."""
+    wanted: dict[str, Any] = {**filters, "limit": limit + 1}
+    messages = list(ask(lambda ogel: ogel.mail.messages.list(wanted)))
+    shown, next = messages[:limit], messages[limit - 1].id if len(messages) > limit else None
+    if as_json:
+        say_json({"items": shown, "next": next})
+        return
+    rows = [
+        (
+            each.id,
+            each.status,
+            each.attempts,
+            each.to,
+            each.subject,
+            relative(each.created_at),
+            relative(each.next_attempt_at),
+        )
+        for each in shown
+    ]
+    show_table(_COLUMNS, rows, empty="no messages")
+    say_more(next)
+
+
+@command.command("show")
+@click.argument("id", type=identifier)
+@json_option
+def show(id: str, as_json: bool) -> None:
+    """One message and every attempt of it."""
+    message = ask(lambda ogel: ogel.mail.messages.get(id))
+    if as_json:
+        say_json(message)
+        return
+    show_fields(
+        [
+            ("id", message.id),
+            ("status", message.status),
+            ("from", message.from_),
+            ("to", message.to),
+            ("subject", message.subject),
+            ("template", message.template and f"{message.template} ({message.locale})"),
+            ("provider", message.provider),
+            ("provider id", message.provider_id),
+            ("error", message.error),
+            ("attempts", message.attempts),
+            ("created", both(message.created_at)),
+            ("next attempt", message.next_attempt_at and both(message.next_attempt_at)),
+            ("finished", message.finished_at and both(message.finished_at)),
+        ]
+    )
+    if message.log:
+        click.echo()
+    for attempt in message.log:
+        _say_attempt(attempt)
+
+
+async def _send(
+    ogel: Platform, address: str, locale: str, seconds: float, say: Callable[[Attempt], None]
+) -> MessageWithAttempts:
+    """Its message once it is over, or has not been for so long; attempts are said as they are written."""
+    import msgspec
+
+    from ogel.features.mail.message import NewMail
+    from ogel.runtime.http.input import invalid
+
+    try:
+        mail = msgspec.convert({"to": address, "template": "test", "locale": locale}, NewMail)
+    except msgspec.ValidationError as error:
+        raise invalid("mail", error) from error
+    [accepted] = (await ogel.mail.messages.send(operator(), mail)).items
+    deadline = asyncio.get_running_loop().time() + seconds
+    said = 0
+    while True:
+        message = await ogel.mail.messages.get(accepted.id)
+        said += _say_new(message.log[said:], say)
+        if message.status != "queued" or asyncio.get_running_loop().time() >= deadline:
+            return message
+        await asyncio.sleep(_LOOK_SECONDS)
+
+
+def _say_new(attempts: Sequence[Attempt], say: Callable[[Attempt], None]) -> int:
+    for attempt in attempts:
+        say(attempt)
+    return len(attempts)
+
+
+def _say_attempt(attempt: Attempt) -> None:
+    provider = attempt.provider or "a worker"
+    time = "" if attempt.seconds is None else f" ({milliseconds(attempt.seconds)})"
+    outcome = "took it" if attempt.error is None else printable(attempt.error)
+    click.echo(f"{absolute(attempt.started_at)}  {provider}{time}: {outcome}")

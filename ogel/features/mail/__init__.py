@@ -1,0 +1,1 @@
+"""Mail: letters from templates or as given, one message per recipient, sent through providers in turn."""

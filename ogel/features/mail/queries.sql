@@ -1,0 +1,122 @@
+-- find_request --
+SELECT fingerprint, answer::text FROM mail_requests WHERE idempotency_key = %(key)s
+
+-- insert_request --
+-- Nothing when the key is taken; who races for it waits here until the other has committed.
+INSERT INTO mail_requests
+  (id, idempotency_key, fingerprint, answer, sender, reply_to, subject, body_text, body_html, headers, template, locale)
+VALUES
+  (%(id)s, %(idempotency_key)s, %(fingerprint)s, %(answer)s::json, %(sender)s, %(reply_to)s, %(subject)s, %(text)s,
+   %(html)s, %(headers)s::json, %(template)s, %(locale)s)
+ON CONFLICT (idempotency_key) DO NOTHING
+RETURNING id
+
+-- insert_messages --
+INSERT INTO mail_messages (id, request_id, recipient, address, status, next_attempt_at, finished_at)
+SELECT id, %(request_id)s, recipient, address, status, CASE WHEN status = 'queued' THEN now() END,
+       CASE WHEN status <> 'queued' THEN now() END
+FROM json_to_recordset(%(rows)s::json) AS new (id text, recipient text, address text, status text)
+
+-- suppressed --
+SELECT address FROM mail_suppressions WHERE address = ANY (%(addresses)s)
+
+-- get_message --
+SELECT m.id, m.recipient AS "to", r.sender AS from_, r.reply_to, r.subject, r.template, r.locale, m.status, m.attempts,
+       m.provider, m.provider_id, m.error, m.next_attempt_at, m.finished_at, m.created_at
+FROM mail_messages AS m JOIN mail_requests AS r ON r.id = m.request_id
+WHERE m.id = %(id)s
+
+-- list_messages --
+SELECT m.id, m.recipient AS "to", r.sender AS from_, r.reply_to, r.subject, r.template, r.locale, m.status, m.attempts,
+       m.provider, m.provider_id, m.error, m.next_attempt_at, m.finished_at, m.created_at
+FROM mail_messages AS m JOIN mail_requests AS r ON r.id = m.request_id
+WHERE (%(after)s::text IS NULL OR m.id < %(after)s)
+  AND (%(status)s::text IS NULL OR m.status = %(status)s)
+  AND (%(address)s::text IS NULL OR m.address = %(address)s)
+ORDER BY m.id DESC
+LIMIT %(limit)s
+
+-- get_with_attempts --
+-- One statement, so that both are of one moment.
+SELECT m.id, m.recipient AS "to", r.sender AS from_, r.reply_to, r.subject, r.template, r.locale, m.status, m.attempts,
+       m.provider, m.provider_id, m.error, m.next_attempt_at, m.finished_at, m.created_at,
+       coalesce((
+         SELECT json_agg(json_build_object(
+           'provider', a.provider, 'started_at', a.started_at, 'seconds', a.seconds, 'error', a.error) ORDER BY a.id)
+         FROM mail_attempts AS a WHERE a.message_id = m.id
+       ), '[]') AS log
+FROM mail_messages AS m JOIN mail_requests AS r ON r.id = m.request_id
+WHERE m.id = %(id)s
+
+-- due_letter --
+-- What a job of a message that is still to be sent needs.
+SELECT m.recipient, r.sender, r.reply_to, r.subject, r.body_text, r.body_html, r.headers, m.created_at, m.attempts,
+       m.queued_at, s.address IS NOT NULL AS suppressed
+FROM mail_messages AS m
+JOIN mail_requests AS r ON r.id = m.request_id
+LEFT JOIN mail_suppressions AS s ON s.address = m.address
+WHERE m.id = %(id)s AND m.status = 'queued'
+
+-- insert_attempts --
+INSERT INTO mail_attempts (message_id, provider, started_at, seconds, error)
+SELECT message_id, provider, started_at, seconds, error
+FROM json_to_recordset(%(rows)s::json) AS new (
+  message_id text, provider text, started_at timestamptz, seconds float8, error text
+)
+
+-- settle --
+-- Where messages stand after an attempt. Returns those that are over, for their events.
+WITH settled AS (
+  UPDATE mail_messages AS m
+  SET status = new.status, attempts = m.attempts + new.attempts, error = new.error,
+      provider = coalesce(new.provider, m.provider), provider_id = coalesce(new.provider_id, m.provider_id),
+      next_attempt_at = new.next_attempt_at, finished_at = CASE WHEN new.status <> 'queued' THEN now() END
+  FROM json_to_recordset(%(rows)s::json) AS new (
+    id text, status text, attempts int, error text, provider text, provider_id text, next_attempt_at timestamptz
+  )
+  WHERE m.id = new.id AND m.status = 'queued'
+  RETURNING m.id, m.request_id, m.recipient, m.status, m.provider, m.provider_id, m.error
+)
+SELECT s.id, s.recipient, s.status, r.template, s.provider, s.provider_id, s.error
+FROM settled AS s JOIN mail_requests AS r ON r.id = s.request_id
+WHERE s.status IN ('sent', 'failed')
+ORDER BY s.id
+
+-- suppress_bounced --
+INSERT INTO mail_suppressions (address, reason, detail, message_id)
+SELECT m.address, 'bounce', new.error, m.id
+FROM json_to_recordset(%(rows)s::json) AS new (id text, error text) JOIN mail_messages AS m ON m.id = new.id
+ORDER BY m.address
+ON CONFLICT (address) DO NOTHING
+
+-- give_up --
+UPDATE mail_messages SET status = 'failed', error = %(error)s, next_attempt_at = NULL, finished_at = now()
+WHERE id = ANY (%(ids)s) AND status = 'queued'
+
+-- reopen --
+-- A message that was sent stays so.
+UPDATE mail_messages SET status = 'queued', queued_at = now(), next_attempt_at = now(), finished_at = NULL
+WHERE id = ANY (%(ids)s) AND status <> 'sent'
+
+-- purge --
+-- One bounded bite: messages that are over, their attempts and dead jobs, and what was asked when nothing is left of it.
+WITH forgotten AS (
+  DELETE FROM mail_messages WHERE id IN (
+    SELECT id FROM mail_messages WHERE finished_at < %(before)s
+    ORDER BY finished_at LIMIT %(limit)s
+    FOR UPDATE SKIP LOCKED
+  )
+  RETURNING id, request_id
+),
+their_jobs AS (
+  DELETE FROM job_queue WHERE id IN (SELECT 'job_' || substr(id, 5) FROM forgotten) AND status = 'dead'
+),
+their_attempts AS (DELETE FROM mail_attempts WHERE message_id IN (SELECT id FROM forgotten)),
+their_requests AS (
+  DELETE FROM mail_requests AS r
+  WHERE id IN (SELECT request_id FROM forgotten)
+    AND NOT EXISTS (
+      SELECT FROM mail_messages AS m WHERE m.request_id = r.id AND m.id NOT IN (SELECT id FROM forgotten)
+    )
+)
+SELECT count(*) FROM forgotten

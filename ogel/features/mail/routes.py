@@ -1,0 +1,67 @@
+"""/api/mail: sending, looking up, trying again; and which templates there are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from ogel.features.mail.message import (
+    AcceptedMail,
+    AddressText,
+    MailStatus,
+    Message,
+    MessageWithAttempts,
+    NewMail,
+)
+from ogel.features.mail.service import MailService
+from ogel.features.mail.templating import TemplateInfo, Templates
+from ogel.runtime.http.pagination import Page, PageQuery, decode_cursor, page
+from ogel.runtime.http.route import Call, Route
+
+
+class MailQuery(PageQuery, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    status: MailStatus | None = None
+    to: AddressText | None = None
+
+
+class MailRoutes:
+    def __init__(self, service: MailService, templates: Templates) -> None:
+        self._service = service
+        self._templates = templates
+
+    def routes(self) -> Sequence[Route]:
+        read, write = "mail:read", "mail:write"
+        return [
+            Route("POST", "/api/mail", self._send, write, "Send mail to up to 50 recipients",
+                  body=NewMail, returns=AcceptedMail, status=202, idempotent=True),
+            Route("GET", "/api/mail", self._list, read, "List messages, newest first",
+                  query=MailQuery, returns=Page[Message]),
+            Route("GET", "/api/mail/templates", self._list_templates, read, "Templates and their languages",
+                  returns=Page[TemplateInfo]),
+            Route("GET", "/api/mail/{id}", self._get, read, "One message with its attempts",
+                  returns=MessageWithAttempts),
+            Route("POST", "/api/mail/{id}/retry", self._retry, write, "Send again, now, what was not sent",
+                  returns=Message, status=202),
+        ]  # fmt: skip
+
+    async def _send(self, call: Call[NewMail, Any]) -> AcceptedMail:
+        return await self._service.send(call.caller, call.body, call.idempotency_key)
+
+    async def _list(self, call: Call[Any, MailQuery]) -> Page[Message]:
+        query = call.query
+        filters = msgspec.structs.asdict(query) | {
+            "limit": query.limit + 1,
+            "after": decode_cursor(query.after, str) if query.after else None,
+        }
+        return page(await self._service.list(filters), query.limit, lambda message: message.id)
+
+    async def _list_templates(self, call: Call[Any, Any]) -> Page[TemplateInfo]:
+        return Page(list(await self._templates.list()), None)
+
+    async def _get(self, call: Call[Any, Any]) -> MessageWithAttempts:
+        return await self._service.get(call.path["id"])
+
+    async def _retry(self, call: Call[Any, Any]) -> Message:
+        return await self._service.retry(call.caller, call.path["id"])

@@ -1,0 +1,171 @@
+"""The tables of mail that was asked for, its messages and their attempts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import msgspec
+from msgspec import Struct
+
+from ogel.features.mail.message import (
+    Accepted,
+    AcceptedMail,
+    Attempt,
+    MailStatus,
+    Message,
+    MessageWithAttempts,
+)
+from ogel.runtime.database import Queries, Session, records
+from ogel.runtime.mail.address import Address, parse_address
+from ogel.runtime.mail.letter import Letter
+
+_SQL = Queries.beside(__name__)
+
+
+class NewRequest(Struct, frozen=True, kw_only=True):
+    """`messages` is what is answered; `addresses` are those of its recipients, in the same order."""
+
+    id: str
+    idempotency_key: str | None
+    fingerprint: bytes
+    sender: Address
+    reply_to: Address | None
+    subject: str
+    text: str | None
+    html: str | None
+    headers: Mapping[str, str]
+    template: str | None
+    locale: str | None
+    messages: Sequence[Accepted]
+    addresses: Sequence[Address]
+
+
+class Due(Struct, frozen=True):
+    """A letter to be sent; `attempts` were made before, since it was first asked for."""
+
+    letter: Letter
+    attempts: int
+    queued_at: datetime
+    suppressed: bool
+
+
+class AttemptRow(Struct, frozen=True):
+    message_id: str
+    provider: str | None
+    started_at: str
+    seconds: float | None
+    error: str | None
+
+
+class Settled(Struct, frozen=True, kw_only=True):
+    """Where a message stands after an attempt; `attempts` is how many providers were asked in it."""
+
+    id: str
+    status: MailStatus
+    attempts: int
+    error: str | None
+    provider: str | None = None
+    provider_id: str | None = None
+    next_attempt_at: datetime | None = None
+
+
+class Over(NamedTuple):
+    """A message that was sent or has failed."""
+
+    id: str
+    to: str
+    status: MailStatus
+    template: str | None
+    provider: str | None
+    provider_id: str | None
+    error: str | None
+
+
+class MailStore:
+    async def answered(self, session: Session, key: str) -> tuple[bytes, AcceptedMail] | None:
+        """The fingerprint of what was asked under this key, and its answer."""
+        rows = await session.tuples(_SQL.find_request, {"key": key})
+        return (rows[0][0], msgspec.json.decode(rows[0][1], type=AcceptedMail)) if rows else None
+
+    async def insert(self, tx: Session, new: NewRequest) -> bool:
+        """False when its key is taken."""
+        parameters = {
+            **msgspec.structs.asdict(new),
+            "answer": msgspec.json.encode(AcceptedMail(list(new.messages))).decode(),
+            "sender": str(new.sender),
+            "reply_to": str(new.reply_to) if new.reply_to else None,
+            "headers": msgspec.json.encode(new.headers).decode(),
+        }
+        if await tx.value(_SQL.insert_request, parameters) is None:
+            return False
+        rows = [
+            {"id": each.id, "recipient": each.to, "address": address.key, "status": each.status}
+            for each, address in zip(new.messages, new.addresses, strict=True)
+        ]
+        await tx.execute(_SQL.insert_messages, {"request_id": new.id, "rows": records(rows)})
+        return True
+
+    async def suppressed(self, session: Session, addresses: Sequence[Address]) -> set[str]:
+        """The keys of those that nothing is sent to."""
+        rows = await session.tuples(_SQL.suppressed, {"addresses": [each.key for each in addresses]})
+        return {address for (address,) in rows}
+
+    async def get(self, session: Session, id: str) -> Message | None:
+        return await session.one(_SQL.get_message, {"id": id}, Message)
+
+    async def list(self, session: Session, filters: Mapping[str, Any]) -> Sequence[Message]:
+        return await session.all(_SQL.list_messages, filters, Message)
+
+    async def get_with_attempts(self, session: Session, id: str) -> MessageWithAttempts | None:
+        message = await session.one(_SQL.get_with_attempts, {"id": id}, MessageWithAttempts)
+        if message is None:
+            return None
+        return msgspec.structs.replace(message, log=msgspec.convert(message.log, list[Attempt]))
+
+    async def due(self, session: Session, id: str) -> Due | None:
+        """None: there is nothing left to do."""
+        rows = await session.tuples(_SQL.due_letter, {"id": id})
+        return _due(id, *rows[0]) if rows else None
+
+    async def record(self, tx: Session, attempts: Sequence[AttemptRow]) -> None:
+        if attempts:
+            await tx.execute(_SQL.insert_attempts, {"rows": records(attempts)})
+
+    async def settle(self, tx: Session, settled: Sequence[Settled]) -> Sequence[Over]:
+        rows = await tx.tuples(_SQL.settle, {"rows": records(settled)})
+        return [Over(*row) for row in rows]
+
+    async def suppress_bounced(self, tx: Session, bounced: Sequence[Settled]) -> None:
+        if bounced:
+            await tx.execute(_SQL.suppress_bounced, {"rows": records(bounced)})
+
+    async def give_up(self, tx: Session, ids: Sequence[str], error: str) -> None:
+        await tx.execute(_SQL.give_up, {"ids": list(ids), "error": error})
+
+    async def reopen(self, tx: Session, ids: Sequence[str]) -> int:
+        """They are sent again, unless they were sent; returns how many will be."""
+        return await tx.execute(_SQL.reopen, {"ids": list(ids)})
+
+    async def purge(self, session: Session, before: datetime, limit: int) -> int:
+        count: int = await session.value(_SQL.purge, {"before": before, "limit": limit})
+        return count
+
+
+def _due(id: str, *row: Any) -> Due:
+    recipient, sender, reply_to, subject, text, html, headers, written_at, attempts, queued_at, suppressed = (
+        row
+    )
+    letter = Letter(
+        id=id,
+        sender=parse_address(sender),
+        to=parse_address(recipient),
+        reply_to=parse_address(reply_to) if reply_to else None,
+        subject=subject,
+        text=text,
+        html=html,
+        headers=headers,
+        written_at=written_at,
+    )
+    return Due(letter, attempts, queued_at, suppressed)

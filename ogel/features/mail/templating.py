@@ -1,0 +1,153 @@
+"""Templates: a subject, a text and an HTML part in a folder per language, filled with a caller's data."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import structlog
+from msgspec import Struct
+
+from ogel.kernel.errors import Invalid, Unavailable
+from ogel.kernel.text import LINE_PATTERN
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+log = structlog.get_logger(__name__)
+
+BUILT_IN = Path(__file__).parent / "templates"
+LAST_LOCALE = "en"
+PARTS = ("subject", "txt", "html")
+# No dots, no slashes: neither leads out of its folder.
+NAME_PATTERN = r"^[a-z0-9][a-z0-9_-]{0,63}(?!\n)$"
+LOCALE_PATTERN = r"^[A-Za-z]{2,3}([_-][A-Za-z0-9]{2,8}){0,3}(?!\n)$"
+SUBJECT_CHARACTERS = 500
+
+_UNDEFINED = re.compile(r"'(?P<name>[^']*)' is undefined|has no attribute '(?P<attribute>[^']*)'")
+_FILE = re.compile(rf"(?P<name>[a-z0-9][a-z0-9_-]*)\.(?P<part>{'|'.join(PARTS)})\.jinja")
+
+
+class TemplateInfo(Struct, frozen=True):
+    name: str
+    locales: list[str]
+
+
+class Rendered(Struct, frozen=True):
+    locale: str
+    subject: str
+    text: str | None
+    html: str | None
+
+
+class Templates:
+    """
+    The operator's folder stands before ours: a template of its own takes the place of ours of the same name and
+    language, in all its parts. Files are read again when they change.
+    """
+
+    def __init__(self, own: Path | None) -> None:
+        self._folders = [folder for folder in (own, BUILT_IN) if folder is not None]
+
+    async def list(self) -> Sequence[TemplateInfo]:
+        return await asyncio.to_thread(self._list)
+
+    async def render(self, name: str, locale: str, data: Mapping[str, Any]) -> Rendered:
+        """Raises Invalid, naming what is missing; Unavailable when it is the template that is wrong."""
+        return await asyncio.to_thread(self._render, name, locale, data)
+
+    def _list(self) -> Sequence[TemplateInfo]:
+        found: defaultdict[str, set[str]] = defaultdict(set)
+        for folder in self._folders:
+            for path in folder.glob("*/*.jinja"):
+                file = _FILE.fullmatch(path.name)
+                if file and file["part"] == "subject" and re.search(LOCALE_PATTERN, path.parent.name):
+                    found[file["name"]].add(path.parent.name)
+        return [TemplateInfo(name, sorted(locales)) for name, locales in sorted(found.items())]
+
+    def _render(self, name: str, locale: str, data: Mapping[str, Any]) -> Rendered:
+        folder, found = self._find(name, locale)
+        parts = {
+            part: self._fill(folder, f"{found}/{name}.{part}.jinja", data)
+            for part in PARTS
+            if (folder / found / f"{name}.{part}.jinja").is_file()
+        }
+        if "txt" not in parts and "html" not in parts:
+            raise self._unusable(f"{found}/{name}", "it has neither a .txt nor a .html part")
+        # Whatever is filled in, a subject is one line.
+        subject = " ".join(parts["subject"].split())
+        if not re.search(LINE_PATTERN, subject) or not 1 <= len(subject) <= SUBJECT_CHARACTERS:
+            limit = f"a line of 1 to {SUBJECT_CHARACTERS} printable characters"
+            raise Invalid.field("body.data", f"makes a subject that is not {limit}")
+        return Rendered(found, subject, parts.get("txt"), parts.get("html"))
+
+    def _find(self, name: str, locale: str) -> tuple[Path, str]:
+        for candidate in _fallbacks(locale):
+            for folder in self._folders:
+                if (folder / candidate / f"{name}.subject.jinja").is_file():
+                    return folder, candidate
+        raise Invalid.field("body.template", f"{name!r} is not there in {' or '.join(_fallbacks(locale))}")
+
+    def _fill(self, folder: Path, path: str, data: Mapping[str, Any]) -> str:
+        from jinja2 import TemplateError, TemplateSyntaxError, UndefinedError
+
+        try:
+            return self._environments[folder].get_template(path).render(data)
+        except UndefinedError as error:
+            raise _missing(str(error)) from error
+        except (TemplateSyntaxError, UnicodeDecodeError, OSError) as error:
+            raise self._unusable(path, str(error)) from error
+        except TemplateError as error:  # among them what the sandbox refuses, and a layout that is not there
+            raise self._unusable(path, f"{type(error).__name__}: {error}") from error
+        except (TypeError, ValueError, ArithmeticError, LookupError, RecursionError) as error:
+            # A template that counts, given a word.
+            raise Invalid.field("body.data", f"does not fit the template: {error}") from error
+
+    @cached_property
+    def _environments(self) -> Mapping[Path, Environment]:
+        """One per folder: a layout that a template extends is looked for beside it, then among ours."""
+        from jinja2 import FileSystemLoader, StrictUndefined
+        from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+        return {
+            folder: ImmutableSandboxedEnvironment(
+                loader=FileSystemLoader([folder, BUILT_IN]),
+                undefined=StrictUndefined,
+                autoescape=lambda name: name is not None and ".html." in name,
+                trim_blocks=True,
+                lstrip_blocks=True,
+                keep_trailing_newline=True,
+            )
+            for folder in self._folders
+        }
+
+    @staticmethod
+    def _unusable(path: str, reason: str) -> Unavailable:
+        log.error("mail.template_unusable", template=path, reason=reason)
+        return Unavailable(f"The template {path!r} cannot be used; the log says why.")
+
+
+def _fallbacks(locale: str) -> Sequence[str]:
+    """`de-AT`, `de`, `en`: languages are written small, regions large, scripts with a capital (RFC 5646 §2.1.1)."""
+    return list(dict.fromkeys([*_shorter_and_shorter(locale), LAST_LOCALE]))
+
+
+def _shorter_and_shorter(locale: str) -> Iterator[str]:
+    language, *rest = re.split("[_-]", locale)
+    tags = [language.lower(), *(tag.upper() if len(tag) < 4 else tag.title() for tag in rest)]
+    for length in range(len(tags), 0, -1):
+        yield "-".join(tags[:length])
+
+
+def _missing(said: str) -> Invalid:
+    found = _UNDEFINED.search(said)
+    if found is not None and found["name"]:
+        return Invalid.field(f"body.data.{found['name'][:100]}", "is needed by the template")
+    if found is not None:
+        return Invalid.field("body.data", f"has no {found['attribute'][:100]!r} where the template needs it")
+    return Invalid.field("body.data", f"lacks what the template needs: {said[:200]}")

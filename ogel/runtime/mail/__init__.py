@@ -1,0 +1,1 @@
+"""Mail: a letter, the address on it, its bytes, and what sends it."""

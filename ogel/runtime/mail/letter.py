@@ -1,0 +1,49 @@
+"""A letter to one recipient, and what a provider of mail is asked for and answers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Protocol
+
+from msgspec import Struct
+
+from ogel.runtime.mail.address import Address
+from ogel.runtime.providers import ProviderError
+
+
+class Letter(Struct, frozen=True, kw_only=True):
+    """`id` is the message's, the same each time it is sent again. `headers` are printable ASCII on one line each."""
+
+    id: str
+    sender: Address
+    to: Address
+    reply_to: Address | None
+    subject: str
+    text: str | None
+    html: str | None
+    headers: Mapping[str, str]
+    written_at: datetime
+
+    @property
+    def message_id(self) -> str:
+        """RFC 5322 §3.6.4. It follows from the id, so that a copy sent twice can be recognised as one."""
+        return f"<{self.id}@{self.sender.domain}>"
+
+
+class Receipt(Struct, frozen=True):
+    """A provider took it. `id` is what the provider calls it, if it said."""
+
+    id: str | None = None
+
+
+class Bounced(ProviderError):
+    """Final: nobody has this address. It is not to be tried again, not in other letters either."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, final=True)
+
+
+class MailProvider(Protocol):
+    async def send(self, letter: Letter) -> Receipt:
+        """Raises ProviderError. The caller sets the limit of time."""
