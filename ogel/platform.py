@@ -37,9 +37,10 @@ from ogel.adapters.redis_pubsub import RedisBroadcast
 from ogel.adapters.rq_bell import BellListener, RqBell
 from ogel.adapters.rq_clock import RqClock
 from ogel.adapters.storage.s3 import Bucket, check_bucket
+from ogel.adapters.temporary import purge_of_temporary_files
 from ogel.features.audit.feature import audit_feature
 from ogel.features.audit.store import AuditStore
-from ogel.features.cleanup.feature import cleanup_feature
+from ogel.features.cleanup.feature import CleanupFeature, CleanupOptions
 from ogel.features.databases.feature import DatabaseFeature, DatabaseOptions
 from ogel.features.events.feature import events_feature
 from ogel.features.events.publisher import Publisher
@@ -47,7 +48,9 @@ from ogel.features.events.service import EventService
 from ogel.features.jobs.depths import Depths
 from ogel.features.jobs.feature import jobs_feature
 from ogel.features.jobs.pressure import Pressure, QueueLimits
+from ogel.features.jobs.purge import purge_of_dead_jobs
 from ogel.features.jobs.service import JobService
+from ogel.features.keys.feature import keys_feature
 from ogel.features.keys.service import KeyService
 from ogel.features.keys.store import KeyStore
 from ogel.features.messaging.feature import MessagingFeature, MessagingOptions
@@ -233,9 +236,9 @@ class Platform:
         settings, database = self.settings, self.database
         working = [
             audit_feature(database, self.audit, settings.audit_retention_days),
-            cleanup_feature(database, settings.retention_days),
             self.databases.feature(),
-            events_feature(self.events),
+            events_feature(self.events, settings.retention_days),
+            keys_feature(settings.key_retention_days),
             self.messaging.feature(),
             self.realtime.feature(),
             self.webhooks.feature(),
@@ -244,6 +247,8 @@ class Platform:
         self._depths = depths = Depths(database, queues)
         self.stats = self._stats(depths)
         working.append(self.stats.feature())
+        self.cleanup = self._cleanup(working)
+        working.append(self.cleanup.feature())
         schedules = [schedule for feature in working for schedule in feature.schedules]
         measures = [measure for feature in working for measure in feature.measures]
         kinds = [kind for feature in working for kind in feature.jobs]
@@ -292,6 +297,16 @@ class Platform:
             ),
         )
         return StatsFeature(self.database, self.outbox, sources, options)
+
+    def _cleanup(self, features: Sequence[Feature]) -> CleanupFeature:
+        settings = self.settings
+        purges = [
+            *(purge for feature in features for purge in feature.purges),
+            purge_of_dead_jobs(self.jobs, settings.dead_job_retention_days),
+            purge_of_temporary_files(settings.data_dir),
+        ]
+        options = CleanupOptions(settings.cleanup_cron, settings.cleanup_off)
+        return CleanupFeature(self.database, self.jobs, self.audit, purges, options)
 
     @asynccontextmanager
     async def _connected(self, works: bool) -> AsyncIterator[None]:

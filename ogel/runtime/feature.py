@@ -10,6 +10,7 @@ from starlette.routing import BaseRoute
 from ogel.runtime.http.route import Route
 from ogel.runtime.jobs.kind import JobKind
 from ogel.runtime.outbox import Subscriber
+from ogel.runtime.purge import Purge
 from ogel.runtime.schedule.schedule import Schedule
 from ogel.runtime.sealed import SealedColumn
 
@@ -28,6 +29,7 @@ class Feature:
     subscribers  called inside the publishing transaction, for each batch of new events.
     measures     what Prometheus is told and only the database knows; called when it scrapes, and not often.
     sealed       columns that hold what the vault sealed, for `ogel secrets`.
+    purges       what it forgets after a time; cleanup runs them, each by a schedule `cleanup.<name>`.
     """
 
     name: str
@@ -38,3 +40,4 @@ class Feature:
     subscribers: Sequence[Subscriber] = ()
     measures: Sequence[Measure] = ()
     sealed: Sequence[SealedColumn] = ()
+    purges: Sequence[Purge] = ()

@@ -50,7 +50,9 @@ def test_a_key_may_do_what_its_scopes_say(suite: Ogel, operator: Any) -> None:
         ("GET", "/api/queues", None, "jobs:read"),
         ("DELETE", "/api/jobs/job_1", None, "jobs:write"),
         ("GET", "/api/schedules", None, "schedules:read"),
-        ("POST", "/api/schedules/cleanup.purge/run", None, "schedules:write"),
+        ("POST", "/api/schedules/cleanup.events/run", None, "schedules:write"),
+        ("GET", "/api/cleanup", None, "cleanup:read"),
+        ("POST", "/api/cleanup/events/run", None, "cleanup:write"),
         ("GET", "/metrics", None, "metrics:read"),
         ("GET", "/api/metrics", None, "metrics:read"),
     ):

@@ -46,7 +46,8 @@ def rows(api: Client, database_url: str) -> dict[str, str]:
         "/api/events/": event["id"],
         "/api/deliveries/": delivery["id"],
         "/api/jobs/": job["id"],
-        "/api/schedules/": "cleanup.purge",
+        "/api/schedules/": "cleanup.events",
+        "/api/cleanup/": "events",
         "/api/devices/": device["id"],
         "/api/messages/": message["id"],
     }

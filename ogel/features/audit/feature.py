@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-from ogel.features.audit.jobs import PURGE, PurgeAudit
 from ogel.features.audit.routes import AuditRoutes
 from ogel.features.audit.store import AuditStore
-from ogel.runtime.database import Database
+from ogel.runtime.database import Database, Queries
 from ogel.runtime.feature import Feature
-from ogel.runtime.jobs.kind import JobKind
-from ogel.runtime.schedule.schedule import Schedule
+from ogel.runtime.purge import Purge
+
+_SQL = Queries.beside(__name__)
 
 
 def audit_feature(database: Database, store: AuditStore, retention_days: float) -> Feature:
-    purge = PurgeAudit(database, store, retention_days)
     return Feature(
         name="audit",
         routes=AuditRoutes(database, store).routes(),
-        jobs=[JobKind(PURGE, queue="audit", perform=purge.perform, timeout_seconds=3600)],
-        schedules=[
-            Schedule(
-                name="audit.purge",
-                cron="0 2 * * *",
-                kind=PURGE,
-                description="Deletes audit records past OGEL_AUDIT_RETENTION_DAYS.",
+        purges=[
+            Purge.of_queries(
+                "audit_logs", "audit records", retention_days, count=_SQL.count_old, bite=_SQL.purge_old
             )
         ],
     )

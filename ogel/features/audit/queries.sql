@@ -21,8 +21,10 @@ WHERE (%(after)s::text IS NULL OR id < %(after)s)
 ORDER BY id DESC
 LIMIT %(limit)s
 
--- purge --
--- One bounded bite; the job repeats it until a bite comes back short.
+-- count_old --
+SELECT count(*) FROM audit_logs WHERE created_at < %(before)s
+
+-- purge_old --
 DELETE FROM audit_logs WHERE id IN (
   SELECT id FROM audit_logs WHERE created_at < %(before)s ORDER BY created_at LIMIT %(limit)s
 )

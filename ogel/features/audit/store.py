@@ -53,9 +53,6 @@ class AuditStore:
     async def list(self, session: Session, filters: Mapping[str, object]) -> list[AuditRecord]:
         return await session.all(_SQL.list_records, filters, AuditRecord)
 
-    async def purge(self, session: Session, before: datetime, limit: int) -> int:
-        return await session.execute(_SQL.purge, {"before": before, "limit": limit})
-
 
 def _row(entry: AuditEntry) -> dict[str, object]:
     caller = entry.caller

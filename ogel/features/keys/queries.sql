@@ -11,3 +11,12 @@ SELECT id, name, hint, scopes, expires_at, revoked_at, created_at FROM api_keys 
 
 -- revoke --
 UPDATE api_keys SET revoked_at = now() WHERE id = %(id)s AND revoked_at IS NULL RETURNING id
+
+-- count_ended --
+SELECT count(*) FROM api_keys WHERE least(revoked_at, expires_at) < %(before)s
+
+-- purge_ended --
+DELETE FROM api_keys WHERE id IN (
+  SELECT id FROM api_keys WHERE least(revoked_at, expires_at) < %(before)s
+  ORDER BY least(revoked_at, expires_at) LIMIT %(limit)s
+)

@@ -18,6 +18,7 @@ from ogel.runtime.database import Database, DatabaseAway
 # What scopes can be about; a mistyped one would make a key that is good for nothing.
 AREAS = (
     "audit",
+    "cleanup",
     "databases",
     "events",
     "jobs",

@@ -277,6 +277,19 @@ DELETE FROM job_queue WHERE id IN (
 ) AND (status <> 'running' OR leased_until <= now())
 RETURNING kind, payload
 
+-- count_dead --
+SELECT count(*) FROM job_queue
+WHERE status = 'dead' AND coalesce(processed_at, created_at) < %(before)s AND kind <> ALL (%(kept)s::text[])
+
+-- purge_dead --
+DELETE FROM job_queue WHERE id IN (
+  SELECT id FROM job_queue
+  WHERE status = 'dead' AND coalesce(processed_at, created_at) < %(before)s AND kind <> ALL (%(kept)s::text[])
+  ORDER BY coalesce(processed_at, created_at) LIMIT %(limit)s
+  FOR UPDATE SKIP LOCKED
+)
+RETURNING kind, payload
+
 -- has_jobs --
 SELECT EXISTS (SELECT FROM job_queue WHERE queue_name = %(queue)s AND key = %(key)s AND status IN ('pending', 'running'))
 

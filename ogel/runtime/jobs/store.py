@@ -143,6 +143,22 @@ class JobQueue:
                 await kind.revived(tx, mine)
         return len(revived)
 
+    async def count_dead(self, session: Session, before: datetime) -> int:
+        """Dead for longer, of kinds whose dead jobs belong to nothing else that is purged."""
+        count: int = await session.value(
+            _SQL.count_dead, {"before": before, "kept": self._purged_with_others}
+        )
+        return count
+
+    async def purge_dead(self, tx: Session, before: datetime, limit: int) -> int:
+        """Up to `limit` of those; tells their kinds."""
+        parameters = {"before": before, "limit": limit, "kept": self._purged_with_others}
+        return await self._tell_discarded(tx, await tx.tuples(_SQL.purge_dead, parameters))
+
+    @property
+    def _purged_with_others(self) -> list[str]:
+        return [kind.name for kind in self._kinds.values() if kind.purged_with is not None]
+
     async def _tell_discarded(self, tx: Session, dropped: Sequence[tuple[str, Any]]) -> int:
         payloads: dict[str, list[Any]] = {}
         for name, payload in dropped:

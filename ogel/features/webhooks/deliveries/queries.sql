@@ -68,3 +68,20 @@ WHERE a.recorded_at >= %(after_at)s AND a.recorded_at < %(before)s
   AND (%(outcomes)s::text[] IS NULL OR a.outcome = ANY (%(outcomes)s))
 ORDER BY a.recorded_at, a.delivery_id, a.number
 LIMIT %(limit)s
+
+-- count_old --
+SELECT count(*) FROM webhook_deliveries WHERE finished_at < %(before)s AND status <> 'pending'
+
+-- purge_old --
+-- Their attempts go with them, and the jobs of those that failed.
+WITH old AS MATERIALIZED (
+  SELECT id FROM webhook_deliveries
+  WHERE finished_at < %(before)s AND status <> 'pending'
+  ORDER BY finished_at LIMIT %(limit)s
+  FOR UPDATE SKIP LOCKED
+), their_jobs AS (
+  DELETE FROM job_queue WHERE id IN (SELECT 'job_' || substr(id, 5) FROM old) AND status = 'dead'
+), their_attempts AS (
+  DELETE FROM webhook_attempts WHERE delivery_id IN (SELECT id FROM old)
+)
+DELETE FROM webhook_deliveries WHERE id IN (SELECT id FROM old)
