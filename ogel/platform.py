@@ -38,7 +38,7 @@ from ogel.adapters.rq_bell import BellListener, RqBell
 from ogel.adapters.rq_clock import RqClock
 from ogel.adapters.storage.s3 import Bucket, check_bucket
 from ogel.adapters.temporary import purge_of_temporary_files
-from ogel.features.audit.feature import audit_feature
+from ogel.features.audit.feature import AuditFeature
 from ogel.features.audit.store import AuditStore
 from ogel.features.cleanup.feature import CleanupFeature, CleanupOptions
 from ogel.features.databases.feature import DatabaseFeature, DatabaseOptions
@@ -151,7 +151,9 @@ class Platform:
         self.jobs = JobQueue()
         self.keys_of_jobs = JobKeys(self.jobs)
         self.outbox = Outbox(self.jobs)
+        vault = Vault(settings.secret, settings.former_secrets)
         self.audit = AuditStore()
+        self.audit_log = AuditFeature(self.database, self.audit, vault, settings.audit_retention_days)
         self.keys = KeyService(self.database, KeyStore(), self.audit, settings.admin_key)
         self.pressure = Pressure(
             QueueLimits(settings.queue_soft_limit, settings.queue_hard_limit), self.registry
@@ -235,7 +237,7 @@ class Platform:
     def _features(self) -> list[Feature]:
         settings, database = self.settings, self.database
         working = [
-            audit_feature(database, self.audit, settings.audit_retention_days),
+            self.audit_log.feature(),
             self.databases.feature(),
             events_feature(self.events, settings.retention_days),
             keys_feature(settings.key_retention_days),

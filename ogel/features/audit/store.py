@@ -19,6 +19,8 @@ _USER_AGENT_LENGTH = 512
 
 
 class AuditRecord(msgspec.Struct, frozen=True):
+    """`seq`, `hash`: its place in the chain, and the hash there; null until it is sealed, a minute or so later."""
+
     id: str
     user_id: str | None
     actor: str
@@ -30,6 +32,8 @@ class AuditRecord(msgspec.Struct, frozen=True):
     user_agent: str | None
     request_id: str | None
     created_at: datetime
+    seq: int | None
+    hash: str | None
 
 
 class AuditStore:
