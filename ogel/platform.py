@@ -53,6 +53,7 @@ from ogel.features.jobs.service import JobService
 from ogel.features.keys.feature import keys_feature
 from ogel.features.keys.service import KeyService
 from ogel.features.keys.store import KeyStore
+from ogel.features.keys.uses import KeyUses
 from ogel.features.messaging.feature import MessagingFeature, MessagingOptions
 from ogel.features.messaging.sending.senders import MessageProviders
 from ogel.features.realtime.feature import RealtimeFeature
@@ -154,7 +155,8 @@ class Platform:
         vault = Vault(settings.secret, settings.former_secrets)
         self.audit = AuditStore()
         self.audit_log = AuditFeature(self.database, self.audit, vault, settings.audit_retention_days)
-        self.keys = KeyService(self.database, KeyStore(), self.audit, settings.admin_key)
+        self._key_uses = KeyUses(self.database, self.audit)
+        self.keys = KeyService(self.database, KeyStore(), self.audit, self._key_uses, settings.admin_key)
         self.pressure = Pressure(
             QueueLimits(settings.queue_soft_limit, settings.queue_hard_limit), self.registry
         )
@@ -395,7 +397,10 @@ class Platform:
 
     def _services(self, roles: Roles) -> list[tuple[str, Service]]:
         name = _process_name(roles)
-        services: list[tuple[str, Service]] = [("usage", lambda stop: self.stats.flusher.run(name, stop))]
+        services: list[tuple[str, Service]] = [
+            ("usage", lambda stop: self.stats.flusher.run(name, stop)),
+            ("key uses", self._key_uses.run),
+        ]
         if roles.queues:
             workers = self._worker(roles.queues)
             services += (

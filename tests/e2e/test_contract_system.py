@@ -145,10 +145,14 @@ def test_retention_forgets_what_is_old_and_over(suite_servers: dict[str, str], a
 
 
 def test_a_refused_change_leaves_no_record(api: Client) -> None:
-    count = len(all_pages(api, "/api/audit-logs", 100))
+    def changes() -> int:
+        records = all_pages(api, "/api/audit-logs", 100)
+        return sum(record["action"] != "key.use" for record in records)
+
+    count = changes()
     assert_problem(api("POST", "/api/webhooks", {"url": "ftp://x/", "events": ["a.b"]}), 422, "body.url")
     assert_problem(api("DELETE", "/api/webhooks/wh_unknown"), 404)
-    assert len(all_pages(api, "/api/audit-logs", 100)) == count
+    assert changes() == count
 
 
 def test_the_log_is_json_and_holds_no_key(suite: Ogel) -> None:

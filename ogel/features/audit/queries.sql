@@ -6,6 +6,23 @@ FROM json_to_recordset(%(rows)s::json) AS r (
   user_agent text, request_id text
 )
 
+-- lock_rare --
+-- Whoever asks whether something was recorded, and then records it, is alone until it commits.
+SELECT pg_advisory_xact_lock(hashtext('ogel audit rare'))
+
+-- insert_rare --
+INSERT INTO audit_logs (id, actor, action, resource_type, resource_id, metadata, ip_address, user_agent, request_id)
+SELECT id, actor, action, resource_type, resource_id, metadata, ip_address, user_agent, request_id
+FROM json_to_recordset(%(rows)s::json) AS r (
+  id text, actor text, action text, resource_type text, resource_id text, metadata jsonb, ip_address inet,
+  user_agent text, request_id text
+)
+WHERE NOT EXISTS (
+  SELECT FROM audit_logs AS a
+  WHERE a.resource_type = r.resource_type AND a.resource_id = r.resource_id AND a.id >= %(first_id)s
+    AND a.action = r.action
+)
+
 -- list_records --
 -- Newest first; every filter may be null.
 SELECT id, user_id::text, actor, action, resource_type, resource_id, metadata, host(ip_address) AS ip_address,

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from ogel.features.audit.contract import NO_METADATA, AuditEntry
-from ogel.kernel.ids import new_id
+from ogel.kernel.ids import id_at, new_id
 from ogel.kernel.principal import Caller
 from ogel.runtime.database import Queries, Session, records
 
@@ -53,6 +53,11 @@ class AuditStore:
     async def record_all(self, tx: Session, entries: Sequence[AuditEntry]) -> None:
         if entries:
             await tx.execute(_SQL.insert_records, {"rows": records([_row(entry) for entry in entries])})
+
+    async def record_once(self, tx: Session, entries: Sequence[AuditEntry], since: datetime) -> None:
+        await tx.execute(_SQL.lock_rare)
+        rows = records([_row(entry) for entry in entries])
+        await tx.execute(_SQL.insert_rare, {"rows": rows, "first_id": id_at("aud", since)})
 
     async def list(self, session: Session, filters: Mapping[str, object]) -> list[AuditRecord]:
         return await session.all(_SQL.list_records, filters, AuditRecord)

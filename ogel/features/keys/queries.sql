@@ -3,8 +3,9 @@ INSERT INTO api_keys (id, name, key_hash, hint, scopes, expires_at)
 VALUES (%(id)s, %(name)s, %(key_hash)s, %(hint)s, %(scopes)s, %(expires_at)s)
 
 -- find_by_hash --
-SELECT id, scopes FROM api_keys
-WHERE key_hash = %(key_hash)s AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now())
+-- And why it is good no more.
+SELECT id, scopes, CASE WHEN revoked_at IS NOT NULL THEN 'revoked' WHEN expires_at <= now() THEN 'expired' END
+FROM api_keys WHERE key_hash = %(key_hash)s
 
 -- list_keys --
 SELECT id, name, hint, scopes, expires_at, revoked_at, created_at FROM api_keys ORDER BY id
