@@ -31,16 +31,16 @@ def measure(trial: Trial) -> Iterator[Figure]:
         yield from _latencies(f"{REQUESTS_PER_SECOND:g} requests/s, no cleanup", _load(api, seconds))
         began = time.monotonic()
         for kind in KINDS:
-            due = api.api.ok("POST", f"/api/cleanup/{kind}/run")["due"]
-            assert due == each, f"{due} {kind} are due, and {each} were written"
+            api.api.ok("POST", f"/api/cleanup/{kind}/run")
         calls = _load(api, seconds)
         still_at_it = any(run["status"] == "running" for run in _runs(api).values())
         name = "during cleanup" if still_at_it else "cleanup was over before"
         yield from _latencies(f"{REQUESTS_PER_SECOND:g} requests/s, {name}", calls, P99_MILLISECONDS)
         eventually(lambda: not _running(api), DEADLINE_SECONDS, "everything to be deleted")
         deleted = sum(run["deleted"] for run in _runs(api).values())
+        assert deleted == len(KINDS) * each, f"{deleted} were deleted, and {each} of each kind were old"
         took = time.monotonic() - began
-        yield Figure(f"{deleted:,} rows deleted, with half of the time left to others", took, "s")
+        yield Figure(f"{deleted:,} rows deleted, most of the time left to others", took, "s")
         yield Figure("rows deleted", deleted / took, "/s")
 
 
@@ -79,8 +79,9 @@ def _fill(database_url: str, each: int) -> None:
             "INSERT INTO webhook_deliveries (id, event_id, webhook_id, status, attempts, finished_at) "
             "SELECT 'dlv_' || n, 'old-' || n, 'wh_bench', 'delivered', 1, "
             "now() - interval '40 days' + n * interval '10 ms' FROM generate_series(1, %(each)s) AS n",
-            "INSERT INTO webhook_attempts (delivery_id, number, outcome, response_status, started_at, duration_seconds) "
-            "SELECT 'dlv_' || n, 1, 'delivered', 204, now() - interval '40 days', 0.05 FROM generate_series(1, %(each)s) AS n",
+            "INSERT INTO webhook_attempts (delivery_id, number, outcome, response_status, started_at) "
+            "SELECT 'dlv_' || n, 1, 'delivered', 204, now() - interval '40 days' "
+            "FROM generate_series(1, %(each)s) AS n",
             "INSERT INTO audit_logs (id, actor, action, resource_type, resource_id, created_at, chain_seq, hash) "
             "SELECT 'aud_' || lpad(n::text, 9, '0'), 'admin', 'event.publish', 'event', 'old-' || n, "
             "now() - interval '100 days' + n * interval '10 ms', n, sha256(n::text::bytea) "

@@ -10,6 +10,7 @@ from typing import Any
 import structlog
 
 from ogel.features.audit.contract import AuditTrail
+from ogel.features.cleanup.pace import Pace
 from ogel.features.cleanup.store import RunStore
 from ogel.kernel.clock import utc_now
 from ogel.kernel.principal import SYSTEM, Caller
@@ -24,11 +25,6 @@ PURGE, QUEUE = "cleanup.purge", "cleanup"
 
 # A job goes back into the queue after so long, so that a worker that stops waits for a bite and not for a night.
 SLICE_SECONDS = 5.0
-# A bite grows and shrinks to take about so long: no lock and no transaction is longer.
-BITE_SECONDS = 0.05
-FIRST_BITE, LEAST_BITE, LARGEST_BITE = 200, 20, 2_000
-# The database gets as much time to itself as a bite took from it.
-LEAST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.01, 5.0
 WAIT_SECONDS = 1.0
 
 
@@ -42,7 +38,7 @@ class RunPurge:
         self._store = store
         self._audit = audit
         self._purges = purges
-        self._bites: dict[str, int] = {}
+        self._paces: dict[str, Pace] = {}
         # One bite at a time, whichever purge it is of: they share what the others leave of the database.
         self._turn = asyncio.Lock()
 
@@ -85,19 +81,17 @@ class RunPurge:
         """True: nothing is left."""
         loop = asyncio.get_running_loop()
         ends_at = loop.time() + SLICE_SECONDS
-        total = 0
+        pace, total = self._paces.setdefault(purge.name, Pace()), 0
         while loop.time() < ends_at:
             async with self._turn:
-                began, limit = loop.time(), self._bites.get(purge.name, FIRST_BITE)
+                began, limit = loop.time(), pace.bite
                 async with self._database.transaction() as tx:
                     deleted = await purge.bite(tx, before, limit)
                     await self._store.advance(tx, purge.name, job_id, deleted)
                 total += deleted
                 if deleted < limit:
                     return True
-                took = loop.time() - began
-                self._bites[purge.name] = _next_bite(limit, took)
-                await asyncio.sleep(min(LONGEST_PAUSE_SECONDS, max(LEAST_PAUSE_SECONDS, took)))
+                await asyncio.sleep(pace.pause_after(loop.time() - began))
         log.info("cleanup.goes_on", purge=purge.name, deleted=total, job=job_id)
         return False
 
@@ -118,9 +112,3 @@ class RunPurge:
             if each.outcome.verdict in ("retry", "dead"):
                 error = each.outcome.error or "its job is dead"
                 await self._store.fail(tx, str(each.job.payload.get("what")), each.job.id, error)
-
-
-def _next_bite(limit: int, took: float) -> int:
-    if took > 2 * BITE_SECONDS:
-        return max(LEAST_BITE, limit // 2)
-    return min(LARGEST_BITE, limit * 2) if took < BITE_SECONDS / 2 else limit
