@@ -48,7 +48,7 @@ from ogel.features.events.service import EventService
 from ogel.features.jobs.depths import Depths
 from ogel.features.jobs.feature import jobs_feature
 from ogel.features.jobs.pressure import Pressure, QueueLimits
-from ogel.features.jobs.purge import purge_of_dead_jobs
+from ogel.features.jobs.purge import purges_of_jobs
 from ogel.features.jobs.service import JobService
 from ogel.features.keys.feature import keys_feature
 from ogel.features.keys.service import KeyService
@@ -306,7 +306,7 @@ class Platform:
         settings = self.settings
         purges = [
             *(purge for feature in features for purge in feature.purges),
-            purge_of_dead_jobs(self.jobs, settings.dead_job_retention_days),
+            *purges_of_jobs(self.jobs, settings.dead_job_retention_days),
             purge_of_temporary_files(settings.data_dir),
         ]
         options = CleanupOptions(settings.cleanup_cron, settings.cleanup_off)

@@ -391,6 +391,7 @@ CREATE TABLE paused_queues (
 
 ALTER TABLE ONLY paused_queues
     ADD CONSTRAINT paused_queues_pkey PRIMARY KEY (name);
+
 CREATE TABLE purge_runs (
     name text NOT NULL,
     job_id text NOT NULL,

@@ -134,6 +134,7 @@ def test_only_what_is_old_and_over_is_forgotten(database_url: str, tmp_path: Pat
         "dead_jobs",
         "deliveries",
         "events",
+        "job_results",
         "replays",
         "temporary_files",
     ]

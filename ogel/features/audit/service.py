@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime
 
 from ogel.features.audit.chain_store import ChainStore
+from ogel.features.audit.contract import NO_METADATA
 from ogel.features.audit.ends import Ends
 from ogel.features.audit.export import Exporter, Piece
 from ogel.features.audit.store import AuditRecord, AuditStore
@@ -26,6 +27,18 @@ class AuditService:
         async with self._database.session() as session:
             return await self._store.list(session, filters)
 
+    async def record(
+        self,
+        caller: Caller,
+        action: str,
+        resource_type: str,
+        resource_id: str,
+        metadata: Mapping[str, object] = NO_METADATA,
+    ) -> None:
+        """Of what was done in many transactions, or in none."""
+        async with self._database.transaction() as tx:
+            await self._store.record(tx, caller, action, resource_type, resource_id, metadata)
+
     async def verify(self, progress: Progress) -> Verdict:
         return await self._verifier.verify(progress)
 
@@ -33,8 +46,7 @@ class AuditService:
         """Is recorded itself: whoever copies the log can read all of it."""
         piece = await self._exporter.piece(since, until)
         metadata = {"since": rfc3339(since), "until": until and rfc3339(until), "records": piece.length}
-        async with self._database.transaction() as tx:
-            await self._store.record(tx, caller, "audit.export", "audit", "audit_logs", metadata)
+        await self.record(caller, "audit.export", "audit", "audit_logs", metadata)
         return piece
 
     def lines(self, piece: Piece) -> AsyncIterator[Sequence[bytes]]:

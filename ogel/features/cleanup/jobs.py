@@ -17,6 +17,7 @@ from ogel.kernel.principal import SYSTEM, Caller
 from ogel.runtime.database import Database, Session
 from ogel.runtime.jobs.job import Finished, Job, Outcome
 from ogel.runtime.jobs.kind import JobKind
+from ogel.runtime.jobs.progress import report
 from ogel.runtime.purge import Purge
 
 log = structlog.get_logger(__name__)
@@ -81,18 +82,18 @@ class RunPurge:
         """True: nothing is left."""
         loop = asyncio.get_running_loop()
         ends_at = loop.time() + SLICE_SECONDS
-        pace, total = self._paces.setdefault(purge.name, Pace()), 0
+        pace, done = self._paces.setdefault(purge.name, Pace()), 0
         while loop.time() < ends_at:
             async with self._turn:
                 began, limit = loop.time(), pace.bite
                 async with self._database.transaction() as tx:
                     deleted = await purge.bite(tx, before, limit)
-                    await self._store.advance(tx, purge.name, job_id, deleted)
-                total += deleted
+                    done, total = await self._store.advance(tx, purge.name, job_id, deleted)
+                report(done, total, purge.name)
                 if deleted < limit:
                     return True
                 await asyncio.sleep(pace.pause_after(loop.time() - began))
-        log.info("cleanup.goes_on", purge=purge.name, deleted=total, job=job_id)
+        log.info("cleanup.goes_on", purge=purge.name, deleted=done, job=job_id)
         return False
 
     async def _finish(self, purge: Purge, job_id: str) -> None:

@@ -14,7 +14,9 @@ RETURNING before
 SELECT before FROM purge_runs WHERE name = %(name)s AND job_id = %(job_id)s AND finished_at IS NULL
 
 -- advance --
-UPDATE purge_runs SET deleted = deleted + %(deleted)s, error = NULL WHERE name = %(name)s AND job_id = %(job_id)s
+UPDATE purge_runs SET deleted = deleted + %(deleted)s, error = NULL
+WHERE name = %(name)s AND job_id = %(job_id)s
+RETURNING deleted, total
 
 -- finish --
 UPDATE purge_runs SET finished_at = now(), error = NULL
@@ -34,7 +36,9 @@ SELECT EXISTS (
 -- runs --
 SELECT r.name, r.job_id AS job,
        CASE WHEN r.finished_at IS NOT NULL THEN 'completed' WHEN j.id IS NOT NULL THEN 'running' ELSE 'failed' END AS status,
-       r.before, r.total, r.deleted, r.started_at, r.finished_at, r.error
+       r.before, r.total, r.deleted, r.started_at, r.finished_at,
+       CASE WHEN r.finished_at IS NULL AND j.id IS NULL THEN coalesce(r.error, 'its job was cancelled') ELSE r.error END
+         AS error
 FROM purge_runs AS r
 LEFT JOIN job_queue AS j ON j.id = r.job_id AND j.status IN ('pending', 'running')
 WHERE r.name = ANY (%(names)s)

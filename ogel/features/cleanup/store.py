@@ -44,8 +44,10 @@ class RunStore:
         before: datetime | None = await session.value(_SQL.resume, {"name": name, "job_id": job_id})
         return before
 
-    async def advance(self, tx: Session, name: str, job_id: str, deleted: int) -> None:
-        await tx.execute(_SQL.advance, {"name": name, "job_id": job_id, "deleted": deleted})
+    async def advance(self, tx: Session, name: str, job_id: str, deleted: int) -> tuple[int, int]:
+        """How many are deleted in all, of how many there were."""
+        [(done, total)] = await tx.tuples(_SQL.advance, {"name": name, "job_id": job_id, "deleted": deleted})
+        return done, total
 
     async def finish(self, tx: Session, name: str, job_id: str) -> tuple[datetime, int] | None:
         """What was older went, and how much; None: it was over already."""

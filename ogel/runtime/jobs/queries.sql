@@ -251,6 +251,9 @@ INSERT INTO paused_queues (name) VALUES (%(queue)s) ON CONFLICT (name) DO NOTHIN
 -- resume_queue --
 DELETE FROM paused_queues WHERE name = %(queue)s
 
+-- count_results --
+SELECT count(*) FROM job_results WHERE expires_at < %(before)s
+
 -- purge_results --
 DELETE FROM job_results WHERE id IN (
   SELECT id FROM job_results WHERE expires_at < %(before)s ORDER BY expires_at LIMIT %(limit)s

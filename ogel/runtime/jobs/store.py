@@ -128,6 +128,11 @@ class JobQueue:
         await tx.execute(_SQL.resume_queue, {"queue": queue})
         tx.ring(queue)
 
+    async def count_results(self, session: Session, before: datetime) -> int:
+        """Results whose time to be kept was over before then."""
+        count: int = await session.value(_SQL.count_results, {"before": before})
+        return count
+
     async def purge_results(self, session: Session, before: datetime, limit: int) -> int:
         """Results whose time to be kept was over before then, `limit` at most; returns how many."""
         return await session.execute(_SQL.purge_results, {"before": before, "limit": limit})
