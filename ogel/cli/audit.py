@@ -14,7 +14,7 @@ import click
 from ogel.cli.operator import ask, identifier, json_option, limit_option, operator, say_json, say_more, within
 from ogel.cli.progress import Progress
 from ogel.cli.tables import Column, show_table
-from ogel.cli.times import absolute, moment
+from ogel.cli.times import absolute, both, moment
 from ogel.kernel.errors import Invalid
 
 if TYPE_CHECKING:
@@ -186,7 +186,7 @@ def _show(verdict: Verdict) -> None:
     else:
         click.echo("no sealed records")
     if verdict.unsealed:
-        click.echo(f"{verdict.unsealed} are not sealed yet")
+        click.echo(f"{verdict.unsealed} are not sealed yet, the oldest from {both(verdict.unsealed_since)}")
     if (broken := verdict.broken) is None:
         click.echo(f"head {verdict.last_seq} {verdict.head}")
         return

@@ -13,7 +13,7 @@ from ogel.cli.operator import ask, json_option, operator, say_json
 from ogel.cli.progress import Progress
 from ogel.cli.tables import Column, show_table
 from ogel.cli.times import both, moment, relative
-from ogel.kernel.errors import Unavailable
+from ogel.kernel.errors import Invalid, Unavailable
 
 if TYPE_CHECKING:
     from ogel.features.cleanup.service import CleanupService, Due, PurgeInfo
@@ -67,14 +67,13 @@ def run(kind: str, dry_run: bool, before: datetime | None, wait: bool, as_json: 
     A worker of the queue `cleanup` does it, whatever becomes of this command. Exit 0 when it is done, or was not
     waited for.
     """
-    if dry_run:
-        due = ask(lambda ogel: ogel.cleanup.service.dry_run(kind, before))
-        if as_json:
-            say_json(due)
+    try:
+        if dry_run:
+            _show_due(ask(lambda ogel: ogel.cleanup.service.dry_run(kind, before)), as_json)
         else:
-            click.echo(f"{due.due} would be deleted: {_said(due)}")
-        return
-    _run(kind, before, wait, as_json)
+            _run(kind, before, wait, as_json)
+    except Invalid as error:
+        raise click.UsageError(error.message.replace("body.older_than_days:", "--older-than")) from None
 
 
 def _run(kind: str, before: datetime | None, wait: bool, as_json: bool) -> None:
@@ -116,6 +115,13 @@ async def _follow(service: CleanupService, due: Due) -> Run:
             progress.end()
             return run
         await asyncio.sleep(LOOK_SECONDS)
+
+
+def _show_due(due: Due, as_json: bool) -> None:
+    if as_json:
+        say_json(due)
+    else:
+        click.echo(f"{due.due} would be deleted: {_said(due)}")
 
 
 def _row(purge: PurgeInfo) -> tuple[object, ...]:

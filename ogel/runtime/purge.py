@@ -25,6 +25,7 @@ class Purge:
     bite            deletes so many of them at most, in the transaction it gets, and says how many; fewer than it was
                     allowed means that nothing is left.
     after           the purge it waits for while that runs: what is left of that one keeps rows of this one.
+    is_firm         what is younger than the retention stays, whoever asks.
 
     ValueError when the name cannot be used.
     """
@@ -35,6 +36,7 @@ class Purge:
     count: Count
     bite: Bite
     after: str | None = None
+    is_firm: bool = False
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):

@@ -43,3 +43,7 @@ CREATE INDEX CONCURRENTLY job_queue_dead ON job_queue (coalesce(processed_at, cr
 DROP INDEX CONCURRENTLY IF EXISTS api_keys_ended;
 CREATE INDEX CONCURRENTLY api_keys_ended ON api_keys (least(revoked_at, expires_at))
   WHERE least(revoked_at, expires_at) IS NOT NULL;
+
+-- What purged by kinds and schedules of their own: nobody would perform what still waits.
+DELETE FROM job_queue WHERE kind IN ('audit.purge', 'webhooks.purge_replays');
+DELETE FROM schedules WHERE name IN ('audit.purge', 'webhooks.purge_replays', 'cleanup.purge');

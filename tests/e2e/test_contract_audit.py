@@ -143,7 +143,7 @@ def test_mistakes_on_the_command_line_are_one_line(run: Run, tmp_path: Path) -> 
 
 def test_kill_9_in_the_middle_of_sealing(servers: Any, database_url: str, tmp_path: Path) -> None:
     """What was sealed stays sealed, and the next worker goes on behind it."""
-    many = 15_000
+    many = 8_000
     with psycopg.connect(database_url) as connection:
         connection.execute(
             "INSERT INTO audit_logs (id, actor, action, resource_type, resource_id, created_at)"

@@ -178,16 +178,23 @@ def test_temporary_files_are_gone_after_a_day(database_url: str, tmp_path: Path)
         os.utime(below / name, (two_days_ago, two_days_ago))
     os.utime(elsewhere, (two_days_ago, two_days_ago))
 
-    async def main() -> None:
+    async def main(due: int = 2) -> None:
         purge = purges_of_all(database_url, tmp_path)["temporary_files"]
         async with cleaning(database_url, purge) as (w, cleanup), w.running(queue=QUEUE):
-            assert (await cleanup.service.dry_run(purge.name)).due == 2
-            due = await cleanup.service.run(OPERATOR, purge.name)
-            assert due.job is not None
-            assert (await run_over(cleanup, purge.name, due.job)).deleted == 2
+            assert (await cleanup.service.dry_run(purge.name)).due == due
+            begun = await cleanup.service.run(OPERATOR, purge.name)
+            assert begun.job is not None
+            assert (await run_over(cleanup, purge.name, begun.job)).deleted == due
 
     asyncio.run(main())
-    assert sorted(path.name for path in below.rglob("*")) == ["deep", "link", "new"]
+    assert sorted(path.name for path in below.rglob("*")) == [
+        "deep",
+        "link",
+        "new",
+    ]  # deep was changed just now
+    os.utime(below / "deep", (two_days_ago, two_days_ago))
+    asyncio.run(main(due=0))
+    assert sorted(path.name for path in below.rglob("*")) == ["link", "new"]
     assert elsewhere.exists()
 
 
@@ -338,6 +345,8 @@ def test_what_is_off_has_no_schedule_and_can_be_run(database_url: str) -> None:
         feature("kpt")
     with pytest.raises(ValueError, match="share a name"):
         feature(of=[purges[0], purges[0]])
+    with pytest.raises(ValueError, match="waits for 'nobody'"):
+        feature(of=[Hoard(1, "late", after="nobody").purge])
     with pytest.raises(ValueError, match="purge name"):
         Hoard(1, "No Name")
 

@@ -37,9 +37,10 @@ class ChainStore:
         rows = await session.tuples(_SQL.linked, parameters)
         return [Linked(_chained(row[:-1]), bytes(row[-1])) for row in rows]
 
-    async def count_unsealed(self, session: Session) -> int:
-        count: int = await session.value(_SQL.count_unsealed)
-        return count
+    async def count_unsealed(self, session: Session) -> tuple[int, datetime | None]:
+        """How many, and when the oldest was written."""
+        [(count, oldest)] = await session.tuples(_SQL.count_unsealed)
+        return count, oldest
 
     async def beyond_head(self, session: Session) -> tuple[int, str] | None:
         """Place and id of a record that claims to be sealed, and whom no head knows."""

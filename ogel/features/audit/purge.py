@@ -23,4 +23,6 @@ def purge_of_audit_logs(store: ChainStore, ends: Ends, retention_days: float) ->
         await ends.move(tx, "anchor", End(prefix.seq, prefix.hash))
         return deleted
 
-    return Purge("audit_logs", "audit records that were sealed", retention_days, store.count_old, bite)
+    return Purge(
+        "audit_logs", "audit records that were sealed", retention_days, store.count_old, bite, is_firm=True
+    )

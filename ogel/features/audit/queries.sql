@@ -63,7 +63,7 @@ ORDER BY chain_seq, id
 LIMIT %(limit)s
 
 -- count_unsealed --
-SELECT count(*) FROM audit_logs WHERE chain_seq IS NULL
+SELECT count(*), min(created_at) FROM audit_logs WHERE chain_seq IS NULL
 
 -- beyond_head --
 SELECT chain_seq, id FROM audit_logs

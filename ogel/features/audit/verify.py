@@ -25,7 +25,7 @@ class Verdict(msgspec.Struct, frozen=True):
     """
     records   that are as they were sealed, from the beginning of the chain.
     head      the hash at its end: whoever has kept one of earlier can tell that this chain is still that chain.
-    unsealed  written, and not sealed yet: nothing is known of them.
+    unsealed  written, and not sealed yet: nothing is known of them; `unsealed_since`: the oldest of them.
     """
 
     ok: bool
@@ -34,6 +34,7 @@ class Verdict(msgspec.Struct, frozen=True):
     last_seq: int
     head: str
     unsealed: int
+    unsealed_since: datetime | None
     broken: Broken | None
 
 
@@ -56,7 +57,7 @@ class Verifier:
             broken = await self._walk(walk, head, progress) or walk.finish() or await self._finish(walk, head)
         except _EndBroken as error:
             first, broken = walk.end.seq + 1, error.broken
-        return _verdict(walk, first, unsealed, broken)
+        return _verdict(walk, first, broken, unsealed)
 
     async def _end(self, name: EndName) -> End:
         try:
@@ -123,7 +124,7 @@ def verify_lines(lines: Iterable[bytes], progress: Progress) -> Verdict:
     records = (_parsed(number, line) for number, line in enumerate(lines, 1))
     first = next(records, None)
     if first is None:
-        return _verdict(Walk(START), 1, 0, None)
+        return _verdict(Walk(START), 1, None)
     linked, previous = first
     walk = Walk(End(linked.seq - 1, previous))
     for linked, previous in chain([first], records):
@@ -134,10 +135,10 @@ def verify_lines(lines: Iterable[bytes], progress: Progress) -> Verdict:
                 "altered", linked.seq, linked.record["id"], "its previous hash is not the one before it"
             )
         if broken is not None:
-            return _verdict(walk, first[0].seq, 0, broken)
+            return _verdict(walk, first[0].seq, broken)
         if walk.count % PAGE == 0:
             progress(walk.count, None)
-    return _verdict(walk, first[0].seq, 0, walk.finish())
+    return _verdict(walk, first[0].seq, walk.finish())
 
 
 def _parsed(number: int, line: bytes) -> tuple[Linked, bytes]:
@@ -153,13 +154,16 @@ def _parsed(number: int, line: bytes) -> tuple[Linked, bytes]:
     return Linked(record, hash), previous
 
 
-def _verdict(walk: Walk, first_seq: int, unsealed: int, broken: Broken | None) -> Verdict:
+def _verdict(
+    walk: Walk, first_seq: int, broken: Broken | None, unsealed: tuple[int, datetime | None] = (0, None)
+) -> Verdict:
     return Verdict(
         ok=broken is None,
         records=walk.count,
         first_seq=first_seq,
         last_seq=walk.end.seq,
         head=walk.end.hash.hex(),
-        unsealed=unsealed,
+        unsealed=unsealed[0],
+        unsealed_since=unsealed[1],
         broken=broken,
     )

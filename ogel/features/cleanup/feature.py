@@ -40,6 +40,9 @@ class CleanupFeature:
         self.purges = named = {purge.name: purge for purge in purges}
         if len(named) < len(purges):
             raise ValueError(f"two purges share a name: {sorted(purge.name for purge in purges)}")
+        for purge in purges:
+            if purge.after is not None and purge.after not in named:
+                raise ValueError(f"purge {purge.name!r} waits for {purge.after!r}, which nobody brings")
         for name in options.off:
             if name not in named:
                 raise ConfigError(f"OGEL_CLEANUP_OFF names {name!r}; it takes {', '.join(sorted(named))}")

@@ -11,7 +11,7 @@ from ogel.features.audit.contract import AuditTrail
 from ogel.features.cleanup.jobs import PURGE
 from ogel.features.cleanup.store import Run, RunStore
 from ogel.kernel.clock import utc_now
-from ogel.kernel.errors import Conflict, NotFound
+from ogel.kernel.errors import Conflict, Invalid, NotFound
 from ogel.kernel.principal import Caller
 from ogel.runtime.database import Database
 from ogel.runtime.jobs.job import NewJob
@@ -78,16 +78,16 @@ class CleanupService:
             return (await self._store.runs(session, [kind])).get(kind)
 
     async def dry_run(self, kind: str, before: datetime | None = None) -> Due:
-        """Counts what `run` would delete. NotFound: no such purge."""
+        """Counts what `run` would delete. NotFound: no such purge; Invalid: what is younger must be kept."""
         purge = self._purge(kind)
-        before = before or _before(purge)
+        before = _limit(purge, before)
         async with self._database.session() as session:
             return Due(kind, before, await purge.count(session, before), job=None)
 
     async def run(self, caller: Caller, kind: str, before: datetime | None = None) -> Due:
-        """Of what is older than `before`, or than its retention. NotFound; Conflict: a run of it is under way."""
+        """Like `dry_run`, of what is older than `before`, or than its retention. Conflict: a run of it is under way."""
         purge = self._purge(kind)
-        before = before or _before(purge)
+        before = _limit(purge, before)
         job = NewJob(PURGE, {"what": kind}, dedupe_key=f"{PURGE}:{kind}")
         async with self._database.transaction() as tx:
             due = await purge.count(tx, before)
@@ -104,6 +104,17 @@ class CleanupService:
         except KeyError:
             names = ", ".join(sorted(self._purges))
             raise NotFound(f"Nothing is purged as {kind!r}; there are {names}.") from None
+
+
+def _limit(purge: Purge, wanted: datetime | None) -> datetime:
+    limit = _before(purge)
+    if wanted is None:
+        return limit
+    # Whoever asks reckoned from a moment ago.
+    if purge.is_firm and wanted > limit + timedelta(minutes=1):
+        keeps = f"must not be less than {purge.retention_days:g} days: so long {purge.name} are kept, whoever asks"
+        raise Invalid.field("body.older_than_days", keeps)
+    return wanted
 
 
 def _before(purge: Purge) -> datetime:
