@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 
-# A bite grows and shrinks to take about so long: no lock is held, and nobody's commit waits, for longer.
+# A bite grows and shrinks to take about so long: no lock is held, and nobody's commit waits, for longer. No further
+# than to the least: on a busy machine the commit itself takes most of the time, and smaller bites would get nowhere.
 BITE_SECONDS = 0.02
-FIRST_BITE, LEAST_BITE, LARGEST_BITE = 100, 20, 1_000
+FIRST_BITE, LEAST_BITE, LARGEST_BITE = 100, 100, 1_000
 # Others have the database for so many times as long as a bite took, and for longer while it is busy, which shows in
-# bites that take longer for a row than they can.
-PAUSE_TIMES, MOST_TIMES = 2.0, 20.0
+# bites that take longer for a row than they can. Not for ever longer: what must go has to go faster than it comes.
+PAUSE_TIMES, MOST_TIMES = 2.0, 6.0
 LEAST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.01, 2.0
 # What a row takes when nothing else is going on is learned anew: tables change.
 FORGETS = 1.01
