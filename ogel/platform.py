@@ -168,9 +168,7 @@ class Platform:
             self.registry,
         )
         self.events = EventService(self.database, publisher, settings.max_event_bytes)
-        vault = Vault(settings.secret, settings.former_secrets)
         self.realtime = RealtimeFeature(self.broadcast, self.keys.authenticate, self.registry)
-        vault = Vault(settings.secret, settings.former_secrets)
         self.databases = DatabaseFeature(
             self.database,
             self.jobs,

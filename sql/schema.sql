@@ -392,25 +392,6 @@ CREATE TABLE paused_queues (
 ALTER TABLE ONLY paused_queues
     ADD CONSTRAINT paused_queues_pkey PRIMARY KEY (name);
 
-CREATE TABLE purge_runs (
-    name text NOT NULL,
-    job_id text NOT NULL,
-    before timestamp with time zone NOT NULL,
-    total bigint NOT NULL,
-    deleted bigint DEFAULT 0 NOT NULL,
-    started_at timestamp with time zone DEFAULT now() NOT NULL,
-    finished_at timestamp with time zone,
-    error text
-)
-WITH (fillfactor='50');
-
-COMMENT ON COLUMN purge_runs.before IS 'what is older goes';
-
-COMMENT ON COLUMN purge_runs.total IS 'as many there were when it began';
-
-ALTER TABLE ONLY purge_runs
-    ADD CONSTRAINT purge_runs_pkey PRIMARY KEY (name);
-
 CREATE TABLE platform_database_health (
     database_id text NOT NULL,
     state text NOT NULL,
@@ -551,6 +532,24 @@ ALTER TABLE ONLY resource_samples
     ADD CONSTRAINT resource_samples_pkey PRIMARY KEY (name, sampled_at, labels);
 
 CREATE INDEX resource_samples_sampled_at ON resource_samples USING brin (sampled_at) WITH (autosummarize='on');
+CREATE TABLE purge_runs (
+    name text NOT NULL,
+    job_id text NOT NULL,
+    before timestamp with time zone NOT NULL,
+    total bigint NOT NULL,
+    deleted bigint DEFAULT 0 NOT NULL,
+    started_at timestamp with time zone DEFAULT now() NOT NULL,
+    finished_at timestamp with time zone,
+    error text
+)
+WITH (fillfactor='50');
+
+COMMENT ON COLUMN purge_runs.before IS 'what is older goes';
+
+COMMENT ON COLUMN purge_runs.total IS 'as many there were when it began';
+
+ALTER TABLE ONLY purge_runs
+    ADD CONSTRAINT purge_runs_pkey PRIMARY KEY (name);
 
 CREATE TABLE schedules (
     name text NOT NULL,

@@ -131,10 +131,14 @@ def test_only_what_is_old_and_over_is_forgotten(database_url: str, tmp_path: Pat
     assert sorted(purges) == [
         "api_keys",
         "audit_logs",
+        "database_migrations",
         "dead_jobs",
         "deliveries",
+        "devices",
         "events",
         "job_results",
+        "message_requests",
+        "messages",
         "replays",
         "temporary_files",
     ]

@@ -45,5 +45,7 @@ CREATE INDEX CONCURRENTLY api_keys_ended ON api_keys (least(revoked_at, expires_
   WHERE least(revoked_at, expires_at) IS NOT NULL;
 
 -- What purged by kinds and schedules of their own: nobody would perform what still waits.
-DELETE FROM job_queue WHERE kind IN ('audit.purge', 'webhooks.purge_replays');
-DELETE FROM schedules WHERE name IN ('audit.purge', 'webhooks.purge_replays', 'cleanup.purge');
+DELETE FROM job_queue
+WHERE kind IN ('audit.purge', 'webhooks.purge_replays', 'messaging.purge', 'databases.purge_migrations');
+DELETE FROM schedules
+WHERE name IN ('audit.purge', 'webhooks.purge_replays', 'cleanup.purge', 'messaging.purge', 'databases.purge_migrations');
