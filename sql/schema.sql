@@ -521,17 +521,6 @@ COMMENT ON COLUMN processes.cpu_seconds IS 'user and system, since it started';
 ALTER TABLE ONLY processes
     ADD CONSTRAINT processes_pkey PRIMARY KEY (id);
 
-CREATE TABLE resource_samples (
-    name text NOT NULL,
-    sampled_at timestamp with time zone NOT NULL,
-    labels jsonb NOT NULL,
-    value double precision NOT NULL
-);
-
-ALTER TABLE ONLY resource_samples
-    ADD CONSTRAINT resource_samples_pkey PRIMARY KEY (name, sampled_at, labels);
-
-CREATE INDEX resource_samples_sampled_at ON resource_samples USING brin (sampled_at) WITH (autosummarize='on');
 CREATE TABLE purge_runs (
     name text NOT NULL,
     job_id text NOT NULL,
@@ -550,6 +539,18 @@ COMMENT ON COLUMN purge_runs.total IS 'as many there were when it began';
 
 ALTER TABLE ONLY purge_runs
     ADD CONSTRAINT purge_runs_pkey PRIMARY KEY (name);
+
+CREATE TABLE resource_samples (
+    name text NOT NULL,
+    sampled_at timestamp with time zone NOT NULL,
+    labels jsonb NOT NULL,
+    value double precision NOT NULL
+);
+
+ALTER TABLE ONLY resource_samples
+    ADD CONSTRAINT resource_samples_pkey PRIMARY KEY (name, sampled_at, labels);
+
+CREATE INDEX resource_samples_sampled_at ON resource_samples USING brin (sampled_at) WITH (autosummarize='on');
 
 CREATE TABLE schedules (
     name text NOT NULL,
