@@ -108,7 +108,7 @@ def test_what_cannot_be_meant_is_refused(api: Client, body: Any, path: str) -> N
 
 def test_an_unknown_kind_is_not_found(api: Client) -> None:
     problem = assert_problem(api("POST", "/api/cleanup/everything/run", {"dry_run": True}), 404)
-    assert "deliveries, events" in problem["detail"]
+    assert "api_keys, audit_logs" in problem["detail"]
     assert_problem(api("POST", "/api/cleanup/%00/run"), 404)
 
 
