@@ -16,7 +16,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bench import deliveries, memory, processes
+from bench import cleanup, deliveries, memory, processes
 from bench.figures import Figure
 from bench.world import Trial
 from ogel.runtime.logging import configure_logging
@@ -30,6 +30,7 @@ SECTIONS: dict[str, tuple[str, Section]] = {
         deliveries.measure,
     ),
     "memory": ("`ogel worker --all` over a long run", memory.measure),
+    "cleanup": ("a million expired rows deleted beside a busy API", cleanup.measure),
 }
 
 

@@ -23,7 +23,7 @@ MOST_WAITING = 5_000
 LOOK_SECONDS = 0.25
 DEADLINE_SECONDS = 900.0
 # Run again and again while the others go on: what an idle night would run once.
-PURGES = ("audit.purge", "cleanup.purge", "webhooks.purge_replays")
+PURGES = ("cleanup.deliveries", "cleanup.events", "cleanup.audit_logs", "cleanup.replays")
 _DONE = re.compile(r'^ogel_jobs_finished_total\{.*verdict="done".*\} ([0-9.e+]+)$', re.MULTILINE)
 
 

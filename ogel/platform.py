@@ -41,13 +41,15 @@ from ogel.adapters.rq_bell import BellListener, RqBell
 from ogel.adapters.rq_clock import RqClock
 from ogel.adapters.storage.local import LocalObjects
 from ogel.adapters.storage.s3 import Bucket, BucketObjects, check_bucket
-from ogel.features.audit.feature import audit_feature
+from ogel.adapters.temporary import purge_of_temporary_files
+from ogel.features.audit.feature import AuditFeature
 from ogel.features.audit.store import AuditStore
 from ogel.features.backups.create import QUEUE as BACKUPS_QUEUE
 from ogel.features.backups.feature import BackupFeature, BackupOptions
 from ogel.features.backups.manifest import SchemaStep
 from ogel.features.backups.restore import Restore, Schema
-from ogel.features.cleanup.feature import cleanup_feature
+from ogel.features.cleanup.feature import CleanupFeature, CleanupOptions
+from ogel.features.cleanup.jobs import QUEUE as CLEANUP_QUEUE
 from ogel.features.databases.feature import DatabaseFeature, DatabaseOptions
 from ogel.features.events.feature import events_feature
 from ogel.features.events.publisher import Publisher
@@ -55,9 +57,12 @@ from ogel.features.events.service import EventService
 from ogel.features.jobs.depths import Depths
 from ogel.features.jobs.feature import jobs_feature
 from ogel.features.jobs.pressure import Pressure, QueueLimits
+from ogel.features.jobs.purge import purges_of_jobs
 from ogel.features.jobs.service import JobService
+from ogel.features.keys.feature import keys_feature
 from ogel.features.keys.service import KeyService
 from ogel.features.keys.store import KeyStore
+from ogel.features.keys.uses import KeyUses
 from ogel.features.mail.feature import MailFeature, MailOptions
 from ogel.features.mail.jobs import QUEUE as MAIL_QUEUE
 from ogel.features.messaging.feature import MessagingFeature, MessagingOptions
@@ -171,7 +176,9 @@ class Platform:
         self.keys_of_jobs = JobKeys(self.jobs)
         self.outbox = Outbox(self.jobs)
         self.audit = AuditStore()
-        self.keys = KeyService(self.database, KeyStore(), self.audit, settings.admin_key)
+        self.audit_log = AuditFeature(self.database, self.audit, vault, settings.audit_retention_days)
+        self._key_uses = KeyUses(self.database, self.audit)
+        self.keys = KeyService(self.database, KeyStore(), self.audit, self._key_uses, settings.admin_key)
         self.pressure = Pressure(
             QueueLimits(settings.queue_soft_limit, settings.queue_hard_limit), self.registry
         )
@@ -267,21 +274,22 @@ class Platform:
     def _features(self) -> list[Feature]:
         settings, database = self.settings, self.database
         working = [
-            audit_feature(database, self.audit, settings.audit_retention_days),
-            cleanup_feature(database, settings.retention_days),
+            self.audit_log.feature(),
             self.databases.feature(),
-            events_feature(self.events),
+            events_feature(self.events, settings.retention_days),
+            keys_feature(settings.key_retention_days),
             self.messaging.feature(),
             self.mail.feature(),
             self.realtime.feature(),
             self.webhooks.feature(),
         ]
-        queues = sorted(
-            {STATS_QUEUE, BACKUPS_QUEUE, *(kind.queue for feature in working for kind in feature.jobs)}
-        )
+        later = {STATS_QUEUE, BACKUPS_QUEUE, CLEANUP_QUEUE}
+        queues = sorted({*later, *(kind.queue for feature in working for kind in feature.jobs)})
         self._depths = depths = Depths(database, queues)
         self.stats = self._stats(depths)
         working.append(self.stats.feature())
+        self.cleanup = self._cleanup(working)
+        working.append(self.cleanup.feature())
         self.backups = self._backups([table for feature in working for table in feature.left_out])
         working.append(self.backups.feature())
         schedules = [schedule for feature in working for schedule in feature.schedules]
@@ -370,6 +378,16 @@ class Platform:
             providers.append(Guarded(name, provider, Breaker()))
         return providers
 
+    def _cleanup(self, features: Sequence[Feature]) -> CleanupFeature:
+        settings = self.settings
+        purges = [
+            *(purge for feature in features for purge in feature.purges),
+            *purges_of_jobs(self.jobs, settings.dead_job_retention_days),
+            purge_of_temporary_files(settings.data_dir),
+        ]
+        options = CleanupOptions(settings.cleanup_cron, settings.cleanup_off)
+        return CleanupFeature(self.database, self.jobs, self.audit, purges, options)
+
     @asynccontextmanager
     async def _connected(self, works: bool) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:  # closes all of them, whichever fails to
@@ -457,7 +475,10 @@ class Platform:
 
     def _services(self, roles: Roles) -> list[tuple[str, Service]]:
         name = _process_name(roles)
-        services: list[tuple[str, Service]] = [("usage", lambda stop: self.stats.flusher.run(name, stop))]
+        services: list[tuple[str, Service]] = [
+            ("usage", lambda stop: self.stats.flusher.run(name, stop)),
+            ("key uses", self._key_uses.run),
+        ]
         if roles.queues:
             workers = self._worker(roles.queues)
             services += (

@@ -41,6 +41,12 @@ _SECRET = long_text(SECRET_LENGTH)
 _ADDRESS = Takes("name@example.com or Name <name@example.com>", lambda value: str(parse_address(value)))
 
 
+def _cron(value: str) -> str:
+    from ogel.runtime.schedule.schedule import Schedule  # with croniter, which few settings need
+
+    return Schedule("trial", value, "trial", "").cron
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """Values as the process uses them. `None` for a server's URL: not configured."""
@@ -484,6 +490,30 @@ class Settings:
         takes=whole(1, 1000),
         default=7,
         meaning="How many backups of OGEL_BACKUP_CRON are kept; those that people asked for are not counted.",
+    )
+    dead_job_retention_days: float = knob(
+        "OGEL_DEAD_JOB_RETENTION_DAYS",
+        takes=real(0.01, 3650, "days"),
+        default=30.0,
+        meaning="Dead jobs older than this are deleted; those of deliveries go with their delivery.",
+    )
+    key_retention_days: float = knob(
+        "OGEL_KEY_RETENTION_DAYS",
+        takes=real(0.01, 36500, "days"),
+        default=365.0,
+        meaning="API keys that were revoked or expired longer ago than this are deleted.",
+    )
+    cleanup_cron: str = knob(
+        "OGEL_CLEANUP_CRON",
+        takes=Takes("five fields of cron, such as `0 2 * * *`", _cron),
+        default="0 2 * * *",
+        meaning="When what is past its retention is deleted, in UTC; `ogel cleanup list` says what.",
+    )
+    cleanup_off: tuple[str, ...] = knob(
+        "OGEL_CLEANUP_OFF",
+        takes=words("kinds that `ogel cleanup list` shows"),
+        default=(),
+        meaning="These are deleted only when `ogel cleanup run` says so.",
     )
     scheduler_interval_seconds: float = knob(
         "OGEL_SCHEDULER_INTERVAL_SECONDS",

@@ -55,6 +55,25 @@ ALTER TABLE ONLY api_keys
 ALTER TABLE ONLY api_keys
     ADD CONSTRAINT api_keys_pkey PRIMARY KEY (id);
 
+CREATE INDEX api_keys_ended ON api_keys USING btree (LEAST(revoked_at, expires_at)) WHERE (LEAST(revoked_at, expires_at) IS NOT NULL);
+
+CREATE TABLE audit_chain (
+    name text NOT NULL,
+    seq bigint NOT NULL,
+    hash bytea NOT NULL,
+    sealed bytea NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT audit_chain_name_check CHECK ((name = ANY (ARRAY['anchor'::text, 'head'::text])))
+)
+WITH (fillfactor='50');
+
+COMMENT ON TABLE audit_chain IS 'ends of the chain of audit_logs: the last record purged, and the last one sealed';
+
+COMMENT ON COLUMN audit_chain.sealed IS 'seq and hash again, AES-256-GCM under a key derived from OGEL_SECRET';
+
+ALTER TABLE ONLY audit_chain
+    ADD CONSTRAINT audit_chain_pkey PRIMARY KEY (name);
+
 CREATE TABLE audit_logs (
     id text NOT NULL,
     user_id uuid,
@@ -66,8 +85,14 @@ CREATE TABLE audit_logs (
     ip_address inet,
     user_agent text,
     request_id text,
-    created_at timestamp with time zone DEFAULT now() NOT NULL
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    chain_seq bigint,
+    hash bytea
 );
+
+COMMENT ON COLUMN audit_logs.chain_seq IS 'place in the chain; null: not sealed yet';
+
+COMMENT ON COLUMN audit_logs.hash IS 'SHA-256 of the hash before it and of the record, see features/audit/chain.py';
 
 ALTER TABLE ONLY audit_logs
     ADD CONSTRAINT audit_logs_pkey PRIMARY KEY (id);
@@ -76,9 +101,13 @@ CREATE INDEX audit_logs_action ON audit_logs USING btree (action, id);
 
 CREATE INDEX audit_logs_actor ON audit_logs USING btree (actor, id);
 
+CREATE UNIQUE INDEX audit_logs_chain ON audit_logs USING btree (chain_seq) WHERE (chain_seq IS NOT NULL);
+
 CREATE INDEX audit_logs_created_at ON audit_logs USING btree (created_at);
 
 CREATE INDEX audit_logs_resource ON audit_logs USING btree (resource_type, resource_id, id);
+
+CREATE INDEX audit_logs_unsealed ON audit_logs USING btree (created_at, id) WHERE (chain_seq IS NULL);
 
 CREATE INDEX audit_logs_user_id ON audit_logs USING btree (user_id) WHERE (user_id IS NOT NULL);
 
@@ -285,6 +314,8 @@ ALTER TABLE ONLY job_queue
 CREATE INDEX job_queue_cancelled ON job_queue USING btree (lease_id) WHERE (cancelled_at IS NOT NULL);
 
 CREATE INDEX job_queue_claim ON job_queue USING btree (queue_name, key, order_key, lane, COALESCE(leased_until, scheduled_at)) WHERE (status = ANY (ARRAY['pending'::text, 'running'::text]));
+
+CREATE INDEX job_queue_dead ON job_queue USING btree (COALESCE(processed_at, created_at)) WHERE (status = 'dead'::text);
 
 CREATE INDEX job_queue_dead_key ON job_queue USING btree (key) WHERE ((status = 'dead'::text) AND (key <> ''::text));
 
@@ -620,6 +651,25 @@ COMMENT ON COLUMN processes.cpu_seconds IS 'user and system, since it started';
 
 ALTER TABLE ONLY processes
     ADD CONSTRAINT processes_pkey PRIMARY KEY (id);
+
+CREATE TABLE purge_runs (
+    name text NOT NULL,
+    job_id text NOT NULL,
+    before timestamp with time zone NOT NULL,
+    total bigint NOT NULL,
+    deleted bigint DEFAULT 0 NOT NULL,
+    started_at timestamp with time zone DEFAULT now() NOT NULL,
+    finished_at timestamp with time zone,
+    error text
+)
+WITH (fillfactor='50');
+
+COMMENT ON COLUMN purge_runs.before IS 'what is older goes';
+
+COMMENT ON COLUMN purge_runs.total IS 'as many there were when it began';
+
+ALTER TABLE ONLY purge_runs
+    ADD CONSTRAINT purge_runs_pkey PRIMARY KEY (name);
 
 CREATE TABLE resource_samples (
     name text NOT NULL,

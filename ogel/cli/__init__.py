@@ -35,6 +35,8 @@ COMMANDS = {
     "databases": "Register databases that Ogel does not live in; watch, measure and migrate them.",
     "usage": "Requests, bytes, events, deliveries and jobs, day by day.",
     "mail": "Send a test message, and look at messages and their attempts.",
+    "audit": "List, verify and export the audit log.",
+    "cleanup": "What is forgotten when, how much of it is due; and forget it now.",
     "healthcheck": "Ask the process on PORT whether it is ready; exit 0 or 1.",
 }
 

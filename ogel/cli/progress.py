@@ -41,25 +41,37 @@ class Meter:
             click.echo(err=True)
 
 
+class Progress:
+    """Of what is counted; `before` of it was done already."""
+
+    def __init__(self, name: str, before: int = 0) -> None:
+        self._meter = Meter(name)
+        self._before = before
+        self._began = time.monotonic()
+
+    def show(self, done: int, total: int | None) -> None:
+        speed = (done - self._before) / max(time.monotonic() - self._began, 1e-3)
+        part = _part(done, total)
+        of_all = "" if total is None else f" of {total} ({part:.0%})"
+        self._meter.show(part, f"{done}{of_all}, {speed:.0f}/s")
+
+    def end(self) -> None:
+        self._meter.end()
+
+
 async def follow(replays: ReplayService, replay: Replay) -> Replay:
     """Returns it once it does not run any more."""
-    loop, meter = asyncio.get_running_loop(), Meter(replay.id)
-    began, from_the_start = loop.time(), replay.replayed
+    progress = Progress(replay.id, replay.replayed + replay.skipped)
     while replay.status == "running":
         await asyncio.sleep(LOOK_SECONDS)
         replay = await replays.get(replay.id)
-        speed = (replay.replayed - from_the_start) / (loop.time() - began)
-        meter.show(_part(replay), _said(replay, speed))
-    meter.end()
+        progress.show(replay.replayed + replay.skipped, replay.total)
+    progress.end()
     return replay
 
 
-def _part(replay: Replay) -> float:
-    if not replay.total:
-        return 1.0 if replay.status == "completed" else 0.0
-    return min(1.0, (replay.replayed + replay.skipped) / replay.total)
-
-
-def _said(replay: Replay, speed: float) -> str:
-    counted = "" if replay.total is None else f" of {replay.total} ({_part(replay):.0%})"
-    return f"{replay.replayed + replay.skipped}{counted}, {speed:.0f}/s"
+def _part(done: int, total: int | None) -> float:
+    """Nothing to do is all done; of what is not counted yet nothing is known."""
+    if total is None:
+        return 0.0
+    return min(1.0, done / total) if total else 1.0

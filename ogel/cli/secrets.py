@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
-from ogel.cli.operator import json_option, within
+from ogel.cli.operator import ask, json_option, operator, within
 
 if TYPE_CHECKING:
     from ogel.runtime.sealed import KeyUse, Resealed, SealedValues
@@ -58,6 +58,8 @@ def status(as_json: bool) -> None:
 def rotate(as_json: bool) -> None:
     """Seal every stored value again that is not under the present OGEL_SECRET; exit 1 when some cannot be read."""
     done, uses = _ask(lambda values: _rotate(values, shows=not as_json and sys.stderr.isatty()))
+    counts = {"resealed": done.resealed, "unreadable": done.unreadable}
+    ask(lambda ogel: ogel.audit_log.service.record(operator(), "secret.rotate", "secret", "all", counts))
     if as_json:
         uses_shown = [dataclasses.asdict(use) for use in uses]
         click.echo(json.dumps({**dataclasses.asdict(done), "status": uses_shown}))

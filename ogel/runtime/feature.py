@@ -10,6 +10,7 @@ from starlette.routing import BaseRoute
 from ogel.runtime.http.route import Route
 from ogel.runtime.jobs.kind import JobKind
 from ogel.runtime.outbox import Subscriber
+from ogel.runtime.purge import Purge
 from ogel.runtime.schedule.schedule import Schedule
 from ogel.runtime.sealed import SealedColumn
 
@@ -30,6 +31,7 @@ class Feature:
     sealed       columns that hold what the vault sealed, for `ogel secrets`.
     left_out     tables that backups leave out, with the reason; all others are in them.
     restored     statements that make sense of rows in a restored database: what was under way when they were copied.
+    purges       what it forgets after a time; cleanup runs them, each by a schedule `cleanup.<name>`.
     """
 
     name: str
@@ -42,3 +44,4 @@ class Feature:
     sealed: Sequence[SealedColumn] = ()
     left_out: Mapping[str, str] = field(default_factory=dict)
     restored: Sequence[bytes] = ()
+    purges: Sequence[Purge] = ()

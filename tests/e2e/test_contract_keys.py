@@ -50,17 +50,18 @@ def test_a_key_may_do_what_its_scopes_say(suite: Ogel, operator: Any) -> None:
         ("GET", "/api/queues", None, "jobs:read"),
         ("DELETE", "/api/jobs/job_1", None, "jobs:write"),
         ("GET", "/api/schedules", None, "schedules:read"),
-        ("POST", "/api/schedules/cleanup.purge/run", None, "schedules:write"),
+        ("POST", "/api/schedules/cleanup.events/run", None, "schedules:write"),
+        ("GET", "/api/cleanup", None, "cleanup:read"),
+        ("POST", "/api/cleanup/events/run", None, "cleanup:write"),
         ("GET", "/metrics", None, "metrics:read"),
         ("GET", "/api/metrics", None, "metrics:read"),
     ):
         refused = assert_problem(client(method, path, body), 403)
         assert scope in refused["detail"]
 
-    [record] = suite.api.ok("GET", f"/api/audit-logs?actor={made['id']}&limit=1")["items"]
-    assert record["action"] == "event.publish"
-    [record] = suite.api.ok("GET", f"/api/audit-logs?resource_id={made['id']}")["items"]
-    assert record["action"] == "key.create"
+    [record] = suite.api.ok("GET", f"/api/audit-logs?actor={made['id']}&action=event.publish")["items"]
+    assert record["resource_type"] == "event"
+    [record] = suite.api.ok("GET", f"/api/audit-logs?resource_id={made['id']}&action=key.create")["items"]
     assert record["actor"].startswith("cli:")
     assert made["key"] not in json.dumps(record)
 
@@ -93,6 +94,36 @@ def test_a_revoked_key_is_refused_at_once(suite: Ogel, operator: Any) -> None:
     again = operator("revoke", made["id"])
     assert again.code == 1
     assert made["id"] in again.err
+
+
+def test_use_and_refusal_of_keys_are_recorded_once(suite: Ogel, operator: Any) -> None:
+    """By whichever process, and not for every request."""
+    made = make(operator, "watched", "--scope", "events:read")
+    client = Client(suite.port, key=made["key"])
+    agent = {"user-agent": "watched/1"}
+
+    def records(id: str) -> list[tuple[str, Any]]:
+        found = suite.api.ok("GET", f"/api/audit-logs?resource_type=key&resource_id={id}&limit=100")["items"]
+        return [(each["action"], each["metadata"].get("reason")) for each in reversed(found)]
+
+    for _ in range(20):
+        assert client("GET", "/api/events", headers=agent).status == 200
+    eventually(lambda: len(records(made["id"])) == 2, 15, "its use to be recorded")
+    [used] = suite.api.ok("GET", f"/api/audit-logs?resource_id={made['id']}&action=key.use")["items"]
+    assert (used["actor"], used["user_agent"], used["ip_address"]) == (made["id"], "watched/1", "127.0.0.1")
+    assert operator("revoke", made["id"]).code == 0
+    for _ in range(20):
+        assert client("GET", "/api/events").status == 401
+        assert Client(suite.port, key="ogel_" + "x" * 43)("GET", "/api/events").status == 401
+    eventually(lambda: len(records(made["id"])) == 4, 15, "its refusal to be recorded")
+    assert records(made["id"]) == [
+        ("key.create", None),
+        ("key.use", None),
+        ("key.revoke", None),
+        ("key.refuse", "revoked"),
+    ]
+    assert records("unknown:127.0.0.1") == [("key.refuse", "unknown")]
+    assert [action for action, _ in records("admin")] == ["key.use"]
 
 
 def test_a_key_expires(suite: Ogel, operator: Any) -> None:
@@ -140,7 +171,7 @@ def test_an_unknown_scope_makes_no_key(operator: Any) -> None:
 )
 def test_a_key_that_would_be_good_for_nothing_is_refused(name: str, scopes: list[str], path: str) -> None:
     """Before anything is asked of a database, so there is none here."""
-    keys = KeyService(None, None, None, None)  # type: ignore[arg-type]
+    keys = KeyService(None, None, None, None, None)  # type: ignore[arg-type]
     with pytest.raises(Invalid) as caught:
         asyncio.run(keys.create(Caller(SYSTEM, "req_1"), name, scopes))
     assert [error.path for error in caught.value.errors] == [path]

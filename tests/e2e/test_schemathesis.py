@@ -35,7 +35,7 @@ def rows(api: Client, database_url: str) -> dict[str, str]:
     event = api.ok("POST", "/api/events", {"type": "fuzz.it", "data": {"a": [1]}})
     [delivery] = api.ok("GET", f"/api/deliveries?event={event['id']}&webhook={hook['id']}")["items"]
     mail = {"to": "a@example.com", "from": "b@example.com", "subject": "s", "text": "t"}
-    [message] = api.ok("POST", "/api/mail", mail)["items"]
+    [letter] = api.ok("POST", "/api/mail", mail)["items"]
     api.ok("POST", "/api/mail/suppressions", {"address": "out@example.com"})
     [job] = api.ok("GET", "/api/jobs?queue=webhooks&limit=1")["items"]
     device = api.ok("POST", "/api/devices", {"provider": "fcm", "token": "fuzz"})
@@ -50,8 +50,9 @@ def rows(api: Client, database_url: str) -> dict[str, str]:
         "/api/deliveries/": delivery["id"],
         "/api/jobs/": job["id"],
         "/api/mail/suppressions/": "out@example.com",
-        "/api/mail/": message["id"],
-        "/api/schedules/": "cleanup.purge",
+        "/api/mail/": letter["id"],
+        "/api/schedules/": "cleanup.events",
+        "/api/cleanup/": "events",
         "/api/devices/": device["id"],
         "/api/messages/": message["id"],
     }

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from prometheus_client import CollectorRegistry
@@ -15,7 +16,6 @@ from ogel.features.audit.store import AuditStore
 from ogel.features.databases.checks.job import CHECK
 from ogel.features.databases.checks.jobs import CHECK_ALL, UNKNOWN_FAULT, Loaded
 from ogel.features.databases.feature import DatabaseFeature, DatabaseOptions
-from ogel.features.databases.migrations.jobs import PURGE
 from ogel.features.databases.migrations.migration import MigrationFile, NewRun
 from ogel.features.databases.registry.database import DatabaseChange, NewDatabase, RegisteredDatabase
 from ogel.features.databases.registry.store import RegistryStore
@@ -237,7 +237,10 @@ def test_runs_that_are_long_over_are_forgotten(database_url: str) -> None:
         )
         assert await w.rows(b"SELECT sql FROM platform_database_migration_files") == [(None,), (None,)]
         unfinished = await w.feature.migrations.start(CALLER, "pg", new)
-        await w.kind(PURGE).perform(job_of("x"), None)
+        [purge] = w.feature.feature().purges
+        before = utc_now() - timedelta(days=30)
+        async with w.database.transaction() as tx:
+            assert await purge.count(tx, before) == await purge.bite(tx, before, 100) == 1
         assert [each.id for each in await w.feature.migrations.list("pg", None, 9)] == [unfinished.id, run.id]
         await w.feature.migrations.cancel(CALLER, "pg", unfinished.id)
         await w.feature.registry.delete(CALLER, "pg")

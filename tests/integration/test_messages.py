@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -15,7 +16,6 @@ from ogel.adapters.egress import AddressGuard
 from ogel.features.audit.store import AuditStore
 from ogel.features.messaging.devices.device import NewFcmDevice
 from ogel.features.messaging.feature import MessagingFeature, MessagingOptions
-from ogel.features.messaging.messages.jobs import PURGE
 from ogel.features.messaging.messages.message import QUEUE, MessageWithAttempts, NewPush, NewSms
 from ogel.features.messaging.sending.senders import MessageProviders
 from ogel.kernel.clock import utc_now
@@ -24,7 +24,6 @@ from ogel.kernel.principal import SYSTEM, Caller
 from ogel.runtime.database import Database
 from ogel.runtime.jobs.admission import Admit, QueueFull
 from ogel.runtime.jobs.bell import Doorman
-from ogel.runtime.jobs.job import Job
 from ogel.runtime.jobs.kind import JobKind
 from ogel.runtime.jobs.metrics import JobMetrics
 from ogel.runtime.jobs.runner import JobRunner, RunnerOptions
@@ -296,9 +295,10 @@ def test_what_is_over_for_long_is_forgotten(database_url: str, status: str) -> N
         device, _ = await w.feature.devices.register(CALLER, NewFcmDevice(token="gone"))
         await w.rows(f"UPDATE devices SET disabled_at = {age}, disabled_reason = 'gone' RETURNING id")
         await w.feature.devices.register(CALLER, NewFcmDevice(token="here"))
-        purge = next(each for each in w.kinds if each.name == PURGE)
-        now = utc_now()
-        await purge.perform(Job("job_x", PURGE, {}, 0, "", "", 1, 8, "l", now, now, None), None)
+        before = utc_now() - timedelta(days=30)
+        for purge in w.feature.feature().purges:
+            async with w.database.transaction() as tx:
+                assert await purge.count(tx, before) == await purge.bite(tx, before, 100) == 1
         assert {row[0] for row in await w.rows("SELECT id FROM messages")} == {new, waits}
         assert {row[0] for row in await w.rows("SELECT message_id FROM message_attempts")} == {new, waits}
         assert {row[0] for row in await w.rows("SELECT key FROM message_requests")} == {"k1", "k2"}

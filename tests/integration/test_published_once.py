@@ -5,16 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from datetime import timedelta
 
 import psycopg
 
 from ogel.adapters.postgres import PoolOptions, make_pool
-from ogel.features.cleanup.jobs import Purge
+from ogel.features.events.feature import events_feature
 from ogel.kernel.clock import utc_now
 from ogel.kernel.event import Event
 from ogel.kernel.ids import new_id
 from ogel.runtime.database import Database, Session
-from ogel.runtime.jobs.job import Job
 from ogel.runtime.jobs.store import JobQueue
 from ogel.runtime.outbox import Consequences, Outbox, Publication
 
@@ -109,8 +109,9 @@ def test_an_id_outlives_its_event(database_url: str) -> None:
                 await session.execute(
                     b"UPDATE events SET created_at = now() - interval '40 days' WHERE id <> 'young'"
                 )
-            job = Job("job_1", "trial", {}, 0, "", "", 1, 1, "lease_1", utc_now(), utc_now(), None)
-            await Purge(database, retention_days=30).perform(job, None)
+            [purge] = events_feature(None, retention_days=30).purges  # type: ignore[arg-type]
+            async with database.session() as session:
+                assert await purge.bite(session, utc_now() - timedelta(days=30), 100) == 2
             for _ in range(2):
                 again = await publish(database, event("mine", 9), event("new", 1))
                 assert again.deliveries == {"mine": 3, "new": 1}

@@ -16,7 +16,8 @@ import pytest
 from ogel.adapters.postgres import PoolOptions, make_pool
 from ogel.features.audit.store import AuditStore
 from ogel.features.webhooks.deliveries.job import DELIVER, QUEUE
-from ogel.features.webhooks.replays.jobs import BITE, MOST_WAITING, REPLAY_STEP, PurgeReplays, ReplayStep
+from ogel.features.webhooks.replays.jobs import BITE, MOST_WAITING, REPLAY_STEP, ReplayStep
+from ogel.features.webhooks.replays.purge import purge_of_replays
 from ogel.features.webhooks.replays.replay import Cursor, Listener, NewReplay, Only, Range, Replay
 from ogel.features.webhooks.replays.service import ReplayService
 from ogel.features.webhooks.replays.store import ReplayStore
@@ -394,8 +395,9 @@ def test_what_is_long_over_is_forgotten(database_url: str) -> None:
         recent = await w.start("missing")
         await w.run(recent.id)
         unfinished = await w.start("all")
-        job = Job("job_1", "trial", {}, 0, "", "", 1, 1, "l", utc_now(), utc_now(), None)
-        await PurgeReplays(w.database, ReplayStore(), retention_days=30).perform(job, None)
+        async with w.database.session() as session:
+            before = utc_now() - timedelta(days=30)
+            assert await purge_of_replays(30).bite(session, before, 100) == 1
         left = await w.service.list({"limit": 9, "after": None, "webhook": None, "status": None})
         assert [replay.id for replay in left] == [unfinished.id, recent.id]
 

@@ -3,27 +3,74 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
+from pathlib import Path
 
 import psycopg
+import pytest
 
-from ogel.adapters.postgres import PoolOptions, make_pool
-from ogel.features.audit.jobs import PurgeAudit
+from ogel.adapters.temporary import temporary_directory
 from ogel.features.audit.store import AuditStore
-from ogel.features.cleanup.jobs import BITE, Purge
+from ogel.features.cleanup.feature import CleanupFeature, CleanupOptions
+from ogel.features.cleanup.jobs import PURGE, QUEUE
+from ogel.features.cleanup.store import Run
 from ogel.kernel.clock import utc_now
-from ogel.runtime.database import Database
-from ogel.runtime.jobs.job import Job
+from ogel.kernel.errors import ConfigError, Conflict, NotFound
+from ogel.kernel.principal import SYSTEM, Caller
+from ogel.platform import Platform
+from ogel.runtime.database import Session
+from ogel.runtime.jobs.job import NewJob
+from ogel.runtime.jobs.kind import Backoff, JobKind
+from ogel.runtime.purge import Purge
+from ogel.settings import Settings
+from tests.support.jobs import World, world
 
 OLD, NEW = "now() - interval '40 days'", "now() - interval '1 day'"
+OPERATOR = Caller(SYSTEM, "req_1")
+MANY = 1_200
 
 
-def job() -> Job:
-    return Job("job_1", "trial", {}, 0, "", "", 1, 1, "lease_1", utc_now(), utc_now(), None)
+def purges_of_all(url: str, data_dir: Path) -> Mapping[str, Purge]:
+    """Those of every manifest."""
+    servers = {"database_url": url, "redis_url": "redis://nowhere"}
+    settings = Settings(**servers, admin_key="0" * 24, secret="0" * 24, data_dir=data_dir)
+    return Platform(settings).cleanup.purges
 
 
-def events(url: str) -> list[str]:
-    with psycopg.connect(url) as connection:
-        return [id for (id,) in connection.execute("SELECT id FROM events ORDER BY id")]
+@asynccontextmanager
+async def cleaning(url: str, *purges: Purge) -> AsyncIterator[tuple[World, CleanupFeature]]:
+    async with world(url) as w:
+        cleanup = CleanupFeature(w.database, w.queue, AuditStore(), purges, CleanupOptions())
+        # Impatient, so that a failure's retry comes within the test.
+        kinds = [_impatient(kind) for kind in cleanup.feature().jobs]
+        w.queue.know(kinds)
+        w.kinds = [*w.kinds, *kinds]
+        yield w, cleanup
+
+
+def _impatient(kind: JobKind) -> JobKind:
+    return JobKind(
+        kind.name,
+        kind.queue,
+        kind.perform,
+        record=kind.record,
+        max_attempts=3,
+        backoff=Backoff(0.01, 0.01),
+    )
+
+
+async def run_over(cleanup: CleanupFeature, name: str, job: str, seconds: float = 10.0) -> Run:
+    """The last run of a purge, once it is this job's and over."""
+    async with asyncio.timeout(seconds):
+        while True:
+            run = await cleanup.service.last_run(name)
+            if run is not None and run.job == job and run.status != "running":
+                return run
+            await asyncio.sleep(0.01)
 
 
 def seed(url: str) -> None:
@@ -31,7 +78,6 @@ def seed(url: str) -> None:
         for id, at in (
             ("old-done", OLD),
             ("old-pending", OLD),
-            ("old-plain", OLD),
             ("old-retried", OLD),
             ("new-done", NEW),
         ):
@@ -40,44 +86,278 @@ def seed(url: str) -> None:
             )
         connection.execute(
             f"INSERT INTO webhook_deliveries (id, event_id, webhook_id, status, finished_at) VALUES "
-            f"('d1', 'old-done', 'wh_1', 'delivered', {OLD}), ('d2', 'old-pending', 'wh_1', 'pending', NULL), "
-            f"('d3', 'new-done', 'wh_1', 'delivered', {NEW}), "
+            f"('dlv_1', 'old-done', 'wh_1', 'failed', {OLD}), ('dlv_2', 'old-pending', 'wh_1', 'pending', NULL), "
+            f"('dlv_3', 'new-done', 'wh_1', 'delivered', {NEW}), "
             # Being retried, long after it had failed.
-            f"('d4', 'old-retried', 'wh_1', 'pending', {OLD})"
+            f"('dlv_4', 'old-retried', 'wh_1', 'pending', {OLD})"
         )
         connection.execute(
             f"INSERT INTO webhook_attempts (delivery_id, number, outcome, started_at, duration_seconds) "
-            f"VALUES ('d1', 1, 'delivered', {OLD}, 0.1)"
+            f"VALUES ('dlv_1', 1, 'failed', {OLD}, 0.1)"
         )
         # More than one bite.
         connection.execute(
             "INSERT INTO events (id, type, data, created_at) "
-            f"SELECT 'many-' || n, 'a', '1', {OLD} FROM generate_series(1, {BITE + 500}) AS n"
+            f"SELECT 'many-' || n, 'a', '1', {OLD} FROM generate_series(1, {MANY}) AS n"
         )
         connection.execute(
-            "INSERT INTO audit_logs (id, actor, action, resource_type, resource_id, created_at) VALUES "
-            "('r1', 'x', 'x', 'x', 'x', now() - interval '100 days'), ('r2', 'x', 'x', 'x', 'x', now())"
+            "INSERT INTO job_queue (id, queue_name, kind, payload, max_attempts, status, processed_at) VALUES "
+            f"('job_1', 'webhooks', 'webhooks.deliver', '{{}}', 1, 'dead', {OLD}), "  # goes with its delivery
+            f"('job_3', 'webhooks', 'webhooks.deliver', '{{}}', 1, 'dead', {OLD}), "
+            f"('job_old', 'x', 'x', '{{}}', 1, 'dead', {OLD}), ('job_new', 'x', 'x', '{{}}', 1, 'dead', {NEW}), "
+            f"('job_waits', 'x', 'x', '{{}}', 1, 'pending', {OLD})"
+        )
+        connection.execute(
+            "INSERT INTO api_keys (id, name, key_hash, hint, scopes, expires_at, revoked_at) VALUES "
+            "('key_revoked', '', '1', '', '{}', NULL, now() - interval '366 days'), "
+            "('key_expired', '', '2', '', '{}', now() - interval '366 days', NULL), "
+            f"('key_lately', '', '3', '', '{{}}', NULL, {OLD}), ('key_good', '', '4', '', '{{}}', NULL, NULL)"
         )
 
 
-def test_only_what_is_old_and_over_is_forgotten(database_url: str) -> None:
+def left(url: str) -> Mapping[str, list[str]]:
+    tables = ("events", "webhook_deliveries", "job_queue", "api_keys")
+    with psycopg.connect(url) as connection:
+        return {
+            table: [id for (id,) in connection.execute(f"SELECT id FROM {table} ORDER BY id")]
+            for table in tables
+        }
+
+
+def test_only_what_is_old_and_over_is_forgotten(database_url: str, tmp_path: Path) -> None:
+    """And exactly as much as a dry run counted; the names are those operators know."""
     seed(database_url)
+    purges = purges_of_all(database_url, tmp_path)
+    assert sorted(purges) == [
+        "api_keys",
+        "audit_logs",
+        "database_migrations",
+        "dead_jobs",
+        "deliveries",
+        "devices",
+        "events",
+        "job_results",
+        "message_requests",
+        "messages",
+        "replays",
+        "temporary_files",
+    ]
 
-    async def purge() -> None:
-        pool = make_pool(database_url, PoolOptions(1, 2, 30, 5, 10))
-        await pool.open()
-        database = Database(pool, lambda _: None)
-        await Purge(database, retention_days=30).perform(job(), None)
-        await PurgeAudit(database, AuditStore(), retention_days=90).perform(job(), None)
-        await pool.close()
+    async def main() -> None:
+        async with cleaning(database_url, *purges.values()) as (w, cleanup), w.running(queue=QUEUE):
+            for name in ("deliveries", "events", "dead_jobs", "api_keys"):
+                counted = (await cleanup.service.dry_run(name)).due
+                due = await cleanup.service.run(OPERATOR, name)
+                assert due.job is not None
+                run = await run_over(cleanup, name, due.job)
+                assert (run.status, run.error, run.finished_at is not None) == ("completed", None, True)
+                assert counted == due.due == run.total == run.deleted > 0
+                assert (await cleanup.service.dry_run(name)).due == 0
 
-    asyncio.run(purge())
-    assert events(database_url) == ["new-done", "old-pending", "old-retried"]
+    asyncio.run(main())
+    assert left(database_url) == {
+        "events": ["new-done", "old-pending", "old-retried"],
+        "webhook_deliveries": ["dlv_2", "dlv_3", "dlv_4"],
+        "job_queue": ["job_3", "job_new", "job_waits"],
+        "api_keys": ["key_good", "key_lately"],
+    }
     with psycopg.connect(database_url) as connection:
-        assert connection.execute("SELECT id FROM webhook_deliveries ORDER BY id").fetchall() == [
-            ("d2",),
-            ("d3",),
-            ("d4",),
-        ]
         assert connection.execute("SELECT count(*) FROM webhook_attempts").fetchone() == (0,)
-        assert connection.execute("SELECT id FROM audit_logs").fetchall() == [("r2",)]
+        records = connection.execute(
+            "SELECT metadata->>'deleted' FROM audit_logs WHERE action = 'cleanup.purge' AND resource_id = 'events'"
+        )
+        assert records.fetchall() == [(str(MANY + 1),)]
+
+
+def test_temporary_files_are_gone_after_a_day(database_url: str, tmp_path: Path) -> None:
+    below = temporary_directory(tmp_path)
+    (below / "deep").mkdir(parents=True)
+    elsewhere = tmp_path / "precious"
+    elsewhere.write_text("not ours")
+    for name in ("old", "deep/old", "new"):
+        (below / name).write_text("x")
+    (below / "link").symlink_to(elsewhere)
+    two_days_ago = time.time() - 2 * 86_400
+    for name in ("old", "deep/old"):
+        os.utime(below / name, (two_days_ago, two_days_ago))
+    os.utime(elsewhere, (two_days_ago, two_days_ago))
+
+    async def main(due: int = 2) -> None:
+        purge = purges_of_all(database_url, tmp_path)["temporary_files"]
+        async with cleaning(database_url, purge) as (w, cleanup), w.running(queue=QUEUE):
+            assert (await cleanup.service.dry_run(purge.name)).due == due
+            begun = await cleanup.service.run(OPERATOR, purge.name)
+            assert begun.job is not None
+            assert (await run_over(cleanup, purge.name, begun.job)).deleted == due
+
+    asyncio.run(main())
+    assert sorted(path.name for path in below.rglob("*")) == [
+        "deep",
+        "link",
+        "new",
+    ]  # deep was changed just now
+    os.utime(below / "deep", (two_days_ago, two_days_ago))
+    asyncio.run(main(due=0))
+    assert sorted(path.name for path in below.rglob("*")) == ["link", "new"]
+    assert elsewhere.exists()
+
+
+class Hoard:
+    """A purge that a test steers: of so many things it deletes, and what it does before each bite."""
+
+    def __init__(self, things: int, name: str = "hoard", after: str | None = None) -> None:
+        self.things = things
+        self.befores: list[datetime] = []
+        self.bites: list[int] = []
+        self.purge = Purge(name, "things", 7.0, self.count, self.bite, after)
+
+    async def count(self, session: Session, before: datetime) -> int:
+        return self.things
+
+    async def bite(self, session: Session, before: datetime, limit: int) -> int:
+        self.befores.append(before)
+        await self.meanwhile()
+        deleted = min(limit, self.things)
+        self.things -= deleted
+        self.bites.append(deleted)
+        return deleted
+
+    async def meanwhile(self) -> None:
+        pass
+
+
+def test_what_fails_is_tried_again_and_in_the_end_dead(database_url: str) -> None:
+    hoard = Hoard(1_000)
+
+    async def fail() -> None:
+        if len(hoard.bites) == 1:
+            raise RuntimeError("the shelf is stuck")
+
+    hoard.meanwhile = fail  # type: ignore[method-assign]
+
+    async def main() -> None:
+        async with cleaning(database_url, hoard.purge) as (w, cleanup), w.running(queue=QUEUE):
+            due = await cleanup.service.run(OPERATOR, "hoard")
+            assert due.job is not None
+            run = await run_over(cleanup, "hoard", due.job)
+            assert run.status == "failed"
+            assert run.error is not None
+            assert "the shelf is stuck" in run.error
+            assert run.deleted == hoard.bites[0]
+            # Three attempts, all with the limit of the first; the bite that was committed is not repeated.
+            assert len(hoard.befores) == 4
+            assert len(set(hoard.befores)) == 1
+            [dead] = await w.rows()
+            assert (dead["id"], dead["status"]) == (due.job, "dead")
+            # Neither is it in the way of the next, nor of a retry of its own.
+            hoard.bites.clear()
+            hoard.meanwhile = Hoard(0).meanwhile  # type: ignore[method-assign]
+            async with w.database.transaction() as tx:
+                assert await w.queue.revive(tx, due.job)
+            run = await run_over(cleanup, "hoard", due.job)
+            assert (run.status, run.error, run.deleted, hoard.things) == ("completed", None, 1_000, 0)
+
+    asyncio.run(main())
+
+
+def test_one_run_of_a_kind_at_a_time(database_url: str) -> None:
+    hoard, gate = Hoard(300), asyncio.Event()
+
+    async def main() -> None:
+        hoard.meanwhile = gate.wait  # type: ignore[method-assign, assignment]
+        async with cleaning(database_url, hoard.purge) as (w, cleanup), w.running(queue=QUEUE):
+            due = await cleanup.service.run(OPERATOR, "hoard")
+            with pytest.raises(Conflict, match="under way"):
+                await cleanup.service.run(OPERATOR, "hoard")
+            # A schedule's tick finds that somebody is at it.
+            [tick] = await w.enqueue(NewJob(PURGE, {"what": "hoard", "tick": "now"}))
+            await w.until(lambda rows: tick not in {row["id"] for row in rows})
+            gate.set()
+            assert due.job is not None
+            assert (await run_over(cleanup, "hoard", due.job)).deleted == 300
+
+    asyncio.run(main())
+
+
+def test_a_purge_waits_for_what_keeps_its_rows(database_url: str) -> None:
+    first, second, gate = Hoard(10, "first"), Hoard(10, "second", after="first"), asyncio.Event()
+
+    async def main() -> None:
+        first.meanwhile = gate.wait  # type: ignore[method-assign, assignment]
+        async with cleaning(database_url, second.purge, first.purge) as (w, cleanup):
+            await cleanup.service.run(OPERATOR, "first")
+            await cleanup.service.run(OPERATOR, "second")
+            async with w.running(queue=QUEUE):
+                await w.until(lambda rows: any(row["scheduled_at"] > utc_now() for row in rows))
+                assert (first.bites, second.bites) == ([], [])
+                gate.set()
+                await w.until_empty()
+        assert (first.bites, second.bites) == ([10], [10])
+
+    asyncio.run(main())
+
+
+def test_a_worker_that_stops_leaves_the_rest_to_the_next(database_url: str) -> None:
+    hoard, begun = Hoard(500), asyncio.Event()
+
+    async def hang() -> None:
+        if len(hoard.bites) == 1:
+            begun.set()
+            await asyncio.sleep(60)
+
+    async def main() -> None:
+        hoard.meanwhile = hang  # type: ignore[method-assign]
+        async with cleaning(database_url, hoard.purge) as (w, cleanup):
+            due = await cleanup.service.run(OPERATOR, "hoard")
+            async with w.running(queue=QUEUE, drain_seconds=0.1):
+                await begun.wait()
+            hoard.meanwhile = Hoard(0).meanwhile  # type: ignore[method-assign]
+            run = await cleanup.service.last_run("hoard")
+            assert run is not None
+            assert (run.status, run.deleted) == ("running", 100)
+            async with w.running(queue=QUEUE):
+                assert due.job is not None
+                run = await run_over(cleanup, "hoard", due.job)
+            assert (run.status, run.deleted, run.before) == ("completed", 500, due.before)
+
+    asyncio.run(main())
+
+
+def test_jobs_of_other_versions_harm_nothing(database_url: str) -> None:
+    async def main() -> None:
+        async with cleaning(database_url, Hoard(1).purge) as (w, _):
+            await w.enqueue(NewJob(PURGE, {"tick": "2026-01-01T02:00:00Z"}), NewJob(PURGE, {"what": "gone"}))
+            async with w.running(queue=QUEUE):
+                await w.until_empty()
+
+    asyncio.run(main())
+
+
+def test_what_is_off_has_no_schedule_and_can_be_run(database_url: str) -> None:
+    purges = [Hoard(3, name).purge for name in ("kept", "swept")]
+
+    def feature(*off: str, of: list[Purge] = purges) -> CleanupFeature:
+        return CleanupFeature(None, None, None, of, CleanupOptions("5 3 * * *", off))  # type: ignore[arg-type]
+
+    [schedule] = feature("kept").feature().schedules
+    assert (schedule.name, schedule.cron, schedule.payload) == (
+        "cleanup.swept",
+        "5 3 * * *",
+        {"what": "swept"},
+    )
+    with pytest.raises(ConfigError, match="OGEL_CLEANUP_OFF names 'kpt'; it takes kept, swept"):
+        feature("kpt")
+    with pytest.raises(ValueError, match="share a name"):
+        feature(of=[purges[0], purges[0]])
+    with pytest.raises(ValueError, match="waits for 'nobody'"):
+        feature(of=[Hoard(1, "late", after="nobody").purge])
+    with pytest.raises(ValueError, match="purge name"):
+        Hoard(1, "No Name")
+
+    async def main() -> None:
+        async with cleaning(database_url, *purges) as (_, cleanup):
+            assert (await cleanup.service.dry_run("kept", utc_now() - timedelta(days=1))).due == 3
+            with pytest.raises(NotFound, match="kept, swept"):
+                await cleanup.service.run(OPERATOR, "all")
+
+    asyncio.run(main())

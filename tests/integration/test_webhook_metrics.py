@@ -18,6 +18,7 @@ from ogel.features.jobs import depths
 from ogel.features.jobs.depths import Depths, QueueDepth
 from ogel.features.keys.service import KeyService
 from ogel.features.keys.store import KeyStore
+from ogel.features.keys.uses import KeyUses
 from ogel.features.system import measures as measuring
 from ogel.features.system.measures import Measures
 from ogel.kernel.ids import new_id
@@ -209,21 +210,21 @@ def test_a_scrape_asks_the_database_seldom_and_never_fails(monkeypatch: pytest.M
 def test_a_known_key_reads_metrics_and_nothing_else_while_the_database_is_away(database_url: str) -> None:
     async def story() -> None:
         async with connected(database_url) as database:
-            keys = KeyService(database, KeyStore(), AuditStore(), None)
+            keys = KeyService(database, KeyStore(), AuditStore(), KeyUses(database, AuditStore()), None)
             caller = Caller(SYSTEM, new_id("req"))
             _, reader = await keys.create(caller, "reader", ["metrics:read", "events:write"])
             _, other = await keys.create(caller, "other", ["events:write"])
             gone_id, gone = await keys.create(caller, "gone", ["*"])
             for key in (reader, other, gone):
-                assert await keys.authenticate(key) is not None
+                assert await keys.authenticate(key, caller) is not None
             await keys.revoke(caller, gone_id)
-            assert await keys.authenticate(gone) is None
-        known = await keys.authenticate(reader)
+            assert await keys.authenticate(gone, caller) is None
+        known = await keys.authenticate(reader, caller)
         assert known is not None
         assert known.may("metrics:read") and not known.may("events:write")
         for key in (other, gone, "ogel_never_seen"):
             with pytest.raises(DatabaseAway):
-                await keys.authenticate(key)
+                await keys.authenticate(key, caller)
 
     asyncio.run(story())
 

@@ -20,7 +20,7 @@ from starlette.websockets import WebSocket
 
 from ogel.kernel.clock import utc_now
 from ogel.kernel.errors import Conflict, RateLimited, Unauthenticated
-from ogel.kernel.principal import Principal
+from ogel.kernel.principal import Caller, Principal
 from ogel.runtime.http import server
 from ogel.runtime.http.app import build_app
 from ogel.runtime.http.endpoint import HttpOptions
@@ -162,7 +162,7 @@ class World:
         ]
 
     def app(self, **options: Any) -> Any:
-        async def authenticate(key: str) -> Principal | None:
+        async def authenticate(key: str, _: Caller) -> Principal | None:
             return KEYS.get(key)
 
         settings = HttpOptions(**{"max_body_bytes": MAX_BODY, **options})

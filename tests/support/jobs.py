@@ -45,11 +45,11 @@ class World:
 
     @asynccontextmanager
     async def running(
-        self, options: RunnerOptions | None = None, drain_seconds: float = 5.0
+        self, options: RunnerOptions | None = None, drain_seconds: float = 5.0, queue: str = QUEUE
     ) -> AsyncIterator[JobRunner]:
         registry = CollectorRegistry()
-        runner = JobRunner(self.database, QUEUE, self.kinds, options or RunnerOptions(), JobMetrics(registry))
-        self.doorman.serve({QUEUE: runner})
+        runner = JobRunner(self.database, queue, self.kinds, options or RunnerOptions(), JobMetrics(registry))
+        self.doorman.serve({queue: runner})
         stop = asyncio.Event()
         task = asyncio.create_task(runner.run(stop, drain_seconds))
         try:

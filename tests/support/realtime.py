@@ -19,7 +19,7 @@ from ogel.features.realtime.jobs import PUBLISH
 from ogel.kernel.clock import utc_now
 from ogel.kernel.event import Event
 from ogel.kernel.ids import new_id
-from ogel.kernel.principal import Principal
+from ogel.kernel.principal import Caller, Principal
 from ogel.runtime.database import Database
 from ogel.runtime.http.app import build_app
 from ogel.runtime.http.endpoint import HttpOptions
@@ -83,7 +83,7 @@ class World:
 
 @asynccontextmanager
 async def a_world(redis_url: str, **options: int) -> AsyncIterator[World]:
-    async def authenticate(key: str) -> Principal | None:
+    async def authenticate(key: str, _: Caller) -> Principal | None:
         return KEYS.get(key)
 
     registry, stop = CollectorRegistry(), asyncio.Event()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Protocol
 
 from ogel.kernel.principal import Caller
@@ -37,3 +38,6 @@ class AuditTrail(Protocol):
 
     async def record_all(self, tx: Session, entries: Sequence[AuditEntry]) -> None:
         """In one statement; none for none."""
+
+    async def record_once(self, tx: Session, entries: Sequence[AuditEntry], since: datetime) -> None:
+        """Those whose like (action, type and id) has not been recorded since then, by any process."""

@@ -2,27 +2,42 @@
 
 from __future__ import annotations
 
-from ogel.features.audit.jobs import PURGE, PurgeAudit
+from ogel.features.audit.chain_store import ChainStore
+from ogel.features.audit.ends import Ends, end_purpose
+from ogel.features.audit.purge import purge_of_audit_logs
 from ogel.features.audit.routes import AuditRoutes
+from ogel.features.audit.sealing import SEAL, Seal
+from ogel.features.audit.service import AuditService
 from ogel.features.audit.store import AuditStore
 from ogel.runtime.database import Database
 from ogel.runtime.feature import Feature
-from ogel.runtime.jobs.kind import JobKind
 from ogel.runtime.schedule.schedule import Schedule
+from ogel.runtime.sealed import SealedColumn
+from ogel.runtime.vault import Vault
 
 
-def audit_feature(database: Database, store: AuditStore, retention_days: float) -> Feature:
-    purge = PurgeAudit(database, store, retention_days)
-    return Feature(
-        name="audit",
-        routes=AuditRoutes(database, store).routes(),
-        jobs=[JobKind(PURGE, queue="audit", perform=purge.perform, timeout_seconds=3600)],
-        schedules=[
-            Schedule(
-                name="audit.purge",
-                cron="0 2 * * *",
-                kind=PURGE,
-                description="Deletes audit records past OGEL_AUDIT_RETENTION_DAYS.",
-            )
-        ],
-    )
+class AuditFeature:
+    """`store` is the trail that every feature writes to."""
+
+    def __init__(self, database: Database, store: AuditStore, vault: Vault, retention_days: float) -> None:
+        ends, chain = Ends(vault), ChainStore()
+        self._seal = Seal(database, chain, ends)
+        self._purge = purge_of_audit_logs(chain, ends, retention_days)
+        self.service = AuditService(database, store, chain, ends)
+
+    def feature(self) -> Feature:
+        return Feature(
+            name="audit",
+            routes=AuditRoutes(self.service).routes(),
+            jobs=[self._seal.kind()],
+            schedules=[
+                Schedule(
+                    name=SEAL,
+                    cron="* * * * *",
+                    kind=SEAL,
+                    description="Chains new audit records by their hashes, so that changes of them show.",
+                )
+            ],
+            sealed=[SealedColumn("audit_chain", "name", "sealed", owner="name", purpose=end_purpose)],
+            purges=[self._purge],
+        )

@@ -6,10 +6,27 @@ FROM json_to_recordset(%(rows)s::json) AS r (
   user_agent text, request_id text
 )
 
+-- lock_rare --
+-- Whoever asks whether something was recorded, and then records it, is alone until it commits.
+SELECT pg_advisory_xact_lock(hashtext('ogel audit rare'))
+
+-- insert_rare --
+INSERT INTO audit_logs (id, actor, action, resource_type, resource_id, metadata, ip_address, user_agent, request_id)
+SELECT id, actor, action, resource_type, resource_id, metadata, ip_address, user_agent, request_id
+FROM json_to_recordset(%(rows)s::json) AS r (
+  id text, actor text, action text, resource_type text, resource_id text, metadata jsonb, ip_address inet,
+  user_agent text, request_id text
+)
+WHERE NOT EXISTS (
+  SELECT FROM audit_logs AS a
+  WHERE a.resource_type = r.resource_type AND a.resource_id = r.resource_id AND a.id >= %(first_id)s
+    AND a.action = r.action
+)
+
 -- list_records --
 -- Newest first; every filter may be null.
 SELECT id, user_id::text, actor, action, resource_type, resource_id, metadata, host(ip_address) AS ip_address,
-       user_agent, request_id, created_at
+       user_agent, request_id, created_at, chain_seq AS seq, encode(hash, 'hex') AS hash
 FROM audit_logs
 WHERE (%(after)s::text IS NULL OR id < %(after)s)
   AND (%(actor)s::text IS NULL OR actor = %(actor)s)
@@ -21,8 +38,84 @@ WHERE (%(after)s::text IS NULL OR id < %(after)s)
 ORDER BY id DESC
 LIMIT %(limit)s
 
--- purge --
--- One bounded bite; the job repeats it until a bite comes back short.
-DELETE FROM audit_logs WHERE id IN (
-  SELECT id FROM audit_logs WHERE created_at < %(before)s ORDER BY created_at LIMIT %(limit)s
-)
+-- unsealed --
+-- Metadata as text: numbers of any length are kept as they are.
+SELECT 0, id, user_id::text, actor, action, resource_type, resource_id, metadata::text, host(ip_address), user_agent,
+       request_id, created_at
+FROM audit_logs
+WHERE chain_seq IS NULL AND created_at < %(before)s
+ORDER BY created_at, id
+LIMIT %(limit)s
+
+-- seal --
+UPDATE audit_logs AS a SET chain_seq = %(first)s + r.place - 1, hash = r.hash
+FROM unnest(%(ids)s::text[], %(hashes)s::bytea[]) WITH ORDINALITY AS r (id, hash, place)
+WHERE a.id = r.id AND a.chain_seq IS NULL
+
+-- linked --
+-- In the order of the chain; ids only matter when somebody gave one place to two records.
+SELECT chain_seq, id, user_id::text, actor, action, resource_type, resource_id, metadata::text, host(ip_address),
+       user_agent, request_id, created_at, coalesce(hash, '')
+FROM audit_logs
+WHERE chain_seq BETWEEN %(first)s AND %(last)s
+  AND (%(after_id)s::text IS NULL OR chain_seq > %(first)s OR id > %(after_id)s)
+ORDER BY chain_seq, id
+LIMIT %(limit)s
+
+-- count_unsealed --
+SELECT count(*), min(created_at) FROM audit_logs WHERE chain_seq IS NULL
+
+-- beyond_head --
+SELECT chain_seq, id FROM audit_logs
+WHERE chain_seq > coalesce((SELECT seq FROM audit_chain WHERE name = 'head'), 0)
+ORDER BY chain_seq LIMIT 1
+
+-- first_since --
+-- The place of the first record of then or later; null: there is none.
+SELECT chain_seq FROM audit_logs
+WHERE created_at >= %(moment)s AND chain_seq IS NOT NULL
+ORDER BY created_at, id LIMIT 1
+
+-- hash_at --
+SELECT hash FROM audit_logs WHERE chain_seq = %(seq)s
+
+-- count_old --
+-- The beginning of the chain, up to the first record that is young enough to stay.
+SELECT count(*) FROM audit_logs
+WHERE chain_seq < coalesce((
+  SELECT chain_seq FROM audit_logs
+  WHERE created_at >= %(before)s AND chain_seq IS NOT NULL
+  ORDER BY created_at, id LIMIT 1
+), 9223372036854775807)
+
+-- prefix --
+-- The last of the first `limit` of those.
+SELECT chain_seq, hash FROM (
+  SELECT chain_seq, hash FROM audit_logs
+  WHERE chain_seq < coalesce((
+    SELECT chain_seq FROM audit_logs
+    WHERE created_at >= %(before)s AND chain_seq IS NOT NULL
+    ORDER BY created_at, id LIMIT 1
+  ), 9223372036854775807)
+  ORDER BY chain_seq LIMIT %(limit)s
+) AS first
+ORDER BY chain_seq DESC LIMIT 1
+
+-- delete_until --
+DELETE FROM audit_logs WHERE chain_seq <= %(seq)s
+
+-- read_end --
+SELECT seq, hash, sealed FROM audit_chain WHERE name = %(name)s
+
+-- begin_end --
+INSERT INTO audit_chain (name, seq, hash, sealed) VALUES (%(name)s, %(seq)s, %(hash)s, %(sealed)s)
+ON CONFLICT (name) DO NOTHING
+
+-- hold_end --
+SELECT seq, hash, sealed FROM audit_chain WHERE name = %(name)s FOR UPDATE
+
+-- move_end --
+UPDATE audit_chain SET seq = %(seq)s, hash = %(hash)s, sealed = %(sealed)s, updated_at = now() WHERE name = %(name)s
+
+-- has_dead_job --
+SELECT EXISTS (SELECT FROM job_queue WHERE queue_name = %(queue)s AND status = 'dead' AND kind = %(kind)s)

@@ -8,9 +8,9 @@ from typing import Annotated, Any
 
 import msgspec
 
-from ogel.features.audit.store import AuditRecord, AuditStore
+from ogel.features.audit.service import AuditService
+from ogel.features.audit.store import AuditRecord
 from ogel.kernel.text import STORABLE_PATTERN
-from ogel.runtime.database import Database
 from ogel.runtime.http.pagination import Page, PageQuery, decode_cursor, page
 from ogel.runtime.http.route import Call, Route
 
@@ -28,9 +28,8 @@ class AuditQuery(PageQuery, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 class AuditRoutes:
-    def __init__(self, database: Database, store: AuditStore) -> None:
-        self._database = database
-        self._store = store
+    def __init__(self, service: AuditService) -> None:
+        self._service = service
 
     def routes(self) -> Sequence[Route]:
         return [
@@ -51,6 +50,4 @@ class AuditRoutes:
             "limit": query.limit + 1,
             "after": decode_cursor(query.after, str) if query.after else None,
         }
-        async with self._database.session() as session:
-            records = await self._store.list(session, filters)
-        return page(records, query.limit, lambda record: record.id)
+        return page(await self._service.list(filters), query.limit, lambda record: record.id)

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from ogel.features.audit.contract import NO_METADATA, AuditEntry
-from ogel.kernel.ids import new_id
+from ogel.kernel.ids import id_at, new_id
 from ogel.kernel.principal import Caller
 from ogel.runtime.database import Queries, Session, records
 
@@ -19,6 +19,8 @@ _USER_AGENT_LENGTH = 512
 
 
 class AuditRecord(msgspec.Struct, frozen=True):
+    """`seq`, `hash`: its place in the chain, and the hash there; null until it is sealed, a minute or so later."""
+
     id: str
     user_id: str | None
     actor: str
@@ -30,6 +32,8 @@ class AuditRecord(msgspec.Struct, frozen=True):
     user_agent: str | None
     request_id: str | None
     created_at: datetime
+    seq: int | None
+    hash: str | None
 
 
 class AuditStore:
@@ -50,11 +54,13 @@ class AuditStore:
         if entries:
             await tx.execute(_SQL.insert_records, {"rows": records([_row(entry) for entry in entries])})
 
+    async def record_once(self, tx: Session, entries: Sequence[AuditEntry], since: datetime) -> None:
+        await tx.execute(_SQL.lock_rare)
+        rows = records([_row(entry) for entry in entries])
+        await tx.execute(_SQL.insert_rare, {"rows": rows, "first_id": id_at("aud", since)})
+
     async def list(self, session: Session, filters: Mapping[str, object]) -> list[AuditRecord]:
         return await session.all(_SQL.list_records, filters, AuditRecord)
-
-    async def purge(self, session: Session, before: datetime, limit: int) -> int:
-        return await session.execute(_SQL.purge, {"before": before, "limit": limit})
 
 
 def _row(entry: AuditEntry) -> dict[str, object]:

@@ -1,1 +1,1 @@
-"""Cleanup: Ogel forgets finished deliveries and events that are older than you asked it to keep."""
+"""Cleanup: Ogel forgets what is older than you asked it to keep, and says what, when and how much."""

@@ -1,28 +1,72 @@
-"""The manifest of cleanup."""
+"""The manifest of cleanup: the runner of every feature's purges."""
 
 from __future__ import annotations
 
-from ogel.features.cleanup.jobs import PURGE, Purge
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ogel.features.audit.contract import AuditTrail
+from ogel.features.cleanup.jobs import PURGE, RunPurge
+from ogel.features.cleanup.routes import CleanupRoutes
+from ogel.features.cleanup.service import CleanupService
+from ogel.features.cleanup.store import RunStore
+from ogel.kernel.errors import ConfigError
 from ogel.runtime.database import Database
 from ogel.runtime.feature import Feature
-from ogel.runtime.jobs.kind import JobKind
+from ogel.runtime.jobs.store import JobQueue
+from ogel.runtime.purge import Purge
 from ogel.runtime.schedule.schedule import Schedule
 
 
-def cleanup_feature(database: Database, retention_days: float) -> Feature:
-    return Feature(
-        name="cleanup",
-        jobs=[
-            JobKind(
-                PURGE, queue="cleanup", perform=Purge(database, retention_days).perform, timeout_seconds=3600
-            )
-        ],
-        schedules=[
-            Schedule(
-                name="cleanup.purge",
-                cron="0 2 * * *",
-                kind=PURGE,
-                description="Deletes finished deliveries and events past OGEL_RETENTION_DAYS.",
-            )
-        ],
+@dataclass(frozen=True, slots=True)
+class CleanupOptions:
+    """`off` names purges that no schedule runs."""
+
+    cron: str = "0 2 * * *"
+    off: Sequence[str] = ()
+
+
+class CleanupFeature:
+    """`purges` are those of every feature. ValueError: two share a name. ConfigError: `off` names none of them."""
+
+    def __init__(
+        self,
+        database: Database,
+        jobs: JobQueue,
+        audit: AuditTrail,
+        purges: Sequence[Purge],
+        options: CleanupOptions,
+    ) -> None:
+        self.purges = named = {purge.name: purge for purge in purges}
+        if len(named) < len(purges):
+            raise ValueError(f"two purges share a name: {sorted(purge.name for purge in purges)}")
+        for purge in purges:
+            if purge.after is not None and purge.after not in named:
+                raise ValueError(f"purge {purge.name!r} waits for {purge.after!r}, which nobody brings")
+        for name in options.off:
+            if name not in named:
+                raise ConfigError(f"OGEL_CLEANUP_OFF names {name!r}; it takes {', '.join(sorted(named))}")
+        self._schedules = {
+            name: _schedule(purge, options.cron) for name, purge in named.items() if name not in options.off
+        }
+        store = RunStore()
+        self._run = RunPurge(database, store, audit, named)
+        self.service = CleanupService(database, store, jobs, audit, named, self._schedules)
+
+    def feature(self) -> Feature:
+        return Feature(
+            name="cleanup",
+            routes=CleanupRoutes(self.service).routes(),
+            jobs=[self._run.kind()],
+            schedules=list(self._schedules.values()),
+        )
+
+
+def _schedule(purge: Purge, cron: str) -> Schedule:
+    return Schedule(
+        name=f"cleanup.{purge.name}",
+        cron=cron,
+        kind=PURGE,
+        description=f"Deletes {purge.deletes}, after {purge.retention_days:g} days.",
+        payload={"what": purge.name},
     )

@@ -1,40 +1,115 @@
-"""Retention of events and deliveries."""
+"""The job kind `cleanup.purge`: one purge, bite after bite, with pauses in which everyone else goes first."""
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
 
+from ogel.features.audit.contract import AuditTrail
+from ogel.features.cleanup.pace import Pace
+from ogel.features.cleanup.store import RunStore
 from ogel.kernel.clock import utc_now
-from ogel.runtime.database import Database, Queries
-from ogel.runtime.jobs.job import Job
+from ogel.kernel.principal import SYSTEM, Caller
+from ogel.runtime.database import Database, Session
+from ogel.runtime.jobs.job import Finished, Job, Outcome
+from ogel.runtime.jobs.kind import JobKind
+from ogel.runtime.jobs.progress import report
+from ogel.runtime.purge import Purge
 
 log = structlog.get_logger(__name__)
 
-_SQL = Queries.beside(__name__)
-PURGE = "cleanup.purge"
-BITE = 1_000
+PURGE, QUEUE = "cleanup.purge", "cleanup"
+
+# A job goes back into the queue after so long, so that a worker that stops waits for a bite and not for a night.
+SLICE_SECONDS = 5.0
+WAIT_SECONDS = 1.0
 
 
-class Purge:
-    def __init__(self, database: Database, retention_days: float) -> None:
+class RunPurge:
+    """Its payload is `{"what": "events"}`. Whatever breaks it off, it goes on where it stopped, with the same limit."""
+
+    def __init__(
+        self, database: Database, store: RunStore, audit: AuditTrail, purges: Mapping[str, Purge]
+    ) -> None:
         self._database = database
-        self._retention = timedelta(days=retention_days)
+        self._store = store
+        self._audit = audit
+        self._purges = purges
+        self._paces: dict[str, Pace] = {}
+        # One bite at a time, whichever purge it is of: they share what the others leave of the database.
+        self._turn = asyncio.Lock()
 
-    async def perform(self, job: Job, _: Any) -> None:
-        before = utc_now() - self._retention
-        deliveries = await self._bite(_SQL.purge_deliveries, before)
-        events = await self._bite(_SQL.purge_events, before)
-        log.info(
-            "cleanup.purged", deliveries=deliveries, events=events, before=before.isoformat(), job=job.id
-        )
+    def kind(self) -> JobKind:
+        return JobKind(PURGE, QUEUE, self.perform, record=self.record, timeout_seconds=300)
 
-    async def _bite(self, query: bytes, before: datetime) -> int:
-        total, deleted = 0, BITE
-        while deleted == BITE:
-            async with self._database.session() as session:
-                deleted = await session.value(query, {"before": before, "limit": BITE})
-            total += deleted
-        return total
+    async def perform(self, job: Job, _: Any) -> Outcome | None:
+        purge = self._purges.get(str(job.payload.get("what")))
+        if purge is None:
+            log.warning("cleanup.unknown", job=job.id, payload=job.payload)
+            return None
+        if await self._is_early(purge):
+            return Outcome("postpone", after_seconds=WAIT_SECONDS)
+        before = await self._begin(purge, job.id)
+        if before is None:
+            log.info("cleanup.under_way", purge=purge.name, job=job.id)
+            return None
+        if await self._eat(purge, job.id, before):
+            await self._finish(purge, job.id)
+            return None
+        return Outcome("postpone", after_seconds=0.0)
+
+    async def _is_early(self, purge: Purge) -> bool:
+        if purge.after is None:
+            return False
+        async with self._database.session() as session:
+            return await self._store.is_waiting(session, QUEUE, PURGE, purge.after)
+
+    async def _begin(self, purge: Purge, job_id: str) -> datetime | None:
+        """What is older goes; None: nothing is left to do for this job."""
+        async with self._database.transaction() as tx:
+            if (before := await self._store.resume(tx, purge.name, job_id)) is not None:
+                return before
+            before = utc_now() - timedelta(days=purge.retention_days)
+            total = await purge.count(tx, before)
+            begun = await self._store.begin(tx, purge.name, job_id, before, total)
+        return before if begun else None
+
+    async def _eat(self, purge: Purge, job_id: str, before: datetime) -> bool:
+        """True: nothing is left."""
+        loop = asyncio.get_running_loop()
+        ends_at = loop.time() + SLICE_SECONDS
+        pace, done = self._paces.setdefault(purge.name, Pace()), 0
+        while loop.time() < ends_at:
+            async with self._turn:
+                began, limit = loop.time(), pace.bite
+                async with self._database.transaction() as tx:
+                    deleted = await purge.bite(tx, before, limit)
+                    done, total = await self._store.advance(tx, purge.name, job_id, deleted)
+                report(done, total, purge.name)
+                if deleted < limit:
+                    return True
+                await asyncio.sleep(pace.pause_after(loop.time() - began))
+        log.info("cleanup.goes_on", purge=purge.name, deleted=done, job=job_id)
+        return False
+
+    async def _finish(self, purge: Purge, job_id: str) -> None:
+        async with self._database.transaction() as tx:
+            finished = await self._store.finish(tx, purge.name, job_id)
+            if finished is None:
+                return
+            before, deleted = finished
+            if deleted:
+                metadata = {"before": before.isoformat(), "deleted": deleted}
+                caller = Caller(SYSTEM, request_id=job_id)
+                await self._audit.record(tx, caller, "cleanup.purge", "purge", purge.name, metadata)
+        log.info("cleanup.purged", purge=purge.name, deleted=deleted, before=before.isoformat(), job=job_id)
+
+    async def record(self, tx: Session, finished: Sequence[Finished]) -> None:
+        for each in finished:
+            if each.outcome.verdict in ("retry", "dead"):
+                error = each.outcome.error or "its job is dead"
+                await self._store.fail(tx, str(each.job.payload.get("what")), each.job.id, error)

@@ -1,38 +1,44 @@
--- Each is one bounded bite, so that no lock is held for long; the job repeats it until a bite comes back short.
+-- begin --
+-- Takes the run of a purge for a job, and counts from the beginning, unless another job is at it.
+INSERT INTO purge_runs AS r (name, job_id, before, total)
+VALUES (%(name)s, %(job_id)s, %(before)s, %(total)s)
+ON CONFLICT (name) DO UPDATE
+SET job_id = excluded.job_id, before = excluded.before, total = excluded.total, deleted = 0, started_at = now(),
+    finished_at = NULL, error = NULL
+WHERE r.finished_at IS NOT NULL
+   OR NOT EXISTS (SELECT FROM job_queue WHERE id = r.job_id AND status IN ('pending', 'running'))
+RETURNING before
 
--- purge_deliveries --
--- Their attempts go with them.
-WITH forgotten AS (
-  DELETE FROM webhook_deliveries WHERE id IN (
-    SELECT id FROM webhook_deliveries
-    WHERE finished_at < %(before)s AND status <> 'pending'
-    ORDER BY finished_at LIMIT %(limit)s
-    FOR UPDATE SKIP LOCKED
-  )
-  RETURNING id
-),
-their_jobs AS (  -- those that died
-  DELETE FROM job_queue WHERE id IN (SELECT 'job_' || substr(id, 5) FROM forgotten) AND status = 'dead'
-),
-their_attempts AS (DELETE FROM webhook_attempts WHERE delivery_id IN (SELECT id FROM forgotten))
-SELECT count(*) FROM forgotten
+-- resume --
+-- The limit that a job's run began with; none when it has not begun, or is over.
+SELECT before FROM purge_runs WHERE name = %(name)s AND job_id = %(job_id)s AND finished_at IS NULL
 
--- purge_events --
--- An event stays as long as a delivery of it does: what is not delivered yet is never forgotten. Its id is kept for
--- ever, so that publishing it again still changes nothing; save for ids that Ogel made, which their publishers learned
--- from the answer and have no reason to send.
-WITH forgotten AS (
-  DELETE FROM events WHERE id IN (
-    SELECT e.id FROM events AS e
-    WHERE e.created_at < %(before)s
-      AND NOT EXISTS (SELECT FROM webhook_deliveries AS d WHERE d.event_id = e.id)
-    ORDER BY e.created_at LIMIT %(limit)s
-    FOR UPDATE OF e SKIP LOCKED
-  )
-  RETURNING id, deliveries
-), kept AS (
-  INSERT INTO event_ids (id, deliveries)
-  SELECT id, deliveries FROM forgotten WHERE id !~ '^evt_[0-9a-hjkmnp-tv-z]{26}$'
-  ON CONFLICT (id) DO NOTHING
+-- advance --
+UPDATE purge_runs SET deleted = deleted + %(deleted)s, error = NULL
+WHERE name = %(name)s AND job_id = %(job_id)s
+RETURNING deleted, total
+
+-- finish --
+UPDATE purge_runs SET finished_at = now(), error = NULL
+WHERE name = %(name)s AND job_id = %(job_id)s AND finished_at IS NULL
+RETURNING before, deleted
+
+-- fail --
+UPDATE purge_runs SET error = %(error)s WHERE name = %(name)s AND job_id = %(job_id)s AND finished_at IS NULL
+
+-- is_waiting --
+-- A job of that purge is not over yet.
+SELECT EXISTS (
+  SELECT FROM job_queue
+  WHERE queue_name = %(queue)s AND status IN ('pending', 'running') AND kind = %(kind)s AND payload->>'what' = %(name)s
 )
-SELECT count(*) FROM forgotten
+
+-- runs --
+SELECT r.name, r.job_id AS job,
+       CASE WHEN r.finished_at IS NOT NULL THEN 'completed' WHEN j.id IS NOT NULL THEN 'running' ELSE 'failed' END AS status,
+       r.before, r.total, r.deleted, r.started_at, r.finished_at,
+       CASE WHEN r.finished_at IS NULL AND j.id IS NULL THEN coalesce(r.error, 'its job was cancelled') ELSE r.error END
+         AS error
+FROM purge_runs AS r
+LEFT JOIN job_queue AS j ON j.id = r.job_id AND j.status IN ('pending', 'running')
+WHERE r.name = ANY (%(names)s)

@@ -14,7 +14,8 @@ from ogel.features.databases.checks.metrics import DatabaseMetrics
 from ogel.features.databases.checks.routes import CheckRoutes
 from ogel.features.databases.checks.service import CheckService
 from ogel.features.databases.checks.store import HealthStore
-from ogel.features.databases.migrations.jobs import PURGE, MigrateDatabase, PurgeRuns
+from ogel.features.databases.migrations.jobs import MigrateDatabase
+from ogel.features.databases.migrations.purge import purge_of_runs
 from ogel.features.databases.migrations.routes import MigrationRoutes
 from ogel.features.databases.migrations.service import MigrationService
 from ogel.features.databases.migrations.store import MigrationStore
@@ -75,7 +76,6 @@ class DatabaseFeature:
         self._check = CheckDatabase(registry, targets, health, external, keys, outbox, metrics)
         self._check_all = CheckAll(database, health, jobs)
         self._migrate = MigrateDatabase(database, registry, targets, runs, external, outbox)
-        self._purge = PurgeRuns(database, runs, options.retention_days)
         self._metrics = DatabaseMetrics(database, health, metrics)
 
     def feature(self) -> Feature:
@@ -87,28 +87,21 @@ class DatabaseFeature:
                 *self._catalog.routes(),
                 *MigrationRoutes(self.migrations).routes(),
             ],
-            jobs=[self._check.kind(), self._check_all.kind(), self._migrate.kind(), self._purge.kind()],
+            jobs=[self._check.kind(), self._check_all.kind(), self._migrate.kind()],
             schedules=self._schedules(),
             measures=[self._metrics.measure],
             sealed=SEALED,
+            purges=[purge_of_runs(self._options.retention_days)],
         )
 
     def _schedules(self) -> list[Schedule]:
-        schedules = [
+        if not self._options.check_minutes:
+            return []
+        return [
             Schedule(
-                name=PURGE,
-                cron="0 2 * * *",
-                kind=PURGE,
-                description="Deletes finished runs of migrations past OGEL_RETENTION_DAYS.",
+                name=CHECK_ALL,
+                cron=f"*/{self._options.check_minutes} * * * *",
+                kind=CHECK_ALL,
+                description="Looks at every registered database (OGEL_DATABASE_CHECK_MINUTES).",
             )
         ]
-        if self._options.check_minutes:
-            schedules.append(
-                Schedule(
-                    name=CHECK_ALL,
-                    cron=f"*/{self._options.check_minutes} * * * *",
-                    kind=CHECK_ALL,
-                    description="Looks at every registered database (OGEL_DATABASE_CHECK_MINUTES).",
-                )
-            )
-        return schedules

@@ -10,3 +10,24 @@ WHERE (%(after_at)s::timestamptz IS NULL OR (created_at, id) < (%(after_at)s, %(
   AND (%(subject)s::text IS NULL OR subject = %(subject)s)
 ORDER BY created_at DESC, id DESC
 LIMIT %(limit)s
+
+-- count_old --
+-- An event stays as long as a delivery of it does (which the foreign key would insist on): what is not delivered yet is
+-- never forgotten.
+SELECT count(*) FROM events AS e
+WHERE e.created_at < %(before)s AND NOT EXISTS (SELECT FROM webhook_deliveries AS d WHERE d.event_id = e.id)
+
+-- purge_old --
+-- Its id is kept for ever, so that publishing it again still changes nothing; save for ids that Ogel made, which their
+-- publishers learned from the answer and have no reason to send.
+WITH old AS MATERIALIZED (
+  SELECT e.id, e.deliveries FROM events AS e
+  WHERE e.created_at < %(before)s AND NOT EXISTS (SELECT FROM webhook_deliveries AS d WHERE d.event_id = e.id)
+  ORDER BY e.created_at LIMIT %(limit)s
+  FOR UPDATE OF e SKIP LOCKED
+), kept AS (
+  INSERT INTO event_ids (id, deliveries)
+  SELECT id, deliveries FROM old WHERE id !~ '^evt_[0-9a-hjkmnp-tv-z]{26}$'
+  ON CONFLICT (id) DO NOTHING
+)
+DELETE FROM events WHERE id IN (SELECT id FROM old)

@@ -3,11 +3,21 @@ INSERT INTO api_keys (id, name, key_hash, hint, scopes, expires_at)
 VALUES (%(id)s, %(name)s, %(key_hash)s, %(hint)s, %(scopes)s, %(expires_at)s)
 
 -- find_by_hash --
-SELECT id, scopes FROM api_keys
-WHERE key_hash = %(key_hash)s AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now())
+-- And why it is good no more.
+SELECT id, scopes, CASE WHEN revoked_at IS NOT NULL THEN 'revoked' WHEN expires_at <= now() THEN 'expired' END
+FROM api_keys WHERE key_hash = %(key_hash)s
 
 -- list_keys --
 SELECT id, name, hint, scopes, expires_at, revoked_at, created_at FROM api_keys ORDER BY id
 
 -- revoke --
 UPDATE api_keys SET revoked_at = now() WHERE id = %(id)s AND revoked_at IS NULL RETURNING id
+
+-- count_ended --
+SELECT count(*) FROM api_keys WHERE least(revoked_at, expires_at) < %(before)s
+
+-- purge_ended --
+DELETE FROM api_keys WHERE id IN (
+  SELECT id FROM api_keys WHERE least(revoked_at, expires_at) < %(before)s
+  ORDER BY least(revoked_at, expires_at) LIMIT %(limit)s
+)

@@ -9,7 +9,8 @@ import secrets
 from datetime import datetime
 
 from ogel.features.audit.contract import AuditTrail
-from ogel.features.keys.store import ApiKey, KeyStore
+from ogel.features.keys.store import ApiKey, KeyStore, KnownKey
+from ogel.features.keys.uses import KeyUses
 from ogel.kernel.errors import Invalid, NotFound
 from ogel.kernel.ids import new_id
 from ogel.kernel.principal import Caller, Principal
@@ -18,6 +19,7 @@ from ogel.runtime.database import Database, DatabaseAway
 # What scopes can be about; a mistyped one would make a key that is good for nothing.
 AREAS = (
     "audit",
+    "cleanup",
     "databases",
     "events",
     "jobs",
@@ -28,28 +30,33 @@ AREAS = (
     "stats",
     "webhooks",
 )
+ADMIN = "admin"
 METRICS_SCOPE = "metrics:read"
 MOST_READERS = 100
 _SCOPE = re.compile(rf"\*|({'|'.join(AREAS)}):(read|write|\*)")
 
 
 class KeyService:
-    def __init__(self, database: Database, store: KeyStore, audit: AuditTrail, admin_key: str | None) -> None:
+    def __init__(
+        self, database: Database, store: KeyStore, audit: AuditTrail, uses: KeyUses, admin_key: str | None
+    ) -> None:
         self._database = database
         self._store = store
         self._audit = audit
+        self._uses = uses
         self._admin_hash = _hash(admin_key) if admin_key else None
         # Hashes of keys known to be good for reading metrics, and whose they are.
         self._readers: dict[bytes, str] = {}
 
-    async def authenticate(self, key: str) -> Principal | None:
+    async def authenticate(self, key: str, caller: Caller) -> Principal | None:
         """
         None for a key that is unknown, revoked or expired. While the database is away, a key that this process has met
         may still read metrics, and nothing else: that is when they are wanted most.
         """
         key_hash = _hash(key)
         if self._admin_hash is not None and hmac.compare_digest(key_hash, self._admin_hash):
-            return Principal("admin", frozenset({"*"}))
+            self._uses.note("key.use", ADMIN, caller)
+            return Principal(ADMIN, frozenset({"*"}))
         try:
             async with self._database.session() as session:
                 found = await self._store.find(session, key_hash)
@@ -57,9 +64,19 @@ class KeyService:
             if key_hash not in self._readers:
                 raise
             return Principal(self._readers[key_hash], frozenset({METRICS_SCOPE}))
-        principal = Principal(found[0], frozenset(found[1])) if found else None
+        principal = self._judged(found, caller)
         self._remember(key_hash, principal)
         return principal
+
+    def _judged(self, found: KnownKey | None, caller: Caller) -> Principal | None:
+        if found is None:
+            self._uses.note("key.refuse", f"unknown:{caller.ip or '-'}", caller, {"reason": "unknown"})
+            return None
+        if found.ended is not None:
+            self._uses.note("key.refuse", found.id, caller, {"reason": found.ended})
+            return None
+        self._uses.note("key.use", found.id, caller)
+        return Principal(found.id, frozenset(found.scopes))
 
     def _remember(self, key_hash: bytes, principal: Principal | None) -> None:
         if principal is None or not principal.may(METRICS_SCOPE):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import NamedTuple
 
 import msgspec
 
@@ -21,6 +22,14 @@ class ApiKey(msgspec.Struct, frozen=True):
     expires_at: datetime | None
     revoked_at: datetime | None
     created_at: datetime
+
+
+class KnownKey(NamedTuple):
+    """`ended`: why it is good no more, `revoked` or `expired`."""
+
+    id: str
+    scopes: list[str]
+    ended: str | None
 
 
 class KeyStore:
@@ -44,9 +53,9 @@ class KeyStore:
         }
         await tx.execute(_SQL.insert_key, parameters)
 
-    async def find(self, session: Session, key_hash: bytes) -> tuple[str, list[str]] | None:
+    async def find(self, session: Session, key_hash: bytes) -> KnownKey | None:
         rows = await session.tuples(_SQL.find_by_hash, {"key_hash": key_hash})
-        return (rows[0][0], rows[0][1]) if rows else None
+        return KnownKey(*rows[0]) if rows else None
 
     async def list(self, session: Session) -> list[ApiKey]:
         return await session.all(_SQL.list_keys, None, ApiKey)

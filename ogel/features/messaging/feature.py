@@ -6,11 +6,12 @@ from dataclasses import dataclass
 
 from ogel.features.audit.contract import AuditTrail
 from ogel.features.messaging.devices.device import device_purpose
+from ogel.features.messaging.devices.purge import purge_of_devices
 from ogel.features.messaging.devices.routes import DeviceRoutes
 from ogel.features.messaging.devices.service import DeviceService
 from ogel.features.messaging.devices.store import DeviceStore
 from ogel.features.messaging.messages.events import MessageEvents
-from ogel.features.messaging.messages.jobs import PURGE, PurgeMessages
+from ogel.features.messaging.messages.purges import purges_of_messages
 from ogel.features.messaging.messages.routes import MessageRoutes
 from ogel.features.messaging.messages.service import MessageService
 from ogel.features.messaging.messages.store import MessageStore
@@ -24,7 +25,6 @@ from ogel.runtime.jobs.admission import Admit
 from ogel.runtime.jobs.store import JobQueue
 from ogel.runtime.outbox import Outbox
 from ogel.runtime.providers import ProviderMetrics
-from ogel.runtime.schedule.schedule import Schedule
 from ogel.runtime.sealed import SealedColumn
 from ogel.runtime.vault import Vault
 
@@ -73,7 +73,7 @@ class MessagingFeature:
             lifetime_seconds=options.lifetime_seconds,
         )
         self._send = Send(SendingStore(vault), messages, devices, events, Senders(providers, metrics))
-        self._purge = PurgeMessages(database, messages, devices, options.retention_days)
+        self._retention_days = options.retention_days
 
     def feature(self) -> Feature:
         return Feature(
@@ -82,14 +82,7 @@ class MessagingFeature:
                 *MessageRoutes(self.messages, self._vapid_public_key).routes(),
                 *DeviceRoutes(self.devices).routes(),
             ],
-            jobs=[self._send.kind(), self._purge.kind()],
-            schedules=[
-                Schedule(
-                    name=PURGE,
-                    cron="0 2 * * *",
-                    kind=PURGE,
-                    description="Deletes messages, and devices that are gone, past OGEL_MESSAGE_RETENTION_DAYS.",
-                )
-            ],
+            jobs=[self._send.kind()],
             sealed=SEALED,
+            purges=[*purges_of_messages(self._retention_days), purge_of_devices(self._retention_days)],
         )

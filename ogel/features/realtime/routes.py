@@ -52,7 +52,8 @@ class _Door:
     async def enter(self, scope: Scope) -> AbstractContextManager[Subscription]:
         query: StreamQuery = decode_query(StreamQuery, scope["query_string"])
         key = bearer_key(scope) or query.key
-        exchange_of(scope).principal = await admit(key, SCOPE, self._authenticate)
+        exchange = exchange_of(scope)
+        exchange.principal = await admit(key, SCOPE, self._authenticate, exchange.caller)
         return self._hub.subscribe(_globs(query.events))
 
 

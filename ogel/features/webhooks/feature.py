@@ -9,6 +9,7 @@ from prometheus_client import CollectorRegistry
 
 from ogel.features.audit.contract import AuditTrail
 from ogel.features.webhooks.deliveries.job import DELIVER, QUEUE
+from ogel.features.webhooks.deliveries.purge import DELIVERIES, purge_of_deliveries
 from ogel.features.webhooks.deliveries.routes import DeliveryRoutes
 from ogel.features.webhooks.deliveries.service import DeliveryService
 from ogel.features.webhooks.deliveries.store import DeliveryStore
@@ -25,7 +26,8 @@ from ogel.features.webhooks.health.metrics import HealthMetrics
 from ogel.features.webhooks.health.rules import Patience
 from ogel.features.webhooks.health.store import HealthStore
 from ogel.features.webhooks.health.watch import HealthWatch
-from ogel.features.webhooks.replays.jobs import PURGE, PurgeReplays, ReplayStep
+from ogel.features.webhooks.replays.jobs import ReplayStep
+from ogel.features.webhooks.replays.purge import purge_of_replays
 from ogel.features.webhooks.replays.routes import ReplayRoutes
 from ogel.features.webhooks.replays.service import ReplayService
 from ogel.features.webhooks.replays.store import ReplayStore
@@ -46,7 +48,6 @@ from ogel.runtime.jobs.keys import JobKeys
 from ogel.runtime.jobs.kind import JobKind
 from ogel.runtime.jobs.store import JobQueue
 from ogel.runtime.outbox import Outbox
-from ogel.runtime.schedule.schedule import Schedule
 from ogel.runtime.sealed import SealedColumn
 from ogel.runtime.vault import Vault
 
@@ -56,7 +57,7 @@ class WebhookOptions:
     """
     timeout_seconds  of one attempt, unless the endpoint says otherwise.
     retry_delays     seconds before the second attempt, the third, …; after the last one a delivery has failed.
-    retention_days   how long replays that are over are remembered.
+    retention_days   how long deliveries and replays that are over are remembered.
     patience         with endpoints that fail.
     """
 
@@ -123,7 +124,7 @@ class WebhookFeature:
         self.deliveries = DeliveryService(database, deliveries, jobs, keys, audit)
         self.replays = ReplayService(database, replays, jobs, audit)
         self._replay_step = ReplayStep(database, replays, jobs)
-        self._purge_replays = PurgeReplays(database, replays, options.retention_days)
+        self._retention_days = options.retention_days
 
     def feature(self) -> Feature:
         return Feature(
@@ -139,20 +140,12 @@ class WebhookFeature:
                 self._drain.kind(),
                 JobKind(SEAL_HEADERS, "cleanup", self._seal_headers.perform),
                 self._replay_step.kind(),
-                self._purge_replays.kind(),
-            ],
-            schedules=[
-                Schedule(
-                    name=PURGE,
-                    cron="0 2 * * *",
-                    kind=PURGE,
-                    description="Deletes finished replays past OGEL_RETENTION_DAYS.",
-                )
             ],
             subscribers=[self._fan_out.to_matching],
             measures=[self.health_metrics.measure],
             sealed=SEALED,
             left_out={"webhook_health": "how receivers were doing then says nothing about now"},
+            purges=[purge_of_deliveries(self._retention_days), purge_of_replays(self._retention_days)],
         )
 
     def _deliver_kind(self) -> JobKind:
@@ -166,6 +159,7 @@ class WebhookFeature:
             discarded=self._deliver.discarded,
             revived=self._deliver.revived,
             cancellable=False,
+            purged_with=DELIVERIES,
             max_attempts=self._schedule.attempts,
             timeout_seconds=None,  # the request has its own deadline
         )

@@ -7,11 +7,11 @@ from collections.abc import Awaitable, Callable
 from starlette.types import Scope
 
 from ogel.kernel.errors import Forbidden, Unauthenticated
-from ogel.kernel.principal import Principal
+from ogel.kernel.principal import Caller, Principal
 from ogel.runtime.http.exchange import header
 
-# A key in, its principal out; None when nobody has that key.
-Authenticate = Callable[[str], Awaitable[Principal | None]]
+# A key and who sends it in, its principal out; None when nobody has that key.
+Authenticate = Callable[[str, Caller], Awaitable[Principal | None]]
 
 _KEY_CHARACTERS = 1024
 
@@ -22,13 +22,16 @@ def bearer_key(scope: Scope) -> str | None:
     return key.strip() or None if scheme.lower() == "bearer" else None
 
 
-async def admit(key: str | None, needed: str, authenticate: Authenticate) -> Principal:
-    """The principal who holds `key` and the scope `needed`; raises Unauthenticated or Forbidden."""
+async def admit(key: str | None, needed: str, authenticate: Authenticate, caller: Caller) -> Principal:
+    """
+    The principal who holds `key` and the scope `needed`; raises Unauthenticated or Forbidden. `caller` is who sends
+    it, as far as that is known before.
+    """
     if key is None:
         raise Unauthenticated("Send a key: `Authorization: Bearer <key>`.")
     # Keys are printable ASCII; anything else need not trouble the database.
     known = len(key) <= _KEY_CHARACTERS and key.isascii() and key.isprintable()
-    principal = await authenticate(key) if known else None
+    principal = await authenticate(key, caller) if known else None
     if principal is None:
         raise Unauthenticated("This key is not known.")
     if not principal.may(needed):

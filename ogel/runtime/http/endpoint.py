@@ -66,7 +66,8 @@ class _Operation:
         route = self._route
         exchange = exchange_of(scope)
         if route.scope is not None:
-            exchange.principal = await admit(bearer_key(scope), route.scope, self._authenticate)
+            key = bearer_key(scope)
+            exchange.principal = await admit(key, route.scope, self._authenticate, exchange.caller)
         query = decode_query(route.query, scope["query_string"])
         key = check_idempotency_key(header(scope, b"idempotency-key")) if route.idempotent else None
         body = await self._body(scope, receive)

@@ -251,6 +251,9 @@ INSERT INTO paused_queues (name) VALUES (%(queue)s) ON CONFLICT (name) DO NOTHIN
 -- resume_queue --
 DELETE FROM paused_queues WHERE name = %(queue)s
 
+-- count_results --
+SELECT count(*) FROM job_results WHERE expires_at < %(before)s
+
 -- purge_results --
 DELETE FROM job_results WHERE id IN (
   SELECT id FROM job_results WHERE expires_at < %(before)s ORDER BY expires_at LIMIT %(limit)s
@@ -275,6 +278,19 @@ DELETE FROM job_queue WHERE id IN (
   UNION ALL
   (SELECT id FROM job_queue WHERE key = %(key)s AND status = 'dead' LIMIT %(limit)s)
 ) AND (status <> 'running' OR leased_until <= now())
+RETURNING kind, payload
+
+-- count_dead --
+SELECT count(*) FROM job_queue
+WHERE status = 'dead' AND coalesce(processed_at, created_at) < %(before)s AND kind <> ALL (%(kept)s::text[])
+
+-- purge_dead --
+DELETE FROM job_queue WHERE id IN (
+  SELECT id FROM job_queue
+  WHERE status = 'dead' AND coalesce(processed_at, created_at) < %(before)s AND kind <> ALL (%(kept)s::text[])
+  ORDER BY coalesce(processed_at, created_at) LIMIT %(limit)s
+  FOR UPDATE SKIP LOCKED
+)
 RETURNING kind, payload
 
 -- has_jobs --

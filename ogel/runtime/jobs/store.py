@@ -128,6 +128,11 @@ class JobQueue:
         await tx.execute(_SQL.resume_queue, {"queue": queue})
         tx.ring(queue)
 
+    async def count_results(self, session: Session, before: datetime) -> int:
+        """Results whose time to be kept was over before then."""
+        count: int = await session.value(_SQL.count_results, {"before": before})
+        return count
+
     async def purge_results(self, session: Session, before: datetime, limit: int) -> int:
         """Results whose time to be kept was over before then, `limit` at most; returns how many."""
         return await session.execute(_SQL.purge_results, {"before": before, "limit": limit})
@@ -142,6 +147,22 @@ class JobQueue:
             if kind is not None and kind.revived is not None:
                 await kind.revived(tx, mine)
         return len(revived)
+
+    async def count_dead(self, session: Session, before: datetime) -> int:
+        """Dead for longer, of kinds whose dead jobs belong to nothing else that is purged."""
+        count: int = await session.value(
+            _SQL.count_dead, {"before": before, "kept": self._purged_with_others}
+        )
+        return count
+
+    async def purge_dead(self, tx: Session, before: datetime, limit: int) -> int:
+        """Up to `limit` of those; tells their kinds."""
+        parameters = {"before": before, "limit": limit, "kept": self._purged_with_others}
+        return await self._tell_discarded(tx, await tx.tuples(_SQL.purge_dead, parameters))
+
+    @property
+    def _purged_with_others(self) -> list[str]:
+        return [kind.name for kind in self._kinds.values() if kind.purged_with is not None]
 
     async def _tell_discarded(self, tx: Session, dropped: Sequence[tuple[str, Any]]) -> int:
         payloads: dict[str, list[Any]] = {}

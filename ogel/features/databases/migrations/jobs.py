@@ -1,9 +1,8 @@
-"""What workers do for migrations: a run, from the file it stands at; and forgetting runs that are long over."""
+"""What workers do for migrations: a run, from the file it stands at."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
 from typing import Any
 
 import msgspec
@@ -29,13 +28,11 @@ from ogel.runtime.sqlfile import SqlFile
 
 log = structlog.get_logger(__name__)
 
-PURGE = "databases.purge_migrations"
 MIGRATED, MIGRATION_FAILED = "database.migrated", "database.migration_failed"
 
 # A run whose database stays away, or locked by somebody else, is tried so often: about four minutes.
 TRIES = 10
 LONGEST_RUN_SECONDS = 6 * 3600.0
-PURGE_BITE = 100
 
 
 class Ended(Struct, frozen=True):
@@ -179,24 +176,3 @@ class _Walk:
                 raise _Stop(Ended("cancelled"))
             sql = await self._store.sql_of(session, self._run, self.current)
         return SqlFile(self.current, sql.encode())
-
-
-class PurgeRuns:
-    """The job kind `databases.purge_migrations`: runs that were over so long ago are forgotten."""
-
-    def __init__(self, database: Database, store: MigrationStore, retention_days: float) -> None:
-        self._database = database
-        self._store = store
-        self._retention = timedelta(days=retention_days)
-
-    def kind(self) -> JobKind:
-        return JobKind(PURGE, queue="cleanup", perform=self.perform, timeout_seconds=3600)
-
-    async def perform(self, job: Job, _: Any) -> None:
-        before = utc_now() - self._retention
-        total, deleted = 0, PURGE_BITE
-        while deleted == PURGE_BITE:
-            async with self._database.session() as session:
-                deleted = await self._store.purge(session, before, PURGE_BITE)
-            total += deleted
-        log.info("database.migrations_purged", runs=total, before=before.isoformat(), job=job.id)

@@ -66,8 +66,10 @@ WHERE id = %(id)s AND status = 'failed' AND NOT EXISTS (
   WHERE other.database_id = m.database_id AND other.status = 'running'
 )
 
--- purge_runs --
--- One bounded bite; the job repeats it until a bite comes back short.
+-- count_old --
+SELECT count(*) FROM platform_database_migrations WHERE finished_at < %(before)s
+
+-- purge_old --
 DELETE FROM platform_database_migrations WHERE id IN (
   SELECT id FROM platform_database_migrations
   WHERE finished_at < %(before)s ORDER BY finished_at LIMIT %(limit)s

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -78,6 +77,3 @@ class MigrationStore:
 
     async def go_on(self, tx: Session, id: str) -> None:
         await tx.execute(_SQL.go_on, {"id": id})
-
-    async def purge(self, session: Session, before: datetime, limit: int) -> int:
-        return await session.execute(_SQL.purge_runs, {"before": before, "limit": limit})

@@ -50,8 +50,10 @@ FROM gone WHERE d.id = gone.id
 RETURNING d.id, d.provider, d.service, d.subject, 'disabled' AS state, d.disabled_reason, d.disabled_at, d.created_at,
           d.updated_at
 
--- purge_devices --
--- One bounded bite of those that have been gone for long.
+-- count_gone --
+SELECT count(*) FROM devices WHERE disabled_at < %(before)s
+
+-- purge_gone --
 DELETE FROM devices WHERE id IN (
   SELECT id FROM devices WHERE disabled_at < %(before)s ORDER BY disabled_at LIMIT %(limit)s
   FOR UPDATE SKIP LOCKED

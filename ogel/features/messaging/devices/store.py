@@ -56,6 +56,3 @@ class DeviceStore:
         """Those that were enabled, and are the version that was seen."""
         rows = records([each._asdict() for each in gone])
         return await tx.all(_SQL.disable_devices, {"rows": rows}, Device)
-
-    async def purge(self, session: Session, before: datetime, limit: int) -> int:
-        return await session.execute(_SQL.purge_devices, {"before": before, "limit": limit})

@@ -51,20 +51,23 @@ SET status = 'failed', error = %(error)s, finished_at = now(), next_attempt_at =
 WHERE id = ANY (%(ids)s) AND status = 'queued'
 RETURNING id, channel, recipient AS "to", status, provider, provider_message_id, error, attempts
 
--- purge_messages --
--- One bounded bite, with attempts and dead jobs; what is queued is never forgotten.
-WITH forgotten AS (
-  DELETE FROM messages WHERE id IN (
-    SELECT id FROM messages WHERE finished_at < %(before)s ORDER BY finished_at LIMIT %(limit)s
-    FOR UPDATE SKIP LOCKED
-  )
-  RETURNING id
-),
-their_jobs AS (DELETE FROM job_queue WHERE id IN (SELECT 'job_' || substr(id, 5) FROM forgotten) AND status = 'dead'),
-their_attempts AS (DELETE FROM message_attempts WHERE message_id IN (SELECT id FROM forgotten))
-SELECT count(*) FROM forgotten
+-- count_old --
+SELECT count(*) FROM messages WHERE finished_at < %(before)s
 
--- purge_requests --
+-- purge_old --
+-- With attempts and dead jobs; what is queued is never forgotten.
+WITH old AS MATERIALIZED (
+  SELECT id FROM messages WHERE finished_at < %(before)s ORDER BY finished_at LIMIT %(limit)s
+  FOR UPDATE SKIP LOCKED
+),
+their_jobs AS (DELETE FROM job_queue WHERE id IN (SELECT 'job_' || substr(id, 5) FROM old) AND status = 'dead'),
+their_attempts AS (DELETE FROM message_attempts WHERE message_id IN (SELECT id FROM old))
+DELETE FROM messages WHERE id IN (SELECT id FROM old)
+
+-- count_old_requests --
+SELECT count(*) FROM message_requests WHERE created_at < %(before)s
+
+-- purge_old_requests --
 DELETE FROM message_requests WHERE key IN (
   SELECT key FROM message_requests WHERE created_at < %(before)s ORDER BY created_at LIMIT %(limit)s
   FOR UPDATE SKIP LOCKED

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import Any, NamedTuple
 
 import msgspec
@@ -48,10 +47,3 @@ class MessageStore:
     async def drop(self, tx: Session, ids: Sequence[str], error: str) -> Sequence[Mapping[str, Any]]:
         """The facts of those that were queued; they have failed now."""
         return await tx.dicts(_SQL.drop_messages, {"ids": sorted(ids), "error": error})
-
-    async def purge(self, session: Session, before: datetime, limit: int) -> int:
-        deleted: int = await session.value(_SQL.purge_messages, {"before": before, "limit": limit})
-        return deleted
-
-    async def purge_requests(self, session: Session, before: datetime, limit: int) -> int:
-        return await session.execute(_SQL.purge_requests, {"before": before, "limit": limit})

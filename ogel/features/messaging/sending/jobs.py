@@ -10,6 +10,7 @@ from typing import Any
 from ogel.features.messaging.devices.store import DeviceStore, GoneDevice
 from ogel.features.messaging.messages.events import MessageEvents
 from ogel.features.messaging.messages.message import QUEUE, SEND
+from ogel.features.messaging.messages.purges import MESSAGES
 from ogel.features.messaging.messages.store import MessageStore
 from ogel.features.messaging.sending.senders import Senders
 from ogel.features.messaging.sending.store import AttemptRow, SendingStore, Settled
@@ -62,6 +63,7 @@ class Send:
             late=self.late,
             discarded=self.discarded,
             revived=self.revived,
+            purged_with=MESSAGES,
             cancellable=False,
             max_attempts=self._attempts,
             backoff=self._backoff,

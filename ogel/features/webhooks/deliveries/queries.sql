@@ -49,13 +49,6 @@ WHERE id = ANY (%(ids)s) AND status = 'pending'
 UPDATE webhook_deliveries SET status = 'pending', next_attempt_at = now(), finished_at = NULL
 WHERE id = ANY (%(ids)s)
 
--- recording_since --
--- Since when the oldest transaction has been open that may yet record an attempt: of a moment before it, all is known
--- that ever will be. Bounded: no connection of ours keeps a transaction open for longer.
-SELECT greatest(least(now(), min(xact_start)) - interval '2 seconds', now() - interval '2 minutes'), now()
-FROM pg_stat_activity
-WHERE datname = current_database() AND application_name = 'ogel' AND pid <> pg_backend_pid()
-
 -- recorded_attempts --
 SELECT a.recorded_at, a.delivery_id, a.number, d.webhook_id, d.event_id, e.type, a.outcome, a.reason, a.detail,
        a.response_status, a.started_at, a.duration_seconds, d.status, d.next_attempt_at
@@ -68,3 +61,20 @@ WHERE a.recorded_at >= %(after_at)s AND a.recorded_at < %(before)s
   AND (%(outcomes)s::text[] IS NULL OR a.outcome = ANY (%(outcomes)s))
 ORDER BY a.recorded_at, a.delivery_id, a.number
 LIMIT %(limit)s
+
+-- count_old --
+SELECT count(*) FROM webhook_deliveries WHERE finished_at < %(before)s AND status <> 'pending'
+
+-- purge_old --
+-- Their attempts go with them, and the jobs of those that failed.
+WITH old AS MATERIALIZED (
+  SELECT id FROM webhook_deliveries
+  WHERE finished_at < %(before)s AND status <> 'pending'
+  ORDER BY finished_at LIMIT %(limit)s
+  FOR UPDATE SKIP LOCKED
+), their_jobs AS (
+  DELETE FROM job_queue WHERE id IN (SELECT 'job_' || substr(id, 5) FROM old) AND status = 'dead'
+), their_attempts AS (
+  DELETE FROM webhook_attempts WHERE delivery_id IN (SELECT id FROM old)
+)
+DELETE FROM webhook_deliveries WHERE id IN (SELECT id FROM old)

@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from ogel.features.webhooks.deliveries.delivery import DeliveryStatus, Outcome
 from ogel.runtime.database import Database, Queries
+from ogel.runtime.settled import settled_until
 
 _SQL = Queries.beside(__name__)
 
@@ -68,7 +69,7 @@ class Tail:
         """What is new since the last look, in pages. A look that is broken off is begun again by the next."""
         async with self._database.session() as session:
             # Before the rows are read: what commits in between is seen, and told once.
-            [(since, now)] = await session.tuples(_SQL.recording_since)
+            since, now = await settled_until(session)
         settled = max(self._settled, _Place(since))
         place, step = self._settled, FIRST_STEP
         while place.at <= now:

@@ -1,4 +1,4 @@
-"""What workers do for replays: one step after another; and forgetting those that are long over."""
+"""What workers do for replays: one step after another."""
 
 from __future__ import annotations
 
@@ -23,7 +23,6 @@ from ogel.runtime.jobs.store import JobQueue
 log = structlog.get_logger(__name__)
 
 REPLAY_STEP = "webhooks.replay"
-PURGE = "webhooks.purge_replays"
 
 # Deliveries that one step hands over. A step is one short transaction, and holds a place of a worker no longer.
 BITE = 500
@@ -33,7 +32,6 @@ MOST_WAITING = 2_000
 FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS = 0.1, 5.0
 # What remains to be counted is counted beside the steps, a little in each.
 COUNT_SECONDS = 0.1
-PURGE_BITE = 1_000
 
 
 def step_job(replay_id: str, webhook_id: str, step: int, at: datetime | None = None) -> NewJob:
@@ -115,24 +113,3 @@ class ReplayStep:
     async def revived(self, tx: Session, payloads: Sequence[Mapping[str, Any]]) -> None:
         for payload in payloads:
             await self._store.go_on(tx, payload["replay"], payload["step"])
-
-
-class PurgeReplays:
-    """The job kind `webhooks.purge_replays`: those that were over so long ago are forgotten."""
-
-    def __init__(self, database: Database, store: ReplayStore, retention_days: float) -> None:
-        self._database = database
-        self._store = store
-        self._retention = timedelta(days=retention_days)
-
-    def kind(self) -> JobKind:
-        return JobKind(PURGE, queue="cleanup", perform=self.perform, timeout_seconds=3600)
-
-    async def perform(self, job: Job, _: Any) -> None:
-        before = utc_now() - self._retention
-        total, deleted = 0, PURGE_BITE
-        while deleted == PURGE_BITE:
-            async with self._database.session() as session:
-                deleted = await self._store.purge(session, before, PURGE_BITE)
-            total += deleted
-        log.info("replays.purged", replays=total, before=before.isoformat(), job=job.id)

@@ -167,7 +167,10 @@ FROM json_to_recordset(%(rows)s::json) AS d (id text, event_id text)
 ON CONFLICT (event_id, webhook_id) DO NOTHING
 RETURNING id
 
--- purge_replays --
+-- count_old --
+SELECT count(*) FROM webhook_replays WHERE finished_at < %(before)s
+
+-- purge_old --
 DELETE FROM webhook_replays WHERE id IN (
   SELECT id FROM webhook_replays WHERE finished_at < %(before)s ORDER BY finished_at LIMIT %(limit)s
 )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import Any
 
 from ogel.features.webhooks.replays.replay import (
@@ -98,9 +97,6 @@ class ReplayStore:
 
     async def go_on(self, tx: Session, id: str, step: int) -> None:
         await tx.execute(_SQL.go_on, {"id": id, "step": step})
-
-    async def purge(self, session: Session, before: datetime, limit: int) -> int:
-        return await session.execute(_SQL.purge_replays, {"before": before, "limit": limit})
 
 
 def _listener(rows: Sequence[tuple[Any, ...]]) -> Listener | None:

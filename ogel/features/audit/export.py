@@ -1,0 +1,87 @@
+"""The audit log as NDJSON: a piece of the chain, each line with its place, its hash and the hash before it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from ogel.features.audit.chain import End, Linked
+from ogel.features.audit.chain_store import ChainStore
+from ogel.features.audit.ends import EndChanged, Ends
+from ogel.kernel.errors import Conflict
+from ogel.runtime.database import Database, Session
+
+PAGE = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Of the chain: what comes after `start`, up to the place `last`."""
+
+    start: End
+    last: int
+
+    @property
+    def length(self) -> int:
+        return max(0, self.last - self.start.seq)
+
+
+class Exporter:
+    def __init__(self, database: Database, store: ChainStore, ends: Ends) -> None:
+        self._database = database
+        self._store = store
+        self._ends = ends
+
+    async def piece(self, since: datetime, until: datetime | None) -> Piece:
+        """
+        Sealed records of that time, and those that stand between them in the chain, so that it is whole. Raises
+        Conflict when the chain is broken there.
+        """
+        async with self._database.session() as session:
+            try:
+                head = await self._ends.read(session, "head")
+                anchor = await self._ends.read(session, "anchor")
+            except EndChanged as error:
+                raise Conflict(f"{error} `ogel audit verify` says more.") from error
+            first = await self._store.first_since(session, since)
+            after = None if until is None else await self._store.first_since(session, until)
+            last = head.seq if after is None else after - 1
+            if first is None or first > last:
+                return Piece(head, head.seq)
+            return Piece(await self._before(session, anchor, first), last)
+
+    async def _before(self, session: Session, anchor: End, first: int) -> End:
+        if first == anchor.seq + 1:
+            return anchor
+        hash = await self._store.hash_at(session, first - 1)
+        if hash is None:
+            raise _broken(first - 1)
+        return End(first - 1, hash)
+
+    async def lines(self, piece: Piece) -> AsyncIterator[Sequence[bytes]]:
+        """Page by page, a line to a record. Raises Conflict when records are missing, or purged meanwhile."""
+        end = piece.start
+        while end.seq < piece.last:
+            async with self._database.session() as session:
+                page = await self._store.linked(session, end.seq + 1, piece.last, PAGE)
+            lines = []
+            for linked in page:
+                if linked.seq != end.seq + 1:
+                    break
+                lines.append(_line(linked, end))
+                end = linked.end
+            if lines:
+                yield lines
+            if len(lines) < min(PAGE, len(page) or 1):
+                raise _broken(end.seq + 1)
+
+
+def _line(linked: Linked, before: End) -> bytes:
+    document = {**linked.record, "previous": before.hash.hex(), "hash": linked.hash.hex()}
+    return json.dumps(document, separators=(",", ":"), ensure_ascii=False).encode() + b"\n"
+
+
+def _broken(seq: int) -> Conflict:
+    return Conflict(f"Record {seq} of the audit chain is gone; `ogel audit verify` says more.")

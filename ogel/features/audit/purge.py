@@ -1,0 +1,28 @@
+"""Audit records are forgotten from the beginning of the chain only, and the anchor remembers where it begins now."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from ogel.features.audit.chain import End
+from ogel.features.audit.chain_store import ChainStore
+from ogel.features.audit.ends import Ends
+from ogel.runtime.database import Session
+from ogel.runtime.purge import Purge
+
+
+def purge_of_audit_logs(store: ChainStore, ends: Ends, retention_days: float) -> Purge:
+    """A record is sealed before it can be forgotten. Its `bite` raises EndChanged."""
+
+    async def bite(tx: Session, before: datetime, limit: int) -> int:
+        await ends.hold(tx, "anchor")
+        prefix = await store.prefix(tx, before, limit)
+        if prefix is None:
+            return 0
+        deleted = await store.delete_until(tx, prefix.seq)
+        await ends.move(tx, "anchor", End(prefix.seq, prefix.hash))
+        return deleted
+
+    return Purge(
+        "audit_logs", "audit records that were sealed", retention_days, store.count_old, bite, is_firm=True
+    )

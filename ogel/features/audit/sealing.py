@@ -1,0 +1,78 @@
+"""The job kind `audit.seal`: records are chained soon after they were written, in the order of their times."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import structlog
+
+from ogel.features.audit.chain import End, link
+from ogel.features.audit.chain_store import ChainStore
+from ogel.features.audit.ends import EndChanged, Ends
+from ogel.runtime.database import Database
+from ogel.runtime.jobs.job import Job, Outcome
+from ogel.runtime.jobs.kind import JobKind
+from ogel.runtime.settled import settled_until
+
+log = structlog.get_logger(__name__)
+
+SEAL, QUEUE = "audit.seal", "audit"
+BITE = 500
+# A job goes back into the queue after so long, so that a worker that stops need not wait for the last of a million.
+SLICE_SECONDS = 5.0
+PAUSE_SECONDS = 0.01
+
+
+class Seal:
+    """
+    Not in the transactions that write records: those would wait for each other, each for the hash before it. A record
+    that commits late, behind others of a later time, is sealed when it is seen: it is neither lost nor in the way.
+    """
+
+    def __init__(self, database: Database, store: ChainStore, ends: Ends) -> None:
+        self._database = database
+        self._store = store
+        self._ends = ends
+
+    def kind(self) -> JobKind:
+        return JobKind(SEAL, QUEUE, self.perform, max_attempts=3)
+
+    async def perform(self, job: Job, _: Any) -> Outcome | None:
+        loop = asyncio.get_running_loop()
+        ends_at, total, sealed = loop.time() + SLICE_SECONDS, 0, BITE
+        try:
+            while sealed == BITE:
+                if loop.time() > ends_at:
+                    return Outcome("postpone", after_seconds=0.0)
+                sealed = await self.bite()
+                total += sealed
+                await asyncio.sleep(PAUSE_SECONDS)
+        except EndChanged as error:
+            # To go on would seal what somebody else has made of the chain.
+            log.error("audit.chain_changed", error=str(error), job=job.id)
+            return await self._refused(str(error))
+        if total:
+            log.info("audit.sealed", records=total, job=job.id)
+        return None
+
+    async def bite(self) -> int:
+        """Committed as a whole or not at all. Returns how many were sealed. Raises EndChanged."""
+        async with self._database.transaction() as tx:
+            head = await self._ends.hold(tx, "head")
+            settled, _ = await settled_until(tx)
+            records = await self._store.unsealed(tx, settled, BITE)
+            if not records:
+                return 0
+            hashes: list[bytes] = []
+            for seq, record in enumerate(records, head.seq + 1):
+                hashes.append(link(hashes[-1] if hashes else head.hash, {**record, "seq": seq}))
+            await self._store.seal(tx, [record["id"] for record in records], head.seq + 1, hashes)
+            await self._ends.move(tx, "head", End(head.seq + len(records), hashes[-1]))
+        return len(records)
+
+    async def _refused(self, error: str) -> Outcome | None:
+        """One dead job says it; the ticks that follow need not."""
+        async with self._database.session() as session:
+            said = await self._store.has_dead_job(session, QUEUE, SEAL)
+        return None if said else Outcome("dead", error)

@@ -1,0 +1,53 @@
+"""The audit log as it is read: records, whether they are what was written, and a copy to keep elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import datetime
+
+from ogel.features.audit.chain_store import ChainStore
+from ogel.features.audit.contract import NO_METADATA
+from ogel.features.audit.ends import Ends
+from ogel.features.audit.export import Exporter, Piece
+from ogel.features.audit.store import AuditRecord, AuditStore
+from ogel.features.audit.verify import Progress, Verdict, Verifier
+from ogel.kernel.clock import rfc3339
+from ogel.kernel.principal import Caller
+from ogel.runtime.database import Database
+
+
+class AuditService:
+    def __init__(self, database: Database, store: AuditStore, chain: ChainStore, ends: Ends) -> None:
+        self._database = database
+        self._store = store
+        self._exporter = Exporter(database, chain, ends)
+        self._verifier = Verifier(database, chain, ends)
+
+    async def list(self, filters: Mapping[str, object]) -> list[AuditRecord]:
+        async with self._database.session() as session:
+            return await self._store.list(session, filters)
+
+    async def record(
+        self,
+        caller: Caller,
+        action: str,
+        resource_type: str,
+        resource_id: str,
+        metadata: Mapping[str, object] = NO_METADATA,
+    ) -> None:
+        """Of what was done in many transactions, or in none."""
+        async with self._database.transaction() as tx:
+            await self._store.record(tx, caller, action, resource_type, resource_id, metadata)
+
+    async def verify(self, progress: Progress) -> Verdict:
+        return await self._verifier.verify(progress)
+
+    async def begin_export(self, caller: Caller, since: datetime, until: datetime | None) -> Piece:
+        """Is recorded itself: whoever copies the log can read all of it."""
+        piece = await self._exporter.piece(since, until)
+        metadata = {"since": rfc3339(since), "until": until and rfc3339(until), "records": piece.length}
+        await self.record(caller, "audit.export", "audit", "audit_logs", metadata)
+        return piece
+
+    def lines(self, piece: Piece) -> AsyncIterator[Sequence[bytes]]:
+        return self._exporter.lines(piece)

@@ -1,0 +1,121 @@
+"""Purges as an operator sees them: what goes when, how much is due, how the last run went, and "now, please"."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+import msgspec
+
+from ogel.features.audit.contract import AuditTrail
+from ogel.features.cleanup.jobs import PURGE
+from ogel.features.cleanup.store import Run, RunStore
+from ogel.kernel.clock import utc_now
+from ogel.kernel.errors import Conflict, Invalid, NotFound
+from ogel.kernel.principal import Caller
+from ogel.runtime.database import Database
+from ogel.runtime.jobs.job import NewJob
+from ogel.runtime.jobs.store import JobQueue
+from ogel.runtime.purge import Purge
+from ogel.runtime.schedule.schedule import Schedule
+
+
+class PurgeInfo(msgspec.Struct, frozen=True):
+    """`due`: so many are older than the retention. `cron` is UTC; null: it runs only when somebody says so."""
+
+    kind: str
+    deletes: str
+    retention_days: float
+    cron: str | None
+    due: int
+    last_run: Run | None
+
+
+class Due(msgspec.Struct, frozen=True):
+    """What a dry run found, or a run begins with; `job` performs it."""
+
+    kind: str
+    before: datetime
+    due: int
+    job: str | None
+
+
+class CleanupService:
+    def __init__(
+        self,
+        database: Database,
+        store: RunStore,
+        jobs: JobQueue,
+        audit: AuditTrail,
+        purges: Mapping[str, Purge],
+        schedules: Mapping[str, Schedule],
+    ) -> None:
+        self._database = database
+        self._store = store
+        self._jobs = jobs
+        self._audit = audit
+        self._purges = purges
+        self._schedules = schedules
+
+    async def list(self) -> list[PurgeInfo]:
+        """By name."""
+        async with self._database.session() as session:
+            runs = await self._store.runs(session, list(self._purges))
+            return [
+                PurgeInfo(
+                    kind=name,
+                    deletes=purge.deletes,
+                    retention_days=purge.retention_days,
+                    cron=self._schedules[name].cron if name in self._schedules else None,
+                    due=await purge.count(session, _before(purge)),
+                    last_run=runs.get(name),
+                )
+                for name, purge in sorted(self._purges.items())
+            ]
+
+    async def last_run(self, kind: str) -> Run | None:
+        async with self._database.session() as session:
+            return (await self._store.runs(session, [kind])).get(kind)
+
+    async def dry_run(self, kind: str, before: datetime | None = None) -> Due:
+        """Counts what `run` would delete. NotFound: no such purge; Invalid: what is younger must be kept."""
+        purge = self._purge(kind)
+        before = _limit(purge, before)
+        async with self._database.session() as session:
+            return Due(kind, before, await purge.count(session, before), job=None)
+
+    async def run(self, caller: Caller, kind: str, before: datetime | None = None) -> Due:
+        """Like `dry_run`, of what is older than `before`, or than its retention. Conflict: a run of it is under way."""
+        purge = self._purge(kind)
+        before = _limit(purge, before)
+        job = NewJob(PURGE, {"what": kind}, dedupe_key=f"{PURGE}:{kind}")
+        async with self._database.transaction() as tx:
+            due = await purge.count(tx, before)
+            written = await self._jobs.enqueue(tx, [job])
+            if not written or not await self._store.begin(tx, kind, job.id, before, due):
+                raise Conflict(f"A run of {kind!r} is under way.")
+            metadata = {"before": before.isoformat(), "due": due, "job": job.id}
+            await self._audit.record(tx, caller, "cleanup.run", "purge", kind, metadata)
+        return Due(kind, before, due, job.id)
+
+    def _purge(self, kind: str) -> Purge:
+        try:
+            return self._purges[kind]
+        except KeyError:
+            names = ", ".join(sorted(self._purges))
+            raise NotFound(f"Nothing is purged as {kind!r}; there are {names}.") from None
+
+
+def _limit(purge: Purge, wanted: datetime | None) -> datetime:
+    limit = _before(purge)
+    if wanted is None:
+        return limit
+    # Whoever asks reckoned from a moment ago.
+    if purge.is_firm and wanted > limit + timedelta(minutes=1):
+        keeps = f"must not be less than {purge.retention_days:g} days: so long {purge.name} are kept, whoever asks"
+        raise Invalid.field("body.older_than_days", keeps)
+    return wanted
+
+
+def _before(purge: Purge) -> datetime:
+    return utc_now() - timedelta(days=purge.retention_days)

@@ -1,0 +1,14 @@
+"""Devices that are gone are forgotten after a time."""
+
+from __future__ import annotations
+
+from ogel.runtime.database import Queries
+from ogel.runtime.purge import Purge
+
+_SQL = Queries.beside(__name__)
+
+
+def purge_of_devices(retention_days: float) -> Purge:
+    return Purge.of_queries(
+        "devices", "devices that are gone", retention_days, count=_SQL.count_gone, bite=_SQL.purge_gone
+    )

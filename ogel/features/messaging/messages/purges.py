@@ -1,0 +1,30 @@
+"""Messages that are over are forgotten after a time, and what their idempotency keys answered."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ogel.runtime.database import Queries
+from ogel.runtime.purge import Purge
+
+_SQL = Queries.beside(__name__)
+MESSAGES = "messages"
+
+
+def purges_of_messages(retention_days: float) -> Sequence[Purge]:
+    return [
+        Purge.of_queries(
+            MESSAGES,
+            "messages that are over, with their attempts and dead jobs",
+            retention_days,
+            count=_SQL.count_old,
+            bite=_SQL.purge_old,
+        ),
+        Purge.of_queries(
+            "message_requests",
+            "answers to idempotency keys of messages",
+            retention_days,
+            count=_SQL.count_old_requests,
+            bite=_SQL.purge_old_requests,
+        ),
+    ]

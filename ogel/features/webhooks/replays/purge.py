@@ -1,0 +1,14 @@
+"""Replays that are over are forgotten after a time."""
+
+from __future__ import annotations
+
+from ogel.runtime.database import Queries
+from ogel.runtime.purge import Purge
+
+_SQL = Queries.beside(__name__)
+
+
+def purge_of_replays(retention_days: float) -> Purge:
+    return Purge.of_queries(
+        "replays", "replays that are over", retention_days, count=_SQL.count_old, bite=_SQL.purge_old
+    )

@@ -1,0 +1,43 @@
+"""The pace of a purge: bites of about the same length, and pauses that grow when the database is busy."""
+
+from __future__ import annotations
+
+from ogel.features.cleanup.pace import (
+    BITE_SECONDS,
+    FIRST_BITE,
+    LARGEST_BITE,
+    LEAST_BITE,
+    LONGEST_PAUSE_SECONDS,
+    PAUSE_TIMES,
+    Pace,
+)
+
+
+def test_bites_grow_while_they_are_quick_and_shrink_when_they_are_not() -> None:
+    pace = Pace()
+    sizes = [pace.bite]
+    for _ in range(10):
+        pace.pause_after(0.001)
+        sizes.append(pace.bite)
+    assert sizes[:2] == [FIRST_BITE, 2 * FIRST_BITE]
+    assert sizes[-1] == LARGEST_BITE
+    pace.pause_after(BITE_SECONDS)
+    assert pace.bite == LARGEST_BITE
+    for _ in range(20):
+        pace.pause_after(1.0)
+    assert pace.bite == LEAST_BITE
+
+
+def test_others_have_longer_the_slower_a_row_is() -> None:
+    pace = Pace()
+    assert pace.pause_after(0.02) == PAUSE_TIMES * 0.02
+    assert 0.9 * PAUSE_TIMES * 2 * 0.04 < pace.pause_after(0.04) <= PAUSE_TIMES * 2 * 0.04
+    assert pace.pause_after(30.0) == LONGEST_PAUSE_SECONDS
+
+
+def test_what_is_usual_is_learned_anew() -> None:
+    """A table that got slower for good is not taken for a busy database for ever."""
+    pace = Pace()
+    pace.pause_after(0.001 * pace.bite)
+    pauses = [pace.pause_after(0.0002 * pace.bite) / (0.0002 * pace.bite) for _ in range(300)]
+    assert pauses[-1] == PAUSE_TIMES
