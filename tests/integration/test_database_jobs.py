@@ -149,6 +149,8 @@ def test_what_was_found_before_a_move_does_not_count(database_url: str) -> None:
         outcome = await w.kind(CHECK).perform(job_of(id), await w.loaded(id))
         assert outcome is not None
         await w.feature.registry.change(CALLER, id, DatabaseChange(host="other", password="other-password"))
+        # The first is still under way, and the one that will count is not kept out by it.
+        assert await w.rows(b"SELECT count(*) FROM job_queue WHERE kind = 'databases.check'") == [(2,)]
         await w.record(job_of(id), outcome)
         assert (await w.feature.registry.get(id)).check.state == "unknown"
         fresh = await w.kind(CHECK).perform(job_of(id), await w.loaded(id))

@@ -1,4 +1,4 @@
-"""The job that a database is looked at by: at most one unfinished for each."""
+"""The job that a database is looked at by: at most one unfinished for each version of it."""
 
 from __future__ import annotations
 
@@ -7,9 +7,13 @@ from ogel.runtime.jobs.job import NewJob
 CHECK = "databases.check"
 
 
-def check_job(database_id: str) -> NewJob:
+def check_job(database_id: str, version: int) -> NewJob:
+    """`version` of the database: a check of an earlier one may be under way, and will not count."""
     return NewJob(
-        CHECK, {"database": database_id}, key=check_key(database_id), dedupe_key=f"{CHECK}:{database_id}"
+        CHECK,
+        {"database": database_id},
+        key=check_key(database_id),
+        dedupe_key=f"{CHECK}:{database_id}:{version}",
     )
 
 

@@ -154,5 +154,5 @@ class CheckAll:
 
     async def perform(self, job: Job, _: Any) -> None:
         async with self._database.transaction() as tx:
-            ids = await self._health.all_ids(tx)
-            await self._jobs.enqueue(tx, [check_job(id) for id in ids])
+            versions = await self._health.versions(tx)
+            await self._jobs.enqueue(tx, [check_job(id, version) for id, version in versions])

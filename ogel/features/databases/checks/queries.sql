@@ -2,8 +2,8 @@
 -- Those among these that the last check did not reach.
 SELECT database_id FROM platform_database_health WHERE database_id = ANY (%(ids)s) AND state = 'unreachable'
 
--- all_ids --
-SELECT id FROM platform_databases ORDER BY id
+-- versions --
+SELECT id, version FROM platform_databases ORDER BY id
 
 -- previous --
 SELECT state, since FROM platform_database_health WHERE database_id = %(id)s FOR UPDATE

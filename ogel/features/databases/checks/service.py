@@ -38,7 +38,8 @@ class CheckService:
             found = await self._registry.get(tx, key)
             if found is None:
                 raise not_found(key)
-            await self._jobs.enqueue(tx, [check_job(found.id)])
+            jobs = [check_job(each.id, each.version) for each in await self._registry.targets(tx, [found.id])]
+            await self._jobs.enqueue(tx, jobs)
             await self._keys.hurry(tx, QUEUE, check_key(found.id))
             await self._audit.record(tx, caller, "database.check", "database", found.id)
             return found

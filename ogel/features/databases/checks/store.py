@@ -51,8 +51,9 @@ class HealthStore:
         """Those among `ids` that were not reached the last time."""
         return {id for (id,) in await session.tuples(_SQL.unreachable, {"ids": list(ids)})}
 
-    async def all_ids(self, session: Session) -> list[str]:
-        return [id for (id,) in await session.tuples(_SQL.all_ids)]
+    async def versions(self, session: Session) -> list[tuple[str, int]]:
+        """Of all databases, by id."""
+        return [(id, version) for id, version in await session.tuples(_SQL.versions)]
 
     async def note(self, tx: Session, finding: Finding) -> Noted | None:
         """None: the database was moved or removed since."""

@@ -69,7 +69,7 @@ class RegistryService:
                 raise _name_taken(new.name)
             for key in (check_key(id), migrate_key(id)):
                 await self._keys.set(tx, key, _IN_FLIGHT)
-            await self._jobs.enqueue(tx, [check_job(id)])
+            await self._jobs.enqueue(tx, [check_job(id, version=1)])
             await self._audit.record(tx, caller, "database.create", "database", id, _facts(new.name, address))
             return await self._get(tx, id)
 
@@ -97,7 +97,7 @@ class RegistryService:
                 address = self._moved(before, wanted)
                 self._check_host(address, "body.url" if "url" in wanted else "body.host")
                 # The job first: the order in which workers lock what they write a result to.
-                await self._jobs.enqueue(tx, [check_job(id)])
+                await self._jobs.enqueue(tx, [check_job(id, before.version + 1)])
                 await self._store.move(tx, self._row(id, address))
                 await self._keys.hurry(tx, QUEUE, check_key(id))
             await self._audit.record(
