@@ -14,7 +14,7 @@ from ogel.cli.tables import Column, printable, show_fields, show_table
 from ogel.cli.times import absolute, both, milliseconds, relative
 
 if TYPE_CHECKING:
-    from ogel.features.mail.message import Attempt, MessageWithAttempts
+    from ogel.features.mail.message import Attempt, MailMessageWithAttempts
     from ogel.platform import Platform
 
 STATUSES = ("queued", "sent", "failed", "suppressed")
@@ -127,7 +127,7 @@ def show(id: str, as_json: bool) -> None:
 
 async def _send(
     ogel: Platform, address: str, locale: str, seconds: float, say: Callable[[Attempt], None]
-) -> MessageWithAttempts:
+) -> MailMessageWithAttempts:
     """Its message once it is over, or has not been for so long; attempts are said as they are written."""
     import msgspec
 

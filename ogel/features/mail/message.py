@@ -79,7 +79,7 @@ class Attempt(Struct, frozen=True):
     error: str | None
 
 
-class Message(Struct, frozen=True, rename={"from_": "from"}):
+class MailMessage(Struct, frozen=True, rename={"from_": "from"}):
     """
     `sent`: a provider took it. `failed`: it was refused for good, or attempts ran out. `suppressed`: nothing is sent to
     this address, see /api/mail/suppressions. `error` is what the last attempt met.
@@ -102,7 +102,7 @@ class Message(Struct, frozen=True, rename={"from_": "from"}):
     created_at: datetime
 
 
-class MessageWithAttempts(Message, frozen=True, rename={"from_": "from"}):
+class MailMessageWithAttempts(MailMessage, frozen=True, rename={"from_": "from"}):
     """Texts are not shown: they hold links that open accounts."""
 
     log: list[Attempt]

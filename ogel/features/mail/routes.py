@@ -10,9 +10,9 @@ import msgspec
 from ogel.features.mail.message import (
     AcceptedMail,
     AddressText,
+    MailMessage,
+    MailMessageWithAttempts,
     MailStatus,
-    Message,
-    MessageWithAttempts,
     NewMail,
 )
 from ogel.features.mail.service import MailService
@@ -37,19 +37,19 @@ class MailRoutes:
             Route("POST", "/api/mail", self._send, write, "Send mail to up to 50 recipients",
                   body=NewMail, returns=AcceptedMail, status=202, idempotent=True),
             Route("GET", "/api/mail", self._list, read, "List messages, newest first",
-                  query=MailQuery, returns=Page[Message]),
+                  query=MailQuery, returns=Page[MailMessage]),
             Route("GET", "/api/mail/templates", self._list_templates, read, "Templates and their languages",
                   returns=Page[TemplateInfo]),
             Route("GET", "/api/mail/{id}", self._get, read, "One message with its attempts",
-                  returns=MessageWithAttempts),
+                  returns=MailMessageWithAttempts),
             Route("POST", "/api/mail/{id}/retry", self._retry, write, "Send again, now, what was not sent",
-                  returns=Message, status=202),
+                  returns=MailMessage, status=202),
         ]  # fmt: skip
 
     async def _send(self, call: Call[NewMail, Any]) -> AcceptedMail:
         return await self._service.send(call.caller, call.body, call.idempotency_key)
 
-    async def _list(self, call: Call[Any, MailQuery]) -> Page[Message]:
+    async def _list(self, call: Call[Any, MailQuery]) -> Page[MailMessage]:
         query = call.query
         filters = msgspec.structs.asdict(query) | {
             "limit": query.limit + 1,
@@ -60,8 +60,8 @@ class MailRoutes:
     async def _list_templates(self, call: Call[Any, Any]) -> Page[TemplateInfo]:
         return Page(list(await self._templates.list()), None)
 
-    async def _get(self, call: Call[Any, Any]) -> MessageWithAttempts:
+    async def _get(self, call: Call[Any, Any]) -> MailMessageWithAttempts:
         return await self._service.get(call.path["id"])
 
-    async def _retry(self, call: Call[Any, Any]) -> Message:
+    async def _retry(self, call: Call[Any, Any]) -> MailMessage:
         return await self._service.retry(call.caller, call.path["id"])

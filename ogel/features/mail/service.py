@@ -16,7 +16,7 @@ from ogel.features.mail.content import (
     words_of,
 )
 from ogel.features.mail.jobs import job_id_of, send_job
-from ogel.features.mail.message import Accepted, AcceptedMail, Message, MessageWithAttempts, NewMail
+from ogel.features.mail.message import Accepted, AcceptedMail, MailMessage, MailMessageWithAttempts, NewMail
 from ogel.features.mail.store import MailStore, NewRequest
 from ogel.features.mail.templating import Templates
 from ogel.kernel.errors import Conflict, Invalid, NotFound
@@ -26,7 +26,7 @@ from ogel.runtime.database import Database
 from ogel.runtime.jobs.store import JobQueue
 from ogel.runtime.mail.address import Address
 
-Found = TypeVar("Found", bound=Message)
+Found = TypeVar("Found", bound=MailMessage)
 
 
 class MailService:
@@ -96,17 +96,17 @@ class MailService:
             raise Conflict(f"The idempotency key {key!r} was just forgotten; ask again.")
         return answer
 
-    async def get(self, id: str) -> MessageWithAttempts:
+    async def get(self, id: str) -> MailMessageWithAttempts:
         async with self._database.session() as session:
             return _found(await self._store.get_with_attempts(session, id), id)
 
-    async def list(self, filters: Mapping[str, Any]) -> Sequence[Message]:
+    async def list(self, filters: Mapping[str, Any]) -> Sequence[MailMessage]:
         """`filters` has `to` as a caller writes it. Raises Invalid."""
         address = None if filters["to"] is None else address_of(filters["to"], "query.to").key
         async with self._database.session() as session:
             return await self._store.list(session, {**filters, "address": address})
 
-    async def retry(self, caller: Caller, id: str) -> Message:
+    async def retry(self, caller: Caller, id: str) -> MailMessage:
         """At once, with all attempts before it. What was sent is not sent again."""
         async with self._database.transaction() as tx:
             message = _found(await self._store.get(tx, id), id)

@@ -13,9 +13,9 @@ from ogel.features.mail.message import (
     Accepted,
     AcceptedMail,
     Attempt,
+    MailMessage,
+    MailMessageWithAttempts,
     MailStatus,
-    Message,
-    MessageWithAttempts,
 )
 from ogel.runtime.database import Queries, Session, records
 from ogel.runtime.mail.address import Address, parse_address
@@ -112,14 +112,14 @@ class MailStore:
         rows = await session.tuples(_SQL.suppressed, {"addresses": [each.key for each in addresses]})
         return {address for (address,) in rows}
 
-    async def get(self, session: Session, id: str) -> Message | None:
-        return await session.one(_SQL.get_message, {"id": id}, Message)
+    async def get(self, session: Session, id: str) -> MailMessage | None:
+        return await session.one(_SQL.get_message, {"id": id}, MailMessage)
 
-    async def list(self, session: Session, filters: Mapping[str, Any]) -> Sequence[Message]:
-        return await session.all(_SQL.list_messages, filters, Message)
+    async def list(self, session: Session, filters: Mapping[str, Any]) -> Sequence[MailMessage]:
+        return await session.all(_SQL.list_messages, filters, MailMessage)
 
-    async def get_with_attempts(self, session: Session, id: str) -> MessageWithAttempts | None:
-        message = await session.one(_SQL.get_with_attempts, {"id": id}, MessageWithAttempts)
+    async def get_with_attempts(self, session: Session, id: str) -> MailMessageWithAttempts | None:
+        message = await session.one(_SQL.get_with_attempts, {"id": id}, MailMessageWithAttempts)
         if message is None:
             return None
         return msgspec.structs.replace(message, log=msgspec.convert(message.log, list[Attempt]))
