@@ -16,7 +16,7 @@ def audit_feature(database: Database, store: AuditStore, retention_days: float) 
     return Feature(
         name="audit",
         routes=AuditRoutes(database, store).routes(),
-        jobs=[JobKind(PURGE, queue="audit", perform=purge.perform, timeout_seconds=3600)],
+        jobs=[JobKind(PURGE, queue="audit", perform=purge.perform, timeout_seconds=3600, open=True)],
         schedules=[
             Schedule(
                 name="audit.purge",

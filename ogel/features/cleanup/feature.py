@@ -14,7 +14,11 @@ def cleanup_feature(database: Database, retention_days: float) -> Feature:
         name="cleanup",
         jobs=[
             JobKind(
-                PURGE, queue="cleanup", perform=Purge(database, retention_days).perform, timeout_seconds=3600
+                PURGE,
+                queue="cleanup",
+                perform=Purge(database, retention_days).perform,
+                open=True,
+                timeout_seconds=3600,
             )
         ],
         schedules=[

@@ -44,6 +44,7 @@ class JobKind:
     discarded        told, in the same transaction, the payloads of jobs that are dropped unfinished…
     revived          …or run again.
     cancellable      False: what runs is too short to be cut, and ends as it ends.
+    open             users may enqueue it by schedules of their own, with any payload: `perform` checks that itself.
     timeout_seconds  of one attempt; None: `perform` always ends in time by itself.
     """
 
@@ -56,6 +57,7 @@ class JobKind:
     discarded: Chosen | None = None
     revived: Chosen | None = None
     cancellable: bool = True
+    open: bool = False
     max_attempts: int = 8
     timeout_seconds: float | None = 60.0
     backoff: Backoff = Backoff()
