@@ -175,9 +175,8 @@ class Entries(Scheduler):  # type: ignore[misc]  # rq-scheduler has no types
             self._forget(job, now)
             return
         next_tick = due(expected[job.id][0], now)
-        if next_tick is None:
-            self._drop(job)
-        else:
+        # None: it goes when we are told what to expect now, which is a moment away.
+        if next_tick is not None:
             # XX: an entry flushed meanwhile must be written whole, with its job.
             self.connection.zadd(self.scheduled_jobs_key, {job.id: int(next_tick.timestamp())}, xx=True)
 
@@ -189,20 +188,22 @@ class Entries(Scheduler):  # type: ignore[misc]  # rq-scheduler has no types
         at = self.connection.zscore(self.scheduled_jobs_key, job.id)
         is_users = job.id.startswith(_USERS)
         if is_users or (at is not None and at < (now - FORGOTTEN_AFTER).timestamp()):
-            self._drop(job)
-            log.info("clock.forgotten", entry=job.id)
+            self._drop(job.id)
 
-    def _drop(self, job: Job) -> None:
-        self.cancel(job)
-        job.delete(remove_from_queue=False)
+    def _drop(self, id: str) -> None:
+        self.cancel(id)
+        self.connection.delete(Job.key_for(id))
+        log.info("clock.forgotten", entry=id)
 
     def _write(self, expected: Mapping[str, tuple[str, datetime]]) -> None:
-        """What is new or was changed since the last look, and what Redis has lost."""
+        """What is new or was changed since the last look, and what Redis has lost; and not what is over."""
         there = {id.decode() for id in self.connection.zrange(self.scheduled_jobs_key, 0, -1)}
         for id, (name, at) in expected.items():
             if id not in there or self._written.get(id) != (name, at):
                 self.enqueue_at(at, f"{__name__}.tick", job_id=id, job_description=name)
                 log.info("clock.registered", schedule=name, next_tick=rfc3339(at))
+        for id in self._written.keys() - expected.keys():
+            self._drop(id)
         self._written = expected
 
 

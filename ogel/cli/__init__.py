@@ -35,6 +35,7 @@ COMMANDS = {
     "databases": "Register databases that Ogel does not live in; watch, measure and migrate them.",
     "usage": "Requests, bytes, events, deliveries and jobs, day by day.",
     "mail": "Send a test message, and look at messages and their attempts.",
+    "schedules": "Make, list, run, pause and delete schedules.",
     "healthcheck": "Ask the process on PORT whether it is ready; exit 0 or 1.",
 }
 

@@ -8,10 +8,11 @@ SELECT count(*) FROM schedules WHERE id IS NOT NULL
 -- insert --
 INSERT INTO schedules
   (id, name, cron, timezone, description, enabled, event_type, event_data, event_subject, job_kind, job_queue,
-   job_payload, counted_from, next_tick_at)
+   job_payload, counted_from, next_tick_at, created_at)
 VALUES
   (%(id)s, %(name)s, %(cron)s, %(timezone)s, %(description)s, %(enabled)s, %(event_type)s, %(event_data)s::json,
-   %(event_subject)s, %(job_kind)s, %(job_queue)s, %(job_payload)s::jsonb, %(counted_from)s, %(next_tick_at)s)
+   %(event_subject)s, %(job_kind)s, %(job_queue)s, %(job_payload)s::jsonb, %(counted_from)s, %(next_tick_at)s,
+   %(counted_from)s)
 ON CONFLICT (name) DO NOTHING
 RETURNING id
 
