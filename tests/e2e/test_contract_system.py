@@ -201,5 +201,11 @@ def test_openapi_lists_every_route_of_the_contract(api: Client) -> None:
         "DELETE /api/jobs/{id}",
         "GET /api/audit-logs",
         "GET /api/schedules",
+        "POST /api/schedules",
+        "GET /api/schedules/{name}",
+        "PATCH /api/schedules/{name}",
+        "DELETE /api/schedules/{name}",
+        "POST /api/schedules/{name}/pause",
+        "POST /api/schedules/{name}/resume",
         "POST /api/schedules/{name}/run",
     }
