@@ -42,7 +42,7 @@ class EventOfTick(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     """What each tick publishes; `data` is any JSON, and receivers get its text as it was sent."""
 
     type: Annotated[str, Meta(pattern=TYPE_PATTERN, max_length=128)]
-    data: Raw = Raw(b"null")
+    data: Raw = field(default_factory=lambda: Raw(b"null"))
     subject: Annotated[str, Meta(min_length=1, max_length=256, pattern=STORABLE_PATTERN)] | None = None
 
 
