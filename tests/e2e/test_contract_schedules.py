@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -303,6 +304,11 @@ def test_wrong_changes_are_named_and_change_nothing(api: Client, name: str) -> N
     ):
         assert_problem(api("PATCH", f"/api/schedules/{name}", change), 422, path)
     assert get(api, name) == made
+    assert_problem(api("GET", "/api/schedules?after=IlwAIg"), 400, "query.after")
+    for after in ('"\\u0000"', '"\\ud800"'):
+        cursor = base64.urlsafe_b64encode(after.encode()).decode().rstrip("=")
+        assert api("GET", f"/api/schedules?after={cursor}").status < 500
+    assert_problem(api("GET", "/api/schedules/%00"), (400, 404, 422))
     raw = b'{"name":"raw","cron":"* * * * *","event":{"type":"a.b","data":"\\ud800"}}'
     assert_problem(api("POST", "/api/schedules", raw=raw), (400, 422))
     # An escaped backslash before what looks like a NUL is none.

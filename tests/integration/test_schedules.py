@@ -6,6 +6,7 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ from ogel.runtime.database import DatabaseAway, Session
 from ogel.runtime.schedule.schedule import Schedule
 from ogel.runtime.schedule.service import SchedulerService
 from tests.support.schedules import (
+    KINDS,
     LIMIT_SECONDS,
     LONG_AGO,
     PURGE,
@@ -176,6 +178,35 @@ def test_clocks_that_go_back_or_are_wrong_run_no_tick_twice_and_none_early(datab
         assert following is not None
         assert following - last == timedelta(minutes=1)
         assert len({key for _, _, key in await world.written()}) == len(await world.written())
+
+    in_a_world(database_url, story)
+
+
+def test_a_database_clock_that_was_far_ahead_silences_nobody(database_url: str) -> None:
+    async def story(world: World) -> None:
+        await a_job(world)
+        ticker, far = world.ticker(), utc_now() + timedelta(days=3650)
+        await ticker.catch_up()
+        await world.last_tick_was("nightly", far)
+        await ticker.catch_up()
+        following = (await world.state("nightly"))[2]
+        assert following is not None
+        assert following <= utc_now() + timedelta(minutes=1)
+        assert await world.written() == []
+
+    in_a_world(database_url, story)
+
+
+def test_a_kind_that_was_closed_to_users_is_not_performed_for_them(database_url: str) -> None:
+    async def story(world: World) -> None:
+        await a_job(world)
+        await world.last_tick_was("nightly", LONG_AGO)
+        closed = replace(KINDS[0], open=False)
+        with mock.patch.object(world.jobs, "kind", return_value=closed):
+            await world.ticker().catch_up()
+        shown = await world.service().get("nightly")
+        assert shown.last_outcome == "dead"
+        assert "any more" in (shown.last_error or "")
 
     in_a_world(database_url, story)
 

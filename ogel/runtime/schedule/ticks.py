@@ -156,8 +156,9 @@ class Ticker:
         assert schedule.kind is not None
         payload = {**schedule.payload, "tick": text, "late_seconds": round(max(0.0, late_seconds), 3)}
         job = NewJob(schedule.kind, payload, dedupe_key=f"{schedule.name}:{text}" if of_tick else None)
-        if self._jobs.kind(schedule.kind) is None:
-            error = f"no feature performs the kind {schedule.kind!r} any more"
+        kind = self._jobs.kind(schedule.kind)
+        if kind is None or (schedule.id is not None and not kind.open):
+            error = f"the kind {schedule.kind!r} is not one that users may enqueue any more"
             await self._jobs.enqueue_dead(tx, job, schedule.queue or schedule.kind, error)
         else:
             await self._jobs.enqueue(tx, [job])
