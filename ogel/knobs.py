@@ -156,6 +156,19 @@ def choices(*known: str) -> Takes:
     return Takes(f"any of {', '.join(known)}, each once, comma separated", parse)
 
 
+def assignments(words: str) -> Takes:
+    """Pairs, as `name=value; name=value`; a name that stands there twice is wrong."""
+
+    def parse(value: str) -> tuple[tuple[str, str], ...]:
+        pairs = [each.partition("=") for each in value.split(";") if each.strip()]
+        found = tuple((name.strip(), what.strip()) for name, _, what in pairs)
+        if not all(name and what for name, what in found) or len(dict(found)) < len(found):
+            raise ValueError
+        return found
+
+    return Takes(words, parse)
+
+
 def networks() -> Takes:
     return Takes("networks such as 10.0.0.0/8, comma separated", _networks)
 

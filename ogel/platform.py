@@ -70,6 +70,7 @@ from ogel.features.messaging.sending.senders import MessageProviders
 from ogel.features.realtime.feature import RealtimeFeature
 from ogel.features.realtime.jobs import QUEUE as REALTIME_QUEUE
 from ogel.features.schedules.feature import schedules_feature
+from ogel.features.schedules.service import ScheduleOptions, ScheduleService
 from ogel.features.stats.alerts.rules import Thresholds
 from ogel.features.stats.feature import QUEUE as STATS_QUEUE
 from ogel.features.stats.feature import Sources, StatsFeature, StatsOptions
@@ -260,16 +261,17 @@ class Platform:
         return sorted({kind.queue for feature in self.features for kind in feature.jobs})
 
     def _check_schedules(self) -> None:
-        kinds = {kind.name for feature in self.features for kind in feature.jobs}
         for schedule in self._schedules:
-            if schedule.kind not in kinds:
+            if schedule.kind is None or self.jobs.kind(schedule.kind) is None:
                 raise ValueError(
                     f"schedule {schedule.name!r} names {schedule.kind!r}, which no feature performs"
                 )
+            # Names without one are the users'.
+            if "." not in schedule.name:
+                raise ValueError(f"schedule {schedule.name!r} has no dot in its name")
 
-    @property
-    def _schedules(self) -> list[Schedule]:
-        return [schedule for feature in self.features for schedule in feature.schedules]
+    def _ticker(self) -> Ticker:
+        return Ticker(self.database, self.jobs, self.outbox, self._schedules)
 
     def _features(self) -> list[Feature]:
         settings, database = self.settings, self.database
@@ -292,7 +294,16 @@ class Platform:
         working.append(self.cleanup.feature())
         self.backups = self._backups([table for feature in working for table in feature.left_out])
         working.append(self.backups.feature())
-        schedules = [schedule for feature in working for schedule in feature.schedules]
+        self._schedules = _as_set(
+            [schedule for feature in working for schedule in feature.schedules], settings.schedules
+        )
+        self.schedules = ScheduleService(
+            database,
+            self._ticker(),
+            self.jobs,
+            self.audit,
+            ScheduleOptions(least_gap_seconds=settings.schedule_least_seconds),
+        )
         measures = [measure for feature in working for measure in feature.measures]
         kinds = [kind for feature in working for kind in feature.jobs]
         self.job_service = JobService(
@@ -301,7 +312,7 @@ class Platform:
         return [
             *working,
             jobs_feature(self.job_service, DropKey(database, self.keys_of_jobs)),
-            schedules_feature(database, self.jobs, schedules, self.audit),
+            schedules_feature(self.schedules),
             system_feature(
                 SystemService(database, self.registry, depths.all, self.redis.stats, measures),
             ),
@@ -536,8 +547,9 @@ class Platform:
 
     def _scheduler(self) -> Service:
         assert self.settings.redis_url
-        clock = RqClock(self.settings.redis_url, self._schedules, self.settings.scheduler_interval_seconds)
-        return SchedulerService(Ticker(self.database, self.jobs, self._schedules), clock).run
+        interval_seconds = self.settings.scheduler_interval_seconds
+        clock = RqClock(self.settings.redis_url, interval_seconds)
+        return SchedulerService(self._ticker(), clock, interval_seconds).run
 
     def _kinds_of(self, queue: str) -> list[JobKind]:
         return [kind for feature in self.features for kind in feature.jobs if kind.queue == queue]
@@ -731,6 +743,22 @@ def _horses(settings: Settings, kinds: Sequence[JobKind]) -> RqHorses | None:
 
     assert settings.redis_url
     return RqHorses(settings.redis_url, kinds, settings.isolated_jobs)
+
+
+def _as_set(declared: Sequence[Schedule], wanted: Sequence[tuple[str, str]]) -> list[Schedule]:
+    """Raises ConfigError: OGEL_SCHEDULES names what is not there, or a cron that cannot be used."""
+    schedules = {schedule.name: schedule for schedule in declared}
+    for name, cron in wanted:
+        if name not in schedules:
+            known = ", ".join(sorted(schedules))
+            raise ConfigError(f"OGEL_SCHEDULES names {name!r}; there are {known}")
+        try:
+            schedules[name] = replace(
+                schedules[name], **({"enabled": False} if cron.lower() == "off" else {"cron": cron})
+            )
+        except ValueError as error:
+            raise ConfigError(f"OGEL_SCHEDULES: {error}") from None
+    return list(schedules.values())
 
 
 def _own_hosts(settings: Settings) -> OwnHosts:

@@ -11,6 +11,7 @@ from ogel.kernel.errors import ConfigError
 from ogel.knobs import (
     Network,
     Takes,
+    assignments,
     choice,
     choices,
     contact,
@@ -592,6 +593,18 @@ class Settings:
         takes=real(0, 1, "a part of the whole"),
         default=0.9,
         meaning="Alert when Redis has used more of its maxmemory.",
+    )
+    schedules: tuple[tuple[str, str], ...] = knob(
+        "OGEL_SCHEDULES",
+        takes=assignments("name=cron or name=off, separated by semicolons: audit.purge=0 3 * * *"),
+        default=(),
+        meaning="Times of built-in schedules, in UTC, and `off` for none; `ogel schedules` lists them.",
+    )
+    schedule_least_seconds: int = knob(
+        "OGEL_SCHEDULE_LEAST_SECONDS",
+        takes=whole(1, 60),
+        default=60,
+        meaning="Between two ticks of a user's schedule; for tests, which cannot wait a minute.",
     )
 
     @property

@@ -683,13 +683,46 @@ ALTER TABLE ONLY resource_samples
 
 CREATE INDEX resource_samples_sampled_at ON resource_samples USING brin (sampled_at) WITH (autosummarize='on');
 
+CREATE TABLE schedule_changes (
+    version bigint NOT NULL
+);
+
 CREATE TABLE schedules (
     name text NOT NULL,
     last_tick_at timestamp with time zone,
     last_job_id text,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
-    updated_at timestamp with time zone DEFAULT now() NOT NULL
-);
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    id text,
+    cron text,
+    timezone text DEFAULT 'UTC'::text NOT NULL,
+    description text DEFAULT ''::text NOT NULL,
+    enabled boolean DEFAULT true NOT NULL,
+    event_type text,
+    event_data json,
+    event_subject text,
+    job_kind text,
+    job_queue text,
+    job_payload jsonb,
+    counted_from timestamp with time zone,
+    next_tick_at timestamp with time zone,
+    last_late_seconds double precision,
+    last_event_id text,
+    last_error text,
+    CONSTRAINT schedules_of_users CHECK (((id IS NULL) OR ((cron IS NOT NULL) AND ((event_type IS NULL) <> (job_kind IS NULL)))))
+)
+WITH (fillfactor='70');
+
+COMMENT ON COLUMN schedules.id IS 'of a schedule that a user made; NULL: a feature declares it';
+
+COMMENT ON COLUMN schedules.cron IS 'of a declared one: what next_tick_at was last counted by';
+
+COMMENT ON COLUMN schedules.job_queue IS 'where its job is shown as dead once no feature performs job_kind any more';
+
+COMMENT ON COLUMN schedules.counted_from IS 'ticks up to here are not run: it was made, changed or resumed then';
+
+ALTER TABLE ONLY schedules
+    ADD CONSTRAINT schedules_id_key UNIQUE (id);
 
 ALTER TABLE ONLY schedules
     ADD CONSTRAINT schedules_pkey PRIMARY KEY (name);

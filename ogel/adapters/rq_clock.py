@@ -1,4 +1,7 @@
-"""rq-scheduler as the clock: one entry per schedule in Redis; whoever holds the lock tells what is due."""
+"""
+rq-scheduler as the clock: one entry per schedule in Redis; whoever holds the lock tells what is due. Entries are
+written anew from what Postgres says, whenever Redis has lost them or a schedule has changed.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ import asyncio
 import os
 import socket
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
 
@@ -21,7 +24,6 @@ from rq_scheduler import Scheduler
 from ogel.kernel.clock import rfc3339, utc_now
 from ogel.kernel.ids import new_id
 from ogel.runtime.schedule.clock import Due, NotHandedOver
-from ogel.runtime.schedule.schedule import Schedule
 
 log = structlog.get_logger(__name__)
 
@@ -31,8 +33,9 @@ STOP_TIMEOUT_SECONDS = 1.5
 # After kill -9 of its holder the lock is free again this much later. Longer than a handover may take.
 LOCK_SECONDS = 10
 MAX_BACKOFF_SECONDS = 5.0
-# An entry that none of us has moved for so long belongs to a schedule that is no more.
+# An entry that none of us has moved for so long belongs to a declared schedule that is no more.
 FORGOTTEN_AFTER = timedelta(hours=1)
+_DECLARED, _USERS = "ogel-schedule-", "ogel-user-schedule-"
 
 
 def tick() -> None:
@@ -42,7 +45,7 @@ def tick() -> None:
 class RqClock:
     """Tells due ticks from a daemon thread. Without Redis it says so once, keeps quiet, and comes back."""
 
-    def __init__(self, redis_url: str, schedules: Sequence[Schedule], interval_seconds: float = 1.0) -> None:
+    def __init__(self, redis_url: str, interval_seconds: float = 1.0) -> None:
         # Retries are ours: the client's own would multiply the timeouts.
         self._connection = redis.Redis.from_url(
             redis_url,
@@ -50,12 +53,15 @@ class RqClock:
             socket_connect_timeout=SOCKET_TIMEOUT_SECONDS,
             retry=Retry(NoBackoff(), 0),
         )
-        self._entries = Entries(self._connection, schedules)
+        self._entries = Entries(self._connection)
         self._interval_seconds = interval_seconds
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self._trouble: str | None = None
         self._failures = 0
+
+    def expect(self, times: Mapping[str, datetime]) -> None:
+        self._entries.expect(times)
 
     def start(self, due: Due) -> None:
         self._thread = threading.Thread(target=self._run, args=(due,), name="rq-clock", daemon=True)
@@ -122,22 +128,28 @@ class Entries(Scheduler):  # type: ignore[misc]  # rq-scheduler has no types
     scheduler_lock_key = "ogel:scheduler_lock"
     scheduled_jobs_key = "ogel:scheduler:scheduled_jobs"
 
-    def __init__(self, connection: redis.Redis, schedules: Iterable[Schedule]) -> None:
+    def __init__(self, connection: redis.Redis) -> None:
         name = f"{socket.gethostname()}-{os.getpid()}-{new_id('s')[-6:]}"
         super().__init__("ogel-schedules", connection=connection, name=name, interval=LOCK_SECONDS)
-        self._schedules = {entry_id(schedule): schedule for schedule in schedules}
         self._lock = connection.lock(self.scheduler_lock_key, timeout=LOCK_SECONDS, blocking=False)
-        self._written = False
+        # By entry, a schedule's name and when it is due. The first is replaced, never changed: by another thread.
+        self._expected: Mapping[str, tuple[str, datetime]] = {}
+        self._written: Mapping[str, tuple[str, datetime]] = {}
+
+    def expect(self, times: Mapping[str, datetime]) -> None:
+        """See Clock.expect; the next look writes it."""
+        self._expected = {entry_id(name): (name, at) for name, at in times.items()}
 
     def look(self, due: Due) -> None:
         """Tells what is due and writes what is missing, unless another scheduler is doing just that."""
         self.heartbeat()
         if not self.acquire_lock():
             return
+        expected = self._expected
         try:
             for job in self.get_jobs_to_queue():
-                self._tell(job, due)
-            self._write_missing()
+                self._tell(job, expected, due)
+            self._write(expected)
         finally:
             self.remove_lock()
 
@@ -157,41 +169,44 @@ class Entries(Scheduler):  # type: ignore[misc]  # rq-scheduler has no types
         due: Iterator[Job] = self.get_jobs(int(utc_now().timestamp()), with_times=with_times)
         return due
 
-    def _tell(self, job: Job, due: Due) -> None:
-        schedule = self._schedules.get(job.id)
+    def _tell(self, job: Job, expected: Mapping[str, tuple[str, datetime]], due: Due) -> None:
         now = utc_now()
-        if schedule is None:
+        if job.id not in expected:
             self._forget(job, now)
             return
-        # The tick is counted, not read from the entry: that may be of another version, with another cron.
-        due(schedule.name, schedule.last_tick(now))
-        self._move(job.id, schedule.next_tick(now))
-
-    def _move(self, id: str, to: datetime) -> None:
-        # XX: an entry flushed meanwhile must be written whole, with its job.
-        self.connection.zadd(self.scheduled_jobs_key, {id: int(to.timestamp())}, xx=True)
+        next_tick = due(expected[job.id][0], now)
+        # None: it goes when we are told what to expect now, which is a moment away.
+        if next_tick is not None:
+            # XX: an entry flushed meanwhile must be written whole, with its job.
+            self.connection.zadd(self.scheduled_jobs_key, {job.id: int(next_tick.timestamp())}, xx=True)
 
     def _forget(self, job: Job, now: datetime) -> None:
-        """Unknown here may still be known to a scheduler of another version, so it stays for a while."""
+        """
+        Users' schedules are known to all of us. Another, unknown here, may still be known to a scheduler of another
+        version, so it stays for a while.
+        """
         at = self.connection.zscore(self.scheduled_jobs_key, job.id)
-        if at is not None and at < (now - FORGOTTEN_AFTER).timestamp():
-            self.cancel(job)
-            job.delete(remove_from_queue=False)
-            log.info("clock.forgotten", entry=job.id)
+        is_users = job.id.startswith(_USERS)
+        if is_users or (at is not None and at < (now - FORGOTTEN_AFTER).timestamp()):
+            self._drop(job.id)
 
-    def _write_missing(self) -> None:
-        """The first time all of them, for their cron may have changed; then what Redis has lost."""
+    def _drop(self, id: str) -> None:
+        self.cancel(id)
+        self.connection.delete(Job.key_for(id))
+        log.info("clock.forgotten", entry=id)
+
+    def _write(self, expected: Mapping[str, tuple[str, datetime]]) -> None:
+        """What is new or was changed since the last look, and what Redis has lost; and not what is over."""
         there = {id.decode() for id in self.connection.zrange(self.scheduled_jobs_key, 0, -1)}
-        missing = {id: s for id, s in self._schedules.items() if id not in there or not self._written}
-        now = utc_now()
-        for id, schedule in missing.items():
-            at = schedule.next_tick(now)
-            text = f"{schedule.name} ({schedule.cron}): {schedule.description}"
-            self.enqueue_at(at, f"{__name__}.tick", job_id=id, job_description=text)
-            log.info("clock.registered", schedule=schedule.name, next_tick=rfc3339(at))
-        self._written = True
+        for id, (name, at) in expected.items():
+            if id not in there or self._written.get(id) != (name, at):
+                self.enqueue_at(at, f"{__name__}.tick", job_id=id, job_description=name)
+                log.info("clock.registered", schedule=name, next_tick=rfc3339(at))
+        for id in self._written.keys() - expected.keys():
+            self._drop(id)
+        self._written = expected
 
 
-def entry_id(schedule: Schedule) -> str:
-    """RQ allows no dots in ids."""
-    return f"ogel-schedule-{schedule.name.replace('.', '-')}"
+def entry_id(name: str) -> str:
+    """RQ allows no dots in ids: those of a declared schedule are written as dashes, which such names have not."""
+    return f"{_DECLARED}{name.replace('.', '-')}" if "." in name else f"{_USERS}{name}"

@@ -37,6 +37,7 @@ COMMANDS = {
     "mail": "Send a test message, and look at messages and their attempts.",
     "audit": "List, verify and export the audit log.",
     "cleanup": "What is forgotten when, how much of it is due; and forget it now.",
+    "schedules": "Make, list, run, pause and delete schedules.",
     "healthcheck": "Ask the process on PORT whether it is ready; exit 0 or 1.",
 }
 

@@ -6,6 +6,7 @@ import os
 import threading
 import time
 from datetime import datetime
+from hashlib import sha256
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 # Two characters at a time: ids are made for every row of every event.
@@ -22,6 +23,14 @@ def new_id(prefix: str) -> str:
 def id_at(prefix: str, moment: datetime) -> str:
     """The least id of that moment: those made before it sort before, those made at it or later after."""
     return f"{prefix}_{_base32(max(0, int(moment.timestamp() * 1000)) << 80)}"
+
+
+def derived_id(prefix: str, moment: datetime, text: str) -> str:
+    """Always the same for one moment and text; beside new ids of that moment it sorts anywhere."""
+    random74 = int.from_bytes(sha256(text.encode()).digest()[:10], "big") >> 6
+    ms = max(0, int(moment.timestamp() * 1000))
+    value = (ms << 80) | (0x7 << 76) | (random74 >> 62 << 64) | (0b10 << 62) | (random74 & (1 << 62) - 1)
+    return f"{prefix}_{_base32(value)}"
 
 
 def _uuid7() -> int:

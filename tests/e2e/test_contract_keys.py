@@ -53,6 +53,9 @@ def test_a_key_may_do_what_its_scopes_say(suite: Ogel, operator: Any) -> None:
         ("POST", "/api/schedules/cleanup.events/run", None, "schedules:write"),
         ("GET", "/api/cleanup", None, "cleanup:read"),
         ("POST", "/api/cleanup/events/run", None, "cleanup:write"),
+        ("POST", "/api/schedules", {}, "schedules:write"),
+        ("PATCH", "/api/schedules/a", {}, "schedules:write"),
+        ("DELETE", "/api/schedules/a", None, "schedules:write"),
         ("GET", "/metrics", None, "metrics:read"),
         ("GET", "/api/metrics", None, "metrics:read"),
     ):

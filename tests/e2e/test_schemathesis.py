@@ -43,6 +43,8 @@ def rows(api: Client, database_url: str) -> dict[str, str]:
     [message] = api.ok("POST", "/api/messages", wanted)["items"]
     # One that answers, so that questions to it come to it.
     database = register(api, url=database_url)
+    schedule = {"name": "fuzzed", "cron": "0 0 1 1 *", "event": {"type": "fuzz.it"}}
+    api("POST", "/api/schedules", schedule)
     return {
         "/api/databases/": database["id"],
         "/api/webhooks/": hook["id"],
@@ -51,10 +53,10 @@ def rows(api: Client, database_url: str) -> dict[str, str]:
         "/api/jobs/": job["id"],
         "/api/mail/suppressions/": "out@example.com",
         "/api/mail/": letter["id"],
-        "/api/schedules/": "cleanup.events",
         "/api/cleanup/": "events",
         "/api/devices/": device["id"],
         "/api/messages/": message["id"],
+        "/api/schedules/": "fuzzed",
     }
 
 

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from typing import Any
 
 from psycopg_pool import AsyncConnectionPool
 
+from ogel.features.audit.store import AuditStore
+from ogel.features.schedules.service import ScheduleService
 from ogel.kernel.clock import utc_now
 from ogel.runtime.database import Database
 from ogel.runtime.jobs.job import Job
 from ogel.runtime.jobs.kind import JobKind
 from ogel.runtime.jobs.store import JobQueue
+from ogel.runtime.outbox import Outbox
 from ogel.runtime.schedule.schedule import Schedule
 from ogel.runtime.schedule.ticks import Ticker
 
@@ -32,7 +35,9 @@ async def nothing(job: Job, loaded: object) -> None:
     """The kinds are there to be enqueued; no worker runs here."""
 
 
-KINDS = [JobKind(kind, queue="cleanup", perform=nothing) for kind in ("reports.make", "retention.purge")]
+KINDS = [
+    JobKind(kind, queue="cleanup", perform=nothing, open=True) for kind in ("reports.make", "retention.purge")
+]
 
 
 class World:
@@ -40,16 +45,22 @@ class World:
 
     def __init__(self, database: Database, jobs: JobQueue, rung: asyncio.Semaphore) -> None:
         self.database, self.jobs, self.rung = database, jobs, rung
+        self.outbox = Outbox(jobs)
 
-    def ticker(self) -> Ticker:
-        return Ticker(self.database, self.jobs, SCHEDULES)
+    def ticker(self, schedules: Sequence[Schedule] = SCHEDULES) -> Ticker:
+        return Ticker(self.database, self.jobs, self.outbox, schedules)
 
-    async def last_tick_was(self, schedule: Schedule, tick: datetime) -> None:
+    def service(self, audit: AuditStore | None = None) -> ScheduleService:
+        return ScheduleService(self.database, self.ticker(), self.jobs, audit or AuditStore())
+
+    async def last_tick_was(self, name: str, tick: datetime) -> None:
+        """And nobody has run anything since."""
         async with self.database.session() as session:
             await session.execute(
-                b"INSERT INTO schedules (name, last_tick_at) VALUES (%(name)s, %(tick)s)"
-                b" ON CONFLICT (name) DO UPDATE SET last_tick_at = excluded.last_tick_at",
-                {"name": schedule.name, "tick": tick},
+                b"INSERT INTO schedules (name, last_tick_at, next_tick_at)"
+                b" VALUES (%(name)s, %(tick)s, %(tick)s) ON CONFLICT (name) DO UPDATE"
+                b" SET last_tick_at = excluded.last_tick_at, counted_from = NULL, next_tick_at = %(tick)s",
+                {"name": name, "tick": tick},
             )
 
     async def written(self) -> list[tuple[str, dict[str, Any], str | None]]:
@@ -57,8 +68,12 @@ class World:
             rows = await session.tuples(b"SELECT kind, payload, dedupe_key FROM job_queue ORDER BY id")
         return [(kind, payload, dedupe_key) for kind, payload, dedupe_key in rows]
 
-    async def states(self) -> dict[str, tuple[datetime | None, str | None]]:
-        return {name: (s.last_tick_at, s.last_job_id) for name, s in (await self.ticker().states()).items()}
+    async def state(self, name: str) -> tuple[datetime | None, str | None, datetime | None]:
+        """Its last tick, last job and next tick."""
+        query = b"SELECT last_tick_at, last_job_id, next_tick_at FROM schedules WHERE name = %(name)s"
+        async with self.database.session() as session:
+            [row] = await session.tuples(query, {"name": name})
+        return row[0], row[1], row[2]
 
 
 @asynccontextmanager

@@ -26,6 +26,8 @@ class Wanted:
     What a test asks of a system, in words that any system can translate; None is the system's own default.
 
     workers                processes that deliver; 0: everything is in the one process that serves the API.
+    schedulers             processes that do nothing but count the time, instead of the one that `scheduler` asks for.
+    fast_clock             schedules may tick every second, and schedulers look ten times as often.
     in_flight              requests that one process has open at once.
     lease_seconds          after which a dead process' work is someone else's.
     retry_delays           seconds between the attempts of a delivery; one more attempt than delays.
@@ -37,6 +39,8 @@ class Wanted:
 
     workers: int = 0
     scheduler: bool = False
+    schedulers: int = 0
+    fast_clock: bool = False
     in_flight: int | None = None
     lease_seconds: float | None = None
     retry_delays: Sequence[float] | None = None
@@ -76,9 +80,10 @@ class System(Protocol):
 class OgelSystem:
     def __init__(self, directory: Path, wanted: Wanted, database_url: str, redis_url: str) -> None:
         environment = {"DATABASE_URL": database_url, "REDIS_URL": redis_url, **_environment(wanted)}
-        if wanted.workers:
+        if wanted.workers or wanted.schedulers:
             commands = {"api": ["api"]}
             commands |= {f"worker-{n + 1}": ["worker", "webhooks"] for n in range(wanted.workers)}
+            commands |= {f"scheduler-{n + 1}": ["scheduler"] for n in range(wanted.schedulers)}
             commands |= {"scheduler": ["scheduler"]} if wanted.scheduler else {}
         else:
             commands = {"api": ["api", "--with", "worker,scheduler"]}
@@ -136,6 +141,8 @@ def _environment(wanted: Wanted) -> dict[str, str]:
         "OGEL_WEBHOOK_PROBE_SECONDS": wanted.probe_seconds,
         "OGEL_WEBHOOK_DISABLE_AFTER_SECONDS": wanted.disable_after_seconds,
         "OGEL_EGRESS_PROXY": wanted.proxy,
+        "OGEL_SCHEDULE_LEAST_SECONDS": 1 if wanted.fast_clock else None,
+        "OGEL_SCHEDULER_INTERVAL_SECONDS": 0.1 if wanted.fast_clock else None,
         "OGEL_WEBHOOK_ALLOW_NETS": "127.0.0.0/8" if wanted.reach_loopback else "",
     }
     return {name: str(value) for name, value in values.items() if value is not None}

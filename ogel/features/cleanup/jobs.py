@@ -44,7 +44,7 @@ class RunPurge:
         self._turn = asyncio.Lock()
 
     def kind(self) -> JobKind:
-        return JobKind(PURGE, QUEUE, self.perform, record=self.record, timeout_seconds=300)
+        return JobKind(PURGE, QUEUE, self.perform, record=self.record, timeout_seconds=300, open=True)
 
     async def perform(self, job: Job, _: Any) -> Outcome | None:
         purge = self._purges.get(str(job.payload.get("what")))

@@ -1,1 +1,1 @@
-"""See what runs by the clock, when it ran last and runs next, and run it now."""
+"""Have an event published or a job done at times you choose; see what ran by the clock, and run it now."""

@@ -1,31 +1,14 @@
-"""GET /api/schedules, POST /api/schedules/{name}/run."""
+"""/api/schedules."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
 
-import msgspec
-
-from ogel.features.schedules.service import Planned, ScheduleService
-from ogel.runtime.http.pagination import Page
-from ogel.runtime.http.route import Call, Route, Timestamp
-
-
-class ScheduleItem(msgspec.Struct, frozen=True):
-    name: str
-    cron: str
-    description: str
-    kind: str
-    last_tick_at: Timestamp | None
-    next_tick_at: Timestamp
-    last_job_id: str | None
-
-
-class StartedRun(msgspec.Struct, frozen=True):
-    """The id of the job."""
-
-    job: str
+from ogel.features.schedules.schedule import NewSchedule, ScheduleChange, ScheduleInfo, StartedRun
+from ogel.features.schedules.service import ScheduleService
+from ogel.runtime.http.pagination import Page, PageQuery, decode_cursor, page
+from ogel.runtime.http.route import Call, Route
 
 
 class ScheduleRoutes:
@@ -33,42 +16,45 @@ class ScheduleRoutes:
         self._service = service
 
     def routes(self) -> Sequence[Route]:
+        read, write = "schedules:read", "schedules:write"
+        one = "/api/schedules/{name}"
         return [
-            Route(
-                "GET",
-                "/api/schedules",
-                self._list,
-                scope="schedules:read",
-                summary="List all schedules with their last and next ticks",
-                returns=Page[ScheduleItem],
-            ),
-            Route(
-                "POST",
-                "/api/schedules/{name}/run",
-                self._run,
-                scope="schedules:write",
-                summary="Run a schedule now, besides its ticks",
-                returns=StartedRun,
-                status=202,
-            ),
-        ]
+            Route("POST", "/api/schedules", self._create, write, "Publish an event or enqueue a job at times to come",
+                  body=NewSchedule, returns=ScheduleInfo, status=201),
+            Route("GET", "/api/schedules", self._list, read, "List schedules by name, built-in ones too",
+                  query=PageQuery, returns=Page[ScheduleInfo]),
+            Route("GET", one, self._get, read, "One schedule, its last run and its next ticks", returns=ScheduleInfo),
+            Route("PATCH", one, self._change, write, "Change, pause or resume a schedule",
+                  body=ScheduleChange, returns=ScheduleInfo),
+            Route("DELETE", one, self._delete, write, "Delete a schedule; what it caused goes on", status=204),
+            Route("POST", one + "/run", self._run, write, "Run a schedule now, beside its ticks",
+                  returns=StartedRun, status=202),
+            Route("POST", one + "/pause", self._pause, write, "No ticks for now", returns=ScheduleInfo),
+            Route("POST", one + "/resume", self._resume, write, "Go on with the next tick", returns=ScheduleInfo),
+        ]  # fmt: skip
 
-    async def _list(self, call: Call[Any, Any]) -> Page[ScheduleItem]:
-        # One page holds them all: they are declared in code, so there are never many.
-        return Page([_item(planned) for planned in await self._service.list()], next=None)
+    async def _create(self, call: Call[NewSchedule, Any]) -> ScheduleInfo:
+        return await self._service.create(call.caller, call.body)
+
+    async def _list(self, call: Call[Any, PageQuery]) -> Page[ScheduleInfo]:
+        after = decode_cursor(call.query.after, str) if call.query.after else None
+        schedules = await self._service.list(after, call.query.limit + 1)
+        return page(schedules, call.query.limit, lambda schedule: schedule.name)
+
+    async def _get(self, call: Call[Any, Any]) -> ScheduleInfo:
+        return await self._service.get(call.path["name"])
+
+    async def _change(self, call: Call[ScheduleChange, Any]) -> ScheduleInfo:
+        return await self._service.change(call.caller, call.path["name"], call.body)
+
+    async def _delete(self, call: Call[Any, Any]) -> None:
+        await self._service.delete(call.caller, call.path["name"])
 
     async def _run(self, call: Call[Any, Any]) -> StartedRun:
-        return StartedRun(await self._service.run(call.caller, call.path["name"]))
+        return await self._service.run(call.caller, call.path["name"])
 
+    async def _pause(self, call: Call[Any, Any]) -> ScheduleInfo:
+        return await self._service.pause(call.caller, call.path["name"])
 
-def _item(planned: Planned) -> ScheduleItem:
-    schedule = planned.schedule
-    return ScheduleItem(
-        name=schedule.name,
-        cron=schedule.cron,
-        description=schedule.description,
-        kind=schedule.kind,
-        last_tick_at=planned.last_tick_at,
-        next_tick_at=planned.next_tick_at,
-        last_job_id=planned.last_job_id,
-    )
+    async def _resume(self, call: Call[Any, Any]) -> ScheduleInfo:
+        return await self._service.resume(call.caller, call.path["name"])

@@ -45,6 +45,7 @@ class JobKind:
     revived          …or run again.
     cancellable      False: what runs is too short to be cut, and ends as it ends.
     purged_with      the purge that deletes its dead jobs together with what they belong to; None: `dead_jobs`.
+    open             users may enqueue it by schedules of their own, with any payload: `perform` checks that itself.
     timeout_seconds  of one attempt; None: `perform` always ends in time by itself.
     """
 
@@ -58,6 +59,7 @@ class JobKind:
     revived: Chosen | None = None
     cancellable: bool = True
     purged_with: str | None = None
+    open: bool = False
     max_attempts: int = 8
     timeout_seconds: float | None = 60.0
     backoff: Backoff = Backoff()

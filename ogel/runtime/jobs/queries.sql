@@ -14,6 +14,10 @@ ORDER BY place
 ON CONFLICT DO NOTHING
 RETURNING id, queue_name
 
+-- enqueue_dead --
+INSERT INTO job_queue (id, queue_name, kind, payload, status, max_attempts, dedupe_key, last_error, processed_at)
+VALUES (%(id)s, %(queue)s, %(kind)s, %(payload)s::jsonb, 'dead', 8, %(dedupe_key)s, %(error)s, now())
+
 -- claim --
 -- Leases up to `limit` due jobs of one queue: lower lanes first, and of one key and lane the oldest first. It steps
 -- from key to key (and, among ordered jobs, from order to order) down the index, `most_steps` at a time, beginning

@@ -56,6 +56,25 @@ class JobQueue:
             tx.ring(queue)
         return [id for id, _ in written]
 
+    def kind(self, name: str) -> JobKind | None:
+        return self._kinds.get(name)
+
+    def open_kinds(self) -> list[str]:
+        """Names of those that users may enqueue."""
+        return sorted(kind.name for kind in self._kinds.values() if kind.open)
+
+    async def enqueue_dead(self, tx: Session, job: NewJob, queue: str, error: str) -> None:
+        """A job that nothing here can perform: people see it and decide, once its kind is back."""
+        parameters = {
+            "id": job.id,
+            "queue": queue,
+            "kind": job.kind,
+            "payload": msgspec.json.encode(job.payload).decode(),
+            "dedupe_key": job.dedupe_key,
+            "error": error,
+        }
+        await tx.execute(_SQL.enqueue_dead, parameters)
+
     def _row(self, job: NewJob) -> dict[str, Any]:
         kind = self._kinds[job.kind]
         return {

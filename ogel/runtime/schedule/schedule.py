@@ -1,69 +1,69 @@
-"""A schedule as a feature declares it, and the ticks of its cron expression."""
+"""A schedule, as a feature declares it or a user made it."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
-# No dash: the clock writes a name's dots as dashes, and two names must not become one.
+from ogel.runtime.schedule.cron import Cron, cron
+
+# Declared names have dots and no dashes; those of users (SLUG_PATTERN) have dashes and no dots. So neither can ever
+# take the other's, and the clock can write a dot as a dash.
 _NAME = re.compile(r"[a-z0-9_]+(\.[a-z0-9_]+)*")
-_CRON = re.compile(r"[0-9A-Za-z*,/#-]+( [0-9A-Za-z*,/#-]+){4}")
-# `H` and `R` stand for a number of croniter's choice: every process would count other ticks.
-_CHOSEN_BY_CRONITER = re.compile(r"\b[HR]\b", re.IGNORECASE)
-_MINUTE = timedelta(minutes=1)
-# Any fixed moment would do: it only tells whether the expression has ticks at all.
-_TRIAL = datetime(2024, 1, 1, tzinfo=UTC)
+SLUG_PATTERN = r"^[a-z0-9_]+(-[a-z0-9_]+)*(?!\n)$"
+_SLUG = re.compile(SLUG_PATTERN)
+NAME_LENGTH = 64
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduledEvent:
+    """What is published at each tick; `data` is JSON text."""
+
+    type: str
+    data: bytes
+    subject: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
     """
-    name     letters, digits and underscores in parts joined by dots ("retention.purge"); outlives the code.
-    cron     minute, hour, day of month, month, day of week (crontab(5)), always in UTC.
-    kind     the JobKind to enqueue.
-    payload  what each job gets, besides its `tick` (RFC 3339).
+    name      letters, digits and underscores in parts joined by dots ("retention.purge"); outlives the code.
+    cron      as runtime/schedule/cron.py takes it; in UTC unless `timezone` says otherwise.
+    kind      the JobKind to enqueue; or none, and an `event` to publish.
+    payload   what each job gets, besides its `tick` (RFC 3339) and its `late_seconds`.
+    enabled   False: it has no ticks; it can be run by hand.
+    id        of one that a user made: its name is a slug.
+    queue     of one that a user made: that of `kind`, should nothing here know that any more.
 
-    ValueError when the name or the cron expression cannot be used, or the expression never comes true.
+    ValueError when any of it cannot be used, or the expression never comes true.
     """
 
     name: str
     cron: str
-    kind: str
-    description: str
+    kind: str | None = None
+    description: str = ""
     payload: Mapping[str, Any] = field(default_factory=dict)
+    event: ScheduledEvent | None = None
+    timezone: str = "UTC"
+    enabled: bool = True
+    id: str | None = None
+    queue: str | None = None
 
     def __post_init__(self) -> None:
-        if len(self.name) > 64 or not _NAME.fullmatch(self.name):
-            raise ValueError(f"schedule name {self.name!r} is not made of a-z, 0-9, _ and dots between them")
-        if not _CRON.fullmatch(self.cron) or _CHOSEN_BY_CRONITER.search(self.cron):
+        pattern, words = (_NAME, "dots") if self.id is None else (_SLUG, "dashes")
+        if len(self.name) > NAME_LENGTH or not pattern.fullmatch(self.name):
             raise ValueError(
-                f"schedule {self.name!r}: cron {self.cron!r} is not five fields like '*/5 3 * * mon'"
+                f"schedule name {self.name!r} is not made of a-z, 0-9, _ and {words} between them"
             )
+        if (self.kind is None) == (self.event is None):
+            raise ValueError(f"schedule {self.name!r} needs a kind or an event, and not both")
         try:
-            self.next_tick(_TRIAL)
-            self.last_tick(_TRIAL)
-        except (ValueError, KeyError, TypeError) as error:
-            raise ValueError(f"schedule {self.name!r}: cron {self.cron!r} cannot be used: {error}") from error
+            _ = self.ticks
+        except ValueError as error:
+            raise ValueError(f"schedule {self.name!r}: {error}") from error
 
-    def next_tick(self, after: datetime) -> datetime:
-        """The first tick later than `after`."""
-        return self._tick(_to_the_minute(after), "get_next")
-
-    def last_tick(self, until: datetime) -> datetime:
-        """The last tick not later than `until`."""
-        return self._tick(_to_the_minute(until) + _MINUTE, "get_prev")
-
-    def _tick(self, start: datetime, direction: str) -> datetime:
-        from croniter import croniter  # 30 ms, which a command that only prints help should not pay
-
-        tick: datetime = getattr(croniter(self.cron, start), direction)(datetime)
-        return tick.replace(tzinfo=UTC, fold=0)
-
-
-def _to_the_minute(moment: datetime) -> datetime:
-    if moment.tzinfo is None:
-        raise ValueError(f"{moment} has no time zone")
-    return moment.astimezone(UTC).replace(second=0, microsecond=0)
+    @property
+    def ticks(self) -> Cron:
+        return cron(self.cron, self.timezone)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import structlog
 
@@ -17,15 +17,19 @@ log = structlog.get_logger(__name__)
 # Shorter than the clock keeps its lock, so that it is still the only one to offer a tick when we give up.
 HANDOVER_SECONDS = 5.0
 STOP_SECONDS = 1.5
+TROUBLED_PAUSE = timedelta(minutes=1)
 
 
 class SchedulerService:
-    """Any number may run. While the clock is away, a tick is at most `catch_up_seconds` and a little late."""
+    """
+    Any number may run. Every `look_seconds` it looks for what was changed, and for what nobody ran: while the clock is
+    away, ticks are so much and a little late.
+    """
 
-    def __init__(self, ticker: Ticker, clock: Clock, catch_up_seconds: float = 15.0) -> None:
+    def __init__(self, ticker: Ticker, clock: Clock, look_seconds: float = 1.0) -> None:
         self._ticker = ticker
         self._clock = clock
-        self._catch_up_seconds = catch_up_seconds
+        self._look_seconds = look_seconds
         self._loop: asyncio.AbstractEventLoop | None = None
         self._taking: asyncio.Task[object] | None = None
         self._stopping = False
@@ -53,12 +57,14 @@ class SchedulerService:
         await self._catch_up()
         self._clock.start(self._due)
         while True:
-            await asyncio.sleep(self._catch_up_seconds)
+            await asyncio.sleep(self._look_seconds)
             await self._catch_up()
 
     async def _catch_up(self) -> None:
         try:
-            await self._ticker.catch_up()
+            expected = await self._ticker.catch_up()
+            if expected is not None:
+                self._clock.expect(expected)
         except DatabaseAway as error:
             if not self._away:
                 log.warning("scheduler.database_away", error=error.reason)
@@ -70,23 +76,24 @@ class SchedulerService:
                 log.info("scheduler.database_back")
             self._away = False
 
-    def _due(self, name: str, tick: datetime) -> None:
+    def _due(self, name: str, at: datetime) -> datetime | None:
         """Called from the clock's thread."""
         assert self._loop is not None
-        handover = asyncio.run_coroutine_threadsafe(self._take(name, tick), self._loop)
+        handover = asyncio.run_coroutine_threadsafe(self._take(name, at), self._loop)
         try:
-            handover.result(HANDOVER_SECONDS)
+            return handover.result(HANDOVER_SECONDS)
         except NotHandedOver:
             raise
         except (TimeoutError, concurrent.futures.CancelledError, DatabaseAway) as error:
             handover.cancel()
             raise NotHandedOver(f"{type(error).__name__}: {error}".strip(": ")) from error
         except Exception:
-            # Offering it again would fail again, and hold up the schedules behind it; catch_up keeps trying.
+            # Offering it again at once would fail again, and hold up the schedules behind it; catch_up keeps trying.
             log.exception("schedule.failed", schedule=name)
+            return at + TROUBLED_PAUSE
 
-    async def _take(self, name: str, tick: datetime) -> None:
+    async def _take(self, name: str, at: datetime) -> datetime | None:
         if self._stopping:
             raise NotHandedOver("the scheduler is stopping")
         self._taking = asyncio.current_task()
-        await self._ticker.run_due(name, tick)
+        return await self._ticker.run_due(name, at)

@@ -1,42 +1,135 @@
-"""The schedules table: which tick each schedule was last run for."""
+"""The schedules table, as schedulers use it: what is due, and where each schedule stands."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from ogel.runtime.database import Queries, Session
+from ogel.runtime.schedule.schedule import Schedule, ScheduledEvent
 
 _SQL = Queries.beside(__name__)
-# How far a scheduler's clock may be ahead of the database's.
-_CLOCK_TOLERANCE_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
-class ScheduleState:
-    """`last_tick_at` is None for a schedule that was never registered; `now` is the database's."""
+class Locked:
+    """
+    A row of one schedule; of a declared one the definition is the code's. Ticks up to `since` are over; None: it was
+    never registered. `now` is the database's time.
+    """
 
     name: str
-    last_tick_at: datetime | None
-    last_job_id: str | None
+    id: str | None
+    cron: str | None
+    timezone: str
+    description: str
+    enabled: bool
+    event_type: str | None
+    event_data: str | None
+    event_subject: str | None
+    job_kind: str | None
+    job_queue: str | None
+    job_payload: dict[str, Any] | None
+    since: datetime | None
     now: datetime
+
+    def schedule(self, **changed: Any) -> Schedule:
+        """
+        Of a user's, but for what is `changed`. ValueError: what could be used when it was written cannot be any more.
+        """
+        event = None
+        if self.event_type is not None:
+            event = ScheduledEvent(self.event_type, (self.event_data or "null").encode(), self.event_subject)
+        fields: dict[str, Any] = {
+            "id": self.id,
+            "name": self.name,
+            "cron": self.cron,
+            "timezone": self.timezone,
+            "description": self.description,
+            "enabled": self.enabled,
+            "event": event,
+            "kind": self.job_kind,
+            "queue": self.job_queue,
+            "payload": self.job_payload or {},
+        }
+        return Schedule(**fields | changed)
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What a tick caused: a job, an event, or an `error` that kept it from causing either."""
+
+    job_id: str | None = None
+    event_id: str | None = None
+    error: str | None = None
 
 
 class ScheduleStore:
-    async def states(self, session: Session, names: Sequence[str]) -> dict[str, ScheduleState]:
-        rows = await session.all(_SQL.states, {"names": list(names)}, ScheduleState)
-        return {state.name: state for state in rows}
+    async def look(
+        self, session: Session, declared: Sequence[str], grace_seconds: float
+    ) -> tuple[int, Sequence[str]]:
+        """The version of what users made, and the names of schedules that are overdue."""
+        parameters = {"declared": list(declared), "grace_seconds": grace_seconds}
+        [(version, overdue)] = await session.tuples(_SQL.look, parameters)
+        return version, overdue
 
-    async def register(self, session: Session, name: str, tick: datetime) -> None:
-        """Nothing changes for a schedule that has a last tick."""
-        await session.execute(_SQL.register, {"name": name, "tick": tick})
+    async def expected(self, session: Session, declared: Sequence[str]) -> dict[str, datetime]:
+        return dict(await session.tuples(_SQL.expected, {"declared": list(declared)}))
 
-    async def advance(self, tx: Session, name: str, tick: datetime) -> float | None:
-        """How many seconds late the tick is; None when it is not this caller's to run."""
-        parameters = {"name": name, "tick": tick, "tolerance_seconds": _CLOCK_TOLERANCE_SECONDS}
-        late_seconds: float | None = await tx.value(_SQL.advance, parameters)
-        return late_seconds
+    async def lock(self, tx: Session, name: str) -> Locked | None:
+        return await tx.one(_SQL.lock, {"name": name}, Locked)
 
-    async def remember_job(self, tx: Session, name: str, job_id: str) -> None:
-        await tx.execute(_SQL.remember_job, {"name": name, "job_id": job_id})
+    async def register(self, tx: Session, schedule: Schedule) -> Locked:
+        """Locks the row of a declared schedule, a new one if there was none."""
+        parameters = {
+            "name": schedule.name,
+            "cron": schedule.cron,
+            "timezone": schedule.timezone,
+            "enabled": schedule.enabled,
+        }
+        await tx.execute(_SQL.register, parameters)
+        row = await self.lock(tx, schedule.name)
+        assert row is not None
+        return row
+
+    async def settle(
+        self, tx: Session, schedule: Schedule, counted_from: datetime, next_tick_at: datetime | None
+    ) -> None:
+        parameters = {
+            "name": schedule.name,
+            "cron": schedule.cron,
+            "timezone": schedule.timezone,
+            "enabled": schedule.enabled,
+            "counted_from": counted_from,
+            "next_tick_at": next_tick_at,
+        }
+        await tx.execute(_SQL.settle, parameters)
+
+    async def expect(self, tx: Session, name: str, next_tick_at: datetime | None) -> None:
+        await tx.execute(_SQL.expect, {"name": name, "next_tick_at": next_tick_at})
+
+    async def advance(
+        self,
+        tx: Session,
+        name: str,
+        tick: datetime,
+        late_seconds: float,
+        run: Run,
+        next_tick_at: datetime | None,
+    ) -> None:
+        parameters = {
+            "name": name,
+            "tick": tick,
+            "late_seconds": late_seconds,
+            "job_id": run.job_id,
+            "event_id": run.event_id,
+            "error": run.error,
+            "next_tick_at": next_tick_at,
+        }
+        await tx.execute(_SQL.advance, parameters)
+
+    async def remember(self, tx: Session, name: str, run: Run) -> None:
+        parameters = {"name": name, "job_id": run.job_id, "event_id": run.event_id}
+        await tx.execute(_SQL.remember, parameters)

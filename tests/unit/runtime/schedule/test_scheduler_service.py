@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, cast
 
@@ -12,12 +13,14 @@ from structlog.testing import capture_logs
 
 from ogel.runtime.database import Database, DatabaseAway
 from ogel.runtime.jobs.store import JobQueue
+from ogel.runtime.outbox import Outbox
 from ogel.runtime.schedule.clock import Due, NotHandedOver
 from ogel.runtime.schedule.schedule import Schedule
 from ogel.runtime.schedule.service import SchedulerService
 from ogel.runtime.schedule.ticks import Ticker
 
 TICK = datetime(2026, 3, 1, 3, 0, tzinfo=UTC)
+NEXT = datetime(2026, 3, 2, 3, 0, tzinfo=UTC)
 LIMIT_SECONDS = 10
 
 
@@ -25,9 +28,13 @@ class HandClock:
     """Tells one tick when started, from a thread, and keeps what came of it."""
 
     def __init__(self) -> None:
-        self.outcome: BaseException | str | None = None
+        self.outcome: BaseException | datetime | None = None
+        self.expected: list[Mapping[str, datetime]] = []
         self.told = threading.Event()
         self._thread: threading.Thread | None = None
+
+    def expect(self, times: Mapping[str, datetime]) -> None:
+        self.expected.append(times)
 
     def start(self, due: Due) -> None:
         self._thread = threading.Thread(target=self._tell, args=(due,))
@@ -35,8 +42,7 @@ class HandClock:
 
     def _tell(self, due: Due) -> None:
         try:
-            due("purge", TICK)
-            self.outcome = "taken"
+            self.outcome = due("purge", TICK)
         except NotHandedOver as error:
             self.outcome = error
         self.told.set()
@@ -52,26 +58,29 @@ class FakeTicker:
         self.due: list[tuple[str, datetime]] = []
         self.entered = asyncio.Event()
         self.looks = asyncio.Semaphore(0)
+        self.changed: Mapping[str, datetime] | None = {"purge": TICK}
         self.failures_to_catch_up: list[Exception] = []
 
-    async def run_due(self, name: str, tick: datetime) -> bool:
-        self.due.append((name, tick))
+    async def run_due(self, name: str, at: datetime) -> datetime | None:
+        self.due.append((name, at))
         self.entered.set()
         if self.hangs:
             await asyncio.Event().wait()
         if self.failure is not None:
             raise self.failure
-        return True
+        return NEXT
 
-    async def catch_up(self) -> None:
+    async def catch_up(self) -> Mapping[str, datetime] | None:
         self.looks.release()
         if self.failures_to_catch_up:
             raise self.failures_to_catch_up.pop(0)
+        changed, self.changed = self.changed, None
+        return changed
 
 
 async def tell(ticker: FakeTicker, until: Any) -> HandClock:
     clock, stop = HandClock(), asyncio.Event()
-    service = SchedulerService(cast(Ticker, ticker), clock, catch_up_seconds=0.01)
+    service = SchedulerService(cast(Ticker, ticker), clock, look_seconds=0.01)
     async with asyncio.timeout(LIMIT_SECONDS):
         running = asyncio.create_task(service.run(stop))
         await until(clock)
@@ -87,7 +96,7 @@ async def told(clock: HandClock) -> None:
 def test_a_due_tick_reaches_the_loop() -> None:
     async def story() -> None:
         ticker = FakeTicker()
-        assert (await tell(ticker, told)).outcome == "taken"
+        assert (await tell(ticker, told)).outcome == NEXT
         assert ticker.due == [("purge", TICK)]
 
     asyncio.run(story())
@@ -106,7 +115,8 @@ def test_a_schedule_that_cannot_run_is_reported_and_not_offered_for_ever() -> No
     async def story() -> None:
         with capture_logs() as logs:
             clock = await tell(FakeTicker(KeyError("no.such.kind")), told)
-        assert clock.outcome == "taken"
+        assert isinstance(clock.outcome, datetime)
+        assert clock.outcome > TICK
         assert [entry["event"] for entry in logs] == ["schedule.failed"]
 
     asyncio.run(story())
@@ -139,6 +149,22 @@ def test_the_net_outlives_every_failure_and_reports_an_outage_once() -> None:
     asyncio.run(story())
 
 
+def test_the_clock_is_told_of_changes_before_it_starts_and_only_then() -> None:
+    async def story() -> None:
+        ticker = FakeTicker()
+
+        async def looks(clock: HandClock) -> None:
+            for _ in range(3):
+                await ticker.looks.acquire()
+            ticker.changed = {}
+            for _ in range(3):
+                await ticker.looks.acquire()
+
+        assert (await tell(ticker, looks)).expected == [{"purge": TICK}, {}]
+
+    asyncio.run(story())
+
+
 def test_a_clock_that_cannot_start_ends_the_service() -> None:
     class Broken(HandClock):
         def start(self, due: Due) -> None:
@@ -156,4 +182,4 @@ def test_two_schedules_of_one_name_are_refused() -> None:
     hourly = Schedule("purge", "0 * * * *", kind="purge", description="Deletes what is old.")
     daily = Schedule("purge", "0 0 * * *", kind="purge", description="Deletes what is old.")
     with pytest.raises(ValueError, match="share a name"):
-        Ticker(cast(Database, None), JobQueue(), [hourly, daily])
+        Ticker(cast(Database, None), JobQueue(), Outbox(JobQueue()), [hourly, daily])

@@ -1,0 +1,159 @@
+"""A cron expression in a time zone, and its ticks."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from importlib import resources
+from zoneinfo import ZoneInfo
+
+_CRON = re.compile(r"[0-9A-Za-z*,/#-]+( [0-9A-Za-z*,/#-]+){4,5}")
+# `H` and `R` stand for a number of croniter's choice: every process would count other ticks.
+_CHOSEN_BY_CRONITER = re.compile(r"\b[HR]\b", re.IGNORECASE)
+_NAMED = {
+    "@hourly": "0 * * * *",
+    "@daily": "0 0 * * *",
+    "@midnight": "0 0 * * *",
+    "@weekly": "0 0 * * 0",
+    "@monthly": "0 0 1 * *",
+    "@yearly": "0 0 1 1 *",
+    "@annually": "0 0 1 1 *",
+}
+_MOMENT = timedelta(microseconds=1)
+# Further away than any change of the clocks moves them.
+_NEAR = timedelta(hours=3)
+# Any fixed moment would do: it only tells whether the expression has ticks at all.
+_TRIAL = datetime(2024, 1, 1, tzinfo=UTC)
+
+
+class Cron:
+    """
+    Minute, hour, day of month, month, day of week (crontab(5)), and perhaps the second as a sixth; or `@hourly` and
+    such. A time of day that the clocks skip or show twice is one tick: as RFC 5545 (3.3.5) reads it, counted by the
+    offset before the change, and the first of the two. Only an hour field of `*` follows the clocks as they go: it
+    ticks in both hours of the same name, and in none that does not exist.
+
+    ValueError when the expression or the zone cannot be used, or the expression never comes true.
+    """
+
+    __slots__ = ("_expression", "_follows_the_clocks", "_step", "_zone", "least_gap_seconds")
+
+    def __init__(self, text: str, timezone: str) -> None:
+        self._expression = _NAMED.get(text, text)
+        if not _CRON.fullmatch(self._expression) or _CHOSEN_BY_CRONITER.search(self._expression):
+            raise ValueError(
+                f"cron {text[:100]!r} is not five fields like '*/5 3 * * mon' (a sixth is the second), and none"
+                f" of {' '.join(_NAMED)}"
+            )
+        if not is_zone(timezone):
+            raise ValueError(f"timezone {timezone[:100]!r} is not one like 'Europe/Berlin'")
+        self._zone = ZoneInfo(timezone)
+        fields = self._expression.split(" ")
+        self._follows_the_clocks = fields[1] == "*"
+        self._step = timedelta(seconds=1) if len(fields) == 6 else timedelta(minutes=1)
+        try:
+            self.least_gap_seconds = _least_gap(self._expression)
+            self.next_tick(_TRIAL)
+            self.last_tick(_TRIAL)
+        except (ValueError, KeyError, TypeError) as error:
+            raise ValueError(f"cron {text[:100]!r} cannot be used: {error}") from error
+
+    def next_tick(self, after: datetime) -> datetime:
+        """The first tick later than `after`."""
+        start = self._wall(after) - self._shift(after)
+        best: datetime | None = None
+        for wall in self._walls(start, "get_next"):
+            best = min(
+                (tick for tick in (best, *self._ticks_at(wall)) if tick and tick > after), default=None
+            )
+            if best is not None and wall >= self._wall(best) + self._shift(best):
+                return best
+        raise AssertionError("an expression has ticks for ever, or croniter says that it has none")
+
+    def last_tick(self, until: datetime) -> datetime:
+        """The last tick not later than `until`."""
+        start = self._wall(until) + self._shift(until) + self._step
+        best: datetime | None = None
+        for wall in self._walls(start, "get_prev"):
+            best = max(
+                (tick for tick in (best, *self._ticks_at(wall)) if tick and tick <= until), default=None
+            )
+            if best is not None and wall <= self._wall(best) - self._shift(best):
+                return best
+        raise AssertionError("an expression has ticks for ever, or croniter says that it has none")
+
+    def ticks(self, since: datetime, until: datetime, most: int) -> list[datetime]:
+        """Those later than `since` and not later than `until`, oldest first; of more than `most`, the newest."""
+        found: list[datetime] = []
+        tick = self.last_tick(until)
+        while tick > since and len(found) < most:
+            found.append(tick)
+            tick = self.last_tick(tick - _MOMENT)
+        return found[::-1]
+
+    def next_ticks(self, after: datetime, count: int) -> list[datetime]:
+        found: list[datetime] = []
+        for _ in range(count):
+            after = self.next_tick(after)
+            found.append(after)
+        return found
+
+    def _walls(self, start: datetime, direction: str) -> Iterator[datetime]:
+        """What the clock on the wall shows at the ticks after `start`, or before it; without a zone."""
+        from croniter import croniter  # 30 ms, which a command that only prints help should not pay
+
+        # Whole steps: croniter counts in those.
+        start -= timedelta(seconds=start.second, microseconds=start.microsecond) % self._step
+        found = croniter(self._expression, start)
+        while True:
+            wall: datetime = getattr(found, direction)(datetime)
+            yield wall
+
+    def _ticks_at(self, wall: datetime) -> Sequence[datetime]:
+        first, second = (wall.replace(tzinfo=self._zone, fold=fold).astimezone(UTC) for fold in (0, 1))
+        if first == second or not self._follows_the_clocks:
+            return (first,)
+        return (first, second) if first < second else ()
+
+    def _wall(self, moment: datetime) -> datetime:
+        if moment.tzinfo is None:
+            raise ValueError(f"{moment} has no time zone")
+        return moment.astimezone(self._zone).replace(tzinfo=None)
+
+    def _shift(self, moment: datetime) -> timedelta:
+        """By how much the clocks are moved near that moment; mostly by nothing."""
+        before, after = ((moment + by).astimezone(self._zone).utcoffset() for by in (-_NEAR, _NEAR))
+        assert before is not None
+        assert after is not None
+        return abs(after - before)
+
+
+@lru_cache(maxsize=1024)
+def cron(text: str, timezone: str = "UTC") -> Cron:
+    """A Cron that may be another's too: making one costs a few milliseconds. ValueError as there."""
+    return Cron(text, timezone)
+
+
+def is_zone(name: str) -> bool:
+    return name in _zones()
+
+
+def _least_gap(expression: str) -> int:
+    """Seconds that its ticks are apart at least, by the second field alone."""
+    from croniter import croniter
+
+    fields, *_ = croniter.expand(expression)
+    if len(fields) < 6:
+        return 60
+    seconds: Sequence[int] = range(60) if fields[5] == ["*"] else sorted(fields[5])
+    return min(
+        later - earlier for earlier, later in zip(seconds, [*seconds[1:], seconds[0] + 60], strict=True)
+    )
+
+
+@lru_cache(maxsize=1)
+def _zones() -> frozenset[str]:
+    """As IANA names them; a system's own directory has `posixrules`, `localtime` and such, too."""
+    return frozenset(resources.files("tzdata").joinpath("zones").read_text().split()) - {"Factory"}
