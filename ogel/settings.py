@@ -596,7 +596,7 @@ class Settings:
     )
     schedules: tuple[tuple[str, str], ...] = knob(
         "OGEL_SCHEDULES",
-        takes=assignments("name=cron or name=off, separated by semicolons: audit.purge=0 3 * * *"),
+        takes=assignments("name=cron or name=off, separated by semicolons: cleanup.events=0 3 * * *"),
         default=(),
         meaning="Times of built-in schedules, in UTC, and `off` for none; `ogel schedules` lists them.",
     )

@@ -44,7 +44,7 @@ def kill_and_count(start_system: StartSystem, redis_url: str, schedules: int, ti
     first_ticks = {name: make(system.api, name) for name in (f"fast-{n}" for n in range(schedules))}
 
     def enough() -> bool:
-        found = system.api.ok("GET", "/api/schedules")["items"]
+        found = system.api.ok("GET", "/api/schedules?limit=100")["items"]
         last = {each["name"]: each["last_tick_at"] for each in found if not each["built_in"]}
         return all(
             last[name] and len(seconds(first, moment(last[name]))) >= ticks_of_each

@@ -12,7 +12,7 @@ import pytest
 from tests.support.cli import Finished, ogel_here
 from tests.support.process import Client, eventually
 
-ENVIRONMENT = {"OGEL_SCHEDULES": "audit.purge=15 3 * * *; webhooks.purge_replays=off"}
+ENVIRONMENT = {"OGEL_SCHEDULES": "cleanup.audit_logs=15 3 * * *; cleanup.replays=off"}
 Run = Callable[..., Finished]
 
 
@@ -67,19 +67,19 @@ def test_a_job_by_hand_is_performed(api: Client, run: Run) -> None:
 def test_settings_move_built_in_ones_and_switch_them_off(api: Client, run: Run) -> None:
     lines = {line.split()[0]: line for line in run().out.splitlines()}
     assert lines["NAME"].split() == ["NAME", "CRON", "ZONE", "CAUSES", "LAST", "OUTCOME", "NEXT", "STATE"]
-    assert "15 3 * * *" in lines["audit.purge"]
-    assert "enabled (built in)" in lines["audit.purge"]
-    assert "paused (built in)" in lines["webhooks.purge_replays"]
+    assert "15 3 * * *" in lines["cleanup.audit_logs"]
+    assert "enabled (built in)" in lines["cleanup.audit_logs"]
+    assert "paused (built in)" in lines["cleanup.replays"]
     listed = document(run("list", "--json", "--limit", "2"))
     names = [each["name"] for each in listed["items"]]
     assert names == sorted(lines.keys() - {"NAME"})[:2]
     assert listed["next"] == names[-1]
-    last = document(run("list", "--json", "--after", "cleanup.purge"))
+    last = document(run("list", "--json", "--after", "cleanup.replays"))
     assert last["next"] is None
-    assert last["items"][-1]["name"] == "webhooks.purge_replays"
-    over_http = {each["name"]: each for each in api.ok("GET", "/api/schedules")["items"]}
-    assert over_http["audit.purge"]["next_tick_at"].endswith("T03:15:00.000000Z")
-    assert over_http["webhooks.purge_replays"]["enabled"] is False
+    assert last["items"][0]["name"] > "cleanup.replays"
+    over_http = {each["name"]: each for each in api.ok("GET", "/api/schedules?limit=100")["items"]}
+    assert over_http["cleanup.audit_logs"]["next_tick_at"].endswith("T03:15:00.000000Z")
+    assert over_http["cleanup.replays"]["enabled"] is False
 
 
 @pytest.mark.parametrize(
@@ -98,7 +98,7 @@ def test_settings_move_built_in_ones_and_switch_them_off(api: Client, run: Run) 
         (["create", "A b", "@daily", "--event", "a.b"], 2, "no schedule's name"),
         (["create", "a.b", "@daily", "--event", "a.b"], 2, "name"),
         (["show", "no-such"], 1, "No schedule"),
-        (["delete", "audit.purge"], 1, "OGEL_SCHEDULES"),
+        (["delete", "cleanup.audit_logs"], 1, "OGEL_SCHEDULES"),
     ],
 )
 def test_mistakes_are_told_in_one_line(run: Run, arguments: list[str], code: int, said: str) -> None:
@@ -112,9 +112,9 @@ def test_mistakes_are_told_in_one_line(run: Run, arguments: list[str], code: int
     ("value", "said"),
     [
         ("no.such=0 3 * * *", "OGEL_SCHEDULES names 'no.such'; there are "),
-        ("audit.purge=61 * * * *", "OGEL_SCHEDULES: schedule 'audit.purge': cron '61 * * * *'"),
-        ("audit.purge", "OGEL_SCHEDULES got 'audit.purge'; it takes name=cron or name=off"),
-        ("audit.purge=off; audit.purge=off", "OGEL_SCHEDULES got"),
+        ("cleanup.audit_logs=61 * * * *", "OGEL_SCHEDULES: schedule 'cleanup.audit_logs': cron '61 * * * *'"),
+        ("cleanup.audit_logs", "OGEL_SCHEDULES got 'cleanup.audit_logs'; it takes name=cron or name=off"),
+        ("cleanup.audit_logs=off; cleanup.audit_logs=off", "OGEL_SCHEDULES got"),
     ],
 )
 def test_a_wrong_setting_stops_the_start_with_one_line(value: str, said: str) -> None:

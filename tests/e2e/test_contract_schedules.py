@@ -58,8 +58,8 @@ def actions_on(api: Client, name: str) -> list[str]:
     return [r["action"] for r in api.ok("GET", f"/api/audit-logs?resource_id={name}")["items"]]
 
 
-def jobs_of(api: Client, queue: str) -> list[Any]:
-    return all_pages(api, "/api/jobs", 100, queue=queue)
+def jobs_of(api: Client, kind: str) -> list[Any]:
+    return [job for job in all_pages(api, "/api/jobs", 100, queue="cleanup") if job["kind"] == kind]
 
 
 def test_each_tick_is_one_event_that_webhooks_receive(api: Client, receiver: Receiver, name: str) -> None:
@@ -101,12 +101,12 @@ def test_each_tick_is_one_job_that_is_performed(api: Client, suite: Ogel, name: 
 def test_a_kind_that_is_gone_leaves_dead_jobs_and_the_schedule_goes_on(
     api: Client, suite_servers: dict[str, str], name: str
 ) -> None:
-    make(api, name, job={"kind": "audit.purge", "payload": {"a": 1}})
+    make(api, name, job={**JOB, "payload": {"a": 1}})
     with psycopg.connect(suite_servers["DATABASE_URL"], autocommit=True) as database:
         # As an upgrade does that no longer has it.
         database.execute("UPDATE schedules SET job_kind = 'gone.kind' WHERE name = %s", [name])
     api.ok("PATCH", f"/api/schedules/{name}", {"cron": EVERY_SECOND})
-    dead = eventually(lambda: (found := jobs_of(api, "audit"))[1:] and found, 10, "two dead jobs")
+    dead = eventually(lambda: (found := jobs_of(api, "gone.kind"))[1:] and found, 10, "two dead jobs")
     assert {(each["kind"], each["status"], each["payload"]["a"]) for each in dead} == {
         ("gone.kind", "dead", 1)
     }
@@ -118,7 +118,7 @@ def test_a_kind_that_is_gone_leaves_dead_jobs_and_the_schedule_goes_on(
     api.ok("PATCH", f"/api/schedules/{name}", {"job": JOB})
     eventually(lambda: get(api, name)["last_outcome"] == "done", 10, "the other kind to be performed")
     api.ok("POST", f"/api/schedules/{name}/pause")
-    for each in jobs_of(api, "audit"):
+    for each in jobs_of(api, "gone.kind"):
         api.ok("DELETE", f"/api/jobs/{each['id']}")
 
 
@@ -222,16 +222,16 @@ def test_built_in_ones_are_listed_among_the_others_and_only_run(api: Client, nam
     listed = all_pages(api, "/api/schedules", 2)
     names = [each["name"] for each in listed]
     assert names == sorted(names)
-    assert {"audit.purge", "cleanup.purge", "webhooks.purge_replays", name} <= set(names)
+    assert {"audit.seal", "cleanup.events", "cleanup.replays", name} <= set(names)
     assert [each["built_in"] for each in listed] == ["." in each for each in names]
-    built_in = get(api, "cleanup.purge")
+    built_in = get(api, "cleanup.events")
     assert built_in in listed
     assert (built_in["cron"], built_in["timezone"], built_in["id"]) == ("0 2 * * *", "UTC", None)
-    assert built_in["job"] == {"kind": "cleanup.purge", "payload": {}}
+    assert built_in["job"] == {"kind": "cleanup.purge", "payload": {"what": "events"}}
     assert all(tick.endswith("T02:00:00.000000Z") for tick in built_in["next_ticks"])
-    assert api("POST", "/api/schedules/cleanup.purge/run").status == 202
+    assert api("POST", "/api/schedules/cleanup.events/run").status == 202
     for method, below in (("PATCH", ""), ("DELETE", ""), ("POST", "/pause"), ("POST", "/resume")):
-        response = api(method, f"/api/schedules/cleanup.purge{below}", {} if method == "PATCH" else None)
+        response = api(method, f"/api/schedules/cleanup.events{below}", {} if method == "PATCH" else None)
         assert "OGEL_SCHEDULES" in assert_problem(response, 409)["detail"]
 
 
@@ -245,7 +245,7 @@ def test_next_ticks_are_of_the_zone(api: Client, name: str) -> None:
     ("change", "path"),
     [
         ({"name": ""}, "body.name"),
-        ({"name": "audit.purge"}, "body.name"),
+        ({"name": "cleanup.events"}, "body.name"),
         ({"name": "Nightly"}, "body.name"),
         ({"name": "a b"}, "body.name"),
         ({"name": "a--b"}, "body.name"),
