@@ -10,7 +10,8 @@ from ogel.cli.process import port_option, run_process, settings_of_environment
 from ogel.kernel.errors import ConfigError
 
 if TYPE_CHECKING:
-    from ogel.platform import Platform, Roles
+    from ogel.platform import Platform
+    from ogel.serving import Roles
 
 _PARTS = ("worker", "scheduler", "realtime")
 
@@ -27,7 +28,7 @@ def command(parts: str, port: int | None) -> None:
         raise ConfigError(f"--with got {sorted(unknown)[0]!r}; it takes {', '.join(_PARTS)}")
 
     def roles(platform: Platform) -> Roles:
-        from ogel.platform import Roles
+        from ogel.serving import Roles
 
         return Roles(
             api=True,

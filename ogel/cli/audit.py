@@ -144,7 +144,7 @@ def _lines(file: IO[bytes]) -> Iterator[bytes]:
 
 
 def _ask_with_secret(question: Callable[[Platform], Awaitable[Answer]]) -> Answer:
-    from ogel.platform import sealing_services
+    from ogel.operators import sealing_services
 
     return within(sealing_services, question)
 

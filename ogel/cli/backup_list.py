@@ -57,7 +57,7 @@ def command(stored: bool, limit: int, after: str | None, as_json: bool) -> None:
 
 
 def _list_stored(as_json: bool) -> None:
-    from ogel.platform import stored_backups
+    from ogel.operators import stored_backups
 
     async def collected(backups: BackupFeature) -> list[Stored]:
         return [stored async for stored in backups.stored()]

@@ -58,7 +58,7 @@ def command(source: str, into: str | None, as_json: bool) -> None:
         backups, restore = opened
         return await restore.run(operator(), _place(backups, source), tell)
 
-    from ogel.platform import restoring
+    from ogel.operators import restoring
     from ogel.runtime.logging import configure_logging
 
     configure_logging("warning", sys.stderr)  # before the embedded server says that it started

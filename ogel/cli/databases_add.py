@@ -48,7 +48,7 @@ def command(
     import msgspec
 
     from ogel.features.databases.registry.database import NewDatabase
-    from ogel.platform import sealing_services
+    from ogel.operators import sealing_services
 
     if url_from == "-" == password_from:
         raise click.UsageError("the standard input is the URL or the password, not both")

@@ -33,7 +33,7 @@ def command(name: str, folder: Path, dry_run: bool, wait: bool, as_json: bool) -
     Files are named 0001_what_and_why.sql and applied in the order of their numbers, each in a transaction of its own,
     unless it begins with the line `-- outside a transaction`. Exit 0 when all are applied, or were not waited for.
     """
-    from ogel.platform import sealing_services
+    from ogel.operators import sealing_services
 
     new = _read(folder, dry_run)
     try:

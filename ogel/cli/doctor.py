@@ -170,7 +170,7 @@ async def _mongo(settings: Settings) -> str:
 
 
 async def _storage(settings: Settings) -> str:
-    from ogel.platform import bucket_of, storage_directory
+    from ogel.outside import bucket_of, storage_directory
 
     if settings.storage_backend == "local":
         from ogel.adapters.storage.local import check_writable

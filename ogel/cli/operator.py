@@ -40,7 +40,7 @@ limit_option = click.option(
 
 def ask(question: Callable[[Platform], Awaitable[Answer]]) -> Answer:
     """Of the services, on the database of the environment or of the `ogel up` that runs beside."""
-    from ogel.platform import services
+    from ogel.operators import services
 
     return within(services, question)
 

@@ -16,8 +16,9 @@ from ogel.kernel.errors import ConfigError
 from ogel.settings import Settings, with_local_mail
 
 if TYPE_CHECKING:
-    from ogel.platform import Platform, Roles
+    from ogel.platform import Platform
     from ogel.runtime.lifecycle import Service
+    from ogel.serving import Roles
 
 OPEN_FILES = 65_536
 
@@ -64,6 +65,7 @@ def run_process(
     """
     from ogel.platform import Platform
     from ogel.runtime.logging import configure_logging
+    from ogel.serving import Process
 
     configure_logging(settings.log_level)
     if settings.sentry_dsn is not None:
@@ -72,10 +74,10 @@ def run_process(
         start_sentry(settings.sentry_dsn)
     _allow_many_connections()
     platform = Platform(settings)
-    roles = choose_roles(platform)
+    process = Process(platform, choose_roles(platform))
     _calm_garbage_collector()
     with event_loop() as runner:
-        runner.run(platform.run(roles, asyncio.Event(), beside, ready))
+        runner.run(process.run(asyncio.Event(), beside, ready))
 
 
 def _allow_many_connections() -> None:

@@ -11,6 +11,6 @@ from ogel.cli.process import port_option, run_process, settings_of_environment
 @port_option
 def command(port: int | None) -> None:
     """The clock of recurring jobs. Any number may run: each tick still runs once."""
-    from ogel.platform import Roles
+    from ogel.serving import Roles
 
     run_process(settings_of_environment(port), lambda _: Roles(scheduler=True))

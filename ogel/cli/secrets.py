@@ -93,6 +93,6 @@ def _show(uses: Sequence[KeyUse]) -> None:
 
 
 def _ask(question: Callable[[SealedValues], Awaitable[Answer]]) -> Answer:
-    from ogel.platform import sealed_values
+    from ogel.operators import sealed_values
 
     return within(sealed_values, question)

@@ -18,8 +18,9 @@ from ogel.settings import Settings, with_local_mail
 
 if TYPE_CHECKING:
     from ogel.adapters.embedded import EmbeddedServers
-    from ogel.platform import Platform, Roles
+    from ogel.platform import Platform
     from ogel.runtime.lifecycle import Service
+    from ogel.serving import Roles
 
 WATCH_SECONDS = 1.0
 
@@ -57,7 +58,7 @@ def command(port: int | None) -> None:
 
 
 def _everything(platform: Platform) -> Roles:
-    from ogel.platform import Roles
+    from ogel.serving import Roles
 
     return Roles(api=True, queues=platform.queue_names, scheduler=True, realtime=True)
 

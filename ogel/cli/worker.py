@@ -10,7 +10,8 @@ from ogel.cli.process import known_queues, port_option, run_process, settings_of
 from ogel.kernel.errors import ConfigError
 
 if TYPE_CHECKING:
-    from ogel.platform import Platform, Roles
+    from ogel.platform import Platform
+    from ogel.serving import Roles
 
 
 @click.command("worker")
@@ -28,7 +29,7 @@ def command(queues: tuple[str, ...], every: bool, port: int | None) -> None:
         raise ConfigError("no queue named: say `ogel worker webhooks,audit`, --all, or set WORKER_QUEUES")
 
     def roles(platform: Platform) -> Roles:
-        from ogel.platform import Roles
+        from ogel.serving import Roles
 
         return Roles(queues=platform.queue_names if every else known_queues(wanted, platform.queue_names))
 

@@ -26,7 +26,8 @@ from ogel.features.backups.restore import Report
 from ogel.kernel.errors import Unavailable
 from ogel.kernel.ids import new_id
 from ogel.kernel.principal import SYSTEM, Caller
-from ogel.platform import MIGRATIONS, restoring
+from ogel.operators import restoring
+from ogel.platform import MIGRATIONS
 from ogel.runtime.database import DatabaseAway
 from ogel.runtime.jobs.job import Job, Outcome
 from ogel.runtime.vault import Vault

@@ -1,0 +1,90 @@
+"""What operators' commands work with: the platform's services without the processes that serve them."""
+
+from __future__ import annotations
+
+import dataclasses
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from ogel.adapters.migrations import migrate, read_migrations
+from ogel.adapters.postgres import wait_for_postgres
+from ogel.features.backups.feature import BackupFeature
+from ogel.features.backups.manifest import SchemaStep
+from ogel.features.backups.restore import Restore, Schema
+from ogel.platform import MIGRATIONS, NOWHERE, Platform, ready_database
+from ogel.runtime.sealed import SealedValues
+from ogel.runtime.vault import Vault
+from ogel.settings import Settings, require_database, require_secret
+
+
+@asynccontextmanager
+async def services(settings: Settings) -> AsyncIterator[Platform]:
+    """
+    For operators' commands, which need the database and nothing else. Without Redis, workers find by polling what is
+    written; without OGEL_SECRET, what is sealed cannot be read, and must not be written.
+    """
+    platform = _with_what_there_is(settings)
+    await ready_database(settings, migrates=False)
+    async with platform.at_hand(rings=settings.redis_url is not None):
+        yield platform
+
+
+def _with_what_there_is(settings: Settings) -> Platform:
+    return Platform(
+        dataclasses.replace(
+            settings,
+            redis_url=settings.redis_url or NOWHERE.redis_url,
+            admin_key=settings.admin_key or secrets.token_urlsafe(32),
+            secret=settings.secret or secrets.token_urlsafe(32),
+            pool_min=1,
+            pool_max=2,
+        )
+    )
+
+
+@asynccontextmanager
+async def stored_backups(settings: Settings) -> AsyncIterator[BackupFeature]:
+    """Needs no database: for when there is none any more."""
+    require_secret(settings)
+    platform = _with_what_there_is(
+        dataclasses.replace(settings, database_url=settings.database_url or NOWHERE.database_url)
+    )
+    try:
+        yield platform.backups
+    finally:
+        await platform.objects.close()
+
+
+@asynccontextmanager
+async def restoring(settings: Settings) -> AsyncIterator[tuple[BackupFeature, Restore]]:
+    """Into the database of the settings, whatever its schema is."""
+    require_secret(settings)
+    url = require_database(settings)
+    platform = _with_what_there_is(settings)
+    migrations = read_migrations(MIGRATIONS)
+
+    async def apply(version: int) -> list[str]:
+        return [each.name for each in await migrate(url, [m for m in migrations if m.version <= version])]
+
+    schema = Schema([SchemaStep(each.version, each.name, each.checksum) for each in migrations], apply)
+    restored = [statement for feature in platform.features for statement in feature.restored]
+    await wait_for_postgres(url, settings.connect_seconds)
+    async with platform.at_hand(rings=False):
+        yield platform.backups, platform.backups.restore(schema, restored)
+
+
+@asynccontextmanager
+async def sealing_services(settings: Settings) -> AsyncIterator[Platform]:
+    """For operators' commands that seal, or need what is sealed. Raises ConfigError without OGEL_SECRET."""
+    require_secret(settings)
+    async with services(settings) as platform:
+        yield platform
+
+
+@asynccontextmanager
+async def sealed_values(settings: Settings) -> AsyncIterator[SealedValues]:
+    vault = Vault(require_secret(settings), settings.former_secrets)
+    async with services(settings) as platform:
+        columns = [column for feature in platform.features for column in feature.sealed]
+        yield SealedValues(platform.database, vault, columns)

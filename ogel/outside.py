@@ -1,0 +1,148 @@
+"""The outside world as the settings name it: settings in, adapters out. Nothing is connected to here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from ogel.adapters.egress import OwnHosts
+from ogel.adapters.mail.outbox import OutboxProvider
+from ogel.adapters.mail.resend import ResendProvider
+from ogel.adapters.mail.smtp import SmtpProvider, SmtpServer
+from ogel.adapters.messaging.access_tokens import ServiceAccount
+from ogel.adapters.messaging.fcm import Fcm
+from ogel.adapters.messaging.twilio import Twilio
+from ogel.adapters.messaging.vapid import Vapid
+from ogel.adapters.messaging.vonage import Vonage
+from ogel.adapters.messaging.webpush import WebPush
+from ogel.adapters.postgres import PoolOptions
+from ogel.adapters.storage.local import LocalObjects
+from ogel.adapters.storage.s3 import Bucket, BucketObjects
+from ogel.features.messaging.sending.senders import MessageProviders
+from ogel.runtime.egress import Egress
+from ogel.runtime.jobs.kind import JobKind
+from ogel.runtime.mail.letter import MailProvider
+from ogel.runtime.messaging import MessageProvider, Sms
+from ogel.runtime.objects import ObjectStore
+from ogel.runtime.providers import Breaker, Guarded
+from ogel.settings import Settings, configured_mail_providers
+
+if TYPE_CHECKING:
+    from ogel.adapters.rq_horses.client import RqHorses
+
+
+def object_store(settings: Settings) -> ObjectStore:
+    if settings.storage_backend == "local":
+        return LocalObjects(storage_directory(settings))
+    return BucketObjects(bucket_of(settings))
+
+
+def storage_directory(settings: Settings) -> Path:
+    return settings.data_dir / "storage"
+
+
+def message_providers(settings: Settings, egress: Egress, guarded: Egress) -> MessageProviders:
+    """What each needs, `read_settings` has seen to. `guarded`: to addresses that users choose."""
+    fcm = vapid = None
+    if settings.fcm_service_account is not None:
+        account = msgspec.convert(settings.fcm_service_account, ServiceAccount)
+        fcm = Fcm(egress, settings.fcm_url, account)
+    if settings.vapid_private_key is not None:
+        vapid = Vapid(settings.vapid_private_key, settings.vapid_subject or "")
+    return MessageProviders(
+        sms=[(name, _sms_provider(name, settings, egress)) for name in settings.sms_providers],
+        fcm=fcm,
+        webpush=WebPush(guarded, vapid) if vapid else None,
+        vapid_public_key=(lambda: vapid.public_key) if vapid else None,
+    )
+
+
+def _sms_provider(name: str, settings: Settings, egress: Egress) -> MessageProvider[Sms]:
+    if name == "twilio":
+        return Twilio(
+            egress,
+            settings.twilio_url,
+            settings.twilio_account_sid or "",
+            settings.twilio_auth_token or "",
+            settings.twilio_from or "",
+        )
+    return Vonage(
+        egress,
+        settings.vonage_url,
+        settings.vonage_api_key or "",
+        settings.vonage_api_secret or "",
+        settings.vonage_from or "",
+    )
+
+
+def bucket_of(settings: Settings) -> Bucket:
+    """read_settings has seen to it that none of it is missing."""
+    return Bucket(
+        endpoint=settings.s3_endpoint or "",
+        name=settings.s3_bucket or "",
+        access_key=settings.s3_access_key or "",
+        secret_key=settings.s3_secret_key or "",
+        region=settings.s3_region,
+    )
+
+
+def horses(settings: Settings, kinds: Sequence[JobKind]) -> RqHorses | None:
+    """Without isolated kinds, a worker does not even import what would perform them."""
+    if all(kind.isolated is None for kind in kinds):
+        return None
+    from ogel.adapters.rq_horses.client import RqHorses
+
+    assert settings.redis_url
+    return RqHorses(settings.redis_url, kinds, settings.isolated_jobs)
+
+
+def mail_providers(settings: Settings, egress: Egress) -> list[Guarded[MailProvider]]:
+    """In the order they are asked. None: the API takes mail, and it waits for a worker that has some."""
+    providers: list[Guarded[MailProvider]] = []
+    for name in settings.mail_providers or configured_mail_providers(settings):
+        provider: MailProvider
+        if name == "resend":
+            provider = ResendProvider(
+                egress,
+                settings.resend_api_key or "",
+                settings.resend_url,
+                settings.mail_timeout_seconds,
+            )
+        elif name == "smtp":
+            provider = SmtpProvider(SmtpServer.of(settings.smtp_url or ""), settings.mail_timeout_seconds)
+        else:
+            provider = OutboxProvider(settings.data_dir / "outbox")
+        providers.append(Guarded(name, provider, Breaker()))
+    return providers
+
+
+def own_hosts(settings: Settings) -> OwnHosts:
+    """The servers and names that webhooks must not reach, wherever they are."""
+    servers = [settings.database_url, settings.redis_url, settings.mongo_url, settings.egress_proxy]
+    fronts = []
+    if settings.private_domain:
+        servers.append(f"//{settings.private_domain}")
+    if settings.public_domain:
+        fronts.append(f"//{settings.public_domain}")
+    if settings.s3_endpoint:
+        (fronts if settings.s3_endpoint.startswith("https:") else servers).append(settings.s3_endpoint)
+    return OwnHosts.of(servers, fronts)
+
+
+def pool_options(settings: Settings) -> PoolOptions:
+    return PoolOptions(
+        minimum=min(settings.pool_min, settings.pool_max),
+        maximum=settings.pool_max,
+        idle_seconds=settings.pool_idle_seconds,
+        timeout_seconds=settings.pool_timeout_seconds,
+        keepalive_seconds=settings.pool_keepalive_seconds,
+    )
+
+
+def workers_pool_options(settings: Settings) -> PoolOptions:
+    """A claim and a write at once for each of the busy queues; the others wait milliseconds."""
+    return replace(pool_options(settings), minimum=1, maximum=6)

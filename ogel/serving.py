@@ -1,0 +1,207 @@
+"""One process at work: it serves what its roles say until it is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import structlog
+from starlette.types import ASGIApp
+
+from ogel.adapters.rq_bell import BellListener
+from ogel.adapters.rq_clock import RqClock
+from ogel.kernel.errors import Restart
+from ogel.platform import Platform, ready_database
+from ogel.runtime.http.app import build_app
+from ogel.runtime.http.endpoint import HttpOptions
+from ogel.runtime.http.health import Probe
+from ogel.runtime.http.server import bind, serve
+from ogel.runtime.jobs.kind import JobKind
+from ogel.runtime.jobs.metrics import JobMetrics
+from ogel.runtime.jobs.runner import JobRunner, RunnerOptions
+from ogel.runtime.lifecycle import Service, run_together, run_until_stopped, unless_stopped
+from ogel.runtime.memory import MemoryLimit
+from ogel.runtime.schedule.service import SchedulerService
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Roles:
+    """What this process does besides health and metrics."""
+
+    api: bool = False
+    queues: Sequence[str] = ()
+    scheduler: bool = False
+    realtime: bool = False
+
+
+class Process:
+    def __init__(self, platform: Platform, roles: Roles) -> None:
+        self._platform = platform
+        self._settings = platform.settings
+        self._roles = roles
+
+    async def run(
+        self,
+        stop: asyncio.Event,
+        beside: Sequence[tuple[str, Service]] = (),
+        ready: Callable[[int], None] = lambda port: None,
+    ) -> None:
+        """
+        Serves its roles, and runs what stands `beside` them, until SIGTERM, SIGINT, `stop` or the end of any part;
+        raises what the first failing part raised, and Restart when workers have passed their limit of memory. `ready`
+        is told the port.
+        """
+        settings = self._settings
+        host = settings.host or "::"
+        # Before anything else: a port that is taken is the operator's next question, and health must answer while
+        # the servers are waited for.
+        sockets = bind(host, settings.port)
+        app, drain, served = self._app(), settings.drain_seconds, asyncio.Event()
+
+        async def http(stop: asyncio.Event) -> None:
+            try:
+                await serve(app, sockets, stop, drain, self._platform.http_metrics.traffic)
+            finally:
+                served.set()
+
+        async def work(stop: asyncio.Event) -> None:
+            migrates = self._roles.api and settings.auto_migrate
+            if not await unless_stopped(ready_database(settings, migrates), stop):
+                return
+            async with self._platform.connected(works=bool(self._roles.queues)):
+                port = sockets[0].getsockname()[1]
+                log.info("process.ready", host=host, port=port, **_describe(self._roles))
+                ready(port)
+                try:
+                    await run_together([("stop", _until_set), *self._services(), *beside], stop, drain)
+                finally:
+                    await served.wait()  # requests in flight need the pool
+                    await self._platform.stats.flusher.last()
+
+        await run_until_stopped([("http", http), ("work", work)], stop, drain)
+        log.info("process.stopped")
+
+    def _services(self) -> list[tuple[str, Service]]:
+        name = _process_name(self._roles)
+        services: list[tuple[str, Service]] = [
+            ("usage", lambda stop: self._platform.stats.flusher.run(name, stop)),
+            ("key uses", self._platform.key_uses.run),
+        ]
+        if self._roles.queues:
+            workers = self._worker(self._roles.queues)
+            services += (
+                workers
+                if self._platform.memory is None
+                else [("workers", self._within(self._platform.memory, workers))]
+            )
+        if self._roles.api:
+            services.append(("pressure", partial(self._platform.pressure.watch, self._platform.depths)))
+        if self._roles.scheduler:
+            services.append(("scheduler", self._scheduler()))
+        if self._roles.realtime:
+            services.append(("realtime", self._platform.realtime.serve))
+        return services
+
+    def _worker(self, queues: Sequence[str]) -> list[tuple[str, Service]]:
+        """A service per queue, so that one that fails lets the others finish what they hold."""
+        settings = self._settings
+        assert settings.redis_url
+        metrics = JobMetrics(self._platform.registry)
+        runners = {queue: self._runner(queue, metrics) for queue in queues}
+        listener = BellListener(
+            settings.redis_url, list(queues), self._platform.doorman.heard, self._platform.doorman.suspended
+        )
+
+        async def listen(stop: asyncio.Event) -> None:
+            self._platform.doorman.serve(runners)
+            listener.start()
+            await stop.wait()
+            await listener.stop()
+
+        def working(runner: JobRunner) -> Service:
+            return lambda stop: runner.run(stop, settings.drain_seconds)
+
+        return [("bell", listen), *((f"worker {queue}", working(runners[queue])) for queue in queues)]
+
+    def _within(self, limit: MemoryLimit, workers: Sequence[tuple[str, Service]]) -> Service:
+        """Past the limit the workers drain first, while everything else in this process goes on."""
+
+        async def work(stop: asyncio.Event) -> None:
+            async def until_stop(leave: asyncio.Event) -> None:
+                await unless_stopped(_until_set(stop), leave)
+
+            watched = [("stop", until_stop), ("memory", limit.watch), *workers]
+            await run_together(watched, asyncio.Event(), self._settings.drain_seconds)
+            if limit.passed:
+                raise Restart
+
+        return work
+
+    def _runner(self, queue: str, metrics: JobMetrics) -> JobRunner:
+        settings, kinds = self._settings, self._kinds_of(queue)
+        in_flight = settings.worker_in_flight
+        if self._platform.horses is not None and any(kind.isolated is not None for kind in kinds):
+            # No more than can be performed: the others are for other workers.
+            kinds = [kind.performed_by(self._platform.horses) for kind in kinds]
+            in_flight = settings.isolated_jobs
+        options = RunnerOptions(in_flight=in_flight, lease_seconds=settings.lease_seconds)
+        return JobRunner(self._platform.workers_database, queue, kinds, options, metrics)
+
+    def _scheduler(self) -> Service:
+        assert self._settings.redis_url
+        interval_seconds = self._settings.scheduler_interval_seconds
+        clock = RqClock(self._settings.redis_url, interval_seconds)
+        return SchedulerService(self._platform.ticker(), clock, interval_seconds).run
+
+    def _kinds_of(self, queue: str) -> list[JobKind]:
+        return [kind for feature in self._platform.features for kind in feature.jobs if kind.queue == queue]
+
+    def _app(self) -> ASGIApp:
+        shown = (
+            self._platform.features
+            if self._roles.api
+            else [f for f in self._platform.features if f.name == "system"]
+        )
+        routes = [(feature.name, route) for feature in shown for route in feature.routes]
+        streams = (
+            [s for feature in self._platform.features for s in feature.streams]
+            if self._roles.realtime
+            else []
+        )
+        options = HttpOptions(
+            max_body_bytes=self._settings.max_body_bytes,
+            trusted_proxies=self._settings.trusted_proxies,
+        )
+        probes = self._platform.probes()
+        if self._platform.memory is not None:
+            probes.append(Probe("memory", self._platform.memory.is_kept, required=True))
+        return build_app(
+            routes, streams, self._platform.keys.authenticate, self._platform.http_metrics, probes, options
+        )
+
+
+async def _until_set(stop: asyncio.Event) -> None:
+    await stop.wait()
+
+
+def _process_name(roles: Roles) -> str:
+    """As its entrypoint is called, and where it runs: `worker-webhooks 3f9c2d:7`."""
+    worker = f"worker-{roles.queues[0]}" if len(roles.queues) == 1 else "worker"
+    does = {"api": roles.api, worker: roles.queues, "scheduler": roles.scheduler, "realtime": roles.realtime}
+    parts = [name for name, it_does in does.items() if it_does]
+    return f"{','.join(parts)} {socket.gethostname()}:{os.getpid()}"
+
+
+def _describe(roles: Roles) -> Mapping[str, object]:
+    return {
+        "api": roles.api,
+        "queues": list(roles.queues),
+        "scheduler": roles.scheduler,
+        "realtime": roles.realtime,
+    }
