@@ -49,6 +49,7 @@ from ogel.features.mail.jobs import QUEUE as MAIL_QUEUE
 from ogel.features.messaging.feature import MessagingFeature, MessagingOptions
 from ogel.features.realtime.feature import RealtimeFeature
 from ogel.features.realtime.jobs import QUEUE as REALTIME_QUEUE
+from ogel.features.schedules.feature import LEFT_OUT as SCHEDULES_LEFT_OUT
 from ogel.features.schedules.feature import schedules_feature
 from ogel.features.schedules.service import ScheduleOptions, ScheduleService
 from ogel.features.stats.alerts.rules import Thresholds
@@ -256,7 +257,8 @@ class Platform:
         working.append(self.stats.feature())
         self.cleanup = self._cleanup(working)
         working.append(self.cleanup.feature())
-        self.backups = self._backups([table for feature in working for table in feature.left_out])
+        left_out = [*SCHEDULES_LEFT_OUT, *(table for feature in working for table in feature.left_out)]
+        self.backups = self._backups(left_out)
         working.append(self.backups.feature())
         self._schedules = _as_set(
             [schedule for feature in working for schedule in feature.schedules], settings.schedules
@@ -340,7 +342,7 @@ class Platform:
             *purges_of_jobs(self.jobs, settings.dead_job_retention_days),
             purge_of_temporary_files(settings.data_dir),
         ]
-        options = CleanupOptions(settings.cleanup_cron, settings.cleanup_off)
+        options = CleanupOptions(settings.cleanup_cron, dict(settings.schedules))
         return CleanupFeature(self.database, self.jobs, self.audit, purges, options)
 
     @asynccontextmanager

@@ -508,13 +508,7 @@ class Settings:
         "OGEL_CLEANUP_CRON",
         takes=Takes("five fields of cron, such as `0 2 * * *`", _cron),
         default="0 2 * * *",
-        meaning="When what is past its retention is deleted, in UTC; `ogel cleanup list` says what.",
-    )
-    cleanup_off: tuple[str, ...] = knob(
-        "OGEL_CLEANUP_OFF",
-        takes=words("kinds that `ogel cleanup list` shows"),
-        default=(),
-        meaning="These are deleted only when `ogel cleanup run` says so.",
+        meaning="When what is past its retention is deleted, in UTC; single kinds by OGEL_SCHEDULES.",
     )
     scheduler_interval_seconds: float = knob(
         "OGEL_SCHEDULER_INTERVAL_SECONDS",

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import pytest
 
-from ogel.runtime.jobs.job import LOW, URGENT, NewJob
+from ogel.runtime.jobs.job import LOW, URGENT, Job, NewJob
 from tests.support.jobs import World, world
 from tests.support.jobs_process import KIND, LEASE_SECONDS, RUNS, kind
 
@@ -79,7 +79,7 @@ def test_ten_thousand_mixed_jobs_survive_their_workers(database_url: str) -> Non
 async def kill_and_look(database_url: str, jobs: int, seconds: float) -> None:
     chance = random.Random(SEED)
     mixed = [mixed_job(n, chance) for n in range(jobs)]
-    async with world(database_url, kind(None)) as w:
+    async with world(database_url, kind(perform_elsewhere)) as w:
         async with w.database.session() as session:
             await session.execute(RUNS.encode())
         workers = Workers(database_url, w)
@@ -105,6 +105,10 @@ async def kill_and_look(database_url: str, jobs: int, seconds: float) -> None:
     assert_each_succeeded(by_job, runs)
     assert_never_twice_at_once(by_job, runs, workers.deaths)
     assert_in_order(by_job, runs)
+
+
+async def perform_elsewhere(job: Job, _: object) -> None:
+    raise AssertionError("this process only writes jobs")
 
 
 async def kill_until(over: asyncio.Event, workers: Workers, chance: random.Random) -> None:

@@ -156,9 +156,6 @@ def test_mistakes_on_the_command_line_are_one_line(run: Run) -> None:
         assert refused.code == code
         assert said in refused.err
         assert "Traceback" not in refused.err
-    off = run("list", OGEL_CLEANUP_OFF="evnts")
-    assert off.code == 2
-    assert "OGEL_CLEANUP_OFF names 'evnts'" in off.err
     cron = run("list", OGEL_CLEANUP_CRON="at night")
     assert cron.code == 2
     assert "OGEL_CLEANUP_CRON got 'at night'" in cron.err

@@ -44,6 +44,10 @@ def job(n: int = 0, **options: Any) -> NewJob:
     return NewJob("trial.do", {"n": n}, **options)
 
 
+async def failing(job: Job, _: Any) -> None:
+    raise ValueError("no \x00 and no \ud800")
+
+
 async def results(w: World) -> list[dict[str, Any]]:
     async with w.database.session() as session:
         return await session.dicts(b"SELECT * FROM job_results ORDER BY id")
@@ -249,5 +253,57 @@ def test_dead_jobs_are_revived_and_dropped_in_bites(database_url: str) -> None:
             assert sorted(told.revived) == [0, 1, 2]
             assert (sorted(told.discarded[:2]), sorted(told.discarded[2:])) == ([3, 4], [0, 1, 2])
             assert await w.rows() == []
+
+    asyncio.run(story())
+
+
+def test_of_dead_jobs_that_are_unique_by_one_key_one_runs_again(database_url: str) -> None:
+    async def story() -> None:
+        async with world(database_url, kind(failing, max_attempts=1)) as w:
+            async with w.running():
+                for n in range(3):
+                    await w.enqueue(job(n, dedupe_key="one"))
+                    await w.until(lambda rows, n=n: [row["status"] for row in rows] == ["dead"] * (n + 1))
+            async with w.database.transaction() as tx:
+                assert await w.queue.revive_dead(tx, QUEUE, None, 10) == 1
+                assert await w.queue.revive_dead(tx, QUEUE, None, 10) == 0
+                for row in await w.rows():
+                    assert row["status"] == "pending" or not await w.queue.revive(tx, str(row["id"]))
+            assert sorted(str(row["status"]) for row in await w.rows()) == ["dead", "dead", "pending"]
+
+    asyncio.run(story())
+
+
+def test_an_error_that_cannot_be_stored_costs_one_attempt_and_is_told(database_url: str) -> None:
+    async def story() -> None:
+        async with world(database_url, kind(failing, max_attempts=2)) as w:
+            await w.enqueue(job())
+            async with w.running():
+                [row] = await w.until(lambda rows: rows[0]["status"] == "dead")
+            assert (row["attempts"], row["last_error"]) == (2, "ValueError: no \ufffd and no ?")
+
+    asyncio.run(story())
+
+
+def test_a_cancelled_job_has_the_time_it_takes_to_end_well(database_url: str) -> None:
+    async def story() -> None:
+        begun, ended_well = asyncio.Event(), asyncio.Event()
+
+        async def perform(job: Job, _: Any) -> None:
+            begun.set()
+            try:
+                await asyncio.Event().wait()
+            finally:
+                await asyncio.sleep(2.5)  # longer than cancelled jobs are looked for
+                ended_well.set()
+
+        async with world(database_url, kind(perform)) as w:
+            [id] = await w.enqueue(job())
+            async with w.running():
+                await begun.wait()
+                async with w.database.transaction() as tx:
+                    assert await w.queue.cancel(tx, id)
+                await w.until_empty()
+            assert ended_well.is_set()
 
     asyncio.run(story())

@@ -19,7 +19,7 @@ from ogel.features.cleanup.feature import CleanupFeature, CleanupOptions
 from ogel.features.cleanup.jobs import PURGE, QUEUE
 from ogel.features.cleanup.store import Run
 from ogel.kernel.clock import utc_now
-from ogel.kernel.errors import ConfigError, Conflict, NotFound
+from ogel.kernel.errors import Conflict, NotFound
 from ogel.kernel.principal import SYSTEM, Caller
 from ogel.platform import Platform
 from ogel.runtime.database import Session
@@ -333,20 +333,18 @@ def test_jobs_of_other_versions_harm_nothing(database_url: str) -> None:
     asyncio.run(main())
 
 
-def test_what_is_off_has_no_schedule_and_can_be_run(database_url: str) -> None:
+def test_each_has_a_schedule_and_can_be_run_without(database_url: str) -> None:
     purges = [Hoard(3, name).purge for name in ("kept", "swept")]
 
-    def feature(*off: str, of: list[Purge] = purges) -> CleanupFeature:
-        return CleanupFeature(None, None, None, of, CleanupOptions("5 3 * * *", off))  # type: ignore[arg-type]
+    def feature(of: list[Purge] = purges) -> CleanupFeature:
+        return CleanupFeature(None, None, None, of, CleanupOptions("5 3 * * *"))  # type: ignore[arg-type]
 
-    [schedule] = feature("kept").feature().schedules
+    [_, schedule] = feature().feature().schedules
     assert (schedule.name, schedule.cron, schedule.payload) == (
         "cleanup.swept",
         "5 3 * * *",
         {"what": "swept"},
     )
-    with pytest.raises(ConfigError, match="OGEL_CLEANUP_OFF names 'kpt'; it takes kept, swept"):
-        feature("kpt")
     with pytest.raises(ValueError, match="share a name"):
         feature(of=[purges[0], purges[0]])
     with pytest.raises(ValueError, match="waits for 'nobody'"):

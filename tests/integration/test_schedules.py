@@ -193,6 +193,9 @@ def test_a_database_clock_that_was_far_ahead_silences_nobody(database_url: str) 
         assert following is not None
         assert following <= utc_now() + timedelta(minutes=1)
         assert await world.written() == []
+        last = (await world.state("nightly"))[0]
+        assert last is not None
+        assert last <= utc_now()
 
     in_a_world(database_url, story)
 

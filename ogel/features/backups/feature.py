@@ -74,6 +74,7 @@ class BackupFeature:
         self._database = database
         self._objects = objects
         self._vault = vault
+        self._left_out = frozenset({*left_out, *LEFT_OUT})
         self._store = BackupStore()
         self._audit = audit
         self._schedules = _schedules(options.cron)
@@ -83,7 +84,7 @@ class BackupFeature:
             objects,
             vault,
             self._store,
-            Dump(database, vault, {*left_out, *LEFT_OUT}),
+            Dump(database, vault, self._left_out),
             jobs,
             outbox,
             audit,
@@ -121,7 +122,9 @@ class BackupFeature:
                 yield Stored(id, error=error.message)
 
     def restore(self, schema: Schema, restored: Sequence[bytes]) -> Restore:
-        return Restore(self._database, self._vault, schema, restored, self._store, self._audit)
+        return Restore(
+            self._database, self._vault, schema, restored, self._left_out, self._store, self._audit
+        )
 
 
 def _schedules(cron: str | None) -> Sequence[Schedule]:

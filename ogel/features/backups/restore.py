@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -84,6 +84,7 @@ class Restore:
         vault: Vault,
         schema: Schema,
         restored: Sequence[bytes],
+        left_out: Collection[str],
         store: BackupStore,
         audit: AuditTrail,
     ) -> None:
@@ -91,6 +92,7 @@ class Restore:
         self._vault = vault
         self._schema = schema
         self._restored = restored
+        self._left_out = frozenset(left_out)
         self._store = store
         self._audit = audit
 
@@ -135,7 +137,7 @@ class Restore:
     async def _check_target(self, manifest: Manifest) -> None:
         async with self._database.session() as session:
             names = await catalog.table_names(session)
-            await _refuse_rows(session, names)
+            await self._refuse_rows(session, names)
             if _LOG_OF_MIGRATIONS not in names:
                 return
             applied = await catalog.migrations(session)
@@ -152,7 +154,7 @@ class Restore:
         names = await catalog.table_names(tx)
         # A service that was started too early waits, and then finds its rows there, or fails.
         await catalog.lock(tx, names, "EXCLUSIVE")
-        await _refuse_rows(tx, names)
+        await self._refuse_rows(tx, names)
         ours = [table for table in manifest.tables if table.name in names]
         await catalog.without_triggers(tx, [table.name for table in ours], off=True)
         progress = _Progress(manifest, tell)
@@ -187,14 +189,14 @@ class Restore:
             raise Unusable(f"{table.name} has {found} rows, and the backup says {table.rows}.")
         await catalog.analyze(tx, table.name)
 
-
-async def _refuse_rows(session: Session, names: set[str]) -> None:
-    table = await catalog.filled(session, names - {_LOG_OF_MIGRATIONS})
-    if table is not None:
-        raise Unusable(
-            f"The target is not empty ({table} has rows), and a restore overwrites nothing: give it an empty database,"
-            " with no Ogel running on it."
-        )
+    async def _refuse_rows(self, session: Session, names: set[str]) -> None:
+        """What backups leave out may have rows: those of a migration, for one."""
+        table = await catalog.filled(session, names - self._left_out)
+        if table is not None:
+            raise Unusable(
+                f"The target is not empty ({table} has rows), and a restore overwrites nothing: give it an empty"
+                " database, with no Ogel running on it."
+            )
 
 
 class _Progress:

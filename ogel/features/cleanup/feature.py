@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from ogel.features.audit.contract import AuditTrail
 from ogel.features.cleanup.jobs import PURGE, RunPurge
 from ogel.features.cleanup.routes import CleanupRoutes
 from ogel.features.cleanup.service import CleanupService
 from ogel.features.cleanup.store import RunStore
-from ogel.kernel.errors import ConfigError
 from ogel.runtime.database import Database
 from ogel.runtime.feature import Feature
 from ogel.runtime.jobs.store import JobQueue
@@ -20,14 +19,14 @@ from ogel.runtime.schedule.schedule import Schedule
 
 @dataclass(frozen=True, slots=True)
 class CleanupOptions:
-    """`off` names purges that no schedule runs."""
+    """`cron` is for all whose schedules are not in `set`, by their names: another cron, or `off`."""
 
     cron: str = "0 2 * * *"
-    off: Sequence[str] = ()
+    set: Mapping[str, str] = field(default_factory=dict)
 
 
 class CleanupFeature:
-    """`purges` are those of every feature. ValueError: two share a name. ConfigError: `off` names none of them."""
+    """`purges` are those of every feature. ValueError: two share a name."""
 
     def __init__(
         self,
@@ -43,22 +42,18 @@ class CleanupFeature:
         for purge in purges:
             if purge.after is not None and purge.after not in named:
                 raise ValueError(f"purge {purge.name!r} waits for {purge.after!r}, which nobody brings")
-        for name in options.off:
-            if name not in named:
-                raise ConfigError(f"OGEL_CLEANUP_OFF names {name!r}; it takes {', '.join(sorted(named))}")
-        self._schedules = {
-            name: _schedule(purge, options.cron) for name, purge in named.items() if name not in options.off
-        }
+        self._schedules = [_schedule(purge, options.cron) for purge in named.values()]
+        crons = {name: options.set.get(f"cleanup.{name}", options.cron) for name in named}
         store = RunStore()
         self._run = RunPurge(database, store, audit, named)
-        self.service = CleanupService(database, store, jobs, audit, named, self._schedules)
+        self.service = CleanupService(database, store, jobs, audit, named, crons)
 
     def feature(self) -> Feature:
         return Feature(
             name="cleanup",
             routes=CleanupRoutes(self.service).routes(),
             jobs=[self._run.kind()],
-            schedules=list(self._schedules.values()),
+            schedules=self._schedules,
         )
 
 

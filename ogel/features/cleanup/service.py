@@ -17,7 +17,6 @@ from ogel.runtime.database import Database
 from ogel.runtime.jobs.job import NewJob
 from ogel.runtime.jobs.store import JobQueue
 from ogel.runtime.purge import Purge
-from ogel.runtime.schedule.schedule import Schedule
 
 
 class PurgeInfo(msgspec.Struct, frozen=True):
@@ -48,14 +47,15 @@ class CleanupService:
         jobs: JobQueue,
         audit: AuditTrail,
         purges: Mapping[str, Purge],
-        schedules: Mapping[str, Schedule],
+        crons: Mapping[str, str],
     ) -> None:
+        """`crons` by purge: when its schedule runs it, or `off`."""
         self._database = database
         self._store = store
         self._jobs = jobs
         self._audit = audit
         self._purges = purges
-        self._schedules = schedules
+        self._crons = crons
 
     async def list(self) -> list[PurgeInfo]:
         """By name."""
@@ -66,7 +66,7 @@ class CleanupService:
                     kind=name,
                     deletes=purge.deletes,
                     retention_days=purge.retention_days,
-                    cron=self._schedules[name].cron if name in self._schedules else None,
+                    cron=None if self._crons[name].lower() == "off" else self._crons[name],
                     due=await purge.count(session, _before(purge)),
                     last_run=runs.get(name),
                 )

@@ -25,7 +25,9 @@ _NUMBERS: dict[Level, int] = {"ok": 0, "soft": 1, "hard": 2}
 
 @dataclass(frozen=True, slots=True)
 class QueueLimits:
-    """Jobs of one queue that wait or run. 0: no limit."""
+    """
+    Jobs of one queue that wait or run; not those held for a paused key, which must not stop everyone else. 0: no limit.
+    """
 
     soft: int
     hard: int
@@ -81,7 +83,7 @@ class Pressure:
 
     async def _look(self, depths: Depths) -> None:
         for queue, depth in (await depths.all()).items():
-            level = self._limits.level(depth.pending + depth.held + depth.running)
+            level = self._limits.level(depth.pending + depth.running)
             if level != self._levels.get(queue, "ok"):
                 log.warning("queue.pressure", queue=queue, level=level, pending=depth.pending)
             self._levels[queue] = level

@@ -58,7 +58,7 @@ class JobService:
                 dead=depth.dead,
                 oldest_seconds=round(depth.oldest_seconds, 3),
                 paused_at=paused.get(name),
-                level=self._pressure.level(depth.pending + depth.held + depth.running),
+                level=self._pressure.level(depth.pending + depth.running),
                 workers=None if workers is None else sorted(w.name for w in workers if name in w.queues),
             )
             for name, depth in sorted(depths.items())
@@ -90,7 +90,7 @@ class JobService:
         job = await self._unfinished(id)
         async with self._database.transaction() as tx:
             if not await self._jobs.revive(tx, id):
-                raise Conflict(f"Job {id!r} is running.")
+                raise Conflict(f"Job {id!r} is running, or another that does the same waits already.")
             await self._record(tx, caller, "job.retry", job)
             return await self._get(tx, id)
 

@@ -19,10 +19,12 @@ from ogel.runtime.database import Database, DatabaseAway
 # What scopes can be about; a mistyped one would make a key that is good for nothing.
 AREAS = (
     "audit",
+    "backups",
     "cleanup",
     "databases",
     "events",
     "jobs",
+    "mail",
     "messaging",
     "metrics",
     "realtime",

@@ -236,9 +236,12 @@ WHERE j.id = r.id AND j.lease_id = r.lease_id
 RETURNING j.id
 
 -- note_progress --
+-- Past jobs that are being finished, as `renew` does.
 UPDATE job_queue AS j SET progress = r.progress
 FROM json_to_recordset(%(rows)s::json) AS r (id text, lease_id text, progress json)
-WHERE j.id = r.id AND j.lease_id = r.lease_id
+WHERE j.id = r.id AND j.lease_id = r.lease_id AND j.id IN (
+  SELECT id FROM job_queue WHERE id = ANY (%(ids)s) FOR UPDATE SKIP LOCKED
+)
 
 -- cancelled_among --
 SELECT id FROM job_queue WHERE cancelled_at IS NOT NULL AND lease_id = ANY (%(leases)s) AND status = 'running'
@@ -369,21 +372,30 @@ WHERE key = %(key)s AND (probe_at > now() OR resume_at > now())
 DELETE FROM job_keys WHERE key = %(key)s
 
 -- revive --
--- A dead or waiting job runs now, with all its attempts before it; a running one is left alone, unless its worker is gone.
-UPDATE job_queue
+-- A dead or waiting job runs now, with all its attempts before it; a running one is left alone, unless its worker is
+-- gone, and a dead one while an unfinished one has its key: that one does the same.
+UPDATE job_queue AS j
 SET status = 'pending', attempts = 0, scheduled_at = now(), processed_at = NULL, lease_id = NULL, leased_until = NULL,
     cancelled_at = NULL,
     lost_claims = CASE WHEN status = 'running' THEN array_append(lost_claims, claimed_at) ELSE lost_claims END
 WHERE id = %(id)s AND (status <> 'running' OR leased_until <= now())
+  AND (status <> 'dead' OR dedupe_key IS NULL OR NOT EXISTS (
+    SELECT FROM job_queue AS other WHERE other.dedupe_key = j.dedupe_key AND other.status <> 'dead'
+  ))
 RETURNING queue_name, kind, payload
 
 -- revive_dead --
--- A bite of the dead jobs of a queue, the oldest first.
+-- A bite of the dead jobs of a queue, the oldest first. Of those that are unique by one key, one, and none while an
+-- unfinished job has the key: that one does the same.
 UPDATE job_queue
 SET status = 'pending', attempts = 0, scheduled_at = now(), processed_at = NULL, cancelled_at = NULL
 WHERE id IN (
-  SELECT id FROM job_queue
+  SELECT id FROM job_queue AS dead
   WHERE queue_name = %(queue)s AND status = 'dead' AND (%(kind)s::text IS NULL OR kind = %(kind)s)
+    AND (dedupe_key IS NULL OR NOT EXISTS (
+      SELECT FROM job_queue AS other
+      WHERE other.dedupe_key = dead.dedupe_key AND (other.status <> 'dead' OR other.id < dead.id)
+    ))
   ORDER BY id LIMIT %(limit)s
   FOR UPDATE SKIP LOCKED
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import math
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -249,11 +250,13 @@ class JobRunner:
         except Exception as error:
             log.exception("job.failed", kind=kind.name, job=job.id, attempt=job.attempts)
             outcome = Outcome("retry", _describe(error))
+        # A task that lost its lease must not take the entry of the one that got it.
+        if self._tasks.get(job.id) is asyncio.current_task():
+            del self._tasks[job.id]
         self._finish(job, outcome)
 
     def _finish(self, job: Job, outcome: Outcome) -> None:
         """Its place is free for the next at once: until the result is written, nothing is in flight for it."""
-        self._tasks.pop(job.id, None)
         self._progress.pop(job.id, None)
         self._cancelled.discard(job.id)
         self._unfinished -= 1
@@ -347,6 +350,9 @@ class JobRunner:
         kind = self._kinds.get(job.kind) if job is not None else None
         if task is None or kind is None or not kind.cancellable:
             return False
+        coroutine = task.get_coro()
+        if inspect.iscoroutine(coroutine) and inspect.getcoroutinestate(coroutine) == inspect.CORO_CREATED:
+            return False  # cancelled now, it would never begin, and never finish its job
         task.cancel()
         return True
 
@@ -378,7 +384,8 @@ class JobRunner:
         if notes:
             await self._leases.note_progress(notes)
         for id in await self._leases.cancelled(long):
-            if self._stop_performing(id):
+            # Once: a second time would cut short what it does to end well.
+            if id not in self._cancelled and self._stop_performing(id):
                 self._cancelled.add(id)
 
     async def _drain(self, seconds: float) -> None:
@@ -391,7 +398,8 @@ class JobRunner:
         for task in late.values():
             task.cancel()
         await asyncio.gather(*late.values(), return_exceptions=True)
-        unfinished = [self._held[id] for id in late if id in self._held]
+        # Those that answered all the same have a result on its way.
+        unfinished = [self._held[id] for id in late if id in self._held and id in self._tasks]
         if unfinished:
             log.warning("runner.gave_back", queue=self.queue, jobs=len(unfinished))
             try:

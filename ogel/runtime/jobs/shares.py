@@ -116,6 +116,7 @@ class Shares:
     def divided(self, now: float) -> Division:
         """Names every key with something in flight, or whose last is remembered."""
         self._forget(now)
+        self._turn += 1
         trusted: list[Share] = []
         suspects: list[Share] = []
         new: list[Share] = []
@@ -138,7 +139,6 @@ class Shares:
 
     def _in_turns(self, shares: Sequence[Share], left: int) -> tuple[list[Share], int]:
         """What is left for all of them, the first in line having most; each keeps what it has. And how much that is."""
-        self._turn += 1
         turn = self._turn % len(shares) if shares else 0
         divided, taken = [], 0
         for share in (*islice(shares, turn, None), *islice(shares, turn)):

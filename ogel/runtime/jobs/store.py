@@ -10,6 +10,7 @@ from typing import Any, Literal
 import msgspec
 
 from ogel.kernel.ids import new_id
+from ogel.kernel.text import storable
 from ogel.runtime.database import Database, Queries, Session, records
 from ogel.runtime.jobs.job import RETRY, Finished, Job, NewJob
 from ogel.runtime.jobs.kind import JobKind
@@ -111,7 +112,7 @@ class JobQueue:
         return await self._tell_discarded(tx, await tx.tuples(_SQL.discard_of_key, parameters))
 
     async def revive(self, tx: Session, job_id: str) -> bool:
-        """Tells the job's kind. False when there is no such job, or it is running."""
+        """Tells the job's kind. False when there is no such job, it is running, or one like it is unfinished."""
         return await self._tell_revived(tx, await tx.tuples(_SQL.revive, {"id": job_id})) > 0
 
     async def discard(self, tx: Session, job_id: str) -> bool:
@@ -332,7 +333,8 @@ class LeaseStore:
 
     async def note_progress(self, notes: Sequence[Noted]) -> None:
         async with self._database.session() as session:
-            await session.execute(_SQL.note_progress, {"rows": records(notes)})
+            parameters = {"rows": records(notes), "ids": [note.id for note in notes]}
+            await session.execute(_SQL.note_progress, parameters)
 
     async def cancelled(self, jobs: Sequence[Job]) -> set[str]:
         """Ids of those that somebody wants to end."""
@@ -396,4 +398,5 @@ def _returned(finished: Finished) -> _Returned:
     status = "dead" if outcome.verdict == "dead" else "pending"
     refund = 1 if outcome.verdict == "postpone" else 0
     lane = max(job.lane, RETRY) if outcome.verdict == "retry" else job.lane
-    return _Returned(job.id, job.lease_id, status, finished.next_attempt_at, lane, refund, outcome.error)
+    error = None if outcome.error is None else storable(outcome.error)
+    return _Returned(job.id, job.lease_id, status, finished.next_attempt_at, lane, refund, error)

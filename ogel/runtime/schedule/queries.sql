@@ -39,7 +39,12 @@ SET cron = %(cron)s, timezone = %(timezone)s, enabled = %(enabled)s, counted_fro
 WHERE name = %(name)s
 
 -- expect --
-UPDATE schedules SET next_tick_at = %(next_tick_at)s WHERE name = %(name)s
+-- What a wrong clock wrote is put right, or the schedule would wait for that time.
+UPDATE schedules
+SET next_tick_at = %(next_tick_at)s,
+    last_tick_at = CASE WHEN last_tick_at > now() + interval '1 hour' THEN now() ELSE last_tick_at END,
+    counted_from = CASE WHEN counted_from > now() + interval '1 hour' THEN now() ELSE counted_from END
+WHERE name = %(name)s
 
 -- advance --
 UPDATE schedules

@@ -65,9 +65,10 @@ class Ticker:
             expected = None
             if version != self._version:
                 expected = await self._store.expected(session, names)
-        self._version = version
         for name in overdue:
             await self.run_due(name)
+        # Only now: what the clock is to be told must not be lost to a database that went away meanwhile.
+        self._version = version
         return expected
 
     async def run_due(self, name: str, at: datetime | None = None) -> datetime | None:

@@ -90,6 +90,17 @@ def test_what_is_left_for_the_suspect_goes_round() -> None:
     assert set(got) == {"a", "b", "c"}
 
 
+@pytest.mark.parametrize("keys", [4, 5])
+def test_each_suspect_has_its_turn_whatever_their_number(keys: int) -> None:
+    shares = Shares(4)  # one place for all that are suspect
+    for key in range(keys):
+        for n in range(4):
+            shares.started(str(key), f"{key}-{n}", 64, 0.0)
+            shares.ended(str(key), f"{key}-{n}", 1.0 + n, done=False, slow=True)
+    got = {share.key for _ in range(keys) for share in shares.divided(5.0).shares if share.cap > 0}
+    assert got == {str(key) for key in range(keys)}
+
+
 def test_quiet_keys_are_forgotten_slow_ones_later() -> None:
     shares = Shares(500)
     round_of(shares, "well", 0.0)
