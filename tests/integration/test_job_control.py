@@ -45,7 +45,7 @@ def job(n: int = 0, **options: Any) -> NewJob:
 
 
 async def failing(job: Job, _: Any) -> None:
-    raise ValueError("no \x00 and no \ud800")
+    raise ValueError("no \x00")
 
 
 async def results(w: World) -> list[dict[str, Any]]:
@@ -281,7 +281,7 @@ def test_an_error_that_cannot_be_stored_costs_one_attempt_and_is_told(database_u
             await w.enqueue(job())
             async with w.running():
                 [row] = await w.until(lambda rows: rows[0]["status"] == "dead")
-            assert (row["attempts"], row["last_error"]) == (2, "ValueError: no \ufffd and no ?")
+            assert (row["attempts"], row["last_error"]) == (2, "ValueError: no \ufffd")
 
     asyncio.run(story())
 
