@@ -52,6 +52,7 @@ class Purge:
         count: bytes,
         bite: bytes,
         after: str | None = None,
+        is_firm: bool = False,
     ) -> Purge:
         """
         For rows: `count` selects a number and takes `%(before)s`; `bite` is a DELETE that takes `%(before)s` and
@@ -65,4 +66,4 @@ class Purge:
         async def bitten(session: Session, before: datetime, limit: int) -> int:
             return await session.execute(bite, {"before": before, "limit": limit})
 
-        return cls(name, deletes, retention_days, counted, bitten, after)
+        return cls(name, deletes, retention_days, counted, bitten, after, is_firm)

@@ -19,7 +19,7 @@ from ogel.features.cleanup.feature import CleanupFeature, CleanupOptions
 from ogel.features.cleanup.jobs import PURGE, QUEUE
 from ogel.features.cleanup.store import Run
 from ogel.kernel.clock import utc_now
-from ogel.kernel.errors import Conflict, NotFound
+from ogel.kernel.errors import Conflict, Invalid, NotFound
 from ogel.kernel.principal import SYSTEM, Caller
 from ogel.platform import Platform
 from ogel.runtime.database import Session
@@ -137,10 +137,16 @@ def test_only_what_is_old_and_over_is_forgotten(database_url: str, tmp_path: Pat
         "devices",
         "events",
         "job_results",
+        "mail_messages",
         "message_requests",
         "messages",
+        "processes",
         "replays",
+        "resource_samples",
         "temporary_files",
+        "usage_days",
+        "usage_deltas",
+        "usage_hours",
     ]
 
     async def main() -> None:
@@ -167,6 +173,86 @@ def test_only_what_is_old_and_over_is_forgotten(database_url: str, tmp_path: Pat
             "SELECT metadata->>'deleted' FROM audit_logs WHERE action = 'cleanup.purge' AND resource_id = 'events'"
         )
         assert records.fetchall() == [(str(MANY + 1),)]
+
+
+async def run_all(url: str, *purges: Purge) -> list[int]:
+    """How much each of them deleted, which is as much as a dry run counted."""
+    deleted = []
+    async with cleaning(url, *purges) as (w, cleanup), w.running(queue=QUEUE):
+        for purge in purges:
+            due = await cleanup.service.run(OPERATOR, purge.name)
+            assert due.job is not None
+            run = await run_over(cleanup, purge.name, due.job)
+            assert (run.status, run.deleted) == ("completed", due.due)
+            deleted.append(run.deleted)
+    return deleted
+
+
+def test_mail_that_is_over_goes_with_all_that_belongs_to_it(database_url: str, tmp_path: Path) -> None:
+    """What was asked for stays while a message of it does; a dead job stays as long as its message."""
+    messages = [  # id, request, status, finished_at
+        ("old", "alone", "failed", OLD),
+        ("old_too", "shared", "sent", OLD),
+        ("new", "shared", "failed", NEW),
+        ("waits", "waiting", "queued", "NULL"),
+    ]
+    with psycopg.connect(database_url) as connection:
+        for request in ("alone", "shared", "waiting"):
+            connection.execute(
+                "INSERT INTO mail_requests (id, fingerprint, answer, sender, subject, body_text, headers, created_at) "
+                f"VALUES ('{request}', '', '{{}}', 'a@example.com', 'x', 'x', '{{}}', {OLD})"
+            )
+        for id, request, status, finished_at in messages:
+            connection.execute(
+                "INSERT INTO mail_messages (id, request_id, recipient, address, status, finished_at, created_at) "
+                f"VALUES ('msg_{id}', '{request}', 'b@example.com', 'b@example.com', '{status}', {finished_at}, {OLD})"
+            )
+            connection.execute(
+                f"INSERT INTO mail_attempts (message_id, provider, started_at) VALUES ('msg_{id}', 'smtp', {OLD})"
+            )
+        connection.execute(
+            "INSERT INTO job_queue (id, queue_name, kind, payload, max_attempts, status, processed_at) VALUES "
+            f"('job_old', 'mail', 'mail.send', '{{}}', 8, 'dead', {OLD}), "
+            f"('job_new', 'mail', 'mail.send', '{{}}', 8, 'dead', {OLD}), "
+            f"('job_waits', 'mail', 'mail.send', '{{}}', 8, 'pending', {OLD})"
+        )
+    purges = purges_of_all(database_url, tmp_path)
+    assert asyncio.run(run_all(database_url, purges["dead_jobs"], purges["mail_messages"])) == [0, 2]
+    with psycopg.connect(database_url) as connection:
+        for column, table, kept in (
+            ("id", "mail_messages", ["msg_new", "msg_waits"]),
+            ("message_id", "mail_attempts", ["msg_new", "msg_waits"]),
+            ("id", "mail_requests", ["shared", "waiting"]),
+            ("id", "job_queue", ["job_new", "job_waits"]),
+        ):
+            rows = connection.execute(f"SELECT {column} FROM {table} ORDER BY 1").fetchall()
+            assert [id for (id,) in rows] == kept
+
+
+def test_old_samples_are_forgotten(database_url: str, tmp_path: Path) -> None:
+    with psycopg.connect(database_url) as connection:
+        connection.execute(
+            "INSERT INTO resource_samples (name, sampled_at, labels, value) "
+            f"SELECT 'disk.free_bytes', {OLD} - make_interval(mins => n), '{{}}'::jsonb, 1 "
+            "FROM generate_series(1, 300) AS n "
+            f"UNION ALL SELECT 'disk.free_bytes', {NEW}, '{{}}'::jsonb, 2"
+        )
+    samples = purges_of_all(database_url, tmp_path)["resource_samples"]
+    assert asyncio.run(run_all(database_url, samples)) == [300]
+    with psycopg.connect(database_url) as connection:
+        assert connection.execute("SELECT value FROM resource_samples").fetchall() == [(2.0,)]
+
+
+def test_what_usage_is_still_made_of_stays_whoever_asks(database_url: str, tmp_path: Path) -> None:
+    purges = purges_of_all(database_url, tmp_path)
+
+    async def main() -> None:
+        async with cleaning(database_url, purges["usage_deltas"], purges["processes"]) as (_, cleanup):
+            for name in ("usage_deltas", "processes"):
+                with pytest.raises(Invalid, match="must not be less than 7 days"):
+                    await cleanup.service.run(OPERATOR, name, utc_now() - timedelta(days=1))
+
+    asyncio.run(main())
 
 
 def test_temporary_files_are_gone_after_a_day(database_url: str, tmp_path: Path) -> None:

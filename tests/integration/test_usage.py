@@ -14,7 +14,8 @@ from prometheus_client import CollectorRegistry, Counter
 from ogel.adapters.postgres import PoolOptions, make_pool
 from ogel.features.stats.usage import jobs
 from ogel.features.stats.usage.flusher import Flusher
-from ogel.features.stats.usage.jobs import PurgeUsage, RollUp
+from ogel.features.stats.usage.jobs import RollUp
+from ogel.features.stats.usage.purges import purges_of_usage
 from ogel.features.stats.usage.service import UsageFilters, UsageService
 from ogel.features.stats.usage.store import Delta, Flush, Usage, UsageStore
 from ogel.kernel.clock import utc_now
@@ -209,7 +210,11 @@ def test_old_hours_go_before_old_days(database_url: str) -> None:
                     "('gone', 'events.published', '{}', 1, now() - interval '8 days'), "
                     "('here', 'events.published', '{}', 1, now())"
                 )
-            await PurgeUsage(database, STORE, hours_kept_days=90, days_kept_days=1096).perform(job(), None)
+            for purge in purges_of_usage(hours_kept_days=90, days_kept_days=1096):
+                before = utc_now() - timedelta(days=purge.retention_days)
+                async with database.transaction() as tx:
+                    assert await purge.count(tx, before) == await purge.bite(tx, before, 100) == 1
+                    assert await purge.count(tx, before) == 0
             async with database.session() as session:
                 left = await session.tuples(
                     b"SELECT bucket, now() - at < '101 days' FROM usage ORDER BY bucket"

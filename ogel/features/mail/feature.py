@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ogel.features.audit.contract import AuditTrail
-from ogel.features.mail.jobs import PURGE, PurgeMail, SendMail
+from ogel.features.mail.jobs import SendMail
+from ogel.features.mail.purge import purge_of_mail
 from ogel.features.mail.routes import MailRoutes
 from ogel.features.mail.service import MailService
 from ogel.features.mail.store import MailStore
@@ -21,7 +22,6 @@ from ogel.runtime.mail.address import Address
 from ogel.runtime.mail.letter import MailProvider
 from ogel.runtime.outbox import Outbox
 from ogel.runtime.providers import Providers
-from ogel.runtime.schedule.schedule import Schedule
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ class MailFeature:
         self._send = SendMail(
             database, store, outbox, providers, options.retry_delays, options.timeout_seconds
         )
-        self._purge = PurgeMail(database, store, options.retention_days)
+        self._retention_days = options.retention_days
 
     def feature(self) -> Feature:
         return Feature(
@@ -71,13 +71,6 @@ class MailFeature:
                 *MailRoutes(self.messages, self._templates).routes(),
                 *SuppressionRoutes(self.suppressions).routes(),
             ],
-            jobs=[self._send.kind(), self._purge.kind()],
-            schedules=[
-                Schedule(
-                    name="mail.purge",
-                    cron="30 2 * * *",
-                    kind=PURGE,
-                    description="Deletes messages that are over past OGEL_MAIL_RETENTION_DAYS.",
-                )
-            ],
+            jobs=[self._send.kind()],
+            purges=[purge_of_mail(self._retention_days)],
         )

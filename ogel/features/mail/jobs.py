@@ -1,4 +1,4 @@
-"""What workers do for mail: ask the providers in turn, write down what they said; and forget what is long over."""
+"""What workers do for mail: ask the providers in turn, write down what they said."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import msgspec
 import structlog
 from msgspec import Struct
 
+from ogel.features.mail.purge import MESSAGES
 from ogel.features.mail.store import AttemptRow, Due, MailStore, Over, Settled
 from ogel.kernel.clock import rfc3339, utc_now
 from ogel.kernel.event import Event
@@ -28,7 +29,6 @@ log = structlog.get_logger(__name__)
 
 QUEUE = "mail"
 SEND = "mail.send"
-PURGE = "mail.purge"
 
 # Letters under way at once in a process: each is held in memory, and is a connection to a server that counts them.
 MOST_AT_ONCE = 32
@@ -38,7 +38,6 @@ GIVE_UP_AFTER = timedelta(days=3)
 FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS = 30.0, 3600.0
 # When nobody was asked at all: the least time between two looks at the breakers.
 BREAKER_WAIT_SECONDS = 1.0
-PURGE_BITE = 1_000
 _LOST = "its worker disappeared; it may have been sent"
 
 
@@ -100,6 +99,7 @@ class SendMail:
             revived=self.revived,
             max_attempts=len(self._retry_delays) + 1,
             timeout_seconds=PLACE_SECONDS + (len(self._providers.names) + 1) * self._timeout_seconds,
+            purged_with=MESSAGES,
         )
 
     async def perform(self, job: Job, _: Any) -> Outcome:
@@ -181,27 +181,6 @@ class SendMail:
 
     async def revived(self, tx: Session, payloads: Sequence[Mapping[str, Any]]) -> None:
         await self._store.reopen(tx, [each["message"] for each in payloads])
-
-
-class PurgeMail:
-    """The job kind `mail.purge`: messages that were over so long ago are forgotten, and their words with them."""
-
-    def __init__(self, database: Database, store: MailStore, retention_days: float) -> None:
-        self._database = database
-        self._store = store
-        self._retention = timedelta(days=retention_days)
-
-    def kind(self) -> JobKind:
-        return JobKind(PURGE, queue="cleanup", perform=self.perform, timeout_seconds=3600)
-
-    async def perform(self, job: Job, _: Any) -> None:
-        before = utc_now() - self._retention
-        total, deleted = 0, PURGE_BITE
-        while deleted == PURGE_BITE:
-            async with self._database.session() as session:
-                deleted = await self._store.purge(session, before, PURGE_BITE)
-            total += deleted
-        log.info("mail.purged", messages=total, before=before.isoformat(), job=job.id)
 
 
 def _spread(seconds: float) -> float:

@@ -98,25 +98,21 @@ WHERE id = ANY (%(ids)s) AND status = 'queued'
 UPDATE mail_messages SET status = 'queued', queued_at = now(), next_attempt_at = now(), finished_at = NULL
 WHERE id = ANY (%(ids)s) AND status <> 'sent'
 
--- purge --
--- One bounded bite: messages that are over, their attempts and dead jobs, and what was asked when nothing is left of it.
-WITH forgotten AS (
-  DELETE FROM mail_messages WHERE id IN (
-    SELECT id FROM mail_messages WHERE finished_at < %(before)s
-    ORDER BY finished_at LIMIT %(limit)s
-    FOR UPDATE SKIP LOCKED
-  )
-  RETURNING id, request_id
+-- count_old --
+SELECT count(*) FROM mail_messages WHERE finished_at < %(before)s
+
+-- purge_old --
+-- Their attempts and dead jobs go with them, and what was asked when nothing is left of it; what is queued is never
+-- forgotten.
+WITH old AS MATERIALIZED (
+  SELECT id, request_id FROM mail_messages WHERE finished_at < %(before)s ORDER BY finished_at LIMIT %(limit)s
+  FOR UPDATE SKIP LOCKED
 ),
-their_jobs AS (
-  DELETE FROM job_queue WHERE id IN (SELECT 'job_' || substr(id, 5) FROM forgotten) AND status = 'dead'
-),
-their_attempts AS (DELETE FROM mail_attempts WHERE message_id IN (SELECT id FROM forgotten)),
+their_jobs AS (DELETE FROM job_queue WHERE id IN (SELECT 'job_' || substr(id, 5) FROM old) AND status = 'dead'),
+their_attempts AS (DELETE FROM mail_attempts WHERE message_id IN (SELECT id FROM old)),
 their_requests AS (
   DELETE FROM mail_requests AS r
-  WHERE id IN (SELECT request_id FROM forgotten)
-    AND NOT EXISTS (
-      SELECT FROM mail_messages AS m WHERE m.request_id = r.id AND m.id NOT IN (SELECT id FROM forgotten)
-    )
+  WHERE id IN (SELECT request_id FROM old)
+    AND NOT EXISTS (SELECT FROM mail_messages AS m WHERE m.request_id = r.id AND m.id NOT IN (SELECT id FROM old))
 )
-SELECT count(*) FROM forgotten
+DELETE FROM mail_messages WHERE id IN (SELECT id FROM old)

@@ -148,10 +148,6 @@ class MailStore:
         """They are sent again, unless they were sent; returns how many will be."""
         return await tx.execute(_SQL.reopen, {"ids": list(ids)})
 
-    async def purge(self, session: Session, before: datetime, limit: int) -> int:
-        count: int = await session.value(_SQL.purge, {"before": before, "limit": limit})
-        return count
-
 
 def _due(id: str, *row: Any) -> Due:
     recipient, sender, reply_to, subject, text, html, headers, written_at, attempts, queued_at, suppressed = (

@@ -19,15 +19,15 @@ from ogel.features.stats.health.jobs import CheckHealth
 from ogel.features.stats.health.routes import HealthRoutes
 from ogel.features.stats.health.store import HealthCheckStore
 from ogel.features.stats.resources.gauges import ResourceGauges
-from ogel.features.stats.resources.jobs import PURGE as PURGE_SAMPLES
-from ogel.features.stats.resources.jobs import SAMPLE, PurgeSamples, TakeSamples
+from ogel.features.stats.resources.jobs import SAMPLE, TakeSamples
+from ogel.features.stats.resources.purge import purge_of_samples
 from ogel.features.stats.resources.routes import ResourceRoutes
 from ogel.features.stats.resources.sampler import Breakers, Depths, RedisStats, Sampler
 from ogel.features.stats.resources.store import ResourceStore
 from ogel.features.stats.usage.flusher import Flusher, TakePeak
-from ogel.features.stats.usage.jobs import PURGE as PURGE_USAGE
-from ogel.features.stats.usage.jobs import ROLL_UP, PurgeUsage, RollUp
+from ogel.features.stats.usage.jobs import ROLL_UP, RollUp
 from ogel.features.stats.usage.metrics import Metric
+from ogel.features.stats.usage.purges import purges_of_usage
 from ogel.features.stats.usage.routes import UsageRoutes
 from ogel.features.stats.usage.service import UsageService
 from ogel.features.stats.usage.store import UsageStore
@@ -39,8 +39,6 @@ from ogel.runtime.outbox import Outbox
 from ogel.runtime.schedule.schedule import Schedule
 
 QUEUE = "stats"
-# Bites out of big tables, like cleanup's own; and where nobody works `stats`, deltas must not grow for ever.
-_PURGE_QUEUE = "cleanup"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +94,6 @@ class StatsFeature:
 
     def feature(self) -> Feature:
         database, options = self._database, self._options
-        purge_usage = PurgeUsage(database, self._usage_store, options.hours_kept_days, options.days_kept_days)
-        purge_samples = PurgeSamples(database, self._resource_store, options.samples_kept_days)
         return Feature(
             name="stats",
             routes=[
@@ -111,11 +107,13 @@ class StatsFeature:
                 _often(SAMPLE, TakeSamples(database, self._resource_store, self._sampler).perform),
                 _often(CHECK_HEALTH, self._check_health.perform),
                 _often(CHECK_ALERTS, CheckAlerts(self.alerts).perform),
-                JobKind(PURGE_USAGE, _PURGE_QUEUE, purge_usage.perform, timeout_seconds=3600),
-                JobKind(PURGE_SAMPLES, _PURGE_QUEUE, purge_samples.perform, timeout_seconds=3600),
             ],
             schedules=SCHEDULES,
             measures=[self._gauges.measure],
+            purges=[
+                *purges_of_usage(options.hours_kept_days, options.days_kept_days),
+                purge_of_samples(options.samples_kept_days),
+            ],
         )
 
 
@@ -133,11 +131,4 @@ SCHEDULES = [
     ),
     Schedule(CHECK_HEALTH, "* * * * *", CHECK_HEALTH, "Asks what Ogel leans on, and tells of changes."),
     Schedule(CHECK_ALERTS, "* * * * *", CHECK_ALERTS, "Raises and clears alerts."),
-    Schedule(
-        PURGE_USAGE,
-        "30 2 * * *",
-        PURGE_USAGE,
-        "Deletes usage past OGEL_USAGE_HOURS_DAYS and OGEL_USAGE_DAYS.",
-    ),
-    Schedule(PURGE_SAMPLES, "30 2 * * *", PURGE_SAMPLES, "Deletes samples past OGEL_RESOURCES_DAYS."),
 ]

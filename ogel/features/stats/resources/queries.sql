@@ -90,8 +90,11 @@ WHERE name = %(name)s AND sampled_at >= %(since)s AND sampled_at < %(until)s
 ORDER BY sampled_at DESC, labels DESC
 LIMIT %(limit)s
 
--- purge --
--- One bounded bite; the job repeats it until a bite comes back short.
+-- count_old --
+SELECT count(*) FROM resource_samples WHERE sampled_at < %(before)s
+
+-- purge_old --
 DELETE FROM resource_samples WHERE ctid IN (
   SELECT ctid FROM resource_samples WHERE sampled_at < %(before)s LIMIT %(limit)s
+  FOR UPDATE SKIP LOCKED
 )

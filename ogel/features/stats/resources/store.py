@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 
 from msgspec import Struct
 
@@ -53,6 +52,3 @@ class ResourceStore:
 
     async def list(self, session: Session, filters: Mapping[str, object]) -> list[Taken]:
         return await session.all(_SQL.list_samples, filters, Taken)
-
-    async def purge(self, session: Session, before: datetime, limit: int) -> int:
-        return await session.execute(_SQL.purge, {"before": before, "limit": limit})

@@ -73,18 +73,39 @@ SELECT metric, (CASE WHEN metric = ANY (%(peaks)s::text[]) THEN max(value) ELSE 
 FROM usage WHERE bucket = 'day' AND at >= %(since)s
 GROUP BY metric
 
--- purge --
--- One bounded bite; the job repeats it until a bite comes back short.
+-- count_hours --
+SELECT count(*) FROM usage WHERE bucket = 'hour' AND at < %(before)s
+
+-- purge_hours --
 DELETE FROM usage WHERE ctid IN (
-  SELECT ctid FROM usage WHERE bucket = %(bucket)s AND at < %(before)s LIMIT %(limit)s
+  SELECT ctid FROM usage WHERE bucket = 'hour' AND at < %(before)s ORDER BY at LIMIT %(limit)s
+  FOR UPDATE SKIP LOCKED
 )
+
+-- count_days --
+SELECT count(*) FROM usage WHERE bucket = 'day' AND at < %(before)s
+
+-- purge_days --
+DELETE FROM usage WHERE ctid IN (
+  SELECT ctid FROM usage WHERE bucket = 'day' AND at < %(before)s ORDER BY at LIMIT %(limit)s
+  FOR UPDATE SKIP LOCKED
+)
+
+-- count_deltas --
+SELECT count(*) FROM usage_deltas WHERE counted_at < %(before)s
 
 -- purge_deltas --
--- The oldest come first, so a bite looks no further than where it ends.
+-- The oldest have the least ids: a whole bite looks no further than where it ends.
 DELETE FROM usage_deltas WHERE id IN (
-  SELECT id FROM (SELECT id, counted_at FROM usage_deltas ORDER BY id LIMIT %(limit)s) AS oldest
-  WHERE counted_at < %(before)s
+  SELECT id FROM usage_deltas WHERE counted_at < %(before)s ORDER BY id LIMIT %(limit)s
+  FOR UPDATE SKIP LOCKED
 )
 
--- purge_processes --
-DELETE FROM processes WHERE seen_at < %(before)s
+-- count_silent --
+SELECT count(*) FROM processes WHERE seen_at < %(before)s
+
+-- purge_silent --
+DELETE FROM processes WHERE id IN (
+  SELECT id FROM processes WHERE seen_at < %(before)s ORDER BY seen_at LIMIT %(limit)s
+  FOR UPDATE SKIP LOCKED
+)

@@ -69,12 +69,3 @@ class UsageStore:
     async def totals(self, session: Session, since: datetime) -> dict[str, int]:
         """Of whole days, by metric."""
         return dict(await session.tuples(_SQL.totals, {"since": since, "peaks": list(PEAKS)}))
-
-    async def purge(self, session: Session, bucket: str, before: datetime, limit: int) -> int:
-        return await session.execute(_SQL.purge, {"bucket": bucket, "before": before, "limit": limit})
-
-    async def purge_deltas(self, session: Session, before: datetime, limit: int) -> int:
-        return await session.execute(_SQL.purge_deltas, {"before": before, "limit": limit})
-
-    async def purge_processes(self, session: Session, before: datetime) -> None:
-        await session.execute(_SQL.purge_processes, {"before": before})

@@ -1,0 +1,57 @@
+"""Hours and days are forgotten after a time; so are processes that fell silent, and what nobody has folded."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import structlog
+
+from ogel.runtime.database import Queries, Session
+from ogel.runtime.purge import Purge
+
+_SQL = Queries.beside(__name__)
+log = structlog.get_logger(__name__)
+
+# Firm: what is younger may still be folded, and a process that is forgotten may count its last flush again.
+PATIENCE_DAYS = 7.0
+
+
+def purges_of_usage(hours_kept_days: float, days_kept_days: float) -> Sequence[Purge]:
+    return [
+        Purge.of_queries(
+            "usage_hours", "usage per hour", hours_kept_days, count=_SQL.count_hours, bite=_SQL.purge_hours
+        ),
+        Purge.of_queries(
+            "usage_days", "usage per day", days_kept_days, count=_SQL.count_days, bite=_SQL.purge_days
+        ),
+        Purge(
+            "usage_deltas",
+            "counts that no worker of `stats` has added up",
+            PATIENCE_DAYS,
+            _count_deltas,
+            _purge_deltas,
+            is_firm=True,
+        ),
+        Purge.of_queries(
+            "processes",
+            "processes that have not been heard of",
+            PATIENCE_DAYS,
+            count=_SQL.count_silent,
+            bite=_SQL.purge_silent,
+            is_firm=True,
+        ),
+    ]
+
+
+async def _count_deltas(session: Session, before: datetime) -> int:
+    count: int = await session.value(_SQL.count_deltas, {"before": before})
+    return count
+
+
+async def _purge_deltas(session: Session, before: datetime, limit: int) -> int:
+    """Unlike all else that is purged they were still needed, and somebody has to be told."""
+    lost = await session.execute(_SQL.purge_deltas, {"before": before, "limit": limit})
+    if lost:
+        log.error("usage.never_folded", deltas=lost, advice="run a worker of the queue stats")
+    return lost
