@@ -23,8 +23,9 @@ from ogel.kernel.ids import new_id
 
 log = structlog.get_logger(__name__)
 
-# A ring nobody heard is forgotten after this, so that a worker killed while hearing it cannot mute the bell for longer.
-RING_TTL_SECONDS = 20
+# A ring nobody heard is forgotten after this, so that a worker killed while hearing it cannot mute the bell for longer:
+# what is rung for meanwhile waits for a poll. Listeners hear within milliseconds.
+RING_TTL_SECONDS = 2
 # Rings of one process are gathered this long: a ring costs Redis and both processes more than a claim costs Postgres.
 GATHER_SECONDS = 0.005
 SOCKET_TIMEOUT_SECONDS = 2.0
