@@ -34,7 +34,7 @@ QUIET_SECONDS = 10.0
 SPACING_SECONDS, SPACING_AFTER_MANY_SECONDS = 0.010, 0.025
 MANY = 40
 # What is to be tried at a later time comes due one by one: without a bell it is gathered so long.
-GATHER_DUE_SECONDS = 0.05
+GATHER_DUE_SECONDS = 0.02
 # Jobs that take longer than this are asked about: how far they are, and whether somebody wants them to end.
 TEND_SECONDS = 1.0
 LOST_WORKER = "gave up: its worker disappeared at every attempt"
