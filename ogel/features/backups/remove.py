@@ -32,7 +32,9 @@ class RemoveObjects:
         self._store = store
 
     def kind(self, queue: str) -> JobKind:
-        backoff = Backoff(first_seconds=10.0)
+        backoff = Backoff(
+            first_seconds=1.0, cap_seconds=600.0
+        )  # what is just being written is gone in a moment
         return JobKind(REMOVE, queue=queue, perform=self.perform, timeout_seconds=3600, backoff=backoff)
 
     async def perform(self, job: Job, _: Any) -> Outcome | None:
