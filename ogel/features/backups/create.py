@@ -117,6 +117,10 @@ class CreateBackup:
         except Overtaken:
             log.info("backup.overtaken", backup=id, run=run)
             await delete_all(self._objects, place.key(f"{run}/"))
+        except asyncio.CancelledError:
+            # Its backup was deleted, or the worker stops; the next attempt is a run of its own.
+            await delete_all(self._objects, place.key(f"{run}/"))
+            raise
         except DatabaseAway:
             raise
         except StoreFull as error:
