@@ -413,7 +413,6 @@ def test_into_the_embedded_database_of_another_directory(
     assert again.code == 1 and "not empty" in again.err
 
 
-@pytest.mark.long
 def test_deleting_a_running_backup_stops_it(
     api: Client, suite_servers: dict[str, str], data_dir: Path
 ) -> None:

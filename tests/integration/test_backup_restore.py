@@ -69,9 +69,12 @@ async def back_up(url: str, data_dir: Path) -> str:
 
 
 async def perform(backups: BackupFeature, id: str) -> Outcome | None:
+    return await backups._create.perform(_job("backups.create", id), None)
+
+
+def _job(kind: str, id: str) -> Job:
     now = datetime.now(UTC)
-    job = Job("job_x", "backups.create", {"backup": id}, 0, "", "", 1, 8, "lease_x", now, now, None)
-    return await backups._create.perform(job, None)
+    return Job("job_x", kind, {"backup": id}, 0, "", "", 1, 8, "lease_x", now, now, None)
 
 
 def restore(url: str, data_dir: Path, id: str, secret: str = SECRET, former: tuple[str, ...] = ()) -> Report:
@@ -429,3 +432,40 @@ def test_a_run_that_is_overtaken_says_nothing_more(database_url: str, tmp_path: 
             assert (folder / manifest.run).is_dir()
 
     asyncio.run(run())
+
+
+@pytest.mark.parametrize("interrupted", [False, True])
+def test_a_backup_deleted_while_it_is_made_leaves_nothing(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, interrupted: bool
+) -> None:
+    """Its removal was quick, and the run goes on writing: to its end, or until something breaks it off."""
+    put, written = LocalObjects.put, 0
+
+    async def run() -> None:
+        async with restoring(settings(database_url, tmp_path)) as (backups, _):
+            id = (await backups.service.create(CALLER, NewBackup())).id
+
+            async def deleting(self: LocalObjects, *arguments: Any) -> Any:
+                nonlocal written
+                written += 1
+                if written == 2:
+                    await backups.service.delete(CALLER, id)
+                    await backups._remove.perform(_job("backups.remove", id), None)
+                if written == 3 and interrupted:
+                    raise LookupError("gone")
+                return await put(self, *arguments)
+
+            monkeypatch.setattr(LocalObjects, "put", deleting)
+            if interrupted:
+                with pytest.raises(LookupError):
+                    await perform(backups, id)
+                assert files(tmp_path / "storage")
+            assert await perform(backups, id) is None
+            assert written > 2
+            assert files(tmp_path / "storage") == []
+
+    asyncio.run(run())
+
+
+def files(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file()]

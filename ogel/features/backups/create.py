@@ -57,7 +57,14 @@ def create_job(backup_id: str) -> NewJob:
 
 
 class Overtaken(Exception):
-    """Another run has begun, or the backup was deleted: this one has nothing more to say."""
+    """
+    Another run has begun, or the backup was deleted: this one has nothing more to say.
+
+    A deleted backup's job ends last, and removes what any run of it wrote beside or after the job that removes.
+    """
+
+    def __init__(self, deleted: bool = False) -> None:
+        self.deleted = deleted
 
 
 class CreateBackup:
@@ -111,16 +118,13 @@ class CreateBackup:
             note = await self._begin(place, id, run)
             await delete_all(self._objects, place.folder)
             manifest = await self._dump.take(place, id, run, note, self._tell(id, run))
+            await self._check_ours(id, run)
             await check_chunks(place, manifest)
             await self._complete(place, manifest)
             await delete_all(self._objects, place.folder, but=(place.key(f"{run}/"), place.key(MANIFEST)))
-        except Overtaken:
-            log.info("backup.overtaken", backup=id, run=run)
-            await delete_all(self._objects, place.key(f"{run}/"))
-        except asyncio.CancelledError:
-            # Its backup was deleted, or the worker stops; the next attempt is a run of its own.
-            await delete_all(self._objects, place.key(f"{run}/"))
-            raise
+        except Overtaken as error:
+            log.info("backup.overtaken", backup=id, run=run, deleted=error.deleted)
+            await delete_all(self._objects, place.folder if error.deleted else place.key(f"{run}/"))
         except DatabaseAway:
             raise
         except StoreFull as error:
@@ -138,7 +142,7 @@ class CreateBackup:
             former = await self._store.run_of(session, id)
             backup = await self._store.get(session, id)
         if former is None or backup is None:
-            raise Overtaken
+            raise Overtaken(deleted=backup is None)
         if former and await self._adopt(place, former):
             raise Overtaken
         await self._objects.sweep(utc_now() - _LEFT_BEHIND)
@@ -162,7 +166,7 @@ class CreateBackup:
     async def _complete(self, place: Place, manifest: Manifest) -> None:
         async with self._database.transaction() as tx:
             if not await self._store.hold_run(tx, manifest.id, manifest.run):
-                raise Overtaken
+                raise await self._overtaken(tx, manifest.id)
             try:
                 async with asyncio.timeout(MANIFEST_SECONDS):
                     await write_manifest(place, self._vault, manifest)
@@ -200,9 +204,18 @@ class CreateBackup:
             told_at = time.monotonic()
             async with self._database.session() as session:
                 if not await self._store.advance(session, id, run, copied):
-                    raise Overtaken
+                    raise await self._overtaken(session, id)
 
         return tell
+
+    async def _check_ours(self, id: str, run: str) -> None:
+        """A short dump ends before it has told anything, and a deleted backup's chunks are not missing."""
+        async with self._database.session() as session:
+            if not await self._store.hold_run(session, id, run):
+                raise await self._overtaken(session, id)
+
+    async def _overtaken(self, session: Session, id: str) -> Overtaken:
+        return Overtaken(deleted=await self._store.left_behind(session, id) is None)
 
     async def record(self, tx: Session, finished: Sequence[Finished]) -> None:
         for each in finished:
