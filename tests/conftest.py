@@ -11,6 +11,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from unittest import mock
 from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
@@ -114,9 +115,13 @@ def _other_database(url: str, name: str) -> str:
 
 
 def _embedded(directory: Path) -> Iterator[Servers]:
-    from ogel.adapters.embedded import EmbeddedServers
+    from ogel.adapters.embedded import EmbeddedServers, postgres
 
-    with EmbeddedServers.start(directory) as started:
+    # What is killed here are processes: only a power cut would lose what the system has not written yet, and a
+    # database per test is a lot to wait for.
+    with mock.patch.dict(postgres._SETTINGS, {"fsync": "off"}):
+        started = EmbeddedServers.start(directory)
+    with started:
         assert started.database_url and started.redis_url
         yield Servers(started.database_url, started.redis_url)
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import random
 import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -20,6 +22,7 @@ from ogel.environ import knobs
 
 ADMIN_KEY = "test-admin-key-0123456789abcdef"
 SECRET = "test-secret-0123456789abcdef-0123"
+_PORTS = range(10_000, 32_768)
 Value = TypeVar("Value")
 
 
@@ -162,10 +165,12 @@ class Ogel:
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """Below those the system gives to whoever connects, which would be taken again before it is listened on."""
+    for port in random.sample(_PORTS, 100):
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError("no free port")
 
 
 def eventually(ask: Callable[[], Value], seconds: float, what: str) -> Value:
