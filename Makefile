@@ -32,7 +32,7 @@ test: $(STAMP) ## everything CI runs; one folder with T=tests/unit
 	@$(BIN)/python -m pytest -n 2 --dist worksteal -q $(T)
 
 chaos: $(STAMP) ## the long tests: 50 kills, 100,000 replayed, 10,000 mixed jobs; wants a quiet machine
-	@$(BIN)/python -m pytest -q -s -m long tests/acceptance tests/chaos
+	@$(BIN)/python -m pytest -q -s -m long $(T)
 
 lint: $(STAMP) ## ruff, mypy, import-linter
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports

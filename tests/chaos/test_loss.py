@@ -78,6 +78,7 @@ def assert_one_attempt_row_per_delivery_at_least(database_url: str, deliveries: 
     assert row == (deliveries,)
 
 
+@pytest.mark.long
 def test_kill_9_of_the_worker(tmp_path: Path, database_url: str, redis_url: str) -> None:
     servers = {"DATABASE_URL": database_url, "REDIS_URL": redis_url, **QUICK}
     with slow_receiver(1.0) as receiver, Ogel("api", log=tmp_path / "api.log", **servers) as api:

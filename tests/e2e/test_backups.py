@@ -30,7 +30,8 @@ def receiver() -> Iterator[Receiver]:
         yield receiver
 
 
-@pytest.fixture(params=["local", "s3"])
+# That an S3 service does what a disk does is shown in tests/integration/test_object_stores.py.
+@pytest.fixture(params=["local", pytest.param("s3", marks=pytest.mark.long)])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> dict[str, str]:
     environment = {"OGEL_DATA_DIR": str(tmp_path / "data")}
     if request.param == "s3":

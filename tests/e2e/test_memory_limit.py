@@ -82,7 +82,7 @@ def test_while_it_drains_it_answers_that_it_is_not_ready(
     notes = tmp_path / "notes"
     both = ("api", "--with", "worker")
     enqueue(database_url, notes, jobs=16, seconds=30)
-    with Ogel(*both, log=tmp_path / "ogel.log", module=MODULE, OGEL_DRAIN_SECONDS="2", **environment) as ogel:
+    with Ogel(*both, log=tmp_path / "ogel.log", module=MODULE, OGEL_DRAIN_SECONDS="6", **environment) as ogel:
         eventually(lambda: ogel.api("GET", "/health/ready").status == 503, LIMIT_SECONDS, "it to be unready")
         assert logged(ogel, "worker.restarting")
         unready = ogel.api("GET", "/health/ready").json

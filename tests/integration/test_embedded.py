@@ -38,8 +38,12 @@ import json, os, signal, sys
 from pathlib import Path
 from ogel.adapters.embedded import EmbeddedServers
 servers = EmbeddedServers.start(Path(sys.argv[1]))
+is_there, says_so = os.pipe()
 child = os.fork()
-if child:
+if not child:
+    os.write(says_so, b".")
+else:
+    os.read(is_there, 1)
     pids = servers.pids | {"child": child}
     print(json.dumps({"pids": pids, "urls": [servers.database_url, servers.redis_url]}), flush=True)
 signal.pause()
