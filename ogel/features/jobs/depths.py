@@ -8,25 +8,13 @@ from collections.abc import Sequence
 from msgspec import Struct
 
 from ogel.runtime.database import Database, Queries, Session
+from ogel.runtime.jobs.depth import QueueDepth
 
 _SQL = Queries.beside(__name__)
 
-# Jobs of one status are counted up to this; of more there are about as many as a sample of the table says.
+# Jobs of one status are counted up to this; beyond it a sample of the table says how many, within about a tenth.
 MOST_COUNTED = 10_000
 SAMPLE_PAGES = 300
-
-
-class QueueDepth(Struct, frozen=True):
-    """
-    Exact up to MOST_COUNTED jobs of a status, an estimate within about a tenth beyond it. `pending` leaves out what is
-    `held`. `oldest_seconds`: since when the oldest has been due that is not held, whatever it waits for.
-    """
-
-    pending: int
-    running: int
-    held: int
-    dead: int
-    oldest_seconds: float
 
 
 NOTHING = QueueDepth(0, 0, 0, 0, 0.0)

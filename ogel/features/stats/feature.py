@@ -22,7 +22,7 @@ from ogel.features.stats.resources.gauges import ResourceGauges
 from ogel.features.stats.resources.jobs import SAMPLE, TakeSamples
 from ogel.features.stats.resources.purge import purge_of_samples
 from ogel.features.stats.resources.routes import ResourceRoutes
-from ogel.features.stats.resources.sampler import Breakers, Depths, RedisStats, Sampler
+from ogel.features.stats.resources.sampler import Breakers, Sampler
 from ogel.features.stats.resources.store import ResourceStore
 from ogel.features.stats.usage.flusher import Flusher, TakePeak
 from ogel.features.stats.usage.jobs import ROLL_UP, RollUp
@@ -34,9 +34,11 @@ from ogel.features.stats.usage.store import UsageStore
 from ogel.runtime.database import Database
 from ogel.runtime.feature import Feature
 from ogel.runtime.http.health import Checkup
+from ogel.runtime.jobs.depth import AskDepths
 from ogel.runtime.jobs.kind import Backoff, JobKind, Perform
 from ogel.runtime.outbox import Outbox
 from ogel.runtime.schedule.schedule import Schedule
+from ogel.runtime.vitals import AskRedis
 
 QUEUE = "stats"
 
@@ -58,8 +60,8 @@ class Sources:
 
     registry: CollectorRegistry
     peaks: Mapping[Metric, TakePeak]
-    depths: Depths
-    redis_stats: RedisStats
+    depths: AskDepths
+    redis_stats: AskRedis
     breakers: Breakers
     checkup: Checkup
     data_dir: Path

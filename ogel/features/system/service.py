@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Awaitable, Sequence
+from typing import Any
 
 import structlog
 from msgspec import Struct
@@ -17,30 +17,13 @@ from ogel.features.system.measures import Measures
 from ogel.kernel.clock import rfc3339, utc_now
 from ogel.runtime.database import Database, Queries
 from ogel.runtime.feature import Measure
-from ogel.runtime.vitals import cpu_seconds, resident_bytes
+from ogel.runtime.jobs.depth import STATUSES, AskDepths
+from ogel.runtime.vitals import AskRedis, cpu_seconds, resident_bytes
 
 log = structlog.get_logger(__name__)
 
 _SQL = Queries.beside(__name__)
 _QUERY_SECONDS = 2.0
-
-RedisStats = Callable[[], Awaitable[Mapping[str, Any] | None]]
-
-
-class Depth(Protocol):
-    @property
-    def pending(self) -> int: ...
-    @property
-    def running(self) -> int: ...
-    @property
-    def held(self) -> int: ...
-    @property
-    def dead(self) -> int: ...
-    @property
-    def oldest_seconds(self) -> float: ...
-
-
-Depths = Callable[[], Awaitable[Mapping[str, Depth]]]
 
 
 class Metrics(Struct, frozen=True):
@@ -58,8 +41,8 @@ class SystemService:
         self,
         database: Database,
         registry: CollectorRegistry,
-        depths: Depths,
-        redis_stats: RedisStats,
+        depths: AskDepths,
+        redis_stats: AskRedis,
         measures: Sequence[Measure] = (),
     ) -> None:
         self._database = database
@@ -112,7 +95,7 @@ class SystemService:
 
     async def _measure_depths(self) -> None:
         for name, depth in (await self._depths()).items():
-            for status in ("pending", "running", "held", "dead"):
+            for status in STATUSES:
                 self._depth.labels(name, status).set(getattr(depth, status))
             self._age.labels(name).set(depth.oldest_seconds)
 

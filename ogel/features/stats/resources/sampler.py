@@ -7,17 +7,18 @@ import math
 import shutil
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import structlog
 
 from ogel.features.stats.resources.sample import Sample
 from ogel.features.stats.resources.store import ResourceStore
 from ogel.runtime.database import Database
+from ogel.runtime.jobs.depth import STATUSES, AskDepths, QueueDepth
+from ogel.runtime.vitals import AskRedis
 
 log = structlog.get_logger(__name__)
 
-STATUSES = ("pending", "running", "held", "dead")
 _REDIS = {
     "used_memory": "redis.memory_bytes",
     "keys": "redis.keys",
@@ -26,21 +27,6 @@ _REDIS = {
 }
 
 
-class Depth(Protocol):
-    @property
-    def pending(self) -> int: ...
-    @property
-    def running(self) -> int: ...
-    @property
-    def held(self) -> int: ...
-    @property
-    def dead(self) -> int: ...
-    @property
-    def oldest_seconds(self) -> float: ...
-
-
-Depths = Callable[[], Awaitable[Mapping[str, Depth]]]
-RedisStats = Callable[[], Awaitable[Mapping[str, Any] | None]]
 Breakers = Callable[[], Awaitable[Mapping[str, int]]]
 
 
@@ -49,8 +35,8 @@ class Sampler:
         self,
         database: Database,
         store: ResourceStore,
-        depths: Depths,
-        redis_stats: RedisStats,
+        depths: AskDepths,
+        redis_stats: AskRedis,
         breakers: Breakers,
         data_dir: Path,
     ) -> None:
@@ -109,7 +95,7 @@ def _of_redis(stats: Mapping[str, Any]) -> list[Sample]:
     return samples
 
 
-def _of_queues(depths: Mapping[str, Depth]) -> list[Sample]:
+def _of_queues(depths: Mapping[str, QueueDepth]) -> list[Sample]:
     samples = []
     for name, depth in depths.items():
         for status in STATUSES:
