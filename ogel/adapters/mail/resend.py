@@ -7,15 +7,15 @@ from typing import Any
 import msgspec
 
 from ogel import __version__
-from ogel.runtime.egress import Egress, EgressError, Exchange
+from ogel.runtime.egress import Egress, Exchange
 from ogel.runtime.mail.letter import Letter, Receipt
+from ogel.runtime.provider_calls import post, read, shown
 from ogel.runtime.providers import ProviderError
+from ogel.runtime.retry_after import retry_after_seconds
 
 BASE_URL = "https://api.resend.com"
-MAX_ANSWER_BYTES = 16 * 1024
 # When it says that there was too much at once and not how long to wait.
 _BREATHER_SECONDS = 1.0
-_SHOWN_CHARACTERS = 300
 
 
 class _Answer(msgspec.Struct):
@@ -41,20 +41,11 @@ class ResendProvider:
             ("Idempotency-Key", letter.id),
             ("User-Agent", f"ogel/{__version__}"),
         ]
-        try:
-            exchange = await self._egress.post(
-                self._url,
-                headers=headers,
-                body=msgspec.json.encode(_request(letter)),
-                timeout_seconds=self._timeout_seconds,
-                pool_key="resend",
-                max_body_bytes=MAX_ANSWER_BYTES,
-            )
-        except EgressError as error:
-            raise ProviderError(f"resend: {error.message}") from error
-        answer = _answer(exchange)
+        body = msgspec.json.encode(_request(letter))
+        exchange = await post(self._egress, self._url, headers, body, "resend", self._timeout_seconds)
+        answer = read(exchange, _Answer) or _Answer()  # a proxy's error page, for one, says nothing
         if exchange.status in (200, 201) and answer.id:
-            return Receipt(answer.id[:_SHOWN_CHARACTERS])
+            return Receipt(shown(answer.id))
         raise _refusal(exchange, answer)
 
 
@@ -71,16 +62,8 @@ def _request(letter: Letter) -> dict[str, Any]:
     return request
 
 
-def _answer(exchange: Exchange) -> _Answer:
-    """What is no JSON of its kind, such as a proxy's error page, says nothing."""
-    try:
-        return msgspec.json.decode(exchange.body, type=_Answer)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return _Answer()
-
-
 def _refusal(exchange: Exchange, answer: _Answer) -> ProviderError:
-    said = ": ".join(filter(None, (answer.name, answer.message)))[:_SHOWN_CHARACTERS]
+    said = shown(": ".join(filter(None, (answer.name, answer.message))))
     message = f"resend answered {exchange.status}" + (f" ({said})" if said else "")
     match exchange.status, answer.name:
         case 409, "concurrent_idempotent_requests":
@@ -93,14 +76,9 @@ def _refusal(exchange: Exchange, answer: _Answer) -> ProviderError:
         case 429, "daily_quota_exceeded" | "monthly_quota_exceeded":
             return ProviderError(message, ours=True)
         case 429, _:
-            return ProviderError(message, retry_after_seconds=_retry_after(exchange))
+            asked = retry_after_seconds(exchange) or 0.0
+            return ProviderError(message, retry_after_seconds=max(_BREATHER_SECONDS, asked))
         case 401 | 403 | 404 | 405, _:
             return ProviderError(message, ours=True)
         case _:
             return ProviderError(message)
-
-
-def _retry_after(exchange: Exchange) -> float:
-    value = (exchange.header("retry-after") or "").strip()
-    seconds = float(value) if value.isascii() and value.isdigit() and len(value) < 10 else 0.0
-    return max(_BREATHER_SECONDS, seconds)

@@ -10,9 +10,10 @@ from typing import Any
 
 from msgspec import Struct
 
-from ogel.adapters.messaging.exchange import post_form, read, retry_after, shown
 from ogel.runtime.egress import Egress
+from ogel.runtime.provider_calls import post_form, read, shown
 from ogel.runtime.providers import ProviderError
+from ogel.runtime.retry_after import retry_after_seconds
 
 SCOPE = "https://www.googleapis.com/auth/firebase.messaging"
 GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
@@ -78,7 +79,7 @@ class AccessTokens:
         denied = read(answer, _Denied) or _Denied()
         message = f"Google gave no access token: {answer.status} {shown(denied.error)}".rstrip()
         if answer.status == 429 or answer.status >= 500:
-            raise ProviderError(message, retry_after_seconds=retry_after(answer))
+            raise ProviderError(message, retry_after_seconds=retry_after_seconds(answer))
         raise ProviderError(f"{message} {shown(denied.error_description)}".rstrip(), ours=True)
 
     def _claim(self) -> str:

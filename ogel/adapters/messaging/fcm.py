@@ -11,10 +11,11 @@ import msgspec
 from msgspec import Struct, field
 
 from ogel.adapters.messaging.access_tokens import AccessTokens, ServiceAccount
-from ogel.adapters.messaging.exchange import post, read, retry_after, shown
 from ogel.runtime.egress import Egress, Exchange
 from ogel.runtime.messaging import Gone, Push
+from ogel.runtime.provider_calls import post, read, shown
 from ogel.runtime.providers import ProviderError
+from ogel.runtime.retry_after import retry_after_seconds
 
 # What Google asks for when a quota is used up and no Retry-After says otherwise.
 QUOTA_SECONDS = 60.0
@@ -112,10 +113,10 @@ def _refused(answer: Exchange) -> ProviderError:
     if code == "UNREGISTERED" or (status == 404 and code == "NOT_FOUND"):
         return Gone(message)
     if code == "QUOTA_EXCEEDED" or status == 429:
-        asked = retry_after(answer)
+        asked = retry_after_seconds(answer)
         return ProviderError(message, retry_after_seconds=QUOTA_SECONDS if asked is None else asked)
     if code in _FINAL:
         return ProviderError(message, final=True)
     if code == _THIRD_PARTY or status >= 500:
-        return ProviderError(message, retry_after_seconds=retry_after(answer))
+        return ProviderError(message, retry_after_seconds=retry_after_seconds(answer))
     return ProviderError(message, ours=True)

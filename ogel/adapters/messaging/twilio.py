@@ -7,10 +7,11 @@ from urllib.parse import quote
 
 from msgspec import Struct
 
-from ogel.adapters.messaging.exchange import post_form, read, retry_after, shown
 from ogel.runtime.egress import Egress, Exchange
 from ogel.runtime.messaging import Sms
+from ogel.runtime.provider_calls import post_form, read, shown
 from ogel.runtime.providers import ProviderError
+from ogel.runtime.retry_after import retry_after_seconds
 
 # About our account and our sender, whatever was to be sent.
 _OURS = frozenset(
@@ -64,7 +65,7 @@ def _refused(answer: Exchange) -> ProviderError:
     words = f"{status}" if code is None else f"{status}, code {code}: {shown(refusal.message)}"
     message = f"Twilio answered {words}"
     if status == 429 or code == _TOO_MANY or status >= 500:
-        return ProviderError(message, retry_after_seconds=retry_after(answer))
+        return ProviderError(message, retry_after_seconds=retry_after_seconds(answer))
     # A status of 400 without a code of theirs is not known to be about this message: something stands between us.
     if code in _OURS or code is None or status in (401, 403, 404):
         return ProviderError(message, ours=True)

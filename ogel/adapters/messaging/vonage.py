@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from msgspec import Struct, field
 
-from ogel.adapters.messaging.exchange import post_form, read, retry_after, shown
 from ogel.runtime.egress import Egress, Exchange
 from ogel.runtime.messaging import Sms
+from ogel.runtime.provider_calls import post_form, read, shown
 from ogel.runtime.providers import ProviderError
+from ogel.runtime.retry_after import retry_after_seconds
 
 _TAKEN = "0"
 # Wrong credentials, account barred, no credit, not enabled for HTTP, wrong signature, signature and secret at once.
@@ -76,5 +77,5 @@ def _refused(part: _Part) -> ProviderError:
 def _failed(answer: Exchange) -> ProviderError:
     message = f"Vonage answered {answer.status}"
     if answer.status == 429 or answer.status >= 500:
-        return ProviderError(message, retry_after_seconds=retry_after(answer))
+        return ProviderError(message, retry_after_seconds=retry_after_seconds(answer))
     return ProviderError(message, ours=True)

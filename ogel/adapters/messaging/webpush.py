@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from ogel.adapters.messaging.encryption import encrypt
-from ogel.adapters.messaging.exchange import post, retry_after
 from ogel.adapters.messaging.vapid import Vapid
 from ogel.runtime.egress import Egress, Exchange
 from ogel.runtime.messaging import Gone, Push, Subscription, push_payload, push_service
+from ogel.runtime.provider_calls import post
 from ogel.runtime.providers import ProviderError
+from ogel.runtime.retry_after import retry_after_seconds
 
 _GONE = (404, 410)
 _TOPIC_CHARACTERS = 32
@@ -50,5 +51,5 @@ def _refused(answer: Exchange) -> ProviderError:
     if status in _GONE:
         return Gone(message)
     if status == 429 or status >= 500:
-        return ProviderError(message, retry_after_seconds=retry_after(answer))
+        return ProviderError(message, retry_after_seconds=retry_after_seconds(answer))
     return ProviderError(message, final=True)

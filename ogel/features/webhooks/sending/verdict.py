@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from datetime import datetime
 from typing import Literal
 
 from msgspec import Struct
 
 from ogel.runtime.egress import EgressError, Exchange
+from ogel.runtime.retry_after import retry_after_seconds
 
 # RFC 9110: 429 (RFC 6585 §4) and 503 ask for less; 502 and 504 say that somebody behind cannot keep up.
 _SLOW_DOWN = (429, 502, 503, 504)
@@ -17,7 +17,6 @@ _GONE = 410
 SLOW_SECONDS = 1.0
 # An endpoint that asks for more than this is tried again anyway; a delivery waits for its own.
 MOST_SLOW_SECONDS = 3600.0
-MOST_RETRY_AFTER_SECONDS = 86_400.0
 
 Life = Literal["up", "alive", "down"]
 
@@ -63,7 +62,7 @@ def judge_answer(exchange: Exchange, now: datetime) -> Verdict:
         final=status == _GONE,
         slow=status in _SLOW_DOWN,
         gone=status == _GONE,
-        retry_after=retry_after_seconds(exchange.header("retry-after"), now),
+        retry_after=retry_after_seconds(exchange, now) or 0.0,
     )
 
 
@@ -77,19 +76,3 @@ def judge_error(error: EgressError) -> Verdict:
         final=refused,
         slow=error.reason == "timeout",
     )
-
-
-def retry_after_seconds(value: str | None, now: datetime) -> float:
-    """RFC 9110 §10.2.3: seconds or a date. 0 for none, for one in the past and for one that cannot be read."""
-    if value is None:
-        return 0.0
-    text = value.strip()
-    if text.isascii() and text.isdigit():
-        seconds = float(text[:10])
-    else:
-        try:
-            date = parsedate_to_datetime(text)
-        except (ValueError, OverflowError):
-            return 0.0
-        seconds = ((date if date.tzinfo else date.replace(tzinfo=UTC)) - now).total_seconds()
-    return min(MOST_RETRY_AFTER_SECONDS, max(0.0, seconds))

@@ -8,21 +8,15 @@ import pytest
 
 from ogel.features.webhooks.sending.retry import RetrySchedule
 from ogel.features.webhooks.sending.verdict import (
-    MOST_RETRY_AFTER_SECONDS,
     MOST_SLOW_SECONDS,
     judge_answer,
     judge_error,
-    retry_after_seconds,
 )
-from ogel.runtime.egress import EgressError, Exchange, Timings
+from ogel.runtime.egress import EgressError
+from tests.support.scripted_egress import answer
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 DELAYS = (5.0, 300.0, 1800.0, 7200.0, 18000.0, 36000.0, 50400.0, 72000.0, 86400.0)
-
-
-def answer(status: int, **headers: str) -> Exchange:
-    pairs = [(name.replace("_", "-"), value) for name, value in headers.items()]
-    return Exchange(status, pairs, b"", False, "192.0.2.1", Timings())
 
 
 @pytest.mark.parametrize(
@@ -59,35 +53,6 @@ def test_a_timeout_slows_the_endpoint_and_a_refused_address_ends_the_delivery() 
 
 def test_a_fault_of_ours_is_said_to_be_ours() -> None:
     assert judge_error(EgressError("dns", "no name server answers", ours=True)).ours
-
-
-@pytest.mark.parametrize(
-    ("value", "seconds"),
-    [
-        (None, 0.0),
-        ("0", 0.0),
-        ("120", 120.0),
-        (" 7 ", 7.0),
-        ("Sun, 01 Mar 2026 12:01:30 GMT", 90.0),
-        ("Sunday, 01-Mar-26 12:01:30 GMT", 90.0),
-        ("Sun Mar  1 12:01:30 2026", 90.0),
-        ("Sun, 01 Mar 2026 11:00:00 GMT", 0.0),
-        ("Wed, 01 Mar 2096 11:00:00 GMT", MOST_RETRY_AFTER_SECONDS),
-        ("99999999999999999999", MOST_RETRY_AFTER_SECONDS),
-        ("-5", 0.0),
-        ("1.5", 0.0),
-        ("٣", 0.0),
-        ("soon", 0.0),
-        ("", 0.0),
-        ("Sun, 99 Mar 2026 12:01:30 GMT", 0.0),
-        ("Sun, 01 Mar 99999 12:01:30 GMT", 0.0),
-        ("Thu, 01 Jan 99999999999999999999 00:00:00 GMT", 0.0),
-        ("Sun, 01 Mar 2026 12:01:30 +99999999999999", 0.0),
-        ("Fri, 31 Dec 9999 23:59:59 -2359", MOST_RETRY_AFTER_SECONDS),
-    ],
-)
-def test_retry_after(value: str | None, seconds: float) -> None:
-    assert retry_after_seconds(value, NOW) == seconds
 
 
 def test_an_endpoint_is_left_alone_as_long_as_it_asks_within_bounds() -> None:
