@@ -175,6 +175,29 @@ def test_a_provider_that_fails_is_left_alone_after_some_time(database_url: str) 
     assert (len(first.messages), len(second.messages)) == (FAILURES, FAILURES + 3)
 
 
+def test_where_one_provider_may_not_send_another_does(database_url: str) -> None:
+    first, second = Scripted(ProviderError("region not enabled", deferred=True)), Scripted("id-1")
+
+    async def story(w: World) -> None:
+        async with w.working():
+            for _ in range(FAILURES + 1):
+                await w.until(await w.text(), lambda m: m.status == "sent")
+
+    in_world(database_url, story, by_sms(first, second))
+    assert len(first.messages) == len(second.messages) == FAILURES + 1, "it is well, and not left alone"
+
+
+def test_where_nobody_may_send_the_message_waits(database_url: str) -> None:
+    only = Scripted(ProviderError("region not enabled", deferred=True), "id-1")
+
+    async def story(w: World) -> None:
+        async with w.working():
+            found = await w.until(await w.text(), lambda m: m.status == "sent")
+        assert [each.outcome for each in found.log] == ["failed", "sent"]
+
+    in_world(database_url, story, by_sms(only))
+
+
 def test_what_comes_too_late_is_not_tried_again(database_url: str) -> None:
     only = Scripted(ProviderError("busy", retry_after_seconds=120.0))
 

@@ -28,6 +28,14 @@ _OURS = frozenset(
         21703,  # the messaging service has no numbers
     }
 )
+# About what our account may send to there, or from this sender: nothing is wrong with the number.
+_NOT_THERE = frozenset(
+    {
+        21408,  # the account's geographic permissions leave out this region
+        21608,  # a trial account, or one without an approved profile: verified numbers only
+        21612,  # no route from our sender to this number
+    }
+)
 _TOO_MANY = 20429
 
 
@@ -66,6 +74,8 @@ def _refused(answer: Exchange) -> ProviderError:
     message = f"Twilio answered {words}"
     if status == 429 or code == _TOO_MANY or status >= 500:
         return ProviderError(message, retry_after_seconds=retry_after_seconds(answer))
+    if code in _NOT_THERE:
+        return ProviderError(message, deferred=True)
     # A status of 400 without a code of theirs is not known to be about this message: something stands between us.
     if code in _OURS or code is None or status in (401, 403, 404):
         return ProviderError(message, ours=True)

@@ -13,6 +13,8 @@ from ogel.runtime.retry_after import retry_after_seconds
 _TAKEN = "0"
 # Wrong credentials, account barred, no credit, not enabled for HTTP, wrong signature, signature and secret at once.
 _OURS = frozenset({"4", "8", "9", "11", "14", "32"})
+# A sender that is not allowed there, a demo account that may text the numbers on its list only: as we set it up.
+_NOT_THERE = frozenset({"15", "29"})
 # Throttled, internal error, too many connections.
 _AGAIN = frozenset({"1", "5", "10"})
 
@@ -71,6 +73,8 @@ def _refused(part: _Part) -> ProviderError:
         return ProviderError(message)
     if part.status in _OURS:
         return ProviderError(message, ours=True)
+    if part.status in _NOT_THERE:
+        return ProviderError(message, deferred=True)
     return ProviderError(message, final=True)
 
 

@@ -101,16 +101,22 @@ class Send:
             return self._wait(work, "postpone", str(exhausted), pause, sent)
         # Whoever asks again and again for a second must not have used up all attempts within a minute.
         pause = max(pause, self._backoff.delay(job.attempts))
-        return self._wait(work, "retry", error.message, pause, sent)
+        return self._wait(work, "retry", error.message, pause, sent, slow=not error.deferred)
 
     def _wait(
-        self, work: Work, verdict: Any, error: str, seconds: float, sent: Sent | None = None
+        self,
+        work: Work,
+        verdict: Any,
+        error: str,
+        seconds: float,
+        sent: Sent | None = None,
+        slow: bool = True,
     ) -> Outcome:
         """For the next attempt, unless it would come too late."""
         if work.age_seconds(utc_now()) + seconds > work.lifetime_seconds:
             late = f"{error}; another attempt would come after its {work.lifetime_seconds} s"
             return Outcome("dead", late, value=sent)
-        return Outcome(verdict, error, after_seconds=seconds, value=sent, slow=True)
+        return Outcome(verdict, error, after_seconds=seconds, value=sent, slow=slow)
 
     async def record(self, tx: Session, finished: Sequence[Finished]) -> None:
         await self._store.add_attempts(tx, [row for each in finished for row in _attempts(each)])

@@ -32,7 +32,9 @@ def refusal(provider: Twilio | Vonage) -> ProviderError:
 
 
 def verdict(error: ProviderError) -> str:
-    return "final" if error.final else "ours" if error.ours else "again"
+    marks = [name for name in ("final", "ours", "deferred") if getattr(error, name)]
+    assert len(marks) <= 1
+    return marks[0] if marks else "again"
 
 
 def parts(*statuses: str) -> Exchange:
@@ -49,6 +51,10 @@ def parts(*statuses: str) -> Exchange:
         (answer(400, {"code": 21614, "message": "no mobile number"}), "final"),
         (answer(400, {"code": 21610, "message": "unsubscribed"}), "final"),
         (answer(400, {"code": 21606, "message": "not our number"}), "ours"),
+        (answer(400, {"code": 21408, "message": "region not enabled"}), "deferred"),
+        (answer(403, {"code": 21408, "message": "region not enabled"}), "deferred"),
+        (answer(400, {"code": 21608, "message": "unverified, on trial"}), "deferred"),
+        (answer(400, {"code": 21612, "message": "no route"}), "deferred"),
         (answer(401, {"code": 20003, "message": "authenticate"}), "ours"),
         (answer(404, {"code": 20404, "message": "no such account"}), "ours"),
         (answer(403, b"<html>"), "ours"),
@@ -73,7 +79,8 @@ def test_what_twilio_answers(answered: Exchange | EgressError, wanted: str) -> N
     [
         *((each, "again") for each in ("1", "5", "10")),
         *((each, "ours") for each in ("4", "8", "9", "11", "14", "32")),
-        *((each, "final") for each in ("2", "3", "6", "7", "12", "15", "22", "29", "33", "99", "")),
+        *((each, "deferred") for each in ("15", "29")),
+        *((each, "final") for each in ("2", "3", "6", "7", "12", "22", "33", "99", "")),
     ],
 )
 def test_what_vonage_answers(status: str, wanted: str) -> None:
