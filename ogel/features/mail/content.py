@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from hashlib import sha256
 
 import msgspec
 
@@ -21,12 +20,6 @@ _ALLOWED = re.compile(
 )
 # With its name it is within the 998 characters that a line of mail may have (RFC 5322 §2.1.1).
 _VALUE = re.compile(r"[\x21-\x7e]([\x20-\x7e]{0,898}[\x21-\x7e])?")
-
-
-def fingerprint(mail: NewMail) -> bytes:
-    """The same for bodies that ask for the same, however their JSON is written."""
-    asked = msgspec.structs.replace(mail, idempotency_key=None)
-    return sha256(msgspec.json.encode(asked, order="deterministic")).digest()
 
 
 def address_of(text: str, path: str) -> Address:

@@ -10,20 +10,20 @@ from typing import Any
 
 import msgspec
 import structlog
-from msgspec import Struct
 
 from ogel.features.mail.purge import MESSAGES
-from ogel.features.mail.store import AttemptRow, Due, MailStore, Over, Settled
-from ogel.kernel.clock import rfc3339, utc_now
+from ogel.features.mail.store import Due, MailStore, Over
+from ogel.kernel.clock import utc_now
 from ogel.kernel.event import Event
 from ogel.kernel.ids import new_id
 from ogel.kernel.principal import Caller
 from ogel.runtime.database import Database, Session
-from ogel.runtime.jobs.job import DONE, Finished, Job, NewJob, Outcome
+from ogel.runtime.jobs.job import DONE, Finished, Job, NewJob, Outcome, job_id_of
 from ogel.runtime.jobs.kind import JobKind
-from ogel.runtime.mail.letter import Bounced, MailProvider, Receipt
+from ogel.runtime.mail.letter import Bounced, MailProvider
 from ogel.runtime.outbox import Outbox
-from ogel.runtime.providers import Exhausted, ProviderError, Providers, Try
+from ogel.runtime.providers import Exhausted, ProviderError, Providers
+from ogel.runtime.sent import Sent, Settled, attempts_of, message_of, settled_of, tries_of
 
 log = structlog.get_logger(__name__)
 
@@ -38,7 +38,6 @@ GIVE_UP_AFTER = timedelta(days=3)
 FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS = 30.0, 3600.0
 # When nobody was asked at all: the least time between two looks at the breakers.
 BREAKER_WAIT_SECONDS = 1.0
-_LOST = "its worker disappeared; it may have been sent"
 
 
 def send_job(message_id: str, caller: Caller) -> NewJob:
@@ -49,15 +48,9 @@ def send_job(message_id: str, caller: Caller) -> NewJob:
     return NewJob(SEND, {"message": message_id}, key=f"mail:{caller.principal.id}", id=job_id_of(message_id))
 
 
-def job_id_of(message_id: str) -> str:
-    return "job_" + message_id.removeprefix("msg_")
+class Result(Sent, frozen=True):
+    """`bounced`: nobody has its address. `suppressed`: nothing is sent to it, and nobody was asked."""
 
-
-class Result(Struct, frozen=True):
-    """What an attempt leaves to be written: the providers asked, and what came of it."""
-
-    tries: Sequence[Try] = ()
-    receipt: Receipt | None = None
     bounced: bool = False
     suppressed: bool = False
 
@@ -127,7 +120,7 @@ class SendMail:
             )
         except Exhausted as exhausted:
             return self._not_taken(job, due, exhausted)
-        return Outcome("done", value=Result(tries, receipt))
+        return Outcome("done", value=Result(tries, receipt.id))
 
     def _not_taken(self, job: Job, due: Due, exhausted: Exhausted) -> Outcome:
         error = exhausted.error
@@ -163,18 +156,16 @@ class SendMail:
         return "every provider of mail has failed, and is left alone for a while"
 
     async def record(self, tx: Session, finished: Sequence[Finished]) -> None:
-        await self._store.record(tx, [row for each in finished for row in _attempts(each)])
-        settled = [
-            _settled(each) for each in finished if each.outcome.value or each.outcome.verdict != "done"
-        ]
+        await self._store.add_attempts(tx, [row for each in finished for row in attempts_of(each)])
+        settled = [each for each in map(_stands, finished) if each is not None]
         over = await self._store.settle(tx, settled)
-        bounced = {each.job.payload["message"] for each in finished if _result(each).bounced}
+        bounced = {message_of(each) for each in finished if each.outcome.value and each.outcome.value.bounced}
         await self._store.suppress_bounced(tx, [each for each in settled if each.id in bounced])
         await self._outbox.publish(tx, [_event(each) for each in over])
 
     async def late(self, tx: Session, finished: Sequence[Finished]) -> None:
         """What went before is for the new owner to tell."""
-        await self._store.record(tx, [row for each in finished for row in _tries(each)])
+        await self._store.add_attempts(tx, [row for each in finished for row in tries_of(each)])
 
     async def discarded(self, tx: Session, payloads: Sequence[Mapping[str, Any]]) -> None:
         await self._store.give_up(tx, [each["message"] for each in payloads], "its job was discarded")
@@ -188,40 +179,11 @@ def _spread(seconds: float) -> float:
     return seconds * random.uniform(0.75, 1.25)  # noqa: S311 - spreads load, guards nothing
 
 
-def _result(finished: Finished) -> Result:
-    """Empty when the attempt ended without one: by a fault of ours, or before it began."""
-    return finished.outcome.value or Result()
-
-
-def _attempts(finished: Finished) -> Sequence[AttemptRow]:
-    id = finished.job.payload["message"]
-    lost = [AttemptRow(id, None, rfc3339(at), None, _LOST) for at in finished.job.lost or ()]
-    return [*lost, *_tries(finished)]
-
-
-def _tries(finished: Finished) -> Sequence[AttemptRow]:
-    id = finished.job.payload["message"]
-    return [AttemptRow(id, t.provider, t.started_at, t.seconds, t.error) for t in _result(finished).tries]
-
-
-def _settled(finished: Finished) -> Settled:
-    outcome, result = finished.outcome, _result(finished)
-    id, attempts = finished.job.payload["message"], len(_attempts(finished))
-    if result.suppressed:
-        return Settled(id=id, status="suppressed", attempts=attempts, error=None)
-    if outcome.verdict == "done":
-        provider = result.tries[-1].provider if result.tries else None
-        provider_id = result.receipt.id if result.receipt else None
-        return Settled(
-            id=id, status="sent", attempts=attempts, error=None, provider=provider, provider_id=provider_id
-        )
-    return Settled(
-        id=id,
-        status="failed" if outcome.verdict == "dead" else "queued",
-        attempts=attempts,
-        error=outcome.error,
-        next_attempt_at=finished.next_attempt_at,
-    )
+def _stands(finished: Finished) -> Settled | None:
+    stands, result = settled_of(finished), finished.outcome.value
+    if stands is not None and result is not None and result.suppressed:
+        return msgspec.structs.replace(stands, status="suppressed")
+    return stands
 
 
 def _event(over: Over) -> Event:

@@ -9,7 +9,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from ogel.features.mail.templating import LOCALE_PATTERN, NAME_PATTERN, SUBJECT_CHARACTERS
 from ogel.kernel.text import LINE_PATTERN, STORABLE_PATTERN
-from ogel.runtime.http.input import IDEMPOTENCY_KEY_PATTERN
+from ogel.runtime.idempotency import IdempotencyKey
 
 MAX_CONTENT_BYTES = 512 * 1024
 MAX_DATA_BYTES = 64 * 1024
@@ -34,8 +34,7 @@ Content = Annotated[str, Meta(min_length=1, max_length=MAX_CONTENT_BYTES, patter
 class NewMail(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename={"from_": "from"}):
     """
     Either a `template` and its `data`, or a `subject` with `text`, `html` or both. Each of the recipients gets a
-    message of its own, and does not see the others. The same `idempotency_key` again changes nothing, and is answered
-    as it was.
+    message of its own, and does not see the others.
     """
 
     to: AddressText | Recipients
@@ -52,7 +51,7 @@ class NewMail(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, ren
     from_: AddressText | None = None
     reply_to: AddressText | None = None
     headers: Annotated[dict[str, str], Meta(max_length=20)] = {}
-    idempotency_key: Annotated[str, Meta(pattern=IDEMPOTENCY_KEY_PATTERN)] | None = None
+    idempotency_key: IdempotencyKey | None = None
 
 
 class Accepted(Struct, frozen=True):

@@ -1,4 +1,4 @@
--- find_request --
+-- known_request --
 SELECT fingerprint, answer::text FROM mail_requests WHERE idempotency_key = %(key)s
 
 -- insert_request --
@@ -6,7 +6,7 @@ SELECT fingerprint, answer::text FROM mail_requests WHERE idempotency_key = %(ke
 INSERT INTO mail_requests
   (id, idempotency_key, fingerprint, answer, sender, reply_to, subject, body_text, body_html, headers, template, locale)
 VALUES
-  (%(id)s, %(idempotency_key)s, %(fingerprint)s, %(answer)s::json, %(sender)s, %(reply_to)s, %(subject)s, %(text)s,
+  (%(id)s, %(key)s, %(fingerprint)s, %(answer)s::json, %(sender)s, %(reply_to)s, %(subject)s, %(text)s,
    %(html)s, %(headers)s::json, %(template)s, %(locale)s)
 ON CONFLICT (idempotency_key) DO NOTHING
 RETURNING id
@@ -57,7 +57,7 @@ JOIN mail_requests AS r ON r.id = m.request_id
 LEFT JOIN mail_suppressions AS s ON s.address = m.address
 WHERE m.id = %(id)s AND m.status = 'queued'
 
--- insert_attempts --
+-- add_attempts --
 INSERT INTO mail_attempts (message_id, provider, started_at, seconds, error)
 SELECT message_id, provider, started_at, seconds, error
 FROM json_to_recordset(%(rows)s::json) AS new (

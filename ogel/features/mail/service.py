@@ -9,20 +9,20 @@ from ogel.features.audit.contract import AuditTrail
 from ogel.features.mail.content import (
     address_of,
     check_headers,
-    fingerprint,
     recipients_of,
     reply_to_of,
     sender_of,
     words_of,
 )
-from ogel.features.mail.jobs import job_id_of, send_job
+from ogel.features.mail.jobs import send_job
 from ogel.features.mail.message import Accepted, AcceptedMail, MailMessage, MailMessageWithAttempts, NewMail
 from ogel.features.mail.store import MailStore, NewRequest
 from ogel.features.mail.templating import Templates
-from ogel.kernel.errors import Conflict, Invalid, NotFound
+from ogel.kernel.errors import Conflict, NotFound
 from ogel.kernel.ids import new_id
 from ogel.kernel.principal import Caller
 from ogel.runtime.database import Database
+from ogel.runtime.idempotency import Answers, asked_by
 from ogel.runtime.jobs.store import JobQueue
 from ogel.runtime.mail.address import Address
 
@@ -44,6 +44,7 @@ class MailService:
     ) -> None:
         self._database = database
         self._store = store
+        self._answers = Answers(database, store.known_request, AcceptedMail)
         self._jobs = jobs
         self._audit = audit
         self._templates = templates
@@ -55,9 +56,8 @@ class MailService:
         Messages for all recipients or for none. `header_key` is the idempotency key where the body has none. Raises
         Conflict when the key stands for another body.
         """
-        key = _key(mail.idempotency_key, header_key)
-        asked = fingerprint(mail)
-        if key is not None and (answer := await self._answered(key, asked)):
+        asked = asked_by(mail, header_key)
+        if (answer := await self._answers.given(asked)) is not None:
             return answer
         addresses = recipients_of(mail)
         sender, reply_to = sender_of(mail, self._sender), reply_to_of(mail)
@@ -70,8 +70,7 @@ class MailService:
             messages = [_accepted(address, address.key in suppressed) for address in addresses]
             new = NewRequest(
                 id=request_id,
-                idempotency_key=key,
-                fingerprint=asked,
+                asked=asked,
                 sender=sender,
                 reply_to=reply_to,
                 subject=words.subject,
@@ -89,12 +88,7 @@ class MailService:
                 metadata = {"messages": [each.id for each in messages], "template": mail.template}
                 await self._audit.record(tx, caller, "mail.send", "mail", request_id, metadata)
                 return AcceptedMail(messages)
-        # Somebody was faster with the same key.
-        assert key is not None
-        answer = await self._answered(key, asked)
-        if answer is None:
-            raise Conflict(f"The idempotency key {key!r} was just forgotten; ask again.")
-        return answer
+        return await self._answers.of_the_faster(asked)
 
     async def get(self, id: str) -> MailMessageWithAttempts:
         async with self._database.session() as session:
@@ -109,36 +103,15 @@ class MailService:
     async def retry(self, caller: Caller, id: str) -> MailMessage:
         """At once, with all attempts before it. What was sent is not sent again."""
         async with self._database.transaction() as tx:
-            message = _found(await self._store.get(tx, id), id)
-            if message.status == "sent":
-                raise _sent(id)
-            # The job first, the message after it: the order in which workers lock them.
-            if not await self._jobs.revive(tx, job_id_of(id)):
-                if not await self._jobs.enqueue(tx, [send_job(id, caller)]):
-                    raise Conflict(f"An attempt of message {id!r} is under way.")
-                if not await self._store.reopen(tx, [id]):
-                    raise _sent(id)
+            _unsent(await self._store.get(tx, id), id)
+            if not await self._jobs.again(tx, send_job(id, caller)):
+                raise Conflict(f"An attempt of message {id!r} is under way.")
             await self._audit.record(tx, caller, "mail.retry", "mail_message", id)
-            return _found(await self._store.get(tx, id), id)
-
-    async def _answered(self, key: str, asked: bytes) -> AcceptedMail | None:
-        async with self._database.session() as session:
-            known = await self._store.answered(session, key)
-        if known is None:
-            return None
-        if known[0] != asked:
-            raise Conflict(f"The idempotency key {key!r} stands for another body.")
-        return known[1]
+            return _unsent(await self._store.get(tx, id), id)
 
 
 def _accepted(address: Address, is_suppressed: bool) -> Accepted:
     return Accepted(new_id("msg"), str(address), "suppressed" if is_suppressed else "queued")
-
-
-def _key(in_body: str | None, in_header: str | None) -> str | None:
-    if in_body is not None and in_header is not None and in_body != in_header:
-        raise Invalid.field("body.idempotency_key", "differs from the header Idempotency-Key")
-    return in_body if in_body is not None else in_header
 
 
 def _found(message: Found | None, id: str) -> Found:
@@ -147,5 +120,8 @@ def _found(message: Found | None, id: str) -> Found:
     return message
 
 
-def _sent(id: str) -> Conflict:
-    return Conflict(f"Message {id!r} was sent.")
+def _unsent(message: MailMessage | None, id: str) -> MailMessage:
+    found = _found(message, id)
+    if found.status == "sent":
+        raise Conflict(f"Message {id!r} was sent; to send it again, make a new one.")
+    return found

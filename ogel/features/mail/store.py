@@ -18,8 +18,10 @@ from ogel.features.mail.message import (
     MailStatus,
 )
 from ogel.runtime.database import Queries, Session, records
+from ogel.runtime.idempotency import Asked, KnownRequest
 from ogel.runtime.mail.address import Address, parse_address
 from ogel.runtime.mail.letter import Letter
+from ogel.runtime.sent import AttemptRow, Settled
 
 _SQL = Queries.beside(__name__)
 
@@ -28,8 +30,7 @@ class NewRequest(Struct, frozen=True, kw_only=True):
     """`messages` is what is answered; `addresses` are those of its recipients, in the same order."""
 
     id: str
-    idempotency_key: str | None
-    fingerprint: bytes
+    asked: Asked
     sender: Address
     reply_to: Address | None
     subject: str
@@ -51,26 +52,6 @@ class Due(Struct, frozen=True):
     suppressed: bool
 
 
-class AttemptRow(Struct, frozen=True):
-    message_id: str
-    provider: str | None
-    started_at: str
-    seconds: float | None
-    error: str | None
-
-
-class Settled(Struct, frozen=True, kw_only=True):
-    """Where a message stands after an attempt; `attempts` is how many providers were asked in it."""
-
-    id: str
-    status: MailStatus
-    attempts: int
-    error: str | None
-    provider: str | None = None
-    provider_id: str | None = None
-    next_attempt_at: datetime | None = None
-
-
 class Over(NamedTuple):
     """A message that was sent or has failed."""
 
@@ -84,15 +65,15 @@ class Over(NamedTuple):
 
 
 class MailStore:
-    async def answered(self, session: Session, key: str) -> tuple[bytes, AcceptedMail] | None:
-        """The fingerprint of what was asked under this key, and its answer."""
-        rows = await session.tuples(_SQL.find_request, {"key": key})
-        return (rows[0][0], msgspec.json.decode(rows[0][1], type=AcceptedMail)) if rows else None
+    async def known_request(self, session: Session, key: str) -> KnownRequest | None:
+        rows = await session.tuples(_SQL.known_request, {"key": key})
+        return KnownRequest(*rows[0]) if rows else None
 
     async def insert(self, tx: Session, new: NewRequest) -> bool:
         """False when its key is taken."""
         parameters = {
             **msgspec.structs.asdict(new),
+            **new.asked._asdict(),
             "answer": msgspec.json.encode(AcceptedMail(list(new.messages))).decode(),
             "sender": str(new.sender),
             "reply_to": str(new.reply_to) if new.reply_to else None,
@@ -129,9 +110,9 @@ class MailStore:
         rows = await session.tuples(_SQL.due_letter, {"id": id})
         return _due(id, *rows[0]) if rows else None
 
-    async def record(self, tx: Session, attempts: Sequence[AttemptRow]) -> None:
+    async def add_attempts(self, tx: Session, attempts: Sequence[AttemptRow]) -> None:
         if attempts:
-            await tx.execute(_SQL.insert_attempts, {"rows": records(attempts)})
+            await tx.execute(_SQL.add_attempts, {"rows": records(attempts)})
 
     async def settle(self, tx: Session, settled: Sequence[Settled]) -> Sequence[Over]:
         rows = await tx.tuples(_SQL.settle, {"rows": records(settled)})
@@ -144,9 +125,9 @@ class MailStore:
     async def give_up(self, tx: Session, ids: Sequence[str], error: str) -> None:
         await tx.execute(_SQL.give_up, {"ids": list(ids), "error": error})
 
-    async def reopen(self, tx: Session, ids: Sequence[str]) -> int:
-        """They are sent again, unless they were sent; returns how many will be."""
-        return await tx.execute(_SQL.reopen, {"ids": list(ids)})
+    async def reopen(self, tx: Session, ids: Sequence[str]) -> None:
+        """They are sent again, unless they were sent."""
+        await tx.execute(_SQL.reopen, {"ids": list(ids)})
 
 
 def _due(id: str, *row: Any) -> Due:

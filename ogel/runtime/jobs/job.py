@@ -36,6 +36,11 @@ class NewJob(Struct, frozen=True):
     id: str = field(default_factory=lambda: new_id("job"))
 
 
+def job_id_of(id: str) -> str:
+    """What has one job (a delivery, a message) gives it an id that follows from its own: it cannot exist twice."""
+    return f"job_{id.partition('_')[2]}"
+
+
 class Job(Struct, frozen=True, gc=False):
     """A claimed job.
 

@@ -115,6 +115,20 @@ class JobQueue:
         """Tells the job's kind. False when there is no such job, it is running, or one like it is unfinished."""
         return await self._tell_revived(tx, await tx.tuples(_SQL.revive, {"id": job_id})) > 0
 
+    async def again(self, tx: Session, job: NewJob) -> bool:
+        """
+        It runs at once with all attempts before it: the one that waits or is dead, or else a new one. Tells its kind
+        that it was revived. False when it is running. A job is locked before what it is about, as workers do.
+        """
+        if await self.revive(tx, job.id):
+            return True
+        if not await self.enqueue(tx, [job]):
+            return False
+        kind = self._kinds[job.kind]
+        if kind.revived is not None:
+            await kind.revived(tx, [job.payload])
+        return True
+
     async def discard(self, tx: Session, job_id: str) -> bool:
         """Tells the job's kind. False when there is no such job, or it is running."""
         return await self._tell_discarded(tx, await tx.tuples(_SQL.discard, {"id": job_id})) > 0

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from ogel.features.audit.contract import AuditTrail
 from ogel.features.databases.ask import Asking
-from ogel.features.databases.migrations.job import job_id_of, migrate_job
+from ogel.features.databases.migrations.job import migrate_job
 from ogel.features.databases.migrations.migration import NewRun, Plan, Run
 from ogel.features.databases.migrations.plan import in_order, plan
 from ogel.features.databases.migrations.store import MigrationStore
@@ -17,6 +17,7 @@ from ogel.kernel.ids import new_id
 from ogel.kernel.principal import Caller
 from ogel.runtime.database import Database, Session
 from ogel.runtime.databases import ExternalDatabases
+from ogel.runtime.jobs.job import job_id_of
 from ogel.runtime.jobs.store import JobQueue
 
 

@@ -8,8 +8,8 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta, Struct, field
 
 from ogel.kernel.text import STORABLE_PATTERN
-from ogel.runtime.http.input import IDEMPOTENCY_KEY_PATTERN
-from ogel.runtime.jobs.job import NewJob
+from ogel.runtime.idempotency import IdempotencyKey
+from ogel.runtime.jobs.job import NewJob, job_id_of
 
 SEND = "messaging.send"
 QUEUE = "messaging"
@@ -18,7 +18,6 @@ MOST_TTL_SECONDS = 28 * 86_400  # FCM's; other push services keep messages for a
 
 Channel = Literal["sms", "push"]
 MessageStatus = Literal["queued", "sent", "failed"]
-AttemptOutcome = Literal["sent", "failed", "unknown"]
 
 Number = Annotated[
     str, Meta(pattern=r"^\+[1-9][0-9]{6,14}(?!\n)$", description="E.164: `+` and country code.")
@@ -33,13 +32,6 @@ Data = Annotated[
         Annotated[str, Meta(max_length=3000, pattern=STORABLE_PATTERN)],
     ],
     Meta(max_length=50, description="For the app; with title and body, 3993 bytes of JSON at most."),
-]
-IdempotencyKey = Annotated[
-    str,
-    Meta(
-        pattern=IDEMPOTENCY_KEY_PATTERN,
-        description="Or the header Idempotency-Key: the same request again sends nothing, and is answered as it was.",
-    ),
 ]
 TtlSeconds = Annotated[
     int,
@@ -107,7 +99,7 @@ class Attempt(Struct, frozen=True):
 
     id: str
     provider: str | None
-    outcome: AttemptOutcome
+    outcome: Literal["sent", "failed", "unknown"]
     error: str | None
     started_at: datetime
     duration_seconds: float | None
@@ -115,10 +107,6 @@ class Attempt(Struct, frozen=True):
 
 class MessageWithAttempts(Message, frozen=True):
     log: list[Attempt]
-
-
-def job_id_of(message_id: str) -> str:
-    return f"job_{message_id.partition('_')[2]}"
 
 
 def message_job(message_id: str, service: str) -> NewJob:

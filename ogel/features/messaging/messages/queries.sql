@@ -1,5 +1,5 @@
 -- known_request --
-SELECT fingerprint, answer FROM message_requests WHERE key = %(key)s
+SELECT fingerprint, answer::text FROM message_requests WHERE key = %(key)s
 
 -- insert_request --
 INSERT INTO message_requests (key, fingerprint, answer) VALUES (%(key)s, %(fingerprint)s, %(answer)s)

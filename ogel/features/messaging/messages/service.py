@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
-
-import msgspec
 
 from ogel.features.audit.contract import AuditEntry, AuditTrail
 from ogel.features.messaging.devices.store import DeviceStore, Target
@@ -22,14 +19,14 @@ from ogel.features.messaging.messages.message import (
     NewMessage,
     NewPush,
     NewSms,
-    job_id_of,
     message_job,
 )
-from ogel.features.messaging.messages.store import KnownRequest, MessageStore
+from ogel.features.messaging.messages.store import MessageStore
 from ogel.kernel.errors import Conflict, Invalid, NotFound
 from ogel.kernel.ids import new_id
 from ogel.kernel.principal import Caller
 from ogel.runtime.database import Database, Session
+from ogel.runtime.idempotency import Answers, asked_by
 from ogel.runtime.jobs.admission import Admit
 from ogel.runtime.jobs.store import JobQueue
 from ogel.runtime.messaging import MOST_PUSH_BYTES, push_payload
@@ -89,6 +86,7 @@ class MessageService:
     ) -> None:
         self._database = database
         self._store = store
+        self._answers = Answers(database, store.known_request, Accepted)
         self._devices = devices
         self._jobs = jobs
         self._events = events
@@ -99,24 +97,19 @@ class MessageService:
 
     async def send(self, caller: Caller, new: NewMessage, header_key: str | None = None) -> Accepted:
         """All or none. Raises Conflict when the key stands for another request, QueueFull."""
-        self._admit((QUEUE,))
+        asked = asked_by(new, header_key)
+        if (answer := await self._answers.given(asked)) is not None:
+            return answer
         self._check(new)
-        key = _key(new.idempotency_key, header_key)
+        self._admit((QUEUE,))
         recipients = [new.to] if isinstance(new.to, str) else new.to
-        fingerprint = _fingerprint(new)
         async with self._database.transaction() as tx:
-            if key is not None and (known := await self._store.known_request(tx, key)):
-                return _same_answer(known, fingerprint, key)
             drafts = await self._drafts(tx, new, recipients)
             answer = Accepted([AcceptedMessage(each.id, each.to, each.status) for each in drafts])
-            if key is not None:
-                text = msgspec.json.encode(answer).decode()
-                if not await self._store.insert_request(tx, key, fingerprint, text):
-                    known = await self._store.known_request(tx, key)
-                    assert known is not None, "only retention deletes it, a month from now"
-                    return _same_answer(known, fingerprint, key)
-            await self._write(tx, caller, new, drafts)
-            return answer
+            if asked.key is None or await self._store.insert_request(tx, asked, answer):
+                await self._write(tx, caller, new, drafts)
+                return answer
+        return await self._answers.of_the_faster(asked)
 
     async def _write(self, tx: Session, caller: Caller, new: NewMessage, drafts: Sequence[_Draft]) -> None:
         await self._store.insert(tx, [self._row(new, each) for each in drafts])
@@ -184,17 +177,11 @@ class MessageService:
     async def retry(self, caller: Caller, id: str) -> Message:
         """At once, with all its attempts and its whole time before it; what was sent is not sent again."""
         async with self._database.transaction() as tx:
-            message = _found(await self._store.get(tx, id), id)
-            if message.status == "sent":
-                raise Conflict(f"Message {id!r} was sent; to send it again, make a new one.")
-            service = await self._service_of(tx, message)
-            # The job first, the message after it: the order in which workers lock them.
-            if not await self._jobs.revive(tx, job_id_of(id)):
-                if not await self._jobs.enqueue(tx, [message_job(id, service)]):
-                    raise Conflict(f"An attempt of message {id!r} is under way.")
-                await self._store.reopen(tx, [id])
+            message = _unsent(await self._store.get(tx, id), id)
+            if not await self._jobs.again(tx, message_job(id, await self._service_of(tx, message))):
+                raise Conflict(f"An attempt of message {id!r} is under way.")
             await self._audit.record(tx, caller, "message.retry", "message", id)
-            return _found(await self._store.get(tx, id), id)
+            return _unsent(await self._store.get(tx, id), id)
 
     async def _service_of(self, tx: Session, message: Message) -> str:
         if message.channel == "sms":
@@ -205,24 +192,6 @@ class MessageService:
         if device.disabled_reason is not None:
             raise Conflict(f"The device of message {message.id!r} is gone: {device.disabled_reason}.")
         return device.service
-
-
-def _key(in_body: str | None, in_header: str | None) -> str | None:
-    if in_body is not None and in_header is not None and in_body != in_header:
-        raise Invalid.field("body.idempotency_key", "is not what the header Idempotency-Key says")
-    return in_body if in_body is not None else in_header
-
-
-def _fingerprint(new: NewMessage) -> bytes:
-    """Of what is asked for, however its JSON was written."""
-    plain = msgspec.structs.replace(new, idempotency_key=None)
-    return hashlib.sha256(msgspec.json.encode(plain, order="deterministic")).digest()
-
-
-def _same_answer(known: KnownRequest, fingerprint: bytes, key: str) -> Accepted:
-    if known.fingerprint != fingerprint:
-        raise Conflict(f"The idempotency key {key!r} was used for another request.")
-    return msgspec.convert(known.answer, Accepted)
 
 
 def _check_push(new: NewPush) -> None:
@@ -248,3 +217,10 @@ def _found(message: Found | None, id: str) -> Found:
     if message is None:
         raise NotFound(f"No message {id!r}.")
     return message
+
+
+def _unsent(message: Message | None, id: str) -> Message:
+    found = _found(message, id)
+    if found.status == "sent":
+        raise Conflict(f"Message {id!r} was sent; to send it again, make a new one.")
+    return found

@@ -3,29 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 
-from ogel.features.messaging.messages.message import Message, MessageWithAttempts
+from ogel.features.messaging.messages.message import Accepted, Message, MessageWithAttempts
 from ogel.runtime.database import Queries, Session, records
+from ogel.runtime.idempotency import Asked, KnownRequest
 
 _SQL = Queries.beside(__name__)
-
-
-class KnownRequest(NamedTuple):
-    fingerprint: bytes
-    answer: dict[str, Any]
 
 
 class MessageStore:
     async def known_request(self, session: Session, key: str) -> KnownRequest | None:
         rows = await session.tuples(_SQL.known_request, {"key": key})
-        return KnownRequest(bytes(rows[0][0]), rows[0][1]) if rows else None
+        return KnownRequest(*rows[0]) if rows else None
 
-    async def insert_request(self, tx: Session, key: str, fingerprint: bytes, answer: str) -> bool:
+    async def insert_request(self, tx: Session, asked: Asked, answer: Accepted) -> bool:
         """False when it is known, by a transaction that has committed: it waits for one that has not."""
-        parameters = {"key": key, "fingerprint": fingerprint, "answer": answer}
+        parameters = {**asked._asdict(), "answer": msgspec.json.encode(answer).decode()}
         return await tx.execute(_SQL.insert_request, parameters) > 0
 
     async def insert(self, tx: Session, rows: Sequence[Mapping[str, Any]]) -> None:

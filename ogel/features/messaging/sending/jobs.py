@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import Any
 
 from ogel.features.messaging.devices.store import DeviceStore, GoneDevice
@@ -13,15 +12,15 @@ from ogel.features.messaging.messages.message import QUEUE, SEND
 from ogel.features.messaging.messages.purges import MESSAGES
 from ogel.features.messaging.messages.store import MessageStore
 from ogel.features.messaging.sending.senders import Senders
-from ogel.features.messaging.sending.store import AttemptRow, SendingStore, Settled
-from ogel.features.messaging.sending.work import Sent, Work
+from ogel.features.messaging.sending.store import SendingStore
+from ogel.features.messaging.sending.work import Pushed, Work
 from ogel.kernel.clock import utc_now
-from ogel.kernel.ids import new_id
 from ogel.runtime.database import Session
 from ogel.runtime.jobs.job import Finished, Job, Outcome
 from ogel.runtime.jobs.kind import Backoff, JobKind
 from ogel.runtime.messaging import Gone
-from ogel.runtime.providers import Exhausted, Try
+from ogel.runtime.providers import Exhausted
+from ogel.runtime.sent import Sent, attempts_of, settled_of, tries_of
 
 # With the waits between them: 34 minutes on average, at most an hour and more.
 ATTEMPTS = 12
@@ -29,7 +28,6 @@ BACKOFF = Backoff(first_seconds=2.0, cap_seconds=3600.0)
 # A fault of ours, and a provider that must be left alone, are looked at again after this at the soonest.
 LEAST_PAUSE_SECONDS = 1.0
 UNREADABLE_SECONDS = 60.0
-LOST = "its worker disappeared; whether it was sent is not known"
 
 
 class Send:
@@ -93,7 +91,7 @@ class Send:
         error, sent = exhausted.error, Sent(exhausted.tries)
         if error is not None and error.final:
             if isinstance(error, Gone) and work.device is not None:
-                sent = Sent(exhausted.tries, gone=work.device, reason=error.message)
+                sent = Pushed(exhausted.tries, gone=work.device, reason=error.message)
             return Outcome("dead", error.message, value=sent)
         # Jitter: what waited for the same breaker must not come back together.
         pause = max(LEAST_PAUSE_SECONDS, exhausted.after_seconds or 0.0) * random.uniform(1.0, 2.0)  # noqa: S311
@@ -119,8 +117,8 @@ class Send:
         return Outcome(verdict, error, after_seconds=seconds, value=sent, slow=slow)
 
     async def record(self, tx: Session, finished: Sequence[Finished]) -> None:
-        await self._store.add_attempts(tx, [row for each in finished for row in _attempts(each)])
-        settled = [_settled(each) for each in finished if not _was_over(each)]
+        await self._store.add_attempts(tx, [row for each in finished for row in attempts_of(each)])
+        settled = [each for each in map(settled_of, finished) if each is not None]
         if settled:
             await self._events.ended(tx, await self._store.settle(tx, settled))
         gone = {each.id: each for each in map(_gone, finished) if each is not None}
@@ -128,7 +126,7 @@ class Send:
             await self._events.gone(tx, await self._devices.disable(tx, list(gone.values())))
 
     async def late(self, tx: Session, finished: Sequence[Finished]) -> None:
-        await self._store.add_attempts(tx, [row for each in finished for row in _tried(each)])
+        await self._store.add_attempts(tx, [row for each in finished for row in tries_of(each)])
 
     async def discarded(self, tx: Session, payloads: Sequence[Mapping[str, Any]]) -> None:
         ids = [payload["message"] for payload in payloads]
@@ -138,51 +136,8 @@ class Send:
         await self._messages.reopen(tx, [payload["message"] for payload in payloads])
 
 
-def _was_over(each: Finished) -> bool:
-    """There was nothing left to do: `load` did not find its message queued."""
-    return each.outcome.verdict == "done" and each.outcome.value is None
-
-
-def _attempts(each: Finished) -> list[AttemptRow]:
-    """Those lost, of which nothing is known but when they were claimed, and those made."""
-    id = each.job.payload["message"]
-    lost = [AttemptRow(new_id("att"), id, None, "unknown", LOST, at, None) for at in each.job.lost or ()]
-    return [*lost, *_tried(each)]
-
-
-def _tried(each: Finished) -> list[AttemptRow]:
-    sent: Sent | None = each.outcome.value
-    return [_row(each.job.payload["message"], call) for call in sent.tries] if sent else []
-
-
-def _row(message_id: str, call: Try) -> AttemptRow:
-    return AttemptRow(
-        new_id("att"),
-        message_id,
-        call.provider,
-        "sent" if call.error is None else "failed",
-        call.error,
-        datetime.fromisoformat(call.started_at),
-        call.seconds,
-    )
-
-
-def _settled(each: Finished) -> Settled:
-    outcome, sent = each.outcome, each.outcome.value or Sent(())
-    is_sent = outcome.verdict == "done"
-    return Settled(
-        id=each.job.payload["message"],
-        status="sent" if is_sent else "failed" if outcome.verdict == "dead" else "queued",
-        provider=sent.tries[-1].provider if is_sent and sent.tries else None,
-        provider_message_id=sent.provider_message_id,
-        error=None if is_sent else outcome.error,
-        attempts=len(sent.tries) + len(each.job.lost or ()),
-        next_attempt_at=each.next_attempt_at,
-    )
-
-
 def _gone(each: Finished) -> GoneDevice | None:
-    sent: Sent | None = each.outcome.value
-    if sent is None or sent.gone is None:
+    pushed = each.outcome.value
+    if not isinstance(pushed, Pushed) or pushed.gone is None:
         return None
-    return GoneDevice(sent.gone.id, sent.gone.seen_at, sent.reason)
+    return GoneDevice(pushed.gone.id, pushed.gone.seen_at, pushed.reason)

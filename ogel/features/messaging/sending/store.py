@@ -7,38 +7,15 @@ from datetime import datetime
 from typing import Any
 
 import structlog
-from msgspec import Struct
 
 from ogel.features.messaging.devices.device import Address, unseal
-from ogel.features.messaging.messages.message import AttemptOutcome, MessageStatus
 from ogel.features.messaging.sending.work import KnownDevice, Work
 from ogel.runtime.database import Queries, Session, records
+from ogel.runtime.sent import AttemptRow, Settled
 from ogel.runtime.vault import Unsealable, Vault
 
 log = structlog.get_logger(__name__)
 _SQL = Queries.beside(__name__)
-
-
-class AttemptRow(Struct, frozen=True):
-    id: str
-    message_id: str
-    provider: str | None
-    outcome: AttemptOutcome
-    error: str | None
-    started_at: datetime
-    duration_seconds: float | None
-
-
-class Settled(Struct, frozen=True):
-    """Where a message stands after an attempt; `attempts` were made in it."""
-
-    id: str
-    status: MessageStatus
-    provider: str | None
-    provider_message_id: str | None
-    error: str | None
-    attempts: int
-    next_attempt_at: datetime | None
 
 
 class SendingStore:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from ogel.features.messaging.devices.device import Address
 from ogel.runtime.messaging import Push, Sms
-from ogel.runtime.providers import Try
+from ogel.runtime.sent import Sent
 
 
 class KnownDevice(Struct, frozen=True):
@@ -60,10 +60,8 @@ class Work(Struct, frozen=True):
         return Push(self.id, address, content["title"], content["body"], content["data"], left)
 
 
-class Sent(Struct, frozen=True):
+class Pushed(Sent, frozen=True):
     """`gone`: the device that was asked for is not there any more, and what said so."""
 
-    tries: Sequence[Try]
-    provider_message_id: str | None = None
     gone: KnownDevice | None = None
     reason: str = ""

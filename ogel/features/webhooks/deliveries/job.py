@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ogel.runtime.jobs.job import FIRST_ATTEMPT, NewJob
+from ogel.runtime.jobs.job import FIRST_ATTEMPT, NewJob, job_id_of
 
 DELIVER = "webhooks.deliver"
 # The queue of everything that sends.
@@ -12,7 +12,6 @@ QUEUE = "webhooks"
 def delivery_job(
     delivery_id: str, webhook_id: str, *, order_key: str = "", lane: int = FIRST_ATTEMPT
 ) -> NewJob:
-    """A delivery has one job, whose id follows from its own: it can be found, and not exist twice."""
     return NewJob(
         DELIVER,
         {"delivery": delivery_id},
@@ -26,7 +25,3 @@ def delivery_job(
 def order_key(ordered_by: str | None, subject: str | None) -> str:
     """What orders the deliveries of an endpoint; empty: nothing does. Events without a subject have no order."""
     return subject or "" if ordered_by == "subject" else ""
-
-
-def job_id_of(delivery_id: str) -> str:
-    return "job_" + delivery_id.removeprefix("dlv_")

@@ -10,7 +10,7 @@ import msgspec
 
 from ogel.features.audit.contract import AuditTrail
 from ogel.features.webhooks.deliveries.delivery import Delivery, DeliveryWithAttempts, Outcome
-from ogel.features.webhooks.deliveries.job import QUEUE, delivery_job, job_id_of, order_key
+from ogel.features.webhooks.deliveries.job import QUEUE, delivery_job, order_key
 from ogel.features.webhooks.deliveries.store import DeliveryStore
 from ogel.features.webhooks.deliveries.tail import Tail
 from ogel.kernel.errors import Conflict, NotFound
@@ -64,12 +64,9 @@ class DeliveryService:
             listener = await self._store.listener(tx, id)
             if listener is None:
                 raise Conflict(f"The webhook of delivery {id!r} was deleted.")
-            # The job first, the delivery after it: the order in which workers lock them.
-            if not await self._jobs.revive(tx, job_id_of(id)):
-                order = order_key(*listener)
-                if not await self._jobs.enqueue(tx, [delivery_job(id, delivery.webhook, order_key=order)]):
-                    raise Conflict(f"An attempt of delivery {id!r} is under way.")
-                await self._store.reopen(tx, [id])
+            job = delivery_job(id, delivery.webhook, order_key=order_key(*listener))
+            if not await self._jobs.again(tx, job):
+                raise Conflict(f"An attempt of delivery {id!r} is under way.")
             await self._keys.hurry(tx, QUEUE, delivery.webhook)
             await self._audit.record(tx, caller, "delivery.retry", "delivery", id)
             return _found(await self._store.get(tx, id), id)

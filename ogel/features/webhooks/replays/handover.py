@@ -7,11 +7,11 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from ogel.features.webhooks.deliveries.job import QUEUE, delivery_job, job_id_of, order_key
+from ogel.features.webhooks.deliveries.job import QUEUE, delivery_job, order_key
 from ogel.features.webhooks.replays.replay import Found, Listener, Range
 from ogel.kernel.ids import new_id
 from ogel.runtime.database import Queries, Session, records
-from ogel.runtime.jobs.job import REPLAY, NewJob
+from ogel.runtime.jobs.job import REPLAY, NewJob, job_id_of
 from ogel.runtime.jobs.store import JobQueue
 
 _SQL = Queries.beside(__name__)

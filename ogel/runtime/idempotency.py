@@ -1,0 +1,87 @@
+"""Requests that may be made twice: under one key they are answered as they were at first, and change nothing more."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from hashlib import sha256
+from typing import Annotated, Generic, NamedTuple, Protocol, TypeVar
+
+import msgspec
+
+from ogel.kernel.errors import Conflict, Invalid
+from ogel.runtime.database import Database, Session
+from ogel.runtime.http.input import IDEMPOTENCY_KEY_PATTERN
+
+Answer = TypeVar("Answer", bound=msgspec.Struct)
+
+IdempotencyKey = Annotated[
+    str,
+    msgspec.Meta(
+        pattern=IDEMPOTENCY_KEY_PATTERN,
+        description="Or the header Idempotency-Key: the same request again changes nothing, and is answered as it was.",
+    ),
+]
+
+
+class Request(Protocol):
+    """A msgspec struct."""
+
+    @property
+    def idempotency_key(self) -> str | None: ...
+
+
+class Asked(NamedTuple):
+    """Without a key, a request is a new one each time. `fingerprint` is of what it asks for."""
+
+    key: str | None
+    fingerprint: bytes
+
+
+class KnownRequest(NamedTuple):
+    """`answer` is JSON."""
+
+    fingerprint: bytes
+    answer: str
+
+
+def asked_by(request: Request, header_key: str | None) -> Asked:
+    """However its JSON was written. Raises Invalid when body and header name two keys."""
+    key = request.idempotency_key
+    if key is not None and header_key is not None and key != header_key:
+        raise Invalid.field("body.idempotency_key", "is not what the header Idempotency-Key says")
+    plain = msgspec.structs.replace(request, idempotency_key=None)  # type: ignore[type-var]
+    fingerprint = sha256(msgspec.json.encode(plain, order="deterministic")).digest()
+    return Asked(header_key if key is None else key, fingerprint)
+
+
+class Answers(Generic[Answer]):
+    """Those that a feature keeps, in a table of its own, in the transaction that does what was asked for."""
+
+    def __init__(
+        self,
+        database: Database,
+        find: Callable[[Session, str], Awaitable[KnownRequest | None]],
+        kind: type[Answer],
+    ) -> None:
+        self._database = database
+        self._find = find
+        self._kind = kind
+
+    async def given(self, asked: Asked) -> Answer | None:
+        """None: it was not made before. Raises Conflict when its key stands for another one."""
+        if asked.key is None:
+            return None
+        async with self._database.session() as session:
+            known = await self._find(session, asked.key)
+        if known is None:
+            return None
+        if known.fingerprint != asked.fingerprint:
+            raise Conflict(f"The idempotency key {asked.key!r} was used for another request.")
+        return msgspec.json.decode(known.answer, type=self._kind)
+
+    async def of_the_faster(self, asked: Asked) -> Answer:
+        """When the key was taken by the time that this request was to be kept."""
+        answer = await self.given(asked)
+        if answer is None:  # retention was there in between
+            raise Conflict(f"The idempotency key {asked.key!r} was just forgotten; ask again.")
+        return answer
