@@ -15,9 +15,10 @@ FROM webhook_endpoints WHERE id = ANY (%(ids)s)
 
 -- record --
 -- The attempts of a batch, and where each delivery stands after it. 'cancelled' stays while attempts would go on: the
--- endpoint was deleted while its last attempt was under way. An attempt that is there already was told late, and truly.
+-- endpoint was deleted while its last attempt was under way. What was taken for lost gives way to the truth, which may
+-- have been told late, and before.
 WITH log AS (
-  INSERT INTO webhook_attempts
+  INSERT INTO webhook_attempts AS known
     (delivery_id, number, outcome, started_at, duration_seconds, reason, detail, request_headers, response_status,
      response_headers, response_body, response_cut, peer, dns_seconds, connect_seconds, tls_seconds, first_byte_seconds)
   SELECT delivery_id, number, outcome, started_at, duration_seconds, reason, detail, request_headers, response_status,
@@ -28,7 +29,14 @@ WITH log AS (
     request_headers json, response_status int, response_headers json, response_body text, response_cut boolean, peer text,
     dns_seconds real, connect_seconds real, tls_seconds real, first_byte_seconds real
   )
-  ON CONFLICT (delivery_id, number) DO NOTHING
+  ON CONFLICT (delivery_id, number) DO UPDATE
+  SET outcome = excluded.outcome, started_at = excluded.started_at, duration_seconds = excluded.duration_seconds,
+      reason = excluded.reason, detail = excluded.detail, request_headers = excluded.request_headers,
+      response_status = excluded.response_status, response_headers = excluded.response_headers,
+      response_body = excluded.response_body, response_cut = excluded.response_cut, peer = excluded.peer,
+      dns_seconds = excluded.dns_seconds, connect_seconds = excluded.connect_seconds,
+      tls_seconds = excluded.tls_seconds, first_byte_seconds = excluded.first_byte_seconds, recorded_at = now()
+  WHERE known.outcome = 'unknown'
 )
 UPDATE webhook_deliveries AS d
 SET status = CASE WHEN d.status = 'cancelled' AND r.status = 'pending' THEN d.status ELSE r.status END,
@@ -57,26 +65,6 @@ SELECT id, before + place, 'unknown', started_at, 'the worker disappeared before
 FROM counted JOIN lost ON lost.delivery_id = counted.id
 ON CONFLICT (delivery_id, number) DO NOTHING
 
--- record_late --
--- Over 'unknown', or ahead of it.
-INSERT INTO webhook_attempts AS known
-  (delivery_id, number, outcome, started_at, duration_seconds, reason, detail, request_headers, response_status,
-   response_headers, response_body, response_cut, peer, dns_seconds, connect_seconds, tls_seconds, first_byte_seconds)
-SELECT delivery_id, number, outcome, started_at, duration_seconds, reason, detail, request_headers, response_status,
-       response_headers, response_body, coalesce(response_cut, false), peer, dns_seconds, connect_seconds, tls_seconds,
-       first_byte_seconds
-FROM json_to_recordset(%(attempts)s::json) AS a (
-  delivery_id text, number int, outcome text, started_at timestamptz, duration_seconds float8, reason text, detail text,
-  request_headers json, response_status int, response_headers json, response_body text, response_cut boolean, peer text,
-  dns_seconds real, connect_seconds real, tls_seconds real, first_byte_seconds real
-)
-JOIN webhook_deliveries AS d ON d.id = a.delivery_id
-FOR KEY SHARE OF d
-ON CONFLICT (delivery_id, number) DO UPDATE
-SET outcome = excluded.outcome, duration_seconds = excluded.duration_seconds, reason = excluded.reason,
-    detail = excluded.detail, request_headers = excluded.request_headers, response_status = excluded.response_status,
-    response_headers = excluded.response_headers, response_body = excluded.response_body,
-    response_cut = excluded.response_cut, peer = excluded.peer, dns_seconds = excluded.dns_seconds,
-    connect_seconds = excluded.connect_seconds, tls_seconds = excluded.tls_seconds,
-    first_byte_seconds = excluded.first_byte_seconds, recorded_at = now()
-WHERE known.outcome = 'unknown'
+-- lock_deliveries --
+-- Those that are still there, until the transaction ends: retention deletes attempts with their delivery.
+SELECT id FROM webhook_deliveries WHERE id = ANY (%(ids)s) ORDER BY id FOR KEY SHARE

@@ -30,8 +30,10 @@ class SendingStore:
         await tx.execute(_SQL.record_lost, {"attempts": records(attempts)})
 
     async def record_late(self, tx: Session, attempts: Sequence[AttemptRow]) -> None:
-        """The truth about attempts that were taken for lost."""
-        await tx.execute(_SQL.record_late, {"attempts": records(attempts)})
+        """The truth about attempts that were taken for lost; it decides nothing any more."""
+        ids = sorted({each.delivery_id for each in attempts})
+        there = {id for (id,) in await tx.tuples(_SQL.lock_deliveries, {"ids": ids})}
+        await self.record(tx, [each for each in attempts if each.delivery_id in there], [])
 
 
 def _work(row: tuple[Any, ...], receiver: Receiver | None) -> Work:
