@@ -14,9 +14,48 @@ PARTIAL = "ogel"
 POSTGRES = "Postgres"
 REDIS = "Redis"
 
-# Shared variables of the environment, made before the first `apply`. `apply` deletes every variable of these
-# services that it does not find here: add further settings to this list, or to `variables`.
-SHARED_VARIABLES = ("OGEL_ADMIN_KEY", "OGEL_SECRET")
+# Shared variables of the environment. The first two are made before the first `apply`; of the others those you need:
+# what is not made is empty, and Ogel takes that for not set. They are all settings without a default, and what belongs
+# to those. `apply` deletes every variable of these services that it does not find here: add further settings to this
+# list, or to `variables`.
+SHARED_VARIABLES = (
+    "OGEL_ADMIN_KEY",
+    "OGEL_SECRET",
+    "OGEL_SECRET_OLD",
+    "LOG_LEVEL",
+    "SENTRY_DSN",
+    "MONGO_URL",
+    # Where webhooks may go, and through what.
+    "OGEL_EGRESS_PROXY",
+    "OGEL_WEBHOOK_ALLOW_NETS",
+    # Mail.
+    "OGEL_MAIL_FROM",
+    "OGEL_MAIL_PROVIDERS",
+    "OGEL_MAIL_TEMPLATES",
+    "RESEND_API_KEY",
+    "SMTP_URL",
+    # Texts and push.
+    "OGEL_SMS_PROVIDERS",
+    "TWILIO_ACCOUNT_SID",
+    "TWILIO_AUTH_TOKEN",
+    "TWILIO_FROM",
+    "VONAGE_API_KEY",
+    "VONAGE_API_SECRET",
+    "VONAGE_FROM",
+    "OGEL_FCM_SERVICE_ACCOUNT",
+    "OGEL_VAPID_PRIVATE_KEY",
+    "OGEL_VAPID_SUBJECT",
+    # Backups, and the bucket they need here.
+    "OGEL_BACKUP_CRON",
+    "OGEL_BACKUP_KEEP",
+    "STORAGE_BACKEND",
+    "S3_ACCESS_KEY",
+    "S3_BUCKET",
+    "S3_ENDPOINT",
+    "S3_REGION",
+    "S3_SECRET_KEY",
+    "OGEL_SCHEDULES",
+)
 
 PORT = 8080
 DRAIN_SECONDS = 30

@@ -1,0 +1,64 @@
+"""Settings reach the processes of docker-compose.yml and railway/: a new one cannot be forgotten there."""
+
+from __future__ import annotations
+
+import dataclasses
+import runpy
+from pathlib import Path
+
+import yaml
+
+from ogel.environ import knobs, read_settings
+from ogel.settings import Settings
+
+ROOT = Path(__file__).parents[2]
+
+# What is not for whoever deploys to say.
+DECIDED = {
+    "OGEL_HOST": "by the image, which listens on every address",
+    "PORT": "by the image, and where its ports are named",
+    "OGEL_DATA_DIR": "by the image, where the volume is",
+    "OGEL_PG_BIN": "nothing is embedded",
+    "OGEL_REDIS_BIN": "nothing is embedded",
+    "OGEL_AUTO_MIGRATE": "migrations run before everything else",
+    "WORKER_QUEUES": "by the entrypoint",
+    "RAILWAY_PRIVATE_DOMAIN": "by Railway",
+    "RAILWAY_PUBLIC_DOMAIN": "by Railway",
+    "OGEL_SCHEDULE_LEAST_SECONDS": "by tests",
+}
+# Instead of SMTP_URL.
+PIECES = {"SMTP_HOST", "SMTP_PORT", "SMTP_SECURE", "SMTP_USERNAME", "SMTP_PASSWORD"}
+# They have defaults, and belong to something that has none.
+BELONG = {"LOG_LEVEL", "OGEL_BACKUP_KEEP", "S3_REGION", "STORAGE_BACKEND"}
+
+NAMES = {knob.name for knob in knobs().values()}
+
+
+def without_a_default() -> set[str]:
+    """Settings that somebody must give before they do anything."""
+    fields = dataclasses.fields(Settings)
+    return {knobs()[field.name].name for field in fields if field.default is None or field.default == ()}
+
+
+def test_what_is_decided_elsewhere_is_a_setting() -> None:
+    assert set(DECIDED) <= NAMES
+    assert NAMES - without_a_default() >= BELONG
+
+
+def test_compose_passes_every_setting_to_every_process() -> None:
+    services = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
+    for name, service in services.items():
+        if "build" in service:
+            assert set(service["environment"]) == NAMES - set(DECIDED) | PIECES, name
+
+
+def test_railway_passes_every_setting_without_a_default_to_every_service() -> None:
+    railway = runpy.run_path(str(ROOT / "railway" / "railway.py"))
+    passed = set(railway["variables"]()) - {"PORT"}
+    assert passed == without_a_default() - set(DECIDED) | BELONG | {"OGEL_DRAIN_SECONDS"}
+    assert len(set(railway["SHARED_VARIABLES"])) == len(railway["SHARED_VARIABLES"])
+
+
+def test_what_is_passed_on_without_a_value_is_not_set() -> None:
+    """As it arrives from Railway, where nobody made the variable."""
+    assert read_settings(dict.fromkeys(NAMES | PIECES, "")).settings == Settings()
