@@ -92,7 +92,7 @@ class Ogel:
         self._arguments = arguments
         self.port = free_port()
         self._log = log
-        self._environment = {
+        self.environment = {
             **{name: value for name, value in os.environ.items() if not _is_setting(name)},
             "PORT": str(self.port),
             "OGEL_HOST": "127.0.0.1",
@@ -108,7 +108,7 @@ class Ogel:
         with self._log.open("ab") as log:
             self.process = subprocess.Popen(
                 self._command,
-                env=self._environment,
+                env=self.environment,
                 stdout=log,
                 stderr=log,
             )
