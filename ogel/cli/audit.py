@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, TypeVar
 
 import click
 
-from ogel.cli.operator import ask, identifier, json_option, limit_option, operator, say_json, say_more, within
+from ogel.cli.operator import ask, identifier, json_option, limit_option, operator, say_json, say_page, within
 from ogel.cli.progress import Progress
 from ogel.cli.tables import Column, show_table
 from ogel.cli.times import absolute, both, moment
 from ogel.kernel.errors import Invalid
 
 if TYPE_CHECKING:
+    from ogel.features.audit.store import AuditRecord
     from ogel.features.audit.verify import Verdict
     from ogel.platform import Platform
 
@@ -62,11 +63,11 @@ def command() -> None:
 @json_option
 def list_records(limit: int, as_json: bool, **filters: str | datetime | None) -> None:
     """Records, newest first. Those without a seq are not sealed yet."""
-    records = list(ask(lambda ogel: ogel.audit_log.service.list({**filters, "limit": limit + 1})))
-    shown, next = records[:limit], records[limit - 1].id if len(records) > limit else None
-    if as_json:
-        say_json({"items": shown, "next": next})
-        return
+    records = ask(lambda ogel: ogel.audit_log.service.list({**filters, "limit": limit + 1}))
+    say_page(records, limit, as_json, _show_page)
+
+
+def _show_page(shown: Sequence[AuditRecord]) -> None:
     rows = [
         (
             each.seq,
@@ -80,7 +81,6 @@ def list_records(limit: int, as_json: bool, **filters: str | datetime | None) ->
         for each in shown
     ]
     show_table(_COLUMNS, rows, empty="no records")
-    say_more(next)
 
 
 @command.command("verify")

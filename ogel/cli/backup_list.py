@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -13,13 +14,14 @@ from ogel.cli.operator import (
     json_option,
     limit_option,
     say_json,
-    say_more,
+    say_page,
     within_settings,
 )
 from ogel.cli.tables import Column, show_table
 from ogel.cli.times import relative
 
 if TYPE_CHECKING:
+    from ogel.features.backups.backup import Backup
     from ogel.features.backups.feature import BackupFeature, Stored
 
 _COLUMNS = [
@@ -43,17 +45,16 @@ def command(stored: bool, limit: int, after: str | None, as_json: bool) -> None:
         _list_stored(as_json)
         return
     filters = {"status": None, "after": after, "limit": limit + 1}
-    backups = list(ask(lambda ogel: ogel.backups.service.list(filters)))
-    shown, next = backups[:limit], backups[limit - 1].id if len(backups) > limit else None
-    if as_json:
-        say_json({"items": shown, "next": next})
-        return
+    backups = ask(lambda ogel: ogel.backups.service.list(filters))
+    say_page(backups, limit, as_json, _show_page)
+
+
+def _show_page(shown: Sequence[Backup]) -> None:
     rows = [
         (each.id, each.status, each.rows, size(each.size), relative(each.created_at), each.error or each.note)
         for each in shown
     ]
     show_table(_COLUMNS, rows, empty="no backups")
-    say_more(next)
 
 
 def _list_stored(as_json: bool) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ogel.cli.operator import ask, identifier, json_option, limit_option, say_json, say_more
+from ogel.cli.operator import ask, identifier, json_option, limit_option, say_page
 from ogel.cli.tables import Column, show_table
 from ogel.cli.times import milliseconds, relative
 
@@ -35,13 +35,8 @@ _COLUMNS = [
 def command(type: str | None, state: str | None, limit: int, after: str | None, as_json: bool) -> None:
     """Registered databases and how they are, newest first."""
     wanted = {"type": type, "state": state, "after": after, "limit": limit + 1}
-    databases = list(ask(lambda ogel: ogel.databases.registry.list(wanted)))
-    shown, next = databases[:limit], databases[limit - 1].id if len(databases) > limit else None
-    if as_json:
-        say_json({"items": shown, "next": next})
-        return
-    show_databases(shown)
-    say_more(next)
+    databases = ask(lambda ogel: ogel.databases.registry.list(wanted))
+    say_page(databases, limit, as_json, show_databases)
 
 
 def show_databases(databases: Sequence[RegisteredDatabase]) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ogel.cli.operator import ask, identifier, json_option, limit_option, operator, say_json, say_more
+from ogel.cli.operator import ask, identifier, json_option, limit_option, operator, say_json, say_page
 from ogel.cli.tables import Column, heading, printable, show_fields, show_table
 from ogel.cli.times import absolute, both, milliseconds, moment, relative
 
@@ -51,13 +51,8 @@ def command() -> None:
 def list_deliveries(limit: int, as_json: bool, **filters: str | datetime | None) -> None:
     """Deliveries, newest first."""
     wanted = {**NO_FILTERS, **filters, "limit": limit + 1}
-    deliveries = list(ask(lambda ogel: ogel.webhooks.deliveries.list(wanted)))
-    shown, next = deliveries[:limit], deliveries[limit - 1].id if len(deliveries) > limit else None
-    if as_json:
-        say_json({"items": shown, "next": next})
-        return
-    show_deliveries(shown)
-    say_more(next)
+    deliveries = ask(lambda ogel: ogel.webhooks.deliveries.list(wanted))
+    say_page(deliveries, limit, as_json, show_deliveries)
 
 
 @command.command("show")

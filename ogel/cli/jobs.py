@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 import click
 import msgspec
 
-from ogel.cli.operator import ask, identifier, json_option, limit_option, operator, say_json, say_more
+from ogel.cli.operator import ask, identifier, json_option, limit_option, operator, say_json, say_page
 from ogel.cli.tables import Column, show_fields, show_table
 from ogel.cli.times import both, relative
 
@@ -47,10 +47,10 @@ def command() -> None:
 def list_jobs(limit: int, as_json: bool, **filters: str | None) -> None:
     """Jobs, newest first."""
     found = ask(lambda ogel: ogel.job_service.list({**filters, "limit": limit + 1}))
-    shown, next = found[:limit], found[limit - 1].id if len(found) > limit else None
-    if as_json:
-        say_json({"items": shown, "next": next})
-        return
+    say_page(found, limit, as_json, _show_page)
+
+
+def _show_page(shown: Sequence[JobInfo]) -> None:
     rows = [
         (
             job.id,
@@ -64,7 +64,6 @@ def list_jobs(limit: int, as_json: bool, **filters: str | None) -> None:
         for job in shown
     ]
     show_table(_COLUMNS, rows, empty="no jobs")
-    say_more(next)
 
 
 @command.command("show")

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ogel.cli.operator import ask, identifier, json_option, limit_option, operator, say_json, say_more
+from ogel.cli.operator import ask, identifier, json_option, limit_option, operator, say_json, say_page
 from ogel.cli.tables import Column, printable, show_fields, show_table
 from ogel.cli.times import absolute, both, milliseconds, relative
 
 if TYPE_CHECKING:
-    from ogel.features.mail.message import Attempt, MailMessageWithAttempts
+    from ogel.features.mail.message import Attempt, MailMessage, MailMessageWithAttempts
     from ogel.platform import Platform
 
 STATUSES = ("queued", "sent", "failed", "suppressed")
@@ -72,11 +72,11 @@ def test(address: str, locale: str, seconds: float, as_json: bool) -> None:
 def list_messages(limit: int, as_json: bool, **filters: str | None) -> None:
     """Messages, newest first."""
     wanted: dict[str, Any] = {**filters, "limit": limit + 1}
-    messages = list(ask(lambda ogel: ogel.mail.messages.list(wanted)))
-    shown, next = messages[:limit], messages[limit - 1].id if len(messages) > limit else None
-    if as_json:
-        say_json({"items": shown, "next": next})
-        return
+    messages = ask(lambda ogel: ogel.mail.messages.list(wanted))
+    say_page(messages, limit, as_json, _show_page)
+
+
+def _show_page(shown: Sequence[MailMessage]) -> None:
     rows = [
         (
             each.id,
@@ -90,7 +90,6 @@ def list_messages(limit: int, as_json: bool, **filters: str | None) -> None:
         for each in shown
     ]
     show_table(_COLUMNS, rows, empty="no messages")
-    say_more(next)
 
 
 @command.command("show")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ogel.cli.operator import ask, identifier, json_option, limit_option, operator, say_json, say_more
+from ogel.cli.operator import ask, identifier, json_option, limit_option, operator, say_json, say_page
 from ogel.cli.tables import Column, heading, printable, show_fields, show_table
 from ogel.cli.times import absolute, both, milliseconds, relative
 
@@ -112,13 +112,12 @@ def _checked(wanted: dict[str, Any]) -> NewMessage:
 @json_option
 def list_messages(limit: int, as_json: bool, **filters: str | None) -> None:
     """Messages, newest first."""
-    found = list(ask(lambda ogel: ogel.messaging.messages.list({**filters, "limit": limit + 1})))
-    shown, next = found[:limit], found[limit - 1].id if len(found) > limit else None
-    if as_json:
-        say_json({"items": shown, "next": next})
-        return
+    found = ask(lambda ogel: ogel.messaging.messages.list({**filters, "limit": limit + 1}))
+    say_page(found, limit, as_json, _show_page)
+
+
+def _show_page(shown: Sequence[Message]) -> None:
     show_table(_COLUMNS, [_row(each) for each in shown], empty="no messages")
-    say_more(next)
 
 
 @command.command("show")

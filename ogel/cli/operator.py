@@ -5,7 +5,7 @@ from __future__ import annotations
 import getpass
 import re
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, TypeVar
 
@@ -81,6 +81,19 @@ def say_json(value: object) -> None:
     click.echo(msgspec.json.encode(value).decode())
 
 
-def say_more(next: str | None) -> None:
+def say_page(
+    found: Sequence[Thing],
+    limit: int,
+    as_json: bool,
+    show: Callable[[Sequence[Thing]], None],
+    position: str = "id",
+) -> None:
+    """`found` was asked for with a limit of `limit + 1`: the one too many tells that there are more."""
+    page = list(found[:limit])
+    next = getattr(page[-1], position) if len(found) > limit else None
+    if as_json:
+        say_json({"items": page, "next": next})
+        return
+    show(page)
     if next is not None:
         click.echo(f"there are more: --after {next}", err=True)

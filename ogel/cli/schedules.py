@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from ogel.cli.operator import ask, json_option, limit_option, operator, say_json, say_more
+from ogel.cli.operator import ask, json_option, limit_option, operator, say_json, say_page
 from ogel.cli.tables import Column, show_fields, show_table
 from ogel.cli.times import absolute, both, length, relative
 from ogel.kernel.errors import Invalid, TooLarge
@@ -51,11 +52,11 @@ def command(context: click.Context) -> None:
 @json_option
 def list_schedules(limit: int = 50, after: str | None = None, as_json: bool = False) -> None:
     """All schedules by name, built-in ones too."""
-    schedules = list(ask(lambda ogel: ogel.schedules.list(after, limit + 1)))
-    shown, next = schedules[:limit], schedules[limit - 1].name if len(schedules) > limit else None
-    if as_json:
-        say_json({"items": shown, "next": next})
-        return
+    schedules = ask(lambda ogel: ogel.schedules.list(after, limit + 1))
+    say_page(schedules, limit, as_json, _show_page, "name")
+
+
+def _show_page(shown: Sequence[ScheduleInfo]) -> None:
     rows = [
         (
             each.name,
@@ -70,7 +71,6 @@ def list_schedules(limit: int = 50, after: str | None = None, as_json: bool = Fa
         for each in shown
     ]
     show_table(_COLUMNS, rows, empty="no schedules")
-    say_more(next)
 
 
 @command.command("show")

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import click
 
-from ogel.cli.operator import ask, identifier, json_option, limit_option, say_json, say_more
+from ogel.cli.operator import ask, identifier, json_option, limit_option, say_page
 from ogel.cli.tables import Column, show_table
 from ogel.cli.times import length, relative
 from ogel.kernel.clock import utc_now
 
 if TYPE_CHECKING:
-    from ogel.features.webhooks.endpoints.endpoint import Endpoint
+    from ogel.features.webhooks.endpoints.endpoint import Endpoint, EndpointWithHealth
     from ogel.features.webhooks.health.health import Health
 
 _COLUMNS = [
@@ -31,11 +32,11 @@ _COLUMNS = [
 @json_option
 def command(limit: int, after: str | None, as_json: bool) -> None:
     """All endpoints and how they are, newest first."""
-    endpoints = list(ask(lambda ogel: ogel.webhooks.endpoints.list(after, limit + 1)))
-    shown, next = endpoints[:limit], endpoints[limit - 1].id if len(endpoints) > limit else None
-    if as_json:
-        say_json({"items": shown, "next": next})
-        return
+    endpoints = ask(lambda ogel: ogel.webhooks.endpoints.list(after, limit + 1))
+    say_page(endpoints, limit, as_json, _show_page)
+
+
+def _show_page(shown: Sequence[EndpointWithHealth]) -> None:
     rows = [
         (
             each.id,
@@ -48,7 +49,6 @@ def command(limit: int, after: str | None, as_json: bool) -> None:
         for each in shown
     ]
     show_table(_COLUMNS, rows, empty="no endpoints")
-    say_more(next)
 
 
 def state(endpoint: Endpoint) -> str:
