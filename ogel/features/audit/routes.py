@@ -11,7 +11,7 @@ import msgspec
 from ogel.features.audit.service import AuditService
 from ogel.features.audit.store import AuditRecord
 from ogel.kernel.text import STORABLE_PATTERN
-from ogel.runtime.http.pagination import Page, PageQuery, decode_cursor, page
+from ogel.runtime.http.pagination import Page, PageQuery, filters_of, page
 from ogel.runtime.http.route import Call, Route
 
 Word = Annotated[str, msgspec.Meta(min_length=1, max_length=200, pattern=STORABLE_PATTERN)]
@@ -46,8 +46,4 @@ class AuditRoutes:
 
     async def _list(self, call: Call[Any, AuditQuery]) -> Page[AuditRecord]:
         query = call.query
-        filters = msgspec.structs.asdict(query) | {
-            "limit": query.limit + 1,
-            "after": decode_cursor(query.after, str) if query.after else None,
-        }
-        return page(await self._service.list(filters), query.limit, lambda record: record.id)
+        return page(await self._service.list(filters_of(query)), query.limit, lambda record: record.id)

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import msgspec
-
 from ogel.features.backups.backup import Backup, BackupStatus, NewBackup
 from ogel.features.backups.service import BackupService
-from ogel.runtime.http.pagination import Page, PageQuery, decode_cursor, page
+from ogel.runtime.http.pagination import Page, PageQuery, filters_of, page
 from ogel.runtime.http.route import Call, Route
 
 
@@ -40,11 +38,7 @@ class BackupRoutes:
 
     async def _list(self, call: Call[Any, BackupQuery]) -> Page[Backup]:
         query = call.query
-        filters = msgspec.structs.asdict(query) | {
-            "limit": query.limit + 1,
-            "after": decode_cursor(query.after, str) if query.after else None,
-        }
-        return page(await self._service.list(filters), query.limit, lambda backup: backup.id)
+        return page(await self._service.list(filters_of(query)), query.limit, lambda backup: backup.id)
 
     async def _get(self, call: Call[Any, Any]) -> Backup:
         return await self._service.get(call.path["id"])

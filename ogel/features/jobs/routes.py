@@ -11,7 +11,7 @@ from ogel.features.jobs.job import CancelledJob, JobInfo, JobStatus, QueueInfo, 
 from ogel.features.jobs.service import BITE, JobService
 from ogel.kernel.errors import Unavailable
 from ogel.kernel.text import STORABLE_PATTERN
-from ogel.runtime.http.pagination import Page, PageQuery, decode_cursor, page
+from ogel.runtime.http.pagination import Page, PageQuery, filters_of, page
 from ogel.runtime.http.route import Call, Route
 
 Word = Annotated[str, msgspec.Meta(min_length=1, max_length=100, pattern=STORABLE_PATTERN)]
@@ -78,11 +78,7 @@ class JobRoutes:
 
     async def _list(self, call: Call[Any, JobsQuery]) -> Page[JobInfo]:
         query = call.query
-        filters = msgspec.structs.asdict(query) | {
-            "limit": query.limit + 1,
-            "after": decode_cursor(query.after, str) if query.after else None,
-        }
-        return page(await self._service.list(filters), query.limit, lambda job: job.id)
+        return page(await self._service.list(filters_of(query)), query.limit, lambda job: job.id)
 
     async def _retry_dead(self, call: Call[DeadJobs, Any]) -> Some:
         return await self._service.retry_dead(call.caller, call.body.queue, call.body.kind)

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import msgspec
-
 from ogel.features.mail.message import (
     AcceptedMail,
     AddressText,
@@ -17,7 +15,7 @@ from ogel.features.mail.message import (
 )
 from ogel.features.mail.service import MailService
 from ogel.features.mail.templating import TemplateInfo, Templates
-from ogel.runtime.http.pagination import Page, PageQuery, decode_cursor, page
+from ogel.runtime.http.pagination import Page, PageQuery, filters_of, page
 from ogel.runtime.http.route import Call, Route
 
 
@@ -51,11 +49,7 @@ class MailRoutes:
 
     async def _list(self, call: Call[Any, MailQuery]) -> Page[MailMessage]:
         query = call.query
-        filters = msgspec.structs.asdict(query) | {
-            "limit": query.limit + 1,
-            "after": decode_cursor(query.after, str) if query.after else None,
-        }
-        return page(await self._service.list(filters), query.limit, lambda message: message.id)
+        return page(await self._service.list(filters_of(query)), query.limit, lambda message: message.id)
 
     async def _list_templates(self, call: Call[Any, Any]) -> Page[TemplateInfo]:
         return Page(list(await self._templates.list()), None)

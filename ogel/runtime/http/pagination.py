@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Sequence
-from typing import Annotated, Generic, TypeVar
+from typing import Annotated, Any, Generic, TypeVar
 
 import msgspec
 
@@ -27,6 +27,12 @@ class PageQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 class Page(msgspec.Struct, Generic[Item], frozen=True):
     items: list[Item]
     next: str | None
+
+
+def filters_of(query: PageQuery) -> dict[str, Any]:
+    """What a store is asked for: the filters, one row more than the page takes, `after` the id in the cursor."""
+    after = decode_cursor(query.after, str) if query.after else None
+    return {**msgspec.structs.asdict(query), "limit": query.limit + 1, "after": after}
 
 
 def page(rows: Sequence[Item], limit: int, position: Callable[[Item], object]) -> Page[Item]:

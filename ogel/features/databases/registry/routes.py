@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import msgspec
-
 from ogel.features.databases.registry.database import (
     DatabaseChange,
     NewDatabase,
@@ -15,7 +13,7 @@ from ogel.features.databases.registry.database import (
 )
 from ogel.features.databases.registry.service import RegistryService
 from ogel.runtime.databases import DatabaseType
-from ogel.runtime.http.pagination import Page, PageQuery, decode_cursor, page
+from ogel.runtime.http.pagination import Page, PageQuery, filters_of, page
 from ogel.runtime.http.route import Call, Route
 
 
@@ -49,11 +47,7 @@ class RegistryRoutes:
 
     async def _list(self, call: Call[Any, DatabaseQuery]) -> Page[RegisteredDatabase]:
         query = call.query
-        filters = msgspec.structs.asdict(query) | {
-            "limit": query.limit + 1,
-            "after": decode_cursor(query.after, str) if query.after else None,
-        }
-        return page(await self._service.list(filters), query.limit, lambda database: database.id)
+        return page(await self._service.list(filters_of(query)), query.limit, lambda database: database.id)
 
     async def _get(self, call: Call[Any, Any]) -> RegisteredDatabase:
         return await self._service.get(call.path["id"])

@@ -7,7 +7,7 @@ from typing import Any
 
 from ogel.features.messaging.devices.device import Device, NewDevice, Subject
 from ogel.features.messaging.devices.service import DeviceService
-from ogel.runtime.http.pagination import Page, PageQuery, decode_cursor, page
+from ogel.runtime.http.pagination import Page, PageQuery, filters_of, page
 from ogel.runtime.http.route import Call, Reply, Route
 
 
@@ -38,12 +38,7 @@ class DeviceRoutes:
 
     async def _list(self, call: Call[Any, DeviceQuery]) -> Page[Device]:
         query = call.query
-        filters = {
-            "subject": query.subject,
-            "limit": query.limit + 1,
-            "after": decode_cursor(query.after, str) if query.after else None,
-        }
-        return page(await self._service.list(filters), query.limit, lambda device: device.id)
+        return page(await self._service.list(filters_of(query)), query.limit, lambda device: device.id)
 
     async def _get(self, call: Call[Any, Any]) -> Device:
         return await self._service.get(call.path["id"])

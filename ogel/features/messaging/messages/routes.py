@@ -18,7 +18,7 @@ from ogel.features.messaging.messages.message import (
 from ogel.features.messaging.messages.service import MessageService
 from ogel.kernel.errors import NotFound
 from ogel.kernel.text import STORABLE_PATTERN
-from ogel.runtime.http.pagination import Page, PageQuery, decode_cursor, page
+from ogel.runtime.http.pagination import Page, PageQuery, filters_of, page
 from ogel.runtime.http.route import Call, Route
 
 
@@ -59,11 +59,7 @@ class MessageRoutes:
 
     async def _list(self, call: Call[Any, MessageQuery]) -> Page[Message]:
         query = call.query
-        filters = msgspec.structs.asdict(query) | {
-            "limit": query.limit + 1,
-            "after": decode_cursor(query.after, str) if query.after else None,
-        }
-        return page(await self._service.list(filters), query.limit, lambda message: message.id)
+        return page(await self._service.list(filters_of(query)), query.limit, lambda message: message.id)
 
     async def _public_key(self, call: Call[Any, Any]) -> VapidPublicKey:
         if self._vapid_public_key is None:

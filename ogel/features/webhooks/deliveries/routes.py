@@ -10,7 +10,7 @@ import msgspec
 from ogel.features.webhooks.deliveries.delivery import Delivery, DeliveryStatus, DeliveryWithAttempts
 from ogel.features.webhooks.deliveries.service import DeliveryService
 from ogel.kernel.text import STORABLE_PATTERN
-from ogel.runtime.http.pagination import Page, PageQuery, decode_cursor, page
+from ogel.runtime.http.pagination import Page, PageQuery, filters_of, page
 from ogel.runtime.http.route import Call, Route, Timestamp
 
 Id = Annotated[str, msgspec.Meta(max_length=128, pattern=STORABLE_PATTERN)]
@@ -41,11 +41,7 @@ class DeliveryRoutes:
 
     async def _list(self, call: Call[Any, DeliveryQuery]) -> Page[Delivery]:
         query = call.query
-        filters = msgspec.structs.asdict(query) | {
-            "limit": query.limit + 1,
-            "after": decode_cursor(query.after, str) if query.after else None,
-        }
-        deliveries = await self._service.list(filters)
+        deliveries = await self._service.list(filters_of(query))
         return page(deliveries, query.limit, lambda delivery: delivery.id)
 
     async def _get(self, call: Call[Any, Any]) -> DeliveryWithAttempts:

@@ -10,7 +10,7 @@ import msgspec
 from ogel.features.webhooks.replays.replay import DryRun, NewReplay, Replay, ReplayStatus
 from ogel.features.webhooks.replays.service import ReplayService
 from ogel.kernel.text import STORABLE_PATTERN
-from ogel.runtime.http.pagination import Page, PageQuery, decode_cursor, page
+from ogel.runtime.http.pagination import Page, PageQuery, filters_of, page
 from ogel.runtime.http.route import Call, Reply, Route
 
 
@@ -45,11 +45,7 @@ class ReplayRoutes:
 
     async def _list(self, call: Call[Any, ReplayQuery]) -> Page[Replay]:
         query = call.query
-        filters = msgspec.structs.asdict(query) | {
-            "limit": query.limit + 1,
-            "after": decode_cursor(query.after, str) if query.after else None,
-        }
-        return page(await self._service.list(filters), query.limit, lambda replay: replay.id)
+        return page(await self._service.list(filters_of(query)), query.limit, lambda replay: replay.id)
 
     async def _get(self, call: Call[Any, Any]) -> Replay:
         return await self._service.get(call.path["id"])
