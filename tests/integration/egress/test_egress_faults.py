@@ -141,24 +141,6 @@ def test_waiting_for_a_free_connection_is_ours_and_a_slow_receiver_is_not(run: R
     run(story())
 
 
-def test_a_client_that_was_stopped_is_ours_also_for_what_it_cut(run: Run) -> None:
-    async def story() -> None:
-        arrived = asyncio.Event()
-
-        async def answer(visit: Visit) -> None:
-            arrived.set()
-            await asyncio.Event().wait()
-
-        async with Receiver(answer).listening() as receiver, a_client() as client:
-            sending = asyncio.create_task(failure(client, receiver.url))
-            await arrived.wait()
-            await client.close()
-            assert (await sending).ours
-            assert (await failure(client, receiver.url)).ours
-
-    run(story())
-
-
 def test_what_a_receiver_does_is_never_ours(run: Run) -> None:
     answers = [b"nonsense\r\n\r\n", b"", b"HTTP/1.1 200 OK\r\nX: " + b"1" * 20_000, OK[:-1]]
 
