@@ -38,6 +38,7 @@ class Servers:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", LONG)
+    _keep_bytecode(config)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -47,6 +48,16 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if long:
         config.hook.pytest_deselected(items=long)
         items[:] = [item for item in items if item not in long]
+
+
+def _keep_bytecode(config: pytest.Config) -> None:
+    """
+    For the hundreds of processes that tests start: compiling takes longer than all else that importing does, and an
+    environment that wants no bytecode beside the sources would have every one of them compile.
+    """
+    if "PYTHONDONTWRITEBYTECODE" in os.environ and (cache := getattr(config, "cache", None)):
+        del os.environ["PYTHONDONTWRITEBYTECODE"]
+        os.environ["PYTHONPYCACHEPREFIX"] = str(cache.mkdir("bytecode"))
 
 
 def pytest_report_header() -> str:
