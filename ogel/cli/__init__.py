@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import os
 import sys
@@ -76,6 +77,9 @@ def main() -> None:
     Errors a person can mend are one line on stderr and exit 2, or 1 when what was named does not exist or is not in a
     state that allows this. Anything else is a traceback.
     """
+    # Python's own thresholds, made for scripts, would look through all that is being imported time and again, and many
+    # times a second through the thousands of objects that are alive while requests are in flight.
+    gc.set_threshold(50_000, 10, 10)
     try:
         cli.main(standalone_mode=False)
     except click.ClickException as error:

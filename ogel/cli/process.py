@@ -75,7 +75,7 @@ def run_process(
     _allow_many_connections()
     platform = Platform(settings)
     process = Process(platform, choose_roles(platform))
-    _calm_garbage_collector()
+    _keep_what_is_wired()
     with event_loop() as runner:
         runner.run(process.run(asyncio.Event(), beside, ready))
 
@@ -90,16 +90,11 @@ def _allow_many_connections() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
-def _calm_garbage_collector() -> None:
-    """
-    What is imported and wired stays for good, so it is never looked at again; and thousands of objects are alive while
-    requests are in flight, which Python's thresholds, made for scripts, would walk through many times a second.
-    """
+def _keep_what_is_wired() -> None:
+    """It stays for good, so the garbage collector never looks at it again. There is no garbage yet worth a look."""
     import gc
 
-    gc.collect()
     gc.freeze()
-    gc.set_threshold(50_000, 10, 10)
 
 
 @contextmanager
