@@ -6,16 +6,18 @@ import dataclasses
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
 
 from ogel.adapters.migrations import migrate, read_migrations
 from ogel.adapters.postgres import wait_for_postgres
-from ogel.features.backups.feature import BackupFeature
-from ogel.features.backups.manifest import SchemaStep
-from ogel.features.backups.restore import Restore, Schema
 from ogel.platform import MIGRATIONS, NOWHERE, Platform, ready_database
 from ogel.runtime.sealed import SealedValues
 from ogel.runtime.vault import Vault
 from ogel.settings import Settings, require_database, require_secret
+
+if TYPE_CHECKING:
+    from ogel.features.backups.feature import BackupFeature
+    from ogel.features.backups.restore import Restore
 
 
 @asynccontextmanager
@@ -59,6 +61,9 @@ async def stored_backups(settings: Settings) -> AsyncIterator[BackupFeature]:
 @asynccontextmanager
 async def restoring(settings: Settings) -> AsyncIterator[tuple[BackupFeature, Restore]]:
     """Into the database of the settings, whatever its schema is."""
+    from ogel.features.backups.manifest import SchemaStep
+    from ogel.features.backups.restore import Schema
+
     require_secret(settings)
     url = require_database(settings)
     platform = _with_what_there_is(settings)

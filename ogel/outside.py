@@ -10,34 +10,29 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from ogel.adapters.egress import OwnHosts
-from ogel.adapters.mail.outbox import OutboxProvider
-from ogel.adapters.mail.resend import ResendProvider
-from ogel.adapters.mail.smtp import SmtpProvider, SmtpServer
-from ogel.adapters.messaging.access_tokens import ServiceAccount
-from ogel.adapters.messaging.fcm import Fcm
-from ogel.adapters.messaging.twilio import Twilio
-from ogel.adapters.messaging.vapid import Vapid
-from ogel.adapters.messaging.vonage import Vonage
-from ogel.adapters.messaging.webpush import WebPush
 from ogel.adapters.postgres import PoolOptions
-from ogel.adapters.storage.local import LocalObjects
-from ogel.adapters.storage.s3 import Bucket, BucketObjects
-from ogel.features.messaging.sending.senders import MessageProviders
-from ogel.runtime.egress import Egress
-from ogel.runtime.jobs.kind import JobKind
-from ogel.runtime.mail.letter import MailProvider
-from ogel.runtime.messaging import MessageProvider, Sms
-from ogel.runtime.objects import ObjectStore
-from ogel.runtime.providers import Breaker, Guarded
 from ogel.settings import Settings, configured_mail_providers
 
+# Each adapter is imported where the settings choose it.
 if TYPE_CHECKING:
     from ogel.adapters.rq_horses.client import RqHorses
+    from ogel.adapters.storage.s3 import Bucket
+    from ogel.features.messaging.sending.senders import MessageProviders
+    from ogel.runtime.egress import Egress
+    from ogel.runtime.jobs.kind import JobKind
+    from ogel.runtime.mail.letter import MailProvider
+    from ogel.runtime.messaging import MessageProvider, Sms
+    from ogel.runtime.objects import ObjectStore
+    from ogel.runtime.providers import Guarded
 
 
 def object_store(settings: Settings) -> ObjectStore:
     if settings.storage_backend == "local":
+        from ogel.adapters.storage.local import LocalObjects
+
         return LocalObjects(storage_directory(settings))
+    from ogel.adapters.storage.s3 import BucketObjects
+
     return BucketObjects(bucket_of(settings))
 
 
@@ -47,22 +42,37 @@ def storage_directory(settings: Settings) -> Path:
 
 def message_providers(settings: Settings, egress: Egress, guarded: Egress) -> MessageProviders:
     """What each needs, `read_settings` has seen to. `guarded`: to addresses that users choose."""
-    fcm = vapid = None
+    from ogel.features.messaging.sending.senders import MessageProviders
+
+    fcm = webpush = vapid_public_key = None
     if settings.fcm_service_account is not None:
+        from ogel.adapters.messaging.access_tokens import ServiceAccount
+        from ogel.adapters.messaging.fcm import Fcm
+
         account = msgspec.convert(settings.fcm_service_account, ServiceAccount)
         fcm = Fcm(egress, settings.fcm_url, account)
     if settings.vapid_private_key is not None:
+        from ogel.adapters.messaging.vapid import Vapid
+        from ogel.adapters.messaging.webpush import WebPush
+
         vapid = Vapid(settings.vapid_private_key, settings.vapid_subject or "")
+        webpush = WebPush(guarded, vapid)
+
+        def vapid_public_key() -> str:
+            return vapid.public_key
+
     return MessageProviders(
         sms=[(name, _sms_provider(name, settings, egress)) for name in settings.sms_providers],
         fcm=fcm,
-        webpush=WebPush(guarded, vapid) if vapid else None,
-        vapid_public_key=(lambda: vapid.public_key) if vapid else None,
+        webpush=webpush,
+        vapid_public_key=vapid_public_key,
     )
 
 
 def _sms_provider(name: str, settings: Settings, egress: Egress) -> MessageProvider[Sms]:
     if name == "twilio":
+        from ogel.adapters.messaging.twilio import Twilio
+
         return Twilio(
             egress,
             settings.twilio_url,
@@ -70,6 +80,8 @@ def _sms_provider(name: str, settings: Settings, egress: Egress) -> MessageProvi
             settings.twilio_auth_token or "",
             settings.twilio_from or "",
         )
+    from ogel.adapters.messaging.vonage import Vonage
+
     return Vonage(
         egress,
         settings.vonage_url,
@@ -81,6 +93,8 @@ def _sms_provider(name: str, settings: Settings, egress: Egress) -> MessageProvi
 
 def bucket_of(settings: Settings) -> Bucket:
     """read_settings has seen to it that none of it is missing."""
+    from ogel.adapters.storage.s3 import Bucket
+
     return Bucket(
         endpoint=settings.s3_endpoint or "",
         name=settings.s3_bucket or "",
@@ -102,10 +116,14 @@ def horses(settings: Settings, kinds: Sequence[JobKind]) -> RqHorses | None:
 
 def mail_providers(settings: Settings, egress: Egress) -> list[Guarded[MailProvider]]:
     """In the order they are asked. None: the API takes mail, and it waits for a worker that has some."""
+    from ogel.runtime.providers import Breaker, Guarded
+
     providers: list[Guarded[MailProvider]] = []
     for name in settings.mail_providers or configured_mail_providers(settings):
         provider: MailProvider
         if name == "resend":
+            from ogel.adapters.mail.resend import ResendProvider
+
             provider = ResendProvider(
                 egress,
                 settings.resend_api_key or "",
@@ -113,8 +131,12 @@ def mail_providers(settings: Settings, egress: Egress) -> list[Guarded[MailProvi
                 settings.mail_timeout_seconds,
             )
         elif name == "smtp":
+            from ogel.adapters.mail.smtp import SmtpProvider, SmtpServer
+
             provider = SmtpProvider(SmtpServer.of(settings.smtp_url or ""), settings.mail_timeout_seconds)
         else:
+            from ogel.adapters.mail.outbox import OutboxProvider
+
             provider = OutboxProvider(settings.data_dir / "outbox")
         providers.append(Guarded(name, provider, Breaker()))
     return providers

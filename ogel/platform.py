@@ -15,75 +15,37 @@ import redis
 import structlog
 from prometheus_client import CollectorRegistry
 
-from ogel.adapters.databases.drivers import Drivers
 from ogel.adapters.egress import AddressGuard, EgressClient, OwnServices, Proxy, ProxyAddress
 from ogel.adapters.migrations import migrate, read_migrations, wait_for_schema
-from ogel.adapters.mongo import Mongo
 from ogel.adapters.postgres import make_pool, wait_for_postgres
 from ogel.adapters.redis_info import RedisInfo
 from ogel.adapters.redis_pubsub import RedisBroadcast
 from ogel.adapters.rq_bell import RqBell
-from ogel.adapters.storage.s3 import check_bucket
-from ogel.adapters.temporary import purge_of_temporary_files
-from ogel.features.audit.feature import AuditFeature
 from ogel.features.audit.store import AuditStore
-from ogel.features.backups.create import QUEUE as BACKUPS_QUEUE
-from ogel.features.backups.feature import BackupFeature, BackupOptions
-from ogel.features.cleanup.feature import CleanupFeature, CleanupOptions
-from ogel.features.cleanup.jobs import QUEUE as CLEANUP_QUEUE
-from ogel.features.databases.feature import DatabaseFeature, DatabaseOptions
-from ogel.features.events.feature import events_feature
-from ogel.features.events.publisher import Publisher
-from ogel.features.events.service import EventService
 from ogel.features.jobs.depths import Depths
-from ogel.features.jobs.feature import jobs_feature
 from ogel.features.jobs.pressure import Pressure, QueueLimits
-from ogel.features.jobs.purge import purges_of_jobs
-from ogel.features.jobs.service import JobService
-from ogel.features.keys.feature import keys_feature
 from ogel.features.keys.service import KeyService
 from ogel.features.keys.store import KeyStore
 from ogel.features.keys.uses import KeyUses
-from ogel.features.mail.feature import MailFeature, MailOptions
-from ogel.features.mail.jobs import QUEUE as MAIL_QUEUE
-from ogel.features.messaging.feature import MessagingFeature, MessagingOptions
 from ogel.features.realtime.feature import RealtimeFeature
 from ogel.features.realtime.jobs import QUEUE as REALTIME_QUEUE
-from ogel.features.schedules.feature import LEFT_OUT as SCHEDULES_LEFT_OUT
-from ogel.features.schedules.feature import schedules_feature
-from ogel.features.schedules.service import ScheduleOptions, ScheduleService
-from ogel.features.stats.alerts.rules import Thresholds
-from ogel.features.stats.feature import QUEUE as STATS_QUEUE
-from ogel.features.stats.feature import Sources, StatsFeature, StatsOptions
-from ogel.features.system.feature import system_feature
-from ogel.features.system.service import SystemService
+from ogel.features.stats.usage.flusher import Flusher
+from ogel.features.stats.usage.store import UsageStore
 from ogel.features.webhooks.deliveries.job import QUEUE as WEBHOOKS_QUEUE
 from ogel.features.webhooks.feature import WebhookFeature, WebhookOptions
 from ogel.features.webhooks.health.rules import Patience
 from ogel.kernel.errors import ConfigError
-from ogel.outside import (
-    bucket_of,
-    horses,
-    mail_providers,
-    message_providers,
-    object_store,
-    own_hosts,
-    pool_options,
-    workers_pool_options,
-)
+from ogel.outside import object_store, own_hosts, pool_options, workers_pool_options
 from ogel.runtime.database import Database
-from ogel.runtime.feature import Feature
-from ogel.runtime.http.health import Checkup, Probe
+from ogel.runtime.http.health import Probe
 from ogel.runtime.http.metrics import HttpMetrics
 from ogel.runtime.jobs.bell import Doorman
 from ogel.runtime.jobs.keys import DropKey, JobKeys
 from ogel.runtime.jobs.store import JobQueue
-from ogel.runtime.mail.address import parse_address
 from ogel.runtime.memory import MemoryLimit
 from ogel.runtime.outbox import Outbox
-from ogel.runtime.providers import ProviderMetrics, Providers
-from ogel.runtime.schedule.schedule import Schedule
-from ogel.runtime.schedule.ticks import Ticker
+from ogel.runtime.parts import KindsOfParts, Part
+from ogel.runtime.providers import ProviderMetrics
 from ogel.runtime.vault import Vault
 from ogel.settings import (
     Settings,
@@ -91,8 +53,23 @@ from ogel.settings import (
     require_servers,
 )
 
+# What stands here is imported with the feature that needs it, where it is built.
 if TYPE_CHECKING:
-    pass
+    from ogel.adapters.mongo import Mongo
+    from ogel.features.audit.feature import AuditFeature
+    from ogel.features.backups.feature import BackupFeature
+    from ogel.features.cleanup.feature import CleanupFeature
+    from ogel.features.databases.feature import DatabaseFeature
+    from ogel.features.events.service import EventService
+    from ogel.features.jobs.service import JobService
+    from ogel.features.mail.feature import MailFeature
+    from ogel.features.messaging.feature import MessagingFeature
+    from ogel.features.schedules.service import ScheduleService
+    from ogel.features.stats.feature import StatsFeature
+    from ogel.runtime.feature import Feature, Measure
+    from ogel.runtime.jobs.kind import JobKind
+    from ogel.runtime.schedule.schedule import Schedule
+    from ogel.runtime.schedule.ticks import Ticker
 
 log = structlog.get_logger(__name__)
 
@@ -124,7 +101,7 @@ class Platform:
         self._workers_pool = make_pool(settings.database_url, workers_pool_options(settings))
         self.workers_database = Database(self._workers_pool, self.doorman.ring)
         self.redis = RedisInfo(settings.redis_url)
-        self._mongo = Mongo(settings.mongo_url) if settings.mongo_url else None
+        self._mongo = _mongo(settings.mongo_url)
         self.broadcast = RedisBroadcast(settings.redis_url)
         own = own_hosts(settings)
         self._guard = AddressGuard(
@@ -138,36 +115,21 @@ class Platform:
         self.provider_metrics = ProviderMetrics(self.registry)
         self.objects = object_store(settings)
         self._vault = vault = Vault(settings.secret, settings.former_secrets)
-        self.jobs = JobQueue()
+        self._owners = self._owners_of_rows()
+        self._parts = [*self._owners, *self._parts_about_others()]
+        self.jobs = JobQueue(KindsOfParts(self._parts))
         self.keys_of_jobs = JobKeys(self.jobs)
         self.outbox = Outbox(self.jobs)
         self.audit = AuditStore()
-        self.audit_log = AuditFeature(self.database, self.audit, vault, settings.audit_retention_days)
         self.key_uses = KeyUses(self.database, self.audit)
         self.keys = KeyService(self.database, KeyStore(), self.audit, self.key_uses, settings.admin_key)
         self.pressure = Pressure(
             QueueLimits(settings.queue_soft_limit, settings.queue_hard_limit), self.registry
         )
-        publisher = Publisher(
-            self.database,
-            self.outbox,
-            self.audit,
-            lambda: self.pressure.admit((WEBHOOKS_QUEUE, REALTIME_QUEUE)),
-            self.registry,
-        )
-        self.events = EventService(self.database, publisher, settings.max_event_bytes)
+        self.http_metrics = HttpMetrics(self.registry)
+        self.depths = Depths(self.database, self.queue_names)
+        # Every process may publish events, so that it needs who hears of them.
         self.realtime = RealtimeFeature(self.broadcast, self.keys.authenticate, self.registry)
-        self.databases = DatabaseFeature(
-            self.database,
-            self.jobs,
-            self.keys_of_jobs,
-            self.outbox,
-            self.audit,
-            vault,
-            Drivers(),
-            DatabaseOptions(settings.database_check_minutes, settings.retention_days),
-            self.registry,
-        )
         self.webhooks = WebhookFeature(
             self.database,
             self.jobs,
@@ -185,20 +147,133 @@ class Platform:
             ),
             self.registry,
         )
-        self.messaging = MessagingFeature(
+        hearing = [part.feature for part in self._parts if part.hears]
+        self.outbox.subscribe([subscriber for feature in hearing for subscriber in feature.subscribers])
+        self.flusher = Flusher(
+            self.database,
+            UsageStore(),
+            self.registry,
+            {"realtime.connections": self.realtime.metrics.take_peak},
+            settings.usage_flush_seconds,
+        )
+        self.memory = MemoryLimit(settings.worker_max_mb) if settings.worker_max_mb else None
+        if settings.schedules or settings.backup_cron:
+            self._built_in_schedules  # noqa: B018 - what cannot be used stops every process
+
+    def _owners_of_rows(self) -> Sequence[Part]:
+        """In the order in which cleanup shows what they forget."""
+        return [
+            Part(lambda: self.audit_log.feature(), ["audit"]),
+            Part(lambda: self.databases.feature(), ["databases"]),
+            Part(self._events_feature),
+            Part(self._keys_feature),
+            Part(lambda: self.messaging.feature(), ["messaging"]),
+            Part(lambda: self.mail.feature(), ["mail"]),
+            Part(lambda: self.realtime.feature(), ["realtime"], hears=True),
+            Part(lambda: self.webhooks.feature(), ["webhooks", "cleanup"], hears=True),
+            Part(lambda: self.stats.feature(), ["stats"]),
+        ]
+
+    def _parts_about_others(self) -> Sequence[Part]:
+        return [
+            Part(lambda: self.cleanup.feature(), ["cleanup"]),
+            Part(lambda: self.backups.feature(), ["migrations"]),
+            Part(self._jobs_feature, ["cleanup"]),
+            Part(self._schedules_feature),
+            Part(lambda: self.system),
+        ]
+
+    @property
+    def features(self) -> list[Feature]:
+        """All of them: what is not built yet is."""
+        return [part.feature for part in self._parts]
+
+    @property
+    def queue_names(self) -> list[str]:
+        return sorted({queue for part in self._parts for queue in part.queues})
+
+    def kinds_of(self, queue: str) -> list[JobKind]:
+        """Builds what performs its jobs, and nothing else."""
+        features = [part.feature for part in self._parts if queue in part.queues]
+        return [kind for feature in features for kind in feature.jobs if kind.queue == queue]
+
+    @cached_property
+    def audit_log(self) -> AuditFeature:
+        from ogel.features.audit.feature import AuditFeature
+
+        return AuditFeature(self.database, self.audit, self._vault, self.settings.audit_retention_days)
+
+    @cached_property
+    def databases(self) -> DatabaseFeature:
+        from ogel.adapters.databases.drivers import Drivers
+        from ogel.features.databases.feature import DatabaseFeature, DatabaseOptions
+
+        settings = self.settings
+        return DatabaseFeature(
+            self.database,
+            self.jobs,
+            self.keys_of_jobs,
+            self.outbox,
+            self.audit,
+            self._vault,
+            Drivers(),
+            DatabaseOptions(settings.database_check_minutes, settings.retention_days),
+            self.registry,
+        )
+
+    @cached_property
+    def events(self) -> EventService:
+        from ogel.features.events.publisher import Publisher
+        from ogel.features.events.service import EventService
+
+        publisher = Publisher(
+            self.database,
+            self.outbox,
+            self.audit,
+            lambda: self.pressure.admit((WEBHOOKS_QUEUE, REALTIME_QUEUE)),
+            self.registry,
+        )
+        return EventService(self.database, publisher, self.settings.max_event_bytes)
+
+    def _events_feature(self) -> Feature:
+        from ogel.features.events.feature import events_feature
+
+        return events_feature(lambda: self.events, self.settings.retention_days)
+
+    def _keys_feature(self) -> Feature:
+        from ogel.features.keys.feature import keys_feature
+
+        return keys_feature(self.settings.key_retention_days)
+
+    @cached_property
+    def messaging(self) -> MessagingFeature:
+        from ogel.features.messaging.feature import MessagingFeature, MessagingOptions
+        from ogel.outside import message_providers
+
+        settings = self.settings
+        return MessagingFeature(
             self.database,
             self.jobs,
             self.outbox,
             self.audit,
             self._guard,
-            vault,
+            self._vault,
             message_providers(settings, self.provider_egress, self.egress),
             self.provider_metrics,
             self.pressure.admit,
             MessagingOptions(settings.message_lifetime_seconds, settings.message_retention_days),
         )
-        self.http_metrics = HttpMetrics(self.registry)
-        self.mail = MailFeature(
+
+    @cached_property
+    def mail(self) -> MailFeature:
+        from ogel.features.mail.feature import MailFeature, MailOptions
+        from ogel.features.mail.jobs import QUEUE
+        from ogel.outside import mail_providers
+        from ogel.runtime.mail.address import parse_address
+        from ogel.runtime.providers import Providers
+
+        settings = self.settings
+        return MailFeature(
             self.database,
             self.jobs,
             self.outbox,
@@ -211,97 +286,15 @@ class Platform:
                 settings.mail_timeout_seconds,
                 settings.mail_retention_days,
             ),
-            lambda: self.pressure.admit((MAIL_QUEUE,)),
+            lambda: self.pressure.admit((QUEUE,)),
         )
-        self.features = self._features()
-        kinds = [kind for feature in self.features for kind in feature.jobs]
-        self.jobs.know(kinds)
-        self.horses = horses(settings, kinds)
-        self.memory = MemoryLimit(settings.worker_max_mb) if settings.worker_max_mb else None
-        self._check_schedules()
-        self.outbox.subscribe([s for feature in self.features for s in feature.subscribers])
 
     @cached_property
-    def queue_names(self) -> list[str]:
-        return sorted({kind.queue for feature in self.features for kind in feature.jobs})
+    def stats(self) -> StatsFeature:
+        from ogel.features.stats.alerts.rules import Thresholds
+        from ogel.features.stats.feature import Sources, StatsFeature, StatsOptions
+        from ogel.runtime.http.health import Checkup
 
-    def _check_schedules(self) -> None:
-        for schedule in self._schedules:
-            if schedule.kind is None or self.jobs.kind(schedule.kind) is None:
-                raise ValueError(
-                    f"schedule {schedule.name!r} names {schedule.kind!r}, which no feature performs"
-                )
-            # Names without one are the users'.
-            if "." not in schedule.name:
-                raise ValueError(f"schedule {schedule.name!r} has no dot in its name")
-
-    def ticker(self) -> Ticker:
-        return Ticker(self.database, self.jobs, self.outbox, self._schedules)
-
-    def _features(self) -> list[Feature]:
-        settings, database = self.settings, self.database
-        working = [
-            self.audit_log.feature(),
-            self.databases.feature(),
-            events_feature(self.events, settings.retention_days),
-            keys_feature(settings.key_retention_days),
-            self.messaging.feature(),
-            self.mail.feature(),
-            self.realtime.feature(),
-            self.webhooks.feature(),
-        ]
-        later = {STATS_QUEUE, BACKUPS_QUEUE, CLEANUP_QUEUE}
-        queues = sorted({*later, *(kind.queue for feature in working for kind in feature.jobs)})
-        self.depths = depths = Depths(database, queues)
-        self.stats = self._stats(depths)
-        working.append(self.stats.feature())
-        self.cleanup = self._cleanup(working)
-        working.append(self.cleanup.feature())
-        left_out = [*SCHEDULES_LEFT_OUT, *(table for feature in working for table in feature.left_out)]
-        self.backups = self._backups(left_out)
-        working.append(self.backups.feature())
-        self._schedules = _as_set(
-            [schedule for feature in working for schedule in feature.schedules], settings.schedules
-        )
-        self.schedules = ScheduleService(
-            database,
-            self.ticker(),
-            self.jobs,
-            self.audit,
-            ScheduleOptions(least_gap_seconds=settings.schedule_least_seconds),
-        )
-        measures = [measure for feature in working for measure in feature.measures]
-        kinds = [kind for feature in working for kind in feature.jobs]
-        self.job_service = JobService(
-            database, self.jobs, self.audit, depths, self.pressure, self.redis.workers, kinds
-        )
-        return [
-            *working,
-            jobs_feature(self.job_service, DropKey(database, self.keys_of_jobs)),
-            schedules_feature(self.schedules),
-            system_feature(
-                SystemService(database, self.registry, depths.all, self.redis.stats, measures),
-            ),
-        ]
-
-    def _backups(self, left_out: Sequence[str]) -> BackupFeature:
-        settings = self.settings
-        options = BackupOptions(settings.backup_cron, settings.backup_keep, settings.retention_days)
-        try:
-            return BackupFeature(
-                self.database,
-                self.objects,
-                self._vault,
-                self.jobs,
-                self.outbox,
-                self.audit,
-                left_out,
-                options,
-            )
-        except ValueError as error:
-            raise ConfigError(f"OGEL_BACKUP_CRON cannot be used: {error}") from None
-
-    def _stats(self, depths: Depths) -> StatsFeature:
         settings = self.settings
         storage = (
             []
@@ -309,16 +302,13 @@ class Platform:
             else [Probe("storage", self._storage_answers, required=False)]
         )
         sources = Sources(
-            registry=self.registry,
-            peaks={"realtime.connections": self.realtime.metrics.take_peak},
-            depths=depths.all,
+            depths=self.depths.all,
             redis_stats=self.redis.stats,
             breakers=self.webhooks.health_metrics.breakers,
             checkup=Checkup([*self.probes(), *storage]),
             data_dir=settings.data_dir,
         )
         options = StatsOptions(
-            flush_seconds=settings.usage_flush_seconds,
             hours_kept_days=settings.usage_hours_days,
             days_kept_days=settings.usage_days,
             samples_kept_days=settings.resources_days,
@@ -335,15 +325,105 @@ class Platform:
         )
         return StatsFeature(self.database, self.outbox, sources, options)
 
-    def _cleanup(self, features: Sequence[Feature]) -> CleanupFeature:
+    @cached_property
+    def cleanup(self) -> CleanupFeature:
+        from ogel.adapters.temporary import purge_of_temporary_files
+        from ogel.features.cleanup.feature import CleanupFeature, CleanupOptions
+        from ogel.features.jobs.purge import purges_of_jobs
+
         settings = self.settings
         purges = [
-            *(purge for feature in features for purge in feature.purges),
+            *(purge for part in self._owners for purge in part.feature.purges),
             *purges_of_jobs(self.jobs, settings.dead_job_retention_days),
             purge_of_temporary_files(settings.data_dir),
         ]
         options = CleanupOptions(settings.cleanup_cron, dict(settings.schedules))
         return CleanupFeature(self.database, self.jobs, self.audit, purges, options)
+
+    @cached_property
+    def backups(self) -> BackupFeature:
+        from ogel.features.backups.feature import BackupFeature, BackupOptions
+        from ogel.features.schedules.feature import LEFT_OUT
+
+        settings = self.settings
+        left_out = [*LEFT_OUT, *(table for part in self._owners for table in part.feature.left_out)]
+        options = BackupOptions(settings.backup_cron, settings.backup_keep, settings.retention_days)
+        try:
+            return BackupFeature(
+                self.database,
+                self.objects,
+                self._vault,
+                self.jobs,
+                self.outbox,
+                self.audit,
+                left_out,
+                options,
+            )
+        except ValueError as error:
+            raise ConfigError(f"OGEL_BACKUP_CRON cannot be used: {error}") from None
+
+    @cached_property
+    def job_service(self) -> JobService:
+        from ogel.features.jobs.service import JobService
+
+        kinds = [kind for feature in self.features for kind in feature.jobs]
+        return JobService(
+            self.database, self.jobs, self.audit, self.depths, self.pressure, self.redis.workers, kinds
+        )
+
+    def _jobs_feature(self) -> Feature:
+        from ogel.features.jobs.feature import jobs_feature
+
+        return jobs_feature(lambda: self.job_service, DropKey(self.database, self.keys_of_jobs))
+
+    @cached_property
+    def schedules(self) -> ScheduleService:
+        from ogel.features.schedules.service import ScheduleOptions, ScheduleService
+
+        options = ScheduleOptions(least_gap_seconds=self.settings.schedule_least_seconds)
+        return ScheduleService(self.database, self.ticker(), self.jobs, self.audit, options)
+
+    def _schedules_feature(self) -> Feature:
+        from ogel.features.schedules.feature import schedules_feature
+
+        return schedules_feature(lambda: self.schedules)
+
+    def ticker(self) -> Ticker:
+        from ogel.runtime.schedule.ticks import Ticker
+
+        return Ticker(self.database, self.jobs, self.outbox, self._built_in_schedules)
+
+    @cached_property
+    def _built_in_schedules(self) -> Sequence[Schedule]:
+        """Those of every manifest, as OGEL_SCHEDULES has them."""
+        declared = [schedule for feature in self.features for schedule in feature.schedules]
+        for schedule in declared:
+            if schedule.kind is None or self.jobs.kind(schedule.kind) is None:
+                raise ValueError(
+                    f"schedule {schedule.name!r} names {schedule.kind!r}, which no feature performs"
+                )
+            # Names without one are the users'.
+            if "." not in schedule.name:
+                raise ValueError(f"schedule {schedule.name!r} has no dot in its name")
+        return _as_set(declared, self.settings.schedules)
+
+    @cached_property
+    def system(self) -> Feature:
+        """Metrics, which every process has: those of what only the database knows, too."""
+        from ogel.features.databases.checks.metrics import DatabaseMetrics
+        from ogel.features.databases.checks.store import HealthStore
+        from ogel.features.stats.resources.gauges import ResourceGauges
+        from ogel.features.stats.resources.store import ResourceStore
+        from ogel.features.system.feature import system_feature
+        from ogel.features.system.service import SystemService
+
+        database, registry = self.database, self.registry
+        measures: list[Measure] = [
+            DatabaseMetrics(database, HealthStore(), registry).measure,
+            self.webhooks.health_metrics.measure,
+            ResourceGauges(database, ResourceStore(), registry).measure,
+        ]
+        return system_feature(SystemService(database, registry, self.depths.all, self.redis.stats, measures))
 
     @asynccontextmanager
     async def connected(self, works: bool) -> AsyncIterator[None]:
@@ -356,8 +436,6 @@ class Platform:
             stack.push_async_callback(self.broadcast.close)
             stack.push_async_callback(self.egress.close)
             stack.push_async_callback(self.provider_egress.close)
-            if self.horses is not None:
-                stack.push_async_callback(self.horses.close)
             stack.push_async_callback(self.objects.close)
             await self._own_services.look()
             looking = asyncio.create_task(self._own_services.keep_looking(), name="own services")
@@ -403,6 +481,9 @@ class Platform:
             return bool(await session.value(b"SELECT 1"))
 
     async def _storage_answers(self) -> bool:
+        from ogel.adapters.storage.s3 import check_bucket
+        from ogel.outside import bucket_of
+
         await check_bucket(bucket_of(self.settings))
         return True
 
@@ -410,6 +491,14 @@ class Platform:
 async def _cancelled(task: asyncio.Task[None]) -> None:
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
+
+
+def _mongo(url: str | None) -> Mongo | None:
+    if url is None:
+        return None
+    from ogel.adapters.mongo import Mongo
+
+    return Mongo(url)
 
 
 async def ready_database(settings: Settings, migrates: bool) -> None:
@@ -423,7 +512,7 @@ async def ready_database(settings: Settings, migrates: bool) -> None:
 
 
 def queue_names() -> list[str]:
-    """Every queue there is, from the manifests; needs no servers."""
+    """Every queue there is; needs no servers."""
     return Platform(NOWHERE).queue_names
 
 

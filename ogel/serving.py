@@ -5,27 +5,30 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
+from typing import TYPE_CHECKING
 
 import structlog
 from starlette.types import ASGIApp
 
 from ogel.adapters.rq_bell import BellListener
-from ogel.adapters.rq_clock import RqClock
 from ogel.kernel.errors import Restart
+from ogel.outside import horses
 from ogel.platform import Platform, ready_database
 from ogel.runtime.http.app import build_app
 from ogel.runtime.http.endpoint import HttpOptions
 from ogel.runtime.http.health import Probe
 from ogel.runtime.http.server import bind, serve
-from ogel.runtime.jobs.kind import JobKind
 from ogel.runtime.jobs.metrics import JobMetrics
 from ogel.runtime.jobs.runner import JobRunner, RunnerOptions
 from ogel.runtime.lifecycle import Service, run_together, run_until_stopped, unless_stopped
 from ogel.runtime.memory import MemoryLimit
-from ogel.runtime.schedule.service import SchedulerService
+
+if TYPE_CHECKING:
+    from ogel.runtime.schedule.service import SchedulerService
 
 log = structlog.get_logger(__name__)
 
@@ -45,6 +48,11 @@ class Process:
         self._platform = platform
         self._settings = platform.settings
         self._roles = roles
+        # Built, and so imported, before there is an event loop that would wait for it.
+        self._kinds = {queue: platform.kinds_of(queue) for queue in roles.queues}
+        self._horses = horses(platform.settings, [kind for kinds in self._kinds.values() for kind in kinds])
+        self._scheduler = _scheduler(platform) if roles.scheduler else None
+        self._served = self._app()
 
     async def run(
         self,
@@ -62,7 +70,7 @@ class Process:
         # Before anything else: a port that is taken is the operator's next question, and health must answer while
         # the servers are waited for.
         sockets = bind(host, settings.port)
-        app, drain, served = self._app(), settings.drain_seconds, asyncio.Event()
+        app, drain, served = self._served, settings.drain_seconds, asyncio.Event()
 
         async def http(stop: asyncio.Event) -> None:
             try:
@@ -74,7 +82,7 @@ class Process:
             migrates = self._roles.api and settings.auto_migrate
             if not await unless_stopped(ready_database(settings, migrates), stop):
                 return
-            async with self._platform.connected(works=bool(self._roles.queues)):
+            async with self._platform.connected(works=bool(self._roles.queues)), self._ending_horses():
                 port = sockets[0].getsockname()[1]
                 log.info("process.ready", host=host, port=port, **_describe(self._roles))
                 ready(port)
@@ -82,15 +90,23 @@ class Process:
                     await run_together([("stop", _until_set), *self._services(), *beside], stop, drain)
                 finally:
                     await served.wait()  # requests in flight need the pool
-                    await self._platform.stats.flusher.last()
+                    await self._platform.flusher.last()
 
         await run_until_stopped([("http", http), ("work", work)], stop, drain)
         log.info("process.stopped")
 
+    @asynccontextmanager
+    async def _ending_horses(self) -> AsyncIterator[None]:
+        try:
+            yield
+        finally:
+            if self._horses is not None:
+                await self._horses.close()
+
     def _services(self) -> list[tuple[str, Service]]:
         name = _process_name(self._roles)
         services: list[tuple[str, Service]] = [
-            ("usage", lambda stop: self._platform.stats.flusher.run(name, stop)),
+            ("usage", lambda stop: self._platform.flusher.run(name, stop)),
             ("key uses", self._platform.key_uses.run),
         ]
         if self._roles.queues:
@@ -102,8 +118,8 @@ class Process:
             )
         if self._roles.api:
             services.append(("pressure", partial(self._platform.pressure.watch, self._platform.depths)))
-        if self._roles.scheduler:
-            services.append(("scheduler", self._scheduler()))
+        if self._scheduler is not None:
+            services.append(("scheduler", self._scheduler.run))
         if self._roles.realtime:
             services.append(("realtime", self._platform.realtime.serve))
         return services
@@ -144,36 +160,19 @@ class Process:
         return work
 
     def _runner(self, queue: str, metrics: JobMetrics) -> JobRunner:
-        settings, kinds = self._settings, self._kinds_of(queue)
+        settings, kinds = self._settings, self._kinds[queue]
         in_flight = settings.worker_in_flight
-        if self._platform.horses is not None and any(kind.isolated is not None for kind in kinds):
+        if self._horses is not None and any(kind.isolated is not None for kind in kinds):
             # No more than can be performed: the others are for other workers.
-            kinds = [kind.performed_by(self._platform.horses) for kind in kinds]
+            kinds = [kind.performed_by(self._horses) for kind in kinds]
             in_flight = settings.isolated_jobs
         options = RunnerOptions(in_flight=in_flight, lease_seconds=settings.lease_seconds)
         return JobRunner(self._platform.workers_database, queue, kinds, options, metrics)
 
-    def _scheduler(self) -> Service:
-        assert self._settings.redis_url
-        interval_seconds = self._settings.scheduler_interval_seconds
-        clock = RqClock(self._settings.redis_url, interval_seconds)
-        return SchedulerService(self._platform.ticker(), clock, interval_seconds).run
-
-    def _kinds_of(self, queue: str) -> list[JobKind]:
-        return [kind for feature in self._platform.features for kind in feature.jobs if kind.queue == queue]
-
     def _app(self) -> ASGIApp:
-        shown = (
-            self._platform.features
-            if self._roles.api
-            else [f for f in self._platform.features if f.name == "system"]
-        )
-        routes = [(feature.name, route) for feature in shown for route in feature.routes]
-        streams = (
-            [s for feature in self._platform.features for s in feature.streams]
-            if self._roles.realtime
-            else []
-        )
+        shown = self._platform.features if self._roles.api else [self._platform.system]
+        routes = [(feature.name, route) for feature in shown for route in feature.routes()]
+        streams = self._platform.realtime.streams() if self._roles.realtime else []
         options = HttpOptions(
             max_body_bytes=self._settings.max_body_bytes,
             trusted_proxies=self._settings.trusted_proxies,
@@ -184,6 +183,17 @@ class Process:
         return build_app(
             routes, streams, self._platform.keys.authenticate, self._platform.http_metrics, probes, options
         )
+
+
+def _scheduler(platform: Platform) -> SchedulerService:
+    from ogel.adapters.rq_clock import RqClock
+    from ogel.runtime.schedule.service import SchedulerService
+
+    settings = platform.settings
+    assert settings.redis_url
+    interval_seconds = settings.scheduler_interval_seconds
+    clock = RqClock(settings.redis_url, interval_seconds)
+    return SchedulerService(platform.ticker(), clock, interval_seconds)
 
 
 async def _until_set(stop: asyncio.Event) -> None:

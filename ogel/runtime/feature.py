@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from starlette.routing import BaseRoute
+if TYPE_CHECKING:
+    from ogel.runtime.http.route import Route
+    from ogel.runtime.jobs.kind import JobKind
+    from ogel.runtime.outbox import Subscriber
+    from ogel.runtime.purge import Purge
+    from ogel.runtime.schedule.schedule import Schedule
+    from ogel.runtime.sealed import SealedColumn
 
-from ogel.runtime.http.route import Route
-from ogel.runtime.jobs.kind import JobKind
-from ogel.runtime.outbox import Subscriber
-from ogel.runtime.purge import Purge
-from ogel.runtime.schedule.schedule import Schedule
-from ogel.runtime.sealed import SealedColumn
-
-# Asks the database for what some gauges show, and sets them.
+# Asks the database for what some gauges show, and sets them; when Prometheus scrapes, and not often.
 Measure = Callable[[], Awaitable[None]]
 
 
@@ -22,12 +22,10 @@ Measure = Callable[[], Awaitable[None]]
 class Feature:
     """
     name         the folder's name, also the OpenAPI tag.
-    routes       JSON over HTTP.
-    streams      WebSocket and streaming routes, which authenticate by themselves.
+    routes       JSON over HTTP: a function that imports them, for processes that serve them.
     jobs         what workers perform.
     schedules    what the scheduler enqueues.
     subscribers  called inside the publishing transaction, for each batch of new events.
-    measures     what Prometheus is told and only the database knows; called when it scrapes, and not often.
     sealed       columns that hold what the vault sealed, for `ogel secrets`.
     left_out     tables that backups leave out, with the reason; all others are in them.
     restored     statements that make sense of rows in a restored database: what was under way when they were copied.
@@ -35,12 +33,10 @@ class Feature:
     """
 
     name: str
-    routes: Sequence[Route] = ()
-    streams: Sequence[BaseRoute] = ()
+    routes: Callable[[], Sequence[Route]] = tuple
     jobs: Sequence[JobKind] = ()
     schedules: Sequence[Schedule] = ()
     subscribers: Sequence[Subscriber] = ()
-    measures: Sequence[Measure] = ()
     sealed: Sequence[SealedColumn] = ()
     left_out: Mapping[str, str] = field(default_factory=dict)
     restored: Sequence[bytes] = ()

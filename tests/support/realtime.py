@@ -90,7 +90,7 @@ async def a_world(redis_url: str, **options: int) -> AsyncIterator[World]:
     queue, broadcast = JobQueue(), RedisBroadcast(redis_url)
     feature = RealtimeFeature(broadcast, authenticate, registry, HubOptions(**options))
     queue.know(feature.feature().jobs)
-    app = build_app([], feature.feature().streams, authenticate, HttpMetrics(registry), [], HttpOptions())
+    app = build_app([], feature.streams(), authenticate, HttpMetrics(registry), [], HttpOptions())
     sockets = bind("127.0.0.1", 0)
     running = asyncio.gather(serve(app, sockets, stop, drain_seconds=10), feature.serve(stop))
     port = sockets[0].getsockname()[1]

@@ -12,6 +12,7 @@ from ogel.runtime.feature import Feature
 from ogel.runtime.jobs.isolation import Isolation
 from ogel.runtime.jobs.job import Job
 from ogel.runtime.jobs.kind import JobKind
+from ogel.runtime.parts import Part
 
 MODULE = "tests.support.trial_process"
 ISOLATED, GROWING = "trial-isolated", "trial-growing"
@@ -33,9 +34,10 @@ def note(job: Job) -> None:
 
 
 class TrialPlatform(ogel.platform.Platform):
-    def _features(self) -> list[Feature]:
+    def _parts_about_others(self) -> list[Part]:
         growing = JobKind("trial.grow", GROWING, grow)
-        return [*super()._features(), Feature(name="trial", jobs=[*KINDS, growing])]
+        trial = Part(lambda: Feature(name="trial", jobs=[*KINDS, growing]), [ISOLATED, GROWING])
+        return [*super()._parts_about_others(), trial]
 
 
 if __name__ == "__main__":

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ogel.features.audit.chain_store import ChainStore
 from ogel.features.audit.ends import Ends, end_purpose
 from ogel.features.audit.purge import purge_of_audit_logs
-from ogel.features.audit.routes import AuditRoutes
 from ogel.features.audit.sealing import SEAL, Seal
 from ogel.features.audit.service import AuditService
 from ogel.features.audit.store import AuditStore
 from ogel.runtime.database import Database
 from ogel.runtime.feature import Feature
+from ogel.runtime.http.route import Route
 from ogel.runtime.schedule.schedule import Schedule
 from ogel.runtime.sealed import SealedColumn
 from ogel.runtime.vault import Vault
@@ -28,7 +30,7 @@ class AuditFeature:
     def feature(self) -> Feature:
         return Feature(
             name="audit",
-            routes=AuditRoutes(self.service).routes(),
+            routes=self._routes,
             jobs=[self._seal.kind()],
             schedules=[
                 Schedule(
@@ -41,3 +43,8 @@ class AuditFeature:
             sealed=[SealedColumn("audit_chain", "name", "sealed", owner="name", purpose=end_purpose)],
             purges=[self._purge],
         )
+
+    def _routes(self) -> Sequence[Route]:
+        from ogel.features.audit.routes import AuditRoutes
+
+        return AuditRoutes(self.service).routes()

@@ -19,12 +19,12 @@ from ogel.features.backups.manifest import (
 )
 from ogel.features.backups.remove import RemoveObjects
 from ogel.features.backups.restore import Restore, Schema
-from ogel.features.backups.routes import BackupRoutes
 from ogel.features.backups.service import BEGIN, BackupService
 from ogel.features.backups.store import BackupStore
 from ogel.features.backups.verify import VerifyBackup
 from ogel.runtime.database import Database
 from ogel.runtime.feature import Feature
+from ogel.runtime.http.route import Route
 from ogel.runtime.jobs.kind import JobKind
 from ogel.runtime.jobs.store import JobQueue
 from ogel.runtime.objects import ObjectStore
@@ -97,7 +97,7 @@ class BackupFeature:
     def feature(self) -> Feature:
         return Feature(
             name="backups",
-            routes=BackupRoutes(self.service).routes(),
+            routes=self._routes,
             jobs=[
                 JobKind(BEGIN, queue=QUEUE, perform=self.service.begin_scheduled),
                 self._create.kind(),
@@ -107,6 +107,11 @@ class BackupFeature:
             schedules=self._schedules,
             left_out=LEFT_OUT,
         )
+
+    def _routes(self) -> Sequence[Route]:
+        from ogel.features.backups.routes import BackupRoutes
+
+        return BackupRoutes(self.service).routes()
 
     def place(self, id: str) -> Place:
         return place_of(self._objects, id)

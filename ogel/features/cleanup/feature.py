@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 
 from ogel.features.audit.contract import AuditTrail
 from ogel.features.cleanup.jobs import PURGE, RunPurge
-from ogel.features.cleanup.routes import CleanupRoutes
 from ogel.features.cleanup.service import CleanupService
 from ogel.features.cleanup.store import RunStore
 from ogel.runtime.database import Database
 from ogel.runtime.feature import Feature
+from ogel.runtime.http.route import Route
 from ogel.runtime.jobs.store import JobQueue
 from ogel.runtime.purge import Purge
 from ogel.runtime.schedule.schedule import Schedule
@@ -51,10 +51,15 @@ class CleanupFeature:
     def feature(self) -> Feature:
         return Feature(
             name="cleanup",
-            routes=CleanupRoutes(self.service).routes(),
+            routes=self._routes,
             jobs=[self._run.kind()],
             schedules=self._schedules,
         )
+
+    def _routes(self) -> Sequence[Route]:
+        from ogel.features.cleanup.routes import CleanupRoutes
+
+        return CleanupRoutes(self.service).routes()
 
 
 def _schedule(purge: Purge, cron: str) -> Schedule:

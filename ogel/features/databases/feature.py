@@ -2,31 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry
 
 from ogel.features.audit.contract import AuditTrail
 from ogel.features.databases.ask import Asking
-from ogel.features.databases.catalog.routes import CatalogRoutes
 from ogel.features.databases.checks.jobs import CHECK_ALL, CheckAll, CheckDatabase
-from ogel.features.databases.checks.metrics import DatabaseMetrics
-from ogel.features.databases.checks.routes import CheckRoutes
 from ogel.features.databases.checks.service import CheckService
 from ogel.features.databases.checks.store import HealthStore
 from ogel.features.databases.migrations.jobs import MigrateDatabase
 from ogel.features.databases.migrations.purge import purge_of_runs
-from ogel.features.databases.migrations.routes import MigrationRoutes
 from ogel.features.databases.migrations.service import MigrationService
 from ogel.features.databases.migrations.store import MigrationStore
 from ogel.features.databases.registry.database import password_purpose
-from ogel.features.databases.registry.routes import RegistryRoutes
 from ogel.features.databases.registry.service import RegistryService
 from ogel.features.databases.registry.store import RegistryStore
 from ogel.features.databases.registry.targets import Targets
 from ogel.runtime.database import Database
 from ogel.runtime.databases import ExternalDatabases
 from ogel.runtime.feature import Feature
+from ogel.runtime.http.route import Route
 from ogel.runtime.jobs.keys import JobKeys
 from ogel.runtime.jobs.store import JobQueue
 from ogel.runtime.outbox import Outbox
@@ -72,27 +69,34 @@ class DatabaseFeature:
         self.registry = RegistryService(database, registry, targets, external, jobs, keys, audit)
         self.checks = CheckService(database, registry, health, jobs, keys, audit)
         self.migrations = MigrationService(database, registry, runs, asking, external, jobs, audit)
-        self._catalog = CatalogRoutes(asking, external)
+        self._asking = asking
+        self._external = external
         self._check = CheckDatabase(registry, targets, health, external, keys, outbox, metrics)
         self._check_all = CheckAll(database, health, jobs)
         self._migrate = MigrateDatabase(database, registry, targets, runs, external, outbox)
-        self._metrics = DatabaseMetrics(database, health, metrics)
 
     def feature(self) -> Feature:
         return Feature(
             name="databases",
-            routes=[
-                *RegistryRoutes(self.registry).routes(),
-                *CheckRoutes(self.checks).routes(),
-                *self._catalog.routes(),
-                *MigrationRoutes(self.migrations).routes(),
-            ],
+            routes=self._routes,
             jobs=[self._check.kind(), self._check_all.kind(), self._migrate.kind()],
             schedules=self._schedules(),
-            measures=[self._metrics.measure],
             sealed=SEALED,
             purges=[purge_of_runs(self._options.retention_days)],
         )
+
+    def _routes(self) -> Sequence[Route]:
+        from ogel.features.databases.catalog.routes import CatalogRoutes
+        from ogel.features.databases.checks.routes import CheckRoutes
+        from ogel.features.databases.migrations.routes import MigrationRoutes
+        from ogel.features.databases.registry.routes import RegistryRoutes
+
+        return [
+            *RegistryRoutes(self.registry).routes(),
+            *CheckRoutes(self.checks).routes(),
+            *CatalogRoutes(self._asking, self._external).routes(),
+            *MigrationRoutes(self.migrations).routes(),
+        ]
 
     def _schedules(self) -> list[Schedule]:
         if not self._options.check_minutes:

@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
-from ogel.features.events.routes import EventRoutes
-from ogel.features.events.service import EventService
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
 from ogel.runtime.database import Queries
 from ogel.runtime.feature import Feature
+from ogel.runtime.http.route import Route
 from ogel.runtime.purge import Purge
+
+if TYPE_CHECKING:
+    from ogel.features.events.service import EventService
 
 _SQL = Queries.beside(__name__)
 
 
-def events_feature(service: EventService, retention_days: float) -> Feature:
+def events_feature(service: Callable[[], EventService], retention_days: float) -> Feature:
+    def routes() -> Sequence[Route]:
+        from ogel.features.events.routes import EventRoutes
+
+        return EventRoutes(service()).routes()
+
     return Feature(
         name="events",
-        routes=EventRoutes(service).routes(),
+        routes=routes,
         purges=[
             Purge.of_queries(
                 "events",

@@ -9,14 +9,13 @@ from pathlib import Path
 from ogel.features.audit.contract import AuditTrail
 from ogel.features.mail.jobs import SendMail
 from ogel.features.mail.purge import purge_of_mail
-from ogel.features.mail.routes import MailRoutes
 from ogel.features.mail.service import MailService
 from ogel.features.mail.store import MailStore
-from ogel.features.mail.suppressions.routes import SuppressionRoutes
 from ogel.features.mail.suppressions.service import SuppressionService
 from ogel.features.mail.templating import Templates
 from ogel.runtime.database import Database
 from ogel.runtime.feature import Feature
+from ogel.runtime.http.route import Route
 from ogel.runtime.jobs.store import JobQueue
 from ogel.runtime.mail.address import Address
 from ogel.runtime.mail.letter import MailProvider
@@ -67,10 +66,16 @@ class MailFeature:
     def feature(self) -> Feature:
         return Feature(
             name="mail",
-            routes=[
-                *MailRoutes(self.messages, self._templates).routes(),
-                *SuppressionRoutes(self.suppressions).routes(),
-            ],
+            routes=self._routes,
             jobs=[self._send.kind()],
             purges=[purge_of_mail(self._retention_days)],
         )
+
+    def _routes(self) -> Sequence[Route]:
+        from ogel.features.mail.routes import MailRoutes
+        from ogel.features.mail.suppressions.routes import SuppressionRoutes
+
+        return [
+            *MailRoutes(self.messages, self._templates).routes(),
+            *SuppressionRoutes(self.suppressions).routes(),
+        ]

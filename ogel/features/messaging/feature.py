@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ogel.features.audit.contract import AuditTrail
 from ogel.features.messaging.devices.device import device_purpose
 from ogel.features.messaging.devices.purge import purge_of_devices
-from ogel.features.messaging.devices.routes import DeviceRoutes
 from ogel.features.messaging.devices.service import DeviceService
 from ogel.features.messaging.devices.store import DeviceStore
 from ogel.features.messaging.messages.events import MessageEvents
 from ogel.features.messaging.messages.purges import purges_of_messages
-from ogel.features.messaging.messages.routes import MessageRoutes
 from ogel.features.messaging.messages.service import MessageService
 from ogel.features.messaging.messages.store import MessageStore
 from ogel.features.messaging.sending.jobs import Send
@@ -21,6 +20,7 @@ from ogel.features.messaging.sending.store import SendingStore
 from ogel.runtime.database import Database
 from ogel.runtime.egress import UrlGuard
 from ogel.runtime.feature import Feature
+from ogel.runtime.http.route import Route
 from ogel.runtime.jobs.admission import Admit
 from ogel.runtime.jobs.store import JobQueue
 from ogel.runtime.outbox import Outbox
@@ -78,11 +78,17 @@ class MessagingFeature:
     def feature(self) -> Feature:
         return Feature(
             name="messaging",
-            routes=[
-                *MessageRoutes(self.messages, self._vapid_public_key).routes(),
-                *DeviceRoutes(self.devices).routes(),
-            ],
+            routes=self._routes,
             jobs=[self._send.kind()],
             sealed=SEALED,
             purges=[*purges_of_messages(self._retention_days), purge_of_devices(self._retention_days)],
         )
+
+    def _routes(self) -> Sequence[Route]:
+        from ogel.features.messaging.devices.routes import DeviceRoutes
+        from ogel.features.messaging.messages.routes import MessageRoutes
+
+        return [
+            *MessageRoutes(self.messages, self._vapid_public_key).routes(),
+            *DeviceRoutes(self.devices).routes(),
+        ]

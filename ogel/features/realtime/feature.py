@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry
 
 from ogel.features.realtime.jobs import announce, publish_job
-from ogel.features.realtime.routes import streams
 from ogel.runtime.feature import Feature
-from ogel.runtime.http.auth import Authenticate
 from ogel.runtime.realtime.broadcast import Broadcast
-from ogel.runtime.realtime.feed import RealtimeFeed
-from ogel.runtime.realtime.hub import Hub, HubOptions
 from ogel.runtime.realtime.metrics import RealtimeMetrics
+
+if TYPE_CHECKING:
+    from starlette.routing import BaseRoute
+
+    from ogel.runtime.http.auth import Authenticate
+    from ogel.runtime.realtime.feed import RealtimeFeed
+    from ogel.runtime.realtime.hub import Hub, HubOptions
 
 
 class RealtimeFeature:
@@ -27,10 +33,9 @@ class RealtimeFeature:
         options: HubOptions | None = None,
     ) -> None:
         self.metrics = RealtimeMetrics(registry)
-        hub = Hub(self.metrics, options or HubOptions())
         self._broadcast = broadcast
-        self._streams = streams(hub, authenticate)
-        self.feed = RealtimeFeed(hub, broadcast, self.metrics)
+        self._authenticate = authenticate
+        self._options = options
 
     async def serve(self, stop: asyncio.Event) -> None:
         """Feeds the streams until `stop`, then ends them."""
@@ -39,7 +44,24 @@ class RealtimeFeature:
     def feature(self) -> Feature:
         return Feature(
             name="realtime",
-            streams=self._streams,
             jobs=[publish_job(self._broadcast)],
             subscribers=[announce],
         )
+
+    @cached_property
+    def feed(self) -> RealtimeFeed:
+        from ogel.runtime.realtime.feed import RealtimeFeed
+
+        return RealtimeFeed(self._hub, self._broadcast, self.metrics)
+
+    @cached_property
+    def _hub(self) -> Hub:
+        from ogel.runtime.realtime.hub import Hub, HubOptions
+
+        return Hub(self.metrics, self._options or HubOptions())
+
+    def streams(self) -> Sequence[BaseRoute]:
+        """They authenticate by themselves."""
+        from ogel.features.realtime.routes import streams
+
+        return streams(self._hub, self._authenticate)

@@ -2,38 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from prometheus_client import CollectorRegistry
-
 from ogel.features.stats.alerts.jobs import CHECK as CHECK_ALERTS
 from ogel.features.stats.alerts.jobs import CheckAlerts
-from ogel.features.stats.alerts.routes import AlertRoutes
 from ogel.features.stats.alerts.rules import Thresholds, rules_of
 from ogel.features.stats.alerts.service import AlertService
 from ogel.features.stats.alerts.store import AlertStore
 from ogel.features.stats.health.jobs import CHECK as CHECK_HEALTH
 from ogel.features.stats.health.jobs import CheckHealth
-from ogel.features.stats.health.routes import HealthRoutes
 from ogel.features.stats.health.store import HealthCheckStore
-from ogel.features.stats.resources.gauges import ResourceGauges
 from ogel.features.stats.resources.jobs import SAMPLE, TakeSamples
 from ogel.features.stats.resources.purge import purge_of_samples
-from ogel.features.stats.resources.routes import ResourceRoutes
 from ogel.features.stats.resources.sampler import Breakers, Sampler
 from ogel.features.stats.resources.store import ResourceStore
-from ogel.features.stats.usage.flusher import Flusher, TakePeak
 from ogel.features.stats.usage.jobs import ROLL_UP, RollUp
-from ogel.features.stats.usage.metrics import Metric
 from ogel.features.stats.usage.purges import purges_of_usage
-from ogel.features.stats.usage.routes import UsageRoutes
 from ogel.features.stats.usage.service import UsageService
 from ogel.features.stats.usage.store import UsageStore
 from ogel.runtime.database import Database
 from ogel.runtime.feature import Feature
 from ogel.runtime.http.health import Checkup
+from ogel.runtime.http.route import Route
 from ogel.runtime.jobs.depth import AskDepths
 from ogel.runtime.jobs.kind import Backoff, JobKind, Perform
 from ogel.runtime.outbox import Outbox
@@ -47,7 +39,6 @@ QUEUE = "stats"
 class StatsOptions:
     """Of usage per hour, per day, and of samples: how many days they are kept."""
 
-    flush_seconds: float
     hours_kept_days: float
     days_kept_days: float
     samples_kept_days: float
@@ -58,8 +49,6 @@ class StatsOptions:
 class Sources:
     """What stats are made of and other features know."""
 
-    registry: CollectorRegistry
-    peaks: Mapping[Metric, TakePeak]
     depths: AskDepths
     redis_stats: AskRedis
     breakers: Breakers
@@ -68,8 +57,6 @@ class Sources:
 
 
 class StatsFeature:
-    """`flusher` has to run in every process, whatever it does."""
-
     def __init__(self, database: Database, outbox: Outbox, sources: Sources, options: StatsOptions) -> None:
         self._database = database
         self._options = options
@@ -77,10 +64,6 @@ class StatsFeature:
         self._resource_store = ResourceStore()
         self._health_store = HealthCheckStore()
         self.usage = UsageService(database, self._usage_store)
-        self.flusher = Flusher(
-            database, self._usage_store, sources.registry, sources.peaks, options.flush_seconds
-        )
-        self._gauges = ResourceGauges(database, self._resource_store, sources.registry)
         self._sampler = Sampler(
             database,
             self._resource_store,
@@ -98,12 +81,7 @@ class StatsFeature:
         database, options = self._database, self._options
         return Feature(
             name="stats",
-            routes=[
-                *UsageRoutes(self.usage).routes(),
-                *ResourceRoutes(database, self._resource_store).routes(),
-                *HealthRoutes(database, self._health_store).routes(),
-                *AlertRoutes(self.alerts).routes(),
-            ],
+            routes=self._routes,
             jobs=[
                 _often(ROLL_UP, RollUp(database, self._usage_store).perform),
                 _often(SAMPLE, TakeSamples(database, self._resource_store, self._sampler).perform),
@@ -111,12 +89,24 @@ class StatsFeature:
                 _often(CHECK_ALERTS, CheckAlerts(self.alerts).perform),
             ],
             schedules=SCHEDULES,
-            measures=[self._gauges.measure],
             purges=[
                 *purges_of_usage(options.hours_kept_days, options.days_kept_days),
                 purge_of_samples(options.samples_kept_days),
             ],
         )
+
+    def _routes(self) -> Sequence[Route]:
+        from ogel.features.stats.alerts.routes import AlertRoutes
+        from ogel.features.stats.health.routes import HealthRoutes
+        from ogel.features.stats.resources.routes import ResourceRoutes
+        from ogel.features.stats.usage.routes import UsageRoutes
+
+        return [
+            *UsageRoutes(self.usage).routes(),
+            *ResourceRoutes(self._database, self._resource_store).routes(),
+            *HealthRoutes(self._database, self._health_store).routes(),
+            *AlertRoutes(self.alerts).routes(),
+        ]
 
 
 def _often(name: str, perform: Perform) -> JobKind:

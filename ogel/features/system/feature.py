@@ -32,4 +32,4 @@ class SystemRoutes:
 
 
 def system_feature(service: SystemService) -> Feature:
-    return Feature(name="system", routes=SystemRoutes(service).routes())
+    return Feature(name="system", routes=SystemRoutes(service).routes)

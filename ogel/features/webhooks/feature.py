@@ -10,11 +10,9 @@ from prometheus_client import CollectorRegistry
 from ogel.features.audit.contract import AuditTrail
 from ogel.features.webhooks.deliveries.job import DELIVER, QUEUE
 from ogel.features.webhooks.deliveries.purge import DELIVERIES, purge_of_deliveries
-from ogel.features.webhooks.deliveries.routes import DeliveryRoutes
 from ogel.features.webhooks.deliveries.service import DeliveryService
 from ogel.features.webhooks.deliveries.store import DeliveryStore
 from ogel.features.webhooks.endpoints.headers import headers_purpose
-from ogel.features.webhooks.endpoints.routes import EndpointRoutes
 from ogel.features.webhooks.endpoints.sealing import SEAL_HEADERS, SealHeaders
 from ogel.features.webhooks.endpoints.service import EndpointService
 from ogel.features.webhooks.endpoints.store import EndpointStore
@@ -28,11 +26,9 @@ from ogel.features.webhooks.health.store import HealthStore
 from ogel.features.webhooks.health.watch import HealthWatch
 from ogel.features.webhooks.replays.jobs import ReplayStep
 from ogel.features.webhooks.replays.purge import purge_of_replays
-from ogel.features.webhooks.replays.routes import ReplayRoutes
 from ogel.features.webhooks.replays.service import ReplayService
 from ogel.features.webhooks.replays.store import ReplayStore
 from ogel.features.webhooks.secrets.keyring import SigningKeys
-from ogel.features.webhooks.secrets.routes import SecretRoutes
 from ogel.features.webhooks.secrets.secret import secret_purpose
 from ogel.features.webhooks.secrets.service import SecretService
 from ogel.features.webhooks.secrets.store import SecretStore
@@ -44,6 +40,7 @@ from ogel.features.webhooks.sending.store import SendingStore
 from ogel.runtime.database import Database
 from ogel.runtime.egress import Egress, UrlGuard
 from ogel.runtime.feature import Feature
+from ogel.runtime.http.route import Route
 from ogel.runtime.jobs.keys import JobKeys
 from ogel.runtime.jobs.kind import JobKind
 from ogel.runtime.jobs.store import JobQueue
@@ -129,12 +126,7 @@ class WebhookFeature:
     def feature(self) -> Feature:
         return Feature(
             name="webhooks",
-            routes=[
-                *EndpointRoutes(self.endpoints, self.tests).routes(),
-                *SecretRoutes(self.secrets).routes(),
-                *DeliveryRoutes(self.deliveries).routes(),
-                *ReplayRoutes(self.replays).routes(),
-            ],
+            routes=self._routes,
             jobs=[
                 self._deliver_kind(),
                 self._drain.kind(),
@@ -142,11 +134,23 @@ class WebhookFeature:
                 self._replay_step.kind(),
             ],
             subscribers=[self._fan_out.to_matching],
-            measures=[self.health_metrics.measure],
             sealed=SEALED,
             left_out={"webhook_health": "how receivers were doing then says nothing about now"},
             purges=[purge_of_deliveries(self._retention_days), purge_of_replays(self._retention_days)],
         )
+
+    def _routes(self) -> Sequence[Route]:
+        from ogel.features.webhooks.deliveries.routes import DeliveryRoutes
+        from ogel.features.webhooks.endpoints.routes import EndpointRoutes
+        from ogel.features.webhooks.replays.routes import ReplayRoutes
+        from ogel.features.webhooks.secrets.routes import SecretRoutes
+
+        return [
+            *EndpointRoutes(self.endpoints, self.tests).routes(),
+            *SecretRoutes(self.secrets).routes(),
+            *DeliveryRoutes(self.deliveries).routes(),
+            *ReplayRoutes(self.replays).routes(),
+        ]
 
     def _deliver_kind(self) -> JobKind:
         return JobKind(

@@ -78,3 +78,16 @@ class JobKind:
             return await isolator.perform(self, job)
 
         return replace(self, perform=perform, isolated=None, timeout_seconds=None)
+
+
+def by_name(kinds: Sequence[JobKind]) -> Mapping[str, JobKind]:
+    """ValueError: two kinds of one name, or a queue of isolated kinds and others."""
+    named: dict[str, JobKind] = {}
+    for kind in kinds:
+        if kind.name in named:
+            raise ValueError(f"two job kinds are called {kind.name!r}")
+        named[kind.name] = kind
+    isolated = {kind.queue for kind in kinds if kind.isolated is not None}
+    if mixed := isolated & {kind.queue for kind in kinds if kind.isolated is None}:
+        raise ValueError(f"queues of isolated kinds and others: {', '.join(sorted(mixed))}")
+    return named

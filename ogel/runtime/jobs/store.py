@@ -13,7 +13,7 @@ from ogel.kernel.ids import new_id
 from ogel.kernel.text import storable
 from ogel.runtime.database import Database, Queries, Session, records
 from ogel.runtime.jobs.job import RETRY, Finished, Job, NewJob
-from ogel.runtime.jobs.kind import JobKind
+from ogel.runtime.jobs.kind import JobKind, by_name
 from ogel.runtime.jobs.shares import UNDIVIDED, Division
 
 _SQL = Queries.beside(__name__)
@@ -32,21 +32,13 @@ _OVER = ("done", "cancelled")
 class JobQueue:
     """Writes jobs into the caller's transaction and rings their queues when it commits."""
 
-    def __init__(self) -> None:
-        self._kinds: dict[str, JobKind] = {}
+    def __init__(self, kinds: Mapping[str, JobKind] | None = None) -> None:
+        """`kinds` by name; or `know` says them before anything is enqueued."""
+        self._kinds: Mapping[str, JobKind] = {} if kinds is None else kinds
 
     def know(self, kinds: Sequence[JobKind]) -> None:
-        """
-        Called once, by the composition root, before anything is enqueued. ValueError: two kinds of one name, or a queue
-        of isolated kinds and others.
-        """
-        for kind in kinds:
-            if kind.name in self._kinds:
-                raise ValueError(f"two job kinds are called {kind.name!r}")
-            self._kinds[kind.name] = kind
-        isolated = {kind.queue for kind in kinds if kind.isolated is not None}
-        if mixed := isolated & {kind.queue for kind in kinds if kind.isolated is None}:
-            raise ValueError(f"queues of isolated kinds and others: {', '.join(sorted(mixed))}")
+        """ValueError: two kinds of one name, or a queue of isolated kinds and others."""
+        self._kinds = by_name([*self._kinds.values(), *kinds])
 
     async def enqueue(self, tx: Session, jobs: Sequence[NewJob]) -> list[str]:
         """Ids of the jobs written: those whose dedupe key (or id) already waits are left out."""
