@@ -1,0 +1,75 @@
+"""Memory is the bill: a process imports what its roles need, and neither other features nor their libraries."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Collection
+
+import pytest
+
+# As `ogel` does before there is an event loop; what is imported until then is all that an idle process has.
+BUILD = """
+import json, sys
+import ogel.cli.process
+from ogel.platform import NOWHERE, Platform
+from ogel.serving import Process, Roles
+Process(Platform(NOWHERE), Roles(**json.loads(sys.argv[1])))
+print(json.dumps(sorted(sys.modules)))
+"""
+# Only for what the settings, a request or a job turn out to need.
+NEVER_AT_START = {
+    "aiohttp", "aiosmtplib", "cryptography.x509", "jinja2", "jwt", "minio", "pymongo", "sentry_sdk",
+    "ogel.adapters.embedded", "ogel.adapters.mail", "ogel.adapters.messaging", "ogel.adapters.mongo",
+    "ogel.adapters.rq_horses", "ogel.adapters.sentry", "ogel.adapters.storage.s3",
+    "ogel.adapters.databases.mongodb", "ogel.adapters.databases.postgresql", "ogel.adapters.databases.redis",
+}  # fmt: skip
+CLOCK = {"croniter", "rq_scheduler", "ogel.adapters.rq_clock", "ogel.features.schedules"}
+OTHERS = {
+    "ogel.adapters.databases", "ogel.features.backups", "ogel.features.cleanup", "ogel.features.databases.migrations",
+    "ogel.features.events", "ogel.features.messaging", "ogel.features.stats.feature",
+}  # fmt: skip
+
+
+def imported(**roles: object) -> set[str]:
+    command = [sys.executable, "-c", BUILD, json.dumps(roles)]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert result.returncode == 0, result.stderr
+    return set(json.loads(result.stdout))
+
+
+def among(modules: Collection[str], names: Collection[str]) -> list[str]:
+    """Those modules that are called so, or stand in packages that are."""
+    return sorted(m for m in modules if any(m == name or m.startswith(f"{name}.") for name in names))
+
+
+def routes(modules: Collection[str]) -> list[str]:
+    return sorted(m for m in modules if m.startswith("ogel.features.") and m.endswith(".routes"))
+
+
+@pytest.mark.parametrize(
+    ("queue", "needed", "not_needed"),
+    [
+        ("webhooks", "ogel.features.webhooks.sending.jobs", {*OTHERS, "ogel.features.mail"}),
+        ("mail", "ogel.features.mail.jobs", OTHERS),
+    ],
+)
+def test_a_worker_imports_what_its_queue_needs(queue: str, needed: str, not_needed: set[str]) -> None:
+    modules = imported(queues=[queue])
+    assert needed in modules
+    assert among(modules, NEVER_AT_START | CLOCK | not_needed) == []
+    assert routes(modules) == []
+
+
+def test_a_scheduler_imports_no_routes() -> None:
+    modules = imported(scheduler=True)
+    assert "ogel.adapters.rq_clock" in modules
+    assert among(modules, NEVER_AT_START) == []
+    assert routes(modules) == []
+
+
+def test_an_api_imports_every_route_and_no_library_that_few_requests_need() -> None:
+    modules = imported(api=True)
+    assert {"ogel.features.mail.routes", "ogel.features.webhooks.endpoints.routes"} <= set(routes(modules))
+    assert among(modules, NEVER_AT_START | {"rq_scheduler", "ogel.adapters.rq_clock"}) == []
