@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import dataclasses
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -16,6 +15,8 @@ from ogel.kernel.errors import ConfigError
 from ogel.settings import Settings, with_local_mail
 
 if TYPE_CHECKING:
+    import asyncio
+
     from ogel.platform import Platform
     from ogel.runtime.lifecycle import Service
     from ogel.serving import Roles
@@ -63,6 +64,8 @@ def run_process(
     Runs until SIGTERM or SIGINT, or until one of the services `beside` the platform's own ends. `ready` is told the
     port once it is listened on and the servers have answered.
     """
+    import asyncio
+
     from ogel.platform import Platform
     from ogel.runtime.logging import configure_logging
     from ogel.serving import Process
@@ -100,6 +103,8 @@ def _keep_what_is_wired() -> None:
 @contextmanager
 def event_loop() -> Iterator[asyncio.Runner]:
     """uvloop where it is built, asyncio's own loop elsewhere."""
+    import asyncio
+
     try:
         import uvloop
     except ImportError:

@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 
+import structlog
+
 from ogel.runtime.feature import Feature
 from ogel.runtime.jobs.kind import JobKind, by_name
+
+log = structlog.get_logger(__name__)
 
 
 class Part:
@@ -49,6 +53,8 @@ class KindsOfParts(Mapping[str, JobKind]):
 
     def __getitem__(self, name: str) -> JobKind:
         if name not in self._known and name not in self._look():
+            if not all(part.is_built for part in self._parts):
+                log.info("platform.built_whole", kind=name, meaning="no part that this process needs has it")
             self._all()
         return self._known[name]
 
