@@ -163,24 +163,24 @@ class Platform:
     def _owners_of_rows(self) -> Sequence[Part]:
         """In the order in which cleanup shows what they forget."""
         return [
-            Part(lambda: self.audit_log.feature(), ["audit"]),
-            Part(lambda: self.databases.feature(), ["databases"]),
-            Part(self._events_feature),
-            Part(self._keys_feature),
-            Part(lambda: self.messaging.feature(), ["messaging"]),
-            Part(lambda: self.mail.feature(), ["mail"]),
-            Part(lambda: self.realtime.feature(), ["realtime"], hears=True),
-            Part(lambda: self.webhooks.feature(), ["webhooks", "cleanup"], hears=True),
-            Part(lambda: self.stats.feature(), ["stats"]),
+            Part("audit", lambda: self.audit_log.feature(), ["audit"]),
+            Part("databases", lambda: self.databases.feature(), ["databases"]),
+            Part("events", self._events_feature),
+            Part("keys", self._keys_feature),
+            Part("messaging", lambda: self.messaging.feature(), ["messaging"]),
+            Part("mail", lambda: self.mail.feature(), ["mail"]),
+            Part("realtime", lambda: self.realtime.feature(), ["realtime"], hears=True),
+            Part("webhooks", lambda: self.webhooks.feature(), ["webhooks", "cleanup"], hears=True),
+            Part("stats", lambda: self.stats.feature(), ["stats"]),
         ]
 
     def _parts_about_others(self) -> Sequence[Part]:
         return [
-            Part(lambda: self.cleanup.feature(), ["cleanup"]),
-            Part(lambda: self.backups.feature(), ["migrations"]),
-            Part(self._jobs_feature, ["cleanup"]),
-            Part(self._schedules_feature),
-            Part(lambda: self.system),
+            Part("cleanup", lambda: self.cleanup.feature(), ["cleanup"]),
+            Part("backups", lambda: self.backups.feature(), ["migrations"]),
+            Part("jobs", self._jobs_feature, ["cleanup"]),
+            Part("schedules", self._schedules_feature),
+            Part("system", lambda: self.system),
         ]
 
     @property

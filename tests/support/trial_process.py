@@ -36,7 +36,7 @@ def note(job: Job) -> None:
 class TrialPlatform(ogel.platform.Platform):
     def _parts_about_others(self) -> list[Part]:
         growing = JobKind("trial.grow", GROWING, grow)
-        trial = Part(lambda: Feature(name="trial", jobs=[*KINDS, growing]), [ISOLATED, GROWING])
+        trial = Part("trial", lambda: Feature(name="trial", jobs=[*KINDS, growing]), [ISOLATED, GROWING])
         return [*super()._parts_about_others(), trial]
 
 

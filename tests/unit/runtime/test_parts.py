@@ -20,7 +20,7 @@ class World:
     def __init__(self) -> None:
         self.built: list[str] = []
         self.parts = [
-            Part(lambda name=name: self._build(name), [name]) for name in ("mail", "audit", "stats")
+            Part(name, lambda name=name: self._build(name), [name]) for name in ("mail", "audit", "stats")
         ]
         self.kinds = KindsOfParts(self.parts)
 
@@ -49,6 +49,12 @@ def test_a_kind_of_a_part_that_is_not_built_is_known() -> None:
     known = JobQueue(world.kinds).kind("stats.do")
     assert known is not None
     assert known.queue == "stats"
+    assert world.built == ["audit", "stats"]
+
+
+def test_a_kind_that_is_not_called_after_its_feature_is_known_too() -> None:
+    other = Part("mail", lambda: Feature("mail", jobs=[JobKind("letters.send", "mail", perform)]), ["mail"])
+    assert "letters.send" in KindsOfParts([other])
 
 
 def test_parts_that_are_built_later_are_known_too() -> None:
@@ -77,10 +83,11 @@ async def hear(tx: object, events: object) -> None: ...
 @pytest.mark.parametrize(
     "part",
     [
-        Part(lambda: Feature("mail", jobs=[JobKind("mail.do", "mail", perform)]), []),
-        Part(lambda: Feature("mail"), ["mail"]),
-        Part(lambda: Feature("mail"), hears=True),
-        Part(lambda: Feature("mail", subscribers=[hear])),  # type: ignore[list-item]
+        Part("mail", lambda: Feature("mail", jobs=[JobKind("mail.do", "mail", perform)]), []),
+        Part("mail", lambda: Feature("mail"), ["mail"]),
+        Part("mail", lambda: Feature("mail"), hears=True),
+        Part("mail", lambda: Feature("mails")),
+        Part("mail", lambda: Feature("mail", subscribers=[hear])),  # type: ignore[list-item]
     ],
 )
 def test_a_part_that_says_something_else_than_its_manifest_is_refused(part: Part) -> None:
@@ -89,6 +96,6 @@ def test_a_part_that_says_something_else_than_its_manifest_is_refused(part: Part
 
 
 def test_two_kinds_of_one_name_are_refused() -> None:
-    parts = [Part(lambda: Feature("mail", jobs=[JobKind("mail.do", "mail", perform)]), ["mail"])] * 2
+    parts = [Part("mail", lambda: Feature("mail", jobs=[JobKind("mail.do", "mail", perform)]), ["mail"])] * 2
     with pytest.raises(ValueError, match="two job kinds are called"):
         list(KindsOfParts(parts))
