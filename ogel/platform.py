@@ -158,7 +158,7 @@ class Platform:
         )
         self.memory = MemoryLimit(settings.worker_max_mb) if settings.worker_max_mb else None
         if settings.schedules or settings.backup_cron:
-            self._built_in_schedules  # noqa: B018 - what cannot be used stops every process
+            self.ticker()  # raises what is wrong with them, whatever this process does
 
     def _owners_of_rows(self) -> Sequence[Part]:
         """In the order in which cleanup shows what they forget."""
