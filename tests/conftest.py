@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from unittest import mock
@@ -94,12 +95,15 @@ def _template(servers: Servers) -> str:
 @pytest.fixture
 def database_url(servers: Servers, _template: str) -> Iterator[str]:
     """A migrated database of this test's own."""
-    name = new_id("test")
-    with psycopg.connect(servers.database_url, autocommit=True) as connection:
-        statement = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
-        connection.execute(statement.format(sql.Identifier(name), sql.Identifier(_template)))
-        yield _other_database(servers.database_url, name)
-        connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+    with _migrated(servers, _template) as url:
+        yield url
+
+
+@pytest.fixture
+def control_database_url(servers: Servers, _template: str) -> Iterator[str]:
+    """Another, on the same server."""
+    with _migrated(servers, _template) as url:
+        yield url
 
 
 @pytest.fixture
@@ -119,6 +123,16 @@ def redis_url(servers: Servers) -> Iterator[str]:
         client.flushall()
         yield servers.redis_url
         client.flushall()
+
+
+@contextmanager
+def _migrated(servers: Servers, template: str) -> Iterator[str]:
+    name = new_id("test")
+    with psycopg.connect(servers.database_url, autocommit=True) as connection:
+        statement = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
+        connection.execute(statement.format(sql.Identifier(name), sql.Identifier(template)))
+        yield _other_database(servers.database_url, name)
+        connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
 def _other_database(url: str, name: str) -> str:

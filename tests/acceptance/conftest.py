@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Protocol
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -29,6 +30,19 @@ def start_system(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Sta
         urls = request.getfixturevalue("database_url"), request.getfixturevalue("redis_url")
     with ExitStack() as running:
         yield lambda **wanted: running.enter_context(system_class()(tmp_path, Wanted(**wanted), *urls))
+
+
+@pytest.fixture
+def start_control(control_database_url: str, redis_url: str, tmp_path: Path) -> Iterator[StartSystem]:
+    """
+    A second system on the same servers, with databases of its own: whatever the machine does to the one under test, it
+    does to this one in the same moment.
+    """
+    directory = tmp_path / "control"
+    directory.mkdir()
+    urls = control_database_url, urlsplit(redis_url)._replace(path="/1").geturl()
+    with ExitStack() as running:
+        yield lambda **wanted: running.enter_context(system_class()(directory, Wanted(**wanted), *urls))
 
 
 @pytest.fixture

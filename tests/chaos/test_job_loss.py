@@ -1,4 +1,7 @@
-"""Jobs of every sort while their workers die at random: each runs, unique ones never twice at once, orders are kept."""
+"""
+Jobs of every sort, ticks' jobs among them, while workers and schedulers die at random: each runs and none is lost,
+each tick causes one, unique ones never run twice at once, orders are kept.
+"""
 
 from __future__ import annotations
 
@@ -7,22 +10,47 @@ import random
 import signal
 import subprocess
 import sys
-from collections import defaultdict
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import NamedTuple
 
 import pytest
+from redis.asyncio import Redis
 
+from ogel.kernel.clock import rfc3339
 from ogel.runtime.jobs.job import LOW, URGENT, Job, NewJob
 from tests.support.jobs import World, world
 from tests.support.jobs_process import KIND, LEASE_SECONDS, RUNS, kind
+from tests.support.ticks_process import SCHEDULES
 
-WORKERS = 3
+WORKERS, SCHEDULERS = 3, 3
+LEAST_DEATHS = 2
 BATCH = 50
 ORDERS, UNIQUES = 40, 20
-SEED = 4
+SECOND = timedelta(seconds=1)
+# A scheduler that was killed leaves its tick to another, after a grace; one that is started needs its time, too.
+CATCH_UP_SECONDS = 30.0
+# Every job that is written, by whomever, and when each schedule began to count: triggers see what the processes that
+# die cannot tell.
+WRITTEN = """
+CREATE TABLE trial_written (job_id text, schedule text, tick text);
+CREATE FUNCTION trial_note() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  INSERT INTO trial_written VALUES (NEW.id, NEW.payload ->> 'of', NEW.payload ->> 'tick');
+  RETURN NULL;
+END $$;
+CREATE TRIGGER trial_note AFTER INSERT ON job_queue FOR EACH ROW EXECUTE FUNCTION trial_note();
+CREATE TABLE trial_registered (schedule text, counted_from timestamptz);
+CREATE FUNCTION trial_register() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  INSERT INTO trial_registered VALUES (NEW.name, NEW.counted_from);
+  RETURN NULL;
+END $$;
+CREATE TRIGGER trial_register AFTER INSERT ON schedules FOR EACH ROW EXECUTE FUNCTION trial_register();
+"""
 
 
 class Run(NamedTuple):
@@ -34,17 +62,29 @@ class Run(NamedTuple):
     failed: bool | None
 
 
-@dataclass
-class Workers:
-    """Killed and started anew; `deaths` is when each that was killed was certainly gone, by Postgres' clock."""
+class Written(NamedTuple):
+    """A job's row as it was inserted; of a tick's job, whose tick it was."""
 
-    database_url: str
+    job_id: str
+    schedule: str | None
+    tick: str | None
+
+
+@dataclass
+class Fleet:
+    """
+    Processes of one sort, killed and started anew; `deaths` is when each that was killed was certainly gone, by
+    Postgres' clock.
+    """
+
+    module: str
+    arguments: Sequence[str]
     world: World
     running: list[subprocess.Popen[str]] = field(default_factory=list)
     deaths: dict[int, datetime] = field(default_factory=dict)
 
     async def start(self) -> None:
-        command = [sys.executable, "-m", "tests.support.jobs_process", self.database_url]
+        command = [sys.executable, "-m", self.module, *self.arguments]
         process = await asyncio.to_thread(subprocess.Popen, command, stdout=subprocess.PIPE, text=True)
         assert process.stdout is not None
         self.running.append(process)
@@ -58,6 +98,12 @@ class Workers:
             self.deaths[process.pid] = await session.value(b"SELECT clock_timestamp()")
         process.stdout and process.stdout.close()
 
+    async def kill_until(self, over: asyncio.Event, chance: random.Random) -> None:
+        while not over.is_set() or len(self.deaths) < LEAST_DEATHS:
+            await asyncio.sleep(chance.uniform(0.3, 1.2))
+            await self.kill_one(chance)
+            await self.start()
+
     async def end(self) -> None:
         for process in self.running:
             process.terminate()
@@ -66,44 +112,62 @@ class Workers:
             process.stdout and process.stdout.close()
 
 
-def test_a_thousand_mixed_jobs_survive_their_workers(database_url: str) -> None:
-    asyncio.run(kill_and_look(database_url, jobs=1_000, seconds=5.0))
+def test_a_thousand_mixed_jobs_survive_their_processes(database_url: str, redis_url: str) -> None:
+    asyncio.run(kill_and_look(database_url, redis_url, seed=4, jobs=1_000, seconds=5.0))
 
 
 @pytest.mark.long
-@pytest.mark.timeout(240)
-def test_ten_thousand_mixed_jobs_survive_their_workers(database_url: str) -> None:
-    asyncio.run(kill_and_look(database_url, jobs=10_000, seconds=45.0))
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("seed", [5, 6, 7])
+def test_ten_thousand_mixed_jobs_survive_their_processes(
+    database_url: str, redis_url: str, seed: int
+) -> None:
+    asyncio.run(kill_and_look(database_url, redis_url, seed=seed, jobs=10_000, seconds=45.0))
 
 
-async def kill_and_look(database_url: str, jobs: int, seconds: float) -> None:
-    chance = random.Random(SEED)
+async def kill_and_look(database_url: str, redis_url: str, seed: int, jobs: int, seconds: float) -> None:
+    chance = random.Random(seed)
     mixed = [mixed_job(n, chance) for n in range(jobs)]
     async with world(database_url, kind(perform_elsewhere)) as w:
         async with w.database.session() as session:
             await session.execute(RUNS.encode())
-        workers = Workers(database_url, w)
-        await asyncio.gather(*(workers.start() for _ in range(WORKERS)))
-        written: set[str] = set()
+            await session.execute(WRITTEN.encode())
+        workers = Fleet("tests.support.jobs_process", [database_url], w)
+        schedulers = Fleet("tests.support.ticks_process", [database_url, redis_url], w)
+        await asyncio.gather(
+            *(workers.start() for _ in range(WORKERS)), *(schedulers.start() for _ in range(SCHEDULERS))
+        )
+        accepted: set[str] = set()
         over = asyncio.Event()
-        killing = asyncio.create_task(kill_until(over, workers, chance))
-        for start in range(0, jobs, BATCH):
-            written.update(await w.enqueue(*mixed[start : start + BATCH]))
-            await asyncio.sleep(seconds * BATCH / jobs)
-        over.set()
-        await killing
+        async with asyncio.TaskGroup() as killing:
+            killing.create_task(workers.kill_until(over, random.Random(seed + 1)))
+            killing.create_task(schedulers.kill_until(over, random.Random(seed + 2)))
+            killing.create_task(flush_until(over, redis_url, random.Random(seed + 3)))
+            for start in range(0, jobs, BATCH):
+                accepted.update(await w.enqueue(*mixed[start : start + BATCH]))
+                await asyncio.sleep(seconds * BATCH / jobs)
+            over.set()
+        await until_ticked(w, await now(w))
+        await schedulers.end()
+        ticks = await due_ticks(w)
         await w.until_empty(30 + 2 * LEASE_SECONDS)
         await workers.end()
         async with w.database.session() as session:
             rows = await session.tuples(
                 b"SELECT job_id, n, pid, began, ended, failed FROM trial_runs ORDER BY began, id"
             )
-    runs = [Run(*row) for row in rows]
-    print(f"\n{len(written)} jobs in {len(runs)} runs; {len(workers.deaths)} workers killed")
-    assert len(workers.deaths) >= 2
-    by_job = {job.id: job for job in mixed if job.id in written}
-    assert_each_succeeded(by_job, runs)
-    assert_never_twice_at_once(by_job, runs, workers.deaths)
+            runs = [Run(*row) for row in rows]
+            written = [Written(*row) for row in await session.tuples(b"SELECT * FROM trial_written")]
+    again = sum(count > 1 for count in Counter(run.job_id for run in runs).values())
+    print(
+        f"\n{len(written)} jobs, {sum(map(len, ticks.values()))} of them of ticks, in {len(runs)} runs ({again} jobs"
+        f" ran again); killed: {len(workers.deaths)} workers, {len(schedulers.deaths)} schedulers"
+    )
+    by_job = {job.id: job for job in mixed if job.id in accepted}
+    assert_each_tick_once(ticks, written)
+    assert {row.job_id for row in written if row.tick is None} == accepted
+    assert_each_succeeded(written, runs)
+    assert_never_twice_at_once(unique_jobs(by_job, written), runs, workers.deaths)
     assert_in_order(by_job, runs)
 
 
@@ -111,11 +175,41 @@ async def perform_elsewhere(job: Job, _: object) -> None:
     raise AssertionError("this process only writes jobs")
 
 
-async def kill_until(over: asyncio.Event, workers: Workers, chance: random.Random) -> None:
-    while not over.is_set():
-        await asyncio.sleep(chance.uniform(0.3, 1.2))
-        await workers.kill_one(chance)
-        await workers.start()
+async def flush_until(over: asyncio.Event, redis_url: str, chance: random.Random) -> None:
+    async with Redis.from_url(redis_url) as store:
+        while not over.is_set():
+            await asyncio.sleep(chance.uniform(0.5, 3.0))
+            await store.flushall()
+
+
+async def now(w: World) -> datetime:
+    async with w.database.session() as session:
+        moment: datetime = await session.value(b"SELECT now()")
+    return moment
+
+
+async def until_ticked(w: World, moment: datetime) -> None:
+    """Every schedule has got past that moment."""
+    query = b"SELECT count(*) FROM schedules WHERE last_tick_at >= %(moment)s"
+    async with asyncio.timeout(CATCH_UP_SECONDS), w.database.session() as session:
+        while await session.value(query, {"moment": moment}) < len(SCHEDULES):
+            await asyncio.sleep(0.1)
+
+
+async def due_ticks(w: World) -> Mapping[str, Sequence[str]]:
+    """By schedule, every second from the one after it was registered to its last tick."""
+    async with w.database.session() as session:
+        rows = await session.tuples(
+            b"SELECT name, r.counted_from, last_tick_at FROM schedules JOIN trial_registered AS r ON r.schedule = name"
+        )
+    return {name: list(seconds_between(since, last)) for name, since, last in rows}
+
+
+def seconds_between(since: datetime, last: datetime) -> Iterable[str]:
+    tick = since.replace(microsecond=0) + SECOND
+    while tick <= last:
+        yield rfc3339(tick)
+        tick += SECOND
 
 
 def mixed_job(n: int, chance: random.Random) -> NewJob:
@@ -128,16 +222,30 @@ def mixed_job(n: int, chance: random.Random) -> NewJob:
     return NewJob(KIND, payload, key=f"key{n % 7}", lane=chance.choice([URGENT, 0, LOW]))
 
 
-def assert_each_succeeded(jobs: dict[str, NewJob], runs: list[Run]) -> None:
+def unique_jobs(jobs: Mapping[str, NewJob], written: Sequence[Written]) -> Mapping[str, str]:
+    """By job, what no other may run under at the same time."""
+    mine = {id: job.dedupe_key for id, job in jobs.items() if job.dedupe_key}
+    return {**mine, **{row.job_id: f"{row.schedule}:{row.tick}" for row in written if row.tick}}
+
+
+def assert_each_tick_once(ticks: Mapping[str, Sequence[str]], written: Sequence[Written]) -> None:
+    caused = Counter((row.schedule, row.tick) for row in written if row.tick)
+    assert len(ticks) == len(SCHEDULES)
+    assert caused == Counter((name, tick) for name, mine in ticks.items() for tick in mine)
+
+
+def assert_each_succeeded(written: Sequence[Written], runs: Sequence[Run]) -> None:
     succeeded = {run.job_id for run in runs if run.failed is False}
-    assert succeeded == set(jobs)
+    assert succeeded == {row.job_id for row in written}
 
 
-def assert_never_twice_at_once(jobs: dict[str, NewJob], runs: list[Run], deaths: dict[int, datetime]) -> None:
+def assert_never_twice_at_once(
+    unique: Mapping[str, str], runs: Sequence[Run], deaths: Mapping[int, datetime]
+) -> None:
     """Runs of one unique job, or of several with its key one after the other, do not overlap."""
     by_key: defaultdict[str, list[Run]] = defaultdict(list)
     for run in runs:
-        if key := jobs[run.job_id].dedupe_key:
+        if key := unique.get(run.job_id):
             by_key[key].append(run)
     for key, mine in by_key.items():
         for before, after in pairwise(mine):
@@ -146,12 +254,12 @@ def assert_never_twice_at_once(jobs: dict[str, NewJob], runs: list[Run], deaths:
             assert end <= after.began, f"{key}: {before} and {after} overlap"
 
 
-def assert_in_order(jobs: dict[str, NewJob], runs: list[Run]) -> None:
+def assert_in_order(jobs: Mapping[str, NewJob], runs: Sequence[Run]) -> None:
     """Of an order nothing begins before what was written earlier has succeeded."""
     by_order: defaultdict[str, list[Run]] = defaultdict(list)
     for run in runs:
-        if order := jobs[run.job_id].order_key:
-            by_order[order].append(run)
+        if (job := jobs.get(run.job_id)) and job.order_key:
+            by_order[job.order_key].append(run)
     assert len(by_order) > 1
     for order, mine in by_order.items():
         begun = [run.n for run in mine]
