@@ -12,10 +12,11 @@ import subprocess
 import sys
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import count, pairwise
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import pytest
 from redis.asyncio import Redis
@@ -29,7 +30,8 @@ from tests.support.ticks_process import SCHEDULES
 WORKERS, SCHEDULERS = 3, 3
 LEAST_DEATHS = 2
 BATCH = 50
-ORDERS, UNIQUES = 40, 20
+# So few that several of each wait, often for one that failed or was cut short.
+ORDERS, UNIQUES = 13, 20
 SECOND = timedelta(seconds=1)
 # A scheduler that was killed leaves its tick to another, after a grace; one that is started needs its time, too.
 CATCH_UP_SECONDS = 30.0
@@ -73,8 +75,8 @@ class Written(NamedTuple):
 @dataclass
 class Fleet:
     """
-    Processes of one sort, killed and started anew; `deaths` is when each that was killed was certainly gone, by
-    Postgres' clock.
+    Processes of one sort, killed and started anew, and gone with the block; `deaths` is when each that was killed was
+    certainly gone, by Postgres' clock.
     """
 
     module: str
@@ -109,6 +111,14 @@ class Fleet:
             process.terminate()
         for process in self.running:
             assert await asyncio.to_thread(process.wait, 20) == 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for process in self.running:
+            process.kill()
+            process.wait()
             process.stdout and process.stdout.close()
 
 
@@ -129,12 +139,13 @@ async def kill_and_look(database_url: str, redis_url: str, seed: int, jobs: int,
     chance, numbers = random.Random(seed), count()
     # Those of a unique key that was taken are not written.
     mixed: dict[str, NewJob] = {}
-    async with world(database_url, kind(perform_elsewhere)) as w:
+    async with AsyncExitStack() as stack:
+        w = await stack.enter_async_context(world(database_url, kind(perform_elsewhere)))
         async with w.database.session() as session:
             await session.execute(RUNS.encode())
             await session.execute(WRITTEN.encode())
-        workers = Fleet("tests.support.jobs_process", [database_url], w)
-        schedulers = Fleet("tests.support.ticks_process", [database_url, redis_url], w)
+        workers = stack.enter_context(Fleet("tests.support.jobs_process", [database_url], w))
+        schedulers = stack.enter_context(Fleet("tests.support.ticks_process", [database_url, redis_url], w))
         await asyncio.gather(
             *(workers.start() for _ in range(WORKERS)), *(schedulers.start() for _ in range(SCHEDULERS))
         )
@@ -167,7 +178,7 @@ async def kill_and_look(database_url: str, redis_url: str, seed: int, jobs: int,
     assert_each_tick_once(ticks, written)
     assert {row.job_id for row in written if row.tick is None} == set(mixed)
     assert_each_succeeded(written, runs)
-    assert_never_twice_at_once(unique_jobs(mixed, written), runs, workers.deaths)
+    assert_never_at_once(exclusive(mixed, written), runs, workers.deaths)
     assert_in_order(mixed, runs)
 
 
@@ -214,7 +225,11 @@ def seconds_between(since: datetime, last: datetime) -> Iterable[str]:
 
 def mixed_job(n: int, chance: random.Random) -> NewJob:
     """A third each: of an order, unique, and anything else; some fail at first, some are late, some urgent."""
-    payload = {"n": n, "seconds": chance.choice([0.0, 0.005, 0.05, 0.2]), "fails": int(chance.random() < 0.05)}
+    payload = {
+        "n": n,
+        "seconds": chance.choice([0.0, 0.005, 0.05, 0.2]),
+        "fails": int(chance.random() < 0.05),
+    }
     if n % 3 == 0:
         return NewJob(KIND, payload, key="ordered", order_key=f"order{n % ORDERS}")
     if n % 3 == 1:
@@ -222,10 +237,11 @@ def mixed_job(n: int, chance: random.Random) -> NewJob:
     return NewJob(KIND, payload, key=f"key{n % 7}", lane=chance.choice([URGENT, 0, LOW]))
 
 
-def unique_jobs(jobs: Mapping[str, NewJob], written: Sequence[Written]) -> Mapping[str, str]:
+def exclusive(jobs: Mapping[str, NewJob], written: Sequence[Written]) -> Mapping[str, str]:
     """By job, what no other may run under at the same time."""
-    mine = {id: job.dedupe_key for id, job in jobs.items() if job.dedupe_key}
-    return {**mine, **{row.job_id: f"{row.schedule}:{row.tick}" for row in written if row.tick}}
+    mine = {id: job.dedupe_key or job.order_key for id, job in jobs.items()}
+    ticks = {row.job_id: f"{row.schedule}:{row.tick}" for row in written if row.tick}
+    return {id: key for id, key in {**mine, **ticks}.items() if key}
 
 
 def assert_each_tick_once(ticks: Mapping[str, Sequence[str]], written: Sequence[Written]) -> None:
@@ -239,13 +255,13 @@ def assert_each_succeeded(written: Sequence[Written], runs: Sequence[Run]) -> No
     assert succeeded == {row.job_id for row in written}
 
 
-def assert_never_twice_at_once(
-    unique: Mapping[str, str], runs: Sequence[Run], deaths: Mapping[int, datetime]
+def assert_never_at_once(
+    exclusive: Mapping[str, str], runs: Sequence[Run], deaths: Mapping[int, datetime]
 ) -> None:
-    """Runs of one unique job, or of several with its key one after the other, do not overlap."""
+    """Runs of one job, or of several that exclude each other, do not overlap."""
     by_key: defaultdict[str, list[Run]] = defaultdict(list)
     for run in runs:
-        if key := unique.get(run.job_id):
+        if key := exclusive.get(run.job_id):
             by_key[key].append(run)
     for key, mine in by_key.items():
         for before, after in pairwise(mine):
