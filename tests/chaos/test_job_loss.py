@@ -28,7 +28,8 @@ from tests.support.jobs_process import KIND, LEASE_SECONDS, RUNS, kind
 from tests.support.ticks_process import SCHEDULES
 
 WORKERS, SCHEDULERS = 3, 3
-LEAST_DEATHS = 2
+# Of its turns. In the others one of the sort dies.
+LEAST_TURNS, ALL_DIE_EACH = 2, 5
 BATCH = 50
 # So few that several of each wait, often for one that failed or was cut short.
 ORDERS, UNIQUES = 13, 20
@@ -92,8 +93,8 @@ class Fleet:
         self.running.append(process)
         assert await asyncio.to_thread(process.stdout.readline) == "ready\n"
 
-    async def kill_one(self, chance: random.Random) -> None:
-        process = self.running.pop(chance.randrange(len(self.running)))
+    async def kill(self, process: subprocess.Popen[str]) -> None:
+        self.running.remove(process)
         process.send_signal(signal.SIGKILL)
         await asyncio.to_thread(process.wait, 10)
         async with self.world.database.session() as session:
@@ -101,10 +102,13 @@ class Fleet:
         process.stdout and process.stdout.close()
 
     async def kill_until(self, over: asyncio.Event, chance: random.Random) -> None:
-        while not over.is_set() or len(self.deaths) < LEAST_DEATHS:
+        for turn in count():
+            if over.is_set() and turn >= LEAST_TURNS:
+                break
             await asyncio.sleep(chance.uniform(0.3, 1.2))
-            await self.kill_one(chance)
-            await self.start()
+            doomed = list(self.running) if turn % ALL_DIE_EACH == 1 else [chance.choice(self.running)]
+            await asyncio.gather(*map(self.kill, doomed))
+            await asyncio.gather(*(self.start() for _ in doomed))
 
     async def end(self) -> None:
         for process in self.running:

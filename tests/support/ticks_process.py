@@ -2,13 +2,18 @@
 A scheduler of its own process for tests that kill it: schedules that tick every second enqueue trial jobs.
 
     python -m tests.support.ticks_process DATABASE_URL REDIS_URL
+
+Its clock stands in one of two databases of that Redis. Schedulers with different ones see nothing of each other, and
+tell the same ticks in the same moments.
 """
 
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import sys
+from urllib.parse import urlsplit
 
 from ogel.adapters.postgres import PoolOptions, make_pool
 from ogel.adapters.rq_clock import RqClock
@@ -43,7 +48,8 @@ async def count_time(database_url: str, redis_url: str) -> None:
         jobs.know([kind(only_enqueued_here)])
         ticker = Ticker(Database(pool, lambda _: None), jobs, Outbox(jobs), SCHEDULES)
         print("ready", flush=True)
-        await SchedulerService(ticker, RqClock(redis_url, LOOK_SECONDS), LOOK_SECONDS).run(stop)
+        clock = RqClock(urlsplit(redis_url)._replace(path=f"/{os.getpid() % 2}").geturl(), LOOK_SECONDS)
+        await SchedulerService(ticker, clock, LOOK_SECONDS).run(stop)
 
 
 async def only_enqueued_here(job: Job, _: object) -> None:
