@@ -177,9 +177,10 @@ async def kill_and_look(database_url: str, redis_url: str, seed: int, jobs: int,
             runs = [Run(*row) for row in rows]
             written = [Written(*row) for row in await session.tuples(b"SELECT * FROM trial_written")]
     cut = sum(run.ended is None for run in runs)
+    again = sum(times > 1 for times in Counter(run.job_id for run in runs if run.failed is False).values())
     print(
         f"\n{len(written)} jobs, {sum(map(len, ticks.values()))} of them of ticks; {len(runs)} runs, {cut} of them cut"
-        f" short; killed: {len(workers.deaths)} workers, {len(schedulers.deaths)} schedulers"
+        f" short, {again} jobs done twice; killed: {len(workers.deaths)} workers, {len(schedulers.deaths)} schedulers"
     )
     assert_each_tick_once(ticks, written)
     assert {row.job_id for row in written if row.tick is None} == set(mixed)
