@@ -18,6 +18,7 @@ from urllib.parse import urlsplit, urlunsplit
 import psycopg
 import pytest
 import redis
+from hypothesis import settings
 from psycopg import sql
 
 from ogel.adapters.migrations import migrate, read_migrations
@@ -40,6 +41,9 @@ class Servers:
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", LONG)
     _keep_bytecode(config)
+    # An example that took long says something of the machine.
+    settings.register_profile("any machine", deadline=None)
+    settings.load_profile("any machine")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
