@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -15,7 +15,7 @@ from ogel.kernel.clock import utc_now
 from ogel.runtime.database import DatabaseAway, Session
 from ogel.runtime.jobs.job import REPLAY, RETRY, Finished, Job, NewJob, Outcome
 from ogel.runtime.jobs.kind import Backoff, JobKind
-from ogel.runtime.jobs.runner import LOST_WORKER, RunnerOptions
+from ogel.runtime.jobs.runner import LOST_WORKER, JobRunner, RunnerOptions
 from ogel.runtime.jobs.store import LeaseStore
 from tests.support.jobs import QUEUE, World, world
 
@@ -301,6 +301,95 @@ def test_a_runner_that_stood_still_leaves_what_others_took_over(database_url: st
                 assert (row["status"], row["lease_id"]) == ("running", taken.lease_id)
 
     asyncio.run(story())
+
+
+@pytest.mark.parametrize("cancellable", [True, False])
+def test_a_runner_that_claims_its_own_job_again_goes_on_with_one(
+    database_url: str, cancellable: bool
+) -> None:
+    """It stood still between its look at the clock and the claim, for longer than the lease."""
+
+    async def story() -> None:
+        ends = [asyncio.Event(), asyncio.Event()]
+        begun: list[int] = []
+        stopped: list[int] = []
+        told: list[tuple[str, int]] = []
+
+        async def slow(job: Job, _: Any) -> None:
+            begun.append(job.attempts)
+            try:
+                await ends[job.attempts - 1].wait()
+            except asyncio.CancelledError:
+                stopped.append(job.attempts)
+                raise
+
+        async def record(_: Session, finished: Sequence[Finished]) -> None:
+            told.extend(("record", each.job.attempts) for each in finished)
+
+        async def late(_: Session, finished: Sequence[Finished]) -> None:
+            told.extend(("late", each.job.attempts) for each in finished)
+
+        trial = kind(slow, cancellable=cancellable, record=record, late=late)
+        async with world(database_url, trial) as w:
+            await w.enqueue(NewJob("trial.do", {}, key="k"))
+            async with w.running() as runner:
+                await until(lambda: begun == [1])
+                async with w.database.session() as session:
+                    await session.execute(b"UPDATE job_queue SET leased_until = now() - interval '1 s'")
+                runner.wake()
+                await until(lambda: begun == [1, 2])
+                if cancellable:
+                    await until(lambda: told == [("late", 1)])
+                    assert stopped == [1]
+                else:
+                    assert places(runner) == (2, 1, 2)
+                    ends[0].set()
+                    await until(lambda: told == [("late", 1)])
+                # The former's end does not free the place of the present one, nor forget the job.
+                assert places(runner) == (1, 1, 1)
+                ends[1].set()
+                await w.until_empty()
+                await until(lambda: places(runner) == (0, 0, 0))
+            assert told == [("late", 1), ("record", 2)]
+
+    asyncio.run(story())
+
+
+def test_a_runner_that_stops_ends_what_it_claimed_twice(database_url: str) -> None:
+    async def story() -> None:
+        running: list[int] = []
+
+        async def deaf(job: Job, _: Any) -> None:
+            running.append(job.attempts)
+            try:
+                await asyncio.Event().wait()
+            finally:
+                running.remove(job.attempts)
+
+        async with world(database_url, kind(deaf, cancellable=False)) as w:
+            await w.enqueue(NewJob("trial.do", {}))
+            async with w.running(drain_seconds=0.1) as runner:
+                await until(lambda: running == [1])
+                async with w.database.session() as session:
+                    await session.execute(b"UPDATE job_queue SET leased_until = now() - interval '1 s'")
+                runner.wake()
+                await until(lambda: running == [1, 2])
+            assert running == []
+
+    asyncio.run(story())
+
+
+def places(runner: JobRunner) -> tuple[int, int, int]:
+    """In use, held, and in use under the key `k`."""
+    shares = runner._shares.divided(asyncio.get_running_loop().time()).shares
+    busy = sum(share.busy for share in shares if share.key == "k")
+    return runner._unfinished, len(runner._held), busy
+
+
+async def until(so: Callable[[], bool]) -> None:
+    async with asyncio.timeout(10):
+        while not so():
+            await asyncio.sleep(0.01)
 
 
 async def away(jobs: Sequence[Job]) -> None:

@@ -79,6 +79,8 @@ class JobRunner:
         self._held: dict[str, Job] = {}
         self._unfinished = 0
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        # Those whose job was claimed here anew: on their way to an end that decides nothing.
+        self._superseded: set[asyncio.Task[None]] = set()
         self._given_up: set[str] = set()
         self._cancelled: set[str] = set()
         # What was reported since it was last written, by job.
@@ -172,10 +174,11 @@ class JobRunner:
         self._left_some = claim.left_some or any(share.busy >= share.cap for share in division.shares)
         self._opens_at = math.inf if claim.opens_in is None else now + claim.opens_in + 0.002
         for job in claim.jobs:
+            self._supersede(job.id)
             self._held[job.id] = job
             self._unfinished += 1
             if job.key:
-                self._shares.started(job.key, job.id, claim.limits.get(job.key), now)
+                self._shares.started(job.key, _claim_of(job), claim.limits.get(job.key), now)
         self._metrics.claimed(self.queue, claim.jobs)
         for name, kind in self._kinds.items():
             batch = [job for job in claim.jobs if job.kind == name]
@@ -191,6 +194,21 @@ class JobRunner:
         """Jobs held here whose leases may have run out, renewal having failed: not to be claimed a second time."""
         late = asyncio.get_running_loop().time() - self._renewed_at > self._options.lease_seconds * 0.6
         return list(self._held) if late else []
+
+    def _supersede(self, job_id: str) -> None:
+        """
+        We stood still between two claims for longer than a lease, and get a job that is performed here. The former
+        task is stopped if it may be, and its result comes too late like any other's; until then it keeps its places.
+        """
+        if job_id not in self._tasks:
+            return  # at most its result waits to be written, and will be found to be late
+        log.warning("job.claimed_again", queue=self.queue, job=job_id)
+        self._stop_performing(job_id)
+        task = self._tasks.pop(job_id)
+        self._superseded.add(task)
+        task.add_done_callback(self._superseded.discard)
+        self._progress.pop(job_id, None)
+        self._cancelled.discard(job_id)
 
     async def _start(self, kind: JobKind, batch: Sequence[Job]) -> None:
         for job in batch:
@@ -226,7 +244,7 @@ class JobRunner:
 
     async def _perform(self, kind: JobKind, job: Job, loaded: Any) -> None:
         outcome = Outcome("retry", "cancelled from within")
-        heard_by(partial(self._hear, job.id))
+        heard_by(partial(self._hear, job))
         assert kind.perform is not None
         try:
             if kind.timeout_seconds is None:
@@ -257,16 +275,18 @@ class JobRunner:
 
     def _finish(self, job: Job, outcome: Outcome) -> None:
         """Its place is free for the next at once: until the result is written, nothing is in flight for it."""
-        self._progress.pop(job.id, None)
-        self._cancelled.discard(job.id)
+        is_superseded = self._held.get(job.id) is not job
+        if not is_superseded:
+            self._progress.pop(job.id, None)
+            self._cancelled.discard(job.id)
         self._unfinished -= 1
         if job.key:
-            now = asyncio.get_running_loop().time()
-            self._shares.ended(job.key, job.id, now, done=outcome.verdict == "done", slow=outcome.slow)
+            now, done = asyncio.get_running_loop().time(), outcome.verdict == "done"
+            self._shares.ended(job.key, _claim_of(job), now, done=done, slow=outcome.slow)
         if self._left_some:
             self._wake.set()
         next_attempt_at = None
-        if outcome.verdict == "retry" and job.is_last_attempt:
+        if outcome.verdict == "retry" and job.is_last_attempt and not is_superseded:
             outcome = msgspec.structs.replace(outcome, verdict="dead", after_seconds=None)
             log.error("job.dead", kind=job.kind, job=job.id, attempts=job.attempts, error=outcome.error)
         elif outcome.verdict in ("retry", "postpone"):
@@ -356,9 +376,9 @@ class JobRunner:
         task.cancel()
         return True
 
-    def _hear(self, job_id: str, progress: Progress) -> None:
-        if job_id in self._tasks:
-            self._progress[job_id] = progress
+    def _hear(self, job: Job, progress: Progress) -> None:
+        if job.id in self._tasks and self._held.get(job.id) is job:
+            self._progress[job.id] = progress
 
     async def _tend_forever(self) -> None:
         while True:
@@ -389,15 +409,16 @@ class JobRunner:
                 self._cancelled.add(id)
 
     async def _drain(self, seconds: float) -> None:
-        tasks = set(self._tasks.values())
+        tasks = {*self._tasks.values(), *self._superseded}
         if tasks:
             log.info("runner.draining", queue=self.queue, jobs=len(tasks), seconds=seconds)
             await asyncio.wait(tasks, timeout=seconds)
         late = dict(self._tasks)
         self._given_up.update(late)
-        for task in late.values():
+        ending = [*late.values(), *self._superseded]
+        for task in ending:
             task.cancel()
-        await asyncio.gather(*late.values(), return_exceptions=True)
+        await asyncio.gather(*ending, return_exceptions=True)
         # Those that answered all the same have a result on its way.
         unfinished = [self._held[id] for id in late if id in self._held and id in self._tasks]
         if unfinished:
@@ -407,6 +428,11 @@ class JobRunner:
             except DatabaseAway as error:
                 # Their leases run out by themselves; the next worker takes them then.
                 log.warning("runner.release_failed", queue=self.queue, error=error.reason)
+
+
+def _claim_of(job: Job) -> str:
+    """Names this claim of the job: another may be under way here, too."""
+    return f"{job.lease_id}/{job.id}"
 
 
 def _encoded(result: Any) -> msgspec.Raw:

@@ -57,7 +57,7 @@ class _Key:
     window      places it may have, growing with every success; like TCP's, fast below `threshold` and by one per round
                 above it.
     limit       what its owner allows.
-    started     when each job in flight was claimed, oldest first.
+    started     when each claim in flight was made, oldest first.
     shrunk_at   jobs that started before this were part of the overload already answered.
     is_new      it has not shown one success yet.
     unproven    successes it still owes, after an overload, until it is trusted again.
@@ -83,20 +83,20 @@ class Shares:
         self._keys: dict[str, _Key] = {}
         self._turn = 0
 
-    def started(self, key: str, job_id: str, limit: float | None, now: float) -> None:
+    def started(self, key: str, claim: str, limit: float | None, now: float) -> None:
         state = self._keys.get(key)
         if state is None:
             state = self._keys[key] = _Key(FIRST_SHARE)
         if limit is not None:
             state.limit = limit
-        state.started[job_id] = now
+        state.started[claim] = now
 
-    def ended(self, key: str, job_id: str, now: float, *, done: bool, slow: bool) -> None:
+    def ended(self, key: str, claim: str, now: float, *, done: bool, slow: bool) -> None:
         """`slow`: it ended because the key could not keep up."""
         state = self._keys.get(key)
         if state is None:
             return
-        began = state.started.pop(job_id, now)
+        began = state.started.pop(claim, now)
         if done:
             state.is_new = False
             state.unproven = max(0, state.unproven - 1)
