@@ -660,13 +660,19 @@ CREATE TABLE purge_runs (
     deleted bigint DEFAULT 0 NOT NULL,
     started_at timestamp with time zone DEFAULT now() NOT NULL,
     finished_at timestamp with time zone,
-    error text
+    error text,
+    total_is_least boolean DEFAULT false NOT NULL,
+    cursor json
 )
 WITH (fillfactor='50');
 
 COMMENT ON COLUMN purge_runs.before IS 'what is older goes';
 
 COMMENT ON COLUMN purge_runs.total IS 'as many there were when it began';
+
+COMMENT ON COLUMN purge_runs.total_is_least IS 'there were that many or more: they were counted no further';
+
+COMMENT ON COLUMN purge_runs.cursor IS '[time, id] of the last row that was looked at; null: from the beginning';
 
 ALTER TABLE ONLY purge_runs
     ADD CONSTRAINT purge_runs_pkey PRIMARY KEY (name);

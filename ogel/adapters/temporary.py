@@ -13,7 +13,7 @@ from pathlib import Path
 import structlog
 
 from ogel.runtime.database import Session
-from ogel.runtime.purge import Purge
+from ogel.runtime.purge import MOST_COUNTED, Purge, whole
 
 log = structlog.get_logger(__name__)
 
@@ -29,12 +29,16 @@ def purge_of_temporary_files(data_dir: Path) -> Purge:
     directory = temporary_directory(data_dir)
 
     async def count(_: Session, before: datetime) -> int:
-        return await asyncio.to_thread(lambda: sum(1 for _ in _old_files(directory, before)))
+        return await asyncio.to_thread(_count, directory, before)
 
     async def bite(_: Session, before: datetime, limit: int) -> int:
         return await asyncio.to_thread(_delete, directory, before, limit)
 
-    return Purge("temporary_files", "temporary files of this machine", RETENTION_DAYS, count, bite)
+    return Purge("temporary_files", "temporary files of this machine", RETENTION_DAYS, count, whole(bite))
+
+
+def _count(directory: Path, before: datetime) -> int:
+    return sum(1 for _ in islice(_old_files(directory, before), MOST_COUNTED + 1))
 
 
 def _delete(directory: Path, before: datetime, limit: int) -> int:

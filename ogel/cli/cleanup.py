@@ -83,7 +83,7 @@ def _run(kind: str, before: datetime | None, wait: bool, as_json: bool) -> None:
         due = await ogel.cleanup.service.run(operator(), kind, before)
         begun.append(due)
         if not as_json:
-            click.echo(f"{due.due} to delete: {_said(due)}", err=True)
+            click.echo(f"{_number(due)} to delete: {_said(due)}", err=True)
         return await _follow(ogel.cleanup.service, due) if wait else None
 
     try:
@@ -110,7 +110,7 @@ async def _follow(service: CleanupService, due: Due) -> Run:
     while True:
         run = await service.last_run(due.kind)
         assert run is not None
-        progress.show(run.deleted, run.total)
+        progress.show(run.deleted, None if run.total_is_least else run.total)
         if run.status != "running" or run.job != due.job:
             progress.end()
             return run
@@ -121,7 +121,7 @@ def _show_due(due: Due, as_json: bool) -> None:
     if as_json:
         say_json(due)
     else:
-        click.echo(f"{due.due} would be deleted: {_said(due)}")
+        click.echo(f"{_number(due)} would be deleted: {_said(due)}")
 
 
 def _row(purge: PurgeInfo) -> tuple[object, ...]:
@@ -129,12 +129,16 @@ def _row(purge: PurgeInfo) -> tuple[object, ...]:
     return (
         purge.kind,
         f"{purge.retention_days:g} d",
-        purge.due,
+        _number(purge),
         purge.cron or "by hand",
         None if last is None else f"{last.status} {relative(last.finished_at or last.started_at)}",
         None if last is None else last.deleted,
         purge.deletes,
     )
+
+
+def _number(of: Due | PurgeInfo) -> str:
+    return f"{of.due} or more" if of.due_is_least else str(of.due)
 
 
 def _said(due: Due) -> str:

@@ -22,9 +22,9 @@ Piece = bytes | bytearray | memoryview
 Ring = Callable[[set[str]], None]
 
 # SQLSTATE classes and codes that say nothing about what was asked: connection lost, server shutting down or starting,
-# no connection, memory or disk left, the statement's time over, a standby not promoted yet; or that others were in its
-# way: a deadlock, a lock that did not come free, a conflict. Whoever may try again should.
-_AWAY_CODES = ("08", "57P", "57014", "53", "58", "25006", "25P03", "40", "55P03")
+# no connection, memory or disk left, a standby not promoted yet; or that others were in its way: a deadlock, a lock
+# that did not come free, a conflict. Whoever may try again should.
+_AWAY_CODES = ("08", "57P", "53", "58", "25006", "25P03", "40", "55P03")
 
 
 class DatabaseAway(Unavailable):
@@ -34,6 +34,10 @@ class DatabaseAway(Unavailable):
     def reason(self) -> str:
         """The driver's words, for the log."""
         return str(self.__cause__ or self).strip()
+
+
+class TookTooLong(DatabaseAway):
+    """A statement's time was over: the server is busy, or it was asked for too much at once. It did nothing."""
 
 
 _HEADING = re.compile(rb"^-- (\w+) --$", re.MULTILINE)
@@ -150,6 +154,8 @@ async def _away_by_name() -> AsyncIterator[None]:
     except (PoolTimeout, PoolClosed) as error:
         raise DatabaseAway("The database did not answer.", retry_after_seconds=1) from error
     except psycopg.Error as error:
+        if isinstance(error, psycopg.errors.QueryCanceled):
+            raise TookTooLong("The database took too long.", retry_after_seconds=1) from error
         lost = error.sqlstate is None and isinstance(error, psycopg.OperationalError | psycopg.InterfaceError)
         if lost or (error.sqlstate or "").startswith(_AWAY_CODES):
             raise DatabaseAway("The database did not answer.", retry_after_seconds=1) from error

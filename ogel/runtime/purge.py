@@ -6,13 +6,42 @@ import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple, Protocol
 
 from ogel.runtime.database import Session
 
+# Nobody counts further than one more than this: people only want to know that it is much.
+MOST_COUNTED = 100_000
+
 Count = Callable[[Session, datetime], Awaitable[int]]
-Bite = Callable[[Session, datetime, int], Awaitable[int]]
+WholeBite = Callable[[Session, datetime, int], Awaitable[int]]
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
+
+
+class Cursor(NamedTuple):
+    """The time, as Postgres writes it, and the id of the last row that was looked at."""
+
+    at: str
+    id: str
+
+
+BEGINNING = Cursor("-infinity", "")
+
+
+class Bitten(NamedTuple):
+    """`cursor` is where the next bite goes on, for a purge that passes over rows."""
+
+    deleted: int
+    is_over: bool
+    cursor: Cursor = BEGINNING
+
+
+class Bite(Protocol):
+    async def __call__(
+        self, session: Session, before: datetime, limit: int, cursor: Cursor = BEGINNING, /
+    ) -> Bitten:
+        """In the transaction it gets, looks at no more than `limit` rows, from the cursor on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,9 +50,8 @@ class Purge:
     name            letters, digits, underscores: `ogel cleanup run <name>`; outlives the code.
     deletes         completes "Deletes …": `events that no delivery needs any more`.
     retention_days  what is older goes.
-    count           how many there are to delete that are older than the time it gets.
-    bite            deletes so many of them at most, in the transaction it gets, and says how many; fewer than it was
-                    allowed means that nothing is left.
+    count           how many there are to delete that are older than the time it gets, up to one more than MOST_COUNTED.
+    bite            deletes some of them: see Bite.
     after           the purge it waits for while that runs: what is left of that one keeps rows of this one.
     is_firm         what is younger than the retention stays, whoever asks.
 
@@ -55,15 +83,55 @@ class Purge:
         is_firm: bool = False,
     ) -> Purge:
         """
-        For rows: `count` selects a number and takes `%(before)s`; `bite` is a DELETE that takes `%(before)s` and
-        `%(limit)s`, and whose affected rows count.
+        For rows that all go: `count` selects a number, and takes `%(before)s` and `%(most)s`; `bite` is a DELETE that
+        takes `%(before)s` and `%(limit)s`, and whose affected rows count.
         """
-
-        async def counted(session: Session, before: datetime) -> int:
-            number: int = await session.value(count, {"before": before})
-            return number
 
         async def bitten(session: Session, before: datetime, limit: int) -> int:
             return await session.execute(bite, {"before": before, "limit": limit})
 
-        return cls(name, deletes, retention_days, counted, bitten, after, is_firm)
+        return cls(name, deletes, retention_days, _counted(count), whole(bitten), after, is_firm)
+
+    @classmethod
+    def of_walk(
+        cls,
+        name: str,
+        deletes: str,
+        retention_days: float,
+        *,
+        count: bytes,
+        bite: bytes,
+        after: str | None = None,
+    ) -> Purge:
+        """
+        For rows some of which stay, however old: `bite` looks at `%(limit)s` rows at most, in the order of time and id
+        and after (`%(after_at)s`, `%(after_id)s`), deletes those that may go, and selects how many went, how many it
+        looked at, and time (as text) and id of the last of those.
+        """
+
+        async def walked(
+            session: Session, before: datetime, limit: int, cursor: Cursor = BEGINNING
+        ) -> Bitten:
+            parameters = {"before": before, "limit": limit, "after_at": cursor.at, "after_id": cursor.id}
+            [(deleted, seen, at, id)] = await session.tuples(bite, parameters)
+            return Bitten(deleted, seen < limit, Cursor(at, id) if seen else cursor)
+
+        return cls(name, deletes, retention_days, _counted(count), walked, after)
+
+
+def whole(bite: WholeBite) -> Bite:
+    """Of one that deletes all it finds: when that is fewer than it may, nothing is left."""
+
+    async def bitten(session: Session, before: datetime, limit: int, cursor: Cursor = BEGINNING) -> Bitten:
+        deleted = await bite(session, before, limit)
+        return Bitten(deleted, deleted < limit)
+
+    return bitten
+
+
+def _counted(query: bytes) -> Count:
+    async def counted(session: Session, before: datetime) -> int:
+        number: int = await session.value(query, {"before": before, "most": MOST_COUNTED + 1})
+        return number
+
+    return counted

@@ -60,9 +60,9 @@ class Log:
         total = 0
         while True:
             async with self.database.transaction() as tx:
-                deleted = await purge.bite(tx, before, limit)
-            total += deleted
-            if deleted < limit:
+                bitten = await purge.bite(tx, before, limit)
+            total += bitten.deleted
+            if bitten.is_over:
                 assert total == counted
                 return total
 

@@ -397,7 +397,7 @@ def test_what_is_long_over_is_forgotten(database_url: str) -> None:
         unfinished = await w.start("all")
         async with w.database.session() as session:
             before = utc_now() - timedelta(days=30)
-            assert await purge_of_replays(30).bite(session, before, 100) == 1
+            assert (await purge_of_replays(30).bite(session, before, 100)).deleted == 1
         left = await w.service.list({"limit": 9, "after": None, "webhook": None, "status": None})
         assert [replay.id for replay in left] == [unfinished.id, recent.id]
 

@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -25,7 +26,7 @@ from ogel.platform import Platform
 from ogel.runtime.database import Session
 from ogel.runtime.jobs.job import NewJob
 from ogel.runtime.jobs.kind import Backoff, JobKind
-from ogel.runtime.purge import Purge
+from ogel.runtime.purge import BEGINNING, Bitten, Cursor, Purge
 from ogel.settings import Settings
 from tests.support.jobs import World, world
 
@@ -295,18 +296,27 @@ class Hoard:
         self.things = things
         self.befores: list[datetime] = []
         self.bites: list[int] = []
+        self.cursors: list[str] = []
         self.purge = Purge(name, "things", 7.0, self.count, self.bite, after)
 
     async def count(self, session: Session, before: datetime) -> int:
         return self.things
 
-    async def bite(self, session: Session, before: datetime, limit: int) -> int:
+    async def bite(
+        self, session: Session, before: datetime, limit: int, cursor: Cursor = BEGINNING
+    ) -> Bitten:
         self.befores.append(before)
+        self.cursors.append(cursor.id)
         await self.meanwhile()
         deleted = min(limit, self.things)
+        await session.execute(b"SELECT pg_sleep(%(seconds)s)", {"seconds": self.seconds(limit)})
         self.things -= deleted
         self.bites.append(deleted)
-        return deleted
+        return Bitten(deleted, deleted < limit, Cursor("2026-01-01T00:00:00Z", f"{self.things} left"))
+
+    def seconds(self, limit: int) -> float:
+        """That a bite of such a size takes the database."""
+        return 0.0
 
     async def meanwhile(self) -> None:
         pass
@@ -401,10 +411,135 @@ def test_a_worker_that_stops_leaves_the_rest_to_the_next(database_url: str) -> N
             run = await cleanup.service.last_run("hoard")
             assert run is not None
             assert (run.status, run.deleted) == ("running", 100)
+            hoard.cursors.clear()
             async with w.running(queue=QUEUE):
                 assert due.job is not None
                 run = await run_over(cleanup, "hoard", due.job)
             assert (run.status, run.deleted, run.before) == ("completed", 500, due.before)
+            assert hoard.cursors[0] == "400 left"
+            # The next run looks at everything again.
+            hoard.cursors.clear()
+            due = await cleanup.service.run(OPERATOR, "hoard")
+            async with w.running(queue=QUEUE):
+                assert due.job is not None
+                await run_over(cleanup, "hoard", due.job)
+            assert hoard.cursors == [BEGINNING.id]
+
+    asyncio.run(main())
+
+
+def test_a_bite_that_takes_too_long_is_halved(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a table that is slow, or of rows that many others hang on."""
+    monkeypatch.setattr("ogel.features.cleanup.jobs.LONGEST_BITE_SECONDS", 0.5)
+    hoard = Hoard(60)
+    hoard.seconds = lambda limit: 0.01 * limit  # type: ignore[method-assign]
+
+    async def main() -> None:
+        async with cleaning(database_url, hoard.purge) as (w, cleanup), w.running(queue=QUEUE):
+            due = await cleanup.service.run(OPERATOR, "hoard")
+            assert due.job is not None
+            run = await run_over(cleanup, "hoard", due.job)
+            assert (run.status, run.deleted, run.error, hoard.things) == ("completed", 60, None, 0)
+        assert max(hoard.bites) <= 50
+
+    asyncio.run(main())
+
+
+def test_what_even_the_smallest_bite_cannot_delete_ends_dead(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ogel.features.cleanup.jobs.LONGEST_BITE_SECONDS", 0.05)
+    hoard = Hoard(60)
+    hoard.seconds = lambda limit: 10.0  # type: ignore[method-assign]
+
+    async def main() -> None:
+        async with cleaning(database_url, hoard.purge) as (w, cleanup), w.running(queue=QUEUE):
+            due = await cleanup.service.run(OPERATOR, "hoard")
+            assert due.job is not None
+            run = await run_over(cleanup, "hoard", due.job)
+            told = "even one at a time they are not deleted within 0.05 s"
+            assert (run.status, run.deleted, run.error) == ("failed", 0, told)
+            [dead] = await w.rows()
+            assert (dead["status"], dead["attempts"], dead["last_error"]) == ("dead", 3, told)
+
+    asyncio.run(main())
+
+
+def test_a_great_many_are_not_counted_to_the_end(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in ("ogel.runtime.purge", "ogel.features.cleanup.counting"):
+        monkeypatch.setattr(f"{module}.MOST_COUNTED", 1_000)
+    seed(database_url)
+    events = purges_of_all(database_url, tmp_path)["events"]
+
+    async def main() -> None:
+        async with cleaning(database_url, replace(events, after=None)) as (w, cleanup):
+            due = await cleanup.service.run(OPERATOR, "events")
+            assert (due.due, due.due_is_least) == (1_000, True)
+            [listed] = await cleanup.service.list()
+            assert (listed.due, listed.due_is_least) == (1_000, True)
+            async with w.running(queue=QUEUE):
+                assert due.job is not None
+                run = await run_over(cleanup, "events", due.job)
+            assert (run.total, run.total_is_least, run.deleted) == (1_000, True, MANY)
+            due = await cleanup.service.dry_run("events")
+            assert (due.due, due.due_is_least) == (0, False)
+
+    asyncio.run(main())
+
+
+def test_what_cannot_be_counted_in_time_is_deleted_all_the_same(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ogel.features.cleanup.counting.COUNT_SECONDS", 0.05)
+    hoard = Hoard(10)
+
+    async def count(session: Session, before: datetime) -> int:
+        return await session.value(b"SELECT 1 FROM pg_sleep(10)")  # type: ignore[no-any-return]
+
+    async def main() -> None:
+        async with cleaning(database_url, replace(hoard.purge, count=count)) as (w, cleanup):
+            [tick] = await w.enqueue(NewJob(PURGE, {"what": "hoard"}))
+            async with w.running(queue=QUEUE):
+                run = await run_over(cleanup, "hoard", tick)
+            assert (run.status, run.total, run.total_is_least, run.deleted) == ("completed", 0, True, 10)
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("what", ["events", "dead_jobs"])
+def test_what_stays_is_looked_at_once_in_a_run(database_url: str, tmp_path: Path, what: str) -> None:
+    """However much of it there is: a bite begins where the last one ended, also in the middle of one moment."""
+    with psycopg.connect(database_url) as connection:
+        connection.execute(
+            "INSERT INTO events (id, type, data, created_at) "
+            f"SELECT 'e' || n, 'a', '1', {OLD} - make_interval(secs => n / 10) FROM generate_series(1, 50) AS n"
+        )
+        connection.execute(
+            "INSERT INTO webhook_deliveries (id, event_id, webhook_id, status) "
+            "SELECT 'dlv_' || n, 'e' || n, 'wh_1', 'pending' FROM generate_series(1, 50) AS n WHERE n % 10 <> 0"
+        )
+        connection.execute(
+            "INSERT INTO job_queue (id, queue_name, kind, payload, max_attempts, status, processed_at) "
+            "SELECT 'j' || n, 'q', CASE WHEN n % 10 = 0 THEN 'x' ELSE 'webhooks.deliver' END, '{}', 1, 'dead', "
+            f"{OLD} - make_interval(secs => n / 10) FROM generate_series(1, 50) AS n"
+        )
+    purge = purges_of_all(database_url, tmp_path)[what]
+    before = utc_now() - timedelta(days=30)
+
+    async def main() -> None:
+        async with world(database_url) as w:
+            async with w.database.session() as session:
+                assert await purge.count(session, before) == 5
+            bites, cursor, is_over = [], BEGINNING, False
+            while not is_over:
+                async with w.database.transaction() as tx:
+                    deleted, is_over, cursor = await purge.bite(tx, before, 12, cursor)
+                bites.append(deleted)
+            assert (len(bites), sum(bites)) == (5, 5)
+            async with w.database.session() as session:
+                assert await purge.count(session, before) == 0
 
     asyncio.run(main())
 

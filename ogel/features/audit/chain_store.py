@@ -10,6 +10,7 @@ from typing import Any
 from ogel.features.audit.chain import RECORD_FIELDS, End, Linked
 from ogel.kernel.clock import rfc3339
 from ogel.runtime.database import Queries, Session
+from ogel.runtime.purge import MOST_COUNTED
 
 _SQL = Queries.beside(__name__)
 
@@ -57,8 +58,8 @@ class ChainStore:
         return None if hash is None else bytes(hash)
 
     async def count_old(self, session: Session, before: datetime) -> int:
-        """At the beginning of the chain."""
-        count: int = await session.value(_SQL.count_old, {"before": before})
+        """At the beginning of the chain; counted up to one more than MOST_COUNTED."""
+        count: int = await session.value(_SQL.count_old, {"before": before, "most": MOST_COUNTED + 1})
         return count
 
     async def prefix(self, tx: Session, before: datetime, limit: int) -> End | None:

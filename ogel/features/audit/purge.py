@@ -8,7 +8,7 @@ from ogel.features.audit.chain import End
 from ogel.features.audit.chain_store import ChainStore
 from ogel.features.audit.ends import Ends
 from ogel.runtime.database import Session
-from ogel.runtime.purge import Purge
+from ogel.runtime.purge import Purge, whole
 
 
 def purge_of_audit_logs(store: ChainStore, ends: Ends, retention_days: float) -> Purge:
@@ -24,5 +24,10 @@ def purge_of_audit_logs(store: ChainStore, ends: Ends, retention_days: float) ->
         return deleted
 
     return Purge(
-        "audit_logs", "audit records that were sealed", retention_days, store.count_old, bite, is_firm=True
+        "audit_logs",
+        "audit records that were sealed",
+        retention_days,
+        store.count_old,
+        whole(bite),
+        is_firm=True,
     )

@@ -81,12 +81,15 @@ SELECT hash FROM audit_logs WHERE chain_seq = %(seq)s
 
 -- count_old --
 -- The beginning of the chain, up to the first record that is young enough to stay.
-SELECT count(*) FROM audit_logs
-WHERE chain_seq < coalesce((
-  SELECT chain_seq FROM audit_logs
-  WHERE created_at >= %(before)s AND chain_seq IS NOT NULL
-  ORDER BY created_at, id LIMIT 1
-), 9223372036854775807)
+SELECT count(*) FROM (
+  SELECT FROM audit_logs
+  WHERE chain_seq < coalesce((
+    SELECT chain_seq FROM audit_logs
+    WHERE created_at >= %(before)s AND chain_seq IS NOT NULL
+    ORDER BY created_at, id LIMIT 1
+  ), 9223372036854775807)
+  LIMIT %(most)s
+) AS old
 
 -- prefix --
 -- The last of the first `limit` of those.

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import structlog
 
 from ogel.features.audit.contract import AuditTrail
-from ogel.features.cleanup.pace import Pace
-from ogel.features.cleanup.store import RunStore
+from ogel.features.cleanup.counting import count
+from ogel.features.cleanup.pace import LONGEST_BITE_SECONDS, Pace
+from ogel.features.cleanup.store import RunStore, UnderWay
 from ogel.kernel.clock import utc_now
 from ogel.kernel.principal import SYSTEM, Caller
-from ogel.runtime.database import Database, Session
+from ogel.runtime.database import Database, Session, TookTooLong
 from ogel.runtime.jobs.job import Finished, Job, Outcome
 from ogel.runtime.jobs.kind import JobKind
 from ogel.runtime.jobs.progress import report
-from ogel.runtime.purge import Purge
+from ogel.runtime.purge import BEGINNING, Bitten, Purge
 
 log = structlog.get_logger(__name__)
 
@@ -53,14 +54,20 @@ class RunPurge:
             return None
         if await self._is_early(purge):
             return Outcome("postpone", after_seconds=WAIT_SECONDS)
-        before = await self._begin(purge, job.id)
-        if before is None:
+        run = await self._begin(purge, job.id)
+        if run is None:
             log.info("cleanup.under_way", purge=purge.name, job=job.id)
             return None
-        if await self._eat(purge, job.id, before):
-            await self._finish(purge, job.id)
-            return None
-        return Outcome("postpone", after_seconds=0.0)
+        try:
+            is_over = await self._eat(purge, job.id, run)
+        except TookTooLong:
+            return Outcome(
+                "retry", f"even one at a time they are not deleted within {LONGEST_BITE_SECONDS:g} s"
+            )
+        if not is_over:
+            return Outcome("postpone", after_seconds=0.0)
+        await self._finish(purge, job.id)
+        return None
 
     async def _is_early(self, purge: Purge) -> bool:
         if purge.after is None:
@@ -68,33 +75,47 @@ class RunPurge:
         async with self._database.session() as session:
             return await self._store.is_waiting(session, QUEUE, PURGE, purge.after)
 
-    async def _begin(self, purge: Purge, job_id: str) -> datetime | None:
-        """What is older goes; None: nothing is left to do for this job."""
+    async def _begin(self, purge: Purge, job_id: str) -> UnderWay | None:
+        """None: nothing is left to do for this job."""
+        async with self._database.session() as session:
+            if (run := await self._store.resume(session, purge.name, job_id)) is not None:
+                return run
+        before = utc_now() - timedelta(days=purge.retention_days)
+        total = await count(self._database, self._store, purge, before)
         async with self._database.transaction() as tx:
-            if (before := await self._store.resume(tx, purge.name, job_id)) is not None:
-                return before
-            before = utc_now() - timedelta(days=purge.retention_days)
-            total = await purge.count(tx, before)
             begun = await self._store.begin(tx, purge.name, job_id, before, total)
-        return before if begun else None
+        return UnderWay(before, BEGINNING) if begun else None
 
-    async def _eat(self, purge: Purge, job_id: str, before: datetime) -> bool:
-        """True: nothing is left."""
+    async def _eat(self, purge: Purge, job_id: str, run: UnderWay) -> bool:
+        """True: nothing is left. TookTooLong: not even the smallest bite was done in time."""
         loop = asyncio.get_running_loop()
         ends_at = loop.time() + SLICE_SECONDS
-        pace, done = self._paces.setdefault(purge.name, Pace()), 0
+        pace, cursor = self._paces.setdefault(purge.name, Pace()), run.cursor
         while loop.time() < ends_at:
             async with self._turn:
-                began, limit = loop.time(), pace.bite
-                async with self._database.transaction() as tx:
-                    deleted = await purge.bite(tx, before, limit)
-                    done, total = await self._store.advance(tx, purge.name, job_id, deleted)
-                report(done, total, purge.name)
-                if deleted < limit:
+                began = loop.time()
+                try:
+                    bitten = await self._bite(purge, job_id, UnderWay(run.before, cursor), pace.bite)
+                except TookTooLong:
+                    log.warning("cleanup.bite_took_too_long", purge=purge.name, bite=pace.bite, job=job_id)
+                    if pace.bite == 1:
+                        raise
+                    await asyncio.sleep(pace.pause_after_too_long(loop.time() - began))
+                    continue
+                if bitten.is_over:
                     return True
+                cursor = bitten.cursor
                 await asyncio.sleep(pace.pause_after(loop.time() - began))
-        log.info("cleanup.goes_on", purge=purge.name, deleted=done, job=job_id)
+        log.info("cleanup.goes_on", purge=purge.name, job=job_id)
         return False
+
+    async def _bite(self, purge: Purge, job_id: str, run: UnderWay, limit: int) -> Bitten:
+        async with self._database.transaction() as tx:
+            await self._store.limit_time(tx, LONGEST_BITE_SECONDS)
+            bitten = await purge.bite(tx, run.before, limit, run.cursor)
+            done, total = await self._store.advance(tx, purge.name, job_id, bitten.deleted, bitten.cursor)
+        report(done, None if total.is_least else total.number, purge.name)
+        return bitten
 
     async def _finish(self, purge: Purge, job_id: str) -> None:
         async with self._database.transaction() as tx:

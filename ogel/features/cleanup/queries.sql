@@ -1,25 +1,26 @@
 -- begin --
 -- Takes the run of a purge for a job, and counts from the beginning, unless another job is at it.
-INSERT INTO purge_runs AS r (name, job_id, before, total)
-VALUES (%(name)s, %(job_id)s, %(before)s, %(total)s)
+INSERT INTO purge_runs AS r (name, job_id, before, total, total_is_least)
+VALUES (%(name)s, %(job_id)s, %(before)s, %(total)s, %(total_is_least)s)
 ON CONFLICT (name) DO UPDATE
-SET job_id = excluded.job_id, before = excluded.before, total = excluded.total, deleted = 0, started_at = now(),
-    finished_at = NULL, error = NULL
+SET job_id = excluded.job_id, before = excluded.before, total = excluded.total,
+    total_is_least = excluded.total_is_least, deleted = 0, cursor = NULL, started_at = now(), finished_at = NULL,
+    error = NULL
 WHERE r.finished_at IS NOT NULL
    OR NOT EXISTS (SELECT FROM job_queue WHERE id = r.job_id AND status IN ('pending', 'running'))
 RETURNING before
 
 -- resume --
--- The limit that a job's run began with; none when it has not begun, or is over.
-SELECT before FROM purge_runs WHERE name = %(name)s AND job_id = %(job_id)s AND finished_at IS NULL
+-- The limit that a job's run began with, and where it stopped; none when it has not begun, or is over.
+SELECT before, cursor FROM purge_runs WHERE name = %(name)s AND job_id = %(job_id)s AND finished_at IS NULL
 
 -- advance --
-UPDATE purge_runs SET deleted = deleted + %(deleted)s, error = NULL
+UPDATE purge_runs SET deleted = deleted + %(deleted)s, cursor = %(cursor)s::json, error = NULL
 WHERE name = %(name)s AND job_id = %(job_id)s
-RETURNING deleted, total
+RETURNING deleted, total, total_is_least
 
 -- finish --
-UPDATE purge_runs SET finished_at = now(), error = NULL
+UPDATE purge_runs SET finished_at = now(), cursor = NULL, error = NULL
 WHERE name = %(name)s AND job_id = %(job_id)s AND finished_at IS NULL
 RETURNING before, deleted
 
@@ -33,10 +34,14 @@ SELECT EXISTS (
   WHERE queue_name = %(queue)s AND status IN ('pending', 'running') AND kind = %(kind)s AND payload->>'what' = %(name)s
 )
 
+-- limit_time --
+-- For each of the transaction's statements.
+SELECT set_config('statement_timeout', %(milliseconds)s::int::text, true)
+
 -- runs --
 SELECT r.name, r.job_id AS job,
        CASE WHEN r.finished_at IS NOT NULL THEN 'completed' WHEN j.id IS NOT NULL THEN 'running' ELSE 'failed' END AS status,
-       r.before, r.total, r.deleted, r.started_at, r.finished_at,
+       r.before, r.total, r.total_is_least, r.deleted, r.started_at, r.finished_at,
        CASE WHEN r.finished_at IS NULL AND j.id IS NULL THEN coalesce(r.error, 'its job was cancelled') ELSE r.error END
          AS error
 FROM purge_runs AS r

@@ -8,8 +8,9 @@ from datetime import datetime, timedelta
 import msgspec
 
 from ogel.features.audit.contract import AuditTrail
+from ogel.features.cleanup.counting import count
 from ogel.features.cleanup.jobs import PURGE
-from ogel.features.cleanup.store import Run, RunStore
+from ogel.features.cleanup.store import Counted, Run, RunStore
 from ogel.kernel.clock import utc_now
 from ogel.kernel.errors import Conflict, Invalid, NotFound
 from ogel.kernel.principal import Caller
@@ -20,22 +21,27 @@ from ogel.runtime.purge import Purge
 
 
 class PurgeInfo(msgspec.Struct, frozen=True):
-    """`due`: so many are older than the retention. `cron` is UTC; null: it runs only when somebody says so."""
+    """
+    `due`: so many are older than the retention; or more, if `due_is_least`. `cron` is UTC; null: it runs only when
+    somebody says so.
+    """
 
     kind: str
     deletes: str
     retention_days: float
     cron: str | None
     due: int
+    due_is_least: bool
     last_run: Run | None
 
 
 class Due(msgspec.Struct, frozen=True):
-    """What a dry run found, or a run begins with; `job` performs it."""
+    """What a dry run found, or a run begins with; or more, if `due_is_least`. `job` performs it."""
 
     kind: str
     before: datetime
     due: int
+    due_is_least: bool
     job: str | None
 
 
@@ -61,17 +67,14 @@ class CleanupService:
         """By name."""
         async with self._database.session() as session:
             runs = await self._store.runs(session, list(self._purges))
-            return [
-                PurgeInfo(
-                    kind=name,
-                    deletes=purge.deletes,
-                    retention_days=purge.retention_days,
-                    cron=None if self._crons[name].lower() == "off" else self._crons[name],
-                    due=await purge.count(session, _before(purge)),
-                    last_run=runs.get(name),
-                )
-                for name, purge in sorted(self._purges.items())
-            ]
+        found = []
+        for name, purge in sorted(self._purges.items()):
+            due = await self._count(purge, _before(purge))
+            cron = None if self._crons[name].lower() == "off" else self._crons[name]
+            found.append(
+                PurgeInfo(name, purge.deletes, purge.retention_days, cron, *due, last_run=runs.get(name))
+            )
+        return found
 
     async def last_run(self, kind: str) -> Run | None:
         async with self._database.session() as session:
@@ -81,22 +84,24 @@ class CleanupService:
         """Counts what `run` would delete. NotFound: no such purge; Invalid: what is younger must be kept."""
         purge = self._purge(kind)
         before = _limit(purge, before)
-        async with self._database.session() as session:
-            return Due(kind, before, await purge.count(session, before), job=None)
+        return Due(kind, before, *await self._count(purge, before), job=None)
 
     async def run(self, caller: Caller, kind: str, before: datetime | None = None) -> Due:
         """Like `dry_run`, of what is older than `before`, or than its retention. Conflict: a run of it is under way."""
         purge = self._purge(kind)
         before = _limit(purge, before)
         job = NewJob(PURGE, {"what": kind}, dedupe_key=f"{PURGE}:{kind}")
+        due = await self._count(purge, before)
         async with self._database.transaction() as tx:
-            due = await purge.count(tx, before)
             written = await self._jobs.enqueue(tx, [job])
             if not written or not await self._store.begin(tx, kind, job.id, before, due):
                 raise Conflict(f"A run of {kind!r} is under way.")
-            metadata = {"before": before.isoformat(), "due": due, "job": job.id}
+            metadata = {"before": before.isoformat(), "due": due.number, "job": job.id}
             await self._audit.record(tx, caller, "cleanup.run", "purge", kind, metadata)
-        return Due(kind, before, due, job.id)
+        return Due(kind, before, *due, job=job.id)
+
+    async def _count(self, purge: Purge, before: datetime) -> Counted:
+        return await count(self._database, self._store, purge, before)
 
     def _purge(self, kind: str) -> Purge:
         try:

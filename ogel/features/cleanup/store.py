@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import msgspec
 
 from ogel.runtime.database import Queries, Session
+from ogel.runtime.purge import BEGINNING, Cursor
 
 _SQL = Queries.beside(__name__)
 
@@ -17,9 +18,10 @@ RunStatus = Literal["running", "completed", "failed"]
 
 class Run(msgspec.Struct, frozen=True):
     """
-    before  what was older went.
-    total   as many there were when it began.
-    error   of its last attempt, if that failed; a run that is still `running` is tried again.
+    before          what was older went.
+    total           as many there were when it began…
+    total_is_least  …or more: it was counted no further.
+    error           of its last attempt, if that failed; a run that is still `running` is tried again.
     """
 
     name: str
@@ -27,27 +29,60 @@ class Run(msgspec.Struct, frozen=True):
     status: RunStatus
     before: datetime
     total: int
+    total_is_least: bool
     deleted: int
     started_at: datetime
     finished_at: datetime | None
     error: str | None
 
 
+class Counted(NamedTuple):
+    """`is_least`: there may be more; it was counted no further."""
+
+    number: int
+    is_least: bool
+
+
+class UnderWay(NamedTuple):
+    """What is older than `before` goes, from the cursor on."""
+
+    before: datetime
+    cursor: Cursor
+
+
 class RunStore:
-    async def begin(self, tx: Session, name: str, job_id: str, before: datetime, total: int) -> bool:
+    async def limit_time(self, tx: Session, seconds: float) -> None:
+        """A statement of this transaction that takes longer ends with TookTooLong."""
+        await tx.execute(_SQL.limit_time, {"milliseconds": int(seconds * 1000)})
+
+    async def begin(self, tx: Session, name: str, job_id: str, before: datetime, total: Counted) -> bool:
         """False: another job's run of it is under way."""
-        parameters = {"name": name, "job_id": job_id, "before": before, "total": total}
+        parameters = {
+            "name": name,
+            "job_id": job_id,
+            "before": before,
+            "total": total.number,
+            "total_is_least": total.is_least,
+        }
         return await tx.value(_SQL.begin, parameters) is not None
 
-    async def resume(self, session: Session, name: str, job_id: str) -> datetime | None:
-        """The limit its run began with; None: it has not begun, or is over."""
-        before: datetime | None = await session.value(_SQL.resume, {"name": name, "job_id": job_id})
-        return before
+    async def resume(self, session: Session, name: str, job_id: str) -> UnderWay | None:
+        """As its run began, and where it stopped; None: it has not begun, or is over."""
+        rows = await session.tuples(_SQL.resume, {"name": name, "job_id": job_id})
+        return UnderWay(rows[0][0], Cursor(*rows[0][1]) if rows[0][1] else BEGINNING) if rows else None
 
-    async def advance(self, tx: Session, name: str, job_id: str, deleted: int) -> tuple[int, int]:
+    async def advance(
+        self, tx: Session, name: str, job_id: str, deleted: int, cursor: Cursor
+    ) -> tuple[int, Counted]:
         """How many are deleted in all, of how many there were."""
-        [(done, total)] = await tx.tuples(_SQL.advance, {"name": name, "job_id": job_id, "deleted": deleted})
-        return done, total
+        parameters = {
+            "name": name,
+            "job_id": job_id,
+            "deleted": deleted,
+            "cursor": msgspec.json.encode(cursor).decode(),
+        }
+        [(done, total, is_least)] = await tx.tuples(_SQL.advance, parameters)
+        return done, Counted(total, is_least)
 
     async def finish(self, tx: Session, name: str, job_id: str) -> tuple[datetime, int] | None:
         """What was older went, and how much; None: it was over already."""

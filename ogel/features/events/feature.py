@@ -26,7 +26,7 @@ def events_feature(service: Callable[[], EventService], retention_days: float) -
         name="events",
         routes=routes,
         purges=[
-            Purge.of_queries(
+            Purge.of_walk(
                 "events",
                 "events that no delivery needs any more",
                 retention_days,

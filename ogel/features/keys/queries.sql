@@ -14,7 +14,7 @@ SELECT id, name, hint, scopes, expires_at, revoked_at, created_at FROM api_keys 
 UPDATE api_keys SET revoked_at = now() WHERE id = %(id)s AND revoked_at IS NULL RETURNING id
 
 -- count_ended --
-SELECT count(*) FROM api_keys WHERE least(revoked_at, expires_at) < %(before)s
+SELECT count(*) FROM (SELECT FROM api_keys WHERE least(revoked_at, expires_at) < %(before)s LIMIT %(most)s) AS old
 
 -- purge_ended --
 DELETE FROM api_keys WHERE id IN (

@@ -99,7 +99,7 @@ UPDATE mail_messages SET status = 'queued', queued_at = now(), next_attempt_at =
 WHERE id = ANY (%(ids)s) AND status <> 'sent'
 
 -- count_old --
-SELECT count(*) FROM mail_messages WHERE finished_at < %(before)s
+SELECT count(*) FROM (SELECT FROM mail_messages WHERE finished_at < %(before)s LIMIT %(most)s) AS old
 
 -- purge_old --
 -- Their attempts and dead jobs go with them, and what was asked when nothing is left of it; what is queued is never

@@ -259,7 +259,7 @@ INSERT INTO paused_queues (name) VALUES (%(queue)s) ON CONFLICT (name) DO NOTHIN
 DELETE FROM paused_queues WHERE name = %(queue)s
 
 -- count_results --
-SELECT count(*) FROM job_results WHERE expires_at < %(before)s
+SELECT count(*) FROM (SELECT FROM job_results WHERE expires_at < %(before)s LIMIT %(most)s) AS old
 
 -- purge_results --
 DELETE FROM job_results WHERE id IN (
@@ -288,17 +288,31 @@ DELETE FROM job_queue WHERE id IN (
 RETURNING kind, payload
 
 -- count_dead --
-SELECT count(*) FROM job_queue
-WHERE status = 'dead' AND coalesce(processed_at, created_at) < %(before)s AND kind <> ALL (%(kept)s::text[])
+SELECT count(*) FROM (
+  SELECT FROM job_queue
+  WHERE status = 'dead' AND coalesce(processed_at, created_at) < %(before)s AND kind <> ALL (%(kept)s::text[])
+  LIMIT %(most)s
+) AS old
 
 -- purge_dead --
-DELETE FROM job_queue WHERE id IN (
+-- The next dead jobs, without those that are kept for what they belong to. The first row is about the bite itself.
+WITH seen AS MATERIALIZED (
+  SELECT id, kind, coalesce(processed_at, created_at) AS died_at FROM job_queue
+  WHERE status = 'dead' AND coalesce(processed_at, created_at) < %(before)s
+    AND coalesce(processed_at, created_at) >= %(after_at)s::timestamptz
+    AND (coalesce(processed_at, created_at), id) > (%(after_at)s::timestamptz, %(after_id)s::text)
+  ORDER BY coalesce(processed_at, created_at), id LIMIT %(limit)s
+), old AS MATERIALIZED (
   SELECT id FROM job_queue
-  WHERE status = 'dead' AND coalesce(processed_at, created_at) < %(before)s AND kind <> ALL (%(kept)s::text[])
-  ORDER BY coalesce(processed_at, created_at) LIMIT %(limit)s
+  WHERE id IN (SELECT id FROM seen WHERE kind <> ALL (%(kept)s::text[])) AND status = 'dead'
   FOR UPDATE SKIP LOCKED
+), gone AS (
+  DELETE FROM job_queue WHERE id IN (SELECT id FROM old) RETURNING kind, payload
 )
-RETURNING kind, payload
+(SELECT (SELECT count(*) FROM seen) AS seen, last.died_at::text AS at, last.id, NULL AS kind, NULL AS payload
+ FROM (SELECT) AS one LEFT JOIN seen AS last ON true ORDER BY last.died_at DESC, last.id DESC LIMIT 1)
+UNION ALL
+SELECT NULL, NULL, NULL, kind, payload FROM gone
 
 -- has_jobs --
 SELECT EXISTS (SELECT FROM job_queue WHERE queue_name = %(queue)s AND key = %(key)s AND status IN ('pending', 'running'))

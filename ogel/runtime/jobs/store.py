@@ -15,6 +15,7 @@ from ogel.runtime.database import Database, Queries, Session, records
 from ogel.runtime.jobs.job import RETRY, Finished, Job, NewJob
 from ogel.runtime.jobs.kind import JobKind, by_name
 from ogel.runtime.jobs.shares import UNDIVIDED, Division
+from ogel.runtime.purge import BEGINNING, MOST_COUNTED, Bitten, Cursor
 
 _SQL = Queries.beside(__name__)
 
@@ -155,8 +156,8 @@ class JobQueue:
         tx.ring(queue)
 
     async def count_results(self, session: Session, before: datetime) -> int:
-        """Results whose time to be kept was over before then."""
-        count: int = await session.value(_SQL.count_results, {"before": before})
+        """Results whose time to be kept was over before then; counted up to one more than MOST_COUNTED."""
+        count: int = await session.value(_SQL.count_results, {"before": before, "most": MOST_COUNTED + 1})
         return count
 
     async def purge_results(self, session: Session, before: datetime, limit: int) -> int:
@@ -175,16 +176,28 @@ class JobQueue:
         return len(revived)
 
     async def count_dead(self, session: Session, before: datetime) -> int:
-        """Dead for longer, of kinds whose dead jobs belong to nothing else that is purged."""
-        count: int = await session.value(
-            _SQL.count_dead, {"before": before, "kept": self._purged_with_others}
-        )
+        """
+        Dead for longer, of kinds whose dead jobs belong to nothing else that is purged; counted up to one more than
+        MOST_COUNTED.
+        """
+        parameters = {"before": before, "kept": self._purged_with_others, "most": MOST_COUNTED + 1}
+        count: int = await session.value(_SQL.count_dead, parameters)
         return count
 
-    async def purge_dead(self, tx: Session, before: datetime, limit: int) -> int:
-        """Up to `limit` of those; tells their kinds."""
-        parameters = {"before": before, "limit": limit, "kept": self._purged_with_others}
-        return await self._tell_discarded(tx, await tx.tuples(_SQL.purge_dead, parameters))
+    async def purge_dead(
+        self, tx: Session, before: datetime, limit: int, cursor: Cursor = BEGINNING
+    ) -> Bitten:
+        """Deletes those among the next `limit` dead jobs; tells their kinds."""
+        parameters = {
+            "before": before,
+            "limit": limit,
+            "kept": self._purged_with_others,
+            "after_at": cursor.at,
+            "after_id": cursor.id,
+        }
+        [(seen, at, id, _, _), *gone] = await tx.tuples(_SQL.purge_dead, parameters)
+        deleted = await self._tell_discarded(tx, [(kind, payload) for *_, kind, payload in gone])
+        return Bitten(deleted, seen < limit, Cursor(at, id) if seen else cursor)
 
     @property
     def _purged_with_others(self) -> list[str]:

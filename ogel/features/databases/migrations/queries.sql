@@ -67,7 +67,7 @@ WHERE id = %(id)s AND status = 'failed' AND NOT EXISTS (
 )
 
 -- count_old --
-SELECT count(*) FROM platform_database_migrations WHERE finished_at < %(before)s
+SELECT count(*) FROM (SELECT FROM platform_database_migrations WHERE finished_at < %(before)s LIMIT %(most)s) AS old
 
 -- purge_old --
 DELETE FROM platform_database_migrations WHERE id IN (

@@ -51,7 +51,7 @@ RETURNING d.id, d.provider, d.service, d.subject, 'disabled' AS state, d.disable
           d.updated_at
 
 -- count_gone --
-SELECT count(*) FROM devices WHERE disabled_at < %(before)s
+SELECT count(*) FROM (SELECT FROM devices WHERE disabled_at < %(before)s LIMIT %(most)s) AS old
 
 -- purge_gone --
 DELETE FROM devices WHERE id IN (

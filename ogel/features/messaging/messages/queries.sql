@@ -52,7 +52,7 @@ WHERE id = ANY (%(ids)s) AND status = 'queued'
 RETURNING id, channel, recipient AS "to", status, provider, provider_message_id, error, attempts
 
 -- count_old --
-SELECT count(*) FROM messages WHERE finished_at < %(before)s
+SELECT count(*) FROM (SELECT FROM messages WHERE finished_at < %(before)s LIMIT %(most)s) AS old
 
 -- purge_old --
 -- With attempts and dead jobs; what is queued is never forgotten.
@@ -65,7 +65,7 @@ their_attempts AS (DELETE FROM message_attempts WHERE message_id IN (SELECT id F
 DELETE FROM messages WHERE id IN (SELECT id FROM old)
 
 -- count_old_requests --
-SELECT count(*) FROM message_requests WHERE created_at < %(before)s
+SELECT count(*) FROM (SELECT FROM message_requests WHERE created_at < %(before)s LIMIT %(most)s) AS old
 
 -- purge_old_requests --
 DELETE FROM message_requests WHERE key IN (

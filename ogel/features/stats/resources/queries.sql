@@ -91,7 +91,7 @@ ORDER BY sampled_at DESC, labels DESC
 LIMIT %(limit)s
 
 -- count_old --
-SELECT count(*) FROM resource_samples WHERE sampled_at < %(before)s
+SELECT count(*) FROM (SELECT FROM resource_samples WHERE sampled_at < %(before)s LIMIT %(most)s) AS old
 
 -- purge_old --
 DELETE FROM resource_samples WHERE ctid IN (

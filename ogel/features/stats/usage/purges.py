@@ -8,7 +8,7 @@ from datetime import datetime
 import structlog
 
 from ogel.runtime.database import Queries, Session
-from ogel.runtime.purge import Purge
+from ogel.runtime.purge import MOST_COUNTED, Purge, whole
 
 _SQL = Queries.beside(__name__)
 log = structlog.get_logger(__name__)
@@ -30,7 +30,7 @@ def purges_of_usage(hours_kept_days: float, days_kept_days: float) -> Sequence[P
             "counts that no worker of `stats` has added up",
             PATIENCE_DAYS,
             _count_deltas,
-            _purge_deltas,
+            whole(_purge_deltas),
             is_firm=True,
         ),
         Purge.of_queries(
@@ -45,7 +45,7 @@ def purges_of_usage(hours_kept_days: float, days_kept_days: float) -> Sequence[P
 
 
 async def _count_deltas(session: Session, before: datetime) -> int:
-    count: int = await session.value(_SQL.count_deltas, {"before": before})
+    count: int = await session.value(_SQL.count_deltas, {"before": before, "most": MOST_COUNTED + 1})
     return count
 
 

@@ -74,7 +74,7 @@ FROM usage WHERE bucket = 'day' AND at >= %(since)s
 GROUP BY metric
 
 -- count_hours --
-SELECT count(*) FROM usage WHERE bucket = 'hour' AND at < %(before)s
+SELECT count(*) FROM (SELECT FROM usage WHERE bucket = 'hour' AND at < %(before)s LIMIT %(most)s) AS old
 
 -- purge_hours --
 DELETE FROM usage WHERE ctid IN (
@@ -83,7 +83,7 @@ DELETE FROM usage WHERE ctid IN (
 )
 
 -- count_days --
-SELECT count(*) FROM usage WHERE bucket = 'day' AND at < %(before)s
+SELECT count(*) FROM (SELECT FROM usage WHERE bucket = 'day' AND at < %(before)s LIMIT %(most)s) AS old
 
 -- purge_days --
 DELETE FROM usage WHERE ctid IN (
@@ -92,7 +92,7 @@ DELETE FROM usage WHERE ctid IN (
 )
 
 -- count_deltas --
-SELECT count(*) FROM usage_deltas WHERE counted_at < %(before)s
+SELECT count(*) FROM (SELECT FROM usage_deltas WHERE counted_at < %(before)s LIMIT %(most)s) AS old
 
 -- purge_deltas --
 -- The oldest have the least ids: a whole bite looks no further than where it ends.
@@ -102,7 +102,7 @@ DELETE FROM usage_deltas WHERE id IN (
 )
 
 -- count_silent --
-SELECT count(*) FROM processes WHERE seen_at < %(before)s
+SELECT count(*) FROM (SELECT FROM processes WHERE seen_at < %(before)s LIMIT %(most)s) AS old
 
 -- purge_silent --
 DELETE FROM processes WHERE id IN (

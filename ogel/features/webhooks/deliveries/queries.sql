@@ -63,7 +63,9 @@ ORDER BY a.recorded_at, a.delivery_id, a.number
 LIMIT %(limit)s
 
 -- count_old --
-SELECT count(*) FROM webhook_deliveries WHERE finished_at < %(before)s AND status <> 'pending'
+SELECT count(*) FROM (
+  SELECT FROM webhook_deliveries WHERE finished_at < %(before)s AND status <> 'pending' LIMIT %(most)s
+) AS old
 
 -- purge_old --
 -- Their attempts go with them, and the jobs of those that failed.

@@ -168,7 +168,7 @@ ON CONFLICT (event_id, webhook_id) DO NOTHING
 RETURNING id
 
 -- count_old --
-SELECT count(*) FROM webhook_replays WHERE finished_at < %(before)s
+SELECT count(*) FROM (SELECT FROM webhook_replays WHERE finished_at < %(before)s LIMIT %(most)s) AS old
 
 -- purge_old --
 DELETE FROM webhook_replays WHERE id IN (

@@ -1,0 +1,9 @@
+-- A purge that passes over rows goes on where its last bite ended, and one that deletes very many does not count them
+-- all. The version before knows neither: a run that it begins has no cursor, and one that it ends has been looked
+-- through.
+ALTER TABLE purge_runs
+  ADD COLUMN total_is_least boolean NOT NULL DEFAULT false,
+  ADD COLUMN cursor json;
+
+COMMENT ON COLUMN purge_runs.total_is_least IS 'there were that many or more: they were counted no further';
+COMMENT ON COLUMN purge_runs.cursor IS '[time, id] of the last row that was looked at; null: from the beginning';
