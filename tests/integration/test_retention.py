@@ -544,6 +544,64 @@ def test_what_stays_is_looked_at_once_in_a_run(database_url: str, tmp_path: Path
     asyncio.run(main())
 
 
+@pytest.mark.parametrize(
+    ("name", "table", "rows"),
+    [
+        (
+            "deliveries",
+            "webhook_deliveries",
+            "INSERT INTO webhook_deliveries (id, event_id, webhook_id, status, finished_at) "
+            "SELECT 'dlv_' || n, 'e', 'wh_' || n, 'failed', {at} FROM generate_series(1, 3) AS n",
+        ),
+        (
+            "messages",
+            "messages",
+            "INSERT INTO messages (id, channel, recipient, content, status, finished_at, lifetime_seconds) "
+            "SELECT 'msg_' || n, 'sms', '+1', '{{}}', 'failed', {at}, 60 FROM generate_series(1, 3) AS n",
+        ),
+        (
+            "mail_messages",
+            "mail_messages",
+            "INSERT INTO mail_messages (id, request_id, recipient, address, status, finished_at, created_at) "
+            "SELECT 'msg_' || n, 'r', 'b@x.example', 'b@x.example', 'failed', {at}, {at} "
+            "FROM generate_series(1, 3) AS n",
+        ),
+    ],
+)
+def test_a_purge_and_a_retry_do_not_wait_for_each_other(
+    database_url: str, tmp_path: Path, name: str, table: str, rows: str
+) -> None:
+    """The retry has locked the job, and wants what it is about next; that one stays, and all others go."""
+    with psycopg.connect(database_url) as connection:
+        connection.execute(f"INSERT INTO events (id, type, data, created_at) VALUES ('e', 'a', '1', {OLD})")
+        connection.execute(
+            "INSERT INTO mail_requests (id, fingerprint, answer, sender, subject, body_text, headers, created_at) "
+            f"VALUES ('r', '', '{{}}', 'a@example.com', 'x', 'x', '{{}}', {OLD})"
+        )
+        connection.execute(rows.format(at=OLD))
+        connection.execute(
+            "INSERT INTO job_queue (id, queue_name, kind, payload, max_attempts, status, processed_at) "
+            f"SELECT 'job_' || n, 'q', 'x', '{{}}', 1, 'dead', {OLD} FROM generate_series(1, 3) AS n"
+        )
+    purge = purges_of_all(database_url, tmp_path)[name]
+
+    async def main() -> None:
+        async with world(database_url) as w, w.database.transaction() as retry:
+            assert await w.queue.revive(retry, "job_2")
+            async with w.database.transaction() as tx:
+                bitten = await purge.bite(tx, utc_now() - timedelta(days=30), 100)
+                assert (bitten.deleted, bitten.is_over) == (2, True)
+                # The job is the purge's no more than the rest: whoever waits for it has it at once.
+                changed = f"UPDATE {table} SET finished_at = now() WHERE id LIKE '%2'"
+                assert await retry.execute(changed.encode()) == 1
+
+    asyncio.run(main())
+    with psycopg.connect(database_url) as connection:
+        assert connection.execute("SELECT id, status FROM job_queue").fetchall() == [("job_2", "pending")]
+        [(kept,)] = connection.execute(f"SELECT id FROM {table}").fetchall()
+    assert kept.endswith("_2")
+
+
 def test_jobs_of_other_versions_harm_nothing(database_url: str) -> None:
     async def main() -> None:
         async with cleaning(database_url, Hoard(1).purge) as (w, _):

@@ -10,7 +10,7 @@ MESSAGES = "mail_messages"
 
 
 def purge_of_mail(retention_days: float) -> Purge:
-    return Purge.of_queries(
+    return Purge.of_walk(
         MESSAGES,
         "mail that is over, with its words, attempts and dead jobs",
         retention_days,

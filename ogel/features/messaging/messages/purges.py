@@ -13,7 +13,7 @@ MESSAGES = "messages"
 
 def purges_of_messages(retention_days: float) -> Sequence[Purge]:
     return [
-        Purge.of_queries(
+        Purge.of_walk(
             MESSAGES,
             "messages that are over, with their attempts and dead jobs",
             retention_days,

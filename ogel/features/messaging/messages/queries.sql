@@ -55,14 +55,33 @@ RETURNING id, channel, recipient AS "to", status, provider, provider_message_id,
 SELECT count(*) FROM (SELECT FROM messages WHERE finished_at < %(before)s LIMIT %(most)s) AS old
 
 -- purge_old --
--- With attempts and dead jobs; what is queued is never forgotten.
-WITH old AS MATERIALIZED (
-  SELECT id FROM messages WHERE finished_at < %(before)s ORDER BY finished_at LIMIT %(limit)s
+-- Their attempts and dead jobs go with them; what is queued is never forgotten. Others lock a job before what it is
+-- about: one whose job is locked is passed over, so that nobody waits in a circle.
+WITH seen AS MATERIALIZED (
+  SELECT id, finished_at FROM messages
+  WHERE finished_at < %(before)s AND finished_at >= %(after_at)s::timestamptz
+    AND (finished_at, id) > (%(after_at)s::timestamptz, %(after_id)s::text)
+  ORDER BY finished_at, id LIMIT %(limit)s
+), their_jobs AS MATERIALIZED (
+  SELECT id FROM job_queue
+  WHERE id IN (SELECT 'job_' || substr(id, 5) FROM seen) AND status = 'dead'
   FOR UPDATE SKIP LOCKED
-),
-their_jobs AS (DELETE FROM job_queue WHERE id IN (SELECT 'job_' || substr(id, 5) FROM old) AND status = 'dead'),
-their_attempts AS (DELETE FROM message_attempts WHERE message_id IN (SELECT id FROM old))
-DELETE FROM messages WHERE id IN (SELECT id FROM old)
+), old AS MATERIALIZED (
+  SELECT id FROM messages AS m
+  WHERE id IN (SELECT id FROM seen) AND finished_at < %(before)s AND NOT EXISTS (
+    SELECT FROM job_queue AS j
+    WHERE j.id = 'job_' || substr(m.id, 5) AND j.status = 'dead' AND j.id NOT IN (SELECT id FROM their_jobs)
+  )
+  FOR UPDATE SKIP LOCKED
+), gone_jobs AS (
+  DELETE FROM job_queue WHERE id IN (SELECT 'job_' || substr(id, 5) FROM old) AND status = 'dead'
+), gone_attempts AS (
+  DELETE FROM message_attempts WHERE message_id IN (SELECT id FROM old)
+), gone AS (
+  DELETE FROM messages WHERE id IN (SELECT id FROM old) RETURNING id
+)
+SELECT (SELECT count(*) FROM gone), (SELECT count(*) FROM seen), last.finished_at::text, last.id
+FROM (SELECT) AS one LEFT JOIN seen AS last ON true ORDER BY last.finished_at DESC, last.id DESC LIMIT 1
 
 -- count_old_requests --
 SELECT count(*) FROM (SELECT FROM message_requests WHERE created_at < %(before)s LIMIT %(most)s) AS old

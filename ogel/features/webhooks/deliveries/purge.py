@@ -10,7 +10,7 @@ DELIVERIES = "deliveries"
 
 
 def purge_of_deliveries(retention_days: float) -> Purge:
-    return Purge.of_queries(
+    return Purge.of_walk(
         DELIVERIES,
         "deliveries that are over, with their attempts and dead jobs",
         retention_days,
