@@ -315,9 +315,9 @@ CREATE INDEX job_queue_cancelled ON job_queue USING btree (lease_id) WHERE (canc
 
 CREATE INDEX job_queue_claim ON job_queue USING btree (queue_name, key, order_key, lane, COALESCE(leased_until, scheduled_at)) WHERE (status = ANY (ARRAY['pending'::text, 'running'::text]));
 
-CREATE INDEX job_queue_dead ON job_queue USING btree (COALESCE(processed_at, created_at)) WHERE (status = 'dead'::text);
-
 CREATE INDEX job_queue_dead_key ON job_queue USING btree (key) WHERE ((status = 'dead'::text) AND (key <> ''::text));
+
+CREATE INDEX job_queue_dead_order ON job_queue USING btree (COALESCE(processed_at, created_at), id) WHERE (status = 'dead'::text);
 
 CREATE UNIQUE INDEX job_queue_dedupe ON job_queue USING btree (dedupe_key) WHERE ((dedupe_key IS NOT NULL) AND (status <> 'dead'::text));
 

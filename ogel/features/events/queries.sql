@@ -29,14 +29,15 @@ WITH seen AS MATERIALIZED (
   ORDER BY created_at, id LIMIT %(limit)s
 ), old AS MATERIALIZED (
   SELECT e.id, e.deliveries FROM events AS e
-  WHERE e.id IN (SELECT id FROM seen) AND NOT EXISTS (SELECT FROM webhook_deliveries AS d WHERE d.event_id = e.id)
+  WHERE e.id = ANY (ARRAY (SELECT id FROM seen))
+    AND NOT EXISTS (SELECT FROM webhook_deliveries AS d WHERE d.event_id = e.id)
   FOR UPDATE OF e SKIP LOCKED
 ), remembered AS (
   INSERT INTO event_ids (id, deliveries)
   SELECT id, deliveries FROM old WHERE id !~ '^evt_[0-9a-hjkmnp-tv-z]{26}$'
   ON CONFLICT (id) DO NOTHING
 ), gone AS (
-  DELETE FROM events WHERE id IN (SELECT id FROM old) RETURNING id
+  DELETE FROM events WHERE id = ANY (ARRAY (SELECT id FROM old)) RETURNING id
 )
 SELECT (SELECT count(*) FROM gone), (SELECT count(*) FROM seen), last.created_at::text, last.id
 FROM (SELECT) AS one LEFT JOIN seen AS last ON true ORDER BY last.created_at DESC, last.id DESC LIMIT 1

@@ -299,15 +299,14 @@ SELECT count(*) FROM (
 WITH seen AS MATERIALIZED (
   SELECT id, kind, coalesce(processed_at, created_at) AS died_at FROM job_queue
   WHERE status = 'dead' AND coalesce(processed_at, created_at) < %(before)s
-    AND coalesce(processed_at, created_at) >= %(after_at)s::timestamptz
     AND (coalesce(processed_at, created_at), id) > (%(after_at)s::timestamptz, %(after_id)s::text)
   ORDER BY coalesce(processed_at, created_at), id LIMIT %(limit)s
 ), old AS MATERIALIZED (
   SELECT id FROM job_queue
-  WHERE id IN (SELECT id FROM seen WHERE kind <> ALL (%(kept)s::text[])) AND status = 'dead'
+  WHERE id = ANY (ARRAY (SELECT id FROM seen WHERE kind <> ALL (%(kept)s::text[]))) AND status = 'dead'
   FOR UPDATE SKIP LOCKED
 ), gone AS (
-  DELETE FROM job_queue WHERE id IN (SELECT id FROM old) RETURNING kind, payload
+  DELETE FROM job_queue WHERE id = ANY (ARRAY (SELECT id FROM old)) RETURNING kind, payload
 )
 (SELECT (SELECT count(*) FROM seen) AS seen, last.died_at::text AS at, last.id, NULL AS kind, NULL AS payload
  FROM (SELECT) AS one LEFT JOIN seen AS last ON true ORDER BY last.died_at DESC, last.id DESC LIMIT 1)

@@ -75,23 +75,22 @@ WITH seen AS MATERIALIZED (
   WHERE finished_at < %(before)s AND finished_at >= %(after_at)s::timestamptz
     AND (finished_at, id) > (%(after_at)s::timestamptz, %(after_id)s::text)
   ORDER BY finished_at, id LIMIT %(limit)s
-), their_jobs AS MATERIALIZED (
+), dead AS MATERIALIZED (
   SELECT id FROM job_queue
-  WHERE id IN (SELECT 'job_' || substr(id, 5) FROM seen) AND status = 'dead'
-  FOR UPDATE SKIP LOCKED
+  WHERE id = ANY (ARRAY (SELECT 'job_' || substr(id, 5) FROM seen)) AND status = 'dead'
+), their_jobs AS MATERIALIZED (
+  SELECT id FROM job_queue WHERE id = ANY (ARRAY (SELECT id FROM dead)) AND status = 'dead' FOR UPDATE SKIP LOCKED
 ), old AS MATERIALIZED (
-  SELECT id FROM webhook_deliveries AS d
-  WHERE id IN (SELECT id FROM seen) AND finished_at < %(before)s AND status <> 'pending' AND NOT EXISTS (
-    SELECT FROM job_queue AS j
-    WHERE j.id = 'job_' || substr(d.id, 5) AND j.status = 'dead' AND j.id NOT IN (SELECT id FROM their_jobs)
-  )
+  SELECT id FROM webhook_deliveries
+  WHERE id = ANY (ARRAY (SELECT id FROM seen)) AND finished_at < %(before)s AND status <> 'pending'
+    AND 'job_' || substr(id, 5) NOT IN (SELECT id FROM dead EXCEPT SELECT id FROM their_jobs)
   FOR UPDATE SKIP LOCKED
 ), gone_jobs AS (
-  DELETE FROM job_queue WHERE id IN (SELECT 'job_' || substr(id, 5) FROM old) AND status = 'dead'
+  DELETE FROM job_queue WHERE id = ANY (ARRAY (SELECT 'job_' || substr(id, 5) FROM old)) AND status = 'dead'
 ), gone_attempts AS (
-  DELETE FROM webhook_attempts WHERE delivery_id IN (SELECT id FROM old)
+  DELETE FROM webhook_attempts WHERE delivery_id = ANY (ARRAY (SELECT id FROM old))
 ), gone AS (
-  DELETE FROM webhook_deliveries WHERE id IN (SELECT id FROM old) RETURNING id
+  DELETE FROM webhook_deliveries WHERE id = ANY (ARRAY (SELECT id FROM old)) RETURNING id
 )
 SELECT (SELECT count(*) FROM gone), (SELECT count(*) FROM seen), last.finished_at::text, last.id
 FROM (SELECT) AS one LEFT JOIN seen AS last ON true ORDER BY last.finished_at DESC, last.id DESC LIMIT 1
