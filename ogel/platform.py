@@ -6,7 +6,6 @@ import asyncio
 import ipaddress
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -157,7 +156,7 @@ class Platform:
             settings.usage_flush_seconds,
         )
         self.memory = MemoryLimit(settings.worker_max_mb) if settings.worker_max_mb else None
-        if settings.schedules or settings.backup_cron:
+        if settings.schedules:
             self.ticker()  # raises what is wrong with them, whatever this process does
 
     def _owners_of_rows(self) -> Sequence[Part]:
@@ -206,9 +205,8 @@ class Platform:
     @cached_property
     def databases(self) -> DatabaseFeature:
         from ogel.adapters.databases.drivers import Drivers
-        from ogel.features.databases.feature import DatabaseFeature, DatabaseOptions
+        from ogel.features.databases.feature import DatabaseFeature
 
-        settings = self.settings
         return DatabaseFeature(
             self.database,
             self.jobs,
@@ -217,7 +215,7 @@ class Platform:
             self.audit,
             self._vault,
             Drivers(),
-            DatabaseOptions(settings.database_check_minutes, settings.retention_days),
+            self.settings.retention_days,
             self.registry,
         )
 
@@ -328,7 +326,7 @@ class Platform:
     @cached_property
     def cleanup(self) -> CleanupFeature:
         from ogel.adapters.temporary import purge_of_temporary_files
-        from ogel.features.cleanup.feature import CleanupFeature, CleanupOptions
+        from ogel.features.cleanup.feature import CleanupFeature
         from ogel.features.jobs.purge import purges_of_jobs
 
         settings = self.settings
@@ -337,8 +335,7 @@ class Platform:
             *purges_of_jobs(self.jobs, settings.dead_job_retention_days),
             purge_of_temporary_files(settings.data_dir),
         ]
-        options = CleanupOptions(settings.cleanup_cron, dict(settings.schedules))
-        return CleanupFeature(self.database, self.jobs, self.audit, purges, options)
+        return CleanupFeature(self.database, self.jobs, self.audit, purges, self._as_set)
 
     @cached_property
     def backups(self) -> BackupFeature:
@@ -347,20 +344,17 @@ class Platform:
 
         settings = self.settings
         left_out = [*LEFT_OUT, *(table for part in self._owners for table in part.feature.left_out)]
-        options = BackupOptions(settings.backup_cron, settings.backup_keep, settings.retention_days)
-        try:
-            return BackupFeature(
-                self.database,
-                self.objects,
-                self._vault,
-                self.jobs,
-                self.outbox,
-                self.audit,
-                left_out,
-                options,
-            )
-        except ValueError as error:
-            raise ConfigError(f"OGEL_BACKUP_CRON cannot be used: {error}") from None
+        options = BackupOptions(settings.backup_keep, settings.retention_days)
+        return BackupFeature(
+            self.database,
+            self.objects,
+            self._vault,
+            self.jobs,
+            self.outbox,
+            self.audit,
+            left_out,
+            options,
+        )
 
     @cached_property
     def job_service(self) -> JobService:
@@ -395,7 +389,12 @@ class Platform:
 
     @cached_property
     def _built_in_schedules(self) -> Sequence[Schedule]:
-        """Those of every manifest, as OGEL_SCHEDULES has them."""
+        """
+        Those of every manifest, as OGEL_SCHEDULES has them. Raises ConfigError: it names what is not there, or a cron
+        that cannot be used.
+        """
+        from ogel.runtime.schedule.setting import unknown
+
         declared = [schedule for feature in self.features for schedule in feature.schedules]
         for schedule in declared:
             if schedule.kind is None or self.jobs.kind(schedule.kind) is None:
@@ -405,7 +404,18 @@ class Platform:
             # Names without one are the users'.
             if "." not in schedule.name:
                 raise ValueError(f"schedule {schedule.name!r} has no dot in its name")
-        return _as_set(declared, self.settings.schedules)
+        names = [schedule.name for schedule in declared]
+        if wrong := unknown(dict(self.settings.schedules), names):
+            raise ConfigError(f"OGEL_SCHEDULES names {wrong[0]!r}; there are {', '.join(sorted(names))}")
+        return [self._as_set(schedule) for schedule in declared]
+
+    def _as_set(self, schedule: Schedule) -> Schedule:
+        from ogel.runtime.schedule.setting import as_set
+
+        try:
+            return as_set(schedule, dict(self.settings.schedules))
+        except ValueError as error:
+            raise ConfigError(f"OGEL_SCHEDULES: {error}") from None
 
     @cached_property
     def system(self) -> Feature:
@@ -514,19 +524,3 @@ async def ready_database(settings: Settings, migrates: bool) -> None:
 def queue_names() -> list[str]:
     """Every queue there is; needs no servers."""
     return Platform(NOWHERE).queue_names
-
-
-def _as_set(declared: Sequence[Schedule], wanted: Sequence[tuple[str, str]]) -> list[Schedule]:
-    """Raises ConfigError: OGEL_SCHEDULES names what is not there, or a cron that cannot be used."""
-    schedules = {schedule.name: schedule for schedule in declared}
-    for name, cron in wanted:
-        if name not in schedules:
-            known = ", ".join(sorted(schedules))
-            raise ConfigError(f"OGEL_SCHEDULES names {name!r}; there are {known}")
-        try:
-            schedules[name] = replace(
-                schedules[name], **({"enabled": False} if cron.lower() == "off" else {"cron": cron})
-            )
-        except ValueError as error:
-            raise ConfigError(f"OGEL_SCHEDULES: {error}") from None
-    return list(schedules.values())

@@ -42,12 +42,6 @@ _SECRET = long_text(SECRET_LENGTH)
 _ADDRESS = Takes("name@example.com or Name <name@example.com>", lambda value: str(parse_address(value)))
 
 
-def _cron(value: str) -> str:
-    from ogel.runtime.schedule.schedule import Schedule  # with croniter, which few settings need
-
-    return Schedule("trial", value, "trial", "").cron
-
-
 @dataclass(frozen=True, slots=True)
 class Settings:
     """Values as the process uses them. `None` for a server's URL: not configured."""
@@ -474,23 +468,11 @@ class Settings:
         default=30.0,
         meaning="Messages that are over, and devices that are gone, are deleted when older than this.",
     )
-    database_check_minutes: int = knob(
-        "OGEL_DATABASE_CHECK_MINUTES",
-        takes=whole(0, 30),
-        default=5,
-        meaning="Between looks at each registered database; 0: only when asked for.",
-    )
-    backup_cron: str | None = knob(
-        "OGEL_BACKUP_CRON",
-        takes=text("five fields such as `0 3 * * *`, in UTC"),
-        default=None,
-        meaning="When a backup is made, of all of Ogel's own data. None: never by itself.",
-    )
     backup_keep: int = knob(
         "OGEL_BACKUP_KEEP",
         takes=whole(1, 1000),
         default=7,
-        meaning="How many backups of OGEL_BACKUP_CRON are kept; those that people asked for are not counted.",
+        meaning="How many backups of the schedule `backups.create` are kept; what people asked for is not counted.",
     )
     dead_job_retention_days: float = knob(
         "OGEL_DEAD_JOB_RETENTION_DAYS",
@@ -503,12 +485,6 @@ class Settings:
         takes=real(0.01, 36500, "days"),
         default=365.0,
         meaning="API keys that were revoked or expired longer ago than this are deleted.",
-    )
-    cleanup_cron: str = knob(
-        "OGEL_CLEANUP_CRON",
-        takes=Takes("five fields of cron, such as `0 2 * * *`", _cron),
-        default="0 2 * * *",
-        meaning="When what is past its retention is deleted, in UTC; single kinds by OGEL_SCHEDULES.",
     )
     scheduler_interval_seconds: float = knob(
         "OGEL_SCHEDULER_INTERVAL_SECONDS",
@@ -590,9 +566,12 @@ class Settings:
     )
     schedules: tuple[tuple[str, str], ...] = knob(
         "OGEL_SCHEDULES",
-        takes=assignments("name=cron or name=off, separated by semicolons: cleanup.events=0 3 * * *"),
+        takes=assignments(
+            "name=cron, name=on or name=off, separated by semicolons: cleanup.events=0 3 * * *"
+        ),
         default=(),
-        meaning="Times of built-in schedules, in UTC, and `off` for none; `ogel schedules` lists them.",
+        meaning="Times of built-in schedules, in UTC, and which of them run; `cleanup.*` is all of that name,"
+        " `backups.create` is off unless it stands here. `ogel schedules` lists them.",
     )
     schedule_least_seconds: int = knob(
         "OGEL_SCHEDULE_LEAST_SECONDS",

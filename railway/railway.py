@@ -46,7 +46,6 @@ SHARED_VARIABLES = (
     "OGEL_VAPID_PRIVATE_KEY",
     "OGEL_VAPID_SUBJECT",
     # Backups, and the bucket they need here.
-    "OGEL_BACKUP_CRON",
     "OGEL_BACKUP_KEEP",
     "STORAGE_BACKEND",
     "S3_ACCESS_KEY",

@@ -101,7 +101,7 @@ def show(backup: Backup) -> None:
             ("id", backup.id),
             ("status", backup.status),
             ("note", backup.note),
-            ("made by", "OGEL_BACKUP_CRON" if backup.scheduled else None),
+            ("made by", "its schedule" if backup.scheduled else None),
             ("tables", backup.tables),
             ("rows", backup.rows),
             ("size", size_shown),

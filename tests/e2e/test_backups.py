@@ -271,7 +271,11 @@ def module_suite(
     suite_servers: dict[str, str], data_dir: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Ogel]:
     """One suite for all tests from here on."""
-    more = {"OGEL_DATA_DIR": str(data_dir), "OGEL_BACKUP_CRON": "0 3 * * *", "OGEL_BACKUP_KEEP": str(KEEP)}
+    more = {
+        "OGEL_DATA_DIR": str(data_dir),
+        "OGEL_SCHEDULES": "backups.create=on",
+        "OGEL_BACKUP_KEEP": str(KEEP),
+    }
     log = tmp_path_factory.mktemp("suite") / "ogel.log"
     with Ogel("api", "--with", "worker", log=log, **suite_servers, **more) as started:
         yield started

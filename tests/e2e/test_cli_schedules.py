@@ -113,7 +113,11 @@ def test_mistakes_are_told_in_one_line(run: Run, arguments: list[str], code: int
     [
         ("no.such=0 3 * * *", "OGEL_SCHEDULES names 'no.such'; there are "),
         ("cleanup.audit_logs=61 * * * *", "OGEL_SCHEDULES: schedule 'cleanup.audit_logs': cron '61 * * * *'"),
-        ("cleanup.audit_logs", "OGEL_SCHEDULES got 'cleanup.audit_logs'; it takes name=cron or name=off"),
+        ("nothing.*=off", "OGEL_SCHEDULES names 'nothing.*'; there are "),
+        (
+            "cleanup.audit_logs",
+            "OGEL_SCHEDULES got 'cleanup.audit_logs'; it takes name=cron, name=on or name=off",
+        ),
         ("cleanup.audit_logs=off; cleanup.audit_logs=off", "OGEL_SCHEDULES got"),
     ],
 )

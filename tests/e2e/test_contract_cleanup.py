@@ -156,9 +156,18 @@ def test_mistakes_on_the_command_line_are_one_line(run: Run) -> None:
         assert refused.code == code
         assert said in refused.err
         assert "Traceback" not in refused.err
-    cron = run("list", OGEL_CLEANUP_CRON="at night")
+    cron = run("list", OGEL_SCHEDULES="cleanup.*=at night")
     assert cron.code == 2
-    assert "OGEL_CLEANUP_CRON got 'at night'" in cron.err
+    assert "OGEL_SCHEDULES: schedule 'cleanup." in cron.err
+    assert "Traceback" not in cron.err
+
+
+def test_schedules_are_moved_and_switched_off(run: Run) -> None:
+    wanted = "cleanup.*=30 4 * * *; cleanup.events=off; cleanup.audit_logs=5 5 * * *"
+    shown = json.loads(run("list", "--json", OGEL_SCHEDULES=wanted).out)["items"]
+    crons = {each["kind"]: each["cron"] for each in shown}
+    assert (crons.pop("events"), crons.pop("audit_logs")) == (None, "5 5 * * *")
+    assert set(crons.values()) == {"30 4 * * *"}
 
 
 def test_kill_9_in_the_middle_of_a_purge(servers: Any, database_url: str, tmp_path: Path) -> None:

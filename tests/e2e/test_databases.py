@@ -19,7 +19,7 @@ from tests.support.contract import all_pages, assert_problem
 from tests.support.outside import PASSWORD, Outside, an_outside_database, register, slug
 from tests.support.process import Client, Ogel, eventually, free_port
 
-ENVIRONMENT = {"OGEL_DATABASE_CHECK_MINUTES": "1"}
+ENVIRONMENT = {"OGEL_SCHEDULES": "databases.check_all=* * * * *"}
 
 
 @pytest.fixture
@@ -339,7 +339,7 @@ def test_every_database_is_checked_by_schedule(api: Client, outside: Outside) ->
     database = register(api, **outside.parts)
     since = checked(api, database["id"], "reachable")["check"]["checked_at"]
     [schedule] = [s for s in api.ok("GET", "/api/schedules")["items"] if s["name"] == "databases.check_all"]
-    assert schedule["cron"] == "*/1 * * * *"
+    assert schedule["cron"] == "* * * * *"
     api.ok("POST", "/api/schedules/databases.check_all/run")
     checked(api, database["id"], "reachable", since)
     api.ok("DELETE", f"/api/databases/{database['id']}")

@@ -15,7 +15,7 @@ from ogel.adapters.postgres import PoolOptions, make_pool
 from ogel.features.audit.store import AuditStore
 from ogel.features.databases.checks.job import CHECK
 from ogel.features.databases.checks.jobs import CHECK_ALL, UNKNOWN_FAULT, Loaded
-from ogel.features.databases.feature import DatabaseFeature, DatabaseOptions
+from ogel.features.databases.feature import DatabaseFeature
 from ogel.features.databases.migrations.migration import MigrationFile, NewRun
 from ogel.features.databases.registry.database import DatabaseChange, NewDatabase, RegisteredDatabase
 from ogel.features.databases.registry.store import RegistryStore
@@ -100,7 +100,7 @@ async def world(database_url: str, secret: str = SECRET) -> AsyncIterator[World]
     database, jobs, elsewhere = Database(pool, lambda _: None), JobQueue(), Elsewhere()
     feature = DatabaseFeature(
         database, jobs, JobKeys(jobs), Outbox(jobs), AuditStore(), Vault(secret), elsewhere,
-        DatabaseOptions(check_minutes=5, retention_days=30), CollectorRegistry(),
+        30, CollectorRegistry(),
     )  # fmt: skip
     jobs.know(feature.feature().jobs)
     try:

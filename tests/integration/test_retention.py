@@ -16,7 +16,7 @@ import pytest
 
 from ogel.adapters.temporary import temporary_directory
 from ogel.features.audit.store import AuditStore
-from ogel.features.cleanup.feature import CleanupFeature, CleanupOptions
+from ogel.features.cleanup.feature import CleanupFeature
 from ogel.features.cleanup.jobs import PURGE, QUEUE
 from ogel.features.cleanup.store import Run
 from ogel.kernel.clock import utc_now
@@ -45,7 +45,7 @@ def purges_of_all(url: str, data_dir: Path) -> Mapping[str, Purge]:
 @asynccontextmanager
 async def cleaning(url: str, *purges: Purge) -> AsyncIterator[tuple[World, CleanupFeature]]:
     async with world(url) as w:
-        cleanup = CleanupFeature(w.database, w.queue, AuditStore(), purges, CleanupOptions())
+        cleanup = CleanupFeature(w.database, w.queue, AuditStore(), purges, lambda schedule: schedule)
         # Impatient, so that a failure's retry comes within the test.
         kinds = [_impatient(kind) for kind in cleanup.feature().jobs]
         w.queue.know(kinds)
@@ -616,12 +616,12 @@ def test_each_has_a_schedule_and_can_be_run_without(database_url: str) -> None:
     purges = [Hoard(3, name).purge for name in ("kept", "swept")]
 
     def feature(of: list[Purge] = purges) -> CleanupFeature:
-        return CleanupFeature(None, None, None, of, CleanupOptions("5 3 * * *"))  # type: ignore[arg-type]
+        return CleanupFeature(None, None, None, of, lambda schedule: schedule)  # type: ignore[arg-type]
 
     [_, schedule] = feature().feature().schedules
     assert (schedule.name, schedule.cron, schedule.payload) == (
         "cleanup.swept",
-        "5 3 * * *",
+        "0 2 * * *",
         {"what": "swept"},
     )
     with pytest.raises(ValueError, match="share a name"):

@@ -37,13 +37,8 @@ LEFT_OUT = {"schema_migrations": "a restore applies the migrations, and writes t
 
 @dataclass(frozen=True, slots=True)
 class BackupOptions:
-    """
-    cron            when one is made; None: never by itself.
-    keep            how many of those are kept.
-    retention_days  how long failures are remembered.
-    """
+    """Of those made by the schedule, `keep` are kept; failures are remembered for `retention_days`."""
 
-    cron: str | None
     keep: int
     retention_days: float
 
@@ -58,7 +53,7 @@ class Stored:
 
 
 class BackupFeature:
-    """`left_out` are tables of all features together; see Feature. ValueError for a cron that cannot be used."""
+    """`left_out` are tables of all features together; see Feature."""
 
     def __init__(
         self,
@@ -77,7 +72,6 @@ class BackupFeature:
         self._left_out = frozenset({*left_out, *LEFT_OUT})
         self._store = BackupStore()
         self._audit = audit
-        self._schedules = _schedules(options.cron)
         self.service = BackupService(database, self._store, jobs, audit)
         self._create = CreateBackup(
             database,
@@ -104,7 +98,7 @@ class BackupFeature:
                 self._verify.kind(QUEUE),
                 self._remove.kind(QUEUE),
             ],
-            schedules=self._schedules,
+            schedules=SCHEDULES,
             left_out=LEFT_OUT,
         )
 
@@ -132,14 +126,12 @@ class BackupFeature:
         )
 
 
-def _schedules(cron: str | None) -> Sequence[Schedule]:
-    if cron is None:
-        return []
-    return [
-        Schedule(
-            name="backups.create",
-            cron=cron,
-            kind=BEGIN,
-            description="Makes a backup, as OGEL_BACKUP_CRON says; the newest OGEL_BACKUP_KEEP are kept.",
-        )
-    ]
+SCHEDULES = [
+    Schedule(
+        "backups.create",
+        cron="0 3 * * *",
+        kind=BEGIN,
+        description="Makes a backup; of these, the newest OGEL_BACKUP_KEEP are kept.",
+        enabled=False,
+    )
+]

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
 
 from ogel.features.audit.contract import AuditTrail
 from ogel.features.cleanup.jobs import PURGE, RunPurge
@@ -16,17 +15,14 @@ from ogel.runtime.jobs.store import JobQueue
 from ogel.runtime.purge import Purge
 from ogel.runtime.schedule.schedule import Schedule
 
-
-@dataclass(frozen=True, slots=True)
-class CleanupOptions:
-    """`cron` is for all whose schedules are not in `set`, by their names: another cron, or `off`."""
-
-    cron: str = "0 2 * * *"
-    set: Mapping[str, str] = field(default_factory=dict)
+CRON = "0 2 * * *"
 
 
 class CleanupFeature:
-    """`purges` are those of every feature. ValueError: two share a name."""
+    """
+    `purges` are those of every feature; `as_set` gives a schedule as settings want it. ValueError: two purges share a
+    name.
+    """
 
     def __init__(
         self,
@@ -34,7 +30,7 @@ class CleanupFeature:
         jobs: JobQueue,
         audit: AuditTrail,
         purges: Sequence[Purge],
-        options: CleanupOptions,
+        as_set: Callable[[Schedule], Schedule],
     ) -> None:
         self.purges = named = {purge.name: purge for purge in purges}
         if len(named) < len(purges):
@@ -42,8 +38,9 @@ class CleanupFeature:
         for purge in purges:
             if purge.after is not None and purge.after not in named:
                 raise ValueError(f"purge {purge.name!r} waits for {purge.after!r}, which nobody brings")
-        self._schedules = [_schedule(purge, options.cron) for purge in named.values()]
-        crons = {name: options.set.get(f"cleanup.{name}", options.cron) for name in named}
+        self._schedules = [_schedule(purge) for purge in named.values()]
+        schedules = {name: as_set(_schedule(purge)) for name, purge in named.items()}
+        crons = {name: schedule.cron for name, schedule in schedules.items() if schedule.enabled}
         store = RunStore()
         self._run = RunPurge(database, store, audit, named)
         self.service = CleanupService(database, store, jobs, audit, named, crons)
@@ -62,10 +59,10 @@ class CleanupFeature:
         return CleanupRoutes(self.service).routes()
 
 
-def _schedule(purge: Purge, cron: str) -> Schedule:
+def _schedule(purge: Purge) -> Schedule:
     return Schedule(
         name=f"cleanup.{purge.name}",
-        cron=cron,
+        cron=CRON,
         kind=PURGE,
         description=f"Deletes {purge.deletes}, after {purge.retention_days:g} days.",
         payload={"what": purge.name},

@@ -55,7 +55,7 @@ class CleanupService:
         purges: Mapping[str, Purge],
         crons: Mapping[str, str],
     ) -> None:
-        """`crons` by purge: when its schedule runs it, or `off`."""
+        """`crons` by purge: when its schedule runs it; those that none runs are missing."""
         self._database = database
         self._store = store
         self._jobs = jobs
@@ -70,10 +70,8 @@ class CleanupService:
         found = []
         for name, purge in sorted(self._purges.items()):
             due = await self._count(purge, _before(purge))
-            cron = None if self._crons[name].lower() == "off" else self._crons[name]
-            found.append(
-                PurgeInfo(name, purge.deletes, purge.retention_days, cron, *due, last_run=runs.get(name))
-            )
+            last_run, cron = runs.get(name), self._crons.get(name)
+            found.append(PurgeInfo(name, purge.deletes, purge.retention_days, cron, *due, last_run=last_run))
         return found
 
     async def last_run(self, kind: str) -> Run | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry
 
@@ -36,19 +35,11 @@ SEALED = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class DatabaseOptions:
-    """
-    check_minutes   between looks at each database; 0: only when asked for.
-    retention_days  how long runs of migrations that are over are remembered.
-    """
-
-    check_minutes: int
-    retention_days: float
-
-
 class DatabaseFeature:
-    """Builds the services; touches nothing before one of them is called."""
+    """
+    Builds the services; touches nothing before one of them is called. Runs of migrations that are over are remembered
+    for `retention_days`.
+    """
 
     def __init__(
         self,
@@ -59,13 +50,13 @@ class DatabaseFeature:
         audit: AuditTrail,
         vault: Vault,
         external: ExternalDatabases,
-        options: DatabaseOptions,
+        retention_days: float,
         metrics: CollectorRegistry,
     ) -> None:
         registry, health, runs = RegistryStore(), HealthStore(), MigrationStore()
         targets = Targets(database, registry, vault)
         asking = Asking(targets)
-        self._options = options
+        self._retention_days = retention_days
         self.registry = RegistryService(database, registry, targets, external, jobs, keys, audit)
         self.checks = CheckService(database, registry, health, jobs, keys, audit)
         self.migrations = MigrationService(database, registry, runs, asking, external, jobs, audit)
@@ -80,9 +71,9 @@ class DatabaseFeature:
             name="databases",
             routes=self._routes,
             jobs=[self._check.kind(), self._check_all.kind(), self._migrate.kind()],
-            schedules=self._schedules(),
+            schedules=SCHEDULES,
             sealed=SEALED,
-            purges=[purge_of_runs(self._options.retention_days)],
+            purges=[purge_of_runs(self._retention_days)],
         )
 
     def _routes(self) -> Sequence[Route]:
@@ -98,14 +89,12 @@ class DatabaseFeature:
             *MigrationRoutes(self.migrations).routes(),
         ]
 
-    def _schedules(self) -> list[Schedule]:
-        if not self._options.check_minutes:
-            return []
-        return [
-            Schedule(
-                name=CHECK_ALL,
-                cron=f"*/{self._options.check_minutes} * * * *",
-                kind=CHECK_ALL,
-                description="Looks at every registered database (OGEL_DATABASE_CHECK_MINUTES).",
-            )
-        ]
+
+SCHEDULES = [
+    Schedule(
+        name=CHECK_ALL,
+        cron="*/5 * * * *",
+        kind=CHECK_ALL,
+        description="Looks at every registered database.",
+    )
+]
