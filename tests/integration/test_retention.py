@@ -137,6 +137,7 @@ def test_only_what_is_old_and_over_is_forgotten(database_url: str, tmp_path: Pat
         "deliveries",
         "devices",
         "events",
+        "health_checks",
         "job_results",
         "mail_messages",
         "message_requests",
@@ -242,6 +243,28 @@ def test_old_samples_are_forgotten(database_url: str, tmp_path: Path) -> None:
     assert asyncio.run(run_all(database_url, samples)) == [300]
     with psycopg.connect(database_url) as connection:
         assert connection.execute("SELECT value FROM resource_samples").fetchall() == [(2.0,)]
+
+
+@pytest.mark.parametrize("still_checked", [True, False])
+def test_health_checks_are_forgotten_but_for_the_last(
+    database_url: str, tmp_path: Path, still_checked: bool
+) -> None:
+    """The next check is compared with it: that nobody checked for days is no change."""
+    with psycopg.connect(database_url) as connection:
+        connection.execute(
+            "INSERT INTO health_checks (checked_at, status, checks) "
+            f"SELECT {OLD} - make_interval(mins => n), 'healthy', '{{}}'::jsonb FROM generate_series(1, 300) AS n"
+        )
+        if still_checked:
+            connection.execute(
+                "INSERT INTO health_checks (checked_at, status, checks) "
+                "VALUES (now() - interval '23 hours', 'degraded', '{}'), (now(), 'healthy', '{}')"
+            )
+    checks = purges_of_all(database_url, tmp_path)["health_checks"]
+    assert asyncio.run(run_all(database_url, checks)) == [300 if still_checked else 299]
+    with psycopg.connect(database_url) as connection:
+        [(left,)] = connection.execute("SELECT count(*) FROM health_checks").fetchall()
+    assert left == (2 if still_checked else 1)
 
 
 def test_what_usage_is_still_made_of_stays_whoever_asks(database_url: str, tmp_path: Path) -> None:

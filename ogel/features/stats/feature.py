@@ -13,6 +13,7 @@ from ogel.features.stats.alerts.service import AlertService
 from ogel.features.stats.alerts.store import AlertStore
 from ogel.features.stats.health.jobs import CHECK as CHECK_HEALTH
 from ogel.features.stats.health.jobs import CheckHealth
+from ogel.features.stats.health.purge import purge_of_health_checks
 from ogel.features.stats.health.store import HealthCheckStore
 from ogel.features.stats.resources.jobs import SAMPLE, TakeSamples
 from ogel.features.stats.resources.purge import purge_of_samples
@@ -92,6 +93,7 @@ class StatsFeature:
             purges=[
                 *purges_of_usage(options.hours_kept_days, options.days_kept_days),
                 purge_of_samples(options.samples_kept_days),
+                purge_of_health_checks(),
             ],
         )
 

@@ -48,7 +48,6 @@ class CheckHealth:
             await self._store.lock(tx)
             last = await self._store.last(tx)
             await self._store.insert(tx, status, checks)
-            await self._store.purge(tx, utc_now() - HISTORY)
             changed = _changes(last, checks)
             if changed or (last and last.status != status):  # a probe that failed may be asked no more
                 await self._tell(tx, status, checks, changed, last)

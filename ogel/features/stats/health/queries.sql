@@ -15,5 +15,16 @@ WHERE checked_at > %(since)s AND (%(after)s::timestamptz IS NULL OR checked_at <
 ORDER BY checked_at DESC
 LIMIT %(limit)s
 
--- purge --
-DELETE FROM health_checks WHERE checked_at <= %(before)s
+-- count_old --
+-- The last one stays, however old: the next is compared with it.
+SELECT count(*) FROM (
+  SELECT FROM health_checks
+  WHERE checked_at < least(%(before)s, (SELECT max(checked_at) FROM health_checks)) LIMIT %(most)s
+) AS old
+
+-- purge_old --
+DELETE FROM health_checks WHERE checked_at IN (
+  SELECT checked_at FROM health_checks
+  WHERE checked_at < least(%(before)s, (SELECT max(checked_at) FROM health_checks)) ORDER BY checked_at LIMIT %(limit)s
+  FOR UPDATE SKIP LOCKED
+)

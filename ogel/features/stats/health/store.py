@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
 
 import msgspec
 from msgspec import Struct
@@ -33,6 +32,3 @@ class HealthCheckStore:
 
     async def list(self, session: Session, filters: Mapping[str, object]) -> list[HealthCheck]:
         return await session.all(_SQL.list, filters, HealthCheck)
-
-    async def purge(self, session: Session, before: datetime) -> None:
-        await session.execute(_SQL.purge, {"before": before})
