@@ -1,13 +1,81 @@
-"""MongoDB, asked whether it answers."""
+"""MongoDB: a client that cleans up behind itself, and whether our own answers."""
 
 from __future__ import annotations
 
-from typing import Any
+import asyncio
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
 
 from ogel.kernel.errors import ConfigError, Unavailable
 
+if TYPE_CHECKING:
+    from pymongo import AsyncMongoClient
+
 # Health waits this long for an answer.
 _TIMEOUT_MS = 1000
+
+
+class TidyClient:
+    """
+    A pymongo client that leaves no socket behind. Closed while its monitor connects, pymongo leaves that one to the
+    garbage collector, and a server that does not answer is always being connected to. Arguments are AsyncMongoClient's.
+    Raises ImportError without the `mongo` extra, PyMongoError or ValueError for arguments that cannot be used.
+    """
+
+    def __init__(self, *, timeout_ms: int, **arguments: Any) -> None:
+        from pymongo import AsyncMongoClient
+        from pymongo.monitoring import ServerHeartbeatListener
+
+        beats = self._beats = _Beats()
+
+        class Listener(ServerHeartbeatListener):
+            def started(self, event: object) -> None:
+                beats.begin()
+
+            def succeeded(self, event: object) -> None:
+                beats.end()
+
+            def failed(self, event: object) -> None:
+                beats.end()
+
+        self._timeout_seconds = timeout_ms / 1000
+        self.pymongo: AsyncMongoClient[dict[str, Any]] = AsyncMongoClient(
+            serverSelectionTimeoutMS=timeout_ms,
+            connectTimeoutMS=timeout_ms,
+            socketTimeoutMS=timeout_ms,
+            # Streaming would keep a second connection per server, of which no heartbeat tells.
+            serverMonitoringMode="poll",
+            event_listeners=[Listener()],
+            **arguments,
+        )
+
+    async def close(self) -> None:
+        """Within the timeout: by then whoever was connecting is connected, or has given up."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._timeout_seconds):
+                await self._beats.over()
+        await self.pymongo.close()
+
+
+class _Beats:
+    """How many servers are being asked just now."""
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._none = asyncio.Event()
+
+    def begin(self) -> None:
+        self._count += 1
+        self._none.clear()
+
+    def end(self) -> None:
+        self._count -= 1
+        if not self._count:
+            self._none.set()
+
+    async def over(self) -> None:
+        while self._count:
+            await self._none.wait()
 
 
 class Mongo:
@@ -15,23 +83,15 @@ class Mongo:
 
     def __init__(self, url: str) -> None:
         try:
-            from pymongo import AsyncMongoClient
-            from pymongo.errors import PyMongoError
+            from pymongo import errors
         except ImportError:
             raise ConfigError(
                 "MONGO_URL is set, but the extra is missing: pip install 'ogel[mongo]'"
             ) from None
-        self._errors = PyMongoError
+        self._errors = errors.PyMongoError
         try:
-            self._client: AsyncMongoClient[dict[str, Any]] = AsyncMongoClient(
-                url,
-                appname="ogel",
-                maxPoolSize=2,
-                serverSelectionTimeoutMS=_TIMEOUT_MS,
-                connectTimeoutMS=_TIMEOUT_MS,
-                socketTimeoutMS=_TIMEOUT_MS,
-            )
-        except (PyMongoError, ValueError):
+            self._client = TidyClient(timeout_ms=_TIMEOUT_MS, host=url, appname="ogel", maxPoolSize=2)
+        except (errors.PyMongoError, ValueError):
             # Its message may quote the URL, and with it the password.
             raise ConfigError(
                 "MONGO_URL cannot be read; it takes mongodb://[user:password@]host:port"
@@ -51,6 +111,6 @@ class Mongo:
 
     async def _command(self, name: str) -> dict[str, Any]:
         try:
-            return await self._client.admin.command(name)
+            return await self._client.pymongo.admin.command(name)
         except self._errors as error:
             raise Unavailable(f"MongoDB did not answer: {type(error).__name__}") from error

@@ -9,15 +9,18 @@ import socket
 import time
 import warnings
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from ogel.adapters.databases import mongodb
 from ogel.adapters.mongo import Mongo
 from ogel.adapters.storage.local import check_writable
 from ogel.adapters.storage.s3 import Bucket, check_bucket
 from ogel.kernel.errors import ConfigError, Unavailable
+from ogel.runtime.databases import Target, TargetError
 from tests.support.process import free_port
 from tests.support.seaweed import ACCESS_KEY, SECRET_KEY, Seaweed
 
@@ -30,25 +33,52 @@ async def ping(url: str) -> bool:
         await mongo.close()
 
 
-@pytest.fixture
-def pymongos_leak() -> Iterator[None]:
-    """A monitor of pymongo that is cancelled while it connects leaves its socket to the garbage collector."""
-    yield
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ResourceWarning)
-        gc.collect()
+async def look(port: int) -> None:
+    target = Target("mongodb", "127.0.0.1", port, "d", None, None, "disable")
+    try:
+        await mongodb.look(target, target.host)
+    except TargetError as error:
+        raise Unavailable(f"MongoDB did not answer: {error.message}") from None
 
 
-@pytest.mark.usefixtures("pymongos_leak")
-@pytest.mark.parametrize("silent", [False, True])
-def test_a_mongo_that_does_not_answer_is_given_up_on(silent: bool) -> None:
-    """Refused, or accepted by someone who says nothing."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1] if silent else free_port()
-        began = time.monotonic()
-        with pytest.raises(Unavailable, match="MongoDB did not answer"):
-            asyncio.run(ping(f"mongodb://u:hunter2@127.0.0.1:{port}/"))
-        assert time.monotonic() - began < 5
+@contextmanager
+def unanswering(how: str) -> Iterator[int]:
+    """The port of one that refuses, accepts and says nothing, or leaves one waiting to be accepted."""
+    with ExitStack() as stack:
+        if how == "refuses":
+            yield free_port()
+            return
+        listener = stack.enter_context(socket.socket())
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0 if how == "hangs" else 50)
+        for _ in range(3 if how == "hangs" else 0):  # its queue is full
+            waiting = stack.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(listener.getsockname())
+        yield listener.getsockname()[1]
+
+
+@pytest.mark.parametrize("how", ["refuses", "is silent", "hangs"])
+@pytest.mark.parametrize("registered", [False, True])
+def test_a_mongo_that_does_not_answer_is_given_up_on_and_left_without_a_trace(
+    how: str, registered: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ours, and one that is registered."""
+    monkeypatch.setattr(mongodb, "_TIMEOUT_MS", 500)
+    gc.collect()
+    gc.disable()
+    try:
+        with unanswering(how) as port, warnings.catch_warnings(record=True) as warned:
+            warnings.simplefilter("always")
+            for _ in range(2):
+                began = time.monotonic()
+                with pytest.raises(Unavailable, match="MongoDB did not answer"):
+                    asyncio.run(look(port) if registered else ping(f"mongodb://u:hunter2@127.0.0.1:{port}/"))
+                assert time.monotonic() - began < 5
+            gc.collect()
+        assert [str(each.message) for each in warned if each.category is ResourceWarning] == []
+    finally:
+        gc.enable()
 
 
 @pytest.mark.parametrize("url", ["mongodb://u:hunter2%zz@h", "mongodb://h:port", "mongodb://h/?authSource="])

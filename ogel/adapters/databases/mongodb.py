@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from ogel.adapters.mongo import TidyClient
 from ogel.runtime.databases import Seen, Target, TargetError
 
 _TIMEOUT_MS = 5000
@@ -17,15 +18,15 @@ _AUTHENTICATION_CODES = (13, 18)
 async def look(target: Target, address: str) -> Seen:
     """Raises TargetError. Statistics that one may not read do not make it unreachable."""
     try:
-        from pymongo import AsyncMongoClient
-        from pymongo.errors import OperationFailure, PyMongoError
+        from pymongo import errors
     except ImportError:
         raise TargetError(
             "this process lacks the MongoDB driver: pip install 'ogel[mongo]'", final=True
         ) from None
-    client: AsyncMongoClient[dict[str, Any]] | None = None
+    tidy: TidyClient | None = None
     try:
-        client = AsyncMongoClient(**_arguments(target, address))
+        tidy = TidyClient(timeout_ms=_TIMEOUT_MS, **_arguments(target, address))
+        client = tidy.pymongo
         version = str((await client.admin.command("buildInfo")).get("version", "?"))
         began = time.monotonic()
         await client.admin.command("ping")
@@ -35,17 +36,17 @@ async def look(target: Target, address: str) -> Seen:
         for name, read in (("dbStats", _of_database), ("serverStatus", _of_server)):
             try:
                 stats.update(read(await client[target.database].command(name)))
-            except OperationFailure as error:
+            except errors.OperationFailure as error:
                 if error.code in _AUTHENTICATION_CODES and target.username is None:
                     raise
                 failed = failed or f"{name}: {_told(target, error)}"
         return Seen(latency, version, stats, failed)
-    except (PyMongoError, ValueError) as error:
+    except (errors.PyMongoError, ValueError) as error:
         final = getattr(error, "code", None) in _AUTHENTICATION_CODES
         raise TargetError(_told(target, error), final=final) from None
     finally:
-        if client is not None:
-            await client.close()
+        if tidy is not None:
+            await tidy.close()
 
 
 def _arguments(target: Target, address: str) -> dict[str, Any]:
@@ -57,9 +58,6 @@ def _arguments(target: Target, address: str) -> dict[str, Any]:
         "directConnection": True,
         "appname": "ogel-databases",
         "maxPoolSize": 1,
-        "serverSelectionTimeoutMS": _TIMEOUT_MS,
-        "connectTimeoutMS": _TIMEOUT_MS,
-        "socketTimeoutMS": _TIMEOUT_MS,
     }
     if target.ssl_mode != "disable":
         arguments |= {"tls": True, "tlsAllowInvalidCertificates": not verifies}
