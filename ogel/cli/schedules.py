@@ -222,8 +222,9 @@ def _json(text: str | None, option: str) -> object:
 
 
 def _state(schedule: ScheduleInfo) -> str:
-    built_in = " (built in)" if schedule.built_in else ""
-    return f"{'enabled' if schedule.enabled else 'paused'}{built_in}"
+    if schedule.built_in:
+        return f"{'enabled' if schedule.enabled else 'off'} (built in)"
+    return "enabled" if schedule.enabled else "paused"
 
 
 def _causes(schedule: ScheduleInfo) -> str:

@@ -69,7 +69,7 @@ def test_settings_move_built_in_ones_and_switch_them_off(api: Client, run: Run) 
     assert lines["NAME"].split() == ["NAME", "CRON", "ZONE", "CAUSES", "LAST", "OUTCOME", "NEXT", "STATE"]
     assert "15 3 * * *" in lines["cleanup.audit_logs"]
     assert "enabled (built in)" in lines["cleanup.audit_logs"]
-    assert "paused (built in)" in lines["cleanup.replays"]
+    assert "off (built in)" in lines["cleanup.replays"]
     listed = document(run("list", "--json", "--limit", "2"))
     names = [each["name"] for each in listed["items"]]
     assert names == sorted(lines.keys() - {"NAME"})[:2]

@@ -235,6 +235,11 @@ def test_built_in_ones_are_listed_among_the_others_and_only_run(api: Client, nam
         assert "OGEL_SCHEDULES" in assert_problem(response, 409)["detail"]
 
 
+def test_no_backup_is_made_until_somebody_says_so(api: Client) -> None:
+    backups = get(api, "backups.create")
+    assert (backups["enabled"], backups["cron"], backups["next_ticks"]) == (False, "0 3 * * *", [])
+
+
 def test_next_ticks_are_of_the_zone(api: Client, name: str) -> None:
     made = make(api, name, cron="30 2 * * *", timezone="America/New_York")
     hours = {datetime.fromisoformat(tick).astimezone(UTC).hour for tick in made["next_ticks"]}

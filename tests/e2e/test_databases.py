@@ -338,7 +338,9 @@ def test_scopes(api: Client, suite: Ogel, suite_servers: dict[str, str]) -> None
 def test_every_database_is_checked_by_schedule(api: Client, outside: Outside) -> None:
     database = register(api, **outside.parts)
     since = checked(api, database["id"], "reachable")["check"]["checked_at"]
-    [schedule] = [s for s in api.ok("GET", "/api/schedules")["items"] if s["name"] == "databases.check_all"]
+    [schedule] = [
+        s for s in api.ok("GET", "/api/schedules?limit=100")["items"] if s["name"] == "databases.check_all"
+    ]
     assert schedule["cron"] == "* * * * *"
     api.ok("POST", "/api/schedules/databases.check_all/run")
     checked(api, database["id"], "reachable", since)
