@@ -334,10 +334,13 @@ def test_a_runner_that_claims_its_own_job_again_goes_on_with_one(
             await w.enqueue(NewJob("trial.do", {}, key="k"))
             async with w.running() as runner:
                 await until(lambda: begun == [1])
+                former = list(runner._held.values())
                 async with w.database.session() as session:
                     await session.execute(b"UPDATE job_queue SET leased_until = now() - interval '1 s'")
                 runner.wake()
                 await until(lambda: begun == [1, 2])
+                # A renewal that was under way finds the former's lease lost; that is not the present one's.
+                await runner._leave_lost(former)
                 if cancellable:
                     await until(lambda: told == [("late", 1)])
                     assert stopped == [1]
@@ -351,6 +354,39 @@ def test_a_runner_that_claims_its_own_job_again_goes_on_with_one(
                 await w.until_empty()
                 await until(lambda: places(runner) == (0, 0, 0))
             assert told == [("late", 1), ("record", 2)]
+
+    asyncio.run(story())
+
+
+def test_two_claims_of_a_job_that_end_at_once_are_told_apart(database_url: str) -> None:
+    """Their results are written together."""
+
+    async def story() -> None:
+        ends, begun = asyncio.Event(), Log()
+        told: list[tuple[str, int]] = []
+
+        async def slow(job: Job, _: Any) -> Outcome | None:
+            await begun(job, _)
+            await ends.wait()
+            return Outcome("retry", "once more", after_seconds=0.0) if job.attempts == 2 else None
+
+        async def record(_: Session, finished: Sequence[Finished]) -> None:
+            told.extend(("record", each.job.attempts) for each in finished)
+
+        async def late(_: Session, finished: Sequence[Finished]) -> None:
+            told.extend(("late", each.job.attempts) for each in finished)
+
+        async with world(database_url, kind(slow, cancellable=False, record=record, late=late)) as w:
+            await w.enqueue(NewJob("trial.do", {"n": 1}))
+            async with w.running() as runner:
+                await until(lambda: begun.attempts == [1])
+                async with w.database.session() as session:
+                    await session.execute(b"UPDATE job_queue SET leased_until = now() - interval '1 s'")
+                runner.wake()
+                await until(lambda: begun.attempts == [1, 2])
+                ends.set()
+                await w.until_empty()
+            assert sorted(told) == [("late", 1), ("record", 2), ("record", 3)]
 
     asyncio.run(story())
 

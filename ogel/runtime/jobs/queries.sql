@@ -211,7 +211,7 @@ WITH ended AS (
   DELETE FROM job_queue AS j
   USING json_to_recordset(%(rows)s::json) AS r (id text, lease_id text, status text, result json)
   WHERE j.id = r.id AND j.lease_id = r.lease_id
-  RETURNING j.id, j.queue_name, j.kind, r.status, j.attempts, r.result, j.created_at, j.keep_result_seconds
+  RETURNING j.id, j.lease_id, j.queue_name, j.kind, r.status, j.attempts, r.result, j.created_at, j.keep_result_seconds
 ),
 kept AS (
   INSERT INTO job_results (id, queue_name, kind, status, attempts, result, created_at, expires_at)
@@ -220,7 +220,7 @@ kept AS (
   FROM ended WHERE keep_result_seconds IS NOT NULL
   ON CONFLICT (id) DO NOTHING
 )
-SELECT id FROM ended
+SELECT id, lease_id FROM ended
 
 -- give_back --
 -- Jobs to be tried again, released unfinished, or dead; same fence as `finish`.
@@ -233,7 +233,7 @@ FROM json_to_recordset(%(rows)s::json) AS r (
   id text, lease_id text, status text, scheduled_at timestamptz, lane smallint, refund int, error text
 )
 WHERE j.id = r.id AND j.lease_id = r.lease_id
-RETURNING j.id
+RETURNING j.id, r.lease_id
 
 -- note_progress --
 -- Past jobs that are being finished, as `renew` does.

@@ -361,9 +361,11 @@ class JobRunner:
 
     async def _leave_lost(self, jobs: Sequence[Job]) -> None:
         """We stood still for longer than our leases: what others took over meanwhile must not go on here as well."""
-        for id in await self._leases.lost(jobs):
-            if self._stop_performing(id):
-                log.warning("job.lease_lost", queue=self.queue, job=id)
+        lost = await self._leases.lost(jobs)
+        # Some of them we may have claimed anew meanwhile.
+        for job in (job for job in jobs if job.id in lost and self._held.get(job.id) is job):
+            if self._stop_performing(job.id):
+                log.warning("job.lease_lost", queue=self.queue, job=job.id)
 
     def _stop_performing(self, job_id: str) -> bool:
         task, job = self._tasks.get(job_id), self._held.get(job_id)

@@ -378,28 +378,33 @@ class LeaseStore:
         async with self._database.transaction() as tx:
             owned = await self._end(tx, results)
             for kind in kinds.values():
-                dropped = [f.job.payload for f in cancelled if f.job.kind == kind.name and f.job.id in owned]
+                dropped = [f.job.payload for f in cancelled if f.job.kind == kind.name and _claim(f) in owned]
                 if dropped and kind.discarded is not None:
                     await kind.discarded(tx, dropped)
             for kind in recording:
                 mine = [f for f in results if f.job.kind == kind.name and f.outcome.verdict != "cancelled"]
                 for tell, told in (
-                    (kind.record, [f for f in mine if f.job.id in owned]),
-                    (kind.late, [f for f in mine if f.job.id not in owned]),
+                    (kind.record, [f for f in mine if _claim(f) in owned]),
+                    (kind.late, [f for f in mine if _claim(f) not in owned]),
                 ):
                     if tell is not None and told:
                         await tell(tx, told)
         return len(results) - len(owned)
 
-    async def _end(self, session: Session, results: Sequence[Finished]) -> set[str]:
-        """Ids of the jobs that were still ours."""
+    async def _end(self, session: Session, results: Sequence[Finished]) -> set[tuple[str, str]]:
+        """Job and lease of each claim that was still good; of one job, two may have ended here."""
         over = [_over(f) for f in results if f.outcome.verdict in _OVER]
         others = [_returned(f) for f in results if f.outcome.verdict not in _OVER]
-        owned: set[str] = set()
+        owned: set[tuple[str, str]] = set()
         for query, rows in ((_SQL.finish, over), (_SQL.give_back, others)):
             if rows:
-                owned.update(id for (id,) in await session.tuples(query, {"rows": records(rows)}))
+                ended = await session.tuples(query, {"rows": records(rows)})
+                owned.update((id, lease_id) for id, lease_id in ended)
         return owned
+
+
+def _claim(finished: Finished) -> tuple[str, str]:
+    return finished.job.id, finished.job.lease_id
 
 
 def _over(finished: Finished) -> _Over:
