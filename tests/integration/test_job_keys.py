@@ -96,13 +96,14 @@ def test_an_open_breaker_lets_one_job_through_per_interval_over_all_workers(data
                 await w.keys.set(tx, "k")
                 await w.keys.trip(tx, "k", probe_seconds=60)
             later = utc_now() + timedelta(hours=10)
-            await w.enqueue(*(job("k", scheduled_at=later, lane=RETRY) for _ in range(20)), job("other"))
+            await w.enqueue(*(job("k", scheduled_at=later, lane=RETRY) for _ in range(40)), job("other"))
             assert await claimed(leases(w)) == {"other": 1}
-            async with w.database.session() as session:
-                await session.execute(b"UPDATE job_keys SET probe_at = now()")
-            first, second = await asyncio.gather(claimed(leases(w)), claimed(leases(w)))
-            assert first + second == {"k": 1}  # not due for ten hours, and yet the probe
-            assert await claimed(leases(w)) == {}
+            for _ in range(15):  # one may begin before the other has ended, and go on after it
+                async with w.database.session() as session:
+                    await session.execute(b"UPDATE job_keys SET probe_at = now()")
+                probes = await asyncio.gather(*(claimed(leases(w)) for _ in range(4)))
+                assert sum(probes, Counter()) == {"k": 1}  # not due for ten hours, and yet the probe
+                assert await claimed(leases(w)) == {}
             async with w.database.transaction() as tx:
                 await w.keys.recover(tx, QUEUE, "k")
                 assert await w.keys.hasten(tx, QUEUE, "k", 10) == 10

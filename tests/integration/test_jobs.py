@@ -628,6 +628,17 @@ def test_a_delayed_job_runs_when_it_is_due_without_a_bell(database_url: str) -> 
     asyncio.run(story())
 
 
+def test_a_runner_that_is_stopped_between_two_claims_waits_for_no_poll(database_url: str) -> None:
+    async def story() -> None:
+        async with (
+            world(database_url, kind(Log())) as w,
+            w.running(RunnerOptions(busy_poll_seconds=60, idle_poll_seconds=60), drain_seconds=0),
+        ):
+            await asyncio.sleep(0)  # it begins, and keeps its distance to the first claim
+
+    asyncio.run(story())
+
+
 def test_stopping_gives_back_what_does_not_end_in_time(database_url: str) -> None:
     async def story() -> None:
         async def hang(job: Job, _: Any) -> None:

@@ -69,11 +69,11 @@ metered AS MATERIALIZED (
 ),
 rooms AS MATERIALIZED (
   SELECT key, k.key_limit, key <> '' AND known.key IS NULL AS is_new, is_contended,
-         CASE WHEN NOT k.held THEN greatest(k.resume_at, k.probe_at) END AS opens_at,
+         CASE WHEN NOT k.held THEN greatest(k.resume_at, probing.probe_at) END AS opens_at,
          CASE WHEN key = '' THEN %(limit)s
-              WHEN k.held OR k.resume_at > now() OR k.probe_at > now() THEN 0
+              WHEN k.held OR k.resume_at > now() OR probing.probe_at > now() THEN 0
               WHEN is_contended THEN 0
-              WHEN k.probe_at IS NOT NULL THEN 1
+              WHEN probing.probe_at IS NOT NULL THEN 1
               ELSE least(
                 least(coalesce(known.cap, %(new_key_share)s), coalesce(k.key_limit, %(default_limit)s))
                   - coalesce(known.busy, 0),
@@ -81,7 +81,7 @@ rooms AS MATERIALIZED (
               )
          END AS room,
          -- A probe need not be due: the breaker made it wait, not the retry schedule.
-         CASE WHEN k.probe_at IS NOT NULL THEN timestamptz 'infinity' ELSE now() END AS due_before
+         CASE WHEN probing.probe_at IS NOT NULL THEN timestamptz 'infinity' ELSE now() END AS due_before
   FROM (SELECT DISTINCT key FROM walk) AS seen
   LEFT JOIN job_keys AS k USING (key)
   LEFT JOIN metered AS m USING (key)
@@ -94,6 +94,10 @@ rooms AS MATERIALIZED (
       false
     ) AS is_contended
   ) AS c
+  CROSS JOIN LATERAL (
+    -- What the locked row says counts: another worker may have probed since we began to look.
+    SELECT CASE WHEN m.key IS NULL THEN k.probe_at ELSE m.probe_at END AS probe_at
+  ) AS probing
 ),
 open AS MATERIALIZED (
   SELECT key, order_key, room, is_new, due_before FROM walk JOIN rooms USING (key) WHERE room > 0 ORDER BY step

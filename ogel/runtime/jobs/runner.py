@@ -141,10 +141,12 @@ class JobRunner:
         claimed_at, spacing = loop.time(), SPACING_SECONDS
         # Of so many keys that several claims look at them in turn: found since the first.
         lap_found = 0
-        while not self._stopping:
+        while True:
             if (pause := claimed_at + spacing - loop.time()) > 0:
                 await asyncio.sleep(pause)
             self._wake.clear()
+            if self._stopping:  # asked after that: whoever stops us wakes us, and once
+                return
             room = self._room()
             if room <= 0 or self._suspended:
                 self._left_some = True
