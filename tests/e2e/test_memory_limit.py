@@ -81,8 +81,9 @@ def test_while_it_drains_it_answers_that_it_is_not_ready(
     """The API beside the worker goes on meanwhile; and who is told to stop then, stops."""
     notes = tmp_path / "notes"
     both = ("api", "--with", "worker")
-    enqueue(database_url, notes, jobs=16, seconds=30)
-    with Ogel(*both, log=tmp_path / "ogel.log", module=MODULE, OGEL_DRAIN_SECONDS="6", **environment) as ogel:
+    with Ogel(*both, log=tmp_path / "ogel.log", module=MODULE, OGEL_DRAIN_SECONDS="2", **environment) as ogel:
+        # Not before it was seen to be ready: it is not for long.
+        enqueue(database_url, notes, jobs=16, seconds=30)
         eventually(lambda: ogel.api("GET", "/health/ready").status == 503, LIMIT_SECONDS, "it to be unready")
         assert logged(ogel, "worker.restarting")
         unready = ogel.api("GET", "/health/ready").json
