@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -29,6 +30,7 @@ from tests.support.seaweed import seaweed as start_seaweed
 BACKEND = os.environ.get("OGEL_TEST_BACKEND", "embedded")
 MIGRATIONS = Path(__file__).parent.parent / "sql" / "migrations"
 _TEMPLATE = "ogel_template"
+MEMORY, MEMORY_BYTES = Path("/dev/shm"), 4_000_000_000
 LONG = "long: takes minutes; left out unless -m names it"
 
 
@@ -77,7 +79,8 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
     if BACKEND == "containers":
         yield from _containers()
     else:
-        yield from _embedded(tmp_path_factory.mktemp("servers"))
+        with _directory(tmp_path_factory) as directory:
+            yield from _embedded(directory)
 
 
 @pytest.fixture(scope="session")
@@ -141,6 +144,23 @@ def _migrated(servers: Servers, template: str) -> Iterator[str]:
 
 def _other_database(url: str, name: str) -> str:
     return urlunsplit(urlsplit(url)._replace(path=f"/{name}"))
+
+
+@contextmanager
+def _directory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """In memory where there is plenty: hundreds of databases are hundreds of files each."""
+    if not MEMORY.is_dir() or shutil.disk_usage(MEMORY).free < MEMORY_BYTES:
+        yield tmp_path_factory.mktemp("servers")
+        return
+    for left in MEMORY.glob("ogel-tests-*"):  # by a run that was killed
+        if not Path("/proc", left.name.rpartition("-")[2]).exists():
+            shutil.rmtree(left, ignore_errors=True)
+    directory = MEMORY / f"ogel-tests-{os.getpid()}"
+    directory.mkdir(mode=0o700)
+    try:
+        yield directory
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
 
 
 def _embedded(directory: Path) -> Iterator[Servers]:
