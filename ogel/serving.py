@@ -52,7 +52,7 @@ class Process:
         self._kinds = {queue: platform.kinds_of(queue) for queue in roles.queues}
         self._horses = horses(platform.settings, [kind for kinds in self._kinds.values() for kind in kinds])
         self._scheduler = _scheduler(platform) if roles.scheduler else None
-        self._served = self._app()
+        self._http_app = self._app()
 
     async def run(
         self,
@@ -70,7 +70,7 @@ class Process:
         # Before anything else: a port that is taken is the operator's next question, and health must answer while
         # the servers are waited for.
         sockets = bind(host, settings.port)
-        app, drain, served = self._served, settings.drain_seconds, asyncio.Event()
+        app, drain, served = self._http_app, settings.drain_seconds, asyncio.Event()
 
         async def http(stop: asyncio.Event) -> None:
             try:
