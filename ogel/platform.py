@@ -116,7 +116,8 @@ class Platform:
         self._vault = vault = Vault(settings.secret, settings.former_secrets)
         self._owners = self._owners_of_rows()
         self._parts = [*self._owners, *self._parts_about_others()]
-        self.jobs = JobQueue(KindsOfParts(self._parts))
+        self.kinds = KindsOfParts(self._parts)
+        self.jobs = JobQueue(self.kinds)
         self.keys_of_jobs = JobKeys(self.jobs)
         self.outbox = Outbox(self.jobs)
         self.audit = AuditStore()
@@ -160,7 +161,7 @@ class Platform:
             self.ticker()  # raises what is wrong with them, whatever this process does
 
     def _owners_of_rows(self) -> Sequence[Part]:
-        """In the order in which cleanup shows what they forget."""
+        """Whose purges are run, and whose `left_out` backups heed; in the order in which cleanup shows them."""
         return [
             Part("audit", lambda: self.audit_log.feature(), ["audit"]),
             Part("databases", lambda: self.databases.feature(), ["databases"]),
@@ -174,6 +175,7 @@ class Platform:
         ]
 
     def _parts_about_others(self) -> Sequence[Part]:
+        """They work on what all owners declare, so that nobody asks them for purges of their own."""
         return [
             Part("cleanup", lambda: self.cleanup.feature(), ["cleanup"]),
             Part("backups", lambda: self.backups.feature(), ["migrations"]),

@@ -69,7 +69,7 @@ class BackupFeature:
         self._database = database
         self._objects = objects
         self._vault = vault
-        self._left_out = frozenset({*left_out, *LEFT_OUT})
+        self.left_out = frozenset({*left_out, *LEFT_OUT})
         self._store = BackupStore()
         self._audit = audit
         self.service = BackupService(database, self._store, jobs, audit)
@@ -78,7 +78,7 @@ class BackupFeature:
             objects,
             vault,
             self._store,
-            Dump(database, vault, self._left_out),
+            Dump(database, vault, self.left_out),
             jobs,
             outbox,
             audit,
@@ -121,9 +121,7 @@ class BackupFeature:
                 yield Stored(id, error=error.message)
 
     def restore(self, schema: Schema, restored: Sequence[bytes]) -> Restore:
-        return Restore(
-            self._database, self._vault, schema, restored, self._left_out, self._store, self._audit
-        )
+        return Restore(self._database, self._vault, schema, restored, self.left_out, self._store, self._audit)
 
 
 SCHEDULES = [
