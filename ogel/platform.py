@@ -157,8 +157,6 @@ class Platform:
             settings.usage_flush_seconds,
         )
         self.memory = MemoryLimit(settings.worker_max_mb) if settings.worker_max_mb else None
-        if settings.schedules:
-            self.ticker()  # raises what is wrong with them, whatever this process does
 
     def _owners_of_rows(self) -> Sequence[Part]:
         """Whose purges are run, and whose `left_out` backups heed; in the order in which cleanup shows them."""
@@ -188,6 +186,10 @@ class Platform:
     def features(self) -> list[Feature]:
         """All of them: what is not built yet is."""
         return [part.feature for part in self._parts]
+
+    @property
+    def has_built_owners(self) -> bool:
+        return all(part.is_built for part in self._owners)
 
     @property
     def queue_names(self) -> list[str]:
@@ -383,6 +385,10 @@ class Platform:
         from ogel.features.schedules.feature import schedules_feature
 
         return schedules_feature(lambda: self.schedules)
+
+    def check_schedules(self) -> None:
+        """Raises ConfigError where OGEL_SCHEDULES cannot be meant. Only all features together know: it builds them."""
+        _ = self._built_in_schedules
 
     def ticker(self) -> Ticker:
         from ogel.runtime.schedule.ticks import Ticker

@@ -53,6 +53,9 @@ class Process:
         self._horses = horses(platform.settings, [kind for kinds in self._kinds.values() for kind in kinds])
         self._scheduler = _scheduler(platform) if roles.scheduler else None
         self._http_app = self._app()
+        # Others would import every feature to find a mistake that does not concern them.
+        if platform.settings.schedules and platform.has_built_owners:
+            platform.check_schedules()
 
     async def run(
         self,

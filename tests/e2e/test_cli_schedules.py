@@ -122,10 +122,28 @@ def test_mistakes_are_told_in_one_line(run: Run, arguments: list[str], code: int
     ],
 )
 def test_a_wrong_setting_stops_the_start_with_one_line(value: str, said: str) -> None:
+    is_refused(["scheduler"], value, said)
+
+
+@pytest.mark.parametrize(
+    "command", [["api"], ["worker", "cleanup"], ["worker", "migrations"], ["worker", "--all"]]
+)
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ("no.such=off", "OGEL_SCHEDULES names 'no.such'; there are "),
+        ("stats.roll_up=at night", "OGEL_SCHEDULES: schedule 'stats.roll_up': cron 'at night'"),
+    ],
+)
+def test_it_stops_every_process_that_has_the_schedules(command: list[str], value: str, said: str) -> None:
+    is_refused(command, value, said)
+
+
+def is_refused(command: list[str], value: str, said: str) -> None:
     nowhere = {"DATABASE_URL": "postgresql://127.0.0.1:1/none", "REDIS_URL": "redis://127.0.0.1:1"}
     with mock.patch("ogel.runtime.logging.configure_logging"):
         finished = ogel_here(
-            "scheduler", OGEL_SCHEDULES=value, OGEL_ADMIN_KEY="k" * 24, OGEL_SECRET="s" * 24, **nowhere
+            *command, OGEL_SCHEDULES=value, OGEL_ADMIN_KEY="k" * 24, OGEL_SECRET="s" * 24, **nowhere
         )
     assert finished.code == 2
     [line] = finished.err.splitlines()

@@ -5,17 +5,18 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 import pytest
 
 # As `ogel` does before there is an event loop; what is imported until then is all that an idle process has.
 BUILD = """
-import json, sys
+import dataclasses, json, sys
 import ogel.cli.process
 from ogel.platform import NOWHERE, Platform
 from ogel.serving import Process, Roles
-Process(Platform(NOWHERE), Roles(**json.loads(sys.argv[1])))
+settings = dataclasses.replace(NOWHERE, schedules=tuple(json.loads(sys.argv[2]).items()))
+Process(Platform(settings), Roles(**json.loads(sys.argv[1])))
 print(json.dumps(sorted(sys.modules)))
 """
 # Only for what the settings, a request or a job turn out to need.
@@ -32,8 +33,8 @@ OTHERS = {
 }  # fmt: skip
 
 
-def imported(**roles: object) -> set[str]:
-    command = [sys.executable, "-c", BUILD, json.dumps(roles)]
+def imported(schedules: Mapping[str, str] = {}, **roles: object) -> set[str]:
+    command = [sys.executable, "-c", BUILD, json.dumps(roles), json.dumps(schedules)]
     result = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert result.returncode == 0, result.stderr
     return set(json.loads(result.stdout))
@@ -48,6 +49,7 @@ def routes(modules: Collection[str]) -> list[str]:
     return sorted(m for m in modules if m.startswith("ogel.features.") and m.endswith(".routes"))
 
 
+@pytest.mark.parametrize("schedules", [{}, {"backups.create": "on", "cleanup.*": "30 4 * * *"}])
 @pytest.mark.parametrize(
     ("queue", "needed", "not_needed"),
     [
@@ -55,8 +57,11 @@ def routes(modules: Collection[str]) -> list[str]:
         ("mail", "ogel.features.mail.jobs", OTHERS),
     ],
 )
-def test_a_worker_imports_what_its_queue_needs(queue: str, needed: str, not_needed: set[str]) -> None:
-    modules = imported(queues=[queue])
+def test_a_worker_imports_what_its_queue_needs(
+    queue: str, needed: str, not_needed: set[str], schedules: Mapping[str, str]
+) -> None:
+    """OGEL_SCHEDULES, too: all processes have it, and it concerns those that have schedules."""
+    modules = imported(schedules, queues=[queue])
     assert needed in modules
     assert among(modules, NEVER_AT_START | CLOCK | not_needed) == []
     assert routes(modules) == []
