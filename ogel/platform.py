@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import ipaddress
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -527,6 +528,11 @@ async def ready_database(settings: Settings, migrates: bool) -> None:
         await migrate(settings.database_url, migrations)
     else:
         await wait_for_schema(settings.database_url, migrations, settings.connect_seconds)
+
+
+def check_schedules(settings: Settings) -> None:
+    """As Platform.check_schedules; needs no servers."""
+    Platform(dataclasses.replace(NOWHERE, schedules=settings.schedules)).check_schedules()
 
 
 def queue_names() -> list[str]:

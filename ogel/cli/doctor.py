@@ -51,6 +51,8 @@ def _examine() -> list[Finding]:
         return [Finding("settings", False, error.message, "correct the variable named")]
     settings = sourced.settings
     findings = [_variables()]
+    if settings.schedules:
+        findings.append(_schedules(settings))
     findings.append(_embedded_binaries(settings) if settings.embedded else _secrets(settings))
     with event_loop() as runner:
         findings += [runner.run(_ask(subject, ask, settings)) for subject, ask in _questions(sourced)]
@@ -78,6 +80,17 @@ def _variables() -> Finding:
             "settings", False, f"unknown: {', '.join(unknown)}", "`ogel settings` lists those that exist"
         )
     return Finding("settings", True, "every variable can be read")
+
+
+def _schedules(settings: Settings) -> Finding:
+    from ogel.platform import check_schedules
+
+    try:
+        check_schedules(settings)
+    except ConfigError as error:
+        advice = "correct OGEL_SCHEDULES: an API and a scheduler do not start with it"
+        return Finding("schedules", False, error.message, advice)
+    return Finding("schedules", True, "OGEL_SCHEDULES names those there are, at times there are")
 
 
 def _secrets(settings: Settings) -> Finding:

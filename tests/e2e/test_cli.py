@@ -181,6 +181,22 @@ def test_doctor_names_what_does_not_answer() -> None:
     assert "hunter2" not in finished.out + finished.err
 
 
+@pytest.mark.parametrize(
+    ("value", "detail"),
+    [
+        ("no.such=0 3 * * *", "OGEL_SCHEDULES names 'no.such'; there are "),
+        ("stats.roll_up=at night", "OGEL_SCHEDULES: schedule 'stats.roll_up': cron 'at night'"),
+        ("backups.create=on; cleanup.*=30 4 * * *", None),
+    ],
+)
+def test_doctor_looks_at_the_schedules(value: str, detail: str | None, tmp_path: Path) -> None:
+    shown = ogel_here("doctor", "--json", OGEL_SCHEDULES=value, OGEL_DATA_DIR=str(tmp_path))
+    [schedules] = [f for f in json.loads(shown.out) if f["subject"] == "schedules"]
+    assert schedules["ok"] is (detail is None)
+    assert schedules["detail"].startswith(detail or "OGEL_SCHEDULES names those there are")
+    assert shown.code == (0 if detail is None else 1)
+
+
 def test_doctor_checks_local_storage_when_it_is_asked_for(tmp_path: Path) -> None:
     well = ogel_here("doctor", "--json", STORAGE_BACKEND="local", OGEL_DATA_DIR=str(tmp_path))
     [storage] = [f for f in json.loads(well.out) if f["subject"] == "storage"]
