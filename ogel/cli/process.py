@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ogel.environ import read_settings
+from ogel.environ import read_settings, unknown_names
 from ogel.kernel.errors import ConfigError
 from ogel.settings import Settings, with_local_mail
 
@@ -71,6 +71,7 @@ def run_process(
     from ogel.serving import Process
 
     configure_logging(settings.log_level)
+    _warn_of_unknown_names()
     if settings.sentry_dsn is not None:
         from ogel.adapters.sentry import start_sentry
 
@@ -81,6 +82,16 @@ def run_process(
     _keep_what_is_wired()
     with event_loop() as runner:
         runner.run(process.run(asyncio.Event(), beside, ready))
+
+
+def _warn_of_unknown_names() -> None:
+    """No reason to stop: the version before may need them, or the one after. Names only, for values may be secret."""
+    import structlog
+
+    if unknown := unknown_names(os.environ):
+        structlog.get_logger(__name__).warning(
+            "settings.unknown", names=unknown, meaning="nothing reads them: mistyped, or of another version"
+        )
 
 
 def _allow_many_connections() -> None:

@@ -6,6 +6,7 @@ import importlib
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -127,6 +128,27 @@ def test_a_port_that_is_taken_is_one_line(tmp_path: Path, database_url: str, red
     assert refused.code == 2
     assert str(first.port) in refused.err
     assert "Traceback" not in refused.err
+
+
+@pytest.mark.parametrize("arguments", [["api"], ["worker", "mail"], ["scheduler"]])
+def test_a_process_warns_once_of_variables_that_nothing_reads(arguments: list[str], tmp_path: Path) -> None:
+    """By name and not by value: one that was replaced, such as OGEL_BACKUP_CRON, must not be ignored without a word."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:  # so that it ends as soon as it has begun
+        ended = ogel(
+            *arguments,
+            PORT=str(taken.getsockname()[1]),
+            OGEL_HOST="127.0.0.1",
+            DATABASE_URL="postgresql://127.0.0.1:1/none",
+            REDIS_URL="redis://127.0.0.1:1",
+            OGEL_BACKUP_CRON="0 3 * * *",
+            OGEL_SECRETS="hunter2",
+            **NOWHERE,
+        )
+    assert ended.code == 2
+    lines = [json.loads(line) for line in ended.out.splitlines()]
+    [warning] = [line for line in lines if line["message"] == "settings.unknown"]
+    assert (warning["level"], warning["names"]) == ("warning", ["OGEL_BACKUP_CRON", "OGEL_SECRETS"])
+    assert "hunter2" not in ended.out + ended.err
 
 
 def test_healthcheck_says_whether_the_process_is_ready(
