@@ -1,14 +1,9 @@
-"""What the kernel says about this process, and who says how Redis is."""
+"""What the kernel says about this process."""
 
 from __future__ import annotations
 
 import os
 import resource
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
-
-# Its numbers by name (`used_memory`, `keys`, …); None while it is away.
-AskRedis = Callable[[], Awaitable[Mapping[str, Any] | None]]
 
 
 def resident_bytes() -> int:

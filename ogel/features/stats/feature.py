@@ -30,8 +30,8 @@ from ogel.runtime.http.route import Route
 from ogel.runtime.jobs.depth import AskDepths
 from ogel.runtime.jobs.kind import Backoff, JobKind, Perform
 from ogel.runtime.outbox import Outbox
+from ogel.runtime.redis_stats import AskRedis
 from ogel.runtime.schedule.schedule import Schedule
-from ogel.runtime.vitals import AskRedis
 
 QUEUE = "stats"
 

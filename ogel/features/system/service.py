@@ -18,7 +18,8 @@ from ogel.kernel.clock import rfc3339, utc_now
 from ogel.runtime.database import Database, Queries
 from ogel.runtime.feature import Measure
 from ogel.runtime.jobs.depth import STATUSES, AskDepths
-from ogel.runtime.vitals import AskRedis, cpu_seconds, resident_bytes
+from ogel.runtime.redis_stats import AskRedis
+from ogel.runtime.vitals import cpu_seconds, resident_bytes
 
 log = structlog.get_logger(__name__)
 

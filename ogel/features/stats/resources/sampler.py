@@ -15,7 +15,7 @@ from ogel.features.stats.resources.sample import Sample
 from ogel.features.stats.resources.store import ResourceStore
 from ogel.runtime.database import Database
 from ogel.runtime.jobs.depth import STATUSES, AskDepths, QueueDepth
-from ogel.runtime.vitals import AskRedis
+from ogel.runtime.redis_stats import AskRedis
 
 log = structlog.get_logger(__name__)
 
