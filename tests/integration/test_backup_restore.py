@@ -29,7 +29,7 @@ from ogel.kernel.principal import SYSTEM, Caller
 from ogel.operators import restoring
 from ogel.platform import MIGRATIONS
 from ogel.runtime.database import DatabaseAway
-from ogel.runtime.jobs.job import Job, Outcome
+from ogel.runtime.jobs.job import Finished, Job, Outcome
 from ogel.runtime.vault import Vault
 from ogel.settings import Settings
 
@@ -462,6 +462,49 @@ def test_a_backup_deleted_while_it_is_made_leaves_nothing(
                 assert files(tmp_path / "storage")
             assert await perform(backups, id) is None
             assert written > 2
+            assert files(tmp_path / "storage") == []
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("ending", ["dead", "cancelled"])
+def test_what_a_deleted_backup_wrote_after_its_removal_is_removed_when_its_job_ends(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ending: str
+) -> None:
+    """Also when no attempt is left that could see that it is deleted."""
+    put, written = LocalObjects.put, 0
+
+    async def run() -> None:
+        async with restoring(settings(database_url, tmp_path)) as (backups, _):
+            id = (await backups.service.create(CALLER, NewBackup())).id
+            create, remove = backups._create, backups._remove
+
+            async def deleting(self: LocalObjects, *arguments: Any) -> Any:
+                nonlocal written
+                written += 1
+                if written == 2:
+                    await backups.service.delete(CALLER, id)
+                    await remove.perform(_job("backups.remove", id), None)
+                if written == 3:
+                    raise LookupError("gone")
+                return await put(self, *arguments)
+
+            monkeypatch.setattr(LocalObjects, "put", deleting)
+            with pytest.raises(LookupError):
+                await perform(backups, id)
+            assert files(tmp_path / "storage")
+            with psycopg.connect(database_url) as connection:
+                connection.execute("DELETE FROM job_queue")
+            async with create._database.transaction() as tx:
+                if ending == "dead":
+                    outcome = Outcome("dead", "gone")
+                    await create.record(tx, [Finished(_job("backups.create", id), outcome, None)])
+                else:
+                    await create.discarded(tx, [{"backup": id}])
+            with psycopg.connect(database_url) as connection:
+                jobs = connection.execute("SELECT kind, payload FROM job_queue").fetchall()
+            assert jobs == [("backups.remove", {"backup": id})]
+            assert await remove.perform(_job("backups.remove", id), None) is None
             assert files(tmp_path / "storage") == []
 
     asyncio.run(run())

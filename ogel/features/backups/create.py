@@ -238,6 +238,9 @@ class CreateBackup:
             log.error("backup.failed", backup=id, error=error)
             await self._jobs.enqueue(tx, [remove_job(id)])
             await self._publish(tx, FAILED, {"backup": id, "error": error})
+        elif await self._store.left_behind(tx, id) is None:
+            # Deleted meanwhile: its removal may have been over before the run's last chunk.
+            await self._jobs.enqueue(tx, [remove_job(id)])
 
     async def _publish(self, tx: Session, type: str, facts: Mapping[str, Any]) -> None:
         event = Event(new_id("evt"), type, msgspec.json.encode(facts), facts["backup"], utc_now())
