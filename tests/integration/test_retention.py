@@ -625,6 +625,51 @@ def test_a_purge_and_a_retry_do_not_wait_for_each_other(
     assert kept.endswith("_2")
 
 
+@pytest.mark.parametrize(
+    ("name", "table", "rows"),
+    [
+        (
+            "database_migrations",
+            "platform_database_migrations",
+            "INSERT INTO platform_database_migrations (id, database_id, status, total, finished_at) "
+            "SELECT 'mig_' || n, 'db_1', 'failed', 1, {at} FROM generate_series(1, 3) AS n",
+        ),
+        (
+            "replays",
+            "webhook_replays",
+            "INSERT INTO webhook_replays (id, webhook_id, since, until, choice, event_globs, event_likes, status, "
+            "cursor_at, cursor_id, counted_at, counted_id, finished_at) "
+            "SELECT 'rpl_' || n, 'wh_1', {at}, {at}, 'all', '{{}}', '{{}}', 'completed', {at}, '', {at}, '', {at} "
+            "FROM generate_series(1, 3) AS n",
+        ),
+    ],
+)
+def test_what_is_just_taken_up_again_is_neither_waited_for_nor_forgotten(
+    database_url: str, tmp_path: Path, name: str, table: str, rows: str
+) -> None:
+    """Its old row, which the purge still sees, says that it is over."""
+    with psycopg.connect(database_url) as connection:
+        connection.execute(
+            "INSERT INTO platform_databases (id, name, type, host, port, database, ssl_mode) "
+            "VALUES ('db_1', 'a', 'postgresql', 'a.example', 5432, 'd', 'disable')"
+        )
+        connection.execute(rows.format(at=OLD))
+    purge = purges_of_all(database_url, tmp_path)[name]
+
+    async def main() -> None:
+        async with world(database_url) as w, w.database.transaction() as retry:
+            go_on = f"UPDATE {table} SET status = 'running', finished_at = NULL WHERE id LIKE '%2'"
+            assert await retry.execute(go_on.encode()) == 1
+            async with w.database.transaction() as tx:
+                bitten = await purge.bite(tx, utc_now() - timedelta(days=30), 100)
+            assert (bitten.deleted, bitten.is_over) == (2, True)
+
+    asyncio.run(main())
+    with psycopg.connect(database_url) as connection:
+        [(kept, status)] = connection.execute(f"SELECT id, status FROM {table}").fetchall()
+    assert (kept[-2:], status) == ("_2", "running")
+
+
 def test_jobs_of_other_versions_harm_nothing(database_url: str) -> None:
     async def main() -> None:
         async with cleaning(database_url, Hoard(1).purge) as (w, _):

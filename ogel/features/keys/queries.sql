@@ -20,4 +20,5 @@ SELECT count(*) FROM (SELECT FROM api_keys WHERE least(revoked_at, expires_at) <
 DELETE FROM api_keys WHERE id IN (
   SELECT id FROM api_keys WHERE least(revoked_at, expires_at) < %(before)s
   ORDER BY least(revoked_at, expires_at) LIMIT %(limit)s
+  FOR UPDATE SKIP LOCKED
 )

@@ -268,6 +268,7 @@ SELECT count(*) FROM (SELECT FROM job_results WHERE expires_at < %(before)s LIMI
 -- purge_results --
 DELETE FROM job_results WHERE id IN (
   SELECT id FROM job_results WHERE expires_at < %(before)s ORDER BY expires_at LIMIT %(limit)s
+  FOR UPDATE SKIP LOCKED
 )
 
 -- hasten --

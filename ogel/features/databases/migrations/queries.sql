@@ -73,4 +73,5 @@ SELECT count(*) FROM (SELECT FROM platform_database_migrations WHERE finished_at
 DELETE FROM platform_database_migrations WHERE id IN (
   SELECT id FROM platform_database_migrations
   WHERE finished_at < %(before)s ORDER BY finished_at LIMIT %(limit)s
+  FOR UPDATE SKIP LOCKED
 )

@@ -173,4 +173,5 @@ SELECT count(*) FROM (SELECT FROM webhook_replays WHERE finished_at < %(before)s
 -- purge_old --
 DELETE FROM webhook_replays WHERE id IN (
   SELECT id FROM webhook_replays WHERE finished_at < %(before)s ORDER BY finished_at LIMIT %(limit)s
+  FOR UPDATE SKIP LOCKED
 )
