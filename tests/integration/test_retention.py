@@ -531,6 +531,29 @@ def test_what_cannot_be_counted_in_time_is_deleted_all_the_same(
     asyncio.run(main())
 
 
+def test_a_list_takes_no_longer_for_many_that_are_slow_to_count(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ogel.features.cleanup.counting.COUNT_SECONDS", 0.2)
+    monkeypatch.setattr("ogel.features.cleanup.service.LIST_SECONDS", 0.3)
+    asked = 0
+
+    async def count(session: Session, before: datetime) -> int:
+        nonlocal asked
+        asked += 1
+        return await session.value(b"SELECT 1 FROM pg_sleep(10)")  # type: ignore[no-any-return]
+
+    slow = [replace(Hoard(1, f"slow_{number}").purge, count=count) for number in range(5)]
+
+    async def main() -> None:
+        async with cleaning(database_url, *slow, Hoard(7, "a_quick_one").purge) as (_, cleanup):
+            listed = [(each.due, each.due_is_least) for each in await cleanup.service.list()]
+        assert listed == [(7, False)] + 5 * [(0, True)]
+        assert asked <= 2
+
+    asyncio.run(main())
+
+
 @pytest.mark.parametrize("what", ["events", "dead_jobs"])
 def test_what_stays_is_looked_at_once_in_a_run(database_url: str, tmp_path: Path, what: str) -> None:
     """However much of it there is: a bite begins where the last one ended, also in the middle of one moment."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import datetime
 
 from ogel.features.cleanup.store import Counted, RunStore
@@ -9,13 +10,22 @@ from ogel.runtime.database import Database, TookTooLong
 from ogel.runtime.purge import MOST_COUNTED, Purge
 
 COUNT_SECONDS = 2.0
+# For less it is not worth asking; and Postgres takes 0 ms for no limit.
+_LEAST_SECONDS = 0.01
+_NOT_COUNTED = Counted(0, is_least=True)
 
 
-async def count(database: Database, store: RunStore, purge: Purge, before: datetime) -> Counted:
+async def count(
+    database: Database, store: RunStore, purge: Purge, before: datetime, seconds: float = math.inf
+) -> Counted:
+    """In no more than so many `seconds`, and never in more than COUNT_SECONDS."""
+    limit = min(seconds, COUNT_SECONDS)
+    if limit < _LEAST_SECONDS:
+        return _NOT_COUNTED
     try:
         async with database.transaction() as tx:
-            await store.limit_time(tx, COUNT_SECONDS)
+            await store.limit_time(tx, limit)
             number = await purge.count(tx, before)
     except TookTooLong:
-        return Counted(0, is_least=True)
+        return _NOT_COUNTED
     return Counted(min(number, MOST_COUNTED), number > MOST_COUNTED)
