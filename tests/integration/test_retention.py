@@ -18,7 +18,7 @@ from ogel.adapters.temporary import temporary_directory
 from ogel.features.audit.store import AuditStore
 from ogel.features.cleanup.feature import CleanupFeature
 from ogel.features.cleanup.jobs import PURGE, QUEUE
-from ogel.features.cleanup.store import Run
+from ogel.features.cleanup.store import Counted, Run, RunStore
 from ogel.kernel.clock import utc_now
 from ogel.kernel.errors import Conflict, Invalid, NotFound
 from ogel.kernel.principal import SYSTEM, Caller
@@ -447,6 +447,33 @@ def test_a_worker_that_stops_leaves_the_rest_to_the_next(database_url: str) -> N
                 assert due.job is not None
                 await run_over(cleanup, "hoard", due.job)
             assert hoard.cursors == [BEGINNING.id]
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("over", [True, False])
+def test_a_cursor_that_the_version_before_left_is_none_of_the_next_run(database_url: str, over: bool) -> None:
+    """It knows no cursors: one stays when it ends that run, or begins another."""
+    store, cursor = RunStore(), Cursor("2026-01-01T00:00:00Z", "evt_1")
+
+    async def main() -> None:
+        async with world(database_url) as w, w.database.transaction() as tx:
+            assert await store.begin(tx, "hoard", "job_1", utc_now(), Counted(9, is_least=False))
+            await store.advance(tx, "hoard", "job_1", 3, cursor)
+            run = await store.resume(tx, "hoard", "job_1")
+            assert run is not None
+            assert run.cursor == cursor
+            if over:
+                await tx.execute(b"UPDATE purge_runs SET finished_at = now()")
+                assert await store.resume(tx, "hoard", "job_1") is None
+            await tx.execute(b"UPDATE purge_runs SET job_id = 'job_2', deleted = 0, finished_at = NULL")
+            run = await store.resume(tx, "hoard", "job_2")
+            assert run is not None
+            assert run.cursor == BEGINNING
+            await store.advance(tx, "hoard", "job_2", 1, cursor)
+            run = await store.resume(tx, "hoard", "job_2")
+            assert run is not None
+            assert run.cursor == cursor
 
     asyncio.run(main())
 

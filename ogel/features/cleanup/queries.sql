@@ -11,11 +11,13 @@ WHERE r.finished_at IS NOT NULL
 RETURNING before
 
 -- resume --
--- The limit that a job's run began with, and where it stopped; none when it has not begun, or is over.
-SELECT before, cursor FROM purge_runs WHERE name = %(name)s AND job_id = %(job_id)s AND finished_at IS NULL
+-- The limit that a job's run began with, and where it stopped; none when it has not begun, or is over. The version before
+-- leaves another job's cursor where it begins or ends a run.
+SELECT before, CASE WHEN cursor->>2 = job_id THEN cursor END
+FROM purge_runs WHERE name = %(name)s AND job_id = %(job_id)s AND finished_at IS NULL
 
 -- advance --
-UPDATE purge_runs SET deleted = deleted + %(deleted)s, cursor = %(cursor)s::json, error = NULL
+UPDATE purge_runs SET deleted = deleted + %(deleted)s, cursor = json_build_array(%(at)s::text, %(id)s::text, job_id), error = NULL
 WHERE name = %(name)s AND job_id = %(job_id)s
 RETURNING deleted, total, total_is_least
 

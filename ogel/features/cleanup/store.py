@@ -69,18 +69,16 @@ class RunStore:
     async def resume(self, session: Session, name: str, job_id: str) -> UnderWay | None:
         """As its run began, and where it stopped; None: it has not begun, or is over."""
         rows = await session.tuples(_SQL.resume, {"name": name, "job_id": job_id})
-        return UnderWay(rows[0][0], Cursor(*rows[0][1]) if rows[0][1] else BEGINNING) if rows else None
+        if not rows:
+            return None
+        [(before, cursor)] = rows
+        return UnderWay(before, Cursor(*cursor[:2]) if cursor else BEGINNING)
 
     async def advance(
         self, tx: Session, name: str, job_id: str, deleted: int, cursor: Cursor
     ) -> tuple[int, Counted]:
         """How many are deleted in all, of how many there were."""
-        parameters = {
-            "name": name,
-            "job_id": job_id,
-            "deleted": deleted,
-            "cursor": msgspec.json.encode(cursor).decode(),
-        }
+        parameters = {"name": name, "job_id": job_id, "deleted": deleted, **cursor._asdict()}
         [(done, total, is_least)] = await tx.tuples(_SQL.advance, parameters)
         return done, Counted(total, is_least)
 
