@@ -51,10 +51,12 @@ class TidyClient:
 
     async def close(self) -> None:
         """Within the timeout: by then whoever was connecting is connected, or has given up."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(self._timeout_seconds):
-                await self._beats.over()
-        await self.pymongo.close()
+        try:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._timeout_seconds):
+                    await self._beats.over()
+        finally:
+            await self.pymongo.close()
 
 
 class _Beats:

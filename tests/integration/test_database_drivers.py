@@ -14,10 +14,12 @@ from urllib.parse import urlsplit
 import psycopg
 import pytest
 
-from ogel.adapters.databases import connecting
+from ogel.adapters.databases import connecting, drivers
 from ogel.adapters.databases.drivers import Drivers
-from ogel.runtime.databases import SqlError, Target, TargetError
+from ogel.adapters.mongo import TidyClient
+from ogel.runtime.databases import Seen, SqlError, Target, TargetError
 from ogel.runtime.sqlfile import SqlFile
+from tests.support.mongo import agreeable_mongo
 
 
 def target_of(url: str, **changes: object) -> Target:
@@ -116,6 +118,26 @@ def ask_for_password(listener: socket.socket, heard: bytearray) -> None:
         heard += connection.recv(4096)
         connection.sendall(b"R" + (8).to_bytes(4, "big") + (3).to_bytes(4, "big"))
         heard += connection.recv(4096)
+
+
+def test_an_answer_is_not_lost_when_tidying_up_takes_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(drivers, "LOOK_SECONDS", 2.0)
+    close, closed = TidyClient.close, 0
+
+    async def slowly(self: TidyClient) -> None:
+        nonlocal closed
+        await asyncio.sleep(2.1)
+        await close(self)
+        closed += 1
+
+    monkeypatch.setattr(TidyClient, "close", slowly)
+
+    async def story() -> Seen:
+        async with agreeable_mongo() as port:
+            return await Drivers().look(Target("mongodb", "127.0.0.1", port, "d", None, None, "disable"))
+
+    seen = asyncio.run(story())
+    assert (seen.server_version, seen.stats_error, closed) == ("7.0.99", None, 1)
 
 
 def test_a_missing_driver_is_named() -> None:

@@ -9,14 +9,15 @@ import socket
 import time
 import warnings
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AsyncExitStack, ExitStack, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from pymongo.errors import InvalidOperation, PyMongoError
 
 from ogel.adapters.databases import mongodb
-from ogel.adapters.mongo import Mongo
+from ogel.adapters.mongo import Mongo, TidyClient
 from ogel.adapters.storage.local import check_writable
 from ogel.adapters.storage.s3 import Bucket, check_bucket
 from ogel.kernel.errors import ConfigError, Unavailable
@@ -36,7 +37,8 @@ async def ping(url: str) -> bool:
 async def look(port: int) -> None:
     target = Target("mongodb", "127.0.0.1", port, "d", None, None, "disable")
     try:
-        await mongodb.look(target, target.host)
+        async with AsyncExitStack() as tidying:
+            await mongodb.look(target, target.host, tidying)
     except TargetError as error:
         raise Unavailable(f"MongoDB did not answer: {error.message}") from None
 
@@ -79,6 +81,27 @@ def test_a_mongo_that_does_not_answer_is_given_up_on_and_left_without_a_trace(
         assert [str(each.message) for each in warned if each.category is ResourceWarning] == []
     finally:
         gc.enable()
+
+
+def test_a_client_that_nobody_waits_for_any_more_is_closed_all_the_same() -> None:
+    async def main(port: int) -> None:
+        client = TidyClient(timeout_ms=30_000, host="127.0.0.1", port=port)
+        asking = asyncio.create_task(client.pymongo.admin.command("ping"))
+        async with asyncio.timeout(10):
+            while not client._beats._count:
+                await asyncio.sleep(0.01)
+        closing = asyncio.create_task(client.close())
+        await asyncio.sleep(0)
+        closing.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await closing
+        with suppress(PyMongoError):
+            await asking
+        with pytest.raises(InvalidOperation, match="after close"):
+            await client.pymongo.admin.command("ping")
+
+    with unanswering("is silent") as port:
+        asyncio.run(main(port))
 
 
 @pytest.mark.parametrize("url", ["mongodb://u:hunter2%zz@h", "mongodb://h:port", "mongodb://h/?authSource="])

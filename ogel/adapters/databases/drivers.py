@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack
 from typing import Any
 
 from ogel.adapters.databases.addresses import addresses_of, check_host, first_open
@@ -23,23 +24,12 @@ class Drivers:
         check_host(host)
 
     async def look(self, target: Target) -> Seen:
-        try:
-            async with asyncio.timeout(LOOK_SECONDS):
-                addresses = await _vetted(target)
-                if target.type == "postgresql":
-                    from ogel.adapters.databases import postgresql
-
-                    return await postgresql.look(target, addresses)
-                address = await first_open(addresses, target.port)
-                if target.type == "mongodb":
-                    from ogel.adapters.databases import mongodb
-
-                    return await mongodb.look(target, address)
-                from ogel.adapters.databases import redis
-
-                return await redis.look(target, address)
-        except TimeoutError:
-            raise TargetError(f"it did not answer within {LOOK_SECONDS:g} s") from None
+        async with AsyncExitStack() as tidying:
+            try:
+                async with asyncio.timeout(LOOK_SECONDS):
+                    return await _look(target, tidying)
+            except TimeoutError:
+                raise TargetError(f"it did not answer within {LOOK_SECONDS:g} s") from None
 
     async def catalog(
         self, target: Target, what: Catalog, filters: Mapping[str, Any]
@@ -65,6 +55,22 @@ class Drivers:
         from ogel.adapters.databases import migrating
 
         await migrating.migrate(target, await _vetted(target), next_file)
+
+
+async def _look(target: Target, tidying: AsyncExitStack) -> Seen:
+    addresses = await _vetted(target)
+    if target.type == "postgresql":
+        from ogel.adapters.databases import postgresql
+
+        return await postgresql.look(target, addresses)
+    address = await first_open(addresses, target.port)
+    if target.type == "mongodb":
+        from ogel.adapters.databases import mongodb
+
+        return await mongodb.look(target, address, tidying)
+    from ogel.adapters.databases import redis
+
+    return await redis.look(target, address)
 
 
 async def _vetted(target: Target) -> Sequence[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from contextlib import AsyncExitStack
 from typing import Any
 
 from ogel.adapters.mongo import TidyClient
@@ -15,17 +16,20 @@ _MESSAGE_LENGTH = 500
 _AUTHENTICATION_CODES = (13, 18)
 
 
-async def look(target: Target, address: str) -> Seen:
-    """Raises TargetError. Statistics that one may not read do not make it unreachable."""
+async def look(target: Target, address: str, tidying: AsyncExitStack) -> Seen:
+    """
+    Raises TargetError. Statistics that one may not read do not make it unreachable. What is left to close goes to
+    `tidying`: it may take a while, and the answer is there by then.
+    """
     try:
         from pymongo import errors
     except ImportError:
         raise TargetError(
             "this process lacks the MongoDB driver: pip install 'ogel[mongo]'", final=True
         ) from None
-    tidy: TidyClient | None = None
     try:
         tidy = TidyClient(timeout_ms=_TIMEOUT_MS, **_arguments(target, address))
+        tidying.push_async_callback(tidy.close)
         client = tidy.pymongo
         version = str((await client.admin.command("buildInfo")).get("version", "?"))
         began = time.monotonic()
@@ -44,9 +48,6 @@ async def look(target: Target, address: str) -> Seen:
     except (errors.PyMongoError, ValueError) as error:
         final = getattr(error, "code", None) in _AUTHENTICATION_CODES
         raise TargetError(_told(target, error), final=final) from None
-    finally:
-        if tidy is not None:
-            await tidy.close()
 
 
 def _arguments(target: Target, address: str) -> dict[str, Any]:
