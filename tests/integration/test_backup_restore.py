@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import repeat
@@ -434,34 +434,44 @@ def test_a_run_that_is_overtaken_says_nothing_more(database_url: str, tmp_path: 
     asyncio.run(run())
 
 
+def delete_while_it_writes(
+    patch: pytest.MonkeyPatch, backups: BackupFeature, id: str, *, break_off: bool
+) -> Sequence[str]:
+    """
+    With its second object the backup is deleted, and what it had written is removed; with the third it may break off.
+    Returns what gets the keys that are written.
+    """
+    put, keys = LocalObjects.put, list[str]()
+
+    async def deleting(self: LocalObjects, key: str, content: AsyncIterable[bytes]) -> Any:
+        keys.append(key)
+        if len(keys) == 2:
+            await backups.service.delete(CALLER, id)
+            await backups._remove.perform(_job("backups.remove", id), None)
+        if len(keys) == 3 and break_off:
+            raise LookupError("gone")
+        return await put(self, key, content)
+
+    patch.setattr(LocalObjects, "put", deleting)
+    return keys
+
+
 @pytest.mark.parametrize("interrupted", [False, True])
 def test_a_backup_deleted_while_it_is_made_leaves_nothing(
     database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, interrupted: bool
 ) -> None:
     """Its removal was quick, and the run goes on writing: to its end, or until something breaks it off."""
-    put, written = LocalObjects.put, 0
 
     async def run() -> None:
         async with restoring(settings(database_url, tmp_path)) as (backups, _):
             id = (await backups.service.create(CALLER, NewBackup())).id
-
-            async def deleting(self: LocalObjects, *arguments: Any) -> Any:
-                nonlocal written
-                written += 1
-                if written == 2:
-                    await backups.service.delete(CALLER, id)
-                    await backups._remove.perform(_job("backups.remove", id), None)
-                if written == 3 and interrupted:
-                    raise LookupError("gone")
-                return await put(self, *arguments)
-
-            monkeypatch.setattr(LocalObjects, "put", deleting)
+            written = delete_while_it_writes(monkeypatch, backups, id, break_off=interrupted)
             if interrupted:
                 with pytest.raises(LookupError):
                     await perform(backups, id)
                 assert files(tmp_path / "storage")
             assert await perform(backups, id) is None
-            assert written > 2
+            assert len(written) > 2
             assert files(tmp_path / "storage") == []
 
     asyncio.run(run())
@@ -472,24 +482,12 @@ def test_what_a_deleted_backup_wrote_after_its_removal_is_removed_when_its_job_e
     database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ending: str
 ) -> None:
     """Also when no attempt is left that could see that it is deleted."""
-    put, written = LocalObjects.put, 0
 
     async def run() -> None:
         async with restoring(settings(database_url, tmp_path)) as (backups, _):
             id = (await backups.service.create(CALLER, NewBackup())).id
             create, remove = backups._create, backups._remove
-
-            async def deleting(self: LocalObjects, *arguments: Any) -> Any:
-                nonlocal written
-                written += 1
-                if written == 2:
-                    await backups.service.delete(CALLER, id)
-                    await remove.perform(_job("backups.remove", id), None)
-                if written == 3:
-                    raise LookupError("gone")
-                return await put(self, *arguments)
-
-            monkeypatch.setattr(LocalObjects, "put", deleting)
+            delete_while_it_writes(monkeypatch, backups, id, break_off=True)
             with pytest.raises(LookupError):
                 await perform(backups, id)
             assert files(tmp_path / "storage")
