@@ -34,7 +34,11 @@ def ports() -> Mapping[str, str]:
 
 
 def tour() -> tuple[Block, Block]:
-    first, second = (each for each in blocks(ROOT / "README.md") if "admin_key" in each.text or each.text.startswith("make up"))
+    first, second = (
+        each
+        for each in blocks(ROOT / "README.md")
+        if "admin_key" in each.text or each.text.startswith("make up")
+    )
     return first, second
 
 

@@ -17,7 +17,7 @@ from ogel.settings import Settings
 from tests.support.markdown import PAGES, ROOT, blocks, spans
 
 # What a block is says whether it is typed (`sh`, `console`), sent, put into a file, or only looked at (`text`).
-LANGUAGES = {"sh", "console", "text", "json", "python", "js", "diff", "sql", "toml", "jinja", "http"}
+LANGUAGES = {"sh", "console", "text", "json", "python", "js", "diff", "sql", "toml", "env"}
 _OGEL = re.compile(r"(?:^|[|;(]\s*)(?:\.venv/bin/)?ogel (.*)")
 
 

@@ -8,8 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", ROOT / "railway/README.md", ROOT / "bench/README.md", *sorted(ROOT.glob("docs/*.md"))]
-_PROMPT, _CONTINUED = "$ ", "> "
+PAGES = [
+    ROOT / "README.md",
+    ROOT / "railway/README.md",
+    ROOT / "bench/README.md",
+    *sorted(ROOT.glob("docs/*.md")),
+]
+_PROMPT = "$ "
 
 
 @dataclass(frozen=True)
@@ -38,8 +43,8 @@ class Block:
         for line in self.text.splitlines():
             if line.startswith(_PROMPT):
                 said.append(([line.removeprefix(_PROMPT)], []))
-            elif line.startswith(_CONTINUED) and said and not said[-1][1]:
-                said[-1][0].append(line.removeprefix(_CONTINUED))
+            elif said and not said[-1][1] and _is_open("\n".join(said[-1][0])):
+                said[-1][0].append(line)
             elif said:
                 said[-1][1].append(line)
         return [("\n".join(typed), "\n".join(shown)) for typed, shown in said]
@@ -80,7 +85,7 @@ def _whole(lines: list[str]) -> Iterator[str]:
 
 
 def _is_open(typed: str) -> bool:
-    without_escaped = re.sub(r"\\[^\n]", "", typed)
-    outside_double = re.sub(r'"[^"]*"', "", without_escaped)
-    quotes = re.sub(r"'[^']*'", "", outside_double)
-    return "'" in quotes or '"' in quotes or typed.endswith("\\")
+    """Whether the shell would wait for more: a quote is open, or a backslash ends the line."""
+    # What a quote holds, what is escaped, and comments, in that order of what begins first.
+    closed = re.sub(r"""'[^']*'|"(?:\\.|[^"\\])*"|\\.|(?:^|\s)#[^\n]*""", "", typed, flags=re.DOTALL)
+    return "'" in closed or '"' in closed or closed.endswith("\\")

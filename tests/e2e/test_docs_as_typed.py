@@ -1,0 +1,199 @@
+"""Every command of the pages in docs/, typed at a terminal beside a running `ogel up`, answers as the page shows."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from ogel.environ import read_settings
+from tests.support.audit import seal as seal_audit_log
+from tests.support.carriers import Browser, Carriers
+from tests.support.cli import without_settings
+from tests.support.markdown import ROOT, Block, blocks
+from tests.support.process import ADMIN_KEY, Client, Ogel
+from tests.support.terminal import Terminal
+
+
+@dataclass
+class World:
+    """A running suite, what it sends to, and the directory of somebody who reads."""
+
+    ogel: Ogel
+    carriers: Carriers
+    directory: Path
+    elsewhere: str
+    """A database that is not Ogel's."""
+
+    @property
+    def api(self) -> Client:
+        return self.ogel.api
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What a reader has set, the same as the suite has, and the command on the path."""
+        path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+        return {**without_settings(os.environ), **self.ogel.environment, "PATH": path, "KEY": ADMIN_KEY}
+
+
+@dataclass
+class Reading:
+    """How a page is read: what stands for its examples, what happens between its commands, and how some end."""
+
+    instead: Mapping[str, str] = field(default_factory=dict)
+    before: Mapping[str, Callable[[], object]] = field(default_factory=dict)
+    ends: Mapping[str, int] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+    def prepare(self, typed: str) -> None:
+        for beginning, act in self.before.items():
+            if typed.startswith(beginning):
+                act()
+
+    def code(self, typed: str) -> int:
+        return next((code for beginning, code in self.ends.items() if typed.startswith(beginning)), 0)
+
+
+def audit(world: World) -> Reading:
+    world.api.ok("POST", "/api/events", {"type": "order.created", "data": None})
+
+    def seal() -> None:
+        seal_audit_log(world.api, world.ogel.environment["DATABASE_URL"])
+
+    return Reading(before={"ogel audit verify": seal})
+
+
+def databases(world: World) -> Reading:
+    (world.directory / "sql").mkdir()
+    (world.directory / "sql" / "0001_create_orders.sql").write_text("CREATE TABLE orders (id int);")
+    return Reading(environment={"ORDERS_DATABASE_URL": world.elsewhere})
+
+
+def messaging(world: World) -> Reading:
+    device = world.api.ok("POST", "/api/devices", {"provider": "fcm", "token": "a-token"})["id"]
+    [failed] = world.api.ok(
+        "POST", "/api/messages", {"channel": "sms", "to": ["+4915112345679"], "text": "Hi."}
+    )["items"]
+    subscription = json.dumps(Browser().subscription(world.carriers.url + "/push/1"))
+    return Reading(
+        instead={"dev_…": device, '"token": "…"': '"token": "another"', "msg_…": failed["id"]},
+        environment={"SUBSCRIPTION": subscription},
+    )
+
+
+def webhooks(world: World) -> Reading:
+    endpoint = world.api.ok(
+        "POST", "/api/webhooks", {"url": "https://shop.example.com/", "events": ["order.*"]}
+    )
+    return Reading(instead={"wh_…": endpoint["id"]})
+
+
+def nothing_else(_: World) -> Reading:
+    return Reading()
+
+
+READINGS: Mapping[str, Callable[[World], Reading]] = {
+    "audit": audit,
+    "databases": databases,
+    "mail": nothing_else,
+    "messaging": messaging,
+    "schedules": nothing_else,
+    "stats": nothing_else,
+    "webhooks": webhooks,
+}
+# Sends nothing to anybody but the carriers.
+MAIL = {"OGEL_MAIL_PROVIDERS": "outbox", "OGEL_MAIL_FROM": "shop@example.com"}
+
+
+@pytest.fixture(scope="module")
+def carriers() -> Iterator[Carriers]:
+    with Carriers() as carriers:
+        yield carriers
+
+
+@pytest.fixture(scope="module")
+def suite(
+    suite_servers: dict[str, str], carriers: Carriers, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Ogel]:
+    log = tmp_path_factory.mktemp("docs") / "ogel.log"
+    with Ogel("up", log=log, **suite_servers, **carriers.environment, **MAIL) as suite:
+        yield suite
+
+
+@pytest.fixture
+def world(suite: Ogel, carriers: Carriers, tmp_path: Path, empty_database_url: str) -> World:
+    return World(suite, carriers, tmp_path, empty_database_url)
+
+
+@pytest.mark.parametrize("page", READINGS)
+def test_a_page_is_as_it_is_typed(world: World, page: str) -> None:
+    reading = READINGS[page](world)
+    with Terminal(world.directory, {**world.environment, **reading.environment}) as terminal:
+        for block in blocks(ROOT / "docs" / f"{page}.md"):
+            for typed, shown in _conversation(block):
+                reading.prepare(typed)
+                code, got = terminal.run(_for_here(typed, reading, world))
+                assert code == reading.code(typed), (
+                    f"{block.page}:{block.line}: {typed!r} ended with {code}:\n{got}"
+                )
+                assert not re.search(r'"status":[45]\d\d\b', got), f"{typed!r} was answered {got}"
+                assert list(_missing(shown, got)) == [], f"{typed!r} shows:\n{got}"
+
+
+def test_every_page_with_commands_is_read() -> None:
+    read = {*READINGS, "add-a"}  # that one is followed by test_add_a_queue
+    pages = ROOT.glob("docs/*.md")
+    assert {page.stem for page in pages if any(block.commands for block in blocks(page))} == read
+
+
+def test_settings_on_pages_can_be_read() -> None:
+    lines = [
+        line
+        for page in ROOT.glob("docs/*.md")
+        for block in blocks(page)
+        if block.language == "env"
+        for line in block.text.splitlines()
+    ]
+    assert lines
+    for line in lines:
+        name, _, value = line.partition("=")
+        assert read_settings({name: value.strip('"')}).sources
+
+
+def _conversation(block: Block) -> Sequence[tuple[str, str]]:
+    return block.conversation if block.language == "console" else [(typed, "") for typed in block.commands]
+
+
+def _for_here(typed: str, reading: Reading, world: World) -> str:
+    for there, here in {"localhost:8080": f"localhost:{world.ogel.port}", **reading.instead}.items():
+        typed = typed.replace(there, here)
+    return typed
+
+
+def _missing(shown: str, got: str) -> Iterator[str]:
+    """Lines of the page that did not appear; ids, times and numbers are others here, and `…` stands for anything."""
+    appeared = [_plain(line) for line in got.splitlines()]
+    for line in shown.splitlines():
+        begin, cut, _ = line.partition("…")
+        wanted = _plain(begin)
+        if not any(each.startswith(wanted) if cut else each == wanted for each in appeared):
+            yield line
+
+
+def _plain(line: str) -> str:
+    for what, word in (
+        (r"\x1b\[[0-9;]*[A-Za-z]", ""),
+        (r"\b([a-z]{2,4})_[0-9a-z]{10,}\b", r"\1_#"),
+        (r"\b\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\dZ", "TIME"),
+        (r"\d[\d.,]*", "#"),
+        (r"\b(s|min|h|d)\b", "UNIT"),
+        (r"\s+", " "),
+    ):
+        line = re.sub(what, word, line)
+    return line.strip()
