@@ -14,10 +14,10 @@ import pytest
 
 from ogel.environ import read_settings
 from tests.support.audit import seal as seal_audit_log
-from tests.support.carriers import Browser, Carriers
+from tests.support.carriers import TWILIO_PATH, Browser, Carriers, twilio_error
 from tests.support.cli import without_settings
 from tests.support.markdown import ROOT, Block, blocks
-from tests.support.process import ADMIN_KEY, Client, Ogel
+from tests.support.process import ADMIN_KEY, Client, Ogel, eventually
 from tests.support.terminal import Terminal
 
 
@@ -77,12 +77,14 @@ def databases(world: World) -> Reading:
 
 def messaging(world: World) -> Reading:
     device = world.api.ok("POST", "/api/devices", {"provider": "fcm", "token": "a-token"})["id"]
-    [failed] = world.api.ok(
-        "POST", "/api/messages", {"channel": "sms", "to": ["+4915112345679"], "text": "Hi."}
-    )["items"]
+    world.carriers.script(TWILIO_PATH, twilio_error(21211))
+    text = {"channel": "sms", "to": ["+4915112345679"], "text": "Hi."}
+    [message] = world.api.ok("POST", "/api/messages", text)["items"]
+    failed = lambda: world.api.ok("GET", f"/api/messages/{message['id']}")["status"] == "failed"  # noqa: E731
+    eventually(failed, 20, "a message to fail")
     subscription = json.dumps(Browser().subscription(world.carriers.url + "/push/1"))
     return Reading(
-        instead={"dev_…": device, '"token": "…"': '"token": "another"', "msg_…": failed["id"]},
+        instead={"dev_…": device, '"token": "…"': '"token": "another"', "msg_…": message["id"]},
         environment={"SUBSCRIPTION": subscription},
     )
 
