@@ -12,6 +12,7 @@ import click
 from ogel.cli.operator import ask, identifier, json_option, operator, say_json, within
 from ogel.cli.tables import Column, printable, show_table
 from ogel.kernel.errors import Invalid, TooLarge, Unavailable
+from ogel.runtime.terminal import draws
 
 if TYPE_CHECKING:
     from ogel.features.databases.migrations.migration import NewRun, Plan, Run
@@ -95,16 +96,16 @@ def _run(name: str, new: NewRun, wait: bool, as_json: bool) -> None:
 
 async def _follow(ogel: Platform, run: Run) -> Run:
     """On a terminal on one line, elsewhere a line for each news; both on stderr."""
-    draws = sys.stderr.isatty()
+    overwrites = draws(sys.stderr)
     said = ""
     while run.status == "running":
         news = _news(run)
         if news != said:
             said = news
-            click.echo(f"\r\x1b[K{news}" if draws else news, nl=not draws, err=True)
+            click.echo(f"\r\x1b[K{news}" if overwrites else news, nl=not overwrites, err=True)
         await asyncio.sleep(LOOK_SECONDS)
         run = await ogel.databases.migrations.get(run.database, run.id)
-    if draws:
+    if overwrites:
         click.echo("\r\x1b[K", nl=False, err=True)
     return run
 

@@ -59,7 +59,7 @@ def within_settings(
 ) -> Answer:
     from ogel.runtime.logging import configure_logging
 
-    configure_logging("warning", sys.stderr)  # stdout is for the answer
+    configure_logging("warning", sys.stderr, settings.log_form)  # stdout is for the answer
 
     async def asked() -> Answer:
         async with opened(settings) as thing:

@@ -70,7 +70,7 @@ def run_process(
     from ogel.runtime.logging import configure_logging
     from ogel.serving import Process
 
-    configure_logging(settings.log_level)
+    configure_logging(settings.log_level, form=settings.log_form)
     _warn_of_unknown_names()
     if settings.sentry_dsn is not None:
         from ogel.adapters.sentry import start_sentry

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ogel.runtime.terminal import draws
+
 if TYPE_CHECKING:
     from ogel.features.webhooks.replays.replay import Replay
     from ogel.features.webhooks.replays.service import ReplayService
@@ -23,7 +25,7 @@ class Meter:
 
     def __init__(self, name: str) -> None:
         self._name = name
-        self._draws = sys.stderr.isatty()
+        self._draws = draws(sys.stderr)
         self._said_at = time.monotonic()
 
     def show(self, part: float, said: str) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 import click
 
 from ogel.cli.operator import ask, json_option, operator, within
+from ogel.runtime.terminal import draws
 
 if TYPE_CHECKING:
     from ogel.runtime.sealed import KeyUse, Resealed, SealedValues
@@ -57,7 +58,7 @@ def status(as_json: bool) -> None:
 @json_option
 def rotate(as_json: bool) -> None:
     """Seal every stored value again that is not under the present OGEL_SECRET; exit 1 when some cannot be read."""
-    done, uses = _ask(lambda values: _rotate(values, shows=not as_json and sys.stderr.isatty()))
+    done, uses = _ask(lambda values: _rotate(values, shows=not as_json and draws(sys.stderr)))
     counts = {"resealed": done.resealed, "unreadable": done.unreadable}
     ask(lambda ogel: ogel.audit_log.service.record(operator(), "secret.rotate", "secret", "all", counts))
     if as_json:

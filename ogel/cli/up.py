@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ogel.cli.banner import Banner
 from ogel.cli.process import port_option, run_process, settings_of_environment
 from ogel.kernel.errors import Unavailable
 from ogel.settings import Settings, with_local_mail
@@ -33,12 +34,13 @@ def command(port: int | None) -> None:
     """Everything in one process. Without DATABASE_URL or REDIS_URL it starts its own, in OGEL_DATA_DIR."""
     settings = settings_of_environment(port)
     if not settings.embedded:
-        run_process(settings, _everything)
+        banner = Banner(settings)
+        run_process(settings, _everything, beside=[("banner", banner.show)], ready=banner.ready)
         return
     from ogel.adapters.embedded import EmbeddedServers
     from ogel.runtime.logging import configure_logging
 
-    configure_logging(settings.log_level)
+    configure_logging(settings.log_level, form=settings.log_form)
     # Until the event loop takes signals over: leave through the `with`, so that no server is left half made.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     with EmbeddedServers.start(
@@ -48,12 +50,12 @@ def command(port: int | None) -> None:
         postgres_bin=settings.postgres_bin,
         redis_bin=settings.redis_bin,
     ) as servers:
-        filled = _filled(settings, servers)
+        banner = Banner(settings)
         run_process(
-            filled,
+            _filled(settings, servers),
             _everything,
-            beside=[("embedded servers", _watch(servers))],
-            ready=lambda port: _greet(settings, filled, port),
+            beside=[("embedded servers", _watch(servers)), ("banner", banner.show)],
+            ready=banner.ready,
         )
 
 
@@ -89,24 +91,3 @@ def _watch(servers: EmbeddedServers) -> Service:
                     await stop.wait()
 
     return watch
-
-
-def _greet(given: Settings, settings: Settings, port: int) -> None:
-    """On stderr: stdout is for the JSON log."""
-    url = f"http://localhost:{port}"
-    key = "$OGEL_ADMIN_KEY" if given.admin_key else f"$(cat {settings.data_dir}/admin_key)"
-    lines = [
-        f"Ogel on {url}, with its own servers and data in {settings.data_dir}",
-        f"admin key: {'OGEL_ADMIN_KEY' if given.admin_key else f'{settings.data_dir}/admin_key'}",
-    ]
-    if given.webhook_allow_nets is None:
-        lines.append("webhooks may reach loopback addresses, because the servers are embedded")
-    lines += [
-        "try:",
-        f"  curl -s {url}/api/health",
-        f'  curl -s {url}/api/webhooks -H "Authorization: Bearer {key}" '
-        '-d \'{"url":"http://localhost:9000/hook","events":["order.*"]}\'',
-        f'  curl -s {url}/api/events -H "Authorization: Bearer {key}" '
-        '-d \'{"type":"order.created","data":{"total":42}}\'',
-    ]
-    click.echo("\n".join(lines), err=True)

@@ -1,5 +1,15 @@
 """PostgreSQL and Valkey as children of this process, for when nobody else runs them."""
 
+from ogel.adapters.embedded.front import Front, announce, announced, retract
 from ogel.adapters.embedded.servers import EmbeddedServers, kept_secret, running_urls, stop_stale
 
-__all__ = ["EmbeddedServers", "kept_secret", "running_urls", "stop_stale"]
+__all__ = [
+    "EmbeddedServers",
+    "Front",
+    "announce",
+    "announced",
+    "kept_secret",
+    "retract",
+    "running_urls",
+    "stop_stale",
+]
