@@ -6,7 +6,9 @@ import json
 import os
 import re
 import sys
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,6 +20,7 @@ from tests.support.carriers import TWILIO_PATH, Browser, Carriers, twilio_error
 from tests.support.cli import without_settings
 from tests.support.markdown import ROOT, Block, blocks
 from tests.support.process import ADMIN_KEY, Client, Ogel, eventually
+from tests.support.receiver import Answer, Receiver, Request
 from tests.support.terminal import Terminal
 
 
@@ -30,6 +33,8 @@ class World:
     directory: Path
     elsewhere: str
     """A database that is not Ogel's."""
+    beside: ExitStack
+    """What runs until the page is read."""
 
     @property
     def api(self) -> Client:
@@ -44,20 +49,16 @@ class World:
 
 @dataclass
 class Reading:
-    """How a page is read: what stands for its examples, what happens between its commands, and how some end."""
+    """How a page is read: what stands for its examples, and what happens between its commands."""
 
     instead: Mapping[str, str] = field(default_factory=dict)
     before: Mapping[str, Callable[[], object]] = field(default_factory=dict)
-    ends: Mapping[str, int] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict)
 
     def prepare(self, typed: str) -> None:
         for beginning, act in self.before.items():
             if typed.startswith(beginning):
                 act()
-
-    def code(self, typed: str) -> int:
-        return next((code for beginning, code in self.ends.items() if typed.startswith(beginning)), 0)
 
 
 def audit(world: World) -> Reading:
@@ -89,6 +90,38 @@ def messaging(world: World) -> Reading:
     )
 
 
+def operations(world: World) -> Reading:
+    """An endpoint whose receiver is away, beside one that is well; it is mended when the page asks."""
+    mended = threading.Event()
+
+    def answer(request: Request) -> Answer:
+        return Answer(204 if request.path == "/mail" or mended.is_set() else 503)
+
+    receiver = world.beside.enter_context(Receiver(answer))
+    mail, shop = (
+        world.api.ok("POST", "/api/webhooks", {"url": receiver.url(path), "events": [events]})["id"]
+        for path, events in (("/mail", "mail.*"), ("/shop", "order.*"))
+    )
+    world.api.ok("POST", "/api/events", [{"type": "order.created", "data": n} for n in range(12)])
+
+    def many() -> None:
+        for start in range(0, 1000, 500):
+            world.api.ok(
+                "POST", "/api/events", [{"type": "order.paid", "data": n} for n in range(start, start + 500)]
+            )
+
+    open_ = lambda: world.api.ok("GET", f"/api/webhooks/{shop}")["health"]["state"] == "open"  # noqa: E731
+    eventually(open_, 30, "the breaker to open")
+    return Reading(
+        instead={
+            "wh_01m8488xbxfkttz03623x3kycq": shop,
+            "wh_01m8479ztceagvxj605p4sn7tq": shop,
+            "wh_01m8488xdae659w39j4gw8m3fa": mail,
+        },
+        before={"ogel webhooks test": mended.set, "ogel webhooks replay": many},
+    )
+
+
 def webhooks(world: World) -> Reading:
     endpoint = world.api.ok(
         "POST", "/api/webhooks", {"url": "https://shop.example.com/", "events": ["order.*"]}
@@ -105,11 +138,13 @@ READINGS: Mapping[str, Callable[[World], Reading]] = {
     "databases": databases,
     "mail": nothing_else,
     "messaging": messaging,
+    "operations": operations,
     "schedules": nothing_else,
     "stats": nothing_else,
     "webhooks": webhooks,
 }
 # Sends nothing to anybody but the carriers.
+QUICK = {"OGEL_WEBHOOK_PROBE_SECONDS": "1"}
 MAIL = {"OGEL_MAIL_PROVIDERS": "outbox", "OGEL_MAIL_FROM": "shop@example.com"}
 
 
@@ -124,13 +159,14 @@ def suite(
     suite_servers: dict[str, str], carriers: Carriers, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Ogel]:
     log = tmp_path_factory.mktemp("docs") / "ogel.log"
-    with Ogel("up", log=log, **suite_servers, **carriers.environment, **MAIL) as suite:
+    with Ogel("up", log=log, **suite_servers, **carriers.environment, **MAIL, **QUICK) as suite:
         yield suite
 
 
 @pytest.fixture
-def world(suite: Ogel, carriers: Carriers, tmp_path: Path, empty_database_url: str) -> World:
-    return World(suite, carriers, tmp_path, empty_database_url)
+def world(suite: Ogel, carriers: Carriers, tmp_path: Path, empty_database_url: str) -> Iterator[World]:
+    with ExitStack() as beside:
+        yield World(suite, carriers, tmp_path, empty_database_url, beside)
 
 
 @pytest.mark.parametrize("page", READINGS)
@@ -140,12 +176,15 @@ def test_a_page_is_as_it_is_typed(world: World, page: str) -> None:
         for block in blocks(ROOT / "docs" / f"{page}.md"):
             for typed, shown in _conversation(block):
                 reading.prepare(typed)
-                code, got = terminal.run(_for_here(typed, reading, world))
-                assert code == reading.code(typed), (
-                    f"{block.page}:{block.line}: {typed!r} ended with {code}:\n{got}"
-                )
+                here = _for_here(typed, reading, world)
+                until, interrupted, _ = shown.partition("^C")
+                if interrupted:
+                    code, got = terminal.run_until(here, lambda got, until=until: not [*_missing(until, got)])
+                else:
+                    code, got = terminal.run(here)
+                assert code == (130 if interrupted else 0), f"{typed!r} ended with {code}:\n{got}"
                 assert not re.search(r'"status":[45]\d\d\b', got), f"{typed!r} was answered {got}"
-                assert list(_missing(shown, got)) == [], f"{typed!r} shows:\n{got}"
+                assert list(_missing(shown, got)) == [], f"{block.page}:{block.line}: {typed!r} shows:\n{got}"
 
 
 def test_every_page_with_commands_is_read() -> None:
@@ -181,7 +220,7 @@ def _for_here(typed: str, reading: Reading, world: World) -> str:
 def _missing(shown: str, got: str) -> Iterator[str]:
     """Lines of the page that did not appear; ids, times and numbers are others here, and `…` stands for anything."""
     appeared = [_plain(line) for line in got.splitlines()]
-    for line in shown.splitlines():
+    for line in shown.replace("^C", "").splitlines():
         begin, cut, _ = line.partition("…")
         wanted = _plain(begin)
         if not any(each.startswith(wanted) if cut else each == wanted for each in appeared):
@@ -193,6 +232,9 @@ def _plain(line: str) -> str:
         (r"\x1b\[[0-9;]*[A-Za-z]", ""),
         (r"\b([a-z]{2,4})_[0-9a-z]{10,}\b", r"\1_#"),
         (r"\b\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\dZ", "TIME"),
+        (r"http://[^/\s]+", "http://HOST"),
+        (r"\b[0-9a-f]{6,}\b", "HEX"),
+        (r"\[[#-]+\]", "BAR"),
         (r"\d[\d.,]*", "#"),
         (r"\b(s|min|h|d)\b", "UNIT"),
         (r"\s+", " "),

@@ -12,14 +12,16 @@ import struct
 import subprocess
 import termios
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
+from typing import TypeVar
 
 COLUMNS, LINES = 80, 40
 _END = re.compile(r"\x01(\d+)\x02\r?\n")
 _CTRL_C = b"\x03"
+Found = TypeVar("Found")
 
 
 class Terminal:
@@ -52,6 +54,15 @@ class Terminal:
         self.screen = self.screen[: found.start()] + self.screen[found.end() :]
         return int(found[1]), shown
 
+    def run_until(self, typed: str, enough: Callable[[str], bool], seconds: float = 30) -> tuple[int, str]:
+        """Ctrl-C once what it shows is `enough`."""
+        before = len(self.screen)
+        self.start(typed)
+        self._until(lambda: enough(self.screen[before:]) or None, seconds, typed)
+        self.interrupt()
+        code, rest = self.run("(exit $?)", seconds)
+        return code, self.screen[before : len(self.screen) - len(rest)] + rest
+
     def start(self, typed: str) -> None:
         """Types it and waits for nothing."""
         os.write(self._own, typed.encode() + b"\n")
@@ -74,7 +85,7 @@ class Terminal:
         os.close(self._own)
         self._shell.wait(30)
 
-    def _until(self, ask, seconds: float, what: str) -> re.Match[str]:  # type: ignore[no-untyped-def]
+    def _until(self, ask: Callable[[], Found | None], seconds: float, what: str) -> Found:
         deadline = time.monotonic() + seconds
         while (found := ask()) is None:
             left = deadline - time.monotonic()
