@@ -74,7 +74,7 @@ def within_settings(
         for wrong in error.errors:
             if wrong.path.startswith("query."):
                 option = f"--{wrong.path.removeprefix('query.').replace('_', '-')}"
-                raise click.UsageError(f"{option}: {wrong.message}") from None
+                raise Invalid(f"{option}: {wrong.message}") from None
         raise
 
 
