@@ -112,7 +112,8 @@ def main() -> None:
     except click.Abort:
         sys.exit(130)
     except OgelError as error:
-        click.echo("\n".join(printable(line) for line in f"ogel: {error.message}".split("\n")), err=True)
+        for line in error.message.splitlines():
+            click.echo(f"ogel: {printable(line)}", err=True)
         sys.exit(1 if isinstance(error, NotFound | Conflict) else 2)
     except Restart:
         _begin_anew()

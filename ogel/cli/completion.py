@@ -17,8 +17,7 @@ _ZSH_GUARD = "(( $+functions[compdef] )) || { autoload -Uz compinit && compinit;
 @click.argument("shell", type=click.Choice(list(_SHELLS)))
 @click.pass_context
 def command(context: click.Context, shell: str) -> None:
-    """
-    A script that lets your shell complete commands and options.
+    """A script that lets your shell complete commands and options.
 
     \b
         bash   echo 'source <(ogel completion bash)' >> ~/.bashrc

@@ -51,7 +51,8 @@ def command(name: str, folder: Path, dry_run: bool, wait: bool, as_json: bool) -
 def _read(folder: Path, dry_run: bool) -> NewRun:
     import msgspec
 
-    from ogel.features.databases.migrations.migration import MOST_BYTES, MOST_FILES, NewRun
+    from ogel.features.databases.migrations.migration import MOST_BYTES, MOST_FILES, MigrationFile, NewRun
+    from ogel.runtime.http.input import invalid
 
     paths = sorted(folder.glob("*.sql"))
     if not paths:
@@ -63,11 +64,12 @@ def _read(folder: Path, dry_run: bool) -> NewRun:
         try:
             # As it is: with other line ends it would have another checksum elsewhere.
             files.append({"name": path.name, "sql": path.read_bytes().decode()})
-            msgspec.convert({"files": files[-1:]}, NewRun)
-        except (UnicodeDecodeError, msgspec.ValidationError) as error:
-            raise click.UsageError(
-                f"{path.name}: {error}; it takes a name like 0001_what_and_why.sql and UTF-8"
-            ) from None
+            msgspec.convert(files[-1], MigrationFile)
+        except UnicodeDecodeError:
+            raise click.UsageError(f"{path.name}: is not UTF-8") from None
+        except msgspec.ValidationError as error:
+            [wrong] = invalid(path.name, error).errors
+            raise click.UsageError(f"{wrong.path}: {wrong.message}") from None
     return msgspec.convert({"files": files, "dry_run": dry_run}, NewRun)
 
 

@@ -20,7 +20,7 @@ _COLUMNS = [
     Column("begins with"),
     Column("state"),
     Column("name", gives=True),
-    Column("scopes", gives=True),
+    Column("scopes"),
 ]
 
 

@@ -12,6 +12,7 @@ import click
 
 from ogel.environ import read_settings, unknown_names
 from ogel.kernel.errors import ConfigError
+from ogel.kernel.text import no_such
 from ogel.settings import Settings, with_local_mail
 
 if TYPE_CHECKING:
@@ -130,5 +131,5 @@ def known_queues(wanted: Sequence[str], all_queues: Sequence[str]) -> list[str]:
     """In the order given, without doubles. Raises ConfigError naming the first that does not exist."""
     for queue in wanted:
         if queue not in all_queues:
-            raise ConfigError(f"there is no queue {queue!r}; there are {', '.join(all_queues)}")
+            raise ConfigError(f"there is {no_such('queue', queue, all_queues)}")
     return list(dict.fromkeys(wanted))

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, BinaryIO
 import click
 
 if TYPE_CHECKING:
-    from ogel.features.webhooks.secrets.verify import VerifyingKey
+    from ogel.cli.tables import printable
+from ogel.features.webhooks.secrets.verify import VerifyingKey
 
 _REQUEST_LINE = re.compile(r"[A-Z]+ \S+ HTTP/[0-9.]+")
 _UNIX_TIME = re.compile(r"[0-9]{1,12}", re.ASCII)
@@ -93,7 +94,7 @@ def command(
     else:
         click.echo("not valid" if problems else "valid")
         for problem in problems:
-            click.echo(f"  {problem.message}")
+            click.echo(f"  {printable(problem.message)}")
     sys.exit(1 if problems else 0)
 
 
