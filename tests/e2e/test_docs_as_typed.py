@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
 
 import pytest
 
@@ -19,7 +20,7 @@ from tests.support.audit import seal as seal_audit_log
 from tests.support.carriers import TWILIO_PATH, Browser, Carriers, twilio_error
 from tests.support.cli import without_settings
 from tests.support.markdown import ROOT, Block, blocks
-from tests.support.process import ADMIN_KEY, Client, Ogel, eventually
+from tests.support.process import ADMIN_KEY, SECRET, Client, Ogel, eventually
 from tests.support.receiver import Answer, Receiver, Request
 from tests.support.terminal import Terminal
 
@@ -54,6 +55,8 @@ class Reading:
     instead: Mapping[str, str] = field(default_factory=dict)
     before: Mapping[str, Callable[[], object]] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict)
+    answers: Mapping[str, str] = field(default_factory=dict)
+    """What is typed where a question stands."""
 
     def prepare(self, typed: str) -> None:
         for beginning, act in self.before.items():
@@ -68,6 +71,19 @@ def audit(world: World) -> Reading:
         seal_audit_log(world.api, world.ogel.environment["DATABASE_URL"])
 
     return Reading(before={"ogel audit verify": seal})
+
+
+def backups(world: World) -> Reading:
+    parts = urlsplit(world.elsewhere)
+    user, _, place = parts.netloc.rpartition("@")
+    without_password = urlunsplit(parts._replace(netloc=f"{user.partition(':')[0]}@{place}"))
+    return Reading(
+        instead={
+            "postgresql://ogel@db.example/new": without_password,
+            "OGEL_SECRET=…": f"OGEL_SECRET={SECRET}",
+        },
+        answers={"Password for": parts.password or ""},
+    )
 
 
 def databases(world: World) -> Reading:
@@ -135,6 +151,7 @@ def nothing_else(_: World) -> Reading:
 
 READINGS: Mapping[str, Callable[[World], Reading]] = {
     "audit": audit,
+    "backups": backups,
     "databases": databases,
     "mail": nothing_else,
     "messaging": messaging,
@@ -144,6 +161,7 @@ READINGS: Mapping[str, Callable[[World], Reading]] = {
     "webhooks": webhooks,
 }
 # Sends nothing to anybody but the carriers.
+_ID = re.compile(r"\b([a-z]{2,4})_[0-9a-z]{10,}\b")
 QUICK = {"OGEL_WEBHOOK_PROBE_SECONDS": "1"}
 MAIL = {"OGEL_MAIL_PROVIDERS": "outbox", "OGEL_MAIL_FROM": "shop@example.com"}
 
@@ -158,8 +176,15 @@ def carriers() -> Iterator[Carriers]:
 def suite(
     suite_servers: dict[str, str], carriers: Carriers, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Ogel]:
-    log = tmp_path_factory.mktemp("docs") / "ogel.log"
-    with Ogel("up", log=log, **suite_servers, **carriers.environment, **MAIL, **QUICK) as suite:
+    directory = tmp_path_factory.mktemp("docs")
+    settings = {
+        **suite_servers,
+        **carriers.environment,
+        **MAIL,
+        **QUICK,
+        "OGEL_DATA_DIR": str(directory / ".ogel"),
+    }
+    with Ogel("up", log=directory / "ogel.log", **settings) as suite:
         yield suite
 
 
@@ -172,19 +197,22 @@ def world(suite: Ogel, carriers: Carriers, tmp_path: Path, empty_database_url: s
 @pytest.mark.parametrize("page", READINGS)
 def test_a_page_is_as_it_is_typed(world: World, page: str) -> None:
     reading = READINGS[page](world)
+    learned: dict[str, str] = {}
     with Terminal(world.directory, {**world.environment, **reading.environment}) as terminal:
         for block in blocks(ROOT / "docs" / f"{page}.md"):
             for typed, shown in _conversation(block):
                 reading.prepare(typed)
-                here = _for_here(typed, reading, world)
+                here = _for_here(typed, {**learned, **reading.instead}, world)
                 until, interrupted, _ = shown.partition("^C")
                 if interrupted:
                     code, got = terminal.run_until(here, lambda got, until=until: not [*_missing(until, got)])
                 else:
-                    code, got = terminal.run(here)
+                    asked = {each: answer for each, answer in reading.answers.items() if each in shown}
+                    code, got = terminal.run(here, answers=asked)
                 assert code == (130 if interrupted else 0), f"{typed!r} ended with {code}:\n{got}"
                 assert not re.search(r'"status":[45]\d\d\b', got), f"{typed!r} was answered {got}"
                 assert list(_missing(shown, got)) == [], f"{block.page}:{block.line}: {typed!r} shows:\n{got}"
+                learned |= _ids(shown, got)
 
 
 def test_every_page_with_commands_is_read() -> None:
@@ -211,8 +239,8 @@ def _conversation(block: Block) -> Sequence[tuple[str, str]]:
     return block.conversation if block.language == "console" else [(typed, "") for typed in block.commands]
 
 
-def _for_here(typed: str, reading: Reading, world: World) -> str:
-    for there, here in {"localhost:8080": f"localhost:{world.ogel.port}", **reading.instead}.items():
+def _for_here(typed: str, instead: Mapping[str, str], world: World) -> str:
+    for there, here in {"localhost:8080": f"localhost:{world.ogel.port}", **instead}.items():
         typed = typed.replace(there, here)
     return typed
 
@@ -227,14 +255,28 @@ def _missing(shown: str, got: str) -> Iterator[str]:
             yield line
 
 
+def _ids(shown: str, got: str) -> dict[str, str]:
+    """Those of the page, and what they are called here."""
+    found: dict[str, str] = {}
+    for line in shown.splitlines():
+        for appeared in got.splitlines():
+            if _plain(line) == _plain(appeared):
+                found |= zip(_whole_ids(line), _whole_ids(appeared), strict=True)
+    return found
+
+
+def _whole_ids(line: str) -> list[str]:
+    return [each[0] for each in _ID.finditer(line)]
+
+
 def _plain(line: str) -> str:
     for what, word in (
         (r"\x1b\[[0-9;]*[A-Za-z]", ""),
-        (r"\b([a-z]{2,4})_[0-9a-z]{10,}\b", r"\1_#"),
+        (_ID, r"\1_#"),
         (r"\b\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\dZ", "TIME"),
         (r"http://[^/\s]+", "http://HOST"),
         (r"\b[0-9a-f]{6,}\b", "HEX"),
-        (r"\[[#-]+\]", "BAR"),
+        (r"\[[#-]+\]?", "BAR"),
         (r"\d[\d.,]*", "#"),
         (r"\b(s|min|h|d)\b", "UNIT"),
         (r"\s+", " "),

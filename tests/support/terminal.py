@@ -45,10 +45,21 @@ class Terminal:
         self.run("stty -echo; set +m; bind 'set enable-bracketed-paste off' 2>/dev/null; true")
         self.screen = ""
 
-    def run(self, typed: str, seconds: float = 30) -> tuple[int, str]:
-        """Exit code and what appeared until the prompt came back, of jobs in the background too."""
+    def run(
+        self, typed: str, seconds: float = 30, answers: Mapping[str, str] | None = None
+    ) -> tuple[int, str]:
+        """
+        Exit code and what appeared until the prompt came back, of jobs in the background too. `answers` are typed where
+        a question stands.
+        """
         before = len(self.screen)
-        self.start(f"{typed}\nprintf '\\001%d\\002\\n' $?")
+        self.start(typed)
+        for question, answer in (answers or {}).items():
+            self._until(
+                lambda question=question: re.search(question, self.screen[before:]), seconds, question
+            )
+            self.start(answer)
+        self.start("printf '\\001%d\\002\\n' $?")
         found = self._until(lambda: _END.search(self.screen, before), seconds, typed)
         shown = self.screen[before : found.start()]
         self.screen = self.screen[: found.start()] + self.screen[found.end() :]
