@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from prometheus_client import CollectorRegistry
 
-from ogel.adapters.egress import AddressGuard
+from ogel.adapters.egress import AddressGuard, Door
 from ogel.features.audit.store import AuditStore
 from ogel.features.messaging.devices.device import NewFcmDevice
 from ogel.features.messaging.feature import MessagingFeature, MessagingOptions
@@ -113,7 +113,7 @@ def in_world(
                 queue,
                 Outbox(queue),
                 AuditStore(),
-                AddressGuard(),
+                Door(AddressGuard()),
                 Vault("0" * 32),
                 providers,
                 ProviderMetrics(CollectorRegistry()),
