@@ -187,6 +187,8 @@ def url(*schemes: str, shape: str) -> Takes:
         # libpq's way to name a socket directory: postgresql:///database?host=/run/postgresql
         if parts.scheme not in schemes or not (parts.hostname or "host=" in parts.query):
             raise ValueError
+        if parts.netloc not in value:  # urlsplit drops tabs and line breaks
+            raise ValueError
         if "," not in parts.netloc:  # several hosts, as MongoDB and libpq write them, have no one port
             _ = parts.port  # raises ValueError when it is none
         return value.replace(parts.netloc, _with_ascii_hosts(parts), 1)

@@ -260,6 +260,7 @@ def test_hosts_are_ascii_before_anything_gets_them(environ: dict[str, str], fiel
         {"DATABASE_URL": "postgresql://💩.la/d"},
         {"POSTGRES_HOST": "💩.la"},
         {"REDIS_URL": "redis://a\u200db.example"},
+        {"REDIS_URL": "redis://stra\tße.example"},
         {"SMTP_HOST": "💩.la"},
         {"RAILWAY_PUBLIC_DOMAIN": "https://example.com"},
     ],

@@ -38,13 +38,13 @@ class WebPush:
         self._vapid = vapid
 
     async def send(self, push: Push[Subscription], /) -> str | None:
-        to = push.to
+        to, origin = push.to, push_service(push.to.endpoint)
         try:
             body = encrypt(push_payload(push.title, push.body, push.data), to.p256dh, to.auth)
         except ValueError as error:
             raise ProviderError("the subscription's key cannot be used", final=True) from error
         headers = [
-            ("Authorization", self._vapid.authorization(push_service(to.endpoint))),
+            ("Authorization", self._vapid.authorization(origin)),
             ("Content-Encoding", "aes128gcm"),
             ("Content-Type", "application/octet-stream"),
             ("TTL", str(push.ttl_seconds)),
@@ -53,7 +53,10 @@ class WebPush:
         ]
         answer = await post(self._egress, to.endpoint, headers, body, pool_key="webpush")
         if not 200 <= answer.status < 300:
-            raise _refused(answer)
+            refused = _refused(answer)
+            if refused.ours:
+                self._vapid.forget(origin)
+            raise refused
         return None
 
 

@@ -25,10 +25,10 @@ from ogel.runtime.sent import Sent, attempts_of, settled_of, tries_of
 # With the waits between them: 34 minutes on average, at most an hour and more.
 ATTEMPTS = 12
 BACKOFF = Backoff(first_seconds=2.0, cap_seconds=3600.0)
-# A fault of ours, and a provider that must be left alone, are looked at again after this at the soonest.
+# A provider that must be left alone is looked at again after this at the soonest.
 LEAST_PAUSE_SECONDS = 1.0
-# Of a refusal of us, which costs no attempt, and which whoever runs this has to mend. One that is not about everybody
-# may be about a device that nobody mends.
+# A refusal of us costs no attempt, and waits for whoever runs this to mend it; one for the sake of a single device may
+# wait in vain.
 REFUSED_SECONDS = 30.0
 REFUSED_HERE_SECONDS = 300.0
 UNREADABLE_SECONDS = 60.0

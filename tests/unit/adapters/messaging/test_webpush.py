@@ -170,6 +170,19 @@ def test_a_token_names_the_service_and_is_used_again() -> None:
     assert vapid.authorization("https://push.test") != first
 
 
+def test_a_token_that_is_not_accepted_is_used_no_more() -> None:
+    browser = Browser()
+    to = Subscription("https://push.test/send/1", point(browser.key), browser.secret)
+    egress = ScriptedEgress(answer(401, b""), answer(410, b""), answer(201, b""))
+    push = WebPush(egress, Vapid(VAPID_PRIVATE, VAPID_SUBJECT))
+    for _ in range(2):
+        with pytest.raises(ProviderError):
+            asyncio.run(push.send(Push("msg_1", to, "Hi", "there", {}, 60)))
+    asyncio.run(push.send(Push("msg_1", to, "Hi", "there", {}, 60)))
+    refused, second, third = [posted.headers["authorization"] for posted in egress.posted]
+    assert refused != second == third
+
+
 def test_services_that_users_make_up_fill_no_memory() -> None:
     vapid = Vapid(VAPID_PRIVATE, VAPID_SUBJECT)
     for n in range(MOST_KEPT + 20):
