@@ -34,12 +34,20 @@ def needed(extras: set[str]) -> set[str]:
         if name in EXCLUDED or asked <= found.get(name, frozenset({"nothing yet"})):
             continue
         found[name] = asked | found.get(name, frozenset())
-        for text in requires(name) or ():
+        for text in asks_for(name):
             requirement = Requirement(text)
             environments = [{"extra": extra} for extra in ("", *asked)]
             if requirement.marker is None or any(map(requirement.marker.evaluate, environments)):
                 wanted.append((canonicalize_name(requirement.name), frozenset(requirement.extras)))
     return set(found) - {"ogel"}
+
+
+def asks_for(name: str) -> list[str]:
+    if name != "ogel":
+        return requires(name) or []
+    extras = PROJECT["project"]["optional-dependencies"].items()
+    of_extras = [f"{text.partition(';')[0]}; extra == {extra!r}" for extra, texts in extras for text in texts]
+    return [*PROJECT["project"]["dependencies"], *of_extras]
 
 
 def test_what_is_installed_without_asking_for_more_is_whole() -> None:
