@@ -18,7 +18,7 @@ $(STAMP): requirements-dev.lock requirements-build.lock pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "installing into $(VENV) …"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-build.lock
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --require-hashes -r requirements-dev.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --require-hashes -r requirements-dev.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps -e .
 	@touch $@
 
@@ -44,7 +44,7 @@ $(SHIPPED)/.installed: requirements.lock requirements-build.lock pyproject.toml
 	@test -x $(SHIPPED)/bin/python || $(PYTHON) -m venv $(SHIPPED)
 	@echo "installing into $(SHIPPED) …"
 	@$(SHIPPED)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-build.lock
-	@$(SHIPPED)/bin/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --require-hashes -r requirements.lock
+	@$(SHIPPED)/bin/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --require-hashes -r requirements.lock
 	@$(SHIPPED)/bin/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps -e .
 	@touch $@
 

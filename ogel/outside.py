@@ -111,7 +111,7 @@ def horses(settings: Settings, kinds: Sequence[JobKind]) -> RqHorses | None:
     from ogel.adapters.rq_horses.client import RqHorses
 
     assert settings.redis_url
-    return RqHorses(settings.redis_url, kinds, settings.isolated_jobs)
+    return RqHorses(settings.redis_url, kinds, settings.isolated_jobs, settings.remote_shutdown)
 
 
 def mail_providers(settings: Settings, egress: Egress) -> list[Guarded[MailProvider]]:

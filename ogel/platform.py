@@ -20,7 +20,7 @@ from ogel.adapters.migrations import migrate, read_migrations, wait_for_schema
 from ogel.adapters.postgres import make_pool, wait_for_postgres
 from ogel.adapters.redis_info import RedisInfo
 from ogel.adapters.redis_pubsub import RedisBroadcast
-from ogel.adapters.rq_bell import RqBell
+from ogel.adapters.rq_bell.ring import RqBell
 from ogel.features.audit.store import AuditStore
 from ogel.features.jobs.depths import Depths
 from ogel.features.jobs.pressure import Pressure, QueueLimits

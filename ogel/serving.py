@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import structlog
 from starlette.types import ASGIApp
 
-from ogel.adapters.rq_bell import BellListener
+from ogel.adapters.rq_bell.listener import BellListener
 from ogel.kernel.errors import Restart
 from ogel.outside import horses
 from ogel.platform import Platform, ready_database
@@ -134,7 +134,11 @@ class Process:
         metrics = JobMetrics(self._platform.registry)
         runners = {queue: self._runner(queue, metrics) for queue in queues}
         listener = BellListener(
-            settings.redis_url, list(queues), self._platform.doorman.heard, self._platform.doorman.suspended
+            settings.redis_url,
+            list(queues),
+            self._platform.doorman.heard,
+            self._platform.doorman.suspended,
+            remote_shutdown=settings.remote_shutdown,
         )
 
         async def listen(stop: asyncio.Event) -> None:

@@ -262,6 +262,12 @@ class Settings:
         default=0,
         meaning="A process with queues that has more resident MB (Linux) drains and restarts in place. 0: no limit.",
     )
+    remote_shutdown: bool = knob(
+        "OGEL_REMOTE_SHUTDOWN",
+        takes=flag(),
+        default=True,
+        meaning="A worker ends when RQ's command `shutdown` tells it to; whoever can write to Redis can give it.",
+    )
     isolated_jobs: int = knob(
         "OGEL_ISOLATED_JOBS",
         takes=whole(1, 64),

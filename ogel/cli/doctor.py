@@ -168,7 +168,7 @@ async def _redis(settings: Settings) -> str:
         await info.close()
     policy = stats.get("eviction_policy", "noeviction")
     warning = "" if policy == "noeviction" else f"; eviction policy {policy} may drop bells and schedules"
-    return f"version {stats.get('version', '?')}{warning}"
+    return f"{stats.get('server', 'redis')} {stats.get('version', '?')}{warning}"
 
 
 async def _mongo(settings: Settings) -> str:

@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from redis import Redis
 
 from ogel.cli import COMMANDS
 from ogel.environ import knobs
@@ -178,7 +179,11 @@ def test_migrate_twice_and_doctor(empty_database_url: str, redis_url: str) -> No
 
     after = ogel_here("doctor", "--json", **servers)
     assert after.code == 0, after.out
-    assert all(finding["ok"] for finding in json.loads(after.out))
+    found = {finding["subject"]: finding for finding in json.loads(after.out)}
+    assert all(finding["ok"] for finding in found.values())
+    with Redis.from_url(redis_url) as client:
+        own = client.info("server")
+    assert str(own.get("valkey_version", own["redis_version"])) in found["redis"]["detail"]
 
 
 def test_doctor_names_what_does_not_answer() -> None:

@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 import psycopg
 import pytest
+import redis
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.support.contract import all_pages, assert_problem, settled
@@ -55,7 +56,7 @@ def test_without_redis_it_is_degraded_and_still_delivers(tmp_path: Path, databas
             assert api("GET", "/metrics").status == 200
 
 
-def test_metrics_for_people(api: Client) -> None:
+def test_metrics_for_people(api: Client, suite_servers: dict[str, str]) -> None:
     metrics = api.ok("GET", "/api/metrics")
     assert {"system", "database", "redis", "queues"} <= set(metrics)
     assert metrics["system"]["memory_bytes"] > 1_000_000
@@ -63,6 +64,10 @@ def test_metrics_for_people(api: Client) -> None:
     assert metrics["database"]["connections"] >= 1
     assert metrics["database"]["database_size"] > 0
     assert metrics["redis"]["connected_clients"] >= 1
+    with redis.Redis.from_url(suite_servers["REDIS_URL"]) as client:
+        own = client.info("server")
+    assert metrics["redis"]["server"] == own.get("server_name", "redis")
+    assert metrics["redis"]["version"] == own.get("valkey_version", own["redis_version"])
     assert set(metrics["queues"]["webhooks"]) == {"pending", "running", "held", "dead", "oldest_seconds"}
 
 

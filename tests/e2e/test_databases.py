@@ -13,6 +13,7 @@ from urllib.parse import urlsplit, urlunsplit
 import psycopg
 import pytest
 from psycopg import sql
+from redis import Redis
 
 from tests.support.cli import ogel_here
 from tests.support.contract import all_pages, assert_problem
@@ -160,8 +161,12 @@ def test_a_server_that_says_nothing_does_not_hold_up_the_others(api: Client, out
 def test_redis_is_checked_and_measured(api: Client, suite_servers: dict[str, str]) -> None:
     database = register(api, url=suite_servers["REDIS_URL"])
     found = checked(api, database["id"], "reachable")
-    assert found["type"] == "redis" and found["check"]["server_version"]
+    with Redis.from_url(suite_servers["REDIS_URL"]) as client:
+        own = client.info("server")
+    assert found["type"] == "redis"
+    assert found["check"]["server_version"] == own.get("valkey_version", own["redis_version"])
     stats = api.ok("GET", f"/api/databases/{database['id']}/stats")["stats"]
+    assert stats["server"] == own.get("server_name", "redis")
     assert stats["used_memory"] > 0 and stats["connected_clients"] >= 1 and "maxmemory_policy" in stats
     moved = api.ok("PATCH", f"/api/databases/{database['id']}", {"password": "wrong-wrong-wrong-wrong"})
     assert moved["check"]["state"] == "unknown"

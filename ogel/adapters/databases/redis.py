@@ -12,6 +12,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import AuthenticationError, RedisError, ResponseError
 
 from ogel.runtime.databases import Seen, Target, TargetError
+from ogel.runtime.redis_stats import server_of
 
 _TIMEOUT_SECONDS = 5.0
 _MESSAGE_LENGTH = 500
@@ -36,8 +37,8 @@ async def look(target: Target, address: str) -> Seen:
             info = await client.info("everything")
         except ResponseError as error:
             return Seen(latency, "?", {}, _told(target, error))
-        version = info.get("valkey_version") or info.get("redis_version") or "?"
-        return Seen(latency, str(version), _summary(info), None)
+        server, version = server_of(info)
+        return Seen(latency, version, {"server": server, **_summary(info)}, None)
     except (RedisError, OSError) as error:
         final = isinstance(error, AuthenticationError | ResponseError)
         raise TargetError(_told(target, error), final=final) from None
