@@ -133,7 +133,8 @@ def mail_providers(settings: Settings, egress: Egress) -> list[Guarded[MailProvi
         elif name == "smtp":
             from ogel.adapters.mail.smtp import SmtpProvider, SmtpServer
 
-            provider = SmtpProvider(SmtpServer.of(settings.smtp_url or ""), settings.mail_timeout_seconds)
+            server = SmtpServer.of(settings.smtp_url or "")
+            provider = SmtpProvider(server, settings.mail_timeout_seconds, settings.mail_helo)
         else:
             from ogel.adapters.mail.outbox import OutboxProvider
 

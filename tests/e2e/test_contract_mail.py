@@ -178,6 +178,27 @@ def test_a_policy_is_no_bounce_and_a_later_time_may_do(api: Client, smtp: MailSe
     assert "grey@example.com" not in str(api.ok("GET", "/api/mail/suppressions"))
 
 
+@pytest.mark.parametrize(
+    "refused",
+    [
+        "550 SMTP AUTH is required for message submission on port 587",
+        "550 relaying denied",
+        "550 5.1.8 <ogel@example.com>: Sender address rejected: Domain not found",
+        "550 Blocked: user-unknown@example.com",
+        "550-Verification failed for <ogel@example.com>\r\n550-No Such User Here\r\n550 Sender verify failed",
+        "450 5.1.1 User unknown",
+        "552 5.2.2 Mailbox full",
+        "504 5.5.2 <vm>: Helo command rejected: need fully-qualified hostname",
+    ],
+)
+def test_nobody_is_suppressed_for_what_is_wrong_with_us(api: Client, smtp: MailServer, refused: str) -> None:
+    address = f"well{abs(hash(refused))}@example.com"
+    smtp.answers[address] = [refused]
+    message = in_status(api, send(api, to=address, **WELCOME), "sent")
+    assert [bool(each["error"]) for each in message["log"]] == [True, False]
+    assert address not in str(api.ok("GET", "/api/mail/suppressions?limit=100"))
+
+
 @pytest.mark.parametrize("by", ["message", "job"])
 def test_out_of_attempts_it_has_failed_until_it_is_retried(api: Client, smtp: MailServer, by: str) -> None:
     address = f"busy-{by}@example.com"

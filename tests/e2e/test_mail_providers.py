@@ -120,20 +120,30 @@ def test_resend_first_then_the_other_then_only_the_other(
         assert 'ogel_provider_breaker_open{provider="resend",what="mail"} 1.0' in metrics
 
 
-def test_a_wrong_key_costs_no_attempt_and_is_said(
-    suite_servers: dict[str, str], resend: Resend, smtp: MailServer, tmp_path: Path
+QUOTA = "5.4.5 Daily user sending limit exceeded. For more information on Gmail"
+
+
+@pytest.mark.parametrize(
+    ("provider", "said"),
+    [
+        ("resend", "resend answered 403 (invalid_api_key: API key is invalid)"),
+        ("smtp", f"smtp answered 550 ({QUOTA} 5.4.5 sending limits go to 5.4.5 gsmtp)"),
+    ],
+)
+def test_a_wrong_key_or_a_spent_quota_costs_no_attempt_and_is_said(
+    suite_servers: dict[str, str], resend: Resend, smtp: MailServer, tmp_path: Path, provider: str, said: str
 ) -> None:
     settings = environment(
-        suite_servers, resend, smtp, OGEL_MAIL_PROVIDERS="resend", RESEND_API_KEY="re_wrong"
+        suite_servers, resend, smtp, OGEL_MAIL_PROVIDERS=provider, RESEND_API_KEY="re_wrong"
     )
+    smtp.data_answers["ann@example.com"] = [
+        f"550-{QUOTA}\r\n550-5.4.5 sending limits go to\r\n550 5.4.5 gsmtp"
+    ]
     with Ogel("api", "--with", "worker", log=tmp_path / "log", **settings) as ogel:
         api = ogel.api
         id = send(api, "ann@example.com")
         waiting = eventually(lambda: (m := api.ok("GET", f"/api/mail/{id}"))["log"] and m, 15, "an attempt")
-        assert (waiting["status"], waiting["error"]) == (
-            "queued",
-            "resend answered 403 (invalid_api_key: API key is invalid)",
-        )
+        assert (waiting["status"], waiting["error"]) == ("queued", said)
         assert waiting["next_attempt_at"] > waiting["created_at"]
         job = api.ok("GET", f"/api/jobs/job_{id.removeprefix('msg_')}")
         assert (job["status"], job["attempts"]) == ("pending", 0)

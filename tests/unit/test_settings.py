@@ -14,6 +14,7 @@ from ogel.kernel.errors import ConfigError
 from ogel.settings import Settings, require_secrets, require_servers, with_local_mail
 
 LONG = "0123456789abcdef01234567"
+HELO_NAMES = "a full host name (mail.example.com), or an address: [192.0.2.1], [IPv6:2001:db8::1]"
 
 
 def read(**environ: str) -> Settings:
@@ -63,6 +64,9 @@ def read(**environ: str) -> Settings:
          "smtp_url", "smtp+plain://u%40x:p%2Fw@[::1]:25"),
         ({"SMTP_HOST": "h", "SMTP_URL": "smtps://other"}, "smtp_url", "smtps://other"),
         ({"OGEL_MAIL_PROVIDERS": "Outbox, smtp", "SMTP_HOST": "h"}, "mail_providers", ("outbox", "smtp")),
+        ({"OGEL_MAIL_HELO": "Mail.Example.com"}, "mail_helo", "mail.example.com"),
+        ({"OGEL_MAIL_HELO": "[192.0.2.1]"}, "mail_helo", "[192.0.2.1]"),
+        ({"OGEL_MAIL_HELO": "[ipv6:2001:DB8::1]"}, "mail_helo", "[IPv6:2001:db8::1]"),
         ({"OGEL_MAIL_FROM": "Ogel <mail@Example.com>"}, "mail_from", "Ogel <mail@example.com>"),
         ({"OGEL_WEBHOOK_RETRY_DELAYS": "0.05, 1,60"}, "webhook_retry_delays", (0.05, 1.0, 60.0)),
     ],
@@ -91,6 +95,13 @@ def test_every_name_works(environ: dict[str, str], field: str, value: Any) -> No
         ("OGEL_WEBHOOK_RETRY_DELAYS", "1;2", "1 to 50 numbers of seconds, 0 to 604800, comma separated"),
         ("STORAGE_BACKEND", "gcs", "local, s3 or r2"),
         ("OGEL_MAIL_PROVIDERS", "sendmail", "any of resend, smtp, outbox, each once, comma separated"),
+        ("OGEL_MAIL_HELO", "vm", HELO_NAMES),
+        ("OGEL_MAIL_HELO", "-a.example", HELO_NAMES),
+        ("OGEL_MAIL_HELO", "192.0.2.1", HELO_NAMES),
+        ("OGEL_MAIL_HELO", "[192.0.2.256]", HELO_NAMES),
+        ("OGEL_MAIL_HELO", "[2001:db8::1]", HELO_NAMES),
+        ("OGEL_MAIL_HELO", "a.example\r\nMAIL", HELO_NAMES),
+        ("OGEL_MAIL_HELO", "é.example", HELO_NAMES),
         ("OGEL_MAIL_FROM", "nobody", "name@example.com or Name <name@example.com>"),
         ("PGPORT", "x", "1 to 65535"),
         ("POSTGRES_PORT", "0", "1 to 65535"),

@@ -68,13 +68,15 @@ def _refusal(exchange: Exchange, answer: _Answer) -> ProviderError:
     match exchange.status, answer.name:
         case 409, "concurrent_idempotent_requests":
             return ProviderError(message, deferred=True)
+        case _, name if name.endswith("quota_exceeded"):
+            return ProviderError(message, ours=True)
+        case (403, "validation_error") | (_, "invalid_from_address"):
+            # A sender whose domain is not verified, or is none: about this letter, not about our account.
+            return ProviderError(message, deferred=True)
+        case 400 | 422, "invalid_access" | "invalid_region" | "missing_api_key" | "restricted_api_key":
+            return ProviderError(message, ours=True)
         case 400 | 409 | 413 | 422, _:
             return ProviderError(message, final=True)
-        case 403, "validation_error":
-            # A sender whose domain is not verified: about this letter, not about our account.
-            return ProviderError(message, deferred=True)
-        case 429, "daily_quota_exceeded" | "monthly_quota_exceeded":
-            return ProviderError(message, ours=True)
         case 429, _:
             asked = retry_after_seconds(exchange) or 0.0
             return ProviderError(message, retry_after_seconds=max(_BREATHER_SECONDS, asked))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from msgspec import Struct, field
 
 from ogel.runtime.egress import Egress, Exchange
@@ -13,8 +15,12 @@ from ogel.runtime.retry_after import retry_after_seconds
 _TAKEN = "0"
 # Wrong credentials, account barred, no credit, not enabled for HTTP, wrong signature, signature and secret at once.
 _OURS = frozenset({"4", "8", "9", "11", "14", "32"})
-# A sender that is not allowed there, a demo account that may text the numbers on its list only: as we set it up.
-_NOT_THERE = frozenset({"15", "29"})
+# About this number or this text: a parameter that is missing or wrong, a message that is none, a number that is barred,
+# a text too long, no such network, a number that is not in use. What else there is (15: a sender that is not allowed
+# there, 29: a demo account that may text the numbers on its list only), another provider may do.
+_FINAL = frozenset({"2", "3", "6", "7", "12", "22", "33"})
+# Of 2 and 3, when they name a parameter that comes from our settings.
+_OF_SETTINGS = re.compile(r"\b(api_key|api_secret|username|password|from|callback|sig)\b", re.IGNORECASE)
 # Throttled, internal error, too many connections.
 _AGAIN = frozenset({"1", "5", "10"})
 
@@ -71,11 +77,10 @@ def _refused(part: _Part) -> ProviderError:
     message = f"Vonage answered status {shown(part.status)}: {shown(part.error_text)}"
     if part.status in _AGAIN:
         return ProviderError(message)
-    if part.status in _OURS:
+    if part.status in _OURS or (part.status in ("2", "3") and _OF_SETTINGS.search(part.error_text)):
         return ProviderError(message, ours=True)
-    if part.status in _NOT_THERE:
-        return ProviderError(message, deferred=True)
-    return ProviderError(message, final=True)
+    is_final = part.status in _FINAL
+    return ProviderError(message, final=is_final, deferred=not is_final)
 
 
 def _failed(answer: Exchange) -> ProviderError:
