@@ -313,6 +313,10 @@ def test_other_keys_and_ids_are_refused(api: Client) -> None:
     assert_problem(api("POST", "/api/mail", PLAIN, key="x" * 30), 401)
     assert_problem(api("POST", "/api/mail/suppressions", {"address": "x"}), 422, "body.address")
     assert_problem(api("DELETE", "/api/mail/suppressions/nonsense"), 422, "path.address")
+    odd = "sales/eu+%2F@customer.example"
+    api.ok("POST", "/api/mail/suppressions", {"address": odd})
+    assert_problem(api("DELETE", "/api/mail/suppressions/sales/eu+%2F@customer.example"), 404)
+    assert api("DELETE", f"/api/mail/suppressions/{quote(odd, safe='@')}").status == 204
     added = api("POST", "/api/mail/suppressions", {"address": "Out@example.com", "reason": "unsubscribe"})
     assert (added.status, added.json["address"], added.json["reason"]) == (
         201,
