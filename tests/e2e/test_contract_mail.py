@@ -358,6 +358,43 @@ def test_the_command_line_sends_and_shows(
     assert run("show", "msg_nothing").code == 1
 
 
+def test_the_command_line_lists_lifts_and_adds_suppressions(
+    api: Client, smtp: MailServer, suite_servers: dict[str, str]
+) -> None:
+    def run(*arguments: str) -> Any:
+        with mock.patch("ogel.runtime.logging.configure_logging"):
+            return ogel_here("mail", "suppressions", *arguments, **suite_servers, **ENVIRONMENT)
+
+    smtp.answers["gone/eu@example.com"] = ["550 5.1.1 No such user"]
+    bounced = send(api, to="gone/eu@example.com", **WELCOME)
+    in_status(api, bounced, "failed")
+    added = run("add", "Asked@Example.com", "--reason", "unsubscribe", "--detail", "by phone")
+    assert (added.code, added.out) == (0, "asked@example.com is suppressed: unsubscribe\n")
+    assert json.loads(run("add", "asked@example.com", "--json").out)["reason"] == "unsubscribe"
+    for wrong in (("add", "nobody"), ("add", "a@example.com", "--detail", "x" * 501), ("remove", "nobody")):
+        refused = run(*wrong)
+        assert (refused.code, refused.out, refused.err.count("\n")) == (2, "", 1)
+
+    listed = json.loads(run("list", "--json", "--limit", "1000").out)["items"]
+    mine = {each["address"]: each for each in listed}
+    assert (mine["gone/eu@example.com"]["message"], mine["asked@example.com"]["detail"]) == (
+        bounced["id"],
+        "by phone",
+    )
+    [first] = json.loads(run("list", "--json", "--limit", "1", "--after", "ASKED@example.com").out)["items"]
+    assert first["address"] > "asked@example.com"
+    table = run("list").out
+    assert "ADDRESS" in table and "smtp answered 550 (5.1.1 No such user)" in table
+
+    lifted = run("remove", "Gone/EU@example.com", "asked@example.com")
+    assert lifted.out == "Gone/EU@example.com is sent to again\nasked@example.com is sent to again\n"
+    again = run("remove", "asked@example.com")
+    assert (again.code, again.err) == (1, "ogel: 'asked@example.com' is not suppressed.\n")
+    in_status(api, send(api, to="gone/eu@example.com", **WELCOME), "sent")
+    [last, *_] = api.ok("GET", "/api/audit-logs?action=mail.unsuppress&limit=1")["items"]
+    assert last["actor"].startswith("cli:")
+
+
 def test_nothing_of_it_was_an_error_of_ours(suite: Any) -> None:
     """Last in this file: the log of everything above."""
     lines = suite.log_text().splitlines()

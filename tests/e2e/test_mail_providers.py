@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.cli import ogel_here
 from tests.support.mail import PASSWORD, USER, Mail, MailServer, Resend, refusal
 from tests.support.process import Client, Ogel, eventually
 from tests.support.receiver import Answer
@@ -197,7 +198,9 @@ def test_a_worker_killed_between_sending_and_saying_so(
         assert requests[0].body == requests[1].body
 
 
-def test_the_outbox_writes_files_that_can_be_read(suite_servers: dict[str, str], tmp_path: Path) -> None:
+def test_the_outbox_writes_files_that_can_be_read(
+    suite_servers: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     own = tmp_path / "templates"
     (own / "en").mkdir(parents=True)
     (own / "en" / "welcome.subject.jinja").write_text("Our own: {{ app }}")
@@ -227,6 +230,17 @@ def test_the_outbox_writes_files_that_can_be_read(suite_servers: dict[str, str],
         assert parsed.get_content().strip() == "For <you>"
         assert path.stat().st_mode & 0o777 == 0o600
         assert [each.name for each in path.parent.iterdir()] == [path.name]
+        # Whoever asks on this machine is told where it is; elsewhere, its name.
+        monkeypatch.setattr("ogel.runtime.logging.configure_logging", lambda *_: None)  # it is for processes
+        tested = ogel_here("mail", "test", "Ann@example.com", OGEL_MAIL_FROM=FROM, **settings)
+        assert tested.code == 0, tested.err
+        [line] = [each for each in tested.out.splitlines() if each.startswith("it is in ")]
+        assert message_from_bytes(Path(line.removeprefix("it is in ")).read_bytes(), policy=default)[
+            "to"
+        ] == ("Ann@example.com")
+        settings["OGEL_DATA_DIR"] = str(tmp_path / "elsewhere")
+        shown = ogel_here("mail", "show", message["id"], **settings)
+        assert f"file         {message['id']}.eml, in the outbox of the worker's OGEL_DATA_DIR" in shown.out
         # The German one is still ours.
         [german] = api.ok("POST", "/api/mail", {**mail, "locale": "de", "data": {"app": "A", "url": "u"}})[
             "items"
