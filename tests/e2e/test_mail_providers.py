@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from base64 import b64encode
 from collections.abc import Iterator
 from email import message_from_bytes
 from email.policy import default
@@ -88,6 +89,20 @@ def test_resend_first_then_the_other_then_only_the_other(
             "reply_to": "help@example.com",
             "headers": {"Message-ID": f"<{id}@example.com>", "X-A": "1"},
         }
+
+        # What it says of our key is shown to nobody.
+        said = f"{Resend.KEY}, Bearer%20{Resend.KEY.replace('_', '%5F')}, {b64encode(Resend.KEY.encode()).decode()}"
+        resend.answers["echo@example.com"] = [refusal(422, "validation_error", said)]
+        echoed = send(api, "echo@example.com")
+        assert over(api, echoed)["error"] == "resend answered 422 (validation_error: ****, Bearer ****, ****)"
+        everything = [
+            api.ok("GET", f"/api/mail/{echoed}"),
+            api.ok("GET", "/api/mail"),
+            api.ok("GET", "/api/jobs?queue=mail&status=dead"),
+            api.ok("GET", f"/api/events?subject={echoed}"),
+        ]
+        for secret in (Resend.KEY, said.rpartition(" ")[2], Resend.KEY.removeprefix("re_")):
+            assert secret not in json.dumps(everything) + (tmp_path / "log").read_text()
 
         # What Resend refuses for good is offered to nobody else.
         resend.answers["wrong@example.com"] = [refusal(422, "validation_error", "Invalid `to` field")]

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import socket
+from base64 import b64encode
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -151,6 +153,25 @@ def test_answers_of_a_mail_server(at: str, answer: str, expected: str) -> None:
         outcome = send(SmtpProvider(SmtpServer.of(f"smtp+plain://127.0.0.1:{server.port}"), 5.0))
     assert kind(outcome) == expected
     assert answer.splitlines()[-1][4:].split(" ", 1)[-1] in str(outcome)
+
+
+@pytest.mark.parametrize("at", ["AUTH", "MAIL", "RCPT", "DATA"])
+def test_an_answer_that_repeats_the_password(at: str) -> None:
+    said = b64encode(f"\0{USER}\0{PASSWORD}".encode()).decode()
+    for quoted in (
+        said,
+        said.lower(),
+        quote(said, safe=""),
+        PASSWORD,
+        quote(PASSWORD, safe=""),
+        PASSWORD.encode().hex(),
+    ):
+        with ScriptedSmtp({at: f"550-5.5.2 what is\r\n550 5.5.2 AUTH PLAIN {quoted}?"}) as server:
+            login = f"{USER}:{quote(PASSWORD, safe='')}"
+            outcome = send(SmtpProvider(SmtpServer.of(f"smtp+plain://{login}@127.0.0.1:{server.port}"), 5.0))
+        assert isinstance(outcome, ProviderError)
+        assert "AUTH PLAIN ****" in outcome.message
+        assert not any(secret in outcome.message for secret in (quoted, PASSWORD, said[8:]))
 
 
 @pytest.mark.parametrize("own_name", [None, "mx.example.org", "[192.0.2.1]", "[IPv6:2001:db8::1]"])

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from ogel.environ import knobs, read_settings, unknown_names
+from ogel.environ import knobs, read_settings, secrets_of, unknown_names
 from ogel.kernel.errors import ConfigError
 from ogel.settings import Settings, require_secrets, require_servers, with_local_mail
 
@@ -293,3 +293,42 @@ def test_every_knob_is_explained_and_its_default_is_one_it_takes(field: str) -> 
         assert not written or knob.parsed(knob.name, written) == default
     elif default is not None:
         assert knob.parsed(knob.name, str(default)) == default
+
+
+def test_the_secrets_among_them() -> None:
+    account = {
+        "project_id": "p",
+        "client_email": "e",
+        "token_uri": "https://t",
+        "private_key": "-----BEGIN\nline-of-key\n",
+    }
+    secrets = secrets_of(
+        read(
+            DATABASE_URL="postgresql://me:p%40ss@h/d",
+            REDIS_URL="redis://:other@h",
+            SMTP_URL="smtp://me@h",
+            SENTRY_DSN="https://dsn-key@h/1",
+            OGEL_EGRESS_PROXY="http://who:proxy-pass@h:1",
+            OGEL_SECRET=LONG,
+            OGEL_SECRET_OLD=f"{LONG}a,{LONG}b",
+            RESEND_API_KEY="re_1",
+            OGEL_FCM_SERVICE_ACCOUNT=json.dumps(account),
+            S3_ACCESS_KEY="access",
+            TWILIO_ACCOUNT_SID="AC1",
+        )
+    )
+    known = {
+        "p%40ss",
+        "p@ss",
+        "other",
+        "dsn-key",
+        "proxy-pass",
+        LONG,
+        f"{LONG}a",
+        f"{LONG}b",
+        "re_1",
+        "line-of-key",
+        "access",
+    }
+    assert known <= set(secrets)
+    assert not {"me", "h", "AC1", "-----BEGIN"} & set(secrets)

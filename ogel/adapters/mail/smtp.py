@@ -12,6 +12,7 @@ from urllib.parse import unquote, urlsplit
 from ogel.adapters.mail.smtp_answers import Stage, refusal, shown
 from ogel.runtime.mail.letter import Letter, Receipt
 from ogel.runtime.providers import ProviderError
+from ogel.runtime.scrub import Scrubber
 
 if TYPE_CHECKING:
     from aiosmtplib import SMTP, SMTPException
@@ -61,6 +62,7 @@ class SmtpProvider:
     ) -> None:
         self._server = server
         self._own_name = own_name
+        self._scrub = Scrubber([server.password])
         self._timeout_seconds = timeout_seconds
         self._tls = tls
 
@@ -71,15 +73,15 @@ class SmtpProvider:
         client = self._client(letter)
         try:
             await client.connect()
-            return await _hand_over(client, letter)
+            return await self._hand_over(client, letter)
         except ssl.SSLError as error:
             raise _untrusted(error) from error
         except SMTPException as error:
             if isinstance(error, SMTPConnectError) and isinstance(error.__cause__, ssl.SSLError):
                 raise _untrusted(error.__cause__) from error
-            raise _judged(error) from error
+            raise _judged(error, self._scrub) from error
         except OSError as error:
-            raise ProviderError(f"smtp: {_words_of(error)}") from error
+            raise ProviderError(f"smtp: {_words_of(error, self._scrub)}") from error
         finally:
             client.close()
 
@@ -100,31 +102,30 @@ class SmtpProvider:
             local_hostname=self._own_name or letter.sender.domain,
         )
 
+    async def _hand_over(self, client: SMTP, letter: Letter) -> Receipt:
+        from aiosmtplib import SMTPNotSupported
+
+        from ogel.runtime.mail.mime import mime_bytes, needs_smtputf8
+
+        options = ["SMTPUTF8", "BODY=8BITMIME"] if needs_smtputf8(letter) else []
+        try:
+            _, said = await client.sendmail(
+                letter.sender.spec, letter.to.spec, mime_bytes(letter), mail_options=options
+            )
+        except SMTPNotSupported as error:
+            raise ProviderError("smtp: the server takes ASCII addresses only", deferred=True) from error
+        # It is theirs now: what goes wrong from here on is no reason to send it again.
+        with suppress(Exception):
+            async with asyncio.timeout(_GOODBYE_SECONDS):
+                await client.quit()
+        return Receipt(shown(self._scrub(said)))
+
 
 def _untrusted(error: ssl.SSLError) -> ProviderError:
     return ProviderError(f"smtp: {error.reason or error}", ours=True)
 
 
-async def _hand_over(client: SMTP, letter: Letter) -> Receipt:
-    from aiosmtplib import SMTPNotSupported
-
-    from ogel.runtime.mail.mime import mime_bytes, needs_smtputf8
-
-    options = ["SMTPUTF8", "BODY=8BITMIME"] if needs_smtputf8(letter) else []
-    try:
-        _, said = await client.sendmail(
-            letter.sender.spec, letter.to.spec, mime_bytes(letter), mail_options=options
-        )
-    except SMTPNotSupported as error:
-        raise ProviderError("smtp: the server takes ASCII addresses only", deferred=True) from error
-    # It is theirs now: what goes wrong from here on is no reason to send it again.
-    with suppress(Exception):
-        async with asyncio.timeout(_GOODBYE_SECONDS):
-            await client.quit()
-    return Receipt(shown(said))
-
-
-def _judged(error: SMTPException) -> ProviderError:
+def _judged(error: SMTPException, scrub: Scrubber) -> ProviderError:
     """What the server answered, by the stage at which it did; or that it did not answer."""
     from aiosmtplib import (
         SMTPAuthenticationError,
@@ -142,7 +143,7 @@ def _judged(error: SMTPException) -> ProviderError:
     if not isinstance(error, SMTPResponseException):
         # No TLS or no AUTH where we insist on it, or none that we speak.
         ours = any(words in str(error) for words in ("not supported", "No suitable authentication"))
-        return ProviderError(f"smtp: {_words_of(error)}", ours=ours)
+        return ProviderError(f"smtp: {_words_of(error, scrub)}", ours=ours)
     stages: dict[type[SMTPException], Stage] = {
         SMTPConnectResponseError: "connect",
         SMTPHeloError: "EHLO",
@@ -152,9 +153,9 @@ def _judged(error: SMTPException) -> ProviderError:
         SMTPDataError: "DATA",
     }
     if not 400 <= error.code < 600:
-        return ProviderError(f"smtp answered something else than SMTP ({shown(error.message)})")
-    return refusal(stages.get(type(error), "STARTTLS"), error.code, error.message)
+        return ProviderError(f"smtp answered something else than SMTP ({shown(scrub(error.message))})")
+    return refusal(stages.get(type(error), "STARTTLS"), error.code, scrub(error.message))
 
 
-def _words_of(error: Exception) -> str:
-    return shown(str(error)) or type(error).__name__
+def _words_of(error: Exception, scrub: Scrubber) -> str:
+    return shown(scrub(str(error))) or type(error).__name__

@@ -12,6 +12,7 @@ from ogel.runtime.messaging import Sms
 from ogel.runtime.provider_calls import post_form, read, shown
 from ogel.runtime.providers import ProviderError
 from ogel.runtime.retry_after import retry_after_seconds
+from ogel.runtime.scrub import Scrubber
 
 # https://www.twilio.com/docs/api/errors. About our account and our sender, whatever was to be sent.
 _OURS = frozenset(
@@ -74,6 +75,7 @@ class Twilio:
         self._egress = egress
         self._url = f"{base_url.rstrip('/')}/2010-04-01/Accounts/{quote(account_sid, safe='')}/Messages.json"
         credentials = base64.b64encode(f"{account_sid}:{auth_token}".encode()).decode()
+        self._scrub = Scrubber([account_sid, auth_token, credentials])
         self._headers = [("Authorization", f"Basic {credentials}")]
         self._sender = {"MessagingServiceSid" if sender.startswith("MG") else "From": sender}
 
@@ -82,14 +84,14 @@ class Twilio:
         answer = await post_form(self._egress, self._url, self._headers, form, pool_key="twilio")
         if 200 <= answer.status < 300:
             taken = read(answer, _Taken)
-            return shown(taken.sid) if taken and taken.sid else None
-        raise _refused(answer)
+            return shown(taken.sid, self._scrub) if taken and taken.sid else None
+        raise _refused(answer, self._scrub)
 
 
-def _refused(answer: Exchange) -> ProviderError:
+def _refused(answer: Exchange, scrub: Scrubber) -> ProviderError:
     refusal = read(answer, _Refusal) or _Refusal()
     status, code = answer.status, refusal.code
-    words = f"{status}" if code is None else f"{status}, code {code}: {shown(refusal.message)}"
+    words = f"{status}" if code is None else f"{status}, code {code}: {shown(refusal.message, scrub)}"
     message = f"Twilio answered {words}"
     # A status of 400 without a code of theirs is not known to be about this message: something stands between us.
     if code in _OURS or (code is None and 300 <= status < 500 and status != 429):

@@ -11,6 +11,7 @@ from ogel.runtime.messaging import Sms
 from ogel.runtime.provider_calls import post_form, read, shown
 from ogel.runtime.providers import ProviderError
 from ogel.runtime.retry_after import retry_after_seconds
+from ogel.runtime.scrub import Scrubber
 
 _TAKEN = "0"
 # Wrong credentials, account barred, no credit, not enabled for HTTP, wrong signature, signature and secret at once.
@@ -48,6 +49,7 @@ class Vonage:
         self._egress = egress
         self._url = f"{base_url.rstrip('/')}/sms/json"
         self._credentials = {"api_key": api_key, "api_secret": api_secret}
+        self._scrub = Scrubber([api_key, api_secret])
         self._sender = sender
 
     async def send(self, sms: Sms, /) -> str | None:
@@ -68,13 +70,13 @@ class Vonage:
         # A long text is several parts; one that is not taken leaves the text incomplete.
         refused = next((part for part in answered.messages if part.status != _TAKEN), None)
         if refused is not None:
-            raise _refused(refused)
+            raise _refused(refused, self._scrub)
         id = answered.messages[0].message_id
-        return shown(id) if id else None
+        return shown(id, self._scrub) if id else None
 
 
-def _refused(part: _Part) -> ProviderError:
-    message = f"Vonage answered status {shown(part.status)}: {shown(part.error_text)}"
+def _refused(part: _Part, scrub: Scrubber) -> ProviderError:
+    message = f"Vonage answered status {shown(part.status, scrub)}: {shown(part.error_text, scrub)}"
     if part.status in _AGAIN:
         return ProviderError(message)
     if part.status in _OURS or (part.status in ("2", "3") and _OF_SETTINGS.search(part.error_text)):
