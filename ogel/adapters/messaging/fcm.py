@@ -111,7 +111,8 @@ def _refused(answer: Exchange, scrub: Scrubber) -> ProviderError:
     if refusal.message:
         message += f": {shown(refusal.message, scrub)}"
     # A 404 that is not in FCM's words is a wrong address of ours, and says nothing about devices.
-    if code == "UNREGISTERED" or (status == 404 and code == "NOT_FOUND"):
+    ours = "project" in refusal.message.lower()  # "Project … not found": no device is gone for that
+    if code == "UNREGISTERED" or (status == 404 and code == "NOT_FOUND" and not ours):
         return Gone(message)
     if code == "QUOTA_EXCEEDED" or status == 429:
         asked = retry_after_seconds(answer)
