@@ -6,7 +6,6 @@ import asyncio
 import ipaddress
 import socket
 from base64 import b64encode
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -17,26 +16,14 @@ from ogel.adapters.egress import AddressGuard, EgressClient
 from ogel.adapters.mail.outbox import MOST_FILES, OutboxProvider
 from ogel.adapters.mail.resend import ResendProvider
 from ogel.adapters.mail.smtp import SmtpProvider, SmtpServer
-from ogel.runtime.mail.address import parse_address
-from ogel.runtime.mail.letter import Bounced, Letter, MailProvider, Receipt
+from ogel.runtime.mail.letter import Bounced, MailProvider, Receipt
 from ogel.runtime.providers import ProviderError
 from tests.support.certificates import make_certificate
 from tests.support.egress_tls import serving, trusting
-from tests.support.mail import PASSWORD, USER, MailServer, Resend, ScriptedSmtp, refusal
+from tests.support.mail import LETTER, PASSWORD, USER, MailServer, Resend, ScriptedSmtp, refusal
 from tests.support.process import free_port
 from tests.support.receiver import Answer
 
-LETTER = Letter(
-    id="msg_01",
-    sender=parse_address("Ogel <ogel@example.com>"),
-    to=parse_address("ann@example.com"),
-    reply_to=None,
-    subject="S",
-    text="T",
-    html=None,
-    headers={},
-    written_at=datetime(2026, 1, 2, tzinfo=UTC),
-)
 EVERYWHERE = AddressGuard(allow=(ipaddress.ip_network("127.0.0.0/8"),), own_names=frozenset())
 
 

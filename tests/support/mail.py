@@ -8,6 +8,7 @@ import ssl
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import default
@@ -17,10 +18,23 @@ from typing import Any, BinaryIO
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
+from ogel.runtime.mail.address import parse_address
+from ogel.runtime.mail.letter import Letter
 from tests.support.process import free_port
 from tests.support.receiver import Answer, Receiver, Request
 
 USER, PASSWORD = "postmaster", "p@ss/word"
+LETTER = Letter(
+    id="msg_01",
+    sender=parse_address("Ogel <ogel@example.com>"),
+    to=parse_address("ann@example.com"),
+    reply_to=None,
+    subject="S",
+    text="T",
+    html=None,
+    headers={},
+    written_at=datetime(2026, 1, 2, tzinfo=UTC),
+)
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,7 @@ BUSY_SECONDS = 30.0
 _SHOWN_CHARACTERS = 300
 _READ_CHARACTERS = 2000
 _AFTER_MAIL: Sequence[Stage] = ("RCPT", "DATA")
-_AFTER_EHLO: Sequence[Stage] = ("AUTH", "MAIL", *_AFTER_MAIL)
-_EVERYWHERE: Sequence[Stage] = ("connect", "EHLO", "STARTTLS", *_AFTER_EHLO)
+_EVERYWHERE: Sequence[Stage] = ("connect", "EHLO", "STARTTLS", "AUTH", "MAIL", "RCPT", "DATA")
 
 # RFC 2034: at the beginning of each line, RFC 3463: class, subject, detail. qmail writes `(#5.1.1)`, Cisco `#5.1.0`.
 _ENHANCED = re.compile(r"(?:^\s*#?|\(#)([245])\.(\d{1,3}\.\d{1,3})(?!\.?\d)", re.MULTILINE)
@@ -42,7 +41,7 @@ class Rule(NamedTuple):
 _WHO = (
     r"\bauth(entication)?\b( credentials)?( is| was)? ?(required|needed|missing|failed)|credentials|smtp auth\b"
     r"|\b(must|please|to|you) (authenticate|log ?in)|not (been )?(authenticated|logged in)|unauthenticated senders"
-    r"|password not accepted|is not authorized to|authentifizier"
+    r"|\bpassword\b|is not authorized to|authentifizier"
 )
 # The first one counts. Texts come before the mailbox's codes, as servers use those for other things too: "5.2.1 … Your
 # IP address is blacklisted" is no mailbox, and Exim's "No Such User Here" stands in refusals of senders.
@@ -54,11 +53,11 @@ RULES: Sequence[Rule] = (
     Rule("elsewhere", says=r"(user|recipient|account|mailbox)\b.{0,40} (is )?receiving (mail|messages|e-?mail|too)"
          r"|recipient has exceeded"),
     # What our account may send is used up.
-    Rule("ours", "4.5", stages=_AFTER_EHLO, permanent=True),
+    Rule("ours", "4.5", stages=_EVERYWHERE, permanent=True),
     Rule("ours", says=r"\b(send|sending|daily|hourly|monthly|24-hour|submission|relay|outbound|outgoing|external)\b"
          r"(\W+\w+){0,4}\W+(limit|quota)\b|\b(limit|quota)\b(\W+\w+){0,4}\W+(per|this|today)\b|credits? exceeded"
-         r"|(message|e?mail) (limit|quota)\b.{0,20}(exceeded|reached)|unusual sending activity|versandlimit",
-         stages=_AFTER_EHLO),
+         r"|(message|e?mail) (limit|quota)\b.{0,20}(exceeded|reached)|unusual sending activity|versandlimit"
+         r"|\byour\b(\W+\w+){0,3}\W+(limit|quota)\b", stages=_EVERYWHERE),
     # RFC 3463 X.2.2: it may be emptied.
     Rule("elsewhere", "2.2", r"(mailbox|inbox|postfach|user|account)\b.{0,40} (full|over ?quota|voll)\b|quota exceeded"
          r"|over (storage )?quota|(storage|disk) (space|quota|allocation|limit)|speicher|messages on the server",
@@ -78,7 +77,7 @@ RULES: Sequence[Rule] = (
          r"|\b(helo|ehlo)\b|fully[ -]qualified host"),
     # The machine that the server sees.
     Rule("failed", "7.25", r"\bip\b|\b(client|your) (host|server|network)|reputation|spamhaus|\b(dns|ur|r)bl\b"
-         r"|(black|block|deny)[ -]?list|\bptr\b|reverse dns", permanent=True),
+         r"|(black|block|deny)[ -]?list|\bptr\b|(reverse|in) dns\b", permanent=True),
     # The letter itself: its size, its form, what it says.
     Rule("refused", "2.3 3.4 6.0 6.1 6.2 6.3 6.5 6.6",
          r"too (large|big)|size (limit |is )?exceed|(message|mail) (size|length)|exceeds? .{0,30}\bsize",
@@ -91,11 +90,12 @@ RULES: Sequence[Rule] = (
     Rule("bounced", says=r"\bunknown (or illegal )?(user|recipient|mailbox|account|address|local.?part|alias)"
          r"|\b(user|recipient|mailbox|account)( address| name| id)?( is| was)? (unknown|not known|not found)\b"
          r"|\b(user|recipient|mailbox)( is| was)? (disabled|inactive|deactivated)\b|address not found"
-         r"|\bno such (local )?(user|recipient|mailbox|account|address|person)|no mailbox (here )?by that name"
+         r"|\bno such (local )?(user|recipient|mailbox|account|address|person)|no (mailbox|user) (here )?by that name"
          r"|\b(user|recipient|mailbox|account|address|reach)\b.{0,30} (do(es)? not|doesn't|no longer) exist"
          r"|\binvalid (recipient|mailbox)|not a valid (recipient|mailbox|user)"
          r"|(user|recipient)\b.{0,20} (doesn't|does not) have an? .{0,30}account"
-         r"|(benutzer|empf(ä|ae)nger|postfach|adresse)\b.{0,20} (unbekannt|existiert nicht|nicht (bekannt|gefunden))"
+         r"|(benutzer|konto|empf(ä|ae)nger|postfach|adresse)\b.{0,20}"
+         r" (unbekannt|existiert nicht|nicht (bekannt|gefunden))"
          r"|unbekannter? (benutzer|empf(ä|ae)nger)",
          stages=_AFTER_MAIL, permanent=True),
     # Other things about an address or the way to it.

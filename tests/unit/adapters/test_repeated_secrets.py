@@ -7,7 +7,6 @@ import base64
 import html
 import json
 from collections.abc import Callable, Coroutine
-from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 
@@ -20,27 +19,15 @@ from ogel.adapters.messaging.fcm import Fcm
 from ogel.adapters.messaging.twilio import Twilio
 from ogel.adapters.messaging.vonage import Vonage
 from ogel.runtime.egress import Egress, Exchange
-from ogel.runtime.mail.address import parse_address
-from ogel.runtime.mail.letter import Letter
 from ogel.runtime.messaging import Push, Sms
 from ogel.runtime.providers import ProviderError
 from ogel.runtime.scrub import MASK
 from tests.support.carriers import service_account
+from tests.support.mail import LETTER
 from tests.support.scripted_egress import Posted, ScriptedEgress, answer
 
 SECRET, SID = "s3cr3t/of+ours=", "AC0123456789abcdef"
 ACCOUNT = msgspec.convert(service_account("http://google.test"), ServiceAccount)
-LETTER = Letter(
-    id="msg_1",
-    sender=parse_address("ogel@example.com"),
-    to=parse_address("ann@example.com"),
-    reply_to=None,
-    subject="S",
-    text="T",
-    html=None,
-    headers={},
-    written_at=datetime(2026, 1, 2, tzinfo=UTC),
-)
 SMS, PUSH = Sms("msg_1", "+4915112345678", "hello"), Push("msg_1", "device", "Hi", "there", {}, 60)
 
 
