@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 from ogel.kernel.errors import ConfigError
-from ogel.knobs import Knob, choice, whole
+from ogel.knobs import Knob, choice, host_name, whole
 from ogel.settings import Settings, configured_mail_providers
 
 # How a Railway bucket calls its variables. Other programs use these words too: they count only for a bucket.
@@ -21,6 +21,7 @@ _SMS_NEEDS = {
     "vonage": ("vonage_api_key", "vonage_api_secret", "vonage_from"),
 }
 _PORT = whole(1, 65535)
+_HOST = host_name()
 _MAIL_NEEDS = {"resend": "RESEND_API_KEY", "smtp": "SMTP_URL"}
 _SMTP_SCHEMES = {"starttls": "smtp", "tls": "smtps", "none": "smtp+plain"}
 _SMTP_SECURITY = choice(*_SMTP_SCHEMES)
@@ -110,8 +111,7 @@ def _compose_database_url(
         user = quote(given.get(f"{prefix}USER", "postgres"), safe="")
         password = quote(given.get(f"{prefix}PASSWORD", ""), safe="")
         database = quote(next((given[name] for name in databases if name in given), "postgres"), safe="")
-        # A socket directory is a host, too; percent-encoded, libpq takes it for one.
-        place = f"[{host}]" if ":" in host else quote(host, safe="")
+        place = _place(f"{prefix}HOST", host)
         values["database_url"] = f"postgresql://{user}:{password}@{place}:{port}/{database}"
         sources["database_url"] = f"{prefix}HOST"
         return
@@ -125,13 +125,20 @@ def _compose_smtp_url(
     if host is None:
         return
     security = Knob("", (), _SMTP_SECURITY, "").parsed("SMTP_SECURE", given.get("SMTP_SECURE", "starttls"))
-    place = f"[{host}]" if ":" in host else quote(host, safe="")
+    place = _place("SMTP_HOST", host)
     if "SMTP_PORT" in given:
         place += f":{Knob('', (), _PORT, '').parsed('SMTP_PORT', given['SMTP_PORT'])}"
     user, password = given.get("SMTP_USERNAME"), quote(given.get("SMTP_PASSWORD", ""), safe="")
     login = "" if user is None else f"{quote(user, safe='')}:{password}@"
     values["smtp_url"] = f"{_SMTP_SCHEMES[security]}://{login}{place}"
     sources["smtp_url"] = "SMTP_HOST"
+
+
+def _place(name: str, host: str) -> str:
+    """As URLs have it. A socket directory is a host, too; percent-encoded, libpq takes it for one."""
+    if not (host.isascii() or host.startswith("/")):
+        host = Knob("", (), _HOST, "").parsed(name, host)
+    return f"[{host}]" if ":" in host else quote(host, safe="")
 
 
 def _add_redis_password(given: Mapping[str, str], values: dict[str, Any]) -> None:

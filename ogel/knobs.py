@@ -11,11 +11,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import SplitResult, parse_qs, unquote, urlsplit, urlunsplit
 
 import msgspec
 
 from ogel.kernel.errors import ConfigError
+from ogel.runtime.domain import ascii_domain, ends_in_number, is_private
+from ogel.runtime.mail.address import parse_address
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -177,15 +179,23 @@ def networks() -> Takes:
     return Takes("networks such as 10.0.0.0/8, comma separated", _networks)
 
 
+def host_name(words: str = "a host name") -> Takes:
+    return Takes(words, lambda value: value if _is_address(value) else ascii_domain(value))
+
+
 def url(*schemes: str, shape: str) -> Takes:
+    """Its hosts are made ASCII here, once: what gets it would each have a rule of its own, and many one of 2003."""
+
     def parse(value: str) -> str:
         parts = urlsplit(value)
         # libpq's way to name a socket directory: postgresql:///database?host=/run/postgresql
         if parts.scheme not in schemes or not (parts.hostname or "host=" in parts.query):
             raise ValueError
+        if parts.netloc not in value:  # urlsplit drops tabs and line breaks
+            raise ValueError
         if "," not in parts.netloc:  # several hosts, as MongoDB and libpq write them, have no one port
             _ = parts.port  # raises ValueError when it is none
-        return value
+        return value.replace(parts.netloc, _with_ascii_hosts(parts), 1)
 
     return Takes(shape, parse)
 
@@ -194,7 +204,8 @@ def proxy_url() -> Takes:
     plain = url("http", shape="http://[user:password@]host:port")
 
     def parse(value: str) -> str:
-        parts = urlsplit(str(plain.parse(value)))
+        value = str(plain.parse(value))
+        parts = urlsplit(value)
         if (
             not (parts.hostname and parts.port)
             or parts.path not in ("", "/")
@@ -211,7 +222,8 @@ def sentry_dsn() -> Takes:
     plain = url("http", "https", shape="https://key@host/project")
 
     def parse(value: str) -> str:
-        parts = urlsplit(str(plain.parse(value)))
+        value = str(plain.parse(value))
+        parts = urlsplit(value)
         if not (parts.username and parts.path.rpartition("/")[2].isdigit()):
             raise ValueError
         return value
@@ -229,8 +241,7 @@ def service_account() -> Takes:
             raise ValueError
         if "-----BEGIN" not in texts["private_key"]:
             raise ValueError
-        url("http", "https", shape="").parse(texts["token_uri"])
-        return texts
+        return texts | {"token_uri": url("http", "https", shape="").parse(texts["token_uri"])}
 
     return Takes("the JSON of a service account's key file", parse)
 
@@ -269,18 +280,29 @@ def _address_literal(text: str) -> str:
 
 
 def contact() -> Takes:
-    """RFC 8292 §2.1."""
+    """RFC 8292 §2.1. Apple's push service takes no token whose contact nobody can reach, and does not say why."""
 
     def parse(value: str) -> str:
         parts = urlsplit(value)
-        reachable = (
-            parts.hostname if parts.scheme == "https" else parts.scheme == "mailto" and "@" in parts.path
-        )
-        if not reachable:
+        if (
+            parts.scheme not in ("mailto", "https")
+            or not value.isprintable()
+            or " " in value
+            or "@" in parts.netloc
+        ):
             raise ValueError
-        return value
+        if parts.scheme == "mailto":
+            address = parse_address(value[len("mailto:") :])
+            host, contact = address.domain, f"mailto:{address.spec}"
+        else:
+            host = ascii_domain(parts.netloc.partition(":")[0])
+            contact = value.replace(parts.netloc, _with_ascii_hosts(parts), 1)
+            _ = parts.port  # raises ValueError when it is none
+        if is_private(host) or ends_in_number(host) or not contact.isascii():
+            raise ValueError
+        return contact
 
-    return Takes("mailto:… or https://…", parse)
+    return Takes("mailto:name@example.com or https://example.com/…, of a public domain", parse)
 
 
 def redis_url() -> Takes:
@@ -293,6 +315,30 @@ def redis_url() -> Takes:
         return urlunsplit(parts._replace(query=query))
 
     return Takes(plain.words, parse)
+
+
+def _with_ascii_hosts(parts: SplitResult) -> str:
+    """The part between `//` and the path. MongoDB and libpq name several hosts there, percent-encoded or not."""
+    login, at, places = parts.netloc.rpartition("@")
+    # libpq's `host=` stands elsewhere, and who connects for it takes ASCII only.
+    if not "".join(parse_qs(parts.query).get("host", [])).isascii():
+        raise ValueError
+    return login + at + ",".join(map(_ascii_place, places.split(",")))
+
+
+def _ascii_place(place: str) -> str:
+    """`host[:port]`; what is ASCII stays as it is."""
+    host, colon, port = place.partition(":")
+    name = unquote(host)
+    return place if name.isascii() or name.startswith("/") else f"{ascii_domain(name)}{colon}{port}"
+
+
+def _is_address(value: str) -> bool:
+    try:
+        ipaddress.ip_address(value)
+    except ValueError:
+        return False
+    return True
 
 
 def _within(number: Any, least: float, most: float) -> Any:

@@ -17,6 +17,7 @@ from ogel.knobs import (
     contact,
     flag,
     helo_name,
+    host_name,
     knob,
     long_text,
     long_texts,
@@ -131,7 +132,7 @@ class Settings:
     )
     host: str | None = knob(
         "OGEL_HOST",
-        takes=text("an address, or localhost"),
+        takes=host_name("an address, or localhost"),
         default=None,
         meaning="Address to listen on. None: localhost with embedded servers, else `::` (IPv4 and IPv6).",
     )
@@ -313,13 +314,13 @@ class Settings:
     )
     private_domain: str | None = knob(
         "RAILWAY_PRIVATE_DOMAIN",
-        takes=text("a host name"),
+        takes=host_name(),
         default=None,
         meaning="This service's name on the private network, which webhooks may not call.",
     )
     public_domain: str | None = knob(
         "RAILWAY_PUBLIC_DOMAIN",
-        takes=text("a host name"),
+        takes=host_name(),
         default=None,
         meaning="This service's public name, which webhooks may not call.",
     )

@@ -22,19 +22,23 @@ _OURS = frozenset(
         20005,  # the account is not active
         20006,  # access denied
         20008,  # test credentials
+        21210,  # From is not verified
         21212,  # the From number is none
         21603,  # From is missing
         21606,  # From is not ours, or cannot send SMS
         21607,  # From is not for SMS
         21659,  # From is not a Twilio number
         21660,  # From belongs to another account
+        21661,  # From cannot send SMS
         21701,  # the messaging service is not there
         21703,  # the messaging service has no numbers
-        21705,  # the messaging service is none
+        21704,  # the messaging service has no numbers, either
+        21705,  # the messaging service's id is none
         30002,  # the account is suspended
         30023,  # the day's messages of our brand are used up
         30032,  # our toll-free number is not verified
         30034,  # our number is not registered
+        63007,  # From is no sender of this channel
         63038,  # the day's messages of our account are used up
     }
 )
@@ -56,6 +60,7 @@ _FINAL = frozenset(
         21635,  # To is a landline
     }
 )
+# Requests, texts a second, texts that wait for From, for our account, for a network.
 _TOO_MANY = frozenset({14107, 20429, 21611, 30001, 30022})
 
 
@@ -100,7 +105,7 @@ def _refused(answer: Exchange, scrub: Scrubber) -> ProviderError:
         return ProviderError(message, retry_after_seconds=retry_after_seconds(answer))
     if code in _FINAL:
         return ProviderError(message, final=True)
-    # 21408, 21608, 21612 …: what our account may send to there, or from this sender. The number may be well.
+    # 21219, 21408, 21608, 21612 …: what our account may send to there, or from this sender. The number may be well.
     about_the_request = code is not None and 21000 <= code < 22000
     ours = status in (401, 403, 404) and not about_the_request
     return ProviderError(message, ours=ours, deferred=not ours)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 import msgspec
 from msgspec import Struct
@@ -19,6 +19,7 @@ from ogel.features.databases.registry.database import (
 )
 from ogel.kernel.errors import Invalid
 from ogel.runtime.databases import DatabaseType, SslMode
+from ogel.runtime.domain import InvalidDomain, ascii_domain
 
 _TYPES: dict[str, DatabaseType] = {
     "postgresql": "postgresql",
@@ -76,7 +77,7 @@ def default_ssl_mode(type: DatabaseType) -> SslMode:
 
 
 def checked(address: Address) -> Address:
-    """What no single field tells. Raises Invalid."""
+    """What no single field tells, with the host in ASCII. Raises Invalid."""
     if address.type == "redis":
         number = address.database
         if not (number.isascii() and number.isdigit() and int(number) < _MOST_REDIS_DATABASES):
@@ -88,7 +89,14 @@ def checked(address: Address) -> Address:
             raise Invalid.field("body.database", "holds a character that no mongodb database's name has")
         if address.password is not None and address.username is None:
             raise Invalid.field("body.username", "is missing; mongodb takes no password without one")
-    return address
+    return msgspec.structs.replace(address, host=_ascii_host(address.host))
+
+
+def _ascii_host(host: str) -> str:
+    try:
+        return host if host.isascii() else ascii_domain(host)
+    except InvalidDomain as error:
+        raise Invalid.field("body.host", str(error)) from None
 
 
 def read_url(url: str) -> Address:
@@ -103,7 +111,7 @@ def read_url(url: str) -> Address:
         raise Invalid.field("body.url", "has a #; in a user name or password it is written %23")
     values: dict[str, Any] = {
         "type": type,
-        "host": parts.hostname,
+        "host": _host_of(parts),
         "port": port or _PORTS[type],
         "database": unquote(parts.path.lstrip("/")) or _DATABASES[type],
         "username": unquote(parts.username) if parts.username else None,
@@ -123,6 +131,12 @@ def read_url(url: str) -> Address:
         [wrong] = error.errors
         part = wrong.path.removeprefix("body.")
         raise Invalid.field("body.url", f"its {part} {wrong.message}") from None
+
+
+def _host_of(parts: SplitResult) -> str | None:
+    """`hostname` is lower case as Python has it, which is not how domains have it: of Σ it makes ς at the end."""
+    host = parts.netloc.rpartition("@")[2].partition(":")[0]
+    return parts.hostname if host.isascii() else host
 
 
 def _ssl_mode(type: DatabaseType, scheme: str, options: dict[str, str]) -> Any:
