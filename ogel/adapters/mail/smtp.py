@@ -154,7 +154,7 @@ def _judged(error: SMTPException, scrub: Scrubber) -> ProviderError:
     }
     if not 400 <= error.code < 600:
         return ProviderError(f"smtp answered something else than SMTP ({shown(scrub(error.message))})")
-    return refusal(stages.get(type(error), "STARTTLS"), error.code, scrub(error.message))
+    return refusal(stages.get(type(error), "STARTTLS"), error.code, error.message, scrub)
 
 
 def _words_of(error: Exception, scrub: Scrubber) -> str:

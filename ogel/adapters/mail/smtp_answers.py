@@ -8,8 +8,10 @@ from typing import Literal, NamedTuple
 
 from ogel.runtime.mail.letter import Bounced
 from ogel.runtime.providers import ProviderError
+from ogel.runtime.scrub import NOTHING_SECRET, Scrubber
 
 Stage = Literal["connect", "EHLO", "STARTTLS", "AUTH", "MAIL", "RCPT", "DATA"]
+# What ProviderError calls `ours`, `retry_after_seconds`, `deferred`, `final`, Bounced, and none of these.
 Verdict = Literal["ours", "busy", "elsewhere", "refused", "bounced", "failed"]
 
 # Of a server that says that it is too much at once, and not how long to wait.
@@ -107,9 +109,9 @@ _UNTELLING = frozenset({"0.0", "1.0", "2.0"})
 _CODES_OF_AUTH = frozenset({530, 534, 535, 538})
 
 
-def refusal(stage: Stage, code: int, said: str) -> ProviderError:
-    """The error of a reply of the classes 4 and 5. `said` is its text, line by line."""
-    message = f"smtp answered {code} ({shown(said)})"
+def refusal(stage: Stage, code: int, said: str, scrub: Scrubber = NOTHING_SECRET) -> ProviderError:
+    """The error of a reply of the classes 4 and 5. `said` is its text, line by line; `scrub` is for what is shown."""
+    message = f"smtp answered {code} ({shown(scrub(said))})"
     match _judged(stage, code, said):
         case "bounced":
             return Bounced(message)

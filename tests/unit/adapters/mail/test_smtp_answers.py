@@ -12,6 +12,7 @@ import pytest
 from ogel.adapters.mail.smtp_answers import Stage, refusal
 from ogel.runtime.mail.letter import Bounced
 from ogel.runtime.providers import ProviderError
+from ogel.runtime.scrub import Scrubber
 
 _ANSWER = re.compile(r"(?P<stage>\w+) (?P<code>\d{3})[ -](?P<said>.*)")
 
@@ -40,6 +41,12 @@ def meaning_of(error: ProviderError) -> str:
 @pytest.mark.parametrize(("meaning", "stage", "code", "said"), list(corpus()))
 def test_what_servers_say(meaning: str, stage: Stage, code: int, said: str) -> None:
     assert meaning_of(refusal(stage, code, said)) == meaning
+
+
+def test_a_password_that_is_a_word_of_theirs_changes_no_meaning() -> None:
+    refused = refusal("RCPT", 550, "5.1.1 User unknown", Scrubber(["unknown"]))
+    assert isinstance(refused, Bounced) and refused.message == "smtp answered 550 (5.1.1 User ****)"
+    assert isinstance(refusal("RCPT", 550, "User unknown", Scrubber(["unknown"])), Bounced)
 
 
 @pytest.mark.parametrize("stage", [each for each in get_args(Stage) if each not in ("RCPT", "DATA")])
