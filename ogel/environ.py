@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote, urlsplit, urlunsplit
+from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 from ogel.kernel.errors import ConfigError
 from ogel.knobs import Knob, choice, host_name, whole
@@ -64,6 +64,29 @@ def read_settings(environ: Mapping[str, str]) -> Sourced:
     settings = Settings(**values)
     _require_mail(settings)
     return Sourced(settings, sources)
+
+
+def secrets_of(settings: Settings) -> list[str]:
+    """Every secret among them; of URLs the passwords alone, as they are written there and as they are meant."""
+    secrets: list[str] = []
+    for field, knob in knobs().items():
+        value = getattr(settings, field)
+        if not knob.secret or value is None:
+            continue
+        texts = value.values() if isinstance(value, Mapping) else [value] if isinstance(value, str) else value
+        for text in texts:
+            secrets += _secrets_in(text)
+    return secrets
+
+
+def _secrets_in(text: str) -> list[str]:
+    if "://" in text:
+        parts = urlsplit(text)
+        # A DSN of Sentry's has its key where others have a name.
+        key = parts.username if parts.scheme in ("http", "https") else None
+        return [secret for part in (parts.password, key) if part for secret in (part, unquote(part))]
+    # Of PEM, each line tells of the key.
+    return [line for line in text.splitlines() if not line.startswith("-----")]
 
 
 def unknown_names(environ: Mapping[str, str]) -> list[str]:

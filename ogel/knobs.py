@@ -34,6 +34,10 @@ _FLAGS = {
 _WHOLE = re.compile(r"-?[0-9]{1,18}", re.ASCII)
 # The order of the curve P-256 (FIPS 186-5): private keys are below it.
 _P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
+# Two labels at least, and the last one is not a number.
+_FULL_NAME = re.compile(
+    r"([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+(?![0-9]+\Z)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", re.ASCII
+)
 _REAL = re.compile(r"-?[0-9]{1,18}(\.[0-9]{1,18})?", re.ASCII)
 
 
@@ -253,6 +257,26 @@ def vapid_key() -> Takes:
         return value
 
     return Takes("32 bytes in base64url, as `ogel messages vapid-key` prints them", parse)
+
+
+def helo_name() -> Takes:
+    """What EHLO takes (RFC 5321 §4.1.1.1): a full host name, or an address literal (§4.1.3)."""
+
+    def parse(value: str) -> str:
+        if value.startswith("[") and value.endswith("]"):
+            return _address_literal(value[1:-1])
+        name = value.lower()
+        if len(name) > 253 or not _FULL_NAME.fullmatch(name):
+            raise ValueError
+        return name
+
+    return Takes("a full host name (mail.example.com), or an address: [192.0.2.1], [IPv6:2001:db8::1]", parse)
+
+
+def _address_literal(text: str) -> str:
+    if text[:5].lower() == "ipv6:":
+        return f"[IPv6:{ipaddress.IPv6Address(text[5:])}]"
+    return f"[{ipaddress.IPv4Address(text)}]"
 
 
 def contact() -> Takes:

@@ -15,6 +15,7 @@ import structlog
 from starlette.types import ASGIApp
 
 from ogel.adapters.rq_bell.listener import BellListener
+from ogel.environ import secrets_of
 from ogel.kernel.errors import Restart
 from ogel.outside import horses
 from ogel.platform import Platform, ready_database
@@ -26,6 +27,7 @@ from ogel.runtime.jobs.metrics import JobMetrics
 from ogel.runtime.jobs.runner import JobRunner, RunnerOptions
 from ogel.runtime.lifecycle import Service, run_together, run_until_stopped, unless_stopped
 from ogel.runtime.memory import MemoryLimit
+from ogel.runtime.scrub import Scrubber
 
 if TYPE_CHECKING:
     from ogel.runtime.schedule.service import SchedulerService
@@ -173,7 +175,9 @@ class Process:
             # No more than can be performed: the others are for other workers.
             kinds = [kind.performed_by(self._horses) for kind in kinds]
             in_flight = settings.isolated_jobs
-        options = RunnerOptions(in_flight=in_flight, lease_seconds=settings.lease_seconds)
+        options = RunnerOptions(
+            in_flight=in_flight, lease_seconds=settings.lease_seconds, scrub=Scrubber(secrets_of(settings))
+        )
         return JobRunner(self._platform.workers_database, queue, kinds, options, metrics)
 
     def _app(self) -> ASGIApp:

@@ -16,6 +16,7 @@ from ogel.knobs import (
     choices,
     contact,
     flag,
+    helo_name,
     host_name,
     knob,
     long_text,
@@ -358,6 +359,12 @@ class Settings:
         default=None,
         meaning="smtp:// insists on STARTTLS, smtps:// is TLS, smtp+plain:// neither; also from SMTP_HOST and others.",
         secret=True,
+    )
+    mail_helo: str | None = knob(
+        "OGEL_MAIL_HELO",
+        takes=helo_name(),
+        default=None,
+        meaning="What SMTP servers are told we are called (EHLO). None: the domain of the letter's sender.",
     )
     mail_templates: Path | None = knob(
         "OGEL_MAIL_TEMPLATES",

@@ -35,7 +35,7 @@ COMMANDS = {
     "messages": "Send texts and push, look at messages and their attempts, and retry them.",
     "databases": "Register databases that Ogel does not live in; watch, measure and migrate them.",
     "usage": "Requests, bytes, events, deliveries and jobs, day by day.",
-    "mail": "Send a test message, and look at messages and their attempts.",
+    "mail": "Send a test message, look at messages and their attempts, and at who is suppressed.",
     "audit": "List, verify and export the audit log.",
     "cleanup": "What is forgotten when, how much of it is due; and forget it now.",
     "schedules": "Make, list, run, pause and delete schedules.",

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ogel.environ import read_settings, unknown_names
+from ogel.environ import read_settings, secrets_of, unknown_names
 from ogel.kernel.errors import ConfigError
 from ogel.settings import Settings, with_local_mail
 
@@ -68,14 +68,16 @@ def run_process(
 
     from ogel.platform import Platform
     from ogel.runtime.logging import configure_logging
+    from ogel.runtime.scrub import Scrubber
     from ogel.serving import Process
 
-    configure_logging(settings.log_level)
+    scrub = Scrubber(secrets_of(settings))
+    configure_logging(settings.log_level, scrub=scrub)
     _warn_of_unknown_names()
     if settings.sentry_dsn is not None:
         from ogel.adapters.sentry import start_sentry
 
-        start_sentry(settings.sentry_dsn)
+        start_sentry(settings.sentry_dsn, scrub)
     _allow_many_connections()
     platform = Platform(settings)
     process = Process(platform, choose_roles(platform))

@@ -10,15 +10,26 @@ from typing import Any, TextIO
 
 import structlog
 
+from ogel.runtime.scrub import NOTHING_SECRET, Scrubber
+
 _SECRET_NAME = re.compile(r"(?i)(password|secret|authorization|api_?key|token|dsn)")
+_WHAT_OTHERS_SAID = frozenset({"warning", "error", "critical"})
 _URL_PASSWORD = re.compile(r"(?<=://)([^/\s:@]*):([^/\s@]+)@")
 
 
-def configure_logging(level: str, stream: TextIO | None = None) -> None:
+def configure_logging(level: str, stream: TextIO | None = None, scrub: Scrubber = NOTHING_SECRET) -> None:
     """
     Once per process, before anything logs. Railway reads `level` and `message` from each line. `stream`: instead of
-    stdout.
+    stdout. `scrub` is for what others said: in warnings and errors, so that a line per request costs nothing.
     """
+
+    def without_secrets(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+        if event.get("level") in _WHAT_OTHERS_SAID:
+            for name, value in event.items():
+                if isinstance(value, str):
+                    event[name] = scrub(value)
+        return event
+
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
@@ -28,6 +39,7 @@ def configure_logging(level: str, stream: TextIO | None = None) -> None:
         structlog.processors.StackInfoRenderer(),
         structlog.processors.format_exc_info,
         _mask_secrets,
+        without_secrets,
         structlog.processors.EventRenamer("message"),
     ]
     structlog.configure(

@@ -285,6 +285,19 @@ def test_unknown_ids_are_not_found(api: Client, id: str) -> None:
         ("GET", f"/api/jobs/{id}"),
         ("POST", f"/api/jobs/{id}/retry"),
         ("DELETE", f"/api/jobs/{id}"),
+        ("POST", f"/api/queues/{id}/pause"),
+        ("POST", f"/api/queues/{id}/resume"),
+        ("POST", f"/api/cleanup/{id}/run"),
+        ("GET", f"/api/schedules/{id}"),
+        ("POST", f"/api/schedules/{id}/run"),
+        ("GET", f"/api/backups/{id}"),
+        ("DELETE", f"/api/backups/{id}"),
+        ("GET", f"/api/databases/{id}"),
+        ("GET", f"/api/databases/{id}/migrations/{id}"),
+        ("GET", f"/api/devices/{id}"),
+        ("GET", f"/api/messages/{id}"),
+        ("GET", f"/api/mail/{id}"),
+        ("GET", f"/api/replays/{id}"),
     ):
         assert_problem(api(method, path), 404)
     assert_problem(api("PATCH", f"/api/webhooks/{id}", {"description": "x"}), 404)

@@ -178,6 +178,27 @@ def test_a_policy_is_no_bounce_and_a_later_time_may_do(api: Client, smtp: MailSe
     assert "grey@example.com" not in str(api.ok("GET", "/api/mail/suppressions"))
 
 
+@pytest.mark.parametrize(
+    "refused",
+    [
+        "550 SMTP AUTH is required for message submission on port 587",
+        "550 relaying denied",
+        "550 5.1.8 <ogel@example.com>: Sender address rejected: Domain not found",
+        "550 Blocked: user-unknown@example.com",
+        "550-Verification failed for <ogel@example.com>\r\n550-No Such User Here\r\n550 Sender verify failed",
+        "450 5.1.1 User unknown",
+        "552 5.2.2 Mailbox full",
+        "504 5.5.2 <vm>: Helo command rejected: need fully-qualified hostname",
+    ],
+)
+def test_nobody_is_suppressed_for_what_is_wrong_with_us(api: Client, smtp: MailServer, refused: str) -> None:
+    address = f"well{abs(hash(refused))}@example.com"
+    smtp.answers[address] = [refused]
+    message = in_status(api, send(api, to=address, **WELCOME), "sent")
+    assert [bool(each["error"]) for each in message["log"]] == [True, False]
+    assert address not in str(api.ok("GET", "/api/mail/suppressions?limit=100"))
+
+
 @pytest.mark.parametrize("by", ["message", "job"])
 def test_out_of_attempts_it_has_failed_until_it_is_retried(api: Client, smtp: MailServer, by: str) -> None:
     address = f"busy-{by}@example.com"
@@ -307,6 +328,10 @@ def test_other_keys_and_ids_are_refused(api: Client) -> None:
     assert_problem(api("POST", "/api/mail", PLAIN, key="x" * 30), 401)
     assert_problem(api("POST", "/api/mail/suppressions", {"address": "x"}), 422, "body.address")
     assert_problem(api("DELETE", "/api/mail/suppressions/nonsense"), 422, "path.address")
+    odd = "sales/eu+%2F@customer.example"
+    api.ok("POST", "/api/mail/suppressions", {"address": odd})
+    assert_problem(api("DELETE", "/api/mail/suppressions/sales/eu+%2F@customer.example"), 404)
+    assert api("DELETE", f"/api/mail/suppressions/{quote(odd, safe='@')}").status == 204
     added = api("POST", "/api/mail/suppressions", {"address": "Out@example.com", "reason": "unsubscribe"})
     assert (added.status, added.json["address"], added.json["reason"]) == (
         201,
@@ -346,6 +371,43 @@ def test_the_command_line_sends_and_shows(
         assert refused.code == 2
         assert refused.err.count("\n") == 1
     assert run("show", "msg_nothing").code == 1
+
+
+def test_the_command_line_lists_lifts_and_adds_suppressions(
+    api: Client, smtp: MailServer, suite_servers: dict[str, str]
+) -> None:
+    def run(*arguments: str) -> Any:
+        with mock.patch("ogel.runtime.logging.configure_logging"):
+            return ogel_here("mail", "suppressions", *arguments, **suite_servers, **ENVIRONMENT)
+
+    smtp.answers["gone/eu@example.com"] = ["550 5.1.1 No such user"]
+    bounced = send(api, to="gone/eu@example.com", **WELCOME)
+    in_status(api, bounced, "failed")
+    added = run("add", "Asked@Example.com", "--reason", "unsubscribe", "--detail", "by phone")
+    assert (added.code, added.out) == (0, "asked@example.com is suppressed: unsubscribe\n")
+    assert json.loads(run("add", "asked@example.com", "--json").out)["reason"] == "unsubscribe"
+    for wrong in (("add", "nobody"), ("add", "a@example.com", "--detail", "x" * 501), ("remove", "nobody")):
+        refused = run(*wrong)
+        assert (refused.code, refused.out, refused.err.count("\n")) == (2, "", 1)
+
+    listed = json.loads(run("list", "--json", "--limit", "1000").out)["items"]
+    mine = {each["address"]: each for each in listed}
+    assert (mine["gone/eu@example.com"]["message"], mine["asked@example.com"]["detail"]) == (
+        bounced["id"],
+        "by phone",
+    )
+    [first] = json.loads(run("list", "--json", "--limit", "1", "--after", "ASKED@example.com").out)["items"]
+    assert first["address"] > "asked@example.com"
+    table = run("list").out
+    assert "ADDRESS" in table and "smtp answered 550 (5.1.1 No such user)" in table
+
+    lifted = run("remove", "Gone/EU@example.com", "asked@example.com")
+    assert lifted.out == "Gone/EU@example.com is sent to again\nasked@example.com is sent to again\n"
+    again = run("remove", "asked@example.com")
+    assert (again.code, again.err) == (1, "ogel: 'asked@example.com' is not suppressed.\n")
+    in_status(api, send(api, to="gone/eu@example.com", **WELCOME), "sent")
+    [last, *_] = api.ok("GET", "/api/audit-logs?action=mail.unsuppress&limit=1")["items"]
+    assert last["actor"].startswith("cli:")
 
 
 def test_nothing_of_it_was_an_error_of_ours(suite: Any) -> None:

@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 
-from ogel.environ import knobs, read_settings, unknown_names
+from ogel.environ import knobs, read_settings, secrets_of, unknown_names
 from ogel.kernel.errors import ConfigError
 from ogel.settings import Settings, require_secrets, require_servers, with_local_mail
 
 LONG = "0123456789abcdef01234567"
+HELO_NAMES = "a full host name (mail.example.com), or an address: [192.0.2.1], [IPv6:2001:db8::1]"
 
 
 def read(**environ: str) -> Settings:
@@ -63,6 +64,9 @@ def read(**environ: str) -> Settings:
          "smtp_url", "smtp+plain://u%40x:p%2Fw@[::1]:25"),
         ({"SMTP_HOST": "h", "SMTP_URL": "smtps://other"}, "smtp_url", "smtps://other"),
         ({"OGEL_MAIL_PROVIDERS": "Outbox, smtp", "SMTP_HOST": "h"}, "mail_providers", ("outbox", "smtp")),
+        ({"OGEL_MAIL_HELO": "Mail.Example.com"}, "mail_helo", "mail.example.com"),
+        ({"OGEL_MAIL_HELO": "[192.0.2.1]"}, "mail_helo", "[192.0.2.1]"),
+        ({"OGEL_MAIL_HELO": "[ipv6:2001:DB8::1]"}, "mail_helo", "[IPv6:2001:db8::1]"),
         ({"OGEL_MAIL_FROM": "Ogel <mail@Example.com>"}, "mail_from", "Ogel <mail@example.com>"),
         ({"OGEL_WEBHOOK_RETRY_DELAYS": "0.05, 1,60"}, "webhook_retry_delays", (0.05, 1.0, 60.0)),
     ],
@@ -91,6 +95,13 @@ def test_every_name_works(environ: dict[str, str], field: str, value: Any) -> No
         ("OGEL_WEBHOOK_RETRY_DELAYS", "1;2", "1 to 50 numbers of seconds, 0 to 604800, comma separated"),
         ("STORAGE_BACKEND", "gcs", "local, s3 or r2"),
         ("OGEL_MAIL_PROVIDERS", "sendmail", "any of resend, smtp, outbox, each once, comma separated"),
+        ("OGEL_MAIL_HELO", "vm", HELO_NAMES),
+        ("OGEL_MAIL_HELO", "-a.example", HELO_NAMES),
+        ("OGEL_MAIL_HELO", "192.0.2.1", HELO_NAMES),
+        ("OGEL_MAIL_HELO", "[192.0.2.256]", HELO_NAMES),
+        ("OGEL_MAIL_HELO", "[2001:db8::1]", HELO_NAMES),
+        ("OGEL_MAIL_HELO", "a.example\r\nMAIL", HELO_NAMES),
+        ("OGEL_MAIL_HELO", "é.example", HELO_NAMES),
         ("OGEL_MAIL_FROM", "nobody", "name@example.com or Name <name@example.com>"),
         ("PGPORT", "x", "1 to 65535"),
         ("POSTGRES_PORT", "0", "1 to 65535"),
@@ -374,3 +385,42 @@ def test_every_knob_is_explained_and_its_default_is_one_it_takes(field: str) -> 
         assert not written or knob.parsed(knob.name, written) == default
     elif default is not None:
         assert knob.parsed(knob.name, str(default)) == default
+
+
+def test_the_secrets_among_them() -> None:
+    account = {
+        "project_id": "p",
+        "client_email": "e",
+        "token_uri": "https://t",
+        "private_key": "-----BEGIN\nline-of-key\n",
+    }
+    secrets = secrets_of(
+        read(
+            DATABASE_URL="postgresql://me:p%40ss@h/d",
+            REDIS_URL="redis://:other@h",
+            SMTP_URL="smtp://me@h",
+            SENTRY_DSN="https://dsn-key@h/1",
+            OGEL_EGRESS_PROXY="http://who:proxy-pass@h:1",
+            OGEL_SECRET=LONG,
+            OGEL_SECRET_OLD=f"{LONG}a,{LONG}b",
+            RESEND_API_KEY="re_1",
+            OGEL_FCM_SERVICE_ACCOUNT=json.dumps(account),
+            S3_ACCESS_KEY="access",
+            TWILIO_ACCOUNT_SID="AC1",
+        )
+    )
+    known = {
+        "p%40ss",
+        "p@ss",
+        "other",
+        "dsn-key",
+        "proxy-pass",
+        LONG,
+        f"{LONG}a",
+        f"{LONG}b",
+        "re_1",
+        "line-of-key",
+        "access",
+    }
+    assert known <= set(secrets)
+    assert not {"me", "h", "AC1", "-----BEGIN"} & set(secrets)

@@ -85,5 +85,5 @@ def _summary(info: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _told(target: Target, error: Exception) -> str:
-    text = target.without_password(" ".join(str(error).split())) or type(error).__name__
+    text = " ".join(target.without_password(str(error)).split()) or type(error).__name__
     return text[:_MESSAGE_LENGTH]

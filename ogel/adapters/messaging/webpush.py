@@ -12,6 +12,7 @@ from ogel.runtime.messaging import Gone, Push, Subscription, push_payload, push_
 from ogel.runtime.provider_calls import post, read, shown
 from ogel.runtime.providers import ProviderError
 from ogel.runtime.retry_after import retry_after_seconds
+from ogel.runtime.scrub import Scrubber
 
 _GONE = (404, 410)
 _TOPIC_CHARACTERS = 32
@@ -25,8 +26,8 @@ _TOKEN = re.compile(r"jwt|vapid|authori[sz]|authentic|credential|bearer|signatur
 _OTHER_KEY = re.compile(r"mismatch|not correspond|unauthorizedregistration|incompatible", re.IGNORECASE)
 # Microsoft explains in headers.
 _EXPLAINED = ("x-wns-error-description", "www-authenticate")
-# Whoever is asked may send back what it got.
-_SENT = re.compile(r"eyJ[\w-]{8,}\.[\w-]+\.[\w-]+")
+# RFC 8292 §3: `vapid t=…, k=…`; who has the one can send as we do.
+_TOKENS = re.compile(r"\bt=([^\s,]+)")
 _TAG = re.compile(r"<[^<>]*>")
 
 
@@ -43,8 +44,9 @@ class WebPush:
             body = encrypt(push_payload(push.title, push.body, push.data), to.p256dh, to.auth)
         except ValueError as error:
             raise ProviderError("the subscription's key cannot be used", final=True) from error
+        authorization = self._vapid.authorization(origin)
         headers = [
-            ("Authorization", self._vapid.authorization(origin)),
+            ("Authorization", authorization),
             ("Content-Encoding", "aes128gcm"),
             ("Content-Type", "application/octet-stream"),
             ("TTL", str(push.ttl_seconds)),
@@ -53,20 +55,21 @@ class WebPush:
         ]
         answer = await post(self._egress, to.endpoint, headers, body, pool_key="webpush")
         if not 200 <= answer.status < 300:
-            refused = _refused(answer)
+            # Whoever is asked may send back what it got.
+            refused = _refused(answer, Scrubber([authorization, *_TOKENS.findall(authorization)]))
             if refused.ours:
                 self._vapid.forget(origin)
             raise refused
         return None
 
 
-def _refused(answer: Exchange) -> ProviderError:
+def _refused(answer: Exchange, scrub: Scrubber) -> ProviderError:
     """
     Whoever subscribes chooses whom we ask, so that nothing it says is held against more than this push service (see
     `Senders`). A token that is not accepted is ours to mend, and costs no message; nor does it while the key is
     another one, which may have been exchanged by mistake.
     """
-    status, why = answer.status, _explanation(answer)
+    status, why = answer.status, _explanation(answer, scrub)
     message = f"the push service answered {status}" + (f": {why}" if why else "")
     if status in _GONE:
         return Gone(message)
@@ -77,11 +80,11 @@ def _refused(answer: Exchange) -> ProviderError:
     return ProviderError(message, final=True)
 
 
-def _explanation(answer: Exchange) -> str:
-    """In JSON (`message`: Mozilla, `reason`: Apple), in a header, or in the text. Never with the token we sent."""
+def _explanation(answer: Exchange, scrub: Scrubber) -> str:
+    """In JSON (`message`: Mozilla, `reason`: Apple), in a header, or in the text."""
     fields = read(answer, dict[str, Any]) or {}
     said = [fields.get("message"), fields.get("reason"), *map(answer.header, _EXPLAINED)]
     text = next((each for each in said if isinstance(each, str) and each), "")
     if not text and not fields:
         text = _TAG.sub(" ", answer.body.decode("utf-8", "replace"))
-    return shown(" ".join(_SENT.sub("…", text).split()))
+    return shown(" ".join(text.split()), scrub)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Sequence
 
@@ -18,10 +17,9 @@ from ogel.runtime.http.health import Probe, health_routes
 from ogel.runtime.http.metrics import HttpMetrics
 from ogel.runtime.http.observe import Observed
 from ogel.runtime.http.openapi import openapi_route
+from ogel.runtime.http.path import Paths
 from ogel.runtime.http.problem import Problems
 from ogel.runtime.http.route import Route
-
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
 def build_app(
@@ -43,21 +41,7 @@ def build_app(
         for path in sorted(paths, key=_order)
     ]
     router = Router([*endpoints, *streams], redirect_slashes=False, default=_nothing_here)
-    return UnreadBody(Observed(Problems(_Paths(router)), metrics, options.trusted_proxies))
-
-
-class _Paths:
-    """Keeps paths away from the router that no resource can have."""
-
-    def __init__(self, router: Router) -> None:
-        self._router = router
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if _CONTROL.search(scope.get("path", "")):
-            raise NotFound("No resource has a control character in its path.")
-        # With an "app" in the scope, starlette raises its 405s instead of writing them as plain text.
-        scope["app"] = self
-        await self._router(scope, receive, send)
+    return UnreadBody(Observed(Problems(Paths(router)), metrics, options.trusted_proxies))
 
 
 async def _nothing_here(scope: Scope, receive: Receive, send: Send) -> None:

@@ -155,7 +155,7 @@ def _failures(route: Route) -> list[int]:
     if route.scope is not None:
         statuses |= {401, 403, 503}
     if "{" in route.path:
-        statuses.add(404)
+        statuses |= {400, 404}
     if route.idempotent:
         statuses.add(409)
     if route.query is not None:

@@ -8,7 +8,6 @@ from datetime import datetime
 from typing import Any, Literal
 
 from ogel.features.webhooks.deliveries.store import DeliveryStore
-from ogel.features.webhooks.endpoints.headers import MASK
 from ogel.features.webhooks.health.watch import HealthWatch, Sign
 from ogel.features.webhooks.sending.metrics import WebhookMetrics
 from ogel.features.webhooks.sending.payload import webhook_body
@@ -21,6 +20,7 @@ from ogel.kernel.clock import utc_now
 from ogel.runtime.database import Session
 from ogel.runtime.egress import Egress, EgressError, Exchange
 from ogel.runtime.jobs.job import FIRST_ATTEMPT, Finished, Job, Outcome
+from ogel.runtime.scrub import MASK
 
 MAX_RESPONSE_BYTES = 16 * 1024
 # A fault of ours is looked at again after this.
@@ -175,14 +175,15 @@ def _row(
 def _shown_headers(receiver: Receiver, exchange: Exchange) -> list[tuple[str, str]]:
     """A cookie is a receiver's secret, an echo may be its owner's."""
     return [
-        (name, MASK if name.lower() == "set-cookie" else receiver.without_secrets(value))
+        (name, MASK if name.lower() == "set-cookie" else receiver.scrub(value))
         for name, value in exchange.headers
     ]
 
 
 def _shown_body(receiver: Receiver, exchange: Exchange) -> str:
     """Text for people to read: bytes that are no UTF-8, and NUL, which Postgres cannot keep, become U+FFFD."""
-    return receiver.without_secrets(_UNSTORABLE.sub("\ufffd", exchange.body.decode("utf-8", "replace")))
+    text = receiver.scrub(exchange.body.decode("utf-8", "replace"), cut=exchange.truncated)
+    return _UNSTORABLE.sub("\ufffd", text)
 
 
 def _lost(job: Job) -> Sequence[LostAttempt]:

@@ -56,6 +56,10 @@ def refusal(*answers: Exchange) -> ProviderError:
     [
         (error(404, "NOT_FOUND", "UNREGISTERED"), "gone"),
         (error(404, "NOT_FOUND"), "gone"),
+        (
+            answer(404, {"error": {"status": "NOT_FOUND", "message": "Project 'x' not found or deleted."}}),
+            "ours",
+        ),
         (answer(404, b"<html>not here</html>"), "ours"),
         (error(400, "INVALID_ARGUMENT", "INVALID_ARGUMENT"), "final"),
         (error(400, "INVALID_ARGUMENT"), "final"),

@@ -94,3 +94,4 @@ def test_a_target_shows_no_password() -> None:
     target = Target("postgresql", "h", 1, "d", "u", "hunter2-hunter2", "prefer")
     assert "hunter2" not in repr(target) + str(target) + f"{[target]}"
     assert target.without_password("it said hunter2-hunter2!") == "it said ****!"
+    assert target.without_password("no such user u:hunter2%2Dhunter2@h") == "no such user u:****@h"
