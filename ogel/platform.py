@@ -27,6 +27,7 @@ from ogel.features.jobs.pressure import Pressure, QueueLimits
 from ogel.features.keys.service import KeyService
 from ogel.features.keys.store import KeyStore
 from ogel.features.keys.uses import KeyUses
+from ogel.features.keys.watch import KeyWatch
 from ogel.features.realtime.feature import RealtimeFeature
 from ogel.features.realtime.jobs import QUEUE as REALTIME_QUEUE
 from ogel.features.stats.usage.flusher import Flusher
@@ -123,14 +124,23 @@ class Platform:
         self.outbox = Outbox(self.jobs)
         self.audit = AuditStore()
         self.key_uses = KeyUses(self.database, self.audit)
-        self.keys = KeyService(self.database, KeyStore(), self.audit, self.key_uses, settings.admin_key)
+        self.key_watch = KeyWatch(self.database, KeyStore())
+        self.keys = KeyService(
+            self.database,
+            KeyStore(),
+            self.audit,
+            self.key_uses,
+            self.key_watch,
+            None if settings.redis_url == NOWHERE.redis_url else self.broadcast,
+            settings.admin_key,
+        )
         self.pressure = Pressure(
             QueueLimits(settings.queue_soft_limit, settings.queue_hard_limit), self.registry
         )
         self.http_metrics = HttpMetrics(self.registry)
         self.depths = Depths(self.database, self.queue_names)
         # Every process may publish events, so that it needs who hears of them.
-        self.realtime = RealtimeFeature(self.broadcast, self.keys.authenticate, self.registry)
+        self.realtime = RealtimeFeature(self.broadcast, self.keys.authenticate, self.key_watch, self.registry)
         self.webhooks = WebhookFeature(
             self.database,
             self.jobs,
@@ -472,6 +482,7 @@ class Platform:
             await self._pool.open()
             stack.push_async_callback(self._pool.close, timeout=5.0)
             stack.push_async_callback(self.redis.close)
+            stack.push_async_callback(self.broadcast.close)
             stack.push_async_callback(self.objects.close)
             stack.callback(self.bell.close)
             if rings:

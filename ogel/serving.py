@@ -111,6 +111,7 @@ class Process:
         services: list[tuple[str, Service]] = [
             ("usage", lambda stop: self._platform.flusher.run(name, stop)),
             ("key uses", self._platform.key_uses.run),
+            ("key watch", self._platform.key_watch.run),
         ]
         if self._roles.queues:
             workers = self._worker(self._roles.queues)

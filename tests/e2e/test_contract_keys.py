@@ -174,7 +174,7 @@ def test_an_unknown_scope_makes_no_key(operator: Any) -> None:
 )
 def test_a_key_that_would_be_good_for_nothing_is_refused(name: str, scopes: list[str], path: str) -> None:
     """Before anything is asked of a database, so there is none here."""
-    keys = KeyService(None, None, None, None, None)  # type: ignore[arg-type]
+    keys = KeyService(None, None, None, None, None, None, None)  # type: ignore[arg-type]
     with pytest.raises(Invalid) as caught:
         asyncio.run(keys.create(Caller(SYSTEM, "req_1"), name, scopes))
     assert [error.path for error in caught.value.errors] == [path]

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import hmac
 import re
 import secrets
 from datetime import datetime
 
+import structlog
+
 from ogel.features.audit.contract import AuditTrail
-from ogel.features.keys.store import ApiKey, KeyStore, KnownKey
+from ogel.features.keys.store import ADMIN, ApiKey, KeyStore, KnownKey
 from ogel.features.keys.uses import KeyUses
-from ogel.kernel.errors import Invalid, NotFound
+from ogel.features.keys.watch import LOOK_SECONDS, KeyWatch
+from ogel.kernel.errors import Invalid, NotFound, Unavailable
 from ogel.kernel.ids import new_id
 from ogel.kernel.principal import Caller, Principal
 from ogel.runtime.database import Database, DatabaseAway
+from ogel.runtime.realtime.broadcast import KEYS, Broadcast
+
+log = structlog.get_logger(__name__)
 
 # What scopes can be about; a mistyped one would make a key that is good for nothing.
 AREAS = (
@@ -32,20 +39,31 @@ AREAS = (
     "stats",
     "webhooks",
 )
-ADMIN = "admin"
 METRICS_SCOPE = "metrics:read"
 MOST_READERS = 100
+# How long whoever revokes a key waits for Redis to pass it on.
+TELL_SECONDS = 1.0
 _SCOPE = re.compile(rf"\*|({'|'.join(AREAS)}):(read|write|\*)")
 
 
 class KeyService:
     def __init__(
-        self, database: Database, store: KeyStore, audit: AuditTrail, uses: KeyUses, admin_key: str | None
+        self,
+        database: Database,
+        store: KeyStore,
+        audit: AuditTrail,
+        uses: KeyUses,
+        watch: KeyWatch,
+        broadcast: Broadcast | None,
+        admin_key: str | None,
     ) -> None:
+        """`broadcast` carries the news of a revoked key; None where there is no Redis."""
         self._database = database
         self._store = store
         self._audit = audit
         self._uses = uses
+        self._watch = watch
+        self._broadcast = broadcast
         self._admin_hash = _hash(admin_key) if admin_key else None
         # Hashes of keys known to be good for reading metrics, and whose they are.
         self._readers: dict[bytes, str] = {}
@@ -82,9 +100,14 @@ class KeyService:
 
     def _remember(self, key_hash: bytes, principal: Principal | None) -> None:
         if principal is None or not principal.may(METRICS_SCOPE):
-            self._readers.pop(key_hash, None)
-        elif len(self._readers) < MOST_READERS:
+            self._forget(key_hash)
+        elif key_hash not in self._readers and len(self._readers) < MOST_READERS:
             self._readers[key_hash] = principal.id
+            # While it can, the database says when it must be forgotten; and it may expire while the database is away.
+            self._watch.watch(principal, METRICS_SCOPE, lambda _: self._forget(key_hash))
+
+    def _forget(self, key_hash: bytes) -> None:
+        self._readers.pop(key_hash, None)
 
     async def create(
         self, caller: Caller, name: str, scopes: list[str], expires_at: datetime | None = None
@@ -109,10 +132,22 @@ class KeyService:
             return await self._store.list(session)
 
     async def revoke(self, caller: Caller, id: str) -> None:
+        """From the commit on it is refused; streams that it opened are ended by every process that has some."""
         async with self._database.transaction() as tx:
             if not await self._store.revoke(tx, id):
                 raise NotFound(f"No key {id!r} that could be revoked.")
             await self._audit.record(tx, caller, "key.revoke", "key", id)
+        await self._tell(id)
+
+    async def _tell(self, id: str) -> None:
+        if self._broadcast is None:
+            return
+        try:
+            async with asyncio.timeout(TELL_SECONDS):
+                await self._broadcast.publish(KEYS, [id.encode()])
+        except (TimeoutError, Unavailable) as error:
+            meaning = f"it is refused already; streams that it opened end within {LOOK_SECONDS + 1:g} s"
+            log.warning("key.end_not_told", key=id, error=str(error) or "no answer", meaning=meaning)
 
 
 def _hash(key: str) -> bytes:
