@@ -47,6 +47,7 @@ from ogel.runtime.memory import MemoryLimit
 from ogel.runtime.outbox import Outbox
 from ogel.runtime.parts import KindsOfParts, Part
 from ogel.runtime.providers import ProviderMetrics
+from ogel.runtime.reserved import ReservedTypes
 from ogel.runtime.vault import Vault
 from ogel.settings import (
     Settings,
@@ -122,6 +123,7 @@ class Platform:
         self.jobs = JobQueue(self.kinds)
         self.keys_of_jobs = JobKeys(self.jobs)
         self.outbox = Outbox(self.jobs)
+        self.reserved = ReservedTypes(lambda: [type for each in self.features for type in each.events])
         self.audit = AuditStore()
         self.key_uses = KeyUses(self.database, self.audit)
         self.key_watch = KeyWatch(self.database, KeyStore())
@@ -246,7 +248,7 @@ class Platform:
             lambda: self.pressure.admit((WEBHOOKS_QUEUE, REALTIME_QUEUE)),
             self.registry,
         )
-        return EventService(self.database, publisher, self.settings.max_event_bytes)
+        return EventService(self.database, publisher, self.reserved, self.settings.max_event_bytes)
 
     def _events_feature(self) -> Feature:
         from ogel.features.events.feature import events_feature
@@ -390,7 +392,7 @@ class Platform:
         from ogel.features.schedules.service import ScheduleOptions, ScheduleService
 
         options = ScheduleOptions(least_gap_seconds=self.settings.schedule_least_seconds)
-        return ScheduleService(self.database, self.ticker(), self.jobs, self.audit, options)
+        return ScheduleService(self.database, self.ticker(), self.jobs, self.audit, self.reserved, options)
 
     def _schedules_feature(self) -> Feature:
         from ogel.features.schedules.feature import schedules_feature
@@ -404,7 +406,7 @@ class Platform:
     def ticker(self) -> Ticker:
         from ogel.runtime.schedule.ticks import Ticker
 
-        return Ticker(self.database, self.jobs, self.outbox, self._built_in_schedules)
+        return Ticker(self.database, self.jobs, self.outbox, self.reserved, self._built_in_schedules)
 
     @cached_property
     def _built_in_schedules(self) -> Sequence[Schedule]:
