@@ -41,7 +41,7 @@ def app_of(routes: list[tuple[str, Route]]) -> ASGIApp:
     registry = CollectorRegistry()
     full = Hub(RealtimeMetrics(registry), HubOptions(max_subscriptions=0))
     ways = [(feature, replace(route, handler=admitted)) for feature, route in routes]
-    doors = streams(full, authenticate, ScriptedWatch())
+    doors = [("realtime", door) for door in streams(full, authenticate, ScriptedWatch())]
     return build_app(ways, doors, authenticate, HttpMetrics(registry), [], HttpOptions())
 
 

@@ -112,7 +112,8 @@ async def a_world(redis_url: str, **options: int) -> AsyncIterator[World]:
     queue, broadcast, watch = JobQueue(), RedisBroadcast(redis_url), ScriptedWatch()
     feature = RealtimeFeature(broadcast, authenticate, watch, registry, HubOptions(**options))
     queue.know(feature.feature().jobs)
-    app = build_app([], feature.streams(), authenticate, HttpMetrics(registry), [], HttpOptions())
+    streams = [("realtime", stream) for stream in feature.streams()]
+    app = build_app([], streams, authenticate, HttpMetrics(registry), [], HttpOptions())
     sockets = bind("127.0.0.1", 0)
     running = asyncio.gather(serve(app, sockets, stop, drain_seconds=10), feature.serve(stop))
     port = sockets[0].getsockname()[1]

@@ -15,9 +15,8 @@ from ogel.runtime.realtime.broadcast import Broadcast
 from ogel.runtime.realtime.metrics import RealtimeMetrics
 
 if TYPE_CHECKING:
-    from starlette.routing import BaseRoute
-
     from ogel.runtime.http.auth import Authenticate, Watch
+    from ogel.runtime.http.route import Stream
     from ogel.runtime.realtime.feed import RealtimeFeed
     from ogel.runtime.realtime.hub import Hub, HubOptions
 
@@ -62,7 +61,7 @@ class RealtimeFeature:
 
         return Hub(self.metrics, self._options or HubOptions())
 
-    def streams(self) -> Sequence[BaseRoute]:
+    def streams(self) -> Sequence[Stream]:
         """They authenticate by themselves."""
         from ogel.features.realtime.routes import streams
 

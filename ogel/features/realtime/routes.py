@@ -8,7 +8,6 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import Annotated
 
 import msgspec
-from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.types import Receive, Scope, Send
 
 from ogel.kernel.errors import Invalid
@@ -18,6 +17,7 @@ from ogel.runtime.http.auth import Authenticate, Ending, Watch, admit, bearer_ke
 from ogel.runtime.http.exchange import exchange_of, hang_up_soon
 from ogel.runtime.http.input import decode_query
 from ogel.runtime.http.problem import MethodNotAllowed
+from ogel.runtime.http.route import Stream
 from ogel.runtime.realtime.hub import Hub
 from ogel.runtime.realtime.sse import serve_sse
 from ogel.runtime.realtime.subscription import Reason, Subscription
@@ -34,16 +34,21 @@ _GLOB = re.compile(GLOB_PATTERN)
 class StreamQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`key` is for browsers, whose WebSocket and EventSource can send no header."""
 
-    events: Annotated[str, msgspec.Meta(max_length=8192)] = "*"
+    events: Annotated[
+        str, msgspec.Meta(max_length=8192, description="Up to 50 types or globs, separated by commas.")
+    ] = "*"
     key: str | None = None
 
 
-def streams(hub: Hub, authenticate: Authenticate, watch: Watch) -> list[BaseRoute]:
+def streams(hub: Hub, authenticate: Authenticate, watch: Watch) -> list[Stream]:
     door = _Door(hub, authenticate, watch)
+    example = {"events": "order.*,chat.said"}
     return [
-        WebSocketRoute("/realtime/websocket", _WebSocket(door)),
-        Route("/realtime/sse", _EventStream(door)),
-    ]
+        Stream("/realtime/websocket", _WebSocket(door), SCOPE, "Hear events over a WebSocket", StreamQuery,
+               example=example),
+        Stream("/realtime/sse", _EventStream(door), SCOPE, "Hear events as server-sent events", StreamQuery,
+               "text/event-stream", example),
+    ]  # fmt: skip
 
 
 class _Door:
