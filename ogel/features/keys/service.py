@@ -13,7 +13,7 @@ import structlog
 from ogel.features.audit.contract import AuditTrail
 from ogel.features.keys.store import ADMIN, ApiKey, KeyStore, KnownKey
 from ogel.features.keys.uses import KeyUses
-from ogel.features.keys.watch import LOOK_SECONDS, KeyWatch
+from ogel.features.keys.watch import KeyWatch
 from ogel.kernel.errors import Invalid, NotFound, Unavailable
 from ogel.kernel.ids import new_id
 from ogel.kernel.principal import Caller, Principal
@@ -146,7 +146,7 @@ class KeyService:
             async with asyncio.timeout(TELL_SECONDS):
                 await self._broadcast.publish(KEYS, [id.encode()])
         except (TimeoutError, Unavailable) as error:
-            meaning = f"it is refused already; streams that it opened end within {LOOK_SECONDS + 1:g} s"
+            meaning = "it is refused already; streams that it opened end at the next look"
             log.warning("key.end_not_told", key=id, error=str(error) or "no answer", meaning=meaning)
 
 

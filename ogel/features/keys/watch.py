@@ -18,8 +18,8 @@ from ogel.runtime.lifecycle import unless_stopped
 log = structlog.get_logger(__name__)
 
 # All watched keys are looked at this often, and at once when there is news of a key.
-LOOK_SECONDS = 2.0
-# But not more often than this, however much news there is.
+LOOK_SECONDS = 0.5
+# But never sooner than this after the last look, however much news there is.
 SPACING_SECONDS = 0.2
 _DELETED = Standing([], "revoked", None)
 
@@ -62,7 +62,7 @@ class KeyWatch:
     async def _keep_looking(self) -> None:
         while True:
             with suppress(TimeoutError):
-                async with asyncio.timeout(LOOK_SECONDS if self._watched else None):
+                async with asyncio.timeout(LOOK_SECONDS - SPACING_SECONDS if self._watched else None):
                     await self._woken.wait()
             self._woken.clear()
             await self._look()
@@ -107,7 +107,7 @@ class KeyWatch:
         ended = self._watched.pop(id, ())
         self._expect(id, None)
         if ended:
-            log.info("key.ended", key=id, reason=ending, streams=len(ended))
+            log.info("key.ended", key=id, reason=ending, watched=len(ended))
         for each in ended:
             each.on_end(ending)
 
