@@ -6,6 +6,7 @@ Every operation of the API asked once, as a user would: the exchanges become the
 
 from __future__ import annotations
 
+import asyncio
 import json
 import socket
 import sys
@@ -18,6 +19,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
 
+import aiohttp
 import msgspec
 
 from ogel.adapters.embedded import EmbeddedServers
@@ -25,13 +27,14 @@ from ogel.kernel.clock import rfc3339, utc_now
 from ogel.runtime.http.openapi import Example
 from tests.support.carriers import TWILIO_PATH, Carriers, twilio_error
 from tests.support.outside import Outside, an_outside_database
-from tests.support.process import Client, Ogel, eventually
+from tests.support.process import ADMIN_KEY, Client, Ogel, Response, eventually
 from tests.support.receiver import Answer, Receiver, Request
 
 FILE = Path(__file__).parents[2] / "ogel" / "examples.json"
 EXAMPLES: Mapping[str, Example] = msgspec.json.decode(FILE.read_bytes(), type=dict[str, Example])
 # Of a list, so many show how it goes on.
 MOST_ITEMS = 2
+MOST_LINES = 6
 SETTINGS = {
     "OGEL_WEBHOOK_RETRY_DELAYS": "0.05",
     "OGEL_MAIL_FROM": "Shop <shop@example.com>",
@@ -72,7 +75,7 @@ class Exchanges:
             f"{method} {where}: {status} {response.raw[:2000]!r}"
         )
         known = self.by_id.get(operation["operationId"])
-        answer = response.json if response.headers.get("content-type") == "application/json" else None
+        answer = _answer(response)
         example = Example(
             path=self._as_shown(parameters),
             query=self._as_shown(dict(query or {})),
@@ -90,6 +93,13 @@ class Exchanges:
         for real, shown in self.plain.items():
             text = text.replace(real, shown)
         return json.loads(text)
+
+
+def _answer(response: Response) -> Any:
+    """Of a text, its beginning."""
+    if response.headers.get("content-type") == "application/json":
+        return response.json
+    return "".join(line + "\n" for line in response.raw.decode().splitlines()[:MOST_LINES])
 
 
 def _shortened(value: Any) -> Any:
@@ -141,6 +151,7 @@ def exchanges(servers: Mapping[str, str], directory: Path) -> Iterator[Exchanges
 
 def _all(ask: Exchanges, receiver: Receiver, carriers: Carriers, outside: Outside) -> None:
     _webhooks_and_events(ask, receiver)
+    _streams(ask)
     _jobs(ask)
     _replays(ask)
     _messages(ask, carriers)
@@ -186,6 +197,32 @@ def _failed(api: Client, number: int) -> str:
 
 def _delivery(api: Client, event: str) -> Any:
     return api.ok("GET", f"/api/deliveries?event={event}")["items"][0]
+
+
+def _streams(ask: Exchanges) -> None:
+    eventually(lambda: b"feed_connected 1.0" in ask.api("GET", "/metrics").raw, 10, "the feed")
+    query = {"events": "order.*,chat.said"}
+
+    async def publish() -> None:
+        await asyncio.to_thread(ask.api.ok, "POST", "/api/events", {"type": "chat.said", "data": "Hello"})
+
+    async def heard() -> tuple[list[Any], str]:
+        headers = {"Authorization": f"Bearer {ADMIN_KEY}"}
+        base = f"http://127.0.0.1:{ask.api.port}"
+        async with (
+            asyncio.timeout(20),
+            aiohttp.ClientSession(base, headers=headers) as http,
+            http.ws_connect("/realtime/websocket", params=query) as socket,
+            http.get("/realtime/sse", params=query) as stream,
+        ):
+            ready = await socket.receive_json(), await stream.content.readuntil(b"\n\n")
+            await publish()
+            event = await socket.receive_json(), await stream.content.readuntil(b"\n\n")
+        return [ready[0], event[0]], (ready[1] + event[1]).decode()
+
+    frames, text = asyncio.run(heard())
+    ask.by_id["get_realtime_websocket"] = Example(query=query, answers={"101": frames})
+    ask.by_id["get_realtime_sse"] = Example(query=query, answers={"200": text})
 
 
 def _jobs(ask: Exchanges) -> None:

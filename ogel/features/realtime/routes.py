@@ -42,12 +42,10 @@ class StreamQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
 def streams(hub: Hub, authenticate: Authenticate, watch: Watch) -> list[Stream]:
     door = _Door(hub, authenticate, watch)
-    example = {"events": "order.*,chat.said"}
     return [
-        Stream("/realtime/websocket", _WebSocket(door), SCOPE, "Hear events over a WebSocket", StreamQuery,
-               example=example),
+        Stream("/realtime/websocket", _WebSocket(door), SCOPE, "Hear events over a WebSocket", StreamQuery),
         Stream("/realtime/sse", _EventStream(door), SCOPE, "Hear events as server-sent events", StreamQuery,
-               "text/event-stream", example),
+               "text/event-stream"),
     ]  # fmt: skip
 
 

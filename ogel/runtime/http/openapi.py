@@ -65,7 +65,8 @@ def document(routes: Routes, streams: Streams = (), examples: Examples = NO_EXAM
         operation = {"tags": [feature], **_operation(route, schemas, example)}
         paths.setdefault(route.path, {})[route.method.lower()] = operation
     for feature, stream in streams:
-        paths[stream.path] = {"get": {"tags": [feature], **_stream_operation(stream, schemas)}}
+        example = examples.get(_id_of("GET", stream.path), Example())
+        paths[stream.path] = {"get": {"tags": [feature], **_stream_operation(stream, schemas, example)}}
     _check_ids(paths)
     return {
         "openapi": "3.1.0",
@@ -132,17 +133,20 @@ def _operation(route: Route, schemas: Schemas, example: Example) -> Json:
     return operation
 
 
-def _stream_operation(stream: Stream, schemas: Schemas) -> Json:
-    began = (
-        {"101": {"description": "A WebSocket, whose text frames are JSON"}}
-        if stream.media_type is None
-        else {"200": {"description": "A stream that goes on", "content": _text(stream.media_type)}}
-    )
+def _stream_operation(stream: Stream, schemas: Schemas, example: Example) -> Json:
+    """OpenAPI has no words for the frames of a WebSocket: `x-messages` shows some."""
+    began: Json
+    if stream.media_type is None:
+        frames = example.answers.get("101", [])
+        began = {"101": {"description": "A WebSocket, whose text frames are JSON", "x-messages": frames}}
+    else:
+        content = _text(stream.media_type, example.answers.get("200"))
+        began = {"200": {"description": "A stream that goes on", "content": content}}
     return {
         "operationId": _id_of("GET", stream.path),
         "summary": stream.summary,
         "parameters": [
-            _in_query(name, schema, required, stream.example)
+            _in_query(name, schema, required, example.query)
             for name, schema, required in schemas.fields(stream.query)
             if name != _KEY_IN_QUERY
         ],
@@ -185,7 +189,7 @@ def _responses(route: Route, schemas: Schemas, example: Example) -> Json:
     success = "204" if route.returns is None else str(route.status)
     responses: Json = {success: {"description": _phrase(success)}}
     if route.returns is Text:
-        responses[success]["content"] = _text(route.media_type)
+        responses[success]["content"] = _text(route.media_type, example.answers.get(success))
     elif route.returns is not None:
         answer = example.answers.get(success)
         responses[success]["content"] = _json(schemas.of(route.returns), answer)
@@ -220,9 +224,9 @@ def _json(schema: Json, example: Any) -> Json:
     return {"application/json": {"schema": schema, **_example(example)}}
 
 
-def _text(media_type: str) -> Json:
+def _text(media_type: str, example: str | None) -> Json:
     kind = "object" if media_type == "application/json" else "string"
-    return {media_type: {"schema": {"type": kind}}}
+    return {media_type: {"schema": {"type": kind}, **_example(example)}}
 
 
 def _example(value: Any) -> Json:

@@ -95,7 +95,6 @@ class Stream:
     path, app            `GET` at this path is the ASGI application's.
     scope, query         what it asks for and takes, for the OpenAPI document; a field `key` stands in for the header.
     media_type           of what a response streams; None: it is a WebSocket.
-    example              parameters by name.
     """
 
     path: str
@@ -104,4 +103,3 @@ class Stream:
     summary: str
     query: Any
     media_type: str | None = None
-    example: Mapping[str, str] = field(default_factory=dict)
