@@ -27,6 +27,7 @@ from ogel.features.jobs.pressure import Pressure, QueueLimits
 from ogel.features.keys.service import KeyService
 from ogel.features.keys.store import KeyStore
 from ogel.features.keys.uses import KeyUses
+from ogel.features.keys.watch import KeyWatch
 from ogel.features.realtime.feature import RealtimeFeature
 from ogel.features.realtime.jobs import QUEUE as REALTIME_QUEUE
 from ogel.features.stats.usage.flusher import Flusher
@@ -46,6 +47,7 @@ from ogel.runtime.memory import MemoryLimit
 from ogel.runtime.outbox import Outbox
 from ogel.runtime.parts import KindsOfParts, Part
 from ogel.runtime.providers import ProviderMetrics
+from ogel.runtime.reserved import ReservedTypes
 from ogel.runtime.vault import Vault
 from ogel.settings import (
     Settings,
@@ -122,16 +124,26 @@ class Platform:
         self.jobs = JobQueue(self.kinds)
         self.keys_of_jobs = JobKeys(self.jobs)
         self.outbox = Outbox(self.jobs)
+        self.reserved = ReservedTypes(lambda: [type for each in self.features for type in each.events])
         self.audit = AuditStore()
         self.key_uses = KeyUses(self.database, self.audit)
-        self.keys = KeyService(self.database, KeyStore(), self.audit, self.key_uses, settings.admin_key)
+        self.key_watch = KeyWatch(self.database, KeyStore())
+        self.keys = KeyService(
+            self.database,
+            KeyStore(),
+            self.audit,
+            self.key_uses,
+            self.key_watch,
+            None if settings.redis_url == NOWHERE.redis_url else self.broadcast,
+            settings.admin_key,
+        )
         self.pressure = Pressure(
             QueueLimits(settings.queue_soft_limit, settings.queue_hard_limit), self.registry
         )
         self.http_metrics = HttpMetrics(self.registry)
         self.depths = Depths(self.database, self.queue_names)
         # Every process may publish events, so that it needs who hears of them.
-        self.realtime = RealtimeFeature(self.broadcast, self.keys.authenticate, self.registry)
+        self.realtime = RealtimeFeature(self.broadcast, self.keys.authenticate, self.key_watch, self.registry)
         self.webhooks = WebhookFeature(
             self.database,
             self.jobs,
@@ -237,7 +249,7 @@ class Platform:
             lambda: self.pressure.admit((WEBHOOKS_QUEUE, REALTIME_QUEUE)),
             self.registry,
         )
-        return EventService(self.database, publisher, self.settings.max_event_bytes)
+        return EventService(self.database, publisher, self.reserved, self.settings.max_event_bytes)
 
     def _events_feature(self) -> Feature:
         from ogel.features.events.feature import events_feature
@@ -381,7 +393,7 @@ class Platform:
         from ogel.features.schedules.service import ScheduleOptions, ScheduleService
 
         options = ScheduleOptions(least_gap_seconds=self.settings.schedule_least_seconds)
-        return ScheduleService(self.database, self.ticker(), self.jobs, self.audit, options)
+        return ScheduleService(self.database, self.ticker(), self.jobs, self.audit, self.reserved, options)
 
     def _schedules_feature(self) -> Feature:
         from ogel.features.schedules.feature import schedules_feature
@@ -395,7 +407,7 @@ class Platform:
     def ticker(self) -> Ticker:
         from ogel.runtime.schedule.ticks import Ticker
 
-        return Ticker(self.database, self.jobs, self.outbox, self._built_in_schedules)
+        return Ticker(self.database, self.jobs, self.outbox, self.reserved, self._built_in_schedules)
 
     @cached_property
     def _built_in_schedules(self) -> Sequence[Schedule]:
@@ -473,6 +485,7 @@ class Platform:
             await self._pool.open()
             stack.push_async_callback(self._pool.close, timeout=5.0)
             stack.push_async_callback(self.redis.close)
+            stack.push_async_callback(self.broadcast.close)
             stack.push_async_callback(self.objects.close)
             stack.callback(self.bell.close)
             if rings:

@@ -9,8 +9,10 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
+from importlib import resources
 from typing import TYPE_CHECKING
 
+import msgspec
 import structlog
 from starlette.types import ASGIApp
 
@@ -22,6 +24,7 @@ from ogel.platform import Platform, ready_database
 from ogel.runtime.http.app import build_app
 from ogel.runtime.http.endpoint import HttpOptions
 from ogel.runtime.http.health import Probe
+from ogel.runtime.http.openapi import Example, Examples
 from ogel.runtime.http.server import bind, serve
 from ogel.runtime.jobs.metrics import JobMetrics
 from ogel.runtime.jobs.runner import JobRunner, RunnerOptions
@@ -113,6 +116,7 @@ class Process:
         services: list[tuple[str, Service]] = [
             ("usage", lambda stop: self._platform.flusher.run(name, stop)),
             ("key uses", self._platform.key_uses.run),
+            ("key watch", self._platform.key_watch.run),
         ]
         if self._roles.queues:
             workers = self._worker(self._roles.queues)
@@ -184,6 +188,7 @@ class Process:
         shown = self._platform.features if self._roles.api else [self._platform.system]
         routes = [(feature.name, route) for feature in shown for route in feature.routes()]
         streams = self._platform.realtime.streams() if self._roles.realtime else []
+        named = [("realtime", stream) for stream in streams]
         options = HttpOptions(
             max_body_bytes=self._settings.max_body_bytes,
             trusted_proxies=self._settings.trusted_proxies,
@@ -192,8 +197,20 @@ class Process:
         if self._platform.memory is not None:
             probes.append(Probe("memory", self._platform.memory.is_kept, required=True))
         return build_app(
-            routes, streams, self._platform.keys.authenticate, self._platform.http_metrics, probes, options
+            routes,
+            named,
+            self._platform.keys.authenticate,
+            self._platform.http_metrics,
+            probes,
+            options,
+            _examples,
         )
+
+
+def _examples() -> Examples:
+    """Recorded from a running suite: `make examples`."""
+    content = resources.files("ogel").joinpath("examples.json").read_bytes()
+    return msgspec.json.decode(content, type=dict[str, Example])
 
 
 def _scheduler(platform: Platform) -> SchedulerService:

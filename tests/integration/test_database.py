@@ -176,3 +176,23 @@ def test_a_server_that_is_not_there_is_an_error_in_time() -> None:
             await wait_for_postgres("postgresql://nobody@127.0.0.1:1/nothing", seconds=0.2)
 
     asyncio.run(story())
+
+
+def test_keys_that_could_write_keep_reading(empty_database_url: str) -> None:
+    """Since then a scope allows what it says, and no more."""
+    migrations = read_migrations(MIGRATIONS)
+    [says] = [each for each in migrations if each.name.endswith("_say_that_writing_keys_read")]
+    before = {
+        "a": ["events:write", "mail:*"],
+        "b": ["events:read", "events:write"],
+        "c": ["*"],
+        "d": ["stats:read"],
+    }
+    insert = "INSERT INTO api_keys (id, name, key_hash, hint, scopes) VALUES (%s, '', %s, '', %s)"
+    asyncio.run(migrate(empty_database_url, migrations[: says.version - 1]))
+    with psycopg.connect(empty_database_url, autocommit=True) as connection:
+        for id, scopes in before.items():
+            connection.execute(insert, [id, id.encode(), scopes])
+        asyncio.run(migrate(empty_database_url, migrations))
+        after = dict(connection.execute("SELECT id, scopes FROM api_keys").fetchall())
+    assert after == {**before, "a": ["events:read", "events:write", "mail:*"]}

@@ -83,8 +83,10 @@ async def test_keys_and_scopes() -> None:
             assert answer.headers["WWW-Authenticate"] == "Bearer"
         lacking = await ask(world, "POST", "/api/things", headers=READER, json={"name": "x"})
         assert "things:write" in expect_problem(lacking, 403)["detail"]
-        # Whoever may write may read; the scheme is case-insensitive (RFC 9110 §11.1).
-        lower = {"Authorization": "bearer key-of-a-writer"}
+        lacking = await ask(world, "GET", "/api/things/1", headers=WRITER)
+        assert "things:read" in expect_problem(lacking, 403)["detail"]
+        # The scheme is case-insensitive (RFC 9110 §11.1).
+        lower = {"Authorization": "bearer key-of-a-reader"}
         assert (await ask(world, "GET", "/api/things/1", headers=lower)).status == 200
 
 

@@ -16,14 +16,14 @@ from ogel.features.webhooks.endpoints.headers import headers_purpose
 from ogel.features.webhooks.endpoints.sealing import SEAL_HEADERS, SealHeaders
 from ogel.features.webhooks.endpoints.service import EndpointService
 from ogel.features.webhooks.endpoints.store import EndpointStore
-from ogel.features.webhooks.endpoints.testing import TestService
+from ogel.features.webhooks.endpoints.testing import TEST_EVENT, TestService
 from ogel.features.webhooks.fanout.fanout import FanOut
 from ogel.features.webhooks.fanout.store import FanOutStore
 from ogel.features.webhooks.health.jobs import Drain
 from ogel.features.webhooks.health.metrics import HealthMetrics
 from ogel.features.webhooks.health.rules import Patience
 from ogel.features.webhooks.health.store import HealthStore
-from ogel.features.webhooks.health.watch import HealthWatch
+from ogel.features.webhooks.health.watch import DISABLED, FAILING, RECOVERED, HealthWatch
 from ogel.features.webhooks.replays.jobs import ReplayStep
 from ogel.features.webhooks.replays.purge import purge_of_replays
 from ogel.features.webhooks.replays.service import ReplayService
@@ -135,6 +135,12 @@ class WebhookFeature:
             ],
             subscribers=[self._fan_out.to_matching],
             sealed=SEALED,
+            events={
+                FAILING: "an endpoint has only failed for a part of the time until it is disabled",
+                DISABLED: "an endpoint was disabled: it only failed, or answered 410",
+                RECOVERED: "an endpoint takes deliveries again",
+                TEST_EVENT: "somebody asked for a test",
+            },
             left_out={"webhook_health": "how receivers were doing then says nothing about now"},
             purges=[purge_of_deliveries(self._retention_days), purge_of_replays(self._retention_days)],
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any, cast
@@ -23,6 +24,7 @@ from hypercorn.typing import (
 )
 from hypercorn.utils import parse_socket_addr
 
+from ogel.runtime.http.exchange import HANG_UP
 from ogel.runtime.http.inbox import Inbox
 from ogel.runtime.http.metrics import Traffic
 from ogel.runtime.http.protocol import Http1
@@ -51,7 +53,7 @@ class Connection(TCPServer):
         try:
             client = parse_socket_addr(socket.family, socket.getpeername())
             server = parse_socket_addr(socket.family, socket.getsockname())
-            async with _Tasks(self.loop) as tasks:
+            async with _Tasks(self.loop, self._cut_off_soon) as tasks:
                 self._task_group = tasks
                 protocol = Http1(
                     self.app, self.config, self.context, tasks, ConnectionState(self.state),
@@ -103,12 +105,16 @@ class Connection(TCPServer):
         except RuntimeError:  # uvloop's word for closed
             return 0
 
-    def _cut_off_soon(self) -> None:
-        self.loop.call_later(LINGER_SECONDS, self.writer.transport.abort)
+    def _cut_off_soon(self, seconds: float = LINGER_SECONDS) -> None:
+        self.loop.call_later(seconds, self.writer.transport.abort)
 
 
 class _Tasks(TaskGroup):
     """hypercorn's tasks of one connection, with our inbox between it and the application."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, hang_up: Callable[[float], None]) -> None:
+        super().__init__(loop)
+        self._hang_up = hang_up
 
     async def spawn_app(
         self,
@@ -126,6 +132,7 @@ class _Tasks(TaskGroup):
             sync_spawn: Callable[..., object],
             call_soon: Callable[..., object],
         ) -> None:
+            cast(dict[str, Any], scope)[HANG_UP] = self._hang_up
             await app(scope, inbox.get, send, sync_spawn, call_soon)
 
         async def sending(message: ASGISendEvent | None) -> None:

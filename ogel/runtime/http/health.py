@@ -70,8 +70,24 @@ def health_routes(probes: Sequence[Probe]) -> list[Route]:
 
     return [
         Route("GET", "/health/live", live, None, "The process answers", returns=Alive),
-        Route("GET", "/health/ready", ready, None, "The process may be given work", returns=Readiness),
-        Route("GET", "/api/health", health, None, "The state of everything Ogel leans on", returns=Health),
+        Route(
+            "GET",
+            "/health/ready",
+            ready,
+            None,
+            "The process may be given work",
+            returns=Readiness,
+            also={503: Readiness},
+        ),
+        Route(
+            "GET",
+            "/api/health",
+            health,
+            None,
+            "The state of everything Ogel leans on",
+            returns=Health,
+            also={503: Health},
+        ),
     ]
 
 

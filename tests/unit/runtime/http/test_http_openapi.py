@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Annotated, Any
 
 import msgspec
@@ -62,6 +63,14 @@ def test_operations(openapi: Any) -> None:
         "204", "400", "401", "403", "404", "422", "503", "default",
     }  # fmt: skip
     assert ids["get_metrics"]["security"] == []
+
+
+def test_two_operations_of_one_id_are_refused() -> None:
+    twice = Route("GET", "/api/metrics", handler, None, "Numbers again", returns=Thing)
+    with pytest.raises(ValueError, match="get_metrics"):
+        document([*ROUTES, ("text", twice)])
+    named = dataclasses.replace(twice, name="get_metrics_json")
+    assert document([*ROUTES, ("text", named)])["paths"]["/api/metrics"]["get"]["operationId"] == named.name
 
 
 def test_bodies_carry_their_rules(openapi: Any) -> None:
