@@ -21,7 +21,7 @@ from ogel.platform import Platform, ready_database
 from ogel.runtime.http.app import build_app
 from ogel.runtime.http.endpoint import HttpOptions
 from ogel.runtime.http.health import Probe
-from ogel.runtime.http.server import bind, serve
+from ogel.runtime.http.server import bind, listen, serve
 from ogel.runtime.jobs.metrics import JobMetrics
 from ogel.runtime.jobs.runner import JobRunner, RunnerOptions
 from ogel.runtime.lifecycle import Service, run_together, run_until_stopped, unless_stopped
@@ -70,14 +70,16 @@ class Process:
         """
         settings = self._settings
         host = settings.host or "::"
-        # Before anything else: a port that is taken is the operator's next question, and health must answer while
-        # the servers are waited for.
+        # Before anything else: a port that is taken is the operator's next question. It is listened on when requests
+        # can be answered: until then they are refused, which sends them to a process that can.
         sockets = bind(host, settings.port)
-        app, drain, served = self._http_app, settings.drain_seconds, asyncio.Event()
+        app, drain, able, served = self._http_app, settings.drain_seconds, asyncio.Event(), asyncio.Event()
 
         async def http(stop: asyncio.Event) -> None:
             try:
-                await serve(app, sockets, stop, drain, self._platform.http_metrics.traffic)
+                await unless_stopped(_until_set(able), stop)
+                if able.is_set():
+                    await serve(app, sockets, stop, drain, self._platform.http_metrics.traffic)
             finally:
                 served.set()
 
@@ -86,16 +88,18 @@ class Process:
             if not await unless_stopped(ready_database(settings, migrates), stop):
                 return
             async with self._platform.connected(works=bool(self._roles.queues)), self._ending_horses():
+                listen(sockets)
+                able.set()
                 port = sockets[0].getsockname()[1]
                 log.info("process.ready", host=host, port=port, **_describe(self._roles))
                 ready(port)
                 try:
-                    await run_together([("stop", _until_set), *self._services(), *beside], stop, drain)
+                    await run_together([("stop", _until_set), *self._services()], stop, drain)
                 finally:
                     await served.wait()  # requests in flight need the pool
                     await self._platform.flusher.last()
 
-        await run_until_stopped([("http", http), ("work", work)], stop, drain)
+        await run_until_stopped([("http", http), ("work", work), *beside], stop, drain)
         log.info("process.stopped")
 
     @asynccontextmanager

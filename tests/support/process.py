@@ -88,7 +88,7 @@ class Ogel:
         module: str = "ogel",
         **environment: str,
     ) -> None:
-        self._command = [python, "-m", module, *arguments]
+        self.command = [python, "-m", module, *arguments]
         self._arguments = arguments
         self.port = free_port()
         self._log = log
@@ -107,7 +107,7 @@ class Ogel:
     def start(self, ready_seconds: float = 30.0, ready_path: str = "/health/ready") -> Ogel:
         with self._log.open("ab") as log:
             self.process = subprocess.Popen(
-                self._command,
+                self.command,
                 env=self.environment,
                 stdout=log,
                 stderr=log,

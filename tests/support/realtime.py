@@ -24,7 +24,7 @@ from ogel.runtime.database import Database
 from ogel.runtime.http.app import build_app
 from ogel.runtime.http.endpoint import HttpOptions
 from ogel.runtime.http.metrics import HttpMetrics
-from ogel.runtime.http.server import bind, serve
+from ogel.runtime.http.server import bind, listen, serve
 from ogel.runtime.jobs.job import Job
 from ogel.runtime.jobs.store import JobQueue
 from ogel.runtime.outbox import Outbox
@@ -92,6 +92,7 @@ async def a_world(redis_url: str, **options: int) -> AsyncIterator[World]:
     queue.know(feature.feature().jobs)
     app = build_app([], feature.streams(), authenticate, HttpMetrics(registry), [], HttpOptions())
     sockets = bind("127.0.0.1", 0)
+    listen(sockets)
     running = asyncio.gather(serve(app, sockets, stop, drain_seconds=10), feature.serve(stop))
     port = sockets[0].getsockname()[1]
     try:

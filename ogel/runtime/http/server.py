@@ -6,7 +6,7 @@ import asyncio
 import errno
 import logging
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 
 import structlog
@@ -28,26 +28,37 @@ STALLED_SECONDS_STOPPING = 2.0  # likewise, once we stop
 MAX_MESSAGE_BYTES = 1024 * 1024  # of one incoming WebSocket message
 _BACKLOG = 1024
 _CANCEL_SECONDS = 5.0
+_ARRIVAL_SECONDS = 0.01
 _PAIR_TRIES = 20
 
 _Connections = dict[asyncio.Task[None], Connection]
+_Connected = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
 def bind(host: str, port: int) -> list[socket.socket]:
-    """Listening sockets, all on one port; clients that connect before `serve` runs wait in the backlog.
+    """Sockets, all on one port, which refuse clients until `listen`.
 
     `::` is every address of both families (IPv4 alone where the machine has no IPv6), `localhost` both
     loopbacks; anything else is one literal address. Port 0 lets the system choose. Raises ConfigError.
     """
     try:
         if host == "::":
-            return [_listen_everywhere(port)]
+            return [_bind_everywhere(port)]
         if host == "localhost":
-            return _listen_on_loopbacks(port)
-        return [_listen(host, port)]
+            return _bind_loopbacks(port)
+        return [_bind(host, port)]
     except (OSError, OverflowError) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        raise ConfigError(f"Cannot listen on {host!r}, port {port}: {reason}.") from error
+        raise _cannot_listen(host, port, error) from error
+
+
+def listen(sockets: list[socket.socket]) -> None:
+    """From now on clients wait in the backlog until `serve` runs. ConfigError: somebody else was faster."""
+    for each in sockets:
+        try:
+            each.listen(_BACKLOG)
+        except OSError as error:
+            host, port = each.getsockname()[:2]
+            raise _cannot_listen(host, port, error) from error
 
 
 async def serve(
@@ -90,12 +101,30 @@ async def serve(
         async with _stalled_cut_off(connections, STALLED_SECONDS):
             await stop.wait()
     finally:
+        # Every response from now on is its connection's last, and says so.
+        await context.terminated.set()
+        waiting = [each.dup() for each in sockets]
         for server in servers:
             server.close()
-        # Idle connections hang up now, the others after the response they are on.
-        await context.terminated.set()
+        await _take_in(waiting, connected)
         async with _stalled_cut_off(connections, STALLED_SECONDS_STOPPING):
             await _drain(connections, drain_seconds)
+
+
+async def _take_in(listeners: list[socket.socket], connected: _Connected) -> None:
+    """Who is in the backlog when we stop believes to be connected, and would see the connection reset."""
+
+    def arriving() -> asyncio.StreamReaderProtocol:
+        return asyncio.StreamReaderProtocol(asyncio.StreamReader(), connected)
+
+    loop = asyncio.get_running_loop()
+    for listener in listeners:
+        with listener, suppress(BlockingIOError):
+            for _ in range(_BACKLOG):
+                client, _address = listener.accept()
+                await loop.connect_accepted_socket(arriving, client)
+    # What the loop accepted a moment ago is on its way here, too.
+    await asyncio.sleep(_ARRIVAL_SECONDS)
 
 
 @asynccontextmanager
@@ -138,21 +167,21 @@ def _config() -> Config:
     return config
 
 
-def _listen_everywhere(port: int) -> socket.socket:
+def _bind_everywhere(port: int) -> socket.socket:
     try:
-        return _listen("::", port, dual_stack=True)
+        return _bind("::", port, dual_stack=True)
     except OSError as error:
         if error.errno not in (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL):
             raise
-        return _listen("0.0.0.0", port)  # noqa: S104 - the same wish, on a machine without IPv6
+        return _bind("0.0.0.0", port)  # noqa: S104 - the same wish, on a machine without IPv6
 
 
-def _listen_on_loopbacks(port: int) -> list[socket.socket]:
+def _bind_loopbacks(port: int) -> list[socket.socket]:
     """With port 0 the port that IPv4 got may be taken on IPv6, so try again with another."""
     for _ in range(_PAIR_TRIES):
-        first = _listen("127.0.0.1", port)
+        first = _bind("127.0.0.1", port)
         try:
-            return [first, _listen("::1", first.getsockname()[1])]
+            return [first, _bind("::1", first.getsockname()[1])]
         except OSError as error:
             if error.errno in (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL):
                 return [first]
@@ -162,7 +191,8 @@ def _listen_on_loopbacks(port: int) -> list[socket.socket]:
     raise OSError(errno.EADDRINUSE, f"no port was free on both loopbacks in {_PAIR_TRIES} tries")
 
 
-def _listen(host: str, port: int, *, dual_stack: bool = False) -> socket.socket:
+def _bind(host: str, port: int, *, dual_stack: bool = False) -> socket.socket:
+    """Fails when another process listens there; one that is only bound, as this is, stands in nobody's way."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     try:
@@ -171,9 +201,13 @@ def _listen(host: str, port: int, *, dual_stack: bool = False) -> socket.socket:
         if family == socket.AF_INET6:
             listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0 if dual_stack else 1)
         listener.bind((host, port))
-        listener.listen(_BACKLOG)
         listener.setblocking(False)
     except BaseException:
         listener.close()
         raise
     return listener
+
+
+def _cannot_listen(host: str, port: int, error: OSError | OverflowError) -> ConfigError:
+    reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return ConfigError(f"Cannot listen on {host!r}, port {port}: {reason}.")
