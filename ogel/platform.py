@@ -17,7 +17,7 @@ from prometheus_client import CollectorRegistry
 
 from ogel.adapters.egress import AddressGuard, EgressClient, OwnServices, Proxy, ProxyAddress
 from ogel.adapters.migrations import migrate, read_migrations, wait_for_schema
-from ogel.adapters.postgres import make_pool, wait_for_postgres
+from ogel.adapters.postgres import make_pool, name_connections, wait_for_postgres
 from ogel.adapters.redis_info import RedisInfo
 from ogel.adapters.redis_pubsub import RedisBroadcast
 from ogel.adapters.rq_bell import RqBell
@@ -445,9 +445,11 @@ class Platform:
         return system_feature(SystemService(database, registry, self.depths.all, self.redis.stats, measures))
 
     @asynccontextmanager
-    async def connected(self, works: bool) -> AsyncIterator[None]:
+    async def connected(self, works: bool, name: str) -> AsyncIterator[None]:
+        """`name`: that of the process, as its database shows it."""
         async with AsyncExitStack() as stack:  # closes all of them, whichever fails to
             for pool in (self._pool, self._workers_pool) if works else (self._pool,):
+                name_connections(pool, name)
                 await pool.open()
                 stack.push_async_callback(pool.close, timeout=5.0)
             stack.callback(self.bell.close)
@@ -469,6 +471,7 @@ class Platform:
     async def at_hand(self, rings: bool) -> AsyncIterator[None]:
         """For a command that uses the services and ends: the database and, if it `rings`, the bell."""
         async with AsyncExitStack() as stack:
+            name_connections(self._pool, "cli")
             await self._pool.open()
             stack.push_async_callback(self._pool.close, timeout=5.0)
             stack.push_async_callback(self.redis.close)

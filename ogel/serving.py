@@ -87,7 +87,8 @@ class Process:
             migrates = self._roles.api and settings.auto_migrate
             if not await unless_stopped(ready_database(settings, migrates), stop):
                 return
-            async with self._platform.connected(works=bool(self._roles.queues)), self._ending_horses():
+            connected = self._platform.connected(bool(self._roles.queues), _name(self._roles))
+            async with connected, self._ending_horses():
                 listen(sockets)
                 able.set()
                 port = sockets[0].getsockname()[1]
@@ -111,7 +112,7 @@ class Process:
                 await self._horses.close()
 
     def _services(self) -> list[tuple[str, Service]]:
-        name = _process_name(self._roles)
+        name = f"{_name(self._roles)} {socket.gethostname()}:{os.getpid()}"
         services: list[tuple[str, Service]] = [
             ("usage", lambda stop: self._platform.flusher.run(name, stop)),
             ("key uses", self._platform.key_uses.run),
@@ -207,12 +208,11 @@ async def _until_set(stop: asyncio.Event) -> None:
     await stop.wait()
 
 
-def _process_name(roles: Roles) -> str:
-    """As its entrypoint is called, and where it runs: `worker-webhooks 3f9c2d:7`."""
+def _name(roles: Roles) -> str:
+    """As its entrypoint is called: `worker-webhooks`."""
     worker = f"worker-{roles.queues[0]}" if len(roles.queues) == 1 else "worker"
     does = {"api": roles.api, worker: roles.queues, "scheduler": roles.scheduler, "realtime": roles.realtime}
-    parts = [name for name, it_does in does.items() if it_does]
-    return f"{','.join(parts)} {socket.gethostname()}:{os.getpid()}"
+    return ",".join(name for name, it_does in does.items() if it_does)
 
 
 def _describe(roles: Roles) -> Mapping[str, object]:

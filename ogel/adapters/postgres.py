@@ -74,6 +74,12 @@ def make_pool(url: str, options: PoolOptions) -> AsyncConnectionPool[AsyncConnec
     )
 
 
+def name_connections(pool: AsyncConnectionPool[AsyncConnection[Any]], name: str) -> None:
+    """Before it is opened: whose they are in pg_stat_activity. `ogel` comes first, by which we know our own."""
+    assert isinstance(pool.kwargs, dict)
+    pool.kwargs["application_name"] = f"ogel {name}"
+
+
 async def _configure(connection: AsyncConnection[Any]) -> None:
     # json columns are read on the hot path; msgspec decodes them several times faster than the standard library.
     set_json_loads(msgspec.json.decode, connection)

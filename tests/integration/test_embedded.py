@@ -357,45 +357,49 @@ def test_without_proc_ps_knows_a_zombie_too(monkeypatch):
     assert describe(child.pid) is None
 
 
-def kill(servers: EmbeddedServers, name: str) -> int:
-    pid = servers.pids[name]
-    os.kill(pid, signal.SIGKILL)
-    return pid
+RESTARTS = "ogel_embedded_restarts_total"
 
 
-async def back(servers: EmbeddedServers, name: str, killed: int, keeping: asyncio.Task[None]) -> None:
-    """Returns once another process answers in its place."""
-    async with asyncio.timeout(END_SECONDS):
-        while servers.pids.get(name, killed) == killed or not await asyncio.to_thread(answers, servers, name):
-            assert not keeping.done(), keeping.exception()
-            await asyncio.sleep(0.02)
+class Kept:
+    """Servers that are revived while the block runs."""
 
+    def __init__(self, embedded: EmbeddedServers, **options: Any) -> None:
+        self.embedded = embedded
+        self.stop = asyncio.Event()
+        self._registry = CollectorRegistry()
+        self._revival = Revival(embedded, **options)
+        self._revival.count_in(self._registry)
 
-def answers(servers: EmbeddedServers, name: str) -> bool:
-    try:
-        if name == "redis":
-            with redis.Redis.from_url(servers.redis_url or "") as store:
-                return bool(store.ping())
-        with psycopg.connect(servers.database_url or "") as database:
-            return database.execute("SELECT 1").fetchone() == (1,)
-    except (redis.RedisError, psycopg.OperationalError):
-        return False
+    async def __aenter__(self) -> Kept:
+        self.running = asyncio.create_task(self._revival.run(self.stop))
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.stop.set()
+        await self.running
+
+    def restarts(self, name: str) -> float:
+        return self._registry.get_sample_value(RESTARTS, {"server": name}) or 0.0
+
+    async def kill(self, *names: str) -> None:
+        """Returns once they are back, or given up."""
+        expected = {name: self.restarts(name) + 1 for name in names}
+        for name in names:
+            os.kill(self.embedded.pids[name], signal.SIGKILL)
+        async with asyncio.timeout(END_SECONDS):
+            while any(self.restarts(name) < count for name, count in expected.items()):
+                if self.running.done():
+                    return
+                await asyncio.sleep(0.02)
 
 
 def test_a_server_that_dies_is_back_with_its_address_and_data(data_dir):
-    registry = CollectorRegistry()
-
     async def story(embedded: EmbeddedServers) -> None:
-        revival, stop = Revival(embedded), asyncio.Event()
-        revival.count_in(registry)
-        keeping = asyncio.create_task(revival.run(stop))
-        for name in ("redis", "postgres", "postgres"):
-            await back(embedded, name, kill(embedded, name), keeping)
-        both = [(name, kill(embedded, name)) for name in ("redis", "postgres")]
-        for name, pid in both:
-            await back(embedded, name, pid, keeping)
-        stop.set()
-        await keeping
+        async with Kept(embedded) as kept:
+            await kept.kill("redis")
+            await kept.kill("postgres")
+            await kept.kill("postgres", "redis")
+            assert (kept.restarts("postgres"), kept.restarts("redis")) == (2, 2)
 
     with EmbeddedServers.start(data_dir) as embedded, capture_logs() as logs:
         remember(embedded, "before")
@@ -406,24 +410,18 @@ def test_a_server_that_dies_is_back_with_its_address_and_data(data_dir):
         assert (embedded.database_url, embedded.redis_url) == urls
         assert recall(embedded) == (["before"], ["before"])
     assert left_running(data_dir) == []
-    assert registry.get_sample_value("ogel_embedded_restarts_total", {"server": "redis"}) == 2
-    assert registry.get_sample_value("ogel_embedded_restarts_total", {"server": "postgres"}) == 3
     died = [line for line in logs if line["event"] == "embedded.server_died"]
     assert all("killed by SIGKILL" in line["error"] for line in died)
-    assert len(died) == 5
+    assert len(died) == 4
 
 
 def test_a_server_that_dies_again_and_again_is_given_up(data_dir):
     async def story(embedded: EmbeddedServers) -> None:
-        stop = asyncio.Event()
-        keeping = asyncio.create_task(Revival(embedded, pauses_seconds=(0.0, 0.1)).run(stop))
-        for _ in range(2):
-            await back(embedded, "redis", kill(embedded, "redis"), keeping)
-        kill(embedded, "redis")
-        async with asyncio.timeout(END_SECONDS):
-            await asyncio.wait([keeping])
-        assert stop.is_set()
-        await keeping
+        async with Kept(embedded, pauses_seconds=(0.0, 0.1)) as kept:
+            for _ in range(3):
+                await kept.kill("redis")
+            assert kept.restarts("redis") == 2
+            assert kept.stop.is_set()
 
     with (
         EmbeddedServers.start(data_dir) as embedded,
@@ -435,13 +433,10 @@ def test_a_server_that_dies_again_and_again_is_given_up(data_dir):
 
 def test_a_server_that_stayed_up_may_die_as_often_as_before(data_dir):
     async def story(embedded: EmbeddedServers) -> None:
-        stop = asyncio.Event()
-        revival = Revival(embedded, pauses_seconds=(0.0,), steady_seconds=0.0)
-        keeping = asyncio.create_task(revival.run(stop))
-        for _ in range(3):
-            await back(embedded, "redis", kill(embedded, "redis"), keeping)
-        stop.set()
-        await keeping
+        async with Kept(embedded, pauses_seconds=(0.0,), steady_seconds=0.0) as kept:
+            for _ in range(3):
+                await kept.kill("redis")
+            assert kept.restarts("redis") == 3
 
     with EmbeddedServers.start(data_dir, postgres=False) as embedded:
         asyncio.run(story(embedded))
@@ -449,10 +444,9 @@ def test_a_server_that_stayed_up_may_die_as_often_as_before(data_dir):
 
 def test_a_server_whose_data_is_gone_does_not_begin_anew(tmp_path):
     async def story(embedded: EmbeddedServers) -> None:
-        shutil.rmtree(tmp_path / "postgres")
-        kill(embedded, "postgres")
-        async with asyncio.timeout(END_SECONDS):
-            await Revival(embedded, pauses_seconds=(0.0, 0.0)).run(asyncio.Event())
+        async with Kept(embedded, pauses_seconds=(0.0, 0.0)) as kept:
+            shutil.rmtree(tmp_path / "postgres")
+            await kept.kill("postgres")
 
     with (
         EmbeddedServers.start(tmp_path, redis=False) as embedded,
@@ -462,16 +456,13 @@ def test_a_server_whose_data_is_gone_does_not_begin_anew(tmp_path):
     assert not (tmp_path / "postgres").exists()
 
 
-def test_a_stop_in_the_middle_of_a_revival_is_obeyed(data_dir):
+def test_a_stop_between_two_tries_is_obeyed(data_dir):
     async def story(embedded: EmbeddedServers) -> None:
-        stop = asyncio.Event()
-        keeping = asyncio.create_task(Revival(embedded, pauses_seconds=(60.0,)).run(stop))
-        kill(embedded, "redis")
-        async with asyncio.timeout(END_SECONDS):
-            while embedded.pids.get("redis"):
-                await asyncio.sleep(0.02)
-            stop.set()
-            await keeping
+        async with Kept(embedded, pauses_seconds=(60.0,)):
+            os.kill(embedded.pids["redis"], signal.SIGKILL)
+            async with asyncio.timeout(END_SECONDS):
+                while embedded.pids.get("redis"):
+                    await asyncio.sleep(0.02)
 
     with EmbeddedServers.start(data_dir, postgres=False) as embedded:
         asyncio.run(story(embedded))

@@ -74,7 +74,9 @@ class Connection(TCPServer):
         lost: so it has a moment to arrive, and its response says that it is the last.
         """
         try:
-            await asyncio.wait_for(self.context.terminated.wait(), self.config.keep_alive_timeout)
+            # Not `wait_for`, which before Python 3.12 may swallow that a request came (and cancelled this).
+            async with asyncio.timeout(self.config.keep_alive_timeout):
+                await self.context.terminated.wait()
         except TimeoutError:
             pass
         else:

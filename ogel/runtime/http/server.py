@@ -6,7 +6,7 @@ import asyncio
 import errno
 import logging
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
 import structlog
@@ -17,6 +17,7 @@ from hypercorn.typing import ConnectionState
 from starlette.types import ASGIApp
 
 from ogel.kernel.errors import ConfigError
+from ogel.runtime.http.acceptor import Acceptor
 from ogel.runtime.http.connection import Connection
 from ogel.runtime.http.metrics import Traffic
 
@@ -28,11 +29,10 @@ STALLED_SECONDS_STOPPING = 2.0  # likewise, once we stop
 MAX_MESSAGE_BYTES = 1024 * 1024  # of one incoming WebSocket message
 _BACKLOG = 1024
 _CANCEL_SECONDS = 5.0
-_ARRIVAL_SECONDS = 0.01
 _PAIR_TRIES = 20
 
-_Connections = dict[asyncio.Task[None], Connection]
-_Connected = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+# None: accepted this moment.
+_Connections = dict[asyncio.Task[None], Connection | None]
 
 
 def bind(host: str, port: int) -> list[socket.socket]:
@@ -80,15 +80,19 @@ async def serve(
     counted = traffic or Traffic()
     loop = asyncio.get_running_loop()
 
-    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
+    async def connected(client: socket.socket, task: asyncio.Task[None]) -> None:
+        reader, writer = await _streams(client)
         connection = Connection(
             wrapped, loop, config, context, ConnectionState({}), reader, writer, traffic=counted
         )
         connections[task] = connection
+        await connection.run()
+
+    async def attended(client: socket.socket) -> None:
+        task = asyncio.current_task()
+        assert task is not None
         try:
-            await connection.run()
+            await connected(client, task)
         except asyncio.CancelledError:
             return  # by _drain, which has said so; asyncio would log it as an error
         except Exception:
@@ -96,35 +100,27 @@ async def serve(
         finally:
             del connections[task]
 
-    servers = [await asyncio.start_server(connected, sock=each, backlog=_BACKLOG) for each in sockets]
+    def arrived(client: socket.socket) -> None:
+        connections[loop.create_task(attended(client))] = None
+
+    acceptor = Acceptor(sockets, arrived)
+    acceptor.start()
     try:
         async with _stalled_cut_off(connections, STALLED_SECONDS):
             await stop.wait()
     finally:
         # Every response from now on is its connection's last, and says so.
         await context.terminated.set()
-        waiting = [each.dup() for each in sockets]
-        for server in servers:
-            server.close()
-        await _take_in(waiting, connected)
+        acceptor.stop(_BACKLOG)
         async with _stalled_cut_off(connections, STALLED_SECONDS_STOPPING):
             await _drain(connections, drain_seconds)
 
 
-async def _take_in(listeners: list[socket.socket], connected: _Connected) -> None:
-    """Who is in the backlog when we stop believes to be connected, and would see the connection reset."""
-
-    def arriving() -> asyncio.StreamReaderProtocol:
-        return asyncio.StreamReaderProtocol(asyncio.StreamReader(), connected)
-
-    loop = asyncio.get_running_loop()
-    for listener in listeners:
-        with listener, suppress(BlockingIOError):
-            for _ in range(_BACKLOG):
-                client, _address = listener.accept()
-                await loop.connect_accepted_socket(arriving, client)
-    # What the loop accepted a moment ago is on its way here, too.
-    await asyncio.sleep(_ARRIVAL_SECONDS)
+async def _streams(client: socket.socket) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    loop, reader = asyncio.get_running_loop(), asyncio.StreamReader()
+    protocol = asyncio.StreamReaderProtocol(reader)
+    transport, _ = await loop.connect_accepted_socket(lambda: protocol, client)
+    return reader, asyncio.StreamWriter(transport, protocol, reader, loop)
 
 
 @asynccontextmanager
@@ -134,7 +130,7 @@ async def _stalled_cut_off(connections: _Connections, seconds: float) -> AsyncIt
     async def look() -> None:
         while True:
             await asyncio.sleep(seconds / 4)
-            for connection in list(connections.values()):
+            for connection in [each for each in connections.values() if each is not None]:
                 connection.cut_off_if_stalled(seconds)
 
     looking = asyncio.create_task(look(), name="http.stalled")
