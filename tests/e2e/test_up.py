@@ -57,7 +57,11 @@ def publishing(api: Client) -> Iterator[Published]:
 
 def test_servers_that_die_or_hang_are_missed_for_a_moment_only(tmp_path: Path) -> None:
     data_dir = tmp_path / "data"
-    with Ogel("up", log=tmp_path / "up.log", OGEL_DATA_DIR=str(data_dir)) as ogel:
+    with Ogel("up", log=tmp_path / "up.log", OGEL_DATA_DIR=str(data_dir), OGEL_WEBHOOK_ALLOW_NETS="") as ogel:
+        here = {"url": "http://127.0.0.1:9/", "events": ["*"]}
+        assert (
+            ogel.api("POST", "/api/webhooks", here).status == 422
+        )  # nothing is allowed, and nothing was chosen
         urls = running_urls(data_dir)
         with publishing(ogel.api) as published:
 
