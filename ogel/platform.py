@@ -37,6 +37,7 @@ from ogel.features.webhooks.health.rules import Patience
 from ogel.kernel.errors import ConfigError
 from ogel.outside import object_store, own_hosts, pool_options, workers_pool_options
 from ogel.runtime.database import Database
+from ogel.runtime.database_check import check_writes
 from ogel.runtime.http.health import Probe
 from ogel.runtime.http.metrics import HttpMetrics
 from ogel.runtime.jobs.bell import Doorman
@@ -491,16 +492,17 @@ class Platform:
 
     def probes(self) -> list[Probe]:
         probes = [
-            Probe("postgres", self._postgres_answers, required=True),
-            Probe("redis", self.redis.ping, required=False),
+            # A little longer than a pool waits, which then can say why.
+            Probe("postgres", self._postgres_takes_writes, required=True, timeout_seconds=3.0),
+            Probe("redis", self.redis.takes_writes, required=False),
         ]
         if self._mongo is not None:
             probes.append(Probe("mongo", self._mongo.ping, required=False))
         return probes
 
-    async def _postgres_answers(self) -> bool:
-        async with self.database.session() as session:
-            return bool(await session.value(b"SELECT 1"))
+    async def _postgres_takes_writes(self) -> bool:
+        await check_writes(self.database)
+        return True
 
     async def _storage_answers(self) -> bool:
         from ogel.adapters.storage.s3 import check_bucket

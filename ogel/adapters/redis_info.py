@@ -8,11 +8,14 @@ from typing import Any
 
 import structlog
 from redis.asyncio import BlockingConnectionPool, Redis
-from redis.exceptions import RedisError
+from redis.exceptions import NoPermissionError, RedisError
+
+from ogel.adapters.redis_faults import fault_of
 
 log = structlog.get_logger(__name__)
 
 _TIMEOUT_SECONDS = 1.0
+_PROBE_KEY, _PROBE_MILLISECONDS = "ogel:health", 1000
 
 
 class RedisInfo:
@@ -29,6 +32,15 @@ class RedisInfo:
 
     async def ping(self) -> bool:
         return bool(await self._client.ping())
+
+    async def takes_writes(self) -> bool:
+        """Raises Unavailable with what it says. One that is out of memory or of disk still answers a ping."""
+        try:
+            return bool(await self._client.set(_PROBE_KEY, "", px=_PROBE_MILLISECONDS))
+        except NoPermissionError:
+            return True  # of this key; of those that matter, RQ tells
+        except (RedisError, OSError) as error:
+            raise fault_of(error) from error
 
     async def stats(self) -> Mapping[str, Any] | None:
         """None while Redis is away."""

@@ -90,6 +90,7 @@ def _run(settings: Settings, servers: EmbeddedServers, told: Told) -> None:
 
     def roles(platform: Platform) -> Roles:
         revival.count_in(platform.registry)
+        platform.database.excuse(revival.database_fault)
         return _everything(platform)
 
     run_process(

@@ -32,6 +32,7 @@ from ogel.adapters.embedded import (
     binaries,
     privileges,
     process,
+    revival,
     running_urls,
     server,
     servers,
@@ -42,6 +43,8 @@ from ogel.adapters.embedded.launch import NOBODY, NOBODY_ID
 from ogel.adapters.embedded.process import Identity, describe, spawn
 from ogel.adapters.embedded.record import Record, save_record
 from ogel.kernel.errors import ConfigError, Unavailable
+from ogel.runtime.database_faults import DatabaseDiskFull
+from tests.support.disk import fill, small_disk
 from tests.support.embedded import END_SECONDS, left_running, wait_ended
 
 ROOT = Path(ogel.__file__).parent.parent
@@ -367,11 +370,11 @@ class Kept:
         self.embedded = embedded
         self.stop = asyncio.Event()
         self._registry = CollectorRegistry()
-        self._revival = Revival(embedded, **options)
-        self._revival.count_in(self._registry)
+        self.revival = Revival(embedded, **options)
+        self.revival.count_in(self._registry)
 
     async def __aenter__(self) -> Kept:
-        self.running = asyncio.create_task(self._revival.run(self.stop))
+        self.running = asyncio.create_task(self.revival.run(self.stop))
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -440,6 +443,30 @@ def test_a_server_that_stayed_up_may_die_as_often_as_before(data_dir):
 
     with EmbeddedServers.start(data_dir, postgres=False) as embedded:
         asyncio.run(story(embedded))
+
+
+def test_a_server_whose_disk_is_full_is_started_when_there_is_room(tmp_path, monkeypatch):
+    monkeypatch.setattr(revival, "FULL_SECONDS", 0.1)
+
+    async def story(embedded: EmbeddedServers, disk: Path, logs: list[Any]) -> None:
+        async with Kept(embedded, pauses_seconds=(0.0,)) as kept:
+            assert kept.revival.database_fault() is None
+            filler = fill(disk)
+            killing = asyncio.create_task(kept.kill("postgres"))
+            async with asyncio.timeout(END_SECONDS):
+                while sum(line["event"] == "embedded.server_not_back" for line in logs) < 3:
+                    await asyncio.sleep(0.02)
+            assert isinstance(kept.revival.database_fault(), DatabaseDiskFull)
+            filler.unlink()
+            await killing
+            assert kept.revival.database_fault() is None
+
+    with (
+        small_disk(tmp_path / "disk", 120) as disk,
+        EmbeddedServers.start(disk / "data", redis=False) as embedded,
+        capture_logs() as logs,
+    ):
+        asyncio.run(story(embedded, disk, logs))
 
 
 def test_a_server_whose_data_is_gone_does_not_begin_anew(tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -28,10 +29,12 @@ _ORPHANS_TIMEOUT_SECONDS = 5.0
 _TAIL_LINES = 5
 _TAIL_BYTES = 8192
 # What a server writes when the directory, not the server, is at fault; its messages are in the C locale.
-_STORAGE_FAULTS = [
-    *(os.strerror(code) for code in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES)),
+_FULL = [
+    *(os.strerror(code) for code in (errno.ENOSPC, errno.EDQUOT)),
     "Check free disk space",  # PostgreSQL's hint after a write that was cut short without an error code.
 ]
+_FULL_BYTES = 1024 * 1024
+_STORAGE_FAULTS = [*_FULL, *(os.strerror(code) for code in (errno.EROFS, errno.EACCES))]
 
 
 # Asked while something is waited for: whether to give it up.
@@ -40,6 +43,10 @@ Interrupted = Callable[[], bool]
 
 class CalledOff(Exception):
     """A start was given up, because somebody asked for it."""
+
+
+class DiskFull(ConfigError):
+    """Nothing is wrong that room would not mend."""
 
 
 class Server(ABC):
@@ -187,9 +194,20 @@ class Server(ABC):
 def explain(what: str, lines: list[str], data: DataDir) -> OgelError:
     """ConfigError when a line that a program wrote blames the disk, else Unavailable with its last lines."""
     blaming = [line for line in lines if any(fault in line for fault in _STORAGE_FAULTS)]
-    if blaming:
-        return ConfigError(f"{what}; OGEL_DATA_DIR={data.path} is full or not writable: {blaming[0]}")
-    return Unavailable(f"{what}: {' | '.join(lines[-_TAIL_LINES:]) or 'it wrote nothing'}")
+    # On a full disk there is no room for what a program writes about it, either.
+    full = _is_full(data.path) or any(fault in line for line in blaming for fault in _FULL)
+    said = blaming[0] if blaming else " | ".join(lines[-_TAIL_LINES:]) or "it wrote nothing"
+    if full or blaming:
+        kind = DiskFull if full else ConfigError
+        return kind(f"{what}; OGEL_DATA_DIR={data.path} is full or not writable: {said}")
+    return Unavailable(f"{what}: {said}")
+
+
+def _is_full(directory: Path) -> bool:
+    try:
+        return shutil.disk_usage(directory).free < _FULL_BYTES
+    except OSError:
+        return False
 
 
 def _reserve_port() -> tuple[int, socket.socket | None]:

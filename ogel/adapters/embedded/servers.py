@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import time
 from collections.abc import Iterator
@@ -17,7 +18,7 @@ from ogel.adapters.embedded.binaries import find_postgres, find_redis
 from ogel.adapters.embedded.data_dir import DataDir
 from ogel.adapters.embedded.postgres import Postgres
 from ogel.adapters.embedded.record import load_record, password_file
-from ogel.adapters.embedded.server import Interrupted, Server
+from ogel.adapters.embedded.server import DiskFull, Interrupted, Server
 from ogel.adapters.embedded.valkey import Valkey
 from ogel.kernel.errors import ConfigError, OgelError
 
@@ -107,10 +108,10 @@ class EmbeddedServers:
         """Starts one that died, on its port and data. Raises what `start` does; then nothing of it is left running."""
         with _storage_faults_explained(self._data):
             command, way = await asyncio.to_thread(server.prepare, interrupted)
-            server.start(command, way)  # not in a thread that ends: it would take the server along
             try:
+                server.start(command, way)  # not in a thread that ends: it would take the server along
                 await asyncio.to_thread(server.wait_ready, interrupted)
-            except OgelError:
+            except (OgelError, OSError):
                 server.kill()
                 raise
 
@@ -219,4 +220,5 @@ def _storage_faults_explained(data: DataDir) -> Iterator[None]:
         yield
     except OSError as error:
         what = f"{error.strerror or error} ({error.filename})" if error.filename else str(error)
-        raise ConfigError(f"OGEL_DATA_DIR={data.path} cannot be used: {what}.") from error
+        kind = DiskFull if error.errno in (errno.ENOSPC, errno.EDQUOT) else ConfigError
+        raise kind(f"OGEL_DATA_DIR={data.path} cannot be used: {what}.") from error
