@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import socket
 
 import pytest
 
+from ogel.cli.process import event_loop
 from ogel.kernel.errors import ConfigError
-from ogel.runtime.http import server
+from ogel.runtime.http import acceptor, server
 from tests.support.http import running, story
 
 REQUEST = b"GET /api/things/special HTTP/1.1\r\nhost: h\r\nauthorization: Bearer key\r\n\r\n"
@@ -38,6 +40,48 @@ async def test_a_port_refuses_until_it_is_listened_on_and_a_second_listener_is_t
     finally:
         for each in (*first, *second):
             each.close()
+
+
+class Exhausted:
+    """A listener of a process that has no file left, for once."""
+
+    def __init__(self, listener: socket.socket) -> None:
+        self._listener = listener
+        self.tries = 0
+
+    def fileno(self) -> int:
+        return self._listener.fileno()
+
+    def accept(self) -> tuple[socket.socket, object]:
+        self.tries += 1
+        if self.tries == 1:
+            raise OSError(errno.EMFILE, "Too many open files")
+        return self._listener.accept()
+
+    def close(self) -> None:
+        self._listener.close()
+
+
+def test_without_a_file_left_the_acceptor_tries_again_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(acceptor, "_PAUSE_SECONDS", 0.1)
+
+    async def accepting() -> None:
+        (listener,) = server.bind("127.0.0.1", 0)
+        server.listen([listener])
+        exhausted, arrived = Exhausted(listener), asyncio.Queue[socket.socket]()
+        accepting = acceptor.Acceptor([exhausted], arrived.put_nowait)  # type: ignore[list-item]
+        accepting.start()
+        with socket.create_connection(listener.getsockname()) as client:
+            async with asyncio.timeout(10):
+                taken = await arrived.get()
+            assert taken.getpeername() == client.getsockname()
+            taken.close()
+        assert exhausted.tries <= 4
+        accepting.stop(16)
+
+    asyncio.run(accepting())
+    with event_loop() as runner:  # the one that production runs on
+        runner.run(accepting())
 
 
 @story
