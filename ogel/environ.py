@@ -43,7 +43,7 @@ def knobs() -> dict[str, Knob]:
 
 
 def read_settings(environ: Mapping[str, str]) -> Sourced:
-    """Raises ConfigError with one line for the first variable that is wrong. An empty one counts as not set."""
+    """Raises ConfigError with one line for the first variable that is wrong. For empty ones see Knob."""
     given = {name: value for name, value in environ.items() if value.strip()}
     if given.get("STORAGE_BACKEND", "local").strip().lower() == "local":
         given = {name: value for name, value in given.items() if name not in _BUCKET_NAMES}
@@ -51,9 +51,12 @@ def read_settings(environ: Mapping[str, str]) -> Sourced:
     sources: dict[str, str | None] = {}
     for field, knob in knobs().items():
         source = next((name for name in knob.names if name in given), None)
-        sources[field] = source
         if source is not None:
             values[field] = knob.parsed(source, given[source])
+        elif knob.empty is not None:
+            source = next((name for name in knob.names if name in environ), None)
+            values |= {} if source is None else {field: knob.empty}
+        sources[field] = source
     if "database_url" not in values:
         _compose_database_url(given, values, sources)
     if "smtp_url" not in values:
@@ -170,6 +173,6 @@ def _require_messaging(values: Mapping[str, Any]) -> None:
 
 def _require_mail(settings: Settings) -> None:
     configured = configured_mail_providers(settings)
-    for name in settings.mail_providers:
+    for name in settings.mail_providers or ():
         if name in _MAIL_NEEDS and name not in configured:
             raise ConfigError(f"OGEL_MAIL_PROVIDERS names {name}, which needs {_MAIL_NEEDS[name]} too")

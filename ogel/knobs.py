@@ -51,13 +51,17 @@ class Takes:
 
 @dataclass(frozen=True, slots=True)
 class Knob:
-    """`name` is the one to recommend, `names` are all that count, in order of preference."""
+    """
+    `name` is the one to recommend, `names` are all that count, in order of preference. `empty` is what an empty
+    variable stands for where the default depends on the mode, so that nothing is a choice; None: it counts as not set.
+    """
 
     name: str
     names: tuple[str, ...]
     takes: Takes
     meaning: str
     secret: bool = False
+    empty: Any = None
 
     def parsed(self, name: str, value: str) -> Any:
         """Raises ConfigError: the variable, what it got (never of a secret), what it takes."""
@@ -76,10 +80,13 @@ def knob(
     default: Any,
     meaning: str,
     secret: bool = False,
+    empty: Any = None,
 ) -> Any:
     """A field of Settings. `others` count when `name` is not set; `before` counts even when it is."""
     names = (name, *others) if before is None else (before, name, *others)
-    return dataclasses.field(default=default, metadata={"knob": Knob(name, names, takes, meaning, secret)})
+    return dataclasses.field(
+        default=default, metadata={"knob": Knob(name, names, takes, meaning, secret, empty)}
+    )
 
 
 def text(words: str) -> Takes:

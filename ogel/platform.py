@@ -17,7 +17,7 @@ from prometheus_client import CollectorRegistry
 
 from ogel.adapters.egress import AddressGuard, Door, EgressClient, OwnServices, Proxy, ProxyAddress
 from ogel.adapters.migrations import migrate, read_migrations, wait_for_schema
-from ogel.adapters.postgres import make_pool, wait_for_postgres
+from ogel.adapters.postgres import make_pool, name_connections, wait_for_postgres
 from ogel.adapters.redis_info import RedisInfo
 from ogel.adapters.redis_pubsub import RedisBroadcast
 from ogel.adapters.rq_bell.ring import RqBell
@@ -38,6 +38,7 @@ from ogel.features.webhooks.health.rules import Patience
 from ogel.kernel.errors import ConfigError
 from ogel.outside import object_store, own_hosts, pool_options, workers_pool_options
 from ogel.runtime.database import Database
+from ogel.runtime.database_check import check_writes
 from ogel.runtime.http.health import Probe
 from ogel.runtime.http.metrics import HttpMetrics
 from ogel.runtime.jobs.bell import Doorman
@@ -458,9 +459,11 @@ class Platform:
         return system_feature(SystemService(database, registry, self.depths.all, self.redis.stats, measures))
 
     @asynccontextmanager
-    async def connected(self, works: bool) -> AsyncIterator[None]:
+    async def connected(self, works: bool, name: str) -> AsyncIterator[None]:
+        """`name`: that of the process, as its database shows it."""
         async with AsyncExitStack() as stack:  # closes all of them, whichever fails to
             for pool in (self._pool, self._workers_pool) if works else (self._pool,):
+                name_connections(pool, name)
                 await pool.open()
                 stack.push_async_callback(pool.close, timeout=5.0)
             stack.callback(self.bell.close)
@@ -482,6 +485,7 @@ class Platform:
     async def at_hand(self, rings: bool) -> AsyncIterator[None]:
         """For a command that uses the services and ends: the database and, if it `rings`, the bell."""
         async with AsyncExitStack() as stack:
+            name_connections(self._pool, "cli")
             await self._pool.open()
             stack.push_async_callback(self._pool.close, timeout=5.0)
             stack.push_async_callback(self.redis.close)
@@ -502,16 +506,17 @@ class Platform:
 
     def probes(self) -> list[Probe]:
         probes = [
-            Probe("postgres", self._postgres_answers, required=True),
-            Probe("redis", self.redis.ping, required=False),
+            # A little longer than a pool waits, which then can say why.
+            Probe("postgres", self._postgres_takes_writes, required=True, timeout_seconds=3.0),
+            Probe("redis", self.redis.takes_writes, required=False),
         ]
         if self._mongo is not None:
             probes.append(Probe("mongo", self._mongo.ping, required=False))
         return probes
 
-    async def _postgres_answers(self) -> bool:
-        async with self.database.session() as session:
-            return bool(await session.value(b"SELECT 1"))
+    async def _postgres_takes_writes(self) -> bool:
+        await check_writes(self.database)
+        return True
 
     async def _storage_answers(self) -> bool:
         from ogel.adapters.storage.s3 import check_bucket

@@ -25,7 +25,7 @@ from ogel.runtime.http.app import build_app
 from ogel.runtime.http.endpoint import HttpOptions
 from ogel.runtime.http.health import Probe
 from ogel.runtime.http.openapi import Example, Examples
-from ogel.runtime.http.server import bind, serve
+from ogel.runtime.http.server import bind, listen, serve
 from ogel.runtime.jobs.metrics import JobMetrics
 from ogel.runtime.jobs.runner import JobRunner, RunnerOptions
 from ogel.runtime.lifecycle import Service, run_together, run_until_stopped, unless_stopped
@@ -75,14 +75,16 @@ class Process:
         """
         settings = self._settings
         host = settings.host or "::"
-        # Before anything else: a port that is taken is the operator's next question, and health must answer while
-        # the servers are waited for.
+        # Before anything else: a port that is taken is the operator's next question. It is listened on when requests
+        # can be answered: until then they are refused, which sends them to a process that can.
         sockets = bind(host, settings.port)
-        app, drain, served = self._http_app, settings.drain_seconds, asyncio.Event()
+        app, drain, able, served = self._http_app, settings.drain_seconds, asyncio.Event(), asyncio.Event()
 
         async def http(stop: asyncio.Event) -> None:
             try:
-                await serve(app, sockets, stop, drain, self._platform.http_metrics.traffic)
+                await unless_stopped(_until_set(able), stop)
+                if able.is_set():
+                    await serve(app, sockets, stop, drain, self._platform.http_metrics.traffic)
             finally:
                 served.set()
 
@@ -90,17 +92,20 @@ class Process:
             migrates = self._roles.api and settings.auto_migrate
             if not await unless_stopped(ready_database(settings, migrates), stop):
                 return
-            async with self._platform.connected(works=bool(self._roles.queues)), self._ending_horses():
+            connected = self._platform.connected(bool(self._roles.queues), _name(self._roles))
+            async with connected, self._ending_horses():
+                listen(sockets)
+                able.set()
                 port = sockets[0].getsockname()[1]
                 log.info("process.ready", host=host, port=port, **_describe(self._roles))
                 ready(port)
                 try:
-                    await run_together([("stop", _until_set), *self._services(), *beside], stop, drain)
+                    await run_together([("stop", _until_set), *self._services()], stop, drain)
                 finally:
                     await served.wait()  # requests in flight need the pool
                     await self._platform.flusher.last()
 
-        await run_until_stopped([("http", http), ("work", work)], stop, drain)
+        await run_until_stopped([("http", http), ("work", work), *beside], stop, drain)
         log.info("process.stopped")
 
     @asynccontextmanager
@@ -112,7 +117,7 @@ class Process:
                 await self._horses.close()
 
     def _services(self) -> list[tuple[str, Service]]:
-        name = _process_name(self._roles)
+        name = f"{_name(self._roles)} {socket.gethostname()}:{os.getpid()}"
         services: list[tuple[str, Service]] = [
             ("usage", lambda stop: self._platform.flusher.run(name, stop)),
             ("key uses", self._platform.key_uses.run),
@@ -228,12 +233,11 @@ async def _until_set(stop: asyncio.Event) -> None:
     await stop.wait()
 
 
-def _process_name(roles: Roles) -> str:
-    """As its entrypoint is called, and where it runs: `worker-webhooks 3f9c2d:7`."""
+def _name(roles: Roles) -> str:
+    """As its entrypoint is called: `worker-webhooks`."""
     worker = f"worker-{roles.queues[0]}" if len(roles.queues) == 1 else "worker"
     does = {"api": roles.api, worker: roles.queues, "scheduler": roles.scheduler, "realtime": roles.realtime}
-    parts = [name for name, it_does in does.items() if it_does]
-    return f"{','.join(parts)} {socket.gethostname()}:{os.getpid()}"
+    return ",".join(name for name, it_does in does.items() if it_does)
 
 
 def _describe(roles: Roles) -> Mapping[str, object]:

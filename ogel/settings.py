@@ -309,7 +309,9 @@ class Settings:
         "OGEL_WEBHOOK_ALLOW_NETS",
         takes=networks(),
         default=None,
-        meaning="Private networks webhooks may reach. None: loopback with embedded servers, else nothing.",
+        empty=(),
+        meaning="Private networks webhooks may reach. None: loopback with embedded servers, else nothing."
+        " Empty: nothing.",
     )
     egress_proxy: str | None = knob(
         "OGEL_EGRESS_PROXY",
@@ -330,19 +332,22 @@ class Settings:
         default=None,
         meaning="This service's public name, which webhooks may not call.",
     )
-    mail_providers: tuple[str, ...] = knob(
+    mail_providers: tuple[str, ...] | None = knob(
         "OGEL_MAIL_PROVIDERS",
         "MAIL_PROVIDER",
         takes=choices("resend", "smtp", "outbox"),
-        default=(),
-        meaning="Asked in this order. None: those of which the key or server is set; embedded, else, the outbox.",
+        default=None,
+        empty=(),
+        meaning="Asked in this order. None: those of which the key or server is set; embedded, else, the outbox."
+        " Empty: no outbox.",
     )
     mail_from: str | None = knob(
         "OGEL_MAIL_FROM",
         "MAIL_FROM",
         takes=_ADDRESS,
         default=None,
-        meaning="The sender of mail that names none.",
+        empty="",
+        meaning="The sender of mail that names none. None: ogel@ogel.invalid with embedded servers. Empty: nobody.",
     )
     resend_api_key: str | None = knob(
         "RESEND_API_KEY", takes=text("a key"), default=None, meaning="Resend's key, re_….", secret=True
@@ -601,11 +606,12 @@ class Settings:
 
 
 def with_local_mail(settings: Settings) -> Settings:
-    """For embedded mode: without a provider, mail is written to files."""
-    chosen = settings.mail_providers or configured_mail_providers(settings) or ("outbox",)
-    return replace(
-        settings, mail_providers=chosen, mail_from=settings.mail_from or "Ogel <ogel@ogel.invalid>"
-    )
+    """For embedded mode: without a provider, mail is written to files; unless it was said that nothing is wanted."""
+    sender = "Ogel <ogel@ogel.invalid>" if settings.mail_from is None else settings.mail_from
+    chosen = settings.mail_providers or configured_mail_providers(settings)
+    if not chosen and settings.mail_providers is None:
+        chosen = ("outbox",)
+    return replace(settings, mail_providers=chosen, mail_from=sender)
 
 
 def configured_mail_providers(settings: Settings) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar, Self
 
 import msgspec
 import psycopg
@@ -70,8 +70,31 @@ def make_pool(url: str, options: PoolOptions) -> AsyncConnectionPool[AsyncConnec
         reconnect_timeout=30.0,
         kwargs=connection_arguments(options.keepalive_seconds),
         configure=_configure,
+        connection_class=type("Connection", (_Connection,), {}),  # one per pool, each with its own refusal
         open=False,
     )
+
+
+class _Connection(AsyncConnection[Any]):
+    """`refusal`: why the last one could not be made; None: it was."""
+
+    refusal: ClassVar[psycopg.OperationalError | None] = None
+
+    @classmethod
+    async def connect(cls, conninfo: str = "", **kwargs: Any) -> Self:
+        try:
+            made = await super().connect(conninfo, **kwargs)
+        except psycopg.OperationalError as error:
+            cls.refusal = error
+            raise
+        cls.refusal = None
+        return made
+
+
+def name_connections(pool: AsyncConnectionPool[AsyncConnection[Any]], name: str) -> None:
+    """Before it is opened: whose they are in pg_stat_activity. `ogel` comes first, by which we know our own."""
+    assert isinstance(pool.kwargs, dict)
+    pool.kwargs["application_name"] = f"ogel {name}"
 
 
 async def _configure(connection: AsyncConnection[Any]) -> None:

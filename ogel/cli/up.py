@@ -7,22 +7,18 @@ import dataclasses
 import ipaddress
 import signal
 import sys
-from contextlib import suppress
+from types import FrameType
 from typing import TYPE_CHECKING
 
 import click
 
 from ogel.cli.process import port_option, run_process, settings_of_environment
-from ogel.kernel.errors import Unavailable
 from ogel.settings import Settings, with_local_mail
 
 if TYPE_CHECKING:
     from ogel.adapters.embedded import EmbeddedServers
     from ogel.platform import Platform
-    from ogel.runtime.lifecycle import Service
     from ogel.serving import Roles
-
-WATCH_SECONDS = 1.0
 
 _LOOPBACK = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128"))
 
@@ -35,26 +31,74 @@ def command(port: int | None) -> None:
     if not settings.embedded:
         run_process(settings, _everything)
         return
-    from ogel.adapters.embedded import EmbeddedServers
+    told = Told()
+    with _servers(settings, told) as servers:
+        _run(settings, servers, told)
+    sys.exit(told.exit_code)
+
+
+class Told:
+    """
+    SIGINT and SIGTERM where no event loop listens to them: taken note of, so that nothing is left half made by an
+    exception in the middle of it. Whoever waits asks.
+    """
+
+    def __init__(self) -> None:
+        self._number: int | None = None
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._note)
+
+    def __call__(self) -> bool:
+        return self._number is not None
+
+    @property
+    def exit_code(self) -> int:
+        """SIGTERM is how a run is meant to end. 130 is what shells make of Ctrl-C."""
+        return 130 if self._number == signal.SIGINT else 0
+
+    async def watch(self, stop: asyncio.Event) -> None:
+        """Ends at once when a signal came before the event loop took them over."""
+        if not self():
+            await stop.wait()
+
+    def _note(self, number: int, _: FrameType | None) -> None:
+        self._number = self._number or number
+
+
+def _servers(settings: Settings, told: Told) -> EmbeddedServers:
+    from ogel.adapters.embedded import CalledOff, EmbeddedServers
     from ogel.runtime.logging import configure_logging
 
     configure_logging(settings.log_level)
-    # Until the event loop takes signals over: leave through the `with`, so that no server is left half made.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    with EmbeddedServers.start(
-        settings.data_dir,
-        postgres=settings.database_url is None,
-        redis=settings.redis_url is None,
-        postgres_bin=settings.postgres_bin,
-        redis_bin=settings.redis_bin,
-    ) as servers:
-        filled = _filled(settings, servers)
-        run_process(
-            filled,
-            _everything,
-            beside=[("embedded servers", _watch(servers))],
-            ready=lambda port: _greet(settings, filled, port),
+    try:
+        return EmbeddedServers.start(
+            settings.data_dir,
+            postgres=settings.database_url is None,
+            redis=settings.redis_url is None,
+            postgres_bin=settings.postgres_bin,
+            redis_bin=settings.redis_bin,
+            interrupted=told,
         )
+    except CalledOff:
+        sys.exit(told.exit_code)
+
+
+def _run(settings: Settings, servers: EmbeddedServers, told: Told) -> None:
+    from ogel.adapters.embedded import Revival
+
+    filled, revival = _filled(settings, servers), Revival(servers)
+
+    def roles(platform: Platform) -> Roles:
+        revival.count_in(platform.registry)
+        platform.database.excuse(revival.database_fault)
+        return _everything(platform)
+
+    run_process(
+        filled,
+        roles,
+        beside=[("signals", told.watch), ("embedded servers", revival.run)],
+        ready=lambda port: _greet(settings, filled, port),
+    )
 
 
 def _everything(platform: Platform) -> Roles:
@@ -75,20 +119,6 @@ def _filled(settings: Settings, servers: EmbeddedServers) -> Settings:
         host=settings.host or "localhost",
         webhook_allow_nets=_LOOPBACK if allow_nets is None else allow_nets,
     )
-
-
-def _watch(servers: EmbeddedServers) -> Service:
-    """A server that dies takes the process with it: whoever runs us starts us again, and the servers with us."""
-
-    async def watch(stop: asyncio.Event) -> None:
-        while not stop.is_set():
-            if dead := servers.dead():
-                raise Unavailable(f"the embedded {' and '.join(dead)} died; its log is in the data directory")
-            with suppress(TimeoutError):
-                async with asyncio.timeout(WATCH_SECONDS):
-                    await stop.wait()
-
-    return watch
 
 
 def _greet(given: Settings, settings: Settings, port: int) -> None:

@@ -17,7 +17,7 @@ from redis import Redis
 from ogel.cli import COMMANDS
 from ogel.environ import knobs
 from tests.support.cli import ogel, ogel_here
-from tests.support.process import ADMIN_KEY, SECRET, Ogel, free_port
+from tests.support.process import ADMIN_KEY, SECRET, Ogel, eventually, free_port
 
 NOWHERE = {"OGEL_ADMIN_KEY": ADMIN_KEY, "OGEL_SECRET": SECRET}
 
@@ -256,14 +256,26 @@ def test_ctrl_c_ends_it_well(tmp_path: Path, database_url: str, redis_url: str) 
     assert "Traceback" not in running.log_text()
 
 
-def test_a_process_that_waits_for_its_servers_answers_and_leaves_when_told(tmp_path: Path) -> None:
+def test_a_process_that_waits_for_its_servers_refuses_and_leaves_when_told(tmp_path: Path) -> None:
     nowhere = {"DATABASE_URL": "postgresql://ogel@127.0.0.1:1/none", "REDIS_URL": "redis://127.0.0.1:1"}
     waiting = Ogel("worker", "webhooks", log=tmp_path / "worker.log", **nowhere)
-    waiting.start(ready_path="/health/live")
-    try:
-        assert waiting.api("GET", "/health/ready").status == 503
-    finally:
-        assert waiting.terminate(seconds=10) == 0
+    with pytest.raises(AssertionError, match="to be ready"):
+        waiting.start(ready_seconds=1.0)
+    eventually(lambda: "postgres.waiting" in waiting.log_text(), 20, "it to wait")
+    with pytest.raises(ConnectionRefusedError):
+        waiting.api("GET", "/health/live")
+    assert waiting.terminate(seconds=10) == 0
+
+
+def test_a_port_that_is_taken_is_told_before_the_servers_are_waited_for(tmp_path: Path) -> None:
+    nowhere = {"DATABASE_URL": "postgresql://ogel@127.0.0.1:1/none", "REDIS_URL": "redis://127.0.0.1:1"}
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = str(other.getsockname()[1])
+        late = Ogel("api", log=tmp_path / "api.log", PORT=port, **nowhere)
+        with pytest.raises(AssertionError, match=f"port {port}: Address already in use"):
+            late.start()
+    assert late.process is not None
+    assert late.process.returncode == 2
 
 
 def test_a_database_that_does_not_answer_is_one_line(tmp_path: Path) -> None:

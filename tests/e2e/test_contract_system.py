@@ -56,6 +56,18 @@ def test_without_redis_it_is_degraded_and_still_delivers(tmp_path: Path, databas
             assert api("GET", "/metrics").status == 200
 
 
+def test_connections_say_whose_they_are(tmp_path: Path, suite: Ogel, suite_servers: dict[str, str]) -> None:
+    with (
+        Ogel("worker", "webhooks", log=tmp_path / "worker.log", **suite_servers),
+        psycopg.connect(suite_servers["DATABASE_URL"]) as connection,
+    ):
+        names = connection.execute(
+            "SELECT DISTINCT application_name FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        ).fetchall()
+    assert {name for (name,) in names} == {"ogel api,worker,scheduler,realtime", "ogel worker-webhooks"}
+
+
 def test_metrics_for_people(api: Client, suite_servers: dict[str, str]) -> None:
     metrics = api.ok("GET", "/api/metrics")
     assert {"system", "database", "redis", "queues"} <= set(metrics)

@@ -173,6 +173,7 @@ async def running(
 ) -> AsyncIterator[World]:
     world = world or World()
     sockets = server.bind(host, 0)
+    server.listen(sockets)
     world.port = sockets[0].getsockname()[1]
     world.serving = asyncio.create_task(
         server.serve(world.app(**options), sockets, world.stop, drain_seconds)

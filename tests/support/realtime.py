@@ -25,7 +25,7 @@ from ogel.runtime.http.app import build_app
 from ogel.runtime.http.auth import Ending
 from ogel.runtime.http.endpoint import HttpOptions
 from ogel.runtime.http.metrics import HttpMetrics
-from ogel.runtime.http.server import bind, serve
+from ogel.runtime.http.server import bind, listen, serve
 from ogel.runtime.jobs.job import Job
 from ogel.runtime.jobs.store import JobQueue
 from ogel.runtime.outbox import Outbox
@@ -115,6 +115,7 @@ async def a_world(redis_url: str, **options: int) -> AsyncIterator[World]:
     streams = [("realtime", stream) for stream in feature.streams()]
     app = build_app([], streams, authenticate, HttpMetrics(registry), [], HttpOptions())
     sockets = bind("127.0.0.1", 0)
+    listen(sockets)
     running = asyncio.gather(serve(app, sockets, stop, drain_seconds=10), feature.serve(stop))
     port = sockets[0].getsockname()[1]
     try:

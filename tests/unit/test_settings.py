@@ -351,6 +351,20 @@ def test_embedded_mail_goes_to_files_unless_something_else_is_configured() -> No
     assert with_local_mail(read(OGEL_MAIL_FROM="a@b.de")).mail_from == "a@b.de"
 
 
+def test_nothing_is_a_choice_where_embedded_mode_would_choose_something() -> None:
+    """Everywhere else an empty variable counts as not set."""
+    for empty in ("", "  "):
+        nothing = read(OGEL_WEBHOOK_ALLOW_NETS=empty, OGEL_MAIL_PROVIDERS=empty, OGEL_MAIL_FROM=empty)
+        assert nothing.webhook_allow_nets == ()
+        local = with_local_mail(nothing)
+        assert (local.mail_providers, local.mail_from) == ((), "")
+    assert read(OGEL_MAIL_PROVIDERS="", MAIL_PROVIDER="outbox").mail_providers == ("outbox",)
+    assert with_local_mail(read(OGEL_MAIL_PROVIDERS="", SMTP_HOST="h")).mail_providers == ("smtp",)
+    assert read(OGEL_HOST="", OGEL_SECRET="", DATABASE_URL="", WORKER_QUEUES="") == Settings()
+    sources = read_settings({"OGEL_WEBHOOK_ALLOW_NETS": "", "OGEL_HOST": ""}).sources
+    assert (sources["webhook_allow_nets"], sources["host"]) == ("OGEL_WEBHOOK_ALLOW_NETS", None)
+
+
 def test_common_words_are_not_taken_for_a_bucket_unasked() -> None:
     assert read(ENDPOINT="not a url", REGION="eu") == Settings()
 

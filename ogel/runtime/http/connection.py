@@ -34,6 +34,7 @@ log = structlog.get_logger()
 # A peer that we refuse in the middle of its sending gets this long to read why: a socket closed on unread data
 # is reset, and the reset would overtake our last words.
 LINGER_SECONDS = 1.0
+LAST_REQUEST_SECONDS = 1.0
 
 
 class Connection(TCPServer):
@@ -67,6 +68,21 @@ class Connection(TCPServer):
             pass  # the peer is gone
         finally:
             await self._close()
+
+    async def _idle_timeout(self) -> None:
+        """
+        When the server stops, a request may be on its way to a connection that hangs up for being idle, and would be
+        lost: so it has a moment to arrive, and its response says that it is the last.
+        """
+        try:
+            # Not `wait_for`, which before Python 3.12 may swallow that a request came (and cancelled this).
+            async with asyncio.timeout(self.config.keep_alive_timeout):
+                await self.context.terminated.wait()
+        except TimeoutError:
+            pass
+        else:
+            await asyncio.sleep(LAST_REQUEST_SECONDS)
+        await asyncio.shield(self._initiate_server_close())
 
     async def _read_data(self) -> None:
         """Hypercorn would keep a connection whose peer has gone as long as an idle one, with all that belongs to it."""

@@ -11,6 +11,7 @@ NAMES: Mapping[str, str] = {
     "database.size_bytes": "Of the database.",
     "database.connections": "By state.",
     "database.connections_share": "Of max_connections that are taken, by whomever.",
+    "database.takes_writes": "1, or 0 while its disk is full or it is read-only.",
     "database.cache_hit_share": "Of blocks that were found in shared_buffers; none before 100,000 were looked for.",
     "database.transaction_id_age": "Transactions since the oldest that is not frozen; Postgres stops at 2^31.",
     "database.longest_transaction_seconds": "Of the oldest transaction that is open.",
