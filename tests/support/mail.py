@@ -15,6 +15,7 @@ from typing import Any
 
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
+from fast_mail_parser import PyMail, parse_email
 
 from tests.support.process import free_port
 from tests.support.receiver import Answer, Receiver, Request
@@ -30,6 +31,11 @@ class Mail:
     recipient: str
     raw: bytes
     options: Sequence[str]
+
+    @property
+    def read(self) -> PyMail:
+        """By a reader that is not Python's own, whose older versions add spaces to long names."""
+        return parse_email(self.raw)
 
     @property
     def parsed(self) -> EmailMessage:
