@@ -72,9 +72,7 @@ class Templates:
         return [TemplateInfo(name, sorted(locales)) for name, locales in sorted(found.items())]
 
     def _render(self, name: str, locale: str, data: Mapping[str, Any]) -> Rendered:
-        from ogel.features.mail.data import (
-            seen_by_templates,
-        )  # and with it Jinja, for who fills templates only
+        from ogel.features.mail.data import seen_by_templates  # and Jinja, for who fills templates only
 
         folder, found = self._find(name, locale)
         try:
@@ -155,8 +153,8 @@ def _filled_in(context: Context, value: Any) -> str:
 
 def _one_line(subject: str) -> str:
     """The line breaks are the template's, and so is the space around them. All else is kept."""
-    first, *more = subject.strip("\n").split("\n")
-    return " ".join(filter(None, (line.strip(" ") for line in (first, *more)))) if more else first
+    lines = subject.strip("\n").split("\n")
+    return lines[0] if len(lines) == 1 else " ".join(filter(None, (line.strip(" ") for line in lines)))
 
 
 def _fallbacks(locale: str) -> Sequence[str]:
