@@ -14,7 +14,7 @@ import structlog
 from psycopg import AsyncConnection
 
 from ogel.kernel.errors import ConfigError
-from ogel.runtime.sqlfile import SqlFile
+from ogel.runtime.sqlfile import OwnTransaction, SqlFile
 
 log = structlog.get_logger(__name__)
 
@@ -75,7 +75,10 @@ async def migrate(url: str, migrations: Sequence[Migration], lock_seconds: float
             await connection.execute(_CREATE_LOG)
             missing = await _missing(connection, migrations)
             for migration in missing:
-                await migration.file.apply(connection, partial(_record, connection, migration))
+                try:
+                    await migration.file.apply(connection, partial(_record, connection, migration))
+                except OwnTransaction as error:
+                    raise ConfigError(f"{migration.name}: {error}") from None
                 log.info("migration.applied", migration=migration.name)
             return missing
         finally:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zlib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -259,7 +260,7 @@ PLAIN = {"to": "a@example.com", "subject": "S", "text": "T"}
             "nonsense", "a@", "@example.com", "a@b", "a@-x.com", "a b@example.com", "a@example.com, b@example.com",
             "a@example.com\r\nBcc: b@example.com", "a@exa\x00mple.com", "A <a@example.com", "a@127.0.0.1",
             "a\u2028@example.com", "x" * 65 + "@example.com", "a@" + "x" * 64 + ".com", "a@example..com", "a..b@x.com",
-            "<>@x.com", 7, None, "a" * 400 + "@example.com",
+            "<>@x.com", 7, None, "=?utf-8?q?a=40evil.example=2C?=@x.com", '"A <a@x.com>', "a" * 400 + "@example.com",
         )),
         ({**PLAIN, "from": "Evil\r\nBcc: x@y.com <a@example.com>"}, "body.from"),
         ({**PLAIN, "reply_to": "a@example.com\nX: y"}, "body.reply_to"),
@@ -280,6 +281,8 @@ PLAIN = {"to": "a@example.com", "subject": "S", "text": "T"}
         ({**PLAIN, "headers": {"X-A\r\nBcc": "x"}}, "body.headers"),
         ({**PLAIN, "headers": {"X-A": "1\r\nBcc: b@example.com"}}, "body.headers.X-A"),
         ({**PLAIN, "headers": {"X-A": "é"}}, "body.headers.X-A"),
+        ({**PLAIN, "headers": {"X-A": "a =?utf-8?q?a=0AX-Injected:_1?= b"}}, "body.headers.X-A"),
+        ({**PLAIN, "headers": {"X-A": "=?ISO-8859-1*en?B?YQ?="}}, "body.headers.X-A"),
         ({**PLAIN, "headers": {"X-A": "1", "x-a": "2"}}, "body.headers.x-a"),
         ({**PLAIN, "headers": {f"X-{n}": "1" for n in range(21)}}, "body.headers"),
         ({**PLAIN, "idempotency_key": "a b"}, "body.idempotency_key"),
@@ -289,6 +292,9 @@ PLAIN = {"to": "a@example.com", "subject": "S", "text": "T"}
         ({"to": "a@example.com", "template": "welcome", "locale": "../de"}, "body.locale"),
         ({"to": "a@example.com", "template": "welcome", "data": {"app": "A"}}, "body.data.url"),
         ({"to": "a@example.com", "template": "welcome", "data": {"app": "A", "url": "\x00"}}, "body.data"),
+        ({"to": "a@example.com", "template": "welcome", "data": {"app": "A\r\nBcc: b@x.com", "url": "u"}}, "body.data"),
+        ({"to": "a@example.com", "template": "welcome", "data": {"app": None, "url": "u"}}, "body.data.app"),
+        ({"to": "a@example.com", "template": "welcome", "data": {"app": ["A", None], "url": "u"}}, "body.data.app[1]"),
         ({"to": "a@example.com", "template": "welcome", "data": {"app": "x" * 600, "url": "u"}}, "body.data"),
         ({"to": "a@example.com", "template": "welcome", "data": {"app": "A", "url": "x" * 70_000}}, "body.data"),
     ],
@@ -298,13 +304,29 @@ def test_wrong_mail_is_refused_by_field(api: Client, mail: Any, path: str) -> No
     assert_problem(api("POST", "/api/mail", mail), (413, 422), path)
 
 
-def test_a_subject_stays_one_line_whatever_is_filled_in(api: Client, smtp: MailServer) -> None:
-    data = {"app": "A\r\nBcc: evil@example.com", "url": "https://example.com"}
-    message = send(api, to="line@example.com", template="welcome", data=data)
-    in_status(api, message, "sent")
-    [mail] = smtp.to("line@example.com")
-    assert mail.parsed["bcc"] is None
-    assert mail.parsed["subject"] == "Welcome to A Bcc: evil@example.com"
+LOOKALIKE = "=?utf-8?q?a=0AX-Injected:_1?="
+LONG_NAME = "boss@bank.example.net, our accounts department, which has a name that is quite (long)"
+WIDE = "order Bestellung ⭐⭐ ⭐⭐ wurde für für für"
+
+
+@pytest.mark.parametrize("text", [LOOKALIKE, LONG_NAME, WIDE, "  a  b", "x" * 280, "é" * 140, 'a "b" \\ c'])
+def test_text_arrives_in_headers_character_for_character(api: Client, smtp: MailServer, text: str) -> None:
+    quoted = '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    to = f"{zlib.crc32(text.encode())}@text.example.com"
+    send(
+        api, to=f"{quoted} <{to}>", **{"from": f"{quoted} <s@b.de>"}, reply_to=f"{quoted} <r@b.de>", subject=text,
+        text="T",
+    )  # fmt: skip
+    send(api, to=to, template="welcome", data={"app": text, "url": "u"})
+    first, second = smtp.wait_for(to, 2)
+    assert first.read.subject == text
+    assert second.read.subject == f"Welcome to {text}"
+    assert first.read.from_ is not None
+    people = [first.read.from_, *first.read.to, *first.read.reply_to]
+    assert [each.address for each in people] == ["s@b.de", to, "r@b.de"]
+    assert {(each.display_name or "").strip() for each in people} == {text.strip()}
+    for mail in (first, second):
+        assert not {"X-Injected", "Bcc"} & set(mail.read.headers)
 
 
 def test_a_domain_is_not_taken_for_another(api: Client, smtp: MailServer) -> None:

@@ -10,10 +10,10 @@ from urllib.parse import quote
 import psycopg
 import pytest
 import redis
-from prometheus_client.parser import text_string_to_metric_families
 
 from tests.support.contract import all_pages, assert_problem, settled
 from tests.support.process import Client, Ogel, eventually
+from tests.support.prometheus import read_metrics
 from tests.support.receiver import Receiver
 
 # As if it had been published longer ago than the retention settings keep anything.
@@ -91,7 +91,7 @@ def test_metrics_for_prometheus(api: Client) -> None:
     assert_problem(api("GET", "/api/webhooks/%2e%2e"), 404)
     scraped = api("GET", "/metrics")
     assert scraped.headers["content-type"].startswith("text/plain")
-    families = {family.name: family for family in text_string_to_metric_families(scraped.raw.decode())}
+    families = read_metrics(scraped.raw.decode())
 
     def value(family: str, **labels: str) -> float:
         wanted = [s.value for s in families[family].samples if labels.items() <= s.labels.items()]
@@ -100,8 +100,11 @@ def test_metrics_for_prometheus(api: Client) -> None:
     assert value("ogel_http_requests", route="/api/events", method="POST", status="202") >= 1
     assert value("ogel_jobs_finished", kind="webhooks.deliver", verdict="done") >= 1
     assert value("ogel_webhook_attempts", outcome="delivered", reason="") >= 1
-    assert value("ogel_queue_jobs", queue="webhooks", status="dead") == 0
-    assert value("ogel_process_resident_bytes") > 1_000_000
+    assert value("ogel_cluster_queue_jobs", queue="webhooks", status="dead") == 0
+    assert value("process_resident_memory_bytes") > 1_000_000
+    assert value("process_cpu_seconds") > 0 and families["process_cpu_seconds"].type == "counter"
+    assert value("process_start_time_seconds") > 1_700_000_000
+    assert 0 < value("process_open_fds") < value("process_max_fds")
     assert {s.labels["route"] for s in families["ogel_http_requests"].samples if "route" in s.labels} >= {
         "/api/webhooks/{id}"
     }

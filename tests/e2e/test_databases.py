@@ -78,7 +78,7 @@ def test_a_postgresql_database_is_registered_checked_and_measured(
     assert api("POST", "/api/databases/orders-eu/check").status == 202
     checked(api, database["id"], "reachable", since=found["check"]["checked_at"])
     metrics = suite.api("GET", "/metrics").raw.decode()
-    assert 'ogel_database_up{database="orders-eu",type="postgresql"} 1.0' in metrics
+    assert 'ogel_cluster_database_up{database="orders-eu",type="postgresql"} 1.0' in metrics
     assert 'ogel_database_checks_total{outcome="reached",type="postgresql"}' in metrics
     actions = [r["action"] for r in all_pages(api, "/api/audit-logs", 100, resource_id=database["id"])]
     assert actions == ["database.check", "database.create"]

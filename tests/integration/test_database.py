@@ -149,6 +149,16 @@ def test_a_migration_outside_a_transaction_is_begun_again_when_it_broke(empty_da
     assert found == [(True,)]
 
 
+@pytest.mark.parametrize(
+    "sql", [b"begin; commit; begin;", b"ROLLBACK AND CHAIN", b"-- outside a transaction\nBEGIN;\n"]
+)
+def test_a_migration_with_a_transaction_of_its_own_is_refused(empty_database_url: str, sql: bytes) -> None:
+    with pytest.raises(ConfigError, match=r"0001_own: the file .* transaction"):
+        asyncio.run(migrate(empty_database_url, [Migration(1, "0001_own", sql)]))
+    with psycopg.connect(empty_database_url) as connection:
+        assert connection.execute("SELECT * FROM schema_migrations").fetchall() == []
+
+
 def test_a_changed_migration_is_refused(empty_database_url: str) -> None:
     async def story() -> None:
         await migrate(empty_database_url, [Migration(1, "0001_first", b"SELECT 1")])

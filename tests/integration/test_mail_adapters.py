@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import json
 import socket
 from base64 import b64encode
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
+from msgspec.structs import replace
 
 from ogel.adapters.egress import AddressGuard, EgressClient
 from ogel.adapters.mail.outbox import MOST_FILES, OutboxProvider
@@ -34,11 +36,11 @@ def send(provider: MailProvider) -> Receipt | ProviderError:
         return error
 
 
-def send_to_resend(url: str, key: str = Resend.KEY) -> Receipt | ProviderError:
+def send_to_resend(url: str, key: str = Resend.KEY, letter: Letter = LETTER) -> Receipt | ProviderError:
     async def sending() -> Receipt | ProviderError:
         egress = EgressClient(EVERYWHERE)
         try:
-            return await ResendProvider(egress, key, url, 1.0).send(LETTER)
+            return await ResendProvider(egress, key, url, 1.0).send(letter)
         except ProviderError as error:
             return error
         finally:
@@ -92,6 +94,21 @@ def test_answers_of_resend(answer: Answer, expected: str, after: float | None) -
     assert kind(outcome) == expected
     assert getattr(outcome, "retry_after_seconds", None) == after
     assert Resend.KEY not in str(outcome)
+
+
+def test_resend_gets_text_as_it_is_and_names_that_can_be_read_in_one_way_only() -> None:
+    lookalike, name = "=?utf-8?q?a=0AX-Injected:_1?=", 'Ann, "the  boss" =?utf-8?q?a=2C?='
+    letter = replace(
+        LETTER, subject=lookalike, sender=replace(LETTER.sender, name=name), reply_to=LETTER.sender
+    )
+    with Resend() as resend:
+        assert kind(send_to_resend(resend.url, letter=letter)) == "taken"
+        [request] = resend.to("ann@example.com")
+    body = json.loads(request.body)
+    assert body["subject"] == lookalike
+    assert body["from"] == '"Ann, \\"the  boss\\" =?utf-8?q?a=2C?=" <ogel@example.com>'
+    assert parse_address(body["from"]) == letter.sender
+    assert body["reply_to"] == "Ogel <ogel@example.com>"
 
 
 def test_resend_is_away_or_the_key_is_wrong() -> None:

@@ -269,10 +269,10 @@ def test_deliveries_in_numbers(tmp_path: Path, database_url: str, redis_url: str
         assert metric(text, "ogel_webhook_lag_seconds_sum", lane="first") >= 1.4
         assert metric(text, "ogel_events_published_total", id="new") == 4
         assert metric(text, "ogel_events_published_total", id="seen") == 4
-        assert metric(text, "ogel_webhook_breakers", state="open") == 0
+        assert metric(text, "ogel_cluster_webhook_breakers", state="open") == 0
         api.ok("POST", "/api/events", [{"type": "ill.a", "data": n} for n in range(10)])
         eventually(
-            lambda: metric(scraped(api), "ogel_webhook_breakers", state="open") == 1,
+            lambda: metric(scraped(api), "ogel_cluster_webhook_breakers", state="open") == 1,
             15,
             "the breaker to show",
         )

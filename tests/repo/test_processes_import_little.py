@@ -26,7 +26,7 @@ NEVER_AT_START = {
     "ogel.adapters.rq_horses", "ogel.adapters.sentry", "ogel.adapters.storage.s3",
     "ogel.adapters.databases.mongodb", "ogel.adapters.databases.postgresql", "ogel.adapters.databases.redis",
 }  # fmt: skip
-CLOCK = {"croniter", "rq_scheduler", "ogel.adapters.rq_clock", "ogel.features.schedules"}
+CLOCK = {"croniter", "cronsim", "rq_scheduler", "ogel.adapters.rq_clock", "ogel.features.schedules"}
 OTHERS = {
     "ogel.adapters.databases", "ogel.features.backups", "ogel.features.cleanup", "ogel.features.databases.migrations",
     "ogel.features.events", "ogel.features.messaging", "ogel.features.stats.feature",

@@ -17,6 +17,7 @@ from typing import Any, BinaryIO
 
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
+from fast_mail_parser import PyMail, parse_email
 
 from ogel.runtime.mail.address import parse_address
 from ogel.runtime.mail.letter import Letter
@@ -45,6 +46,11 @@ class Mail:
     recipient: str
     raw: bytes
     options: Sequence[str]
+
+    @property
+    def read(self) -> PyMail:
+        """By a reader that is not Python's own, whose older versions add spaces to long names."""
+        return parse_email(self.raw)
 
     @property
     def parsed(self) -> EmailMessage:

@@ -13,6 +13,7 @@ from ogel.features.webhooks.deliveries.purge import DELIVERIES, purge_of_deliver
 from ogel.features.webhooks.deliveries.service import DeliveryService
 from ogel.features.webhooks.deliveries.store import DeliveryStore
 from ogel.features.webhooks.endpoints.headers import headers_purpose
+from ogel.features.webhooks.endpoints.one_off import ForgetTest
 from ogel.features.webhooks.endpoints.sealing import SEAL_HEADERS, SealHeaders
 from ogel.features.webhooks.endpoints.service import EndpointService
 from ogel.features.webhooks.endpoints.store import EndpointStore
@@ -98,6 +99,7 @@ class WebhookFeature:
             self._schedule,
             HealthWatch(health, keys, jobs, outbox, options.patience),
             WebhookMetrics(registry),
+            jobs,
         )
         self._drain = Drain(database, keys)
         self.health_metrics = HealthMetrics(database, health, registry)
@@ -115,6 +117,7 @@ class WebhookFeature:
             audit,
             options.timeout_seconds,
         )
+        self._forget_test = ForgetTest(database, endpoints, self.endpoints)
         self.tests = TestService(
             database, endpoints, self.endpoints, self.secrets, self._fan_out, outbox, audit
         )
@@ -132,6 +135,7 @@ class WebhookFeature:
                 self._drain.kind(),
                 JobKind(SEAL_HEADERS, "cleanup", self._seal_headers.perform),
                 self._replay_step.kind(),
+                self._forget_test.kind(),
             ],
             subscribers=[self._fan_out.to_matching],
             sealed=SEALED,

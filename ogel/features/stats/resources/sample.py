@@ -34,8 +34,16 @@ NAMES: Mapping[str, str] = {
     "disk.free_bytes": "Where OGEL_DATA_DIR is, of the process that takes the samples.",
     "disk.free_share": "Likewise, of the whole.",
 }
-# What /metrics shows under another name already.
-SHOWN_ELSEWHERE = ("queue.jobs", "queue.oldest_seconds", "webhooks.breakers", "process.memory_bytes")
+# What only grows until a server is started anew.
+CUMULATIVE = ("redis.evicted_keys",)
+# What /metrics shows under another name already; of a process, only its own.
+SHOWN_ELSEWHERE = (
+    "queue.jobs",
+    "queue.oldest_seconds",
+    "webhooks.breakers",
+    "process.memory_bytes",
+    "process.cpu_seconds",
+)
 
 
 class Sample(Struct, frozen=True):

@@ -122,12 +122,15 @@ class EndpointService:
     async def delete(self, caller: Caller, id: str) -> None:
         """What still waits for it is cancelled; the log of what was sent stays until its retention ends."""
         async with self._database.transaction() as tx:
-            endpoint = found(await self._store.lock(tx, id), id)
-            await self._store.delete(tx, id)
-            await self._replays.cancel_of_webhook(tx, id)
-            await self._keys.drop(tx, QUEUE, id)
-            metadata = {"url": without_query(endpoint.url)}
-            await self._audit.record(tx, caller, "webhook.delete", "webhook", id, metadata)
+            await self.remove(tx, caller, found(await self._store.lock(tx, id), id))
+
+    async def remove(self, tx: Session, caller: Caller, endpoint: Endpoint) -> None:
+        """It is locked."""
+        await self._store.delete(tx, endpoint.id)
+        await self._replays.cancel_of_webhook(tx, endpoint.id)
+        await self._keys.drop(tx, QUEUE, endpoint.id)
+        metadata = {"url": without_query(endpoint.url)}
+        await self._audit.record(tx, caller, "webhook.delete", "webhook", endpoint.id, metadata)
 
     async def insert(self, tx: Session, caller: Caller, new: NewEndpoint, secret: Secret) -> CreatedEndpoint:
         """What is in `new` has been checked."""
