@@ -198,14 +198,10 @@ class Entries(Scheduler):  # type: ignore[misc]  # rq-scheduler has no types
     def _write(self, expected: Mapping[str, tuple[str, datetime]]) -> None:
         """What is new or was changed since the last look, and what Redis has lost; and not what is over."""
         there = {id.decode() for id in self.connection.zrange(self.scheduled_jobs_key, 0, -1)}
-        new = 0
         for id, (name, at) in expected.items():
             if id not in there or self._written.get(id) != (name, at):
                 self.enqueue_at(at, f"{__name__}.tick", job_id=id, job_description=name)
                 log.debug("clock.registered", schedule=name, next_tick=rfc3339(at))
-                new += id not in self._written
-        if new:
-            log.info("clock.registered", schedules=len(expected), new=new)
         for id in self._written.keys() - expected.keys():
             self._drop(id)
         self._written = expected
