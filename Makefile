@@ -15,11 +15,9 @@ setup: $(STAMP) ## .venv with ogel, its embedded servers and the test tools in i
 
 $(STAMP): requirements-dev.lock requirements-build.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Ogel needs Python 3.11 or newer; set PYTHON=…"; exit 1; }
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@test -x $(BIN)/python || { echo "making $(VENV) …"; $(PYTHON) -m venv $(VENV); }
 	@echo "installing into $(VENV) …"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-build.lock
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --require-hashes -r requirements-dev.lock
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps -e .
+	@$(PYTHON) make/install.py $(BIN)/python requirements-dev.lock
 	@touch $@
 
 up: $(STAMP) ## the whole suite in one process, on servers of its own; Ctrl-C ends it
@@ -43,9 +41,7 @@ SHIPPED := build/shipped
 $(SHIPPED)/.installed: requirements.lock requirements-build.lock pyproject.toml
 	@test -x $(SHIPPED)/bin/python || $(PYTHON) -m venv $(SHIPPED)
 	@echo "installing into $(SHIPPED) …"
-	@$(SHIPPED)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-build.lock
-	@$(SHIPPED)/bin/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --require-hashes -r requirements.lock
-	@$(SHIPPED)/bin/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps -e .
+	@$(PYTHON) make/install.py $(SHIPPED)/bin/python requirements.lock
 	@touch $@
 
 bench: $(STAMP) $(SHIPPED)/.installed ## measure deliveries, latency, memory and start; see bench/README.md

@@ -6,6 +6,7 @@ import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 from ogel.kernel.errors import ConfigError
 from ogel.knobs import (
@@ -165,6 +166,12 @@ class Settings:
         takes=choice("debug", "info", "warning", "error"),
         default="info",
         meaning="Least level that is logged.",
+    )
+    log_form: Literal["json", "text"] | None = knob(
+        "OGEL_LOG",
+        takes=choice("json", "text"),
+        default=None,
+        meaning="How logs are written; without it as text for people on a terminal, as JSON elsewhere.",
     )
     sentry_dsn: str | None = knob(
         "SENTRY_DSN",

@@ -23,6 +23,7 @@ SHARED_VARIABLES = (
     "OGEL_SECRET",
     "OGEL_SECRET_OLD",
     "LOG_LEVEL",
+    "OGEL_LOG",
     "SENTRY_DSN",
     "MONGO_URL",
     # Where webhooks may go, and through what.

@@ -231,7 +231,7 @@ class Entries(Scheduler):  # type: ignore[misc]  # rq-scheduler has no types
             if id not in there or self._written.get(id) != (name, at):
                 self.connection.delete(Job.key_for(id))  # whatever it was: RQ adds to what is there
                 self.enqueue_at(at, f"{__name__}.tick", job_id=id, job_description=name)
-                log.info("clock.registered", schedule=name, next_tick=rfc3339(at))
+                log.debug("clock.registered", schedule=name, next_tick=rfc3339(at))
         for id in self._written.keys() - expected.keys():
             self._drop(id)
         self._written = expected

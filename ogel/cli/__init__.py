@@ -7,13 +7,18 @@ import importlib
 import os
 import sys
 from collections.abc import Mapping
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
 from ogel import __version__
 from ogel.kernel.errors import Conflict, NotFound, OgelError, Restart
+from ogel.runtime.terminal import colours, printable
 
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
+NAME = "ogel"
 # name → the first line of its help, so that `ogel --help` imports none of them.
 COMMANDS = {
     "up": "Everything in one process, with its own Postgres and Redis when no URL is set.",
@@ -39,6 +44,8 @@ COMMANDS = {
     "audit": "List, verify and export the audit log.",
     "cleanup": "What is forgotten when, how much of it is due; and forget it now.",
     "schedules": "Make, list, run, pause and delete schedules.",
+    "status": "The addresses of the running suite, and whether it is well.",
+    "completion": "A script that lets your shell complete commands and options.",
     "healthcheck": "Ask the process on PORT whether it is ready; exit 0 or 1.",
 }
 
@@ -61,13 +68,30 @@ class LateGroup(click.Group):
         command: click.Command = module.command
         return command
 
+    def resolve_command(
+        self, context: click.Context, arguments: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        try:
+            return super().resolve_command(context, arguments)
+        except click.exceptions.NoSuchCommand as error:  # it knows of none that were not imported
+            raise click.exceptions.NoSuchCommand(
+                error.command_name, possibilities=self._late, ctx=context
+            ) from None
+
+    def shell_complete(self, context: click.Context, incomplete: str) -> list[CompletionItem]:
+        from click.shell_completion import CompletionItem
+
+        names = [name for name in self._late if name.startswith(incomplete)]
+        options = click.Command.shell_complete(self, context, incomplete)
+        return [*(CompletionItem(name, help=self._late[name]) for name in names), *options]
+
     def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl(list(self._late.items()))
 
 
 @click.group(cls=LateGroup, late=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__, prog_name="ogel")
+@click.version_option(__version__, prog_name=NAME)
 def cli() -> None:
     """Ogel: the backend suite for Railway, as one process or as many."""
 
@@ -81,14 +105,15 @@ def main() -> None:
     # times a second through the thousands of objects that are alive while requests are in flight.
     gc.set_threshold(50_000, 10, 10)
     try:
-        cli.main(standalone_mode=False)
+        cli.main(prog_name=NAME, standalone_mode=False, color=colours())
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
     except click.Abort:
         sys.exit(130)
     except OgelError as error:
-        click.echo(f"ogel: {error.message}", err=True)
+        for line in error.message.splitlines():
+            click.echo(f"ogel: {printable(line)}", err=True)
         sys.exit(1 if isinstance(error, NotFound | Conflict) else 2)
     except Restart:
         _begin_anew()

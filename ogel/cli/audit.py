@@ -13,7 +13,7 @@ import click
 
 from ogel.cli.operator import ask, identifier, json_option, limit_option, operator, say_json, say_page, within
 from ogel.cli.progress import Progress
-from ogel.cli.tables import Column, show_table
+from ogel.cli.tables import Column, printable, show_table
 from ogel.cli.times import absolute, both, moment
 from ogel.kernel.errors import Invalid
 
@@ -29,10 +29,10 @@ LONGEST_LINE = 4 * 1024 * 1024
 _COLUMNS = [
     Column("seq", right=True),
     Column("time"),
-    Column("actor", gives=True),
+    Column("actor"),
     Column("action"),
-    Column("on", gives=True),
-    Column("from", gives=True),
+    Column("on"),
+    Column("from"),
     Column("id"),
 ]
 
@@ -188,7 +188,7 @@ def _show(verdict: Verdict) -> None:
     if verdict.unsealed:
         click.echo(f"{verdict.unsealed} are not sealed yet, the oldest from {both(verdict.unsealed_since)}")
     if (broken := verdict.broken) is None:
-        click.echo(f"head {verdict.last_seq} {verdict.head}")
+        click.echo(printable(f"head {verdict.last_seq} {verdict.head}"))
         return
     named = "" if broken.id is None else f" ({broken.id})"
-    click.secho(f"BROKEN at {broken.seq}{named}: {broken.fault}: {broken.detail}", fg="red")
+    click.secho(printable(f"BROKEN at {broken.seq}{named}: {broken.fault}: {broken.detail}"), fg="red")

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import quote, urlsplit, urlunsplit
 
 import click
 
 from ogel.cli.backups import Pace, settings_with_secret, size
+from ogel.cli.given import PLACE, read_from
 from ogel.cli.operator import json_option, operator, say_json, within_settings
 from ogel.cli.progress import Meter
 from ogel.cli.tables import show_fields
@@ -32,14 +35,21 @@ _URL = re.compile(r"postgres(ql)?://.+")
 def _url(value: str) -> str:
     if _URL.fullmatch(value) is None:
         raise click.BadParameter(f"it takes {POSTGRES_SHAPE}")
+    if urlsplit(value).password is not None:
+        raise click.BadParameter("a password does not belong on a command line: see --password-from")
     return value
 
 
 @click.command("restore")
 @click.argument("source", metavar="BACKUP|DIRECTORY")
 @click.option("--into", type=_url, metavar="URL", help="The database; without it that of DATABASE_URL.")
+@click.option(
+    "--password-from",
+    metavar=PLACE,
+    help="Of --into, from a variable or the standard input; asked for on a terminal without it.",
+)
 @json_option
-def command(source: str, into: str | None, as_json: bool) -> None:
+def command(source: str, into: str | None, password_from: str | None, as_json: bool) -> None:
     """
     Bring a backup into an empty database.
 
@@ -62,13 +72,36 @@ def command(source: str, into: str | None, as_json: bool) -> None:
     from ogel.runtime.logging import configure_logging
 
     configure_logging("warning", sys.stderr)  # before the embedded server says that it started
-    with _target(into) as settings:
-        report = within_settings(settings, restoring, run)
+    if into is None and password_from is not None:
+        raise click.UsageError("--password-from goes with --into")
+    with _target(None if into is None else _with_password(into, password_from)) as settings:
+        try:
+            report = within_settings(settings, restoring, run)
+        except ConfigError as error:
+            if into is None:
+                raise
+            raise ConfigError(error.message.replace("DATABASE_URL", "--into")) from error
     meter.end()
     if as_json:
         say_json(report)
     else:
         _show(report)
+
+
+def _with_password(url: str, password_from: str | None) -> str:
+    """As libpq does, PGPASSWORD is taken where nothing else is said; what is not a terminal is not asked."""
+    parts = urlsplit(url)
+    if password_from is not None:
+        password = read_from("--password-from", password_from)
+    elif "PGPASSWORD" in os.environ or not sys.stdin.isatty():
+        return url
+    else:
+        asked = f"Password for {parts.netloc} (empty: none)"
+        password = click.prompt(asked, default="", show_default=False, hide_input=True, err=True)
+    if not password:
+        return url
+    user, _, place = parts.netloc.rpartition("@")
+    return urlunsplit(parts._replace(netloc=f"{user}:{quote(password, safe='')}@{place}"))
 
 
 def _place(backups: BackupFeature, source: str) -> Place:

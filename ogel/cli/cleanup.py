@@ -11,7 +11,7 @@ import click
 
 from ogel.cli.operator import ask, json_option, operator, say_json
 from ogel.cli.progress import Progress
-from ogel.cli.tables import Column, show_table
+from ogel.cli.tables import Column, printable, show_table
 from ogel.cli.times import both, moment, relative
 from ogel.kernel.errors import Invalid, Unavailable
 
@@ -100,7 +100,7 @@ def _run(kind: str, before: datetime | None, wait: bool, as_json: bool) -> None:
         click.echo(f"{begun[0].job} will delete them")
     else:
         failure = "" if ended.error is None else f": {ended.error}"
-        click.echo(f"{kind} {ended.status}{failure}: {ended.deleted} deleted")
+        click.echo(printable(f"{kind} {ended.status}{failure}: {ended.deleted} deleted"))
     sys.exit(1 if ended is not None and ended.status != "completed" else 0)
 
 

@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
-import os
+import re
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from ogel.cli.given import PLACE, read_from
 from ogel.cli.operator import json_option, operator, say_json, within
 from ogel.kernel.errors import Invalid
 
-_MOST_CHARACTERS = 8192
+if TYPE_CHECKING:
+    from ogel.features.databases.registry.database import NewDatabase
+
+# How errors call the fields that are no options of the same name.
+_OPTIONS = {"name": "NAME", "url": "--url-from", "password": "--password-from", "labels": "--label"}
 
 
 @click.command("add")
 @click.argument("name")
-@click.option("--url-from", metavar="VARIABLE|-", help="A whole URL, from a variable or the standard input.")
+@click.option("--url-from", metavar=PLACE, help="A whole URL, from a variable or the standard input.")
 @click.option("--type", type=click.Choice(["postgresql", "mongodb", "redis"]), help="Where no URL says it.")
 @click.option("--host", help="A name or address; private ones too.")
 @click.option("--port", type=int, help="The type's own without it.")
 @click.option("--database", help="Of redis its number.")
 @click.option("--username", help="Asks for the password, unless --password-from says where it is.")
-@click.option("--password-from", metavar="VARIABLE|-", help="From a variable or the standard input.")
+@click.option("--password-from", metavar=PLACE, help="From a variable or the standard input.")
 @click.option(
     "--ssl-mode", type=click.Choice(["disable", "prefer", "require", "verify-full"]), help="As libpq has it."
 )
@@ -45,9 +50,6 @@ def command(
         ogel databases add orders --url-from ORDERS_DATABASE_URL
         ogel databases add cache --type redis --host cache.railway.internal
     """
-    import msgspec
-
-    from ogel.features.databases.registry.database import NewDatabase
     from ogel.operators import sealing_services
 
     if url_from == "-" == password_from:
@@ -55,31 +57,21 @@ def command(
     given = {key: value for key, value in parts.items() if value is not None}
     given |= {"name": name, "labels": _labels(labels)}
     if url_from is not None:
-        given["url"] = _read(url_from)
+        given["url"] = read_from("--url-from", url_from)
     if password_from is not None:
-        given["password"] = _read(password_from)
+        given["password"] = read_from("--password-from", password_from)
     elif parts["username"] is not None and sys.stdin.isatty():
         given["password"] = click.prompt("Password", hide_input=True, err=True)
     try:
-        new = msgspec.convert(given, NewDatabase)
-        database = within(sealing_services, lambda ogel: ogel.databases.registry.create(operator(), new))
-    except msgspec.ValidationError as error:
-        raise click.UsageError(_named(str(error))) from None
+        database = within(
+            sealing_services, lambda ogel: ogel.databases.registry.create(operator(), _checked(given))
+        )
     except Invalid as error:
         raise click.UsageError(_named(error.message)) from None
     if as_json:
         say_json(database)
     else:
         click.echo(f"{database.id}  {database.name}; `ogel databases check {database.name}` says how it is")
-
-
-def _read(place: str) -> str:
-    if place == "-":
-        return sys.stdin.read(_MOST_CHARACTERS).rstrip("\r\n")
-    try:
-        return os.environ[place]
-    except KeyError:
-        raise click.UsageError(f"the variable {place} is not set") from None
 
 
 def _labels(labels: tuple[str, ...]) -> dict[str, str]:
@@ -90,5 +82,22 @@ def _labels(labels: tuple[str, ...]) -> dict[str, str]:
     return {key: value for key, _, value in pairs}
 
 
+def _checked(given: dict[str, Any]) -> NewDatabase:
+    import msgspec
+
+    from ogel.features.databases.registry.database import NewDatabase
+    from ogel.runtime.http.input import invalid
+
+    try:
+        return msgspec.convert(given, NewDatabase)
+    except msgspec.ValidationError as error:
+        raise invalid("body", error) from None
+
+
 def _named(message: str) -> str:
-    return message.replace("body.", "--").replace("`$.", "`--").replace("_", "-")
+    """Fields as their options are called, and of those that have parts the option alone."""
+    return re.sub(
+        r"body\.(\w+)(?:\[\S*\]|(?:\.\w+)+)?",
+        lambda field: _OPTIONS.get(field[1], f"--{field[1].replace('_', '-')}"),
+        message,
+    )

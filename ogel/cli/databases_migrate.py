@@ -12,6 +12,7 @@ import click
 from ogel.cli.operator import ask, identifier, json_option, operator, say_json, within
 from ogel.cli.tables import Column, printable, show_table
 from ogel.kernel.errors import Invalid, TooLarge, Unavailable
+from ogel.runtime.terminal import draws
 
 if TYPE_CHECKING:
     from ogel.features.databases.migrations.migration import NewRun, Plan, Run
@@ -50,7 +51,8 @@ def command(name: str, folder: Path, dry_run: bool, wait: bool, as_json: bool) -
 def _read(folder: Path, dry_run: bool) -> NewRun:
     import msgspec
 
-    from ogel.features.databases.migrations.migration import MOST_BYTES, MOST_FILES, NewRun
+    from ogel.features.databases.migrations.migration import MOST_BYTES, MOST_FILES, MigrationFile, NewRun
+    from ogel.runtime.http.input import invalid
 
     paths = sorted(folder.glob("*.sql"))
     if not paths:
@@ -62,11 +64,12 @@ def _read(folder: Path, dry_run: bool) -> NewRun:
         try:
             # As it is: with other line ends it would have another checksum elsewhere.
             files.append({"name": path.name, "sql": path.read_bytes().decode()})
-            msgspec.convert({"files": files[-1:]}, NewRun)
-        except (UnicodeDecodeError, msgspec.ValidationError) as error:
-            raise click.UsageError(
-                f"{path.name}: {error}; it takes a name like 0001_what_and_why.sql and UTF-8"
-            ) from None
+            msgspec.convert(files[-1], MigrationFile)
+        except UnicodeDecodeError:
+            raise click.UsageError(f"{path.name}: is not UTF-8") from None
+        except msgspec.ValidationError as error:
+            [wrong] = invalid(path.name, error).errors
+            raise click.UsageError(f"{wrong.path}: {wrong.message}") from None
     return msgspec.convert({"files": files, "dry_run": dry_run}, NewRun)
 
 
@@ -95,16 +98,16 @@ def _run(name: str, new: NewRun, wait: bool, as_json: bool) -> None:
 
 async def _follow(ogel: Platform, run: Run) -> Run:
     """On a terminal on one line, elsewhere a line for each news; both on stderr."""
-    draws = sys.stderr.isatty()
+    overwrites = draws(sys.stderr)
     said = ""
     while run.status == "running":
         news = _news(run)
         if news != said:
             said = news
-            click.echo(f"\r\x1b[K{news}" if draws else news, nl=not draws, err=True)
+            click.echo(f"\r\x1b[K{news}" if overwrites else news, nl=not overwrites, err=True)
         await asyncio.sleep(LOOK_SECONDS)
         run = await ogel.databases.migrations.get(run.database, run.id)
-    if draws:
+    if overwrites:
         click.echo("\r\x1b[K", nl=False, err=True)
     return run
 

@@ -26,7 +26,7 @@ _COLUMNS = [
     Column("status"),
     Column("attempts", right=True),
     Column("event type", gives=True),
-    Column("event", gives=True),
+    Column("event"),
     Column("created"),
     Column("next attempt"),
 ]

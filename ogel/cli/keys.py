@@ -9,10 +9,19 @@ from typing import TYPE_CHECKING
 import click
 
 from ogel.cli.operator import ask, json_option, operator
+from ogel.cli.tables import Column, show_table
 from ogel.kernel.clock import rfc3339, utc_now
 
 if TYPE_CHECKING:
     from ogel.features.keys.store import ApiKey
+
+_COLUMNS = [
+    Column("id"),
+    Column("begins with"),
+    Column("state"),
+    Column("name", gives=True),
+    Column("scopes"),
+]
 
 
 @click.group("keys")
@@ -49,10 +58,10 @@ def list_keys(as_json: bool) -> None:
 
     keys = ask(lambda ogel: ogel.keys.list())
     if as_json:
-        click.echo(msgspec.json.encode(keys))
+        click.echo(msgspec.json.encode(keys).decode())
         return
-    for key in keys:
-        click.echo(f"{key.id}  {key.hint}…  {_state(key):<9}  {key.name}  {' '.join(key.scopes)}")
+    rows = [(key.id, f"{key.hint}…", _state(key), key.name, " ".join(key.scopes)) for key in keys]
+    show_table(_COLUMNS, rows, empty="no keys")
 
 
 @command.command("revoke")

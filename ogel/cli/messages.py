@@ -20,7 +20,7 @@ _COLUMNS = [
     Column("id"),
     Column("channel"),
     Column("status"),
-    Column("to", gives=True),
+    Column("to"),
     Column("provider"),
     Column("attempts", right=True),
     Column("created"),
@@ -74,7 +74,7 @@ def send(
         say_json(accepted)
         return
     show_table(
-        [Column("id"), Column("status"), Column("to", gives=True)],
+        [Column("id"), Column("status"), Column("to")],
         [(each.id, each.status, each.to) for each in accepted.items],
         empty="nothing was sent",
     )

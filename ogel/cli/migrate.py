@@ -18,7 +18,7 @@ def command() -> None:
 
     settings = settings_of_environment()
     url = require_database(settings)
-    configure_logging(settings.log_level)
+    configure_logging(settings.log_level, form=settings.log_form)
     migrations = read_migrations(MIGRATIONS)
     with event_loop() as runner:
         runner.run(wait_for_postgres(url, settings.connect_seconds))

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 import click
 
 from ogel.cli.process import event_loop, settings_beside
+from ogel.kernel.errors import Invalid
 from ogel.kernel.ids import new_id
 from ogel.kernel.principal import Caller, Principal
 
@@ -62,14 +63,22 @@ def within_settings(
     from ogel.runtime.scrub import Scrubber
 
     # stdout is for the answer
-    configure_logging("warning", sys.stderr, Scrubber(secrets_of(settings)))
+    configure_logging("warning", sys.stderr, settings.log_form, Scrubber(secrets_of(settings)))
 
     async def asked() -> Answer:
         async with opened(settings) as thing:
             return await question(thing)
 
-    with event_loop() as runner:
-        return runner.run(asked())
+    try:
+        with event_loop() as runner:
+            return runner.run(asked())
+    except Invalid as error:
+        # A filter: as an option it is called like the parameter.
+        for wrong in error.errors:
+            if wrong.path.startswith("query."):
+                option = f"--{wrong.path.removeprefix('query.').replace('_', '-')}"
+                raise Invalid(f"{option}: {wrong.message}") from None
+        raise
 
 
 def operator() -> Caller:

@@ -12,6 +12,7 @@ import click
 
 from ogel.environ import read_settings, secrets_of, unknown_names
 from ogel.kernel.errors import ConfigError
+from ogel.kernel.text import no_such
 from ogel.settings import Settings, with_local_mail
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ def run_process(
     from ogel.serving import Process
 
     scrub = Scrubber(secrets_of(settings))
-    configure_logging(settings.log_level, scrub=scrub)
+    configure_logging(settings.log_level, form=settings.log_form, scrub=scrub)
     _warn_of_unknown_names()
     if settings.sentry_dsn is not None:
         from ogel.adapters.sentry import start_sentry
@@ -132,5 +133,5 @@ def known_queues(wanted: Sequence[str], all_queues: Sequence[str]) -> list[str]:
     """In the order given, without doubles. Raises ConfigError naming the first that does not exist."""
     for queue in wanted:
         if queue not in all_queues:
-            raise ConfigError(f"there is no queue {queue!r}; there are {', '.join(all_queues)}")
+            raise ConfigError(f"there is {no_such('queue', queue, all_queues)}")
     return list(dict.fromkeys(wanted))

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import sys
 import time
 from typing import TYPE_CHECKING
 
 import click
+
+from ogel.cli.tables import cut
+from ogel.runtime.terminal import draws, printable
 
 if TYPE_CHECKING:
     from ogel.features.webhooks.replays.replay import Replay
@@ -23,15 +27,19 @@ class Meter:
 
     def __init__(self, name: str) -> None:
         self._name = name
-        self._draws = sys.stderr.isatty()
+        self._draws = draws(sys.stderr)
         self._said_at = time.monotonic()
 
     def show(self, part: float, said: str) -> None:
         """`part` of the whole is done."""
+        said = printable(said)
         now = time.monotonic()
         if self._draws:
             filled = int(min(1.0, part) * BAR_WIDTH)
-            click.echo(f"\r\x1b[K[{'#' * filled}{'-' * (BAR_WIDTH - filled)}]  {said}", nl=False, err=True)
+            line = f"[{'#' * filled}{'-' * (BAR_WIDTH - filled)}]  {said}"
+            # One that went on below could not be written over.
+            line = cut(line, shutil.get_terminal_size().columns - 1)
+            click.echo(f"\r\x1b[K{line}", nl=False, err=True)
         elif now - self._said_at >= LINE_SECONDS:
             self._said_at = now
             click.echo(f"{self._name}: {said}", err=True)

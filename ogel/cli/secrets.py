@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, TypeVar
 import click
 
 from ogel.cli.operator import ask, json_option, operator, within
+from ogel.cli.tables import Column, printable, show_table
+from ogel.runtime.terminal import draws
 
 if TYPE_CHECKING:
     from ogel.runtime.sealed import KeyUse, Resealed, SealedValues
@@ -23,6 +25,8 @@ _MEANS = {
     "unknown": "no secret that is set: cannot be read",
     "unnamed": "sealed before keys had ids",
 }
+
+_COLUMNS = [Column("sealed"), Column("key"), Column("values", right=True), Column("state")]
 
 
 @click.group("secrets")
@@ -57,7 +61,7 @@ def status(as_json: bool) -> None:
 @json_option
 def rotate(as_json: bool) -> None:
     """Seal every stored value again that is not under the present OGEL_SECRET; exit 1 when some cannot be read."""
-    done, uses = _ask(lambda values: _rotate(values, shows=not as_json and sys.stderr.isatty()))
+    done, uses = _ask(lambda values: _rotate(values, shows=not as_json and draws(sys.stderr)))
     counts = {"resealed": done.resealed, "unreadable": done.unreadable}
     ask(lambda ogel: ogel.audit_log.service.record(operator(), "secret.rotate", "secret", "all", counts))
     if as_json:
@@ -66,7 +70,7 @@ def rotate(as_json: bool) -> None:
     else:
         click.echo(f"{done.resealed} sealed again, {done.unreadable} cannot be read")
         for place in done.unreadable_ids:
-            click.echo(f"  {place}")
+            click.echo(f"  {printable(place)}")
         _show(uses)
     sys.exit(1 if done.unreadable else 0)
 
@@ -85,11 +89,8 @@ async def _rotate(values: SealedValues, shows: bool) -> tuple[Resealed, Sequence
 
 
 def _show(uses: Sequence[KeyUse]) -> None:
-    if not uses:
-        click.echo("nothing is sealed yet")
-    width = max((len(use.column) for use in uses), default=0)
-    for use in uses:
-        click.echo(f"{use.column:<{width}}  {use.key or '-':<8}  {use.count:>8}  {_MEANS[use.state]}")
+    rows = [(use.column, use.key, use.count, _MEANS[use.state]) for use in uses]
+    show_table(_COLUMNS, rows, empty="nothing is sealed yet")
 
 
 def _ask(question: Callable[[SealedValues], Awaitable[Answer]]) -> Answer:

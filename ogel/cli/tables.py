@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import click
 
+from ogel.runtime.terminal import printable as printable  # what commands print besides tables
+
 _GAP = "  "
-_LEAST_WIDTH = 8
+_INDENT = "  "
+# What gives becomes no narrower: less says nothing.
+_LEAST_WIDTH = 16
+# Even on the narrowest terminal something stands on a line.
+_LEAST_LINE = 8
 _COLOURS = {
     "enabled": "green",
+    "active": "green",
     "delivered": "green",
     "sent": "green",
     "completed": "green",
@@ -38,6 +45,8 @@ _COLOURS = {
     "half_open": "yellow",
     "open": "red",
     "disabled": "red",
+    "revoked": "red",
+    "expired": "yellow",
 }
 
 
@@ -49,18 +58,23 @@ class Column(NamedTuple):
     right: bool = False
 
 
-def printable(text: str) -> str:
-    """On one line; what would move the cursor, change colours or turn the direction of writing is spelled out."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
-
-
 def show_table(columns: Sequence[Column], rows: Sequence[Sequence[object]], empty: str) -> None:
-    """As wide as the terminal at most; whole where it is piped. `empty` is said when there is nothing to show."""
+    """
+    As wide as the terminal at most: columns that give are cut, and where that is not enough each row is a card. Whole
+    where it is piped. `empty` is said when there is nothing to show.
+    """
     if not rows:
         click.echo(empty)
         return
     cells = [[printable("-" if cell is None else str(cell)) for cell in row] for row in rows]
-    widths = _widths(columns, cells, terminal_width())
+    most = terminal_width()
+    widths = _widths(columns, cells, most)
+    if most is not None and sum(widths) + len(_GAP) * (len(columns) - 1) > most:
+        for place, row in enumerate(cells):
+            if place:
+                click.echo()
+            _show_card(columns, row, most)
+        return
     click.secho(_line(columns, [column.name.upper() for column in columns], widths, plain=True), bold=True)
     for row in cells:
         click.echo(_line(columns, row, widths))
@@ -68,10 +82,16 @@ def show_table(columns: Sequence[Column], rows: Sequence[Sequence[object]], empt
 
 def show_fields(fields: Sequence[tuple[str, object]], indent: str = "") -> None:
     """`name  value`, one to a line; those without a value are left out."""
-    known = [(name, value) for name, value in fields if value is not None]
-    width = max(len(name) for name, _ in known)
-    for name, value in known:
-        click.echo(f"{indent}{name:<{width}}{_GAP}{coloured(printable(str(value)))}")
+    known = [(name, printable(str(value))) for name, value in fields if value is not None]
+    _show_pairs(known, indent, terminal_width())
+
+
+def show_parts(parts: Sequence[str]) -> None:
+    """On one line, or on a terminal on as many as they need; the first part colours it."""
+    shown, most = [printable(part) for part in parts if part], terminal_width()
+    lines = [_GAP.join(shown)] if most is None else _flow(shown, most, _GAP, _INDENT)
+    for place, line in enumerate(lines):
+        click.echo(line if place else coloured(line))
 
 
 def heading(text: str) -> None:
@@ -90,13 +110,39 @@ def terminal_width() -> int | None:
     return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
+def width_of(text: str) -> int:
+    """In cells of a terminal: a Chinese letter or an emoji takes two, an accent none."""
+    if text.isascii():
+        return len(text)
+    import wcwidth
+
+    return wcwidth.width(text)
+
+
 def cut(text: str, width: int) -> str:
-    return text if len(text) <= width else text[: max(0, width - 1)] + "…"
+    """To so many cells. Of an address the middle goes: its host and its end are what tells it from others."""
+    whole = width_of(text)
+    if whole <= width:
+        return text
+    if width < 1:
+        return ""
+    tail = (width - 1) // 3 if "://" in text else 0
+    return _slice(text, 0, width - 1 - tail) + "…" + (_slice(text, whole - tail, whole) if tail else "")
+
+
+def _slice(text: str, start: int, end: int) -> str:
+    """Cells; half a letter is a space."""
+    if text.isascii():
+        return text[start:end]
+    import wcwidth
+
+    return wcwidth.clip(text, start, end)
 
 
 def _widths(columns: Sequence[Column], rows: Sequence[Sequence[str]], most: int | None) -> list[int]:
     widths = [
-        max(len(column.name), *(len(row[place]) for row in rows)) for place, column in enumerate(columns)
+        max(width_of(column.name), *(width_of(row[place]) for row in rows))
+        for place, column in enumerate(columns)
     ]
     giving = [place for place, column in enumerate(columns) if column.gives]
     while most is not None and giving:
@@ -112,7 +158,61 @@ def _line(columns: Sequence[Column], row: Sequence[str], widths: Sequence[int], 
     parts = []
     for column, cell, width in zip(columns, row, widths, strict=True):
         shown = cut(cell, width)
-        padding = " " * (width - len(shown))
+        padding = " " * (width - width_of(shown))
         shown = shown if plain else coloured(shown)
         parts.append(padding + shown if column.right else shown + padding)
     return _GAP.join(parts).rstrip()
+
+
+def _show_card(columns: Sequence[Column], row: Sequence[str], most: int) -> None:
+    """Whole: the first cell names it, the others follow by name; those that say nothing are left out."""
+    for line in _broken(row[0], most):
+        click.secho(line, bold=True)
+    said = zip(columns[1:], row[1:], strict=True)
+    _show_pairs([(column.name, cell) for column, cell in said if cell != "-"], _INDENT, most)
+
+
+def _show_pairs(pairs: Sequence[tuple[str, str]], indent: str, most: int | None) -> None:
+    """A value that is too long goes on below; one that fits a line of its own is not broken."""
+    names = max((width_of(name) for name, _ in pairs), default=0)
+    for name, value in pairs:
+        label = f"{indent}{name}{' ' * (names - width_of(name))}{_GAP}"
+        if most is None or width_of(label) + width_of(value) <= most:
+            click.echo(label + coloured(value))
+            continue
+        deeper = indent + _INDENT
+        if width_of(deeper) + width_of(value) <= most or most - width_of(label) < _LEAST_WIDTH:
+            click.echo(label.rstrip())
+            label = deeper
+        for line in _flow(value.split(" "), most - width_of(label), " ", ""):
+            click.echo(label + line)
+            label = " " * width_of(label)
+
+
+def _flow(parts: Sequence[str], most: int, gap: str, indent: str) -> list[str]:
+    """Lines of `most` cells, broken between parts, and within one only where it is longer than a line."""
+    lines, line = [], ""
+    for part in parts:
+        for piece in _broken(part, most - len(indent)):
+            longer = line + gap + piece if line else piece
+            if line and width_of(longer) > most:
+                lines.append(line)
+                longer = indent + piece
+            line = longer
+    return [*lines, line]
+
+
+def _broken(text: str, width: int) -> Iterator[str]:
+    """Pieces of so many cells."""
+    if width_of(text) <= width:
+        yield text
+        return
+    import wcwidth
+
+    piece = ""
+    for letter in wcwidth.iter_graphemes(text):
+        if piece and width_of(piece + letter) > max(_LEAST_LINE, width):
+            yield piece
+            piece = ""
+        piece += letter
+    yield piece

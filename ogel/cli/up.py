@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ogel.cli.banner import Banner
 from ogel.cli.process import port_option, run_process, settings_of_environment
 from ogel.settings import Settings, with_local_mail
 
@@ -29,7 +30,8 @@ def command(port: int | None) -> None:
     """Everything in one process. Without DATABASE_URL or REDIS_URL it starts its own, in OGEL_DATA_DIR."""
     settings = settings_of_environment(port)
     if not settings.embedded:
-        run_process(settings, _everything)
+        banner = Banner(settings)
+        run_process(settings, _everything, beside=[("banner", banner.show)], ready=banner.ready)
         return
     told = Told()
     with _servers(settings, told) as servers:
@@ -69,7 +71,7 @@ def _servers(settings: Settings, told: Told) -> EmbeddedServers:
     from ogel.adapters.embedded import CalledOff, EmbeddedServers
     from ogel.runtime.logging import configure_logging
 
-    configure_logging(settings.log_level)
+    configure_logging(settings.log_level, form=settings.log_form)
     try:
         return EmbeddedServers.start(
             settings.data_dir,
@@ -86,7 +88,7 @@ def _servers(settings: Settings, told: Told) -> EmbeddedServers:
 def _run(settings: Settings, servers: EmbeddedServers, told: Told) -> None:
     from ogel.adapters.embedded import Revival
 
-    filled, revival = _filled(settings, servers), Revival(servers)
+    revival, banner = Revival(servers), Banner(settings)
 
     def roles(platform: Platform) -> Roles:
         revival.count_in(platform.registry)
@@ -94,10 +96,10 @@ def _run(settings: Settings, servers: EmbeddedServers, told: Told) -> None:
         return _everything(platform)
 
     run_process(
-        filled,
+        _filled(settings, servers),
         roles,
-        beside=[("signals", told.watch), ("embedded servers", revival.run)],
-        ready=lambda port: _greet(settings, filled, port),
+        beside=[("signals", told.watch), ("embedded servers", revival.run), ("banner", banner.show)],
+        ready=banner.ready,
     )
 
 
@@ -121,22 +123,3 @@ def _filled(settings: Settings, servers: EmbeddedServers) -> Settings:
     )
 
 
-def _greet(given: Settings, settings: Settings, port: int) -> None:
-    """On stderr: stdout is for the JSON log."""
-    url = f"http://localhost:{port}"
-    key = "$OGEL_ADMIN_KEY" if given.admin_key else f"$(cat {settings.data_dir}/admin_key)"
-    lines = [
-        f"Ogel on {url}, with its own servers and data in {settings.data_dir}",
-        f"admin key: {'OGEL_ADMIN_KEY' if given.admin_key else f'{settings.data_dir}/admin_key'}",
-    ]
-    if given.webhook_allow_nets is None:
-        lines.append("webhooks may reach loopback addresses, because the servers are embedded")
-    lines += [
-        "try:",
-        f"  curl -s {url}/api/health",
-        f'  curl -s {url}/api/webhooks -H "Authorization: Bearer {key}" '
-        '-d \'{"url":"http://localhost:9000/hook","events":["order.*"]}\'',
-        f'  curl -s {url}/api/events -H "Authorization: Bearer {key}" '
-        '-d \'{"type":"order.created","data":{"total":42}}\'',
-    ]
-    click.echo("\n".join(lines), err=True)

@@ -11,6 +11,7 @@ import click
 
 from ogel.cli.operator import ask, identifier, json_option, operator, say_json
 from ogel.cli.progress import follow
+from ogel.cli.tables import printable
 from ogel.cli.times import both, moment
 from ogel.kernel.errors import Invalid, Unavailable
 
@@ -159,7 +160,7 @@ def _show(replay: Replay) -> None:
         f" {replay.skipped} were under way"
     )
     if replay.error is not None:
-        click.echo(f"it paused by itself: {replay.error}")
+        click.echo(printable(f"it paused by itself: {replay.error}"))
 
 
 def _show_count(count: DryRun, as_json: bool) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ogel.cli.operator import ask, identifier, say_json
-from ogel.cli.tables import coloured, cut, printable, terminal_width
+from ogel.cli.tables import show_parts
 from ogel.cli.times import absolute, milliseconds, moment
 from ogel.kernel.clock import utc_now
 
@@ -69,22 +69,24 @@ async def _follow(tail: Tail, as_json: bool) -> None:
 
 
 def _show(page: Sequence[RecordedAttempt], as_json: bool) -> None:
-    width = terminal_width()
     for attempt in page:
         if as_json:
             say_json(attempt)
-            continue
-        line = _line(attempt)
-        click.echo(coloured(line if width is None else cut(line, width)))
+        else:
+            show_parts(_parts(attempt))
 
 
-def _line(attempt: RecordedAttempt) -> str:
-    """Begins with the outcome, which is what colours it."""
-    said = str(attempt.response_status or "")
-    if attempt.outcome != "delivered":
-        said = f"{attempt.reason or '-'}: {attempt.detail or '-'}"
-        said += f", now {attempt.delivery_status}"
-    return printable(
-        f"{attempt.outcome:<9}  {absolute(attempt.started_at)}  {attempt.webhook}  {attempt.delivery}"
-        f"  #{attempt.number}  {milliseconds(attempt.duration_seconds):>7}  {attempt.event_type}  {said}"
-    )
+def _parts(attempt: RecordedAttempt) -> list[str]:
+    """What came of it first, for a narrow terminal goes on below."""
+    failed = attempt.outcome != "delivered"
+    return [
+        f"{attempt.outcome:<9}",
+        absolute(attempt.started_at),
+        str(attempt.response_status or (attempt.reason if failed else None) or "-"),
+        f"#{attempt.number}",
+        f"{milliseconds(attempt.duration_seconds):>7}",
+        attempt.event_type,
+        attempt.delivery,
+        attempt.webhook,
+        f"{attempt.reason or '-'}: {attempt.detail or '-'}, now {attempt.delivery_status}" if failed else "",
+    ]

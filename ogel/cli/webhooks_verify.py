@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
+from ogel.cli.tables import printable
+
 if TYPE_CHECKING:
     from ogel.features.webhooks.secrets.verify import VerifyingKey
 
@@ -93,7 +95,7 @@ def command(
     else:
         click.echo("not valid" if problems else "valid")
         for problem in problems:
-            click.echo(f"  {problem.message}")
+            click.echo(f"  {printable(problem.message)}")
     sys.exit(1 if problems else 0)
 
 

@@ -10,7 +10,7 @@ from ogel.cli.times import relative
 from ogel.kernel.errors import Unavailable
 
 _COLUMNS = [
-    Column("name", gives=True),
+    Column("name"),
     Column("queues", gives=True),
     Column("host"),
     Column("pid", right=True),

@@ -8,13 +8,18 @@ from datetime import datetime
 from msgspec import Struct
 
 from ogel.kernel.clock import rfc3339
+from ogel.kernel.text import pattern
 
 # No dot in ids: `id.timestamp.body` is what a webhook signature covers, and a dot would make that ambiguous.
 # `(?!\n)$`, because Python's `$` alone would let a trailing newline pass.
-ID_PATTERN = r"^[A-Za-z0-9_-]{1,128}(?!\n)$"
-TYPE_PATTERN = r"^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*(?!\n)$"
+ID_PATTERN = pattern(r"^[A-Za-z0-9_-]{1,128}(?!\n)$", "1 to 128 letters, digits, _ and -")
+TYPE_PATTERN = pattern(
+    r"^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*(?!\n)$", "words of letters, digits, _ and - with dots between them"
+)
 # `storage.*` hears everything below `storage.`; `*` hears everything.
-GLOB_PATTERN = r"^[A-Za-z0-9_.*-]{1,128}(?!\n)$"
+GLOB_PATTERN = pattern(
+    r"^[A-Za-z0-9_.*-]{1,128}(?!\n)$", "an event's type, in which * stands for any characters; 128 at most"
+)
 
 
 class Event(Struct, frozen=True):

@@ -1,26 +1,63 @@
-"""Logs: one JSON line per event on stdout, the standard library's loggers included."""
+"""Logs of every source, the standard library's loggers and warnings too, in one form and without secrets."""
 
 from __future__ import annotations
 
+import io
 import logging
 import re
 import sys
+import threading
+import time
+import warnings
 from collections.abc import MutableMapping
-from typing import Any, TextIO
+from types import TracebackType
+from typing import Any, Literal, TextIO
 
 import structlog
 
+from ogel.runtime.log_lines import as_json, for_people
 from ogel.runtime.scrub import NOTHING_SECRET, Scrubber
 
-_SECRET_NAME = re.compile(r"(?i)(password|secret|authorization|api_?key|token|dsn)")
+Form = Literal["json", "text"]
+
+_SECRET_NAME = re.compile(
+    r"(?i)(passw|secret|authorization|cookie|credential|api_?key|admin_?key|private_?key|token|dsn)"
+)
+# Passwords may hold an @, or be all there is before it.
+_URL_PASSWORD = re.compile(r"""(?<=://)([^/\s:@"']*):([^\s"'<>]+)@""")
+_NAMED_SECRET = re.compile(
+    r"""(?i)\b(bearer|basic)(\s+)[\w.~+/=-]{12,}|\b(password|passwd|secret|api_?key|token)(=)[^\s&"',;)]+"""
+)
+# Their lines repeat what others said; the others would pay for each request.
 _WHAT_OTHERS_SAID = frozenset({"warning", "error", "critical"})
-_URL_PASSWORD = re.compile(r"(?<=://)([^/\s:@]*):([^/\s@]+)@")
+# Deeper than that no event of ours goes.
+_MOST_DEPTH = 5
+# They repeat what our own logs say with ids; their warnings still come through.
+_NOISY = (
+    "rq.worker",
+    "rq.job",
+    "rq_scheduler.scheduler",
+    "hypercorn.error",
+    "hypercorn.access",
+    "psycopg.pool",
+    "asyncio",
+)
 
 
-def configure_logging(level: str, stream: TextIO | None = None, scrub: Scrubber = NOTHING_SECRET) -> None:
+def log_form(wanted: Form | None, stream: TextIO) -> Form:
+    """Lines for people on a terminal, JSON elsewhere, unless OGEL_LOG says which."""
+    return wanted or ("text" if stream.isatty() else "json")
+
+
+def configure_logging(
+    level: str,
+    stream: TextIO | None = None,
+    form: Form | None = None,
+    scrub: Scrubber = NOTHING_SECRET,
+) -> None:
     """
-    Once per process, before anything logs. Railway reads `level` and `message` from each line. `stream`: instead of
-    stdout. `scrub` is for what others said: in warnings and errors, so that a line per request costs nothing.
+    Once per process, before anything logs. Railway reads `level` and `message` from each line of JSON. On stdout, what
+    nobody caught in this process is logged too; with another `stream` the process is a command that answers there. `scrub` is for warnings and errors.
     """
 
     def without_secrets(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
@@ -40,7 +77,6 @@ def configure_logging(level: str, stream: TextIO | None = None, scrub: Scrubber 
         structlog.processors.format_exc_info,
         _mask_secrets,
         without_secrets,
-        structlog.processors.EventRenamer("message"),
     ]
     structlog.configure(
         processors=[
@@ -52,30 +88,91 @@ def configure_logging(level: str, stream: TextIO | None = None, scrub: Scrubber 
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
-    handler = logging.StreamHandler(stream or sys.stdout)
+    if stream is None:
+        _log_what_nobody_caught()
+        stream = sys.stdout
+    if isinstance(stream, io.TextIOWrapper):
+        stream.reconfigure(
+            errors="backslashreplace"
+        )  # no line is lost to a terminal that has not all letters
+    handler = _Handler(stream)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared[:4],
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 *shared[4:],
-                structlog.processors.JSONRenderer(default=str),
+                as_json(stream) if log_form(form, stream) == "json" else for_people(stream),
             ],
         )
     )
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level.upper())
-    for noisy in ("rq.worker", "rq.job", "hypercorn.error", "hypercorn.access", "psycopg.pool", "asyncio"):
-        # They repeat what our own logs say with ids; their warnings still come through.
+    for noisy in _NOISY:
         logging.getLogger(noisy).setLevel(max(logging.WARNING, root.level))
+    warnings.showwarning = _log_warning
+
+
+def seconds_of_silence() -> float:
+    """How long this process has logged nothing."""
+    return time.monotonic() - _Handler.last_at
+
+
+class _Handler(logging.StreamHandler[TextIO]):
+    last_at = 0.0
+
+    def emit(self, record: logging.LogRecord) -> None:
+        _Handler.last_at = time.monotonic()
+        super().emit(record)
 
 
 def _mask_secrets(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """A last line of defence: nothing should hand a secret to the log in the first place."""
     for name, value in event.items():
-        if _SECRET_NAME.search(name):
-            event[name] = "***"
-        elif isinstance(value, str) and "://" in value:
-            event[name] = _URL_PASSWORD.sub(r"\1:***@", value)
+        event[name] = _masked(name, value, _MOST_DEPTH)
     return event
+
+
+def _masked(name: object, value: Any, depth: int) -> Any:
+    if isinstance(name, str) and _SECRET_NAME.search(name):
+        return "***"
+    if isinstance(value, str):
+        text = _URL_PASSWORD.sub(r"\1:***@", value) if "://" in value else value
+        return _NAMED_SECRET.sub(r"\1\2\3\4***", text)
+    if isinstance(value, dict):
+        return {key: _masked(key, each, depth - 1) for key, each in value.items()} if depth else "…"
+    if isinstance(value, list | tuple):
+        return [_masked(None, each, depth - 1) for each in value] if depth else "…"
+    return value
+
+
+def _log_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    log = structlog.get_logger("py.warnings")
+    log.warning(str(message), category=category.__name__, place=f"{filename}:{lineno}")
+
+
+def _log_what_nobody_caught() -> None:
+    log = structlog.get_logger("ogel")
+
+    def main(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        if issubclass(kind, KeyboardInterrupt):
+            sys.__excepthook__(kind, error, trace)
+        else:
+            log.critical("process.failed", exc_info=error)
+
+    def thread(caught: threading.ExceptHookArgs) -> None:
+        name = None if caught.thread is None else caught.thread.name
+        log.error("thread.failed", thread=name, exc_info=caught.exc_value)
+
+    def nobody(caught: sys.UnraisableHookArgs) -> None:
+        log.error("process.ignored_an_error", said=caught.err_msg, exc_info=caught.exc_value)
+
+    sys.excepthook, threading.excepthook, sys.unraisablehook = main, thread, nobody

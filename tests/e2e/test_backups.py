@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import os
 import resource
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from unittest import mock
+from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
 import pytest
@@ -17,6 +19,7 @@ from standardwebhooks import Webhook
 
 from tests.support.cli import Finished, ogel, ogel_here
 from tests.support.contract import all_pages, assert_problem, settled
+from tests.support.on_terminal import OnTerminal
 from tests.support.process import SECRET, Client, Ogel, eventually
 from tests.support.receiver import Receiver
 from tests.support.seaweed import Seaweed
@@ -87,8 +90,19 @@ def command(*arguments: str, **settings: str) -> Finished:
 
 
 def restore(source: str, url: str, store: dict[str, str], **more: str) -> Finished:
-    settings = {"OGEL_SECRET": SECRET, **store, **more}
-    return ogel("backup", "restore", source, "--into", url, "--json", **settings)
+    settings = {"OGEL_SECRET": SECRET, **store, **more, **password(url)}
+    return ogel("backup", "restore", source, *into(url), "--json", **settings)
+
+
+def into(url: str) -> list[str]:
+    """The password is no part of the command: it stands in a variable."""
+    bare = urlsplit(url)
+    place = f"{bare.username}@{bare.netloc.rpartition('@')[2]}"
+    return ["--into", urlunsplit(bare._replace(netloc=place)), "--password-from", "RESTORE_PASSWORD"]
+
+
+def password(url: str) -> dict[str, str]:
+    return {"RESTORE_PASSWORD": urlsplit(url).password or ""}
 
 
 def refused(finished: Finished, code: int, *words: str) -> None:
@@ -345,6 +359,7 @@ def test_the_command_line_says_what_the_api_says(
     api: Client, suite_servers: dict[str, str], data_dir: Path, empty_database_url: str, tmp_path: Path
 ) -> None:
     here = {**suite_servers, "OGEL_DATA_DIR": str(data_dir), "OGEL_SECRET": SECRET}
+    here |= password(empty_database_url)
     made = command("create", "--note", "by\x1b[31m hand", "--json", **here)
     assert (made.code, made.err) == (0, "")
     backup = json.loads(made.out)
@@ -360,14 +375,12 @@ def test_the_command_line_says_what_the_api_says(
     assert (verified.code, json.loads(verified.out)["verification"]) == (0, "passed")
 
     folder = data_dir / "storage" / "backups" / id
-    done = command("restore", str(folder / "manifest.json"), "--into", empty_database_url, **here)
+    done = command("restore", str(folder / "manifest.json"), *into(empty_database_url), **here)
     assert done.code == 0 and f"{id} restored in" in done.out
-    refused(
-        command("restore", id, "--into", empty_database_url, **here), 1, "not empty", "overwrites nothing"
-    )
+    refused(command("restore", id, *into(empty_database_url), **here), 1, "not empty", "overwrites nothing")
     other = {**here, "OGEL_SECRET": "another-secret-0123456789"}
     refused(
-        command("restore", id, "--into", empty_database_url, **other),
+        command("restore", id, *into(empty_database_url), **other),
         1,
         "sealed under the key",
         "OGEL_SECRET",
@@ -376,14 +389,22 @@ def test_the_command_line_says_what_the_api_says(
     assert (unusable["id"], unusable["status"]) == (id, "unusable")
     none = "bak_01m87gg7ppesfsv313xt0yzp29"
     refused(
-        command("restore", none, "--into", empty_database_url, **here),
+        command("restore", none, *into(empty_database_url), **here),
         1,
         f"There is no backups/{none}/manifest",
     )
     refused(command("restore", "bak_1", **here), 2, "neither the id of a backup (bak_…) nor a directory")
     refused(command("restore", id, "--into", "mysql://x", **here), 2, "it takes postgresql://")
     refused(
-        command("restore", id, "--into", empty_database_url, OGEL_DATA_DIR=str(data_dir)), 2, "OGEL_SECRET"
+        command(
+            "restore",
+            id,
+            *into(empty_database_url),
+            OGEL_DATA_DIR=str(data_dir),
+            **password(empty_database_url),
+        ),
+        2,
+        "OGEL_SECRET",
     )
     nowhere = {"OGEL_DATA_DIR": str(tmp_path / "new")}
     refused(
@@ -398,6 +419,58 @@ def test_the_command_line_says_what_the_api_says(
     assert command("verify", id, "--json", **here).code == 1
     assert command("delete", id, **here).out == f"{id} deleted\n"
     refused(command("delete", id, **here), 1, f"No backup '{id}'")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (
+            ["--into", "postgresql://ogel:hunter2@127.0.0.1:1/x"],
+            "a password does not belong on a command line",
+        ),
+        (
+            ["--into", "postgresql://ogel@127.0.0.1:1/x", "--password-from", "NOT_SET"],
+            "--password-from: the variable",
+        ),
+        (
+            ["--into", "postgresql://ogel@127.0.0.1:1/x", "--password-from", "EMPTY"],
+            "--password-from: the variable",
+        ),
+        (["--into", "postgresql://ogel@127.0.0.1:1/x", "--password-from", "SET"], "ogel: --into: "),
+        (["--into", "postgresql://ogel@no-such-host.invalid/x"], "ogel: --into: "),
+        (["--into", "mysql://x"], "'--into'"),
+        (["--password-from", "SET"], "--password-from goes with --into"),
+    ],
+)
+def test_what_is_wrong_with_the_target_is_said_of_into(
+    arguments: list[str], said: str, tmp_path: Path, suite_servers: dict[str, str]
+) -> None:
+    here = {
+        **suite_servers,
+        "OGEL_SECRET": SECRET,
+        "EMPTY": "",
+        "SET": "hunter2",
+        "OGEL_CONNECT_SECONDS": "1",
+    }
+    (tmp_path / "manifest.json").write_text("{}")
+    finished = command("restore", str(tmp_path), *arguments, **here)
+    assert finished.code == 2 and said in finished.err
+    assert "hunter2" not in finished.err and "DATABASE_URL" not in finished.err
+
+
+def test_the_targets_password_is_asked_for_on_a_terminal(
+    tmp_path: Path, suite_servers: dict[str, str]
+) -> None:
+    (tmp_path / "manifest.json").write_text("{}")
+    environment = {**suite_servers, "OGEL_SECRET": SECRET, "PYTHONPATH": str(Path(__file__).parents[2])}
+    target = into(suite_servers["DATABASE_URL"])[:2]
+    restoring = [sys.executable, "-m", "ogel", "backup", "restore", str(tmp_path), *target]
+    with OnTerminal(restoring, environment) as terminal:
+        terminal.until(lambda written: "Password for ogel@127.0.0.1" in written)
+        terminal.type("wrong-hunter2\n")
+        written = terminal.end()
+    assert "hunter2" not in written
+    assert "--into: " in written and "password authentication failed" in written
 
 
 def test_into_the_embedded_database_of_another_directory(

@@ -255,7 +255,10 @@ def test_a_cursor_that_no_list_gave_out_is_refused(api: Client, list: str, after
 )
 def test_filters_hold_any_text_but_a_nul(api: Client, path: str, name: str) -> None:
     for value in ("%27%20OR%201=1--", "%25", "%F0%9F%92%A9", "a%0d%0ab", "%FF%FE"):
-        assert api.ok("GET", f"{path}?{name}={value}")["items"] == []
+        if name in ("webhook", "event", "queue"):  # of which there is none
+            assert_problem(api("GET", f"{path}?{name}={value}"), 422, f"query.{name}")
+        else:
+            assert api.ok("GET", f"{path}?{name}={value}")["items"] == []
     assert_problem(api("GET", f"{path}?{name}=a%00b"), 422, f"query.{name}")
 
 

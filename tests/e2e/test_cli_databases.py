@@ -88,7 +88,7 @@ def test_a_password_comes_from_the_standard_input_and_a_server_that_is_away_is_e
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (("Has Space", "--type", "redis", "--host", "h"), "name"),
+        (("Has Space", "--type", "redis", "--host", "h"), "NAME"),
         (("ok",), "--type"),
         (("ok", "--type", "redis", "--host", "169.254.169.254"), "--host"),
         (("ok", "--type", "redis", "--host", "h", "--database", "first"), "--database"),

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from typing import Any
 from unittest import mock
 
+import psycopg
 import pytest
 
 from ogel.cli.tables import Column, printable, show_table
@@ -119,6 +122,52 @@ def test_a_test_says_how_it_went(api: Client, run: Run) -> None:
         sent = document(run("webhooks", "test", id, "--json", "--no-wait"))
         assert sent["delivery"] is None
         receiver.wait_for_ids([sent["id"]], 10)
+
+
+def test_a_test_says_at_once_that_the_breaker_is_open(
+    api: Client, run: Run, suite_servers: dict[str, str]
+) -> None:
+    def health() -> dict[str, Any]:
+        answer: dict[str, Any] = api.ok("GET", f"/api/webhooks/{id}")["health"]
+        return answer
+
+    with Receiver(refusing) as receiver:
+        id = endpoint(api, receiver, "broken.*")
+        publish(api, "broken.a", 8)
+        eventually(lambda: health()["state"] == "open", 30, "the breaker to open")
+        # As after a day of it: nothing is probed for an hour.
+        with psycopg.connect(suite_servers["DATABASE_URL"], autocommit=True) as connection:
+            later = "UPDATE job_keys SET probe_at = now() + interval '1 hour', probe_seconds = 3600 WHERE key = %s"
+            assert connection.execute(later, (id,)).rowcount == 1
+        began = time.monotonic()
+        waits = run("webhooks", "test", id)
+        assert time.monotonic() - began < 10
+        assert waits.code == 1 and "published; `ogel deliveries list --event evt_" in waits.out
+        assert "the test waits: its breaker is open (" in waits.err and "it is probed in 60 min" in waits.err
+        waits_for = document(run("webhooks", "test", id, "--json"))["waits_for"]
+        assert len(waits_for) == 1 and waits_for[0].startswith("its breaker is open")
+        api.ok("DELETE", f"/api/webhooks/{id}")
+
+
+def test_a_test_says_at_once_that_its_queue_stands_still(
+    api: Client, run: Run, suite_servers: dict[str, str]
+) -> None:
+    nobody = suite_servers["REDIS_URL"].rpartition("/")[0] + "/7"
+    with Receiver() as receiver:
+        id = endpoint(api, receiver, "nothing.else")
+        api.ok("POST", "/api/queues/webhooks/pause")
+        try:
+            waits = run("webhooks", "test", id)
+            full = run(
+                "webhooks", "test", id, "--no-wait", OGEL_QUEUE_HARD_LIMIT="1", OGEL_QUEUE_SOFT_LIMIT="1"
+            )
+        finally:
+            api.ok("POST", "/api/queues/webhooks/resume")
+        assert waits.code == 1 and "the queue is paused; `ogel queues resume webhooks`" in waits.err
+        assert full.code == 0 and re.search(r"the queue is full: \d+ jobs wait", full.err)
+        alone = run("webhooks", "test", id, REDIS_URL=nobody)
+        assert alone.code == 1 and "no worker of the queue runs" in alone.err
+        receiver.wait_for_count(3)
 
 
 def test_without_redis_a_test_is_found_by_polling(api: Client, run: Run) -> None:

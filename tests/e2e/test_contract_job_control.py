@@ -121,7 +121,7 @@ def test_dead_jobs_are_retried_and_purged_by_the_heap(api: Client, receiver: Rec
         settled(api, id, "failed")
     assert queue(api)["dead"] == 8
     receiver.answer = lambda _: Answer(200)
-    wanted = {"queue": "webhooks", "kind": "webhooks.other"}
+    wanted = {"queue": "webhooks", "kind": "mail.send"}
     assert api.ok("POST", "/api/jobs/retry", wanted) == {"jobs": 0, "more": False}
     assert run("jobs", "retry", "--dead", "--queue", "webhooks").out == "8 jobs retried\n"
     for id in ids:

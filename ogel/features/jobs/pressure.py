@@ -86,6 +86,6 @@ class Pressure:
         for queue, depth in (await depths.all()).items():
             level = self._limits.level(depth.pending + depth.running)
             if level != self._levels.get(queue, "ok"):
-                log.warning("queue.pressure", queue=queue, level=level, pending=depth.pending)
+                log.warning("queue.pressure", queue=queue, pressure=level, pending=depth.pending)
             self._levels[queue] = level
             self._gauge.labels(queue).set(_NUMBERS[level])

@@ -10,8 +10,9 @@ from ogel.features.audit.contract import AuditTrail
 from ogel.features.jobs.depths import Depths
 from ogel.features.jobs.job import OVER, CancelledJob, JobInfo, QueueInfo, Some, WorkerInfo
 from ogel.features.jobs.pressure import Pressure
-from ogel.kernel.errors import Conflict, NotFound
+from ogel.kernel.errors import Conflict, Invalid, NotFound
 from ogel.kernel.principal import Caller
+from ogel.kernel.text import no_such
 from ogel.runtime.database import Database, Queries, Session
 from ogel.runtime.jobs.kind import JobKind
 from ogel.runtime.jobs.store import JobQueue
@@ -42,6 +43,7 @@ class JobService:
         self._pressure = pressure
         self._workers = workers
         self._kinds = {kind.name: kind for kind in kinds}
+        self._queues = sorted({kind.queue for kind in kinds})
 
     async def queues(self) -> list[QueueInfo]:
         workers = await self.workers()
@@ -79,7 +81,18 @@ class JobService:
     async def list(self, filters: Mapping[str, Any]) -> list[JobInfo]:
         query = _SQL.list_results if filters["status"] in OVER else _SQL.list_jobs
         async with self._database.session() as session:
-            return await session.all(query, filters, JobInfo)
+            found = await session.all(query, filters, JobInfo)
+        if not found and filters["after"] is None:
+            self._check_filters(filters)
+        return found
+
+    def _check_filters(self, filters: Mapping[str, Any]) -> None:
+        """Where there is nothing: what nobody serves any more may still have jobs."""
+        queue, kind = filters["queue"], filters["kind"]
+        if queue is not None and queue not in self._queues:
+            raise Invalid.field("query.queue", f"there is {no_such('queue', queue, self._queues)}")
+        if kind is not None and kind not in self._kinds:
+            raise Invalid.field("query.kind", f"there is {no_such('kind', kind, sorted(self._kinds))}")
 
     async def get(self, id: str) -> JobInfo:
         async with self._database.session() as session:
@@ -119,6 +132,7 @@ class JobService:
         self._check_queue(queue)
         async with self._database.transaction() as tx:
             done = await self._jobs.revive_dead(tx, queue, kind, BITE)
+            self._check_kind(kind, done)
             return await self._some(tx, caller, "job.retry_dead", queue, kind, done)
 
     async def purge(
@@ -128,6 +142,7 @@ class JobService:
         self._check_queue(queue)
         async with self._database.transaction() as tx:
             done = await self._jobs.discard_many(tx, queue, status, kind, BITE)
+            self._check_kind(kind, done)
             return await self._some(tx, caller, f"job.purge_{status}", queue, kind, done)
 
     async def _some(
@@ -144,8 +159,12 @@ class JobService:
             await self._audit.record(tx, caller, "queue.pause" if paused else "queue.resume", "queue", queue)
 
     def _check_queue(self, queue: str) -> None:
-        if queue not in {kind.queue for kind in self._kinds.values()}:
-            raise NotFound(f"No queue {queue!r}.")
+        if queue not in self._queues:
+            raise NotFound(f"There is {no_such('queue', queue, self._queues)}.")
+
+    def _check_kind(self, kind: str | None, done: int) -> None:
+        if kind is not None and kind not in self._kinds and not done:
+            raise NotFound(f"There is {no_such('kind', kind, sorted(self._kinds))}.")
 
     async def _record(self, tx: Session, caller: Caller, action: str, job: JobInfo) -> None:
         await self._audit.record(tx, caller, action, "job", job.id, {"kind": job.kind, "was": job.status})

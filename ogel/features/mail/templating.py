@@ -14,7 +14,7 @@ import structlog
 from msgspec import Struct
 
 from ogel.kernel.errors import Invalid, Unavailable
-from ogel.kernel.text import LINE_PATTERN
+from ogel.kernel.text import LINE_PATTERN, pattern
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -26,8 +26,12 @@ BUILT_IN = Path(__file__).parent / "templates"
 LAST_LOCALE = "en"
 PARTS = ("subject", "txt", "html")
 # No dots, no slashes: neither leads out of its folder.
-NAME_PATTERN = r"^[a-z0-9][a-z0-9_-]{0,63}(?!\n)$"
-LOCALE_PATTERN = r"^[A-Za-z]{2,3}([_-][A-Za-z0-9]{2,8}){0,3}(?!\n)$"
+NAME_PATTERN = pattern(
+    r"^[a-z0-9][a-z0-9_-]{0,63}(?!\n)$", "a template's name: a-z, 0-9, _ and -, 64 at most"
+)
+LOCALE_PATTERN = pattern(
+    r"^[A-Za-z]{2,3}([_-][A-Za-z0-9]{2,8}){0,3}(?!\n)$", "a language such as de or pt-BR"
+)
 SUBJECT_CHARACTERS = 500
 
 _UNDEFINED = re.compile(r"'(?P<name>[^']*)' is undefined|has no attribute '(?P<attribute>[^']*)'")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from typing import Any
 from urllib.parse import parse_qsl
@@ -9,6 +10,7 @@ from urllib.parse import parse_qsl
 import msgspec
 
 from ogel.kernel.errors import Invalid, Malformed
+from ogel.kernel.text import pattern, words_of
 
 _MAX_PARAMETERS = 50
 _SHOWN_CHARACTERS = 100
@@ -16,7 +18,8 @@ _SHOWN_CHARACTERS = 100
 # msgspec writes "Expected `str`, got `int` - at `$.url`", and "… - at `key` in `$.headers`" for a key.
 _LOCATED = re.compile(r"(?P<message>.*?)(?: - at (?:`key` in )?`\$(?P<path>[^`]*)`)?", re.DOTALL)
 # What every client can send as a header, and what a person can read in a log.
-IDEMPOTENCY_KEY_PATTERN = r"^[\x21-\x7e]{1,255}(?!\n)$"
+IDEMPOTENCY_KEY_PATTERN = pattern(r"^[\x21-\x7e]{1,255}(?!\n)$", "1 to 255 visible ASCII characters")
+_REGEX = re.compile(r"Expected `str` matching regex (?P<literal>.+)", re.DOTALL)
 _FIELD = re.compile(r"Object (?P<what>missing required|contains unknown) field `(?P<name>.*)`", re.DOTALL)
 
 
@@ -51,7 +54,7 @@ def decode_query(wanted: Any, query_string: bytes) -> Any:
 
 def check_idempotency_key(value: str | None) -> str | None:
     if value is not None and not re.search(IDEMPOTENCY_KEY_PATTERN, value):
-        raise Invalid.field("header.Idempotency-Key", "takes 1 to 255 visible ASCII characters")
+        raise Invalid.field("header.Idempotency-Key", f"takes {words_of(IDEMPOTENCY_KEY_PATTERN)}")
     return value
 
 
@@ -79,6 +82,8 @@ def invalid(root: str, error: msgspec.ValidationError) -> Invalid:
     """msgspec's words, with the place as we write it: `$[3].type` of the body is `body[3].type`."""
     located = _LOCATED.fullmatch(str(error))
     message, path = (located["message"], located["path"] or "") if located else (str(error), "")
+    if regex := _REGEX.fullmatch(message):
+        message = f"takes {words_of(ast.literal_eval(regex['literal']))}"
     field = _FIELD.fullmatch(message)
     if field is None:
         return Invalid.field(f"{root}{path}", message)

@@ -7,12 +7,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ogel.kernel.text import pattern
 from ogel.runtime.schedule.cron import Cron, cron
 
 # Declared names have dots and no dashes; those of users (SLUG_PATTERN) have dashes and no dots. So neither can ever
 # take the other's, and the clock can write a dot as a dash.
 _NAME = re.compile(r"[a-z0-9_]+(\.[a-z0-9_]+)*")
-SLUG_PATTERN = r"^[a-z0-9_]+(-[a-z0-9_]+)*(?!\n)$"
+SLUG_PATTERN = pattern(
+    r"^[a-z0-9_]+(-[a-z0-9_]+)*(?!\n)$", "a slug: a-z, 0-9, _ and single dashes between them"
+)
 _SLUG = re.compile(SLUG_PATTERN)
 NAME_LENGTH = 64
 
@@ -52,8 +55,8 @@ class Schedule:
     queue: str | None = None
 
     def __post_init__(self) -> None:
-        pattern, words = (_NAME, "dots") if self.id is None else (_SLUG, "dashes")
-        if len(self.name) > NAME_LENGTH or not pattern.fullmatch(self.name):
+        shape, words = (_NAME, "dots") if self.id is None else (_SLUG, "dashes")
+        if len(self.name) > NAME_LENGTH or not shape.fullmatch(self.name):
             raise ValueError(
                 f"schedule name {self.name!r} is not made of a-z, 0-9, _ and {words} between them"
             )

@@ -197,6 +197,6 @@ def _say(schedule: Schedule, tick: datetime, late_seconds: float, run: Run) -> N
             event_id=run.event_id,
         )
     else:
-        log.info(
-            "schedule.due", schedule=schedule.name, tick=rfc3339(tick), job=run.job_id, event_id=run.event_id
-        )
+        # Built-in ones are due several times a minute, all the time: nobody could read anything else.
+        say = log.debug if schedule.id is None else log.info
+        say("schedule.due", schedule=schedule.name, tick=rfc3339(tick), job=run.job_id, event_id=run.event_id)

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-from ogel.kernel.text import STORABLE_PATTERN
+from ogel.kernel.text import STORABLE_PATTERN, pattern
 
 MOST_FILES = 200
 MOST_BYTES = 4 * 1024 * 1024
@@ -15,7 +15,9 @@ MOST_BYTES = 4 * 1024 * 1024
 FileName = Annotated[
     str,
     Meta(
-        pattern=r"^[0-9]{1,14}_[A-Za-z0-9_.-]{1,100}\.sql(?!\n)$",
+        pattern=pattern(
+            r"^[0-9]{1,14}_[A-Za-z0-9_.-]{1,100}\.sql(?!\n)$", "a name like 0001_what_and_why.sql"
+        ),
         description="`0001_create_orders.sql`: files are applied in the order of their numbers.",
     ),
 ]

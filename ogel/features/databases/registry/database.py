@@ -8,19 +8,29 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from ogel.kernel.text import STORABLE_PATTERN
+from ogel.kernel.text import STORABLE_PATTERN, pattern
 from ogel.runtime.databases import DatabaseType, SslMode
 
 # No underscore: a name is no id, and an id no name. `(?!\n)$`, because `$` alone would let a newline pass.
 Name = Annotated[
-    str, Meta(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(?!\n)$", description="A slug: `orders-eu`.")
+    str,
+    Meta(
+        pattern=pattern(
+            r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(?!\n)$",
+            "a slug: a-z, 0-9 and dashes between them, 63 at most",
+        ),
+        description="A slug: `orders-eu`.",
+    ),
 ]
 Host = Annotated[
     str,
     Meta(
         # In other letters too: `checked` makes them ASCII.
-        pattern=r"^([A-Za-z0-9:]|[^\x00-\x7F])"
-        r"(([A-Za-z0-9._:-]|[^\x00-\x7F]){0,251}([A-Za-z0-9:.]|[^\x00-\x7F]))?(?!\n)$",
+        pattern=pattern(
+            r"^([A-Za-z0-9:]|[^\x00-\x7F])"
+            r"(([A-Za-z0-9._:-]|[^\x00-\x7F]){0,251}([A-Za-z0-9:.]|[^\x00-\x7F]))?(?!\n)$",
+            "a host name or address",
+        ),
         description="A host name or address, private ones too; not link-local, metadata or multicast addresses.",
     ),
 ]
@@ -49,7 +59,15 @@ Url = Annotated[
 ]
 Labels = Annotated[
     dict[
-        Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]{0,62}(?!\n)$")],
+        Annotated[
+            str,
+            Meta(
+                pattern=pattern(
+                    r"^[A-Za-z0-9][A-Za-z0-9._/-]{0,62}(?!\n)$",
+                    "63 letters, digits, ., _, / and - at most, of which the first is a letter or digit",
+                )
+            ),
+        ],
         Annotated[str, Meta(max_length=200, pattern=STORABLE_PATTERN)],
     ],
     Meta(max_length=20),

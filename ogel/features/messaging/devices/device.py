@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta, Struct
 
-from ogel.kernel.text import STORABLE_PATTERN
+from ogel.kernel.text import STORABLE_PATTERN, pattern
 from ogel.runtime.messaging import Subscription
 from ogel.runtime.vault import Vault
 
@@ -21,9 +21,16 @@ Subject = Annotated[
     Meta(min_length=1, max_length=256, pattern=STORABLE_PATTERN, description="Whose it is: `user/17`."),
 ]
 Token = Annotated[
-    str, Meta(pattern=r"^[!-~]{1,4096}(?!\n)$", description="What the Firebase SDK gave to the app.")
+    str,
+    Meta(
+        pattern=pattern(r"^[!-~]{1,4096}(?!\n)$", "1 to 4096 visible ASCII characters"),
+        description="What the Firebase SDK gave to the app.",
+    ),
 ]
-Base64Url = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,256}={0,2}(?!\n)$")]
+Base64Url = Annotated[
+    str,
+    Meta(pattern=pattern(r"^[A-Za-z0-9_-]{1,256}={0,2}(?!\n)$", "base64url, 256 characters at most")),
+]
 
 
 class SubscriptionKeys(Struct, frozen=True, forbid_unknown_fields=True):

@@ -7,7 +7,8 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct, field
 
-from ogel.kernel.text import STORABLE_PATTERN
+from ogel.kernel.event import ID_PATTERN
+from ogel.kernel.text import STORABLE_PATTERN, pattern
 from ogel.runtime.idempotency import IdempotencyKey
 from ogel.runtime.jobs.job import NewJob, job_id_of
 
@@ -20,9 +21,13 @@ Channel = Literal["sms", "push"]
 MessageStatus = Literal["queued", "sent", "failed"]
 
 Number = Annotated[
-    str, Meta(pattern=r"^\+[1-9][0-9]{6,14}(?!\n)$", description="E.164: `+` and country code.")
+    str,
+    Meta(
+        pattern=pattern(r"^\+[1-9][0-9]{6,14}(?!\n)$", "a number in E.164, such as +4915123456789"),
+        description="E.164: `+` and country code.",
+    ),
 ]
-DeviceId = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,128}(?!\n)$")]
+DeviceId = Annotated[str, Meta(pattern=ID_PATTERN)]
 Text = Annotated[str, Meta(min_length=1, max_length=1600, pattern=STORABLE_PATTERN)]
 Title = Annotated[str, Meta(min_length=1, max_length=250, pattern=STORABLE_PATTERN)]
 Body = Annotated[str, Meta(max_length=3000, pattern=STORABLE_PATTERN)]

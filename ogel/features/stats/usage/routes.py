@@ -12,12 +12,14 @@ from ogel.features.stats.usage.metrics import Label, Metric
 from ogel.features.stats.usage.service import Summary, UsageFilters, UsageService
 from ogel.features.stats.usage.store import Usage
 from ogel.kernel.clock import utc_now
-from ogel.kernel.text import STORABLE_PATTERN
+from ogel.kernel.text import STORABLE_PATTERN, pattern
 from ogel.runtime.http.pagination import Page, PageQuery, decode_cursor, page
 from ogel.runtime.http.route import Call, Route, Timestamp
 
 _LABEL = "|".join(get_args(Label))
-LABELS_PATTERN = rf"^({_LABEL})(,({_LABEL}))*(?!\n)$"
+LABELS_PATTERN = pattern(
+    rf"^({_LABEL})(,({_LABEL}))*(?!\n)$", f"any of {', '.join(get_args(Label))}, separated by commas"
+)
 # What is shown when nobody says since when.
 _SPANS = {"hour": timedelta(days=1), "day": timedelta(days=30)}
 

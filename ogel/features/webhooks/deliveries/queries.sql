@@ -19,6 +19,12 @@ WHERE (%(after)s::text IS NULL OR d.id < %(after)s)
 ORDER BY d.id DESC
 LIMIT %(limit)s
 
+-- unknown_of_filters --
+SELECT 'webhook' WHERE %(webhook)s::text IS NOT NULL
+  AND NOT EXISTS (SELECT FROM webhook_endpoints WHERE id = %(webhook)s)
+UNION ALL
+SELECT 'event' WHERE %(event)s::text IS NOT NULL AND NOT EXISTS (SELECT FROM events WHERE id = %(event)s)
+
 -- list_attempts --
 -- The claim of a job is the write-ahead record of its attempt: while nothing else is known of it, it is shown as
 -- 'unknown', and becomes such a row when its worker is found to have disappeared.

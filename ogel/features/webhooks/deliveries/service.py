@@ -13,7 +13,7 @@ from ogel.features.webhooks.deliveries.delivery import Delivery, DeliveryWithAtt
 from ogel.features.webhooks.deliveries.job import QUEUE, delivery_job, order_key
 from ogel.features.webhooks.deliveries.store import DeliveryStore
 from ogel.features.webhooks.deliveries.tail import Tail
-from ogel.kernel.errors import Conflict, NotFound
+from ogel.kernel.errors import Conflict, Invalid, NotFound
 from ogel.kernel.principal import Caller
 from ogel.runtime.database import Database
 from ogel.runtime.jobs.keys import JobKeys
@@ -36,8 +36,13 @@ class DeliveryService:
         self._audit = audit
 
     async def list(self, filters: Mapping[str, Any]) -> Sequence[Delivery]:
+        """Raises Invalid for a webhook or event that there is not, nor deliveries of it."""
         async with self._database.session() as session:
-            return await self._store.list(session, filters)
+            found = await self._store.list(session, filters)
+            if not found and filters["after"] is None:
+                for name in await self._store.unknown(session, filters):
+                    raise Invalid.field(f"query.{name}", f"there is no {name} {filters[name]!r}")
+        return found
 
     async def get(self, id: str) -> DeliveryWithAttempts:
         async with self._database.session() as session:

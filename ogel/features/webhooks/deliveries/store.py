@@ -21,6 +21,10 @@ class DeliveryStore:
         ids = {"first_id": ids_since(filters["since"]), "last_id": ids_until(filters["until"])}
         return await session.all(_SQL.list_deliveries, {**filters, **ids}, Delivery)
 
+    async def unknown(self, session: Session, filters: Mapping[str, Any]) -> Sequence[str]:
+        """Those of the filters `webhook` and `event` that name what there is not."""
+        return [name for (name,) in await session.tuples(_SQL.unknown_of_filters, filters)]
+
     async def attempts(self, session: Session, delivery_id: str) -> Sequence[Attempt]:
         parameters = {"delivery_id": delivery_id, "job_id": job_id_of(delivery_id)}
         return [_attempt(delivery_id, row) for row in await session.tuples(_SQL.list_attempts, parameters)]

@@ -77,8 +77,13 @@ class ReplayService:
             return await self._get(session, id)
 
     async def list(self, filters: Mapping[str, Any]) -> Sequence[Replay]:
+        """Raises Invalid for a webhook that there is not, nor replays of it."""
+        webhook = filters["webhook"]
         async with self._database.session() as session:
-            return await self._store.list(session, filters)
+            found = await self._store.list(session, filters)
+            if not found and webhook is not None and await self._store.listener(session, webhook) is None:
+                raise Invalid.field("query.webhook", f"there is no webhook {webhook!r}")
+        return found
 
     async def pause(self, caller: Caller, id: str) -> Replay:
         """What it handed over already is delivered; nothing more is. Pausing a paused one changes nothing."""
