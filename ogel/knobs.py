@@ -7,15 +7,17 @@ import binascii
 import dataclasses
 import ipaddress
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
 import msgspec
 
 from ogel.kernel.errors import ConfigError
+from ogel.kernel.server_urls.others import clean_endpoint
+from ogel.kernel.server_urls.parts import BadUrl, Cleaned
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -29,6 +31,8 @@ _FLAGS = {
     "no": False,
     "off": False,
 }
+# Docker's --env-file and some panels keep them.
+QUOTES = ('"', "'", "\N{LEFT DOUBLE QUOTATION MARK}", "`")
 _WHOLE = re.compile(r"-?[0-9]{1,18}", re.ASCII)
 # The order of the curve P-256 (FIPS 186-5): private keys are below it.
 _P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
@@ -37,10 +41,17 @@ _REAL = re.compile(r"-?[0-9]{1,18}(\.[0-9]{1,18})?", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class Takes:
-    """`words` complete "it takes …"; `parse` raises ValueError for anything else."""
+    """
+    words    complete "it takes …".
+    parse    raises ValueError for anything else; the text of a BadUrl is shown.
+    ignored  the parts of a value that mean nothing here, such as "option pgbouncer"; asked only of what can be parsed.
+    unit     what a number counts: seconds, days, bytes, MiB, part or things.
+    """
 
     words: str
     parse: Callable[[str], Any]
+    ignored: Callable[[str], Sequence[str]] = lambda value: ()
+    unit: str = "things"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +68,17 @@ class Knob:
         """Raises ConfigError: the variable, what it got (never of a secret), what it takes."""
         try:
             return self.takes.parse(value.strip())
-        except ValueError:
-            got = f"{len(value.strip())} characters (hidden)" if self.secret else repr(value[:200])
-            raise ConfigError(f"{name} got {got}; it takes {self.takes.words}") from None
+        except ValueError as error:
+            why = f": {error}" if isinstance(error, BadUrl) else ""
+            raise ConfigError(f"{name} got {self._shown(value)}{why}; it takes {self.takes.words}") from None
+
+    def _shown(self, value: str) -> str:
+        """Of what was perhaps meant for another variable neither: a URL may hold a password."""
+        stripped = value.strip()
+        quotes = ", in quotes that are a part of it" if stripped[:1] in QUOTES else ""
+        if self.secret or "@" in stripped or "://" in stripped:
+            return f"{len(stripped)} characters (hidden){quotes}"
+        return repr(value[:200]) + quotes
 
 
 def knob(
@@ -102,14 +121,18 @@ def path(words: str) -> Takes:
     return Takes(words, Path)
 
 
-def whole(least: int, most: int) -> Takes:
-    return Takes(f"{least} to {most}", lambda value: _within(int(_matching(_WHOLE, value)), least, most))
+def whole(least: int, most: int, unit: str = "things") -> Takes:
+    return Takes(
+        f"{least} to {most}",
+        lambda value: _within(int(_matching(_WHOLE, value)), least, most),
+        unit=unit,
+    )
 
 
 def real(least: float, most: float, unit: str) -> Takes:
     """Decimal digits only: float() would also take `nan`, `1e3` and `1_000`."""
     words = f"{unit}, {least:g} to {most:g}"
-    return Takes(words, lambda value: _within(float(_matching(_REAL, value)), least, most))
+    return Takes(words, lambda value: _within(float(_matching(_REAL, value)), least, most), unit=unit)
 
 
 def reals(least: float, most: float, unit: str, most_of_them: int) -> Takes:
@@ -121,7 +144,7 @@ def reals(least: float, most: float, unit: str, most_of_them: int) -> Takes:
             raise ValueError
         return tuple(one.parse(word) for word in words)
 
-    return Takes(f"1 to {most_of_them} numbers of {one.words}, comma separated", parse)
+    return Takes(f"1 to {most_of_them} numbers of {one.words}, comma separated", parse, unit=unit)
 
 
 def flag() -> Takes:
@@ -173,46 +196,23 @@ def networks() -> Takes:
     return Takes("networks such as 10.0.0.0/8, comma separated", _networks)
 
 
-def url(*schemes: str, shape: str) -> Takes:
-    def parse(value: str) -> str:
-        parts = urlsplit(value)
-        # libpq's way to name a socket directory: postgresql:///database?host=/run/postgresql
-        if parts.scheme not in schemes or not (parts.hostname or "host=" in parts.query):
-            raise ValueError
-        if "," not in parts.netloc:  # several hosts, as MongoDB and libpq write them, have no one port
-            _ = parts.port  # raises ValueError when it is none
-        return value
-
-    return Takes(shape, parse)
+def server_url(clean: Callable[[str], Cleaned], shape: str) -> Takes:
+    return Takes(shape, lambda value: clean(value).url, ignored=lambda value: clean(value).ignored)
 
 
-def proxy_url() -> Takes:
-    plain = url("http", shape="http://[user:password@]host:port")
+def endpoint(shape: str = "http(s)://host[:port]") -> Takes:
+    return server_url(clean_endpoint, shape)
+
+
+def host_name(words: str) -> Takes:
+    """A name, an address or a socket's directory; one that holds a login was meant for another variable."""
 
     def parse(value: str) -> str:
-        parts = urlsplit(str(plain.parse(value)))
-        if (
-            not (parts.hostname and parts.port)
-            or parts.path not in ("", "/")
-            or parts.query
-            or parts.fragment
-        ):
-            raise ValueError
+        if "@" in value or "://" in value or any(c.isspace() or not c.isprintable() for c in value):
+            raise BadUrl("it is no host")
         return value
 
-    return Takes(plain.words, parse)
-
-
-def sentry_dsn() -> Takes:
-    plain = url("http", "https", shape="https://key@host/project")
-
-    def parse(value: str) -> str:
-        parts = urlsplit(str(plain.parse(value)))
-        if not (parts.username and parts.path.rpartition("/")[2].isdigit()):
-            raise ValueError
-        return value
-
-    return Takes(plain.words, parse)
+    return Takes(words, parse)
 
 
 def service_account() -> Takes:
@@ -225,7 +225,7 @@ def service_account() -> Takes:
             raise ValueError
         if "-----BEGIN" not in texts["private_key"]:
             raise ValueError
-        url("http", "https", shape="").parse(texts["token_uri"])
+        clean_endpoint(texts["token_uri"])
         return texts
 
     return Takes("the JSON of a service account's key file", parse)
@@ -257,18 +257,6 @@ def contact() -> Takes:
         return value
 
     return Takes("mailto:… or https://…", parse)
-
-
-def redis_url() -> Takes:
-    plain = url("redis", "rediss", shape="redis://[user:password@]host:port[/db]")
-
-    def parse(value: str) -> str:
-        parts = urlsplit(str(plain.parse(value)))
-        # `?family=0` is advice for a JavaScript client; redis-py would refuse it.
-        query = "&".join(each for each in parts.query.split("&") if each and not each.startswith("family="))
-        return urlunsplit(parts._replace(query=query))
-
-    return Takes(plain.words, parse)
 
 
 def _within(number: Any, least: float, most: float) -> Any:

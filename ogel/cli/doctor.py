@@ -141,7 +141,9 @@ async def _postgres(settings: Settings) -> str:
     from ogel.adapters.postgres import connection_arguments
 
     assert settings.database_url
-    async with await AsyncConnection.connect(settings.database_url, **connection_arguments()) as connection:
+    async with await AsyncConnection.connect(
+        settings.database_url, **connection_arguments(settings.database_url)
+    ) as connection:
         row = await (await connection.execute("SHOW server_version")).fetchone()
     return f"PostgreSQL {row[0] if row else '?'}"
 

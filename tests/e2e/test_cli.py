@@ -91,6 +91,11 @@ def test_a_wrong_setting_stops_the_start_with_one_line(command: str, tmp_path: P
         (["keys", "revoke"], {}, "ID"),
         (["up"], {"OGEL_ADMIN_KEY": "short"}, "OGEL_ADMIN_KEY got 5 characters (hidden)"),
         (["up"], {"SENTRY_DSN": "https://sentry.invalid/"}, "SENTRY_DSN"),
+        (
+            ["up"],
+            {"REDIS_URL": "redis://h?prefix=x"},
+            "REDIS_URL got 18 characters (hidden): it has the option 'prefix'",
+        ),
         (["up"], {"STORAGE_BACKEND": "s3"}, "STORAGE_BACKEND is s3, which needs S3_ENDPOINT, S3_BUCKET"),
     ],
 )
@@ -138,16 +143,20 @@ def test_a_process_warns_once_of_variables_that_nothing_reads(arguments: list[st
             *arguments,
             PORT=str(taken.getsockname()[1]),
             OGEL_HOST="127.0.0.1",
-            DATABASE_URL="postgresql://127.0.0.1:1/none",
-            REDIS_URL="redis://127.0.0.1:1",
+            DATABASE_URL="postgresql://127.0.0.1:1/none?schema=hunter2",
+            REDIS_URL="redis://127.0.0.1:1?family=0",
             OGEL_BACKUP_CRON="0 3 * * *",
             OGEL_SECRETS="hunter2",
             **NOWHERE,
         )
     assert ended.code == 2
     lines = [json.loads(line) for line in ended.out.splitlines()]
-    [warning] = [line for line in lines if line["message"] == "settings.unknown"]
-    assert (warning["level"], warning["names"]) == ("warning", ["OGEL_BACKUP_CRON", "OGEL_SECRETS"])
+    [unknown] = [line for line in lines if line["message"] == "settings.unknown"]
+    assert (unknown["level"], unknown["names"]) == ("warning", ["OGEL_SECRETS"])
+    [gone] = [line for line in lines if line["message"] == "settings.gone"]
+    assert (gone["variable"], gone["instead"]) == ("OGEL_BACKUP_CRON", "OGEL_SCHEDULES=backups.create=<cron>")
+    ignored = {line["variable"]: line["parts"] for line in lines if line["message"] == "settings.ignored"}
+    assert ignored == {"DATABASE_URL": ["option schema"], "REDIS_URL": ["option family"]}
     assert "hunter2" not in ended.out + ended.err
 
 
