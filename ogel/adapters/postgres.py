@@ -46,7 +46,7 @@ class PoolOptions:
 
 
 def connection_arguments(url: str, keepalive_seconds: int = 10) -> dict[str, Any]:
-    """Beside the URL: what it says itself it says with better reason, and `options` of both count."""
+    """Beside the URL: what it says itself it says with better reason, and the `options` of both count, ours last."""
     given = conninfo_to_dict(url)
     ours = {
         "autocommit": True,
@@ -57,7 +57,7 @@ def connection_arguments(url: str, keepalive_seconds: int = 10) -> dict[str, Any
         "keepalives_count": 3,
         "tcp_user_timeout": 20_000,
         "application_name": "ogel",
-        "options": f"{_SESSION_OPTIONS} {given.pop('options', '')}".strip(),
+        "options": f"{given.pop('options', '')} {_SESSION_OPTIONS}".strip(),
     }
     return {name: value for name, value in ours.items() if name not in given}
 

@@ -11,7 +11,8 @@ from typing import Any, TextIO
 import structlog
 
 _SECRET_NAME = re.compile(r"(?i)(password|secret|authorization|api_?key|token|dsn)")
-_URL_PASSWORD = re.compile(r"(?<=://)([^/\s:@]*):([^/\s@]+)@")
+# As far as the last @: a password may hold one that nobody escaped.
+_URL_PASSWORD = re.compile(r"(?<=://)([^/\s:@]*):\S+@")
 
 
 def configure_logging(level: str, stream: TextIO | None = None) -> None:

@@ -176,3 +176,16 @@ def test_a_server_that_is_not_there_is_an_error_in_time() -> None:
             await wait_for_postgres("postgresql://nobody@127.0.0.1:1/nothing", seconds=0.2)
 
     asyncio.run(story())
+
+
+def test_what_a_url_tells_libpq_counts(empty_database_url: str) -> None:
+    said = "application_name=mine&connect_timeout=3&options=-c%20geqo%3Doff"
+    url = f"{empty_database_url}{'&' if '?' in empty_database_url else '?'}{said}"
+
+    async def story() -> list[object]:
+        await migrate(url, [])
+        async with opened(url, []) as database, database.session() as session:
+            names = ("geqo", "application_name", "statement_timeout", "jit")
+            return [await session.value(f"SHOW {name}".encode()) for name in names]
+
+    assert asyncio.run(story()) == ["off", "mine", "30s", "off"]
