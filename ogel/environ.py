@@ -23,11 +23,12 @@ _SMS_NEEDS = {
     "twilio": ("twilio_account_sid", "twilio_auth_token", "twilio_from"),
     "vonage": ("vonage_api_key", "vonage_api_secret", "vonage_from"),
 }
-_PORT = whole(1, 65535)
+_PORT = whole(1, 65535, "port")
 _HOST = host_name("a host's name or address")
 _MAIL_NEEDS = {"resend": "resend_api_key", "smtp": "smtp_url"}
 _SMTP_SCHEMES = {"starttls": "smtp", "tls": "smtps", "none": "smtp+plain"}
 _SMTP_SECURITY = choice(*_SMTP_SCHEMES)
+_CLOSE = 0.8
 # OGEL_* variables of what stands beside the program: its tests, and railway/railway.py.
 _OTHERS = ("OGEL_TEST_", "OGEL_RAILWAY_")
 
@@ -137,8 +138,11 @@ def gone_names(environ: Mapping[str, str]) -> dict[str, str]:
 
 def meant_by(name: str) -> str | None:
     """The variable that somebody who wrote `name` perhaps meant."""
-    known = [each for knob in knobs().values() for each in knob.names]
-    return next(iter(get_close_matches(name, known, n=1, cutoff=0.85)), None)
+    return meant_among(name, [each for knob in knobs().values() for each in knob.names])
+
+
+def meant_among(word: str, known: Sequence[str]) -> str | None:
+    return next(iter(get_close_matches(word, known, n=1, cutoff=_CLOSE)), None)
 
 
 def _compose_database_url(

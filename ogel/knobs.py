@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from ogel.kernel.errors import ConfigError
+from ogel.kernel.quantities import quantity
 from ogel.kernel.server_urls.others import clean_endpoint
 from ogel.kernel.server_urls.parts import BadUrl, Cleaned
 
@@ -33,6 +34,8 @@ _FLAGS = {
 }
 # Docker's --env-file and some panels keep them.
 QUOTES = ('"', "'", "\N{LEFT DOUBLE QUOTATION MARK}", "`")
+_COUNTS = ("things", "port")
+_LARGE = 10_000
 _WHOLE = re.compile(r"-?[0-9]{1,18}", re.ASCII)
 # The order of the curve P-256 (FIPS 186-5): private keys are below it.
 _P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
@@ -45,7 +48,7 @@ class Takes:
     words    complete "it takes …".
     parse    raises ValueError for anything else; the text of a BadUrl is shown.
     ignored  the parts of a value that mean nothing here, such as "option pgbouncer"; asked only of what can be parsed.
-    unit     what a number counts: seconds, days, bytes, MiB, part or things.
+    unit     what a number counts: seconds, days, bytes, MiB, "a part of the whole", or things; or it is a port.
     """
 
     words: str
@@ -123,7 +126,7 @@ def path(words: str) -> Takes:
 
 def whole(least: int, most: int, unit: str = "things") -> Takes:
     return Takes(
-        f"{least} to {most}",
+        _range(least, most, unit),
         lambda value: _within(int(_matching(_WHOLE, value)), least, most),
         unit=unit,
     )
@@ -131,8 +134,11 @@ def whole(least: int, most: int, unit: str = "things") -> Takes:
 
 def real(least: float, most: float, unit: str) -> Takes:
     """Decimal digits only: float() would also take `nan`, `1e3` and `1_000`."""
-    words = f"{unit}, {least:g} to {most:g}"
-    return Takes(words, lambda value: _within(float(_matching(_REAL, value)), least, most), unit=unit)
+    return Takes(
+        _range(least, most, unit),
+        lambda value: _within(float(_matching(_REAL, value)), least, most),
+        unit=unit,
+    )
 
 
 def reals(least: float, most: float, unit: str, most_of_them: int) -> Takes:
@@ -257,6 +263,13 @@ def contact() -> Takes:
         return value
 
     return Takes("mailto:… or https://…", parse)
+
+
+def _range(least: float, most: float, unit: str) -> str:
+    """As it is typed, and a large one as it is said, too."""
+    counted = "" if unit in _COUNTS else f"{unit}, "
+    said = f" ({quantity(most, unit)})" if unit in ("seconds", "bytes") and most >= _LARGE else ""
+    return f"{counted}{least:.12g} to {most:.12g}{said}"
 
 
 def _within(number: Any, least: float, most: float) -> Any:

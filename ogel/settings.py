@@ -142,7 +142,10 @@ class Settings:
         meaning="Address to listen on. None: localhost with embedded servers, else `::` (IPv4 and IPv6).",
     )
     port: int = knob(
-        "PORT", takes=whole(0, 65535), default=8080, meaning="HTTP port of this process; 0 takes a free one."
+        "PORT",
+        takes=whole(0, 65535, "port"),
+        default=8080,
+        meaning="HTTP port of this process; 0 takes a free one.",
     )
     admin_key: str | None = knob(
         "OGEL_ADMIN_KEY",

@@ -87,8 +87,16 @@ def test_every_name_works(environ: dict[str, str], field: str, value: Any) -> No
         ("OGEL_POOL_MAX", "1", "2 to 500"),
         ("OGEL_WEBHOOK_ALLOW_NETS", "10.0.0.0/33", "networks such as 10.0.0.0/8, comma separated"),
         ("OGEL_WEBHOOK_ALLOW_NETS", "localhost", "networks such as 10.0.0.0/8, comma separated"),
-        ("OGEL_WEBHOOK_RETRY_DELAYS", ",", "1 to 50 numbers of seconds, 0 to 604800, comma separated"),
-        ("OGEL_WEBHOOK_RETRY_DELAYS", "1;2", "1 to 50 numbers of seconds, 0 to 604800, comma separated"),
+        (
+            "OGEL_WEBHOOK_RETRY_DELAYS",
+            ",",
+            "1 to 50 numbers of seconds, 0 to 604800 (7 days), comma separated",
+        ),
+        (
+            "OGEL_WEBHOOK_RETRY_DELAYS",
+            "1;2",
+            "1 to 50 numbers of seconds, 0 to 604800 (7 days), comma separated",
+        ),
         ("STORAGE_BACKEND", "gcs", "local, s3 or r2"),
         ("OGEL_MAIL_PROVIDERS", "sendmail", "any of resend, smtp, outbox, each once, comma separated"),
         ("OGEL_MAIL_FROM", "nobody", "name@example.com or Name <name@example.com>"),

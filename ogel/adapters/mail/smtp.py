@@ -6,7 +6,8 @@ import asyncio
 import re
 import socket
 import ssl
-from contextlib import suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import unquote, urlsplit
@@ -60,12 +61,22 @@ class SmtpProvider:
         self._tls = tls
 
     async def send(self, letter: Letter) -> Receipt:
+        async with self._connection() as client:
+            return await _hand_over(client, letter)
+
+    async def check(self) -> None:
+        """Whether the server lets us in; it is told nothing. Raises ProviderError."""
+        async with self._connection() as client:
+            await _leave(client)
+
+    @asynccontextmanager
+    async def _connection(self) -> AsyncIterator[SMTP]:
         from aiosmtplib import SMTPException  # and with it asyncio's TLS, for who sends mail only
 
         client = self._client()
         try:
             await self._connect(client)
-            return await _hand_over(client, letter)
+            yield client
         except ssl.SSLError as error:
             raise ProviderError(f"smtp: {error.reason or error}", ours=True) from error
         except (SMTPException, OSError) as error:
@@ -127,10 +138,14 @@ async def _hand_over(client: SMTP, letter: Letter) -> Receipt:
     except SMTPNotSupported as error:
         raise ProviderError("smtp: the server takes ASCII addresses only", deferred=True) from error
     # It is theirs now: what goes wrong from here on is no reason to send it again.
+    await _leave(client)
+    return Receipt(_shown(said))
+
+
+async def _leave(client: SMTP) -> None:
     with suppress(Exception):
         async with asyncio.timeout(_GOODBYE_SECONDS):
             await client.quit()
-    return Receipt(_shown(said))
 
 
 def _recipient_refused(code: int, said: str) -> ProviderError:
