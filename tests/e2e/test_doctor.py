@@ -20,7 +20,7 @@ from ogel.cli.doctor.clock import clock
 from ogel.cli.doctor.keys import weakness
 from ogel.cli.doctor.postgres import Server, unfit
 from ogel.cli.doctor.redis import unfit as unfit_redis
-from tests.support.cli import findings, ogel, ogel_here
+from tests.support.cli import findings, ogel_here
 from tests.support.mail import MailServer
 from tests.support.process import Ogel
 from tests.support.seaweed import Seaweed
@@ -168,7 +168,7 @@ def test_all_mistakes_are_told_at_once_and_everything_else_is_looked_at(tmp_path
         "SMTP_URL": "smtp+plain://127.0.0.1:1",
     }
     found = wrong(at=tmp_path, **settings)
-    assert [each["subject"] for each in found] == ["settings"] * 5 + ["smtp", "queues"]
+    assert [each["subject"] for each in found] == ["settings"] * 5 + ["queues", "smtp"]
     shown = ogel_here("doctor", OGEL_DATA_DIR=str(tmp_path / "data"), **settings)
     lines = shown.out.splitlines()
     assert lines[0].split() == ["RESULT", "CHECK", "FOUND"]
@@ -384,7 +384,7 @@ def test_a_running_suite_is_looked_at(tmp_path: Path) -> None:
     settings = {"OGEL_DATA_DIR": data, "OGEL_SECRET": SECRET, "OGEL_ADMIN_KEY": KEY}
     with Ogel("up", log=tmp_path / "ogel.log", **settings) as running:
         settings["PORT"] = str(running.port)
-        seen = ogel("doctor", "--json", **settings)
+        seen = ogel_here("doctor", "--json", **settings)
         found = {each["subject"]: each for each in findings(seen)}
         assert seen.code == 0, found
         assert found["port"]["detail"] == f"an Ogel answers on {running.port}, and is ready"
@@ -401,7 +401,7 @@ def test_a_running_suite_is_looked_at(tmp_path: Path) -> None:
         assert found["workers"]["detail"] == "every queue is served"
         endpoint = {"url": "http://127.0.0.1:9/", "events": ["a.*"]}
         assert running.api("POST", "/api/webhooks", endpoint, key=KEY).status == 201
-        seen = ogel("doctor", "--json", **{**settings, "OGEL_SECRET": OTHER})
+        seen = ogel_here("doctor", "--json", **{**settings, "OGEL_SECRET": OTHER})
         [sealed] = [each for each in findings(seen) if each["subject"] == "sealed values"]
         assert not sealed["ok"]
         assert "1 of webhook_secrets.sealed (key " in sealed["detail"]

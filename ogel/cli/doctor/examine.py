@@ -1,10 +1,9 @@
-"""Every check, side by side, each within its time; one that fails tells so, and stops no other."""
+"""Every check, those of servers side by side, each within its time; one that fails tells so, and stops no other."""
 
 from __future__ import annotations
 
 import asyncio
-import inspect
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 
 from ogel.cli.doctor import agreement, keys, machine, outgoing, postgres, redis, stores, suite, variables
 from ogel.cli.doctor.finding import Ask, Finding, Look, ill
@@ -12,8 +11,8 @@ from ogel.cli.doctor.patient import Patient
 
 SECONDS = 15.0
 
-# In the order in which they are shown.
-CHECKS: Sequence[tuple[str, Look | Ask]] = (
+# Of the settings and this machine.
+LOOKS: Sequence[tuple[str, Look]] = (
     ("settings", variables.read),
     ("settings", variables.ignored),
     ("settings", agreement.look),
@@ -23,34 +22,37 @@ CHECKS: Sequence[tuple[str, Look | Ask]] = (
     ("open files", machine.open_files),
     ("time zone", machine.time_zone),
     ("embedded servers", suite.embedded_servers),
+    ("mail templates", outgoing.templates),
+    ("sentry", outgoing.sentry),
+    ("queues", suite.worker_queues),
+    ("schedules", suite.schedules),
+)
+# Of servers.
+ASKS: Sequence[tuple[str, Ask]] = (
     ("postgres", postgres.postgres),
     ("schema", postgres.schema),
     ("redis", redis.redis),
     ("mongo", stores.mongo),
     ("storage", stores.storage),
     ("smtp", outgoing.smtp),
-    ("mail templates", outgoing.templates),
     ("egress proxy", outgoing.proxy),
-    ("sentry", outgoing.sentry),
-    ("queues", suite.worker_queues),
-    ("schedules", suite.schedules),
     ("suite", suite.at_work),
 )
 
 
 async def examine(patient: Patient) -> list[Finding]:
-    found = await asyncio.gather(*(_checked(subject, check, patient) for subject, check in CHECKS))
+    found = []
+    # One after the other, and before the asks: threads that import the same modules at once get into each other's way.
+    for subject, look in LOOKS:
+        found.append(await _limited(subject, asyncio.to_thread(look, patient)))
+    found += await asyncio.gather(*(_limited(subject, ask(patient)) for subject, ask in ASKS))
     return [finding for findings in found for finding in findings]
 
 
-async def _checked(subject: str, check: Look | Ask, patient: Patient) -> Sequence[Finding]:
+async def _limited(subject: str, checking: Awaitable[Sequence[Finding]]) -> Sequence[Finding]:
     try:
         async with asyncio.timeout(SECONDS):
-            if inspect.iscoroutinefunction(check):
-                findings: Sequence[Finding] = await check(patient)
-            else:
-                findings = await asyncio.to_thread(check, patient)  # type: ignore[arg-type]
-            return findings
+            return await checking
     except TimeoutError:
         return [
             ill(subject, f"no answer within {SECONDS:g} s", "look at it by hand: everything else was checked")

@@ -40,6 +40,9 @@ def port(patient: Patient) -> Sequence[Finding]:
     except ConfigError as error:
         advice = "set PORT to a free one, or stop what listens there (`ss -ltnp` says what)"
         return [ill("port", f"PORT {settings.port}: {error.message}", advice)]
+    if patient.pid is not None:
+        other = f"the `ogel up` that runs here (process {patient.pid}) listens elsewhere, or does not answer"
+        return [well("port", f"{settings.port} is free; {other}")]
     return [well("port", f"{settings.port} is free")]
 
 

@@ -7,9 +7,9 @@ import os
 from collections.abc import Sequence
 from importlib.util import find_spec
 
+from ogel.cli.doctor.advice import containers_hint, reason_of
 from ogel.cli.doctor.finding import Finding, ill, well
 from ogel.cli.doctor.patient import Patient
-from ogel.cli.doctor.places import containers_hint, reason_of
 
 _SECONDS = 5.0
 _TEMPLATES = "name a directory with <locale>/<name>.subject.jinja and so on, which this user may read"
@@ -28,7 +28,13 @@ async def smtp(patient: Patient) -> Sequence[Finding]:
     except ProviderError as error:
         variable = patient.variable("smtp_url") or "SMTP_URL"
         advice = f"check {variable}: host, port, user, password, and whether it is TLS, STARTTLS or neither"
-        return [ill("smtp", f"{server.host}:{server.port}: {error}", advice + containers_hint(patient, url))]
+        return [
+            ill(
+                "smtp",
+                f"{server.host}:{server.port}: {error}",
+                advice + containers_hint(patient, url, str(error)),
+            )
+        ]
     return [well("smtp", f"{server.host}:{server.port} lets us in")]
 
 
@@ -62,7 +68,9 @@ async def proxy(patient: Patient) -> Sequence[Finding]:
         reason = (
             f"no connection within {_SECONDS:g} s" if isinstance(error, TimeoutError) else reason_of(error)
         )
-        advice = "check OGEL_EGRESS_PROXY: without it no webhook leaves" + containers_hint(patient, url)
+        advice = "check OGEL_EGRESS_PROXY: without it no webhook leaves" + containers_hint(
+            patient, url, reason
+        )
         return [ill("egress proxy", f"{address.host}:{address.port}: {reason}", advice)]
     writer.close()
     return [well("egress proxy", f"{address.host}:{address.port} can be reached")]

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from ogel.cli.doctor.advice import advice_on, containers_hint, reason_of
 from ogel.cli.doctor.clock import clock
 from ogel.cli.doctor.finding import Finding, ill, well
 from ogel.cli.doctor.patient import Patient
-from ogel.cli.doctor.places import containers_hint, reason_of
 from ogel.settings import Settings
 
 _LEAST_VERSION = 140_000
@@ -91,7 +90,8 @@ async def postgres(patient: Patient) -> Sequence[Finding]:
     except (psycopg.Error, OSError) as error:
         reason = reason_of(error)
         variable = patient.variable("database_url") or "the log of the embedded server"
-        return [ill("postgres", reason, _advice(reason, variable) + containers_hint(patient, url))]
+        advice = advice_on(reason, _ADVICE, _CHECK).format(variable=variable)
+        return [ill("postgres", reason, advice + containers_hint(patient, url, reason))]
     assert row is not None
     server = Server(*row)
     return [
@@ -100,11 +100,6 @@ async def postgres(patient: Patient) -> Sequence[Finding]:
         *_connections(server, patient.settings),
         *clock("PostgreSQL", server.at, asked_at, answered_at),
     ]
-
-
-def _advice(reason: str, variable: str) -> str:
-    words = next((advice for pattern, advice in _ADVICE if re.search(pattern, reason)), _CHECK)
-    return words.format(variable=variable)
 
 
 def unfit(server: Server) -> Iterator[Finding]:
@@ -159,8 +154,8 @@ async def schema(patient: Patient) -> Sequence[Finding]:
     migrations = read_migrations(MIGRATIONS)
     try:
         await wait_for_schema(url, migrations, seconds=0)
-    except (psycopg.Error, OSError) as error:
-        return [ill("schema", reason_of(error), "first, postgres must answer")]
+    except (psycopg.Error, OSError):
+        return [ill("schema", "it cannot be looked at: postgres does not let us in", "see postgres")]
     except ConfigError as error:
         return [ill("schema", error.message, "run `ogel migrate`")]
     return [well("schema", f"at {migrations[-1].name}")]

@@ -7,10 +7,10 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from ogel.cli.doctor.advice import advice_on, containers_hint, reason_of
 from ogel.cli.doctor.clock import clock
 from ogel.cli.doctor.finding import Finding, ill, well
 from ogel.cli.doctor.patient import Patient
-from ogel.cli.doctor.places import containers_hint, reason_of
 
 _SECONDS = 3.0
 _LEAST_VERSION = (6, 2)
@@ -23,7 +23,7 @@ _ADVICE = (
     ),
     ("without any password|no password is set", "the server has no password: take it out of {variable}"),
     (
-        "[Aa]uthentication required|NOAUTH",
+        "[Aa]uthentication required|NOAUTH|already authenticated",
         "the server wants a password: add it to {variable}, or set REDIS_PASSWORD",
     ),
     ("DB index|invalid DB", "the server has no database of this number: correct it in {variable}"),
@@ -37,7 +37,7 @@ _ADVICE = (
     ("[Cc]onnection closed|reset", "what listens there hangs up: no Redis, or one with TLS (rediss://)"),
     (
         "[Tt]imeout|timed out",
-        "nothing answers there: a firewall, another network, or a wrong address in {variable}",
+        "nothing answers there: a wrong address in {variable}, a firewall, or TLS on one side only",
     ),
     ("Protocol Error|InvalidResponse", "what listens there is no Redis: check the port in {variable}"),
 )
@@ -62,7 +62,8 @@ async def redis(patient: Patient) -> Sequence[Finding]:
     except (RedisError, OSError, ValueError) as error:
         reason = reason_of(error)
         variable = patient.variable("redis_url") or "the log of the embedded server"
-        return [ill("redis", reason, _advice(reason, variable) + containers_hint(patient, url))]
+        advice = advice_on(reason, _ADVICE, _CHECK).format(variable=variable)
+        return [ill("redis", reason, advice + containers_hint(patient, url, reason))]
     finally:
         await client.aclose()
     return [
@@ -70,11 +71,6 @@ async def redis(patient: Patient) -> Sequence[Finding]:
         *unfit(info),
         *clock("Redis", seconds + micros / 1e6, asked_at, answered_at),
     ]
-
-
-def _advice(reason: str, variable: str) -> str:
-    words = next((advice for pattern, advice in _ADVICE if re.search(pattern, reason)), _CHECK)
-    return words.format(variable=variable)
 
 
 def unfit(info: Mapping[str, Any]) -> Iterator[Finding]:
