@@ -32,7 +32,6 @@ _FLAGS = {
     "no": False,
     "off": False,
 }
-# Docker's --env-file and some panels keep them.
 QUOTES = ('"', "'", "\N{LEFT DOUBLE QUOTATION MARK}", "`")
 _COUNTS = ("things", "port")
 _LARGE = 10_000
@@ -78,10 +77,21 @@ class Knob:
     def _shown(self, value: str) -> str:
         """Of what was perhaps meant for another variable neither: a URL may hold a password."""
         stripped = value.strip()
-        quotes = ", in quotes that are a part of it" if stripped[:1] in QUOTES else ""
+        oddity = f", {odd}" if (odd := oddity_of(stripped)) else ""
         if self.secret or "@" in stripped or "://" in stripped:
-            return f"{len(stripped)} characters (hidden){quotes}"
-        return repr(value[:200]) + quotes
+            return f"{len(stripped)} characters (hidden){oddity}"
+        return repr(value[:200]) + oddity
+
+
+def oddity_of(value: str) -> str | None:
+    """What tells that some file or panel was read otherwise than whoever wrote it thought."""
+    if len(value) > 1 and value[0] in QUOTES:
+        return "in quotes that are a part of it"
+    if "${" in value or "{{" in value:
+        return "with a reference in it that nothing has replaced"
+    if " #" in value:
+        return "with a comment behind it that is a part of it"
+    return None
 
 
 def knob(

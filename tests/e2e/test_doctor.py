@@ -51,6 +51,11 @@ MISTAKES: list[tuple[dict[str, str], str, str]] = [
     ({"PORT": "99999"}, "settings", "PORT got '99999'; it takes 0 to 65535"),
     ({"PORT": "8080 tcp"}, "settings", "PORT got '8080 tcp'"),
     ({"PORT": '"8080"'}, "settings", "in quotes that are a part of it"),
+    ({"PORT": "8080 # the usual one"}, "settings", "with a comment behind it that is a part of it"),
+    ({"DATABASE_URL": "${{Postgres.DATABASE_URL}}"}, "settings", "with a reference in it that nothing has replaced"),
+    ({"OGEL_SECRET": SECRET + " # do not lose"}, "settings", "OGEL_SECRET is with a comment behind it"),
+    ({"RESEND_API_KEY": "${RESEND_API_KEY}"}, "settings", "RESEND_API_KEY is with a reference in it"),
+    ({"\ufeffDATABASE_URL": "postgresql://h/d"}, "settings", "did you mean DATABASE_URL?"),
     ({"PORT": "$PORT"}, "settings", "PORT got '$PORT'"),
     ({"LOG_LEVEL": "verbose"}, "settings", "debug, info, warning or error"),
     ({"OGEL_AUTO_MIGRATE": "ja"}, "settings", "true or false"),
@@ -129,7 +134,7 @@ MISTAKES: list[tuple[dict[str, str], str, str]] = [
 def test_a_mistake_is_found(settings: dict[str, str], subject: str, said: str, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     (tmp_path / "folder").mkdir()
-    found = wrong(at=tmp_path, **{name: value.format(tmp=tmp_path) for name, value in settings.items()})
+    found = wrong(at=tmp_path, **{name: value.replace("{tmp}", str(tmp_path)) for name, value in settings.items()})
     text = [f"{each['detail']} | {each['advice']}" for each in found if each["subject"] == subject]
     assert any(said in each for each in text), found
     assert "hunter2" not in str(found)

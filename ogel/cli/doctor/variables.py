@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from ogel.cli.doctor.finding import Finding, ill, well
 from ogel.cli.doctor.patient import Patient
 from ogel.environ import gone_names, knobs, meant_by, unknown_names
-from ogel.knobs import QUOTES
+from ogel.knobs import oddity_of
 
 SUBJECT = "settings"
 
@@ -51,7 +51,10 @@ _OTHER_WORDS = {
     "SENTRY_URL": "SENTRY_DSN",
     "WORKER_QUEUE": "WORKER_QUEUES",
 }
+# Shorter ones are too common; PORT is a port's name in any case.
 _LEAST_LENGTH = 6
+# A byte order mark, and what else files leave before or behind a name.
+_INVISIBLE = "\N{ZERO WIDTH NO-BREAK SPACE}\N{ZERO WIDTH SPACE}\N{NO-BREAK SPACE} \t\r\n"
 
 
 def read(patient: Patient) -> Sequence[Finding]:
@@ -59,7 +62,7 @@ def read(patient: Patient) -> Sequence[Finding]:
         ill(SUBJECT, mistake, "correct it; `ogel settings --env` says what each variable takes")
         for mistake in patient.sourced.mistakes
     ]
-    findings += [*_unknown(patient), *_pieces(patient), *_quoted(patient.environ), *_other_words(patient)]
+    findings += [*_unknown(patient), *_pieces(patient), *_odd(patient.environ), *_other_words(patient)]
     if not findings:
         findings.append(well(SUBJECT, "every variable can be read"))
     return findings
@@ -92,18 +95,13 @@ def _pieces(patient: Patient) -> Iterator[Finding]:
             )
 
 
-def _quoted(environ: Mapping[str, str]) -> Iterator[Finding]:
-    """Of those that take any text; the others refuse it. Docker's --env-file, for one, keeps quotes."""
+def _odd(environ: Mapping[str, str]) -> Iterator[Finding]:
+    """Of those that take any text; the others refuse it. Docker's --env-file, for one, keeps quotes and comments."""
     for knob in knobs().values():
         for name in knob.names:
             value = environ.get(name, "").strip()
-            if (
-                len(value) > 1
-                and value[0] in QUOTES
-                and value[0] == value[-1]
-                and _takes(knob.takes.parse, value)
-            ):
-                yield ill(SUBJECT, f"{name} is in quotes, which are a part of its value", "take them away")
+            if value and (oddity := oddity_of(value)) and _takes(knob.takes.parse, value):
+                yield ill(SUBJECT, f"{name} is {oddity}", "write the value alone")
 
 
 def _takes(parse: object, value: str) -> bool:
@@ -121,8 +119,9 @@ def _other_words(patient: Patient) -> Iterator[Finding]:
     for name in sorted(patient.environ):
         if name in by_name or name.startswith("OGEL_") or not patient.environ[name].strip():
             continue
-        meant = _OTHER_WORDS.get(name) or (name.upper() if name.upper() in by_name else None)
+        clean = name.strip(_INVISIBLE).upper()
+        meant = _OTHER_WORDS.get(name) or (clean if clean in by_name else None)
         if meant is None or (meant in by_name and patient.variable(by_name[meant]) is not None):
             continue
         if len(name) >= _LEAST_LENGTH and meant not in patient.environ:
-            yield ill(SUBJECT, f"{name} is nothing that Ogel reads", f"did you mean {meant}?")
+            yield ill(SUBJECT, f"{name!a} is nothing that Ogel reads", f"did you mean {meant}?")
