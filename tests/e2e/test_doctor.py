@@ -134,7 +134,9 @@ MISTAKES: list[tuple[dict[str, str], str, str]] = [
 def test_a_mistake_is_found(settings: dict[str, str], subject: str, said: str, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     (tmp_path / "folder").mkdir()
-    found = wrong(at=tmp_path, **{name: value.replace("{tmp}", str(tmp_path)) for name, value in settings.items()})
+    found = wrong(
+        at=tmp_path, **{name: value.replace("{tmp}", str(tmp_path)) for name, value in settings.items()}
+    )
     text = [f"{each['detail']} | {each['advice']}" for each in found if each["subject"] == subject]
     assert any(said in each for each in text), found
     assert "hunter2" not in str(found)
