@@ -226,6 +226,8 @@ def host_name(words: str) -> Takes:
     def parse(value: str) -> str:
         if "@" in value or "://" in value or any(c.isspace() or not c.isprintable() for c in value):
             raise BadUrl("it is no host")
+        if value.count(":") == 1:
+            raise BadUrl("it holds a port, which has a variable of its own")
         return value
 
     return Takes(words, parse)

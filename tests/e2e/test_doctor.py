@@ -77,6 +77,7 @@ MISTAKES: list[tuple[dict[str, str], str, str]] = [
     ({"database_url": "postgresql://h/d"}, "settings", "did you mean DATABASE_URL?"),
     ({"REDIS_HOST": "h", "REDIS_PASSWORD": "hunter2"}, "settings", "REDIS_PASSWORD, REDIS_HOST without REDIS_URL"),
     ({"PGPASSWORD": "hunter2"}, "settings", "PGPASSWORD without PGHOST"),
+    ({"POSTGRES_HOST": "localhost:5432"}, "settings", "it holds a port, which has a variable of its own"),
     ({"SMTP_USERNAME": "me"}, "settings", "SMTP_USERNAME without SMTP_HOST"),
     ({"S3_BUCKET": "files"}, "settings", "S3_BUCKET without STORAGE_BACKEND"),
     ({"STORAGE_BACKEND": "s3", "S3_BUCKET": "files"}, "settings", "needs S3_ENDPOINT, S3_ACCESS_KEY, S3_SECRET_KEY"),
@@ -406,6 +407,8 @@ def test_a_running_suite_is_looked_at(tmp_path: Path) -> None:
             "schedules",
         } <= found.keys()
         assert found["workers"]["detail"] == "every queue is served"
+        [port] = wrong(at=tmp_path / "another", PORT=str(running.port), OGEL_HOST="127.0.0.1")
+        assert port["detail"].startswith(f"an Ogel answers on {running.port} that does not run in ")
         endpoint = {"url": "http://127.0.0.1:9/", "events": ["a.*"]}
         assert running.api("POST", "/api/webhooks", endpoint, key=KEY).status == 201
         seen = ogel_here("doctor", "--json", **{**settings, "OGEL_SECRET": OTHER})

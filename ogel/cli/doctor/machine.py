@@ -27,6 +27,11 @@ def port(patient: Patient) -> Sequence[Finding]:
     if "port" in patient.sourced.wrong:
         return []
     if patient.answers is not None:
+        if patient.embedded and patient.pid is None:
+            others = f"an Ogel answers on {settings.port} that does not run in {settings.data_dir.absolute()}"
+            return [
+                ill("port", others, "set PORT to a free one, or OGEL_DATA_DIR to that of the one that runs")
+            ]
         if patient.answers.ready:
             return [well("port", f"an Ogel answers on {settings.port}, and is ready")]
         failing = ", ".join(patient.answers.failing) or "it says"
