@@ -19,7 +19,13 @@ _EVERYTHING = 1  # bits of a network that holds nearly every address
 
 
 def look(patient: Patient) -> Sequence[Finding]:
-    return [*_servers(patient), *_numbers(patient.given), *_networks(patient.given), *_rest(patient)]
+    return [
+        *_servers(patient),
+        *_paths(patient.given),
+        *_numbers(patient.given),
+        *_networks(patient.given),
+        *_rest(patient),
+    ]
 
 
 def _servers(patient: Patient) -> Iterator[Finding]:
@@ -32,6 +38,13 @@ def _servers(patient: Patient) -> Iterator[Finding]:
             f"{given} is set and {missing} is not: `ogel up` starts a {server} of its own, everything else refuses",
             f"set {missing} too; or neither, for `ogel up` to start both",
         )
+
+
+def _paths(settings: Settings) -> Iterator[Finding]:
+    for field in ("data_dir", "postgres_bin", "redis_bin", "mail_templates"):
+        path, name = getattr(settings, field), knobs()[field].name
+        if path is not None and path.parts[:1] and path.parts[0].startswith("~"):
+            yield ill(SUBJECT, f"{name} is {path}, in a directory that is called ~", "write the whole path")
 
 
 def _numbers(settings: Settings) -> Iterator[Finding]:

@@ -23,7 +23,6 @@ LOOKS: Sequence[tuple[str, Look]] = (
     ("time zone", machine.time_zone),
     ("embedded servers", suite.embedded_servers),
     ("mail templates", outgoing.templates),
-    ("sentry", outgoing.sentry),
     ("queues", suite.worker_queues),
     ("schedules", suite.schedules),
 )
@@ -36,6 +35,7 @@ ASKS: Sequence[tuple[str, Ask]] = (
     ("storage", stores.storage),
     ("smtp", outgoing.smtp),
     ("egress proxy", outgoing.proxy),
+    ("sentry", outgoing.sentry),
     ("suite", suite.at_work),
 )
 

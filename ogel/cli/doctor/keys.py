@@ -15,7 +15,7 @@ _MAKE_ONE = "make one with: python3 -c 'import secrets; print(secrets.token_urls
 # Words of examples, which whoever guesses tries first.
 _PLACEHOLDER = re.compile(
     r"change.?(me|this|it)|replace.?(me|this|with)|your.?(own|secret|key|admin|password|ogel)|(super|my|top).?secret"
-    r"|placeholder|example|dummy|sample|insecure|to.?be.?(set|changed)|password|passw0rd|qwerty|letmein|correct.?horse"
+    r"|insert.?(a|your)|random.?string|local.?(test|dev)|placeholder|example|dummy|sample|insecure|to.?be.?(set|changed)|password|passw0rd|qwerty|letmein|correct.?horse"
     r"|<[^>]*>|\.\.\.|lorem|development|todo",
     re.IGNORECASE,
 )
@@ -63,15 +63,19 @@ def weakness(secret: str) -> str | None:
         return "it holds words of an example"
     if len(set(secret)) < _LEAST_DIFFERENT:
         return f"it has {len(set(secret))} different characters"
-    if any(
-        len(secret) >= 2 * width and secret == (secret[:width] * len(secret))[: len(secret)]
-        for width in range(1, len(secret) // 2 + 1)
-    ):
+    if any(_repeats(secret, width) for width in range(1, (len(secret) + 1) // 2 + 1)):
         return "it repeats itself"
     lower = secret.lower()
     if any(lower[at : at + _RUN] in run for run in _SEQUENCES for at in range(len(lower) - _RUN + 1)):
         return "it counts, or follows the alphabet or the keyboard"
     return None
+
+
+def _repeats(secret: str, width: int) -> bool:
+    """Whether it is nothing but its first `width` characters again and again; the last time without its last one."""
+    return len(secret) + 1 >= 2 * width and all(
+        character == secret[place % width] for place, character in enumerate(secret)
+    )
 
 
 def _not_of_the_data(patient: Patient) -> Iterator[Finding]:

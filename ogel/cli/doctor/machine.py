@@ -37,14 +37,16 @@ def port(patient: Patient) -> Sequence[Finding]:
         failing = ", ".join(patient.answers.failing) or "it says"
         advice = "look at its log; what it leans on is below"
         return [ill("port", f"an Ogel answers on {settings.port}, and is not ready: {failing}", advice)]
-    if settings.port == 0:
-        return [well("port", "PORT is 0: a free one is taken")]
     try:
         for sock in bind(settings.host or ("localhost" if patient.embedded else "::"), settings.port):
             sock.close()
     except ConfigError as error:
         advice = "set PORT to a free one, or stop what listens there (`ss -ltnp` says what)"
+        if settings.port == 0 or settings.host is not None:
+            advice += "; OGEL_HOST takes an address of this machine"
         return [ill("port", f"PORT {settings.port}: {error.message}", advice)]
+    if settings.port == 0:
+        return [well("port", "PORT is 0: a free one is taken")]
     if patient.pid is not None:
         other = f"the `ogel up` that runs here (process {patient.pid}) listens elsewhere, or does not answer"
         return [well("port", f"{settings.port} is free; {other}")]

@@ -10,6 +10,7 @@ from importlib.util import find_spec
 from ogel.cli.doctor.advice import containers_hint, reason_of
 from ogel.cli.doctor.finding import Finding, ill, well
 from ogel.cli.doctor.patient import Patient
+from ogel.kernel.server_urls.parts import ServerUrl
 
 _SECONDS = 5.0
 _TEMPLATES = "name a directory with <locale>/<name>.subject.jinja and so on, which this user may read"
@@ -61,28 +62,36 @@ async def proxy(patient: Patient) -> Sequence[Finding]:
     if url is None:
         return []
     address = ProxyAddress.of(url)
-    try:
-        async with asyncio.timeout(_SECONDS):
-            _, writer = await asyncio.open_connection(address.host, address.port)
-    except (OSError, UnicodeError) as error:
-        reason = (
-            f"no connection within {_SECONDS:g} s" if isinstance(error, TimeoutError) else reason_of(error)
-        )
+    reason = await _unreachable(address.host, address.port)
+    if reason is not None:
         advice = "check OGEL_EGRESS_PROXY: without it no webhook leaves" + containers_hint(
             patient, url, reason
         )
         return [ill("egress proxy", f"{address.host}:{address.port}: {reason}", advice)]
-    writer.close()
     return [well("egress proxy", f"{address.host}:{address.port} can be reached")]
 
 
-def sentry(patient: Patient) -> Sequence[Finding]:
-    if patient.given.sentry_dsn is None or find_spec("sentry_sdk") is not None:
+async def sentry(patient: Patient) -> Sequence[Finding]:
+    dsn = patient.settings.sentry_dsn
+    if dsn is None:
         return []
-    return [
-        ill(
-            "sentry",
-            "SENTRY_DSN is set, but the extra is missing",
-            "pip install 'ogel[sentry]', or take it away",
-        )
-    ]
+    if find_spec("sentry_sdk") is None:
+        advice = "pip install 'ogel[sentry]', or take it away"
+        return [ill("sentry", "SENTRY_DSN is set, but the extra is missing", advice)]
+    url = ServerUrl.parse(dsn)
+    [(host, port)] = url.places
+    reason = await _unreachable(host, port or (443 if url.scheme == "https" else 80))
+    if reason is not None:
+        return [ill("sentry", f"{host}: {reason}", "check SENTRY_DSN: without it no error is reported")]
+    return [well("sentry", f"{host} can be reached")]
+
+
+async def _unreachable(host: str, port: int) -> str | None:
+    """Why, if it is."""
+    try:
+        async with asyncio.timeout(_SECONDS):
+            _, writer = await asyncio.open_connection(host, port)
+    except (OSError, UnicodeError) as error:
+        return f"no connection within {_SECONDS:g} s" if isinstance(error, TimeoutError) else reason_of(error)
+    writer.close()
+    return None
