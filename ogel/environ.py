@@ -11,8 +11,8 @@ from typing import Any
 from urllib.parse import quote
 
 from ogel.kernel.errors import ConfigError
-from ogel.kernel.server_urls.parts import ServerUrl
-from ogel.knobs import Knob, Takes, choice, host_name, whole
+from ogel.knobs import Knob, Takes, choice, host_or_socket, whole
+from ogel.runtime.server_urls.parts import ServerUrl
 from ogel.settings import Settings
 
 # How a Railway bucket calls its variables. Other programs use these words too: they count only for a bucket.
@@ -24,7 +24,7 @@ _SMS_NEEDS = {
     "vonage": ("vonage_api_key", "vonage_api_secret", "vonage_from"),
 }
 _PORT = whole(1, 65535, "port")
-_HOST = host_name("a host's name or address")
+_HOST = host_or_socket("a host's name or address")
 _MAIL_NEEDS = {"resend": "resend_api_key", "smtp": "smtp_url"}
 _SMTP_SCHEMES = {"starttls": "smtp", "tls": "smtps", "none": "smtp+plain"}
 _SMTP_SECURITY = choice(*_SMTP_SCHEMES)
@@ -157,8 +157,7 @@ def _compose_database_url(
         user = quote(given.get(f"{prefix}USER", "postgres"), safe="")
         password = quote(given.get(f"{prefix}PASSWORD", ""), safe="")
         database = quote(next((given[name] for name in databases if name in given), "postgres"), safe="")
-        # A socket directory is a host, too; percent-encoded, libpq takes it for one.
-        place = f"[{host}]" if ":" in host else quote(host, safe="")
+        place = _place(host)
         values["database_url"] = f"postgresql://{user}:{password}@{place}:{port}/{database}"
         sources["database_url"] = f"{prefix}HOST"
         return
@@ -172,13 +171,18 @@ def _compose_smtp_url(
         return
     host = _piece(given, "SMTP_HOST", _HOST)
     security = _piece(given, "SMTP_SECURE", _SMTP_SECURITY, "starttls")
-    place = f"[{host}]" if ":" in host else quote(host, safe="")
+    place = _place(host)
     if "SMTP_PORT" in given:
         place += f":{_piece(given, 'SMTP_PORT', _PORT)}"
     user, password = given.get("SMTP_USERNAME"), quote(given.get("SMTP_PASSWORD", ""), safe="")
     login = "" if user is None else f"{quote(user, safe='')}:{password}@"
     values["smtp_url"] = f"{_SMTP_SCHEMES[security]}://{login}{place}"
     sources["smtp_url"] = "SMTP_HOST"
+
+
+def _place(host: str) -> str:
+    """As URLs have it. A socket directory is a host, too; percent-encoded, libpq takes it for one."""
+    return f"[{host}]" if ":" in host else quote(host, safe="")
 
 
 def _piece(given: Mapping[str, str], name: str, takes: Takes, default: object = None) -> Any:

@@ -17,8 +17,10 @@ import msgspec
 
 from ogel.kernel.errors import ConfigError
 from ogel.kernel.quantities import quantity
-from ogel.kernel.server_urls.others import clean_endpoint
-from ogel.kernel.server_urls.parts import BadUrl, Cleaned
+from ogel.runtime.domain import ascii_domain, ends_in_number, is_private
+from ogel.runtime.mail.address import parse_address
+from ogel.runtime.server_urls.others import clean_endpoint
+from ogel.runtime.server_urls.parts import BadUrl, Cleaned, ServerUrl
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -220,17 +222,26 @@ def endpoint(shape: str = "http(s)://host[:port]") -> Takes:
     return server_url(clean_endpoint, shape)
 
 
-def host_name(words: str) -> Takes:
-    """A name, an address or a socket's directory; one that holds a login was meant for another variable."""
+def host_name(words: str = "a host name") -> Takes:
+    return Takes(words, _host)
+
+
+def host_or_socket(words: str) -> Takes:
+    """libpq takes a socket's directory for a host, and several hosts, separated by commas."""
 
     def parse(value: str) -> str:
-        if "@" in value or "://" in value or any(c.isspace() or not c.isprintable() for c in value):
-            raise BadUrl("it is no host")
-        if value.count(":") == 1:
-            raise BadUrl("it holds a port, which has a variable of its own")
-        return value
+        return value if value.startswith("/") else ",".join(map(_host, value.split(",")))
 
     return Takes(words, parse)
+
+
+def _host(value: str) -> str:
+    """What was meant for another variable, and holds a login or a port, is told so."""
+    if "@" in value or "://" in value:
+        raise BadUrl("it is no host, but a URL")
+    if value.count(":") == 1:
+        raise BadUrl("it holds a port, which has a variable of its own")
+    return value if _is_address(value) else ascii_domain(value)
 
 
 def service_account() -> Takes:
@@ -243,8 +254,7 @@ def service_account() -> Takes:
             raise ValueError
         if "-----BEGIN" not in texts["private_key"]:
             raise ValueError
-        clean_endpoint(texts["token_uri"])
-        return texts
+        return texts | {"token_uri": clean_endpoint(texts["token_uri"]).url}
 
     return Takes("the JSON of a service account's key file", parse)
 
@@ -263,18 +273,29 @@ def vapid_key() -> Takes:
 
 
 def contact() -> Takes:
-    """RFC 8292 §2.1."""
+    """RFC 8292 §2.1. Apple's push service takes no token whose contact nobody can reach, and does not say why."""
 
     def parse(value: str) -> str:
         parts = urlsplit(value)
-        reachable = (
-            parts.hostname if parts.scheme == "https" else parts.scheme == "mailto" and "@" in parts.path
-        )
-        if not reachable:
+        if (
+            parts.scheme not in ("mailto", "https")
+            or not value.isprintable()
+            or " " in value
+            or "@" in parts.netloc
+        ):
             raise ValueError
-        return value
+        if parts.scheme == "mailto":
+            address = parse_address(value[len("mailto:") :])
+            host, contact = address.domain, f"mailto:{address.spec}"
+        else:
+            url = ServerUrl.parse(value)
+            [(host, _)] = url.places
+            contact = str(url)
+        if is_private(host) or ends_in_number(host) or not contact.isascii():
+            raise ValueError
+        return contact
 
-    return Takes("mailto:… or https://…", parse)
+    return Takes("mailto:name@example.com or https://example.com/…, of a public domain", parse)
 
 
 def _range(least: float, most: float, unit: str) -> str:
@@ -282,6 +303,14 @@ def _range(least: float, most: float, unit: str) -> str:
     counted = "" if unit in _COUNTS else f"{unit}, "
     said = f" ({quantity(most, unit)})" if unit in ("seconds", "bytes") and most >= _LARGE else ""
     return f"{counted}{least:.12g} to {most:.12g}{said}"
+
+
+def _is_address(value: str) -> bool:
+    try:
+        ipaddress.ip_address(value)
+    except ValueError:
+        return False
+    return True
 
 
 def _within(number: Any, least: float, most: float) -> Any:

@@ -15,7 +15,7 @@ import redis
 import structlog
 from prometheus_client import CollectorRegistry
 
-from ogel.adapters.egress import AddressGuard, EgressClient, OwnServices, Proxy, ProxyAddress
+from ogel.adapters.egress import AddressGuard, Door, EgressClient, OwnServices, Proxy, ProxyAddress
 from ogel.adapters.migrations import migrate, read_migrations, wait_for_schema
 from ogel.adapters.postgres import make_pool, wait_for_postgres
 from ogel.adapters.redis_info import RedisInfo
@@ -107,6 +107,7 @@ class Platform:
         self._guard = AddressGuard(
             allow=settings.webhook_allow_nets or (), own_names=own.servers | own.fronts
         )
+        self._door = Door(self._guard)
         self._own_services = OwnServices(self._guard, own)
         proxy = Proxy(ProxyAddress.of(settings.egress_proxy)) if settings.egress_proxy else None
         self.egress = EgressClient(self._guard, max_connections=settings.worker_in_flight + 100, proxy=proxy)
@@ -137,7 +138,7 @@ class Platform:
             self.keys_of_jobs,
             self.outbox,
             self.audit,
-            self._guard,
+            self._door,
             self.egress,
             vault,
             WebhookOptions(
@@ -259,7 +260,7 @@ class Platform:
             self.jobs,
             self.outbox,
             self.audit,
-            self._guard,
+            self._door,
             self._vault,
             message_providers(settings, self.provider_egress, self.egress),
             self.provider_metrics,

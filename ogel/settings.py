@@ -8,15 +8,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ogel.kernel.errors import ConfigError
-from ogel.kernel.server_urls import mongo, postgres, redis
-from ogel.kernel.server_urls.others import (
-    DSN_SHAPE,
-    PROXY_SHAPE,
-    SMTP_SHAPE,
-    clean_dsn,
-    clean_proxy,
-    clean_smtp,
-)
 from ogel.knobs import (
     Network,
     Takes,
@@ -42,6 +33,15 @@ from ogel.knobs import (
     words,
 )
 from ogel.runtime.mail.address import parse_address
+from ogel.runtime.server_urls import mongo, postgres, redis
+from ogel.runtime.server_urls.others import (
+    DSN_SHAPE,
+    PROXY_SHAPE,
+    SMTP_SHAPE,
+    clean_dsn,
+    clean_proxy,
+    clean_smtp,
+)
 
 SECRET_LENGTH = 24
 
@@ -322,13 +322,13 @@ class Settings:
     )
     private_domain: str | None = knob(
         "RAILWAY_PRIVATE_DOMAIN",
-        takes=host_name("a host name"),
+        takes=host_name(),
         default=None,
         meaning="This service's name on the private network, which webhooks may not call.",
     )
     public_domain: str | None = knob(
         "RAILWAY_PUBLIC_DOMAIN",
-        takes=host_name("a host name"),
+        takes=host_name(),
         default=None,
         meaning="This service's public name, which webhooks may not call.",
     )

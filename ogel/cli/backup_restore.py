@@ -18,8 +18,8 @@ from ogel.cli.progress import Meter
 from ogel.cli.tables import show_fields
 from ogel.cli.times import both
 from ogel.kernel.errors import ConfigError
-from ogel.kernel.server_urls.parts import BadUrl
-from ogel.kernel.server_urls.postgres import SHAPE, clean
+from ogel.runtime.server_urls.parts import BadUrl
+from ogel.runtime.server_urls.postgres import SHAPE, clean
 from ogel.settings import Settings
 
 if TYPE_CHECKING:

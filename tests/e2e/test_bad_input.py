@@ -157,6 +157,14 @@ PRIVATE = [
     "http://sub.localhost/",
     "http://postgres.railway.internal:5432/",
     "http://metadata.google.internal/",
+    "http://redis/",
+    "http://app.test/",
+    "http://nas.lan/",
+    "http://a.onion/",
+    "http://xn--.example/",
+    "http://xn---bbk.example/",
+    "http://\U0001f4a9.la/",
+    "http://" + "ü" * 60 + ".example/",
 ]
 
 
@@ -173,7 +181,7 @@ def test_private_addresses_are_refused_at_creation(api: Client, url: str) -> Non
 
 def private_name() -> str | None:
     """A name that this machine's own resolver takes to a private address, without it looking like one."""
-    name = socket.gethostname()
+    name = socket.getfqdn()
     try:
         found = socket.getaddrinfo(name, 80, family=socket.AF_INET, type=socket.SOCK_STREAM)
     except OSError:

@@ -286,6 +286,21 @@ def test_a_subject_stays_one_line_whatever_is_filled_in(api: Client, smtp: MailS
     assert mail.parsed["subject"] == "Welcome to A Bcc: evil@example.com"
 
 
+def test_a_domain_is_not_taken_for_another(api: Client, smtp: MailServer) -> None:
+    added = api("POST", "/api/mail/suppressions", {"address": "Ann@straße。example"})
+    assert (added.status, added.json["address"]) == (201, "ann@xn--strae-oqa.example")
+    for to in ("ann@STRAẞE.example", "ann@XN--strae-oqa.Example."):
+        message = send(api, to=to, subject="S", text="T")
+        assert (message["status"], message["to"]) == ("suppressed", "ann@xn--strae-oqa.example")
+    in_status(api, send(api, to="ann@strasse.example", subject="S", text="T"), "sent")
+    in_status(api, send(api, to="bob@straße.example", subject="S", text="T"), "sent")
+    assert {mail.recipient for mail in smtp.mails} >= {"ann@strasse.example", "bob@xn--strae-oqa.example"}
+    assert not any(mail.recipient == "ann@xn--strae-oqa.example" for mail in smtp.mails)
+    for domain in ("\U0001f4a9.la", "xn---bbk.example", "\uff11\uff12\uff17.0.0.1"):
+        refused = api("POST", "/api/mail", {"to": f"ann@{domain}", "subject": "S", "text": "T"})
+        assert_problem(refused, 422, "body.to")
+
+
 def test_other_keys_and_ids_are_refused(api: Client) -> None:
     assert_problem(api("GET", "/api/mail/msg_nothing"), 404)
     assert_problem(api("POST", "/api/mail/msg_nothing/retry"), 404)

@@ -244,6 +244,37 @@ def test_a_device_that_is_gone_is_disabled(api: Client, carriers: Carriers, kind
     assert_problem(api("POST", f"/api/messages/{late['id']}/retry"), 409)
 
 
+@pytest.mark.parametrize(
+    ("status", "said", "shown"),
+    [
+        (
+            401,
+            b'{"code":401,"errno":109,"error":"Unauthorized","message":"InvalidSignature"}',
+            "InvalidSignature",
+        ),
+        (403, b"permission denied: invalid JWT provided\n", "permission denied: invalid JWT provided"),
+        (403, b'{"reason":"BadJwtToken"}', "BadJwtToken"),
+        (401, b'{"code":401,"errno":109,"message":"VAPID public key mismatch"}', "VAPID public key mismatch"),
+    ],
+)
+def test_a_push_service_that_refuses_our_token_costs_no_message(
+    api: Client, carriers: Carriers, status: int, said: bytes, shown: str
+) -> None:
+    name = f"refused-{status}-{len(said)}"
+    device = browser(api, Browser(), carriers.push_url(name))
+    carriers.script(f"/push/{name}", Answer(status, body=said))
+    [item] = push(api, device["id"])
+    path = f"/api/messages/{item['id']}"
+    waiting = eventually(lambda: (found := api.ok("GET", path))["log"] and found, 10, "an attempt")
+    said_of_it = f"the push service answered {status}: {shown}"
+    assert (waiting["status"], waiting["error"]) == ("queued", said_of_it)
+    assert [each["error"] for each in waiting["log"]] == [said_of_it]
+    assert api.ok("GET", f"/api/devices/{device['id']}")["state"] == "enabled"
+    # Its service goes on with the others.
+    [other] = push(api, browser(api, Browser(), carriers.push_url(f"{name}-other"))["id"])
+    ended(api, other["id"], "sent")
+
+
 def test_registering_again_enables_a_device(api: Client, carriers: Carriers) -> None:
     own, url = Browser(), carriers.push_url("again")
     device = browser(api, own, url, subject="user/4")
@@ -365,6 +396,9 @@ def test_a_wrong_message_is_refused_by_field(api: Client, body: Any, path: str) 
     [
         ({"endpoint": "ftp://push.example.com/"}, "body.subscription.endpoint"),
         ({"endpoint": "http://169.254.169.254/latest"}, "body.subscription.endpoint"),
+        ({"endpoint": "https://redis.railway.internal/x"}, "body.subscription.endpoint"),
+        ({"endpoint": "https://redis/x"}, "body.subscription.endpoint"),
+        ({"endpoint": "https://xn---bbk.example/x"}, "body.subscription.endpoint"),
         ({"endpoint": "https://push.example.com/\x00"}, "body.subscription.endpoint"),
         ({"keys": {"p256dh": "AAAA", "auth": "AAAA"}}, "body.subscription.keys.p256dh"),
         ({"keys": {"p256dh": "B" + "A" * 86, "auth": "AAAA"}}, "body.subscription.keys.p256dh"),

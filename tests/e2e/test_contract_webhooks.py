@@ -20,6 +20,22 @@ def receiver() -> Iterator[Receiver]:
         yield receiver
 
 
+def test_names_that_cannot_be_public_are_refused_while_loopback_alone_is_open(api: Client) -> None:
+    """As with embedded servers, where localhost is what everybody begins with."""
+    hook = api.ok("POST", "/api/webhooks", {"url": "http://localhost:9000/hook", "events": ["no.one"]})
+    hosts = ["redis.railway.internal", "redis", "printer.local", "nas.lan", "db.home.arpa", "a.onion"]
+    for url in (f"http://{host}:9000/hook" for host in hosts):
+        for method, path, body in (
+            ("POST", "/api/webhooks", {"url": url, "events": ["no.one"]}),
+            ("PATCH", f"/api/webhooks/{hook['id']}", {"url": url}),
+            ("POST", "/api/test-webhook", {"url": url}),
+        ):
+            assert_problem(api(method, path, body), 422, "body.url")
+    assert_unchanged(hook, api.ok("GET", f"/api/webhooks/{hook['id']}"))
+    for host in ("127.0.0.1", "app.localhost", "straße.example"):
+        api.ok("PATCH", f"/api/webhooks/{hook['id']}", {"url": f"http://{host}:9000/"})
+
+
 def test_an_endpoint_from_its_creation_to_its_end(api: Client, receiver: Receiver) -> None:
     wanted = {
         "url": receiver.url(),

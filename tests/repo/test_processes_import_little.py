@@ -21,7 +21,7 @@ print(json.dumps(sorted(sys.modules)))
 """
 # Only for what the settings, a request or a job turn out to need.
 NEVER_AT_START = {
-    "aiohttp", "aiosmtplib", "cryptography.x509", "jinja2", "jwt", "minio", "pymongo", "sentry_sdk",
+    "aiohttp", "aiosmtplib", "cryptography.x509", "idna", "jinja2", "jwt", "minio", "pymongo", "sentry_sdk",
     "ogel.adapters.embedded", "ogel.adapters.mail", "ogel.adapters.messaging", "ogel.adapters.mongo",
     "ogel.adapters.rq_horses", "ogel.adapters.sentry", "ogel.adapters.storage.s3",
     "ogel.adapters.databases.mongodb", "ogel.adapters.databases.postgresql", "ogel.adapters.databases.redis",

@@ -215,7 +215,75 @@ def test_half_a_provider_is_refused(provider: str, missing: str) -> None:
 def test_a_vapid_key_needs_a_subject() -> None:
     with pytest.raises(ConfigError, match=r"which needs OGEL_VAPID_SUBJECT too$"):
         read(OGEL_VAPID_PRIVATE_KEY=VAPID)
-    assert read(OGEL_VAPID_PRIVATE_KEY=VAPID, OGEL_VAPID_SUBJECT="mailto:a@b").vapid_private_key == VAPID
+    assert read(OGEL_VAPID_PRIVATE_KEY=VAPID, OGEL_VAPID_SUBJECT="mailto:a@b.de").vapid_private_key == VAPID
+
+
+@pytest.mark.parametrize(
+    ("given", "subject"),
+    [
+        ("mailto:ops@example.com", "mailto:ops@example.com"),
+        ("MAILTO:ops+push@Example.com", "mailto:ops+push@example.com"),
+        ("mailto:ops@straße.example", "mailto:ops@xn--strae-oqa.example"),
+        ("https://example.com/contact?a=b", "https://example.com/contact?a=b"),
+        ("https://straße.example:8443/", "https://xn--strae-oqa.example:8443/"),
+    ],
+)
+def test_a_contact_can_be_reached(given: str, subject: str) -> None:
+    assert read(OGEL_VAPID_SUBJECT=given).vapid_subject == subject
+
+
+@pytest.mark.parametrize(
+    ("environ", "field", "value"),
+    [
+        ({"DATABASE_URL": "postgresql://u:ä@straße.example:1/d"}, "database_url",
+         "postgresql://u:%C3%A4@xn--strae-oqa.example:1/d"),
+        ({"DATABASE_URL": "postgres://stra%C3%9Fe.example/d"}, "database_url", "postgres://xn--strae-oqa.example/d"),
+        ({"DATABASE_URL": "postgresql://%2Frun%2Fstraße/d"}, "database_url", "postgresql://%2Frun%2Fstraße/d"),
+        ({"POSTGRES_HOST": "ΒΌΛΟΣ.com"}, "database_url", "postgresql://postgres:@xn--nxasmq6b.com:5432/postgres"),
+        ({"PGHOST": "/run/ä"}, "database_url", "postgresql://postgres:@%2Frun%2F%C3%A4:5432/postgres"),
+        ({"REDIS_URL": "rediss://:x@straße。example:6379/1"}, "redis_url", "rediss://:x@xn--strae-oqa.example:6379/1"),
+        ({"MONGO_URL": "mongodb://a.example:1,straße.example:2,[::1]:3/x?y=z"}, "mongo_url",
+         "mongodb://a.example:1,xn--strae-oqa.example:2,[::1]:3/x"),
+        ({"S3_ENDPOINT": "https://straße.example"}, "s3_endpoint", "https://xn--strae-oqa.example"),
+        ({"OGEL_EGRESS_PROXY": "http://straße.example:3128"}, "egress_proxy", "http://xn--strae-oqa.example:3128"),
+        ({"SMTP_URL": "smtps://straße.example"}, "smtp_url", "smtps://xn--strae-oqa.example"),
+        ({"SMTP_HOST": "straße.example"}, "smtp_url", "smtp://xn--strae-oqa.example"),
+        ({"RESEND_BASE_URL": "https://straße.example/"}, "resend_url", "https://xn--strae-oqa.example/"),
+        ({"SENTRY_DSN": "https://k@straße.example/1"}, "sentry_dsn", "https://k@xn--strae-oqa.example/1"),
+        ({"RAILWAY_PRIVATE_DOMAIN": "Straße.railway.internal."}, "private_domain",
+         "xn--strae-oqa.railway.internal"),
+        ({"RAILWAY_PUBLIC_DOMAIN": "fd12::1"}, "public_domain", "fd12::1"),
+        ({"OGEL_MAIL_FROM": "Ann <a@straße.example>"}, "mail_from", "Ann <a@xn--strae-oqa.example>"),
+    ],
+)  # fmt: skip
+def test_hosts_are_ascii_before_anything_gets_them(environ: dict[str, str], field: str, value: str) -> None:
+    """Most of what connects for us would make another domain of them."""
+    assert getattr(read(**environ), field) == value
+
+
+@pytest.mark.parametrize(
+    "environ",
+    [
+        {"DATABASE_URL": "postgresql:///d?host=straße.example"},
+        {"DATABASE_URL": "postgresql://💩.la/d"},
+        {"POSTGRES_HOST": "💩.la"},
+        {"REDIS_URL": "redis://a\u200db.example"},
+        {"REDIS_URL": "redis://stra\tße.example"},
+        {"SMTP_HOST": "💩.la"},
+        {"RAILWAY_PUBLIC_DOMAIN": "https://example.com"},
+    ],
+)
+def test_a_host_that_is_none_is_refused(environ: dict[str, str]) -> None:
+    [name] = environ
+    with pytest.raises(ConfigError) as caught:
+        read(**environ)
+    assert caught.value.message.startswith(f"{name} got ")
+
+
+def test_the_token_address_of_a_service_account_is_ascii() -> None:
+    account = json.dumps({**ACCOUNT, "token_uri": "https://straße.example/t"})
+    found = read(OGEL_FCM_SERVICE_ACCOUNT=account).fcm_service_account
+    assert found is not None and found["token_uri"] == "https://xn--strae-oqa.example/t"
 
 
 @pytest.mark.parametrize(
@@ -230,6 +298,30 @@ def test_a_vapid_key_needs_a_subject() -> None:
         ("OGEL_VAPID_SUBJECT", "a@b"),
         ("OGEL_VAPID_SUBJECT", "mailto:nobody"),
         ("OGEL_VAPID_SUBJECT", "https:///path"),
+        ("OGEL_VAPID_SUBJECT", "mailto: x"),
+        ("OGEL_VAPID_SUBJECT", "mailto: ops@example.com"),
+        ("OGEL_VAPID_SUBJECT", "mailto:ops@localhost"),
+        ("OGEL_VAPID_SUBJECT", "mailto:ops@app.localhost"),
+        ("OGEL_VAPID_SUBJECT", "mailto:ops@host.local"),
+        ("OGEL_VAPID_SUBJECT", "mailto:ops@ogel.invalid"),
+        ("OGEL_VAPID_SUBJECT", "mailto:ops@127.0.0.1"),
+        ("OGEL_VAPID_SUBJECT", "mailto:ops@[127.0.0.1]"),
+        ("OGEL_VAPID_SUBJECT", "mailto:ops@example.com?subject=x"),
+        ("OGEL_VAPID_SUBJECT", "mailto:ops@example.com,dev@example.com"),
+        ("OGEL_VAPID_SUBJECT", "mailto:öps@example.com"),
+        ("OGEL_VAPID_SUBJECT", "mailto://ops@example.com"),
+        ("OGEL_VAPID_SUBJECT", "mailto:"),
+        ("OGEL_VAPID_SUBJECT", "ops@example.com"),
+        ("OGEL_VAPID_SUBJECT", "http://example.com/"),
+        ("OGEL_VAPID_SUBJECT", "https://localhost/"),
+        ("OGEL_VAPID_SUBJECT", "https://localhost:8443/"),
+        ("OGEL_VAPID_SUBJECT", "https://api.railway.internal/"),
+        ("OGEL_VAPID_SUBJECT", "https://203.0.113.5/"),
+        ("OGEL_VAPID_SUBJECT", "https://[2001:db8::1]/"),
+        ("OGEL_VAPID_SUBJECT", "https://0x7f.1/"),
+        ("OGEL_VAPID_SUBJECT", "https://ops@example.com/"),
+        ("OGEL_VAPID_SUBJECT", "https://example.com:port/"),
+        ("OGEL_VAPID_SUBJECT", "https://example.com/ö"),
         ("OGEL_FCM_SERVICE_ACCOUNT", "/etc/key.json"),
         ("OGEL_FCM_SERVICE_ACCOUNT", "[1]"),
         ("OGEL_FCM_SERVICE_ACCOUNT", json.dumps({**ACCOUNT, "private_key": "hunter2"})),

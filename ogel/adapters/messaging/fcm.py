@@ -117,6 +117,8 @@ def _refused(answer: Exchange) -> ProviderError:
         return ProviderError(message, retry_after_seconds=QUOTA_SECONDS if asked is None else asked)
     if code in _FINAL:
         return ProviderError(message, final=True)
-    if code == _THIRD_PARTY or status >= 500:
+    if code == _THIRD_PARTY:
+        return ProviderError(message, ours=True, deferred=True)
+    if status >= 500:
         return ProviderError(message, retry_after_seconds=retry_after_seconds(answer))
     return ProviderError(message, ours=True)

@@ -19,24 +19,31 @@ _OURS = frozenset(
         20003,  # wrong credentials, or no money left
         20005,  # the account is not active
         20008,  # test credentials
+        21210,  # From is not verified
         21212,  # the From number is none
         21603,  # From is missing
         21606,  # From is not ours, or cannot send SMS
         21659,  # From is not a Twilio number
         21660,  # From belongs to another account
+        21661,  # From cannot send SMS
         21701,  # the messaging service is not there
         21703,  # the messaging service has no numbers
+        21704,  # the messaging service has no numbers, either
+        21705,  # the messaging service's id is none
+        63007,  # From is no sender of this channel
     }
 )
 # About what our account may send to there, or from this sender: nothing is wrong with the number.
 _NOT_THERE = frozenset(
     {
+        21219,  # a trial account: verified numbers only
         21408,  # the account's geographic permissions leave out this region
         21608,  # a trial account, or one without an approved profile: verified numbers only
         21612,  # no route from our sender to this number
     }
 )
-_TOO_MANY = 20429
+# Requests, texts a second, texts that wait for From.
+_TOO_MANY = frozenset({20429, 14107, 21611})
 
 
 class _Taken(Struct):
@@ -72,7 +79,7 @@ def _refused(answer: Exchange) -> ProviderError:
     status, code = answer.status, refusal.code
     words = f"{status}" if code is None else f"{status}, code {code}: {shown(refusal.message)}"
     message = f"Twilio answered {words}"
-    if status == 429 or code == _TOO_MANY or status >= 500:
+    if status == 429 or code in _TOO_MANY or status >= 500:
         return ProviderError(message, retry_after_seconds=retry_after_seconds(answer))
     if code in _NOT_THERE:
         return ProviderError(message, deferred=True)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from ogel.cli.doctor.patient import Patient
-from ogel.kernel.server_urls.parts import BadUrl, ServerUrl
+from ogel.runtime.server_urls.parts import BadUrl, ServerUrl
 
 _NOT_MET = re.compile(
     r"refused|[Tt]imeout|timed out|no connection|not known|resolve|translate|did not answer"

@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from ogel.cli.doctor.advice import containers_hint, reason_of
 from ogel.cli.doctor.finding import Finding, ill, well
 from ogel.cli.doctor.patient import Patient
-from ogel.kernel.server_urls.parts import ServerUrl
+from ogel.runtime.server_urls.parts import ServerUrl
 
 _SECONDS = 5.0
 _TEMPLATES = "name a directory with <locale>/<name>.subject.jinja and so on, which this user may read"

@@ -7,8 +7,7 @@ import re
 from msgspec import Struct
 
 from ogel.kernel.text import LINE_PATTERN
-
-MAX_DOMAIN_CHARACTERS = 253
+from ogel.runtime.domain import InvalidDomain, ascii_domain, ends_in_number
 
 _NAMED = re.compile(r"(?P<name>[^<>]*)<(?P<spec>[^<>]*)>")
 # RFC 5321 dot-atom, and beyond ASCII what RFC 6531 allows. Quoted local parts and address literals exist on paper.
@@ -22,7 +21,7 @@ class InvalidAddress(ValueError):
 
 
 class Address(Struct, frozen=True):
-    """`name` may be empty; `domain` is lower case and IDNA-encoded."""
+    """`name` may be empty; `domain` is as `ascii_domain` has it."""
 
     name: str
     local: str
@@ -75,12 +74,12 @@ def _unquoted(name: str) -> str:
 
 def _domain(text: str) -> str:
     try:
-        domain = text[: MAX_DOMAIN_CHARACTERS + 1].encode("idna").decode("ascii").lower()
-    except UnicodeError:
-        domain = ""
+        domain = ascii_domain(text)
+    except InvalidDomain as error:
+        raise InvalidAddress(f"has no usable domain after the @: it {error}") from error
     labels = domain.split(".")
-    if len(labels) < 2 or len(domain) > MAX_DOMAIN_CHARACTERS or not all(map(_LABEL.fullmatch, labels)):
+    if len(labels) < 2 or not all(map(_LABEL.fullmatch, labels)):
         raise InvalidAddress("has no usable domain after the @")
-    if labels[-1].isdigit():
+    if ends_in_number(domain):
         raise InvalidAddress("names an IP address where a domain belongs")
     return domain

@@ -39,6 +39,10 @@ def letter(**more: object) -> Letter:
         ("Ann <ann@example.com>", Address("Ann", "ann", "example.com"), "Ann <ann@example.com>"),
         ("<ann@example.com>", Address("", "ann", "example.com"), "ann@example.com"),
         ('"B, \\"A\\"" <a@b.de>', Address('B, "A"', "a", "b.de"), '"B, \\"A\\"" <a@b.de>'),
+        ("ann@straße.example", Address("", "ann", "xn--strae-oqa.example"), "ann@xn--strae-oqa.example"),
+        ("ann@STRAẞE。Example.", Address("", "ann", "xn--strae-oqa.example"), "ann@xn--strae-oqa.example"),
+        ("a@ΒΌΛΟΣ.com", Address("", "a", "xn--nxasmq6b.com"), "a@xn--nxasmq6b.com"),
+        ("a@xn--ls8h.la", Address("", "a", "xn--ls8h.la"), "a@xn--ls8h.la"),
         (
             "👩‍💻 Zoë <z@bücher.de>",
             Address("👩‍💻 Zoë", "z", "xn--bcher-kva.de"),
@@ -50,6 +54,44 @@ def test_an_address_is_taken_apart_and_shown(text: str, address: Address, shown:
     assert parse_address(text) == address
     assert str(address) == shown
     assert parse_address(shown) == address
+
+
+@pytest.mark.parametrize(
+    "domain",
+    [
+        "☃.net",
+        "xn--.de",
+        "xn---bbk.de",
+        "xn--zzzzzz99.de",
+        "a\u200db.de",
+        "ü" * 60 + ".de",
+        "straße",
+        "-a.de",
+        "a_b.de",
+        "\uff11\uff12\uff17.\uff10.\uff10.\uff11",
+        "①②⑦.1",
+        "a.0x7f",
+        "[127.0.0.1]",
+        "a..de",
+        "de..",
+    ],
+)
+def test_what_is_no_domain_is_refused(domain: str) -> None:
+    with pytest.raises(InvalidAddress):
+        parse_address(f"ann@{domain}")
+
+
+def test_two_spellings_of_a_domain_are_one_key_and_two_domains_are_two() -> None:
+    keys = [
+        parse_address(f"Ann@{domain}").key
+        for domain in ("straße.example", "STRASSE.example", "XN--strae-oqa.EXAMPLE", "straße。example.")
+    ]
+    assert keys == [
+        "ann@xn--strae-oqa.example",
+        "ann@strasse.example",
+        "ann@xn--strae-oqa.example",
+        "ann@xn--strae-oqa.example",
+    ]
 
 
 @given(st.text(max_size=60))

@@ -20,9 +20,10 @@ from ogel.features.databases.registry.database import (
     Username,
 )
 from ogel.kernel.errors import Invalid
-from ogel.kernel.server_urls import mongo, postgres, redis
-from ogel.kernel.server_urls.parts import BadUrl, ServerUrl, decoded, names
 from ogel.runtime.databases import DatabaseType, SslMode
+from ogel.runtime.domain import InvalidDomain, ascii_domain
+from ogel.runtime.server_urls import mongo, postgres, redis
+from ogel.runtime.server_urls.parts import BadUrl, ServerUrl, decoded, names
 
 log = structlog.get_logger(__name__)
 
@@ -91,7 +92,7 @@ def default_ssl_mode(type: DatabaseType) -> SslMode:
 
 
 def checked(address: Address) -> Address:
-    """What no single field tells. Raises Invalid."""
+    """What no single field tells, with the host in ASCII. Raises Invalid."""
     if address.type == "redis":
         number = address.database
         if not (number.isascii() and number.isdigit() and int(number) < _MOST_REDIS_DATABASES):
@@ -103,7 +104,14 @@ def checked(address: Address) -> Address:
             raise Invalid.field("body.database", "holds a character that no mongodb database's name has")
         if address.password is not None and address.username is None:
             raise Invalid.field("body.username", "is missing; mongodb takes no password without one")
-    return address
+    return msgspec.structs.replace(address, host=_ascii_host(address.host))
+
+
+def _ascii_host(host: str) -> str:
+    try:
+        return host if host.isascii() else ascii_domain(host)
+    except InvalidDomain as error:
+        raise Invalid.field("body.host", str(error)) from None
 
 
 def read_url(text: str) -> Address:
@@ -125,7 +133,7 @@ def read_url(text: str) -> Address:
     number = options.pop("db", None) if type == "redis" else None
     values: dict[str, Any] = {
         "type": type,
-        "host": host or None,
+        "host": host.lower() or None,
         "port": port or _PORTS[type],
         "database": number or path or _DATABASES[type],
         "username": decoded(url.user) or None,

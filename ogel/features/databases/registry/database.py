@@ -18,7 +18,9 @@ Name = Annotated[
 Host = Annotated[
     str,
     Meta(
-        pattern=r"^[A-Za-z0-9:]([A-Za-z0-9._:-]{0,251}[A-Za-z0-9:.])?(?!\n)$",
+        # In other letters too: `checked` makes them ASCII.
+        pattern=r"^([A-Za-z0-9:]|[^\x00-\x7F])"
+        r"(([A-Za-z0-9._:-]|[^\x00-\x7F]){0,251}([A-Za-z0-9:.]|[^\x00-\x7F]))?(?!\n)$",
         description="A host name or address, private ones too; not link-local, metadata or multicast addresses.",
     ),
 ]

@@ -60,7 +60,7 @@ class EndpointService:
         self._default_timeout_seconds = default_timeout_seconds
 
     async def create(self, caller: Caller, new: NewEndpoint) -> CreatedEndpoint:
-        self.check_url(new.url)
+        await self.check_url(new.url)
         check_headers(new.headers)
         _check_filter(new.filter)
         secret = _first_secret(new)
@@ -96,7 +96,7 @@ class EndpointService:
             if value is not msgspec.UNSET
         }
         if "url" in wanted:
-            self.check_url(wanted["url"])
+            await self.check_url(wanted["url"])
         check_headers(wanted.get("headers", {}))
         _check_filter(wanted.get("filter"))
         async with self._database.transaction() as tx:
@@ -159,9 +159,9 @@ class EndpointService:
             rate = Rate(limit.per_second, limit.burst_or_default)
         await self._keys.set(tx, endpoint.id, endpoint.max_in_flight, rate)
 
-    def check_url(self, url: str) -> None:
+    async def check_url(self, url: str) -> None:
         try:
-            self._guard.check_url(url)
+            await self._guard.check_url(url)
         except Invalid as error:
             raise Invalid.field("body.url", error.message) from None
 

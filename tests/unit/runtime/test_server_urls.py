@@ -13,8 +13,8 @@ from redis.connection import parse_url
 from ogel.environ import read_settings, read_what_can_be_read
 from ogel.features.databases.registry.address import Address, read_url
 from ogel.kernel.errors import ConfigError, Invalid
-from ogel.kernel.server_urls import mongo, postgres, redis
-from ogel.kernel.server_urls.parts import BadUrl, ServerUrl
+from ogel.runtime.server_urls import mongo, postgres, redis
+from ogel.runtime.server_urls.parts import BadUrl, ServerUrl
 
 SECRET = "hunter2"
 # What people's password generators put into passwords; each stands in the middle of one.

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field, replace
 from typing import NamedTuple, Self
 from urllib.parse import quote, unquote, unquote_to_bytes
 
+from ogel.runtime.domain import InvalidDomain, ascii_domain
+
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,40}")
 _PLACE = re.compile(
     r"(?:\[(?P<v6>[0-9A-Fa-f:.]+(?:%[A-Za-z0-9.]+)?)\]|(?P<name>[^\[\]:@]*))(?::(?P<port>[0-9]*))?"
@@ -69,7 +71,11 @@ class ServerUrl:
             raise BadUrl("it holds a space or a line break")
         if _STRAY_PERCENT.search(place + tail):
             raise BadUrl("a % of it is not followed by two hexadecimal digits; by itself it is written %25")
+        place = ",".join(map(_ascii_place, place.split(",")))
         _check_place(place)
+        # libpq's `host=` stands elsewhere, and who connects for it takes ASCII only.
+        if not "".join(value for name, value in options if name == "host").isascii():
+            raise BadUrl("its option host holds other letters than ASCII's")
         for name, _ in options:
             if not _NAME.fullmatch(name):
                 raise BadUrl("it has an option that is none, as name=value")
@@ -141,6 +147,21 @@ def unknown_option(name: str) -> BadUrl:
 def _option(text: str) -> tuple[str, str]:
     name, _, value = text.partition("=")
     return unquote(name), value
+
+
+def _ascii_place(place: str) -> str:
+    """
+    `host[:port]`, percent-encoded or not; what is ASCII stays as it is. Made ASCII here, once: what gets it would each
+    have a rule of its own, and many one of 2003.
+    """
+    host, colon, port = place.partition(":")
+    name = unquote(host)
+    if name.isascii() or name.startswith("/"):
+        return place
+    try:
+        return f"{ascii_domain(name)}{colon}{port}"
+    except InvalidDomain:
+        raise BadUrl("its host is no name that there can be") from None
 
 
 def _check_place(place: str) -> None:

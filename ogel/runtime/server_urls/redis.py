@@ -6,7 +6,7 @@ import re
 from dataclasses import replace
 from urllib.parse import unquote
 
-from ogel.kernel.server_urls.parts import (
+from ogel.runtime.server_urls.parts import (
     BadUrl,
     Check,
     Cleaned,

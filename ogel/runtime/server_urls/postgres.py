@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from urllib.parse import quote, unquote
 
-from ogel.kernel.server_urls.parts import (
+from ogel.runtime.server_urls.parts import (
     BadUrl,
     Check,
     Cleaned,

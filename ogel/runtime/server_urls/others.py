@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ogel.kernel.server_urls.parts import BadUrl, Cleaned, ServerUrl, names, unknown_option
+from ogel.runtime.server_urls.parts import BadUrl, Cleaned, ServerUrl, names, unknown_option
 
 SMTP_SHAPE = "smtp://[user:password@]host[:port]"
 PROXY_SHAPE = "http://[user:password@]host:port"
