@@ -22,7 +22,7 @@ from ogel.cli.doctor.postgres import Server, unfit
 from ogel.cli.doctor.redis import unfit as unfit_redis
 from tests.support.cli import findings, ogel_here
 from tests.support.mail import MailServer
-from tests.support.process import Ogel
+from tests.support.process import Ogel, eventually
 from tests.support.seaweed import Seaweed
 
 KEY, SECRET, OTHER = "9Hc2vXq7Lw0Zr5Kd8TnB3sYf", "Jm4Qe1Wz6Pa9Ru2Ci7Vx5Ogl", "Bd8Fk3Hs0Mv6Ny1Qt4Xj9Ewz"
@@ -399,9 +399,13 @@ def test_a_running_suite_is_looked_at(tmp_path: Path) -> None:
     settings = {"OGEL_DATA_DIR": data, "OGEL_SECRET": SECRET, "OGEL_ADMIN_KEY": KEY}
     with Ogel("up", log=tmp_path / "ogel.log", **settings) as running:
         settings["PORT"] = str(running.port)
-        seen = ogel_here("doctor", "--json", **settings)
-        found = {each["subject"]: each for each in findings(seen)}
-        assert seen.code == 0, found
+
+        def looked_at() -> list[dict[str, Any]] | None:
+            """Once its workers have said that they are there, which is after it is ready."""
+            seen = ogel_here("doctor", "--json", **settings)
+            return findings(seen) if seen.code == 0 else None
+
+        found = {each["subject"]: each for each in eventually(looked_at, 20, "a suite that is well") or ()}
         assert found["port"]["detail"] == f"an Ogel answers on {running.port}, and is ready"
         assert {
             "postgres",
