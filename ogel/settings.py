@@ -16,6 +16,7 @@ from ogel.knobs import (
     choice,
     choices,
     contact,
+    endpoint,
     flag,
     helo_name,
     host_name,
@@ -24,22 +25,27 @@ from ogel.knobs import (
     long_texts,
     networks,
     path,
-    proxy_url,
     real,
     reals,
-    redis_url,
-    sentry_dsn,
+    server_url,
     service_account,
     text,
-    url,
     vapid_key,
     whole,
     words,
 )
 from ogel.runtime.mail.address import parse_address
+from ogel.runtime.server_urls import mongo, postgres, redis
+from ogel.runtime.server_urls.others import (
+    DSN_SHAPE,
+    PROXY_SHAPE,
+    SMTP_SHAPE,
+    clean_dsn,
+    clean_proxy,
+    clean_smtp,
+)
 
 SECRET_LENGTH = 24
-POSTGRES_SHAPE = "postgresql://user:password@host:port/database"
 
 _SECRET = long_text(SECRET_LENGTH)
 _ADDRESS = Takes("name@example.com or Name <name@example.com>", lambda value: str(parse_address(value)))
@@ -53,7 +59,7 @@ class Settings:
     database_url: str | None = knob(
         "DATABASE_URL",
         before="DATABASE_UNPOOLED_URL",
-        takes=url("postgresql", "postgres", shape=POSTGRES_SHAPE),
+        takes=server_url(postgres.clean, postgres.SHAPE),
         default=None,
         meaning="PostgreSQL; also from POSTGRES_* or PG*. None: `ogel up` starts its own.",
         secret=True,
@@ -61,7 +67,7 @@ class Settings:
     redis_url: str | None = knob(
         "REDIS_URL",
         "REDIS_INTERNAL_URL",
-        takes=redis_url(),
+        takes=server_url(redis.clean, redis.SHAPE),
         default=None,
         meaning="Redis or Valkey; REDIS_PASSWORD is added if it has none. None: `ogel up` starts its own.",
         secret=True,
@@ -69,7 +75,7 @@ class Settings:
     mongo_url: str | None = knob(
         "MONGO_URL",
         "MONGODB_INTERNAL_URL",
-        takes=url("mongodb", "mongodb+srv", shape="mongodb://[user:password@]host:port"),
+        takes=server_url(mongo.clean, mongo.SHAPE),
         default=None,
         meaning="MongoDB, watched by /api/health and `ogel doctor` (needs the `mongo` extra).",
         secret=True,
@@ -83,7 +89,7 @@ class Settings:
     s3_endpoint: str | None = knob(
         "S3_ENDPOINT",
         "ENDPOINT",
-        takes=url("http", "https", shape="http(s)://host[:port]"),
+        takes=endpoint(),
         default=None,
         meaning="The S3 service; the second name of this and the four below is a Railway bucket's.",
     )
@@ -138,7 +144,10 @@ class Settings:
         meaning="Address to listen on. None: localhost with embedded servers, else `::` (IPv4 and IPv6).",
     )
     port: int = knob(
-        "PORT", takes=whole(0, 65535), default=8080, meaning="HTTP port of this process; 0 takes a free one."
+        "PORT",
+        takes=whole(0, 65535, "port"),
+        default=8080,
+        meaning="HTTP port of this process; 0 takes a free one.",
     )
     admin_key: str | None = knob(
         "OGEL_ADMIN_KEY",
@@ -175,7 +184,7 @@ class Settings:
     )
     sentry_dsn: str | None = knob(
         "SENTRY_DSN",
-        takes=sentry_dsn(),
+        takes=server_url(clean_dsn, DSN_SHAPE),
         default=None,
         meaning="Sends logged errors to Sentry (needs the `sentry` extra).",
         secret=True,
@@ -218,19 +227,19 @@ class Settings:
     )
     pool_keepalive_seconds: int = knob(
         "OGEL_POOL_KEEPALIVE_SECONDS",
-        takes=whole(1, 3600),
+        takes=whole(1, 3600, "seconds"),
         default=10,
         meaning="Idle seconds before TCP keep-alives start on Postgres connections.",
     )
     max_body_bytes: int = knob(
         "OGEL_MAX_BODY_BYTES",
-        takes=whole(1024, 100 * 1024 * 1024),
+        takes=whole(1024, 100 * 1024 * 1024, "bytes"),
         default=8 * 1024 * 1024,
         meaning="Largest request body; larger ones are answered 413.",
     )
     max_event_bytes: int = knob(
         "OGEL_MAX_EVENT_BYTES",
-        takes=whole(1024, 1024 * 1024),
+        takes=whole(1024, 1024 * 1024, "bytes"),
         default=256 * 1024,
         meaning="Largest `data` of one event; larger ones are answered 413.",
     )
@@ -266,7 +275,7 @@ class Settings:
     )
     worker_max_mb: int = knob(
         "OGEL_WORKER_MAX_MB",
-        takes=whole(0, 1_000_000),
+        takes=whole(0, 1_000_000, "MiB"),
         default=0,
         meaning="A process with queues that has more resident MB (Linux) drains and restarts in place. 0: no limit.",
     )
@@ -322,7 +331,7 @@ class Settings:
     )
     egress_proxy: str | None = knob(
         "OGEL_EGRESS_PROXY",
-        takes=proxy_url(),
+        takes=server_url(clean_proxy, PROXY_SHAPE),
         default=None,
         meaning="Webhooks leave through this HTTP proxy (CONNECT), to addresses that Ogel has checked itself.",
         secret=True,
@@ -361,13 +370,13 @@ class Settings:
     )
     resend_url: str = knob(
         "RESEND_BASE_URL",
-        takes=url("https", "http", shape="https://host[:port]"),
+        takes=endpoint("https://host[:port]"),
         default="https://api.resend.com",
         meaning="Where Resend's API is.",
     )
     smtp_url: str | None = knob(
         "SMTP_URL",
-        takes=url("smtp", "smtps", "smtp+plain", shape="smtp://[user:password@]host[:port]"),
+        takes=server_url(clean_smtp, SMTP_SHAPE),
         default=None,
         meaning="smtp:// insists on STARTTLS, smtps:// is TLS, smtp+plain:// neither; also from SMTP_HOST and others.",
         secret=True,
@@ -434,7 +443,7 @@ class Settings:
     )
     twilio_url: str = knob(
         "OGEL_TWILIO_URL",
-        takes=url("http", "https", shape="http(s)://host[:port]"),
+        takes=endpoint(),
         default="https://api.twilio.com",
         meaning="Where Twilio's API is; another region has another one.",
     )
@@ -452,7 +461,7 @@ class Settings:
     )
     vonage_url: str = knob(
         "OGEL_VONAGE_URL",
-        takes=url("http", "https", shape="http(s)://host[:port]"),
+        takes=endpoint(),
         default="https://rest.nexmo.com",
         meaning="Where Vonage's SMS API is.",
     )
@@ -465,7 +474,7 @@ class Settings:
     )
     fcm_url: str = knob(
         "OGEL_FCM_URL",
-        takes=url("http", "https", shape="http(s)://host[:port]"),
+        takes=endpoint(),
         default="https://fcm.googleapis.com",
         meaning="Where FCM's API is.",
     )
@@ -484,7 +493,7 @@ class Settings:
     )
     message_lifetime_seconds: int = knob(
         "OGEL_MESSAGE_LIFETIME_SECONDS",
-        takes=whole(60, 28 * 86400),
+        takes=whole(60, 28 * 86400, "seconds"),
         default=86400,
         meaning="A message that could not be sent for so long has failed.",
     )
@@ -580,7 +589,7 @@ class Settings:
     )
     alert_memory_mb: int = knob(
         "OGEL_ALERT_MEMORY_MB",
-        takes=whole(1, 10**7),
+        takes=whole(1, 10**7, "MiB"),
         default=1024,
         meaning="Alert when a process holds more resident memory, in MiB.",
     )
@@ -601,7 +610,7 @@ class Settings:
     )
     schedule_least_seconds: int = knob(
         "OGEL_SCHEDULE_LEAST_SECONDS",
-        takes=whole(1, 60),
+        takes=whole(1, 60, "seconds"),
         default=60,
         meaning="Between two ticks of a user's schedule; for tests, which cannot wait a minute.",
     )
@@ -643,7 +652,7 @@ def require_secret(settings: Settings) -> str:
 def require_database(settings: Settings) -> str:
     """The URL. Raises ConfigError when it is missing."""
     if settings.database_url is None:
-        raise ConfigError(f"DATABASE_URL is not set; it takes {POSTGRES_SHAPE}")
+        raise ConfigError(f"DATABASE_URL is not set; it takes {postgres.SHAPE}")
     return settings.database_url
 
 
@@ -651,7 +660,7 @@ def require_servers(settings: Settings) -> None:
     """Raises ConfigError when a server's URL is missing."""
     require_database(settings)
     if settings.redis_url is None:
-        raise ConfigError("REDIS_URL is not set; it takes redis://[user:password@]host:port[/db]")
+        raise ConfigError(f"REDIS_URL is not set; it takes {redis.SHAPE}")
 
 
 def _not_set(name: str) -> ConfigError:

@@ -121,5 +121,3 @@ def _filled(settings: Settings, servers: EmbeddedServers) -> Settings:
         host=settings.host or "localhost",
         webhook_allow_nets=_LOOPBACK if allow_nets is None else allow_nets,
     )
-
-

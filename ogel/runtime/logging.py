@@ -57,7 +57,8 @@ def configure_logging(
 ) -> None:
     """
     Once per process, before anything logs. Railway reads `level` and `message` from each line of JSON. On stdout, what
-    nobody caught in this process is logged too; with another `stream` the process is a command that answers there. `scrub` is for warnings and errors.
+    nobody caught in this process is logged too; with another `stream` the process is a command that answers there.
+    `scrub` is for warnings and errors.
     """
 
     def without_secrets(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

@@ -206,3 +206,16 @@ def test_keys_that_could_write_keep_reading(empty_database_url: str) -> None:
         asyncio.run(migrate(empty_database_url, migrations))
         after = dict(connection.execute("SELECT id, scopes FROM api_keys").fetchall())
     assert after == {**before, "a": ["events:read", "events:write", "mail:*"]}
+
+
+def test_what_a_url_tells_libpq_counts(empty_database_url: str) -> None:
+    said = "application_name=mine&connect_timeout=3&options=-c%20geqo%3Doff"
+    url = f"{empty_database_url}{'&' if '?' in empty_database_url else '?'}{said}"
+
+    async def story() -> list[object]:
+        await migrate(url, [])
+        async with opened(url, []) as database, database.session() as session:
+            names = ("geqo", "application_name", "statement_timeout", "jit")
+            return [await session.value(f"SHOW {name}".encode()) for name in names]
+
+    assert asyncio.run(story()) == ["off", "mine", "30s", "off"]

@@ -330,7 +330,11 @@ def test_what_addresses_a_device_is_sealed(database_url: str) -> None:
         id = (await w.feature.messages.send(CALLER, NewPush(to=device.id, title="a", body="b"))).items[0].id
         async with w.working():
             found = await w.until(id, lambda m: m.next_attempt_at is not None)
-        assert (found.status, found.error, found.attempts) == ("queued", "its device cannot be read", 0)
+        assert (found.status, found.error, found.attempts) == (
+            "queued",
+            "its device cannot be read: see `ogel secrets status`",
+            0,
+        )
 
     in_world(database_url, story, MessageProviders(fcm=Scripted("id-1")))
 

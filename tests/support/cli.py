@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 import os
 import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 from ogel.cli import main
@@ -62,3 +64,9 @@ def _environment(settings: Mapping[str, str]) -> dict[str, str]:
     ours = {name for knob in knobs().values() for name in knob.names}
     kept = {k: v for k, v in os.environ.items() if k not in ours and not k.startswith(_PIECES)}
     return {**kept, **settings}
+
+
+def findings(finished: Finished) -> list[dict[str, Any]]:
+    """Of `ogel doctor --json`."""
+    items: list[dict[str, Any]] = json.loads(finished.out)["items"]
+    return items

@@ -91,8 +91,16 @@ def test_every_name_works(environ: dict[str, str], field: str, value: Any) -> No
         ("OGEL_POOL_MAX", "1", "2 to 500"),
         ("OGEL_WEBHOOK_ALLOW_NETS", "10.0.0.0/33", "networks such as 10.0.0.0/8, comma separated"),
         ("OGEL_WEBHOOK_ALLOW_NETS", "localhost", "networks such as 10.0.0.0/8, comma separated"),
-        ("OGEL_WEBHOOK_RETRY_DELAYS", ",", "1 to 50 numbers of seconds, 0 to 604800, comma separated"),
-        ("OGEL_WEBHOOK_RETRY_DELAYS", "1;2", "1 to 50 numbers of seconds, 0 to 604800, comma separated"),
+        (
+            "OGEL_WEBHOOK_RETRY_DELAYS",
+            ",",
+            "1 to 50 numbers of seconds, 0 to 604800 (7 days), comma separated",
+        ),
+        (
+            "OGEL_WEBHOOK_RETRY_DELAYS",
+            "1;2",
+            "1 to 50 numbers of seconds, 0 to 604800 (7 days), comma separated",
+        ),
         ("STORAGE_BACKEND", "gcs", "local, s3 or r2"),
         ("OGEL_MAIL_PROVIDERS", "sendmail", "any of resend, smtp, outbox, each once, comma separated"),
         ("OGEL_MAIL_HELO", "vm", HELO_NAMES),
@@ -137,7 +145,7 @@ def test_a_wrong_secret_is_named_and_not_shown(name: str, value: str) -> None:
     assert "; it takes " in caught.value.message
     assert "hunter2" not in caught.value.message
     assert "\n" not in caught.value.message
-    assert caught.value.__suppress_context__  # nor in a traceback
+    assert caught.value.__context__ is None  # nor in a traceback
 
 
 @pytest.mark.parametrize(
@@ -239,14 +247,14 @@ def test_a_contact_can_be_reached(given: str, subject: str) -> None:
     ("environ", "field", "value"),
     [
         ({"DATABASE_URL": "postgresql://u:ä@straße.example:1/d"}, "database_url",
-         "postgresql://u:ä@xn--strae-oqa.example:1/d"),
+         "postgresql://u:%C3%A4@xn--strae-oqa.example:1/d"),
         ({"DATABASE_URL": "postgres://stra%C3%9Fe.example/d"}, "database_url", "postgres://xn--strae-oqa.example/d"),
         ({"DATABASE_URL": "postgresql://%2Frun%2Fstraße/d"}, "database_url", "postgresql://%2Frun%2Fstraße/d"),
         ({"POSTGRES_HOST": "ΒΌΛΟΣ.com"}, "database_url", "postgresql://postgres:@xn--nxasmq6b.com:5432/postgres"),
         ({"PGHOST": "/run/ä"}, "database_url", "postgresql://postgres:@%2Frun%2F%C3%A4:5432/postgres"),
         ({"REDIS_URL": "rediss://:x@straße。example:6379/1"}, "redis_url", "rediss://:x@xn--strae-oqa.example:6379/1"),
         ({"MONGO_URL": "mongodb://a.example:1,straße.example:2,[::1]:3/x?y=z"}, "mongo_url",
-         "mongodb://a.example:1,xn--strae-oqa.example:2,[::1]:3/x?y=z"),
+         "mongodb://a.example:1,xn--strae-oqa.example:2,[::1]:3/x"),
         ({"S3_ENDPOINT": "https://straße.example"}, "s3_endpoint", "https://xn--strae-oqa.example"),
         ({"OGEL_EGRESS_PROXY": "http://straße.example:3128"}, "egress_proxy", "http://xn--strae-oqa.example:3128"),
         ({"SMTP_URL": "smtps://straße.example"}, "smtp_url", "smtps://xn--strae-oqa.example"),

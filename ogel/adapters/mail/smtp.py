@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from contextlib import suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import unquote, urlsplit
@@ -67,13 +68,23 @@ class SmtpProvider:
         self._tls = tls
 
     async def send(self, letter: Letter) -> Receipt:
+        async with self._connection(letter.sender.domain) as client:
+            return await self._hand_over(client, letter)
+
+    async def check(self) -> None:
+        """Whether the server lets us in; it is told nothing. Raises ProviderError."""
+        async with self._connection("localhost.localdomain") as client:
+            await _leave(client)
+
+    @asynccontextmanager
+    async def _connection(self, domain: str) -> AsyncIterator[SMTP]:
         # And with it asyncio's TLS, for who sends mail only.
         from aiosmtplib import SMTPConnectError, SMTPException
 
-        client = self._client(letter)
+        client = self._client(domain)
         try:
             await client.connect()
-            return await self._hand_over(client, letter)
+            yield client
         except ssl.SSLError as error:
             raise _untrusted(error) from error
         except SMTPException as error:
@@ -85,7 +96,7 @@ class SmtpProvider:
         finally:
             client.close()
 
-    def _client(self, letter: Letter) -> SMTP:
+    def _client(self, domain: str) -> SMTP:
         from aiosmtplib import SMTP
 
         server = self._server
@@ -99,7 +110,7 @@ class SmtpProvider:
             tls_context=self._tls,
             timeout=self._timeout_seconds,
             # A container's own name is a short one, and no name to anybody else (RFC 5321 §4.1.1.1).
-            local_hostname=self._own_name or letter.sender.domain,
+            local_hostname=self._own_name or domain,
         )
 
     async def _hand_over(self, client: SMTP, letter: Letter) -> Receipt:
@@ -115,10 +126,14 @@ class SmtpProvider:
         except SMTPNotSupported as error:
             raise ProviderError("smtp: the server takes ASCII addresses only", deferred=True) from error
         # It is theirs now: what goes wrong from here on is no reason to send it again.
-        with suppress(Exception):
-            async with asyncio.timeout(_GOODBYE_SECONDS):
-                await client.quit()
+        await _leave(client)
         return Receipt(shown(self._scrub(said)))
+
+
+async def _leave(client: SMTP) -> None:
+    with suppress(Exception):
+        async with asyncio.timeout(_GOODBYE_SECONDS):
+            await client.quit()
 
 
 def _untrusted(error: ssl.SSLError) -> ProviderError:

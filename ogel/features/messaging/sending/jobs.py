@@ -84,7 +84,9 @@ class Send:
         message = work.message(now)
         if message is None:
             # Ours to repair (a changed OGEL_SECRET), so it costs no attempt.
-            return self._wait(work, "postpone", "its device cannot be read", UNREADABLE_SECONDS)
+            return self._wait(
+                work, "postpone", "its device cannot be read: see `ogel secrets status`", UNREADABLE_SECONDS
+            )
         try:
             id, tries = await self._senders.send(message)
         except Exhausted as exhausted:

@@ -60,7 +60,7 @@ class Deliver:
         receiver = work.receiver
         if receiver is None:
             # Ours to repair (a changed OGEL_SECRET), so it costs the receiver no attempt.
-            reason = "its signing secret or headers cannot be read"
+            reason = "its endpoint's signing secret or headers cannot be read: see `ogel secrets status`"
             return Outcome("postpone", reason, after_seconds=UNREADABLE_SECONDS)
         started_at = utc_now()
         body = webhook_body(work.event, receiver.payload)

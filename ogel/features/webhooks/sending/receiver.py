@@ -101,8 +101,16 @@ class Receivers:
             headers = prepared_headers(
                 self._egress, self._vault, row["id"], row["sealed_headers"], row["headers"]
             )
-        except (Unsealable, EgressError) as error:
-            log.error("webhook.headers_unreadable", webhook=row["id"], error=str(error))
+        except Unsealable as error:
+            log.error(
+                "webhook.headers_unreadable",
+                webhook=row["id"],
+                error=f"they were {error}",
+                otherwise=f"send its headers again: PATCH /api/webhooks/{row['id']}",
+            )
+            return None
+        except EgressError as error:
+            log.error("webhook.headers_unusable", webhook=row["id"], error=str(error))
             return None
         return Receiver(
             webhook_id=row["id"],
