@@ -28,14 +28,19 @@ _LOOPBACK = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128"
 @port_option
 def command(port: int | None) -> None:
     """Everything in one process. Without DATABASE_URL or REDIS_URL it starts its own, in OGEL_DATA_DIR."""
-    settings = settings_of_environment(port)
-    if not settings.embedded:
-        banner = Banner(settings)
-        run_process(settings, _everything, beside=[("banner", banner.show)], ready=banner.ready)
-        return
     told = Told()
-    with _servers(settings, told) as servers:
-        _run(settings, servers, told)
+    settings = settings_of_environment(port)
+    if settings.embedded:
+        with _servers(settings, told) as servers:
+            _run(settings, servers, told)
+    else:
+        banner = Banner(settings)
+        run_process(
+            settings,
+            _everything,
+            beside=[("signals", told.watch), ("banner", banner.show)],
+            ready=banner.ready,
+        )
     sys.exit(told.exit_code)
 
 

@@ -56,7 +56,14 @@ async def status(app: ASGIApp, method: str, path: str, key: str | None) -> int:
             statuses.append(message["status"])
 
     headers = [] if key is None else [(b"authorization", f"Bearer {key}".encode())]
-    scope = {"type": "http", "method": method, "path": path, "headers": headers, "query_string": b""}
+    scope = {
+        "type": "http",
+        "method": method,
+        "path": path,
+        "raw_path": path.encode(),
+        "headers": headers,
+        "query_string": b"",
+    }
     await app(scope, receive, send)
     return statuses[0]
 
