@@ -8,7 +8,7 @@ WORKDIR /app
 # Headers, static libraries and test suites are of no use to a process.
 COPY requirements.lock requirements-build.lock ./
 RUN pip install --require-hashes -r requirements-build.lock \
- && pip wheel --no-build-isolation --require-hashes -r requirements.lock --wheel-dir wheels \
+ && pip wheel --no-build-isolation --no-deps --require-hashes -r requirements.lock --wheel-dir wheels \
  && python -m venv --without-pip .venv \
  && pip --python .venv install --no-compile --no-index --no-deps wheels/*.whl \
  && find .venv/lib -type d \( -name SelfTest -o -name tests -o -name pgxs -o -path '*/pginstall/include' \) -prune -exec rm -r {} + \

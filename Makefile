@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 T ?= tests
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up demo test chaos lint bench migration schema lock image clean
+.PHONY: help setup up demo test chaos lint bench migration examples schema lock image clean
 
 help: ## print this
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,6 +51,9 @@ migration: ## make migration NAME=add_webhook_labels
 	@test -n "$(NAME)" || { echo "say NAME=what_and_why"; exit 1; }
 	@next=$$(printf '%04d' $$(($$(ls sql/migrations | grep -c sql) + 1))); f=sql/migrations/$${next}_$(NAME).sql; \
 	  printf -- '-- Why, and what running code of the version before makes of it.\n' > $$f; echo $$f
+
+examples: $(STAMP) ## record the examples of /openapi.json anew, from a running suite
+	@$(BIN)/python -m tests.support.exchanges
 
 schema: $(STAMP) ## rewrite sql/schema.sql from the migrations
 	@$(BIN)/python -m tests.support.schema > sql/schema.sql.new && mv sql/schema.sql.new sql/schema.sql

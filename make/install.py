@@ -47,7 +47,7 @@ def main() -> int:
     meter = Meter(total + 1)
     for arguments in (
         ["--require-hashes", "-r", "requirements-build.lock"],
-        ["--no-build-isolation", "--require-hashes", "-r", lock],
+        ["--no-build-isolation", "--no-deps", "--require-hashes", "-r", lock],
         ["--no-build-isolation", "--no-deps", "-e", "."],
     ):
         if code := run([*base, *arguments], meter):

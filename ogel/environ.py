@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from difflib import get_close_matches
 from typing import Any
-from urllib.parse import quote, urlsplit, urlunsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from ogel.kernel.errors import ConfigError
-from ogel.knobs import Knob, choice, whole
-from ogel.settings import Settings, configured_mail_providers
+from ogel.knobs import Knob, Takes, choice, host_or_socket, whole
+from ogel.runtime.server_urls.parts import ServerUrl
+from ogel.settings import Settings
 
 # How a Railway bucket calls its variables. Other programs use these words too: they count only for a bucket.
 _BUCKET_NAMES = frozenset({"ENDPOINT", "BUCKET", "ACCESS_KEY_ID", "SECRET_ACCESS_KEY", "REGION"})
@@ -20,20 +23,37 @@ _SMS_NEEDS = {
     "twilio": ("twilio_account_sid", "twilio_auth_token", "twilio_from"),
     "vonage": ("vonage_api_key", "vonage_api_secret", "vonage_from"),
 }
-_PORT = whole(1, 65535)
-_MAIL_NEEDS = {"resend": "RESEND_API_KEY", "smtp": "SMTP_URL"}
+_PORT = whole(1, 65535, "port")
+_HOST = host_or_socket("a host's name or address")
+_MAIL_NEEDS = {"resend": "resend_api_key", "smtp": "smtp_url"}
 _SMTP_SCHEMES = {"starttls": "smtp", "tls": "smtps", "none": "smtp+plain"}
 _SMTP_SECURITY = choice(*_SMTP_SCHEMES)
+_CLOSE = 0.8
 # OGEL_* variables of what stands beside the program: its tests, and railway/railway.py.
 _OTHERS = ("OGEL_TEST_", "OGEL_RAILWAY_")
 
 
+# What took the place of settings that are gone.
+GONE = {
+    "OGEL_BACKUP_CRON": "OGEL_SCHEDULES=backups.create=<cron>",
+    "OGEL_CLEANUP_CRON": "OGEL_SCHEDULES=cleanup.*=<cron>",
+    "OGEL_CLEANUP_OFF": "OGEL_SCHEDULES=cleanup.<name>=off",
+    "OGEL_DATABASE_CHECK_MINUTES": "OGEL_SCHEDULES=databases.check_all=*/<minutes> * * * *",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Sourced:
-    """Settings, and for each field the variable that gave it (None: the default)."""
+    """
+    Settings, and for each field the variable that gave it (None: the default). `mistakes` are one line each, and the
+    fields they are about, `wrong`, have their defaults. `ignored`: by variable, what of its value means nothing here.
+    """
 
     settings: Settings
     sources: Mapping[str, str | None]
+    mistakes: Sequence[str] = ()
+    wrong: frozenset[str] = frozenset()
+    ignored: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 def knobs() -> dict[str, Knob]:
@@ -42,32 +62,95 @@ def knobs() -> dict[str, Knob]:
 
 
 def read_settings(environ: Mapping[str, str]) -> Sourced:
-    """Raises ConfigError with one line for the first variable that is wrong. An empty one counts as not set."""
+    """Raises ConfigError with one line for each variable that is wrong. For empty ones see Knob."""
+    sourced = read_what_can_be_read(environ)
+    if sourced.mistakes:
+        raise ConfigError("\n".join(sourced.mistakes))
+    return sourced
+
+
+def read_what_can_be_read(environ: Mapping[str, str]) -> Sourced:
     given = {name: value for name, value in environ.items() if value.strip()}
     if given.get("STORAGE_BACKEND", "local").strip().lower() == "local":
         given = {name: value for name, value in given.items() if name not in _BUCKET_NAMES}
     values: dict[str, Any] = {}
     sources: dict[str, str | None] = {}
-    for field, knob in knobs().items():
-        source = next((name for name in knob.names if name in given), None)
-        sources[field] = source
+    ignored: dict[str, Sequence[str]] = {}
+    mistakes = _Mistakes()
+    for name, knob in knobs().items():
+        source = next((each for each in knob.names if each in given), None)
+        sources[name] = source
         if source is not None:
-            values[field] = knob.parsed(source, given[source])
-    if "database_url" not in values:
-        _compose_database_url(given, values, sources)
-    if "smtp_url" not in values:
-        _compose_smtp_url(given, values, sources)
+            with mistakes.about(name):
+                values[name] = knob.parsed(source, given[source])
+                if parts := knob.takes.ignored(given[source].strip()):
+                    ignored[source] = parts
+        elif knob.empty is not None and (
+            empty := next((each for each in knob.names if each in environ), None)
+        ):
+            sources[name], values[name] = empty, knob.empty
+    if sources["database_url"] is None:
+        with mistakes.about("database_url"):
+            _compose_database_url(given, values, sources)
+    if sources["smtp_url"] is None:
+        with mistakes.about("smtp_url"):
+            _compose_smtp_url(given, values, sources)
     _add_redis_password(given, values)
-    _require_bucket(values)
-    _require_messaging(values)
-    settings = Settings(**values)
-    _require_mail(settings)
-    return Sourced(settings, sources)
+    known = values.keys() | mistakes.fields
+    with mistakes.about():
+        _require_bucket(values, known)
+    with mistakes.about():
+        _require_vapid_subject(known)
+    for provider in values.get("sms_providers", ()):
+        with mistakes.about():
+            _require_sms(provider, known)
+    for provider in values.get("mail_providers", ()):
+        with mistakes.about():
+            _require_mail(provider, known)
+    return Sourced(Settings(**values), sources, mistakes.lines, frozenset(mistakes.fields), ignored)
+
+
+class _Mistakes:
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self.fields: set[str] = set()
+
+    @contextmanager
+    def about(self, *fields: str) -> Iterator[None]:
+        """Notes a ConfigError, and the fields it makes unusable."""
+        try:
+            yield
+        except ConfigError as error:
+            self.lines.append(error.message)
+            self.fields.update(fields)
+
+
+def secrets_of(settings: Settings) -> list[str]:
+    """Every secret among them; of URLs the passwords alone, as they are written there and as they are meant."""
+    secrets: list[str] = []
+    for name, knob in knobs().items():
+        value = getattr(settings, name)
+        if not knob.secret or value is None:
+            continue
+        texts = value.values() if isinstance(value, Mapping) else [value] if isinstance(value, str) else value
+        for text in texts:
+            secrets += _secrets_in(text)
+    return secrets
+
+
+def _secrets_in(text: str) -> list[str]:
+    if "://" in text:
+        parts = urlsplit(text)
+        # A DSN of Sentry's has its key where others have a name.
+        key = parts.username if parts.scheme in ("http", "https") else None
+        return [secret for part in (parts.password, key) if part for secret in (part, unquote(part))]
+    # Of PEM, each line tells of the key.
+    return [line for line in text.splitlines() if not line.startswith("-----")]
 
 
 def unknown_names(environ: Mapping[str, str]) -> list[str]:
     """`OGEL_*` variables that nothing reads: mistyped, or of another version."""
-    known = {name for knob in knobs().values() for name in knob.names}
+    known = {name for knob in knobs().values() for name in knob.names} | GONE.keys()
     return sorted(
         name
         for name in environ
@@ -75,20 +158,33 @@ def unknown_names(environ: Mapping[str, str]) -> list[str]:
     )
 
 
+def gone_names(environ: Mapping[str, str]) -> dict[str, str]:
+    """Variables that this version does not read any more, and what took their place."""
+    return {name: GONE[name] for name in sorted(GONE) if name in environ}
+
+
+def meant_by(name: str) -> str | None:
+    """The variable that somebody who wrote `name` perhaps meant."""
+    return meant_among(name, [each for knob in knobs().values() for each in knob.names])
+
+
+def meant_among(word: str, known: Sequence[str]) -> str | None:
+    return next(iter(get_close_matches(word, known, n=1, cutoff=_CLOSE)), None)
+
+
 def _compose_database_url(
     given: Mapping[str, str], values: dict[str, Any], sources: dict[str, str | None]
 ) -> None:
     """From the seed's POSTGRES_* or libpq's PG* variables."""
     for prefix, databases in (("POSTGRES_", ("POSTGRES_DATABASE", "POSTGRES_DB")), ("PG", ("PGDATABASE",))):
-        host = given.get(f"{prefix}HOST")
-        if host is None:
+        if f"{prefix}HOST" not in given:
             continue
-        port = Knob("", (), _PORT, "").parsed(f"{prefix}PORT", given.get(f"{prefix}PORT", "5432"))
+        host = _piece(given, f"{prefix}HOST", _HOST)
+        port = _piece(given, f"{prefix}PORT", _PORT, 5432)
         user = quote(given.get(f"{prefix}USER", "postgres"), safe="")
         password = quote(given.get(f"{prefix}PASSWORD", ""), safe="")
         database = quote(next((given[name] for name in databases if name in given), "postgres"), safe="")
-        # A socket directory is a host, too; percent-encoded, libpq takes it for one.
-        place = f"[{host}]" if ":" in host else quote(host, safe="")
+        place = _place(host)
         values["database_url"] = f"postgresql://{user}:{password}@{place}:{port}/{database}"
         sources["database_url"] = f"{prefix}HOST"
         return
@@ -98,48 +194,57 @@ def _compose_smtp_url(
     given: Mapping[str, str], values: dict[str, Any], sources: dict[str, str | None]
 ) -> None:
     """From SMTP_HOST, SMTP_PORT, SMTP_SECURE (starttls, tls, none), SMTP_USERNAME and SMTP_PASSWORD."""
-    host = given.get("SMTP_HOST")
-    if host is None:
+    if "SMTP_HOST" not in given:
         return
-    security = Knob("", (), _SMTP_SECURITY, "").parsed("SMTP_SECURE", given.get("SMTP_SECURE", "starttls"))
-    place = f"[{host}]" if ":" in host else quote(host, safe="")
+    host = _piece(given, "SMTP_HOST", _HOST)
+    security = _piece(given, "SMTP_SECURE", _SMTP_SECURITY, "starttls")
+    place = _place(host)
     if "SMTP_PORT" in given:
-        place += f":{Knob('', (), _PORT, '').parsed('SMTP_PORT', given['SMTP_PORT'])}"
+        place += f":{_piece(given, 'SMTP_PORT', _PORT)}"
     user, password = given.get("SMTP_USERNAME"), quote(given.get("SMTP_PASSWORD", ""), safe="")
     login = "" if user is None else f"{quote(user, safe='')}:{password}@"
     values["smtp_url"] = f"{_SMTP_SCHEMES[security]}://{login}{place}"
     sources["smtp_url"] = "SMTP_HOST"
 
 
+def _place(host: str) -> str:
+    """As URLs have it. A socket directory is a host, too; percent-encoded, libpq takes it for one."""
+    return f"[{host}]" if ":" in host else quote(host, safe="")
+
+
+def _piece(given: Mapping[str, str], name: str, takes: Takes, default: object = None) -> Any:
+    """Of an address that comes in several variables. Raises ConfigError."""
+    return Knob(name, (name,), takes, "").parsed(name, given[name]) if name in given else default
+
+
 def _add_redis_password(given: Mapping[str, str], values: dict[str, Any]) -> None:
     password = given.get("REDIS_PASSWORD")
-    url = values.get("redis_url")
-    if password is None or url is None or urlsplit(url).password:
+    if password is None or "redis_url" not in values:
         return
-    parts = urlsplit(url)
-    host = parts.netloc.rpartition("@")[2]
-    netloc = f"{parts.username or ''}:{quote(password, safe='')}@{host}"
-    values["redis_url"] = urlunsplit(parts._replace(netloc=netloc))
+    url = ServerUrl.parse(values["redis_url"])
+    if not url.password:
+        values["redis_url"] = str(url.with_password(password))
 
 
-def _require_bucket(values: Mapping[str, Any]) -> None:
+def _require_bucket(values: Mapping[str, Any], known: Collection[str]) -> None:
     backend = values.get("storage_backend", "local")
-    missing = [knobs()[field].name for field in _BUCKET_NEEDS if field not in values]
+    missing = [knobs()[field].name for field in _BUCKET_NEEDS if field not in known]
     if backend != "local" and missing:
         raise ConfigError(f"STORAGE_BACKEND is {backend}, which needs {', '.join(missing)} too")
 
 
-def _require_messaging(values: Mapping[str, Any]) -> None:
-    for provider in values.get("sms_providers", ()):
-        missing = [knobs()[field].name for field in _SMS_NEEDS[provider] if field not in values]
-        if missing:
-            raise ConfigError(f"OGEL_SMS_PROVIDERS names {provider}, which needs {', '.join(missing)} too")
-    if "vapid_private_key" in values and "vapid_subject" not in values:
+def _require_sms(provider: str, known: Collection[str]) -> None:
+    missing = [knobs()[field].name for field in _SMS_NEEDS[provider] if field not in known]
+    if missing:
+        raise ConfigError(f"OGEL_SMS_PROVIDERS names {provider}, which needs {', '.join(missing)} too")
+
+
+def _require_vapid_subject(known: Collection[str]) -> None:
+    if "vapid_private_key" in known and "vapid_subject" not in known:
         raise ConfigError("OGEL_VAPID_PRIVATE_KEY is set, which needs OGEL_VAPID_SUBJECT too")
 
 
-def _require_mail(settings: Settings) -> None:
-    configured = configured_mail_providers(settings)
-    for name in settings.mail_providers:
-        if name in _MAIL_NEEDS and name not in configured:
-            raise ConfigError(f"OGEL_MAIL_PROVIDERS names {name}, which needs {_MAIL_NEEDS[name]} too")
+def _require_mail(provider: str, known: Collection[str]) -> None:
+    field = _MAIL_NEEDS.get(provider)
+    if field is not None and field not in known:
+        raise ConfigError(f"OGEL_MAIL_PROVIDERS names {provider}, which needs {knobs()[field].name} too")

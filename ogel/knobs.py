@@ -7,15 +7,20 @@ import binascii
 import dataclasses
 import ipaddress
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
 import msgspec
 
 from ogel.kernel.errors import ConfigError
+from ogel.kernel.quantities import quantity
+from ogel.runtime.domain import ascii_domain, ends_in_number, is_private
+from ogel.runtime.mail.address import parse_address
+from ogel.runtime.server_urls.others import clean_endpoint
+from ogel.runtime.server_urls.parts import BadUrl, Cleaned, ServerUrl
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -29,37 +34,74 @@ _FLAGS = {
     "no": False,
     "off": False,
 }
+QUOTES = ('"', "'", "\N{LEFT DOUBLE QUOTATION MARK}", "`")
+_COUNTS = ("things", "port")
+_LARGE = 10_000
 _WHOLE = re.compile(r"-?[0-9]{1,18}", re.ASCII)
 # The order of the curve P-256 (FIPS 186-5): private keys are below it.
 _P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
+# Two labels at least, and the last one is not a number.
+_FULL_NAME = re.compile(
+    r"([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+(?![0-9]+\Z)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", re.ASCII
+)
 _REAL = re.compile(r"-?[0-9]{1,18}(\.[0-9]{1,18})?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
 class Takes:
-    """`words` complete "it takes …"; `parse` raises ValueError for anything else."""
+    """
+    words    complete "it takes …".
+    parse    raises ValueError for anything else; the text of a BadUrl is shown.
+    ignored  the parts of a value that mean nothing here, such as "option pgbouncer"; asked only of what can be parsed.
+    unit     what a number counts: seconds, days, bytes, MiB, "a part of the whole", or things; or it is a port.
+    """
 
     words: str
     parse: Callable[[str], Any]
+    ignored: Callable[[str], Sequence[str]] = lambda value: ()
+    unit: str = "things"
 
 
 @dataclass(frozen=True, slots=True)
 class Knob:
-    """`name` is the one to recommend, `names` are all that count, in order of preference."""
+    """
+    `name` is the one to recommend, `names` are all that count, in order of preference. `empty` is what an empty
+    variable stands for where the default depends on the mode, so that nothing is a choice; None: it counts as not set.
+    """
 
     name: str
     names: tuple[str, ...]
     takes: Takes
     meaning: str
     secret: bool = False
+    empty: Any = None
 
     def parsed(self, name: str, value: str) -> Any:
         """Raises ConfigError: the variable, what it got (never of a secret), what it takes."""
         try:
             return self.takes.parse(value.strip())
-        except ValueError:
-            got = f"{len(value.strip())} characters (hidden)" if self.secret else repr(value[:200])
-            raise ConfigError(f"{name} got {got}; it takes {self.takes.words}") from None
+        except ValueError as error:
+            why = f": {error}" if isinstance(error, BadUrl) else ""
+            raise ConfigError(f"{name} got {self._shown(value)}{why}; it takes {self.takes.words}") from None
+
+    def _shown(self, value: str) -> str:
+        """Of what was perhaps meant for another variable neither: a URL may hold a password."""
+        stripped = value.strip()
+        oddity = f", {odd}" if (odd := oddity_of(stripped)) else ""
+        if self.secret or "@" in stripped or "://" in stripped:
+            return f"{len(stripped)} characters (hidden){oddity}"
+        return repr(value[:200]) + oddity
+
+
+def oddity_of(value: str) -> str | None:
+    """What tells that some file or panel was read otherwise than whoever wrote it thought."""
+    if len(value) > 1 and value[0] in QUOTES:
+        return "in quotes that are a part of it"
+    if "${" in value or "{{" in value:
+        return "with a reference in it that nothing has replaced"
+    if " #" in value:
+        return "with a comment behind it that is a part of it"
+    return None
 
 
 def knob(
@@ -70,10 +112,13 @@ def knob(
     default: Any,
     meaning: str,
     secret: bool = False,
+    empty: Any = None,
 ) -> Any:
     """A field of Settings. `others` count when `name` is not set; `before` counts even when it is."""
     names = (name, *others) if before is None else (before, name, *others)
-    return dataclasses.field(default=default, metadata={"knob": Knob(name, names, takes, meaning, secret)})
+    return dataclasses.field(
+        default=default, metadata={"knob": Knob(name, names, takes, meaning, secret, empty)}
+    )
 
 
 def text(words: str) -> Takes:
@@ -102,14 +147,21 @@ def path(words: str) -> Takes:
     return Takes(words, Path)
 
 
-def whole(least: int, most: int) -> Takes:
-    return Takes(f"{least} to {most}", lambda value: _within(int(_matching(_WHOLE, value)), least, most))
+def whole(least: int, most: int, unit: str = "things") -> Takes:
+    return Takes(
+        _range(least, most, unit),
+        lambda value: _within(int(_matching(_WHOLE, value)), least, most),
+        unit=unit,
+    )
 
 
 def real(least: float, most: float, unit: str) -> Takes:
     """Decimal digits only: float() would also take `nan`, `1e3` and `1_000`."""
-    words = f"{unit}, {least:g} to {most:g}"
-    return Takes(words, lambda value: _within(float(_matching(_REAL, value)), least, most))
+    return Takes(
+        _range(least, most, unit),
+        lambda value: _within(float(_matching(_REAL, value)), least, most),
+        unit=unit,
+    )
 
 
 def reals(least: float, most: float, unit: str, most_of_them: int) -> Takes:
@@ -121,7 +173,7 @@ def reals(least: float, most: float, unit: str, most_of_them: int) -> Takes:
             raise ValueError
         return tuple(one.parse(word) for word in words)
 
-    return Takes(f"1 to {most_of_them} numbers of {one.words}, comma separated", parse)
+    return Takes(f"1 to {most_of_them} numbers of {one.words}, comma separated", parse, unit=unit)
 
 
 def flag() -> Takes:
@@ -173,46 +225,34 @@ def networks() -> Takes:
     return Takes("networks such as 10.0.0.0/8, comma separated", _networks)
 
 
-def url(*schemes: str, shape: str) -> Takes:
-    def parse(value: str) -> str:
-        parts = urlsplit(value)
-        # libpq's way to name a socket directory: postgresql:///database?host=/run/postgresql
-        if parts.scheme not in schemes or not (parts.hostname or "host=" in parts.query):
-            raise ValueError
-        if "," not in parts.netloc:  # several hosts, as MongoDB and libpq write them, have no one port
-            _ = parts.port  # raises ValueError when it is none
-        return value
-
-    return Takes(shape, parse)
+def server_url(clean: Callable[[str], Cleaned], shape: str) -> Takes:
+    return Takes(shape, lambda value: clean(value).url, ignored=lambda value: clean(value).ignored)
 
 
-def proxy_url() -> Takes:
-    plain = url("http", shape="http://[user:password@]host:port")
-
-    def parse(value: str) -> str:
-        parts = urlsplit(str(plain.parse(value)))
-        if (
-            not (parts.hostname and parts.port)
-            or parts.path not in ("", "/")
-            or parts.query
-            or parts.fragment
-        ):
-            raise ValueError
-        return value
-
-    return Takes(plain.words, parse)
+def endpoint(shape: str = "http(s)://host[:port]") -> Takes:
+    return server_url(clean_endpoint, shape)
 
 
-def sentry_dsn() -> Takes:
-    plain = url("http", "https", shape="https://key@host/project")
+def host_name(words: str = "a host name") -> Takes:
+    return Takes(words, _host)
+
+
+def host_or_socket(words: str) -> Takes:
+    """libpq takes a socket's directory for a host, and several hosts, separated by commas."""
 
     def parse(value: str) -> str:
-        parts = urlsplit(str(plain.parse(value)))
-        if not (parts.username and parts.path.rpartition("/")[2].isdigit()):
-            raise ValueError
-        return value
+        return value if value.startswith("/") else ",".join(map(_host, value.split(",")))
 
-    return Takes(plain.words, parse)
+    return Takes(words, parse)
+
+
+def _host(value: str) -> str:
+    """What was meant for another variable, and holds a login or a port, is told so."""
+    if "@" in value or "://" in value:
+        raise BadUrl("it is no host, but a URL")
+    if value.count(":") == 1:
+        raise BadUrl("it holds a port, which has a variable of its own")
+    return value if _is_address(value) else ascii_domain(value)
 
 
 def service_account() -> Takes:
@@ -225,8 +265,7 @@ def service_account() -> Takes:
             raise ValueError
         if "-----BEGIN" not in texts["private_key"]:
             raise ValueError
-        url("http", "https", shape="").parse(texts["token_uri"])
-        return texts
+        return texts | {"token_uri": clean_endpoint(texts["token_uri"]).url}
 
     return Takes("the JSON of a service account's key file", parse)
 
@@ -244,31 +283,65 @@ def vapid_key() -> Takes:
     return Takes("32 bytes in base64url, as `ogel messages vapid-key` prints them", parse)
 
 
+def helo_name() -> Takes:
+    """What EHLO takes (RFC 5321 §4.1.1.1): a full host name, or an address literal (§4.1.3)."""
+
+    def parse(value: str) -> str:
+        if value.startswith("[") and value.endswith("]"):
+            return _address_literal(value[1:-1])
+        name = value.lower()
+        if len(name) > 253 or not _FULL_NAME.fullmatch(name):
+            raise ValueError
+        return name
+
+    return Takes("a full host name (mail.example.com), or an address: [192.0.2.1], [IPv6:2001:db8::1]", parse)
+
+
+def _address_literal(text: str) -> str:
+    if text[:5].lower() == "ipv6:":
+        return f"[IPv6:{ipaddress.IPv6Address(text[5:])}]"
+    return f"[{ipaddress.IPv4Address(text)}]"
+
+
 def contact() -> Takes:
-    """RFC 8292 §2.1."""
+    """RFC 8292 §2.1. Apple's push service takes no token whose contact nobody can reach, and does not say why."""
 
     def parse(value: str) -> str:
         parts = urlsplit(value)
-        reachable = (
-            parts.hostname if parts.scheme == "https" else parts.scheme == "mailto" and "@" in parts.path
-        )
-        if not reachable:
+        if (
+            parts.scheme not in ("mailto", "https")
+            or not value.isprintable()
+            or " " in value
+            or "@" in parts.netloc
+        ):
             raise ValueError
-        return value
+        if parts.scheme == "mailto":
+            address = parse_address(value[len("mailto:") :])
+            host, contact = address.domain, f"mailto:{address.spec}"
+        else:
+            url = ServerUrl.parse(value)
+            [(host, _)] = url.places
+            contact = str(url)
+        if is_private(host) or ends_in_number(host) or not contact.isascii():
+            raise ValueError
+        return contact
 
-    return Takes("mailto:… or https://…", parse)
+    return Takes("mailto:name@example.com or https://example.com/…, of a public domain", parse)
 
 
-def redis_url() -> Takes:
-    plain = url("redis", "rediss", shape="redis://[user:password@]host:port[/db]")
+def _range(least: float, most: float, unit: str) -> str:
+    """As it is typed, and a large one as it is said, too."""
+    counted = "" if unit in _COUNTS else f"{unit}, "
+    said = f" ({quantity(most, unit)})" if unit in ("seconds", "bytes") and most >= _LARGE else ""
+    return f"{counted}{least:.12g} to {most:.12g}{said}"
 
-    def parse(value: str) -> str:
-        parts = urlsplit(str(plain.parse(value)))
-        # `?family=0` is advice for a JavaScript client; redis-py would refuse it.
-        query = "&".join(each for each in parts.query.split("&") if each and not each.startswith("family="))
-        return urlunsplit(parts._replace(query=query))
 
-    return Takes(plain.words, parse)
+def _is_address(value: str) -> bool:
+    try:
+        ipaddress.ip_address(value)
+    except ValueError:
+        return False
+    return True
 
 
 def _within(number: Any, least: float, most: float) -> Any:

@@ -40,6 +40,10 @@ def storage_directory(settings: Settings) -> Path:
     return settings.data_dir / "storage"
 
 
+def outbox_directory(settings: Settings) -> Path:
+    return settings.data_dir / "outbox"
+
+
 def message_providers(settings: Settings, egress: Egress, guarded: Egress) -> MessageProviders:
     """What each needs, `read_settings` has seen to. `guarded`: to addresses that users choose."""
     from ogel.features.messaging.sending.senders import MessageProviders
@@ -111,7 +115,7 @@ def horses(settings: Settings, kinds: Sequence[JobKind]) -> RqHorses | None:
     from ogel.adapters.rq_horses.client import RqHorses
 
     assert settings.redis_url
-    return RqHorses(settings.redis_url, kinds, settings.isolated_jobs)
+    return RqHorses(settings.redis_url, kinds, settings.isolated_jobs, settings.remote_shutdown)
 
 
 def mail_providers(settings: Settings, egress: Egress) -> list[Guarded[MailProvider]]:
@@ -133,11 +137,12 @@ def mail_providers(settings: Settings, egress: Egress) -> list[Guarded[MailProvi
         elif name == "smtp":
             from ogel.adapters.mail.smtp import SmtpProvider, SmtpServer
 
-            provider = SmtpProvider(SmtpServer.of(settings.smtp_url or ""), settings.mail_timeout_seconds)
+            server = SmtpServer.of(settings.smtp_url or "")
+            provider = SmtpProvider(server, settings.mail_timeout_seconds, settings.mail_helo)
         else:
             from ogel.adapters.mail.outbox import OutboxProvider
 
-            provider = OutboxProvider(settings.data_dir / "outbox")
+            provider = OutboxProvider(outbox_directory(settings))
         providers.append(Guarded(name, provider, Breaker()))
     return providers
 

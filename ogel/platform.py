@@ -13,20 +13,21 @@ from typing import TYPE_CHECKING
 
 import redis
 import structlog
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, disable_created_metrics
 
-from ogel.adapters.egress import AddressGuard, EgressClient, OwnServices, Proxy, ProxyAddress
+from ogel.adapters.egress import AddressGuard, Door, EgressClient, OwnServices, Proxy, ProxyAddress
 from ogel.adapters.migrations import migrate, read_migrations, wait_for_schema
-from ogel.adapters.postgres import make_pool, wait_for_postgres
+from ogel.adapters.postgres import make_pool, name_connections, wait_for_postgres
 from ogel.adapters.redis_info import RedisInfo
 from ogel.adapters.redis_pubsub import RedisBroadcast
-from ogel.adapters.rq_bell import RqBell
+from ogel.adapters.rq_bell.ring import RqBell
 from ogel.features.audit.store import AuditStore
 from ogel.features.jobs.depths import Depths
 from ogel.features.jobs.pressure import Pressure, QueueLimits
 from ogel.features.keys.service import KeyService
 from ogel.features.keys.store import KeyStore
 from ogel.features.keys.uses import KeyUses
+from ogel.features.keys.watch import KeyWatch
 from ogel.features.realtime.feature import RealtimeFeature
 from ogel.features.realtime.jobs import QUEUE as REALTIME_QUEUE
 from ogel.features.stats.usage.flusher import Flusher
@@ -37,6 +38,7 @@ from ogel.features.webhooks.health.rules import Patience
 from ogel.kernel.errors import ConfigError
 from ogel.outside import object_store, own_hosts, pool_options, workers_pool_options
 from ogel.runtime.database import Database
+from ogel.runtime.database_check import check_writes
 from ogel.runtime.http.health import Probe
 from ogel.runtime.http.metrics import HttpMetrics
 from ogel.runtime.jobs.bell import Doorman
@@ -46,6 +48,7 @@ from ogel.runtime.memory import MemoryLimit
 from ogel.runtime.outbox import Outbox
 from ogel.runtime.parts import KindsOfParts, Part
 from ogel.runtime.providers import ProviderMetrics
+from ogel.runtime.reserved import ReservedTypes
 from ogel.runtime.vault import Vault
 from ogel.settings import (
     Settings,
@@ -92,6 +95,8 @@ class Platform:
         assert settings.redis_url
         assert settings.secret
         self.settings = settings
+        # A second series for each counter, which nobody asks for.
+        disable_created_metrics()  # type: ignore[no-untyped-call]
         self.registry = CollectorRegistry()
         self.bell = RqBell(settings.redis_url)
         self.doorman = Doorman(self.bell)
@@ -107,6 +112,7 @@ class Platform:
         self._guard = AddressGuard(
             allow=settings.webhook_allow_nets or (), own_names=own.servers | own.fronts
         )
+        self._door = Door(self._guard)
         self._own_services = OwnServices(self._guard, own)
         proxy = Proxy(ProxyAddress.of(settings.egress_proxy)) if settings.egress_proxy else None
         self.egress = EgressClient(self._guard, max_connections=settings.worker_in_flight + 100, proxy=proxy)
@@ -121,23 +127,33 @@ class Platform:
         self.jobs = JobQueue(self.kinds)
         self.keys_of_jobs = JobKeys(self.jobs)
         self.outbox = Outbox(self.jobs)
+        self.reserved = ReservedTypes(lambda: [type for each in self.features for type in each.events])
         self.audit = AuditStore()
         self.key_uses = KeyUses(self.database, self.audit)
-        self.keys = KeyService(self.database, KeyStore(), self.audit, self.key_uses, settings.admin_key)
+        self.key_watch = KeyWatch(self.database, KeyStore())
+        self.keys = KeyService(
+            self.database,
+            KeyStore(),
+            self.audit,
+            self.key_uses,
+            self.key_watch,
+            None if settings.redis_url == NOWHERE.redis_url else self.broadcast,
+            settings.admin_key,
+        )
         self.pressure = Pressure(
             QueueLimits(settings.queue_soft_limit, settings.queue_hard_limit), self.registry
         )
         self.http_metrics = HttpMetrics(self.registry)
         self.depths = Depths(self.database, self.queue_names)
         # Every process may publish events, so that it needs who hears of them.
-        self.realtime = RealtimeFeature(self.broadcast, self.keys.authenticate, self.registry)
+        self.realtime = RealtimeFeature(self.broadcast, self.keys.authenticate, self.key_watch, self.registry)
         self.webhooks = WebhookFeature(
             self.database,
             self.jobs,
             self.keys_of_jobs,
             self.outbox,
             self.audit,
-            self._guard,
+            self._door,
             self.egress,
             vault,
             WebhookOptions(
@@ -236,7 +252,7 @@ class Platform:
             lambda: self.pressure.admit((WEBHOOKS_QUEUE, REALTIME_QUEUE)),
             self.registry,
         )
-        return EventService(self.database, publisher, self.settings.max_event_bytes)
+        return EventService(self.database, publisher, self.reserved, self.settings.max_event_bytes)
 
     def _events_feature(self) -> Feature:
         from ogel.features.events.feature import events_feature
@@ -259,7 +275,7 @@ class Platform:
             self.jobs,
             self.outbox,
             self.audit,
-            self._guard,
+            self._door,
             self._vault,
             message_providers(settings, self.provider_egress, self.egress),
             self.provider_metrics,
@@ -380,7 +396,7 @@ class Platform:
         from ogel.features.schedules.service import ScheduleOptions, ScheduleService
 
         options = ScheduleOptions(least_gap_seconds=self.settings.schedule_least_seconds)
-        return ScheduleService(self.database, self.ticker(), self.jobs, self.audit, options)
+        return ScheduleService(self.database, self.ticker(), self.jobs, self.audit, self.reserved, options)
 
     def _schedules_feature(self) -> Feature:
         from ogel.features.schedules.feature import schedules_feature
@@ -394,7 +410,7 @@ class Platform:
     def ticker(self) -> Ticker:
         from ogel.runtime.schedule.ticks import Ticker
 
-        return Ticker(self.database, self.jobs, self.outbox, self._built_in_schedules)
+        return Ticker(self.database, self.jobs, self.outbox, self.reserved, self._built_in_schedules)
 
     @cached_property
     def _built_in_schedules(self) -> Sequence[Schedule]:
@@ -445,9 +461,11 @@ class Platform:
         return system_feature(SystemService(database, registry, self.depths.all, self.redis.stats, measures))
 
     @asynccontextmanager
-    async def connected(self, works: bool) -> AsyncIterator[None]:
+    async def connected(self, works: bool, name: str) -> AsyncIterator[None]:
+        """`name`: that of the process, as its database shows it."""
         async with AsyncExitStack() as stack:  # closes all of them, whichever fails to
             for pool in (self._pool, self._workers_pool) if works else (self._pool,):
+                name_connections(pool, name)
                 await pool.open()
                 stack.push_async_callback(pool.close, timeout=5.0)
             stack.callback(self.bell.close)
@@ -469,9 +487,11 @@ class Platform:
     async def at_hand(self, rings: bool) -> AsyncIterator[None]:
         """For a command that uses the services and ends: the database and, if it `rings`, the bell."""
         async with AsyncExitStack() as stack:
+            name_connections(self._pool, "cli")
             await self._pool.open()
             stack.push_async_callback(self._pool.close, timeout=5.0)
             stack.push_async_callback(self.redis.close)
+            stack.push_async_callback(self.broadcast.close)
             stack.push_async_callback(self.objects.close)
             stack.callback(self.bell.close)
             if rings:
@@ -488,16 +508,17 @@ class Platform:
 
     def probes(self) -> list[Probe]:
         probes = [
-            Probe("postgres", self._postgres_answers, required=True),
-            Probe("redis", self.redis.ping, required=False),
+            # A little longer than a pool waits, which then can say why.
+            Probe("postgres", self._postgres_takes_writes, required=True, timeout_seconds=3.0),
+            Probe("redis", self.redis.takes_writes, required=False),
         ]
         if self._mongo is not None:
             probes.append(Probe("mongo", self._mongo.ping, required=False))
         return probes
 
-    async def _postgres_answers(self) -> bool:
-        async with self.database.session() as session:
-            return bool(await session.value(b"SELECT 1"))
+    async def _postgres_takes_writes(self) -> bool:
+        await check_writes(self.database)
+        return True
 
     async def _storage_answers(self) -> bool:
         from ogel.adapters.storage.s3 import check_bucket

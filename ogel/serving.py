@@ -9,23 +9,28 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
+from importlib import resources
 from typing import TYPE_CHECKING
 
+import msgspec
 import structlog
 from starlette.types import ASGIApp
 
-from ogel.adapters.rq_bell import BellListener
+from ogel.adapters.rq_bell.listener import BellListener
+from ogel.environ import secrets_of
 from ogel.kernel.errors import Restart
 from ogel.outside import horses
 from ogel.platform import Platform, ready_database
 from ogel.runtime.http.app import build_app
 from ogel.runtime.http.endpoint import HttpOptions
 from ogel.runtime.http.health import Probe
-from ogel.runtime.http.server import bind, serve
+from ogel.runtime.http.openapi import Example, Examples
+from ogel.runtime.http.server import bind, listen, serve
 from ogel.runtime.jobs.metrics import JobMetrics
 from ogel.runtime.jobs.runner import JobRunner, RunnerOptions
 from ogel.runtime.lifecycle import Service, run_together, run_until_stopped, unless_stopped
 from ogel.runtime.memory import MemoryLimit
+from ogel.runtime.scrub import Scrubber
 
 if TYPE_CHECKING:
     from ogel.runtime.schedule.service import SchedulerService
@@ -70,14 +75,16 @@ class Process:
         """
         settings = self._settings
         host = settings.host or "::"
-        # Before anything else: a port that is taken is the operator's next question, and health must answer while
-        # the servers are waited for.
+        # Before anything else: a port that is taken is the operator's next question. It is listened on when requests
+        # can be answered: until then they are refused, which sends them to a process that can.
         sockets = bind(host, settings.port)
-        app, drain, served = self._http_app, settings.drain_seconds, asyncio.Event()
+        app, drain, able, served = self._http_app, settings.drain_seconds, asyncio.Event(), asyncio.Event()
 
         async def http(stop: asyncio.Event) -> None:
             try:
-                await serve(app, sockets, stop, drain, self._platform.http_metrics.traffic)
+                await unless_stopped(_until_set(able), stop)
+                if able.is_set():
+                    await serve(app, sockets, stop, drain, self._platform.http_metrics.traffic)
             finally:
                 served.set()
 
@@ -85,17 +92,20 @@ class Process:
             migrates = self._roles.api and settings.auto_migrate
             if not await unless_stopped(ready_database(settings, migrates), stop):
                 return
-            async with self._platform.connected(works=bool(self._roles.queues)), self._ending_horses():
+            connected = self._platform.connected(bool(self._roles.queues), _name(self._roles))
+            async with connected, self._ending_horses():
+                listen(sockets)
+                able.set()
                 port = sockets[0].getsockname()[1]
                 log.info("process.ready", host=host, port=port, **_describe(self._roles))
                 ready(port)
                 try:
-                    await run_together([("stop", _until_set), *self._services(), *beside], stop, drain)
+                    await run_together([("stop", _until_set), *self._services()], stop, drain)
                 finally:
                     await served.wait()  # requests in flight need the pool
                     await self._platform.flusher.last()
 
-        await run_until_stopped([("http", http), ("work", work)], stop, drain)
+        await run_until_stopped([("http", http), ("work", work), *beside], stop, drain)
         log.info("process.stopped")
 
     @asynccontextmanager
@@ -107,10 +117,11 @@ class Process:
                 await self._horses.close()
 
     def _services(self) -> list[tuple[str, Service]]:
-        name = _process_name(self._roles)
+        name = f"{_name(self._roles)} {socket.gethostname()}:{os.getpid()}"
         services: list[tuple[str, Service]] = [
             ("usage", lambda stop: self._platform.flusher.run(name, stop)),
             ("key uses", self._platform.key_uses.run),
+            ("key watch", self._platform.key_watch.run),
         ]
         if self._roles.queues:
             workers = self._worker(self._roles.queues)
@@ -134,7 +145,11 @@ class Process:
         metrics = JobMetrics(self._platform.registry)
         runners = {queue: self._runner(queue, metrics) for queue in queues}
         listener = BellListener(
-            settings.redis_url, list(queues), self._platform.doorman.heard, self._platform.doorman.suspended
+            settings.redis_url,
+            list(queues),
+            self._platform.doorman.heard,
+            self._platform.doorman.suspended,
+            remote_shutdown=settings.remote_shutdown,
         )
 
         async def listen(stop: asyncio.Event) -> None:
@@ -169,13 +184,16 @@ class Process:
             # No more than can be performed: the others are for other workers.
             kinds = [kind.performed_by(self._horses) for kind in kinds]
             in_flight = settings.isolated_jobs
-        options = RunnerOptions(in_flight=in_flight, lease_seconds=settings.lease_seconds)
+        options = RunnerOptions(
+            in_flight=in_flight, lease_seconds=settings.lease_seconds, scrub=Scrubber(secrets_of(settings))
+        )
         return JobRunner(self._platform.workers_database, queue, kinds, options, metrics)
 
     def _app(self) -> ASGIApp:
         shown = self._platform.features if self._roles.api else [self._platform.system]
         routes = [(feature.name, route) for feature in shown for route in feature.routes()]
         streams = self._platform.realtime.streams() if self._roles.realtime else []
+        named = [("realtime", stream) for stream in streams]
         options = HttpOptions(
             max_body_bytes=self._settings.max_body_bytes,
             trusted_proxies=self._settings.trusted_proxies,
@@ -184,8 +202,20 @@ class Process:
         if self._platform.memory is not None:
             probes.append(Probe("memory", self._platform.memory.is_kept, required=True))
         return build_app(
-            routes, streams, self._platform.keys.authenticate, self._platform.http_metrics, probes, options
+            routes,
+            named,
+            self._platform.keys.authenticate,
+            self._platform.http_metrics,
+            probes,
+            options,
+            _examples,
         )
+
+
+def _examples() -> Examples:
+    """Recorded from a running suite: `make examples`."""
+    content = resources.files("ogel").joinpath("examples.json").read_bytes()
+    return msgspec.json.decode(content, type=dict[str, Example])
 
 
 def _scheduler(platform: Platform) -> SchedulerService:
@@ -203,12 +233,11 @@ async def _until_set(stop: asyncio.Event) -> None:
     await stop.wait()
 
 
-def _process_name(roles: Roles) -> str:
-    """As its entrypoint is called, and where it runs: `worker-webhooks 3f9c2d:7`."""
+def _name(roles: Roles) -> str:
+    """As its entrypoint is called: `worker-webhooks`."""
     worker = f"worker-{roles.queues[0]}" if len(roles.queues) == 1 else "worker"
     does = {"api": roles.api, worker: roles.queues, "scheduler": roles.scheduler, "realtime": roles.realtime}
-    parts = [name for name, it_does in does.items() if it_does]
-    return f"{','.join(parts)} {socket.gethostname()}:{os.getpid()}"
+    return ",".join(name for name, it_does in does.items() if it_does)
 
 
 def _describe(roles: Roles) -> Mapping[str, object]:

@@ -16,28 +16,36 @@ from ogel.knobs import (
     choice,
     choices,
     contact,
+    endpoint,
     flag,
+    helo_name,
+    host_name,
     knob,
     long_text,
     long_texts,
     networks,
     path,
-    proxy_url,
     real,
     reals,
-    redis_url,
-    sentry_dsn,
+    server_url,
     service_account,
     text,
-    url,
     vapid_key,
     whole,
     words,
 )
 from ogel.runtime.mail.address import parse_address
+from ogel.runtime.server_urls import mongo, postgres, redis
+from ogel.runtime.server_urls.others import (
+    DSN_SHAPE,
+    PROXY_SHAPE,
+    SMTP_SHAPE,
+    clean_dsn,
+    clean_proxy,
+    clean_smtp,
+)
 
 SECRET_LENGTH = 24
-POSTGRES_SHAPE = "postgresql://user:password@host:port/database"
 
 _SECRET = long_text(SECRET_LENGTH)
 _ADDRESS = Takes("name@example.com or Name <name@example.com>", lambda value: str(parse_address(value)))
@@ -51,7 +59,7 @@ class Settings:
     database_url: str | None = knob(
         "DATABASE_URL",
         before="DATABASE_UNPOOLED_URL",
-        takes=url("postgresql", "postgres", shape=POSTGRES_SHAPE),
+        takes=server_url(postgres.clean, postgres.SHAPE),
         default=None,
         meaning="PostgreSQL; also from POSTGRES_* or PG*. None: `ogel up` starts its own.",
         secret=True,
@@ -59,7 +67,7 @@ class Settings:
     redis_url: str | None = knob(
         "REDIS_URL",
         "REDIS_INTERNAL_URL",
-        takes=redis_url(),
+        takes=server_url(redis.clean, redis.SHAPE),
         default=None,
         meaning="Redis or Valkey; REDIS_PASSWORD is added if it has none. None: `ogel up` starts its own.",
         secret=True,
@@ -67,7 +75,7 @@ class Settings:
     mongo_url: str | None = knob(
         "MONGO_URL",
         "MONGODB_INTERNAL_URL",
-        takes=url("mongodb", "mongodb+srv", shape="mongodb://[user:password@]host:port"),
+        takes=server_url(mongo.clean, mongo.SHAPE),
         default=None,
         meaning="MongoDB, watched by /api/health and `ogel doctor` (needs the `mongo` extra).",
         secret=True,
@@ -81,7 +89,7 @@ class Settings:
     s3_endpoint: str | None = knob(
         "S3_ENDPOINT",
         "ENDPOINT",
-        takes=url("http", "https", shape="http(s)://host[:port]"),
+        takes=endpoint(),
         default=None,
         meaning="The S3 service; the second name of this and the four below is a Railway bucket's.",
     )
@@ -131,12 +139,15 @@ class Settings:
     )
     host: str | None = knob(
         "OGEL_HOST",
-        takes=text("an address, or localhost"),
+        takes=host_name("an address, or localhost"),
         default=None,
         meaning="Address to listen on. None: localhost with embedded servers, else `::` (IPv4 and IPv6).",
     )
     port: int = knob(
-        "PORT", takes=whole(0, 65535), default=8080, meaning="HTTP port of this process; 0 takes a free one."
+        "PORT",
+        takes=whole(0, 65535, "port"),
+        default=8080,
+        meaning="HTTP port of this process; 0 takes a free one.",
     )
     admin_key: str | None = knob(
         "OGEL_ADMIN_KEY",
@@ -173,7 +184,7 @@ class Settings:
     )
     sentry_dsn: str | None = knob(
         "SENTRY_DSN",
-        takes=sentry_dsn(),
+        takes=server_url(clean_dsn, DSN_SHAPE),
         default=None,
         meaning="Sends logged errors to Sentry (needs the `sentry` extra).",
         secret=True,
@@ -216,19 +227,19 @@ class Settings:
     )
     pool_keepalive_seconds: int = knob(
         "OGEL_POOL_KEEPALIVE_SECONDS",
-        takes=whole(1, 3600),
+        takes=whole(1, 3600, "seconds"),
         default=10,
         meaning="Idle seconds before TCP keep-alives start on Postgres connections.",
     )
     max_body_bytes: int = knob(
         "OGEL_MAX_BODY_BYTES",
-        takes=whole(1024, 100 * 1024 * 1024),
+        takes=whole(1024, 100 * 1024 * 1024, "bytes"),
         default=8 * 1024 * 1024,
         meaning="Largest request body; larger ones are answered 413.",
     )
     max_event_bytes: int = knob(
         "OGEL_MAX_EVENT_BYTES",
-        takes=whole(1024, 1024 * 1024),
+        takes=whole(1024, 1024 * 1024, "bytes"),
         default=256 * 1024,
         meaning="Largest `data` of one event; larger ones are answered 413.",
     )
@@ -264,9 +275,15 @@ class Settings:
     )
     worker_max_mb: int = knob(
         "OGEL_WORKER_MAX_MB",
-        takes=whole(0, 1_000_000),
+        takes=whole(0, 1_000_000, "MiB"),
         default=0,
         meaning="A process with queues that has more resident MB (Linux) drains and restarts in place. 0: no limit.",
+    )
+    remote_shutdown: bool = knob(
+        "OGEL_REMOTE_SHUTDOWN",
+        takes=flag(),
+        default=True,
+        meaning="A worker ends when RQ's command `shutdown` tells it to; whoever can write to Redis can give it.",
     )
     isolated_jobs: int = knob(
         "OGEL_ISOLATED_JOBS",
@@ -308,56 +325,67 @@ class Settings:
         "OGEL_WEBHOOK_ALLOW_NETS",
         takes=networks(),
         default=None,
-        meaning="Private networks webhooks may reach. None: loopback with embedded servers, else nothing.",
+        empty=(),
+        meaning="Private networks webhooks may reach. None: loopback with embedded servers, else nothing."
+        " Empty: nothing.",
     )
     egress_proxy: str | None = knob(
         "OGEL_EGRESS_PROXY",
-        takes=proxy_url(),
+        takes=server_url(clean_proxy, PROXY_SHAPE),
         default=None,
         meaning="Webhooks leave through this HTTP proxy (CONNECT), to addresses that Ogel has checked itself.",
         secret=True,
     )
     private_domain: str | None = knob(
         "RAILWAY_PRIVATE_DOMAIN",
-        takes=text("a host name"),
+        takes=host_name(),
         default=None,
         meaning="This service's name on the private network, which webhooks may not call.",
     )
     public_domain: str | None = knob(
         "RAILWAY_PUBLIC_DOMAIN",
-        takes=text("a host name"),
+        takes=host_name(),
         default=None,
         meaning="This service's public name, which webhooks may not call.",
     )
-    mail_providers: tuple[str, ...] = knob(
+    mail_providers: tuple[str, ...] | None = knob(
         "OGEL_MAIL_PROVIDERS",
         "MAIL_PROVIDER",
         takes=choices("resend", "smtp", "outbox"),
-        default=(),
-        meaning="Asked in this order. None: those of which the key or server is set; embedded, else, the outbox.",
+        default=None,
+        empty=(),
+        meaning="Asked in this order. None: those of which the key or server is set; embedded, else, the outbox."
+        " Empty: no outbox.",
     )
     mail_from: str | None = knob(
         "OGEL_MAIL_FROM",
         "MAIL_FROM",
         takes=_ADDRESS,
         default=None,
-        meaning="The sender of mail that names none.",
+        empty="",
+        meaning="The sender of mail that names none. None: ogel@ogel.invalid with embedded servers. Empty: nobody.",
     )
     resend_api_key: str | None = knob(
         "RESEND_API_KEY", takes=text("a key"), default=None, meaning="Resend's key, re_….", secret=True
     )
     resend_url: str = knob(
         "RESEND_BASE_URL",
-        takes=url("https", "http", shape="https://host[:port]"),
+        takes=endpoint("https://host[:port]"),
         default="https://api.resend.com",
         meaning="Where Resend's API is.",
     )
     smtp_url: str | None = knob(
         "SMTP_URL",
-        takes=url("smtp", "smtps", "smtp+plain", shape="smtp://[user:password@]host[:port]"),
+        takes=server_url(clean_smtp, SMTP_SHAPE),
         default=None,
         meaning="smtp:// insists on STARTTLS, smtps:// is TLS, smtp+plain:// neither; also from SMTP_HOST and others.",
         secret=True,
+    )
+    mail_helo: str | None = knob(
+        "OGEL_MAIL_HELO",
+        takes=helo_name(),
+        default=None,
+        meaning="What SMTP servers are told we are called (EHLO). None: the domain of the letter's sender.",
     )
     mail_templates: Path | None = knob(
         "OGEL_MAIL_TEMPLATES",
@@ -415,7 +443,7 @@ class Settings:
     )
     twilio_url: str = knob(
         "OGEL_TWILIO_URL",
-        takes=url("http", "https", shape="http(s)://host[:port]"),
+        takes=endpoint(),
         default="https://api.twilio.com",
         meaning="Where Twilio's API is; another region has another one.",
     )
@@ -433,7 +461,7 @@ class Settings:
     )
     vonage_url: str = knob(
         "OGEL_VONAGE_URL",
-        takes=url("http", "https", shape="http(s)://host[:port]"),
+        takes=endpoint(),
         default="https://rest.nexmo.com",
         meaning="Where Vonage's SMS API is.",
     )
@@ -446,7 +474,7 @@ class Settings:
     )
     fcm_url: str = knob(
         "OGEL_FCM_URL",
-        takes=url("http", "https", shape="http(s)://host[:port]"),
+        takes=endpoint(),
         default="https://fcm.googleapis.com",
         meaning="Where FCM's API is.",
     )
@@ -465,7 +493,7 @@ class Settings:
     )
     message_lifetime_seconds: int = knob(
         "OGEL_MESSAGE_LIFETIME_SECONDS",
-        takes=whole(60, 28 * 86400),
+        takes=whole(60, 28 * 86400, "seconds"),
         default=86400,
         meaning="A message that could not be sent for so long has failed.",
     )
@@ -561,7 +589,7 @@ class Settings:
     )
     alert_memory_mb: int = knob(
         "OGEL_ALERT_MEMORY_MB",
-        takes=whole(1, 10**7),
+        takes=whole(1, 10**7, "MiB"),
         default=1024,
         meaning="Alert when a process holds more resident memory, in MiB.",
     )
@@ -582,7 +610,7 @@ class Settings:
     )
     schedule_least_seconds: int = knob(
         "OGEL_SCHEDULE_LEAST_SECONDS",
-        takes=whole(1, 60),
+        takes=whole(1, 60, "seconds"),
         default=60,
         meaning="Between two ticks of a user's schedule; for tests, which cannot wait a minute.",
     )
@@ -594,11 +622,12 @@ class Settings:
 
 
 def with_local_mail(settings: Settings) -> Settings:
-    """For embedded mode: without a provider, mail is written to files."""
-    chosen = settings.mail_providers or configured_mail_providers(settings) or ("outbox",)
-    return replace(
-        settings, mail_providers=chosen, mail_from=settings.mail_from or "Ogel <ogel@ogel.invalid>"
-    )
+    """For embedded mode: without a provider, mail is written to files; unless it was said that nothing is wanted."""
+    sender = "Ogel <ogel@ogel.invalid>" if settings.mail_from is None else settings.mail_from
+    chosen = settings.mail_providers or configured_mail_providers(settings)
+    if not chosen and settings.mail_providers is None:
+        chosen = ("outbox",)
+    return replace(settings, mail_providers=chosen, mail_from=sender)
 
 
 def configured_mail_providers(settings: Settings) -> tuple[str, ...]:
@@ -623,7 +652,7 @@ def require_secret(settings: Settings) -> str:
 def require_database(settings: Settings) -> str:
     """The URL. Raises ConfigError when it is missing."""
     if settings.database_url is None:
-        raise ConfigError(f"DATABASE_URL is not set; it takes {POSTGRES_SHAPE}")
+        raise ConfigError(f"DATABASE_URL is not set; it takes {postgres.SHAPE}")
     return settings.database_url
 
 
@@ -631,7 +660,7 @@ def require_servers(settings: Settings) -> None:
     """Raises ConfigError when a server's URL is missing."""
     require_database(settings)
     if settings.redis_url is None:
-        raise ConfigError("REDIS_URL is not set; it takes redis://[user:password@]host:port[/db]")
+        raise ConfigError(f"REDIS_URL is not set; it takes {redis.SHAPE}")
 
 
 def _not_set(name: str) -> ConfigError:

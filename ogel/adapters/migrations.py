@@ -8,25 +8,27 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import structlog
 from psycopg import AsyncConnection
+from psycopg.conninfo import conninfo_to_dict
 
 from ogel.kernel.errors import ConfigError
-from ogel.runtime.sqlfile import SqlFile
+from ogel.runtime.sqlfile import OwnTransaction, SqlFile
 
 log = structlog.get_logger(__name__)
 
 _FILE_NAME = re.compile(r"^(\d{4})_[a-z0-9_]+\.sql$")
 _LOCK = 0x6F67656C  # "ogel"
-_SESSION = {
+_SESSION: dict[str, Any] = {
     "autocommit": True,
     "connect_timeout": 5,
     "application_name": "ogel-migrate",
-    # A migration that cannot get its lock must not queue everyone else behind it.
-    "options": "-c lock_timeout=10s -c statement_timeout=0",
 }
+# A migration that cannot get its lock must not queue everyone else behind it.
+_OPTIONS = "-c lock_timeout=10s -c statement_timeout=0"
 _CREATE_LOG = """
 CREATE TABLE IF NOT EXISTS schema_migrations (
   version     integer PRIMARY KEY,
@@ -69,13 +71,16 @@ def read_migrations(directory: Path) -> list[Migration]:
 
 async def migrate(url: str, migrations: Sequence[Migration], lock_seconds: float = 300.0) -> list[Migration]:
     """Applies what is missing and returns it. Safe to run from any number of processes at once."""
-    async with await AsyncConnection.connect(url, **_SESSION) as connection:  # type: ignore[arg-type]
+    async with await _connected(url) as connection:
         await _lock(connection, lock_seconds)
         try:
             await connection.execute(_CREATE_LOG)
             missing = await _missing(connection, migrations)
             for migration in missing:
-                await migration.file.apply(connection, partial(_record, connection, migration))
+                try:
+                    await migration.file.apply(connection, partial(_record, connection, migration))
+                except OwnTransaction as error:
+                    raise ConfigError(f"{migration.name}: {error}") from None
                 log.info("migration.applied", migration=migration.name)
             return missing
         finally:
@@ -94,7 +99,7 @@ async def wait_for_schema(url: str, migrations: Sequence[Migration], seconds: fl
     deadline = asyncio.get_running_loop().time() + seconds
     said = False
     while True:
-        async with await AsyncConnection.connect(url, **_SESSION) as connection:  # type: ignore[arg-type]
+        async with await _connected(url) as connection:
             try:
                 missing = await _missing(connection, migrations)
             except psycopg.errors.UndefinedTable:
@@ -107,6 +112,12 @@ async def wait_for_schema(url: str, migrations: Sequence[Migration], seconds: fl
             log.info("schema.waiting", needs=missing[-1].name, seconds=seconds)
             said = True
         await asyncio.sleep(0.25)
+
+
+async def _connected(url: str) -> AsyncConnection[tuple[object, ...]]:
+    """What the URL itself tells the server counts, too."""
+    options = f"{conninfo_to_dict(url).get('options', '')} {_OPTIONS}"
+    return await AsyncConnection.connect(url, **_SESSION, options=options)
 
 
 async def _lock(connection: AsyncConnection[tuple[object, ...]], seconds: float) -> None:

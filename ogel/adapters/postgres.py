@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar, Self
 
 import msgspec
 import psycopg
 import structlog
 from psycopg import AsyncConnection
+from psycopg.conninfo import conninfo_to_dict
 from psycopg.types.json import set_json_loads
 from psycopg_pool import AsyncConnectionPool
 
@@ -44,8 +45,10 @@ class PoolOptions:
     keepalive_seconds: int
 
 
-def connection_arguments(keepalive_seconds: int = 10) -> dict[str, Any]:
-    return {
+def connection_arguments(url: str, keepalive_seconds: int = 10) -> dict[str, Any]:
+    """Beside the URL: what it says itself it says with better reason, and the `options` of both count, ours last."""
+    given = conninfo_to_dict(url)
+    ours = {
         "autocommit": True,
         "connect_timeout": 5,
         "keepalives": 1,
@@ -54,8 +57,9 @@ def connection_arguments(keepalive_seconds: int = 10) -> dict[str, Any]:
         "keepalives_count": 3,
         "tcp_user_timeout": 20_000,
         "application_name": "ogel",
-        "options": _SESSION_OPTIONS,
+        "options": f"{given.pop('options', '')} {_SESSION_OPTIONS}".strip(),
     }
+    return {name: value for name, value in ours.items() if name not in given}
 
 
 def make_pool(url: str, options: PoolOptions) -> AsyncConnectionPool[AsyncConnection[Any]]:
@@ -68,10 +72,33 @@ def make_pool(url: str, options: PoolOptions) -> AsyncConnectionPool[AsyncConnec
         timeout=options.timeout_seconds,
         max_waiting=1000,
         reconnect_timeout=30.0,
-        kwargs=connection_arguments(options.keepalive_seconds),
+        kwargs=connection_arguments(url, options.keepalive_seconds),
         configure=_configure,
+        connection_class=type("Connection", (_Connection,), {}),  # one per pool, each with its own refusal
         open=False,
     )
+
+
+class _Connection(AsyncConnection[Any]):
+    """`refusal`: why the last one could not be made; None: it was."""
+
+    refusal: ClassVar[psycopg.OperationalError | None] = None
+
+    @classmethod
+    async def connect(cls, conninfo: str = "", **kwargs: Any) -> Self:
+        try:
+            made = await super().connect(conninfo, **kwargs)
+        except psycopg.OperationalError as error:
+            cls.refusal = error
+            raise
+        cls.refusal = None
+        return made
+
+
+def name_connections(pool: AsyncConnectionPool[AsyncConnection[Any]], name: str) -> None:
+    """Before it is opened: whose they are in pg_stat_activity. `ogel` comes first, by which we know our own."""
+    assert isinstance(pool.kwargs, dict)
+    pool.kwargs["application_name"] = f"ogel {name}"
 
 
 async def _configure(connection: AsyncConnection[Any]) -> None:
@@ -89,7 +116,7 @@ async def wait_for_postgres(url: str, seconds: float) -> None:
     said = False
     while True:
         try:
-            async with await AsyncConnection.connect(url, **connection_arguments()) as connection:
+            async with await AsyncConnection.connect(url, **connection_arguments(url)) as connection:
                 await connection.execute("SELECT 1")
             return
         except psycopg.OperationalError as error:

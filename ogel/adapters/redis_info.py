@@ -2,17 +2,50 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import structlog
 from redis.asyncio import BlockingConnectionPool, Redis
-from redis.exceptions import RedisError
+from redis.exceptions import (
+    AuthenticationError,
+    BusyLoadingError,
+    NoPermissionError,
+    OutOfMemoryError,
+    ReadOnlyError,
+    RedisError,
+    ResponseError,
+)
+
+from ogel.kernel.errors import Unavailable
+from ogel.runtime.redis_stats import server_of
 
 log = structlog.get_logger(__name__)
 
 _TIMEOUT_SECONDS = 1.0
+_PID = re.compile(r"[0-9]{1,10}")
+_PROBE_KEY, _PROBE_MILLISECONDS = "ogel:health", 1000
+
+# Why it does not do what it was asked, in our words.
+_BY_TYPE: tuple[tuple[type[RedisError], str], ...] = (
+    (OutOfMemoryError, "Redis is out of memory: it is at its maxmemory and evicts nothing."),
+    (ReadOnlyError, "Redis takes no writes: it is a replica."),
+    (BusyLoadingError, "Redis is loading its data."),
+    (AuthenticationError, "Redis does not take our password."),
+)
+# The first words of errors that the client has no type for, or not in every version.
+_BY_WORDS = (
+    ("OOM ", _BY_TYPE[0][1]),
+    ("READONLY ", _BY_TYPE[1][1]),
+    ("LOADING ", _BY_TYPE[2][1]),
+    ("MISCONF ", "Redis takes no writes: it cannot save its data, its disk may be full."),
+    ("NOREPLICAS ", "Redis takes no writes: it has too few replicas."),
+    ("MASTERDOWN ", "Redis takes no writes: it is a replica whose master is away."),
+    ("CLUSTERDOWN ", "Redis takes no writes: its cluster is down."),
+    ("max number of clients", "Redis has no connection left for us."),
+)
 
 
 class RedisInfo:
@@ -23,12 +56,22 @@ class RedisInfo:
             socket_timeout=_TIMEOUT_SECONDS,
             socket_connect_timeout=_TIMEOUT_SECONDS,
             decode_responses=True,
+            encoding_errors="replace",  # what is written there need not be text
             max_connections=4,
         )
         self._client: Redis = Redis.from_pool(pool)
 
     async def ping(self) -> bool:
         return bool(await self._client.ping())
+
+    async def takes_writes(self) -> bool:
+        """Raises Unavailable with what it says. One that is out of memory or of disk still answers a ping."""
+        try:
+            return bool(await self._client.set(_PROBE_KEY, "", px=_PROBE_MILLISECONDS))
+        except NoPermissionError:
+            return True  # of this key; of those that matter, RQ tells
+        except (RedisError, OSError) as error:
+            raise fault_of(error) from error
 
     async def stats(self) -> Mapping[str, Any] | None:
         """None while Redis is away."""
@@ -38,7 +81,6 @@ class RedisInfo:
             log.warning("redis.away", error=str(error))
             return None
         names = {
-            "redis_version": "version",
             "connected_clients": "connected_clients",
             "used_memory": "used_memory",
             "total_commands_processed": "total_commands",
@@ -46,31 +88,48 @@ class RedisInfo:
             "maxmemory_policy": "eviction_policy",
             "evicted_keys": "evicted_keys",
         }
+        server, version = server_of(info)
         keys = sum(each["keys"] for name, each in info.items() if name.startswith("db") and "keys" in each)
-        return {**{ours: info[theirs] for theirs, ours in names.items() if theirs in info}, "keys": keys}
+        numbers = {ours: info[theirs] for theirs, ours in names.items() if theirs in info}
+        return {"server": server, "version": version, **numbers, "keys": keys}
 
     async def workers(self) -> Sequence[Mapping[str, Any]] | None:
         """
-        RQ's live workers, as `rq info` shows them: name, queues, host, pid, state, started_at and seen_at. None while
-        Redis is away.
+        RQ's live workers, as `rq info` shows them: name, queues, host, pid, state, started_at and seen_at. One of ours
+        that was killed is gone within ten seconds, when its key expires. None while Redis is away.
         """
         try:
             keys = sorted(str(key) for key in await self._client.smembers("rq:workers"))
             async with self._client.pipeline(transaction=False) as pipeline:
                 for key in keys:
                     pipeline.hgetall(key)
-                answers = await pipeline.execute() if keys else []
+                # Of what is no hash, the error takes its place.
+                answers = await pipeline.execute(raise_on_error=False) if keys else []
         except (RedisError, OSError) as error:
             log.warning("redis.away", error=str(error))
             return None
         return [
             _worker(key.removeprefix("rq:worker:"), fields)
             for key, fields in zip(keys, answers, strict=True)
-            if fields and "death" not in fields
+            if isinstance(fields, dict) and "birth" in fields and "death" not in fields
         ]
 
     async def close(self) -> None:
         await self._client.aclose()
+
+
+def fault_of(error: RedisError | OSError) -> Unavailable:
+    """To be raised from `error`."""
+    text = str(error)
+    for kind, said in _BY_TYPE:
+        if isinstance(error, kind):
+            return Unavailable(said)
+    for words, said in _BY_WORDS:
+        if words in text:
+            return Unavailable(said)
+    if isinstance(error, ResponseError):
+        return Unavailable(f"Redis refuses writes: {text.split(' ', 1)[0][:32]}.")
+    return Unavailable("Redis does not answer.")
 
 
 def _worker(name: str, fields: Mapping[str, str]) -> Mapping[str, Any]:
@@ -78,7 +137,7 @@ def _worker(name: str, fields: Mapping[str, str]) -> Mapping[str, Any]:
         "name": name,
         "queues": [queue for queue in fields.get("queues", "").split(",") if queue],
         "host": fields.get("hostname"),
-        "pid": int(fields["pid"]) if fields.get("pid", "").isdigit() else None,
+        "pid": int(fields["pid"]) if _PID.fullmatch(fields.get("pid", "")) else None,
         "state": fields.get("state"),
         "started_at": _time(fields.get("birth")),
         "seen_at": _time(fields.get("last_heartbeat")),
@@ -88,6 +147,7 @@ def _worker(name: str, fields: Mapping[str, str]) -> Mapping[str, Any]:
 def _time(text: str | None) -> datetime | None:
     """As RQ writes them; another version may do it otherwise."""
     try:
-        return datetime.fromisoformat(text) if text else None
+        time = datetime.fromisoformat(text) if text else None
     except ValueError:
         return None
+    return time.replace(tzinfo=UTC) if time is not None and time.tzinfo is None else time

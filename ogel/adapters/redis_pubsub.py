@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -15,6 +15,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 
 from ogel.kernel.errors import Unavailable
+from ogel.runtime.realtime.broadcast import OnMessage
 
 log = structlog.get_logger(__name__)
 
@@ -78,13 +79,12 @@ class RedisBroadcast:
 
     async def listen(
         self,
-        channel: str,
-        on_message: Callable[[bytes], None],
+        channels: Mapping[str, OnMessage],
         on_connected: Callable[[bool], None],
         stop: asyncio.Event,
     ) -> None:
-        """Until `stop`. An exception of `on_message` ends it."""
-        listening = asyncio.create_task(self._listen(channel, on_message, on_connected))
+        """Until `stop`. An exception of an OnMessage ends it."""
+        listening = asyncio.create_task(self._listen(channels, on_connected))
         stopping = asyncio.create_task(stop.wait())
         try:
             await asyncio.wait((listening, stopping), return_when=asyncio.FIRST_COMPLETED)
@@ -137,25 +137,23 @@ class RedisBroadcast:
         if now < self._settled_at:
             await asyncio.sleep(self._settled_at - now)
 
-    async def _listen(
-        self, channel: str, on_message: Callable[[bytes], None], on_connected: Callable[[bool], None]
-    ) -> None:
+    async def _listen(self, channels: Mapping[str, OnMessage], on_connected: Callable[[bool], None]) -> None:
         connected, said = False, False
         pause = 0.0
 
         def subscribed() -> None:
             nonlocal connected, said, pause
-            log.info("realtime.listener_connected", channel=channel)
+            log.info("realtime.listener_connected", channels=list(channels))
             connected, said, pause = True, False, 0.0
             on_connected(True)
 
         while True:
             try:
                 async with self._client.pubsub() as pubsub:
-                    await self._follow(pubsub, channel, on_message, subscribed)
+                    await self._follow(pubsub, channels, subscribed)
             except (RedisError, OSError) as error:
                 if not said:
-                    log.warning("realtime.listener_lost_redis", channel=channel, error=str(error))
+                    log.warning("realtime.listener_lost_redis", channels=list(channels), error=str(error))
                     said = True
             if connected:
                 connected = False
@@ -164,14 +162,10 @@ class RedisBroadcast:
             await asyncio.sleep(pause)
 
     async def _follow(
-        self,
-        pubsub: PubSub,
-        channel: str,
-        on_message: Callable[[bytes], None],
-        on_subscribed: Callable[[], None],
+        self, pubsub: PubSub, channels: Mapping[str, OnMessage], on_subscribed: Callable[[], None]
     ) -> None:
         """One connection, until it breaks (RedisError)."""
-        await pubsub.subscribe(channel)
+        await pubsub.subscribe(*channels)
         asked = False
         while True:
             message = await pubsub.get_message(timeout=SILENCE_SECONDS)
@@ -183,8 +177,8 @@ class RedisBroadcast:
                 continue
             asked = False
             if message["type"] == "message":
-                on_message(message["data"])
-            elif message["type"] == "subscribe":
+                channels[message["channel"].decode()](message["data"])
+            elif message["type"] == "subscribe" and message["data"] == len(channels):
                 on_subscribed()
             # Reading what is buffered does not suspend: in a burst, the clients' writers get their turn here.
             await asyncio.sleep(0)

@@ -9,9 +9,10 @@ import asyncio
 import os
 import socket
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
+from typing import Any
 
 import redis
 import structlog
@@ -19,6 +20,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import LockError
 from redis.retry import Retry
 from rq.job import Job
+from rq.serializers import JSONSerializer
 from rq_scheduler import Scheduler
 
 from ogel.kernel.clock import rfc3339, utc_now
@@ -36,6 +38,8 @@ MAX_BACKOFF_SECONDS = 5.0
 # An entry that none of us has moved for so long belongs to a declared schedule that is no more.
 FORGOTTEN_AFTER = timedelta(hours=1)
 _DECLARED, _USERS = "ogel-schedule-", "ogel-user-schedule-"
+# Entries that one look goes through: more than anybody has schedules.
+MOST_DUE = 10_000
 
 
 def tick() -> None:
@@ -117,10 +121,20 @@ class RqClock:
             self._connection.close()
 
 
+class _EntryJob(Job):
+    """rq-scheduler names no serializer, and RQ's own is pickle: what is read with that may run anything."""
+
+    def __init__(
+        self, id: str | None = None, connection: redis.Redis | None = None, serializer: Any = None
+    ) -> None:
+        super().__init__(id, connection, serializer=JSONSerializer)
+
+
 class Entries(Scheduler):  # type: ignore[misc]  # rq-scheduler has no types
     """
     Keys of our own, so that another rq-scheduler on this Redis neither sees nor blocks us. `run` is not used:
-    it takes the process's signals, reads cron in local time, and pushes entries into RQ queues.
+    it takes the process's signals, reads cron in local time, and pushes entries into RQ queues. Of an entry its name
+    and its time are read, never its job: anybody may have written that.
     """
 
     redis_scheduler_namespace_prefix = "ogel:scheduler_instance:"
@@ -130,7 +144,9 @@ class Entries(Scheduler):  # type: ignore[misc]  # rq-scheduler has no types
 
     def __init__(self, connection: redis.Redis) -> None:
         name = f"{socket.gethostname()}-{os.getpid()}-{new_id('s')[-6:]}"
-        super().__init__("ogel-schedules", connection=connection, name=name, interval=LOCK_SECONDS)
+        super().__init__(
+            "ogel-schedules", connection=connection, name=name, interval=LOCK_SECONDS, job_class=_EntryJob
+        )
         self._lock = connection.lock(self.scheduler_lock_key, timeout=LOCK_SECONDS, blocking=False)
         # By entry, a schedule's name and when it is due. The first is replaced, never changed: by another thread.
         self._expected: Mapping[str, tuple[str, datetime]] = {}
@@ -147,8 +163,8 @@ class Entries(Scheduler):  # type: ignore[misc]  # rq-scheduler has no types
             return
         expected = self._expected
         try:
-            for job in self.get_jobs_to_queue():
-                self._tell(job, expected, due)
+            for id in self._due():
+                self._tell(id, expected, due)
             self._write(expected)
         finally:
             self.remove_lock()
@@ -158,37 +174,49 @@ class Entries(Scheduler):  # type: ignore[misc]  # rq-scheduler has no types
             self.register_birth()
 
     def acquire_lock(self) -> bool:
-        return bool(self._lock.acquire())
+        if self._lock.acquire():
+            return True
+        if self.connection.pttl(self.scheduler_lock_key) == -1:  # none of us holds it for ever
+            self.connection.delete(self.scheduler_lock_key)
+        return False
 
     def remove_lock(self) -> None:
         with suppress(LockError):  # held past its time: by now it is someone else's
             self._lock.release()
 
-    def get_jobs_to_queue(self, with_times: bool = False) -> Iterator[Job]:
-        # The inherited one takes the time from datetime.utcnow(), which Python 3.12 deprecates.
-        due: Iterator[Job] = self.get_jobs(int(utc_now().timestamp()), with_times=with_times)
-        return due
+    def _due(self) -> list[str]:
+        """Drops what is none of ours, or has lost its job: that is written anew if it is expected."""
+        now = utc_now().timestamp()
+        found = self.connection.zrangebyscore(self.scheduled_jobs_key, "-inf", now, start=0, num=MOST_DUE)
+        ours = [id.decode() for id in found if _is_ours(id)]
+        with self.connection.pipeline(transaction=False) as pipeline:
+            for id in ours:
+                pipeline.exists(Job.key_for(id))
+            whole = {id for id, exists in zip(ours, pipeline.execute(), strict=True) if exists}
+        lost = [id for id in found if not _is_ours(id) or id.decode() not in whole]
+        if lost:
+            self.connection.zrem(self.scheduled_jobs_key, *lost)
+        return [id for id in ours if id in whole]
 
-    def _tell(self, job: Job, expected: Mapping[str, tuple[str, datetime]], due: Due) -> None:
+    def _tell(self, id: str, expected: Mapping[str, tuple[str, datetime]], due: Due) -> None:
         now = utc_now()
-        if job.id not in expected:
-            self._forget(job, now)
+        if id not in expected:
+            self._forget(id, now)
             return
-        next_tick = due(expected[job.id][0], now)
+        next_tick = due(expected[id][0], now)
         # None: it goes when we are told what to expect now, which is a moment away.
         if next_tick is not None:
             # XX: an entry flushed meanwhile must be written whole, with its job.
-            self.connection.zadd(self.scheduled_jobs_key, {job.id: int(next_tick.timestamp())}, xx=True)
+            self.connection.zadd(self.scheduled_jobs_key, {id: int(next_tick.timestamp())}, xx=True)
 
-    def _forget(self, job: Job, now: datetime) -> None:
+    def _forget(self, id: str, now: datetime) -> None:
         """
         Users' schedules are known to all of us. Another, unknown here, may still be known to a scheduler of another
         version, so it stays for a while.
         """
-        at = self.connection.zscore(self.scheduled_jobs_key, job.id)
-        is_users = job.id.startswith(_USERS)
-        if is_users or (at is not None and at < (now - FORGOTTEN_AFTER).timestamp()):
-            self._drop(job.id)
+        at = self.connection.zscore(self.scheduled_jobs_key, id)
+        if id.startswith(_USERS) or (at is not None and at < (now - FORGOTTEN_AFTER).timestamp()):
+            self._drop(id)
 
     def _drop(self, id: str) -> None:
         self.cancel(id)
@@ -197,15 +225,13 @@ class Entries(Scheduler):  # type: ignore[misc]  # rq-scheduler has no types
 
     def _write(self, expected: Mapping[str, tuple[str, datetime]]) -> None:
         """What is new or was changed since the last look, and what Redis has lost; and not what is over."""
-        there = {id.decode() for id in self.connection.zrange(self.scheduled_jobs_key, 0, -1)}
-        new = 0
+        scores = self.connection.zmscore(self.scheduled_jobs_key, list(expected)) if expected else []
+        there = {id for id, score in zip(expected, scores, strict=True) if score is not None}
         for id, (name, at) in expected.items():
             if id not in there or self._written.get(id) != (name, at):
+                self.connection.delete(Job.key_for(id))  # whatever it was: RQ adds to what is there
                 self.enqueue_at(at, f"{__name__}.tick", job_id=id, job_description=name)
                 log.debug("clock.registered", schedule=name, next_tick=rfc3339(at))
-                new += id not in self._written
-        if new:
-            log.info("clock.registered", schedules=len(expected), new=new)
         for id in self._written.keys() - expected.keys():
             self._drop(id)
         self._written = expected
@@ -214,3 +240,7 @@ class Entries(Scheduler):  # type: ignore[misc]  # rq-scheduler has no types
 def entry_id(name: str) -> str:
     """RQ allows no dots in ids: those of a declared schedule are written as dashes, which such names have not."""
     return f"{_DECLARED}{name.replace('.', '-')}" if "." in name else f"{_USERS}{name}"
+
+
+def _is_ours(id: bytes) -> bool:
+    return id.isascii() and id.startswith((_DECLARED.encode(), _USERS.encode()))

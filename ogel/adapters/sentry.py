@@ -8,10 +8,14 @@ from typing import Any
 
 from ogel import __version__
 from ogel.kernel.errors import ConfigError
+from ogel.runtime.scrub import NOTHING_SECRET, Scrubber
 
 
-def start_sentry(dsn: str) -> None:
-    """Once per process, after logging is configured. Raises ConfigError without the `sentry` extra or for a bad DSN."""
+def start_sentry(dsn: str, scrub: Scrubber = NOTHING_SECRET) -> None:
+    """
+    Once per process, after logging is configured. `scrub` is for what errors say. Raises ConfigError without the
+    `sentry` extra or for a bad DSN.
+    """
     try:
         import sentry_sdk
         from sentry_sdk.integrations.atexit import AtexitIntegration
@@ -28,12 +32,24 @@ def start_sentry(dsn: str) -> None:
             integrations=[AtexitIntegration(callback=lambda pending, timeout: None), DedupeIntegration()],
             include_local_variables=False,
             send_default_pii=False,
+            before_send=lambda event, _: _scrubbed(event, scrub),
         )
     except BadDsn:
         raise ConfigError(
             "SENTRY_DSN got something else (hidden); it takes https://key@host/project"
         ) from None
     logging.getLogger().addHandler(_Report(level=logging.ERROR))
+
+
+def _scrubbed(value: Any, scrub: Scrubber) -> Any:
+    """All texts of an event."""
+    if isinstance(value, str):
+        return scrub(value)
+    if isinstance(value, dict):
+        return {name: _scrubbed(each, scrub) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_scrubbed(each, scrub) for each in value]
+    return value
 
 
 class _Report(logging.Handler):

@@ -40,7 +40,7 @@ COMMANDS = {
     "messages": "Send texts and push, look at messages and their attempts, and retry them.",
     "databases": "Register databases that Ogel does not live in; watch, measure and migrate them.",
     "usage": "Requests, bytes, events, deliveries and jobs, day by day.",
-    "mail": "Send a test message, and look at messages and their attempts.",
+    "mail": "Send a test message, look at messages and their attempts, and at who is suppressed.",
     "audit": "List, verify and export the audit log.",
     "cleanup": "What is forgotten when, how much of it is due; and forget it now.",
     "schedules": "Make, list, run, pause and delete schedules.",
@@ -98,8 +98,8 @@ def cli() -> None:
 
 def main() -> None:
     """
-    Errors a person can mend are one line on stderr and exit 2, or 1 when what was named does not exist or is not in a
-    state that allows this. Anything else is a traceback.
+    Errors a person can mend are one line each on stderr and exit 2, or 1 when what was named does not exist or is not
+    in a state that allows this. Anything else is a traceback.
     """
     # Python's own thresholds, made for scripts, would look through all that is being imported time and again, and many
     # times a second through the thousands of objects that are alive while requests are in flight.
@@ -112,7 +112,7 @@ def main() -> None:
     except click.Abort:
         sys.exit(130)
     except OgelError as error:
-        for line in error.message.splitlines():
+        for line in error.message.splitlines():  # wrong settings, all at once
             click.echo(f"ogel: {printable(line)}", err=True)
         sys.exit(1 if isinstance(error, NotFound | Conflict) else 2)
     except Restart:

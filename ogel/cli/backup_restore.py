@@ -21,7 +21,9 @@ from ogel.cli.progress import Meter
 from ogel.cli.tables import show_fields
 from ogel.cli.times import both
 from ogel.kernel.errors import ConfigError
-from ogel.settings import POSTGRES_SHAPE, Settings
+from ogel.runtime.server_urls.parts import BadUrl
+from ogel.runtime.server_urls.postgres import SHAPE, clean
+from ogel.settings import Settings
 
 if TYPE_CHECKING:
     from ogel.features.backups.feature import BackupFeature
@@ -29,15 +31,16 @@ if TYPE_CHECKING:
     from ogel.features.backups.restore import Report, Restore, Restored
 
 _ID = re.compile(r"bak_[0-9a-z]{26}")
-_URL = re.compile(r"postgres(ql)?://.+")
 
 
 def _url(value: str) -> str:
-    if _URL.fullmatch(value) is None:
-        raise click.BadParameter(f"it takes {POSTGRES_SHAPE}")
-    if urlsplit(value).password is not None:
+    try:
+        url = clean(value).url
+    except BadUrl as error:
+        raise click.BadParameter(f"{error}; it takes {SHAPE}") from None
+    if urlsplit(url).password is not None:
         raise click.BadParameter("a password does not belong on a command line: see --password-from")
-    return value
+    return url
 
 
 @click.command("restore")

@@ -6,7 +6,7 @@ import asyncio
 import shlex
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 
 import click
 import structlog
@@ -59,11 +59,17 @@ class Banner:
     def _announced(self) -> Iterator[None]:
         from ogel.adapters.embedded import announce, retract
 
-        announce(self._given.data_dir, self._url)
+        try:
+            announce(self._given.data_dir, self._url)
+        except OSError as error:  # a full disk is told of elsewhere, and no reason not to serve
+            log.warning(
+                "up.not_announced", error=str(error), meaning="`ogel status` does not find this suite"
+            )
         try:
             yield
         finally:
-            retract(self._given.data_dir)
+            with suppress(OSError):
+                retract(self._given.data_dir)
 
     @property
     def _url(self) -> str:

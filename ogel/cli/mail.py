@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ogel.cli import mail_suppressions
 from ogel.cli.operator import ask, identifier, json_option, limit_option, operator, say_json, say_page
+from ogel.cli.process import settings_beside
 from ogel.cli.tables import Column, printable, show_fields, show_table
 from ogel.cli.times import absolute, both, milliseconds, relative
 
@@ -32,7 +34,10 @@ _COLUMNS = [
 
 @click.group("mail")
 def command() -> None:
-    """Send a test message, and look at messages and their attempts."""
+    """Send a test message, look at messages and their attempts, and at who is suppressed."""
+
+
+command.add_command(mail_suppressions.command)
 
 
 @command.command("test")
@@ -57,6 +62,8 @@ def test(address: str, locale: str, seconds: float, as_json: bool) -> None:
         click.echo(
             f"{message.id} {message.status}" + (f": {printable(message.error)}" if message.error else "")
         )
+        if message.provider == "outbox":
+            click.echo(f"it is in {_file_of(message)}")
         if message.status == "queued":
             advice = "" if message.attempts or message.error else "; does a worker of the queue `mail` run?"
             click.echo(f"`ogel mail show {message.id}` says what becomes of it{advice}", err=True)
@@ -111,6 +118,7 @@ def show(id: str, as_json: bool) -> None:
             ("template", message.template and f"{message.template} ({message.locale})"),
             ("provider", message.provider),
             ("provider id", message.provider_id),
+            ("file", _file_of(message) if message.provider == "outbox" else None),
             ("error", message.error),
             ("attempts", message.attempts),
             ("created", both(message.created_at)),
@@ -122,6 +130,15 @@ def show(id: str, as_json: bool) -> None:
         click.echo()
     for attempt in message.log:
         _say_attempt(attempt)
+
+
+def _file_of(message: MailMessage) -> str:
+    """Where the worker wrote it; it may have another disk than we."""
+    from ogel.outside import outbox_directory
+
+    path = outbox_directory(settings_beside()) / str(message.provider_id)
+    here = path.resolve()
+    return str(here) if here.is_file() else f"{path.name}, in the outbox of the worker's OGEL_DATA_DIR"
 
 
 async def _send(

@@ -135,7 +135,7 @@ def show(id: str, as_json: bool) -> None:
             ("status", message.status),
             ("channel", message.channel),
             ("to", message.to),
-            *((name, value) for name, value in message.content.items() if value not in (None, {}, "")),
+            ("title", message.title),
             ("provider", message.provider),
             ("its id there", message.provider_message_id),
             ("error", message.error),

@@ -58,9 +58,12 @@ def within_settings(
     opened: Callable[[Settings], AbstractAsyncContextManager[Thing]],
     question: Callable[[Thing], Awaitable[Answer]],
 ) -> Answer:
+    from ogel.environ import secrets_of
     from ogel.runtime.logging import configure_logging
+    from ogel.runtime.scrub import Scrubber
 
-    configure_logging("warning", sys.stderr, settings.log_form)  # stdout is for the answer
+    # stdout is for the answer
+    configure_logging("warning", sys.stderr, settings.log_form, Scrubber(secrets_of(settings)))
 
     async def asked() -> Answer:
         async with opened(settings) as thing:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ogel.environ import read_settings, unknown_names
+from ogel.environ import gone_names, read_settings, read_what_can_be_read, secrets_of, unknown_names
 from ogel.kernel.errors import ConfigError
 from ogel.kernel.text import no_such
 from ogel.settings import Settings, with_local_mail
@@ -69,14 +69,16 @@ def run_process(
 
     from ogel.platform import Platform
     from ogel.runtime.logging import configure_logging
+    from ogel.runtime.scrub import Scrubber
     from ogel.serving import Process
 
-    configure_logging(settings.log_level, form=settings.log_form)
-    _warn_of_unknown_names()
+    scrub = Scrubber(secrets_of(settings))
+    configure_logging(settings.log_level, form=settings.log_form, scrub=scrub)
+    _warn_of_settings()
     if settings.sentry_dsn is not None:
         from ogel.adapters.sentry import start_sentry
 
-        start_sentry(settings.sentry_dsn)
+        start_sentry(settings.sentry_dsn, scrub)
     _allow_many_connections()
     platform = Platform(settings)
     process = Process(platform, choose_roles(platform))
@@ -85,14 +87,22 @@ def run_process(
         runner.run(process.run(asyncio.Event(), beside, ready))
 
 
-def _warn_of_unknown_names() -> None:
-    """No reason to stop: the version before may need them, or the one after. Names only, for values may be secret."""
+def _warn_of_settings() -> None:
+    """
+    No reason to stop: the version before may need them, or the one after, or another client of the same server. Names
+    only, for values may be secret.
+    """
     import structlog
 
+    log = structlog.get_logger(__name__)
     if unknown := unknown_names(os.environ):
-        structlog.get_logger(__name__).warning(
+        log.warning(
             "settings.unknown", names=unknown, meaning="nothing reads them: mistyped, or of another version"
         )
+    for name, instead in gone_names(os.environ).items():
+        log.warning("settings.gone", variable=name, instead=instead)
+    for name, parts in read_what_can_be_read(os.environ).ignored.items():
+        log.warning("settings.ignored", variable=name, parts=list(parts), meaning="they mean nothing to Ogel")
 
 
 def _allow_many_connections() -> None:

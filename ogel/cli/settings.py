@@ -2,32 +2,81 @@
 
 from __future__ import annotations
 
-import json
 import os
 
 import click
 
+from ogel.cli.operator import json_option, say_json
+from ogel.cli.tables import printable
 from ogel.environ import Sourced, knobs, read_settings
+from ogel.kernel.quantities import quantity
+from ogel.knobs import Knob
 from ogel.settings import Settings
+
+MASK = "***"
 
 
 @click.command("settings")
-@click.option("--json", "as_json", is_flag=True, help="For machines.")
+@json_option
 @click.option("--env", "as_env", is_flag=True, help="A template for .env, with the defaults.")
 def command(as_json: bool, as_env: bool) -> None:
     """Every setting, its value (secrets masked), where it came from and what it means."""
     if as_env:
         click.echo(env_template(), nl=False)
         return
-    rows = _rows(read_settings(os.environ))
+    sourced = read_settings(os.environ)
     if as_json:
-        click.echo(json.dumps(rows, indent=2))
-        return
-    width = max(len(str(row["name"])) for row in rows)
-    for row in rows:
-        value = "(not set)" if row["value"] is None else row["value"]
-        click.echo(f"{row['name']:<{width}}  {value}  [{row['source']}]")
+        say_json({"items": _rows(sourced)})
+    else:
+        _show(sourced)
+    for mistake in _mistakes():
+        click.echo(f"ogel: {mistake}", err=True)
+
+
+def _mistakes() -> list[str]:
+    """What can be read and is a mistake all the same, as doctor says it of the settings alone."""
+    from ogel.cli.doctor.agreement import look
+    from ogel.cli.doctor.patient import Patient
+    from ogel.cli.doctor.variables import ignored, read
+
+    sourced = read_settings(os.environ)
+    patient = Patient(os.environ, sourced, sourced.settings)
+    notes = [finding.detail for finding in ignored(patient)]
+    return [f.detail for f in (*read(patient), *look(patient)) if not f.ok] + notes
+
+
+def _show(sourced: Sourced) -> None:
+    rows = _rows(sourced)
+    names = [str(row["name"]) for row in rows]
+    width = max(map(len, names))
+    click.secho(f"{'NAME':<{width}}  VALUE  [FROM]", bold=True)
+    for name, row, (field, knob) in zip(names, rows, knobs().items(), strict=True):
+        value = getattr(sourced.settings, field)
+        shown = _for_people(value, knob, is_set=sourced.sources[field] is not None)
+        click.echo(f"{name:<{width}}  {printable(shown)}  [{row['source']}]")
         click.echo(f"{'':<{width}}  {row['meaning']} Takes {row['takes']}.")
+
+
+def _for_people(value: object, knob: Knob, *, is_set: bool) -> str:
+    if value is None or (value == () and not is_set):
+        return "(not set)"
+    if value == ():
+        return "(none)"
+    if knob.secret:
+        return MASK
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int | float):
+        return quantity(value, knob.takes.unit)
+    if isinstance(value, tuple):
+        return ", ".join(_one_of_several(item, knob) for item in value)
+    return str(value)
+
+
+def _one_of_several(item: object, knob: Knob) -> str:
+    if isinstance(item, float):
+        return quantity(item, knob.takes.unit)
+    return "=".join(item) if isinstance(item, tuple) else str(item)
 
 
 def env_template() -> str:
@@ -57,12 +106,19 @@ def _rows(sourced: Sourced) -> list[dict[str, object]]:
 
 
 def shown(value: object, secret: bool) -> str | None:
-    if value is None:
+    """As it would be written in the environment."""
+    if value is None or value == ():
         return None
     if secret:
-        return "***"
+        return MASK
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, tuple):
-        return ",".join(f"{item:g}" if isinstance(item, float) else str(item) for item in value)
-    return f"{value:g}" if isinstance(value, float) else str(value)
+        return ",".join(_written(item) for item in value)
+    return f"{value:.10g}" if isinstance(value, float) else str(value)
+
+
+def _written(item: object) -> str:
+    if isinstance(item, tuple):
+        return "=".join(item)
+    return f"{item:.10g}" if isinstance(item, float) else str(item)

@@ -7,23 +7,19 @@ import dataclasses
 import ipaddress
 import signal
 import sys
-from contextlib import suppress
+from types import FrameType
 from typing import TYPE_CHECKING
 
 import click
 
 from ogel.cli.banner import Banner
 from ogel.cli.process import port_option, run_process, settings_of_environment
-from ogel.kernel.errors import Unavailable
 from ogel.settings import Settings, with_local_mail
 
 if TYPE_CHECKING:
     from ogel.adapters.embedded import EmbeddedServers
     from ogel.platform import Platform
-    from ogel.runtime.lifecycle import Service
     from ogel.serving import Roles
-
-WATCH_SECONDS = 1.0
 
 _LOOPBACK = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128"))
 
@@ -32,31 +28,84 @@ _LOOPBACK = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128"
 @port_option
 def command(port: int | None) -> None:
     """Everything in one process. Without DATABASE_URL or REDIS_URL it starts its own, in OGEL_DATA_DIR."""
+    told = Told()
     settings = settings_of_environment(port)
-    if not settings.embedded:
+    if settings.embedded:
+        with _servers(settings, told) as servers:
+            _run(settings, servers, told)
+    else:
         banner = Banner(settings)
-        run_process(settings, _everything, beside=[("banner", banner.show)], ready=banner.ready)
-        return
-    from ogel.adapters.embedded import EmbeddedServers
+        run_process(
+            settings,
+            _everything,
+            beside=[("signals", told.watch), ("banner", banner.show)],
+            ready=banner.ready,
+        )
+    sys.exit(told.exit_code)
+
+
+class Told:
+    """
+    SIGINT and SIGTERM where no event loop listens to them: taken note of, so that nothing is left half made by an
+    exception in the middle of it. Whoever waits asks.
+    """
+
+    def __init__(self) -> None:
+        self._number: int | None = None
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._note)
+
+    def __call__(self) -> bool:
+        return self._number is not None
+
+    @property
+    def exit_code(self) -> int:
+        """SIGTERM is how a run is meant to end. 130 is what shells make of Ctrl-C."""
+        return 130 if self._number == signal.SIGINT else 0
+
+    async def watch(self, stop: asyncio.Event) -> None:
+        """Ends at once when a signal came before the event loop took them over."""
+        if not self():
+            await stop.wait()
+
+    def _note(self, number: int, _: FrameType | None) -> None:
+        self._number = self._number or number
+
+
+def _servers(settings: Settings, told: Told) -> EmbeddedServers:
+    from ogel.adapters.embedded import CalledOff, EmbeddedServers
     from ogel.runtime.logging import configure_logging
 
     configure_logging(settings.log_level, form=settings.log_form)
-    # Until the event loop takes signals over: leave through the `with`, so that no server is left half made.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    with EmbeddedServers.start(
-        settings.data_dir,
-        postgres=settings.database_url is None,
-        redis=settings.redis_url is None,
-        postgres_bin=settings.postgres_bin,
-        redis_bin=settings.redis_bin,
-    ) as servers:
-        banner = Banner(settings)
-        run_process(
-            _filled(settings, servers),
-            _everything,
-            beside=[("embedded servers", _watch(servers)), ("banner", banner.show)],
-            ready=banner.ready,
+    try:
+        return EmbeddedServers.start(
+            settings.data_dir,
+            postgres=settings.database_url is None,
+            redis=settings.redis_url is None,
+            postgres_bin=settings.postgres_bin,
+            redis_bin=settings.redis_bin,
+            interrupted=told,
         )
+    except CalledOff:
+        sys.exit(told.exit_code)
+
+
+def _run(settings: Settings, servers: EmbeddedServers, told: Told) -> None:
+    from ogel.adapters.embedded import Revival
+
+    revival, banner = Revival(servers), Banner(settings)
+
+    def roles(platform: Platform) -> Roles:
+        revival.count_in(platform.registry)
+        platform.database.excuse(revival.database_fault)
+        return _everything(platform)
+
+    run_process(
+        _filled(settings, servers),
+        roles,
+        beside=[("signals", told.watch), ("embedded servers", revival.run), ("banner", banner.show)],
+        ready=banner.ready,
+    )
 
 
 def _everything(platform: Platform) -> Roles:
@@ -77,17 +126,3 @@ def _filled(settings: Settings, servers: EmbeddedServers) -> Settings:
         host=settings.host or "localhost",
         webhook_allow_nets=_LOOPBACK if allow_nets is None else allow_nets,
     )
-
-
-def _watch(servers: EmbeddedServers) -> Service:
-    """A server that dies takes the process with it: whoever runs us starts us again, and the servers with us."""
-
-    async def watch(stop: asyncio.Event) -> None:
-        while not stop.is_set():
-            if dead := servers.dead():
-                raise Unavailable(f"the embedded {' and '.join(dead)} died; its log is in the data directory")
-            with suppress(TimeoutError):
-                async with asyncio.timeout(WATCH_SECONDS):
-                    await stop.wait()
-
-    return watch

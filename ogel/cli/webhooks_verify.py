@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
+from ogel.cli.tables import printable
+
 if TYPE_CHECKING:
-    from ogel.cli.tables import printable
-from ogel.features.webhooks.secrets.verify import VerifyingKey
+    from ogel.features.webhooks.secrets.verify import VerifyingKey
 
 _REQUEST_LINE = re.compile(r"[A-Z]+ \S+ HTTP/[0-9.]+")
 _UNIX_TIME = re.compile(r"[0-9]{1,12}", re.ASCII)

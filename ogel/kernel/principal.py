@@ -7,17 +7,15 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """`id` is what audit records name (`key_…`, `admin`, `system`); scopes are `webhooks:write` and such, or `*`."""
+    """`id` is what audit records name (`key_…`, `admin`, `system`); scopes: `jobs:write`, `jobs:*`, or `*` for all."""
 
     id: str
     scopes: frozenset[str] = field(default_factory=frozenset)
 
     def may(self, scope: str) -> bool:
-        if "*" in self.scopes or scope in self.scopes:
-            return True
-        area, _, action = scope.partition(":")
-        # Whoever may change a thing may look at it.
-        return f"{area}:*" in self.scopes or (action == "read" and f"{area}:write" in self.scopes)
+        """What its scopes say, and no more: whoever may publish events may not read those of others."""
+        area = scope.partition(":")[0]
+        return not self.scopes.isdisjoint({scope, f"{area}:*", "*"})
 
 
 ANONYMOUS = Principal("anonymous")

@@ -14,31 +14,14 @@ from psycopg import AsyncConnection, AsyncCursor
 from psycopg.rows import class_row, dict_row
 from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout
 
-from ogel.kernel.errors import Unavailable
+from ogel.runtime.database_faults import DatabaseAway, TookTooLong, fault_of, told
+
+__all__ = ["Database", "DatabaseAway", "Queries", "Session", "TookTooLong", "records"]
 
 Row = TypeVar("Row")
 Parameters = Mapping[str, Any]
 Piece = bytes | bytearray | memoryview
 Ring = Callable[[set[str]], None]
-
-# SQLSTATE classes and codes that say nothing about what was asked: connection lost, server shutting down or starting,
-# no connection, memory or disk left, a standby not promoted yet; or that others were in its way: a deadlock, a lock
-# that did not come free, a conflict. Whoever may try again should.
-_AWAY_CODES = ("08", "57P", "53", "58", "25006", "25P03", "40", "55P03")
-
-
-class DatabaseAway(Unavailable):
-    """No connection, or one that was lost: the same may succeed later. What was under way may have been committed."""
-
-    @property
-    def reason(self) -> str:
-        """The driver's words, for the log."""
-        return str(self.__cause__ or self).strip()
-
-
-class TookTooLong(DatabaseAway):
-    """A statement's time was over: the server is busy, or it was asked for too much at once. It did nothing."""
-
 
 _HEADING = re.compile(rb"^-- (\w+) --$", re.MULTILINE)
 
@@ -125,41 +108,47 @@ class Database:
     def __init__(self, pool: AsyncConnectionPool[AsyncConnection[Any]], ring: Ring) -> None:
         self._pool = pool
         self._ring = ring
+        self._excuse: Callable[[], DatabaseAway | None] = lambda: None
+
+    def excuse(self, excuse: Callable[[], DatabaseAway | None]) -> None:
+        """Who runs the server knows more of why it is away than who cannot reach it."""
+        self._excuse = excuse
 
     @asynccontextmanager
     async def session(self) -> AsyncIterator[Session]:
         """A connection in autocommit: for single statements that need no transaction around them."""
-        async with _away_by_name(), self._pool.connection() as connection:
+        async with self._away_by_name(), self._pool.connection() as connection:
             yield Session(connection)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Session]:
         """Commits at the end of the block, or rolls back on any exception, then rings what was asked to be rung."""
-        async with _away_by_name(), self._pool.connection() as connection:
+        async with self._away_by_name(), self._pool.connection() as connection:
             session = Session(connection)
             async with connection.transaction():
                 yield session
         if session.rings:
             self._ring(session.rings)
 
+    @asynccontextmanager
+    async def _away_by_name(self) -> AsyncIterator[None]:
+        """Raises DatabaseAway for what the driver calls by many names; a statement's own errors pass."""
+        try:
+            yield
+        except (PoolTimeout, PoolClosed) as error:
+            raise self._excuse() or self._refused() or told(DatabaseAway) from error
+        except psycopg.Error as error:
+            if (fault := fault_of(error)) is None:
+                raise
+            raise (self._excuse() if type(fault) is DatabaseAway else None) or fault from error
+
+    def _refused(self) -> DatabaseAway | None:
+        """Why the pool, which says no more than that it has none, could not make its last connection."""
+        refusal = getattr(self._pool.connection_class, "refusal", None)
+        return None if refusal is None else fault_of(refusal)
+
     def pool_stats(self) -> Mapping[str, int]:
         return self._pool.get_stats()
-
-
-@asynccontextmanager
-async def _away_by_name() -> AsyncIterator[None]:
-    """Raises DatabaseAway for what the driver calls by many names; a statement's own errors pass."""
-    try:
-        yield
-    except (PoolTimeout, PoolClosed) as error:
-        raise DatabaseAway("The database did not answer.", retry_after_seconds=1) from error
-    except psycopg.Error as error:
-        if isinstance(error, psycopg.errors.QueryCanceled):
-            raise TookTooLong("The database took too long.", retry_after_seconds=1) from error
-        lost = error.sqlstate is None and isinstance(error, psycopg.OperationalError | psycopg.InterfaceError)
-        if lost or (error.sqlstate or "").startswith(_AWAY_CODES):
-            raise DatabaseAway("The database did not answer.", retry_after_seconds=1) from error
-        raise
 
 
 def records(rows: Sequence[object]) -> str:

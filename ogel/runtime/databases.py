@@ -11,13 +11,11 @@ from typing import Any, Literal, Protocol
 
 from msgspec import Struct
 
+from ogel.runtime.scrub import Scrubber
 from ogel.runtime.sqlfile import SqlFile
 
 DatabaseType = Literal["postgresql", "mongodb", "redis"]
 SslMode = Literal["disable", "prefer", "require", "verify-full"]
-
-
-_LEAST_HIDDEN = 6
 
 
 class Target(Struct, frozen=True):
@@ -36,9 +34,8 @@ class Target(Struct, frozen=True):
         return f"<{self.type} {self.host}:{self.port}/{self.database}>"
 
     def without_password(self, text: str) -> str:
-        """What a server or driver said, whatever it quotes. Of a short one the gaps would tell more than the words."""
-        hides = self.password is not None and len(self.password) >= _LEAST_HIDDEN
-        return text.replace(self.password, "****") if hides and self.password else text
+        """What a server or driver said, whatever it quotes."""
+        return Scrubber([self.password])(text)
 
 
 class HostRefused(Exception):

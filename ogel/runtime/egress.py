@@ -90,8 +90,8 @@ class EgressError(Unavailable):
 
 
 class UrlGuard(Protocol):
-    def check_url(self, url: str) -> object:
-        """Before a URL is stored: looks nothing up. Raises InvalidUrl or RefusedAddress."""
+    async def check_url(self, url: str) -> None:
+        """Before a URL is stored; takes seconds at most. Raises InvalidUrl or RefusedAddress."""
 
 
 class Egress(Protocol):

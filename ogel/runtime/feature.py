@@ -29,6 +29,7 @@ class Feature:
     sealed       columns that hold what the vault sealed, for `ogel secrets`.
     left_out     tables that backups leave out, with the reason; all others are in them.
     restored     statements that make sense of rows in a restored database: what was under way when they were copied.
+    events       types of the events it publishes itself, each with when; users' events cannot have them.
     purges       what it forgets after a time; cleanup runs them, each by a schedule `cleanup.<name>`.
     """
 
@@ -40,4 +41,5 @@ class Feature:
     sealed: Sequence[SealedColumn] = ()
     left_out: Mapping[str, str] = field(default_factory=dict)
     restored: Sequence[bytes] = ()
+    events: Mapping[str, str] = field(default_factory=dict)
     purges: Sequence[Purge] = ()

@@ -19,10 +19,14 @@ Service = Callable[[asyncio.Event], Awaitable[None]]
 async def run_until_stopped(
     services: Sequence[tuple[str, Service]], stop: asyncio.Event, drain_seconds: float
 ) -> None:
-    """`run_together`, with SIGTERM and SIGINT setting `stop`. Who was told to stop does not restart."""
+    """
+    `run_together`, with SIGTERM and SIGINT setting `stop`; afterwards they are whose they were. Who was told to stop
+    does not restart.
+    """
     loop = asyncio.get_running_loop()
     told = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    for number in before:
         loop.add_signal_handler(number, _request_stop, stop, told, number)
     try:
         await run_together(services, stop, drain_seconds)
@@ -30,8 +34,9 @@ async def run_until_stopped(
         if not told.is_set():
             raise
     finally:
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number, handler in before.items():
             loop.remove_signal_handler(number)
+            signal.signal(number, handler)
 
 
 async def run_together(

@@ -16,6 +16,7 @@ from typing import Any, Literal, TextIO
 import structlog
 
 from ogel.runtime.log_lines import as_json, for_people
+from ogel.runtime.scrub import NOTHING_SECRET, Scrubber
 
 Form = Literal["json", "text"]
 
@@ -27,6 +28,8 @@ _URL_PASSWORD = re.compile(r"""(?<=://)([^/\s:@"']*):([^\s"'<>]+)@""")
 _NAMED_SECRET = re.compile(
     r"""(?i)\b(bearer|basic)(\s+)[\w.~+/=-]{12,}|\b(password|passwd|secret|api_?key|token)(=)[^\s&"',;)]+"""
 )
+# Their lines repeat what others said; the others would pay for each request.
+_WHAT_OTHERS_SAID = frozenset({"warning", "error", "critical"})
 # Deeper than that no event of ours goes.
 _MOST_DEPTH = 5
 # They repeat what our own logs say with ids; their warnings still come through.
@@ -46,11 +49,25 @@ def log_form(wanted: Form | None, stream: TextIO) -> Form:
     return wanted or ("text" if stream.isatty() else "json")
 
 
-def configure_logging(level: str, stream: TextIO | None = None, form: Form | None = None) -> None:
+def configure_logging(
+    level: str,
+    stream: TextIO | None = None,
+    form: Form | None = None,
+    scrub: Scrubber = NOTHING_SECRET,
+) -> None:
     """
     Once per process, before anything logs. Railway reads `level` and `message` from each line of JSON. On stdout, what
     nobody caught in this process is logged too; with another `stream` the process is a command that answers there.
+    `scrub` is for warnings and errors.
     """
+
+    def without_secrets(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+        if event.get("level") in _WHAT_OTHERS_SAID:
+            for name, value in event.items():
+                if isinstance(value, str):
+                    event[name] = scrub(value)
+        return event
+
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
@@ -60,6 +77,7 @@ def configure_logging(level: str, stream: TextIO | None = None, form: Form | Non
         structlog.processors.StackInfoRenderer(),
         structlog.processors.format_exc_info,
         _mask_secrets,
+        without_secrets,
     ]
     structlog.configure(
         processors=[

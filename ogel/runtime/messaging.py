@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 import msgspec
 from msgspec import Struct
 
+from ogel.runtime.domain import ascii_domain
 from ogel.runtime.providers import ProviderError
 
 Address = TypeVar("Address")
@@ -63,9 +64,12 @@ def push_payload(title: str, body: str, data: Mapping[str, str]) -> bytes:
 
 
 def push_service(endpoint: str) -> str:
-    """The origin of a subscription's URL, which has been checked (RFC 6454 §6.2: no port that is the scheme's own)."""
+    """
+    The origin of a subscription's URL, which has been checked (RFC 6454 §6.2: in ASCII, with no port that is the
+    scheme's own).
+    """
     parts = urlsplit(endpoint)
-    host = parts.hostname or ""
-    host = f"[{host}]" if ":" in host else host
+    host = parts.netloc.partition(":")[0]
+    host = f"[{parts.hostname}]" if host.startswith("[") else ascii_domain(host)
     default = {"http": 80, "https": 443}.get(parts.scheme)
     return f"{parts.scheme}://{host}" + (f":{parts.port}" if parts.port not in (None, default) else "")

@@ -10,6 +10,7 @@ import msgspec
 
 from ogel.runtime.egress import Egress, EgressError, Exchange, Headers
 from ogel.runtime.providers import ProviderError
+from ogel.runtime.scrub import Scrubber
 
 TIMEOUT_SECONDS = 10.0
 MAX_ANSWER_BYTES = 64 * 1024
@@ -57,6 +58,6 @@ def read(exchange: Exchange, kind: type[Answer]) -> Answer | None:
         return None
 
 
-def shown(text: str) -> str:
-    """A provider's words as they can be stored and shown: not too many, and without NUL."""
-    return text.replace("\x00", "\ufffd")[:_SHOWN_CHARACTERS]
+def shown(text: str, scrub: Scrubber) -> str:
+    """A provider's words as they can be stored and shown: without our secrets, not too many, and without NUL."""
+    return scrub(text).replace("\x00", "\ufffd")[:_SHOWN_CHARACTERS]

@@ -34,6 +34,7 @@ class ProviderError(Exception):
     ours                 it refused us (a wrong key, an account without credit): no use in asking it again soon, while
                          another provider may do.
     deferred             it is well and would not take this one now: another time, or another provider, may do better.
+                         With `ours`, it refused us for the sake of this one: others may get through.
     retry_after_seconds  it asked to be left alone so long.
     """
 
@@ -52,6 +53,11 @@ class ProviderError(Exception):
         self.ours = ours
         self.deferred = deferred
         self.retry_after_seconds = retry_after_seconds
+
+    @property
+    def is_refusal(self) -> bool:
+        """Of what it was given, for good or for now; else it failed, or refused us."""
+        return self.final or (self.deferred and not self.ours)
 
 
 class Breaker:
@@ -87,6 +93,7 @@ class Breaker:
 
     def succeeded(self) -> None:
         self._failures = 0
+        self._opens_until = 0.0
         self._trying = False
 
     def failed(self, *, seconds: float | None = None, at_once: bool = False) -> None:
@@ -200,7 +207,7 @@ class Providers(Generic[Provider]):
     def _note(self, each: Guarded[Provider], error: ProviderError | None = None) -> None:
         self._metrics.called(self._what, each.name, error)
         self._metrics.state(self._what, each.name, each.breaker)
-        if error is not None and not (error.final or error.deferred):
+        if error is not None and not error.is_refusal:
             log.warning(
                 "provider.failed",
                 what=self._what,
@@ -228,8 +235,7 @@ class ProviderMetrics:
         )
 
     def called(self, what: str, provider: str, error: ProviderError | None) -> None:
-        refused = error is not None and (error.final or error.deferred)
-        outcome = "taken" if error is None else "refused" if refused else "failed"
+        outcome = "taken" if error is None else "refused" if error.is_refusal else "failed"
         self._calls.labels(what, provider, outcome).inc()
 
     def state(self, what: str, provider: str, breaker: Breaker) -> None:

@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from psycopg import AsyncConnection
+from psycopg import AsyncConnection, AsyncCursor
 from psycopg.pq import TransactionStatus
 
 _OUTSIDE = b"-- outside a transaction"
@@ -23,11 +23,17 @@ _CONCURRENT = re.compile(rb"\bCONCURRENTLY\b", re.IGNORECASE)
 # A concurrent build waits for every transaction older than itself, and holds up no one meanwhile.
 _PATIENTLY = "SET lock_timeout = '15min'"
 
+# It goes with the transaction, and needs no snapshot: a file may still choose its isolation level.
+_MARK, _MARKED = (
+    "SET LOCAL ogel.file = 'under way'",
+    "SELECT current_setting('ogel.file', true) = 'under way'",
+)
+
 Connection = AsyncConnection[Any]
 
 
-class EndedItsTransaction(Exception):
-    """The file holds a COMMIT or ROLLBACK of its own: what came before it cannot be taken back."""
+class OwnTransaction(Exception):
+    """The file ends the transaction that it is, or leaves one open that it is not. Its text is for who wrote it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,19 +75,39 @@ class SqlFile:
     ) -> None:
         """
         `record` writes that it is applied, in the same transaction where there is one. `begins` is told the byte of
-        the file at which the statement that comes next begins. Raises what the driver does, and EndedItsTransaction.
+        the file at which the statement that comes next begins. Raises what the driver does, and OwnTransaction.
         """
         if not self.is_outside_transaction:
             async with connection.transaction():
+                await connection.execute(_MARK)
                 begins(0)
-                await connection.execute(self.sql)
-                if connection.info.transaction_status is not TransactionStatus.INTRANS:
-                    raise EndedItsTransaction
+                if await _ended_in(connection, await connection.execute(self.sql)):
+                    raise OwnTransaction(
+                        "the file ends its own transaction: take COMMIT and ROLLBACK out of it, and look at what it"
+                        " changed"
+                    )
                 await record()
             return
         for place, statement in self._statements():
             await connection.execute(_PATIENTLY if _CONCURRENT.search(statement) else "RESET lock_timeout")
             begins(place)
             await connection.execute(statement)
+        if connection.info.transaction_status is not TransactionStatus.IDLE:
+            raise OwnTransaction("the file leaves a transaction open: what follows its BEGIN is taken back")
         await connection.execute("RESET lock_timeout")
         await record()
+
+
+async def _ended_in(connection: Connection, cursor: AsyncCursor[Any]) -> bool:
+    """
+    Whether the transaction did. Another one may be under way by now, so it is for the server to say: by the command tag
+    of each statement, and, since `ROLLBACK` is also that of a return to a savepoint, by the mark.
+    """
+    tags = {cursor.statusmessage}
+    while cursor.nextset():
+        tags.add(cursor.statusmessage)
+    if connection.info.transaction_status is not TransactionStatus.INTRANS:
+        return True
+    if tags & {"COMMIT", "PREPARE TRANSACTION"}:
+        return True
+    return "ROLLBACK" in tags and await (await connection.execute(_MARKED)).fetchone() != (True,)

@@ -17,10 +17,14 @@ _KEY_BYTES = 32
 # What the first version of Ogel sealed: no key id, so every key is tried.
 _WITHOUT_KEY_ID = b"\x01"
 _WITH_KEY_ID = b"\x02"
+REMEDY = "put that one into OGEL_SECRET_OLD (`ogel secrets --help`)"
 
 
 class Unsealable(Exception):
-    """The bytes were sealed under an unknown OGEL_SECRET, for another purpose, or were changed."""
+    """
+    The bytes were sealed under an unknown OGEL_SECRET, for another purpose, or were changed. Its text completes "it
+    was …", and says what makes them readable.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +68,16 @@ class Vault:
             id, rest = sealed[1 : 1 + KEY_ID_BYTES], sealed[1 + KEY_ID_BYTES :]
             key = self._keys.get(id)
             if key is None:
-                raise Unsealable(f"sealed under the unknown key {id.hex()}")
+                raise Unsealable(
+                    f"sealed under another OGEL_SECRET (its key is {id.hex()}, "
+                    f"the present one's {self._newest.id.hex()}): {REMEDY}"
+                )
             return _open(rest, purpose, [key])
         if sealed[:1] == _WITHOUT_KEY_ID:
             return _open(sealed[1:], purpose, list(self._keys.values()))
-        raise Unsealable("unknown version")
+        raise Unsealable(
+            "sealed by another version of Ogel, or changed since: what opens it is a newer version"
+        )
 
     @property
     def _newest(self) -> _Key:
@@ -102,4 +111,4 @@ def _open(sealed: bytes, purpose: str, keys: Sequence[_Key]) -> bytes:
             return key.cipher.decrypt(nonce, ciphertext, purpose.encode())
         except (InvalidTag, ValueError):  # ValueError: cut too short to hold a nonce
             continue
-    raise Unsealable("not sealed with this OGEL_SECRET")
+    raise Unsealable(f"sealed under another OGEL_SECRET, or changed since: {REMEDY}")

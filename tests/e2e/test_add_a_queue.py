@@ -14,7 +14,17 @@ import pytest
 from tests.support.process import Ogel, eventually
 
 ROOT = Path(__file__).parents[2]
-NEEDED = ("ogel", "entrypoints", "docker", "docker-compose.yml", "Dockerfile", "railway", "sql", "tests/repo")
+NEEDED = (
+    "ogel",
+    "entrypoints",
+    "docker",
+    "docker-compose.yml",
+    "docs",
+    "Dockerfile",
+    "railway",
+    "sql",
+    "tests/repo",
+)
 # A line that ends in a colon, and names a file first; below it the file's words, or what is added to them.
 BLOCK = re.compile(r"`(?P<path>[\w./-]+)`[^\n]*:\n\n(?P<blocks>(?:```\w+\n.*?```\n\n)+)", re.DOTALL)
 
@@ -63,7 +73,9 @@ def surroundings(tree: Path) -> dict[str, str]:
 
 
 def test_the_queue_is_wherever_a_queue_must_be(tree: Path) -> None:
-    tests = str(tree / "tests" / "repo" / "test_processes_agree.py")
+    tests = [
+        str(tree / "tests" / "repo" / name) for name in ("test_processes_agree.py", "test_own_events.py")
+    ]
     asked = [
         sys.executable,
         "-m",
@@ -74,7 +86,7 @@ def test_the_queue_is_wherever_a_queue_must_be(tree: Path) -> None:
         "-c",
         os.devnull,
         "--noconftest",
-        tests,
+        *tests,
     ]
     environment = {**os.environ, **surroundings(tree)}
     result = subprocess.run(asked, cwd=tree, env=environment, capture_output=True, text=True, timeout=120)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import threading
+from base64 import b64encode
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
@@ -77,6 +79,51 @@ def test_an_answer_that_repeats_our_headers_gives_no_secret_away(api: Client, re
     assert attempt["response_body"] == "**** for acme, that is ****"
     shown = dict(attempt["response_headers"])
     assert (shown["x-echo"], shown["set-cookie"], shown["x-plain"]) == ("<****>", "****", "kept")
+
+
+def test_an_answer_that_encodes_our_secrets_gives_none_away(api: Client, receiver: Receiver) -> None:
+    password, key = "s3cr3t/of=ours", "query-key-0123"
+    basic = b64encode(f"acme:{password}".encode()).decode()
+    receiver.answer = lambda request: Answer(
+        200,
+        json.dumps(
+            {
+                "auth": quote(request.headers["authorization"]),
+                "who": f"acme:{password}",
+                "url": f"{request.path}",
+            }
+        ).encode(),
+        headers={"x-hex": password.encode().hex(), "x-again": b64encode(basic.encode()).decode()},
+    )
+    hook = {
+        "url": f"{receiver.url()}?key={key}",
+        "events": ["echo.coded"],
+        "headers": {"Authorization": f"Basic {basic}"},
+    }
+    api.ok("POST", "/api/webhooks", hook)
+    event = api.ok("POST", "/api/events", {"type": "echo.coded", "data": 1})
+    [attempt] = settled(api, event["id"], "delivered")["log"]
+    shown = json.dumps([attempt["response_body"], attempt["response_headers"]])
+    for secret in (
+        password,
+        quote(password, safe=""),
+        basic[6:],
+        b64encode(basic.encode()).decode(),
+        password.encode().hex(),
+        key,
+    ):
+        assert secret not in shown
+    assert "who" in shown and "acme" in shown
+
+
+def test_an_answer_cut_within_a_secret_gives_no_part_of_it_away(api: Client, receiver: Receiver) -> None:
+    token = "very-secret-token-9876543210"
+    receiver.answer = lambda request: Answer(200, b"x" * (16 * 1024 - 20) + token.encode() + b"more")
+    hook = {"url": receiver.url(), "events": ["echo.cut"], "headers": {"X-Token": token}}
+    api.ok("POST", "/api/webhooks", hook)
+    event = api.ok("POST", "/api/events", {"type": "echo.cut", "data": 1})
+    [attempt] = settled(api, event["id"], "delivered")["log"]
+    assert attempt["response_body"] == "x" * (16 * 1024 - 20) + "****"
 
 
 def test_an_attempt_under_way_is_there_with_an_unknown_end(api: Client, receiver: Receiver) -> None:

@@ -157,6 +157,14 @@ PRIVATE = [
     "http://sub.localhost/",
     "http://postgres.railway.internal:5432/",
     "http://metadata.google.internal/",
+    "http://redis/",
+    "http://app.test/",
+    "http://nas.lan/",
+    "http://a.onion/",
+    "http://xn--.example/",
+    "http://xn---bbk.example/",
+    "http://\U0001f4a9.la/",
+    "http://" + "ü" * 60 + ".example/",
 ]
 
 
@@ -173,7 +181,7 @@ def test_private_addresses_are_refused_at_creation(api: Client, url: str) -> Non
 
 def private_name() -> str | None:
     """A name that this machine's own resolver takes to a private address, without it looking like one."""
-    name = socket.gethostname()
+    name = socket.getfqdn()
     try:
         found = socket.getaddrinfo(name, 80, family=socket.AF_INET, type=socket.SOCK_STREAM)
     except OSError:
@@ -280,6 +288,19 @@ def test_unknown_ids_are_not_found(api: Client, id: str) -> None:
         ("GET", f"/api/jobs/{id}"),
         ("POST", f"/api/jobs/{id}/retry"),
         ("DELETE", f"/api/jobs/{id}"),
+        ("POST", f"/api/queues/{id}/pause"),
+        ("POST", f"/api/queues/{id}/resume"),
+        ("POST", f"/api/cleanup/{id}/run"),
+        ("GET", f"/api/schedules/{id}"),
+        ("POST", f"/api/schedules/{id}/run"),
+        ("GET", f"/api/backups/{id}"),
+        ("DELETE", f"/api/backups/{id}"),
+        ("GET", f"/api/databases/{id}"),
+        ("GET", f"/api/databases/{id}/migrations/{id}"),
+        ("GET", f"/api/devices/{id}"),
+        ("GET", f"/api/messages/{id}"),
+        ("GET", f"/api/mail/{id}"),
+        ("GET", f"/api/replays/{id}"),
     ):
         assert_problem(api(method, path), 404)
     assert_problem(api("PATCH", f"/api/webhooks/{id}", {"description": "x"}), 404)

@@ -12,11 +12,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from redis import Redis
 
 from ogel.cli import COMMANDS
 from ogel.environ import knobs
-from tests.support.cli import ogel, ogel_here
-from tests.support.process import ADMIN_KEY, SECRET, Ogel, free_port
+from tests.support.cli import findings, ogel, ogel_here
+from tests.support.process import ADMIN_KEY, SECRET, Ogel, eventually, free_port
 
 NOWHERE = {"OGEL_ADMIN_KEY": ADMIN_KEY, "OGEL_SECRET": SECRET}
 
@@ -58,7 +59,7 @@ def test_settings_show_values_sources_and_no_secret() -> None:
         "REDIS_URL": "redis://:hunter2@h",
     }
     finished = ogel_here("settings", "--json", **environment)
-    rows = {row["name"]: row for row in json.loads(finished.out)}
+    rows = {row["name"]: row for row in json.loads(finished.out)["items"]}
     assert len(rows) == len(knobs())
     assert (rows["PORT"]["value"], rows["PORT"]["source"]) == ("81", "environment")
     assert (rows["POSTGRES_HOST"]["value"], rows["POSTGRES_HOST"]["source"]) == ("***", "environment")
@@ -91,6 +92,11 @@ def test_a_wrong_setting_stops_the_start_with_one_line(command: str, tmp_path: P
         (["keys", "revoke"], {}, "ID"),
         (["up"], {"OGEL_ADMIN_KEY": "short"}, "OGEL_ADMIN_KEY got 5 characters (hidden)"),
         (["up"], {"SENTRY_DSN": "https://sentry.invalid/"}, "SENTRY_DSN"),
+        (
+            ["up"],
+            {"REDIS_URL": "redis://h?prefix=x"},
+            "REDIS_URL got 18 characters (hidden): it has the option 'prefix'",
+        ),
         (["up"], {"STORAGE_BACKEND": "s3"}, "STORAGE_BACKEND is s3, which needs S3_ENDPOINT, S3_BUCKET"),
     ],
 )
@@ -138,16 +144,20 @@ def test_a_process_warns_once_of_variables_that_nothing_reads(arguments: list[st
             *arguments,
             PORT=str(taken.getsockname()[1]),
             OGEL_HOST="127.0.0.1",
-            DATABASE_URL="postgresql://127.0.0.1:1/none",
-            REDIS_URL="redis://127.0.0.1:1",
+            DATABASE_URL="postgresql://127.0.0.1:1/none?schema=hunter2",
+            REDIS_URL="redis://127.0.0.1:1?family=0",
             OGEL_BACKUP_CRON="0 3 * * *",
             OGEL_SECRETS="hunter2",
             **NOWHERE,
         )
     assert ended.code == 2
     lines = [json.loads(line) for line in ended.out.splitlines()]
-    [warning] = [line for line in lines if line["message"] == "settings.unknown"]
-    assert (warning["level"], warning["names"]) == ("warning", ["OGEL_BACKUP_CRON", "OGEL_SECRETS"])
+    [unknown] = [line for line in lines if line["message"] == "settings.unknown"]
+    assert (unknown["level"], unknown["names"]) == ("warning", ["OGEL_SECRETS"])
+    [gone] = [line for line in lines if line["message"] == "settings.gone"]
+    assert (gone["variable"], gone["instead"]) == ("OGEL_BACKUP_CRON", "OGEL_SCHEDULES=backups.create=<cron>")
+    ignored = {line["variable"]: line["parts"] for line in lines if line["message"] == "settings.ignored"}
+    assert ignored == {"DATABASE_URL": ["option schema"], "REDIS_URL": ["option family"]}
     assert "hunter2" not in ended.out + ended.err
 
 
@@ -166,7 +176,7 @@ def test_healthcheck_says_whether_the_process_is_ready(
 
 def test_migrate_twice_and_doctor(empty_database_url: str, redis_url: str) -> None:
     servers = {"DATABASE_URL": empty_database_url, "REDIS_URL": redis_url, **NOWHERE}
-    before = {f["subject"]: f for f in json.loads(ogel_here("doctor", "--json", **servers).out)}
+    before = {f["subject"]: f for f in findings(ogel_here("doctor", "--json", **servers))}
     assert before["postgres"]["ok"]
     assert not before["schema"]["ok"]
     assert before["schema"]["advice"] == "run `ogel migrate`"
@@ -178,7 +188,12 @@ def test_migrate_twice_and_doctor(empty_database_url: str, redis_url: str) -> No
 
     after = ogel_here("doctor", "--json", **servers)
     assert after.code == 0, after.out
-    assert all(finding["ok"] for finding in json.loads(after.out))
+    found = findings(after)
+    assert all(finding["ok"] for finding in found)
+    with Redis.from_url(redis_url) as client:
+        own = client.info("server")
+    version = str(own.get("valkey_version", own["redis_version"]))
+    assert any(version in finding["detail"] for finding in found if finding["subject"] == "redis")
 
 
 def test_doctor_names_what_does_not_answer() -> None:
@@ -213,7 +228,7 @@ def test_doctor_names_what_does_not_answer() -> None:
 )
 def test_doctor_looks_at_the_schedules(value: str, detail: str | None, tmp_path: Path) -> None:
     shown = ogel_here("doctor", "--json", OGEL_SCHEDULES=value, OGEL_DATA_DIR=str(tmp_path))
-    [schedules] = [f for f in json.loads(shown.out) if f["subject"] == "schedules"]
+    [schedules] = [f for f in findings(shown) if f["subject"] == "schedules"]
     assert schedules["ok"] is (detail is None)
     assert schedules["detail"].startswith(detail or "OGEL_SCHEDULES names those there are")
     assert shown.code == (0 if detail is None else 1)
@@ -221,11 +236,11 @@ def test_doctor_looks_at_the_schedules(value: str, detail: str | None, tmp_path:
 
 def test_doctor_checks_local_storage_when_it_is_asked_for(tmp_path: Path) -> None:
     well = ogel_here("doctor", "--json", STORAGE_BACKEND="local", OGEL_DATA_DIR=str(tmp_path))
-    [storage] = [f for f in json.loads(well.out) if f["subject"] == "storage"]
+    [storage] = [f for f in findings(well) if f["subject"] == "storage"]
     assert storage["ok"]
     (tmp_path / "file").touch()
     ill = ogel_here("doctor", "--json", STORAGE_BACKEND="local", OGEL_DATA_DIR=str(tmp_path / "file"))
-    [storage] = [f for f in json.loads(ill.out) if f["subject"] == "storage"]
+    [storage] = [f for f in findings(ill) if f["subject"] == "storage"]
     assert not storage["ok"]
     assert "file" in storage["detail"]
 
@@ -251,14 +266,26 @@ def test_ctrl_c_ends_it_well(tmp_path: Path, database_url: str, redis_url: str) 
     assert "Traceback" not in running.log_text()
 
 
-def test_a_process_that_waits_for_its_servers_answers_and_leaves_when_told(tmp_path: Path) -> None:
+def test_a_process_that_waits_for_its_servers_refuses_and_leaves_when_told(tmp_path: Path) -> None:
     nowhere = {"DATABASE_URL": "postgresql://ogel@127.0.0.1:1/none", "REDIS_URL": "redis://127.0.0.1:1"}
     waiting = Ogel("worker", "webhooks", log=tmp_path / "worker.log", **nowhere)
-    waiting.start(ready_path="/health/live")
-    try:
-        assert waiting.api("GET", "/health/ready").status == 503
-    finally:
-        assert waiting.terminate(seconds=10) == 0
+    with pytest.raises(AssertionError, match="to be ready"):
+        waiting.start(ready_seconds=1.0)
+    eventually(lambda: "postgres.waiting" in waiting.log_text(), 20, "it to wait")
+    with pytest.raises(ConnectionRefusedError):
+        waiting.api("GET", "/health/live")
+    assert waiting.terminate(seconds=10) == 0
+
+
+def test_a_port_that_is_taken_is_told_before_the_servers_are_waited_for(tmp_path: Path) -> None:
+    nowhere = {"DATABASE_URL": "postgresql://ogel@127.0.0.1:1/none", "REDIS_URL": "redis://127.0.0.1:1"}
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = str(other.getsockname()[1])
+        late = Ogel("api", log=tmp_path / "api.log", PORT=port, **nowhere)
+        with pytest.raises(AssertionError, match=f"port {port}: Address already in use"):
+            late.start()
+    assert late.process is not None
+    assert late.process.returncode == 2
 
 
 def test_a_database_that_does_not_answer_is_one_line(tmp_path: Path) -> None:
@@ -274,3 +301,27 @@ def test_a_database_that_does_not_answer_is_one_line(tmp_path: Path) -> None:
     assert done.returncode == 2
     assert done.stderr.startswith("ogel: DATABASE_URL: ")
     assert "Traceback" not in done.stderr + done.stdout
+
+
+def test_settings_are_shown_as_people_write_them_and_mistakes_beside_them() -> None:
+    shown = ogel_here("settings", OGEL_POOL_MIN="30", OGEL_QUEUE_SOFT_LIMIT="250000", OGEL_DRAIN_SECONDS="90")
+    assert shown.code == 0
+    header, *lines = shown.out.splitlines()
+    assert header.split() == ["NAME", "VALUE", "[FROM]"]
+    values = {line.split()[0]: " ".join(line.split()[1:]) for line in lines if not line.startswith(" ")}
+    assert values["PORT"] == "8080 [default]"
+    assert values["DATABASE_URL"] == values["WORKER_QUEUES"] == "(not set) [default]"
+    assert values["OGEL_MAX_BODY_BYTES"] == "8 MiB [default]"
+    assert values["OGEL_QUEUE_SOFT_LIMIT"] == "250,000 [environment]"
+    assert values["OGEL_DRAIN_SECONDS"] == "90 s [environment]"
+    assert values["OGEL_WEBHOOK_DISABLE_AFTER_SECONDS"] == "5 days [default]"
+    assert values["OGEL_WEBHOOK_RETRY_DELAYS"].startswith("5 s, 5 min, 30 min, 2 h,")
+    assert values["OGEL_ALERT_DISK_FREE"] == "10 % [default]"
+    assert shown.err == "ogel: OGEL_POOL_MIN (30) is more than OGEL_POOL_MAX (20), so it is never reached\n"
+
+
+def test_all_that_is_wrong_is_said_at_a_start(tmp_path: Path) -> None:
+    refused = ogel_here("up", PORT="eighty", LOG_LEVEL="loud", OGEL_DATA_DIR=str(tmp_path / "data"))
+    assert (refused.code, refused.out) == (2, "")
+    assert [line.split(" got ")[0] for line in refused.err.splitlines()] == ["ogel: PORT", "ogel: LOG_LEVEL"]
+    assert list(tmp_path.iterdir()) == []

@@ -67,6 +67,12 @@ def test_without_the_secret_deliveries_wait_and_burn_no_attempt(
                 lambda: "webhook.secret_unreadable" in running.log_text(), 10, "the secret to be missed"
             )
             [shown] = running.api.ok("GET", f"/api/webhooks/{hook['id']}/secrets")["items"]
+            lines = [
+                json.loads(line) for line in running.log_text().splitlines() if "secret_unreadable" in line
+            ]
+            assert (lines[0]["webhook"], lines[0]["row"]) == (hook["id"], shown["id"])
+            assert "put that one into OGEL_SECRET_OLD" in lines[0]["error"]
+            assert hook["id"] in lines[0]["otherwise"]
             assert (shown["hint"], shown["public_key"]) == (None, None)
             [delivery] = running.api.ok("GET", "/api/deliveries")["items"]
             assert (delivery["status"], delivery["attempts"]) == ("pending", 0)

@@ -104,7 +104,7 @@ def test_a_full_queue_accepts_nothing_and_loses_nothing(api: Client, receiver: R
     found = queue(api)
     assert (found["level"], found["depth"]) == ("hard", len(accepted))
     assert {event["id"] for event in all_pages(api, "/api/events", 100, type="full.one")} == set(accepted)
-    assert api("GET", "/metrics").raw.decode().count('ogel_queue_pressure{queue="webhooks"} 2.0') == 1
+    assert api("GET", "/metrics").raw.decode().count('ogel_cluster_queue_pressure{queue="webhooks"} 2.0') == 1
 
     api("POST", "/api/queues/webhooks/resume")
     receiver.wait_for_ids(accepted, 20)

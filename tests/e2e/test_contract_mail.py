@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zlib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -178,6 +179,27 @@ def test_a_policy_is_no_bounce_and_a_later_time_may_do(api: Client, smtp: MailSe
     assert "grey@example.com" not in str(api.ok("GET", "/api/mail/suppressions"))
 
 
+@pytest.mark.parametrize(
+    "refused",
+    [
+        "550 SMTP AUTH is required for message submission on port 587",
+        "550 relaying denied",
+        "550 5.1.8 <ogel@example.com>: Sender address rejected: Domain not found",
+        "550 Blocked: user-unknown@example.com",
+        "550-Verification failed for <ogel@example.com>\r\n550-No Such User Here\r\n550 Sender verify failed",
+        "450 5.1.1 User unknown",
+        "552 5.2.2 Mailbox full",
+        "504 5.5.2 <vm>: Helo command rejected: need fully-qualified hostname",
+    ],
+)
+def test_nobody_is_suppressed_for_what_is_wrong_with_us(api: Client, smtp: MailServer, refused: str) -> None:
+    address = f"well{abs(hash(refused))}@example.com"
+    smtp.answers[address] = [refused]
+    message = in_status(api, send(api, to=address, **WELCOME), "sent")
+    assert [bool(each["error"]) for each in message["log"]] == [True, False]
+    assert address not in str(api.ok("GET", "/api/mail/suppressions?limit=100"))
+
+
 @pytest.mark.parametrize("by", ["message", "job"])
 def test_out_of_attempts_it_has_failed_until_it_is_retried(api: Client, smtp: MailServer, by: str) -> None:
     address = f"busy-{by}@example.com"
@@ -238,7 +260,7 @@ PLAIN = {"to": "a@example.com", "subject": "S", "text": "T"}
             "nonsense", "a@", "@example.com", "a@b", "a@-x.com", "a b@example.com", "a@example.com, b@example.com",
             "a@example.com\r\nBcc: b@example.com", "a@exa\x00mple.com", "A <a@example.com", "a@127.0.0.1",
             "a\u2028@example.com", "x" * 65 + "@example.com", "a@" + "x" * 64 + ".com", "a@example..com", "a..b@x.com",
-            "<>@x.com", 7, None, "a" * 400 + "@example.com",
+            "<>@x.com", 7, None, "=?utf-8?q?a=40evil.example=2C?=@x.com", '"A <a@x.com>', "a" * 400 + "@example.com",
         )),
         ({**PLAIN, "from": "Evil\r\nBcc: x@y.com <a@example.com>"}, "body.from"),
         ({**PLAIN, "reply_to": "a@example.com\nX: y"}, "body.reply_to"),
@@ -259,6 +281,8 @@ PLAIN = {"to": "a@example.com", "subject": "S", "text": "T"}
         ({**PLAIN, "headers": {"X-A\r\nBcc": "x"}}, "body.headers"),
         ({**PLAIN, "headers": {"X-A": "1\r\nBcc: b@example.com"}}, "body.headers.X-A"),
         ({**PLAIN, "headers": {"X-A": "é"}}, "body.headers.X-A"),
+        ({**PLAIN, "headers": {"X-A": "a =?utf-8?q?a=0AX-Injected:_1?= b"}}, "body.headers.X-A"),
+        ({**PLAIN, "headers": {"X-A": "=?ISO-8859-1*en?B?YQ?="}}, "body.headers.X-A"),
         ({**PLAIN, "headers": {"X-A": "1", "x-a": "2"}}, "body.headers.x-a"),
         ({**PLAIN, "headers": {f"X-{n}": "1" for n in range(21)}}, "body.headers"),
         ({**PLAIN, "idempotency_key": "a b"}, "body.idempotency_key"),
@@ -268,6 +292,9 @@ PLAIN = {"to": "a@example.com", "subject": "S", "text": "T"}
         ({"to": "a@example.com", "template": "welcome", "locale": "../de"}, "body.locale"),
         ({"to": "a@example.com", "template": "welcome", "data": {"app": "A"}}, "body.data.url"),
         ({"to": "a@example.com", "template": "welcome", "data": {"app": "A", "url": "\x00"}}, "body.data"),
+        ({"to": "a@example.com", "template": "welcome", "data": {"app": "A\r\nBcc: b@x.com", "url": "u"}}, "body.data"),
+        ({"to": "a@example.com", "template": "welcome", "data": {"app": None, "url": "u"}}, "body.data.app"),
+        ({"to": "a@example.com", "template": "welcome", "data": {"app": ["A", None], "url": "u"}}, "body.data.app[1]"),
         ({"to": "a@example.com", "template": "welcome", "data": {"app": "x" * 600, "url": "u"}}, "body.data"),
         ({"to": "a@example.com", "template": "welcome", "data": {"app": "A", "url": "x" * 70_000}}, "body.data"),
     ],
@@ -277,13 +304,44 @@ def test_wrong_mail_is_refused_by_field(api: Client, mail: Any, path: str) -> No
     assert_problem(api("POST", "/api/mail", mail), (413, 422), path)
 
 
-def test_a_subject_stays_one_line_whatever_is_filled_in(api: Client, smtp: MailServer) -> None:
-    data = {"app": "A\r\nBcc: evil@example.com", "url": "https://example.com"}
-    message = send(api, to="line@example.com", template="welcome", data=data)
-    in_status(api, message, "sent")
-    [mail] = smtp.to("line@example.com")
-    assert mail.parsed["bcc"] is None
-    assert mail.parsed["subject"] == "Welcome to A Bcc: evil@example.com"
+LOOKALIKE = "=?utf-8?q?a=0AX-Injected:_1?="
+LONG_NAME = "boss@bank.example.net, our accounts department, which has a name that is quite (long)"
+WIDE = "order Bestellung ⭐⭐ ⭐⭐ wurde für für für"
+
+
+@pytest.mark.parametrize("text", [LOOKALIKE, LONG_NAME, WIDE, "  a  b", "x" * 280, "é" * 140, 'a "b" \\ c'])
+def test_text_arrives_in_headers_character_for_character(api: Client, smtp: MailServer, text: str) -> None:
+    quoted = '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    to = f"{zlib.crc32(text.encode())}@text.example.com"
+    send(
+        api, to=f"{quoted} <{to}>", **{"from": f"{quoted} <s@b.de>"}, reply_to=f"{quoted} <r@b.de>", subject=text,
+        text="T",
+    )  # fmt: skip
+    send(api, to=to, template="welcome", data={"app": text, "url": "u"})
+    first, second = smtp.wait_for(to, 2)
+    assert first.read.subject == text
+    assert second.read.subject == f"Welcome to {text}"
+    assert first.read.from_ is not None
+    people = [first.read.from_, *first.read.to, *first.read.reply_to]
+    assert [each.address for each in people] == ["s@b.de", to, "r@b.de"]
+    assert {(each.display_name or "").strip() for each in people} == {text.strip()}
+    for mail in (first, second):
+        assert not {"X-Injected", "Bcc"} & set(mail.read.headers)
+
+
+def test_a_domain_is_not_taken_for_another(api: Client, smtp: MailServer) -> None:
+    added = api("POST", "/api/mail/suppressions", {"address": "Ann@straße。example"})
+    assert (added.status, added.json["address"]) == (201, "ann@xn--strae-oqa.example")
+    for to in ("ann@STRAẞE.example", "ann@XN--strae-oqa.Example."):
+        message = send(api, to=to, subject="S", text="T")
+        assert (message["status"], message["to"]) == ("suppressed", "ann@xn--strae-oqa.example")
+    in_status(api, send(api, to="ann@strasse.example", subject="S", text="T"), "sent")
+    in_status(api, send(api, to="bob@straße.example", subject="S", text="T"), "sent")
+    assert {mail.recipient for mail in smtp.mails} >= {"ann@strasse.example", "bob@xn--strae-oqa.example"}
+    assert not any(mail.recipient == "ann@xn--strae-oqa.example" for mail in smtp.mails)
+    for domain in ("\U0001f4a9.la", "xn---bbk.example", "\uff11\uff12\uff17.0.0.1"):
+        refused = api("POST", "/api/mail", {"to": f"ann@{domain}", "subject": "S", "text": "T"})
+        assert_problem(refused, 422, "body.to")
 
 
 def test_other_keys_and_ids_are_refused(api: Client) -> None:
@@ -292,6 +350,10 @@ def test_other_keys_and_ids_are_refused(api: Client) -> None:
     assert_problem(api("POST", "/api/mail", PLAIN, key="x" * 30), 401)
     assert_problem(api("POST", "/api/mail/suppressions", {"address": "x"}), 422, "body.address")
     assert_problem(api("DELETE", "/api/mail/suppressions/nonsense"), 422, "path.address")
+    odd = "sales/eu+%2F@customer.example"
+    api.ok("POST", "/api/mail/suppressions", {"address": odd})
+    assert_problem(api("DELETE", "/api/mail/suppressions/sales/eu+%2F@customer.example"), 404)
+    assert api("DELETE", f"/api/mail/suppressions/{quote(odd, safe='@')}").status == 204
     added = api("POST", "/api/mail/suppressions", {"address": "Out@example.com", "reason": "unsubscribe"})
     assert (added.status, added.json["address"], added.json["reason"]) == (
         201,
@@ -331,6 +393,43 @@ def test_the_command_line_sends_and_shows(
         assert refused.code == 2
         assert refused.err.count("\n") == 1
     assert run("show", "msg_nothing").code == 1
+
+
+def test_the_command_line_lists_lifts_and_adds_suppressions(
+    api: Client, smtp: MailServer, suite_servers: dict[str, str]
+) -> None:
+    def run(*arguments: str) -> Any:
+        with mock.patch("ogel.runtime.logging.configure_logging"):
+            return ogel_here("mail", "suppressions", *arguments, **suite_servers, **ENVIRONMENT)
+
+    smtp.answers["gone/eu@example.com"] = ["550 5.1.1 No such user"]
+    bounced = send(api, to="gone/eu@example.com", **WELCOME)
+    in_status(api, bounced, "failed")
+    added = run("add", "Asked@Example.com", "--reason", "unsubscribe", "--detail", "by phone")
+    assert (added.code, added.out) == (0, "asked@example.com is suppressed: unsubscribe\n")
+    assert json.loads(run("add", "asked@example.com", "--json").out)["reason"] == "unsubscribe"
+    for wrong in (("add", "nobody"), ("add", "a@example.com", "--detail", "x" * 501), ("remove", "nobody")):
+        refused = run(*wrong)
+        assert (refused.code, refused.out, refused.err.count("\n")) == (2, "", 1)
+
+    listed = json.loads(run("list", "--json", "--limit", "1000").out)["items"]
+    mine = {each["address"]: each for each in listed}
+    assert (mine["gone/eu@example.com"]["message"], mine["asked@example.com"]["detail"]) == (
+        bounced["id"],
+        "by phone",
+    )
+    [first] = json.loads(run("list", "--json", "--limit", "1", "--after", "ASKED@example.com").out)["items"]
+    assert first["address"] > "asked@example.com"
+    table = run("list").out
+    assert "ADDRESS" in table and "smtp answered 550 (5.1.1 No such user)" in table
+
+    lifted = run("remove", "Gone/EU@example.com", "asked@example.com")
+    assert lifted.out == "Gone/EU@example.com is sent to again\nasked@example.com is sent to again\n"
+    again = run("remove", "asked@example.com")
+    assert (again.code, again.err) == (1, "ogel: 'asked@example.com' is not suppressed.\n")
+    in_status(api, send(api, to="gone/eu@example.com", **WELCOME), "sent")
+    [last, *_] = api.ok("GET", "/api/audit-logs?action=mail.unsuppress&limit=1")["items"]
+    assert last["actor"].startswith("cli:")
 
 
 def test_nothing_of_it_was_an_error_of_ours(suite: Any) -> None:

@@ -97,7 +97,8 @@ def test_a_text_goes_out_by_twilio(api: Client, carriers: Carriers) -> None:
     assert [(each["to"], each["status"]) for each in items] == [(each, "queued") for each in to]
     for item in items:
         message = ended(api, item["id"], "sent")
-        assert message["content"] == {"text": "grüße & 100% 🎉"}
+        assert message["title"] is None
+        assert "100%" not in json.dumps([message, api.ok("GET", "/api/messages")], ensure_ascii=False)
         assert (message["provider"], message["provider_message_id"]) == ("twilio", f"SM{item['to']}")
         assert (message["attempts"], message["error"], message["next_attempt_at"]) == (1, None, None)
         [attempt] = message["log"]
@@ -173,6 +174,8 @@ def test_a_push_to_an_app(api: Client, carriers: Carriers) -> None:
     [item] = push(api, device["id"], data={"order": "17"}, ttl_seconds=3600)
     message = ended(api, item["id"], "sent")
     assert message["provider_message_id"] == f"projects/{PROJECT}/messages/token-of-app:1"
+    assert message["title"] == "Hi"
+    assert not {"content", "body", "data"} & message.keys()
     [request] = carriers.requests(FCM_PATH, "token-of-app:1")
     sent = json.loads(request.body)["message"]
     assert sent["notification"] == {"title": "Hi", "body": "there"}
@@ -242,6 +245,37 @@ def test_a_device_that_is_gone_is_disabled(api: Client, carriers: Carriers, kind
     assert len(events(api, "message.failed", late["id"])) == 1
     assert len(carriers.requests(path)) == asked
     assert_problem(api("POST", f"/api/messages/{late['id']}/retry"), 409)
+
+
+@pytest.mark.parametrize(
+    ("status", "said", "shown"),
+    [
+        (
+            401,
+            b'{"code":401,"errno":109,"error":"Unauthorized","message":"InvalidSignature"}',
+            "InvalidSignature",
+        ),
+        (403, b"permission denied: invalid JWT provided\n", "permission denied: invalid JWT provided"),
+        (403, b'{"reason":"BadJwtToken"}', "BadJwtToken"),
+        (401, b'{"code":401,"errno":109,"message":"VAPID public key mismatch"}', "VAPID public key mismatch"),
+    ],
+)
+def test_a_push_service_that_refuses_our_token_costs_no_message(
+    api: Client, carriers: Carriers, status: int, said: bytes, shown: str
+) -> None:
+    name = f"refused-{status}-{len(said)}"
+    device = browser(api, Browser(), carriers.push_url(name))
+    carriers.script(f"/push/{name}", Answer(status, body=said))
+    [item] = push(api, device["id"])
+    path = f"/api/messages/{item['id']}"
+    waiting = eventually(lambda: (found := api.ok("GET", path))["log"] and found, 10, "an attempt")
+    said_of_it = f"the push service answered {status}: {shown}"
+    assert (waiting["status"], waiting["error"]) == ("queued", said_of_it)
+    assert [each["error"] for each in waiting["log"]] == [said_of_it]
+    assert api.ok("GET", f"/api/devices/{device['id']}")["state"] == "enabled"
+    # Its service goes on with the others.
+    [other] = push(api, browser(api, Browser(), carriers.push_url(f"{name}-other"))["id"])
+    ended(api, other["id"], "sent")
 
 
 def test_registering_again_enables_a_device(api: Client, carriers: Carriers) -> None:
@@ -365,6 +399,9 @@ def test_a_wrong_message_is_refused_by_field(api: Client, body: Any, path: str) 
     [
         ({"endpoint": "ftp://push.example.com/"}, "body.subscription.endpoint"),
         ({"endpoint": "http://169.254.169.254/latest"}, "body.subscription.endpoint"),
+        ({"endpoint": "https://redis.railway.internal/x"}, "body.subscription.endpoint"),
+        ({"endpoint": "https://redis/x"}, "body.subscription.endpoint"),
+        ({"endpoint": "https://xn---bbk.example/x"}, "body.subscription.endpoint"),
         ({"endpoint": "https://push.example.com/\x00"}, "body.subscription.endpoint"),
         ({"keys": {"p256dh": "AAAA", "auth": "AAAA"}}, "body.subscription.keys.p256dh"),
         ({"keys": {"p256dh": "B" + "A" * 86, "auth": "AAAA"}}, "body.subscription.keys.p256dh"),
@@ -412,7 +449,7 @@ def test_the_command_line_sends_and_shows(
     [item] = json.loads(sent.out)["items"]
     ended(api, item["id"], "sent")
     shown = ogel("messages", "show", item["id"], **environment)
-    assert to in shown.out and "from a shell" in shown.out and "twilio" in shown.out
+    assert to in shown.out and "twilio" in shown.out and "from a shell" not in shown.out
     listed = ogel("messages", "list", "--to", to, "--json", **environment)
     assert [each["id"] for each in json.loads(listed.out)["items"]] == [item["id"]]
     wrong = ogel_here("messages", "send", "--to", "123", "--text", "a", **environment)

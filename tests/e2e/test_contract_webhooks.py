@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import pytest
 
 from tests.support.contract import all_pages, assert_problem, assert_unchanged, delivery_of, settled
-from tests.support.process import Client, Ogel
-from tests.support.receiver import Receiver
+from tests.support.process import Client, Ogel, eventually
+from tests.support.receiver import Answer, Receiver
 
 GIVEN_SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
@@ -18,6 +18,22 @@ GIVEN_SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 def receiver() -> Iterator[Receiver]:
     with Receiver() as receiver:
         yield receiver
+
+
+def test_names_that_cannot_be_public_are_refused_while_loopback_alone_is_open(api: Client) -> None:
+    """As with embedded servers, where localhost is what everybody begins with."""
+    hook = api.ok("POST", "/api/webhooks", {"url": "http://localhost:9000/hook", "events": ["no.one"]})
+    hosts = ["redis.railway.internal", "redis", "printer.local", "nas.lan", "db.home.arpa", "a.onion"]
+    for url in (f"http://{host}:9000/hook" for host in hosts):
+        for method, path, body in (
+            ("POST", "/api/webhooks", {"url": url, "events": ["no.one"]}),
+            ("PATCH", f"/api/webhooks/{hook['id']}", {"url": url}),
+            ("POST", "/api/test-webhook", {"url": url}),
+        ):
+            assert_problem(api(method, path, body), 422, "body.url")
+    assert_unchanged(hook, api.ok("GET", f"/api/webhooks/{hook['id']}"))
+    for host in ("127.0.0.1", "app.localhost", "straße.example"):
+        api.ok("PATCH", f"/api/webhooks/{hook['id']}", {"url": f"http://{host}:9000/"})
 
 
 def test_an_endpoint_from_its_creation_to_its_end(api: Client, receiver: Receiver) -> None:
@@ -147,8 +163,8 @@ def test_a_retry_waits_for_a_paused_endpoint_too(api: Client, receiver: Receiver
 
 
 def test_a_paused_test_endpoint_is_not_tested(api: Client, receiver: Receiver) -> None:
+    receiver.answer = lambda _: Answer(after_seconds=2)
     sent = api.ok("POST", "/api/test-webhook", {"url": receiver.url("/paused")})
-    receiver.wait_for_count(1)
     api.ok("PATCH", f"/api/webhooks/{sent['webhook']}", {"state": "paused"})
     assert_problem(api("POST", "/api/test-webhook", {"url": receiver.url("/paused")}), 409)
 
@@ -186,10 +202,56 @@ def test_the_seeds_test_route_sends_to_a_url(api: Client, receiver: Receiver) ->
     receiver.wait_for_ids([sent.json["id"]], 10)
     receiver.verify_all(sent.json["secret"])
     again = api.ok("POST", "/api/test-webhook", {"url": receiver.url("/once")})
-    assert again["webhook"] == sent.json["webhook"]
     settled(api, again["id"], "delivered")
     api.ok("POST", "/api/events", {"type": "some.thing", "data": 0})
     assert len(receiver.requests) == 2
+
+
+@pytest.mark.parametrize("status", [200, 503, 410])
+def test_a_test_of_a_url_leaves_nothing_behind_but_its_log(
+    api: Client, receiver: Receiver, status: int
+) -> None:
+    before = {each["id"] for each in all_pages(api, "/api/webhooks", 100)}
+    receiver.answer = lambda _: Answer(status)
+    sent = api.ok("POST", "/api/test-webhook", {"url": receiver.url("/nobody")})
+    assert {each["id"] for each in all_pages(api, "/api/webhooks", 100)} == before
+    delivery = settled(api, sent["id"], "delivered" if status == 200 else "failed")
+    eventually(lambda: api("GET", f"/api/webhooks/{sent['webhook']}").status == 404, 10, "it to be forgotten")
+    [attempt] = api.ok("GET", f"/api/deliveries/{delivery['id']}")["log"]
+    assert attempt["response_status"] == status
+    assert [
+        job for job in api.ok("GET", "/api/jobs?limit=100")["items"] if job["key"] == sent["webhook"]
+    ] == []
+    again = api.ok("POST", "/api/test-webhook", {"url": receiver.url("/nobody")})
+    assert again["webhook"] != sent["webhook"]
+
+
+def test_a_test_of_a_url_whose_job_is_discarded_is_forgotten_too(api: Client, receiver: Receiver) -> None:
+    receiver.answer = lambda _: Answer(after_seconds=1)
+    first = api.ok("POST", "/api/test-webhook", {"url": receiver.url("/busy")})
+    # It waits for the first one's place.
+    second = api.ok("POST", "/api/test-webhook", {"url": receiver.url("/busy")})
+    assert second["webhook"] == first["webhook"]
+    path = f"/api/webhooks/{first['webhook']}"
+    api.ok("PATCH", path, {"state": "paused"})
+    settled(api, first["id"], "delivered")
+    assert api("GET", path).status == 200
+    job = delivery_of(api, second["id"])["id"].replace("dlv_", "job_")
+    api.ok("DELETE", f"/api/jobs/{job}")
+    eventually(lambda: api("GET", path).status == 404, 10, "it to be forgotten")
+
+
+def test_a_test_endpoint_that_is_given_events_stays(api: Client, receiver: Receiver) -> None:
+    receiver.answer = lambda _: Answer(after_seconds=1)
+    sent = api.ok("POST", "/api/test-webhook", {"url": receiver.url("/kept")})
+    path = f"/api/webhooks/{sent['webhook']}"
+    api.ok("PATCH", path, {"events": ["kept.*"]})
+    receiver.answer = lambda _: Answer()
+    settled(api, sent["id"], "delivered")
+    event = api.ok("POST", "/api/events", {"type": "kept.one", "data": 0})
+    settled(api, event["id"], "delivered")
+    assert api.ok("GET", path)["events"] == ["kept.*"]
+    api.ok("DELETE", path)
 
 
 @pytest.mark.parametrize("raw", [b"", b"{}", b'{"url":null}'])

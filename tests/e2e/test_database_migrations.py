@@ -130,6 +130,64 @@ def test_an_edited_file_is_refused(api: Client, one: str, outside: Outside) -> N
     assert log_of(outside) == [FIRST[0]]
 
 
+def test_a_second_file_of_an_applied_number_is_refused(api: Client, one: str, outside: Outside) -> None:
+    migrated(api, one, "succeeded", FIRST, SECOND)
+    renamed = ("2_filled.sql", SECOND[1])
+    plan = api.ok("POST", one + "/migrations", {**files(FIRST, renamed), "dry_run": True})
+    assert [each["state"] for each in plan["files"]] == ["applied", "edited"]
+    run = migrated(api, one, "failed", FIRST, renamed, THIRD)
+    assert (run["error"]["file"], run["applied"]) == (renamed[0], 0)
+    assert SECOND[0] in run["error"]["message"]
+    assert log_of(outside) == [FIRST[0], SECOND[0]]
+
+
+@pytest.mark.parametrize(
+    "sql",
+    ["begin; commit; begin;", "COMMIT", "commit and chain;", "rollback; begin;", "ABORT AND CHAIN",
+     "end; start transaction;", "/* COMMIT; */ eNd /* x */; BEGIN",
+     "DO $$ BEGIN PERFORM 1; END $$; commit work; begin work;",
+     "SAVEPOINT a; ROLLBACK TO a; ROLLBACK TRANSACTION; BEGIN ISOLATION LEVEL SERIALIZABLE",
+     "BEGIN; CREATE TABLE more (a int); COMMIT;", "RESET ALL; COMMIT; BEGIN;", "PREPARE TRANSACTION 'x'; BEGIN",
+     "CREATE PROCEDURE ends() LANGUAGE plpgsql AS $$ BEGIN COMMIT; END $$; CALL ends();",
+     "DO $$ BEGIN ROLLBACK; END $$"],
+)  # fmt: skip
+def test_a_file_that_ends_its_own_transaction_is_never_applied(
+    api: Client, one: str, outside: Outside, sql: str
+) -> None:
+    run = migrated(api, one, "failed", FIRST, ("0002_ends.sql", f"SELECT 1; {sql}"), THIRD)
+    assert (run["done"], run["error"]["file"]) == (1, "0002_ends.sql")
+    told = (
+        "ends its own transaction",
+        "invalid transaction termination",
+        "prepared transactions are disabled",
+    )
+    assert run["error"]["message"].startswith(("the file " + told[0], *told[1:]))
+    assert log_of(outside) == [FIRST[0]]
+
+
+@pytest.mark.parametrize(
+    "sql",
+    ["SET TRANSACTION ISOLATION LEVEL SERIALIZABLE; SELECT 1", "SAVEPOINT a; ROLLBACK TO SAVEPOINT a; RELEASE a",
+     "RESET ALL", "BEGIN; -- COMMIT;", "SELECT 'COMMIT;' /* ROLLBACK; */", "DO $$ BEGIN PERFORM 'COMMIT'; END $$",
+     "CREATE TABLE commit (begin int); COMMENT ON TABLE commit IS $a$ ROLLBACK; $a$",
+     "-- outside a transaction\nBEGIN;\nSELECT 1;\nCOMMIT;"],
+)  # fmt: skip
+def test_what_only_looks_like_an_end_is_applied(api: Client, one: str, outside: Outside, sql: str) -> None:
+    migrated(api, one, "succeeded", FIRST, ("0002_whole.sql", sql), THIRD)
+    assert log_of(outside) == [FIRST[0], "0002_whole.sql", THIRD[0]]
+
+
+def test_a_transaction_left_open_is_noticed(api: Client, one: str, outside: Outside) -> None:
+    left = (
+        "0002_left.sql",
+        "-- outside a transaction\nBEGIN;\nCREATE TABLE IF NOT EXISTS left_over (a int);\n",
+    )
+    run = migrated(api, one, "failed", FIRST, left, THIRD)
+    assert "leaves a transaction open" in run["error"]["message"]
+    assert outside.rows("SELECT to_regclass('left_over')") == [(None,)]
+    assert log_of(outside) == [FIRST[0]]
+
+
 def test_a_file_outside_a_transaction(api: Client, one: str, outside: Outside) -> None:
     index = (
         "0002_index.sql",

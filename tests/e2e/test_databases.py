@@ -13,6 +13,7 @@ from urllib.parse import urlsplit, urlunsplit
 import psycopg
 import pytest
 from psycopg import sql
+from redis import Redis
 
 from tests.support.cli import ogel_here
 from tests.support.contract import all_pages, assert_problem
@@ -77,7 +78,7 @@ def test_a_postgresql_database_is_registered_checked_and_measured(
     assert api("POST", "/api/databases/orders-eu/check").status == 202
     checked(api, database["id"], "reachable", since=found["check"]["checked_at"])
     metrics = suite.api("GET", "/metrics").raw.decode()
-    assert 'ogel_database_up{database="orders-eu",type="postgresql"} 1.0' in metrics
+    assert 'ogel_cluster_database_up{database="orders-eu",type="postgresql"} 1.0' in metrics
     assert 'ogel_database_checks_total{outcome="reached",type="postgresql"}' in metrics
     actions = [r["action"] for r in all_pages(api, "/api/audit-logs", 100, resource_id=database["id"])]
     assert actions == ["database.check", "database.create"]
@@ -160,8 +161,12 @@ def test_a_server_that_says_nothing_does_not_hold_up_the_others(api: Client, out
 def test_redis_is_checked_and_measured(api: Client, suite_servers: dict[str, str]) -> None:
     database = register(api, url=suite_servers["REDIS_URL"])
     found = checked(api, database["id"], "reachable")
-    assert found["type"] == "redis" and found["check"]["server_version"]
+    with Redis.from_url(suite_servers["REDIS_URL"]) as client:
+        own = client.info("server")
+    assert found["type"] == "redis"
+    assert found["check"]["server_version"] == own.get("valkey_version", own["redis_version"])
     stats = api.ok("GET", f"/api/databases/{database['id']}/stats")["stats"]
+    assert stats["server"] == own.get("server_name", "redis")
     assert stats["used_memory"] > 0 and stats["connected_clients"] >= 1 and "maxmemory_policy" in stats
     moved = api.ok("PATCH", f"/api/databases/{database['id']}", {"password": "wrong-wrong-wrong-wrong"})
     assert moved["check"]["state"] == "unknown"
@@ -250,6 +255,11 @@ HOST = {"type": "postgresql", "host": "db.internal"}
         ({**HOST, "host": "/var/run/postgresql"}, "body.host"),
         ({**HOST, "host": "a,b"}, "body.host"),
         ({**HOST, "host": "a b"}, "body.host"),
+        ({**HOST, "host": "\U0001f4a9.la"}, "body.host"),
+        ({**HOST, "host": "a\u200db.example"}, "body.host"),
+        ({**HOST, "host": "ü" * 200}, "body.host"),
+        ({**HOST, "host": "\uff11\uff16\uff19.254.169.254"}, "body.host"),
+        ({"type": "postgresql", "url": "postgresql://\uff11\uff16\uff19.254.169.254/d"}, "body.url"),
         ({**HOST, "port": 0}, "body.port"),
         ({**HOST, "port": 65536}, "body.port"),
         ({**HOST, "database": "a\x00b"}, "body.database"),

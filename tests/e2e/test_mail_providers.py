@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from base64 import b64encode
 from collections.abc import Iterator
 from email import message_from_bytes
 from email.policy import default
@@ -12,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.cli import ogel_here
 from tests.support.mail import PASSWORD, USER, Mail, MailServer, Resend, refusal
 from tests.support.process import Client, Ogel, eventually
 from tests.support.receiver import Answer
@@ -88,6 +90,20 @@ def test_resend_first_then_the_other_then_only_the_other(
             "headers": {"Message-ID": f"<{id}@example.com>", "X-A": "1"},
         }
 
+        # What it says of our key is shown to nobody.
+        said = f"{Resend.KEY}, Bearer%20{Resend.KEY.replace('_', '%5F')}, {b64encode(Resend.KEY.encode()).decode()}"
+        resend.answers["echo@example.com"] = [refusal(422, "validation_error", said)]
+        echoed = send(api, "echo@example.com")
+        assert over(api, echoed)["error"] == "resend answered 422 (validation_error: ****, Bearer ****, ****)"
+        everything = [
+            api.ok("GET", f"/api/mail/{echoed}"),
+            api.ok("GET", "/api/mail"),
+            api.ok("GET", "/api/jobs?queue=mail&status=dead"),
+            api.ok("GET", f"/api/events?subject={echoed}"),
+        ]
+        for secret in (Resend.KEY, said.rpartition(" ")[2], Resend.KEY.removeprefix("re_")):
+            assert secret not in json.dumps(everything) + (tmp_path / "log").read_text()
+
         # What Resend refuses for good is offered to nobody else.
         resend.answers["wrong@example.com"] = [refusal(422, "validation_error", "Invalid `to` field")]
         failed = over(api, send(api, "wrong@example.com"))
@@ -120,20 +136,30 @@ def test_resend_first_then_the_other_then_only_the_other(
         assert 'ogel_provider_breaker_open{provider="resend",what="mail"} 1.0' in metrics
 
 
-def test_a_wrong_key_costs_no_attempt_and_is_said(
-    suite_servers: dict[str, str], resend: Resend, smtp: MailServer, tmp_path: Path
+QUOTA = "5.4.5 Daily user sending limit exceeded. For more information on Gmail"
+
+
+@pytest.mark.parametrize(
+    ("provider", "said"),
+    [
+        ("resend", "resend answered 403 (invalid_api_key: API key is invalid)"),
+        ("smtp", f"smtp answered 550 ({QUOTA} 5.4.5 sending limits go to 5.4.5 gsmtp)"),
+    ],
+)
+def test_a_wrong_key_or_a_spent_quota_costs_no_attempt_and_is_said(
+    suite_servers: dict[str, str], resend: Resend, smtp: MailServer, tmp_path: Path, provider: str, said: str
 ) -> None:
     settings = environment(
-        suite_servers, resend, smtp, OGEL_MAIL_PROVIDERS="resend", RESEND_API_KEY="re_wrong"
+        suite_servers, resend, smtp, OGEL_MAIL_PROVIDERS=provider, RESEND_API_KEY="re_wrong"
     )
+    smtp.data_answers["ann@example.com"] = [
+        f"550-{QUOTA}\r\n550-5.4.5 sending limits go to\r\n550 5.4.5 gsmtp"
+    ]
     with Ogel("api", "--with", "worker", log=tmp_path / "log", **settings) as ogel:
         api = ogel.api
         id = send(api, "ann@example.com")
         waiting = eventually(lambda: (m := api.ok("GET", f"/api/mail/{id}"))["log"] and m, 15, "an attempt")
-        assert (waiting["status"], waiting["error"]) == (
-            "queued",
-            "resend answered 403 (invalid_api_key: API key is invalid)",
-        )
+        assert (waiting["status"], waiting["error"]) == ("queued", said)
         assert waiting["next_attempt_at"] > waiting["created_at"]
         job = api.ok("GET", f"/api/jobs/job_{id.removeprefix('msg_')}")
         assert (job["status"], job["attempts"]) == ("pending", 0)
@@ -187,7 +213,9 @@ def test_a_worker_killed_between_sending_and_saying_so(
         assert requests[0].body == requests[1].body
 
 
-def test_the_outbox_writes_files_that_can_be_read(suite_servers: dict[str, str], tmp_path: Path) -> None:
+def test_the_outbox_writes_files_that_can_be_read(
+    suite_servers: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     own = tmp_path / "templates"
     (own / "en").mkdir(parents=True)
     (own / "en" / "welcome.subject.jinja").write_text("Our own: {{ app }}")
@@ -217,6 +245,17 @@ def test_the_outbox_writes_files_that_can_be_read(suite_servers: dict[str, str],
         assert parsed.get_content().strip() == "For <you>"
         assert path.stat().st_mode & 0o777 == 0o600
         assert [each.name for each in path.parent.iterdir()] == [path.name]
+        # Whoever asks on this machine is told where it is; elsewhere, its name.
+        monkeypatch.setattr("ogel.runtime.logging.configure_logging", lambda *_: None)  # it is for processes
+        tested = ogel_here("mail", "test", "Ann@example.com", OGEL_MAIL_FROM=FROM, **settings)
+        assert tested.code == 0, tested.err
+        [line] = [each for each in tested.out.splitlines() if each.startswith("it is in ")]
+        assert message_from_bytes(Path(line.removeprefix("it is in ")).read_bytes(), policy=default)[
+            "to"
+        ] == ("Ann@example.com")
+        settings["OGEL_DATA_DIR"] = str(tmp_path / "elsewhere")
+        shown = ogel_here("mail", "show", message["id"], **settings)
+        assert f"file         {message['id']}.eml, in the outbox of the worker's OGEL_DATA_DIR" in shown.out
         # The German one is still ours.
         [german] = api.ok("POST", "/api/mail", {**mail, "locale": "de", "data": {"app": "A", "url": "u"}})[
             "items"

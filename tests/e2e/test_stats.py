@@ -15,6 +15,7 @@ import pytest
 from tests.support.cli import ogel, ogel_here
 from tests.support.contract import all_pages, assert_problem
 from tests.support.process import Client, Ogel, eventually, free_port
+from tests.support.prometheus import read_metrics
 from tests.support.receiver import Receiver
 
 # A dead job is one too many; what else may be odd on a machine that runs tests is not.
@@ -148,12 +149,18 @@ def test_a_scheduled_sample_is_shown(api: Client) -> None:
     )
     assert api.ok("GET", f"/api/resources?name=queue.jobs&to={sizes[-1]['sampled_at']}")["items"] == []
     scraped = eventually(
-        lambda: (text := api("GET", "/metrics").raw.decode()).count("ogel_database_size_bytes") and text,
+        lambda: (
+            (text := api("GET", "/metrics").raw.decode()).count("ogel_cluster_database_size_bytes") and text
+        ),
         10,
         "the gauges",
     )
-    assert 'ogel_database_table_bytes{table="job_queue"}' in scraped
-    assert "ogel_queue_jobs{" in scraped and scraped.count("# TYPE ogel_queue_jobs gauge") == 1
+    families = read_metrics(scraped)
+    assert 'ogel_cluster_database_table_bytes{table="job_queue"}' in scraped
+    assert "ogel_cluster_queue_jobs" in families
+    assert families["ogel_cluster_redis_evicted_keys"].type == "counter"
+    # What a process counts is shown by itself, not by all others too.
+    assert not [name for name in families if name.startswith("ogel_cluster_process")]
 
 
 def test_an_alert_is_raised_and_cleared_as_an_event(api: Client, suite_servers: dict[str, str]) -> None:

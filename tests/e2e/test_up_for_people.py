@@ -42,7 +42,7 @@ def test_the_banner_comes_last_and_status_says_the_addresses(terminal: OnTermina
     terminal.until(lambda written: "/api/events" in written and written.endswith("\n\n"))
     log, banner = terminal.written.split("\n\nOgel on ")
     assert all(LINE.fullmatch(line) for line in log.splitlines()), log
-    assert "clock.registered" in log and banner.count("curl -s http://localhost:") == 3
+    assert "process.ready" in log and banner.count("curl -s http://localhost:") == 3
 
     shown = status(data)
     assert (shown.code, shown.err) == (0, "")

@@ -34,7 +34,7 @@ async def story(database_url: str) -> None:
         tail = Tail(database, utc_now() - timedelta(minutes=1))
         odd = Tail(database, utc_now() - timedelta(minutes=1), "wh_1", ["delivered"])
         with (
-            psycopg.connect(database_url, application_name="ogel") as late,
+            psycopg.connect(database_url, application_name="ogel worker-webhooks") as late,
             psycopg.connect(database_url, application_name="ogel", autocommit=True) as prompt,
         ):
             late.execute(ATTEMPT, (1, 1))

@@ -149,6 +149,16 @@ def test_a_migration_outside_a_transaction_is_begun_again_when_it_broke(empty_da
     assert found == [(True,)]
 
 
+@pytest.mark.parametrize(
+    "sql", [b"begin; commit; begin;", b"ROLLBACK AND CHAIN", b"-- outside a transaction\nBEGIN;\n"]
+)
+def test_a_migration_with_a_transaction_of_its_own_is_refused(empty_database_url: str, sql: bytes) -> None:
+    with pytest.raises(ConfigError, match=r"0001_own: the file .* transaction"):
+        asyncio.run(migrate(empty_database_url, [Migration(1, "0001_own", sql)]))
+    with psycopg.connect(empty_database_url) as connection:
+        assert connection.execute("SELECT * FROM schema_migrations").fetchall() == []
+
+
 def test_a_changed_migration_is_refused(empty_database_url: str) -> None:
     async def story() -> None:
         await migrate(empty_database_url, [Migration(1, "0001_first", b"SELECT 1")])
@@ -176,3 +186,36 @@ def test_a_server_that_is_not_there_is_an_error_in_time() -> None:
             await wait_for_postgres("postgresql://nobody@127.0.0.1:1/nothing", seconds=0.2)
 
     asyncio.run(story())
+
+
+def test_keys_that_could_write_keep_reading(empty_database_url: str) -> None:
+    """Since then a scope allows what it says, and no more."""
+    migrations = read_migrations(MIGRATIONS)
+    [says] = [each for each in migrations if each.name.endswith("_say_that_writing_keys_read")]
+    before = {
+        "a": ["events:write", "mail:*"],
+        "b": ["events:read", "events:write"],
+        "c": ["*"],
+        "d": ["stats:read"],
+    }
+    insert = "INSERT INTO api_keys (id, name, key_hash, hint, scopes) VALUES (%s, '', %s, '', %s)"
+    asyncio.run(migrate(empty_database_url, migrations[: says.version - 1]))
+    with psycopg.connect(empty_database_url, autocommit=True) as connection:
+        for id, scopes in before.items():
+            connection.execute(insert, [id, id.encode(), scopes])
+        asyncio.run(migrate(empty_database_url, migrations))
+        after = dict(connection.execute("SELECT id, scopes FROM api_keys").fetchall())
+    assert after == {**before, "a": ["events:read", "events:write", "mail:*"]}
+
+
+def test_what_a_url_tells_libpq_counts(empty_database_url: str) -> None:
+    said = "application_name=mine&connect_timeout=3&options=-c%20geqo%3Doff"
+    url = f"{empty_database_url}{'&' if '?' in empty_database_url else '?'}{said}"
+
+    async def story() -> list[object]:
+        await migrate(url, [])
+        async with opened(url, []) as database, database.session() as session:
+            names = ("geqo", "application_name", "statement_timeout", "jit")
+            return [await session.value(f"SHOW {name}".encode()) for name in names]
+
+    assert asyncio.run(story()) == ["off", "mine", "30s", "off"]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
-import select
 import shutil
 import signal
 import stat
@@ -12,7 +12,8 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
-from collections.abc import Iterator
+import threading
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -20,17 +21,33 @@ from typing import Any
 import psycopg
 import pytest
 import redis
+from prometheus_client import CollectorRegistry
+from structlog.testing import capture_logs
 
 import ogel
-from ogel.adapters.embedded import EmbeddedServers, binaries, privileges, running_urls, servers, stop_stale
+from ogel.adapters.embedded import (
+    CalledOff,
+    EmbeddedServers,
+    Revival,
+    binaries,
+    privileges,
+    process,
+    revival,
+    running_urls,
+    server,
+    servers,
+    stop_stale,
+)
 from ogel.adapters.embedded.data_dir import DataDir
 from ogel.adapters.embedded.launch import NOBODY, NOBODY_ID
-from ogel.adapters.embedded.process import Identity, describe
+from ogel.adapters.embedded.process import Identity, describe, spawn
 from ogel.adapters.embedded.record import Record, save_record
 from ogel.kernel.errors import ConfigError, Unavailable
+from ogel.runtime.database_faults import DatabaseDiskFull
+from tests.support.disk import fill, small_disk
+from tests.support.embedded import END_SECONDS, left_running, wait_ended
 
 ROOT = Path(ogel.__file__).parent.parent
-END_SECONDS = 15
 
 # Stands for an `ogel up`, with a forked child as RQ's work-horse is one; says who runs and waits to be ended.
 LAUNCHER = """
@@ -44,8 +61,16 @@ if not child:
     os.write(says_so, b".")
 else:
     os.read(is_there, 1)
-    pids = servers.pids | {"child": child}
+    pids = servers.pids | {"child": child, "ogel": os.getpid()}
     print(json.dumps({"pids": pids, "urls": [servers.database_url, servers.redis_url]}), flush=True)
+signal.pause()
+"""
+
+# Stands for the first process of a container: what its descendants leave becomes its own, and it takes note of nobody.
+INIT = """
+import ctypes, signal, subprocess, sys
+assert ctypes.CDLL(None).prctl(36, 1, 0, 0, 0) == 0  # PR_SET_CHILD_SUBREAPER
+child = subprocess.Popen(sys.argv[1:])
 signal.pause()
 """
 
@@ -67,29 +92,11 @@ def recall(servers: EmbeddedServers) -> tuple[list[str], list[str]]:
         return rows, store.lrange("kept", 0, -1)
 
 
-def left_running(data_dir: Path) -> list[str]:
-    """Command lines of all processes that work for this data directory."""
-    marker = DataDir(data_dir).marker
-    everyone = (describe(int(entry)) for entry in os.listdir("/proc") if entry.isdigit())
-    return [seen.command for seen in everyone if seen is not None and marker in seen.command]
-
-
-def wait_ended(pid: int) -> None:
-    try:
-        handle = os.pidfd_open(pid)
-    except ProcessLookupError:
-        return
-    try:
-        assert select.select([handle], [], [], END_SECONDS)[0], f"{describe(pid)} still runs"
-    finally:
-        os.close(handle)
-
-
 @contextmanager
 def launched(
-    data_dir: Path, python: str = sys.executable, **options: Any
+    data_dir: Path, python: str = sys.executable, under: Sequence[str] = (), **options: Any
 ) -> Iterator[tuple[subprocess.Popen[str], dict[str, int], list[str]]]:
-    command = [python, "-c", LAUNCHER, str(data_dir)]
+    command = [*under, python, "-c", LAUNCHER, str(data_dir)]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, **options) as process:
         assert process.stdout is not None
         started = next((line for line in process.stdout if line.startswith("{")), "")
@@ -236,19 +243,277 @@ def test_a_stranger_with_a_recorded_pid_is_left_alone(tmp_path):
             stranger.kill()
 
 
-def test_a_lock_file_whose_pid_is_someone_else_by_now_does_not_stop_postgres(data_dir):
+def test_servers_that_are_zombies_of_an_init_that_does_not_wait_are_dead(data_dir):
+    with EmbeddedServers.start(data_dir) as first:
+        remember(first, "before")
+    with launched(data_dir, under=[sys.executable, "-c", INIT]) as (_, pids, _):
+        for name in ("postgres", "redis", "ogel"):
+            os.kill(pids[name], signal.SIGKILL)
+        for name in ("postgres", "redis"):
+            wait_ended(pids[name])
+            assert Path(f"/proc/{pids[name]}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+        assert running_urls(data_dir) == (None, None)
+        for _ in range(2):
+            with EmbeddedServers.start(data_dir) as again:
+                assert recall(again) == (["before"], ["before"])
+
+
+@pytest.fixture
+def lock_file(data_dir: Path) -> Path:
+    """As PostgreSQL leaves it when it is killed."""
     with EmbeddedServers.start(data_dir, redis=False):
-        lock = (data_dir / "postgres" / "postmaster.pid").read_text()
-    _, _, rest = lock.partition("\n")
-    # As after a restarted container. Our own pid would be passed over as a parent's, so take a bystander's.
-    with subprocess.Popen(["sleep", "60"]) as stranger:
+        lock = data_dir / "postgres" / "postmaster.pid"
+        content = lock.read_text()
+    lock.write_text(content)
+    return lock
+
+
+def test_a_lock_file_of_nobody_does_not_stop_postgres(data_dir, lock_file, tmp_path):
+    _, _, rest = lock_file.read_text().partition("\n")
+    idle = threading.Event()
+    thread = threading.Thread(target=idle.wait)
+    thread.start()
+    # Our own pid would be passed over as a parent's, so take a bystander's, as after a restarted container.
+    with subprocess.Popen(["sleep", "60"]) as stranger, EmbeddedServers.start(tmp_path, redis=False) as other:
         try:
-            (data_dir / "postgres" / "postmaster.pid").write_text(f"{stranger.pid}\n{rest}")
-            with EmbeddedServers.start(data_dir, redis=False) as again:
-                assert set(again.pids) == {"postgres"}
+            taken = [stranger.pid, thread.native_id, os.getppid(), 1, -1, other.pids["postgres"], 2**40]
+            for left in [*(f"{pid}\n{rest}" for pid in taken), "", "\n", "what\n", "\0\0\0"]:
+                lock_file.write_text(left)
+                with EmbeddedServers.start(data_dir, redis=False) as again:
+                    assert set(again.pids) == {"postgres"}
             assert stranger.poll() is None
+            assert set(other.pids) == {"postgres"}
         finally:
             stranger.kill()
+            idle.set()
+
+
+def test_a_server_started_by_hand_is_left_alone(data_dir, tmp_path):
+    with EmbeddedServers.start(data_dir, redis=False) as first:
+        command = Path(f"/proc/{first.pids['postgres']}/cmdline").read_bytes().decode().split("\0")[:-1]
+        way = privileges.probe(Path(command[0])).way
+    by_hand = [part.replace(DataDir(data_dir).marker, "by-hand") for part in command]
+    with (tmp_path / "log").open("wb") as output:
+        hand = spawn(by_hand, way=way, death_signal=signal.SIGINT, output=output.fileno())
+    try:
+        while b"ready to accept" not in (tmp_path / "log").read_bytes():
+            assert hand.poll() is None
+        with pytest.raises(Unavailable, match=r"postmaster\.pid.* already exists"):
+            EmbeddedServers.start(data_dir, redis=False)
+        assert hand.poll() is None
+    finally:
+        hand.send_signal(signal.SIGINT)
+        hand.wait(END_SECONDS)
+
+
+def test_servers_whose_ogel_died_before_it_recorded_them_are_found(data_dir, monkeypatch):
+    monkeypatch.setattr(server, "_ORPHANS_TIMEOUT_SECONDS", 1.0)
+    with launched(data_dir) as (process, pids, _):
+        for name in ("postgres", "redis"):
+            os.kill(pids[name], signal.SIGSTOP)  # so that they outlive it
+            (data_dir / f"{name}.running.json").unlink()
+        process.kill()
+        process.wait(END_SECONDS)
+        with EmbeddedServers.start(data_dir) as again:
+            assert set(again.pids.values()).isdisjoint(pids.values())
+            wait_ended(pids["postgres"])
+            wait_ended(pids["redis"])
+
+
+@pytest.mark.parametrize("hidden", [PermissionError, FileNotFoundError])
+def test_servers_start_where_proc_says_nothing(data_dir, lock_file, hidden, monkeypatch):
+    """Mounted with hidepid=1, or not at all."""
+
+    def refuse(*_: object, **__: object) -> None:
+        raise hidden
+
+    for name in ("read_text", "read_bytes"):
+        real = getattr(Path, name)
+        monkeypatch.setattr(
+            Path, name, lambda path, *a, _real=real, **b: (
+                refuse() if str(path).startswith("/proc/") else _real(path, *a, **b)
+            ),
+        )  # fmt: skip
+    if hidden is FileNotFoundError:
+        monkeypatch.setattr(
+            process.os.path, "isdir", lambda path, _real=os.path.isdir: path != "/proc" and _real(path)
+        )
+    with EmbeddedServers.start(data_dir) as started:
+        remember(started, "unseen")
+    with EmbeddedServers.start(data_dir) as again:
+        assert recall(again) == (["unseen"], ["unseen"])
+
+
+def test_without_proc_ps_knows_a_zombie_too(monkeypatch):
+    """As on macOS."""
+    if shutil.which("ps", path=os.defpath) is None:
+        pytest.skip("NOT TESTED: no ps")
+    monkeypatch.setattr(sys, "platform", "darwin")
+    with subprocess.Popen(["sleep", "5"]) as child:
+        seen = describe(child.pid)
+        assert seen is not None
+        assert seen.command == "sleep 5"
+        assert describe(child.pid) == seen
+        os.kill(child.pid, signal.SIGKILL)
+        os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+        assert describe(child.pid) is None
+    assert describe(child.pid) is None
+
+
+RESTARTS = "ogel_embedded_restarts_total"
+
+
+class Kept:
+    """Servers that are revived while the block runs."""
+
+    def __init__(self, embedded: EmbeddedServers, **options: Any) -> None:
+        self.embedded = embedded
+        self.stop = asyncio.Event()
+        self._registry = CollectorRegistry()
+        self.revival = Revival(embedded, **options)
+        self.revival.count_in(self._registry)
+
+    async def __aenter__(self) -> Kept:
+        self.running = asyncio.create_task(self.revival.run(self.stop))
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.stop.set()
+        await self.running
+
+    def restarts(self, name: str) -> float:
+        return self._registry.get_sample_value(RESTARTS, {"server": name}) or 0.0
+
+    async def kill(self, *names: str) -> None:
+        """Returns once they are back, or given up."""
+        expected = {name: self.restarts(name) + 1 for name in names}
+        for name in names:
+            os.kill(self.embedded.pids[name], signal.SIGKILL)
+        async with asyncio.timeout(END_SECONDS):
+            while any(self.restarts(name) < count for name, count in expected.items()):
+                if self.running.done():
+                    return
+                await asyncio.sleep(0.02)
+
+
+def test_a_server_that_dies_is_back_with_its_address_and_data(data_dir):
+    async def story(embedded: EmbeddedServers) -> None:
+        async with Kept(embedded) as kept:
+            await kept.kill("redis")
+            await kept.kill("postgres")
+            await kept.kill("postgres", "redis")
+            assert (kept.restarts("postgres"), kept.restarts("redis")) == (2, 2)
+
+    with EmbeddedServers.start(data_dir) as embedded, capture_logs() as logs:
+        remember(embedded, "before")
+        urls = embedded.database_url, embedded.redis_url
+        with redis.Redis.from_url(embedded.redis_url or "") as store:
+            store.waitaof(1, 0, END_SECONDS * 1000)
+        asyncio.run(story(embedded))
+        assert (embedded.database_url, embedded.redis_url) == urls
+        assert recall(embedded) == (["before"], ["before"])
+    assert left_running(data_dir) == []
+    died = [line for line in logs if line["event"] == "embedded.server_died"]
+    assert all("killed by SIGKILL" in line["error"] for line in died)
+    assert len(died) == 4
+
+
+def test_a_server_that_dies_again_and_again_is_given_up(data_dir):
+    async def story(embedded: EmbeddedServers) -> None:
+        async with Kept(embedded, pauses_seconds=(0.0, 0.1)) as kept:
+            for _ in range(3):
+                await kept.kill("redis")
+            assert kept.restarts("redis") == 2
+            assert kept.stop.is_set()
+
+    with (
+        EmbeddedServers.start(data_dir) as embedded,
+        pytest.raises(Unavailable, match=r"^the embedded Valkey died again and again.* 2 times.*redis\.log"),
+    ):
+        asyncio.run(story(embedded))
+    assert left_running(data_dir) == []
+
+
+def test_a_server_that_stayed_up_may_die_as_often_as_before(data_dir):
+    async def story(embedded: EmbeddedServers) -> None:
+        async with Kept(embedded, pauses_seconds=(0.0,), steady_seconds=0.0) as kept:
+            for _ in range(3):
+                await kept.kill("redis")
+            assert kept.restarts("redis") == 3
+
+    with EmbeddedServers.start(data_dir, postgres=False) as embedded:
+        asyncio.run(story(embedded))
+
+
+def test_a_server_whose_disk_is_full_is_started_when_there_is_room(tmp_path, monkeypatch):
+    monkeypatch.setattr(revival, "FULL_SECONDS", 0.1)
+
+    async def story(embedded: EmbeddedServers, disk: Path, logs: list[Any]) -> None:
+        async with Kept(embedded, pauses_seconds=(0.0,)) as kept:
+            assert kept.revival.database_fault() is None
+            filler = fill(disk)
+            killing = asyncio.create_task(kept.kill("postgres"))
+            async with asyncio.timeout(END_SECONDS):
+                while sum(line["event"] == "embedded.server_not_back" for line in logs) < 3:
+                    await asyncio.sleep(0.02)
+            assert isinstance(kept.revival.database_fault(), DatabaseDiskFull)
+            filler.unlink()
+            await killing
+            assert kept.revival.database_fault() is None
+
+    with (
+        small_disk(tmp_path / "disk", 120) as disk,
+        EmbeddedServers.start(disk / "data", redis=False) as embedded,
+        capture_logs() as logs,
+    ):
+        asyncio.run(story(embedded, disk, logs))
+
+
+def test_a_server_whose_data_is_gone_does_not_begin_anew(tmp_path):
+    async def story(embedded: EmbeddedServers) -> None:
+        async with Kept(embedded, pauses_seconds=(0.0, 0.0)) as kept:
+            shutil.rmtree(tmp_path / "postgres")
+            await kept.kill("postgres")
+
+    with (
+        EmbeddedServers.start(tmp_path, redis=False) as embedded,
+        pytest.raises(Unavailable, match="is gone"),
+    ):
+        asyncio.run(story(embedded))
+    assert not (tmp_path / "postgres").exists()
+
+
+def test_a_stop_between_two_tries_is_obeyed(data_dir):
+    async def story(embedded: EmbeddedServers) -> None:
+        async with Kept(embedded, pauses_seconds=(60.0,)):
+            os.kill(embedded.pids["redis"], signal.SIGKILL)
+            async with asyncio.timeout(END_SECONDS):
+                while embedded.pids.get("redis"):
+                    await asyncio.sleep(0.02)
+
+    with EmbeddedServers.start(data_dir, postgres=False) as embedded:
+        asyncio.run(story(embedded))
+
+
+def test_a_start_may_be_called_off_whenever_it_waits(tmp_path):
+    """The first start, with initdb, and the next on what the one before left."""
+    asked = 0
+    for patience in (0, 1, 5, 15, 0, 1, 3, 10_000):
+
+        def interrupted(limit: int = patience) -> bool:
+            nonlocal asked
+            asked += 1
+            return asked > limit
+
+        asked = 0
+        try:
+            with EmbeddedServers.start(tmp_path, interrupted=interrupted) as started:
+                remember(started, "started")
+        except CalledOff:
+            assert patience < 10_000
+        assert left_running(tmp_path) == []
+        assert not list(tmp_path.glob("initdb-*"))
+    assert (tmp_path / "postgres").exists()
 
 
 def test_each_server_comes_back_with_its_port_and_data(data_dir):

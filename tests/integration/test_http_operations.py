@@ -8,6 +8,7 @@ from ipaddress import ip_network
 import pytest
 import structlog
 
+from ogel.kernel.errors import Unavailable
 from tests.support.http import READER, World, ask, running, story
 
 
@@ -78,6 +79,7 @@ async def test_health_when_all_is_well() -> None:
         health = await ask(world, "GET", "/api/health")
         assert (health.status, health.json["status"]) == (200, "healthy")
         assert health.json["checks"] == {"postgres": True, "redis": True}
+        assert health.json["reasons"] == {}
         assert health.json["timestamp"].endswith("Z")
 
 
@@ -93,11 +95,20 @@ async def test_an_optional_failure_degrades() -> None:
         assert [each["probe"] for each in logs if each["event"] == "health.failed"] == ["redis"]
 
 
-@pytest.mark.parametrize("how", ["raises", "hangs"])
-def test_a_required_failure_is_503(how: str) -> None:
+@pytest.mark.parametrize(
+    ("how", "reason"),
+    [
+        ("raises", "It does not answer."),
+        ("hangs", "It did not answer within 0.2 seconds."),
+        ("explains", "Its disk is full."),
+    ],
+)
+def test_a_required_failure_is_503_and_says_what_may_be_known(how: str, reason: str) -> None:
     async def postgres() -> bool:
         if how == "raises":
-            raise OSError("gone")
+            raise OSError("10.0.0.5 is gone, and hunter2 with it")
+        if how == "explains":
+            raise Unavailable("Its disk is full.")
         await asyncio.Event().wait()
         return True
 
@@ -107,7 +118,9 @@ def test_a_required_failure_is_503(how: str) -> None:
             health = await ask(world, "GET", "/api/health")
             assert (health.status, health.json["status"]) == (503, "unhealthy")
             assert health.json["checks"] == {"postgres": False, "redis": True}
-            assert (await ask(world, "GET", "/health/ready")).status == 503
+            assert health.json["reasons"] == {"postgres": reason}
+            ready = await ask(world, "GET", "/health/ready")
+            assert (ready.status, ready.json["reasons"]) == (503, {"postgres": reason})
             assert (await ask(world, "GET", "/health/live")).status == 200
 
     told()

@@ -125,14 +125,14 @@ async def test_localhost_is_both_loopbacks_on_one_port() -> None:
 
 
 def test_without_ipv6_everywhere_is_ipv4(monkeypatch: pytest.MonkeyPatch) -> None:
-    real = server._listen
+    real = server._bind
 
-    def listen(host: str, port: int, *, dual_stack: bool = False) -> socket.socket:
+    def bind(host: str, port: int, *, dual_stack: bool = False) -> socket.socket:
         if ":" in host:
             raise OSError(97, "Address family not supported by protocol")
         return real("127.0.0.1" if host == "0.0.0.0" else host, port)
 
-    monkeypatch.setattr(server, "_listen", listen)
+    monkeypatch.setattr(server, "_bind", bind)
     for host in ("::", "localhost"):
         (only,) = server.bind(host, 0)
         assert only.family == socket.AF_INET
@@ -141,6 +141,7 @@ def test_without_ipv6_everywhere_is_ipv4(monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_a_port_that_is_taken_is_a_wrong_setting() -> None:
     (taken,) = server.bind("127.0.0.1", 0)
+    server.listen([taken])
     port = taken.getsockname()[1]
     try:
         for host in ("127.0.0.1", "localhost"):

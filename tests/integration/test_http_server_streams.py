@@ -11,7 +11,6 @@ from contextlib import asynccontextmanager
 import aiohttp
 import pytest
 import structlog
-from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket
 
 from ogel.runtime.http import server
@@ -33,10 +32,7 @@ class Streams:
         self.ended: asyncio.Queue[str] = asyncio.Queue()
 
     def world(self) -> World:
-        listen = WebSocketRoute("/listen", self.listen)
-        return World(
-            more_streams=[listen, WebSocketRoute("/leave", self.leave), WebSocketRoute("/pour", self.pour)]
-        )
+        return World(more_streams={"/listen": self.listen, "/leave": self.leave, "/pour": self.pour})
 
     async def listen(self, websocket: WebSocket) -> None:
         await websocket.accept()

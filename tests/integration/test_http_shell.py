@@ -13,7 +13,18 @@ import pytest
 import structlog
 
 from ogel.runtime.http import body
-from tests.support.http import MAX_BODY, READER, WRITER, Answer, ask, ask_raw, expect_problem, running, story
+from tests.support.http import (
+    MAX_BODY,
+    READER,
+    WRITER,
+    Answer,
+    World,
+    ask,
+    ask_raw,
+    expect_problem,
+    running,
+    story,
+)
 
 
 @story
@@ -72,8 +83,10 @@ async def test_keys_and_scopes() -> None:
             assert answer.headers["WWW-Authenticate"] == "Bearer"
         lacking = await ask(world, "POST", "/api/things", headers=READER, json={"name": "x"})
         assert "things:write" in expect_problem(lacking, 403)["detail"]
-        # Whoever may write may read; the scheme is case-insensitive (RFC 9110 §11.1).
-        lower = {"Authorization": "bearer key-of-a-writer"}
+        lacking = await ask(world, "GET", "/api/things/1", headers=WRITER)
+        assert "things:read" in expect_problem(lacking, 403)["detail"]
+        # The scheme is case-insensitive (RFC 9110 §11.1).
+        lower = {"Authorization": "bearer key-of-a-reader"}
         assert (await ask(world, "GET", "/api/things/1", headers=lower)).status == 200
 
 
@@ -103,6 +116,50 @@ async def test_wrong_parameters_are_explained() -> None:
         expect_problem(await get("?limit=1&limit=1"), 422, "query.limit")
         expect_problem(await get("?what=1"), 422, "query.what")
         expect_problem(await ask(world, "GET", "/health/live?x=1"), 422, "query.x")
+
+
+async def raw_get(world: World, path: str) -> bytes:
+    """No client of ours has rewritten it."""
+    key = READER["Authorization"]
+    request = f"GET {path} HTTP/1.1\r\nHost: x\r\nAuthorization: {key}\r\nConnection: close\r\n\r\n"
+    return await ask_raw(world, request.encode("ascii"))
+
+
+@story
+async def test_a_path_parameter_is_decoded_once() -> None:
+    meant = {
+        "sales%2Feu@customer.example": "sales/eu@customer.example",
+        "sales%2feu": "sales/eu",
+        "%2F": "/",
+        "a%252Fb": "a%2Fb",
+        "100%25": "100%",
+        "%252525": "%2525",
+        "a+b": "a+b",
+        "%e2%82%ac%20%F0%9F%92%A9": "€ 💩",
+        "..": "..",
+        "%2e%2E": "..",
+        "..%2f..%2Fetc%2fpasswd": "../../etc/passwd",
+        "%5c;x=1:@!$&'()*,=~": "\\;x=1:@!$&'()*,=~",
+        "spe%63ial%2F": "special/",
+    }
+    async with running() as world:
+        for sent, id in meant.items():
+            for prefix in ("/api/things", "/%61pi/%74hings"):
+                answer = await raw_get(world, f"{prefix}/{sent}")
+                assert answer.startswith(b"HTTP/1.1 200 "), (sent, answer)
+                assert json.loads(answer.partition(b"\r\n\r\n")[2])["id"] == id
+
+
+@story
+async def test_a_path_that_nobody_can_mean() -> None:
+    malformed = ["%", "%4", "%zz", "%u0041", "a%2", "%ff", "%c0%af", "%ed%a0%80"]
+    unknown = ["%00", "a%2F%00", "%0d%0aX:%20y", "%7f", "a/b", ""]
+    async with running() as world:
+        for status, paths in ((400, malformed), (404, unknown)):
+            for path in paths:
+                answer = await raw_get(world, f"/api/things/{path}")
+                assert answer.startswith(f"HTTP/1.1 {status} ".encode()), (path, answer)
+                assert b"application/problem+json" in answer
 
 
 @story

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import redis
 from rq import Queue, Worker
-from rq.command import send_kill_horse_command, send_stop_job_command
+from rq.command import send_kill_horse_command, send_shutdown_command, send_stop_job_command
 
 from ogel.adapters.embedded import EmbeddedServers
 from ogel.adapters.rq_horses.client import RqHorses
@@ -42,9 +42,9 @@ def kind(
 
 @asynccontextmanager
 async def stable(
-    database_url: str, redis_url: str, *kinds: JobKind, at_once: int = 1
+    database_url: str, redis_url: str, *kinds: JobKind, at_once: int = 1, remote_shutdown: bool = True
 ) -> AsyncIterator[tuple[World, RqHorses]]:
-    horses = RqHorses(redis_url, kinds, at_once)
+    horses = RqHorses(redis_url, kinds, at_once, remote_shutdown)
     try:
         async with world(database_url, *kinds, isolator=horses) as w:
             yield w, horses
@@ -366,6 +366,52 @@ def test_a_flushed_redis_is_told_of_the_helper_again(
                 await w.enqueue(NewJob("trial.echo", {}))
                 await w.until_empty(LIMIT_SECONDS)
             await until(lambda: store.smembers("rq:workers"))
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize("allowed", [True, False])
+def test_a_remote_shutdown_of_a_helper_can_be_switched_off(
+    database_url: str, redis_url: str, store: redis.Redis, allowed: bool
+) -> None:
+    async def story() -> None:
+        async with (
+            stable(database_url, redis_url, kind("echo"), remote_shutdown=allowed) as (w, horses),
+            w.running(places(1)),
+        ):
+            await w.enqueue(NewJob("trial.echo", {}))
+            await w.until_empty(LIMIT_SECONDS)
+            [helper] = horses._idle
+            send_shutdown_command(store, helper.queue.name)
+            if allowed:
+                await until(lambda: not helper.is_alive)
+            await w.enqueue(NewJob("trial.echo", {}))
+            await w.until_empty(LIMIT_SECONDS)
+            assert (horses._idle == [helper]) is not allowed
+
+    asyncio.run(story())
+
+
+def test_an_order_that_is_put_there_again_is_not_performed_again(
+    database_url: str, redis_url: str, tmp_path: Path
+) -> None:
+    async def story() -> None:
+        payload = {"directory": str(tmp_path), "seconds": 0.3}
+        async with (
+            stable(database_url, redis_url, kind("hold")) as (w, _),
+            w.running(places(1)),
+        ):
+            with redis.Redis.from_url(redis_url) as raw:
+                await w.enqueue(NewJob("trial.hold", payload))
+                await until(lambda: lives(tmp_path))
+                [key] = raw.keys("rq:job:*")
+                seen, [helper] = raw.hgetall(key), raw.smembers("rq:workers")
+                await w.until_empty(LIMIT_SECONDS)
+                raw.hset(key, mapping=seen)
+                raw.rpush(helper.replace(b"rq:worker:", b"rq:queue:"), key.removeprefix(b"rq:job:"))
+                await w.enqueue(NewJob("trial.hold", payload))
+                await w.until_empty(LIMIT_SECONDS)
+            assert len(lives(tmp_path)) == 2
 
     asyncio.run(story())
 

@@ -17,6 +17,7 @@ from ogel.runtime.jobs.job import REPLAY, RETRY, Finished, Job, NewJob, Outcome
 from ogel.runtime.jobs.kind import Backoff, JobKind
 from ogel.runtime.jobs.runner import LOST_WORKER, JobRunner, RunnerOptions
 from ogel.runtime.jobs.store import LeaseStore
+from ogel.runtime.scrub import Scrubber
 from tests.support.jobs import QUEUE, World, world
 
 AT_ONCE = Backoff(first_seconds=0.01, cap_seconds=0.02)
@@ -88,6 +89,21 @@ def test_lower_lanes_first_and_older_before_younger(database_url: str) -> None:
             async with w.running(RunnerOptions(in_flight=1, batch=1)):
                 await w.until_empty()
         assert log.payloads == ["old", "young", "retry", "replay"]
+
+    asyncio.run(story())
+
+
+def test_what_a_failing_job_says_holds_no_secret_of_ours(database_url: str) -> None:
+    async def story() -> None:
+        async def fail(job: Job, _: Any) -> None:
+            raise ValueError(f"cannot use redis://:hunter2-h%75nter2@h {'x' * 450} hunter2-hunter2")
+
+        async with world(database_url, kind(fail, max_attempts=1)) as w:
+            await w.enqueue(NewJob("trial.do", {}))
+            async with w.running(RunnerOptions(scrub=Scrubber(["hunter2-hunter2"]))):
+                [row] = await w.until(lambda rows: rows[0]["status"] == "dead")
+                said = str(row["last_error"])
+                assert said.startswith("ValueError: cannot use redis://:****@h x") and "hunter" not in said
 
     asyncio.run(story())
 

@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+import msgspec
 import pytest
 from prometheus_client import CollectorRegistry
 
-from ogel.adapters.egress import AddressGuard
+from ogel.adapters.egress import AddressGuard, Door
 from ogel.features.audit.store import AuditStore
-from ogel.features.messaging.devices.device import NewFcmDevice
+from ogel.features.messaging.devices.device import NewFcmDevice, NewWebPushDevice
 from ogel.features.messaging.feature import MessagingFeature, MessagingOptions
 from ogel.features.messaging.messages.message import QUEUE, MessageWithAttempts, NewPush, NewSms
 from ogel.features.messaging.sending.senders import MessageProviders
@@ -32,6 +33,7 @@ from ogel.runtime.messaging import Gone
 from ogel.runtime.outbox import Outbox
 from ogel.runtime.providers import FAILURES, ProviderError, ProviderMetrics
 from ogel.runtime.vault import Vault
+from tests.support.carriers import Browser
 from tests.support.jobs import world as job_world
 
 CALLER = Caller(SYSTEM, "req_test")
@@ -113,7 +115,7 @@ def in_world(
                 queue,
                 Outbox(queue),
                 AuditStore(),
-                AddressGuard(),
+                Door(AddressGuard()),
                 Vault("0" * 32),
                 providers,
                 ProviderMetrics(CollectorRegistry()),
@@ -284,6 +286,40 @@ def test_a_device_registered_again_meanwhile_stays_enabled(database_url: str) ->
     in_world(database_url, story, MessageProviders(fcm=Slow()))
 
 
+WRONG_TOKEN = ProviderError("invalid JWT provided", ours=True)
+OTHER_KEY = ProviderError("VAPID public key mismatch", ours=True, deferred=True)
+
+
+@pytest.mark.parametrize(("refusal", "least_seconds"), [(WRONG_TOKEN, 25), (OTHER_KEY, 295)])
+def test_a_token_that_one_subscription_s_service_refuses_holds_up_no_other_push(
+    database_url: str, refusal: ProviderError, least_seconds: float
+) -> None:
+    """Whoever subscribes chooses what is asked of the service that the others use."""
+    provider = Scripted(refusal, "id-1")
+
+    async def push(w: World, path: str) -> tuple[str, str]:
+        wanted = Browser().subscription(f"https://push.example/{path}")
+        new = msgspec.convert({"provider": "webpush", "subscription": wanted}, NewWebPushDevice)
+        device, _ = await w.feature.devices.register(CALLER, new)
+        accepted = await w.feature.messages.send(CALLER, NewPush(to=device.id, title="a", body="b"))
+        return accepted.items[0].id, device.id
+
+    async def story(w: World) -> None:
+        async with w.working():
+            id, device = await push(w, "one")
+            waiting = await w.until(id, lambda m: m.next_attempt_at is not None and bool(m.log))
+            assert (waiting.status, waiting.error) == ("queued", refusal.message)
+            assert [each.error for each in waiting.log] == [refusal.message]
+            assert await w.rows("SELECT attempts FROM job_queue") == [(0,)]
+            assert waiting.next_attempt_at is not None
+            assert (waiting.next_attempt_at - utc_now()).total_seconds() > least_seconds
+            assert (await w.feature.devices.get(device)).state == "enabled"
+            other, _ = await push(w, "two")
+            await w.until(other, lambda m: m.status == "sent")
+
+    in_world(database_url, story, MessageProviders(webpush=provider))
+
+
 def test_what_addresses_a_device_is_sealed(database_url: str) -> None:
     async def story(w: World) -> None:
         device, _ = await w.feature.devices.register(CALLER, NewFcmDevice(token="token-in-clear"))
@@ -294,7 +330,11 @@ def test_what_addresses_a_device_is_sealed(database_url: str) -> None:
         id = (await w.feature.messages.send(CALLER, NewPush(to=device.id, title="a", body="b"))).items[0].id
         async with w.working():
             found = await w.until(id, lambda m: m.next_attempt_at is not None)
-        assert (found.status, found.error, found.attempts) == ("queued", "its device cannot be read", 0)
+        assert (found.status, found.error, found.attempts) == (
+            "queued",
+            "its device cannot be read: see `ogel secrets status`",
+            0,
+        )
 
     in_world(database_url, story, MessageProviders(fcm=Scripted("id-1")))
 

@@ -13,6 +13,7 @@ from structlog.testing import capture_logs
 
 from ogel.kernel.clock import utc_now
 from ogel.runtime.database import Database
+from ogel.runtime.http.auth import Ending
 from ogel.runtime.jobs.metrics import JobMetrics
 from ogel.runtime.jobs.runner import JobRunner, RunnerOptions
 from ogel.runtime.outbox import Outbox
@@ -294,5 +295,55 @@ def test_a_stop_ends_every_stream_at_once(redis_url: str) -> None:
             async with asyncio.timeout(2):
                 await world.running
             assert world.sample("subscriptions_ended_total", reason="shutdown") == 2
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize("ending", ["revoked", "expired"])
+def test_a_stream_ends_with_its_key_and_says_why(redis_url: str, ending: Ending) -> None:
+    async def story() -> None:
+        async with (
+            a_world(redis_url) as world,
+            world.websocket() as socket,
+            world.sse() as stream,
+        ):
+            world.watch.end("key_listener", ending)
+
+            closed = await socket.receive()
+            assert (closed.type, closed.data, closed.extra) == (aiohttp.WSMsgType.CLOSE, 4401, ending)
+            assert await an_sse_block(stream) == {"event": "end", "data": f'{{"reason":"{ending}"}}'}
+            assert await stream.content.read() == b""
+            assert world.sample("subscriptions_ended_total", reason=ending) == 2
+            assert world.sample("subscriptions") == 0
+            while world.watch.watched["key_listener"]:
+                await asyncio.sleep(0.01)
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize("stream", STREAMS)
+@pytest.mark.parametrize("behind", [0, 400])
+def test_who_does_not_read_is_cut_off_with_their_key(redis_url: str, stream: str, behind: int) -> None:
+    """With nothing to read, and with so much unread that the server waits in the middle of it."""
+
+    async def story() -> None:
+        async with a_world(redis_url, queue_bytes=1 << 30, queue_messages=10_000) as world:
+            reader, writer = await asyncio.open_connection("127.0.0.1", world.port, limit=1024)
+            fields = {**(UPGRADE if stream == "websocket" else {}), **LISTENER, "Host": "x"}
+            head = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
+            writer.write(f"GET /realtime/{stream} HTTP/1.1\r\n{head}\r\n".encode())
+            await reader.readuntil(b"\r\n\r\n")
+            peer = writer.transport
+            peer.pause_reading()  # type: ignore[attr-defined]
+            for _ in range(behind):
+                await world.say(an_event(data=b'"%b"' % (b"x" * 50_000)))
+
+            world.watch.end("key_listener", "revoked")
+            began = asyncio.get_running_loop().time()
+            world.stop.set()
+            # Streams of peers that do not read are what a stop would wait for.
+            await world.running
+            assert asyncio.get_running_loop().time() - began < 1.5
+            writer.close()
 
     asyncio.run(story())

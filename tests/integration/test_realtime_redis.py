@@ -38,7 +38,7 @@ def test_after_a_redis_restart_messages_flow_again(
         states: asyncio.Queue[bool] = asyncio.Queue()
         async with a_world(own_redis.redis_url or "") as world, world.websocket() as socket:
             listening = asyncio.create_task(
-                world.broadcast.listen(EVENTS, lambda payload: None, states.put_nowait, world.stop)
+                world.broadcast.listen({EVENTS: lambda payload: None}, states.put_nowait, world.stop)
             )
             assert await states.get() is True
             await world.say(an_event("before"))
@@ -156,7 +156,7 @@ def test_a_listener_notices_that_its_connection_is_dead(
         async with asyncio.timeout(LIMIT_SECONDS), wire.to(own_redis.redis_url or "") as url:
             broadcast = RedisBroadcast(url)
             listening = asyncio.create_task(
-                broadcast.listen(EVENTS, lambda payload: None, states.put_nowait, stop)
+                broadcast.listen({EVENTS: lambda payload: None}, states.put_nowait, stop)
             )
             assert await states.get() is True
             for _ in range(3):

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import pickle
 import socket
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +18,7 @@ import redis
 from ogel.adapters.rq_clock import LOCK_SECONDS, Entries, RqClock, entry_id
 from ogel.kernel.clock import utc_now
 from ogel.runtime.schedule.clock import NotHandedOver
+from tests.support.redis_attack import Payload
 
 LIMIT_SECONDS = 20
 REPORTS, PURGE, NIGHTLY = "reports.yearly", "retention.purge", "nightly-report"
@@ -193,6 +196,28 @@ def test_an_entry_that_lost_its_job_is_written_anew(store: redis.Redis) -> None:
     entries.look(refuse)
     assert entry_time(store) > utc_now()
     assert store.exists(f"rq:job:{ENTRY}")
+
+
+def test_what_others_wrote_is_neither_believed_nor_in_the_way(store: redis.Redis, tmp_path: Path) -> None:
+    entries, told = scheduler(store), []
+    entries.look(refuse)
+    canary = tmp_path / "canary"
+    planted = {"data": pickle.dumps(Payload(canary)), "meta": pickle.dumps(Payload(canary)), "status": "odd"}
+    store.hset(f"rq:job:{ENTRY}", mapping=planted)
+    store.hset("rq:job:planted", mapping=planted)
+    foreign = ["planted", b"\xff", "ogel-schedule-\xe9", ""]
+    store.zadd(Entries.scheduled_jobs_key, {ENTRY: -5, **dict.fromkeys(foreign, 1)})
+    store.set(Entries.scheduler_lock_key, b"\x80 for ever")
+
+    def due(name: str, at: datetime) -> datetime:
+        told.append(name)
+        return LATER
+
+    entries.look(due)
+    entries.look(due)
+    assert told == [REPORTS]
+    assert store.zcard(Entries.scheduled_jobs_key) == len(TIMES)
+    assert not canary.exists()
 
 
 def test_a_flushed_redis_gets_its_entries_back(redis_url: str, store: redis.Redis) -> None:

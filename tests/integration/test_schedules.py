@@ -22,17 +22,20 @@ from ogel.features.audit.store import AuditStore
 from ogel.features.schedules.schedule import EventOfTick, JobOfTick, NewSchedule, ScheduleChange
 from ogel.features.schedules.service import ScheduleOptions, ScheduleService
 from ogel.kernel.clock import rfc3339, utc_now
-from ogel.kernel.errors import Conflict, NotFound
+from ogel.kernel.errors import Conflict, Invalid, NotFound
 from ogel.kernel.principal import SYSTEM, Caller
 from ogel.runtime.database import DatabaseAway, Session
+from ogel.runtime.reserved import ReservedTypes
 from ogel.runtime.schedule.schedule import Schedule
 from ogel.runtime.schedule.service import SchedulerService
+from ogel.runtime.schedule.ticks import Ticker
 from tests.support.schedules import (
     KINDS,
     LIMIT_SECONDS,
     LONG_AGO,
     PURGE,
     REPORTS,
+    RESERVED,
     SCHEDULES,
     World,
     a_world,
@@ -266,6 +269,24 @@ def test_a_tick_that_cannot_be_run_says_why_and_holds_up_nobody(database_url: st
     in_a_world(database_url, story)
 
 
+def test_a_type_that_became_ogels_own_is_published_no_more(database_url: str) -> None:
+    async def story(world: World) -> None:
+        await a_job(world, event=EventOfTick(type="Order.Due"), job=None)
+        await world.last_tick_was("nightly", LONG_AGO)
+        ours = ReservedTypes(lambda: ["order.due"])
+        ticker = Ticker(world.database, world.jobs, world.outbox, ours, SCHEDULES)
+        await ticker.run_due("nightly")
+        shown = await world.service().get("nightly")
+        assert shown.last_outcome == "failed"
+        assert "'Order.Due' is a type of Ogel's own events" in (shown.last_error or "")
+        async with world.database.transaction() as tx:
+            with pytest.raises(Invalid):
+                await ticker.run_now(tx, "nightly")
+            assert await tx.value(b"SELECT count(*) FROM events") == 0
+
+    in_a_world(database_url, story)
+
+
 def test_while_the_database_is_away_a_tick_stays_due(database_url: str) -> None:
     async def story(world: World) -> None:
         await world.last_tick_was(REPORTS.name, LONG_AGO)
@@ -315,7 +336,12 @@ def test_a_change_is_told_once_and_ticks_are_no_change(database_url: str) -> Non
 def test_there_may_be_so_many_and_no_more(database_url: str) -> None:
     async def story(world: World) -> None:
         few = ScheduleService(
-            world.database, world.ticker(), world.jobs, AuditStore(), ScheduleOptions(most_schedules=3)
+            world.database,
+            world.ticker(),
+            world.jobs,
+            AuditStore(),
+            RESERVED,
+            ScheduleOptions(most_schedules=3),
         )
 
         async def make(n: int) -> bool:

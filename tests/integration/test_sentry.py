@@ -15,15 +15,19 @@ import logging, sys, structlog
 from ogel.adapters.sentry import start_sentry
 from ogel.runtime.logging import configure_logging
 
-configure_logging("info")
-start_sentry(sys.argv[1])
+from ogel.runtime.scrub import Scrubber
+
+scrub = Scrubber(["swordfish-1"])
+configure_logging("info", scrub=scrub)
+start_sentry(sys.argv[1], scrub)
 log = structlog.get_logger("ogel.test")
 log.info("nothing.wrong", url="http://hunter2")
 try:
     1 / 0
 except ZeroDivisionError:
     log.exception("job.failed", job="job_1", url="http://hunter2")
-log.error("http.error", exc_info=KeyError("lost"), path="/api/events")
+log.error("http.error", exc_info=KeyError("lost: redis://:swordfish-1@h"), path="/api/events")
+log.warning("redis.away", error="it said swordfish%2D1")
 log.error("just.words", attempts=3)
 logging.getLogger("psycopg.pool").error("a library's %s", "own")
 """
@@ -49,6 +53,8 @@ def test_logged_errors_are_reported() -> None:
     assert all(each["release"].startswith("ogel@") for each in events)
     assert "hunter2" not in json.dumps(events)
     assert "hunter2" in finished.stdout  # our own log keeps it
+    assert "swordfish" not in json.dumps(events) + finished.stdout
+    assert '"error": "it said ****"' in finished.stdout
     assert finished.stderr == ""
 
 

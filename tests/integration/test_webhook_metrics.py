@@ -19,6 +19,7 @@ from ogel.features.jobs.depths import Depths
 from ogel.features.keys.service import KeyService
 from ogel.features.keys.store import KeyStore
 from ogel.features.keys.uses import KeyUses
+from ogel.features.keys.watch import KeyWatch
 from ogel.features.system import measures as measuring
 from ogel.features.system.measures import Measures
 from ogel.kernel.ids import new_id
@@ -208,10 +209,16 @@ def test_a_scrape_asks_the_database_seldom_and_never_fails(monkeypatch: pytest.M
     asyncio.run(story())
 
 
+def key_service(database: Database) -> KeyService:
+    store, audit = KeyStore(), AuditStore()
+    watch = KeyWatch(database, store)
+    return KeyService(database, store, audit, KeyUses(database, audit), watch, None, None)
+
+
 def test_a_known_key_reads_metrics_and_nothing_else_while_the_database_is_away(database_url: str) -> None:
     async def story() -> None:
         async with connected(database_url) as database:
-            keys = KeyService(database, KeyStore(), AuditStore(), KeyUses(database, AuditStore()), None)
+            keys = key_service(database)
             caller = Caller(SYSTEM, new_id("req"))
             _, reader = await keys.create(caller, "reader", ["metrics:read", "events:write"])
             _, other = await keys.create(caller, "other", ["events:write"])
@@ -262,10 +269,10 @@ def test_deliveries_in_numbers(tmp_path: Path, database_url: str, redis_url: str
         assert metric(text, "ogel_webhook_lag_seconds_sum", lane="first") >= 1.4
         assert metric(text, "ogel_events_published_total", id="new") == 4
         assert metric(text, "ogel_events_published_total", id="seen") == 4
-        assert metric(text, "ogel_webhook_breakers", state="open") == 0
+        assert metric(text, "ogel_cluster_webhook_breakers", state="open") == 0
         api.ok("POST", "/api/events", [{"type": "ill.a", "data": n} for n in range(10)])
         eventually(
-            lambda: metric(scraped(api), "ogel_webhook_breakers", state="open") == 1,
+            lambda: metric(scraped(api), "ogel_cluster_webhook_breakers", state="open") == 1,
             15,
             "the breaker to show",
         )

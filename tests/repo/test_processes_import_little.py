@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Collection, Mapping
+from pathlib import Path
 
 import pytest
 
@@ -21,12 +23,12 @@ print(json.dumps(sorted(sys.modules)))
 """
 # Only for what the settings, a request or a job turn out to need.
 NEVER_AT_START = {
-    "aiohttp", "aiosmtplib", "cryptography.x509", "jinja2", "jwt", "minio", "pymongo", "sentry_sdk",
+    "aiohttp", "aiosmtplib", "cryptography.x509", "idna", "jinja2", "jwt", "minio", "pymongo", "sentry_sdk", "wcwidth",
     "ogel.adapters.embedded", "ogel.adapters.mail", "ogel.adapters.messaging", "ogel.adapters.mongo",
     "ogel.adapters.rq_horses", "ogel.adapters.sentry", "ogel.adapters.storage.s3",
     "ogel.adapters.databases.mongodb", "ogel.adapters.databases.postgresql", "ogel.adapters.databases.redis",
 }  # fmt: skip
-CLOCK = {"croniter", "rq_scheduler", "ogel.adapters.rq_clock", "ogel.features.schedules"}
+CLOCK = {"croniter", "cronsim", "rq_scheduler", "ogel.adapters.rq_clock", "ogel.features.schedules"}
 OTHERS = {
     "ogel.adapters.databases", "ogel.features.backups", "ogel.features.cleanup", "ogel.features.databases.migrations",
     "ogel.features.events", "ogel.features.messaging", "ogel.features.stats.feature",
@@ -78,3 +80,9 @@ def test_an_api_imports_every_route_and_no_library_that_few_requests_need() -> N
     modules = imported(api=True)
     assert {"ogel.features.mail.routes", "ogel.features.webhooks.endpoints.routes"} <= set(routes(modules))
     assert among(modules, NEVER_AT_START | {"rq_scheduler", "ogel.adapters.rq_clock"}) == []
+
+
+def test_structlog_finds_no_rich_in_production() -> None:
+    """It would import it wherever it is installed: five megabytes for each process."""
+    locked = (Path(__file__).parents[2] / "requirements.lock").read_text()
+    assert not re.search(r"^(rich|pygments|markdown-it-py|better-exceptions)==", locked, re.MULTILINE)

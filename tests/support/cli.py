@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 import os
 import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 from ogel.cli import main
@@ -66,3 +68,9 @@ def without_settings(environment: Mapping[str, str]) -> dict[str, str]:
 
 def _environment(settings: Mapping[str, str]) -> dict[str, str]:
     return {**without_settings(os.environ), **settings}
+
+
+def findings(finished: Finished) -> list[dict[str, Any]]:
+    """Of `ogel doctor --json`."""
+    items: list[dict[str, Any]] = json.loads(finished.out)["items"]
+    return items

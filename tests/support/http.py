@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Annotated, Any
@@ -14,8 +14,6 @@ import msgspec
 import psycopg
 from prometheus_client import CollectorRegistry
 from starlette.responses import PlainTextResponse
-from starlette.routing import BaseRoute, WebSocketRoute
-from starlette.routing import Route as StreamRoute
 from starlette.websockets import WebSocket
 
 from ogel.kernel.clock import utc_now
@@ -27,7 +25,7 @@ from ogel.runtime.http.endpoint import HttpOptions
 from ogel.runtime.http.exchange import exchange_of
 from ogel.runtime.http.health import Probe
 from ogel.runtime.http.metrics import HttpMetrics
-from ogel.runtime.http.route import Call, Reply, Route, Text, Timestamp
+from ogel.runtime.http.route import Call, Reply, Route, Stream, Text, Timestamp
 
 KEYS = {
     "key-of-a-writer": Principal("key_writer", frozenset({"things:write"})),
@@ -63,7 +61,7 @@ class World:
     stop: asyncio.Event = field(default_factory=asyncio.Event)
     postgres: Callable[[], Awaitable[bool]] | None = None
     redis_up: bool = True
-    more_streams: Sequence[BaseRoute] = ()
+    more_streams: Mapping[str, Callable[[WebSocket], Awaitable[None]]] = field(default_factory=dict)
     port: int = 0
     serving: asyncio.Task[None] | None = None
 
@@ -131,7 +129,7 @@ class World:
         ]
         return [("things", route) for route in things]
 
-    def streams(self) -> list[BaseRoute]:
+    def streams(self) -> list[tuple[str, Stream]]:
         async def echo(websocket: WebSocket) -> None:
             if "key" not in websocket.query_params:
                 raise Unauthenticated("Send a key.")
@@ -143,11 +141,10 @@ class World:
         async def ticks(request: Any) -> PlainTextResponse:
             return PlainTextResponse("tick")
 
-        return [
-            WebSocketRoute("/realtime/ws", echo),
-            StreamRoute("/realtime/sse", ticks, methods=["GET"]),
-            *self.more_streams,
-        ]
+        ways = {"/realtime/ws": echo, **self.more_streams}
+        sockets = [Stream(path, way, "things:read", "Talk", Search) for path, way in ways.items()]
+        feed = Stream("/realtime/sse", ticks, "things:read", "Ticks", Search, "text/event-stream")
+        return [("things", stream) for stream in (*sockets, feed)]
 
     def probes(self) -> list[Probe]:
         async def yes() -> bool:
@@ -176,6 +173,7 @@ async def running(
 ) -> AsyncIterator[World]:
     world = world or World()
     sockets = server.bind(host, 0)
+    server.listen(sockets)
     world.port = sockets[0].getsockname()[1]
     world.serving = asyncio.create_task(
         server.serve(world.app(**options), sockets, world.stop, drain_seconds)

@@ -3,23 +3,39 @@
 from __future__ import annotations
 
 import json
+import socketserver
 import ssl
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import default
 from types import TracebackType
-from typing import Any
+from typing import Any, BinaryIO
 
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
+from fast_mail_parser import PyMail, parse_email
 
+from ogel.runtime.mail.address import parse_address
+from ogel.runtime.mail.letter import Letter
 from tests.support.process import free_port
 from tests.support.receiver import Answer, Receiver, Request
 
 USER, PASSWORD = "postmaster", "p@ss/word"
+LETTER = Letter(
+    id="msg_01",
+    sender=parse_address("Ogel <ogel@example.com>"),
+    to=parse_address("ann@example.com"),
+    reply_to=None,
+    subject="S",
+    text="T",
+    html=None,
+    headers={},
+    written_at=datetime(2026, 1, 2, tzinfo=UTC),
+)
 
 
 @dataclass(frozen=True)
@@ -30,6 +46,11 @@ class Mail:
     recipient: str
     raw: bytes
     options: Sequence[str]
+
+    @property
+    def read(self) -> PyMail:
+        """By a reader that is not Python's own, whose older versions add spaces to long names."""
+        return parse_email(self.raw)
 
     @property
     def parsed(self) -> EmailMessage:
@@ -114,6 +135,62 @@ class MailServer:
             if not self._changed.wait_for(lambda: len(self.to(recipient)) >= count, seconds):
                 raise AssertionError(f"waited {seconds} s for {count} mails to {recipient}")
         return self.to(recipient)
+
+
+class ScriptedSmtp:
+    """
+    Says what it is told where a real server would agree: by command, and at `connect` and the end of `DATA`. It heard
+    `said`. Serves one connection after the other.
+    """
+
+    def __init__(self, answers: Mapping[str, str]) -> None:
+        self._answers = answers
+        self.said: list[str] = []
+
+    def __enter__(self) -> ScriptedSmtp:
+        script = self
+
+        class Conversation(socketserver.StreamRequestHandler):
+            def handle(self) -> None:
+                script._converse(self.rfile, self.wfile)
+
+        self._server = socketserver.TCPServer(("127.0.0.1", 0), Conversation)
+        self.port = self._server.server_address[1]
+        self._thread = threading.Thread(target=self._server.serve_forever, args=[0.05])
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+    def _converse(self, lines: BinaryIO, out: BinaryIO) -> None:
+        def answer(stage: str, agreed: str) -> None:
+            out.write(f"{self._answers.get(stage, agreed)}\r\n".encode())
+
+        answer("connect", "220 mx.example.com")
+        for line in lines:
+            self.said.append(line.decode().rstrip("\r\n"))
+            match command := self.said[-1].partition(" ")[0].upper():
+                case "EHLO":
+                    answer("EHLO", "250-mx.example.com\r\n250 AUTH PLAIN")
+                case "HELO":
+                    answer("EHLO", "250 mx.example.com")
+                case "AUTH":
+                    answer("AUTH", "235 2.7.0 Welcome")
+                case "DATA":
+                    out.write(b"354 Go on\r\n")
+                    while lines.readline() not in (b".\r\n", b""):
+                        pass
+                    answer("DATA", "250 2.0.0 queued as 4711")
+                case "QUIT":
+                    answer("QUIT", "221 Bye")
+                    return
+                case _:
+                    answer(command, "250 OK")
 
 
 def _login(server: SMTP, session: Session, envelope: Envelope, mechanism: str, data: Any) -> AuthResult:

@@ -88,7 +88,7 @@ class Ogel:
         module: str = "ogel",
         **environment: str,
     ) -> None:
-        self._command = [python, "-m", module, *arguments]
+        self.command = [python, "-m", module, *arguments]
         self._arguments = arguments
         self.port = free_port()
         self._log = log
@@ -104,16 +104,16 @@ class Ogel:
         self.process: subprocess.Popen[bytes] | None = None
         self.api = Client(self.port)
 
-    def start(self, ready_seconds: float = 30.0, ready_path: str = "/health/ready") -> Ogel:
+    def start(self, ready_seconds: float = 30.0) -> Ogel:
         with self._log.open("ab") as log:
             self.process = subprocess.Popen(
-                self._command,
+                self.command,
                 env=self.environment,
                 stdout=log,
                 stderr=log,
             )
         eventually(
-            lambda: self._is_ready(ready_path),
+            self._is_ready,
             ready_seconds,
             f"ogel {' '.join(self._arguments)} to be ready; see {self._log}",
         )
@@ -154,12 +154,12 @@ class Ogel:
         else:
             print(f"--- {self._log}\n{self.log_text()[-6000:]}")
 
-    def _is_ready(self, path: str) -> bool:
+    def _is_ready(self) -> bool:
         assert self.process is not None
         if self.process.poll() is not None:
             raise AssertionError(f"exited with {self.process.returncode}:\n{self.log_text()[-4000:]}")
         try:
-            return self.api("GET", path).status == 200
+            return self.api("GET", "/health/ready").status == 200
         except (OSError, http.client.HTTPException):
             return False
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -22,9 +22,10 @@ from ogel.kernel.ids import new_id
 from ogel.kernel.principal import Caller, Principal
 from ogel.runtime.database import Database
 from ogel.runtime.http.app import build_app
+from ogel.runtime.http.auth import Ending
 from ogel.runtime.http.endpoint import HttpOptions
 from ogel.runtime.http.metrics import HttpMetrics
-from ogel.runtime.http.server import bind, serve
+from ogel.runtime.http.server import bind, listen, serve
 from ogel.runtime.jobs.job import Job
 from ogel.runtime.jobs.store import JobQueue
 from ogel.runtime.outbox import Outbox
@@ -47,6 +48,26 @@ UPGRADE = {
 STREAMS = ("websocket", "sse")
 
 
+class ScriptedWatch:
+    """An auth.Watch whose keys end when a test says so."""
+
+    def __init__(self) -> None:
+        self.watched: dict[str, list[Callable[[Ending], None]]] = {}
+        self.looks = 0
+
+    def watch(self, principal: Principal, scope: str, on_end: Callable[[Ending], None]) -> Callable[[], None]:
+        watched = self.watched.setdefault(principal.id, [])
+        watched.append(on_end)
+        return lambda: watched.remove(on_end)
+
+    def look_soon(self) -> None:
+        self.looks += 1
+
+    def end(self, id: str, ending: Ending) -> None:
+        for on_end in list(self.watched[id]):
+            on_end(ending)
+
+
 @dataclass
 class World:
     """A process with realtime, its port open and its feed connected."""
@@ -55,6 +76,7 @@ class World:
     feature: RealtimeFeature
     broadcast: RedisBroadcast
     outbox: Outbox
+    watch: ScriptedWatch
     port: int
     registry: CollectorRegistry
     stop: asyncio.Event
@@ -87,17 +109,19 @@ async def a_world(redis_url: str, **options: int) -> AsyncIterator[World]:
         return KEYS.get(key)
 
     registry, stop = CollectorRegistry(), asyncio.Event()
-    queue, broadcast = JobQueue(), RedisBroadcast(redis_url)
-    feature = RealtimeFeature(broadcast, authenticate, registry, HubOptions(**options))
+    queue, broadcast, watch = JobQueue(), RedisBroadcast(redis_url), ScriptedWatch()
+    feature = RealtimeFeature(broadcast, authenticate, watch, registry, HubOptions(**options))
     queue.know(feature.feature().jobs)
-    app = build_app([], feature.streams(), authenticate, HttpMetrics(registry), [], HttpOptions())
+    streams = [("realtime", stream) for stream in feature.streams()]
+    app = build_app([], streams, authenticate, HttpMetrics(registry), [], HttpOptions())
     sockets = bind("127.0.0.1", 0)
+    listen(sockets)
     running = asyncio.gather(serve(app, sockets, stop, drain_seconds=10), feature.serve(stop))
     port = sockets[0].getsockname()[1]
     try:
         async with asyncio.timeout(LIMIT_SECONDS), aiohttp.ClientSession(f"http://127.0.0.1:{port}") as http:
             await feature.feed.connected.wait()
-            yield World(http, feature, broadcast, Outbox(queue), port, registry, stop, running)
+            yield World(http, feature, broadcast, Outbox(queue), watch, port, registry, stop, running)
     finally:
         stop.set()
         await running

@@ -18,6 +18,7 @@ from ogel.runtime.jobs.job import Job
 from ogel.runtime.jobs.kind import JobKind
 from ogel.runtime.jobs.store import JobQueue
 from ogel.runtime.outbox import Outbox
+from ogel.runtime.reserved import ReservedTypes
 from ogel.runtime.schedule.schedule import Schedule
 from ogel.runtime.schedule.ticks import Ticker
 
@@ -27,6 +28,7 @@ REPORTS = Schedule(
 )
 PURGE = Schedule("retention.purge", "30 3 1 1 *", kind="retention.purge", description="Deletes what is old.")
 SCHEDULES = [REPORTS, PURGE]
+RESERVED = ReservedTypes(tuple)
 # Before the last tick of each: a scheduler that was stopped then has missed one.
 LONG_AGO = utc_now() - timedelta(days=3000)
 
@@ -48,10 +50,10 @@ class World:
         self.outbox = Outbox(jobs)
 
     def ticker(self, schedules: Sequence[Schedule] = SCHEDULES) -> Ticker:
-        return Ticker(self.database, self.jobs, self.outbox, schedules)
+        return Ticker(self.database, self.jobs, self.outbox, RESERVED, schedules)
 
     def service(self, audit: AuditStore | None = None) -> ScheduleService:
-        return ScheduleService(self.database, self.ticker(), self.jobs, audit or AuditStore())
+        return ScheduleService(self.database, self.ticker(), self.jobs, audit or AuditStore(), RESERVED)
 
     async def last_tick_was(self, name: str, tick: datetime) -> None:
         """And nobody has run anything since."""

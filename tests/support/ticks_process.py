@@ -22,6 +22,7 @@ from ogel.runtime.jobs.job import Job
 from ogel.runtime.jobs.store import JobQueue
 from ogel.runtime.logging import configure_logging
 from ogel.runtime.outbox import Outbox
+from ogel.runtime.reserved import ReservedTypes
 from ogel.runtime.schedule.schedule import Schedule
 from ogel.runtime.schedule.service import SchedulerService
 from ogel.runtime.schedule.ticks import Ticker
@@ -46,7 +47,7 @@ async def count_time(database_url: str, redis_url: str) -> None:
     async with make_pool(database_url, PoolOptions(1, 4, 30, 10, 10)) as pool:
         jobs = JobQueue()
         jobs.know([kind(only_enqueued_here)])
-        ticker = Ticker(Database(pool, lambda _: None), jobs, Outbox(jobs), SCHEDULES)
+        ticker = Ticker(Database(pool, lambda _: None), jobs, Outbox(jobs), ReservedTypes(tuple), SCHEDULES)
         print("ready", flush=True)
         clock = RqClock(urlsplit(redis_url)._replace(path=f"/{os.getpid() % 2}").geturl(), LOOK_SECONDS)
         await SchedulerService(ticker, clock, LOOK_SECONDS).run(stop)

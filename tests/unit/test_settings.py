@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 
-from ogel.environ import knobs, read_settings, unknown_names
+from ogel.environ import knobs, read_settings, secrets_of, unknown_names
 from ogel.kernel.errors import ConfigError
 from ogel.settings import Settings, require_secrets, require_servers, with_local_mail
 
 LONG = "0123456789abcdef01234567"
+HELO_NAMES = "a full host name (mail.example.com), or an address: [192.0.2.1], [IPv6:2001:db8::1]"
 
 
 def read(**environ: str) -> Settings:
@@ -63,6 +64,9 @@ def read(**environ: str) -> Settings:
          "smtp_url", "smtp+plain://u%40x:p%2Fw@[::1]:25"),
         ({"SMTP_HOST": "h", "SMTP_URL": "smtps://other"}, "smtp_url", "smtps://other"),
         ({"OGEL_MAIL_PROVIDERS": "Outbox, smtp", "SMTP_HOST": "h"}, "mail_providers", ("outbox", "smtp")),
+        ({"OGEL_MAIL_HELO": "Mail.Example.com"}, "mail_helo", "mail.example.com"),
+        ({"OGEL_MAIL_HELO": "[192.0.2.1]"}, "mail_helo", "[192.0.2.1]"),
+        ({"OGEL_MAIL_HELO": "[ipv6:2001:DB8::1]"}, "mail_helo", "[IPv6:2001:db8::1]"),
         ({"OGEL_MAIL_FROM": "Ogel <mail@Example.com>"}, "mail_from", "Ogel <mail@example.com>"),
         ({"OGEL_WEBHOOK_RETRY_DELAYS": "0.05, 1,60"}, "webhook_retry_delays", (0.05, 1.0, 60.0)),
     ],
@@ -87,10 +91,25 @@ def test_every_name_works(environ: dict[str, str], field: str, value: Any) -> No
         ("OGEL_POOL_MAX", "1", "2 to 500"),
         ("OGEL_WEBHOOK_ALLOW_NETS", "10.0.0.0/33", "networks such as 10.0.0.0/8, comma separated"),
         ("OGEL_WEBHOOK_ALLOW_NETS", "localhost", "networks such as 10.0.0.0/8, comma separated"),
-        ("OGEL_WEBHOOK_RETRY_DELAYS", ",", "1 to 50 numbers of seconds, 0 to 604800, comma separated"),
-        ("OGEL_WEBHOOK_RETRY_DELAYS", "1;2", "1 to 50 numbers of seconds, 0 to 604800, comma separated"),
+        (
+            "OGEL_WEBHOOK_RETRY_DELAYS",
+            ",",
+            "1 to 50 numbers of seconds, 0 to 604800 (7 days), comma separated",
+        ),
+        (
+            "OGEL_WEBHOOK_RETRY_DELAYS",
+            "1;2",
+            "1 to 50 numbers of seconds, 0 to 604800 (7 days), comma separated",
+        ),
         ("STORAGE_BACKEND", "gcs", "local, s3 or r2"),
         ("OGEL_MAIL_PROVIDERS", "sendmail", "any of resend, smtp, outbox, each once, comma separated"),
+        ("OGEL_MAIL_HELO", "vm", HELO_NAMES),
+        ("OGEL_MAIL_HELO", "-a.example", HELO_NAMES),
+        ("OGEL_MAIL_HELO", "192.0.2.1", HELO_NAMES),
+        ("OGEL_MAIL_HELO", "[192.0.2.256]", HELO_NAMES),
+        ("OGEL_MAIL_HELO", "[2001:db8::1]", HELO_NAMES),
+        ("OGEL_MAIL_HELO", "a.example\r\nMAIL", HELO_NAMES),
+        ("OGEL_MAIL_HELO", "é.example", HELO_NAMES),
         ("OGEL_MAIL_FROM", "nobody", "name@example.com or Name <name@example.com>"),
         ("PGPORT", "x", "1 to 65535"),
         ("POSTGRES_PORT", "0", "1 to 65535"),
@@ -126,7 +145,7 @@ def test_a_wrong_secret_is_named_and_not_shown(name: str, value: str) -> None:
     assert "; it takes " in caught.value.message
     assert "hunter2" not in caught.value.message
     assert "\n" not in caught.value.message
-    assert caught.value.__suppress_context__  # nor in a traceback
+    assert caught.value.__context__ is None  # nor in a traceback
 
 
 @pytest.mark.parametrize(
@@ -207,7 +226,75 @@ def test_half_a_provider_is_refused(provider: str, missing: str) -> None:
 def test_a_vapid_key_needs_a_subject() -> None:
     with pytest.raises(ConfigError, match=r"which needs OGEL_VAPID_SUBJECT too$"):
         read(OGEL_VAPID_PRIVATE_KEY=VAPID)
-    assert read(OGEL_VAPID_PRIVATE_KEY=VAPID, OGEL_VAPID_SUBJECT="mailto:a@b").vapid_private_key == VAPID
+    assert read(OGEL_VAPID_PRIVATE_KEY=VAPID, OGEL_VAPID_SUBJECT="mailto:a@b.de").vapid_private_key == VAPID
+
+
+@pytest.mark.parametrize(
+    ("given", "subject"),
+    [
+        ("mailto:ops@example.com", "mailto:ops@example.com"),
+        ("MAILTO:ops+push@Example.com", "mailto:ops+push@example.com"),
+        ("mailto:ops@straße.example", "mailto:ops@xn--strae-oqa.example"),
+        ("https://example.com/contact?a=b", "https://example.com/contact?a=b"),
+        ("https://straße.example:8443/", "https://xn--strae-oqa.example:8443/"),
+    ],
+)
+def test_a_contact_can_be_reached(given: str, subject: str) -> None:
+    assert read(OGEL_VAPID_SUBJECT=given).vapid_subject == subject
+
+
+@pytest.mark.parametrize(
+    ("environ", "field", "value"),
+    [
+        ({"DATABASE_URL": "postgresql://u:ä@straße.example:1/d"}, "database_url",
+         "postgresql://u:%C3%A4@xn--strae-oqa.example:1/d"),
+        ({"DATABASE_URL": "postgres://stra%C3%9Fe.example/d"}, "database_url", "postgres://xn--strae-oqa.example/d"),
+        ({"DATABASE_URL": "postgresql://%2Frun%2Fstraße/d"}, "database_url", "postgresql://%2Frun%2Fstraße/d"),
+        ({"POSTGRES_HOST": "ΒΌΛΟΣ.com"}, "database_url", "postgresql://postgres:@xn--nxasmq6b.com:5432/postgres"),
+        ({"PGHOST": "/run/ä"}, "database_url", "postgresql://postgres:@%2Frun%2F%C3%A4:5432/postgres"),
+        ({"REDIS_URL": "rediss://:x@straße。example:6379/1"}, "redis_url", "rediss://:x@xn--strae-oqa.example:6379/1"),
+        ({"MONGO_URL": "mongodb://a.example:1,straße.example:2,[::1]:3/x?y=z"}, "mongo_url",
+         "mongodb://a.example:1,xn--strae-oqa.example:2,[::1]:3/x"),
+        ({"S3_ENDPOINT": "https://straße.example"}, "s3_endpoint", "https://xn--strae-oqa.example"),
+        ({"OGEL_EGRESS_PROXY": "http://straße.example:3128"}, "egress_proxy", "http://xn--strae-oqa.example:3128"),
+        ({"SMTP_URL": "smtps://straße.example"}, "smtp_url", "smtps://xn--strae-oqa.example"),
+        ({"SMTP_HOST": "straße.example"}, "smtp_url", "smtp://xn--strae-oqa.example"),
+        ({"RESEND_BASE_URL": "https://straße.example/"}, "resend_url", "https://xn--strae-oqa.example/"),
+        ({"SENTRY_DSN": "https://k@straße.example/1"}, "sentry_dsn", "https://k@xn--strae-oqa.example/1"),
+        ({"RAILWAY_PRIVATE_DOMAIN": "Straße.railway.internal."}, "private_domain",
+         "xn--strae-oqa.railway.internal"),
+        ({"RAILWAY_PUBLIC_DOMAIN": "fd12::1"}, "public_domain", "fd12::1"),
+        ({"OGEL_MAIL_FROM": "Ann <a@straße.example>"}, "mail_from", "Ann <a@xn--strae-oqa.example>"),
+    ],
+)  # fmt: skip
+def test_hosts_are_ascii_before_anything_gets_them(environ: dict[str, str], field: str, value: str) -> None:
+    """Most of what connects for us would make another domain of them."""
+    assert getattr(read(**environ), field) == value
+
+
+@pytest.mark.parametrize(
+    "environ",
+    [
+        {"DATABASE_URL": "postgresql:///d?host=straße.example"},
+        {"DATABASE_URL": "postgresql://💩.la/d"},
+        {"POSTGRES_HOST": "💩.la"},
+        {"REDIS_URL": "redis://a\u200db.example"},
+        {"REDIS_URL": "redis://stra\tße.example"},
+        {"SMTP_HOST": "💩.la"},
+        {"RAILWAY_PUBLIC_DOMAIN": "https://example.com"},
+    ],
+)
+def test_a_host_that_is_none_is_refused(environ: dict[str, str]) -> None:
+    [name] = environ
+    with pytest.raises(ConfigError) as caught:
+        read(**environ)
+    assert caught.value.message.startswith(f"{name} got ")
+
+
+def test_the_token_address_of_a_service_account_is_ascii() -> None:
+    account = json.dumps({**ACCOUNT, "token_uri": "https://straße.example/t"})
+    found = read(OGEL_FCM_SERVICE_ACCOUNT=account).fcm_service_account
+    assert found is not None and found["token_uri"] == "https://xn--strae-oqa.example/t"
 
 
 @pytest.mark.parametrize(
@@ -222,6 +309,30 @@ def test_a_vapid_key_needs_a_subject() -> None:
         ("OGEL_VAPID_SUBJECT", "a@b"),
         ("OGEL_VAPID_SUBJECT", "mailto:nobody"),
         ("OGEL_VAPID_SUBJECT", "https:///path"),
+        ("OGEL_VAPID_SUBJECT", "mailto: x"),
+        ("OGEL_VAPID_SUBJECT", "mailto: ops@example.com"),
+        ("OGEL_VAPID_SUBJECT", "mailto:ops@localhost"),
+        ("OGEL_VAPID_SUBJECT", "mailto:ops@app.localhost"),
+        ("OGEL_VAPID_SUBJECT", "mailto:ops@host.local"),
+        ("OGEL_VAPID_SUBJECT", "mailto:ops@ogel.invalid"),
+        ("OGEL_VAPID_SUBJECT", "mailto:ops@127.0.0.1"),
+        ("OGEL_VAPID_SUBJECT", "mailto:ops@[127.0.0.1]"),
+        ("OGEL_VAPID_SUBJECT", "mailto:ops@example.com?subject=x"),
+        ("OGEL_VAPID_SUBJECT", "mailto:ops@example.com,dev@example.com"),
+        ("OGEL_VAPID_SUBJECT", "mailto:öps@example.com"),
+        ("OGEL_VAPID_SUBJECT", "mailto://ops@example.com"),
+        ("OGEL_VAPID_SUBJECT", "mailto:"),
+        ("OGEL_VAPID_SUBJECT", "ops@example.com"),
+        ("OGEL_VAPID_SUBJECT", "http://example.com/"),
+        ("OGEL_VAPID_SUBJECT", "https://localhost/"),
+        ("OGEL_VAPID_SUBJECT", "https://localhost:8443/"),
+        ("OGEL_VAPID_SUBJECT", "https://api.railway.internal/"),
+        ("OGEL_VAPID_SUBJECT", "https://203.0.113.5/"),
+        ("OGEL_VAPID_SUBJECT", "https://[2001:db8::1]/"),
+        ("OGEL_VAPID_SUBJECT", "https://0x7f.1/"),
+        ("OGEL_VAPID_SUBJECT", "https://ops@example.com/"),
+        ("OGEL_VAPID_SUBJECT", "https://example.com:port/"),
+        ("OGEL_VAPID_SUBJECT", "https://example.com/ö"),
         ("OGEL_FCM_SERVICE_ACCOUNT", "/etc/key.json"),
         ("OGEL_FCM_SERVICE_ACCOUNT", "[1]"),
         ("OGEL_FCM_SERVICE_ACCOUNT", json.dumps({**ACCOUNT, "private_key": "hunter2"})),
@@ -246,6 +357,20 @@ def test_embedded_mail_goes_to_files_unless_something_else_is_configured() -> No
     assert with_local_mail(read()).mail_providers == ("outbox",)
     assert with_local_mail(read(SMTP_HOST="h")).mail_providers == ("smtp",)
     assert with_local_mail(read(OGEL_MAIL_FROM="a@b.de")).mail_from == "a@b.de"
+
+
+def test_nothing_is_a_choice_where_embedded_mode_would_choose_something() -> None:
+    """Everywhere else an empty variable counts as not set."""
+    for empty in ("", "  "):
+        nothing = read(OGEL_WEBHOOK_ALLOW_NETS=empty, OGEL_MAIL_PROVIDERS=empty, OGEL_MAIL_FROM=empty)
+        assert nothing.webhook_allow_nets == ()
+        local = with_local_mail(nothing)
+        assert (local.mail_providers, local.mail_from) == ((), "")
+    assert read(OGEL_MAIL_PROVIDERS="", MAIL_PROVIDER="outbox").mail_providers == ("outbox",)
+    assert with_local_mail(read(OGEL_MAIL_PROVIDERS="", SMTP_HOST="h")).mail_providers == ("smtp",)
+    assert read(OGEL_HOST="", OGEL_SECRET="", DATABASE_URL="", WORKER_QUEUES="") == Settings()
+    sources = read_settings({"OGEL_WEBHOOK_ALLOW_NETS": "", "OGEL_HOST": ""}).sources
+    assert (sources["webhook_allow_nets"], sources["host"]) == ("OGEL_WEBHOOK_ALLOW_NETS", None)
 
 
 def test_common_words_are_not_taken_for_a_bucket_unasked() -> None:
@@ -282,3 +407,42 @@ def test_every_knob_is_explained_and_its_default_is_one_it_takes(field: str) -> 
         assert not written or knob.parsed(knob.name, written) == default
     elif default is not None:
         assert knob.parsed(knob.name, str(default)) == default
+
+
+def test_the_secrets_among_them() -> None:
+    account = {
+        "project_id": "p",
+        "client_email": "e",
+        "token_uri": "https://t",
+        "private_key": "-----BEGIN\nline-of-key\n",
+    }
+    secrets = secrets_of(
+        read(
+            DATABASE_URL="postgresql://me:p%40ss@h/d",
+            REDIS_URL="redis://:other@h",
+            SMTP_URL="smtp://me@h",
+            SENTRY_DSN="https://dsn-key@h/1",
+            OGEL_EGRESS_PROXY="http://who:proxy-pass@h:1",
+            OGEL_SECRET=LONG,
+            OGEL_SECRET_OLD=f"{LONG}a,{LONG}b",
+            RESEND_API_KEY="re_1",
+            OGEL_FCM_SERVICE_ACCOUNT=json.dumps(account),
+            S3_ACCESS_KEY="access",
+            TWILIO_ACCOUNT_SID="AC1",
+        )
+    )
+    known = {
+        "p%40ss",
+        "p@ss",
+        "other",
+        "dsn-key",
+        "proxy-pass",
+        LONG,
+        f"{LONG}a",
+        f"{LONG}b",
+        "re_1",
+        "line-of-key",
+        "access",
+    }
+    assert known <= set(secrets)
+    assert not {"me", "h", "AC1", "-----BEGIN"} & set(secrets)

@@ -43,7 +43,7 @@ async def connected(
 
 
 def one_line(target: Target, text: str) -> str:
-    return target.without_password(" ".join(text.split()))[:MESSAGE_LENGTH]
+    return " ".join(target.without_password(text).split())[:MESSAGE_LENGTH]
 
 
 def _arguments(target: Target, addresses: Sequence[str], settings: Sequence[str]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from psycopg.sql import SQL, Composed, Identifier
 from ogel.adapters.databases.connecting import MESSAGE_LENGTH, connected, one_line
 from ogel.runtime.database import Queries
 from ogel.runtime.databases import Applied, NextFile, SqlError, Target, TargetError
-from ogel.runtime.sqlfile import EndedItsTransaction, SqlFile
+from ogel.runtime.sqlfile import OwnTransaction, SqlFile
 
 _SQL = Queries.beside(__name__)
 
@@ -70,10 +70,8 @@ async def _apply(target: Target, connection: Connection, log: Identifier, file: 
 
     try:
         await file.apply(connection, record, begins)
-    except EndedItsTransaction:
-        raise SqlError(
-            "the file ends its own transaction: take COMMIT and ROLLBACK out of it, and look at what it changed"
-        ) from None
+    except OwnTransaction as error:
+        raise SqlError(str(error)) from None
     except psycopg.Error as error:
         if _is_passing(error):
             raise

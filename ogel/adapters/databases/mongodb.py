@@ -109,4 +109,4 @@ def _told(target: Target, error: Exception) -> str:
     text = str(error).partition(", full error")[0].partition(", Timeout:")[0].partition(" (configured")[0]
     if text == "No servers found yet":
         text = f"no answer in the time allowed ({_TIMEOUT_MS / 1000:g} s)"
-    return target.without_password(" ".join(text.split()) or type(error).__name__)[:_MESSAGE_LENGTH]
+    return (" ".join(target.without_password(text).split()) or type(error).__name__)[:_MESSAGE_LENGTH]

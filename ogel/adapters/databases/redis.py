@@ -12,6 +12,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import AuthenticationError, RedisError, ResponseError
 
 from ogel.runtime.databases import Seen, Target, TargetError
+from ogel.runtime.redis_stats import server_of
 
 _TIMEOUT_SECONDS = 5.0
 _MESSAGE_LENGTH = 500
@@ -36,8 +37,8 @@ async def look(target: Target, address: str) -> Seen:
             info = await client.info("everything")
         except ResponseError as error:
             return Seen(latency, "?", {}, _told(target, error))
-        version = info.get("valkey_version") or info.get("redis_version") or "?"
-        return Seen(latency, str(version), _summary(info), None)
+        server, version = server_of(info)
+        return Seen(latency, version, {"server": server, **_summary(info)}, None)
     except (RedisError, OSError) as error:
         final = isinstance(error, AuthenticationError | ResponseError)
         raise TargetError(_told(target, error), final=final) from None
@@ -84,5 +85,5 @@ def _summary(info: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _told(target: Target, error: Exception) -> str:
-    text = target.without_password(" ".join(str(error).split())) or type(error).__name__
+    text = " ".join(target.without_password(str(error)).split()) or type(error).__name__
     return text[:_MESSAGE_LENGTH]

@@ -2,6 +2,7 @@
 
 from ogel.adapters.egress.addresses import LOCAL_NAMES, AddressGuard, Network
 from ogel.adapters.egress.client import EgressClient
+from ogel.adapters.egress.door import Door
 from ogel.adapters.egress.own import OwnHosts, OwnServices
 from ogel.adapters.egress.proxy import Proxy, ProxyAddress
 from ogel.adapters.egress.resolver import Resolver, SystemResolver
@@ -11,6 +12,7 @@ from ogel.runtime.egress import EgressError, Exchange, InvalidUrl, RefusedAddres
 __all__ = [
     "LOCAL_NAMES",
     "AddressGuard",
+    "Door",
     "EgressClient",
     "EgressError",
     "Exchange",

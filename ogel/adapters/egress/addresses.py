@@ -50,6 +50,7 @@ _DENIED_V6 = (
     "ff00::/8",
 )
 _NAT64 = IPv6Network("64:ff9b::/96")
+_LOOPBACK: tuple[Network, ...] = (IPv4Network("127.0.0.0/8"), IPv6Network("::1/128"))
 # What stands before the IPv4 address in an ISATAP one (RFC 5214 §6.1), without and with the universal bit.
 _ISATAP = (0x00005EFE, 0x02005EFE)
 
@@ -111,15 +112,27 @@ class AddressGuard:
             raise RefusedAddress
         return target
 
-    def vet(self, target: Target, answers: Sequence[str]) -> tuple[str, ...]:
+    @property
+    def opens_any(self) -> bool:
+        return bool(self._allow)
+
+    def may_come_to_open(self, target: Target) -> bool:
+        """Of a private name without an address: is a network open where it may get one? `localhost` is on loopback."""
+        if self._denied_name(target.host) == "localhost":
+            return any(_overlap(network, loopback) for network in self._allow for loopback in _LOOPBACK)
+        return not all(any(_covers(loopback, network) for loopback in _LOOPBACK) for network in self._allow)
+
+    def vet(self, target: Target, answers: Sequence[str], *, opened_only: bool = False) -> tuple[str, ...]:
         """The addresses to connect to, in order, out of all that the name resolved to. Raises RefusedAddress.
+
+        With `opened_only` public addresses are refused, too.
 
         One forbidden answer refuses them all: a name that mixes public and private addresses is an attack or
         a mistake, and neither should work every other time.
         """
         verdicts = [self._judge(answer) for answer in answers]
         match self._denied_name(target.host):
-            case None:
+            case None if not opened_only:
                 refused = not all(verdict.permitted for verdict in verdicts)
             case "localhost":
                 # One host with two addresses, of which the operator may have opened only one.
@@ -159,6 +172,14 @@ class AddressGuard:
             if (int(address) >> 32) & 0xFFFFFFFF in _ISATAP:
                 return True
         return address in self._own_addresses or any(address in network for network in self._denied)
+
+
+def _overlap(one: Network, other: Network) -> bool:
+    return one.version == other.version and one.overlaps(other)
+
+
+def _covers(outer: Network, inner: Network) -> bool:
+    return _overlap(outer, inner) and outer.prefixlen <= inner.prefixlen
 
 
 def _unmapped(address: Address) -> Address:

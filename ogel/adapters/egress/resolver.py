@@ -13,7 +13,7 @@ from functools import partial
 from typing import Protocol
 
 from ogel.adapters.egress.addresses import LOCAL_NAMES
-from ogel.adapters.egress.system_names import Answer, in_daemon_thread, system_look_up
+from ogel.adapters.egress.system_names import Answer, HostsAnswer, in_daemon_thread, system_look_up
 from ogel.adapters.egress.witnesses import Witnesses
 from ogel.runtime.egress import EgressError
 
@@ -153,6 +153,8 @@ class SystemResolver:
         if task.cancelled() or "." not in host or host.endswith(_PRIVATE_ENDINGS):
             return
         error = task.exception()
+        if error is None and isinstance(task.result(), HostsAnswer):
+            return
         if error is None or (isinstance(error, socket.gaierror) and error.errno in _DECISIVE):
             self._witnesses.heard(host)
 

@@ -7,14 +7,23 @@ import socket
 import threading
 from collections.abc import Callable
 
+from ogel.adapters.egress.hosts_file import addresses_in_hosts
+
 Answer = tuple[str, ...]
+
+
+class HostsAnswer(Answer):
+    """One that no name server gave."""
 
 
 def system_look_up(host: str) -> Answer:
     """Blocks. In the order in which the system would try them (RFC 6724), each once."""
-    # The dot makes the name absolute: no search domain turns `evil.test` into `evil.test.svc.cluster.local`.
     # Single labels (compose services, localhost) live in search domains and hosts files only.
-    return search_look_up(f"{host}." if "." in host else host)
+    if "." not in host:
+        return search_look_up(host)
+    # The dot makes the name absolute: no search domain turns `evil.test` into `evil.test.svc.cluster.local`. But in
+    # the hosts file, which comes first, no name ends with one (docker's `extra_hosts: host.docker.internal`).
+    return HostsAnswer(addresses_in_hosts(host)) or search_look_up(f"{host}.")
 
 
 def search_look_up(host: str) -> Answer:

@@ -8,24 +8,25 @@ from ipaddress import AddressValueError, IPv4Address, IPv6Address
 from typing import Literal, cast
 from urllib.parse import quote, urlsplit
 
+from ogel.runtime.domain import InvalidDomain, ascii_domain, ends_in_number
 from ogel.runtime.egress import InvalidUrl
 
 MAX_URL_LENGTH = 2048
-MAX_HOST_LENGTH = 253
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _HOST_AND_PORT = re.compile(r"(\[[^\[\]]*\]|[^:\[\]]*)(?::([0-9]{0,5}))?", re.ASCII)
-_NAME = re.compile(r"[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*", re.ASCII)
 _NUMBER = re.compile(r"0x[0-9a-f]*|[0-9]+", re.ASCII)
 # RFC 3986 §3.3 and §3.4, and `%` so that what is already encoded stays as it is.
 _PATH_CHARACTERS = "/:@!$&'()*+,;=-._~%"
 _QUERY_CHARACTERS = _PATH_CHARACTERS + "?[]"
+# Not printable, and letters of names that cannot be written without them: the joiner and the non-joiner.
+_JOINERS = str.maketrans("", "", "\u200c\u200d")
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
     """
-    host     lower case, IDNA-encoded, without a trailing dot; an IPv6 address stands without brackets.
+    host     as `ascii_domain` has it; an IPv6 address stands without brackets.
     path     the request target: path and query, percent-encoded, never empty.
     address  the address itself when the URL spells one, however it is spelled; None for a name.
     """
@@ -48,7 +49,7 @@ def parse_url(url: str) -> Target:
     if len(url) > MAX_URL_LENGTH:
         raise InvalidUrl(f"the URL is longer than {MAX_URL_LENGTH} characters")
     # urlsplit drops tabs and newlines, and browsers take a backslash for a slash: two parsers, two hosts.
-    if not url.isprintable() or " " in url or "\\" in url:
+    if not url.translate(_JOINERS).isprintable() or " " in url or "\\" in url:
         raise InvalidUrl("the URL holds spaces, backslashes or control characters")
     try:
         parts = urlsplit(url)
@@ -88,27 +89,15 @@ def _host(text: str) -> tuple[str, str | None]:
         except AddressValueError as error:
             raise InvalidUrl("the host is not a valid IPv6 address") from error
         return address, address
-    name = _ascii_name(text)
-    if _NUMBER.fullmatch(name.rpartition(".")[2]):
+    try:
+        name = ascii_domain(text)
+    except InvalidDomain as error:
+        raise InvalidUrl(f"the host name {error}") from error
+    # Only now: the mapping also makes digits of what looks like them.
+    if ends_in_number(name):
         address = str(_spelled_ipv4(name))
         return address, address
     return name, None
-
-
-def _ascii_name(text: str) -> str:
-    """IDNA also folds look-alikes (full-width digits, ideographic dots): look for numbers after it."""
-    name = text
-    if not text.isascii():
-        if len(text) > MAX_HOST_LENGTH:
-            raise InvalidUrl("the host name is too long")
-        try:
-            name = text.encode("idna").decode("ascii")
-        except UnicodeError as error:
-            raise InvalidUrl("the host name is not valid") from error
-    name = name.lower().removesuffix(".")
-    if len(name) > MAX_HOST_LENGTH or not _NAME.fullmatch(name):
-        raise InvalidUrl("the host name is not valid")
-    return name
 
 
 def _spelled_ipv4(name: str) -> IPv4Address:

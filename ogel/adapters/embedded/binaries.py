@@ -84,6 +84,7 @@ def _pg_config_place() -> Iterator[Path]:
             text=True,
             timeout=_PG_CONFIG_TIMEOUT_SECONDS,
             check=True,
+            start_new_session=True,  # Ctrl-C in a terminal is for us to answer.
         )
     except (OSError, subprocess.SubprocessError):
         return  # One place less to look; the search goes on, and ends in an error of its own.

@@ -8,22 +8,36 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
+from contextlib import suppress
 from pathlib import Path
 
 from ogel.adapters.embedded.data_dir import DataDir
 from ogel.adapters.embedded.privileges import Probe
 from ogel.adapters.embedded.process import spawn
-from ogel.adapters.embedded.server import explain
+from ogel.adapters.embedded.server import CalledOff, Interrupted, explain
 from ogel.kernel.errors import Unavailable
 
 _PREFIX = "initdb-"
 _TIMEOUT_SECONDS = 120.0
+_POLL_SECONDS = 0.05
 # Sorting by code point, the same on every machine. macOS has no C.UTF-8 of its own.
 _LOCALE = ("--locale=C.UTF-8",) if sys.platform == "linux" else ("--locale=en_US.UTF-8", "--lc-collate=C")
 
 
-def make_cluster(data: DataDir, target: Path, initdb: Path, probed: Probe, user: str, password: str) -> None:
-    """Raises ConfigError or Unavailable with what initdb said last; then `target` does not exist."""
+def make_cluster(
+    data: DataDir,
+    target: Path,
+    initdb: Path,
+    probed: Probe,
+    user: str,
+    password: str,
+    interrupted: Interrupted,
+) -> None:
+    """
+    Raises ConfigError or Unavailable with what initdb said last, CalledOff once `interrupted`; then `target` does not
+    exist.
+    """
     work = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=data.path))
     try:
         password_file, made = work / "password", work / "cluster"
@@ -39,7 +53,7 @@ def make_cluster(data: DataDir, target: Path, initdb: Path, probed: Probe, user:
             *_LOCALE,
             "--no-instructions",
         ]
-        _run(data, command, probed)
+        _run(data, command, probed, interrupted)
         made.rename(target)
         _sync(data.path)
     finally:
@@ -52,18 +66,16 @@ def remove_unfinished(data: DataDir) -> None:
         shutil.rmtree(unfinished, ignore_errors=True)
 
 
-def _run(data: DataDir, command: list[str], probed: Probe) -> None:
+def _run(data: DataDir, command: list[str], probed: Probe, interrupted: Interrupted) -> None:
     with tempfile.TemporaryFile() as output:
         process = spawn(command, way=probed.way, death_signal=signal.SIGTERM, output=output.fileno())
         try:
-            code = process.wait(_TIMEOUT_SECONDS)
-        except BaseException as error:
-            os.killpg(
-                process.pid, signal.SIGKILL
-            )  # The group, of which spawn made it leader: initdb has children.
+            code = _wait(process, interrupted)
+        except BaseException:
+            # The group, of which spawn made it leader: initdb has children.
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
             process.wait(_TIMEOUT_SECONDS)
-            if isinstance(error, subprocess.TimeoutExpired):
-                raise Unavailable(f"initdb did not finish within {_TIMEOUT_SECONDS:.0f} seconds.") from error
             raise
         if code != 0:
             output.seek(0)
@@ -71,6 +83,18 @@ def _run(data: DataDir, command: list[str], probed: Probe) -> None:
                 line.strip() for line in output.read().decode(errors="replace").splitlines() if line.strip()
             ]
             raise explain(f"initdb failed, exit code {code}", lines, data)
+
+
+def _wait(process: subprocess.Popen[bytes], interrupted: Interrupted) -> int:
+    deadline = time.monotonic() + _TIMEOUT_SECONDS
+    while True:
+        try:
+            return process.wait(_POLL_SECONDS)
+        except subprocess.TimeoutExpired:
+            if interrupted():
+                raise CalledOff from None
+            if time.monotonic() > deadline:
+                raise Unavailable(f"initdb did not finish within {_TIMEOUT_SECONDS:.0f} seconds.") from None
 
 
 def _sync(directory: Path) -> None:

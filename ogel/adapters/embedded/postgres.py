@@ -10,15 +10,14 @@ from ogel.adapters.embedded.cluster import make_cluster, remove_unfinished
 from ogel.adapters.embedded.data_dir import DataDir
 from ogel.adapters.embedded.launch import NOBODY
 from ogel.adapters.embedded.privileges import probe
-from ogel.adapters.embedded.process import describe, end, with_title
+from ogel.adapters.embedded.process import works_in
 from ogel.adapters.embedded.record import password_file
-from ogel.adapters.embedded.server import HOST, Server, explain
+from ogel.adapters.embedded.server import HOST, Interrupted, Server, explain
 from ogel.kernel.errors import ConfigError
 
 USER = DATABASE = "ogel"
 _CLUSTER = "postgres"
 _CONNECT_TIMEOUT_SECONDS = 5
-_ORPHAN_TIMEOUT_SECONDS = 5.0
 
 # Small, but nothing that PostgreSQL confirmed is ever lost. `log_min_messages=log` leaves out the errors of
 # single statements: whoever sent one is told, and the log must not grow with every refused row.
@@ -43,6 +42,9 @@ class Postgres(Server):
     name = "postgres"
     title = "PostgreSQL"
     stop_signal = signal.SIGINT  # "Fast": ends sessions, writes a checkpoint.
+    # "Immediate". Sessions outlive a killed server until they next look up; no new one can start before they are gone.
+    orphans_signal = signal.SIGQUIT
+    command_pattern = r"^postgres: {marker}: |\bcluster_name={marker}( |$)"
 
     def __init__(self, data: DataDir, bin_dir: Path) -> None:
         self._bin = bin_dir
@@ -59,7 +61,7 @@ class Postgres(Server):
     def url_at(cls, port: int, password: str) -> str:
         return f"postgresql://{USER}:{password}@{HOST}:{port}/{DATABASE}"
 
-    def prepare(self) -> tuple[list[str], str]:
+    def prepare(self, interrupted: Interrupted) -> tuple[list[str], str]:
         program = self._bin / "postgres"
         probed = probe(program)
         if probed.way == NOBODY:
@@ -67,14 +69,18 @@ class Postgres(Server):
             self.data.path.chmod(0o711)
         else:
             probed.own(self.data.path)
-        _end_orphans(self.data)
+        self.end_orphans(self.data)
         remove_unfinished(self.data)
         if self._cluster.exists():
             self._refuse_other_version(probed.version)
+        elif self.has_run:
+            raise ConfigError(f"{self._cluster} is gone, and with it what PostgreSQL held.")
         else:
-            make_cluster(self.data, self._cluster, self._bin / "initdb", probed, USER, self.password)
+            make_cluster(
+                self.data, self._cluster, self._bin / "initdb", probed, USER, self.password, interrupted
+            )
         probed.own(self._cluster)
-        self._drop_lock_of_another_process()
+        self._drop_lock_of_nobody()
         settings = {**_SETTINGS, "port": str(self.port), "cluster_name": self.data.marker}
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         return [str(program), "-D", str(self._cluster), *options], probed.way
@@ -111,18 +117,6 @@ class Postgres(Server):
             raise explain("PostgreSQL did not make its database", [str(error)], self.data) from error
         return True
 
-    def wait_stopped(self, timeout_seconds: float) -> bool:
-        killed = super().wait_stopped(timeout_seconds)
-        if killed:
-            _end_orphans(self.data)
-        return killed
-
-    @classmethod
-    def end_stale(cls, data: DataDir, timeout_seconds: float) -> int | None:
-        pid = super().end_stale(data, timeout_seconds)
-        _end_orphans(data)
-        return pid
-
     def _refuse_other_version(self, version: str) -> None:
         """`version` is what the program calls itself: "postgres (PostgreSQL) 18.6"."""
         made_by = (self._cluster / "PG_VERSION").read_text().strip()
@@ -133,19 +127,16 @@ class Postgres(Server):
                 f" set OGEL_PG_BIN to a PostgreSQL {made_by}, or take the data to a new directory by a dump."
             )
 
-    def _drop_lock_of_another_process(self) -> None:
+    def _drop_lock_of_nobody(self) -> None:
         """
-        PostgreSQL believes that a server runs when the pid in a left-over lock file is alive, and in a
-        container, where pids repeat, it soon is: as something else. Other left-overs it deals with itself.
+        PostgreSQL believes that a server runs when the pid in a left-over lock file is taken: by a zombie, or in a
+        container, where pids repeat, by any other process or thread; and it never starts beside an empty one. We hold
+        the directory, so that only a server which somebody started by hand can be at work there. That one PostgreSQL
+        may complain of; should we have missed it, it would still find the shared memory in use.
         """
         lock = self._cluster / "postmaster.pid"
-        first_line = lock.read_text().partition("\n")[0] if lock.exists() else ""
-        running = describe(int(first_line)) if first_line.isdigit() else None
-        if running is not None and not re.search(r"(^|/)postgres(:| |$)", running.command):
-            lock.unlink()
-
-
-def _end_orphans(data: DataDir) -> None:
-    """Sessions outlive a killed server until they next look up; no new one can start before they are gone."""
-    for orphan in with_title(f"postgres: {data.marker}: "):
-        end(orphan, data.marker, signal.SIGQUIT, _ORPHAN_TIMEOUT_SECONDS)
+        if lock.exists():
+            # Negative: that of a server in single-user mode.
+            pid = re.match(rb"-?([0-9]{1,10})\b", lock.read_bytes())
+            if pid is None or not works_in(int(pid.group(1)), self._cluster):
+                lock.unlink()

@@ -45,6 +45,7 @@ def probe(program: Path) -> Probe:
                 env=ENVIRONMENT,
                 timeout=_PROBE_TIMEOUT_SECONDS,
                 check=False,
+                start_new_session=True,  # Ctrl-C in a terminal is for us to answer.
             )
         except subprocess.TimeoutExpired:
             said = f"no answer within {_PROBE_TIMEOUT_SECONDS:.0f} seconds"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import select
 import signal
 import subprocess
@@ -69,13 +70,16 @@ def is_running(process: Identity, marker: str) -> bool:
 
 
 def describe(pid: int) -> Seen | None:
-    """None once it has ended, also while its parent has yet to take note."""
+    """
+    None once it has ended, also while its parent has yet to take note, which the first process of a container may
+    never do. None, too, of another user's process where /proc hides those: it is none of ours.
+    """
     if sys.platform != "linux":
         return _ps(pid)
     try:
         stat = Path(f"/proc/{pid}/stat").read_text(errors="replace")
         command = Path(f"/proc/{pid}/cmdline").read_bytes()
-    except (FileNotFoundError, ProcessLookupError):
+    except (FileNotFoundError, ProcessLookupError, PermissionError):
         return None
     # Fields 3 and 22 of proc(5), counted behind the name, which may itself hold spaces and parentheses.
     fields = stat.rpartition(")")[2].split()
@@ -86,24 +90,44 @@ def describe(pid: int) -> Seen | None:
 
 def _ps(pid: int) -> Seen | None:
     answer = subprocess.run(
-        ["ps", "-ww", "-o", "lstart=,command=", "-p", str(pid)],
+        ["ps", "-ww", "-o", "state=,lstart=,command=", "-p", str(pid)],
         capture_output=True,
         text=True,
         env=ENVIRONMENT,
         timeout=_PS_TIMEOUT_SECONDS,
         check=False,
     )
+    state, _, rest = answer.stdout.strip().partition(" ")
+    if not rest or state.startswith("Z"):
+        return None
     # `lstart` is always 24 characters: "Mon Nov 23 08:14:00 2026".
-    line = answer.stdout.strip()
-    return Seen(Identity(pid, line[:24]), line[24:]) if line else None
+    rest = rest.lstrip()
+    return Seen(Identity(pid, rest[:24]), rest[24:].lstrip())
 
 
-def with_title(title: str) -> list[Identity]:
-    """All processes whose command line begins so. Looks on Linux only; elsewhere it finds none."""
-    if sys.platform != "linux":
+def with_command(pattern: str) -> list[Identity]:
+    """All processes in whose command line the pattern is found. Looks on Linux only; elsewhere it finds none."""
+    if sys.platform != "linux" or not os.path.isdir("/proc"):
         return []
     everyone = (describe(int(entry)) for entry in os.listdir("/proc") if entry.isdigit())
-    return [seen.identity for seen in everyone if seen is not None and seen.command.startswith(title)]
+    return [
+        seen.identity
+        for seen in everyone
+        if seen is not None and re.search(pattern, seen.command) is not None
+    ]
+
+
+def works_in(pid: int, directory: Path) -> bool:
+    """Whether a PostgreSQL server lives in that directory under that pid: there it has its working directory."""
+    seen = describe(pid)
+    if seen is None or not re.search(r"(^|/)postgres(:| |$)", seen.command):
+        return False
+    if sys.platform != "linux":
+        return str(directory) in seen.command
+    try:
+        return os.path.samefile(f"/proc/{pid}/cwd", directory)
+    except OSError:  # It has ended, or is another user's.
+        return False
 
 
 def end(process: Identity, marker: str, stop_signal: signal.Signals, timeout_seconds: float) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import errno
 import os
 import time
 from collections.abc import Iterator
@@ -16,14 +18,18 @@ from ogel.adapters.embedded.binaries import find_postgres, find_redis
 from ogel.adapters.embedded.data_dir import DataDir
 from ogel.adapters.embedded.postgres import Postgres
 from ogel.adapters.embedded.record import load_record, password_file
-from ogel.adapters.embedded.server import Server
+from ogel.adapters.embedded.server import DiskFull, Interrupted, Server
 from ogel.adapters.embedded.valkey import Valkey
-from ogel.kernel.errors import ConfigError
+from ogel.kernel.errors import ConfigError, OgelError
 
 _STOP_TIMEOUT_SECONDS = 10.0
 _KINDS: tuple[type[Server], ...] = (Postgres, Valkey)
 
 log = structlog.get_logger()
+
+
+def _never() -> bool:
+    return False
 
 
 class EmbeddedServers:
@@ -43,9 +49,11 @@ class EmbeddedServers:
         redis: bool = True,
         postgres_bin: Path | None = None,
         redis_bin: Path | None = None,
+        interrupted: Interrupted = _never,
     ) -> Self:
         """
         Returns when the servers answer. `postgres_bin` is a directory, `redis_bin` a program; None: look.
+        CalledOff: while something was waited for, `interrupted` said so.
         ConfigError: no such program; the directory is in use, not writable, or of another PostgreSQL version.
         Unavailable: a server ended or hung while starting; the message has its last words.
         Whatever is raised, nothing is left running.
@@ -63,9 +71,9 @@ class EmbeddedServers:
                 if postgres:
                     servers._servers[Postgres.name] = Postgres(data, find_postgres(postgres_bin))
                 for server in servers._servers.values():
-                    server.launch()
+                    server.launch(interrupted)
                 for server in servers._servers.values():
-                    server.wait_ready()
+                    server.wait_ready(interrupted)
             except BaseException:
                 servers.stop()
                 raise
@@ -92,9 +100,20 @@ class EmbeddedServers:
         with _storage_faults_explained(self._data):
             return self._data.secret(name)
 
-    def dead(self) -> list[str]:
-        """Names of servers that were started, not stopped, and run no more."""
-        return sorted(self._servers.keys() - self.pids.keys())
+    def running(self) -> list[Server]:
+        """Those that were started and not stopped; one may have died since."""
+        return [server for server in self._servers.values() if server.pid is not None or server.death]
+
+    async def revive(self, server: Server, interrupted: Interrupted) -> None:
+        """Starts one that died, on its port and data. Raises what `start` does; then nothing of it is left running."""
+        with _storage_faults_explained(self._data):
+            command, way = await asyncio.to_thread(server.prepare, interrupted)
+            try:
+                server.start(command, way)  # not in a thread that ends: it would take the server along
+                await asyncio.to_thread(server.wait_ready, interrupted)
+            except (OgelError, OSError):
+                server.kill()
+                raise
 
     def stop(self, timeout_seconds: float = _STOP_TIMEOUT_SECONDS) -> None:
         """Both at once; whoever needs longer than the timeout is killed. A second call does nothing."""
@@ -144,8 +163,8 @@ class EmbeddedServers:
     def _start_one(self, name: str) -> None:
         server = self._servers[name]
         with _storage_faults_explained(self._data):
-            server.launch()
-            server.wait_ready()
+            server.launch(_never)
+            server.wait_ready(_never)
 
 
 def running_urls(data_dir: Path) -> tuple[str | None, str | None]:
@@ -201,4 +220,5 @@ def _storage_faults_explained(data: DataDir) -> Iterator[None]:
         yield
     except OSError as error:
         what = f"{error.strerror or error} ({error.filename})" if error.filename else str(error)
-        raise ConfigError(f"OGEL_DATA_DIR={data.path} cannot be used: {what}.") from error
+        kind = DiskFull if error.errno in (errno.ENOSPC, errno.EDQUOT) else ConfigError
+        raise kind(f"OGEL_DATA_DIR={data.path} cannot be used: {what}.") from error

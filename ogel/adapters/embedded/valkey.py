@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ogel.adapters.embedded.data_dir import DataDir
 from ogel.adapters.embedded.launch import AS_IS
-from ogel.adapters.embedded.server import HOST, Server
+from ogel.adapters.embedded.server import HOST, Interrupted, Server
 
 _ANSWER_TIMEOUT_SECONDS = 1.0
 
@@ -36,6 +36,8 @@ class Valkey(Server):
     name = "redis"
     title = "Valkey"
     stop_signal = signal.SIGTERM
+    orphans_signal = signal.SIGTERM
+    command_pattern = r"--syslog-ident {marker}( |$)"
 
     def __init__(self, data: DataDir, program: Path) -> None:
         super().__init__(data)
@@ -45,7 +47,7 @@ class Valkey(Server):
     def url_at(cls, port: int, password: str) -> str:
         return f"redis://:{password}@{HOST}:{port}/0"
 
-    def prepare(self) -> tuple[list[str], str]:
+    def prepare(self, interrupted: Interrupted) -> tuple[list[str], str]:
         directory = self.data.path / "redis"
         directory.mkdir(mode=0o700, exist_ok=True)
         config = _CONFIG.format(

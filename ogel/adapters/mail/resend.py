@@ -12,6 +12,7 @@ from ogel.runtime.mail.letter import Letter, Receipt
 from ogel.runtime.provider_calls import post, read, shown
 from ogel.runtime.providers import ProviderError
 from ogel.runtime.retry_after import retry_after_seconds
+from ogel.runtime.scrub import Scrubber
 
 BASE_URL = "https://api.resend.com"
 # When it says that there was too much at once and not how long to wait.
@@ -31,6 +32,7 @@ class ResendProvider:
         self._egress = egress
         self._url = f"{base_url.rstrip('/')}/emails"
         self._authorization = f"Bearer {api_key}"
+        self._scrub = Scrubber([api_key])
         self._timeout_seconds = timeout_seconds
 
     async def send(self, letter: Letter) -> Receipt:
@@ -45,8 +47,8 @@ class ResendProvider:
         exchange = await post(self._egress, self._url, headers, body, "resend", self._timeout_seconds)
         answer = read(exchange, _Answer) or _Answer()  # a proxy's error page, for one, says nothing
         if exchange.status in (200, 201) and answer.id:
-            return Receipt(shown(answer.id))
-        raise _refusal(exchange, answer)
+            return Receipt(shown(answer.id, self._scrub))
+        raise _refusal(exchange, answer, self._scrub)
 
 
 def _request(letter: Letter) -> dict[str, Any]:
@@ -62,19 +64,21 @@ def _request(letter: Letter) -> dict[str, Any]:
     return request
 
 
-def _refusal(exchange: Exchange, answer: _Answer) -> ProviderError:
-    said = shown(": ".join(filter(None, (answer.name, answer.message))))
+def _refusal(exchange: Exchange, answer: _Answer, scrub: Scrubber) -> ProviderError:
+    said = shown(": ".join(filter(None, (answer.name, answer.message))), scrub)
     message = f"resend answered {exchange.status}" + (f" ({said})" if said else "")
     match exchange.status, answer.name:
         case 409, "concurrent_idempotent_requests":
             return ProviderError(message, deferred=True)
+        case _, name if name.endswith("quota_exceeded"):
+            return ProviderError(message, ours=True)
+        case (403, "validation_error") | (_, "invalid_from_address"):
+            # A sender whose domain is not verified, or is none: about this letter, not about our account.
+            return ProviderError(message, deferred=True)
+        case 400 | 422, "invalid_access" | "invalid_region" | "missing_api_key" | "restricted_api_key":
+            return ProviderError(message, ours=True)
         case 400 | 409 | 413 | 422, _:
             return ProviderError(message, final=True)
-        case 403, "validation_error":
-            # A sender whose domain is not verified: about this letter, not about our account.
-            return ProviderError(message, deferred=True)
-        case 429, "daily_quota_exceeded" | "monthly_quota_exceeded":
-            return ProviderError(message, ours=True)
         case 429, _:
             asked = retry_after_seconds(exchange) or 0.0
             return ProviderError(message, retry_after_seconds=max(_BREATHER_SECONDS, asked))

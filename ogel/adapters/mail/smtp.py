@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import re
-import socket
 import ssl
-from contextlib import suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import unquote, urlsplit
 
-from ogel.runtime.mail.letter import Bounced, Letter, Receipt
+from ogel.adapters.mail.smtp_answers import Stage, refusal, shown
+from ogel.runtime.mail.letter import Letter, Receipt
 from ogel.runtime.providers import ProviderError
+from ogel.runtime.scrub import Scrubber
 
 if TYPE_CHECKING:
-    from aiosmtplib import SMTP
+    from aiosmtplib import SMTP, SMTPException
 
 Security = Literal["tls", "starttls", "plain"]
 
@@ -25,10 +26,6 @@ _SCHEMES: dict[str, tuple[Security, int]] = {
     "smtp+plain": ("plain", 25),
 }
 _GOODBYE_SECONDS = 2.0
-_SHOWN_CHARACTERS = 300
-# RFC 3463: the class, and what it is about.
-_ENHANCED = re.compile(r"\s*([245])\.(\d{1,3})\.(\d{1,3})\b")
-_HOST_NAME = re.compile(r"[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,28 +49,54 @@ class SmtpServer:
 
 
 class SmtpProvider:
-    """A connection for each letter. `tls` is for a private certificate authority; certificates are always verified."""
+    """
+    A connection for each letter. `own_name` is what EHLO says; without one it is the domain of the letter's sender.
+    `tls` is for a private certificate authority; certificates are always verified.
+    """
 
-    def __init__(self, server: SmtpServer, timeout_seconds: float, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(
+        self,
+        server: SmtpServer,
+        timeout_seconds: float,
+        own_name: str | None = None,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
         self._server = server
+        self._own_name = own_name
+        self._scrub = Scrubber([server.password])
         self._timeout_seconds = timeout_seconds
         self._tls = tls
 
     async def send(self, letter: Letter) -> Receipt:
-        from aiosmtplib import SMTPException  # and with it asyncio's TLS, for who sends mail only
+        async with self._connection(letter.sender.domain) as client:
+            return await self._hand_over(client, letter)
 
-        client = self._client()
+    async def check(self) -> None:
+        """Whether the server lets us in; it is told nothing. Raises ProviderError."""
+        async with self._connection("localhost.localdomain") as client:
+            await _leave(client)
+
+    @asynccontextmanager
+    async def _connection(self, domain: str) -> AsyncIterator[SMTP]:
+        # And with it asyncio's TLS, for who sends mail only.
+        from aiosmtplib import SMTPConnectError, SMTPException
+
+        client = self._client(domain)
         try:
-            await self._connect(client)
-            return await _hand_over(client, letter)
+            await client.connect()
+            yield client
         except ssl.SSLError as error:
-            raise ProviderError(f"smtp: {error.reason or error}", ours=True) from error
-        except (SMTPException, OSError) as error:
-            raise ProviderError(f"smtp: {_shown(str(error) or type(error).__name__)}") from error
+            raise _untrusted(error) from error
+        except SMTPException as error:
+            if isinstance(error, SMTPConnectError) and isinstance(error.__cause__, ssl.SSLError):
+                raise _untrusted(error.__cause__) from error
+            raise _judged(error, self._scrub) from error
+        except OSError as error:
+            raise ProviderError(f"smtp: {_words_of(error, self._scrub)}") from error
         finally:
             client.close()
 
-    def _client(self) -> SMTP:
+    def _client(self, domain: str) -> SMTP:
         from aiosmtplib import SMTP
 
         server = self._server
@@ -86,90 +109,68 @@ class SmtpProvider:
             start_tls=server.security == "starttls",
             tls_context=self._tls,
             timeout=self._timeout_seconds,
-            local_hostname=_own_name(),  # the default asks a name server, and waits for it
+            # A container's own name is a short one, and no name to anybody else (RFC 5321 §4.1.1.1).
+            local_hostname=self._own_name or domain,
         )
 
-    async def _connect(self, client: SMTP) -> None:
-        from aiosmtplib import SMTPAuthenticationError, SMTPConnectError, SMTPException
+    async def _hand_over(self, client: SMTP, letter: Letter) -> Receipt:
+        from aiosmtplib import SMTPNotSupported
 
+        from ogel.runtime.mail.mime import mime_bytes, needs_smtputf8
+
+        options = ["SMTPUTF8", "BODY=8BITMIME"] if needs_smtputf8(letter) else []
         try:
-            await client.connect()
-        except SMTPAuthenticationError as error:
-            raise _answered(error.code, error.message, ours=error.code >= 500) from error
-        except SMTPConnectError as error:
-            if isinstance(error.__cause__, ssl.SSLError):
-                raise error.__cause__ from error
-            raise
-        except SMTPException as error:
-            # No TLS or no AUTH where we insist on it.
-            if "not supported" in str(error).lower():
-                raise ProviderError(f"smtp: {_shown(str(error))}", ours=True) from error
-            raise
+            _, said = await client.sendmail(
+                letter.sender.spec, letter.to.spec, mime_bytes(letter), mail_options=options
+            )
+        except SMTPNotSupported as error:
+            raise ProviderError("smtp: the server takes ASCII addresses only", deferred=True) from error
+        # It is theirs now: what goes wrong from here on is no reason to send it again.
+        await _leave(client)
+        return Receipt(shown(self._scrub(said)))
 
 
-async def _hand_over(client: SMTP, letter: Letter) -> Receipt:
-    from aiosmtplib import SMTPDataError, SMTPNotSupported, SMTPRecipientsRefused, SMTPSenderRefused
-
-    from ogel.runtime.mail.mime import mime_bytes, needs_smtputf8
-
-    options = ["SMTPUTF8", "BODY=8BITMIME"] if needs_smtputf8(letter) else []
-    try:
-        _, said = await client.sendmail(
-            letter.sender.spec, letter.to.spec, mime_bytes(letter), mail_options=options
-        )
-    except SMTPRecipientsRefused as error:
-        refused = error.recipients[0]
-        raise _recipient_refused(refused.code, refused.message) from error
-    except SMTPSenderRefused as error:
-        raise _sender_refused(error.code, error.message) from error
-    except SMTPDataError as error:
-        raise _answered(error.code, error.message, final=error.code >= 500) from error
-    except SMTPNotSupported as error:
-        raise ProviderError("smtp: the server takes ASCII addresses only", deferred=True) from error
-    # It is theirs now: what goes wrong from here on is no reason to send it again.
+async def _leave(client: SMTP) -> None:
     with suppress(Exception):
         async with asyncio.timeout(_GOODBYE_SECONDS):
             await client.quit()
-    return Receipt(_shown(said))
 
 
-def _recipient_refused(code: int, said: str) -> ProviderError:
-    """
-    Only what is about the mailbox is a bounce. A policy (X.7.Y: no relaying for us, a list of blocked senders) says
-    nothing of the address: taking it for one would suppress everybody whom a wrong setting keeps us from.
-    """
-    about = _ENHANCED.match(said)
-    if code < 500:
-        return _answered(code, said, deferred=code != 421)
-    if about is None:
-        bounced, policy = code in (550, 551, 553), False
-    else:
-        bounced, policy = about[2] == "1" or (about[2], about[3]) == ("2", "1"), about[2] == "7"
-    if bounced:
-        return Bounced(f"smtp answered {code} ({_shown(said)})")
-    return _answered(code, said, final=not policy, deferred=policy)
+def _untrusted(error: ssl.SSLError) -> ProviderError:
+    return ProviderError(f"smtp: {error.reason or error}", ours=True)
 
 
-def _sender_refused(code: int, said: str) -> ProviderError:
-    if code == 530:
-        return _answered(code, said, ours=True)
-    if code == 552:
-        return _answered(code, said, final=True)  # too large
-    # Of this sender; another one, or another provider, may do.
-    return _answered(code, said, deferred=code >= 500)
+def _judged(error: SMTPException, scrub: Scrubber) -> ProviderError:
+    """What the server answered, by the stage at which it did; or that it did not answer."""
+    from aiosmtplib import (
+        SMTPAuthenticationError,
+        SMTPConnectResponseError,
+        SMTPDataError,
+        SMTPHeloError,
+        SMTPRecipientRefused,
+        SMTPRecipientsRefused,
+        SMTPResponseException,
+        SMTPSenderRefused,
+    )
+
+    if isinstance(error, SMTPRecipientsRefused):
+        error = error.recipients[0]
+    if not isinstance(error, SMTPResponseException):
+        # No TLS or no AUTH where we insist on it, or none that we speak.
+        ours = any(words in str(error) for words in ("not supported", "No suitable authentication"))
+        return ProviderError(f"smtp: {_words_of(error, scrub)}", ours=ours)
+    stages: dict[type[SMTPException], Stage] = {
+        SMTPConnectResponseError: "connect",
+        SMTPHeloError: "EHLO",
+        SMTPAuthenticationError: "AUTH",
+        SMTPSenderRefused: "MAIL",
+        SMTPRecipientRefused: "RCPT",
+        SMTPDataError: "DATA",
+    }
+    if not 400 <= error.code < 600:
+        return ProviderError(f"smtp answered something else than SMTP ({shown(scrub(error.message))})")
+    return refusal(stages.get(type(error), "STARTTLS"), error.code, error.message, scrub)
 
 
-def _answered(
-    code: int, said: str, *, final: bool = False, ours: bool = False, deferred: bool = False
-) -> ProviderError:
-    return ProviderError(f"smtp answered {code} ({_shown(said)})", final=final, ours=ours, deferred=deferred)
-
-
-def _shown(said: str) -> str:
-    """On one line, and not all of it."""
-    return " ".join("".join(c if c.isprintable() else " " for c in said).split())[:_SHOWN_CHARACTERS]
-
-
-def _own_name() -> str:
-    name = socket.gethostname()
-    return name if _HOST_NAME.fullmatch(name) else "localhost"
+def _words_of(error: Exception, scrub: Scrubber) -> str:
+    return shown(scrub(str(error))) or type(error).__name__

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -14,6 +14,7 @@ from ogel.runtime.egress import Egress
 from ogel.runtime.provider_calls import post_form, read, shown
 from ogel.runtime.providers import ProviderError
 from ogel.runtime.retry_after import retry_after_seconds
+from ogel.runtime.scrub import Scrubber
 
 SCOPE = "https://www.googleapis.com/auth/firebase.messaging"
 GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
@@ -31,6 +32,12 @@ class ServiceAccount(Struct, frozen=True):
     token_uri: str
     private_key_id: str | None = None
 
+    @property
+    def secrets(self) -> Sequence[str]:
+        """Each line of the key tells of it."""
+        lines = self.private_key.splitlines()
+        return [self.private_key, *(line for line in lines if not line.startswith("-----"))]
+
 
 class _Granted(Struct):
     access_token: str
@@ -43,7 +50,7 @@ class _Denied(Struct):
 
 
 class AccessTokens:
-    """One at a time is asked for, however many wait for it."""
+    """One at a time is asked for, however many wait for it. `scrub` knows the one in use, and the account's key."""
 
     def __init__(
         self, egress: Egress, account: ServiceAccount, clock: Callable[[], float] = time.time
@@ -53,6 +60,7 @@ class AccessTokens:
         self._clock = clock
         self._asking = asyncio.Lock()
         self._token = ""
+        self.scrub = Scrubber(account.secrets)
         self._good_until = 0.0
 
     async def current(self) -> str:
@@ -61,6 +69,7 @@ class AccessTokens:
             if self._clock() >= self._good_until:
                 granted = await self._ask()
                 self._token = granted.access_token
+                self.scrub = Scrubber([*self._account.secrets, self._token])
                 margin = min(MARGIN_SECONDS, granted.expires_in / 2)
                 self._good_until = self._clock() + granted.expires_in - margin
             return self._token
@@ -71,16 +80,17 @@ class AccessTokens:
             self._good_until = 0.0
 
     async def _ask(self) -> _Granted:
-        form = {"grant_type": GRANT, "assertion": self._claim()}
+        claim = self._claim()
+        form = {"grant_type": GRANT, "assertion": claim}
         answer = await post_form(self._egress, self._account.token_uri, (), form, pool_key="google-token")
         granted = read(answer, _Granted) if answer.status == 200 else None
         if granted is not None:
             return granted
-        denied = read(answer, _Denied) or _Denied()
-        message = f"Google gave no access token: {answer.status} {shown(denied.error)}".rstrip()
+        denied, scrub = read(answer, _Denied) or _Denied(), Scrubber([*self._account.secrets, claim])
+        message = f"Google gave no access token: {answer.status} {shown(denied.error, scrub)}".rstrip()
         if answer.status == 429 or answer.status >= 500:
             raise ProviderError(message, retry_after_seconds=retry_after_seconds(answer))
-        raise ProviderError(f"{message} {shown(denied.error_description)}".rstrip(), ours=True)
+        raise ProviderError(f"{message} {shown(denied.error_description, scrub)}".rstrip(), ours=True)
 
     def _claim(self) -> str:
         import jwt

@@ -16,6 +16,7 @@ from ogel.runtime.messaging import Gone, Push
 from ogel.runtime.provider_calls import post, read, shown
 from ogel.runtime.providers import ProviderError
 from ogel.runtime.retry_after import retry_after_seconds
+from ogel.runtime.scrub import Scrubber
 
 # What Google asks for when a quota is used up and no Retry-After says otherwise.
 QUOTA_SECONDS = 60.0
@@ -71,8 +72,8 @@ class Fcm:
             answer = await self._post(body)
         if answer.status == 200:
             taken = read(answer, _Taken)
-            return shown(taken.name) if taken and taken.name else None
-        raise _refused(answer)
+            return shown(taken.name, self._tokens.scrub) if taken and taken.name else None
+        raise _refused(answer, self._tokens.scrub)
 
     async def _post(self, body: bytes) -> Exchange:
         token = await self._tokens.current()
@@ -103,20 +104,23 @@ def _error(answer: Exchange) -> _Error:
     return (read(answer, _Refusal) or _Refusal()).error
 
 
-def _refused(answer: Exchange) -> ProviderError:
+def _refused(answer: Exchange, scrub: Scrubber) -> ProviderError:
     refusal = _error(answer)
     status, code = answer.status, refusal.code
-    message = f"FCM answered {status} {shown(code)}".rstrip()
+    message = f"FCM answered {status} {shown(code, scrub)}".rstrip()
     if refusal.message:
-        message += f": {shown(refusal.message)}"
+        message += f": {shown(refusal.message, scrub)}"
     # A 404 that is not in FCM's words is a wrong address of ours, and says nothing about devices.
-    if code == "UNREGISTERED" or (status == 404 and code == "NOT_FOUND"):
+    ours = "project" in refusal.message.lower()  # "Project … not found": no device is gone for that
+    if code == "UNREGISTERED" or (status == 404 and code == "NOT_FOUND" and not ours):
         return Gone(message)
     if code == "QUOTA_EXCEEDED" or status == 429:
         asked = retry_after_seconds(answer)
         return ProviderError(message, retry_after_seconds=QUOTA_SECONDS if asked is None else asked)
     if code in _FINAL:
         return ProviderError(message, final=True)
-    if code == _THIRD_PARTY or status >= 500:
+    if code == _THIRD_PARTY:
+        return ProviderError(message, ours=True, deferred=True)
+    if status >= 500:
         return ProviderError(message, retry_after_seconds=retry_after_seconds(answer))
     return ProviderError(message, ours=True)

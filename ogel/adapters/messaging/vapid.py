@@ -43,6 +43,10 @@ class Vapid:
             del self._tokens[next(iter(self._tokens))]
         return f"vapid t={token}, k={self.public_key}"
 
+    def forget(self, origin: str) -> None:
+        """Its token was not accepted: the clock may have been wrong when it was made."""
+        self._tokens.pop(origin, None)
+
     def _signed(self, origin: str, now: int) -> str:
         import jwt
 

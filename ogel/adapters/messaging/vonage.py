@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from msgspec import Struct, field
 
 from ogel.runtime.egress import Egress, Exchange
@@ -9,12 +11,17 @@ from ogel.runtime.messaging import Sms
 from ogel.runtime.provider_calls import post_form, read, shown
 from ogel.runtime.providers import ProviderError
 from ogel.runtime.retry_after import retry_after_seconds
+from ogel.runtime.scrub import Scrubber
 
 _TAKEN = "0"
 # Wrong credentials, account barred, no credit, not enabled for HTTP, wrong signature, signature and secret at once.
 _OURS = frozenset({"4", "8", "9", "11", "14", "32"})
-# A sender that is not allowed there, a demo account that may text the numbers on its list only: as we set it up.
-_NOT_THERE = frozenset({"15", "29"})
+# About this number or this text: a parameter that is missing or wrong, a message that is none, a number that is barred,
+# a text too long, no such network, a number that is not in use. What else there is (15: a sender that is not allowed
+# there, 29: a demo account that may text the numbers on its list only), another provider may do.
+_FINAL = frozenset({"2", "3", "6", "7", "12", "22", "33"})
+# Of 2 and 3, when they name a parameter that comes from our settings.
+_OF_SETTINGS = re.compile(r"\b(api_key|api_secret|username|password|from|callback|sig)\b", re.IGNORECASE)
 # Throttled, internal error, too many connections.
 _AGAIN = frozenset({"1", "5", "10"})
 
@@ -42,6 +49,7 @@ class Vonage:
         self._egress = egress
         self._url = f"{base_url.rstrip('/')}/sms/json"
         self._credentials = {"api_key": api_key, "api_secret": api_secret}
+        self._scrub = Scrubber([api_key, api_secret])
         self._sender = sender
 
     async def send(self, sms: Sms, /) -> str | None:
@@ -62,20 +70,19 @@ class Vonage:
         # A long text is several parts; one that is not taken leaves the text incomplete.
         refused = next((part for part in answered.messages if part.status != _TAKEN), None)
         if refused is not None:
-            raise _refused(refused)
+            raise _refused(refused, self._scrub)
         id = answered.messages[0].message_id
-        return shown(id) if id else None
+        return shown(id, self._scrub) if id else None
 
 
-def _refused(part: _Part) -> ProviderError:
-    message = f"Vonage answered status {shown(part.status)}: {shown(part.error_text)}"
+def _refused(part: _Part, scrub: Scrubber) -> ProviderError:
+    message = f"Vonage answered status {shown(part.status, scrub)}: {shown(part.error_text, scrub)}"
     if part.status in _AGAIN:
         return ProviderError(message)
-    if part.status in _OURS:
+    if part.status in _OURS or (part.status in ("2", "3") and _OF_SETTINGS.search(part.error_text)):
         return ProviderError(message, ours=True)
-    if part.status in _NOT_THERE:
-        return ProviderError(message, deferred=True)
-    return ProviderError(message, final=True)
+    is_final = part.status in _FINAL
+    return ProviderError(message, final=is_final, deferred=not is_final)
 
 
 def _failed(answer: Exchange) -> ProviderError:

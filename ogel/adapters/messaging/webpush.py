@@ -2,16 +2,33 @@
 
 from __future__ import annotations
 
+import re
+from typing import Any
+
 from ogel.adapters.messaging.encryption import encrypt
 from ogel.adapters.messaging.vapid import Vapid
 from ogel.runtime.egress import Egress, Exchange
 from ogel.runtime.messaging import Gone, Push, Subscription, push_payload, push_service
-from ogel.runtime.provider_calls import post
+from ogel.runtime.provider_calls import post, read, shown
 from ogel.runtime.providers import ProviderError
 from ogel.runtime.retry_after import retry_after_seconds
+from ogel.runtime.scrub import Scrubber
 
 _GONE = (404, 410)
 _TOPIC_CHARACTERS = 32
+# RFC 8292 §4.2 has 401 where a token is missing and 403 where it is wrong; some have 400 for either.
+_OF_TOKENS = (400, 403)
+# How a token is named: "permission denied: invalid JWT provided" (Google), "BadJwtToken" (Apple), …
+_TOKEN = re.compile(r"jwt|vapid|authori[sz]|authentic|credential|bearer|signature", re.IGNORECASE)
+# A token that is well, of another key than the subscription's: "VAPID public key mismatch" (Mozilla), "the VAPID
+# credentials in the authorization header do not correspond to …" and "UnauthorizedRegistration" (Google),
+# "VapidPkHashMismatch" (Apple), "Channel URL incompatible with caller app" (Microsoft).
+_OTHER_KEY = re.compile(r"mismatch|not correspond|unauthorizedregistration|incompatible", re.IGNORECASE)
+# Microsoft explains in headers.
+_EXPLAINED = ("x-wns-error-description", "www-authenticate")
+# RFC 8292 §3: `vapid t=…, k=…`; who has the one can send as we do.
+_TOKENS = re.compile(r"\bt=([^\s,]+)")
+_TAG = re.compile(r"<[^<>]*>")
 
 
 class WebPush:
@@ -22,13 +39,14 @@ class WebPush:
         self._vapid = vapid
 
     async def send(self, push: Push[Subscription], /) -> str | None:
-        to = push.to
+        to, origin = push.to, push_service(push.to.endpoint)
         try:
             body = encrypt(push_payload(push.title, push.body, push.data), to.p256dh, to.auth)
         except ValueError as error:
             raise ProviderError("the subscription's key cannot be used", final=True) from error
+        authorization = self._vapid.authorization(origin)
         headers = [
-            ("Authorization", self._vapid.authorization(push_service(to.endpoint))),
+            ("Authorization", authorization),
             ("Content-Encoding", "aes128gcm"),
             ("Content-Type", "application/octet-stream"),
             ("TTL", str(push.ttl_seconds)),
@@ -37,19 +55,36 @@ class WebPush:
         ]
         answer = await post(self._egress, to.endpoint, headers, body, pool_key="webpush")
         if not 200 <= answer.status < 300:
-            raise _refused(answer)
+            # Whoever is asked may send back what it got.
+            refused = _refused(answer, Scrubber([authorization, *_TOKENS.findall(authorization)]))
+            if refused.ours:
+                self._vapid.forget(origin)
+            raise refused
         return None
 
 
-def _refused(answer: Exchange) -> ProviderError:
+def _refused(answer: Exchange, scrub: Scrubber) -> ProviderError:
     """
-    Nothing a push service says is held against us: its address is a user's choice, and a 401 or 403 of a true one
-    means that this subscription was made with another VAPID key.
+    Whoever subscribes chooses whom we ask, so that nothing it says is held against more than this push service (see
+    `Senders`). A token that is not accepted is ours to mend, and costs no message; nor does it while the key is
+    another one, which may have been exchanged by mistake.
     """
-    status = answer.status
-    message = f"the push service answered {status}"
+    status, why = answer.status, _explanation(answer, scrub)
+    message = f"the push service answered {status}" + (f": {why}" if why else "")
     if status in _GONE:
         return Gone(message)
     if status == 429 or status >= 500:
         return ProviderError(message, retry_after_seconds=retry_after_seconds(answer))
+    if status == 401 or (status in _OF_TOKENS and (_TOKEN.search(why) or _OTHER_KEY.search(why))):
+        return ProviderError(message, ours=True, deferred=_OTHER_KEY.search(why) is not None)
     return ProviderError(message, final=True)
+
+
+def _explanation(answer: Exchange, scrub: Scrubber) -> str:
+    """In JSON (`message`: Mozilla, `reason`: Apple), in a header, or in the text."""
+    fields = read(answer, dict[str, Any]) or {}
+    said = [fields.get("message"), fields.get("reason"), *map(answer.header, _EXPLAINED)]
+    text = next((each for each in said if isinstance(each, str) and each), "")
+    if not text and not fields:
+        text = _TAG.sub(" ", answer.body.decode("utf-8", "replace"))
+    return shown(" ".join(text.split()), scrub)

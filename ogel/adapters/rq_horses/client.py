@@ -19,6 +19,7 @@ from rq import Queue
 from rq.serializers import JSONSerializer
 
 from ogel.adapters.rq_horses.keys import QUEUE_PREFIX, SOCKET_TIMEOUT_SECONDS, forget, forget_orphans
+from ogel.adapters.rq_horses.order import PERFORM, new_secret, signed
 from ogel.kernel.ids import new_id
 from ogel.runtime.jobs.job import Job, Outcome
 from ogel.runtime.jobs.kind import JobKind
@@ -26,8 +27,6 @@ from ogel.runtime.jobs.kind import JobKind
 log = structlog.get_logger(__name__)
 
 HELPER = "ogel.adapters.rq_horses.helper"
-# What RQ is told to call, and its dashboards show; the helper knows what to do without looking it up.
-PERFORM = "ogel.adapters.rq_horses.horse.run"
 # To import RQ and to register; then to take a job up.
 READY_SECONDS = 20.0
 START_SECONDS = 10.0
@@ -44,11 +43,15 @@ _LINE_BYTES = 1024 * 1024
 class RqHorses:
     """
     Performs isolated jobs, `at_once` at most; more wait here. Helpers are started when there is work for them, replaced
-    when they are gone, and end with `close` or with this process, whichever way it ends.
+    when they are gone, and end with `close` or with this process, whichever way it ends. `remote_shutdown`: a helper
+    ends when RQ's command `shutdown` tells it to.
     """
 
-    def __init__(self, redis_url: str, kinds: Sequence[JobKind], at_once: int) -> None:
+    def __init__(
+        self, redis_url: str, kinds: Sequence[JobKind], at_once: int, remote_shutdown: bool = True
+    ) -> None:
         self._redis_url = redis_url
+        self._remote_shutdown = remote_shutdown
         self._kinds = {kind.name: _described(kind) for kind in kinds if kind.isolated is not None}
         self._places = asyncio.Semaphore(at_once)
         self._idle: list[_Helper] = []
@@ -95,7 +98,12 @@ class RqHorses:
             await self._end(helper)
         if not self._swept:
             await self._sweep()
-        helper = await _Helper.start(self._redis_url, self._kinds, self._connection)
+        told = {
+            "redis_url": self._redis_url,
+            "kinds": self._kinds,
+            "remote_shutdown": self._remote_shutdown,
+        }
+        helper = await _Helper.start(told, self._connection)
         log.info("isolated.helper_started", helper=helper.pid)
         return helper
 
@@ -128,9 +136,11 @@ class _Lost(Exception):
 
 
 class _Helper:
-    def __init__(self, process: Process, queue: Queue) -> None:
+    def __init__(self, process: Process, queue: Queue, secret: str) -> None:
         self._process = process
         self.queue = queue
+        self._secret = secret
+        self._orders = 0
 
     @property
     def pid(self) -> int:
@@ -141,9 +151,7 @@ class _Helper:
         return self._process.returncode is None
 
     @classmethod
-    async def start(
-        cls, redis_url: str, kinds: Mapping[str, Mapping[str, object]], connection: redis.Redis
-    ) -> _Helper:
+    async def start(cls, told: Mapping[str, object], connection: redis.Redis) -> _Helper:
         """Returns when it is registered with RQ. Raises _Unready."""
         name = f"{QUEUE_PREFIX}{socket.gethostname()}-{os.getpid()}-{new_id('h')[-6:]}"
         process = await asyncio.create_subprocess_exec(
@@ -154,17 +162,13 @@ class _Helper:
             limit=_LINE_BYTES,
             start_new_session=True,  # Ctrl-C in a terminal is for the worker to answer
         )
-        helper = cls(process, Queue(name, connection=connection, serializer=JSONSerializer))
-        told = {
-            "redis_url": redis_url,
-            "name": name,
-            "parent": os.getpid(),
-            "kinds": kinds,
-        }
+        secret = new_secret()
+        helper = cls(process, Queue(name, connection=connection, serializer=JSONSerializer), secret)
         ready = False
         try:
             assert process.stdin is not None
-            process.stdin.write(json.dumps(told).encode() + b"\n")
+            first = {**told, "name": name, "parent": os.getpid(), "secret": secret}
+            process.stdin.write(json.dumps(first).encode() + b"\n")
             async with asyncio.timeout(READY_SECONDS):
                 await helper._hear("ready")
             ready = True
@@ -204,9 +208,10 @@ class _Helper:
 
     def _enqueue(self, id: str, kind: JobKind, job: Job) -> None:
         assert kind.timeout_seconds is not None
+        self._orders += 1
         self.queue.enqueue_call(
             PERFORM,
-            (kind.name, dict(job.payload)),
+            signed(self._secret, id, self._orders, kind.name, job.payload),
             timeout=math.ceil(kind.timeout_seconds),
             ttl=math.ceil(START_SECONDS),
             result_ttl=0,

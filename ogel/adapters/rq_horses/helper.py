@@ -27,6 +27,7 @@ from rq.worker_registration import REDIS_WORKER_KEYS
 from ogel.adapters.rq_horses import horse
 from ogel.adapters.rq_horses.horse import MOST_RESULT_BYTES
 from ogel.adapters.rq_horses.keys import SOCKET_TIMEOUT_SECONDS, forget
+from ogel.adapters.rq_horses.order import Order
 
 # Of what a function returns, as JSON, with what is said around it.
 MOST_ANSWER_BYTES = MOST_RESULT_BYTES + 64
@@ -35,12 +36,16 @@ TICK_SECONDS = 1.0
 HEARTBEAT_SECONDS = 10
 # Between heartbeats while nothing is to be done.
 LISTEN_SECONDS = 5
-# How long RQ believes in a helper that has said nothing.
+# How long RQ believes in a helper that has said nothing; it adds a minute to what it is told.
 WORKER_TTL_SECONDS = 30
+_RQ_ADDS_SECONDS = 60
 
 
 def main() -> None:
-    """The first line of standard input: {redis_url, name, parent, kinds: {kind: {target, …limits}}}."""
+    """
+    The first line of standard input: {redis_url, name, parent, secret, remote_shutdown, kinds: {kind: {target,
+    …limits}}}.
+    """
     control, answers = 0, os.dup(1)
     os.dup2(2, 1)  # what a function prints is no answer
     with os.fdopen(control, "rb", buffering=0, closefd=False) as first:
@@ -62,11 +67,15 @@ class HorseWorker(Worker):
             [told["name"]],
             name=told["name"],
             connection=connection,
+            job_class=Order,
             serializer=JSONSerializer,
-            worker_ttl=WORKER_TTL_SECONDS,
+            worker_ttl=WORKER_TTL_SECONDS - _RQ_ADDS_SECONDS,
             job_monitoring_interval=HEARTBEAT_SECONDS,
             log_job_description=False,
         )
+        Order.secret = told["secret"]
+        self._performed = 0
+        self._remote_shutdown: bool = told["remote_shutdown"]
         self.max_connection_wait_time = 2.0
         self._kinds: dict[str, dict[str, Any]] = told["kinds"]
         self._control, self._answers = control, answers
@@ -82,8 +91,23 @@ class HorseWorker(Worker):
 
     # --- one job
 
+    def dequeue_job_and_maintain_ttl(
+        self, timeout: int | None, max_idle_time: int | None = None
+    ) -> tuple[Job, Queue] | None:
+        while True:
+            try:
+                return super().dequeue_job_and_maintain_ttl(timeout, max_idle_time)
+            except ValueError as error:  # an id that is none; Order refuses the rest
+                self.log.warning("%s: not an order: %s", self.name, error)
+
     def execute_job(self, job: Job, queue: Queue) -> None:
-        kind = self._kinds[job.args[0]]
+        assert isinstance(job, Order)
+        if job.number <= self._performed:  # somebody put it there again
+            self.log.warning("%s: %s was performed already", self.name, job.id)
+            return
+        self._performed = job.number
+        kind = self._kinds[job.kind]
+        job.origin, job.timeout = queue.name, kind["seconds"]
         execution = self.prepare_execution(job)
         self.prepare_job_execution(job, remove_from_intermediate_queue=True)
         # RQ makes the keys of a job under way eternal; ours are forgotten even if nobody is left to do it.
@@ -116,9 +140,9 @@ class HorseWorker(Worker):
             os.setpgid(self.horse_pid, self.horse_pid)
 
     def main_work_horse(self, job: Job, queue: Queue) -> NoReturn:
-        kind, payload = job.args
+        assert isinstance(job, Order)
         os.close(self._answers)
-        horse.run(payload, self._kinds[kind], self._answer_to, self._own_pid)
+        horse.run(json.loads(job.payload), self._kinds[job.kind], self._answer_to, self._own_pid)
 
     def _watch(
         self, job: Job, execution: Execution, seconds: float, answer_from: int
@@ -226,17 +250,23 @@ class HorseWorker(Worker):
         super().register_death()  # type: ignore[no-untyped-call]
 
     def heartbeat(self, timeout: int | None = None, pipeline: Any = None) -> None:
-        super().heartbeat(timeout, pipeline)
+        super().heartbeat(WORKER_TTL_SECONDS, pipeline)
         if pipeline is not None:
             return
         self._hear_commands()
-        if self._registered and not self.connection.sismember(REDIS_WORKER_KEYS, self.key):
-            # Redis was flushed: what it knew of us is gone.
+        if self._registered and not self._is_known():
             with self.connection.pipeline() as again:
                 again.hset(self.key, mapping=self.serialize())
                 worker_registration.register(self, again)
-                again.expire(self.key, WORKER_TTL_SECONDS + 60)
+                again.expire(self.key, WORKER_TTL_SECONDS)
                 again.execute()
+
+    def _is_known(self) -> bool:
+        """Not to a Redis that was flushed, or that has not heard of us for long."""
+        with self.connection.pipeline(transaction=False) as pipeline:
+            pipeline.hexists(self.key, "birth")
+            pipeline.sismember(REDIS_WORKER_KEYS, self.key)
+            return all(pipeline.execute())
 
     def subscribe(self) -> None:
         """Without RQ's thread: a process that forks has one."""
@@ -249,7 +279,13 @@ class HorseWorker(Worker):
 
     def _hear_commands(self) -> None:
         while self.pubsub is not None and (message := self.pubsub.get_message(timeout=0.0)) is not None:
-            self.handle_payload(message)  # type: ignore[no-untyped-call]
+            from ogel.adapters.rq_commands import obey  # few helpers are ever given one
+
+            obey(self, message, remote_shutdown=self._remote_shutdown)
+
+    def get_current_job_id(self) -> str | None:
+        """As we know it: what Redis says of our executions, anybody may have written."""
+        return next((execution.job_id for execution in self.executions.values()), None)
 
     def run_maintenance_tasks(self) -> None:
         """Looks for what others left: the worker does, before its first helper."""

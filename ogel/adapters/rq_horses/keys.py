@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import redis
 from rq import Queue, Worker
 from rq.executions import WORKER_EXECUTIONS_KEY_TEMPLATE
-from rq.utils import as_text
+from rq.serializers import JSONSerializer
 from rq.worker_registration import REDIS_WORKER_KEYS, WORKERS_BY_QUEUE_KEY
 
 QUEUE_PREFIX = "ogel-isolated-"
@@ -14,16 +16,20 @@ SOCKET_TIMEOUT_SECONDS = 2.0
 
 def forget(connection: redis.Redis, name: str) -> None:
     """Everything of a helper that is no more: its queue, what waits in it, the worker, which has the queue's name."""
-    queue, worker_key = Queue(name, connection=connection), f"{Worker.redis_worker_namespace_prefix}{name}"
+    queue = Queue(name, connection=connection, serializer=JSONSerializer)
+    worker_key = f"{Worker.redis_worker_namespace_prefix}{name}"
     executions_key = WORKER_EXECUTIONS_KEY_TEMPLATE.format(name)
-    executions = [as_text(key) for key in connection.smembers(executions_key)]
-    jobs = {*queue.get_job_ids(), *queue.intermediate_queue.get_job_ids()}
-    jobs |= {execution.partition(":")[0] for execution in executions}
+    # Bytes, as they are: anybody may have written there what is no text.
+    executions: Any = connection.smembers(executions_key)
+    waiting: Any = connection.lrange(queue.key, 0, -1) + connection.lrange(
+        queue.intermediate_queue_key, 0, -1
+    )
+    jobs = {execution.partition(b":")[0] for execution in executions} | set(waiting)
     with connection.pipeline() as pipeline:
         for id in jobs:
-            pipeline.delete(f"rq:job:{id}", f"rq:executions:{id}")
+            pipeline.delete(b"rq:job:" + id, b"rq:executions:" + id)
         for execution in executions:
-            pipeline.delete(f"rq:execution:{execution}")
+            pipeline.delete(b"rq:execution:" + execution)
         pipeline.srem(REDIS_WORKER_KEYS, worker_key)
         pipeline.srem(Queue.redis_queues_keys, queue.key)
         pipeline.delete(
@@ -39,14 +45,12 @@ def forget(connection: redis.Redis, name: str) -> None:
 
 def forget_orphans(connection: redis.Redis) -> int:
     """Of helpers that ended without a word, as on a machine that lost its power. Returns how many."""
-    names = [name for name in _queue_names(connection) if name.startswith(QUEUE_PREFIX)]
+    prefix = f"{Queue.redis_queue_namespace_prefix}{QUEUE_PREFIX}".encode()
+    queues: Any = connection.smembers(Queue.redis_queues_keys)
+    keys = [key.decode() for key in queues if key.startswith(prefix) and key.isascii()]
+    names = [key.removeprefix(Queue.redis_queue_namespace_prefix) for key in keys]
     # A queue is used only once its worker is registered, and a worker that lives keeps its key alive.
     orphans = [name for name in names if not connection.exists(Worker.redis_worker_namespace_prefix + name)]
     for name in orphans:
         forget(connection, name)
     return len(orphans)
-
-
-def _queue_names(connection: redis.Redis) -> list[str]:
-    keys = connection.smembers(Queue.redis_queues_keys)
-    return [as_text(key).removeprefix(Queue.redis_queue_namespace_prefix) for key in keys]

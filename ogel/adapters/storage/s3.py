@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from ogel.adapters.storage.threads import in_pages, in_thread
 from ogel.kernel.errors import ConfigError, Unavailable
 from ogel.runtime.objects import Entry, ObjectMissing, StoreFull, Written, check_key, check_prefix
+from ogel.runtime.scrub import Scrubber
 
 if TYPE_CHECKING:
     from minio import Minio
@@ -36,6 +37,7 @@ PART_BYTES = 8 * 1024 * 1024
 _UPLOADS = 4
 _AWAY_STATUS = (429, 500, 502, 503, 504)
 _FULL_CODES = ("QuotaExceeded", "XMinioStorageFull", "InsufficientStorage", "StorageQuotaExceeded")
+_CODE_CHARACTERS = 100
 _MISSING_CODES = ("NoSuchKey", "NoSuchObject", "ResourceNotFound")
 
 
@@ -113,7 +115,7 @@ class BucketObjects:
 
     async def list(self, prefix: str) -> AsyncIterator[Entry]:
         check_prefix(prefix)
-        with _explained(self._bucket.host):
+        with _explained(self._bucket):
             found = self._client.list_objects(self._bucket.name, prefix, recursive=True)
             async for each in in_pages(found):
                 if not each.is_dir:
@@ -132,7 +134,7 @@ class BucketObjects:
             self._http.clear()
 
     async def _do(self, work: Callable[[], Answer], executor: ThreadPoolExecutor | None = None) -> Answer:
-        with _explained(self._bucket.host):
+        with _explained(self._bucket):
             return await in_thread(work, executor)
 
     def _sweep(self, before: datetime) -> int:
@@ -228,7 +230,7 @@ def _entry(found: Any) -> Entry:
 
 
 @contextmanager
-def _explained(host: str) -> Iterator[None]:
+def _explained(bucket: Bucket) -> Iterator[None]:
     _require_minio()
     import urllib3
     from minio.error import MinioException, S3Error
@@ -239,9 +241,9 @@ def _explained(host: str) -> Iterator[None]:
         if error.code in _MISSING_CODES:
             raise ObjectMissing(error.object_name or "") from None
         kind = StoreFull if error.code in _FULL_CODES else Unavailable
-        raise kind(f"{host} answered {error.code}") from error
+        raise kind(f"{bucket.host} answered {_reason(error, bucket)}") from error
     except (MinioException, urllib3.exceptions.HTTPError, OSError) as error:
-        raise Unavailable(f"{host} did not answer well: {_reason(error)}") from error
+        raise Unavailable(f"{bucket.host} did not answer well: {_reason(error, bucket)}") from error
 
 
 async def check_bucket(bucket: Bucket) -> None:
@@ -262,7 +264,7 @@ def _check(bucket: Bucket) -> None:
         except ValueError as error:
             raise ConfigError(f"S3_* cannot be used: {error}") from None
         except (MinioException, urllib3.exceptions.HTTPError, OSError) as error:
-            raise Unavailable(f"{bucket.host} did not say yes: {_reason(error)}") from error
+            raise Unavailable(f"{bucket.host} did not say yes: {_reason(error, bucket)}") from error
     if not found:
         raise Unavailable(f"there is no bucket {bucket.name!r} at {bucket.host}")
 
@@ -293,6 +295,7 @@ def _minio(bucket: Bucket, http: PoolManager) -> Minio:
         raise ConfigError(f"S3_* cannot be used: {error}") from None
 
 
-def _reason(error: Exception) -> str:
+def _reason(error: Exception, bucket: Bucket) -> str:
     """An S3 error has a code, such as AccessDenied; its text is XML and long."""
-    return str(getattr(error, "code", None) or type(error).__name__)
+    code = str(getattr(error, "code", None) or type(error).__name__)
+    return Scrubber([bucket.access_key, bucket.secret_key])(code)[:_CODE_CHARACTERS]

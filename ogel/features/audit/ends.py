@@ -49,7 +49,7 @@ class Ends:
         try:
             plain = self._vault.unseal(bytes(sealed), end_purpose(name))
         except Unsealable as error:
-            raise EndChanged(f"The {name} of the audit chain cannot be opened: {error}.") from error
+            raise EndChanged(f"The {name} of the audit chain cannot be opened: it was {error}.") from error
         if End(int.from_bytes(plain[:8], "big"), plain[8:]) != shown:
             raise EndChanged(f"The {name} of the audit chain is not what was sealed.")
         return shown

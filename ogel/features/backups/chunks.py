@@ -57,7 +57,9 @@ async def unpack(vault: Vault, backup_id: str, place: Place, chunk: Chunk) -> by
         try:
             packed = vault.open(sealed, _purpose(backup_id, chunk.key))
             rows = zlib.decompressobj(_GZIP).decompress(packed, chunk.bytes + 1)
-        except (Unsealable, zlib.error) as error:
+        except Unsealable as error:
+            raise Unusable(f"{place.key(chunk.key)} cannot be opened: it was {error}.") from None
+        except zlib.error as error:
             raise Unusable(f"{place.key(chunk.key)} cannot be opened: {error}.") from None
         if (len(rows), rows.count(b"\n")) != (chunk.bytes, chunk.rows):
             raise Unusable(f"{place.key(chunk.key)} has not the rows that the manifest says.")

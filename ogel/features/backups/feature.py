@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Collection, Sequence
 from dataclasses import dataclass
 
 from ogel.features.audit.contract import AuditTrail
-from ogel.features.backups.create import QUEUE, CreateBackup
+from ogel.features.backups.create import COMPLETED, FAILED, QUEUE, CreateBackup
 from ogel.features.backups.dump import Dump
 from ogel.features.backups.manifest import (
     FOLDER,
@@ -99,6 +99,7 @@ class BackupFeature:
                 self._remove.kind(QUEUE),
             ],
             schedules=SCHEDULES,
+            events={COMPLETED: "a backup is complete", FAILED: "a backup was given up"},
             left_out=LEFT_OUT,
         )
 

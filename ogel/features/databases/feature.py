@@ -8,10 +8,10 @@ from prometheus_client import CollectorRegistry
 
 from ogel.features.audit.contract import AuditTrail
 from ogel.features.databases.ask import Asking
-from ogel.features.databases.checks.jobs import CHECK_ALL, CheckAll, CheckDatabase
+from ogel.features.databases.checks.jobs import CHECK_ALL, RECOVERED, UNREACHABLE, CheckAll, CheckDatabase
 from ogel.features.databases.checks.service import CheckService
 from ogel.features.databases.checks.store import HealthStore
-from ogel.features.databases.migrations.jobs import MigrateDatabase
+from ogel.features.databases.migrations.jobs import MIGRATED, MIGRATION_FAILED, MigrateDatabase
 from ogel.features.databases.migrations.purge import purge_of_runs
 from ogel.features.databases.migrations.service import MigrationService
 from ogel.features.databases.migrations.store import MigrationStore
@@ -73,6 +73,12 @@ class DatabaseFeature:
             jobs=[self._check.kind(), self._check_all.kind(), self._migrate.kind()],
             schedules=SCHEDULES,
             sealed=SEALED,
+            events={
+                UNREACHABLE: "a registered database stopped answering",
+                RECOVERED: "a registered database answers again",
+                MIGRATED: "a run applied all files that a registered database lacked",
+                MIGRATION_FAILED: "a run stopped at a file that could not be applied",
+            },
             purges=[purge_of_runs(self._retention_days)],
         )
 

@@ -16,6 +16,7 @@ from ogel.kernel.ids import new_id
 from ogel.kernel.principal import Caller
 from ogel.kernel.text import STORABLE_PATTERN
 from ogel.runtime.database import Database, Queries
+from ogel.runtime.reserved import ReservedTypes
 
 _SQL = Queries.beside(__name__)
 
@@ -57,20 +58,24 @@ class StoredEvent(msgspec.Struct, frozen=True):
 
 
 class EventService:
-    def __init__(self, database: Database, publisher: Publisher, max_event_bytes: int) -> None:
+    def __init__(
+        self, database: Database, publisher: Publisher, reserved: ReservedTypes, max_event_bytes: int
+    ) -> None:
         self._database = database
         self._publisher = publisher
+        self._reserved = reserved
         self._max_event_bytes = max_event_bytes
 
     async def publish(self, caller: Caller, wanted: Sequence[NewEvent], *, batch: bool) -> list[Published]:
         """
-        All or none, in one transaction. Raises Invalid or TooLarge naming the field that is wrong: `body.data`, or
+        All or none, in one transaction. Raises Invalid or TooLarge naming the field that is wrong: `body.type`, or
         `body[3].data` in a batch.
         """
         now = utc_now()
         events = []
         for index, new in enumerate(wanted):
             here = f"body[{index}]" if batch else "body"
+            self._reserved.check(new.type, f"{here}.type")
             data = bytes(new.data)
             self._check_data(data, f"{here}.data")
             events.append(Event(new.id or new_id("evt"), new.type, data, new.subject, now))

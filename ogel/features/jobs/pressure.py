@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import structlog
-from prometheus_client import CollectorRegistry, Gauge
+from prometheus_client import CollectorRegistry
 
 from ogel.features.jobs.depths import Depths
 from ogel.features.jobs.job import Level
+from ogel.runtime.cluster_metrics import cluster_gauge
 from ogel.runtime.database import DatabaseAway
 from ogel.runtime.jobs.admission import QueueFull
 
@@ -47,11 +48,11 @@ class Pressure:
     def __init__(self, limits: QueueLimits, registry: CollectorRegistry) -> None:
         self._limits = limits
         self._levels: dict[str, Level] = {}
-        self._gauge = Gauge(
-            "ogel_queue_pressure",
+        self._gauge = cluster_gauge(
+            "queue_pressure",
             "0 below a queue's limits, 1 past the soft one, 2 past the hard one, when nothing more is accepted.",
             ["queue"],
-            registry=registry,
+            registry,
         )
 
     def admit(self, queues: Sequence[str]) -> None:

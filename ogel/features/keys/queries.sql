@@ -7,6 +7,11 @@ VALUES (%(id)s, %(name)s, %(key_hash)s, %(hint)s, %(scopes)s, %(expires_at)s)
 SELECT id, scopes, CASE WHEN revoked_at IS NOT NULL THEN 'revoked' WHEN expires_at <= now() THEN 'expired' END
 FROM api_keys WHERE key_hash = %(key_hash)s
 
+-- standings --
+SELECT id, scopes, CASE WHEN revoked_at IS NOT NULL THEN 'revoked' WHEN expires_at <= now() THEN 'expired' END,
+       extract(epoch FROM expires_at - now())::float8
+FROM api_keys WHERE id = ANY (%(ids)s)
+
 -- list_keys --
 SELECT id, name, hint, scopes, expires_at, revoked_at, created_at FROM api_keys ORDER BY id
 

@@ -2,50 +2,68 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import hmac
-import re
 import secrets
 from datetime import datetime
 
+import structlog
+
 from ogel.features.audit.contract import AuditTrail
-from ogel.features.keys.store import ApiKey, KeyStore, KnownKey
+from ogel.features.keys.store import ADMIN, ApiKey, KeyStore, KnownKey
 from ogel.features.keys.uses import KeyUses
-from ogel.kernel.errors import Invalid, NotFound
+from ogel.features.keys.watch import KeyWatch
+from ogel.kernel.errors import Invalid, NotFound, Unavailable
 from ogel.kernel.ids import new_id
 from ogel.kernel.principal import Caller, Principal
 from ogel.runtime.database import Database, DatabaseAway
+from ogel.runtime.realtime.broadcast import KEYS, Broadcast
 
-# What scopes can be about; a mistyped one would make a key that is good for nothing.
-AREAS = (
-    "audit",
-    "backups",
-    "cleanup",
-    "databases",
-    "events",
-    "jobs",
-    "mail",
-    "messaging",
-    "metrics",
-    "realtime",
-    "schedules",
-    "stats",
-    "webhooks",
-)
-ADMIN = "admin"
+log = structlog.get_logger(__name__)
+
+# What there is to be allowed; any other scope would make a key that is good for nothing.
+READ, READ_WRITE = ("read",), ("read", "write")
+SCOPES = {
+    "audit": READ,
+    "backups": READ_WRITE,
+    "cleanup": READ_WRITE,
+    "databases": READ_WRITE,
+    "events": READ_WRITE,
+    "jobs": READ_WRITE,
+    "mail": READ_WRITE,
+    "messaging": READ_WRITE,
+    "metrics": READ,
+    "realtime": READ,
+    "schedules": READ_WRITE,
+    "stats": READ,
+    "webhooks": READ_WRITE,
+}
 METRICS_SCOPE = "metrics:read"
 MOST_READERS = 100
-_SCOPE = re.compile(rf"\*|({'|'.join(AREAS)}):(read|write|\*)")
+# How long whoever revokes a key waits for Redis to pass it on.
+TELL_SECONDS = 1.0
+_KNOWN_SCOPES = {"*", *(f"{area}:{action}" for area, actions in SCOPES.items() for action in (*actions, "*"))}
 
 
 class KeyService:
     def __init__(
-        self, database: Database, store: KeyStore, audit: AuditTrail, uses: KeyUses, admin_key: str | None
+        self,
+        database: Database,
+        store: KeyStore,
+        audit: AuditTrail,
+        uses: KeyUses,
+        watch: KeyWatch,
+        broadcast: Broadcast | None,
+        admin_key: str | None,
     ) -> None:
+        """`broadcast` carries the news of a revoked key; None where there is no Redis."""
         self._database = database
         self._store = store
         self._audit = audit
         self._uses = uses
+        self._watch = watch
+        self._broadcast = broadcast
         self._admin_hash = _hash(admin_key) if admin_key else None
         # Hashes of keys known to be good for reading metrics, and whose they are.
         self._readers: dict[bytes, str] = {}
@@ -82,9 +100,14 @@ class KeyService:
 
     def _remember(self, key_hash: bytes, principal: Principal | None) -> None:
         if principal is None or not principal.may(METRICS_SCOPE):
-            self._readers.pop(key_hash, None)
-        elif len(self._readers) < MOST_READERS:
+            self._forget(key_hash)
+        elif key_hash not in self._readers and len(self._readers) < MOST_READERS:
             self._readers[key_hash] = principal.id
+            # While it can, the database says when it must be forgotten; and it may expire while the database is away.
+            self._watch.watch(principal, METRICS_SCOPE, lambda _: self._forget(key_hash))
+
+    def _forget(self, key_hash: bytes) -> None:
+        self._readers.pop(key_hash, None)
 
     async def create(
         self, caller: Caller, name: str, scopes: list[str], expires_at: datetime | None = None
@@ -95,8 +118,8 @@ class KeyService:
         if not scopes:
             raise Invalid.field("scopes", "takes at least one scope, such as events:write")
         for scope in scopes:
-            if not _SCOPE.fullmatch(scope):
-                takes = f"`*`, or one of {', '.join(AREAS)} with :read, :write or :*"
+            if scope not in _KNOWN_SCOPES:
+                takes = f"`*`, or one of {', '.join(SCOPES)} with :read, :write (where things change) or :*"
                 raise Invalid.field("scopes", f"{scope!r} is no scope; it takes {takes}")
         id, key = new_id("key"), f"ogel_{secrets.token_urlsafe(32)}"
         async with self._database.transaction() as tx:
@@ -109,10 +132,22 @@ class KeyService:
             return await self._store.list(session)
 
     async def revoke(self, caller: Caller, id: str) -> None:
+        """From the commit on it is refused; streams that it opened are ended by every process that has some."""
         async with self._database.transaction() as tx:
             if not await self._store.revoke(tx, id):
                 raise NotFound(f"No key {id!r} that could be revoked.")
             await self._audit.record(tx, caller, "key.revoke", "key", id)
+        await self._tell(id)
+
+    async def _tell(self, id: str) -> None:
+        if self._broadcast is None:
+            return
+        try:
+            async with asyncio.timeout(TELL_SECONDS):
+                await self._broadcast.publish(KEYS, [id.encode()])
+        except (TimeoutError, Unavailable) as error:
+            meaning = "it is refused already; streams that it opened end at the next look"
+            log.warning("key.end_not_told", key=id, error=str(error) or "no answer", meaning=meaning)
 
 
 def _hash(key: str) -> bytes:

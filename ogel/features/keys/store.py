@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import msgspec
 
 from ogel.runtime.database import Queries, Session
 
 _SQL = Queries.beside(__name__)
+
+# The principal whose key stands in settings, and not here.
+ADMIN = "admin"
 
 
 class ApiKey(msgspec.Struct, frozen=True):
@@ -29,7 +33,15 @@ class KnownKey(NamedTuple):
 
     id: str
     scopes: list[str]
-    ended: str | None
+    ended: Literal["revoked", "expired"] | None
+
+
+class Standing(NamedTuple):
+    """`expires_in_seconds` by the database's clock; None: never."""
+
+    scopes: list[str]
+    ended: Literal["revoked", "expired"] | None
+    expires_in_seconds: float | None
 
 
 class KeyStore:
@@ -56,6 +68,11 @@ class KeyStore:
     async def find(self, session: Session, key_hash: bytes) -> KnownKey | None:
         rows = await session.tuples(_SQL.find_by_hash, {"key_hash": key_hash})
         return KnownKey(*rows[0]) if rows else None
+
+    async def standings(self, session: Session, ids: Sequence[str]) -> dict[str, Standing]:
+        """By id; none for keys that were deleted."""
+        rows = await session.tuples(_SQL.standings, {"ids": ids})
+        return {id: Standing(*rest) for id, *rest in rows}
 
     async def list(self, session: Session) -> list[ApiKey]:
         return await session.all(_SQL.list_keys, None, ApiKey)

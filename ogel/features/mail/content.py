@@ -20,6 +20,8 @@ _ALLOWED = re.compile(
 )
 # With its name it is within the 998 characters that a line of mail may have (RFC 5322 §2.1.1).
 _VALUE = re.compile(r"[\x21-\x7e]([\x20-\x7e]{0,898}[\x21-\x7e])?")
+# RFC 2047: readers would see what it stands for, line breaks too, and not what was written.
+_ENCODED_WORD = re.compile(r"=\?[^?]*\?[bq]\?.*\?=", re.IGNORECASE)
 
 
 def address_of(text: str, path: str) -> Address:
@@ -68,6 +70,8 @@ def check_headers(headers: Mapping[str, str]) -> None:
         seen.add(name.lower())
         if not _VALUE.fullmatch(value):
             raise Invalid.field(f"body.headers.{name}", "takes 1 to 900 printable ASCII characters")
+        if _ENCODED_WORD.search(value):
+            raise Invalid.field(f"body.headers.{name}", "takes no encoded words (=?utf-8?q?…?=)")
 
 
 async def words_of(mail: NewMail, templates: Templates) -> Rendered:

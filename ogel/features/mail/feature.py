@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ogel.features.audit.contract import AuditTrail
-from ogel.features.mail.jobs import SendMail
+from ogel.features.mail.jobs import FAILED, SENT, SendMail
 from ogel.features.mail.purge import purge_of_mail
 from ogel.features.mail.service import MailService
 from ogel.features.mail.store import MailStore
@@ -68,6 +68,10 @@ class MailFeature:
             name="mail",
             routes=self._routes,
             jobs=[self._send.kind()],
+            events={
+                SENT: "a provider has taken a message",
+                FAILED: "a message was refused for good, or given up",
+            },
             purges=[purge_of_mail(self._retention_days)],
         )
 

@@ -29,6 +29,7 @@ log = structlog.get_logger(__name__)
 
 QUEUE = "mail"
 SEND = "mail.send"
+SENT, FAILED = "mail.sent", "mail.failed"
 
 # Letters under way at once in a process: each is held in memory, and is a connection to a server that counts them.
 MOST_AT_ONCE = 32
@@ -188,4 +189,5 @@ def _stands(finished: Finished) -> Settled | None:
 
 def _event(over: Over) -> Event:
     data = msgspec.json.encode({name: value for name, value in over._asdict().items() if name != "status"})
-    return Event(new_id("evt"), f"mail.{over.status}", data, over.id, utc_now())
+    type = SENT if over.status == "sent" else FAILED
+    return Event(new_id("evt"), type, data, over.id, utc_now())

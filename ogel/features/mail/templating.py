@@ -18,6 +18,7 @@ from ogel.kernel.text import LINE_PATTERN, pattern
 
 if TYPE_CHECKING:
     from jinja2 import Environment
+    from jinja2.runtime import Context
 
 log = structlog.get_logger(__name__)
 
@@ -75,16 +76,21 @@ class Templates:
         return [TemplateInfo(name, sorted(locales)) for name, locales in sorted(found.items())]
 
     def _render(self, name: str, locale: str, data: Mapping[str, Any]) -> Rendered:
+        from ogel.features.mail.data import seen_by_templates  # and Jinja, for who fills templates only
+
         folder, found = self._find(name, locale)
+        try:
+            seen = seen_by_templates(data)
+        except RecursionError as error:
+            raise Invalid.field("body.data", "is nested too deeply") from error
         parts = {
-            part: self._fill(folder, f"{found}/{name}.{part}.jinja", data)
+            part: self._fill(folder, f"{found}/{name}.{part}.jinja", seen)
             for part in PARTS
             if (folder / found / f"{name}.{part}.jinja").is_file()
         }
         if "txt" not in parts and "html" not in parts:
             raise self._unusable(f"{found}/{name}", "it has neither a .txt nor a .html part")
-        # Whatever is filled in, a subject is one line.
-        subject = " ".join(parts["subject"].split())
+        subject = _one_line(parts["subject"])
         if not re.search(LINE_PATTERN, subject) or not 1 <= len(subject) <= SUBJECT_CHARACTERS:
             limit = f"a line of 1 to {SUBJECT_CHARACTERS} printable characters"
             raise Invalid.field("body.data", f"makes a subject that is not {limit}")
@@ -115,7 +121,7 @@ class Templates:
     @cached_property
     def _environments(self) -> Mapping[Path, Environment]:
         """One per folder: a layout that a template extends is looked for beside it, then among ours."""
-        from jinja2 import FileSystemLoader, StrictUndefined
+        from jinja2 import FileSystemLoader, StrictUndefined, pass_context
         from jinja2.sandbox import ImmutableSandboxedEnvironment
 
         return {
@@ -126,6 +132,7 @@ class Templates:
                 trim_blocks=True,
                 lstrip_blocks=True,
                 keep_trailing_newline=True,
+                finalize=pass_context(_filled_in),
             )
             for folder in self._folders
         }
@@ -134,6 +141,24 @@ class Templates:
     def _unusable(path: str, reason: str) -> Unavailable:
         log.error("mail.template_unusable", template=path, reason=reason)
         return Unavailable(f"The template {path!r} cannot be used; the log says why.")
+
+
+def _filled_in(context: Context, value: Any) -> str:
+    """What stands for `{{ value }}`."""
+    from ogel.features.mail.data import as_text
+
+    text = as_text(value)
+    if ".subject." in (context.name or "") and not re.search(LINE_PATTERN, text):
+        raise Invalid.field(
+            "body.data", "has line breaks or control characters where the subject is filled in"
+        )
+    return text
+
+
+def _one_line(subject: str) -> str:
+    """The line breaks are the template's, and so is the space around them. All else is kept."""
+    lines = subject.strip("\n").split("\n")
+    return lines[0] if len(lines) == 1 else " ".join(filter(None, (line.strip(" ") for line in lines)))
 
 
 def _fallbacks(locale: str) -> Sequence[str]:

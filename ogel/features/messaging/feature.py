@@ -10,7 +10,7 @@ from ogel.features.messaging.devices.device import device_purpose
 from ogel.features.messaging.devices.purge import purge_of_devices
 from ogel.features.messaging.devices.service import DeviceService
 from ogel.features.messaging.devices.store import DeviceStore
-from ogel.features.messaging.messages.events import MessageEvents
+from ogel.features.messaging.messages.events import DEVICE_GONE, FAILED, SENT, MessageEvents
 from ogel.features.messaging.messages.purges import purges_of_messages
 from ogel.features.messaging.messages.service import MessageService
 from ogel.features.messaging.messages.store import MessageStore
@@ -81,6 +81,11 @@ class MessagingFeature:
             routes=self._routes,
             jobs=[self._send.kind()],
             sealed=SEALED,
+            events={
+                SENT: "a provider has taken a text or push",
+                FAILED: "a text or push was refused for good, or given up",
+                DEVICE_GONE: "a device cannot be reached any more, and was disabled",
+            },
             purges=[*purges_of_messages(self._retention_days), purge_of_devices(self._retention_days)],
         )
 

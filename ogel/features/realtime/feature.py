@@ -15,9 +15,8 @@ from ogel.runtime.realtime.broadcast import Broadcast
 from ogel.runtime.realtime.metrics import RealtimeMetrics
 
 if TYPE_CHECKING:
-    from starlette.routing import BaseRoute
-
-    from ogel.runtime.http.auth import Authenticate
+    from ogel.runtime.http.auth import Authenticate, Watch
+    from ogel.runtime.http.route import Stream
     from ogel.runtime.realtime.feed import RealtimeFeed
     from ogel.runtime.realtime.hub import Hub, HubOptions
 
@@ -29,12 +28,14 @@ class RealtimeFeature:
         self,
         broadcast: Broadcast,
         authenticate: Authenticate,
+        watch: Watch,
         registry: CollectorRegistry,
         options: HubOptions | None = None,
     ) -> None:
         self.metrics = RealtimeMetrics(registry)
         self._broadcast = broadcast
         self._authenticate = authenticate
+        self._watch = watch
         self._options = options
 
     async def serve(self, stop: asyncio.Event) -> None:
@@ -52,7 +53,7 @@ class RealtimeFeature:
     def feed(self) -> RealtimeFeed:
         from ogel.runtime.realtime.feed import RealtimeFeed
 
-        return RealtimeFeed(self._hub, self._broadcast, self.metrics)
+        return RealtimeFeed(self._hub, self._broadcast, self._watch, self.metrics)
 
     @cached_property
     def _hub(self) -> Hub:
@@ -60,8 +61,8 @@ class RealtimeFeature:
 
         return Hub(self.metrics, self._options or HubOptions())
 
-    def streams(self) -> Sequence[BaseRoute]:
+    def streams(self) -> Sequence[Stream]:
         """They authenticate by themselves."""
         from ogel.features.realtime.routes import streams
 
-        return streams(self._hub, self._authenticate)
+        return streams(self._hub, self._authenticate, self._watch)

@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 import re
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from typing import Annotated
 
 import msgspec
-from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.types import Receive, Scope, Send
 
 from ogel.kernel.errors import Invalid
 from ogel.kernel.event import GLOB_PATTERN
-from ogel.runtime.http.auth import Authenticate, admit, bearer_key
-from ogel.runtime.http.exchange import exchange_of
+from ogel.kernel.principal import Principal
+from ogel.runtime.http.auth import Authenticate, Ending, Watch, admit, bearer_key
+from ogel.runtime.http.exchange import exchange_of, hang_up_soon
 from ogel.runtime.http.input import decode_query
 from ogel.runtime.http.problem import MethodNotAllowed
+from ogel.runtime.http.route import Stream
 from ogel.runtime.realtime.hub import Hub
 from ogel.runtime.realtime.sse import serve_sse
-from ogel.runtime.realtime.subscription import Subscription
+from ogel.runtime.realtime.subscription import Reason, Subscription
 from ogel.runtime.realtime.websocket import serve_websocket
 
 SCOPE = "realtime:read"
 MAX_GLOBS = 50
+# Whoever is sent away for their key gets this long to read why, and is cut off if they do not.
+LAST_WORDS_SECONDS = 0.5
 
 _GLOB = re.compile(GLOB_PATTERN)
 
@@ -30,31 +34,50 @@ _GLOB = re.compile(GLOB_PATTERN)
 class StreamQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`key` is for browsers, whose WebSocket and EventSource can send no header."""
 
-    events: Annotated[str, msgspec.Meta(max_length=8192)] = "*"
+    events: Annotated[
+        str, msgspec.Meta(max_length=8192, description="Up to 50 types or globs, separated by commas.")
+    ] = "*"
     key: str | None = None
 
 
-def streams(hub: Hub, authenticate: Authenticate) -> list[BaseRoute]:
-    door = _Door(hub, authenticate)
+def streams(hub: Hub, authenticate: Authenticate, watch: Watch) -> list[Stream]:
+    door = _Door(hub, authenticate, watch)
     return [
-        WebSocketRoute("/realtime/websocket", _WebSocket(door)),
-        Route("/realtime/sse", _EventStream(door)),
-    ]
+        Stream("/realtime/websocket", _WebSocket(door), SCOPE, "Hear events over a WebSocket", StreamQuery),
+        Stream("/realtime/sse", _EventStream(door), SCOPE, "Hear events as server-sent events", StreamQuery,
+               "text/event-stream"),
+    ]  # fmt: skip
 
 
 class _Door:
     """Who comes in, and what they will hear. What is refused is refused before the stream begins."""
 
-    def __init__(self, hub: Hub, authenticate: Authenticate) -> None:
+    def __init__(self, hub: Hub, authenticate: Authenticate, watch: Watch) -> None:
         self._hub = hub
         self._authenticate = authenticate
+        self._watch = watch
 
     async def enter(self, scope: Scope) -> AbstractContextManager[Subscription]:
         query: StreamQuery = decode_query(StreamQuery, scope["query_string"])
         key = bearer_key(scope) or query.key
         exchange = exchange_of(scope)
         exchange.principal = await admit(key, SCOPE, self._authenticate, exchange.caller)
-        return self._hub.subscribe(_globs(query.events))
+        return self._subscribed(_globs(query.events), exchange.principal, scope)
+
+    @contextmanager
+    def _subscribed(self, globs: list[str], principal: Principal, scope: Scope) -> Iterator[Subscription]:
+        """For as long as the block, or until the principal's key ends."""
+        with self._hub.subscribe(globs) as subscription:
+
+            def key_ended(ending: Ending) -> None:
+                self._hub.end(subscription, Reason(ending))
+                hang_up_soon(scope, LAST_WORDS_SECONDS)
+
+            forget = self._watch.watch(principal, SCOPE, key_ended)
+            try:
+                yield subscription
+            finally:
+                forget()
 
 
 class _WebSocket:

@@ -28,6 +28,7 @@ from ogel.kernel.ids import new_id
 from ogel.kernel.principal import Caller
 from ogel.runtime.database import Database, Session
 from ogel.runtime.jobs.store import JobQueue
+from ogel.runtime.reserved import ReservedTypes
 from ogel.runtime.schedule.cron import cron, is_zone
 from ogel.runtime.schedule.schedule import Schedule, ScheduledEvent
 from ogel.runtime.schedule.store import Locked, ScheduleStore
@@ -59,12 +60,14 @@ class ScheduleService:
         ticker: Ticker,
         jobs: JobQueue,
         audit: AuditTrail,
+        reserved: ReservedTypes,
         options: ScheduleOptions = ScheduleOptions(),
     ) -> None:
         self._database = database
         self._ticker = ticker
         self._jobs = jobs
         self._audit = audit
+        self._reserved = reserved
         self._options = options
         self._store = UserScheduleStore()
         self._rows = ScheduleStore()
@@ -205,6 +208,7 @@ class ScheduleService:
     def _causing(self, schedule: Schedule, event: EventOfTick | None, job: JobOfTick | None) -> Schedule:
         """Raises Invalid, or TooLarge, naming the field that is wrong."""
         if event is not None:
+            self._reserved.check(event.type, "body.event.type")
             data = bytes(event.data)
             _check_json(data, "body.event.data")
             wanted = ScheduledEvent(event.type, data, event.subject)

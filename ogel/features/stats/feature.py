@@ -9,10 +9,10 @@ from pathlib import Path
 from ogel.features.stats.alerts.jobs import CHECK as CHECK_ALERTS
 from ogel.features.stats.alerts.jobs import CheckAlerts
 from ogel.features.stats.alerts.rules import Thresholds, rules_of
-from ogel.features.stats.alerts.service import AlertService
+from ogel.features.stats.alerts.service import CLEARED, RAISED, AlertService
 from ogel.features.stats.alerts.store import AlertStore
+from ogel.features.stats.health.jobs import CHANGED, CheckHealth
 from ogel.features.stats.health.jobs import CHECK as CHECK_HEALTH
-from ogel.features.stats.health.jobs import CheckHealth
 from ogel.features.stats.health.purge import purge_of_health_checks
 from ogel.features.stats.health.store import HealthCheckStore
 from ogel.features.stats.resources.jobs import SAMPLE, TakeSamples
@@ -90,6 +90,11 @@ class StatsFeature:
                 _often(CHECK_ALERTS, CheckAlerts(self.alerts).perform),
             ],
             schedules=SCHEDULES,
+            events={
+                CHANGED: "something that Ogel leans on stopped answering, or answers again",
+                RAISED: "a number was over its threshold in two checks in a row",
+                CLEARED: "a number was not over its threshold any more, in two checks in a row",
+            },
             purges=[
                 *purges_of_usage(options.hours_kept_days, options.days_kept_days),
                 purge_of_samples(options.samples_kept_days),

@@ -19,7 +19,13 @@ class SystemRoutes:
         scope = "metrics:read"
         return [
             Route(
-                "GET", "/metrics", self._prometheus, scope, "Metrics in Prometheus' text format", returns=Text
+                "GET",
+                "/metrics",
+                self._prometheus,
+                scope,
+                "Metrics in Prometheus' text format",
+                returns=Text,
+                name="get_metrics_text",
             ),
             Route("GET", "/api/metrics", self._json, scope, "Metrics as JSON", returns=Metrics),
         ]

@@ -31,7 +31,7 @@ class Measures:
         self._answered_at = -math.inf
         Gauge(
             "ogel_database_numbers_age_seconds",
-            "Since the database was last asked for what only it knows, such as ogel_queue_jobs; +Inf: not yet.",
+            "Since the database was last asked for what only it knows, such as ogel_cluster_queue_jobs; +Inf: not yet.",
             registry=registry,
         ).set_function(lambda: time.monotonic() - self._answered_at)
 

@@ -10,11 +10,12 @@ from typing import Any
 
 import structlog
 from msgspec import Struct
-from prometheus_client import CollectorRegistry, Gauge, generate_latest
+from prometheus_client import CollectorRegistry, Gauge, ProcessCollector, generate_latest
 
 from ogel import __version__
 from ogel.features.system.measures import Measures
 from ogel.kernel.clock import rfc3339, utc_now
+from ogel.runtime.cluster_metrics import cluster_gauge
 from ogel.runtime.database import Database, Queries
 from ogel.runtime.feature import Measure
 from ogel.runtime.jobs.depth import STATUSES, AskDepths
@@ -52,21 +53,19 @@ class SystemService:
         self._redis_stats = redis_stats
         self._started = time.monotonic()
         self._measures = Measures([self._measure_depths, *measures], registry)
-        self._depth = Gauge(
-            "ogel_queue_jobs",
+        self._depth = cluster_gauge(
+            "queue_jobs",
             "Jobs by state; of one state exact up to 10,000, an estimate beyond.",
             ["queue", "status"],
-            registry=registry,
+            registry,
         )
-        self._age = Gauge(
-            "ogel_queue_oldest_seconds",
+        self._age = cluster_gauge(
+            "queue_oldest_seconds",
             "Since when the oldest job has been due that is not held; what it waits for does not matter.",
             ["queue"],
-            registry=registry,
+            registry,
         )
-        self._memory = Gauge(
-            "ogel_process_resident_bytes", "Resident memory of this process.", registry=registry
-        )
+        ProcessCollector(registry=registry)
         self._pool = Gauge("ogel_postgres_pool", "Connections of this process.", ["state"], registry=registry)
         Gauge("ogel_info", "1, labelled with the version.", ["version"], registry=registry).labels(
             __version__
@@ -75,7 +74,6 @@ class SystemService:
     async def prometheus(self) -> bytes:
         """Metrics of this process still come while Postgres is away."""
         await self._measures.refresh()
-        self._memory.set(resident_bytes())
         stats = self._database.pool_stats()
         self._pool.labels("open").set(stats.get("pool_size", 0))
         self._pool.labels("idle").set(stats.get("pool_available", 0))

@@ -13,17 +13,18 @@ from ogel.features.webhooks.deliveries.purge import DELIVERIES, purge_of_deliver
 from ogel.features.webhooks.deliveries.service import DeliveryService
 from ogel.features.webhooks.deliveries.store import DeliveryStore
 from ogel.features.webhooks.endpoints.headers import headers_purpose
+from ogel.features.webhooks.endpoints.one_off import ForgetTest
 from ogel.features.webhooks.endpoints.sealing import SEAL_HEADERS, SealHeaders
 from ogel.features.webhooks.endpoints.service import EndpointService
 from ogel.features.webhooks.endpoints.store import EndpointStore
-from ogel.features.webhooks.endpoints.testing import TestService
+from ogel.features.webhooks.endpoints.testing import TEST_EVENT, TestService
 from ogel.features.webhooks.fanout.fanout import FanOut
 from ogel.features.webhooks.fanout.store import FanOutStore
 from ogel.features.webhooks.health.jobs import Drain
 from ogel.features.webhooks.health.metrics import HealthMetrics
 from ogel.features.webhooks.health.rules import Patience
 from ogel.features.webhooks.health.store import HealthStore
-from ogel.features.webhooks.health.watch import HealthWatch
+from ogel.features.webhooks.health.watch import DISABLED, FAILING, RECOVERED, HealthWatch
 from ogel.features.webhooks.replays.jobs import ReplayStep
 from ogel.features.webhooks.replays.purge import purge_of_replays
 from ogel.features.webhooks.replays.service import ReplayService
@@ -98,6 +99,7 @@ class WebhookFeature:
             self._schedule,
             HealthWatch(health, keys, jobs, outbox, options.patience),
             WebhookMetrics(registry),
+            jobs,
         )
         self._drain = Drain(database, keys)
         self.health_metrics = HealthMetrics(database, health, registry)
@@ -115,6 +117,7 @@ class WebhookFeature:
             audit,
             options.timeout_seconds,
         )
+        self._forget_test = ForgetTest(database, endpoints, self.endpoints)
         self.tests = TestService(
             database, endpoints, self.endpoints, self.secrets, self._fan_out, outbox, audit
         )
@@ -132,9 +135,16 @@ class WebhookFeature:
                 self._drain.kind(),
                 JobKind(SEAL_HEADERS, "cleanup", self._seal_headers.perform),
                 self._replay_step.kind(),
+                self._forget_test.kind(),
             ],
             subscribers=[self._fan_out.to_matching],
             sealed=SEALED,
+            events={
+                FAILING: "an endpoint has only failed for a part of the time until it is disabled",
+                DISABLED: "an endpoint was disabled: it only failed, or answered 410",
+                RECOVERED: "an endpoint takes deliveries again",
+                TEST_EVENT: "somebody asked for a test",
+            },
             left_out={"webhook_health": "how receivers were doing then says nothing about now"},
             purges=[purge_of_deliveries(self._retention_days), purge_of_replays(self._retention_days)],
         )

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Sequence
 
-from starlette.routing import BaseRoute, Router
+from starlette.routing import BaseRoute, Router, WebSocketRoute
 from starlette.routing import Route as StarletteRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -17,24 +16,24 @@ from ogel.runtime.http.endpoint import Endpoint, HttpOptions
 from ogel.runtime.http.health import Probe, health_routes
 from ogel.runtime.http.metrics import HttpMetrics
 from ogel.runtime.http.observe import Observed
-from ogel.runtime.http.openapi import openapi_route
+from ogel.runtime.http.openapi import NO_EXAMPLES, AskExamples, Streams, openapi_route
+from ogel.runtime.http.path import Paths
 from ogel.runtime.http.problem import Problems
-from ogel.runtime.http.route import Route
-
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+from ogel.runtime.http.route import Route, Stream
 
 
 def build_app(
     routes: Sequence[tuple[str, Route]],
-    streams: Sequence[BaseRoute],
+    streams: Streams,
     authenticate: Authenticate,
     metrics: HttpMetrics,
     probes: Sequence[Probe],
     options: HttpOptions,
+    examples: AskExamples = lambda: NO_EXAMPLES,
 ) -> ASGIApp:
-    """`routes` come with their feature's name; `streams` authenticate by themselves (see auth.py)."""
+    """`routes` and `streams` come with their feature's name, `examples` are for the OpenAPI document."""
     everything = [*routes, *(("health", route) for route in health_routes(probes))]
-    everything.append(("openapi", openapi_route(everything)))
+    everything.append(("openapi", openapi_route(everything, streams, examples)))
     paths: defaultdict[str, list[Route]] = defaultdict(list)
     for _, route in everything:
         paths[route.path].append(route)
@@ -42,22 +41,14 @@ def build_app(
         StarletteRoute(path, Endpoint(paths[path], authenticate, options))
         for path in sorted(paths, key=_order)
     ]
-    router = Router([*endpoints, *streams], redirect_slashes=False, default=_nothing_here)
-    return UnreadBody(Observed(Problems(_Paths(router)), metrics, options.trusted_proxies))
+    doors = [_streaming(stream) for _, stream in streams]
+    router = Router([*endpoints, *doors], redirect_slashes=False, default=_nothing_here)
+    return UnreadBody(Observed(Problems(Paths(router)), metrics, options.trusted_proxies))
 
 
-class _Paths:
-    """Keeps paths away from the router that no resource can have."""
-
-    def __init__(self, router: Router) -> None:
-        self._router = router
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if _CONTROL.search(scope.get("path", "")):
-            raise NotFound("No resource has a control character in its path.")
-        # With an "app" in the scope, starlette raises its 405s instead of writing them as plain text.
-        scope["app"] = self
-        await self._router(scope, receive, send)
+def _streaming(stream: Stream) -> BaseRoute:
+    kind = WebSocketRoute if stream.media_type is None else StarletteRoute
+    return kind(stream.path, stream.app)
 
 
 async def _nothing_here(scope: Scope, receive: Receive, send: Send) -> None:

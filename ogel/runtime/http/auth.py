@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from typing import Literal, Protocol
 
 from starlette.types import Scope
 
@@ -13,7 +14,23 @@ from ogel.runtime.http.exchange import header
 # A key and who sends it in, its principal out; None when nobody has that key.
 Authenticate = Callable[[str, Caller], Awaitable[Principal | None]]
 
+# Why a key is good no more. One that has lost the scope counts as revoked.
+Ending = Literal["revoked", "expired"]
+
 _KEY_CHARACTERS = 1024
+
+
+class Watch(Protocol):
+    """For what goes on after a request was let in: streams, and whatever else remembers a key."""
+
+    def watch(self, principal: Principal, scope: str, on_end: Callable[[Ending], None]) -> Callable[[], None]:
+        """
+        Until what it returns is called. `on_end` is called once, when the principal's key has ended or lost the scope:
+        even if that was between its being let in and this call.
+        """
+
+    def look_soon(self) -> None:
+        """There is news of a key, or there may have been."""
 
 
 def bearer_key(scope: Scope) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any, cast
@@ -23,6 +24,7 @@ from hypercorn.typing import (
 )
 from hypercorn.utils import parse_socket_addr
 
+from ogel.runtime.http.exchange import HANG_UP
 from ogel.runtime.http.inbox import Inbox
 from ogel.runtime.http.metrics import Traffic
 from ogel.runtime.http.protocol import Http1
@@ -32,6 +34,7 @@ log = structlog.get_logger()
 # A peer that we refuse in the middle of its sending gets this long to read why: a socket closed on unread data
 # is reset, and the reset would overtake our last words.
 LINGER_SECONDS = 1.0
+LAST_REQUEST_SECONDS = 1.0
 
 
 class Connection(TCPServer):
@@ -51,7 +54,7 @@ class Connection(TCPServer):
         try:
             client = parse_socket_addr(socket.family, socket.getpeername())
             server = parse_socket_addr(socket.family, socket.getsockname())
-            async with _Tasks(self.loop) as tasks:
+            async with _Tasks(self.loop, self._cut_off_soon) as tasks:
                 self._task_group = tasks
                 protocol = Http1(
                     self.app, self.config, self.context, tasks, ConnectionState(self.state),
@@ -65,6 +68,21 @@ class Connection(TCPServer):
             pass  # the peer is gone
         finally:
             await self._close()
+
+    async def _idle_timeout(self) -> None:
+        """
+        When the server stops, a request may be on its way to a connection that hangs up for being idle, and would be
+        lost: so it has a moment to arrive, and its response says that it is the last.
+        """
+        try:
+            # Not `wait_for`, which before Python 3.12 may swallow that a request came (and cancelled this).
+            async with asyncio.timeout(self.config.keep_alive_timeout):
+                await self.context.terminated.wait()
+        except TimeoutError:
+            pass
+        else:
+            await asyncio.sleep(LAST_REQUEST_SECONDS)
+        await asyncio.shield(self._initiate_server_close())
 
     async def _read_data(self) -> None:
         """Hypercorn would keep a connection whose peer has gone as long as an idle one, with all that belongs to it."""
@@ -103,12 +121,16 @@ class Connection(TCPServer):
         except RuntimeError:  # uvloop's word for closed
             return 0
 
-    def _cut_off_soon(self) -> None:
-        self.loop.call_later(LINGER_SECONDS, self.writer.transport.abort)
+    def _cut_off_soon(self, seconds: float = LINGER_SECONDS) -> None:
+        self.loop.call_later(seconds, self.writer.transport.abort)
 
 
 class _Tasks(TaskGroup):
     """hypercorn's tasks of one connection, with our inbox between it and the application."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, hang_up: Callable[[float], None]) -> None:
+        super().__init__(loop)
+        self._hang_up = hang_up
 
     async def spawn_app(
         self,
@@ -126,6 +148,7 @@ class _Tasks(TaskGroup):
             sync_spawn: Callable[..., object],
             call_soon: Callable[..., object],
         ) -> None:
+            cast(dict[str, Any], scope)[HANG_UP] = self._hang_up
             await app(scope, inbox.get, send, sync_spawn, call_soon)
 
         async def sending(message: ASGISendEvent | None) -> None:

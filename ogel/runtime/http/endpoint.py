@@ -14,6 +14,7 @@ from ogel.runtime.http.auth import Authenticate, admit, bearer_key
 from ogel.runtime.http.body import read_body
 from ogel.runtime.http.exchange import Network, exchange_of, header
 from ogel.runtime.http.input import check_idempotency_key, decode_body, decode_query
+from ogel.runtime.http.path import parameters
 from ogel.runtime.http.problem import MethodNotAllowed
 from ogel.runtime.http.reply import send_reply
 from ogel.runtime.http.route import Call, Route
@@ -71,7 +72,7 @@ class _Operation:
         query = decode_query(route.query, scope["query_string"])
         key = check_idempotency_key(header(scope, b"idempotency-key")) if route.idempotent else None
         body = await self._body(scope, receive)
-        call = Call(exchange.caller, scope["path_params"], body, query, key)
+        call = Call(exchange.caller, parameters(scope), body, query, key)
         await send_reply(await route.handler(call), route.status, send)
 
     async def _body(self, scope: Scope, receive: Receive) -> Any:

@@ -19,6 +19,8 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _USER_AGENT_CHARACTERS = 512
 _KEY = "ogel.exchange"
+# Where the server leaves what cuts the connection, in the ASGI scope: takes the seconds until then.
+HANG_UP = "ogel.hang_up"
 
 
 @dataclass(slots=True)
@@ -51,6 +53,11 @@ def exchange_of(scope: Scope) -> Exchange:
     """The exchange of a request that came through the shell; stream routes take their caller from it."""
     exchange: Exchange = scope[_KEY]
     return exchange
+
+
+def hang_up_soon(scope: Scope, seconds: float) -> None:
+    """After so long the connection is cut, whether or not its peer has read what was sent."""
+    scope[HANG_UP](seconds)
 
 
 def header(scope: Scope, name: bytes) -> str | None:

@@ -12,6 +12,7 @@ import msgspec
 import structlog
 
 from ogel.kernel.clock import utc_now
+from ogel.kernel.errors import OgelError
 from ogel.runtime.http.route import Call, Reply, Route, Timestamp
 
 log = structlog.get_logger()
@@ -26,7 +27,8 @@ Status = Literal["healthy", "degraded", "unhealthy"]
 @dataclass(frozen=True, slots=True)
 class Probe:
     """
-    check      True when the thing answers; raising, or taking longer than `timeout_seconds`, counts as False.
+    check      True when the thing answers; raising, or taking longer than `timeout_seconds`, counts as False. The
+               message of an OgelError is shown to everybody.
     required   without it the process cannot do its work: 503. Otherwise its failure only degrades.
     """
 
@@ -41,13 +43,19 @@ class Alive(msgspec.Struct, frozen=True):
 
 
 class Readiness(msgspec.Struct, frozen=True):
+    """`reasons`: of each check that failed, a sentence."""
+
     status: Literal["ready", "unready"]
     checks: dict[str, bool]
+    reasons: dict[str, str]
 
 
 class Health(msgspec.Struct, frozen=True):
+    """`reasons`: of each check that failed, a sentence."""
+
     status: Status
     checks: dict[str, bool]
+    reasons: dict[str, str]
     timestamp: Timestamp
 
 
@@ -60,37 +68,65 @@ def health_routes(probes: Sequence[Probe]) -> list[Route]:
     async def ready(call: Call[Any, Any]) -> Reply:
         checks = await checkup.results()
         if checkup.able(checks):
-            return Reply(Readiness("ready", checks), 200)
-        return Reply(Readiness("unready", checks), 503)
+            return Reply(Readiness("ready", checks, checkup.reasons), 200)
+        return Reply(Readiness("unready", checks, checkup.reasons), 503)
 
     async def health(call: Call[Any, Any]) -> Reply:
         checks = await checkup.results()
         status = checkup.status(checks)
-        return Reply(Health(status, checks, utc_now()), 503 if status == "unhealthy" else 200)
+        return Reply(
+            Health(status, checks, checkup.reasons, utc_now()), 503 if status == "unhealthy" else 200
+        )
 
     return [
         Route("GET", "/health/live", live, None, "The process answers", returns=Alive),
-        Route("GET", "/health/ready", ready, None, "The process may be given work", returns=Readiness),
-        Route("GET", "/api/health", health, None, "The state of everything Ogel leans on", returns=Health),
+        Route(
+            "GET",
+            "/health/ready",
+            ready,
+            None,
+            "The process may be given work",
+            returns=Readiness,
+            also={503: Readiness},
+        ),
+        Route(
+            "GET",
+            "/api/health",
+            health,
+            None,
+            "The state of everything Ogel leans on",
+            returns=Health,
+            also={503: Health},
+        ),
     ]
 
 
 class Checkup:
-    """All probes at once, at most every half second; a change of state is logged, a steady state is not."""
+    """
+    All probes at once, at most every half second; a change of state, or of its reason, is logged, a steady one is not.
+    """
 
     def __init__(self, probes: Sequence[Probe]) -> None:
         self._probes = probes
         self._known = {probe.name: True for probe in probes}
+        self._reasons: dict[str, str] = {}
         self._checked_at = float("-inf")
         self._lock = asyncio.Lock()
 
     async def results(self) -> dict[str, bool]:
         async with self._lock:
             if time.monotonic() - self._checked_at > _FRESH_SECONDS:
-                states = await asyncio.gather(*(self._check(probe) for probe in self._probes))
-                self._known = {probe.name: state for probe, state in zip(self._probes, states, strict=True)}
+                found = await asyncio.gather(*(self._check(probe) for probe in self._probes))
+                reasons = {probe.name: reason for probe, reason in zip(self._probes, found, strict=True)}
+                self._known = {name: reason is None for name, reason in reasons.items()}
+                self._reasons = {name: reason for name, reason in reasons.items() if reason is not None}
                 self._checked_at = time.monotonic()
             return self._known
+
+    @property
+    def reasons(self) -> dict[str, str]:
+        """Of what failed in the last results."""
+        return self._reasons
 
     def status(self, checks: dict[str, bool]) -> Status:
         if not self.able(checks):
@@ -100,16 +136,30 @@ class Checkup:
     def able(self, checks: dict[str, bool]) -> bool:
         return all(checks[probe.name] for probe in self._probes if probe.required)
 
-    async def _check(self, probe: Probe) -> bool:
-        reason = "the check said no"
+    async def _check(self, probe: Probe) -> str | None:
+        """Why it failed; None: it did not."""
+        reason = cause = None
         try:
             async with asyncio.timeout(probe.timeout_seconds):
-                state = bool(await probe.check())
-        except Exception as error:  # noqa: BLE001 - whatever a check raises means "no"; the reason is logged below
-            state, reason = False, repr(error)
-        if state != self._known[probe.name]:
-            if state:
+                if not await probe.check():
+                    reason = "The check said no."
+        except Exception as error:  # noqa: BLE001 - whatever a check raises means "no"; it is logged below
+            explained = isinstance(error, OgelError) and error.__cause__
+            reason, cause = _told(error, probe), repr(explained or error)
+        if reason != self._reasons.get(probe.name):
+            if reason is None:
                 log.info("health.recovered", probe=probe.name)
             else:
-                log.warning("health.failed", probe=probe.name, required=probe.required, reason=reason)
-        return state
+                log.warning(
+                    "health.failed", probe=probe.name, required=probe.required, reason=reason, cause=cause
+                )
+        return reason
+
+
+def _told(error: Exception, probe: Probe) -> str:
+    """Only what was written for callers: other errors may name hosts, or worse."""
+    if isinstance(error, OgelError):
+        return error.message
+    if isinstance(error, TimeoutError):
+        return f"It did not answer within {probe.timeout_seconds:g} seconds."
+    return "It does not answer."

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from http import HTTPStatus
 from typing import Any
@@ -12,150 +13,204 @@ import msgspec
 
 from ogel import __version__
 from ogel.runtime.http.input import IDEMPOTENCY_KEY_PATTERN
+from ogel.runtime.http.openapi_schemas import Json, Schemas
 from ogel.runtime.http.problem import Problem
-from ogel.runtime.http.route import Call, Route, Text
+from ogel.runtime.http.route import Call, Route, Stream, Text
 
-Json = dict[str, Any]
-_REF = "#/components/schemas/{name}"
+Routes = Sequence[tuple[str, Route]]
+Streams = Sequence[tuple[str, Stream]]
+# What browsers send where they can send no header.
+_KEY_IN_QUERY = "key"
 
 
-def openapi_route(routes: Sequence[tuple[str, Route]]) -> Route:
+class Example(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """
+    One exchange, as it went: `path` and `query` are parameters by name, `body` is what was sent, `answers` what came
+    back, by status.
+    """
+
+    path: dict[str, str] = {}
+    query: dict[str, Any] = {}
+    body: Any = None
+    answers: dict[str, Any] = {}
+
+
+# By operation id; asked for when they are needed.
+Examples = Mapping[str, Example]
+AskExamples = Callable[[], Examples]
+NO_EXAMPLES: Examples = {}
+
+
+def openapi_route(routes: Routes, streams: Streams, examples: AskExamples) -> Route:
     """Built when first asked for: a process that nobody asks should not pay for it."""
 
     @cache
     def encoded() -> bytes:
-        return msgspec.json.encode(document(routes))
+        return msgspec.json.encode(document(routes, streams, examples()))
 
     async def openapi(call: Call[Any, Any]) -> Text:
         return Text(encoded(), "application/json")
 
-    return Route("GET", "/openapi.json", openapi, None, "This document", returns=Text)
+    return Route(
+        "GET", "/openapi.json", openapi, None, "This document", returns=Text, media_type="application/json"
+    )
 
 
-def document(routes: Sequence[tuple[str, Route]]) -> Json:
-    schemas = _Schemas([route for _, route in routes])
+def document(routes: Routes, streams: Streams = (), examples: Examples = NO_EXAMPLES) -> Json:
+    """Raises ValueError when two operations share an id, or two types a name."""
+    schemas = _schemas_of([route for _, route in routes], [stream for _, stream in streams])
     paths: Json = {}
     for feature, route in routes:
-        operation = _operation(feature, route, schemas)
+        example = examples.get(operation_id(route), Example())
+        operation = {"tags": [feature], **_operation(route, schemas, example)}
         paths.setdefault(route.path, {})[route.method.lower()] = operation
+    for feature, stream in streams:
+        example = examples.get(_id_of("GET", stream.path), Example())
+        paths[stream.path] = {"get": {"tags": [feature], **_stream_operation(stream, schemas, example)}}
+    _check_ids(paths)
     return {
         "openapi": "3.1.0",
-        "info": {"title": "Ogel", "version": __version__, "description": "The backend suite for Railway."},
-        "tags": [{"name": name} for name in dict.fromkeys(feature for feature, _ in routes)],
+        "info": {
+            "title": "Ogel",
+            "version": __version__,
+            "description": "The backend suite for Railway.",
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "servers": [{"url": "/"}],
+        "tags": [{"name": name} for name in dict.fromkeys(feature for feature, _ in [*routes, *streams])],
         "paths": paths,
         "components": {
             "schemas": schemas.components(),
-            "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}},
+            "securitySchemes": {
+                "bearer": {"type": "http", "scheme": "bearer"},
+                _KEY_IN_QUERY: {"type": "apiKey", "in": "query", "name": _KEY_IN_QUERY},
+            },
         },
     }
 
 
-class _Schemas:
-    """The JSON schema of each type in use; made all at once, so that equal names are told apart."""
-
-    def __init__(self, routes: Sequence[Route]) -> None:
-        self._queries = [route.query for route in routes if route.query is not None]
-        others = [
-            each
-            for route in routes
-            for each in (route.body, route.returns, *route.also.values())
-            if each not in (None, Text)
-        ]
-        types = [Problem, *self._queries, *others]
-        schemas, self._components = msgspec.json.schema_components(types, ref_template=_REF)
-        self._by_type = dict(zip(types, schemas, strict=True))
-
-    def of(self, kind: Any) -> Json:
-        schema: Json = self._by_type[kind]
-        return schema
-
-    def fields(self, query: Any) -> Iterator[tuple[str, Json, bool]]:
-        """Name, schema, required: of each field of a query struct."""
-        struct = self._components[self._name(query)]
-        for name, schema in struct["properties"].items():
-            yield name, _without_null(schema), name in struct["required"]
-
-    def components(self) -> Json:
-        """Query structs are spelled out as parameters, and need no place of their own."""
-        spelled_out = {self._name(query) for query in self._queries}
-        return {name: schema for name, schema in self._components.items() if name not in spelled_out}
-
-    def _name(self, kind: Any) -> str:
-        reference: str = self.of(kind)["$ref"]
-        return reference.rpartition("/")[2]
+def operation_id(route: Route) -> str:
+    """`post_webhooks_id_test`: from method and path, so it survives a renamed handler."""
+    return route.name or _id_of(route.method, route.path)
 
 
-def _operation(feature: str, route: Route, schemas: _Schemas) -> Json:
+def _id_of(method: str, path: str) -> str:
+    words = re.findall(r"[A-Za-z0-9]+", path.removeprefix("/api"))
+    return "_".join([method.lower(), *words])
+
+
+def _check_ids(paths: Json) -> None:
+    ids = Counter(operation["operationId"] for path in paths.values() for operation in path.values())
+    if twice := [id for id, count in ids.items() if count > 1]:
+        raise ValueError(f"two operations share an id, and one of them needs a `name`: {twice}")
+
+
+def _schemas_of(routes: Sequence[Route], streams: Sequence[Stream]) -> Schemas:
+    bodies = [
+        each
+        for route in routes
+        for each in (route.body, route.returns, *route.also.values())
+        if each not in (None, Text)
+    ]
+    queries = [route.query for route in routes if route.query is not None]
+    return Schemas([Problem, *bodies], [*queries, *(stream.query for stream in streams)])
+
+
+def _operation(route: Route, schemas: Schemas, example: Example) -> Json:
     operation: Json = {
-        "operationId": _operation_id(route),
-        "tags": [feature],
+        "operationId": operation_id(route),
         "summary": route.summary,
-        "parameters": _parameters(route, schemas),
-        "responses": _responses(route, schemas),
+        "parameters": _parameters(route, schemas, example),
+        "responses": _responses(route, schemas, example),
         "security": [],
     }
     if route.scope is not None:
         operation["security"] = [{"bearer": [route.scope]}]
         operation["x-scope"] = route.scope
     if route.body is not None:
-        content = {"application/json": {"schema": schemas.of(route.body)}}
+        content = _json(schemas.of(route.body), example.body)
         operation["requestBody"] = {"required": not route.body_optional, "content": content}
     return operation
 
 
-def _operation_id(route: Route) -> str:
-    """`post_webhooks_id_test`: from method and path, so it is unique and survives a renamed handler."""
-    words = re.findall(r"[A-Za-z0-9]+", route.path.removeprefix("/api"))
-    return "_".join([route.method.lower(), *words])
+def _stream_operation(stream: Stream, schemas: Schemas, example: Example) -> Json:
+    """OpenAPI has no words for the frames of a WebSocket: `x-messages` shows some."""
+    began: Json
+    if stream.media_type is None:
+        frames = example.answers.get("101", [])
+        began = {"101": {"description": "A WebSocket, whose text frames are JSON", "x-messages": frames}}
+    else:
+        content = _text(stream.media_type, example.answers.get("200"))
+        began = {"200": {"description": "A stream that goes on", "content": content}}
+    return {
+        "operationId": _id_of("GET", stream.path),
+        "summary": stream.summary,
+        "parameters": [
+            _in_query(name, schema, required, example.query)
+            for name, schema, required in schemas.fields(stream.query)
+            if name != _KEY_IN_QUERY
+        ],
+        "responses": {**began, **_failures([401, 403, 422, 503], schemas)},
+        "security": [{"bearer": [stream.scope]}, {_KEY_IN_QUERY: [stream.scope]}],
+        "x-scope": stream.scope,
+    }
 
 
-def _parameters(route: Route, schemas: _Schemas) -> list[Json]:
+def _parameters(route: Route, schemas: Schemas, example: Example) -> list[Json]:
     parameters: list[Json] = [
-        {"name": name, "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}}
+        {
+            "name": name,
+            "in": "path",
+            "required": True,
+            "schema": {"type": "string", "minLength": 1},
+            **_example(example.path.get(name)),
+        }
         for name in re.findall(r"{(\w+)}", route.path)
     ]
     if route.query is not None:
-        parameters += [
-            {"name": name, "in": "query", "required": required, "schema": schema}
-            for name, schema, required in schemas.fields(route.query)
-        ]
+        parameters += [_in_query(*field, example.query) for field in schemas.fields(route.query)]
     if route.idempotent:
         schema = {"type": "string", "pattern": IDEMPOTENCY_KEY_PATTERN}
         parameters.append({"name": "Idempotency-Key", "in": "header", "required": False, "schema": schema})
     return parameters
 
 
-def _responses(route: Route, schemas: _Schemas) -> Json:
-    problem = {"application/problem+json": {"schema": schemas.of(Problem)}}
-    responses: Json = {_success(route): _success_response(route, schemas)}
-    for status, kind in route.also.items():
-        content = {"application/json": {"schema": schemas.of(kind)}}
-        responses[str(status)] = {"description": HTTPStatus(status).phrase, "content": content}
-    for status in _failures(route):
-        responses[str(status)] = {"description": HTTPStatus(status).phrase, "content": problem}
-    responses["default"] = {"description": "Any other problem", "content": problem}
-    return responses
+def _in_query(name: str, schema: Json, required: bool, examples: Mapping[str, Any]) -> Json:
+    return {
+        "name": name,
+        "in": "query",
+        "required": required,
+        "schema": schema,
+        **_example(examples.get(name)),
+    }
 
 
-def _success(route: Route) -> str:
-    return "204" if route.returns is None else str(route.status)
-
-
-def _success_response(route: Route, schemas: _Schemas) -> Json:
-    response: Json = {"description": HTTPStatus(int(_success(route))).phrase}
+def _responses(route: Route, schemas: Schemas, example: Example) -> Json:
+    success = "204" if route.returns is None else str(route.status)
+    responses: Json = {success: {"description": _phrase(success)}}
     if route.returns is Text:
-        response["content"] = {"*/*": {}}
+        responses[success]["content"] = _text(route.media_type, example.answers.get(success))
     elif route.returns is not None:
-        response["content"] = {"application/json": {"schema": schemas.of(route.returns)}}
-    return response
+        answer = example.answers.get(success)
+        responses[success]["content"] = _json(schemas.of(route.returns), answer)
+    for status, kind in route.also.items():
+        content = _json(schemas.of(kind), example.answers.get(str(status)))
+        responses[str(status)] = {"description": _phrase(status), "content": content}
+    return {**_failures(_failing(route), schemas), **responses}
 
 
-def _failures(route: Route) -> list[int]:
+def _failures(statuses: Sequence[int], schemas: Schemas) -> Json:
+    problem = {"application/problem+json": {"schema": schemas.of(Problem)}}
+    failures: Json = {str(each): {"description": _phrase(each), "content": problem} for each in statuses}
+    return {**failures, "default": {"description": "Any other problem", "content": problem}}
+
+
+def _failing(route: Route) -> list[int]:
     statuses = {422}  # every route refuses parameters that it does not know
     if route.scope is not None:
         statuses |= {401, 403, 503}
     if "{" in route.path:
-        statuses.add(404)
+        statuses |= {400, 404}
     if route.idempotent:
         statuses.add(409)
     if route.query is not None:
@@ -165,11 +220,18 @@ def _failures(route: Route) -> list[int]:
     return sorted(statuses)
 
 
-def _without_null(schema: Json) -> Json:
-    """A query parameter that is not wanted is left out, not sent as null."""
-    kept = {key: value for key, value in schema.items() if not (key == "default" and value is None)}
-    options = [each for each in kept.get("anyOf", []) if each != {"type": "null"}]
-    if len(options) == 1:
-        del kept["anyOf"]
-        return {**options[0], **kept}
-    return {**kept, "anyOf": options} if options else kept
+def _json(schema: Json, example: Any) -> Json:
+    return {"application/json": {"schema": schema, **_example(example)}}
+
+
+def _text(media_type: str, example: str | None) -> Json:
+    kind = "object" if media_type == "application/json" else "string"
+    return {media_type: {"schema": {"type": kind}, **_example(example)}}
+
+
+def _example(value: Any) -> Json:
+    return {} if value is None else {"example": value}
+
+
+def _phrase(status: int | str) -> str:
+    return HTTPStatus(int(status)).phrase

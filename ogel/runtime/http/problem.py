@@ -21,6 +21,7 @@ from ogel.kernel.errors import (
     Unauthenticated,
     Unavailable,
 )
+from ogel.runtime.database_faults import DatabaseAway, fault_of, told
 from ogel.runtime.http.exchange import exchange_of, path_template
 
 log = structlog.get_logger()
@@ -108,7 +109,7 @@ def _public(error: Exception, scope: Scope) -> OgelError:
             return _from_starlette(error, scope)
         case psycopg.OperationalError():
             log.warning("http.database_away", error=str(error), **where)
-            return Unavailable("The database did not answer. It is safe to try again.", retry_after_seconds=1)
+            return fault_of(error) or told(DatabaseAway)
         case psycopg.DataError():
             log.warning("http.data_refused", error=str(error), **where)
             return Invalid(

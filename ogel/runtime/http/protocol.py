@@ -9,7 +9,7 @@ from typing import Any
 import h11
 from hypercorn.events import Event as ConnectionEvent
 from hypercorn.events import RawData
-from hypercorn.protocol.events import Data, Event, Request, StreamClosed
+from hypercorn.protocol.events import Data, Event, Request, Response, StreamClosed
 from hypercorn.protocol.h11 import STREAM_ID, H11Protocol, H11WSConnection
 from hypercorn.protocol.http_stream import HTTPStream
 from hypercorn.protocol.ws_stream import ASGIWebsocketState, WSStream
@@ -32,6 +32,11 @@ class Http1(H11Protocol):
         if isinstance(event, RawData):
             self._traffic.received += len(event.data)
         await super().handle(event)
+
+    async def stream_send(self, event: Event) -> None:
+        if isinstance(event, Response) and event.status_code >= 200 and self.context.terminated.is_set():
+            event = replace(event, headers=[*event.headers, _LAST])
+        await super().stream_send(event)
 
     async def _check_protocol(self, event: h11.Request) -> None:
         """An upgrade that is not offered is ignored (RFC 9110 §7.8)."""
@@ -96,6 +101,7 @@ class BoundedWebSocket(WSStream):
             await self.app_put({"type": "websocket.disconnect", "code": CloseReason.ABNORMAL_CLOSURE})
 
 
+_LAST = (b"connection", b"close")
 _EXTENSIONS = b"sec-websocket-extensions"
 _REFUSED = frozenset({ASGIWebsocketState.RESPONSE, ASGIWebsocketState.HTTPCLOSED})
 

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Annotated, Any, Generic, TypeVar
 
 import msgspec
+from starlette.types import ASGIApp
 
 from ogel.kernel.principal import Caller, Principal
 
@@ -66,6 +67,8 @@ class Route:
     also            types of what it returns with another status of success, by status, for the document.
     body_optional   an empty body is None instead of an error.
     idempotent      it takes an `Idempotency-Key` header and hands it to the handler.
+    name            the operation's id in the OpenAPI document, where method and path give one that another has.
+    media_type      of a `Text`.
     """
 
     method: str
@@ -80,3 +83,23 @@ class Route:
     body_optional: bool = False
     also: Mapping[int, Any] = field(default_factory=dict)
     idempotent: bool = False
+    name: str | None = None
+    media_type: str = "text/plain"
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """
+    A way in that goes on, and that authenticates by itself (see auth.py).
+
+    path, app            `GET` at this path is the ASGI application's.
+    scope, query         what it asks for and takes, for the OpenAPI document; a field `key` stands in for the header.
+    media_type           of what a response streams; None: it is a WebSocket.
+    """
+
+    path: str
+    app: ASGIApp
+    scope: str
+    summary: str
+    query: Any
+    media_type: str | None = None

@@ -17,6 +17,7 @@ from hypercorn.typing import ConnectionState
 from starlette.types import ASGIApp
 
 from ogel.kernel.errors import ConfigError
+from ogel.runtime.http.acceptor import Acceptor
 from ogel.runtime.http.connection import Connection
 from ogel.runtime.http.metrics import Traffic
 
@@ -30,24 +31,34 @@ _BACKLOG = 1024
 _CANCEL_SECONDS = 5.0
 _PAIR_TRIES = 20
 
-_Connections = dict[asyncio.Task[None], Connection]
+# None: accepted this moment.
+_Connections = dict[asyncio.Task[None], Connection | None]
 
 
 def bind(host: str, port: int) -> list[socket.socket]:
-    """Listening sockets, all on one port; clients that connect before `serve` runs wait in the backlog.
+    """Sockets, all on one port, which refuse clients until `listen`.
 
     `::` is every address of both families (IPv4 alone where the machine has no IPv6), `localhost` both
     loopbacks; anything else is one literal address. Port 0 lets the system choose. Raises ConfigError.
     """
     try:
         if host == "::":
-            return [_listen_everywhere(port)]
+            return [_bind_everywhere(port)]
         if host == "localhost":
-            return _listen_on_loopbacks(port)
-        return [_listen(host, port)]
+            return _bind_loopbacks(port)
+        return [_bind(host, port)]
     except (OSError, OverflowError) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        raise ConfigError(f"Cannot listen on {host!r}, port {port}: {reason}.") from error
+        raise _cannot_listen(host, port, error) from error
+
+
+def listen(sockets: list[socket.socket]) -> None:
+    """From now on clients wait in the backlog until `serve` runs. ConfigError: somebody else was faster."""
+    for each in sockets:
+        try:
+            each.listen(_BACKLOG)
+        except OSError as error:
+            host, port = each.getsockname()[:2]
+            raise _cannot_listen(host, port, error) from error
 
 
 async def serve(
@@ -69,15 +80,19 @@ async def serve(
     counted = traffic or Traffic()
     loop = asyncio.get_running_loop()
 
-    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
+    async def connected(client: socket.socket, task: asyncio.Task[None]) -> None:
+        reader, writer = await _streams(client)
         connection = Connection(
             wrapped, loop, config, context, ConnectionState({}), reader, writer, traffic=counted
         )
         connections[task] = connection
+        await connection.run()
+
+    async def attended(client: socket.socket) -> None:
+        task = asyncio.current_task()
+        assert task is not None
         try:
-            await connection.run()
+            await connected(client, task)
         except asyncio.CancelledError:
             return  # by _drain, which has said so; asyncio would log it as an error
         except Exception:
@@ -85,17 +100,27 @@ async def serve(
         finally:
             del connections[task]
 
-    servers = [await asyncio.start_server(connected, sock=each, backlog=_BACKLOG) for each in sockets]
+    def arrived(client: socket.socket) -> None:
+        connections[loop.create_task(attended(client))] = None
+
+    acceptor = Acceptor(sockets, arrived)
+    acceptor.start()
     try:
         async with _stalled_cut_off(connections, STALLED_SECONDS):
             await stop.wait()
     finally:
-        for server in servers:
-            server.close()
-        # Idle connections hang up now, the others after the response they are on.
+        # Every response from now on is its connection's last, and says so.
         await context.terminated.set()
+        acceptor.stop(_BACKLOG)
         async with _stalled_cut_off(connections, STALLED_SECONDS_STOPPING):
             await _drain(connections, drain_seconds)
+
+
+async def _streams(client: socket.socket) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    loop, reader = asyncio.get_running_loop(), asyncio.StreamReader()
+    protocol = asyncio.StreamReaderProtocol(reader)
+    transport, _ = await loop.connect_accepted_socket(lambda: protocol, client)
+    return reader, asyncio.StreamWriter(transport, protocol, reader, loop)
 
 
 @asynccontextmanager
@@ -105,7 +130,7 @@ async def _stalled_cut_off(connections: _Connections, seconds: float) -> AsyncIt
     async def look() -> None:
         while True:
             await asyncio.sleep(seconds / 4)
-            for connection in list(connections.values()):
+            for connection in [each for each in connections.values() if each is not None]:
                 connection.cut_off_if_stalled(seconds)
 
     looking = asyncio.create_task(look(), name="http.stalled")
@@ -138,21 +163,21 @@ def _config() -> Config:
     return config
 
 
-def _listen_everywhere(port: int) -> socket.socket:
+def _bind_everywhere(port: int) -> socket.socket:
     try:
-        return _listen("::", port, dual_stack=True)
+        return _bind("::", port, dual_stack=True)
     except OSError as error:
         if error.errno not in (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL):
             raise
-        return _listen("0.0.0.0", port)  # noqa: S104 - the same wish, on a machine without IPv6
+        return _bind("0.0.0.0", port)  # noqa: S104 - the same wish, on a machine without IPv6
 
 
-def _listen_on_loopbacks(port: int) -> list[socket.socket]:
+def _bind_loopbacks(port: int) -> list[socket.socket]:
     """With port 0 the port that IPv4 got may be taken on IPv6, so try again with another."""
     for _ in range(_PAIR_TRIES):
-        first = _listen("127.0.0.1", port)
+        first = _bind("127.0.0.1", port)
         try:
-            return [first, _listen("::1", first.getsockname()[1])]
+            return [first, _bind("::1", first.getsockname()[1])]
         except OSError as error:
             if error.errno in (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL):
                 return [first]
@@ -162,7 +187,8 @@ def _listen_on_loopbacks(port: int) -> list[socket.socket]:
     raise OSError(errno.EADDRINUSE, f"no port was free on both loopbacks in {_PAIR_TRIES} tries")
 
 
-def _listen(host: str, port: int, *, dual_stack: bool = False) -> socket.socket:
+def _bind(host: str, port: int, *, dual_stack: bool = False) -> socket.socket:
+    """Fails when another process listens there; one that is only bound, as this is, stands in nobody's way."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     try:
@@ -171,9 +197,13 @@ def _listen(host: str, port: int, *, dual_stack: bool = False) -> socket.socket:
         if family == socket.AF_INET6:
             listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0 if dual_stack else 1)
         listener.bind((host, port))
-        listener.listen(_BACKLOG)
         listener.setblocking(False)
     except BaseException:
         listener.close()
         raise
     return listener
+
+
+def _cannot_listen(host: str, port: int, error: OSError | OverflowError) -> ConfigError:
+    reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return ConfigError(f"Cannot listen on {host!r}, port {port}: {reason}.")

@@ -24,6 +24,7 @@ from ogel.runtime.jobs.progress import Progress, heard_by
 from ogel.runtime.jobs.results import ResultWriter
 from ogel.runtime.jobs.shares import Shares
 from ogel.runtime.jobs.store import LeaseStore, Noted
+from ogel.runtime.scrub import NOTHING_SECRET, Scrubber
 
 log = structlog.get_logger(__name__)
 
@@ -48,6 +49,7 @@ class RunnerOptions:
     lease_seconds         a dead worker's jobs are someone else's after this; live ones renew it three times as often.
     busy_poll_seconds     how often to look without a bell, shortly after there was work…
     idle_poll_seconds     …and when it has been quiet.
+    scrub                 what errors say is stored and shown: without secrets of ours.
     """
 
     in_flight: int = 500
@@ -55,6 +57,7 @@ class RunnerOptions:
     lease_seconds: float = 15.0
     busy_poll_seconds: float = 1.0
     idle_poll_seconds: float = 5.0
+    scrub: Scrubber = NOTHING_SECRET
 
 
 class JobRunner:
@@ -277,6 +280,9 @@ class JobRunner:
 
     def _finish(self, job: Job, outcome: Outcome) -> None:
         """Its place is free for the next at once: until the result is written, nothing is in flight for it."""
+        if outcome.error is not None:
+            error = self._options.scrub(outcome.error, cut=True)
+            outcome = msgspec.structs.replace(outcome, error=error)
         is_superseded = self._held.get(job.id) is not job
         if not is_superseded:
             self._progress.pop(job.id, None)

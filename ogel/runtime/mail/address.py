@@ -6,15 +6,17 @@ import re
 
 from msgspec import Struct
 
-from ogel.kernel.text import LINE_PATTERN
-
-MAX_DOMAIN_CHARACTERS = 253
+from ogel.kernel.text import LINE_PATTERN, storable
+from ogel.runtime.domain import InvalidDomain, ascii_domain, ends_in_number
 
 _NAMED = re.compile(r"(?P<name>[^<>]*)<(?P<spec>[^<>]*)>")
-# RFC 5321 dot-atom, and beyond ASCII what RFC 6531 allows. Quoted local parts and address literals exist on paper.
-_LOCAL = re.compile(r"[\w!#$%&'*+/=?^`{|}~-]+(\.[\w!#$%&'*+/=?^`{|}~-]+)*")
+_QUOTED_NAME = re.compile(r'"(?P<inside>([^"\\]|\\.)*)"')
+# RFC 5321 dot-atom, and beyond ASCII what RFC 6531 allows. Quoted local parts and address literals exist on paper. What
+# looks like an encoded word (RFC 2047) has no place in an address, and some readers would find another one in it.
+_LOCAL = re.compile(r"(?!.*=\?)[\w!#$%&'*+/=?^`{|}~-]+(\.[\w!#$%&'*+/=?^`{|}~-]+)*")
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?", re.ASCII)
-_PLAIN_NAME = re.compile(r"[\w !#$%&'*+/=?^`{|}~-]*")
+# One space between words, and no encoded word: whoever reads more into a name finds it in quotes.
+_PLAIN_NAME = re.compile(r"(?!.*=\?)[\w!#$%&'*+/=?^`{|}~-]+( [\w!#$%&'*+/=?^`{|}~-]+)*")
 
 
 class InvalidAddress(ValueError):
@@ -22,7 +24,7 @@ class InvalidAddress(ValueError):
 
 
 class Address(Struct, frozen=True):
-    """`name` may be empty; `domain` is lower case and IDNA-encoded."""
+    """`name` is text as people read it, and may be empty; `domain` is as `ascii_domain` has it."""
 
     name: str
     local: str
@@ -54,11 +56,11 @@ class Address(Struct, frozen=True):
 
 def parse_address(text: str) -> Address:
     """`local@domain` or `Name <local@domain>`. Raises InvalidAddress."""
-    if not re.search(LINE_PATTERN, text):
+    if not re.search(LINE_PATTERN, text) or text != storable(text):
         raise InvalidAddress("holds control characters or line breaks")
-    text = text.strip()
+    text = text.strip(" ")
     named = _NAMED.fullmatch(text)
-    name, spec = (_unquoted(named["name"].strip()), named["spec"].strip()) if named else ("", text)
+    name, spec = (_unquoted(named["name"].strip(" ")), named["spec"].strip(" ")) if named else ("", text)
     local, at, domain = spec.rpartition("@")
     if not at:
         raise InvalidAddress("is no address such as name@example.com")
@@ -68,19 +70,23 @@ def parse_address(text: str) -> Address:
 
 
 def _unquoted(name: str) -> str:
-    if len(name) >= 2 and name[0] == name[-1] == '"':
-        return re.sub(r"\\(.)", r"\1", name[1:-1]).strip()
-    return name
+    """Without quotes around it, a name is taken as it is, whatever mail would make of it."""
+    if not name.startswith('"'):
+        return name
+    quoted = _QUOTED_NAME.fullmatch(name)
+    if quoted is None:
+        raise InvalidAddress("has a name that begins with a quote and does not end with it")
+    return re.sub(r"\\(.)", r"\1", quoted["inside"])
 
 
 def _domain(text: str) -> str:
     try:
-        domain = text[: MAX_DOMAIN_CHARACTERS + 1].encode("idna").decode("ascii").lower()
-    except UnicodeError:
-        domain = ""
+        domain = ascii_domain(text)
+    except InvalidDomain as error:
+        raise InvalidAddress(f"has no usable domain after the @: it {error}") from error
     labels = domain.split(".")
-    if len(labels) < 2 or len(domain) > MAX_DOMAIN_CHARACTERS or not all(map(_LABEL.fullmatch, labels)):
+    if len(labels) < 2 or not all(map(_LABEL.fullmatch, labels)):
         raise InvalidAddress("has no usable domain after the @")
-    if labels[-1].isdigit():
+    if ends_in_number(domain):
         raise InvalidAddress("names an IP address where a domain belongs")
     return domain

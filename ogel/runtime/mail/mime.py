@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from email import headerregistry
+from collections.abc import Iterator
 from email.message import EmailMessage
-from email.policy import SMTP, SMTPUTF8
+from email.policy import SMTP
+from email.utils import format_datetime
 
-from ogel.runtime.mail.address import Address
+from ogel.runtime.mail.headers import address_header, plain_header, text_header
 from ogel.runtime.mail.letter import Letter
 
 # RFC 3834: holidays and sickness are not announced to programs.
 _DEFAULT_HEADERS = {"Auto-Submitted": "auto-generated"}
+_POLICY = SMTP.clone(cte_type="7bit")
 
 
 def needs_smtputf8(letter: Letter) -> bool:
@@ -20,14 +22,25 @@ def needs_smtputf8(letter: Letter) -> bool:
 
 def mime_bytes(letter: Letter) -> bytes:
     """Pure ASCII, unless an address is not. The same letter gives the same bytes."""
-    policy = (SMTPUTF8 if needs_smtputf8(letter) else SMTP).clone(cte_type="7bit")
-    message = EmailMessage(policy)
-    message["From"] = _header(letter.sender)
-    message["To"] = _header(letter.to)
+    return "".join(_headers(letter)).encode() + _body(letter).as_bytes()
+
+
+def _headers(letter: Letter) -> Iterator[str]:
+    given = {name.lower() for name in letter.headers}
+    defaults = {name: value for name, value in _DEFAULT_HEADERS.items() if name.lower() not in given}
+    for name, value in {"Message-ID": letter.message_id, **defaults, **letter.headers}.items():
+        yield plain_header(name, value)
+    yield address_header("From", letter.sender)
+    yield address_header("To", letter.to)
     if letter.reply_to is not None:
-        message["Reply-To"] = _header(letter.reply_to)
-    message["Subject"] = letter.subject
-    message["Date"] = letter.written_at
+        yield address_header("Reply-To", letter.reply_to)
+    yield text_header("Subject", letter.subject)
+    yield plain_header("Date", format_datetime(letter.written_at))
+
+
+def _body(letter: Letter) -> EmailMessage:
+    """With the headers that say how it is encoded, and no others."""
+    message = EmailMessage(_POLICY)
     if letter.text is not None:
         message.set_content(letter.text)
     if letter.html is not None:
@@ -36,16 +49,4 @@ def mime_bytes(letter: Letter) -> bytes:
         else:
             message.add_alternative(letter.html, subtype="html")
             message.set_boundary(f"={letter.id}=")
-    return _plain_headers(letter) + message.as_bytes()
-
-
-def _plain_headers(letter: Letter) -> bytes:
-    """Written as they are: the email package would encode what is longer than a line, and break ids and links."""
-    given = {name.lower() for name in letter.headers}
-    defaults = {name: value for name, value in _DEFAULT_HEADERS.items() if name.lower() not in given}
-    headers = {"Message-ID": letter.message_id, **defaults, **letter.headers}
-    return "".join(f"{name}: {value}\r\n" for name, value in headers.items()).encode("ascii")
-
-
-def _header(address: Address) -> headerregistry.Address:
-    return headerregistry.Address(address.name, address.local, address.domain)
+    return message

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 # The channel that carries events as `message.pack` writes them.
 EVENTS = "ogel:realtime:events"
+# Carries ids of keys that were revoked. It is a hint: whoever hears it looks in the database.
+KEYS = "ogel:keys:ended"
+
+OnMessage = Callable[[bytes], None]
 
 
 class Broadcast(Protocol):
@@ -19,8 +23,7 @@ class Broadcast(Protocol):
 
     async def listen(
         self,
-        channel: str,
-        on_message: Callable[[bytes], None],
+        channels: Mapping[str, OnMessage],
         on_connected: Callable[[bool], None],
         stop: asyncio.Event,
     ) -> None:

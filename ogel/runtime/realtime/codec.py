@@ -13,8 +13,8 @@ import msgspec
 from ogel.runtime.realtime.message import Message
 from ogel.runtime.realtime.subscription import Reason
 
-# RFC 6455 §7.4.1 and the IANA registry: going away; try again later.
-CLOSE_CODES = {Reason.SHUTDOWN: 1001, Reason.SLOW: 1013}
+# RFC 6455 §7.4.1 and the IANA registry: going away; try again later. 4401 is what 401 is over HTTP: not with this key.
+CLOSE_CODES = {Reason.SHUTDOWN: 1001, Reason.SLOW: 1013, Reason.REVOKED: 4401, Reason.EXPIRED: 4401}
 MESSAGE_TOO_BIG = 1009
 
 WEBSOCKET_PING = '{"type":"ping"}'

@@ -1,4 +1,4 @@
-"""The feed: what this process hears on the broadcast goes to its hub."""
+"""The feed: what this process hears on the broadcast goes to its hub, and news of keys to who watches them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import asyncio
 import msgspec
 import structlog
 
-from ogel.runtime.realtime.broadcast import EVENTS, Broadcast
+from ogel.runtime.http.auth import Watch
+from ogel.runtime.realtime.broadcast import EVENTS, KEYS, Broadcast
 from ogel.runtime.realtime.hub import Hub
 from ogel.runtime.realtime.message import Message
 from ogel.runtime.realtime.metrics import RealtimeMetrics
@@ -18,16 +19,18 @@ log = structlog.get_logger(__name__)
 class RealtimeFeed:
     """A lifecycle service: `run` is its own, beside the server that holds the clients."""
 
-    def __init__(self, hub: Hub, broadcast: Broadcast, metrics: RealtimeMetrics) -> None:
+    def __init__(self, hub: Hub, broadcast: Broadcast, watch: Watch, metrics: RealtimeMetrics) -> None:
         self._hub = hub
         self._broadcast = broadcast
+        self._watch = watch
         self._metrics = metrics
         self.connected = asyncio.Event()
 
     async def run(self, stop: asyncio.Event) -> None:
         """Listens until `stop`, then ends every subscription, so that the server has none to wait for."""
         try:
-            await self._broadcast.listen(EVENTS, self._heard, self._connected, stop)
+            channels = {EVENTS: self._heard, KEYS: lambda _: self._watch.look_soon()}
+            await self._broadcast.listen(channels, self._connected, stop)
         finally:
             self._hub.close()
 
@@ -44,5 +47,6 @@ class RealtimeFeed:
         self._metrics.connected(connected)
         if connected:
             self.connected.set()
+            self._watch.look_soon()  # at what was not heard
         else:
             self.connected.clear()

@@ -58,16 +58,16 @@ class Hub:
         listeners = self._index.matching(message.type)
         slow = [subscription for subscription in listeners if not subscription.offer(message)]
         for subscription in slow:
-            self._end(subscription, Reason.SLOW)
+            self.end(subscription, Reason.SLOW)
         self._metrics.published(len(listeners) - len(slow))
 
     def close(self) -> None:
         """Ends all subscriptions once they have given out what waits, and takes no new ones."""
         self._closed = True
         for subscription in list(self._subscriptions):
-            self._end(subscription, Reason.SHUTDOWN)
+            self.end(subscription, Reason.SHUTDOWN)
 
-    def _end(self, subscription: Subscription, reason: Reason) -> None:
+    def end(self, subscription: Subscription, reason: Reason) -> None:
         self._remove(subscription)
         self._metrics.ended(reason, subscription.end(reason))
 

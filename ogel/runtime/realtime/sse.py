@@ -11,6 +11,8 @@ from ogel.runtime.realtime.subscription import Ended, Subscription
 _HEADERS = [
     (b"content-type", b"text/event-stream; charset=utf-8"),
     (b"cache-control", b"no-store"),
+    # What ends is over: nobody waits on this connection for more.
+    (b"connection", b"close"),
     # For nginx and its kin, which would otherwise gather our events before passing them on.
     (b"x-accel-buffering", b"no"),
 ]

@@ -15,6 +15,8 @@ class Reason(StrEnum):
 
     SLOW = "slow"  # the client does not read as fast as it is written to
     SHUTDOWN = "shutdown"  # this process stops; another one is there to connect to
+    REVOKED = "revoked"  # the key it was opened with was, or may not listen any more
+    EXPIRED = "expired"  # that key did
 
 
 class Ended(Exception):
@@ -46,10 +48,10 @@ class Subscription:
         return True
 
     def end(self, reason: Reason) -> int:
-        """What waits is still given out, but not to a slow reader. Returns how many messages were dropped."""
+        """What waits is given out before a shutdown, and to nobody else. Returns how many messages were dropped."""
         self._reason = reason
         self._some.set()
-        if reason is not Reason.SLOW:
+        if reason is Reason.SHUTDOWN:
             return 0
         dropped = len(self._waiting)
         self._waiting.clear()

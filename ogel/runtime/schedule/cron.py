@@ -2,87 +2,67 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from importlib import resources
 from zoneinfo import ZoneInfo
 
-_CRON = re.compile(r"[0-9A-Za-z*,/#-]+( [0-9A-Za-z*,/#-]+){4,5}")
-# `H` and `R` stand for a number of croniter's choice: every process would count other ticks.
-_CHOSEN_BY_CRONITER = re.compile(r"\b[HR]\b", re.IGNORECASE)
-_NAMED = {
-    "@hourly": "0 * * * *",
-    "@daily": "0 0 * * *",
-    "@midnight": "0 0 * * *",
-    "@weekly": "0 0 * * 0",
-    "@monthly": "0 0 1 * *",
-    "@yearly": "0 0 1 1 *",
-    "@annually": "0 0 1 1 *",
-}
+from ogel.runtime.schedule.expression import Expression
+
 _MOMENT = timedelta(microseconds=1)
 # Further away than any change of the clocks moves them.
-_NEAR = timedelta(hours=3)
+_NEAR = timedelta(hours=25)
 # Any fixed moment would do: it only tells whether the expression has ticks at all.
 _TRIAL = datetime(2024, 1, 1, tzinfo=UTC)
 
 
 class Cron:
     """
-    Minute, hour, day of month, month, day of week (crontab(5)), and perhaps the second as a sixth; or `@hourly` and
-    such. A time of day that the clocks skip or show twice is one tick: as RFC 5545 (3.3.5) reads it, counted by the
-    offset before the change, and the first of the two. Only an hour field of `*` follows the clocks as they go: it
-    ticks in both hours of the same name, and in none that does not exist.
+    What runtime/schedule/expression.py takes, in a zone. A time of day that the clocks skip or show twice is one tick:
+    as RFC 5545 (3.3.5) reads it, counted by the offset before the change, and the first of the two. Only an hour field
+    of `*` follows the clocks as they go: it ticks in both hours of the same name, and in none that does not exist.
 
     ValueError when the expression or the zone cannot be used, or the expression never comes true.
     """
 
-    __slots__ = ("_expression", "_follows_the_clocks", "_step", "_zone", "least_gap_seconds")
+    __slots__ = ("_expression", "_zone", "least_gap_seconds")
 
     def __init__(self, text: str, timezone: str) -> None:
-        self._expression = _NAMED.get(text, text)
-        if not _CRON.fullmatch(self._expression) or _CHOSEN_BY_CRONITER.search(self._expression):
-            raise ValueError(
-                f"cron {text[:100]!r} is not five fields like '*/5 3 * * mon' (a sixth is the second), and none"
-                f" of {' '.join(_NAMED)}"
-            )
         if not is_zone(timezone):
             raise ValueError(f"timezone {timezone[:100]!r} is not one like 'Europe/Berlin'")
         self._zone = ZoneInfo(timezone)
-        fields = self._expression.split(" ")
-        self._follows_the_clocks = fields[1] == "*"
-        self._step = timedelta(seconds=1) if len(fields) == 6 else timedelta(minutes=1)
         try:
-            self.least_gap_seconds = _least_gap(self._expression)
+            self._expression = Expression(text)
+            self.least_gap_seconds = self._expression.least_gap_seconds()
             self.next_tick(_TRIAL)
             self.last_tick(_TRIAL)
-        except (ValueError, KeyError, TypeError) as error:
-            raise ValueError(f"cron {text[:100]!r} cannot be used: {error}") from error
+        except ValueError as error:
+            raise ValueError(f"cron {text[:100]!r} {error}") from error
 
     def next_tick(self, after: datetime) -> datetime:
         """The first tick later than `after`."""
         start = self._wall(after) - self._shift(after)
         best: datetime | None = None
-        for wall in self._walls(start, "get_next"):
+        for wall in self._expression.after(start):
             best = min(
                 (tick for tick in (best, *self._ticks_at(wall)) if tick and tick > after), default=None
             )
             if best is not None and wall >= self._wall(best) + self._shift(best):
                 return best
-        raise AssertionError("an expression has ticks for ever, or croniter says that it has none")
+        raise AssertionError("an expression has ticks for ever, or is refused")
 
     def last_tick(self, until: datetime) -> datetime:
         """The last tick not later than `until`."""
-        start = self._wall(until) + self._shift(until) + self._step
+        start = self._wall(until) + self._shift(until) + self._expression.step
         best: datetime | None = None
-        for wall in self._walls(start, "get_prev"):
+        for wall in self._expression.before(start):
             best = max(
                 (tick for tick in (best, *self._ticks_at(wall)) if tick and tick <= until), default=None
             )
             if best is not None and wall <= self._wall(best) - self._shift(best):
                 return best
-        raise AssertionError("an expression has ticks for ever, or croniter says that it has none")
+        raise AssertionError("an expression has ticks for ever, or is refused")
 
     def ticks(self, since: datetime, until: datetime, most: int) -> list[datetime]:
         """Those later than `since` and not later than `until`, oldest first; of more than `most`, the newest."""
@@ -100,20 +80,9 @@ class Cron:
             found.append(after)
         return found
 
-    def _walls(self, start: datetime, direction: str) -> Iterator[datetime]:
-        """What the clock on the wall shows at the ticks after `start`, or before it; without a zone."""
-        from croniter import croniter  # 30 ms, which a command that only prints help should not pay
-
-        # Whole steps: croniter counts in those.
-        start -= timedelta(seconds=start.second, microseconds=start.microsecond) % self._step
-        found = croniter(self._expression, start)
-        while True:
-            wall: datetime = getattr(found, direction)(datetime)
-            yield wall
-
     def _ticks_at(self, wall: datetime) -> Sequence[datetime]:
         first, second = (wall.replace(tzinfo=self._zone, fold=fold).astimezone(UTC) for fold in (0, 1))
-        if first == second or not self._follows_the_clocks:
+        if first == second or not self._expression.every_hour:
             return (first,)
         return (first, second) if first < second else ()
 
@@ -138,19 +107,6 @@ def cron(text: str, timezone: str = "UTC") -> Cron:
 
 def is_zone(name: str) -> bool:
     return name in _zones()
-
-
-def _least_gap(expression: str) -> int:
-    """Seconds that its ticks are apart at least, by the second field alone."""
-    from croniter import croniter
-
-    fields, *_ = croniter.expand(expression)
-    if len(fields) < 6:
-        return 60
-    seconds: Sequence[int] = range(60) if fields[5] == ["*"] else sorted(fields[5])
-    return min(
-        later - earlier for earlier, later in zip(seconds, [*seconds[1:], seconds[0] + 60], strict=True)
-    )
 
 
 @lru_cache(maxsize=1)

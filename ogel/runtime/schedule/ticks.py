@@ -15,6 +15,7 @@ from ogel.runtime.database import Database, DatabaseAway, Session
 from ogel.runtime.jobs.job import NewJob
 from ogel.runtime.jobs.store import JobQueue
 from ogel.runtime.outbox import Outbox
+from ogel.runtime.reserved import ReservedTypes
 from ogel.runtime.schedule.schedule import Schedule
 from ogel.runtime.schedule.store import Locked, Run, ScheduleStore
 
@@ -38,7 +39,12 @@ class Ticker:
     """
 
     def __init__(
-        self, database: Database, jobs: JobQueue, outbox: Outbox, schedules: Sequence[Schedule]
+        self,
+        database: Database,
+        jobs: JobQueue,
+        outbox: Outbox,
+        reserved: ReservedTypes,
+        schedules: Sequence[Schedule],
     ) -> None:
         self.declared: Mapping[str, Schedule] = {schedule.name: schedule for schedule in schedules}
         if len(self.declared) < len(schedules):
@@ -46,6 +52,7 @@ class Ticker:
         self._database = database
         self._jobs = jobs
         self._outbox = outbox
+        self._reserved = reserved
         self._store = ScheduleStore()
         self._registered = False
         self._version: int | None = None
@@ -149,6 +156,8 @@ class Ticker:
         text = rfc3339(tick)
         if schedule.event is not None:
             wanted = schedule.event
+            # Again: it may have been made before the type became one of Ogel's own.
+            self._reserved.check(wanted.type, "event.type")
             # Of a tick, always the same id: whatever happens, it is one event.
             id = derived_id("evt", tick, f"{schedule.id}:{text}") if of_tick else new_id("evt")
             event = Event(id, wanted.type, wanted.data, wanted.subject, utc_now())

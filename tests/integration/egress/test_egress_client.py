@@ -47,6 +47,26 @@ def test_every_name_of_an_opened_address_works(run: Run, host: str) -> None:
     run(story())
 
 
+@pytest.mark.parametrize(
+    ("host", "name"),
+    [
+        ("straße.example", "xn--strae-oqa.example"),
+        ("STRASSE.example", "strasse.example"),
+        ("ΒΌΛΟΣ。com", "xn--nxasmq6b.com"),
+        ("xn--ls8h.la.", "xn--ls8h.la"),
+    ],
+)
+def test_a_name_is_asked_for_and_called_as_idna_2008_has_it(run: Run, host: str, name: str) -> None:
+    async def story() -> None:
+        names = Names(("127.0.0.1",))
+        async with Receiver(say_ok).listening() as receiver, a_client(resolver=names) as client:
+            await send(client, f"http://{host}:{receiver.port}/")
+        assert names.asked == [name]
+        assert f"\r\nHost: {name}:{receiver.port}\r\n".encode() in receiver.visits[0].head
+
+    run(story())
+
+
 def test_headers_that_many_requests_share_are_encoded_once(run: Run) -> None:
     async def story() -> None:
         async with Receiver(say_ok).listening() as receiver, a_client() as client:

@@ -3,10 +3,19 @@
 import asyncio
 from collections.abc import Iterator
 from ipaddress import ip_network
+from pathlib import Path
 
 import pytest
 
-from ogel.adapters.egress import AddressGuard, EgressClient, OwnHosts, OwnServices, SystemResolver
+from ogel.adapters.egress import (
+    AddressGuard,
+    EgressClient,
+    OwnHosts,
+    OwnServices,
+    SystemResolver,
+    system_names,
+)
+from ogel.adapters.egress.hosts_file import addresses_in_hosts
 from tests.support.egress_corpus import Canary, forbidden_answers, forbidden_urls
 from tests.support.egress_receiver import Names, Receiver, Run, a_client, failure, say_ok, send
 
@@ -64,6 +73,26 @@ def test_a_public_name_with_a_private_answer_is_refused(
 
     run(story())
     assert not canary.heard()
+
+
+@pytest.mark.parametrize(("address", "reached"), [("127.0.0.1", True), ("10.0.0.7", False)])
+def test_a_name_of_the_hosts_file_is_called_where_its_network_is_open(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, address: str, reached: bool
+) -> None:
+    hosts = tmp_path / "hosts"
+    hosts.write_text(f"{address}\thost.docker.internal hooks.example.com\n")
+    monkeypatch.setattr(system_names, "addresses_in_hosts", lambda host: addresses_in_hosts(host, hosts))
+
+    async def story() -> None:
+        async with Receiver(say_ok).listening() as receiver, a_client(resolver=SystemResolver()) as client:
+            for host in ("host.docker.internal", "hooks.example.com"):
+                url = f"http://{host}:{receiver.port}/"
+                if reached:
+                    assert (await send(client, url)).peer == address
+                else:
+                    assert (await failure(client, url)).reason == "refused_address"
+
+    run(story())
 
 
 def test_a_rebinding_name_is_refused_at_the_moment_it_turns(run: Run) -> None:

@@ -54,6 +54,18 @@ def test_a_trusted_name_is_reached_and_its_connection_reused(
     run(story())
 
 
+def test_the_server_is_asked_for_the_encoded_name(run: Run, certificate: tuple[Path, Path]) -> None:
+    async def story() -> None:
+        asked: list[str] = []
+        async with tls_receiver(certificate, asked) as port:
+            names = Names(("127.0.0.1",))
+            async with a_client(resolver=names, ssl_context=trusting(certificate)) as client:
+                await failure(client, f"https://straße.example:{port}/")
+        assert (asked, names.asked) == (["xn--strae-oqa.example"],) * 2
+
+    run(story())
+
+
 @pytest.mark.parametrize("host", ["other.example", "127.0.0.1"])
 def test_a_certificate_for_another_name_is_refused(
     run: Run, certificate: tuple[Path, Path], host: str

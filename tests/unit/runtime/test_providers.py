@@ -105,6 +105,26 @@ def test_no_call_that_ends_late_makes_it_be_asked_earlier() -> None:
     assert breaker.seconds_left == 300
 
 
+def test_what_failed_before_a_success_makes_no_later_wait_longer() -> None:
+    breaker = Breaker(Clock())
+    breaker.failed()
+    breaker.succeeded()
+    breaker.failed(seconds=1)
+    assert breaker.seconds_left == 1
+
+
+def test_a_refusal_of_us_for_the_sake_of_one_message_holds_up_no_other_and_counts_as_failed() -> None:
+    registry = CollectorRegistry()
+    refusing = Scripted(ProviderError("another key", ours=True, deferred=True))
+    chain = Providers("push", [Guarded("p0", refusing, Breaker(Clock()))], ProviderMetrics(registry))
+    for _ in range(FAILURES + 1):
+        with pytest.raises(Exhausted) as caught:
+            send(chain)
+        assert caught.value.error is not None and caught.value.after_seconds == 0
+    failed = {"what": "push", "provider": "p0", "outcome": "failed"}
+    assert registry.get_sample_value("ogel_provider_calls_total", failed) == FAILURES + 1
+
+
 def test_while_one_call_tries_the_others_do_not() -> None:
     clock = Clock()
     breaker = Breaker(clock)

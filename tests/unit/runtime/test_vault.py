@@ -89,3 +89,16 @@ def test_another_secret_purpose_or_a_changed_byte_does_not_open() -> None:
         vault.unseal(sealed, "webhook:2")
     with pytest.raises(Unsealable, match=vault.key_ids[0].hex()):
         Vault(OTHER).unseal(sealed, "webhook:1")
+
+
+def test_what_cannot_be_opened_says_why_and_what_to_do() -> None:
+    lost, present = Vault("l" * 24), Vault("p" * 24)
+    with pytest.raises(Unsealable) as caught:
+        present.open(lost.seal(b"plain", "a"), "a")
+    assert str(caught.value).startswith(
+        f"sealed under another OGEL_SECRET (its key is {lost.key_ids[0].hex()},"
+    )
+    assert present.key_ids[0].hex() in str(caught.value)
+    assert "OGEL_SECRET_OLD" in str(caught.value)
+    with pytest.raises(Unsealable, match="or changed since: put that one into OGEL_SECRET_OLD"):
+        present.open(present.seal(b"plain", "a"), "b")

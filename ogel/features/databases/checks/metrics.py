@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from prometheus_client import CollectorRegistry, Gauge
+from prometheus_client import CollectorRegistry
 
 from ogel.features.databases.checks.store import HealthStore
+from ogel.runtime.cluster_metrics import cluster_gauge
 from ogel.runtime.database import Database
 
 _LABELS = ("database", "type")
@@ -14,20 +15,23 @@ class DatabaseMetrics:
     def __init__(self, database: Database, store: HealthStore, registry: CollectorRegistry) -> None:
         self._database = database
         self._store = store
-        self._up = Gauge(
-            "ogel_database_up",
+        self._up = cluster_gauge(
+            "database_up",
             "1 when the last check of a registered database reached it; missing before the first.",
             _LABELS,
-            registry=registry,
+            registry,
         )
-        self._latency = Gauge(
-            "ogel_database_latency_seconds", "A round trip, at the last check.", _LABELS, registry=registry
-        )
-        self._bytes = Gauge(
-            "ogel_database_bytes",
-            "Its size (redis: its memory) when it was last measured.",
+        self._latency = cluster_gauge(
+            "database_latency_seconds",
+            "A round trip to a registered database, at the last check.",
             _LABELS,
-            registry=registry,
+            registry,
+        )
+        self._bytes = cluster_gauge(
+            "database_bytes",
+            "Size of a registered database (redis: its memory) when it was last measured.",
+            _LABELS,
+            registry,
         )
 
     async def measure(self) -> None:

@@ -161,10 +161,9 @@ class _Walk:
             if self._checksums is None:
                 files = await self._store.files(session, self._run)
                 self._checksums = {file.name: file.checksum for file in files}
-            changed = edited(self._checksums, applied)
-            if changed is not None:
-                message = "was changed after it was applied; restore it and add a new one"
-                raise _Stop(Ended("failed", RunError(message, changed)))
+            if (changed := edited(self._checksums, applied)) is not None:
+                name, message = changed
+                raise _Stop(Ended("failed", RunError(message, name)))
             names = {each.name for each in applied}
             missing = [name for name in self._checksums if name not in names]
             self.current = missing[0] if missing else None

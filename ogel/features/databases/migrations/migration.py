@@ -71,7 +71,7 @@ class Run(Struct, frozen=True):
 
 
 class PlannedFile(Struct, frozen=True):
-    """`edited`: it was applied, and was another one then."""
+    """`edited`: what was applied under its number was another file, by name or by what it held."""
 
     name: str
     checksum: str

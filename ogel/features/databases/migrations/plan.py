@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from ogel.features.databases.migrations.migration import (
     MOST_BYTES,
@@ -39,25 +39,36 @@ def number_of(name: str) -> int:
     return int(name.partition("_")[0])
 
 
-def edited(checksums: Mapping[str, str], applied: Sequence[Applied]) -> str | None:
-    """The first file that was applied and is another one now; `checksums` by name."""
-    names = [each.name for each in applied if checksums.get(each.name, each.checksum) != each.checksum]
-    return min(names, key=number_of, default=None)
+def edited(checksums: Mapping[str, str], applied: Sequence[Applied]) -> tuple[str, str] | None:
+    """The first file whose number was applied and was another one then, and what to say of it; `checksums` by name."""
+    was = {each.name: each.checksum for each in applied}
+    by_number = _by_number(was)
+    for name in sorted(checksums, key=number_of):
+        if was.get(name, checksums[name]) != checksums[name]:
+            return name, "was changed after it was applied; restore it and add a new one"
+        if name not in was and (other := by_number.get(number_of(name))) is not None:
+            return name, f"has the number of {other}, which is applied; give it one of its own"
+    return None
 
 
 def plan(database: str, files: Sequence[SqlFile], applied: Sequence[Applied]) -> Plan:
     was = {each.name: each.checksum for each in applied}
     return Plan(
         database,
-        [PlannedFile(file.name, file.checksum, _state(file, was.get(file.name))) for file in files],
+        [PlannedFile(file.name, file.checksum, _state(file, was)) for file in files],
         sorted(was.keys() - {file.name for file in files}),
     )
 
 
-def _state(file: SqlFile, checksum: str | None) -> FileState:
-    if checksum is None:
-        return "missing"
-    return "applied" if checksum == file.checksum else "edited"
+def _state(file: SqlFile, was: Mapping[str, str]) -> FileState:
+    if file.name in was:
+        return "applied" if was[file.name] == file.checksum else "edited"
+    return "edited" if number_of(file.name) in _by_number(was) else "missing"
+
+
+def _by_number(names: Iterable[str]) -> Mapping[int, str]:
+    """Of those that have one: the log is in a database that is not ours."""
+    return {number_of(name): name for name in names if name.partition("_")[0].isdecimal()}
 
 
 def _checked(place: int, file: SqlFile) -> SqlFile:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import unquote
 
 import msgspec
+import structlog
 from msgspec import Struct
 
 from ogel.features.databases.registry.database import (
@@ -19,6 +21,11 @@ from ogel.features.databases.registry.database import (
 )
 from ogel.kernel.errors import Invalid
 from ogel.runtime.databases import DatabaseType, SslMode
+from ogel.runtime.domain import InvalidDomain, ascii_domain
+from ogel.runtime.server_urls import mongo, postgres, redis
+from ogel.runtime.server_urls.parts import BadUrl, ServerUrl, decoded, names
+
+log = structlog.get_logger(__name__)
 
 _TYPES: dict[str, DatabaseType] = {
     "postgresql": "postgresql",
@@ -26,10 +33,19 @@ _TYPES: dict[str, DatabaseType] = {
     "mongodb": "mongodb",
     "redis": "redis",
     "rediss": "redis",
+    "valkey": "redis",
+    "valkeys": "redis",
 }
 _PORTS: dict[DatabaseType, int] = {"postgresql": 5432, "mongodb": 27017, "redis": 6379}
 _DATABASES: dict[DatabaseType, str] = {"postgresql": "postgres", "mongodb": "admin", "redis": "0"}
 _TAKES = "takes postgresql://, mongodb://, redis:// or rediss:// with [user:password@]host[:port][/database]"
+# Ogel says these itself to every database; `channel_binding` cannot be stored.
+_OURS_IN_POSTGRESQL = frozenset(
+    names(
+        "application_name fallback_application_name client_encoding connect_timeout keepalives",
+        "keepalives_idle keepalives_interval keepalives_count tcp_user_timeout channel_binding",
+    )
+)
 _MOST_REDIS_DATABASES = 10_000
 
 
@@ -76,7 +92,7 @@ def default_ssl_mode(type: DatabaseType) -> SslMode:
 
 
 def checked(address: Address) -> Address:
-    """What no single field tells. Raises Invalid."""
+    """What no single field tells, with the host in ASCII. Raises Invalid."""
     if address.type == "redis":
         number = address.database
         if not (number.isascii() and number.isdigit() and int(number) < _MOST_REDIS_DATABASES):
@@ -88,31 +104,44 @@ def checked(address: Address) -> Address:
             raise Invalid.field("body.database", "holds a character that no mongodb database's name has")
         if address.password is not None and address.username is None:
             raise Invalid.field("body.username", "is missing; mongodb takes no password without one")
-    return address
+    return msgspec.structs.replace(address, host=_ascii_host(address.host))
 
 
-def read_url(url: str) -> Address:
-    """Raises Invalid, without quoting the URL: it may hold a password."""
+def _ascii_host(host: str) -> str:
     try:
-        parts = urlsplit(url)
-        type, port = _TYPES[parts.scheme], parts.port
-        options = dict(parse_qsl(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query)))
+        return host if host.isascii() else ascii_domain(host)
+    except InvalidDomain as error:
+        raise Invalid.field("body.host", str(error)) from None
+
+
+def read_url(text: str) -> Address:
+    """
+    Raises Invalid, without quoting the URL: it may hold a password. Options that mean nothing here are left out, and
+    logged.
+    """
+    try:
+        url = ServerUrl.parse(text, free=mongo.FREE)
+        scheme = url.scheme.partition("+")[0] if url.scheme.startswith("postgres") else url.scheme
+        type = _TYPES[scheme]
+        [(host, port)] = url.places
+    except BadUrl as error:
+        raise Invalid.field("body.url", f"cannot be used: {error}; it {_TAKES}") from None
     except (ValueError, KeyError):
         raise Invalid.field("body.url", _TAKES) from None
-    if parts.fragment:
-        raise Invalid.field("body.url", "has a #; in a user name or password it is written %23")
+    options = {name: unquote(value) for name, value in url.options}
+    path = unquote(url.path.strip("/"))
+    number = options.pop("db", None) if type == "redis" else None
     values: dict[str, Any] = {
         "type": type,
-        "host": parts.hostname,
+        "host": host.lower() or None,
         "port": port or _PORTS[type],
-        "database": unquote(parts.path.lstrip("/")) or _DATABASES[type],
-        "username": unquote(parts.username) if parts.username else None,
-        "password": unquote(parts.password) if parts.password else None,
-        "ssl_mode": _ssl_mode(type, parts.scheme, options),
-        "auth_source": _auth_source(type, unquote(parts.path.lstrip("/")), options),
+        "database": number or path or _DATABASES[type],
+        "username": decoded(url.user) or None,
+        "password": decoded(url.password) or None,
+        "ssl_mode": _ssl_mode(type, scheme, options),
+        "auth_source": _auth_source(type, path, options),
     }
-    if options:
-        raise Invalid.field("body.url", f"has the option {sorted(options)[0]!r}, which is not known here")
+    _leave_out(type, options)
     try:
         address = msgspec.convert(values, Address)
         return checked(address)
@@ -125,16 +154,40 @@ def read_url(url: str) -> Address:
         raise Invalid.field("body.url", f"its {part} {wrong.message}") from None
 
 
+def _leave_out(type: DatabaseType, options: Mapping[str, str]) -> None:
+    """Raises Invalid for an option that may mean something, and is not known here."""
+    left_out = [name for name, value in options.items() if _means_nothing(type, name, value)]
+    if unknown := sorted(options.keys() - set(left_out)):
+        raise Invalid.field("body.url", f"has the option {unknown[0]!r}, which is not known here")
+    if left_out:
+        log.info("database.url_options_ignored", options=left_out, meaning="they mean nothing to Ogel")
+
+
+def _means_nothing(type: DatabaseType, name: str, value: str) -> bool:
+    """How clients pool, wait and call themselves, which Ogel does in a way of its own."""
+    if type == "postgresql":
+        neon = name == "options" and value.startswith(postgres.OF_SERVICES)
+        return neon or name in _OURS_IN_POSTGRESQL or name.lower() in postgres.FOREIGN
+    if type == "redis":
+        return name.lower() in redis.FOREIGN or name in ("protocol", "client_name")
+    return not name.lower().startswith(("tls", "auth", "proxy", "srv", "replicaset", "loadbalanced"))
+
+
 def _ssl_mode(type: DatabaseType, scheme: str, options: dict[str, str]) -> Any:
     """Takes what it knows out of the options."""
     if type == "postgresql":
+        if options.pop("ssl", "") in ("true", "1", "require"):
+            options.setdefault("sslmode", "require")
         return options.pop("sslmode", default_ssl_mode(type))
     if type == "mongodb":
         tls = options.pop("tls", options.pop("ssl", "false"))
         if tls not in ("true", "false"):
             raise Invalid.field("body.url", "its tls takes true or false")
         return "verify-full" if tls == "true" else "disable"
-    return "verify-full" if scheme == "rediss" else "disable"
+    unverified = options.pop("ssl_cert_reqs", "").lower() in ("none", "cert_none")
+    if scheme not in ("rediss", "valkeys"):
+        return "disable"
+    return "require" if unverified else "verify-full"
 
 
 def _auth_source(type: DatabaseType, database: str, options: dict[str, str]) -> str | None:

@@ -25,8 +25,11 @@ Name = Annotated[
 Host = Annotated[
     str,
     Meta(
+        # In other letters too: `checked` makes them ASCII.
         pattern=pattern(
-            r"^[A-Za-z0-9:]([A-Za-z0-9._:-]{0,251}[A-Za-z0-9:.])?(?!\n)$", "a host name or address"
+            r"^([A-Za-z0-9:]|[^\x00-\x7F])"
+            r"(([A-Za-z0-9._:-]|[^\x00-\x7F]){0,251}([A-Za-z0-9:.]|[^\x00-\x7F]))?(?!\n)$",
+            "a host name or address",
         ),
         description="A host name or address, private ones too; not link-local, metadata or multicast addresses.",
     ),

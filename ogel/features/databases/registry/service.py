@@ -141,9 +141,9 @@ class RegistryService:
     def _stored_password(self, before: SealedTarget) -> str | None:
         try:
             return self._targets.password(before)
-        except Unsealable:
+        except Unsealable as error:
             raise Invalid.field(
-                "body.password", "must be sent again: the stored one cannot be read under this OGEL_SECRET"
+                "body.password", f"must be sent again: the stored one cannot be read, it was {error}"
             ) from None
 
     def _row(self, id: str, address: Address) -> dict[str, Any]:

@@ -9,8 +9,6 @@ from ogel.runtime.database import Database
 from ogel.runtime.databases import DatabaseType, Target, TargetError
 from ogel.runtime.vault import Unsealable, Vault
 
-_UNREADABLE = "its password cannot be read under the present OGEL_SECRET; send it again"
-
 
 class Targets:
     def __init__(self, database: Database, store: RegistryStore, vault: Vault) -> None:
@@ -22,8 +20,9 @@ class Targets:
         """Raises TargetError when the password cannot be read."""
         try:
             password = self.password(sealed)
-        except Unsealable:
-            raise TargetError(_UNREADABLE, final=True) from None
+        except Unsealable as error:
+            unreadable = f"its password cannot be read: it was {error}, or send it again"
+            raise TargetError(unreadable, final=True) from None
         return Target(
             sealed.type,
             sealed.host,

@@ -56,7 +56,7 @@ class DeviceService:
         kind = "fcm" if isinstance(new, NewFcmDevice) else "webpush"
         if kind not in self._kinds:
             raise Invalid.field("body.provider", f"{kind} is not set up")
-        address = new.token if isinstance(new, NewFcmDevice) else self._checked(new.subscription)
+        address = new.token if isinstance(new, NewFcmDevice) else await self._checked(new.subscription)
         async with self._database.transaction() as tx:
             # Under a lock that its next registration waits for: what is sealed is bound to the id.
             await self._store.lock_address(tx, address_hash(address))
@@ -96,9 +96,9 @@ class DeviceService:
                 raise _unknown(id)
             await self._audit.record(tx, caller, "device.delete", "device", id)
 
-    def _checked(self, new: NewSubscription) -> Subscription:
+    async def _checked(self, new: NewSubscription) -> Subscription:
         try:
-            self._guard.check_url(new.endpoint)
+            await self._guard.check_url(new.endpoint)
         except Invalid as error:
             raise Invalid.field("body.subscription.endpoint", error.message) from None
         key = _decoded(new.keys.p256dh, "p256dh", KEY_BYTES)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from msgspec import Meta, Struct, field
 
@@ -79,14 +79,15 @@ class Accepted(Struct, frozen=True):
 class Message(Struct, frozen=True):
     """
     `sent`: `provider` took it; that it reached anyone only its own console knows. `failed` is final, unless it is
-    retried; until then a message that met a failure is `queued`. `attempts` counts calls of providers.
+    retried; until then a message that met a failure is `queued`. `attempts` counts calls of providers. Of what it says,
+    a push's `title` is shown, as a mail's subject is; texts are not: they hold codes that open accounts.
     """
 
     id: str
     channel: Channel
     to: str
     status: MessageStatus
-    content: dict[str, Any]
+    title: str | None
     provider: str | None
     provider_message_id: str | None
     error: str | None

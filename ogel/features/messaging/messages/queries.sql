@@ -13,14 +13,14 @@ FROM json_to_recordset(%(rows)s::json) AS r (
 )
 
 -- get_message --
-SELECT id, channel, recipient AS "to", status, content, provider, provider_message_id, error, attempts,
-       next_attempt_at, finished_at, created_at
+SELECT id, channel, recipient AS "to", status, content->>'title' AS title, provider, provider_message_id, error,
+       attempts, next_attempt_at, finished_at, created_at
 FROM messages WHERE id = %(id)s
 
 -- get_with_attempts --
 -- First to last. In one statement: an attempt and what it came to are seen together, or not yet.
-SELECT id, channel, recipient AS "to", status, content, provider, provider_message_id, error, attempts,
-       next_attempt_at, finished_at, created_at,
+SELECT id, channel, recipient AS "to", status, content->>'title' AS title, provider, provider_message_id, error,
+       attempts, next_attempt_at, finished_at, created_at,
        (SELECT coalesce(json_agg(a ORDER BY a.started_at, a.id), '[]')
         FROM (SELECT id, provider, outcome, error, started_at, duration_seconds
               FROM message_attempts WHERE message_id = messages.id) AS a) AS log
@@ -28,8 +28,8 @@ FROM messages WHERE id = %(id)s
 
 -- list_messages --
 -- Newest first; every filter may be null.
-SELECT id, channel, recipient AS "to", status, content, provider, provider_message_id, error, attempts,
-       next_attempt_at, finished_at, created_at
+SELECT id, channel, recipient AS "to", status, content->>'title' AS title, provider, provider_message_id, error,
+       attempts, next_attempt_at, finished_at, created_at
 FROM messages
 WHERE (%(after)s::text IS NULL OR id < %(after)s)
   AND (%(channel)s::text IS NULL OR channel = %(channel)s)

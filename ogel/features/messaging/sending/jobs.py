@@ -19,14 +19,18 @@ from ogel.runtime.database import Session
 from ogel.runtime.jobs.job import Finished, Job, Outcome
 from ogel.runtime.jobs.kind import Backoff, JobKind
 from ogel.runtime.messaging import Gone
-from ogel.runtime.providers import Exhausted
+from ogel.runtime.providers import Exhausted, ProviderError
 from ogel.runtime.sent import Sent, attempts_of, settled_of, tries_of
 
 # With the waits between them: 34 minutes on average, at most an hour and more.
 ATTEMPTS = 12
 BACKOFF = Backoff(first_seconds=2.0, cap_seconds=3600.0)
-# A fault of ours, and a provider that must be left alone, are looked at again after this at the soonest.
+# A provider that must be left alone is looked at again after this at the soonest.
 LEAST_PAUSE_SECONDS = 1.0
+# A refusal of us costs no attempt, and waits for whoever runs this to mend it; one for the sake of a single device may
+# wait in vain.
+REFUSED_SECONDS = 30.0
+REFUSED_HERE_SECONDS = 300.0
 UNREADABLE_SECONDS = 60.0
 
 
@@ -80,7 +84,9 @@ class Send:
         message = work.message(now)
         if message is None:
             # Ours to repair (a changed OGEL_SECRET), so it costs no attempt.
-            return self._wait(work, "postpone", "its device cannot be read", UNREADABLE_SECONDS)
+            return self._wait(
+                work, "postpone", "its device cannot be read: see `ogel secrets status`", UNREADABLE_SECONDS
+            )
         try:
             id, tries = await self._senders.send(message)
         except Exhausted as exhausted:
@@ -94,7 +100,7 @@ class Send:
                 sent = Pushed(exhausted.tries, gone=work.device, reason=error.message)
             return Outcome("dead", error.message, value=sent)
         # Jitter: what waited for the same breaker must not come back together.
-        pause = max(LEAST_PAUSE_SECONDS, exhausted.after_seconds or 0.0) * random.uniform(1.0, 2.0)  # noqa: S311
+        pause = max(_least_pause(error), exhausted.after_seconds or 0.0) * random.uniform(1.0, 2.0)  # noqa: S311
         if error is None or error.ours:
             return self._wait(work, "postpone", str(exhausted), pause, sent)
         # Whoever asks again and again for a second must not have used up all attempts within a minute.
@@ -134,6 +140,12 @@ class Send:
 
     async def revived(self, tx: Session, payloads: Sequence[Mapping[str, Any]]) -> None:
         await self._messages.reopen(tx, [payload["message"] for payload in payloads])
+
+
+def _least_pause(error: ProviderError | None) -> float:
+    if error is None or not error.ours:
+        return LEAST_PAUSE_SECONDS
+    return REFUSED_HERE_SECONDS if error.deferred else REFUSED_SECONDS
 
 
 def _gone(each: Finished) -> GoneDevice | None:

@@ -67,11 +67,18 @@ class Senders:
         """A breaker for each push service: users name them, and one that fails must not speak for the others."""
         chain = self._services.pop(origin, None)
         if chain is None:
-            chain = _chain("push", [("webpush", self._webpush)], self._calls)
+            chain = _chain("push", [("webpush", self._webpush)], self._calls, PatientBreaker)
         self._services[origin] = chain  # now the one used last
         if len(self._services) > MOST_PUSH_SERVICES:
             del self._services[next(iter(self._services))]
         return chain
+
+
+class PatientBreaker(Breaker):
+    """Users choose what is asked of a push service: what it says of us once may be about that alone."""
+
+    def failed(self, *, seconds: float | None = None, at_once: bool = False) -> None:
+        super().failed(seconds=seconds)
 
 
 class _CallsOnly:
@@ -85,7 +92,10 @@ class _CallsOnly:
 
 
 def _chain(
-    what: str, named: Sequence[tuple[str, MessageProvider[Any] | None]], metrics: Metrics
+    what: str,
+    named: Sequence[tuple[str, MessageProvider[Any] | None]],
+    metrics: Metrics,
+    breaker: Callable[[], Breaker] = Breaker,
 ) -> Providers[Any]:
-    guarded = [Guarded(name, provider, Breaker()) for name, provider in named if provider is not None]
+    guarded = [Guarded(name, provider, breaker()) for name, provider in named if provider is not None]
     return Providers(what, guarded, metrics)

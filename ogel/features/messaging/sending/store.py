@@ -39,7 +39,12 @@ class SendingStore:
         try:
             return unseal(self._vault, id, bytes(sealed))
         except Unsealable as error:
-            log.error("device.unreadable", device=id, error=str(error))
+            log.error(
+                "device.unreadable",
+                device=id,
+                error=f"it was {error}",
+                otherwise="its app registers it again",
+            )
             return None
 
     async def add_attempts(self, tx: Session, rows: Sequence[AttemptRow]) -> None:

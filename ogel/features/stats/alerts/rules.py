@@ -87,6 +87,8 @@ def rules_of(thresholds: Thresholds) -> Sequence[Rule]:
         Rule("jobs.dead", "warning", t.dead_jobs, "queue.jobs", {"status": "dead"}, subject="queue"),
         Rule("webhooks.breakers", "warning", t.open_breakers, "webhooks.breakers", {"state": "open"}),
         Rule("disk.free", "critical", t.disk_free_share, "disk.free_share", below=True),
+        # Not a setting: it does or it does not.
+        Rule("database.writes", "critical", 1.0, "database.takes_writes", below=True),
         Rule("database.connections", "critical", t.connections_share, "database.connections_share"),
         Rule("database.cache", "warning", t.cache_hit_share, "database.cache_hit_share", below=True),
         Rule("process.memory", "warning", t.memory_bytes, "process.memory_bytes", subject="process"),

@@ -1,16 +1,19 @@
-"""The last samples as Prometheus gauges, for what /metrics does not show otherwise."""
+"""The last samples as Prometheus has them, for what /metrics does not show otherwise."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
 from prometheus_client import CollectorRegistry
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from ogel.features.stats.resources.sample import NAMES, SHOWN_ELSEWHERE
+from ogel.features.stats.resources.sample import CUMULATIVE, NAMES, SHOWN_ELSEWHERE
 from ogel.features.stats.resources.store import ResourceStore, Taken
+from ogel.runtime.cluster_metrics import cluster_help, cluster_name
 from ogel.runtime.database import Database
+
+_Family = CounterMetricFamily | GaugeMetricFamily
 
 
 class ResourceGauges(Collector):
@@ -26,18 +29,21 @@ class ResourceGauges(Collector):
         async with self._database.session() as session:
             self._latest = await self._store.latest(session)
 
-    def collect(self) -> Iterable[GaugeMetricFamily]:
-        families: dict[str, GaugeMetricFamily] = {}
+    def collect(self) -> Iterable[_Family]:
+        families: dict[str, _Family] = {}
         for taken in self._latest:
             if taken.name in SHOWN_ELSEWHERE or taken.name not in NAMES:
                 continue
             if taken.name not in families:
-                families[taken.name] = GaugeMetricFamily(
-                    f"ogel_{taken.name.replace('.', '_')}",
-                    f"{NAMES[taken.name]} Sampled every five minutes.",
-                    labels=sorted(taken.labels),
-                )
+                families[taken.name] = _family(taken)
             families[taken.name].add_metric(
                 [taken.labels[each] for each in sorted(taken.labels)], taken.value
             )
         return families.values()
+
+
+def _family(taken: Taken) -> _Family:
+    kind = CounterMetricFamily if taken.name in CUMULATIVE else GaugeMetricFamily
+    name = cluster_name(taken.name.replace(".", "_"))
+    documentation = cluster_help(f"{NAMES[taken.name]} Sampled every five minutes.")
+    return kind(name, documentation, labels=sorted(taken.labels))

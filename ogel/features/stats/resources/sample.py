@@ -11,6 +11,7 @@ NAMES: Mapping[str, str] = {
     "database.size_bytes": "Of the database.",
     "database.connections": "By state.",
     "database.connections_share": "Of max_connections that are taken, by whomever.",
+    "database.takes_writes": "1, or 0 while its disk is full or it is read-only.",
     "database.cache_hit_share": "Of blocks that were found in shared_buffers; none before 100,000 were looked for.",
     "database.transaction_id_age": "Transactions since the oldest that is not frozen; Postgres stops at 2^31.",
     "database.longest_transaction_seconds": "Of the oldest transaction that is open.",
@@ -33,8 +34,16 @@ NAMES: Mapping[str, str] = {
     "disk.free_bytes": "Where OGEL_DATA_DIR is, of the process that takes the samples.",
     "disk.free_share": "Likewise, of the whole.",
 }
-# What /metrics shows under another name already.
-SHOWN_ELSEWHERE = ("queue.jobs", "queue.oldest_seconds", "webhooks.breakers", "process.memory_bytes")
+# What only grows until a server is started anew.
+CUMULATIVE = ("redis.evicted_keys",)
+# What /metrics shows under another name already; of a process, only its own.
+SHOWN_ELSEWHERE = (
+    "queue.jobs",
+    "queue.oldest_seconds",
+    "webhooks.breakers",
+    "process.memory_bytes",
+    "process.cpu_seconds",
+)
 
 
 class Sample(Struct, frozen=True):

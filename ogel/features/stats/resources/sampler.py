@@ -14,6 +14,8 @@ import structlog
 from ogel.features.stats.resources.sample import Sample
 from ogel.features.stats.resources.store import ResourceStore
 from ogel.runtime.database import Database
+from ogel.runtime.database_check import check_writes
+from ogel.runtime.database_faults import DatabaseDiskFull, DatabaseReadOnly
 from ogel.runtime.jobs.depth import STATUSES, AskDepths, QueueDepth
 from ogel.runtime.redis_stats import AskRedis
 
@@ -57,12 +59,14 @@ class Sampler:
         """Without the sizes of tables, which are looked up on the disk."""
         redis, disk = await asyncio.gather(self._redis_stats(), asyncio.to_thread(self._disk))
         depths, breakers = await self._depths(), await self._breakers()
+        writes = await self._takes_writes()
         async with self._database.session() as session:
             activity = await self._store.activity(session)
             stuck = await self._store.stuck(session, sorted(depths))
             processes = await self._store.processes(session)
         return [
             *activity,
+            Sample("database.takes_writes", {}, float(writes)),
             *_of_redis(redis or {}),
             *_of_queues(depths),
             *(Sample("queue.stuck_seconds", {"queue": name}, age) for name, age in stuck.items()),
@@ -70,6 +74,14 @@ class Sampler:
             *processes,
             *disk,
         ]
+
+    async def _takes_writes(self) -> bool:
+        """Raises DatabaseAway when it does not even answer."""
+        try:
+            await check_writes(self._database)
+        except (DatabaseDiskFull, DatabaseReadOnly):
+            return False
+        return True
 
     def _disk(self) -> Sequence[Sample]:
         # A directory that is not made yet will be where its nearest parent is.

@@ -17,7 +17,13 @@ from ogel.kernel.event import GLOB_PATTERN
 from ogel.kernel.text import STORABLE_PATTERN
 
 Url = Annotated[
-    str, Meta(min_length=1, max_length=2048, description="http:// or https://, without user name.")
+    str,
+    Meta(
+        min_length=1,
+        max_length=2048,
+        description="http:// or https://, without user name; its host is read as IDNA 2008 has it, and may be private"
+        " only where OGEL_WEBHOOK_ALLOW_NETS opens a network for it.",
+    ),
 ]
 Glob = Annotated[str, Meta(pattern=GLOB_PATTERN, description="`order.created`, `storage.*` or `*`.")]
 Globs = Annotated[list[Glob], Meta(min_length=1, max_length=100)]

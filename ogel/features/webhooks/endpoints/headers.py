@@ -8,6 +8,7 @@ from collections.abc import Mapping
 import msgspec
 
 from ogel.kernel.errors import Invalid
+from ogel.runtime.scrub import MASK
 from ogel.runtime.vault import Vault
 
 # RFC 9110 §5.1 and §5.5; and the names that are ours to set.
@@ -18,7 +19,6 @@ _OURS = re.compile(
     r"keep-alive|proxy-.*|user-agent|accept-encoding"
 )
 
-MASK = "****"
 # A shorter value would be half told by its hint.
 _LEAST_FOR_HINT = 16
 

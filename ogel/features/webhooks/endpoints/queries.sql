@@ -24,7 +24,8 @@ FROM webhook_endpoints WHERE id = %(id)s FOR UPDATE
 SELECT id, url, description, event_globs AS events, state, disabled_reason, header_hints AS headers, max_in_flight,
        timeout_seconds, rate_limit, filter, payload, ordered_by, compatibility, created_at, updated_at
 FROM webhook_endpoints
-WHERE %(after)s::text IS NULL OR id < %(after)s
+WHERE (%(after)s::text IS NULL OR id < %(after)s)
+  AND event_globs <> '{}'  -- those are there for a test only, see one_off.py
 ORDER BY id DESC
 LIMIT %(limit)s
 
@@ -55,4 +56,10 @@ DELETE FROM webhook_endpoints WHERE id = %(id)s
 
 -- find_test_endpoint --
 -- The endpoint an earlier test of this URL made: it listens to nothing by itself.
-SELECT id FROM webhook_endpoints WHERE url = %(url)s AND event_globs = '{}' LIMIT 1
+SELECT id FROM webhook_endpoints WHERE url = %(url)s AND event_globs = '{}' LIMIT 1 FOR UPDATE
+
+-- is_over --
+SELECT event_globs = '{}' AND NOT EXISTS (
+  SELECT FROM webhook_deliveries AS d WHERE d.webhook_id = w.id AND d.status = 'pending'
+)
+FROM webhook_endpoints AS w WHERE id = %(id)s

@@ -60,7 +60,7 @@ class EndpointService:
         self._default_timeout_seconds = default_timeout_seconds
 
     async def create(self, caller: Caller, new: NewEndpoint) -> CreatedEndpoint:
-        self.check_url(new.url)
+        await self.check_url(new.url)
         check_headers(new.headers)
         _check_filter(new.filter)
         secret = _first_secret(new)
@@ -96,7 +96,7 @@ class EndpointService:
             if value is not msgspec.UNSET
         }
         if "url" in wanted:
-            self.check_url(wanted["url"])
+            await self.check_url(wanted["url"])
         check_headers(wanted.get("headers", {}))
         _check_filter(wanted.get("filter"))
         async with self._database.transaction() as tx:
@@ -122,12 +122,15 @@ class EndpointService:
     async def delete(self, caller: Caller, id: str) -> None:
         """What still waits for it is cancelled; the log of what was sent stays until its retention ends."""
         async with self._database.transaction() as tx:
-            endpoint = found(await self._store.lock(tx, id), id)
-            await self._store.delete(tx, id)
-            await self._replays.cancel_of_webhook(tx, id)
-            await self._keys.drop(tx, QUEUE, id)
-            metadata = {"url": without_query(endpoint.url)}
-            await self._audit.record(tx, caller, "webhook.delete", "webhook", id, metadata)
+            await self.remove(tx, caller, found(await self._store.lock(tx, id), id))
+
+    async def remove(self, tx: Session, caller: Caller, endpoint: Endpoint) -> None:
+        """It is locked."""
+        await self._store.delete(tx, endpoint.id)
+        await self._replays.cancel_of_webhook(tx, endpoint.id)
+        await self._keys.drop(tx, QUEUE, endpoint.id)
+        metadata = {"url": without_query(endpoint.url)}
+        await self._audit.record(tx, caller, "webhook.delete", "webhook", endpoint.id, metadata)
 
     async def insert(self, tx: Session, caller: Caller, new: NewEndpoint, secret: Secret) -> CreatedEndpoint:
         """What is in `new` has been checked."""
@@ -159,9 +162,9 @@ class EndpointService:
             rate = Rate(limit.per_second, limit.burst_or_default)
         await self._keys.set(tx, endpoint.id, endpoint.max_in_flight, rate)
 
-    def check_url(self, url: str) -> None:
+    async def check_url(self, url: str) -> None:
         try:
-            self._guard.check_url(url)
+            await self._guard.check_url(url)
         except Invalid as error:
             raise Invalid.field("body.url", error.message) from None
 

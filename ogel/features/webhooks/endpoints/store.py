@@ -46,7 +46,12 @@ class EndpointStore:
     async def delete(self, tx: Session, id: str) -> None:
         await tx.execute(_SQL.delete_endpoint, {"id": id})
 
+    async def is_over(self, tx: Session, id: str) -> bool:
+        """It listens to nothing, and nothing is on its way to it."""
+        return bool(await tx.value(_SQL.is_over, {"id": id}))
+
     async def find_test(self, tx: Session, url: str) -> str | None:
+        """Locked."""
         found: str | None = await tx.value(_SQL.find_test_endpoint, {"url": url})
         return found
 

@@ -71,10 +71,10 @@ class TestService:
 
     async def send_to_url(self, caller: Caller, url: str) -> TestSent:
         """
-        To a URL that need be no endpoint: one is kept for it that listens to nothing, with a new secret each time,
-        so that whoever asked can verify what arrives.
+        To a URL that need be no endpoint: one is made that listens to nothing and is in no list, and forgotten after
+        its only attempt. Its secret is new each time, so that whoever asked can verify what arrives.
         """
-        self._endpoints.check_url(url)
+        await self._endpoints.check_url(url)
         secret = Secret.new("v1")
         async with self._database.transaction() as tx:
             id = await self._store.find_test(tx, url)

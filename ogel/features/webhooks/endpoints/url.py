@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ogel.features.webhooks.endpoints.headers import MASK
+from ogel.runtime.scrub import MASK
 
 
 def without_query(url: str) -> str:

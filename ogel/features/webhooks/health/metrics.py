@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from prometheus_client import CollectorRegistry, Gauge
+from prometheus_client import CollectorRegistry
 
 from ogel.features.webhooks.health.store import HealthStore
+from ogel.runtime.cluster_metrics import cluster_gauge
 from ogel.runtime.database import Database
 
 
@@ -14,11 +15,11 @@ class HealthMetrics:
     def __init__(self, database: Database, store: HealthStore, registry: CollectorRegistry) -> None:
         self._database = database
         self._store = store
-        self._breakers = Gauge(
-            "ogel_webhook_breakers",
+        self._breakers = cluster_gauge(
+            "webhook_breakers",
             "Endpoints by breaker: open, half_open (recovering), and ailing (closed, though they fail).",
             ["state"],
-            registry=registry,
+            registry,
         )
 
     async def breakers(self) -> Mapping[str, int]:

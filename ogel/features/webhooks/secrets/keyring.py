@@ -77,7 +77,13 @@ class SigningKeys:
             try:
                 keys.append(self._live_key(webhook_id, secret))
             except Unsealable as error:
-                log.error("webhook.secret_unreadable", webhook=webhook_id, secret=secret.id, error=str(error))
+                log.error(
+                    "webhook.secret_unreadable",
+                    webhook=webhook_id,
+                    row=secret.id,
+                    error=f"it was {error}",
+                    otherwise=f"give the endpoint a new one: POST /api/webhooks/{webhook_id}/rotate-secret",
+                )
                 if secret.expires_at is None:
                     return None
         return KeyRing(keys)

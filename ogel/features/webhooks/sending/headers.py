@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from urllib.parse import parse_qsl, urlsplit
 
-from ogel.features.webhooks.endpoints.headers import MASK, unseal_headers
+from ogel.features.webhooks.endpoints.headers import unseal_headers
 from ogel.runtime.egress import Egress, EncodedHeaders
+from ogel.runtime.scrub import MASK
 from ogel.runtime.vault import Vault
 
 USER_AGENT = "Ogel-Webhook/1.0"
 # A shorter value may stand in any answer by chance, and is no secret.
-_LEAST_SECRET = 8
+LEAST_SECRET = 8
 _ALWAYS = (("content-type", "application/json"), ("user-agent", USER_AGENT))
 
 
@@ -43,6 +46,21 @@ def prepared_headers(
 
 
 def secrets_among(values: Iterable[str]) -> Sequence[str]:
-    """Longest first: of `Bearer abc…`, the whole and the token alone."""
-    parts = {part for value in values for part in (value, value.rpartition(" ")[2])}
-    return sorted((part for part in parts if len(part) >= _LEAST_SECRET), key=len, reverse=True)
+    """Of `Bearer abc…`, the whole and the token alone; of `Basic …`, the password too (RFC 7617)."""
+    return [part for value in values for part in (value, value.rpartition(" ")[2], _password(value))]
+
+
+def secrets_of_url(url: str) -> Sequence[str]:
+    """Receivers like to put tokens into the query."""
+    query = urlsplit(url).query
+    return [query, *(value for _, value in parse_qsl(query))]
+
+
+def _password(value: str) -> str:
+    scheme, _, credentials = value.partition(" ")
+    if scheme.lower() != "basic":
+        return ""
+    try:
+        return base64.b64decode(credentials).decode().partition(":")[2]
+    except ValueError:
+        return ""

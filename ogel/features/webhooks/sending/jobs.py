@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from ogel.features.webhooks.deliveries.store import DeliveryStore
-from ogel.features.webhooks.endpoints.headers import MASK
+from ogel.features.webhooks.endpoints.one_off import forget_job
 from ogel.features.webhooks.health.watch import HealthWatch, Sign
 from ogel.features.webhooks.sending.metrics import WebhookMetrics
 from ogel.features.webhooks.sending.payload import webhook_body
@@ -21,6 +21,8 @@ from ogel.kernel.clock import utc_now
 from ogel.runtime.database import Session
 from ogel.runtime.egress import Egress, EgressError, Exchange
 from ogel.runtime.jobs.job import FIRST_ATTEMPT, Finished, Job, Outcome
+from ogel.runtime.jobs.store import JobQueue
+from ogel.runtime.scrub import MASK
 
 MAX_RESPONSE_BYTES = 16 * 1024
 # A fault of ours is looked at again after this.
@@ -40,6 +42,7 @@ class Deliver:
         schedule: RetrySchedule,
         health: HealthWatch,
         metrics: WebhookMetrics,
+        jobs: JobQueue,
     ) -> None:
         self._store = store
         self._deliveries = deliveries
@@ -47,6 +50,7 @@ class Deliver:
         self._schedule = schedule
         self._health = health
         self._metrics = metrics
+        self._jobs = jobs
 
     async def load(self, tx: Session, jobs: Sequence[Job]) -> Mapping[str, Work]:
         found = await self._store.load_work(tx, [job.payload["delivery"] for job in jobs])
@@ -56,7 +60,7 @@ class Deliver:
         receiver = work.receiver
         if receiver is None:
             # Ours to repair (a changed OGEL_SECRET), so it costs the receiver no attempt.
-            reason = "its signing secret or headers cannot be read"
+            reason = "its endpoint's signing secret or headers cannot be read: see `ogel secrets status`"
             return Outcome("postpone", reason, after_seconds=UNREADABLE_SECONDS)
         started_at = utc_now()
         body = webhook_body(work.event, receiver.payload)
@@ -80,13 +84,13 @@ class Deliver:
         if verdict.ours:
             return Outcome("postpone", f"{verdict.reason}: {verdict.detail}", after_seconds=OURS_SECONDS)
         row = _row(work, receiver, job, started_at, answer, verdict, receiver.log_of(signed))
-        return self._outcome(job, work, verdict, Sent(row, _sign(receiver, work, verdict)))
+        return self._outcome(job, work, verdict, Sent(row, _sign(receiver, work, verdict), work.is_one_off))
 
     def _outcome(self, job: Job, work: Work, verdict: Verdict, sent: Sent) -> Outcome:
         if verdict.life == "up":
             return Outcome("done", value=sent)
         error = f"{verdict.reason}: {verdict.detail}"
-        if verdict.final:
+        if verdict.final or work.is_one_off:
             return Outcome("dead", error, value=sent)
         delay = self._schedule.delay(job.attempts, verdict.retry_after, work.began_at, utc_now())
         # A probe asks on behalf of all that wait: that it was this delivery must not bring its last attempt nearer.
@@ -108,6 +112,8 @@ class Deliver:
                 settled.append(stands)
         await self._store.record(tx, attempts, settled)
         await self._health.learn(tx, signs)
+        over = [each.job.key for each in finished if _ends_a_test(each)]
+        await self._jobs.enqueue(tx, [forget_job(webhook_id) for webhook_id in over])
 
     async def late(self, tx: Session, finished: Sequence[Finished]) -> None:
         rows = [each.outcome.value.row for each in finished if each.outcome.value is not None]
@@ -115,7 +121,9 @@ class Deliver:
             await self._store.record_late(tx, rows)
 
     async def discarded(self, tx: Session, payloads: Sequence[Mapping[str, Any]]) -> None:
-        await self._deliveries.cancel(tx, [payload["delivery"] for payload in payloads])
+        ids = [payload["delivery"] for payload in payloads]
+        await self._deliveries.cancel(tx, ids)
+        await self._jobs.enqueue(tx, [forget_job(each) for each in await self._store.one_offs(tx, ids)])
 
     async def revived(self, tx: Session, payloads: Sequence[Mapping[str, Any]]) -> None:
         await self._deliveries.reopen(tx, [payload["delivery"] for payload in payloads])
@@ -175,19 +183,25 @@ def _row(
 def _shown_headers(receiver: Receiver, exchange: Exchange) -> list[tuple[str, str]]:
     """A cookie is a receiver's secret, an echo may be its owner's."""
     return [
-        (name, MASK if name.lower() == "set-cookie" else receiver.without_secrets(value))
+        (name, MASK if name.lower() == "set-cookie" else receiver.scrub(value))
         for name, value in exchange.headers
     ]
 
 
 def _shown_body(receiver: Receiver, exchange: Exchange) -> str:
     """Text for people to read: bytes that are no UTF-8, and NUL, which Postgres cannot keep, become U+FFFD."""
-    return receiver.without_secrets(_UNSTORABLE.sub("\ufffd", exchange.body.decode("utf-8", "replace")))
+    text = receiver.scrub(exchange.body.decode("utf-8", "replace"), cut=exchange.truncated)
+    return _UNSTORABLE.sub("\ufffd", text)
 
 
 def _lost(job: Job) -> Sequence[LostAttempt]:
     """The attempts before this one of which nothing is known but that their claims were written ahead of them."""
     return [LostAttempt(job.payload["delivery"], at) for at in job.lost or ()]
+
+
+def _ends_a_test(each: Finished) -> bool:
+    sent: Sent | None = each.outcome.value
+    return sent is not None and sent.is_one_off and each.outcome.verdict in ("done", "dead")
 
 
 def _settled(each: Finished, sent: Sent | None) -> Settled | None:

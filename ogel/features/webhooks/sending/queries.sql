@@ -2,12 +2,16 @@
 -- What an attempt needs of its delivery; what it needs of the endpoint is kept, see receiver.py. A delivery that is over
 -- or whose endpoint is gone is left out: nothing to do.
 SELECT d.id, d.attempts, d.created_at, h.webhook_id IS NOT NULL, h.opened_at IS NOT NULL, w.id, w.version,
-       e.id, e.type, CASE w.payload WHEN 'full' THEN e.data::text ELSE 'null' END, e.subject, e.created_at
+       w.event_globs = '{}', e.id, e.type, CASE w.payload WHEN 'full' THEN e.data::text ELSE 'null' END, e.subject, e.created_at
 FROM webhook_deliveries AS d
 JOIN events AS e ON e.id = d.event_id
 JOIN webhook_endpoints AS w ON w.id = d.webhook_id
 LEFT JOIN webhook_health AS h ON h.webhook_id = w.id
 WHERE d.id = ANY (%(ids)s) AND d.status IN ('pending', 'failed')
+
+-- one_offs --
+SELECT DISTINCT w.id FROM webhook_deliveries AS d JOIN webhook_endpoints AS w ON w.id = d.webhook_id
+WHERE d.id = ANY (%(ids)s) AND w.event_globs = '{}'
 
 -- receivers --
 SELECT id, version, url, timeout_seconds, payload, compatibility, description, headers, sealed_headers

@@ -9,13 +9,13 @@ import msgspec
 import structlog
 
 from ogel.features.webhooks.endpoints.endpoint import Payload
-from ogel.features.webhooks.endpoints.headers import MASK
 from ogel.features.webhooks.secrets.compatibility import Compatibility, appwrite_headers
 from ogel.features.webhooks.secrets.keyring import KeyRing, SigningKeys
-from ogel.features.webhooks.sending.headers import prepared_headers
+from ogel.features.webhooks.sending.headers import LEAST_SECRET, prepared_headers, secrets_of_url
 from ogel.kernel.event import Event
 from ogel.runtime.database import Queries, Session
 from ogel.runtime.egress import Egress, EgressError, EncodedHeaders
+from ogel.runtime.scrub import NOTHING_SECRET, Scrubber
 from ogel.runtime.vault import Unsealable, Vault
 
 log = structlog.get_logger(__name__)
@@ -25,7 +25,10 @@ MOST_KEPT = 4096
 
 
 class Receiver(msgspec.Struct, frozen=True, gc=False):
-    """`shown` begins the JSON list of the request's headers for the log; `name` is what `compatibility` shows."""
+    """
+    `shown` begins the JSON list of the request's headers for the log; `name` is what `compatibility` shows. `scrub`:
+    what a receiver answers may repeat what we sent, and is read by more people than may know that.
+    """
 
     webhook_id: str
     version: int
@@ -37,7 +40,7 @@ class Receiver(msgspec.Struct, frozen=True, gc=False):
     keys: KeyRing
     headers: EncodedHeaders
     shown: bytes
-    secrets: Sequence[str] = ()
+    scrub: Scrubber = NOTHING_SECRET
 
     def signed(self, event: Event, body: bytes, at: float) -> Sequence[tuple[str, str]]:
         """The headers that are this attempt's alone. `at`: Unix time."""
@@ -50,12 +53,6 @@ class Receiver(msgspec.Struct, frozen=True, gc=False):
             secret = self.keys.shared_secret(at)
             headers += appwrite_headers(self.webhook_id, self.name, self.url, event.type, body, secret)
         return headers
-
-    def without_secrets(self, text: str) -> str:
-        """What a receiver answers may repeat what we sent, and is read by more people than may know that."""
-        for secret in self.secrets:
-            text = text.replace(secret, MASK)
-        return text
 
     def log_of(self, headers: Sequence[tuple[str, str]]) -> msgspec.Raw:
         return msgspec.Raw(self.shown + b"," + msgspec.json.encode(headers)[1:])
@@ -104,8 +101,16 @@ class Receivers:
             headers = prepared_headers(
                 self._egress, self._vault, row["id"], row["sealed_headers"], row["headers"]
             )
-        except (Unsealable, EgressError) as error:
-            log.error("webhook.headers_unreadable", webhook=row["id"], error=str(error))
+        except Unsealable as error:
+            log.error(
+                "webhook.headers_unreadable",
+                webhook=row["id"],
+                error=f"they were {error}",
+                otherwise=f"send its headers again: PATCH /api/webhooks/{row['id']}",
+            )
+            return None
+        except EgressError as error:
+            log.error("webhook.headers_unusable", webhook=row["id"], error=str(error))
             return None
         return Receiver(
             webhook_id=row["id"],
@@ -118,5 +123,5 @@ class Receivers:
             keys=ring,
             headers=headers.encoded,
             shown=msgspec.json.encode(headers.shown)[:-1],
-            secrets=headers.secrets,
+            scrub=Scrubber([*headers.secrets, *secrets_of_url(row["url"])], LEAST_SECRET),
         )

@@ -22,6 +22,10 @@ class SendingStore:
         receivers = await self._receivers.of(session, {row[5]: row[6] for row in rows})
         return {row[0]: _work(row, receivers.get(row[5])) for row in rows}
 
+    async def one_offs(self, tx: Session, delivery_ids: Sequence[str]) -> Sequence[str]:
+        """Those of their endpoints that are there for a test only."""
+        return [id for (id,) in await tx.tuples(_SQL.one_offs, {"ids": list(delivery_ids)})]
+
     async def record(self, tx: Session, attempts: Sequence[AttemptRow], settled: Sequence[Settled]) -> None:
         await tx.execute(_SQL.record, {"attempts": records(attempts), "settled": records(settled)})
 
@@ -37,6 +41,6 @@ class SendingStore:
 
 
 def _work(row: tuple[Any, ...], receiver: Receiver | None) -> Work:
-    id, type, data, subject, created_at = row[7:]
+    id, type, data, subject, created_at = row[8:]
     event = Event(id, type, data.encode(), subject, created_at)
-    return Work(row[0], row[1], row[2], row[3], row[4], event, receiver)
+    return Work(row[0], row[1], row[2], row[3], row[4], row[7], event, receiver)

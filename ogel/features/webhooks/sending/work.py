@@ -15,7 +15,8 @@ from ogel.kernel.event import Event
 class Work(Struct, frozen=True, gc=False):
     """
     Everything an attempt needs, so that performing it touches no database. A thin payload's event comes without its
-    data. `receiver` is None when its secrets or headers cannot be unsealed.
+    data. `receiver` is None when its secrets or headers cannot be unsealed. `is_one_off`: its endpoint is there
+    for a test of a URL only.
     """
 
     delivery_id: str
@@ -23,6 +24,7 @@ class Work(Struct, frozen=True, gc=False):
     began_at: datetime
     is_ailing: bool
     breaker_is_open: bool
+    is_one_off: bool
     event: Event
     receiver: Receiver | None
 
@@ -61,6 +63,7 @@ class Sent(Struct, frozen=True, gc=False):
 
     row: AttemptRow
     sign: Sign
+    is_one_off: bool = False
 
 
 class Settled(Struct, frozen=True, gc=False):

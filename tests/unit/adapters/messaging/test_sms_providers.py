@@ -50,7 +50,24 @@ def parts(*statuses: str) -> Exchange:
         (answer(400, {"code": 21211, "message": "invalid To"}), "final"),
         (answer(400, {"code": 21614, "message": "no mobile number"}), "final"),
         (answer(400, {"code": 21610, "message": "unsubscribed"}), "final"),
+        (answer(400, {"code": 21617, "message": "too long"}), "final"),
+        (answer(400, {"code": 21635, "message": "a landline"}), "final"),
+        (answer(400, {"code": 30002, "message": "account suspended"}), "ours"),
+        (answer(429, {"code": 63038, "message": "daily limit of the account exceeded"}), "ours"),
+        (answer(400, {"code": 30034, "message": "From is not registered"}), "ours"),
+        (answer(400, {"code": 21607, "message": "From cannot send SMS"}), "ours"),
+        (answer(403, {"code": 20009, "message": "not allowed"}), "ours"),
+        (answer(400, {"code": 21611, "message": "queue of From is full"}), "again"),
+        (answer(400, {"code": 21704, "message": "no sender for there"}), "ours"),
+        (answer(400, {"code": 99999, "message": "something new"}), "deferred"),
         (answer(400, {"code": 21606, "message": "not our number"}), "ours"),
+        (answer(400, {"code": 21661, "message": "our number sends no SMS"}), "ours"),
+        (answer(400, {"code": 21705, "message": "no such messaging service"}), "ours"),
+        (answer(400, {"code": 63007, "message": "no such sender"}), "ours"),
+        (answer(401, {"code": 20104, "message": "access expired"}), "ours"),
+        (answer(400, {"code": 21611, "message": "too many texts wait"}), "again"),
+        (answer(400, {"code": 14107, "message": "too many texts a second"}), "again"),
+        (answer(400, {"code": 21219, "message": "unverified, on trial"}), "deferred"),
         (answer(400, {"code": 21408, "message": "region not enabled"}), "deferred"),
         (answer(403, {"code": 21408, "message": "region not enabled"}), "deferred"),
         (answer(400, {"code": 21608, "message": "unverified, on trial"}), "deferred"),
@@ -79,12 +96,18 @@ def test_what_twilio_answers(answered: Exchange | EgressError, wanted: str) -> N
     [
         *((each, "again") for each in ("1", "5", "10")),
         *((each, "ours") for each in ("4", "8", "9", "11", "14", "32")),
-        *((each, "deferred") for each in ("15", "29")),
-        *((each, "final") for each in ("2", "3", "6", "7", "12", "22", "33", "99", "")),
+        *((each, "deferred") for each in ("15", "29", "99", "")),
+        *((each, "final") for each in ("2", "3", "6", "7", "12", "22", "33")),
     ],
 )
 def test_what_vonage_answers(status: str, wanted: str) -> None:
     assert verdict(refusal(vonage(ScriptedEgress(parts(status))))) == wanted
+
+
+@pytest.mark.parametrize("text", ["Missing from param", "Invalid from param", "Missing api_key"])
+def test_vonage_misses_what_our_settings_say(text: str) -> None:
+    refused = answer(200, {"messages": [{"status": "2", "error-text": text}]})
+    assert verdict(refusal(vonage(ScriptedEgress(refused)))) == "ours"
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import json
+from collections.abc import Callable
 
 import jwt
 import pytest
@@ -42,8 +45,55 @@ def send(*answers: Exchange | EgressError, key: bytes | None = None) -> None:
         (answer(410, b""), "gone"),
         (answer(413, b""), "final"),
         (answer(400, b""), "final"),
-        (answer(401, b""), "final"),
         (answer(403, b""), "final"),
+        (answer(403, b"<html><title>Blocked</title>"), "final"),
+        (answer(400, {"reason": "BadWebPushTopic"}), "final"),
+        (answer(401, b""), "ours"),
+        (answer(401, b"\xff\x00" * 9000), "ours"),
+        (
+            answer(401, {"code": 401, "errno": 109, "error": "Unauthorized", "message": "InvalidSignature"}),
+            "ours",
+        ),
+        (
+            answer(
+                401,
+                {
+                    "code": 401,
+                    "errno": 109,
+                    "message": "Request did not validate missing authorization header",
+                },
+            ),
+            "ours",
+        ),
+        (answer(403, b"permission denied: invalid JWT provided\n"), "ours"),
+        (answer(403, {"reason": "BadJwtToken"}), "ours"),
+        (answer(403, {"reason": "ExpiredJwtToken"}), "ours"),
+        (answer(400, {"reason": "BadAuthorizationHeader"}), "ours"),
+        (answer(403, b"", www_authenticate="vapid"), "ours"),
+        (answer(403, [1, {"reason": 7}]), "final"),
+        # Of one subscription: others get through.
+        (answer(401, {"code": 401, "errno": 109, "message": "VAPID public key mismatch"}), "ours, here"),
+        (answer(400, {"reason": "VapidPkHashMismatch"}), "ours, here"),
+        (
+            answer(400, b"<HTML><TITLE>UnauthorizedRegistration</TITLE><H1>UnauthorizedRegistration</H1>"),
+            "ours, here",
+        ),
+        (
+            answer(
+                403,
+                b"the VAPID credentials in the authorization header do not correspond to the credentials used to"
+                b" create the subscriptions.\n",
+            ),
+            "ours, here",
+        ),
+        (
+            answer(
+                403,
+                b"the key in the authorization header does not correspond to the sender ID used to subscribe",
+            ),
+            "ours, here",
+        ),
+        (answer(403, b"", x_wns_error_description="Channel URL incompatible with caller app"), "ours, here"),
         (answer(301, b""), "final"),
         (answer(429, b""), "again"),
         (answer(500, b""), "again"),
@@ -59,7 +109,39 @@ def test_what_push_services_answer(answered: Exchange | EgressError, wanted: str
     found = (
         "gone" if isinstance(error, Gone) else "final" if error.final else "ours" if error.ours else "again"
     )
-    assert found == wanted
+    assert found + (", here" if error.deferred else "") == wanted
+
+
+@pytest.mark.parametrize(
+    ("answered", "message"),
+    [
+        (answer(401, b""), "the push service answered 401"),
+        (answer(403, {"reason": "BadJwtToken"}), "the push service answered 403: BadJwtToken"),
+        (answer(403, b"<html>\n<h1>invalid  JWT</h1>"), "the push service answered 403: invalid JWT"),
+        (answer(401, b"", x_wns_error_description="no"), "the push service answered 401: no"),
+        (answer(400, {"error": "x"}), "the push service answered 400"),
+        (answer(400, b"a\x00b" + b"x" * 5000), "the push service answered 400: a\ufffdb" + "x" * 297),
+    ],
+)
+def test_what_it_says_is_shown(answered: Exchange, message: str) -> None:
+    with pytest.raises(ProviderError) as refused:
+        send(answered)
+    assert refused.value.message == message
+
+
+@pytest.mark.parametrize(
+    "quote", [str, str.lower, json.dumps, lambda sent: base64.b64encode(sent.encode()).decode()]
+)
+def test_a_token_that_comes_back_is_not_shown(quote: Callable[[str], str]) -> None:
+    browser, vapid = Browser(), Vapid(VAPID_PRIVATE, VAPID_SUBJECT)
+    header = vapid.authorization("https://push.test")  # it is sent as well
+    to = Subscription("https://push.test/send/1", point(browser.key), browser.secret)
+    push = WebPush(ScriptedEgress(answer(401, f"no: {quote(header)}".encode())), vapid)
+    with pytest.raises(ProviderError) as refused:
+        asyncio.run(push.send(Push("msg_1", to, "Hi", "there", {}, 60)))
+    message = refused.value.message
+    assert "no: " in message and "****" in message
+    assert token_of(header).lower() not in message.lower() and quote(header) not in message
 
 
 def test_a_429_says_for_how_long() -> None:
@@ -98,6 +180,19 @@ def test_a_token_names_the_service_and_is_used_again() -> None:
     assert vapid.authorization("https://push.test") != first
 
 
+def test_a_token_that_is_not_accepted_is_used_no_more() -> None:
+    browser = Browser()
+    to = Subscription("https://push.test/send/1", point(browser.key), browser.secret)
+    egress = ScriptedEgress(answer(401, b""), answer(410, b""), answer(201, b""))
+    push = WebPush(egress, Vapid(VAPID_PRIVATE, VAPID_SUBJECT))
+    for _ in range(2):
+        with pytest.raises(ProviderError):
+            asyncio.run(push.send(Push("msg_1", to, "Hi", "there", {}, 60)))
+    asyncio.run(push.send(Push("msg_1", to, "Hi", "there", {}, 60)))
+    refused, second, third = [posted.headers["authorization"] for posted in egress.posted]
+    assert refused != second == third
+
+
 def test_services_that_users_make_up_fill_no_memory() -> None:
     vapid = Vapid(VAPID_PRIVATE, VAPID_SUBJECT)
     for n in range(MOST_KEPT + 20):
@@ -118,6 +213,8 @@ def test_a_new_key_is_a_key() -> None:
         ("https://push.test:443/send/1", "https://push.test"),
         ("https://Push.Test:8443/send?x=1", "https://push.test:8443"),
         ("http://[2001:db8::1]:80/a", "http://[2001:db8::1]"),
+        ("https://push.straße.example:8443/a", "https://push.xn--strae-oqa.example:8443"),
+        ("https://ΒΌΛΟΣ。com/a", "https://xn--nxasmq6b.com"),
     ],
 )
 def test_the_origin_of_a_subscription(endpoint: str, origin: str) -> None:

@@ -51,6 +51,9 @@ def test_a_url_says_it_all(url: str, parts: Any) -> None:
         "mongodb://u:hunter2@h/?replicaSet=rs0",
         "redis://:hunter2@h/99999999",
         "redis://:hunter2@h/²",
+        "redis://:hunter2@\U0001f4a9.la",
+        "redis://:hunter2@a\u200db.example",
+        "redis://:hunter2@" + "ü" * 60,
     ],
 )
 def test_a_url_that_cannot_be_used_is_not_quoted(url: str) -> None:
@@ -58,6 +61,22 @@ def test_a_url_that_cannot_be_used_is_not_quoted(url: str) -> None:
         read_url(url)
     assert [error.path for error in caught.value.errors] == ["body.url"]
     assert "hunter2" not in str(caught.value) + repr(caught.value.errors)
+
+
+@pytest.mark.parametrize(
+    ("host", "name"),
+    [
+        ("straße.example", "xn--strae-oqa.example"),
+        ("ΒΌΛΟΣ。com", "xn--nxasmq6b.com"),
+        ("\uff11\uff16\uff19.254.1.1", "169.254.1.1"),
+        ("db_1.internal", "db_1.internal"),
+        ("db.example.", "db.example."),
+    ],
+)
+def test_a_host_is_the_one_that_was_written(host: str, name: str) -> None:
+    new = msgspec.convert({"name": "a", "type": "redis", "host": host}, NewDatabase)
+    assert address_of(new).host == name
+    assert read_url(f"redis://u:pä@{host}:1").host == name
 
 
 def test_parts_have_their_types_defaults() -> None:
@@ -75,3 +94,4 @@ def test_a_target_shows_no_password() -> None:
     target = Target("postgresql", "h", 1, "d", "u", "hunter2-hunter2", "prefer")
     assert "hunter2" not in repr(target) + str(target) + f"{[target]}"
     assert target.without_password("it said hunter2-hunter2!") == "it said ****!"
+    assert target.without_password("no such user u:hunter2%2Dhunter2@h") == "no such user u:****@h"

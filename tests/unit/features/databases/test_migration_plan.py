@@ -25,10 +25,29 @@ def test_a_place_is_the_callers() -> None:
 
 
 def test_the_first_edited_file_counts_and_what_is_not_among_the_files_does_not() -> None:
-    applied = [Applied("10_c.sql", "x"), Applied("9_b.sql", "y"), Applied("gone", "z")]
-    assert edited({"10_c.sql": "1", "9_b.sql": "2"}, applied) == "9_b.sql"
+    applied = [
+        Applied("10_c.sql", "x"),
+        Applied("9_b.sql", "y"),
+        Applied("gone", "z"),
+        Applied("²_x.sql", "z"),
+    ]
+    changed = edited({"10_c.sql": "1", "9_b.sql": "2"}, applied)
+    assert changed is not None and changed[0] == "9_b.sql" and "changed after" in changed[1]
     assert edited({"10_c.sql": "x", "11_d.sql": "2"}, applied) is None
-    assert plan("dbs_1", [SqlFile("10_c.sql", b"")], applied).unknown == ["9_b.sql", "gone"]
+    assert plan("dbs_1", [SqlFile("10_c.sql", b"")], applied).unknown == ["9_b.sql", "gone", "²_x.sql"]
+
+
+@pytest.mark.parametrize("name", ["9_other.sql", "0009_b.sql", "009_B.sql"])
+def test_a_number_is_applied_once_whatever_its_file_is_called(name: str) -> None:
+    file = SqlFile(name, b"SELECT 1;")
+    applied = [Applied("9_b.sql", file.checksum)]
+    assert edited({name: file.checksum}, applied) == (
+        name,
+        "has the number of 9_b.sql, which is applied; give it one of its own",
+    )
+    assert [each.state for each in plan("dbs_1", [file], applied).files] == ["edited"]
+    # Where two have been applied under one number before, nothing is new.
+    assert edited({name: file.checksum}, [*applied, Applied(name, file.checksum)]) is None
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Annotated, Any
 
 import msgspec
@@ -59,9 +60,17 @@ def test_operations(openapi: Any) -> None:
         "201", "400", "401", "403", "408", "413", "422", "503", "default",
     }  # fmt: skip
     assert set(ids["delete_things_id"]["responses"]) == {
-        "204", "401", "403", "404", "422", "503", "default",
+        "204", "400", "401", "403", "404", "422", "503", "default",
     }  # fmt: skip
     assert ids["get_metrics"]["security"] == []
+
+
+def test_two_operations_of_one_id_are_refused() -> None:
+    twice = Route("GET", "/api/metrics", handler, None, "Numbers again", returns=Thing)
+    with pytest.raises(ValueError, match="get_metrics"):
+        document([*ROUTES, ("text", twice)])
+    named = dataclasses.replace(twice, name="get_metrics_json")
+    assert document([*ROUTES, ("text", named)])["paths"]["/api/metrics"]["get"]["operationId"] == named.name
 
 
 def test_bodies_carry_their_rules(openapi: Any) -> None:

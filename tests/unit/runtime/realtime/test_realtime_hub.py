@@ -12,11 +12,13 @@ from structlog.testing import capture_logs
 
 from ogel.kernel.errors import Unavailable
 from ogel.kernel.event import Event
+from ogel.runtime.realtime.broadcast import EVENTS, KEYS
 from ogel.runtime.realtime.feed import RealtimeFeed
 from ogel.runtime.realtime.hub import Hub, HubOptions
 from ogel.runtime.realtime.message import Message, pack
 from ogel.runtime.realtime.metrics import RealtimeMetrics
 from ogel.runtime.realtime.subscription import Ended, Reason, Subscription
+from tests.support.realtime import ScriptedWatch
 
 MOMENT = datetime(2026, 1, 31, tzinfo=UTC)
 LIMIT_SECONDS = 5.0
@@ -158,30 +160,49 @@ def test_closing_gives_out_what_waits_then_ends_everyone() -> None:
     asyncio.run(story())
 
 
+def test_an_ended_key_gives_out_nothing_more() -> None:
+    async def story() -> None:
+        hub, registry = a_hub()
+        with hub.subscribe(["*"]) as subscription:
+            hub.publish(a_message())
+            hub.end(subscription, Reason.REVOKED)
+            hub.publish(a_message())
+            with pytest.raises(Ended) as ended:
+                await subscription.next(LIMIT_SECONDS)
+            assert ended.value.reason is Reason.REVOKED
+            assert registry.get_sample_value("ogel_realtime_subscriptions") == 0
+        assert registry.get_sample_value("ogel_realtime_dropped_total") == 1
+
+    asyncio.run(story())
+
+
 class Silence:
     """A broadcast that says one unreadable thing, then one event."""
 
     async def publish(self, channel: str, payloads: object) -> None:
         raise AssertionError("the feed only listens")
 
-    async def listen(self, channel, on_message, on_connected, stop):  # type: ignore[no-untyped-def]
+    async def listen(self, channels, on_connected, stop):  # type: ignore[no-untyped-def]
         on_connected(True)
-        on_message(b"what is this")
-        on_message(a_message().json)
+        channels[EVENTS](b"what is this")
+        channels[EVENTS](a_message().json)
+        channels[KEYS](b"key_1")
         await stop.wait()
         on_connected(False)
 
 
-def test_the_feed_skips_what_it_cannot_read_and_closes_the_hub_at_the_end() -> None:
+def test_the_feed_skips_what_it_cannot_read_passes_on_news_of_keys_and_closes_the_hub_at_the_end() -> None:
     async def story() -> None:
         hub, registry = a_hub()
         stop = asyncio.Event()
-        feed = RealtimeFeed(hub, Silence(), RealtimeMetrics(CollectorRegistry()))
+        watch = ScriptedWatch()
+        feed = RealtimeFeed(hub, Silence(), watch, RealtimeMetrics(CollectorRegistry()))
         with hub.subscribe(["*"]) as subscription:
             running = asyncio.create_task(feed.run(stop))
             message = await subscription.next(LIMIT_SECONDS)
             assert message is not None
             assert feed.connected.is_set()
+            assert watch.looks == 2  # at what was not heard before, and at the news
             stop.set()
             await running
             assert not feed.connected.is_set()

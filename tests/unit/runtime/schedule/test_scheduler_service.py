@@ -14,6 +14,7 @@ from structlog.testing import capture_logs
 from ogel.runtime.database import Database, DatabaseAway
 from ogel.runtime.jobs.store import JobQueue
 from ogel.runtime.outbox import Outbox
+from ogel.runtime.reserved import ReservedTypes
 from ogel.runtime.schedule.clock import Due, NotHandedOver
 from ogel.runtime.schedule.schedule import Schedule
 from ogel.runtime.schedule.service import SchedulerService
@@ -182,4 +183,4 @@ def test_two_schedules_of_one_name_are_refused() -> None:
     hourly = Schedule("purge", "0 * * * *", kind="purge", description="Deletes what is old.")
     daily = Schedule("purge", "0 0 * * *", kind="purge", description="Deletes what is old.")
     with pytest.raises(ValueError, match="share a name"):
-        Ticker(cast(Database, None), JobQueue(), Outbox(JobQueue()), [hourly, daily])
+        Ticker(cast(Database, None), JobQueue(), Outbox(JobQueue()), ReservedTypes(tuple), [hourly, daily])

@@ -1,0 +1,75 @@
+"""What Ogel leans on beside PostgreSQL and Redis: MongoDB, and where objects are kept."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ogel.cli.doctor.advice import advice_on, containers_hint, reason_of
+from ogel.cli.doctor.finding import Finding, ill, well
+from ogel.cli.doctor.patient import Patient
+from ogel.kernel.errors import ConfigError, OgelError
+
+_S3_ADVICE = (
+    ("InvalidAccessKeyId", "S3_ACCESS_KEY is none of this service's"),
+    ("SignatureDoesNotMatch", "S3_SECRET_KEY is not that of S3_ACCESS_KEY, or S3_REGION is another one"),
+    ("AccessDenied", "the key may not use this bucket, or S3_ACCESS_KEY or S3_SECRET_KEY is wrong"),
+    ("RequestTimeTooSkewed", "this machine's clock is wrong: set it by NTP"),
+    ("AuthorizationHeaderMalformed", "S3_REGION is another one"),
+    ("PermanentRedirect", "the bucket is in another region: correct S3_REGION and S3_ENDPOINT"),
+    (
+        "SSLError",
+        "S3_ENDPOINT says https:// where there is no TLS, or has a certificate that nobody vouches for",
+    ),
+    ("NameResolutionError", "no such host: check S3_ENDPOINT"),
+    ("NewConnectionError", "nothing listens there: check host and port in S3_ENDPOINT"),
+    ("ConnectTimeoutError", "nothing answers there: check S3_ENDPOINT"),
+    ("there is no bucket", "make it, or correct S3_BUCKET"),
+    ("extra", "install it, or take STORAGE_BACKEND away"),
+)
+_STORAGE = "check STORAGE_BACKEND with S3_*, or make OGEL_DATA_DIR a writable directory"
+
+
+async def mongo(patient: Patient) -> Sequence[Finding]:
+    from ogel.adapters.mongo import Mongo
+
+    url = patient.settings.mongo_url
+    if url is None:
+        return []
+    try:
+        client = Mongo(url)
+    except ConfigError as error:
+        return [ill("mongo", error.message, "correct MONGO_URL, or take it away")]
+    try:
+        return [well("mongo", f"version {await client.version()}")]
+    except OgelError as error:
+        advice = "check MONGO_URL, and that this machine reaches it" + containers_hint(
+            patient, url, error.message
+        )
+        return [ill("mongo", error.message, advice)]
+    finally:
+        await client.close()
+
+
+async def storage(patient: Patient) -> Sequence[Finding]:
+    from ogel.outside import bucket_of, storage_directory
+
+    settings = patient.settings
+    if patient.variable("storage_backend") is None or "storage_backend" in patient.sourced.wrong:
+        return []
+    try:
+        if settings.storage_backend == "local":
+            from ogel.adapters.storage.local import check_writable
+
+            directory = storage_directory(settings)
+            check_writable(directory)
+            return [well("storage", f"{directory} can be written to")]
+        if None in (settings.s3_endpoint, settings.s3_bucket, settings.s3_access_key, settings.s3_secret_key):
+            return []  # what is missing is a mistake of the settings
+        from ogel.adapters.storage.s3 import check_bucket
+
+        bucket = bucket_of(settings)
+        await check_bucket(bucket)
+        return [well("storage", f"bucket {bucket.name} is there")]
+    except (OgelError, OSError) as error:
+        reason = reason_of(error)
+        return [ill("storage", reason, advice_on(reason, _S3_ADVICE, _STORAGE))]

@@ -1,0 +1,119 @@
+"""Keys that were let in for longer than a request: looked at again and again, until they end or are let go."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+
+import structlog
+
+from ogel.features.keys.store import ADMIN, KeyStore, Standing
+from ogel.kernel.principal import Principal
+from ogel.runtime.database import Database, DatabaseAway
+from ogel.runtime.http.auth import Ending
+from ogel.runtime.lifecycle import unless_stopped
+
+log = structlog.get_logger(__name__)
+
+# All watched keys are looked at this often, and at once when there is news of a key.
+LOOK_SECONDS = 0.5
+# But never sooner than this after the last look, however much news there is.
+SPACING_SECONDS = 0.2
+_DELETED = Standing([], "revoked", None)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Watched:
+    scope: str
+    on_end: Callable[[Ending], None]
+
+
+class KeyWatch:
+    """
+    The database says what has ended, so that news of it may come late, twice or from anyone. A key's expiry is known
+    since the first look, and needs no other. Fulfils auth.Watch.
+    """
+
+    def __init__(self, database: Database, store: KeyStore) -> None:
+        self._database = database
+        self._store = store
+        self._watched: dict[str, set[_Watched]] = {}
+        self._expiries: dict[str, asyncio.TimerHandle] = {}
+        self._woken = asyncio.Event()
+        self._away = False
+
+    def watch(self, principal: Principal, scope: str, on_end: Callable[[Ending], None]) -> Callable[[], None]:
+        if principal.id == ADMIN:  # in settings, and so as old as the process
+            return lambda: None
+        each = _Watched(scope, on_end)
+        self._watched.setdefault(principal.id, set()).add(each)
+        # It may have ended since it was found good.
+        self.look_soon()
+        return lambda: self._forget(principal.id, each)
+
+    def look_soon(self) -> None:
+        self._woken.set()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        await unless_stopped(self._keep_looking(), stop)
+
+    async def _keep_looking(self) -> None:
+        while True:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(LOOK_SECONDS - SPACING_SECONDS if self._watched else None):
+                    await self._woken.wait()
+            self._woken.clear()
+            await self._look()
+            await asyncio.sleep(SPACING_SECONDS)
+
+    async def _look(self) -> None:
+        """One query for all of them."""
+        ids = list(self._watched)
+        if not ids:
+            return
+        try:
+            async with self._database.session() as session:
+                standings = await self._store.standings(session, ids)
+        except DatabaseAway as error:
+            if not self._away:
+                log.warning("keys.not_looked_at", keys=len(ids), error=error.reason)
+            self._away = True
+            return
+        self._away = False
+        self._judge(ids, standings)
+
+    def _judge(self, ids: list[str], standings: Mapping[str, Standing]) -> None:
+        for id in ids:
+            standing = standings.get(id, _DELETED)
+            if standing.ended is not None:
+                self._end(id, standing.ended)
+                continue
+            principal = Principal(id, frozenset(standing.scopes))
+            for each in list(self._watched.get(id, ())):
+                if not principal.may(each.scope):
+                    self._forget(id, each)
+                    each.on_end("revoked")
+            self._expect(id, standing.expires_in_seconds)
+
+    def _expect(self, id: str, seconds: float | None) -> None:
+        if expiry := self._expiries.pop(id, None):
+            expiry.cancel()
+        if seconds is not None and id in self._watched:
+            self._expiries[id] = asyncio.get_running_loop().call_later(seconds, self._end, id, "expired")
+
+    def _end(self, id: str, ending: Ending) -> None:
+        ended = self._watched.pop(id, ())
+        self._expect(id, None)
+        if ended:
+            log.info("key.ended", key=id, reason=ending, watched=len(ended))
+        for each in ended:
+            each.on_end(ending)
+
+    def _forget(self, id: str, each: _Watched) -> None:
+        rest = self._watched.get(id, set())
+        rest.discard(each)
+        if not rest:
+            self._watched.pop(id, None)
+            self._expect(id, None)

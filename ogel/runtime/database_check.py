@@ -1,0 +1,19 @@
+"""Whether the database takes writes: one that only answers is of no use to a publisher."""
+
+from __future__ import annotations
+
+from ogel.runtime.database import Database, Queries
+from ogel.runtime.database_faults import DatabaseReadOnly, told
+
+_SQL = Queries.beside(__name__)
+
+
+async def check_writes(database: Database) -> None:
+    """
+    Raises DatabaseAway with what it says. Leaves nothing behind and writes no log of changes, since a server that runs
+    out of room for that one stops altogether: it has the server write a temporary file.
+    """
+    async with database.transaction() as tx:
+        await tx.execute(_SQL.little_memory)
+        if await tx.value(_SQL.spill):
+            raise told(DatabaseReadOnly)

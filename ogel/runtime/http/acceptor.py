@@ -1,0 +1,66 @@
+"""
+Accepting connections, to the last one that waits. An event loop's own server drops at its close what it accepted a
+moment before, and whoever waits in the backlog sees the connection reset.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import socket
+from collections.abc import Callable, Sequence
+
+import structlog
+
+log = structlog.get_logger(__name__)
+
+# At one turn of the event loop, so that a flood of new connections does not keep the old ones waiting.
+_AT_ONCE = 128
+# Of the process or the machine: files or memory. It is tried again after a pause, not in a busy loop.
+_EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+_PAUSE_SECONDS = 1.0
+
+
+class Acceptor:
+    """`arrived` gets each accepted socket, from `start` to `stop`."""
+
+    def __init__(self, listeners: Sequence[socket.socket], arrived: Callable[[socket.socket], None]) -> None:
+        self._listeners = listeners
+        self._arrived = arrived
+        self._loop = asyncio.get_running_loop()
+        self._paused: dict[socket.socket, asyncio.TimerHandle] = {}
+
+    def start(self) -> None:
+        for listener in self._listeners:
+            self._loop.add_reader(listener, self._accept, listener, _AT_ONCE)
+
+    def stop(self, backlog: int) -> None:
+        """Closes the listeners. Who is in their backlog believes to be connected, and is taken in first."""
+        for listener in self._listeners:
+            if (pause := self._paused.pop(listener, None)) is not None:
+                pause.cancel()
+            self._loop.remove_reader(listener)
+            self._accept(listener, backlog)
+            listener.close()
+
+    def _accept(self, listener: socket.socket, at_most: int) -> None:
+        for _ in range(at_most):
+            try:
+                client, _address = listener.accept()
+            except (BlockingIOError, InterruptedError):
+                return
+            except OSError as error:
+                if error.errno in _EXHAUSTED:
+                    self._pause(listener, error)
+                    return
+                # The client has gone again (ECONNABORTED, and on Linux what its network said): the next one has not.
+            else:
+                client.setblocking(False)
+                self._arrived(client)
+
+    def _pause(self, listener: socket.socket, error: OSError) -> None:
+        log.error("http.cannot_accept", error=error.strerror, seconds=_PAUSE_SECONDS)
+        self._loop.remove_reader(listener)
+        self._paused[listener] = self._loop.call_later(
+            _PAUSE_SECONDS, self._loop.add_reader, listener, self._accept, listener, _AT_ONCE
+        )

@@ -1,0 +1,90 @@
+"""The JSON schemas of an OpenAPI document: of the types that routes take and return, under names to be read."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import msgspec
+
+Json = dict[str, Any]
+_REF = "#/components/schemas/{name}"
+
+
+class Schemas:
+    """Made all at once, so that equal names are told apart. A query struct is spelled out as parameters."""
+
+    def __init__(self, bodies: Sequence[Any], queries: Sequence[Any]) -> None:
+        types = [*bodies, *queries]
+        schemas, components = msgspec.json.schema_components(types, ref_template=_REF)
+        names = {name: _readable(name) for name in components}
+        if len(set(names.values())) < len(names):
+            raise ValueError(f"two types share a name: {sorted(names.values())}")
+        self._by_type = {kind: _edited(each, names) for kind, each in zip(types, schemas, strict=True)}
+        # Generators name classes after titles, which are not told apart.
+        self._components = {
+            names[name]: {**_edited(each, names), "title": names[name]} for name, each in components.items()
+        }
+        self._spelled_out = {self._name(query) for query in queries}
+
+    def of(self, kind: Any) -> Json:
+        schema: Json = self._by_type[kind]
+        return schema
+
+    def fields(self, query: Any) -> Iterator[tuple[str, Json, bool]]:
+        """Name, schema, required: of each field of a query struct."""
+        struct = self._components[self._name(query)]
+        for name, schema in struct["properties"].items():
+            yield name, _without_null(schema), name in struct["required"]
+
+    def components(self) -> Json:
+        return {name: each for name, each in self._components.items() if name not in self._spelled_out}
+
+    def _name(self, kind: Any) -> str:
+        reference: str = self.of(kind)["$ref"]
+        return reference.rpartition("/")[2]
+
+
+def _readable(name: str) -> str:
+    """
+    `Page_Thing_` is a generic type: `ThingPage`. `ogel.features.mail.message.Attempt` is one of several of its name:
+    `MailAttempt`.
+    """
+    if page := re.fullmatch(r"Page_(.+)_", name):
+        return f"{_readable(page[1])}Page"
+    if "." in name:
+        feature, struct = name.split(".")[2], name.rpartition(".")[2]
+        return feature.title().replace("_", "") + struct
+    return name
+
+
+def _edited(schema: Any, names: dict[str, str]) -> Any:
+    """
+    References by readable names; pairs as arrays of two, because many generators know no tuples; and no null as a
+    default, because some take what has a default for what is always there.
+    """
+    if isinstance(schema, list):
+        return [_edited(each, names) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    edited = {key: _edited(value, names) for key, value in schema.items()}
+    if edited.get("default", ...) is None:
+        del edited["default"]
+    if isinstance(reference := edited.get("$ref"), str):
+        path, _, name = reference.rpartition("/")
+        edited["$ref"] = f"{path}/{names[name]}"
+    places = edited.get("prefixItems")
+    if places and all(each == places[0] for each in places):
+        del edited["prefixItems"]
+        edited["items"] = places[0]
+    return edited
+
+
+def _without_null(schema: Json) -> Json:
+    """A query parameter that is not wanted is left out, not sent as null."""
+    kept = {key: value for key, value in schema.items() if key != "anyOf"}
+    options = [each for each in schema.get("anyOf", []) if each != {"type": "null"}]
+    if len(options) == 1:
+        return {**options[0], **kept}
+    return {**kept, "anyOf": options} if options else kept

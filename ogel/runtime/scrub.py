@@ -1,0 +1,104 @@
+"""What others say back to us, without the secrets that we told them."""
+
+from __future__ import annotations
+
+import base64
+import html
+import re
+from collections.abc import Iterable, Iterator
+from urllib.parse import unquote
+
+MASK = "****"
+# A shorter one may stand anywhere by chance, and of it the gaps would tell more than the words.
+LEAST_CHARACTERS = 6
+# JSON in a form in JSON; nobody writes deeper than that.
+_LAYERS = 4
+_BASE64 = r"[A-Za-z0-9+/_=-]{0,200}"
+_ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|x([0-9a-fA-F]{2})|(.))", re.DOTALL)
+_CONTROLS = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "f": "\f"}
+
+
+class Scrubber:
+    """
+    Knows secrets, and finds them plain and as answers quote them: percent-encoded, escaped as in JSON and HTML, in hex,
+    and in base64 (RFC 4648 §4, §5), also amidst other bytes, as in the credentials of RFC 7617. Case does not matter.
+    """
+
+    def __init__(self, secrets: Iterable[str | None], least: int = LEAST_CHARACTERS) -> None:
+        known = {each for each in secrets if each is not None and len(each) >= least}
+        forms = {form.lower() for each in known for form in _plain(each) if len(form) >= least}
+        self._plain = sorted(forms, key=len, reverse=True)
+        self._base64 = sorted({form.lower() for each in known for form in _in_base64(each)})
+
+    def __call__(self, text: str, *, cut: bool = False) -> str:
+        """
+        As it was where nothing is found. Otherwise with masks; and decoded, where a secret shows only then. `cut`: it
+        may end in the middle of one.
+        """
+        clean = view = text
+        if not self._plain:
+            return text
+        for _ in range(_LAYERS):
+            masked = self._masked(view)
+            if masked != view:
+                clean = view = masked
+            decoded = _decoded(view)
+            if decoded == view:
+                break
+            view = decoded
+        return self._without_beginning(clean) if cut else clean
+
+    def _masked(self, text: str) -> str:
+        lower = text.lower()
+        for form in self._plain:
+            if form in lower:
+                text = re.sub(re.escape(form), MASK, text, flags=re.IGNORECASE)
+        for form in self._base64:
+            if form in lower:
+                # What stands around it is more of the same.
+                text = re.sub(_BASE64 + re.escape(form) + _BASE64, MASK, text, flags=re.IGNORECASE)
+        return text
+
+    def _without_beginning(self, text: str) -> str:
+        lower = text.lower()
+        for form in self._plain:
+            for length in range(min(len(form) - 1, len(text)), LEAST_CHARACTERS - 1, -1):
+                if lower.endswith(form[:length]):
+                    return text[:-length] + MASK
+        return text
+
+
+NOTHING_SECRET = Scrubber(())
+
+
+def _plain(secret: str) -> Iterator[str]:
+    yield secret.encode(errors="surrogateescape").hex()
+    # One that holds escapes itself is decoded with the text around it.
+    for _ in range(_LAYERS):
+        yield secret
+        if " " in secret:
+            yield secret.replace(" ", "+")  # application/x-www-form-urlencoded
+        secret = _decoded(secret)
+
+
+def _in_base64(secret: str) -> Iterator[str]:
+    """The characters that are its own alone, wherever it begins among the three bytes of a group."""
+    raw = secret.encode(errors="surrogateescape")
+    for before in range(3):
+        first, end = -(-before * 8 // 6), (before + len(raw)) * 8 // 6
+        for encode in (base64.b64encode, base64.urlsafe_b64encode):
+            yield encode(bytes(before) + raw).decode()[first:end]
+
+
+def _decoded(text: str) -> str:
+    """One layer less of each way to escape."""
+    if "\\" in text:
+        text = _ESCAPE.sub(_meant, text).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if "&" in text:
+        text = html.unescape(text)
+    return unquote(text) if "%" in text else text
+
+
+def _meant(escape: re.Match[str]) -> str:
+    digits = escape[1] or escape[2]
+    return chr(int(digits, 16)) if digits else _CONTROLS.get(escape[3], escape[3])

@@ -1,0 +1,401 @@
+"""
+Every operation of the API asked once, as a user would: the exchanges become the examples of the OpenAPI document.
+
+`make examples` writes them to ogel/examples.json; a test asks again and compares.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlencode
+
+import aiohttp
+import msgspec
+
+from ogel.adapters.embedded import EmbeddedServers
+from ogel.kernel.clock import rfc3339, utc_now
+from ogel.runtime.http.openapi import Example
+from tests.support.carriers import TWILIO_PATH, Carriers, twilio_error
+from tests.support.outside import Outside, an_outside_database
+from tests.support.process import ADMIN_KEY, Client, Ogel, Response, eventually
+from tests.support.receiver import Answer, Receiver, Request
+
+FILE = Path(__file__).parents[2] / "ogel" / "examples.json"
+EXAMPLES: Mapping[str, Example] = msgspec.json.decode(FILE.read_bytes(), type=dict[str, Example])
+# Of a list, so many show how it goes on.
+MOST_ITEMS = 2
+MOST_LINES = 6
+SETTINGS = {
+    "OGEL_WEBHOOK_RETRY_DELAYS": "0.05",
+    "OGEL_MAIL_FROM": "Shop <shop@example.com>",
+    "OGEL_MAIL_PROVIDERS": "outbox",
+    "OGEL_USAGE_FLUSH_SECONDS": "1",
+}
+MIGRATION = {
+    "name": "0001_create_orders.sql",
+    "sql": "CREATE TABLE orders (id bigint PRIMARY KEY, total numeric)",
+}
+# Of things that are somewhere else, or nowhere, in the reader's world.
+_PLAIN = {"secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLw", "pid": 7, "user_agent": "curl/8.5.0"}
+
+
+@dataclass
+class Exchanges:
+    """`by_id` are those of the document whose `paths` are given."""
+
+    api: Client
+    paths: Mapping[str, Any]
+    plain: Mapping[str, str]
+    by_id: dict[str, Example] = field(default_factory=dict)
+
+    def __call__(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        query: Mapping[str, Any] | None = None,
+        **parameters: str,
+    ) -> Any:
+        """`path` as the document has it, what it takes in `parameters`. Returns the answer, which must be a success."""
+        operation = self.paths[path][method.lower()]
+        where = path.format(**{name: quote(value, safe="") for name, value in parameters.items()})
+        response = self.api(method, f"{where}?{urlencode(query)}" if query else where, body)
+        status = str(response.status)
+        assert 200 <= response.status < 300 and status in operation["responses"], (
+            f"{method} {where}: {status} {response.raw[:2000]!r}"
+        )
+        known = self.by_id.get(operation["operationId"])
+        answer = _answer(response)
+        example = Example(
+            path=self._as_shown(parameters),
+            query=self._as_shown(dict(query or {})),
+            body=self._as_shown(body),
+            answers={
+                **(known.answers if known else {}),
+                **({status: self._as_shown(answer)} if answer else {}),
+            },
+        )
+        self.by_id[operation["operationId"]] = example
+        return answer
+
+    def _as_shown(self, value: Any) -> Any:
+        text = json.dumps(_shortened(value))
+        for real, shown in self.plain.items():
+            text = text.replace(real, shown)
+        return json.loads(text)
+
+
+def _answer(response: Response) -> Any:
+    """Of a text, its beginning."""
+    if response.headers.get("content-type") == "application/json":
+        return response.json
+    return "".join(line + "\n" for line in response.raw.decode().splitlines()[:MOST_LINES])
+
+
+def _shortened(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_shortened(each) for each in value[:MOST_ITEMS]]
+    if isinstance(value, dict):
+        return {name: _plain(name, _shortened(each)) for name, each in value.items()}
+    return value
+
+
+def _plain(name: str, value: Any) -> Any:
+    return _PLAIN[name] if name in _PLAIN and value is not None else value
+
+
+@contextmanager
+def exchanges(servers: Mapping[str, str], directory: Path) -> Iterator[Exchanges]:
+    def answer(request: Request) -> Answer:
+        return Answer(500 if request.path == "/broken" else 204)
+
+    with (
+        Receiver(answer) as receiver,
+        Carriers() as carriers,
+        an_outside_database(servers["DATABASE_URL"]) as outside,
+        Ogel(
+            "api",
+            "--with",
+            "worker,scheduler,realtime",
+            log=directory / "ogel.log",
+            OGEL_DATA_DIR=str(directory / "data"),
+            **servers,
+            **SETTINGS,
+            **carriers.environment,
+        ) as ogel,
+    ):
+        plain = {
+            f'"host": "{outside.host}"': '"host": "db.example.com"',
+            outside.name: "shop",
+            outside.role: "shop",
+            f"127.0.0.1:{receiver.port}": "shop.example.com",
+            f":{outside.port}": ":5432",
+            f'"port": {outside.port}': '"port": 5432',
+            str(directory): "/data",
+            socket.gethostname(): "ogel-1",
+        }
+        ask = Exchanges(ogel.api, ogel.api.ok("GET", "/openapi.json")["paths"], plain)
+        _all(ask, receiver, carriers, outside)
+        yield ask
+
+
+def _all(ask: Exchanges, receiver: Receiver, carriers: Carriers, outside: Outside) -> None:
+    _webhooks_and_events(ask, receiver)
+    _streams(ask)
+    _jobs(ask)
+    _replays(ask)
+    _messages(ask, carriers)
+    _mail(ask)
+    _databases(ask, outside)
+    _schedules(ask)
+    _backups(ask)
+    _operators(ask)
+
+
+def _webhooks_and_events(ask: Exchanges, receiver: Receiver) -> None:
+    one = "/api/webhooks/{id}"
+    new = {"url": receiver.url(), "events": ["order.*"], "description": "The shop", "max_in_flight": 8}
+    id = ask("POST", "/api/webhooks", new)["id"]
+    ask("GET", "/api/webhooks", query={"limit": 2})
+    ask("PATCH", one, {"events": ["order.*", "customer.created"]}, id=id)
+    ask("POST", f"{one}/test", id=id)
+    ask("POST", "/api/test-webhook", {"url": receiver.url("/try")})
+    ask("POST", f"{one}/rotate-secret", {"overlap_seconds": 86400}, id=id)
+    ask("GET", f"{one}/secrets", id=id)
+    event = {"type": "order.created", "data": {"total": 42}, "id": "order-1", "subject": "order/1"}
+    ask("POST", "/api/events", event)
+    ask("GET", "/api/events", query={"type": "order.created", "limit": 2})
+    ask("GET", "/api/events/{id}", id="order-1")
+    receiver.wait_for_ids(["order-1"], 15)
+    eventually(lambda: _delivery(ask.api, "order-1")["status"] == "delivered", 15, "order-1 to be delivered")
+    ask("GET", one, id=id)
+    ask("GET", "/api/deliveries", query={"event": "order-1"})
+    ask("GET", "/api/deliveries/{id}", id=_delivery(ask.api, "order-1")["id"])
+    broken = ask.api.ok("POST", "/api/webhooks", {"url": receiver.url("/broken"), "events": ["broken.*"]})
+    ids = [_failed(ask.api, number) for number in range(4)]
+    ask("POST", "/api/deliveries/{id}/retry", id=ids[0])
+    unused = ask.api.ok("POST", "/api/webhooks", {"url": receiver.url("/unused"), "events": ["unused"]})
+    ask("DELETE", one, id=unused["id"])
+    assert broken["id"]
+
+
+def _failed(api: Client, number: int) -> str:
+    api.ok("POST", "/api/events", {"type": "broken.order", "data": number, "id": f"broken-{number}"})
+    eventually(lambda: _delivery(api, f"broken-{number}")["status"] == "failed", 15, "it to have failed")
+    return str(_delivery(api, f"broken-{number}")["id"])
+
+
+def _delivery(api: Client, event: str) -> Any:
+    return api.ok("GET", f"/api/deliveries?event={event}")["items"][0]
+
+
+def _streams(ask: Exchanges) -> None:
+    eventually(lambda: b"feed_connected 1.0" in ask.api("GET", "/metrics").raw, 10, "the feed")
+    query = {"events": "order.*,chat.said"}
+
+    async def publish() -> None:
+        await asyncio.to_thread(ask.api.ok, "POST", "/api/events", {"type": "chat.said", "data": "Hello"})
+
+    async def heard() -> tuple[list[Any], str]:
+        headers = {"Authorization": f"Bearer {ADMIN_KEY}"}
+        base = f"http://127.0.0.1:{ask.api.port}"
+        async with (
+            asyncio.timeout(20),
+            aiohttp.ClientSession(base, headers=headers) as http,
+            http.ws_connect("/realtime/websocket", params=query) as socket,
+            http.get("/realtime/sse", params=query) as stream,
+        ):
+            ready = await socket.receive_json(), await stream.content.readuntil(b"\n\n")
+            await publish()
+            event = await socket.receive_json(), await stream.content.readuntil(b"\n\n")
+        return [ready[0], event[0]], (ready[1] + event[1]).decode()
+
+    frames, text = asyncio.run(heard())
+    ask.by_id["get_realtime_websocket"] = Example(query=query, answers={"101": frames})
+    ask.by_id["get_realtime_sse"] = Example(query=query, answers={"200": text})
+
+
+def _jobs(ask: Exchanges) -> None:
+    def dead() -> list[str]:
+        found = ask.api.ok("GET", "/api/jobs?queue=webhooks&status=dead")["items"]
+        return [each["id"] for each in found]
+
+    eventually(lambda: len(dead()) == 4, 15, "dead jobs")
+    ask("GET", "/api/jobs", query={"queue": "webhooks", "status": "dead", "limit": 2})
+    first, second, *_ = dead()
+    ask("GET", "/api/jobs/{id}", id=first)
+    ask("POST", "/api/jobs/{id}/retry", id=first)
+    ask("DELETE", "/api/jobs/{id}", id=second)
+    ask("POST", "/api/jobs/retry", {"queue": "webhooks", "kind": "webhooks.deliver"})
+    ask("POST", "/api/jobs/purge", {"queue": "webhooks"})
+    ask("GET", "/api/queues")
+    ask("POST", "/api/queues/{name}/pause", name="webhooks")
+    ask.api.ok("POST", "/api/events", {"type": "order.paid", "data": 42, "id": "order-2"})
+    waiting = ask.api.ok("GET", "/api/jobs?queue=webhooks&status=pending&limit=1")["items"][0]
+    ask("POST", "/api/jobs/{id}/cancel", id=waiting["id"])
+    ask("POST", "/api/queues/{name}/resume", name="webhooks")
+    ask("GET", "/api/workers")
+
+
+def _replays(ask: Exchanges) -> None:
+    hour_ago = rfc3339(utc_now() - timedelta(hours=1))
+    [webhook] = [
+        each["id"]
+        for each in ask.api.ok("GET", "/api/webhooks")["items"]
+        if each["description"] == "The shop"
+    ]
+    # More than go out while it is looked at.
+    ask.api.ok("POST", "/api/events", [{"type": "order.shipped", "data": number} for number in range(50)])
+    wanted = {"since": hour_ago, "only": "all", "events": ["order.*"]}
+    ask("POST", "/api/webhooks/{id}/replay", {**wanted, "dry_run": True}, id=webhook)
+    id = ask("POST", "/api/webhooks/{id}/replay", {**wanted, "per_second": 1}, id=webhook)["id"]
+    ask("GET", "/api/replays", query={"webhook": webhook})
+    ask("GET", "/api/replays/{id}", id=id)
+    for change in ("pause", "resume", "cancel"):
+        ask("POST", f"/api/replays/{{id}}/{change}", id=id)
+
+
+def _messages(ask: Exchanges, carriers: Carriers) -> None:
+    ask("GET", "/api/messages/vapid-public-key")
+    new = {"provider": "fcm", "token": "token-of-the-app", "subject": "customer/7"}
+    device = ask("POST", "/api/devices", new)["id"]
+    ask("POST", "/api/devices", new)
+    ask("GET", "/api/devices", query={"subject": "customer/7"})
+    ask("GET", "/api/devices/{id}", id=device)
+    carriers.script(TWILIO_PATH, twilio_error(21211))
+    wanted = {"channel": "sms", "to": "+15005550009", "text": "Your order is on its way."}
+    id = ask("POST", "/api/messages", wanted)["items"][0]["id"]
+    eventually(lambda: ask.api.ok("GET", f"/api/messages/{id}")["status"] == "failed", 15, "it to be refused")
+    ask("GET", "/api/messages", query={"channel": "sms"})
+    ask("GET", "/api/messages/{id}", id=id)
+    ask("POST", "/api/messages/{id}/retry", id=id)
+    ask("DELETE", "/api/devices/{id}", id=device)
+
+
+def _mail(ask: Exchanges) -> None:
+    ask("GET", "/api/mail/templates")
+    welcome = {"app": "Shop", "name": "Ann", "url": "https://shop.example.com/start"}
+    letter = {
+        "to": "ann@example.com",
+        "template": "welcome",
+        "data": welcome,
+        "idempotency_key": "welcome-ann",
+    }
+    id = ask("POST", "/api/mail", letter)["items"][0]["id"]
+    eventually(lambda: ask.api.ok("GET", f"/api/mail/{id}")["status"] == "sent", 15, "it to be sent")
+    ask("GET", "/api/mail", query={"status": "sent"})
+    ask("GET", "/api/mail/{id}", id=id)
+    ask(
+        "POST",
+        "/api/mail/suppressions",
+        {"address": "bob@example.com", "reason": "manual", "detail": "asked by phone"},
+    )
+    ask("GET", "/api/mail/suppressions")
+    kept = ask.api.ok("POST", "/api/mail", {"to": "bob@example.com", "subject": "Hello", "text": "Hello Bob"})
+    ask("DELETE", "/api/mail/suppressions/{address}", address="bob@example.com")
+    ask("POST", "/api/mail/{id}/retry", id=kept["items"][0]["id"])
+
+
+def _databases(ask: Exchanges, outside: Outside) -> None:
+    one = "/api/databases/{id}"
+    id = ask("POST", "/api/databases", {"name": "orders-eu", **outside.parts})["id"]
+    ask("GET", "/api/databases", query={"type": "postgresql"})
+    ask("PATCH", one, {"labels": {"team": "shop"}}, id=id)
+    ask("POST", f"{one}/check", id=id)
+    eventually(
+        lambda: ask.api.ok("GET", f"/api/databases/{id}")["check"]["state"] == "reachable", 25, "a check"
+    )
+    ask("GET", one, id=id)
+    ask("GET", f"{one}/stats", id=id)
+    ask("POST", f"{one}/migrations", {"files": [MIGRATION], "dry_run": True}, id=id)
+    run = ask("POST", f"{one}/migrations", {"files": [MIGRATION]}, id=id)["id"]
+    url = f"/api/databases/{id}/migrations/{run}"
+    eventually(lambda: ask.api.ok("GET", url)["status"] == "succeeded", 25, "the migrations to be applied")
+    ask("GET", f"{one}/migrations", id=id)
+    ask("GET", f"{one}/migrations/{{run}}", id=id, run=run)
+    ask("GET", f"{one}/schemas", id=id)
+    ask("GET", f"{one}/tables", query={"schema": "public"}, id=id)
+    for kind in ("columns", "indexes"):
+        ask("GET", f"{one}/{kind}", query={"schema": "public", "table": "orders"}, id=id)
+    ask("GET", f"{one}/extensions", id=id)
+    ask.api.ok("POST", "/api/queues/databases/pause")
+    more = {"name": "0002_add_note.sql", "sql": "ALTER TABLE orders ADD COLUMN note text"}
+    waiting = ask.api.ok("POST", f"/api/databases/{id}/migrations", {"files": [MIGRATION, more]})["id"]
+    ask("POST", f"{one}/migrations/{{run}}/cancel", id=id, run=waiting)
+    ask.api.ok("POST", "/api/queues/databases/resume")
+    ask("DELETE", one, id=id)
+
+
+def _schedules(ask: Exchanges) -> None:
+    one = "/api/schedules/{name}"
+    new = {"name": "nightly-report", "cron": "30 2 * * mon-fri", "timezone": "Europe/Berlin"}
+    ask("POST", "/api/schedules", {**new, "event": {"type": "report.due", "data": {"of": "sales"}}})
+    ask("GET", "/api/schedules", query={"limit": 2})
+    ask("PATCH", one, {"cron": "0 3 * * mon-fri"}, name="nightly-report")
+    ask("POST", f"{one}/run", name="nightly-report")
+    ask("GET", one, name="nightly-report")
+    for change in ("pause", "resume"):
+        ask("POST", f"{one}/{change}", name="nightly-report")
+    ask("DELETE", one, name="nightly-report")
+
+
+def _backups(ask: Exchanges) -> None:
+    id = ask("POST", "/api/backups", {"note": "before the move"})["id"]
+    eventually(lambda: ask.api.ok("GET", f"/api/backups/{id}")["status"] == "complete", 30, "the backup")
+    ask("GET", "/api/backups", query={"status": "complete"})
+    ask("GET", "/api/backups/{id}", id=id)
+    ask("POST", "/api/backups/{id}/verify", id=id)
+    verified = "verified_at"
+    eventually(lambda: ask.api.ok("GET", f"/api/backups/{id}")[verified], 30, "its verification")
+    ask("DELETE", "/api/backups/{id}", id=id)
+
+
+def _operators(ask: Exchanges) -> None:
+    for name, path in (
+        ("stats.resources", "/api/resources/latest"),
+        ("health.check", "/api/health/history"),
+        ("stats.roll_up", "/api/usage?metric=events.published"),
+    ):
+        ask.api.ok("POST", f"/api/schedules/{name}/run")
+        eventually(lambda path=path: ask.api.ok("GET", path)["items"], 25, path)
+    ask("GET", "/api/usage", query={"metric": "events.published", "limit": 2})
+    ask("GET", "/api/usage/summary")
+    ask("GET", "/api/resources", query={"name": "database.size_bytes", "limit": 2})
+    ask("GET", "/api/resources/latest")
+    ask("GET", "/api/health/history", query={"limit": 2})
+    ask("GET", "/api/alerts/check")
+    ask("GET", "/api/cleanup")
+    ask("POST", "/api/cleanup/{kind}/run", {"dry_run": True}, kind="events")
+    ask("POST", "/api/cleanup/{kind}/run", {"older_than_days": 90}, kind="events")
+    ask("GET", "/api/audit-logs", query={"action": "webhook.create", "limit": 2})
+    for path in ("/metrics", "/api/metrics", "/health/live", "/health/ready", "/api/health"):
+        ask("GET", path)
+
+
+def encoded(examples: Mapping[str, Example]) -> bytes:
+    return msgspec.json.format(msgspec.json.encode(dict(sorted(examples.items()))), indent=1) + b"\n"
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as directory:
+        path = Path(directory)
+        with EmbeddedServers.start(path / "servers") as running:
+            assert running.database_url and running.redis_url
+            servers = {"DATABASE_URL": running.database_url, "REDIS_URL": running.redis_url}
+            with exchanges(servers, path) as ask:
+                FILE.write_bytes(encoded(ask.by_id))
+    print(f"{len(ask.by_id)} exchanges: {FILE.name}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()
