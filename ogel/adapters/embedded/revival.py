@@ -92,9 +92,11 @@ class Revival:
             except OgelError as error:
                 trouble, self._down[server.name] = error.message, error
                 log.warning("embedded.server_not_back", server=server.name, tries=tries + 1, error=trouble)
-                # Room may take its time; whoever makes it expects nothing more to be done.
-                pause = FULL_SECONDS if isinstance(error, DiskFull) else 0.0
-                tries += 0 if pause else 1
+                if isinstance(error, DiskFull):
+                    # Room may take its time; whoever makes it expects nothing more to be done.
+                    pause = FULL_SECONDS
+                else:
+                    pause, tries = 0.0, tries + 1
                 continue
             tries += 1
             self._down.pop(server.name)
