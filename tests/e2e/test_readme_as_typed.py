@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import sys
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.cli import without_settings
-from tests.support.markdown import ROOT, Block, blocks
+from tests.support.markdown import ROOT, blocks
 from tests.support.process import free_port
 from tests.support.terminal import Terminal
 
@@ -33,29 +34,33 @@ def ports() -> Mapping[str, str]:
     return {"8080": str(free_port()), "9000": str(free_port())}
 
 
-def tour() -> tuple[Block, Block]:
-    first, second = (
-        each
-        for each in blocks(ROOT / "README.md")
-        if "admin_key" in each.text or each.text.startswith("make up")
-    )
-    return first, second
-
-
 def test_the_tour_does_what_it_says(tmp_path: Path, ports: Mapping[str, str]) -> None:
     environment = {**without_settings(os.environ), "PORT": ports["8080"], "MAKEFLAGS": "-o .venv/.installed"}
-    up, steps = tour()
+    [up], receiver, steps, end = _tour()
     with checkout(tmp_path) as at, Terminal(at, environment) as first, Terminal(at, environment) as second:
-        first.start(up.commands[0])
-        first.sees(rf"http://localhost:{ports['8080']}", 60)
-        answers = {typed: typing(second, typed, ports) for typed in steps.commands}
-        second.sees(r"order-1 verified \{")  # the receiver
-        second.sees(r'(?s)event: ready.*data: \{.*"id":"order-1"')  # the listener
+        first.start(up)
+        first.sees(rf"Ogel on http://localhost:{ports['8080']}", 60)
+        for typed in receiver:
+            typing(second, typed, ports)
+        second.sees("listening on")
+        answers = {typed: typing(second, typed, ports) for typed in steps}
+        second.sees(r"order-1 verified \{")
+        second.sees(r'(?s)event: ready.*event: event\ndata: \{"id":"order-1"')
+        for typed in end:
+            typing(second, typed, ports)
         first.interrupt()
         assert first.run("true", 45)[0] == 0  # the prompt is back
 
-    said = {re.sub(r"\s+", " ", typed)[:60]: answer for typed, answer in answers.items()}
-    print(said)
+    for typed, answer in answers.items():
+        if typed.startswith(("api", "curl -s localhost")):
+            last = answer.rstrip("\n").splitlines()[-1]
+            assert answer.endswith("\n") and json.loads(last), f"{typed}: {answer!r}"
+
+
+def _tour() -> list[list[str]]:
+    """The commands of each block, from `make up` on."""
+    shown = [block.commands for block in blocks(ROOT / "README.md") if block.language == "sh"]
+    return shown[shown.index(next(each for each in shown if each[0].startswith("make up"))) :]
 
 
 def typing(terminal: Terminal, typed: str, ports: Mapping[str, str]) -> str:

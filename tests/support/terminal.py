@@ -1,49 +1,29 @@
-"""Somebody at a terminal of 80 columns: an interactive bash, typed at, and what stands on the screen."""
+"""Somebody at a terminal: an interactive bash, typed at, and what stands on the screen."""
 
 from __future__ import annotations
 
-import fcntl
 import os
-import pty
 import re
-import select
 import signal
-import struct
-import subprocess
-import termios
-import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import TypeVar
 
-COLUMNS, LINES = 80, 40
-_END = re.compile(r"\x01(\d+)\x02\r?\n")
-_CTRL_C = b"\x03"
-Found = TypeVar("Found")
+from tests.support.on_terminal import OnTerminal
+
+_END = re.compile(r"\x01(\d+)\x02\n")
+_SAY_END = r"printf '\001%d\002\n' $?"
+_CTRL_C = "\x03"
 
 
-class Terminal:
-    """Leaving the block ends everything that was started in it."""
+class Terminal(OnTerminal):
+    """Leaving the block closes the window, and with it all that was started there."""
 
     def __init__(self, at: Path, environment: Mapping[str, str]) -> None:
-        self._own, theirs = pty.openpty()
-        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", LINES, COLUMNS, 0, 0))
-        self._shell = subprocess.Popen(
-            ["bash", "--norc", "--noprofile", "--noediting", "-i"],
-            cwd=at,
-            env={**environment, "PS1": "", "PS2": "", "HISTFILE": "", "TERM": "xterm", "NO_COLOR": "1"},
-            stdin=theirs,
-            stdout=theirs,
-            stderr=theirs,
-            start_new_session=True,
-            preexec_fn=_take_terminal,
-        )
-        os.close(theirs)
-        self.screen = ""
-        self.run("stty -echo; set +m; bind 'set enable-bracketed-paste off' 2>/dev/null; true")
-        self.screen = ""
+        own = {"PS1": "", "PS2": "", "HISTFILE": "", "TERM": "xterm", "NO_COLOR": "1"}
+        shell = ["bash", "--norc", "--noprofile", "--noediting", "-i"]
+        super().__init__(shell, {**environment, **own}, at=at, controlled=True)
+        self.run("stty -echo; set +m")
 
     def run(
         self, typed: str, seconds: float = 30, answers: Mapping[str, str] | None = None
@@ -52,60 +32,42 @@ class Terminal:
         Exit code and what appeared until the prompt came back, of jobs in the background too. `answers` are typed where
         a question stands.
         """
-        before = len(self.screen)
+        before = len(self.written)
         self.start(typed)
         for question, answer in (answers or {}).items():
-            self._until(
-                lambda question=question: re.search(question, self.screen[before:]), seconds, question
-            )
+            self.until(lambda written, question=question: question in written[before:], seconds)
             self.start(answer)
-        self.start("printf '\\001%d\\002\\n' $?")
-        found = self._until(lambda: _END.search(self.screen, before), seconds, typed)
-        shown = self.screen[before : found.start()]
-        self.screen = self.screen[: found.start()] + self.screen[found.end() :]
+        self.start(_SAY_END)
+        found = _END.search(self.until(lambda written: _END.search(written, before) is not None, seconds))
+        assert found is not None
+        shown = self.written[before : found.start()]
+        self.written = self.written[: found.start()] + self.written[found.end() :]
         return int(found[1]), shown
 
     def run_until(self, typed: str, enough: Callable[[str], bool], seconds: float = 30) -> tuple[int, str]:
         """Ctrl-C once what it shows is `enough`."""
-        before = len(self.screen)
+        before = len(self.written)
         self.start(typed)
-        self._until(lambda: enough(self.screen[before:]) or None, seconds, typed)
+        self.until(lambda written: enough(written[before:]), seconds)
         self.interrupt()
-        code, rest = self.run("(exit $?)", seconds)
-        return code, self.screen[before : len(self.screen) - len(rest)] + rest
+        code, _ = self.run("(exit $?)", seconds)
+        return code, self.written[before:]
 
     def start(self, typed: str) -> None:
         """Types it and waits for nothing."""
-        os.write(self._own, typed.encode() + b"\n")
+        self.type(f"{typed}\n")
 
-    def sees(self, wanted: str, seconds: float = 30) -> re.Match[str]:
+    def sees(self, wanted: str, seconds: float = 30) -> None:
         """What matches the regular expression, somewhere on the screen, by then."""
-        return self._until(lambda: re.search(wanted, self.screen), seconds, f"to see {wanted!r}")
+        self.until(lambda written: re.search(wanted, written) is not None, seconds)
 
     def interrupt(self) -> None:
-        os.write(self._own, _CTRL_C)
-
-    def __enter__(self) -> Terminal:
-        return self
+        self.type(_CTRL_C)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        # Closing the window: the foreground gets SIGHUP from the kernel, the background from bash.
-        self._shell.send_signal(signal.SIGHUP)
-        os.close(self._own)
-        self._shell.wait(30)
-
-    def _until(self, ask: Callable[[], Found | None], seconds: float, what: str) -> Found:
-        deadline = time.monotonic() + seconds
-        while (found := ask()) is None:
-            left = deadline - time.monotonic()
-            assert left > 0, f"waited {seconds} s for {what}; the screen:\n{self.screen[-4000:]}"
-            if select.select([self._own], [], [], left)[0]:
-                with suppress(OSError):
-                    self.screen += os.read(self._own, 65_536).decode(errors="replace").replace("\r\n", "\n")
-        return found
-
-
-def _take_terminal() -> None:
-    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+        # What runs in the foreground hears of it by the kernel, what runs behind it by bash.
+        self.process.send_signal(signal.SIGHUP)
+        os.close(self._ours)
+        self.process.wait(30)
