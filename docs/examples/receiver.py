@@ -35,7 +35,9 @@ def _verdict(body: bytes, headers: dict[str, str]) -> str:
 
 
 if __name__ == "__main__":
-    server = ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1]) if len(sys.argv) > 1 else 9000), Receiver)
+    port = int(sys.argv[1]) if len(sys.argv) > 1 else 9000
+    server = ThreadingHTTPServer(("127.0.0.1", port), Receiver)
+    print(f"listening on http://localhost:{port}", flush=True)
     try:
         server.serve_forever()
     except KeyboardInterrupt:

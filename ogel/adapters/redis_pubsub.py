@@ -23,6 +23,8 @@ SOCKET_TIMEOUT_SECONDS = 2.0
 # How long a publisher waits for Redis before it gives up, and how often it looks meanwhile.
 PATIENCE_SECONDS = 5.0
 RETRY_SECONDS = 0.25
+# A listener that did not end when it was told to is told again after this.
+CANCEL_SECONDS = 0.2
 # Listeners reconnect after 0.1 s, then ever later up to this.
 LONGEST_PAUSE_SECONDS = 1.0
 # After an outage, listeners come back before anything is said: a little more than they need.
@@ -91,9 +93,11 @@ class RedisBroadcast:
             if listening.done():
                 listening.result()
         finally:
-            listening.cancel()
             stopping.cancel()
-            await asyncio.wait((listening, stopping))
+            # Told once, it may go on: while it connects, the client library swallows one cancellation.
+            while not listening.done():
+                listening.cancel()
+                await asyncio.wait((listening,), timeout=CANCEL_SECONDS)
 
     async def close(self) -> None:
         await self._client.aclose()

@@ -89,6 +89,19 @@ def command(source: str, into: str | None, password_from: str | None, as_json: b
         say_json(report)
     else:
         _show(report)
+        if _needs_a_new_admin_key(into):
+            # Keys are in the backup; this one is not.
+            click.echo("`ogel up` makes a new admin key here: see the file admin_key, or set OGEL_ADMIN_KEY")
+
+
+def _needs_a_new_admin_key(into: str | None) -> bool:
+    """In embedded mode it is a file, and that of the former directory may not have come along."""
+    settings = settings_with_secret()
+    if into is not None or not settings.embedded or settings.admin_key is not None:
+        return False
+    from ogel.adapters.embedded import kept_secret
+
+    return kept_secret(settings.data_dir, "admin_key") is None
 
 
 def _with_password(url: str, password_from: str | None) -> str:

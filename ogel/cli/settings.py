@@ -85,7 +85,7 @@ def env_template() -> str:
     for field, knob in knobs().items():
         others = [name for name in knob.names if name != knob.name]
         also = f" Also: {', '.join(others)}." if others else ""
-        default = _shown(getattr(Settings(), field), secret=False)
+        default = shown(getattr(Settings(), field), secret=False)
         lines += ["", f"# {knob.meaning}", f"# Takes {knob.takes.words}.{also}"]
         lines.append(f"# {knob.name}={default or ''}")
     return "\n".join(lines) + "\n"
@@ -96,7 +96,7 @@ def _rows(sourced: Sourced) -> list[dict[str, object]]:
         {
             "name": sourced.sources[field] or knob.name,
             "names": list(knob.names),
-            "value": _shown(getattr(sourced.settings, field), knob.secret),
+            "value": shown(getattr(sourced.settings, field), knob.secret),
             "source": "environment" if sourced.sources[field] else "default",
             "meaning": knob.meaning,
             "takes": knob.takes.words,
@@ -105,7 +105,7 @@ def _rows(sourced: Sourced) -> list[dict[str, object]]:
     ]
 
 
-def _shown(value: object, secret: bool) -> str | None:
+def shown(value: object, secret: bool) -> str | None:
     """As it would be written in the environment."""
     if value is None or value == ():
         return None

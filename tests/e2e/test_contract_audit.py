@@ -12,6 +12,7 @@ from unittest import mock
 import psycopg
 import pytest
 
+from tests.support.audit import seal
 from tests.support.cli import Finished, ogel_here
 from tests.support.process import SECRET, Client, Ogel, eventually
 
@@ -25,26 +26,6 @@ def run(suite_servers: dict[str, str]) -> Run:
             return ogel_here("audit", *arguments, **{**suite_servers, "OGEL_SECRET": SECRET, **settings})
 
     return run
-
-
-def age(url: str) -> None:
-    """What is not sealed yet could be."""
-    with psycopg.connect(url) as connection:
-        connection.execute(
-            "UPDATE audit_logs SET created_at = created_at - interval '1 minute' WHERE chain_seq IS NULL"
-        )
-
-
-def seal(api: Client, url: str) -> None:
-    age(url)
-    api.ok("POST", "/api/schedules/audit.seal/run")
-    eventually(
-        lambda: all(
-            each["seq"] for each in api.ok("GET", "/api/audit-logs?limit=100&action=event.publish")["items"]
-        ),
-        10,
-        "the records to be sealed",
-    )
 
 
 def test_records_are_sealed_by_the_clock_and_say_where_they_stand(

@@ -172,3 +172,19 @@ def test_a_listener_notices_that_its_connection_is_dead(
             await broadcast.close()
 
     asyncio.run(story())
+
+
+def test_a_listener_stops_whatever_it_is_doing(redis_url: str) -> None:
+    """The client library swallows what cancels it at one moment of its connecting."""
+
+    async def story() -> None:
+        for moment in range(100):
+            broadcast, stop = RedisBroadcast(redis_url), asyncio.Event()
+            listening = asyncio.create_task(broadcast.listen({EVENTS: lambda _: None}, lambda _: None, stop))
+            for _ in range(moment):
+                await asyncio.sleep(0)
+            stop.set()
+            await asyncio.wait_for(listening, 10)
+            await broadcast.close()
+
+    asyncio.run(story())

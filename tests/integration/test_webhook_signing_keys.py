@@ -68,7 +68,7 @@ def test_the_migration_moves_each_secret(empty_database_url: str) -> None:
         connection.execute(
             "INSERT INTO webhook_endpoints"
             " (id, url, event_globs, event_likes, max_in_flight, timeout_seconds, sealed_secret)"
-            " VALUES ('wh_1', 'https://x.test/', '{}', '{}', 1, 1, %s)",
+            " VALUES ('wh_1', 'https://x.test/', '{*}', '{%%}', 1, 1, %s)",
             (sealed,),
         )
     asyncio.run(migrate(url, migrations))

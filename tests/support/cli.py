@@ -60,10 +60,14 @@ def ogel_here(*arguments: str, **settings: str) -> Finished:
     return Finished(code, out.getvalue(), err.getvalue())
 
 
-def _environment(settings: Mapping[str, str]) -> dict[str, str]:
+def without_settings(environment: Mapping[str, str]) -> dict[str, str]:
+    """None of the developer's own."""
     ours = {name for knob in knobs().values() for name in knob.names}
-    kept = {k: v for k, v in os.environ.items() if k not in ours and not k.startswith(_PIECES)}
-    return {**kept, **settings}
+    return {k: v for k, v in environment.items() if k not in ours and not k.startswith(_PIECES)}
+
+
+def _environment(settings: Mapping[str, str]) -> dict[str, str]:
+    return {**without_settings(os.environ), **settings}
 
 
 def findings(finished: Finished) -> list[dict[str, Any]]:

@@ -11,13 +11,22 @@ import subprocess
 import termios
 import time
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from types import TracebackType
 
 
 class OnTerminal:
     """One that a process has as its stdin, stdout and stderr. Leaving the block ends the process."""
 
-    def __init__(self, command: Sequence[str], environment: Mapping[str, str], columns: int = 80) -> None:
+    def __init__(
+        self,
+        command: Sequence[str],
+        environment: Mapping[str, str],
+        columns: int = 80,
+        at: Path | None = None,
+        controlled: bool = False,
+    ) -> None:
+        """`controlled`: Ctrl-C and closing reach it as signals, as they reach a shell."""
         self._ours, theirs = pty.openpty()
         fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
         self.process = subprocess.Popen(
@@ -26,7 +35,9 @@ class OnTerminal:
             stdout=theirs,
             stderr=theirs,
             env={"TERM": "xterm", "PATH": os.environ["PATH"], **environment},
+            cwd=at,
             start_new_session=True,
+            preexec_fn=_take_terminal if controlled else None,
         )
         os.close(theirs)
         self.written = ""
@@ -74,3 +85,7 @@ class OnTerminal:
         self._rest = self._rest[len(text.encode()) :]
         self.written += text.replace("\r\n", "\n")
         return bool(read)
+
+
+def _take_terminal() -> None:
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)

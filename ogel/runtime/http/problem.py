@@ -129,7 +129,7 @@ def _from_starlette(error: HTTPException, scope: Scope) -> OgelError:
 
 
 async def _answer(error: OgelError, scope: Scope, send: Send) -> None:
-    body = msgspec.json.encode(_problem(error, exchange_of(scope).request_id))
+    body = msgspec.json.encode(_problem(error, exchange_of(scope).request_id)) + b"\n"
     # A WebSocket that was not accepted is refused with an ordinary response (ASGI's denial response).
     prefix = "websocket." if scope["type"] == "websocket" else ""
     await send(

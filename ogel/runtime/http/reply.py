@@ -40,7 +40,7 @@ def _status(value: object, status: int) -> int:
 def _content(value: object) -> tuple[bytes, bytes]:
     if isinstance(value, Text):
         return value.content, value.media_type.encode("latin-1")
-    return encode_json(value), b"application/json"
+    return encode_json(value) + b"\n", b"application/json"  # a prompt begins on a line of its own
 
 
 def encode_json(value: object) -> bytes:

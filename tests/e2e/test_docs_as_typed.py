@@ -1,0 +1,303 @@
+"""Every command of the pages in docs/, typed at a terminal beside a running `ogel up`, answers as the page shows."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import socket
+import sys
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+import pytest
+
+from ogel.environ import read_settings
+from tests.support.audit import seal as seal_audit_log
+from tests.support.carriers import TWILIO_PATH, Browser, Carriers, twilio_error
+from tests.support.cli import without_settings
+from tests.support.markdown import ROOT, Block, blocks
+from tests.support.process import ADMIN_KEY, SECRET, Client, Ogel, eventually
+from tests.support.receiver import Answer, Receiver, Request
+from tests.support.terminal import Terminal
+
+
+@dataclass
+class World:
+    """A running suite, what it sends to, and the directory of somebody who reads."""
+
+    ogel: Ogel
+    carriers: Carriers
+    directory: Path
+    elsewhere: str
+    """A database that is not Ogel's."""
+    beside: ExitStack
+    """What runs until the page is read."""
+
+    @property
+    def api(self) -> Client:
+        return self.ogel.api
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What a reader has set, the same as the suite has, and the command on the path."""
+        path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+        return {**without_settings(os.environ), **self.ogel.environment, "PATH": path, "KEY": ADMIN_KEY}
+
+
+@dataclass
+class Reading:
+    """How a page is read: what stands for its examples, and what happens between its commands."""
+
+    instead: Mapping[str, str] = field(default_factory=dict)
+    before: Mapping[str, Callable[[], object]] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=dict)
+    answers: Mapping[str, str] = field(default_factory=dict)
+    """What is typed where a question stands."""
+    ends: Mapping[str, int] = field(default_factory=dict)
+    """Exit codes of what the page shows going wrong, by how it begins."""
+
+    def prepare(self, typed: str) -> None:
+        for beginning, act in self.before.items():
+            if typed.startswith(beginning):
+                act()
+
+    def end(self, typed: str) -> int:
+        return next((code for beginning, code in self.ends.items() if typed.startswith(beginning)), 0)
+
+
+def audit(world: World) -> Reading:
+    world.api.ok("POST", "/api/events", {"type": "order.created", "data": None})
+
+    def seal() -> None:
+        seal_audit_log(world.api, world.ogel.environment["DATABASE_URL"])
+
+    return Reading(before={"ogel audit verify": seal})
+
+
+def backups(world: World) -> Reading:
+    parts = urlsplit(world.elsewhere)
+    user, _, place = parts.netloc.rpartition("@")
+    without_password = urlunsplit(parts._replace(netloc=f"{user.partition(':')[0]}@{place}"))
+    return Reading(
+        instead={
+            "postgresql://ogel@db.example/new": without_password,
+            "OGEL_SECRET=…": f"OGEL_SECRET={SECRET}",
+        },
+        answers={"Password for": parts.password or ""},
+    )
+
+
+def databases(world: World) -> Reading:
+    (world.directory / "sql").mkdir()
+    (world.directory / "sql" / "0001_create_orders.sql").write_text("CREATE TABLE orders (id int);")
+    return Reading(environment={"ORDERS_DATABASE_URL": world.elsewhere})
+
+
+def messaging(world: World) -> Reading:
+    device = world.api.ok("POST", "/api/devices", {"provider": "fcm", "token": "a-token"})["id"]
+    world.carriers.script(TWILIO_PATH, twilio_error(21211))
+    text = {"channel": "sms", "to": ["+4915112345679"], "text": "Hi."}
+    [message] = world.api.ok("POST", "/api/messages", text)["items"]
+    failed = lambda: world.api.ok("GET", f"/api/messages/{message['id']}")["status"] == "failed"  # noqa: E731
+    eventually(failed, 20, "a message to fail")
+    subscription = json.dumps(Browser().subscription(world.carriers.url + "/push/1"))
+    return Reading(
+        instead={"dev_…": device, '"token": "…"': '"token": "another"', "msg_…": message["id"]},
+        environment={"SUBSCRIPTION": subscription},
+    )
+
+
+def operations(world: World) -> Reading:
+    """An endpoint whose receiver is away, beside one that is well; it is mended when the page asks."""
+    mended = threading.Event()
+
+    def answer(request: Request) -> Answer:
+        return Answer(204 if request.path == "/mail" or mended.is_set() else 503)
+
+    receiver = world.beside.enter_context(Receiver(answer))
+    mail, shop = (
+        world.api.ok("POST", "/api/webhooks", {"url": receiver.url(path), "events": [events]})["id"]
+        for path, events in (("/mail", "mail.*"), ("/shop", "order.*"))
+    )
+    world.api.ok("POST", "/api/events", [{"type": "order.created", "data": n} for n in range(12)])
+
+    def many() -> None:
+        for start in range(0, 1000, 500):
+            world.api.ok(
+                "POST", "/api/events", [{"type": "order.paid", "data": n} for n in range(start, start + 500)]
+            )
+
+    open_ = lambda: world.api.ok("GET", f"/api/webhooks/{shop}")["health"]["state"] == "open"  # noqa: E731
+    eventually(open_, 30, "the breaker to open")
+    return Reading(
+        instead={
+            "wh_01m8488xbxfkttz03623x3kycq": shop,
+            "wh_01m8479ztceagvxj605p4sn7tq": shop,
+            "wh_01m8488xdae659w39j4gw8m3fa": mail,
+        },
+        before={"ogel webhooks test": mended.set, "ogel webhooks replay": many},
+    )
+
+
+def settings(world: World) -> Reading:
+    taken = world.beside.enter_context(socket.create_server(("127.0.0.1", 0)))
+    return Reading(
+        environment={"PORT": str(taken.getsockname()[1])}, ends={"PORT=eighty": 2, "ogel doctor": 1}
+    )
+
+
+def webhooks(world: World) -> Reading:
+    endpoint = world.api.ok(
+        "POST", "/api/webhooks", {"url": "https://shop.example.com/", "events": ["order.*"]}
+    )
+    return Reading(instead={"wh_…": endpoint["id"]})
+
+
+def nothing_else(_: World) -> Reading:
+    return Reading()
+
+
+READINGS: Mapping[str, Callable[[World], Reading]] = {
+    "audit": audit,
+    "backups": backups,
+    "databases": databases,
+    "mail": nothing_else,
+    "events": nothing_else,
+    "messaging": messaging,
+    "operations": operations,
+    "realtime": nothing_else,
+    "schedules": nothing_else,
+    "settings": settings,
+    "stats": nothing_else,
+    "webhooks": webhooks,
+}
+# Sends nothing to anybody but the carriers.
+_ID = re.compile(r"\b([a-z]{2,4})_[0-9a-z]{10,}\b")
+QUICK = {"OGEL_WEBHOOK_PROBE_SECONDS": "1"}
+MAIL = {"OGEL_MAIL_PROVIDERS": "outbox", "OGEL_MAIL_FROM": "shop@example.com"}
+
+
+@pytest.fixture(scope="module")
+def carriers() -> Iterator[Carriers]:
+    with Carriers() as carriers:
+        yield carriers
+
+
+@pytest.fixture(scope="module")
+def suite(
+    suite_servers: dict[str, str], carriers: Carriers, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Ogel]:
+    directory = tmp_path_factory.mktemp("docs")
+    settings = {
+        **suite_servers,
+        **carriers.environment,
+        **MAIL,
+        **QUICK,
+        "OGEL_DATA_DIR": str(directory / ".ogel"),
+    }
+    with Ogel("up", log=directory / "ogel.log", **settings) as suite:
+        yield suite
+
+
+@pytest.fixture
+def world(suite: Ogel, carriers: Carriers, tmp_path: Path, empty_database_url: str) -> Iterator[World]:
+    with ExitStack() as beside:
+        yield World(suite, carriers, tmp_path, empty_database_url, beside)
+
+
+@pytest.mark.parametrize("page", READINGS)
+def test_a_page_is_as_it_is_typed(world: World, page: str) -> None:
+    reading = READINGS[page](world)
+    learned: dict[str, str] = {}
+    with Terminal(world.directory, {**world.environment, **reading.environment}) as terminal:
+        for block in blocks(ROOT / "docs" / f"{page}.md"):
+            for typed, shown in _conversation(block):
+                reading.prepare(typed)
+                here = _for_here(typed, {**learned, **reading.instead}, world)
+                until, interrupted, _ = shown.partition("^C")
+                if interrupted:
+                    code, got = terminal.run_until(here, lambda got, until=until: not [*_missing(until, got)])
+                else:
+                    asked = {each: answer for each, answer in reading.answers.items() if each in shown}
+                    code, got = terminal.run(here, answers=asked)
+                assert code == (130 if interrupted else reading.end(typed)), (
+                    f"{typed!r} ended with {code}:\n{got}"
+                )
+                assert not re.search(r'"status":[45]\d\d\b', got), f"{typed!r} was answered {got}"
+                assert list(_missing(shown, got)) == [], f"{block.page}:{block.line}: {typed!r} shows:\n{got}"
+                learned |= _ids(shown, got)
+
+
+def test_every_page_with_commands_is_read() -> None:
+    read = {*READINGS, "add-a"}  # that one is followed by test_add_a_queue
+    pages = ROOT.glob("docs/*.md")
+    assert {page.stem for page in pages if any(block.commands for block in blocks(page))} == read
+
+
+def test_settings_on_pages_can_be_read() -> None:
+    lines = [
+        line
+        for page in ROOT.glob("docs/*.md")
+        for block in blocks(page)
+        if block.language == "env"
+        for line in block.text.splitlines()
+    ]
+    assert lines
+    for line in lines:
+        name, _, value = line.partition("=")
+        assert read_settings({name: value.strip('"')}).sources
+
+
+def _conversation(block: Block) -> Sequence[tuple[str, str]]:
+    return block.conversation if block.language == "console" else [(typed, "") for typed in block.commands]
+
+
+def _for_here(typed: str, instead: Mapping[str, str], world: World) -> str:
+    for there, here in {"localhost:8080": f"localhost:{world.ogel.port}", **instead}.items():
+        typed = typed.replace(there, here)
+    return typed
+
+
+def _missing(shown: str, got: str) -> Iterator[str]:
+    """Lines of the page that did not appear; ids, times and numbers are others here, and `…` stands for anything."""
+    appeared = [_plain(line) for line in got.splitlines()]
+    for line in shown.replace("^C", "").splitlines():
+        begin, cut, _ = line.partition("…")
+        wanted = _plain(begin)
+        if not any(each.startswith(wanted) if cut else each == wanted for each in appeared):
+            yield line
+
+
+def _ids(shown: str, got: str) -> dict[str, str]:
+    """Those of the page, and what they are called here."""
+    found: dict[str, str] = {}
+    for line in shown.splitlines():
+        for appeared in got.splitlines():
+            if _plain(line) == _plain(appeared):
+                found |= zip(_whole_ids(line), _whole_ids(appeared), strict=True)
+    return found
+
+
+def _whole_ids(line: str) -> list[str]:
+    return [each[0] for each in _ID.finditer(line)]
+
+
+def _plain(line: str) -> str:
+    for what, word in (
+        (r"\x1b\[[0-9;]*[A-Za-z]", ""),
+        (_ID, r"\1_#"),
+        (r"\b\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\dZ", "TIME"),
+        (r"http://[^/\s]+", "http://HOST"),
+        (r"\b[0-9a-f]{6,}\b", "HEX"),
+        (r"\[[#-]+\]?", "BAR"),
+        (r"\d[\d.,]*", "#"),
+        (r"\b(s|min|h|d)\b", "UNIT"),
+        (r"\s+", " "),
+    ):
+        line = re.sub(what, word, line)
+    return line.strip()
