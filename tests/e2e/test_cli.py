@@ -304,7 +304,9 @@ def test_a_database_that_does_not_answer_is_one_line(tmp_path: Path) -> None:
 
 
 def test_settings_are_shown_as_people_write_them_and_mistakes_beside_them() -> None:
-    shown = ogel_here("settings", OGEL_POOL_MIN="30", OGEL_QUEUE_SOFT_LIMIT="250000", OGEL_DRAIN_SECONDS="90")
+    shown = ogel_here(
+        "settings", PORT="", OGEL_POOL_MIN="30", OGEL_QUEUE_SOFT_LIMIT="250000", OGEL_DRAIN_SECONDS="90"
+    )
     assert shown.code == 0
     header, *lines = shown.out.splitlines()
     assert header.split() == ["NAME", "VALUE", "[FROM]"]

@@ -67,7 +67,8 @@ def without_settings(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def _environment(settings: Mapping[str, str]) -> dict[str, str]:
-    return {**without_settings(os.environ), **settings}
+    # Not the port that everybody has: another Ogel of this machine may have it.
+    return {**without_settings(os.environ), "PORT": "0", **settings}
 
 
 def findings(finished: Finished) -> list[dict[str, Any]]:

@@ -11,8 +11,8 @@ from types import TracebackType
 
 from tests.support.on_terminal import OnTerminal
 
-_END = re.compile(r"\x01(\d+)\x02\n")
-_SAY_END = r"printf '\001%d\002\n' $?"
+# Says that the prompt is back, and how the command ended.
+_PROMPT = re.compile(r"<<(\d+)>>\n")
 _CTRL_C = "\x03"
 
 
@@ -20,9 +20,10 @@ class Terminal(OnTerminal):
     """Leaving the block closes the window, and with it all that was started there."""
 
     def __init__(self, at: Path, environment: Mapping[str, str]) -> None:
-        own = {"PS1": "", "PS2": "", "HISTFILE": "", "TERM": "xterm", "NO_COLOR": "1"}
+        own = {"PS1": "<<$?>>\n", "PS2": "", "HISTFILE": "", "TERM": "xterm", "NO_COLOR": "1"}
         shell = ["bash", "--norc", "--noprofile", "--noediting", "-i"]
         super().__init__(shell, {**environment, **own}, at=at, controlled=True)
+        self.prompt(30)
         self.run("stty -echo; set +m")
 
     def run(
@@ -37,12 +38,7 @@ class Terminal(OnTerminal):
         for question, answer in (answers or {}).items():
             self.until(lambda written, question=question: question in written[before:], seconds)
             self.start(answer)
-        self.start(_SAY_END)
-        found = _END.search(self.until(lambda written: _END.search(written, before) is not None, seconds))
-        assert found is not None
-        shown = self.written[before : found.start()]
-        self.written = self.written[: found.start()] + self.written[found.end() :]
-        return int(found[1]), shown
+        return self.prompt(seconds, before)
 
     def run_until(self, typed: str, enough: Callable[[str], bool], seconds: float = 30) -> tuple[int, str]:
         """Ctrl-C once what it shows is `enough`."""
@@ -50,8 +46,7 @@ class Terminal(OnTerminal):
         self.start(typed)
         self.until(lambda written: enough(written[before:]), seconds)
         self.interrupt()
-        code, _ = self.run("(exit $?)", seconds)
-        return code, self.written[before:]
+        return self.prompt(seconds, before)
 
     def start(self, typed: str) -> None:
         """Types it and waits for nothing."""
@@ -63,6 +58,16 @@ class Terminal(OnTerminal):
 
     def interrupt(self) -> None:
         self.type(_CTRL_C)
+
+    def prompt(self, seconds: float, before: int = 0) -> tuple[int, str]:
+        """Exit code and what stands on the screen from `before` on, once the prompt is back."""
+        found = _PROMPT.search(
+            self.until(lambda written: _PROMPT.search(written, before) is not None, seconds), before
+        )
+        assert found is not None
+        shown = self.written[before : found.start()]
+        self.written = self.written[: found.start()] + self.written[found.end() :]
+        return int(found[1]), shown
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

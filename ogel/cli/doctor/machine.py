@@ -56,6 +56,9 @@ def port(patient: Patient) -> Sequence[Finding]:
 def data_directory(patient: Patient) -> Sequence[Finding]:
     directory = patient.given.data_dir.absolute()
     problem = _writing(directory)
+    if problem is not None and not patient.embedded:
+        # As in an image of which every process but one reads alone.
+        return [well("data directory", f"{directory} {problem}; only what keeps backups there needs it")]
     if problem is not None:
         advice = "set OGEL_DATA_DIR to a directory that this user can write to"
         return [ill("data directory", f"{directory} {problem}", advice)]
