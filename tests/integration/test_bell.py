@@ -27,6 +27,7 @@ from ogel.adapters.rq_bell import listener as listener_module
 from ogel.adapters.rq_bell import ring as ring_module
 from ogel.adapters.rq_bell.listener import ALIVE_SECONDS, LISTEN_SECONDS, BellListener
 from ogel.adapters.rq_bell.ring import RqBell, ring_id
+from ogel.runtime.jobs.bell import Doorman
 
 QUEUES = ["webhooks", "audit"]
 LIMIT_SECONDS = 10
@@ -251,6 +252,68 @@ def test_what_a_stopping_listener_hears_is_for_another(redis_url: str) -> None:
             async with listening(redis_url) as others:
                 assert await heard(others) == "audit"
         assert ears.heard.empty()
+
+    asyncio.run(story())
+
+
+def test_the_ring_of_a_queue_that_is_full_here_waits_for_another_process_or_for_room(redis_url: str) -> None:
+    full = {"webhooks"}
+    asked: list[str] = []
+
+    def has_room(queue: str) -> bool:
+        asked.append(queue)
+        return queue not in full
+
+    async def story() -> None:
+        with redis.Redis.from_url(redis_url) as client:
+            async with listening(redis_url, has_room=has_room) as ears, ringing(redis_url) as bell:
+                bell.ring({"webhooks"})
+                for _ in range(3):
+                    bell.ring({"audit"})
+                    assert await heard(ears) == "audit"
+                assert waiting(client, "webhooks") == 1
+                async with listening(redis_url, ["webhooks"]) as other:
+                    assert await heard(other) == "webhooks"
+                full.add("audit")
+                asked.clear()
+                await until(lambda: len(asked) > 4)  # it no longer listens to any
+                bell.ring({"webhooks", "audit"})
+                await until(lambda: waiting(client, "webhooks") and waiting(client, "audit"))
+                full.clear()
+                assert {await heard(ears), await heard(ears)} == {"webhooks", "audit"}
+
+    asyncio.run(story())
+
+
+def test_what_is_heard_without_room_is_rung_again() -> None:
+    """It had room when it listened, and none when it heard."""
+
+    class Runner:
+        has_room = False
+
+        def wake(self) -> bool:
+            return self.has_room
+
+    class Rung:
+        def __init__(self) -> None:
+            self.queues: asyncio.Queue[set[str]] = asyncio.Queue()
+
+        def ring(self, queues: set[str]) -> None:
+            self.queues.put_nowait(queues)
+
+    async def story() -> None:
+        runner: Any = Runner()
+        bell = Rung()
+        doorman = Doorman(bell)
+        doorman.serve({"webhooks": runner})
+        assert not doorman.has_room("webhooks")
+        await asyncio.to_thread(doorman.heard, "webhooks")
+        assert await asyncio.wait_for(bell.queues.get(), LIMIT_SECONDS) == {"webhooks"}
+        runner.has_room = True
+        assert doorman.has_room("webhooks")
+        await asyncio.to_thread(doorman.heard, "webhooks")
+        await asyncio.sleep(0)
+        assert bell.queues.empty()
 
     asyncio.run(story())
 

@@ -105,6 +105,11 @@ class JobRunner:
     def wake(self) -> bool:
         """Looks for work at once. True when this runner has room to take some now."""
         self._wake.set()
+        return self.has_room
+
+    @property
+    def has_room(self) -> bool:
+        """Whether it would take work now. From any thread."""
         return not self._stopping and not self._suspended and self._room() > 0
 
     def suspend(self, suspended: bool) -> None:
