@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -27,6 +27,7 @@ from ogel.adapters.rq_bell import listener as listener_module
 from ogel.adapters.rq_bell import ring as ring_module
 from ogel.adapters.rq_bell.listener import ALIVE_SECONDS, LISTEN_SECONDS, BellListener
 from ogel.adapters.rq_bell.ring import RqBell, ring_id
+from ogel.adapters.rq_commands import obey
 from ogel.runtime.jobs.bell import Doorman
 
 QUEUES = ["webhooks", "audit"]
@@ -514,6 +515,39 @@ def test_a_remote_shutdown_says_who_asked_and_can_be_switched_off(
     with capture_logs() as logs:
         asyncio.run(story(logs))
     assert signals == ([signal.SIGINT] if allowed else [])
+
+
+def test_who_seems_to_have_asked_comes_before_those_who_always_publish(redis_url: str) -> None:
+    """Six processes whose streams are fed, and somebody who has just come."""
+
+    class Worker:
+        name = "nobody"
+        connection = redis.Redis.from_url(redis_url)
+
+    def age(client: redis.Redis, name: str) -> int:
+        return next(int(each["age"]) for each in client.client_list() if each["name"] == name)
+
+    worker: Any = Worker()
+    with ExitStack() as stack:
+        stack.enter_context(worker.connection)
+        old = [
+            stack.enter_context(redis.Redis.from_url(redis_url, client_name=f"publisher-{number}"))
+            for number in range(6)
+        ]
+        for each in old:
+            each.publish("test:nothing", "")
+        until_time = time.monotonic() + LIMIT_SECONDS
+        while age(worker.connection, "publisher-5") < 1 and time.monotonic() < until_time:
+            time.sleep(0.05)
+        operator = stack.enter_context(redis.Redis.from_url(redis_url, client_name="the-operator"))
+        operator.publish("test:nothing", "")
+        for each in old:
+            each.publish("test:nothing", "")
+        with capture_logs() as logs:
+            obey(worker, {"data": b'{"command": "shutdown"}'}, remote_shutdown=False)
+    [said] = logs
+    assert "name=the-operator" in said["asked_by"][0]
+    assert len(said["asked_by"]) == 5
 
 
 def test_a_listener_without_redis_stops_in_time() -> None:
