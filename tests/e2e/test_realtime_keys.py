@@ -23,7 +23,6 @@ from ogel.features.keys.watch import KeyWatch
 from ogel.kernel.clock import utc_now
 from ogel.kernel.principal import SYSTEM, Caller
 from ogel.runtime.database import Database
-from ogel.runtime.realtime.signed import SignedBroadcast
 from tests.support.cli import ogel
 from tests.support.process import ADMIN_KEY, SECRET, Ogel, eventually
 from tests.support.realtime import an_sse_block
@@ -87,8 +86,7 @@ async def key_service(database_url: str, redis_url: str) -> AsyncIterator[KeySer
     async with make_pool(database_url, PoolOptions(1, 2, 30, 5, 10)) as pool:
         database = Database(pool, lambda _: None)
         uses, watch = KeyUses(database, audit), KeyWatch(database, store)
-        signed = SignedBroadcast(broadcast, SECRET)
-        yield KeyService(database, store, audit, uses, watch, signed, None)
+        yield KeyService(database, store, audit, uses, watch, broadcast, None)
     await broadcast.close()
 
 

@@ -11,6 +11,7 @@ import redis
 from structlog.testing import capture_logs
 
 from ogel.adapters.redis_pubsub import RedisBroadcast
+from ogel.runtime.realtime.broadcast import KEYS
 from ogel.runtime.realtime.signed import SignedBroadcast
 
 LIMIT_SECONDS = 10
@@ -29,12 +30,12 @@ async def saying(redis_url: str, secret: str) -> AsyncIterator[SignedBroadcast]:
 
 @asynccontextmanager
 async def hearing(redis_url: str) -> AsyncIterator[asyncio.Queue[tuple[str, bytes]]]:
-    """Of both channels, with NEW, and OLD as a former secret."""
+    """With NEW, and OLD as a former secret."""
     heard: asyncio.Queue[tuple[str, bytes]] = asyncio.Queue()
     broadcast, stop, connected = RedisBroadcast(redis_url), asyncio.Event(), asyncio.Event()
     channels = {
         name: lambda payload, name=name: heard.put_nowait((name, payload))  # type: ignore[misc]
-        for name in CHANNELS
+        for name in (*CHANNELS, KEYS)
     }
     listening = asyncio.create_task(
         SignedBroadcast(broadcast, NEW, [OLD]).listen(channels, lambda _: connected.set(), stop)
@@ -56,6 +57,17 @@ def test_ours_is_heard_as_it_was_said(redis_url: str, secret: str) -> None:
         async with hearing(redis_url) as heard, saying(redis_url, secret) as ours:
             await ours.publish("test:second", payloads)
             assert [await heard.get() for _ in payloads] == [("test:second", each) for each in payloads]
+
+    asyncio.run(story())
+
+
+def test_news_of_keys_is_heard_from_who_does_not_know_the_secret(redis_url: str) -> None:
+    """`ogel keys revoke` needs none, and whoever hears of a key looks in the database."""
+
+    async def story() -> None:
+        async with hearing(redis_url) as heard, saying(redis_url, OTHER) as others:
+            await others.publish(KEYS, [b"key_1"])
+            assert await heard.get() == (KEYS, b"key_1")
 
     asyncio.run(story())
 

@@ -9,10 +9,11 @@ from collections.abc import Callable, Mapping, Sequence
 
 import structlog
 
-from ogel.runtime.realtime.broadcast import Broadcast, OnMessage
+from ogel.runtime.realtime.broadcast import KEYS, Broadcast, OnMessage
 
 log = structlog.get_logger(__name__)
 
+_UNSIGNED = frozenset({KEYS})
 _SIGNATURE_BYTES = 32
 # Of messages that are refused, one line of the log tells so often, and how many they were.
 SAY_SECONDS = 10.0
@@ -22,6 +23,7 @@ class SignedBroadcast:
     """
     HMAC-SHA-256 over channel and message stands before the message. `secret` signs, and the `former` ones are heard
     too: those of processes that are not restarted yet. A message that was heard can be said again by whoever heard it.
+    News of keys go as they are: they are hints, and operators' commands give them without knowing the secret.
     """
 
     def __init__(self, inner: Broadcast, secret: str, former: Sequence[str] = ()) -> None:
@@ -31,8 +33,9 @@ class SignedBroadcast:
         self._said_at = -SAY_SECONDS
 
     async def publish(self, channel: str, payloads: Sequence[bytes]) -> None:
-        signed = [_signature(self._keys[0], channel, payload) + payload for payload in payloads]
-        await self._inner.publish(channel, signed)
+        if channel not in _UNSIGNED:
+            payloads = [_signature(self._keys[0], channel, payload) + payload for payload in payloads]
+        await self._inner.publish(channel, payloads)
 
     async def listen(
         self,
@@ -40,7 +43,10 @@ class SignedBroadcast:
         on_connected: Callable[[bool], None],
         stop: asyncio.Event,
     ) -> None:
-        believing = {channel: self._believing(channel, heard) for channel, heard in channels.items()}
+        believing = {
+            channel: heard if channel in _UNSIGNED else self._believing(channel, heard)
+            for channel, heard in channels.items()
+        }
         await self._inner.listen(believing, on_connected, stop)
 
     def _believing(self, channel: str, heard: OnMessage) -> OnMessage:
