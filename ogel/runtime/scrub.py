@@ -76,9 +76,11 @@ class Scrubber:
     def _without_beginning(self, text: str) -> str:
         lower = text.lower()
         for form in (*self._plain, *self._base64):
-            for length in range(min(len(form) - 1, len(text)), LEAST_CHARACTERS - 1, -1):
-                if lower.endswith(form[:length]):
-                    return text[:-length] + MASK
+            at = lower.find(form[:LEAST_CHARACTERS], max(0, len(lower) - len(form) + 1))
+            while at >= 0:
+                if form.startswith(lower[at:]):
+                    return text[: at - len(lower)] + MASK
+                at = lower.find(form[:LEAST_CHARACTERS], at + 1)
         return text
 
 
