@@ -77,7 +77,7 @@ class JobRunner:
         self._options = options
         self._metrics = metrics
         # Most attempts that fail do so in the same few words.
-        self._scrubbed = lru_cache(maxsize=256)(partial(options.scrub, cut=True))
+        self._scrubbed = lru_cache(maxsize=64)(partial(options.scrub, cut=True))
         self._leases = LeaseStore(database, queue, options.lease_seconds)
         self._results = ResultWriter(self._leases, self._kinds, metrics, queue, self._let_go)
         # Claimed and not written yet; of these, so many are not performed yet.
