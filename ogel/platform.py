@@ -48,6 +48,7 @@ from ogel.runtime.memory import MemoryLimit
 from ogel.runtime.outbox import Outbox
 from ogel.runtime.parts import KindsOfParts, Part
 from ogel.runtime.providers import ProviderMetrics
+from ogel.runtime.realtime.signed import SignedBroadcast
 from ogel.runtime.reserved import ReservedTypes
 from ogel.runtime.vault import Vault
 from ogel.settings import (
@@ -107,7 +108,8 @@ class Platform:
         self.workers_database = Database(self._workers_pool, self.doorman.ring)
         self.redis = RedisInfo(settings.redis_url)
         self._mongo = _mongo(settings.mongo_url)
-        self.broadcast = RedisBroadcast(settings.redis_url)
+        self._pubsub = RedisBroadcast(settings.redis_url)
+        self.broadcast = SignedBroadcast(self._pubsub, settings.secret, settings.former_secrets)
         own = own_hosts(settings)
         self._guard = AddressGuard(
             allow=settings.webhook_allow_nets or (), own_names=own.servers | own.fronts
@@ -470,7 +472,7 @@ class Platform:
                 stack.push_async_callback(pool.close, timeout=5.0)
             stack.callback(self.bell.close)
             stack.push_async_callback(self.redis.close)
-            stack.push_async_callback(self.broadcast.close)
+            stack.push_async_callback(self._pubsub.close)
             stack.push_async_callback(self.egress.close)
             stack.push_async_callback(self.provider_egress.close)
             stack.push_async_callback(self.objects.close)
@@ -491,7 +493,7 @@ class Platform:
             await self._pool.open()
             stack.push_async_callback(self._pool.close, timeout=5.0)
             stack.push_async_callback(self.redis.close)
-            stack.push_async_callback(self.broadcast.close)
+            stack.push_async_callback(self._pubsub.close)
             stack.push_async_callback(self.objects.close)
             stack.callback(self.bell.close)
             if rings:

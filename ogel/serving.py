@@ -149,6 +149,7 @@ class Process:
             list(queues),
             self._platform.doorman.heard,
             self._platform.doorman.suspended,
+            self._platform.doorman.has_room,
             remote_shutdown=settings.remote_shutdown,
         )
 

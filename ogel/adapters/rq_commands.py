@@ -52,8 +52,9 @@ def _command(message: dict[str, Any]) -> dict[str, str] | None:
 
 def _publishers(connection: redis.Redis) -> list[str] | None:
     """
-    Redis does not say who published. These are connected and did so last, within seconds; who only came to say it is
-    gone. None: it does not tell, or in other words.
+    Redis does not say who published. These are connected and did so last, within seconds; the latest come first, since
+    processes of ours, which publish all the time, have been there for long. Who only came to say it is gone. None: it
+    does not tell, or in other words.
     """
     try:
         recent = [
@@ -61,6 +62,7 @@ def _publishers(connection: redis.Redis) -> list[str] | None:
             for client in connection.client_list()
             if client.get("cmd") in ("publish", "spublish") and int(client["idle"]) <= _RECENT_SECONDS
         ]
+        recent.sort(key=lambda client: int(client["age"]))
     except (redis.RedisError, OSError, KeyError, ValueError):
         return None
     shown = ("addr", "name", "user", "lib-name")

@@ -32,24 +32,13 @@ def start_sentry(dsn: str, scrub: Scrubber = NOTHING_SECRET) -> None:
             integrations=[AtexitIntegration(callback=lambda pending, timeout: None), DedupeIntegration()],
             include_local_variables=False,
             send_default_pii=False,
-            before_send=lambda event, _: _scrubbed(event, scrub),
+            before_send=lambda event, _: scrub.within(event),
         )
     except BadDsn:
         raise ConfigError(
             "SENTRY_DSN got something else (hidden); it takes https://key@host/project"
         ) from None
     logging.getLogger().addHandler(_Report(level=logging.ERROR))
-
-
-def _scrubbed(value: Any, scrub: Scrubber) -> Any:
-    """All texts of an event."""
-    if isinstance(value, str):
-        return scrub(value)
-    if isinstance(value, dict):
-        return {name: _scrubbed(each, scrub) for name, each in value.items()}
-    if isinstance(value, list | tuple):
-        return [_scrubbed(each, scrub) for each in value]
-    return value
 
 
 class _Report(logging.Handler):

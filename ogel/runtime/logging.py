@@ -58,14 +58,13 @@ def configure_logging(
     """
     Once per process, before anything logs. Railway reads `level` and `message` from each line of JSON. On stdout, what
     nobody caught in this process is logged too; with another `stream` the process is a command that answers there.
-    `scrub` is for warnings and errors.
+    `scrub` is for warnings and errors, and for what gives an `error`.
     """
 
     def without_secrets(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-        if event.get("level") in _WHAT_OTHERS_SAID:
+        if event.get("level") in _WHAT_OTHERS_SAID or "error" in event:
             for name, value in event.items():
-                if isinstance(value, str):
-                    event[name] = scrub(value)
+                event[name] = scrub.within(value)
         return event
 
     shared: list[Any] = [

@@ -6,6 +6,7 @@ import base64
 import html
 import re
 from collections.abc import Iterable, Iterator
+from typing import Any
 from urllib.parse import unquote
 
 MASK = "****"
@@ -13,8 +14,11 @@ MASK = "****"
 LEAST_CHARACTERS = 6
 # JSON in a form in JSON; nobody writes deeper than that.
 _LAYERS = 4
-_BASE64 = r"[A-Za-z0-9+/_=-]{0,200}"
+_MOST_AROUND = 200
+_AFTER_BASE64 = f"[A-Za-z0-9+/_=-]{{0,{_MOST_AROUND}}}"
+_BASE64 = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/_=-")
 _ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|x([0-9a-fA-F]{2})|(.))", re.DOTALL)
+_PERCENT = re.compile(r"(?:%[0-9a-fA-F]{2})+")
 _CONTROLS = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "f": "\f"}
 
 
@@ -29,6 +33,7 @@ class Scrubber:
         forms = {form.lower() for each in known for form in _plain(each) if len(form) >= least}
         self._plain = sorted(forms, key=len, reverse=True)
         self._base64 = sorted({form.lower() for each in known for form in _in_base64(each)})
+        self._shortest = min(map(len, (*self._plain, *self._base64)), default=0)
 
     def __call__(self, text: str, *, cut: bool = False) -> str:
         """
@@ -36,7 +41,7 @@ class Scrubber:
         may end in the middle of one.
         """
         clean = view = text
-        if not self._plain:
+        if not self._plain or (len(text) < self._shortest and not cut):
             return text
         for _ in range(_LAYERS):
             masked = self._masked(view)
@@ -48,6 +53,16 @@ class Scrubber:
             view = decoded
         return self._without_beginning(clean) if cut else clean
 
+    def within(self, value: Any) -> Any:
+        """The same for every text in what JSON could say."""
+        if isinstance(value, str):
+            return self(value)
+        if isinstance(value, dict):
+            return {name: self.within(each) for name, each in value.items()}
+        if isinstance(value, list | tuple):
+            return [self.within(each) for each in value]
+        return value
+
     def _masked(self, text: str) -> str:
         lower = text.lower()
         for form in self._plain:
@@ -55,16 +70,17 @@ class Scrubber:
                 text = re.sub(re.escape(form), MASK, text, flags=re.IGNORECASE)
         for form in self._base64:
             if form in lower:
-                # What stands around it is more of the same.
-                text = re.sub(_BASE64 + re.escape(form) + _BASE64, MASK, text, flags=re.IGNORECASE)
+                text = _without_base64(text, form)
         return text
 
     def _without_beginning(self, text: str) -> str:
         lower = text.lower()
-        for form in self._plain:
-            for length in range(min(len(form) - 1, len(text)), LEAST_CHARACTERS - 1, -1):
-                if lower.endswith(form[:length]):
-                    return text[:-length] + MASK
+        for form in (*self._plain, *self._base64):
+            at = lower.find(form[:LEAST_CHARACTERS], max(0, len(lower) - len(form) + 1))
+            while at >= 0:
+                if form.startswith(lower[at:]):
+                    return text[: at - len(lower)] + MASK
+                at = lower.find(form[:LEAST_CHARACTERS], at + 1)
         return text
 
 
@@ -90,13 +106,28 @@ def _in_base64(secret: str) -> Iterator[str]:
             yield encode(bytes(before) + raw).decode()[first:end]
 
 
+def _without_base64(text: str, form: str) -> str:
+    """
+    What stands around it is more of the same. Looked at from where it was found: a pattern that begins with what comes
+    before would be tried at every character of a text that somebody may have made for that.
+    """
+    kept, at = [], 0
+    for found in re.finditer(re.escape(form) + _AFTER_BASE64, text, re.IGNORECASE):
+        start, first = found.start(), max(at, found.start() - _MOST_AROUND)
+        while start > first and text[start - 1] in _BASE64:
+            start -= 1
+        kept += [text[at:start], MASK]
+        at = found.end()
+    return "".join([*kept, text[at:]])
+
+
 def _decoded(text: str) -> str:
     """One layer less of each way to escape."""
     if "\\" in text:
         text = _ESCAPE.sub(_meant, text).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     if "&" in text:
         text = html.unescape(text)
-    return unquote(text) if "%" in text else text
+    return _PERCENT.sub(lambda escapes: unquote(escapes[0]), text)
 
 
 def _meant(escape: re.Match[str]) -> str:

@@ -12,6 +12,10 @@ from rq import Queue
 
 from ogel.adapters.rq_bell.ring import send
 from ogel.adapters.rq_horses.keys import QUEUE_PREFIX
+from ogel.kernel.clock import utc_now
+from ogel.kernel.event import Event
+from ogel.runtime.realtime.broadcast import EVENTS
+from ogel.runtime.realtime.message import pack
 from tests.support.isolated import lives
 from tests.support.process import Ogel, eventually
 from tests.support.redis_attack import jobs, plant
@@ -46,7 +50,7 @@ def test_what_is_planted_in_redis_is_not_run_and_stops_nobody(
     canary, stolen, notes = tmp_path / "canary", tmp_path / "stolen", tmp_path / "notes"
     stolen.mkdir()
     ogel = Ogel(
-        *("api", "--with", "worker,scheduler"),
+        *("api", "--with", "worker,scheduler,realtime"),
         log=tmp_path / "ogel.log",
         module=MODULE,
         DATABASE_URL=database_url,
@@ -65,6 +69,9 @@ def test_what_is_planted_in_redis_is_not_run_and_stops_nobody(
         assert entries
         planted = jobs(canary, {"directory": str(stolen), "seconds": SECONDS}, "trial.hold")
         plant(store, planted, [*served, helper], [worker, helper], entries)
+        forged = pack(Event("evt_1", "platform.alert.raised", b"{}", None, utc_now()))
+        assert store.publish(EVENTS, forged) == 1
+        eventually(lambda: "realtime.not_signed" in ogel.log_text(), LIMIT_SECONDS, "a refusal in the log")
 
         def taken() -> bool:
             """Off every list that somebody reads, the helper's and the clock's included."""

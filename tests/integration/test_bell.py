@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -27,6 +27,8 @@ from ogel.adapters.rq_bell import listener as listener_module
 from ogel.adapters.rq_bell import ring as ring_module
 from ogel.adapters.rq_bell.listener import ALIVE_SECONDS, LISTEN_SECONDS, BellListener
 from ogel.adapters.rq_bell.ring import RqBell, ring_id
+from ogel.adapters.rq_commands import obey
+from ogel.runtime.jobs.bell import Doorman
 
 QUEUES = ["webhooks", "audit"]
 LIMIT_SECONDS = 10
@@ -255,6 +257,68 @@ def test_what_a_stopping_listener_hears_is_for_another(redis_url: str) -> None:
     asyncio.run(story())
 
 
+def test_the_ring_of_a_queue_that_is_full_here_waits_for_another_process_or_for_room(redis_url: str) -> None:
+    full = {"webhooks"}
+    asked: list[str] = []
+
+    def has_room(queue: str) -> bool:
+        asked.append(queue)
+        return queue not in full
+
+    async def story() -> None:
+        with redis.Redis.from_url(redis_url) as client:
+            async with listening(redis_url, has_room=has_room) as ears, ringing(redis_url) as bell:
+                bell.ring({"webhooks"})
+                for _ in range(3):
+                    bell.ring({"audit"})
+                    assert await heard(ears) == "audit"
+                assert waiting(client, "webhooks") == 1
+                async with listening(redis_url, ["webhooks"]) as other:
+                    assert await heard(other) == "webhooks"
+                full.add("audit")
+                asked.clear()
+                await until(lambda: len(asked) > 4)  # it no longer listens to any
+                bell.ring({"webhooks", "audit"})
+                await until(lambda: waiting(client, "webhooks") and waiting(client, "audit"))
+                full.clear()
+                assert {await heard(ears), await heard(ears)} == {"webhooks", "audit"}
+
+    asyncio.run(story())
+
+
+def test_what_is_heard_without_room_is_rung_again() -> None:
+    """It had room when it listened, and none when it heard."""
+
+    class Runner:
+        has_room = False
+
+        def wake(self) -> bool:
+            return self.has_room
+
+    class Rung:
+        def __init__(self) -> None:
+            self.queues: asyncio.Queue[set[str]] = asyncio.Queue()
+
+        def ring(self, queues: set[str]) -> None:
+            self.queues.put_nowait(queues)
+
+    async def story() -> None:
+        runner: Any = Runner()
+        bell = Rung()
+        doorman = Doorman(bell)
+        doorman.serve({"webhooks": runner})
+        assert not doorman.has_room("webhooks")
+        await asyncio.to_thread(doorman.heard, "webhooks")
+        assert await asyncio.wait_for(bell.queues.get(), LIMIT_SECONDS) == {"webhooks"}
+        runner.has_room = True
+        assert doorman.has_room("webhooks")
+        await asyncio.to_thread(doorman.heard, "webhooks")
+        await asyncio.sleep(0)
+        assert bell.queues.empty()
+
+    asyncio.run(story())
+
+
 def test_a_listener_about_to_block_stops_at_once(redis_url: str) -> None:
     """The end of its read is asked for when it has not begun yet."""
 
@@ -451,6 +515,39 @@ def test_a_remote_shutdown_says_who_asked_and_can_be_switched_off(
     with capture_logs() as logs:
         asyncio.run(story(logs))
     assert signals == ([signal.SIGINT] if allowed else [])
+
+
+def test_who_seems_to_have_asked_comes_before_those_who_always_publish(redis_url: str) -> None:
+    """Six processes whose streams are fed, and somebody who has just come."""
+
+    class Worker:
+        name = "nobody"
+        connection = redis.Redis.from_url(redis_url)
+
+    def age(client: redis.Redis, name: str) -> int:
+        return next(int(each["age"]) for each in client.client_list() if each["name"] == name)
+
+    worker: Any = Worker()
+    with ExitStack() as stack:
+        stack.enter_context(worker.connection)
+        old = [
+            stack.enter_context(redis.Redis.from_url(redis_url, client_name=f"publisher-{number}"))
+            for number in range(6)
+        ]
+        for each in old:
+            each.publish("test:nothing", "")
+        until_time = time.monotonic() + LIMIT_SECONDS
+        while age(worker.connection, "publisher-5") < 1 and time.monotonic() < until_time:
+            time.sleep(0.05)
+        operator = stack.enter_context(redis.Redis.from_url(redis_url, client_name="the-operator"))
+        operator.publish("test:nothing", "")
+        for each in old:
+            each.publish("test:nothing", "")
+        with capture_logs() as logs:
+            obey(worker, {"data": b'{"command": "shutdown"}'}, remote_shutdown=False)
+    [said] = logs
+    assert "name=the-operator" in said["asked_by"][0]
+    assert len(said["asked_by"]) == 5
 
 
 def test_a_listener_without_redis_stops_in_time() -> None:

@@ -163,6 +163,24 @@ async def test_a_path_that_nobody_can_mean() -> None:
 
 
 @story
+async def test_a_path_may_come_with_its_origin_as_proxies_send_it() -> None:
+    targets = {
+        "http://x/health/live": 200,
+        "HTTPS://x:443/health/live": 200,
+        "http://x/api/things/a%2Fb": 401,
+        "http://x": 404,
+        "/http://x/health/live": 404,
+        "ftp://x/health/live": 404,
+    }
+    async with running() as world:
+        for target, status in targets.items():
+            raw = await ask_raw(
+                world, f"GET {target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode()
+            )
+            assert raw.startswith(f"HTTP/1.1 {status} ".encode()), (target, raw)
+
+
+@story
 async def test_paths_and_methods_that_do_not_exist() -> None:
     async with running() as world:
         for path in ("/", "/api", "/api/things/", "/api/things/1/2", "/health/live/", "//api/things"):

@@ -143,6 +143,25 @@ def test_a_key_remembered_for_metrics_is_forgotten_when_it_ends(database_url: st
     asyncio.run(story())
 
 
+def test_the_database_is_asked_often_only_while_something_is_open(database_url: str) -> None:
+    """A key that may read metrics is remembered by every process that meets it, and for as long as that lives."""
+
+    async def story() -> None:
+        async with a_world(database_url) as world:
+            assert world.watch._pause() is None
+            _, key = await world.keys.create(CALLER, "scraper", ["*"])
+            principal = await world.keys.authenticate(key, CALLER)
+            assert principal is not None
+            seldom = world.watch._pause()
+            forget = world.watch.watch(principal, SCOPE, lambda _: None)
+            often = world.watch._pause()
+            forget()
+            assert seldom is not None and often is not None
+            assert seldom > 20 and often < 0.5 and world.watch._pause() == seldom
+
+    asyncio.run(story())
+
+
 def test_what_was_let_go_is_asked_about_no_more(database_url: str) -> None:
     async def story() -> None:
         async with a_world(database_url) as world:

@@ -37,6 +37,8 @@ log = structlog.get_logger(__name__)
 CONNECT_TIMEOUT_SECONDS = 2.0
 # Between looks at the suspension switch and at commands, and between heartbeats.
 LISTEN_SECONDS = 2
+# The same while a queue is full here: its ring is left for others, until there is room.
+LISTEN_WHEN_FULL_SECONDS = 0.1
 # Taken at one look.
 MOST_COMMANDS = 100
 # A listener that was killed is gone from Redis, and from `rq info`, after this. RQ adds a minute to what it is told.
@@ -48,7 +50,8 @@ UNBLOCK_SECONDS = 0.1
 
 class BellListener:
     """
-    Tells of every ring, late if it must: after an outage, however short, all queues count as rung.
+    Tells of every ring, late if it must: after an outage, however short, all queues count as rung. A queue that has no
+    room is not listened to; its ring waits for another process, or for room.
 
     `remote_shutdown`: RQ's command `shutdown` ends the process, as SIGINT does.
     """
@@ -59,12 +62,14 @@ class BellListener:
         queues: Sequence[str],
         heard: Callable[[str], None],
         suspended: Callable[[bool], None],
+        has_room: Callable[[str], bool] = lambda queue: True,
         remote_shutdown: bool = True,
     ) -> None:
         self._redis_url = redis_url
         self._queues = list(queues)
         self._heard = heard
         self._suspended = suspended
+        self._has_room = has_room
         self._remote_shutdown = remote_shutdown
         self._stop = threading.Event()
         self._worker: _ListeningWorker | None = None
@@ -91,6 +96,7 @@ class BellListener:
                         connection=connection,
                         heard=self._heard,
                         suspended=self._suspended,
+                        has_room=self._has_room,
                         remote_shutdown=self._remote_shutdown,
                         stop=self._stop,
                     )
@@ -139,6 +145,7 @@ class _ListeningWorker(SimpleWorker):
         connection: redis.Redis,
         heard: Callable[[str], None],
         suspended: Callable[[bool], None],
+        has_room: Callable[[str], bool],
         remote_shutdown: bool,
         stop: threading.Event,
     ) -> None:
@@ -151,6 +158,7 @@ class _ListeningWorker(SimpleWorker):
         )
         self._on_heard = heard
         self._on_suspended = suspended
+        self._has_room = has_room
         self._remote_shutdown = remote_shutdown
         self._stop_event = stop
         # Whom to unblock so that the read under way ends now.
@@ -176,7 +184,7 @@ class _ListeningWorker(SimpleWorker):
             while not self._stop_event.is_set():
                 self._beat()
                 self._hear_commands()
-                popped: Any = self.connection.blpop(list(keys), LISTEN_SECONDS)
+                popped = self._pop(keys, [key for key in keys if self._has_room(names[key])])
                 if popped is not None:
                     self._hear(names[as_text(popped[0])])
                     keys.rotate(-1)  # none is rung so often that the others are not heard
@@ -184,6 +192,14 @@ class _ListeningWorker(SimpleWorker):
         finally:
             if self.pubsub is not None:
                 self.pubsub.close()
+
+    def _pop(self, keys: Sequence[str], with_room: Sequence[str]) -> Any:
+        """A ring of a queue with room, or None when none came in time."""
+        if not with_room:
+            self._stop_event.wait(LISTEN_WHEN_FULL_SECONDS)
+            return None
+        seconds = LISTEN_SECONDS if len(with_room) == len(keys) else LISTEN_WHEN_FULL_SECONDS
+        return self.connection.blpop(with_room, seconds)
 
     def _hear(self, queue: str) -> None:
         self.connection.delete(Job.key_for(ring_id(queue)))

@@ -104,7 +104,7 @@ class KeyService:
         elif key_hash not in self._readers and len(self._readers) < MOST_READERS:
             self._readers[key_hash] = principal.id
             # While it can, the database says when it must be forgotten; and it may expire while the database is away.
-            self._watch.watch(principal, METRICS_SCOPE, lambda _: self._forget(key_hash))
+            self._watch.watch(principal, METRICS_SCOPE, lambda _: self._forget(key_hash), seldom=True)
 
     def _forget(self, key_hash: bytes) -> None:
         self._readers.pop(key_hash, None)
@@ -140,6 +140,7 @@ class KeyService:
         await self._tell(id)
 
     async def _tell(self, id: str) -> None:
+        self._watch.look_soon()  # whether or not we hear ourselves
         if self._broadcast is None:
             return
         try:

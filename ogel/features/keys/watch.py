@@ -17,8 +17,10 @@ from ogel.runtime.lifecycle import unless_stopped
 
 log = structlog.get_logger(__name__)
 
-# All watched keys are looked at this often, and at once when there is news of a key.
+# Watched keys are looked at this often, and at once when there is news of a key…
 LOOK_SECONDS = 0.5
+# …and when nothing but a memory hangs on them.
+SELDOM_SECONDS = 30.0
 # But never sooner than this after the last look, however much news there is.
 SPACING_SECONDS = 0.2
 _DELETED = Standing([], "revoked", None)
@@ -28,6 +30,7 @@ _DELETED = Standing([], "revoked", None)
 class _Watched:
     scope: str
     on_end: Callable[[Ending], None]
+    seldom: bool
 
 
 class KeyWatch:
@@ -44,10 +47,17 @@ class KeyWatch:
         self._woken = asyncio.Event()
         self._away = False
 
-    def watch(self, principal: Principal, scope: str, on_end: Callable[[Ending], None]) -> Callable[[], None]:
+    def watch(
+        self,
+        principal: Principal,
+        scope: str,
+        on_end: Callable[[Ending], None],
+        seldom: bool = False,
+    ) -> Callable[[], None]:
+        """See auth.Watch. `seldom`: it is enough to hear of a key's end within SELDOM_SECONDS."""
         if principal.id == ADMIN:  # in settings, and so as old as the process
             return lambda: None
-        each = _Watched(scope, on_end)
+        each = _Watched(scope, on_end, seldom)
         self._watched.setdefault(principal.id, set()).add(each)
         # It may have ended since it was found good.
         self.look_soon()
@@ -62,11 +72,18 @@ class KeyWatch:
     async def _keep_looking(self) -> None:
         while True:
             with suppress(TimeoutError):
-                async with asyncio.timeout(LOOK_SECONDS - SPACING_SECONDS if self._watched else None):
+                async with asyncio.timeout(self._pause()):
                     await self._woken.wait()
             self._woken.clear()
             await self._look()
             await asyncio.sleep(SPACING_SECONDS)
+
+    def _pause(self) -> float | None:
+        """Until the next look, if there is no news; None: nothing is watched."""
+        if not self._watched:
+            return None
+        seldom = all(each.seldom for watched in self._watched.values() for each in watched)
+        return (SELDOM_SECONDS if seldom else LOOK_SECONDS) - SPACING_SECONDS
 
     async def _look(self) -> None:
         """One query for all of them."""

@@ -11,6 +11,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from ogel.kernel.errors import Malformed, NotFound
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+# What a request to a proxy begins with, and servers have to understand (RFC 9112 §3.2.2).
+_ORIGIN = re.compile(rb"\Ahttps?://[^/]*", re.IGNORECASE)
 # RFC 3986 §2.1.
 _NO_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 
@@ -26,7 +28,8 @@ class Paths:
         self._router = router
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        scope["path"] = "/".join(map(_for_router, scope["raw_path"].split(b"/")))
+        path = _ORIGIN.sub(b"", scope["raw_path"])
+        scope["path"] = "/".join(map(_for_router, path.split(b"/")))
         # With an "app" in the scope, starlette raises its 405s instead of writing them as plain text.
         scope["app"] = self
         await self._router(scope, receive, send)

@@ -35,9 +35,14 @@ class Doorman:
             self._bell.ring(elsewhere)
 
     def heard(self, queue: str) -> None:
-        """From any thread: another process rang."""
+        """From any thread: another process rang. What nobody here can take up now is rung again, for the others."""
         if self._loop is not None and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._wake, queue)
+            self._loop.call_soon_threadsafe(self.ring, {queue})
+
+    def has_room(self, queue: str) -> bool:
+        """From any thread: whether a ring would get anything done here."""
+        runner = self._runners.get(queue)
+        return runner is not None and runner.has_room
 
     def suspended(self, suspended: bool) -> None:
         """From any thread: `rq suspend` or `rq resume` was run."""

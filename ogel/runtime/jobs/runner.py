@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 import msgspec
@@ -76,6 +76,8 @@ class JobRunner:
         self._kinds = {kind.name: kind for kind in kinds}
         self._options = options
         self._metrics = metrics
+        # Most attempts that fail do so in the same few words.
+        self._scrubbed = lru_cache(maxsize=64)(partial(options.scrub, cut=True))
         self._leases = LeaseStore(database, queue, options.lease_seconds)
         self._results = ResultWriter(self._leases, self._kinds, metrics, queue, self._let_go)
         # Claimed and not written yet; of these, so many are not performed yet.
@@ -105,6 +107,11 @@ class JobRunner:
     def wake(self) -> bool:
         """Looks for work at once. True when this runner has room to take some now."""
         self._wake.set()
+        return self.has_room
+
+    @property
+    def has_room(self) -> bool:
+        """Whether it would take work now. From any thread."""
         return not self._stopping and not self._suspended and self._room() > 0
 
     def suspend(self, suspended: bool) -> None:
@@ -281,7 +288,7 @@ class JobRunner:
     def _finish(self, job: Job, outcome: Outcome) -> None:
         """Its place is free for the next at once: until the result is written, nothing is in flight for it."""
         if outcome.error is not None:
-            error = self._options.scrub(outcome.error, cut=True)
+            error = self._scrubbed(outcome.error)
             outcome = msgspec.structs.replace(outcome, error=error)
         is_superseded = self._held.get(job.id) is not job
         if not is_superseded:

@@ -191,3 +191,13 @@ def test_whatever_is_logged_is_one_line_that_can_be_read() -> None:
     )
     assert [json.loads(line)["c"] for line in piped(program)] == [1] * len(values)
     assert [line[-3:] for line in shown(program, NO_COLOR="1")] == ["c=1"] * len(values)
+
+
+def test_secrets_are_found_wherever_a_line_repeats_what_others_said() -> None:
+    lines = piped(
+        "from ogel.runtime.scrub import Scrubber\n"
+        "configure_logging('info', scrub=Scrubber(['swordfish-1']))\n"
+        "log.warning('refused', answers=[{'said': 'not swordfish-1'}], by=('swordfish-1',))\n"
+        "log.info('waiting', error='swordfish-1?')\n"
+    )
+    assert len(lines) == 2 and not [line for line in lines if "swordfish" in line]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import html
 import json
+import time
 from collections.abc import Callable
 from urllib.parse import quote, quote_plus
 
@@ -92,3 +93,42 @@ def test_what_was_cut_may_end_within_a_secret() -> None:
     assert scrub("you sent re_AbCd1234", cut=True) == f"you sent {MASK}"
     assert scrub("you sent re_Ab", cut=True) == "you sent re_Ab"
     assert scrub("you sent re_AbCd1234_xyz", cut=True) == f"you sent {MASK}"
+
+
+@pytest.mark.parametrize(
+    "around", ["A" * 1_000_000 + "{}", "{}" + "A" * 1_000_000, "{}" * 10_000, "A" * 300 + "{}!"]
+)
+def test_a_text_made_to_be_slow_is_not(around: str) -> None:
+    """A receiver knows what it was told, and may say it back amidst anything: all other deliveries would wait."""
+    scrub, told = Scrubber(["re_AbCd1234_xyz"]), base64.b64encode(b"re_AbCd1234_xyz").decode()
+    began = time.process_time()
+    clean = scrub(around.replace("{}", told))
+    assert time.process_time() - began < 2.0  # it took 15 s and more
+    assert told not in clean and MASK in clean
+
+
+def test_the_end_of_a_text_costs_no_more_for_long_secrets() -> None:
+    """Every attempt that fails is looked at so."""
+    scrub = Scrubber([f"{number}" + "k" * 40_000 for number in range(40)])
+    began = time.process_time()
+    assert scrub("answered 500 " + "j" * 40_000, cut=True).endswith("j")
+    assert time.process_time() - began < 3.0
+    assert scrub("answered 7" + "k" * 39_000, cut=True) == "answered " + MASK
+
+
+@pytest.mark.parametrize("least", range(8, 20))
+def test_what_was_cut_in_the_middle_of_base64_is_masked(least: int) -> None:
+    told = base64.b64encode(b"re_AbCd1234_xyz").decode()
+    assert Scrubber(["re_AbCd1234_xyz"])(f"you said {told[:least]}", cut=True) == f"you said {MASK}"
+
+
+def test_what_is_shorter_than_any_secret_is_nobodys() -> None:
+    assert Scrubber(["swordfish-1"])("OK") == "OK"
+    assert Scrubber(["swordfish-1"])("sword") == "sword"
+    assert Scrubber(["swordfish-1"])("swordfis", cut=True) == MASK
+
+
+def test_every_text_of_a_value_is_scrubbed() -> None:
+    said = {"errors": [{"path": "a", "message": "not swordfish-1"}, ("swordfish-1", 7)], "ok": None}
+    clean = {"errors": [{"path": "a", "message": f"not {MASK}"}, [MASK, 7]], "ok": None}
+    assert Scrubber(["swordfish-1"]).within(said) == clean
