@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ogel import interrupts
 from ogel.environ import gone_names, read_settings, read_what_can_be_read, secrets_of, unknown_names
 from ogel.kernel.errors import ConfigError
 from ogel.kernel.text import no_such
@@ -65,6 +66,7 @@ def run_process(
     Runs until SIGTERM or SIGINT, or until one of the services `beside` the platform's own ends. `ready` is told the
     port once it is listened on and the servers have answered.
     """
+    interrupts.end_us()  # until the event loop listens to signals
     import asyncio
 
     from ogel.platform import Platform
