@@ -25,7 +25,8 @@ _SECRET_NAME = re.compile(
     r"(?i)(passw|secret|authorization|cookie|credential|api_?key|admin_?key|private_?key|token|dsn)"
 )
 # Passwords may hold an @, or be all there is before it.
-_URL_PASSWORD = re.compile(r"""(?<=://)([^/\s:@"']*):([^\s"'<>]+)@""")
+_URL_PASSWORD = re.compile(r"""(?<=://)([^/:@]*):.+@""")
+_AROUND_URLS = re.compile(r"""([\s"'<>]+)""")
 _NAMED_SECRET = re.compile(
     r"""(?i)\b(bearer|basic)(\s+)[\w.~+/=-]{12,}|\b(password|passwd|secret|api_?key|token)(=)[^\s&"',;)]+"""
 )
@@ -161,12 +162,18 @@ def _is_usual_secret(name: str) -> bool:
 
 
 def _masked_text(text: str) -> str:
-    if "://" in text:
-        text = _URL_PASSWORD.sub(r"\1:***@", text)
+    if "://" in text and "@" in text:
+        text = "".join(map(_without_password, _AROUND_URLS.split(text)))
     # Most values are one word without an equals sign: ids, paths, addresses, times. In them is none to be named.
     if "=" in text or len(text.split(None, 1)) > 1:
         text = _NAMED_SECRET.sub(r"\1\2\3\4***", text)
     return text
+
+
+def _without_password(word: str) -> str:
+    """Up to its last @: a pattern that looked for that itself would do so from each :// in it."""
+    end = word.rfind("@") + 1
+    return _URL_PASSWORD.sub(r"\1:***@", word[:end]) + word[end:] if end else word
 
 
 def _log_warning(

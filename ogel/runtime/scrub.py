@@ -29,7 +29,6 @@ class Scrubber:
         forms = {form.lower() for each in known for form in _plain(each) if len(form) >= least}
         self._plain = sorted(forms, key=len, reverse=True)
         self._base64 = sorted({form.lower() for each in known for form in _in_base64(each)})
-        self._shortest = min(map(len, [*self._plain, *self._base64]), default=0)
 
     def __call__(self, text: str, *, cut: bool = False) -> str:
         """
@@ -37,7 +36,7 @@ class Scrubber:
         may end in the middle of one.
         """
         clean = view = text
-        if not self._plain or (len(text) < self._shortest and not cut):
+        if not self._plain:
             return text
         for _ in range(_LAYERS):
             masked = self._masked(view)
