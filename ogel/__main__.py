@@ -1,5 +1,14 @@
-"""`python -m ogel` is the `ogel` command."""
+"""The `ogel` command, and `python -m ogel`."""
 
-from ogel.cli import main
+from ogel import interrupts
 
-main()
+
+def main() -> None:
+    interrupts.end_us()
+    from ogel.cli import main as run
+
+    run()
+
+
+if __name__ == "__main__":
+    main()

@@ -53,6 +53,7 @@ class Process:
         self._platform = platform
         self._settings = platform.settings
         self._roles = roles
+        self._stop: asyncio.Event | None = None  # of the run
         # Built, and so imported, before there is an event loop that would wait for it.
         self._kinds = {queue: platform.kinds_of(queue) for queue in roles.queues}
         self._horses = horses(platform.settings, [kind for kinds in self._kinds.values() for kind in kinds])
@@ -73,7 +74,7 @@ class Process:
         raises what the first failing part raised, and Restart when workers have passed their limit of memory. `ready`
         is told the port.
         """
-        settings = self._settings
+        self._stop, settings = stop, self._settings
         host = settings.host or "::"
         # Before anything else: a port that is taken is the operator's next question. It is listened on when requests
         # can be answered: until then they are refused, which sends them to a process that can.
@@ -210,6 +211,7 @@ class Process:
             probes,
             options,
             _examples,
+            lambda: self._stop is not None and self._stop.is_set(),
         )
 
 

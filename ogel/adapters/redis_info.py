@@ -1,4 +1,4 @@
-"""Redis, asked how it is: a ping, a few numbers, and which RQ workers are registered."""
+"""Redis, asked how it is: whether it takes writes, a few numbers, and which RQ workers are registered."""
 
 from __future__ import annotations
 
@@ -60,9 +60,6 @@ class RedisInfo:
             max_connections=4,
         )
         self._client: Redis = Redis.from_pool(pool)
-
-    async def ping(self) -> bool:
-        return bool(await self._client.ping())
 
     async def takes_writes(self) -> bool:
         """Raises Unavailable with what it says. One that is out of memory or of disk still answers a ping."""

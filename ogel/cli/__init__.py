@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from ogel import __version__
+from ogel import __version__, interrupts
 from ogel.kernel.errors import Conflict, NotFound, OgelError, Restart
 from ogel.runtime.terminal import colours, printable
 
@@ -64,7 +64,9 @@ class LateGroup(click.Group):
     def get_command(self, context: click.Context, name: str) -> click.Command | None:
         if name not in self._late:
             return None
+        interrupts.end_us()
         module = importlib.import_module(f"ogel.cli.{self._prefix}{name}")
+        interrupts.raise_again()
         command: click.Command = module.command
         return command
 

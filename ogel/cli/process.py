@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ogel import interrupts
 from ogel.environ import gone_names, read_settings, read_what_can_be_read, secrets_of, unknown_names
 from ogel.kernel.errors import ConfigError
 from ogel.kernel.text import no_such
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from ogel.serving import Roles
 
 OPEN_FILES = 65_536
+CLOSE_SECONDS = 30.0
 
 port_option = click.option(
     "--port", type=click.IntRange(0, 65535), help="Instead of PORT; 0 takes a free one."
@@ -65,6 +67,7 @@ def run_process(
     Runs until SIGTERM or SIGINT, or until one of the services `beside` the platform's own ends. `ready` is told the
     port once it is listened on and the servers have answered.
     """
+    interrupts.end_us()  # until the event loop listens to signals
     import asyncio
 
     from ogel.platform import Platform
@@ -124,7 +127,10 @@ def _keep_what_is_wired() -> None:
 
 @contextmanager
 def event_loop() -> Iterator[asyncio.Runner]:
-    """uvloop where it is built, asyncio's own loop elsewhere."""
+    """
+    uvloop where it is built, asyncio's own loop elsewhere. What then still runs in it or in its threads is ended with
+    the process, if need be.
+    """
     import asyncio
 
     try:
@@ -133,8 +139,30 @@ def event_loop() -> Iterator[asyncio.Runner]:
         factory = None
     else:
         factory = uvloop.new_event_loop
-    with asyncio.Runner(loop_factory=factory) as runner:
+    runner = asyncio.Runner(loop_factory=factory)
+    try:
         yield runner
+    finally:
+        with _at_most(CLOSE_SECONDS):
+            runner.close()
+
+
+@contextmanager
+def _at_most(seconds: float) -> Iterator[None]:
+    """asyncio waits without a limit for tasks that swallow their cancellation, and for threads."""
+    import threading
+
+    def give_up() -> None:
+        click.echo(f"ogel: something did not end within {seconds:g} seconds, and is cut off", err=True)
+        os._exit(1)
+
+    timer = threading.Timer(seconds, give_up)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 def known_queues(wanted: Sequence[str], all_queues: Sequence[str]) -> list[str]:

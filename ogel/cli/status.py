@@ -7,6 +7,7 @@ import json
 import os
 import shlex
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
@@ -18,6 +19,7 @@ from ogel.cli.operator import json_option, say_json
 from ogel.cli.tables import show_fields
 from ogel.cli.times import both
 from ogel.environ import Sourced, read_settings
+from ogel.runtime.server_urls.parts import ServerUrl
 
 if TYPE_CHECKING:
     from ogel.adapters.embedded import Front
@@ -51,8 +53,8 @@ def _of_data_dir(sourced: Sourced) -> dict[str, Any]:
     from ogel.adapters.embedded import announced, running_urls
 
     settings = sourced.settings
+    database_url, redis_url = running_urls(settings.data_dir)  # says what is wrong with the directory
     front = announced(settings.data_dir)
-    database_url, redis_url = running_urls(settings.data_dir)
     serves = database_url is not None or redis_url is not None
     health = _health(front.url) if front is not None and front.runs else None
     found: dict[str, Any] = {
@@ -79,7 +81,7 @@ def _of_settings(sourced: Sourced) -> dict[str, Any]:
         "http": url,
         "postgres": _postgres(sourced, None),
         "redis": _redis(sourced, None),
-        "admin_key": _admin_key(sourced, settings.data_dir),
+        "admin_key": sourced.sources["admin_key"],
     }
 
 
@@ -109,15 +111,17 @@ def _postgres(sourced: Sourced, own_url: str | None) -> dict[str, Any] | None:
     url = settings.database_url or own_url
     if url is None:
         return None
-    if variable is not None and variable.endswith("_URL"):
+    by_name = variable is not None and variable.endswith("_URL")
+    if by_name and variable not in sourced.ignored:
         return {"address": _address(url), "client": f'psql "${variable}"'}
-    # In pieces: POSTGRES_HOST, POSTGRES_PASSWORD, … or PGHOST, …
-    password = (
-        f'"${variable.removesuffix("HOST")}PASSWORD"' if variable else _own_password(sourced, "postgres")
-    )
-    address = urlsplit(url)
-    client = f"psql -h {address.hostname} -p {address.port} -U {address.username} {address.path[1:]}"
-    return {"address": _address(url), "client": f"PGPASSWORD={password} {client}"}
+    client = f"psql {shlex.quote(_without_password(url))}"
+    if not by_name:
+        # In pieces: POSTGRES_HOST, POSTGRES_PASSWORD, … or PGHOST, …
+        password = (
+            f'"${variable.removesuffix("HOST")}PASSWORD"' if variable else _own_password(sourced, "postgres")
+        )
+        client = f"PGPASSWORD={password} {client}"
+    return {"address": _address(url), "client": client}
 
 
 def _redis(sourced: Sourced, own_url: str | None) -> dict[str, Any] | None:
@@ -137,6 +141,13 @@ def _redis(sourced: Sourced, own_url: str | None) -> dict[str, Any] | None:
 
 def _own_password(sourced: Sourced, server: str) -> str:
     return f'"$(cat {shlex.quote(str((sourced.settings.data_dir / f"{server}.password").absolute()))})"'
+
+
+def _without_password(url: str) -> str:
+    """As psql takes it, which asks for what is missing; and refuses options that Ogel leaves out."""
+    server = ServerUrl.parse(url)
+    options = tuple((name, value) for name, value in server.options if "password" not in name)
+    return str(replace(server, password=None, options=options))
 
 
 def _address(url: str) -> str:

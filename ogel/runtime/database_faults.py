@@ -81,6 +81,8 @@ _BY_WORDS: tuple[tuple[str, type[DatabaseAway]], ...] = (
     ("too many connections", DatabaseOutOfConnections),
     ("remaining connection slots", DatabaseOutOfConnections),
     ("no more connections allowed", DatabaseOutOfConnections),  # PgBouncer
+    ("max client connections reached", DatabaseOutOfConnections),  # Supavisor
+    ("max clients reached", DatabaseOutOfConnections),
     ("starting up", DatabaseStarting),
     ("shutting down", DatabaseStarting),
     ("in recovery mode", DatabaseStarting),

@@ -13,6 +13,11 @@ from ogel.kernel.errors import Restart
 
 log = structlog.get_logger(__name__)
 
+# What is left over once everything has had its time to drain.
+MARGIN_SECONDS = 10.0
+# A library may swallow a cancellation, so it is repeated; a service that swallows all of them is given up.
+CANCELLATIONS, CANCEL_SECONDS = 3, 5.0
+
 Service = Callable[[asyncio.Event], Awaitable[None]]
 
 
@@ -44,19 +49,31 @@ async def run_together(
 ) -> None:
     """
     Runs every service until `stop` is set, by whoever or by a service that ended. Each gets the event and must return
-    once it is set; whoever has not within `drain_seconds` plus a margin is cancelled. Raises what the first failing
-    service raised.
+    once it is set; whoever has not within `drain_seconds` plus a margin is cancelled, and left alone when that does not
+    help. Raises what the first of the services that failed raised.
     """
-    tasks = {asyncio.create_task(_until_stop(service, stop), name=name) for name, service in services}
+    tasks = [asyncio.create_task(_until_stop(service, stop), name=name) for name, service in services]
     await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     stop.set()
-    _, late = await asyncio.wait(tasks, timeout=drain_seconds + 10.0)
+    _, late = await asyncio.wait(tasks, timeout=drain_seconds + MARGIN_SECONDS)
     for task in late:
         log.error("service.late", service=task.get_name())
-        task.cancel()
-    for result in await asyncio.gather(*tasks, return_exceptions=True):
-        if isinstance(result, Exception):
-            raise result
+    for task in await _cancel(late):
+        log.critical("service.does_not_end", service=task.get_name())
+    for task in tasks:
+        if task.done() and not task.cancelled() and isinstance(error := task.exception(), Exception):
+            raise error
+
+
+async def _cancel(tasks: set[asyncio.Task[None]]) -> set[asyncio.Task[None]]:
+    """Returns those that go on all the same."""
+    for _ in range(CANCELLATIONS):
+        if not tasks:
+            break
+        for task in tasks:
+            task.cancel()
+        _, tasks = await asyncio.wait(tasks, timeout=CANCEL_SECONDS)
+    return tasks
 
 
 async def unless_stopped(work: Coroutine[Any, Any, None], stop: asyncio.Event) -> bool:

@@ -29,12 +29,14 @@ _LEVELS = {
 def as_json(stream: TextIO) -> Renderer:
     """`message` first. Letters of any script as they are, unless `stream` knows ASCII only."""
     plain = (getattr(stream, "encoding", None) or "").lower().replace("-", "") != "utf8"
+    encode = json.JSONEncoder(ensure_ascii=plain, allow_nan=False, default=str).encode
 
     def render(_: Any, __: str, event: Event) -> str:
         event["message"] = event.pop("event", None)
-        ordered = {name: event[name] for name in _FIRST if name in event} | dict(event)
+        ordered = {name: event[name] for name in _FIRST if name in event}
+        ordered.update(event)
         try:
-            line = json.dumps(ordered, ensure_ascii=plain, allow_nan=False, default=str)
+            line = encode(ordered)
         except (TypeError, ValueError):  # names that are no text, NaN, something within itself
             line = json.dumps(
                 {str(name): _simple(value) for name, value in ordered.items()}, ensure_ascii=plain

@@ -10,6 +10,7 @@ import threading
 import time
 import warnings
 from collections.abc import MutableMapping
+from functools import lru_cache
 from types import TracebackType
 from typing import Any, Literal, TextIO
 
@@ -24,7 +25,8 @@ _SECRET_NAME = re.compile(
     r"(?i)(passw|secret|authorization|cookie|credential|api_?key|admin_?key|private_?key|token|dsn)"
 )
 # Passwords may hold an @, or be all there is before it.
-_URL_PASSWORD = re.compile(r"""(?<=://)([^/\s:@"']*):([^\s"'<>]+)@""")
+_URL_PASSWORD = re.compile(r"""(?<=://)([^/:@]*):.+@""")
+_AROUND_URLS = re.compile(r"""([\s"'<>]+)""")
 _NAMED_SECRET = re.compile(
     r"""(?i)\b(bearer|basic)(\s+)[\w.~+/=-]{12,}|\b(password|passwd|secret|api_?key|token)(=)[^\s&"',;)]+"""
 )
@@ -32,6 +34,8 @@ _NAMED_SECRET = re.compile(
 _WHAT_OTHERS_SAID = frozenset({"warning", "error", "critical"})
 # Deeper than that no event of ours goes.
 _MOST_DEPTH = 5
+# Of longer names nobody's code has many, and what is remembered of names stays small.
+_USUAL_NAME = 64
 # They repeat what our own logs say with ids; their warnings still come through.
 _NOISY = (
     "rq.worker",
@@ -135,16 +139,40 @@ def _mask_secrets(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMa
 
 
 def _masked(name: object, value: Any, depth: int) -> Any:
-    if isinstance(name, str) and _SECRET_NAME.search(name):
+    if isinstance(name, str) and _is_secret(name):
         return "***"
     if isinstance(value, str):
-        text = _URL_PASSWORD.sub(r"\1:***@", value) if "://" in value else value
-        return _NAMED_SECRET.sub(r"\1\2\3\4***", text)
+        return _masked_text(value)
     if isinstance(value, dict):
         return {key: _masked(key, each, depth - 1) for key, each in value.items()} if depth else "…"
     if isinstance(value, list | tuple):
         return [_masked(None, each, depth - 1) for each in value] if depth else "…"
     return value
+
+
+def _is_secret(name: str) -> bool:
+    return _is_usual_secret(name) if len(name) <= _USUAL_NAME else _SECRET_NAME.search(name) is not None
+
+
+@lru_cache(maxsize=1024)
+def _is_usual_secret(name: str) -> bool:
+    """Every line asks it of each of its names, which are nearly always the same few."""
+    return _SECRET_NAME.search(name) is not None
+
+
+def _masked_text(text: str) -> str:
+    if "://" in text and "@" in text:
+        text = "".join(map(_without_password, _AROUND_URLS.split(text)))
+    # Most values are one word without an equals sign: ids, paths, addresses, times. In them is none to be named.
+    if "=" in text or len(text.split(None, 1)) > 1:
+        text = _NAMED_SECRET.sub(r"\1\2\3\4***", text)
+    return text
+
+
+def _without_password(word: str) -> str:
+    """Up to its last @: a pattern that looked for that itself would do so from each :// in it."""
+    end = word.rfind("@") + 1
+    return _URL_PASSWORD.sub(r"\1:***@", word[:end]) + word[end:] if end else word
 
 
 def _log_warning(

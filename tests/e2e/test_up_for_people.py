@@ -56,12 +56,7 @@ def test_the_banner_comes_last_and_status_says_the_addresses(terminal: OnTermina
     }
     for server, variable in (("postgres", "PGPASSWORD"), ("redis", "REDISCLI_AUTH")):
         assert passwords[server] not in shown.out
-        given = (
-            found[server]["client"]
-            .partition(f"{variable}=")[2]
-            .partition(" psql -h")[0]
-            .partition(" redis-cli -h")[0]
-        )
+        given = re.split(" psql | redis-cli ", found[server]["client"].partition(f"{variable}=")[2])[0]
         said = subprocess.run(["sh", "-c", f"printf %s {given}"], capture_output=True, text=True, timeout=10)
         assert said.stdout == passwords[server]
     address = found["postgres"]["address"].replace("://", f"://ogel:{passwords['postgres']}@")
@@ -119,23 +114,37 @@ def test_status_of_servers_elsewhere(suite: object, api: Client, suite_servers: 
     assert silent.code == 1 and "nothing answers" in silent.out
 
 
+def test_status_says_what_is_wrong_with_the_data_directory(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    said = status(tmp_path / "file")
+    assert (said.code, said.out) == (2, "")
+    assert (
+        said.err.startswith(f"ogel: OGEL_DATA_DIR={tmp_path / 'file'} cannot be used")
+        and "\n" not in said.err[:-1]
+    )
+
+
 @pytest.mark.parametrize(
-    ("pieces", "client"),
+    ("given", "client"),
     [
-        (("POSTGRES_HOST", "POSTGRES_USER", "POSTGRES_PASSWORD"),
-         'PGPASSWORD="$POSTGRES_PASSWORD" psql -h db.example -p 5432 -U x postgres'),
-        (("PGHOST", "PGUSER", "PGPASSWORD"), 'PGPASSWORD="$PGPASSWORD" psql -h db.example -p 5432 -U x postgres'),
+        ({"POSTGRES_HOST": "db.example", "POSTGRES_USER": "x", "POSTGRES_PASSWORD": "hunter2"},
+         'PGPASSWORD="$POSTGRES_PASSWORD" psql postgresql://x@db.example:5432/postgres'),
+        ({"PGHOST": "/run/pg", "PGUSER": "a b", "PGPASSWORD": "hunter2"},
+         'PGPASSWORD="$PGPASSWORD" psql postgresql://a%20b@%2Frun%2Fpg:5432/postgres'),
+        ({"DATABASE_URL": "postgresql://x:hunter2@db.example/d?schema=public&sslmode=require&password=hunter2"},
+         "psql 'postgresql://x@db.example/d?sslmode=require'"),
+        ({"DATABASE_URL": "postgresql://x:hunter2@db.example/d?sslmode=require"}, 'psql "$DATABASE_URL"'),
     ],
 )  # fmt: skip
-def test_status_shows_no_password_of_the_settings(pieces: tuple[str, ...], client: str) -> None:
-    given = dict(zip(pieces, ("db.example", "x", "hunter2"), strict=True))
+def test_status_shows_no_password_of_the_settings(given: dict[str, str], client: str) -> None:
     found = ogel_here(
         "status", "--json", PORT=str(free_port()),
         REDIS_URL="redis://redis.example:6379/0", REDIS_PASSWORD="hunter2", **given,
     )  # fmt: skip
     assert "hunter2" not in found.out + found.err
     document = json.loads(found.out)
-    assert document["postgres"] == {"address": "postgresql://db.example:5432/postgres", "client": client}
+    assert document["postgres"]["client"] == client
+    assert document["admin_key"] is None
     assert document["redis"] == {
         "address": "redis://redis.example:6379/0",
         "client": 'REDISCLI_AUTH="$REDIS_PASSWORD" redis-cli -u "$REDIS_URL"',

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from ipaddress import ip_network
 
+import aiohttp
 import pytest
 import structlog
 
@@ -124,6 +125,18 @@ def test_a_required_failure_is_503_and_says_what_may_be_known(how: str, reason: 
             assert (await ask(world, "GET", "/health/live")).status == 200
 
     told()
+
+
+@story
+async def test_a_process_that_stops_is_not_ready_on_connections_that_are_still_open() -> None:
+    async with running() as world, aiohttp.ClientSession(world.url) as session:
+        async with session.get("/health/ready") as before:
+            assert (before.status, (await before.json())["reasons"]) == (200, {})
+        world.stop.set()
+        async with session.get("/health/ready") as after:
+            told = await after.json()
+            assert (after.status, told["status"]) == (503, "unready")
+            assert told["reasons"] == {"process": "The process is stopping."}
 
 
 @story

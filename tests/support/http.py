@@ -164,7 +164,15 @@ class World:
 
         settings = HttpOptions(**{"max_body_bytes": MAX_BODY, **options})
         metrics = HttpMetrics(self.registry)
-        return build_app(self.routes(), self.streams(), authenticate, metrics, self.probes(), settings)
+        return build_app(
+            self.routes(),
+            self.streams(),
+            authenticate,
+            metrics,
+            self.probes(),
+            settings,
+            stopping=self.stop.is_set,
+        )
 
 
 @asynccontextmanager

@@ -31,7 +31,8 @@ def look(patient: Patient) -> Sequence[Finding]:
 def _servers(patient: Patient) -> Iterator[Finding]:
     database, redis = patient.misses("database_url"), patient.misses("redis_url")
     if database != redis:
-        given, missing = ("REDIS_URL", "DATABASE_URL") if database else ("DATABASE_URL", "REDIS_URL")
+        field, missing = ("redis_url", "DATABASE_URL") if database else ("database_url", "REDIS_URL")
+        given = patient.variable(field) or knobs()[field].name
         server = "PostgreSQL" if database else "Redis"
         yield ill(
             SUBJECT,

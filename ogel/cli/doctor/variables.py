@@ -81,7 +81,7 @@ def _unknown(patient: Patient) -> Iterator[Finding]:
         advice = f"did you mean {meant}?" if meant else "`ogel settings` lists those that exist"
         yield ill(SUBJECT, f"unknown: {name}, which nothing reads", advice)
     for name, instead in gone_names(patient.environ).items():
-        yield ill(SUBJECT, f"{name} is gone, and nothing reads it", f"instead of it, set {instead}")
+        yield ill(SUBJECT, f"{name} is gone: {instead} took its place", "set that one instead")
 
 
 def _pieces(patient: Patient) -> Iterator[Finding]:

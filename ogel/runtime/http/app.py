@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from starlette.routing import BaseRoute, Router, WebSocketRoute
 from starlette.routing import Route as StarletteRoute
@@ -30,9 +30,10 @@ def build_app(
     probes: Sequence[Probe],
     options: HttpOptions,
     examples: AskExamples = lambda: NO_EXAMPLES,
+    stopping: Callable[[], bool] = lambda: False,
 ) -> ASGIApp:
     """`routes` and `streams` come with their feature's name, `examples` are for the OpenAPI document."""
-    everything = [*routes, *(("health", route) for route in health_routes(probes))]
+    everything = [*routes, *(("health", route) for route in health_routes(probes, stopping))]
     everything.append(("openapi", openapi_route(everything, streams, examples)))
     paths: defaultdict[str, list[Route]] = defaultdict(list)
     for _, route in everything:

@@ -19,7 +19,7 @@ log = structlog.get_logger()
 
 # Health is open to everyone, so a flood of questions must not become a flood of checks.
 _FRESH_SECONDS = 0.5
-
+_STOPPING = "The process is stopping."
 
 Status = Literal["healthy", "degraded", "unhealthy"]
 
@@ -43,7 +43,7 @@ class Alive(msgspec.Struct, frozen=True):
 
 
 class Readiness(msgspec.Struct, frozen=True):
-    """`reasons`: of each check that failed, a sentence."""
+    """`reasons`: of each check that failed, a sentence; of `process`, when it is told to stop."""
 
     status: Literal["ready", "unready"]
     checks: dict[str, bool]
@@ -59,7 +59,8 @@ class Health(msgspec.Struct, frozen=True):
     timestamp: Timestamp
 
 
-def health_routes(probes: Sequence[Probe]) -> list[Route]:
+def health_routes(probes: Sequence[Probe], stopping: Callable[[], bool]) -> list[Route]:
+    """`stopping`: whoever asks over a connection that is still open is told to send work elsewhere."""
     checkup = Checkup(probes)
 
     async def live(call: Call[Any, Any]) -> Alive:
@@ -67,6 +68,8 @@ def health_routes(probes: Sequence[Probe]) -> list[Route]:
 
     async def ready(call: Call[Any, Any]) -> Reply:
         checks = await checkup.results()
+        if stopping():
+            return Reply(Readiness("unready", checks, {**checkup.reasons, "process": _STOPPING}), 503)
         if checkup.able(checks):
             return Reply(Readiness("ready", checks, checkup.reasons), 200)
         return Reply(Readiness("unready", checks, checkup.reasons), 503)
