@@ -57,6 +57,10 @@ def send(
     """Send a text to numbers, or a push to devices."""
     if bool(numbers) == bool(devices):
         raise click.UsageError("name numbers with --to, or devices with --device")
+    if numbers and (title or body or data or ttl_seconds is not None):
+        raise click.UsageError("--title, --body, --data and --ttl are of a push to a --device")
+    if devices and text:
+        raise click.UsageError("--text is of a text --to numbers")
     wanted: dict[str, Any]
     if numbers:
         wanted = {"channel": "sms", "to": list(numbers), "text": text}

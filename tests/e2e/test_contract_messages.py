@@ -456,6 +456,8 @@ def test_the_command_line_sends_and_shows(
         (("--to", to, "--to", "123", "--text", "a"), "Error: --to 123: takes "),
         (("--to", to, "--to", to, "--text", "a"), f"Error: --to {to}: stands in the list already"),
         (("--to", to, "--text", ""), "Error: --text: "),
+        (("--to", to, "--text", "a", "--ttl", "60"), "--ttl are of a push"),
+        (("--device", "dev_none", "--title", "a", "--text", "b"), "--text is of a text"),
         (("--device", "dev_none", "--title", "a"), "Error: --device dev_none: there is no device"),
         (("--device", "dev_none", "--title", "a", "--ttl", "-1"), "Error: --ttl: "),
         (("--device", "dev_none", "--title", "a", "--data", "from=b"), "Error: --data: "),
