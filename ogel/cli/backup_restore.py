@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import quote, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, quote, urlsplit, urlunsplit
 
 import click
 
@@ -38,7 +38,9 @@ def _url(value: str) -> str:
         url = clean(value).url
     except BadUrl as error:
         raise click.BadParameter(f"{error}; it takes {SHAPE}") from None
-    if urlsplit(url).password is not None:
+    parts = urlsplit(url)
+    # libpq takes one among the options, too.
+    if parts.password is not None or any(name == "password" for name, _ in parse_qsl(parts.query)):
         raise click.BadParameter("a password does not belong on a command line: see --password-from")
     return url
 

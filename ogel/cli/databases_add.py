@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from ogel.cli.given import PLACE, read_from
+from ogel.cli.named import in_options
 from ogel.cli.operator import json_option, operator, say_json, within
-from ogel.kernel.errors import Invalid
 
 if TYPE_CHECKING:
     from ogel.features.databases.registry.database import NewDatabase
@@ -62,12 +61,10 @@ def command(
         given["password"] = read_from("--password-from", password_from)
     elif parts["username"] is not None and sys.stdin.isatty():
         given["password"] = click.prompt("Password", hide_input=True, err=True)
-    try:
+    with in_options(_OPTIONS):
         database = within(
             sealing_services, lambda ogel: ogel.databases.registry.create(operator(), _checked(given))
         )
-    except Invalid as error:
-        raise click.UsageError(_named(error.message)) from None
     if as_json:
         say_json(database)
     else:
@@ -92,12 +89,3 @@ def _checked(given: dict[str, Any]) -> NewDatabase:
         return msgspec.convert(given, NewDatabase)
     except msgspec.ValidationError as error:
         raise invalid("body", error) from None
-
-
-def _named(message: str) -> str:
-    """Fields as their options are called, and of those that have parts the option alone."""
-    return re.sub(
-        r"body\.(\w+)(?:\[\S*\]|(?:\.\w+)+)?",
-        lambda field: _OPTIONS.get(field[1], f"--{field[1].replace('_', '-')}"),
-        message,
-    )

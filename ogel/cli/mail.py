@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ogel.cli import mail_suppressions
+from ogel.cli.named import in_options
 from ogel.cli.operator import ask, identifier, json_option, limit_option, operator, say_json, say_page
 from ogel.cli.process import settings_beside
 from ogel.cli.tables import Column, printable, show_fields, show_table
@@ -55,7 +56,8 @@ command.add_command(mail_suppressions.command)
 def test(address: str, locale: str, seconds: float, as_json: bool) -> None:
     """Send ADDRESS the template `test` as any mail is sent, by a worker; exit 1 when it was not sent."""
     say = (lambda _: None) if as_json else _say_attempt
-    message = ask(lambda ogel: _send(ogel, address, locale, seconds, say))
+    with in_options({"to": "ADDRESS"}):
+        message = ask(lambda ogel: _send(ogel, address, locale, seconds, say))
     if as_json:
         say_json(message)
     else:
@@ -153,7 +155,7 @@ async def _send(
     try:
         mail = msgspec.convert({"to": address, "template": "test", "locale": locale}, NewMail)
     except msgspec.ValidationError as error:
-        raise invalid("mail", error) from error
+        raise invalid("body", error) from error
     [accepted] = (await ogel.mail.messages.send(operator(), mail)).items
     deadline = asyncio.get_running_loop().time() + seconds
     said = 0

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ogel.cli.named import in_options
 from ogel.cli.operator import ask, json_option, limit_option, operator, say_json, say_page
 from ogel.cli.tables import Column, printable, show_table
 from ogel.cli.times import relative
@@ -51,7 +52,8 @@ def _show_page(shown: Sequence[Suppression]) -> None:
 @click.argument("addresses", metavar="ADDRESS…", nargs=-1, required=True)
 def remove(addresses: tuple[str, ...]) -> None:
     """Send to addresses again. What was suppressed meanwhile stays so: `POST /api/mail/{id}/retry` sends it."""
-    ask(lambda ogel: _remove(ogel, addresses))
+    with in_options({"address": "ADDRESS"}):
+        ask(lambda ogel: _remove(ogel, addresses))
 
 
 async def _remove(ogel: Platform, addresses: Sequence[str]) -> None:
@@ -72,11 +74,15 @@ def add(address: str, reason: str, detail: str | None, as_json: bool) -> None:
     from ogel.features.mail.suppressions.suppression import NewSuppression
     from ogel.runtime.http.input import invalid
 
-    try:
-        new = msgspec.convert({"address": address, "reason": reason, "detail": detail}, NewSuppression)
-    except msgspec.ValidationError as error:
-        raise invalid("suppression", error) from error
-    added = ask(lambda ogel: ogel.mail.suppressions.add(operator(), new))
+    async def asked(ogel: Platform) -> Suppression:
+        try:
+            new = msgspec.convert({"address": address, "reason": reason, "detail": detail}, NewSuppression)
+        except msgspec.ValidationError as error:
+            raise invalid("body", error) from error
+        return await ogel.mail.suppressions.add(operator(), new)
+
+    with in_options({"address": "ADDRESS"}):
+        added = ask(asked)
     if as_json:
         say_json(added)
     else:

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ogel.cli.named import in_options
 from ogel.cli.operator import ask, identifier, json_option, limit_option, operator, say_json, say_page
 from ogel.cli.tables import Column, heading, printable, show_fields, show_table
 from ogel.cli.times import absolute, both, milliseconds, relative
 
 if TYPE_CHECKING:
     from ogel.features.messaging.messages.message import Accepted, Attempt, Message, NewMessage
-    from ogel.platform import Platform
 
 CHANNELS, STATUSES = ("sms", "push"), ("queued", "sent", "failed")
 _COLUMNS = [
@@ -57,6 +57,10 @@ def send(
     """Send a text to numbers, or a push to devices."""
     if bool(numbers) == bool(devices):
         raise click.UsageError("name numbers with --to, or devices with --device")
+    if numbers and (title or body or data or ttl_seconds is not None):
+        raise click.UsageError("--title, --body, --data and --ttl are of a push to a --device")
+    if devices and text:
+        raise click.UsageError("--text is of a text --to numbers")
     wanted: dict[str, Any]
     if numbers:
         wanted = {"channel": "sms", "to": list(numbers), "text": text}
@@ -64,12 +68,9 @@ def send(
         pairs = dict(_pair(each) for each in data)
         wanted = {"channel": "push", "to": list(devices), "title": title, "body": body, "data": pairs}
         wanted["ttl_seconds"] = ttl_seconds
-    new = _checked({**wanted, "idempotency_key": idempotency_key})
-
-    async def asked(ogel: Platform) -> Accepted:
-        return await ogel.messaging.messages.send(operator(), new)
-
-    accepted = ask(asked)
+    with in_options(_options("--to", numbers) if numbers else _options("--device", devices)):
+        new = _checked({**wanted, "idempotency_key": idempotency_key})
+        accepted: Accepted = ask(lambda ogel: ogel.messaging.messages.send(operator(), new))
     if as_json:
         say_json(accepted)
         return
@@ -80,6 +81,12 @@ def send(
     )
 
 
+def _options(option: str, recipients: Sequence[str]) -> dict[str, str]:
+    """How errors call the fields that are no options of the same name."""
+    each = {f"to[{place}]": f"{option} {recipient}" for place, recipient in enumerate(recipients)}
+    return {"channel": option, "to": option, **each, "ttl_seconds": "--ttl"}
+
+
 def _pair(text: str) -> tuple[str, str]:
     name, equals, value = text.partition("=")
     if not equals:
@@ -88,7 +95,7 @@ def _pair(text: str) -> tuple[str, str]:
 
 
 def _checked(wanted: dict[str, Any]) -> NewMessage:
-    """By the rules of the API, in its words."""
+    """By the rules of the API, in its words. Raises Invalid."""
     import msgspec
 
     from ogel.features.messaging.messages.message import NewMessage
@@ -99,7 +106,7 @@ def _checked(wanted: dict[str, Any]) -> NewMessage:
     except UnicodeEncodeError:
         raise click.UsageError("what is sent must be valid Unicode text") from None
     except msgspec.ValidationError as error:
-        raise invalid("message", error) from error
+        raise invalid("body", error) from error
     return new
 
 

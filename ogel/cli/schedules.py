@@ -8,14 +8,24 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
+from ogel.cli.named import in_options
 from ogel.cli.operator import ask, json_option, limit_option, operator, say_json, say_page
 from ogel.cli.tables import Column, show_fields, show_table
 from ogel.cli.times import absolute, both, length, relative
-from ogel.kernel.errors import Invalid, TooLarge
 
 if TYPE_CHECKING:
     from ogel.features.schedules.schedule import NewSchedule, ScheduleInfo
 
+# How errors call the fields that are no options of the same name.
+_OPTIONS = {
+    "name": "NAME",
+    "cron": "CRON",
+    "event": "--event",
+    "event.data": "--data",
+    "event.subject": "--subject",
+    "job": "--job",
+    "job.payload": "--payload",
+}
 _NAME = re.compile(r"[a-z0-9_.-]{1,64}")
 _COLUMNS = [
     Column("name"),
@@ -144,11 +154,9 @@ def create(
         wanted["event"] = {"type": event_type, "data": _json(data, "--data"), "subject": subject}
     else:
         wanted["job"] = {"kind": kind, "payload": _json(payload, "--payload") if payload else {}}
-    new = _checked(wanted)
-    try:
+    with in_options(_OPTIONS):
+        new = _checked(wanted)
         schedule = ask(lambda ogel: ogel.schedules.create(operator(), new))
-    except (Invalid, TooLarge) as error:
-        raise click.UsageError(error.message.removeprefix("body.")) from None
     if as_json:
         say_json(schedule)
     else:
@@ -209,7 +217,7 @@ def _checked(wanted: dict[str, Any]) -> NewSchedule:
         # By way of JSON, which keeps an event's data as its text.
         return msgspec.json.decode(msgspec.json.encode(wanted), type=NewSchedule)
     except msgspec.ValidationError as error:
-        raise click.UsageError(invalid("body", error).message.removeprefix("body.")) from None
+        raise invalid("body", error) from None
 
 
 def _json(text: str | None, option: str) -> object:

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
+from ogel.cli.named import in_options
 from ogel.cli.operator import ask, identifier, json_option, operator, say_json
 from ogel.cli.progress import follow
 from ogel.cli.tables import printable
 from ogel.cli.times import both, moment
-from ogel.kernel.errors import Invalid, Unavailable
+from ogel.kernel.errors import Unavailable
 
 if TYPE_CHECKING:
     from ogel.features.webhooks.replays.replay import DryRun, NewReplay, Replay
@@ -69,13 +70,11 @@ def command(
         return
     assert since is not None
     new = _new_replay(since, until, only, events, per_second, dry_run)
-    try:
+    with in_options({"events": "--event"}):
         if dry_run:
             _show_count(ask(lambda ogel: ogel.webhooks.replays.dry_run(id, new)), as_json)
         else:
             _run(lambda ogel: ogel.webhooks.replays.create(operator(), id, new), wait, as_json)
-    except Invalid as error:
-        raise click.UsageError(error.message.replace("body.", "--")) from None
 
 
 def _check_options(is_replay: bool, context: click.Context, change: Change | None) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
+from ogel.cli.given import PLACE, read_from
 from ogel.cli.tables import printable
 
 if TYPE_CHECKING:
@@ -47,6 +48,13 @@ def _tolerance(_: click.Context, __: click.Parameter, value: str) -> float | Non
 @click.argument("file", type=click.File("rb"))
 @click.option("--secret", "secrets", multiple=True, metavar="whsec_…", help="Repeat it during a rotation.")
 @click.option(
+    "--secret-from",
+    "places",
+    multiple=True,
+    metavar=PLACE,
+    help="From a variable or the standard input, where no history and no list of processes shows it.",
+)
+@click.option(
     "--public-key", "public_keys", multiple=True, metavar="whpk_…", help="For v1a; may be repeated."
 )
 @click.option("--id", help="The webhook-id header.")
@@ -65,6 +73,7 @@ def _tolerance(_: click.Context, __: click.Parameter, value: str) -> float | Non
 def command(
     file: BinaryIO,
     secrets: Sequence[str],
+    places: Sequence[str],
     public_keys: Sequence[str],
     id: str | None,
     timestamp: str | None,
@@ -81,7 +90,12 @@ def command(
     """
     from ogel.features.webhooks.secrets.verify import HEADERS, verify
 
-    keys = _keys(secrets, public_keys)
+    if (
+        places.count("-") + sum(each is not None and each.name == "<stdin>" for each in (file, header_file))
+        > 1
+    ):
+        raise click.UsageError("the standard input is one thing only: the body, the headers or a secret")
+    keys = _keys([*secrets, *(read_from("--secret-from", place) for place in places)], public_keys)
     headers = list(_header_lines(header_file)) if header_file else []
     given = zip(HEADERS, (id, timestamp, signature), strict=True)
     headers += [(name, value) for name, value in given if value is not None]
@@ -104,7 +118,7 @@ def _keys(secrets: Sequence[str], public_keys: Sequence[str]) -> list[VerifyingK
     from ogel.features.webhooks.secrets.verify import key_of_public, key_of_secret
 
     if not secrets and not public_keys:
-        raise click.UsageError("give --secret or --public-key")
+        raise click.UsageError("give --secret, --secret-from or --public-key")
     keys = []
     for option, read, texts in (
         ("--secret", key_of_secret, secrets),

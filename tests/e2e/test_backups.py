@@ -430,6 +430,10 @@ def test_the_command_line_says_what_the_api_says(
             "a password does not belong on a command line",
         ),
         (
+            ["--into", "postgresql://ogel@127.0.0.1:1/x?password=hunter2"],
+            "a password does not belong on a command line",
+        ),
+        (
             ["--into", "postgresql://ogel@127.0.0.1:1/x", "--password-from", "NOT_SET"],
             "--password-from: the variable",
         ),

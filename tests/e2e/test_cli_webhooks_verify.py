@@ -105,6 +105,17 @@ def test_headers_come_from_a_file_as_they_were_captured(body: str, tmp_path: Pat
     assert (refused.code, "line 1" in refused.err) == (2, True)
 
 
+def test_a_secret_need_not_be_an_argument(body: str) -> None:
+    given = [*options(secret=None), "--secret-from"]
+    assert ogel_here("webhooks", "verify", *given, "HOOK", body, HOOK=V1.secret).out == "valid\n"
+    both = ogel_here("webhooks", "verify", *given, "A", "--secret-from", "B", body, A=V2.secret, B=V1.secret)
+    assert both.out == "valid\n"
+    command = [sys.executable, "-m", "ogel", "webhooks", "verify", *given, "-", body]
+    assert subprocess.run(command, input=f"{V1.secret}\n".encode(), timeout=60).returncode == 0
+    twice = subprocess.run([*command, "--headers", "-"], input=b"", capture_output=True, timeout=60)
+    assert (twice.returncode, b"the standard input is one thing only" in twice.stderr) == (2, True)
+
+
 def test_the_body_may_come_from_a_pipe() -> None:
     command = [sys.executable, "-m", "ogel", "webhooks", "verify", *options(), "-"]
     for piped, code in ((V1.body, 0), (V1.body + b"\n", 1)):
@@ -114,7 +125,7 @@ def test_the_body_may_come_from_a_pipe() -> None:
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        (options(secret=None), "give --secret or --public-key"),
+        (options(secret=None), "give --secret, --secret-from or --public-key"),
         (options(secret=""), "--secret has 0 bytes"),
         (options(secret="whsec_"), "--secret has 0 bytes"),
         ([*options(secret=None), "--public-key", V3.secret], "--public-key does not begin with 'whpk_'"),
@@ -122,6 +133,10 @@ def test_the_body_may_come_from_a_pipe() -> None:
         (options(at="2021-02-25T15:02:10"), "is neither Unix seconds nor a time"),
         ([*options(), "--tolerance", "-1"], "'-1' is neither"),
         ([*options(), "--headers", "/nowhere"], "/nowhere"),
+        (
+            [*options(secret=None), "--secret-from", "NOT_SET"],
+            "--secret-from: the variable 'NOT_SET' is not set",
+        ),
     ],
 )
 def test_what_cannot_be_checked_is_said_before_anything(body: str, given: list[str], said: str) -> None:

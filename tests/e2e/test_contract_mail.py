@@ -388,10 +388,14 @@ def test_the_command_line_sends_and_shows(
     assert [each["id"] for each in listed["items"]] == [message["id"]]
     assert "gone@example.com" in run("list").out
     assert "550 (5.1.1 gone)" in run("show", message["id"]).out
-    for wrong in (("test", "nonsense"), ("test", "a@example.com", "--locale", "../x"), ("list", "--to", "x")):
+    for wrong, said in (
+        (("test", "nonsense"), "Error: ADDRESS: "),
+        (("test", "a@example.com", "--locale", "../x"), "Error: --locale: "),
+        (("list", "--to", "x"), "ogel: --to: "),
+    ):
         refused = run(*wrong)
         assert refused.code == 2
-        assert refused.err.count("\n") == 1
+        assert refused.err.splitlines()[-1].startswith(said)
     assert run("show", "msg_nothing").code == 1
 
 
@@ -408,9 +412,14 @@ def test_the_command_line_lists_lifts_and_adds_suppressions(
     added = run("add", "Asked@Example.com", "--reason", "unsubscribe", "--detail", "by phone")
     assert (added.code, added.out) == (0, "asked@example.com is suppressed: unsubscribe\n")
     assert json.loads(run("add", "asked@example.com", "--json").out)["reason"] == "unsubscribe"
-    for wrong in (("add", "nobody"), ("add", "a@example.com", "--detail", "x" * 501), ("remove", "nobody")):
+    for wrong, option in (
+        (("add", "nobody"), "ADDRESS"),
+        (("add", "a@example.com", "--detail", "x" * 501), "--detail"),
+        (("remove", "nobody"), "ADDRESS"),
+    ):
         refused = run(*wrong)
-        assert (refused.code, refused.out, refused.err.count("\n")) == (2, "", 1)
+        assert (refused.code, refused.out) == (2, "")
+        assert f"Error: {option}: " in refused.err
 
     listed = json.loads(run("list", "--json", "--limit", "1000").out)["items"]
     mine = {each["address"]: each for each in listed}

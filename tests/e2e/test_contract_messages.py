@@ -452,8 +452,18 @@ def test_the_command_line_sends_and_shows(
     assert to in shown.out and "twilio" in shown.out and "from a shell" not in shown.out
     listed = ogel("messages", "list", "--to", to, "--json", **environment)
     assert [each["id"] for each in json.loads(listed.out)["items"]] == [item["id"]]
-    wrong = ogel_here("messages", "send", "--to", "123", "--text", "a", **environment)
-    assert (wrong.code, wrong.out) == (2, "")
-    assert wrong.err.startswith("ogel: message.to[0]: ") and wrong.err.count("\n") == 1
+    for wrong, said in (
+        (("--to", to, "--to", "123", "--text", "a"), "Error: --to 123: takes "),
+        (("--to", to, "--to", to, "--text", "a"), f"Error: --to {to}: stands in the list already"),
+        (("--to", to, "--text", ""), "Error: --text: "),
+        (("--to", to, "--text", "a", "--ttl", "60"), "--ttl are of a push"),
+        (("--device", "dev_none", "--title", "a", "--text", "b"), "--text is of a text"),
+        (("--device", "dev_none", "--title", "a"), "Error: --device dev_none: there is no device"),
+        (("--device", "dev_none", "--title", "a", "--ttl", "-1"), "Error: --ttl: "),
+        (("--device", "dev_none", "--title", "a", "--data", "from=b"), "Error: --data: "),
+    ):
+        refused = ogel_here("messages", "send", *wrong, **environment)
+        assert (refused.code, refused.out) == (2, "")
+        assert said in refused.err and "body." not in refused.err, refused.err
     assert not [secret for secret in SECRETS if secret in shown.out + sent.out + listed.out]
     assert VAPID_PRIVATE not in ogel_here("settings", **environment).out

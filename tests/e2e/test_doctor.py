@@ -21,7 +21,7 @@ from ogel.cli.doctor.keys import weakness
 from ogel.cli.doctor.postgres import Server, unfit
 from ogel.cli.doctor.redis import unfit as unfit_redis
 from tests.support.cli import findings, ogel_here
-from tests.support.mail import MailServer
+from tests.support.mail import MailServer, ScriptedSmtp
 from tests.support.process import Ogel, eventually
 from tests.support.seaweed import Seaweed
 
@@ -393,6 +393,31 @@ def test_a_mail_server_is_asked_to_let_us_in(tmp_path: Path) -> None:
         seen = ogel_here("doctor", "--json", SMTP_URL=url, PORT="0", OGEL_DATA_DIR=str(tmp_path))
     [smtp] = [each for each in findings(seen) if each["subject"] == "smtp"]
     assert (smtp["ok"], smtp["detail"]) == (True, f"127.0.0.1:{server.port} lets us in")
+
+
+@pytest.mark.parametrize(
+    ("settings", "name"),
+    [
+        ({"OGEL_MAIL_FROM": "Shop <shop@example.com>"}, "example.com"),
+        ({"OGEL_MAIL_FROM": "shop@example.com", "OGEL_MAIL_HELO": "mx.example.net"}, "mx.example.net"),
+        ({}, "localhost.localdomain"),
+    ],
+)
+def test_a_mail_server_hears_the_name_that_letters_give_it(
+    tmp_path: Path, settings: dict[str, str], name: str
+) -> None:
+    with ScriptedSmtp({}) as server:
+        url = f"smtp+plain://127.0.0.1:{server.port}"
+        ogel_here("doctor", "--json", SMTP_URL=url, PORT="0", OGEL_DATA_DIR=str(tmp_path), **settings)
+    assert server.said[0] == f"EHLO {name}"
+
+
+def test_a_mail_server_that_does_not_like_our_name_is_told(tmp_path: Path) -> None:
+    with ScriptedSmtp(
+        {"EHLO": "504 5.5.2 <vm>: Helo command rejected: need fully-qualified hostname"}
+    ) as server:
+        [found] = wrong(SMTP_URL=f"smtp+plain://127.0.0.1:{server.port}", at=tmp_path)
+    assert found["subject"] == "smtp" and "need fully-qualified hostname" in found["detail"]
 
 
 def test_a_running_suite_is_looked_at(tmp_path: Path) -> None:

@@ -19,7 +19,18 @@ BESIDE = ("OGEL_TEST_", "OGEL_BENCH_", "OGEL_RAILWAY_")
 # Removed; the changelog says what took their place, and nothing else speaks of them.
 GONE = {"OGEL_BACKUP_CRON", "OGEL_CLEANUP_CRON", "OGEL_DATABASE_CHECK_MINUTES"}
 # What is no sub-command in ogel/cli.
-SHARED = {"__init__", "backups", "banner", "given", "operator", "process", "progress", "tables", "times"}
+SHARED = {
+    "__init__",
+    "backups",
+    "banner",
+    "given",
+    "named",
+    "operator",
+    "process",
+    "progress",
+    "tables",
+    "times",
+}
 READ = [
     path
     for pattern in (

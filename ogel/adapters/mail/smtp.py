@@ -72,8 +72,9 @@ class SmtpProvider:
             return await self._hand_over(client, letter)
 
     async def check(self) -> None:
-        """Whether the server lets us in; it is told nothing. Raises ProviderError."""
+        """Whether the server lets us in by our name; it is told nothing else. Raises ProviderError."""
         async with self._connection("localhost.localdomain") as client:
+            await client.noop()  # it says EHLO where nothing before did
             await _leave(client)
 
     @asynccontextmanager

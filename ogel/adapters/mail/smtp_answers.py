@@ -59,7 +59,10 @@ RULES: Sequence[Rule] = (
     Rule("ours", says=r"\b(send|sending|daily|hourly|monthly|24-hour|submission|relay|outbound|outgoing|external)\b"
          r"(\W+\w+){0,4}\W+(limit|quota)\b|\b(limit|quota)\b(\W+\w+){0,4}\W+(per|this|today)\b|credits? exceeded"
          r"|(message|e?mail) (limit|quota)\b.{0,20}(exceeded|reached)|unusual sending activity|versandlimit"
-         r"|\byour\b(\W+\w+){0,3}\W+(limit|quota)\b", stages=_EVERYWHERE),
+         r"|\byour\b(\W+\w+){0,3}\W+(limit|quota)\b"
+         r"|\b(daily|hourly|monthly)\b(\W+\w+){0,3}\W+(allowance|maximum|volume)\b"
+         r"|\b(exceed\w*|reached|max(imum)?|limit)\b.{0,60}(\b(per|an?)\b|/) ?(hour|day|month)\b",
+         stages=_EVERYWHERE),
     # RFC 3463 X.2.2: it may be emptied.
     Rule("elsewhere", "2.2", r"(mailbox|inbox|postfach|user|account)\b.{0,40} (full|over ?quota|voll)\b|quota exceeded"
          r"|over (storage )?quota|(storage|disk) (space|quota|allocation|limit)|speicher|messages on the server",

@@ -17,9 +17,13 @@ from ogel.runtime.scrub import Scrubber
 _GONE = (404, 410)
 _TOPIC_CHARACTERS = 32
 # RFC 8292 §4.2 has 401 where a token is missing and 403 where it is wrong; some have 400 for either.
-_OF_TOKENS = (400, 403)
-# How a token is named: "permission denied: invalid JWT provided" (Google), "BadJwtToken" (Apple), …
+# How a token is named: "permission denied: invalid JWT provided" (Google), "BadJwtToken" (Apple), … Of a 400, "token"
+# alone may be what a subscription is called.
 _TOKEN = re.compile(r"jwt|vapid|authori[sz]|authentic|credential|bearer|signature", re.IGNORECASE)
+_OF_TOKENS = {
+    400: _TOKEN,
+    403: re.compile(rf"{_TOKEN.pattern}|token|\bclaims?\b|\b(aud|exp|sub)\b|crypto-key", re.IGNORECASE),
+}
 # A token that is well, of another key than the subscription's: "VAPID public key mismatch" (Mozilla), "the VAPID
 # credentials in the authorization header do not correspond to …" and "UnauthorizedRegistration" (Google),
 # "VapidPkHashMismatch" (Apple), "Channel URL incompatible with caller app" (Microsoft).
@@ -75,8 +79,9 @@ def _refused(answer: Exchange, scrub: Scrubber) -> ProviderError:
         return Gone(message)
     if status == 429 or status >= 500:
         return ProviderError(message, retry_after_seconds=retry_after_seconds(answer))
-    if status == 401 or (status in _OF_TOKENS and (_TOKEN.search(why) or _OTHER_KEY.search(why))):
-        return ProviderError(message, ours=True, deferred=_OTHER_KEY.search(why) is not None)
+    named, of_other_key = _OF_TOKENS.get(status), _OTHER_KEY.search(why) is not None
+    if status == 401 or (named and (of_other_key or named.search(why))):
+        return ProviderError(message, ours=True, deferred=of_other_key)
     return ProviderError(message, final=True)
 
 

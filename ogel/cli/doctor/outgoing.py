@@ -18,14 +18,20 @@ _TEMPLATES = "name a directory with <locale>/<name>.subject.jinja and so on, whi
 
 async def smtp(patient: Patient) -> Sequence[Finding]:
     from ogel.adapters.mail.smtp import SmtpProvider, SmtpServer
+    from ogel.runtime.mail.address import parse_address
     from ogel.runtime.providers import ProviderError
 
-    url = patient.settings.smtp_url
+    settings = patient.settings
+    url = settings.smtp_url
     if url is None:
         return []
     server = SmtpServer.of(url)
+    # As letters do: there are servers that let nobody in who gives them a name they do not like.
+    own_name = settings.mail_helo or (
+        parse_address(settings.mail_from).domain if settings.mail_from else None
+    )
     try:
-        await SmtpProvider(server, _SECONDS).check()
+        await SmtpProvider(server, _SECONDS, own_name).check()
     except ProviderError as error:
         variable = patient.variable("smtp_url") or "SMTP_URL"
         advice = f"check {variable}: host, port, user, password, and whether it is TLS, STARTTLS or neither"

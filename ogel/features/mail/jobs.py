@@ -20,6 +20,7 @@ from ogel.kernel.principal import Caller
 from ogel.runtime.database import Database, Session
 from ogel.runtime.jobs.job import DONE, Finished, Job, NewJob, Outcome, job_id_of
 from ogel.runtime.jobs.kind import JobKind
+from ogel.runtime.mail.address import InvalidAddress
 from ogel.runtime.mail.letter import Bounced, MailProvider
 from ogel.runtime.outbox import Outbox
 from ogel.runtime.providers import Exhausted, ProviderError, Providers
@@ -109,8 +110,11 @@ class SendMail:
 
     async def _send(self, job: Job) -> Outcome:
         # Read here and not in `load`: a claimed batch of large letters would fill the memory.
-        async with self._database.session() as session:
-            due = await self._store.due(session, job.payload["message"])
+        try:
+            async with self._database.session() as session:
+                due = await self._store.due(session, job.payload["message"])
+        except InvalidAddress as error:
+            return Outcome("dead", str(error), value=Result())
         if due is None:
             return DONE
         if due.suppressed:

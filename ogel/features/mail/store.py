@@ -19,7 +19,7 @@ from ogel.features.mail.message import (
 )
 from ogel.runtime.database import Queries, Session, records
 from ogel.runtime.idempotency import Asked, KnownRequest
-from ogel.runtime.mail.address import Address, parse_address
+from ogel.runtime.mail.address import Address, InvalidAddress, parse_address
 from ogel.runtime.mail.letter import Letter
 from ogel.runtime.sent import AttemptRow, Settled
 
@@ -106,7 +106,7 @@ class MailStore:
         return msgspec.structs.replace(message, log=msgspec.convert(message.log, list[Attempt]))
 
     async def due(self, session: Session, id: str) -> Due | None:
-        """None: there is nothing left to do."""
+        """None: there is nothing left to do. Raises InvalidAddress for one that was stored by other rules."""
         rows = await session.tuples(_SQL.due_letter, {"id": id})
         return _due(id, *rows[0]) if rows else None
 
@@ -136,9 +136,9 @@ def _due(id: str, *row: Any) -> Due:
     )
     letter = Letter(
         id=id,
-        sender=parse_address(sender),
-        to=parse_address(recipient),
-        reply_to=parse_address(reply_to) if reply_to else None,
+        sender=_stored("sender", sender),
+        to=_stored("recipient", recipient),
+        reply_to=_stored("reply_to", reply_to) if reply_to else None,
         subject=subject,
         text=text,
         html=html,
@@ -146,3 +146,10 @@ def _due(id: str, *row: Any) -> Due:
         written_at=written_at,
     )
     return Due(letter, attempts, queued_at, suppressed)
+
+
+def _stored(whose: str, address: str) -> Address:
+    try:
+        return parse_address(address)
+    except InvalidAddress as error:
+        raise InvalidAddress(f"the address of its {whose} {error}") from error

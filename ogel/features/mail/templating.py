@@ -122,10 +122,11 @@ class Templates:
     def _environments(self) -> Mapping[Path, Environment]:
         """One per folder: a layout that a template extends is looked for beside it, then among ours."""
         from jinja2 import FileSystemLoader, StrictUndefined, pass_context
-        from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+        from ogel.features.mail.environment import MailEnvironment
 
         return {
-            folder: ImmutableSandboxedEnvironment(
+            folder: MailEnvironment(
                 loader=FileSystemLoader([folder, BUILT_IN]),
                 undefined=StrictUndefined,
                 autoescape=lambda name: name is not None and ".html." in name,

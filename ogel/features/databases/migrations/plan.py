@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 
 from ogel.features.databases.migrations.migration import (
@@ -14,6 +15,8 @@ from ogel.features.databases.migrations.migration import (
 from ogel.kernel.errors import FieldError, Invalid, TooLarge
 from ogel.runtime.databases import Applied
 from ogel.runtime.sqlfile import SqlFile
+
+_NUMBERED = re.compile(r"[0-9]{1,14}_")
 
 
 def in_order(files: Sequence[MigrationFile]) -> list[SqlFile]:
@@ -53,22 +56,23 @@ def edited(checksums: Mapping[str, str], applied: Sequence[Applied]) -> tuple[st
 
 def plan(database: str, files: Sequence[SqlFile], applied: Sequence[Applied]) -> Plan:
     was = {each.name: each.checksum for each in applied}
+    by_number = _by_number(was)
+
+    def state(file: SqlFile) -> FileState:
+        if file.name in was:
+            return "applied" if was[file.name] == file.checksum else "edited"
+        return "edited" if number_of(file.name) in by_number else "missing"
+
     return Plan(
         database,
-        [PlannedFile(file.name, file.checksum, _state(file, was)) for file in files],
+        [PlannedFile(file.name, file.checksum, state(file)) for file in files],
         sorted(was.keys() - {file.name for file in files}),
     )
 
 
-def _state(file: SqlFile, was: Mapping[str, str]) -> FileState:
-    if file.name in was:
-        return "applied" if was[file.name] == file.checksum else "edited"
-    return "edited" if number_of(file.name) in _by_number(was) else "missing"
-
-
 def _by_number(names: Iterable[str]) -> Mapping[int, str]:
-    """Of those that have one: the log is in a database that is not ours."""
-    return {number_of(name): name for name in names if name.partition("_")[0].isdecimal()}
+    """Of those that have one that a file can have: the log is in a database that is not ours."""
+    return {number_of(name): name for name in names if _NUMBERED.match(name)}
 
 
 def _checked(place: int, file: SqlFile) -> SqlFile:

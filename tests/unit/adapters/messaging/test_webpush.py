@@ -69,6 +69,10 @@ def send(*answers: Exchange | EgressError, key: bytes | None = None) -> None:
         (answer(403, {"reason": "BadJwtToken"}), "ours"),
         (answer(403, {"reason": "ExpiredJwtToken"}), "ours"),
         (answer(400, {"reason": "BadAuthorizationHeader"}), "ours"),
+        (answer(403, {"message": "token expired"}), "ours"),
+        (answer(403, {"reason": "ExpiredProviderToken"}), "ours"),
+        (answer(403, b"invalid claims: exp is too far away"), "ours"),
+        (answer(400, b"InvalidTokenFormat"), "final"),
         (answer(403, b"", www_authenticate="vapid"), "ours"),
         (answer(403, [1, {"reason": 7}]), "final"),
         # Of one subscription: others get through.

@@ -65,6 +65,8 @@ def test_ones_own_stand_before_ours_with_all_their_parts(tmp_path: Path) -> None
         ("{{ user.null }}", "body.data.user.null"),
         ("{{ list }}", "body.data.list[1]"),
         ("{{ list|join }}", "body.data.list[1]"),
+        ("{{ None ~ 'x' }}", "body.data"),
+        ("{{ None|string }}", "body.data"),
         ("{{ deep }}", "body.data.deep.a[0].b"),
         ("{{ user.get('gone') }}", "body.data"),
         ("{{ user.items }}", "body.data"),
@@ -99,6 +101,16 @@ def test_data_that_does_not_fit_is_named(tmp_path: Path, text: str, path: str) -
         ("{{ x }}", [["a"], ["b"]], '[["a"],["b"]]'),
         ("{{ x.a }} {{ x|dictsort }}", {"a": 1}, '1 [["a",1]]'),
         ("{{ x|tojson }}", {"a": [1]}, '{"a": [1]}'),
+        ("{{ x ~ '' }} {{ '' ~ (1 == 2) ~ x }} {% set y = x ~ '!' %}{{ y }}", True, "true falsetrue true!"),
+        ("{{ x|string }} {{ x|upper }} {{ x|e }} {{ '%s'|format(x) }}", True, "true TRUE true true"),
+        (
+            "{{ x|join('/') }} {{ x|map('string')|join }} {{ x[0] ~ 1 }}",
+            [True, 1.5],
+            "true/1.5 true1.5 true1",
+        ),
+        ("{{ x|join(', ', attribute='a') }}", [{"a": True}, {"a": "b"}], "true, b"),
+        ("{{ '%.2f'|format(x) }} {{ x ~ '' }} {{ x is number }}", 2.5, "2.50 2.5 true"),
+        ("{% if x is true %}{{ 'yes' ~ x }}{% endif %}", True, "yestrue"),
         ("{% if x is defined %}{{ x }}{% endif %}.", None, "."),
         ("{{ x|default('-') }}", None, "-"),
         ("{% for each in x %}{{ each.a|default('-') }}{% endfor %}", [{"a": 1}, {"a": None}], "1-"),
@@ -113,6 +125,11 @@ def test_data_is_escaped_in_html_however_it_is_nested(tmp_path: Path) -> None:
     write(tmp_path, en__a__subject="s", en__a__html="{{ x }}{{ x[0] }}{{ {'x': x} }}")
     html = render(tmp_path, "a", x=["<b>"]).html
     assert html == "&lt;b&gt;&lt;b&gt;{&#34;x&#34;:[&#34;&lt;b&gt;&#34;]}"
+    write(
+        tmp_path, en__a__html="{{ x ~ '<' }}{{ x|join('<') }}{{ x|e }}{{ x[0]|safe ~ '<' }}{{ x[0]|upper }}"
+    )
+    html = render(tmp_path, "a", x=["<b>"]).html
+    assert html == "&lt;b&gt;&lt;&lt;b&gt;&lt;b&gt;<b>&lt;&lt;B&gt;"
 
 
 def test_data_nested_without_end_is_refused(tmp_path: Path) -> None:
