@@ -164,8 +164,10 @@ def gone_names(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def meant_by(name: str) -> str | None:
-    """The variable that somebody who wrote `name` perhaps meant."""
-    return meant_among(name, [each for knob in knobs().values() for each in knob.names])
+    """The variable that somebody who wrote `name` perhaps meant. Many write OGEL_ before names that have none."""
+    known = [each for knob in knobs().values() for each in knob.names]
+    bare = name.removeprefix("OGEL_")
+    return bare if bare in known else meant_among(name, known) or meant_among(bare, known)
 
 
 def meant_among(word: str, known: Sequence[str]) -> str | None:

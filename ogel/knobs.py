@@ -209,12 +209,14 @@ def choices(*known: str) -> Takes:
 
 
 def assignments(words: str) -> Takes:
-    """Pairs, as `name=value; name=value`; a name that stands there twice is wrong."""
+    """Pairs, as `name=value; name=value`; a name that stands there twice, or another sign between two, is wrong."""
 
     def parse(value: str) -> tuple[tuple[str, str], ...]:
         pairs = [each.partition("=") for each in value.split(";") if each.strip()]
         found = tuple((name.strip(), what.strip()) for name, _, what in pairs)
-        if not all(name and what for name, what in found) or len(dict(found)) < len(found):
+        if not all(name and what and "=" not in what for name, what in found) or len(dict(found)) < len(
+            found
+        ):
             raise ValueError
         return found
 

@@ -53,8 +53,7 @@ from ogel.runtime.reserved import ReservedTypes
 from ogel.runtime.vault import Vault
 from ogel.settings import (
     Settings,
-    require_secrets,
-    require_servers,
+    require,
 )
 
 # What stands here is imported with the feature that needs it, where it is built.
@@ -90,8 +89,7 @@ class Platform:
     """Everything of one process, wired. Building it connects to nothing; `connected` does, while its block runs."""
 
     def __init__(self, settings: Settings) -> None:
-        require_servers(settings)
-        require_secrets(settings)
+        require(settings, "database_url", "redis_url", "admin_key", "secret")
         assert settings.database_url
         assert settings.redis_url
         assert settings.secret
@@ -417,10 +415,10 @@ class Platform:
     @cached_property
     def _built_in_schedules(self) -> Sequence[Schedule]:
         """
-        Those of every manifest, as OGEL_SCHEDULES has them. Raises ConfigError: it names what is not there, or a cron
-        that cannot be used.
+        Those of every manifest, as OGEL_SCHEDULES has them. Raises ConfigError, with a line for each name that is not
+        there and each cron that cannot be used.
         """
-        from ogel.runtime.schedule.setting import unknown
+        from ogel.runtime.schedule.setting import unknown, unusable
 
         declared = [schedule for feature in self.features for schedule in feature.schedules]
         for schedule in declared:
@@ -431,9 +429,15 @@ class Platform:
             # Names without one are the users'.
             if "." not in schedule.name:
                 raise ValueError(f"schedule {schedule.name!r} has no dot in its name")
-        names = [schedule.name for schedule in declared]
-        if wrong := unknown(dict(self.settings.schedules), names):
-            raise ConfigError(f"OGEL_SCHEDULES names {wrong[0]!r}; there are {', '.join(sorted(names))}")
+        wanted, names = dict(self.settings.schedules), sorted(schedule.name for schedule in declared)
+        mistakes = [
+            f"OGEL_SCHEDULES names {name!r}; "
+            + (f"did you mean {meant}?" if meant else f"there are {', '.join(names)}")
+            for name, meant in unknown(wanted, names).items()
+        ]
+        mistakes += [f"OGEL_SCHEDULES: {reason}" for reason in unusable(declared, wanted)]
+        if mistakes:
+            raise ConfigError("\n".join(mistakes))
         return [self._as_set(schedule) for schedule in declared]
 
     def _as_set(self, schedule: Schedule) -> Schedule:

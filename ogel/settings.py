@@ -635,33 +635,34 @@ def configured_mail_providers(settings: Settings) -> tuple[str, ...]:
     return tuple(name for name, value in given.items() if value is not None)
 
 
-def require_secrets(settings: Settings) -> None:
-    """Outside embedded mode nothing is generated: raises ConfigError when a secret is missing."""
-    if settings.admin_key is None:
-        raise _not_set("OGEL_ADMIN_KEY")
-    require_secret(settings)
+_NOT_SET = {
+    "database_url": f"DATABASE_URL is not set; it takes {postgres.SHAPE}",
+    "redis_url": f"REDIS_URL is not set; it takes {redis.SHAPE}",
+    "admin_key": f"OGEL_ADMIN_KEY is not set; it takes {SECRET_LENGTH} characters or more",
+    "secret": f"OGEL_SECRET is not set; it takes {SECRET_LENGTH} characters or more",
+}
+
+
+def missing(settings: Settings, *fields: str) -> list[str]:
+    """A line for each of them that is not set. Outside embedded mode nothing is generated."""
+    return [_NOT_SET[field] for field in fields if getattr(settings, field) is None]
+
+
+def require(settings: Settings, *fields: str) -> None:
+    """Raises ConfigError where some are not set, with a line for each."""
+    if lines := missing(settings, *fields):
+        raise ConfigError("\n".join(lines))
 
 
 def require_secret(settings: Settings) -> str:
     """OGEL_SECRET. Raises ConfigError when it is missing."""
-    if settings.secret is None:
-        raise _not_set("OGEL_SECRET")
+    require(settings, "secret")
+    assert settings.secret is not None
     return settings.secret
 
 
 def require_database(settings: Settings) -> str:
     """The URL. Raises ConfigError when it is missing."""
-    if settings.database_url is None:
-        raise ConfigError(f"DATABASE_URL is not set; it takes {postgres.SHAPE}")
+    require(settings, "database_url")
+    assert settings.database_url is not None
     return settings.database_url
-
-
-def require_servers(settings: Settings) -> None:
-    """Raises ConfigError when a server's URL is missing."""
-    require_database(settings)
-    if settings.redis_url is None:
-        raise ConfigError(f"REDIS_URL is not set; it takes {redis.SHAPE}")
-
-
-def _not_set(name: str) -> ConfigError:
-    return ConfigError(f"{name} is not set; it takes {SECRET_LENGTH} characters or more")

@@ -76,8 +76,9 @@ class LateGroup(click.Group):
         try:
             return super().resolve_command(context, arguments)
         except click.exceptions.NoSuchCommand as error:  # it knows of none that were not imported
+            options = [option for parameter in self.get_params(context) for option in parameter.opts]
             raise click.exceptions.NoSuchCommand(
-                error.command_name, possibilities=self._late, ctx=context
+                error.command_name, possibilities=[*self._late, *options], ctx=context
             ) from None
 
     def shell_complete(self, context: click.Context, incomplete: str) -> list[CompletionItem]:

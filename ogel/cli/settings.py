@@ -7,7 +7,7 @@ import os
 import click
 
 from ogel.cli.operator import json_option, say_json
-from ogel.cli.tables import printable
+from ogel.cli.tables import printable, wrapped
 from ogel.environ import Sourced, knobs, read_settings
 from ogel.kernel.quantities import quantity
 from ogel.knobs import Knob
@@ -53,8 +53,10 @@ def _show(sourced: Sourced) -> None:
     for name, row, (field, knob) in zip(names, rows, knobs().items(), strict=True):
         value = getattr(sourced.settings, field)
         shown = _for_people(value, knob, is_set=sourced.sources[field] is not None)
-        click.echo(f"{name:<{width}}  {printable(shown)}  [{row['source']}]")
-        click.echo(f"{'':<{width}}  {row['meaning']} Takes {row['takes']}.")
+        first, *more = wrapped(f"{printable(shown)}  [{row['source']}]", width + 2)
+        click.echo(f"{name:<{width}}  {first}")
+        for line in (*more, *wrapped(f"{row['meaning']} Takes {row['takes']}.", width + 2)):
+            click.echo(f"{'':<{width}}  {line}")
 
 
 def _for_people(value: object, knob: Knob, *, is_set: bool) -> str:

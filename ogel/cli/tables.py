@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
+import textwrap
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -17,6 +18,7 @@ _INDENT = "  "
 _LEAST_WIDTH = 16
 # Even on the narrowest terminal something stands on a line.
 _LEAST_LINE = 8
+_LEAST_TEXT = 24
 _COLOURS = {
     "enabled": "green",
     "active": "green",
@@ -108,6 +110,15 @@ def coloured(text: str) -> str:
 def terminal_width() -> int | None:
     """None where nobody reads it on a terminal."""
     return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+
+
+def wrapped(text: str, indent: int) -> list[str]:
+    """Lines for behind `indent` columns, as long as the terminal has room; whole where it is piped."""
+    most = terminal_width()
+    room = None if most is None else max(most - indent, _LEAST_TEXT)
+    if room is None:
+        return [text]
+    return textwrap.wrap(text, room, subsequent_indent=_INDENT, break_on_hyphens=False) or [""]
 
 
 def width_of(text: str) -> int:

@@ -17,6 +17,7 @@ from redis import Redis
 from ogel.cli import COMMANDS
 from ogel.environ import knobs
 from tests.support.cli import findings, ogel, ogel_here
+from tests.support.on_terminal import OnTerminal
 from tests.support.process import ADMIN_KEY, SECRET, Ogel, eventually, free_port
 
 NOWHERE = {"OGEL_ADMIN_KEY": ADMIN_KEY, "OGEL_SECRET": SECRET}
@@ -301,6 +302,34 @@ def test_a_database_that_does_not_answer_is_one_line(tmp_path: Path) -> None:
     assert done.returncode == 2
     assert done.stderr.startswith("ogel: DATABASE_URL: ")
     assert "Traceback" not in done.stderr + done.stdout
+
+
+def test_settings_fit_the_terminal_and_break_no_word() -> None:
+    command = [sys.executable, "-m", "ogel", "settings"]
+    with OnTerminal(command, {"NO_COLOR": "1", "PYTHONPATH": str(Path(__file__).parents[2])}) as terminal:
+        shown = terminal.end()
+    assert max(map(len, shown.splitlines())) <= 80
+    words = {word for word in ogel_here("settings").out.split() if len(word) < 40}
+    assert words <= set(shown.split())
+
+
+def test_all_that_a_process_misses_is_said_at_once() -> None:
+    refused = ogel_here("api")
+    assert refused.code == 2
+    assert [line.split()[1] for line in refused.err.splitlines()] == [
+        "DATABASE_URL", "REDIS_URL", "OGEL_ADMIN_KEY", "OGEL_SECRET"
+    ]  # fmt: skip
+
+
+def test_all_that_is_wrong_with_schedules_is_said_at_once() -> None:
+    value = "backup.create=on; stats.roll_up=at night; health.check=61 * * * *"
+    seen = ogel_here("doctor", "--json", OGEL_SCHEDULES=value)
+    said = [each["detail"] for each in findings(seen) if each["subject"] == "schedules" and not each["ok"]]
+    assert [text.partition(";")[0].partition(": cron")[0] for text in said] == [
+        "OGEL_SCHEDULES names 'backup.create'",
+        "OGEL_SCHEDULES: schedule 'stats.roll_up'",
+        "OGEL_SCHEDULES: schedule 'health.check'",
+    ]
 
 
 def test_settings_are_shown_as_people_write_them_and_mistakes_beside_them() -> None:

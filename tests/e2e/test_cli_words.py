@@ -31,6 +31,9 @@ ROOT = Path(__file__).parents[2]
         ("webhooks list --limt 3", "--limit"),
         ("webhooks tail --webhok x", "--webhook"),
         ("up --prot 3", "--port"),
+        ("help", "--help"),
+        ("version", "--version"),
+        ("webhooks help", "--help"),
     ],
 )
 def test_a_mistyped_word_names_the_one_that_was_meant(typed: str, meant: str) -> None:

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from ogel.environ import knobs, read_settings, secrets_of, unknown_names
+from ogel.environ import knobs, meant_by, read_settings, secrets_of, unknown_names
 from ogel.kernel.errors import ConfigError
-from ogel.settings import Settings, require_secrets, require_servers, with_local_mail
+from ogel.settings import Settings, require, with_local_mail
 
 LONG = "0123456789abcdef01234567"
 HELO_NAMES = "a full host name (mail.example.com), or an address: [192.0.2.1], [IPv6:2001:db8::1]"
@@ -151,7 +151,11 @@ def test_a_wrong_secret_is_named_and_not_shown(name: str, value: str) -> None:
 @pytest.mark.parametrize(
     ("environ", "message"),
     [
-        ({}, "OGEL_ADMIN_KEY is not set; it takes 24 characters or more"),
+        (
+            {},
+            "OGEL_ADMIN_KEY is not set; it takes 24 characters or more\n"
+            "OGEL_SECRET is not set; it takes 24 characters or more",
+        ),
         (
             {"OGEL_ADMIN_KEY": "short"},
             "OGEL_ADMIN_KEY got 5 characters (hidden); it takes 24 characters or more",
@@ -162,19 +166,19 @@ def test_a_wrong_secret_is_named_and_not_shown(name: str, value: str) -> None:
 )
 def test_missing_and_short_secrets_are_refused(environ: dict[str, str], message: str) -> None:
     with pytest.raises(ConfigError) as caught:
-        require_secrets(read(**environ))
+        require(read(**environ), "admin_key", "secret")
     assert caught.value.message == message
 
 
 def test_secrets_long_enough_are_taken() -> None:
-    require_secrets(read(OGEL_ADMIN_KEY=LONG, OGEL_SECRET=LONG))
+    require(read(OGEL_ADMIN_KEY=LONG, OGEL_SECRET=LONG), "admin_key", "secret")
 
 
 def test_missing_servers_are_named() -> None:
-    with pytest.raises(ConfigError, match=r"^DATABASE_URL is not set"):
-        require_servers(read())
-    with pytest.raises(ConfigError, match=r"^REDIS_URL is not set"):
-        require_servers(read(DATABASE_URL="postgresql://h/d"))
+    with pytest.raises(ConfigError, match=r"^DATABASE_URL is not set.*\nREDIS_URL is not set.*$"):
+        require(read(), "database_url", "redis_url")
+    with pytest.raises(ConfigError, match=r"^REDIS_URL is not set.*$"):
+        require(read(DATABASE_URL="postgresql://h/d"), "database_url", "redis_url")
 
 
 BUCKET = {"S3_ENDPOINT": "https://r2.example", "S3_BUCKET": "b", "S3_ACCESS_KEY": "a", "S3_SECRET_KEY": "s"}
@@ -446,3 +450,21 @@ def test_the_secrets_among_them() -> None:
     }
     assert known <= set(secrets)
     assert not {"me", "h", "AC1", "-----BEGIN"} & set(secrets)
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("OGEL_PORT", "PORT"),
+        ("OGEL_DATABASE_URL", "DATABASE_URL"),
+        ("OGEL_REDIS_URL", "REDIS_URL"),
+        ("OGEL_SMTP_URL", "SMTP_URL"),
+        ("OGEL_LOG_LEVEL", "LOG_LEVEL"),
+        ("OGEL_LOGLEVEL", "LOG_LEVEL"),
+        ("OGEL_WORKER_QUEUE", "WORKER_QUEUES"),
+        ("OGEL_SECRETS", "OGEL_SECRET"),
+        ("OGEL_TLS", None),
+    ],
+)
+def test_a_name_is_known_with_a_prefix_that_it_has_not(written: str, meant: str | None) -> None:
+    assert meant_by(written) == meant

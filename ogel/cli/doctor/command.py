@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import shutil
 import sys
-import textwrap
 from collections.abc import Sequence
 
 import click
@@ -13,10 +11,9 @@ import click
 from ogel.cli.doctor.finding import Finding
 from ogel.cli.operator import json_option, say_json
 from ogel.cli.process import event_loop
-from ogel.cli.tables import printable
+from ogel.cli.tables import printable, wrapped
 
 _RESULTS = {True: "ok", False: "FAIL"}
-_LEAST_WIDTH = 24
 
 
 @click.command("doctor")
@@ -42,22 +39,15 @@ def _show(findings: Sequence[Finding]) -> None:
     """Nothing is cut: what is found is longer than a line now and then."""
     width = max(len(finding.subject) for finding in findings)
     indent = " " * (8 + width + 2)
-    room = (
-        max(shutil.get_terminal_size().columns - len(indent), _LEAST_WIDTH) if sys.stdout.isatty() else None
-    )
     click.secho(f"{'RESULT':<8}{'CHECK':<{width}}  FOUND", bold=True)
     for finding in findings:
         result = click.style(f"{_RESULTS[finding.ok]:<8}", fg="green" if finding.ok else "red")
-        first, *more = _wrapped(printable(finding.detail), room)
+        first, *more = wrapped(printable(finding.detail), len(indent))
         click.echo(f"{result}{finding.subject:<{width}}  {first}")
         for line in more:
             click.echo(indent + line)
-        for line in _wrapped(f"→ {printable(finding.advice)}", room) if finding.advice else ():
+        for line in wrapped(f"→ {printable(finding.advice)}", len(indent)) if finding.advice else ():
             click.echo(indent + line)
     wrong = sum(not finding.ok for finding in findings)
     click.echo()
     click.echo("all is well" if not wrong else f"{wrong} to mend")
-
-
-def _wrapped(text: str, room: int | None) -> list[str]:
-    return [text] if room is None else textwrap.wrap(text, room, subsequent_indent="  ") or [""]

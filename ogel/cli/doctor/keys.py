@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 
 from ogel.cli.doctor.finding import Finding, ill, well
 from ogel.cli.doctor.patient import Patient
-from ogel.kernel.errors import ConfigError, OgelError
-from ogel.settings import require_secrets
+from ogel.kernel.errors import OgelError
+from ogel.settings import missing
 
 SUBJECT = "secrets"
 _MAKE_ONE = "make one with: python3 -c 'import secrets; print(secrets.token_urlsafe(32))'"
@@ -35,10 +35,8 @@ def look(patient: Patient) -> Sequence[Finding]:
 def _wrong(patient: Patient) -> Iterator[Finding]:
     settings, wrong = patient.given, patient.sourced.wrong
     if not patient.embedded and not wrong & {"admin_key", "secret"}:
-        try:
-            require_secrets(settings)
-        except ConfigError as error:
-            yield ill(SUBJECT, error.message, _MAKE_ONE)
+        for line in missing(settings, "admin_key", "secret"):
+            yield ill(SUBJECT, line, _MAKE_ONE)
     for name, value in (("OGEL_ADMIN_KEY", settings.admin_key), ("OGEL_SECRET", settings.secret)):
         if value is not None and (reason := weakness(value)):
             yield ill(SUBJECT, f"{name} is weak: {reason}", _MAKE_ONE)

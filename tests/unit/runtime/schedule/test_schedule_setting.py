@@ -39,12 +39,12 @@ def test_a_setting_moves_and_switches(
 
 def test_what_cannot_be_meant_is_named() -> None:
     names = ["things.sweep", "things.copy", "deep.down.below"]
-    assert unknown(["things.sweep", "things.*", "deep.down.*"], names) == []
-    assert unknown(["thing.*", "*", "deep.*", "things.swipe"], names) == [
-        "*",
-        "deep.*",
-        "thing.*",
-        "things.swipe",
-    ]
+    assert unknown(["things.sweep", "things.*", "deep.down.*"], names) == {}
+    assert unknown(["thing.*", "*", "nothing", "things.swipe"], names) == {
+        "*": None,
+        "nothing": None,
+        "thing.*": "things.*",
+        "things.swipe": "things.sweep",
+    }
     with pytest.raises(ValueError, match=r"things.sweep.*cron 'at night'"):
         as_set(NIGHTLY, {"things.sweep": "at night"})
