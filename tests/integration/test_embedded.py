@@ -249,7 +249,7 @@ def test_servers_that_are_zombies_of_an_init_that_does_not_wait_are_dead(data_di
     with launched(data_dir, under=[sys.executable, "-c", INIT]) as (_, pids, _):
         for name in ("postgres", "redis", "ogel"):
             os.kill(pids[name], signal.SIGKILL)
-        for name in ("postgres", "redis"):
+        for name in ("postgres", "redis", "ogel"):
             wait_ended(pids[name])
             assert Path(f"/proc/{pids[name]}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
         assert running_urls(data_dir) == (None, None)
