@@ -62,10 +62,10 @@ class World:
         async with self.database.session() as session:
             return await session.dicts(b"SELECT * FROM job_queue ORDER BY id")
 
-    async def until_empty(self, seconds: float = 10.0) -> None:
+    async def until_empty(self, seconds: float = 30.0) -> None:
         await self.until(lambda rows: not rows, seconds)
 
-    async def until(self, enough: object, seconds: float = 10.0) -> list[dict[str, object]]:
+    async def until(self, enough: object, seconds: float = 30.0) -> list[dict[str, object]]:
         """Looks again and again: the table is written by the runner's own transactions."""
         assert callable(enough)
         async with asyncio.timeout(seconds):
