@@ -306,7 +306,8 @@ def test_a_database_that_does_not_answer_is_one_line(tmp_path: Path) -> None:
 
 def test_settings_fit_the_terminal_and_break_no_word() -> None:
     command = [sys.executable, "-m", "ogel", "settings"]
-    with OnTerminal(command, {"NO_COLOR": "1", "PYTHONPATH": str(Path(__file__).parents[2])}) as terminal:
+    environment = {"NO_COLOR": "1", "PORT": "0", "PYTHONPATH": str(Path(__file__).parents[2])}
+    with OnTerminal(command, environment) as terminal:
         shown = terminal.end()
     assert max(map(len, shown.splitlines())) <= 80
     words = {word for word in ogel_here("settings").out.split() if len(word) < 40}
