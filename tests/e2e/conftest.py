@@ -12,6 +12,7 @@ import redis
 from psycopg import sql
 
 from ogel.kernel.ids import new_id
+from tests.support.carriers import Carriers
 from tests.support.process import Client, Ogel
 
 
@@ -32,6 +33,13 @@ def suite_servers(servers: Servers, _template: str) -> Iterator[dict[str, str]]:
         url = urlunsplit(urlsplit(servers.database_url)._replace(path=f"/{name}"))
         yield {"DATABASE_URL": url, "REDIS_URL": servers.redis_url}
         connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+@pytest.fixture(scope="module")
+def carriers() -> Iterator[Carriers]:
+    """Whom the texts and push of a module go to, when its suite is told of them."""
+    with Carriers() as carriers:
+        yield carriers
 
 
 @pytest.fixture(scope="module")

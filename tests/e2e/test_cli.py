@@ -176,7 +176,7 @@ def test_healthcheck_says_whether_the_process_is_ready(
 
 
 def test_migrate_twice_and_doctor(empty_database_url: str, redis_url: str) -> None:
-    servers = {"DATABASE_URL": empty_database_url, "REDIS_URL": redis_url, "PORT": "0", **NOWHERE}
+    servers = {"DATABASE_URL": empty_database_url, "REDIS_URL": redis_url, **NOWHERE}
     before = {f["subject"]: f for f in findings(ogel_here("doctor", "--json", **servers))}
     assert before["postgres"]["ok"]
     assert not before["schema"]["ok"]
@@ -228,7 +228,7 @@ def test_doctor_names_what_does_not_answer() -> None:
     ],
 )
 def test_doctor_looks_at_the_schedules(value: str, detail: str | None, tmp_path: Path) -> None:
-    shown = ogel_here("doctor", "--json", PORT="0", OGEL_SCHEDULES=value, OGEL_DATA_DIR=str(tmp_path))
+    shown = ogel_here("doctor", "--json", OGEL_SCHEDULES=value, OGEL_DATA_DIR=str(tmp_path))
     [schedules] = [f for f in findings(shown) if f["subject"] == "schedules"]
     assert schedules["ok"] is (detail is None)
     assert schedules["detail"].startswith(detail or "OGEL_SCHEDULES names those there are")

@@ -31,12 +31,6 @@ NUMBERS = iter(range(10_000_000, 99_999_999))
 
 
 @pytest.fixture(scope="module")
-def carriers() -> Iterator[Carriers]:
-    with Carriers() as carriers:
-        yield carriers
-
-
-@pytest.fixture(scope="module")
 def suite(
     suite_servers: dict[str, str], carriers: Carriers, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Ogel]:

@@ -8,7 +8,7 @@ import re
 import socket
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,7 +20,7 @@ from ogel.environ import read_settings
 from tests.support.audit import seal as seal_audit_log
 from tests.support.carriers import TWILIO_PATH, Browser, Carriers, twilio_error
 from tests.support.cli import without_settings
-from tests.support.markdown import ROOT, Block, blocks
+from tests.support.markdown import ROOT, blocks
 from tests.support.process import ADMIN_KEY, SECRET, Client, Ogel, eventually
 from tests.support.receiver import Answer, Receiver, Request
 from tests.support.terminal import Terminal
@@ -176,16 +176,10 @@ READINGS: Mapping[str, Callable[[World], Reading]] = {
     "stats": nothing_else,
     "webhooks": webhooks,
 }
-# Sends nothing to anybody but the carriers.
 _ID = re.compile(r"\b([a-z]{2,4})_[0-9a-z]{10,}\b")
 QUICK = {"OGEL_WEBHOOK_PROBE_SECONDS": "1"}
+# Sends nothing to anybody but the carriers.
 MAIL = {"OGEL_MAIL_PROVIDERS": "outbox", "OGEL_MAIL_FROM": "shop@example.com"}
-
-
-@pytest.fixture(scope="module")
-def carriers() -> Iterator[Carriers]:
-    with Carriers() as carriers:
-        yield carriers
 
 
 @pytest.fixture(scope="module")
@@ -216,7 +210,7 @@ def test_a_page_is_as_it_is_typed(world: World, page: str) -> None:
     learned: dict[str, str] = {}
     with Terminal(world.directory, {**world.environment, **reading.environment}) as terminal:
         for block in blocks(ROOT / "docs" / f"{page}.md"):
-            for typed, shown in _conversation(block):
+            for typed, shown in block.conversation:
                 reading.prepare(typed)
                 here = _for_here(typed, {**learned, **reading.instead}, world)
                 until, interrupted, _ = shown.partition("^C")
@@ -251,10 +245,6 @@ def test_settings_on_pages_can_be_read() -> None:
     for line in lines:
         name, _, value = line.partition("=")
         assert read_settings({name: value.strip('"')}).sources
-
-
-def _conversation(block: Block) -> Sequence[tuple[str, str]]:
-    return block.conversation if block.language == "console" else [(typed, "") for typed in block.commands]
 
 
 def _for_here(typed: str, instead: Mapping[str, str], world: World) -> str:

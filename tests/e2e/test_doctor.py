@@ -393,7 +393,7 @@ def test_a_bucket_that_is_not_there_and_a_key_that_is_none(seaweed: Seaweed, tmp
 def test_a_mail_server_is_asked_to_let_us_in(tmp_path: Path) -> None:
     with MailServer() as server:
         url = f"smtp+plain://127.0.0.1:{server.port}"
-        seen = ogel_here("doctor", "--json", SMTP_URL=url, PORT="0", OGEL_DATA_DIR=str(tmp_path))
+        seen = ogel_here("doctor", "--json", SMTP_URL=url, OGEL_DATA_DIR=str(tmp_path))
     [smtp] = [each for each in findings(seen) if each["subject"] == "smtp"]
     assert (smtp["ok"], smtp["detail"]) == (True, f"127.0.0.1:{server.port} lets us in")
 
@@ -411,7 +411,7 @@ def test_a_mail_server_hears_the_name_that_letters_give_it(
 ) -> None:
     with ScriptedSmtp({}) as server:
         url = f"smtp+plain://127.0.0.1:{server.port}"
-        ogel_here("doctor", "--json", SMTP_URL=url, PORT="0", OGEL_DATA_DIR=str(tmp_path), **settings)
+        ogel_here("doctor", "--json", SMTP_URL=url, OGEL_DATA_DIR=str(tmp_path), **settings)
     assert server.said[0] == f"EHLO {name}"
 
 

@@ -3,46 +3,30 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 from collections.abc import Sequence
 from contextlib import suppress
 from itertools import cycle
-from types import TracebackType
-from typing import Self
+
+from tests.support.in_thread import ServerInThread
 
 PATIENCE_SECONDS = 30.0
 AGAIN_SECONDS = 0.01
 _CHUNK = 64 * 1024
 
 
-class Balancer:
-    """In turn over `ports`; one that refuses is passed over. `port` is its own, known once its block has begun."""
+class Balancer(ServerInThread):
+    """In turn over `ports`; one that refuses is passed over. `port` is its own."""
 
     def __init__(self, ports: Sequence[int]) -> None:
+        super().__init__()
         self._turns = cycle(ports)
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._open: set[asyncio.StreamWriter] = set()
-        self.port = 0
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        asyncio.run_coroutine_threadsafe(self._start(), self._loop).result(10)
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        asyncio.run_coroutine_threadsafe(self._end(), self._loop).result(10)
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(10)
-        self._loop.close()
 
     async def _start(self) -> None:
         self._server = await asyncio.start_server(self._carry, "127.0.0.1", 0)
         self.port = self._server.sockets[0].getsockname()[1]
 
-    async def _end(self) -> None:
+    async def _stop(self) -> None:
         self._server.close()
         for writer in list(self._open):
             writer.transport.abort()

@@ -26,19 +26,18 @@ class Block:
 
     @property
     def commands(self) -> list[str]:
-        """
-        What a reader types: every line of `sh`, what follows a `$ ` in `console`. A command goes on while a quote or a
-        backslash holds it open.
-        """
-        if self.language == "console":
-            return [typed for typed, _ in self.conversation]
-        if self.language == "sh":
-            return list(_whole(self.text.splitlines()))
-        return []
+        return [typed for typed, _ in self.conversation]
 
     @property
     def conversation(self) -> list[tuple[str, str]]:
-        """Of `console`: each command with what it is shown to answer."""
+        """
+        What a reader types, with what it is shown to answer: every line of `sh`, what follows a `$ ` in `console`. A
+        command goes on while a quote or a backslash holds it open.
+        """
+        if self.language == "sh":
+            return [(typed, "") for typed in _whole(self.text.splitlines())]
+        if self.language != "console":
+            return []
         said: list[tuple[list[str], list[str]]] = []
         for line in self.text.splitlines():
             if line.startswith(_PROMPT):

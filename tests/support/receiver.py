@@ -7,9 +7,10 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from types import TracebackType
 
 from standardwebhooks import Webhook
+
+from tests.support.in_thread import ServerInThread
 
 
 @dataclass(frozen=True)
@@ -31,30 +32,15 @@ class Answer:
     after_seconds: float = 0.0
 
 
-class Receiver:
+class Receiver(ServerInThread):
     """`answer` decides per request; requests count as received when their body is in, before the answer."""
 
     def __init__(self, answer: Callable[[Request], Answer] | None = None) -> None:
+        super().__init__()
         self.answer = answer or (lambda _: Answer())
         self.requests: list[Request] = []
         self._changed = threading.Condition()
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._server: asyncio.Server | None = None
-        self.port = 0
-
-    def __enter__(self) -> Receiver:
-        self._thread.start()
-        asyncio.run_coroutine_threadsafe(self._start(), self._loop).result(10)
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        asyncio.run_coroutine_threadsafe(self._stop(), self._loop).result(10)
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(10)
-        self._loop.close()
 
     def url(self, path: str = "/hook") -> str:
         return f"http://127.0.0.1:{self.port}{path}"
