@@ -287,6 +287,7 @@ def _plain(line: str) -> str:
         (r"\[[#-]+\]?", "BAR"),
         (r"\d[\d.,]*", "#"),
         (r"\b(s|min|h|d)\b", "UNIT"),
+        (r"# UNIT ago|\bnow\b", "AGO"),
         (r"\s+", " "),
     ):
         line = re.sub(what, word, line)
