@@ -19,7 +19,7 @@ _REQUEST_LINE = re.compile(rb"(" + _TOKEN + rb") ([\x21-\x7e]+) HTTP/([0-9]\.[0-
 # Neither may hold what ends a line, so there is nothing to go back to: time is linear in the length.
 _FIELD = re.compile(rb"(" + _TOKEN + rb"):([^\x00-\x08\x0a-\x1f\x7f]*)\r\n")
 _TARGET = re.compile(rb"/|[A-Za-z][A-Za-z0-9+.\-]*://|\*\Z")
-_HOST = re.compile(rb"[A-Za-z0-9._~!$&'()*+,;=:%\[\]\-]*")
+_HOST = re.compile(rb"(?:\[[0-9A-Za-z:.%_~\-]+\]|[A-Za-z0-9._~!$&'()*+,;=%\-]*)(?::[0-9]*)?")
 _BARE_LINE_FEED = re.compile(rb"(?<!\r)\n")
 _LENGTH = re.compile(rb"[0-9]{1,18}")
 # The fields that say where the request ends, and what becomes of the connection.
@@ -86,7 +86,7 @@ def read_head(data: bytes, start: int, end: int) -> Head:
         raise Refused(400, "The request line is malformed.")
     method, target, version = line.groups()
     if version not in (b"1.1", b"1.0"):
-        raise Refused(505, "We speak HTTP/1.1 and HTTP/1.0.")
+        raise Refused(505, "Only the versions 1.1 and 1.0 of HTTP are spoken here.")
     if len(target) > MAX_TARGET_BYTES:
         raise _target_too_long()
     if not _TARGET.match(target) and method != b"CONNECT":

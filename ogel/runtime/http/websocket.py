@@ -12,9 +12,10 @@ from hypercorn.asyncio.worker_context import WorkerContext
 from hypercorn.config import Config
 from hypercorn.protocol.events import Body, Data, Event, Request, Response, StreamClosed
 from hypercorn.protocol.ws_stream import ASGIWebsocketState, WSStream
-from hypercorn.typing import AppWrapper, ASGIReceiveEvent, ASGISendEvent, ConnectionState, Scope
+from hypercorn.typing import AppWrapper, ASGIReceiveEvent, ASGISendEvent, Scope
+from hypercorn.typing import ConnectionState as NoState
 from starlette.types import ASGIApp
-from wsproto.connection import Connection
+from wsproto.connection import Connection, ConnectionState
 from wsproto.events import CloseConnection
 from wsproto.events import Event as Frame
 from wsproto.frame_protocol import CloseReason
@@ -83,7 +84,7 @@ class Session:
     async def run(self) -> None:
         head = self._head
         await self._stream.handle(
-            Request(_STREAM, head.fields, head.version, head.method, head.target, ConnectionState({}))
+            Request(_STREAM, head.fields, head.version, head.method, head.target, NoState({}))
         )
         try:
             while not self._over:
@@ -151,7 +152,8 @@ class BoundedWebSocket(WSStream):
 
     async def _accept(self, message: Any) -> None:
         await super()._accept(message)
-        self.connection = cast(Connection, _Rated(self.connection))
+        self._watched = _Watched(self.connection)
+        self.connection = cast(Connection, self._watched)
 
     async def _handle_events(self) -> None:
         try:
@@ -162,6 +164,8 @@ class BoundedWebSocket(WSStream):
             reason = "too many frames, or too many bytes"
             await self._send_wsproto_event(CloseConnection(CloseReason.POLICY_VIOLATION, reason))
             self._stop_reading()
+        if self._watched.failure is not None:
+            await self._send_wsproto_event(self._watched.failure)
         if self.buffer.length > self.buffer.max_length:
             self._stop_reading()  # the peer has been sent 1009
 
@@ -180,10 +184,14 @@ class _TooMuch(Exception):
     pass
 
 
-class _Rated:
-    """wsproto's connection; raises _TooMuch when frames come faster than they may."""
+class _Watched:
+    """
+    wsproto's connection. Raises _TooMuch when frames come faster than they may; `failure` is what to close with when
+    one breaks the protocol, which hypercorn would do without a word.
+    """
 
     def __init__(self, connection: Connection) -> None:
+        self.failure: CloseConnection | None = None
         self._connection = connection
         self._frames = Rate(FRAMES_PER_SECOND, FRAMES_AT_ONCE)
 
@@ -195,6 +203,8 @@ class _Rated:
             # Of a frame that comes in pieces, the last one counts; control frames come whole.
             if getattr(event, "frame_finished", True) and not self._frames.allows(1):
                 raise _TooMuch
+            if isinstance(event, CloseConnection) and self._connection.state is ConnectionState.OPEN:
+                self.failure = event
             yield event
 
 
