@@ -13,7 +13,8 @@ import pytest
 import structlog
 from starlette.websockets import WebSocket
 
-from ogel.runtime.http import server
+from ogel.runtime.http import connections, websocket
+from ogel.runtime.http.websocket import MAX_MESSAGE_BYTES
 from tests.support.http import World, ask, ask_raw, running, story
 
 UPGRADE = (
@@ -21,7 +22,8 @@ UPGRADE = (
     b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n%b\r\n"
 )
 TOO_BIG = b"\x88\x02\x03\xf1"  # a close frame with 1009
-TEXT, BINARY = 0x81, 0x82
+TOO_MUCH = b"\x03\xf0"  # in a close frame, 1008
+TEXT, BINARY, PING, PONG = 0x81, 0x82, 0x89, 0x8A
 
 
 class Streams:
@@ -115,10 +117,10 @@ async def test_a_message_too_large_is_refused_with_a_reason() -> None:
         aiohttp.ClientSession(world.url) as session,
         session.ws_connect("/realtime/ws?key=k", max_msg_size=0) as websocket,
     ):
-        fits = "x" * server.MAX_MESSAGE_BYTES
+        fits = "x" * MAX_MESSAGE_BYTES
         await websocket.send_str(fits)
         assert (await websocket.receive()).data == f"127.0.0.1 {fits}"
-        await websocket.send_str("x" * (3 * server.MAX_MESSAGE_BYTES))
+        await websocket.send_str("x" * (3 * MAX_MESSAGE_BYTES))
         closed = await websocket.receive()
         assert (closed.type, closed.data) == (aiohttp.WSMsgType.CLOSE, 1009)
 
@@ -142,6 +144,68 @@ def test_a_message_without_end_is_cut_off(fragmented: bool) -> None:
                     await writer.drain()
             assert await streams.ended.get() == "websocket.disconnect"
             assert await reason == TOO_BIG
+
+    told()
+
+
+FLOODS = {
+    "pings": (b"", frame(b"x" * 125, PING)),
+    "pongs": (b"", frame(b"", PONG)),
+    "messages": (b"", frame(b"hello")),
+    "empty messages": (b"", frame(b"")),
+    "fragments": (frame(b"a", 0x01), frame(b"b", 0x00)),
+    "empty fragments": (frame(b"", 0x02), frame(b"", 0x00)),
+    "pings between fragments": (frame(b"", 0x02), frame(b"", PING)),
+}
+
+
+@pytest.mark.parametrize("flood", FLOODS)
+def test_who_sends_frames_without_pause_is_refused(flood: str) -> None:
+    begin, again = FLOODS[flood]
+
+    @story
+    async def told() -> None:
+        streams = Streams()
+        async with running(streams.world()) as world, open_websocket(world, b"/listen") as (reader, writer):
+            answered = asyncio.create_task(reader.read())
+            writer.write(begin)
+            with contextlib.suppress(ConnectionError):
+                for _ in range(200):
+                    writer.write(again * 50)
+                    await writer.drain()
+            assert await streams.ended.get() == "websocket.disconnect"
+            with contextlib.suppress(ConnectionError):
+                assert TOO_MUCH in await answered
+
+    told()
+
+
+@story
+async def test_who_sends_some_frames_at_once_is_answered() -> None:
+    async with running(Streams().world()) as world, open_websocket(world, b"/listen") as (reader, writer):
+        writer.write(frame(b"x", PING) * 150)
+        assert await reader.readexactly(3 * 150) == b"\x8a\x01x" * 150
+
+
+def test_who_sends_more_bytes_than_it_may_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By a few at a time, too: each packet counts as many."""
+    monkeypatch.setattr(websocket, "BYTES_AT_ONCE", 50_000)
+    monkeypatch.setattr(websocket, "BYTES_PER_SECOND", 100)
+
+    @story
+    async def told() -> None:
+        for piece in (30_000, 1):
+            streams = Streams()
+            async with running(streams.world()) as world, open_websocket(world, b"/listen") as (_, writer):
+                writer.write(frame(b"", BINARY, declared=1_000_000))
+                with contextlib.suppress(ConnectionError):
+                    for _ in range(600):
+                        writer.write(b"x" * piece)
+                        await writer.drain()
+                        await asyncio.sleep(0.001)  # a packet each
+                        if not streams.ended.empty():
+                            break
+                assert await streams.ended.get() == "websocket.disconnect"
 
     told()
 
@@ -187,11 +251,11 @@ async def test_http_2_is_left_to_the_proxy() -> None:
         }
         assert (await ask(world, "GET", "/health/live", headers=offer)).status == 200
         raw = await ask_raw(world, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
-        assert raw.startswith(b"HTTP/1.1 4")
+        assert raw.startswith(b"HTTP/1.1 505 ")
 
 
 def test_a_listener_that_stopped_reading_does_not_hold_up_a_stop(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server, "STALLED_SECONDS_STOPPING", 0.2)
+    monkeypatch.setattr(connections, "STALLED_SECONDS_STOPPING", 0.2)
 
     @story
     async def told() -> None:
@@ -211,7 +275,7 @@ def test_a_listener_that_stopped_reading_does_not_hold_up_a_stop(monkeypatch: py
 
 
 def test_a_listener_that_stopped_reading_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server, "STALLED_SECONDS", 0.2)
+    monkeypatch.setattr(connections, "STALLED_SECONDS", 0.2)
 
     @story
     async def told() -> None:
@@ -223,7 +287,7 @@ def test_a_listener_that_stopped_reading_is_cut_off(monkeypatch: pytest.MonkeyPa
 
 
 def test_a_slow_reader_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server, "STALLED_SECONDS_STOPPING", 1.0)
+    monkeypatch.setattr(connections, "STALLED_SECONDS_STOPPING", 1.0)
 
     @story
     async def told() -> None:

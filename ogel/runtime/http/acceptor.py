@@ -8,9 +8,12 @@ from __future__ import annotations
 import asyncio
 import errno
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import structlog
+
+from ogel.runtime.http.connections import LOGGED_AGAIN_SECONDS, Connections
+from ogel.runtime.http.http1 import Http1
 
 log = structlog.get_logger(__name__)
 
@@ -19,15 +22,18 @@ _AT_ONCE = 128
 # Of the process or the machine: files or memory. It is tried again after a pause, not in a busy loop.
 _EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 _PAUSE_SECONDS = 1.0
+_MOMENT_SECONDS = 0.02  # when an idle connection has just been closed
 
 
 class Acceptor:
-    """`arrived` gets each accepted socket, from `start` to `stop`."""
+    """Makes a connection of each accepted socket, from `start` to `stop`."""
 
-    def __init__(self, listeners: Sequence[socket.socket], arrived: Callable[[socket.socket], None]) -> None:
+    def __init__(self, listeners: Sequence[socket.socket], connections: Connections) -> None:
         self._listeners = listeners
-        self._arrived = arrived
+        self._connections = connections
         self._loop = asyncio.get_running_loop()
+        self._logged_at = float("-inf")
+        self._opening: set[asyncio.Task[None]] = set()
         self._paused: dict[socket.socket, asyncio.TimerHandle] = {}
 
     def start(self) -> None:
@@ -51,16 +57,31 @@ class Acceptor:
                 return
             except OSError as error:
                 if error.errno in _EXHAUSTED:
-                    self._pause(listener, error)
+                    self._pause(
+                        listener, error, _MOMENT_SECONDS if self._connections.make_room() else _PAUSE_SECONDS
+                    )
                     return
                 # The client has gone again (ECONNABORTED, and on Linux what its network said): the next one has not.
             else:
                 client.setblocking(False)
-                self._arrived(client)
+                opening = self._loop.create_task(self._open(client, self._connections.make()))
+                self._opening.add(opening)
+                opening.add_done_callback(self._opening.discard)
 
-    def _pause(self, listener: socket.socket, error: OSError) -> None:
-        log.error("http.cannot_accept", error=error.strerror, seconds=_PAUSE_SECONDS)
+    async def _open(self, client: socket.socket, connection: Http1) -> None:
+        try:
+            await self._loop.connect_accepted_socket(lambda: connection, client)
+        except OSError:
+            # The client has gone again.
+            self._connections.never_came()
+            client.close()
+
+    def _pause(self, listener: socket.socket, error: OSError, seconds: float) -> None:
+        now = self._loop.time()
+        if now - self._logged_at >= LOGGED_AGAIN_SECONDS:
+            log.error("http.cannot_accept", error=error.strerror, again_after_seconds=seconds)
+            self._logged_at = now
         self._loop.remove_reader(listener)
         self._paused[listener] = self._loop.call_later(
-            _PAUSE_SECONDS, self._loop.add_reader, listener, self._accept, listener, _AT_ONCE
+            seconds, self._loop.add_reader, listener, self._accept, listener, _AT_ONCE
         )
