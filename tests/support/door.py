@@ -1,0 +1,230 @@
+"""The server with nothing behind it but an application that notes what it was asked, and strangers' bytes for it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+
+from starlette.types import Message, Receive, Scope, Send
+
+from ogel.runtime.http import server
+
+# Without any progress, on a machine that does much else.
+PATIENCE_SECONDS = 15.0
+
+
+@dataclass(frozen=True)
+class Request:
+    """As the application saw it, with its whole body."""
+
+    method: str
+    target: str
+    headers: tuple[tuple[bytes, bytes], ...]
+    body: bytes
+
+    @property
+    def name(self) -> str:
+        return name_of(self.target)
+
+    def values(self, header: bytes) -> list[bytes]:
+        return [value for name, value in self.headers if name == header]
+
+
+def name_of(target: str) -> str:
+    """What a test calls it: the end of its path, without query and fragment."""
+    return target.partition("?")[0].partition("#")[0].rpartition("/")[2]
+
+
+@dataclass
+class Recorder:
+    """
+    Answers every request with its target and the length of its body, once it has all of it; echoes WebSocket messages.
+    `/wait` is answered when `released` is set. What waits for ever is what the client never finishes.
+    """
+
+    requests: list[tuple[int, Request]] = field(default_factory=list)
+    begun: int = 0
+    cut_short: int = 0
+    released: asyncio.Event = field(default_factory=asyncio.Event)
+    stop: asyncio.Event = field(default_factory=asyncio.Event)
+    port: int = 0
+    serving: asyncio.Task[None] | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self.begun += 1
+        if scope["type"] == "websocket":
+            await self._echo(receive, send)
+        else:
+            await self._answer(scope, receive, send)
+
+    async def stopped(self) -> None:
+        self.stop.set()
+        assert self.serving is not None
+        await self.serving
+
+    def by_client(self) -> dict[int, list[Request]]:
+        """By the port that they came from."""
+        grouped: defaultdict[int, list[Request]] = defaultdict(list)
+        for port, request in self.requests:
+            grouped[port].append(request)
+        return grouped
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        chunks: list[bytes] = []
+        more = True
+        while more:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                self.cut_short += 1
+                return
+            chunks.append(message.get("body", b""))
+            more = message.get("more_body", False)
+        target = (scope["raw_path"] or scope["path"].encode()).decode("latin-1")
+        body = b"".join(chunks)
+        request = Request(scope["method"], target, tuple(tuple(pair) for pair in scope["headers"]), body)
+        self.requests.append((scope["client"][1], request))
+        if request.name == "wait":
+            await self.released.wait()
+        said = f"{scope['method']} {request.name} {len(body)}".encode("latin-1")
+        head = [(b"content-type", b"text/plain"), (b"content-length", str(len(said)).encode())]
+        head.append((b"x-name", request.name.encode("latin-1", "replace")[:100]))
+        await send({"type": "http.response.start", "status": 200, "headers": head})
+        await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else said})
+
+    async def _echo(self, receive: Receive, send: Send) -> None:
+        assert (await receive())["type"] == "websocket.connect"
+        await send({"type": "websocket.accept"})
+        while (message := await receive())["type"] == "websocket.receive":
+            await send(_echoed(message))
+
+
+def _echoed(message: Message) -> Message:
+    if (text := message.get("text")) is not None:
+        return {"type": "websocket.send", "text": text}
+    return {"type": "websocket.send", "bytes": message["bytes"]}
+
+
+@asynccontextmanager
+async def door(recorder: Recorder | None = None, drain_seconds: float = 5.0) -> AsyncIterator[Recorder]:
+    recorder = recorder or Recorder()
+    sockets = server.bind("127.0.0.1", 0)
+    server.listen(sockets)
+    recorder.port = sockets[0].getsockname()[1]
+    recorder.serving = asyncio.create_task(server.serve(recorder, sockets, recorder.stop, drain_seconds))
+    try:
+        yield recorder
+    finally:
+        async with asyncio.timeout(30):
+            await recorder.stopped()
+
+
+@dataclass(frozen=True)
+class Answer:
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """What became of one connection: from which port, what came back, and whether the server hung up, or even reset it."""
+
+    port: int
+    received: bytes
+    hung_up: bool
+    reset: bool
+
+
+async def exchange(
+    port: int, raw: bytes, *, piece: int | None = None, patience_seconds: float = PATIENCE_SECONDS
+) -> Exchange:
+    """
+    Sends all of it, in pieces of so many bytes that the server gets one by one, and reads until the server hangs up.
+    Never hangs up itself before that, unless nothing has moved for `patience_seconds`.
+    """
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    own_port = writer.get_extra_info("sockname")[1]
+    received = bytearray()
+    hung_up = reset = False
+    loop = asyncio.get_running_loop()
+
+    async def write(deadline: asyncio.Timeout) -> None:
+        with suppress(ConnectionError):
+            for part in [raw] if piece is None else _pieces(raw, piece):
+                writer.write(part)
+                await writer.drain()
+                if piece is not None:
+                    await asyncio.sleep(0)  # for the server, on the same loop, to read it
+                deadline.reschedule(loop.time() + patience_seconds)
+
+    try:
+        async with asyncio.timeout(patience_seconds) as deadline:
+            writing = asyncio.create_task(write(deadline))
+            while data := await reader.read(65_536):
+                received.extend(data)
+                deadline.reschedule(loop.time() + patience_seconds)
+        hung_up = True
+    except TimeoutError:
+        pass
+    except ConnectionError:
+        hung_up = reset = True
+    finally:
+        writing.cancel()
+        writer.transport.abort()
+    return Exchange(own_port, bytes(received), hung_up, reset)
+
+
+def _pieces(raw: bytes, size: int) -> Iterator[bytes]:
+    for start in range(0, len(raw), size):
+        yield raw[start : start + size]
+
+
+def answers(received: bytes, methods: Sequence[str] = ()) -> list[Answer]:
+    """
+    The final answers in what a server sent, without 1xx. `methods` are those of the requests, as far as they matter
+    (HEAD). AssertionError: it is not a sequence of complete answers.
+    """
+    found: list[Answer] = []
+    rest = received
+    while rest:
+        head, blank, rest = rest.partition(b"\r\n\r\n")
+        assert blank, f"an answer without an end: {received[-300:]!r}"
+        line, *fields = head.split(b"\r\n")
+        version, status_text, *_ = line.split(b" ", 2)
+        assert version in (b"HTTP/1.1", b"HTTP/1.0") and len(status_text) == 3, line
+        pairs = (each.partition(b":")[::2] for each in fields)
+        headers = {name.decode().lower(): value.strip().decode("latin-1") for name, value in pairs}
+        status = int(status_text)
+        if status < 200 and status != 101:
+            continue
+        bodiless = status in (101, 204, 304) or "HEAD" in methods[len(found) : len(found) + 1]
+        body, rest = (b"", rest) if bodiless else _body(headers, rest)
+        found.append(Answer(status, headers, body))
+        if status == 101:
+            break
+    return found
+
+
+def _body(headers: dict[str, str], rest: bytes) -> tuple[bytes, bytes]:
+    if "chunked" in headers.get("transfer-encoding", ""):
+        return _dechunked(rest)
+    if "content-length" not in headers:
+        return rest, b""
+    length = int(headers["content-length"])
+    assert len(rest) >= length, f"{len(rest)} of {length} bytes"
+    return rest[:length], rest[length:]
+
+
+def _dechunked(rest: bytes) -> tuple[bytes, bytes]:
+    body = b""
+    while True:
+        size, _, rest = rest.partition(b"\r\n")
+        length = int(size, 16)
+        body += rest[:length]
+        assert rest[length : length + 2] == b"\r\n"
+        rest = rest[length + 2 :]
+        if not length:
+            return body, rest
