@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from starlette.types import Message, Receive, Scope, Send
@@ -121,6 +121,89 @@ async def door(recorder: Recorder | None = None, drain_seconds: float = 5.0) -> 
             await recorder.stopped()
 
 
+class Wire(asyncio.Protocol):
+    """A client's end of a connection. Keeps all that came, also when a reset came after it."""
+
+    def __init__(self) -> None:
+        self.received = bytearray()
+        self.ended = False  # the server has hung up
+        self.reset = False
+        self._moved = asyncio.Event()
+
+    @classmethod
+    async def connect(cls, port: int) -> Wire:
+        _, wire = await asyncio.get_running_loop().create_connection(cls, "127.0.0.1", port)
+        return wire
+
+    @property
+    def port(self) -> int:
+        """Its own."""
+        port: int = self._transport.get_extra_info("sockname")[1]
+        return port
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        self.received += data
+        self._moved.set()
+
+    def eof_received(self) -> bool:
+        self.ended = True
+        self._moved.set()
+        return False
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.ended, self.reset = True, exc is not None
+        self._moved.set()
+
+    def write(self, data: bytes) -> None:
+        self._transport.write(data)
+        self._moved.set()
+
+    async def write_by(self, size: int, data: bytes) -> None:
+        """In pieces that a server on the same loop gets one by one."""
+        for start in range(0, len(data), size):
+            if self.ended:
+                return
+            self.write(data[start : start + size])
+            await asyncio.sleep(0)
+
+    def write_eof(self) -> None:
+        self._transport.write_eof()
+
+    def hold(self) -> None:
+        """Takes nothing from now on."""
+        self._transport.pause_reading()
+
+    async def until(self, met: Callable[[], bool], patience_seconds: float = PATIENCE_SECONDS) -> None:
+        """Or until the server has hung up. TimeoutError: nothing has moved for so long, in either direction."""
+        while not (self.ended or met()):
+            self._moved.clear()
+            await asyncio.wait_for(self._moved.wait(), patience_seconds)
+
+    async def end(self, patience_seconds: float = PATIENCE_SECONDS) -> bool:
+        """Whether the server hangs up."""
+        try:
+            await self.until(lambda: False, patience_seconds)
+        except TimeoutError:
+            return False
+        return True
+
+    def abort(self) -> None:
+        self._transport.abort()
+
+
+@asynccontextmanager
+async def wire(port: int) -> AsyncIterator[Wire]:
+    connected = await Wire.connect(port)
+    try:
+        yield connected
+    finally:
+        connected.abort()
+
+
 @dataclass(frozen=True)
 class Answer:
     status: int
@@ -130,7 +213,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Exchange:
-    """What became of one connection: from which port, what came back, and whether the server hung up, or even reset it."""
+    """What became of one connection: from which port, what came back, whether the server hung up, or even reset it."""
 
     port: int
     received: bytes
@@ -138,48 +221,16 @@ class Exchange:
     reset: bool
 
 
-async def exchange(
-    port: int, raw: bytes, *, piece: int | None = None, patience_seconds: float = PATIENCE_SECONDS
-) -> Exchange:
+async def exchange(port: int, raw: bytes, *, piece: int | None = None) -> Exchange:
     """
     Sends all of it, in pieces of so many bytes that the server gets one by one, and reads until the server hangs up.
-    Never hangs up itself before that, unless nothing has moved for `patience_seconds`.
+    Does not hang up itself, unless nothing moves any more.
     """
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    own_port = writer.get_extra_info("sockname")[1]
-    received = bytearray()
-    hung_up = reset = False
-    loop = asyncio.get_running_loop()
-
-    async def write(deadline: asyncio.Timeout) -> None:
-        with suppress(ConnectionError):
-            for part in [raw] if piece is None else _pieces(raw, piece):
-                writer.write(part)
-                await writer.drain()
-                if piece is not None:
-                    await asyncio.sleep(0)  # for the server, on the same loop, to read it
-                deadline.reschedule(loop.time() + patience_seconds)
-
-    try:
-        async with asyncio.timeout(patience_seconds) as deadline:
-            writing = asyncio.create_task(write(deadline))
-            while data := await reader.read(65_536):
-                received.extend(data)
-                deadline.reschedule(loop.time() + patience_seconds)
-        hung_up = True
-    except TimeoutError:
-        pass
-    except ConnectionError:
-        hung_up = reset = True
-    finally:
-        writing.cancel()
-        writer.transport.abort()
-    return Exchange(own_port, bytes(received), hung_up, reset)
-
-
-def _pieces(raw: bytes, size: int) -> Iterator[bytes]:
-    for start in range(0, len(raw), size):
-        yield raw[start : start + size]
+    async with wire(port) as connected:
+        own_port = connected.port
+        await connected.write_by(piece or len(raw), raw)
+        hung_up = await connected.end()
+        return Exchange(own_port, bytes(connected.received), hung_up, connected.reset)
 
 
 def answers(received: bytes, methods: Sequence[str] = ()) -> list[Answer]:
