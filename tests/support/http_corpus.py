@@ -548,7 +548,8 @@ def _methods() -> Iterator[tuple[str, Case]]:
         ("no slash", b"GET first HTTP/1.1", "first"),
     ):
         allowed = NO | {(target,), (target, "after")}
-        yield f"method and target: {name}", Case(get(line=line), frozenset(allowed))
+        method = line.partition(b" ")[0].decode()
+        yield f"method and target: {name}", Case(get(line=line), frozenset(allowed), b"", method)
 
 
 SETTINGS = b"HTTP2-Settings: AAMAAABkAAQAAP__\r\n"
