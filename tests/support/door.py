@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -14,6 +14,8 @@ from ogel.runtime.http import server
 
 # Without any progress, on a machine that does much else.
 PATIENCE_SECONDS = 15.0
+SLOW_SECONDS = 0.02
+LARGE_BYTES = 10_000
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,8 @@ def name_of(target: str) -> str:
 class Recorder:
     """
     Answers every request with its target and the length of its body, once it has all of it; echoes WebSocket messages.
-    `/wait` is answered when `released` is set. What waits for ever is what the client never finishes.
+    `/wait` is answered when `released` is set, its body unread until then; `/slow` takes SLOW_SECONDS,
+    and the answer to `/large` LARGE_BYTES.
     """
 
     requests: list[tuple[int, Request]] = field(default_factory=list)
@@ -73,6 +76,11 @@ class Recorder:
         return grouped
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        name = name_of(scope["path"])
+        if name == "wait":
+            await self.released.wait()
+        elif name == "slow":
+            await asyncio.sleep(SLOW_SECONDS)
         chunks: list[bytes] = []
         more = True
         while more:
@@ -86,9 +94,8 @@ class Recorder:
         body = b"".join(chunks)
         request = Request(scope["method"], target, tuple(tuple(pair) for pair in scope["headers"]), body)
         self.requests.append((scope["client"][1], request))
-        if request.name == "wait":
-            await self.released.wait()
         said = f"{scope['method']} {request.name} {len(body)}".encode("latin-1")
+        said += b"." * (LARGE_BYTES if name == "large" else 0)
         head = [(b"content-type", b"text/plain"), (b"content-length", str(len(said)).encode())]
         head.append((b"x-name", request.name.encode("latin-1", "replace")[:100]))
         await send({"type": "http.response.start", "status": 200, "headers": head})
@@ -128,7 +135,10 @@ class Wire(asyncio.Protocol):
         self.received = bytearray()
         self.ended = False  # the server has hung up
         self.reset = False
+        self.written = 0
         self._moved = asyncio.Event()
+        self._free = asyncio.Event()
+        self._free.set()
 
     @classmethod
     async def connect(cls, port: int) -> Wire:
@@ -157,10 +167,25 @@ class Wire(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self.ended, self.reset = True, exc is not None
         self._moved.set()
+        self._free.set()
+
+    def pause_writing(self) -> None:
+        self._free.clear()
+
+    def resume_writing(self) -> None:
+        self._free.set()
 
     def write(self, data: bytes) -> None:
         self._transport.write(data)
         self._moved.set()
+
+    async def pour(self, data: bytes, at_most: int | None = None) -> None:
+        """Again and again, as fast as it is taken, until the server hangs up."""
+        while not self.ended and (at_most is None or self.written < at_most):
+            self.write(data)
+            self.written += len(data)
+            await self._free.wait()
+            await asyncio.sleep(0)
 
     async def write_by(self, size: int, data: bytes) -> None:
         """In pieces that a server on the same loop gets one by one."""
@@ -191,7 +216,12 @@ class Wire(asyncio.Protocol):
             return False
         return True
 
+    def close(self) -> None:
+        """Both sides, with all that was to be written."""
+        self._transport.close()
+
     def abort(self) -> None:
+        """With a reset, where something is unread or unsent."""
         self._transport.abort()
 
 
@@ -209,6 +239,34 @@ class Answer:
     status: int
     headers: dict[str, str]
     body: bytes
+
+
+async def others_are_served(port: int, times: int = 10) -> None:
+    """What everybody else sees meanwhile, on new connections and on one that is kept."""
+    ask = b"GET /others HTTP/1.1\r\nHost: x\r\n\r\n"
+    async with wire(port) as kept:
+        for count in range(1, times + 1):
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                kept.write(ask)
+                await kept.until(lambda count=count: kept.received.count(b"GET others 0") >= count)
+                assert kept.received.count(b"HTTP/1.1 200 ") == count, bytes(kept.received)
+                fresh = await exchange(port, ask.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
+                assert fresh.received.startswith(b"HTTP/1.1 200 "), fresh
+
+
+@asynccontextmanager
+async def going_on(*attacks: Coroutine[object, object, None]) -> AsyncIterator[None]:
+    """For as long as the block; an attack that ends before says that it was ended, and is no failure."""
+    tasks = [asyncio.create_task(attack) for attack in attacks]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        results = await asyncio.gather(*tasks, return_exceptions=True)
+    for result in results:
+        if isinstance(result, Exception) and not isinstance(result, OSError):
+            raise result
 
 
 @dataclass(frozen=True)
