@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import pytest
 
 from tests.support.door import answers, door, exchange, going_on, others_are_served, wire
