@@ -11,7 +11,7 @@ import pytest
 import structlog
 
 from ogel.kernel.errors import ConfigError
-from ogel.runtime.http import server
+from ogel.runtime.http import connections, http1, server
 from tests.support.http import running, story
 
 
@@ -83,13 +83,13 @@ async def test_a_connection_that_its_client_has_left_is_over_at_once() -> None:
                 await reader.readuntil(b"\r\n\r\n")
             writer.close()
             await writer.wait_closed()
-        async with asyncio.timeout(server.KEEP_ALIVE_SECONDS / 4):
-            while any("connected" in repr(task.get_coro()) for task in asyncio.all_tasks()):
+        async with asyncio.timeout(http1.KEEP_ALIVE_SECONDS / 4):
+            while world.traffic.connections:
                 await asyncio.sleep(0.01)
 
 
 def test_a_peer_that_stops_reading_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server, "STALLED_SECONDS_STOPPING", 0.2)
+    monkeypatch.setattr(connections, "STALLED_SECONDS_STOPPING", 0.2)
     a_peer_that_stops_reading()
 
 

@@ -13,7 +13,8 @@ import pytest
 import structlog
 from starlette.websockets import WebSocket
 
-from ogel.runtime.http import server
+from ogel.runtime.http import connections
+from ogel.runtime.http.websocket import MAX_MESSAGE_BYTES
 from tests.support.http import World, ask, ask_raw, running, story
 
 UPGRADE = (
@@ -115,10 +116,10 @@ async def test_a_message_too_large_is_refused_with_a_reason() -> None:
         aiohttp.ClientSession(world.url) as session,
         session.ws_connect("/realtime/ws?key=k", max_msg_size=0) as websocket,
     ):
-        fits = "x" * server.MAX_MESSAGE_BYTES
+        fits = "x" * MAX_MESSAGE_BYTES
         await websocket.send_str(fits)
         assert (await websocket.receive()).data == f"127.0.0.1 {fits}"
-        await websocket.send_str("x" * (3 * server.MAX_MESSAGE_BYTES))
+        await websocket.send_str("x" * (3 * MAX_MESSAGE_BYTES))
         closed = await websocket.receive()
         assert (closed.type, closed.data) == (aiohttp.WSMsgType.CLOSE, 1009)
 
@@ -187,11 +188,11 @@ async def test_http_2_is_left_to_the_proxy() -> None:
         }
         assert (await ask(world, "GET", "/health/live", headers=offer)).status == 200
         raw = await ask_raw(world, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
-        assert raw.startswith(b"HTTP/1.1 4")
+        assert raw.startswith(b"HTTP/1.1 505 ")
 
 
 def test_a_listener_that_stopped_reading_does_not_hold_up_a_stop(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server, "STALLED_SECONDS_STOPPING", 0.2)
+    monkeypatch.setattr(connections, "STALLED_SECONDS_STOPPING", 0.2)
 
     @story
     async def told() -> None:
@@ -211,7 +212,7 @@ def test_a_listener_that_stopped_reading_does_not_hold_up_a_stop(monkeypatch: py
 
 
 def test_a_listener_that_stopped_reading_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server, "STALLED_SECONDS", 0.2)
+    monkeypatch.setattr(connections, "STALLED_SECONDS", 0.2)
 
     @story
     async def told() -> None:
@@ -223,7 +224,7 @@ def test_a_listener_that_stopped_reading_is_cut_off(monkeypatch: pytest.MonkeyPa
 
 
 def test_a_slow_reader_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server, "STALLED_SECONDS_STOPPING", 1.0)
+    monkeypatch.setattr(connections, "STALLED_SECONDS_STOPPING", 1.0)
 
     @story
     async def told() -> None:

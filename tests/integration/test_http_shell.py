@@ -12,7 +12,7 @@ import aiohttp
 import pytest
 import structlog
 
-from ogel.runtime.http import body
+from ogel.runtime.http import http1
 from tests.support.http import (
     MAX_BODY,
     READER,
@@ -267,7 +267,7 @@ async def test_a_body_that_nobody_reads_does_not_jam_the_connection() -> None:
 
 
 def test_a_body_that_never_comes_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(body, "LINGER_SECONDS", 0.2)
+    monkeypatch.setattr(http1, "LINGER_SECONDS", 0.2)
     a_body_that_never_comes()
 
 

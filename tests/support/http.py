@@ -24,7 +24,7 @@ from ogel.runtime.http.app import build_app
 from ogel.runtime.http.endpoint import HttpOptions
 from ogel.runtime.http.exchange import exchange_of
 from ogel.runtime.http.health import Probe
-from ogel.runtime.http.metrics import HttpMetrics
+from ogel.runtime.http.metrics import HttpMetrics, Traffic
 from ogel.runtime.http.route import Call, Reply, Route, Stream, Text, Timestamp
 
 KEYS = {
@@ -59,6 +59,7 @@ class World:
     entered: asyncio.Event = field(default_factory=asyncio.Event)
     released: asyncio.Event = field(default_factory=asyncio.Event)
     stop: asyncio.Event = field(default_factory=asyncio.Event)
+    traffic: Traffic = field(default_factory=Traffic)
     postgres: Callable[[], Awaitable[bool]] | None = None
     redis_up: bool = True
     more_streams: Mapping[str, Callable[[WebSocket], Awaitable[None]]] = field(default_factory=dict)
@@ -184,7 +185,7 @@ async def running(
     server.listen(sockets)
     world.port = sockets[0].getsockname()[1]
     world.serving = asyncio.create_task(
-        server.serve(world.app(**options), sockets, world.stop, drain_seconds)
+        server.serve(world.app(**options), sockets, world.stop, drain_seconds, world.traffic)
     )
     try:
         yield world

@@ -8,9 +8,12 @@ from __future__ import annotations
 import asyncio
 import errno
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import structlog
+
+from ogel.runtime.http.connections import Connections
+from ogel.runtime.http.http1 import Http1
 
 log = structlog.get_logger(__name__)
 
@@ -22,12 +25,13 @@ _PAUSE_SECONDS = 1.0
 
 
 class Acceptor:
-    """`arrived` gets each accepted socket, from `start` to `stop`."""
+    """Makes a connection of each accepted socket, from `start` to `stop`."""
 
-    def __init__(self, listeners: Sequence[socket.socket], arrived: Callable[[socket.socket], None]) -> None:
+    def __init__(self, listeners: Sequence[socket.socket], connections: Connections) -> None:
         self._listeners = listeners
-        self._arrived = arrived
+        self._connections = connections
         self._loop = asyncio.get_running_loop()
+        self._opening: set[asyncio.Task[None]] = set()
         self._paused: dict[socket.socket, asyncio.TimerHandle] = {}
 
     def start(self) -> None:
@@ -51,12 +55,23 @@ class Acceptor:
                 return
             except OSError as error:
                 if error.errno in _EXHAUSTED:
+                    self._connections.make_room()
                     self._pause(listener, error)
                     return
                 # The client has gone again (ECONNABORTED, and on Linux what its network said): the next one has not.
             else:
                 client.setblocking(False)
-                self._arrived(client)
+                opening = self._loop.create_task(self._open(client, self._connections.make()))
+                self._opening.add(opening)
+                opening.add_done_callback(self._opening.discard)
+
+    async def _open(self, client: socket.socket, connection: Http1) -> None:
+        try:
+            await self._loop.connect_accepted_socket(lambda: connection, client)
+        except OSError:
+            # The client has gone again.
+            self._connections.never_came()
+            client.close()
 
     def _pause(self, listener: socket.socket, error: OSError) -> None:
         log.error("http.cannot_accept", error=error.strerror, seconds=_PAUSE_SECONDS)

@@ -11,7 +11,6 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ogel.kernel.errors import NotFound
 from ogel.runtime.http.auth import Authenticate
-from ogel.runtime.http.body import UnreadBody
 from ogel.runtime.http.endpoint import Endpoint, HttpOptions
 from ogel.runtime.http.health import Probe, health_routes
 from ogel.runtime.http.metrics import HttpMetrics
@@ -44,7 +43,7 @@ def build_app(
     ]
     doors = [_streaming(stream) for _, stream in streams]
     router = Router([*endpoints, *doors], redirect_slashes=False, default=_nothing_here)
-    return UnreadBody(Observed(Problems(Paths(router)), metrics, options.trusted_proxies))
+    return Observed(Problems(Paths(router)), metrics, options.trusted_proxies)
 
 
 def _streaming(stream: Stream) -> BaseRoute:

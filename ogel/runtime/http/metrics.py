@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metric
-from prometheus_client.core import CounterMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "WEBSOCKET"})
@@ -13,11 +13,20 @@ _BUCKETS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
 
 class Traffic(Collector):
-    """Bytes through the sockets, headers and WebSocket frames too: plain integers, added to at every read and write."""
+    """
+    What goes through the sockets, headers and WebSocket frames too: plain integers, added to at every read and write.
+
+    connections  open now.
+    evicted      idle connections that were closed to make room for others.
+    refused      requests that the server answered itself, by their status.
+    """
 
     def __init__(self) -> None:
         self.received = 0
         self.sent = 0
+        self.connections = 0
+        self.evicted = 0
+        self.refused: dict[int, int] = {}
 
     def describe(self) -> Iterable[Metric]:
         return self.collect()
@@ -26,7 +35,26 @@ class Traffic(Collector):
         return [
             CounterMetricFamily("ogel_http_received_bytes", "Bytes that clients sent us.", self.received),
             CounterMetricFamily("ogel_http_sent_bytes", "Bytes that we sent to clients.", self.sent),
+            GaugeMetricFamily(
+                "ogel_http_connections", "Connections of clients that are open now.", self.connections
+            ),
+            CounterMetricFamily(
+                "ogel_http_evicted_connections",
+                "Idle connections that were closed to make room.",
+                self.evicted,
+            ),
+            self._refusals(),
         ]
+
+    def _refusals(self) -> Metric:
+        family = CounterMetricFamily(
+            "ogel_http_refused_requests",
+            "Requests that the server answered itself: malformed, too large, too slow, or no room for them.",
+            labels=["status"],
+        )
+        for status, count in self.refused.items():
+            family.add_metric([str(status)], count)
+        return family
 
 
 class HttpMetrics:

@@ -1,38 +1,20 @@
-"""The HTTP server: sockets, and hypercorn's connections on them until told to stop."""
+"""The HTTP server: sockets, and connections on them until told to stop."""
 
 from __future__ import annotations
 
 import asyncio
 import errno
-import logging
 import socket
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
 
-import structlog
-from hypercorn.app_wrappers import ASGIWrapper
-from hypercorn.asyncio.worker_context import WorkerContext
-from hypercorn.config import Config
-from hypercorn.typing import ConnectionState
 from starlette.types import ASGIApp
 
 from ogel.kernel.errors import ConfigError
 from ogel.runtime.http.acceptor import Acceptor
-from ogel.runtime.http.connection import Connection
+from ogel.runtime.http.connections import Connections
 from ogel.runtime.http.metrics import Traffic
 
-log = structlog.get_logger()
-
-KEEP_ALIVE_SECONDS = 65.0  # longer than the usual 60 s of a proxy, so that it is the proxy that hangs up
-STALLED_SECONDS = 30.0  # a peer that takes nothing for this long, though something waits for it, is cut off
-STALLED_SECONDS_STOPPING = 2.0  # likewise, once we stop
-MAX_MESSAGE_BYTES = 1024 * 1024  # of one incoming WebSocket message
 _BACKLOG = 1024
-_CANCEL_SECONDS = 5.0
 _PAIR_TRIES = 20
-
-# None: accepted this moment.
-_Connections = dict[asyncio.Task[None], Connection | None]
 
 
 def bind(host: str, port: int) -> list[socket.socket]:
@@ -71,96 +53,20 @@ async def serve(
     """Serves until `stop`, then accepts nothing new and lets what is in flight finish within `drain_seconds`.
 
     Streams count as in flight: whoever owns them has to end them. Peers that have stopped reading are not
-    waited for. No ASGI lifespan, no signal handlers. `traffic` is told of every byte.
+    waited for. No ASGI lifespan, no signal handlers. `traffic` is told of every byte and connection.
     """
-    config = _config()
-    context = WorkerContext(None)
-    wrapped = ASGIWrapper(app)  # type: ignore[arg-type]  # hypercorn spells the same ASGI types out as TypedDicts
-    connections: _Connections = {}
-    counted = traffic or Traffic()
-    loop = asyncio.get_running_loop()
-
-    async def connected(client: socket.socket, task: asyncio.Task[None]) -> None:
-        reader, writer = await _streams(client)
-        connection = Connection(
-            wrapped, loop, config, context, ConnectionState({}), reader, writer, traffic=counted
-        )
-        connections[task] = connection
-        await connection.run()
-
-    async def attended(client: socket.socket) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        try:
-            await connected(client, task)
-        except asyncio.CancelledError:
-            return  # by _drain, which has said so; asyncio would log it as an error
-        except Exception:
-            log.exception("http.connection_broke")
-        finally:
-            del connections[task]
-
-    def arrived(client: socket.socket) -> None:
-        connections[loop.create_task(attended(client))] = None
-
-    acceptor = Acceptor(sockets, arrived)
+    connections = Connections(app, traffic or Traffic())
+    acceptor = Acceptor(sockets, connections)
+    watching = asyncio.create_task(connections.watch(), name="http.watch")
     acceptor.start()
     try:
-        async with _stalled_cut_off(connections, STALLED_SECONDS):
-            await stop.wait()
+        await stop.wait()
     finally:
-        # Every response from now on is its connection's last, and says so.
-        await context.terminated.set()
+        connections.stop()
         acceptor.stop(_BACKLOG)
-        async with _stalled_cut_off(connections, STALLED_SECONDS_STOPPING):
-            await _drain(connections, drain_seconds)
-
-
-async def _streams(client: socket.socket) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    loop, reader = asyncio.get_running_loop(), asyncio.StreamReader()
-    protocol = asyncio.StreamReaderProtocol(reader)
-    transport, _ = await loop.connect_accepted_socket(lambda: protocol, client)
-    return reader, asyncio.StreamWriter(transport, protocol, reader, loop)
-
-
-@asynccontextmanager
-async def _stalled_cut_off(connections: _Connections, seconds: float) -> AsyncIterator[None]:
-    """Looks at all connections, for as long as the block, often enough to be a quarter late at most."""
-
-    async def look() -> None:
-        while True:
-            await asyncio.sleep(seconds / 4)
-            for connection in [each for each in connections.values() if each is not None]:
-                connection.cut_off_if_stalled(seconds)
-
-    looking = asyncio.create_task(look(), name="http.stalled")
-    try:
-        yield
-    finally:
-        looking.cancel()
-        await asyncio.wait([looking])
-
-
-async def _drain(connections: _Connections, seconds: float) -> None:
-    with suppress(TimeoutError):
-        async with asyncio.timeout(seconds):
-            while connections:
-                await asyncio.wait(connections)
-    if unfinished := list(connections):
-        log.warning("http.cut_off", connections=len(unfinished), after_seconds=seconds)
-        for task in unfinished:
-            task.cancel()
-        await asyncio.wait(unfinished, timeout=_CANCEL_SECONDS)
-
-
-def _config() -> Config:
-    config = Config()
-    config.accesslog = None  # the shell writes one line per request, with more in it
-    config.errorlog = logging.getLogger("hypercorn.error")
-    config.include_server_header = False
-    config.keep_alive_timeout = KEEP_ALIVE_SECONDS
-    config.websocket_max_message_size = MAX_MESSAGE_BYTES
-    return config
+        await connections.drain(drain_seconds)
+        watching.cancel()
+        await asyncio.wait([watching])
 
 
 def _bind_everywhere(port: int) -> socket.socket:

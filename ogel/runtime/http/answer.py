@@ -1,0 +1,142 @@
+"""One answer on its way from the application to the connection: ASGI's `send`, and what HTTP/1.1 makes of it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from email.utils import formatdate
+from functools import lru_cache
+from http import HTTPStatus
+from typing import Protocol
+
+from starlette.types import Message
+
+_LAST_CHUNK = b"0\r\n\r\n"
+# Less than this goes out in one piece with the head before it; copying more costs more than a second write.
+_JOINED_BYTES = 64 * 1024
+_STATUS_LINES = {each.value: f"HTTP/1.1 {each.value} {each.phrase}\r\n".encode() for each in HTTPStatus}
+_CLOSE = b"connection: close\r\n"
+_KEEP_ALIVE = b"connection: keep-alive\r\n"
+
+
+class Out(Protocol):
+    """What an answer needs of its connection."""
+
+    @property
+    def is_last(self) -> bool: ...
+
+    def write(self, data: bytes) -> None: ...
+
+    async def drained(self) -> None: ...
+
+
+class Answer:
+    """
+    begun  something of it is written.
+    ended  all of it is.
+    keep   the connection may be used again behind it, and its head says so.
+    """
+
+    __slots__ = ("_chunks", "_left", "_method", "_old", "_out", "_silent", "_start", "begun", "ended", "keep")
+
+    def __init__(self, out: Out, method: str, version: str, keep_alive: bool) -> None:
+        self.begun = False
+        self.ended = False
+        self.keep = keep_alive
+        self._out = out
+        self._method = method
+        self._old = version == "1.0"
+        self._start: Message | None = None
+        self._silent = False  # it has no body, whatever the application says
+        self._chunks = False
+        self._left: int | None = None  # of the declared length
+
+    async def send(self, message: Message) -> None:
+        """The head waits for the beginning of the body. RuntimeError: what comes now is not what ASGI lets come."""
+        kind = message["type"]
+        if kind == "http.response.body" and self._start is not None and not self.ended:
+            self._write(bytes(message.get("body", b"")), message.get("more_body", False))
+            await self._out.drained()
+        elif kind == "http.response.start" and self._start is None:
+            self._start = message
+        else:
+            raise RuntimeError(f"an application sent {kind} when it could not")
+
+    def _write(self, body: bytes, more: bool) -> None:
+        head = b""
+        if not self.begun:
+            head = self._head(body, more)
+            self.begun = True
+        data = b"" if self._silent else self._framed(body, more)
+        if len(data) < _JOINED_BYTES:
+            data = head + data
+        elif head:
+            self._out.write(head)
+        if data:
+            self._out.write(data)
+        self.ended = not more
+
+    def _framed(self, body: bytes, more: bool) -> bytes:
+        if self._chunks:
+            chunk = b"%x\r\n%b\r\n" % (len(body), body) if body else b""
+            return chunk if more else chunk + _LAST_CHUNK
+        if self._left is not None:
+            self._left -= len(body)
+            if self._left < 0 or (self._left and not more):
+                raise RuntimeError("an application sent more or less than the Content-Length it declared")
+        return body
+
+    def _head(self, body: bytes, more: bool) -> bytes:
+        assert self._start is not None
+        status, fields = int(self._start["status"]), []
+        length: int | None = None
+        for name, value in self._start.get("headers", ()):
+            lowered = name.lower()
+            if lowered == b"content-length":
+                length = int(value)
+            elif lowered == b"connection":
+                self.keep = self.keep and b"close" not in value.lower()
+                continue
+            elif lowered == b"transfer-encoding":
+                continue  # it is ours to choose
+            fields.append((name, value))
+        self._silent = self._method == "HEAD" or status in (204, 304)
+        if length is None and not self._silent:
+            length = self._choose_framing(body, more, fields)
+        self._left = length
+        self.keep = self.keep and not self._out.is_last
+        if not self.keep:
+            return head_of(status, fields, _CLOSE)
+        return head_of(status, fields, _KEEP_ALIVE if self._old else b"")
+
+    def _choose_framing(self, body: bytes, more: bool, fields: list[tuple[bytes, bytes]]) -> int | None:
+        """The length, if it is known."""
+        if not more:
+            fields.append((b"content-length", b"%d" % len(body)))
+            return len(body)
+        if self._old:
+            self.keep = False  # its end is that of the connection
+        else:
+            fields.append((b"transfer-encoding", b"chunked"))
+            self._chunks = True
+        return None
+
+
+def head_of(status: int, fields: Iterable[tuple[bytes, bytes]], connection: bytes = b"") -> bytes:
+    """From the status line to the empty line. ValueError: a field would end its line, or the head, by itself."""
+    lines = [b"%b: %b\r\n" % field for field in fields]
+    head = b"".join((status_line(status), *lines, date_line(int(time.time())), connection, b"\r\n"))
+    # A line each for the status, the date, the end, and perhaps the connection.
+    expected = len(lines) + (4 if connection else 3)
+    if head.count(b"\n") != expected or head.count(b"\r") != expected or b"\0" in head:
+        raise ValueError("a header field of an answer holds a line break or a NUL")
+    return head
+
+
+def status_line(status: int) -> bytes:
+    return _STATUS_LINES.get(status) or b"HTTP/1.1 %d \r\n" % status
+
+
+@lru_cache(maxsize=2)
+def date_line(second: int) -> bytes:
+    return f"date: {formatdate(second, usegmt=True)}\r\n".encode("ascii")

@@ -1,0 +1,445 @@
+"""A connection: HTTP/1.1 on an accepted socket, one request after the other, until either side has had enough."""
+
+from __future__ import annotations
+
+import asyncio
+from enum import Enum, auto
+from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import unquote
+
+import structlog
+from starlette.types import Scope
+
+from ogel.runtime.http.answer import Answer
+from ogel.runtime.http.exchange import HANG_UP
+from ogel.runtime.http.head import Head, Refused, end_of_head, read_head, skip_empty_lines
+from ogel.runtime.http.incoming import Incoming
+from ogel.runtime.http.refusal import refusal
+
+if TYPE_CHECKING:
+    from ogel.runtime.http.connections import Connections
+    from ogel.runtime.http.websocket import Session
+
+log = structlog.get_logger()
+
+KEEP_ALIVE_SECONDS = 65.0  # longer than the usual 60 s of a proxy, so that it is the proxy that hangs up
+HEAD_SECONDS = 15.0  # from the first byte of a request to the end of its head
+LAST_REQUEST_SECONDS = 1.0  # once we stop, for a request that is on its way to an idle connection
+# Who is answered in the middle of sending gets this much attention, so that our answer is read: a socket closed on
+# unread data is reset, and the reset would overtake our last words.
+LINGER_SECONDS = 2.0
+LINGER_BYTES = 16 * 1024 * 1024
+# Of requests that wait for the one before them to be answered. (One read of a socket may bring more.)
+MAX_WAITING_BYTES = 16 * 1024
+# Who has said that nothing more comes may still read, or be gone: what waits is answered for this long, or until a
+# write fails.
+GONE_SECONDS = 1.0
+_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+
+class State(Enum):
+    IDLE = auto()  # between two requests, or before the first
+    HEAD = auto()  # some of a head has come
+    BUSY = auto()  # a request is being answered
+    REST = auto()  # it has been, and the rest of its body is read over
+    UPGRADED = auto()  # it is a WebSocket's
+    LINGER = auto()  # we have said our last words, and read over what still comes
+    CLOSED = auto()
+
+
+_SILENT = frozenset({State.LINGER, State.CLOSED})
+
+
+class Http1(asyncio.Protocol):
+    """In the clear, without HTTP/2: TLS and that end at the proxy."""
+
+    _transport: asyncio.Transport
+
+    def __init__(self, house: Connections, crowded: bool = False) -> None:
+        """`crowded`: there is hardly room for it, so it gets one answer, and only about health."""
+        self.state = State.IDLE
+        self.since = house.now()  # in this state; a connection that says nothing but empty lines stays idle
+        self.served = False  # it has had a request
+        self.crowded = crowded
+        self._house = house
+        self._loop = asyncio.get_running_loop()
+        self._client: tuple[str, int] | None = None
+        self._server: tuple[str, int] | None = None
+        self._data = b""  # read, and
+        self._at = 0  # understood up to here
+        self._again = False  # there is something to read on with at the next turn of the loop
+        self._reading = True
+        self._ended_at: float | None = None  # the peer's side
+        self._lost = False
+        self._incoming: Incoming | None = None
+        self._answer: Answer | None = None
+        self._session: Session | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._budget = 0  # of bytes that are read over
+        self._writable: asyncio.Event | None = None  # since writing was first held back
+        self._written = 0  # bytes ever, to the socket or to what waits for it
+        self._taken = 0  # of them by the peer's side, when last looked at
+        self._taken_at = 0.0
+
+    # What the event loop tells.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+        self._client = _address(transport.get_extra_info("peername"))
+        self._server = _address(transport.get_extra_info("sockname"))
+        self._house.entered(self)
+
+    def data_received(self, data: bytes) -> None:
+        self._house.traffic.received += len(data)
+        if self.state is State.UPGRADED and self._session is not None:
+            self._session.received(data)
+        elif self.state is State.LINGER:
+            self._read_over(len(data))
+        elif self.state is not State.CLOSED:
+            self._data = data if self._at == len(self._data) else self._data[self._at :] + data
+            self._at = 0
+            if not self._again:
+                self._read()
+
+    def eof_received(self) -> bool:
+        """The peer has left, or will only read; which of both, a write will tell."""
+        self._peer_ended()
+        return True
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._lost = True
+        self._peer_ended()
+        self.resume_writing()
+        self.state = State.CLOSED
+        self._data, self._at = b"", 0
+        if self._task is None:
+            self._house.left(self)
+
+    def pause_writing(self) -> None:
+        self._writable = self._writable or asyncio.Event()
+        self._writable.clear()
+
+    def resume_writing(self) -> None:
+        if self._writable is not None:
+            self._writable.set()
+
+    # What an answer and a session write.
+
+    @property
+    def is_last(self) -> bool:
+        """Whether the answer that begins now is the last one here."""
+        # Who still waits to be asked for the body may send it or another request next: we could not tell.
+        return (
+            self._house.stopping or self.crowded or (self._incoming is not None and self._incoming.continues)
+        )
+
+    def write(self, data: bytes) -> None:
+        if not self._lost and self.state not in _SILENT:
+            self._written += len(data)
+            self._house.traffic.sent += len(data)
+            self._transport.write(data)
+
+    async def drained(self) -> None:
+        """Until the peer has taken enough of what was written."""
+        if self._writable is not None:
+            await self._writable.wait()
+
+    def hang_up(self, seconds: float) -> None:
+        """After so long the connection is cut, whatever it does then."""
+        self._loop.call_later(seconds, self.abort)
+
+    # What the house does with its connections.
+
+    def look(self, now: float, stalled_seconds: float) -> None:
+        """For regular looks: ends what has taken too long."""
+        self._cut_off_if_stalled(now, stalled_seconds)
+        passed = now - self.since
+        match self.state:
+            case State.IDLE:
+                stopping = self._house.stopping_since
+                leaves = stopping is not None and now - stopping >= LAST_REQUEST_SECONDS
+                if leaves or passed >= KEEP_ALIVE_SECONDS:
+                    self.close()
+            case State.HEAD:
+                if passed >= HEAD_SECONDS:
+                    self._refuse(
+                        Refused(408, f"The request's head did not arrive within {HEAD_SECONDS:g} seconds.")
+                    )
+            case State.REST | State.LINGER:
+                if passed >= LINGER_SECONDS:
+                    self.close()
+            case State.BUSY:
+                if self._ended_at is not None and now - self._ended_at >= GONE_SECONDS:
+                    self._data, self._at = b"", 0
+
+    def peer_hung_up(self, altogether: bool) -> None:
+        """Seen from outside while we do not read. `altogether`: the connection is broken, in both directions."""
+        if altogether:
+            self.abort()
+        elif self._incoming is not None and self._incoming.ended:
+            self._peer_ended()
+
+    def close(self) -> None:
+        """Once what was written has gone out."""
+        self._enter(State.CLOSED)
+        self._transport.close()
+
+    def abort(self) -> None:
+        self._transport.abort()
+
+    def cancel(self) -> None:
+        """Ends it, with what it does; an answer that has not begun may still say so."""
+        if self._task is not None:
+            self._task.cancel()
+        else:
+            self.abort()
+
+    @property
+    def reads(self) -> bool:
+        return self._reading
+
+    def fileno(self) -> int:
+        """-1 once it is closed."""
+        return cast(int, self._transport.get_extra_info("socket").fileno())
+
+    # Reading.
+
+    def _read_on(self) -> None:
+        self._again = False
+        if self.state in (State.HEAD, State.BUSY, State.REST):
+            self._read()
+
+    def _read(self) -> None:
+        try:
+            if self._incoming is None:
+                self._read_head()
+            else:
+                self._read_body(self._incoming)
+        except Refused as refused:
+            self._refuse(refused)
+        if self._ended_at is not None and not self._again and self._incoming is not None:
+            self._incoming.disconnect()
+        self._hold()
+
+    def _read_head(self) -> None:
+        self._at = skip_empty_lines(self._data, self._at)
+        end = end_of_head(self._data, self._at)
+        if end is None:
+            if self._ended_at is not None:
+                self.close()
+            elif self.state is State.IDLE and self._at < len(self._data):
+                self._enter(State.HEAD)
+            return
+        head = read_head(self._data, self._at, end)
+        self._at = end
+        self._begin(head)
+
+    def _begin(self, head: Head) -> None:
+        if self.crowded and not head.target.startswith((b"/health/", b"/api/health")):
+            raise Refused(503, "This process has as many connections as it can hold.")
+        self.served = True
+        if head.websocket:
+            self._upgrade(head)
+            return
+        incoming = self._incoming = Incoming(head.length, head.continues, self._wanted)
+        if not incoming.ended and self._at < len(self._data):
+            self._read_body(incoming)
+        self._answer = Answer(self, head.method, head.version, head.keep_alive)
+        self._enter(State.BUSY)
+        self._task = self._loop.create_task(self._perform(self._scope(head), incoming, self._answer))
+
+    def _read_body(self, incoming: Incoming) -> None:
+        if incoming.ended:
+            return  # what came is for the next request
+        before = self._at
+        self._at, again = incoming.read(self._data, self._at)
+        if self.state is State.REST:
+            self._read_over(self._at - before)
+            if incoming.ended:
+                self._next()
+                return
+        if again:
+            self._read_again()
+
+    def _read_again(self) -> None:
+        """At the next turn of the loop: who sends much must let others have theirs."""
+        self._again = True
+        self._loop.call_soon(self._read_on)
+
+    def _read_over(self, size: int) -> None:
+        self._budget -= size
+        if self._budget < 0:
+            self.abort()
+
+    def _wanted(self) -> None:
+        """The application asks for more of the body."""
+        incoming = self._incoming
+        if incoming is not None and incoming.continues:
+            incoming.continues = False
+            self.write(_CONTINUE)
+        self._hold()
+
+    def _hold(self) -> None:
+        """Reads from the socket, or lets it wait, as there is room."""
+        incoming = self._incoming
+        full = self._again or (
+            self.state is State.BUSY
+            and incoming is not None
+            and (incoming.full or (incoming.ended and len(self._data) - self._at > MAX_WAITING_BYTES))
+        )
+        self.flow(not full)
+
+    def flow(self, on: bool) -> None:
+        """Whether the socket is read."""
+        if self._reading is on or self._lost or self._transport.is_closing():
+            return
+        self._reading = on
+        if on:
+            self._transport.resume_reading()
+        else:
+            self._transport.pause_reading()
+
+    def _peer_ended(self) -> None:
+        if self._ended_at is None:
+            self._ended_at = self._house.now()
+        if self._session is not None:
+            self._session.left()
+        elif self.state is State.BUSY and self._incoming is not None:
+            if self._lost or not self._again:
+                self._incoming.disconnect()
+        elif not self._again and self.state is not State.CLOSED:
+            self.close()
+
+    # Answering.
+
+    def _scope(self, head: Head) -> Scope:
+        path, _, query = head.target.partition(b"?")
+        return {
+            "type": "http",
+            "asgi": {"spec_version": "2.1", "version": "3.0"},
+            "http_version": head.version,
+            "method": head.method,
+            "scheme": "http",
+            "path": unquote(path.decode("ascii")),
+            "raw_path": path,
+            "query_string": query,
+            "root_path": "",
+            "headers": head.fields,
+            "client": self._client,
+            "server": self._server,
+            "extensions": {},
+            HANG_UP: self.hang_up,
+        }
+
+    async def _perform(self, scope: Scope, incoming: Incoming, answer: Answer) -> None:
+        try:
+            await self._house.app(scope, incoming.receive, answer.send)
+        except asyncio.CancelledError:
+            answer.keep = False  # by who stops, and has said so; nobody waits for this task
+        except Exception:
+            log.exception("http.application_broke")
+        self._task = None
+        incoming.disconnect()
+        if self._lost:
+            self._house.left(self)
+        elif self.state is State.BUSY:
+            self._answered(incoming, answer)
+
+    def _answered(self, incoming: Incoming, answer: Answer) -> None:
+        if not answer.ended:
+            if not answer.begun:
+                self.write(refusal(500, "The application gave no answer."))
+            self._shut()
+        elif not answer.keep:
+            self._shut()
+        elif not incoming.ended:
+            self._budget = LINGER_BYTES
+            self._enter(State.REST)
+            self._hold()
+        else:
+            self._next()
+
+    def _next(self) -> None:
+        self._incoming = self._answer = None
+        if self._at < len(self._data):
+            self._enter(State.HEAD)
+            self._read_again()
+        elif self._ended_at is not None:
+            self.close()
+            return
+        else:
+            self._data, self._at = b"", 0
+            self._enter(State.IDLE)
+        self._hold()
+
+    def _refuse(self, refused: Refused) -> None:
+        """What comes can no longer be understood: the last answer, unless one is on its way."""
+        self._house.refused(refused.status)
+        if self._incoming is not None:
+            self._incoming.disconnect()
+        if self._answer is None or not self._answer.begun:
+            self.write(refusal(refused.status, refused.detail))
+        self._shut(understood=False)
+
+    def _shut(self, understood: bool = True) -> None:
+        """Says no more. Who may still be sending is read over for a while."""
+        done = understood and self._at == len(self._data) and (self._incoming is None or self._incoming.ended)
+        self._data, self._at = b"", 0
+        if done or self._ended_at is not None:
+            self.close()
+            return
+        self._budget = LINGER_BYTES
+        self._enter(State.LINGER)
+        self.flow(True)
+        self._transport.write_eof()
+
+    def _upgrade(self, head: Head) -> None:
+        from ogel.runtime.http.websocket import Session
+
+        rest, self._data, self._at = self._data[self._at :], b"", 0
+        self._enter(State.UPGRADED)
+        self._session = Session(self, self._house.app, head, self._client, self._server)
+        if rest:
+            self._session.received(rest)
+        self._task = self._loop.create_task(self._hold_session(self._session))
+
+    async def _hold_session(self, session: Session) -> None:
+        try:
+            await session.run()
+        except asyncio.CancelledError:
+            pass  # by who stops, and has said so
+        except Exception:
+            log.exception("http.session_broke")
+        self._task = None
+        if self._lost:
+            self._house.left(self)
+        else:
+            self._shut(understood=False)
+
+    def _enter(self, state: State) -> None:
+        self.state = state
+        self.since = self._house.now()
+        self._house.changed(self)
+
+    def _cut_off_if_stalled(self, now: float, seconds: float) -> None:
+        """
+        A peer that has taken nothing for so long, though something waits for it. Taking is what the kernel sees, so a
+        slow peer is safe, however large the answer.
+        """
+        waiting = self._waiting()
+        taken = self._written - waiting
+        if not waiting or taken != self._taken:
+            self._taken, self._taken_at = taken, now
+        elif now - self._taken_at >= seconds:
+            log.info("http.stalled", bytes=waiting, seconds=round(now - self._taken_at, 1))
+            self.abort()
+
+    def _waiting(self) -> int:
+        try:
+            return self._transport.get_write_buffer_size()
+        except RuntimeError:  # uvloop's word for closed
+            return 0
+
+
+def _address(name: Any) -> tuple[str, int] | None:
+    return (name[0], name[1]) if isinstance(name, tuple) else None

@@ -1,0 +1,29 @@
+"""What the server itself answers, before there is a request that the application could answer."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+import msgspec
+
+from ogel.kernel.ids import new_id
+from ogel.runtime.http.answer import head_of
+from ogel.runtime.http.problem import Problem
+
+
+def refusal(status: int, detail: str) -> bytes:
+    """A whole answer, a problem document like all others, and the last one on its connection."""
+    title = HTTPStatus(status).phrase
+    kind = title.lower().replace(" ", "-")
+    request_id = new_id("req")
+    body = msgspec.json.encode(Problem(f"urn:ogel:{kind}", title, status, detail, request_id)) + b"\n"
+    fields = [
+        (b"content-type", b"application/problem+json"),
+        (b"content-length", b"%d" % len(body)),
+        (b"x-request-id", request_id.encode("ascii")),
+        (b"x-content-type-options", b"nosniff"),
+        (b"cache-control", b"no-store"),
+    ]
+    if status == 503:
+        fields.append((b"retry-after", b"1"))
+    return head_of(status, fields, b"connection: close\r\n") + body
