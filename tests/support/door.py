@@ -206,7 +206,8 @@ class Wire(asyncio.Protocol):
         """Or until the server has hung up. TimeoutError: nothing has moved for so long, in either direction."""
         while not (self.ended or met()):
             self._moved.clear()
-            await asyncio.wait_for(self._moved.wait(), patience_seconds)
+            async with asyncio.timeout(patience_seconds):
+                await self._moved.wait()
 
     async def end(self, patience_seconds: float = PATIENCE_SECONDS) -> bool:
         """Whether the server hangs up."""
