@@ -11,6 +11,8 @@ import pytest
 from ogel.cli.process import event_loop
 from ogel.kernel.errors import ConfigError
 from ogel.runtime.http import acceptor, server
+from ogel.runtime.http.connections import Connections
+from ogel.runtime.http.metrics import Traffic
 from tests.support.http import running, story
 
 REQUEST = b"GET /api/things/special HTTP/1.1\r\nhost: h\r\nauthorization: Bearer key\r\n\r\n"
@@ -68,16 +70,18 @@ def test_without_a_file_left_the_acceptor_tries_again_later(monkeypatch: pytest.
     async def accepting() -> None:
         (listener,) = server.bind("127.0.0.1", 0)
         server.listen([listener])
-        exhausted, arrived = Exhausted(listener), asyncio.Queue[socket.socket]()
-        accepting = acceptor.Acceptor([exhausted], arrived.put_nowait)  # type: ignore[list-item]
+        exhausted, house = Exhausted(listener), Connections(nothing, Traffic())
+        accepting = acceptor.Acceptor([exhausted], house)  # type: ignore[list-item]
         accepting.start()
-        with socket.create_connection(listener.getsockname()) as client:
+        with socket.create_connection(listener.getsockname()):
             async with asyncio.timeout(10):
-                taken = await arrived.get()
-            assert taken.getpeername() == client.getsockname()
-            taken.close()
+                while not house.traffic.connections:
+                    await asyncio.sleep(0.01)
         assert exhausted.tries <= 4
         accepting.stop(16)
+        await house.drain(10)
+
+    async def nothing(*_: object) -> None: ...
 
     asyncio.run(accepting())
     with event_loop() as runner:  # the one that production runs on

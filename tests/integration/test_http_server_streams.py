@@ -13,7 +13,7 @@ import pytest
 import structlog
 from starlette.websockets import WebSocket
 
-from ogel.runtime.http import connections
+from ogel.runtime.http import connections, websocket
 from ogel.runtime.http.websocket import MAX_MESSAGE_BYTES
 from tests.support.http import World, ask, ask_raw, running, story
 
@@ -22,7 +22,8 @@ UPGRADE = (
     b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n%b\r\n"
 )
 TOO_BIG = b"\x88\x02\x03\xf1"  # a close frame with 1009
-TEXT, BINARY = 0x81, 0x82
+TOO_MUCH = b"\x03\xf0"  # in a close frame, 1008
+TEXT, BINARY, PING, PONG = 0x81, 0x82, 0x89, 0x8A
 
 
 class Streams:
@@ -143,6 +144,68 @@ def test_a_message_without_end_is_cut_off(fragmented: bool) -> None:
                     await writer.drain()
             assert await streams.ended.get() == "websocket.disconnect"
             assert await reason == TOO_BIG
+
+    told()
+
+
+FLOODS = {
+    "pings": (b"", frame(b"x" * 125, PING)),
+    "pongs": (b"", frame(b"", PONG)),
+    "messages": (b"", frame(b"hello")),
+    "empty messages": (b"", frame(b"")),
+    "fragments": (frame(b"a", 0x01), frame(b"b", 0x00)),
+    "empty fragments": (frame(b"", 0x02), frame(b"", 0x00)),
+    "pings between fragments": (frame(b"", 0x02), frame(b"", PING)),
+}
+
+
+@pytest.mark.parametrize("flood", FLOODS)
+def test_who_sends_frames_without_pause_is_refused(flood: str) -> None:
+    begin, again = FLOODS[flood]
+
+    @story
+    async def told() -> None:
+        streams = Streams()
+        async with running(streams.world()) as world, open_websocket(world, b"/listen") as (reader, writer):
+            answered = asyncio.create_task(reader.read())
+            writer.write(begin)
+            with contextlib.suppress(ConnectionError):
+                for _ in range(200):
+                    writer.write(again * 50)
+                    await writer.drain()
+            assert await streams.ended.get() == "websocket.disconnect"
+            with contextlib.suppress(ConnectionError):
+                assert TOO_MUCH in await answered
+
+    told()
+
+
+@story
+async def test_who_sends_some_frames_at_once_is_answered() -> None:
+    async with running(Streams().world()) as world, open_websocket(world, b"/listen") as (reader, writer):
+        writer.write(frame(b"x", PING) * 150)
+        assert await reader.readexactly(3 * 150) == b"\x8a\x01x" * 150
+
+
+def test_who_sends_more_bytes_than_it_may_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By a few at a time, too: each packet counts as many."""
+    monkeypatch.setattr(websocket, "BYTES_AT_ONCE", 50_000)
+    monkeypatch.setattr(websocket, "BYTES_PER_SECOND", 100)
+
+    @story
+    async def told() -> None:
+        for piece in (30_000, 1):
+            streams = Streams()
+            async with running(streams.world()) as world, open_websocket(world, b"/listen") as (_, writer):
+                writer.write(frame(b"", BINARY, declared=1_000_000))
+                with contextlib.suppress(ConnectionError):
+                    for _ in range(600):
+                        writer.write(b"x" * piece)
+                        await writer.drain()
+                        await asyncio.sleep(0.001)  # a packet each
+                        if not streams.ended.empty():
+                            break
+                assert await streams.ended.get() == "websocket.disconnect"
 
     told()
 

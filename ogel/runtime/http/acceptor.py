@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 import structlog
 
-from ogel.runtime.http.connections import Connections
+from ogel.runtime.http.connections import LOGGED_AGAIN_SECONDS, Connections
 from ogel.runtime.http.http1 import Http1
 
 log = structlog.get_logger(__name__)
@@ -22,6 +22,7 @@ _AT_ONCE = 128
 # Of the process or the machine: files or memory. It is tried again after a pause, not in a busy loop.
 _EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 _PAUSE_SECONDS = 1.0
+_MOMENT_SECONDS = 0.02  # when an idle connection has just been closed
 
 
 class Acceptor:
@@ -31,6 +32,7 @@ class Acceptor:
         self._listeners = listeners
         self._connections = connections
         self._loop = asyncio.get_running_loop()
+        self._logged_at = float("-inf")
         self._opening: set[asyncio.Task[None]] = set()
         self._paused: dict[socket.socket, asyncio.TimerHandle] = {}
 
@@ -55,8 +57,9 @@ class Acceptor:
                 return
             except OSError as error:
                 if error.errno in _EXHAUSTED:
-                    self._connections.make_room()
-                    self._pause(listener, error)
+                    self._pause(
+                        listener, error, _MOMENT_SECONDS if self._connections.make_room() else _PAUSE_SECONDS
+                    )
                     return
                 # The client has gone again (ECONNABORTED, and on Linux what its network said): the next one has not.
             else:
@@ -73,9 +76,12 @@ class Acceptor:
             self._connections.never_came()
             client.close()
 
-    def _pause(self, listener: socket.socket, error: OSError) -> None:
-        log.error("http.cannot_accept", error=error.strerror, seconds=_PAUSE_SECONDS)
+    def _pause(self, listener: socket.socket, error: OSError, seconds: float) -> None:
+        now = self._loop.time()
+        if now - self._logged_at >= LOGGED_AGAIN_SECONDS:
+            log.error("http.cannot_accept", error=error.strerror, again_after_seconds=seconds)
+            self._logged_at = now
         self._loop.remove_reader(listener)
         self._paused[listener] = self._loop.call_later(
-            _PAUSE_SECONDS, self._loop.add_reader, listener, self._accept, listener, _AT_ONCE
+            seconds, self._loop.add_reader, listener, self._accept, listener, _AT_ONCE
         )

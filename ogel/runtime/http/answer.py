@@ -63,11 +63,9 @@ class Answer:
             raise RuntimeError(f"an application sent {kind} when it could not")
 
     def _write(self, body: bytes, more: bool) -> None:
-        head = b""
-        if not self.begun:
-            head = self._head(body, more)
-            self.begun = True
+        head = b"" if self.begun else self._head(body, more)
         data = b"" if self._silent else self._framed(body, more)
+        self.begun = True
         if len(data) < _JOINED_BYTES:
             data = head + data
         elif head:

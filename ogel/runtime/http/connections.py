@@ -24,7 +24,7 @@ _RESERVED_SHARE = 4
 _RESERVED_LEAST = 64
 # Beyond the limit, for questions about health.
 _CROWD = 16
-_LOGGED_AGAIN_SECONDS = 60.0
+LOGGED_AGAIN_SECONDS = 60.0  # of what goes on and on
 # "The peer has shut its side down", where the system can tell that without a read.
 _LEFT = getattr(select, "POLLRDHUP", 0)
 _BROKEN = select.POLLHUP | select.POLLERR
@@ -151,7 +151,7 @@ class Connections:
 
     def _say_crowded(self) -> None:
         now = self.now()
-        if now - self._logged_at >= _LOGGED_AGAIN_SECONDS:
+        if now - self._logged_at >= LOGGED_AGAIN_SECONDS:
             log.warning("http.crowded", connections=len(self), most=self.most, files=_file_limit())
         self._logged_at = now
 
