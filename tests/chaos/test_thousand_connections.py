@@ -22,8 +22,12 @@ SECONDS = float(os.environ.get("OGEL_TEST_CROWD_SECONDS", "600"))
 WARM_SECONDS = min(20.0, SECONDS / 2)
 SAMPLES = 120
 MEGABYTE = 1024 * 1024
+# A short try, on a machine that does much else, is over before everything has been used once.
+IN_EARNEST = SECONDS >= 300
 # By which memory may grow in the last half, by the line that fits its samples best: an allocator breathes.
-GROWTH_BYTES = 8 * MEGABYTE
+GROWTH_BYTES = (8 if IN_EARNEST else 40) * MEGABYTE
+# Of the good ones' requests, answered with 503 because the database was too busy.
+PUT_OFF_SHARE = 0.01 if IN_EARNEST else 0.5
 # Sockets of pools may come and go; each client that left one would be one more.
 FILES_MORE = 10
 DRAIN_SECONDS = 10
@@ -101,6 +105,7 @@ def test_a_thousand_connections(tmp_path: Path, database_url: str, redis_url: st
             f"at most {max(samples.resident) / MEGABYTE:.0f}, in the last half {samples.growth / MEGABYTE:+.1f} MB"
         )
         assert crowd.failed == []
+        assert crowd.done["put off"] <= (crowd.done["read"] + crowd.done["published"]) * PUT_OFF_SHARE
         assert most > 800, "there was no crowd"
         assert {"read", "published", "heard by SSE", "heard by WebSocket", "rude"} <= set(crowd.done)
         assert samples.growth <= GROWTH_BYTES
