@@ -29,7 +29,7 @@ demo: $(STAMP) ## boot, publish, deliver, verify, print a table; leaves nothing 
 test: $(STAMP) ## everything CI runs; one folder with T=tests/unit
 	@$(BIN)/python -m pytest -n 3 --dist worksteal -q $(T)
 
-chaos: $(STAMP) ## the long tests: 50 kills, 100,000 replayed, 10,000 mixed jobs; wants a quiet machine
+chaos: $(STAMP) ## the long tests: 50 kills, 100,000 replayed, 10,000 mixed jobs, 1,000 connections; wants a quiet machine
 	@$(BIN)/python -m pytest -q -s -m long $(T)
 
 lint: $(STAMP) ## ruff, mypy, import-linter
