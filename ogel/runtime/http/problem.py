@@ -77,20 +77,45 @@ class Problems:
 
         try:
             await self._app(scope, receive, watched)
-        except (Disconnected, WebSocketDisconnect):
-            return
+        except (Disconnected, WebSocketDisconnect) as error:
+            _let_go(error)
         except asyncio.CancelledError:
             # The server stops and its patience is over.
             if not sent:
                 await _answer(Unavailable("The process is stopping.", retry_after_seconds=1), scope, send)
             raise
         except Exception as error:  # noqa: BLE001 - the last resort; _public logs what it does not know
-            public = _public(error, scope)
-            if not sent:
-                await _answer(public, scope, send)
-            elif sent in ("websocket.accept", "websocket.send"):
-                await send({"type": "websocket.close", "code": 1011})
-            # An HTTP response that broke off half-way stays incomplete, and the server drops the connection.
+            # No name here may keep what this makes of it: the traceback of that holds this frame.
+            try:
+                await _end(_public(error, scope), sent, scope, send)
+            finally:
+                _let_go(error)
+
+
+async def _end(error: OgelError, sent: str, scope: Scope, send: Send) -> None:
+    if not sent:
+        await _answer(error, scope, send)
+    elif sent in ("websocket.accept", "websocket.send"):
+        await send({"type": "websocket.close", "code": 1011})
+    # An HTTP response that broke off half-way stays incomplete, and the server drops the connection.
+
+
+def _let_go(error: BaseException) -> None:
+    """
+    Cuts an error, and what led to it, from the frames they came through: those hold the request and its body, and
+    often, in a future or a task, the error itself. Only the garbage collector would find that out.
+    """
+    led_to_it: list[BaseException | None] = [error]
+    seen: set[int] = set()
+    while led_to_it:
+        each = led_to_it.pop()
+        if each is None or id(each) in seen:
+            continue
+        seen.add(id(each))
+        each.__traceback__ = None
+        led_to_it += [each.__cause__, each.__context__]
+        if isinstance(each, BaseExceptionGroup):
+            led_to_it += each.exceptions
 
 
 def _public(error: Exception, scope: Scope) -> OgelError:
