@@ -14,7 +14,7 @@ from ogel.runtime.http.bodies import BodyDecoder
 from ogel.runtime.http.body import read_body
 from ogel.runtime.http.exchange import Network, exchange_of, header
 from ogel.runtime.http.input import check_idempotency_key, decode_query
-from ogel.runtime.http.path import parameters
+from ogel.runtime.http.places import parameters
 from ogel.runtime.http.problem import MethodNotAllowed
 from ogel.runtime.http.reply import send_reply
 from ogel.runtime.http.route import Call, Route
@@ -34,7 +34,7 @@ class HttpOptions:
 
 
 class Endpoint:
-    """Starlette matches the path; the method is chosen here, so that a 405 names all there are."""
+    """Places match the path; the method is chosen here, so that a 405 names all there are."""
 
     def __init__(self, routes: Sequence[Route], authenticate: Authenticate, options: HttpOptions) -> None:
         self._operations: Mapping[str, _Operation] = {

@@ -44,6 +44,8 @@ def decode_body(decoder: msgspec.json.Decoder[Any], body: bytes | msgspec.Raw, r
 
 def decode_query(wanted: Any, query_string: bytes) -> Any:
     """`wanted` is a msgspec struct with `forbid_unknown_fields`, or None where no parameter is taken."""
+    if wanted is None and not query_string:
+        return None
     given = _parameters(query_string)
     if wanted is None:
         for name in given:

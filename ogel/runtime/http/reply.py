@@ -24,7 +24,11 @@ async def send_reply(result: object, status: int, send: Send) -> None:
         status, extra, result = result.status or _status(result.value, status), result.headers, result.value
     else:
         status = _status(result, status)
-    headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in extra.items()]
+    headers = (
+        [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in extra.items()]
+        if extra
+        else []
+    )
     body = b""
     if status != 204:
         body, media_type = _content(result)

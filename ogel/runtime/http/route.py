@@ -66,7 +66,7 @@ Handler = Callable[[Call[Any, Any]], Awaitable[object]]
 @dataclass(frozen=True, slots=True)
 class Route:
     """
-    method, path    `GET`, `/api/webhooks/{id}` (starlette path syntax, `str` parameters only).
+    method, path    `GET`, `/api/webhooks/{id}` (parameters are whole segments).
     handler         gets a `Call`, returns a msgspec-encodable value, a `Reply`, a `Text`, or None (204).
     scope           what the caller must hold (`webhooks:read`); None leaves the route open to everyone.
     body, query     msgspec types to decode and validate into; None: no body is read, no parameter taken.
