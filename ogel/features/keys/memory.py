@@ -3,22 +3,12 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 
 from ogel.kernel.principal import Principal
 
 # No key is believed for longer than this after the database was asked about it, whatever is heard, or not heard, of it.
 BELIEVED_SECONDS = 0.9
 MOST_KEYS = 10_000
-
-
-@dataclass(slots=True)
-class _Known:
-    """`again_at`: when to ask again, and `until` when it is believed, by the monotonic clock."""
-
-    principal: Principal
-    again_at: float
-    until: float
 
 
 class KeyMemory:
@@ -28,20 +18,13 @@ class KeyMemory:
     """
 
     def __init__(self) -> None:
-        # In the order in which they were asked about.
-        self._known: dict[bytes, _Known] = {}
+        # In the order in which they were asked about, each with its end by the monotonic clock.
+        self._known: dict[bytes, tuple[Principal, float]] = {}
         self._news_at = float("-inf")
 
     def find(self, key_hash: bytes) -> Principal | None:
-        """None, too, for one request of many before it must be: it asks again, and meanwhile the others need not."""
         found = self._known.get(key_hash)
-        if found is None:
-            return None
-        now = time.monotonic()
-        if found.again_at <= now:
-            found.again_at = found.until
-            return None
-        return found.principal if now < found.until else None
+        return found[0] if found is not None and time.monotonic() < found[1] else None
 
     def remember(
         self, key_hash: bytes, principal: Principal, asked_at: float, expires_in_seconds: float | None
@@ -53,7 +36,7 @@ class KeyMemory:
             BELIEVED_SECONDS if expires_in_seconds is None else min(BELIEVED_SECONDS, expires_in_seconds)
         )
         self._known.pop(key_hash, None)
-        self._known[key_hash] = _Known(principal, asked_at + seconds / 2, asked_at + seconds)
+        self._known[key_hash] = (principal, asked_at + seconds)
         self._drop_oldest()
 
     def forget_all(self) -> None:
@@ -66,6 +49,6 @@ class KeyMemory:
         now = time.monotonic()
         while self._known:
             oldest = next(iter(self._known))
-            if len(self._known) <= MOST_KEYS and self._known[oldest].until > now:
+            if len(self._known) <= MOST_KEYS and self._known[oldest][1] > now:
                 return
             del self._known[oldest]

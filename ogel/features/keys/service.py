@@ -47,6 +47,9 @@ MOST_READERS = 100
 TELL_SECONDS = 1.0
 _KNOWN_SCOPES = {"*", *(f"{area}:{action}" for area, actions in SCOPES.items() for action in (*actions, "*"))}
 
+# What the database knows of a key, None where it knows none; and when it was asked, by the monotonic clock.
+_Found = tuple[tuple[str, Standing] | None, float]
+
 
 class KeyService:
     def __init__(
@@ -68,7 +71,8 @@ class KeyService:
         self._broadcast = broadcast
         self._admin_hash = _hash(admin_key) if admin_key else None
         self._memory = KeyMemory()
-        watch.on_news(self._memory.forget_all)
+        self._asking: dict[bytes, asyncio.Task[_Found]] = {}
+        watch.on_news(self._forget_all)
         # Hashes of keys known to be good for reading metrics, and whose they are.
         self._readers: dict[bytes, str] = {}
 
@@ -85,10 +89,8 @@ class KeyService:
         if (remembered := self._memory.find(key_hash)) is not None:
             self._uses.note("key.use", remembered.id, caller)
             return remembered
-        asked_at = time.monotonic()
         try:
-            async with self._database.session() as session:
-                found = await self._store.find(session, key_hash)
+            found, asked_at = await self._look_up(key_hash)
         except DatabaseAway:
             if key_hash not in self._readers:
                 raise
@@ -98,6 +100,30 @@ class KeyService:
             self._memory.remember(key_hash, principal, asked_at, found[1].expires_in_seconds)
         self._remember_reader(key_hash, principal)
         return principal
+
+    async def _look_up(self, key_hash: bytes) -> _Found:
+        """Those who ask at the same time ask once: most of all when answers take long."""
+        asking = self._asking.get(key_hash)
+        if asking is None:
+            asking = self._asking[key_hash] = asyncio.create_task(self._ask(key_hash))
+            asking.add_done_callback(lambda done: self._answered(key_hash, done))
+        return await asyncio.shield(asking)
+
+    async def _ask(self, key_hash: bytes) -> _Found:
+        asked_at = time.monotonic()
+        async with self._database.session() as session:
+            return await self._store.find(session, key_hash), asked_at
+
+    def _answered(self, key_hash: bytes, asking: asyncio.Task[_Found]) -> None:
+        if self._asking.get(key_hash) is asking:
+            del self._asking[key_hash]
+        if not asking.cancelled():
+            asking.exception()  # whoever asked may have gone
+
+    def _forget_all(self) -> None:
+        """There is news of a key: what was asked before says nothing any more."""
+        self._memory.forget_all()
+        self._asking.clear()
 
     def _judged(self, found: tuple[str, Standing] | None, caller: Caller) -> Principal | None:
         if found is None:

@@ -20,7 +20,7 @@ STEP_BYTES = 64 * 1024
 # are, a field given a hundred thousand times included; within texts they are escaped, and not counted.
 MOST_QUOTES = 50_000
 
-_ARRAY = re.compile(rb"[ \t\r\n]*\[")
+_ARRAY = re.compile(rb"[ \t\r\n]*+\[")
 
 
 class BodyDecoder:

@@ -109,7 +109,7 @@ HOSTILE = {
 @pytest.mark.parametrize("what", HOSTILE)
 @pytest.mark.parametrize("decoder", [MANY, ONE], ids=["many", "one"])
 def test_six_megabytes_of_any_shape_are_refused_or_read_soon(what: str, decoder: BodyDecoder) -> None:
-    """Sooner than a tenth of what it takes to make objects of them all."""
+    """Sooner than a fifth of what it takes to make objects of them all."""
     body = HOSTILE[what].encode()
 
     async def read() -> float:
@@ -118,7 +118,7 @@ def test_six_megabytes_of_any_shape_are_refused_or_read_soon(what: str, decoder:
             await decoder.decode(body)
         return time.thread_time() - began
 
-    assert min(asyncio.run(read()) for _ in range(3)) < 0.030
+    assert min(asyncio.run(read()) for _ in range(3)) < 0.060
 
 
 def test_texts_full_of_quotes_are_no_names() -> None:
