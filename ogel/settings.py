@@ -235,7 +235,7 @@ class Settings:
         "OGEL_MAX_BODY_BYTES",
         takes=whole(1024, 100 * 1024 * 1024, "bytes"),
         default=8 * 1024 * 1024,
-        meaning="Largest request body; larger ones are answered 413.",
+        meaning="Largest request body of all; larger ones are answered 413. Most operations take less.",
     )
     max_event_bytes: int = knob(
         "OGEL_MAX_EVENT_BYTES",

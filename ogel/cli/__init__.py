@@ -128,6 +128,9 @@ def main() -> None:
 
 def _begin_anew() -> NoReturn:
     """To whoever started us, nothing happened: the pid stays. Sockets and pipes of ours close by themselves."""
+    import logging
+
+    logging.shutdown()
     sys.stdout.flush()
     sys.stderr.flush()
     os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606 - no shell is what we want

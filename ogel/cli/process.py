@@ -76,7 +76,7 @@ def run_process(
     from ogel.serving import Process
 
     scrub = Scrubber(secrets_of(settings))
-    configure_logging(settings.log_level, form=settings.log_form, scrub=scrub)
+    configure_logging(settings.log_level, form=settings.log_form, scrub=scrub, beside=True)
     _warn_of_settings()
     if settings.sentry_dsn is not None:
         from ogel.adapters.sentry import start_sentry
@@ -154,6 +154,9 @@ def _at_most(seconds: float) -> Iterator[None]:
 
     def give_up() -> None:
         click.echo(f"ogel: something did not end within {seconds:g} seconds, and is cut off", err=True)
+        import logging
+
+        logging.shutdown()  # its last lines may say what
         os._exit(1)
 
     timer = threading.Timer(seconds, give_up)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from importlib import resources
+from types import TracebackType
 from typing import Any, TypeVar
 
 import msgspec
@@ -53,6 +54,10 @@ class Session:
     def __init__(self, connection: AsyncConnection[Any]) -> None:
         self._connection = connection
         self._rings: set[str] = set()
+
+    def as_one(self) -> AbstractAsyncContextManager[object]:
+        """A transaction around the block."""
+        return self._connection.transaction()
 
     def ring(self, queue: str) -> None:
         """Wakes the workers of `queue` once this transaction is committed; never if it is rolled back."""
@@ -102,6 +107,39 @@ class Session:
             return cursor.rowcount
 
 
+class _Lent:
+    """
+    A connection of the pool, for a block. The pool's own way, with one for us around it, are three generators for each
+    statement that is read. What a block leaves open the pool rolls back.
+    """
+
+    __slots__ = ("_away_by_name", "_connection", "_pool")
+
+    def __init__(
+        self,
+        pool: AsyncConnectionPool[AsyncConnection[Any]],
+        away_by_name: Callable[[BaseException], DatabaseAway | None],
+    ) -> None:
+        self._pool = pool
+        self._away_by_name = away_by_name
+
+    async def __aenter__(self) -> Session:
+        try:
+            self._connection = await self._pool.getconn()
+        except psycopg.Error as error:
+            if (away := self._away_by_name(error)) is None:
+                raise
+            raise away from error
+        return Session(self._connection)
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._pool.putconn(self._connection)
+        if error is not None and (away := self._away_by_name(error)) is not None:
+            raise away from error
+
+
 class Database:
     """A pool of autocommit connections. `ring` gets the queues to wake, after each commit that wrote to some."""
 
@@ -114,33 +152,25 @@ class Database:
         """Who runs the server knows more of why it is away than who cannot reach it."""
         self._excuse = excuse
 
-    @asynccontextmanager
-    async def session(self) -> AsyncIterator[Session]:
+    def session(self) -> AbstractAsyncContextManager[Session]:
         """A connection in autocommit: for single statements that need no transaction around them."""
-        async with self._away_by_name(), self._pool.connection() as connection:
-            yield Session(connection)
+        return _Lent(self._pool, self._away_by_name)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Session]:
         """Commits at the end of the block, or rolls back on any exception, then rings what was asked to be rung."""
-        async with self._away_by_name(), self._pool.connection() as connection:
-            session = Session(connection)
-            async with connection.transaction():
-                yield session
+        async with _Lent(self._pool, self._away_by_name) as session, session.as_one():
+            yield session
         if session.rings:
             self._ring(session.rings)
 
-    @asynccontextmanager
-    async def _away_by_name(self) -> AsyncIterator[None]:
-        """Raises DatabaseAway for what the driver calls by many names; a statement's own errors pass."""
-        try:
-            yield
-        except (PoolTimeout, PoolClosed) as error:
-            raise self._excuse() or self._refused() or told(DatabaseAway) from error
-        except psycopg.Error as error:
-            if (fault := fault_of(error)) is None:
-                raise
-            raise (self._excuse() if type(fault) is DatabaseAway else None) or fault from error
+    def _away_by_name(self, error: BaseException) -> DatabaseAway | None:
+        """What the driver calls by many names; None for a statement's own errors."""
+        if isinstance(error, PoolTimeout | PoolClosed):
+            return self._excuse() or self._refused() or told(DatabaseAway)
+        if not isinstance(error, psycopg.Error) or (fault := fault_of(error)) is None:
+            return None
+        return (self._excuse() if type(fault) is DatabaseAway else None) or fault
 
     def _refused(self) -> DatabaseAway | None:
         """Why the pool, which says no more than that it has none, could not make its last connection."""

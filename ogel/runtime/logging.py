@@ -9,14 +9,15 @@ import sys
 import threading
 import time
 import warnings
-from collections.abc import MutableMapping
+from collections.abc import Callable, MutableMapping
 from functools import lru_cache
 from types import TracebackType
 from typing import Any, Literal, TextIO
 
 import structlog
 
-from ogel.runtime.log_lines import as_json, for_people
+from ogel.runtime.log_lines import Renderer, as_json, for_people
+from ogel.runtime.log_writer import LineWriter
 from ogel.runtime.scrub import NOTHING_SECRET, Scrubber
 
 Form = Literal["json", "text"]
@@ -32,6 +33,11 @@ _NAMED_SECRET = re.compile(
 )
 # Their lines repeat what others said; the others would pay for each request.
 _WHAT_OTHERS_SAID = frozenset({"warning", "error", "critical"})
+_stamp = structlog.processors.TimeStamper(fmt="iso", utc=True, key="time")
+# Levels of which none of the handlers that others add want to hear, and what a line of them can hold that only the
+# standard library's way knows to treat.
+_NO_NEWS = frozenset({"debug", "info"})
+_NEED_MORE = frozenset({"error", "exc_info", "stack_info", "positional_args"})
 # Deeper than that no event of ours goes.
 _MOST_DEPTH = 5
 # Of longer names nobody's code has many, and what is remembered of names stays small.
@@ -58,12 +64,19 @@ def configure_logging(
     stream: TextIO | None = None,
     form: Form | None = None,
     scrub: Scrubber = NOTHING_SECRET,
+    beside: bool = False,
 ) -> None:
     """
     Once per process, before anything logs. Railway reads `level` and `message` from each line of JSON. On stdout, what
     nobody caught in this process is logged too; with another `stream` the process is a command that answers there.
-    `scrub` is for warnings and errors, and for what gives an `error`.
+    `scrub` is for warnings and errors, and for what gives an `error`. `beside`: a thread writes the lines, for a
+    process whose event loop must not wait for whoever reads them.
     """
+    if stream is None:
+        _log_what_nobody_caught()
+        stream = sys.stdout
+    render = as_json(stream) if log_form(form, stream) == "json" else for_people(stream)
+    handler = _handler(stream, render, beside)
 
     def without_secrets(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
         if event.get("level") in _WHAT_OTHERS_SAID or "error" in event:
@@ -71,12 +84,22 @@ def configure_logging(
                 event[name] = scrub.within(value)
         return event
 
+    def at_once(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+        """What nobody but our own handler hears, and most lines are, goes there without the detour by a record."""
+        if event["level"] not in _NO_NEWS or not _NEED_MORE.isdisjoint(event):
+            return event
+        try:
+            handler.write(render(None, "", _mask_secrets(None, "", _stamp(None, "", event))))
+        except Exception:  # noqa: BLE001 - by the detour, which knows what to say when a line cannot be written
+            return event
+        raise structlog.DropEvent
+
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.stdlib.ExtraAdder(),
-        structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
+        _stamp,
         structlog.processors.StackInfoRenderer(),
         structlog.processors.format_exc_info,
         _mask_secrets,
@@ -86,27 +109,20 @@ def configure_logging(
         processors=[
             structlog.stdlib.filter_by_level,
             *shared[:3],
+            at_once,
             structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
         ],
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
-    if stream is None:
-        _log_what_nobody_caught()
-        stream = sys.stdout
-    if isinstance(stream, io.TextIOWrapper):
-        stream.reconfigure(
-            errors="backslashreplace"
-        )  # no line is lost to a terminal that has not all letters
-    handler = _Handler(stream)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared[:4],
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 *shared[4:],
-                as_json(stream) if log_form(form, stream) == "json" else for_people(stream),
+                render,
             ],
         )
     )
@@ -123,12 +139,51 @@ def seconds_of_silence() -> float:
     return time.monotonic() - _Handler.last_at
 
 
-class _Handler(logging.StreamHandler[TextIO]):
+class _Handler(logging.Handler):
+    """Lines for `write_line`; `flush_lines` is called when the process ends."""
+
     last_at = 0.0
 
+    def __init__(self, write_line: Callable[[str], None], flush_lines: Callable[[], None]) -> None:
+        super().__init__()
+        self._write_line = write_line
+        self._flush_lines = flush_lines
+
     def emit(self, record: logging.LogRecord) -> None:
+        try:
+            self.write(self.format(record))
+        except Exception:  # noqa: BLE001 - as every handler of the standard library: it says so on stderr
+            self.handleError(record)
+
+    def write(self, line: str) -> None:
         _Handler.last_at = time.monotonic()
-        super().emit(record)
+        self._write_line(line)
+
+    def flush(self) -> None:
+        self._flush_lines()
+
+
+def _handler(stream: TextIO, render: Renderer, beside: bool) -> _Handler:
+    if isinstance(stream, io.TextIOWrapper):
+        stream.reconfigure(
+            errors="backslashreplace"
+        )  # no line is lost to a terminal that has not all letters
+
+    def write_line(line: str) -> None:
+        stream.write(f"{line}\n")
+        stream.flush()
+
+    if not beside:
+        return _Handler(write_line, lambda: None)
+    stream.flush()
+
+    def line_of_lost(lines: int) -> str:
+        return render(
+            None, "", _stamp(None, "", {"event": "log.lines_lost", "level": "warning", "lines": lines})
+        )
+
+    writer = LineWriter(stream.fileno(), stream.encoding, line_of_lost)
+    return _Handler(writer.write, writer.flush)
 
 
 def _mask_secrets(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

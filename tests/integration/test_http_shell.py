@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import io
 import json
 import re
@@ -13,6 +14,7 @@ import pytest
 import structlog
 
 from ogel.runtime.http import http1
+from ogel.runtime.vitals import resident_bytes
 from tests.support.http import (
     MAX_BODY,
     READER,
@@ -281,6 +283,28 @@ async def a_body_that_never_comes() -> None:
         # Refused, and then it neither goes on nor hangs up: we do.
         raw = await ask_raw(world, head + b"Content-Length: 10000000\r\n\r\n" + b"x" * 100_000)
         assert raw.startswith(b"HTTP/1.1 413 ")
+
+
+@story
+async def test_refused_bodies_leave_no_memory_behind() -> None:
+    """Without the garbage collector, which a process that keeps much looks for seldom."""
+    refused = {400: b'{"name":"' + b"x" * 6_000_000, 422: b'{"nome":"' + b"x" * 6_000_000 + b'"}'}
+
+    async def refuse(world: World, times: int) -> None:
+        for _ in range(times):
+            for status, data in refused.items():
+                answer = await ask(world, "POST", "/api/things", headers=WRITER, data=io.BytesIO(data))
+                assert answer.status == status
+
+    async with running(max_body_bytes=8_000_000) as world:
+        await refuse(world, 1)
+        gc.disable()
+        try:
+            before = resident_bytes()
+            await refuse(world, 15)
+            assert resident_bytes() - before < 60_000_000  # of 180
+        finally:
+            gc.enable()
 
 
 @story

@@ -121,13 +121,14 @@ class World:
             Route("GET", "/api/things/{id}", show, "things:read", "Show", dict),
             Route("DELETE", "/api/things/{id}", remove, "things:write", "Remove"),
             Route("GET", "/api/things/special", plain, None, "Text", Text),
-            Route("POST", "/api/things", make, "things:write", "Make", Thing, NewThing, status=201),
+            Route("POST", "/api/things", make, "things:write", "Make", Thing, NewThing, status=201,
+                  max_body_bytes=None),
             Route("GET", "/api/things", search, "things:read", "Search", dict, query=Search),
             Route("GET", "/api/fail/{how}", fail, None, "Fail"),
             Route("POST", "/api/ignore", ignore, None, "Ignore the body"),
             Route("GET", "/api/large", large, None, "More than fits into socket buffers", Text),
             Route("GET", "/api/wait", wait, None, "Wait", str),
-        ]
+        ]  # fmt: skip
         return [("things", route) for route in things]
 
     def streams(self) -> list[tuple[str, Stream]]:

@@ -10,9 +10,11 @@ import msgspec
 
 from ogel.features.events.service import EventService, EventType, NewEvent, Published, StoredEvent, Subject
 from ogel.runtime.http.pagination import Page, PageQuery, decode_cursor, page
-from ogel.runtime.http.route import Call, Route
+from ogel.runtime.http.route import Call, Items, Route
 
 MOST_EVENTS = 500
+# As JSON: the largest `data` that OGEL_MAX_EVENT_BYTES can allow, and room for the rest.
+MOST_EVENT_BYTES = 1024 * 1024 + 16 * 1024
 Batch = Annotated[list[NewEvent], msgspec.Meta(min_length=1, max_length=MOST_EVENTS)]
 
 
@@ -34,6 +36,8 @@ class EventRoutes:
                 scope="events:write",
                 summary=f"Publish one event, or an array of up to {MOST_EVENTS}",
                 body=NewEvent | Batch,
+                max_body_bytes=None,
+                items=Items(NewEvent, MOST_EVENTS, MOST_EVENT_BYTES),
                 returns=Published | list[Published],
                 status=202,
             ),

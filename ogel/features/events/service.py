@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any
@@ -19,6 +20,7 @@ from ogel.runtime.database import Database, Queries
 from ogel.runtime.reserved import ReservedTypes
 
 _SQL = Queries.beside(__name__)
+_STEP_BYTES = 64 * 1024
 
 EventType = Annotated[
     str, msgspec.Meta(pattern=TYPE_PATTERN, max_length=128, description="Dotted words: `order.created`.")
@@ -72,11 +74,17 @@ class EventService:
         `body[3].data` in a batch.
         """
         now = utc_now()
-        events = []
+        events, since = [], 0
         for index, new in enumerate(wanted):
             here = f"body[{index}]" if batch else "body"
             self._reserved.check(new.type, f"{here}.type")
             data = bytes(new.data)
+            if (
+                since > _STEP_BYTES
+            ):  # looking through megabytes takes a while, in which others want to be heard
+                await asyncio.sleep(0)
+                since = 0
+            since += len(data)
             self._check_data(data, f"{here}.data")
             events.append(Event(new.id or new_id("evt"), new.type, data, new.subject, now))
         deliveries = await self._publisher.publish(caller, events)

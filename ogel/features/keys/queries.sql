@@ -3,8 +3,9 @@ INSERT INTO api_keys (id, name, key_hash, hint, scopes, expires_at)
 VALUES (%(id)s, %(name)s, %(key_hash)s, %(hint)s, %(scopes)s, %(expires_at)s)
 
 -- find_by_hash --
--- And why it is good no more.
-SELECT id, scopes, CASE WHEN revoked_at IS NOT NULL THEN 'revoked' WHEN expires_at <= now() THEN 'expired' END
+-- And why it is good no more, or for how much longer it is.
+SELECT id, scopes, CASE WHEN revoked_at IS NOT NULL THEN 'revoked' WHEN expires_at <= now() THEN 'expired' END,
+       extract(epoch FROM expires_at - now())::float8
 FROM api_keys WHERE key_hash = %(key_hash)s
 
 -- standings --

@@ -6,12 +6,14 @@ import asyncio
 import hashlib
 import hmac
 import secrets
+import time
 from datetime import datetime
 
 import structlog
 
 from ogel.features.audit.contract import AuditTrail
-from ogel.features.keys.store import ADMIN, ApiKey, KeyStore, KnownKey
+from ogel.features.keys.memory import KeyMemory
+from ogel.features.keys.store import ADMIN, ApiKey, KeyStore, Standing
 from ogel.features.keys.uses import KeyUses
 from ogel.features.keys.watch import KeyWatch
 from ogel.kernel.errors import Invalid, NotFound, Unavailable
@@ -45,6 +47,9 @@ MOST_READERS = 100
 TELL_SECONDS = 1.0
 _KNOWN_SCOPES = {"*", *(f"{area}:{action}" for area, actions in SCOPES.items() for action in (*actions, "*"))}
 
+# What the database knows of a key, None where it knows none; and when it was asked, by the monotonic clock.
+_Found = tuple[tuple[str, Standing] | None, float]
+
 
 class KeyService:
     def __init__(
@@ -65,40 +70,73 @@ class KeyService:
         self._watch = watch
         self._broadcast = broadcast
         self._admin_hash = _hash(admin_key) if admin_key else None
+        self._memory = KeyMemory()
+        self._asking: dict[bytes, asyncio.Task[_Found]] = {}
+        watch.on_news(self._forget_all)
         # Hashes of keys known to be good for reading metrics, and whose they are.
         self._readers: dict[bytes, str] = {}
 
     async def authenticate(self, key: str, caller: Caller) -> Principal | None:
         """
-        None for a key that is unknown, revoked or expired. While the database is away, a key that this process has met
-        may still read metrics, and nothing else: that is when they are wanted most.
+        None for a key that is unknown, revoked or expired. One that was good within the last second is not looked up
+        again. While the database is away for longer, a key that this process has met may still read metrics, and
+        nothing else: that is when they are wanted most.
         """
         key_hash = _hash(key)
         if self._admin_hash is not None and hmac.compare_digest(key_hash, self._admin_hash):
             self._uses.note("key.use", ADMIN, caller)
             return Principal(ADMIN, frozenset({"*"}))
+        if (remembered := self._memory.find(key_hash)) is not None:
+            self._uses.note("key.use", remembered.id, caller)
+            return remembered
         try:
-            async with self._database.session() as session:
-                found = await self._store.find(session, key_hash)
+            found, asked_at = await self._look_up(key_hash)
         except DatabaseAway:
             if key_hash not in self._readers:
                 raise
             return Principal(self._readers[key_hash], frozenset({METRICS_SCOPE}))
         principal = self._judged(found, caller)
-        self._remember(key_hash, principal)
+        if found is not None and principal is not None:
+            self._memory.remember(key_hash, principal, asked_at, found[1].expires_in_seconds)
+        self._remember_reader(key_hash, principal)
         return principal
 
-    def _judged(self, found: KnownKey | None, caller: Caller) -> Principal | None:
+    async def _look_up(self, key_hash: bytes) -> _Found:
+        """Those who ask at the same time ask once: most of all when answers take long."""
+        asking = self._asking.get(key_hash)
+        if asking is None:
+            asking = self._asking[key_hash] = asyncio.create_task(self._ask(key_hash))
+            asking.add_done_callback(lambda done: self._answered(key_hash, done))
+        return await asyncio.shield(asking)
+
+    async def _ask(self, key_hash: bytes) -> _Found:
+        asked_at = time.monotonic()
+        async with self._database.session() as session:
+            return await self._store.find(session, key_hash), asked_at
+
+    def _answered(self, key_hash: bytes, asking: asyncio.Task[_Found]) -> None:
+        if self._asking.get(key_hash) is asking:
+            del self._asking[key_hash]
+        if not asking.cancelled():
+            asking.exception()  # whoever asked may have gone
+
+    def _forget_all(self) -> None:
+        """There is news of a key: what was asked before says nothing any more."""
+        self._memory.forget_all()
+        self._asking.clear()
+
+    def _judged(self, found: tuple[str, Standing] | None, caller: Caller) -> Principal | None:
         if found is None:
             self._uses.note("key.refuse", f"unknown:{caller.ip or '-'}", caller, {"reason": "unknown"})
             return None
-        if found.ended is not None:
-            self._uses.note("key.refuse", found.id, caller, {"reason": found.ended})
+        id, standing = found
+        if standing.ended is not None:
+            self._uses.note("key.refuse", id, caller, {"reason": standing.ended})
             return None
-        self._uses.note("key.use", found.id, caller)
-        return Principal(found.id, frozenset(found.scopes))
+        self._uses.note("key.use", id, caller)
+        return Principal(id, frozenset(standing.scopes))
 
-    def _remember(self, key_hash: bytes, principal: Principal | None) -> None:
+    def _remember_reader(self, key_hash: bytes, principal: Principal | None) -> None:
         if principal is None or not principal.may(METRICS_SCOPE):
             self._forget(key_hash)
         elif key_hash not in self._readers and len(self._readers) < MOST_READERS:
@@ -132,7 +170,10 @@ class KeyService:
             return await self._store.list(session)
 
     async def revoke(self, caller: Caller, id: str) -> None:
-        """From the commit on it is refused; streams that it opened are ended by every process that has some."""
+        """
+        From the commit on it is refused here, and within a second everywhere; streams that it opened are ended by every
+        process that has some.
+        """
         async with self._database.transaction() as tx:
             if not await self._store.revoke(tx, id):
                 raise NotFound(f"No key {id!r} that could be revoked.")
@@ -147,7 +188,7 @@ class KeyService:
             async with asyncio.timeout(TELL_SECONDS):
                 await self._broadcast.publish(KEYS, [id.encode()])
         except (TimeoutError, Unavailable) as error:
-            meaning = "it is refused already; streams that it opened end at the next look"
+            meaning = "it is refused within a second, and streams that it opened end at the next look"
             log.warning("key.end_not_told", key=id, error=str(error) or "no answer", meaning=meaning)
 
 

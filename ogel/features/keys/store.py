@@ -28,16 +28,10 @@ class ApiKey(msgspec.Struct, frozen=True):
     created_at: datetime
 
 
-class KnownKey(NamedTuple):
-    """`ended`: why it is good no more, `revoked` or `expired`."""
-
-    id: str
-    scopes: list[str]
-    ended: Literal["revoked", "expired"] | None
-
-
 class Standing(NamedTuple):
-    """`expires_in_seconds` by the database's clock; None: never."""
+    """
+    `ended`: why it is good no more, `revoked` or `expired`. `expires_in_seconds` by the database's clock; None: never.
+    """
 
     scopes: list[str]
     ended: Literal["revoked", "expired"] | None
@@ -65,9 +59,10 @@ class KeyStore:
         }
         await tx.execute(_SQL.insert_key, parameters)
 
-    async def find(self, session: Session, key_hash: bytes) -> KnownKey | None:
+    async def find(self, session: Session, key_hash: bytes) -> tuple[str, Standing] | None:
+        """Its id, and how it stands."""
         rows = await session.tuples(_SQL.find_by_hash, {"key_hash": key_hash})
-        return KnownKey(*rows[0]) if rows else None
+        return (rows[0][0], Standing(*rows[0][1:])) if rows else None
 
     async def standings(self, session: Session, ids: Sequence[str]) -> dict[str, Standing]:
         """By id; none for keys that were deleted."""

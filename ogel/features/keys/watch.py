@@ -45,6 +45,7 @@ class KeyWatch:
         self._watched: dict[str, set[_Watched]] = {}
         self._expiries: dict[str, asyncio.TimerHandle] = {}
         self._woken = asyncio.Event()
+        self._told: list[Callable[[], None]] = []
         self._away = False
 
     def watch(
@@ -60,10 +61,16 @@ class KeyWatch:
         each = _Watched(scope, on_end, seldom)
         self._watched.setdefault(principal.id, set()).add(each)
         # It may have ended since it was found good.
-        self.look_soon()
+        self._woken.set()
         return lambda: self._forget(principal.id, each)
 
+    def on_news(self, tell: Callable[[], None]) -> None:
+        """`tell` is called each time there is news of a key, or there may have been."""
+        self._told.append(tell)
+
     def look_soon(self) -> None:
+        for tell in self._told:
+            tell()
         self._woken.set()
 
     async def run(self, stop: asyncio.Event) -> None:

@@ -24,6 +24,10 @@ class MailQuery(PageQuery, frozen=True, kw_only=True, forbid_unknown_fields=True
     to: AddressText | None = None
 
 
+# A text, its HTML and data at their largest, with room for how JSON writes them.
+MOST_BODY_BYTES = 4 * 1024 * 1024
+
+
 class MailRoutes:
     def __init__(self, service: MailService, templates: Templates) -> None:
         self._service = service
@@ -33,7 +37,7 @@ class MailRoutes:
         read, write = "mail:read", "mail:write"
         return [
             Route("POST", "/api/mail", self._send, write, "Send mail to up to 50 recipients",
-                  body=NewMail, returns=AcceptedMail, status=202, idempotent=True),
+                  body=NewMail, max_body_bytes=MOST_BODY_BYTES, returns=AcceptedMail, status=202, idempotent=True),
             Route("GET", "/api/mail", self._list, read, "List messages, newest first",
                   query=MailQuery, returns=Page[MailMessage]),
             Route("GET", "/api/mail/templates", self._list_templates, read, "Templates and their languages",

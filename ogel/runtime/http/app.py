@@ -5,18 +5,17 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 
-from starlette.routing import BaseRoute, Router, WebSocketRoute
 from starlette.routing import Route as StarletteRoute
+from starlette.routing import WebSocketRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from ogel.kernel.errors import NotFound
 from ogel.runtime.http.auth import Authenticate
 from ogel.runtime.http.endpoint import Endpoint, HttpOptions
 from ogel.runtime.http.health import Probe, health_routes
 from ogel.runtime.http.metrics import HttpMetrics
 from ogel.runtime.http.observe import Observed
 from ogel.runtime.http.openapi import NO_EXAMPLES, AskExamples, Streams, openapi_route
-from ogel.runtime.http.path import Paths
+from ogel.runtime.http.places import Place, Places
 from ogel.runtime.http.problem import Problems
 from ogel.runtime.http.route import Route, Stream
 
@@ -37,24 +36,19 @@ def build_app(
     paths: defaultdict[str, list[Route]] = defaultdict(list)
     for _, route in everything:
         paths[route.path].append(route)
-    endpoints = [
-        StarletteRoute(path, Endpoint(paths[path], authenticate, options))
-        for path in sorted(paths, key=_order)
-    ]
-    doors = [_streaming(stream) for _, stream in streams]
-    router = Router([*endpoints, *doors], redirect_slashes=False, default=_nothing_here)
-    return Observed(Problems(Paths(router)), metrics, options.trusted_proxies)
+    endpoints = [Place(path, Endpoint(here, authenticate, options)) for path, here in paths.items()]
+    places = Places([*endpoints, *(_streaming(stream) for _, stream in streams)])
+    return Observed(Problems(places), metrics, options.trusted_proxies)
 
 
-def _streaming(stream: Stream) -> BaseRoute:
-    kind = WebSocketRoute if stream.media_type is None else StarletteRoute
-    return kind(stream.path, stream.app)
+def _streaming(stream: Stream) -> Place:
+    if stream.media_type is None:
+        return Place(stream.path, WebSocketRoute(stream.path, stream.app).app, "websocket", stream=True)
+    route = StarletteRoute(stream.path, stream.app)
 
+    async def handle(scope: Scope, receive: Receive, send: Send) -> None:
+        # With an "app" in the scope, starlette raises its 405s instead of writing them as plain text.
+        scope["app"] = route
+        await route.handle(scope, receive, send)
 
-async def _nothing_here(scope: Scope, receive: Receive, send: Send) -> None:
-    raise NotFound("There is nothing at this path.")
-
-
-def _order(path: str) -> list[tuple[bool, str]]:
-    """Literal segments before parameters, so that `/api/jobs/purge` is not taken for the id of a job."""
-    return [(segment.startswith("{"), segment) for segment in path.split("/")]
+    return Place(stream.path, handle, stream=True)

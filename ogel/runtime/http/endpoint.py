@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from ipaddress import ip_network
 from typing import Any
 
-import msgspec
 from starlette.types import Receive, Scope, Send
 
 from ogel.runtime.http.auth import Authenticate, admit, bearer_key
+from ogel.runtime.http.bodies import BodyDecoder
 from ogel.runtime.http.body import read_body
 from ogel.runtime.http.exchange import Network, exchange_of, header
-from ogel.runtime.http.input import check_idempotency_key, decode_body, decode_query
-from ogel.runtime.http.path import parameters
+from ogel.runtime.http.input import check_idempotency_key, decode_query
+from ogel.runtime.http.places import parameters
 from ogel.runtime.http.problem import MethodNotAllowed
 from ogel.runtime.http.reply import send_reply
 from ogel.runtime.http.route import Call, Route
@@ -23,7 +23,7 @@ from ogel.runtime.http.route import Call, Route
 @dataclass(frozen=True, slots=True)
 class HttpOptions:
     """
-    max_body_bytes         a larger request body is answered with 413.
+    max_body_bytes         a larger request body is answered with 413, whatever its route says.
     body_timeout_seconds   a body that takes longer to arrive is answered with 408.
     trusted_proxies        peers whose `X-Real-IP` is believed; the default is Railway's edge.
     """
@@ -34,7 +34,7 @@ class HttpOptions:
 
 
 class Endpoint:
-    """Starlette matches the path; the method is chosen here, so that a 405 names all there are."""
+    """Places match the path; the method is chosen here, so that a 405 names all there are."""
 
     def __init__(self, routes: Sequence[Route], authenticate: Authenticate, options: HttpOptions) -> None:
         self._operations: Mapping[str, _Operation] = {
@@ -61,7 +61,8 @@ class _Operation:
         self._route = route
         self._authenticate = authenticate
         self._options = options
-        self._decoder = None if route.body is None else msgspec.json.Decoder(route.body)
+        self._decoder = None if route.body is None else BodyDecoder(route)
+        self._max_body_bytes = min(options.max_body_bytes, route.max_body_bytes or options.max_body_bytes)
 
     async def perform(self, scope: Scope, receive: Receive, send: Send) -> None:
         route = self._route
@@ -78,6 +79,5 @@ class _Operation:
     async def _body(self, scope: Scope, receive: Receive) -> Any:
         if self._decoder is None:
             return None
-        options = self._options
-        raw = await read_body(scope, receive, options.max_body_bytes, options.body_timeout_seconds)
-        return None if self._route.body_optional and not raw else decode_body(self._decoder, raw)
+        raw = await read_body(scope, receive, self._max_body_bytes, self._options.body_timeout_seconds)
+        return None if self._route.body_optional and not raw else await self._decoder.decode(raw)

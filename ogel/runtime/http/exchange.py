@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from starlette.types import Scope
 
 from ogel.kernel.ids import new_id
 from ogel.kernel.principal import ANONYMOUS, Caller, Principal
+
+if TYPE_CHECKING:
+    from ogel.runtime.http.places import Place
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -21,29 +25,74 @@ _USER_AGENT_CHARACTERS = 512
 _KEY = "ogel.exchange"
 # Where the server leaves what cuts the connection, in the ASGI scope: takes the seconds until then.
 HANG_UP = "ogel.hang_up"
+# The client left, or we were stopped, before an answer began (nginx's number for it).
+_NO_ANSWER = 499
 
 
 @dataclass(slots=True)
 class Exchange:
-    """`ip` is the client's, past a trusted proxy; `user_agent` is cut to 512 characters."""
+    """
+    headers      as they came, by lower-case name; the first of each.
+    ip           the client's, past a trusted proxy.
+    user_agent   cut to 512 characters.
+    place        where the path leads, once that is known.
+    sent         the type of the last ASGI message that was sent; empty: none yet.
+    """
 
     request_id: str
+    headers: Mapping[bytes, bytes]
     ip: str | None
     user_agent: str | None
     principal: Principal = ANONYMOUS
+    place: Place | None = None
+    sent: str = ""
+    status: int = _NO_ANSWER
+
+    @property
+    def template(self) -> str:
+        """`/api/webhooks/{id}`, or `unmatched`: a name that no client can invent, so it may label metrics."""
+        return "unmatched" if self.place is None else self.place.path
 
     @property
     def caller(self) -> Caller:
         return Caller(self.principal, self.request_id, self.ip, self.user_agent)
 
 
-def open_exchange(scope: Scope, trusted_proxies: Sequence[Network]) -> Exchange:
+class Clients:
+    """Whose address a request has."""
+
+    def __init__(self, trusted_proxies: Sequence[Network]) -> None:
+        self._trusted_proxies = trusted_proxies
+        self._peer = lru_cache(maxsize=1024)(self._looked_at)
+
+    def ip(self, scope: Scope, headers: Mapping[bytes, bytes]) -> str | None:
+        client = scope.get("client")
+        if not client:
+            return None
+        peer, trusted = self._peer(client[0])
+        # Only a proxy we trust may speak for someone else: anyone can write this header.
+        if trusted and (real := _address(str(headers.get(b"x-real-ip", b""), "latin-1").strip())):
+            return str(real)
+        return peer
+
+    def _looked_at(self, text: str) -> tuple[str | None, bool]:
+        """How its address is written, and whether it is a proxy we trust."""
+        peer = _address(text)
+        if peer is None:
+            return None, False
+        return str(peer), any(peer in network for network in self._trusted_proxies)
+
+
+def open_exchange(scope: Scope, clients: Clients) -> Exchange:
     """Notes who is there, and leaves the note in the ASGI scope for everyone further in."""
-    agent = header(scope, b"user-agent")
+    headers = dict(reversed(scope["headers"]))
+    agent = headers.get(b"user-agent")
+    offered = headers.get(b"x-request-id")
     exchange = Exchange(
-        request_id=_request_id(header(scope, b"x-request-id")),
-        ip=_client_ip(scope, trusted_proxies),
-        user_agent=agent[:_USER_AGENT_CHARACTERS] if agent else None,
+        new_id("req") if offered is None else _request_id(str(offered, "latin-1")),
+        headers,
+        clients.ip(scope, headers),
+        str(agent, "latin-1")[:_USER_AGENT_CHARACTERS] if agent else None,
     )
     scope[_KEY] = exchange
     return exchange
@@ -61,29 +110,13 @@ def hang_up_soon(scope: Scope, seconds: float) -> None:
 
 
 def header(scope: Scope, name: bytes) -> str | None:
-    """The first header of that (lower-case) name."""
-    for key, value in scope["headers"]:
-        if key == name:
-            return str(value, "latin-1")
-    return None
+    """The first header of that (lower-case) name, of a request that came through the shell."""
+    value = exchange_of(scope).headers.get(name)
+    return None if value is None else str(value, "latin-1")
 
 
-def path_template(scope: Scope) -> str:
-    """`/api/webhooks/{id}`, or `unmatched`: a name that no client can invent, so it may label metrics."""
-    return getattr(scope.get("route"), "path", None) or "unmatched"
-
-
-def _request_id(offered: str | None) -> str:
-    return offered if offered and _REQUEST_ID.fullmatch(offered) else new_id("req")
-
-
-def _client_ip(scope: Scope, trusted_proxies: Sequence[Network]) -> str | None:
-    peer = _address(scope["client"][0]) if scope.get("client") else None
-    if peer is None or not any(peer in network for network in trusted_proxies):
-        return str(peer) if peer else None
-    # Only a proxy we trust may speak for someone else: anyone can write this header.
-    real = _address((header(scope, b"x-real-ip") or "").strip())
-    return str(real or peer)
+def _request_id(offered: str) -> str:
+    return offered if _REQUEST_ID.fullmatch(offered) else new_id("req")
 
 
 @lru_cache(maxsize=1024)

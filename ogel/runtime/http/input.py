@@ -23,14 +23,17 @@ _REGEX = re.compile(r"Expected `str` matching regex (?P<literal>.+)", re.DOTALL)
 _FIELD = re.compile(r"Object (?P<what>missing required|contains unknown) field `(?P<name>.*)`", re.DOTALL)
 
 
-def decode_body(decoder: msgspec.json.Decoder[Any], body: bytes) -> Any:
-    """Raises Malformed when it is not JSON, Invalid when it is not what the decoder's type asks for."""
-    if not body:
+def decode_body(decoder: msgspec.json.Decoder[Any], body: bytes | msgspec.Raw, root: str = "body") -> Any:
+    """
+    Raises Malformed when it is not JSON, Invalid when it is not what the decoder's type asks for. `root`: where it
+    stands, of an item `body[3]`.
+    """
+    if body == b"":
         raise Malformed("The body is empty; JSON is expected.")
     try:
         return decoder.decode(body)
     except msgspec.ValidationError as error:
-        raise invalid("body", error) from error
+        raise invalid(root, error) from error
     except RecursionError as error:
         raise Malformed("The body is nested too deeply.") from error
     except UnicodeDecodeError as error:
@@ -41,6 +44,8 @@ def decode_body(decoder: msgspec.json.Decoder[Any], body: bytes) -> Any:
 
 def decode_query(wanted: Any, query_string: bytes) -> Any:
     """`wanted` is a msgspec struct with `forbid_unknown_fields`, or None where no parameter is taken."""
+    if wanted is None and not query_string:
+        return None
     given = _parameters(query_string)
     if wanted is None:
         for name in given:

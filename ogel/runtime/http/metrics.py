@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cache
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metric
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
@@ -76,18 +77,27 @@ class HttpMetrics:
             buckets=_BUCKETS,
             registry=registry,
         )
-        self._in_flight = Gauge(
+        self._in_flight = 0
+        Gauge(
             "ogel_http_requests_in_flight",
             "Requests and streams that are being answered now.",
             registry=registry,
-        )
+        ).set_function(lambda: self._in_flight)
+        # As many as there are series: looking one up takes the library longer than adding to it.
+        self._series = cache(self._labelled)
 
     def began(self) -> None:
-        self._in_flight.inc()
+        self._in_flight += 1
 
     def ended(self, route: str, method: str, status: int, seconds: float, stream: bool) -> None:
-        self._in_flight.dec()
-        method = method if method in _METHODS else "other"
-        self._requests.labels(route, method, str(status)).inc()
-        if not stream:
-            self._seconds.labels(route, method).observe(seconds)
+        self._in_flight -= 1
+        requests, times = self._series(route, method if method in _METHODS else "other", status, stream)
+        requests.inc()
+        if times is not None:
+            times.observe(seconds)
+
+    def _labelled(
+        self, route: str, method: str, status: int, stream: bool
+    ) -> tuple[Counter, Histogram | None]:
+        times = None if stream else self._seconds.labels(route, method)
+        return self._requests.labels(route, method, str(status)), times

@@ -8,35 +8,32 @@ from collections.abc import Iterable, Sequence
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ogel.runtime.http.endpoint import Endpoint
-from ogel.runtime.http.exchange import Exchange, Network, open_exchange, path_template
+from ogel.runtime.http.exchange import Clients, Exchange, Network, open_exchange
 from ogel.runtime.http.metrics import HttpMetrics
 
 log = structlog.get_logger()
 
-# The client left, or we were stopped, before an answer began (nginx's number for it).
-_NO_ANSWER = 499
 _STARTS = frozenset({"http.response.start", "websocket.http.response.start", "websocket.accept"})
+_NO_SNIFFING, _NO_STORE = (b"x-content-type-options", b"nosniff"), (b"cache-control", b"no-store")
 
 
 class Observed:
     def __init__(self, app: ASGIApp, metrics: HttpMetrics, trusted_proxies: Sequence[Network]) -> None:
         self._app = app
         self._metrics = metrics
-        self._trusted_proxies = trusted_proxies
+        self._clients = Clients(trusted_proxies)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return
         began = time.perf_counter()
-        exchange = open_exchange(scope, self._trusted_proxies)
-        status = _NO_ANSWER
+        exchange = open_exchange(scope, self._clients)
 
         async def marked(message: Message) -> None:
-            nonlocal status
-            if message["type"] in _STARTS:
-                status = message.get("status", 101)
+            exchange.sent = kind = message["type"]
+            if kind in _STARTS:
+                exchange.status = message.get("status", 101)
                 message = {**message, "headers": _with_marks(message.get("headers", ()), exchange.request_id)}
             await send(message)
 
@@ -45,14 +42,13 @@ class Observed:
         try:
             await self._app(scope, receive, marked)
         finally:
-            self._ended(scope, exchange, status, time.perf_counter() - began)
+            self._ended(scope, exchange, time.perf_counter() - began)
             structlog.contextvars.reset_contextvars(**tokens)
 
-    def _ended(self, scope: Scope, exchange: Exchange, status: int, seconds: float) -> None:
-        route = path_template(scope)
+    def _ended(self, scope: Scope, exchange: Exchange, seconds: float) -> None:
+        route, status = exchange.template, exchange.status
         method = scope.get("method", "WEBSOCKET")
-        # What matched and is not an Endpoint of ours is a stream, open for as long as someone listens.
-        stream = "endpoint" in scope and not isinstance(scope["endpoint"], Endpoint)
+        stream = exchange.place is not None and exchange.place.stream
         self._metrics.ended(route, method, status, seconds, stream)
         # 503 is said on purpose: something is away, and whoever found it away has logged that.
         failed = status >= 500 and status != 503
@@ -74,8 +70,7 @@ class Observed:
 
 def _with_marks(headers: Iterable[tuple[bytes, bytes]], request_id: str) -> list[tuple[bytes, bytes]]:
     marked = list(headers)
-    marked.append((b"x-request-id", request_id.encode("ascii")))
-    marked.append((b"x-content-type-options", b"nosniff"))
-    if not any(name == b"cache-control" for name, _ in marked):
-        marked.append((b"cache-control", b"no-store"))
+    if b"cache-control" not in dict(marked):
+        marked.append(_NO_STORE)
+    marked += ((b"x-request-id", request_id.encode("ascii")), _NO_SNIFFING)
     return marked

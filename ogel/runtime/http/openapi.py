@@ -129,8 +129,18 @@ def _operation(route: Route, schemas: Schemas, example: Example) -> Json:
         operation["x-scope"] = route.scope
     if route.body is not None:
         content = _json(schemas.of(route.body), example.body)
-        operation["requestBody"] = {"required": not route.body_optional, "content": content}
+        operation["requestBody"] = {
+            "description": _size_of_body(route),
+            "required": not route.body_optional,
+            "content": content,
+        }
     return operation
+
+
+def _size_of_body(route: Route) -> str:
+    if route.max_body_bytes is None:
+        return "At most as many bytes as the server takes (`OGEL_MAX_BODY_BYTES`)."
+    return f"At most {route.max_body_bytes} bytes, and what the server takes (`OGEL_MAX_BODY_BYTES`)."
 
 
 def _stream_operation(stream: Stream, schemas: Schemas, example: Example) -> Json:

@@ -9,7 +9,7 @@ import msgspec
 import psycopg
 import structlog
 from starlette.exceptions import HTTPException
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocketDisconnect
 
 from ogel.kernel.errors import (
@@ -22,7 +22,7 @@ from ogel.kernel.errors import (
     Unavailable,
 )
 from ogel.runtime.database_faults import DatabaseAway, fault_of, told
-from ogel.runtime.http.exchange import exchange_of, path_template
+from ogel.runtime.http.exchange import exchange_of
 
 log = structlog.get_logger()
 
@@ -68,42 +68,63 @@ class Problems:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        sent = ""
-
-        async def watched(message: Message) -> None:
-            nonlocal sent
-            sent = message["type"]
-            await send(message)
-
         try:
-            await self._app(scope, receive, watched)
-        except (Disconnected, WebSocketDisconnect):
-            return
+            await self._app(scope, receive, send)
+        except (Disconnected, WebSocketDisconnect) as error:
+            _let_go(error)
         except asyncio.CancelledError:
             # The server stops and its patience is over.
-            if not sent:
+            if not exchange_of(scope).sent:
                 await _answer(Unavailable("The process is stopping.", retry_after_seconds=1), scope, send)
             raise
         except Exception as error:  # noqa: BLE001 - the last resort; _public logs what it does not know
-            public = _public(error, scope)
-            if not sent:
-                await _answer(public, scope, send)
-            elif sent in ("websocket.accept", "websocket.send"):
-                await send({"type": "websocket.close", "code": 1011})
-            # An HTTP response that broke off half-way stays incomplete, and the server drops the connection.
+            # No name here may keep what this makes of it: the traceback of that holds this frame.
+            try:
+                await _end(_public(error, scope), scope, send)
+            finally:
+                _let_go(error)
+
+
+async def _end(error: OgelError, scope: Scope, send: Send) -> None:
+    sent = exchange_of(scope).sent
+    if not sent:
+        await _answer(error, scope, send)
+    elif sent in ("websocket.accept", "websocket.send"):
+        await send({"type": "websocket.close", "code": 1011})
+    # An HTTP response that broke off half-way stays incomplete, and the server drops the connection.
+
+
+def _let_go(error: BaseException) -> None:
+    """
+    Cuts an error, and what led to it, from the frames they came through: those hold the request and its body, and
+    often, in a future or a task, the error itself. Only the garbage collector would find that out.
+    """
+    led_to_it: list[BaseException | None] = [error]
+    seen: set[int] = set()
+    while led_to_it:
+        each = led_to_it.pop()
+        if each is None or id(each) in seen:
+            continue
+        seen.add(id(each))
+        each.__traceback__ = None
+        led_to_it += [each.__cause__, each.__context__]
+        if isinstance(each, BaseExceptionGroup):
+            led_to_it += each.exceptions
 
 
 def _public(error: Exception, scope: Scope) -> OgelError:
     """What the client may know; the rest goes to the log."""
+    if isinstance(error, OgelError) and error.status < 500:
+        return error
+    exchange = exchange_of(scope)
     where = {
-        "request_id": exchange_of(scope).request_id,
+        "request_id": exchange.request_id,
         "method": scope.get("method", "WEBSOCKET"),
-        "path": path_template(scope),
+        "path": exchange.template,
     }
     match error:
         case OgelError():
-            if error.status >= 500:
-                log.warning("http.unavailable", error=error.message, cause=repr(error.__cause__), **where)
+            log.warning("http.unavailable", error=error.message, cause=repr(error.__cause__), **where)
             return error
         case HTTPException():
             return _from_starlette(error, scope)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
-from datetime import datetime
-from typing import Any
+from datetime import datetime, timedelta
+from functools import cache
+from types import UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import msgspec
 from starlette.types import Send
@@ -17,6 +19,11 @@ from ogel.runtime.http.route import Reply, Text
 _DEEPEST = 16
 
 
+# What holds no time, however it is looked at.
+_PLAIN = frozenset({str, int, float, bool, bytes, type(None), msgspec.Raw})
+_NO_OFFSET = timedelta()
+
+
 async def send_reply(result: object, status: int, send: Send) -> None:
     """`status` is the route's own, for a result that does not choose one."""
     extra: Mapping[str, str] = {}
@@ -24,7 +31,11 @@ async def send_reply(result: object, status: int, send: Send) -> None:
         status, extra, result = result.status or _status(result.value, status), result.headers, result.value
     else:
         status = _status(result, status)
-    headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in extra.items()]
+    headers = (
+        [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in extra.items()]
+        if extra
+        else []
+    )
     body = b""
     if status != 204:
         body, media_type = _content(result)
@@ -49,15 +60,15 @@ def encode_json(value: object) -> bytes:
 
 
 def _with_written_times(value: Any, depth: int) -> Any:
-    """The same object when there is no datetime in it, else a copy with each written out."""
-    if isinstance(value, datetime):
-        return rfc3339(value)
-    if depth == _DEEPEST:
+    """The same object when there is no datetime in it that needs it, else a copy with each of those written out."""
+    if type(value) in _PLAIN or depth == _DEEPEST:
         return value
+    if isinstance(value, datetime):
+        return value if value.microsecond and value.utcoffset() == _NO_OFFSET else rfc3339(value)
     depth += 1
     if isinstance(value, msgspec.Struct):
         changed = {}
-        for name in value.__struct_fields__:
+        for name in _fields_with_times(type(value)):
             old = getattr(value, name)
             new = _with_written_times(old, depth)
             if new is not old:
@@ -70,3 +81,18 @@ def _with_written_times(value: Any, depth: int) -> Any:
     if is_dataclass(value) and not isinstance(value, type):
         return {each.name: _with_written_times(getattr(value, each.name), depth) for each in fields(value)}
     return value
+
+
+@cache
+def _fields_with_times(kind: type[msgspec.Struct]) -> tuple[str, ...]:
+    """Most fields of a row are texts and numbers, which nobody need look at again for each row of each list."""
+    return tuple(each.name for each in msgspec.structs.fields(kind) if _may_hold_times(each.type))
+
+
+def _may_hold_times(annotation: Any) -> bool:
+    origin, parts = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        return _may_hold_times(parts[0])
+    if origin in (Union, UnionType, list, dict):
+        return any(map(_may_hold_times, parts))
+    return annotation not in _PLAIN and origin is not Literal

@@ -51,13 +51,22 @@ class Text:
     media_type: str
 
 
+@dataclass(frozen=True, slots=True)
+class Items:
+    """Of a body that may be one, or an array of up to `most`, with at most `max_bytes` of JSON each."""
+
+    type: Any
+    most: int
+    max_bytes: int
+
+
 Handler = Callable[[Call[Any, Any]], Awaitable[object]]
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
     """
-    method, path    `GET`, `/api/webhooks/{id}` (starlette path syntax, `str` parameters only).
+    method, path    `GET`, `/api/webhooks/{id}` (parameters are whole segments).
     handler         gets a `Call`, returns a msgspec-encodable value, a `Reply`, a `Text`, or None (204).
     scope           what the caller must hold (`webhooks:read`); None leaves the route open to everyone.
     body, query     msgspec types to decode and validate into; None: no body is read, no parameter taken.
@@ -66,6 +75,8 @@ class Route:
     status          on success, when the handler does not say otherwise.
     also            types of what it returns with another status of success, by status, for the document.
     body_optional   an empty body is None instead of an error.
+    max_body_bytes  a larger body is answered with 413; None: whatever the process takes (OGEL_MAX_BODY_BYTES).
+    items           of a body that may be an array of many: large ones are decoded item by item.
     idempotent      it takes an `Idempotency-Key` header and hands it to the handler.
     name            the operation's id in the OpenAPI document, where method and path give one that another has.
     media_type      of a `Text`.
@@ -81,6 +92,8 @@ class Route:
     query: Any = None
     status: int = 200
     body_optional: bool = False
+    max_body_bytes: int | None = 128 * 1024
+    items: Items | None = None
     also: Mapping[int, Any] = field(default_factory=dict)
     idempotent: bool = False
     name: str | None = None

@@ -22,7 +22,7 @@ class MigrationRoutes:
         return [
             Route("POST", several, self._start, write,
                   "Apply the SQL files that a postgresql database lacks; or only say which these are",
-                  body=NewRun, returns=Run, status=202, also={200: Plan}),
+                  body=NewRun, max_body_bytes=None, returns=Run, status=202, also={200: Plan}),
             Route("GET", several, self._list, read, "Runs of migrations, newest first",
                   query=PageQuery, returns=Page[Run]),
             Route("GET", one, self._get, read, "One run and how far it is", returns=Run),

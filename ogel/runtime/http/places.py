@@ -1,0 +1,84 @@
+"""Places: which path leads where. A tree of segments, so that a hundred routes cost a request no more than ten."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from ogel.kernel.errors import NotFound
+from ogel.runtime.http.exchange import exchange_of
+from ogel.runtime.http.path import segments_of
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """`path` is a template, whose parameters are whole segments: `/api/webhooks/{id}`. `kind` as in an ASGI scope."""
+
+    path: str
+    app: ASGIApp
+    kind: str = "http"
+    stream: bool = False
+
+
+@dataclass(slots=True)
+class _Node:
+    literals: dict[str, _Node] = field(default_factory=dict)
+    parameter: _Node | None = None
+    place: Place | None = None
+    names: Sequence[str] = ()
+
+
+class Places:
+    """Literal segments before parameters, so that `/api/jobs/purge` is not taken for the id of a job."""
+
+    def __init__(self, places: Iterable[Place]) -> None:
+        self._roots = {"http": _Node(), "websocket": _Node()}
+        for place in places:
+            self._add(place)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        values: list[str] = []
+        node = _find(self._roots[scope["type"]], segments_of(scope["raw_path"]), 0, values)
+        if node is None or node.place is None:
+            raise NotFound("There is nothing at this path.")
+        scope["path_params"] = dict(zip(node.names, values, strict=True))
+        exchange_of(scope).place = node.place
+        await node.place.app(scope, receive, send)
+
+    def _add(self, place: Place) -> None:
+        node, names = self._roots[place.kind], []
+        for segment in place.path.split("/"):
+            if segment.startswith("{") and segment.endswith("}"):
+                names.append(segment[1:-1])
+                node.parameter = node = node.parameter or _Node()
+            elif "{" in segment:
+                raise ValueError(f"{place.path} has a parameter that is no whole segment")
+            else:
+                node = node.literals.setdefault(segment, _Node())
+        if node.place is not None:
+            raise ValueError(f"{place.path} is there twice")
+        node.place, node.names = place, names
+
+
+def parameters(scope: Scope) -> Mapping[str, str]:
+    """The path parameters as the client means them."""
+    found: Mapping[str, str] = scope["path_params"]
+    return found
+
+
+def _find(node: _Node, segments: Sequence[str], depth: int, values: list[str]) -> _Node | None:
+    """Where the segments from `depth` on lead; `values` gets what stands for parameters on the way."""
+    if depth == len(segments):
+        return node if node.place is not None else None
+    segment = segments[depth]
+    if (literal := node.literals.get(segment)) and (found := _find(literal, segments, depth + 1, values)):
+        return found
+    if node.parameter is None or not segment:
+        return None
+    values.append(segment)
+    if found := _find(node.parameter, segments, depth + 1, values):
+        return found
+    values.pop()
+    return None
