@@ -2,10 +2,10 @@
 
 A glob has one key, which the function `listening_keys` of the database makes of it:
 
-    order.created   =order.created   (no star: the type itself)
-    order.*         ^order.          (what it begins with…)
-    *.created       $.created        (…or ends with, whichever is longer)
-    *               ^                (all types have this one)
+    order.created     =order.created   (no star: the type itself)
+    order.*           ^order.          (what it begins with, or…)
+    *.created         $.created        (…from a dot on, what it ends with, if that is longer)
+    *                 ^                (all types have this one)
 
 A type has all the keys that a glob matching it can have.
 """
@@ -18,5 +18,5 @@ from functools import lru_cache
 @lru_cache(maxsize=1024)
 def keys_of(type: str) -> tuple[str, ...]:
     begins = (f"^{type[:n]}" for n in range(len(type) + 1))
-    ends = (f"${type[n:]}" for n in range(len(type)))
+    ends = (f"${type[n:]}" for n, character in enumerate(type) if character == ".")
     return (f"={type}", *begins, *ends)

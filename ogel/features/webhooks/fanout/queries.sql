@@ -1,8 +1,6 @@
 -- listeners --
--- Which endpoints hear which of these types. The keys find them by an index (listening.py); the patterns decide.
-SELECT t.type, w.id, w.filter::text, w.ordered_by
-FROM webhook_endpoints AS w JOIN unnest(%(types)s::text[]) AS t (type) ON t.type LIKE ANY (w.event_likes)
-WHERE w.state <> 'disabled' AND listening_keys(w.event_globs) && %(keys)s::text[]
+-- Which endpoints hear which of these types; the keys (listening.py) find them by an index.
+SELECT type, webhook_id, filter, ordered_by FROM webhook_listeners(%(types)s::text[], %(keys)s::text[])
 
 -- listening --
 -- The row lock keeps each endpoint's state as read until we commit.

@@ -38,7 +38,7 @@ class FanOutStore:
         found: dict[str, list[Listener]] = defaultdict(list)
         asked, step = 0, _TYPES
         while asked < len(types):
-            some = types[asked : asked + step]
+            some = list(types[asked : asked + step])
             keys = list({key for type in some for key in keys_of(type)})
             rows = await session.tuples(_SQL.listeners, {"types": some, "keys": keys})
             for type, *listener in rows:
