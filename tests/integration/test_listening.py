@@ -24,7 +24,8 @@ MANY = 100_000
 # What one event may look at, however many endpoints there are: about a page for each level of the index and key.
 MOST_PAGES = 150
 INSERT = """
-    INSERT INTO webhook_endpoints (id, url, event_globs, event_likes, state, disabled_reason, max_in_flight, timeout_seconds)
+    INSERT INTO webhook_endpoints
+      (id, url, event_globs, event_likes, state, disabled_reason, max_in_flight, timeout_seconds)
     VALUES (%s, 'http://receiver', %s, %s, %s, %s, 1, 1)
 """
 
