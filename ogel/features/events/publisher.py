@@ -1,4 +1,4 @@
-"""Publishing, gathered: requests that come while a transaction is under way share the next one."""
+"""Publishing, gathered: requests that come while others are being written share the next transaction."""
 
 from __future__ import annotations
 
