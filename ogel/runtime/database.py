@@ -60,7 +60,7 @@ class Session:
         return self._connection.transaction()
 
     def ring(self, queue: str) -> None:
-        """Wakes the workers of `queue` once this transaction is committed; never if it is rolled back."""
+        """Wakes the workers of `queue` once this transaction, or session, has ended; never if it is rolled back."""
         self._rings.add(queue)
 
     @property
@@ -113,15 +113,17 @@ class _Lent:
     statement that is read. What a block leaves open the pool rolls back.
     """
 
-    __slots__ = ("_away_by_name", "_connection", "_pool")
+    __slots__ = ("_away_by_name", "_connection", "_pool", "_ring", "_session")
 
     def __init__(
         self,
         pool: AsyncConnectionPool[AsyncConnection[Any]],
         away_by_name: Callable[[BaseException], DatabaseAway | None],
+        ring: Ring,
     ) -> None:
         self._pool = pool
         self._away_by_name = away_by_name
+        self._ring = ring
 
     async def __aenter__(self) -> Session:
         try:
@@ -130,13 +132,17 @@ class _Lent:
             if (away := self._away_by_name(error)) is None:
                 raise
             raise away from error
-        return Session(self._connection)
+        self._session = Session(self._connection)
+        return self._session
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self._pool.putconn(self._connection)
-        if error is not None and (away := self._away_by_name(error)) is not None:
+        if error is None:
+            if self._session.rings:
+                self._ring(self._session.rings)
+        elif (away := self._away_by_name(error)) is not None:
             raise away from error
 
 
@@ -153,16 +159,14 @@ class Database:
         self._excuse = excuse
 
     def session(self) -> AbstractAsyncContextManager[Session]:
-        """A connection in autocommit: for single statements that need no transaction around them."""
-        return _Lent(self._pool, self._away_by_name)
+        """A connection in autocommit: for single statements that need no transaction around them. Rings at the end."""
+        return _Lent(self._pool, self._away_by_name, self._ring)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Session]:
         """Commits at the end of the block, or rolls back on any exception, then rings what was asked to be rung."""
-        async with _Lent(self._pool, self._away_by_name) as session, session.as_one():
+        async with self.session() as session, session.as_one():
             yield session
-        if session.rings:
-            self._ring(session.rings)
 
     def _away_by_name(self, error: BaseException) -> DatabaseAway | None:
         """What the driver calls by many names; None for a statement's own errors."""

@@ -15,6 +15,7 @@ from ogel.runtime.database import Database, Queries, Session, records
 from ogel.runtime.jobs.job import RETRY, Finished, Job, NewJob
 from ogel.runtime.jobs.kind import JobKind, by_name
 from ogel.runtime.jobs.shares import UNDIVIDED, Division
+from ogel.runtime.pieces import Piece
 from ogel.runtime.purge import BEGINNING, MOST_COUNTED, Bitten, Cursor
 
 _SQL = Queries.beside(__name__)
@@ -49,6 +50,11 @@ class JobQueue:
         for _, queue in written:
             tx.ring(queue)
         return [id for id, _ in written]
+
+    def enqueued(self, jobs: Sequence[tuple[str, NewJob]]) -> Piece:
+        """Writes them in the statement that writes the events which cause them: (event id, job)."""
+        rows = [{"event_id": event_id, **self._row(job)} for event_id, job in jobs]
+        return Piece("enqueued", _SQL.enqueue_of_events, {"jobs": records(rows)}, _SQL.enqueued_in)
 
     def kind(self, name: str) -> JobKind | None:
         return self._kinds.get(name)
