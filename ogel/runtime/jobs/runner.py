@@ -20,6 +20,7 @@ from ogel.runtime.database import Database, DatabaseAway
 from ogel.runtime.jobs.job import CANCELLED, DONE, MOST_RESULT_BYTES, Finished, Job, Outcome
 from ogel.runtime.jobs.kind import JobKind
 from ogel.runtime.jobs.metrics import JobMetrics
+from ogel.runtime.jobs.pace import Pace
 from ogel.runtime.jobs.progress import Progress, heard_by
 from ogel.runtime.jobs.results import ResultWriter
 from ogel.runtime.jobs.shares import Shares
@@ -30,10 +31,11 @@ log = structlog.get_logger(__name__)
 
 # Without work for this long, a runner polls more slowly.
 QUIET_SECONDS = 10.0
-# A claim costs far more than a job in it: woken again within this time, a runner waits it out and claims more at once.
-# After a claim of many, the longer.
+# A claim costs far more than a job in it, so no more than half of the time is spent on claims, and what comes meanwhile
+# is claimed together; no later than this after the last claim began, after one of many the longer.
 SPACING_SECONDS, SPACING_AFTER_MANY_SECONDS = 0.010, 0.025
 MANY = 40
+CLAIM_REST = 2.0
 # What is to be tried at a later time comes due one by one: without a bell it is gathered so long.
 GATHER_DUE_SECONDS = 0.02
 # Jobs that take longer than this are asked about: how far they are, and whether somebody wants them to end.
@@ -92,6 +94,11 @@ class JobRunner:
         self._progress: dict[str, Progress] = {}
         self._shares = Shares(options.in_flight)
         self._wake = asyncio.Event()
+        self._pace = Pace(CLAIM_REST)
+        # Places freed since the last claim, and how many of them are worth another before its time.
+        self._freed = 0
+        self._enough = 1
+        self._freed_enough = asyncio.Event()
         # In the event loop's time: when leases were last renewed, when work was last found, when something is known
         # to be due or a key to open, when to ask again.
         self._renewed_at = -math.inf
@@ -148,12 +155,11 @@ class JobRunner:
 
     async def _work(self) -> None:
         loop = asyncio.get_running_loop()
-        claimed_at, spacing = loop.time(), SPACING_SECONDS
+        spacing = SPACING_SECONDS
         # Of so many keys that several claims look at them in turn: found since the first.
         lap_found = 0
         while True:
-            if (pause := claimed_at + spacing - loop.time()) > 0:
-                await asyncio.sleep(pause)
+            await self._gather(spacing)
             self._wake.clear()
             if self._stopping:  # asked after that: whoever stops us wakes us, and once
                 return
@@ -163,8 +169,10 @@ class JobRunner:
                 await self._wait(self._options.busy_poll_seconds)
                 continue
             claimed_at = loop.time()
+            self._pace.began(claimed_at)
             try:
                 found, saw_all, ends_lap = await self._claim(min(room, self._options.batch))
+                self._pace.took(loop.time() - claimed_at)
                 lap_found += found
                 spacing = SPACING_AFTER_MANY_SECONDS if found > MANY else SPACING_SECONDS
                 if found:
@@ -177,11 +185,27 @@ class JobRunner:
                 log.warning("runner.database_away", queue=self.queue, error=error.reason)
                 await self._wait(self._options.busy_poll_seconds)
 
+    async def _gather(self, spacing: float) -> None:
+        """
+        Until the next claim may begin. While something is left for want of places, these are gathered: half of what is
+        in flight, or what becomes free in time.
+        """
+        loop = asyncio.get_running_loop()
+        if (pause := self._pace.pause(loop.time(), spacing)) > 0:
+            await asyncio.sleep(pause)
+        pause = self._pace.whole_pause(loop.time(), spacing)
+        if self._left_some and self._freed < self._enough and pause > 0:
+            self._freed_enough.clear()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(pause):
+                    await self._freed_enough.wait()
+
     async def _claim(self, limit: int) -> tuple[int, bool, bool]:
         now = asyncio.get_running_loop().time()
         division = self._shares.divided(now)
         # Until the answer tells: what is freed meanwhile was not free when the question was put.
         self._left_some = True
+        self._freed = 0
         claim = await self._leases.claim(limit, division, self._perhaps_expired())
         self._left_some = claim.left_some or any(share.busy >= share.cap for share in division.shares)
         self._opens_at = math.inf if claim.opens_in is None else now + claim.opens_in + 0.002
@@ -191,6 +215,7 @@ class JobRunner:
             self._unfinished += 1
             if job.key:
                 self._shares.started(job.key, _claim_of(job), claim.limits.get(job.key), now)
+        self._enough = max(1, self._unfinished // 2)
         self._metrics.claimed(self.queue, claim.jobs)
         for name, kind in self._kinds.items():
             batch = [job for job in claim.jobs if job.kind == name]
@@ -295,6 +320,9 @@ class JobRunner:
             self._progress.pop(job.id, None)
             self._cancelled.discard(job.id)
         self._unfinished -= 1
+        self._freed += 1
+        if self._freed >= self._enough:
+            self._freed_enough.set()
         if job.key:
             now, done = asyncio.get_running_loop().time(), outcome.verdict == "done"
             self._shares.ended(job.key, _claim_of(job), now, done=done, slow=outcome.slow)
