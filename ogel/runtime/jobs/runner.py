@@ -24,7 +24,7 @@ from ogel.runtime.jobs.pace import Pace
 from ogel.runtime.jobs.progress import Progress, heard_by
 from ogel.runtime.jobs.results import ResultWriter
 from ogel.runtime.jobs.shares import Shares
-from ogel.runtime.jobs.store import LeaseStore, Noted
+from ogel.runtime.jobs.store import Claim, LeaseStore, Noted
 from ogel.runtime.scrub import NOTHING_SECRET, Scrubber
 
 log = structlog.get_logger(__name__)
@@ -106,6 +106,9 @@ class JobRunner:
         self._next_due = math.inf
         self._opens_at = math.inf
         self._look_ahead_at = -math.inf
+        # When to look at everything, however little seems to be due; and until when there seemed to be much.
+        self._look_at_all_at = -math.inf
+        self._much_until = -math.inf
         # Something due was left in the table, for want of room here or under its key: freed places are news.
         self._left_some = False
         self._suspended = False
@@ -202,13 +205,8 @@ class JobRunner:
 
     async def _claim(self, limit: int) -> tuple[int, bool, bool]:
         now = asyncio.get_running_loop().time()
-        division = self._shares.divided(now)
-        # Until the answer tells: what is freed meanwhile was not free when the question was put.
-        self._left_some = True
         self._freed = 0
-        claim = await self._leases.claim(limit, division, self._perhaps_expired())
-        self._left_some = claim.left_some or any(share.busy >= share.cap for share in division.shares)
-        self._opens_at = math.inf if claim.opens_in is None else now + claim.opens_in + 0.002
+        claim = await self._little(limit, now) or await self._all(limit, now)
         for job in claim.jobs:
             self._supersede(job.id)
             self._held[job.id] = job
@@ -226,6 +224,29 @@ class JobRunner:
                 error = f"no worker here knows the kind {job.kind!r}"
                 self._finish(job, Outcome("postpone", error, after_seconds=30.0))
         return len(claim.jobs), claim.saw_all, claim.ends_lap
+
+    async def _little(self, limit: int, now: float) -> Claim | None:
+        """What is due, if that is little; None also when it is time to look at everything."""
+        perhaps_more = self._left_some or now >= min(self._look_at_all_at, self._opens_at)
+        if perhaps_more or now < self._much_until or self._perhaps_expired():
+            return None
+        self._left_some = True
+        claim = await self._leases.claim_few(limit, self._shares.divided(now))
+        if claim is None:
+            self._much_until = now + self._options.busy_poll_seconds
+        else:
+            self._left_some = False
+        return claim
+
+    async def _all(self, limit: int, now: float) -> Claim:
+        division = self._shares.divided(now)
+        # Until the answer tells: what is freed meanwhile was not free when the question was put.
+        self._left_some = True
+        claim = await self._leases.claim(limit, division, self._perhaps_expired())
+        self._left_some = claim.left_some or any(share.busy >= share.cap for share in division.shares)
+        self._opens_at = math.inf if claim.opens_in is None else now + claim.opens_in + 0.002
+        self._look_at_all_at = now + self._options.busy_poll_seconds if claim.saw_all else -math.inf
+        return claim
 
     def _perhaps_expired(self) -> list[str]:
         """Jobs held here whose leases may have run out, renewal having failed: not to be claimed a second time."""

@@ -1,0 +1,27 @@
+"""One statement made of pieces that do not know each other: what belongs together is written in one round trip."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+
+class Piece(NamedTuple):
+    """
+    name        of a query of a WITH clause; other pieces refer to it.
+    parameters  called like no other piece's: after what it writes.
+    says        a SELECT of two texts from it, which are among the rows of the statement: a word, and what it is about.
+    """
+
+    name: str
+    sql: bytes
+    parameters: Mapping[str, Any]
+    says: bytes | None = None
+
+
+def together(pieces: Sequence[Piece]) -> tuple[bytes, dict[str, Any]]:
+    """The statement and its parameters. All pieces see the database as it was before any of them wrote."""
+    queries = b",\n".join(b"%b AS (\n%b\n)" % (piece.name.encode(), piece.sql) for piece in pieces)
+    said = b"\nUNION ALL\n".join(piece.says for piece in pieces if piece.says is not None)
+    parameters = {name: value for piece in pieces for name, value in piece.parameters.items()}
+    return b"WITH %b\n%b" % (queries, said), parameters
