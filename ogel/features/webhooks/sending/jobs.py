@@ -79,7 +79,8 @@ class Deliver:
             )
             verdict = judge_answer(answer, started_at)
         except EgressError as error:
-            answer, verdict = error, judge_error(error)
+            # Its traceback holds this frame, which holds it: with the body they would wait for the collector.
+            answer, verdict = error.with_traceback(None), judge_error(error)
         lag = started_at - _due_at(job, work)
         self._metrics.attempted(verdict, answer.timings.total, job.lane, lag.total_seconds())
         if verdict.ours:
