@@ -7,12 +7,11 @@ import math
 
 class Pace:
     """
-    One that follows a pause may begin at once. After that the next may not begin before `rest` times as long as this
-    one took, so that what comes meanwhile shares it: the slower they are, the more. Times are the event loop's.
+    One that follows a pause may begin at once. The next begins no sooner after it than twice the time that it takes, so
+    that what comes meanwhile is gathered: the slower they are, the more. Times are the event loop's.
     """
 
-    def __init__(self, rest: float) -> None:
-        self._rest = rest
+    def __init__(self) -> None:
         self._began_at = -math.inf
         self._took = 0.0
 
@@ -24,7 +23,7 @@ class Pace:
 
     def pause(self, now: float, most: float) -> float:
         """Seconds until the next may begin, however long the last took no more than `most` after it began."""
-        return max(0.0, self._began_at + min(self._rest * self._took, most) - now)
+        return max(0.0, self._began_at + min(2 * self._took, most) - now)
 
     def whole_pause(self, now: float, most: float) -> float:
         """The same, had the last taken for ever."""

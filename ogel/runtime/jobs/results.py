@@ -17,10 +17,9 @@ from ogel.runtime.jobs.store import LeaseStore
 
 log = structlog.get_logger(__name__)
 
-# A transaction costs far more than a result in it: the next begins no sooner after the last than that took to be
-# written, and what ends meanwhile goes together; but no later than this.
+# A transaction costs far more than a result in it, so no more than half of the time is spent on them, and what ends
+# meanwhile goes together; no later than this after the last began.
 MOST_GATHER_SECONDS = 0.020
-WRITE_REST = 1.0
 MOST_PER_WRITE = 250
 # While one write waits for the disk, the next is under way.
 WRITERS = 2
@@ -44,7 +43,7 @@ class ResultWriter:
         self._written = written
         self._waiting: list[Finished] = []
         self._being_written = 0
-        self._pace = Pace(WRITE_REST)
+        self._pace = Pace()
         self._some = asyncio.Event()
         self._closing = asyncio.Event()
         self._emptied = asyncio.Event()

@@ -35,7 +35,6 @@ QUIET_SECONDS = 10.0
 # is claimed together; no later than this after the last claim began, after one of many the longer.
 SPACING_SECONDS, SPACING_AFTER_MANY_SECONDS = 0.010, 0.025
 MANY = 40
-CLAIM_REST = 2.0
 # What is to be tried at a later time comes due one by one: without a bell it is gathered so long.
 GATHER_DUE_SECONDS = 0.02
 # Jobs that take longer than this are asked about: how far they are, and whether somebody wants them to end.
@@ -94,7 +93,7 @@ class JobRunner:
         self._progress: dict[str, Progress] = {}
         self._shares = Shares(options.in_flight)
         self._wake = asyncio.Event()
-        self._pace = Pace(CLAIM_REST)
+        self._pace = Pace()
         # Places freed since the last claim, and how many of them are worth another before its time.
         self._freed = 0
         self._enough = 1
