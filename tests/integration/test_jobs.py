@@ -13,6 +13,7 @@ import pytest
 
 from ogel.kernel.clock import utc_now
 from ogel.runtime.database import DatabaseAway, Session
+from ogel.runtime.jobs import runner as runner_module
 from ogel.runtime.jobs.job import REPLAY, RETRY, Finished, Job, NewJob, Outcome
 from ogel.runtime.jobs.kind import Backoff, JobKind
 from ogel.runtime.jobs.runner import LOST_WORKER, JobRunner, RunnerOptions
@@ -205,6 +206,43 @@ def test_a_full_key_does_not_hold_up_the_others(database_url: str) -> None:
                 await w.until(lambda _: len(others.payloads) == 20)
                 hanging.set()
                 await w.until_empty()
+
+    asyncio.run(story())
+
+
+@pytest.fixture
+def hardly_spaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who waits out the spacing of claims waits longer than any test."""
+    monkeypatch.setattr(runner_module, "SPACING_SECONDS", 60.0)
+    monkeypatch.setattr(runner_module, "SPACING_AFTER_MANY_SECONDS", 60.0)
+
+
+@pytest.mark.usefixtures("hardly_spaced")
+def test_a_lone_job_is_claimed_at_once(database_url: str) -> None:
+    async def story() -> None:
+        log = Log()
+        async with world(database_url, kind(log)) as w, w.running():
+            for n in range(5):
+                await w.enqueue(NewJob("trial.do", {"n": n}))
+                await w.until_empty()
+        assert log.payloads == [0, 1, 2, 3, 4]
+
+    asyncio.run(story())
+
+
+@pytest.mark.usefixtures("hardly_spaced")
+def test_freed_places_are_filled_before_the_next_claim_is_due(database_url: str) -> None:
+    """One endpoint's backlog: as many at once as it may have, all the time."""
+
+    async def story() -> None:
+        log = Log()
+        async with world(database_url, kind(log)) as w:
+            async with w.database.transaction() as tx:
+                await w.keys.set(tx, "backlog", limit=8)
+            await w.enqueue(*(NewJob("trial.do", {"n": n}, key="backlog") for n in range(200)))
+            async with w.running():
+                await w.until_empty()
+        assert Counter(log.payloads) == Counter(range(200))
 
     asyncio.run(story())
 

@@ -53,7 +53,7 @@ async def first_of(
                 async with asyncio.timeout_at(share_ends):
                     return await connected(address), address
             except OSError as error:  # TimeoutError is one, and a missing IPv6 route is another.
-                failure, last = error, address
+                failure, last = error.with_traceback(None), address  # which holds this frame, which holds it
                 if error.errno in _OUR_ERRNOS:
                     break
     finally:

@@ -10,6 +10,8 @@ from msgspec import Struct
 JobStatus = Literal["pending", "running", "held", "dead", "done", "cancelled"]
 # Of jobs that are over; these are kept only when whoever wrote them asked.
 OVER = ("done", "cancelled")
+# As the table has them: held ones are pending there.
+UNFINISHED = ["pending", "running", "dead"]
 Level = Literal["ok", "soft", "hard"]
 
 

@@ -52,16 +52,40 @@ GROUP BY 1, 2
 SELECT name, paused_at FROM paused_queues
 
 -- list_jobs --
-SELECT id, queue_name AS queue, kind, CASE WHEN held AND status = 'pending' THEN 'held' ELSE status END AS status, lane,
-       nullif(key, '') AS key, payload, attempts, max_attempts, scheduled_at, leased_until, last_error,
-       processed_at AS finished_at, created_at, cancelled_at, progress
-FROM job_queue LEFT JOIN job_keys USING (key)
-WHERE (%(after)s::text IS NULL OR id < %(after)s)
-  AND (%(queue)s::text IS NULL OR queue_name = %(queue)s)
-  AND (%(kind)s::text IS NULL OR kind = %(kind)s)
-  AND (%(status)s::text IS NULL
-       OR (status = CASE WHEN %(status)s = 'held' THEN 'pending' ELSE %(status)s END
-           AND (status <> 'pending' OR coalesce(held, false) = (%(status)s = 'held'))))
+-- The newest of each queue and status, down the index of these, and of those the newest. So wide an order is asked for
+-- because nothing else has it: for less, the planner reads all jobs by their ids now and then, in search of a few.
+WITH RECURSIVE queues (name) AS (
+  (SELECT queue_name FROM job_queue WHERE %(queue)s::text IS NULL ORDER BY queue_name LIMIT 1)
+  UNION ALL
+  SELECT (SELECT queue_name FROM job_queue WHERE queue_name > name ORDER BY queue_name LIMIT 1)
+  FROM queues WHERE name IS NOT NULL
+),
+wanted (queue, status) AS (
+  SELECT name, s.status FROM (
+    SELECT name FROM queues WHERE name IS NOT NULL UNION ALL SELECT %(queue)s WHERE %(queue)s::text IS NOT NULL
+  ) AS q CROSS JOIN unnest(%(statuses)s::text[]) AS s (status)
+  -- Where nothing is held, nobody looks through what waits.
+  WHERE coalesce(%(held)s::boolean, false) = false OR EXISTS (
+    SELECT FROM job_keys AS k WHERE k.held AND k.key = (
+      SELECT j.key FROM job_queue AS j
+      WHERE j.queue_name = q.name AND j.key >= k.key AND j.status IN ('pending', 'running')
+      ORDER BY j.key, j.order_key LIMIT 1
+    )
+  )
+)
+SELECT job.* FROM wanted CROSS JOIN LATERAL (
+  SELECT id, queue_name AS queue, kind, CASE WHEN held AND status = 'pending' THEN 'held' ELSE status END AS status, lane,
+         nullif(key, '') AS key, payload, attempts, max_attempts, scheduled_at, leased_until, last_error,
+         processed_at AS finished_at, created_at, cancelled_at, progress
+  FROM job_queue AS j LEFT JOIN job_keys USING (key)
+  WHERE (queue_name, j.status) >= (wanted.queue, wanted.status)
+    -- All ids are job_…
+    AND (queue_name, j.status, id) < (wanted.queue, wanted.status, coalesce(%(after)s, 'zzz'))
+    AND (%(kind)s::text IS NULL OR kind = %(kind)s)
+    AND (%(held)s::boolean IS NULL OR coalesce(held, false) = %(held)s)
+  ORDER BY queue_name DESC, j.status DESC, id DESC
+  LIMIT %(limit)s
+) AS job
 ORDER BY id DESC
 LIMIT %(limit)s
 

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from ogel.features.audit.contract import AuditTrail
 from ogel.features.jobs.depths import Depths
-from ogel.features.jobs.job import OVER, CancelledJob, JobInfo, QueueInfo, Some, WorkerInfo
+from ogel.features.jobs.job import OVER, UNFINISHED, CancelledJob, JobInfo, QueueInfo, Some, WorkerInfo
 from ogel.features.jobs.pressure import Pressure
 from ogel.kernel.errors import Conflict, Invalid, NotFound
 from ogel.kernel.principal import Caller
@@ -79,12 +79,23 @@ class JobService:
         await self._set_paused(caller, queue, paused=False)
 
     async def list(self, filters: Mapping[str, Any]) -> list[JobInfo]:
-        query = _SQL.list_results if filters["status"] in OVER else _SQL.list_jobs
+        status = filters["status"]
+        query = _SQL.list_results if status in OVER else _SQL.list_jobs
+        asked = {
+            **filters,
+            "queue": filters["queue"] or self._queue_of(filters["kind"]),
+            "statuses": UNFINISHED if status is None else ["pending" if status == "held" else status],
+            "held": status == "held" if status in ("held", "pending") else None,
+        }
         async with self._database.session() as session:
-            found = await session.all(query, filters, JobInfo)
+            found = await session.all(query, asked, JobInfo)
         if not found and filters["after"] is None:
             self._check_filters(filters)
         return found
+
+    def _queue_of(self, kind: str | None) -> str | None:
+        known = self._kinds.get(kind) if kind is not None else None
+        return None if known is None else known.queue
 
     def _check_filters(self, filters: Mapping[str, Any]) -> None:
         """Where there is nothing: what nobody serves any more may still have jobs."""

@@ -169,6 +169,7 @@ class WebhookFeature:
             perform=self._deliver.perform,
             load=self._deliver.load,
             record=self._deliver.record,
+            recorded=self._deliver.recorded,
             late=self._deliver.late,
             discarded=self._deliver.discarded,
             revived=self._deliver.revived,

@@ -10,10 +10,12 @@ from typing import Any
 from ogel.runtime.database import Session
 from ogel.runtime.jobs.isolation import Isolation, Isolator
 from ogel.runtime.jobs.job import Finished, Job, Outcome
+from ogel.runtime.pieces import Piece
 
 Perform = Callable[[Job, Any], Awaitable[Outcome | None]]
 Load = Callable[[Session, Sequence[Job]], Awaitable[Mapping[str, Any]]]
 Record = Callable[[Session, Sequence[Finished]], Awaitable[None]]
+Recorded = Callable[[Sequence[Finished]], Sequence[Piece] | None]
 Chosen = Callable[[Session, Sequence[Mapping[str, Any]]], Awaitable[None]]
 
 
@@ -40,6 +42,8 @@ class JobKind:
                      nothing left to do and is done.
     record           writes results in the transaction that completes their jobs; sees only jobs this worker
                      still owned.
+    recorded         the same for jobs that are done, as pieces of the statement that ends them; this worker still owned
+                     those that are `ended (id, payload)`. None: they take more than that, and `record` writes them.
     late             told of results that came when their job had a new owner: they are true, and decide nothing.
     discarded        told, in the same transaction, the payloads of jobs that are dropped unfinished…
     revived          …or run again.
@@ -54,6 +58,7 @@ class JobKind:
     perform: Perform | None = None
     load: Load | None = None
     record: Record | None = None
+    recorded: Recorded | None = None
     late: Record | None = None
     discarded: Chosen | None = None
     revived: Chosen | None = None

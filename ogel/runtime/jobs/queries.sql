@@ -210,6 +210,47 @@ SELECT NULL AS id, NULL AS kind, NULL AS payload, NULL AS lane, NULL AS key, NUL
 UNION ALL
 SELECT claimed.*, rooms.key_limit, NULL FROM claimed LEFT JOIN rooms USING (key)
 
+-- claim_few --
+-- What `claim` would take where all that is due is `few` jobs or fewer, none of them in an order or left by a worker that
+-- disappeared, and no key of theirs is full or has anything but a limit said about it. Where more is to be weighed it takes
+-- nothing: `is_little` is false. The one row without a job says that, and stands alone.
+WITH due AS MATERIALIZED (
+  SELECT j.id, j.key, k.key_limit,
+         j.status <> 'pending' OR j.order_key <> ''
+         OR coalesce(k.held OR k.resume_at > now() OR k.ramp_until > now(), false)
+         OR k.probe_at IS NOT NULL OR k.rate_per_second IS NOT NULL
+         OR (j.key <> '' AND coalesce(known.busy, 0) + count(*) OVER (PARTITION BY j.key)
+             > least(coalesce(known.cap, %(new_key_share)s), coalesce(k.key_limit, %(default_limit)s))) AS is_special
+  FROM (
+    SELECT id, key, order_key, status FROM job_queue
+    WHERE queue_name = %(queue)s AND status IN ('pending', 'running') AND greatest(leased_until, scheduled_at) <= now()
+      AND NOT EXISTS (SELECT FROM paused_queues WHERE name = %(queue)s)
+    ORDER BY greatest(leased_until, scheduled_at) LIMIT %(few)s::int + 1
+  ) AS j
+  LEFT JOIN job_keys AS k USING (key)
+  LEFT JOIN unnest(%(known_keys)s::text[], %(caps)s::int[], %(busy)s::int[]) AS known (key, cap, busy) USING (key)
+),
+about AS MATERIALIZED (
+  SELECT count(*) <= %(few)s::int AND NOT coalesce(bool_or(is_special), false) AS is_little FROM due
+),
+chosen AS MATERIALIZED (
+  SELECT id FROM job_queue
+  WHERE id = ANY (ARRAY (SELECT id FROM due WHERE (SELECT is_little FROM about)))
+    AND status = 'pending' AND scheduled_at <= now()
+  FOR UPDATE SKIP LOCKED
+),
+claimed AS (
+  UPDATE job_queue AS j
+  SET status = 'running', attempts = j.attempts + 1, lease_id = %(lease)s, claimed_at = now(),
+      leased_until = now() + make_interval(secs => %(lease_seconds)s)
+  FROM chosen
+  WHERE j.id = chosen.id
+  RETURNING j.id, j.kind, j.payload, j.lane, j.key, j.order_key, j.attempts, j.max_attempts, j.lease_id, j.scheduled_at,
+            j.claimed_at, j.lost_claims, j.cancelled_at IS NOT NULL AS is_cancelled
+)
+SELECT claimed.*, due.key_limit, is_little
+FROM about LEFT JOIN (claimed JOIN due USING (id)) ON true
+
 -- seconds_to_next --
 -- How long until something more of this queue is due; null when nothing is. What is due already may not run yet.
 SELECT extract(epoch FROM min(greatest(leased_until, scheduled_at)) - now())::float8
@@ -230,25 +271,27 @@ WHERE id IN (
 SELECT id FROM unnest(%(ids)s::text[]) AS mine (id)
 WHERE NOT EXISTS (SELECT FROM job_queue AS j WHERE j.id = mine.id AND j.lease_id = ANY (%(leases)s))
 
--- finish --
--- Jobs that are over leave; only the claim that holds a job may finish it. What somebody asked to keep of it is kept.
-WITH ended AS (
-  DELETE FROM job_queue AS j
-  USING json_to_recordset(%(rows)s::json) AS r (id text, lease_id text, status text, result json)
-  WHERE j.id = r.id AND j.lease_id = r.lease_id
-  RETURNING j.id, j.lease_id, j.queue_name, j.kind, r.status, j.attempts, r.result, j.created_at, j.keep_result_seconds
-),
-kept AS (
-  INSERT INTO job_results (id, queue_name, kind, status, attempts, result, created_at, expires_at)
-  SELECT id, queue_name, kind, coalesce(status, 'done'), attempts, result, created_at,
-         now() + make_interval(secs => keep_result_seconds)
-  FROM ended WHERE keep_result_seconds IS NOT NULL
-  ON CONFLICT (id) DO NOTHING
-)
+-- end --
+-- The piece `ended`: jobs that are over leave; only the claim that holds a job may finish it.
+DELETE FROM job_queue AS j
+USING json_to_recordset(%(ended)s::json) AS r (id text, lease_id text, status text, result json)
+WHERE j.id = r.id AND j.lease_id = r.lease_id
+RETURNING j.id, j.lease_id, j.queue_name, j.kind, j.payload, r.status, j.attempts, r.result, j.created_at,
+          j.keep_result_seconds
+
+-- keep --
+-- A piece: what somebody asked to keep of those that `ended` is kept.
+INSERT INTO job_results (id, queue_name, kind, status, attempts, result, created_at, expires_at)
+SELECT id, queue_name, kind, coalesce(status, 'done'), attempts, result, created_at,
+       now() + make_interval(secs => keep_result_seconds)
+FROM ended WHERE keep_result_seconds IS NOT NULL
+ON CONFLICT (id) DO NOTHING
+
+-- which_ended --
 SELECT id, lease_id FROM ended
 
 -- give_back --
--- Jobs to be tried again, released unfinished, or dead; same fence as `finish`.
+-- Jobs to be tried again, released unfinished, or dead; same fence as `end`.
 UPDATE job_queue AS j
 SET status = r.status, scheduled_at = coalesce(r.scheduled_at, j.scheduled_at), lane = r.lane,
     attempts = j.attempts - r.refund, last_error = coalesce(r.error, j.last_error),

@@ -1,4 +1,4 @@
-"""Results of performed jobs, gathered for a few milliseconds and written together."""
+"""Results of performed jobs, written at once, or together while writing is slower than they come."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from ogel.runtime.database import DatabaseAway
 from ogel.runtime.jobs.job import Finished, Outcome
 from ogel.runtime.jobs.kind import JobKind
 from ogel.runtime.jobs.metrics import JobMetrics
+from ogel.runtime.jobs.pace import Pace
 from ogel.runtime.jobs.store import LeaseStore
 
 log = structlog.get_logger(__name__)
 
-# What ends within this time is written together: soon when little ends, so that what waits for it goes on; later when
-# much does, since a transaction costs far more than a result in it.
-GATHER_SECONDS, GATHER_MUCH_SECONDS = 0.004, 0.020
-MUCH = 20
+# A transaction costs far more than a result in it, so no more than half of the time is spent on them, and what ends
+# meanwhile goes together; no later than this after the last began.
+MOST_GATHER_SECONDS = 0.020
 MOST_PER_WRITE = 250
 # While one write waits for the disk, the next is under way.
 WRITERS = 2
@@ -43,6 +43,7 @@ class ResultWriter:
         self._written = written
         self._waiting: list[Finished] = []
         self._being_written = 0
+        self._pace = Pace()
         self._some = asyncio.Event()
         self._closing = asyncio.Event()
         self._emptied = asyncio.Event()
@@ -57,26 +58,38 @@ class ResultWriter:
         await asyncio.gather(*(self._write_forever() for _ in range(WRITERS)))
 
     async def _write_forever(self) -> None:
-        gather = GATHER_SECONDS
+        loop = asyncio.get_running_loop()
         while self._waiting or not self._closing.is_set():
             await self._some.wait()
-            if not self._closing.is_set():
-                await asyncio.sleep(gather)
+            await self._gather()
             batch, self._waiting = self._waiting[:MOST_PER_WRITE], self._waiting[MOST_PER_WRITE:]
             if not self._waiting and not self._closing.is_set():
                 self._some.clear()
             if not batch:
                 continue
+            began = loop.time()
+            self._pace.began(began)
             self._being_written += len(batch)
             late = await self._write_at_last(batch)
             self._being_written -= len(batch)
+            self._pace.took(loop.time() - began)
             if not self._unwritten:
                 self._emptied.set()
-            gather = GATHER_MUCH_SECONDS if len(batch) > MUCH else GATHER_SECONDS
             self._metrics.finished(self._queue, batch, late)
             if late:
                 log.warning("results.late", queue=self._queue, jobs=late)
             self._written(batch)
+
+    async def _gather(self) -> None:
+        """At least for a turn of the loop, so that what ends in one goes together."""
+        loop = asyncio.get_running_loop()
+        pause = 0.0
+        while not self._closing.is_set():
+            await asyncio.sleep(pause)
+            # The other writer may have begun meanwhile.
+            pause = self._pace.pause(loop.time(), MOST_GATHER_SECONDS)
+            if pause <= 0:
+                return
 
     @property
     def _unwritten(self) -> int:

@@ -20,18 +20,19 @@ from ogel.runtime.database import Database, DatabaseAway
 from ogel.runtime.jobs.job import CANCELLED, DONE, MOST_RESULT_BYTES, Finished, Job, Outcome
 from ogel.runtime.jobs.kind import JobKind
 from ogel.runtime.jobs.metrics import JobMetrics
+from ogel.runtime.jobs.pace import Pace
 from ogel.runtime.jobs.progress import Progress, heard_by
 from ogel.runtime.jobs.results import ResultWriter
 from ogel.runtime.jobs.shares import Shares
-from ogel.runtime.jobs.store import LeaseStore, Noted
+from ogel.runtime.jobs.store import Claim, LeaseStore, Noted
 from ogel.runtime.scrub import NOTHING_SECRET, Scrubber
 
 log = structlog.get_logger(__name__)
 
 # Without work for this long, a runner polls more slowly.
 QUIET_SECONDS = 10.0
-# A claim costs far more than a job in it: woken again within this time, a runner waits it out and claims more at once.
-# After a claim of many, the longer.
+# A claim costs far more than a job in it, so no more than half of the time is spent on claims, and what comes meanwhile
+# is claimed together; no later than this after the last claim began, after one of many the longer.
 SPACING_SECONDS, SPACING_AFTER_MANY_SECONDS = 0.010, 0.025
 MANY = 40
 # What is to be tried at a later time comes due one by one: without a bell it is gathered so long.
@@ -92,6 +93,11 @@ class JobRunner:
         self._progress: dict[str, Progress] = {}
         self._shares = Shares(options.in_flight)
         self._wake = asyncio.Event()
+        self._pace = Pace()
+        # Places freed since the last claim, and how many of them are worth another before its time.
+        self._freed = 0
+        self._enough = 1
+        self._freed_enough = asyncio.Event()
         # In the event loop's time: when leases were last renewed, when work was last found, when something is known
         # to be due or a key to open, when to ask again.
         self._renewed_at = -math.inf
@@ -99,6 +105,9 @@ class JobRunner:
         self._next_due = math.inf
         self._opens_at = math.inf
         self._look_ahead_at = -math.inf
+        # When to look at everything, however little seems to be due; and until when there seemed to be much.
+        self._look_at_all_at = -math.inf
+        self._much_until = -math.inf
         # Something due was left in the table, for want of room here or under its key: freed places are news.
         self._left_some = False
         self._suspended = False
@@ -148,12 +157,11 @@ class JobRunner:
 
     async def _work(self) -> None:
         loop = asyncio.get_running_loop()
-        claimed_at, spacing = loop.time(), SPACING_SECONDS
+        spacing = SPACING_SECONDS
         # Of so many keys that several claims look at them in turn: found since the first.
         lap_found = 0
         while True:
-            if (pause := claimed_at + spacing - loop.time()) > 0:
-                await asyncio.sleep(pause)
+            await self._gather(spacing)
             self._wake.clear()
             if self._stopping:  # asked after that: whoever stops us wakes us, and once
                 return
@@ -163,8 +171,10 @@ class JobRunner:
                 await self._wait(self._options.busy_poll_seconds)
                 continue
             claimed_at = loop.time()
+            self._pace.began(claimed_at)
             try:
                 found, saw_all, ends_lap = await self._claim(min(room, self._options.batch))
+                self._pace.took(loop.time() - claimed_at)
                 lap_found += found
                 spacing = SPACING_AFTER_MANY_SECONDS if found > MANY else SPACING_SECONDS
                 if found:
@@ -177,20 +187,32 @@ class JobRunner:
                 log.warning("runner.database_away", queue=self.queue, error=error.reason)
                 await self._wait(self._options.busy_poll_seconds)
 
+    async def _gather(self, spacing: float) -> None:
+        """
+        Until the next claim may begin. While something is left for want of places, these are gathered: half of what is
+        in flight, or what becomes free in time.
+        """
+        loop = asyncio.get_running_loop()
+        if (pause := self._pace.pause(loop.time(), spacing)) > 0:
+            await asyncio.sleep(pause)
+        pause = self._pace.whole_pause(loop.time(), spacing)
+        if self._left_some and self._freed < self._enough and pause > 0:
+            self._freed_enough.clear()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(pause):
+                    await self._freed_enough.wait()
+
     async def _claim(self, limit: int) -> tuple[int, bool, bool]:
         now = asyncio.get_running_loop().time()
-        division = self._shares.divided(now)
-        # Until the answer tells: what is freed meanwhile was not free when the question was put.
-        self._left_some = True
-        claim = await self._leases.claim(limit, division, self._perhaps_expired())
-        self._left_some = claim.left_some or any(share.busy >= share.cap for share in division.shares)
-        self._opens_at = math.inf if claim.opens_in is None else now + claim.opens_in + 0.002
+        self._freed = 0
+        claim = await self._little(limit, now) or await self._all(limit, now)
         for job in claim.jobs:
             self._supersede(job.id)
             self._held[job.id] = job
             self._unfinished += 1
             if job.key:
                 self._shares.started(job.key, _claim_of(job), claim.limits.get(job.key), now)
+        self._enough = max(1, self._unfinished // 2)
         self._metrics.claimed(self.queue, claim.jobs)
         for name, kind in self._kinds.items():
             batch = [job for job in claim.jobs if job.kind == name]
@@ -201,6 +223,29 @@ class JobRunner:
                 error = f"no worker here knows the kind {job.kind!r}"
                 self._finish(job, Outcome("postpone", error, after_seconds=30.0))
         return len(claim.jobs), claim.saw_all, claim.ends_lap
+
+    async def _little(self, limit: int, now: float) -> Claim | None:
+        """What is due, if that is little; None also when it is time to look at everything."""
+        perhaps_more = self._left_some or now >= min(self._look_at_all_at, self._opens_at)
+        if perhaps_more or now < self._much_until or self._perhaps_expired():
+            return None
+        self._left_some = True
+        claim = await self._leases.claim_few(limit, self._shares.divided(now))
+        if claim is None:
+            self._much_until = now + self._options.busy_poll_seconds
+        else:
+            self._left_some = False
+        return claim
+
+    async def _all(self, limit: int, now: float) -> Claim:
+        division = self._shares.divided(now)
+        # Until the answer tells: what is freed meanwhile was not free when the question was put.
+        self._left_some = True
+        claim = await self._leases.claim(limit, division, self._perhaps_expired())
+        self._left_some = claim.left_some or any(share.busy >= share.cap for share in division.shares)
+        self._opens_at = math.inf if claim.opens_in is None else now + claim.opens_in + 0.002
+        self._look_at_all_at = now + self._options.busy_poll_seconds if claim.saw_all else -math.inf
+        return claim
 
     def _perhaps_expired(self) -> list[str]:
         """Jobs held here whose leases may have run out, renewal having failed: not to be claimed a second time."""
@@ -295,6 +340,9 @@ class JobRunner:
             self._progress.pop(job.id, None)
             self._cancelled.discard(job.id)
         self._unfinished -= 1
+        self._freed += 1
+        if self._freed >= self._enough:
+            self._freed_enough.set()
         if job.key:
             now, done = asyncio.get_running_loop().time(), outcome.verdict == "done"
             self._shares.ended(job.key, _claim_of(job), now, done=done, slow=outcome.slow)

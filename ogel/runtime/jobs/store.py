@@ -15,7 +15,7 @@ from ogel.runtime.database import Database, Queries, Session, records
 from ogel.runtime.jobs.job import RETRY, Finished, Job, NewJob
 from ogel.runtime.jobs.kind import JobKind, by_name
 from ogel.runtime.jobs.shares import UNDIVIDED, Division
-from ogel.runtime.pieces import Piece
+from ogel.runtime.pieces import Piece, together
 from ogel.runtime.purge import BEGINNING, MOST_COUNTED, Bitten, Cursor
 
 _SQL = Queries.beside(__name__)
@@ -25,6 +25,8 @@ DEFAULT_KEY_LIMIT = 64
 CLAIM = _SQL.claim
 # Keys, and orders of ordered keys, that one claim looks at; the next goes on from there.
 MOST_STEPS = 500
+# What a claim may find and be spared a look at everything.
+FEW = 20
 # A key that another worker was claiming of is looked at again after this.
 CONTENDED_SECONDS = 0.02
 # Verdicts after which a job leaves the table.
@@ -238,7 +240,7 @@ class _AboutClaim(msgspec.Struct, frozen=True):
 
 
 class _Over(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A row of `finish`; `status` is left out for what is done."""
+    """A row of `end`; `status` is left out for what is done."""
 
     id: str
     lease_id: str
@@ -294,6 +296,22 @@ class LeaseStore:
         # The key and order after which the next claim goes on, so that each gets its turn; None: from the start.
         self._after: tuple[str, str] | None = None
 
+    async def claim_few(self, limit: int, division: Division) -> Claim | None:
+        """
+        All that is due, if that is little and needs no weighing: a tenth of the work. None: `claim` has to look. Only
+        while the last that looked saw all and left nothing, for this one sees nothing that is not due.
+        """
+        few = min(limit, FEW, division.new_keys.together)
+        if few <= 0:
+            return None
+        parameters = {**self._of_shares(division), **self._of_lease(), "queue": self._queue, "few": few}
+        async with self._database.session() as session:
+            rows = await session.tuples(_SQL.claim_few, parameters)
+        if not rows[0][-1]:
+            return None
+        jobs, limits = _jobs_and_limits([row for row in rows if row[0] is not None])
+        return Claim(jobs, limits, saw_all=True, ends_lap=True, left_some=False, opens_in=None)
+
     async def claim(
         self,
         limit: int,
@@ -305,8 +323,7 @@ class LeaseStore:
         async with self._database.session() as session:
             rows = await session.tuples(CLAIM, self.parameters(limit, division, not_ids))
         about, rows = msgspec.convert(rows[0][-1], _AboutClaim), rows[1:]
-        jobs = sorted((Job(*row[:13]) for row in rows), key=lambda job: (job.lane, job.scheduled_at))
-        limits = {row[4]: row[13] for row in rows if row[13] is not None}
+        jobs, limits = _jobs_and_limits(rows)
         cut = about.seen >= limit
         self._after = about.last_served if cut else about.last_step if about.steps >= MOST_STEPS else None
         saw_all = after is None and self._after is None
@@ -323,21 +340,28 @@ class LeaseStore:
         """Of the statement `CLAIM`."""
         after_key, after_order = self._after or (None, None)
         return {
+            **self._of_shares(division),
+            **self._of_lease(),
             "queue": self._queue,
             "limit": limit,
             "after_key": after_key,
             "after_order": after_order,
             "most_steps": MOST_STEPS,
+            "new_keys_together": division.new_keys.together,
+            "not_ids": list(not_ids),
+        }
+
+    def _of_shares(self, division: Division) -> Mapping[str, Any]:
+        return {
             "known_keys": [share.key for share in division.shares],
             "caps": [share.cap for share in division.shares],
             "busy": [share.busy for share in division.shares],
             "new_key_share": division.new_keys.share,
-            "new_keys_together": division.new_keys.together,
             "default_limit": DEFAULT_KEY_LIMIT,
-            "not_ids": list(not_ids),
-            "lease": new_id("lease"),
-            "lease_seconds": self._lease_seconds,
         }
+
+    def _of_lease(self) -> Mapping[str, Any]:
+        return {"lease": new_id("lease"), "lease_seconds": self._lease_seconds}
 
     async def seconds_to_next(self) -> float | None:
         async with self._database.session() as session:
@@ -375,12 +399,10 @@ class LeaseStore:
 
     async def write(self, results: Sequence[Finished], kinds: Mapping[str, JobKind]) -> int:
         """All together, or none. Returns how many results came too late: their job had a new owner."""
+        if (at_once := await self._write_at_once(results, kinds)) is not None:
+            return at_once
         recording = [kind for kind in kinds.values() if kind.record is not None]
         cancelled = [f for f in results if f.outcome.verdict == "cancelled"]
-        if not recording and not cancelled:
-            # Nothing else to write: each statement is a whole by itself.
-            async with self._database.session() as session:
-                return len(results) - len(await self._end(session, results))
         async with self._database.transaction() as tx:
             owned = await self._end(tx, results)
             for kind in kinds.values():
@@ -389,24 +411,67 @@ class LeaseStore:
                     await kind.discarded(tx, dropped)
             for kind in recording:
                 mine = [f for f in results if f.job.kind == kind.name and f.outcome.verdict != "cancelled"]
-                for tell, told in (
-                    (kind.record, [f for f in mine if _claim(f) in owned]),
-                    (kind.late, [f for f in mine if _claim(f) not in owned]),
-                ):
-                    if tell is not None and told:
-                        await tell(tx, told)
+                if kind.record is not None and (told := [f for f in mine if _claim(f) in owned]):
+                    await kind.record(tx, told)
+                await _tell_late(tx, kind, mine, owned)
+        return len(results) - len(owned)
+
+    async def _write_at_once(self, results: Sequence[Finished], kinds: Mapping[str, JobKind]) -> int | None:
+        """In one statement, which needs no transaction around it; None: it takes more than one."""
+        if any(f.outcome.verdict != "done" for f in results) or _has_twins(results):
+            return None
+        pieces: list[Piece] = []
+        for kind in kinds.values():
+            mine = [f for f in results if f.job.kind == kind.name]
+            if mine and kind.record is not None:
+                recorded = kind.recorded(mine) if kind.recorded is not None else None
+                if recorded is None:
+                    return None
+                pieces += recorded
+        async with self._database.session() as session:
+            owned = await _ended(session, results, pieces)
+        if len(owned) < len(results):
+            async with self._database.transaction() as tx:
+                for kind in kinds.values():
+                    await _tell_late(tx, kind, results, owned)
         return len(results) - len(owned)
 
     async def _end(self, session: Session, results: Sequence[Finished]) -> set[tuple[str, str]]:
         """Job and lease of each claim that was still good; of one job, two may have ended here."""
-        over = [_over(f) for f in results if f.outcome.verdict in _OVER]
-        others = [_returned(f) for f in results if f.outcome.verdict not in _OVER]
-        owned: set[tuple[str, str]] = set()
-        for query, rows in ((_SQL.finish, over), (_SQL.give_back, others)):
-            if rows:
-                ended = await session.tuples(query, {"rows": records(rows)})
-                owned.update((id, lease_id) for id, lease_id in ended)
+        over = [f for f in results if f.outcome.verdict in _OVER]
+        others = [f for f in results if f.outcome.verdict not in _OVER]
+        owned = await _ended(session, over) if over else set()
+        if others:
+            rows = records([_returned(f) for f in others])
+            owned.update(await session.tuples(_SQL.give_back, {"rows": rows}))
         return owned
+
+
+async def _ended(
+    session: Session, over: Sequence[Finished], pieces: Sequence[Piece] = ()
+) -> set[tuple[str, str]]:
+    rows = records([_over(f) for f in over])
+    ended = Piece("ended", _SQL.end, {"ended": rows}, says=_SQL.which_ended)
+    return set(await session.tuples(*together([ended, Piece("kept", _SQL.keep, {}), *pieces])))
+
+
+async def _tell_late(
+    tx: Session, kind: JobKind, results: Sequence[Finished], owned: set[tuple[str, str]]
+) -> None:
+    late = [f for f in results if f.job.kind == kind.name and _claim(f) not in owned]
+    if kind.late is not None and late:
+        await kind.late(tx, late)
+
+
+def _has_twins(results: Sequence[Finished]) -> bool:
+    """Two claims of one job ended here; what is written of either depends on which of them holds."""
+    return len({f.job.id for f in results}) < len(results)
+
+
+def _jobs_and_limits(rows: Sequence[tuple[Any, ...]]) -> tuple[Sequence[Job], Mapping[str, int]]:
+    """Of rows of a claim: the jobs in the order they are due, and the limits of their keys."""
+    jobs = sorted((Job(*row[:13]) for row in rows), key=lambda job: (job.lane, job.scheduled_at))
+    return jobs, {row[4]: row[13] for row in rows if row[13] is not None}
 
 
 def _claim(finished: Finished) -> tuple[str, str]:

@@ -57,6 +57,11 @@ class Sign(Struct, frozen=True):
     gone: bool = False
 
 
+def is_no_news(sign: Sign) -> bool:
+    """The endpoint is, and was, well: there is nothing to learn from it."""
+    return sign.life == "up" and not sign.was_ailing
+
+
 class HealthWatch:
     def __init__(
         self, store: HealthStore, keys: JobKeys, jobs: JobQueue, outbox: Outbox, patience: Patience

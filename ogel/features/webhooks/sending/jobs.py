@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from ogel.features.webhooks.deliveries.store import DeliveryStore
 from ogel.features.webhooks.endpoints.one_off import forget_job
-from ogel.features.webhooks.health.watch import HealthWatch, Sign
+from ogel.features.webhooks.health.watch import HealthWatch, Sign, is_no_news
 from ogel.features.webhooks.sending.metrics import WebhookMetrics
 from ogel.features.webhooks.sending.payload import webhook_body
 from ogel.features.webhooks.sending.receiver import Receiver
@@ -22,6 +22,7 @@ from ogel.runtime.database import Session
 from ogel.runtime.egress import Egress, EgressError, Exchange
 from ogel.runtime.jobs.job import FIRST_ATTEMPT, Finished, Job, Outcome
 from ogel.runtime.jobs.store import JobQueue
+from ogel.runtime.pieces import Piece
 from ogel.runtime.scrub import MASK
 
 MAX_RESPONSE_BYTES = 16 * 1024
@@ -78,7 +79,8 @@ class Deliver:
             )
             verdict = judge_answer(answer, started_at)
         except EgressError as error:
-            answer, verdict = error, judge_error(error)
+            # Its traceback holds this frame, which holds it: with the body they would wait for the collector.
+            answer, verdict = error.with_traceback(None), judge_error(error)
         lag = started_at - _due_at(job, work)
         self._metrics.attempted(verdict, answer.timings.total, job.lane, lag.total_seconds())
         if verdict.ours:
@@ -114,6 +116,16 @@ class Deliver:
         await self._health.learn(tx, signs)
         over = [each.job.key for each in finished if _ends_a_test(each)]
         await self._jobs.enqueue(tx, [forget_job(webhook_id) for webhook_id in over])
+
+    def recorded(self, finished: Sequence[Finished]) -> Sequence[Piece] | None:
+        """Of deliveries that arrived where there is nothing else to tell."""
+        rows = []
+        for each in finished:
+            sent: Sent | None = each.outcome.value
+            if each.job.lost or sent is None or sent.is_one_off or not is_no_news(sent.sign):
+                return None
+            rows.append(sent.row)
+        return self._store.delivered(rows)
 
     async def late(self, tx: Session, finished: Sequence[Finished]) -> None:
         rows = [each.outcome.value.row for each in finished if each.outcome.value is not None]

@@ -9,6 +9,7 @@ from ogel.features.webhooks.sending.receiver import Receiver, Receivers
 from ogel.features.webhooks.sending.work import AttemptRow, LostAttempt, Settled, Work
 from ogel.kernel.event import Event
 from ogel.runtime.database import Queries, Session, records
+from ogel.runtime.pieces import Piece, together
 
 _SQL = Queries.beside(__name__)
 
@@ -27,7 +28,24 @@ class SendingStore:
         return [id for (id,) in await tx.tuples(_SQL.one_offs, {"ids": list(delivery_ids)})]
 
     async def record(self, tx: Session, attempts: Sequence[AttemptRow], settled: Sequence[Settled]) -> None:
-        await tx.execute(_SQL.record, {"attempts": records(attempts), "settled": records(settled)})
+        """The attempts of a batch, and where each delivery stands after it."""
+        pieces = [
+            Piece("sent", _SQL.attempts, {"attempts": records(attempts)}),
+            Piece("logged", _SQL.log_attempts, {}),
+            Piece("stands", _SQL.standing, {"settled": records(settled)}),
+            Piece("settled", _SQL.settle, {}, says=_SQL.nothing),
+        ]
+        await tx.execute(*together(pieces))
+
+    def delivered(self, attempts: Sequence[AttemptRow]) -> Sequence[Piece]:
+        """The same, in the statement that ends their jobs, where each attempt is its delivery's last."""
+        return [
+            Piece("given", _SQL.attempts, {"attempts": records(attempts)}),
+            Piece("sent", _SQL.attempts_of_ended, {}),
+            Piece("logged", _SQL.log_attempts, {}),
+            Piece("stands", _SQL.delivered, {}),
+            Piece("settled", _SQL.settle, {}),
+        ]
 
     async def record_lost(self, tx: Session, attempts: Sequence[LostAttempt]) -> None:
         """Each takes the number that its delivery's next attempt would have had."""
