@@ -14,7 +14,8 @@ from psycopg import AsyncConnection, AsyncCursor
 from psycopg.rows import class_row, dict_row
 from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout
 
-from ogel.runtime.database_faults import DatabaseAway, TookTooLong, fault_of, told
+from ogel.runtime.database_faults import DatabaseAway, NoAnswer, TookTooLong, fault_of, told
+from ogel.runtime.database_patience import seconds_left
 
 __all__ = ["Database", "DatabaseAway", "Queries", "Session", "TookTooLong", "records"]
 
@@ -117,13 +118,13 @@ class Database:
     @asynccontextmanager
     async def session(self) -> AsyncIterator[Session]:
         """A connection in autocommit: for single statements that need no transaction around them."""
-        async with self._away_by_name(), self._pool.connection() as connection:
+        async with self._connection() as connection:
             yield Session(connection)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Session]:
         """Commits at the end of the block, or rolls back on any exception, then rings what was asked to be rung."""
-        async with self._away_by_name(), self._pool.connection() as connection:
+        async with self._connection() as connection:
             session = Session(connection)
             async with connection.transaction():
                 yield session
@@ -131,15 +132,19 @@ class Database:
             self._ring(session.rings)
 
     @asynccontextmanager
-    async def _away_by_name(self) -> AsyncIterator[None]:
+    async def _connection(self) -> AsyncIterator[AsyncConnection[Any]]:
         """Raises DatabaseAway for what the driver calls by many names; a statement's own errors pass."""
         try:
-            yield
+            async with self._pool.connection(min(seconds_left(), self._pool.timeout)) as connection:
+                yield connection
         except (PoolTimeout, PoolClosed) as error:
             raise self._excuse() or self._refused() or told(DatabaseAway) from error
         except psycopg.Error as error:
             if (fault := fault_of(error)) is None:
                 raise
+            if isinstance(error, NoAnswer):
+                # Nor will it on the other connections, where the next ones would wait for as long.
+                await self._pool.drain()
             raise (self._excuse() if type(fault) is DatabaseAway else None) or fault from error
 
     def _refused(self) -> DatabaseAway | None:

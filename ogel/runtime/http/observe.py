@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from ogel.runtime.database_patience import be_patient_as_a_request
 from ogel.runtime.http.endpoint import Endpoint
 from ogel.runtime.http.exchange import Exchange, Network, open_exchange, path_template
 from ogel.runtime.http.metrics import HttpMetrics
@@ -30,6 +31,7 @@ class Observed:
             await self._app(scope, receive, send)
             return
         began = time.perf_counter()
+        be_patient_as_a_request()
         exchange = open_exchange(scope, self._trusted_proxies)
         status = _NO_ANSWER
 
