@@ -126,7 +126,7 @@ class _Connection(AsyncConnection[Any]):
         finally:
             timer.cancel()
 
-    async def cancel_safe(self, *, timeout: float = _CANCEL_SECONDS) -> None:
+    async def cancel_safe(self, *, timeout: float = _CANCEL_SECONDS) -> None:  # noqa: ASYNC109 - psycopg's own
         """What psycopg does for who gives up in the middle of a statement."""
         await super().cancel_safe(timeout=min(timeout, _CANCEL_SECONDS))
 

@@ -102,10 +102,14 @@ def test_a_commit_that_was_not_answered_is_in_doubt_and_says_so(empty_database_u
 def test_who_gives_up_earlier_does_not_wait_for_the_server_to_be_told(empty_database_url: str) -> None:
     async def story() -> None:
         async with opened(empty_database_url) as database:
-            with patience(PATIENCE_SECONDS), hanging_postgres(empty_database_url), within(1.0):
-                with pytest.raises((TimeoutError, DatabaseAway)):
-                    async with asyncio.timeout(PATIENCE_SECONDS / 2):
-                        await work(database)
+            with (
+                patience(PATIENCE_SECONDS),
+                hanging_postgres(empty_database_url),
+                within(1.0),
+                pytest.raises((TimeoutError, DatabaseAway)),
+            ):
+                async with asyncio.timeout(PATIENCE_SECONDS / 2):
+                    await work(database)
             assert await all_connections(database) == MOST
 
     asyncio.run(story())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psycopg
@@ -18,7 +18,7 @@ def hanging_postgres(url: str) -> Iterator[None]:
     with psycopg.connect(url) as connection:
         session = connection.info.backend_pid
     postmaster = _parent(session)
-    with _stopped([postmaster, *_children(postmaster)]):
+    with _stopped([postmaster]), _stopped(_children(postmaster)):
         yield
 
 
@@ -32,13 +32,17 @@ def hanging_redis(url: str) -> Iterator[None]:
 
 @contextmanager
 def _stopped(pids: Sequence[int]) -> Iterator[None]:
-    for pid in pids:
-        os.kill(pid, signal.SIGSTOP)
+    _tell(pids, signal.SIGSTOP)
     try:
         yield
     finally:
-        for pid in pids:
-            os.kill(pid, signal.SIGCONT)
+        _tell(pids, signal.SIGCONT)
+
+
+def _tell(pids: Sequence[int], number: signal.Signals) -> None:
+    for pid in pids:
+        with suppress(ProcessLookupError):  # a session that was just ending
+            os.kill(pid, number)
 
 
 def _parent(pid: int) -> int:
