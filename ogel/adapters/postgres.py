@@ -160,7 +160,7 @@ async def wait_for_postgres(url: str, seconds: float) -> None:
     said = False
     while True:
         try:
-            async with await AsyncConnection.connect(url, **connection_arguments(url)) as connection:
+            async with await _Connection.connect(url, **connection_arguments(url)) as connection:
                 await connection.execute("SELECT 1")
             return
         except psycopg.OperationalError as error:
