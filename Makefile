@@ -18,6 +18,7 @@ $(STAMP): requirements-dev.lock requirements-build.lock pyproject.toml
 	@test -x $(BIN)/python || { echo "making $(VENV) …"; $(PYTHON) -m venv $(VENV); }
 	@echo "installing into $(VENV) …"
 	@$(PYTHON) make/install.py $(BIN)/python requirements-dev.lock
+	@$(BIN)/python -m compileall -q -j 0 ogel
 	@touch $@
 
 up: $(STAMP) ## the whole suite in one process, on servers of its own; Ctrl-C ends it
@@ -42,6 +43,7 @@ $(SHIPPED)/.installed: requirements.lock requirements-build.lock pyproject.toml
 	@test -x $(SHIPPED)/bin/python || $(PYTHON) -m venv $(SHIPPED)
 	@echo "installing into $(SHIPPED) …"
 	@$(PYTHON) make/install.py $(SHIPPED)/bin/python requirements.lock
+	@$(SHIPPED)/bin/python -m compileall -q -j 0 ogel
 	@touch $@
 
 bench: $(STAMP) $(SHIPPED)/.installed ## measure deliveries, latency, memory and start; see bench/README.md

@@ -521,8 +521,7 @@ class Platform:
 
     def probes(self) -> list[Probe]:
         probes = [
-            # A little longer than a pool waits, which then can say why.
-            Probe("postgres", self._postgres_takes_writes, required=True, timeout_seconds=3.0),
+            Probe("postgres", self._postgres_takes_writes, required=True),
             Probe("redis", self.redis.takes_writes, required=False),
         ]
         if self._mongo is not None:

@@ -7,8 +7,10 @@ Real servers for every test that asks: one PostgreSQL and one Valkey per test pr
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import shutil
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -64,7 +66,15 @@ def _keep_bytecode(config: pytest.Config) -> None:
     """
     if "PYTHONDONTWRITEBYTECODE" in os.environ and (cache := getattr(config, "cache", None)):
         del os.environ["PYTHONDONTWRITEBYTECODE"]
-        os.environ["PYTHONPYCACHEPREFIX"] = str(cache.mkdir("bytecode"))
+        os.environ["PYTHONPYCACHEPREFIX"] = sys.pycache_prefix = str(cache.mkdir("bytecode"))
+        # Nor need this process, and those beside it, compile all tests each time.
+        sys.dont_write_bytecode = False
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Thousands of tests, and all they import, stay: the garbage collector need not look through them over and over."""
+    gc.freeze()
+    gc.set_threshold(50_000, 10, 10)  # as `ogel` itself has it
 
 
 def pytest_report_header() -> str:

@@ -29,6 +29,7 @@ _SESSION: dict[str, Any] = {
 }
 # A migration that cannot get its lock must not queue everyone else behind it.
 _OPTIONS = "-c lock_timeout=10s -c statement_timeout=0"
+_LATER, _NOW = "SET synchronous_commit = off", "RESET synchronous_commit"
 _CREATE_LOG = """
 CREATE TABLE IF NOT EXISTS schema_migrations (
   version     integer PRIMARY KEY,
@@ -77,6 +78,8 @@ async def migrate(url: str, migrations: Sequence[Migration], lock_seconds: float
             await connection.execute(_CREATE_LOG)
             missing = await _missing(connection, migrations)
             for migration in missing:
+                # Flushed with the last one: what comes later in the log is on disk only with all before it.
+                await connection.execute(_LATER if migration is not missing[-1] else _NOW)
                 try:
                     await migration.file.apply(connection, partial(_record, connection, migration))
                 except OwnTransaction as error:
@@ -84,6 +87,7 @@ async def migrate(url: str, migrations: Sequence[Migration], lock_seconds: float
                 log.info("migration.applied", migration=migration.name)
             return missing
         finally:
+            await connection.execute(_NOW)
             await connection.execute("SELECT pg_advisory_unlock(%s)", (_LOCK,))
 
 

@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import socket
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, TypeVar
 
 import msgspec
 import psycopg
 import structlog
 from psycopg import AsyncConnection
+from psycopg.abc import PQGen
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.types.json import set_json_loads
 from psycopg_pool import AsyncConnectionPool
 
 from ogel.kernel.errors import ConfigError
+from ogel.runtime.database_faults import NoAnswer
+from ogel.runtime.database_patience import seconds_left
+
+Answer = TypeVar("Answer")
 
 log = structlog.get_logger(__name__)
 
@@ -34,6 +42,10 @@ _SESSION_OPTIONS = " ".join(
 
 # libpq gives no SQLSTATE for a connection that was refused, only the server's words.
 _HOPELESS = ("password authentication failed", "no password supplied", "does not exist")
+
+
+# A server that answers hears at once that a statement is to be cancelled.
+_CANCEL_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +83,8 @@ def make_pool(url: str, options: PoolOptions) -> AsyncConnectionPool[AsyncConnec
         max_idle=options.idle_seconds,
         timeout=options.timeout_seconds,
         max_waiting=1000,
-        reconnect_timeout=30.0,
+        # Then it is for who asks next to try, at once: one that is back is not left alone until a long pause is over.
+        reconnect_timeout=5.0,
         kwargs=connection_arguments(url, options.keepalive_seconds),
         configure=_configure,
         connection_class=type("Connection", (_Connection,), {}),  # one per pool, each with its own refusal
@@ -93,6 +106,37 @@ class _Connection(AsyncConnection[Any]):
             raise
         cls.refusal = None
         return made
+
+    async def wait(self, gen: PQGen[Answer], *how: Any, **more: Any) -> Answer:
+        """Raises NoAnswer when the server has kept silent for too long; the connection is lost with it."""
+        seconds, silent = seconds_left(), False
+
+        def hang_up() -> None:
+            nonlocal silent
+            silent = True
+            self._cut()
+
+        timer = asyncio.get_running_loop().call_later(seconds, hang_up)
+        try:
+            return await super().wait(gen, *how, **more)
+        except psycopg.OperationalError as error:
+            if silent:
+                raise NoAnswer(f"no answer within {seconds:.3g} seconds") from error
+            raise
+        finally:
+            timer.cancel()
+
+    async def cancel_safe(self, *, timeout: float = _CANCEL_SECONDS) -> None:  # noqa: ASYNC109 - psycopg's own
+        """What psycopg does for who gives up in the middle of a statement."""
+        await super().cancel_safe(timeout=min(timeout, _CANCEL_SECONDS))
+
+    def _cut(self) -> None:
+        """
+        To libpq the server has gone, which it knows to put away from any point of an exchange. Cancelling the statement
+        would take a server that answers.
+        """
+        with suppress(OSError, psycopg.Error), socket.socket(fileno=os.dup(self.fileno())) as line:
+            line.shutdown(socket.SHUT_RDWR)
 
 
 def name_connections(pool: AsyncConnectionPool[AsyncConnection[Any]], name: str) -> None:
@@ -116,7 +160,7 @@ async def wait_for_postgres(url: str, seconds: float) -> None:
     said = False
     while True:
         try:
-            async with await AsyncConnection.connect(url, **connection_arguments(url)) as connection:
+            async with await _Connection.connect(url, **connection_arguments(url)) as connection:
                 await connection.execute("SELECT 1")
             return
         except psycopg.OperationalError as error:

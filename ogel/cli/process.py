@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from ogel.platform import Platform
     from ogel.runtime.lifecycle import Service
-    from ogel.serving import Roles
+    from ogel.serving import Process, Roles
 
 OPEN_FILES = 65_536
 CLOSE_SECONDS = 30.0
@@ -62,18 +62,16 @@ def run_process(
     choose_roles: Callable[[Platform], Roles],
     beside: Sequence[tuple[str, Service]] = (),
     ready: Callable[[int], None] = lambda port: None,
+    meanwhile: Callable[[], None] | None = None,
 ) -> None:
     """
     Runs until SIGTERM or SIGINT, or until one of the services `beside` the platform's own ends. `ready` is told the
-    port once it is listened on and the servers have answered.
+    port once it is listened on and the servers have answered. `meanwhile` is done while all that the process is made
+    of is imported, which takes longer than anything else in a start.
     """
     interrupts.end_us()  # until the event loop listens to signals
-    import asyncio
-
-    from ogel.platform import Platform
     from ogel.runtime.logging import configure_logging
     from ogel.runtime.scrub import Scrubber
-    from ogel.serving import Process
 
     scrub = Scrubber(secrets_of(settings))
     configure_logging(settings.log_level, form=settings.log_form, scrub=scrub, beside=True)
@@ -83,11 +81,32 @@ def run_process(
 
         start_sentry(settings.sentry_dsn, scrub)
     _allow_many_connections()
-    platform = Platform(settings)
-    process = Process(platform, choose_roles(platform))
+    process = _built(settings, choose_roles, meanwhile)
     _keep_what_is_wired()
+    import asyncio
+
     with event_loop() as runner:
         runner.run(process.run(asyncio.Event(), beside, ready))
+
+
+def _built(
+    settings: Settings, choose_roles: Callable[[Platform], Roles], meanwhile: Callable[[], None] | None
+) -> Process:
+    def build() -> Process:
+        from ogel.platform import Platform
+        from ogel.serving import Process
+
+        platform = Platform(settings)
+        return Process(platform, choose_roles(platform))
+
+    if meanwhile is None:
+        return build()
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(1) as builder:
+        building = builder.submit(build)
+        meanwhile()
+    return building.result()
 
 
 def _warn_of_settings() -> None:

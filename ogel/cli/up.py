@@ -7,6 +7,7 @@ import dataclasses
 import ipaddress
 import signal
 import sys
+from contextlib import suppress
 from types import FrameType
 from typing import TYPE_CHECKING
 
@@ -31,8 +32,7 @@ def command(port: int | None) -> None:
     told = Told()
     settings = settings_of_environment(port)
     if settings.embedded:
-        with _servers(settings, told) as servers:
-            _run(settings, servers, told)
+        _run_with_servers(settings, told)
     else:
         banner = Banner(settings)
         run_process(
@@ -72,22 +72,20 @@ class Told:
         self._number = self._number or number
 
 
-def _servers(settings: Settings, told: Told) -> EmbeddedServers:
+def _run_with_servers(settings: Settings, told: Told) -> None:
     from ogel.adapters.embedded import CalledOff, EmbeddedServers
     from ogel.runtime.logging import configure_logging
 
     configure_logging(settings.log_level, form=settings.log_form)
-    try:
-        return EmbeddedServers.start(
-            settings.data_dir,
-            postgres=settings.database_url is None,
-            redis=settings.redis_url is None,
-            postgres_bin=settings.postgres_bin,
-            redis_bin=settings.redis_bin,
-            interrupted=told,
-        )
-    except CalledOff:
-        sys.exit(told.exit_code)
+    prepared = EmbeddedServers.prepare(
+        settings.data_dir,
+        postgres=settings.database_url is None,
+        redis=settings.redis_url is None,
+        postgres_bin=settings.postgres_bin,
+        redis_bin=settings.redis_bin,
+    )
+    with prepared as servers, suppress(CalledOff):
+        _run(settings, servers, told)
 
 
 def _run(settings: Settings, servers: EmbeddedServers, told: Told) -> None:
@@ -105,6 +103,7 @@ def _run(settings: Settings, servers: EmbeddedServers, told: Told) -> None:
         roles,
         beside=[("signals", told.watch), ("embedded servers", revival.run), ("banner", banner.show)],
         ready=banner.ready,
+        meanwhile=lambda: servers.run(told),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from importlib import resources
 from types import TracebackType
@@ -15,7 +15,8 @@ from psycopg import AsyncConnection, AsyncCursor
 from psycopg.rows import class_row, dict_row
 from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout
 
-from ogel.runtime.database_faults import DatabaseAway, TookTooLong, fault_of, told
+from ogel.runtime.database_faults import DatabaseAway, NoAnswer, TookTooLong, fault_of, told
+from ogel.runtime.database_patience import seconds_left
 
 __all__ = ["Database", "DatabaseAway", "Queries", "Session", "TookTooLong", "records"]
 
@@ -118,7 +119,7 @@ class _Lent:
     def __init__(
         self,
         pool: AsyncConnectionPool[AsyncConnection[Any]],
-        away_by_name: Callable[[BaseException], DatabaseAway | None],
+        away_by_name: Callable[[BaseException], Awaitable[DatabaseAway | None]],
         ring: Ring,
     ) -> None:
         self._pool = pool
@@ -127,9 +128,9 @@ class _Lent:
 
     async def __aenter__(self) -> Session:
         try:
-            self._connection = await self._pool.getconn()
+            self._connection = await self._pool.getconn(min(seconds_left(), self._pool.timeout))
         except psycopg.Error as error:
-            if (away := self._away_by_name(error)) is None:
+            if (away := await self._away_by_name(error)) is None:
                 raise
             raise away from error
         self._session = Session(self._connection)
@@ -142,7 +143,7 @@ class _Lent:
         if error is None:
             if self._session.rings:
                 self._ring(self._session.rings)
-        elif (away := self._away_by_name(error)) is not None:
+        elif (away := await self._away_by_name(error)) is not None:
             raise away from error
 
 
@@ -168,12 +169,15 @@ class Database:
         async with self.session() as session, session.as_one():
             yield session
 
-    def _away_by_name(self, error: BaseException) -> DatabaseAway | None:
+    async def _away_by_name(self, error: BaseException) -> DatabaseAway | None:
         """What the driver calls by many names; None for a statement's own errors."""
         if isinstance(error, PoolTimeout | PoolClosed):
             return self._excuse() or self._refused() or told(DatabaseAway)
         if not isinstance(error, psycopg.Error) or (fault := fault_of(error)) is None:
             return None
+        if isinstance(error, NoAnswer):
+            # Nor will it on the other connections, where the next ones would wait for as long.
+            await self._pool.drain()
         return (self._excuse() if type(fault) is DatabaseAway else None) or fault
 
     def _refused(self) -> DatabaseAway | None:

@@ -16,6 +16,16 @@ class DatabaseAway(Unavailable):
         return str(self.__cause__ or self).strip()
 
 
+class NoAnswer(psycopg.OperationalError):
+    """Of the driver: the connection was given up in the middle of something. Who asked for a commit may have got it."""
+
+
+class DatabaseSilent(DatabaseAway):
+    """It hangs, or is busier than anybody has patience. Whether what it was asked last was done is not known."""
+
+    title = "Database does not answer"
+
+
 class TookTooLong(DatabaseAway):
     """A statement's time was over: the server is busy, or it was asked for too much at once. It did nothing."""
 
@@ -49,6 +59,11 @@ class DatabaseStarting(DatabaseAway):
 # What the caller is told, and after how many seconds to try again.
 _SAID: dict[type[DatabaseAway], tuple[str, int]] = {
     DatabaseAway: ("The database did not answer.", 1),
+    DatabaseSilent: (
+        "The database has not answered in time. What you asked for may be done all the same: ask again with the same"
+        " id or Idempotency-Key, and it is done once.",
+        5,
+    ),
     TookTooLong: ("The database took too long.", 1),
     DatabaseLocked: ("Others held for too long what this needed in the database.", 1),
     DatabaseDiskFull: ("The database's disk is full. Nothing is written until there is room.", 30),
@@ -103,6 +118,8 @@ def told(kind: type[DatabaseAway]) -> DatabaseAway:
 
 
 def _kind_of(error: psycopg.Error) -> type[DatabaseAway] | None:
+    if isinstance(error, NoAnswer):
+        return DatabaseSilent
     if (found := _BY_SQLSTATE.get(error.sqlstate or "")) is not None:
         return found
     away = (error.sqlstate or "").startswith(_AWAY) or _is_lost(error)

@@ -8,10 +8,11 @@ import threading
 from collections import Counter
 from pathlib import Path
 
+import pytest
+
 from tests.support.balancer import Balancer
 from tests.support.process import ADMIN_KEY, Ogel, eventually
 
-REPLACEMENTS = 2
 EACH = 20
 
 
@@ -63,8 +64,9 @@ class Publisher(threading.Thread):
         return not response.will_close
 
 
+@pytest.mark.parametrize("replacements", [1, pytest.param(4, marks=pytest.mark.long)])
 def test_nothing_is_refused_or_cut_while_processes_replace_each_other(
-    tmp_path: Path, database_url: str, redis_url: str
+    tmp_path: Path, database_url: str, redis_url: str, replacements: int
 ) -> None:
     servers = {"DATABASE_URL": database_url, "REDIS_URL": redis_url}
     old, new = (Ogel("api", log=tmp_path / f"{name}.log", **servers) for name in ("one", "other"))
@@ -83,7 +85,7 @@ def test_nothing_is_refused_or_cut_while_processes_replace_each_other(
             )
 
         try:
-            for _ in range(REPLACEMENTS):
+            for _ in range(replacements):
                 all_go_on()
                 new.start()
                 all_go_on()

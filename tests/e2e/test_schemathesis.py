@@ -16,7 +16,7 @@ from tests.support.carriers import Carriers
 from tests.support.outside import register
 from tests.support.process import ADMIN_KEY, Client, Ogel
 
-FEW, MANY = 4, 40
+FEW, MANY = 2, 40
 MODES = (GenerationMode.POSITIVE, GenerationMode.NEGATIVE)
 
 

@@ -116,6 +116,24 @@ def test_migrations_are_applied_once_by_whoever_comes_first(empty_database_url: 
     asyncio.run(story())
 
 
+def test_the_disk_is_waited_for_once(empty_database_url: str) -> None:
+    note = (
+        b"CREATE TABLE IF NOT EXISTS noted AS SELECT current_setting('synchronous_commit') AS at WHERE false;"
+    )
+    note += b"INSERT INTO noted SELECT current_setting('synchronous_commit')"
+    migrations = [Migration(n, f"000{n}_note", note) for n in (1, 2, 3)]
+
+    async def story() -> None:
+        await migrate(empty_database_url, migrations)
+        later = Migration(4, "0004_note", note)
+        await migrate(empty_database_url, [*migrations, later])
+        with psycopg.connect(empty_database_url) as connection:
+            noted = [at for (at,) in connection.execute("SELECT at FROM noted").fetchall()]
+        assert noted == ["off", "off", "on", "on"]
+
+    asyncio.run(story())
+
+
 def test_a_migration_that_fails_leaves_nothing_of_itself(empty_database_url: str) -> None:
     async def story() -> None:
         good = Migration(1, "0001_good", b"CREATE TABLE good (n int)")

@@ -546,6 +546,20 @@ def test_stop_may_be_called_twice_and_kills_who_does_not_obey(data_dir):
     assert embedded.redis_url is None
 
 
+def test_prepared_servers_have_addresses_and_hold_the_directory_before_they_run(tmp_path):
+    prepared = EmbeddedServers.prepare(tmp_path)
+    assert prepared.pids == {}
+    urls, secret = (prepared.database_url, prepared.redis_url), prepared.secret("admin_key")
+    with pytest.raises(ConfigError, match="in use"):
+        EmbeddedServers.prepare(tmp_path)
+    with pytest.raises(CalledOff):
+        prepared.run(lambda: True)
+    assert left_running(tmp_path) == []
+    with EmbeddedServers.start(tmp_path, postgres=False) as servers:  # the directory was given back
+        assert servers.secret("admin_key") == secret
+    assert None not in urls
+
+
 def test_missing_programs_are_named_with_the_url_to_set_instead(tmp_path, monkeypatch):
     with pytest.raises(ConfigError, match=r"^OGEL_PG_BIN=.* bin directory\.$"):
         EmbeddedServers.start(tmp_path, postgres_bin=tmp_path)

@@ -20,7 +20,7 @@ from ogel.kernel.errors import Unavailable
 
 _PREFIX = "initdb-"
 _TIMEOUT_SECONDS = 120.0
-_POLL_SECONDS = 0.05
+_POLL_SECONDS = 0.01
 # Sorting by code point, the same on every machine. macOS has no C.UTF-8 of its own.
 _LOCALE = ("--locale=C.UTF-8",) if sys.platform == "linux" else ("--locale=en_US.UTF-8", "--lc-collate=C")
 

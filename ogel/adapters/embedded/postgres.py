@@ -69,7 +69,8 @@ class Postgres(Server):
             self.data.path.chmod(0o711)
         else:
             probed.own(self.data.path)
-        self.end_orphans(self.data)
+        if self.has_run:  # otherwise whoever took the directory has just done so
+            self.end_orphans(self.data)
         remove_unfinished(self.data)
         if self._cluster.exists():
             self._refuse_other_version(probed.version)

@@ -109,12 +109,19 @@ def with_command(pattern: str) -> list[Identity]:
     """All processes in whose command line the pattern is found. Looks on Linux only; elsewhere it finds none."""
     if sys.platform != "linux" or not os.path.isdir("/proc"):
         return []
-    everyone = (describe(int(entry)) for entry in os.listdir("/proc") if entry.isdigit())
-    return [
-        seen.identity
-        for seen in everyone
-        if seen is not None and re.search(pattern, seen.command) is not None
-    ]
+    found = (
+        describe(int(entry)) for entry in os.listdir("/proc") if entry.isdigit() and _says(entry, pattern)
+    )
+    return [seen.identity for seen in found if seen is not None and re.search(pattern, seen.command)]
+
+
+def _says(pid: str, pattern: str) -> bool:
+    """A quick look, for there may be hundreds of them."""
+    try:
+        command = Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return False
+    return re.search(pattern, command.replace(b"\0", b" ").decode(errors="replace")) is not None
 
 
 def works_in(pid: int, directory: Path) -> bool:

@@ -5,16 +5,21 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 import structlog
-from prometheus_client import CollectorRegistry, Counter
 
 from ogel.adapters.embedded.postgres import Postgres
 from ogel.adapters.embedded.server import CalledOff, DiskFull, Server
 from ogel.adapters.embedded.servers import EmbeddedServers
 from ogel.kernel.errors import OgelError, Unavailable
-from ogel.runtime.database_faults import DatabaseAway, DatabaseDiskFull, DatabaseStarting, told
 from ogel.runtime.lifecycle import Service, run_together
+
+# What stands here is imported when the servers have been started.
+if TYPE_CHECKING:
+    from prometheus_client import CollectorRegistry, Counter
+
+    from ogel.runtime.database_faults import DatabaseAway
 
 log = structlog.get_logger(__name__)
 
@@ -45,6 +50,8 @@ class Revival:
         self._down: dict[str, OgelError] = {}
 
     def count_in(self, registry: CollectorRegistry) -> None:
+        from prometheus_client import Counter
+
         self._restarts = Counter(
             "ogel_embedded_restarts_total",
             "Times that an embedded server died and was started again.",
@@ -54,6 +61,8 @@ class Revival:
 
     def database_fault(self) -> DatabaseAway | None:
         """Why PostgreSQL is not there just now; None: as far as we know it is."""
+        from ogel.runtime.database_faults import DatabaseDiskFull, DatabaseStarting, told
+
         down = self._down.get(Postgres.name)
         if down is None:
             return None

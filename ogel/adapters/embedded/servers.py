@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import structlog
 
@@ -33,7 +33,7 @@ def _never() -> bool:
 
 
 class EmbeddedServers:
-    """Made by `start`. Start from the main thread only: servers end with the thread that started them."""
+    """Made by `prepare` or `start`. Start from the main thread only: servers end with the thread that started them."""
 
     def __init__(self, data: DataDir) -> None:
         self._data = data
@@ -41,7 +41,14 @@ class EmbeddedServers:
         self._owner = os.getpid()
 
     @classmethod
-    def start(
+    def start(cls, data_dir: Path, *, interrupted: Interrupted = _never, **wanted: Any) -> Self:
+        """`prepare`, and `run`. Whatever is raised, nothing is left running."""
+        servers = cls.prepare(data_dir, **wanted)
+        servers.run(interrupted)
+        return servers
+
+    @classmethod
+    def prepare(
         cls,
         data_dir: Path,
         *,
@@ -49,16 +56,12 @@ class EmbeddedServers:
         redis: bool = True,
         postgres_bin: Path | None = None,
         redis_bin: Path | None = None,
-        interrupted: Interrupted = _never,
     ) -> Self:
         """
-        Returns when the servers answer. `postgres_bin` is a directory, `redis_bin` a program; None: look.
-        CalledOff: while something was waited for, `interrupted` said so.
+        Ones that do not run yet, whose URLs and secrets are known. The directory is theirs from here on, until `stop`.
+        `postgres_bin` is a directory, `redis_bin` a program; None: look.
         ConfigError: no such program; the directory is in use, not writable, or of another PostgreSQL version.
-        Unavailable: a server ended or hung while starting; the message has its last words.
-        Whatever is raised, nothing is left running.
         """
-        began = time.monotonic()
         data = DataDir(data_dir)
         with _storage_faults_explained(data):
             servers = cls(data)
@@ -70,16 +73,30 @@ class EmbeddedServers:
                     servers._servers[Valkey.name] = Valkey(data, find_redis(redis_bin))
                 if postgres:
                     servers._servers[Postgres.name] = Postgres(data, find_postgres(postgres_bin))
-                for server in servers._servers.values():
-                    server.launch(interrupted)
-                for server in servers._servers.values():
-                    server.wait_ready(interrupted)
             except BaseException:
                 servers.stop()
                 raise
-        seconds = round(time.monotonic() - began, 3)
-        log.info("embedded.started", data_dir=str(data.path), seconds=seconds, pids=servers.pids)
         return servers
+
+    def run(self, interrupted: Interrupted) -> None:
+        """
+        Returns when they answer.
+        CalledOff: while something was waited for, `interrupted` said so.
+        ConfigError: see `prepare`. Unavailable: a server ended or hung while starting; the message has its last words.
+        Whatever is raised, nothing is left running.
+        """
+        began = time.monotonic()
+        with _storage_faults_explained(self._data):
+            try:
+                for server in self._servers.values():
+                    server.launch(interrupted)
+                for server in self._servers.values():
+                    server.wait_ready(interrupted)
+            except BaseException:
+                self.stop()
+                raise
+        seconds = round(time.monotonic() - began, 3)
+        log.info("embedded.started", data_dir=str(self._data.path), seconds=seconds, pids=self.pids)
 
     @property
     def database_url(self) -> str | None:

@@ -31,6 +31,7 @@ from ogel.kernel.event import Event
 from ogel.kernel.ids import new_id
 from ogel.kernel.principal import SYSTEM, Caller
 from ogel.runtime.database import Database, DatabaseAway, Session
+from ogel.runtime.database_patience import patience
 from ogel.runtime.jobs.job import Finished, Job, NewJob, Outcome
 from ogel.runtime.jobs.kind import Backoff, JobKind
 from ogel.runtime.jobs.progress import report
@@ -117,7 +118,8 @@ class CreateBackup:
         try:
             note = await self._begin(place, id, run)
             await delete_all(self._objects, place.folder)
-            manifest = await self._dump.take(place, id, run, note, self._tell(id, run))
+            with patience(MOST_SECONDS):
+                manifest = await self._dump.take(place, id, run, note, self._tell(id, run))
             await self._check_ours(id, run)
             await check_chunks(place, manifest)
             await self._complete(place, manifest)

@@ -27,6 +27,7 @@ from ogel.features.backups.manifest import (
 from ogel.features.backups.store import BackupStore
 from ogel.kernel.principal import Caller
 from ogel.runtime.database import Database, Queries, Session
+from ogel.runtime.database_patience import patience
 from ogel.runtime.vault import Vault
 
 log = structlog.get_logger(__name__)
@@ -103,10 +104,11 @@ class Restore:
         await self._check_target(manifest)
         version, newest = manifest.migrations[-1].version, self._schema.known[-1].version
         await self._schema.migrate(version)
-        async with self._database.transaction() as tx:
-            not_ours = await self._fill(tx, place, manifest, tell)
-            if version == newest:
-                await self._settle(tx, caller, manifest)
+        with patience(MOST_SECONDS):
+            async with self._database.transaction() as tx:
+                not_ours = await self._fill(tx, place, manifest, tell)
+                if version == newest:
+                    await self._settle(tx, caller, manifest)
         migrated = await self._schema.migrate(newest)
         if version != newest:  # what follows is written for the newest schema
             async with self._database.transaction() as tx:

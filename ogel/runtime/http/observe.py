@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from ogel.runtime.database_patience import be_patient_as_a_request
 from ogel.runtime.http.exchange import Clients, Exchange, Network, open_exchange
 from ogel.runtime.http.metrics import HttpMetrics
 
@@ -28,6 +29,7 @@ class Observed:
             await self._app(scope, receive, send)
             return
         began = time.perf_counter()
+        be_patient_as_a_request()
         exchange = open_exchange(scope, self._clients)
 
         async def marked(message: Message) -> None:

@@ -1,0 +1,14 @@
+"""`ogel …` whose requests wait for the database for a second only; started with `-m`."""
+
+from __future__ import annotations
+
+from ogel.cli import main
+from ogel.runtime import database_patience
+
+MODULE = "tests.support.impatient_process"
+SECONDS = 1.0
+
+
+if __name__ == "__main__":
+    database_patience.REQUEST_SECONDS = SECONDS
+    main()
