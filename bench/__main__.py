@@ -1,4 +1,4 @@
-"""`python -m bench`: every figure of design §9 that one machine can measure, from one run."""
+"""`python -m bench`: every figure that one machine can measure, from one run; of several versions in turns."""
 
 from __future__ import annotations
 
@@ -11,18 +11,20 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bench import cleanup, deliveries, memory, processes
-from bench.figures import Figure
-from bench.world import Trial
+from bench import cleanup, deliveries, memory, processes, requests
+from bench.figures import Figure, line, medians
+from bench.world import HERE, Trial
 from ogel.runtime.logging import configure_logging
 
 Section = Callable[[Trial], Iterator[Figure]]
+ROUNDS = 3
 SECTIONS: dict[str, tuple[str, Section]] = {
+    "requests": ("one `ogel api`, and an empty app on other servers; one process each", requests.measure),
     "up": ("`ogel up`: everything in one process", processes.one_process),
     "apart": ("`ogel api` and `ogel worker webhooks`, apart", processes.two_processes),
     "deliveries": (
@@ -32,6 +34,8 @@ SECTIONS: dict[str, tuple[str, Section]] = {
     "memory": ("`ogel worker --all` over a long run", memory.measure),
     "cleanup": ("a million expired rows deleted beside a busy API", cleanup.measure),
 }
+# Measured when it is asked for.
+UNASKED: frozenset[str] = frozenset()
 
 
 def main() -> None:
@@ -48,28 +52,71 @@ def main() -> None:
         "python": _version_of(arguments.python),
         "quick": arguments.quick,
     }
+    codes = [Path(each).resolve() for each in arguments.code or [HERE]]
+    rounds = arguments.rounds or (1 if len(codes) == 1 else ROUNDS)
     if not arguments.json:
         print(" · ".join(f"{name} {value}" for name, value in machine.items()))
-    measured = {}
-    for name in arguments.only or SECTIONS:
+        if len(codes) > 1:
+            print(f"medians of {rounds} in turns: {' | '.join(map(str, codes))}")
+    measured, failed = {}, False
+    for name in arguments.only or [name for name in SECTIONS if name not in UNASKED]:
         title, section = SECTIONS[name]
         if not arguments.json:
             print(f"\n{title}", flush=True)
-        measured[name] = _measured(section, arguments, shown=not arguments.json)
+        if len(codes) == rounds == 1:
+            columns = [_measured(section, arguments, codes[0], shown=not arguments.json)]
+        else:
+            columns, missed = _in_turns(section, arguments, codes, rounds)
+            failed = failed or missed
+            if not arguments.json:
+                _show(columns)
+        measured[name] = [_as_json(each) for each in columns]
     if arguments.json:
-        print(json.dumps({**machine, "sections": measured}, indent=2))
+        names = [str(code) for code in codes]
+        sections = {name: dict(zip(names, columns, strict=True)) for name, columns in measured.items()}
+        print(json.dumps({**machine, "rounds": rounds, "sections": sections}, indent=2))
     else:
         print(f"\n{time.monotonic() - began:.0f} s in all")
+    sys.exit(failed)
 
 
-def _measured(section: Section, arguments: argparse.Namespace, *, shown: bool) -> list[dict[str, object]]:
+def _in_turns(
+    section: Section, arguments: argparse.Namespace, codes: Sequence[Path], rounds: int
+) -> tuple[list[list[Figure]], bool]:
+    """A B A B, so that what else the machine does meets both; and whether one of them could not be measured."""
+    found: list[list[list[Figure]]] = [[] for _ in codes]
+    failed = False
+    for _ in range(rounds):
+        for mine, code in zip(found, codes, strict=True):
+            try:
+                mine.append(_measured(section, arguments, code, shown=False))
+            except (AssertionError, RuntimeError, OSError, TimeoutError, subprocess.SubprocessError) as error:
+                failed = True
+                print(f"  {code}: {type(error).__name__}: {error}", file=sys.stderr, flush=True)
+    return [list(medians(mine).values()) for mine in found], failed
+
+
+def _show(columns: Sequence[Sequence[Figure]]) -> None:
+    by_name = [{figure.name: figure for figure in column} for column in columns]
+    for name in dict.fromkeys(figure.name for column in columns for figure in column):
+        print(line([column.get(name) for column in by_name]), flush=True)
+
+
+def _measured(section: Section, arguments: argparse.Namespace, code: Path, *, shown: bool) -> list[Figure]:
     figures = []
     with tempfile.TemporaryDirectory(prefix="ogel-bench-") as directory:
-        for figure in section(Trial(Path(directory), arguments.python, arguments.quick)):
+        trial = Trial(
+            Path(directory), arguments.python, arguments.quick, code, arguments.jobs, arguments.peers
+        )
+        for figure in section(trial):
             if shown:
                 print(figure, flush=True)
-            figures.append({**asdict(figure), "reached": figure.reached})
+            figures.append(figure)
     return figures
+
+
+def _as_json(figures: Sequence[Figure]) -> list[dict[str, object]]:
+    return [{**asdict(figure), "reached": figure.reached} for figure in figures]
 
 
 def _version_of(python: str) -> str:
@@ -88,6 +135,23 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument(
         "--only", action="append", choices=list(SECTIONS), help="this section; may be repeated"
+    )
+    parser.add_argument(
+        "--code",
+        action="append",
+        metavar="DIR",
+        help="a checkout whose `ogel` is measured instead of this one's; repeated, they are measured in turns",
+    )
+    parser.add_argument(
+        "--rounds",
+        type=int,
+        help=f"turns, of which medians are shown; {ROUNDS} if there are several versions",
+    )
+    parser.add_argument("--jobs", type=int, help="how many `memory` performs, instead of 100,000")
+    parser.add_argument(
+        "--peers",
+        default=str(HERE / "build/peers/bin/python"),
+        help="a Python with the servers that an empty app is measured on; `make bench` makes it",
     )
     return parser.parse_args()
 
