@@ -53,7 +53,7 @@ $(PEERS)/.installed: requirements-bench.lock
 	@$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $<
 	@touch $@
 
-bench: $(STAMP) $(SHIPPED)/.installed $(PEERS)/.installed ## measure deliveries, latency, memory and start; see bench/README.md
+bench: $(STAMP) $(SHIPPED)/.installed $(PEERS)/.installed ## measure requests, deliveries, memory and start; see bench/README.md
 	@$(BIN)/python -m bench --python $(SHIPPED)/bin/python
 
 migration: ## make migration NAME=add_webhook_labels

@@ -16,7 +16,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bench import cleanup, deliveries, memory, processes, requests
+from bench import attack, cleanup, deliveries, memory, parts, processes, requests, sizes, start, webhooks
 from bench.figures import Figure, line, medians
 from bench.world import HERE, Trial
 from ogel.runtime.logging import configure_logging
@@ -25,6 +25,11 @@ Section = Callable[[Trial], Iterator[Figure]]
 ROUNDS = 3
 SECTIONS: dict[str, tuple[str, Section]] = {
     "requests": ("one `ogel api`, and an empty app on other servers; one process each", requests.measure),
+    "webhooks": ("one `ogel up`, its servers apart; a receiver that answers at once", webhooks.measure),
+    "sizes": ("one `ogel api` with much in its tables", sizes.measure),
+    "attack": ("others beside clients that mean no good, at one `ogel up`", attack.measure),
+    "parts": ("processor time of each part of a request and of a delivery", parts.measure),
+    "start": ("from nothing to ready", start.measure),
     "up": ("`ogel up`: everything in one process", processes.one_process),
     "apart": ("`ogel api` and `ogel worker webhooks`, apart", processes.two_processes),
     "deliveries": (
@@ -34,8 +39,6 @@ SECTIONS: dict[str, tuple[str, Section]] = {
     "memory": ("`ogel worker --all` over a long run", memory.measure),
     "cleanup": ("a million expired rows deleted beside a busy API", cleanup.measure),
 }
-# Measured when it is asked for.
-UNASKED: frozenset[str] = frozenset()
 
 
 def main() -> None:
@@ -52,48 +55,53 @@ def main() -> None:
         "python": _version_of(arguments.python),
         "quick": arguments.quick,
     }
-    codes = [Path(each).resolve() for each in arguments.code or [HERE]]
+    codes: list[Path] = arguments.code or [HERE]
     rounds = arguments.rounds or (1 if len(codes) == 1 else ROUNDS)
     if not arguments.json:
         print(" · ".join(f"{name} {value}" for name, value in machine.items()))
         if len(codes) > 1:
             print(f"medians of {rounds} in turns: {' | '.join(map(str, codes))}")
-    measured, failed = {}, False
-    for name in arguments.only or [name for name in SECTIONS if name not in UNASKED]:
+    measured, is_whole = {}, True
+    for name in arguments.only or SECTIONS:
         title, section = SECTIONS[name]
         if not arguments.json:
             print(f"\n{title}", flush=True)
-        if len(codes) == rounds == 1:
-            columns = [_measured(section, arguments, codes[0], shown=not arguments.json)]
-        else:
-            columns, missed = _in_turns(section, arguments, codes, rounds)
-            failed = failed or missed
-            if not arguments.json:
-                _show(columns)
-        measured[name] = [_as_json(each) for each in columns]
+        runs, is_complete = _in_turns(section, arguments, codes, rounds)
+        is_whole = is_whole and is_complete
+        columns = [list(medians(mine).values()) for mine in runs]
+        if len(codes) * rounds > 1 and not arguments.json:
+            _show(columns)
+        measured[name] = {str(code): _as_json(mine) for code, mine in zip(codes, columns, strict=True)}
     if arguments.json:
-        names = [str(code) for code in codes]
-        sections = {name: dict(zip(names, columns, strict=True)) for name, columns in measured.items()}
-        print(json.dumps({**machine, "rounds": rounds, "sections": sections}, indent=2))
+        print(json.dumps({**machine, "rounds": rounds, "sections": measured}, indent=2))
     else:
         print(f"\n{time.monotonic() - began:.0f} s in all")
-    sys.exit(failed)
+    sys.exit(not is_whole)
 
 
 def _in_turns(
     section: Section, arguments: argparse.Namespace, codes: Sequence[Path], rounds: int
-) -> tuple[list[list[Figure]], bool]:
-    """A B A B, so that what else the machine does meets both; and whether one of them could not be measured."""
+) -> tuple[list[list[list[Figure]]], bool]:
+    """
+    Figures by version and round, measured A B A B, so that what else the machine does meets both; and whether all
+    could be measured.
+    """
     found: list[list[list[Figure]]] = [[] for _ in codes]
-    failed = False
-    for _ in range(rounds):
+    is_complete, is_alone = True, len(codes) * rounds == 1
+    for number in range(1, rounds + 1):
         for mine, code in zip(found, codes, strict=True):
+            if not is_alone:
+                print(f"  … {number} of {rounds}: {code}", file=sys.stderr, flush=True)
+            mine.append([])
             try:
-                mine.append(_measured(section, arguments, code, shown=False))
-            except (AssertionError, RuntimeError, OSError, TimeoutError, subprocess.SubprocessError) as error:
-                failed = True
-                print(f"  {code}: {type(error).__name__}: {error}", file=sys.stderr, flush=True)
-    return [list(medians(mine).values()) for mine in found], failed
+                for figure in _measured(section, arguments, code):
+                    mine[-1].append(figure)
+                    if is_alone and not arguments.json:
+                        print(figure, flush=True)
+            except Exception as error:  # noqa: BLE001 - what one version cannot do is a result; the others go on
+                is_complete = False
+                print(f"  stopped: {type(error).__name__}: {error}", file=sys.stderr, flush=True)
+    return found, is_complete
 
 
 def _show(columns: Sequence[Sequence[Figure]]) -> None:
@@ -102,17 +110,18 @@ def _show(columns: Sequence[Sequence[Figure]]) -> None:
         print(line([column.get(name) for column in by_name]), flush=True)
 
 
-def _measured(section: Section, arguments: argparse.Namespace, code: Path, *, shown: bool) -> list[Figure]:
-    figures = []
+def _measured(section: Section, arguments: argparse.Namespace, code: Path) -> Iterator[Figure]:
     with tempfile.TemporaryDirectory(prefix="ogel-bench-") as directory:
-        trial = Trial(
-            Path(directory), arguments.python, arguments.quick, code, arguments.jobs, arguments.peers
+        yield from section(
+            Trial(
+                Path(directory),
+                arguments.python,
+                arguments.quick,
+                code=code,
+                jobs=arguments.jobs,
+                peers=arguments.peers,
+            )
         )
-        for figure in section(trial):
-            if shown:
-                print(figure, flush=True)
-            figures.append(figure)
-    return figures
 
 
 def _as_json(figures: Sequence[Figure]) -> list[dict[str, object]]:
@@ -124,9 +133,16 @@ def _version_of(python: str) -> str:
     return subprocess.run(command, capture_output=True, text=True, check=True, timeout=10).stdout.strip()
 
 
+def _checkout(text: str) -> Path:
+    path = Path(text).resolve()
+    if not (path / "ogel/__init__.py").exists():
+        raise argparse.ArgumentTypeError(f"{path} holds no ogel")
+    return path
+
+
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="fewer events and shorter loads: half a minute")
+    parser.add_argument("--quick", action="store_true", help="fewer events and shorter loads: five minutes")
     parser.add_argument("--json", action="store_true", help="one JSON object on stdout instead of the table")
     parser.add_argument(
         "--python",
@@ -139,6 +155,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--code",
         action="append",
+        type=_checkout,
         metavar="DIR",
         help="a checkout whose `ogel` is measured instead of this one's; repeated, they are measured in turns",
     )

@@ -61,11 +61,19 @@ def medians(rounds: Sequence[Sequence[Figure]]) -> dict[str, Figure]:
     }
 
 
-def latencies(name: str, seconds: Iterable[float], p99_at_most: float | None = None) -> list[Figure]:
-    """p50 and p99; the target is in milliseconds."""
+def latencies(
+    name: str,
+    seconds: Iterable[float],
+    p99_at_most: float | None = None,
+    p50_at_most: float | None = None,
+) -> list[Figure]:
+    """p50 and p99; targets are in milliseconds."""
     ordered = sorted(seconds)
     p50, p99 = (quantile(ordered, share) * 1000 for share in (0.5, 0.99))
-    return [Figure(f"{name}, p50", p50, "ms"), Figure(f"{name}, p99", p99, "ms", at_most=p99_at_most)]
+    return [
+        Figure(f"{name}, p50", p50, "ms", at_most=p50_at_most),
+        Figure(f"{name}, p99", p99, "ms", at_most=p99_at_most),
+    ]
 
 
 def quantile(ordered: Sequence[float], share: float) -> float:

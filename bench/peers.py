@@ -20,7 +20,7 @@ PEERS: dict[str, Sequence[str]] = {
     "uvicorn, httptools": (*_UVICORN, "--http", "httptools"),
     "granian": ("granian", _APP, "--interface", "asgi", "--host", "127.0.0.1", "--no-ws", "--workers", "1"),
 }
-READY_SECONDS = 30.0
+READY_SECONDS = 120.0
 
 
 def is_there(python: str, name: str) -> bool:

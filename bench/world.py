@@ -9,10 +9,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import Any
 
+import psycopg
+
 from ogel.adapters.embedded import EmbeddedServers
-from tests.support.process import Ogel
+from tests.support.process import Ogel, eventually
 
 HERE = Path(__file__).parents[1]
 
@@ -22,6 +25,7 @@ DATA = {"text": "x" * (EVENT_BYTES - len('{"text":""}'))}
 EVENT_TYPE = "bench.happened"
 MOST_PER_REQUEST = 500
 READY_SECONDS = 120.0
+_EMPTY = b"SELECT NOT EXISTS (SELECT FROM job_queue WHERE queue_name = 'webhooks')"
 
 
 class Patient(Ogel):
@@ -51,7 +55,8 @@ class Trial:
 
     @contextmanager
     def machine(self) -> Iterator[Machine]:
-        with EmbeddedServers.start(self.directory / "servers") as servers:
+        """Each has empty servers of its own."""
+        with EmbeddedServers.start(Path(mkdtemp(prefix="servers-", dir=self.directory))) as servers:
             assert servers.database_url is not None
             assert servers.redis_url is not None
             yield Machine(self, servers.database_url, servers.redis_url, servers.pids)
@@ -84,6 +89,16 @@ class Machine:
         known = {**urls, **self.trial.code_first, **environment}
         return Patient(*arguments, log=log, python=self.trial.python, module=module, **known)
 
+    def until_delivered(self, seconds: float) -> None:
+        """Until no webhook waits; raises AssertionError when that takes longer."""
+        with psycopg.connect(self.database_url, autocommit=True) as connection:
+            eventually(lambda: _is_true(connection, _EMPTY), seconds, "what was published to be delivered")
+
+    def forget_jobs(self) -> None:
+        """Those that were published for nobody."""
+        with psycopg.connect(self.database_url, autocommit=True) as connection:
+            connection.execute("DELETE FROM job_queue WHERE queue_name = 'webhooks'")
+
 
 def create_webhook(
     ogel: Ogel, port: int, events: str = "bench.*", path: str = "/hook", in_flight: int | None = 1000
@@ -111,6 +126,11 @@ def publish(ogel: Ogel, events: int, type: str = EVENT_TYPE) -> None:
     for start in range(0, events, MOST_PER_REQUEST):
         batch = [{"type": type, "data": DATA}] * min(MOST_PER_REQUEST, events - start)
         ogel.api.ok("POST", "/api/events", batch)
+
+
+def _is_true(connection: psycopg.Connection[tuple[object, ...]], query: bytes) -> bool:
+    row = connection.execute(query).fetchone()
+    return row is not None and row[0] is True
 
 
 def pid_of(ogel: Ogel) -> int:
@@ -149,3 +169,9 @@ def cpu_of_tree(root: int) -> float:
         total += spent.get(pid, 0.0)
         wanted += children.get(pid, [])
     return total
+
+
+def path_of_an_event(ogel: Ogel) -> str:
+    """To be read by its id; it is published for that."""
+    publish(ogel, 1)
+    return f"/api/events/{ogel.api.ok('GET', '/api/events?limit=1')['items'][0]['id']}"
