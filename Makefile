@@ -46,7 +46,16 @@ $(SHIPPED)/.installed: requirements.lock requirements-build.lock pyproject.toml
 	@$(SHIPPED)/bin/python -m compileall -q -j 0 ogel
 	@touch $@
 
-bench: $(STAMP) $(SHIPPED)/.installed ## measure deliveries, latency, memory and start; see bench/README.md
+PEERS := build/peers
+
+# Servers that the benchmark measures an empty app on; nothing of ours needs them.
+$(PEERS)/.installed: requirements-bench.lock
+	@test -x $(PEERS)/bin/python || $(PYTHON) -m venv $(PEERS)
+	@echo "installing into $(PEERS) …"
+	@$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $<
+	@touch $@
+
+bench: $(STAMP) $(SHIPPED)/.installed $(PEERS)/.installed ## measure requests, deliveries, memory and start; see bench/README.md
 	@$(BIN)/python -m bench --python $(SHIPPED)/bin/python
 
 migration: ## make migration NAME=add_webhook_labels
@@ -68,6 +77,7 @@ lock: ## pin every dependency anew, for all Pythons and platforms, with hashes a
 	@$(UV_COMPILE) --extra embedded --extra mongo --extra s3 --extra sentry pyproject.toml -o requirements.lock
 	@$(UV_COMPILE) --extra test pyproject.toml -o requirements-dev.lock
 	@echo 'setuptools>=77' | $(UV_COMPILE) - -o requirements-build.lock
+	@printf '%s\n' granian httptools 'hypercorn==0.18.*' uvicorn uvloop | $(UV_COMPILE) - -o requirements-bench.lock
 
 image: ## build the container image as ogel:dev
 	docker build -t ogel:dev .

@@ -23,7 +23,6 @@ from bench.world import (
     publish,
     resident_megabytes,
 )
-from tests.support.process import eventually
 
 IN_FLIGHT = 1000
 RECEIVER_SECONDS = 0.05
@@ -44,7 +43,6 @@ FROM webhook_deliveries AS d JOIN events AS e ON e.id = d.event_id
 JOIN webhook_attempts AS a ON a.delivery_id = d.id AND a.number = 1
 WHERE d.webhook_id = %(webhook)s
 """
-_EMPTY = "SELECT NOT EXISTS (SELECT FROM job_queue WHERE queue_name = 'webhooks')"
 
 
 @dataclass(frozen=True)
@@ -84,19 +82,23 @@ def measure(trial: Trial) -> Iterator[Figure]:
     yield Figure("memory of that worker, backlog drained", ours.loaded_megabytes, "MB", at_most=90)
 
 
-def drain(here: Machine, port: int, deliveries: int) -> Drain:
-    """The backlog is complete, and the API stopped, before the worker starts."""
+def drain(here: Machine, port: int, deliveries: int, in_flight: int | None = IN_FLIGHT) -> Drain:
+    """
+    The backlog is complete, and the API stopped, before the worker starts. `in_flight` is the endpoint's and the
+    worker's limit; None: what they have by default.
+    """
+    limit = {} if in_flight is None else {"OGEL_WORKER_IN_FLIGHT": str(in_flight)}
     with here.ogel("api") as api:
         with here.ogel("worker", "webhooks") as idle:
             cpu_to_start, ready = cpu_seconds(pid_of(idle)), resident_megabytes(pid_of(idle))
-        webhook = create_webhook(api, port)["id"]
+        webhook = create_webhook(api, port, in_flight=in_flight)["id"]
         publish(api, deliveries)
     with (
         psycopg.connect(here.database_url, autocommit=True) as connection,
-        here.ogel("worker", "webhooks", OGEL_WORKER_IN_FLIGHT=str(IN_FLIGHT)) as worker,
+        here.ogel("worker", "webhooks", **limit) as worker,
     ):
         pid = pid_of(worker)
-        eventually(lambda: _value(connection, _EMPTY), DRAIN_DEADLINE_SECONDS, "the backlog to be drained")
+        here.until_delivered(DRAIN_DEADLINE_SECONDS)
         count, seconds = connection.execute(_DRAINED, {"webhook": webhook}).fetchone() or (0, 0.0)
         cpu, loaded = cpu_seconds(pid), resident_megabytes(pid)
     if count != deliveries:
@@ -117,7 +119,7 @@ def half_load(here: Machine, port: int, per_second: float, seconds: float) -> li
             time.sleep(max(0.0, began + n * PER_REQUEST / per_second - time.monotonic()))
             publish(api, PER_REQUEST, "steady.happened")
         with psycopg.connect(here.database_url, autocommit=True) as connection:
-            eventually(lambda: _value(connection, _EMPTY), DRAIN_DEADLINE_SECONDS, "the load to be delivered")
+            here.until_delivered(DRAIN_DEADLINE_SECONDS)
             rows = connection.execute(_LAG, {"webhook": webhook}).fetchall()
     return [row[0] for row in rows]
 
@@ -128,8 +130,3 @@ def plain_rq(redis_url: str, url: str, jobs: int) -> float:
     if done.returncode != 0:
         raise RuntimeError(f"plain RQ: {done.stderr}")
     return jobs / float(done.stdout)
-
-
-def _value(connection: psycopg.Connection[tuple[object, ...]], query: str) -> object:
-    row = connection.execute(query.encode()).fetchone()
-    return row and row[0]

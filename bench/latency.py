@@ -2,61 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
-import re
-import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
-
 import uvloop
 
+from bench import receiver
 from bench.figures import Figure, latencies
 from bench.load import Call, in_another_process
-from bench.receiver import Receiver
+from bench.receiver import Arrivals
 from bench.world import cpu_seconds, create_webhook, pid_of
-from tests.support.process import Ogel
+from tests.support.process import Ogel, eventually
 
 RECEIVER_SECONDS = 0.05
-ARRIVAL_DEADLINE_SECONDS = 15.0
+ARRIVAL_DEADLINE_SECONDS = 60.0
 EVENTS_PER_SECOND = 200.0
 REQUESTS_PER_SECOND = 300.0
-_ID = re.compile(rb"\r\nwebhook-id: *([^\r]+)\r\n", re.IGNORECASE)
-
-
-@dataclass
-class Arrivals:
-    """When each event's first request came in, by time.monotonic()."""
-
-    at: dict[str, float] = field(default_factory=dict)
-    changed: asyncio.Event = field(default_factory=asyncio.Event)
-
-    @asynccontextmanager
-    async def received(self) -> AsyncIterator[int]:
-        """Yields the receiver's port."""
-        loop = asyncio.get_running_loop()
-        server = await loop.create_server(lambda: _Stamping(self), "127.0.0.1", 0, backlog=1024)
-        async with server:
-            yield server.sockets[0].getsockname()[1]
-
-    async def of(self, ids: set[str]) -> None:
-        async with asyncio.timeout(ARRIVAL_DEADLINE_SECONDS):
-            while not ids <= self.at.keys():
-                self.changed.clear()
-                await self.changed.wait()
-
-
-class _Stamping(Receiver):
-    def __init__(self, arrivals: Arrivals) -> None:
-        super().__init__(RECEIVER_SECONDS)
-        self._arrivals = arrivals
-
-    def data_received(self, data: bytes) -> None:
-        # The client sends one request at a time on a connection, its head in one segment.
-        if head := _ID.search(data):
-            self._arrivals.at.setdefault(head[1].decode(), time.monotonic())
-            self._arrivals.changed.set()
-        super().data_received(data)
+PATH = "/hook"
 
 
 def event_to_request(name: str, api: Ogel, seconds: float) -> list[Figure]:
@@ -65,7 +24,7 @@ def event_to_request(name: str, api: Ogel, seconds: float) -> list[Figure]:
     publishing request it includes the API's own work and the commit, and is what a publisher would call the delay.
     """
     cpu_before = cpu_seconds(pid_of(api))
-    calls, arrivals = uvloop.run(_loaded(api, EVENTS_PER_SECOND, seconds))
+    calls, arrivals = loaded(api, EVENTS_PER_SECOND, seconds)
     cpu = cpu_seconds(pid_of(api)) - cpu_before
     from_start = [arrivals[call.id] - call.sent for call in calls]
     from_answer = [arrivals[call.id] - call.answered for call in calls]
@@ -79,7 +38,7 @@ def event_to_request(name: str, api: Ogel, seconds: float) -> list[Figure]:
 def api_latency(name: str, api: Ogel, seconds: float) -> list[Figure]:
     """Half of the requests read an event by its id, half publish one that is delivered."""
     cpu_before = cpu_seconds(pid_of(api))
-    calls, _ = uvloop.run(_loaded(api, REQUESTS_PER_SECOND, seconds, reads=0.5))
+    calls, _ = loaded(api, REQUESTS_PER_SECOND, seconds, reads=0.5)
     cpu = cpu_seconds(pid_of(api)) - cpu_before
     figures = [Figure(f"{name}, CPU of the process for each", cpu / len(calls) * 1e6, "µs")]
     for kind, what in (("read", "read an event by id"), ("publish", "publish an event")):
@@ -88,13 +47,31 @@ def api_latency(name: str, api: Ogel, seconds: float) -> list[Figure]:
     return figures
 
 
-async def _loaded(
-    api: Ogel, rate: float, seconds: float, reads: float = 0.0
+def loaded(
+    api: Ogel,
+    rate: float,
+    seconds: float,
+    reads: float = 0.0,
+    receiver_seconds: float = RECEIVER_SECONDS,
 ) -> tuple[list[Call], dict[str, float]]:
-    arrivals = Arrivals()
-    async with arrivals.received() as port:
-        webhook = await asyncio.to_thread(create_webhook, api, port)
-        calls = await in_another_process(api.port, rate, seconds, reads)
-        await arrivals.of({call.id for call in calls})
-        await asyncio.to_thread(api.api.ok, "DELETE", f"/api/webhooks/{webhook['id']}")
-    return calls, arrivals.at
+    """Every call, and when each event's first request came in, by its id."""
+    with receiver.running(receiver_seconds, stamps=True) as port:
+        webhook = create_webhook(api, port, path=PATH)
+        calls = uvloop.run(in_another_process(api.port, rate, seconds, reads))
+        wanted = {f"{PATH} {call.id}" for call in calls}
+        arrivals = arrived(port, wanted, ARRIVAL_DEADLINE_SECONDS)
+        api.api.ok("DELETE", f"/api/webhooks/{webhook['id']}")
+    return calls, {name.partition(" ")[2]: at for name, at in arrivals.first.items()}
+
+
+def arrived(port: int, wanted: set[str], seconds: float) -> Arrivals:
+    """Once each of those, a path and an id, has come in."""
+    found = Arrivals()
+
+    def all_there() -> bool:
+        nonlocal found
+        found = Arrivals.at(port)
+        return wanted <= found.first.keys()
+
+    eventually(all_there, seconds, "every event to arrive")
+    return found

@@ -2,24 +2,56 @@
 
     python -m bench.receiver --port 0 --delay 0.05
 
-prints the port it listens on (loopback) and serves until it is ended.
+prints the port it listens on (loopback) and serves until it is ended. With `--stamps` it remembers when each request
+came in: `GET /stamps` is answered with `Arrivals` as JSON.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import json
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from functools import partial
 from typing import cast
 
 import uvloop
 
+from tests.support.process import Client
+
 _LENGTH = re.compile(rb"\r\ncontent-length: *([0-9]+)\r\n", re.IGNORECASE)
 _ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 2\r\n\r\nok"
+_ID = re.compile(rb"\r\nwebhook-id: *([^\r]+)\r\n", re.IGNORECASE)
+
+
+@dataclass
+class Arrivals:
+    """
+    first   when each webhook came in first, in time.monotonic(), by its path, a space and its id.
+    total   requests, repeated ones too; the last of them came in at `last`.
+    """
+
+    first: dict[str, float] = field(default_factory=dict)
+    total: int = 0
+    last: float = 0.0
+
+    @classmethod
+    def at(cls, port: int) -> Arrivals:
+        """Of the receiver that listens there."""
+        return cls(**Client(port, key=None).ok("GET", "/stamps"))
+
+    def note(self, head: bytes) -> None:
+        self.total += 1
+        self.last = time.monotonic()
+        path = head.split(b" ", 2)[1]
+        if found := _ID.search(head):
+            self.first.setdefault(f"{path.decode()} {found[1].decode()}", self.last)
 
 
 class Receiver(asyncio.Protocol):
@@ -40,28 +72,46 @@ class Receiver(asyncio.Protocol):
             size = end + 4 + (int(length[1]) if length else 0)
             if len(self._received) < size:
                 return
-            self._received = self._received[size:]
-            if self._delay_seconds:
-                self._loop.call_later(self._delay_seconds, self._answer)
-            else:
-                self._answer()
+            head, self._received = self._received[: end + 2], self._received[size:]
+            self._take(head)
 
-    def _answer(self) -> None:
+    def _take(self, head: bytes) -> None:
+        if self._delay_seconds:
+            self._loop.call_later(self._delay_seconds, self._answer)
+        else:
+            self._answer()
+
+    def _answer(self, answer: bytes = _ANSWER) -> None:
         if not self._transport.is_closing():
-            self._transport.write(_ANSWER)
+            self._transport.write(answer)
 
 
-async def serve(port: int, delay_seconds: float) -> None:
+class _Stamping(Receiver):
+    def __init__(self, delay_seconds: float, arrivals: Arrivals) -> None:
+        super().__init__(delay_seconds)
+        self._arrivals = arrivals
+
+    def _take(self, head: bytes) -> None:
+        if head.startswith(b"GET /stamps "):
+            body = json.dumps(asdict(self._arrivals)).encode()
+            self._answer(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))
+            return
+        self._arrivals.note(head)
+        super()._take(head)
+
+
+async def serve(port: int, make: Callable[[], Receiver]) -> None:
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(lambda: Receiver(delay_seconds), "127.0.0.1", port, backlog=4096)
+    server = await loop.create_server(make, "127.0.0.1", port, backlog=4096)
     print(server.sockets[0].getsockname()[1], flush=True)
     await server.serve_forever()
 
 
 @contextmanager
-def running(delay_seconds: float) -> Iterator[int]:
+def running(delay_seconds: float, stamps: bool = False) -> Iterator[int]:
     """A receiver in another process while the block runs; yields its port."""
     command = [sys.executable, "-m", "bench.receiver", "--port", "0", "--delay", str(delay_seconds)]
+    command += ["--stamps"] if stamps else []
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         try:
@@ -74,8 +124,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Answers webhooks after a delay.")
     parser.add_argument("--port", type=int, default=0, help="0 picks a free one")
     parser.add_argument("--delay", type=float, default=0.05, help="seconds before each answer")
+    parser.add_argument("--stamps", action="store_true", help="remember when each request came in")
     arguments = parser.parse_args()
-    uvloop.run(serve(arguments.port, arguments.delay))
+    make: Callable[[], Receiver] = partial(Receiver, arguments.delay)
+    if arguments.stamps:
+        make = partial(_Stamping, arguments.delay, Arrivals())
+    uvloop.run(serve(arguments.port, make))
 
 
 if __name__ == "__main__":
