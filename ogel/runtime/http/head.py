@@ -20,7 +20,6 @@ _REQUEST_LINE = re.compile(rb"(" + _TOKEN + rb") ([\x21-\x7e]+) HTTP/([0-9]\.[0-
 _FIELD = re.compile(rb"(" + _TOKEN + rb"):([^\x00-\x08\x0a-\x1f\x7f]*)\r\n")
 _TARGET = re.compile(rb"/|[A-Za-z][A-Za-z0-9+.\-]*://|\*\Z")
 _HOST = re.compile(rb"(?:\[[0-9A-Za-z:.%_~\-]+\]|[A-Za-z0-9._~!$&'()*+,;=%\-]*)(?::[0-9]*)?")
-_BARE_LINE_FEED = re.compile(rb"(?<!\r)\n")
 _LENGTH = re.compile(rb"[0-9]{1,18}")
 # The fields that say where the request ends, and what becomes of the connection.
 _FRAMING = frozenset({b"host", b"content-length", b"transfer-encoding", b"connection", b"upgrade", b"expect"})
@@ -58,12 +57,16 @@ class Head(NamedTuple):
 
 def end_of_head(data: bytes, start: int) -> int | None:
     """Where the head that begins at `start` ends; None: not yet. Raises Refused when it never will, or too late."""
-    end = data.find(b"\r\n\r\n", start, start + MAX_HEAD_BYTES)
+    stop = start + MAX_HEAD_BYTES
+    end = data.find(b"\r\n\r\n", start, stop)
     if end >= 0:
         return end + 4
-    if _BARE_LINE_FEED.search(data, start, start + MAX_HEAD_BYTES):
+    lines = data.count(b"\r\n", start, stop)
+    if data.count(b"\n", start, stop) != lines:
         raise Refused(400, "A line ends without a carriage return.")
-    if len(data) - start >= MAX_HEAD_BYTES:
+    if lines > MAX_FIELDS + 1:
+        raise _too_many_fields()
+    if len(data) >= stop:
         if data.find(b"\r\n", start, start + MAX_TARGET_BYTES) < 0:
             raise _target_too_long()
         raise Refused(431, f"The request's head is larger than {MAX_HEAD_BYTES} bytes.")
@@ -110,7 +113,7 @@ def read_head(data: bytes, start: int, end: int) -> Head:
 
 def _fields(data: bytes, start: int, end: int) -> Fields:
     if data.count(b"\n", start, end) > MAX_FIELDS:
-        raise Refused(431, f"The request has more than {MAX_FIELDS} header fields.")
+        raise _too_many_fields()
     found = read_fields(data, start, end)
     if found is None:
         raise Refused(400, "A header field is malformed.")
@@ -189,3 +192,7 @@ def _lowered(framing: Fields) -> Fields:
 
 def _target_too_long() -> Refused:
     return Refused(414, f"The request target is longer than {MAX_TARGET_BYTES} bytes.")
+
+
+def _too_many_fields() -> Refused:
+    return Refused(431, f"The request has more than {MAX_FIELDS} header fields.")

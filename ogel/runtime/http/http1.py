@@ -154,23 +154,20 @@ class Http1(asyncio.Protocol):
         """For regular looks: ends what has taken too long."""
         self._cut_off_if_stalled(now, stalled_seconds)
         passed = now - self.since
+        stopping = self._house.stopping_since
         match self.state:
-            case State.IDLE:
-                stopping = self._house.stopping_since
-                leaves = stopping is not None and now - stopping >= LAST_REQUEST_SECONDS
-                if leaves or passed >= KEEP_ALIVE_SECONDS:
-                    self.close()
-            case State.HEAD:
-                if passed >= HEAD_SECONDS:
-                    self._refuse(
-                        Refused(408, f"The request's head did not arrive within {HEAD_SECONDS:g} seconds.")
-                    )
-            case State.REST | State.LINGER:
-                if passed >= LINGER_SECONDS:
-                    self.close()
-            case State.BUSY:
-                if self._ended_at is not None and now - self._ended_at >= GONE_SECONDS:
-                    self._data, self._at = b"", 0
+            case State.IDLE | State.HEAD if stopping is not None and now - stopping >= LAST_REQUEST_SECONDS:
+                self.close()
+            case State.IDLE if passed >= KEEP_ALIVE_SECONDS:
+                self.close()
+            case State.HEAD if passed >= HEAD_SECONDS:
+                self._refuse(
+                    Refused(408, f"The request's head did not arrive within {HEAD_SECONDS:g} seconds.")
+                )
+            case State.REST | State.LINGER if passed >= LINGER_SECONDS:
+                self.close()
+            case State.BUSY if self._ended_at is not None and now - self._ended_at >= GONE_SECONDS:
+                self._data, self._at = b"", 0
 
     def peer_hung_up(self, altogether: bool) -> None:
         """Seen from outside while we do not read. `altogether`: the connection is broken, in both directions."""

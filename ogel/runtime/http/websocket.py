@@ -32,12 +32,12 @@ log = structlog.get_logger()
 MAX_MESSAGE_BYTES = 1024 * 1024  # of one incoming message
 # What a client may send for as long as it likes, and how much of it at once. Each frame counts, of a message in pieces
 # and of control too; and what came in one read counts as so many bytes at least.
-FRAMES_PER_SECOND, FRAMES_AT_ONCE = 50, 200
+FRAMES_PER_SECOND, FRAMES_AT_ONCE = 50, 100
 BYTES_PER_SECOND, BYTES_AT_ONCE = 256 * 1024, 4 * 1024 * 1024
 _LEAST_BYTES_OF_A_READ = 512
 # A peer that we refuse in the middle of its sending gets this long to read why.
 LINGER_SECONDS = 1.0
-_PIECE_BYTES = 16 * 1024  # understood at one turn of the event loop
+_PIECE_BYTES = 2 * 1024  # understood at one turn of the event loop
 _MAX_UNREAD_BYTES = 64 * 1024
 _STREAM = 1
 _EXTENSIONS = b"sec-websocket-extensions"
