@@ -86,7 +86,7 @@ class Connections:
             return
         if connection.state is State.BUSY or connection.state is State.UPGRADED:
             self._forget(connection)
-        elif connection.state is State.IDLE:
+        elif connection.state in (State.IDLE, State.HEAD) and connection not in self._strangers:
             self._idle[connection] = None
 
     def left(self, connection: Http1) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import unquote
@@ -14,6 +15,7 @@ from ogel.runtime.http.answer import Answer
 from ogel.runtime.http.exchange import HANG_UP
 from ogel.runtime.http.head import Head, Refused, end_of_head, read_head, skip_empty_lines
 from ogel.runtime.http.incoming import Incoming
+from ogel.runtime.http.outgoing import Outgoing
 from ogel.runtime.http.refusal import refusal
 
 if TYPE_CHECKING:
@@ -54,12 +56,12 @@ class Http1(asyncio.Protocol):
     """In the clear, without HTTP/2: TLS and that end at the proxy."""
 
     _transport: asyncio.Transport
+    _out: Outgoing
 
     def __init__(self, house: Connections, crowded: bool = False) -> None:
         """`crowded`: there is hardly room for it, so it gets one answer, and only about health."""
         self.state = State.IDLE
         self.since = house.now()  # in this state; a connection that says nothing but empty lines stays idle
-        self.served = False  # it has had a request
         self.crowded = crowded
         self._house = house
         self._loop = asyncio.get_running_loop()
@@ -76,15 +78,12 @@ class Http1(asyncio.Protocol):
         self._session: Session | None = None
         self._task: asyncio.Task[None] | None = None
         self._budget = 0  # of bytes that are read over
-        self._writable: asyncio.Event | None = None  # since writing was first held back
-        self._written = 0  # bytes ever, to the socket or to what waits for it
-        self._taken = 0  # of them by the peer's side, when last looked at
-        self._taken_at = 0.0
 
     # What the event loop tells.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
+        self._out = Outgoing(self._transport, self._house.traffic)
         self._client = _address(transport.get_extra_info("peername"))
         self._server = _address(transport.get_extra_info("sockname"))
         self._house.entered(self)
@@ -109,19 +108,17 @@ class Http1(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._lost = True
         self._peer_ended()
-        self.resume_writing()
+        self._out.resume()
         self.state = State.CLOSED
         self._data, self._at = b"", 0
         if self._task is None:
             self._house.left(self)
 
     def pause_writing(self) -> None:
-        self._writable = self._writable or asyncio.Event()
-        self._writable.clear()
+        self._out.pause()
 
     def resume_writing(self) -> None:
-        if self._writable is not None:
-            self._writable.set()
+        self._out.resume()
 
     # What an answer and a session write.
 
@@ -135,14 +132,10 @@ class Http1(asyncio.Protocol):
 
     def write(self, data: bytes) -> None:
         if not self._lost and self.state not in _SILENT:
-            self._written += len(data)
-            self._house.traffic.sent += len(data)
-            self._transport.write(data)
+            self._out.write(data)
 
     async def drained(self) -> None:
-        """Until the peer has taken enough of what was written."""
-        if self._writable is not None:
-            await self._writable.wait()
+        await self._out.drained()
 
     def hang_up(self, seconds: float) -> None:
         """After so long the connection is cut, whatever it does then."""
@@ -152,7 +145,7 @@ class Http1(asyncio.Protocol):
 
     def look(self, now: float, stalled_seconds: float) -> None:
         """For regular looks: ends what has taken too long."""
-        self._cut_off_if_stalled(now, stalled_seconds)
+        self._out.cut_off_if_stalled(now, stalled_seconds)
         passed = now - self.since
         stopping = self._house.stopping_since
         match self.state:
@@ -234,7 +227,6 @@ class Http1(asyncio.Protocol):
     def _begin(self, head: Head) -> None:
         if self.crowded and not head.target.startswith((b"/health/", b"/api/health")):
             raise Refused(503, "This process has as many connections as it can hold.")
-        self.served = True
         if head.websocket:
             self._upgrade(head)
             return
@@ -388,7 +380,8 @@ class Http1(asyncio.Protocol):
         self._budget = LINGER_BYTES
         self._enter(State.LINGER)
         self.flow(True)
-        self._transport.write_eof()
+        with suppress(OSError):  # of a peer that has gone meanwhile
+            self._transport.write_eof()
 
     def _upgrade(self, head: Head) -> None:
         from ogel.runtime.http.websocket import Session
@@ -417,25 +410,6 @@ class Http1(asyncio.Protocol):
         self.state = state
         self.since = self._house.now()
         self._house.changed(self)
-
-    def _cut_off_if_stalled(self, now: float, seconds: float) -> None:
-        """
-        A peer that has taken nothing for so long, though something waits for it. Taking is what the kernel sees, so a
-        slow peer is safe, however large the answer.
-        """
-        waiting = self._waiting()
-        taken = self._written - waiting
-        if not waiting or taken != self._taken:
-            self._taken, self._taken_at = taken, now
-        elif now - self._taken_at >= seconds:
-            log.info("http.stalled", bytes=waiting, seconds=round(now - self._taken_at, 1))
-            self.abort()
-
-    def _waiting(self) -> int:
-        try:
-            return self._transport.get_write_buffer_size()
-        except RuntimeError:  # uvloop's word for closed
-            return 0
 
 
 def _address(name: Any) -> tuple[str, int] | None:

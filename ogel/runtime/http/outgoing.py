@@ -1,0 +1,58 @@
+"""What goes out of a connection: counted, held back while the peer is slow, and given up when it takes nothing."""
+
+from __future__ import annotations
+
+import asyncio
+
+import structlog
+
+from ogel.runtime.http.metrics import Traffic
+
+log = structlog.get_logger()
+
+
+class Outgoing:
+    def __init__(self, transport: asyncio.Transport, traffic: Traffic) -> None:
+        self._transport = transport
+        self._traffic = traffic
+        self._writable: asyncio.Event | None = None  # since writing was first held back
+        self._written = 0  # bytes ever, to the socket or to what waits for it
+        self._taken = 0  # of them by the peer's side, when last looked at
+        self._taken_at = 0.0
+
+    def write(self, data: bytes) -> None:
+        self._written += len(data)
+        self._traffic.sent += len(data)
+        self._transport.write(data)
+
+    async def drained(self) -> None:
+        """Until the peer has taken enough of what was written, or is gone."""
+        if self._writable is not None:
+            await self._writable.wait()
+
+    def pause(self) -> None:
+        self._writable = self._writable or asyncio.Event()
+        self._writable.clear()
+
+    def resume(self) -> None:
+        if self._writable is not None:
+            self._writable.set()
+
+    def cut_off_if_stalled(self, now: float, seconds: float) -> None:
+        """
+        A peer that has taken nothing for so long, though something waits for it. Taking is what the kernel sees, so a
+        slow peer is safe, however large the answer.
+        """
+        waiting = self._waiting()
+        taken = self._written - waiting
+        if not waiting or taken != self._taken:
+            self._taken, self._taken_at = taken, now
+        elif now - self._taken_at >= seconds:
+            log.info("http.stalled", bytes=waiting, seconds=round(now - self._taken_at, 1))
+            self._transport.abort()
+
+    def _waiting(self) -> int:
+        try:
+            return self._transport.get_write_buffer_size()
+        except RuntimeError:  # uvloop's word for closed
+            return 0
