@@ -31,13 +31,15 @@ _AROUND_URLS = re.compile(r"""([\s"'<>]+)""")
 _NAMED_SECRET = re.compile(
     r"""(?i)\b(bearer|basic)(\s+)[\w.~+/=-]{12,}|\b(password|passwd|secret|api_?key|token)(=)[^\s&"',;)]+"""
 )
+# Most values are one word without these: ids, paths, addresses, times. In them is no secret to be found.
+_OF_INTEREST = re.compile(r"[\s=@]")
 # Their lines repeat what others said; the others would pay for each request.
 _WHAT_OTHERS_SAID = frozenset({"warning", "error", "critical"})
 _stamp = structlog.processors.TimeStamper(fmt="iso", utc=True, key="time")
 # Levels of which none of the handlers that others add want to hear, and what a line of them can hold that only the
 # standard library's way knows to treat.
-_NO_NEWS = frozenset({"debug", "info"})
-_NEED_MORE = frozenset({"error", "exc_info", "stack_info", "positional_args"})
+_OURS_ALONE = frozenset({"debug", "info", "warning"})
+_NEED_MORE = frozenset({"exc_info", "stack_info", "positional_args"})
 # Deeper than that no event of ours goes.
 _MOST_DEPTH = 5
 # Of longer names nobody's code has many, and what is remembered of names stays small.
@@ -86,10 +88,12 @@ def configure_logging(
 
     def at_once(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
         """What nobody but our own handler hears, and most lines are, goes there without the detour by a record."""
-        if event["level"] not in _NO_NEWS or not _NEED_MORE.isdisjoint(event):
+        if event["level"] not in _OURS_ALONE or not _NEED_MORE.isdisjoint(event):
             return event
         try:
-            handler.write(render(None, "", _mask_secrets(None, "", _stamp(None, "", event))))
+            handler.write(
+                render(None, "", without_secrets(None, "", _mask_secrets(None, "", _stamp(None, "", event))))
+            )
         except Exception:  # noqa: BLE001 - by the detour, which knows what to say when a line cannot be written
             return event
         raise structlog.DropEvent
@@ -189,7 +193,8 @@ def _handler(stream: TextIO, render: Renderer, beside: bool) -> _Handler:
 def _mask_secrets(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """A last line of defence: nothing should hand a secret to the log in the first place."""
     for name, value in event.items():
-        event[name] = _masked(name, value, _MOST_DEPTH)
+        if type(value) is not str or _is_secret(name) or _OF_INTEREST.search(value):
+            event[name] = _masked(name, value, _MOST_DEPTH)
     return event
 
 
@@ -218,7 +223,6 @@ def _is_usual_secret(name: str) -> bool:
 def _masked_text(text: str) -> str:
     if "://" in text and "@" in text:
         text = "".join(map(_without_password, _AROUND_URLS.split(text)))
-    # Most values are one word without an equals sign: ids, paths, addresses, times. In them is none to be named.
     if "=" in text or len(text.split(None, 1)) > 1:
         text = _NAMED_SECRET.sub(r"\1\2\3\4***", text)
     return text

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from ogel.features.keys.service import KeyService
+from ogel.features.keys.watch import KeyWatch
 from ogel.kernel.errors import Invalid
 from ogel.kernel.principal import SYSTEM, Caller
 from tests.support.cli import ogel, ogel_here
@@ -173,7 +174,8 @@ def test_an_unknown_scope_makes_no_key(operator: Any) -> None:
 )
 def test_a_key_that_would_be_good_for_nothing_is_refused(name: str, scopes: list[str], path: str) -> None:
     """Before anything is asked of a database, so there is none here."""
-    keys = KeyService(None, None, None, None, None, None, None)  # type: ignore[arg-type]
+    watch = KeyWatch(None, None)  # type: ignore[arg-type]
+    keys = KeyService(None, None, None, None, watch, None, None)  # type: ignore[arg-type]
     with pytest.raises(Invalid) as caught:
         asyncio.run(keys.create(Caller(SYSTEM, "req_1"), name, scopes))
     assert [error.path for error in caught.value.errors] == [path]
