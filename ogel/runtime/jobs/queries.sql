@@ -1,36 +1,20 @@
 -- enqueue --
--- Writes jobs; one whose dedupe key is already waiting is skipped. Returns what was written.
+-- Writes jobs; one whose dedupe key is already waiting is skipped. Returns what was written. A condition may stand before
+-- its order: which events cause them.
 INSERT INTO job_queue
   (id, queue_name, kind, payload, lane, key, order_key, max_attempts, scheduled_at, dedupe_key, keep_result_seconds)
 SELECT id, queue_name, kind, payload, lane, key, order_key, max_attempts, coalesce(scheduled_at, now()), dedupe_key,
        keep_result_seconds
-FROM ROWS FROM (json_to_recordset(%(rows)s::json) AS (
-  id text, queue_name text, kind text, payload jsonb, lane smallint, key text, order_key text, max_attempts int,
-  scheduled_at timestamptz, dedupe_key text, keep_result_seconds float8
-)) WITH ORDINALITY AS new (
-  id, queue_name, kind, payload, lane, key, order_key, max_attempts, scheduled_at, dedupe_key, keep_result_seconds, place
-)
-ORDER BY place
-ON CONFLICT DO NOTHING
-RETURNING id, queue_name
-
--- enqueue_of_events --
--- Likewise, in the statement that writes the events which cause them: only of those that are `published`.
-INSERT INTO job_queue
-  (id, queue_name, kind, payload, lane, key, order_key, max_attempts, scheduled_at, dedupe_key, keep_result_seconds)
-SELECT id, queue_name, kind, payload, lane, key, order_key, max_attempts, coalesce(scheduled_at, now()), dedupe_key,
-       keep_result_seconds
-FROM ROWS FROM (json_to_recordset(%(jobs)s::json) AS (
+FROM ROWS FROM (json_to_recordset(%%(jobs)s::json) AS (
   event_id text, id text, queue_name text, kind text, payload jsonb, lane smallint, key text, order_key text,
   max_attempts int, scheduled_at timestamptz, dedupe_key text, keep_result_seconds float8
 )) WITH ORDINALITY AS new (
   event_id, id, queue_name, kind, payload, lane, key, order_key, max_attempts, scheduled_at, dedupe_key,
   keep_result_seconds, place
-)
-WHERE event_id IN (SELECT id FROM published)
+)%b
 ORDER BY place
 ON CONFLICT DO NOTHING
-RETURNING queue_name
+RETURNING id, queue_name
 
 -- enqueued_in --
 SELECT DISTINCT 'queue', queue_name FROM enqueued

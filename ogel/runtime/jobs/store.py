@@ -23,6 +23,8 @@ _SQL = Queries.beside(__name__)
 # In flight at once, of a key nobody has set a limit for.
 DEFAULT_KEY_LIMIT = 64
 CLAIM = _SQL.claim
+_ENQUEUE = _SQL.enqueue % b""
+_ENQUEUE_OF_EVENTS = _SQL.enqueue % b"\nWHERE event_id IN (SELECT id FROM published)"
 # Keys, and orders of ordered keys, that one claim looks at; the next goes on from there.
 MOST_STEPS = 500
 # What a claim may find and be spared a look at everything.
@@ -48,7 +50,7 @@ class JobQueue:
         """Ids of the jobs written: those whose dedupe key (or id) already waits are left out."""
         if not jobs:
             return []
-        written = await tx.tuples(_SQL.enqueue, {"rows": records([self._row(job) for job in jobs])})
+        written = await tx.tuples(_ENQUEUE, {"jobs": records([self._row(job) for job in jobs])})
         for _, queue in written:
             tx.ring(queue)
         return [id for id, _ in written]
@@ -56,7 +58,7 @@ class JobQueue:
     def enqueued(self, jobs: Sequence[tuple[str, NewJob]]) -> Piece:
         """Writes them in the statement that writes the events which cause them: (event id, job)."""
         rows = [{"event_id": event_id, **self._row(job)} for event_id, job in jobs]
-        return Piece("enqueued", _SQL.enqueue_of_events, {"jobs": records(rows)}, _SQL.enqueued_in)
+        return Piece("enqueued", _ENQUEUE_OF_EVENTS, {"jobs": records(rows)}, _SQL.enqueued_in)
 
     def kind(self, name: str) -> JobKind | None:
         return self._kinds.get(name)
