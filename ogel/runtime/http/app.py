@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from importlib import import_module
 
 from starlette.routing import BaseRoute, Router, WebSocketRoute
 from starlette.routing import Route as StarletteRoute
@@ -47,8 +48,11 @@ def build_app(
 
 
 def _streaming(stream: Stream) -> BaseRoute:
-    kind = WebSocketRoute if stream.media_type is None else StarletteRoute
-    return kind(stream.path, stream.app)
+    if stream.media_type is not None:
+        return StarletteRoute(stream.path, stream.app)
+    # Now, rather than when the first client asks and all others would wait; other processes never need it.
+    import_module("ogel.runtime.http.websocket")
+    return WebSocketRoute(stream.path, stream.app)
 
 
 async def _nothing_here(scope: Scope, receive: Receive, send: Send) -> None:
