@@ -20,8 +20,8 @@ from ogel.runtime.pieces import Piece
 
 log = structlog.get_logger(__name__)
 
-# Transactions under way at once, of those that are one statement: with two, each has less company, and together they write
-# less (docs/decisions/0034). One more may be under way that takes several.
+# Transactions under way at once, of those that are one statement: with two, each has less company, and together they
+# write less (docs/decisions/0034). One more may be under way that takes several.
 SLOTS = 1
 MOST_BYTES = 4 * 1024 * 1024
 MOST_BYTES_WAITING = 64 * 1024 * 1024
