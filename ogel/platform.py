@@ -30,6 +30,7 @@ from ogel.features.keys.uses import KeyUses
 from ogel.features.keys.watch import KeyWatch
 from ogel.features.realtime.feature import RealtimeFeature
 from ogel.features.realtime.jobs import QUEUE as REALTIME_QUEUE
+from ogel.features.realtime.listening import Listening
 from ogel.features.stats.usage.flusher import Flusher
 from ogel.features.stats.usage.store import UsageStore
 from ogel.features.webhooks.deliveries.job import QUEUE as WEBHOOKS_QUEUE
@@ -146,7 +147,13 @@ class Platform:
         self.http_metrics = HttpMetrics(self.registry)
         self.depths = Depths(self.database, self.queue_names)
         # Every process may publish events, so that it needs who hears of them.
-        self.realtime = RealtimeFeature(self.broadcast, self.keys.authenticate, self.key_watch, self.registry)
+        self.realtime = RealtimeFeature(
+            self.broadcast,
+            Listening(self.database),
+            self.keys.authenticate,
+            self.key_watch,
+            self.registry,
+        )
         self.webhooks = WebhookFeature(
             self.database,
             self.jobs,

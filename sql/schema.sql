@@ -1,5 +1,17 @@
 -- The result of sql/migrations, to be read; `make schema` writes it. Why things are so is said there.
 
+CREATE FUNCTION listening_keys(globs text[]) RETURNS text[]
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+    AS $_$
+SELECT coalesce(array_agg(DISTINCT CASE
+  WHEN strpos(glob, '*') = 0 THEN '=' || glob
+  WHEN length(substring(glob FROM '\.[^*]*$')) > length(substring(glob FROM '^[^*]*'))
+    THEN '$' || substring(glob FROM '\.[^*]*$')
+  ELSE '^' || substring(glob FROM '^[^*]*')
+END), '{}')
+FROM unnest(globs) AS glob
+$_$;
+
 CREATE FUNCTION next_version() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
@@ -7,6 +19,31 @@ BEGIN
   NEW.version := OLD.version + 1;
 
 RETURN NEW;
+
+END
+$$;
+
+CREATE FUNCTION realtime_is_heard() RETURNS boolean
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+  PERFORM pg_advisory_xact_lock_shared(hashtext('ogel realtime heard')::bigint & 4294967295);
+
+RETURN EXISTS (SELECT FROM realtime_listening WHERE until > now());
+
+END
+$$;
+
+CREATE FUNCTION webhook_listeners(types text[], keys text[]) RETURNS TABLE(type text, webhook_id text, filter text, ordered_by text)
+    LANGUAGE plpgsql STABLE
+    SET enable_seqscan TO 'off'
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+BEGIN
+  RETURN QUERY
+  SELECT t.type, w.id, w.filter::text, w.ordered_by
+  FROM webhook_endpoints AS w JOIN unnest(types) AS t (type) ON t.type LIKE ANY (w.event_likes)
+  WHERE w.state <> 'disabled' AND listening_keys(w.event_globs) && keys;
 
 END
 $$;
@@ -677,6 +714,16 @@ COMMENT ON COLUMN purge_runs.cursor IS '[time, id] of the last row that was look
 ALTER TABLE ONLY purge_runs
     ADD CONSTRAINT purge_runs_pkey PRIMARY KEY (name);
 
+CREATE TABLE realtime_listening (
+    process text NOT NULL,
+    until timestamp with time zone NOT NULL
+);
+
+COMMENT ON COLUMN realtime_listening.until IS 'somebody listens to it, or did a while ago; past it, nobody does, or it died';
+
+ALTER TABLE ONLY realtime_listening
+    ADD CONSTRAINT realtime_listening_pkey PRIMARY KEY (process);
+
 CREATE TABLE resource_samples (
     name text NOT NULL,
     sampled_at timestamp with time zone NOT NULL,
@@ -887,6 +934,8 @@ COMMENT ON COLUMN webhook_endpoints.header_hints IS 'the same names with what ma
 
 ALTER TABLE ONLY webhook_endpoints
     ADD CONSTRAINT webhook_endpoints_pkey PRIMARY KEY (id);
+
+CREATE INDEX webhook_endpoints_listening ON webhook_endpoints USING gin (listening_keys(event_globs)) WITH (fastupdate=off) WHERE (state <> 'disabled'::text);
 
 CREATE TABLE webhook_health (
     webhook_id text NOT NULL,

@@ -55,7 +55,7 @@ class Session:
         self._rings: set[str] = set()
 
     def ring(self, queue: str) -> None:
-        """Wakes the workers of `queue` once this transaction is committed; never if it is rolled back."""
+        """Wakes the workers of `queue` once this transaction, or session, has ended; never if it is rolled back."""
         self._rings.add(queue)
 
     @property
@@ -116,9 +116,12 @@ class Database:
 
     @asynccontextmanager
     async def session(self) -> AsyncIterator[Session]:
-        """A connection in autocommit: for single statements that need no transaction around them."""
+        """A connection in autocommit: for single statements that need no transaction around them. Rings at the end."""
         async with self._away_by_name(), self._pool.connection() as connection:
-            yield Session(connection)
+            session = Session(connection)
+            yield session
+        if session.rings:
+            self._ring(session.rings)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Session]:

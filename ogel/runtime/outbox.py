@@ -3,32 +3,73 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
+from typing import NamedTuple
 
+from ogel.kernel.errors import Unavailable
 from ogel.kernel.event import Event
 from ogel.runtime.database import Queries, Session, records
 from ogel.runtime.jobs.job import NewJob
 from ogel.runtime.jobs.store import JobQueue
+from ogel.runtime.pieces import Piece, together
 
 _SQL = Queries.beside(__name__)
 
+# What a statement writes of consequences is bounded: it is made on the event loop, where others wait.
+MOST_ROWS = 500
+# How often what subscribers said may be out of date when it is to be written.
+_TRIES = 5
+
+
+class JobOf(NamedTuple):
+    """A job, and the event that causes it."""
+
+    event_id: str
+    job: NewJob
+
+
+class Part(NamedTuple):
+    """What one statement writes of consequences: MOST_ROWS jobs at most, and as many other rows."""
+
+    pieces: Sequence[Piece] = ()
+    jobs: Sequence[JobOf] = ()
+
+
+NOTHING = Part()
+# What pieces may say: a queue got jobs; what was said of the events is not true any more; an event is new.
+QUEUE, OUT_OF_DATE, EVENT = "queue", "out of date", "event"
+
 
 class Consequences:
-    """What a subscriber makes of some events. The outbox asks again for those of them that turn out to be new."""
+    """
+    What a subscriber makes of some events. It is written in the statement that writes these, or, if it is much, in
+    several; each sees the ids of the events that are new as `published (id)`. What was published before causes nothing.
+    """
 
     def deliveries(self) -> Mapping[str, int]:
         """How many endpoints get each event, by event id; none for events left out."""
         return {}
 
-    def jobs(self, new: Sequence[Event]) -> Sequence[NewJob]:
+    @property
+    def rows(self) -> int:
+        """How many `parts` hold together, jobs not counted beside them."""
+        return 0
+
+    def condition(self) -> Sequence[Piece]:
+        """The last of them has one row, `holds`; when that is false it says OUT_OF_DATE, and nothing is written."""
         return ()
 
-    async def write(self, tx: Session, new: Sequence[Event]) -> None:
-        """Rows beside the jobs; the events stand in the database already."""
+    def parts(self) -> Iterator[Part]:
+        return iter(())
+
+    def at_last(self) -> Sequence[Piece]:
+        """Pieces of the last statement."""
+        return ()
 
 
-# Asked before the events are written, inside their transaction.
+# Asked before the events are written. It may lock nothing: this need not be the transaction that writes them.
 Subscriber = Callable[[Session, Sequence[Event]], Awaitable[Consequences]]
 
 
@@ -41,7 +82,7 @@ class Publication:
 
 
 class Outbox:
-    """Writes events, and what every subscriber makes of them, in the caller's transaction."""
+    """Writes events, and what every subscriber makes of them."""
 
     def __init__(self, jobs: JobQueue) -> None:
         self._jobs = jobs
@@ -52,36 +93,109 @@ class Outbox:
         self._subscribers.extend(subscribers)
 
     async def publish(
-        self, tx: Session, events: Sequence[Event], to: Sequence[Subscriber] | None = None
+        self,
+        tx: Session,
+        events: Sequence[Event],
+        to: Sequence[Subscriber] | None = None,
+        more: Sequence[Piece] = (),
     ) -> Publication:
         """
-        To every subscriber, or only to those named in `to`. An id that was published before, by anyone and however
-        long ago, causes nothing new and answers what it answered then. Of an id twice in `events`, the first counts.
+        In the caller's transaction, to every subscriber, or only to those named in `to`. An id that was published
+        before, by anyone and however long ago, causes nothing new and answers what it answered then. Of an id twice in
+        `events`, the first counts. `more` goes into the statement that writes the events.
         """
+        publication = await self._publish(tx, events, self._subscribers if to is None else to, more)
+        assert publication is not None
+        return publication
+
+    async def publish_at_once(
+        self, session: Session, events: Sequence[Event], more: Sequence[Piece] = ()
+    ) -> Publication | None:
+        """
+        As `publish`, in one statement, which needs no transaction around it. None: it would be too large for one, and
+        nothing is written.
+        """
+        return await self._publish(session, events, self._subscribers, more, at_once=True)
+
+    async def _publish(
+        self,
+        tx: Session,
+        events: Sequence[Event],
+        to: Sequence[Subscriber],
+        more: Sequence[Piece],
+        *,
+        at_once: bool = False,
+    ) -> Publication | None:
         unique = {event.id: event for event in reversed(events)}
         wanted = list(reversed(unique.values()))
-        subscribers = self._subscribers if to is None else to
-        consequences = [await subscriber(tx, wanted) for subscriber in subscribers]
-        deliveries = Counter({event.id: 0 for event in wanted})
+        if not wanted:
+            return Publication([], {})
+        for _ in range(_TRIES):
+            consequences = [await subscriber(tx, wanted) for subscriber in to]
+            if at_once and sum(-(-each.rows // MOST_ROWS) for each in consequences) > 1:
+                return None
+            if (publication := await self._write(tx, wanted, consequences, more)) is not None:
+                return publication
+        raise Unavailable("Who hears these events changes all the time.", retry_after_seconds=1)
+
+    async def _write(
+        self,
+        tx: Session,
+        events: Sequence[Event],
+        consequences: Sequence[Consequences],
+        more: Sequence[Piece],
+    ) -> Publication | None:
+        """None: what the consequences were made of is not so any more; nothing is written."""
+        deliveries = Counter({event.id: 0 for event in events})
         for each in consequences:
             deliveries.update(each.deliveries())
-        # In the order of their ids: publishers of the same ids then wait for each other instead of deadlocking.
-        rows = [_row(unique[id], deliveries[id]) for id in sorted(unique)]
-        written = {id for (id,) in await tx.tuples(_SQL.insert_events, {"rows": records(rows)})}
-        new = [event for event in wanted if event.id in written]
-        for each in consequences:
-            await each.write(tx, new)
-        await self._jobs.enqueue(tx, [job for each in consequences for job in each.jobs(new)])
-        return Publication(
-            [event.id for event in new], {**deliveries, **await self._known(tx, wanted, written)}
-        )
+        parts = chain.from_iterable(each.parts() for each in consequences)
+        last = [piece for each in consequences for piece in each.at_last()]
+        conditions = [condition for each in consequences if (condition := each.condition())]
+        pieces = [
+            *chain.from_iterable(conditions),
+            _insert(events, deliveries, [condition[-1].name for condition in conditions]),
+            *more,
+        ]
+        part, following = next(parts, NOTHING), next(parts, None)
+        said = await self._execute(tx, pieces, part, last if following is None else ())
+        if said[OUT_OF_DATE]:
+            return None
+        new = [event.id for event in events if event.id in said[EVENT]]
+        published = _published(_SQL.published, {"published": new})
+        while following is not None and new:
+            part, following = following, next(parts, None)
+            await self._execute(tx, [published], part, last if following is None else ())
+        known = await self._known(tx, [event.id for event in events if event.id not in said[EVENT]])
+        return Publication(new, {**deliveries, **known})
 
-    async def _known(self, tx: Session, wanted: Sequence[Event], written: set[str]) -> Mapping[str, int]:
+    async def _execute(
+        self, tx: Session, pieces: Sequence[Piece], part: Part, last: Sequence[Piece]
+    ) -> Mapping[str, set[str]]:
+        """What the pieces say."""
+        jobs = [self._jobs.enqueued(part.jobs)] if part.jobs else []
+        said: dict[str, set[str]] = {EVENT: set(), QUEUE: set(), OUT_OF_DATE: set()}
+        for word, about in await tx.tuples(*together([*pieces, *part.pieces, *jobs, *last])):
+            said[word].add(about)
+        for queue in said[QUEUE]:
+            tx.ring(queue)
+        return said
+
+    async def _known(self, tx: Session, ids: Sequence[str]) -> Mapping[str, int]:
         """What events that were published before answered then."""
-        ids = [event.id for event in wanted if event.id not in written]
-        if not ids:
-            return {}
-        return {row[0]: row[1] for row in await tx.tuples(_SQL.deliveries_of, {"ids": ids})}
+        return dict(await tx.tuples(_SQL.deliveries_of, {"ids": ids})) if ids else {}
+
+
+def _insert(events: Sequence[Event], deliveries: Mapping[str, int], conditions: Sequence[str]) -> Piece:
+    # In the order of their ids: publishers of the same ids then wait for each other instead of deadlocking.
+    in_order = sorted(events, key=lambda event: event.id)
+    rows = records([_row(event, deliveries[event.id]) for event in in_order])
+    holding = b"".join(b"\n  AND (SELECT holds FROM %b)" % name.encode() for name in conditions)
+    return _published(_SQL.insert_events % holding, {"events": rows})
+
+
+def _published(sql: bytes, parameters: Mapping[str, object]) -> Piece:
+    return Piece("published", sql, parameters, b"SELECT 'event', id FROM published")
 
 
 def _row(event: Event, deliveries: int) -> dict[str, object]:

@@ -11,6 +11,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 from structlog.testing import capture_logs
 
+from ogel.features.realtime.listening import Listening
 from ogel.kernel.clock import utc_now
 from ogel.runtime.database import Database
 from ogel.runtime.http.auth import Ending
@@ -38,7 +39,7 @@ def test_a_published_event_reaches_every_listener(database_url: str, redis_url: 
         runners: list[JobRunner] = []
         async with (
             a_database(database_url, lambda queues: [each.wake() for each in runners]) as database,
-            a_world(redis_url) as world,
+            a_world(redis_url, Listening(database)) as world,
         ):
             feature = world.feature.feature()
             outbox = world.outbox
@@ -94,7 +95,7 @@ def test_a_transaction_that_fails_announces_nothing(database_url: str, redis_url
                 assert await session.value(b"SELECT count(*) FROM job_queue") == 0
             assert rung == []
 
-            async with database.transaction() as tx:
+            async with Listening(database).somebody(), database.transaction() as tx:
                 await outbox.publish(tx, [an_event() for _ in range(250)])
                 sizes = await tx.tuples(
                     b"SELECT json_array_length(payload::json -> 'event_ids') FROM job_queue"

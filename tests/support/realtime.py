@@ -16,6 +16,7 @@ from ogel.adapters.postgres import PoolOptions, make_pool
 from ogel.adapters.redis_pubsub import RedisBroadcast
 from ogel.features.realtime.feature import RealtimeFeature
 from ogel.features.realtime.jobs import PUBLISH
+from ogel.features.realtime.listening import Presence
 from ogel.kernel.clock import utc_now
 from ogel.kernel.event import Event
 from ogel.kernel.ids import new_id
@@ -68,6 +69,17 @@ class ScriptedWatch:
             on_end(ending)
 
 
+class Nowhere:
+    """A Presence that nobody is told of."""
+
+    @asynccontextmanager
+    async def somebody(self) -> AsyncIterator[None]:
+        yield
+
+    async def run(self, stop: asyncio.Event) -> None:
+        await stop.wait()
+
+
 @dataclass
 class World:
     """A process with realtime, its port open and its feed connected."""
@@ -104,13 +116,15 @@ class World:
 
 
 @asynccontextmanager
-async def a_world(redis_url: str, **options: int) -> AsyncIterator[World]:
+async def a_world(redis_url: str, presence: Presence | None = None, **options: int) -> AsyncIterator[World]:
     async def authenticate(key: str, _: Caller) -> Principal | None:
         return KEYS.get(key)
 
     registry, stop = CollectorRegistry(), asyncio.Event()
     queue, broadcast, watch = JobQueue(), RedisBroadcast(redis_url), ScriptedWatch()
-    feature = RealtimeFeature(broadcast, authenticate, watch, registry, HubOptions(**options))
+    feature = RealtimeFeature(
+        broadcast, presence or Nowhere(), authenticate, watch, registry, HubOptions(**options)
+    )
     queue.know(feature.feature().jobs)
     streams = [("realtime", stream) for stream in feature.streams()]
     app = build_app([], streams, authenticate, HttpMetrics(registry), [], HttpOptions())

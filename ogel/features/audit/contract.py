@@ -9,6 +9,7 @@ from typing import Protocol
 
 from ogel.kernel.principal import Caller
 from ogel.runtime.database import Session
+from ogel.runtime.pieces import Piece
 
 NO_METADATA: Mapping[str, object] = {}
 
@@ -38,6 +39,9 @@ class AuditTrail(Protocol):
 
     async def record_all(self, tx: Session, entries: Sequence[AuditEntry]) -> None:
         """In one statement; none for none."""
+
+    def of_published(self, entries: Sequence[AuditEntry]) -> Piece:
+        """For the statement that publishes events: of each that is new, the entry whose resource it is."""
 
     async def record_once(self, tx: Session, entries: Sequence[AuditEntry], since: datetime) -> None:
         """Those whose like (action, type and id) has not been recorded since then, by any process."""

@@ -6,6 +6,16 @@ FROM json_to_recordset(%(rows)s::json) AS r (
   user_agent text, request_id text
 )
 
+-- records_of_events --
+-- Of those events that are `published` by the same statement.
+INSERT INTO audit_logs (id, actor, action, resource_type, resource_id, metadata, ip_address, user_agent, request_id)
+SELECT id, actor, action, resource_type, resource_id, metadata, ip_address, user_agent, request_id
+FROM json_to_recordset(%(records)s::json) AS r (
+  id text, actor text, action text, resource_type text, resource_id text, metadata jsonb, ip_address inet,
+  user_agent text, request_id text
+)
+WHERE resource_id IN (SELECT id FROM published)
+
 -- lock_rare --
 -- Whoever asks whether something was recorded, and then records it, is alone until it commits.
 SELECT pg_advisory_xact_lock(hashtext('ogel audit rare'))

@@ -13,6 +13,7 @@ from ogel.features.audit.contract import NO_METADATA, AuditEntry
 from ogel.kernel.ids import id_at, new_id
 from ogel.kernel.principal import Caller
 from ogel.runtime.database import Queries, Session, records
+from ogel.runtime.pieces import Piece
 
 _SQL = Queries.beside(__name__)
 _USER_AGENT_LENGTH = 512
@@ -53,6 +54,11 @@ class AuditStore:
     async def record_all(self, tx: Session, entries: Sequence[AuditEntry]) -> None:
         if entries:
             await tx.execute(_SQL.insert_records, {"rows": records([_row(entry) for entry in entries])})
+
+    def of_published(self, entries: Sequence[AuditEntry]) -> Piece:
+        return Piece(
+            "recorded", _SQL.records_of_events, {"records": records([_row(entry) for entry in entries])}
+        )
 
     async def record_once(self, tx: Session, entries: Sequence[AuditEntry], since: datetime) -> None:
         await tx.execute(_SQL.lock_rare)

@@ -1,4 +1,4 @@
-"""Publishing, gathered: requests that come while a transaction is under way share the next one."""
+"""Publishing, gathered: requests that come while others are being written share the next transaction."""
 
 from __future__ import annotations
 
@@ -15,13 +15,14 @@ from ogel.kernel.errors import Unavailable
 from ogel.kernel.event import Event
 from ogel.kernel.principal import Caller
 from ogel.runtime.database import Database, DatabaseAway
-from ogel.runtime.outbox import Outbox
+from ogel.runtime.outbox import Outbox, Publication
+from ogel.runtime.pieces import Piece
 
 log = structlog.get_logger(__name__)
 
-# A transaction costs far more than an event in it, so under load there is at most one in this time; a request
-# that finds the publisher idle does not wait.
-SPACING_SECONDS = 0.010
+# Transactions under way at once, of those that are one statement: while one waits for the disk, another is written. One
+# more may be under way that takes several.
+SLOTS = 2
 MOST_BYTES = 4 * 1024 * 1024
 MOST_BYTES_WAITING = 64 * 1024 * 1024
 # What an event weighs beside its data, so that empty ones are bounded, too.
@@ -40,7 +41,11 @@ class _Request:
 
 
 class Publisher:
-    """One transaction at a time per process; each request is committed whole, or fails, before it is answered."""
+    """
+    Each request is committed whole, or fails, before it is answered. One that finds a slot free is written at once;
+    those that come while none is share the next transaction. One with many deliveries has its own, in steps, beside the
+    slots, so that nobody waits for it but the next of its sort.
+    """
 
     def __init__(
         self,
@@ -56,8 +61,11 @@ class Publisher:
         self._audit = audit
         self._admit = admit
         self._waiting: deque[_Request] = deque()
-        self._waiting_bytes = 0
-        self._working: asyncio.Task[None] | None = None
+        self._large: deque[_Request] = deque()
+        # Of all that are not answered yet.
+        self._bytes = 0
+        self._working: set[asyncio.Task[None]] = set()
+        self._working_on_large: asyncio.Task[None] | None = None
         self._events = Counter(
             "ogel_events_published_total",
             "Events by whether their id was new, or seen before and published no second time.",
@@ -69,21 +77,19 @@ class Publisher:
         """Deliveries by event id. Raises Unavailable when too many wait already, here or in a queue."""
         self._admit()
         request = _Request(caller, events, asyncio.get_running_loop().create_future())
-        if self._waiting_bytes + request.size > MOST_BYTES_WAITING:
+        if self._bytes + request.size > MOST_BYTES_WAITING:
             raise Unavailable("Too many events are waiting to be written.", retry_after_seconds=1)
+        self._bytes += request.size
         self._waiting.append(request)
-        self._waiting_bytes += request.size
-        if self._working is None or self._working.done():
-            self._working = asyncio.create_task(self._work())
+        if len(self._working) < SLOTS:
+            task = asyncio.create_task(self._work())
+            self._working.add(task)
+            task.add_done_callback(self._working.discard)
         return await request.answer
 
     async def _work(self) -> None:
-        loop = asyncio.get_running_loop()
         while self._waiting:
-            began = loop.time()
             await self._write(self._next())
-            if self._waiting:
-                await asyncio.sleep(max(0.0, SPACING_SECONDS - (loop.time() - began)))
 
     def _next(self) -> list[_Request]:
         batch = [self._waiting.popleft()]
@@ -91,47 +97,73 @@ class Publisher:
         while self._waiting and size + self._waiting[0].size <= MOST_BYTES:
             batch.append(self._waiting.popleft())
             size += batch[-1].size
-        self._waiting_bytes -= size
         return batch
+
+    async def _work_on_large(self) -> None:
+        while self._large:
+            request = self._large.popleft()
+            try:
+                async with self._database.transaction() as tx:
+                    publication = await self._outbox.publish(
+                        tx, request.events, more=[self._audited([request])]
+                    )
+                self._count([request], publication)
+            except Exception as error:  # noqa: BLE001 - whatever it was, it is the answer
+                self._answer(request, error)
+            else:
+                self._answer(request, publication.deliveries)
 
     async def _write(self, batch: Sequence[_Request]) -> None:
         try:
-            deliveries = await self._commit(batch)
+            publication = await self._commit(batch)
         except Exception as error:  # noqa: BLE001 - whatever it was, it is the answer
             if len(batch) == 1 or isinstance(error, DatabaseAway):
                 for request in batch:
-                    _answer(request, error)
+                    self._answer(request, error)
                 return
             # Nobody fails for what someone else sent.
             log.warning("publish.batch_failed", requests=len(batch), error=f"{type(error).__name__}: {error}")
             for request in batch:
                 await self._write([request])
             return
-        for request in batch:
-            _answer(request, {event.id: deliveries[event.id] for event in request.events})
-
-    async def _commit(self, batch: Sequence[_Request]) -> Mapping[str, int]:
-        async with self._database.transaction() as tx:
-            publication = await self._outbox.publish(
-                tx, [event for request in batch for event in request.events]
-            )
-            new = set(publication.new_ids)
-            entries = []
+        if publication is not None:
+            self._count(batch, publication)
             for request in batch:
-                # Of one id in two requests, or twice in one, the first published it.
-                mine = dict.fromkeys(event.id for event in request.events if event.id in new)
-                new.difference_update(mine)
-                entries += [AuditEntry(request.caller, "event.publish", "event", id) for id in mine]
-            await self._audit.record_all(tx, entries)
-        self._events.labels("new").inc(len(entries))
-        self._events.labels("seen").inc(sum(len(request.events) for request in batch) - len(entries))
-        return publication.deliveries
+                self._answer(request, publication.deliveries)
+        elif len(batch) > 1:
+            half = len(batch) // 2
+            for some in (batch[:half], batch[half:]):
+                await self._write(some)
+        else:
+            self._large.extend(batch)
+            if self._working_on_large is None or self._working_on_large.done():
+                self._working_on_large = asyncio.create_task(self._work_on_large())
 
+    async def _commit(self, batch: Sequence[_Request]) -> Publication | None:
+        """In one statement, which needs no transaction around it; None: that would be too large."""
+        events = [event for request in batch for event in request.events]
+        async with self._database.session() as session:
+            return await self._outbox.publish_at_once(session, events, [self._audited(batch)])
 
-def _answer(request: _Request, answer: Mapping[str, int] | Exception) -> None:
-    if request.answer.done():  # its client has gone; what it published stays published
-        return
-    if isinstance(answer, Exception):
-        request.answer.set_exception(answer)
-    else:
-        request.answer.set_result(answer)
+    def _audited(self, batch: Sequence[_Request]) -> Piece:
+        # Of one id in two requests, or twice in one, the first published it.
+        callers: dict[str, Caller] = {}
+        for request in batch:
+            for event in request.events:
+                callers.setdefault(event.id, request.caller)
+        entries = [AuditEntry(caller, "event.publish", "event", id) for id, caller in callers.items()]
+        return self._audit.of_published(entries)
+
+    def _count(self, batch: Sequence[_Request], publication: Publication) -> None:
+        new = len(publication.new_ids)
+        self._events.labels("new").inc(new)
+        self._events.labels("seen").inc(sum(len(request.events) for request in batch) - new)
+
+    def _answer(self, request: _Request, answer: Mapping[str, int] | Exception) -> None:
+        self._bytes -= request.size
+        if request.answer.done():  # its client has gone; what it published stays published
+            return
+        if isinstance(answer, Exception):
+            request.answer.set_exception(answer)
+        else:
+            request.answer.set_result({event.id: answer[event.id] for event in request.events})

@@ -1,4 +1,4 @@
-"""The manifest: every new event becomes a job that broadcasts it, and streams carry it to who listens."""
+"""The manifest: while somebody listens, new events become jobs that broadcast them, and streams carry them on."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from ogel.runtime.realtime.broadcast import Broadcast
 from ogel.runtime.realtime.metrics import RealtimeMetrics
 
 if TYPE_CHECKING:
+    from ogel.features.realtime.listening import Presence
     from ogel.runtime.http.auth import Authenticate, Watch
     from ogel.runtime.http.route import Stream
     from ogel.runtime.realtime.feed import RealtimeFeed
@@ -27,6 +28,7 @@ class RealtimeFeature:
     def __init__(
         self,
         broadcast: Broadcast,
+        presence: Presence,
         authenticate: Authenticate,
         watch: Watch,
         registry: CollectorRegistry,
@@ -34,19 +36,21 @@ class RealtimeFeature:
     ) -> None:
         self.metrics = RealtimeMetrics(registry)
         self._broadcast = broadcast
+        self._presence = presence
         self._authenticate = authenticate
         self._watch = watch
         self._options = options
 
     async def serve(self, stop: asyncio.Event) -> None:
         """Feeds the streams until `stop`, then ends them."""
-        await self.feed.run(stop)
+        await asyncio.gather(self.feed.run(stop), self._presence.run(stop))
 
     def feature(self) -> Feature:
         return Feature(
             name="realtime",
             jobs=[publish_job(self._broadcast)],
             subscribers=[announce],
+            left_out={"realtime_listening": "who listened then does not listen now"},
         )
 
     @cached_property
@@ -65,4 +69,4 @@ class RealtimeFeature:
         """They authenticate by themselves."""
         from ogel.features.realtime.routes import streams
 
-        return streams(self._hub, self._authenticate, self._watch)
+        return streams(self._hub, self._presence, self._authenticate, self._watch)

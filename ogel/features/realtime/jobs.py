@@ -7,13 +7,15 @@ from collections.abc import Sequence
 
 import structlog
 
-from ogel.features.realtime.store import recent_events
+from ogel.features.realtime.store import announcing, recent_events
 from ogel.kernel.errors import Unavailable
 from ogel.kernel.event import Event
+from ogel.kernel.ids import new_id
 from ogel.runtime.database import Session
-from ogel.runtime.jobs.job import DONE, Job, NewJob, Outcome
+from ogel.runtime.jobs.job import DONE, Job, Outcome
 from ogel.runtime.jobs.kind import JobKind
 from ogel.runtime.outbox import Consequences
+from ogel.runtime.pieces import Piece
 from ogel.runtime.realtime.broadcast import EVENTS, Broadcast
 from ogel.runtime.realtime.message import pack
 
@@ -21,6 +23,7 @@ log = structlog.get_logger(__name__)
 
 PUBLISH = "realtime.publish"
 QUEUE = "realtime"
+ATTEMPTS = 8
 # One job per publishing transaction, or more when it has many events: a payload stays readable, a job short.
 EVENTS_PER_JOB = 100
 # Realtime is for now. What has waited longer (no worker, no Redis) would surprise those who listen, so it is
@@ -29,17 +32,23 @@ TOO_LATE_SECONDS = 300.0
 
 
 class _Announcements(Consequences):
-    """No deliveries to count: nobody knows who will be listening."""
+    """No deliveries to count: nobody knows who will be listening. Whether anybody is, is asked last."""
 
-    def jobs(self, new: Sequence[Event]) -> Sequence[NewJob]:
-        ids = [event.id for event in new]
-        parts = [ids[start : start + EVENTS_PER_JOB] for start in range(0, len(ids), EVENTS_PER_JOB)]
-        return [NewJob(PUBLISH, {"event_ids": part}) for part in parts]
+    def __init__(self, events: Sequence[Event]) -> None:
+        self._ids = [event.id for event in events]
+
+    def at_last(self) -> Sequence[Piece]:
+        jobs = -(-len(self._ids) // EVENTS_PER_JOB)
+        return [
+            announcing(
+                self._ids, [new_id("job") for _ in range(jobs)], EVENTS_PER_JOB, PUBLISH, QUEUE, ATTEMPTS
+            )
+        ]
 
 
-async def announce(tx: Session, events: Sequence[Event]) -> Consequences:
+async def announce(_: Session, events: Sequence[Event]) -> Consequences:
     """The outbox subscriber."""
-    return _Announcements()
+    return _Announcements(events)
 
 
 def publish_job(broadcast: Broadcast) -> JobKind:
@@ -55,7 +64,7 @@ def publish_job(broadcast: Broadcast) -> JobKind:
             return Outcome("postpone", error.message, after_seconds=pause)
         return DONE
 
-    return JobKind(PUBLISH, QUEUE, perform, load=_load, timeout_seconds=30.0)
+    return JobKind(PUBLISH, QUEUE, perform, load=_load, timeout_seconds=30.0, max_attempts=ATTEMPTS)
 
 
 async def _load(session: Session, jobs: Sequence[Job]) -> dict[str, list[bytes]]:

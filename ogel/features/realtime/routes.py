@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Annotated
 
 import msgspec
 from starlette.types import Receive, Scope, Send
 
+from ogel.features.realtime.listening import Presence
 from ogel.kernel.errors import Invalid
 from ogel.kernel.event import GLOB_PATTERN
 from ogel.kernel.principal import Principal
@@ -40,8 +41,8 @@ class StreamQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     key: str | None = None
 
 
-def streams(hub: Hub, authenticate: Authenticate, watch: Watch) -> list[Stream]:
-    door = _Door(hub, authenticate, watch)
+def streams(hub: Hub, presence: Presence, authenticate: Authenticate, watch: Watch) -> list[Stream]:
+    door = _Door(hub, presence, authenticate, watch)
     return [
         Stream("/realtime/websocket", _WebSocket(door), SCOPE, "Hear events over a WebSocket", StreamQuery),
         Stream("/realtime/sse", _EventStream(door), SCOPE, "Hear events as server-sent events", StreamQuery,
@@ -52,17 +53,21 @@ def streams(hub: Hub, authenticate: Authenticate, watch: Watch) -> list[Stream]:
 class _Door:
     """Who comes in, and what they will hear. What is refused is refused before the stream begins."""
 
-    def __init__(self, hub: Hub, authenticate: Authenticate, watch: Watch) -> None:
+    def __init__(self, hub: Hub, presence: Presence, authenticate: Authenticate, watch: Watch) -> None:
         self._hub = hub
+        self._presence = presence
         self._authenticate = authenticate
         self._watch = watch
 
-    async def enter(self, scope: Scope) -> AbstractContextManager[Subscription]:
+    @asynccontextmanager
+    async def entered(self, scope: Scope) -> AsyncIterator[Subscription]:
         query: StreamQuery = decode_query(StreamQuery, scope["query_string"])
         key = bearer_key(scope) or query.key
         exchange = exchange_of(scope)
         exchange.principal = await admit(key, SCOPE, self._authenticate, exchange.caller)
-        return self._subscribed(_globs(query.events), exchange.principal, scope)
+        with self._subscribed(_globs(query.events), exchange.principal, scope) as subscription:
+            async with self._presence.somebody():
+                yield subscription
 
     @contextmanager
     def _subscribed(self, globs: list[str], principal: Principal, scope: Scope) -> Iterator[Subscription]:
@@ -85,7 +90,7 @@ class _WebSocket:
         self._door = door
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        with await self._door.enter(scope) as subscription:
+        async with self._door.entered(scope) as subscription:
             await serve_websocket(subscription, receive, send)
 
 
@@ -97,7 +102,7 @@ class _EventStream:
         # Not even HEAD: it would be answered by a stream that never ends and that nobody sees.
         if scope["method"] != "GET":
             raise MethodNotAllowed(scope["method"], "GET")
-        with await self._door.enter(scope) as subscription:
+        async with self._door.entered(scope) as subscription:
             await serve_sse(subscription, receive, send)
 
 

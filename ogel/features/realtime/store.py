@@ -1,4 +1,4 @@
-"""Events, read for broadcasting."""
+"""Events, read for broadcasting; and who listens to them, as every publisher sees it."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from ogel.kernel.event import Event
 from ogel.runtime.database import Queries, Session
+from ogel.runtime.pieces import Piece
 
 _SQL = Queries.beside(__name__)
 
@@ -14,3 +15,36 @@ async def recent_events(session: Session, ids: Sequence[str], seconds: float) ->
     """By id. Left out: those older than that many seconds, and those that are gone."""
     rows = await session.tuples(_SQL.recent_events, {"ids": list(ids), "seconds": seconds})
     return {id: Event(id, type, data.encode(), subject, at) for id, type, data, subject, at in rows}
+
+
+def announcing(
+    event_ids: Sequence[str],
+    job_ids: Sequence[str],
+    events_per_job: int,
+    kind: str,
+    queue: str,
+    max_attempts: int,
+) -> Piece:
+    """Jobs about those of the events that are new, if anybody listens."""
+    parameters = {
+        "announced": event_ids,
+        "announcements": job_ids,
+        "events_per_job": events_per_job,
+        "kind": kind,
+        "queue": queue,
+        "max_attempts": max_attempts,
+    }
+    return Piece("announcing", _SQL.announce, parameters, _SQL.announced_in)
+
+
+async def say_listening(session: Session, process: str, seconds: float) -> None:
+    await session.execute(_SQL.say_listening, {"process": process, "seconds": seconds})
+
+
+async def say_gone(session: Session, process: str) -> None:
+    await session.execute(_SQL.say_gone, {"process": process})
+
+
+async def publishing(session: Session) -> set[str]:
+    """Transactions that have asked whether somebody listens, and go by the answer."""
+    return {name for (name,) in await session.tuples(_SQL.publishing)}

@@ -14,6 +14,27 @@ ORDER BY place
 ON CONFLICT DO NOTHING
 RETURNING id, queue_name
 
+-- enqueue_of_events --
+-- Likewise, in the statement that writes the events which cause them: only of those that are `published`.
+INSERT INTO job_queue
+  (id, queue_name, kind, payload, lane, key, order_key, max_attempts, scheduled_at, dedupe_key, keep_result_seconds)
+SELECT id, queue_name, kind, payload, lane, key, order_key, max_attempts, coalesce(scheduled_at, now()), dedupe_key,
+       keep_result_seconds
+FROM ROWS FROM (json_to_recordset(%(jobs)s::json) AS (
+  event_id text, id text, queue_name text, kind text, payload jsonb, lane smallint, key text, order_key text,
+  max_attempts int, scheduled_at timestamptz, dedupe_key text, keep_result_seconds float8
+)) WITH ORDINALITY AS new (
+  event_id, id, queue_name, kind, payload, lane, key, order_key, max_attempts, scheduled_at, dedupe_key,
+  keep_result_seconds, place
+)
+WHERE event_id IN (SELECT id FROM published)
+ORDER BY place
+ON CONFLICT DO NOTHING
+RETURNING queue_name
+
+-- enqueued_in --
+SELECT DISTINCT 'queue', queue_name FROM enqueued
+
 -- enqueue_dead --
 INSERT INTO job_queue (id, queue_name, kind, payload, status, max_attempts, dedupe_key, last_error, processed_at)
 VALUES (%(id)s, %(queue)s, %(kind)s, %(payload)s::jsonb, 'dead', 8, %(dedupe_key)s, %(error)s, now())

@@ -53,6 +53,11 @@ class JobQueue:
             tx.ring(queue)
         return [id for id, _ in written]
 
+    def enqueued(self, jobs: Sequence[tuple[str, NewJob]]) -> Piece:
+        """Writes them in the statement that writes the events which cause them: (event id, job)."""
+        rows = [{"event_id": event_id, **self._row(job)} for event_id, job in jobs]
+        return Piece("enqueued", _SQL.enqueue_of_events, {"jobs": records(rows)}, _SQL.enqueued_in)
+
     def kind(self, name: str) -> JobKind | None:
         return self._kinds.get(name)
 

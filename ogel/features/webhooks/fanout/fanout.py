@@ -1,20 +1,20 @@
-"""Fan-out: for each new event, one delivery and one job per endpoint that wants it, in the publisher's transaction."""
+"""Fan-out: for each new event, one delivery and one job per endpoint that wants it, written with the event."""
 
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 
 from ogel.features.webhooks.deliveries.job import delivery_job, order_key
 from ogel.features.webhooks.fanout.document import Document
 from ogel.features.webhooks.fanout.filter import fits
-from ogel.features.webhooks.fanout.store import FanOutStore, Match, NewDelivery
+from ogel.features.webhooks.fanout.store import FanOutStore, Listener, NewDelivery
 from ogel.kernel.event import Event
 from ogel.kernel.ids import new_id
 from ogel.runtime.database import Session
-from ogel.runtime.jobs.job import NewJob
-from ogel.runtime.outbox import Consequences, Subscriber
+from ogel.runtime.outbox import MOST_ROWS, Consequences, JobOf, Part, Subscriber
+from ogel.runtime.pieces import Piece
 
 # The event loop gets a turn after so many filters, which are the only long computation here.
 _FILTERS_PER_TURN = 500
@@ -24,55 +24,86 @@ class FanOut:
     def __init__(self, store: FanOutStore) -> None:
         self._store = store
 
-    async def to_matching(self, tx: Session, events: Sequence[Event]) -> Consequences:
+    async def to_matching(self, session: Session, events: Sequence[Event]) -> Consequences:
         """The outbox subscriber."""
-        return _Deliveries(self._store, await _chosen(await self._store.match(tx, events), events))
+        types = list(dict.fromkeys(event.type for event in events))
+        listeners = await self._store.listeners(session, types)
+        return _Deliveries(self._store, await _chosen(events, listeners))
 
     def to_endpoint(self, webhook_id: str) -> Subscriber:
-        """A subscriber that delivers to this one endpoint, whatever it listens to."""
+        """A subscriber that delivers to this one endpoint, whatever it listens to, and which the caller has locked."""
 
-        async def subscriber(tx: Session, events: Sequence[Event]) -> Consequences:
-            return _Deliveries(self._store, [Match(event.id, webhook_id) for event in events])
+        async def subscriber(_: Session, events: Sequence[Event]) -> Consequences:
+            only = [Listener(webhook_id)]
+            return _Deliveries(self._store, [(event, only) for event in events], is_locked=True)
 
         return subscriber
 
 
-async def _chosen(matches: Sequence[Match], events: Sequence[Event]) -> Sequence[Match]:
-    """Those whose filter the event fits; most endpoints have none, and then nothing is read."""
-    if all(match.filter is None for match in matches):
-        return matches
-    documents = {event.id: Document(event) for event in events}
-    chosen = []
-    for n, match in enumerate(matches, 1):
-        if fits(match.filter, documents[match.event_id]):
-            chosen.append(match)
-        if n % _FILTERS_PER_TURN == 0:
-            await asyncio.sleep(0)
+async def _chosen(
+    events: Sequence[Event], listeners: Mapping[str, Sequence[Listener]]
+) -> list[tuple[Event, Sequence[Listener]]]:
+    """Of those that listen to an event's type, the ones whose filter it fits; most have none, and nothing is read."""
+    chosen: list[tuple[Event, Sequence[Listener]]] = []
+    asked = 0
+    for event in events:
+        hearing = listeners.get(event.type, ())
+        if any(listener.filter is not None for listener in hearing):
+            document, fitting = Document(event), []
+            for listener in hearing:
+                asked += 1
+                if asked % _FILTERS_PER_TURN == 0:
+                    await asyncio.sleep(0)
+                if fits(listener.filter, document):
+                    fitting.append(listener)
+            hearing = fitting
+        if hearing:
+            chosen.append((event, hearing))
     return chosen
 
 
 class _Deliveries(Consequences):
-    def __init__(self, store: FanOutStore, matches: Sequence[Match]) -> None:
+    """`chosen`: events with those that get them; endpoints of the same events share their list, whatever its length."""
+
+    def __init__(
+        self,
+        store: FanOutStore,
+        chosen: Sequence[tuple[Event, Sequence[Listener]]],
+        *,
+        is_locked: bool = False,
+    ) -> None:
         self._store = store
-        self._matches = [(new_id("dlv"), match) for match in matches]
+        self._chosen = chosen
+        self._is_locked = is_locked
 
     def deliveries(self) -> Mapping[str, int]:
-        return Counter(match.event_id for _, match in self._matches)
+        return {event.id: len(listeners) for event, listeners in self._chosen}
 
-    def jobs(self, new: Sequence[Event]) -> Sequence[NewJob]:
-        subjects = {event.id: event.subject for event in new}
-        return [
-            delivery_job(
-                id, match.webhook_id, order_key=order_key(match.ordered_by, subjects[match.event_id])
-            )
-            for id, match in self._of(new)
-        ]
+    @property
+    def rows(self) -> int:
+        return sum(len(listeners) for _, listeners in self._chosen)
 
-    async def write(self, tx: Session, new: Sequence[Event]) -> None:
-        rows = [NewDelivery(id, match.event_id, match.webhook_id) for id, match in self._of(new)]
-        if rows:
-            await self._store.insert_deliveries(tx, rows)
+    def condition(self) -> Sequence[Piece]:
+        if self._is_locked or not self._chosen:
+            return ()
+        lists = {id(listeners): listeners for _, listeners in self._chosen}.values()
+        return self._store.still_listening({each.webhook_id for listeners in lists for each in listeners})
 
-    def _of(self, new: Sequence[Event]) -> list[tuple[str, Match]]:
-        ids = {event.id for event in new}
-        return [(id, match) for id, match in self._matches if match.event_id in ids]
+    def parts(self) -> Iterator[Part]:
+        """Ids are made here, a part at a time: nothing else is kept of a delivery."""
+        pairs = self._pairs()
+        while some := list(islice(pairs, MOST_ROWS)):
+            yield _part(self._store, some)
+
+    def _pairs(self) -> Iterator[tuple[Event, Listener]]:
+        return ((event, listener) for event, listeners in self._chosen for listener in listeners)
+
+
+def _part(store: FanOutStore, pairs: Iterable[tuple[Event, Listener]]) -> Part:
+    rows, jobs = [], []
+    for event, listener in pairs:
+        id = new_id("dlv")
+        rows.append(NewDelivery(id, event.id, listener.webhook_id))
+        order = order_key(listener.ordered_by, event.subject)
+        jobs.append(JobOf(event.id, delivery_job(id, listener.webhook_id, order_key=order)))
+    return Part([store.inserted(rows)], jobs)

@@ -1,11 +1,19 @@
--- match --
--- Which endpoints hear which of these events; the row lock keeps each endpoint's state as read until we commit.
-SELECT e.id, w.id, w.filter::text, w.ordered_by
-FROM unnest(%(ids)s::text[], %(types)s::text[]) AS e (id, type)
-JOIN webhook_endpoints AS w ON w.state <> 'disabled' AND e.type LIKE ANY (w.event_likes)
-FOR KEY SHARE OF w
+-- listeners --
+-- Which endpoints hear which of these types; the keys (listening.py) find them by an index.
+SELECT type, webhook_id, filter, ordered_by FROM webhook_listeners(%(types)s::text[], %(keys)s::text[])
+
+-- listening --
+-- The row lock keeps each endpoint's state as read until we commit.
+SELECT id FROM webhook_endpoints WHERE id = ANY (%(webhooks)s::text[]) AND state <> 'disabled' FOR KEY SHARE
+
+-- listeners_hold --
+SELECT count(*) = cardinality(%(webhooks)s::text[]) AS holds FROM listening
+
+-- listeners_changed --
+SELECT 'out of date', '' FROM listeners WHERE NOT holds
 
 -- insert_deliveries --
 INSERT INTO webhook_deliveries (id, event_id, webhook_id, next_attempt_at)
 SELECT id, event_id, webhook_id, now()
-FROM json_to_recordset(%(rows)s::json) AS d (id text, event_id text, webhook_id text)
+FROM json_to_recordset(%(deliveries)s::json) AS d (id text, event_id text, webhook_id text)
+WHERE event_id IN (SELECT id FROM published)

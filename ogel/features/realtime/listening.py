@@ -1,0 +1,98 @@
+"""That somebody listens, said to all who publish: where nobody does, an event costs realtime nothing."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from typing import Protocol
+
+import structlog
+
+from ogel.features.realtime.store import publishing, say_gone, say_listening
+from ogel.kernel.errors import Unavailable
+from ogel.kernel.ids import new_id
+from ogel.runtime.database import Database, DatabaseAway
+
+log = structlog.get_logger(__name__)
+
+# What a process says holds for so long, however long the database is away meanwhile; it is said again as often.
+LEASE_SECONDS = 900.0
+RENEW_SECONDS = 60.0
+# How long a client that comes first waits for those who publish at that moment, and how often we look.
+PATIENCE_SECONDS = 10.0
+LOOK_SECONDS = 0.02
+
+
+class Presence(Protocol):
+    """Of the clients of this process, for those who publish."""
+
+    def somebody(self) -> AbstractAsyncContextManager[None]:
+        """
+        Events that are acknowledged inside the block are told to realtime. Raises Unavailable or DatabaseAway when that
+        cannot be said.
+        """
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """A lifecycle service."""
+
+
+class Listening:
+    """
+    A Presence in the database: said when the first client comes, and until nobody has been there for a while, so that
+    who reconnects costs nothing.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._process = new_id("proc")
+        self._clients = 0
+        self._is_said = False
+        self._saying = asyncio.Lock()
+
+    @asynccontextmanager
+    async def somebody(self) -> AsyncIterator[None]:
+        self._clients += 1
+        try:
+            async with self._saying:
+                if not self._is_said:
+                    await self._say()
+                    await self._until_all_know()
+                    self._is_said = True
+            yield
+        finally:
+            self._clients -= 1
+
+    async def run(self, stop: asyncio.Event) -> None:
+        while not stop.is_set():
+            with suppress(TimeoutError):
+                async with asyncio.timeout(RENEW_SECONDS):
+                    await stop.wait()
+            try:
+                async with self._saying:
+                    if self._clients and not stop.is_set():
+                        await self._say()
+                    elif self._is_said:
+                        self._is_said = False
+                        async with self._database.session() as session:
+                            await say_gone(session, self._process)
+            except DatabaseAway as error:
+                log.warning("realtime.database_away", error=error.reason)
+
+    async def _say(self) -> None:
+        async with self._database.session() as session:
+            await say_listening(session, self._process, LEASE_SECONDS)
+
+    async def _until_all_know(self) -> None:
+        """Whoever publishes just now may have found that nobody listens: what they write is none of ours."""
+        async with self._database.session() as session:
+            unknowing = await publishing(session)
+        deadline = asyncio.get_running_loop().time() + PATIENCE_SECONDS
+        while unknowing:
+            if asyncio.get_running_loop().time() > deadline:
+                raise Unavailable(
+                    "Events are being published without end. Connect again.", retry_after_seconds=1
+                )
+            await asyncio.sleep(LOOK_SECONDS)
+            async with self._database.session() as session:
+                unknowing &= await publishing(session)
