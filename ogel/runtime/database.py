@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from importlib import resources
 from typing import Any, TypeVar
 
@@ -53,6 +53,7 @@ class Session:
     def __init__(self, connection: AsyncConnection[Any]) -> None:
         self._connection = connection
         self._rings: set[str] = set()
+        self._endings: list[Callable[[bool], None]] = []
 
     def ring(self, queue: str) -> None:
         """Wakes the workers of `queue` once this transaction, or session, has ended; never if it is rolled back."""
@@ -61,6 +62,14 @@ class Session:
     @property
     def rings(self) -> set[str]:
         return self._rings
+
+    def at_end(self, ending: Callable[[bool], None]) -> None:
+        """Called once when this transaction, or session, has ended: whether what it wrote is known to be committed."""
+        self._endings.append(ending)
+
+    def ended(self, committed: bool) -> None:
+        for ending in self._endings:
+            ending(committed)
 
     async def execute(self, query: bytes, parameters: Parameters | None = None) -> int:
         """Returns how many rows were affected."""
@@ -119,7 +128,8 @@ class Database:
         """A connection in autocommit: for single statements that need no transaction around them. Rings at the end."""
         async with self._away_by_name(), self._pool.connection() as connection:
             session = Session(connection)
-            yield session
+            with _told(session):
+                yield session
         if session.rings:
             self._ring(session.rings)
 
@@ -128,8 +138,9 @@ class Database:
         """Commits at the end of the block, or rolls back on any exception, then rings what was asked to be rung."""
         async with self._away_by_name(), self._pool.connection() as connection:
             session = Session(connection)
-            async with connection.transaction():
-                yield session
+            with _told(session):
+                async with connection.transaction():
+                    yield session
         if session.rings:
             self._ring(session.rings)
 
@@ -152,6 +163,16 @@ class Database:
 
     def pool_stats(self) -> Mapping[str, int]:
         return self._pool.get_stats()
+
+
+@contextmanager
+def _told(session: Session) -> Iterator[None]:
+    committed = False
+    try:
+        yield
+        committed = True
+    finally:
+        session.ended(committed)
 
 
 def records(rows: Sequence[object]) -> str:
