@@ -50,7 +50,7 @@ def claimed(new: NewJob, max_attempts: int, place: Place) -> Claimed:
 
 
 class Promise:
-    """Holds places of a runner until it is kept, which is done once: for the jobs that were written so, and the others."""
+    """Holds places of a runner until it is kept, once."""
 
     def __init__(self, held: Sequence[Claimed], keep: Callable[[Sequence[Job], Sequence[Job]], None]) -> None:
         self.held = held
