@@ -13,6 +13,7 @@ from prometheus_client import CollectorRegistry
 
 from ogel.adapters.postgres import PoolOptions, make_pool
 from ogel.features.audit.store import AuditStore
+from ogel.features.events import publisher
 from ogel.features.events.publisher import SLOTS, Publisher
 from ogel.features.webhooks.deliveries.job import DELIVER
 from ogel.features.webhooks.fanout.fanout import FanOut
@@ -133,6 +134,24 @@ def test_an_event_for_nobody_rings_nobody(database_url: str) -> None:
         event = an_event()
         assert await world.publish(event) == {event.id: 0}
         assert world.rings == []
+
+    run(database_url, story)
+
+
+@pytest.mark.parametrize("slots", [1, 2])
+def test_who_publishes_as_soon_as_they_are_answered_is_never_forgotten(
+    database_url: str, monkeypatch: pytest.MonkeyPatch, slots: int
+) -> None:
+    """At that moment the one who answered is at its end, and takes no more."""
+    monkeypatch.setattr(publisher, "SLOTS", slots)
+
+    async def story(world: World) -> None:
+        async def publishing() -> None:
+            for _ in range(20):
+                await world.publish(an_event())
+
+        await asyncio.gather(*(publishing() for _ in range(8)))
+        assert await world.value("SELECT count(*) FROM events") == 160
 
     run(database_url, story)
 

@@ -21,7 +21,7 @@ from ogel.runtime.http.metrics import HttpMetrics
 from ogel.runtime.http.route import Call, Route
 from ogel.runtime.realtime.hub import Hub, HubOptions
 from ogel.runtime.realtime.metrics import RealtimeMetrics
-from tests.support.realtime import ScriptedWatch
+from tests.support.realtime import Nowhere, ScriptedWatch
 
 ALL = {f"{area}:{action}" for area, actions in SCOPES.items() for action in actions}
 OPEN = {("GET", "/api/messages/vapid-public-key")}
@@ -41,7 +41,7 @@ def app_of(routes: list[tuple[str, Route]]) -> ASGIApp:
     registry = CollectorRegistry()
     full = Hub(RealtimeMetrics(registry), HubOptions(max_subscriptions=0))
     ways = [(feature, replace(route, handler=admitted)) for feature, route in routes]
-    doors = [("realtime", door) for door in streams(full, authenticate, ScriptedWatch())]
+    doors = [("realtime", door) for door in streams(full, Nowhere(), authenticate, ScriptedWatch())]
     return build_app(ways, doors, authenticate, HttpMetrics(registry), [], HttpOptions())
 
 

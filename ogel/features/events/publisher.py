@@ -64,7 +64,7 @@ class Publisher:
         self._large: deque[_Request] = deque()
         # Of all that are not answered yet.
         self._bytes = 0
-        self._working: set[asyncio.Task[None]] = set()
+        self._working: list[asyncio.Task[None]] = []
         self._working_on_large: asyncio.Task[None] | None = None
         self._events = Counter(
             "ogel_events_published_total",
@@ -81,10 +81,10 @@ class Publisher:
             raise Unavailable("Too many events are waiting to be written.", retry_after_seconds=1)
         self._bytes += request.size
         self._waiting.append(request)
+        # One that is done took no notice of this request, even if nobody was told of its end yet.
+        self._working = [task for task in self._working if not task.done()]
         if len(self._working) < SLOTS:
-            task = asyncio.create_task(self._work())
-            self._working.add(task)
-            task.add_done_callback(self._working.discard)
+            self._working.append(asyncio.create_task(self._work()))
         return await request.answer
 
     async def _work(self) -> None:

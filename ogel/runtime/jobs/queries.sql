@@ -1,22 +1,7 @@
 -- enqueue --
--- Writes jobs; one whose dedupe key is already waiting is skipped. Returns what was written.
-INSERT INTO job_queue
-  (id, queue_name, kind, payload, lane, key, order_key, max_attempts, scheduled_at, dedupe_key, keep_result_seconds)
-SELECT id, queue_name, kind, payload, lane, key, order_key, max_attempts, coalesce(scheduled_at, now()), dedupe_key,
-       keep_result_seconds
-FROM ROWS FROM (json_to_recordset(%(rows)s::json) AS (
-  id text, queue_name text, kind text, payload jsonb, lane smallint, key text, order_key text, max_attempts int,
-  scheduled_at timestamptz, dedupe_key text, keep_result_seconds float8
-)) WITH ORDINALITY AS new (
-  id, queue_name, kind, payload, lane, key, order_key, max_attempts, scheduled_at, dedupe_key, keep_result_seconds, place
-)
-ORDER BY place
-ON CONFLICT DO NOTHING
-RETURNING id, queue_name
-
--- enqueue_of_events --
--- Likewise, in the statement that writes the events which cause them: only of those that are `published`. One that a runner
--- has a place for is written as claimed by it, where `claim_few` would take it, too.
+-- Writes jobs; one whose dedupe key is already waiting is skipped. Returns what was written. A condition may stand before
+-- its order: which events cause them.
+-- One that a runner has a place for is written as claimed by it, where `claim_few` would take it, too.
 INSERT INTO job_queue
   (id, queue_name, kind, payload, lane, key, order_key, max_attempts, scheduled_at, dedupe_key, keep_result_seconds,
    status, attempts, lease_id, leased_until, claimed_at)
@@ -24,7 +9,7 @@ SELECT id, queue_name, kind, payload, lane, key, order_key, max_attempts, coales
        keep_result_seconds, CASE WHEN is_taken THEN 'running' ELSE 'pending' END, is_taken::int,
        CASE WHEN is_taken THEN lease_id END, CASE WHEN is_taken THEN now() + make_interval(secs => lease_seconds) END,
        CASE WHEN is_taken THEN now() END
-FROM ROWS FROM (json_to_recordset(%(jobs)s::json) AS (
+FROM ROWS FROM (json_to_recordset(%%(jobs)s::json) AS (
   event_id text, id text, queue_name text, kind text, payload jsonb, lane smallint, key text, order_key text,
   max_attempts int, scheduled_at timestamptz, dedupe_key text, keep_result_seconds float8, lease_id text,
   lease_seconds float8, place int
@@ -37,11 +22,10 @@ CROSS JOIN LATERAL (
     SELECT FROM job_keys AS k WHERE k.key = new.key AND (
       k.held OR coalesce(k.resume_at > now(), false) OR coalesce(k.ramp_until > now(), false)
       OR k.probe_at IS NOT NULL OR k.rate_per_second IS NOT NULL
-      OR place > coalesce(k.key_limit, %(default_key_limit)s)
+      OR place > coalesce(k.key_limit, %%(default_key_limit)s)
     )
   ) AND NOT EXISTS (SELECT FROM paused_queues WHERE name = queue_name) AS is_taken
-) AS t
-WHERE event_id IN (SELECT id FROM published)
+) AS t%b
 ORDER BY position
 ON CONFLICT DO NOTHING
 RETURNING id, queue_name, lease_id

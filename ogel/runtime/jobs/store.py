@@ -24,6 +24,8 @@ _SQL = Queries.beside(__name__)
 # In flight at once, of a key nobody has set a limit for.
 DEFAULT_KEY_LIMIT = 64
 CLAIM = _SQL.claim
+_ENQUEUE = _SQL.enqueue % b""
+_ENQUEUE_OF_EVENTS = _SQL.enqueue % b"\nWHERE event_id IN (SELECT id FROM published)"
 # Keys, and orders of ordered keys, that one claim looks at; the next goes on from there.
 MOST_STEPS = 500
 # What a claim may find and be spared a look at everything.
@@ -52,10 +54,10 @@ class JobQueue:
         """Ids of the jobs written: those whose dedupe key (or id) already waits are left out."""
         if not jobs:
             return []
-        written = await tx.tuples(_SQL.enqueue, {"rows": records([self._row(job) for job in jobs])})
-        for _, queue in written:
+        written = await tx.tuples(_ENQUEUE, _rows([self._row(job) for job in jobs]))
+        for _, queue, _ in written:
             tx.ring(queue)
-        return [id for id, _ in written]
+        return [id for id, _, _ in written]
 
     def promised(self, jobs: Sequence[NewJob]) -> Promises:
         """What runners of this process promise to take of them as they are written; to be told the end."""
@@ -78,8 +80,7 @@ class JobQueue:
             }
             for event_id, job in jobs
         ]
-        parameters = {"jobs": records(rows), "default_key_limit": DEFAULT_KEY_LIMIT}
-        return Piece("enqueued", _SQL.enqueue_of_events, parameters, _SQL.enqueued_in)
+        return Piece("enqueued", _ENQUEUE_OF_EVENTS, _rows(rows), _SQL.enqueued_in)
 
     def kind(self, name: str) -> JobKind | None:
         return self._kinds.get(name)
@@ -243,6 +244,10 @@ class JobQueue:
             if kind is not None and kind.discarded is not None:
                 await kind.discarded(tx, mine)
         return len(dropped)
+
+
+def _rows(jobs: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
+    return {"jobs": records(jobs), "default_key_limit": DEFAULT_KEY_LIMIT}
 
 
 class _AboutClaim(msgspec.Struct, frozen=True):
