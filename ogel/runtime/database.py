@@ -148,8 +148,10 @@ class _Lent:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._session.ended(error is None)
-        await self._pool.putconn(self._connection)
+        try:
+            self._session.ended(error is None)
+        finally:
+            await self._pool.putconn(self._connection)
         if error is None:
             if self._session.rings:
                 self._ring(self._session.rings)
