@@ -15,7 +15,6 @@ import pytest
 import structlog
 
 from ogel.kernel.errors import Unavailable
-from ogel.runtime.http import body
 from ogel.runtime.http.app import build_app
 from ogel.runtime.http.endpoint import HttpOptions
 from ogel.runtime.http.metrics import HttpMetrics
@@ -203,10 +202,8 @@ async def late(app: Any, asked: Marked, _: asyncio.Event) -> None:
 
 @pytest.mark.parametrize("end", [stopped, late])
 def test_no_cycle_holds_a_request_whose_body_never_came(
-    end: Callable[[Any, Marked, asyncio.Event], Awaitable[None]], monkeypatch: pytest.MonkeyPatch
+    end: Callable[[Any, Marked, asyncio.Event], Awaitable[None]],
 ) -> None:
-    monkeypatch.setattr(body, "LINGER_SECONDS", 0.05)
-
     @story
     async def asked_twice() -> None:
         app = World().app(body_timeout_seconds=0.05 if end is late else 15)
