@@ -76,21 +76,23 @@ class Listening:
             self._beginning = None
 
     async def run(self, stop: asyncio.Event) -> None:
-        while not stop.is_set():
+        stopping = False
+        while not stopping:
             with suppress(TimeoutError):
                 async with asyncio.timeout(RENEW_SECONDS):
                     await stop.wait()
+            stopping = stop.is_set()
             try:
                 # Who comes first may be waiting for this to end.
                 with patience(PATIENCE_SECONDS):
-                    await self._say_again(stop)
+                    await self._say_again(stopping=stopping)
             except DatabaseAway as error:
                 log.warning("realtime.database_away", error=error.reason)
 
-    async def _say_again(self, stop: asyncio.Event) -> None:
+    async def _say_again(self, *, stopping: bool) -> None:
         """Or that nobody listens any more."""
         async with self._saying:
-            if self._clients and not stop.is_set():
+            if self._clients and not stopping:
                 await self._say()
             elif self._is_said:
                 self._is_said = False
