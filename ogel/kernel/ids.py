@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import struct
 import threading
 import time
 from datetime import datetime
@@ -13,6 +14,10 @@ _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 _PAIRS = [high + low for high in _ALPHABET for low in _ALPHABET]
 _lock = threading.Lock()
 _last = 0
+# Of 64 bits each, from the system, which is asked once for so many. A child gets its own.
+_SOME = struct.Struct("512Q")
+_randoms: list[int] = []
+os.register_at_fork(after_in_child=_randoms.clear)
 
 
 def new_id(prefix: str) -> str:
@@ -42,8 +47,17 @@ def _uuid7() -> int:
     with _lock:
         tick = _last = max(tick, _last + 1)
     high, low12 = tick >> 12, tick & 0xFFF
-    random62 = int.from_bytes(os.urandom(8), "big") >> 2
+    random62 = _random64() >> 2
     return (high << 80) | (0x7 << 76) | (low12 << 64) | (0b10 << 62) | random62
+
+
+def _random64() -> int:
+    try:
+        return _randoms.pop()
+    except IndexError:
+        first, *others = _SOME.unpack(os.urandom(_SOME.size))
+        _randoms.extend(others)
+        return int(first)
 
 
 def _base32(value: int) -> str:

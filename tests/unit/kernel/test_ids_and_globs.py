@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 
 from ogel.kernel.event import ID_PATTERN, TYPE_PATTERN, glob_to_like
 from ogel.kernel.ids import new_id
@@ -13,6 +15,21 @@ def test_ids_of_one_process_are_unique_and_sort_by_creation() -> None:
     assert ids == sorted(ids)
     assert len(set(ids)) == len(ids)
     assert all(re.fullmatch(r"evt_[0-9a-hjkmnp-tv-z]{26}", id) for id in ids)
+
+
+def test_a_child_does_not_draw_what_its_parent_draws() -> None:
+    forking = """
+import os
+from ogel.kernel import ids
+ids.new_id("evt")
+reads, says = os.pipe()
+if not os.fork():
+    os.write(says, b"%d" % ids._random64())
+    os._exit(0)
+print(int(os.read(reads, 99)) != ids._random64())
+"""
+    said = subprocess.run([sys.executable, "-c", forking], capture_output=True, check=True, timeout=30)
+    assert said.stdout == b"True\n"
 
 
 def test_like_patterns_escape_what_like_would_take_for_wildcards() -> None:
