@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from ogel.kernel.clock import utc_now
 from ogel.kernel.event import Event
 from ogel.kernel.ids import new_id
 from ogel.runtime.database import Session
+from ogel.runtime.database_patience import USUAL_SECONDS, patience, seconds_left
 from ogel.runtime.jobs.job import Job, NewJob
 from ogel.runtime.jobs.keys import Rate
 from ogel.runtime.jobs.kind import JobKind
@@ -47,6 +49,7 @@ class Trial:
         self.claimed = 0
         self.outbox = Outbox(w.queue)
         self.performed: asyncio.Queue[Job] = asyncio.Queue()
+        self.patience = 0.0
         for name in ("claim", "claim_few"):
             monkeypatch.setattr(LeaseStore, name, self._counted(getattr(LeaseStore, name)))
 
@@ -81,6 +84,7 @@ async def trial(database_url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIter
 
     async def perform(job: Job, loaded: Job) -> None:
         assert loaded is job
+        made[0].patience = seconds_left()
         made[0].performed.put_nowait(job)
 
     async with world(database_url, JobKind("trial.do", QUEUE, perform, load=load)) as w:
@@ -115,6 +119,42 @@ def test_it_is_performed_without_a_claim(database_url: str, monkeypatch: pytest.
                 assert (job.attempts, job.payload, job.key) == (1, {"n": 1}, options.get("key", ""))
             await t.w.until_empty(LIMIT_SECONDS)
             assert t.claimed == 0
+
+    asyncio.run(story())
+
+
+def test_it_is_performed_with_the_patience_of_a_job(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And not of the request that published."""
+
+    async def story() -> None:
+        async with trial(database_url, monkeypatch) as (t, _):
+            with patience(7.0):
+                await t.publish()
+            await t.done()
+            assert t.claimed == 0
+            assert t.patience == USUAL_SECONDS
+
+    asyncio.run(story())
+
+
+def test_its_lease_begins_when_it_is_written(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a transaction that has written for longer than that, it would be over when others see it."""
+
+    async def story() -> None:
+        async with trial(database_url, monkeypatch) as (t, _):
+            async with t.w.database.transaction() as tx:
+                before = await tx.value(b"SELECT clock_timestamp()")
+
+                async def subscriber(_: Session, events: Sequence[Event]) -> Consequences:
+                    return One(events, {})
+
+                event = Event(new_id("evt"), "a.b", b"{}", None, utc_now())
+                await t.outbox.publish(tx, [event], to=[subscriber])
+                leased = await tx.value(b"SELECT leased_until FROM job_queue")
+                assert leased >= before + timedelta(seconds=OPTIONS.lease_seconds)
+            await t.done()
 
     asyncio.run(story())
 

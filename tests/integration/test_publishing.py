@@ -260,6 +260,68 @@ def test_a_large_fan_out_that_fails_half_way_leaves_nothing(database_url: str) -
     run(database_url, story)
 
 
+def test_who_repeats_a_large_request_waits_for_it_alone(database_url: str) -> None:
+    """Clients that were not answered in time ask again with the same ids; nobody else shares their wait."""
+
+    async def story(world: World) -> None:
+        await world.add_endpoints(30)
+        execute = world.outbox._execute
+        half_way, go_on = asyncio.Event(), asyncio.Event()
+
+        async def stopping(tx: Session, pieces: Any, part: Any, last: Any) -> Any:
+            said = await execute(tx, pieces, part, last)
+            if len(part.jobs) > 1 and not half_way.is_set():
+                half_way.set()
+                await go_on.wait()
+            return said
+
+        large = [an_event() for _ in range(60)]
+        with mock.patch.object(world.outbox, "_execute", stopping):
+            answers = [asyncio.create_task(world.publish(*large))]
+            await half_way.wait()
+            for _ in range(SLOTS):
+                # One of its ids, beside one that is in no other request.
+                answers.append(asyncio.create_task(world.publish(large[0], an_event("quiet.type"))))
+            async with asyncio.timeout(2):  # less than the database lets anybody wait for a lock
+                other = an_event("quiet.type")
+                assert await world.publish(other) == {other.id: 0}
+            assert not any(answer.done() for answer in answers)
+            go_on.set()
+            for answer in await asyncio.gather(*answers):
+                assert answer[large[0].id] == 30
+        assert not world.publisher._ids_of_large
+        assert await world.publish(large[0]) == {large[0].id: 30}
+        assert await world.value("SELECT count(*) FROM webhook_deliveries") == 60 * 30
+
+    run(database_url, story)
+
+
+def test_who_comes_together_with_a_large_request_of_the_same_id_waits_for_it_alone(database_url: str) -> None:
+    async def story(world: World) -> None:
+        await world.add_endpoints(30)
+        gate, firsts = Gate(world), []
+        for _ in range(SLOTS):
+            firsts.append(asyncio.create_task(world.publish(an_event("quiet.type"))))
+            await gate.arrived.get()
+        large = [an_event() for _ in range(60)]
+        answers = [asyncio.create_task(world.publish(*events)) for events in (large, large[:1])]
+        while len(world.publisher._waiting) < 2:
+            await asyncio.sleep(0)
+        # Both, then one of them alone, which are found to be too much; and that one in a transaction of its own.
+        for released in (SLOTS, 1, 1):
+            for _ in range(released):
+                gate.open.release()
+            assert len(await gate.arrived.get()) == 60
+        assert [len(request.events) for request in world.publisher._large] == [1]
+        for _ in range(2):
+            gate.open.release()
+        for answer in await asyncio.gather(*answers):
+            assert answer[large[0].id] == 30
+        await asyncio.gather(*firsts)
+
+    run(database_url, story)
+
+
 def test_many_small_requests_that_are_large_together_share_what_fits(database_url: str) -> None:
     async def story(world: World) -> None:
         await world.add_endpoints(MOST_ROWS // 4)

@@ -13,7 +13,7 @@ from ogel.features.realtime.jobs import announce, publish_job
 from ogel.features.realtime.listening import Listening
 from ogel.kernel.errors import Unavailable
 from ogel.kernel.event import Event
-from ogel.runtime.database import Database
+from ogel.runtime.database import Database, DatabaseAway
 from ogel.runtime.jobs.store import JobQueue
 from ogel.runtime.outbox import Outbox
 from tests.support.realtime import LIMIT_SECONDS, a_database, an_event
@@ -122,7 +122,7 @@ def test_a_listener_is_refused_before_it_would_miss_something(
 
 
 def test_no_event_is_missed_however_it_falls_together(database_url: str) -> None:
-    """Events that are acknowledged after the listener was let in, by publishers who never stop."""
+    """Events whose publishing began after the listener was let in, by publishers who never stop."""
 
     async def story(world: World) -> None:
         let_in, promised = asyncio.Event(), set()
@@ -130,9 +130,9 @@ def test_no_event_is_missed_however_it_falls_together(database_url: str) -> None
 
         async def publishing() -> None:
             while not stop.is_set():
-                event = an_event()
+                event, is_promised = an_event(), let_in.is_set()
                 await world.publish(event)
-                if let_in.is_set():
+                if is_promised:
                     promised.add(event.id)
 
         for _ in range(5):
@@ -148,6 +148,59 @@ def test_no_event_is_missed_however_it_falls_together(database_url: str) -> None
             assert promised <= set(await world.announced())
             await world.execute(b"DELETE FROM job_queue")
             await world.execute(b"DELETE FROM realtime_listening")
+
+    run(database_url, story)
+
+
+def test_all_who_come_while_the_database_hangs_are_refused_together(database_url: str) -> None:
+    """Not one after the other, each after a wait of its own."""
+
+    async def story(world: World) -> None:
+        asked = asyncio.Event()
+        answer: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+        async def saying(*_: object) -> None:
+            asked.set()
+            await answer
+
+        with mock.patch.object(listening, "say_listening", saying):
+            entering = [asyncio.create_task(world.listening.somebody().__aenter__()) for _ in range(5)]
+            await asked.wait()
+            entering.pop(0).cancel()  # the one who asked first; the others get the answer all the same
+            asked.clear()
+            await asyncio.sleep(0)
+            answer.set_exception(DatabaseAway("it hangs"))
+            refused = await asyncio.gather(*entering, return_exceptions=True)
+            assert [type(each) for each in refused] == [DatabaseAway] * 4
+            assert not asked.is_set()
+        async with world.listening.somebody():
+            await world.publish(event := an_event())
+        assert await world.announced() == [event.id]
+
+    run(database_url, story)
+
+
+def test_who_comes_later_waits_for_nobody_who_says_it_again(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Which takes long where the database hangs."""
+    monkeypatch.setattr(listening, "RENEW_SECONDS", 0.02)
+
+    async def story(world: World) -> None:
+        stop, asked, answer = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+        async def saying(*_: object) -> None:
+            asked.set()
+            await answer.wait()
+
+        async with world.listening.somebody():
+            with mock.patch.object(listening, "say_listening", saying):
+                running = asyncio.create_task(world.listening.run(stop))
+                await asked.wait()
+                async with asyncio.timeout(5), world.listening.somebody():
+                    pass
+                answer.set(), stop.set()
+                await running
 
     run(database_url, story)
 

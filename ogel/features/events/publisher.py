@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter as Tally
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -44,7 +45,7 @@ class Publisher:
     """
     Each request is committed whole, or fails, before it is answered. One that finds a slot free is written at once;
     those that come while none is share the next transaction. One with many deliveries has its own, in steps, beside
-    these, so that nobody waits for it but the next of its sort.
+    these, so that nobody waits for it but the next of its sort, and who repeats an id of it.
     """
 
     def __init__(
@@ -62,6 +63,8 @@ class Publisher:
         self._admit = admit
         self._waiting: deque[_Request] = deque()
         self._large: deque[_Request] = deque()
+        # Of the requests there: who writes such an id meanwhile is made to wait by the database, slot and all.
+        self._ids_of_large: Tally[str] = Tally()
         # Of all that are not answered yet.
         self._bytes = 0
         self._working: list[asyncio.Task[None]] = []
@@ -99,6 +102,15 @@ class Publisher:
             size += batch[-1].size
         return batch
 
+    def _put_with_large(self, request: _Request) -> None:
+        self._large.append(request)
+        self._ids_of_large.update(event.id for event in request.events)
+        if self._working_on_large is None or self._working_on_large.done():
+            self._working_on_large = asyncio.create_task(self._work_on_large())
+
+    def _repeats_large(self, request: _Request) -> bool:
+        return bool(self._ids_of_large) and any(event.id in self._ids_of_large for event in request.events)
+
     async def _work_on_large(self) -> None:
         while self._large:
             request = self._large.popleft()
@@ -112,8 +124,17 @@ class Publisher:
                 self._answer(request, error)
             else:
                 self._answer(request, publication.deliveries)
+            self._ids_of_large -= Tally(event.id for event in request.events)
 
-    async def _write(self, batch: Sequence[_Request]) -> None:
+    async def _write(self, wanted: Sequence[_Request]) -> None:
+        batch = []
+        for request in wanted:
+            if self._repeats_large(request):
+                self._put_with_large(request)
+            else:
+                batch.append(request)
+        if not batch:
+            return
         try:
             publication = await self._commit(batch)
         except Exception as error:  # noqa: BLE001 - whatever it was, it is the answer
@@ -135,9 +156,7 @@ class Publisher:
             for some in (batch[:half], batch[half:]):
                 await self._write(some)
         else:
-            self._large.extend(batch)
-            if self._working_on_large is None or self._working_on_large.done():
-                self._working_on_large = asyncio.create_task(self._work_on_large())
+            self._put_with_large(batch[0])
 
     async def _commit(self, batch: Sequence[_Request]) -> Publication | None:
         """In one statement, which needs no transaction around it; None: that would be too large."""

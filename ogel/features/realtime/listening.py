@@ -13,6 +13,7 @@ from ogel.features.realtime.store import publishing, say_gone, say_listening
 from ogel.kernel.errors import Unavailable
 from ogel.kernel.ids import new_id
 from ogel.runtime.database import Database, DatabaseAway
+from ogel.runtime.database_patience import patience
 
 log = structlog.get_logger(__name__)
 
@@ -29,8 +30,8 @@ class Presence(Protocol):
 
     def somebody(self) -> AbstractAsyncContextManager[None]:
         """
-        Events that are acknowledged inside the block are told to realtime. Raises Unavailable or DatabaseAway when that
-        cannot be said.
+        Events that are published inside the block, from their request on, are told to realtime. Raises Unavailable or
+        DatabaseAway when that cannot be said.
         """
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -49,19 +50,30 @@ class Listening:
         self._clients = 0
         self._is_said = False
         self._saying = asyncio.Lock()
+        # By which all who come meanwhile get in, or none of them.
+        self._beginning: asyncio.Task[None] | None = None
 
     @asynccontextmanager
     async def somebody(self) -> AsyncIterator[None]:
         self._clients += 1
         try:
-            async with self._saying:
-                if not self._is_said:
-                    await self._say()
-                    await self._until_all_know()
-                    self._is_said = True
+            if not self._is_said:
+                if self._beginning is None:
+                    self._beginning = asyncio.create_task(self._begin())
+                # Who goes away leaves it to the others.
+                await asyncio.shield(self._beginning)
             yield
         finally:
             self._clients -= 1
+
+    async def _begin(self) -> None:
+        try:
+            async with self._saying:
+                await self._say()
+                await self._until_all_know()
+                self._is_said = True
+        finally:
+            self._beginning = None
 
     async def run(self, stop: asyncio.Event) -> None:
         stopping = False
@@ -71,15 +83,21 @@ class Listening:
                     await stop.wait()
             stopping = stop.is_set()
             try:
-                async with self._saying:
-                    if self._clients and not stopping:
-                        await self._say()
-                    elif self._is_said:
-                        self._is_said = False
-                        async with self._database.session() as session:
-                            await say_gone(session, self._process)
+                # Who comes first may be waiting for this to end.
+                with patience(PATIENCE_SECONDS):
+                    await self._say_again(stopping=stopping)
             except DatabaseAway as error:
                 log.warning("realtime.database_away", error=error.reason)
+
+    async def _say_again(self, *, stopping: bool) -> None:
+        """Or that nobody listens any more."""
+        async with self._saying:
+            if self._clients and not stopping:
+                await self._say()
+            elif self._is_said:
+                self._is_said = False
+                async with self._database.session() as session:
+                    await say_gone(session, self._process)
 
     async def _say(self) -> None:
         async with self._database.session() as session:

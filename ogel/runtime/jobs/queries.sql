@@ -1,13 +1,15 @@
 -- enqueue --
 -- Writes jobs; one whose dedupe key is already waiting is skipped. Returns what was written. A condition may stand before
 -- its order: which events cause them.
--- One that a runner has a place for is written as claimed by it, where `claim_few` would take it, too.
+-- One that a runner has a place for is written as claimed by it, where `claim_few` would take it, too. Its lease begins when
+-- it is written: the transaction may be older than a lease is long.
 INSERT INTO job_queue
   (id, queue_name, kind, payload, lane, key, order_key, max_attempts, scheduled_at, dedupe_key, keep_result_seconds,
    status, attempts, lease_id, leased_until, claimed_at)
 SELECT id, queue_name, kind, payload, lane, key, order_key, max_attempts, coalesce(scheduled_at, now()), dedupe_key,
        keep_result_seconds, CASE WHEN is_taken THEN 'running' ELSE 'pending' END, is_taken::int,
-       CASE WHEN is_taken THEN lease_id END, CASE WHEN is_taken THEN now() + make_interval(secs => lease_seconds) END,
+       CASE WHEN is_taken THEN lease_id END,
+       CASE WHEN is_taken THEN clock_timestamp() + make_interval(secs => lease_seconds) END,
        CASE WHEN is_taken THEN now() END
 FROM ROWS FROM (json_to_recordset(%%(jobs)s::json) AS (
   event_id text, id text, queue_name text, kind text, payload jsonb, lane smallint, key text, order_key text,

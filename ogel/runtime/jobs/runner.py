@@ -8,6 +8,7 @@ import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from contextvars import Context, copy_context
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import lru_cache, partial
@@ -91,7 +92,9 @@ class JobRunner:
         self._tasks: dict[str, asyncio.Task[None]] = {}
         # Those whose job was claimed here anew: on their way to an end that decides nothing.
         self._superseded: set[asyncio.Task[None]] = set()
+        # Jobs that were claimed as they were written, on their way to being tasks; and what these run in.
         self._beginning: set[asyncio.Task[None]] = set()
+        self._context = Context()
         self._given_up: set[str] = set()
         self._cancelled: set[str] = set()
         # What was reported since it was last written, by job.
@@ -166,7 +169,8 @@ class JobRunner:
                 self._finish(job, Outcome("postpone", STOPPED, after_seconds=0.0))
             return
         self._found_at = now
-        task = asyncio.create_task(self._begin(written))
+        # Not in the context of whoever published: theirs are the patience and the id of a request.
+        task = asyncio.create_task(self._begin(written), context=self._context.copy())
         self._beginning.add(task)
         task.add_done_callback(self._beginning.discard)
 
@@ -184,6 +188,7 @@ class JobRunner:
     async def run(self, stop: asyncio.Event, drain_seconds: float) -> None:
         """Works until `stop` is set, then finishes what it holds within `drain_seconds` and gives back the rest."""
         self._renewed_at = asyncio.get_running_loop().time()
+        self._context = copy_context()
         renewing = asyncio.create_task(self._renew_forever())
         writing = asyncio.create_task(self._results.run())
         tending = asyncio.create_task(self._tend_forever())
@@ -532,12 +537,14 @@ class JobRunner:
                 self._cancelled.add(id)
 
     async def _drain(self, seconds: float) -> None:
+        loop = asyncio.get_running_loop()
+        ends = loop.time() + seconds
         if self._beginning:
             await asyncio.wait(self._beginning, timeout=seconds)
         tasks = {*self._tasks.values(), *self._superseded}
         if tasks:
             log.info("runner.draining", queue=self.queue, jobs=len(tasks), seconds=seconds)
-            await asyncio.wait(tasks, timeout=seconds)
+            await asyncio.wait(tasks, timeout=max(0.0, ends - loop.time()))
         late = dict(self._tasks)
         self._given_up.update(late)
         ending = [*late.values(), *self._superseded]

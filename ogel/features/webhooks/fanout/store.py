@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
@@ -15,7 +15,9 @@ from ogel.runtime.pieces import Piece
 _SQL = Queries.beside(__name__)
 
 # Types that one statement asks about: more each time, as long as few listen to them. An answer is read at one go.
-_TYPES, _MORE_TYPES, _FEW = 20, 4, 1000
+TYPES, _MORE_TYPES, FEW = 5, 4, 1000
+# With so many keys no further type is asked about: the index compares each with all before it.
+MOST_KEYS = 1000
 
 
 class Listener(NamedTuple):
@@ -34,17 +36,20 @@ class NewDelivery(Struct, frozen=True):
 
 class FanOutStore:
     async def listeners(self, session: Session, types: Sequence[str]) -> Mapping[str, Sequence[Listener]]:
-        """By type, which are all different; locks none."""
+        """By type, which are all different; locks none. Who listens to several is the same one in each list."""
         found: dict[str, list[Listener]] = defaultdict(list)
-        asked, step = 0, _TYPES
-        while asked < len(types):
-            some = list(types[asked : asked + step])
-            keys = list({key for type in some for key in keys_of(type)})
+        known: dict[str, Listener] = {}
+        left, most = deque(types), TYPES
+        while left:
+            some, keys = _next(left, most)
             rows = await session.tuples(_SQL.listeners, {"types": some, "keys": keys})
-            for type, *listener in rows:
-                found[type].append(Listener(*listener))
-            asked += step
-            step = step * _MORE_TYPES if len(rows) < _FEW else _TYPES
+            for type, webhook_id, *rest in rows:
+                listener = known.get(webhook_id)
+                if listener is None:
+                    listener = known[webhook_id] = Listener(webhook_id, *rest)
+                found[type].append(listener)
+            of_each = max(1, len(rows) // len(some))
+            most = max(1, min(most * _MORE_TYPES, FEW // of_each))
         return found
 
     def still_listening(self, webhook_ids: Collection[str]) -> Sequence[Piece]:
@@ -58,3 +63,13 @@ class FanOutStore:
 
     def inserted(self, deliveries: Sequence[NewDelivery]) -> Piece:
         return Piece("delivering", _SQL.insert_deliveries, {"deliveries": records(deliveries)})
+
+
+def _next(left: deque[str], most: int) -> tuple[list[str], list[str]]:
+    """Takes the next types, and says by which keys they are found."""
+    types: list[str] = []
+    keys: set[str] = set()
+    while left and len(types) < most and len(keys) < MOST_KEYS:
+        types.append(left.popleft())
+        keys.update(keys_of(types[-1]))
+    return types, list(keys)
