@@ -125,7 +125,7 @@ class Platform:
         self._owners = self._owners_of_rows()
         self._parts = [*self._owners, *self._parts_about_others()]
         self.kinds = KindsOfParts(self._parts)
-        self.jobs = JobQueue(self.kinds)
+        self.jobs = JobQueue(self.kinds, self.doorman)
         self.keys_of_jobs = JobKeys(self.jobs)
         self.outbox = Outbox(self.jobs)
         self.reserved = ReservedTypes(lambda: [type for each in self.features for type in each.events])

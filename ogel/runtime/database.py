@@ -55,6 +55,7 @@ class Session:
     def __init__(self, connection: AsyncConnection[Any]) -> None:
         self._connection = connection
         self._rings: set[str] = set()
+        self._endings: list[Callable[[bool], None]] = []
 
     def as_one(self) -> AbstractAsyncContextManager[object]:
         """A transaction around the block."""
@@ -67,6 +68,14 @@ class Session:
     @property
     def rings(self) -> set[str]:
         return self._rings
+
+    def at_end(self, ending: Callable[[bool], None]) -> None:
+        """Called once when this transaction, or session, has ended: whether what it wrote is known to be committed."""
+        self._endings.append(ending)
+
+    def ended(self, committed: bool) -> None:
+        for ending in self._endings:
+            ending(committed)
 
     async def execute(self, query: bytes, parameters: Parameters | None = None) -> int:
         """Returns how many rows were affected."""
@@ -139,7 +148,10 @@ class _Lent:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._pool.putconn(self._connection)
+        try:
+            self._session.ended(error is None)
+        finally:
+            await self._pool.putconn(self._connection)
         if error is None:
             if self._session.rings:
                 self._ring(self._session.rings)

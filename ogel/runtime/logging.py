@@ -177,7 +177,7 @@ def _handler(stream: TextIO, render: Renderer, beside: bool) -> _Handler:
         stream.write(f"{line}\n")
         stream.flush()
 
-    if not beside:
+    if not beside or (fd := _descriptor(stream)) is None:
         return _Handler(write_line, lambda: None)
     stream.flush()
 
@@ -186,8 +186,16 @@ def _handler(stream: TextIO, render: Renderer, beside: bool) -> _Handler:
             None, "", _stamp(None, "", {"event": "log.lines_lost", "level": "warning", "lines": lines})
         )
 
-    writer = LineWriter(stream.fileno(), stream.encoding, line_of_lost)
+    writer = LineWriter(fd, stream.encoding, line_of_lost)
     return _Handler(writer.write, writer.flush)
+
+
+def _descriptor(stream: TextIO) -> int | None:
+    """None of what is a stream in memory."""
+    try:
+        return stream.fileno()
+    except io.UnsupportedOperation:
+        return None
 
 
 def _mask_secrets(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

@@ -39,7 +39,7 @@ class Part(NamedTuple):
 
 NOTHING = Part()
 # What pieces may say: a queue got jobs; what was said of the events is not true any more; an event is new.
-QUEUE, OUT_OF_DATE, EVENT = "queue", "out of date", "event"
+QUEUE, TAKEN, OUT_OF_DATE, EVENT = "queue", "taken", "out of date", "event"
 
 
 class Consequences:
@@ -173,10 +173,13 @@ class Outbox:
         self, tx: Session, pieces: Sequence[Piece], part: Part, last: Sequence[Piece]
     ) -> Mapping[str, set[str]]:
         """What the pieces say."""
-        jobs = [self._jobs.enqueued(part.jobs)] if part.jobs else []
-        said: dict[str, set[str]] = {EVENT: set(), QUEUE: set(), OUT_OF_DATE: set()}
+        promises = self._jobs.promised([job for _, job in part.jobs])
+        tx.at_end(promises.end)
+        jobs = [self._jobs.enqueued(part.jobs, promises.places)] if part.jobs else []
+        said: dict[str, set[str]] = {EVENT: set(), QUEUE: set(), TAKEN: set(), OUT_OF_DATE: set()}
         for word, about in await tx.tuples(*together([*pieces, *part.pieces, *jobs, *last])):
             said[word].add(about)
+        promises.written = said[TAKEN]
         for queue in said[QUEUE]:
             tx.ring(queue)
         return said

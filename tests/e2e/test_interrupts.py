@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 # What is imported, at the earliest, by: the command line, a sub-command, a process that is about to serve.
-MOMENTS = [("up", "click"), ("up", "msgspec"), ("api", "hypercorn"), ("webhooks", "msgspec")]
+MOMENTS = [("up", "click"), ("up", "msgspec"), ("api", "starlette"), ("webhooks", "msgspec")]
 # Some catch whatever is raised in the middle of them, and go on.
 SLOW = "import time\nprint('here', flush=True)\ntry:\n    time.sleep(60)\nexcept BaseException:\n    time.sleep(60)\n"
 

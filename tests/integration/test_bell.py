@@ -104,6 +104,17 @@ def test_a_ring_is_heard_and_leaves_nothing_behind(redis_url: str) -> None:
     asyncio.run(story())
 
 
+def test_a_lone_ring_waits_for_no_others(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ring_module, "SPACING_SECONDS", 60.0)
+
+    async def story() -> None:
+        async with listening(redis_url) as ears, ringing(redis_url) as bell:
+            bell.ring({"audit"})
+            assert await heard(ears) == "audit"
+
+    asyncio.run(story())
+
+
 def test_rings_unheard_are_one(redis_url: str) -> None:
     async def story() -> None:
         async with ringing(redis_url) as bell:

@@ -80,7 +80,7 @@ async def world(database_url: str, *kinds: JobKind, isolator: Isolator | None = 
     doorman = Doorman(Silence())
     pool = make_pool(database_url, PoolOptions(1, 5, 30, 5, 10))
     await pool.open()
-    queue = JobQueue()
+    queue = JobQueue(promising=doorman)
     database = Database(pool, doorman.ring)
     if isolator is None:
         known = performed = [*kinds, DropKey(database, JobKeys(queue)).kind(QUEUE)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Iterable
 
 import redis
@@ -13,8 +14,8 @@ from rq.serializers import JSONSerializer
 
 log = structlog.get_logger(__name__)
 
-# Rings of one process are gathered this long: a ring costs Redis and both processes more than a claim costs Postgres.
-GATHER_SECONDS = 0.005
+# A ring costs Redis and both processes more than a claim costs Postgres: the next goes out no sooner after the last.
+SPACING_SECONDS = 0.005
 # Between tries while Redis is away.
 AGAIN_SECONDS = 1.0
 SOCKET_TIMEOUT_SECONDS = 2.0
@@ -53,7 +54,10 @@ def send(connection: redis.Redis, queues: Iterable[str]) -> None:
 
 
 class RqBell:
-    """Rings queues through RQ, from a thread, gathered. Without Redis it says so once, and rings when it is back."""
+    """
+    Rings queues through RQ, from a thread: the first at once, those that follow closely together. Without Redis it says
+    so once, and rings when it is back.
+    """
 
     def __init__(self, redis_url: str) -> None:
         self._connection = redis.Redis.from_url(
@@ -70,9 +74,11 @@ class RqBell:
 
     async def run(self) -> None:
         """Sends gathered rings until cancelled."""
+        loop, rung_at = asyncio.get_running_loop(), -math.inf
         while True:
             await self._some.wait()
-            await asyncio.sleep(GATHER_SECONDS)
+            await asyncio.sleep(max(0.0, rung_at + SPACING_SECONDS - loop.time()))
+            rung_at = loop.time()
             try:
                 await self.flush()
             except Exception as error:  # noqa: BLE001 - a bell that stopped for good would cost every event a poll

@@ -20,9 +20,9 @@ from ogel.runtime.pieces import Piece
 
 log = structlog.get_logger(__name__)
 
-# Transactions under way at once, of those that are one statement: while one waits for the disk, another is written. One
-# more may be under way that takes several.
-SLOTS = 2
+# Transactions under way at once, of those that are one statement: with two, each has less company, and together they
+# write less (docs/decisions/0034). One more may be under way that takes several.
+SLOTS = 1
 MOST_BYTES = 4 * 1024 * 1024
 MOST_BYTES_WAITING = 64 * 1024 * 1024
 # What an event weighs beside its data, so that empty ones are bounded, too.
@@ -43,8 +43,8 @@ class _Request:
 class Publisher:
     """
     Each request is committed whole, or fails, before it is answered. One that finds a slot free is written at once;
-    those that come while none is share the next transaction. One with many deliveries has its own, in steps, beside the
-    slots, so that nobody waits for it but the next of its sort.
+    those that come while none is share the next transaction. One with many deliveries has its own, in steps, beside
+    these, so that nobody waits for it but the next of its sort.
     """
 
     def __init__(

@@ -64,13 +64,15 @@ class Listening:
             self._clients -= 1
 
     async def run(self, stop: asyncio.Event) -> None:
-        while not stop.is_set():
+        stopping = False
+        while not stopping:
             with suppress(TimeoutError):
                 async with asyncio.timeout(RENEW_SECONDS):
                     await stop.wait()
+            stopping = stop.is_set()
             try:
                 async with self._saying:
-                    if self._clients and not stop.is_set():
+                    if self._clients and not stopping:
                         await self._say()
                     elif self._is_said:
                         self._is_said = False

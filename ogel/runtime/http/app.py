@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from importlib import import_module
 
 from starlette.routing import Route as StarletteRoute
 from starlette.routing import WebSocketRoute
@@ -43,6 +44,8 @@ def build_app(
 
 def _streaming(stream: Stream) -> Place:
     if stream.media_type is None:
+        # Now, rather than when the first client asks and all others would wait; other processes never need it.
+        import_module("ogel.runtime.http.websocket")
         return Place(stream.path, WebSocketRoute(stream.path, stream.app).app, "websocket", stream=True)
     route = StarletteRoute(stream.path, stream.app)
 

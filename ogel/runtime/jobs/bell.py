@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
+from ogel.runtime.jobs.job import NewJob
+from ogel.runtime.jobs.promises import Promise
 from ogel.runtime.jobs.runner import JobRunner
 
 
@@ -49,6 +51,11 @@ class Doorman:
         if self._loop is not None and not self._loop.is_closed():
             for runner in self._runners.values():
                 self._loop.call_soon_threadsafe(runner.suspend, suspended)
+
+    def promise(self, queue: str, jobs: Sequence[NewJob]) -> Promise | None:
+        """On the event loop: a runner here takes them as they are written."""
+        runner = self._runners.get(queue)
+        return None if runner is None else runner.promise(jobs)
 
     def _wake(self, queue: str) -> bool:
         runner = self._runners.get(queue)

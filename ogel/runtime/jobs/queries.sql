@@ -1,23 +1,39 @@
 -- enqueue --
 -- Writes jobs; one whose dedupe key is already waiting is skipped. Returns what was written. A condition may stand before
 -- its order: which events cause them.
+-- One that a runner has a place for is written as claimed by it, where `claim_few` would take it, too.
 INSERT INTO job_queue
-  (id, queue_name, kind, payload, lane, key, order_key, max_attempts, scheduled_at, dedupe_key, keep_result_seconds)
+  (id, queue_name, kind, payload, lane, key, order_key, max_attempts, scheduled_at, dedupe_key, keep_result_seconds,
+   status, attempts, lease_id, leased_until, claimed_at)
 SELECT id, queue_name, kind, payload, lane, key, order_key, max_attempts, coalesce(scheduled_at, now()), dedupe_key,
-       keep_result_seconds
+       keep_result_seconds, CASE WHEN is_taken THEN 'running' ELSE 'pending' END, is_taken::int,
+       CASE WHEN is_taken THEN lease_id END, CASE WHEN is_taken THEN now() + make_interval(secs => lease_seconds) END,
+       CASE WHEN is_taken THEN now() END
 FROM ROWS FROM (json_to_recordset(%%(jobs)s::json) AS (
   event_id text, id text, queue_name text, kind text, payload jsonb, lane smallint, key text, order_key text,
-  max_attempts int, scheduled_at timestamptz, dedupe_key text, keep_result_seconds float8
+  max_attempts int, scheduled_at timestamptz, dedupe_key text, keep_result_seconds float8, lease_id text,
+  lease_seconds float8, place int
 )) WITH ORDINALITY AS new (
   event_id, id, queue_name, kind, payload, lane, key, order_key, max_attempts, scheduled_at, dedupe_key,
-  keep_result_seconds, place
-)%b
-ORDER BY place
+  keep_result_seconds, lease_id, lease_seconds, place, position
+)
+CROSS JOIN LATERAL (
+  SELECT lease_id IS NOT NULL AND NOT EXISTS (
+    SELECT FROM job_keys AS k WHERE k.key = new.key AND (
+      k.held OR coalesce(k.resume_at > now(), false) OR coalesce(k.ramp_until > now(), false)
+      OR k.probe_at IS NOT NULL OR k.rate_per_second IS NOT NULL
+      OR place > coalesce(k.key_limit, %%(default_key_limit)s)
+    )
+  ) AND NOT EXISTS (SELECT FROM paused_queues WHERE name = queue_name) AS is_taken
+) AS t%b
+ORDER BY position
 ON CONFLICT DO NOTHING
-RETURNING id, queue_name
+RETURNING id, queue_name, lease_id
 
 -- enqueued_in --
-SELECT DISTINCT 'queue', queue_name FROM enqueued
+SELECT DISTINCT 'queue', queue_name FROM enqueued WHERE lease_id IS NULL
+UNION ALL
+SELECT 'taken', id FROM enqueued WHERE lease_id IS NOT NULL
 
 -- enqueue_dead --
 INSERT INTO job_queue (id, queue_name, kind, payload, status, max_attempts, dedupe_key, last_error, processed_at)

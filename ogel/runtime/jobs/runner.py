@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -16,15 +17,17 @@ import msgspec
 import structlog
 
 from ogel.kernel.clock import utc_now
+from ogel.kernel.ids import new_id
 from ogel.runtime.database import Database, DatabaseAway
-from ogel.runtime.jobs.job import CANCELLED, DONE, MOST_RESULT_BYTES, Finished, Job, Outcome
+from ogel.runtime.jobs.job import CANCELLED, DONE, MOST_RESULT_BYTES, Finished, Job, NewJob, Outcome
 from ogel.runtime.jobs.kind import JobKind
 from ogel.runtime.jobs.metrics import JobMetrics
 from ogel.runtime.jobs.pace import Pace
 from ogel.runtime.jobs.progress import Progress, heard_by
+from ogel.runtime.jobs.promises import Place, Promise, claimed
 from ogel.runtime.jobs.results import ResultWriter
 from ogel.runtime.jobs.shares import Shares
-from ogel.runtime.jobs.store import Claim, LeaseStore, Noted
+from ogel.runtime.jobs.store import FEW, Claim, LeaseStore, Noted
 from ogel.runtime.scrub import NOTHING_SECRET, Scrubber
 
 log = structlog.get_logger(__name__)
@@ -39,6 +42,7 @@ MANY = 40
 GATHER_DUE_SECONDS = 0.02
 # Jobs that take longer than this are asked about: how far they are, and whether somebody wants them to end.
 TEND_SECONDS = 1.0
+STOPPED = "its worker was told to stop"
 LOST_WORKER = "gave up: its worker disappeared at every attempt"
 
 
@@ -87,6 +91,7 @@ class JobRunner:
         self._tasks: dict[str, asyncio.Task[None]] = {}
         # Those whose job was claimed here anew: on their way to an end that decides nothing.
         self._superseded: set[asyncio.Task[None]] = set()
+        self._beginning: set[asyncio.Task[None]] = set()
         self._given_up: set[str] = set()
         self._cancelled: set[str] = set()
         # What was reported since it was last written, by job.
@@ -122,6 +127,52 @@ class JobRunner:
     def has_room(self) -> bool:
         """Whether it would take work now. From any thread."""
         return not self._stopping and not self._suspended and self._room() > 0
+
+    def promise(self, jobs: Sequence[NewJob]) -> Promise | None:
+        """
+        To take them as they are written, without a claim: when they are few, every key of theirs has room, and nothing
+        waits that would have its turn before them.
+        """
+        now = asyncio.get_running_loop().time()
+        if not (self.has_room and self._sees_little(now)) or len(jobs) > min(FEW, self._room()):
+            return None
+        if any(job.order_key or job.scheduled_at is not None or job.kind not in self._kinds for job in jobs):
+            return None
+        places = self._shares.places(Counter(job.key for job in jobs if job.key), now)
+        if places is None:
+            return None
+        lease_id, seconds = new_id("lease"), self._options.lease_seconds
+        held = []
+        for job in jobs:
+            place = Place(lease_id, seconds, next(places[job.key]) if job.key else 0)
+            held.append(claimed(job, self._kinds[job.kind].max_attempts, place))
+            self._unfinished += 1
+            if job.key:
+                self._shares.started(job.key, _claim_of(held[-1].job), None, now)
+        return Promise(held, self._keep)
+
+    def _keep(self, written: Sequence[Job], others: Sequence[Job]) -> None:
+        now = asyncio.get_running_loop().time()
+        for job in others:
+            self._unfinished -= 1
+            if job.key:
+                self._shares.given_back(job.key, _claim_of(job), now)
+        if not written:
+            return
+        self._held.update((job.id, job) for job in written)
+        self._metrics.claimed(self.queue, written)
+        if self._stopping:
+            for job in written:
+                self._finish(job, Outcome("postpone", STOPPED, after_seconds=0.0))
+            return
+        self._found_at = now
+        task = asyncio.create_task(self._begin(written))
+        self._beginning.add(task)
+        task.add_done_callback(self._beginning.discard)
+
+    async def _begin(self, jobs: Sequence[Job]) -> None:
+        for name in {job.kind for job in jobs}:
+            await self._start(self._kinds[name], [job for job in jobs if job.kind == name])
 
     def suspend(self, suspended: bool) -> None:
         """While suspended (`rq suspend`) nothing new is claimed; what is in flight goes on."""
@@ -226,8 +277,7 @@ class JobRunner:
 
     async def _little(self, limit: int, now: float) -> Claim | None:
         """What is due, if that is little; None also when it is time to look at everything."""
-        perhaps_more = self._left_some or now >= min(self._look_at_all_at, self._opens_at)
-        if perhaps_more or now < self._much_until or self._perhaps_expired():
+        if not self._sees_little(now):
             return None
         self._left_some = True
         claim = await self._leases.claim_few(limit, self._shares.divided(now))
@@ -237,6 +287,11 @@ class JobRunner:
             self._left_some = False
         return claim
 
+    def _sees_little(self, now: float) -> bool:
+        """All that may run was due when it looked at everything, and that was not long ago."""
+        is_known = not self._left_some and now < min(self._look_at_all_at, self._opens_at)
+        return is_known and now >= self._much_until and not self._perhaps_expired()
+
     async def _all(self, limit: int, now: float) -> Claim:
         division = self._shares.divided(now)
         # Until the answer tells: what is freed meanwhile was not free when the question was put.
@@ -244,7 +299,7 @@ class JobRunner:
         claim = await self._leases.claim(limit, division, self._perhaps_expired())
         self._left_some = claim.left_some or any(share.busy >= share.cap for share in division.shares)
         self._opens_at = math.inf if claim.opens_in is None else now + claim.opens_in + 0.002
-        self._look_at_all_at = now + self._options.busy_poll_seconds if claim.saw_all else -math.inf
+        self._look_at_all_at = now + self._poll(now) if claim.saw_all else -math.inf
         return claim
 
     def _perhaps_expired(self) -> list[str]:
@@ -389,14 +444,17 @@ class JobRunner:
         Seconds to sleep without a bell: until the next job that is due, and never longer than the poll. What waits
         for its time is asked for when nothing was found, and once per poll; our own retries wake us.
         """
-        quiet = now - self._found_at > QUIET_SECONDS
-        poll = self._options.idle_poll_seconds if quiet else self._options.busy_poll_seconds
+        poll = self._poll(now)
         if not found or now >= min(self._look_ahead_at, self._next_due):
             seconds = await self._leases.seconds_to_next()
             # What is due already and was not claimed is another worker's, or its key is full: no reason to spin.
             self._next_due = now + seconds + 0.002 if seconds is not None and seconds > 0 else math.inf
             self._look_ahead_at = now + poll
         return min(poll, max(0.0, min(max(self._next_due, now + GATHER_DUE_SECONDS), self._opens_at) - now))
+
+    def _poll(self, now: float) -> float:
+        quiet = now - self._found_at > QUIET_SECONDS
+        return self._options.idle_poll_seconds if quiet else self._options.busy_poll_seconds
 
     async def _wait(self, seconds: float) -> None:
         with suppress(TimeoutError):
@@ -474,6 +532,8 @@ class JobRunner:
                 self._cancelled.add(id)
 
     async def _drain(self, seconds: float) -> None:
+        if self._beginning:
+            await asyncio.wait(self._beginning, timeout=seconds)
         tasks = {*self._tasks.values(), *self._superseded}
         if tasks:
             log.info("runner.draining", queue=self.queue, jobs=len(tasks), seconds=seconds)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import NamedTuple
@@ -107,6 +107,30 @@ class Shares:
             state.shrunk_at = now
             state.unproven = FIRST_SHARE
         state.quiet_at = now
+
+    def given_back(self, key: str, claim: str, now: float) -> None:
+        """It was not begun, which says nothing of the key."""
+        state = self._keys.get(key)
+        if state is not None:
+            state.started.pop(claim, None)
+            state.quiet_at = now
+
+    def places(self, wanted: Mapping[str, int], now: float) -> Mapping[str, Iterator[int]] | None:
+        """
+        So many places of each key: numbers that count on from those in flight. None: one of them, or new keys together,
+        have less room than that.
+        """
+        division = self.divided(now)
+        known = {share.key: share for share in division.shares}
+        places, new = {}, 0
+        for key, count in wanted.items():
+            share = known.get(key)
+            busy, cap = (share.busy, share.cap) if share is not None else (0, division.new_keys.share)
+            new += count if share is None else 0
+            if busy + count > cap or new > division.new_keys.together:
+                return None
+            places[key] = iter(range(busy + 1, busy + count + 1))
+        return places
 
     def _growth(self, state: _Key) -> float:
         if math.isinf(state.threshold):

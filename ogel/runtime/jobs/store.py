@@ -14,6 +14,7 @@ from ogel.kernel.text import storable
 from ogel.runtime.database import Database, Queries, Session, records
 from ogel.runtime.jobs.job import RETRY, Finished, Job, NewJob
 from ogel.runtime.jobs.kind import JobKind, by_name
+from ogel.runtime.jobs.promises import Nobody, Place, Promises, Promising
 from ogel.runtime.jobs.shares import UNDIVIDED, Division
 from ogel.runtime.pieces import Piece, together
 from ogel.runtime.purge import BEGINNING, MOST_COUNTED, Bitten, Cursor
@@ -38,8 +39,11 @@ _OVER = ("done", "cancelled")
 class JobQueue:
     """Writes jobs into the caller's transaction and rings their queues when it commits."""
 
-    def __init__(self, kinds: Mapping[str, JobKind] | None = None) -> None:
-        """`kinds` by name; or `know` says them before anything is enqueued."""
+    def __init__(
+        self, kinds: Mapping[str, JobKind] | None = None, promising: Promising | None = None
+    ) -> None:
+        """`kinds` by name; or `know` says them before anything is enqueued. `promising`: who may take jobs at once."""
+        self._promising = Nobody() if promising is None else promising
         self._kinds: Mapping[str, JobKind] = {} if kinds is None else kinds
 
     def know(self, kinds: Sequence[JobKind]) -> None:
@@ -50,15 +54,33 @@ class JobQueue:
         """Ids of the jobs written: those whose dedupe key (or id) already waits are left out."""
         if not jobs:
             return []
-        written = await tx.tuples(_ENQUEUE, {"jobs": records([self._row(job) for job in jobs])})
-        for _, queue in written:
+        written = await tx.tuples(_ENQUEUE, _rows([self._row(job) for job in jobs]))
+        for _, queue, _ in written:
             tx.ring(queue)
-        return [id for id, _ in written]
+        return [id for id, _, _ in written]
 
-    def enqueued(self, jobs: Sequence[tuple[str, NewJob]]) -> Piece:
-        """Writes them in the statement that writes the events which cause them: (event id, job)."""
-        rows = [{"event_id": event_id, **self._row(job)} for event_id, job in jobs]
-        return Piece("enqueued", _ENQUEUE_OF_EVENTS, {"jobs": records(rows)}, _SQL.enqueued_in)
+    def promised(self, jobs: Sequence[NewJob]) -> Promises:
+        """What runners of this process promise to take of them as they are written; to be told the end."""
+        by_queue: dict[str, list[NewJob]] = {}
+        for job in jobs:
+            by_queue.setdefault(self._kinds[job.kind].queue, []).append(job)
+        made = [self._promising.promise(queue, mine) for queue, mine in by_queue.items()]
+        return Promises([promise for promise in made if promise is not None])
+
+    def enqueued(self, jobs: Sequence[tuple[str, NewJob]], places: Mapping[str, Place]) -> Piece:
+        """
+        Writes them in the statement that writes the events which cause them: (event id, job). Those with a place are
+        claimed by it, unless there is something to be weighed.
+        """
+        rows = [
+            {
+                "event_id": event_id,
+                **self._row(job),
+                **(place._asdict() if (place := places.get(job.id)) else {}),
+            }
+            for event_id, job in jobs
+        ]
+        return Piece("enqueued", _ENQUEUE_OF_EVENTS, _rows(rows), _SQL.enqueued_in)
 
     def kind(self, name: str) -> JobKind | None:
         return self._kinds.get(name)
@@ -222,6 +244,10 @@ class JobQueue:
             if kind is not None and kind.discarded is not None:
                 await kind.discarded(tx, mine)
         return len(dropped)
+
+
+def _rows(jobs: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
+    return {"jobs": records(jobs), "default_key_limit": DEFAULT_KEY_LIMIT}
 
 
 class _AboutClaim(msgspec.Struct, frozen=True):

@@ -186,6 +186,22 @@ def test_who_has_gone_is_answered_no_more(leave: str) -> None:
 
 
 @story
+async def test_half_a_head_does_not_hold_up_a_stop() -> None:
+    recorder = Recorder()
+    with structlog.testing.capture_logs() as logs:
+        async with door(recorder, drain_seconds=20):
+            half_open = await connected(recorder.port, 50)
+            for number, each in enumerate(half_open):
+                each.write(HEAD[: 1 + number % len(HEAD)])
+            await others_are_served(recorder.port, 1)
+            stopping = asyncio.create_task(recorder.stopped())
+            async with asyncio.timeout(10):
+                await stopping
+            assert all(await asyncio.gather(*(each.end() for each in half_open)))
+    assert "http.cut_off" not in [each["event"] for each in logs]
+
+
+@story
 async def test_who_does_not_read_is_not_served_on() -> None:
     """Its requests wait, in the sockets and not in us, until it has taken the answers."""
     count = 5_000
