@@ -304,3 +304,25 @@ def test_health_is_answered_when_there_is_no_room(loop: str, monkeypatch: pytest
                 writer.close()
 
     told(loop, story)
+
+
+@OF_BOTH
+def test_no_answer_has_our_word_to_go_on_within_it(loop: str) -> None:
+    """As of a stream that looks whether its client is there, while that one waits to be asked for a body."""
+
+    async def streams(scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"a", "more_body": True})
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(0.05):
+                await receive()
+        await send({"type": "http.response.body", "body": b"b"})
+
+    async def story() -> None:
+        async with a_door() as door:
+            door.__class__ = type("Streams", (Door,), {"__call__": staticmethod(streams)})
+            asks = b"\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n"
+            raw = await door.ask(SOME.replace(b"\r\n\r\n", asks))
+            assert raw.startswith(b"HTTP/1.1 200 ") and raw.endswith(b"\r\n\r\n1\r\na\r\n1\r\nb\r\n0\r\n\r\n")
+
+    told(loop, story)

@@ -88,6 +88,29 @@ def test_without_a_file_left_the_acceptor_tries_again_later(monkeypatch: pytest.
         runner.run(accepting())
 
 
+def test_without_a_file_left_at_the_stop_nothing_is_tried_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(acceptor, "_PAUSE_SECONDS", 0.01)
+
+    async def stopping() -> None:
+        wrong: list[object] = []
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: wrong.append(context))
+        (listener,) = server.bind("127.0.0.1", 0)
+        server.listen([listener])
+        exhausted, house = Exhausted(listener), Connections(nothing, Traffic())
+        accepting = acceptor.Acceptor([exhausted], house)  # type: ignore[list-item]
+        accepting.start()
+        accepting.stop(16)
+        assert exhausted.tries == 1
+        await asyncio.sleep(0.05)
+        assert wrong == []
+
+    async def nothing(*_: object) -> None: ...
+
+    asyncio.run(stopping())
+    with event_loop() as runner:
+        runner.run(stopping())
+
+
 @story
 async def test_a_request_to_an_idle_connection_is_answered_after_the_stop() -> None:
     async with running() as world:

@@ -12,14 +12,15 @@ import pytest
 
 from ogel.adapters.postgres import PoolOptions, make_pool
 from ogel.features.audit.store import AuditStore
+from ogel.features.keys import service
 from ogel.features.keys.memory import BELIEVED_SECONDS, MOST_KEYS, KeyMemory
 from ogel.features.keys.service import KeyService
-from ogel.features.keys.store import KeyStore
+from ogel.features.keys.store import KeyStore, Standing
 from ogel.features.keys.uses import KeyUses
 from ogel.features.keys.watch import KeyWatch
 from ogel.kernel.clock import utc_now
 from ogel.kernel.principal import SYSTEM, Caller, Principal
-from ogel.runtime.database import Database, DatabaseAway
+from ogel.runtime.database import Database, DatabaseAway, Session
 
 CALLER = Caller(SYSTEM, "req_1")
 # From the commit of a revocation to the last request that passes, as docs/keys.md says.
@@ -189,6 +190,38 @@ def test_those_who_ask_at_the_same_time_ask_once(database_url: str) -> None:
             assert {type(each) for each in await asyncio.gather(*away, return_exceptions=True)} == {
                 DatabaseAway
             }
+
+    asyncio.run(story())
+
+
+def test_nobody_joins_a_question_whose_answer_may_be_too_old(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As of a database that answers late what it found in time."""
+
+    async def story() -> None:
+        async with processes(database_url) as (first, second):
+            id, key = await second.create(CALLER, "busy", ["events:read"])
+            found, released = asyncio.Event(), asyncio.Event()
+            find = first._store.find
+
+            async def late(session: Session, key_hash: bytes) -> tuple[str, Standing] | None:
+                standing = await find(session, key_hash)
+                if not found.is_set():
+                    found.set()
+                    await released.wait()
+                return standing
+
+            monkeypatch.setattr(first._store, "find", late)
+            early = asyncio.create_task(first.authenticate(key, CALLER))
+            await found.wait()
+            await second.revoke(CALLER, id)
+            monkeypatch.setattr(
+                service, "BELIEVED_SECONDS", 0.0
+            )  # it is that later, without a word to this process
+            assert await first.authenticate(key, CALLER) is None
+            released.set()
+            assert await early is not None  # who asked before the end may pass
 
     asyncio.run(story())
 

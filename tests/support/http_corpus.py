@@ -460,6 +460,10 @@ REQUEST_LINES = {
     "HTTP/1.0": (get(line=b"GET /000/first HTTP/1.0"), LAST),
     "HTTP/1.0 without a host": (b"GET /000/first HTTP/1.0\r\n\r\n", LAST),
     "HTTP/1.0 kept": (get(b"Connection: keep-alive\r\n", line=b"GET /000/first HTTP/1.0"), LAST | YES),
+    "HTTP/1.0 kept and closed": (
+        get(b"Connection: keep-alive, close\r\n", line=b"GET /000/first HTTP/1.0"),
+        LAST,
+    ),
     "HTTP/1.2": (get(line=b"GET /000/first HTTP/1.2"), NO | YES),
     "HTTP/1.9": (get(line=b"GET /000/first HTTP/1.9"), NO | YES),
     "HTTP/2": (get(line=b"GET /000/first HTTP/2"), NO),

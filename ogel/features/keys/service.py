@@ -12,7 +12,7 @@ from datetime import datetime
 import structlog
 
 from ogel.features.audit.contract import AuditTrail
-from ogel.features.keys.memory import KeyMemory
+from ogel.features.keys.memory import BELIEVED_SECONDS, KeyMemory
 from ogel.features.keys.store import ADMIN, ApiKey, KeyStore, Standing
 from ogel.features.keys.uses import KeyUses
 from ogel.features.keys.watch import KeyWatch
@@ -71,7 +71,8 @@ class KeyService:
         self._broadcast = broadcast
         self._admin_hash = _hash(admin_key) if admin_key else None
         self._memory = KeyMemory()
-        self._asking: dict[bytes, asyncio.Task[_Found]] = {}
+        # With the moment each was asked at.
+        self._asking: dict[bytes, tuple[float, asyncio.Task[_Found]]] = {}
         watch.on_news(self._forget_all)
         # Hashes of keys known to be good for reading metrics, and whose they are.
         self._readers: dict[bytes, str] = {}
@@ -102,20 +103,24 @@ class KeyService:
         return principal
 
     async def _look_up(self, key_hash: bytes) -> _Found:
-        """Those who ask at the same time ask once: most of all when answers take long."""
-        asking = self._asking.get(key_hash)
-        if asking is None:
-            asking = self._asking[key_hash] = asyncio.create_task(self._ask(key_hash))
+        """
+        Those who ask at the same time ask once: most of all when answers take long. But an answer on its way for longer
+        than one is believed may be that old, too.
+        """
+        now = time.monotonic()
+        asked_at, asking = self._asking.get(key_hash, (float("-inf"), None))
+        if asking is None or now - asked_at >= BELIEVED_SECONDS:
+            asking = asyncio.create_task(self._ask(key_hash, now))
+            self._asking[key_hash] = now, asking
             asking.add_done_callback(lambda done: self._answered(key_hash, done))
         return await asyncio.shield(asking)
 
-    async def _ask(self, key_hash: bytes) -> _Found:
-        asked_at = time.monotonic()
+    async def _ask(self, key_hash: bytes, asked_at: float) -> _Found:
         async with self._database.session() as session:
             return await self._store.find(session, key_hash), asked_at
 
     def _answered(self, key_hash: bytes, asking: asyncio.Task[_Found]) -> None:
-        if self._asking.get(key_hash) is asking:
+        if key_hash in self._asking and self._asking[key_hash][1] is asking:
             del self._asking[key_hash]
         if not asking.cancelled():
             asking.exception()  # whoever asked may have gone

@@ -43,11 +43,17 @@ class Acceptor:
     def stop(self, backlog: int) -> None:
         """Closes the listeners. Who is in their backlog believes to be connected, and is taken in first."""
         for listener in self._listeners:
-            if (pause := self._paused.pop(listener, None)) is not None:
-                pause.cancel()
+            self._end_pause(listener)
             self._loop.remove_reader(listener)
             self._accept(listener, backlog)
+            self._end_pause(
+                listener
+            )  # for want of files there may be one again; nobody would be there after it
             listener.close()
+
+    def _end_pause(self, listener: socket.socket) -> None:
+        if (pause := self._paused.pop(listener, None)) is not None:
+            pause.cancel()
 
     def _accept(self, listener: socket.socket, at_most: int) -> None:
         for _ in range(at_most):

@@ -103,9 +103,7 @@ class Connections:
         while True:
             stalled = STALLED_SECONDS_STOPPING if self.stopping else STALLED_SECONDS
             await asyncio.sleep(min(_LOOK_SECONDS, stalled / 4))
-            now = self.now()
-            for connection in list(self._all):
-                connection.look(now, stalled)
+            self._look(stalled)
             self._look_at_unread()
 
     def stop(self) -> None:
@@ -154,6 +152,11 @@ class Connections:
         if now - self._logged_at >= LOGGED_AGAIN_SECONDS:
             log.warning("http.crowded", connections=len(self), most=self.most, files=_file_limit())
         self._logged_at = now
+
+    def _look(self, stalled_seconds: float) -> None:
+        now = self.now()
+        for connection in list(self._all):
+            connection.look(now, stalled_seconds)
 
     def _look_at_unread(self) -> None:
         """Who leaves is noticed by a read, and these are not read: their applications are slow, or others wait."""

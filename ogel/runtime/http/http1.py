@@ -112,7 +112,7 @@ class Http1(asyncio.Protocol):
         self.state = State.CLOSED
         self._data, self._at = b"", 0
         if self._task is None:
-            self._house.left(self)
+            self._leave()
 
     def pause_writing(self) -> None:
         self._out.pause()
@@ -262,8 +262,9 @@ class Http1(asyncio.Protocol):
 
     def _wanted(self) -> None:
         """The application asks for more of the body."""
-        incoming = self._incoming
-        if incoming is not None and incoming.continues:
+        incoming, answer = self._incoming, self._answer
+        # In the middle of an answer our word would be taken for a part of it; a stream asks all the same.
+        if incoming is not None and incoming.continues and answer is not None and not answer.begun:
             incoming.continues = False
             self.write(_CONTINUE)
         self._hold()
@@ -330,7 +331,7 @@ class Http1(asyncio.Protocol):
         self._task = None
         incoming.disconnect()
         if self._lost:
-            self._house.left(self)
+            self._leave()
         elif self.state is State.BUSY:
             self._answered(incoming, answer)
 
@@ -400,11 +401,16 @@ class Http1(asyncio.Protocol):
             pass  # by who stops, and has said so
         except Exception:
             log.exception("http.session_broke")
-        self._task = None
+        self._task = self._session = None
         if self._lost:
-            self._house.left(self)
+            self._leave()
         else:
             self._shut(understood=False)
+
+    def _leave(self) -> None:
+        # They point back at us: together we would wait for the garbage collector, with the last request's body.
+        self._incoming = self._answer = None
+        self._house.left(self)
 
     def _enter(self, state: State) -> None:
         self.state = state

@@ -97,6 +97,8 @@ class Session:
             await self._tasks.ended()
         finally:
             await self._tasks.cancel()
+            # It points back at us: together we would wait for the garbage collector, with all that it holds.
+            del self._stream
 
     async def _read(self) -> None:
         piece = bytes(self._unread[:_PIECE_BYTES])

@@ -8,6 +8,8 @@ from ogel.runtime.realtime import codec
 from ogel.runtime.realtime.session import PING_SECONDS, until_left
 from ogel.runtime.realtime.subscription import Ended, Subscription
 
+# Who only listens has nothing to say, and could do so without end, where other requests have their limit.
+MAX_CLIENT_BYTES = 64 * 1024
 _HEADERS = [
     (b"content-type", b"text/event-stream; charset=utf-8"),
     (b"cache-control", b"no-store"),
@@ -39,5 +41,6 @@ async def _chunk(send: Send, body: bytes, *, more: bool = True) -> None:
 
 
 async def _left(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
+    said = 0
+    while said <= MAX_CLIENT_BYTES and (message := await receive())["type"] != "http.disconnect":
+        said += len(message.get("body", b""))
