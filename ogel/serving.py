@@ -99,7 +99,8 @@ class Process:
                 listen(listeners)
                 able.set()
                 port = listeners[0].getsockname()[1]
-                log.info("sibling.ready" if sockets else "process.ready", host=host, port=port, **_describe(self._roles))
+                said = "sibling.ready" if sockets else "process.ready"  # the parent says that all are
+                log.info(said, host=host, port=port, **_describe(self._roles))
                 ready(port)
                 try:
                     await run_together([("stop", _until_set), *self._services()], stop, drain)

@@ -41,7 +41,9 @@ def command(parts: str, processes: int, port: int | None) -> None:
         raise ConfigError(f"--with got {sorted(unknown)[0]!r}; it takes {', '.join(_PARTS)}")
     if processes > 1 and (alone := wanted - {"realtime"}):
         part = sorted(alone)[0]
-        raise ConfigError(f"--processes multiplies the API alone: run `ogel {part}` beside it, not --with {part}")
+        raise ConfigError(
+            f"--processes multiplies the API alone: run `ogel {part}` beside it, not --with {part}"
+        )
     settings, place = settings_of_environment(port), Place.taken_from(os.environ)
     if processes > 1 and place is None:
         _run_siblings(settings, processes)

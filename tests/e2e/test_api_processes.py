@@ -34,14 +34,22 @@ def test_two_processes_answer_on_one_port(pair: Ogel) -> None:
     assert pair.process is not None and pair.process.pid not in _pids(pair)
     assert _logged(pair, "process.ready")[0]["processes"] == 2
     assert {line["process"] for line in _logged(pair, "sibling.ready")} == {"1/2", "2/2"}
+    _metrics_say_whose_they_are(pair)
+    _nobody_else_may_share_the_port(pair)
 
 
-def test_metrics_say_whose_they_are(pair: Ogel) -> None:
+def _metrics_say_whose_they_are(pair: Ogel) -> None:
     shown = [pair.api("GET", "/metrics").raw.decode() for _ in range(12)]
     lines = [line for text in shown for line in text.splitlines() if not line.startswith("#")]
     own = [line for line in lines if line.startswith("process_cpu_seconds_total")]
     assert own and all('process="1/2"' in line or 'process="2/2"' in line for line in own)
     assert not [line for line in lines if line.startswith("ogel_cluster_") and "/2" in line]
+
+
+def _nobody_else_may_share_the_port(pair: Ogel) -> None:
+    ended = _run(pair.environment, "--processes", "2")
+    assert ended.returncode == 2
+    assert ended.stderr.count("Cannot listen on '127.0.0.1'") == 1
 
 
 def test_one_that_is_killed_comes_back_and_nobody_is_refused(pair: Ogel) -> None:
@@ -55,6 +63,7 @@ def test_one_that_is_killed_comes_back_and_nobody_is_refused(pair: Ogel) -> None
     eventually(lambda: len(_pids(pair) - {victim}) == 2, BACK_SECONDS, "a second process")
     (died,) = _logged(pair, "sibling.died")
     assert (died["pid"], died["exit_code"]) == (victim, -signal.SIGKILL)
+    _they_end_when_their_parent_is_killed(pair)
 
 
 def test_sigterm_lets_each_finish_what_it_has(pair: Ogel) -> None:
@@ -71,16 +80,10 @@ def test_sigterm_lets_each_finish_what_it_has(pair: Ogel) -> None:
         pair.api("GET", "/health/live")
 
 
-def test_children_end_when_their_parent_is_killed(pair: Ogel) -> None:
+def _they_end_when_their_parent_is_killed(pair: Ogel) -> None:
     pids = _pids(pair)
     pair.kill()
     eventually(lambda: not any(_alive(pid) for pid in pids), BACK_SECONDS, "the children to end")
-
-
-def test_a_port_that_is_taken_is_refused_though_it_is_shared(pair: Ogel) -> None:
-    ended = _run(pair.environment, "--processes", "2")
-    assert ended.returncode == 2
-    assert ended.stderr.count("Cannot listen on '127.0.0.1'") == 1
 
 
 def test_what_keeps_one_from_starting_is_said_once(tmp_path: Path) -> None:
@@ -90,14 +93,14 @@ def test_what_keeps_one_from_starting_is_said_once(tmp_path: Path) -> None:
     assert ended.stderr.count("ogel: ") == 1
 
 
-@pytest.mark.parametrize("number", ["0", "-1", "65", "1000", "abc", "2.5", ""])
+@pytest.mark.parametrize("number", ["0", "65", "abc", ""])
 def test_a_wrong_number_is_refused_by_the_name_of_its_option(tmp_path: Path, number: str) -> None:
     ended = _run(Ogel("api", log=tmp_path / "unused.log").environment, f"--processes={number}")
     assert ended.returncode == 2
     assert "--processes" in ended.stderr
 
 
-@pytest.mark.parametrize("part", ["worker", "scheduler", "realtime,worker"])
+@pytest.mark.parametrize("part", ["worker", "realtime,scheduler"])
 def test_only_the_api_is_multiplied(tmp_path: Path, part: str) -> None:
     ended = _run(Ogel("api", log=tmp_path / "unused.log").environment, "--processes", "2", "--with", part)
     assert ended.returncode == 2

@@ -104,7 +104,7 @@ class Sibling:
         return True
 
     async def end(self, seconds: float) -> int:
-        """SIGTERM; SIGKILL when that has not ended it within `seconds`. Returns the exit code, 0 when it is not there."""
+        """SIGTERM, and SIGKILL `seconds` later. Returns the exit code, 0 when it had ended before."""
         if self._process is None or self._process.poll() is not None:
             return 0
         self._process.terminate()

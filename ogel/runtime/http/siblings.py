@@ -37,6 +37,7 @@ class Siblings:
         drain_seconds: float,
         command: Sequence[str] | None = None,
         pauses_seconds: Sequence[float] = PAUSES_SECONDS,
+        patience_seconds: float = PATIENCE_SECONDS,
     ) -> None:
         if not hasattr(socket, "SO_REUSEPORT"):
             raise ConfigError("--processes needs SO_REUSEPORT, which this system does not have")
@@ -45,6 +46,7 @@ class Siblings:
         self._drain_seconds = drain_seconds
         self._command = list(command or [sys.executable, *sys.orig_argv[1:]])
         self._pauses = pauses_seconds
+        self._patience_seconds = patience_seconds
         self._code = 0
 
     async def run(self, stop: asyncio.Event, ready: Callable[[int], None] = lambda port: None) -> int:
@@ -118,10 +120,10 @@ class Siblings:
         if not awaited:
             return
         try:
-            async with asyncio.timeout(PATIENCE_SECONDS):
+            async with asyncio.timeout(self._patience_seconds):
                 await sibling.becomes_ready()
         except TimeoutError:
-            log.error("sibling.slow", process=sibling.name, pid=sibling.pid, seconds=PATIENCE_SECONDS)
+            log.error("sibling.slow", process=sibling.name, pid=sibling.pid, seconds=self._patience_seconds)
             sibling.kill()  # it would listen to the same sockets; the next gets others
 
     async def _end(self, siblings: Sequence[Sibling]) -> None:
