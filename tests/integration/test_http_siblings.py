@@ -48,7 +48,8 @@ _DEAF = (
 def siblings(child: str, begun: Path, processes: int = 1, patience_seconds: float = SECONDS) -> Siblings:
     begun.mkdir()
     command = [sys.executable, "-c", child, str(begun)]
-    return Siblings("127.0.0.1", 0, processes, 0.0, command, (0.0, 0.05), patience_seconds)
+    # Two sockets each, where there is IPv6.
+    return Siblings("localhost", 0, processes, 0.0, command, (0.0, 0.05), patience_seconds)
 
 
 def test_one_that_dies_again_and_again_is_given_up(tmp_path: Path) -> None:
