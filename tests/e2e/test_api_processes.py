@@ -64,6 +64,7 @@ def test_one_that_is_killed_comes_back_and_nobody_is_refused(pair: Ogel) -> None
     eventually(lambda: len(_pids(pair) - {victim}) == 2, BACK_SECONDS, "a second process")
     (died,) = _logged(pair, "sibling.died")
     assert (died["pid"], died["exit_code"]) == (victim, -signal.SIGKILL)
+    _one_is_replaced_in_place(pair)
     _they_end_when_their_parent_is_killed(pair)
 
 
@@ -79,6 +80,16 @@ def test_sigterm_lets_each_finish_what_it_has(pair: Ogel) -> None:
     assert pair.process.wait(BACK_SECONDS) == 0
     with pytest.raises(ConnectionRefusedError):
         pair.api("GET", "/health/live")
+
+
+def _one_is_replaced_in_place(pair: Ogel) -> None:
+    told = sorted(_pids(pair))[0]
+    os.kill(told, signal.SIGTERM)
+    while _alive(told):
+        assert pair.api("GET", "/health/live").status == 200
+    assert {pair.api("GET", "/health/live").status for _ in range(40)} == {200}
+    eventually(lambda: len(_pids(pair) - {told}) == 2, BACK_SECONDS, "a second process")
+    assert _logged(pair, "sibling.died")[-1]["exit_code"] == 0
 
 
 def _they_end_when_their_parent_is_killed(pair: Ogel) -> None:

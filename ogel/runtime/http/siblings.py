@@ -23,7 +23,7 @@ log = structlog.get_logger(__name__)
 PAUSES_SECONDS = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0, 15.0)
 STEADY_SECONDS = 10.0
 # So long clients in a backlog wait for a successor; then they are let go, and new ones meet only the others.
-PATIENCE_SECONDS = 10.0
+PATIENCE_SECONDS = 15.0
 
 
 class Siblings:
