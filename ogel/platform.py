@@ -98,6 +98,7 @@ class Platform:
         # A second series for each counter, which nobody asks for.
         disable_created_metrics()  # type: ignore[no-untyped-call]
         self.registry = CollectorRegistry()
+        self.metric_labels: dict[str, str] = {}  # at what is of this process
         self.bell = RqBell(settings.redis_url)
         self.doorman = Doorman(self.bell)
         self._pool = make_pool(settings.database_url, pool_options(settings))
@@ -471,7 +472,10 @@ class Platform:
             self.webhooks.health_metrics.measure,
             ResourceGauges(database, ResourceStore(), registry).measure,
         ]
-        return system_feature(SystemService(database, registry, self.depths.all, self.redis.stats, measures))
+        service = SystemService(
+            database, registry, self.depths.all, self.redis.stats, measures, self.metric_labels
+        )
+        return system_feature(service)
 
     @asynccontextmanager
     async def connected(self, works: bool, name: str) -> AsyncIterator[None]:

@@ -68,24 +68,25 @@ class Process:
         stop: asyncio.Event,
         beside: Sequence[tuple[str, Service]] = (),
         ready: Callable[[int], None] = lambda port: None,
+        sockets: Sequence[socket.socket] = (),
     ) -> None:
         """
         Serves its roles, and runs what stands `beside` them, until SIGTERM, SIGINT, `stop` or the end of any part;
         raises what the first failing part raised, and Restart when workers have passed their limit of memory. `ready`
-        is told the port.
+        is told the port. `sockets`, which are bound already, stand in for the settings' host and port.
         """
         self._stop, settings = stop, self._settings
         host = settings.host or "::"
         # Before anything else: a port that is taken is the operator's next question. It is listened on when requests
         # can be answered: until then they are refused, which sends them to a process that can.
-        sockets = bind(host, settings.port)
+        listeners = list(sockets) or bind(host, settings.port)
         app, drain, able, served = self._http_app, settings.drain_seconds, asyncio.Event(), asyncio.Event()
 
         async def http(stop: asyncio.Event) -> None:
             try:
                 await unless_stopped(_until_set(able), stop)
                 if able.is_set():
-                    await serve(app, sockets, stop, drain, self._platform.http_metrics.traffic)
+                    await serve(app, listeners, stop, drain, self._platform.http_metrics.traffic)
             finally:
                 served.set()
 
@@ -95,10 +96,11 @@ class Process:
                 return
             connected = self._platform.connected(bool(self._roles.queues), _name(self._roles))
             async with connected, self._ending_horses():
-                listen(sockets)
+                listen(listeners)
                 able.set()
-                port = sockets[0].getsockname()[1]
-                log.info("process.ready", host=host, port=port, **_describe(self._roles))
+                port = listeners[0].getsockname()[1]
+                said = "sibling.ready" if sockets else "process.ready"  # the parent says that all are
+                log.info(said, host=host, port=port, **_describe(self._roles))
                 ready(port)
                 try:
                     await run_together([("stop", _until_set), *self._services()], stop, drain)

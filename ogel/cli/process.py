@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import asyncio
 
     from ogel.platform import Platform
+    from ogel.runtime.http.sibling import Place
     from ogel.runtime.lifecycle import Service
     from ogel.serving import Process, Roles
 
@@ -63,30 +64,45 @@ def run_process(
     beside: Sequence[tuple[str, Service]] = (),
     ready: Callable[[int], None] = lambda port: None,
     meanwhile: Callable[[], None] | None = None,
+    place: Place | None = None,
 ) -> None:
     """
     Runs until SIGTERM or SIGINT, or until one of the services `beside` the platform's own ends. `ready` is told the
     port once it is listened on and the servers have answered. `meanwhile` is done while all that the process is made
-    of is imported, which takes longer than anything else in a start.
+    of is imported, which takes longer than anything else in a start. `place`: it is one of several that share a port.
     """
+    begin(settings, place)
+    process = _built(settings, choose_roles, meanwhile)
+    _keep_what_is_wired()
+    import asyncio
+
+    with event_loop() as runner:
+        if place is None:
+            runner.run(process.run(asyncio.Event(), beside, ready))
+        else:
+            beside = [*beside, ("parent", place.until_alone)]
+            runner.run(process.run(asyncio.Event(), beside, place.say_ready, place.sockets))
+
+
+def begin(settings: Settings, place: Place | None = None) -> None:
+    """Logs, Sentry and limits, before anything else is done."""
     interrupts.end_us()  # until the event loop listens to signals
     from ogel.runtime.logging import configure_logging
     from ogel.runtime.scrub import Scrubber
 
     scrub = Scrubber(secrets_of(settings))
     configure_logging(settings.log_level, form=settings.log_form, scrub=scrub, beside=True)
-    _warn_of_settings()
+    if place is None:
+        _warn_of_settings()
+    else:
+        import structlog
+
+        structlog.contextvars.bind_contextvars(process=place.name)
     if settings.sentry_dsn is not None:
         from ogel.adapters.sentry import start_sentry
 
         start_sentry(settings.sentry_dsn, scrub)
     _allow_many_connections()
-    process = _built(settings, choose_roles, meanwhile)
-    _keep_what_is_wired()
-    import asyncio
-
-    with event_loop() as runner:
-        runner.run(process.run(asyncio.Event(), beside, ready))
 
 
 def _built(

@@ -5,9 +5,10 @@ whoever adds up what processes show would count it once for each of them.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
-from prometheus_client import CollectorRegistry, Gauge
+from prometheus_client import CollectorRegistry, Gauge, Metric
 
 _ADVICE = "Of the whole cluster, the same from every process: take max, not sum."
 
@@ -22,3 +23,19 @@ def cluster_help(documentation: str) -> str:
 
 def cluster_gauge(name: str, documentation: str, labels: Sequence[str], registry: CollectorRegistry) -> Gauge:
     return Gauge(cluster_name(name), cluster_help(documentation), labels, registry=registry)
+
+
+@dataclass(frozen=True, slots=True)
+class Labelled:
+    """What `registry` has, with `labels` at every number that is not of the whole cluster."""
+
+    registry: CollectorRegistry
+    labels: Mapping[str, str]
+
+    def collect(self) -> Iterable[Metric]:
+        for metric in self.registry.collect():
+            if self.labels and not metric.name.startswith(cluster_name("")):
+                metric.samples = [
+                    sample._replace(labels={**sample.labels, **self.labels}) for sample in metric.samples
+                ]
+            yield metric

@@ -127,10 +127,10 @@ async def test_localhost_is_both_loopbacks_on_one_port() -> None:
 def test_without_ipv6_everywhere_is_ipv4(monkeypatch: pytest.MonkeyPatch) -> None:
     real = server._bind
 
-    def bind(host: str, port: int, *, dual_stack: bool = False) -> socket.socket:
+    def bind(host: str, port: int, shared: bool, *, dual_stack: bool = False) -> socket.socket:
         if ":" in host:
             raise OSError(97, "Address family not supported by protocol")
-        return real("127.0.0.1" if host == "0.0.0.0" else host, port)
+        return real("127.0.0.1" if host == "0.0.0.0" else host, port, shared)
 
     monkeypatch.setattr(server, "_bind", bind)
     for host in ("::", "localhost"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from typing import Any
 
 import structlog
@@ -15,7 +15,7 @@ from prometheus_client import CollectorRegistry, Gauge, ProcessCollector, genera
 from ogel import __version__
 from ogel.features.system.measures import Measures
 from ogel.kernel.clock import rfc3339, utc_now
-from ogel.runtime.cluster_metrics import cluster_gauge
+from ogel.runtime.cluster_metrics import Labelled, cluster_gauge
 from ogel.runtime.database import Database, Queries
 from ogel.runtime.feature import Measure
 from ogel.runtime.jobs.depth import STATUSES, AskDepths
@@ -46,9 +46,12 @@ class SystemService:
         depths: AskDepths,
         redis_stats: AskRedis,
         measures: Sequence[Measure] = (),
+        labels: Mapping[str, str] | None = None,
     ) -> None:
+        """`labels` stand at every number of this process, as it is when it is shown."""
         self._database = database
         self._registry = registry
+        self._labels = labels or {}
         self._depths = depths
         self._redis_stats = redis_stats
         self._started = time.monotonic()
@@ -77,7 +80,7 @@ class SystemService:
         stats = self._database.pool_stats()
         self._pool.labels("open").set(stats.get("pool_size", 0))
         self._pool.labels("idle").set(stats.get("pool_available", 0))
-        return generate_latest(self._registry)
+        return generate_latest(Labelled(self._registry, self._labels))
 
     async def json(self) -> Metrics:
         database, queues, redis = await asyncio.gather(

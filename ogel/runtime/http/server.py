@@ -17,20 +17,30 @@ _BACKLOG = 1024
 _PAIR_TRIES = 20
 
 
-def bind(host: str, port: int) -> list[socket.socket]:
+def bind(host: str, port: int, *, shared: bool = False) -> list[socket.socket]:
     """Sockets, all on one port, which refuse clients until `listen`.
 
     `::` is every address of both families (IPv4 alone where the machine has no IPv6), `localhost` both
-    loopbacks; anything else is one literal address. Port 0 lets the system choose. Raises ConfigError.
+    loopbacks; anything else is one literal address. Port 0 lets the system choose. `shared`: others that are
+    may listen there too, and the kernel deals clients out among them. Raises ConfigError.
     """
     try:
         if host == "::":
-            return [_bind_everywhere(port)]
+            return [_bind_everywhere(port, shared)]
         if host == "localhost":
-            return _bind_loopbacks(port)
-        return [_bind(host, port)]
+            return _bind_loopbacks(port, shared)
+        return [_bind(host, port, shared)]
     except (OSError, OverflowError) as error:
         raise _cannot_listen(host, port, error) from error
+
+
+def free_port(host: str, port: int) -> int:
+    """`port`, or the one the system chose for 0. ConfigError: somebody listens there, were it by sharing the port."""
+    sockets = bind(host, port)
+    chosen: int = sockets[0].getsockname()[1]
+    for each in sockets:
+        each.close()
+    return chosen
 
 
 def listen(sockets: list[socket.socket]) -> None:
@@ -69,21 +79,21 @@ async def serve(
         await asyncio.wait([watching])
 
 
-def _bind_everywhere(port: int) -> socket.socket:
+def _bind_everywhere(port: int, shared: bool) -> socket.socket:
     try:
-        return _bind("::", port, dual_stack=True)
+        return _bind("::", port, shared, dual_stack=True)
     except OSError as error:
         if error.errno not in (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL):
             raise
-        return _bind("0.0.0.0", port)  # noqa: S104 - the same wish, on a machine without IPv6
+        return _bind("0.0.0.0", port, shared)  # noqa: S104 - the same wish, on a machine without IPv6
 
 
-def _bind_loopbacks(port: int) -> list[socket.socket]:
+def _bind_loopbacks(port: int, shared: bool) -> list[socket.socket]:
     """With port 0 the port that IPv4 got may be taken on IPv6, so try again with another."""
     for _ in range(_PAIR_TRIES):
-        first = _bind("127.0.0.1", port)
+        first = _bind("127.0.0.1", port, shared)
         try:
-            return [first, _bind("::1", first.getsockname()[1])]
+            return [first, _bind("::1", first.getsockname()[1], shared)]
         except OSError as error:
             if error.errno in (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL):
                 return [first]
@@ -93,13 +103,15 @@ def _bind_loopbacks(port: int) -> list[socket.socket]:
     raise OSError(errno.EADDRINUSE, f"no port was free on both loopbacks in {_PAIR_TRIES} tries")
 
 
-def _bind(host: str, port: int, *, dual_stack: bool = False) -> socket.socket:
+def _bind(host: str, port: int, shared: bool, *, dual_stack: bool = False) -> socket.socket:
     """Fails when another process listens there; one that is only bound, as this is, stands in nobody's way."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     try:
         # Restarting must not wait for the last run's connections to time out.
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if shared:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         if family == socket.AF_INET6:
             listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0 if dual_stack else 1)
         listener.bind((host, port))
