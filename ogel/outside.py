@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from ogel.adapters.egress import OwnHosts
-from ogel.adapters.postgres import PoolOptions
+from ogel.adapters.postgres import IN_ORDER_OF_INDEXES, PoolOptions
 from ogel.settings import Settings, configured_mail_providers
 
 # Each adapter is imported where the settings choose it.
@@ -172,4 +172,4 @@ def pool_options(settings: Settings) -> PoolOptions:
 
 def workers_pool_options(settings: Settings) -> PoolOptions:
     """A claim and a write at once for each of the busy queues; the others wait milliseconds."""
-    return replace(pool_options(settings), minimum=1, maximum=6)
+    return replace(pool_options(settings), minimum=1, maximum=6, session_options=IN_ORDER_OF_INDEXES)

@@ -40,6 +40,11 @@ _SESSION_OPTIONS = " ".join(
 )
 
 
+# For claims, which step down an index that has their order. A plan is kept, and one that was made while few jobs waited
+# would go on to gather and sort all that wait, at each step.
+IN_ORDER_OF_INDEXES = " -c enable_sort=off -c enable_bitmapscan=off"
+
+
 # libpq gives no SQLSTATE for a connection that was refused, only the server's words.
 _HOPELESS = ("password authentication failed", "no password supplied", "does not exist")
 
@@ -55,9 +60,10 @@ class PoolOptions:
     idle_seconds: float
     timeout_seconds: float
     keepalive_seconds: int
+    session_options: str = ""
 
 
-def connection_arguments(url: str, keepalive_seconds: int = 10) -> dict[str, Any]:
+def connection_arguments(url: str, keepalive_seconds: int = 10, session_options: str = "") -> dict[str, Any]:
     """Beside the URL: what it says itself it says with better reason, and the `options` of both count, ours last."""
     given = conninfo_to_dict(url)
     ours = {
@@ -69,7 +75,7 @@ def connection_arguments(url: str, keepalive_seconds: int = 10) -> dict[str, Any
         "keepalives_count": 3,
         "tcp_user_timeout": 20_000,
         "application_name": "ogel",
-        "options": f"{given.pop('options', '')} {_SESSION_OPTIONS}".strip(),
+        "options": f"{given.pop('options', '')} {_SESSION_OPTIONS}{session_options}".strip(),
     }
     return {name: value for name, value in ours.items() if name not in given}
 
@@ -85,7 +91,7 @@ def make_pool(url: str, options: PoolOptions) -> AsyncConnectionPool[AsyncConnec
         max_waiting=1000,
         # Then it is for who asks next to try, at once: one that is back is not left alone until a long pause is over.
         reconnect_timeout=5.0,
-        kwargs=connection_arguments(url, options.keepalive_seconds),
+        kwargs=connection_arguments(url, options.keepalive_seconds, options.session_options),
         configure=_configure,
         connection_class=type("Connection", (_Connection,), {}),  # one per pool, each with its own refusal
         open=False,
