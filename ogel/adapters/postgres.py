@@ -41,8 +41,8 @@ _SESSION_OPTIONS = " ".join(
 
 
 # For claims, which step down an index that has their order. A plan is kept, and one that was made while few jobs waited
-# would go on to gather and sort all that wait, at each step.
-IN_ORDER_OF_INDEXES = " -c enable_sort=off -c enable_bitmapscan=off"
+# would go on to read, gather and sort all that wait, at each step.
+IN_ORDER_OF_INDEXES = " -c enable_sort=off -c enable_bitmapscan=off -c enable_seqscan=off"
 
 
 # libpq gives no SQLSTATE for a connection that was refused, only the server's words.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -392,6 +393,28 @@ def test_an_attempt_whose_worker_disappeared_is_told_to_the_next(database_url: s
         assert first.lost is None
         assert second.lost == [first.claimed_at]
         assert lost == [([first.claimed_at, second.claimed_at], lost[0][1])]
+
+    asyncio.run(story())
+
+
+def test_a_plan_made_for_few_jobs_is_as_good_for_many(database_url: str) -> None:
+    """It is kept, so it must not gather and sort what it could read in order, however little that is now."""
+
+    def nodes(plan: Any) -> Iterator[Any]:
+        yield plan
+        for inner in plan.get("Plans", ()):
+            yield from nodes(inner)
+
+    async def story() -> None:
+        async with world(database_url, kind()) as w:
+            await w.enqueue(job("few"))
+            async with w.database.transaction() as tx:
+                await tx.execute(b"ANALYZE job_queue")
+                [plan] = await tx.value(
+                    b"EXPLAIN (FORMAT JSON) " + CLAIM, leases(w).parameters(10, UNDIVIDED, ())
+                )
+        scans = {node["Node Type"] for node in nodes(plan["Plan"]) if node.get("Relation Name") == "job_queue"}
+        assert scans <= {"Index Scan", "Index Only Scan", "ModifyTable"}
 
     asyncio.run(story())
 

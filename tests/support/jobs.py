@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from prometheus_client import CollectorRegistry
 
-from ogel.adapters.postgres import PoolOptions, make_pool
+from ogel.adapters.postgres import IN_ORDER_OF_INDEXES, PoolOptions, make_pool
 from ogel.runtime.database import Database
 from ogel.runtime.jobs.bell import Doorman
 from ogel.runtime.jobs.isolation import Isolator
@@ -78,7 +78,7 @@ class World:
 async def world(database_url: str, *kinds: JobKind, isolator: Isolator | None = None) -> AsyncIterator[World]:
     """With an `isolator` all kinds are isolated."""
     doorman = Doorman(Silence())
-    pool = make_pool(database_url, PoolOptions(1, 5, 30, 5, 10))
+    pool = make_pool(database_url, PoolOptions(1, 5, 30, 5, 10, IN_ORDER_OF_INDEXES))
     await pool.open()
     queue = JobQueue(promising=doorman)
     database = Database(pool, doorman.ring)
