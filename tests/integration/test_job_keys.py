@@ -413,7 +413,9 @@ def test_a_plan_made_for_few_jobs_is_as_good_for_many(database_url: str) -> None
                 [plan] = await tx.value(
                     b"EXPLAIN (FORMAT JSON) " + CLAIM, leases(w).parameters(10, UNDIVIDED, ())
                 )
-        scans = {node["Node Type"] for node in nodes(plan["Plan"]) if node.get("Relation Name") == "job_queue"}
+        scans = {
+            node["Node Type"] for node in nodes(plan["Plan"]) if node.get("Relation Name") == "job_queue"
+        }
         assert scans <= {"Index Scan", "Index Only Scan", "ModifyTable"}
 
     asyncio.run(story())
