@@ -17,6 +17,7 @@ import uvloop
 from starlette.types import Receive, Scope, Send
 
 from ogel.runtime.http import connections, server
+from ogel.runtime.http.http1 import Http1
 from ogel.runtime.http.metrics import Traffic
 
 LOOPS = {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}
@@ -274,6 +275,31 @@ def test_who_is_idle_makes_room(loop: str, monkeypatch: pytest.MonkeyPatch) -> N
             assert door.traffic.evicted >= 4
             for _, each in [(kept, writer), *strangers]:
                 each.close()
+
+    told(loop, story)
+
+
+@OF_BOTH
+def test_a_look_that_fails_ends_one_connection_and_the_others_are_looked_at(
+    loop: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken: list[Http1] = []
+
+    def look(self: Http1, now: float, stalled_seconds: float) -> None:
+        broken[:] = broken or [self]
+        if self in broken:
+            raise RuntimeError
+        self.close()
+
+    async def story() -> None:
+        monkeypatch.setattr(Http1, "look", look)
+        async with a_door() as door:
+            opened = [await asyncio.open_connection("127.0.0.1", door.port) for _ in range(3)]
+            for reader, writer in opened:
+                with contextlib.suppress(ConnectionError):
+                    assert await reader.read() == b""
+                writer.close()
+            await door.until(lambda: door.traffic.connections == 0)
 
     told(loop, story)
 

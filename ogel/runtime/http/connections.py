@@ -156,7 +156,12 @@ class Connections:
     def _look(self, stalled_seconds: float) -> None:
         now = self.now()
         for connection in list(self._all):
-            connection.look(now, stalled_seconds)
+            try:
+                connection.look(now, stalled_seconds)
+            except Exception:
+                # All others rely on being looked at, too.
+                log.exception("http.connection_broke")
+                connection.abort()
 
     def _look_at_unread(self) -> None:
         """Who leaves is noticed by a read, and these are not read: their applications are slow, or others wait."""
