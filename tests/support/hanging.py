@@ -16,8 +16,7 @@ import redis
 def hanging_postgres(url: str) -> Iterator[None]:
     """It, and every session of it, while the block runs."""
     with psycopg.connect(url) as connection:
-        session = connection.info.backend_pid
-    postmaster = _parent(session)
+        postmaster = _parent(connection.info.backend_pid)
     with _stopped([postmaster]), _stopped(_children(postmaster)):
         yield
 
