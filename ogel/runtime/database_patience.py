@@ -21,6 +21,10 @@ REQUEST_SECONDS = 10.0
 _seconds_left: ContextVar[Callable[[], float]] = ContextVar("patience", default=lambda: USUAL_SECONDS)
 
 
+def _of_a_request() -> float:
+    return REQUEST_SECONDS
+
+
 def seconds_left() -> float:
     """For the answer that is waited for next."""
     return _seconds_left.get()()
@@ -28,7 +32,7 @@ def seconds_left() -> float:
 
 def be_patient_as_a_request() -> None:
     """From here on in this task: nothing that is asked is waited for longer than a request waits."""
-    _seconds_left.set(lambda: REQUEST_SECONDS)
+    _seconds_left.set(_of_a_request)
 
 
 def patience(seconds: float) -> AbstractContextManager[None]:

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import gc
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import pytest
-import structlog
 import uvloop
 
 from ogel.runtime.http.http1 import Http1
 from ogel.runtime.http.incoming import Incoming
 from ogel.runtime.http.websocket import BoundedWebSocket, Session
+from tests.support.collector import no_collector
 from tests.support.http import WRITER, running
 
 LOOPS = {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}
@@ -41,20 +39,6 @@ WAYS: dict[str, tuple[bytes, bytes]] = {
     "was refused its WebSocket": (SHAKE.replace(b"?key=1", b""), b""),
     "broke a WebSocket": (SHAKE, b"\x81\x84\0\0\0\0fail"),
 }
-
-
-@contextmanager
-def no_collector() -> Iterator[None]:
-    """What is in the block is all that `left_over` sees."""
-    gc.collect()
-    gc.disable()
-    gc.freeze()
-    try:
-        with structlog.testing.capture_logs():
-            yield
-    finally:
-        gc.unfreeze()
-        gc.enable()
 
 
 def left_over() -> list[str]:

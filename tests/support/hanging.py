@@ -11,12 +11,14 @@ from pathlib import Path
 import psycopg
 import redis
 
+from tests.support.isolated import parent_of
+
 
 @contextmanager
 def hanging_postgres(url: str) -> Iterator[None]:
     """It, and every session of it, while the block runs."""
     with psycopg.connect(url) as connection:
-        postmaster = _parent(connection.info.backend_pid)
+        postmaster = parent_of(connection.info.backend_pid)
     with _stopped([postmaster]), _stopped(_children(postmaster)):
         yield
 
@@ -42,11 +44,6 @@ def _tell(pids: Sequence[int], number: signal.Signals) -> None:
     for pid in pids:
         with suppress(ProcessLookupError):  # a session that was just ending
             os.kill(pid, number)
-
-
-def _parent(pid: int) -> int:
-    """Field 4 of proc(5), the second one behind the name."""
-    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
 
 
 def _children(pid: int) -> list[int]:

@@ -5,20 +5,20 @@ from __future__ import annotations
 import asyncio
 import gc
 import types
-from collections.abc import Awaitable, Callable, Iterator, MutableMapping
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Awaitable, Callable, MutableMapping
+from contextlib import asynccontextmanager
 from typing import Any
 
 import msgspec
 import psycopg
 import pytest
-import structlog
 
 from ogel.kernel.errors import Unavailable
 from ogel.runtime.http.app import build_app
 from ogel.runtime.http.endpoint import HttpOptions
 from ogel.runtime.http.metrics import HttpMetrics
 from ogel.runtime.http.route import Call, Route
+from tests.support.collector import no_collector
 from tests.support.http import KEYS, READER, WRITER, NewThing, World, story
 
 Message = MutableMapping[str, Any]
@@ -55,19 +55,6 @@ async def exchange(app: Any, asked: Marked, *said: Message) -> int | None:
 
     await app(asked, receive, send)
     return answered[0].get("status") if answered else None
-
-
-@contextmanager
-def no_collector() -> Iterator[None]:
-    """Afterwards it looks, when asked to, at what is new in the block only."""
-    gc.disable()
-    gc.freeze()
-    try:
-        with structlog.testing.capture_logs():
-            yield
-    finally:
-        gc.unfreeze()
-        gc.enable()
 
 
 def found_in_cycles() -> list[str]:
