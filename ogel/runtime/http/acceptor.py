@@ -46,9 +46,8 @@ class Acceptor:
             self._end_pause(listener)
             self._loop.remove_reader(listener)
             self._accept(listener, backlog)
-            self._end_pause(
-                listener
-            )  # for want of files there may be one again; nobody would be there after it
+            # For want of files there may be one again, after which nobody would be there.
+            self._end_pause(listener)
             listener.close()
 
     def _end_pause(self, listener: socket.socket) -> None:
