@@ -38,20 +38,20 @@ from ogel.features.webhooks.feature import WebhookFeature, WebhookOptions
 from ogel.features.webhooks.health.rules import Patience
 from ogel.kernel.errors import ConfigError
 from ogel.outside import object_store, own_hosts, pool_options, workers_pool_options
-from ogel.runtime.database import Database
-from ogel.runtime.database_check import check_writes
+from ogel.runtime.database.check import check_writes
+from ogel.runtime.database.database import Database
 from ogel.runtime.http.health import Probe
 from ogel.runtime.http.metrics import HttpMetrics
 from ogel.runtime.jobs.bell import Doorman
 from ogel.runtime.jobs.keys import DropKey, JobKeys
 from ogel.runtime.jobs.store import JobQueue
-from ogel.runtime.memory import MemoryLimit
+from ogel.runtime.lazy import KindsOfParts, Part
 from ogel.runtime.outbox import Outbox
-from ogel.runtime.parts import KindsOfParts, Part
+from ogel.runtime.process.memory import MemoryLimit
 from ogel.runtime.providers import ProviderMetrics
 from ogel.runtime.realtime.signed import SignedBroadcast
 from ogel.runtime.reserved import ReservedTypes
-from ogel.runtime.vault import Vault
+from ogel.runtime.secrets.vault import Vault
 from ogel.settings import (
     Settings,
     require,

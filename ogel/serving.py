@@ -28,9 +28,9 @@ from ogel.runtime.http.openapi import Example, Examples
 from ogel.runtime.http.server import bind, listen, serve
 from ogel.runtime.jobs.metrics import JobMetrics
 from ogel.runtime.jobs.runner import JobRunner, RunnerOptions
-from ogel.runtime.lifecycle import Service, run_together, run_until_stopped, unless_stopped
-from ogel.runtime.memory import MemoryLimit
-from ogel.runtime.scrub import Scrubber
+from ogel.runtime.process.lifecycle import Service, run_together, run_until_stopped, unless_stopped
+from ogel.runtime.process.memory import MemoryLimit
+from ogel.runtime.secrets.scrub import Scrubber
 
 if TYPE_CHECKING:
     from ogel.runtime.schedule.service import SchedulerService

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import structlog
 
-from ogel.runtime.database import Session
+from ogel.runtime.database.database import Session
 from ogel.runtime.purge import MOST_COUNTED, Purge, whole
 
 log = structlog.get_logger(__name__)

@@ -9,7 +9,7 @@ from typing import Annotated, Generic, NamedTuple, Protocol, TypeVar
 import msgspec
 
 from ogel.kernel.errors import Conflict, Invalid
-from ogel.runtime.database import Database, Session
+from ogel.runtime.database.database import Database, Session
 from ogel.runtime.http.input import IDEMPOTENCY_KEY_PATTERN
 
 Answer = TypeVar("Answer", bound=msgspec.Struct)

@@ -10,10 +10,10 @@ from typing import NamedTuple
 
 from ogel.kernel.errors import Unavailable
 from ogel.kernel.event import Event
-from ogel.runtime.database import Queries, Session, records
+from ogel.runtime.database.database import Queries, Session, records
+from ogel.runtime.database.pieces import Piece, together
 from ogel.runtime.jobs.job import NewJob
 from ogel.runtime.jobs.store import JobQueue
-from ogel.runtime.pieces import Piece, together
 
 _SQL = Queries.beside(__name__)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple, Protocol
 
-from ogel.runtime.database import Session
+from ogel.runtime.database.database import Session
 
 # Nobody counts further than one more than this: people only want to know that it is much.
 MOST_COUNTED = 100_000

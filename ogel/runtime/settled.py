@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from ogel.runtime.database import Queries, Session
+from ogel.runtime.database.database import Queries, Session
 
 _SQL = Queries.beside(__name__)
 

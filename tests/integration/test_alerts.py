@@ -19,7 +19,7 @@ from ogel.features.stats.resources.sample import Sample
 from ogel.features.stats.resources.sampler import Sampler
 from ogel.features.stats.resources.store import ResourceStore
 from ogel.kernel.clock import rfc3339, utc_now
-from ogel.runtime.database import Database
+from ogel.runtime.database.database import Database
 from ogel.runtime.jobs.job import Job
 from ogel.runtime.jobs.store import JobQueue
 from ogel.runtime.outbox import Outbox

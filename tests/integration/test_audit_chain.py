@@ -26,10 +26,10 @@ from ogel.features.audit.verify import Verdict, verify_lines
 from ogel.kernel.clock import utc_now
 from ogel.kernel.errors import Conflict, Malformed
 from ogel.kernel.principal import SYSTEM, Caller
-from ogel.runtime.database import Database
+from ogel.runtime.database.database import Database
 from ogel.runtime.jobs.job import NewJob
-from ogel.runtime.sealed import SealedColumn, SealedValues
-from ogel.runtime.vault import Vault
+from ogel.runtime.secrets.sealed import SealedColumn, SealedValues
+from ogel.runtime.secrets.vault import Vault
 from tests.support.jobs import world
 
 SECRET = "a secret of twenty-four c"

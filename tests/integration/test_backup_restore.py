@@ -28,9 +28,9 @@ from ogel.kernel.ids import new_id
 from ogel.kernel.principal import SYSTEM, Caller
 from ogel.operators import restoring
 from ogel.platform import MIGRATIONS
-from ogel.runtime.database import DatabaseAway
+from ogel.runtime.database.database import DatabaseAway
 from ogel.runtime.jobs.job import Finished, Job, Outcome
-from ogel.runtime.vault import Vault
+from ogel.runtime.secrets.vault import Vault
 from ogel.settings import Settings
 
 SECRET, OTHER = "restore-secret-0123456789", "another-secret-0123456789"

@@ -13,8 +13,8 @@ import pytest
 from ogel.kernel.clock import utc_now
 from ogel.kernel.event import Event
 from ogel.kernel.ids import new_id
-from ogel.runtime.database import Session
-from ogel.runtime.database_patience import USUAL_SECONDS, patience, seconds_left
+from ogel.runtime.database.database import Session
+from ogel.runtime.database.patience import USUAL_SECONDS, patience, seconds_left
 from ogel.runtime.jobs.job import Job, NewJob
 from ogel.runtime.jobs.keys import Rate
 from ogel.runtime.jobs.kind import JobKind

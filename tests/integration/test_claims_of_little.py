@@ -9,7 +9,8 @@ from typing import Any
 import psycopg
 import pytest
 
-from ogel.runtime.database import Session
+from ogel.runtime.database.database import Session
+from ogel.runtime.database.pieces import Piece
 from ogel.runtime.jobs import store as store_module
 from ogel.runtime.jobs.job import DONE, Finished, Job, NewJob
 from ogel.runtime.jobs.keys import Rate
@@ -17,7 +18,6 @@ from ogel.runtime.jobs.kind import JobKind
 from ogel.runtime.jobs.runner import RunnerOptions
 from ogel.runtime.jobs.shares import Division, NewKeys, Share
 from ogel.runtime.jobs.store import LeaseStore
-from ogel.runtime.pieces import Piece
 from tests.support.jobs import QUEUE, World, world
 
 # No poll comes between: whatever is claimed, a bell was rung for.

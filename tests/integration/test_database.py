@@ -12,7 +12,7 @@ import pytest
 from ogel.adapters.migrations import Migration, migrate, read_migrations, wait_for_schema
 from ogel.adapters.postgres import PoolOptions, make_pool, wait_for_postgres
 from ogel.kernel.errors import ConfigError
-from ogel.runtime.database import Database, DatabaseAway, Queries
+from ogel.runtime.database.database import Database, DatabaseAway, Queries
 from tests.conftest import MIGRATIONS
 
 

@@ -13,9 +13,9 @@ from psycopg import sql
 
 from ogel.adapters.postgres import PoolOptions, make_pool
 from ogel.kernel.ids import new_id
-from ogel.runtime.database import Database, DatabaseAway, TookTooLong
-from ogel.runtime.database_check import check_writes
-from ogel.runtime.database_faults import (
+from ogel.runtime.database.check import check_writes
+from ogel.runtime.database.database import Database, DatabaseAway, TookTooLong
+from ogel.runtime.database.faults import (
     DatabaseDiskFull,
     DatabaseLocked,
     DatabaseOutOfConnections,

@@ -10,10 +10,10 @@ from contextlib import asynccontextmanager, contextmanager
 import pytest
 
 from ogel.adapters.postgres import PoolOptions, make_pool
-from ogel.runtime.database import Database, DatabaseAway
-from ogel.runtime.database_check import check_writes
-from ogel.runtime.database_faults import DatabaseSilent
-from ogel.runtime.database_patience import patience
+from ogel.runtime.database.check import check_writes
+from ogel.runtime.database.database import Database, DatabaseAway
+from ogel.runtime.database.faults import DatabaseSilent
+from ogel.runtime.database.patience import patience
 from tests.conftest import BACKEND
 from tests.support.hanging import hanging_postgres
 

@@ -21,14 +21,14 @@ from ogel.features.databases.registry.database import DatabaseChange, NewDatabas
 from ogel.features.databases.registry.store import RegistryStore
 from ogel.kernel.clock import utc_now
 from ogel.kernel.principal import SYSTEM, Caller
-from ogel.runtime.database import Database
-from ogel.runtime.databases import Applied, Catalog, NextFile, Seen, Target, TargetError
+from ogel.runtime.database.database import Database
+from ogel.runtime.database.registered import Applied, Catalog, NextFile, Seen, Target, TargetError
 from ogel.runtime.jobs.job import Finished, Job, Outcome
 from ogel.runtime.jobs.keys import JobKeys
 from ogel.runtime.jobs.kind import JobKind
 from ogel.runtime.jobs.store import JobQueue
 from ogel.runtime.outbox import Outbox
-from ogel.runtime.vault import Vault
+from ogel.runtime.secrets.vault import Vault
 
 CALLER = Caller(SYSTEM, "req_test")
 SECRET = "test-secret-0123456789abcdef-0123"

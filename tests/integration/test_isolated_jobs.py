@@ -18,7 +18,7 @@ from rq.command import send_kill_horse_command, send_shutdown_command, send_stop
 from ogel.adapters.embedded import EmbeddedServers
 from ogel.adapters.rq_horses.client import RqHorses
 from ogel.adapters.rq_horses.keys import QUEUE_PREFIX
-from ogel.runtime.database import Session
+from ogel.runtime.database.database import Session
 from ogel.runtime.jobs.isolation import Isolation
 from ogel.runtime.jobs.job import Finished, NewJob
 from ogel.runtime.jobs.kind import Backoff, JobKind

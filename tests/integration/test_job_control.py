@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from ogel.kernel.clock import utc_now
-from ogel.runtime.database import Session
+from ogel.runtime.database.database import Session
 from ogel.runtime.jobs.job import LOW, MOST_RESULT_BYTES, REPLAY, RETRY, URGENT, Job, NewJob, Outcome
 from ogel.runtime.jobs.kind import Backoff, JobKind
 from ogel.runtime.jobs.progress import report

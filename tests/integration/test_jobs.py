@@ -12,13 +12,13 @@ import psycopg
 import pytest
 
 from ogel.kernel.clock import utc_now
-from ogel.runtime.database import DatabaseAway, Session
+from ogel.runtime.database.database import DatabaseAway, Session
 from ogel.runtime.jobs import runner as runner_module
 from ogel.runtime.jobs.job import REPLAY, RETRY, Finished, Job, NewJob, Outcome
 from ogel.runtime.jobs.kind import Backoff, JobKind
 from ogel.runtime.jobs.runner import LOST_WORKER, JobRunner, RunnerOptions
 from ogel.runtime.jobs.store import LeaseStore
-from ogel.runtime.scrub import Scrubber
+from ogel.runtime.secrets.scrub import Scrubber
 from tests.support.jobs import QUEUE, World, world
 
 AT_ONCE = Backoff(first_seconds=0.01, cap_seconds=0.02)

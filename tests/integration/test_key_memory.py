@@ -20,7 +20,7 @@ from ogel.features.keys.uses import KeyUses
 from ogel.features.keys.watch import KeyWatch
 from ogel.kernel.clock import utc_now
 from ogel.kernel.principal import SYSTEM, Caller, Principal
-from ogel.runtime.database import Database, DatabaseAway, Session
+from ogel.runtime.database.database import Database, DatabaseAway, Session
 
 CALLER = Caller(SYSTEM, "req_1")
 # From the commit of a revocation to the last request that passes, as docs/keys.md says.

@@ -12,7 +12,7 @@ from ogel.adapters.postgres import PoolOptions, make_pool
 from ogel.features.audit.store import AuditStore
 from ogel.features.keys.uses import MORE, MOST, KeyUses
 from ogel.kernel.principal import ANONYMOUS, Caller
-from ogel.runtime.database import Database
+from ogel.runtime.database.database import Database
 
 SOMEBODY = Caller(ANONYMOUS, "req_1", "192.0.2.1")
 

@@ -11,7 +11,7 @@ import pytest
 from ogel.features.jobs.depths import Depths
 from ogel.features.jobs.job import JobInfo
 from ogel.features.jobs.service import JobService
-from ogel.runtime.database import Session
+from ogel.runtime.database.database import Session
 from ogel.runtime.jobs.job import NewJob
 from ogel.runtime.jobs.kind import JobKind
 from ogel.runtime.jobs.store import JobQueue

@@ -14,9 +14,9 @@ from ogel.features.webhooks.endpoints.headers import seal_headers, unseal_header
 from ogel.features.webhooks.endpoints.sealing import BITE, SEAL_HEADERS, SealHeaders
 from ogel.features.webhooks.endpoints.store import EndpointStore
 from ogel.kernel.clock import utc_now
-from ogel.runtime.database import Database
+from ogel.runtime.database.database import Database
 from ogel.runtime.jobs.job import Job
-from ogel.runtime.vault import Vault
+from ogel.runtime.secrets.vault import Vault
 from tests.conftest import MIGRATIONS
 
 BEFORE = 5

@@ -14,7 +14,7 @@ from ogel.features.events.feature import events_feature
 from ogel.kernel.clock import utc_now
 from ogel.kernel.event import Event
 from ogel.kernel.ids import new_id
-from ogel.runtime.database import Database, Session
+from ogel.runtime.database.database import Database, Session
 from ogel.runtime.jobs.store import JobQueue
 from ogel.runtime.outbox import Consequences, Outbox, Publication
 

@@ -22,7 +22,7 @@ from ogel.kernel.clock import utc_now
 from ogel.kernel.event import Event, glob_to_like
 from ogel.kernel.ids import new_id
 from ogel.kernel.principal import Caller, Principal
-from ogel.runtime.database import Database, Session
+from ogel.runtime.database.database import Database, Session
 from ogel.runtime.jobs.job import DONE, Job, Outcome
 from ogel.runtime.jobs.kind import JobKind
 from ogel.runtime.jobs.store import JobQueue

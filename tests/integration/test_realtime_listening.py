@@ -13,7 +13,7 @@ from ogel.features.realtime.jobs import announce, publish_job
 from ogel.features.realtime.listening import Listening
 from ogel.kernel.errors import Unavailable
 from ogel.kernel.event import Event
-from ogel.runtime.database import Database, DatabaseAway
+from ogel.runtime.database.database import Database, DatabaseAway
 from ogel.runtime.jobs.store import JobQueue
 from ogel.runtime.outbox import Outbox
 from tests.support.realtime import LIMIT_SECONDS, a_database, an_event

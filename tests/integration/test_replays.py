@@ -25,7 +25,7 @@ from ogel.features.webhooks.replays.walk import FIND_ROWS, look
 from ogel.kernel.clock import utc_now
 from ogel.kernel.ids import id_at
 from ogel.kernel.principal import SYSTEM, Caller
-from ogel.runtime.database import Database, Session
+from ogel.runtime.database.database import Database, Session
 from ogel.runtime.jobs.job import REPLAY, Finished, Job, Outcome
 from ogel.runtime.jobs.kind import JobKind
 from ogel.runtime.jobs.store import JobQueue

@@ -23,7 +23,7 @@ from ogel.kernel.clock import utc_now
 from ogel.kernel.errors import Conflict, Invalid, NotFound
 from ogel.kernel.principal import SYSTEM, Caller
 from ogel.platform import Platform
-from ogel.runtime.database import Session
+from ogel.runtime.database.database import Session
 from ogel.runtime.jobs.job import NewJob
 from ogel.runtime.jobs.kind import Backoff, JobKind
 from ogel.runtime.purge import BEGINNING, Bitten, Cursor, Purge

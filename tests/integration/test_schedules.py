@@ -24,7 +24,7 @@ from ogel.features.schedules.service import ScheduleOptions, ScheduleService
 from ogel.kernel.clock import rfc3339, utc_now
 from ogel.kernel.errors import Conflict, Invalid, NotFound
 from ogel.kernel.principal import SYSTEM, Caller
-from ogel.runtime.database import DatabaseAway, Session
+from ogel.runtime.database.database import DatabaseAway, Session
 from ogel.runtime.reserved import ReservedTypes
 from ogel.runtime.schedule.schedule import Schedule
 from ogel.runtime.schedule.service import SchedulerService

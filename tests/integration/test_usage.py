@@ -19,7 +19,7 @@ from ogel.features.stats.usage.purges import purges_of_usage
 from ogel.features.stats.usage.service import UsageFilters, UsageService
 from ogel.features.stats.usage.store import Delta, Flush, Usage, UsageStore
 from ogel.kernel.clock import utc_now
-from ogel.runtime.database import Database, DatabaseAway, Session
+from ogel.runtime.database.database import Database, DatabaseAway, Session
 from ogel.runtime.jobs.job import Job
 from ogel.runtime.realtime.metrics import RealtimeMetrics
 

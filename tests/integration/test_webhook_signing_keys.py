@@ -18,8 +18,8 @@ from ogel.features.webhooks.secrets.service import Rotation, SecretService
 from ogel.features.webhooks.secrets.store import SealedSecret, SecretStore
 from ogel.features.webhooks.sending.receiver import Receiver, Receivers
 from ogel.kernel.principal import Caller, Principal
-from ogel.runtime.database import Database, Session
-from ogel.runtime.vault import Vault
+from ogel.runtime.database.database import Database, Session
+from ogel.runtime.secrets.vault import Vault
 from tests.support.schema import MIGRATIONS
 from tests.unit.features.webhooks.secrets.vectors import V1
 from tests.unit.runtime.test_vault import version_1

@@ -9,7 +9,7 @@ import psycopg
 from ogel.adapters.postgres import PoolOptions, make_pool
 from ogel.features.backups.catalog import Shape, tables
 from ogel.platform import Platform
-from ogel.runtime.database import Database
+from ogel.runtime.database.database import Database
 from ogel.settings import Settings
 from tests.support.process import ADMIN_KEY, SECRET
 

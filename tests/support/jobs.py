@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from prometheus_client import CollectorRegistry
 
 from ogel.adapters.postgres import IN_ORDER_OF_INDEXES, PoolOptions, make_pool
-from ogel.runtime.database import Database
+from ogel.runtime.database.database import Database
 from ogel.runtime.jobs.bell import Doorman
 from ogel.runtime.jobs.isolation import Isolator
 from ogel.runtime.jobs.job import NewJob

@@ -15,12 +15,12 @@ from typing import Any
 from prometheus_client import CollectorRegistry
 
 from ogel.adapters.postgres import PoolOptions, make_pool
-from ogel.runtime.database import Database
+from ogel.runtime.database.database import Database
 from ogel.runtime.jobs.job import DONE, Job, Outcome
 from ogel.runtime.jobs.kind import Backoff, JobKind
 from ogel.runtime.jobs.metrics import JobMetrics
 from ogel.runtime.jobs.runner import JobRunner, RunnerOptions
-from ogel.runtime.logging import configure_logging
+from ogel.runtime.log.setup import configure_logging
 from tests.support.jobs import QUEUE
 
 KIND = "trial.do"

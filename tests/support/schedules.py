@@ -13,7 +13,7 @@ from psycopg_pool import AsyncConnectionPool
 from ogel.features.audit.store import AuditStore
 from ogel.features.schedules.service import ScheduleService
 from ogel.kernel.clock import utc_now
-from ogel.runtime.database import Database
+from ogel.runtime.database.database import Database
 from ogel.runtime.jobs.job import Job
 from ogel.runtime.jobs.kind import JobKind
 from ogel.runtime.jobs.store import JobQueue

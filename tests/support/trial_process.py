@@ -7,12 +7,12 @@ from pathlib import Path
 
 import ogel.platform
 from ogel.cli import main
-from ogel.runtime import memory
 from ogel.runtime.feature import Feature
 from ogel.runtime.jobs.isolation import Isolation
 from ogel.runtime.jobs.job import Job
 from ogel.runtime.jobs.kind import JobKind
-from ogel.runtime.parts import Part
+from ogel.runtime.lazy import Part
+from ogel.runtime.process import memory
 
 MODULE = "tests.support.trial_process"
 ISOLATED, GROWING = "trial-isolated", "trial-growing"

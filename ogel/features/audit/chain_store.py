@@ -9,7 +9,7 @@ from typing import Any
 
 from ogel.features.audit.chain import RECORD_FIELDS, End, Linked
 from ogel.kernel.clock import rfc3339
-from ogel.runtime.database import Queries, Session
+from ogel.runtime.database.database import Queries, Session
 from ogel.runtime.purge import MOST_COUNTED
 
 _SQL = Queries.beside(__name__)

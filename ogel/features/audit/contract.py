@@ -8,8 +8,8 @@ from datetime import datetime
 from typing import Protocol
 
 from ogel.kernel.principal import Caller
-from ogel.runtime.database import Session
-from ogel.runtime.pieces import Piece
+from ogel.runtime.database.database import Session
+from ogel.runtime.database.pieces import Piece
 
 NO_METADATA: Mapping[str, object] = {}
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Literal
 
 from ogel.features.audit.chain import START, End
-from ogel.runtime.database import Queries, Session
-from ogel.runtime.vault import Unsealable, Vault
+from ogel.runtime.database.database import Queries, Session
+from ogel.runtime.secrets.vault import Unsealable, Vault
 
 _SQL = Queries.beside(__name__)
 

@@ -11,7 +11,7 @@ from ogel.features.audit.chain import End, Linked
 from ogel.features.audit.chain_store import ChainStore
 from ogel.features.audit.ends import EndChanged, Ends
 from ogel.kernel.errors import Conflict
-from ogel.runtime.database import Database, Session
+from ogel.runtime.database.database import Database, Session
 
 PAGE = 1_000
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from ogel.features.audit.chain import End
 from ogel.features.audit.chain_store import ChainStore
 from ogel.features.audit.ends import Ends
-from ogel.runtime.database import Session
+from ogel.runtime.database.database import Session
 from ogel.runtime.purge import Purge, whole
 
 

@@ -13,7 +13,7 @@ from ogel.features.audit.store import AuditRecord, AuditStore
 from ogel.features.audit.verify import Progress, Verdict, Verifier
 from ogel.kernel.clock import rfc3339
 from ogel.kernel.principal import Caller
-from ogel.runtime.database import Database
+from ogel.runtime.database.database import Database
 
 
 class AuditService:

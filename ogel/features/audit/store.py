@@ -12,8 +12,8 @@ import msgspec
 from ogel.features.audit.contract import NO_METADATA, AuditEntry
 from ogel.kernel.ids import id_at, new_id
 from ogel.kernel.principal import Caller
-from ogel.runtime.database import Queries, Session, records
-from ogel.runtime.pieces import Piece
+from ogel.runtime.database.database import Queries, Session, records
+from ogel.runtime.database.pieces import Piece
 
 _SQL = Queries.beside(__name__)
 _USER_AGENT_LENGTH = 512

@@ -13,7 +13,7 @@ from ogel.features.audit.chain import RECORD_FIELDS, START, Broken, End, Linked,
 from ogel.features.audit.chain_store import ChainStore
 from ogel.features.audit.ends import EndChanged, EndName, Ends
 from ogel.kernel.errors import Malformed
-from ogel.runtime.database import Database
+from ogel.runtime.database.database import Database
 
 PAGE = 1_000
 # Of a bigint: what stands before the anchor is looked at, too.

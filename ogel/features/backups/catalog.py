@@ -10,7 +10,7 @@ from typing import LiteralString
 from psycopg.sql import SQL, Composed, Identifier
 
 from ogel.features.backups.manifest import SchemaStep
-from ogel.runtime.database import Queries, Session
+from ogel.runtime.database.database import Queries, Session
 
 _SQL = Queries.beside(__name__)
 

@@ -30,15 +30,15 @@ from ogel.kernel.errors import Unavailable
 from ogel.kernel.event import Event
 from ogel.kernel.ids import new_id
 from ogel.kernel.principal import SYSTEM, Caller
-from ogel.runtime.database import Database, DatabaseAway, Session
-from ogel.runtime.database_patience import patience
+from ogel.runtime.database.database import Database, DatabaseAway, Session
+from ogel.runtime.database.patience import patience
 from ogel.runtime.jobs.job import Finished, Job, NewJob, Outcome
 from ogel.runtime.jobs.kind import Backoff, JobKind
 from ogel.runtime.jobs.progress import report
 from ogel.runtime.jobs.store import JobQueue
 from ogel.runtime.objects import ObjectStore, StoreFull, delete_all
 from ogel.runtime.outbox import Outbox
-from ogel.runtime.vault import Vault
+from ogel.runtime.secrets.vault import Vault
 
 log = structlog.get_logger(__name__)
 

@@ -15,9 +15,9 @@ from ogel.features.backups.chunks import CHUNK_BYTES, pack
 from ogel.features.backups.manifest import FORMAT, Chunk, Manifest, Place, Table
 from ogel.features.backups.store import Copied
 from ogel.kernel.errors import Unavailable
-from ogel.runtime.database import Database, Piece, Queries, Session
+from ogel.runtime.database.database import Database, Piece, Queries, Session
 from ogel.runtime.objects import StoreFull, Written, one
-from ogel.runtime.vault import Vault
+from ogel.runtime.secrets.vault import Vault
 
 log = structlog.get_logger(__name__)
 

@@ -9,7 +9,7 @@ import structlog
 from ogel.features.backups.manifest import place_of
 from ogel.features.backups.store import BackupStore
 from ogel.kernel.errors import Unavailable
-from ogel.runtime.database import Database, DatabaseAway
+from ogel.runtime.database.database import Database, DatabaseAway
 from ogel.runtime.jobs.job import Job, NewJob, Outcome
 from ogel.runtime.jobs.kind import Backoff, JobKind
 from ogel.runtime.objects import ObjectStore, delete_all

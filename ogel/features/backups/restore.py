@@ -26,9 +26,9 @@ from ogel.features.backups.manifest import (
 )
 from ogel.features.backups.store import BackupStore
 from ogel.kernel.principal import Caller
-from ogel.runtime.database import Database, Queries, Session
-from ogel.runtime.database_patience import patience
-from ogel.runtime.vault import Vault
+from ogel.runtime.database.database import Database, Queries, Session
+from ogel.runtime.database.patience import patience
+from ogel.runtime.secrets.vault import Vault
 
 log = structlog.get_logger(__name__)
 

@@ -16,7 +16,7 @@ from ogel.features.backups.verify import verify_job
 from ogel.kernel.errors import Conflict, NotFound
 from ogel.kernel.ids import new_id
 from ogel.kernel.principal import SYSTEM, Caller
-from ogel.runtime.database import Database, Session
+from ogel.runtime.database.database import Database, Session
 from ogel.runtime.jobs.job import Job
 from ogel.runtime.jobs.store import JobQueue
 

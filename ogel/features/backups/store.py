@@ -11,7 +11,7 @@ from msgspec.structs import asdict
 
 from ogel.features.backups.backup import Backup, BackupStatus, Verification
 from ogel.features.backups.manifest import Manifest
-from ogel.runtime.database import Queries, Session
+from ogel.runtime.database.database import Queries, Session
 
 _SQL = Queries.beside(__name__)
 

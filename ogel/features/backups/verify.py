@@ -11,12 +11,12 @@ from ogel.features.backups.chunks import check_chunks, unpack
 from ogel.features.backups.manifest import Unusable, place_of, read_manifest
 from ogel.features.backups.store import BackupStore
 from ogel.kernel.errors import Unavailable
-from ogel.runtime.database import Database, DatabaseAway, Session
+from ogel.runtime.database.database import Database, DatabaseAway, Session
 from ogel.runtime.jobs.job import Finished, Job, NewJob, Outcome
 from ogel.runtime.jobs.kind import Backoff, JobKind
 from ogel.runtime.jobs.progress import report
 from ogel.runtime.objects import ObjectStore
-from ogel.runtime.vault import Vault
+from ogel.runtime.secrets.vault import Vault
 
 log = structlog.get_logger(__name__)
 

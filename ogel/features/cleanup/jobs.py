@@ -15,7 +15,7 @@ from ogel.features.cleanup.pace import LONGEST_BITE_SECONDS, Pace
 from ogel.features.cleanup.store import RunStore, UnderWay
 from ogel.kernel.clock import utc_now
 from ogel.kernel.principal import SYSTEM, Caller
-from ogel.runtime.database import Database, Session, TookTooLong
+from ogel.runtime.database.database import Database, Session, TookTooLong
 from ogel.runtime.jobs.job import Finished, Job, Outcome
 from ogel.runtime.jobs.kind import JobKind
 from ogel.runtime.jobs.progress import report

@@ -15,9 +15,9 @@ from ogel.features.audit.contract import AuditEntry, AuditTrail
 from ogel.kernel.errors import Unavailable
 from ogel.kernel.event import Event
 from ogel.kernel.principal import Caller
-from ogel.runtime.database import Database, DatabaseAway
+from ogel.runtime.database.database import Database, DatabaseAway
+from ogel.runtime.database.pieces import Piece
 from ogel.runtime.outbox import Outbox, Publication
-from ogel.runtime.pieces import Piece
 
 log = structlog.get_logger(__name__)
 

@@ -16,7 +16,7 @@ from ogel.kernel.event import ID_PATTERN, TYPE_PATTERN, Event
 from ogel.kernel.ids import new_id
 from ogel.kernel.principal import Caller
 from ogel.kernel.text import STORABLE_PATTERN
-from ogel.runtime.database import Database, Queries
+from ogel.runtime.database.database import Database, Queries
 from ogel.runtime.reserved import ReservedTypes
 
 _SQL = Queries.beside(__name__)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from ogel.runtime.database import Database, Queries, Session
+from ogel.runtime.database.database import Database, Queries, Session
 from ogel.runtime.jobs.depth import QueueDepth
 
 _SQL = Queries.beside(__name__)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ogel.runtime.database import Queries
+from ogel.runtime.database.database import Queries
 from ogel.runtime.feature import Feature
 from ogel.runtime.purge import Purge
 

@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 
 import msgspec
 
-from ogel.runtime.database import Queries, Session
+from ogel.runtime.database.database import Queries, Session
 
 _SQL = Queries.beside(__name__)
 

@@ -11,9 +11,9 @@ import structlog
 
 from ogel.features.keys.store import ADMIN, KeyStore, Standing
 from ogel.kernel.principal import Principal
-from ogel.runtime.database import Database, DatabaseAway
+from ogel.runtime.database.database import Database, DatabaseAway
 from ogel.runtime.http.auth import Ending
-from ogel.runtime.lifecycle import unless_stopped
+from ogel.runtime.process.lifecycle import unless_stopped
 
 log = structlog.get_logger(__name__)
 

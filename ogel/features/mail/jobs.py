@@ -17,7 +17,7 @@ from ogel.kernel.clock import utc_now
 from ogel.kernel.event import Event
 from ogel.kernel.ids import new_id
 from ogel.kernel.principal import Caller
-from ogel.runtime.database import Database, Session
+from ogel.runtime.database.database import Database, Session
 from ogel.runtime.jobs.job import DONE, Finished, Job, NewJob, Outcome, job_id_of
 from ogel.runtime.jobs.kind import JobKind
 from ogel.runtime.mail.address import InvalidAddress

@@ -17,7 +17,7 @@ from ogel.features.mail.message import (
     MailMessageWithAttempts,
     MailStatus,
 )
-from ogel.runtime.database import Queries, Session, records
+from ogel.runtime.database.database import Queries, Session, records
 from ogel.runtime.idempotency import Asked, KnownRequest
 from ogel.runtime.mail.address import Address, InvalidAddress, parse_address
 from ogel.runtime.mail.letter import Letter

@@ -11,11 +11,11 @@ from ogel.features.realtime.store import announcing, recent_events
 from ogel.kernel.errors import Unavailable
 from ogel.kernel.event import Event
 from ogel.kernel.ids import new_id
-from ogel.runtime.database import Session
+from ogel.runtime.database.database import Session
+from ogel.runtime.database.pieces import Piece
 from ogel.runtime.jobs.job import DONE, Job, Outcome
 from ogel.runtime.jobs.kind import JobKind
 from ogel.runtime.outbox import Consequences
-from ogel.runtime.pieces import Piece
 from ogel.runtime.realtime.broadcast import EVENTS, Broadcast
 from ogel.runtime.realtime.message import pack
 

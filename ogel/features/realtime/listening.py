@@ -12,8 +12,8 @@ import structlog
 from ogel.features.realtime.store import publishing, say_gone, say_listening
 from ogel.kernel.errors import Unavailable
 from ogel.kernel.ids import new_id
-from ogel.runtime.database import Database, DatabaseAway
-from ogel.runtime.database_patience import patience
+from ogel.runtime.database.database import Database, DatabaseAway
+from ogel.runtime.database.patience import patience
 
 log = structlog.get_logger(__name__)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ogel.kernel.event import Event
-from ogel.runtime.database import Queries, Session
-from ogel.runtime.pieces import Piece
+from ogel.runtime.database.database import Queries, Session
+from ogel.runtime.database.pieces import Piece
 
 _SQL = Queries.beside(__name__)
 

@@ -26,7 +26,7 @@ from ogel.kernel.clock import utc_now
 from ogel.kernel.errors import Conflict, FieldError, Invalid, NotFound, TooLarge
 from ogel.kernel.ids import new_id
 from ogel.kernel.principal import Caller
-from ogel.runtime.database import Database, Session
+from ogel.runtime.database.database import Database, Session
 from ogel.runtime.jobs.store import JobQueue
 from ogel.runtime.reserved import ReservedTypes
 from ogel.runtime.schedule.cron import cron, is_zone

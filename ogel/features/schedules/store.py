@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from ogel.features.schedules.schedule import Outcome
-from ogel.runtime.database import Queries, Session
+from ogel.runtime.database.database import Queries, Session
 from ogel.runtime.schedule.schedule import Schedule
 
 _SQL = Queries.beside(__name__)

@@ -15,12 +15,12 @@ from prometheus_client import CollectorRegistry, Gauge, ProcessCollector, genera
 from ogel import __version__
 from ogel.features.system.measures import Measures
 from ogel.kernel.clock import rfc3339, utc_now
-from ogel.runtime.cluster_metrics import Labelled, cluster_gauge
-from ogel.runtime.database import Database, Queries
+from ogel.runtime.database.database import Database, Queries
 from ogel.runtime.feature import Measure
 from ogel.runtime.jobs.depth import STATUSES, AskDepths
-from ogel.runtime.redis_stats import AskRedis
-from ogel.runtime.vitals import cpu_seconds, resident_bytes
+from ogel.runtime.metrics.cluster import Labelled, cluster_gauge
+from ogel.runtime.metrics.redis_stats import AskRedis
+from ogel.runtime.process.vitals import cpu_seconds, resident_bytes
 
 log = structlog.get_logger(__name__)
 

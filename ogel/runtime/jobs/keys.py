@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from ogel.runtime.database import Database, Queries, Session
+from ogel.runtime.database.database import Database, Queries, Session
 from ogel.runtime.jobs.job import Job, NewJob, Outcome
 from ogel.runtime.jobs.kind import JobKind
 from ogel.runtime.jobs.store import DEFAULT_KEY_LIMIT, JobQueue

@@ -7,10 +7,10 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ogel.runtime.database import Session
+from ogel.runtime.database.database import Session
+from ogel.runtime.database.pieces import Piece
 from ogel.runtime.jobs.isolation import Isolation, Isolator
 from ogel.runtime.jobs.job import Finished, Job, Outcome
-from ogel.runtime.pieces import Piece
 
 Perform = Callable[[Job, Any], Awaitable[Outcome | None]]
 Load = Callable[[Session, Sequence[Job]], Awaitable[Mapping[str, Any]]]

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from ogel.kernel.clock import utc_now
-from ogel.runtime.histogram import Histogram
 from ogel.runtime.jobs.job import Finished, Job
+from ogel.runtime.metrics.histogram import Histogram
 
 _LAG_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800)
 

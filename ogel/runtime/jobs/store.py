@@ -11,12 +11,12 @@ import msgspec
 
 from ogel.kernel.ids import new_id
 from ogel.kernel.text import storable
-from ogel.runtime.database import Database, Queries, Session, records
+from ogel.runtime.database.database import Database, Queries, Session, records
+from ogel.runtime.database.pieces import Piece, together
 from ogel.runtime.jobs.job import RETRY, Finished, Job, NewJob
 from ogel.runtime.jobs.kind import JobKind, by_name
 from ogel.runtime.jobs.promises import Nobody, Place, Promises, Promising
 from ogel.runtime.jobs.shares import UNDIVIDED, Division
-from ogel.runtime.pieces import Piece, together
 from ogel.runtime.purge import BEGINNING, MOST_COUNTED, Bitten, Cursor
 
 _SQL = Queries.beside(__name__)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from ogel.runtime.database import Queries, Session
+from ogel.runtime.database.database import Queries, Session
 from ogel.runtime.schedule.schedule import Schedule, ScheduledEvent
 
 _SQL = Queries.beside(__name__)

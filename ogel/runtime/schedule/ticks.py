@@ -11,7 +11,7 @@ from ogel.kernel.clock import rfc3339, utc_now
 from ogel.kernel.errors import NotFound
 from ogel.kernel.event import Event
 from ogel.kernel.ids import derived_id, new_id
-from ogel.runtime.database import Database, DatabaseAway, Session
+from ogel.runtime.database.database import Database, DatabaseAway, Session
 from ogel.runtime.jobs.job import NewJob
 from ogel.runtime.jobs.store import JobQueue
 from ogel.runtime.outbox import Outbox

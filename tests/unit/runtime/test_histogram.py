@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry, generate_latest
 
-from ogel.runtime.histogram import Histogram
+from ogel.runtime.metrics.histogram import Histogram
 
 BOUNDS = (0.005, 0.1, 1, 30)
 

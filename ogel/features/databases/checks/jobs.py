@@ -19,8 +19,8 @@ from ogel.features.databases.registry.targets import Targets
 from ogel.kernel.clock import utc_now
 from ogel.kernel.event import Event
 from ogel.kernel.ids import new_id
-from ogel.runtime.database import Database, Session
-from ogel.runtime.databases import ExternalDatabases, TargetError
+from ogel.runtime.database.database import Database, Session
+from ogel.runtime.database.registered import ExternalDatabases, TargetError
 from ogel.runtime.jobs.job import Finished, Job, Outcome
 from ogel.runtime.jobs.keys import JobKeys
 from ogel.runtime.jobs.kind import Backoff, JobKind

@@ -5,8 +5,8 @@ from __future__ import annotations
 from prometheus_client import CollectorRegistry
 
 from ogel.features.databases.checks.store import HealthStore
-from ogel.runtime.cluster_metrics import cluster_gauge
-from ogel.runtime.database import Database
+from ogel.runtime.database.database import Database
+from ogel.runtime.metrics.cluster import cluster_gauge
 
 _LABELS = ("database", "type")
 

@@ -10,7 +10,7 @@ from ogel.features.databases.registry.database import RegisteredDatabase, Stats
 from ogel.features.databases.registry.store import RegistryStore
 from ogel.features.databases.registry.targets import not_found
 from ogel.kernel.principal import Caller
-from ogel.runtime.database import Database
+from ogel.runtime.database.database import Database
 from ogel.runtime.jobs.keys import JobKeys
 from ogel.runtime.jobs.store import JobQueue
 

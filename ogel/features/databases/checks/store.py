@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Struct
 
 from ogel.features.databases.registry.database import Stats
-from ogel.runtime.database import Queries, Session
+from ogel.runtime.database.database import Queries, Session
 
 _SQL = Queries.beside(__name__)
 # Of a server's statistics; more is no summary.

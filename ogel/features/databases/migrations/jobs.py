@@ -19,12 +19,12 @@ from ogel.features.databases.registry.targets import Targets
 from ogel.kernel.clock import utc_now
 from ogel.kernel.event import Event
 from ogel.kernel.ids import new_id
-from ogel.runtime.database import Database, Session
-from ogel.runtime.databases import Applied, ExternalDatabases, SqlError, TargetError
+from ogel.runtime.database.database import Database, Session
+from ogel.runtime.database.registered import Applied, ExternalDatabases, SqlError, TargetError
+from ogel.runtime.database.sqlfile import SqlFile
 from ogel.runtime.jobs.job import Finished, Job, Outcome
 from ogel.runtime.jobs.kind import Backoff, JobKind
 from ogel.runtime.outbox import Outbox
-from ogel.runtime.sqlfile import SqlFile
 
 log = structlog.get_logger(__name__)
 

@@ -15,8 +15,8 @@ from ogel.features.databases.registry.targets import not_found, only_postgresql
 from ogel.kernel.errors import Conflict, NotFound
 from ogel.kernel.ids import new_id
 from ogel.kernel.principal import Caller
-from ogel.runtime.database import Database, Session
-from ogel.runtime.databases import ExternalDatabases
+from ogel.runtime.database.database import Database, Session
+from ogel.runtime.database.registered import ExternalDatabases
 from ogel.runtime.jobs.job import job_id_of
 from ogel.runtime.jobs.store import JobQueue
 

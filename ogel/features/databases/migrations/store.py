@@ -8,9 +8,9 @@ from typing import Any
 import msgspec
 
 from ogel.features.databases.migrations.migration import Run, RunError, RunStatus
-from ogel.runtime.database import Queries, Session, records
-from ogel.runtime.databases import Applied
-from ogel.runtime.sqlfile import SqlFile
+from ogel.runtime.database.database import Queries, Session, records
+from ogel.runtime.database.registered import Applied
+from ogel.runtime.database.sqlfile import SqlFile
 
 _SQL = Queries.beside(__name__)
 

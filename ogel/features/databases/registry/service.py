@@ -25,11 +25,11 @@ from ogel.features.databases.registry.targets import Targets, not_found
 from ogel.kernel.errors import Conflict, Invalid
 from ogel.kernel.ids import new_id
 from ogel.kernel.principal import Caller
-from ogel.runtime.database import Database, Session
-from ogel.runtime.databases import ExternalDatabases, HostRefused
+from ogel.runtime.database.database import Database, Session
+from ogel.runtime.database.registered import ExternalDatabases, HostRefused
 from ogel.runtime.jobs.keys import JobKeys
 from ogel.runtime.jobs.store import JobQueue
-from ogel.runtime.vault import Unsealable
+from ogel.runtime.secrets.vault import Unsealable
 
 # Each costs a job every few minutes, and its metrics.
 MOST_DATABASES = 1_000

@@ -10,8 +10,8 @@ from msgspec import Struct
 from psycopg.errors import UniqueViolation
 
 from ogel.features.databases.registry.database import UNCHECKED, Check, RegisteredDatabase
-from ogel.runtime.database import Queries, Session
-from ogel.runtime.databases import DatabaseType, SslMode
+from ogel.runtime.database.database import Queries, Session
+from ogel.runtime.database.registered import DatabaseType, SslMode
 
 _SQL = Queries.beside(__name__)
 _HEALTH = tuple(Check.__struct_fields__)

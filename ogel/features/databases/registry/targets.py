@@ -5,9 +5,9 @@ from __future__ import annotations
 from ogel.features.databases.registry.database import password_purpose
 from ogel.features.databases.registry.store import RegistryStore, SealedTarget
 from ogel.kernel.errors import Invalid, NotFound, Unavailable
-from ogel.runtime.database import Database
-from ogel.runtime.databases import DatabaseType, Target, TargetError
-from ogel.runtime.vault import Unsealable, Vault
+from ogel.runtime.database.database import Database
+from ogel.runtime.database.registered import DatabaseType, Target, TargetError
+from ogel.runtime.secrets.vault import Unsealable, Vault
 
 
 class Targets:

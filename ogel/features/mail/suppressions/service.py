@@ -9,7 +9,7 @@ from ogel.features.mail.content import address_of
 from ogel.features.mail.suppressions.suppression import NewSuppression, Suppression
 from ogel.kernel.errors import NotFound
 from ogel.kernel.principal import Caller
-from ogel.runtime.database import Database, Queries
+from ogel.runtime.database.database import Database, Queries
 
 _SQL = Queries.beside(__name__)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ogel.runtime.database import Queries
+from ogel.runtime.database.database import Queries
 from ogel.runtime.purge import Purge
 
 _SQL = Queries.beside(__name__)

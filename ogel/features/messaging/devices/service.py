@@ -21,10 +21,10 @@ from ogel.features.messaging.devices.store import DeviceStore
 from ogel.kernel.errors import Invalid, NotFound
 from ogel.kernel.ids import new_id
 from ogel.kernel.principal import Caller
-from ogel.runtime.database import Database
+from ogel.runtime.database.database import Database
 from ogel.runtime.egress import UrlGuard
 from ogel.runtime.messaging import Subscription, push_service
-from ogel.runtime.vault import Vault
+from ogel.runtime.secrets.vault import Vault
 
 KEY_BYTES, SECRET_BYTES = 65, 16
 

@@ -11,7 +11,7 @@ from ogel.features.messaging.devices.device import Device
 from ogel.kernel.clock import utc_now
 from ogel.kernel.event import Event
 from ogel.kernel.ids import new_id
-from ogel.runtime.database import Session
+from ogel.runtime.database.database import Session
 from ogel.runtime.outbox import Outbox
 
 SENT, FAILED, DEVICE_GONE = "message.sent", "message.failed", "device.gone"

@@ -25,7 +25,7 @@ from ogel.features.messaging.messages.store import MessageStore
 from ogel.kernel.errors import Conflict, Invalid, NotFound
 from ogel.kernel.ids import new_id
 from ogel.kernel.principal import Caller
-from ogel.runtime.database import Database, Session
+from ogel.runtime.database.database import Database, Session
 from ogel.runtime.idempotency import Answers, asked_by
 from ogel.runtime.jobs.admission import Admit
 from ogel.runtime.jobs.store import JobQueue

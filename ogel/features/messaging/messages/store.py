@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from ogel.features.messaging.messages.message import Accepted, Message, MessageWithAttempts
-from ogel.runtime.database import Queries, Session, records
+from ogel.runtime.database.database import Queries, Session, records
 from ogel.runtime.idempotency import Asked, KnownRequest
 
 _SQL = Queries.beside(__name__)

@@ -15,7 +15,7 @@ from ogel.features.messaging.sending.senders import Senders
 from ogel.features.messaging.sending.store import SendingStore
 from ogel.features.messaging.sending.work import Pushed, Work
 from ogel.kernel.clock import utc_now
-from ogel.runtime.database import Session
+from ogel.runtime.database.database import Session
 from ogel.runtime.jobs.job import Finished, Job, Outcome
 from ogel.runtime.jobs.kind import Backoff, JobKind
 from ogel.runtime.messaging import Gone

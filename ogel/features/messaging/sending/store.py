@@ -10,9 +10,9 @@ import structlog
 
 from ogel.features.messaging.devices.device import Address, unseal
 from ogel.features.messaging.sending.work import KnownDevice, Work
-from ogel.runtime.database import Queries, Session, records
+from ogel.runtime.database.database import Queries, Session, records
+from ogel.runtime.secrets.vault import Unsealable, Vault
 from ogel.runtime.sent import AttemptRow, Settled
-from ogel.runtime.vault import Unsealable, Vault
 
 log = structlog.get_logger(__name__)
 _SQL = Queries.beside(__name__)

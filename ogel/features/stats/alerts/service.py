@@ -16,7 +16,7 @@ from ogel.features.stats.resources.sampler import Sampler
 from ogel.kernel.clock import rfc3339, utc_now
 from ogel.kernel.event import Event
 from ogel.kernel.ids import new_id
-from ogel.runtime.database import Database, Session
+from ogel.runtime.database.database import Database, Session
 from ogel.runtime.http.route import Timestamp
 from ogel.runtime.outbox import Outbox
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from ogel.features.stats.health.jobs import HISTORY
-from ogel.runtime.database import Queries
+from ogel.runtime.database.database import Queries
 from ogel.runtime.purge import Purge
 
 _SQL = Queries.beside(__name__)

@@ -8,7 +8,7 @@ from typing import Any
 from ogel.features.stats.health.jobs import HISTORY
 from ogel.features.stats.health.store import HealthCheck, HealthCheckStore
 from ogel.kernel.clock import utc_now
-from ogel.runtime.database import Database
+from ogel.runtime.database.database import Database
 from ogel.runtime.http.pagination import Page, PageQuery, decode_cursor, page
 from ogel.runtime.http.route import Call, Route, Timestamp
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import msgspec
 from msgspec import Struct
 
-from ogel.runtime.database import Queries, Session
+from ogel.runtime.database.database import Queries, Session
 from ogel.runtime.http.health import Status
 from ogel.runtime.http.route import Timestamp
 

@@ -10,8 +10,8 @@ from prometheus_client.registry import Collector
 
 from ogel.features.stats.resources.sample import CUMULATIVE, NAMES, SHOWN_ELSEWHERE
 from ogel.features.stats.resources.store import ResourceStore, Taken
-from ogel.runtime.cluster_metrics import cluster_help, cluster_name
-from ogel.runtime.database import Database
+from ogel.runtime.database.database import Database
+from ogel.runtime.metrics.cluster import cluster_help, cluster_name
 
 _Family = CounterMetricFamily | GaugeMetricFamily
 

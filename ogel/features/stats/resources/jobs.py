@@ -8,7 +8,7 @@ import structlog
 
 from ogel.features.stats.resources.sampler import Sampler
 from ogel.features.stats.resources.store import ResourceStore
-from ogel.runtime.database import Database
+from ogel.runtime.database.database import Database
 from ogel.runtime.jobs.job import Job
 
 log = structlog.get_logger(__name__)

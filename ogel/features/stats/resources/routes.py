@@ -13,7 +13,7 @@ from ogel.features.stats.resources.store import ResourceStore, Taken
 from ogel.kernel.clock import utc_now
 from ogel.kernel.errors import Invalid
 from ogel.kernel.text import STORABLE_PATTERN
-from ogel.runtime.database import Database
+from ogel.runtime.database.database import Database
 from ogel.runtime.http.pagination import Page, PageQuery, decode_cursor, page
 from ogel.runtime.http.route import Call, Route, Timestamp
 

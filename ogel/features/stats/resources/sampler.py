@@ -13,11 +13,11 @@ import structlog
 
 from ogel.features.stats.resources.sample import Sample
 from ogel.features.stats.resources.store import ResourceStore
-from ogel.runtime.database import Database
-from ogel.runtime.database_check import check_writes
-from ogel.runtime.database_faults import DatabaseDiskFull, DatabaseReadOnly
+from ogel.runtime.database.check import check_writes
+from ogel.runtime.database.database import Database
+from ogel.runtime.database.faults import DatabaseDiskFull, DatabaseReadOnly
 from ogel.runtime.jobs.depth import STATUSES, AskDepths, QueueDepth
-from ogel.runtime.redis_stats import AskRedis
+from ogel.runtime.metrics.redis_stats import AskRedis
 
 log = structlog.get_logger(__name__)
 

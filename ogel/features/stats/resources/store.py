@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from msgspec import Struct
 
 from ogel.features.stats.resources.sample import Sample
-from ogel.runtime.database import Queries, Session, records
+from ogel.runtime.database.database import Queries, Session, records
 from ogel.runtime.http.route import Timestamp
 
 _SQL = Queries.beside(__name__)

@@ -15,8 +15,8 @@ from ogel.features.stats.usage.counters import Series, counted
 from ogel.features.stats.usage.metrics import Metric
 from ogel.features.stats.usage.store import Delta, Flush, UsageStore
 from ogel.kernel.ids import new_id
-from ogel.runtime.database import Database
-from ogel.runtime.vitals import cpu_seconds, resident_bytes
+from ogel.runtime.database.database import Database
+from ogel.runtime.process.vitals import cpu_seconds, resident_bytes
 
 log = structlog.get_logger(__name__)
 

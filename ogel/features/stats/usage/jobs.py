@@ -7,7 +7,7 @@ from typing import Any
 import structlog
 
 from ogel.features.stats.usage.store import UsageStore
-from ogel.runtime.database import Database
+from ogel.runtime.database.database import Database
 from ogel.runtime.jobs.job import Job
 
 log = structlog.get_logger(__name__)

@@ -7,7 +7,7 @@ from datetime import datetime
 
 import structlog
 
-from ogel.runtime.database import Queries, Session
+from ogel.runtime.database.database import Queries, Session
 from ogel.runtime.purge import MOST_COUNTED, Purge, whole
 
 _SQL = Queries.beside(__name__)

@@ -10,7 +10,7 @@ from msgspec import Struct
 from ogel.features.stats.usage.metrics import METRICS
 from ogel.features.stats.usage.store import Usage, UsageStore
 from ogel.kernel.clock import utc_now
-from ogel.runtime.database import Database
+from ogel.runtime.database.database import Database
 from ogel.runtime.http.route import Timestamp
 
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from msgspec import Struct
 
 from ogel.features.stats.usage.metrics import PEAKS, Metric
-from ogel.runtime.database import Queries, Session, records
+from ogel.runtime.database.database import Queries, Session, records
 from ogel.runtime.http.route import Timestamp
 
 _SQL = Queries.beside(__name__)

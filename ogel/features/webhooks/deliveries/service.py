@@ -15,7 +15,7 @@ from ogel.features.webhooks.deliveries.store import DeliveryStore
 from ogel.features.webhooks.deliveries.tail import Tail
 from ogel.kernel.errors import Conflict, Invalid, NotFound
 from ogel.kernel.principal import Caller
-from ogel.runtime.database import Database
+from ogel.runtime.database.database import Database
 from ogel.runtime.jobs.keys import JobKeys
 from ogel.runtime.jobs.store import JobQueue
 

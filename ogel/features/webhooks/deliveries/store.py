@@ -7,7 +7,7 @@ from typing import Any
 
 from ogel.features.webhooks.deliveries.delivery import Attempt, Delivery, Timings
 from ogel.features.webhooks.deliveries.times import ids_since, ids_until
-from ogel.runtime.database import Queries, Session
+from ogel.runtime.database.database import Queries, Session
 from ogel.runtime.jobs.job import job_id_of
 
 _SQL = Queries.beside(__name__)

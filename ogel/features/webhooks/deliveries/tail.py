@@ -9,7 +9,7 @@ from typing import NamedTuple
 from msgspec import Struct
 
 from ogel.features.webhooks.deliveries.delivery import DeliveryStatus, Outcome
-from ogel.runtime.database import Database, Queries
+from ogel.runtime.database.database import Database, Queries
 from ogel.runtime.settled import settled_until
 
 _SQL = Queries.beside(__name__)

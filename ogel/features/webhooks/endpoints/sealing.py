@@ -8,9 +8,9 @@ import structlog
 
 from ogel.features.webhooks.endpoints.headers import hints, seal_headers
 from ogel.features.webhooks.endpoints.store import EndpointStore
-from ogel.runtime.database import Database
+from ogel.runtime.database.database import Database
 from ogel.runtime.jobs.job import Job
-from ogel.runtime.vault import Vault
+from ogel.runtime.secrets.vault import Vault
 
 log = structlog.get_logger(__name__)
 

@@ -28,10 +28,10 @@ from ogel.features.webhooks.secrets.service import SecretService, given_secret
 from ogel.kernel.errors import Invalid, NotFound
 from ogel.kernel.ids import new_id
 from ogel.kernel.principal import Caller
-from ogel.runtime.database import Database, Session
+from ogel.runtime.database.database import Database, Session
 from ogel.runtime.egress import UrlGuard
 from ogel.runtime.jobs.keys import JobKeys, Rate
-from ogel.runtime.vault import Vault
+from ogel.runtime.secrets.vault import Vault
 
 
 class EndpointService:

@@ -9,7 +9,7 @@ import msgspec
 
 from ogel.features.webhooks.endpoints.endpoint import Endpoint
 from ogel.kernel.event import glob_to_like
-from ogel.runtime.database import Queries, Session
+from ogel.runtime.database.database import Queries, Session
 
 _SQL = Queries.beside(__name__)
 

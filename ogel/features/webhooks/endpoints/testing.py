@@ -17,7 +17,7 @@ from ogel.kernel.errors import Conflict
 from ogel.kernel.event import Event
 from ogel.kernel.ids import new_id
 from ogel.kernel.principal import Caller
-from ogel.runtime.database import Database, Session
+from ogel.runtime.database.database import Database, Session
 from ogel.runtime.outbox import Outbox
 
 TEST_EVENT = "webhook.test"

@@ -12,9 +12,9 @@ from ogel.features.webhooks.fanout.filter import fits
 from ogel.features.webhooks.fanout.store import FanOutStore, Listener, NewDelivery
 from ogel.kernel.event import Event
 from ogel.kernel.ids import new_id
-from ogel.runtime.database import Session
+from ogel.runtime.database.database import Session
+from ogel.runtime.database.pieces import Piece
 from ogel.runtime.outbox import MOST_ROWS, Consequences, JobOf, Part, Subscriber
-from ogel.runtime.pieces import Piece
 
 # The event loop gets a turn after so many filters, which are the only long computation here.
 _FILTERS_PER_TURN = 500

@@ -9,8 +9,8 @@ from typing import NamedTuple
 from msgspec import Struct
 
 from ogel.features.webhooks.fanout.listening import keys_of
-from ogel.runtime.database import Queries, Session, records
-from ogel.runtime.pieces import Piece
+from ogel.runtime.database.database import Queries, Session, records
+from ogel.runtime.database.pieces import Piece
 
 _SQL = Queries.beside(__name__)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ogel.features.webhooks.deliveries.job import QUEUE
-from ogel.runtime.database import Database
+from ogel.runtime.database.database import Database
 from ogel.runtime.jobs.job import Job, NewJob
 from ogel.runtime.jobs.keys import BITE, JobKeys
 from ogel.runtime.jobs.kind import JobKind

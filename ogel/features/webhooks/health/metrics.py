@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from prometheus_client import CollectorRegistry
 
 from ogel.features.webhooks.health.store import HealthStore
-from ogel.runtime.cluster_metrics import cluster_gauge
-from ogel.runtime.database import Database
+from ogel.runtime.database.database import Database
+from ogel.runtime.metrics.cluster import cluster_gauge
 
 
 class HealthMetrics:

@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from ogel.features.webhooks.health.health import DisabledReason, Health
 from ogel.features.webhooks.health.rules import Ailing
-from ogel.runtime.database import Queries, Session, records
+from ogel.runtime.database.database import Queries, Session, records
 
 _SQL = Queries.beside(__name__)
 

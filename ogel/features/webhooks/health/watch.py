@@ -25,7 +25,7 @@ from ogel.features.webhooks.health.store import Failures, HealthStore
 from ogel.kernel.clock import utc_now
 from ogel.kernel.event import Event
 from ogel.kernel.ids import new_id
-from ogel.runtime.database import Session
+from ogel.runtime.database.database import Session
 from ogel.runtime.jobs.keys import JobKeys
 from ogel.runtime.jobs.store import JobQueue
 from ogel.runtime.outbox import Outbox

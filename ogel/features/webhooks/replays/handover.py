@@ -10,7 +10,7 @@ import msgspec
 from ogel.features.webhooks.deliveries.job import QUEUE, delivery_job, order_key
 from ogel.features.webhooks.replays.replay import Found, Listener, Range
 from ogel.kernel.ids import new_id
-from ogel.runtime.database import Queries, Session, records
+from ogel.runtime.database.database import Queries, Session, records
 from ogel.runtime.jobs.job import REPLAY, NewJob, job_id_of
 from ogel.runtime.jobs.store import JobQueue
 

@@ -15,7 +15,7 @@ from ogel.features.webhooks.replays.replay import Listener, Progress, ReplayStat
 from ogel.features.webhooks.replays.store import ReplayStore
 from ogel.features.webhooks.replays.walk import count, look
 from ogel.kernel.clock import utc_now
-from ogel.runtime.database import Database, Session
+from ogel.runtime.database.database import Database, Session
 from ogel.runtime.jobs.job import Finished, Job, NewJob
 from ogel.runtime.jobs.kind import JobKind
 from ogel.runtime.jobs.store import JobQueue

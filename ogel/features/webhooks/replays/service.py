@@ -16,7 +16,7 @@ from ogel.kernel.errors import Conflict, Invalid, NotFound
 from ogel.kernel.event import glob_to_like
 from ogel.kernel.ids import new_id
 from ogel.kernel.principal import Caller
-from ogel.runtime.database import Database, Session
+from ogel.runtime.database.database import Database, Session
 from ogel.runtime.jobs.store import JobQueue
 
 # How long an answer may wait for counting. What a dry run does not reach it says; for a replay its steps count on.

@@ -14,7 +14,7 @@ from ogel.features.webhooks.replays.replay import (
     ReplayStatus,
     Tally,
 )
-from ogel.runtime.database import Queries, Session
+from ogel.runtime.database.database import Queries, Session
 
 _SQL = Queries.beside(__name__)
 

@@ -12,7 +12,7 @@ from ogel.features.webhooks.fanout.document import Document
 from ogel.features.webhooks.fanout.filter import fits
 from ogel.features.webhooks.replays.replay import Cursor, Found, Listener, Range, Tally
 from ogel.kernel.event import Event
-from ogel.runtime.database import Queries, Session
+from ogel.runtime.database.database import Queries, Session
 
 _SQL = Queries.beside(__name__)
 

@@ -11,8 +11,8 @@ import structlog
 from ogel.features.webhooks.secrets.secret import Secret, secret_purpose
 from ogel.features.webhooks.secrets.signature import SigningKey, SymmetricKey, signed_content, signing_key
 from ogel.features.webhooks.secrets.store import SealedSecret, SecretStore
-from ogel.runtime.database import Session
-from ogel.runtime.vault import Unsealable, Vault
+from ogel.runtime.database.database import Session
+from ogel.runtime.secrets.vault import Unsealable, Vault
 
 log = structlog.get_logger(__name__)
 

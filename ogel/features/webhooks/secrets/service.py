@@ -14,8 +14,8 @@ from ogel.features.webhooks.secrets.store import SealedSecret, SecretStore
 from ogel.kernel.errors import Conflict, Invalid, NotFound
 from ogel.kernel.ids import new_id
 from ogel.kernel.principal import Caller
-from ogel.runtime.database import Database, Session
-from ogel.runtime.vault import Unsealable, Vault
+from ogel.runtime.database.database import Database, Session
+from ogel.runtime.secrets.vault import Unsealable, Vault
 
 MOST_ALIVE = 10
 DEFAULT_OVERLAP_SECONDS = 86_400

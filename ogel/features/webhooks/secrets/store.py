@@ -10,7 +10,7 @@ from typing import Any
 from msgspec import Struct
 
 from ogel.features.webhooks.secrets.secret import Signing
-from ogel.runtime.database import Queries, Session
+from ogel.runtime.database.database import Queries, Session
 
 _SQL = Queries.beside(__name__)
 

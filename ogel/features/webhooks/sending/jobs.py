@@ -18,12 +18,12 @@ from ogel.features.webhooks.sending.store import SendingStore
 from ogel.features.webhooks.sending.verdict import Verdict, judge_answer, judge_error
 from ogel.features.webhooks.sending.work import AttemptRow, LostAttempt, Sent, Settled, Work
 from ogel.kernel.clock import utc_now
-from ogel.runtime.database import Session
+from ogel.runtime.database.database import Session
+from ogel.runtime.database.pieces import Piece
 from ogel.runtime.egress import Egress, EgressError, Exchange
 from ogel.runtime.jobs.job import FIRST_ATTEMPT, Finished, Job, Outcome
 from ogel.runtime.jobs.store import JobQueue
-from ogel.runtime.pieces import Piece
-from ogel.runtime.scrub import MASK
+from ogel.runtime.secrets.scrub import MASK
 
 MAX_RESPONSE_BYTES = 16 * 1024
 # A fault of ours is looked at again after this.

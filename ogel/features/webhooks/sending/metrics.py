@@ -5,8 +5,8 @@ from __future__ import annotations
 from prometheus_client import CollectorRegistry, Counter
 
 from ogel.features.webhooks.sending.verdict import Verdict
-from ogel.runtime.histogram import Histogram
 from ogel.runtime.jobs.job import FIRST_ATTEMPT, REPLAY, RETRY
+from ogel.runtime.metrics.histogram import Histogram
 
 _BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 _LAG_BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 7200)

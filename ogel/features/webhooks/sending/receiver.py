@@ -13,10 +13,10 @@ from ogel.features.webhooks.secrets.compatibility import Compatibility, appwrite
 from ogel.features.webhooks.secrets.keyring import KeyRing, SigningKeys
 from ogel.features.webhooks.sending.headers import LEAST_SECRET, prepared_headers, secrets_of_url
 from ogel.kernel.event import Event
-from ogel.runtime.database import Queries, Session
+from ogel.runtime.database.database import Queries, Session
 from ogel.runtime.egress import Egress, EgressError, EncodedHeaders
-from ogel.runtime.scrub import NOTHING_SECRET, Scrubber
-from ogel.runtime.vault import Unsealable, Vault
+from ogel.runtime.secrets.scrub import NOTHING_SECRET, Scrubber
+from ogel.runtime.secrets.vault import Unsealable, Vault
 
 log = structlog.get_logger(__name__)
 _SQL = Queries.beside(__name__)

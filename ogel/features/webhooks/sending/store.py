@@ -8,8 +8,8 @@ from typing import Any
 from ogel.features.webhooks.sending.receiver import Receiver, Receivers
 from ogel.features.webhooks.sending.work import AttemptRow, LostAttempt, Settled, Work
 from ogel.kernel.event import Event
-from ogel.runtime.database import Queries, Session, records
-from ogel.runtime.pieces import Piece, together
+from ogel.runtime.database.database import Queries, Session, records
+from ogel.runtime.database.pieces import Piece, together
 
 _SQL = Queries.beside(__name__)
 

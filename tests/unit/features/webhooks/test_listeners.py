@@ -9,7 +9,7 @@ from typing import Any, cast
 import pytest
 
 from ogel.features.webhooks.fanout.store import FEW, MOST_KEYS, TYPES, FanOutStore, Listener
-from ogel.runtime.database import Session
+from ogel.runtime.database.database import Session
 
 LONG = "x." * 63
 

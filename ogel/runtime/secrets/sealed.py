@@ -8,8 +8,8 @@ from typing import Literal
 
 from psycopg.sql import SQL, Composed, Identifier
 
-from ogel.runtime.database import Database
-from ogel.runtime.vault import KEY_ID_BYTES, Unsealable, Vault
+from ogel.runtime.database.database import Database
+from ogel.runtime.secrets.vault import KEY_ID_BYTES, Unsealable, Vault
 
 BATCH = 200
 _SHOWN_UNREADABLE = 20

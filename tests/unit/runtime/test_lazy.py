@@ -8,7 +8,7 @@ from ogel.runtime.feature import Feature
 from ogel.runtime.jobs.job import Job
 from ogel.runtime.jobs.kind import JobKind
 from ogel.runtime.jobs.store import JobQueue
-from ogel.runtime.parts import KindsOfParts, Part
+from ogel.runtime.lazy import KindsOfParts, Part
 
 
 async def perform(job: Job, _: object) -> None: ...

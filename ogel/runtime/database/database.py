@@ -15,8 +15,8 @@ from psycopg import AsyncConnection, AsyncCursor
 from psycopg.rows import class_row, dict_row
 from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout
 
-from ogel.runtime.database_faults import DatabaseAway, NoAnswer, TookTooLong, fault_of, told
-from ogel.runtime.database_patience import seconds_left
+from ogel.runtime.database.faults import DatabaseAway, NoAnswer, TookTooLong, fault_of, told
+from ogel.runtime.database.patience import seconds_left
 
 __all__ = ["Database", "DatabaseAway", "Queries", "Session", "TookTooLong", "records"]
 
