@@ -150,14 +150,14 @@ class Process:
         listener = BellListener(
             settings.redis_url,
             list(queues),
-            self._platform.doorman.heard,
-            self._platform.doorman.suspended,
-            self._platform.doorman.has_room,
+            self._platform.notifier.heard,
+            self._platform.notifier.suspended,
+            self._platform.notifier.has_room,
             remote_shutdown=settings.remote_shutdown,
         )
 
         async def listen(stop: asyncio.Event) -> None:
-            self._platform.doorman.serve(runners)
+            self._platform.notifier.serve(runners)
             listener.start()
             await stop.wait()
             await listener.stop()

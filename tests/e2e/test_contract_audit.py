@@ -142,7 +142,7 @@ def test_kill_9_in_the_middle_of_sealing(servers: Any, database_url: str, tmp_pa
 
     with Ogel("api", "--with", "worker", log=tmp_path / "first.log", **settings) as first:
         first.api.ok("POST", "/api/schedules/audit.seal/run")
-        eventually(sealed, 10, "the first bites")
+        eventually(sealed, 10, "the first batches")
         first.kill()
     assert 0 < sealed() < many
     with Ogel("worker", "audit", log=tmp_path / "second.log", **settings):

@@ -196,7 +196,7 @@ def test_kill_9_in_the_middle_of_a_purge(servers: Any, database_url: str, tmp_pa
 
     with Ogel("worker", "cleanup", log=tmp_path / "first.log", **environment) as first:
         start()
-        eventually(lambda: state()[0] > 0, 10, "the first bites")
+        eventually(lambda: state()[0] > 0, 10, "the first batches")
         first.kill()
     deleted, is_over = state()
     assert not is_over

@@ -54,8 +54,8 @@ def test_an_hour_later_it_is_recorded_again(database_url: str, monkeypatch: pyte
         await database.pool.open()  # type: ignore[attr-defined]
         each.note("key.use", "key_1", SOMEBODY)
         await each.flush()
-        async with database.session() as session:  # ids say when a record was written
-            await session.execute(b"UPDATE audit_logs SET id = 'aud_0'")
+        async with database.autocommit() as tx:  # ids say when a record was written
+            await tx.execute(b"UPDATE audit_logs SET id = 'aud_0'")
         monkeypatch.setattr(each, "_hour", 0)
         each.note("key.use", "key_1", SOMEBODY)
         await each.flush()

@@ -46,8 +46,8 @@ class World:
         self.watch.watch(principal, SCOPE, lambda ending: self.ended.put_nowait((id, ending)))
 
     async def execute(self, statement: bytes, **parameters: object) -> None:
-        async with self.database.session() as session:
-            await session.execute(statement, parameters)
+        async with self.database.autocommit() as tx:
+            await tx.execute(statement, parameters)
 
 
 @asynccontextmanager

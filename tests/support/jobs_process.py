@@ -54,11 +54,11 @@ async def work(database_url: str) -> None:
         async def perform(job: Job, _: Any) -> Outcome:
             fails = job.attempts <= job.payload["fails"]
             begin = {"job": job.id, "n": job.payload["n"], "pid": os.getpid()}
-            async with noted.session() as session:
-                id = await session.value(_BEGIN, begin)
+            async with noted.autocommit() as tx:
+                id = await tx.value(_BEGIN, begin)
             await asyncio.sleep(job.payload["seconds"])
-            async with noted.session() as session:
-                await session.execute(_END, {"id": id, "failed": fails})
+            async with noted.autocommit() as tx:
+                await tx.execute(_END, {"id": id, "failed": fails})
             return Outcome("retry", "as it was told") if fails else DONE
 
         options = RunnerOptions(

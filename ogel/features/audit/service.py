@@ -24,8 +24,8 @@ class AuditService:
         self._verifier = Verifier(database, chain, ends)
 
     async def list(self, filters: Mapping[str, object]) -> list[AuditRecord]:
-        async with self._database.session() as session:
-            return await self._store.list(session, filters)
+        async with self._database.autocommit() as tx:
+            return await self._store.list(tx, filters)
 
     async def record(
         self,

@@ -40,8 +40,8 @@ class RemoveObjects:
     async def perform(self, job: Job, _: Any) -> Outcome | None:
         id = job.payload["backup"]
         place = place_of(self._objects, id)
-        async with self._database.session() as session:
-            left = await self._store.left_behind(session, id)
+        async with self._database.autocommit() as tx:
+            left = await self._store.left_behind(tx, id)
         folder = place.folder
         if left is not None:
             status, run = left

@@ -31,7 +31,7 @@ def events_feature(service: Callable[[], EventService], retention_days: float) -
                 "events that no delivery needs any more",
                 retention_days,
                 count=_SQL.count_old,
-                bite=_SQL.purge_old,
+                batch=_SQL.purge_old,
                 after="deliveries",
             )
         ],

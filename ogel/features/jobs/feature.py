@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 _SQL = Queries.beside(__name__)
 
-# Bites out of big tables, like cleanup's own.
+# Batches out of big tables, like cleanup's own.
 _QUEUE = "cleanup"
 
 

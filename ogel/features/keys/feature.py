@@ -18,7 +18,7 @@ def keys_feature(retention_days: float) -> Feature:
                 "API keys that were revoked or expired",
                 retention_days,
                 count=_SQL.count_ended,
-                bite=_SQL.purge_ended,
+                batch=_SQL.purge_ended,
             )
         ],
     )

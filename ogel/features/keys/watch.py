@@ -98,8 +98,8 @@ class KeyWatch:
         if not ids:
             return
         try:
-            async with self._database.session() as session:
-                standings = await self._store.standings(session, ids)
+            async with self._database.autocommit() as tx:
+                standings = await self._store.standings(tx, ids)
         except DatabaseAway as error:
             if not self._away:
                 log.warning("keys.not_looked_at", keys=len(ids), error=error.reason)

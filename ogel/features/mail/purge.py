@@ -15,5 +15,5 @@ def purge_of_mail(retention_days: float) -> Purge:
         "mail that is over, with its words, attempts and dead jobs",
         retention_days,
         count=_SQL.count_old,
-        bite=_SQL.purge_old,
+        batch=_SQL.purge_old,
     )

@@ -102,8 +102,8 @@ class SystemService:
             self._age.labels(name).set(depth.oldest_seconds)
 
     async def _database_stats(self) -> dict[str, Any]:
-        async with self._database.session() as session:
-            return (await session.dicts(_SQL.database_stats))[0]
+        async with self._database.autocommit() as tx:
+            return (await tx.dicts(_SQL.database_stats))[0]
 
     async def _queue_stats(self) -> dict[str, dict[str, float]]:
         return {

@@ -21,7 +21,7 @@ class JobMetrics:
         self._lag = Histogram(
             "ogel_job_lag_seconds",
             "From due to claimed, whatever it waited for: a worker, its key's limit, rate, slowing, breaker or pause.",
-            ["queue", "lane"],
+            ["queue", "priority"],
             _LAG_BUCKETS,
             registry,
         )
@@ -47,9 +47,11 @@ class JobMetrics:
 
     def claimed(self, queue: str, jobs: Sequence[Job]) -> None:
         now = utc_now()
-        lanes = {lane: self._lag.labels(queue, str(lane)) for lane in {job.lane for job in jobs}}
+        priorities = {
+            priority: self._lag.labels(queue, str(priority)) for priority in {job.priority for job in jobs}
+        }
         for job in jobs:
-            lanes[job.lane].observe(max(0.0, (now - job.scheduled_at).total_seconds()))
+            priorities[job.priority].observe(max(0.0, (now - job.scheduled_at).total_seconds()))
         lost = sum(job.lost is not None for job in jobs)
         if lost:
             self._lost.labels(queue).inc(lost)

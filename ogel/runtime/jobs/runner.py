@@ -337,8 +337,8 @@ class JobRunner:
         try:
             found: Mapping[str, Any] | None = None
             if kind.load is not None and batch:
-                async with self._database.session() as session:
-                    found = await kind.load(session, batch)
+                async with self._database.autocommit() as tx:
+                    found = await kind.load(tx, batch)
         except DatabaseAway as error:
             for job in batch:
                 self._finish(job, Outcome("postpone", error.message, after_seconds=1.0))

@@ -35,8 +35,8 @@ class DatabaseMetrics:
         )
 
     async def measure(self) -> None:
-        async with self._database.session() as session:
-            rows = await self._store.gauges(session)
+        async with self._database.autocommit() as tx:
+            rows = await self._store.gauges(tx)
         for gauge in (self._up, self._latency, self._bytes):
             gauge.clear()  # of those that are gone
         for row in rows:

@@ -14,5 +14,5 @@ def purge_of_runs(retention_days: float) -> Purge:
         "runs of migrations that are over",
         retention_days,
         count=_SQL.count_old,
-        bite=_SQL.purge_old,
+        batch=_SQL.purge_old,
     )

@@ -47,8 +47,8 @@ class Targets:
 
     async def postgresql(self, key: str) -> tuple[SealedTarget, Target]:
         """As it is stored and as it is asked. Raises NotFound, and Invalid for one of another type."""
-        async with self._database.session() as session:
-            found = await self._store.targets(session, [key])
+        async with self._database.autocommit() as tx:
+            found = await self._store.targets(tx, [key])
         if not found:
             raise not_found(key)
         only_postgresql(found[0].type)

@@ -17,6 +17,6 @@ def purge_of_health_checks() -> Purge:
         "health checks that have left the history",
         HISTORY / timedelta(days=1),
         count=_SQL.count_old,
-        bite=_SQL.purge_old,
+        batch=_SQL.purge_old,
         is_firm=True,
     )

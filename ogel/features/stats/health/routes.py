@@ -31,6 +31,6 @@ class HealthRoutes:
             "after": decode_cursor(query.after, Timestamp) if query.after else None,
             "limit": query.limit + 1,
         }
-        async with self._database.session() as session:
-            checks = await self._store.list(session, filters)
+        async with self._database.autocommit() as tx:
+            checks = await self._store.list(tx, filters)
         return page(checks, query.limit, lambda check: check.checked_at)

@@ -26,8 +26,8 @@ class ResourceGauges(Collector):
         registry.register(self)
 
     async def measure(self) -> None:
-        async with self._database.session() as session:
-            self._latest = await self._store.latest(session)
+        async with self._database.autocommit() as tx:
+            self._latest = await self._store.latest(tx)
 
     def collect(self) -> Iterable[_Family]:
         families: dict[str, _Family] = {}

@@ -54,14 +54,14 @@ class ResourceRoutes:
             "after_labels": after_labels,
             "limit": query.limit + 1,
         }
-        async with self._database.session() as session:
-            taken = await self._store.list(session, filters)
+        async with self._database.autocommit() as tx:
+            taken = await self._store.list(tx, filters)
         return page(taken, query.limit, lambda each: (each.sampled_at, each.labels))
 
     async def _latest(self, call: Call[Any, Any]) -> Page[Taken]:
         # One page holds them all: names are declared in code, and of tables and queues there are few.
-        async with self._database.session() as session:
-            return Page(await self._store.latest(session), next=None)
+        async with self._database.autocommit() as tx:
+            return Page(await self._store.latest(tx), next=None)
 
 
 def _position(cursor: str) -> tuple[datetime, str]:

@@ -79,8 +79,8 @@ class Flusher:
             self._unsent = self._new_deltas()
             self._number += 1
         flush = Flush(self._process, self._name, self._number, resident_bytes(), cpu_seconds())
-        async with self._database.session() as session:
-            await self._store.append(session, flush, self._unsent)
+        async with self._database.autocommit() as tx:
+            await self._store.append(tx, flush, self._unsent)
         self._unsent = None
 
     async def _try_flush(self) -> None:

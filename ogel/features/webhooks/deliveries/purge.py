@@ -15,5 +15,5 @@ def purge_of_deliveries(retention_days: float) -> Purge:
         "deliveries that are over, with their attempts and dead jobs",
         retention_days,
         count=_SQL.count_old,
-        bite=_SQL.purge_old,
+        batch=_SQL.purge_old,
     )

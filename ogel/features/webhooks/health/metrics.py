@@ -24,8 +24,8 @@ class HealthMetrics:
 
     async def breakers(self) -> Mapping[str, int]:
         """Endpoints by state, as the gauge has them."""
-        async with self._database.session() as session:
-            return await self._store.breakers(session)
+        async with self._database.autocommit() as tx:
+            return await self._store.breakers(tx)
 
     async def measure(self) -> None:
         for state, count in (await self.breakers()).items():
