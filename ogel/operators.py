@@ -14,8 +14,8 @@ from ogel.kernel.principal import Caller, Principal
 from ogel.platform import MIGRATIONS, NOWHERE, Platform, ready_database
 from ogel.runtime.http.app import build_app
 from ogel.runtime.http.endpoint import HttpOptions
-from ogel.runtime.sealed import SealedValues
-from ogel.runtime.vault import Vault
+from ogel.runtime.secrets.sealed import SealedValues
+from ogel.runtime.secrets.vault import Vault
 from ogel.settings import Settings, require_database, require_secret
 
 if TYPE_CHECKING:

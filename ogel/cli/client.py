@@ -31,7 +31,7 @@ from ogel.kernel.errors import (
     Unavailable,
 )
 from ogel.runtime.http.pagination import encode_cursor
-from ogel.runtime.terminal import printable
+from ogel.runtime.log.terminal import printable
 
 if TYPE_CHECKING:
     from ogel.settings import Settings

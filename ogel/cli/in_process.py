@@ -90,8 +90,8 @@ class InProcess:
 def _log_quietly(settings: Settings) -> None:
     """Errors alone, on stderr: stdout is for the answer, and what a request met is said in the answer."""
     from ogel.environ import secrets_of
-    from ogel.runtime.logging import configure_logging
-    from ogel.runtime.scrub import Scrubber
+    from ogel.runtime.log.setup import configure_logging
+    from ogel.runtime.secrets.scrub import Scrubber
 
     configure_logging("error", sys.stderr, settings.log_form, Scrubber(secrets_of(settings)))
 

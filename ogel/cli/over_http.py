@@ -17,7 +17,7 @@ from urllib3 import exceptions
 from ogel import __version__
 from ogel.cli.client import MOST_BYTES, Answer
 from ogel.kernel.errors import ConfigError, OgelError, Unavailable
-from ogel.runtime.terminal import printable
+from ogel.runtime.log.terminal import printable
 
 CONNECT_SECONDS = 10.0
 _PIECE = 64 * 1024
