@@ -11,7 +11,6 @@ from datetime import datetime
 
 import structlog
 
-from ogel.features.audit.contract import AuditTrail
 from ogel.features.keys.memory import BELIEVED_SECONDS, KeyMemory
 from ogel.features.keys.store import ADMIN, ApiKey, KeyStore, Standing
 from ogel.features.keys.uses import KeyUses
@@ -19,6 +18,7 @@ from ogel.features.keys.watch import KeyWatch
 from ogel.kernel.errors import Invalid, NotFound, Unavailable
 from ogel.kernel.ids import new_id
 from ogel.kernel.principal import Caller, Principal
+from ogel.runtime.audit import AuditTrail
 from ogel.runtime.database.database import Database, DatabaseAway
 from ogel.runtime.realtime.broadcast import KEYS, Broadcast
 

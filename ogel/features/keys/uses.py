@@ -12,8 +12,8 @@ from typing import Literal
 
 import structlog
 
-from ogel.features.audit.contract import NO_METADATA, AuditEntry, AuditTrail
 from ogel.kernel.principal import Caller, Principal
+from ogel.runtime.audit import NO_METADATA, AuditEntry, AuditTrail
 from ogel.runtime.database.database import Database, DatabaseAway
 
 log = structlog.get_logger(__name__)
