@@ -83,7 +83,7 @@ def within_settings(
 
 def operator() -> Caller:
     """Whom the audit log names."""
-    return Caller(Principal(f"cli:{getpass.getuser()}"), request_id=new_id("req"))
+    return Caller(Principal("system", f"cli:{getpass.getuser()}"), request_id=new_id("req"))
 
 
 def say_json(value: object) -> None:
