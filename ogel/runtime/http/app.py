@@ -13,7 +13,7 @@ from ogel.runtime.http.credentials import Authenticators, bearer_key
 from ogel.runtime.http.endpoint import Endpoint, HttpOptions
 from ogel.runtime.http.health import Probe, health_routes
 from ogel.runtime.http.metrics import HttpMetrics
-from ogel.runtime.http.observe import Observed
+from ogel.runtime.http.observe import Observed, Unobserved
 from ogel.runtime.http.openapi import NO_EXAMPLES, AskExamples, Routes, Streams, openapi_route
 from ogel.runtime.http.places import Place, Places
 from ogel.runtime.http.problem import Problems
@@ -27,15 +27,15 @@ def build_app(
     routes: Routes,
     streams: Streams,
     authenticators: Authenticators,
-    metrics: HttpMetrics,
+    metrics: HttpMetrics | None,
     probes: Sequence[Probe],
     options: HttpOptions,
     examples: AskExamples = lambda: NO_EXAMPLES,
     stopping: Callable[[], bool] = lambda: False,
 ) -> ASGIApp:
     """
-    `routes` and `streams` come with their feature's name, `examples` are for the OpenAPI document. ValueError: one of
-    them declares no Access.
+    `routes` and `streams` come with their feature's name, `examples` are for the OpenAPI document. Without `metrics`
+    requests are not logged, either. ValueError: one of them declares no Access.
     """
     everything = with_shell(routes, streams, probes, examples, stopping)
     check_declared(everything, streams)
@@ -46,7 +46,10 @@ def build_app(
         Place(path, Endpoint(here, READERS, authenticators, options)) for path, here in paths.items()
     ]
     places = Places([*endpoints, *(_streaming(stream, authenticators) for _, stream in streams)])
-    return Observed(Problems(places), metrics, options.trusted_proxies)
+    app = Problems(places)
+    if metrics is None:
+        return Unobserved(app)
+    return Observed(app, metrics, options.trusted_proxies)
 
 
 def with_shell(
