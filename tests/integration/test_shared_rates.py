@@ -32,7 +32,7 @@ from ogel.runtime.rates.policy import Policy, Quota
 from ogel.runtime.rates.shared import Answer, Ask
 from tests.support.gcra import Model
 
-KEY = Principal("key_1", frozenset({"*"}))
+KEY = Principal("key", "key_1", frozenset({"*"}))
 # So slow that nothing comes back while a test runs.
 HOUR = 3600
 
@@ -197,7 +197,7 @@ def test_a_request_finds_its_share_without_asking(redis_url: str) -> None:
 def test_callers_and_classes_have_budgets_of_their_own(redis_url: str) -> None:
     async def story() -> None:
         async with processes(redis_url, 1, read=(Quota(1, HOUR),), write=(Quota(1, HOUR),)) as (first,):
-            other = Principal("key_2", frozenset())
+            other = Principal("key", "key_2", frozenset())
             for who in (KEY, other):
                 for rate in ("read", "write"):
                     assert not (await first.admit(rate, who)).refused_by
@@ -206,7 +206,7 @@ def test_callers_and_classes_have_budgets_of_their_own(redis_url: str) -> None:
             for _ in range(3):
                 assert (await first.admit("stream")).fields == ()
                 for free in ("admin", "cli:anna", "system"):
-                    assert (await first.admit("read", Principal(free, frozenset({"*"})))).fields == ()
+                    assert (await first.admit("read", Principal(free, free, frozenset({"*"})))).fields == ()
             assert first.metrics.refused.labels("read")._value.get() == 2
 
     run(story)
@@ -290,14 +290,14 @@ def test_while_redis_is_stopped_each_process_goes_on_limiting(
             assert first.metrics.shared._value.get() == 0
 
             own_redis.start_redis()
-            other = Principal("key_2", frozenset())
+            other = Principal("key", "key_2", frozenset())
             for each in (first, second):
                 for _ in count():
                     await each.admit("read", other)
                     if each.metrics.shared._value.get() == 1:
                         break
                     await asyncio.sleep(0.02)
-            third = Principal("key_3", frozenset())
+            third = Principal("key", "key_3", frozenset())
             passed = [
                 not (await each.admit("read", third)).refused_by
                 for _ in range(80)
