@@ -19,7 +19,7 @@ from pathlib import Path
 from bench import attack, cleanup, deliveries, memory, parts, processes, requests, sizes, start, webhooks
 from bench.figures import Figure, line, medians
 from bench.world import HERE, Trial
-from ogel.runtime.logging import configure_logging
+from ogel.runtime.log.setup import configure_logging
 
 Section = Callable[[Trial], Iterator[Figure]]
 ROUNDS = 3

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from ogel.adapters.migrations import migrate, read_migrations
 from ogel.adapters.postgres import wait_for_postgres
 from ogel.platform import MIGRATIONS, NOWHERE, Platform, ready_database
-from ogel.runtime.sealed import SealedValues
-from ogel.runtime.vault import Vault
+from ogel.runtime.secrets.sealed import SealedValues
+from ogel.runtime.secrets.vault import Vault
 from ogel.settings import Settings, require_database, require_secret
 
 if TYPE_CHECKING:

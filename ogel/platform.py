@@ -38,20 +38,20 @@ from ogel.features.webhooks.feature import WebhookFeature, WebhookOptions
 from ogel.features.webhooks.health.rules import Patience
 from ogel.kernel.errors import ConfigError
 from ogel.outside import object_store, own_hosts, pool_options, workers_pool_options
-from ogel.runtime.database import Database
-from ogel.runtime.database_check import check_writes
+from ogel.runtime.database.check import check_writes
+from ogel.runtime.database.database import Database
 from ogel.runtime.http.health import Probe
 from ogel.runtime.http.metrics import HttpMetrics
-from ogel.runtime.jobs.bell import Doorman
+from ogel.runtime.jobs.bell import Notifier
 from ogel.runtime.jobs.keys import DropKey, JobKeys
 from ogel.runtime.jobs.store import JobQueue
-from ogel.runtime.memory import MemoryLimit
+from ogel.runtime.lazy import LazyFeature, LazyKinds
 from ogel.runtime.outbox import Outbox
-from ogel.runtime.parts import KindsOfParts, Part
+from ogel.runtime.process.memory import MemoryLimit
 from ogel.runtime.providers import ProviderMetrics
 from ogel.runtime.realtime.signed import SignedBroadcast
 from ogel.runtime.reserved import ReservedTypes
-from ogel.runtime.vault import Vault
+from ogel.runtime.secrets.vault import Vault
 from ogel.settings import (
     Settings,
     require,
@@ -100,12 +100,12 @@ class Platform:
         self.registry = CollectorRegistry()
         self.metric_labels: dict[str, str] = {}  # at what is of this process
         self.bell = RqBell(settings.redis_url)
-        self.doorman = Doorman(self.bell)
+        self.notifier = Notifier(self.bell)
         self._pool = make_pool(settings.database_url, pool_options(settings))
-        self.database = Database(self._pool, self.doorman.ring)
+        self.database = Database(self._pool, self.notifier.ring)
         # Claims, results and leases do not queue behind requests: a flood of those must not cost a worker its leases.
         self._workers_pool = make_pool(settings.database_url, workers_pool_options(settings))
-        self.workers_database = Database(self._workers_pool, self.doorman.ring)
+        self.workers_database = Database(self._workers_pool, self.notifier.ring)
         self.redis = RedisInfo(settings.redis_url)
         self._mongo = _mongo(settings.mongo_url)
         self._pubsub = RedisBroadcast(settings.redis_url)
@@ -125,8 +125,8 @@ class Platform:
         self._vault = vault = Vault(settings.secret, settings.former_secrets)
         self._owners = self._owners_of_rows()
         self._parts = [*self._owners, *self._parts_about_others()]
-        self.kinds = KindsOfParts(self._parts)
-        self.jobs = JobQueue(self.kinds, self.doorman)
+        self.kinds = LazyKinds(self._parts)
+        self.jobs = JobQueue(self.kinds, self.notifier)
         self.keys_of_jobs = JobKeys(self.jobs)
         self.outbox = Outbox(self.jobs)
         self.reserved = ReservedTypes(lambda: [type for each in self.features for type in each.events])
@@ -183,28 +183,28 @@ class Platform:
         )
         self.memory = MemoryLimit(settings.worker_max_mb) if settings.worker_max_mb else None
 
-    def _owners_of_rows(self) -> Sequence[Part]:
+    def _owners_of_rows(self) -> Sequence[LazyFeature]:
         """Whose purges are run, and whose `left_out` backups heed; in the order in which cleanup shows them."""
         return [
-            Part("audit", lambda: self.audit_log.feature(), ["audit"]),
-            Part("databases", lambda: self.databases.feature(), ["databases"]),
-            Part("events", self._events_feature),
-            Part("keys", self._keys_feature),
-            Part("messaging", lambda: self.messaging.feature(), ["messaging"]),
-            Part("mail", lambda: self.mail.feature(), ["mail"]),
-            Part("realtime", lambda: self.realtime.feature(), ["realtime"], hears=True),
-            Part("webhooks", lambda: self.webhooks.feature(), ["webhooks", "cleanup"], hears=True),
-            Part("stats", lambda: self.stats.feature(), ["stats"]),
+            LazyFeature("audit", lambda: self.audit_log.feature(), ["audit"]),
+            LazyFeature("databases", lambda: self.databases.feature(), ["databases"]),
+            LazyFeature("events", self._events_feature),
+            LazyFeature("keys", self._keys_feature),
+            LazyFeature("messaging", lambda: self.messaging.feature(), ["messaging"]),
+            LazyFeature("mail", lambda: self.mail.feature(), ["mail"]),
+            LazyFeature("realtime", lambda: self.realtime.feature(), ["realtime"], hears=True),
+            LazyFeature("webhooks", lambda: self.webhooks.feature(), ["webhooks", "cleanup"], hears=True),
+            LazyFeature("stats", lambda: self.stats.feature(), ["stats"]),
         ]
 
-    def _parts_about_others(self) -> Sequence[Part]:
+    def _parts_about_others(self) -> Sequence[LazyFeature]:
         """They work on what all owners declare, so that nobody asks them for purges of their own."""
         return [
-            Part("cleanup", lambda: self.cleanup.feature(), ["cleanup"]),
-            Part("backups", lambda: self.backups.feature(), ["migrations"]),
-            Part("jobs", self._jobs_feature, ["cleanup"]),
-            Part("schedules", self._schedules_feature),
-            Part("system", lambda: self.system),
+            LazyFeature("cleanup", lambda: self.cleanup.feature(), ["cleanup"]),
+            LazyFeature("backups", lambda: self.backups.feature(), ["migrations"]),
+            LazyFeature("jobs", self._jobs_feature, ["cleanup"]),
+            LazyFeature("schedules", self._schedules_feature),
+            LazyFeature("system", lambda: self.system),
         ]
 
     @property

@@ -28,9 +28,9 @@ from ogel.runtime.http.openapi import Example, Examples
 from ogel.runtime.http.server import bind, listen, serve
 from ogel.runtime.jobs.metrics import JobMetrics
 from ogel.runtime.jobs.runner import JobRunner, RunnerOptions
-from ogel.runtime.lifecycle import Service, run_together, run_until_stopped, unless_stopped
-from ogel.runtime.memory import MemoryLimit
-from ogel.runtime.scrub import Scrubber
+from ogel.runtime.process.lifecycle import Service, run_together, run_until_stopped, unless_stopped
+from ogel.runtime.process.memory import MemoryLimit
+from ogel.runtime.secrets.scrub import Scrubber
 
 if TYPE_CHECKING:
     from ogel.runtime.schedule.service import SchedulerService
@@ -150,14 +150,14 @@ class Process:
         listener = BellListener(
             settings.redis_url,
             list(queues),
-            self._platform.doorman.heard,
-            self._platform.doorman.suspended,
-            self._platform.doorman.has_room,
+            self._platform.notifier.heard,
+            self._platform.notifier.suspended,
+            self._platform.notifier.has_room,
             remote_shutdown=settings.remote_shutdown,
         )
 
         async def listen(stop: asyncio.Event) -> None:
-            self._platform.doorman.serve(runners)
+            self._platform.notifier.serve(runners)
             listener.start()
             await stop.wait()
             await listener.stop()

@@ -296,7 +296,7 @@ CREATE TABLE job_queue (
     kind text NOT NULL,
     payload jsonb NOT NULL,
     status text DEFAULT 'pending'::text NOT NULL,
-    lane smallint DEFAULT 0 NOT NULL,
+    priority smallint DEFAULT 0 NOT NULL,
     key text DEFAULT ''::text NOT NULL COLLATE pg_catalog."C",
     attempts integer DEFAULT 0 NOT NULL,
     max_attempts integer NOT NULL,
@@ -318,7 +318,7 @@ CREATE TABLE job_queue (
 )
 WITH (fillfactor='70', autovacuum_vacuum_scale_factor='0.02', autovacuum_vacuum_threshold='1000', autovacuum_vacuum_cost_delay='0');
 
-COMMENT ON COLUMN job_queue.lane IS '0 first attempts, 1 retries, 2 replays: a lower lane is claimed first';
+COMMENT ON COLUMN job_queue.priority IS '-1 urgent, 0 first attempts, 1 retries, 2 replays, 3 what can wait: lower ones are claimed first';
 
 COMMENT ON COLUMN job_queue.key IS 'jobs of one key share what job_keys says, e.g. the webhook endpoint; empty: none';
 
@@ -350,7 +350,7 @@ ALTER TABLE ONLY job_queue
 
 CREATE INDEX job_queue_cancelled ON job_queue USING btree (lease_id) WHERE (cancelled_at IS NOT NULL);
 
-CREATE INDEX job_queue_claim ON job_queue USING btree (queue_name, key, order_key, lane, COALESCE(leased_until, scheduled_at)) WHERE (status = ANY (ARRAY['pending'::text, 'running'::text]));
+CREATE INDEX job_queue_claim ON job_queue USING btree (queue_name, key, order_key, priority, COALESCE(leased_until, scheduled_at)) WHERE (status = ANY (ARRAY['pending'::text, 'running'::text]));
 
 CREATE INDEX job_queue_dead_key ON job_queue USING btree (key) WHERE ((status = 'dead'::text) AND (key <> ''::text));
 

@@ -16,7 +16,7 @@ from psycopg import AsyncConnection
 from psycopg.conninfo import conninfo_to_dict
 
 from ogel.kernel.errors import ConfigError
-from ogel.runtime.sqlfile import OwnTransaction, SqlFile
+from ogel.runtime.database.sqlfile import OwnTransaction, SqlFile
 
 log = structlog.get_logger(__name__)
 

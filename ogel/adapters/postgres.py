@@ -19,8 +19,8 @@ from psycopg.types.json import set_json_loads
 from psycopg_pool import AsyncConnectionPool
 
 from ogel.kernel.errors import ConfigError
-from ogel.runtime.database_faults import NoAnswer
-from ogel.runtime.database_patience import seconds_left
+from ogel.runtime.database.faults import NoAnswer
+from ogel.runtime.database.patience import seconds_left
 
 Answer = TypeVar("Answer")
 

@@ -20,7 +20,7 @@ from redis.exceptions import (
 )
 
 from ogel.kernel.errors import Unavailable
-from ogel.runtime.redis_stats import server_of
+from ogel.runtime.metrics.redis_stats import server_of
 
 log = structlog.get_logger(__name__)
 

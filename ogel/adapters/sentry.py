@@ -8,7 +8,7 @@ from typing import Any
 
 from ogel import __version__
 from ogel.kernel.errors import ConfigError
-from ogel.runtime.scrub import NOTHING_SECRET, Scrubber
+from ogel.runtime.secrets.scrub import NOTHING_SECRET, Scrubber
 
 
 def start_sentry(dsn: str, scrub: Scrubber = NOTHING_SECRET) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import structlog
 
-from ogel.runtime.database import Session
+from ogel.runtime.database.database import Transaction
 from ogel.runtime.purge import MOST_COUNTED, Purge, whole
 
 log = structlog.get_logger(__name__)
@@ -28,13 +28,13 @@ def purge_of_temporary_files(data_dir: Path) -> Purge:
     """Of this machine: a worker sees no other's files."""
     directory = temporary_directory(data_dir)
 
-    async def count(_: Session, before: datetime) -> int:
+    async def count(_: Transaction, before: datetime) -> int:
         return await asyncio.to_thread(_count, directory, before)
 
-    async def bite(_: Session, before: datetime, limit: int) -> int:
+    async def batch(_: Transaction, before: datetime, limit: int) -> int:
         return await asyncio.to_thread(_delete, directory, before, limit)
 
-    return Purge("temporary_files", "temporary files of this machine", RETENTION_DAYS, count, whole(bite))
+    return Purge("temporary_files", "temporary files of this machine", RETENTION_DAYS, count, whole(batch))
 
 
 def _count(directory: Path, before: datetime) -> int:

@@ -13,7 +13,7 @@ import click
 
 from ogel import __version__, interrupts
 from ogel.kernel.errors import Conflict, NotFound, OgelError, Restart
-from ogel.runtime.terminal import colours, printable
+from ogel.runtime.log.terminal import colours, printable
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem

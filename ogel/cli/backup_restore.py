@@ -74,7 +74,7 @@ def command(source: str, into: str | None, password_from: str | None, as_json: b
         return await restore.run(operator(), _place(backups, source), tell)
 
     from ogel.operators import restoring
-    from ogel.runtime.logging import configure_logging
+    from ogel.runtime.log.setup import configure_logging
 
     configure_logging("warning", sys.stderr)  # before the embedded server says that it started
     if into is None and password_from is not None:

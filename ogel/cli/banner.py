@@ -11,7 +11,7 @@ from contextlib import contextmanager, nullcontext, suppress
 import click
 import structlog
 
-from ogel.runtime.logging import log_form, seconds_of_silence
+from ogel.runtime.log.setup import log_form, seconds_of_silence
 from ogel.settings import Settings
 
 # A start has said all it has to say when nothing was logged for so long. For ten seconds at most that is waited for.

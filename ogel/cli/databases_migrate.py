@@ -12,7 +12,7 @@ import click
 from ogel.cli.operator import ask, identifier, json_option, operator, say_json, within
 from ogel.cli.tables import Column, printable, show_table
 from ogel.kernel.errors import Invalid, TooLarge, Unavailable
-from ogel.runtime.terminal import draws
+from ogel.runtime.log.terminal import draws
 
 if TYPE_CHECKING:
     from ogel.features.databases.migrations.migration import NewRun, Plan, Run

@@ -82,7 +82,7 @@ def show(id: str, as_json: bool) -> None:
             ("queue", job.queue),
             ("kind", job.kind),
             ("key", job.key),
-            ("lane", job.lane),
+            ("priority", job.priority),
             ("attempts", _attempts(job)),
             ("progress", job.progress and _progress(job)),
             ("error", job.last_error),
@@ -150,19 +150,19 @@ def _needed(queue: str | None) -> str:
     return queue
 
 
-def _all(done: str, as_json: bool, bite: Callable[[Platform], Awaitable[Some]]) -> None:
-    """Bite after bite, until nothing is left; what others add meanwhile is not waited for."""
+def _all(done: str, as_json: bool, batch: Callable[[Platform], Awaitable[Some]]) -> None:
+    """Batch after batch, until nothing is left; what others add meanwhile is not waited for."""
 
-    async def bites(ogel: Platform) -> int:
+    async def batches(ogel: Platform) -> int:
         total, more = 0, True
         while more:
-            some = await bite(ogel)
+            some = await batch(ogel)
             total, more = total + some.jobs, some.more
             if more:
                 click.echo(f"{total} jobs {done} …", err=True)
         return total
 
-    total = ask(bites)
+    total = ask(batches)
     say_json({"jobs": total}) if as_json else click.echo(f"{total} jobs {done}")
 
 

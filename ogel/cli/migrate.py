@@ -14,7 +14,7 @@ def command() -> None:
     from ogel.adapters.migrations import migrate, read_migrations
     from ogel.adapters.postgres import wait_for_postgres
     from ogel.platform import MIGRATIONS
-    from ogel.runtime.logging import configure_logging
+    from ogel.runtime.log.setup import configure_logging
 
     settings = settings_of_environment()
     url = require_database(settings)

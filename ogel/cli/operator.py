@@ -59,8 +59,8 @@ def within_settings(
     question: Callable[[Thing], Awaitable[Answer]],
 ) -> Answer:
     from ogel.environ import secrets_of
-    from ogel.runtime.logging import configure_logging
-    from ogel.runtime.scrub import Scrubber
+    from ogel.runtime.log.setup import configure_logging
+    from ogel.runtime.secrets.scrub import Scrubber
 
     # stdout is for the answer
     configure_logging("warning", sys.stderr, settings.log_form, Scrubber(secrets_of(settings)))

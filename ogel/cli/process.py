@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from ogel.platform import Platform
     from ogel.runtime.http.sibling import Place
-    from ogel.runtime.lifecycle import Service
+    from ogel.runtime.process.lifecycle import Service
     from ogel.serving import Process, Roles
 
 OPEN_FILES = 65_536
@@ -87,8 +87,8 @@ def run_process(
 def begin(settings: Settings, place: Place | None = None) -> None:
     """Logs, Sentry and limits, before anything else is done."""
     interrupts.end_us()  # until the event loop listens to signals
-    from ogel.runtime.logging import configure_logging
-    from ogel.runtime.scrub import Scrubber
+    from ogel.runtime.log.setup import configure_logging
+    from ogel.runtime.secrets.scrub import Scrubber
 
     scrub = Scrubber(secrets_of(settings))
     configure_logging(settings.log_level, form=settings.log_form, scrub=scrub, beside=True)

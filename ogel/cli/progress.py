@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ogel.cli.tables import cut
-from ogel.runtime.terminal import draws, printable
+from ogel.runtime.log.terminal import draws, printable
 
 if TYPE_CHECKING:
     from ogel.features.webhooks.replays.replay import Replay

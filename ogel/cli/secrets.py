@@ -12,10 +12,10 @@ import click
 
 from ogel.cli.operator import ask, json_option, operator, within
 from ogel.cli.tables import Column, printable, show_table
-from ogel.runtime.terminal import draws
+from ogel.runtime.log.terminal import draws
 
 if TYPE_CHECKING:
-    from ogel.runtime.sealed import KeyUse, Resealed, SealedValues
+    from ogel.runtime.secrets.sealed import KeyUse, Resealed, SealedValues
 
 Answer = TypeVar("Answer")
 
@@ -76,7 +76,7 @@ def rotate(as_json: bool) -> None:
 
 
 async def _rotate(values: SealedValues, shows: bool) -> tuple[Resealed, Sequence[KeyUse]]:
-    from ogel.runtime.sealed import Resealed
+    from ogel.runtime.secrets.sealed import Resealed
 
     done = Resealed()
     total = sum(use.count for use in await values.status() if use.state != "newest")

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import click
 
-from ogel.runtime.terminal import printable as printable  # what commands print besides tables
+from ogel.runtime.log.terminal import printable as printable  # what commands print besides tables
 
 _GAP = "  "
 _INDENT = "  "

@@ -74,7 +74,7 @@ class Told:
 
 def _run_with_servers(settings: Settings, told: Told) -> None:
     from ogel.adapters.embedded import CalledOff, EmbeddedServers
-    from ogel.runtime.logging import configure_logging
+    from ogel.runtime.log.setup import configure_logging
 
     configure_logging(settings.log_level, form=settings.log_form)
     prepared = EmbeddedServers.prepare(

@@ -53,7 +53,7 @@ def command(
 
 
 async def _follow(tail: Tail, as_json: bool) -> None:
-    from ogel.runtime.database import DatabaseAway
+    from ogel.runtime.database.database import DatabaseAway
 
     away = False
     while True:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from ogel.runtime.outbox import Subscriber
     from ogel.runtime.purge import Purge
     from ogel.runtime.schedule.schedule import Schedule
-    from ogel.runtime.sealed import SealedColumn
+    from ogel.runtime.secrets.sealed import SealedColumn
 
 # Asks the database for what some gauges show, and sets them; when Prometheus scrapes, and not often.
 Measure = Callable[[], Awaitable[None]]

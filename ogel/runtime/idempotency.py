@@ -9,7 +9,7 @@ from typing import Annotated, Generic, NamedTuple, Protocol, TypeVar
 import msgspec
 
 from ogel.kernel.errors import Conflict, Invalid
-from ogel.runtime.database import Database, Session
+from ogel.runtime.database.database import Database, Transaction
 from ogel.runtime.http.input import IDEMPOTENCY_KEY_PATTERN
 
 Answer = TypeVar("Answer", bound=msgspec.Struct)
@@ -60,7 +60,7 @@ class Answers(Generic[Answer]):
     def __init__(
         self,
         database: Database,
-        find: Callable[[Session, str], Awaitable[KnownRequest | None]],
+        find: Callable[[Transaction, str], Awaitable[KnownRequest | None]],
         kind: type[Answer],
     ) -> None:
         self._database = database
@@ -71,8 +71,8 @@ class Answers(Generic[Answer]):
         """None: it was not made before. Raises Conflict when its key stands for another one."""
         if asked.key is None:
             return None
-        async with self._database.session() as session:
-            known = await self._find(session, asked.key)
+        async with self._database.autocommit() as tx:
+            known = await self._find(tx, asked.key)
         if known is None:
             return None
         if known.fingerprint != asked.fingerprint:

@@ -10,10 +10,10 @@ from typing import NamedTuple
 
 from ogel.kernel.errors import Unavailable
 from ogel.kernel.event import Event
-from ogel.runtime.database import Queries, Session, records
+from ogel.runtime.database.database import Queries, Transaction, records
+from ogel.runtime.database.pieces import Piece, together
 from ogel.runtime.jobs.job import NewJob
 from ogel.runtime.jobs.store import JobQueue
-from ogel.runtime.pieces import Piece, together
 
 _SQL = Queries.beside(__name__)
 
@@ -70,7 +70,7 @@ class Consequences:
 
 
 # Asked before the events are written. It may lock nothing: this need not be the transaction that writes them.
-Subscriber = Callable[[Session, Sequence[Event]], Awaitable[Consequences]]
+Subscriber = Callable[[Transaction, Sequence[Event]], Awaitable[Consequences]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +94,7 @@ class Outbox:
 
     async def publish(
         self,
-        tx: Session,
+        tx: Transaction,
         events: Sequence[Event],
         to: Sequence[Subscriber] | None = None,
         more: Sequence[Piece] = (),
@@ -109,17 +109,17 @@ class Outbox:
         return publication
 
     async def publish_at_once(
-        self, session: Session, events: Sequence[Event], more: Sequence[Piece] = ()
+        self, tx: Transaction, events: Sequence[Event], more: Sequence[Piece] = ()
     ) -> Publication | None:
         """
         As `publish`, in one statement, which needs no transaction around it. None: it would be too large for one, and
         nothing is written.
         """
-        return await self._publish(session, events, self._subscribers, more, at_once=True)
+        return await self._publish(tx, events, self._subscribers, more, at_once=True)
 
     async def _publish(
         self,
-        tx: Session,
+        tx: Transaction,
         events: Sequence[Event],
         to: Sequence[Subscriber],
         more: Sequence[Piece],
@@ -140,7 +140,7 @@ class Outbox:
 
     async def _write(
         self,
-        tx: Session,
+        tx: Transaction,
         events: Sequence[Event],
         consequences: Sequence[Consequences],
         more: Sequence[Piece],
@@ -170,7 +170,7 @@ class Outbox:
         return Publication(new, {**deliveries, **known})
 
     async def _execute(
-        self, tx: Session, pieces: Sequence[Piece], part: Part, last: Sequence[Piece]
+        self, tx: Transaction, pieces: Sequence[Piece], part: Part, last: Sequence[Piece]
     ) -> Mapping[str, set[str]]:
         """What the pieces say."""
         promises = self._jobs.promised([job for _, job in part.jobs])
@@ -184,7 +184,7 @@ class Outbox:
             tx.ring(queue)
         return said
 
-    async def _known(self, tx: Session, ids: Sequence[str]) -> Mapping[str, int]:
+    async def _known(self, tx: Transaction, ids: Sequence[str]) -> Mapping[str, int]:
         """What events that were published before answered then."""
         return dict(await tx.tuples(_SQL.deliveries_of, {"ids": ids})) if ids else {}
 

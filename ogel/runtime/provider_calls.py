@@ -10,7 +10,7 @@ import msgspec
 
 from ogel.runtime.egress import Egress, EgressError, Exchange, Headers
 from ogel.runtime.providers import ProviderError
-from ogel.runtime.scrub import Scrubber
+from ogel.runtime.secrets.scrub import Scrubber
 
 TIMEOUT_SECONDS = 10.0
 MAX_ANSWER_BYTES = 64 * 1024

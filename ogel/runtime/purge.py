@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple, Protocol
 
-from ogel.runtime.database import Session
+from ogel.runtime.database.database import Transaction
 
 # Nobody counts further than one more than this: people only want to know that it is much.
 MOST_COUNTED = 100_000
 
-Count = Callable[[Session, datetime], Awaitable[int]]
-WholeBite = Callable[[Session, datetime, int], Awaitable[int]]
+Count = Callable[[Transaction, datetime], Awaitable[int]]
+WholeBatch = Callable[[Transaction, datetime, int], Awaitable[int]]
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 
@@ -29,18 +29,18 @@ class Cursor(NamedTuple):
 BEGINNING = Cursor("-infinity", "")
 
 
-class Bitten(NamedTuple):
-    """`cursor` is where the next bite goes on, for a purge that passes over rows."""
+class BatchDone(NamedTuple):
+    """`cursor` is where the next batch goes on, for a purge that passes over rows."""
 
     deleted: int
     is_over: bool
     cursor: Cursor = BEGINNING
 
 
-class Bite(Protocol):
+class Batch(Protocol):
     async def __call__(
-        self, session: Session, before: datetime, limit: int, cursor: Cursor = BEGINNING, /
-    ) -> Bitten:
+        self, tx: Transaction, before: datetime, limit: int, cursor: Cursor = BEGINNING, /
+    ) -> BatchDone:
         """In the transaction it gets, looks at no more than `limit` rows, from the cursor on."""
 
 
@@ -51,7 +51,7 @@ class Purge:
     deletes         completes "Deletes …": `events that no delivery needs any more`.
     retention_days  what is older goes.
     count           how many there are to delete that are older than the time it gets, up to one more than MOST_COUNTED.
-    bite            deletes some of them: see Bite.
+    batch           deletes some of them: see Batch.
     after           the purge it waits for while that runs: what is left of that one keeps rows of this one.
     is_firm         what is younger than the retention stays, whoever asks.
 
@@ -62,7 +62,7 @@ class Purge:
     deletes: str
     retention_days: float
     count: Count
-    bite: Bite
+    batch: Batch
     after: str | None = None
     is_firm: bool = False
 
@@ -78,19 +78,19 @@ class Purge:
         retention_days: float,
         *,
         count: bytes,
-        bite: bytes,
+        batch: bytes,
         after: str | None = None,
         is_firm: bool = False,
     ) -> Purge:
         """
-        For rows that all go: `count` selects a number, and takes `%(before)s` and `%(most)s`; `bite` is a DELETE that
+        For rows that all go: `count` selects a number, and takes `%(before)s` and `%(most)s`; `batch` is a DELETE that
         takes `%(before)s` and `%(limit)s`, and whose affected rows count.
         """
 
-        async def bitten(session: Session, before: datetime, limit: int) -> int:
-            return await session.execute(bite, {"before": before, "limit": limit})
+        async def deleted_batch(tx: Transaction, before: datetime, limit: int) -> int:
+            return await tx.execute(batch, {"before": before, "limit": limit})
 
-        return cls(name, deletes, retention_days, _counted(count), whole(bitten), after, is_firm)
+        return cls(name, deletes, retention_days, _counted(count), whole(deleted_batch), after, is_firm)
 
     @classmethod
     def of_walk(
@@ -100,38 +100,40 @@ class Purge:
         retention_days: float,
         *,
         count: bytes,
-        bite: bytes,
+        batch: bytes,
         after: str | None = None,
     ) -> Purge:
         """
-        For rows some of which stay, however old: `bite` looks at `%(limit)s` rows at most, in the order of time and id
+        For rows some of which stay, however old: `batch` looks at `%(limit)s` rows at most, in the order of time and id
         and after (`%(after_at)s`, `%(after_id)s`), deletes those that may go, and selects how many went, how many it
         looked at, and time (as text) and id of the last of those.
         """
 
         async def walked(
-            session: Session, before: datetime, limit: int, cursor: Cursor = BEGINNING
-        ) -> Bitten:
+            tx: Transaction, before: datetime, limit: int, cursor: Cursor = BEGINNING
+        ) -> BatchDone:
             parameters = {"before": before, "limit": limit, "after_at": cursor.at, "after_id": cursor.id}
-            [(deleted, seen, at, id)] = await session.tuples(bite, parameters)
-            return Bitten(deleted, seen < limit, Cursor(at, id) if seen else cursor)
+            [(deleted, seen, at, id)] = await tx.tuples(batch, parameters)
+            return BatchDone(deleted, seen < limit, Cursor(at, id) if seen else cursor)
 
         return cls(name, deletes, retention_days, _counted(count), walked, after)
 
 
-def whole(bite: WholeBite) -> Bite:
+def whole(batch: WholeBatch) -> Batch:
     """Of one that deletes all it finds: when that is fewer than it may, nothing is left."""
 
-    async def bitten(session: Session, before: datetime, limit: int, cursor: Cursor = BEGINNING) -> Bitten:
-        deleted = await bite(session, before, limit)
-        return Bitten(deleted, deleted < limit)
+    async def deleted_batch(
+        tx: Transaction, before: datetime, limit: int, cursor: Cursor = BEGINNING
+    ) -> BatchDone:
+        deleted = await batch(tx, before, limit)
+        return BatchDone(deleted, deleted < limit)
 
-    return bitten
+    return deleted_batch
 
 
 def _counted(query: bytes) -> Count:
-    async def counted(session: Session, before: datetime) -> int:
-        number: int = await session.value(query, {"before": before, "most": MOST_COUNTED + 1})
+    async def counted(tx: Transaction, before: datetime) -> int:
+        number: int = await tx.value(query, {"before": before, "most": MOST_COUNTED + 1})
         return number
 
     return counted

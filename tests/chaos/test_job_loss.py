@@ -99,8 +99,8 @@ class Fleet:
         self.running.remove(process)
         process.send_signal(signal.SIGKILL)
         await asyncio.to_thread(process.wait, 10)
-        async with self.world.database.session() as session:
-            self.deaths[process.pid] = await session.value(b"SELECT clock_timestamp()")
+        async with self.world.database.autocommit() as tx:
+            self.deaths[process.pid] = await tx.value(b"SELECT clock_timestamp()")
         process.stdout and process.stdout.close()
 
     async def kill_until(self, over: asyncio.Event, chance: random.Random) -> None:
@@ -147,9 +147,9 @@ async def kill_and_look(database_url: str, redis_url: str, seed: int, jobs: int,
     mixed: dict[str, NewJob] = {}
     async with AsyncExitStack() as stack:
         w = await stack.enter_async_context(world(database_url, kind(perform_elsewhere)))
-        async with w.database.session() as session:
-            await session.execute(RUNS.encode())
-            await session.execute(WRITTEN.encode())
+        async with w.database.autocommit() as tx:
+            await tx.execute(RUNS.encode())
+            await tx.execute(WRITTEN.encode())
         workers = stack.enter_context(Fleet("tests.support.jobs_process", [database_url], w))
         schedulers = stack.enter_context(Fleet("tests.support.ticks_process", [database_url, redis_url], w))
         await asyncio.gather(
@@ -170,12 +170,12 @@ async def kill_and_look(database_url: str, redis_url: str, seed: int, jobs: int,
         ticks = await due_ticks(w)
         await w.until_empty(DRAINED_SECONDS)
         await workers.end()
-        async with w.database.session() as session:
-            rows = await session.tuples(
+        async with w.database.autocommit() as tx:
+            rows = await tx.tuples(
                 b"SELECT job_id, n, pid, began, ended, failed FROM trial_runs ORDER BY began, id"
             )
             runs = [Run(*row) for row in rows]
-            written = [Written(*row) for row in await session.tuples(b"SELECT * FROM trial_written")]
+            written = [Written(*row) for row in await tx.tuples(b"SELECT * FROM trial_written")]
     cut = sum(run.ended is None for run in runs)
     again = sum(times > 1 for times in Counter(run.job_id for run in runs if run.failed is False).values())
     print(
@@ -201,23 +201,23 @@ async def flush_until(over: asyncio.Event, redis_url: str, chance: random.Random
 
 
 async def now(w: World) -> datetime:
-    async with w.database.session() as session:
-        moment: datetime = await session.value(b"SELECT now()")
+    async with w.database.autocommit() as tx:
+        moment: datetime = await tx.value(b"SELECT now()")
     return moment
 
 
 async def until_ticked(w: World, moment: datetime) -> None:
     """Every schedule has got past that moment."""
     query = b"SELECT count(*) FROM schedules WHERE last_tick_at >= %(moment)s"
-    async with asyncio.timeout(CATCH_UP_SECONDS), w.database.session() as session:
-        while await session.value(query, {"moment": moment}) < len(SCHEDULES):
+    async with asyncio.timeout(CATCH_UP_SECONDS), w.database.autocommit() as tx:
+        while await tx.value(query, {"moment": moment}) < len(SCHEDULES):
             await asyncio.sleep(0.1)
 
 
 async def due_ticks(w: World) -> Mapping[str, Sequence[str]]:
     """By schedule, every second from the one after it was registered to its last tick."""
-    async with w.database.session() as session:
-        rows = await session.tuples(
+    async with w.database.autocommit() as tx:
+        rows = await tx.tuples(
             b"SELECT name, r.counted_from, last_tick_at FROM schedules JOIN trial_registered AS r ON r.schedule = name"
         )
     return {name: list(seconds_between(since, last)) for name, since, last in rows}
@@ -241,7 +241,7 @@ def mixed_job(n: int, chance: random.Random) -> NewJob:
         return NewJob(KIND, payload, key="ordered", order_key=f"order{chance.randrange(ORDERS)}")
     if n % 3 == 1:
         return NewJob(KIND, payload, key=f"key{n % 7}", dedupe_key=f"unique{n % UNIQUES}")
-    return NewJob(KIND, payload, key=f"key{n % 7}", lane=chance.choice([URGENT, 0, LOW]))
+    return NewJob(KIND, payload, key=f"key{n % 7}", priority=chance.choice([URGENT, 0, LOW]))
 
 
 def exclusive(jobs: Mapping[str, NewJob], written: Sequence[Written]) -> Mapping[str, str]:

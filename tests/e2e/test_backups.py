@@ -86,7 +86,7 @@ def fill(database_url: str, events: int, characters: int = 2000) -> None:
 
 def command(*arguments: str, **settings: str) -> Finished:
     """`ogel backup …` in this process."""
-    with mock.patch("ogel.runtime.logging.configure_logging"):  # it is for whole processes
+    with mock.patch("ogel.runtime.log.setup.configure_logging"):  # it is for whole processes
         return ogel_here("backup", *arguments, **settings)
 
 

@@ -29,7 +29,7 @@ def outside(suite_servers: dict[str, str]) -> Iterator[Outside]:
 def run(suite_servers: dict[str, str]) -> Run:
     def run(*arguments: str, stdin: str = "", **settings: str) -> Finished:
         with (
-            mock.patch("ogel.runtime.logging.configure_logging"),  # it is for whole processes
+            mock.patch("ogel.runtime.log.setup.configure_logging"),  # it is for whole processes
             mock.patch.object(sys, "stdin", io.StringIO(stdin)),
         ):
             return ogel_here("databases", *arguments, **{**suite_servers, **settings})

@@ -21,7 +21,7 @@ def run(suite_servers: dict[str, str]) -> Run:
     """In this process, with the settings of the suite."""
 
     def run(*arguments: str) -> Finished:
-        with mock.patch("ogel.runtime.logging.configure_logging"):  # it is for whole processes
+        with mock.patch("ogel.runtime.log.setup.configure_logging"):  # it is for whole processes
             return ogel_here("schedules", *arguments, **{**suite_servers, **ENVIRONMENT})
 
     return run
@@ -141,7 +141,7 @@ def test_it_stops_every_process_that_has_the_schedules(command: list[str], value
 
 def is_refused(command: list[str], value: str, said: str) -> None:
     nowhere = {"DATABASE_URL": "postgresql://127.0.0.1:1/none", "REDIS_URL": "redis://127.0.0.1:1"}
-    with mock.patch("ogel.runtime.logging.configure_logging"):
+    with mock.patch("ogel.runtime.log.setup.configure_logging"):
         finished = ogel_here(
             *command, OGEL_SCHEDULES=value, OGEL_ADMIN_KEY="k" * 24, OGEL_SECRET="s" * 24, **nowhere
         )

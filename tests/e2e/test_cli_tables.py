@@ -70,7 +70,7 @@ ENVIRONMENT = {"OGEL_WEBHOOK_RETRY_DELAYS": "0.1"}
 @pytest.fixture
 def run(names: dict[str, str], suite_servers: dict[str, str]) -> Run:
     def run(typed: str) -> Finished:
-        with mock.patch("ogel.runtime.logging.configure_logging"):  # it is for whole processes
+        with mock.patch("ogel.runtime.log.setup.configure_logging"):  # it is for whole processes
             return ogel_here(
                 *typed.format(**names).split(),
                 **suite_servers,

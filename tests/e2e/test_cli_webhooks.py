@@ -31,7 +31,7 @@ def run(suite_servers: dict[str, str]) -> Run:
     """In this process, and without OGEL_SECRET: reading and steering need none."""
 
     def run(*arguments: str, **settings: str) -> Finished:
-        with mock.patch("ogel.runtime.logging.configure_logging"):  # it is for whole processes
+        with mock.patch("ogel.runtime.log.setup.configure_logging"):  # it is for whole processes
             return ogel_here(*arguments, **{**suite_servers, **settings})
 
     return run

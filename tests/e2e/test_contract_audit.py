@@ -22,7 +22,7 @@ Run = Callable[..., Finished]
 @pytest.fixture
 def run(suite_servers: dict[str, str]) -> Run:
     def run(*arguments: str, **settings: str) -> Finished:
-        with mock.patch("ogel.runtime.logging.configure_logging"):  # it is for whole processes
+        with mock.patch("ogel.runtime.log.setup.configure_logging"):  # it is for whole processes
             return ogel_here("audit", *arguments, **{**suite_servers, "OGEL_SECRET": SECRET, **settings})
 
     return run
@@ -92,7 +92,7 @@ def test_tampering_is_exit_1_and_names_the_record(servers: Any, database_url: st
         seal(ogel.api, database_url)
         with psycopg.connect(database_url) as connection:
             connection.execute("UPDATE audit_logs SET actor = 'mallory' WHERE resource_id = %s", (ids[2],))
-        with mock.patch("ogel.runtime.logging.configure_logging"):
+        with mock.patch("ogel.runtime.log.setup.configure_logging"):
             found = ogel_here("audit", "verify", OGEL_SECRET=SECRET, **settings)
             assert found.code == 1
             assert "BROKEN at 3 (aud_" in found.out
@@ -142,11 +142,11 @@ def test_kill_9_in_the_middle_of_sealing(servers: Any, database_url: str, tmp_pa
 
     with Ogel("api", "--with", "worker", log=tmp_path / "first.log", **settings) as first:
         first.api.ok("POST", "/api/schedules/audit.seal/run")
-        eventually(sealed, 10, "the first bites")
+        eventually(sealed, 10, "the first batches")
         first.kill()
     assert 0 < sealed() < many
     with Ogel("worker", "audit", log=tmp_path / "second.log", **settings):
         eventually(lambda: sealed() >= many, 30, "the rest to be sealed")
-    with mock.patch("ogel.runtime.logging.configure_logging"):
+    with mock.patch("ogel.runtime.log.setup.configure_logging"):
         verdict = json.loads(ogel_here("audit", "verify", "--json", OGEL_SECRET=SECRET, **settings).out)
     assert (verdict["broken"], verdict["records"]) == (None, sealed())

@@ -21,7 +21,7 @@ Run = Callable[..., Finished]
 @pytest.fixture
 def run(suite_servers: dict[str, str]) -> Run:
     def run(*arguments: str, **settings: str) -> Finished:
-        with mock.patch("ogel.runtime.logging.configure_logging"):  # it is for whole processes
+        with mock.patch("ogel.runtime.log.setup.configure_logging"):  # it is for whole processes
             return ogel_here("cleanup", *arguments, **{**suite_servers, **settings})
 
     return run
@@ -182,7 +182,7 @@ def test_kill_9_in_the_middle_of_a_purge(servers: Any, database_url: str, tmp_pa
     settings = {"DATABASE_URL": database_url, "REDIS_URL": servers.redis_url}
 
     def start() -> str:
-        with mock.patch("ogel.runtime.logging.configure_logging"):
+        with mock.patch("ogel.runtime.log.setup.configure_logging"):
             begun = ogel_here("cleanup", "run", "events", "--no-wait", "--json", **settings)
         assert begun.code == 0, begun.err
         id: str = json.loads(begun.out)["job"]
@@ -196,7 +196,7 @@ def test_kill_9_in_the_middle_of_a_purge(servers: Any, database_url: str, tmp_pa
 
     with Ogel("worker", "cleanup", log=tmp_path / "first.log", **environment) as first:
         start()
-        eventually(lambda: state()[0] > 0, 10, "the first bites")
+        eventually(lambda: state()[0] > 0, 10, "the first batches")
         first.kill()
     deleted, is_over = state()
     assert not is_over

@@ -45,7 +45,7 @@ def receiver() -> Iterator[Receiver]:
 @pytest.fixture
 def run(suite_servers: dict[str, str]) -> Run:
     def run(*arguments: str) -> Finished:
-        with mock.patch("ogel.runtime.logging.configure_logging"):  # it is for whole processes
+        with mock.patch("ogel.runtime.log.setup.configure_logging"):  # it is for whole processes
             return ogel_here(*arguments, **suite_servers, **ENVIRONMENT)
 
     return run

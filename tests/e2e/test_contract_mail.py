@@ -370,7 +370,7 @@ def test_the_command_line_sends_and_shows(
     api: Client, smtp: MailServer, suite_servers: dict[str, str], tmp_path: Path
 ) -> None:
     def run(*arguments: str) -> Any:
-        with mock.patch("ogel.runtime.logging.configure_logging"):  # it is for whole processes
+        with mock.patch("ogel.runtime.log.setup.configure_logging"):  # it is for whole processes
             return ogel_here("mail", *arguments, **suite_servers, **ENVIRONMENT)
 
     # Once as a process of its own, whose end counts too.
@@ -403,7 +403,7 @@ def test_the_command_line_lists_lifts_and_adds_suppressions(
     api: Client, smtp: MailServer, suite_servers: dict[str, str]
 ) -> None:
     def run(*arguments: str) -> Any:
-        with mock.patch("ogel.runtime.logging.configure_logging"):
+        with mock.patch("ogel.runtime.log.setup.configure_logging"):
             return ogel_here("mail", "suppressions", *arguments, **suite_servers, **ENVIRONMENT)
 
     smtp.answers["gone/eu@example.com"] = ["550 5.1.1 No such user"]

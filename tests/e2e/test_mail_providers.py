@@ -246,7 +246,9 @@ def test_the_outbox_writes_files_that_can_be_read(
         assert path.stat().st_mode & 0o777 == 0o600
         assert [each.name for each in path.parent.iterdir()] == [path.name]
         # Whoever asks on this machine is told where it is; elsewhere, its name.
-        monkeypatch.setattr("ogel.runtime.logging.configure_logging", lambda *_: None)  # it is for processes
+        monkeypatch.setattr(
+            "ogel.runtime.log.setup.configure_logging", lambda *_: None
+        )  # it is for processes
         tested = ogel_here("mail", "test", "Ann@example.com", OGEL_MAIL_FROM=FROM, **settings)
         assert tested.code == 0, tested.err
         [line] = [each for each in tested.out.splitlines() if each.startswith("it is in ")]

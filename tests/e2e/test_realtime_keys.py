@@ -22,7 +22,7 @@ from ogel.features.keys.uses import KeyUses
 from ogel.features.keys.watch import KeyWatch
 from ogel.kernel.clock import utc_now
 from ogel.kernel.principal import SYSTEM, Caller
-from ogel.runtime.database import Database
+from ogel.runtime.database.database import Database
 from tests.support.cli import ogel
 from tests.support.process import ADMIN_KEY, SECRET, Ogel, eventually
 from tests.support.realtime import an_sse_block

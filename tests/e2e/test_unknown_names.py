@@ -21,7 +21,7 @@ Run = Callable[..., Finished]
 @pytest.fixture
 def run(api: Client, suite_servers: dict[str, str]) -> Run:
     def run(*arguments: str, **settings: str) -> Finished:
-        with mock.patch("ogel.runtime.logging.configure_logging"):  # it is for whole processes
+        with mock.patch("ogel.runtime.log.setup.configure_logging"):  # it is for whole processes
             return ogel_here(*arguments, **{**suite_servers, "OGEL_SECRET": "x" * 32, **settings})
 
     return run

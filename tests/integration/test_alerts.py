@@ -19,7 +19,7 @@ from ogel.features.stats.resources.sample import Sample
 from ogel.features.stats.resources.sampler import Sampler
 from ogel.features.stats.resources.store import ResourceStore
 from ogel.kernel.clock import rfc3339, utc_now
-from ogel.runtime.database import Database
+from ogel.runtime.database.database import Database
 from ogel.runtime.jobs.job import Job
 from ogel.runtime.jobs.store import JobQueue
 from ogel.runtime.outbox import Outbox
@@ -60,8 +60,8 @@ class World:
             await self.service.check(self.tick())
 
     async def told(self) -> list[str]:
-        async with self.database.session() as session:
-            rows = await session.tuples(
+        async with self.database.autocommit() as tx:
+            rows = await tx.tuples(
                 b"SELECT split_part(type, '.', 3), data->>'name', data->>'subject' FROM events ORDER BY id"
             )
         return [" ".join(filter(None, row)) for row in rows]
@@ -126,8 +126,8 @@ def test_a_process_that_is_gone_is_cleared_and_forgotten(database_url: str) -> N
             await made.check(2)
             assert await made.told() == ["raised process.memory a", "cleared process.memory a"]
             assert {each.subject for each in (await made.service.look()).items} == {"b", None}
-            async with made.database.session() as session:
-                assert await session.value(b"SELECT count(*) FROM alerts") == 2
+            async with made.database.autocommit() as tx:
+                assert await tx.value(b"SELECT count(*) FROM alerts") == 2
 
     asyncio.run(story())
 
@@ -157,9 +157,9 @@ def test_while_nobody_checks_the_numbers_of_now_decide(database_url: str) -> Non
             assert (await made.service.look()).status == "critical"
             await made.check()
             assert (await made.service.look()).status == "ok"  # one check is none
-            async with made.database.session() as session:
+            async with made.database.autocommit() as tx:
                 old = rfc3339(utc_now() - timedelta(minutes=6))
-                await session.execute(b"UPDATE alerts SET checked_by = %(old)s", {"old": old})
+                await tx.execute(b"UPDATE alerts SET checked_by = %(old)s", {"old": old})
             assert (await made.service.look()).status == "critical"
 
     asyncio.run(story())
@@ -175,8 +175,8 @@ def test_a_job_is_stuck_that_nothing_but_workers_hold_back(database_url: str) ->
     }
 
     async def stuck(database: Database) -> float:
-        async with database.session() as session:
-            return (await ResourceStore().stuck(session, ["trial", "empty"]))["trial"]
+        async with database.autocommit() as tx:
+            return (await ResourceStore().stuck(tx, ["trial", "empty"]))["trial"]
 
     async def story() -> None:
         async with world(database_url) as made:

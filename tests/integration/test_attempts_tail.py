@@ -11,7 +11,7 @@ from ogel.adapters.postgres import PoolOptions, make_pool
 from ogel.features.webhooks.deliveries import tail as tailing
 from ogel.features.webhooks.deliveries.tail import Tail
 from ogel.kernel.clock import utc_now
-from ogel.runtime.database import Database
+from ogel.runtime.database.database import Database
 
 ATTEMPT = (
     "INSERT INTO webhook_attempts (delivery_id, number, outcome, started_at) "

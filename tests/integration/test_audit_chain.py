@@ -19,17 +19,17 @@ from ogel.features.audit.chain_store import ChainStore
 from ogel.features.audit.ends import EndChanged, Ends, end_purpose
 from ogel.features.audit.feature import AuditFeature
 from ogel.features.audit.purge import purge_of_audit_logs
-from ogel.features.audit.sealing import BITE, QUEUE, SEAL, Seal
+from ogel.features.audit.sealing import BATCH, QUEUE, SEAL, Seal
 from ogel.features.audit.service import AuditService
 from ogel.features.audit.store import AuditStore
 from ogel.features.audit.verify import Verdict, verify_lines
 from ogel.kernel.clock import utc_now
 from ogel.kernel.errors import Conflict, Malformed
 from ogel.kernel.principal import SYSTEM, Caller
-from ogel.runtime.database import Database
+from ogel.runtime.database.database import Database
 from ogel.runtime.jobs.job import NewJob
-from ogel.runtime.sealed import SealedColumn, SealedValues
-from ogel.runtime.vault import Vault
+from ogel.runtime.secrets.sealed import SealedColumn, SealedValues
+from ogel.runtime.secrets.vault import Vault
 from tests.support.jobs import world
 
 SECRET = "a secret of twenty-four c"
@@ -46,7 +46,7 @@ class Log:
 
     async def seal_all(self) -> int:
         total = 0
-        while sealed := await self.seal.bite():
+        while sealed := await self.seal.batch():
             total += sealed
         return total
 
@@ -60,9 +60,9 @@ class Log:
         total = 0
         while True:
             async with self.database.transaction() as tx:
-                bitten = await purge.bite(tx, before, limit)
-            total += bitten.deleted
-            if bitten.is_over:
+                batch = await purge.batch(tx, before, limit)
+            total += batch.deleted
+            if batch.is_over:
                 assert total == counted
                 return total
 
@@ -127,25 +127,25 @@ def test_what_is_sealed_is_verified(database_url: str) -> None:
     async def story(log: Log) -> None:
         empty = await log.verify()
         assert (empty.ok, empty.records, empty.unsealed) == (True, 0, 0)
-        write(database_url, 2 * BITE + 7)
-        assert (await log.verify()).unsealed == 2 * BITE + 7
-        assert await log.seal_all() == 2 * BITE + 7
+        write(database_url, 2 * BATCH + 7)
+        assert (await log.verify()).unsealed == 2 * BATCH + 7
+        assert await log.seal_all() == 2 * BATCH + 7
         verdict = await log.verify()
         assert (verdict.ok, verdict.records, verdict.first_seq, verdict.last_seq, verdict.unsealed) == (
             True,
-            2 * BITE + 7,
+            2 * BATCH + 7,
             1,
-            2 * BITE + 7,
+            2 * BATCH + 7,
             0,
         )
         write(database_url, 3, hours_ago=0.5, prefix="more")
         assert await log.seal_all() == 3
         longer = await log.verify()
-        assert (longer.ok, longer.records) == (True, 2 * BITE + 10)
+        assert (longer.ok, longer.records) == (True, 2 * BATCH + 10)
         assert longer.head != verdict.head
 
     in_log(database_url, story)
-    assert [seq for seq, _ in rows(database_url)] == list(range(1, 2 * BITE + 11))
+    assert [seq for seq, _ in rows(database_url)] == list(range(1, 2 * BATCH + 11))
 
 
 def test_what_may_still_be_joined_by_earlier_ones_waits(database_url: str) -> None:
@@ -160,9 +160,9 @@ def test_what_may_still_be_joined_by_earlier_ones_waits(database_url: str) -> No
             # Two seconds are waited for in any case.
             for _ in range(11):
                 await asyncio.sleep(0.2)
-                assert await log.seal.bite() == 0
+                assert await log.seal.batch() == 0
         async with asyncio.timeout(10):
-            while not await log.seal.bite():
+            while not await log.seal.batch():
                 await asyncio.sleep(0.05)
 
     in_log(database_url, story)
@@ -183,7 +183,7 @@ def test_writers_that_commit_late_lose_and_double_nothing(database_url: str) -> 
 
         async def keep_sealing() -> None:
             while True:
-                await log.seal.bite()
+                await log.seal.batch()
                 await asyncio.sleep(0.02)
 
         sealers = [asyncio.create_task(keep_sealing()) for _ in range(2)]
@@ -337,8 +337,8 @@ def test_a_chain_computed_anew_does_not_fit_the_head(database_url: str) -> None:
         forged = Vault("mallory's secret of 24 chars").seal(
             (20).to_bytes(8, "big") + before, end_purpose("head")
         )
-        async with log.database.session() as session:
-            await session.execute(
+        async with log.database.autocommit() as tx:
+            await tx.execute(
                 b"UPDATE audit_chain SET hash = %(hash)s, sealed = %(sealed)s WHERE name = 'head'",
                 {"hash": before, "sealed": forged},
             )
@@ -348,7 +348,7 @@ def test_a_chain_computed_anew_does_not_fit_the_head(database_url: str) -> None:
         # And nothing is sealed on top of it.
         write(database_url, 1, hours_ago=0.5, prefix="new")
         with pytest.raises(EndChanged):
-            await log.seal.bite()
+            await log.seal.batch()
 
     in_log(database_url, story)
 

@@ -28,9 +28,9 @@ from ogel.kernel.ids import new_id
 from ogel.kernel.principal import SYSTEM, Caller
 from ogel.operators import restoring
 from ogel.platform import MIGRATIONS
-from ogel.runtime.database import DatabaseAway
+from ogel.runtime.database.database import DatabaseAway
 from ogel.runtime.jobs.job import Finished, Job, Outcome
-from ogel.runtime.vault import Vault
+from ogel.runtime.secrets.vault import Vault
 from ogel.settings import Settings
 
 SECRET, OTHER = "restore-secret-0123456789", "another-secret-0123456789"
@@ -312,7 +312,11 @@ def test_a_schema_that_is_older_is_brought_up_to_date(
 
     def of_the_version_before(manifest: Manifest) -> Manifest:
         migrations = manifest.migrations[:before]
-        left = [each for each in manifest.tables if each.name in ("events", "job_queue")]
+        left = [
+            replace(each, columns=["lane" if column == "priority" else column for column in each.columns])
+            for each in manifest.tables
+            if each.name in ("events", "job_queue")
+        ]
         return replace(manifest, migrations=migrations, tables=left)
 
     old.change(of_the_version_before)

@@ -28,7 +28,7 @@ from ogel.adapters.rq_bell import ring as ring_module
 from ogel.adapters.rq_bell.listener import ALIVE_SECONDS, LISTEN_SECONDS, BellListener
 from ogel.adapters.rq_bell.ring import RqBell, ring_id
 from ogel.adapters.rq_commands import obey
-from ogel.runtime.jobs.bell import Doorman
+from ogel.runtime.jobs.bell import Notifier
 
 QUEUES = ["webhooks", "audit"]
 LIMIT_SECONDS = 10
@@ -316,14 +316,14 @@ def test_what_is_heard_without_room_is_rung_again() -> None:
     async def story() -> None:
         runner: Any = Runner()
         bell = Rung()
-        doorman = Doorman(bell)
-        doorman.serve({"webhooks": runner})
-        assert not doorman.has_room("webhooks")
-        await asyncio.to_thread(doorman.heard, "webhooks")
+        notifier = Notifier(bell)
+        notifier.serve({"webhooks": runner})
+        assert not notifier.has_room("webhooks")
+        await asyncio.to_thread(notifier.heard, "webhooks")
         assert await asyncio.wait_for(bell.queues.get(), LIMIT_SECONDS) == {"webhooks"}
         runner.has_room = True
-        assert doorman.has_room("webhooks")
-        await asyncio.to_thread(doorman.heard, "webhooks")
+        assert notifier.has_room("webhooks")
+        await asyncio.to_thread(notifier.heard, "webhooks")
         await asyncio.sleep(0)
         assert bell.queues.empty()
 

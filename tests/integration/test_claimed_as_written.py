@@ -13,8 +13,8 @@ import pytest
 from ogel.kernel.clock import utc_now
 from ogel.kernel.event import Event
 from ogel.kernel.ids import new_id
-from ogel.runtime.database import Session
-from ogel.runtime.database_patience import USUAL_SECONDS, patience, seconds_left
+from ogel.runtime.database.database import Transaction
+from ogel.runtime.database.patience import USUAL_SECONDS, patience, seconds_left
 from ogel.runtime.jobs.job import Job, NewJob
 from ogel.runtime.jobs.keys import Rate
 from ogel.runtime.jobs.kind import JobKind
@@ -62,7 +62,7 @@ class Trial:
         return counted
 
     async def publish(self, *, fails: bool = False, **options: Any) -> None:
-        async def subscriber(_: Session, events: Sequence[Event]) -> Consequences:
+        async def subscriber(_: Transaction, events: Sequence[Event]) -> Consequences:
             return One(events, options)
 
         async with self.w.database.transaction() as tx:
@@ -79,7 +79,7 @@ class Trial:
 async def trial(database_url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[tuple[Trial, JobRunner]]:
     made: list[Trial] = []
 
-    async def load(_: Session, jobs: Sequence[Job]) -> dict[str, Any]:
+    async def load(_: Transaction, jobs: Sequence[Job]) -> dict[str, Any]:
         return {job.id: job for job in jobs}
 
     async def perform(job: Job, loaded: Job) -> None:
@@ -147,7 +147,7 @@ def test_its_lease_begins_when_it_is_written(database_url: str, monkeypatch: pyt
             async with t.w.database.transaction() as tx:
                 before = await tx.value(b"SELECT clock_timestamp()")
 
-                async def subscriber(_: Session, events: Sequence[Event]) -> Consequences:
+                async def subscriber(_: Transaction, events: Sequence[Event]) -> Consequences:
                     return One(events, {})
 
                 event = Event(new_id("evt"), "a.b", b"{}", None, utc_now())
@@ -199,7 +199,7 @@ def test_what_is_said_of_its_key_or_queue_counts(
                 async with t.w.database.transaction() as tx:
                     await tx.execute(b"UPDATE job_keys SET key_limit = 1")
                 await quiet(runner)
-                [taken] = [t.w.doorman.promise(QUEUE, [NewJob("trial.do", {}, key="key")])]
+                [taken] = [t.w.notifier.promise(QUEUE, [NewJob("trial.do", {}, key="key")])]
                 assert taken is not None  # and kept by nobody: the key's one place is taken
             await t.publish(key="key")
             if about == "rated":  # by the claim that spends its rate
@@ -238,14 +238,14 @@ def test_a_runner_that_is_told_to_stop_takes_nothing_and_gives_back(
     async def story() -> None:
         async with trial(database_url, monkeypatch) as (t, runner):
 
-            async def subscriber(_: Session, events: Sequence[Event]) -> Consequences:
+            async def subscriber(_: Transaction, events: Sequence[Event]) -> Consequences:
                 return One(events, {})
 
             async with t.w.database.transaction() as tx:
                 event = Event(new_id("evt"), "a.b", b"{}", None, utc_now())
                 await t.outbox.publish(tx, [event], to=[subscriber])
                 runner._stopping = True
-            assert t.w.doorman.promise(QUEUE, [NewJob("trial.do", {})]) is None
+            assert t.w.notifier.promise(QUEUE, [NewJob("trial.do", {})]) is None
         [row] = await rows_after(t)
         assert (row["status"], row["attempts"]) == ("pending", 0)
         assert t.performed.empty()

@@ -9,7 +9,8 @@ from typing import Any
 import psycopg
 import pytest
 
-from ogel.runtime.database import Session
+from ogel.runtime.database.database import Transaction
+from ogel.runtime.database.pieces import Piece
 from ogel.runtime.jobs import store as store_module
 from ogel.runtime.jobs.job import DONE, Finished, Job, NewJob
 from ogel.runtime.jobs.keys import Rate
@@ -17,7 +18,6 @@ from ogel.runtime.jobs.kind import JobKind
 from ogel.runtime.jobs.runner import RunnerOptions
 from ogel.runtime.jobs.shares import Division, NewKeys, Share
 from ogel.runtime.jobs.store import LeaseStore
-from ogel.runtime.pieces import Piece
 from tests.support.jobs import QUEUE, World, world
 
 # No poll comes between: whatever is claimed, a bell was rung for.
@@ -62,7 +62,7 @@ async def one_by_one(w: World, jobs: int) -> None:
 def test_a_lone_job_costs_a_statement_to_claim_and_one_to_end(
     database_url: str, statements: list[bytes]
 ) -> None:
-    async def record(tx: Session, finished: Sequence[Finished]) -> None:
+    async def record(tx: Transaction, finished: Sequence[Finished]) -> None:
         raise AssertionError("what is written at once is written by no other")
 
     def recorded(finished: Sequence[Finished]) -> Sequence[Piece]:
@@ -77,8 +77,8 @@ def test_a_lone_job_costs_a_statement_to_claim_and_one_to_end(
                 await one_by_one(w, 3)
                 statements.clear()
                 await one_by_one(w, 4)
-                async with w.database.session() as session:
-                    assert await session.value(b"SELECT key_limit FROM job_keys") == 7
+                async with w.database.autocommit() as tx:
+                    assert await tx.value(b"SELECT key_limit FROM job_keys") == 7
 
     asyncio.run(story())
     asked = [sql for sql in statements if b"SELECT * FROM job_queue" not in sql and b"INSERT" not in sql[:6]]
@@ -90,40 +90,40 @@ def test_a_lone_job_costs_a_statement_to_claim_and_one_to_end(
     assert asked.count(b"BEGIN") == 4
 
 
-async def held(w: World, tx: Session) -> None:
+async def held(w: World, tx: Transaction) -> None:
     await w.keys.hold(tx, "key")
 
 
-async def slowed(w: World, tx: Session) -> None:
+async def slowed(w: World, tx: Transaction) -> None:
     await w.keys.slow(tx, "key", 60.0)
 
 
-async def tripped(w: World, tx: Session) -> None:
+async def tripped(w: World, tx: Transaction) -> None:
     await w.keys.trip(tx, "key", 0.001)
 
 
-async def rated(w: World, tx: Session) -> None:
+async def rated(w: World, tx: Transaction) -> None:
     await w.keys.set(tx, "key", rate=Rate(1, 1))
 
 
-async def ordered(w: World, tx: Session) -> None:
+async def ordered(w: World, tx: Transaction) -> None:
     await w.queue.enqueue(tx, [NewJob("trial.do", {}, key="key", order_key="first")])
 
 
-async def too_many(w: World, tx: Session) -> None:
+async def too_many(w: World, tx: Transaction) -> None:
     await w.queue.enqueue(tx, [NewJob("trial.do", {}) for _ in range(store_module.FEW)])
 
 
-async def too_many_of_its_key(w: World, tx: Session) -> None:
+async def too_many_of_its_key(w: World, tx: Transaction) -> None:
     await w.queue.enqueue(tx, [NewJob("trial.do", {}, key="key") for _ in range(10)])
 
 
-async def narrow(w: World, tx: Session) -> None:
+async def narrow(w: World, tx: Transaction) -> None:
     await w.keys.set(tx, "key", limit=1)
     await w.queue.enqueue(tx, [NewJob("trial.do", {}, key="key")])
 
 
-async def left(w: World, tx: Session) -> None:
+async def left(w: World, tx: Transaction) -> None:
     """By a worker that disappeared."""
     await w.queue.enqueue(tx, [NewJob("trial.do", {})])
     await tx.execute(b"UPDATE job_queue SET status = 'running', leased_until = now() WHERE key = ''")
@@ -134,7 +134,7 @@ SPECIAL = [held, slowed, tripped, rated, ordered, too_many, too_many_of_its_key,
 
 @pytest.mark.parametrize("special", SPECIAL)
 def test_what_needs_weighing_is_left_to_the_claim_that_weighs(
-    database_url: str, special: Callable[[World, Session], Awaitable[None]]
+    database_url: str, special: Callable[[World, Transaction], Awaitable[None]]
 ) -> None:
     async def story() -> None:
         async with world(database_url, kind()) as w:
@@ -154,7 +154,7 @@ def test_little_is_claimed_as_everything_would_be(database_url: str) -> None:
             async with w.database.transaction() as tx:
                 await w.keys.set(tx, "known", limit=5)
             ids = await w.enqueue(
-                NewJob("trial.do", {"n": 1}, lane=1),
+                NewJob("trial.do", {"n": 1}, priority=1),
                 NewJob("trial.do", {"n": 2}, key="known"),
                 NewJob("trial.do", {"n": 3}, key="new"),
             )
@@ -190,10 +190,10 @@ def test_what_came_too_late_is_not_recorded_at_once(database_url: str) -> None:
     """Of two results that are written together, one has lost its lease."""
     told: list[tuple[str, str]] = []
 
-    async def record(tx: Session, finished: Sequence[Finished]) -> None:
+    async def record(tx: Transaction, finished: Sequence[Finished]) -> None:
         raise AssertionError("what is written at once is written by no other")
 
-    async def late(tx: Session, finished: Sequence[Finished]) -> None:
+    async def late(tx: Transaction, finished: Sequence[Finished]) -> None:
         told.extend(("late", each.job.id) for each in finished)
 
     def recorded(finished: Sequence[Finished]) -> Sequence[Piece]:
@@ -207,14 +207,12 @@ def test_what_came_too_late_is_not_recorded_at_once(database_url: str) -> None:
             leases = LeaseStore(w.database, QUEUE, 15.0)
             claim = await leases.claim_few(500, PLENTY)
             assert claim is not None
-            async with w.database.session() as session:
-                await session.execute(
-                    b"UPDATE job_queue SET lease_id = 'another' WHERE id = %(id)s", {"id": lost}
-                )
+            async with w.database.autocommit() as tx:
+                await tx.execute(b"UPDATE job_queue SET lease_id = 'another' WHERE id = %(id)s", {"id": lost})
             results = [Finished(job, DONE, None) for job in claim.jobs]
             assert await leases.write(results, {only.name: only}) == 1
-            async with w.database.session() as session:
-                assert await session.tuples(b"SELECT key FROM job_keys") == [(kept,)]
+            async with w.database.autocommit() as tx:
+                assert await tx.tuples(b"SELECT key FROM job_keys") == [(kept,)]
             assert told == [("late", lost)]
 
     asyncio.run(story())

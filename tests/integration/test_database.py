@@ -12,7 +12,7 @@ import pytest
 from ogel.adapters.migrations import Migration, migrate, read_migrations, wait_for_schema
 from ogel.adapters.postgres import PoolOptions, make_pool, wait_for_postgres
 from ogel.kernel.errors import ConfigError
-from ogel.runtime.database import Database, DatabaseAway, Queries
+from ogel.runtime.database.database import Database, DatabaseAway, Queries
 from tests.conftest import MIGRATIONS
 
 
@@ -21,8 +21,8 @@ async def opened(url: str, rung: list[set[str]], most: int = 2) -> AsyncIterator
     pool = make_pool(url, PoolOptions(1, most, 30, 0.3, 10))
     await pool.open()
     database = Database(pool, rung.append)
-    async with database.session() as session:
-        await session.execute(b"CREATE TABLE trial (n int PRIMARY KEY)")
+    async with database.autocommit() as tx:
+        await tx.execute(b"CREATE TABLE trial (n int PRIMARY KEY)")
     try:
         yield database
     finally:
@@ -30,8 +30,8 @@ async def opened(url: str, rung: list[set[str]], most: int = 2) -> AsyncIterator
 
 
 async def numbers(database: Database) -> list[int]:
-    async with database.session() as session:
-        return [n for (n,) in await session.tuples(b"SELECT n FROM trial ORDER BY n")]
+    async with database.autocommit() as tx:
+        return [n for (n,) in await tx.tuples(b"SELECT n FROM trial ORDER BY n")]
 
 
 def test_bells_ring_after_the_commit_and_only_then(empty_database_url: str) -> None:
@@ -91,9 +91,13 @@ def test_a_cancelled_transaction_leaves_nothing(empty_database_url: str) -> None
 
 def test_a_full_pool_refuses_instead_of_waiting_for_ever(empty_database_url: str) -> None:
     async def story() -> None:
-        async with opened(empty_database_url, [], most=2) as database, database.session(), database.session():
+        async with (
+            opened(empty_database_url, [], most=2) as database,
+            database.autocommit(),
+            database.autocommit(),
+        ):
             with pytest.raises(DatabaseAway):
-                async with database.session():
+                async with database.autocommit():
                     pass
 
     asyncio.run(story())
@@ -232,8 +236,8 @@ def test_what_a_url_tells_libpq_counts(empty_database_url: str) -> None:
 
     async def story() -> list[object]:
         await migrate(url, [])
-        async with opened(url, []) as database, database.session() as session:
+        async with opened(url, []) as database, database.autocommit() as tx:
             names = ("geqo", "application_name", "statement_timeout", "jit")
-            return [await session.value(f"SHOW {name}".encode()) for name in names]
+            return [await tx.value(f"SHOW {name}".encode()) for name in names]
 
     assert asyncio.run(story()) == ["off", "mine", "30s", "off"]

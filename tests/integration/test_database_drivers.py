@@ -17,8 +17,8 @@ import pytest
 from ogel.adapters.databases import connecting, drivers
 from ogel.adapters.databases.drivers import Drivers
 from ogel.adapters.mongo import TidyClient
-from ogel.runtime.databases import Seen, SqlError, Target, TargetError
-from ogel.runtime.sqlfile import SqlFile
+from ogel.runtime.database.registered import Seen, SqlError, Target, TargetError
+from ogel.runtime.database.sqlfile import SqlFile
 from tests.support.mongo import agreeable_mongo
 
 

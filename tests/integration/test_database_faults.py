@@ -13,9 +13,9 @@ from psycopg import sql
 
 from ogel.adapters.postgres import PoolOptions, make_pool
 from ogel.kernel.ids import new_id
-from ogel.runtime.database import Database, DatabaseAway, TookTooLong
-from ogel.runtime.database_check import check_writes
-from ogel.runtime.database_faults import (
+from ogel.runtime.database.check import check_writes
+from ogel.runtime.database.database import Database, DatabaseAway, TookTooLong
+from ogel.runtime.database.faults import (
     DatabaseDiskFull,
     DatabaseLocked,
     DatabaseOutOfConnections,
@@ -99,8 +99,8 @@ def test_what_was_asked_for_is_not_the_databases_fault() -> None:
 def test_what_takes_too_long_says_whether_it_was_held_up(empty_database_url: str) -> None:
     async def story() -> None:
         async with opened(empty_database_url) as database:
-            async with database.session() as session:
-                await session.execute(b"CREATE TABLE held (n int)")
+            async with database.autocommit() as tx:
+                await tx.execute(b"CREATE TABLE held (n int)")
             with psycopg.connect(empty_database_url) as other:
                 other.execute("LOCK TABLE held")
                 await_lock = b"SET LOCAL lock_timeout = '50ms'", b"INSERT INTO held VALUES (1)"
@@ -136,7 +136,7 @@ def test_a_pool_that_gets_no_connection_says_why(empty_database_url: str) -> Non
 
     async def story() -> None:
         async with opened(url) as database:
-            async with database.session():
+            async with database.autocommit():
                 with pytest.raises(DatabaseOutOfConnections):
                     await check_writes(database)
             await check_writes(database)
@@ -152,7 +152,7 @@ def test_a_database_that_works_passes(empty_database_url: str) -> None:
     async def story() -> None:
         async with opened(empty_database_url) as database:
             await check_writes(database)
-            async with database.session() as session:
-                assert await session.value(b"SELECT current_setting('work_mem')") != "64kB"
+            async with database.autocommit() as tx:
+                assert await tx.value(b"SELECT current_setting('work_mem')") != "64kB"
 
     asyncio.run(story())

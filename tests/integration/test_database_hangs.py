@@ -10,10 +10,10 @@ from contextlib import asynccontextmanager, contextmanager
 import pytest
 
 from ogel.adapters.postgres import PoolOptions, make_pool
-from ogel.runtime.database import Database, DatabaseAway
-from ogel.runtime.database_check import check_writes
-from ogel.runtime.database_faults import DatabaseSilent
-from ogel.runtime.database_patience import patience
+from ogel.runtime.database.check import check_writes
+from ogel.runtime.database.database import Database, DatabaseAway
+from ogel.runtime.database.faults import DatabaseSilent
+from ogel.runtime.database.patience import patience
 from tests.conftest import BACKEND
 from tests.support.hanging import hanging_postgres
 
@@ -30,8 +30,8 @@ ROOM_SECONDS = 2.0
 async def opened(url: str) -> AsyncIterator[Database]:
     async with make_pool(url, PoolOptions(1, MOST, 30, POOL_SECONDS, 10)) as pool:
         database = Database(pool, lambda _: None)
-        async with database.session() as session:
-            await session.execute(b"CREATE TABLE trial (n int PRIMARY KEY)")
+        async with database.autocommit() as tx:
+            await tx.execute(b"CREATE TABLE trial (n int PRIMARY KEY)")
         yield database
 
 
@@ -43,8 +43,8 @@ def within(seconds: float) -> Iterator[None]:
 
 
 async def work(database: Database) -> int:
-    async with database.session() as session:
-        return int(await session.value(b"SELECT 1"))
+    async with database.autocommit() as tx:
+        return int(await tx.value(b"SELECT 1"))
 
 
 async def all_connections(database: Database) -> int:
@@ -53,9 +53,9 @@ async def all_connections(database: Database) -> int:
         together = asyncio.Barrier(MOST)
 
         async def hold(meeting: asyncio.Barrier = together) -> int:
-            async with database.session() as session, asyncio.timeout(5):
+            async with database.autocommit() as tx, asyncio.timeout(5):
                 await meeting.wait()
-                return int(await session.value(b"SELECT 1"))
+                return int(await tx.value(b"SELECT 1"))
 
         done = await asyncio.gather(*(hold() for _ in range(MOST)), return_exceptions=True)
         if done.count(1) == MOST:
@@ -139,7 +139,7 @@ def test_silence_is_no_matter_to_who_has_the_patience(empty_database_url: str) -
     async def story() -> None:
         async with opened(empty_database_url) as database:
             with patience(5):
-                async with database.session() as session:
-                    assert await session.value(b"SELECT 1 FROM pg_sleep(1)") == 1
+                async with database.autocommit() as tx:
+                    assert await tx.value(b"SELECT 1 FROM pg_sleep(1)") == 1
 
     asyncio.run(story())

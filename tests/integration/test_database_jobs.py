@@ -21,14 +21,14 @@ from ogel.features.databases.registry.database import DatabaseChange, NewDatabas
 from ogel.features.databases.registry.store import RegistryStore
 from ogel.kernel.clock import utc_now
 from ogel.kernel.principal import SYSTEM, Caller
-from ogel.runtime.database import Database
-from ogel.runtime.databases import Applied, Catalog, NextFile, Seen, Target, TargetError
+from ogel.runtime.database.database import Database
+from ogel.runtime.database.registered import Applied, Catalog, NextFile, Seen, Target, TargetError
 from ogel.runtime.jobs.job import Finished, Job, Outcome
 from ogel.runtime.jobs.keys import JobKeys
 from ogel.runtime.jobs.kind import JobKind
 from ogel.runtime.jobs.store import JobQueue
 from ogel.runtime.outbox import Outbox
-from ogel.runtime.vault import Vault
+from ogel.runtime.secrets.vault import Vault
 
 CALLER = Caller(SYSTEM, "req_test")
 SECRET = "test-secret-0123456789abcdef-0123"
@@ -78,8 +78,8 @@ class World:
         return await self.feature.registry.create(CALLER, new)
 
     async def loaded(self, id: str) -> Loaded:
-        async with self.database.session() as session:
-            [target] = await RegistryStore().targets(session, [id])
+        async with self.database.autocommit() as tx:
+            [target] = await RegistryStore().targets(tx, [id])
         return Loaded(target, was_unreachable=False)
 
     async def record(self, job: Job, outcome: Outcome) -> None:
@@ -89,8 +89,8 @@ class World:
             await kind.record(tx, [Finished(job, outcome, None)])
 
     async def rows(self, query: bytes) -> list[tuple[Any, ...]]:
-        async with self.database.session() as session:
-            return await session.tuples(query)
+        async with self.database.autocommit() as tx:
+            return await tx.tuples(query)
 
 
 @asynccontextmanager
@@ -242,7 +242,7 @@ def test_runs_that_are_long_over_are_forgotten(database_url: str) -> None:
         [purge] = w.feature.feature().purges
         before = utc_now() - timedelta(days=30)
         async with w.database.transaction() as tx:
-            assert await purge.count(tx, before) == (await purge.bite(tx, before, 100)).deleted == 1
+            assert await purge.count(tx, before) == (await purge.batch(tx, before, 100)).deleted == 1
         assert [each.id for each in await w.feature.migrations.list("pg", None, 9)] == [unfinished.id, run.id]
         await w.feature.migrations.cancel(CALLER, "pg", unfinished.id)
         await w.feature.registry.delete(CALLER, "pg")

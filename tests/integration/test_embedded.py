@@ -43,7 +43,7 @@ from ogel.adapters.embedded.launch import NOBODY, NOBODY_ID
 from ogel.adapters.embedded.process import Identity, describe, spawn
 from ogel.adapters.embedded.record import Record, save_record
 from ogel.kernel.errors import ConfigError, Unavailable
-from ogel.runtime.database_faults import DatabaseDiskFull
+from ogel.runtime.database.faults import DatabaseDiskFull
 from tests.support.disk import fill, small_disk
 from tests.support.embedded import END_SECONDS, left_running, wait_ended
 

@@ -14,7 +14,7 @@ import pytest
 import structlog
 
 from ogel.runtime.http import http1
-from ogel.runtime.vitals import resident_bytes
+from ogel.runtime.process.vitals import resident_bytes
 from tests.support.http import (
     MAX_BODY,
     READER,

@@ -18,7 +18,7 @@ from rq.command import send_kill_horse_command, send_shutdown_command, send_stop
 from ogel.adapters.embedded import EmbeddedServers
 from ogel.adapters.rq_horses.client import RqHorses
 from ogel.adapters.rq_horses.keys import QUEUE_PREFIX
-from ogel.runtime.database import Session
+from ogel.runtime.database.database import Transaction
 from ogel.runtime.jobs.isolation import Isolation
 from ogel.runtime.jobs.job import Finished, NewJob
 from ogel.runtime.jobs.kind import Backoff, JobKind
@@ -62,7 +62,7 @@ class Values:
     def __init__(self) -> None:
         self.of: dict[str, Any] = {}
 
-    async def record(self, _: Session, results: Sequence[Finished]) -> None:
+    async def record(self, _: Transaction, results: Sequence[Finished]) -> None:
         self.of.update({finished.job.id: finished.outcome.value for finished in results})
 
 
@@ -257,8 +257,8 @@ def test_a_cancelled_job_loses_its_horse_and_a_result_is_kept(
                 assert not is_running(pid)
                 [echoed] = await w.enqueue(NewJob("trial.echo", {"n": 1}, keep_result_seconds=60))
                 await w.until_empty(LIMIT_SECONDS)
-            async with w.database.session() as session:
-                [kept] = await session.dicts(b"SELECT id, status, result FROM job_results")
+            async with w.database.autocommit() as tx:
+                [kept] = await tx.dicts(b"SELECT id, status, result FROM job_results")
         assert kept == {"id": echoed, "status": "done", "result": {"n": 1}}
 
     asyncio.run(story())

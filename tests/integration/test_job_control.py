@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from ogel.kernel.clock import utc_now
-from ogel.runtime.database import Session
+from ogel.runtime.database.database import Transaction
 from ogel.runtime.jobs.job import LOW, MOST_RESULT_BYTES, REPLAY, RETRY, URGENT, Job, NewJob, Outcome
 from ogel.runtime.jobs.kind import Backoff, JobKind
 from ogel.runtime.jobs.progress import report
@@ -29,10 +29,10 @@ class Told:
         self.discarded: list[int] = []
         self.revived: list[int] = []
 
-    async def discard(self, tx: Session, payloads: Sequence[Mapping[str, Any]]) -> None:
+    async def discard(self, tx: Transaction, payloads: Sequence[Mapping[str, Any]]) -> None:
         self.discarded += [payload["n"] for payload in payloads]
 
-    async def revive(self, tx: Session, payloads: Sequence[Mapping[str, Any]]) -> None:
+    async def revive(self, tx: Transaction, payloads: Sequence[Mapping[str, Any]]) -> None:
         self.revived += [payload["n"] for payload in payloads]
 
 
@@ -49,8 +49,8 @@ async def failing(job: Job, _: Any) -> None:
 
 
 async def results(w: World) -> list[dict[str, Any]]:
-    async with w.database.session() as session:
-        return await session.dicts(b"SELECT * FROM job_results ORDER BY id")
+    async with w.database.autocommit() as tx:
+        return await tx.dicts(b"SELECT * FROM job_results ORDER BY id")
 
 
 def test_of_a_paused_queue_nothing_is_claimed_until_it_is_resumed(database_url: str) -> None:
@@ -200,8 +200,8 @@ def test_a_result_is_kept_when_asked_and_purged_when_its_time_is_over(database_u
                 {"n": 1},
                 1,
             )
-            async with w.database.session() as session:
-                assert await w.queue.purge_results(session, utc_now(), 10) == 1
+            async with w.database.autocommit() as tx:
+                assert await w.queue.purge_results(tx, utc_now(), 10) == 1
             assert [row["id"] for row in await results(w)] == [kept]
 
     asyncio.run(story())
@@ -225,15 +225,17 @@ def test_a_result_that_cannot_be_kept_fails_the_attempt(database_url: str, resul
 def test_the_urgent_come_first_and_what_can_wait_last(database_url: str) -> None:
     async def story() -> None:
         async with world(database_url, kind()) as w:
-            lanes = [LOW, REPLAY, RETRY, 0, URGENT]
-            await w.enqueue(*(job(n, lane=lane) for n, lane in enumerate(lanes)))
-            claimed = [(await LeaseStore(w.database, QUEUE, 60).claim(1)).jobs[0].lane for _ in lanes]
-            assert claimed == sorted(lanes)
+            priorities = [LOW, REPLAY, RETRY, 0, URGENT]
+            await w.enqueue(*(job(n, priority=priority) for n, priority in enumerate(priorities)))
+            claimed = [
+                (await LeaseStore(w.database, QUEUE, 60).claim(1)).jobs[0].priority for _ in priorities
+            ]
+            assert claimed == sorted(priorities)
 
     asyncio.run(story())
 
 
-def test_dead_jobs_are_revived_and_dropped_in_bites(database_url: str) -> None:
+def test_dead_jobs_are_revived_and_dropped_in_batches(database_url: str) -> None:
     async def story() -> None:
         told = Told()
         options = {"max_attempts": 1, "discarded": told.discard, "revived": told.revive}

@@ -72,7 +72,7 @@ def test_a_slowed_key_waits_for_its_time_and_never_shortens_it(database_url: str
     asyncio.run(story())
 
 
-def test_a_key_that_is_hurried_runs_now(database_url: str) -> None:
+def test_a_key_that_is_woken_runs_now(database_url: str) -> None:
     async def story() -> None:
         async with world(database_url, kind()) as w:
             await w.enqueue(job("slowed"), job("open"))
@@ -83,8 +83,8 @@ def test_a_key_that_is_hurried_runs_now(database_url: str) -> None:
                 await w.keys.trip(tx, "open", probe_seconds=600)
             assert await claimed(leases(w)) == {}
             async with w.database.transaction() as tx:
-                await w.keys.hurry(tx, QUEUE, "slowed")
-                await w.keys.hurry(tx, QUEUE, "open")
+                await w.keys.wake(tx, QUEUE, "slowed")
+                await w.keys.wake(tx, QUEUE, "open")
             assert await claimed(leases(w)) == {"slowed": 1, "open": 1}
 
     asyncio.run(story())
@@ -97,17 +97,17 @@ def test_an_open_breaker_lets_one_job_through_per_interval_over_all_workers(data
                 await w.keys.set(tx, "k")
                 await w.keys.trip(tx, "k", probe_seconds=60)
             later = utc_now() + timedelta(hours=10)
-            await w.enqueue(*(job("k", scheduled_at=later, lane=RETRY) for _ in range(40)), job("other"))
+            await w.enqueue(*(job("k", scheduled_at=later, priority=RETRY) for _ in range(40)), job("other"))
             assert await claimed(leases(w)) == {"other": 1}
             for _ in range(15):  # one may begin before the other has ended, and go on after it
-                async with w.database.session() as session:
-                    await session.execute(b"UPDATE job_keys SET probe_at = now()")
+                async with w.database.autocommit() as tx:
+                    await tx.execute(b"UPDATE job_keys SET probe_at = now()")
                 probes = await asyncio.gather(*(claimed(leases(w)) for _ in range(4)))
                 assert sum(probes, Counter()) == {"k": 1}  # not due for ten hours, and yet the probe
                 assert await claimed(leases(w)) == {}
             async with w.database.transaction() as tx:
                 await w.keys.recover(tx, QUEUE, "k")
-                assert await w.keys.hasten(tx, QUEUE, "k", 10) == 10
+                assert await w.keys.wake_jobs(tx, QUEUE, "k", 10) == 10
             assert 0 < (await claimed(leases(w)))["k"] <= 10
 
     asyncio.run(story())
@@ -370,8 +370,8 @@ def test_a_dropped_key_leaves_nothing_behind(database_url: str) -> None:
             async with w.running():
                 await w.until_empty()
             assert Counter(told) == Counter(range(2500))
-            async with w.database.session() as session:
-                assert await session.value(b"SELECT count(*) FROM job_keys") == 0
+            async with w.database.autocommit() as tx:
+                assert await tx.value(b"SELECT count(*) FROM job_keys") == 0
 
     asyncio.run(story())
 

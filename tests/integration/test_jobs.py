@@ -12,13 +12,13 @@ import psycopg
 import pytest
 
 from ogel.kernel.clock import utc_now
-from ogel.runtime.database import DatabaseAway, Session
+from ogel.runtime.database.database import DatabaseAway, Transaction
 from ogel.runtime.jobs import runner as runner_module
 from ogel.runtime.jobs.job import REPLAY, RETRY, Finished, Job, NewJob, Outcome
 from ogel.runtime.jobs.kind import Backoff, JobKind
 from ogel.runtime.jobs.runner import LOST_WORKER, JobRunner, RunnerOptions
 from ogel.runtime.jobs.store import LeaseStore
-from ogel.runtime.scrub import Scrubber
+from ogel.runtime.secrets.scrub import Scrubber
 from tests.support.jobs import QUEUE, World, world
 
 AT_ONCE = Backoff(first_seconds=0.01, cap_seconds=0.02)
@@ -82,8 +82,8 @@ def test_lower_lanes_first_and_older_before_younger(database_url: str) -> None:
         now = utc_now()
         async with world(database_url, kind(log)) as w:
             await w.enqueue(
-                NewJob("trial.do", {"n": "replay"}, lane=REPLAY, scheduled_at=now - timedelta(hours=3)),
-                NewJob("trial.do", {"n": "retry"}, lane=RETRY, scheduled_at=now - timedelta(hours=2)),
+                NewJob("trial.do", {"n": "replay"}, priority=REPLAY, scheduled_at=now - timedelta(hours=3)),
+                NewJob("trial.do", {"n": "retry"}, priority=RETRY, scheduled_at=now - timedelta(hours=2)),
                 NewJob("trial.do", {"n": "young"}, scheduled_at=now - timedelta(minutes=1)),
                 NewJob("trial.do", {"n": "old"}, scheduled_at=now - timedelta(hours=1)),
             )
@@ -114,7 +114,7 @@ def test_a_failing_job_is_retried_and_then_dead(database_url: str) -> None:
         attempts = []
 
         async def fail(job: Job, _: Any) -> None:
-            attempts.append((job.attempts, job.lane))
+            attempts.append((job.attempts, job.priority))
             raise ValueError("no luck")
 
         async with world(database_url, kind(fail, max_attempts=3)) as w:
@@ -377,10 +377,10 @@ def test_a_runner_that_claims_its_own_job_again_goes_on_with_one(
                 stopped.append(job.attempts)
                 raise
 
-        async def record(_: Session, finished: Sequence[Finished]) -> None:
+        async def record(_: Transaction, finished: Sequence[Finished]) -> None:
             told.extend(("record", each.job.attempts) for each in finished)
 
-        async def late(_: Session, finished: Sequence[Finished]) -> None:
+        async def late(_: Transaction, finished: Sequence[Finished]) -> None:
             told.extend(("late", each.job.attempts) for each in finished)
 
         trial = kind(slow, cancellable=cancellable, record=record, late=late)
@@ -389,8 +389,8 @@ def test_a_runner_that_claims_its_own_job_again_goes_on_with_one(
             async with w.running() as runner:
                 await until(lambda: begun == [1])
                 former = list(runner._held.values())
-                async with w.database.session() as session:
-                    await session.execute(b"UPDATE job_queue SET leased_until = now() - interval '1 s'")
+                async with w.database.autocommit() as tx:
+                    await tx.execute(b"UPDATE job_queue SET leased_until = now() - interval '1 s'")
                 runner.wake()
                 await until(lambda: begun == [1, 2])
                 # A renewal that was under way finds the former's lease lost; that is not the present one's.
@@ -424,18 +424,18 @@ def test_two_claims_of_a_job_that_end_at_once_are_told_apart(database_url: str) 
             await ends.wait()
             return Outcome("retry", "once more", after_seconds=0.0) if job.attempts == 2 else None
 
-        async def record(_: Session, finished: Sequence[Finished]) -> None:
+        async def record(_: Transaction, finished: Sequence[Finished]) -> None:
             told.extend(("record", each.job.attempts) for each in finished)
 
-        async def late(_: Session, finished: Sequence[Finished]) -> None:
+        async def late(_: Transaction, finished: Sequence[Finished]) -> None:
             told.extend(("late", each.job.attempts) for each in finished)
 
         async with world(database_url, kind(slow, cancellable=False, record=record, late=late)) as w:
             await w.enqueue(NewJob("trial.do", {"n": 1}))
             async with w.running() as runner:
                 await until(lambda: begun.attempts == [1])
-                async with w.database.session() as session:
-                    await session.execute(b"UPDATE job_queue SET leased_until = now() - interval '1 s'")
+                async with w.database.autocommit() as tx:
+                    await tx.execute(b"UPDATE job_queue SET leased_until = now() - interval '1 s'")
                 runner.wake()
                 await until(lambda: begun.attempts == [1, 2])
                 ends.set()
@@ -460,8 +460,8 @@ def test_a_runner_that_stops_ends_what_it_claimed_twice(database_url: str) -> No
             await w.enqueue(NewJob("trial.do", {}))
             async with w.running(drain_seconds=0.1) as runner:
                 await until(lambda: running == [1])
-                async with w.database.session() as session:
-                    await session.execute(b"UPDATE job_queue SET leased_until = now() - interval '1 s'")
+                async with w.database.autocommit() as tx:
+                    await tx.execute(b"UPDATE job_queue SET leased_until = now() - interval '1 s'")
                 runner.wake()
                 await until(lambda: running == [1, 2])
             assert running == []
@@ -499,7 +499,7 @@ def test_what_one_job_breaks_in_load_the_others_do_not_pay_for(database_url: str
     async def story() -> None:
         performed = []
 
-        async def load(session: Session, jobs: Sequence[Job]) -> Mapping[str, Any]:
+        async def load(tx: Transaction, jobs: Sequence[Job]) -> Mapping[str, Any]:
             return {job.id: job.payload["n"] for job in jobs}
 
         async def perform(job: Job, loaded: Any) -> None:
@@ -537,7 +537,7 @@ def test_what_load_leaves_out_is_done_and_what_it_cannot_read_is_retried(databas
         performed = []
         loads = 0
 
-        async def load(tx: Session, jobs: Sequence[Job]) -> Mapping[str, Any]:
+        async def load(tx: Transaction, jobs: Sequence[Job]) -> Mapping[str, Any]:
             nonlocal loads
             loads += 1
             if loads == 1:
@@ -563,7 +563,7 @@ def test_one_result_that_cannot_be_written_does_not_hold_back_the_others(databas
         async def perform(job: Job, _: Any) -> Outcome:
             return Outcome("done", value="\x00" if job.payload["n"] == 3 else "fine")
 
-        async def record(tx: Session, finished: Sequence[Finished]) -> None:
+        async def record(tx: Transaction, finished: Sequence[Finished]) -> None:
             for each in finished:
                 await tx.execute(b"SELECT %(v)s::text", {"v": each.outcome.value})  # NUL: refused by Postgres
             # The one that is buried in the end comes without its value.
@@ -586,7 +586,7 @@ def test_a_result_that_meets_a_lock_is_written_once_the_lock_is_gone(database_ur
         async def perform(job: Job, _: Any) -> None:
             await locked.wait()
 
-        async def record(tx: Session, finished: Sequence[Finished]) -> None:
+        async def record(tx: Transaction, finished: Sequence[Finished]) -> None:
             try:
                 await tx.execute(b"LOCK TABLE schedules NOWAIT")
             except psycopg.errors.LockNotAvailable:

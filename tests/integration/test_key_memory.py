@@ -20,7 +20,7 @@ from ogel.features.keys.uses import KeyUses
 from ogel.features.keys.watch import KeyWatch
 from ogel.kernel.clock import utc_now
 from ogel.kernel.principal import SYSTEM, Caller, Principal
-from ogel.runtime.database import Database, DatabaseAway, Session
+from ogel.runtime.database.database import Database, DatabaseAway, Transaction
 
 CALLER = Caller(SYSTEM, "req_1")
 # From the commit of a revocation to the last request that passes, as docs/keys.md says.
@@ -42,15 +42,15 @@ class Process(KeyService):
         super().__init__(database, store, audit, self.uses, self.watch, None, None)
         find = store.find
 
-        async def counted(session: object, key_hash: bytes) -> object:
+        async def counted(tx: object, key_hash: bytes) -> object:
             self.asked += 1
-            return await find(session, key_hash)  # type: ignore[arg-type]
+            return await find(tx, key_hash)  # type: ignore[arg-type]
 
         store.find = counted  # type: ignore[method-assign,assignment]
 
     async def execute(self, statement: bytes, **parameters: object) -> None:
-        async with self.database.session() as session:
-            await session.execute(statement, parameters)
+        async with self.database.autocommit() as tx:
+            await tx.execute(statement, parameters)
 
 
 @asynccontextmanager
@@ -205,8 +205,8 @@ def test_nobody_joins_a_question_whose_answer_may_be_too_old(
             found, released = asyncio.Event(), asyncio.Event()
             find = first._store.find
 
-            async def late(session: Session, key_hash: bytes) -> tuple[str, Standing] | None:
-                standing = await find(session, key_hash)
+            async def late(tx: Transaction, key_hash: bytes) -> tuple[str, Standing] | None:
+                standing = await find(tx, key_hash)
                 if not found.is_set():
                     found.set()
                     await released.wait()

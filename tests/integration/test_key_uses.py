@@ -12,7 +12,7 @@ from ogel.adapters.postgres import PoolOptions, make_pool
 from ogel.features.audit.store import AuditStore
 from ogel.features.keys.uses import MORE, MOST, KeyUses
 from ogel.kernel.principal import ANONYMOUS, Caller
-from ogel.runtime.database import Database
+from ogel.runtime.database.database import Database
 
 SOMEBODY = Caller(ANONYMOUS, "req_1", "192.0.2.1")
 
@@ -54,8 +54,8 @@ def test_an_hour_later_it_is_recorded_again(database_url: str, monkeypatch: pyte
         await database.pool.open()  # type: ignore[attr-defined]
         each.note("key.use", "key_1", SOMEBODY)
         await each.flush()
-        async with database.session() as session:  # ids say when a record was written
-            await session.execute(b"UPDATE audit_logs SET id = 'aud_0'")
+        async with database.autocommit() as tx:  # ids say when a record was written
+            await tx.execute(b"UPDATE audit_logs SET id = 'aud_0'")
         monkeypatch.setattr(each, "_hour", 0)
         each.note("key.use", "key_1", SOMEBODY)
         await each.flush()

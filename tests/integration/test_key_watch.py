@@ -19,7 +19,7 @@ from ogel.features.keys.uses import KeyUses
 from ogel.features.keys.watch import KeyWatch
 from ogel.kernel.clock import utc_now
 from ogel.kernel.principal import SYSTEM, Caller, Principal
-from ogel.runtime.database import Database, DatabaseAway
+from ogel.runtime.database.database import Database, DatabaseAway
 from ogel.runtime.http.auth import Ending
 
 CALLER = Caller(SYSTEM, "req_1")
@@ -46,8 +46,8 @@ class World:
         self.watch.watch(principal, SCOPE, lambda ending: self.ended.put_nowait((id, ending)))
 
     async def execute(self, statement: bytes, **parameters: object) -> None:
-        async with self.database.session() as session:
-            await session.execute(statement, parameters)
+        async with self.database.autocommit() as tx:
+            await tx.execute(statement, parameters)
 
 
 @asynccontextmanager

@@ -14,7 +14,7 @@ from ogel.features.webhooks.sending.receiver import Receivers
 from ogel.features.webhooks.sending.store import SendingStore
 from ogel.features.webhooks.sending.work import AttemptRow, LostAttempt, Settled
 from ogel.kernel.clock import utc_now
-from ogel.runtime.database import Database
+from ogel.runtime.database.database import Database
 
 BEGAN = utc_now() - timedelta(minutes=1)
 NO_RECEIVERS: Receivers = None  # type: ignore[assignment]  # nothing here is sent

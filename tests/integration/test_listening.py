@@ -43,8 +43,8 @@ def add(connection: psycopg.Connection, id: str, *globs: str, state: str = "enab
 
 def heard_by(database_url: str, *types: str) -> dict[str, set[str]]:
     async def asked() -> dict[str, set[str]]:
-        async with a_database(database_url, lambda queues: None) as database, database.session() as session:
-            found = await FanOutStore().listeners(session, types)
+        async with a_database(database_url, lambda queues: None) as database, database.autocommit() as tx:
+            found = await FanOutStore().listeners(tx, types)
         return {type: {listener.webhook_id for listener in found[type]} for type in found}
 
     return asyncio.run(asked())

@@ -11,7 +11,7 @@ import pytest
 from ogel.features.jobs.depths import Depths
 from ogel.features.jobs.job import JobInfo
 from ogel.features.jobs.service import JobService
-from ogel.runtime.database import Session
+from ogel.runtime.database.database import Transaction
 from ogel.runtime.jobs.job import NewJob
 from ogel.runtime.jobs.kind import JobKind
 from ogel.runtime.jobs.store import JobQueue
@@ -75,9 +75,9 @@ def test_a_page_costs_the_same_however_much_waits(
     database_url: str, analysed: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     costs: list[int] = []
-    ask = Session.all
+    ask = Transaction.all
 
-    async def costed(self: Session, query: bytes, parameters: Any, row: Any) -> Any:
+    async def costed(self: Transaction, query: bytes, parameters: Any, row: Any) -> Any:
         [plan] = await self.value(b"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) " + query, parameters)
         costs.append(plan["Plan"]["Shared Hit Blocks"] + plan["Plan"]["Shared Read Blocks"])
         return await ask(self, query, parameters, row)
@@ -85,7 +85,7 @@ def test_a_page_costs_the_same_however_much_waits(
     async def story() -> None:
         async with world(database_url, *KINDS) as w:
             await fill(w, analysed=analysed)
-            monkeypatch.setattr(Session, "all", costed)
+            monkeypatch.setattr(Transaction, "all", costed)
             for given, expected in LISTS:
                 costs.clear()
                 found: list[JobInfo] = await service(w).list(filters(**given))

@@ -22,9 +22,9 @@ from ogel.features.messaging.sending.senders import MessageProviders
 from ogel.kernel.clock import utc_now
 from ogel.kernel.errors import Conflict
 from ogel.kernel.principal import SYSTEM, Caller
-from ogel.runtime.database import Database
+from ogel.runtime.database.database import Database
 from ogel.runtime.jobs.admission import Admit, QueueFull
-from ogel.runtime.jobs.bell import Doorman
+from ogel.runtime.jobs.bell import Notifier
 from ogel.runtime.jobs.kind import JobKind
 from ogel.runtime.jobs.metrics import JobMetrics
 from ogel.runtime.jobs.runner import JobRunner, RunnerOptions
@@ -32,7 +32,7 @@ from ogel.runtime.jobs.store import JobQueue
 from ogel.runtime.messaging import Gone
 from ogel.runtime.outbox import Outbox
 from ogel.runtime.providers import FAILURES, ProviderError, ProviderMetrics
-from ogel.runtime.vault import Vault
+from ogel.runtime.secrets.vault import Vault
 from tests.support.carriers import Browser
 from tests.support.jobs import world as job_world
 
@@ -62,7 +62,7 @@ class World:
     database: Database
     feature: MessagingFeature
     kinds: list[JobKind]
-    doorman: Doorman
+    notifier: Notifier
 
     @property
     def kind(self) -> JobKind:
@@ -76,8 +76,8 @@ class World:
         return await self.feature.messages.get(id)
 
     async def rows(self, query: str) -> list[tuple[Any, ...]]:
-        async with self.database.session() as session:
-            return await session.tuples(query.encode())
+        async with self.database.autocommit() as tx:
+            return await tx.tuples(query.encode())
 
     async def until(self, id: str, enough: Callable[[MessageWithAttempts], bool]) -> MessageWithAttempts:
         async with asyncio.timeout(15):
@@ -91,7 +91,7 @@ class World:
         runner = JobRunner(
             self.database, QUEUE, [self.kind], RunnerOptions(), JobMetrics(CollectorRegistry())
         )
-        self.doorman.serve({QUEUE: runner})
+        self.notifier.serve({QUEUE: runner})
         task = asyncio.create_task(runner.run(stop, 5.0))
         try:
             yield
@@ -124,7 +124,7 @@ def in_world(
             )
             kinds = list(feature.feature().jobs)
             queue.know(kinds)
-            await story(World(jobs.database, feature, kinds, jobs.doorman))
+            await story(World(jobs.database, feature, kinds, jobs.notifier))
 
     asyncio.run(told())
 
@@ -361,7 +361,7 @@ def test_what_is_over_for_long_is_forgotten(database_url: str, status: str) -> N
         before = utc_now() - timedelta(days=30)
         for purge in w.feature.feature().purges:
             async with w.database.transaction() as tx:
-                assert await purge.count(tx, before) == (await purge.bite(tx, before, 100)).deleted == 1
+                assert await purge.count(tx, before) == (await purge.batch(tx, before, 100)).deleted == 1
         assert {row[0] for row in await w.rows("SELECT id FROM messages")} == {new, waits}
         assert {row[0] for row in await w.rows("SELECT message_id FROM message_attempts")} == {new, waits}
         assert {row[0] for row in await w.rows("SELECT key FROM message_requests")} == {"k1", "k2"}

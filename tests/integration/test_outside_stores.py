@@ -21,7 +21,7 @@ from ogel.adapters.mongo import Mongo, TidyClient
 from ogel.adapters.storage.local import check_writable
 from ogel.adapters.storage.s3 import Bucket, check_bucket
 from ogel.kernel.errors import ConfigError, Unavailable
-from ogel.runtime.databases import Target, TargetError
+from ogel.runtime.database.registered import Target, TargetError
 from tests.support.process import free_port
 from tests.support.seaweed import ACCESS_KEY, SECRET_KEY, Seaweed
 

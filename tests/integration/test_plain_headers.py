@@ -11,12 +11,12 @@ import psycopg
 from ogel.adapters.migrations import migrate, read_migrations
 from ogel.adapters.postgres import PoolOptions, make_pool
 from ogel.features.webhooks.endpoints.headers import seal_headers, unseal_headers
-from ogel.features.webhooks.endpoints.sealing import BITE, SEAL_HEADERS, SealHeaders
+from ogel.features.webhooks.endpoints.sealing import BATCH, SEAL_HEADERS, SealHeaders
 from ogel.features.webhooks.endpoints.store import EndpointStore
 from ogel.kernel.clock import utc_now
-from ogel.runtime.database import Database
+from ogel.runtime.database.database import Database
 from ogel.runtime.jobs.job import Job
-from ogel.runtime.vault import Vault
+from ogel.runtime.secrets.vault import Vault
 from tests.conftest import MIGRATIONS
 
 BEFORE = 5
@@ -43,7 +43,7 @@ def test_plain_headers_become_sealed_ones(empty_database_url: str) -> None:
             "timeout_seconds) SELECT 'wh_' || n, 'http://x', '{a}', '{a}', '', "
             "CASE WHEN n > 0 THEN jsonb_build_object('Authorization', %s::text) ELSE '{}' END, 1, 1 "
             "FROM generate_series(0, %s) AS n",
-            [TOKEN, BITE + 1],
+            [TOKEN, BATCH + 1],
         )
     asyncio.run(migrate(empty_database_url, migrations))
     with psycopg.connect(empty_database_url) as connection:
@@ -55,8 +55,8 @@ def test_plain_headers_become_sealed_ones(empty_database_url: str) -> None:
     async def story() -> None:
         async with opened(empty_database_url) as database:
             store = EndpointStore()
-            async with database.session() as session:
-                endpoint = await store.get(session, "wh_1")
+            async with database.autocommit() as tx:
+                endpoint = await store.get(tx, "wh_1")
                 assert endpoint is not None
                 assert endpoint.headers == {"Authorization": "****"}
             # Written by the new version; and by the new one, then by the old one, which knows of no sealed ones.
@@ -71,15 +71,15 @@ def test_plain_headers_become_sealed_ones(empty_database_url: str) -> None:
             job = Job("job_1", SEAL_HEADERS, {}, 0, "", "", 1, 1, "lease_1", utc_now(), utc_now(), None)
             for _ in range(2):
                 await SealHeaders(database, store, VAULT).perform(job, None)
-            async with database.session() as session:
-                endpoint = await store.get(session, "wh_1")
+            async with database.autocommit() as tx:
+                endpoint = await store.get(tx, "wh_1")
                 assert endpoint is not None
                 assert endpoint.headers == {"Authorization": "Bear…****"}
 
     asyncio.run(story())
     with psycopg.connect(empty_database_url) as connection:
         found = connection.execute("SELECT id, headers, sealed_headers FROM webhook_endpoints").fetchall()
-    assert len(found) == BITE + 2
+    assert len(found) == BATCH + 2
     for id, plain, sealed in found:
         special = {"wh_0": {}, "wh_2": {"X-New": "1"}, "wh_3": {"X-Old": "2"}}
         expected = special.get(id, {"Authorization": TOKEN})

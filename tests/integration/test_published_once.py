@@ -14,7 +14,7 @@ from ogel.features.events.feature import events_feature
 from ogel.kernel.clock import utc_now
 from ogel.kernel.event import Event
 from ogel.kernel.ids import new_id
-from ogel.runtime.database import Database, Session
+from ogel.runtime.database.database import Database, Transaction
 from ogel.runtime.jobs.store import JobQueue
 from ogel.runtime.outbox import Consequences, Outbox, Publication
 
@@ -28,7 +28,7 @@ class Heard(Consequences):
         return {event.id: int(event.data) for event in self._events}
 
 
-async def subscriber(_: Session, events: Sequence[Event]) -> Consequences:
+async def subscriber(_: Transaction, events: Sequence[Event]) -> Consequences:
     return Heard(events)
 
 
@@ -63,8 +63,8 @@ async def blocked(database: Database) -> None:
     waiting = (
         b"SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
     )
-    async with asyncio.timeout(10), database.session() as session:
-        while await session.value(waiting) is None:
+    async with asyncio.timeout(10), database.autocommit() as tx:
+        while await tx.value(waiting) is None:
             await asyncio.sleep(0.01)
 
 
@@ -105,13 +105,13 @@ def test_an_id_outlives_its_event(database_url: str) -> None:
     async def story() -> None:
         async with opened(database_url) as database:
             await publish(database, event("mine", 3), event("young", 1), event(made_here, 1))
-            async with database.session() as session:
-                await session.execute(
+            async with database.autocommit() as tx:
+                await tx.execute(
                     b"UPDATE events SET created_at = now() - interval '40 days' WHERE id <> 'young'"
                 )
             [purge] = events_feature(None, retention_days=30).purges  # type: ignore[arg-type]
-            async with database.session() as session:
-                assert (await purge.bite(session, utc_now() - timedelta(days=30), 100)).deleted == 2
+            async with database.autocommit() as tx:
+                assert (await purge.batch(tx, utc_now() - timedelta(days=30), 100)).deleted == 2
             for _ in range(2):
                 again = await publish(database, event("mine", 9), event("new", 1))
                 assert again.deliveries == {"mine": 3, "new": 1}

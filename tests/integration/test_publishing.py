@@ -22,7 +22,7 @@ from ogel.kernel.clock import utc_now
 from ogel.kernel.event import Event, glob_to_like
 from ogel.kernel.ids import new_id
 from ogel.kernel.principal import Caller, Principal
-from ogel.runtime.database import Database, Session
+from ogel.runtime.database.database import Database, Transaction
 from ogel.runtime.jobs.job import DONE, Job, Outcome
 from ogel.runtime.jobs.kind import JobKind
 from ogel.runtime.jobs.store import JobQueue
@@ -52,12 +52,12 @@ class World:
         return dict(await self.publisher.publish(CALLER, events))
 
     async def value(self, query: str) -> Any:
-        async with self.database.session() as session:
-            return await session.value(query.encode())
+        async with self.database.autocommit() as tx:
+            return await tx.value(query.encode())
 
     async def add_endpoints(self, count: int, glob: str = "order.*", filter: str | None = None) -> None:
-        async with self.database.session() as session:
-            await session.execute(
+        async with self.database.autocommit() as tx:
+            await tx.execute(
                 b"INSERT INTO webhook_endpoints"
                 b" (id, url, event_globs, event_likes, filter, max_in_flight, timeout_seconds)"
                 b" SELECT %(glob)s || n, 'http://receiver', ARRAY[%(glob)s], ARRAY[%(like)s], %(filter)s::json, 1, 1"
@@ -165,10 +165,10 @@ class Gate:
         self._inner = world.fan_out.to_matching
         world.outbox._subscribers[:] = [self.pass_]
 
-    async def pass_(self, session: Session, events: Sequence[Event]) -> Any:
+    async def pass_(self, tx: Transaction, events: Sequence[Event]) -> Any:
         self.arrived.put_nowait(events)
         await self.open.acquire()
-        return await self._inner(session, events)
+        return await self._inner(tx, events)
 
 
 def test_what_comes_while_no_slot_is_free_shares_the_next_transaction_at_once(database_url: str) -> None:
@@ -207,7 +207,7 @@ def test_a_large_fan_out_is_written_in_steps_and_others_are_not_held_up(database
         written, small = 0, 0
         execute = world.outbox._execute
 
-        async def stepping(tx: Session, pieces: Any, part: Any, last: Any) -> Any:
+        async def stepping(tx: Transaction, pieces: Any, part: Any, last: Any) -> Any:
             nonlocal written, small
             assert len(part.jobs) <= MOST_ROWS
             said = await execute(tx, pieces, part, last)
@@ -239,7 +239,7 @@ def test_a_large_fan_out_that_fails_half_way_leaves_nothing(database_url: str) -
         await world.add_endpoints(30)
         execute, steps = world.outbox._execute, 0
 
-        async def failing(tx: Session, pieces: Any, part: Any, last: Any) -> Any:
+        async def failing(tx: Transaction, pieces: Any, part: Any, last: Any) -> Any:
             nonlocal steps
             steps += 1
             if steps == 3:
@@ -268,7 +268,7 @@ def test_who_repeats_a_large_request_waits_for_it_alone(database_url: str) -> No
         execute = world.outbox._execute
         half_way, go_on = asyncio.Event(), asyncio.Event()
 
-        async def stopping(tx: Session, pieces: Any, part: Any, last: Any) -> Any:
+        async def stopping(tx: Transaction, pieces: Any, part: Any, last: Any) -> Any:
             said = await execute(tx, pieces, part, last)
             if len(part.jobs) > 1 and not half_way.is_set():
                 half_way.set()
@@ -338,12 +338,12 @@ def test_an_endpoint_that_goes_before_the_event_is_written_gets_nothing(database
         await world.add_endpoints(2)
         inner, asked = world.fan_out.to_matching, 0
 
-        async def too_late(session: Session, events: Sequence[Event]) -> Any:
+        async def too_late(tx: Transaction, events: Sequence[Event]) -> Any:
             nonlocal asked
-            found = await inner(session, events)
+            found = await inner(tx, events)
             asked += 1
             if asked == 1:
-                async with world.database.session() as other:
+                async with world.database.autocommit() as other:
                     await other.execute(b"DELETE FROM webhook_endpoints WHERE id = 'order.*1'")
             return found
 
@@ -364,7 +364,7 @@ def test_the_lock_on_an_endpoint_holds_up_who_wants_to_delete_it(database_url: s
         await world.add_endpoints(1)
         async with world.database.transaction() as tx:
             await world.outbox.publish(tx, [an_event()])
-            async with world.database.session() as other:
+            async with world.database.autocommit() as other:
                 locked = b"SELECT count(*) FROM (SELECT FROM webhook_endpoints FOR UPDATE SKIP LOCKED) AS w"
                 assert await other.value(locked) == 0
 

@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 
 from ogel.features.realtime.listening import Listening
 from ogel.kernel.clock import utc_now
-from ogel.runtime.database import Database
+from ogel.runtime.database.database import Database
 from ogel.runtime.http.auth import Ending
 from ogel.runtime.jobs.metrics import JobMetrics
 from ogel.runtime.jobs.runner import JobRunner, RunnerOptions
@@ -74,8 +74,8 @@ def test_a_published_event_reaches_every_listener(database_url: str, redis_url: 
                 assert raw.endswith(b'"data":{ "b": 1.50,\ndata: "a": 2}}\n\n')
             stop.set()
             await working
-            async with database.session() as session:
-                assert await session.value(b"SELECT count(*) FROM job_queue") == 0
+            async with database.autocommit() as tx:
+                assert await tx.value(b"SELECT count(*) FROM job_queue") == 0
 
     asyncio.run(story())
 
@@ -91,8 +91,8 @@ def test_a_transaction_that_fails_announces_nothing(database_url: str, redis_url
             outbox.subscribe(world.feature.feature().subscribers)
             with pytest.raises(ZeroDivisionError):
                 await publish_and_fail(database, outbox)
-            async with database.session() as session:
-                assert await session.value(b"SELECT count(*) FROM job_queue") == 0
+            async with database.autocommit() as tx:
+                assert await tx.value(b"SELECT count(*) FROM job_queue") == 0
             assert rung == []
 
             async with Listening(database).somebody(), database.transaction() as tx:

@@ -13,7 +13,7 @@ from ogel.features.realtime.jobs import announce, publish_job
 from ogel.features.realtime.listening import Listening
 from ogel.kernel.errors import Unavailable
 from ogel.kernel.event import Event
-from ogel.runtime.database import Database, DatabaseAway
+from ogel.runtime.database.database import Database, DatabaseAway
 from ogel.runtime.jobs.store import JobQueue
 from ogel.runtime.outbox import Outbox
 from tests.support.realtime import LIMIT_SECONDS, a_database, an_event
@@ -31,16 +31,16 @@ class World:
         self.outbox.subscribe([announce])
 
     async def publish(self, *events: Event) -> None:
-        async with self.database.session() as session:
-            assert await self.outbox.publish_at_once(session, events) is not None
+        async with self.database.autocommit() as tx:
+            assert await self.outbox.publish_at_once(tx, events) is not None
 
     async def announced(self) -> list[str]:
-        async with self.database.session() as session:
-            return [id for (id,) in await session.tuples(ANNOUNCED)]
+        async with self.database.autocommit() as tx:
+            return [id for (id,) in await tx.tuples(ANNOUNCED)]
 
     async def execute(self, query: bytes) -> int:
-        async with self.database.session() as session:
-            return await session.execute(query)
+        async with self.database.autocommit() as tx:
+            return await tx.execute(query)
 
 
 def run(url: str, story: Callable[[World], Awaitable[None]]) -> None:
@@ -101,8 +101,8 @@ def test_who_publishes_while_the_first_comes_is_waited_for(database_url: str) ->
 
 
 async def _is_said(world: World) -> bool:
-    async with world.database.session() as session:
-        return bool(await session.value(b"SELECT count(*) FROM realtime_listening"))
+    async with world.database.autocommit() as tx:
+        return bool(await tx.value(b"SELECT count(*) FROM realtime_listening"))
 
 
 def test_a_listener_is_refused_before_it_would_miss_something(
@@ -217,8 +217,8 @@ def test_it_is_said_while_somebody_is_there_and_taken_back_afterwards(
         running = asyncio.create_task(world.listening.run(stop))
         async with world.listening.somebody():
             await world.execute(b"UPDATE realtime_listening SET until = now()")
-            async with world.database.session() as session:
-                while not await session.value(
+            async with world.database.autocommit() as tx:
+                while not await tx.value(
                     b"SELECT bool_or(until > now() + interval '14 minutes') FROM realtime_listening"
                 ):
                     await asyncio.sleep(0.01)

@@ -16,7 +16,7 @@ import pytest
 from ogel.adapters.postgres import PoolOptions, make_pool
 from ogel.features.audit.store import AuditStore
 from ogel.features.webhooks.deliveries.job import DELIVER, QUEUE
-from ogel.features.webhooks.replays.jobs import BITE, MOST_WAITING, REPLAY_STEP, ReplayStep
+from ogel.features.webhooks.replays.jobs import BATCH, MOST_WAITING, REPLAY_STEP, ReplayStep
 from ogel.features.webhooks.replays.purge import purge_of_replays
 from ogel.features.webhooks.replays.replay import Cursor, Listener, NewReplay, Only, Range, Replay
 from ogel.features.webhooks.replays.service import ReplayService
@@ -25,7 +25,7 @@ from ogel.features.webhooks.replays.walk import FIND_ROWS, look
 from ogel.kernel.clock import utc_now
 from ogel.kernel.ids import id_at
 from ogel.kernel.principal import SYSTEM, Caller
-from ogel.runtime.database import Database, Session
+from ogel.runtime.database.database import Database, Transaction
 from ogel.runtime.jobs.job import REPLAY, Finished, Job, Outcome
 from ogel.runtime.jobs.kind import JobKind
 from ogel.runtime.jobs.store import JobQueue
@@ -86,8 +86,8 @@ class World:
         return await self.service.create(CALLER, WEBHOOK, NewReplay(since=LONG_AGO, only=only, **more))
 
     async def next_job(self) -> Job | None:
-        async with self.database.session() as session:
-            rows = await session.tuples(
+        async with self.database.autocommit() as tx:
+            rows = await tx.tuples(
                 b"SELECT id, payload FROM job_queue WHERE kind = %(kind)s AND status = 'pending'",
                 {"kind": REPLAY_STEP},
             )
@@ -98,8 +98,8 @@ class World:
         )
 
     async def finish(self, job: Job) -> None:
-        async with self.database.session() as session:
-            await session.execute(b"DELETE FROM job_queue WHERE id = %(id)s", {"id": job.id})
+        async with self.database.autocommit() as tx:
+            await tx.execute(b"DELETE FROM job_queue WHERE id = %(id)s", {"id": job.id})
 
     async def step(self) -> bool:
         """False: none was left."""
@@ -111,8 +111,8 @@ class World:
         return True
 
     async def waiting(self) -> int:
-        async with self.database.session() as session:
-            found: int = await session.value(
+        async with self.database.autocommit() as tx:
+            found: int = await tx.value(
                 b"SELECT count(*) FROM job_queue WHERE kind = %(kind)s AND status = 'pending'",
                 {"kind": DELIVER},
             )
@@ -120,17 +120,17 @@ class World:
 
     async def deliver(self) -> list[str]:
         """All that waits, under the ids of their events."""
-        async with self.database.session() as session:
-            rows = await session.tuples(
+        async with self.database.autocommit() as tx:
+            rows = await tx.tuples(
                 b"""
                 WITH done AS (DELETE FROM job_queue WHERE kind = 'webhooks.deliver' AND status = 'pending'
-                              RETURNING payload ->> 'delivery' AS id, lane)
+                              RETURNING payload ->> 'delivery' AS id, priority)
                 UPDATE webhook_deliveries AS d SET status = 'delivered', finished_at = now(), next_attempt_at = NULL
                 FROM done WHERE d.id = done.id AND d.status = 'pending'
-                RETURNING d.event_id, done.lane
+                RETURNING d.event_id, done.priority
                 """
             )
-        assert {lane for _, lane in rows} <= {REPLAY}
+        assert {priority for _, priority in rows} <= {REPLAY}
         return [event_id for event_id, _ in rows]
 
     async def run(self, id: str) -> list[str]:
@@ -139,7 +139,7 @@ class World:
         while await self.step():
             waiting = await self.waiting()
             self.most_waiting = max(self.most_waiting, waiting)
-            if waiting > MOST_WAITING - BITE:
+            if waiting > MOST_WAITING - BATCH:
                 delivered += await self.deliver()
         assert (await self.service.get(id)).status == "completed"
         return delivered + await self.deliver()
@@ -181,7 +181,7 @@ def test_ten_thousand_rows_once_each(database_url: str, only: Only) -> None:
         done = await w.service.get(started.id)
         assert (done.total, done.replayed, done.skipped) == (counts(rows)[only], counts(rows)[only], 0)
         if counts(rows)[only] > MOST_WAITING:
-            assert MOST_WAITING - BITE < w.most_waiting <= MOST_WAITING
+            assert MOST_WAITING - BATCH < w.most_waiting <= MOST_WAITING
 
     in_world(database_url, story)
 
@@ -196,9 +196,9 @@ def test_it_waits_while_much_is_waiting_and_less_and_less_often(database_url: st
         pauses = []
         for _ in range(8):
             await w.step()
-            async with w.database.session() as session:
+            async with w.database.autocommit() as tx:
                 pauses.append(
-                    await session.value(
+                    await tx.value(
                         b"SELECT extract(epoch FROM scheduled_at - now())::float8 FROM job_queue WHERE kind = %(k)s",
                         {"k": REPLAY_STEP},
                     )
@@ -207,11 +207,11 @@ def test_it_waits_while_much_is_waiting_and_less_and_less_often(database_url: st
         assert all(a <= b + 0.05 for a, b in pairwise(pauses))
         assert 4.0 < pauses[-1] <= 5.0
         # What failed again and waits for its next attempt holds up nothing.
-        async with w.database.session() as session:
+        async with w.database.autocommit() as tx:
             later = b"UPDATE job_queue SET scheduled_at = now() + interval '1 hour' WHERE kind = %(k)s"
-            await session.execute(later, {"k": DELIVER})
+            await tx.execute(later, {"k": DELIVER})
         await w.step()
-        assert (await w.service.get(started.id)).replayed == MOST_WAITING + BITE
+        assert (await w.service.get(started.id)).replayed == MOST_WAITING + BATCH
 
     in_world(database_url, story)
 
@@ -225,7 +225,7 @@ def test_a_step_that_was_done_is_not_done_again(database_url: str) -> None:
         assert job is not None
         await w.kind.perform(job, None)
         after = await w.service.get(started.id)
-        assert after.replayed == BITE
+        assert after.replayed == BATCH
         # Its worker died before it could say so, and another one claims it.
         await w.kind.perform(job, None)
         assert await w.service.get(started.id) == after
@@ -243,16 +243,16 @@ def test_a_step_that_is_interrupted_leaves_no_trace(database_url: str) -> None:
         before = await w.service.get(started.id)
         job = await w.next_job()
         assert job is not None
-        async with w.database.session() as session:
+        async with w.database.autocommit() as tx:
             # The last thing a step writes is the next step's job: no sooner it fails.
-            await session.execute(b"ALTER TABLE job_queue ADD CHECK (kind <> 'webhooks.replay') NOT VALID")
+            await tx.execute(b"ALTER TABLE job_queue ADD CHECK (kind <> 'webhooks.replay') NOT VALID")
         with pytest.raises(psycopg.errors.CheckViolation):
             await w.kind.perform(job, None)
         assert await w.service.get(started.id) == before
         assert await w.waiting() == 0
-        async with w.database.session() as session:
+        async with w.database.autocommit() as tx:
             pending = b"SELECT count(*) FROM webhook_deliveries WHERE status = 'pending'"
-            assert await session.value(pending) == 0
+            assert await tx.value(pending) == 0
 
     in_world(database_url, story)
 
@@ -271,7 +271,7 @@ def test_its_job_given_up_pauses_it_until_someone_revives_or_resumes_it(database
         async with w.database.transaction() as tx:
             await w.kind.revived(tx, [job.payload])
         assert await w.step()
-        assert (await w.service.get(started.id)).replayed == BITE
+        assert (await w.service.get(started.id)).replayed == BATCH
 
         dropped = await w.next_job()
         assert dropped is not None
@@ -282,7 +282,7 @@ def test_its_job_given_up_pauses_it_until_someone_revives_or_resumes_it(database
         assert (await w.service.resume(CALLER, started.id)).error is None
         # The old job, should it come back, is of an earlier step.
         await w.kind.perform(dropped, None)
-        assert (await w.service.get(started.id)).replayed == BITE
+        assert (await w.service.get(started.id)).replayed == BATCH
         assert len(await w.run(started.id)) == 2_000
 
     in_world(database_url, story)
@@ -294,13 +294,13 @@ def test_a_rate_is_spread_over_time(database_url: str) -> None:
     async def story(w: World) -> None:
         await w.start("failed", per_second=10)
         await w.step()
-        async with w.database.session() as session:
+        async with w.database.autocommit() as tx:
             query = (
                 b"SELECT extract(epoch FROM scheduled_at)::float8 FROM job_queue "
                 b"WHERE status = 'pending' AND kind = %(k)s"
             )
-            times = sorted(at for (at,) in await session.tuples(query, {"k": DELIVER}))
-            [(following,)] = await session.tuples(query, {"k": REPLAY_STEP})
+            times = sorted(at for (at,) in await tx.tuples(query, {"k": DELIVER}))
+            [(following,)] = await tx.tuples(query, {"k": REPLAY_STEP})
         assert len(times) == 10
         gaps = [b - a for a, b in zip(times, [*times[1:], following], strict=True)]
         assert all(0.0999 < gap < 0.1001 for gap in gaps), gaps
@@ -312,20 +312,18 @@ def test_what_is_ordered_stays_ordered(database_url: str) -> None:
     seed(database_url, 40)
 
     async def story(w: World) -> None:
-        async with w.database.session() as session:
-            await session.execute(b"UPDATE webhook_endpoints SET ordered_by = 'subject'")
-            await session.execute(
-                b"UPDATE events SET subject = 'cart/' || right(id, 1) WHERE right(id, 1) > '4'"
-            )
+        async with w.database.autocommit() as tx:
+            await tx.execute(b"UPDATE webhook_endpoints SET ordered_by = 'subject'")
+            await tx.execute(b"UPDATE events SET subject = 'cart/' || right(id, 1) WHERE right(id, 1) > '4'")
         started = await w.start("all")
         assert await w.step()
         assert (await w.service.get(started.id)).status == "completed"
-        async with w.database.session() as session:
+        async with w.database.autocommit() as tx:
             query = (
                 b"SELECT j.order_key, d.event_id FROM job_queue AS j JOIN webhook_deliveries AS d "
                 b"ON d.id = j.payload ->> 'delivery' WHERE j.status = 'pending' ORDER BY j.seq"
             )
-            written = await session.tuples(query)
+            written = await tx.tuples(query)
         assert [event_id for _, event_id in written] == sorted(event_id for _, event_id in written)
         assert len(written) == counts(40)["all"]
         for order_key, event_id in written:
@@ -334,11 +332,11 @@ def test_what_is_ordered_stays_ordered(database_url: str) -> None:
     in_world(database_url, story)
 
 
-class Explaining(Session):
+class Explaining(Transaction):
     """Looks at what each query costs: pages read, of tables and indexes, and the most rows that one scan went over."""
 
-    def __init__(self, session: Session) -> None:
-        super().__init__(session._connection)
+    def __init__(self, tx: Transaction) -> None:
+        super().__init__(tx._connection)
         self.pages = 0
         self.rows = 0.0
 
@@ -369,12 +367,12 @@ def test_a_step_looks_at_its_page_and_not_at_the_table(
         about = Range(WEBHOOK, LONG_AGO, utc_now(), only, ["*"], ["%"], utc_now())
         listener = Listener(["many.%"], None, None)
         middle = LONG_AGO + timedelta(seconds=10_000)
-        async with w.database.session() as session:
+        async with w.database.autocommit() as tx:
             query = b"SELECT id FROM webhook_deliveries WHERE created_at < %(at)s ORDER BY created_at DESC LIMIT 1"
-            last = await session.value(query, {"at": middle})
-            explaining = Explaining(session)
+            last = await tx.value(query, {"at": middle})
+            explaining = Explaining(tx)
             cursor = Cursor(middle, last if only == "failed" else "")
-            sight = await look(explaining, about, listener, cursor, BITE)
+            sight = await look(explaining, about, listener, cursor, BATCH)
         assert len(sight.found) == found
         assert explaining.rows <= FIND_ROWS
         assert explaining.pages < pages
@@ -388,16 +386,14 @@ def test_what_is_long_over_is_forgotten(database_url: str) -> None:
     async def story(w: World) -> None:
         old = await w.start("failed")
         await w.run(old.id)
-        async with w.database.session() as session:
-            await session.execute(
-                b"UPDATE webhook_replays SET finished_at = finished_at - interval '31 days'"
-            )
+        async with w.database.autocommit() as tx:
+            await tx.execute(b"UPDATE webhook_replays SET finished_at = finished_at - interval '31 days'")
         recent = await w.start("missing")
         await w.run(recent.id)
         unfinished = await w.start("all")
-        async with w.database.session() as session:
+        async with w.database.autocommit() as tx:
             before = utc_now() - timedelta(days=30)
-            assert (await purge_of_replays(30).bite(session, before, 100)).deleted == 1
+            assert (await purge_of_replays(30).batch(tx, before, 100)).deleted == 1
         left = await w.service.list({"limit": 9, "after": None, "webhook": None, "status": None})
         assert [replay.id for replay in left] == [unfinished.id, recent.id]
 

@@ -23,10 +23,10 @@ from ogel.kernel.clock import utc_now
 from ogel.kernel.errors import Conflict, Invalid, NotFound
 from ogel.kernel.principal import SYSTEM, Caller
 from ogel.platform import Platform
-from ogel.runtime.database import Session
+from ogel.runtime.database.database import Transaction
 from ogel.runtime.jobs.job import NewJob
 from ogel.runtime.jobs.kind import Backoff, JobKind
-from ogel.runtime.purge import BEGINNING, Bitten, Cursor, Purge
+from ogel.runtime.purge import BEGINNING, BatchDone, Cursor, Purge
 from ogel.settings import Settings
 from tests.support.jobs import World, world
 
@@ -96,7 +96,7 @@ def seed(url: str) -> None:
             f"INSERT INTO webhook_attempts (delivery_id, number, outcome, started_at, duration_seconds) "
             f"VALUES ('dlv_1', 1, 'failed', {OLD}, 0.1)"
         )
-        # More than one bite.
+        # More than one batch.
         connection.execute(
             "INSERT INTO events (id, type, data, created_at) "
             f"SELECT 'many-' || n, 'a', '1', {OLD} FROM generate_series(1, {MANY}) AS n"
@@ -313,32 +313,32 @@ def test_temporary_files_are_gone_after_a_day(database_url: str, tmp_path: Path)
 
 
 class Hoard:
-    """A purge that a test steers: of so many things it deletes, and what it does before each bite."""
+    """A purge that a test steers: of so many things it deletes, and what it does before each batch."""
 
     def __init__(self, things: int, name: str = "hoard", after: str | None = None) -> None:
         self.things = things
         self.befores: list[datetime] = []
-        self.bites: list[int] = []
+        self.batches: list[int] = []
         self.cursors: list[str] = []
-        self.purge = Purge(name, "things", 7.0, self.count, self.bite, after)
+        self.purge = Purge(name, "things", 7.0, self.count, self.batch, after)
 
-    async def count(self, session: Session, before: datetime) -> int:
+    async def count(self, tx: Transaction, before: datetime) -> int:
         return self.things
 
-    async def bite(
-        self, session: Session, before: datetime, limit: int, cursor: Cursor = BEGINNING
-    ) -> Bitten:
+    async def batch(
+        self, tx: Transaction, before: datetime, limit: int, cursor: Cursor = BEGINNING
+    ) -> BatchDone:
         self.befores.append(before)
         self.cursors.append(cursor.id)
         await self.meanwhile()
         deleted = min(limit, self.things)
-        await session.execute(b"SELECT pg_sleep(%(seconds)s)", {"seconds": self.seconds(limit)})
+        await tx.execute(b"SELECT pg_sleep(%(seconds)s)", {"seconds": self.seconds(limit)})
         self.things -= deleted
-        self.bites.append(deleted)
-        return Bitten(deleted, deleted < limit, Cursor("2026-01-01T00:00:00Z", f"{self.things} left"))
+        self.batches.append(deleted)
+        return BatchDone(deleted, deleted < limit, Cursor("2026-01-01T00:00:00Z", f"{self.things} left"))
 
     def seconds(self, limit: int) -> float:
-        """That a bite of such a size takes the database."""
+        """That a batch of such a size takes the database."""
         return 0.0
 
     async def meanwhile(self) -> None:
@@ -349,7 +349,7 @@ def test_what_fails_is_tried_again_and_in_the_end_dead(database_url: str) -> Non
     hoard = Hoard(1_000)
 
     async def fail() -> None:
-        if len(hoard.bites) == 1:
+        if len(hoard.batches) == 1:
             raise RuntimeError("the shelf is stuck")
 
     hoard.meanwhile = fail  # type: ignore[method-assign]
@@ -362,14 +362,14 @@ def test_what_fails_is_tried_again_and_in_the_end_dead(database_url: str) -> Non
             assert run.status == "failed"
             assert run.error is not None
             assert "the shelf is stuck" in run.error
-            assert run.deleted == hoard.bites[0]
-            # Three attempts, all with the limit of the first; the bite that was committed is not repeated.
+            assert run.deleted == hoard.batches[0]
+            # Three attempts, all with the limit of the first; the batch that was committed is not repeated.
             assert len(hoard.befores) == 4
             assert len(set(hoard.befores)) == 1
             [dead] = await w.rows()
             assert (dead["id"], dead["status"]) == (due.job, "dead")
             # Neither is it in the way of the next, nor of a retry of its own.
-            hoard.bites.clear()
+            hoard.batches.clear()
             hoard.meanwhile = Hoard(0).meanwhile  # type: ignore[method-assign]
             async with w.database.transaction() as tx:
                 assert await w.queue.revive(tx, due.job)
@@ -408,10 +408,10 @@ def test_a_purge_waits_for_what_keeps_its_rows(database_url: str) -> None:
             await cleanup.service.run(OPERATOR, "second")
             async with w.running(queue=QUEUE):
                 await w.until(lambda rows: any(row["scheduled_at"] > utc_now() for row in rows))
-                assert (first.bites, second.bites) == ([], [])
+                assert (first.batches, second.batches) == ([], [])
                 gate.set()
                 await w.until_empty()
-        assert (first.bites, second.bites) == ([10], [10])
+        assert (first.batches, second.batches) == ([10], [10])
 
     asyncio.run(main())
 
@@ -420,7 +420,7 @@ def test_a_worker_that_stops_leaves_the_rest_to_the_next(database_url: str) -> N
     hoard, begun = Hoard(500), asyncio.Event()
 
     async def hang() -> None:
-        if len(hoard.bites) == 1:
+        if len(hoard.batches) == 1:
             begun.set()
             await asyncio.sleep(60)
 
@@ -478,9 +478,9 @@ def test_a_cursor_that_the_version_before_left_is_none_of_the_next_run(database_
     asyncio.run(main())
 
 
-def test_a_bite_that_takes_too_long_is_halved(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_batch_that_takes_too_long_is_halved(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of a table that is slow, or of rows that many others hang on."""
-    monkeypatch.setattr("ogel.features.cleanup.jobs.LONGEST_BITE_SECONDS", 0.5)
+    monkeypatch.setattr("ogel.features.cleanup.jobs.LONGEST_BATCH_SECONDS", 0.5)
     hoard = Hoard(60)
     hoard.seconds = lambda limit: 0.01 * limit  # type: ignore[method-assign]
 
@@ -490,15 +490,15 @@ def test_a_bite_that_takes_too_long_is_halved(database_url: str, monkeypatch: py
             assert due.job is not None
             run = await run_over(cleanup, "hoard", due.job)
             assert (run.status, run.deleted, run.error, hoard.things) == ("completed", 60, None, 0)
-        assert max(hoard.bites) <= 50
+        assert max(hoard.batches) <= 50
 
     asyncio.run(main())
 
 
-def test_what_even_the_smallest_bite_cannot_delete_ends_dead(
+def test_what_even_the_smallest_batch_cannot_delete_ends_dead(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ogel.features.cleanup.jobs.LONGEST_BITE_SECONDS", 0.05)
+    monkeypatch.setattr("ogel.features.cleanup.jobs.LONGEST_BATCH_SECONDS", 0.05)
     hoard = Hoard(60)
     hoard.seconds = lambda limit: 10.0  # type: ignore[method-assign]
 
@@ -545,8 +545,8 @@ def test_what_cannot_be_counted_in_time_is_deleted_all_the_same(
     monkeypatch.setattr("ogel.features.cleanup.counting.COUNT_SECONDS", 0.05)
     hoard = Hoard(10)
 
-    async def count(session: Session, before: datetime) -> int:
-        return await session.value(b"SELECT 1 FROM pg_sleep(10)")  # type: ignore[no-any-return]
+    async def count(tx: Transaction, before: datetime) -> int:
+        return await tx.value(b"SELECT 1 FROM pg_sleep(10)")  # type: ignore[no-any-return]
 
     async def main() -> None:
         async with cleaning(database_url, replace(hoard.purge, count=count)) as (w, cleanup):
@@ -565,10 +565,10 @@ def test_a_list_takes_no_longer_for_many_that_are_slow_to_count(
     monkeypatch.setattr("ogel.features.cleanup.service.LIST_SECONDS", 0.3)
     asked = 0
 
-    async def count(session: Session, before: datetime) -> int:
+    async def count(tx: Transaction, before: datetime) -> int:
         nonlocal asked
         asked += 1
-        return await session.value(b"SELECT 1 FROM pg_sleep(10)")  # type: ignore[no-any-return]
+        return await tx.value(b"SELECT 1 FROM pg_sleep(10)")  # type: ignore[no-any-return]
 
     slow = [replace(Hoard(1, f"slow_{number}").purge, count=count) for number in range(5)]
 
@@ -583,7 +583,7 @@ def test_a_list_takes_no_longer_for_many_that_are_slow_to_count(
 
 @pytest.mark.parametrize("what", ["events", "dead_jobs"])
 def test_what_stays_is_looked_at_once_in_a_run(database_url: str, tmp_path: Path, what: str) -> None:
-    """However much of it there is: a bite begins where the last one ended, also in the middle of one moment."""
+    """However much of it there is: a batch begins where the last one ended, also in the middle of one moment."""
     with psycopg.connect(database_url) as connection:
         connection.execute(
             "INSERT INTO events (id, type, data, created_at) "
@@ -603,16 +603,16 @@ def test_what_stays_is_looked_at_once_in_a_run(database_url: str, tmp_path: Path
 
     async def main() -> None:
         async with world(database_url) as w:
-            async with w.database.session() as session:
-                assert await purge.count(session, before) == 5
-            bites, cursor, is_over = [], BEGINNING, False
+            async with w.database.autocommit() as tx:
+                assert await purge.count(tx, before) == 5
+            batches, cursor, is_over = [], BEGINNING, False
             while not is_over:
                 async with w.database.transaction() as tx:
-                    deleted, is_over, cursor = await purge.bite(tx, before, 12, cursor)
-                bites.append(deleted)
-            assert (len(bites), sum(bites)) == (5, 5)
-            async with w.database.session() as session:
-                assert await purge.count(session, before) == 0
+                    deleted, is_over, cursor = await purge.batch(tx, before, 12, cursor)
+                batches.append(deleted)
+            assert (len(batches), sum(batches)) == (5, 5)
+            async with w.database.autocommit() as tx:
+                assert await purge.count(tx, before) == 0
 
     asyncio.run(main())
 
@@ -662,8 +662,8 @@ def test_a_purge_and_a_retry_do_not_wait_for_each_other(
         async with world(database_url) as w, w.database.transaction() as retry:
             assert await w.queue.revive(retry, "job_2")
             async with w.database.transaction() as tx:
-                bitten = await purge.bite(tx, utc_now() - timedelta(days=30), 100)
-                assert (bitten.deleted, bitten.is_over) == (2, True)
+                batch = await purge.batch(tx, utc_now() - timedelta(days=30), 100)
+                assert (batch.deleted, batch.is_over) == (2, True)
                 # The job is the purge's no more than the rest: whoever waits for it has it at once.
                 changed = f"UPDATE {table} SET finished_at = now() WHERE id LIKE '%2'"
                 assert await retry.execute(changed.encode()) == 1
@@ -711,8 +711,8 @@ def test_what_is_just_taken_up_again_is_neither_waited_for_nor_forgotten(
             go_on = f"UPDATE {table} SET status = 'running', finished_at = NULL WHERE id LIKE '%2'"
             assert await retry.execute(go_on.encode()) == 1
             async with w.database.transaction() as tx:
-                bitten = await purge.bite(tx, utc_now() - timedelta(days=30), 100)
-            assert (bitten.deleted, bitten.is_over) == (2, True)
+                batch = await purge.batch(tx, utc_now() - timedelta(days=30), 100)
+            assert (batch.deleted, batch.is_over) == (2, True)
 
     asyncio.run(main())
     with psycopg.connect(database_url) as connection:

@@ -24,7 +24,7 @@ from ogel.features.schedules.service import ScheduleOptions, ScheduleService
 from ogel.kernel.clock import rfc3339, utc_now
 from ogel.kernel.errors import Conflict, Invalid, NotFound
 from ogel.kernel.principal import SYSTEM, Caller
-from ogel.runtime.database import DatabaseAway, Session
+from ogel.runtime.database.database import DatabaseAway, Transaction
 from ogel.runtime.reserved import ReservedTypes
 from ogel.runtime.schedule.schedule import Schedule
 from ogel.runtime.schedule.service import SchedulerService
@@ -135,8 +135,8 @@ def test_a_new_schedule_is_registered_without_running(database_url: str) -> None
 def test_ticks_of_the_version_before_are_gone_on_from(database_url: str) -> None:
     async def story(world: World) -> None:
         last = REPORTS.ticks.last_tick(utc_now())
-        async with world.database.session() as session:
-            await session.execute(
+        async with world.database.autocommit() as tx:
+            await tx.execute(
                 b"INSERT INTO schedules (name, last_tick_at) VALUES ('reports.yearly', %(last)s),"
                 b" ('retention.purge', %(long_ago)s)",
                 {"last": last, "long_ago": LONG_AGO},
@@ -220,8 +220,8 @@ def test_a_kind_that_was_closed_to_users_is_not_performed_for_them(database_url:
 def test_a_clock_a_little_ahead_of_the_database_is_believed(database_url: str) -> None:
     async def story(world: World) -> None:
         await a_job(world)
-        async with world.database.session() as session:
-            await session.execute(b"UPDATE schedules SET cron = '* * * * * *', counted_from = now()")
+        async with world.database.autocommit() as tx:
+            await tx.execute(b"UPDATE schedules SET cron = '* * * * * *', counted_from = now()")
         ahead = utc_now() + 2 * SECOND
         following = await world.ticker().run_due("nightly", ahead)
         assert following is not None
@@ -241,8 +241,8 @@ def test_an_event_is_one_for_each_tick_even_if_it_was_run_before(database_url: s
             # As after a restored backup: the row knows nothing of the run.
             await world.last_tick_was("nightly", LONG_AGO)
             await world.ticker().catch_up()
-        async with world.database.session() as session:
-            [(id, type)] = await session.tuples(b"SELECT id, type FROM events")
+        async with world.database.autocommit() as tx:
+            [(id, type)] = await tx.tuples(b"SELECT id, type FROM events")
         assert type == "night.fell"
         assert (await world.service().get("nightly")).last_event_id == id
 
@@ -421,8 +421,8 @@ def test_run_now_writes_a_job_and_an_audit_record_and_leaves_the_ticks_alone(dat
         assert [(kind, payload["of"], key) for kind, payload, key in await world.written()] == [
             (REPORTS.kind, "all", None)
         ]
-        async with world.database.session() as session:
-            audited = await session.tuples(b"SELECT action, resource_id, metadata FROM audit_logs")
+        async with world.database.autocommit() as tx:
+            audited = await tx.tuples(b"SELECT action, resource_id, metadata FROM audit_logs")
         assert audited == [("schedule.run", REPORTS.name, {"job": started.job, "event": None})]
 
     in_a_world(database_url, story)
@@ -439,7 +439,7 @@ def test_an_unknown_schedule_is_not_run(database_url: str) -> None:
 
 def test_what_cannot_be_audited_is_not_run(database_url: str) -> None:
     class NoTrail(AuditStore):
-        async def record(self, tx: Session, *args: Any, **kwargs: Any) -> None:
+        async def record(self, tx: Transaction, *args: Any, **kwargs: Any) -> None:
             raise DatabaseAway("disk full")
 
     async def story(world: World) -> None:

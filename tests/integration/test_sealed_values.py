@@ -10,9 +10,9 @@ import psycopg
 import pytest
 
 from ogel.adapters.postgres import PoolOptions, make_pool
-from ogel.runtime.database import Database
-from ogel.runtime.sealed import BATCH, KeyUse, Resealed, SealedColumn, SealedValues
-from ogel.runtime.vault import Vault
+from ogel.runtime.database.database import Database
+from ogel.runtime.secrets.sealed import BATCH, KeyUse, Resealed, SealedColumn, SealedValues
+from ogel.runtime.secrets.vault import Vault
 from tests.unit.runtime.test_vault import version_1
 
 OLD, NEW, LOST = "o" * 24, "n" * 24, "l" * 24

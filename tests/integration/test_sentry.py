@@ -13,9 +13,9 @@ from tests.support.receiver import Receiver
 PROGRAM = """
 import logging, sys, structlog
 from ogel.adapters.sentry import start_sentry
-from ogel.runtime.logging import configure_logging
+from ogel.runtime.log.setup import configure_logging
 
-from ogel.runtime.scrub import Scrubber
+from ogel.runtime.secrets.scrub import Scrubber
 
 scrub = Scrubber(["swordfish-1"])
 configure_logging("info", scrub=scrub)

@@ -19,7 +19,7 @@ from ogel.features.stats.usage.purges import purges_of_usage
 from ogel.features.stats.usage.service import UsageFilters, UsageService
 from ogel.features.stats.usage.store import Delta, Flush, Usage, UsageStore
 from ogel.kernel.clock import utc_now
-from ogel.runtime.database import Database, DatabaseAway, Session
+from ogel.runtime.database.database import Database, DatabaseAway, Transaction
 from ogel.runtime.jobs.job import Job
 from ogel.runtime.realtime.metrics import RealtimeMetrics
 
@@ -51,8 +51,8 @@ async def total(database: Database, metric: str, bucket: str = "day") -> int:
 
 
 async def append(database: Database, number: int, *deltas: Delta, process: str = "proc_1") -> None:
-    async with database.session() as session:
-        await STORE.append(session, Flush(process, "trial", number, 1, 1.0), deltas)
+    async with database.autocommit() as tx:
+        await STORE.append(tx, Flush(process, "trial", number, 1, 1.0), deltas)
 
 
 def events(count: int) -> Delta:
@@ -64,8 +64,8 @@ class Deaf(UsageStore):
 
     deaf = False
 
-    async def append(self, session: Session, flush: Flush, deltas: object) -> None:
-        await super().append(session, flush, deltas)  # type: ignore[arg-type]
+    async def append(self, tx: Transaction, flush: Flush, deltas: object) -> None:
+        await super().append(tx, flush, deltas)  # type: ignore[arg-type]
         if self.deaf:
             raise DatabaseAway("The database did not answer.")
 
@@ -97,9 +97,9 @@ def test_a_flush_that_is_sent_again_counts_once(database_url: str, folded_betwee
             await flusher.flush()
             await roll_up(database)
             assert await total(database, "events.published") == 7
-            async with database.session() as session:
+            async with database.autocommit() as tx:
                 # One of each flush; they wait for the other processes to tell of this minute.
-                waiting = await session.tuples(b"SELECT metric, value FROM usage_deltas")
+                waiting = await tx.tuples(b"SELECT metric, value FROM usage_deltas")
             assert waiting == [("realtime.connections", 3)] * 3
 
     asyncio.run(story())
@@ -128,7 +128,7 @@ def test_a_killed_roll_up_counts_once(database_url: str) -> None:
 
 
 def test_many_processes_and_many_roll_ups_at_once(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(jobs, "BITE", 20)
+    monkeypatch.setattr(jobs, "BATCH", 20)
 
     async def flushing(database: Database, process: str) -> None:
         for number in range(1, 31):
@@ -149,8 +149,8 @@ def test_many_processes_and_many_roll_ups_at_once(database_url: str, monkeypatch
             by = {each.labels["outcome"]: each.value for each in await used(database, by=["outcome"])
                   if each.metric == "deliveries.attempts"}  # fmt: skip
             assert by == {"delivered": 40, "failed": 80}
-            async with database.session() as session:
-                assert await session.value(b"SELECT count(*) FROM usage_deltas") == 0
+            async with database.autocommit() as tx:
+                assert await tx.value(b"SELECT count(*) FROM usage_deltas") == 0
 
     asyncio.run(story())
 
@@ -175,8 +175,8 @@ def test_a_peak_is_the_most_of_all_processes_together(database_url: str) -> None
                     )
             await roll_up(database)
             assert max(each.value for each in await used(database)) == 9
-            async with database.session() as session:
-                assert await session.value(b"SELECT count(*) FROM usage_deltas") == 1
+            async with database.autocommit() as tx:
+                assert await tx.value(b"SELECT count(*) FROM usage_deltas") == 1
 
     asyncio.run(story())
 
@@ -213,15 +213,13 @@ def test_old_hours_go_before_old_days(database_url: str) -> None:
             for purge in purges_of_usage(hours_kept_days=90, days_kept_days=1096):
                 before = utc_now() - timedelta(days=purge.retention_days)
                 async with database.transaction() as tx:
-                    assert await purge.count(tx, before) == (await purge.bite(tx, before, 100)).deleted == 1
+                    assert await purge.count(tx, before) == (await purge.batch(tx, before, 100)).deleted == 1
                     assert await purge.count(tx, before) == 0
-            async with database.session() as session:
-                left = await session.tuples(
-                    b"SELECT bucket, now() - at < '101 days' FROM usage ORDER BY bucket"
-                )
+            async with database.autocommit() as tx:
+                left = await tx.tuples(b"SELECT bucket, now() - at < '101 days' FROM usage ORDER BY bucket")
                 assert left == [("day", True), ("hour", True)]
-                assert await session.tuples(b"SELECT id FROM processes") == [("here",)]
-                assert await session.tuples(b"SELECT process FROM usage_deltas") == [("here",)]
+                assert await tx.tuples(b"SELECT id FROM processes") == [("here",)]
+                assert await tx.tuples(b"SELECT process FROM usage_deltas") == [("here",)]
 
     asyncio.run(story())
 

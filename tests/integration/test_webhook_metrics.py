@@ -24,7 +24,7 @@ from ogel.features.system import measures as measuring
 from ogel.features.system.measures import Measures
 from ogel.kernel.ids import new_id
 from ogel.kernel.principal import SYSTEM, Caller
-from ogel.runtime.database import Database, DatabaseAway
+from ogel.runtime.database.database import Database, DatabaseAway
 from ogel.runtime.jobs.depth import QueueDepth
 from ogel.runtime.jobs.job import Job, NewJob
 from ogel.runtime.jobs.keys import Rate
@@ -94,7 +94,7 @@ def test_a_lag_counts_whatever_a_job_waited_for(database_url: str, throttle: Thr
             await throttle(made)
             await made.enqueue(NewJob(kind.name, {}, key="k"), NewJob(kind.name, {}, key="k"))
             runner = JobRunner(made.database, QUEUE, made.kinds, RunnerOptions(), JobMetrics(registry))
-            made.doorman.serve({QUEUE: runner})
+            made.notifier.serve({QUEUE: runner})
             stop = asyncio.Event()
             running = asyncio.create_task(runner.run(stop, 5))
             await made.until_empty()
@@ -103,9 +103,9 @@ def test_a_lag_counts_whatever_a_job_waited_for(database_url: str, throttle: Thr
 
     asyncio.run(story())
     text = generate_latest(registry)
-    assert metric(text, "ogel_job_lag_seconds_count", queue=QUEUE, lane="0") == 2
+    assert metric(text, "ogel_job_lag_seconds_count", queue=QUEUE, priority="0") == 2
     # A clock of the database and one of ours.
-    assert metric(text, "ogel_job_lag_seconds_sum", queue=QUEUE, lane="0") >= WAIT - 0.05
+    assert metric(text, "ogel_job_lag_seconds_sum", queue=QUEUE, priority="0") >= WAIT - 0.05
 
 
 def test_a_job_whose_worker_disappeared_is_counted(database_url: str) -> None:
@@ -262,11 +262,11 @@ def test_deliveries_in_numbers(tmp_path: Path, database_url: str, redis_url: str
             api.ok("POST", "/api/events", events)
         receiver.wait_for_ids([event["id"] for event in events], 15)
         eventually(
-            lambda: metric(scraped(api), "ogel_webhook_lag_seconds_count", lane="first") == 4, 5, "lags"
+            lambda: metric(scraped(api), "ogel_webhook_lag_seconds_count", priority="first") == 4, 5, "lags"
         )
         text = scraped(api)
         # 0, 1/4, 2/4 and 3/4 s behind their publishing.
-        assert metric(text, "ogel_webhook_lag_seconds_sum", lane="first") >= 1.4
+        assert metric(text, "ogel_webhook_lag_seconds_sum", priority="first") >= 1.4
         assert metric(text, "ogel_events_published_total", id="new") == 4
         assert metric(text, "ogel_events_published_total", id="seen") == 4
         assert metric(text, "ogel_cluster_webhook_breakers", state="open") == 0
@@ -277,5 +277,7 @@ def test_deliveries_in_numbers(tmp_path: Path, database_url: str, redis_url: str
             "the breaker to show",
         )
         eventually(
-            lambda: metric(scraped(api), "ogel_webhook_lag_seconds_count", lane="retry") >= 1, 15, "a retry"
+            lambda: metric(scraped(api), "ogel_webhook_lag_seconds_count", priority="retry") >= 1,
+            15,
+            "a retry",
         )

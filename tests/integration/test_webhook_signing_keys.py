@@ -18,8 +18,8 @@ from ogel.features.webhooks.secrets.service import Rotation, SecretService
 from ogel.features.webhooks.secrets.store import SealedSecret, SecretStore
 from ogel.features.webhooks.sending.receiver import Receiver, Receivers
 from ogel.kernel.principal import Caller, Principal
-from ogel.runtime.database import Database, Session
-from ogel.runtime.vault import Vault
+from ogel.runtime.database.database import Database, Transaction
+from ogel.runtime.secrets.vault import Vault
 from tests.support.schema import MIGRATIONS
 from tests.unit.features.webhooks.secrets.vectors import V1
 from tests.unit.runtime.test_vault import version_1
@@ -35,11 +35,9 @@ class CountingStore(SecretStore):
     def __init__(self) -> None:
         self.reads: list[list[str]] = []
 
-    async def live(
-        self, session: Session, webhook_ids: Sequence[str]
-    ) -> Mapping[str, Sequence[SealedSecret]]:
+    async def live(self, tx: Transaction, webhook_ids: Sequence[str]) -> Mapping[str, Sequence[SealedSecret]]:
         self.reads.append(sorted(webhook_ids))
-        return await super().live(session, webhook_ids)
+        return await super().live(tx, webhook_ids)
 
 
 @asynccontextmanager
@@ -74,8 +72,8 @@ def test_the_migration_moves_each_secret(empty_database_url: str) -> None:
     asyncio.run(migrate(url, migrations))
 
     async def signed() -> str:
-        async with opened(url) as database, database.session() as session:
-            rings = await SigningKeys(SecretStore(), Vault(SECRET)).of(session, ["wh_1"])
+        async with opened(url) as database, database.autocommit() as tx:
+            rings = await SigningKeys(SecretStore(), Vault(SECRET)).of(tx, ["wh_1"])
             return rings["wh_1"].sign(V1.timestamp, V1.id, V1.body)
 
     assert asyncio.run(signed()) == V1.signature
@@ -84,11 +82,11 @@ def test_the_migration_moves_each_secret(empty_database_url: str) -> None:
 class Versions(Receivers):
     """Asked like a worker's batch: by the versions that the endpoints have now."""
 
-    async def now(self, session: Session, *ids: str) -> Mapping[str, Receiver]:
-        versions = await session.tuples(
+    async def now(self, tx: Transaction, *ids: str) -> Mapping[str, Receiver]:
+        versions = await tx.tuples(
             b"SELECT id, version FROM webhook_endpoints WHERE id = ANY (%(ids)s)", {"ids": list(ids)}
         )
-        return await self.of(session, dict(versions))
+        return await self.of(tx, dict(versions))
 
 
 def receivers(store: SecretStore, vault: Vault, most: int = 10) -> Versions:
@@ -103,14 +101,14 @@ def test_endpoints_are_read_once_per_version(database_url: str) -> None:
             for id in ("wh_1", "wh_2"):
                 await add_endpoint(database, id, vault)
             service = SecretService(database, SecretStore(), vault, AuditStore())
-            async with database.session() as session:
-                first = await kept.now(session, "wh_1", "wh_2")
+            async with database.autocommit() as tx:
+                first = await kept.now(tx, "wh_1", "wh_2")
                 assert store.reads == [["wh_1", "wh_2"]]
-                assert await kept.now(session, "wh_1", "wh_2") == first
+                assert await kept.now(tx, "wh_1", "wh_2") == first
                 assert len(store.reads) == 1
 
                 rotated = await service.rotate(CALLER, "wh_1", Rotation(overlap_seconds=60))
-                second = await kept.now(session, "wh_1", "wh_2")
+                second = await kept.now(tx, "wh_1", "wh_2")
                 assert store.reads[1:] == [["wh_1"]]
                 assert second["wh_2"] is first["wh_2"]
                 both = second["wh_1"].keys.sign(V1.timestamp, "evt_1", b"x").split(" ")
@@ -127,11 +125,11 @@ def test_the_least_recently_used_endpoints_make_room(database_url: str) -> None:
         async with opened(database_url) as database:
             for n in range(3):
                 await add_endpoint(database, f"wh_{n}", vault)
-            async with database.session() as session:
+            async with database.autocommit() as tx:
                 for wanted in ("wh_0", "wh_1", "wh_0", "wh_2", "wh_0", "wh_1"):
-                    assert set(await kept.now(session, wanted)) == {wanted}
+                    assert set(await kept.now(tx, wanted)) == {wanted}
                 assert store.reads == [["wh_0"], ["wh_1"], ["wh_2"], ["wh_1"]]
-                assert len(await kept.now(session, *(f"wh_{n}" for n in range(3)))) == 3
+                assert len(await kept.now(tx, *(f"wh_{n}" for n in range(3)))) == 3
 
     asyncio.run(story())
 
@@ -143,9 +141,9 @@ def test_an_unreadable_secret_costs_only_its_own_endpoint_and_is_tried_again(dat
             await add_endpoint(database, "wh_lost", Vault("l" * 24))
             await add_endpoint(database, "wh_1", vault)
             kept = receivers(store, vault)
-            async with database.session() as session:
+            async with database.autocommit() as tx:
                 for _ in range(2):
-                    assert set(await kept.now(session, "wh_lost", "wh_1", "wh_gone")) == {"wh_1"}
+                    assert set(await kept.now(tx, "wh_lost", "wh_1", "wh_gone")) == {"wh_1"}
                 assert store.reads == [["wh_1", "wh_lost"], ["wh_lost"]]
 
     asyncio.run(story())

@@ -9,7 +9,7 @@ import psycopg
 from ogel.adapters.postgres import PoolOptions, make_pool
 from ogel.features.backups.catalog import Shape, tables
 from ogel.platform import Platform
-from ogel.runtime.database import Database
+from ogel.runtime.database.database import Database
 from ogel.settings import Settings
 from tests.support.process import ADMIN_KEY, SECRET
 
@@ -28,8 +28,8 @@ async def backed_up(url: str) -> list[Shape]:
     pool = make_pool(url, PoolOptions(1, 1, 30, 5, 10))
     await pool.open()
     try:
-        async with Database(pool, lambda queues: None).session() as session:
-            return await tables(session, left_out())
+        async with Database(pool, lambda queues: None).autocommit() as tx:
+            return await tables(tx, left_out())
     finally:
         await pool.close()
 

@@ -17,11 +17,13 @@ def test_every_purge_is_run() -> None:
     platform = Platform(NOWHERE)
     declared = {purge.name for feature in platform.features for purge in feature.purges}
     assert declared
-    assert declared - platform.cleanup.purges.keys() == set(), "these belong to a Part of _owners_of_rows"
+    assert declared - platform.cleanup.purges.keys() == set(), (
+        "these belong to a LazyFeature of _owners_of_rows"
+    )
 
 
 def test_every_table_that_is_left_out_is() -> None:
     platform = Platform(NOWHERE)
     declared = {table for feature in platform.features for table in feature.left_out}
     assert declared
-    assert declared - platform.backups.left_out == set(), "these belong to a Part of _owners_of_rows"
+    assert declared - platform.backups.left_out == set(), "these belong to a LazyFeature of _owners_of_rows"

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from ogel.cli import main
-from ogel.runtime import database_patience
+from ogel.runtime.database import patience
 
 MODULE = "tests.support.impatient_process"
 SECONDS = 1.0
 
 
 if __name__ == "__main__":
-    database_patience.REQUEST_SECONDS = SECONDS
+    patience.REQUEST_SECONDS = SECONDS
     main()

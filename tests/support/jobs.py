@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from prometheus_client import CollectorRegistry
 
 from ogel.adapters.postgres import IN_ORDER_OF_INDEXES, PoolOptions, make_pool
-from ogel.runtime.database import Database
-from ogel.runtime.jobs.bell import Doorman
+from ogel.runtime.database.database import Database
+from ogel.runtime.jobs.bell import Notifier
 from ogel.runtime.jobs.isolation import Isolator
 from ogel.runtime.jobs.job import NewJob
 from ogel.runtime.jobs.keys import DropKey, JobKeys
@@ -33,7 +33,7 @@ class Silence:
 @dataclass
 class World:
     database: Database
-    doorman: Doorman
+    notifier: Notifier
     queue: JobQueue
     keys: JobKeys
     kinds: Sequence[JobKind]
@@ -49,7 +49,7 @@ class World:
     ) -> AsyncIterator[JobRunner]:
         registry = CollectorRegistry()
         runner = JobRunner(self.database, queue, self.kinds, options or RunnerOptions(), JobMetrics(registry))
-        self.doorman.serve({queue: runner})
+        self.notifier.serve({queue: runner})
         stop = asyncio.Event()
         task = asyncio.create_task(runner.run(stop, drain_seconds))
         try:
@@ -59,8 +59,8 @@ class World:
             await asyncio.wait_for(task, drain_seconds + 10)
 
     async def rows(self) -> list[dict[str, object]]:
-        async with self.database.session() as session:
-            return await session.dicts(b"SELECT * FROM job_queue ORDER BY id")
+        async with self.database.autocommit() as tx:
+            return await tx.dicts(b"SELECT * FROM job_queue ORDER BY id")
 
     async def until_empty(self, seconds: float = 30.0) -> None:
         await self.until(lambda rows: not rows, seconds)
@@ -77,17 +77,17 @@ class World:
 @asynccontextmanager
 async def world(database_url: str, *kinds: JobKind, isolator: Isolator | None = None) -> AsyncIterator[World]:
     """With an `isolator` all kinds are isolated."""
-    doorman = Doorman(Silence())
+    notifier = Notifier(Silence())
     pool = make_pool(database_url, PoolOptions(1, 5, 30, 5, 10, IN_ORDER_OF_INDEXES))
     await pool.open()
-    queue = JobQueue(promising=doorman)
-    database = Database(pool, doorman.ring)
+    queue = JobQueue(promising=notifier)
+    database = Database(pool, notifier.ring)
     if isolator is None:
         known = performed = [*kinds, DropKey(database, JobKeys(queue)).kind(QUEUE)]
     else:
         known, performed = [*kinds], [kind.performed_by(isolator) for kind in kinds]
     queue.know(known)
     try:
-        yield World(database, doorman, queue, JobKeys(queue), performed)
+        yield World(database, notifier, queue, JobKeys(queue), performed)
     finally:
         await pool.close()

@@ -15,12 +15,12 @@ from typing import Any
 from prometheus_client import CollectorRegistry
 
 from ogel.adapters.postgres import PoolOptions, make_pool
-from ogel.runtime.database import Database
+from ogel.runtime.database.database import Database
 from ogel.runtime.jobs.job import DONE, Job, Outcome
 from ogel.runtime.jobs.kind import Backoff, JobKind
 from ogel.runtime.jobs.metrics import JobMetrics
 from ogel.runtime.jobs.runner import JobRunner, RunnerOptions
-from ogel.runtime.logging import configure_logging
+from ogel.runtime.log.setup import configure_logging
 from tests.support.jobs import QUEUE
 
 KIND = "trial.do"
@@ -54,11 +54,11 @@ async def work(database_url: str) -> None:
         async def perform(job: Job, _: Any) -> Outcome:
             fails = job.attempts <= job.payload["fails"]
             begin = {"job": job.id, "n": job.payload["n"], "pid": os.getpid()}
-            async with noted.session() as session:
-                id = await session.value(_BEGIN, begin)
+            async with noted.autocommit() as tx:
+                id = await tx.value(_BEGIN, begin)
             await asyncio.sleep(job.payload["seconds"])
-            async with noted.session() as session:
-                await session.execute(_END, {"id": id, "failed": fails})
+            async with noted.autocommit() as tx:
+                await tx.execute(_END, {"id": id, "failed": fails})
             return Outcome("retry", "as it was told") if fails else DONE
 
         options = RunnerOptions(

@@ -21,7 +21,7 @@ from ogel.kernel.clock import utc_now
 from ogel.kernel.event import Event
 from ogel.kernel.ids import new_id
 from ogel.kernel.principal import Caller, Principal
-from ogel.runtime.database import Database
+from ogel.runtime.database.database import Database
 from ogel.runtime.http.app import build_app
 from ogel.runtime.http.auth import Ending
 from ogel.runtime.http.endpoint import HttpOptions

@@ -13,7 +13,7 @@ from psycopg_pool import AsyncConnectionPool
 from ogel.features.audit.store import AuditStore
 from ogel.features.schedules.service import ScheduleService
 from ogel.kernel.clock import utc_now
-from ogel.runtime.database import Database
+from ogel.runtime.database.database import Database
 from ogel.runtime.jobs.job import Job
 from ogel.runtime.jobs.kind import JobKind
 from ogel.runtime.jobs.store import JobQueue
@@ -57,8 +57,8 @@ class World:
 
     async def last_tick_was(self, name: str, tick: datetime) -> None:
         """And nobody has run anything since."""
-        async with self.database.session() as session:
-            await session.execute(
+        async with self.database.autocommit() as tx:
+            await tx.execute(
                 b"INSERT INTO schedules (name, last_tick_at, next_tick_at)"
                 b" VALUES (%(name)s, %(tick)s, %(tick)s) ON CONFLICT (name) DO UPDATE"
                 b" SET last_tick_at = excluded.last_tick_at, counted_from = NULL, next_tick_at = %(tick)s",
@@ -66,15 +66,15 @@ class World:
             )
 
     async def written(self) -> list[tuple[str, dict[str, Any], str | None]]:
-        async with self.database.session() as session:
-            rows = await session.tuples(b"SELECT kind, payload, dedupe_key FROM job_queue ORDER BY id")
+        async with self.database.autocommit() as tx:
+            rows = await tx.tuples(b"SELECT kind, payload, dedupe_key FROM job_queue ORDER BY id")
         return [(kind, payload, dedupe_key) for kind, payload, dedupe_key in rows]
 
     async def state(self, name: str) -> tuple[datetime | None, str | None, datetime | None]:
         """Its last tick, last job and next tick."""
         query = b"SELECT last_tick_at, last_job_id, next_tick_at FROM schedules WHERE name = %(name)s"
-        async with self.database.session() as session:
-            [row] = await session.tuples(query, {"name": name})
+        async with self.database.autocommit() as tx:
+            [row] = await tx.tuples(query, {"name": name})
         return row[0], row[1], row[2]
 
 

@@ -17,10 +17,10 @@ from urllib.parse import urlsplit
 
 from ogel.adapters.postgres import PoolOptions, make_pool
 from ogel.adapters.rq_clock import RqClock
-from ogel.runtime.database import Database
+from ogel.runtime.database.database import Database
 from ogel.runtime.jobs.job import Job
 from ogel.runtime.jobs.store import JobQueue
-from ogel.runtime.logging import configure_logging
+from ogel.runtime.log.setup import configure_logging
 from ogel.runtime.outbox import Outbox
 from ogel.runtime.reserved import ReservedTypes
 from ogel.runtime.schedule.schedule import Schedule

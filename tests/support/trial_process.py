@@ -7,12 +7,12 @@ from pathlib import Path
 
 import ogel.platform
 from ogel.cli import main
-from ogel.runtime import memory
 from ogel.runtime.feature import Feature
 from ogel.runtime.jobs.isolation import Isolation
 from ogel.runtime.jobs.job import Job
 from ogel.runtime.jobs.kind import JobKind
-from ogel.runtime.parts import Part
+from ogel.runtime.lazy import LazyFeature
+from ogel.runtime.process import memory
 
 MODULE = "tests.support.trial_process"
 ISOLATED, GROWING = "trial-isolated", "trial-growing"
@@ -34,9 +34,11 @@ def note(job: Job) -> None:
 
 
 class TrialPlatform(ogel.platform.Platform):
-    def _parts_about_others(self) -> list[Part]:
+    def _parts_about_others(self) -> list[LazyFeature]:
         growing = JobKind("trial.grow", GROWING, grow)
-        trial = Part("trial", lambda: Feature(name="trial", jobs=[*KINDS, growing]), [ISOLATED, GROWING])
+        trial = LazyFeature(
+            "trial", lambda: Feature(name="trial", jobs=[*KINDS, growing]), [ISOLATED, GROWING]
+        )
         return [*super()._parts_about_others(), trial]
 
 

@@ -8,7 +8,7 @@ import socket
 from collections.abc import Sequence
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
 
-from ogel.runtime.databases import HostRefused, TargetError
+from ogel.runtime.database.registered import HostRefused, TargetError
 
 Address = IPv4Address | IPv6Address
 KNOCK_SECONDS = 5.0

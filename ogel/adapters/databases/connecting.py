@@ -10,7 +10,7 @@ from typing import Any
 import psycopg
 from psycopg import AsyncConnection
 
-from ogel.runtime.databases import Target, TargetError
+from ogel.runtime.database.registered import Target, TargetError
 
 CONNECT_SECONDS = 5
 MESSAGE_LENGTH = 500

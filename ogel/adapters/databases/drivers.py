@@ -8,7 +8,15 @@ from contextlib import AsyncExitStack
 from typing import Any
 
 from ogel.adapters.databases.addresses import addresses_of, check_host, first_open
-from ogel.runtime.databases import Applied, Catalog, HostRefused, NextFile, Seen, Target, TargetError
+from ogel.runtime.database.registered import (
+    Applied,
+    Catalog,
+    HostRefused,
+    NextFile,
+    Seen,
+    Target,
+    TargetError,
+)
 
 # A look: name look-up, connect, ping and statistics. Each of its parts has a shorter limit of its own.
 LOOK_SECONDS = 25.0

@@ -10,9 +10,9 @@ from psycopg import AsyncConnection
 from psycopg.sql import SQL, Composed, Identifier
 
 from ogel.adapters.databases.connecting import MESSAGE_LENGTH, connected, one_line
-from ogel.runtime.database import Queries
-from ogel.runtime.databases import Applied, NextFile, SqlError, Target, TargetError
-from ogel.runtime.sqlfile import OwnTransaction, SqlFile
+from ogel.runtime.database.database import Queries
+from ogel.runtime.database.registered import Applied, NextFile, SqlError, Target, TargetError
+from ogel.runtime.database.sqlfile import OwnTransaction, SqlFile
 
 _SQL = Queries.beside(__name__)
 

@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack
 from typing import Any
 
 from ogel.adapters.mongo import TidyClient
-from ogel.runtime.databases import Seen, Target, TargetError
+from ogel.runtime.database.registered import Seen, Target, TargetError
 
 _TIMEOUT_MS = 5000
 _MESSAGE_LENGTH = 500

@@ -11,8 +11,8 @@ from psycopg import AsyncConnection
 from psycopg.rows import dict_row
 
 from ogel.adapters.databases.connecting import connected, one_line
-from ogel.runtime.database import Queries
-from ogel.runtime.databases import Catalog, Seen, Target
+from ogel.runtime.database.database import Queries
+from ogel.runtime.database.registered import Catalog, Seen, Target
 
 _SQL = Queries.beside(__name__)
 

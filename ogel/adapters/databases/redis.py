@@ -11,8 +11,8 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import AuthenticationError, RedisError, ResponseError
 
-from ogel.runtime.databases import Seen, Target, TargetError
-from ogel.runtime.redis_stats import server_of
+from ogel.runtime.database.registered import Seen, Target, TargetError
+from ogel.runtime.metrics.redis_stats import server_of
 
 _TIMEOUT_SECONDS = 5.0
 _MESSAGE_LENGTH = 500

@@ -13,13 +13,13 @@ from ogel.adapters.embedded.postgres import Postgres
 from ogel.adapters.embedded.server import CalledOff, DiskFull, Server
 from ogel.adapters.embedded.servers import EmbeddedServers
 from ogel.kernel.errors import OgelError, Unavailable
-from ogel.runtime.lifecycle import Service, run_together
+from ogel.runtime.process.lifecycle import Service, run_together
 
 # What stands here is imported when the servers have been started.
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry, Counter
 
-    from ogel.runtime.database_faults import DatabaseAway
+    from ogel.runtime.database.faults import DatabaseAway
 
 log = structlog.get_logger(__name__)
 
@@ -61,7 +61,7 @@ class Revival:
 
     def database_fault(self) -> DatabaseAway | None:
         """Why PostgreSQL is not there just now; None: as far as we know it is."""
-        from ogel.runtime.database_faults import DatabaseDiskFull, DatabaseStarting, told
+        from ogel.runtime.database.faults import DatabaseDiskFull, DatabaseStarting, told
 
         down = self._down.get(Postgres.name)
         if down is None:

@@ -12,7 +12,7 @@ from ogel.runtime.mail.letter import Letter, Receipt
 from ogel.runtime.provider_calls import post, read, shown
 from ogel.runtime.providers import ProviderError
 from ogel.runtime.retry_after import retry_after_seconds
-from ogel.runtime.scrub import Scrubber
+from ogel.runtime.secrets.scrub import Scrubber
 
 BASE_URL = "https://api.resend.com"
 # When it says that there was too much at once and not how long to wait.

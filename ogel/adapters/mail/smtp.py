@@ -13,7 +13,7 @@ from urllib.parse import unquote, urlsplit
 from ogel.adapters.mail.smtp_answers import Stage, refusal, shown
 from ogel.runtime.mail.letter import Letter, Receipt
 from ogel.runtime.providers import ProviderError
-from ogel.runtime.scrub import Scrubber
+from ogel.runtime.secrets.scrub import Scrubber
 
 if TYPE_CHECKING:
     from aiosmtplib import SMTP, SMTPException

@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 
 from ogel.runtime.mail.letter import Bounced
 from ogel.runtime.providers import ProviderError
-from ogel.runtime.scrub import NOTHING_SECRET, Scrubber
+from ogel.runtime.secrets.scrub import NOTHING_SECRET, Scrubber
 
 Stage = Literal["connect", "EHLO", "STARTTLS", "AUTH", "MAIL", "RCPT", "DATA"]
 # What ProviderError calls `ours`, `retry_after_seconds`, `deferred`, `final`, Bounced, and none of these.

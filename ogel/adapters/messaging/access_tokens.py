@@ -14,7 +14,7 @@ from ogel.runtime.egress import Egress
 from ogel.runtime.provider_calls import post_form, read, shown
 from ogel.runtime.providers import ProviderError
 from ogel.runtime.retry_after import retry_after_seconds
-from ogel.runtime.scrub import Scrubber
+from ogel.runtime.secrets.scrub import Scrubber
 
 SCOPE = "https://www.googleapis.com/auth/firebase.messaging"
 GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"

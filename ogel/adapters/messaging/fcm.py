@@ -16,7 +16,7 @@ from ogel.runtime.messaging import Gone, Push
 from ogel.runtime.provider_calls import post, read, shown
 from ogel.runtime.providers import ProviderError
 from ogel.runtime.retry_after import retry_after_seconds
-from ogel.runtime.scrub import Scrubber
+from ogel.runtime.secrets.scrub import Scrubber
 
 # What Google asks for when a quota is used up and no Retry-After says otherwise.
 QUOTA_SECONDS = 60.0

@@ -12,7 +12,7 @@ from ogel.runtime.messaging import Sms
 from ogel.runtime.provider_calls import post_form, read, shown
 from ogel.runtime.providers import ProviderError
 from ogel.runtime.retry_after import retry_after_seconds
-from ogel.runtime.scrub import Scrubber
+from ogel.runtime.secrets.scrub import Scrubber
 
 # https://www.twilio.com/docs/api/errors. About our account and our sender, whatever was to be sent.
 _OURS = frozenset(

@@ -11,7 +11,7 @@ from ogel.runtime.messaging import Sms
 from ogel.runtime.provider_calls import post_form, read, shown
 from ogel.runtime.providers import ProviderError
 from ogel.runtime.retry_after import retry_after_seconds
-from ogel.runtime.scrub import Scrubber
+from ogel.runtime.secrets.scrub import Scrubber
 
 _TAKEN = "0"
 # Wrong credentials, account barred, no credit, not enabled for HTTP, wrong signature, signature and secret at once.

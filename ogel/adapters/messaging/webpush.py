@@ -12,7 +12,7 @@ from ogel.runtime.messaging import Gone, Push, Subscription, push_payload, push_
 from ogel.runtime.provider_calls import post, read, shown
 from ogel.runtime.providers import ProviderError
 from ogel.runtime.retry_after import retry_after_seconds
-from ogel.runtime.scrub import Scrubber
+from ogel.runtime.secrets.scrub import Scrubber
 
 _GONE = (404, 410)
 _TOPIC_CHARACTERS = 32

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from ogel.adapters.storage.threads import in_pages, in_thread
 from ogel.kernel.errors import ConfigError, Unavailable
 from ogel.runtime.objects import Entry, ObjectMissing, StoreFull, Written, check_key, check_prefix
-from ogel.runtime.scrub import Scrubber
+from ogel.runtime.secrets.scrub import Scrubber
 
 if TYPE_CHECKING:
     from minio import Minio

@@ -22,7 +22,7 @@ def command(as_json: bool) -> None:
     """Check settings, servers and schema, and say what is missing. Exit 0 when all is well, else 1."""
     from ogel.cli.doctor.examine import examine
     from ogel.cli.doctor.patient import patient_of_environment
-    from ogel.runtime.logging import configure_logging
+    from ogel.runtime.log.setup import configure_logging
 
     configure_logging("error", sys.stderr)
     patient = patient_of_environment()

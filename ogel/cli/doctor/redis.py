@@ -11,7 +11,7 @@ from ogel.cli.doctor.advice import advice_on, containers_hint, reason_of
 from ogel.cli.doctor.clock import clock
 from ogel.cli.doctor.finding import Finding, ill, well
 from ogel.cli.doctor.patient import Patient
-from ogel.runtime.redis_stats import server_of
+from ogel.runtime.metrics.redis_stats import server_of
 
 _SECONDS = 3.0
 _LEAST_VERSION = (6, 2)

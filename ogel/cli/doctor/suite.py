@@ -86,8 +86,8 @@ async def at_work(patient: Patient) -> Sequence[Finding]:
 
 
 async def _sealed(patient: Patient, platform: Platform) -> Sequence[Finding]:
-    from ogel.runtime.sealed import SealedValues
-    from ogel.runtime.vault import Vault
+    from ogel.runtime.secrets.sealed import SealedValues
+    from ogel.runtime.secrets.vault import Vault
 
     settings = patient.settings
     if settings.secret is None:

@@ -8,8 +8,8 @@ from datetime import datetime
 from typing import Protocol
 
 from ogel.kernel.principal import Caller
-from ogel.runtime.database import Session
-from ogel.runtime.pieces import Piece
+from ogel.runtime.database.database import Transaction
+from ogel.runtime.database.pieces import Piece
 
 NO_METADATA: Mapping[str, object] = {}
 
@@ -28,7 +28,7 @@ class AuditEntry:
 class AuditTrail(Protocol):
     async def record(
         self,
-        tx: Session,
+        tx: Transaction,
         caller: Caller,
         action: str,
         resource_type: str,
@@ -37,11 +37,11 @@ class AuditTrail(Protocol):
     ) -> None:
         """One AuditEntry."""
 
-    async def record_all(self, tx: Session, entries: Sequence[AuditEntry]) -> None:
+    async def record_all(self, tx: Transaction, entries: Sequence[AuditEntry]) -> None:
         """In one statement; none for none."""
 
     def of_published(self, entries: Sequence[AuditEntry]) -> Piece:
         """For the statement that publishes events: of each that is new, the entry whose resource it is."""
 
-    async def record_once(self, tx: Session, entries: Sequence[AuditEntry], since: datetime) -> None:
+    async def record_once(self, tx: Transaction, entries: Sequence[AuditEntry], since: datetime) -> None:
         """Those whose like (action, type and id) has not been recorded since then, by any process."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Literal
 
 from ogel.features.audit.chain import START, End
-from ogel.runtime.database import Queries, Session
-from ogel.runtime.vault import Unsealable, Vault
+from ogel.runtime.database.database import Queries, Transaction
+from ogel.runtime.secrets.vault import Unsealable, Vault
 
 _SQL = Queries.beside(__name__)
 
@@ -25,19 +25,19 @@ class Ends:
     def __init__(self, vault: Vault) -> None:
         self._vault = vault
 
-    async def read(self, session: Session, name: EndName) -> End:
+    async def read(self, tx: Transaction, name: EndName) -> End:
         """Raises EndChanged."""
-        rows = await session.tuples(_SQL.read_end, {"name": name})
+        rows = await tx.tuples(_SQL.read_end, {"name": name})
         return self._opened(name, *rows[0]) if rows else START
 
-    async def hold(self, tx: Session, name: EndName) -> End:
+    async def hold(self, tx: Transaction, name: EndName) -> End:
         """Nobody else moves it before we commit. Raises EndChanged."""
         parameters = {"name": name, "seq": 0, "hash": START.hash, "sealed": self._sealed(name, START)}
         await tx.execute(_SQL.begin_end, parameters)
         [row] = await tx.tuples(_SQL.hold_end, {"name": name})
         return self._opened(name, *row)
 
-    async def move(self, tx: Session, name: EndName, end: End) -> None:
+    async def move(self, tx: Transaction, name: EndName, end: End) -> None:
         sealed = self._sealed(name, end)
         await tx.execute(_SQL.move_end, {"name": name, "seq": end.seq, "hash": end.hash, "sealed": sealed})
 

@@ -11,7 +11,7 @@ from ogel.features.audit.chain import End, Linked
 from ogel.features.audit.chain_store import ChainStore
 from ogel.features.audit.ends import EndChanged, Ends
 from ogel.kernel.errors import Conflict
-from ogel.runtime.database import Database, Session
+from ogel.runtime.database.database import Database, Transaction
 
 PAGE = 1_000
 
@@ -39,23 +39,23 @@ class Exporter:
         Sealed records of that time, and those that stand between them in the chain, so that it is whole. Raises
         Conflict when the chain is broken there.
         """
-        async with self._database.session() as session:
+        async with self._database.autocommit() as tx:
             try:
-                head = await self._ends.read(session, "head")
-                anchor = await self._ends.read(session, "anchor")
+                head = await self._ends.read(tx, "head")
+                anchor = await self._ends.read(tx, "anchor")
             except EndChanged as error:
                 raise Conflict(f"{error} `ogel audit verify` says more.") from error
-            first = await self._store.first_since(session, since)
-            after = None if until is None else await self._store.first_since(session, until)
+            first = await self._store.first_since(tx, since)
+            after = None if until is None else await self._store.first_since(tx, until)
             last = head.seq if after is None else after - 1
             if first is None or first > last:
                 return Piece(head, head.seq)
-            return Piece(await self._before(session, anchor, first), last)
+            return Piece(await self._before(tx, anchor, first), last)
 
-    async def _before(self, session: Session, anchor: End, first: int) -> End:
+    async def _before(self, tx: Transaction, anchor: End, first: int) -> End:
         if first == anchor.seq + 1:
             return anchor
-        hash = await self._store.hash_at(session, first - 1)
+        hash = await self._store.hash_at(tx, first - 1)
         if hash is None:
             raise _broken(first - 1)
         return End(first - 1, hash)
@@ -64,8 +64,8 @@ class Exporter:
         """Page by page, a line to a record. Raises Conflict when records are missing, or purged meanwhile."""
         end = piece.start
         while end.seq < piece.last:
-            async with self._database.session() as session:
-                page = await self._store.linked(session, end.seq + 1, piece.last, PAGE)
+            async with self._database.autocommit() as tx:
+                page = await self._store.linked(tx, end.seq + 1, piece.last, PAGE)
             lines = []
             for linked in page:
                 if linked.seq != end.seq + 1:

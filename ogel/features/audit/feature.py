@@ -10,12 +10,12 @@ from ogel.features.audit.purge import purge_of_audit_logs
 from ogel.features.audit.sealing import SEAL, Seal
 from ogel.features.audit.service import AuditService
 from ogel.features.audit.store import AuditStore
-from ogel.runtime.database import Database
+from ogel.runtime.database.database import Database
 from ogel.runtime.feature import Feature
 from ogel.runtime.http.route import Route
 from ogel.runtime.schedule.schedule import Schedule
-from ogel.runtime.sealed import SealedColumn
-from ogel.runtime.vault import Vault
+from ogel.runtime.secrets.sealed import SealedColumn
+from ogel.runtime.secrets.vault import Vault
 
 
 class AuditFeature:

@@ -7,14 +7,14 @@ from datetime import datetime
 from ogel.features.audit.chain import End
 from ogel.features.audit.chain_store import ChainStore
 from ogel.features.audit.ends import Ends
-from ogel.runtime.database import Session
+from ogel.runtime.database.database import Transaction
 from ogel.runtime.purge import Purge, whole
 
 
 def purge_of_audit_logs(store: ChainStore, ends: Ends, retention_days: float) -> Purge:
-    """A record is sealed before it can be forgotten. Its `bite` raises EndChanged."""
+    """A record is sealed before it can be forgotten. Its `batch` raises EndChanged."""
 
-    async def bite(tx: Session, before: datetime, limit: int) -> int:
+    async def batch(tx: Transaction, before: datetime, limit: int) -> int:
         await ends.hold(tx, "anchor")
         prefix = await store.prefix(tx, before, limit)
         if prefix is None:
@@ -28,6 +28,6 @@ def purge_of_audit_logs(store: ChainStore, ends: Ends, retention_days: float) ->
         "audit records that were sealed",
         retention_days,
         store.count_old,
-        whole(bite),
+        whole(batch),
         is_firm=True,
     )

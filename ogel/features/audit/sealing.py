@@ -10,7 +10,7 @@ import structlog
 from ogel.features.audit.chain import End, link
 from ogel.features.audit.chain_store import ChainStore
 from ogel.features.audit.ends import EndChanged, Ends
-from ogel.runtime.database import Database
+from ogel.runtime.database.database import Database
 from ogel.runtime.jobs.job import Job, Outcome
 from ogel.runtime.jobs.kind import JobKind
 from ogel.runtime.settled import settled_until
@@ -18,7 +18,7 @@ from ogel.runtime.settled import settled_until
 log = structlog.get_logger(__name__)
 
 SEAL, QUEUE = "audit.seal", "audit"
-BITE = 500
+BATCH = 500
 # A job goes back into the queue after so long, so that a worker that stops need not wait for the last of a million.
 SLICE_SECONDS = 5.0
 PAUSE_SECONDS = 0.01
@@ -40,12 +40,12 @@ class Seal:
 
     async def perform(self, job: Job, _: Any) -> Outcome | None:
         loop = asyncio.get_running_loop()
-        ends_at, total, sealed = loop.time() + SLICE_SECONDS, 0, BITE
+        ends_at, total, sealed = loop.time() + SLICE_SECONDS, 0, BATCH
         try:
-            while sealed == BITE:
+            while sealed == BATCH:
                 if loop.time() > ends_at:
                     return Outcome("postpone", after_seconds=0.0)
-                sealed = await self.bite()
+                sealed = await self.batch()
                 total += sealed
                 await asyncio.sleep(PAUSE_SECONDS)
         except EndChanged as error:
@@ -56,12 +56,12 @@ class Seal:
             log.info("audit.sealed", records=total, job=job.id)
         return None
 
-    async def bite(self) -> int:
+    async def batch(self) -> int:
         """Committed as a whole or not at all. Returns how many were sealed. Raises EndChanged."""
         async with self._database.transaction() as tx:
             head = await self._ends.hold(tx, "head")
             settled, _ = await settled_until(tx)
-            records = await self._store.unsealed(tx, settled, BITE)
+            records = await self._store.unsealed(tx, settled, BATCH)
             if not records:
                 return 0
             hashes: list[bytes] = []
@@ -73,6 +73,6 @@ class Seal:
 
     async def _refused(self, error: str) -> Outcome | None:
         """One dead job says it; the ticks that follow need not."""
-        async with self._database.session() as session:
-            said = await self._store.has_dead_job(session, QUEUE, SEAL)
+        async with self._database.autocommit() as tx:
+            said = await self._store.has_dead_job(tx, QUEUE, SEAL)
         return None if said else Outcome("dead", error)

@@ -13,7 +13,7 @@ from ogel.features.audit.store import AuditRecord, AuditStore
 from ogel.features.audit.verify import Progress, Verdict, Verifier
 from ogel.kernel.clock import rfc3339
 from ogel.kernel.principal import Caller
-from ogel.runtime.database import Database
+from ogel.runtime.database.database import Database
 
 
 class AuditService:
@@ -24,8 +24,8 @@ class AuditService:
         self._verifier = Verifier(database, chain, ends)
 
     async def list(self, filters: Mapping[str, object]) -> list[AuditRecord]:
-        async with self._database.session() as session:
-            return await self._store.list(session, filters)
+        async with self._database.autocommit() as tx:
+            return await self._store.list(tx, filters)
 
     async def record(
         self,

@@ -12,8 +12,8 @@ import msgspec
 from ogel.features.audit.contract import NO_METADATA, AuditEntry
 from ogel.kernel.ids import id_at, new_id
 from ogel.kernel.principal import Caller
-from ogel.runtime.database import Queries, Session, records
-from ogel.runtime.pieces import Piece
+from ogel.runtime.database.database import Queries, Transaction, records
+from ogel.runtime.database.pieces import Piece
 
 _SQL = Queries.beside(__name__)
 _USER_AGENT_LENGTH = 512
@@ -42,7 +42,7 @@ class AuditStore:
 
     async def record(
         self,
-        tx: Session,
+        tx: Transaction,
         caller: Caller,
         action: str,
         resource_type: str,
@@ -51,7 +51,7 @@ class AuditStore:
     ) -> None:
         await self.record_all(tx, [AuditEntry(caller, action, resource_type, resource_id, metadata)])
 
-    async def record_all(self, tx: Session, entries: Sequence[AuditEntry]) -> None:
+    async def record_all(self, tx: Transaction, entries: Sequence[AuditEntry]) -> None:
         if entries:
             await tx.execute(_SQL.insert_records, {"rows": records([_row(entry) for entry in entries])})
 
@@ -60,13 +60,13 @@ class AuditStore:
             "recorded", _SQL.records_of_events, {"records": records([_row(entry) for entry in entries])}
         )
 
-    async def record_once(self, tx: Session, entries: Sequence[AuditEntry], since: datetime) -> None:
+    async def record_once(self, tx: Transaction, entries: Sequence[AuditEntry], since: datetime) -> None:
         await tx.execute(_SQL.lock_rare)
         rows = records([_row(entry) for entry in entries])
         await tx.execute(_SQL.insert_rare, {"rows": rows, "first_id": id_at("aud", since)})
 
-    async def list(self, session: Session, filters: Mapping[str, object]) -> list[AuditRecord]:
-        return await session.all(_SQL.list_records, filters, AuditRecord)
+    async def list(self, tx: Transaction, filters: Mapping[str, object]) -> list[AuditRecord]:
+        return await tx.all(_SQL.list_records, filters, AuditRecord)
 
 
 def _row(entry: AuditEntry) -> dict[str, object]:

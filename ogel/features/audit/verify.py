@@ -13,7 +13,7 @@ from ogel.features.audit.chain import RECORD_FIELDS, START, Broken, End, Linked,
 from ogel.features.audit.chain_store import ChainStore
 from ogel.features.audit.ends import EndChanged, EndName, Ends
 from ogel.kernel.errors import Malformed
-from ogel.runtime.database import Database
+from ogel.runtime.database.database import Database
 
 PAGE = 1_000
 # Of a bigint: what stands before the anchor is looked at, too.
@@ -46,8 +46,8 @@ class Verifier:
 
     async def verify(self, progress: Progress) -> Verdict:
         """`progress` is told how many were looked at, of how many."""
-        async with self._database.session() as session:
-            unsealed = await self._store.count_unsealed(session)
+        async with self._database.autocommit() as tx:
+            unsealed = await self._store.count_unsealed(tx)
         walk = Walk(START)
         try:
             # The head first: what is purged while we read may be past the anchor, and never past the head.
@@ -61,8 +61,8 @@ class Verifier:
 
     async def _end(self, name: EndName) -> End:
         try:
-            async with self._database.session() as session:
-                return await self._ends.read(session, name)
+            async with self._database.autocommit() as tx:
+                return await self._ends.read(tx, name)
         except EndChanged as error:
             raise _EndBroken(Broken(name, 0, None, str(error))) from error
 
@@ -83,8 +83,8 @@ class Verifier:
     async def _pages(self, last: int) -> AsyncIterator[list[Linked]]:
         first, after_id = _LEAST, None
         while True:
-            async with self._database.session() as session:
-                page = await self._store.linked(session, first, last, PAGE, after_id)
+            async with self._database.autocommit() as tx:
+                page = await self._store.linked(tx, first, last, PAGE, after_id)
             if page:
                 yield page
             if len(page) < PAGE:
@@ -103,8 +103,8 @@ class Verifier:
         if walk.end.seq == head.seq and walk.end.hash != head.hash:
             detail = "all hashes fit each other and not the sealed head: the chain was computed anew"
             return Broken("head", head.seq, None, detail)
-        async with self._database.session() as session:
-            beyond = await self._store.beyond_head(session)
+        async with self._database.autocommit() as tx:
+            beyond = await self._store.beyond_head(tx)
         if beyond is not None:
             return Broken("inserted", beyond[0], beyond[1], "it stands beyond the end of the chain")
         return None

@@ -10,7 +10,7 @@ from typing import LiteralString
 from psycopg.sql import SQL, Composed, Identifier
 
 from ogel.features.backups.manifest import SchemaStep
-from ogel.runtime.database import Queries, Session
+from ogel.runtime.database.database import Queries, Transaction
 
 _SQL = Queries.beside(__name__)
 
@@ -24,49 +24,49 @@ class Shape:
     bytes: int
 
 
-async def table_names(session: Session) -> set[str]:
-    return {name for (name,) in await session.tuples(_SQL.table_names)}
+async def table_names(tx: Transaction) -> set[str]:
+    return {name for (name,) in await tx.tuples(_SQL.table_names)}
 
 
-async def tables(session: Session, left_out: Collection[str]) -> list[Shape]:
+async def tables(tx: Transaction, left_out: Collection[str]) -> list[Shape]:
     """Those that others refer to first. Raises graphlib.CycleError."""
-    shapes = {row[0]: Shape(*row) for row in await session.tuples(_SQL.tables) if row[0] not in left_out}
+    shapes = {row[0]: Shape(*row) for row in await tx.tuples(_SQL.tables) if row[0] not in left_out}
     needs: dict[str, set[str]] = {name: set() for name in sorted(shapes)}
-    for table, other in await session.tuples(_SQL.references):
+    for table, other in await tx.tuples(_SQL.references):
         if table in shapes and other in shapes and table != other:
             needs[table].add(other)
     return [shapes[name] for name in TopologicalSorter(needs).static_order()]
 
 
-async def migrations(session: Session) -> list[SchemaStep]:
-    return await session.all(_SQL.migrations, None, SchemaStep)
+async def migrations(tx: Transaction) -> list[SchemaStep]:
+    return await tx.all(_SQL.migrations, None, SchemaStep)
 
 
-async def filled(session: Session, names: Iterable[str]) -> str | None:
+async def filled(tx: Transaction, names: Iterable[str]) -> str | None:
     """A table that has rows, or None."""
     for name in sorted(names):
-        if await session.value(_query("SELECT EXISTS (SELECT FROM {table})", name)):
+        if await tx.value(_query("SELECT EXISTS (SELECT FROM {table})", name)):
             return name
     return None
 
 
-async def count(session: Session, name: str) -> int:
-    number: int = await session.value(_query("SELECT count(*) FROM {table}", name))
+async def count(tx: Transaction, name: str) -> int:
+    number: int = await tx.value(_query("SELECT count(*) FROM {table}", name))
     return number
 
 
-async def lock(tx: Session, names: Iterable[str], mode: LiteralString) -> None:
+async def lock(tx: Transaction, names: Iterable[str], mode: LiteralString) -> None:
     names = sorted(names)
     if names:
         tables = SQL(", ").join(map(Identifier, names))
         await tx.execute(SQL("LOCK TABLE {} IN " + mode + " MODE").format(tables).as_bytes())
 
 
-async def analyze(tx: Session, name: str) -> None:
+async def analyze(tx: Transaction, name: str) -> None:
     await tx.execute(_query("ANALYZE {table}", name))
 
 
-async def go_on_counting(tx: Session) -> None:
+async def go_on_counting(tx: Transaction) -> None:
     """Sequences of columns go on after the highest number that is there."""
     for sequence, table, column in await tx.tuples(_SQL.sequences):
         query = SQL(
@@ -76,7 +76,7 @@ async def go_on_counting(tx: Session) -> None:
         await tx.execute(names.as_bytes(), {"sequence": sequence})
 
 
-async def without_triggers(tx: Session, names: Collection[str], *, off: bool) -> None:
+async def without_triggers(tx: Transaction, names: Collection[str], *, off: bool) -> None:
     """Rows are restored as they were: what a trigger once made of them is in them already."""
     change: LiteralString = "DISABLE" if off else "ENABLE"
     for (name,) in await tx.tuples(_SQL.triggered, {"names": list(names)}):

@@ -8,7 +8,7 @@ import zlib
 
 from ogel.features.backups.manifest import Chunk, Manifest, Place, Unusable
 from ogel.runtime.objects import ObjectMissing, read
-from ogel.runtime.vault import Unsealable, Vault
+from ogel.runtime.secrets.vault import Unsealable, Vault
 
 # Of rows, before they are compressed; a chunk ends with the row that passes it. It is what a dump holds in memory,
 # about three times.

@@ -30,15 +30,15 @@ from ogel.kernel.errors import Unavailable
 from ogel.kernel.event import Event
 from ogel.kernel.ids import new_id
 from ogel.kernel.principal import SYSTEM, Caller
-from ogel.runtime.database import Database, DatabaseAway, Session
-from ogel.runtime.database_patience import patience
+from ogel.runtime.database.database import Database, DatabaseAway, Transaction
+from ogel.runtime.database.patience import patience
 from ogel.runtime.jobs.job import Finished, Job, NewJob, Outcome
 from ogel.runtime.jobs.kind import Backoff, JobKind
 from ogel.runtime.jobs.progress import report
 from ogel.runtime.jobs.store import JobQueue
 from ogel.runtime.objects import ObjectStore, StoreFull, delete_all
 from ogel.runtime.outbox import Outbox
-from ogel.runtime.vault import Vault
+from ogel.runtime.secrets.vault import Vault
 
 log = structlog.get_logger(__name__)
 
@@ -140,16 +140,16 @@ class CreateBackup:
 
     async def _begin(self, place: Place, id: str, run: str) -> str | None:
         """Returns the backup's note. Raises Overtaken when there is nothing to do."""
-        async with self._database.session() as session:
-            former = await self._store.run_of(session, id)
-            backup = await self._store.get(session, id)
+        async with self._database.autocommit() as tx:
+            former = await self._store.run_of(tx, id)
+            backup = await self._store.get(tx, id)
         if former is None or backup is None:
             raise Overtaken(deleted=backup is None)
         if former and await self._adopt(place, former):
             raise Overtaken
         await self._objects.sweep(utc_now() - _LEFT_BEHIND)
-        async with self._database.session() as session:
-            if not await self._store.begin_run(session, id, former, run):
+        async with self._database.autocommit() as tx:
+            if not await self._store.begin_run(tx, id, former, run):
                 raise Overtaken
         return backup.note
 
@@ -178,7 +178,7 @@ class CreateBackup:
                 ) from None
             await self._say_completed(tx, manifest)
 
-    async def _say_completed(self, tx: Session, manifest: Manifest) -> None:
+    async def _say_completed(self, tx: Transaction, manifest: Manifest) -> None:
         if not await self._store.complete(tx, manifest):
             return
         facts = {
@@ -204,22 +204,22 @@ class CreateBackup:
             if time.monotonic() - told_at < TELL_SECONDS:
                 return
             told_at = time.monotonic()
-            async with self._database.session() as session:
-                if not await self._store.advance(session, id, run, copied):
-                    raise await self._overtaken(session, id)
+            async with self._database.autocommit() as tx:
+                if not await self._store.advance(tx, id, run, copied):
+                    raise await self._overtaken(tx, id)
 
         return tell
 
     async def _check_ours(self, id: str, run: str) -> None:
         """A short dump ends before it has told anything, and a deleted backup's chunks are not missing."""
-        async with self._database.session() as session:
-            if not await self._store.hold_run(session, id, run):
-                raise await self._overtaken(session, id)
+        async with self._database.autocommit() as tx:
+            if not await self._store.hold_run(tx, id, run):
+                raise await self._overtaken(tx, id)
 
-    async def _overtaken(self, session: Session, id: str) -> Overtaken:
-        return Overtaken(deleted=await self._store.left_behind(session, id) is None)
+    async def _overtaken(self, tx: Transaction, id: str) -> Overtaken:
+        return Overtaken(deleted=await self._store.left_behind(tx, id) is None)
 
-    async def record(self, tx: Session, finished: Sequence[Finished]) -> None:
+    async def record(self, tx: Transaction, finished: Sequence[Finished]) -> None:
         for each in finished:
             id, outcome = each.job.payload["backup"], each.outcome
             if outcome.verdict == "dead":
@@ -227,15 +227,15 @@ class CreateBackup:
             elif outcome.error is not None:
                 await self._store.note_error(tx, id, outcome.error)
 
-    async def discarded(self, tx: Session, payloads: Sequence[Mapping[str, Any]]) -> None:
+    async def discarded(self, tx: Transaction, payloads: Sequence[Mapping[str, Any]]) -> None:
         for payload in payloads:
             await self._fail(tx, payload["backup"], "its job was discarded")
 
-    async def revived(self, tx: Session, payloads: Sequence[Mapping[str, Any]]) -> None:
+    async def revived(self, tx: Transaction, payloads: Sequence[Mapping[str, Any]]) -> None:
         for payload in payloads:
             await self._store.go_on(tx, payload["backup"])
 
-    async def _fail(self, tx: Session, id: str, error: str) -> None:
+    async def _fail(self, tx: Transaction, id: str, error: str) -> None:
         if await self._store.fail(tx, id, error):
             log.error("backup.failed", backup=id, error=error)
             await self._jobs.enqueue(tx, [remove_job(id)])
@@ -244,6 +244,6 @@ class CreateBackup:
             # Deleted meanwhile: its removal may have been over before the run's last chunk.
             await self._jobs.enqueue(tx, [remove_job(id)])
 
-    async def _publish(self, tx: Session, type: str, facts: Mapping[str, Any]) -> None:
+    async def _publish(self, tx: Transaction, type: str, facts: Mapping[str, Any]) -> None:
         event = Event(new_id("evt"), type, msgspec.json.encode(facts), facts["backup"], utc_now())
         await self._outbox.publish(tx, [event])

@@ -15,9 +15,9 @@ from ogel.features.backups.chunks import CHUNK_BYTES, pack
 from ogel.features.backups.manifest import FORMAT, Chunk, Manifest, Place, Table
 from ogel.features.backups.store import Copied
 from ogel.kernel.errors import Unavailable
-from ogel.runtime.database import Database, Piece, Queries, Session
+from ogel.runtime.database.database import Database, Piece, Queries, Transaction
 from ogel.runtime.objects import StoreFull, Written, one
-from ogel.runtime.vault import Vault
+from ogel.runtime.secrets.vault import Vault
 
 log = structlog.get_logger(__name__)
 
@@ -70,13 +70,13 @@ class Dump:
             tables=tables,
         )
 
-    async def _begin(self, tx: Session) -> None:
+    async def _begin(self, tx: Transaction) -> None:
         """
         Everything is locked before the snapshot is taken, as pg_dump does: a table that is rewritten after the one and
         before the other would look empty. Only changes of the schema wait for it.
         """
-        async with self._database.session() as session:
-            names = await catalog.table_names(session)
+        async with self._database.autocommit() as outside:
+            names = await catalog.table_names(outside)
         await tx.execute(_SQL.snapshot)
         await catalog.lock(tx, names, "ACCESS SHARE")
         limits = {"statement": f"{MOST_SECONDS}s", "idle": f"{IDLE_SECONDS}s"}
@@ -85,7 +85,7 @@ class Dump:
             raise Unavailable("The schema is being changed.")
 
     async def _table(
-        self, tx: Session, place: Place, id: str, prefix: str, shape: Shape, copied: Copied, tell: Tell
+        self, tx: Transaction, place: Place, id: str, prefix: str, shape: Shape, copied: Copied, tell: Tell
     ) -> Table:
         chunks: list[Chunk] = []
         async with tx.copy_out(catalog.copy_out(shape.name, shape.columns)) as pieces:

@@ -22,7 +22,7 @@ from ogel.features.backups.restore import Restore, Schema
 from ogel.features.backups.service import BEGIN, BackupService
 from ogel.features.backups.store import BackupStore
 from ogel.features.backups.verify import VerifyBackup
-from ogel.runtime.database import Database
+from ogel.runtime.database.database import Database
 from ogel.runtime.feature import Feature
 from ogel.runtime.http.route import Route
 from ogel.runtime.jobs.kind import JobKind
@@ -30,7 +30,7 @@ from ogel.runtime.jobs.store import JobQueue
 from ogel.runtime.objects import ObjectStore
 from ogel.runtime.outbox import Outbox
 from ogel.runtime.schedule.schedule import Schedule
-from ogel.runtime.vault import Vault
+from ogel.runtime.secrets.vault import Vault
 
 LEFT_OUT = {"schema_migrations": "a restore applies the migrations, and writes this itself"}
 

@@ -14,7 +14,7 @@ from msgspec import Meta, Struct
 
 from ogel.kernel.errors import Conflict
 from ogel.runtime.objects import ObjectMissing, ObjectStore, one, read
-from ogel.runtime.vault import Unsealable, Vault
+from ogel.runtime.secrets.vault import Unsealable, Vault
 
 # Grows when those who know the format before could not read it any more.
 FORMAT = 1

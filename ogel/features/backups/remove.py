@@ -9,7 +9,7 @@ import structlog
 from ogel.features.backups.manifest import place_of
 from ogel.features.backups.store import BackupStore
 from ogel.kernel.errors import Unavailable
-from ogel.runtime.database import Database, DatabaseAway
+from ogel.runtime.database.database import Database, DatabaseAway
 from ogel.runtime.jobs.job import Job, NewJob, Outcome
 from ogel.runtime.jobs.kind import Backoff, JobKind
 from ogel.runtime.objects import ObjectStore, delete_all
@@ -40,8 +40,8 @@ class RemoveObjects:
     async def perform(self, job: Job, _: Any) -> Outcome | None:
         id = job.payload["backup"]
         place = place_of(self._objects, id)
-        async with self._database.session() as session:
-            left = await self._store.left_behind(session, id)
+        async with self._database.autocommit() as tx:
+            left = await self._store.left_behind(tx, id)
         folder = place.folder
         if left is not None:
             status, run = left

@@ -26,9 +26,9 @@ from ogel.features.backups.manifest import (
 )
 from ogel.features.backups.store import BackupStore
 from ogel.kernel.principal import Caller
-from ogel.runtime.database import Database, Queries, Session
-from ogel.runtime.database_patience import patience
-from ogel.runtime.vault import Vault
+from ogel.runtime.database.database import Database, Queries, Transaction
+from ogel.runtime.database.patience import patience
+from ogel.runtime.secrets.vault import Vault
 
 log = structlog.get_logger(__name__)
 
@@ -137,12 +137,12 @@ class Restore:
         return manifest
 
     async def _check_target(self, manifest: Manifest) -> None:
-        async with self._database.session() as session:
-            names = await catalog.table_names(session)
-            await self._refuse_rows(session, names)
+        async with self._database.autocommit() as tx:
+            names = await catalog.table_names(tx)
+            await self._refuse_rows(tx, names)
             if _LOG_OF_MIGRATIONS not in names:
                 return
-            applied = await catalog.migrations(session)
+            applied = await catalog.migrations(tx)
         if applied[len(manifest.migrations) :]:
             raise Unusable(
                 f"The target's schema ({applied[-1].name}) is newer than the backup's"
@@ -150,7 +150,7 @@ class Restore:
             )
 
     async def _fill(
-        self, tx: Session, place: Place, manifest: Manifest, tell: Callable[[Restored], None]
+        self, tx: Transaction, place: Place, manifest: Manifest, tell: Callable[[Restored], None]
     ) -> list[str]:
         await tx.execute(_SQL.allow_long, {"statement": f"{MOST_SECONDS}s", "idle": f"{MOST_SECONDS}s"})
         names = await catalog.table_names(tx)
@@ -166,7 +166,7 @@ class Restore:
         await catalog.go_on_counting(tx)
         return sorted({table.name for table in manifest.tables} - names)
 
-    async def _settle(self, tx: Session, caller: Caller, manifest: Manifest) -> None:
+    async def _settle(self, tx: Transaction, caller: Caller, manifest: Manifest) -> None:
         for statement in self._restored:
             await tx.execute(statement)
         await self._store.settle(tx, manifest)
@@ -174,7 +174,7 @@ class Restore:
         await self._audit.record(tx, caller, "backup.restore", "backup", manifest.id, metadata)
 
     async def _table(
-        self, tx: Session, place: Place, manifest: Manifest, table: Table, progress: _Progress
+        self, tx: Transaction, place: Place, manifest: Manifest, table: Table, progress: _Progress
     ) -> None:
         async def rows() -> AsyncIterator[bytes]:
             for chunk in table.chunks:
@@ -191,9 +191,9 @@ class Restore:
             raise Unusable(f"{table.name} has {found} rows, and the backup says {table.rows}.")
         await catalog.analyze(tx, table.name)
 
-    async def _refuse_rows(self, session: Session, names: set[str]) -> None:
+    async def _refuse_rows(self, tx: Transaction, names: set[str]) -> None:
         """What backups leave out may have rows: those of a migration, for one."""
-        table = await catalog.filled(session, names - self._left_out)
+        table = await catalog.filled(tx, names - self._left_out)
         if table is not None:
             raise Unusable(
                 f"The target is not empty ({table} has rows), and a restore overwrites nothing: give it an empty"

@@ -16,7 +16,7 @@ from ogel.features.backups.verify import verify_job
 from ogel.kernel.errors import Conflict, NotFound
 from ogel.kernel.ids import new_id
 from ogel.kernel.principal import SYSTEM, Caller
-from ogel.runtime.database import Database, Session
+from ogel.runtime.database.database import Database, Transaction
 from ogel.runtime.jobs.job import Job
 from ogel.runtime.jobs.store import JobQueue
 
@@ -49,12 +49,12 @@ class BackupService:
                 log.warning("backup.not_begun", backup=id, running=await self._store.running(tx))
 
     async def get(self, id: str) -> Backup:
-        async with self._database.session() as session:
-            return await self._get(session, id)
+        async with self._database.autocommit() as tx:
+            return await self._get(tx, id)
 
     async def list(self, filters: Mapping[str, Any]) -> Sequence[Backup]:
-        async with self._database.session() as session:
-            return await self._store.list(session, filters)
+        async with self._database.autocommit() as tx:
+            return await self._store.list(tx, filters)
 
     async def verify(self, caller: Caller, id: str) -> Backup:
         """By a job, whose result it then shows. Raises Conflict when the backup is not complete."""
@@ -74,15 +74,17 @@ class BackupService:
             await self._jobs.enqueue(tx, [remove_job(id)])
             await self._audit.record(tx, caller, "backup.delete", "backup", id)
 
-    async def _insert(self, tx: Session, caller: Caller, id: str, note: str | None, scheduled: bool) -> bool:
+    async def _insert(
+        self, tx: Transaction, caller: Caller, id: str, note: str | None, scheduled: bool
+    ) -> bool:
         if not await self._store.insert(tx, id, note, scheduled):
             return False
         await self._jobs.enqueue(tx, [create_job(id)])
         await self._audit.record(tx, caller, "backup.create", "backup", id)
         return True
 
-    async def _get(self, session: Session, id: str) -> Backup:
-        backup = await self._store.get(session, id)
+    async def _get(self, tx: Transaction, id: str) -> Backup:
+        backup = await self._store.get(tx, id)
         if backup is None:
             raise _no_backup(id)
         return backup

@@ -11,7 +11,7 @@ from msgspec.structs import asdict
 
 from ogel.features.backups.backup import Backup, BackupStatus, Verification
 from ogel.features.backups.manifest import Manifest
-from ogel.runtime.database import Queries, Session
+from ogel.runtime.database.database import Queries, Transaction
 
 _SQL = Queries.beside(__name__)
 
@@ -27,72 +27,70 @@ class Copied(Struct):
 
 
 class BackupStore:
-    async def insert(self, tx: Session, id: str, note: str | None, scheduled: bool) -> bool:
+    async def insert(self, tx: Transaction, id: str, note: str | None, scheduled: bool) -> bool:
         """False while another one runs."""
         parameters = {"id": id, "note": note, "scheduled": scheduled}
         return await tx.value(_SQL.insert_backup, parameters) is not None
 
-    async def running(self, session: Session) -> str | None:
-        found: str | None = await session.value(_SQL.running)
+    async def running(self, tx: Transaction) -> str | None:
+        found: str | None = await tx.value(_SQL.running)
         return found
 
-    async def get(self, session: Session, id: str) -> Backup | None:
-        return await session.one(_SQL.get_backup, {"id": id}, Backup)
+    async def get(self, tx: Transaction, id: str) -> Backup | None:
+        return await tx.one(_SQL.get_backup, {"id": id}, Backup)
 
-    async def list(self, session: Session, filters: Mapping[str, Any]) -> Sequence[Backup]:
-        return await session.all(_SQL.list_backups, filters, Backup)
+    async def list(self, tx: Transaction, filters: Mapping[str, Any]) -> Sequence[Backup]:
+        return await tx.all(_SQL.list_backups, filters, Backup)
 
-    async def run_of(self, session: Session, id: str) -> str | None:
+    async def run_of(self, tx: Transaction, id: str) -> str | None:
         """The run that may go on, empty when none has begun; None when the backup does not run."""
-        run: str | None = await session.value(_SQL.run_of, {"id": id})
+        run: str | None = await tx.value(_SQL.run_of, {"id": id})
         return run
 
-    async def left_behind(self, session: Session, id: str) -> tuple[BackupStatus, str] | None:
+    async def left_behind(self, tx: Transaction, id: str) -> tuple[BackupStatus, str] | None:
         """The status, and the run that was the last; None when the backup is deleted."""
-        rows = await session.tuples(_SQL.left_behind, {"id": id})
+        rows = await tx.tuples(_SQL.left_behind, {"id": id})
         return (rows[0][0], rows[0][1]) if rows else None
 
-    async def begin_run(self, tx: Session, id: str, former: str, run: str) -> bool:
+    async def begin_run(self, tx: Transaction, id: str, former: str, run: str) -> bool:
         """Puts `run` in the place of `former`; False when somebody else was quicker, or it does not run any more."""
         return await tx.execute(_SQL.begin_run, {"id": id, "former": former, "run": run}) > 0
 
-    async def advance(self, session: Session, id: str, run: str, copied: Copied) -> bool:
+    async def advance(self, tx: Transaction, id: str, run: str, copied: Copied) -> bool:
         """False when the run has been overtaken."""
-        return await session.execute(_SQL.advance, {"id": id, "run": run, **asdict(copied)}) > 0
+        return await tx.execute(_SQL.advance, {"id": id, "run": run, **asdict(copied)}) > 0
 
-    async def hold_run(self, tx: Session, id: str, run: str) -> bool:
+    async def hold_run(self, tx: Transaction, id: str, run: str) -> bool:
         """Until the transaction ends the run cannot be overtaken; False when it has been."""
         return await tx.value(_SQL.hold_run, {"id": id, "run": run}) is not None
 
-    async def complete(self, tx: Session, manifest: Manifest) -> bool:
+    async def complete(self, tx: Transaction, manifest: Manifest) -> bool:
         parameters = {"id": manifest.id, "run": manifest.run, **_totals(manifest)}
         return await tx.value(_SQL.complete, parameters) is not None
 
-    async def settle(self, tx: Session, manifest: Manifest) -> None:
+    async def settle(self, tx: Transaction, manifest: Manifest) -> None:
         await tx.execute(_SQL.settle, {"id": manifest.id, **_totals(manifest)})
 
-    async def note_error(self, session: Session, id: str, error: str) -> None:
-        await session.execute(_SQL.note_error, {"id": id, "error": error})
+    async def note_error(self, tx: Transaction, id: str, error: str) -> None:
+        await tx.execute(_SQL.note_error, {"id": id, "error": error})
 
-    async def fail(self, tx: Session, id: str, error: str) -> bool:
+    async def fail(self, tx: Transaction, id: str, error: str) -> bool:
         return await tx.value(_SQL.fail, {"id": id, "error": error}) is not None
 
-    async def go_on(self, tx: Session, id: str) -> None:
+    async def go_on(self, tx: Transaction, id: str) -> None:
         await tx.execute(_SQL.go_on, {"id": id})
 
-    async def delete(self, tx: Session, id: str) -> bool:
+    async def delete(self, tx: Transaction, id: str) -> bool:
         return await tx.value(_SQL.delete_backup, {"id": id}) is not None
 
-    async def begin_verifying(self, tx: Session, id: str) -> bool:
+    async def begin_verifying(self, tx: Transaction, id: str) -> bool:
         """False when it is not complete."""
         return await tx.value(_SQL.begin_verifying, {"id": id}) is not None
 
-    async def verified(
-        self, session: Session, id: str, verification: Verification, error: str | None
-    ) -> None:
-        await session.execute(_SQL.verified, {"id": id, "verification": verification, "error": error})
+    async def verified(self, tx: Transaction, id: str, verification: Verification, error: str | None) -> None:
+        await tx.execute(_SQL.verified, {"id": id, "verification": verification, "error": error})
 
-    async def prune(self, tx: Session, keep: int, failed_before: datetime) -> Sequence[str]:
+    async def prune(self, tx: Transaction, keep: int, failed_before: datetime) -> Sequence[str]:
         """Ids of what is forgotten: see the query."""
         rows = await tx.tuples(_SQL.prune, {"keep": keep, "failed_before": failed_before})
         return [id for (id,) in rows]

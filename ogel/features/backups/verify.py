@@ -11,12 +11,12 @@ from ogel.features.backups.chunks import check_chunks, unpack
 from ogel.features.backups.manifest import Unusable, place_of, read_manifest
 from ogel.features.backups.store import BackupStore
 from ogel.kernel.errors import Unavailable
-from ogel.runtime.database import Database, DatabaseAway, Session
+from ogel.runtime.database.database import Database, DatabaseAway, Transaction
 from ogel.runtime.jobs.job import Finished, Job, NewJob, Outcome
 from ogel.runtime.jobs.kind import Backoff, JobKind
 from ogel.runtime.jobs.progress import report
 from ogel.runtime.objects import ObjectStore
-from ogel.runtime.vault import Vault
+from ogel.runtime.secrets.vault import Vault
 
 log = structlog.get_logger(__name__)
 
@@ -70,7 +70,7 @@ class VerifyBackup:
         log.info("backup.verified", backup=id, rows=manifest.rows)
         return None
 
-    async def record(self, tx: Session, finished: Sequence[Finished]) -> None:
+    async def record(self, tx: Transaction, finished: Sequence[Finished]) -> None:
         for each in finished:
             id, outcome = each.job.payload["backup"], each.outcome
             if outcome.verdict == "done":
@@ -78,9 +78,9 @@ class VerifyBackup:
             elif outcome.verdict == "dead":
                 await self._say(tx, id, outcome.error or "its job is dead")
 
-    async def discarded(self, tx: Session, payloads: Sequence[Mapping[str, Any]]) -> None:
+    async def discarded(self, tx: Transaction, payloads: Sequence[Mapping[str, Any]]) -> None:
         for payload in payloads:
             await self._say(tx, payload["backup"], "its job was discarded")
 
-    async def _say(self, tx: Session, id: str, error: str | None) -> None:
+    async def _say(self, tx: Transaction, id: str, error: str | None) -> None:
         await self._store.verified(tx, id, "failed" if error else "passed", error)

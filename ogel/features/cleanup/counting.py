@@ -6,7 +6,7 @@ import math
 from datetime import datetime
 
 from ogel.features.cleanup.store import Counted, RunStore
-from ogel.runtime.database import Database, TookTooLong
+from ogel.runtime.database.database import Database, TookTooLong
 from ogel.runtime.purge import MOST_COUNTED, Purge
 
 COUNT_SECONDS = 2.0

@@ -8,7 +8,7 @@ from ogel.features.audit.contract import AuditTrail
 from ogel.features.cleanup.jobs import PURGE, RunPurge
 from ogel.features.cleanup.service import CleanupService
 from ogel.features.cleanup.store import RunStore
-from ogel.runtime.database import Database
+from ogel.runtime.database.database import Database
 from ogel.runtime.feature import Feature
 from ogel.runtime.http.route import Route
 from ogel.runtime.jobs.store import JobQueue

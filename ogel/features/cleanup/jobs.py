@@ -1,4 +1,4 @@
-"""The job kind `cleanup.purge`: one purge, bite after bite, with pauses in which everyone else goes first."""
+"""The job kind `cleanup.purge`: one purge, batch after batch, with pauses in which everyone else goes first."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ import structlog
 
 from ogel.features.audit.contract import AuditTrail
 from ogel.features.cleanup.counting import count
-from ogel.features.cleanup.pace import LONGEST_BITE_SECONDS, Pace
+from ogel.features.cleanup.pace import LONGEST_BATCH_SECONDS, Pace
 from ogel.features.cleanup.store import RunStore, UnderWay
 from ogel.kernel.clock import utc_now
 from ogel.kernel.principal import SYSTEM, Caller
-from ogel.runtime.database import Database, Session, TookTooLong
+from ogel.runtime.database.database import Database, TookTooLong, Transaction
 from ogel.runtime.jobs.job import Finished, Job, Outcome
 from ogel.runtime.jobs.kind import JobKind
 from ogel.runtime.jobs.progress import report
-from ogel.runtime.purge import BEGINNING, Bitten, Purge
+from ogel.runtime.purge import BEGINNING, BatchDone, Purge
 
 log = structlog.get_logger(__name__)
 
 PURGE, QUEUE = "cleanup.purge", "cleanup"
 
-# A job goes back into the queue after so long, so that a worker that stops waits for a bite and not for a night.
+# A job goes back into the queue after so long, so that a worker that stops waits for a batch and not for a night.
 SLICE_SECONDS = 5.0
 WAIT_SECONDS = 1.0
 
@@ -41,7 +41,7 @@ class RunPurge:
         self._audit = audit
         self._purges = purges
         self._paces: dict[str, Pace] = {}
-        # One bite at a time, whichever purge it is of: they share what the others leave of the database.
+        # One batch at a time, whichever purge it is of: they share what the others leave of the database.
         self._turn = asyncio.Lock()
 
     def kind(self) -> JobKind:
@@ -59,10 +59,10 @@ class RunPurge:
             log.info("cleanup.under_way", purge=purge.name, job=job.id)
             return None
         try:
-            is_over = await self._eat(purge, job.id, run)
+            is_over = await self._delete_for_a_slice(purge, job.id, run)
         except TookTooLong:
             return Outcome(
-                "retry", f"even one at a time they are not deleted within {LONGEST_BITE_SECONDS:g} s"
+                "retry", f"even one at a time they are not deleted within {LONGEST_BATCH_SECONDS:g} s"
             )
         if not is_over:
             return Outcome("postpone", after_seconds=0.0)
@@ -72,13 +72,13 @@ class RunPurge:
     async def _is_early(self, purge: Purge) -> bool:
         if purge.after is None:
             return False
-        async with self._database.session() as session:
-            return await self._store.is_waiting(session, QUEUE, PURGE, purge.after)
+        async with self._database.autocommit() as tx:
+            return await self._store.is_waiting(tx, QUEUE, PURGE, purge.after)
 
     async def _begin(self, purge: Purge, job_id: str) -> UnderWay | None:
         """None: nothing is left to do for this job."""
-        async with self._database.session() as session:
-            if (run := await self._store.resume(session, purge.name, job_id)) is not None:
+        async with self._database.autocommit() as tx:
+            if (run := await self._store.resume(tx, purge.name, job_id)) is not None:
                 return run
         before = utc_now() - timedelta(days=purge.retention_days)
         total = await count(self._database, self._store, purge, before)
@@ -86,8 +86,8 @@ class RunPurge:
             begun = await self._store.begin(tx, purge.name, job_id, before, total)
         return UnderWay(before, BEGINNING) if begun else None
 
-    async def _eat(self, purge: Purge, job_id: str, run: UnderWay) -> bool:
-        """True: nothing is left. TookTooLong: not even the smallest bite was done in time."""
+    async def _delete_for_a_slice(self, purge: Purge, job_id: str, run: UnderWay) -> bool:
+        """True: nothing is left. TookTooLong: not even the smallest batch was done in time."""
         loop = asyncio.get_running_loop()
         ends_at = loop.time() + SLICE_SECONDS
         pace, cursor = self._paces.setdefault(purge.name, Pace()), run.cursor
@@ -95,27 +95,27 @@ class RunPurge:
             async with self._turn:
                 began = loop.time()
                 try:
-                    bitten = await self._bite(purge, job_id, UnderWay(run.before, cursor), pace.bite)
+                    batch = await self._batch(purge, job_id, UnderWay(run.before, cursor), pace.batch)
                 except TookTooLong:
-                    log.warning("cleanup.bite_took_too_long", purge=purge.name, bite=pace.bite, job=job_id)
-                    if pace.bite == 1:
+                    log.warning("cleanup.batch_took_too_long", purge=purge.name, batch=pace.batch, job=job_id)
+                    if pace.batch == 1:
                         raise
                     await asyncio.sleep(pace.pause_after_too_long(loop.time() - began))
                     continue
-                if bitten.is_over:
+                if batch.is_over:
                     return True
-                cursor = bitten.cursor
+                cursor = batch.cursor
                 await asyncio.sleep(pace.pause_after(loop.time() - began))
         log.info("cleanup.goes_on", purge=purge.name, job=job_id)
         return False
 
-    async def _bite(self, purge: Purge, job_id: str, run: UnderWay, limit: int) -> Bitten:
+    async def _batch(self, purge: Purge, job_id: str, run: UnderWay, limit: int) -> BatchDone:
         async with self._database.transaction() as tx:
-            await self._store.limit_time(tx, LONGEST_BITE_SECONDS)
-            bitten = await purge.bite(tx, run.before, limit, run.cursor)
-            done, total = await self._store.advance(tx, purge.name, job_id, bitten.deleted, bitten.cursor)
+            await self._store.limit_time(tx, LONGEST_BATCH_SECONDS)
+            batch = await purge.batch(tx, run.before, limit, run.cursor)
+            done, total = await self._store.advance(tx, purge.name, job_id, batch.deleted, batch.cursor)
         report(done, None if total.is_least else total.number, purge.name)
-        return bitten
+        return batch
 
     async def _finish(self, purge: Purge, job_id: str) -> None:
         async with self._database.transaction() as tx:
@@ -129,7 +129,7 @@ class RunPurge:
                 await self._audit.record(tx, caller, "cleanup.purge", "purge", purge.name, metadata)
         log.info("cleanup.purged", purge=purge.name, deleted=deleted, before=before.isoformat(), job=job_id)
 
-    async def record(self, tx: Session, finished: Sequence[Finished]) -> None:
+    async def record(self, tx: Transaction, finished: Sequence[Finished]) -> None:
         for each in finished:
             if each.outcome.verdict in ("retry", "dead"):
                 error = each.outcome.error or "its job is dead"

@@ -16,7 +16,7 @@ from ogel.features.cleanup.store import Counted, Run, RunStore
 from ogel.kernel.clock import utc_now
 from ogel.kernel.errors import Conflict, Invalid, NotFound
 from ogel.kernel.principal import Caller
-from ogel.runtime.database import Database
+from ogel.runtime.database.database import Database
 from ogel.runtime.jobs.job import NewJob
 from ogel.runtime.jobs.store import JobQueue
 from ogel.runtime.purge import Purge
@@ -70,8 +70,8 @@ class CleanupService:
 
     async def list(self) -> list[PurgeInfo]:
         """By name. What LIST_SECONDS do not suffice to count is nothing, or more."""
-        async with self._database.session() as session:
-            runs = await self._store.runs(session, list(self._purges))
+        async with self._database.autocommit() as tx:
+            runs = await self._store.runs(tx, list(self._purges))
         found, ends_at = [], time.monotonic() + LIST_SECONDS
         for name, purge in sorted(self._purges.items()):
             due = await self._count(purge, _before(purge), ends_at - time.monotonic())
@@ -80,8 +80,8 @@ class CleanupService:
         return found
 
     async def last_run(self, kind: str) -> Run | None:
-        async with self._database.session() as session:
-            return (await self._store.runs(session, [kind])).get(kind)
+        async with self._database.autocommit() as tx:
+            return (await self._store.runs(tx, [kind])).get(kind)
 
     async def dry_run(self, kind: str, before: datetime | None = None) -> Due:
         """Counts what `run` would delete. NotFound: no such purge; Invalid: what is younger must be kept."""

@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 
 import msgspec
 
-from ogel.runtime.database import Queries, Session
+from ogel.runtime.database.database import Queries, Transaction
 from ogel.runtime.purge import BEGINNING, Cursor
 
 _SQL = Queries.beside(__name__)
@@ -51,11 +51,11 @@ class UnderWay(NamedTuple):
 
 
 class RunStore:
-    async def limit_time(self, tx: Session, seconds: float) -> None:
+    async def limit_time(self, tx: Transaction, seconds: float) -> None:
         """A statement of this transaction that takes longer ends with TookTooLong."""
         await tx.execute(_SQL.limit_time, {"milliseconds": int(seconds * 1000)})
 
-    async def begin(self, tx: Session, name: str, job_id: str, before: datetime, total: Counted) -> bool:
+    async def begin(self, tx: Transaction, name: str, job_id: str, before: datetime, total: Counted) -> bool:
         """False: another job's run of it is under way."""
         parameters = {
             "name": name,
@@ -66,34 +66,34 @@ class RunStore:
         }
         return await tx.value(_SQL.begin, parameters) is not None
 
-    async def resume(self, session: Session, name: str, job_id: str) -> UnderWay | None:
+    async def resume(self, tx: Transaction, name: str, job_id: str) -> UnderWay | None:
         """As its run began, and where it stopped; None: it has not begun, or is over."""
-        rows = await session.tuples(_SQL.resume, {"name": name, "job_id": job_id})
+        rows = await tx.tuples(_SQL.resume, {"name": name, "job_id": job_id})
         if not rows:
             return None
         [(before, cursor)] = rows
         return UnderWay(before, Cursor(*cursor[:2]) if cursor else BEGINNING)
 
     async def advance(
-        self, tx: Session, name: str, job_id: str, deleted: int, cursor: Cursor
+        self, tx: Transaction, name: str, job_id: str, deleted: int, cursor: Cursor
     ) -> tuple[int, Counted]:
         """How many are deleted in all, of how many there were."""
         parameters = {"name": name, "job_id": job_id, "deleted": deleted, **cursor._asdict()}
         [(done, total, is_least)] = await tx.tuples(_SQL.advance, parameters)
         return done, Counted(total, is_least)
 
-    async def finish(self, tx: Session, name: str, job_id: str) -> tuple[datetime, int] | None:
+    async def finish(self, tx: Transaction, name: str, job_id: str) -> tuple[datetime, int] | None:
         """What was older went, and how much; None: it was over already."""
         rows = await tx.tuples(_SQL.finish, {"name": name, "job_id": job_id})
         return (rows[0][0], rows[0][1]) if rows else None
 
-    async def fail(self, tx: Session, name: str, job_id: str, error: str) -> None:
+    async def fail(self, tx: Transaction, name: str, job_id: str, error: str) -> None:
         await tx.execute(_SQL.fail, {"name": name, "job_id": job_id, "error": error})
 
-    async def is_waiting(self, session: Session, queue: str, kind: str, name: str) -> bool:
+    async def is_waiting(self, tx: Transaction, queue: str, kind: str, name: str) -> bool:
         """A job of that purge is not over yet."""
-        waiting: bool = await session.value(_SQL.is_waiting, {"queue": queue, "kind": kind, "name": name})
+        waiting: bool = await tx.value(_SQL.is_waiting, {"queue": queue, "kind": kind, "name": name})
         return waiting
 
-    async def runs(self, session: Session, names: Sequence[str]) -> dict[str, Run]:
-        return {run.name: run for run in await session.all(_SQL.runs, {"names": list(names)}, Run)}
+    async def runs(self, tx: Transaction, names: Sequence[str]) -> dict[str, Run]:
+        return {run.name: run for run in await tx.all(_SQL.runs, {"names": list(names)}, Run)}

@@ -12,7 +12,7 @@ import structlog
 from ogel.features.databases.registry.store import SealedTarget
 from ogel.features.databases.registry.targets import Targets
 from ogel.kernel.errors import Unavailable
-from ogel.runtime.databases import Target, TargetError
+from ogel.runtime.database.registered import Target, TargetError
 from ogel.runtime.providers import Breaker
 
 log = structlog.get_logger(__name__)

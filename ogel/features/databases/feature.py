@@ -19,16 +19,16 @@ from ogel.features.databases.registry.database import password_purpose
 from ogel.features.databases.registry.service import RegistryService
 from ogel.features.databases.registry.store import RegistryStore
 from ogel.features.databases.registry.targets import Targets
-from ogel.runtime.database import Database
-from ogel.runtime.databases import ExternalDatabases
+from ogel.runtime.database.database import Database
+from ogel.runtime.database.registered import ExternalDatabases
 from ogel.runtime.feature import Feature
 from ogel.runtime.http.route import Route
 from ogel.runtime.jobs.keys import JobKeys
 from ogel.runtime.jobs.store import JobQueue
 from ogel.runtime.outbox import Outbox
 from ogel.runtime.schedule.schedule import Schedule
-from ogel.runtime.sealed import SealedColumn
-from ogel.runtime.vault import Vault
+from ogel.runtime.secrets.sealed import SealedColumn
+from ogel.runtime.secrets.vault import Vault
 
 SEALED = [
     SealedColumn("platform_databases", "id", "sealed_password", owner="id", purpose=password_purpose),

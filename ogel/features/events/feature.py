@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from ogel.runtime.database import Queries
+from ogel.runtime.database.database import Queries
 from ogel.runtime.feature import Feature
 from ogel.runtime.http.route import Route
 from ogel.runtime.purge import Purge
@@ -31,7 +31,7 @@ def events_feature(service: Callable[[], EventService], retention_days: float) -
                 "events that no delivery needs any more",
                 retention_days,
                 count=_SQL.count_old,
-                bite=_SQL.purge_old,
+                batch=_SQL.purge_old,
                 after="deliveries",
             )
         ],

@@ -15,9 +15,9 @@ from ogel.features.audit.contract import AuditEntry, AuditTrail
 from ogel.kernel.errors import Unavailable
 from ogel.kernel.event import Event
 from ogel.kernel.principal import Caller
-from ogel.runtime.database import Database, DatabaseAway
+from ogel.runtime.database.database import Database, DatabaseAway
+from ogel.runtime.database.pieces import Piece
 from ogel.runtime.outbox import Outbox, Publication
-from ogel.runtime.pieces import Piece
 
 log = structlog.get_logger(__name__)
 
@@ -161,8 +161,8 @@ class Publisher:
     async def _commit(self, batch: Sequence[_Request]) -> Publication | None:
         """In one statement, which needs no transaction around it; None: that would be too large."""
         events = [event for request in batch for event in request.events]
-        async with self._database.session() as session:
-            return await self._outbox.publish_at_once(session, events, [self._audited(batch)])
+        async with self._database.autocommit() as tx:
+            return await self._outbox.publish_at_once(tx, events, [self._audited(batch)])
 
     def _audited(self, batch: Sequence[_Request]) -> Piece:
         # Of one id in two requests, or twice in one, the first published it.

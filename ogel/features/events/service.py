@@ -16,7 +16,7 @@ from ogel.kernel.event import ID_PATTERN, TYPE_PATTERN, Event
 from ogel.kernel.ids import new_id
 from ogel.kernel.principal import Caller
 from ogel.kernel.text import STORABLE_PATTERN
-from ogel.runtime.database import Database, Queries
+from ogel.runtime.database.database import Database, Queries
 from ogel.runtime.reserved import ReservedTypes
 
 _SQL = Queries.beside(__name__)
@@ -91,8 +91,8 @@ class EventService:
         return [Published(event.id, deliveries[event.id]) for event in events]
 
     async def get(self, id: str) -> StoredEvent:
-        async with self._database.session() as session:
-            rows = await session.tuples(_SQL.get_event, {"id": id})
+        async with self._database.autocommit() as tx:
+            rows = await tx.tuples(_SQL.get_event, {"id": id})
         if not rows:
             raise NotFound(f"No event {id!r}.")
         return _stored(rows[0])
@@ -107,8 +107,8 @@ class EventService:
             "type": type,
             "subject": subject,
         }
-        async with self._database.session() as session:
-            return [_stored(row) for row in await session.tuples(_SQL.list_events, parameters)]
+        async with self._database.autocommit() as tx:
+            return [_stored(row) for row in await tx.tuples(_SQL.list_events, parameters)]
 
     def _check_data(self, data: bytes, path: str) -> None:
         if len(data) > self._max_event_bytes:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from ogel.runtime.database import Database, Queries, Session
+from ogel.runtime.database.database import Database, Queries, Transaction
 from ogel.runtime.jobs.depth import QueueDepth
 
 _SQL = Queries.beside(__name__)
@@ -42,20 +42,20 @@ class Depths:
 
     async def all(self) -> dict[str, QueueDepth]:
         """By queue: every queue there is, those without jobs too."""
-        async with self._database.session() as session:
-            counted = await session.all(_SQL.queue_stats, {"most": MOST_COUNTED}, _Counted)
-            sample = await _sample(session) if any(each.is_cut for each in counted) else Counter()
+        async with self._database.autocommit() as tx:
+            counted = await tx.all(_SQL.queue_stats, {"most": MOST_COUNTED}, _Counted)
+            sample = await _sample(tx) if any(each.is_cut for each in counted) else Counter()
         return {
             **dict.fromkeys(self._queue_names, NOTHING),
             **{each.queue_name: _depth(each, sample) for each in counted},
         }
 
 
-async def _sample(session: Session) -> Counter[tuple[str, str]]:
+async def _sample(tx: Transaction) -> Counter[tuple[str, str]]:
     """About how many jobs there are, by queue and status."""
-    pages = await session.value(_SQL.job_queue_pages)
+    pages = await tx.value(_SQL.job_queue_pages)
     part = min(1.0, SAMPLE_PAGES / max(1, pages))
-    rows = await session.tuples(_SQL.sample, {"percent": 100 * part})
+    rows = await tx.tuples(_SQL.sample, {"percent": 100 * part})
     return Counter({(queue, status): round(count / part) for queue, status, count in rows})
 
 

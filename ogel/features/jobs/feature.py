@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from ogel.runtime.database import Queries
+from ogel.runtime.database.database import Queries
 from ogel.runtime.feature import Feature
 from ogel.runtime.http.route import Route
 from ogel.runtime.jobs.keys import DropKey
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 _SQL = Queries.beside(__name__)
 
-# Bites out of big tables, like cleanup's own.
+# Batches out of big tables, like cleanup's own.
 _QUEUE = "cleanup"
 
 

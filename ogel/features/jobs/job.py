@@ -54,7 +54,7 @@ class JobInfo(Struct, frozen=True):
     status: JobStatus
     attempts: int
     created_at: datetime
-    lane: int | None = None
+    priority: int | None = None
     key: str | None = None
     payload: dict[str, Any] | None = None
     max_attempts: int | None = None

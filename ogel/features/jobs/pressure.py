@@ -11,9 +11,9 @@ from prometheus_client import CollectorRegistry
 
 from ogel.features.jobs.depths import Depths
 from ogel.features.jobs.job import Level
-from ogel.runtime.cluster_metrics import cluster_gauge
-from ogel.runtime.database import DatabaseAway
+from ogel.runtime.database.database import DatabaseAway
 from ogel.runtime.jobs.admission import QueueFull
+from ogel.runtime.metrics.cluster import cluster_gauge
 
 log = structlog.get_logger(__name__)
 

@@ -74,7 +74,7 @@ wanted (queue, status) AS (
   )
 )
 SELECT job.* FROM wanted CROSS JOIN LATERAL (
-  SELECT id, queue_name AS queue, kind, CASE WHEN held AND status = 'pending' THEN 'held' ELSE status END AS status, lane,
+  SELECT id, queue_name AS queue, kind, CASE WHEN held AND status = 'pending' THEN 'held' ELSE status END AS status, priority,
          nullif(key, '') AS key, payload, attempts, max_attempts, scheduled_at, leased_until, last_error,
          processed_at AS finished_at, created_at, cancelled_at, progress
   FROM job_queue AS j LEFT JOIN job_keys USING (key)
@@ -101,7 +101,7 @@ ORDER BY id DESC
 LIMIT %(limit)s
 
 -- get_job --
-SELECT id, queue_name AS queue, kind, CASE WHEN held AND status = 'pending' THEN 'held' ELSE status END AS status, lane,
+SELECT id, queue_name AS queue, kind, CASE WHEN held AND status = 'pending' THEN 'held' ELSE status END AS status, priority,
        nullif(key, '') AS key, payload, attempts, max_attempts, scheduled_at, leased_until, last_error,
        processed_at AS finished_at, created_at, cancelled_at, progress
 FROM job_queue LEFT JOIN job_keys USING (key)

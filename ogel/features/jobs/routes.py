@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from ogel.features.jobs.job import CancelledJob, JobInfo, JobStatus, QueueInfo, Some, WorkerInfo
-from ogel.features.jobs.service import BITE, JobService
+from ogel.features.jobs.service import BATCH, JobService
 from ogel.kernel.errors import Unavailable
 from ogel.kernel.text import STORABLE_PATTERN
 from ogel.runtime.http.pagination import Page, PageQuery, filters_of, page
@@ -50,9 +50,9 @@ class JobRoutes:
                   "List jobs, newest first; those done or cancelled by their status, if they are kept",
                   query=JobsQuery, returns=Page[JobInfo]),
             Route("POST", "/api/jobs/retry", self._retry_dead, write,
-                  f"Run dead jobs of a queue again, {BITE:,} at a time", body=DeadJobs, returns=Some, status=202),
+                  f"Run dead jobs of a queue again, {BATCH:,} at a time", body=DeadJobs, returns=Some, status=202),
             Route("POST", "/api/jobs/purge", self._purge, write,
-                  f"Drop dead or waiting jobs of a queue, {BITE:,} at a time", body=ManyJobs, returns=Some),
+                  f"Drop dead or waiting jobs of a queue, {BATCH:,} at a time", body=ManyJobs, returns=Some),
             Route("GET", "/api/jobs/{id}", self._get, read, "One job", returns=JobInfo),
             Route("POST", "/api/jobs/{id}/retry", self._retry, write, "Run a waiting or dead job now",
                   returns=JobInfo, status=202),

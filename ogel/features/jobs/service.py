@@ -13,14 +13,14 @@ from ogel.features.jobs.pressure import Pressure
 from ogel.kernel.errors import Conflict, Invalid, NotFound
 from ogel.kernel.principal import Caller
 from ogel.kernel.text import no_such
-from ogel.runtime.database import Database, Queries, Session
+from ogel.runtime.database.database import Database, Queries, Transaction
 from ogel.runtime.jobs.kind import JobKind
 from ogel.runtime.jobs.store import JobQueue
 
 _SQL = Queries.beside(__name__)
 
 # What one request does to many jobs: a transaction of this size is a short one.
-BITE = 1_000
+BATCH = 1_000
 # The live workers; None when nobody could say (Redis away).
 WorkerList = Callable[[], Awaitable[Sequence[Mapping[str, Any]] | None]]
 
@@ -48,8 +48,8 @@ class JobService:
     async def queues(self) -> list[QueueInfo]:
         workers = await self.workers()
         depths = await self._depths.all()
-        async with self._database.session() as session:
-            paused: dict[str, datetime] = dict(await session.tuples(_SQL.paused))
+        async with self._database.autocommit() as tx:
+            paused: dict[str, datetime] = dict(await tx.tuples(_SQL.paused))
         return [
             QueueInfo(
                 name=name,
@@ -87,8 +87,8 @@ class JobService:
             "statuses": UNFINISHED if status is None else ["pending" if status == "held" else status],
             "held": status == "held" if status in ("held", "pending") else None,
         }
-        async with self._database.session() as session:
-            found = await session.all(query, asked, JobInfo)
+        async with self._database.autocommit() as tx:
+            found = await tx.all(query, asked, JobInfo)
         if not found and filters["after"] is None:
             self._check_filters(filters)
         return found
@@ -106,8 +106,8 @@ class JobService:
             raise Invalid.field("query.kind", f"there is {no_such('kind', kind, sorted(self._kinds))}")
 
     async def get(self, id: str) -> JobInfo:
-        async with self._database.session() as session:
-            return await self._get(session, id)
+        async with self._database.autocommit() as tx:
+            return await self._get(tx, id)
 
     async def retry(self, caller: Caller, id: str) -> JobInfo:
         """Now, with all its attempts before it."""
@@ -139,29 +139,29 @@ class JobService:
             await self._record(tx, caller, "job.discard", job)
 
     async def retry_dead(self, caller: Caller, queue: str, kind: str | None) -> Some:
-        """BITE of a queue's dead jobs at most, the oldest first."""
+        """BATCH of a queue's dead jobs at most, the oldest first."""
         self._check_queue(queue)
         async with self._database.transaction() as tx:
-            done = await self._jobs.revive_dead(tx, queue, kind, BITE)
+            done = await self._jobs.revive_dead(tx, queue, kind, BATCH)
             self._check_kind(kind, done)
             return await self._some(tx, caller, "job.retry_dead", queue, kind, done)
 
     async def purge(
         self, caller: Caller, queue: str, status: Literal["pending", "dead"], kind: str | None
     ) -> Some:
-        """BITE of a queue's jobs at most, the oldest first; what runs is left alone."""
+        """BATCH of a queue's jobs at most, the oldest first; what runs is left alone."""
         self._check_queue(queue)
         async with self._database.transaction() as tx:
-            done = await self._jobs.discard_many(tx, queue, status, kind, BITE)
+            done = await self._jobs.discard_many(tx, queue, status, kind, BATCH)
             self._check_kind(kind, done)
             return await self._some(tx, caller, f"job.purge_{status}", queue, kind, done)
 
     async def _some(
-        self, tx: Session, caller: Caller, action: str, queue: str, kind: str | None, done: int
+        self, tx: Transaction, caller: Caller, action: str, queue: str, kind: str | None, done: int
     ) -> Some:
         if done:
             await self._audit.record(tx, caller, action, "queue", queue, {"kind": kind, "jobs": done})
-        return Some(done, more=done == BITE)
+        return Some(done, more=done == BATCH)
 
     async def _set_paused(self, caller: Caller, queue: str, *, paused: bool) -> None:
         self._check_queue(queue)
@@ -177,7 +177,7 @@ class JobService:
         if kind is not None and kind not in self._kinds and not done:
             raise NotFound(f"There is {no_such('kind', kind, sorted(self._kinds))}.")
 
-    async def _record(self, tx: Session, caller: Caller, action: str, job: JobInfo) -> None:
+    async def _record(self, tx: Transaction, caller: Caller, action: str, job: JobInfo) -> None:
         await self._audit.record(tx, caller, action, "job", job.id, {"kind": job.kind, "was": job.status})
 
     async def _unfinished(self, id: str) -> JobInfo:
@@ -186,9 +186,9 @@ class JobService:
             raise Conflict(f"Job {id!r} is {job.status} already.")
         return job
 
-    async def _get(self, session: Session, id: str) -> JobInfo:
+    async def _get(self, tx: Transaction, id: str) -> JobInfo:
         for query in (_SQL.get_job, _SQL.get_result):
-            job = await session.one(query, {"id": id}, JobInfo)
+            job = await tx.one(query, {"id": id}, JobInfo)
             if job is not None:
                 return job
         raise NotFound(f"No job {id!r}; jobs that are done leave at once, unless their result is kept.")

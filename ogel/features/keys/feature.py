@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ogel.runtime.database import Queries
+from ogel.runtime.database.database import Queries
 from ogel.runtime.feature import Feature
 from ogel.runtime.purge import Purge
 
@@ -18,7 +18,7 @@ def keys_feature(retention_days: float) -> Feature:
                 "API keys that were revoked or expired",
                 retention_days,
                 count=_SQL.count_ended,
-                bite=_SQL.purge_ended,
+                batch=_SQL.purge_ended,
             )
         ],
     )

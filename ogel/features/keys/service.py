@@ -19,7 +19,7 @@ from ogel.features.keys.watch import KeyWatch
 from ogel.kernel.errors import Invalid, NotFound, Unavailable
 from ogel.kernel.ids import new_id
 from ogel.kernel.principal import Caller, Principal
-from ogel.runtime.database import Database, DatabaseAway
+from ogel.runtime.database.database import Database, DatabaseAway
 from ogel.runtime.realtime.broadcast import KEYS, Broadcast
 
 log = structlog.get_logger(__name__)
@@ -116,8 +116,8 @@ class KeyService:
         return await asyncio.shield(asking)
 
     async def _ask(self, key_hash: bytes, asked_at: float) -> _Found:
-        async with self._database.session() as session:
-            return await self._store.find(session, key_hash), asked_at
+        async with self._database.autocommit() as tx:
+            return await self._store.find(tx, key_hash), asked_at
 
     def _answered(self, key_hash: bytes, asking: asyncio.Task[_Found]) -> None:
         if key_hash in self._asking and self._asking[key_hash][1] is asking:
@@ -171,8 +171,8 @@ class KeyService:
         return id, key
 
     async def list(self) -> list[ApiKey]:
-        async with self._database.session() as session:
-            return await self._store.list(session)
+        async with self._database.autocommit() as tx:
+            return await self._store.list(tx)
 
     async def revoke(self, caller: Caller, id: str) -> None:
         """

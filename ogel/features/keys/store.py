@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 
 import msgspec
 
-from ogel.runtime.database import Queries, Session
+from ogel.runtime.database.database import Queries, Transaction
 
 _SQL = Queries.beside(__name__)
 
@@ -41,7 +41,7 @@ class Standing(NamedTuple):
 class KeyStore:
     async def insert(
         self,
-        tx: Session,
+        tx: Transaction,
         id: str,
         name: str,
         key_hash: bytes,
@@ -59,18 +59,18 @@ class KeyStore:
         }
         await tx.execute(_SQL.insert_key, parameters)
 
-    async def find(self, session: Session, key_hash: bytes) -> tuple[str, Standing] | None:
+    async def find(self, tx: Transaction, key_hash: bytes) -> tuple[str, Standing] | None:
         """Its id, and how it stands."""
-        rows = await session.tuples(_SQL.find_by_hash, {"key_hash": key_hash})
+        rows = await tx.tuples(_SQL.find_by_hash, {"key_hash": key_hash})
         return (rows[0][0], Standing(*rows[0][1:])) if rows else None
 
-    async def standings(self, session: Session, ids: Sequence[str]) -> dict[str, Standing]:
+    async def standings(self, tx: Transaction, ids: Sequence[str]) -> dict[str, Standing]:
         """By id; none for keys that were deleted."""
-        rows = await session.tuples(_SQL.standings, {"ids": ids})
+        rows = await tx.tuples(_SQL.standings, {"ids": ids})
         return {id: Standing(*rest) for id, *rest in rows}
 
-    async def list(self, session: Session) -> list[ApiKey]:
-        return await session.all(_SQL.list_keys, None, ApiKey)
+    async def list(self, tx: Transaction) -> list[ApiKey]:
+        return await tx.all(_SQL.list_keys, None, ApiKey)
 
-    async def revoke(self, tx: Session, id: str) -> bool:
+    async def revoke(self, tx: Transaction, id: str) -> bool:
         return await tx.value(_SQL.revoke, {"id": id}) is not None

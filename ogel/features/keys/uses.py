@@ -14,7 +14,7 @@ import structlog
 
 from ogel.features.audit.contract import NO_METADATA, AuditEntry, AuditTrail
 from ogel.kernel.principal import Caller, Principal
-from ogel.runtime.database import Database, DatabaseAway
+from ogel.runtime.database.database import Database, DatabaseAway
 
 log = structlog.get_logger(__name__)
 

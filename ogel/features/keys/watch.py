@@ -11,9 +11,9 @@ import structlog
 
 from ogel.features.keys.store import ADMIN, KeyStore, Standing
 from ogel.kernel.principal import Principal
-from ogel.runtime.database import Database, DatabaseAway
+from ogel.runtime.database.database import Database, DatabaseAway
 from ogel.runtime.http.auth import Ending
-from ogel.runtime.lifecycle import unless_stopped
+from ogel.runtime.process.lifecycle import unless_stopped
 
 log = structlog.get_logger(__name__)
 
@@ -98,8 +98,8 @@ class KeyWatch:
         if not ids:
             return
         try:
-            async with self._database.session() as session:
-                standings = await self._store.standings(session, ids)
+            async with self._database.autocommit() as tx:
+                standings = await self._store.standings(tx, ids)
         except DatabaseAway as error:
             if not self._away:
                 log.warning("keys.not_looked_at", keys=len(ids), error=error.reason)

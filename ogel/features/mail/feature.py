@@ -13,7 +13,7 @@ from ogel.features.mail.service import MailService
 from ogel.features.mail.store import MailStore
 from ogel.features.mail.suppressions.service import SuppressionService
 from ogel.features.mail.templating import Templates
-from ogel.runtime.database import Database
+from ogel.runtime.database.database import Database
 from ogel.runtime.feature import Feature
 from ogel.runtime.http.route import Route
 from ogel.runtime.jobs.store import JobQueue

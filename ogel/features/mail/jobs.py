@@ -17,7 +17,7 @@ from ogel.kernel.clock import utc_now
 from ogel.kernel.event import Event
 from ogel.kernel.ids import new_id
 from ogel.kernel.principal import Caller
-from ogel.runtime.database import Database, Session
+from ogel.runtime.database.database import Database, Transaction
 from ogel.runtime.jobs.job import DONE, Finished, Job, NewJob, Outcome, job_id_of
 from ogel.runtime.jobs.kind import JobKind
 from ogel.runtime.mail.address import InvalidAddress
@@ -111,8 +111,8 @@ class SendMail:
     async def _send(self, job: Job) -> Outcome:
         # Read here and not in `load`: a claimed batch of large letters would fill the memory.
         try:
-            async with self._database.session() as session:
-                due = await self._store.due(session, job.payload["message"])
+            async with self._database.autocommit() as tx:
+                due = await self._store.due(tx, job.payload["message"])
         except InvalidAddress as error:
             return Outcome("dead", str(error), value=Result())
         if due is None:
@@ -160,7 +160,7 @@ class SendMail:
             return "no provider of mail is configured: see OGEL_MAIL_PROVIDERS"
         return "every provider of mail has failed, and is left alone for a while"
 
-    async def record(self, tx: Session, finished: Sequence[Finished]) -> None:
+    async def record(self, tx: Transaction, finished: Sequence[Finished]) -> None:
         await self._store.add_attempts(tx, [row for each in finished for row in attempts_of(each)])
         settled = [each for each in map(_stands, finished) if each is not None]
         over = await self._store.settle(tx, settled)
@@ -168,14 +168,14 @@ class SendMail:
         await self._store.suppress_bounced(tx, [each for each in settled if each.id in bounced])
         await self._outbox.publish(tx, [_event(each) for each in over])
 
-    async def late(self, tx: Session, finished: Sequence[Finished]) -> None:
+    async def late(self, tx: Transaction, finished: Sequence[Finished]) -> None:
         """What went before is for the new owner to tell."""
         await self._store.add_attempts(tx, [row for each in finished for row in tries_of(each)])
 
-    async def discarded(self, tx: Session, payloads: Sequence[Mapping[str, Any]]) -> None:
+    async def discarded(self, tx: Transaction, payloads: Sequence[Mapping[str, Any]]) -> None:
         await self._store.give_up(tx, [each["message"] for each in payloads], "its job was discarded")
 
-    async def revived(self, tx: Session, payloads: Sequence[Mapping[str, Any]]) -> None:
+    async def revived(self, tx: Transaction, payloads: Sequence[Mapping[str, Any]]) -> None:
         await self._store.reopen(tx, [each["message"] for each in payloads])
 
 

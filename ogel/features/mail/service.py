@@ -21,7 +21,7 @@ from ogel.features.mail.templating import Templates
 from ogel.kernel.errors import Conflict, NotFound
 from ogel.kernel.ids import new_id
 from ogel.kernel.principal import Caller
-from ogel.runtime.database import Database
+from ogel.runtime.database.database import Database
 from ogel.runtime.idempotency import Answers, asked_by
 from ogel.runtime.jobs.store import JobQueue
 from ogel.runtime.mail.address import Address
@@ -91,14 +91,14 @@ class MailService:
         return await self._answers.of_the_faster(asked)
 
     async def get(self, id: str) -> MailMessageWithAttempts:
-        async with self._database.session() as session:
-            return _found(await self._store.get_with_attempts(session, id), id)
+        async with self._database.autocommit() as tx:
+            return _found(await self._store.get_with_attempts(tx, id), id)
 
     async def list(self, filters: Mapping[str, Any]) -> Sequence[MailMessage]:
         """`filters` has `to` as a caller writes it. Raises Invalid."""
         address = None if filters["to"] is None else address_of(filters["to"], "query.to").key
-        async with self._database.session() as session:
-            return await self._store.list(session, {**filters, "address": address})
+        async with self._database.autocommit() as tx:
+            return await self._store.list(tx, {**filters, "address": address})
 
     async def retry(self, caller: Caller, id: str) -> MailMessage:
         """At once, with all attempts before it. What was sent is not sent again."""

@@ -17,7 +17,7 @@ from ogel.features.mail.message import (
     MailMessageWithAttempts,
     MailStatus,
 )
-from ogel.runtime.database import Queries, Session, records
+from ogel.runtime.database.database import Queries, Transaction, records
 from ogel.runtime.idempotency import Asked, KnownRequest
 from ogel.runtime.mail.address import Address, InvalidAddress, parse_address
 from ogel.runtime.mail.letter import Letter
@@ -65,11 +65,11 @@ class Over(NamedTuple):
 
 
 class MailStore:
-    async def known_request(self, session: Session, key: str) -> KnownRequest | None:
-        rows = await session.tuples(_SQL.known_request, {"key": key})
+    async def known_request(self, tx: Transaction, key: str) -> KnownRequest | None:
+        rows = await tx.tuples(_SQL.known_request, {"key": key})
         return KnownRequest(*rows[0]) if rows else None
 
-    async def insert(self, tx: Session, new: NewRequest) -> bool:
+    async def insert(self, tx: Transaction, new: NewRequest) -> bool:
         """False when its key is taken."""
         parameters = {
             **msgspec.structs.asdict(new),
@@ -88,44 +88,44 @@ class MailStore:
         await tx.execute(_SQL.insert_messages, {"request_id": new.id, "rows": records(rows)})
         return True
 
-    async def suppressed(self, session: Session, addresses: Sequence[Address]) -> set[str]:
+    async def suppressed(self, tx: Transaction, addresses: Sequence[Address]) -> set[str]:
         """The keys of those that nothing is sent to."""
-        rows = await session.tuples(_SQL.suppressed, {"addresses": [each.key for each in addresses]})
+        rows = await tx.tuples(_SQL.suppressed, {"addresses": [each.key for each in addresses]})
         return {address for (address,) in rows}
 
-    async def get(self, session: Session, id: str) -> MailMessage | None:
-        return await session.one(_SQL.get_message, {"id": id}, MailMessage)
+    async def get(self, tx: Transaction, id: str) -> MailMessage | None:
+        return await tx.one(_SQL.get_message, {"id": id}, MailMessage)
 
-    async def list(self, session: Session, filters: Mapping[str, Any]) -> Sequence[MailMessage]:
-        return await session.all(_SQL.list_messages, filters, MailMessage)
+    async def list(self, tx: Transaction, filters: Mapping[str, Any]) -> Sequence[MailMessage]:
+        return await tx.all(_SQL.list_messages, filters, MailMessage)
 
-    async def get_with_attempts(self, session: Session, id: str) -> MailMessageWithAttempts | None:
-        message = await session.one(_SQL.get_with_attempts, {"id": id}, MailMessageWithAttempts)
+    async def get_with_attempts(self, tx: Transaction, id: str) -> MailMessageWithAttempts | None:
+        message = await tx.one(_SQL.get_with_attempts, {"id": id}, MailMessageWithAttempts)
         if message is None:
             return None
         return msgspec.structs.replace(message, log=msgspec.convert(message.log, list[Attempt]))
 
-    async def due(self, session: Session, id: str) -> Due | None:
+    async def due(self, tx: Transaction, id: str) -> Due | None:
         """None: there is nothing left to do. Raises InvalidAddress for one that was stored by other rules."""
-        rows = await session.tuples(_SQL.due_letter, {"id": id})
+        rows = await tx.tuples(_SQL.due_letter, {"id": id})
         return _due(id, *rows[0]) if rows else None
 
-    async def add_attempts(self, tx: Session, attempts: Sequence[AttemptRow]) -> None:
+    async def add_attempts(self, tx: Transaction, attempts: Sequence[AttemptRow]) -> None:
         if attempts:
             await tx.execute(_SQL.add_attempts, {"rows": records(attempts)})
 
-    async def settle(self, tx: Session, settled: Sequence[Settled]) -> Sequence[Over]:
+    async def settle(self, tx: Transaction, settled: Sequence[Settled]) -> Sequence[Over]:
         rows = await tx.tuples(_SQL.settle, {"rows": records(settled)})
         return [Over(*row) for row in rows]
 
-    async def suppress_bounced(self, tx: Session, bounced: Sequence[Settled]) -> None:
+    async def suppress_bounced(self, tx: Transaction, bounced: Sequence[Settled]) -> None:
         if bounced:
             await tx.execute(_SQL.suppress_bounced, {"rows": records(bounced)})
 
-    async def give_up(self, tx: Session, ids: Sequence[str], error: str) -> None:
+    async def give_up(self, tx: Transaction, ids: Sequence[str], error: str) -> None:
         await tx.execute(_SQL.give_up, {"ids": list(ids), "error": error})
 
-    async def reopen(self, tx: Session, ids: Sequence[str]) -> None:
+    async def reopen(self, tx: Transaction, ids: Sequence[str]) -> None:
         """They are sent again, unless they were sent."""
         await tx.execute(_SQL.reopen, {"ids": list(ids)})
 

@@ -11,11 +11,11 @@ from ogel.features.realtime.store import announcing, recent_events
 from ogel.kernel.errors import Unavailable
 from ogel.kernel.event import Event
 from ogel.kernel.ids import new_id
-from ogel.runtime.database import Session
+from ogel.runtime.database.database import Transaction
+from ogel.runtime.database.pieces import Piece
 from ogel.runtime.jobs.job import DONE, Job, Outcome
 from ogel.runtime.jobs.kind import JobKind
 from ogel.runtime.outbox import Consequences
-from ogel.runtime.pieces import Piece
 from ogel.runtime.realtime.broadcast import EVENTS, Broadcast
 from ogel.runtime.realtime.message import pack
 
@@ -46,7 +46,7 @@ class _Announcements(Consequences):
         ]
 
 
-async def announce(_: Session, events: Sequence[Event]) -> Consequences:
+async def announce(_: Transaction, events: Sequence[Event]) -> Consequences:
     """The outbox subscriber."""
     return _Announcements(events)
 
@@ -67,11 +67,11 @@ def publish_job(broadcast: Broadcast) -> JobKind:
     return JobKind(PUBLISH, QUEUE, perform, load=_load, timeout_seconds=30.0, max_attempts=ATTEMPTS)
 
 
-async def _load(session: Session, jobs: Sequence[Job]) -> dict[str, list[bytes]]:
+async def _load(tx: Transaction, jobs: Sequence[Job]) -> dict[str, list[bytes]]:
     """A job is left out, and so is done, when all its events are too old."""
     wanted = {job.id: job.payload["event_ids"] for job in jobs}
     ids = [id for part in wanted.values() for id in part]
-    events = await recent_events(session, ids, TOO_LATE_SECONDS)
+    events = await recent_events(tx, ids, TOO_LATE_SECONDS)
     if len(events) < len(ids):
         log.warning("realtime.too_late", events=len(ids) - len(events))
     found = {job_id: [pack(events[id]) for id in part if id in events] for job_id, part in wanted.items()}

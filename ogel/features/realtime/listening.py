@@ -12,8 +12,8 @@ import structlog
 from ogel.features.realtime.store import publishing, say_gone, say_listening
 from ogel.kernel.errors import Unavailable
 from ogel.kernel.ids import new_id
-from ogel.runtime.database import Database, DatabaseAway
-from ogel.runtime.database_patience import patience
+from ogel.runtime.database.database import Database, DatabaseAway
+from ogel.runtime.database.patience import patience
 
 log = structlog.get_logger(__name__)
 
@@ -96,17 +96,17 @@ class Listening:
                 await self._say()
             elif self._is_said:
                 self._is_said = False
-                async with self._database.session() as session:
-                    await say_gone(session, self._process)
+                async with self._database.autocommit() as tx:
+                    await say_gone(tx, self._process)
 
     async def _say(self) -> None:
-        async with self._database.session() as session:
-            await say_listening(session, self._process, LEASE_SECONDS)
+        async with self._database.autocommit() as tx:
+            await say_listening(tx, self._process, LEASE_SECONDS)
 
     async def _until_all_know(self) -> None:
         """Whoever publishes just now may have found that nobody listens: what they write is none of ours."""
-        async with self._database.session() as session:
-            unknowing = await publishing(session)
+        async with self._database.autocommit() as tx:
+            unknowing = await publishing(tx)
         deadline = asyncio.get_running_loop().time() + PATIENCE_SECONDS
         while unknowing:
             if asyncio.get_running_loop().time() > deadline:
@@ -114,5 +114,5 @@ class Listening:
                     "Events are being published without end. Connect again.", retry_after_seconds=1
                 )
             await asyncio.sleep(LOOK_SECONDS)
-            async with self._database.session() as session:
-                unknowing &= await publishing(session)
+            async with self._database.autocommit() as tx:
+                unknowing &= await publishing(tx)

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ogel.kernel.event import Event
-from ogel.runtime.database import Queries, Session
-from ogel.runtime.pieces import Piece
+from ogel.runtime.database.database import Queries, Transaction
+from ogel.runtime.database.pieces import Piece
 
 _SQL = Queries.beside(__name__)
 
 
-async def recent_events(session: Session, ids: Sequence[str], seconds: float) -> dict[str, Event]:
+async def recent_events(tx: Transaction, ids: Sequence[str], seconds: float) -> dict[str, Event]:
     """By id. Left out: those older than that many seconds, and those that are gone."""
-    rows = await session.tuples(_SQL.recent_events, {"ids": list(ids), "seconds": seconds})
+    rows = await tx.tuples(_SQL.recent_events, {"ids": list(ids), "seconds": seconds})
     return {id: Event(id, type, data.encode(), subject, at) for id, type, data, subject, at in rows}
 
 
@@ -37,14 +37,14 @@ def announcing(
     return Piece("announcing", _SQL.announce, parameters, _SQL.announced_in)
 
 
-async def say_listening(session: Session, process: str, seconds: float) -> None:
-    await session.execute(_SQL.say_listening, {"process": process, "seconds": seconds})
+async def say_listening(tx: Transaction, process: str, seconds: float) -> None:
+    await tx.execute(_SQL.say_listening, {"process": process, "seconds": seconds})
 
 
-async def say_gone(session: Session, process: str) -> None:
-    await session.execute(_SQL.say_gone, {"process": process})
+async def say_gone(tx: Transaction, process: str) -> None:
+    await tx.execute(_SQL.say_gone, {"process": process})
 
 
-async def publishing(session: Session) -> set[str]:
+async def publishing(tx: Transaction) -> set[str]:
     """Transactions that have asked whether somebody listens, and go by the answer."""
-    return {name for (name,) in await session.tuples(_SQL.publishing)}
+    return {name for (name,) in await tx.tuples(_SQL.publishing)}

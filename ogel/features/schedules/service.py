@@ -26,7 +26,7 @@ from ogel.kernel.clock import utc_now
 from ogel.kernel.errors import Conflict, FieldError, Invalid, NotFound, TooLarge
 from ogel.kernel.ids import new_id
 from ogel.kernel.principal import Caller
-from ogel.runtime.database import Database, Session
+from ogel.runtime.database.database import Database, Transaction
 from ogel.runtime.jobs.store import JobQueue
 from ogel.runtime.reserved import ReservedTypes
 from ogel.runtime.schedule.cron import cron, is_zone
@@ -101,15 +101,15 @@ class ScheduleService:
     async def list(self, after: str | None, limit: int) -> Sequence[ScheduleInfo]:
         """By name, those after the name `after`."""
         declared = [name for name in sorted(self._ticker.declared) if after is None or name > after]
-        async with self._database.session() as session:
-            rows = await self._store.known(session, declared, after, limit)
+        async with self._database.autocommit() as tx:
+            rows = await self._store.known(tx, declared, after, limit)
         names = sorted({*declared, *(name for name, row in rows.items() if row.id)})[:limit]
         # Counting the next ticks of a whole page takes longer than others should wait.
         return await asyncio.to_thread(lambda: [self._info(rows.get(name) or Known(name)) for name in names])
 
     async def get(self, name: str) -> ScheduleInfo:
-        async with self._database.session() as session:
-            return await self._get(session, name)
+        async with self._database.autocommit() as tx:
+            return await self._get(tx, name)
 
     async def change(self, caller: Caller, name: str, change: ScheduleChange) -> ScheduleInfo:
         """Conflict: it is built in."""
@@ -176,7 +176,7 @@ class ScheduleService:
                 await self._audit.record(tx, caller, action, "schedule", name)
             return await self._get(tx, name)
 
-    async def _lock(self, tx: Session, name: str) -> Locked:
+    async def _lock(self, tx: Transaction, name: str) -> Locked:
         if name in self._ticker.declared:
             raise Conflict(f"Schedule {name!r} is built in: the setting OGEL_SCHEDULES changes it.")
         row = await self._rows.lock(tx, name)
@@ -184,8 +184,8 @@ class ScheduleService:
             raise _no_schedule(name)
         return row
 
-    async def _get(self, session: Session, name: str) -> ScheduleInfo:
-        rows = await self._store.known(session, [name])
+    async def _get(self, tx: Transaction, name: str) -> ScheduleInfo:
+        rows = await self._store.known(tx, [name])
         if name not in self._ticker.declared and (name not in rows or rows[name].id is None):
             raise _no_schedule(name)
         return self._info(rows.get(name) or Known(name))

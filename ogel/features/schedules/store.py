@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from ogel.features.schedules.schedule import Outcome
-from ogel.runtime.database import Queries, Session
+from ogel.runtime.database.database import Queries, Transaction
 from ogel.runtime.schedule.schedule import Schedule
 
 _SQL = Queries.beside(__name__)
@@ -46,34 +46,38 @@ class Known:
 
 
 class UserScheduleStore:
-    async def change(self, tx: Session) -> None:
+    async def change(self, tx: Transaction) -> None:
         """Comes before anything else in a transaction that changes what users made."""
         await tx.execute(_SQL.change)
 
-    async def count(self, tx: Session) -> int:
+    async def count(self, tx: Transaction) -> int:
         count: int = await tx.value(_SQL.count)
         return count
 
     async def insert(
-        self, tx: Session, schedule: Schedule, counted_from: datetime, next_tick_at: datetime | None
+        self, tx: Transaction, schedule: Schedule, counted_from: datetime, next_tick_at: datetime | None
     ) -> bool:
         """False when the name is taken."""
         return await tx.value(_SQL.insert, _columns(schedule, counted_from, next_tick_at)) is not None
 
     async def update(
-        self, tx: Session, schedule: Schedule, counted_from: datetime | None, next_tick_at: datetime | None
+        self,
+        tx: Transaction,
+        schedule: Schedule,
+        counted_from: datetime | None,
+        next_tick_at: datetime | None,
     ) -> None:
         await tx.execute(_SQL.update, _columns(schedule, counted_from, next_tick_at))
 
-    async def delete(self, tx: Session, id: str) -> None:
+    async def delete(self, tx: Transaction, id: str) -> None:
         await tx.execute(_SQL.delete, {"id": id})
 
     async def known(
-        self, session: Session, names: Sequence[str], after: str | None = None, limit: int = 0
+        self, tx: Transaction, names: Sequence[str], after: str | None = None, limit: int = 0
     ) -> dict[str, Known]:
         """Rows with one of the `names`, and those that users made after the name `after`."""
         parameters = {"names": list(names), "after": after, "limit": limit}
-        return {row.name: row for row in await session.all(_SQL.known, parameters, Known)}
+        return {row.name: row for row in await tx.all(_SQL.known, parameters, Known)}
 
 
 def _columns(

@@ -23,14 +23,14 @@ from ogel.features.stats.usage.jobs import ROLL_UP, RollUp
 from ogel.features.stats.usage.purges import purges_of_usage
 from ogel.features.stats.usage.service import UsageService
 from ogel.features.stats.usage.store import UsageStore
-from ogel.runtime.database import Database
+from ogel.runtime.database.database import Database
 from ogel.runtime.feature import Feature
 from ogel.runtime.http.health import Checkup
 from ogel.runtime.http.route import Route
 from ogel.runtime.jobs.depth import AskDepths
 from ogel.runtime.jobs.kind import Backoff, JobKind, Perform
+from ogel.runtime.metrics.redis_stats import AskRedis
 from ogel.runtime.outbox import Outbox
-from ogel.runtime.redis_stats import AskRedis
 from ogel.runtime.schedule.schedule import Schedule
 
 QUEUE = "stats"

@@ -15,12 +15,12 @@ from prometheus_client import CollectorRegistry, Gauge, ProcessCollector, genera
 from ogel import __version__
 from ogel.features.system.measures import Measures
 from ogel.kernel.clock import rfc3339, utc_now
-from ogel.runtime.cluster_metrics import Labelled, cluster_gauge
-from ogel.runtime.database import Database, Queries
+from ogel.runtime.database.database import Database, Queries
 from ogel.runtime.feature import Measure
 from ogel.runtime.jobs.depth import STATUSES, AskDepths
-from ogel.runtime.redis_stats import AskRedis
-from ogel.runtime.vitals import cpu_seconds, resident_bytes
+from ogel.runtime.metrics.cluster import Labelled, cluster_gauge
+from ogel.runtime.metrics.redis_stats import AskRedis
+from ogel.runtime.process.vitals import cpu_seconds, resident_bytes
 
 log = structlog.get_logger(__name__)
 
@@ -102,8 +102,8 @@ class SystemService:
             self._age.labels(name).set(depth.oldest_seconds)
 
     async def _database_stats(self) -> dict[str, Any]:
-        async with self._database.session() as session:
-            return (await session.dicts(_SQL.database_stats))[0]
+        async with self._database.autocommit() as tx:
+            return (await tx.dicts(_SQL.database_stats))[0]
 
     async def _queue_stats(self) -> dict[str, dict[str, float]]:
         return {

@@ -38,7 +38,7 @@ from ogel.features.webhooks.sending.metrics import WebhookMetrics
 from ogel.features.webhooks.sending.receiver import Receivers
 from ogel.features.webhooks.sending.retry import RetrySchedule
 from ogel.features.webhooks.sending.store import SendingStore
-from ogel.runtime.database import Database
+from ogel.runtime.database.database import Database
 from ogel.runtime.egress import Egress, UrlGuard
 from ogel.runtime.feature import Feature
 from ogel.runtime.http.route import Route
@@ -46,8 +46,8 @@ from ogel.runtime.jobs.keys import JobKeys
 from ogel.runtime.jobs.kind import JobKind
 from ogel.runtime.jobs.store import JobQueue
 from ogel.runtime.outbox import Outbox
-from ogel.runtime.sealed import SealedColumn
-from ogel.runtime.vault import Vault
+from ogel.runtime.secrets.sealed import SealedColumn
+from ogel.runtime.secrets.vault import Vault
 
 
 @dataclass(frozen=True, slots=True)

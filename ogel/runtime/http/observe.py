@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ogel.runtime.database_patience import be_patient_as_a_request
+from ogel.runtime.database.patience import be_patient_as_a_request
 from ogel.runtime.http.exchange import Clients, Exchange, Network, open_exchange
 from ogel.runtime.http.metrics import HttpMetrics
 

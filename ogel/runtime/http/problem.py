@@ -21,7 +21,7 @@ from ogel.kernel.errors import (
     Unauthenticated,
     Unavailable,
 )
-from ogel.runtime.database_faults import DatabaseAway, fault_of, told
+from ogel.runtime.database.faults import DatabaseAway, fault_of, told
 from ogel.runtime.http.exchange import exchange_of
 
 log = structlog.get_logger()

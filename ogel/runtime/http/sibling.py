@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from ogel.runtime.lifecycle import unless_stopped
+from ogel.runtime.process.lifecycle import unless_stopped
 
 log = structlog.get_logger(__name__)
 

@@ -15,7 +15,7 @@ import structlog
 from ogel.kernel.errors import ConfigError, Unavailable
 from ogel.runtime.http.server import bind, free_port
 from ogel.runtime.http.sibling import Sibling
-from ogel.runtime.lifecycle import MARGIN_SECONDS, run_until_stopped, unless_stopped
+from ogel.runtime.process.lifecycle import MARGIN_SECONDS, run_until_stopped, unless_stopped
 
 log = structlog.get_logger(__name__)
 

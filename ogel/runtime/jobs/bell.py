@@ -17,7 +17,7 @@ class Bell(Protocol):
     def ring(self, queues: set[str]) -> None: ...
 
 
-class Doorman:
+class Notifier:
     """Takes rings after commits: wakes a runner of this process when one has room, else rings for the others."""
 
     def __init__(self, bell: Bell) -> None:

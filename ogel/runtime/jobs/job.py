@@ -10,7 +10,7 @@ from msgspec import Struct, field
 
 from ogel.kernel.ids import new_id
 
-# Lanes: a lower one is claimed first. Where nobody says otherwise, first attempts come before retries.
+# Priorities: a lower one is claimed first. Where nobody says otherwise, first attempts come before retries.
 URGENT, FIRST_ATTEMPT, RETRY, REPLAY, LOW = -1, 0, 1, 2, 3
 
 
@@ -20,7 +20,7 @@ class NewJob(Struct, frozen=True):
     payload     small, JSON, readable in a log.
     key         jobs of one key share what `JobKeys` says of it: its limits, its rate, its breaker. Empty: none.
     order_key   jobs of one key and order_key run one at a time, in the order they were written. Empty: in any.
-    lane        its priority.
+    priority    lower goes first: see URGENT and what follows it.
     dedupe_key  unique among unfinished jobs: a second job with it is not written.
     keep_result_seconds  how its end can be looked up that long (GET /api/jobs/{id}); None: a job that is done is gone.
     """
@@ -29,7 +29,7 @@ class NewJob(Struct, frozen=True):
     payload: Mapping[str, Any]
     key: str = ""
     order_key: str = ""
-    lane: int = FIRST_ATTEMPT
+    priority: int = FIRST_ATTEMPT
     dedupe_key: str | None = None
     scheduled_at: datetime | None = None
     keep_result_seconds: float | None = None
@@ -52,7 +52,7 @@ class Job(Struct, frozen=True, gc=False):
     id: str
     kind: str
     payload: Mapping[str, Any]
-    lane: int
+    priority: int
     key: str
     order_key: str
     attempts: int

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from ogel.runtime.database import Database, Queries, Session
+from ogel.runtime.database.database import Database, Queries, Transaction
 from ogel.runtime.jobs.job import Job, NewJob, Outcome
 from ogel.runtime.jobs.kind import JobKind
 from ogel.runtime.jobs.store import DEFAULT_KEY_LIMIT, JobQueue
@@ -13,7 +13,7 @@ from ogel.runtime.jobs.store import DEFAULT_KEY_LIMIT, JobQueue
 _SQL = Queries.beside(__name__)
 
 DROP = "jobs.drop_key"
-BITE = 1_000
+BATCH = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class JobKeys:
         self._jobs = jobs
 
     async def set(
-        self, tx: Session, key: str, limit: int = DEFAULT_KEY_LIMIT, rate: Rate | None = None
+        self, tx: Transaction, key: str, limit: int = DEFAULT_KEY_LIMIT, rate: Rate | None = None
     ) -> None:
         """`limit`: in flight at once, per worker process."""
         parameters = {
@@ -42,49 +42,49 @@ class JobKeys:
         }
         await tx.execute(_SQL.set_key, parameters)
 
-    async def hold(self, tx: Session, key: str) -> None:
+    async def hold(self, tx: Transaction, key: str) -> None:
         """Nothing is claimed until it is released; what is in flight ends as it ends."""
         await tx.execute(_SQL.hold, {"key": key})
 
-    async def release(self, tx: Session, queue: str, key: str) -> None:
+    async def release(self, tx: Transaction, queue: str, key: str) -> None:
         await tx.execute(_SQL.release, {"key": key})
         tx.ring(queue)
 
-    async def slow(self, tx: Session, key: str, seconds: float) -> None:
+    async def slow(self, tx: Transaction, key: str, seconds: float) -> None:
         """Nothing is claimed for so long; never makes it shorter."""
         await tx.execute(_SQL.slow, {"key": key, "seconds": seconds})
 
-    async def trip(self, tx: Session, key: str, probe_seconds: float) -> None:
+    async def trip(self, tx: Transaction, key: str, probe_seconds: float) -> None:
         """Opens the breaker: one job every `probe_seconds`, over all workers, due or not."""
         await tx.execute(_SQL.trip, {"key": key, "probe_seconds": probe_seconds})
 
-    async def recover(self, tx: Session, queue: str, key: str) -> None:
+    async def recover(self, tx: Transaction, queue: str, key: str) -> None:
         """Closes the breaker: claims start at a trickle and are at full speed after 30 s."""
         await tx.execute(_SQL.recover, {"key": key})
         tx.ring(queue)
 
-    async def hasten(self, tx: Session, queue: str, key: str, limit: int) -> int:
+    async def wake_jobs(self, tx: Transaction, queue: str, key: str, limit: int) -> int:
         """Jobs that wait for a later time are due now, at most `limit` of them; returns how many."""
-        hastened = await tx.execute(_SQL.hasten, {"queue": queue, "key": key, "limit": limit})
+        woken = await tx.execute(_SQL.wake_jobs, {"queue": queue, "key": key, "limit": limit})
         tx.ring(queue)
-        return hastened
+        return woken
 
-    async def hurry(self, tx: Session, queue: str, key: str) -> None:
+    async def wake(self, tx: Transaction, queue: str, key: str) -> None:
         """Somebody asks for a job of it now: a breaker's probe and a time to be left alone are not waited for."""
-        await tx.execute(_SQL.hurry, {"key": key})
+        await tx.execute(_SQL.wake_key, {"key": key})
         tx.ring(queue)
 
-    async def drop(self, tx: Session, queue: str, key: str) -> None:
+    async def drop(self, tx: Transaction, queue: str, key: str) -> None:
         """The key goes away: nothing of it is claimed any more. Of very many waiting jobs, a job discards the rest."""
         await self.hold(tx, key)
-        if not await self.drop_bite(tx, queue, key):
+        if not await self.drop_batch(tx, queue, key):
             payload = {"queue": queue, "key": key}
             await self._jobs.enqueue(tx, [NewJob(DROP, payload, dedupe_key=f"{DROP}:{key}")])
 
-    async def drop_bite(self, tx: Session, queue: str, key: str) -> bool:
+    async def drop_batch(self, tx: Transaction, queue: str, key: str) -> bool:
         """Whether nothing is left of the key."""
-        dropped = await self._jobs.discard_of_key(tx, queue, key, BITE)
-        if dropped >= BITE or await tx.value(_SQL.has_jobs, {"queue": queue, "key": key}):
+        dropped = await self._jobs.discard_of_key(tx, queue, key, BATCH)
+        if dropped >= BATCH or await tx.value(_SQL.has_jobs, {"queue": queue, "key": key}):
             return False
         await tx.execute(_SQL.forget_key, {"key": key})
         return True
@@ -101,7 +101,7 @@ class DropKey:
         return JobKind(DROP, queue, self.perform)
 
     async def perform(self, job: Job, _: Any) -> Outcome | None:
-        """A bite at a time; what is still running is waited for."""
+        """A batch at a time; what is still running is waited for."""
         async with self._database.transaction() as tx:
-            gone = await self._keys.drop_bite(tx, job.payload["queue"], job.payload["key"])
+            gone = await self._keys.drop_batch(tx, job.payload["queue"], job.payload["key"])
         return None if gone else Outcome("postpone", "some of its jobs are left", after_seconds=0.2)

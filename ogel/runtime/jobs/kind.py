@@ -7,16 +7,16 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ogel.runtime.database import Session
+from ogel.runtime.database.database import Transaction
+from ogel.runtime.database.pieces import Piece
 from ogel.runtime.jobs.isolation import Isolation, Isolator
 from ogel.runtime.jobs.job import Finished, Job, Outcome
-from ogel.runtime.pieces import Piece
 
 Perform = Callable[[Job, Any], Awaitable[Outcome | None]]
-Load = Callable[[Session, Sequence[Job]], Awaitable[Mapping[str, Any]]]
-Record = Callable[[Session, Sequence[Finished]], Awaitable[None]]
+Load = Callable[[Transaction, Sequence[Job]], Awaitable[Mapping[str, Any]]]
+Record = Callable[[Transaction, Sequence[Finished]], Awaitable[None]]
 Recorded = Callable[[Sequence[Finished]], Sequence[Piece] | None]
-Chosen = Callable[[Session, Sequence[Mapping[str, Any]]], Awaitable[None]]
+Chosen = Callable[[Transaction, Sequence[Mapping[str, Any]]], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from ogel.kernel.clock import utc_now
-from ogel.runtime.histogram import Histogram
 from ogel.runtime.jobs.job import Finished, Job
+from ogel.runtime.metrics.histogram import Histogram
 
 _LAG_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800)
 
@@ -21,7 +21,7 @@ class JobMetrics:
         self._lag = Histogram(
             "ogel_job_lag_seconds",
             "From due to claimed, whatever it waited for: a worker, its key's limit, rate, slowing, breaker or pause.",
-            ["queue", "lane"],
+            ["queue", "priority"],
             _LAG_BUCKETS,
             registry,
         )
@@ -47,9 +47,11 @@ class JobMetrics:
 
     def claimed(self, queue: str, jobs: Sequence[Job]) -> None:
         now = utc_now()
-        lanes = {lane: self._lag.labels(queue, str(lane)) for lane in {job.lane for job in jobs}}
+        priorities = {
+            priority: self._lag.labels(queue, str(priority)) for priority in {job.priority for job in jobs}
+        }
         for job in jobs:
-            lanes[job.lane].observe(max(0.0, (now - job.scheduled_at).total_seconds()))
+            priorities[job.priority].observe(max(0.0, (now - job.scheduled_at).total_seconds()))
         lost = sum(job.lost is not None for job in jobs)
         if lost:
             self._lost.labels(queue).inc(lost)

@@ -36,7 +36,7 @@ def claimed(new: NewJob, max_attempts: int, place: Place) -> Claimed:
         new.id,
         new.kind,
         payload,
-        new.lane,
+        new.priority,
         new.key,
         new.order_key,
         1,

@@ -4,19 +4,19 @@
 -- One that a runner has a place for is written as claimed by it, where `claim_few` would take it, too. Its lease begins when
 -- it is written: the transaction may be older than a lease is long.
 INSERT INTO job_queue
-  (id, queue_name, kind, payload, lane, key, order_key, max_attempts, scheduled_at, dedupe_key, keep_result_seconds,
+  (id, queue_name, kind, payload, priority, key, order_key, max_attempts, scheduled_at, dedupe_key, keep_result_seconds,
    status, attempts, lease_id, leased_until, claimed_at)
-SELECT id, queue_name, kind, payload, lane, key, order_key, max_attempts, coalesce(scheduled_at, now()), dedupe_key,
+SELECT id, queue_name, kind, payload, priority, key, order_key, max_attempts, coalesce(scheduled_at, now()), dedupe_key,
        keep_result_seconds, CASE WHEN is_taken THEN 'running' ELSE 'pending' END, is_taken::int,
        CASE WHEN is_taken THEN lease_id END,
        CASE WHEN is_taken THEN clock_timestamp() + make_interval(secs => lease_seconds) END,
        CASE WHEN is_taken THEN now() END
 FROM ROWS FROM (json_to_recordset(%%(jobs)s::json) AS (
-  event_id text, id text, queue_name text, kind text, payload jsonb, lane smallint, key text, order_key text,
+  event_id text, id text, queue_name text, kind text, payload jsonb, priority smallint, key text, order_key text,
   max_attempts int, scheduled_at timestamptz, dedupe_key text, keep_result_seconds float8, lease_id text,
   lease_seconds float8, place int
 )) WITH ORDINALITY AS new (
-  event_id, id, queue_name, kind, payload, lane, key, order_key, max_attempts, scheduled_at, dedupe_key,
+  event_id, id, queue_name, kind, payload, priority, key, order_key, max_attempts, scheduled_at, dedupe_key,
   keep_result_seconds, lease_id, lease_seconds, place, position
 )
 CROSS JOIN LATERAL (
@@ -42,7 +42,7 @@ INSERT INTO job_queue (id, queue_name, kind, payload, status, max_attempts, dedu
 VALUES (%(id)s, %(queue)s, %(kind)s, %(payload)s::jsonb, 'dead', 8, %(dedupe_key)s, %(error)s, now())
 
 -- claim --
--- Leases up to `limit` due jobs of one queue: lower lanes first, and of one key and lane the oldest first. It steps
+-- Leases up to `limit` due jobs of one queue: lower priorities first, and of one key and priority the oldest first. It steps
 -- from key to key (and, among ordered jobs, from order to order) down the index, `most_steps` at a time, beginning
 -- after where the last claim stopped: a backlog that may not run costs one step, whatever its length. The rows of keys
 -- under a rate limit, a ramp or an open breaker are locked, so that all workers together keep to them.
@@ -126,11 +126,11 @@ open AS MATERIALIZED (
   SELECT key, order_key, room, is_new, due_before FROM walk JOIN rooms USING (key) WHERE room > 0 ORDER BY step
 ),
 unordered AS MATERIALIZED (
-  SELECT due.* FROM unnest('{-1,0,1,2,3}'::smallint[]) AS lanes (lane) CROSS JOIN LATERAL (
+  SELECT due.* FROM unnest('{-1,0,1,2,3}'::smallint[]) AS priorities (priority) CROSS JOIN LATERAL (
     SELECT job.*, open.room, open.is_new FROM open CROSS JOIN LATERAL (
-      SELECT id, key, order_key, lane
+      SELECT id, key, order_key, priority
       FROM job_queue
-      WHERE queue_name = %(queue)s AND key = open.key AND order_key = '' AND lane = lanes.lane
+      WHERE queue_name = %(queue)s AND key = open.key AND order_key = '' AND priority = priorities.priority
         AND status IN ('pending', 'running') AND coalesce(leased_until, scheduled_at) <= open.due_before
         AND (status = 'pending' OR leased_until <= now()) AND id <> ALL (%(not_ids)s::text[])
       ORDER BY coalesce(leased_until, scheduled_at)
@@ -150,7 +150,7 @@ ordered AS MATERIALIZED (
       AND status IN ('pending', 'running')
     ORDER BY seq LIMIT 1
   ) AS first CROSS JOIN LATERAL (
-    SELECT id, key, order_key, lane
+    SELECT id, key, order_key, priority
     FROM job_queue
     WHERE id = first.id AND status IN ('pending', 'running') AND coalesce(leased_until, scheduled_at) <= open.due_before
       AND (status = 'pending' OR leased_until <= now()) AND id <> ALL (%(not_ids)s::text[])
@@ -160,9 +160,9 @@ ordered AS MATERIALIZED (
   LIMIT %(limit)s
 ),
 candidates AS MATERIALIZED (
-  SELECT *, row_number() OVER (PARTITION BY key ORDER BY lane) AS place_in_key
+  SELECT *, row_number() OVER (PARTITION BY key ORDER BY priority) AS place_in_key
   FROM (SELECT * FROM unordered UNION ALL SELECT * FROM ordered) AS due
-  ORDER BY lane
+  ORDER BY priority
   LIMIT %(limit)s
 ),
 chosen AS MATERIALIZED (
@@ -180,7 +180,7 @@ claimed AS (
       leased_until = now() + make_interval(secs => %(lease_seconds)s)
   FROM chosen
   WHERE j.id = chosen.id
-  RETURNING j.id, j.kind, j.payload, j.lane, j.key, j.order_key, j.attempts, j.max_attempts, j.lease_id, j.scheduled_at,
+  RETURNING j.id, j.kind, j.payload, j.priority, j.key, j.order_key, j.attempts, j.max_attempts, j.lease_id, j.scheduled_at,
             j.claimed_at, j.lost_claims, j.cancelled_at IS NOT NULL AS is_cancelled
 ),
 spent AS (
@@ -190,7 +190,7 @@ spent AS (
   FROM metered AS m JOIN used USING (key)
   WHERE k.key = m.key
 )
-SELECT NULL AS id, NULL AS kind, NULL AS payload, NULL AS lane, NULL AS key, NULL AS order_key, NULL AS attempts,
+SELECT NULL AS id, NULL AS kind, NULL AS payload, NULL AS priority, NULL AS key, NULL AS order_key, NULL AS attempts,
        NULL AS max_attempts, NULL AS lease_id, NULL AS scheduled_at, NULL AS claimed_at, NULL AS lost_claims,
        NULL AS is_cancelled, NULL AS key_limit,
        json_build_object(
@@ -247,7 +247,7 @@ claimed AS (
       leased_until = now() + make_interval(secs => %(lease_seconds)s)
   FROM chosen
   WHERE j.id = chosen.id
-  RETURNING j.id, j.kind, j.payload, j.lane, j.key, j.order_key, j.attempts, j.max_attempts, j.lease_id, j.scheduled_at,
+  RETURNING j.id, j.kind, j.payload, j.priority, j.key, j.order_key, j.attempts, j.max_attempts, j.lease_id, j.scheduled_at,
             j.claimed_at, j.lost_claims, j.cancelled_at IS NOT NULL AS is_cancelled
 )
 SELECT claimed.*, due.key_limit, is_little
@@ -295,12 +295,12 @@ SELECT id, lease_id FROM ended
 -- give_back --
 -- Jobs to be tried again, released unfinished, or dead; same fence as `end`.
 UPDATE job_queue AS j
-SET status = r.status, scheduled_at = coalesce(r.scheduled_at, j.scheduled_at), lane = r.lane,
+SET status = r.status, scheduled_at = coalesce(r.scheduled_at, j.scheduled_at), priority = r.priority,
     attempts = j.attempts - r.refund, last_error = coalesce(r.error, j.last_error),
     lease_id = NULL, leased_until = NULL, lost_claims = NULL,
     processed_at = CASE WHEN r.status = 'dead' THEN now() END
 FROM json_to_recordset(%(rows)s::json) AS r (
-  id text, lease_id text, status text, scheduled_at timestamptz, lane smallint, refund int, error text
+  id text, lease_id text, status text, scheduled_at timestamptz, priority smallint, refund int, error text
 )
 WHERE j.id = r.id AND j.lease_id = r.lease_id
 RETURNING j.id, r.lease_id
@@ -337,8 +337,8 @@ DELETE FROM job_results WHERE id IN (
   FOR UPDATE SKIP LOCKED
 )
 
--- hasten --
--- Waiting jobs of a key are due now, a bite at a time.
+-- wake_jobs --
+-- Waiting jobs of a key are due now, a batch at a time.
 UPDATE job_queue SET scheduled_at = now() WHERE id IN (
   SELECT id FROM job_queue
   WHERE queue_name = %(queue)s AND key = %(key)s AND status = 'pending' AND scheduled_at > now()
@@ -347,7 +347,7 @@ UPDATE job_queue SET scheduled_at = now() WHERE id IN (
 )
 
 -- discard_of_key --
--- What waits for a key, and what died under it, a bite at a time.
+-- What waits for a key, and what died under it, a batch at a time.
 DELETE FROM job_queue WHERE id IN (
   (SELECT id FROM job_queue
    WHERE queue_name = %(queue)s AND key = %(key)s AND status IN ('pending', 'running')
@@ -366,7 +366,7 @@ SELECT count(*) FROM (
 ) AS old
 
 -- purge_dead --
--- The next dead jobs, without those that are kept for what they belong to. The first row is about the bite itself.
+-- The next dead jobs, without those that are kept for what they belong to. The first row is about the batch itself.
 WITH seen AS MATERIALIZED (
   SELECT id, kind, coalesce(processed_at, created_at) AS died_at FROM job_queue
   WHERE status = 'dead' AND coalesce(processed_at, created_at) < %(before)s
@@ -397,9 +397,9 @@ SELECT count(*) FROM (
 -- count_due --
 -- Of a key, from the index of claims, and no further than `most`; running ones whose lease is over are due, too.
 SELECT count(*) FROM (
-  SELECT FROM unnest('{-1,0,1,2,3}'::smallint[]) AS lanes (lane) CROSS JOIN LATERAL (
+  SELECT FROM unnest('{-1,0,1,2,3}'::smallint[]) AS priorities (priority) CROSS JOIN LATERAL (
     SELECT FROM job_queue
-    WHERE queue_name = %(queue)s AND key = %(key)s AND order_key = '' AND lane = lanes.lane
+    WHERE queue_name = %(queue)s AND key = %(key)s AND order_key = '' AND priority = priorities.priority
       AND status IN ('pending', 'running') AND coalesce(leased_until, scheduled_at) <= now()
     LIMIT %(most)s
   ) AS unordered
@@ -448,7 +448,7 @@ SET probe_at = NULL, probe_seconds = NULL, resume_at = NULL, spent_until = NULL,
     ramp_until = now() + interval '30 seconds'
 WHERE key = %(key)s
 
--- hurry --
+-- wake_key --
 UPDATE job_keys SET probe_at = CASE WHEN probe_at > now() THEN now() ELSE probe_at END, resume_at = NULL
 WHERE key = %(key)s AND (probe_at > now() OR resume_at > now())
 
@@ -469,7 +469,7 @@ WHERE id = %(id)s AND (status <> 'running' OR leased_until <= now())
 RETURNING queue_name, kind, payload
 
 -- revive_dead --
--- A bite of the dead jobs of a queue, the oldest first. Of those that are unique by one key, one, and none while an
+-- A batch of the dead jobs of a queue, the oldest first. Of those that are unique by one key, one, and none while an
 -- unfinished job has the key: that one does the same.
 UPDATE job_queue
 SET status = 'pending', attempts = 0, scheduled_at = now(), processed_at = NULL, cancelled_at = NULL
@@ -489,7 +489,7 @@ RETURNING queue_name, kind, payload
 DELETE FROM job_queue WHERE id = %(id)s AND (status <> 'running' OR leased_until <= now()) RETURNING kind, payload
 
 -- discard_many --
--- A bite of the jobs of a queue that stand so, the oldest first; `pending` and `dead` only.
+-- A batch of the jobs of a queue that stand so, the oldest first; `pending` and `dead` only.
 DELETE FROM job_queue WHERE id IN (
   SELECT id FROM job_queue
   WHERE queue_name = %(queue)s AND status = %(status)s AND (%(kind)s::text IS NULL OR kind = %(kind)s)

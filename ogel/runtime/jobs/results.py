@@ -8,7 +8,7 @@ from contextlib import suppress
 
 import structlog
 
-from ogel.runtime.database import DatabaseAway
+from ogel.runtime.database.database import DatabaseAway
 from ogel.runtime.jobs.job import Finished, Outcome
 from ogel.runtime.jobs.kind import JobKind
 from ogel.runtime.jobs.metrics import JobMetrics

@@ -19,7 +19,7 @@ import structlog
 
 from ogel.kernel.clock import utc_now
 from ogel.kernel.ids import new_id
-from ogel.runtime.database import Database, DatabaseAway
+from ogel.runtime.database.database import Database, DatabaseAway
 from ogel.runtime.jobs.job import CANCELLED, DONE, MOST_RESULT_BYTES, Finished, Job, NewJob, Outcome
 from ogel.runtime.jobs.kind import JobKind
 from ogel.runtime.jobs.metrics import JobMetrics
@@ -29,7 +29,7 @@ from ogel.runtime.jobs.promises import Place, Promise, claimed
 from ogel.runtime.jobs.results import ResultWriter
 from ogel.runtime.jobs.shares import Shares
 from ogel.runtime.jobs.store import FEW, Claim, LeaseStore, Noted
-from ogel.runtime.scrub import NOTHING_SECRET, Scrubber
+from ogel.runtime.secrets.scrub import NOTHING_SECRET, Scrubber
 
 log = structlog.get_logger(__name__)
 
@@ -337,8 +337,8 @@ class JobRunner:
         try:
             found: Mapping[str, Any] | None = None
             if kind.load is not None and batch:
-                async with self._database.session() as session:
-                    found = await kind.load(session, batch)
+                async with self._database.autocommit() as tx:
+                    found = await kind.load(tx, batch)
         except DatabaseAway as error:
             for job in batch:
                 self._finish(job, Outcome("postpone", error.message, after_seconds=1.0))

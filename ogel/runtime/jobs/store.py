@@ -11,13 +11,13 @@ import msgspec
 
 from ogel.kernel.ids import new_id
 from ogel.kernel.text import storable
-from ogel.runtime.database import Database, Queries, Session, records
+from ogel.runtime.database.database import Database, Queries, Transaction, records
+from ogel.runtime.database.pieces import Piece, together
 from ogel.runtime.jobs.job import RETRY, Finished, Job, NewJob
 from ogel.runtime.jobs.kind import JobKind, by_name
 from ogel.runtime.jobs.promises import Nobody, Place, Promises, Promising
 from ogel.runtime.jobs.shares import UNDIVIDED, Division
-from ogel.runtime.pieces import Piece, together
-from ogel.runtime.purge import BEGINNING, MOST_COUNTED, Bitten, Cursor
+from ogel.runtime.purge import BEGINNING, MOST_COUNTED, BatchDone, Cursor
 
 _SQL = Queries.beside(__name__)
 
@@ -50,7 +50,7 @@ class JobQueue:
         """ValueError: two kinds of one name, or a queue of isolated kinds and others."""
         self._kinds = by_name([*self._kinds.values(), *kinds])
 
-    async def enqueue(self, tx: Session, jobs: Sequence[NewJob]) -> list[str]:
+    async def enqueue(self, tx: Transaction, jobs: Sequence[NewJob]) -> list[str]:
         """Ids of the jobs written: those whose dedupe key (or id) already waits are left out."""
         if not jobs:
             return []
@@ -89,7 +89,7 @@ class JobQueue:
         """Names of those that users may enqueue."""
         return sorted(kind.name for kind in self._kinds.values() if kind.open)
 
-    async def enqueue_dead(self, tx: Session, job: NewJob, queue: str, error: str) -> None:
+    async def enqueue_dead(self, tx: Transaction, job: NewJob, queue: str, error: str) -> None:
         """A job that nothing here can perform: people see it and decide, once its kind is back."""
         parameters = {
             "id": job.id,
@@ -108,7 +108,7 @@ class JobQueue:
             "queue_name": kind.queue,
             "kind": kind.name,
             "payload": job.payload,
-            "lane": job.lane,
+            "priority": job.priority,
             "key": job.key,
             "order_key": job.order_key,
             "max_attempts": kind.max_attempts,
@@ -117,30 +117,30 @@ class JobQueue:
             "keep_result_seconds": job.keep_result_seconds,
         }
 
-    async def count_unfinished(self, session: Session, queue: str, key: str, most: int) -> int:
+    async def count_unfinished(self, tx: Transaction, queue: str, key: str, most: int) -> int:
         """Jobs of a key that wait, for whatever it may be, or run; counted up to `most`."""
-        count: int = await session.value(_SQL.count_unfinished, {"queue": queue, "key": key, "most": most})
+        count: int = await tx.value(_SQL.count_unfinished, {"queue": queue, "key": key, "most": most})
         return count
 
-    async def count_due(self, session: Session, queue: str, key: str, most: int) -> int:
+    async def count_due(self, tx: Transaction, queue: str, key: str, most: int) -> int:
         """Those among them that nothing but a worker is missing to; counted up to `most`."""
-        count: int = await session.value(_SQL.count_due, {"queue": queue, "key": key, "most": most})
+        count: int = await tx.value(_SQL.count_due, {"queue": queue, "key": key, "most": most})
         return count
 
-    async def drop_dead(self, tx: Session, ids: Sequence[str]) -> None:
+    async def drop_dead(self, tx: Transaction, ids: Sequence[str]) -> None:
         """Dead jobs make room for successors of the same ids; their kinds are not told."""
         await tx.execute(_SQL.drop_dead, {"ids": list(ids)})
 
-    async def discard_of_key(self, tx: Session, queue: str, key: str, limit: int) -> int:
+    async def discard_of_key(self, tx: Transaction, queue: str, key: str, limit: int) -> int:
         """Up to about `limit` jobs of a key that are not running; tells their kinds. Returns how many."""
         parameters = {"queue": queue, "key": key, "limit": limit}
         return await self._tell_discarded(tx, await tx.tuples(_SQL.discard_of_key, parameters))
 
-    async def revive(self, tx: Session, job_id: str) -> bool:
+    async def revive(self, tx: Transaction, job_id: str) -> bool:
         """Tells the job's kind. False when there is no such job, it is running, or one like it is unfinished."""
         return await self._tell_revived(tx, await tx.tuples(_SQL.revive, {"id": job_id})) > 0
 
-    async def again(self, tx: Session, job: NewJob) -> bool:
+    async def again(self, tx: Transaction, job: NewJob) -> bool:
         """
         It runs at once with all attempts before it: the one that waits or is dead, or else a new one. Tells its kind
         that it was revived. False when it is running. A job is locked before what it is about, as workers do.
@@ -154,11 +154,11 @@ class JobQueue:
             await kind.revived(tx, [job.payload])
         return True
 
-    async def discard(self, tx: Session, job_id: str) -> bool:
+    async def discard(self, tx: Transaction, job_id: str) -> bool:
         """Tells the job's kind. False when there is no such job, or it is running."""
         return await self._tell_discarded(tx, await tx.tuples(_SQL.discard, {"id": job_id})) > 0
 
-    async def cancel(self, tx: Session, job_id: str) -> bool:
+    async def cancel(self, tx: Transaction, job_id: str) -> bool:
         """
         One that runs is stopped by its worker within seconds, or when it lets itself be stopped; one that waits, or is
         dead, is discarded. False when there is no such job.
@@ -167,36 +167,36 @@ class JobQueue:
             return True
         return await self.discard(tx, job_id)
 
-    async def revive_dead(self, tx: Session, queue: str, kind: str | None, limit: int) -> int:
+    async def revive_dead(self, tx: Transaction, queue: str, kind: str | None, limit: int) -> int:
         """Up to `limit` dead jobs of a queue run again; tells their kinds. Returns how many."""
         parameters = {"queue": queue, "kind": kind, "limit": limit}
         return await self._tell_revived(tx, await tx.tuples(_SQL.revive_dead, parameters))
 
     async def discard_many(
-        self, tx: Session, queue: str, status: Literal["pending", "dead"], kind: str | None, limit: int
+        self, tx: Transaction, queue: str, status: Literal["pending", "dead"], kind: str | None, limit: int
     ) -> int:
         """Up to `limit` jobs of a queue that stand so; tells their kinds. Returns how many."""
         parameters = {"queue": queue, "status": status, "kind": kind, "limit": limit}
         return await self._tell_discarded(tx, await tx.tuples(_SQL.discard_many, parameters))
 
-    async def pause(self, tx: Session, queue: str) -> None:
+    async def pause(self, tx: Transaction, queue: str) -> None:
         """No worker claims of it until it is resumed; what is in flight ends as it ends."""
         await tx.execute(_SQL.pause_queue, {"queue": queue})
 
-    async def resume(self, tx: Session, queue: str) -> None:
+    async def resume(self, tx: Transaction, queue: str) -> None:
         await tx.execute(_SQL.resume_queue, {"queue": queue})
         tx.ring(queue)
 
-    async def count_results(self, session: Session, before: datetime) -> int:
+    async def count_results(self, tx: Transaction, before: datetime) -> int:
         """Results whose time to be kept was over before then; counted up to one more than MOST_COUNTED."""
-        count: int = await session.value(_SQL.count_results, {"before": before, "most": MOST_COUNTED + 1})
+        count: int = await tx.value(_SQL.count_results, {"before": before, "most": MOST_COUNTED + 1})
         return count
 
-    async def purge_results(self, session: Session, before: datetime, limit: int) -> int:
+    async def purge_results(self, tx: Transaction, before: datetime, limit: int) -> int:
         """Results whose time to be kept was over before then, `limit` at most; returns how many."""
-        return await session.execute(_SQL.purge_results, {"before": before, "limit": limit})
+        return await tx.execute(_SQL.purge_results, {"before": before, "limit": limit})
 
-    async def _tell_revived(self, tx: Session, revived: Sequence[tuple[str, str, Any]]) -> int:
+    async def _tell_revived(self, tx: Transaction, revived: Sequence[tuple[str, str, Any]]) -> int:
         payloads: dict[str, list[Any]] = {}
         for queue, name, payload in revived:
             tx.ring(queue)
@@ -207,18 +207,18 @@ class JobQueue:
                 await kind.revived(tx, mine)
         return len(revived)
 
-    async def count_dead(self, session: Session, before: datetime) -> int:
+    async def count_dead(self, tx: Transaction, before: datetime) -> int:
         """
         Dead for longer, of kinds whose dead jobs belong to nothing else that is purged; counted up to one more than
         MOST_COUNTED.
         """
         parameters = {"before": before, "kept": self._purged_with_others, "most": MOST_COUNTED + 1}
-        count: int = await session.value(_SQL.count_dead, parameters)
+        count: int = await tx.value(_SQL.count_dead, parameters)
         return count
 
     async def purge_dead(
-        self, tx: Session, before: datetime, limit: int, cursor: Cursor = BEGINNING
-    ) -> Bitten:
+        self, tx: Transaction, before: datetime, limit: int, cursor: Cursor = BEGINNING
+    ) -> BatchDone:
         """Deletes those among the next `limit` dead jobs; tells their kinds."""
         parameters = {
             "before": before,
@@ -229,13 +229,13 @@ class JobQueue:
         }
         [(seen, at, id, _, _), *gone] = await tx.tuples(_SQL.purge_dead, parameters)
         deleted = await self._tell_discarded(tx, [(kind, payload) for *_, kind, payload in gone])
-        return Bitten(deleted, seen < limit, Cursor(at, id) if seen else cursor)
+        return BatchDone(deleted, seen < limit, Cursor(at, id) if seen else cursor)
 
     @property
     def _purged_with_others(self) -> list[str]:
         return [kind.name for kind in self._kinds.values() if kind.purged_with is not None]
 
-    async def _tell_discarded(self, tx: Session, dropped: Sequence[tuple[str, Any]]) -> int:
+    async def _tell_discarded(self, tx: Transaction, dropped: Sequence[tuple[str, Any]]) -> int:
         payloads: dict[str, list[Any]] = {}
         for name, payload in dropped:
             payloads.setdefault(name, []).append(payload)
@@ -291,7 +291,7 @@ class _Returned(msgspec.Struct, frozen=True):
     lease_id: str
     status: str
     scheduled_at: datetime | None
-    lane: int
+    priority: int
     refund: int
     error: str | None
 
@@ -333,8 +333,8 @@ class LeaseStore:
         if few <= 0:
             return None
         parameters = {**self._of_shares(division), **self._of_lease(), "queue": self._queue, "few": few}
-        async with self._database.session() as session:
-            rows = await session.tuples(_SQL.claim_few, parameters)
+        async with self._database.autocommit() as tx:
+            rows = await tx.tuples(_SQL.claim_few, parameters)
         if not rows[0][-1]:
             return None
         jobs, limits = _jobs_and_limits([row for row in rows if row[0] is not None])
@@ -348,8 +348,8 @@ class LeaseStore:
     ) -> Claim:
         """Never one of `not_ids`."""
         after = self._after
-        async with self._database.session() as session:
-            rows = await session.tuples(CLAIM, self.parameters(limit, division, not_ids))
+        async with self._database.autocommit() as tx:
+            rows = await tx.tuples(CLAIM, self.parameters(limit, division, not_ids))
         about, rows = msgspec.convert(rows[0][-1], _AboutClaim), rows[1:]
         jobs, limits = _jobs_and_limits(rows)
         cut = about.seen >= limit
@@ -392,38 +392,38 @@ class LeaseStore:
         return {"lease": new_id("lease"), "lease_seconds": self._lease_seconds}
 
     async def seconds_to_next(self) -> float | None:
-        async with self._database.session() as session:
-            seconds: float | None = await session.value(_SQL.seconds_to_next, {"queue": self._queue})
+        async with self._database.autocommit() as tx:
+            seconds: float | None = await tx.value(_SQL.seconds_to_next, {"queue": self._queue})
         return seconds
 
     async def renew(self, jobs: Sequence[Job]) -> None:
         leases = list({job.lease_id for job in jobs})
         parameters = {"ids": [job.id for job in jobs], "leases": leases, "lease_seconds": self._lease_seconds}
-        async with self._database.session() as session:
-            await session.execute(_SQL.renew, parameters)
+        async with self._database.autocommit() as tx:
+            await tx.execute(_SQL.renew, parameters)
 
     async def lost(self, jobs: Sequence[Job]) -> set[str]:
         """Ids of those that another worker has taken over, or that are gone."""
         parameters = {"ids": [job.id for job in jobs], "leases": list({job.lease_id for job in jobs})}
-        async with self._database.session() as session:
-            return {id for (id,) in await session.tuples(_SQL.lost_leases, parameters)}
+        async with self._database.autocommit() as tx:
+            return {id for (id,) in await tx.tuples(_SQL.lost_leases, parameters)}
 
     async def note_progress(self, notes: Sequence[Noted]) -> None:
-        async with self._database.session() as session:
+        async with self._database.autocommit() as tx:
             parameters = {"rows": records(notes), "ids": [note.id for note in notes]}
-            await session.execute(_SQL.note_progress, parameters)
+            await tx.execute(_SQL.note_progress, parameters)
 
     async def cancelled(self, jobs: Sequence[Job]) -> set[str]:
         """Ids of those that somebody wants to end."""
         leases = list({job.lease_id for job in jobs})
-        async with self._database.session() as session:
-            return {id for (id,) in await session.tuples(_SQL.cancelled_among, {"leases": leases})}
+        async with self._database.autocommit() as tx:
+            return {id for (id,) in await tx.tuples(_SQL.cancelled_among, {"leases": leases})}
 
     async def release(self, jobs: Sequence[Job]) -> None:
         """Unfinished jobs of a worker that stops: due at once, this attempt not counted."""
         parameters = {"ids": [job.id for job in jobs], "leases": list({job.lease_id for job in jobs})}
-        async with self._database.session() as session:
-            await session.execute(_SQL.release_jobs, parameters)
+        async with self._database.autocommit() as tx:
+            await tx.execute(_SQL.release_jobs, parameters)
 
     async def write(self, results: Sequence[Finished], kinds: Mapping[str, JobKind]) -> int:
         """All together, or none. Returns how many results came too late: their job had a new owner."""
@@ -456,35 +456,35 @@ class LeaseStore:
                 if recorded is None:
                     return None
                 pieces += recorded
-        async with self._database.session() as session:
-            owned = await _ended(session, results, pieces)
+        async with self._database.autocommit() as tx:
+            owned = await _ended(tx, results, pieces)
         if len(owned) < len(results):
             async with self._database.transaction() as tx:
                 for kind in kinds.values():
                     await _tell_late(tx, kind, results, owned)
         return len(results) - len(owned)
 
-    async def _end(self, session: Session, results: Sequence[Finished]) -> set[tuple[str, str]]:
+    async def _end(self, tx: Transaction, results: Sequence[Finished]) -> set[tuple[str, str]]:
         """Job and lease of each claim that was still good; of one job, two may have ended here."""
         over = [f for f in results if f.outcome.verdict in _OVER]
         others = [f for f in results if f.outcome.verdict not in _OVER]
-        owned = await _ended(session, over) if over else set()
+        owned = await _ended(tx, over) if over else set()
         if others:
             rows = records([_returned(f) for f in others])
-            owned.update(await session.tuples(_SQL.give_back, {"rows": rows}))
+            owned.update(await tx.tuples(_SQL.give_back, {"rows": rows}))
         return owned
 
 
 async def _ended(
-    session: Session, over: Sequence[Finished], pieces: Sequence[Piece] = ()
+    tx: Transaction, over: Sequence[Finished], pieces: Sequence[Piece] = ()
 ) -> set[tuple[str, str]]:
     rows = records([_over(f) for f in over])
     ended = Piece("ended", _SQL.end, {"ended": rows}, says=_SQL.which_ended)
-    return set(await session.tuples(*together([ended, Piece("kept", _SQL.keep, {}), *pieces])))
+    return set(await tx.tuples(*together([ended, Piece("kept", _SQL.keep, {}), *pieces])))
 
 
 async def _tell_late(
-    tx: Session, kind: JobKind, results: Sequence[Finished], owned: set[tuple[str, str]]
+    tx: Transaction, kind: JobKind, results: Sequence[Finished], owned: set[tuple[str, str]]
 ) -> None:
     late = [f for f in results if f.job.kind == kind.name and _claim(f) not in owned]
     if kind.late is not None and late:
@@ -498,7 +498,7 @@ def _has_twins(results: Sequence[Finished]) -> bool:
 
 def _jobs_and_limits(rows: Sequence[tuple[Any, ...]]) -> tuple[Sequence[Job], Mapping[str, int]]:
     """Of rows of a claim: the jobs in the order they are due, and the limits of their keys."""
-    jobs = sorted((Job(*row[:13]) for row in rows), key=lambda job: (job.lane, job.scheduled_at))
+    jobs = sorted((Job(*row[:13]) for row in rows), key=lambda job: (job.priority, job.scheduled_at))
     return jobs, {row[4]: row[13] for row in rows if row[13] is not None}
 
 
@@ -520,6 +520,6 @@ def _returned(finished: Finished) -> _Returned:
     job, outcome = finished.job, finished.outcome
     status = "dead" if outcome.verdict == "dead" else "pending"
     refund = 1 if outcome.verdict == "postpone" else 0
-    lane = max(job.lane, RETRY) if outcome.verdict == "retry" else job.lane
+    priority = max(job.priority, RETRY) if outcome.verdict == "retry" else job.priority
     error = None if outcome.error is None else storable(outcome.error)
-    return _Returned(job.id, job.lease_id, status, finished.next_attempt_at, lane, refund, error)
+    return _Returned(job.id, job.lease_id, status, finished.next_attempt_at, priority, refund, error)

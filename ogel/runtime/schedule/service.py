@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from ogel.runtime.database import DatabaseAway
+from ogel.runtime.database.database import DatabaseAway
 from ogel.runtime.schedule.clock import Clock, NotHandedOver
 from ogel.runtime.schedule.ticks import Ticker
 

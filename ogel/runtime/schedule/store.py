@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from ogel.runtime.database import Queries, Session
+from ogel.runtime.database.database import Queries, Transaction
 from ogel.runtime.schedule.schedule import Schedule, ScheduledEvent
 
 _SQL = Queries.beside(__name__)
@@ -68,20 +68,20 @@ class Run:
 
 class ScheduleStore:
     async def look(
-        self, session: Session, declared: Sequence[str], grace_seconds: float
+        self, tx: Transaction, declared: Sequence[str], grace_seconds: float
     ) -> tuple[int, Sequence[str]]:
         """The version of what users made, and the names of schedules that are overdue."""
         parameters = {"declared": list(declared), "grace_seconds": grace_seconds}
-        [(version, overdue)] = await session.tuples(_SQL.look, parameters)
+        [(version, overdue)] = await tx.tuples(_SQL.look, parameters)
         return version, overdue
 
-    async def expected(self, session: Session, declared: Sequence[str]) -> dict[str, datetime]:
-        return dict(await session.tuples(_SQL.expected, {"declared": list(declared)}))
+    async def expected(self, tx: Transaction, declared: Sequence[str]) -> dict[str, datetime]:
+        return dict(await tx.tuples(_SQL.expected, {"declared": list(declared)}))
 
-    async def lock(self, tx: Session, name: str) -> Locked | None:
+    async def lock(self, tx: Transaction, name: str) -> Locked | None:
         return await tx.one(_SQL.lock, {"name": name}, Locked)
 
-    async def register(self, tx: Session, schedule: Schedule) -> Locked:
+    async def register(self, tx: Transaction, schedule: Schedule) -> Locked:
         """Locks the row of a declared schedule, a new one if there was none."""
         parameters = {
             "name": schedule.name,
@@ -95,7 +95,7 @@ class ScheduleStore:
         return row
 
     async def settle(
-        self, tx: Session, schedule: Schedule, counted_from: datetime, next_tick_at: datetime | None
+        self, tx: Transaction, schedule: Schedule, counted_from: datetime, next_tick_at: datetime | None
     ) -> None:
         parameters = {
             "name": schedule.name,
@@ -107,12 +107,12 @@ class ScheduleStore:
         }
         await tx.execute(_SQL.settle, parameters)
 
-    async def expect(self, tx: Session, name: str, next_tick_at: datetime | None) -> None:
+    async def expect(self, tx: Transaction, name: str, next_tick_at: datetime | None) -> None:
         await tx.execute(_SQL.expect, {"name": name, "next_tick_at": next_tick_at})
 
     async def advance(
         self,
-        tx: Session,
+        tx: Transaction,
         name: str,
         tick: datetime,
         late_seconds: float,
@@ -130,6 +130,6 @@ class ScheduleStore:
         }
         await tx.execute(_SQL.advance, parameters)
 
-    async def remember(self, tx: Session, name: str, run: Run) -> None:
+    async def remember(self, tx: Transaction, name: str, run: Run) -> None:
         parameters = {"name": name, "job_id": run.job_id, "event_id": run.event_id}
         await tx.execute(_SQL.remember, parameters)

@@ -11,7 +11,7 @@ from ogel.kernel.clock import rfc3339, utc_now
 from ogel.kernel.errors import NotFound
 from ogel.kernel.event import Event
 from ogel.kernel.ids import derived_id, new_id
-from ogel.runtime.database import Database, DatabaseAway, Session
+from ogel.runtime.database.database import Database, DatabaseAway, Transaction
 from ogel.runtime.jobs.job import NewJob
 from ogel.runtime.jobs.store import JobQueue
 from ogel.runtime.outbox import Outbox
@@ -67,11 +67,11 @@ class Ticker:
                 await self._register(schedule)
             self._registered = True
         names = list(self.declared)
-        async with self._database.session() as session:
-            version, overdue = await self._store.look(session, names, GRACE.total_seconds())
+        async with self._database.autocommit() as tx:
+            version, overdue = await self._store.look(tx, names, GRACE.total_seconds())
             expected = None
             if version != self._version:
-                expected = await self._store.expected(session, names)
+                expected = await self._store.expected(tx, names)
         for name in overdue:
             await self.run_due(name)
         # Only now: what the clock is to be told must not be lost to a database that went away meanwhile.
@@ -93,7 +93,7 @@ class Ticker:
             log.exception("schedule.failed", schedule=name)
             return await self._pass_over(name, at, error)
 
-    async def run_now(self, tx: Session, name: str) -> Run:
+    async def run_now(self, tx: Transaction, name: str) -> Run:
         """Beside the ticks, at each call. NotFound: no such schedule."""
         row = await self._store.lock(tx, name)
         schedule = self.declared.get(name)
@@ -118,7 +118,7 @@ class Ticker:
             next_tick = schedule.ticks.next_tick(since) if schedule.enabled else None
             await self._store.settle(tx, schedule, since, next_tick)
 
-    async def _run_due(self, tx: Session, row: Locked, at: datetime | None) -> datetime | None:
+    async def _run_due(self, tx: Transaction, row: Locked, at: datetime | None) -> datetime | None:
         schedule = self.declared.get(row.name) if row.id is None else row.schedule()
         if schedule is None or not schedule.enabled:
             return None
@@ -151,7 +151,13 @@ class Ticker:
             return next_tick
 
     async def _run(
-        self, tx: Session, schedule: Schedule, tick: datetime, late_seconds: float, *, of_tick: bool = True
+        self,
+        tx: Transaction,
+        schedule: Schedule,
+        tick: datetime,
+        late_seconds: float,
+        *,
+        of_tick: bool = True,
     ) -> Run:
         text = rfc3339(tick)
         if schedule.event is not None:

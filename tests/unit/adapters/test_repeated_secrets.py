@@ -21,7 +21,7 @@ from ogel.adapters.messaging.vonage import Vonage
 from ogel.runtime.egress import Egress, Exchange
 from ogel.runtime.messaging import Push, Sms
 from ogel.runtime.providers import ProviderError
-from ogel.runtime.scrub import MASK
+from ogel.runtime.secrets.scrub import MASK
 from tests.support.carriers import service_account
 from tests.support.mail import LETTER
 from tests.support.scripted_egress import Posted, ScriptedEgress, answer

@@ -1,31 +1,31 @@
-"""The pace of a purge: bites of about the same length, and pauses that grow when the database is busy."""
+"""The pace of a purge: batches of about the same length, and pauses that grow when the database is busy."""
 
 from __future__ import annotations
 
 from ogel.features.cleanup.pace import (
-    BITE_SECONDS,
-    FIRST_BITE,
-    LARGEST_BITE,
-    LEAST_BITE,
+    BATCH_SECONDS,
+    FIRST_BATCH,
+    LARGEST_BATCH,
+    LEAST_BATCH,
     LONGEST_PAUSE_SECONDS,
     PAUSE_TIMES,
     Pace,
 )
 
 
-def test_bites_grow_while_they_are_quick_and_shrink_when_they_are_not() -> None:
+def test_batches_grow_while_they_are_quick_and_shrink_when_they_are_not() -> None:
     pace = Pace()
-    sizes = [pace.bite]
+    sizes = [pace.batch]
     for _ in range(10):
         pace.pause_after(0.001)
-        sizes.append(pace.bite)
-    assert sizes[:2] == [FIRST_BITE, 2 * FIRST_BITE]
-    assert sizes[-1] == LARGEST_BITE
-    pace.pause_after(BITE_SECONDS)
-    assert pace.bite == LARGEST_BITE
+        sizes.append(pace.batch)
+    assert sizes[:2] == [FIRST_BATCH, 2 * FIRST_BATCH]
+    assert sizes[-1] == LARGEST_BATCH
+    pace.pause_after(BATCH_SECONDS)
+    assert pace.batch == LARGEST_BATCH
     for _ in range(20):
         pace.pause_after(1.0)
-    assert pace.bite == LEAST_BITE
+    assert pace.batch == LEAST_BATCH
 
 
 def test_others_have_longer_the_slower_a_row_is() -> None:
@@ -38,6 +38,6 @@ def test_others_have_longer_the_slower_a_row_is() -> None:
 def test_what_is_usual_is_learned_anew() -> None:
     """A table that got slower for good is not taken for a busy database for ever."""
     pace = Pace()
-    pace.pause_after(0.001 * pace.bite)
-    pauses = [pace.pause_after(0.0002 * pace.bite) / (0.0002 * pace.bite) for _ in range(300)]
+    pace.pause_after(0.001 * pace.batch)
+    pauses = [pace.pause_after(0.0002 * pace.batch) / (0.0002 * pace.batch) for _ in range(300)]
     assert pauses[-1] == PAUSE_TIMES

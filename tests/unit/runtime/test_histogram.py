@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry, generate_latest
 
-from ogel.runtime.histogram import Histogram
+from ogel.runtime.metrics.histogram import Histogram
 
 BOUNDS = (0.005, 0.1, 1, 30)
 
@@ -25,11 +25,11 @@ def without_created(text: bytes) -> list[bytes]:
 )
 def test_it_says_what_the_librarys_says(observed: list[tuple[str, float]]) -> None:
     ours, theirs = CollectorRegistry(), CollectorRegistry()
-    mine = Histogram("trial_seconds", "What it is.", ["lane"], BOUNDS, ours)
+    mine = Histogram("trial_seconds", "What it is.", ["priority"], BOUNDS, ours)
     other = prometheus_client.Histogram(
-        "trial_seconds", "What it is.", ["lane"], buckets=BOUNDS, registry=theirs
+        "trial_seconds", "What it is.", ["priority"], buckets=BOUNDS, registry=theirs
     )
-    for lane, value in observed:
-        mine.labels(lane).observe(value)
-        other.labels(lane).observe(value)
+    for priority, value in observed:
+        mine.labels(priority).observe(value)
+        other.labels(priority).observe(value)
     assert without_created(generate_latest(ours)) == without_created(generate_latest(theirs))

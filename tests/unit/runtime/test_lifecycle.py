@@ -7,8 +7,8 @@ import asyncio
 import pytest
 import structlog
 
-from ogel.runtime import lifecycle
-from ogel.runtime.lifecycle import run_together
+from ogel.runtime.process import lifecycle
+from ogel.runtime.process.lifecycle import run_together
 
 
 class Stubborn:

@@ -9,7 +9,7 @@ import time
 import pytest
 import structlog
 
-from ogel.runtime.logging import configure_logging
+from ogel.runtime.log.setup import configure_logging
 
 
 def logged(value: str) -> str:

@@ -11,13 +11,13 @@ from typing import Any
 
 import pytest
 
-from ogel.runtime.log_writer import MOST_LINES
+from ogel.runtime.log.writer import MOST_LINES
 
 ROOT = Path(__file__).parents[3]
 BEGIN = """
 import logging, os, sys, threading, time
 import structlog
-from ogel.runtime.logging import configure_logging
+from ogel.runtime.log.setup import configure_logging
 configure_logging("info", form="json", beside=True)
 log = structlog.get_logger("ogel.test")
 """

@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[3]
 BEGIN = """
 import logging, sys, threading, warnings
 import structlog
-from ogel.runtime.logging import configure_logging
+from ogel.runtime.log.setup import configure_logging
 configure_logging("info", form=None if len(sys.argv) < 2 else sys.argv[1])
 log = structlog.get_logger("ogel.test")
 """
@@ -195,7 +195,7 @@ def test_whatever_is_logged_is_one_line_that_can_be_read() -> None:
 
 def test_secrets_are_found_wherever_a_line_repeats_what_others_said() -> None:
     lines = piped(
-        "from ogel.runtime.scrub import Scrubber\n"
+        "from ogel.runtime.secrets.scrub import Scrubber\n"
         "configure_logging('info', scrub=Scrubber(['swordfish-1']))\n"
         "log.warning('refused', answers=[{'said': 'not swordfish-1'}], by=('swordfish-1',))\n"
         "log.info('waiting', error='swordfish-1?')\n"

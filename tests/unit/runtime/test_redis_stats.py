@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ogel.runtime.redis_stats import server_of
+from ogel.runtime.metrics.redis_stats import server_of
 
 
 @pytest.mark.parametrize(

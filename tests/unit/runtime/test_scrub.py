@@ -11,7 +11,7 @@ from urllib.parse import quote, quote_plus
 
 import pytest
 
-from ogel.runtime.scrub import MASK, Scrubber
+from ogel.runtime.secrets.scrub import MASK, Scrubber
 
 SECRETS = ["re_AbCd1234_xyz", "p@ss/w+rd&%41=\\\"<é€💩>' x", "Zm9vYmFy+/==", "hunter", "a b c d e f"]
 

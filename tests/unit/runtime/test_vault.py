@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from ogel.runtime.vault import Unsealable, Vault
+from ogel.runtime.secrets.vault import Unsealable, Vault
 
 SECRET, OTHER, THIRD = "a" * 24, "b" * 24, "c" * 24
 

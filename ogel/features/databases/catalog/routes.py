@@ -11,7 +11,7 @@ from msgspec import Meta, Struct
 from ogel.features.databases.ask import Asking
 from ogel.features.databases.catalog.objects import Column, Extension, Index, Schema, Table
 from ogel.kernel.text import STORABLE_PATTERN
-from ogel.runtime.databases import Catalog, ExternalDatabases
+from ogel.runtime.database.registered import Catalog, ExternalDatabases
 from ogel.runtime.http.pagination import Page, PageQuery, decode_cursor, page
 from ogel.runtime.http.route import Call, Route
 

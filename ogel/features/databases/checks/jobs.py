@@ -19,8 +19,8 @@ from ogel.features.databases.registry.targets import Targets
 from ogel.kernel.clock import utc_now
 from ogel.kernel.event import Event
 from ogel.kernel.ids import new_id
-from ogel.runtime.database import Database, Session
-from ogel.runtime.databases import ExternalDatabases, TargetError
+from ogel.runtime.database.database import Database, Transaction
+from ogel.runtime.database.registered import ExternalDatabases, TargetError
 from ogel.runtime.jobs.job import Finished, Job, Outcome
 from ogel.runtime.jobs.keys import JobKeys
 from ogel.runtime.jobs.kind import Backoff, JobKind
@@ -85,10 +85,10 @@ class CheckDatabase:
             timeout_seconds=None,  # a look has its own deadline, and waiting for a place should not count
         )
 
-    async def load(self, session: Session, jobs: Sequence[Job]) -> Mapping[str, Loaded]:
+    async def load(self, tx: Transaction, jobs: Sequence[Job]) -> Mapping[str, Loaded]:
         ids = [job.payload["database"] for job in jobs]
-        targets = {target.id: target for target in await self._registry.targets(session, ids)}
-        unreachable = await self._health.unreachable(session, ids)
+        targets = {target.id: target for target in await self._registry.targets(tx, ids)}
+        unreachable = await self._health.unreachable(tx, ids)
         return {
             job.id: Loaded(targets[id], id in unreachable)
             for job, id in zip(jobs, ids, strict=True)
@@ -112,7 +112,7 @@ class CheckDatabase:
             value=Finding(sealed.id, sealed.version, None, **msgspec.structs.asdict(seen)),
         )
 
-    async def record(self, tx: Session, finished: Sequence[Finished]) -> None:
+    async def record(self, tx: Transaction, finished: Sequence[Finished]) -> None:
         """In the order of the databases: two workers then wait for each other instead of deadlocking."""
         findings = [each.outcome.value for each in finished if isinstance(each.outcome.value, Finding)]
         dead = [each.job.payload["database"] for each in finished if each.outcome.verdict == "dead"]
@@ -123,7 +123,7 @@ class CheckDatabase:
             if noted is not None:
                 await self._judge(tx, finding, noted)
 
-    async def _judge(self, tx: Session, finding: Finding, noted: Noted) -> None:
+    async def _judge(self, tx: Transaction, finding: Finding, noted: Noted) -> None:
         id = finding.database_id
         if finding.error is not None:
             rest = min(LONGEST_REST_SECONDS, FIRST_REST_SECONDS * 2.0 ** min(noted.failures - 1, 10))
@@ -136,7 +136,7 @@ class CheckDatabase:
             log.info("database.recovered", database=id, name=noted.name)
             await self._tell(tx, RECOVERED, id, {"name": noted.name, "unreachable_since": noted.was_since})
 
-    async def _tell(self, tx: Session, type: str, id: str, facts: Mapping[str, Any]) -> None:
+    async def _tell(self, tx: Transaction, type: str, id: str, facts: Mapping[str, Any]) -> None:
         data = msgspec.json.encode({"database": id, **facts})
         await self._outbox.publish(tx, [Event(new_id("evt"), type, data, id, utc_now())])
 

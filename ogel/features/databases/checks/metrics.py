@@ -5,8 +5,8 @@ from __future__ import annotations
 from prometheus_client import CollectorRegistry
 
 from ogel.features.databases.checks.store import HealthStore
-from ogel.runtime.cluster_metrics import cluster_gauge
-from ogel.runtime.database import Database
+from ogel.runtime.database.database import Database
+from ogel.runtime.metrics.cluster import cluster_gauge
 
 _LABELS = ("database", "type")
 
@@ -35,8 +35,8 @@ class DatabaseMetrics:
         )
 
     async def measure(self) -> None:
-        async with self._database.session() as session:
-            rows = await self._store.gauges(session)
+        async with self._database.autocommit() as tx:
+            rows = await self._store.gauges(tx)
         for gauge in (self._up, self._latency, self._bytes):
             gauge.clear()  # of those that are gone
         for row in rows:

@@ -10,7 +10,7 @@ from ogel.features.databases.registry.database import RegisteredDatabase, Stats
 from ogel.features.databases.registry.store import RegistryStore
 from ogel.features.databases.registry.targets import not_found
 from ogel.kernel.principal import Caller
-from ogel.runtime.database import Database
+from ogel.runtime.database.database import Database
 from ogel.runtime.jobs.keys import JobKeys
 from ogel.runtime.jobs.store import JobQueue
 
@@ -40,13 +40,13 @@ class CheckService:
                 raise not_found(key)
             jobs = [check_job(each.id, each.version) for each in await self._registry.targets(tx, [found.id])]
             await self._jobs.enqueue(tx, jobs)
-            await self._keys.hurry(tx, QUEUE, check_key(found.id))
+            await self._keys.wake(tx, QUEUE, check_key(found.id))
             await self._audit.record(tx, caller, "database.check", "database", found.id)
             return found
 
     async def stats(self, key: str) -> Stats:
-        async with self._database.session() as session:
-            found = await self._health.stats(session, key)
+        async with self._database.autocommit() as tx:
+            found = await self._health.stats(tx, key)
         if found is None:
             raise not_found(key)
         return found

@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Struct
 
 from ogel.features.databases.registry.database import Stats
-from ogel.runtime.database import Queries, Session
+from ogel.runtime.database.database import Queries, Transaction
 
 _SQL = Queries.beside(__name__)
 # Of a server's statistics; more is no summary.
@@ -47,15 +47,15 @@ class Gauged(NamedTuple):
 
 
 class HealthStore:
-    async def unreachable(self, session: Session, ids: Sequence[str]) -> set[str]:
+    async def unreachable(self, tx: Transaction, ids: Sequence[str]) -> set[str]:
         """Those among `ids` that were not reached the last time."""
-        return {id for (id,) in await session.tuples(_SQL.unreachable, {"ids": list(ids)})}
+        return {id for (id,) in await tx.tuples(_SQL.unreachable, {"ids": list(ids)})}
 
-    async def versions(self, session: Session) -> list[tuple[str, int]]:
+    async def versions(self, tx: Transaction) -> list[tuple[str, int]]:
         """Of all databases, by id."""
-        return [(id, version) for id, version in await session.tuples(_SQL.versions)]
+        return [(id, version) for id, version in await tx.tuples(_SQL.versions)]
 
-    async def note(self, tx: Session, finding: Finding) -> Noted | None:
+    async def note(self, tx: Transaction, finding: Finding) -> Noted | None:
         """None: the database was moved or removed since."""
         before = await tx.tuples(_SQL.previous, {"id": finding.database_id})
         query = _SQL.reached if finding.error is None else _SQL.not_reached
@@ -66,12 +66,12 @@ class HealthStore:
         was, was_since = before[0] if before else (None, None)
         return Noted(name, failures, was, was_since)
 
-    async def stats(self, session: Session, key: str) -> Stats | None:
-        rows = await session.tuples(_SQL.stats, {"key": key})
+    async def stats(self, tx: Transaction, key: str) -> Stats | None:
+        rows = await tx.tuples(_SQL.stats, {"key": key})
         return Stats(*rows[0]) if rows else None
 
-    async def gauges(self, session: Session) -> Sequence[Gauged]:
-        return [Gauged(*row) for row in await session.tuples(_SQL.gauges)]
+    async def gauges(self, tx: Transaction) -> Sequence[Gauged]:
+        return [Gauged(*row) for row in await tx.tuples(_SQL.gauges)]
 
 
 def _parameters(finding: Finding) -> dict[str, Any]:

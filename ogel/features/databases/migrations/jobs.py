@@ -19,12 +19,12 @@ from ogel.features.databases.registry.targets import Targets
 from ogel.kernel.clock import utc_now
 from ogel.kernel.event import Event
 from ogel.kernel.ids import new_id
-from ogel.runtime.database import Database, Session
-from ogel.runtime.databases import Applied, ExternalDatabases, SqlError, TargetError
+from ogel.runtime.database.database import Database, Transaction
+from ogel.runtime.database.registered import Applied, ExternalDatabases, SqlError, TargetError
+from ogel.runtime.database.sqlfile import SqlFile
 from ogel.runtime.jobs.job import Finished, Job, Outcome
 from ogel.runtime.jobs.kind import Backoff, JobKind
 from ogel.runtime.outbox import Outbox
-from ogel.runtime.sqlfile import SqlFile
 
 log = structlog.get_logger(__name__)
 
@@ -83,10 +83,10 @@ class MigrateDatabase:
             backoff=Backoff(2.0, 60.0),
         )
 
-    async def load(self, session: Session, jobs: Sequence[Job]) -> Mapping[str, SealedTarget]:
-        running = await self._store.running(session, [job.payload["run"] for job in jobs])
+    async def load(self, tx: Transaction, jobs: Sequence[Job]) -> Mapping[str, SealedTarget]:
+        running = await self._store.running(tx, [job.payload["run"] for job in jobs])
         ids = [job.payload["database"] for job in jobs]
-        targets = {target.id: target for target in await self._registry.targets(session, ids)}
+        targets = {target.id: target for target in await self._registry.targets(tx, ids)}
         return {job.id: targets[job.payload["database"]] for job in jobs if job.payload["run"] in running}
 
     async def perform(self, job: Job, sealed: SealedTarget) -> Outcome:
@@ -108,7 +108,7 @@ class MigrateDatabase:
             return Outcome("retry", error.message)
         return Outcome("done", value=Ended("succeeded"))
 
-    async def record(self, tx: Session, finished: Sequence[Finished]) -> None:
+    async def record(self, tx: Transaction, finished: Sequence[Finished]) -> None:
         for each in finished:
             run, outcome = each.job.payload["run"], each.outcome
             if isinstance(outcome.value, Ended):
@@ -120,15 +120,15 @@ class MigrateDatabase:
             elif outcome.verdict != "done":
                 await self._store.wait(tx, run, outcome.error)
 
-    async def discarded(self, tx: Session, payloads: Sequence[Mapping[str, Any]]) -> None:
+    async def discarded(self, tx: Transaction, payloads: Sequence[Mapping[str, Any]]) -> None:
         for payload in payloads:
             await self._end(tx, payload["run"], Ended("cancelled"))
 
-    async def revived(self, tx: Session, payloads: Sequence[Mapping[str, Any]]) -> None:
+    async def revived(self, tx: Transaction, payloads: Sequence[Mapping[str, Any]]) -> None:
         for payload in payloads:
             await self._store.go_on(tx, payload["run"])
 
-    async def _end(self, tx: Session, run: str, ended: Ended, keeps_sql: bool = False) -> None:
+    async def _end(self, tx: Transaction, run: str, ended: Ended, keeps_sql: bool = False) -> None:
         found = await self._store.end(tx, run, ended.status, ended.error)
         if not keeps_sql:
             await self._store.forget_sql(tx, run)
@@ -157,9 +157,9 @@ class _Walk:
 
     async def next_file(self, applied: Sequence[Applied]) -> SqlFile | None:
         """Raises _Stop when the run is to end here."""
-        async with self._database.session() as session:
+        async with self._database.autocommit() as tx:
             if self._checksums is None:
-                files = await self._store.files(session, self._run)
+                files = await self._store.files(tx, self._run)
                 self._checksums = {file.name: file.checksum for file in files}
             if (changed := edited(self._checksums, applied)) is not None:
                 name, message = changed
@@ -168,10 +168,10 @@ class _Walk:
             missing = [name for name in self._checksums if name not in names]
             self.current = missing[0] if missing else None
             done = len(self._checksums) - len(missing)
-            goes_on = await self._store.progress(session, self._run, done, self.current)
+            goes_on = await self._store.progress(tx, self._run, done, self.current)
             if self.current is None:
                 return None
             if not goes_on:
                 raise _Stop(Ended("cancelled"))
-            sql = await self._store.sql_of(session, self._run, self.current)
+            sql = await self._store.sql_of(tx, self._run, self.current)
         return SqlFile(self.current, sql.encode())

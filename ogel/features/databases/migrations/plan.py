@@ -13,8 +13,8 @@ from ogel.features.databases.migrations.migration import (
     PlannedFile,
 )
 from ogel.kernel.errors import FieldError, Invalid, TooLarge
-from ogel.runtime.databases import Applied
-from ogel.runtime.sqlfile import SqlFile
+from ogel.runtime.database.registered import Applied
+from ogel.runtime.database.sqlfile import SqlFile
 
 _NUMBERED = re.compile(r"[0-9]{1,14}_")
 

@@ -15,8 +15,8 @@ from ogel.features.databases.registry.targets import not_found, only_postgresql
 from ogel.kernel.errors import Conflict, NotFound
 from ogel.kernel.ids import new_id
 from ogel.kernel.principal import Caller
-from ogel.runtime.database import Database, Session
-from ogel.runtime.databases import ExternalDatabases
+from ogel.runtime.database.database import Database, Transaction
+from ogel.runtime.database.registered import ExternalDatabases
 from ogel.runtime.jobs.job import job_id_of
 from ogel.runtime.jobs.store import JobQueue
 
@@ -66,15 +66,13 @@ class MigrationService:
             return await self._get(tx, database.id, id)
 
     async def get(self, key: str, id: str) -> Run:
-        async with self._database.session() as session:
-            return await self._get(session, await self._found(session, key), id)
+        async with self._database.autocommit() as tx:
+            return await self._get(tx, await self._found(tx, key), id)
 
     async def list(self, key: str, after: str | None, limit: int) -> Sequence[Run]:
-        async with self._database.session() as session:
-            database_id = await self._found(session, key)
-            return await self._store.list(
-                session, {"database_id": database_id, "after": after, "limit": limit}
-            )
+        async with self._database.autocommit() as tx:
+            database_id = await self._found(tx, key)
+            return await self._store.list(tx, {"database_id": database_id, "after": after, "limit": limit})
 
     async def cancel(self, caller: Caller, key: str, id: str) -> Run:
         """At once when no worker has it, else after the file under way."""
@@ -92,17 +90,17 @@ class MigrationService:
             return await self._get(tx, database_id, id)
 
     async def _id_of(self, key: str) -> str:
-        async with self._database.session() as session:
-            return await self._found(session, key)
+        async with self._database.autocommit() as tx:
+            return await self._found(tx, key)
 
-    async def _found(self, session: Session, key: str) -> str:
-        database = await self._registry.get(session, key)
+    async def _found(self, tx: Transaction, key: str) -> str:
+        database = await self._registry.get(tx, key)
         if database is None:
             raise not_found(key)
         return database.id
 
-    async def _get(self, session: Session, database_id: str, id: str) -> Run:
-        run = await self._store.get(session, database_id, id)
+    async def _get(self, tx: Transaction, database_id: str, id: str) -> Run:
+        run = await self._store.get(tx, database_id, id)
         if run is None:
             raise NotFound(f"No run {id!r} of database {database_id!r}.")
         return run

@@ -8,15 +8,15 @@ from typing import Any
 import msgspec
 
 from ogel.features.databases.migrations.migration import Run, RunError, RunStatus
-from ogel.runtime.database import Queries, Session, records
-from ogel.runtime.databases import Applied
-from ogel.runtime.sqlfile import SqlFile
+from ogel.runtime.database.database import Queries, Transaction, records
+from ogel.runtime.database.registered import Applied
+from ogel.runtime.database.sqlfile import SqlFile
 
 _SQL = Queries.beside(__name__)
 
 
 class MigrationStore:
-    async def insert(self, tx: Session, id: str, database_id: str, files: Sequence[SqlFile]) -> bool:
+    async def insert(self, tx: Transaction, id: str, database_id: str, files: Sequence[SqlFile]) -> bool:
         """False while another run of the database is unfinished."""
         run = {"id": id, "database_id": database_id, "total": len(files)}
         if await tx.value(_SQL.insert_run, run) is None:
@@ -28,37 +28,37 @@ class MigrationStore:
         await tx.execute(_SQL.insert_files, {"run": id, "rows": records(rows)})
         return True
 
-    async def unfinished(self, session: Session, database_id: str) -> str | None:
-        found: str | None = await session.value(_SQL.unfinished, {"database_id": database_id})
+    async def unfinished(self, tx: Transaction, database_id: str) -> str | None:
+        found: str | None = await tx.value(_SQL.unfinished, {"database_id": database_id})
         return found
 
-    async def get(self, session: Session, database_id: str, id: str) -> Run | None:
-        rows = await session.dicts(_SQL.get_run, {"database_id": database_id, "id": id})
+    async def get(self, tx: Transaction, database_id: str, id: str) -> Run | None:
+        rows = await tx.dicts(_SQL.get_run, {"database_id": database_id, "id": id})
         return msgspec.convert(rows[0], Run) if rows else None
 
-    async def list(self, session: Session, filters: Mapping[str, Any]) -> Sequence[Run]:
-        return msgspec.convert(await session.dicts(_SQL.list_runs, filters), list[Run])
+    async def list(self, tx: Transaction, filters: Mapping[str, Any]) -> Sequence[Run]:
+        return msgspec.convert(await tx.dicts(_SQL.list_runs, filters), list[Run])
 
-    async def running(self, session: Session, ids: Sequence[str]) -> set[str]:
-        return {id for (id,) in await session.tuples(_SQL.running, {"ids": list(ids)})}
+    async def running(self, tx: Transaction, ids: Sequence[str]) -> set[str]:
+        return {id for (id,) in await tx.tuples(_SQL.running, {"ids": list(ids)})}
 
-    async def files(self, session: Session, run: str) -> Sequence[Applied]:
+    async def files(self, tx: Transaction, run: str) -> Sequence[Applied]:
         """Names and checksums, in the order in which they are to be applied."""
-        return [Applied(*row) for row in await session.tuples(_SQL.files, {"run": run})]
+        return [Applied(*row) for row in await tx.tuples(_SQL.files, {"run": run})]
 
-    async def sql_of(self, session: Session, run: str, name: str) -> str:
-        sql: str = await session.value(_SQL.sql_of, {"run": run, "name": name})
+    async def sql_of(self, tx: Transaction, run: str, name: str) -> str:
+        sql: str = await tx.value(_SQL.sql_of, {"run": run, "name": name})
         return sql
 
-    async def progress(self, session: Session, id: str, done: int, current: str | None) -> bool:
+    async def progress(self, tx: Transaction, id: str, done: int, current: str | None) -> bool:
         """False: it is not to go on."""
-        return bool(await session.value(_SQL.progress, {"id": id, "done": done, "current": current}))
+        return bool(await tx.value(_SQL.progress, {"id": id, "done": done, "current": current}))
 
-    async def wait(self, tx: Session, id: str, why: str | None) -> None:
+    async def wait(self, tx: Transaction, id: str, why: str | None) -> None:
         await tx.execute(_SQL.wait, {"id": id, "why": why})
 
     async def end(
-        self, tx: Session, id: str, status: RunStatus, error: RunError | None = None
+        self, tx: Transaction, id: str, status: RunStatus, error: RunError | None = None
     ) -> tuple[str, int] | None:
         """The database, and how many files it applied; None when it was over already."""
         parameters = {
@@ -69,11 +69,11 @@ class MigrationStore:
         rows = await tx.tuples(_SQL.end_run, parameters)
         return rows[0] if rows else None
 
-    async def forget_sql(self, tx: Session, id: str) -> None:
+    async def forget_sql(self, tx: Transaction, id: str) -> None:
         await tx.execute(_SQL.forget_sql, {"id": id})
 
-    async def ask_to_cancel(self, tx: Session, id: str) -> None:
+    async def ask_to_cancel(self, tx: Transaction, id: str) -> None:
         await tx.execute(_SQL.ask_to_cancel, {"id": id})
 
-    async def go_on(self, tx: Session, id: str) -> None:
+    async def go_on(self, tx: Transaction, id: str) -> None:
         await tx.execute(_SQL.go_on, {"id": id})

@@ -20,7 +20,7 @@ from ogel.features.databases.registry.database import (
     Username,
 )
 from ogel.kernel.errors import Invalid
-from ogel.runtime.databases import DatabaseType, SslMode
+from ogel.runtime.database.registered import DatabaseType, SslMode
 from ogel.runtime.domain import InvalidDomain, ascii_domain
 from ogel.runtime.server_urls import mongo, postgres, redis
 from ogel.runtime.server_urls.parts import BadUrl, ServerUrl, decoded, names

@@ -9,7 +9,7 @@ import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from ogel.kernel.text import STORABLE_PATTERN, pattern
-from ogel.runtime.databases import DatabaseType, SslMode
+from ogel.runtime.database.registered import DatabaseType, SslMode
 
 # No underscore: a name is no id, and an id no name. `(?!\n)$`, because `$` alone would let a newline pass.
 Name = Annotated[

@@ -12,7 +12,7 @@ from ogel.features.databases.registry.database import (
     State,
 )
 from ogel.features.databases.registry.service import RegistryService
-from ogel.runtime.databases import DatabaseType
+from ogel.runtime.database.registered import DatabaseType
 from ogel.runtime.http.pagination import Page, PageQuery, filters_of, page
 from ogel.runtime.http.route import Call, Route
 

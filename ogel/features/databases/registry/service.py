@@ -25,11 +25,11 @@ from ogel.features.databases.registry.targets import Targets, not_found
 from ogel.kernel.errors import Conflict, Invalid
 from ogel.kernel.ids import new_id
 from ogel.kernel.principal import Caller
-from ogel.runtime.database import Database, Session
-from ogel.runtime.databases import ExternalDatabases, HostRefused
+from ogel.runtime.database.database import Database, Transaction
+from ogel.runtime.database.registered import ExternalDatabases, HostRefused
 from ogel.runtime.jobs.keys import JobKeys
 from ogel.runtime.jobs.store import JobQueue
-from ogel.runtime.vault import Unsealable
+from ogel.runtime.secrets.vault import Unsealable
 
 # Each costs a job every few minutes, and its metrics.
 MOST_DATABASES = 1_000
@@ -75,12 +75,12 @@ class RegistryService:
 
     async def get(self, key: str) -> RegisteredDatabase:
         """By id or name."""
-        async with self._database.session() as session:
-            return await self._get(session, key)
+        async with self._database.autocommit() as tx:
+            return await self._get(tx, key)
 
     async def list(self, filters: Mapping[str, Any]) -> Sequence[RegisteredDatabase]:
-        async with self._database.session() as session:
-            return await self._store.list(session, filters)
+        async with self._database.autocommit() as tx:
+            return await self._store.list(tx, filters)
 
     async def change(self, caller: Caller, key: str, change: DatabaseChange) -> RegisteredDatabase:
         """Somewhere else, or as somebody else, it is checked anew. Not while it is being migrated."""
@@ -99,7 +99,7 @@ class RegistryService:
                 # The job first: the order in which workers lock what they write a result to.
                 await self._jobs.enqueue(tx, [check_job(id, before.version + 1)])
                 await self._store.move(tx, self._row(id, address))
-                await self._keys.hurry(tx, QUEUE, check_key(id))
+                await self._keys.wake(tx, QUEUE, check_key(id))
             await self._audit.record(
                 tx, caller, "database.update", "database", id, {"changed": sorted(wanted)}
             )
@@ -162,18 +162,18 @@ class RegistryService:
                 path, "this host is not allowed: link-local, metadata and multicast addresses are refused"
             ) from None
 
-    async def _refuse_migrating(self, tx: Session, database: SealedTarget, verb: str) -> None:
+    async def _refuse_migrating(self, tx: Transaction, database: SealedTarget, verb: str) -> None:
         if await self._store.is_migrating(tx, database.id):
             raise Conflict(f"Database {database.id!r} is being migrated; it can be {verb} after that.")
 
-    async def _lock(self, tx: Session, key: str) -> SealedTarget:
+    async def _lock(self, tx: Transaction, key: str) -> SealedTarget:
         found = await self._store.lock(tx, key)
         if found is None:
             raise not_found(key)
         return found
 
-    async def _get(self, session: Session, key: str) -> RegisteredDatabase:
-        found = await self._store.get(session, key)
+    async def _get(self, tx: Transaction, key: str) -> RegisteredDatabase:
+        found = await self._store.get(tx, key)
         if found is None:
             raise not_found(key)
         return found

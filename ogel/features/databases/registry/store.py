@@ -10,8 +10,8 @@ from msgspec import Struct
 from psycopg.errors import UniqueViolation
 
 from ogel.features.databases.registry.database import UNCHECKED, Check, RegisteredDatabase
-from ogel.runtime.database import Queries, Session
-from ogel.runtime.databases import DatabaseType, SslMode
+from ogel.runtime.database.database import Queries, Transaction
+from ogel.runtime.database.registered import DatabaseType, SslMode
 
 _SQL = Queries.beside(__name__)
 _HEALTH = tuple(Check.__struct_fields__)
@@ -33,32 +33,32 @@ class SealedTarget(Struct, frozen=True):
 
 
 class RegistryStore:
-    async def insert(self, tx: Session, row: Mapping[str, Any]) -> bool:
+    async def insert(self, tx: Transaction, row: Mapping[str, Any]) -> bool:
         """False when the name is taken."""
         return await tx.value(_SQL.insert_database, _written(row)) is not None
 
-    async def count(self, session: Session) -> int:
-        count: int = await session.value(_SQL.count_databases)
+    async def count(self, tx: Transaction) -> int:
+        count: int = await tx.value(_SQL.count_databases)
         return count
 
-    async def get(self, session: Session, key: str) -> RegisteredDatabase | None:
-        rows = await session.dicts(_SQL.get_database, {"key": key})
+    async def get(self, tx: Transaction, key: str) -> RegisteredDatabase | None:
+        rows = await tx.dicts(_SQL.get_database, {"key": key})
         return _read(rows[0]) if rows else None
 
-    async def list(self, session: Session, filters: Mapping[str, Any]) -> Sequence[RegisteredDatabase]:
-        return [_read(row) for row in await session.dicts(_SQL.list_databases, filters)]
+    async def list(self, tx: Transaction, filters: Mapping[str, Any]) -> Sequence[RegisteredDatabase]:
+        return [_read(row) for row in await tx.dicts(_SQL.list_databases, filters)]
 
-    async def lock(self, tx: Session, key: str) -> SealedTarget | None:
+    async def lock(self, tx: Transaction, key: str) -> SealedTarget | None:
         return await tx.one(_SQL.lock_database, {"key": key}, SealedTarget)
 
-    async def targets(self, session: Session, keys: Sequence[str]) -> Sequence[SealedTarget]:
+    async def targets(self, tx: Transaction, keys: Sequence[str]) -> Sequence[SealedTarget]:
         """Those that are there, in no order."""
-        return await session.all(_SQL.targets, {"keys": list(keys)}, SealedTarget)
+        return await tx.all(_SQL.targets, {"keys": list(keys)}, SealedTarget)
 
-    async def is_migrating(self, session: Session, id: str) -> bool:
-        return bool(await session.value(_SQL.is_migrating, {"id": id}))
+    async def is_migrating(self, tx: Transaction, id: str) -> bool:
+        return bool(await tx.value(_SQL.is_migrating, {"id": id}))
 
-    async def rename(self, tx: Session, id: str, name: str) -> bool:
+    async def rename(self, tx: Transaction, id: str, name: str) -> bool:
         """False when the name is taken; the transaction can do nothing more then."""
         try:
             await tx.execute(_SQL.rename, {"id": id, "name": name})
@@ -66,15 +66,15 @@ class RegistryStore:
             return False
         return True
 
-    async def relabel(self, tx: Session, id: str, labels: Mapping[str, str]) -> None:
+    async def relabel(self, tx: Transaction, id: str, labels: Mapping[str, str]) -> None:
         await tx.execute(_SQL.relabel, _written({"id": id, "labels": labels}))
 
-    async def move(self, tx: Session, row: Mapping[str, Any]) -> None:
+    async def move(self, tx: Transaction, row: Mapping[str, Any]) -> None:
         """What was learned about it elsewhere is forgotten."""
         await tx.execute(_SQL.move, row)
         await tx.execute(_SQL.forget_health, {"id": row["id"]})
 
-    async def delete(self, tx: Session, id: str) -> None:
+    async def delete(self, tx: Transaction, id: str) -> None:
         await tx.execute(_SQL.delete_database, {"id": id})
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from ogel.features.databases.registry.database import password_purpose
 from ogel.features.databases.registry.store import RegistryStore, SealedTarget
 from ogel.kernel.errors import Invalid, NotFound, Unavailable
-from ogel.runtime.database import Database
-from ogel.runtime.databases import DatabaseType, Target, TargetError
-from ogel.runtime.vault import Unsealable, Vault
+from ogel.runtime.database.database import Database
+from ogel.runtime.database.registered import DatabaseType, Target, TargetError
+from ogel.runtime.secrets.vault import Unsealable, Vault
 
 
 class Targets:
@@ -47,8 +47,8 @@ class Targets:
 
     async def postgresql(self, key: str) -> tuple[SealedTarget, Target]:
         """As it is stored and as it is asked. Raises NotFound, and Invalid for one of another type."""
-        async with self._database.session() as session:
-            found = await self._store.targets(session, [key])
+        async with self._database.autocommit() as tx:
+            found = await self._store.targets(tx, [key])
         if not found:
             raise not_found(key)
         only_postgresql(found[0].type)

@@ -9,7 +9,7 @@ from ogel.features.mail.content import address_of
 from ogel.features.mail.suppressions.suppression import NewSuppression, Suppression
 from ogel.kernel.errors import NotFound
 from ogel.kernel.principal import Caller
-from ogel.runtime.database import Database, Queries
+from ogel.runtime.database.database import Database, Queries
 
 _SQL = Queries.beside(__name__)
 
@@ -33,8 +33,8 @@ class SuppressionService:
 
     async def list(self, after: str | None, limit: int) -> Sequence[Suppression]:
         """By address."""
-        async with self._database.session() as session:
-            return await session.all(_SQL.list_suppressions, {"after": after, "limit": limit}, Suppression)
+        async with self._database.autocommit() as tx:
+            return await tx.all(_SQL.list_suppressions, {"after": after, "limit": limit}, Suppression)
 
     async def remove(self, caller: Caller, text: str) -> None:
         """Later mail is sent again; what was suppressed meanwhile stays so until somebody retries it."""

@@ -11,7 +11,7 @@ from msgspec import Meta, Struct
 
 from ogel.kernel.text import STORABLE_PATTERN, pattern
 from ogel.runtime.messaging import Subscription
-from ogel.runtime.vault import Vault
+from ogel.runtime.secrets.vault import Vault
 
 Kind = Literal["fcm", "webpush"]
 DeviceState = Literal["enabled", "disabled"]

@@ -21,10 +21,10 @@ from ogel.features.messaging.devices.store import DeviceStore
 from ogel.kernel.errors import Invalid, NotFound
 from ogel.kernel.ids import new_id
 from ogel.kernel.principal import Caller
-from ogel.runtime.database import Database
+from ogel.runtime.database.database import Database
 from ogel.runtime.egress import UrlGuard
 from ogel.runtime.messaging import Subscription, push_service
-from ogel.runtime.vault import Vault
+from ogel.runtime.secrets.vault import Vault
 
 KEY_BYTES, SECRET_BYTES = 65, 16
 
@@ -79,15 +79,15 @@ class DeviceService:
         }
 
     async def get(self, id: str) -> Device:
-        async with self._database.session() as session:
-            device = await self._store.get(session, id)
+        async with self._database.autocommit() as tx:
+            device = await self._store.get(tx, id)
         if device is None:
             raise _unknown(id)
         return device
 
     async def list(self, filters: Mapping[str, Any]) -> Sequence[Device]:
-        async with self._database.session() as session:
-            return await self._store.list(session, filters)
+        async with self._database.autocommit() as tx:
+            return await self._store.list(tx, filters)
 
     async def delete(self, caller: Caller, id: str) -> None:
         """What is queued for it fails when its turn comes."""

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from ogel.features.messaging.devices.device import Device
-from ogel.runtime.database import Queries, Session, records
+from ogel.runtime.database.database import Queries, Transaction, records
 
 _SQL = Queries.beside(__name__)
 
@@ -28,31 +28,31 @@ class GoneDevice(NamedTuple):
 
 
 class DeviceStore:
-    async def lock_address(self, tx: Session, address_hash: bytes) -> None:
+    async def lock_address(self, tx: Transaction, address_hash: bytes) -> None:
         await tx.execute(_SQL.lock_address, {"key": int.from_bytes(address_hash[:8], "big", signed=True)})
 
-    async def find(self, session: Session, address_hash: bytes) -> str | None:
-        found: str | None = await session.value(_SQL.find_device, {"address_hash": address_hash})
+    async def find(self, tx: Transaction, address_hash: bytes) -> str | None:
+        found: str | None = await tx.value(_SQL.find_device, {"address_hash": address_hash})
         return found
 
-    async def put(self, tx: Session, row: Mapping[str, Any]) -> Device:
+    async def put(self, tx: Transaction, row: Mapping[str, Any]) -> Device:
         [device] = await tx.all(_SQL.put_device, row, Device)
         return device
 
-    async def get(self, session: Session, id: str) -> Device | None:
-        return await session.one(_SQL.get_device, {"id": id}, Device)
+    async def get(self, tx: Transaction, id: str) -> Device | None:
+        return await tx.one(_SQL.get_device, {"id": id}, Device)
 
-    async def list(self, session: Session, filters: Mapping[str, Any]) -> Sequence[Device]:
-        return await session.all(_SQL.list_devices, filters, Device)
+    async def list(self, tx: Transaction, filters: Mapping[str, Any]) -> Sequence[Device]:
+        return await tx.all(_SQL.list_devices, filters, Device)
 
-    async def targets(self, session: Session, ids: Sequence[str]) -> Mapping[str, Target]:
-        rows = await session.tuples(_SQL.targets, {"ids": list(ids)})
+    async def targets(self, tx: Transaction, ids: Sequence[str]) -> Mapping[str, Target]:
+        rows = await tx.tuples(_SQL.targets, {"ids": list(ids)})
         return {id: Target(service, reason) for id, service, reason in rows}
 
-    async def delete(self, tx: Session, id: str) -> bool:
+    async def delete(self, tx: Transaction, id: str) -> bool:
         return await tx.execute(_SQL.delete_device, {"id": id}) > 0
 
-    async def disable(self, tx: Session, gone: Sequence[GoneDevice]) -> Sequence[Device]:
+    async def disable(self, tx: Transaction, gone: Sequence[GoneDevice]) -> Sequence[Device]:
         """Those that were enabled, and are the version that was seen."""
         rows = records([each._asdict() for each in gone])
         return await tx.all(_SQL.disable_devices, {"rows": rows}, Device)

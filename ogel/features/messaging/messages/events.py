@@ -11,7 +11,7 @@ from ogel.features.messaging.devices.device import Device
 from ogel.kernel.clock import utc_now
 from ogel.kernel.event import Event
 from ogel.kernel.ids import new_id
-from ogel.runtime.database import Session
+from ogel.runtime.database.database import Transaction
 from ogel.runtime.outbox import Outbox
 
 SENT, FAILED, DEVICE_GONE = "message.sent", "message.failed", "device.gone"
@@ -21,13 +21,13 @@ class MessageEvents:
     def __init__(self, outbox: Outbox) -> None:
         self._outbox = outbox
 
-    async def ended(self, tx: Session, messages: Sequence[Mapping[str, Any]]) -> None:
+    async def ended(self, tx: Transaction, messages: Sequence[Mapping[str, Any]]) -> None:
         """`message.sent` or `message.failed`, with the facts of each: never what it says."""
         await self._publish(
             tx, [_event(SENT if each["status"] == "sent" else FAILED, each, each["id"]) for each in messages]
         )
 
-    async def gone(self, tx: Session, devices: Sequence[Device]) -> None:
+    async def gone(self, tx: Transaction, devices: Sequence[Device]) -> None:
         """`device.gone`; its subject is the device's own, if it has one."""
         facts = [
             {
@@ -40,7 +40,7 @@ class MessageEvents:
         ]
         await self._publish(tx, [_event(DEVICE_GONE, each, each["subject"]) for each in facts])
 
-    async def _publish(self, tx: Session, events: Sequence[Event]) -> None:
+    async def _publish(self, tx: Transaction, events: Sequence[Event]) -> None:
         if events:
             await self._outbox.publish(tx, events)
 

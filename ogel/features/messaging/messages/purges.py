@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ogel.runtime.database import Queries
+from ogel.runtime.database.database import Queries
 from ogel.runtime.purge import Purge
 
 _SQL = Queries.beside(__name__)
@@ -18,13 +18,13 @@ def purges_of_messages(retention_days: float) -> Sequence[Purge]:
             "messages that are over, with their attempts and dead jobs",
             retention_days,
             count=_SQL.count_old,
-            bite=_SQL.purge_old,
+            batch=_SQL.purge_old,
         ),
         Purge.of_queries(
             "message_requests",
             "answers to idempotency keys of messages",
             retention_days,
             count=_SQL.count_old_requests,
-            bite=_SQL.purge_old_requests,
+            batch=_SQL.purge_old_requests,
         ),
     ]

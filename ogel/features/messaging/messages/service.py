@@ -25,7 +25,7 @@ from ogel.features.messaging.messages.store import MessageStore
 from ogel.kernel.errors import Conflict, Invalid, NotFound
 from ogel.kernel.ids import new_id
 from ogel.kernel.principal import Caller
-from ogel.runtime.database import Database, Session
+from ogel.runtime.database.database import Database, Transaction
 from ogel.runtime.idempotency import Answers, asked_by
 from ogel.runtime.jobs.admission import Admit
 from ogel.runtime.jobs.store import JobQueue
@@ -111,7 +111,9 @@ class MessageService:
                 return answer
         return await self._answers.of_the_faster(asked)
 
-    async def _write(self, tx: Session, caller: Caller, new: NewMessage, drafts: Sequence[_Draft]) -> None:
+    async def _write(
+        self, tx: Transaction, caller: Caller, new: NewMessage, drafts: Sequence[_Draft]
+    ) -> None:
         await self._store.insert(tx, [self._row(new, each) for each in drafts])
         await self._jobs.enqueue(tx, [message_job(each.id, each.service) for each in drafts if not each.gone])
         about = {"channel": _channel(new)}
@@ -144,7 +146,7 @@ class MessageService:
             "lifetime_seconds": lifetime,
         }
 
-    async def _drafts(self, tx: Session, new: NewMessage, recipients: Sequence[str]) -> list[_Draft]:
+    async def _drafts(self, tx: Transaction, new: NewMessage, recipients: Sequence[str]) -> list[_Draft]:
         targets: Mapping[str, Target] = {}
         if isinstance(new, NewPush):
             targets = await self._devices.targets(tx, recipients)
@@ -166,12 +168,12 @@ class MessageService:
             raise Invalid.field("body.channel", "no SMS provider is set up: see OGEL_SMS_PROVIDERS")
 
     async def list(self, filters: Mapping[str, Any]) -> Sequence[Message]:
-        async with self._database.session() as session:
-            return await self._store.list(session, filters)
+        async with self._database.autocommit() as tx:
+            return await self._store.list(tx, filters)
 
     async def get(self, id: str) -> MessageWithAttempts:
-        async with self._database.session() as session:
-            message = await self._store.get_with_attempts(session, id)
+        async with self._database.autocommit() as tx:
+            message = await self._store.get_with_attempts(tx, id)
         return _found(message, id)
 
     async def retry(self, caller: Caller, id: str) -> Message:
@@ -183,7 +185,7 @@ class MessageService:
             await self._audit.record(tx, caller, "message.retry", "message", id)
             return _unsent(await self._store.get(tx, id), id)
 
-    async def _service_of(self, tx: Session, message: Message) -> str:
+    async def _service_of(self, tx: Transaction, message: Message) -> str:
         if message.channel == "sms":
             return SMS
         device = (await self._devices.targets(tx, [message.to])).get(message.to)

@@ -8,38 +8,38 @@ from typing import Any
 import msgspec
 
 from ogel.features.messaging.messages.message import Accepted, Message, MessageWithAttempts
-from ogel.runtime.database import Queries, Session, records
+from ogel.runtime.database.database import Queries, Transaction, records
 from ogel.runtime.idempotency import Asked, KnownRequest
 
 _SQL = Queries.beside(__name__)
 
 
 class MessageStore:
-    async def known_request(self, session: Session, key: str) -> KnownRequest | None:
-        rows = await session.tuples(_SQL.known_request, {"key": key})
+    async def known_request(self, tx: Transaction, key: str) -> KnownRequest | None:
+        rows = await tx.tuples(_SQL.known_request, {"key": key})
         return KnownRequest(*rows[0]) if rows else None
 
-    async def insert_request(self, tx: Session, asked: Asked, answer: Accepted) -> bool:
+    async def insert_request(self, tx: Transaction, asked: Asked, answer: Accepted) -> bool:
         """False when it is known, by a transaction that has committed: it waits for one that has not."""
         parameters = {**asked._asdict(), "answer": msgspec.json.encode(answer).decode()}
         return await tx.execute(_SQL.insert_request, parameters) > 0
 
-    async def insert(self, tx: Session, rows: Sequence[Mapping[str, Any]]) -> None:
+    async def insert(self, tx: Transaction, rows: Sequence[Mapping[str, Any]]) -> None:
         await tx.execute(_SQL.insert_messages, {"rows": records(rows)})
 
-    async def get(self, session: Session, id: str) -> Message | None:
-        return await session.one(_SQL.get_message, {"id": id}, Message)
+    async def get(self, tx: Transaction, id: str) -> Message | None:
+        return await tx.one(_SQL.get_message, {"id": id}, Message)
 
-    async def get_with_attempts(self, session: Session, id: str) -> MessageWithAttempts | None:
-        rows = await session.dicts(_SQL.get_with_attempts, {"id": id})
+    async def get_with_attempts(self, tx: Transaction, id: str) -> MessageWithAttempts | None:
+        rows = await tx.dicts(_SQL.get_with_attempts, {"id": id})
         return msgspec.convert(rows[0], MessageWithAttempts) if rows else None
 
-    async def list(self, session: Session, filters: Mapping[str, Any]) -> Sequence[Message]:
-        return await session.all(_SQL.list_messages, filters, Message)
+    async def list(self, tx: Transaction, filters: Mapping[str, Any]) -> Sequence[Message]:
+        return await tx.all(_SQL.list_messages, filters, Message)
 
-    async def reopen(self, tx: Session, ids: Sequence[str]) -> None:
+    async def reopen(self, tx: Transaction, ids: Sequence[str]) -> None:
         await tx.execute(_SQL.reopen_messages, {"ids": sorted(ids)})
 
-    async def drop(self, tx: Session, ids: Sequence[str], error: str) -> Sequence[Mapping[str, Any]]:
+    async def drop(self, tx: Transaction, ids: Sequence[str], error: str) -> Sequence[Mapping[str, Any]]:
         """The facts of those that were queued; they have failed now."""
         return await tx.dicts(_SQL.drop_messages, {"ids": sorted(ids), "error": error})

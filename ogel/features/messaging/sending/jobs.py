@@ -15,7 +15,7 @@ from ogel.features.messaging.sending.senders import Senders
 from ogel.features.messaging.sending.store import SendingStore
 from ogel.features.messaging.sending.work import Pushed, Work
 from ogel.kernel.clock import utc_now
-from ogel.runtime.database import Session
+from ogel.runtime.database.database import Transaction
 from ogel.runtime.jobs.job import Finished, Job, Outcome
 from ogel.runtime.jobs.kind import Backoff, JobKind
 from ogel.runtime.messaging import Gone
@@ -71,8 +71,8 @@ class Send:
             backoff=self._backoff,
         )
 
-    async def load(self, session: Session, jobs: Sequence[Job]) -> Mapping[str, Work]:
-        found = await self._store.load(session, [job.payload["message"] for job in jobs])
+    async def load(self, tx: Transaction, jobs: Sequence[Job]) -> Mapping[str, Work]:
+        found = await self._store.load(tx, [job.payload["message"] for job in jobs])
         return {job.id: found[job.payload["message"]] for job in jobs if job.payload["message"] in found}
 
     async def perform(self, job: Job, work: Work) -> Outcome:
@@ -122,7 +122,7 @@ class Send:
             return Outcome("dead", late, value=sent)
         return Outcome(verdict, error, after_seconds=seconds, value=sent, slow=slow)
 
-    async def record(self, tx: Session, finished: Sequence[Finished]) -> None:
+    async def record(self, tx: Transaction, finished: Sequence[Finished]) -> None:
         await self._store.add_attempts(tx, [row for each in finished for row in attempts_of(each)])
         settled = [each for each in map(settled_of, finished) if each is not None]
         if settled:
@@ -131,14 +131,14 @@ class Send:
         if gone:
             await self._events.gone(tx, await self._devices.disable(tx, list(gone.values())))
 
-    async def late(self, tx: Session, finished: Sequence[Finished]) -> None:
+    async def late(self, tx: Transaction, finished: Sequence[Finished]) -> None:
         await self._store.add_attempts(tx, [row for each in finished for row in tries_of(each)])
 
-    async def discarded(self, tx: Session, payloads: Sequence[Mapping[str, Any]]) -> None:
+    async def discarded(self, tx: Transaction, payloads: Sequence[Mapping[str, Any]]) -> None:
         ids = [payload["message"] for payload in payloads]
         await self._events.ended(tx, await self._messages.drop(tx, ids, "its job was discarded"))
 
-    async def revived(self, tx: Session, payloads: Sequence[Mapping[str, Any]]) -> None:
+    async def revived(self, tx: Transaction, payloads: Sequence[Mapping[str, Any]]) -> None:
         await self._messages.reopen(tx, [payload["message"] for payload in payloads])
 
 

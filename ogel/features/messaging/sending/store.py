@@ -10,9 +10,9 @@ import structlog
 
 from ogel.features.messaging.devices.device import Address, unseal
 from ogel.features.messaging.sending.work import KnownDevice, Work
-from ogel.runtime.database import Queries, Session, records
+from ogel.runtime.database.database import Queries, Transaction, records
+from ogel.runtime.secrets.vault import Unsealable, Vault
 from ogel.runtime.sent import AttemptRow, Settled
-from ogel.runtime.vault import Unsealable, Vault
 
 log = structlog.get_logger(__name__)
 _SQL = Queries.beside(__name__)
@@ -22,9 +22,9 @@ class SendingStore:
     def __init__(self, vault: Vault) -> None:
         self._vault = vault
 
-    async def load(self, session: Session, ids: Sequence[str]) -> Mapping[str, Work]:
+    async def load(self, tx: Transaction, ids: Sequence[str]) -> Mapping[str, Work]:
         """By message; those that are not queued are left out."""
-        rows = await session.tuples(_SQL.load_messages, {"ids": list(ids)})
+        rows = await tx.tuples(_SQL.load_messages, {"ids": list(ids)})
         return {
             id: Work(id, channel, to, content, lifetime, queued_at, self._device(*device))
             for id, channel, to, content, lifetime, queued_at, *device in rows
@@ -47,11 +47,11 @@ class SendingStore:
             )
             return None
 
-    async def add_attempts(self, tx: Session, rows: Sequence[AttemptRow]) -> None:
+    async def add_attempts(self, tx: Transaction, rows: Sequence[AttemptRow]) -> None:
         if rows:
             await tx.execute(_SQL.add_attempts, {"rows": records(rows)})
 
-    async def settle(self, tx: Session, settled: Sequence[Settled]) -> Sequence[Mapping[str, Any]]:
+    async def settle(self, tx: Transaction, settled: Sequence[Settled]) -> Sequence[Mapping[str, Any]]:
         """The facts of those that have ended."""
         rows = await tx.dicts(_SQL.settle_messages, {"rows": records(settled)})
         return [row for row in rows if row["status"] != "queued"]

@@ -16,7 +16,7 @@ from ogel.features.stats.resources.sampler import Sampler
 from ogel.kernel.clock import rfc3339, utc_now
 from ogel.kernel.event import Event
 from ogel.kernel.ids import new_id
-from ogel.runtime.database import Database, Session
+from ogel.runtime.database.database import Database, Transaction
 from ogel.runtime.http.route import Timestamp
 from ogel.runtime.outbox import Outbox
 
@@ -75,8 +75,8 @@ class AlertService:
     async def look(self) -> Checked:
         """Changes nothing: however often it is asked, alerts are raised and cleared at their own pace."""
         found = findings(self._rules, await self._sampler.quickly())
-        async with self._database.session() as session:
-            known = {_key(alert): alert for alert in await self._store.all(session)}
+        async with self._database.autocommit() as tx:
+            known = {_key(alert): alert for alert in await self._store.all(tx)}
         items = [_item(each, known.get(_key(each))) for each in found]
         fresh = {_key(each) for each in found}
         items += [_item(gone(each), each) for key, each in known.items() if each.raised and key not in fresh]
@@ -111,7 +111,7 @@ class AlertService:
         """Of a subject that is no more, or a rule of another version. Otherwise nobody could say how it is just now."""
         return bool(alert.subject) or alert.name not in {rule.name for rule in self._rules}
 
-    async def _tell(self, tx: Session, changed: Sequence[Alert], now: datetime) -> None:
+    async def _tell(self, tx: Transaction, changed: Sequence[Alert], now: datetime) -> None:
         events = []
         for alert in changed:
             write = log.warning if alert.raised else log.info

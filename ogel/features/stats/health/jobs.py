@@ -14,7 +14,7 @@ from ogel.features.stats.ticks import is_overtaken
 from ogel.kernel.clock import utc_now
 from ogel.kernel.event import Event
 from ogel.kernel.ids import new_id
-from ogel.runtime.database import Database, Session
+from ogel.runtime.database.database import Database, Transaction
 from ogel.runtime.http.health import Checkup, Status
 from ogel.runtime.jobs.job import Job
 from ogel.runtime.outbox import Outbox
@@ -54,7 +54,7 @@ class CheckHealth:
 
     async def _tell(
         self,
-        tx: Session,
+        tx: Transaction,
         status: Status,
         checks: Mapping[str, bool],
         changed: Mapping[str, bool],

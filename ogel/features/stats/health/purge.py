@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from ogel.features.stats.health.jobs import HISTORY
-from ogel.runtime.database import Queries
+from ogel.runtime.database.database import Queries
 from ogel.runtime.purge import Purge
 
 _SQL = Queries.beside(__name__)
@@ -17,6 +17,6 @@ def purge_of_health_checks() -> Purge:
         "health checks that have left the history",
         HISTORY / timedelta(days=1),
         count=_SQL.count_old,
-        bite=_SQL.purge_old,
+        batch=_SQL.purge_old,
         is_firm=True,
     )

@@ -8,7 +8,7 @@ from typing import Any
 from ogel.features.stats.health.jobs import HISTORY
 from ogel.features.stats.health.store import HealthCheck, HealthCheckStore
 from ogel.kernel.clock import utc_now
-from ogel.runtime.database import Database
+from ogel.runtime.database.database import Database
 from ogel.runtime.http.pagination import Page, PageQuery, decode_cursor, page
 from ogel.runtime.http.route import Call, Route, Timestamp
 
@@ -31,6 +31,6 @@ class HealthRoutes:
             "after": decode_cursor(query.after, Timestamp) if query.after else None,
             "limit": query.limit + 1,
         }
-        async with self._database.session() as session:
-            checks = await self._store.list(session, filters)
+        async with self._database.autocommit() as tx:
+            checks = await self._store.list(tx, filters)
         return page(checks, query.limit, lambda check: check.checked_at)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import msgspec
 from msgspec import Struct
 
-from ogel.runtime.database import Queries, Session
+from ogel.runtime.database.database import Queries, Transaction
 from ogel.runtime.http.health import Status
 from ogel.runtime.http.route import Timestamp
 
@@ -21,14 +21,14 @@ class HealthCheck(Struct, frozen=True):
 
 
 class HealthCheckStore:
-    async def lock(self, tx: Session) -> None:
+    async def lock(self, tx: Transaction) -> None:
         await tx.execute(_SQL.lock)
 
-    async def last(self, session: Session) -> HealthCheck | None:
-        return await session.one(_SQL.last, None, HealthCheck)
+    async def last(self, tx: Transaction) -> HealthCheck | None:
+        return await tx.one(_SQL.last, None, HealthCheck)
 
-    async def insert(self, tx: Session, status: Status, checks: Mapping[str, bool]) -> None:
+    async def insert(self, tx: Transaction, status: Status, checks: Mapping[str, bool]) -> None:
         await tx.execute(_SQL.insert, {"status": status, "checks": msgspec.json.encode(checks).decode()})
 
-    async def list(self, session: Session, filters: Mapping[str, object]) -> list[HealthCheck]:
-        return await session.all(_SQL.list, filters, HealthCheck)
+    async def list(self, tx: Transaction, filters: Mapping[str, object]) -> list[HealthCheck]:
+        return await tx.all(_SQL.list, filters, HealthCheck)

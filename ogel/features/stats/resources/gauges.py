@@ -10,8 +10,8 @@ from prometheus_client.registry import Collector
 
 from ogel.features.stats.resources.sample import CUMULATIVE, NAMES, SHOWN_ELSEWHERE
 from ogel.features.stats.resources.store import ResourceStore, Taken
-from ogel.runtime.cluster_metrics import cluster_help, cluster_name
-from ogel.runtime.database import Database
+from ogel.runtime.database.database import Database
+from ogel.runtime.metrics.cluster import cluster_help, cluster_name
 
 _Family = CounterMetricFamily | GaugeMetricFamily
 
@@ -26,8 +26,8 @@ class ResourceGauges(Collector):
         registry.register(self)
 
     async def measure(self) -> None:
-        async with self._database.session() as session:
-            self._latest = await self._store.latest(session)
+        async with self._database.autocommit() as tx:
+            self._latest = await self._store.latest(tx)
 
     def collect(self) -> Iterable[_Family]:
         families: dict[str, _Family] = {}

@@ -8,7 +8,7 @@ import structlog
 
 from ogel.features.stats.resources.sampler import Sampler
 from ogel.features.stats.resources.store import ResourceStore
-from ogel.runtime.database import Database
+from ogel.runtime.database.database import Database
 from ogel.runtime.jobs.job import Job
 
 log = structlog.get_logger(__name__)
@@ -25,6 +25,6 @@ class TakeSamples:
     async def perform(self, job: Job, _: Any) -> None:
         """Performed again it takes other samples, at another time, which are as true."""
         samples = await self._sampler.everything()
-        async with self._database.session() as session:
-            await self._store.insert(session, samples)
+        async with self._database.autocommit() as tx:
+            await self._store.insert(tx, samples)
         log.debug("resources.sampled", samples=len(samples), job=job.id)

@@ -13,7 +13,7 @@ from ogel.features.stats.resources.store import ResourceStore, Taken
 from ogel.kernel.clock import utc_now
 from ogel.kernel.errors import Invalid
 from ogel.kernel.text import STORABLE_PATTERN
-from ogel.runtime.database import Database
+from ogel.runtime.database.database import Database
 from ogel.runtime.http.pagination import Page, PageQuery, decode_cursor, page
 from ogel.runtime.http.route import Call, Route, Timestamp
 
@@ -54,14 +54,14 @@ class ResourceRoutes:
             "after_labels": after_labels,
             "limit": query.limit + 1,
         }
-        async with self._database.session() as session:
-            taken = await self._store.list(session, filters)
+        async with self._database.autocommit() as tx:
+            taken = await self._store.list(tx, filters)
         return page(taken, query.limit, lambda each: (each.sampled_at, each.labels))
 
     async def _latest(self, call: Call[Any, Any]) -> Page[Taken]:
         # One page holds them all: names are declared in code, and of tables and queues there are few.
-        async with self._database.session() as session:
-            return Page(await self._store.latest(session), next=None)
+        async with self._database.autocommit() as tx:
+            return Page(await self._store.latest(tx), next=None)
 
 
 def _position(cursor: str) -> tuple[datetime, str]:

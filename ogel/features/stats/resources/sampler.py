@@ -13,11 +13,11 @@ import structlog
 
 from ogel.features.stats.resources.sample import Sample
 from ogel.features.stats.resources.store import ResourceStore
-from ogel.runtime.database import Database
-from ogel.runtime.database_check import check_writes
-from ogel.runtime.database_faults import DatabaseDiskFull, DatabaseReadOnly
+from ogel.runtime.database.check import check_writes
+from ogel.runtime.database.database import Database
+from ogel.runtime.database.faults import DatabaseDiskFull, DatabaseReadOnly
 from ogel.runtime.jobs.depth import STATUSES, AskDepths, QueueDepth
-from ogel.runtime.redis_stats import AskRedis
+from ogel.runtime.metrics.redis_stats import AskRedis
 
 log = structlog.get_logger(__name__)
 
@@ -51,8 +51,8 @@ class Sampler:
 
     async def everything(self) -> list[Sample]:
         """Raises what the database raises: it is where samples are kept."""
-        async with self._database.session() as session:
-            sizes = await self._store.sizes(session)
+        async with self._database.autocommit() as tx:
+            sizes = await self._store.sizes(tx)
         return [*await self.quickly(), *sizes]
 
     async def quickly(self) -> list[Sample]:
@@ -60,10 +60,10 @@ class Sampler:
         redis, disk = await asyncio.gather(self._redis_stats(), asyncio.to_thread(self._disk))
         depths, breakers = await self._depths(), await self._breakers()
         writes = await self._takes_writes()
-        async with self._database.session() as session:
-            activity = await self._store.activity(session)
-            stuck = await self._store.stuck(session, sorted(depths))
-            processes = await self._store.processes(session)
+        async with self._database.autocommit() as tx:
+            activity = await self._store.activity(tx)
+            stuck = await self._store.stuck(tx, sorted(depths))
+            processes = await self._store.processes(tx)
         return [
             *activity,
             Sample("database.takes_writes", {}, float(writes)),

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from msgspec import Struct
 
 from ogel.features.stats.resources.sample import Sample
-from ogel.runtime.database import Queries, Session, records
+from ogel.runtime.database.database import Queries, Transaction, records
 from ogel.runtime.http.route import Timestamp
 
 _SQL = Queries.beside(__name__)
@@ -30,25 +30,25 @@ class Taken(Struct, frozen=True):
 
 
 class ResourceStore:
-    async def activity(self, session: Session) -> list[Sample]:
-        return await session.all(_SQL.activity, {"least_blocks": LEAST_BLOCKS}, Sample)
+    async def activity(self, tx: Transaction) -> list[Sample]:
+        return await tx.all(_SQL.activity, {"least_blocks": LEAST_BLOCKS}, Sample)
 
-    async def sizes(self, session: Session) -> list[Sample]:
-        return await session.all(_SQL.sizes, {"tables": LARGEST_TABLES}, Sample)
+    async def sizes(self, tx: Transaction) -> list[Sample]:
+        return await tx.all(_SQL.sizes, {"tables": LARGEST_TABLES}, Sample)
 
-    async def stuck(self, session: Session, queues: Sequence[str]) -> Mapping[str, float]:
+    async def stuck(self, tx: Transaction, queues: Sequence[str]) -> Mapping[str, float]:
         parameters = {"queues": list(queues), "most": MOST_LOOKED_AT}
-        return dict(await session.tuples(_SQL.stuck, parameters))
+        return dict(await tx.tuples(_SQL.stuck, parameters))
 
-    async def processes(self, session: Session) -> list[Sample]:
-        rows = await session.tuples(_SQL.processes, {"seconds": PROCESS_SECONDS})
+    async def processes(self, tx: Transaction) -> list[Sample]:
+        rows = await tx.tuples(_SQL.processes, {"seconds": PROCESS_SECONDS})
         return [Sample(*row) for row in rows]
 
-    async def insert(self, session: Session, samples: Sequence[Sample]) -> None:
-        await session.execute(_SQL.insert_samples, {"rows": records(samples)})
+    async def insert(self, tx: Transaction, samples: Sequence[Sample]) -> None:
+        await tx.execute(_SQL.insert_samples, {"rows": records(samples)})
 
-    async def latest(self, session: Session) -> list[Taken]:
-        return await session.all(_SQL.latest, {"seconds": LATEST_SECONDS}, Taken)
+    async def latest(self, tx: Transaction) -> list[Taken]:
+        return await tx.all(_SQL.latest, {"seconds": LATEST_SECONDS}, Taken)
 
-    async def list(self, session: Session, filters: Mapping[str, object]) -> list[Taken]:
-        return await session.all(_SQL.list_samples, filters, Taken)
+    async def list(self, tx: Transaction, filters: Mapping[str, object]) -> list[Taken]:
+        return await tx.all(_SQL.list_samples, filters, Taken)

@@ -15,8 +15,8 @@ from ogel.features.stats.usage.counters import Series, counted
 from ogel.features.stats.usage.metrics import Metric
 from ogel.features.stats.usage.store import Delta, Flush, UsageStore
 from ogel.kernel.ids import new_id
-from ogel.runtime.database import Database
-from ogel.runtime.vitals import cpu_seconds, resident_bytes
+from ogel.runtime.database.database import Database
+from ogel.runtime.process.vitals import cpu_seconds, resident_bytes
 
 log = structlog.get_logger(__name__)
 
@@ -79,8 +79,8 @@ class Flusher:
             self._unsent = self._new_deltas()
             self._number += 1
         flush = Flush(self._process, self._name, self._number, resident_bytes(), cpu_seconds())
-        async with self._database.session() as session:
-            await self._store.append(session, flush, self._unsent)
+        async with self._database.autocommit() as tx:
+            await self._store.append(tx, flush, self._unsent)
         self._unsent = None
 
     async def _try_flush(self) -> None:

@@ -7,13 +7,13 @@ from typing import Any
 import structlog
 
 from ogel.features.stats.usage.store import UsageStore
-from ogel.runtime.database import Database
+from ogel.runtime.database.database import Database
 from ogel.runtime.jobs.job import Job
 
 log = structlog.get_logger(__name__)
 
 ROLL_UP = "stats.roll_up"
-BITE = 5_000
+BATCH = 5_000
 
 
 class RollUp:
@@ -22,14 +22,14 @@ class RollUp:
         self._store = store
 
     async def perform(self, job: Job, _: Any) -> None:
-        """A bite to a transaction. When somebody else is at it there is nothing to do."""
-        total, folded = 0, BITE
-        while folded == BITE:
+        """A batch to a transaction. When somebody else is at it there is nothing to do."""
+        total, folded = 0, BATCH
+        while folded == BATCH:
             async with self._database.transaction() as tx:
                 if not await self._store.lock(tx):
                     return
-                folded = await self._store.fold(tx, BITE)
-                if folded < BITE:
+                folded = await self._store.fold(tx, BATCH)
+                if folded < BATCH:
                     await self._store.fold_peaks(tx)
             total += folded
         log.debug("usage.rolled_up", deltas=total, job=job.id)

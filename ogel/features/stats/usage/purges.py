@@ -7,7 +7,7 @@ from datetime import datetime
 
 import structlog
 
-from ogel.runtime.database import Queries, Session
+from ogel.runtime.database.database import Queries, Transaction
 from ogel.runtime.purge import MOST_COUNTED, Purge, whole
 
 _SQL = Queries.beside(__name__)
@@ -20,10 +20,10 @@ PATIENCE_DAYS = 7.0
 def purges_of_usage(hours_kept_days: float, days_kept_days: float) -> Sequence[Purge]:
     return [
         Purge.of_queries(
-            "usage_hours", "usage per hour", hours_kept_days, count=_SQL.count_hours, bite=_SQL.purge_hours
+            "usage_hours", "usage per hour", hours_kept_days, count=_SQL.count_hours, batch=_SQL.purge_hours
         ),
         Purge.of_queries(
-            "usage_days", "usage per day", days_kept_days, count=_SQL.count_days, bite=_SQL.purge_days
+            "usage_days", "usage per day", days_kept_days, count=_SQL.count_days, batch=_SQL.purge_days
         ),
         Purge(
             "usage_deltas",
@@ -38,20 +38,20 @@ def purges_of_usage(hours_kept_days: float, days_kept_days: float) -> Sequence[P
             "processes that have not been heard of",
             PATIENCE_DAYS,
             count=_SQL.count_silent,
-            bite=_SQL.purge_silent,
+            batch=_SQL.purge_silent,
             is_firm=True,
         ),
     ]
 
 
-async def _count_deltas(session: Session, before: datetime) -> int:
-    count: int = await session.value(_SQL.count_deltas, {"before": before, "most": MOST_COUNTED + 1})
+async def _count_deltas(tx: Transaction, before: datetime) -> int:
+    count: int = await tx.value(_SQL.count_deltas, {"before": before, "most": MOST_COUNTED + 1})
     return count
 
 
-async def _purge_deltas(session: Session, before: datetime, limit: int) -> int:
+async def _purge_deltas(tx: Transaction, before: datetime, limit: int) -> int:
     """Unlike all else that is purged they were still needed, and somebody has to be told."""
-    lost = await session.execute(_SQL.purge_deltas, {"before": before, "limit": limit})
+    lost = await tx.execute(_SQL.purge_deltas, {"before": before, "limit": limit})
     if lost:
         log.error("usage.never_folded", deltas=lost, advice="run a worker of the queue stats")
     return lost

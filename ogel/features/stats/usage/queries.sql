@@ -95,7 +95,7 @@ DELETE FROM usage WHERE ctid IN (
 SELECT count(*) FROM (SELECT FROM usage_deltas WHERE counted_at < %(before)s LIMIT %(most)s) AS old
 
 -- purge_deltas --
--- The oldest have the least ids: a whole bite looks no further than where it ends.
+-- The oldest have the least ids: a whole batch looks no further than where it ends.
 DELETE FROM usage_deltas WHERE id IN (
   SELECT id FROM usage_deltas WHERE counted_at < %(before)s ORDER BY id LIMIT %(limit)s
   FOR UPDATE SKIP LOCKED

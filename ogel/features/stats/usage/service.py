@@ -10,7 +10,7 @@ from msgspec import Struct
 from ogel.features.stats.usage.metrics import METRICS
 from ogel.features.stats.usage.store import Usage, UsageStore
 from ogel.kernel.clock import utc_now
-from ogel.runtime.database import Database
+from ogel.runtime.database.database import Database
 from ogel.runtime.http.route import Timestamp
 
 
@@ -62,14 +62,14 @@ class UsageService:
             "after_labels": after_labels,
             "limit": filters.limit,
         }
-        async with self._database.session() as session:
-            return await self._store.list(session, parameters)
+        async with self._database.autocommit() as tx:
+            return await self._store.list(tx, parameters)
 
     async def summary(self) -> Summary:
         today = utc_now().astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
         month = today.replace(day=1)
-        async with self._database.session() as session:
-            of_today = await self._store.totals(session, today)
-            of_month = await self._store.totals(session, month)
+        async with self._database.autocommit() as tx:
+            of_today = await self._store.totals(tx, today)
+            of_month = await self._store.totals(tx, month)
         totals = [Total(name, of_today.get(name, 0), of_month.get(name, 0)) for name in METRICS]
         return Summary(totals, today, month)

@@ -8,7 +8,7 @@ from datetime import datetime
 from msgspec import Struct
 
 from ogel.features.stats.usage.metrics import PEAKS, Metric
-from ogel.runtime.database import Queries, Session, records
+from ogel.runtime.database.database import Queries, Transaction, records
 from ogel.runtime.http.route import Timestamp
 
 _SQL = Queries.beside(__name__)
@@ -38,7 +38,7 @@ class Usage(Struct, frozen=True):
 
 
 class UsageStore:
-    async def append(self, session: Session, flush: Flush, deltas: Sequence[Delta]) -> None:
+    async def append(self, tx: Transaction, flush: Flush, deltas: Sequence[Delta]) -> None:
         """Nothing changes for a flush that arrived before."""
         parameters = {
             "process": flush.process,
@@ -48,24 +48,24 @@ class UsageStore:
             "cpu_seconds": flush.cpu_seconds,
             "rows": records(deltas),
         }
-        await session.execute(_SQL.append, parameters)
+        await tx.execute(_SQL.append, parameters)
 
-    async def lock(self, tx: Session) -> bool:
+    async def lock(self, tx: Transaction) -> bool:
         """Whoever folds does so alone, until its transaction ends. False: somebody is at it."""
         return bool(await tx.value(_SQL.lock))
 
-    async def fold(self, tx: Session, limit: int) -> int:
+    async def fold(self, tx: Transaction, limit: int) -> int:
         """Up to `limit` deltas into their hour and day; the caller holds the lock. Returns how many."""
         folded: int = await tx.value(_SQL.fold_counts, {"peaks": list(PEAKS), "limit": limit})
         return folded
 
-    async def fold_peaks(self, tx: Session) -> None:
+    async def fold_peaks(self, tx: Transaction) -> None:
         """Of minutes that every process has told of."""
         await tx.execute(_SQL.fold_peaks, {"peaks": list(PEAKS)})
 
-    async def list(self, session: Session, filters: Mapping[str, object]) -> list[Usage]:
-        return await session.all(_SQL.list_usage, {**filters, "peaks": list(PEAKS)}, Usage)
+    async def list(self, tx: Transaction, filters: Mapping[str, object]) -> list[Usage]:
+        return await tx.all(_SQL.list_usage, {**filters, "peaks": list(PEAKS)}, Usage)
 
-    async def totals(self, session: Session, since: datetime) -> dict[str, int]:
+    async def totals(self, tx: Transaction, since: datetime) -> dict[str, int]:
         """Of whole days, by metric."""
-        return dict(await session.tuples(_SQL.totals, {"since": since, "peaks": list(PEAKS)}))
+        return dict(await tx.tuples(_SQL.totals, {"since": since, "peaks": list(PEAKS)}))

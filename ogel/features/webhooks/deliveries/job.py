@@ -10,14 +10,14 @@ QUEUE = "webhooks"
 
 
 def delivery_job(
-    delivery_id: str, webhook_id: str, *, order_key: str = "", lane: int = FIRST_ATTEMPT
+    delivery_id: str, webhook_id: str, *, order_key: str = "", priority: int = FIRST_ATTEMPT
 ) -> NewJob:
     return NewJob(
         DELIVER,
         {"delivery": delivery_id},
         key=webhook_id,
         order_key=order_key,
-        lane=lane,
+        priority=priority,
         id=job_id_of(delivery_id),
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ogel.runtime.database import Queries
+from ogel.runtime.database.database import Queries
 from ogel.runtime.purge import Purge
 
 _SQL = Queries.beside(__name__)
@@ -15,5 +15,5 @@ def purge_of_deliveries(retention_days: float) -> Purge:
         "deliveries that are over, with their attempts and dead jobs",
         retention_days,
         count=_SQL.count_old,
-        bite=_SQL.purge_old,
+        batch=_SQL.purge_old,
     )

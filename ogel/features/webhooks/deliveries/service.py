@@ -15,7 +15,7 @@ from ogel.features.webhooks.deliveries.store import DeliveryStore
 from ogel.features.webhooks.deliveries.tail import Tail
 from ogel.kernel.errors import Conflict, Invalid, NotFound
 from ogel.kernel.principal import Caller
-from ogel.runtime.database import Database
+from ogel.runtime.database.database import Database
 from ogel.runtime.jobs.keys import JobKeys
 from ogel.runtime.jobs.store import JobQueue
 
@@ -37,23 +37,23 @@ class DeliveryService:
 
     async def list(self, filters: Mapping[str, Any]) -> Sequence[Delivery]:
         """Raises Invalid for a webhook or event that there is not, nor deliveries of it."""
-        async with self._database.session() as session:
-            found = await self._store.list(session, filters)
+        async with self._database.autocommit() as tx:
+            found = await self._store.list(tx, filters)
             if not found and filters["after"] is None:
-                for name in await self._store.unknown(session, filters):
+                for name in await self._store.unknown(tx, filters):
                     raise Invalid.field(f"query.{name}", f"there is no {name} {filters[name]!r}")
         return found
 
     async def get(self, id: str) -> DeliveryWithAttempts:
-        async with self._database.session() as session:
-            delivery = _found(await self._store.get(session, id), id)
-            attempts = await self._store.attempts(session, id)
+        async with self._database.autocommit() as tx:
+            delivery = _found(await self._store.get(tx, id), id)
+            attempts = await self._store.attempts(tx, id)
         return DeliveryWithAttempts(**msgspec.structs.asdict(delivery), log=list(attempts))
 
     async def waiting(self, webhook_id: str, most: int) -> int:
         """How many of an endpoint wait or are under way; counted up to `most`."""
-        async with self._database.session() as session:
-            return await self._jobs.count_unfinished(session, QUEUE, webhook_id, most)
+        async with self._database.autocommit() as tx:
+            return await self._jobs.count_unfinished(tx, QUEUE, webhook_id, most)
 
     def tail(self, since: datetime, webhook: str | None, outcomes: Sequence[Outcome]) -> Tail:
         """Attempts recorded from then on."""
@@ -72,7 +72,7 @@ class DeliveryService:
             job = delivery_job(id, delivery.webhook, order_key=order_key(*listener))
             if not await self._jobs.again(tx, job):
                 raise Conflict(f"An attempt of delivery {id!r} is under way.")
-            await self._keys.hurry(tx, QUEUE, delivery.webhook)
+            await self._keys.wake(tx, QUEUE, delivery.webhook)
             await self._audit.record(tx, caller, "delivery.retry", "delivery", id)
             return _found(await self._store.get(tx, id), id)
 

@@ -7,38 +7,38 @@ from typing import Any
 
 from ogel.features.webhooks.deliveries.delivery import Attempt, Delivery, Timings
 from ogel.features.webhooks.deliveries.times import ids_since, ids_until
-from ogel.runtime.database import Queries, Session
+from ogel.runtime.database.database import Queries, Transaction
 from ogel.runtime.jobs.job import job_id_of
 
 _SQL = Queries.beside(__name__)
 
 
 class DeliveryStore:
-    async def get(self, session: Session, id: str) -> Delivery | None:
-        return await session.one(_SQL.get_delivery, {"id": id}, Delivery)
+    async def get(self, tx: Transaction, id: str) -> Delivery | None:
+        return await tx.one(_SQL.get_delivery, {"id": id}, Delivery)
 
-    async def list(self, session: Session, filters: Mapping[str, Any]) -> Sequence[Delivery]:
+    async def list(self, tx: Transaction, filters: Mapping[str, Any]) -> Sequence[Delivery]:
         ids = {"first_id": ids_since(filters["since"]), "last_id": ids_until(filters["until"])}
-        return await session.all(_SQL.list_deliveries, {**filters, **ids}, Delivery)
+        return await tx.all(_SQL.list_deliveries, {**filters, **ids}, Delivery)
 
-    async def unknown(self, session: Session, filters: Mapping[str, Any]) -> Sequence[str]:
+    async def unknown(self, tx: Transaction, filters: Mapping[str, Any]) -> Sequence[str]:
         """Those of the filters `webhook` and `event` that name what there is not."""
-        return [name for (name,) in await session.tuples(_SQL.unknown_of_filters, filters)]
+        return [name for (name,) in await tx.tuples(_SQL.unknown_of_filters, filters)]
 
-    async def attempts(self, session: Session, delivery_id: str) -> Sequence[Attempt]:
+    async def attempts(self, tx: Transaction, delivery_id: str) -> Sequence[Attempt]:
         parameters = {"delivery_id": delivery_id, "job_id": job_id_of(delivery_id)}
-        return [_attempt(delivery_id, row) for row in await session.tuples(_SQL.list_attempts, parameters)]
+        return [_attempt(delivery_id, row) for row in await tx.tuples(_SQL.list_attempts, parameters)]
 
-    async def listener(self, tx: Session, id: str) -> tuple[str | None, str | None] | None:
+    async def listener(self, tx: Transaction, id: str) -> tuple[str | None, str | None] | None:
         """What its endpoint orders by, and its event's subject; the endpoint stays until we commit. None: gone."""
         found = await tx.tuples(_SQL.listener, {"id": id})
         return (found[0][0], found[0][1]) if found else None
 
-    async def cancel(self, tx: Session, ids: Sequence[str]) -> None:
+    async def cancel(self, tx: Transaction, ids: Sequence[str]) -> None:
         """Those that are over already stay as they are."""
         await tx.execute(_SQL.cancel_deliveries, {"ids": list(ids)})
 
-    async def reopen(self, tx: Session, ids: Sequence[str]) -> None:
+    async def reopen(self, tx: Transaction, ids: Sequence[str]) -> None:
         """They are tried again, whatever their state; their attempts go on counting."""
         await tx.execute(_SQL.reopen_deliveries, {"ids": list(ids)})
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from msgspec import Struct
 
 from ogel.features.webhooks.deliveries.delivery import DeliveryStatus, Outcome
-from ogel.runtime.database import Database, Queries
+from ogel.runtime.database.database import Database, Queries
 from ogel.runtime.settled import settled_until
 
 _SQL = Queries.beside(__name__)
@@ -67,9 +67,9 @@ class Tail:
 
     async def look(self) -> AsyncIterator[Sequence[RecordedAttempt]]:
         """What is new since the last look, in pages. A look that is broken off is begun again by the next."""
-        async with self._database.session() as session:
+        async with self._database.autocommit() as tx:
             # Before the rows are read: what commits in between is seen, and told once.
-            since, now = await settled_until(session)
+            since, now = await settled_until(tx)
         settled = max(self._settled, _Place(since))
         place, step = self._settled, FIRST_STEP
         while place.at <= now:
@@ -96,8 +96,8 @@ class Tail:
             "outcomes": self._outcomes,
             "limit": PAGE,
         }
-        async with self._database.session() as session:
-            rows = await session.tuples(_SQL.recorded_attempts, parameters)
+        async with self._database.autocommit() as tx:
+            rows = await tx.tuples(_SQL.recorded_attempts, parameters)
         return [RecordedAttempt(*row) for row in rows]
 
 

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 import msgspec
 
 from ogel.kernel.errors import Invalid
-from ogel.runtime.scrub import MASK
-from ogel.runtime.vault import Vault
+from ogel.runtime.secrets.scrub import MASK
+from ogel.runtime.secrets.vault import Vault
 
 # RFC 9110 §5.1 and §5.5; and the names that are ours to set.
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}")

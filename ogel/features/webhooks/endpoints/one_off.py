@@ -8,7 +8,7 @@ from ogel.features.webhooks.deliveries.job import QUEUE
 from ogel.features.webhooks.endpoints.service import EndpointService
 from ogel.features.webhooks.endpoints.store import EndpointStore
 from ogel.kernel.principal import SYSTEM, Caller
-from ogel.runtime.database import Database
+from ogel.runtime.database.database import Database
 from ogel.runtime.jobs.job import DONE, Job, NewJob, Outcome
 from ogel.runtime.jobs.kind import JobKind
 

@@ -8,14 +8,14 @@ import structlog
 
 from ogel.features.webhooks.endpoints.headers import hints, seal_headers
 from ogel.features.webhooks.endpoints.store import EndpointStore
-from ogel.runtime.database import Database
+from ogel.runtime.database.database import Database
 from ogel.runtime.jobs.job import Job
-from ogel.runtime.vault import Vault
+from ogel.runtime.secrets.vault import Vault
 
 log = structlog.get_logger(__name__)
 
 SEAL_HEADERS = "webhooks.seal_headers"
-BITE = 100
+BATCH = 100
 
 
 class SealHeaders:
@@ -27,10 +27,10 @@ class SealHeaders:
         self._vault = vault
 
     async def perform(self, job: Job, _: Any) -> None:
-        total, sealed = 0, BITE
-        while sealed == BITE:
+        total, sealed = 0, BATCH
+        while sealed == BATCH:
             async with self._database.transaction() as tx:
-                plain = await self._store.plain_headers(tx, BITE)
+                plain = await self._store.plain_headers(tx, BATCH)
                 for id, headers in plain:
                     await self._store.replace_headers(
                         tx, id, seal_headers(self._vault, id, headers), hints(headers)

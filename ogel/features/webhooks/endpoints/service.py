@@ -28,10 +28,10 @@ from ogel.features.webhooks.secrets.service import SecretService, given_secret
 from ogel.kernel.errors import Invalid, NotFound
 from ogel.kernel.ids import new_id
 from ogel.kernel.principal import Caller
-from ogel.runtime.database import Database, Session
+from ogel.runtime.database.database import Database, Transaction
 from ogel.runtime.egress import UrlGuard
 from ogel.runtime.jobs.keys import JobKeys, Rate
-from ogel.runtime.vault import Vault
+from ogel.runtime.secrets.vault import Vault
 
 
 class EndpointService:
@@ -68,18 +68,18 @@ class EndpointService:
             return await self.insert(tx, caller, new, secret)
 
     async def get(self, id: str) -> EndpointWithHealth:
-        async with self._database.session() as session:
-            endpoint = found(await self._store.get(session, id), id)
-            return (await self._with_health(session, [endpoint]))[0]
+        async with self._database.autocommit() as tx:
+            endpoint = found(await self._store.get(tx, id), id)
+            return (await self._with_health(tx, [endpoint]))[0]
 
     async def list(self, after: str | None, limit: int) -> Sequence[EndpointWithHealth]:
-        async with self._database.session() as session:
-            return await self._with_health(session, await self._store.list(session, after, limit))
+        async with self._database.autocommit() as tx:
+            return await self._with_health(tx, await self._store.list(tx, after, limit))
 
     async def _with_health(
-        self, session: Session, endpoints: Sequence[Endpoint]
+        self, tx: Transaction, endpoints: Sequence[Endpoint]
     ) -> Sequence[EndpointWithHealth]:
-        health = await self._health.of(session, [endpoint.id for endpoint in endpoints])
+        health = await self._health.of(tx, [endpoint.id for endpoint in endpoints])
         return [
             EndpointWithHealth(**msgspec.structs.asdict(endpoint), health=health.get(endpoint.id, WELL))
             for endpoint in endpoints
@@ -124,7 +124,7 @@ class EndpointService:
         async with self._database.transaction() as tx:
             await self.remove(tx, caller, found(await self._store.lock(tx, id), id))
 
-    async def remove(self, tx: Session, caller: Caller, endpoint: Endpoint) -> None:
+    async def remove(self, tx: Transaction, caller: Caller, endpoint: Endpoint) -> None:
         """It is locked."""
         await self._store.delete(tx, endpoint.id)
         await self._replays.cancel_of_webhook(tx, endpoint.id)
@@ -132,7 +132,9 @@ class EndpointService:
         metadata = {"url": without_query(endpoint.url)}
         await self._audit.record(tx, caller, "webhook.delete", "webhook", endpoint.id, metadata)
 
-    async def insert(self, tx: Session, caller: Caller, new: NewEndpoint, secret: Secret) -> CreatedEndpoint:
+    async def insert(
+        self, tx: Transaction, caller: Caller, new: NewEndpoint, secret: Secret
+    ) -> CreatedEndpoint:
         """What is in `new` has been checked."""
         id = new_id("wh")
         timeout = new.timeout_seconds
@@ -155,7 +157,7 @@ class EndpointService:
             public_key=secret.public_key,
         )
 
-    async def _set_key(self, tx: Session, endpoint: Endpoint) -> None:
+    async def _set_key(self, tx: Transaction, endpoint: Endpoint) -> None:
         """What claims obey about this endpoint's deliveries."""
         rate = None
         if (limit := endpoint.rate_limit) is not None:

@@ -9,55 +9,55 @@ import msgspec
 
 from ogel.features.webhooks.endpoints.endpoint import Endpoint
 from ogel.kernel.event import glob_to_like
-from ogel.runtime.database import Queries, Session
+from ogel.runtime.database.database import Queries, Transaction
 
 _SQL = Queries.beside(__name__)
 
 
 class EndpointStore:
-    async def insert(self, tx: Session, values: Mapping[str, Any]) -> Endpoint:
+    async def insert(self, tx: Transaction, values: Mapping[str, Any]) -> Endpoint:
         [endpoint] = await _endpoints(tx, _SQL.insert_endpoint, _as_columns(values))
         return endpoint
 
-    async def get(self, session: Session, id: str) -> Endpoint | None:
-        return _only(await _endpoints(session, _SQL.get_endpoint, {"id": id}))
+    async def get(self, tx: Transaction, id: str) -> Endpoint | None:
+        return _only(await _endpoints(tx, _SQL.get_endpoint, {"id": id}))
 
-    async def lock(self, tx: Session, id: str) -> Endpoint | None:
+    async def lock(self, tx: Transaction, id: str) -> Endpoint | None:
         return _only(await _endpoints(tx, _SQL.lock_endpoint, {"id": id}))
 
-    async def list(self, session: Session, after: str | None, limit: int) -> Sequence[Endpoint]:
-        return await _endpoints(session, _SQL.list_endpoints, {"after": after, "limit": limit})
+    async def list(self, tx: Transaction, after: str | None, limit: int) -> Sequence[Endpoint]:
+        return await _endpoints(tx, _SQL.list_endpoints, {"after": after, "limit": limit})
 
-    async def update(self, tx: Session, values: Mapping[str, Any]) -> Endpoint:
+    async def update(self, tx: Transaction, values: Mapping[str, Any]) -> Endpoint:
         """All but the headers."""
         [endpoint] = await _endpoints(tx, _SQL.update_endpoint, _as_columns(values))
         return endpoint
 
     async def replace_headers(
-        self, tx: Session, id: str, sealed: bytes | None, hints: Mapping[str, str]
+        self, tx: Transaction, id: str, sealed: bytes | None, hints: Mapping[str, str]
     ) -> None:
         parameters = {"id": id, "sealed_headers": sealed, "header_hints": _json(hints)}
         await tx.execute(_SQL.replace_headers, parameters)
 
-    async def plain_headers(self, tx: Session, limit: int) -> Sequence[tuple[str, dict[str, str]]]:
+    async def plain_headers(self, tx: Transaction, limit: int) -> Sequence[tuple[str, dict[str, str]]]:
         """Ids and headers of some endpoints whose headers the version before wrote, locked."""
         return [(id, headers) for id, headers in await tx.tuples(_SQL.plain_headers, {"limit": limit})]
 
-    async def delete(self, tx: Session, id: str) -> None:
+    async def delete(self, tx: Transaction, id: str) -> None:
         await tx.execute(_SQL.delete_endpoint, {"id": id})
 
-    async def is_over(self, tx: Session, id: str) -> bool:
+    async def is_over(self, tx: Transaction, id: str) -> bool:
         """It listens to nothing, and nothing is on its way to it."""
         return bool(await tx.value(_SQL.is_over, {"id": id}))
 
-    async def find_test(self, tx: Session, url: str) -> str | None:
+    async def find_test(self, tx: Transaction, url: str) -> str | None:
         """Locked."""
         found: str | None = await tx.value(_SQL.find_test_endpoint, {"url": url})
         return found
 
 
-async def _endpoints(session: Session, query: bytes, parameters: Mapping[str, Any]) -> list[Endpoint]:
-    return [msgspec.convert(row, Endpoint) for row in await session.dicts(query, parameters)]
+async def _endpoints(tx: Transaction, query: bytes, parameters: Mapping[str, Any]) -> list[Endpoint]:
+    return [msgspec.convert(row, Endpoint) for row in await tx.dicts(query, parameters)]
 
 
 def _only(endpoints: Sequence[Endpoint]) -> Endpoint | None:

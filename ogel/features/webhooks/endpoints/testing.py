@@ -17,7 +17,7 @@ from ogel.kernel.errors import Conflict
 from ogel.kernel.event import Event
 from ogel.kernel.ids import new_id
 from ogel.kernel.principal import Caller
-from ogel.runtime.database import Database, Session
+from ogel.runtime.database.database import Database, Transaction
 from ogel.runtime.outbox import Outbox
 
 TEST_EVENT = "webhook.test"
@@ -88,7 +88,7 @@ class TestService:
             await self._audit.record(tx, caller, "webhook.test", "webhook", endpoint.id, {"event": sent.id})
         return msgspec.structs.replace(sent, webhook=endpoint.id, secret=secret.text)
 
-    async def _send(self, tx: Session, endpoint: Endpoint) -> TestSent:
+    async def _send(self, tx: Transaction, endpoint: Endpoint) -> TestSent:
         if endpoint.state == "paused":
             raise Conflict(f"Webhook {endpoint.id!r} is paused; enable it to test it.")
         event = _test_event()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ogel.runtime.scrub import MASK
+from ogel.runtime.secrets.scrub import MASK
 
 
 def without_query(url: str) -> str:

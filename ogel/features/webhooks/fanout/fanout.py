@@ -12,9 +12,9 @@ from ogel.features.webhooks.fanout.filter import fits
 from ogel.features.webhooks.fanout.store import FanOutStore, Listener, NewDelivery
 from ogel.kernel.event import Event
 from ogel.kernel.ids import new_id
-from ogel.runtime.database import Session
+from ogel.runtime.database.database import Transaction
+from ogel.runtime.database.pieces import Piece
 from ogel.runtime.outbox import MOST_ROWS, Consequences, JobOf, Part, Subscriber
-from ogel.runtime.pieces import Piece
 
 # The event loop gets a turn after so many filters, which are the only long computation here.
 _FILTERS_PER_TURN = 500
@@ -24,16 +24,16 @@ class FanOut:
     def __init__(self, store: FanOutStore) -> None:
         self._store = store
 
-    async def to_matching(self, session: Session, events: Sequence[Event]) -> Consequences:
+    async def to_matching(self, tx: Transaction, events: Sequence[Event]) -> Consequences:
         """The outbox subscriber."""
         types = list(dict.fromkeys(event.type for event in events))
-        listeners = await self._store.listeners(session, types)
+        listeners = await self._store.listeners(tx, types)
         return _Deliveries(self._store, await _chosen(events, listeners))
 
     def to_endpoint(self, webhook_id: str) -> Subscriber:
         """A subscriber that delivers to this one endpoint, whatever it listens to, and which the caller has locked."""
 
-        async def subscriber(_: Session, events: Sequence[Event]) -> Consequences:
+        async def subscriber(_: Transaction, events: Sequence[Event]) -> Consequences:
             only = [Listener(webhook_id)]
             return _Deliveries(self._store, [(event, only) for event in events], is_locked=True)
 

@@ -9,8 +9,8 @@ from typing import NamedTuple
 from msgspec import Struct
 
 from ogel.features.webhooks.fanout.listening import keys_of
-from ogel.runtime.database import Queries, Session, records
-from ogel.runtime.pieces import Piece
+from ogel.runtime.database.database import Queries, Transaction, records
+from ogel.runtime.database.pieces import Piece
 
 _SQL = Queries.beside(__name__)
 
@@ -35,14 +35,14 @@ class NewDelivery(Struct, frozen=True):
 
 
 class FanOutStore:
-    async def listeners(self, session: Session, types: Sequence[str]) -> Mapping[str, Sequence[Listener]]:
+    async def listeners(self, tx: Transaction, types: Sequence[str]) -> Mapping[str, Sequence[Listener]]:
         """By type, which are all different; locks none. Who listens to several is the same one in each list."""
         found: dict[str, list[Listener]] = defaultdict(list)
         known: dict[str, Listener] = {}
         left, most = deque(types), TYPES
         while left:
             some, keys = _next(left, most)
-            rows = await session.tuples(_SQL.listeners, {"types": some, "keys": keys})
+            rows = await tx.tuples(_SQL.listeners, {"types": some, "keys": keys})
             for type, webhook_id, *rest in rows:
                 listener = known.get(webhook_id)
                 if listener is None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from ogel.features.webhooks.deliveries.job import QUEUE
-from ogel.runtime.database import Database
+from ogel.runtime.database.database import Database
 from ogel.runtime.jobs.job import Job, NewJob
-from ogel.runtime.jobs.keys import BITE, JobKeys
+from ogel.runtime.jobs.keys import BATCH, JobKeys
 from ogel.runtime.jobs.kind import JobKind
 
 DRAIN = "webhooks.drain"
@@ -30,7 +30,7 @@ class Drain:
         return JobKind(DRAIN, QUEUE, self.perform)
 
     async def perform(self, job: Job, _: Any) -> None:
-        hastened = BITE
-        while hastened == BITE:
+        woken = BATCH
+        while woken == BATCH:
             async with self._database.transaction() as tx:
-                hastened = await self._keys.hasten(tx, QUEUE, job.payload["webhook"], BITE)
+                woken = await self._keys.wake_jobs(tx, QUEUE, job.payload["webhook"], BATCH)

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from prometheus_client import CollectorRegistry
 
 from ogel.features.webhooks.health.store import HealthStore
-from ogel.runtime.cluster_metrics import cluster_gauge
-from ogel.runtime.database import Database
+from ogel.runtime.database.database import Database
+from ogel.runtime.metrics.cluster import cluster_gauge
 
 
 class HealthMetrics:
@@ -24,8 +24,8 @@ class HealthMetrics:
 
     async def breakers(self) -> Mapping[str, int]:
         """Endpoints by state, as the gauge has them."""
-        async with self._database.session() as session:
-            return await self._store.breakers(session)
+        async with self._database.autocommit() as tx:
+            return await self._store.breakers(tx)
 
     async def measure(self) -> None:
         for state, count in (await self.breakers()).items():

@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from ogel.features.webhooks.health.health import DisabledReason, Health
 from ogel.features.webhooks.health.rules import Ailing
-from ogel.runtime.database import Queries, Session, records
+from ogel.runtime.database.database import Queries, Transaction, records
 
 _SQL = Queries.beside(__name__)
 
@@ -34,41 +34,41 @@ class Recovered(Struct, frozen=True):
 
 
 class HealthStore:
-    async def failed(self, tx: Session, failures: Sequence[Failures]) -> Sequence[Ailing]:
+    async def failed(self, tx: Transaction, failures: Sequence[Failures]) -> Sequence[Ailing]:
         return await tx.all(_SQL.failed, {"rows": records(failures)}, Ailing)
 
-    async def well(self, tx: Session, ids: Sequence[str]) -> Sequence[Recovered]:
+    async def well(self, tx: Transaction, ids: Sequence[str]) -> Sequence[Recovered]:
         return [Recovered(*row) for row in await tx.tuples(_SQL.well, {"ids": list(ids)})]
 
-    async def open(self, tx: Session, id: str) -> None:
+    async def open(self, tx: Transaction, id: str) -> None:
         await tx.execute(_SQL.open, {"id": id})
 
-    async def close(self, tx: Session, id: str) -> None:
+    async def close(self, tx: Transaction, id: str) -> None:
         await tx.execute(_SQL.close, {"id": id})
 
-    async def warned(self, tx: Session, id: str, percent: int) -> None:
+    async def warned(self, tx: Transaction, id: str, percent: int) -> None:
         await tx.execute(_SQL.warned, {"id": id, "percent": percent})
 
-    async def disable(self, tx: Session, id: str, reason: DisabledReason) -> str | None:
+    async def disable(self, tx: Transaction, id: str, reason: DisabledReason) -> str | None:
         """The endpoint's URL, when this disabled it."""
         url: str | None = await tx.value(_SQL.disable, {"id": id, "reason": reason})
         return url
 
-    async def url_of(self, tx: Session, id: str) -> str:
+    async def url_of(self, tx: Transaction, id: str) -> str:
         url: str = await tx.value(_SQL.url_of, {"id": id})
         return url
 
-    async def lock_endpoints(self, tx: Session, ids: Sequence[str]) -> None:
+    async def lock_endpoints(self, tx: Transaction, ids: Sequence[str]) -> None:
         await tx.execute(_SQL.lock_endpoints, {"ids": list(ids)})
 
-    async def forget(self, tx: Session, id: str) -> bool:
+    async def forget(self, tx: Transaction, id: str) -> bool:
         """Whether there was anything to forget."""
         return await tx.execute(_SQL.forget, {"id": id}) > 0
 
-    async def of(self, session: Session, ids: Sequence[str]) -> Mapping[str, Health]:
-        return {id: Health(*rest) for id, *rest in await session.tuples(_SQL.of, {"ids": list(ids)})}
+    async def of(self, tx: Transaction, ids: Sequence[str]) -> Mapping[str, Health]:
+        return {id: Health(*rest) for id, *rest in await tx.tuples(_SQL.of, {"ids": list(ids)})}
 
-    async def breakers(self, session: Session) -> Mapping[str, int]:
+    async def breakers(self, tx: Transaction) -> Mapping[str, int]:
         """How many are `open` and `half_open`, and how many endpoints fail with theirs closed (`ailing`)."""
-        [breakers] = await session.dicts(_SQL.breakers)
+        [breakers] = await tx.dicts(_SQL.breakers)
         return breakers

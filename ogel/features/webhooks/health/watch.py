@@ -25,7 +25,7 @@ from ogel.features.webhooks.health.store import Failures, HealthStore
 from ogel.kernel.clock import utc_now
 from ogel.kernel.event import Event
 from ogel.kernel.ids import new_id
-from ogel.runtime.database import Session
+from ogel.runtime.database.database import Transaction
 from ogel.runtime.jobs.keys import JobKeys
 from ogel.runtime.jobs.store import JobQueue
 from ogel.runtime.outbox import Outbox
@@ -72,7 +72,7 @@ class HealthWatch:
         self._outbox = outbox
         self._patience = patience
 
-    async def learn(self, tx: Session, signs: Sequence[Sign]) -> None:
+    async def learn(self, tx: Transaction, signs: Sequence[Sign]) -> None:
         """In the order in which the attempts ended. Costs no statement while every endpoint is, and was, well."""
         failures = failures_of(signs)
         recovered = {sign.webhook_id for sign in signs if sign.life == "up" and sign.was_ailing}
@@ -89,7 +89,7 @@ class HealthWatch:
             for ailing in await self._store.failed(tx, failures):
                 await self._decide(tx, ailing, signs)
 
-    async def _decide(self, tx: Session, ailing: Ailing, signs: Sequence[Sign]) -> None:
+    async def _decide(self, tx: Transaction, ailing: Ailing, signs: Sequence[Sign]) -> None:
         id, now = ailing.webhook_id, utc_now()
         mine = [sign for sign in signs if sign.webhook_id == id]
         if any(sign.gone for sign in mine):
@@ -110,7 +110,7 @@ class HealthWatch:
             await self._close(tx, id)
         await self._judge(tx, ailing, percent_to_disabling(ailing, self._patience, now))
 
-    async def _judge(self, tx: Session, ailing: Ailing, percent: float) -> None:
+    async def _judge(self, tx: Transaction, ailing: Ailing, percent: float) -> None:
         if percent >= 100:
             await self._disable(tx, ailing, "failing")
             return
@@ -120,20 +120,20 @@ class HealthWatch:
             url = await self._store.url_of(tx, ailing.webhook_id)
             await self._tell(tx, FAILING, {**_facts(ailing, url), "percent": warning})
 
-    async def _close(self, tx: Session, id: str) -> None:
+    async def _close(self, tx: Transaction, id: str) -> None:
         """What waited for its own retry time goes now, as fast as the ramp lets it."""
         log.info("breaker.closed", webhook=id)
         await self._keys.recover(tx, QUEUE, id)
         await self._jobs.enqueue(tx, [drain_job(id)])
 
-    async def _disable(self, tx: Session, ailing: Ailing, reason: DisabledReason) -> None:
+    async def _disable(self, tx: Transaction, ailing: Ailing, reason: DisabledReason) -> None:
         url = await self._store.disable(tx, ailing.webhook_id, reason)
         if url is not None:
             log.warning("webhook.disabled", webhook=ailing.webhook_id, reason=reason, error=ailing.last_error)
             await self._keys.hold(tx, ailing.webhook_id)
             await self._tell(tx, DISABLED, {**_facts(ailing, url), "reason": reason})
 
-    async def _tell(self, tx: Session, type: str, data: dict[str, Any]) -> None:
+    async def _tell(self, tx: Transaction, type: str, data: dict[str, Any]) -> None:
         event = Event(new_id("evt"), type, msgspec.json.encode(data), data["webhook"], utc_now())
         await self._outbox.publish(tx, [event])
 

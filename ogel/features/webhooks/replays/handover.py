@@ -1,4 +1,4 @@
-"""Handing found events to delivery: deliveries opened again or made, and their jobs in the lane of replays."""
+"""Handing found events to delivery: deliveries opened again or made, and their jobs in the priority of replays."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import msgspec
 from ogel.features.webhooks.deliveries.job import QUEUE, delivery_job, order_key
 from ogel.features.webhooks.replays.replay import Found, Listener, Range
 from ogel.kernel.ids import new_id
-from ogel.runtime.database import Queries, Session, records
+from ogel.runtime.database.database import Queries, Transaction, records
 from ogel.runtime.jobs.job import REPLAY, NewJob, job_id_of
 from ogel.runtime.jobs.store import JobQueue
 
@@ -21,7 +21,7 @@ class HandOver:
     def __init__(self, jobs: JobQueue) -> None:
         self._jobs = jobs
 
-    async def waiting(self, tx: Session, webhook_id: str, limit: int) -> int:
+    async def waiting(self, tx: Transaction, webhook_id: str, limit: int) -> int:
         """
         Jobs that are due for the endpoint and wait for a worker; never more than `limit`. What waits for its next
         attempt does not count: a receiver that refuses a few events for days must not hold up the others.
@@ -30,7 +30,7 @@ class HandOver:
 
     async def hand_over(
         self,
-        tx: Session,
+        tx: Transaction,
         range: Range,
         listener: Listener,
         found: Sequence[Found],
@@ -57,7 +57,7 @@ class HandOver:
         parameters = {"ids": opened, "delivered_too": range.only == "all"}
         return len(made) + await tx.execute(_SQL.reopen, parameters)
 
-    async def _make_missing(self, tx: Session, range: Range, missing: Sequence[Found]) -> dict[str, str]:
+    async def _make_missing(self, tx: Transaction, range: Range, missing: Sequence[Found]) -> dict[str, str]:
         """Delivery ids by event id."""
         if not missing:
             return {}
@@ -75,5 +75,5 @@ def spread(count: int, begin: datetime, per_second: int | None) -> Sequence[date
 
 
 def _job(delivery_id: str, webhook_id: str, order: str, at: datetime | None) -> NewJob:
-    job = delivery_job(delivery_id, webhook_id, order_key=order, lane=REPLAY)
+    job = delivery_job(delivery_id, webhook_id, order_key=order, priority=REPLAY)
     return msgspec.structs.replace(job, scheduled_at=at)

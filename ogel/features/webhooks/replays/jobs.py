@@ -15,7 +15,7 @@ from ogel.features.webhooks.replays.replay import Listener, Progress, ReplayStat
 from ogel.features.webhooks.replays.store import ReplayStore
 from ogel.features.webhooks.replays.walk import count, look
 from ogel.kernel.clock import utc_now
-from ogel.runtime.database import Database, Session
+from ogel.runtime.database.database import Database, Transaction
 from ogel.runtime.jobs.job import Finished, Job, NewJob
 from ogel.runtime.jobs.kind import JobKind
 from ogel.runtime.jobs.store import JobQueue
@@ -25,7 +25,7 @@ log = structlog.get_logger(__name__)
 REPLAY_STEP = "webhooks.replay"
 
 # Deliveries that one step hands over. A step is one short transaction, and holds a place of a worker no longer.
-BITE = 500
+BATCH = 500
 # While so many are due for the endpoint and no worker takes them, nothing is added: a replay of millions leaves the
 # queue as short as it found it. A step that waits looks again after this, and after twice as long each time.
 MOST_WAITING = 2_000
@@ -77,17 +77,19 @@ class ReplayStep:
             if at is not None:
                 await self._jobs.enqueue(tx, [step_job(id, webhook_id, step + 1, at)])
 
-    async def _step(self, tx: Session, id: str, progress: Progress, listener: Listener) -> datetime | None:
+    async def _step(
+        self, tx: Transaction, id: str, progress: Progress, listener: Listener
+    ) -> datetime | None:
         """Returns when the next is due; None: it was the last."""
         now = utc_now()
-        bite = min(BITE, progress.per_second or BITE)
+        batch = min(BATCH, progress.per_second or BATCH)
         tally = await count(tx, progress.range, listener, progress.tally, COUNT_SECONDS)
-        if await self._hand_over.waiting(tx, progress.range.webhook_id, MOST_WAITING) > MOST_WAITING - bite:
+        if await self._hand_over.waiting(tx, progress.range.webhook_id, MOST_WAITING) > MOST_WAITING - batch:
             waited = msgspec.structs.replace(progress, tally=tally, waits=progress.waits + 1)
             await self._store.advance(tx, id, waited, 0, 0, "running")
             wait = min(LONGEST_WAIT_SECONDS, FIRST_WAIT_SECONDS * 2.0 ** min(progress.waits, 10))
             return now + timedelta(seconds=wait)
-        sight = await look(tx, progress.range, listener, progress.cursor, bite)
+        sight = await look(tx, progress.range, listener, progress.cursor, batch)
         times = spread(len(sight.found), now, progress.per_second)
         replayed = await self._hand_over.hand_over(tx, progress.range, listener, sight.found, times)
         moved = msgspec.structs.replace(progress, cursor=sight.cursor, tally=tally, waits=0)
@@ -98,7 +100,7 @@ class ReplayStep:
             return None
         return now + timedelta(seconds=replayed / progress.per_second if progress.per_second else 0.0)
 
-    async def record(self, tx: Session, finished: Sequence[Finished]) -> None:
+    async def record(self, tx: Transaction, finished: Sequence[Finished]) -> None:
         for each in finished:
             if each.outcome.verdict == "dead":
                 payload = each.job.payload
@@ -106,10 +108,10 @@ class ReplayStep:
                 log.error("replay.stopped", replay=payload["replay"], error=error)
                 await self._store.stop(tx, payload["replay"], payload["step"], error)
 
-    async def discarded(self, tx: Session, payloads: Sequence[Mapping[str, Any]]) -> None:
+    async def discarded(self, tx: Transaction, payloads: Sequence[Mapping[str, Any]]) -> None:
         for payload in payloads:
             await self._store.stop(tx, payload["replay"], payload["step"], "its job was discarded")
 
-    async def revived(self, tx: Session, payloads: Sequence[Mapping[str, Any]]) -> None:
+    async def revived(self, tx: Transaction, payloads: Sequence[Mapping[str, Any]]) -> None:
         for payload in payloads:
             await self._store.go_on(tx, payload["replay"], payload["step"])

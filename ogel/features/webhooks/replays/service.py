@@ -16,7 +16,7 @@ from ogel.kernel.errors import Conflict, Invalid, NotFound
 from ogel.kernel.event import glob_to_like
 from ogel.kernel.ids import new_id
 from ogel.kernel.principal import Caller
-from ogel.runtime.database import Database, Session
+from ogel.runtime.database.database import Database, Transaction
 from ogel.runtime.jobs.store import JobQueue
 
 # How long an answer may wait for counting. What a dry run does not reach it says; for a replay its steps count on.
@@ -52,8 +52,8 @@ class ReplayService:
         wait, and when many do the replay waits too.
         """
         about = _range(webhook_id, new)
-        async with self._database.session() as session:
-            _refuse_second(await self._store.unfinished(session, webhook_id), webhook_id)
+        async with self._database.autocommit() as tx:
+            _refuse_second(await self._store.unfinished(tx, webhook_id), webhook_id)
         tally = await self._count(about, CREATE_SECONDS)
         id = new_id("rpl")
         async with self._database.transaction() as tx:
@@ -73,15 +73,15 @@ class ReplayService:
             return await self._get(tx, id)
 
     async def get(self, id: str) -> Replay:
-        async with self._database.session() as session:
-            return await self._get(session, id)
+        async with self._database.autocommit() as tx:
+            return await self._get(tx, id)
 
     async def list(self, filters: Mapping[str, Any]) -> Sequence[Replay]:
         """Raises Invalid for a webhook that there is not, nor replays of it."""
         webhook = filters["webhook"]
-        async with self._database.session() as session:
-            found = await self._store.list(session, filters)
-            if not found and webhook is not None and await self._store.listener(session, webhook) is None:
+        async with self._database.autocommit() as tx:
+            found = await self._store.list(tx, filters)
+            if not found and webhook is not None and await self._store.listener(tx, webhook) is None:
                 raise Invalid.field("query.webhook", f"there is no webhook {webhook!r}")
         return found
 
@@ -109,14 +109,14 @@ class ReplayService:
             return _in_state(await self._get(tx, id), "cancelled")
 
     async def _count(self, about: Range, seconds: float) -> Tally:
-        async with self._database.session() as session:
-            listener = await self._store.listener(session, about.webhook_id)
+        async with self._database.autocommit() as tx:
+            listener = await self._store.listener(tx, about.webhook_id)
             if listener is None:
                 raise _no_webhook(about.webhook_id)
-            return await count(session, about, listener, Tally(start_of(about)), seconds)
+            return await count(tx, about, listener, Tally(start_of(about)), seconds)
 
-    async def _get(self, session: Session, id: str) -> Replay:
-        replay = await self._store.get(session, id)
+    async def _get(self, tx: Transaction, id: str) -> Replay:
+        replay = await self._store.get(tx, id)
         if replay is None:
             raise NotFound(f"No replay {id!r}.")
         return replay

@@ -14,21 +14,21 @@ from ogel.features.webhooks.replays.replay import (
     ReplayStatus,
     Tally,
 )
-from ogel.runtime.database import Queries, Session
+from ogel.runtime.database.database import Queries, Transaction
 
 _SQL = Queries.beside(__name__)
 
 
 class ReplayStore:
-    async def listener(self, session: Session, webhook_id: str) -> Listener | None:
-        return _listener(await session.tuples(_SQL.listener, {"webhook_id": webhook_id}))
+    async def listener(self, tx: Transaction, webhook_id: str) -> Listener | None:
+        return _listener(await tx.tuples(_SQL.listener, {"webhook_id": webhook_id}))
 
-    async def hold_listener(self, tx: Session, webhook_id: str) -> Listener | None:
+    async def hold_listener(self, tx: Transaction, webhook_id: str) -> Listener | None:
         """It stays as it is until the transaction ends."""
         return _listener(await tx.tuples(_SQL.hold_listener, {"webhook_id": webhook_id}))
 
     async def insert(
-        self, tx: Session, id: str, range: Range, per_second: int | None, start: Cursor, tally: Tally
+        self, tx: Transaction, id: str, range: Range, per_second: int | None, start: Cursor, tally: Tally
     ) -> bool:
         """False when the endpoint has an unfinished one."""
         parameters = {
@@ -46,23 +46,23 @@ class ReplayStore:
         }
         return await tx.value(_SQL.insert_replay, parameters) is not None
 
-    async def unfinished(self, session: Session, webhook_id: str) -> str | None:
-        found: str | None = await session.value(_SQL.unfinished, {"webhook_id": webhook_id})
+    async def unfinished(self, tx: Transaction, webhook_id: str) -> str | None:
+        found: str | None = await tx.value(_SQL.unfinished, {"webhook_id": webhook_id})
         return found
 
-    async def get(self, session: Session, id: str) -> Replay | None:
-        return await session.one(_SQL.get_replay, {"id": id}, Replay)
+    async def get(self, tx: Transaction, id: str) -> Replay | None:
+        return await tx.one(_SQL.get_replay, {"id": id}, Replay)
 
-    async def list(self, session: Session, filters: Mapping[str, Any]) -> Sequence[Replay]:
-        return await session.all(_SQL.list_replays, filters, Replay)
+    async def list(self, tx: Transaction, filters: Mapping[str, Any]) -> Sequence[Replay]:
+        return await tx.all(_SQL.list_replays, filters, Replay)
 
-    async def lock_progress(self, tx: Session, id: str, step: int) -> Progress | None:
+    async def lock_progress(self, tx: Transaction, id: str, step: int) -> Progress | None:
         """None when this step is not to be done: the replay is paused or over, or the step is done."""
         rows = await tx.tuples(_SQL.lock_progress, {"id": id, "step": step})
         return _progress(rows[0]) if rows else None
 
     async def advance(
-        self, tx: Session, id: str, progress: Progress, replayed: int, skipped: int, status: ReplayStatus
+        self, tx: Transaction, id: str, progress: Progress, replayed: int, skipped: int, status: ReplayStatus
     ) -> None:
         """To the next step; `replayed` and `skipped` in this one."""
         parameters = {
@@ -77,25 +77,25 @@ class ReplayStore:
         }
         await tx.execute(_SQL.advance, parameters)
 
-    async def pause(self, tx: Session, id: str) -> bool:
+    async def pause(self, tx: Transaction, id: str) -> bool:
         return await tx.execute(_SQL.pause, {"id": id}) > 0
 
-    async def resume(self, tx: Session, id: str) -> int | None:
+    async def resume(self, tx: Transaction, id: str) -> int | None:
         """The step to do next; None when it was not paused."""
         step: int | None = await tx.value(_SQL.resume, {"id": id})
         return step
 
-    async def cancel(self, tx: Session, id: str) -> bool:
+    async def cancel(self, tx: Transaction, id: str) -> bool:
         return await tx.execute(_SQL.cancel, {"id": id}) > 0
 
-    async def cancel_of_webhook(self, tx: Session, webhook_id: str) -> None:
+    async def cancel_of_webhook(self, tx: Transaction, webhook_id: str) -> None:
         await tx.execute(_SQL.cancel_of_webhook, {"webhook_id": webhook_id})
 
-    async def stop(self, tx: Session, id: str, step: int, error: str) -> None:
+    async def stop(self, tx: Transaction, id: str, step: int, error: str) -> None:
         """Paused until someone resumes it, or revives the job of this step."""
         await tx.execute(_SQL.stop, {"id": id, "step": step, "error": error})
 
-    async def go_on(self, tx: Session, id: str, step: int) -> None:
+    async def go_on(self, tx: Transaction, id: str, step: int) -> None:
         await tx.execute(_SQL.go_on, {"id": id, "step": step})
 
 

@@ -12,7 +12,7 @@ from ogel.features.webhooks.fanout.document import Document
 from ogel.features.webhooks.fanout.filter import fits
 from ogel.features.webhooks.replays.replay import Cursor, Found, Listener, Range, Tally
 from ogel.kernel.event import Event
-from ogel.runtime.database import Queries, Session
+from ogel.runtime.database.database import Queries, Transaction
 
 _SQL = Queries.beside(__name__)
 
@@ -41,9 +41,9 @@ def start_of(range: Range) -> Cursor:
     return Cursor(range.since, ids_since(range.since) if range.only == "failed" else "")
 
 
-async def look(session: Session, range: Range, listener: Listener, after: Cursor, limit: int) -> Sight:
+async def look(tx: Transaction, range: Range, listener: Listener, after: Cursor, limit: int) -> Sight:
     """The next to be replayed, `limit` at most, among the rows that one statement may look at."""
-    page = await _page(session, range, after, FIND_ROWS)
+    page = await _page(tx, range, after, FIND_ROWS)
     if page is None:
         return Sight((), after, True)
     filtered = _is_filtered(range, listener)
@@ -51,7 +51,7 @@ async def look(session: Session, range: Range, listener: Listener, after: Cursor
         limit = min(limit, FILTERED_ROWS)
     query = _SQL.find_failed if range.only == "failed" else _SQL.find_events
     more = {"limit": limit, "with_data": filtered}
-    rows = await session.tuples(query, _parameters(range, listener, after, page.end) | more)
+    rows = await tx.tuples(query, _parameters(range, listener, after, page.end) | more)
     found = [Found(*row) for row in rows]
     if len(found) < limit:
         return Sight(_fitting(found, listener), page.end, page.is_last)
@@ -61,36 +61,34 @@ async def look(session: Session, range: Range, listener: Listener, after: Cursor
     return Sight(_fitting(found, listener), Cursor(last.created_at, id), False)
 
 
-async def count(session: Session, range: Range, listener: Listener, tally: Tally, seconds: float) -> Tally:
+async def count(tx: Transaction, range: Range, listener: Listener, tally: Tally, seconds: float) -> Tally:
     """Goes on counting for about so long, page by page: no statement is a long one."""
     deadline = time.monotonic() + seconds
     while not tally.complete and time.monotonic() < deadline:
         if _is_filtered(range, listener):
-            tally = await _count_filtered(session, range, listener, tally)
+            tally = await _count_filtered(tx, range, listener, tally)
         else:
-            tally = await _count_page(session, range, listener, tally)
+            tally = await _count_page(tx, range, listener, tally)
     return tally
 
 
-async def _count_page(session: Session, range: Range, listener: Listener, tally: Tally) -> Tally:
-    page = await _page(session, range, tally.cursor, COUNT_ROWS)
+async def _count_page(tx: Transaction, range: Range, listener: Listener, tally: Tally) -> Tally:
+    page = await _page(tx, range, tally.cursor, COUNT_ROWS)
     if page is None:
         return tally._replace(complete=True)
     query = _SQL.count_failed if range.only == "failed" else _SQL.count_events
-    [(replayable, pending)] = await session.tuples(
-        query, _parameters(range, listener, tally.cursor, page.end)
-    )
+    [(replayable, pending)] = await tx.tuples(query, _parameters(range, listener, tally.cursor, page.end))
     return Tally(page.end, tally.replayable + replayable, tally.pending + pending, page.is_last)
 
 
-async def _count_filtered(session: Session, range: Range, listener: Listener, tally: Tally) -> Tally:
-    sight = await look(session, range, listener, tally.cursor, FILTERED_ROWS)
+async def _count_filtered(tx: Transaction, range: Range, listener: Listener, tally: Tally) -> Tally:
+    sight = await look(tx, range, listener, tally.cursor, FILTERED_ROWS)
     pending = sum(each.is_pending for each in sight.found)
     replayable = tally.replayable + len(sight.found) - pending
     return Tally(sight.cursor, replayable, tally.pending + pending, sight.is_last)
 
 
-async def _page(session: Session, range: Range, after: Cursor, rows: int) -> Page | None:
+async def _page(tx: Transaction, range: Range, after: Cursor, rows: int) -> Page | None:
     query = _SQL.failed_page if range.only == "failed" else _SQL.events_page
     parameters = {
         "webhook_id": range.webhook_id,
@@ -100,7 +98,7 @@ async def _page(session: Session, range: Range, after: Cursor, rows: int) -> Pag
         "before_id": ids_until(range.asked_at),
         "limit": rows,
     }
-    ends = await session.tuples(query, parameters)
+    ends = await tx.tuples(query, parameters)
     return Page(Cursor(*ends[0][:2]), ends[0][2] < rows) if ends else None
 
 

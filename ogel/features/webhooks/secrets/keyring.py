@@ -11,8 +11,8 @@ import structlog
 from ogel.features.webhooks.secrets.secret import Secret, secret_purpose
 from ogel.features.webhooks.secrets.signature import SigningKey, SymmetricKey, signed_content, signing_key
 from ogel.features.webhooks.secrets.store import SealedSecret, SecretStore
-from ogel.runtime.database import Session
-from ogel.runtime.vault import Unsealable, Vault
+from ogel.runtime.database.database import Transaction
+from ogel.runtime.secrets.vault import Unsealable, Vault
 
 log = structlog.get_logger(__name__)
 
@@ -62,10 +62,10 @@ class SigningKeys:
         self._store = store
         self._vault = vault
 
-    async def of(self, session: Session, webhook_ids: Sequence[str]) -> Mapping[str, KeyRing]:
+    async def of(self, tx: Transaction, webhook_ids: Sequence[str]) -> Mapping[str, KeyRing]:
         """By endpoint, in one statement; without those whose secrets cannot be unsealed."""
         found = {}
-        for webhook_id, secrets in (await self._store.live(session, webhook_ids)).items():
+        for webhook_id, secrets in (await self._store.live(tx, webhook_ids)).items():
             if (ring := self._prepare(webhook_id, secrets)) is not None:
                 found[webhook_id] = ring
         return found

@@ -14,8 +14,8 @@ from ogel.features.webhooks.secrets.store import SealedSecret, SecretStore
 from ogel.kernel.errors import Conflict, Invalid, NotFound
 from ogel.kernel.ids import new_id
 from ogel.kernel.principal import Caller
-from ogel.runtime.database import Database, Session
-from ogel.runtime.vault import Unsealable, Vault
+from ogel.runtime.database.database import Database, Transaction
+from ogel.runtime.secrets.vault import Unsealable, Vault
 
 MOST_ALIVE = 10
 DEFAULT_OVERLAP_SECONDS = 86_400
@@ -77,7 +77,7 @@ class SecretService:
         self._vault = vault
         self._audit = audit
 
-    async def add(self, tx: Session, webhook_id: str, secret: Secret) -> str:
+    async def add(self, tx: Transaction, webhook_id: str, secret: Secret) -> str:
         """The only one without an end: those before it must have theirs. Returns its id."""
         id = new_id("sec")
         sealed = self._vault.seal(secret.material, secret_purpose(webhook_id))
@@ -86,7 +86,7 @@ class SecretService:
         )
         return id
 
-    async def replace(self, tx: Session, webhook_id: str, secret: Secret) -> None:
+    async def replace(self, tx: Transaction, webhook_id: str, secret: Secret) -> None:
         """At once, without an overlap."""
         await self._store.next_version(tx, webhook_id)
         await self._store.end_others(tx, webhook_id, overlap_seconds=0)
@@ -112,7 +112,7 @@ class SecretService:
             await self._audit.record(tx, caller, "webhook.rotate_secret", "webhook", webhook_id, metadata)
         return Rotated(webhook_id, id, secret.signing, secret.text, secret.public_key, until)
 
-    async def check_shared(self, tx: Session, webhook_id: str) -> None:
+    async def check_shared(self, tx: Transaction, webhook_id: str) -> None:
         """Raises Invalid when the newest secret is none that a receiver could share, as `compatibility` needs it."""
         alive = (await self._store.live(tx, [webhook_id])).get(webhook_id, [])
         if alive and alive[0].signing != "v1":
@@ -120,8 +120,8 @@ class SecretService:
 
     async def list(self, webhook_id: str) -> Sequence[SigningSecret]:
         """Those alive, newest first."""
-        async with self._database.session() as session:
-            alive = (await self._store.live(session, [webhook_id])).get(webhook_id)
+        async with self._database.autocommit() as tx:
+            alive = (await self._store.live(tx, [webhook_id])).get(webhook_id)
         if alive is None:  # an endpoint always has one
             raise NotFound(f"No webhook {webhook_id!r}.")
         return [self._shown(webhook_id, sealed) for sealed in alive]

@@ -9,8 +9,8 @@ from urllib.parse import parse_qsl, urlsplit
 
 from ogel.features.webhooks.endpoints.headers import unseal_headers
 from ogel.runtime.egress import Egress, EncodedHeaders
-from ogel.runtime.scrub import MASK
-from ogel.runtime.vault import Vault
+from ogel.runtime.secrets.scrub import MASK
+from ogel.runtime.secrets.vault import Vault
 
 USER_AGENT = "Ogel-Webhook/1.0"
 # A shorter value may stand in any answer by chance, and is no secret.

@@ -18,12 +18,12 @@ from ogel.features.webhooks.sending.store import SendingStore
 from ogel.features.webhooks.sending.verdict import Verdict, judge_answer, judge_error
 from ogel.features.webhooks.sending.work import AttemptRow, LostAttempt, Sent, Settled, Work
 from ogel.kernel.clock import utc_now
-from ogel.runtime.database import Session
+from ogel.runtime.database.database import Transaction
+from ogel.runtime.database.pieces import Piece
 from ogel.runtime.egress import Egress, EgressError, Exchange
 from ogel.runtime.jobs.job import FIRST_ATTEMPT, Finished, Job, Outcome
 from ogel.runtime.jobs.store import JobQueue
-from ogel.runtime.pieces import Piece
-from ogel.runtime.scrub import MASK
+from ogel.runtime.secrets.scrub import MASK
 
 MAX_RESPONSE_BYTES = 16 * 1024
 # A fault of ours is looked at again after this.
@@ -53,7 +53,7 @@ class Deliver:
         self._metrics = metrics
         self._jobs = jobs
 
-    async def load(self, tx: Session, jobs: Sequence[Job]) -> Mapping[str, Work]:
+    async def load(self, tx: Transaction, jobs: Sequence[Job]) -> Mapping[str, Work]:
         found = await self._store.load_work(tx, [job.payload["delivery"] for job in jobs])
         return {job.id: found[job.payload["delivery"]] for job in jobs if job.payload["delivery"] in found}
 
@@ -82,7 +82,7 @@ class Deliver:
             # Its traceback holds this frame, which holds it: with the body they would wait for the collector.
             answer, verdict = error.with_traceback(None), judge_error(error)
         lag = started_at - _due_at(job, work)
-        self._metrics.attempted(verdict, answer.timings.total, job.lane, lag.total_seconds())
+        self._metrics.attempted(verdict, answer.timings.total, job.priority, lag.total_seconds())
         if verdict.ours:
             return Outcome("postpone", f"{verdict.reason}: {verdict.detail}", after_seconds=OURS_SECONDS)
         row = _row(work, receiver, job, started_at, answer, verdict, receiver.log_of(signed))
@@ -99,7 +99,7 @@ class Deliver:
         way: Literal["postpone", "retry"] = "postpone" if work.breaker_is_open else "retry"
         return Outcome(way, error, after_seconds=delay, value=sent, slow=verdict.slow)
 
-    async def record(self, tx: Session, finished: Sequence[Finished]) -> None:
+    async def record(self, tx: Transaction, finished: Sequence[Finished]) -> None:
         attempts, settled, signs = [], [], []
         lost = [each.job for each in finished if each.job.lost]
         if lost:
@@ -127,23 +127,23 @@ class Deliver:
             rows.append(sent.row)
         return self._store.delivered(rows)
 
-    async def late(self, tx: Session, finished: Sequence[Finished]) -> None:
+    async def late(self, tx: Transaction, finished: Sequence[Finished]) -> None:
         rows = [each.outcome.value.row for each in finished if each.outcome.value is not None]
         if rows:
             await self._store.record_late(tx, rows)
 
-    async def discarded(self, tx: Session, payloads: Sequence[Mapping[str, Any]]) -> None:
+    async def discarded(self, tx: Transaction, payloads: Sequence[Mapping[str, Any]]) -> None:
         ids = [payload["delivery"] for payload in payloads]
         await self._deliveries.cancel(tx, ids)
         await self._jobs.enqueue(tx, [forget_job(each) for each in await self._store.one_offs(tx, ids)])
 
-    async def revived(self, tx: Session, payloads: Sequence[Mapping[str, Any]]) -> None:
+    async def revived(self, tx: Transaction, payloads: Sequence[Mapping[str, Any]]) -> None:
         await self._deliveries.reopen(tx, [payload["delivery"] for payload in payloads])
 
 
 def _due_at(job: Job, work: Work) -> datetime:
     """A first attempt since its event was published, however often a fault of ours put it off."""
-    return work.began_at if job.lane == FIRST_ATTEMPT and not work.attempts_before else job.scheduled_at
+    return work.began_at if job.priority == FIRST_ATTEMPT and not work.attempts_before else job.scheduled_at
 
 
 def _sign(receiver: Receiver, work: Work, verdict: Verdict) -> Sign:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from prometheus_client import CollectorRegistry, Counter
 
 from ogel.features.webhooks.sending.verdict import Verdict
-from ogel.runtime.histogram import Histogram
 from ogel.runtime.jobs.job import FIRST_ATTEMPT, REPLAY, RETRY
+from ogel.runtime.metrics.histogram import Histogram
 
 _BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 _LAG_BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 7200)
-_LANES = {FIRST_ATTEMPT: "first", RETRY: "retry", REPLAY: "replay"}
+_PRIORITIES = {FIRST_ATTEMPT: "first", RETRY: "retry", REPLAY: "replay"}
 
 
 class WebhookMetrics:
@@ -28,22 +28,22 @@ class WebhookMetrics:
         ).labels()
         lag = Histogram(
             "ogel_webhook_lag_seconds",
-            "Until a request begins, from publishing (lane first) or from when it was due (retry, replay), whatever it "
+            "Until a request begins, from publishing (first) or from when it was due (retry, replay), whatever it "
             "waited for: a worker, its endpoint's limits, rate, slowing, breaker or pause, or a fault of ours.",
-            ["lane"],
+            ["priority"],
             _LAG_BUCKETS,
             registry,
         )
         # Looked up once: `labels` costs more than what is counted under them.
         self._delivered = self._attempts.labels("delivered", "")
-        self._lag = {lane: lag.labels(name) for lane, name in _LANES.items()}
+        self._lag = {priority: lag.labels(name) for priority, name in _PRIORITIES.items()}
 
-    def attempted(self, verdict: Verdict, seconds: float, lane: int, lag_seconds: float) -> None:
+    def attempted(self, verdict: Verdict, seconds: float, priority: int, lag_seconds: float) -> None:
         self._duration.observe(seconds)
         if verdict.ours:  # no request reached anyone: it still waits
             self._attempts.labels("ours", verdict.reason or "").inc()
             return
-        self._lag[lane].observe(max(0.0, lag_seconds))
+        self._lag[priority].observe(max(0.0, lag_seconds))
         if verdict.life == "up":
             self._delivered.inc()
         else:

@@ -13,10 +13,10 @@ from ogel.features.webhooks.secrets.compatibility import Compatibility, appwrite
 from ogel.features.webhooks.secrets.keyring import KeyRing, SigningKeys
 from ogel.features.webhooks.sending.headers import LEAST_SECRET, prepared_headers, secrets_of_url
 from ogel.kernel.event import Event
-from ogel.runtime.database import Queries, Session
+from ogel.runtime.database.database import Queries, Transaction
 from ogel.runtime.egress import Egress, EgressError, EncodedHeaders
-from ogel.runtime.scrub import NOTHING_SECRET, Scrubber
-from ogel.runtime.vault import Unsealable, Vault
+from ogel.runtime.secrets.scrub import NOTHING_SECRET, Scrubber
+from ogel.runtime.secrets.vault import Unsealable, Vault
 
 log = structlog.get_logger(__name__)
 _SQL = Queries.beside(__name__)
@@ -68,7 +68,7 @@ class Receivers:
         self._most = most
         self._kept: dict[str, Receiver] = {}
 
-    async def of(self, session: Session, versions: Mapping[str, int]) -> Mapping[str, Receiver]:
+    async def of(self, tx: Transaction, versions: Mapping[str, int]) -> Mapping[str, Receiver]:
         """
         By endpoint; costs no statement while all versions are at hand. One whose secrets or headers cannot be unsealed
         is left out, and read again next time.
@@ -80,14 +80,14 @@ class Receivers:
                 found[id] = self._kept[id] = kept  # now the one used last
         missing = [id for id in versions if id not in found]
         if missing:
-            found.update(await self._read(session, missing))
+            found.update(await self._read(tx, missing))
         while len(self._kept) > self._most:
             del self._kept[next(iter(self._kept))]
         return found
 
-    async def _read(self, session: Session, ids: Sequence[str]) -> Mapping[str, Receiver]:
-        rows = await session.dicts(_SQL.receivers, {"ids": list(ids)})
-        rings = await self._keys.of(session, [row["id"] for row in rows])
+    async def _read(self, tx: Transaction, ids: Sequence[str]) -> Mapping[str, Receiver]:
+        rows = await tx.dicts(_SQL.receivers, {"ids": list(ids)})
+        rings = await self._keys.of(tx, [row["id"] for row in rows])
         found = {}
         for row in rows:
             ring = rings.get(row["id"])

@@ -8,8 +8,8 @@ from typing import Any
 from ogel.features.webhooks.sending.receiver import Receiver, Receivers
 from ogel.features.webhooks.sending.work import AttemptRow, LostAttempt, Settled, Work
 from ogel.kernel.event import Event
-from ogel.runtime.database import Queries, Session, records
-from ogel.runtime.pieces import Piece, together
+from ogel.runtime.database.database import Queries, Transaction, records
+from ogel.runtime.database.pieces import Piece, together
 
 _SQL = Queries.beside(__name__)
 
@@ -18,16 +18,18 @@ class SendingStore:
     def __init__(self, receivers: Receivers) -> None:
         self._receivers = receivers
 
-    async def load_work(self, session: Session, delivery_ids: Sequence[str]) -> dict[str, Work]:
-        rows = await session.tuples(_SQL.load_work, {"ids": list(delivery_ids)})
-        receivers = await self._receivers.of(session, {row[5]: row[6] for row in rows})
+    async def load_work(self, tx: Transaction, delivery_ids: Sequence[str]) -> dict[str, Work]:
+        rows = await tx.tuples(_SQL.load_work, {"ids": list(delivery_ids)})
+        receivers = await self._receivers.of(tx, {row[5]: row[6] for row in rows})
         return {row[0]: _work(row, receivers.get(row[5])) for row in rows}
 
-    async def one_offs(self, tx: Session, delivery_ids: Sequence[str]) -> Sequence[str]:
+    async def one_offs(self, tx: Transaction, delivery_ids: Sequence[str]) -> Sequence[str]:
         """Those of their endpoints that are there for a test only."""
         return [id for (id,) in await tx.tuples(_SQL.one_offs, {"ids": list(delivery_ids)})]
 
-    async def record(self, tx: Session, attempts: Sequence[AttemptRow], settled: Sequence[Settled]) -> None:
+    async def record(
+        self, tx: Transaction, attempts: Sequence[AttemptRow], settled: Sequence[Settled]
+    ) -> None:
         """The attempts of a batch, and where each delivery stands after it."""
         pieces = [
             Piece("sent", _SQL.attempts, {"attempts": records(attempts)}),
@@ -47,11 +49,11 @@ class SendingStore:
             Piece("settled", _SQL.settle, {}),
         ]
 
-    async def record_lost(self, tx: Session, attempts: Sequence[LostAttempt]) -> None:
+    async def record_lost(self, tx: Transaction, attempts: Sequence[LostAttempt]) -> None:
         """Each takes the number that its delivery's next attempt would have had."""
         await tx.execute(_SQL.record_lost, {"attempts": records(attempts)})
 
-    async def record_late(self, tx: Session, attempts: Sequence[AttemptRow]) -> None:
+    async def record_late(self, tx: Transaction, attempts: Sequence[AttemptRow]) -> None:
         """The truth about attempts that were taken for lost; it decides nothing any more."""
         ids = sorted({each.delivery_id for each in attempts})
         there = {id for (id,) in await tx.tuples(_SQL.lock_deliveries, {"ids": ids})}

@@ -8,7 +8,7 @@ import socket
 import pytest
 
 from ogel.adapters.databases.addresses import addresses_of, check_host, first_open
-from ogel.runtime.databases import HostRefused, TargetError
+from ogel.runtime.database.registered import HostRefused, TargetError
 from tests.support.process import free_port
 
 

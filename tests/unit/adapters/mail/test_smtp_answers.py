@@ -12,7 +12,7 @@ import pytest
 from ogel.adapters.mail.smtp_answers import Stage, refusal
 from ogel.runtime.mail.letter import Bounced
 from ogel.runtime.providers import ProviderError
-from ogel.runtime.scrub import Scrubber
+from ogel.runtime.secrets.scrub import Scrubber
 
 _ANSWER = re.compile(r"(?P<stage>\w+) (?P<code>\d{3})[ -](?P<said>.*)")
 

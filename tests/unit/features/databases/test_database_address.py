@@ -10,7 +10,7 @@ import pytest
 from ogel.features.databases.registry.address import Address, address_of, read_url
 from ogel.features.databases.registry.database import NewDatabase, password_hint
 from ogel.kernel.errors import Invalid
-from ogel.runtime.databases import Target
+from ogel.runtime.database.registered import Target
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,8 @@ import pytest
 from ogel.features.databases.migrations.migration import MigrationFile
 from ogel.features.databases.migrations.plan import edited, in_order, plan
 from ogel.kernel.errors import Invalid
-from ogel.runtime.databases import Applied
-from ogel.runtime.sqlfile import SqlFile
+from ogel.runtime.database.registered import Applied
+from ogel.runtime.database.sqlfile import SqlFile
 
 
 def test_files_go_by_number_and_not_by_spelling() -> None:

@@ -9,7 +9,7 @@ from typing import Any, cast
 import pytest
 
 from ogel.features.webhooks.fanout.store import FEW, MOST_KEYS, TYPES, FanOutStore, Listener
-from ogel.runtime.database import Session
+from ogel.runtime.database.database import Transaction
 
 LONG = "x." * 63
 
@@ -27,7 +27,7 @@ class Endpoints:
 
 
 def heard(endpoints: Endpoints, types: Sequence[str]) -> Mapping[str, Sequence[Listener]]:
-    return asyncio.run(FanOutStore().listeners(cast(Session, endpoints), types))
+    return asyncio.run(FanOutStore().listeners(cast(Transaction, endpoints), types))
 
 
 @pytest.mark.parametrize("types", [[], ["a"], [f"a.{n}" for n in range(500)]])

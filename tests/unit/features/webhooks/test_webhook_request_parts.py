@@ -12,7 +12,7 @@ from ogel.features.webhooks.endpoints.headers import hints, seal_headers
 from ogel.features.webhooks.sending.headers import prepared_headers
 from ogel.features.webhooks.sending.payload import webhook_body
 from ogel.kernel.event import Event
-from ogel.runtime.vault import Unsealable, Vault
+from ogel.runtime.secrets.vault import Unsealable, Vault
 
 VAULT = Vault("a-secret-for-this-test-0123456789")
 EGRESS = EgressClient(AddressGuard())

@@ -11,7 +11,7 @@ from typing import Any, cast
 import pytest
 from structlog.testing import capture_logs
 
-from ogel.runtime.database import Database, DatabaseAway
+from ogel.runtime.database.database import Database, DatabaseAway
 from ogel.runtime.jobs.store import JobQueue
 from ogel.runtime.outbox import Outbox
 from ogel.runtime.reserved import ReservedTypes

@@ -15,10 +15,10 @@ from psycopg import AsyncConnection, AsyncCursor
 from psycopg.rows import class_row, dict_row
 from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout
 
-from ogel.runtime.database_faults import DatabaseAway, NoAnswer, TookTooLong, fault_of, told
-from ogel.runtime.database_patience import seconds_left
+from ogel.runtime.database.faults import DatabaseAway, NoAnswer, TookTooLong, fault_of, told
+from ogel.runtime.database.patience import seconds_left
 
-__all__ = ["Database", "DatabaseAway", "Queries", "Session", "TookTooLong", "records"]
+__all__ = ["Database", "DatabaseAway", "Queries", "TookTooLong", "Transaction", "records"]
 
 Row = TypeVar("Row")
 Parameters = Mapping[str, Any]
@@ -49,8 +49,8 @@ class Queries:
             raise AttributeError(f"queries.sql has no block {name!r}") from None
 
 
-class Session:
-    """One connection, for as long as the `async with` that gave it."""
+class Transaction:
+    """A connection, for as long as the `async with` that gave it: in a transaction, or in autocommit."""
 
     def __init__(self, connection: AsyncConnection[Any]) -> None:
         self._connection = connection
@@ -62,7 +62,7 @@ class Session:
         return self._connection.transaction()
 
     def ring(self, queue: str) -> None:
-        """Wakes the workers of `queue` once this transaction, or session, has ended; never if it is rolled back."""
+        """Wakes the workers of `queue` once the block has ended; never if it is rolled back."""
         self._rings.add(queue)
 
     @property
@@ -70,7 +70,7 @@ class Session:
         return self._rings
 
     def at_end(self, ending: Callable[[bool], None]) -> None:
-        """Called once when this transaction, or session, has ended: whether what it wrote is known to be committed."""
+        """Called once when the block has ended: whether what it wrote is known to be committed."""
         self._endings.append(ending)
 
     def ended(self, committed: bool) -> None:
@@ -135,14 +135,14 @@ class _Lent:
         self._away_by_name = away_by_name
         self._ring = ring
 
-    async def __aenter__(self) -> Session:
+    async def __aenter__(self) -> Transaction:
         try:
             self._connection = await self._pool.getconn(min(seconds_left(), self._pool.timeout))
         except psycopg.Error as error:
             if (away := await self._away_by_name(error)) is None:
                 raise
             raise away from error
-        self._session = Session(self._connection)
+        self._session = Transaction(self._connection)
         return self._session
 
     async def __aexit__(
@@ -171,15 +171,15 @@ class Database:
         """Who runs the server knows more of why it is away than who cannot reach it."""
         self._excuse = excuse
 
-    def session(self) -> AbstractAsyncContextManager[Session]:
+    def autocommit(self) -> AbstractAsyncContextManager[Transaction]:
         """A connection in autocommit: for single statements that need no transaction around them. Rings at the end."""
         return _Lent(self._pool, self._away_by_name, self._ring)
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[Session]:
+    async def transaction(self) -> AsyncIterator[Transaction]:
         """Commits at the end of the block, or rolls back on any exception, then rings what was asked to be rung."""
-        async with self.session() as session, session.as_one():
-            yield session
+        async with self.autocommit() as tx, tx.as_one():
+            yield tx
 
     async def _away_by_name(self, error: BaseException) -> DatabaseAway | None:
         """What the driver calls by many names; None for a statement's own errors."""

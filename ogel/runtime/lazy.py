@@ -1,4 +1,4 @@
-"""A platform in parts: each feature is imported and built when something of it is asked for, and not before."""
+"""Features that are built late: each is imported and built when something of it is asked for, and not before."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ogel.runtime.feature import Feature
 from ogel.runtime.jobs.kind import JobKind, by_name
 
 
-class Part:
+class LazyFeature:
     """
     name    the feature's.
     queues  those of its job kinds, so that a worker builds only what its queues need.
@@ -39,14 +39,14 @@ class Part:
         return "feature" in vars(self)
 
 
-class KindsOfParts(Mapping[str, JobKind]):
+class LazyKinds(Mapping[str, JobKind]):
     """
-    The job kinds of all parts, by name. One that the parts built so far do not have is looked for in the feature that
-    it is called after, and then in all others: whatever a process does with a job, it never takes its kind for unknown
-    because it has not been imported.
+    The job kinds of all features, by name. One that the features built so far do not have is looked for in the feature
+    that it is called after, and then in all others: whatever a process does with a job, it never takes its kind for
+    unknown because it has not been imported.
     """
 
-    def __init__(self, parts: Sequence[Part]) -> None:
+    def __init__(self, parts: Sequence[LazyFeature]) -> None:
         self._parts = parts
         self._known: Mapping[str, JobKind] = {}
 
@@ -63,7 +63,7 @@ class KindsOfParts(Mapping[str, JobKind]):
     def __len__(self) -> int:
         return len(self._built(self._parts))
 
-    def _built(self, parts: Sequence[Part]) -> Mapping[str, JobKind]:
+    def _built(self, parts: Sequence[LazyFeature]) -> Mapping[str, JobKind]:
         for part in parts:
             _ = part.feature
         return self._look()

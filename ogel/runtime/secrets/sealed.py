@@ -8,8 +8,8 @@ from typing import Literal
 
 from psycopg.sql import SQL, Composed, Identifier
 
-from ogel.runtime.database import Database
-from ogel.runtime.vault import KEY_ID_BYTES, Unsealable, Vault
+from ogel.runtime.database.database import Database
+from ogel.runtime.secrets.vault import KEY_ID_BYTES, Unsealable, Vault
 
 BATCH = 200
 _SHOWN_UNREADABLE = 20
@@ -92,8 +92,8 @@ class SealedValues:
         uses = []
         parameters = {"version": self._vault.header[:1], "id_bytes": KEY_ID_BYTES}
         for column in self._columns:
-            async with self._database.session() as session:
-                rows = await session.tuples(column.query(_COUNT), parameters)
+            async with self._database.autocommit() as tx:
+                rows = await tx.tuples(column.query(_COUNT), parameters)
             uses += [self._use(column.name, key_id, count) for key_id, count in rows]
         return uses
 
@@ -113,8 +113,8 @@ class SealedValues:
     async def _read(self, column: SealedColumn, after: str) -> list[tuple[str, str, bytes]]:
         header = self._vault.header
         parameters = {"after": after, "header": header, "header_bytes": len(header), "limit": BATCH}
-        async with self._database.session() as session:
-            rows = await session.tuples(column.query(_READ), parameters)
+        async with self._database.autocommit() as tx:
+            rows = await tx.tuples(column.query(_READ), parameters)
         return [(id, owner, bytes(sealed)) for id, owner, sealed in rows]
 
     async def _write(
@@ -133,9 +133,9 @@ class SealedValues:
             before.append(sealed)
             after.append(resealed)
         if ids:
-            async with self._database.session() as session:
+            async with self._database.autocommit() as tx:
                 parameters = {"ids": ids, "before": before, "after": after}
-                done.resealed += await session.execute(column.query(_WRITE), parameters)
+                done.resealed += await tx.execute(column.query(_WRITE), parameters)
 
     def _use(self, column: str, key_id: bytes | None, count: int) -> KeyUse:
         if key_id is None:

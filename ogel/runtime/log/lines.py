@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, MutableMapping
 from typing import Any, TextIO
 
-from ogel.runtime.terminal import printable, shows_colours
+from ogel.runtime.log.terminal import printable, shows_colours
 
 Event = MutableMapping[str, Any]
 Renderer = Callable[[Any, str, Event], str]

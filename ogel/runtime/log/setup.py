@@ -16,9 +16,9 @@ from typing import Any, Literal, TextIO
 
 import structlog
 
-from ogel.runtime.log_lines import Renderer, as_json, for_people
-from ogel.runtime.log_writer import LineWriter
-from ogel.runtime.scrub import NOTHING_SECRET, Scrubber
+from ogel.runtime.log.lines import Renderer, as_json, for_people
+from ogel.runtime.log.writer import LineWriter
+from ogel.runtime.secrets.scrub import NOTHING_SECRET, Scrubber
 
 Form = Literal["json", "text"]
 

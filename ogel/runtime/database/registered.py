@@ -11,8 +11,8 @@ from typing import Any, Literal, Protocol
 
 from msgspec import Struct
 
-from ogel.runtime.scrub import Scrubber
-from ogel.runtime.sqlfile import SqlFile
+from ogel.runtime.database.sqlfile import SqlFile
+from ogel.runtime.secrets.scrub import Scrubber
 
 DatabaseType = Literal["postgresql", "mongodb", "redis"]
 SslMode = Literal["disable", "prefer", "require", "verify-full"]

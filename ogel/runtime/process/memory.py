@@ -7,7 +7,7 @@ from contextlib import suppress
 
 import structlog
 
-from ogel.runtime.vitals import resident_bytes
+from ogel.runtime.process.vitals import resident_bytes
 
 log = structlog.get_logger(__name__)
 

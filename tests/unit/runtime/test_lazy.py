@@ -8,7 +8,7 @@ from ogel.runtime.feature import Feature
 from ogel.runtime.jobs.job import Job
 from ogel.runtime.jobs.kind import JobKind
 from ogel.runtime.jobs.store import JobQueue
-from ogel.runtime.parts import KindsOfParts, Part
+from ogel.runtime.lazy import LazyFeature, LazyKinds
 
 
 async def perform(job: Job, _: object) -> None: ...
@@ -20,9 +20,10 @@ class World:
     def __init__(self) -> None:
         self.built: list[str] = []
         self.parts = [
-            Part(name, lambda name=name: self._build(name), [name]) for name in ("mail", "audit", "stats")
+            LazyFeature(name, lambda name=name: self._build(name), [name])
+            for name in ("mail", "audit", "stats")
         ]
-        self.kinds = KindsOfParts(self.parts)
+        self.kinds = LazyKinds(self.parts)
 
     def _build(self, name: str) -> Feature:
         self.built.append(name)
@@ -53,8 +54,10 @@ def test_a_kind_of_a_part_that_is_not_built_is_known() -> None:
 
 
 def test_a_kind_that_is_not_called_after_its_feature_is_known_too() -> None:
-    other = Part("mail", lambda: Feature("mail", jobs=[JobKind("letters.send", "mail", perform)]), ["mail"])
-    assert "letters.send" in KindsOfParts([other])
+    other = LazyFeature(
+        "mail", lambda: Feature("mail", jobs=[JobKind("letters.send", "mail", perform)]), ["mail"]
+    )
+    assert "letters.send" in LazyKinds([other])
 
 
 def test_parts_that_are_built_later_are_known_too() -> None:
@@ -83,19 +86,21 @@ async def hear(tx: object, events: object) -> None: ...
 @pytest.mark.parametrize(
     "part",
     [
-        Part("mail", lambda: Feature("mail", jobs=[JobKind("mail.do", "mail", perform)]), []),
-        Part("mail", lambda: Feature("mail"), ["mail"]),
-        Part("mail", lambda: Feature("mail"), hears=True),
-        Part("mail", lambda: Feature("mails")),
-        Part("mail", lambda: Feature("mail", subscribers=[hear])),  # type: ignore[list-item]
+        LazyFeature("mail", lambda: Feature("mail", jobs=[JobKind("mail.do", "mail", perform)]), []),
+        LazyFeature("mail", lambda: Feature("mail"), ["mail"]),
+        LazyFeature("mail", lambda: Feature("mail"), hears=True),
+        LazyFeature("mail", lambda: Feature("mails")),
+        LazyFeature("mail", lambda: Feature("mail", subscribers=[hear])),  # type: ignore[list-item]
     ],
 )
-def test_a_part_that_says_something_else_than_its_manifest_is_refused(part: Part) -> None:
+def test_a_part_that_says_something_else_than_its_manifest_is_refused(part: LazyFeature) -> None:
     with pytest.raises(ValueError, match="the platform says"):
         _ = part.feature
 
 
 def test_two_kinds_of_one_name_are_refused() -> None:
-    parts = [Part("mail", lambda: Feature("mail", jobs=[JobKind("mail.do", "mail", perform)]), ["mail"])] * 2
+    parts = [
+        LazyFeature("mail", lambda: Feature("mail", jobs=[JobKind("mail.do", "mail", perform)]), ["mail"])
+    ] * 2
     with pytest.raises(ValueError, match="two job kinds are called"):
-        list(KindsOfParts(parts))
+        list(LazyKinds(parts))

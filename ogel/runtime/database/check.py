@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ogel.runtime.database import Database, Queries
-from ogel.runtime.database_faults import DatabaseReadOnly, told
-from ogel.runtime.database_patience import patience_in_all
+from ogel.runtime.database.database import Database, Queries
+from ogel.runtime.database.faults import DatabaseReadOnly, told
+from ogel.runtime.database.patience import patience_in_all
 
 _SQL = Queries.beside(__name__)
 # Those who ask have two.

@@ -1,0 +1,1 @@
+"""PostgreSQL as features use it: transactions, named queries, and what a failed statement means."""

@@ -1,0 +1,1 @@
+"""Metrics that more than one feature shows."""

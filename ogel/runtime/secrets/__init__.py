@@ -1,0 +1,1 @@
+"""Secrets: sealed in the database, and kept out of what others say."""
