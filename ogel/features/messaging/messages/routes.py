@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import msgspec
 
 from ogel.features.messaging.messages.message import (
-    Accepted,
+    AcceptedMessages,
     Channel,
     Message,
     MessageStatus,
@@ -44,7 +44,7 @@ class MessageRoutes:
         one = "/api/messages/{id}"
         return [
             Route("POST", "/api/messages", self._send, write, "Send a text to numbers, or a push to devices",
-                  body=NewMessage, returns=Accepted, status=202, idempotent=True),
+                  body=NewMessage, returns=AcceptedMessages, status=202, idempotent=True),
             Route("GET", "/api/messages", self._list, read, "List messages, newest first",
                   query=MessageQuery, returns=Page[Message]),
             Route("GET", "/api/messages/vapid-public-key", self._public_key, None,
@@ -54,7 +54,7 @@ class MessageRoutes:
                   returns=Message, status=202),
         ]  # fmt: skip
 
-    async def _send(self, call: Call[NewMessage, Any]) -> Accepted:
+    async def _send(self, call: Call[NewMessage, Any]) -> AcceptedMessages:
         return await self._service.send(call.caller, call.body, call.idempotency_key)
 
     async def _list(self, call: Call[Any, MessageQuery]) -> Page[Message]:
