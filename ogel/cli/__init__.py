@@ -44,6 +44,7 @@ COMMANDS = {
     "audit": "List, verify and export the audit log.",
     "cleanup": "What is forgotten when, how much of it is due; and forget it now.",
     "schedules": "Make, list, run, pause and delete schedules.",
+    "routes": "Every route and stream: who may use it, how often and with how much.",
     "status": "The addresses of the running suite, and whether it is well.",
     "completion": "A script that lets your shell complete commands and options.",
     "healthcheck": "Ask the process on PORT whether it is ready; exit 0 or 1.",
@@ -95,7 +96,8 @@ class LateGroup(click.Group):
 
 @click.group(cls=LateGroup, late=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name=NAME)
-def cli() -> None:
+@click.option("--profile", metavar="NAME", help="The suite of this profile; `ogel login` makes them.")
+def cli(profile: str | None) -> None:
     """Ogel: the backend suite for Railway, as one process or as many."""
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ogel.features.audit.contract import AuditTrail
 from ogel.features.mail.content import (
     address_of,
     check_headers,
@@ -26,6 +25,7 @@ from ogel.features.mail.store import MailStore, NewRequest
 from ogel.features.mail.templating import Templates
 from ogel.kernel.ids import new_id
 from ogel.kernel.principal import Caller
+from ogel.runtime.audit import AuditTrail
 from ogel.runtime.database.database import Database
 from ogel.runtime.delivery.idempotency import Answers, Asked, asked_by
 from ogel.runtime.delivery.messages import found_message, unsent_message
