@@ -11,10 +11,10 @@ from dataclasses import dataclass
 import structlog
 from prometheus_client import CollectorRegistry, Counter
 
-from ogel.features.audit.contract import AuditEntry, AuditTrail
 from ogel.kernel.errors import Unavailable
 from ogel.kernel.event import Event
 from ogel.kernel.principal import Caller
+from ogel.runtime.audit import AuditEntry, AuditTrail
 from ogel.runtime.database.database import Database, DatabaseAway, Queries
 from ogel.runtime.database.faults import DatabaseLocked
 from ogel.runtime.database.pieces import Piece
