@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from ogel.runtime.mail.letter import MailProvider
     from ogel.runtime.messaging import MessageProvider, Sms
     from ogel.runtime.objects import ObjectStore
+    from ogel.runtime.outgoing import Outgoing
 
 
 def object_store(settings: Settings) -> ObjectStore:
@@ -44,7 +45,7 @@ def outbox_directory(settings: Settings) -> Path:
     return settings.data_dir / "outbox"
 
 
-def message_providers(settings: Settings, egress: Egress, guarded: Egress) -> MessageProviders:
+def message_providers(settings: Settings, outgoing: Outgoing, guarded: Egress) -> MessageProviders:
     """What each needs, `read_settings` has seen to. `guarded`: to addresses that users choose."""
     from ogel.features.messaging.sending.senders import MessageProviders
 
@@ -54,7 +55,7 @@ def message_providers(settings: Settings, egress: Egress, guarded: Egress) -> Me
         from ogel.adapters.messaging.fcm import Fcm
 
         account = msgspec.convert(settings.fcm_service_account, ServiceAccount)
-        fcm = Fcm(egress, settings.fcm_url, account)
+        fcm = Fcm(outgoing, settings.fcm_url, account)
     if settings.vapid_private_key is not None:
         from ogel.adapters.messaging.vapid import Vapid
         from ogel.adapters.messaging.webpush import WebPush
@@ -66,19 +67,19 @@ def message_providers(settings: Settings, egress: Egress, guarded: Egress) -> Me
             return vapid.public_key
 
     return MessageProviders(
-        sms=[(name, _sms_provider(name, settings, egress)) for name in settings.sms_providers],
+        sms=[(name, _sms_provider(name, settings, outgoing)) for name in settings.sms_providers],
         fcm=fcm,
         webpush=webpush,
         vapid_public_key=vapid_public_key,
     )
 
 
-def _sms_provider(name: str, settings: Settings, egress: Egress) -> MessageProvider[Sms]:
+def _sms_provider(name: str, settings: Settings, outgoing: Outgoing) -> MessageProvider[Sms]:
     if name == "twilio":
         from ogel.adapters.messaging.twilio import Twilio
 
         return Twilio(
-            egress,
+            outgoing,
             settings.twilio_url,
             settings.twilio_account_sid or "",
             settings.twilio_auth_token or "",
@@ -87,7 +88,7 @@ def _sms_provider(name: str, settings: Settings, egress: Egress) -> MessageProvi
     from ogel.adapters.messaging.vonage import Vonage
 
     return Vonage(
-        egress,
+        outgoing,
         settings.vonage_url,
         settings.vonage_api_key or "",
         settings.vonage_api_secret or "",
@@ -118,7 +119,7 @@ def horses(settings: Settings, kinds: Sequence[JobKind]) -> RqHorses | None:
     return RqHorses(settings.redis_url, kinds, settings.isolated_jobs, settings.remote_shutdown)
 
 
-def mail_providers(settings: Settings, egress: Egress) -> list[Guarded[MailProvider]]:
+def mail_providers(settings: Settings, outgoing: Outgoing) -> list[Guarded[MailProvider]]:
     """In the order they are asked. None: the API takes mail, and it waits for a worker that has some."""
     from ogel.runtime.delivery.breaker import Breaker
     from ogel.runtime.delivery.providers import Guarded
@@ -130,7 +131,7 @@ def mail_providers(settings: Settings, egress: Egress) -> list[Guarded[MailProvi
             from ogel.adapters.mail.resend import ResendProvider
 
             provider = ResendProvider(
-                egress,
+                outgoing,
                 settings.resend_api_key or "",
                 settings.resend_url,
                 settings.mail_timeout_seconds,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-import ipaddress
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import cached_property
@@ -17,6 +16,7 @@ from prometheus_client import CollectorRegistry, disable_created_metrics
 
 from ogel.adapters.egress import AddressGuard, Door, EgressClient, OwnServices, Proxy, ProxyAddress
 from ogel.adapters.migrations import migrate, read_migrations, wait_for_schema
+from ogel.adapters.outgoing import OutgoingClient
 from ogel.adapters.postgres import make_pool, name_connections, wait_for_postgres
 from ogel.adapters.redis_info import RedisInfo
 from ogel.adapters.redis_pubsub import RedisBroadcast
@@ -77,7 +77,6 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-_EVERYWHERE = (ipaddress.ip_network("0.0.0.0/0"), ipaddress.ip_network("::/0"))
 # In a checkout; an installed image says where they are instead.
 MIGRATIONS = Path(__file__).parent.parent / "sql" / "migrations"
 # Enough to build a platform that nothing is asked of but its manifests.
@@ -118,8 +117,7 @@ class Platform:
         self._own_services = OwnServices(self._guard, own)
         proxy = Proxy(ProxyAddress.of(settings.egress_proxy)) if settings.egress_proxy else None
         self.egress = EgressClient(self._guard, max_connections=settings.worker_in_flight + 100, proxy=proxy)
-        # To addresses that operators set: those may be private.
-        self.provider_egress = EgressClient(AddressGuard(allow=_EVERYWHERE), proxy=proxy)
+        self.outgoing = OutgoingClient(proxy=settings.egress_proxy)
         self.provider_metrics = ProviderMetrics(self.registry)
         self.objects = object_store(settings)
         self._vault = vault = Vault(settings.secret, settings.former_secrets)
@@ -284,7 +282,7 @@ class Platform:
             self.audit,
             self._door,
             self._vault,
-            message_providers(settings, self.provider_egress, self.egress),
+            message_providers(settings, self.outgoing, self.egress),
             self.provider_metrics,
             self.pressure.admit,
             MessagingOptions(settings.message_lifetime_seconds, settings.message_retention_days),
@@ -304,7 +302,7 @@ class Platform:
             self.jobs,
             self.outbox,
             self.audit,
-            Providers("mail", mail_providers(settings, self.provider_egress), self.provider_metrics),
+            Providers("mail", mail_providers(settings, self.outgoing), self.provider_metrics),
             MailOptions(
                 parse_address(settings.mail_from) if settings.mail_from else None,
                 settings.mail_templates,
@@ -488,7 +486,7 @@ class Platform:
             stack.push_async_callback(self.redis.close)
             stack.push_async_callback(self._pubsub.close)
             stack.push_async_callback(self.egress.close)
-            stack.push_async_callback(self.provider_egress.close)
+            stack.push_async_callback(self.outgoing.close)
             stack.push_async_callback(self.objects.close)
             await self._own_services.look()
             looking = asyncio.create_task(self._own_services.keep_looking(), name="own services")
