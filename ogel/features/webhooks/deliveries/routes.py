@@ -12,6 +12,7 @@ from ogel.features.webhooks.deliveries.service import DeliveryService
 from ogel.features.webhooks.deliveries.tail import Place, RecordedAttempts
 from ogel.kernel.clock import utc_now
 from ogel.kernel.text import STORABLE_PATTERN, pattern
+from ogel.runtime.http.access import Access
 from ogel.runtime.http.pagination import Page, PageQuery, decode_cursor, encode_cursor, filters_of, page
 from ogel.runtime.http.route import Call, Route, Timestamp
 
@@ -51,14 +52,14 @@ class DeliveryRoutes:
         self._service = service
 
     def routes(self) -> Sequence[Route]:
-        read, write = "webhooks:read", "webhooks:write"
+        read, write = Access("key", "webhooks:read", "read"), Access("key", "webhooks:write", "write")
         return [
             Route("GET", "/api/deliveries", self._list, read, "List deliveries, newest first",
                   query=DeliveryQuery, returns=Page[Delivery]),
             Route("GET", "/api/deliveries/{id}", self._get, read, "One delivery with its attempts",
                   returns=DeliveryWithAttempts),
-            Route("POST", "/api/deliveries/{id}/retry", self._retry, write, "Deliver again, now",
-                  returns=Delivery, status=202),
+            Route("POST", "/api/deliveries/{id}/retry", self._retry, write.audited("delivery.retry"),
+                  "Deliver again, now", returns=Delivery, status=202),
             Route("GET", "/api/attempts", self._attempts, read, "Follow attempts in the order they are recorded",
                   query=AttemptQuery, returns=RecordedAttempts),
             Route("GET", "/api/webhooks/{id}/waiting", self._waiting, read,
