@@ -29,6 +29,8 @@ _MAIL_NEEDS = {"resend": "resend_api_key", "smtp": "smtp_url"}
 _SMTP_SCHEMES = {"starttls": "smtp", "tls": "smtps", "none": "smtp+plain"}
 _SMTP_SECURITY = choice(*_SMTP_SCHEMES)
 _CLOSE = 0.8
+# What commands speak to (see cli/profiles.py): no process is set by them.
+OF_CLIENTS = frozenset({"OGEL_URL", "OGEL_KEY", "OGEL_PROFILE"})
 # OGEL_* variables of what stands beside the program: its tests, and railway/railway.py.
 _OTHERS = ("OGEL_TEST_", "OGEL_RAILWAY_")
 
@@ -150,7 +152,7 @@ def _secrets_in(text: str) -> list[str]:
 
 def unknown_names(environ: Mapping[str, str]) -> list[str]:
     """`OGEL_*` variables that nothing reads: mistyped, or of another version."""
-    known = {name for knob in knobs().values() for name in knob.names} | GONE.keys()
+    known = {name for knob in knobs().values() for name in knob.names} | GONE.keys() | OF_CLIENTS
     return sorted(
         name
         for name in environ

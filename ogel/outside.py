@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from ogel.adapters.rq_horses.client import RqHorses
     from ogel.adapters.storage.s3 import Bucket
     from ogel.features.messaging.sending.senders import MessageProviders
+    from ogel.runtime.delivery.providers import Guarded
     from ogel.runtime.egress import Egress
     from ogel.runtime.jobs.kind import JobKind
     from ogel.runtime.mail.letter import MailProvider
     from ogel.runtime.messaging import MessageProvider, Sms
     from ogel.runtime.objects import ObjectStore
-    from ogel.runtime.providers import Guarded
 
 
 def object_store(settings: Settings) -> ObjectStore:
@@ -120,7 +120,7 @@ def horses(settings: Settings, kinds: Sequence[JobKind]) -> RqHorses | None:
 
 def mail_providers(settings: Settings, egress: Egress) -> list[Guarded[MailProvider]]:
     """In the order they are asked. None: the API takes mail, and it waits for a worker that has some."""
-    from ogel.runtime.providers import Breaker, Guarded
+    from ogel.runtime.delivery.providers import Breaker, Guarded
 
     providers: list[Guarded[MailProvider]] = []
     for name in settings.mail_providers or configured_mail_providers(settings):

@@ -38,6 +38,7 @@ from ogel.kernel.errors import ConfigError
 from ogel.outside import object_store, own_hosts, pool_options, workers_pool_options
 from ogel.runtime.database.check import check_writes
 from ogel.runtime.database.database import Database
+from ogel.runtime.delivery.providers import ProviderMetrics
 from ogel.runtime.http.health import Probe
 from ogel.runtime.http.metrics import HttpMetrics
 from ogel.runtime.jobs.bell import Notifier
@@ -48,7 +49,6 @@ from ogel.runtime.jobs.store import JobQueue
 from ogel.runtime.lazy import LazyFeature, LazyKinds
 from ogel.runtime.outbox import Outbox
 from ogel.runtime.process.memory import MemoryLimit
-from ogel.runtime.providers import ProviderMetrics
 from ogel.runtime.realtime.signed import SignedBroadcast
 from ogel.runtime.reserved import ReservedTypes
 from ogel.runtime.secrets.vault import Vault
@@ -296,8 +296,8 @@ class Platform:
         from ogel.features.mail.feature import MailFeature, MailOptions
         from ogel.features.mail.jobs import QUEUE
         from ogel.outside import mail_providers
+        from ogel.runtime.delivery.providers import Providers
         from ogel.runtime.mail.address import parse_address
-        from ogel.runtime.providers import Providers
 
         settings = self.settings
         return MailFeature(

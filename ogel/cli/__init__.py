@@ -95,7 +95,8 @@ class LateGroup(click.Group):
 
 @click.group(cls=LateGroup, late=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name=NAME)
-def cli() -> None:
+@click.option("--profile", metavar="NAME", help="The suite of this profile; `ogel login` makes them.")
+def cli(profile: str | None) -> None:
     """Ogel: the backend suite for Railway, as one process or as many."""
 
 

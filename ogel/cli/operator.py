@@ -5,8 +5,8 @@ from __future__ import annotations
 import getpass
 import re
 import sys
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager, contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
 import click
@@ -17,10 +17,11 @@ from ogel.kernel.ids import new_id
 from ogel.kernel.principal import Caller, Principal
 
 if TYPE_CHECKING:
+    from ogel.cli.client import Answer, Client, Listed
     from ogel.platform import Platform
     from ogel.settings import Settings
 
-Answer = TypeVar("Answer")
+Answered = TypeVar("Answered")
 Thing = TypeVar("Thing")
 
 _ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
@@ -39,7 +40,7 @@ limit_option = click.option(
 )
 
 
-def ask(question: Callable[[Platform], Awaitable[Answer]]) -> Answer:
+def ask(question: Callable[[Platform], Awaitable[Answered]]) -> Answered:
     """Of the services, on the database of the environment or of the `ogel up` that runs beside."""
     from ogel.operators import services
 
@@ -48,16 +49,16 @@ def ask(question: Callable[[Platform], Awaitable[Answer]]) -> Answer:
 
 def within(
     opened: Callable[[Settings], AbstractAsyncContextManager[Thing]],
-    question: Callable[[Thing], Awaitable[Answer]],
-) -> Answer:
+    question: Callable[[Thing], Awaitable[Answered]],
+) -> Answered:
     return within_settings(settings_beside(), opened, question)
 
 
 def within_settings(
     settings: Settings,
     opened: Callable[[Settings], AbstractAsyncContextManager[Thing]],
-    question: Callable[[Thing], Awaitable[Answer]],
-) -> Answer:
+    question: Callable[[Thing], Awaitable[Answered]],
+) -> Answered:
     from ogel.environ import secrets_of
     from ogel.runtime.log.setup import configure_logging
     from ogel.runtime.secrets.scrub import Scrubber
@@ -65,15 +66,33 @@ def within_settings(
     # stdout is for the answer
     configure_logging("warning", sys.stderr, settings.log_form, Scrubber(secrets_of(settings)))
 
-    async def asked() -> Answer:
+    async def asked() -> Answered:
         async with opened(settings) as thing:
             return await question(thing)
 
+    with _options_named(), event_loop() as runner:
+        return runner.run(asked())
+
+
+@contextmanager
+def api(seals: bool = False) -> Iterator[Client]:
+    """
+    The suite that this command is about (see client.connected). `seals`: what is asked of it seals secrets, or needs
+    sealed ones.
+    """
+    from ogel.cli.client import connected
+
+    profile = click.get_current_context().find_root().params.get("profile")
+    with _options_named(), connected(profile, seals) as client:
+        yield client
+
+
+@contextmanager
+def _options_named() -> Iterator[None]:
+    """A filter is called, as an option, like the parameter."""
     try:
-        with event_loop() as runner:
-            return runner.run(asked())
+        yield
     except Invalid as error:
-        # A filter: as an option it is called like the parameter.
         for wrong in error.errors:
             if wrong.path.startswith("query."):
                 option = f"--{wrong.path.removeprefix('query.').replace('_', '-')}"
@@ -90,7 +109,42 @@ def say_json(value: object) -> None:
     """One document, on a line of its own."""
     import msgspec
 
-    click.echo(msgspec.json.encode(value).decode())
+    _write(msgspec.json.encode(value))
+
+
+def say(answer: Answer) -> None:
+    """What the API answered, as it did."""
+    _write(answer.body.rstrip(b"\n"))
+
+
+def say_list(
+    listed: Listed,
+    as_json: bool,
+    kind: type[Thing],
+    show: Callable[[Sequence[Thing]], None],
+    position: str = "id",
+) -> None:
+    """`position`: the field of an item that `--after` takes."""
+    import msgspec
+
+    next = None
+    if listed.more:
+        next = msgspec.json.decode(listed.items[-1])[position]
+    if as_json:
+        say_json({"items": listed.items, "next": next})
+        return
+    show(listed.as_(kind))
+    if next is not None:
+        click.echo(f"there are more: --after {next}", err=True)
+
+
+def _write(document: bytes) -> None:
+    """JSON is UTF-8, whatever the terminal's own letters are."""
+    binary = getattr(sys.stdout, "buffer", None)
+    if binary is None:
+        click.echo(document.decode())
+    else:
+        click.echo(document)
 
 
 def say_page(

@@ -47,7 +47,8 @@ def settings_beside(port: int | None = None) -> Settings:
     database_url, redis_url = running_urls(settings.data_dir)
     if (settings.database_url or database_url) is None:
         raise ConfigError(
-            f"DATABASE_URL is not set and no `ogel up` runs in {settings.data_dir}; set it, or OGEL_DATA_DIR"
+            f"DATABASE_URL is not set and no `ogel up` runs in {settings.data_dir}; set it, or OGEL_DATA_DIR, or "
+            "say `ogel login URL` for a suite elsewhere"
         )
     return dataclasses.replace(
         with_local_mail(settings),

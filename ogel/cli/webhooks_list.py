@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ogel.cli.operator import ask, identifier, json_option, limit_option, say_page
+from ogel.cli.operator import api, identifier, json_option, limit_option, say_list
 from ogel.cli.tables import Column, show_table
 from ogel.cli.times import length, relative
 from ogel.kernel.clock import utc_now
@@ -32,8 +32,11 @@ _COLUMNS = [
 @json_option
 def command(limit: int, after: str | None, as_json: bool) -> None:
     """All endpoints and how they are, newest first."""
-    endpoints = ask(lambda ogel: ogel.webhooks.endpoints.list(after, limit + 1))
-    say_page(endpoints, limit, as_json, _show_page)
+    from ogel.features.webhooks.endpoints.endpoint import EndpointWithHealth
+
+    with api() as ogel:
+        endpoints = ogel.listed("/api/webhooks", limit, after)
+    say_list(endpoints, as_json, EndpointWithHealth, _show_page)
 
 
 def _show_page(shown: Sequence[EndpointWithHealth]) -> None:

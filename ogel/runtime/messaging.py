@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 import msgspec
 from msgspec import Struct
 
+from ogel.runtime.delivery.providers import ProviderError
 from ogel.runtime.domain import ascii_domain
-from ogel.runtime.providers import ProviderError
 
 Address = TypeVar("Address")
 Outgoing_contra = TypeVar("Outgoing_contra", contravariant=True)

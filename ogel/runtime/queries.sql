@@ -18,9 +18,3 @@ SELECT unnest(%(published)s::text[]) AS id
 SELECT id, deliveries FROM events WHERE id = ANY (%(ids)s)
 UNION ALL
 SELECT id, deliveries FROM event_ids WHERE id = ANY (%(ids)s)
-
--- settled_until --
--- Bounded: no connection of ours keeps a transaction open for longer.
-SELECT greatest(least(now(), min(xact_start)) - interval '2 seconds', now() - interval '2 minutes'), now()
-FROM pg_stat_activity
-WHERE datname = current_database() AND application_name ~ '^ogel( |$)' AND pid <> pg_backend_pid()

@@ -18,9 +18,9 @@ from ogel.adapters.egress import AddressGuard, EgressClient
 from ogel.adapters.mail.outbox import MOST_FILES, OutboxProvider
 from ogel.adapters.mail.resend import ResendProvider
 from ogel.adapters.mail.smtp import SmtpProvider, SmtpServer
+from ogel.runtime.delivery.providers import ProviderError
 from ogel.runtime.mail.address import parse_address
 from ogel.runtime.mail.letter import Bounced, Letter, MailProvider, Receipt
-from ogel.runtime.providers import ProviderError
 from tests.support.certificates import make_certificate
 from tests.support.egress_tls import serving, trusting
 from tests.support.mail import LETTER, PASSWORD, USER, MailServer, Resend, ScriptedSmtp, refusal

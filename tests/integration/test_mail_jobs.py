@@ -12,9 +12,9 @@ from ogel.features.mail.feature import MailFeature, MailOptions
 from ogel.features.mail.jobs import QUEUE
 from ogel.features.mail.message import MailMessage, NewMail
 from ogel.kernel.principal import SYSTEM, Caller
+from ogel.runtime.delivery.providers import ProviderMetrics, Providers
 from ogel.runtime.jobs.store import JobQueue
 from ogel.runtime.outbox import Outbox
-from ogel.runtime.providers import ProviderMetrics, Providers
 from tests.support.jobs import World
 from tests.support.jobs import world as job_world
 

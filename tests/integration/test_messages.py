@@ -23,6 +23,7 @@ from ogel.kernel.clock import utc_now
 from ogel.kernel.errors import Conflict
 from ogel.kernel.principal import SYSTEM, Caller
 from ogel.runtime.database.database import Database
+from ogel.runtime.delivery.providers import FAILURES, ProviderError, ProviderMetrics
 from ogel.runtime.jobs.admission import Admit, QueueFull
 from ogel.runtime.jobs.bell import Notifier
 from ogel.runtime.jobs.kind import JobKind
@@ -31,7 +32,6 @@ from ogel.runtime.jobs.runner import JobRunner, RunnerOptions
 from ogel.runtime.jobs.store import JobQueue
 from ogel.runtime.messaging import Gone
 from ogel.runtime.outbox import Outbox
-from ogel.runtime.providers import FAILURES, ProviderError, ProviderMetrics
 from ogel.runtime.secrets.vault import Vault
 from tests.support.carriers import Browser
 from tests.support.jobs import world as job_world

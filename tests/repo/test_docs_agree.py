@@ -10,10 +10,10 @@ import pytest
 
 from ogel.cli import COMMANDS, backup, databases, webhooks
 from ogel.cli.settings import env_template
-from ogel.environ import knobs
+from ogel.environ import OF_CLIENTS, knobs
 
 ROOT = Path(__file__).parents[2]
-NAMES = {name for knob in knobs().values() for name in knob.names}
+NAMES = {name for knob in knobs().values() for name in knob.names} | OF_CLIENTS
 # Read by what stands beside the program: its tests and benchmarks, and railway/railway.py.
 BESIDE = ("OGEL_TEST_", "OGEL_BENCH_", "OGEL_RAILWAY_")
 # Removed; the changelog says what took their place, and nothing else speaks of them.
@@ -23,10 +23,14 @@ SHARED = {
     "__init__",
     "backups",
     "banner",
+    "client",
     "given",
+    "in_process",
     "named",
     "operator",
+    "over_http",
     "process",
+    "profiles",
     "progress",
     "tables",
     "times",

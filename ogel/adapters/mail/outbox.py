@@ -6,8 +6,8 @@ import asyncio
 import os
 from pathlib import Path
 
+from ogel.runtime.delivery.providers import ProviderError
 from ogel.runtime.mail.letter import Letter, Receipt
-from ogel.runtime.providers import ProviderError
 
 # The newest are kept.
 MOST_FILES = 1_000

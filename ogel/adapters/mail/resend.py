@@ -7,11 +7,11 @@ from typing import Any
 import msgspec
 
 from ogel import __version__
+from ogel.runtime.delivery.provider_calls import post, read, shown
+from ogel.runtime.delivery.providers import ProviderError
+from ogel.runtime.delivery.retry_after import retry_after_seconds
 from ogel.runtime.egress import Egress, Exchange
 from ogel.runtime.mail.letter import Letter, Receipt
-from ogel.runtime.provider_calls import post, read, shown
-from ogel.runtime.providers import ProviderError
-from ogel.runtime.retry_after import retry_after_seconds
 from ogel.runtime.secrets.scrub import Scrubber
 
 BASE_URL = "https://api.resend.com"

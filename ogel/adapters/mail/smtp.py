@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Literal
 from urllib.parse import unquote, urlsplit
 
 from ogel.adapters.mail.smtp_answers import Stage, refusal, shown
+from ogel.runtime.delivery.providers import ProviderError
 from ogel.runtime.mail.letter import Letter, Receipt
-from ogel.runtime.providers import ProviderError
 from ogel.runtime.secrets.scrub import Scrubber
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ import re
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
+from ogel.runtime.delivery.providers import ProviderError
 from ogel.runtime.mail.letter import Bounced
-from ogel.runtime.providers import ProviderError
 from ogel.runtime.secrets.scrub import NOTHING_SECRET, Scrubber
 
 Stage = Literal["connect", "EHLO", "STARTTLS", "AUTH", "MAIL", "RCPT", "DATA"]

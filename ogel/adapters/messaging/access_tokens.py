@@ -10,10 +10,10 @@ from typing import Any
 
 from msgspec import Struct
 
+from ogel.runtime.delivery.provider_calls import post_form, read, shown
+from ogel.runtime.delivery.providers import ProviderError
+from ogel.runtime.delivery.retry_after import retry_after_seconds
 from ogel.runtime.egress import Egress
-from ogel.runtime.provider_calls import post_form, read, shown
-from ogel.runtime.providers import ProviderError
-from ogel.runtime.retry_after import retry_after_seconds
 from ogel.runtime.secrets.scrub import Scrubber
 
 SCOPE = "https://www.googleapis.com/auth/firebase.messaging"

@@ -11,11 +11,11 @@ import msgspec
 from msgspec import Struct, field
 
 from ogel.adapters.messaging.access_tokens import AccessTokens, ServiceAccount
+from ogel.runtime.delivery.provider_calls import post, read, shown
+from ogel.runtime.delivery.providers import ProviderError
+from ogel.runtime.delivery.retry_after import retry_after_seconds
 from ogel.runtime.egress import Egress, Exchange
 from ogel.runtime.messaging import Gone, Push
-from ogel.runtime.provider_calls import post, read, shown
-from ogel.runtime.providers import ProviderError
-from ogel.runtime.retry_after import retry_after_seconds
 from ogel.runtime.secrets.scrub import Scrubber
 
 # What Google asks for when a quota is used up and no Retry-After says otherwise.

@@ -7,11 +7,11 @@ from urllib.parse import quote
 
 from msgspec import Struct
 
+from ogel.runtime.delivery.provider_calls import post_form, read, shown
+from ogel.runtime.delivery.providers import ProviderError
+from ogel.runtime.delivery.retry_after import retry_after_seconds
 from ogel.runtime.egress import Egress, Exchange
 from ogel.runtime.messaging import Sms
-from ogel.runtime.provider_calls import post_form, read, shown
-from ogel.runtime.providers import ProviderError
-from ogel.runtime.retry_after import retry_after_seconds
 from ogel.runtime.secrets.scrub import Scrubber
 
 # https://www.twilio.com/docs/api/errors. About our account and our sender, whatever was to be sent.

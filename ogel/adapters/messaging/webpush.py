@@ -7,11 +7,11 @@ from typing import Any
 
 from ogel.adapters.messaging.encryption import encrypt
 from ogel.adapters.messaging.vapid import Vapid
+from ogel.runtime.delivery.provider_calls import post, read, shown
+from ogel.runtime.delivery.providers import ProviderError
+from ogel.runtime.delivery.retry_after import retry_after_seconds
 from ogel.runtime.egress import Egress, Exchange
 from ogel.runtime.messaging import Gone, Push, Subscription, push_payload, push_service
-from ogel.runtime.provider_calls import post, read, shown
-from ogel.runtime.providers import ProviderError
-from ogel.runtime.retry_after import retry_after_seconds
 from ogel.runtime.secrets.scrub import Scrubber
 
 _GONE = (404, 410)

@@ -18,8 +18,8 @@ _TEMPLATES = "name a directory with <locale>/<name>.subject.jinja and so on, whi
 
 async def smtp(patient: Patient) -> Sequence[Finding]:
     from ogel.adapters.mail.smtp import SmtpProvider, SmtpServer
+    from ogel.runtime.delivery.providers import ProviderError
     from ogel.runtime.mail.address import parse_address
-    from ogel.runtime.providers import ProviderError
 
     settings = patient.settings
     url = settings.smtp_url

@@ -11,9 +11,9 @@ from ogel.features.audit.chain import End, link
 from ogel.features.audit.chain_store import ChainStore
 from ogel.features.audit.ends import EndChanged, Ends
 from ogel.runtime.database.database import Database
+from ogel.runtime.database.settled import settled_until
 from ogel.runtime.jobs.job import Job, Outcome
 from ogel.runtime.jobs.kind import JobKind
-from ogel.runtime.settled import settled_until
 
 log = structlog.get_logger(__name__)
 

@@ -14,13 +14,13 @@ from ogel.features.mail.suppressions.service import SuppressionService
 from ogel.features.mail.templating import Templates
 from ogel.runtime.audit import AuditTrail
 from ogel.runtime.database.database import Database
+from ogel.runtime.delivery.providers import Providers
 from ogel.runtime.feature import Feature
 from ogel.runtime.http.route import Route
 from ogel.runtime.jobs.store import JobQueue
 from ogel.runtime.mail.address import Address
 from ogel.runtime.mail.letter import MailProvider
 from ogel.runtime.outbox import Outbox
-from ogel.runtime.providers import Providers
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,13 +18,13 @@ from ogel.kernel.event import Event
 from ogel.kernel.ids import new_id
 from ogel.kernel.principal import Caller
 from ogel.runtime.database.database import Database, Transaction
+from ogel.runtime.delivery.providers import Exhausted, ProviderError, Providers
+from ogel.runtime.delivery.sent import Sent, Settled, attempts_of, message_of, settled_of, tries_of
 from ogel.runtime.jobs.job import DONE, Finished, Job, NewJob, Outcome, job_id_of
 from ogel.runtime.jobs.kind import JobKind
 from ogel.runtime.mail.address import InvalidAddress
 from ogel.runtime.mail.letter import Bounced, MailProvider
 from ogel.runtime.outbox import Outbox
-from ogel.runtime.providers import Exhausted, ProviderError, Providers
-from ogel.runtime.sent import Sent, Settled, attempts_of, message_of, settled_of, tries_of
 
 log = structlog.get_logger(__name__)
 

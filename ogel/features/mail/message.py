@@ -9,7 +9,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from ogel.features.mail.templating import LOCALE_PATTERN, NAME_PATTERN, SUBJECT_CHARACTERS
 from ogel.kernel.text import LINE_PATTERN, STORABLE_PATTERN
-from ogel.runtime.idempotency import IdempotencyKey
+from ogel.runtime.delivery.idempotency import IdempotencyKey
 
 MAX_CONTENT_BYTES = 512 * 1024
 MAX_DATA_BYTES = 64 * 1024

@@ -22,7 +22,7 @@ from ogel.kernel.ids import new_id
 from ogel.kernel.principal import Caller
 from ogel.runtime.audit import AuditTrail
 from ogel.runtime.database.database import Database
-from ogel.runtime.idempotency import Answers, asked_by
+from ogel.runtime.delivery.idempotency import Answers, asked_by
 from ogel.runtime.jobs.store import JobQueue
 from ogel.runtime.mail.address import Address
 

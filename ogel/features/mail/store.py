@@ -18,10 +18,10 @@ from ogel.features.mail.message import (
     MailStatus,
 )
 from ogel.runtime.database.database import Queries, Transaction, records
-from ogel.runtime.idempotency import Asked, KnownRequest
+from ogel.runtime.delivery.idempotency import Asked, KnownRequest
+from ogel.runtime.delivery.sent import AttemptRow, Settled
 from ogel.runtime.mail.address import Address, InvalidAddress, parse_address
 from ogel.runtime.mail.letter import Letter
-from ogel.runtime.sent import AttemptRow, Settled
 
 _SQL = Queries.beside(__name__)
 

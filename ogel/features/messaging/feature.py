@@ -18,13 +18,13 @@ from ogel.features.messaging.sending.senders import MessageProviders, Senders
 from ogel.features.messaging.sending.store import SendingStore
 from ogel.runtime.audit import AuditTrail
 from ogel.runtime.database.database import Database
+from ogel.runtime.delivery.providers import ProviderMetrics
 from ogel.runtime.egress import UrlGuard
 from ogel.runtime.feature import Feature
 from ogel.runtime.http.route import Route
 from ogel.runtime.jobs.admission import Admit
 from ogel.runtime.jobs.store import JobQueue
 from ogel.runtime.outbox import Outbox
-from ogel.runtime.providers import ProviderMetrics
 from ogel.runtime.secrets.sealed import SealedColumn
 from ogel.runtime.secrets.vault import Vault
 

@@ -14,7 +14,7 @@ from ogel.runtime.http.auth import Authenticate
 from ogel.runtime.http.endpoint import Endpoint, HttpOptions
 from ogel.runtime.http.health import Probe, health_routes
 from ogel.runtime.http.metrics import HttpMetrics
-from ogel.runtime.http.observe import Observed
+from ogel.runtime.http.observe import Observed, Unobserved
 from ogel.runtime.http.openapi import NO_EXAMPLES, AskExamples, Streams, openapi_route
 from ogel.runtime.http.places import Place, Places
 from ogel.runtime.http.problem import Problems
@@ -25,13 +25,16 @@ def build_app(
     routes: Sequence[tuple[str, Route]],
     streams: Streams,
     authenticate: Authenticate,
-    metrics: HttpMetrics,
+    metrics: HttpMetrics | None,
     probes: Sequence[Probe],
     options: HttpOptions,
     examples: AskExamples = lambda: NO_EXAMPLES,
     stopping: Callable[[], bool] = lambda: False,
 ) -> ASGIApp:
-    """`routes` and `streams` come with their feature's name, `examples` are for the OpenAPI document."""
+    """
+    `routes` and `streams` come with their feature's name, `examples` are for the OpenAPI document. Without `metrics`
+    requests are not logged, either.
+    """
     everything = [*routes, *(("health", route) for route in health_routes(probes, stopping))]
     everything.append(("openapi", openapi_route(everything, streams, examples)))
     paths: defaultdict[str, list[Route]] = defaultdict(list)
@@ -39,7 +42,10 @@ def build_app(
         paths[route.path].append(route)
     endpoints = [Place(path, Endpoint(here, authenticate, options)) for path, here in paths.items()]
     places = Places([*endpoints, *(_streaming(stream) for _, stream in streams)])
-    return Observed(Problems(places), metrics, options.trusted_proxies)
+    app = Problems(places)
+    if metrics is None:
+        return Unobserved(app)
+    return Observed(app, metrics, options.trusted_proxies)
 
 
 def _streaming(stream: Stream) -> Place:

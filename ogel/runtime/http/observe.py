@@ -70,6 +70,18 @@ class Observed:
         )
 
 
+class Unobserved:
+    """For a command that asks in its own process: who asks is who logs what it wants to know."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+        self._clients = Clients(())
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        open_exchange(scope, self._clients)
+        await self._app(scope, receive, send)
+
+
 def _with_marks(headers: Iterable[tuple[bytes, bytes]], request_id: str) -> list[tuple[bytes, bytes]]:
     marked = list(headers)
     if b"cache-control" not in dict(marked):

@@ -8,8 +8,8 @@ from typing import Protocol
 
 from msgspec import Struct
 
+from ogel.runtime.delivery.providers import ProviderError
 from ogel.runtime.mail.address import Address
-from ogel.runtime.providers import ProviderError
 
 
 class Letter(Struct, frozen=True, kw_only=True):

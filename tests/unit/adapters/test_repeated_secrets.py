@@ -18,9 +18,9 @@ from ogel.adapters.messaging.access_tokens import ServiceAccount
 from ogel.adapters.messaging.fcm import Fcm
 from ogel.adapters.messaging.twilio import Twilio
 from ogel.adapters.messaging.vonage import Vonage
+from ogel.runtime.delivery.providers import ProviderError
 from ogel.runtime.egress import Egress, Exchange
 from ogel.runtime.messaging import Push, Sms
-from ogel.runtime.providers import ProviderError
 from ogel.runtime.secrets.scrub import MASK
 from tests.support.carriers import service_account
 from tests.support.mail import LETTER

@@ -9,7 +9,7 @@ from msgspec import Meta, Struct, field
 
 from ogel.kernel.event import ID_PATTERN
 from ogel.kernel.text import STORABLE_PATTERN, pattern
-from ogel.runtime.idempotency import IdempotencyKey
+from ogel.runtime.delivery.idempotency import IdempotencyKey
 from ogel.runtime.jobs.job import NewJob, job_id_of
 
 SEND = "messaging.send"

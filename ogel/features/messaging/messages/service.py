@@ -26,7 +26,7 @@ from ogel.kernel.ids import new_id
 from ogel.kernel.principal import Caller
 from ogel.runtime.audit import AuditEntry, AuditTrail
 from ogel.runtime.database.database import Database, Transaction
-from ogel.runtime.idempotency import Answers, asked_by
+from ogel.runtime.delivery.idempotency import Answers, asked_by
 from ogel.runtime.jobs.admission import Admit
 from ogel.runtime.jobs.store import JobQueue
 from ogel.runtime.messaging import MOST_PUSH_BYTES, push_payload

@@ -9,7 +9,7 @@ import msgspec
 
 from ogel.features.messaging.messages.message import Accepted, Message, MessageWithAttempts
 from ogel.runtime.database.database import Queries, Transaction, records
-from ogel.runtime.idempotency import Asked, KnownRequest
+from ogel.runtime.delivery.idempotency import Asked, KnownRequest
 
 _SQL = Queries.beside(__name__)
 

@@ -16,11 +16,11 @@ from ogel.features.messaging.sending.store import SendingStore
 from ogel.features.messaging.sending.work import Pushed, Work
 from ogel.kernel.clock import utc_now
 from ogel.runtime.database.database import Transaction
+from ogel.runtime.delivery.providers import Exhausted, ProviderError
+from ogel.runtime.delivery.sent import Sent, attempts_of, settled_of, tries_of
 from ogel.runtime.jobs.job import Finished, Job, Outcome
 from ogel.runtime.jobs.kind import Backoff, JobKind
 from ogel.runtime.messaging import Gone
-from ogel.runtime.providers import Exhausted, ProviderError
-from ogel.runtime.sent import Sent, attempts_of, settled_of, tries_of
 
 # With the waits between them: 34 minutes on average, at most an hour and more.
 ATTEMPTS = 12

@@ -6,8 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ogel.runtime.messaging import MessageProvider, Push, Sms, Subscription, push_service
-from ogel.runtime.providers import (
+from ogel.runtime.delivery.providers import (
     Breaker,
     Exhausted,
     Guarded,
@@ -16,6 +15,7 @@ from ogel.runtime.providers import (
     Providers,
     Try,
 )
+from ogel.runtime.messaging import MessageProvider, Push, Sms, Subscription, push_service
 
 # Of one provider: FCM may have to ask for a token before, and a second time after.
 CALL_SECONDS = 25.0

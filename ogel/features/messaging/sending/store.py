@@ -11,8 +11,8 @@ import structlog
 from ogel.features.messaging.devices.device import Address, unseal
 from ogel.features.messaging.sending.work import KnownDevice, Work
 from ogel.runtime.database.database import Queries, Transaction, records
+from ogel.runtime.delivery.sent import AttemptRow, Settled
 from ogel.runtime.secrets.vault import Unsealable, Vault
-from ogel.runtime.sent import AttemptRow, Settled
 
 log = structlog.get_logger(__name__)
 _SQL = Queries.beside(__name__)

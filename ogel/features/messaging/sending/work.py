@@ -9,8 +9,8 @@ from typing import Any
 from msgspec import Struct
 
 from ogel.features.messaging.devices.device import Address
+from ogel.runtime.delivery.sent import Sent
 from ogel.runtime.messaging import Push, Sms
-from ogel.runtime.sent import Sent
 
 
 class KnownDevice(Struct, frozen=True):

@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from ogel.features.webhooks.deliveries.delivery import DeliveryStatus, Outcome
 from ogel.runtime.database.database import Database, Queries
-from ogel.runtime.settled import settled_until
+from ogel.runtime.database.settled import settled_until
 
 _SQL = Queries.beside(__name__)
 

@@ -7,8 +7,8 @@ from typing import Literal
 
 from msgspec import Struct
 
+from ogel.runtime.delivery.retry_after import retry_after_seconds
 from ogel.runtime.egress import EgressError, Exchange
-from ogel.runtime.retry_after import retry_after_seconds
 
 # RFC 9110: 429 (RFC 6585 §4) and 503 ask for less; 502 and 504 say that somebody behind cannot keep up.
 _SLOW_DOWN = (429, 502, 503, 504)

@@ -10,8 +10,8 @@ from typing import get_args
 import pytest
 
 from ogel.adapters.mail.smtp_answers import Stage, refusal
+from ogel.runtime.delivery.providers import ProviderError
 from ogel.runtime.mail.letter import Bounced
-from ogel.runtime.providers import ProviderError
 from ogel.runtime.secrets.scrub import Scrubber
 
 _ANSWER = re.compile(r"(?P<stage>\w+) (?P<code>\d{3})[ -](?P<said>.*)")

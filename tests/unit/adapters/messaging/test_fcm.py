@@ -10,9 +10,9 @@ import pytest
 
 from ogel.adapters.messaging.access_tokens import MARGIN_SECONDS, ServiceAccount
 from ogel.adapters.messaging.fcm import QUOTA_SECONDS, Fcm
+from ogel.runtime.delivery.providers import ProviderError
 from ogel.runtime.egress import Exchange
 from ogel.runtime.messaging import Gone, Push
-from ogel.runtime.providers import ProviderError
 from tests.support.carriers import service_account
 from tests.support.scripted_egress import ScriptedEgress, answer
 

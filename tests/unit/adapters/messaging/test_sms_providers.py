@@ -9,9 +9,9 @@ import pytest
 
 from ogel.adapters.messaging.twilio import Twilio
 from ogel.adapters.messaging.vonage import Vonage
+from ogel.runtime.delivery.providers import ProviderError
 from ogel.runtime.egress import EgressError, Exchange
 from ogel.runtime.messaging import Sms
-from ogel.runtime.providers import ProviderError
 from tests.support.scripted_egress import ScriptedEgress, answer
 
 SMS = Sms("msg_1", "+4915112345678", "hello")

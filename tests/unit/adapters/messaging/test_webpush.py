@@ -13,9 +13,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from ogel.adapters.messaging.vapid import MOST_KEPT, TOKEN_SECONDS, Vapid, new_private_key
 from ogel.adapters.messaging.webpush import WebPush
+from ogel.runtime.delivery.providers import ProviderError
 from ogel.runtime.egress import EgressError, Exchange
 from ogel.runtime.messaging import Gone, Push, Subscription, push_service
-from ogel.runtime.providers import ProviderError
 from tests.support.carriers import VAPID_PRIVATE, VAPID_SUBJECT, Browser, point, unbase64url
 from tests.support.scripted_egress import ScriptedEgress, answer
 

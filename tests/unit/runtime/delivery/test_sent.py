@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 
 import pytest
 
+from ogel.runtime.delivery.providers import Try
+from ogel.runtime.delivery.sent import LOST, Sent, attempts_of, settled_of, tries_of
 from ogel.runtime.jobs.job import DONE, Finished, Job, Outcome, job_id_of
-from ogel.runtime.providers import Try
-from ogel.runtime.sent import LOST, Sent, attempts_of, settled_of, tries_of
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 FAILED = Try("twilio", "2026-03-01T12:00:00+00:00", 0.5, "busy")

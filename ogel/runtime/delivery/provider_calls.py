@@ -8,8 +8,8 @@ from urllib.parse import urlencode
 
 import msgspec
 
+from ogel.runtime.delivery.providers import ProviderError
 from ogel.runtime.egress import Egress, EgressError, Exchange, Headers
-from ogel.runtime.providers import ProviderError
 from ogel.runtime.secrets.scrub import Scrubber
 
 TIMEOUT_SECONDS = 10.0

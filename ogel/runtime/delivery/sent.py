@@ -12,8 +12,8 @@ from msgspec import Struct
 
 from ogel.kernel.clock import rfc3339
 from ogel.kernel.ids import new_id
+from ogel.runtime.delivery.providers import Try
 from ogel.runtime.jobs.job import Finished
-from ogel.runtime.providers import Try
 
 LOST = "its worker disappeared; whether it was sent is not known"
 

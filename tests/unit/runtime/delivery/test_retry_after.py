@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis.strategies import text
 
-from ogel.runtime.retry_after import MOST_RETRY_AFTER_SECONDS, retry_after_seconds
+from ogel.runtime.delivery.retry_after import MOST_RETRY_AFTER_SECONDS, retry_after_seconds
 from tests.support.scripted_egress import answer
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)

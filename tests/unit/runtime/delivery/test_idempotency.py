@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from ogel.kernel.errors import Invalid
-from ogel.runtime.idempotency import asked_by
+from ogel.runtime.delivery.idempotency import asked_by
 
 
 class Wish(msgspec.Struct, frozen=True):

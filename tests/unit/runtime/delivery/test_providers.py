@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import pytest
 from prometheus_client import CollectorRegistry
 
-from ogel.runtime.providers import (
+from ogel.runtime.delivery.providers import (
     FAILURES,
     MOST_OPEN_SECONDS,
     OPEN_SECONDS,

@@ -1,0 +1,1 @@
+"""Getting something to somebody outside: accepted once, tried until it is taken or given up, forgotten after a time."""
