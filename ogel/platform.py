@@ -151,7 +151,6 @@ class Platform:
         self.realtime = RealtimeFeature(
             self.broadcast,
             Listening(self.database),
-            self.keys.authenticate,
             self.key_watch,
             self.registry,
         )

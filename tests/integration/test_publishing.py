@@ -29,7 +29,7 @@ from ogel.runtime.jobs.store import JobQueue
 from ogel.runtime.outbox import MOST_ROWS, Outbox
 
 LIMIT_SECONDS = 30
-CALLER = Caller(Principal("key_publisher", frozenset({"events:write"})), "req_1")
+CALLER = Caller(Principal("key", "key_publisher", frozenset({"events:write"})), "req_1")
 Statements = list[bytes]
 
 

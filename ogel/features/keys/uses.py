@@ -52,7 +52,7 @@ class KeyUses:
             key, metadata = MORE, NO_METADATA
         seen.add(key)
         if action == "key.use":
-            caller = replace(caller, principal=Principal(key))
+            caller = replace(caller, principal=Principal("key", key))
         self._waiting.append(AuditEntry(caller, action, "key", key, metadata))
 
     async def run(self, stop: asyncio.Event) -> None:
