@@ -11,10 +11,11 @@ if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
 
     from ogel.runtime.audit import AuditTrail
-    from ogel.runtime.callers import Callers
     from ogel.runtime.database.database import Database
+    from ogel.runtime.delivery.providers import ProviderMetrics
     from ogel.runtime.egress import Egress, UrlGuard
     from ogel.runtime.http.health import Probe
+    from ogel.runtime.http.watching import Watching
     from ogel.runtime.jobs.depths import Depths
     from ogel.runtime.jobs.keys import JobKeys
     from ogel.runtime.jobs.pressure import Pressure
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from ogel.runtime.metrics.redis_stats import AskRedis
     from ogel.runtime.objects import ObjectStore
     from ogel.runtime.outbox import Outbox
-    from ogel.runtime.providers import ProviderMetrics
     from ogel.runtime.realtime.broadcast import Broadcast
     from ogel.runtime.reserved import ReservedTypes
     from ogel.runtime.schedule.built_in import BuiltInSchedules
@@ -55,11 +55,12 @@ class Core:
     outbox            publishes events; `reserved` are the types that only features publish.
     egress            to addresses that users choose, which `url_guard` has a say in; `operators_egress` to those that
                       operators set, which may be private.
-    broadcast         to all processes, through Redis; None where there is no Redis.
+    broadcast         to all processes, through Redis, if this one `has_redis`.
     pressure          whether full queues take more: `core.pressure.admit`.
-    callers           who is behind a key, and when that ends.
+    watch             tells who remembers a key when that ends.
     features          the manifests of all others, built when they are asked for.
     probes            of the servers; `costly_probes` are those that are asked each minute, and not by whoever asks.
+    admin_key         the key that stands in the settings.
     retention_days    how long what has no setting of its own is remembered.
     """
 
@@ -76,17 +77,19 @@ class Core:
     url_guard: UrlGuard
     provider_metrics: ProviderMetrics
     registry: CollectorRegistry
-    broadcast: Broadcast | None
+    broadcast: Broadcast
+    has_redis: bool
     objects: ObjectStore
     pressure: Pressure
     depths: Depths
     redis_stats: AskRedis
     redis_workers: AskWorkers
-    callers: Callers
+    watch: Watching
     schedules: BuiltInSchedules
     features: Features
     process: ThisProcess
     probes: Sequence[Probe]
     costly_probes: Sequence[Probe]
+    admin_key: str
     data_dir: Path
     retention_days: float

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from ogel.runtime.alerts import AlertRule, TakeSamples
-    from ogel.runtime.http.auth import Authenticate, Watch
+    from ogel.runtime.http.admission import Watch
+    from ogel.runtime.http.credentials import Authenticate
     from ogel.runtime.http.health import Probe
     from ogel.runtime.http.route import Route, Stream
     from ogel.runtime.jobs.kind import JobKind
@@ -49,7 +50,7 @@ class Feature:
     process_routes  likewise, of every process and not of the API alone.
     streams         ways in that go on, for processes with the role `realtime`.
     scopes          what keys may be allowed, each with what it allows: `{"webhooks:read": "look at endpoints"}`.
-    authenticate    who is behind a key, and `watch`, when that ends; one feature knows.
+    authenticators  who is behind a credential, by its kind; `watch` knows when a key ends.
 
     What happens later:
     jobs            what workers perform.
@@ -80,7 +81,7 @@ class Feature:
     process_routes: Callable[[], Sequence[Route]] = tuple
     streams: Callable[[], Sequence[Stream]] = tuple
     scopes: Mapping[str, str] = field(default_factory=dict)
-    authenticate: Authenticate | None = None
+    authenticators: Mapping[str, Authenticate] = field(default_factory=dict)
     watch: Watch | None = None
     jobs: Sequence[JobKind] = ()
     schedules: Sequence[Schedule] = ()

@@ -12,7 +12,15 @@ if TYPE_CHECKING:
     from ogel.runtime.jobs.kind import JobKind
 
 # What somebody may need to find among manifests without building those that do not bring it.
-ANNOUNCED = ("subscribers", "streams", "services", "process_routes", "alerts", "settings")
+ANNOUNCED = (
+    "subscribers",
+    "authenticators",
+    "streams",
+    "services",
+    "process_routes",
+    "alerts",
+    "settings",
+)
 
 
 @dataclass(frozen=True, slots=True)
