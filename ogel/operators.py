@@ -14,7 +14,7 @@ from ogel.kernel.principal import Caller, Principal
 from ogel.platform.platform import Platform
 from ogel.platform.schema import MIGRATIONS, ready_database
 from ogel.runtime.http.app import build_app
-from ogel.runtime.http.credentials import KEY, by_key
+from ogel.runtime.http.credentials import KEY, Credential
 from ogel.runtime.http.endpoint import HttpOptions
 from ogel.runtime.secrets.sealed import SealedValues
 from ogel.runtime.secrets.vault import Vault
@@ -114,15 +114,15 @@ async def api(settings: Settings, who: str) -> AsyncIterator[ASGIApp]:
     What `ogel api` answers, on these services, without a socket and a line in the log for each request. Whoever sends
     any key is the principal `who`, and may do everything.
     """
-    principal = Principal("admin", who, frozenset({"*"}))
+    principal = Principal("system", who, frozenset({"*"}))
 
-    async def authenticate(key: str, caller: Caller) -> Principal:
+    async def authenticate(credential: Credential, caller: Caller) -> Principal:
         return principal
 
     async with services(settings) as platform:
-        routes, known = platform.routes(everything=True), {KEY: by_key(authenticate)}
+        routes = platform.routes(everything=True)
         options = HttpOptions(max_body_bytes=settings.max_body_bytes)
-        yield build_app(routes, [], known, None, platform.core.probes, options)
+        yield build_app(routes, [], {KEY: authenticate}, None, platform.core.probes, options)
 
 
 def _with_what_there_is(settings: Settings) -> Services:
