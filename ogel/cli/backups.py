@@ -20,7 +20,7 @@ from ogel.kernel.errors import NotFound
 
 if TYPE_CHECKING:
     from ogel.features.backups.backup import Backup
-    from ogel.platform import Platform
+    from ogel.operators import Services
     from ogel.settings import Settings
 
 _UNITS = ((1e9, "GB"), (1e6, "MB"), (1e3, "kB"))
@@ -29,12 +29,12 @@ wait_option = click.option("--wait/--no-wait", default=True, help="Until a worke
 
 
 def run(
-    begin: Callable[[Platform], Awaitable[Backup]], runs: Callable[[Backup], bool], wait: bool, as_json: bool
+    begin: Callable[[Services], Awaitable[Backup]], runs: Callable[[Backup], bool], wait: bool, as_json: bool
 ) -> Backup:
     """Shows the backup once it `runs` no more, or at once; what is interrupted is only the waiting."""
     begun: list[Backup] = []
 
-    async def followed(ogel: Platform) -> Backup:
+    async def followed(ogel: Services) -> Backup:
         backup = await begin(ogel)
         begun.append(backup)
         meter, pace = Meter(backup.id), Pace()

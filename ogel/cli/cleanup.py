@@ -18,7 +18,7 @@ from ogel.kernel.errors import Invalid, Unavailable
 if TYPE_CHECKING:
     from ogel.features.cleanup.service import CleanupService, Due, PurgeInfo
     from ogel.features.cleanup.store import Run
-    from ogel.platform import Platform
+    from ogel.operators import Services
 
 LOOK_SECONDS = 0.2
 _COLUMNS = [
@@ -79,7 +79,7 @@ def run(kind: str, dry_run: bool, before: datetime | None, wait: bool, as_json: 
 def _run(kind: str, before: datetime | None, wait: bool, as_json: bool) -> None:
     begun: list[Due] = []
 
-    async def begin(ogel: Platform) -> Run | None:
+    async def begin(ogel: Services) -> Run | None:
         due = await ogel.cleanup.service.run(operator(), kind, before)
         begun.append(due)
         if not as_json:

@@ -14,7 +14,7 @@ from ogel.kernel.errors import Unavailable
 
 if TYPE_CHECKING:
     from ogel.features.databases.registry.database import RegisteredDatabase
-    from ogel.platform import Platform
+    from ogel.operators import Services
 
 LOOK_SECONDS = 0.2
 
@@ -35,7 +35,7 @@ def command(name: str, seconds: float, as_json: bool) -> None:
     sys.exit(0 if database.check.state == "reachable" else 1)
 
 
-async def _checked(ogel: Platform, name: str, seconds: float) -> RegisteredDatabase:
+async def _checked(ogel: Services, name: str, seconds: float) -> RegisteredDatabase:
     before = await ogel.databases.checks.ask(operator(), name)
     try:
         async with asyncio.timeout(seconds):

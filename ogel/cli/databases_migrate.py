@@ -16,7 +16,7 @@ from ogel.runtime.log.terminal import draws
 
 if TYPE_CHECKING:
     from ogel.features.databases.migrations.migration import NewRun, Plan, Run
-    from ogel.platform import Platform
+    from ogel.operators import Services
 
 LOOK_SECONDS = 0.3
 
@@ -77,7 +77,7 @@ def _run(name: str, new: NewRun, wait: bool, as_json: bool) -> None:
     """What is interrupted is only the waiting."""
     begun: list[Run] = []
 
-    async def run(ogel: Platform) -> Run:
+    async def run(ogel: Services) -> Run:
         begun.append(await ogel.databases.migrations.start(operator(), name, new))
         return await _follow(ogel, begun[0]) if wait else begun[0]
 
@@ -96,7 +96,7 @@ def _run(name: str, new: NewRun, wait: bool, as_json: bool) -> None:
     sys.exit(1 if wait and ended.status != "succeeded" else 0)
 
 
-async def _follow(ogel: Platform, run: Run) -> Run:
+async def _follow(ogel: Services, run: Run) -> Run:
     """On a terminal on one line, elsewhere a line for each news; both on stderr."""
     overwrites = draws(sys.stderr)
     said = ""

@@ -14,7 +14,7 @@ from ogel.cli.times import both, relative
 
 if TYPE_CHECKING:
     from ogel.features.jobs.job import JobInfo, Some
-    from ogel.platform import Platform
+    from ogel.operators import Services
 
 STATUSES = ("pending", "running", "held", "dead", "done", "cancelled")
 _COLUMNS = [
@@ -150,10 +150,10 @@ def _needed(queue: str | None) -> str:
     return queue
 
 
-def _all(done: str, as_json: bool, batch: Callable[[Platform], Awaitable[Some]]) -> None:
+def _all(done: str, as_json: bool, batch: Callable[[Services], Awaitable[Some]]) -> None:
     """Batch after batch, until nothing is left; what others add meanwhile is not waited for."""
 
-    async def batches(ogel: Platform) -> int:
+    async def batches(ogel: Services) -> int:
         total, more = 0, True
         while more:
             some = await batch(ogel)

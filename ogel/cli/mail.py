@@ -18,7 +18,7 @@ from ogel.cli.times import absolute, both, milliseconds, relative
 
 if TYPE_CHECKING:
     from ogel.features.mail.message import Attempt, MailMessage, MailMessageWithAttempts
-    from ogel.platform import Platform
+    from ogel.operators import Services
 
 STATUSES = ("queued", "sent", "failed", "suppressed")
 _LOOK_SECONDS = 0.2
@@ -136,15 +136,15 @@ def show(id: str, as_json: bool) -> None:
 
 def _file_of(message: MailMessage) -> str:
     """Where the worker wrote it; it may have another disk than we."""
-    from ogel.outside import outbox_directory
+    from ogel.features.mail.providers import outbox_directory
 
-    path = outbox_directory(settings_beside()) / str(message.provider_id)
+    path = outbox_directory(settings_beside().data_dir) / str(message.provider_id)
     here = path.resolve()
     return str(here) if here.is_file() else f"{path.name}, in the outbox of the worker's OGEL_DATA_DIR"
 
 
 async def _send(
-    ogel: Platform, address: str, locale: str, seconds: float, say: Callable[[Attempt], None]
+    ogel: Services, address: str, locale: str, seconds: float, say: Callable[[Attempt], None]
 ) -> MailMessageWithAttempts:
     """Its message once it is over, or has not been for so long; attempts are said as they are written."""
     import msgspec

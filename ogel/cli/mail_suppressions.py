@@ -14,7 +14,7 @@ from ogel.cli.times import relative
 
 if TYPE_CHECKING:
     from ogel.features.mail.suppressions.suppression import Suppression
-    from ogel.platform import Platform
+    from ogel.operators import Services
 
 REASONS = ("bounce", "complaint", "unsubscribe", "manual")
 _COLUMNS = [
@@ -56,7 +56,7 @@ def remove(addresses: tuple[str, ...]) -> None:
         ask(lambda ogel: _remove(ogel, addresses))
 
 
-async def _remove(ogel: Platform, addresses: Sequence[str]) -> None:
+async def _remove(ogel: Services, addresses: Sequence[str]) -> None:
     for address in addresses:
         await ogel.mail.suppressions.remove(operator(), address)
         click.echo(f"{printable(address)} is sent to again")
@@ -74,7 +74,7 @@ def add(address: str, reason: str, detail: str | None, as_json: bool) -> None:
     from ogel.features.mail.suppressions.suppression import NewSuppression
     from ogel.runtime.http.input import invalid
 
-    async def asked(ogel: Platform) -> Suppression:
+    async def asked(ogel: Services) -> Suppression:
         try:
             new = msgspec.convert({"address": address, "reason": reason, "detail": detail}, NewSuppression)
         except msgspec.ValidationError as error:

@@ -14,7 +14,7 @@ from ogel.cli.times import relative
 
 if TYPE_CHECKING:
     from ogel.features.jobs.job import QueueInfo
-    from ogel.platform import Platform
+    from ogel.operators import Services
 
 WATCH_SECONDS = 2.0
 _COLUMNS = [
@@ -40,7 +40,7 @@ def command(context: click.Context, watch: bool, as_json: bool) -> None:
             raise click.UsageError("--watch and --json go with the list alone")
         return
 
-    async def show(ogel: Platform) -> None:
+    async def show(ogel: Services) -> None:
         while True:
             queues = await ogel.job_service.queues()
             if watch and not as_json:

@@ -11,7 +11,7 @@ from ogel.cli.webhooks_show import MOST_WAITING, how_many
 
 if TYPE_CHECKING:
     from ogel.features.webhooks.endpoints.endpoint import Endpoint
-    from ogel.platform import Platform
+    from ogel.operators import Services
 
 
 @click.command("pause")
@@ -30,7 +30,7 @@ def change_state(id: str, state: Literal["enabled", "paused"], as_json: bool) ->
         click.echo(f"{id} {endpoint.state}, deliveries: {how_many(waiting)}")
 
 
-async def _change(ogel: Platform, id: str, state: Literal["enabled", "paused"]) -> tuple[Endpoint, int]:
+async def _change(ogel: Services, id: str, state: Literal["enabled", "paused"]) -> tuple[Endpoint, int]:
     from ogel.features.webhooks.endpoints.endpoint import EndpointChange
 
     endpoint = await ogel.webhooks.endpoints.change(operator(), id, EndpointChange(state=state))

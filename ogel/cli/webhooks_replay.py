@@ -18,7 +18,7 @@ from ogel.kernel.errors import Unavailable
 
 if TYPE_CHECKING:
     from ogel.features.webhooks.replays.replay import DryRun, NewReplay, Replay
-    from ogel.platform import Platform
+    from ogel.operators import Services
 
 Change = Literal["pause", "resume", "cancel"]
 
@@ -117,7 +117,7 @@ def _new_replay(
     )
 
 
-async def _changed(ogel: Platform, id: str, change: Change | None) -> Replay:
+async def _changed(ogel: Services, id: str, change: Change | None) -> Replay:
     replays = ogel.webhooks.replays
     if change is None:
         return await replays.get(id)
@@ -125,11 +125,11 @@ async def _changed(ogel: Platform, id: str, change: Change | None) -> Replay:
     return await changes[change](operator(), id)
 
 
-def _run(begin: Callable[[Platform], Awaitable[Replay]], wait: bool, as_json: bool) -> None:
+def _run(begin: Callable[[Services], Awaitable[Replay]], wait: bool, as_json: bool) -> None:
     """What is interrupted is only the waiting."""
     begun: list[Replay] = []
 
-    async def run(ogel: Platform) -> Replay:
+    async def run(ogel: Services) -> Replay:
         begun.append(await begin(ogel))
         return await follow(ogel.webhooks.replays, begun[0]) if wait else begun[0]
 

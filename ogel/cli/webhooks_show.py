@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ogel.features.webhooks.deliveries.delivery import Delivery
     from ogel.features.webhooks.endpoints.endpoint import EndpointWithHealth
     from ogel.features.webhooks.secrets.service import SigningSecret
-    from ogel.platform import Platform
+    from ogel.operators import Services
 
 MOST_WAITING = 10_000
 LAST_DELIVERIES = 10
@@ -51,7 +51,7 @@ def command(id: str, as_json: bool) -> None:
     show_deliveries(known.deliveries)
 
 
-async def _known(ogel: Platform, id: str) -> _Known:
+async def _known(ogel: Services, id: str) -> _Known:
     webhooks = ogel.webhooks
     return _Known(
         await webhooks.endpoints.get(id),

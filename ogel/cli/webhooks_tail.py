@@ -17,7 +17,7 @@ from ogel.kernel.clock import utc_now
 if TYPE_CHECKING:
     from ogel.features.webhooks.deliveries.delivery import Outcome
     from ogel.features.webhooks.deliveries.tail import RecordedAttempt, Tail
-    from ogel.platform import Platform
+    from ogel.operators import Services
 
 LOOK_SECONDS = 1.0
 
@@ -43,7 +43,7 @@ def command(
 ) -> None:
     """Follow attempts as they are recorded, until Ctrl-C."""
 
-    async def follow(ogel: Platform) -> None:
+    async def follow(ogel: Services) -> None:
         if webhook is not None:
             await ogel.webhooks.endpoints.get(webhook)
         tail = ogel.webhooks.deliveries.tail(since or utc_now(), webhook, outcomes)

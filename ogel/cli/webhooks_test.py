@@ -17,7 +17,7 @@ from ogel.kernel.clock import utc_now
 if TYPE_CHECKING:
     from ogel.features.webhooks.deliveries.delivery import DeliveryWithAttempts
     from ogel.features.webhooks.endpoints.testing import TestSent
-    from ogel.platform import Platform
+    from ogel.operators import Services
 
 # An attempt takes 30 s at most.
 WAIT_SECONDS = 40.0
@@ -62,7 +62,7 @@ class _Test(NamedTuple):
     delivery: DeliveryWithAttempts | None
 
 
-async def _send(ogel: Platform, id: str, wait: bool, quiet: bool) -> _Test:
+async def _send(ogel: Services, id: str, wait: bool, quiet: bool) -> _Test:
     """What stands in its way is said at once, and waited for only where that goes by itself."""
     sent = await ogel.webhooks.tests.send(operator(), id)
     obstacles = await _obstacles(ogel, id)
@@ -73,7 +73,7 @@ async def _send(ogel: Platform, id: str, wait: bool, quiet: bool) -> _Test:
     return _Test(sent, obstacles, await _attempted(ogel, sent.id, quiet))
 
 
-async def _obstacles(ogel: Platform, id: str) -> list[Obstacle]:
+async def _obstacles(ogel: Services, id: str) -> list[Obstacle]:
     from ogel.features.webhooks.deliveries.job import QUEUE
 
     endpoint = await ogel.webhooks.endpoints.get(id)
@@ -101,7 +101,7 @@ async def _obstacles(ogel: Platform, id: str) -> list[Obstacle]:
     return obstacles
 
 
-async def _attempted(ogel: Platform, event: str, quiet: bool) -> DeliveryWithAttempts:
+async def _attempted(ogel: Services, event: str, quiet: bool) -> DeliveryWithAttempts:
     deliveries = ogel.webhooks.deliveries
     [delivery] = await deliveries.list({**NO_FILTERS, "event": event, "limit": 1})
     loop = asyncio.get_running_loop()
