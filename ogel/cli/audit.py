@@ -20,7 +20,7 @@ from ogel.kernel.errors import Invalid
 if TYPE_CHECKING:
     from ogel.features.audit.store import AuditRecord
     from ogel.features.audit.verify import Verdict
-    from ogel.platform import Platform
+    from ogel.operators import Services
 
 Answer = TypeVar("Answer")
 
@@ -130,7 +130,7 @@ def export(since: datetime, until: datetime | None, output: Path | None) -> None
 
 
 def _of_database(progress: Progress) -> Verdict:
-    return _ask_with_secret(lambda ogel: ogel.audit_log.service.verify(progress.show))
+    return _ask_with_secret(lambda ogel: ogel.audit_log.verify(progress.show))
 
 
 def _of_file(path: Path, progress: Progress) -> Verdict:
@@ -146,14 +146,14 @@ def _lines(file: IO[bytes]) -> Iterator[bytes]:
         yield line
 
 
-def _ask_with_secret(question: Callable[[Platform], Awaitable[Answer]]) -> Answer:
+def _ask_with_secret(question: Callable[[Services], Awaitable[Answer]]) -> Answer:
     from ogel.operators import sealing_services
 
     return within(sealing_services, question)
 
 
-async def _write(ogel: Platform, since: datetime, until: datetime | None, file: IO[bytes]) -> int:
-    service = ogel.audit_log.service
+async def _write(ogel: Services, since: datetime, until: datetime | None, file: IO[bytes]) -> int:
+    service = ogel.audit_log
     piece = await service.begin_export(operator(), since, until)
     progress, count = Progress("audit export"), 0
     async for lines in service.lines(piece):

@@ -153,9 +153,9 @@ def show_mail(ogel: Client, id: str, as_json: bool) -> None:
 def _file_of(message: MailMessage, settings: Settings | None) -> str:
     """Where the worker wrote it; it may have another disk than we."""
     if settings is not None:
-        from ogel.outside import outbox_directory
+        from ogel.features.mail.providers import outbox_directory
 
-        here = (outbox_directory(settings) / str(message.provider_id)).resolve()
+        here = (outbox_directory(settings.data_dir) / str(message.provider_id)).resolve()
         if here.is_file():
             return str(here)
     name = Path(str(message.provider_id)).name

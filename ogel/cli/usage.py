@@ -14,7 +14,7 @@ from ogel.cli.tables import Column, show_table
 from ogel.kernel.clock import utc_now
 
 if TYPE_CHECKING:
-    from ogel.features.stats.usage.store import Usage
+    from ogel.features.observability.usage.store import Usage
 
 # Metrics times labels of one day are some dozens.
 _MOST_ROWS_A_DAY = 1000
@@ -28,7 +28,7 @@ _BYTES = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
 @json_option
 def command(days: int, as_json: bool) -> None:
     """Requests, bytes, events, deliveries and jobs, day by day, in UTC. The last minutes are not counted yet."""
-    from ogel.features.stats.usage.store import Usage
+    from ogel.features.observability.usage.store import Usage
 
     today = utc_now().astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     query = {
