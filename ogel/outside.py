@@ -120,7 +120,8 @@ def horses(settings: Settings, kinds: Sequence[JobKind]) -> RqHorses | None:
 
 def mail_providers(settings: Settings, egress: Egress) -> list[Guarded[MailProvider]]:
     """In the order they are asked. None: the API takes mail, and it waits for a worker that has some."""
-    from ogel.runtime.delivery.providers import Breaker, Guarded
+    from ogel.runtime.delivery.breaker import Breaker
+    from ogel.runtime.delivery.providers import Guarded
 
     providers: list[Guarded[MailProvider]] = []
     for name in settings.mail_providers or configured_mail_providers(settings):

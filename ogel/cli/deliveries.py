@@ -13,7 +13,7 @@ from ogel.cli.tables import Column, heading, printable, show_fields, show_table
 from ogel.cli.times import absolute, both, milliseconds, moment, relative
 
 if TYPE_CHECKING:
-    from ogel.features.webhooks.deliveries.delivery import Attempt, Delivery
+    from ogel.features.webhooks.deliveries.delivery import Delivery, DeliveryAttempt
 
 STATUSES = ("pending", "delivered", "failed", "cancelled")
 NO_FILTERS: dict[str, Any] = {
@@ -109,7 +109,7 @@ def show_deliveries(deliveries: Sequence[Delivery]) -> None:
     show_table(_COLUMNS, rows, empty="no deliveries")
 
 
-def show_attempt(attempt: Attempt) -> None:
+def show_attempt(attempt: DeliveryAttempt) -> None:
     timings = attempt.timings
     phases = [
         ("dns", timings.dns),
@@ -135,7 +135,7 @@ def show_attempt(attempt: Attempt) -> None:
     _show_body(attempt)
 
 
-def _show_body(attempt: Attempt) -> None:
+def _show_body(attempt: DeliveryAttempt) -> None:
     """Its beginning; --json has all that was kept."""
     if not attempt.response_body:
         return

@@ -17,7 +17,7 @@ from ogel.cli.tables import Column, printable, show_fields, show_table
 from ogel.cli.times import absolute, both, milliseconds, relative
 
 if TYPE_CHECKING:
-    from ogel.features.mail.message import Attempt, MailMessage, MailMessageWithAttempts
+    from ogel.features.mail.message import MailAttempt, MailMessage, MailMessageWithAttempts
     from ogel.platform import Platform
 
 STATUSES = ("queued", "sent", "failed", "suppressed")
@@ -144,7 +144,7 @@ def _file_of(message: MailMessage) -> str:
 
 
 async def _send(
-    ogel: Platform, address: str, locale: str, seconds: float, say: Callable[[Attempt], None]
+    ogel: Platform, address: str, locale: str, seconds: float, say: Callable[[MailAttempt], None]
 ) -> MailMessageWithAttempts:
     """Its message once it is over, or has not been for so long; attempts are said as they are written."""
     import msgspec
@@ -167,13 +167,13 @@ async def _send(
         await asyncio.sleep(_LOOK_SECONDS)
 
 
-def _say_new(attempts: Sequence[Attempt], say: Callable[[Attempt], None]) -> int:
+def _say_new(attempts: Sequence[MailAttempt], say: Callable[[MailAttempt], None]) -> int:
     for attempt in attempts:
         say(attempt)
     return len(attempts)
 
 
-def _say_attempt(attempt: Attempt) -> None:
+def _say_attempt(attempt: MailAttempt) -> None:
     provider = attempt.provider or "a worker"
     time = "" if attempt.seconds is None else f" ({milliseconds(attempt.seconds)})"
     outcome = "took it" if attempt.error is None else printable(attempt.error)

@@ -13,7 +13,7 @@ from ogel.cli.tables import Column, heading, printable, show_fields, show_table
 from ogel.cli.times import absolute, both, milliseconds, relative
 
 if TYPE_CHECKING:
-    from ogel.features.messaging.messages.message import Accepted, Attempt, Message, NewMessage
+    from ogel.features.messaging.messages.message import AcceptedMessages, Message, MessageAttempt, NewMessage
 
 CHANNELS, STATUSES = ("sms", "push"), ("queued", "sent", "failed")
 _COLUMNS = [
@@ -70,7 +70,7 @@ def send(
         wanted["ttl_seconds"] = ttl_seconds
     with in_options(_options("--to", numbers) if numbers else _options("--device", devices)):
         new = _checked({**wanted, "idempotency_key": idempotency_key})
-        accepted: Accepted = ask(lambda ogel: ogel.messaging.messages.send(operator(), new))
+        accepted: AcceptedMessages = ask(lambda ogel: ogel.messaging.messages.send(operator(), new))
     if as_json:
         say_json(accepted)
         return
@@ -197,7 +197,7 @@ def _row(message: Message) -> Sequence[object]:
     )
 
 
-def _show_attempt(attempt: Attempt) -> None:
+def _show_attempt(attempt: MessageAttempt) -> None:
     seconds = attempt.duration_seconds
     show_fields(
         [

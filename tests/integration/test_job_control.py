@@ -11,8 +11,9 @@ import pytest
 from ogel.kernel.clock import utc_now
 from ogel.runtime.database.database import Transaction
 from ogel.runtime.jobs.job import LOW, MOST_RESULT_BYTES, REPLAY, RETRY, URGENT, Job, NewJob, Outcome
-from ogel.runtime.jobs.kind import Backoff, JobKind
+from ogel.runtime.jobs.kind import JobKind
 from ogel.runtime.jobs.progress import report
+from ogel.runtime.jobs.retry import RetryPolicy
 from ogel.runtime.jobs.runner import RunnerOptions
 from ogel.runtime.jobs.store import LeaseStore
 from tests.support.jobs import QUEUE, World, world
@@ -37,7 +38,7 @@ class Told:
 
 
 def kind(perform: Any = do_nothing, **options: Any) -> JobKind:
-    return JobKind("trial.do", QUEUE, perform, **{"backoff": Backoff(0.01, 0.02), **options})
+    return JobKind("trial.do", QUEUE, perform, **{"backoff": RetryPolicy.doubling(0.01, 0.02), **options})
 
 
 def job(n: int = 0, **options: Any) -> NewJob:

@@ -15,13 +15,14 @@ from ogel.kernel.clock import utc_now
 from ogel.runtime.database.database import DatabaseAway, Transaction
 from ogel.runtime.jobs import runner as runner_module
 from ogel.runtime.jobs.job import REPLAY, RETRY, Finished, Job, NewJob, Outcome
-from ogel.runtime.jobs.kind import Backoff, JobKind
+from ogel.runtime.jobs.kind import JobKind
+from ogel.runtime.jobs.retry import RetryPolicy
 from ogel.runtime.jobs.runner import LOST_WORKER, JobRunner, RunnerOptions
 from ogel.runtime.jobs.store import LeaseStore
 from ogel.runtime.secrets.scrub import Scrubber
 from tests.support.jobs import QUEUE, World, world
 
-AT_ONCE = Backoff(first_seconds=0.01, cap_seconds=0.02)
+AT_ONCE = RetryPolicy.doubling(first_seconds=0.01, cap_seconds=0.02)
 
 
 def kind(perform: Any, name: str = "trial.do", **options: Any) -> JobKind:

@@ -15,7 +15,7 @@ from ogel.features.messaging.messages.service import MessageService
 from ogel.features.messaging.messages.store import MessageStore
 from ogel.features.messaging.sending.jobs import Send
 from ogel.features.messaging.sending.senders import MessageProviders, Senders
-from ogel.features.messaging.sending.store import SendingStore
+from ogel.features.messaging.sending.store import DueMessageStore
 from ogel.runtime.audit import AuditTrail
 from ogel.runtime.database.database import Database
 from ogel.runtime.delivery.providers import ProviderMetrics
@@ -72,7 +72,7 @@ class MessagingFeature:
             takes_sms=bool(providers.sms),
             lifetime_seconds=options.lifetime_seconds,
         )
-        self._send = Send(SendingStore(vault), messages, devices, events, Senders(providers, metrics))
+        self._send = Send(DueMessageStore(vault), devices, events, Senders(providers, metrics))
         self._retention_days = options.retention_days
 
     def feature(self) -> Feature:

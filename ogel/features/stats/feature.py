@@ -28,7 +28,8 @@ from ogel.runtime.feature import Feature
 from ogel.runtime.http.health import Checkup
 from ogel.runtime.http.route import Route
 from ogel.runtime.jobs.depth import AskDepths
-from ogel.runtime.jobs.kind import Backoff, JobKind, Perform
+from ogel.runtime.jobs.kind import JobKind, Perform
+from ogel.runtime.jobs.retry import RetryPolicy
 from ogel.runtime.metrics.redis_stats import AskRedis
 from ogel.runtime.outbox import Outbox
 from ogel.runtime.schedule.schedule import Schedule
@@ -118,7 +119,8 @@ class StatsFeature:
 
 def _often(name: str, perform: Perform) -> JobKind:
     """What fails is made up for by the next tick: it is not tried for long, so that failures do not pile up."""
-    return JobKind(name, QUEUE, perform, max_attempts=3, backoff=Backoff(first_seconds=1.0, cap_seconds=10.0))
+    backoff = RetryPolicy.doubling(first_seconds=1.0, cap_seconds=10.0)
+    return JobKind(name, QUEUE, perform, max_attempts=3, backoff=backoff)
 
 
 SCHEDULES = [

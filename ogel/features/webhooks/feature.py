@@ -35,8 +35,7 @@ from ogel.features.webhooks.secrets.store import SecretStore
 from ogel.features.webhooks.sending.jobs import Deliver
 from ogel.features.webhooks.sending.metrics import WebhookMetrics
 from ogel.features.webhooks.sending.receiver import Receivers
-from ogel.features.webhooks.sending.retry import RetrySchedule
-from ogel.features.webhooks.sending.store import SendingStore
+from ogel.features.webhooks.sending.store import AttemptStore
 from ogel.runtime.audit import AuditTrail
 from ogel.runtime.database.database import Database
 from ogel.runtime.egress import Egress, UrlGuard
@@ -44,6 +43,7 @@ from ogel.runtime.feature import Feature
 from ogel.runtime.http.route import Route
 from ogel.runtime.jobs.keys import JobKeys
 from ogel.runtime.jobs.kind import JobKind
+from ogel.runtime.jobs.retry import RetryPolicy
 from ogel.runtime.jobs.store import JobQueue
 from ogel.runtime.outbox import Outbox
 from ogel.runtime.secrets.sealed import SealedColumn
@@ -90,13 +90,13 @@ class WebhookFeature:
         endpoints, deliveries, secrets = EndpointStore(), DeliveryStore(), SecretStore()
         replays = ReplayStore()
         self._fan_out = FanOut(FanOutStore())
-        self._schedule = RetrySchedule(options.retry_delays)
+        self._retries = RetryPolicy(options.retry_delays)
         health = HealthStore()
         self._deliver = Deliver(
-            SendingStore(Receivers(SigningKeys(secrets, vault), egress, vault)),
+            AttemptStore(Receivers(SigningKeys(secrets, vault), egress, vault)),
             deliveries,
             egress,
-            self._schedule,
+            self._retries,
             HealthWatch(health, keys, jobs, outbox, options.patience),
             WebhookMetrics(registry),
             jobs,
@@ -175,6 +175,6 @@ class WebhookFeature:
             revived=self._deliver.revived,
             cancellable=False,
             purged_with=DELIVERIES,
-            max_attempts=self._schedule.attempts,
+            max_attempts=self._retries.attempts,
             timeout_seconds=None,  # the request has its own deadline
         )

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from ogel.kernel.errors import Conflict
 from ogel.kernel.ids import new_id
 from ogel.kernel.text import storable
 from ogel.runtime.database.database import Database, Queries, Transaction, records
@@ -140,19 +141,19 @@ class JobQueue:
         """Tells the job's kind. False when there is no such job, it is running, or one like it is unfinished."""
         return await self._tell_revived(tx, await tx.tuples(_SQL.revive, {"id": job_id})) > 0
 
-    async def again(self, tx: Transaction, job: NewJob) -> bool:
+    async def again(self, tx: Transaction, job: NewJob, what: str) -> None:
         """
         It runs at once with all attempts before it: the one that waits or is dead, or else a new one. Tells its kind
-        that it was revived. False when it is running. A job is locked before what it is about, as workers do.
+        that it was revived. A job is locked before what it is about, as workers do. Raises Conflict, which says `what`
+        it is about, while it is running.
         """
         if await self.revive(tx, job.id):
-            return True
+            return
         if not await self.enqueue(tx, [job]):
-            return False
+            raise Conflict(f"An attempt of {what} is under way.")
         kind = self._kinds[job.kind]
         if kind.revived is not None:
             await kind.revived(tx, [job.payload])
-        return True
 
     async def discard(self, tx: Transaction, job_id: str) -> bool:
         """Tells the job's kind. False when there is no such job, or it is running."""

@@ -70,8 +70,7 @@ class DeliveryService:
             if listener is None:
                 raise Conflict(f"The webhook of delivery {id!r} was deleted.")
             job = delivery_job(id, delivery.webhook, order_key=order_key(*listener))
-            if not await self._jobs.again(tx, job):
-                raise Conflict(f"An attempt of delivery {id!r} is under way.")
+            await self._jobs.again(tx, job, f"delivery {id!r}")
             await self._keys.wake(tx, QUEUE, delivery.webhook)
             await self._audit.record(tx, caller, "delivery.retry", "delivery", id)
             return _found(await self._store.get(tx, id), id)
