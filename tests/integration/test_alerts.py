@@ -17,11 +17,11 @@ from ogel.features.stats.alerts.service import AlertService
 from ogel.features.stats.alerts.store import AlertStore
 from ogel.features.stats.resources.sample import Sample
 from ogel.features.stats.resources.sampler import Sampler
-from ogel.features.stats.resources.store import ResourceStore
 from ogel.kernel.clock import rfc3339, utc_now
 from ogel.runtime.database.database import Database
 from ogel.runtime.jobs.job import Job
 from ogel.runtime.jobs.store import JobQueue
+from ogel.runtime.jobs.stuck import stuck_seconds
 from ogel.runtime.outbox import Outbox
 
 RULES = [
@@ -176,7 +176,7 @@ def test_a_job_is_stuck_that_nothing_but_workers_hold_back(database_url: str) ->
 
     async def stuck(database: Database) -> float:
         async with database.autocommit() as tx:
-            return (await ResourceStore().stuck(tx, ["trial", "empty"]))["trial"]
+            return (await stuck_seconds(tx, ["trial", "empty"]))["trial"]
 
     async def story() -> None:
         async with world(database_url) as made:

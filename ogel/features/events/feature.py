@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from ogel.features.webhooks.contract import DELIVERED_EVENTS
 from ogel.runtime.database.database import Queries
 from ogel.runtime.feature import Feature
 from ogel.runtime.http.route import Route
@@ -13,7 +14,7 @@ from ogel.runtime.purge import Purge
 if TYPE_CHECKING:
     from ogel.features.events.service import EventService
 
-_SQL = Queries.beside(__name__)
+_SQL = Queries.beside(__name__, delivered_events=DELIVERED_EVENTS)
 
 
 def events_feature(service: Callable[[], EventService], retention_days: float) -> Feature:

@@ -11,8 +11,9 @@ from msgspec import Struct
 from ogel.features.webhooks.deliveries.delivery import DeliveryStatus, Outcome
 from ogel.runtime.database.database import Database, Queries
 from ogel.runtime.database.settled import settled_until
+from ogel.runtime.outbox import EVENTS
 
-_SQL = Queries.beside(__name__)
+_SQL = Queries.beside(__name__, events=EVENTS)
 
 PAGE = 500
 # A page sorts what was recorded in this time: little where much was, much where little was.
