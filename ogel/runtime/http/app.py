@@ -12,6 +12,7 @@ from ogel.runtime.http.access import Access
 from ogel.runtime.http.credentials import Authenticators, bearer_key
 from ogel.runtime.http.endpoint import Endpoint, HttpOptions
 from ogel.runtime.http.health import Probe, health_routes
+from ogel.runtime.http.me import me_route
 from ogel.runtime.http.metrics import HttpMetrics
 from ogel.runtime.http.observe import Observed, Unobserved
 from ogel.runtime.http.openapi import NO_EXAMPLES, AskExamples, Routes, Streams, openapi_route
@@ -64,6 +65,7 @@ def with_shell(
 ) -> list[tuple[str, Route]]:
     """All that a process answers besides its streams: the shell has routes of its own."""
     everything = [*routes, *(("health", route) for route in health_routes(probes, stopping))]
+    everything.append(("me", me_route()))
     return [*everything, ("openapi", openapi_route(everything, streams, examples))]
 
 
