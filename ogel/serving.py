@@ -23,8 +23,8 @@ from ogel.outside import horses
 from ogel.platform import Platform, ready_database
 from ogel.runtime.http.app import build_app
 from ogel.runtime.http.credentials import KEY, by_key
-from ogel.runtime.http.endpoint import HttpOptions
 from ogel.runtime.http.health import Probe
+from ogel.runtime.http.intake import HttpOptions
 from ogel.runtime.http.openapi import Example, Examples
 from ogel.runtime.http.server import bind, listen, serve
 from ogel.runtime.jobs.metrics import JobMetrics

@@ -25,7 +25,7 @@ from ogel.platform import NOWHERE, Platform
 from ogel.runtime.http.access import Access
 from ogel.runtime.http.app import build_app, with_shell
 from ogel.runtime.http.credentials import KEY, by_key
-from ogel.runtime.http.endpoint import HttpOptions
+from ogel.runtime.http.intake import HttpOptions
 from ogel.runtime.http.metrics import HttpMetrics
 from ogel.runtime.http.openapi import Routes, Streams
 from ogel.runtime.http.policies import Policy, policies
@@ -225,9 +225,9 @@ def test_start_up_fails_where_a_route_or_stream_declares_nothing(access: Any) ->
     def build(routes: Routes, streams: Streams) -> None:
         build_app(routes, streams, {}, HttpMetrics(CollectorRegistry()), [], HttpOptions())
 
-    with pytest.raises(ValueError, match=r"/api/x of mine declares no Access"):
+    with pytest.raises(ValueError, match=r"/api/x declares no Access"):
         build([("mine", Route("GET", "/api/x", let_in, access, "x"))], [])
-    with pytest.raises(ValueError, match=r"/x/sse of mine declares no Access"):
+    with pytest.raises(ValueError, match=r"/x/sse declares no Access"):
         build([], [("mine", Stream("/x/sse", stream, access, "x", None, "text/event-stream"))])
 
 

@@ -10,7 +10,7 @@ from starlette.types import Scope
 from ogel.kernel.errors import Forbidden, Unauthenticated
 from ogel.kernel.principal import Principal
 from ogel.runtime.http.access import Access
-from ogel.runtime.http.credentials import Authenticators, Credential, CredentialReader
+from ogel.runtime.http.credentials import Authenticators, CredentialReader
 from ogel.runtime.http.exchange import Exchange
 
 # Why a key is good no more. One that has lost the scope counts as revoked.
@@ -44,8 +44,10 @@ class Admission:
         """Leaves the principal in the exchange. Raises Unauthenticated or Forbidden."""
         if self._access.who == "open":
             return
-        credential = self._credential(scope)
-        if credential is None:
+        for read in self._readers:
+            if (credential := read(scope)) is not None:
+                break
+        else:
             raise Unauthenticated("Send a key: `Authorization: Bearer <key>`.")
         authenticate = self._authenticators.get(credential.kind)
         principal = None if authenticate is None else await authenticate(credential, exchange.caller)
@@ -54,9 +56,3 @@ class Admission:
         exchange.principal = principal
         if lacking := self._access.lacks(principal):
             raise Forbidden(lacking)
-
-    def _credential(self, scope: Scope) -> Credential | None:
-        for read in self._readers:
-            if (credential := read(scope)) is not None:
-                return credential
-        return None

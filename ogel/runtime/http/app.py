@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from importlib import import_module
 
 from starlette.types import ASGIApp
 
 from ogel.runtime.http.access import Access
-from ogel.runtime.http.credentials import Authenticators, bearer_key
-from ogel.runtime.http.endpoint import Endpoint, HttpOptions
+from ogel.runtime.http.credentials import Authenticators
+from ogel.runtime.http.dialect import OWN, Dialect
+from ogel.runtime.http.endpoint import Endpoint
+from ogel.runtime.http.errors import Errors
 from ogel.runtime.http.health import Probe, health_routes
+from ogel.runtime.http.intake import HttpOptions
 from ogel.runtime.http.metrics import HttpMetrics
 from ogel.runtime.http.observe import Observed, Unobserved
 from ogel.runtime.http.openapi import NO_EXAMPLES, AskExamples, Routes, Streams, openapi_route
 from ogel.runtime.http.places import Place, Places
-from ogel.runtime.http.problem import Problems
 from ogel.runtime.http.route import Route, Stream
 from ogel.runtime.http.streams import StreamEndpoint
 
-READERS = (bearer_key,)
+Dialects = Sequence[tuple[str, Dialect]]
 
 
 def build_app(
@@ -32,21 +35,17 @@ def build_app(
     options: HttpOptions,
     examples: AskExamples = lambda: NO_EXAMPLES,
     stopping: Callable[[], bool] = lambda: False,
+    dialects: Dialects = (),
 ) -> ASGIApp:
     """
-    `routes` and `streams` come with their feature's name, `examples` are for the OpenAPI document. Without `metrics`
-    requests are not logged, either. ValueError: one of them declares no Access.
+    `routes`, `streams` and `dialects` come with their feature's name; `examples` are for the OpenAPI document, which
+    has Ogel's own routes only. Without `metrics` requests are not logged, either. ValueError: one declares no Access.
     """
     everything = with_shell(routes, streams, probes, examples, stopping)
-    check_declared(everything, streams)
-    paths: defaultdict[str, list[Route]] = defaultdict(list)
-    for _, route in everything:
-        paths[route.path].append(route)
-    endpoints = [
-        Place(path, Endpoint(here, READERS, authenticators, options)) for path, here in paths.items()
-    ]
-    places = Places([*endpoints, *(_streaming(stream, authenticators) for _, stream in streams)])
-    app = Problems(places)
+    own = replace(OWN, routes=[route for _, route in everything], streams=[stream for _, stream in streams])
+    spoken = [own, *(dialect for _, dialect in dialects)]
+    places = [place for dialect in spoken for place in _places(dialect, authenticators, options)]
+    app = Errors(Places(places), spoken)
     if metrics is None:
         return Unobserved(app)
     return Observed(app, metrics, options.trusted_proxies)
@@ -64,18 +63,25 @@ def with_shell(
     return [*everything, ("openapi", openapi_route(everything, streams, examples))]
 
 
-def check_declared(routes: Routes, streams: Streams) -> None:
+def _places(dialect: Dialect, authenticators: Authenticators, options: HttpOptions) -> Iterator[Place]:
+    check_declared(dialect)
+    paths: defaultdict[str, list[Route]] = defaultdict(list)
+    for route in dialect.routes:
+        paths[dialect.prefix + route.path].append(route)
+    for path, routes in paths.items():
+        yield Place(path, Endpoint(routes, dialect, authenticators, options), dialect=dialect)
+    for stream in dialect.streams:
+        kind = "http" if stream.media_type is not None else "websocket"
+        if kind == "websocket":
+            # Now, rather than when the first client asks and all others would wait; other processes never need it.
+            import_module("ogel.runtime.http.websocket")
+        endpoint = StreamEndpoint(stream, dialect, authenticators)
+        yield Place(dialect.prefix + stream.path, endpoint, kind, stream=True, dialect=dialect)
+
+
+def check_declared(dialect: Dialect) -> None:
     """Whatever was declared without types in mind is found at start-up, and not by who comes in."""
-    ways: list[tuple[str, Route | Stream]] = [*routes, *streams]
-    for feature, way in ways:
+    ways: list[Route | Stream] = [*dialect.routes, *dialect.streams]
+    for way in ways:
         if not isinstance(way.access, Access):
-            raise ValueError(f"{way.path} of {feature} declares no Access, but {way.access!r}")
-
-
-def _streaming(stream: Stream, authenticators: Authenticators) -> Place:
-    kind = "http"
-    if stream.media_type is None:
-        # Now, rather than when the first client asks and all others would wait; other processes never need it.
-        import_module("ogel.runtime.http.websocket")
-        kind = "websocket"
-    return Place(stream.path, StreamEndpoint(stream, READERS, authenticators), kind, stream=True)
+            raise ValueError(f"{dialect.prefix}{way.path} declares no Access, but {way.access!r}")

@@ -130,8 +130,13 @@ class Http1(asyncio.Protocol):
             self._house.stopping or self.crowded or (self._incoming is not None and self._incoming.continues)
         )
 
+    @property
+    def gone(self) -> bool:
+        """Nobody takes what is written."""
+        return self._lost or self.state in _SILENT
+
     def write(self, data: bytes) -> None:
-        if not self._lost and self.state not in _SILENT:
+        if not self.gone:
             self._out.write(data)
 
     async def drained(self) -> None:
