@@ -60,7 +60,9 @@ def with_shell(
 ) -> list[tuple[str, Route]]:
     """All that a process answers besides its streams: the shell has routes of its own."""
     everything = [*routes, *(("health", route) for route in health_routes(probes, stopping))]
-    return [*everything, ("openapi", openapi_route(everything, streams, examples))]
+    # The document has itself, too: it is made when it is asked for.
+    everything.append(("openapi", openapi_route(everything, streams, examples)))
+    return everything
 
 
 def _places(dialect: Dialect, authenticators: Authenticators, options: HttpOptions) -> Iterator[Place]:
