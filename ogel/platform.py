@@ -20,8 +20,10 @@ from ogel.adapters.migrations import migrate, read_migrations, wait_for_schema
 from ogel.adapters.postgres import make_pool, name_connections, wait_for_postgres
 from ogel.adapters.redis_info import RedisInfo
 from ogel.adapters.redis_pubsub import RedisBroadcast
+from ogel.adapters.redis_rates import RedisRates
 from ogel.adapters.rq_bell.ring import RqBell
 from ogel.features.audit.store import AuditStore
+from ogel.features.keys.guesses import Guesses
 from ogel.features.keys.service import KeyService
 from ogel.features.keys.store import KeyStore
 from ogel.features.keys.uses import KeyUses
@@ -35,7 +37,13 @@ from ogel.features.webhooks.deliveries.job import QUEUE as WEBHOOKS_QUEUE
 from ogel.features.webhooks.feature import WebhookFeature, WebhookOptions
 from ogel.features.webhooks.health.rules import Patience
 from ogel.kernel.errors import ConfigError
-from ogel.outside import object_store, own_hosts, pool_options, workers_pool_options
+from ogel.outside import (
+    object_store,
+    own_hosts,
+    pool_options,
+    quotas_by_class,
+    workers_pool_options,
+)
 from ogel.runtime.database.check import check_writes
 from ogel.runtime.database.database import Database
 from ogel.runtime.delivery.providers import ProviderMetrics
@@ -49,6 +57,9 @@ from ogel.runtime.jobs.store import JobQueue
 from ogel.runtime.lazy import LazyFeature, LazyKinds
 from ogel.runtime.outbox import Outbox
 from ogel.runtime.process.memory import MemoryLimit
+from ogel.runtime.rates.budgets import Budgets
+from ogel.runtime.rates.limiter import Limiter
+from ogel.runtime.rates.metrics import RateMetrics
 from ogel.runtime.realtime.signed import SignedBroadcast
 from ogel.runtime.reserved import ReservedTypes
 from ogel.runtime.secrets.vault import Vault
@@ -109,6 +120,11 @@ class Platform:
         self.redis = RedisInfo(settings.redis_url)
         self._mongo = _mongo(settings.mongo_url)
         self._pubsub = RedisBroadcast(settings.redis_url)
+        self._rates = RedisRates(settings.redis_url)
+        self._rate_metrics = RateMetrics(self.registry)
+        shares = settings.redis_url != NOWHERE.redis_url
+        self._budgets = Budgets(self._rates if shares else None, self._rate_metrics)
+        self.limiter = Limiter(quotas_by_class(settings), self._budgets, self._rate_metrics)
         self.broadcast = SignedBroadcast(self._pubsub, settings.secret, settings.former_secrets)
         own = own_hosts(settings)
         self._guard = AddressGuard(
@@ -141,6 +157,7 @@ class Platform:
             self.key_watch,
             None if settings.redis_url == NOWHERE.redis_url else self.broadcast,
             settings.admin_key,
+            Guesses(self.limiter),
         )
         self.pressure = Pressure(
             QueueLimits(settings.queue_soft_limit, settings.queue_hard_limit), self.registry
@@ -487,6 +504,8 @@ class Platform:
             stack.callback(self.bell.close)
             stack.push_async_callback(self.redis.close)
             stack.push_async_callback(self._pubsub.close)
+            stack.push_async_callback(self._rates.close)
+            stack.push_async_callback(self._budgets.close)
             stack.push_async_callback(self.egress.close)
             stack.push_async_callback(self.provider_egress.close)
             stack.push_async_callback(self.objects.close)
@@ -508,6 +527,8 @@ class Platform:
             stack.push_async_callback(self._pool.close, timeout=5.0)
             stack.push_async_callback(self.redis.close)
             stack.push_async_callback(self._pubsub.close)
+            stack.push_async_callback(self._rates.close)
+            stack.push_async_callback(self._budgets.close)
             stack.push_async_callback(self.objects.close)
             stack.callback(self.bell.close)
             if rings:

@@ -30,6 +30,7 @@ from ogel.runtime.http.health import Probe
 from ogel.runtime.http.intake import HttpOptions
 from ogel.runtime.http.metrics import HttpMetrics, Traffic
 from ogel.runtime.http.route import Call, Reply, Route, Stream, StreamHandler, Text, Timestamp
+from ogel.runtime.rates.limiter import Limiter
 
 KEYS = {
     "key-of-a-writer": Principal("key", "key_writer", frozenset({"things:write"})),
@@ -67,6 +68,7 @@ class World:
     traffic: Traffic = field(default_factory=Traffic)
     postgres: Callable[[], Awaitable[bool]] | None = None
     redis_up: bool = True
+    limiter: Limiter | None = None
     more_streams: Mapping[str, Callable[[WebSocket], Awaitable[None]]] = field(default_factory=dict)
     dialects: Sequence[Dialect] = ()
     authenticators: Mapping[str, Authenticate] = field(default_factory=dict)
@@ -182,6 +184,7 @@ class World:
             settings,
             stopping=self.stop.is_set,
             dialects=[("things", dialect) for dialect in self.dialects],
+            limiter=self.limiter,
         )
 
 

@@ -10,8 +10,9 @@ from importlib import import_module
 from starlette.types import ASGIApp
 
 from ogel.runtime.http.access import Access
+from ogel.runtime.http.admission import Admissions
 from ogel.runtime.http.credentials import Authenticators
-from ogel.runtime.http.dialect import OWN, Dialect
+from ogel.runtime.http.dialect import OWN, Dialect, Dialects
 from ogel.runtime.http.endpoint import Endpoint
 from ogel.runtime.http.errors import Errors
 from ogel.runtime.http.health import Probe, health_routes
@@ -22,8 +23,7 @@ from ogel.runtime.http.openapi import NO_EXAMPLES, AskExamples, Routes, Streams,
 from ogel.runtime.http.places import Place, Places
 from ogel.runtime.http.route import Route, Stream
 from ogel.runtime.http.streams import StreamEndpoint
-
-Dialects = Sequence[tuple[str, Dialect]]
+from ogel.runtime.rates.limiter import Limiter
 
 
 def build_app(
@@ -35,16 +35,19 @@ def build_app(
     options: HttpOptions,
     examples: AskExamples = lambda: NO_EXAMPLES,
     stopping: Callable[[], bool] = lambda: False,
+    limiter: Limiter | None = None,
     dialects: Dialects = (),
 ) -> ASGIApp:
     """
     `routes`, `streams` and `dialects` come with their feature's name; `examples` are for the OpenAPI document, which
-    has Ogel's own routes only. Without `metrics` requests are not logged, either. ValueError: one declares no Access.
+    has Ogel's own routes only. Without `metrics` requests are not logged, either; without `limiter` there may be any
+    number of them. ValueError: a route or stream declares no Access.
     """
     everything = with_shell(routes, streams, probes, examples, stopping)
     own = replace(OWN, routes=[route for _, route in everything], streams=[stream for _, stream in streams])
     spoken = [own, *(dialect for _, dialect in dialects)]
-    places = [place for dialect in spoken for place in _places(dialect, authenticators, options)]
+    admissions = Admissions(authenticators, limiter)
+    places = [place for dialect in spoken for place in _places(dialect, admissions, options)]
     app = Errors(Places(places), spoken)
     if metrics is None:
         return Unobserved(app)
@@ -65,19 +68,19 @@ def with_shell(
     return everything
 
 
-def _places(dialect: Dialect, authenticators: Authenticators, options: HttpOptions) -> Iterator[Place]:
+def _places(dialect: Dialect, admissions: Admissions, options: HttpOptions) -> Iterator[Place]:
     check_declared(dialect)
     paths: defaultdict[str, list[Route]] = defaultdict(list)
     for route in dialect.routes:
         paths[dialect.prefix + route.path].append(route)
     for path, routes in paths.items():
-        yield Place(path, Endpoint(routes, dialect, authenticators, options), dialect=dialect)
+        yield Place(path, Endpoint(routes, dialect, admissions, options), dialect=dialect)
     for stream in dialect.streams:
         kind = "http" if stream.media_type is not None else "websocket"
         if kind == "websocket":
             # Now, rather than when the first client asks and all others would wait; other processes never need it.
             import_module("ogel.runtime.http.websocket")
-        endpoint = StreamEndpoint(stream, dialect, authenticators)
+        endpoint = StreamEndpoint(stream, dialect, admissions)
         yield Place(dialect.prefix + stream.path, endpoint, kind, stream=True, dialect=dialect)
 
 

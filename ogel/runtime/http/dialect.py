@@ -48,5 +48,8 @@ class Dialect:
         return path == self.prefix or path.startswith(f"{self.prefix}/")
 
 
+# Each with the name of its feature.
+Dialects = Sequence[tuple[str, Dialect]]
+
 # Ogel's own.
 OWN = Dialect("ogel", "", credentials=(bearer_key,))

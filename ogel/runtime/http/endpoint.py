@@ -6,9 +6,8 @@ from collections.abc import Mapping, Sequence
 
 from starlette.types import Receive, Scope, Send
 
-from ogel.runtime.http.admission import Admission
+from ogel.runtime.http.admission import Admissions
 from ogel.runtime.http.cors import Cors, is_preflight
-from ogel.runtime.http.credentials import Authenticators
 from ogel.runtime.http.dialect import Dialect
 from ogel.runtime.http.exchange import exchange_of, header
 from ogel.runtime.http.input import check_idempotency_key, decode_query
@@ -23,11 +22,11 @@ class Endpoint:
     """Places match the path; the method is chosen here, so that a 405 names all there are."""
 
     def __init__(
-        self, routes: Sequence[Route], dialect: Dialect, authenticators: Authenticators, options: HttpOptions
+        self, routes: Sequence[Route], dialect: Dialect, admissions: Admissions, options: HttpOptions
     ) -> None:
         self._cors = dialect.cors
         self._operations: Mapping[str, _Operation] = {
-            route.method: _Operation(route, dialect, authenticators, options) for route in routes
+            route.method: _Operation(route, dialect, admissions, options) for route in routes
         }
         if len(self._operations) != len(routes):
             raise ValueError(f"{routes[0].path} declares a method twice")
@@ -62,12 +61,10 @@ class Endpoint:
 class _Operation:
     """One route: admit the caller, read the input, call the handler, send the reply."""
 
-    def __init__(
-        self, route: Route, dialect: Dialect, authenticators: Authenticators, options: HttpOptions
-    ) -> None:
+    def __init__(self, route: Route, dialect: Dialect, admissions: Admissions, options: HttpOptions) -> None:
         self._route = route
         self._strict = dialect.strict_parameters
-        self._admission = Admission(route.access, dialect.credentials, authenticators)
+        self._admission = admissions.of(route.access, dialect.credentials)
         self._body = body_reader(route, dialect.strict_parameters, options)
 
     async def perform(self, scope: Scope, receive: Receive, send: Send) -> None:

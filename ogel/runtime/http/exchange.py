@@ -42,6 +42,7 @@ class Exchange:
     place        where the path leads, once that is known.
     sent         the type of the last ASGI message that was sent; empty: none yet.
     lasting      its body or answer goes in pieces, so that how long it takes says nothing of us.
+    limits       header fields of the answer, whatever it is: how much more may be asked for.
     """
 
     request_id: str
@@ -51,6 +52,7 @@ class Exchange:
     principal: Principal = ANONYMOUS
     place: Place | None = None
     sent: str = ""
+    limits: Sequence[tuple[bytes, bytes]] = ()
     status: int = _NO_ANSWER
     lasting: bool = False
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from starlette.types import Receive, Scope, Send
 
-from ogel.runtime.http.admission import Admission
-from ogel.runtime.http.credentials import KEY_PARAMETER, Authenticators, key_parameter
+from ogel.runtime.http.admission import Admissions
+from ogel.runtime.http.credentials import KEY_PARAMETER, key_parameter
 from ogel.runtime.http.dialect import Dialect
 from ogel.runtime.http.exchange import exchange_of
 from ogel.runtime.http.input import decode_query
@@ -17,10 +17,10 @@ from ogel.runtime.http.route import Call, Stream
 class StreamEndpoint:
     """What is refused is refused before the stream begins."""
 
-    def __init__(self, stream: Stream, dialect: Dialect, authenticators: Authenticators) -> None:
+    def __init__(self, stream: Stream, dialect: Dialect, admissions: Admissions) -> None:
         self._stream = stream
         self._strict = dialect.strict_parameters
-        self._admission = Admission(stream.access, (*dialect.credentials, key_parameter), authenticators)
+        self._admission = admissions.of(stream.access, (*dialect.credentials, key_parameter))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         # Not even HEAD: it would be answered by a stream that never ends and that nobody sees.
