@@ -132,11 +132,11 @@ class Http1(asyncio.Protocol):
 
     @property
     def gone(self) -> bool:
-        """Nobody takes what is written."""
-        return self._lost or self.state in _SILENT
+        """Nobody takes what is written; known from a write that failed on, before the loop tells it."""
+        return self._lost or self.state in _SILENT or self._transport.is_closing()
 
     def write(self, data: bytes) -> None:
-        if not self.gone:
+        if not self._lost and self.state not in _SILENT:
             self._out.write(data)
 
     async def drained(self) -> None:

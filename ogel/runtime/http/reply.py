@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, nullcontext
 from dataclasses import fields, is_dataclass
@@ -103,6 +104,8 @@ async def _send_pieces(
             async for piece in pieces:
                 if piece:
                     await send({"type": "http.response.body", "body": piece, "more_body": True})
+                    # Where pieces are at hand and the client is fast, nothing else would let others have their turn.
+                    await asyncio.sleep(0)
     await send({"type": "http.response.body", "body": b""})
 
 
