@@ -13,6 +13,7 @@ from ogel.adapters.postgres import wait_for_postgres
 from ogel.kernel.principal import Caller, Principal
 from ogel.platform import MIGRATIONS, NOWHERE, Platform, ready_database
 from ogel.runtime.http.app import build_app
+from ogel.runtime.http.credentials import KEY, Credential
 from ogel.runtime.http.endpoint import HttpOptions
 from ogel.runtime.secrets.sealed import SealedValues
 from ogel.runtime.secrets.vault import Vault
@@ -43,15 +44,15 @@ async def api(settings: Settings, who: str) -> AsyncIterator[ASGIApp]:
     What `ogel api` answers, on these services, without a socket and a line in the log for each request. Whoever sends
     any key is the principal `who`, and may do everything.
     """
-    principal = Principal(who, frozenset({"*"}))
+    principal = Principal("system", who, frozenset({"*"}))
 
-    async def authenticate(key: str, caller: Caller) -> Principal:
+    async def authenticate(credential: Credential, caller: Caller) -> Principal:
         return principal
 
     async with services(settings) as platform:
         routes = [(feature.name, route) for feature in platform.features for route in feature.routes()]
         options = HttpOptions(max_body_bytes=settings.max_body_bytes)
-        yield build_app(routes, [], authenticate, None, platform.probes(), options)
+        yield build_app(routes, [], {KEY: authenticate}, None, platform.probes(), options)
 
 
 def _with_what_there_is(settings: Settings) -> Platform:

@@ -22,8 +22,6 @@ from ogel.adapters.redis_info import RedisInfo
 from ogel.adapters.redis_pubsub import RedisBroadcast
 from ogel.adapters.rq_bell.ring import RqBell
 from ogel.features.audit.store import AuditStore
-from ogel.features.jobs.depths import Depths
-from ogel.features.jobs.pressure import Pressure, QueueLimits
 from ogel.features.keys.service import KeyService
 from ogel.features.keys.store import KeyStore
 from ogel.features.keys.uses import KeyUses
@@ -44,7 +42,9 @@ from ogel.runtime.delivery.providers import ProviderMetrics
 from ogel.runtime.http.health import Probe
 from ogel.runtime.http.metrics import HttpMetrics
 from ogel.runtime.jobs.bell import Notifier
+from ogel.runtime.jobs.depths import Depths
 from ogel.runtime.jobs.keys import DropKey, JobKeys
+from ogel.runtime.jobs.pressure import Pressure, QueueLimits
 from ogel.runtime.jobs.store import JobQueue
 from ogel.runtime.lazy import LazyFeature, LazyKinds
 from ogel.runtime.outbox import Outbox
@@ -151,7 +151,6 @@ class Platform:
         self.realtime = RealtimeFeature(
             self.broadcast,
             Listening(self.database),
-            self.keys.authenticate,
             self.key_watch,
             self.registry,
         )

@@ -22,6 +22,7 @@ from ogel.kernel.errors import Restart
 from ogel.outside import horses
 from ogel.platform import Platform, ready_database
 from ogel.runtime.http.app import build_app
+from ogel.runtime.http.credentials import KEY, by_key
 from ogel.runtime.http.endpoint import HttpOptions
 from ogel.runtime.http.health import Probe
 from ogel.runtime.http.openapi import Example, Examples
@@ -208,7 +209,7 @@ class Process:
         return build_app(
             routes,
             named,
-            self._platform.keys.authenticate,
+            {KEY: by_key(self._platform.keys.authenticate)},
             self._platform.http_metrics,
             probes,
             options,

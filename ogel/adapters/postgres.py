@@ -34,6 +34,8 @@ _SESSION_OPTIONS = " ".join(
         "statement_timeout=30s",
         "lock_timeout=3s",
         "idle_in_transaction_session_timeout=60s",
+        # Whoever gave up hangs up: what they asked for need not run on for nobody.
+        "client_connection_check_interval=2s",
         "random_page_cost=1.1",
         "jit=off",
     )

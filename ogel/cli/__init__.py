@@ -44,6 +44,7 @@ COMMANDS = {
     "audit": "List, verify and export the audit log.",
     "cleanup": "What is forgotten when, how much of it is due; and forget it now.",
     "schedules": "Make, list, run, pause and delete schedules.",
+    "routes": "Every route and stream: who may use it, how often and with how much.",
     "status": "The addresses of the running suite, and whether it is well.",
     "completion": "A script that lets your shell complete commands and options.",
     "healthcheck": "Ask the process on PORT whether it is ready; exit 0 or 1.",

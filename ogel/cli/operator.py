@@ -102,7 +102,7 @@ def _options_named() -> Iterator[None]:
 
 def operator() -> Caller:
     """Whom the audit log names."""
-    return Caller(Principal(f"cli:{getpass.getuser()}"), request_id=new_id("req"))
+    return Caller(Principal("system", f"cli:{getpass.getuser()}"), request_id=new_id("req"))
 
 
 def say_json(value: object) -> None:

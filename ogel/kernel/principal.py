@@ -2,15 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any, Literal
+
+# anonymous  nobody has said who they are.
+# system     Ogel itself, and operators at its command line.
+# admin      who holds OGEL_ADMIN_KEY.
+# key        who holds an API key.
+# user       a person who has signed in.
+Kind = Literal["anonymous", "system", "admin", "key", "user"]
 
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """`id` is what audit records name (`key_…`, `admin`, `system`); scopes: `jobs:write`, `jobs:*`, or `*` for all."""
+    """
+    id       what audit records name: `key_…`, `admin`, `system`, a user's id.
+    scopes   `jobs:write`, `jobs:*`, or `*` for all.
+    role     as whom the database lets it read rows; None: as Ogel itself.
+    claims   what its token says besides.
+    session  the id of what it signed in with, and signs out of; None: it never did.
+    """
 
+    kind: Kind
     id: str
-    scopes: frozenset[str] = field(default_factory=frozenset)
+    scopes: frozenset[str] = frozenset()
+    role: str | None = field(default=None, kw_only=True)
+    claims: Mapping[str, Any] = field(default_factory=dict, kw_only=True, hash=False)
+    session: str | None = field(default=None, kw_only=True)
 
     def may(self, scope: str) -> bool:
         """What its scopes say, and no more: whoever may publish events may not read those of others."""
@@ -18,8 +37,8 @@ class Principal:
         return not self.scopes.isdisjoint({scope, f"{area}:*", "*"})
 
 
-ANONYMOUS = Principal("anonymous")
-SYSTEM = Principal("system", frozenset({"*"}))
+ANONYMOUS = Principal("anonymous", "anonymous")
+SYSTEM = Principal("system", "system", frozenset({"*"}))
 
 
 @dataclass(frozen=True, slots=True)

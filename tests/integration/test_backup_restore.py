@@ -312,11 +312,7 @@ def test_a_schema_that_is_older_is_brought_up_to_date(
 
     def of_the_version_before(manifest: Manifest) -> Manifest:
         migrations = manifest.migrations[:before]
-        left = [
-            replace(each, columns=["lane" if column == "priority" else column for column in each.columns])
-            for each in manifest.tables
-            if each.name in ("events", "job_queue")
-        ]
+        left = [each for each in manifest.tables if each.name in ("events", "job_queue")]
         return replace(manifest, migrations=migrations, tables=left)
 
     old.change(of_the_version_before)

@@ -143,3 +143,21 @@ def test_silence_is_no_matter_to_who_has_the_patience(empty_database_url: str) -
                     assert await tx.value(b"SELECT 1 FROM pg_sleep(1)") == 1
 
     asyncio.run(story())
+
+
+def test_a_statement_whose_requester_has_given_up_does_not_run_on(empty_database_url: str) -> None:
+    running = (
+        b"SELECT count(*) FROM pg_stat_activity WHERE query = 'SELECT pg_sleep(20)' AND state = 'active'"
+    )
+
+    async def story() -> None:
+        async with opened(empty_database_url) as database:
+            with patience(0.2), pytest.raises(DatabaseSilent):
+                async with database.autocommit() as tx:
+                    await tx.execute(b"SELECT pg_sleep(20)")
+            async with asyncio.timeout(10), database.autocommit() as tx:
+                assert await tx.value(running) == 1
+                while await tx.value(running):
+                    await asyncio.sleep(0.05)
+
+    asyncio.run(story())

@@ -25,7 +25,7 @@ from ogel.runtime.database.database import Database, DatabaseAway, Transaction
 CALLER = Caller(SYSTEM, "req_1")
 # From the commit of a revocation to the last request that passes, as docs/keys.md says.
 HEARD_SECONDS = 1.0
-READER = Principal("key_1", frozenset({"events:read"}))
+READER = Principal("key", "key_1", frozenset({"events:read"}))
 
 
 class Process(KeyService):
@@ -155,7 +155,9 @@ def test_the_database_is_asked_once_a_second_and_every_use_is_noted(database_url
             id, key = await first.create(CALLER, "busy", ["events:read"])
             began = time.monotonic()
             for _ in range(500):
-                assert await first.authenticate(key, CALLER) == Principal(id, frozenset({"events:read"}))
+                assert await first.authenticate(key, CALLER) == Principal(
+                    "key", id, frozenset({"events:read"})
+                )
             assert first.asked <= 1 + (time.monotonic() - began) / BELIEVED_SECONDS
             first.uses._hour = 0  # an hour later
             await first.authenticate(key, CALLER)

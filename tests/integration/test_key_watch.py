@@ -20,7 +20,7 @@ from ogel.features.keys.watch import KeyWatch
 from ogel.kernel.clock import utc_now
 from ogel.kernel.principal import SYSTEM, Caller, Principal
 from ogel.runtime.database.database import Database, DatabaseAway
-from ogel.runtime.http.auth import Ending
+from ogel.runtime.http.admission import Ending
 
 CALLER = Caller(SYSTEM, "req_1")
 SCOPE = "realtime:read"

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from ogel.features.jobs.depths import Depths
 from ogel.features.jobs.job import JobInfo
 from ogel.features.jobs.service import JobService
 from ogel.runtime.database.database import Transaction
+from ogel.runtime.jobs.depths import Depths
 from ogel.runtime.jobs.job import NewJob
 from ogel.runtime.jobs.kind import JobKind
 from ogel.runtime.jobs.store import JobQueue

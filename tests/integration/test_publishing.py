@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 from unittest import mock
 
+import msgspec
 import pytest
 from prometheus_client import CollectorRegistry
 
@@ -16,6 +17,7 @@ from ogel.features.audit.store import AuditStore
 from ogel.features.events import publisher
 from ogel.features.events.publisher import SLOTS, Publisher
 from ogel.features.webhooks.deliveries.job import DELIVER
+from ogel.features.webhooks.endpoints.store import EndpointStore
 from ogel.features.webhooks.fanout.fanout import FanOut
 from ogel.features.webhooks.fanout.store import FanOutStore
 from ogel.kernel.clock import utc_now
@@ -29,7 +31,7 @@ from ogel.runtime.jobs.store import JobQueue
 from ogel.runtime.outbox import MOST_ROWS, Outbox
 
 LIMIT_SECONDS = 30
-CALLER = Caller(Principal("key_publisher", frozenset({"events:write"})), "req_1")
+CALLER = Caller(Principal("key", "key_publisher", frozenset({"events:write"})), "req_1")
 Statements = list[bytes]
 
 
@@ -40,6 +42,7 @@ async def nothing(job: Job, _: object) -> Outcome:
 class World:
     def __init__(self, database: Database) -> None:
         self.database = database
+        self.url = ""
         self.rings: list[set[str]] = []
         queue = JobQueue()
         queue.know([JobKind(DELIVER, "webhooks", nothing)])
@@ -71,7 +74,7 @@ async def a_world(url: str) -> AsyncIterator[World]:
     rings: list[set[str]] = []
     async with asyncio.timeout(LIMIT_SECONDS), make_pool(url, PoolOptions(1, 5, 60.0, 5.0, 10)) as pool:
         world = World(Database(pool, rings.append))
-        world.rings = rings
+        world.rings, world.url = rings, url
         yield world
 
 
@@ -296,6 +299,29 @@ def test_who_repeats_a_large_request_waits_for_it_alone(database_url: str) -> No
     run(database_url, story)
 
 
+def test_who_repeats_what_another_process_is_writing_waits_for_it_alone(database_url: str) -> None:
+    async def story(world: World) -> None:
+        gate = Gate(world)
+        first = asyncio.create_task(world.publish(an_event()))
+        await gate.arrived.get()
+        repeated, others = an_event(), [an_event() for _ in range(3)]
+        asked = [asyncio.create_task(world.publish(event)) for event in (others[0], repeated, *others[1:])]
+        while len(world.publisher._waiting) < len(asked):
+            await asyncio.sleep(0)
+        async with make_pool(world.url, PoolOptions(1, 1, 60.0, 5.0, 10)) as pool:
+            another = Database(pool, lambda _: None)
+            async with another.transaction() as tx:
+                await world.outbox.publish(tx, [repeated], to=[])
+                for _ in range(10):
+                    gate.open.release()
+                answers = await asyncio.gather(first, asked[0], *asked[2:])
+                assert [set(answer.values()) for answer in answers] == [{0}] * 4
+                assert not asked[1].done()
+        assert await asked[1] == {repeated.id: 0}
+
+    run(database_url, story)
+
+
 def test_who_comes_together_with_a_large_request_of_the_same_id_waits_for_it_alone(database_url: str) -> None:
     async def story(world: World) -> None:
         await world.add_endpoints(30)
@@ -367,6 +393,22 @@ def test_the_lock_on_an_endpoint_holds_up_who_wants_to_delete_it(database_url: s
             async with world.database.autocommit() as other:
                 locked = b"SELECT count(*) FROM (SELECT FROM webhook_endpoints FOR UPDATE SKIP LOCKED) AS w"
                 assert await other.value(locked) == 0
+
+    run(database_url, story)
+
+
+def test_an_endpoint_can_be_changed_while_events_for_it_are_being_written(database_url: str) -> None:
+    async def story(world: World) -> None:
+        await world.add_endpoints(1)
+        store = EndpointStore()
+        async with world.database.transaction() as tx:
+            await world.outbox.publish(tx, [an_event()])
+            async with world.database.transaction() as other:
+                endpoint = await store.lock(other, "order.*1")
+                assert endpoint is not None
+                paused = msgspec.structs.asdict(endpoint) | {"state": "paused"}
+                assert (await store.update(other, paused)).state == "paused"
+        assert await world.value("SELECT count(*) FROM webhook_deliveries") == 1
 
     run(database_url, story)
 

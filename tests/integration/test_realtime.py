@@ -14,7 +14,7 @@ from structlog.testing import capture_logs
 from ogel.features.realtime.listening import Listening
 from ogel.kernel.clock import utc_now
 from ogel.runtime.database.database import Database
-from ogel.runtime.http.auth import Ending
+from ogel.runtime.http.admission import Ending
 from ogel.runtime.jobs.metrics import JobMetrics
 from ogel.runtime.jobs.runner import JobRunner, RunnerOptions
 from ogel.runtime.outbox import Outbox

@@ -14,8 +14,6 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from ogel.adapters.postgres import PoolOptions, make_pool
 from ogel.features.audit.store import AuditStore
-from ogel.features.jobs import depths
-from ogel.features.jobs.depths import Depths
 from ogel.features.keys.service import KeyService
 from ogel.features.keys.store import KeyStore
 from ogel.features.keys.uses import KeyUses
@@ -25,7 +23,9 @@ from ogel.features.system.measures import Measures
 from ogel.kernel.ids import new_id
 from ogel.kernel.principal import SYSTEM, Caller
 from ogel.runtime.database.database import Database, DatabaseAway
+from ogel.runtime.jobs import depths
 from ogel.runtime.jobs.depth import QueueDepth
+from ogel.runtime.jobs.depths import Depths
 from ogel.runtime.jobs.job import Job, NewJob
 from ogel.runtime.jobs.keys import Rate
 from ogel.runtime.jobs.kind import JobKind

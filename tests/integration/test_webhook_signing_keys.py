@@ -25,7 +25,7 @@ from tests.unit.features.webhooks.secrets.vectors import V1
 from tests.unit.runtime.test_vault import version_1
 
 SECRET = "s" * 24
-CALLER = Caller(Principal("test"), "req_test")
+CALLER = Caller(Principal("key", "test"), "req_test")
 MOVED_AT = 7
 
 

@@ -14,22 +14,25 @@ import msgspec
 import psycopg
 from prometheus_client import CollectorRegistry
 from starlette.responses import PlainTextResponse
+from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket
 
 from ogel.kernel.clock import utc_now
 from ogel.kernel.errors import Conflict, RateLimited, Unauthenticated
 from ogel.kernel.principal import Caller, Principal
 from ogel.runtime.http import server
+from ogel.runtime.http.access import OPEN, Access
 from ogel.runtime.http.app import build_app
+from ogel.runtime.http.credentials import KEY, by_key
 from ogel.runtime.http.endpoint import HttpOptions
 from ogel.runtime.http.exchange import exchange_of
 from ogel.runtime.http.health import Probe
 from ogel.runtime.http.metrics import HttpMetrics, Traffic
-from ogel.runtime.http.route import Call, Reply, Route, Stream, Text, Timestamp
+from ogel.runtime.http.route import Call, Reply, Route, Stream, StreamHandler, Text, Timestamp
 
 KEYS = {
-    "key-of-a-writer": Principal("key_writer", frozenset({"things:write"})),
-    "key-of-a-reader": Principal("key_reader", frozenset({"things:read"})),
+    "key-of-a-writer": Principal("key", "key_writer", frozenset({"things:write"})),
+    "key-of-a-reader": Principal("key", "key_reader", frozenset({"things:read"})),
 }
 WRITER = {"Authorization": "Bearer key-of-a-writer"}
 READER = {"Authorization": "Bearer key-of-a-reader"}
@@ -117,18 +120,18 @@ class World:
         async def plain(call: Call[None, None]) -> Text:
             return Text(b"one 1\n", "text/plain; version=0.0.4")
 
+        read, write = Access("key", "things:read", "read"), Access("key", "things:write", "write")
         things = [
-            Route("GET", "/api/things/{id}", show, "things:read", "Show", dict),
-            Route("DELETE", "/api/things/{id}", remove, "things:write", "Remove"),
-            Route("GET", "/api/things/special", plain, None, "Text", Text),
-            Route("POST", "/api/things", make, "things:write", "Make", Thing, NewThing, status=201,
-                  max_body_bytes=None),
-            Route("GET", "/api/things", search, "things:read", "Search", dict, query=Search),
-            Route("GET", "/api/fail/{how}", fail, None, "Fail"),
-            Route("POST", "/api/ignore", ignore, None, "Ignore the body"),
-            Route("GET", "/api/large", large, None, "More than fits into socket buffers", Text),
-            Route("GET", "/api/wait", wait, None, "Wait", str),
-        ]  # fmt: skip
+            Route("GET", "/api/things/{id}", show, read, "Show", dict),
+            Route("DELETE", "/api/things/{id}", remove, write, "Remove"),
+            Route("GET", "/api/things/special", plain, OPEN, "Text", Text),
+            Route("POST", "/api/things", make, write.taking(None), "Make", Thing, NewThing, status=201),
+            Route("GET", "/api/things", search, read, "Search", dict, query=Search),
+            Route("GET", "/api/fail/{how}", fail, OPEN, "Fail"),
+            Route("POST", "/api/ignore", ignore, OPEN, "Ignore the body"),
+            Route("GET", "/api/large", large, OPEN, "More than fits into socket buffers", Text),
+            Route("GET", "/api/wait", wait, OPEN, "Wait", str),
+        ]
         return [("things", route) for route in things]
 
     def streams(self) -> list[tuple[str, Stream]]:
@@ -140,12 +143,12 @@ class World:
                 await websocket.send_text(f"{exchange_of(websocket.scope).ip} {text}")
             raise ZeroDivisionError
 
-        async def ticks(request: Any) -> PlainTextResponse:
-            return PlainTextResponse("tick")
+        async def ticks(call: Call[None, Search], scope: Scope, receive: Receive, send: Send) -> None:
+            await PlainTextResponse("tick")(scope, receive, send)
 
         ways = {"/realtime/ws": echo, **self.more_streams}
-        sockets = [Stream(path, way, "things:read", "Talk", Search) for path, way in ways.items()]
-        feed = Stream("/realtime/sse", ticks, "things:read", "Ticks", Search, "text/event-stream")
+        sockets = [Stream(path, spoken(way), OPEN, "Talk", Search) for path, way in ways.items()]
+        feed = Stream("/realtime/sse", ticks, OPEN, "Ticks", Search, "text/event-stream")
         return [("things", stream) for stream in (*sockets, feed)]
 
     def probes(self) -> list[Probe]:
@@ -169,12 +172,21 @@ class World:
         return build_app(
             self.routes(),
             self.streams(),
-            authenticate,
+            {KEY: by_key(authenticate)},
             metrics,
             self.probes(),
             settings,
             stopping=self.stop.is_set,
         )
+
+
+def spoken(way: Callable[[WebSocket], Awaitable[None]]) -> StreamHandler:
+    """With starlette's words for a WebSocket."""
+
+    async def handle(call: Call[None, Any], scope: Scope, receive: Receive, send: Send) -> None:
+        await way(WebSocket(scope, receive, send))
+
+    return handle
 
 
 @asynccontextmanager

@@ -22,8 +22,9 @@ from ogel.kernel.event import Event
 from ogel.kernel.ids import new_id
 from ogel.kernel.principal import Caller, Principal
 from ogel.runtime.database.database import Database
+from ogel.runtime.http.admission import Ending
 from ogel.runtime.http.app import build_app
-from ogel.runtime.http.auth import Ending
+from ogel.runtime.http.credentials import KEY, by_key
 from ogel.runtime.http.endpoint import HttpOptions
 from ogel.runtime.http.metrics import HttpMetrics
 from ogel.runtime.http.server import bind, listen, serve
@@ -36,8 +37,8 @@ from ogel.runtime.realtime.message import pack
 
 LIMIT_SECONDS = 20
 KEYS = {
-    "key-of-a-listener": Principal("key_listener", frozenset({"realtime:read"})),
-    "key-of-a-writer": Principal("key_writer", frozenset({"events:write"})),
+    "key-of-a-listener": Principal("key", "key_listener", frozenset({"realtime:read"})),
+    "key-of-a-writer": Principal("key", "key_writer", frozenset({"events:write"})),
 }
 LISTENER = {"Authorization": "Bearer key-of-a-listener"}
 UPGRADE = {
@@ -122,12 +123,10 @@ async def a_world(redis_url: str, presence: Presence | None = None, **options: i
 
     registry, stop = CollectorRegistry(), asyncio.Event()
     queue, broadcast, watch = JobQueue(), RedisBroadcast(redis_url), ScriptedWatch()
-    feature = RealtimeFeature(
-        broadcast, presence or Nowhere(), authenticate, watch, registry, HubOptions(**options)
-    )
+    feature = RealtimeFeature(broadcast, presence or Nowhere(), watch, registry, HubOptions(**options))
     queue.know(feature.feature().jobs)
     streams = [("realtime", stream) for stream in feature.streams()]
-    app = build_app([], streams, authenticate, HttpMetrics(registry), [], HttpOptions())
+    app = build_app([], streams, {KEY: by_key(authenticate)}, HttpMetrics(registry), [], HttpOptions())
     sockets = bind("127.0.0.1", 0)
     listen(sockets)
     running = asyncio.gather(serve(app, sockets, stop, drain_seconds=10), feature.serve(stop))

@@ -11,6 +11,7 @@ import msgspec
 from ogel.features.audit.service import AuditService
 from ogel.features.audit.store import AuditRecord
 from ogel.kernel.text import STORABLE_PATTERN
+from ogel.runtime.http.access import Access
 from ogel.runtime.http.pagination import Page, PageQuery, filters_of, page
 from ogel.runtime.http.route import Call, Route
 
@@ -37,7 +38,7 @@ class AuditRoutes:
                 "GET",
                 "/api/audit-logs",
                 self._list,
-                scope="audit:read",
+                access=Access("key", "audit:read", "read"),
                 summary="List audit records, newest first",
                 query=AuditQuery,
                 returns=Page[AuditRecord],

@@ -6,13 +6,13 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime
 
 from ogel.features.audit.chain_store import ChainStore
-from ogel.features.audit.contract import NO_METADATA
 from ogel.features.audit.ends import Ends
 from ogel.features.audit.export import Exporter, Piece
 from ogel.features.audit.store import AuditRecord, AuditStore
 from ogel.features.audit.verify import Progress, Verdict, Verifier
 from ogel.kernel.clock import rfc3339
 from ogel.kernel.principal import Caller
+from ogel.runtime.audit import NO_METADATA
 from ogel.runtime.database.database import Database
 
 

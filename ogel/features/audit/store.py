@@ -9,9 +9,9 @@ from typing import Any
 
 import msgspec
 
-from ogel.features.audit.contract import NO_METADATA, AuditEntry
 from ogel.kernel.ids import id_at, new_id
 from ogel.kernel.principal import Caller
+from ogel.runtime.audit import NO_METADATA, AuditEntry
 from ogel.runtime.database.database import Queries, Transaction, records
 from ogel.runtime.database.pieces import Piece
 
@@ -38,7 +38,7 @@ class AuditRecord(msgspec.Struct, frozen=True):
 
 
 class AuditStore:
-    """Implements the AuditTrail contract, and reads it back."""
+    """An AuditTrail that can be read back."""
 
     async def record(
         self,

@@ -11,7 +11,6 @@ from typing import Any
 import msgspec
 import structlog
 
-from ogel.features.audit.contract import AuditTrail
 from ogel.features.backups.chunks import check_chunks
 from ogel.features.backups.dump import MOST_SECONDS, Dump, Tell
 from ogel.features.backups.manifest import (
@@ -30,6 +29,7 @@ from ogel.kernel.errors import Unavailable
 from ogel.kernel.event import Event
 from ogel.kernel.ids import new_id
 from ogel.kernel.principal import SYSTEM, Caller
+from ogel.runtime.audit import AuditTrail
 from ogel.runtime.database.database import Database, DatabaseAway, Transaction
 from ogel.runtime.database.patience import patience
 from ogel.runtime.jobs.job import Finished, Job, NewJob, Outcome

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Collection, Sequence
 from dataclasses import dataclass
 
-from ogel.features.audit.contract import AuditTrail
 from ogel.features.backups.create import COMPLETED, FAILED, QUEUE, CreateBackup
 from ogel.features.backups.dump import Dump
 from ogel.features.backups.manifest import (
@@ -22,6 +21,7 @@ from ogel.features.backups.restore import Restore, Schema
 from ogel.features.backups.service import BEGIN, BackupService
 from ogel.features.backups.store import BackupStore
 from ogel.features.backups.verify import VerifyBackup
+from ogel.runtime.audit import AuditTrail
 from ogel.runtime.database.database import Database
 from ogel.runtime.feature import Feature
 from ogel.runtime.http.route import Route

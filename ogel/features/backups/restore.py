@@ -11,7 +11,6 @@ import psycopg
 import structlog
 from msgspec import Struct
 
-from ogel.features.audit.contract import AuditTrail
 from ogel.features.backups import catalog
 from ogel.features.backups.chunks import check_chunks, unpack
 from ogel.features.backups.manifest import (
@@ -26,6 +25,7 @@ from ogel.features.backups.manifest import (
 )
 from ogel.features.backups.store import BackupStore
 from ogel.kernel.principal import Caller
+from ogel.runtime.audit import AuditTrail
 from ogel.runtime.database.database import Database, Queries, Transaction
 from ogel.runtime.database.patience import patience
 from ogel.runtime.secrets.vault import Vault

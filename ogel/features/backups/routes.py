@@ -7,6 +7,7 @@ from typing import Any
 
 from ogel.features.backups.backup import Backup, BackupStatus, NewBackup
 from ogel.features.backups.service import BackupService
+from ogel.runtime.http.access import Access
 from ogel.runtime.http.pagination import Page, PageQuery, filters_of, page
 from ogel.runtime.http.route import Call, Route
 
@@ -20,17 +21,19 @@ class BackupRoutes:
         self._service = service
 
     def routes(self) -> Sequence[Route]:
-        read, write = "backups:read", "backups:write"
+        read, write = Access("key", "backups:read", "read"), Access("key", "backups:write", "write")
         one = "/api/backups/{id}"
         return [
-            Route("POST", "/api/backups", self._create, write, "Copy all of Ogel's data into the store",
-                  body=NewBackup, body_optional=True, returns=Backup, status=202),
+            Route("POST", "/api/backups", self._create, write.audited("backup.create"),
+                  "Copy all of Ogel's data into the store", body=NewBackup, body_optional=True,
+                  returns=Backup, status=202),
             Route("GET", "/api/backups", self._list, read, "List backups, newest first",
                   query=BackupQuery, returns=Page[Backup]),
             Route("GET", one, self._get, read, "One backup and how far it is", returns=Backup),
-            Route("DELETE", one, self._delete, write, "Delete it with its objects; one that runs is stopped"),
-            Route("POST", one + "/verify", self._verify, write, "Read all of it and check that it can be restored",
-                  returns=Backup, status=202),
+            Route("DELETE", one, self._delete, write.audited("backup.delete"),
+                  "Delete it with its objects; one that runs is stopped"),
+            Route("POST", one + "/verify", self._verify, write.audited("backup.verify"),
+                  "Read all of it and check that it can be restored", returns=Backup, status=202),
         ]  # fmt: skip
 
     async def _create(self, call: Call[NewBackup | None, Any]) -> Backup:

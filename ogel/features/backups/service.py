@@ -7,7 +7,6 @@ from typing import Any
 
 import structlog
 
-from ogel.features.audit.contract import AuditTrail
 from ogel.features.backups.backup import Backup, NewBackup
 from ogel.features.backups.create import create_job
 from ogel.features.backups.remove import remove_job
@@ -16,6 +15,7 @@ from ogel.features.backups.verify import verify_job
 from ogel.kernel.errors import Conflict, NotFound
 from ogel.kernel.ids import new_id
 from ogel.kernel.principal import SYSTEM, Caller
+from ogel.runtime.audit import AuditTrail
 from ogel.runtime.database.database import Database, Transaction
 from ogel.runtime.jobs.job import Job
 from ogel.runtime.jobs.store import JobQueue

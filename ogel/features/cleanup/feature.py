@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from ogel.features.audit.contract import AuditTrail
 from ogel.features.cleanup.jobs import PURGE, RunPurge
 from ogel.features.cleanup.service import CleanupService
 from ogel.features.cleanup.store import RunStore
+from ogel.runtime.audit import AuditTrail
 from ogel.runtime.database.database import Database
 from ogel.runtime.feature import Feature
 from ogel.runtime.http.route import Route

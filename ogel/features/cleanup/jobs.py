@@ -9,12 +9,12 @@ from typing import Any
 
 import structlog
 
-from ogel.features.audit.contract import AuditTrail
 from ogel.features.cleanup.counting import count
 from ogel.features.cleanup.pace import LONGEST_BATCH_SECONDS, Pace
 from ogel.features.cleanup.store import RunStore, UnderWay
 from ogel.kernel.clock import utc_now
 from ogel.kernel.principal import SYSTEM, Caller
+from ogel.runtime.audit import AuditTrail
 from ogel.runtime.database.database import Database, TookTooLong, Transaction
 from ogel.runtime.jobs.job import Finished, Job, Outcome
 from ogel.runtime.jobs.kind import JobKind

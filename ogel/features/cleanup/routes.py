@@ -10,6 +10,7 @@ import msgspec
 
 from ogel.features.cleanup.service import CleanupService, Due, PurgeInfo
 from ogel.kernel.clock import utc_now
+from ogel.runtime.http.access import Access
 from ogel.runtime.http.pagination import Page
 from ogel.runtime.http.route import Call, Reply, Route
 
@@ -31,7 +32,7 @@ class CleanupRoutes:
                 "GET",
                 "/api/cleanup",
                 self._list,
-                scope="cleanup:read",
+                access=Access("key", "cleanup:read", "read"),
                 summary="What is forgotten when, how much is due, and how the last run went",
                 returns=Page[PurgeInfo],
             ),
@@ -39,7 +40,7 @@ class CleanupRoutes:
                 "POST",
                 "/api/cleanup/{kind}/run",
                 self._run,
-                scope="cleanup:write",
+                access=Access("key", "cleanup:write", "write").audited("cleanup.run"),
                 summary="Forget what is old now; or count it, with dry_run",
                 body=RunRequest,
                 body_optional=True,

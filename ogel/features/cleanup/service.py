@@ -9,13 +9,13 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from ogel.features.audit.contract import AuditTrail
 from ogel.features.cleanup.counting import count
 from ogel.features.cleanup.jobs import PURGE
 from ogel.features.cleanup.store import Counted, Run, RunStore
 from ogel.kernel.clock import utc_now
 from ogel.kernel.errors import Conflict, Invalid, NotFound
 from ogel.kernel.principal import Caller
+from ogel.runtime.audit import AuditTrail
 from ogel.runtime.database.database import Database
 from ogel.runtime.jobs.job import NewJob
 from ogel.runtime.jobs.store import JobQueue

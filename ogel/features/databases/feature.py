@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 from prometheus_client import CollectorRegistry
 
-from ogel.features.audit.contract import AuditTrail
 from ogel.features.databases.ask import Asking
 from ogel.features.databases.checks.jobs import CHECK_ALL, RECOVERED, UNREACHABLE, CheckAll, CheckDatabase
 from ogel.features.databases.checks.service import CheckService
@@ -19,6 +18,7 @@ from ogel.features.databases.registry.database import password_purpose
 from ogel.features.databases.registry.service import RegistryService
 from ogel.features.databases.registry.store import RegistryStore
 from ogel.features.databases.registry.targets import Targets
+from ogel.runtime.audit import AuditTrail
 from ogel.runtime.database.database import Database
 from ogel.runtime.database.registered import ExternalDatabases
 from ogel.runtime.feature import Feature

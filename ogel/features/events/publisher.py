@@ -11,15 +11,18 @@ from dataclasses import dataclass
 import structlog
 from prometheus_client import CollectorRegistry, Counter
 
-from ogel.features.audit.contract import AuditEntry, AuditTrail
 from ogel.kernel.errors import Unavailable
 from ogel.kernel.event import Event
 from ogel.kernel.principal import Caller
-from ogel.runtime.database.database import Database, DatabaseAway
+from ogel.runtime.audit import AuditEntry, AuditTrail
+from ogel.runtime.database.database import Database, DatabaseAway, Queries
+from ogel.runtime.database.faults import DatabaseLocked
 from ogel.runtime.database.pieces import Piece
 from ogel.runtime.outbox import Outbox, Publication
 
 log = structlog.get_logger(__name__)
+
+_SQL = Queries.beside(__name__)
 
 # Transactions under way at once, of those that are one statement: with two, each has less company, and together they
 # write less (docs/decisions/0034). One more may be under way that takes several.
@@ -138,6 +141,10 @@ class Publisher:
         try:
             publication = await self._commit(batch)
         except Exception as error:  # noqa: BLE001 - whatever it was, it is the answer
+            if len(batch) > 1 and isinstance(error, DatabaseLocked):
+                for request in batch:
+                    await self._write_unless_locked(request)
+                return
             if len(batch) == 1 or isinstance(error, DatabaseAway):
                 for request in batch:
                     self._answer(request, error)
@@ -157,6 +164,28 @@ class Publisher:
                 await self._write(some)
         else:
             self._put_with_large(batch[0])
+
+    async def _write_unless_locked(self, request: _Request) -> None:
+        """
+        Another process is writing an id of somebody in this batch, and takes its time. Whose id it is cannot be asked,
+        only tried; who has to wait for it does so beside the others.
+        """
+        try:
+            async with self._database.transaction() as tx:
+                await tx.execute(_SQL.wait_briefly)
+                publication = await self._outbox.publish_at_once(
+                    tx, request.events, [self._audited([request])]
+                )
+        except DatabaseLocked:
+            publication = None
+        except Exception as error:  # noqa: BLE001 - whatever it was, it is the answer
+            self._answer(request, error)
+            return
+        if publication is None:
+            self._put_with_large(request)
+        else:
+            self._count([request], publication)
+            self._answer(request, publication.deliveries)
 
     async def _commit(self, batch: Sequence[_Request]) -> Publication | None:
         """In one statement, which needs no transaction around it; None: that would be too large."""

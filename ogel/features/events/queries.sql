@@ -1,3 +1,7 @@
+-- wait_briefly --
+-- Who else holds a lock is waited for no longer than this, in this transaction.
+SET LOCAL lock_timeout = '100ms'
+
 -- get_event --
 SELECT id, type, subject, data::text AS data, deliveries, created_at FROM events WHERE id = %(id)s
 

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import msgspec
 
 from ogel.features.events.service import EventService, EventType, NewEvent, Published, StoredEvent, Subject
+from ogel.runtime.http.access import Access
 from ogel.runtime.http.pagination import Page, PageQuery, decode_cursor, page
 from ogel.runtime.http.route import Call, Items, Route
 
@@ -33,10 +34,9 @@ class EventRoutes:
                 "POST",
                 "/api/events",
                 self._publish,
-                scope="events:write",
+                access=Access("key", "events:write", "publish").audited("event.publish").taking(None),
                 summary=f"Publish one event, or an array of up to {MOST_EVENTS}",
                 body=NewEvent | Batch,
-                max_body_bytes=None,
                 items=Items(NewEvent, MOST_EVENTS, MOST_EVENT_BYTES),
                 returns=Published | list[Published],
                 status=202,
@@ -45,7 +45,7 @@ class EventRoutes:
                 "GET",
                 "/api/events",
                 self._list,
-                scope="events:read",
+                access=Access("key", "events:read", "read"),
                 summary="List events, newest first",
                 query=EventQuery,
                 returns=Page[StoredEvent],
@@ -54,7 +54,7 @@ class EventRoutes:
                 "GET",
                 "/api/events/{id}",
                 self._get,
-                scope="events:read",
+                access=Access("key", "events:read", "read"),
                 summary="One event",
                 returns=StoredEvent,
             ),

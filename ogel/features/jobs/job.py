@@ -7,12 +7,13 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
+from ogel.runtime.jobs.pressure import Level
+
 JobStatus = Literal["pending", "running", "held", "dead", "done", "cancelled"]
 # Of jobs that are over; these are kept only when whoever wrote them asked.
 OVER = ("done", "cancelled")
 # As the table has them: held ones are pending there.
 UNFINISHED = ["pending", "running", "dead"]
-Level = Literal["ok", "soft", "hard"]
 
 
 class QueueInfo(Struct, frozen=True):

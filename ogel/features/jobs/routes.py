@@ -11,6 +11,7 @@ from ogel.features.jobs.job import CancelledJob, JobInfo, JobStatus, QueueInfo, 
 from ogel.features.jobs.service import BATCH, JobService
 from ogel.kernel.errors import Unavailable
 from ogel.kernel.text import STORABLE_PATTERN
+from ogel.runtime.http.access import Access
 from ogel.runtime.http.pagination import Page, PageQuery, filters_of, page
 from ogel.runtime.http.route import Call, Route
 
@@ -37,28 +38,32 @@ class JobRoutes:
         self._service = service
 
     def routes(self) -> Sequence[Route]:
-        read, write = "jobs:read", "jobs:write"
+        read, write = Access("key", "jobs:read", "read"), Access("key", "jobs:write", "write")
         return [
             Route("GET", "/api/queues", self._queues, read, "Depth, age and workers of every queue",
                   returns=Page[QueueInfo]),
-            Route("POST", "/api/queues/{name}/pause", self._pause, write,
+            Route("POST", "/api/queues/{name}/pause", self._pause, write.audited("queue.pause"),
                   "No worker claims of it until it is resumed", status=204),
-            Route("POST", "/api/queues/{name}/resume", self._resume, write, "Go on", status=204),
+            Route("POST", "/api/queues/{name}/resume", self._resume, write.audited("queue.resume"), "Go on",
+                  status=204),
             Route("GET", "/api/workers", self._workers, read, "Live workers, as RQ knows them",
                   returns=Page[WorkerInfo]),
             Route("GET", "/api/jobs", self._list, read,
                   "List jobs, newest first; those done or cancelled by their status, if they are kept",
                   query=JobsQuery, returns=Page[JobInfo]),
-            Route("POST", "/api/jobs/retry", self._retry_dead, write,
-                  f"Run dead jobs of a queue again, {BATCH:,} at a time", body=DeadJobs, returns=Some, status=202),
-            Route("POST", "/api/jobs/purge", self._purge, write,
+            Route("POST", "/api/jobs/retry", self._retry_dead, write.audited("job.retry_dead"),
+                  f"Run dead jobs of a queue again, {BATCH:,} at a time", body=DeadJobs, returns=Some,
+                  status=202),
+            Route("POST", "/api/jobs/purge", self._purge,
+                  write.audited("job.purge_dead", "job.purge_pending"),
                   f"Drop dead or waiting jobs of a queue, {BATCH:,} at a time", body=ManyJobs, returns=Some),
             Route("GET", "/api/jobs/{id}", self._get, read, "One job", returns=JobInfo),
-            Route("POST", "/api/jobs/{id}/retry", self._retry, write, "Run a waiting or dead job now",
-                  returns=JobInfo, status=202),
-            Route("POST", "/api/jobs/{id}/cancel", self._cancel, write, "Stop a job that runs, or drop it",
-                  returns=CancelledJob, status=202),
-            Route("DELETE", "/api/jobs/{id}", self._discard, write, "Drop a waiting or dead job", status=204),
+            Route("POST", "/api/jobs/{id}/retry", self._retry, write.audited("job.retry"),
+                  "Run a waiting or dead job now", returns=JobInfo, status=202),
+            Route("POST", "/api/jobs/{id}/cancel", self._cancel, write.audited("job.cancel"),
+                  "Stop a job that runs, or drop it", returns=CancelledJob, status=202),
+            Route("DELETE", "/api/jobs/{id}", self._discard, write.audited("job.discard"),
+                  "Drop a waiting or dead job", status=204),
         ]  # fmt: skip
 
     async def _queues(self, call: Call[Any, Any]) -> Page[QueueInfo]:

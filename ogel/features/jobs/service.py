@@ -6,15 +6,15 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal
 
-from ogel.features.audit.contract import AuditTrail
-from ogel.features.jobs.depths import Depths
 from ogel.features.jobs.job import OVER, UNFINISHED, CancelledJob, JobInfo, QueueInfo, Some, WorkerInfo
-from ogel.features.jobs.pressure import Pressure
 from ogel.kernel.errors import Conflict, Invalid, NotFound
 from ogel.kernel.principal import Caller
 from ogel.kernel.text import no_such
+from ogel.runtime.audit import AuditTrail
 from ogel.runtime.database.database import Database, Queries, Transaction
+from ogel.runtime.jobs.depths import Depths
 from ogel.runtime.jobs.kind import JobKind
+from ogel.runtime.jobs.pressure import Pressure
 from ogel.runtime.jobs.store import JobQueue
 
 _SQL = Queries.beside(__name__)

@@ -11,7 +11,6 @@ from datetime import datetime
 
 import structlog
 
-from ogel.features.audit.contract import AuditTrail
 from ogel.features.keys.memory import BELIEVED_SECONDS, KeyMemory
 from ogel.features.keys.store import ADMIN, ApiKey, KeyStore, Standing
 from ogel.features.keys.uses import KeyUses
@@ -19,6 +18,7 @@ from ogel.features.keys.watch import KeyWatch
 from ogel.kernel.errors import Invalid, NotFound, Unavailable
 from ogel.kernel.ids import new_id
 from ogel.kernel.principal import Caller, Principal
+from ogel.runtime.audit import AuditTrail
 from ogel.runtime.database.database import Database, DatabaseAway
 from ogel.runtime.realtime.broadcast import KEYS, Broadcast
 
@@ -86,7 +86,7 @@ class KeyService:
         key_hash = _hash(key)
         if self._admin_hash is not None and hmac.compare_digest(key_hash, self._admin_hash):
             self._uses.note("key.use", ADMIN, caller)
-            return Principal(ADMIN, frozenset({"*"}))
+            return Principal("admin", ADMIN, frozenset({"*"}))
         if (remembered := self._memory.find(key_hash)) is not None:
             self._uses.note("key.use", remembered.id, caller)
             return remembered
@@ -95,7 +95,7 @@ class KeyService:
         except DatabaseAway:
             if key_hash not in self._readers:
                 raise
-            return Principal(self._readers[key_hash], frozenset({METRICS_SCOPE}))
+            return Principal("key", self._readers[key_hash], frozenset({METRICS_SCOPE}))
         principal = self._judged(found, caller)
         if found is not None and principal is not None:
             self._memory.remember(key_hash, principal, asked_at, found[1].expires_in_seconds)
@@ -139,7 +139,7 @@ class KeyService:
             self._uses.note("key.refuse", id, caller, {"reason": standing.ended})
             return None
         self._uses.note("key.use", id, caller)
-        return Principal(id, frozenset(standing.scopes))
+        return Principal("key", id, frozenset(standing.scopes))
 
     def _remember_reader(self, key_hash: bytes, principal: Principal | None) -> None:
         if principal is None or not principal.may(METRICS_SCOPE):

@@ -12,8 +12,8 @@ from typing import Literal
 
 import structlog
 
-from ogel.features.audit.contract import NO_METADATA, AuditEntry, AuditTrail
 from ogel.kernel.principal import Caller, Principal
+from ogel.runtime.audit import NO_METADATA, AuditEntry, AuditTrail
 from ogel.runtime.database.database import Database, DatabaseAway
 
 log = structlog.get_logger(__name__)
@@ -52,7 +52,7 @@ class KeyUses:
             key, metadata = MORE, NO_METADATA
         seen.add(key)
         if action == "key.use":
-            caller = replace(caller, principal=Principal(key))
+            caller = replace(caller, principal=Principal("key", key))
         self._waiting.append(AuditEntry(caller, action, "key", key, metadata))
 
     async def run(self, stop: asyncio.Event) -> None:

@@ -12,7 +12,7 @@ import structlog
 from ogel.features.keys.store import ADMIN, KeyStore, Standing
 from ogel.kernel.principal import Principal
 from ogel.runtime.database.database import Database, DatabaseAway
-from ogel.runtime.http.auth import Ending
+from ogel.runtime.http.admission import Ending
 from ogel.runtime.process.lifecycle import unless_stopped
 
 log = structlog.get_logger(__name__)
@@ -36,7 +36,7 @@ class _Watched:
 class KeyWatch:
     """
     The database says what has ended, so that news of it may come late, twice or from anyone. A key's expiry is known
-    since the first look, and needs no other. Fulfils auth.Watch.
+    since the first look, and needs no other. Fulfils admission.Watch.
     """
 
     def __init__(self, database: Database, store: KeyStore) -> None:
@@ -55,7 +55,7 @@ class KeyWatch:
         on_end: Callable[[Ending], None],
         seldom: bool = False,
     ) -> Callable[[], None]:
-        """See auth.Watch. `seldom`: it is enough to hear of a key's end within SELDOM_SECONDS."""
+        """See admission.Watch. `seldom`: it is enough to hear of a key's end within SELDOM_SECONDS."""
         if principal.id == ADMIN:  # in settings, and so as old as the process
             return lambda: None
         each = _Watched(scope, on_end, seldom)
@@ -114,7 +114,7 @@ class KeyWatch:
             if standing.ended is not None:
                 self._end(id, standing.ended)
                 continue
-            principal = Principal(id, frozenset(standing.scopes))
+            principal = Principal("key", id, frozenset(standing.scopes))
             for each in list(self._watched.get(id, ())):
                 if not principal.may(each.scope):
                     self._forget(id, each)

@@ -6,13 +6,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ogel.features.audit.contract import AuditTrail
 from ogel.features.mail.jobs import FAILED, SENT, SendMail
 from ogel.features.mail.purge import purge_of_mail
 from ogel.features.mail.service import MailService
 from ogel.features.mail.store import MailStore
 from ogel.features.mail.suppressions.service import SuppressionService
 from ogel.features.mail.templating import Templates
+from ogel.runtime.audit import AuditTrail
 from ogel.runtime.database.database import Database
 from ogel.runtime.delivery.providers import Providers
 from ogel.runtime.feature import Feature

@@ -15,6 +15,7 @@ from ogel.features.mail.message import (
 )
 from ogel.features.mail.service import MailService
 from ogel.features.mail.templating import TemplateInfo, Templates
+from ogel.runtime.http.access import Access
 from ogel.runtime.http.pagination import Page, PageQuery, filters_of, page
 from ogel.runtime.http.route import Call, Route
 
@@ -34,18 +35,20 @@ class MailRoutes:
         self._templates = templates
 
     def routes(self) -> Sequence[Route]:
-        read, write = "mail:read", "mail:write"
+        read, write = Access("key", "mail:read", "read"), Access("key", "mail:write", "write")
+        publish = Access("key", "mail:write", "publish")
         return [
-            Route("POST", "/api/mail", self._send, write, "Send mail to up to 50 recipients",
-                  body=NewMail, max_body_bytes=MOST_BODY_BYTES, returns=AcceptedMail, status=202, idempotent=True),
+            Route("POST", "/api/mail", self._send, publish.audited("mail.send").taking(MOST_BODY_BYTES),
+                  "Send mail to up to 50 recipients", body=NewMail, returns=AcceptedMail, status=202,
+                  idempotent=True),
             Route("GET", "/api/mail", self._list, read, "List messages, newest first",
                   query=MailQuery, returns=Page[MailMessage]),
             Route("GET", "/api/mail/templates", self._list_templates, read, "Templates and their languages",
                   returns=Page[TemplateInfo]),
             Route("GET", "/api/mail/{id}", self._get, read, "One message with its attempts",
                   returns=MailMessageWithAttempts),
-            Route("POST", "/api/mail/{id}/retry", self._retry, write, "Send again, now, what was not sent",
-                  returns=MailMessage, status=202),
+            Route("POST", "/api/mail/{id}/retry", self._retry, write.audited("mail.retry"),
+                  "Send again, now, what was not sent", returns=MailMessage, status=202),
         ]  # fmt: skip
 
     async def _send(self, call: Call[NewMail, Any]) -> AcceptedMail:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from ogel.features.audit.contract import AuditTrail
 from ogel.features.mail.content import (
     address_of,
     check_headers,
@@ -21,6 +20,7 @@ from ogel.features.mail.templating import Templates
 from ogel.kernel.errors import Conflict, NotFound
 from ogel.kernel.ids import new_id
 from ogel.kernel.principal import Caller
+from ogel.runtime.audit import AuditTrail
 from ogel.runtime.database.database import Database
 from ogel.runtime.delivery.idempotency import Answers, asked_by
 from ogel.runtime.jobs.store import JobQueue

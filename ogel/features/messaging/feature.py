@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ogel.features.audit.contract import AuditTrail
 from ogel.features.messaging.devices.device import device_purpose
 from ogel.features.messaging.devices.purge import purge_of_devices
 from ogel.features.messaging.devices.service import DeviceService
@@ -17,6 +16,7 @@ from ogel.features.messaging.messages.store import MessageStore
 from ogel.features.messaging.sending.jobs import Send
 from ogel.features.messaging.sending.senders import MessageProviders, Senders
 from ogel.features.messaging.sending.store import SendingStore
+from ogel.runtime.audit import AuditTrail
 from ogel.runtime.database.database import Database
 from ogel.runtime.delivery.providers import ProviderMetrics
 from ogel.runtime.egress import UrlGuard

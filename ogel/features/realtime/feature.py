@@ -16,7 +16,7 @@ from ogel.runtime.realtime.metrics import RealtimeMetrics
 
 if TYPE_CHECKING:
     from ogel.features.realtime.listening import Presence
-    from ogel.runtime.http.auth import Authenticate, Watch
+    from ogel.runtime.http.admission import Watch
     from ogel.runtime.http.route import Stream
     from ogel.runtime.realtime.feed import RealtimeFeed
     from ogel.runtime.realtime.hub import Hub, HubOptions
@@ -29,7 +29,6 @@ class RealtimeFeature:
         self,
         broadcast: Broadcast,
         presence: Presence,
-        authenticate: Authenticate,
         watch: Watch,
         registry: CollectorRegistry,
         options: HubOptions | None = None,
@@ -37,7 +36,6 @@ class RealtimeFeature:
         self.metrics = RealtimeMetrics(registry)
         self._broadcast = broadcast
         self._presence = presence
-        self._authenticate = authenticate
         self._watch = watch
         self._options = options
 
@@ -66,7 +64,6 @@ class RealtimeFeature:
         return Hub(self.metrics, self._options or HubOptions())
 
     def streams(self) -> Sequence[Stream]:
-        """They authenticate by themselves."""
         from ogel.features.realtime.routes import streams
 
-        return streams(self._hub, self._presence, self._authenticate, self._watch)
+        return streams(self._hub, self._presence, self._watch)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Annotated
 
 import msgspec
@@ -13,12 +13,10 @@ from starlette.types import Receive, Scope, Send
 from ogel.features.realtime.listening import Presence
 from ogel.kernel.errors import Invalid
 from ogel.kernel.event import GLOB_PATTERN
-from ogel.kernel.principal import Principal
-from ogel.runtime.http.auth import Authenticate, Ending, Watch, admit, bearer_key
-from ogel.runtime.http.exchange import exchange_of, hang_up_soon
-from ogel.runtime.http.input import decode_query
-from ogel.runtime.http.problem import MethodNotAllowed
-from ogel.runtime.http.route import Stream
+from ogel.runtime.http.access import Access
+from ogel.runtime.http.admission import Ending, Watch
+from ogel.runtime.http.exchange import hang_up_soon
+from ogel.runtime.http.route import Call, Stream
 from ogel.runtime.realtime.hub import Hub
 from ogel.runtime.realtime.sse import serve_sse
 from ogel.runtime.realtime.subscription import Reason, Subscription
@@ -33,77 +31,53 @@ _GLOB = re.compile(GLOB_PATTERN)
 
 
 class StreamQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`key` is for browsers, whose WebSocket and EventSource can send no header."""
-
     events: Annotated[
         str, msgspec.Meta(max_length=8192, description="Up to 50 types or globs, separated by commas.")
     ] = "*"
-    key: str | None = None
 
 
-def streams(hub: Hub, presence: Presence, authenticate: Authenticate, watch: Watch) -> list[Stream]:
-    door = _Door(hub, presence, authenticate, watch)
+Opening = Call[None, StreamQuery]
+
+
+def streams(hub: Hub, presence: Presence, watch: Watch) -> list[Stream]:
+    ways = _Streams(hub, presence, watch)
+    access = Access("key", SCOPE, "stream")
     return [
-        Stream("/realtime/websocket", _WebSocket(door), SCOPE, "Hear events over a WebSocket", StreamQuery),
-        Stream("/realtime/sse", _EventStream(door), SCOPE, "Hear events as server-sent events", StreamQuery,
+        Stream("/realtime/websocket", ways.websocket, access, "Hear events over a WebSocket", StreamQuery),
+        Stream("/realtime/sse", ways.sse, access, "Hear events as server-sent events", StreamQuery,
                "text/event-stream"),
     ]  # fmt: skip
 
 
-class _Door:
-    """Who comes in, and what they will hear. What is refused is refused before the stream begins."""
-
-    def __init__(self, hub: Hub, presence: Presence, authenticate: Authenticate, watch: Watch) -> None:
+class _Streams:
+    def __init__(self, hub: Hub, presence: Presence, watch: Watch) -> None:
         self._hub = hub
         self._presence = presence
-        self._authenticate = authenticate
         self._watch = watch
 
-    @asynccontextmanager
-    async def entered(self, scope: Scope) -> AsyncIterator[Subscription]:
-        query: StreamQuery = decode_query(StreamQuery, scope["query_string"])
-        key = bearer_key(scope) or query.key
-        exchange = exchange_of(scope)
-        exchange.principal = await admit(key, SCOPE, self._authenticate, exchange.caller)
-        with self._subscribed(_globs(query.events), exchange.principal, scope) as subscription:
-            async with self._presence.somebody():
-                yield subscription
+    async def websocket(self, call: Opening, scope: Scope, receive: Receive, send: Send) -> None:
+        async with self._subscribed(call, scope) as subscription:
+            await serve_websocket(subscription, receive, send)
 
-    @contextmanager
-    def _subscribed(self, globs: list[str], principal: Principal, scope: Scope) -> Iterator[Subscription]:
+    async def sse(self, call: Opening, scope: Scope, receive: Receive, send: Send) -> None:
+        async with self._subscribed(call, scope) as subscription:
+            await serve_sse(subscription, receive, send)
+
+    @asynccontextmanager
+    async def _subscribed(self, call: Opening, scope: Scope) -> AsyncIterator[Subscription]:
         """For as long as the block, or until the principal's key ends."""
-        with self._hub.subscribe(globs) as subscription:
+        with self._hub.subscribe(_globs(call.query.events)) as subscription:
 
             def key_ended(ending: Ending) -> None:
                 self._hub.end(subscription, Reason(ending))
                 hang_up_soon(scope, LAST_WORDS_SECONDS)
 
-            forget = self._watch.watch(principal, SCOPE, key_ended)
+            forget = self._watch.watch(call.principal, SCOPE, key_ended)
             try:
-                yield subscription
+                async with self._presence.somebody():
+                    yield subscription
             finally:
                 forget()
-
-
-class _WebSocket:
-    def __init__(self, door: _Door) -> None:
-        self._door = door
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async with self._door.entered(scope) as subscription:
-            await serve_websocket(subscription, receive, send)
-
-
-class _EventStream:
-    def __init__(self, door: _Door) -> None:
-        self._door = door
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        # Not even HEAD: it would be answered by a stream that never ends and that nobody sees.
-        if scope["method"] != "GET":
-            raise MethodNotAllowed(scope["method"], "GET")
-        async with self._door.entered(scope) as subscription:
-            await serve_sse(subscription, receive, send)
 
 
 def _globs(events: str) -> list[str]:

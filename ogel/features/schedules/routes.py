@@ -7,6 +7,7 @@ from typing import Any
 
 from ogel.features.schedules.schedule import NewSchedule, ScheduleChange, ScheduleInfo, StartedRun
 from ogel.features.schedules.service import ScheduleService
+from ogel.runtime.http.access import Access
 from ogel.runtime.http.pagination import Page, PageQuery, decode_cursor, page
 from ogel.runtime.http.route import Call, Route
 
@@ -16,21 +17,25 @@ class ScheduleRoutes:
         self._service = service
 
     def routes(self) -> Sequence[Route]:
-        read, write = "schedules:read", "schedules:write"
+        read, write = Access("key", "schedules:read", "read"), Access("key", "schedules:write", "write")
         one = "/api/schedules/{name}"
         return [
-            Route("POST", "/api/schedules", self._create, write, "Publish an event or enqueue a job at times to come",
-                  body=NewSchedule, returns=ScheduleInfo, status=201),
+            Route("POST", "/api/schedules", self._create, write.audited("schedule.create"),
+                  "Publish an event or enqueue a job at times to come", body=NewSchedule,
+                  returns=ScheduleInfo, status=201),
             Route("GET", "/api/schedules", self._list, read, "List schedules by name, built-in ones too",
                   query=PageQuery, returns=Page[ScheduleInfo]),
             Route("GET", one, self._get, read, "One schedule, its last run and its next ticks", returns=ScheduleInfo),
-            Route("PATCH", one, self._change, write, "Change, pause or resume a schedule",
-                  body=ScheduleChange, returns=ScheduleInfo),
-            Route("DELETE", one, self._delete, write, "Delete a schedule; what it caused goes on", status=204),
-            Route("POST", one + "/run", self._run, write, "Run a schedule now, beside its ticks",
-                  returns=StartedRun, status=202),
-            Route("POST", one + "/pause", self._pause, write, "No ticks for now", returns=ScheduleInfo),
-            Route("POST", one + "/resume", self._resume, write, "Go on with the next tick", returns=ScheduleInfo),
+            Route("PATCH", one, self._change, write.audited("schedule.update"),
+                  "Change, pause or resume a schedule", body=ScheduleChange, returns=ScheduleInfo),
+            Route("DELETE", one, self._delete, write.audited("schedule.delete"),
+                  "Delete a schedule; what it caused goes on", status=204),
+            Route("POST", one + "/run", self._run, write.audited("schedule.run"),
+                  "Run a schedule now, beside its ticks", returns=StartedRun, status=202),
+            Route("POST", one + "/pause", self._pause, write.audited("schedule.pause"), "No ticks for now",
+                  returns=ScheduleInfo),
+            Route("POST", one + "/resume", self._resume, write.audited("schedule.resume"),
+                  "Go on with the next tick", returns=ScheduleInfo),
         ]  # fmt: skip
 
     async def _create(self, call: Call[NewSchedule, Any]) -> ScheduleInfo:

@@ -12,7 +12,6 @@ from typing import TypeVar
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from ogel.features.audit.contract import AuditTrail
 from ogel.features.schedules.schedule import (
     EventOfTick,
     JobOfTick,
@@ -26,6 +25,7 @@ from ogel.kernel.clock import utc_now
 from ogel.kernel.errors import Conflict, FieldError, Invalid, NotFound, TooLarge
 from ogel.kernel.ids import new_id
 from ogel.kernel.principal import Caller
+from ogel.runtime.audit import AuditTrail
 from ogel.runtime.database.database import Database, Transaction
 from ogel.runtime.jobs.store import JobQueue
 from ogel.runtime.reserved import ReservedTypes

@@ -8,6 +8,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 
 from ogel.features.system.service import Metrics, SystemService
 from ogel.runtime.feature import Feature
+from ogel.runtime.http.access import Access
 from ogel.runtime.http.route import Call, Route, Text
 
 
@@ -16,18 +17,19 @@ class SystemRoutes:
         self._service = service
 
     def routes(self) -> list[Route]:
-        scope = "metrics:read"
+        # Prometheus asks every few seconds, and from wherever it runs: that is no reason to be refused.
+        access = Access("key", "metrics:read", "none")
         return [
             Route(
                 "GET",
                 "/metrics",
                 self._prometheus,
-                scope,
+                access,
                 "Metrics in Prometheus' text format",
                 returns=Text,
                 name="get_metrics_text",
             ),
-            Route("GET", "/api/metrics", self._json, scope, "Metrics as JSON", returns=Metrics),
+            Route("GET", "/api/metrics", self._json, access, "Metrics as JSON", returns=Metrics),
         ]
 
     async def _prometheus(self, call: Call[Any, Any]) -> Text:

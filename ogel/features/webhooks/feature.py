@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry
 
-from ogel.features.audit.contract import AuditTrail
 from ogel.features.webhooks.deliveries.job import DELIVER, QUEUE
 from ogel.features.webhooks.deliveries.purge import DELIVERIES, purge_of_deliveries
 from ogel.features.webhooks.deliveries.service import DeliveryService
@@ -38,6 +37,7 @@ from ogel.features.webhooks.sending.metrics import WebhookMetrics
 from ogel.features.webhooks.sending.receiver import Receivers
 from ogel.features.webhooks.sending.retry import RetrySchedule
 from ogel.features.webhooks.sending.store import SendingStore
+from ogel.runtime.audit import AuditTrail
 from ogel.runtime.database.database import Database
 from ogel.runtime.egress import Egress, UrlGuard
 from ogel.runtime.feature import Feature

@@ -9,9 +9,10 @@ from typing import Any
 
 from starlette.types import Receive, Scope, Send
 
-from ogel.runtime.http.auth import Authenticate, admit, bearer_key
+from ogel.runtime.http.admission import Admission
 from ogel.runtime.http.bodies import BodyDecoder
 from ogel.runtime.http.body import read_body
+from ogel.runtime.http.credentials import Authenticators, CredentialReader
 from ogel.runtime.http.exchange import Network, exchange_of, header
 from ogel.runtime.http.input import check_idempotency_key, decode_query
 from ogel.runtime.http.places import parameters
@@ -36,9 +37,16 @@ class HttpOptions:
 class Endpoint:
     """Places match the path; the method is chosen here, so that a 405 names all there are."""
 
-    def __init__(self, routes: Sequence[Route], authenticate: Authenticate, options: HttpOptions) -> None:
+    def __init__(
+        self,
+        routes: Sequence[Route],
+        readers: Sequence[CredentialReader],
+        authenticators: Authenticators,
+        options: HttpOptions,
+    ) -> None:
         self._operations: Mapping[str, _Operation] = {
-            route.method: _Operation(route, authenticate, options) for route in routes
+            route.method: _Operation(route, Admission(route.access, readers, authenticators), options)
+            for route in routes
         }
         if len(self._operations) != len(routes):
             raise ValueError(f"{routes[0].path} declares a method twice")
@@ -57,19 +65,19 @@ class Endpoint:
 class _Operation:
     """One route: admit the caller, read the input, call the handler, send the reply."""
 
-    def __init__(self, route: Route, authenticate: Authenticate, options: HttpOptions) -> None:
+    def __init__(self, route: Route, admission: Admission, options: HttpOptions) -> None:
         self._route = route
-        self._authenticate = authenticate
+        self._admission = admission
         self._options = options
         self._decoder = None if route.body is None else BodyDecoder(route)
-        self._max_body_bytes = min(options.max_body_bytes, route.max_body_bytes or options.max_body_bytes)
+        self._max_body_bytes = min(
+            options.max_body_bytes, route.access.max_body_bytes or options.max_body_bytes
+        )
 
     async def perform(self, scope: Scope, receive: Receive, send: Send) -> None:
         route = self._route
         exchange = exchange_of(scope)
-        if route.scope is not None:
-            key = bearer_key(scope)
-            exchange.principal = await admit(key, route.scope, self._authenticate, exchange.caller)
+        await self._admission.admit(scope, exchange)
         query = decode_query(route.query, scope["query_string"])
         key = check_idempotency_key(header(scope, b"idempotency-key")) if route.idempotent else None
         body = await self._body(scope, receive)

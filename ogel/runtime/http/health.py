@@ -13,6 +13,7 @@ import structlog
 
 from ogel.kernel.clock import utc_now
 from ogel.kernel.errors import OgelError
+from ogel.runtime.http.access import OPEN
 from ogel.runtime.http.route import Call, Reply, Route, Timestamp
 
 log = structlog.get_logger()
@@ -82,12 +83,12 @@ def health_routes(probes: Sequence[Probe], stopping: Callable[[], bool]) -> list
         )
 
     return [
-        Route("GET", "/health/live", live, None, "The process answers", returns=Alive),
+        Route("GET", "/health/live", live, OPEN, "The process answers", returns=Alive),
         Route(
             "GET",
             "/health/ready",
             ready,
-            None,
+            OPEN,
             "The process may be given work",
             returns=Readiness,
             also={503: Readiness},
@@ -96,7 +97,7 @@ def health_routes(probes: Sequence[Probe], stopping: Callable[[], bool]) -> list
             "GET",
             "/api/health",
             health,
-            None,
+            OPEN,
             "The state of everything Ogel leans on",
             returns=Health,
             also={503: Health},

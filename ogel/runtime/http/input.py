@@ -42,11 +42,16 @@ def decode_body(decoder: msgspec.json.Decoder[Any], body: bytes | msgspec.Raw, r
         raise Malformed(f"The body is not valid JSON: {error}.") from error
 
 
-def decode_query(wanted: Any, query_string: bytes) -> Any:
-    """`wanted` is a msgspec struct with `forbid_unknown_fields`, or None where no parameter is taken."""
+def decode_query(wanted: Any, query_string: bytes, besides: str | None = None) -> Any:
+    """
+    `wanted` is a msgspec struct with `forbid_unknown_fields`, or None where no parameter is taken; `besides`: one that
+    somebody else reads.
+    """
     if wanted is None and not query_string:
         return None
     given = _parameters(query_string)
+    if besides is not None:
+        given.pop(besides, None)
     if wanted is None:
         for name in given:
             raise Invalid.field(f"query.{_shown(name)}", "is not a known parameter")

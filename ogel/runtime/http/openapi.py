@@ -12,6 +12,8 @@ from typing import Any
 import msgspec
 
 from ogel import __version__
+from ogel.runtime.http.access import OPEN
+from ogel.runtime.http.credentials import KEY_PARAMETER
 from ogel.runtime.http.input import IDEMPOTENCY_KEY_PATTERN
 from ogel.runtime.http.openapi_schemas import Json, Schemas
 from ogel.runtime.http.problem import Problem
@@ -19,8 +21,6 @@ from ogel.runtime.http.route import Call, Route, Stream, Text
 
 Routes = Sequence[tuple[str, Route]]
 Streams = Sequence[tuple[str, Stream]]
-# What browsers send where they can send no header.
-_KEY_IN_QUERY = "key"
 
 
 class Example(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -52,7 +52,7 @@ def openapi_route(routes: Routes, streams: Streams, examples: AskExamples) -> Ro
         return Text(encoded(), "application/json")
 
     return Route(
-        "GET", "/openapi.json", openapi, None, "This document", returns=Text, media_type="application/json"
+        "GET", "/openapi.json", openapi, OPEN, "This document", returns=Text, media_type="application/json"
     )
 
 
@@ -83,7 +83,7 @@ def document(routes: Routes, streams: Streams = (), examples: Examples = NO_EXAM
             "schemas": schemas.components(),
             "securitySchemes": {
                 "bearer": {"type": "http", "scheme": "bearer"},
-                _KEY_IN_QUERY: {"type": "apiKey", "in": "query", "name": _KEY_IN_QUERY},
+                KEY_PARAMETER: {"type": "apiKey", "in": "query", "name": KEY_PARAMETER},
             },
         },
     }
@@ -124,9 +124,9 @@ def _operation(route: Route, schemas: Schemas, example: Example) -> Json:
         "responses": _responses(route, schemas, example),
         "security": [],
     }
-    if route.scope is not None:
-        operation["security"] = [{"bearer": [route.scope]}]
-        operation["x-scope"] = route.scope
+    if (scope := route.access.scope) is not None:
+        operation["security"] = [{"bearer": [scope]}]
+        operation["x-scope"] = scope
     if route.body is not None:
         content = _json(schemas.of(route.body), example.body)
         operation["requestBody"] = {
@@ -138,14 +138,15 @@ def _operation(route: Route, schemas: Schemas, example: Example) -> Json:
 
 
 def _size_of_body(route: Route) -> str:
-    if route.max_body_bytes is None:
+    if route.access.max_body_bytes is None:
         return "At most as many bytes as the server takes (`OGEL_MAX_BODY_BYTES`)."
-    return f"At most {route.max_body_bytes} bytes, and what the server takes (`OGEL_MAX_BODY_BYTES`)."
+    return f"At most {route.access.max_body_bytes} bytes, and what the server takes (`OGEL_MAX_BODY_BYTES`)."
 
 
 def _stream_operation(stream: Stream, schemas: Schemas, example: Example) -> Json:
     """OpenAPI has no words for the frames of a WebSocket: `x-messages` shows some."""
     began: Json
+    scope = stream.access.scope
     if stream.media_type is None:
         frames = example.answers.get("101", [])
         began = {"101": {"description": "A WebSocket, whose text frames are JSON", "x-messages": frames}}
@@ -158,11 +159,10 @@ def _stream_operation(stream: Stream, schemas: Schemas, example: Example) -> Jso
         "parameters": [
             _in_query(name, schema, required, example.query)
             for name, schema, required in schemas.fields(stream.query)
-            if name != _KEY_IN_QUERY
         ],
         "responses": {**began, **_failures([401, 403, 422, 503], schemas)},
-        "security": [{"bearer": [stream.scope]}, {_KEY_IN_QUERY: [stream.scope]}],
-        "x-scope": stream.scope,
+        "security": [{"bearer": [scope]}, {KEY_PARAMETER: [scope]}],
+        "x-scope": scope,
     }
 
 
@@ -217,7 +217,7 @@ def _failures(statuses: Sequence[int], schemas: Schemas) -> Json:
 
 def _failing(route: Route) -> list[int]:
     statuses = {422}  # every route refuses parameters that it does not know
-    if route.scope is not None:
+    if route.access.who != "open":
         statuses |= {401, 403, 503}
     if "{" in route.path:
         statuses |= {400, 404}

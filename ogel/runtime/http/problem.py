@@ -8,19 +8,10 @@ import re
 import msgspec
 import psycopg
 import structlog
-from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocketDisconnect
 
-from ogel.kernel.errors import (
-    Forbidden,
-    Invalid,
-    Malformed,
-    NotFound,
-    OgelError,
-    Unauthenticated,
-    Unavailable,
-)
+from ogel.kernel.errors import Invalid, OgelError, Unavailable
 from ogel.runtime.database.faults import DatabaseAway, fault_of, told
 from ogel.runtime.http.exchange import exchange_of
 
@@ -126,8 +117,6 @@ def _public(error: Exception, scope: Scope) -> OgelError:
         case OgelError():
             log.warning("http.unavailable", error=error.message, cause=repr(error.__cause__), **where)
             return error
-        case HTTPException():
-            return _from_starlette(error, scope)
         case psycopg.OperationalError():
             log.warning("http.database_away", error=str(error), **where)
             return fault_of(error) or told(DatabaseAway)
@@ -139,14 +128,6 @@ def _public(error: Exception, scope: Scope) -> OgelError:
         case _:
             log.error("http.error", exc_info=error, **where)
             return OgelError("Something went wrong on our side. The request id finds it in our log.")
-
-
-def _from_starlette(error: HTTPException, scope: Scope) -> OgelError:
-    """Stream routes are starlette's own, and so are their 404s and 405s."""
-    if error.status_code == 405:
-        return MethodNotAllowed(scope["method"], (error.headers or {}).get("Allow", ""))
-    kinds: dict[int, type[OgelError]] = {kind.status: kind for kind in (Unauthenticated, Forbidden, NotFound)}
-    return kinds.get(error.status_code, Malformed)(error.detail)
 
 
 async def _answer(error: OgelError, scope: Scope, send: Send) -> None:

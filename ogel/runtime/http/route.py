@@ -8,9 +8,10 @@ from datetime import datetime
 from typing import Annotated, Any, Generic, TypeVar
 
 import msgspec
-from starlette.types import ASGIApp
+from starlette.types import Receive, Scope, Send
 
 from ogel.kernel.principal import Caller, Principal
+from ogel.runtime.http.access import Access
 
 Body = TypeVar("Body")
 Query = TypeVar("Query")
@@ -68,14 +69,13 @@ class Route:
     """
     method, path    `GET`, `/api/webhooks/{id}` (parameters are whole segments).
     handler         gets a `Call`, returns a msgspec-encodable value, a `Reply`, a `Text`, or None (204).
-    scope           what the caller must hold (`webhooks:read`); None leaves the route open to everyone.
+    access          who may ask, and how much.
     body, query     msgspec types to decode and validate into; None: no body is read, no parameter taken.
                     A query is a struct with `forbid_unknown_fields` (for lists: pagination.PageQuery).
     returns         type of what the handler returns, for the OpenAPI document; `Text` when that is not JSON.
     status          on success, when the handler does not say otherwise.
     also            types of what it returns with another status of success, by status, for the document.
     body_optional   an empty body is None instead of an error.
-    max_body_bytes  a larger body is answered with 413; None: whatever the process takes (OGEL_MAX_BODY_BYTES).
     items           of a body that may be an array of many: large ones are decoded item by item.
     idempotent      it takes an `Idempotency-Key` header and hands it to the handler.
     name            the operation's id in the OpenAPI document, where method and path give one that another has.
@@ -85,14 +85,13 @@ class Route:
     method: str
     path: str
     handler: Handler
-    scope: str | None
+    access: Access
     summary: str
     returns: Any = None
     body: Any = None
     query: Any = None
     status: int = 200
     body_optional: bool = False
-    max_body_bytes: int | None = 128 * 1024
     items: Items | None = None
     also: Mapping[int, Any] = field(default_factory=dict)
     idempotent: bool = False
@@ -100,19 +99,25 @@ class Route:
     media_type: str = "text/plain"
 
 
+# A call without a body, and the ASGI connection that it goes on with.
+StreamHandler = Callable[[Call[None, Any], Scope, Receive, Send], Awaitable[None]]
+
+
 @dataclass(frozen=True, slots=True)
 class Stream:
     """
-    A way in that goes on, and that authenticates by itself (see auth.py).
+    A way in that goes on.
 
-    path, app            `GET` at this path is the ASGI application's.
-    scope, query         what it asks for and takes, for the OpenAPI document; a field `key` stands in for the header.
-    media_type           of what a response streams; None: it is a WebSocket.
+    path        `GET` there opens it.
+    handler     is called once the caller is let in; before it sends anything it may refuse as a route does.
+    access      as of a route. Browsers may send their key as `?key=`.
+    query       as of a route.
+    media_type  of what a response streams; None: it is a WebSocket.
     """
 
     path: str
-    app: ASGIApp
-    scope: str
+    handler: StreamHandler
+    access: Access
     summary: str
     query: Any
     media_type: str | None = None

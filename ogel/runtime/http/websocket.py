@@ -10,7 +10,7 @@ from typing import Any, cast
 import structlog
 from hypercorn.asyncio.worker_context import WorkerContext
 from hypercorn.config import Config
-from hypercorn.protocol.events import Body, Data, Event, Request, Response, StreamClosed
+from hypercorn.protocol.events import Body, Data, EndBody, Event, Request, Response, StreamClosed
 from hypercorn.protocol.ws_stream import ASGIWebsocketState, WSStream
 from hypercorn.typing import AppWrapper, ASGIReceiveEvent, ASGISendEvent, Scope
 from hypercorn.typing import ConnectionState as NoState
@@ -19,6 +19,7 @@ from wsproto.connection import Connection, ConnectionState
 from wsproto.events import CloseConnection
 from wsproto.events import Event as Frame
 from wsproto.frame_protocol import CloseReason
+from wsproto.handshake import WEBSOCKET_VERSION
 
 from ogel.runtime.http.answer import head_of
 from ogel.runtime.http.exchange import HANG_UP
@@ -125,7 +126,8 @@ class Session:
         if response.status_code == 101:
             return head_of(101, response.headers)
         fields = [each for each in response.headers if each[0] != b"connection"]
-        return head_of(response.status_code, fields, b"connection: close\r\n")
+        options = b"close, upgrade" if response.status_code == 426 else b"close"
+        return head_of(response.status_code, fields, b"connection: %b\r\n" % options)
 
 
 class BoundedWebSocket(WSStream):
@@ -151,6 +153,19 @@ class BoundedWebSocket(WSStream):
         await super().handle(event)
         if self.closed and not was_closed and not isinstance(event, StreamClosed):
             await self._fail()
+
+    async def _send_error_response(self, status_code: int) -> None:
+        if status_code == 400 and self.handshake.version not in (None, WEBSOCKET_VERSION):
+            # Who speaks another version hears which one we do (RFC 6455 §4.4, RFC 9110 §15.5.22).
+            fields = [
+                (b"content-length", b"0"),
+                (b"upgrade", b"websocket"),
+                (b"sec-websocket-version", WEBSOCKET_VERSION),
+            ]
+            await self.send(Response(stream_id=self.stream_id, status_code=426, headers=fields))
+            await self.send(EndBody(stream_id=self.stream_id))
+        else:
+            await super()._send_error_response(status_code)
 
     async def _accept(self, message: Any) -> None:
         await super()._accept(message)

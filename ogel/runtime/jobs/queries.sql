@@ -497,3 +497,53 @@ DELETE FROM job_queue WHERE id IN (
   FOR UPDATE SKIP LOCKED
 )
 RETURNING kind, payload
+
+-- queue_stats --
+-- One row per queue that has rows, whose size costs nothing: what waits (held or not), runs, is held and is dead, each
+-- counted up to `most`, and how long the oldest has waited of what is due and not held. That is found in the order of
+-- becoming due: passing over a held backlog that is older than everything else is the one thing here that takes time.
+WITH RECURSIVE queues AS (
+  (SELECT queue_name FROM job_queue ORDER BY queue_name LIMIT 1)
+  UNION ALL
+  SELECT (SELECT queue_name FROM job_queue WHERE queue_name > q.queue_name ORDER BY queue_name LIMIT 1)
+  FROM queues AS q WHERE q.queue_name IS NOT NULL
+)
+SELECT q.queue_name, pending.count AS waiting, running.count AS running, held.count AS held, dead.count AS dead,
+       coalesce(extract(epoch FROM now() - oldest.scheduled_at), 0)::float8 AS oldest_seconds
+FROM queues AS q
+CROSS JOIN LATERAL (SELECT count(*) FROM (
+  SELECT FROM job_queue WHERE queue_name = q.queue_name AND status = 'pending' LIMIT %(most)s
+) AS found) AS pending
+CROSS JOIN LATERAL (SELECT count(*) FROM (
+  SELECT FROM job_queue WHERE queue_name = q.queue_name AND status = 'running' LIMIT %(most)s
+) AS found) AS running
+CROSS JOIN LATERAL (SELECT count(*) FROM (
+  SELECT FROM job_queue WHERE queue_name = q.queue_name AND status = 'dead' LIMIT %(most)s
+) AS found) AS dead
+CROSS JOIN LATERAL (SELECT count(*) FROM (
+  SELECT FROM job_keys AS k CROSS JOIN LATERAL (
+    SELECT FROM job_queue AS j
+    WHERE j.queue_name = q.queue_name AND j.key = k.key AND status IN ('pending', 'running') AND status <> 'running'
+    LIMIT %(most)s
+  ) AS waiting
+  WHERE k.held LIMIT %(most)s
+) AS found) AS held
+LEFT JOIN LATERAL (
+  SELECT scheduled_at FROM job_queue AS j
+  WHERE j.queue_name = q.queue_name AND status IN ('pending', 'running')
+    AND greatest(leased_until, scheduled_at) <= now() AND key NOT IN (SELECT key FROM job_keys WHERE held)
+  ORDER BY greatest(leased_until, scheduled_at) LIMIT 1
+) AS oldest ON true
+WHERE q.queue_name IS NOT NULL
+
+-- job_queue_pages --
+SELECT (pg_relation_size('job_queue') / current_setting('block_size')::int)::int
+
+-- sample --
+-- What stands in a part of the table's pages, chosen at random.
+SELECT queue_name, CASE WHEN held AND status = 'pending' THEN 'held' ELSE status END, count(*)
+FROM (
+  SELECT queue_name, status, key IN (SELECT key FROM job_keys WHERE held) AS held
+  FROM job_queue TABLESAMPLE SYSTEM (%(percent)s::real)
+) AS jobs
+GROUP BY 1, 2

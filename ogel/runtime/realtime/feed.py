@@ -7,7 +7,7 @@ import asyncio
 import msgspec
 import structlog
 
-from ogel.runtime.http.auth import Watch
+from ogel.runtime.http.admission import Watch
 from ogel.runtime.realtime.broadcast import EVENTS, KEYS, Broadcast
 from ogel.runtime.realtime.hub import Hub
 from ogel.runtime.realtime.message import Message

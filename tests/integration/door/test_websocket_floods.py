@@ -207,6 +207,20 @@ def test_how_hands_may_be_shaken(name: str) -> None:
     told()
 
 
+@pytest.mark.parametrize("version", [b"8", b"0", b"14", b"13, 8", b"x"])
+def test_who_speaks_another_version_hears_which_one_is_spoken(version: bytes) -> None:
+    @story
+    async def told() -> None:
+        async with door() as recorder, wire(recorder.port) as client:
+            client.write(GOOD.replace(b"Sec-WebSocket-Version: 13", b"Sec-WebSocket-Version: " + version))
+            assert await client.end()
+            head = bytes(client.received).lower()
+            assert head.startswith(b"http/1.1 426 ")
+            assert b"\r\nsec-websocket-version: 13\r\n" in head and b"\r\nupgrade: websocket\r\n" in head
+
+    told()
+
+
 @story
 async def test_half_a_handshake_hurts_nobody() -> None:
     async with door() as recorder:

@@ -12,6 +12,7 @@ from ogel.features.databases.ask import Asking
 from ogel.features.databases.catalog.objects import Column, Extension, Index, Schema, Table
 from ogel.kernel.text import STORABLE_PATTERN
 from ogel.runtime.database.registered import Catalog, ExternalDatabases
+from ogel.runtime.http.access import Access
 from ogel.runtime.http.pagination import Page, PageQuery, decode_cursor, page
 from ogel.runtime.http.route import Call, Route
 
@@ -37,7 +38,7 @@ class CatalogRoutes:
         self._external = external
 
     def routes(self) -> Sequence[Route]:
-        one, read = "/api/databases/{id}", "databases:read"
+        one, read = "/api/databases/{id}", Access("key", "databases:read", "read")
         return [
             Route("GET", one + "/schemas", self._schemas, read, "Schemas of a postgresql database",
                   query=PageQuery, returns=Page[Schema]),

@@ -7,6 +7,7 @@ from typing import Any
 
 from ogel.features.databases.checks.service import CheckService
 from ogel.features.databases.registry.database import RegisteredDatabase, Stats
+from ogel.runtime.http.access import Access
 from ogel.runtime.http.route import Call, Route
 
 
@@ -15,10 +16,10 @@ class CheckRoutes:
         self._service = service
 
     def routes(self) -> Sequence[Route]:
-        read, write = "databases:read", "databases:write"
+        read, write = Access("key", "databases:read", "read"), Access("key", "databases:write", "write")
         one = "/api/databases/{id}"
         return [
-            Route("POST", one + "/check", self._check, write,
+            Route("POST", one + "/check", self._check, write.audited("database.check"),
                   "Look at it now; `check.checked_at` of the database tells when that is done",
                   returns=RegisteredDatabase, status=202),
             Route("GET", one + "/stats", self._stats, read, "Its statistics, as they were when last measured",

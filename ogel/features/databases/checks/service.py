@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from ogel.features.audit.contract import AuditTrail
 from ogel.features.databases.checks.job import check_job, check_key
 from ogel.features.databases.checks.store import HealthStore
 from ogel.features.databases.queue import QUEUE
@@ -10,6 +9,7 @@ from ogel.features.databases.registry.database import RegisteredDatabase, Stats
 from ogel.features.databases.registry.store import RegistryStore
 from ogel.features.databases.registry.targets import not_found
 from ogel.kernel.principal import Caller
+from ogel.runtime.audit import AuditTrail
 from ogel.runtime.database.database import Database
 from ogel.runtime.jobs.keys import JobKeys
 from ogel.runtime.jobs.store import JobQueue

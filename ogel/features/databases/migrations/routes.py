@@ -7,6 +7,7 @@ from typing import Any
 
 from ogel.features.databases.migrations.migration import NewRun, Plan, Run
 from ogel.features.databases.migrations.service import MigrationService
+from ogel.runtime.http.access import Access
 from ogel.runtime.http.pagination import Page, PageQuery, decode_cursor, page
 from ogel.runtime.http.route import Call, Reply, Route
 
@@ -16,17 +17,18 @@ class MigrationRoutes:
         self._service = service
 
     def routes(self) -> Sequence[Route]:
-        read, write = "databases:read", "databases:write"
+        read, write = Access("key", "databases:read", "read"), Access("key", "databases:write", "write")
         several = "/api/databases/{id}/migrations"
         one = several + "/{run}"
         return [
-            Route("POST", several, self._start, write,
+            Route("POST", several, self._start, write.audited("database.migrate").taking(None),
                   "Apply the SQL files that a postgresql database lacks; or only say which these are",
-                  body=NewRun, max_body_bytes=None, returns=Run, status=202, also={200: Plan}),
+                  body=NewRun, returns=Run, status=202, also={200: Plan}),
             Route("GET", several, self._list, read, "Runs of migrations, newest first",
                   query=PageQuery, returns=Page[Run]),
             Route("GET", one, self._get, read, "One run and how far it is", returns=Run),
-            Route("POST", one + "/cancel", self._cancel, write, "End it after the file under way", returns=Run),
+            Route("POST", one + "/cancel", self._cancel, write.audited("database.cancel_migration"),
+                  "End it after the file under way", returns=Run),
         ]  # fmt: skip
 
     async def _start(self, call: Call[NewRun, Any]) -> Run | Reply:

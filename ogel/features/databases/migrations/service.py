@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ogel.features.audit.contract import AuditTrail
 from ogel.features.databases.ask import Asking
 from ogel.features.databases.migrations.job import migrate_job
 from ogel.features.databases.migrations.migration import NewRun, Plan, Run
@@ -15,6 +14,7 @@ from ogel.features.databases.registry.targets import not_found, only_postgresql
 from ogel.kernel.errors import Conflict, NotFound
 from ogel.kernel.ids import new_id
 from ogel.kernel.principal import Caller
+from ogel.runtime.audit import AuditTrail
 from ogel.runtime.database.database import Database, Transaction
 from ogel.runtime.database.registered import ExternalDatabases
 from ogel.runtime.jobs.job import job_id_of

@@ -13,6 +13,7 @@ from ogel.features.databases.registry.database import (
 )
 from ogel.features.databases.registry.service import RegistryService
 from ogel.runtime.database.registered import DatabaseType
+from ogel.runtime.http.access import Access
 from ogel.runtime.http.pagination import Page, PageQuery, filters_of, page
 from ogel.runtime.http.route import Call, Route
 
@@ -27,19 +28,21 @@ class RegistryRoutes:
         self._service = service
 
     def routes(self) -> Sequence[Route]:
-        read, write = "databases:read", "databases:write"
+        read, write = Access("key", "databases:read", "read"), Access("key", "databases:write", "write")
         one = "/api/databases/{id}"
         return [
-            Route("POST", "/api/databases", self._create, write, "Register a database; its first check follows",
-                  body=NewDatabase, returns=RegisteredDatabase, status=201),
+            Route("POST", "/api/databases", self._create, write.audited("database.create"),
+                  "Register a database; its first check follows", body=NewDatabase,
+                  returns=RegisteredDatabase, status=201),
             Route("GET", "/api/databases", self._list, read, "List registered databases, newest first",
                   query=DatabaseQuery, returns=Page[RegisteredDatabase]),
             Route("GET", one, self._get, read, "One database, by id or name, and how its last check ended",
                   returns=RegisteredDatabase),
-            Route("PATCH", one, self._change, write, "Rename, relabel or move it; not while it is migrated",
-                  body=DatabaseChange, returns=RegisteredDatabase),
-            Route("DELETE", one, self._delete, write, "Forget it, and leave the database itself as it is",
-                  status=204),
+            Route("PATCH", one, self._change, write.audited("database.update"),
+                  "Rename, relabel or move it; not while it is migrated", body=DatabaseChange,
+                  returns=RegisteredDatabase),
+            Route("DELETE", one, self._delete, write.audited("database.delete"),
+                  "Forget it, and leave the database itself as it is", status=204),
         ]  # fmt: skip
 
     async def _create(self, call: Call[NewDatabase, Any]) -> RegisteredDatabase:

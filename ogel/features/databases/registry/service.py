@@ -8,7 +8,6 @@ from typing import Any
 import msgspec
 from msgspec import UNSET
 
-from ogel.features.audit.contract import AuditTrail
 from ogel.features.databases.checks.job import check_job, check_key
 from ogel.features.databases.migrations.job import migrate_key
 from ogel.features.databases.queue import QUEUE
@@ -25,6 +24,7 @@ from ogel.features.databases.registry.targets import Targets, not_found
 from ogel.kernel.errors import Conflict, Invalid
 from ogel.kernel.ids import new_id
 from ogel.kernel.principal import Caller
+from ogel.runtime.audit import AuditTrail
 from ogel.runtime.database.database import Database, Transaction
 from ogel.runtime.database.registered import ExternalDatabases, HostRefused
 from ogel.runtime.jobs.keys import JobKeys

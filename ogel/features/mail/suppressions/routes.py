@@ -7,6 +7,7 @@ from typing import Any
 
 from ogel.features.mail.suppressions.service import SuppressionService
 from ogel.features.mail.suppressions.suppression import NewSuppression, Suppression
+from ogel.runtime.http.access import Access
 from ogel.runtime.http.pagination import Page, PageQuery, decode_cursor, page
 from ogel.runtime.http.route import Call, Route
 
@@ -16,13 +17,16 @@ class SuppressionRoutes:
         self._service = service
 
     def routes(self) -> Sequence[Route]:
-        read, write, all = "mail:read", "mail:write", "/api/mail/suppressions"
+        read, write = Access("key", "mail:read", "read"), Access("key", "mail:write", "write")
+        all = "/api/mail/suppressions"
         return [
             Route("GET", all, self._list, read, "List addresses that nothing is sent to",
                   query=PageQuery, returns=Page[Suppression]),
-            Route("POST", all, self._add, write, "Send nothing to an address any more",
-                  body=NewSuppression, returns=Suppression, status=201),
-            Route("DELETE", f"{all}/{{address}}", self._remove, write, "Send to an address again", status=204),
+            Route("POST", all, self._add, write.audited("mail.suppress"),
+                  "Send nothing to an address any more", body=NewSuppression, returns=Suppression,
+                  status=201),
+            Route("DELETE", f"{all}/{{address}}", self._remove, write.audited("mail.unsuppress"),
+                  "Send to an address again", status=204),
         ]  # fmt: skip
 
     async def _list(self, call: Call[Any, PageQuery]) -> Page[Suppression]:

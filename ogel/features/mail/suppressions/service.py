@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ogel.features.audit.contract import AuditTrail
 from ogel.features.mail.content import address_of
 from ogel.features.mail.suppressions.suppression import NewSuppression, Suppression
 from ogel.kernel.errors import NotFound
 from ogel.kernel.principal import Caller
+from ogel.runtime.audit import AuditTrail
 from ogel.runtime.database.database import Database, Queries
 
 _SQL = Queries.beside(__name__)

@@ -7,6 +7,7 @@ from typing import Any
 
 from ogel.features.messaging.devices.device import Device, NewDevice, Subject
 from ogel.features.messaging.devices.service import DeviceService
+from ogel.runtime.http.access import Access
 from ogel.runtime.http.pagination import Page, PageQuery, filters_of, page
 from ogel.runtime.http.route import Call, Reply, Route
 
@@ -20,16 +21,16 @@ class DeviceRoutes:
         self._service = service
 
     def routes(self) -> Sequence[Route]:
-        read, write = "messaging:read", "messaging:write"
+        read, write = Access("key", "messaging:read", "read"), Access("key", "messaging:write", "write")
         one = "/api/devices/{id}"
         return [
-            Route("POST", "/api/devices", self._register, write,
-                  "Register a device, or say what is new about one that is known (200)",
-                  body=NewDevice, returns=Device, status=201, also={200: Device}),
+            Route("POST", "/api/devices", self._register, write.audited("device.create", "device.update"),
+                  "Register a device, or say what is new about one that is known (200)", body=NewDevice,
+                  returns=Device, status=201, also={200: Device}),
             Route("GET", "/api/devices", self._list, read, "List devices, newest first",
                   query=DeviceQuery, returns=Page[Device]),
             Route("GET", one, self._get, read, "One device", returns=Device),
-            Route("DELETE", one, self._delete, write, "Forget a device", status=204),
+            Route("DELETE", one, self._delete, write.audited("device.delete"), "Forget a device", status=204),
         ]  # fmt: skip
 
     async def _register(self, call: Call[NewDevice, Any]) -> Reply:

@@ -7,7 +7,6 @@ import binascii
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ogel.features.audit.contract import AuditTrail
 from ogel.features.messaging.devices.device import (
     Address,
     Device,
@@ -21,6 +20,7 @@ from ogel.features.messaging.devices.store import DeviceStore
 from ogel.kernel.errors import Invalid, NotFound
 from ogel.kernel.ids import new_id
 from ogel.kernel.principal import Caller
+from ogel.runtime.audit import AuditTrail
 from ogel.runtime.database.database import Database
 from ogel.runtime.egress import UrlGuard
 from ogel.runtime.messaging import Subscription, push_service

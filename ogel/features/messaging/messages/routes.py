@@ -18,6 +18,7 @@ from ogel.features.messaging.messages.message import (
 from ogel.features.messaging.messages.service import MessageService
 from ogel.kernel.errors import NotFound
 from ogel.kernel.text import STORABLE_PATTERN
+from ogel.runtime.http.access import OPEN, Access
 from ogel.runtime.http.pagination import Page, PageQuery, filters_of, page
 from ogel.runtime.http.route import Call, Route
 
@@ -40,18 +41,20 @@ class MessageRoutes:
         self._vapid_public_key = vapid_public_key
 
     def routes(self) -> Sequence[Route]:
-        read, write = "messaging:read", "messaging:write"
+        read, write = Access("key", "messaging:read", "read"), Access("key", "messaging:write", "write")
+        publish = Access("key", "messaging:write", "publish")
         one = "/api/messages/{id}"
         return [
-            Route("POST", "/api/messages", self._send, write, "Send a text to numbers, or a push to devices",
-                  body=NewMessage, returns=Accepted, status=202, idempotent=True),
+            Route("POST", "/api/messages", self._send, publish.audited("message.send"),
+                  "Send a text to numbers, or a push to devices", body=NewMessage, returns=Accepted,
+                  status=202, idempotent=True),
             Route("GET", "/api/messages", self._list, read, "List messages, newest first",
                   query=MessageQuery, returns=Page[Message]),
-            Route("GET", "/api/messages/vapid-public-key", self._public_key, None,
+            Route("GET", "/api/messages/vapid-public-key", self._public_key, OPEN,
                   "What a browser needs to subscribe; open to everyone", returns=VapidPublicKey),
             Route("GET", one, self._get, read, "One message with its attempts", returns=MessageWithAttempts),
-            Route("POST", one + "/retry", self._retry, write, "Try a message again that is queued or failed",
-                  returns=Message, status=202),
+            Route("POST", one + "/retry", self._retry, write.audited("message.retry"),
+                  "Try a message again that is queued or failed", returns=Message, status=202),
         ]  # fmt: skip
 
     async def _send(self, call: Call[NewMessage, Any]) -> Accepted:

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from ogel.features.audit.contract import AuditEntry, AuditTrail
 from ogel.features.messaging.devices.store import DeviceStore, Target
 from ogel.features.messaging.messages.events import MessageEvents
 from ogel.features.messaging.messages.message import (
@@ -25,6 +24,7 @@ from ogel.features.messaging.messages.store import MessageStore
 from ogel.kernel.errors import Conflict, Invalid, NotFound
 from ogel.kernel.ids import new_id
 from ogel.kernel.principal import Caller
+from ogel.runtime.audit import AuditEntry, AuditTrail
 from ogel.runtime.database.database import Database, Transaction
 from ogel.runtime.delivery.idempotency import Answers, asked_by
 from ogel.runtime.jobs.admission import Admit

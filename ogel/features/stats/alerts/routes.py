@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ogel.features.stats.alerts.service import AlertService, Checked
+from ogel.runtime.http.access import Access
 from ogel.runtime.http.route import Call, Route
 
 
@@ -15,7 +16,7 @@ class AlertRoutes:
 
     def routes(self) -> Sequence[Route]:
         return [
-            Route("GET", "/api/alerts/check", self._check, "stats:read",
+            Route("GET", "/api/alerts/check", self._check, Access("key", "stats:read", "read"),
                   "Every rule against the numbers of now, and which alerts are raised", returns=Checked),
         ]  # fmt: skip
 

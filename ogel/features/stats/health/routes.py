@@ -9,6 +9,7 @@ from ogel.features.stats.health.jobs import HISTORY
 from ogel.features.stats.health.store import HealthCheck, HealthCheckStore
 from ogel.kernel.clock import utc_now
 from ogel.runtime.database.database import Database
+from ogel.runtime.http.access import Access
 from ogel.runtime.http.pagination import Page, PageQuery, decode_cursor, page
 from ogel.runtime.http.route import Call, Route, Timestamp
 
@@ -20,8 +21,9 @@ class HealthRoutes:
 
     def routes(self) -> Sequence[Route]:
         return [
-            Route("GET", "/api/health/history", self._list, "stats:read",
-                  "The checks of the last 24 hours, newest first", query=PageQuery, returns=Page[HealthCheck]),
+            Route("GET", "/api/health/history", self._list, Access("key", "stats:read", "read"),
+                  "The checks of the last 24 hours, newest first", query=PageQuery,
+                  returns=Page[HealthCheck]),
         ]  # fmt: skip
 
     async def _list(self, call: Call[Any, PageQuery]) -> Page[HealthCheck]:

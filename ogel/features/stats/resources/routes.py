@@ -14,6 +14,7 @@ from ogel.kernel.clock import utc_now
 from ogel.kernel.errors import Invalid
 from ogel.kernel.text import STORABLE_PATTERN
 from ogel.runtime.database.database import Database
+from ogel.runtime.http.access import Access
 from ogel.runtime.http.pagination import Page, PageQuery, decode_cursor, page
 from ogel.runtime.http.route import Call, Route, Timestamp
 
@@ -33,11 +34,11 @@ class ResourceRoutes:
         self._store = store
 
     def routes(self) -> Sequence[Route]:
-        scope = "stats:read"
+        read = Access("key", "stats:read", "read")
         return [
-            Route("GET", "/api/resources", self._list, scope, "Samples of one name, newest first",
+            Route("GET", "/api/resources", self._list, read, "Samples of one name, newest first",
                   query=ResourceQuery, returns=Page[Taken]),
-            Route("GET", "/api/resources/latest", self._latest, scope, "The last samples of everything",
+            Route("GET", "/api/resources/latest", self._latest, read, "The last samples of everything",
                   returns=Page[Taken]),
         ]  # fmt: skip
 

@@ -13,6 +13,7 @@ from ogel.features.stats.usage.service import Summary, UsageFilters, UsageServic
 from ogel.features.stats.usage.store import Usage
 from ogel.kernel.clock import utc_now
 from ogel.kernel.text import STORABLE_PATTERN, pattern
+from ogel.runtime.http.access import Access
 from ogel.runtime.http.pagination import Page, PageQuery, decode_cursor, page
 from ogel.runtime.http.route import Call, Route, Timestamp
 
@@ -37,11 +38,11 @@ class UsageRoutes:
         self._service = service
 
     def routes(self) -> Sequence[Route]:
-        scope = "stats:read"
+        read = Access("key", "stats:read", "read")
         return [
-            Route("GET", "/api/usage", self._list, scope, "Usage per hour or day, oldest first",
+            Route("GET", "/api/usage", self._list, read, "Usage per hour or day, oldest first",
                   query=UsageQuery, returns=Page[Usage]),
-            Route("GET", "/api/usage/summary", self._summary, scope, "Usage of this day and month so far",
+            Route("GET", "/api/usage/summary", self._summary, read, "Usage of this day and month so far",
                   returns=Summary),
         ]  # fmt: skip
 

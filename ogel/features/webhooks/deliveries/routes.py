@@ -10,6 +10,7 @@ import msgspec
 from ogel.features.webhooks.deliveries.delivery import Delivery, DeliveryStatus, DeliveryWithAttempts
 from ogel.features.webhooks.deliveries.service import DeliveryService
 from ogel.kernel.text import STORABLE_PATTERN
+from ogel.runtime.http.access import Access
 from ogel.runtime.http.pagination import Page, PageQuery, filters_of, page
 from ogel.runtime.http.route import Call, Route, Timestamp
 
@@ -29,14 +30,14 @@ class DeliveryRoutes:
         self._service = service
 
     def routes(self) -> Sequence[Route]:
-        read, write = "webhooks:read", "webhooks:write"
+        read, write = Access("key", "webhooks:read", "read"), Access("key", "webhooks:write", "write")
         return [
             Route("GET", "/api/deliveries", self._list, read, "List deliveries, newest first",
                   query=DeliveryQuery, returns=Page[Delivery]),
             Route("GET", "/api/deliveries/{id}", self._get, read, "One delivery with its attempts",
                   returns=DeliveryWithAttempts),
-            Route("POST", "/api/deliveries/{id}/retry", self._retry, write, "Deliver again, now",
-                  returns=Delivery, status=202),
+            Route("POST", "/api/deliveries/{id}/retry", self._retry, write.audited("delivery.retry"),
+                  "Deliver again, now", returns=Delivery, status=202),
         ]  # fmt: skip
 
     async def _list(self, call: Call[Any, DeliveryQuery]) -> Page[Delivery]:

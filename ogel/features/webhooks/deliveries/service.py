@@ -8,13 +8,13 @@ from typing import Any
 
 import msgspec
 
-from ogel.features.audit.contract import AuditTrail
 from ogel.features.webhooks.deliveries.delivery import Delivery, DeliveryWithAttempts, Outcome
 from ogel.features.webhooks.deliveries.job import QUEUE, delivery_job, order_key
 from ogel.features.webhooks.deliveries.store import DeliveryStore
 from ogel.features.webhooks.deliveries.tail import Tail
 from ogel.kernel.errors import Conflict, Invalid, NotFound
 from ogel.kernel.principal import Caller
+from ogel.runtime.audit import AuditTrail
 from ogel.runtime.database.database import Database
 from ogel.runtime.jobs.keys import JobKeys
 from ogel.runtime.jobs.store import JobQueue

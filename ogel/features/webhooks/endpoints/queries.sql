@@ -15,10 +15,11 @@ SELECT id, url, description, event_globs AS events, state, disabled_reason, head
 FROM webhook_endpoints WHERE id = %(id)s
 
 -- lock_endpoint --
--- FOR UPDATE conflicts with the FOR KEY SHARE of a fan-out: a state change waits for publishers, and they for it.
+-- Against others who change it. A fan-out under way holds FOR KEY SHARE, which only a DELETE waits for: what it writes for
+-- an endpoint that is paused meanwhile is held with all that waits.
 SELECT id, url, description, event_globs AS events, state, disabled_reason, header_hints AS headers, max_in_flight,
        timeout_seconds, rate_limit, filter, payload, ordered_by, compatibility, created_at, updated_at
-FROM webhook_endpoints WHERE id = %(id)s FOR UPDATE
+FROM webhook_endpoints WHERE id = %(id)s FOR NO KEY UPDATE
 
 -- list_endpoints --
 SELECT id, url, description, event_globs AS events, state, disabled_reason, header_hints AS headers, max_in_flight,
@@ -56,7 +57,7 @@ DELETE FROM webhook_endpoints WHERE id = %(id)s
 
 -- find_test_endpoint --
 -- The endpoint an earlier test of this URL made: it listens to nothing by itself.
-SELECT id FROM webhook_endpoints WHERE url = %(url)s AND event_globs = '{}' LIMIT 1 FOR UPDATE
+SELECT id FROM webhook_endpoints WHERE url = %(url)s AND event_globs = '{}' LIMIT 1 FOR NO KEY UPDATE
 
 -- is_over --
 SELECT event_globs = '{}' AND NOT EXISTS (

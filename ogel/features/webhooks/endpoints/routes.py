@@ -17,6 +17,7 @@ from ogel.features.webhooks.endpoints.endpoint import (
 )
 from ogel.features.webhooks.endpoints.service import EndpointService
 from ogel.features.webhooks.endpoints.testing import TestSent, TestService
+from ogel.runtime.http.access import Access
 from ogel.runtime.http.pagination import Page, PageQuery, decode_cursor, page
 from ogel.runtime.http.route import Call, Route
 
@@ -33,21 +34,24 @@ class EndpointRoutes:
         self._tests = tests
 
     def routes(self) -> Sequence[Route]:
-        read, write = "webhooks:read", "webhooks:write"
+        read, write = Access("key", "webhooks:read", "read"), Access("key", "webhooks:write", "write")
         one = "/api/webhooks/{id}"
         return [
-            Route("POST", "/api/webhooks", self._create, write, "Create an endpoint; the answer alone shows its secret",
-                  body=NewEndpoint, returns=CreatedEndpoint, status=201),
+            Route("POST", "/api/webhooks", self._create, write.audited("webhook.create"),
+                  "Create an endpoint; the answer alone shows its secret", body=NewEndpoint,
+                  returns=CreatedEndpoint, status=201),
             Route("GET", "/api/webhooks", self._list, read, "List endpoints, newest first",
                   query=PageQuery, returns=Page[EndpointWithHealth]),
             Route("GET", one, self._get, read, "One endpoint", returns=EndpointWithHealth),
-            Route("PATCH", one, self._change, write, "Change, pause or enable an endpoint",
-                  body=EndpointChange, returns=Endpoint),
-            Route("DELETE", one, self._delete, write, "Delete an endpoint and cancel what waits for it", status=204),
-            Route("POST", one + "/test", self._test, write, "Send this endpoint a webhook.test event",
+            Route("PATCH", one, self._change, write.audited("webhook.update"),
+                  "Change, pause or enable an endpoint", body=EndpointChange, returns=Endpoint),
+            Route("DELETE", one, self._delete, write.audited("webhook.delete"),
+                  "Delete an endpoint and cancel what waits for it", status=204),
+            Route("POST", one + "/test", self._test, write.audited("webhook.test"),
+                  "Send this endpoint a webhook.test event", returns=TestSent, status=202),
+            Route("POST", "/api/test-webhook", self._test_any, write.audited("webhook.test"),
+                  "Send a webhook.test event, to a URL or to all", body=TestRequest, body_optional=True,
                   returns=TestSent, status=202),
-            Route("POST", "/api/test-webhook", self._test_any, write, "Send a webhook.test event, to a URL or to all",
-                  body=TestRequest, body_optional=True, returns=TestSent, status=202),
         ]  # fmt: skip
 
     async def _create(self, call: Call[NewEndpoint, Any]) -> CreatedEndpoint:

@@ -7,7 +7,6 @@ from typing import Any
 
 import msgspec
 
-from ogel.features.audit.contract import AuditTrail
 from ogel.features.webhooks.deliveries.job import QUEUE
 from ogel.features.webhooks.endpoints.endpoint import (
     CreatedEndpoint,
@@ -28,6 +27,7 @@ from ogel.features.webhooks.secrets.service import SecretService, given_secret
 from ogel.kernel.errors import Invalid, NotFound
 from ogel.kernel.ids import new_id
 from ogel.kernel.principal import Caller
+from ogel.runtime.audit import AuditTrail
 from ogel.runtime.database.database import Database, Transaction
 from ogel.runtime.egress import UrlGuard
 from ogel.runtime.jobs.keys import JobKeys, Rate

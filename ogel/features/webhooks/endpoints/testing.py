@@ -5,7 +5,6 @@ from __future__ import annotations
 import msgspec
 from msgspec import Struct
 
-from ogel.features.audit.contract import AuditTrail
 from ogel.features.webhooks.endpoints.endpoint import Endpoint, NewEndpoint
 from ogel.features.webhooks.endpoints.service import EndpointService, found
 from ogel.features.webhooks.endpoints.store import EndpointStore
@@ -17,6 +16,7 @@ from ogel.kernel.errors import Conflict
 from ogel.kernel.event import Event
 from ogel.kernel.ids import new_id
 from ogel.kernel.principal import Caller
+from ogel.runtime.audit import AuditTrail
 from ogel.runtime.database.database import Database, Transaction
 from ogel.runtime.outbox import Outbox
 

@@ -3,7 +3,7 @@
 SELECT type, webhook_id, filter, ordered_by FROM webhook_listeners(%(types)s::text[], %(keys)s::text[])
 
 -- listening --
--- The row lock keeps each endpoint's state as read until we commit.
+-- The row lock keeps each endpoint from being deleted until we commit.
 SELECT id FROM webhook_endpoints WHERE id = ANY (%(webhooks)s::text[]) AND state <> 'disabled' FOR KEY SHARE
 
 -- listeners_hold --

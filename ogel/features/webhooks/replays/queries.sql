@@ -3,7 +3,7 @@
 SELECT event_likes, filter::text, ordered_by FROM webhook_endpoints WHERE id = %(webhook_id)s
 
 -- hold_listener --
--- Keeps the endpoint from being changed or deleted until we commit, as fan-out does.
+-- Keeps the endpoint from being deleted until we commit, as fan-out does.
 SELECT event_likes, filter::text, ordered_by FROM webhook_endpoints WHERE id = %(webhook_id)s FOR KEY SHARE
 
 -- insert_replay --

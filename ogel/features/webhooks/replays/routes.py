@@ -10,6 +10,7 @@ import msgspec
 from ogel.features.webhooks.replays.replay import DryRun, NewReplay, Replay, ReplayStatus
 from ogel.features.webhooks.replays.service import ReplayService
 from ogel.kernel.text import STORABLE_PATTERN
+from ogel.runtime.http.access import Access
 from ogel.runtime.http.pagination import Page, PageQuery, filters_of, page
 from ogel.runtime.http.route import Call, Reply, Route
 
@@ -24,18 +25,21 @@ class ReplayRoutes:
         self._service = service
 
     def routes(self) -> Sequence[Route]:
-        read, write = "webhooks:read", "webhooks:write"
+        read, write = Access("key", "webhooks:read", "read"), Access("key", "webhooks:write", "write")
         one = "/api/replays/{id}"
         return [
-            Route("POST", "/api/webhooks/{id}/replay", self._create, write,
+            Route("POST", "/api/webhooks/{id}/replay", self._create, write.audited("webhook.replay"),
                   "Deliver again, since a time: what failed, what is missing, or all; or only count it",
                   body=NewReplay, returns=Replay, status=202, also={200: DryRun}),
             Route("GET", "/api/replays", self._list, read, "List replays, newest first",
                   query=ReplayQuery, returns=Page[Replay]),
             Route("GET", one, self._get, read, "One replay and how far it is", returns=Replay),
-            Route("POST", one + "/pause", self._pause, write, "Hand over no more for now", returns=Replay),
-            Route("POST", one + "/resume", self._resume, write, "Go on where it stopped", returns=Replay),
-            Route("POST", one + "/cancel", self._cancel, write, "Hand over no more", returns=Replay),
+            Route("POST", one + "/pause", self._pause, write.audited("replay.pause"),
+                  "Hand over no more for now", returns=Replay),
+            Route("POST", one + "/resume", self._resume, write.audited("replay.resume"),
+                  "Go on where it stopped", returns=Replay),
+            Route("POST", one + "/cancel", self._cancel, write.audited("replay.cancel"), "Hand over no more",
+                  returns=Replay),
         ]  # fmt: skip
 
     async def _create(self, call: Call[NewReplay, Any]) -> Replay | Reply:

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from ogel.features.audit.contract import AuditTrail
 from ogel.features.webhooks.replays.jobs import step_job
 from ogel.features.webhooks.replays.replay import DryRun, NewReplay, Range, Replay, Tally
 from ogel.features.webhooks.replays.store import ReplayStore
@@ -16,6 +15,7 @@ from ogel.kernel.errors import Conflict, Invalid, NotFound
 from ogel.kernel.event import glob_to_like
 from ogel.kernel.ids import new_id
 from ogel.kernel.principal import Caller
+from ogel.runtime.audit import AuditTrail
 from ogel.runtime.database.database import Database, Transaction
 from ogel.runtime.jobs.store import JobQueue
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ogel.features.webhooks.secrets.service import Rotated, Rotation, SecretService, SigningSecret
+from ogel.runtime.http.access import Access
 from ogel.runtime.http.pagination import Page
 from ogel.runtime.http.route import Call, Route
 
@@ -17,11 +18,12 @@ class SecretRoutes:
     def routes(self) -> Sequence[Route]:
         one = "/api/webhooks/{id}"
         return [
-            Route("GET", one + "/secrets", self._list, "webhooks:read", "What an endpoint's requests are signed with",
-                  returns=Page[SigningSecret]),
-            Route("POST", one + "/rotate-secret", self._rotate, "webhooks:write",
-                  "Replace the secret, with an overlap; the answer alone shows the new one",
-                  body=Rotation, body_optional=True, returns=Rotated),
+            Route("GET", one + "/secrets", self._list, Access("key", "webhooks:read", "read"),
+                  "What an endpoint's requests are signed with", returns=Page[SigningSecret]),
+            Route("POST", one + "/rotate-secret", self._rotate,
+                  Access("key", "webhooks:write", "write").audited("webhook.rotate_secret"),
+                  "Replace the secret, with an overlap; the answer alone shows the new one", body=Rotation,
+                  body_optional=True, returns=Rotated),
         ]  # fmt: skip
 
     async def _list(self, call: Call[Any, Any]) -> Page[SigningSecret]:

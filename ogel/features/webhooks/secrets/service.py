@@ -8,12 +8,12 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from ogel.features.audit.contract import AuditTrail
 from ogel.features.webhooks.secrets.secret import Secret, Signing, secret_purpose
 from ogel.features.webhooks.secrets.store import SealedSecret, SecretStore
 from ogel.kernel.errors import Conflict, Invalid, NotFound
 from ogel.kernel.ids import new_id
 from ogel.kernel.principal import Caller
+from ogel.runtime.audit import AuditTrail
 from ogel.runtime.database.database import Database, Transaction
 from ogel.runtime.secrets.vault import Unsealable, Vault
 

@@ -12,6 +12,7 @@ import msgspec
 import pytest
 
 from ogel.kernel.errors import Invalid, Malformed, OgelError, TooLarge
+from ogel.runtime.http.access import OPEN
 from ogel.runtime.http.bodies import MOST_QUOTES, STEP_BYTES, BodyDecoder
 from ogel.runtime.http.route import Items, Route
 from tests.support.http import story
@@ -31,9 +32,9 @@ async def handler(_: Any) -> None: ...
 
 
 MANY = BodyDecoder(
-    Route("POST", "/x", handler, None, "", body=Thing | Things, items=Items(Thing, 500, ITEM_BYTES))
+    Route("POST", "/x", handler, OPEN, "", body=Thing | Things, items=Items(Thing, 500, ITEM_BYTES))
 )
-ONE = BodyDecoder(Route("POST", "/x", handler, None, "", body=Thing))
+ONE = BodyDecoder(Route("POST", "/x", handler, OPEN, "", body=Thing))
 
 
 def refused(body: str, decoder: BodyDecoder = MANY) -> OgelError:

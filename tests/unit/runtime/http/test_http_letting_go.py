@@ -14,7 +14,9 @@ import psycopg
 import pytest
 
 from ogel.kernel.errors import Unavailable
+from ogel.runtime.http.access import OPEN, Access
 from ogel.runtime.http.app import build_app
+from ogel.runtime.http.credentials import KEY, by_key
 from ogel.runtime.http.endpoint import HttpOptions
 from ogel.runtime.http.metrics import HttpMetrics
 from ogel.runtime.http.route import Call, Route
@@ -137,7 +139,7 @@ class Failing(World):
 
         kept = [(feature, route) for feature, route in super().routes() if route.path != "/api/fail/{how}"]
         super_fail = next(route.handler for _, route in super().routes() if route.path == "/api/fail/{how}")
-        failing = Route("POST", "/api/fail/{how}", fail, None, "Fail", body=NewThing)
+        failing = Route("POST", "/api/fail/{how}", fail, OPEN, "Fail", body=NewThing)
         return [*kept, ("things", failing)]
 
     @asynccontextmanager
@@ -217,10 +219,10 @@ async def test_one_error_told_to_many_requests_holds_none_of_them() -> None:
         return KEYS.get(key)
 
     world = World()
-    route = Route("POST", "/api/publish", publish, "things:write", "Publish", body=NewThing)
-    app = build_app(
-        [("things", route)], [], authenticate, HttpMetrics(world.registry), [], HttpOptions(), stopping=lambda: False
-    )  # fmt: skip
+    access = Access("key", "things:write", "write")
+    route = Route("POST", "/api/publish", publish, access, "Publish", body=NewThing)
+    keys, metrics = {KEY: by_key(authenticate)}, HttpMetrics(world.registry)
+    app = build_app([("things", route)], [], keys, metrics, [], HttpOptions())
     with no_collector():
         asked = [exchange(app, scope("POST", "/api/publish", WRITER), full(BODY)) for _ in range(10)]
         assert await asyncio.gather(*asked) == [503] * 10

@@ -9,6 +9,7 @@ import msgspec
 import pytest
 import schemathesis
 
+from ogel.runtime.http.access import OPEN, Access
 from ogel.runtime.http.openapi import document
 from ogel.runtime.http.pagination import Page, PageQuery
 from ogel.runtime.http.route import Call, Route, Text, Timestamp
@@ -34,11 +35,12 @@ async def handler(call: Call[Any, Any]) -> None:
     raise AssertionError("a document needs no answers")
 
 
+READ, WRITE = Access("key", "things:read", "read"), Access("key", "things:write", "write")
 ROUTES = [
-    ("things", Route("POST", "/api/things", handler, "things:write", "Make", Thing, NewThing, status=201)),
-    ("things", Route("GET", "/api/things", handler, "things:read", "List", Page[Thing], query=Things)),
-    ("things", Route("DELETE", "/api/things/{id}", handler, "things:write", "Delete")),
-    ("text", Route("GET", "/metrics", handler, None, "Numbers", returns=Text)),
+    ("things", Route("POST", "/api/things", handler, WRITE, "Make", Thing, NewThing, status=201)),
+    ("things", Route("GET", "/api/things", handler, READ, "List", Page[Thing], query=Things)),
+    ("things", Route("DELETE", "/api/things/{id}", handler, WRITE, "Delete")),
+    ("text", Route("GET", "/metrics", handler, OPEN, "Numbers", returns=Text)),
 ]
 
 
@@ -66,7 +68,7 @@ def test_operations(openapi: Any) -> None:
 
 
 def test_two_operations_of_one_id_are_refused() -> None:
-    twice = Route("GET", "/api/metrics", handler, None, "Numbers again", returns=Thing)
+    twice = Route("GET", "/api/metrics", handler, OPEN, "Numbers again", returns=Thing)
     with pytest.raises(ValueError, match="get_metrics"):
         document([*ROUTES, ("text", twice)])
     named = dataclasses.replace(twice, name="get_metrics_json")

@@ -5,18 +5,19 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import structlog
 from prometheus_client import CollectorRegistry
 
-from ogel.features.jobs.depths import Depths
-from ogel.features.jobs.job import Level
 from ogel.runtime.database.database import DatabaseAway
 from ogel.runtime.jobs.admission import QueueFull
+from ogel.runtime.jobs.depths import Depths
 from ogel.runtime.metrics.cluster import cluster_gauge
 
 log = structlog.get_logger(__name__)
 
+Level = Literal["ok", "soft", "hard"]
 LOOK_SECONDS = 1.0
 # Looking takes no more than this part of the time, however deep the queues are.
 LOOK_PART = 0.05

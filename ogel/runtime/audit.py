@@ -1,4 +1,4 @@
-"""What other features may know of the audit log: how to add records to their own transaction."""
+"""The audit trail, as every feature writes to it: records in the transaction of what they tell of."""
 
 from __future__ import annotations
 

@@ -1,0 +1,60 @@
+"""`ogel routes`: who may do what."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from ogel.cli.operator import json_option, say_json
+from ogel.cli.tables import Column, show_table
+
+if TYPE_CHECKING:
+    from ogel.runtime.http.policies import Policy
+
+_COLUMNS = [
+    Column("method"),
+    Column("path"),
+    Column("who"),
+    Column("scope"),
+    Column("rate"),
+    Column("body", right=True),
+    Column("audited as", gives=True),
+]
+
+
+@click.command("routes")
+@json_option
+def command(as_json: bool) -> None:
+    """Every route and stream: who may use it, how often and with how much."""
+    from ogel.platform import NOWHERE, Platform
+    from ogel.runtime.http.app import with_shell
+    from ogel.runtime.http.policies import policies
+
+    platform = Platform(NOWHERE)
+    routes = [(feature.name, route) for feature in platform.features for route in feature.routes()]
+    streams = [("realtime", stream) for stream in platform.realtime.streams()]
+    table = policies(with_shell(routes, streams), streams)
+    say_json({"items": table}) if as_json else _show(table)
+
+
+def _show(table: list[Policy]) -> None:
+    rows = [
+        (
+            policy.method,
+            policy.path,
+            policy.who,
+            policy.scope,
+            policy.rate,
+            _body(policy),
+            ", ".join(policy.audit) or None,
+        )
+        for policy in table
+    ]
+    show_table(_COLUMNS, rows, empty="no routes")
+
+
+def _body(policy: Policy) -> str | None:
+    if not policy.body:
+        return None
+    return "the most" if policy.max_body_bytes is None else f"{policy.max_body_bytes // 1024:,} KiB"

@@ -1,0 +1,66 @@
+"""Who may come in by a route or a stream, how often and with how much, and what the audit log says of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from ogel.kernel.principal import Kind, Principal
+from ogel.runtime.rates.classes import RateClass
+
+# open   everybody; credentials are not even looked at.
+# key    API keys, and operators.
+# user   people who have signed in.
+# known  keys, operators and users.
+Who = Literal["open", "key", "user", "known"]
+
+KINDS: Mapping[Who, frozenset[Kind]] = {
+    "key": frozenset({"key", "admin", "system"}),
+    "user": frozenset({"user"}),
+    "known": frozenset({"key", "admin", "system", "user"}),
+}
+# What most bodies are far below.
+BODY_BYTES = 128 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """
+    scope           what the caller must hold (`webhooks:read`).
+    rate            the class by which callers are limited.
+    max_body_bytes  a larger body is answered with 413; None: whatever the process takes (OGEL_MAX_BODY_BYTES).
+    audit           actions that the audit log has of it, one of them each time it changed something.
+
+    Raises ValueError: a key needs a scope, and who is not asked has none.
+    """
+
+    who: Who
+    scope: str | None
+    rate: RateClass
+    max_body_bytes: int | None = BODY_BYTES
+    audit: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if (self.who == "open" and self.scope is not None) or (self.who == "key" and self.scope is None):
+            raise ValueError(f"access for {self.who!r} cannot have the scope {self.scope!r}")
+
+    def audited(self, *actions: str) -> Access:
+        return replace(self, audit=actions)
+
+    def taking(self, max_body_bytes: int | None) -> Access:
+        return replace(self, max_body_bytes=max_body_bytes)
+
+    def lacks(self, principal: Principal) -> str | None:
+        """Why this principal may not pass; None: it may."""
+        if self.who == "open":
+            return None
+        if principal.kind not in KINDS[self.who]:
+            return f"This is not for a principal of the kind {principal.kind!r}."
+        if self.scope is not None and not principal.may(self.scope):
+            return f"This key lacks the scope {self.scope!r}."
+        return None
+
+
+# Health, metadata and the like: nobody is asked who they are.
+OPEN = Access("open", None, "none")

@@ -1,0 +1,62 @@
+"""Admission: one way in for routes and streams, from the credential of a request to a principal who may pass."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Literal, Protocol
+
+from starlette.types import Scope
+
+from ogel.kernel.errors import Forbidden, Unauthenticated
+from ogel.kernel.principal import Principal
+from ogel.runtime.http.access import Access
+from ogel.runtime.http.credentials import Authenticators, Credential, CredentialReader
+from ogel.runtime.http.exchange import Exchange
+
+# Why a key is good no more. One that has lost the scope counts as revoked.
+Ending = Literal["revoked", "expired"]
+
+
+class Watch(Protocol):
+    """For what goes on after a request was let in: streams, and whatever else remembers a key."""
+
+    def watch(self, principal: Principal, scope: str, on_end: Callable[[Ending], None]) -> Callable[[], None]:
+        """
+        Until what it returns is called. `on_end` is called once, when the principal's key has ended or lost the scope:
+        even if that was between its being let in and this call.
+        """
+
+    def look_soon(self) -> None:
+        """There is news of a key, or there may have been."""
+
+
+class Admission:
+    """Of one route or stream. The first reader that finds a credential decides; its word is not doubted by the next."""
+
+    def __init__(
+        self, access: Access, readers: Sequence[CredentialReader], authenticators: Authenticators
+    ) -> None:
+        self._access = access
+        self._readers = readers
+        self._authenticators = authenticators
+
+    async def admit(self, scope: Scope, exchange: Exchange) -> None:
+        """Leaves the principal in the exchange. Raises Unauthenticated or Forbidden."""
+        if self._access.who == "open":
+            return
+        credential = self._credential(scope)
+        if credential is None:
+            raise Unauthenticated("Send a key: `Authorization: Bearer <key>`.")
+        authenticate = self._authenticators.get(credential.kind)
+        principal = None if authenticate is None else await authenticate(credential, exchange.caller)
+        if principal is None:
+            raise Unauthenticated(f"This {credential.kind} is not known.")
+        exchange.principal = principal
+        if lacking := self._access.lacks(principal):
+            raise Forbidden(lacking)
+
+    def _credential(self, scope: Scope) -> Credential | None:
+        for read in self._readers:
+            if (credential := read(scope)) is not None:
+                return credential
+        return None

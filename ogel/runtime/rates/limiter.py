@@ -1,0 +1,96 @@
+"""Who is counted how: a caller's requests of a class, by the policies of that class."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+
+from ogel.kernel.errors import RateLimited
+from ogel.kernel.principal import ANONYMOUS, SYSTEM, Principal
+from ogel.runtime.rates.budget import UNLIMITED, Budget, Verdict
+from ogel.runtime.rates.budgets import Budgets
+from ogel.runtime.rates.metrics import RateMetrics
+from ogel.runtime.rates.policy import Policy, Quota, policies_of
+
+# Operators: whoever may do everything need not be kept from doing it often, and works by night at what went wrong.
+_OPERATORS = frozenset({"admin", SYSTEM.id})
+# A site that has IPv6 has at least this network, and any address in it to choose from…
+_NETWORK_BITS = 64
+# …and may well have this one, so that it is counted too; it may have many people in it.
+_SITE_BITS = 48
+_SITE_TIMES = 16
+
+
+class Limiter:
+    """`quotas` by class; a class without one is not limited."""
+
+    def __init__(
+        self, quotas: Mapping[str, tuple[Quota, ...]], budgets: Budgets, metrics: RateMetrics
+    ) -> None:
+        self._policies = {rate: policies_of(rate, each) for rate, each in quotas.items() if each}
+        self._budgets = budgets
+        self._metrics = metrics
+
+    async def admit(self, principal: Principal, client: str | None, rate: str) -> Verdict:
+        """
+        Counts one request of a principal; of who is nobody, by the address `client`. It waits for Redis only when this
+        process meets somebody new, or they ask for more than was foreseen.
+        """
+        policies = self._policies.get(rate)
+        if policies is None:
+            return UNLIMITED
+        id = principal.id
+        if id in _OPERATORS or id.startswith("cli:"):
+            return UNLIMITED
+        whose = id if id != ANONYMOUS.id else network_of(client)
+        budget = self._budgets.find((rate, whose))
+        if budget is None:
+            budget = self._budgets.add((rate, whose), _budget_of(policies, whose))
+        now = time.monotonic()
+        passes = self._budgets.take(budget, now)
+        if passes is None:
+            passes = await self._budgets.wait_and_take(budget)
+            now = time.monotonic()
+        verdict = budget.verdict(passes, now)
+        for name in verdict.refused_by:
+            self._metrics.refused.labels(name).inc()
+        return verdict
+
+
+@lru_cache(maxsize=1024)
+def network_of(client: str | None) -> str:
+    """Whom an address stands for. IPv4 addresses are few; of IPv6 ones everybody has as many as they like."""
+    if client is None:
+        return "unknown"
+    address = ip_address(client)
+    return str(address) if address.version == 4 else _network(address, _NETWORK_BITS)
+
+
+def refusal(verdict: Verdict) -> RateLimited:
+    """The 429 of a request that may not pass."""
+    names = " and ".join(verdict.refused_by)
+    seconds = verdict.retry_after_seconds
+    return RateLimited(
+        f"Too many requests for the policy {names}; try again in {seconds} s.", retry_after_seconds=seconds
+    )
+
+
+def _budget_of(policies: Sequence[Policy], whose: str) -> Budget:
+    keys = [f"{policy.name}:{whose}" for policy in policies]
+    network, _, bits = whose.partition("/")
+    if not bits:
+        return Budget(policies, keys)
+    site = _network(ip_address(network), _SITE_BITS)
+    sites = [_of_site(policy) for policy in policies]
+    return Budget([*policies, *sites], [*keys, *(f"{policy.name}:{site}" for policy in sites)])
+
+
+def _of_site(policy: Policy) -> Policy:
+    requests, seconds = policy.quota
+    return Policy(f"{policy.name}-site", Quota(requests * _SITE_TIMES, seconds))
+
+
+def _network(address: IPv4Address | IPv6Address, bits: int) -> str:
+    return str(ip_network((int(address), bits), strict=False))

@@ -1,0 +1,79 @@
+"""A policy: how many requests in how many seconds, for each of those it counts."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+_QUOTA = re.compile(r"([1-9][0-9]{0,8})/([1-9][0-9]{0,5})?(s|m|h|d)", re.ASCII)
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+LONGEST_SECONDS = 86_400
+MOST_QUOTAS = 4
+# Of a quota, what one process holds at most without having used it.
+_SHARES = 100
+
+
+class Quota(NamedTuple):
+    """`requests` at once, and as many again in each `seconds`, coming back one by one."""
+
+    requests: int
+    seconds: int
+
+    def __str__(self) -> str:
+        """As settings write it: `1000/10s`."""
+        for unit in ("d", "h", "m"):
+            if self.seconds % _UNITS[unit] == 0:
+                return f"{self.requests}/{self.seconds // _UNITS[unit]}{unit}"
+        return f"{self.requests}/{self.seconds}s"
+
+
+class Policy(NamedTuple):
+    """A quota and the name that clients know it by."""
+
+    name: str
+    quota: Quota
+
+    @property
+    def window_seconds(self) -> int:
+        return self.quota.seconds
+
+    @property
+    def interval_seconds(self) -> float:
+        """After which one more request may come."""
+        return self.quota.seconds / self.quota.requests
+
+    @property
+    def share(self) -> int:
+        """
+        What a process takes out of the common budget at a time: a hundredth, so that a hundred processes that take and
+        use nothing cost a caller one quota once; of a small quota one request, so that nobody gets more than it says.
+        """
+        return max(1, self.quota.requests // _SHARES)
+
+
+def quotas_of(text: str) -> tuple[Quota, ...]:
+    """`1000/10s, 50000/1h`; `off` is no limit. Raises ValueError."""
+    if text.strip().lower() == "off":
+        return ()
+    quotas = tuple(_quota(each.strip()) for each in text.split(","))
+    if len(quotas) > MOST_QUOTAS or len({each.seconds for each in quotas}) < len(quotas):
+        raise ValueError("so many quotas, or two of one window")
+    return quotas
+
+
+def _quota(text: str) -> Quota:
+    found = _QUOTA.fullmatch(text)
+    if found is None:
+        raise ValueError("not a quota")
+    requests, count, unit = found.groups()
+    seconds = int(count or 1) * _UNITS[unit]
+    if seconds > LONGEST_SECONDS:
+        raise ValueError("a quota of too long a window")
+    return Quota(int(requests), seconds)
+
+
+def policies_of(name: str, quotas: tuple[Quota, ...]) -> tuple[Policy, ...]:
+    """One quota is named as its class is, `read`; each of several has its window behind it, `read-10s`."""
+    if len(quotas) == 1:
+        return (Policy(name, quotas[0]),)
+    return tuple(Policy(f"{name}-{str(each).partition('/')[2]}", each) for each in quotas)

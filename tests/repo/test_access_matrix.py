@@ -1,0 +1,238 @@
+"""The access matrix: every route and stream there is, asked by every kind of caller."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from click.testing import CliRunner
+from prometheus_client import CollectorRegistry
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+import ogel.features
+from ogel.cli.routes import command
+from ogel.features.keys.service import SCOPES
+from ogel.kernel.errors import Conflict
+from ogel.kernel.principal import Caller, Principal
+from ogel.platform import NOWHERE, Platform
+from ogel.runtime.http.access import Access
+from ogel.runtime.http.app import build_app, with_shell
+from ogel.runtime.http.credentials import KEY, by_key
+from ogel.runtime.http.endpoint import HttpOptions
+from ogel.runtime.http.metrics import HttpMetrics
+from ogel.runtime.http.openapi import Routes, Streams
+from ogel.runtime.http.policies import Policy, policies
+from ogel.runtime.http.route import Call, Route, Stream
+
+ALL = {f"{area}:{action}" for area, actions in SCOPES.items() for action in actions}
+# Whoever adds to these opens something to everyone.
+OPEN = {
+    ("GET", "/api/health"),
+    ("GET", "/api/messages/vapid-public-key"),
+    ("GET", "/health/live"),
+    ("GET", "/health/ready"),
+    ("GET", "/openapi.json"),
+}
+# What no route does by itself: other doors, and Ogel's own work.
+ELSEWHERE = {
+    "audit.export", "backup.restore", "cleanup.purge", "key.create", "key.refuse", "key.revoke", "key.use",
+    "secret.rotate",
+}  # fmt: skip
+_ACTION = re.compile(r'(?:record|_record|_some|AuditEntry)\(\s*[^")]*f?"([a-z_]+\.[a-z_{}]+)"')
+
+
+def declared() -> tuple[Routes, Streams]:
+    platform = Platform(NOWHERE)
+    routes = [(feature.name, route) for feature in platform.features for route in feature.routes()]
+    return routes, [("realtime", stream) for stream in platform.realtime.streams()]
+
+
+def table() -> list[Policy]:
+    routes, streams = declared()
+    return policies(with_shell(routes, streams), streams)
+
+
+async def let_in(call: Call[Any, Any], *_: object) -> None:
+    raise Conflict("let in")
+
+
+async def authenticate(key: str, _: Caller) -> Principal | None:
+    """A key is its kind and the scopes it has: `key:jobs:read+jobs:write`."""
+    kind, _, scopes = key.partition(":")
+    if kind not in ("key", "admin", "system", "user", "anonymous"):
+        return None
+    return Principal(kind, f"{kind}_1", frozenset(filter(None, scopes.split("+"))))
+
+
+def app() -> ASGIApp:
+    routes, streams = declared()
+    shut = [(feature, replace(route, handler=let_in)) for feature, route in routes]
+    mute = [(feature, replace(stream, handler=let_in)) for feature, stream in streams]
+    return build_app(
+        shut, mute, {KEY: by_key(authenticate)}, HttpMetrics(CollectorRegistry()), [], HttpOptions()
+    )
+
+
+async def status(
+    asked: ASGIApp, policy: Policy, headers: Mapping[bytes, bytes] | None = None, query: bytes = b""
+) -> int:
+    statuses: list[int] = []
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message: Message) -> None:
+        if "status" in message:
+            statuses.append(message["status"])
+
+    path = re.sub(r"[{}]", "", policy.path)
+    scope: dict[str, Any] = {
+        "type": "websocket" if policy.method == "WEBSOCKET" else "http",
+        "method": policy.method,
+        "path": path,
+        "raw_path": path.encode(),
+        "headers": list((headers or {}).items()),
+        "query_string": query,
+    }
+    await asked(scope, receive, send)
+    return statuses[0]
+
+
+def bearer(key: str) -> Mapping[bytes, bytes]:
+    return {b"authorization": f"Bearer {key}".encode()}
+
+
+def test_each_scope_is_of_the_area_and_tells_reading_from_writing() -> None:
+    for policy in table():
+        if policy.who == "open":
+            assert (policy.method, policy.path) in OPEN, f"{policy.path} is open to everyone"
+            continue
+        assert policy.scope is not None
+        area = policy.scope.partition(":")[0]
+        reads = policy.method in ("GET", "WEBSOCKET")
+        assert policy.scope == f"{area}:{'read' if reads else 'write'}", policy
+    assert {policy.scope for policy in table()} - {None} == ALL
+
+
+def test_every_way_in_lets_in_whom_it_names_and_nobody_else() -> None:
+    async def story() -> None:
+        asked = app()
+        for policy in table():
+            if policy.who == "open":
+                assert await status(asked, policy) not in (401, 403), policy
+                assert await status(asked, policy, bearer("nobody")) not in (401, 403), policy
+                continue
+            assert policy.scope is not None
+            await strangers(asked, policy)
+            await whoever_has_the_scope(asked, policy, policy.scope)
+            await whoever_lacks_it(asked, policy, policy.scope)
+
+    asyncio.run(story())
+
+
+async def strangers(asked: ASGIApp, policy: Policy) -> None:
+    nobody: list[Mapping[bytes, bytes]] = [
+        {},
+        bearer("nobody"),
+        bearer(""),
+        bearer("key:\xe9"),
+        bearer("key:" + "k" * 5000),
+        {b"authorization": f"Basic key:{policy.scope}".encode()},
+        {b"cookie": f"key=key:{policy.scope}".encode()},
+    ]
+    for headers in nobody:
+        assert await status(asked, policy, headers) == 401, (policy, headers)
+
+
+async def whoever_has_the_scope(asked: ASGIApp, policy: Policy, scope: str) -> None:
+    area = scope.partition(":")[0]
+    for principal in (f"key:{scope}", f"key:{area}:*", "key:*", f"key:x:y+{scope}", "admin:*", "system:*"):
+        assert await status(asked, policy, bearer(principal)) not in (401, 403), (policy, principal)
+
+
+async def whoever_lacks_it(asked: ASGIApp, policy: Policy, scope: str) -> None:
+    area = scope.partition(":")[0]
+    others = {f"{each}:*" for each in SCOPES if each != area} | (ALL - {scope})
+    # Neither people who signed in nor who is nobody hold keys, whatever they are allowed elsewhere.
+    for principal in ("key:", f"key:{'+'.join(sorted(others))}", "user:*", "anonymous:*"):
+        assert await status(asked, policy, bearer(principal)) == 403, (policy, principal)
+
+
+def test_only_streams_take_a_key_from_the_query() -> None:
+    async def story() -> None:
+        asked = app()
+        for policy in table():
+            if policy.who == "open":
+                continue
+            in_query = f"key=key:{policy.scope}".encode()
+            expected = (409,) if policy.rate == "stream" else (401,)
+            assert await status(asked, policy, query=in_query) in expected, policy
+            assert await status(asked, policy, query=b"key=nobody") == 401, policy
+
+    asyncio.run(story())
+
+
+def test_what_changes_something_says_what_the_audit_log_calls_it() -> None:
+    recorded = set[str]()
+    for file in Path(ogel.features.__path__[0]).rglob("*.py"):
+        recorded |= set(_ACTION.findall(file.read_text()))
+    said = {action for policy in table() for action in policy.audit}
+    for policy in table():
+        assert bool(policy.audit) == (policy.method not in ("GET", "WEBSOCKET")), policy
+    # An action that is put together says only how it begins.
+    whole = {action for action in recorded if "{" not in action}
+    begun = {action.partition("{")[0] for action in recorded - whole}
+    assert {action for action in whole - said if not action.startswith(tuple(begun))} <= ELSEWHERE
+    unknown = {action for action in said - recorded if not action.startswith(tuple(begun))}
+    assert all(action in _sources() for action in unknown), unknown
+
+
+def _sources() -> str:
+    return "\n".join(file.read_text() for file in Path(ogel.features.__path__[0]).rglob("service.py"))
+
+
+def test_each_rate_is_one_that_fits() -> None:
+    for policy in table():
+        match policy.rate:
+            case "none":
+                assert policy.who == "open" or policy.scope == "metrics:read", policy
+            case "read":
+                assert policy.method == "GET", policy
+            case "stream":
+                assert policy.path.startswith("/realtime/"), policy
+            case _:
+                assert policy.method not in ("GET", "WEBSOCKET"), policy
+
+
+def test_the_command_shows_the_table() -> None:
+    shown = CliRunner().invoke(command, ["--json"])
+    assert shown.exit_code == 0, shown.output
+    assert json.loads(shown.stdout)["items"] == msgspec.to_builtins(table())
+    assert "/realtime/websocket" in CliRunner().invoke(command).stdout
+
+
+@pytest.mark.parametrize("access", [None, "jobs:read"])
+def test_start_up_fails_where_a_route_or_stream_declares_nothing(access: Any) -> None:
+    async def stream(call: Call[None, Any], scope: Scope, receive: Receive, send: Send) -> None: ...
+
+    def build(routes: Routes, streams: Streams) -> None:
+        build_app(routes, streams, {}, HttpMetrics(CollectorRegistry()), [], HttpOptions())
+
+    with pytest.raises(ValueError, match=r"/api/x of mine declares no Access"):
+        build([("mine", Route("GET", "/api/x", let_in, access, "x"))], [])
+    with pytest.raises(ValueError, match=r"/x/sse of mine declares no Access"):
+        build([], [("mine", Stream("/x/sse", stream, access, "x", None, "text/event-stream"))])
+
+
+def test_an_access_that_contradicts_itself_cannot_be_written() -> None:
+    with pytest.raises(ValueError, match="open"):
+        Access("open", "jobs:read", "read")
+    with pytest.raises(ValueError, match="key"):
+        Access("key", None, "read")
