@@ -46,11 +46,17 @@ class Forked:
         output: int,
         errors: int,
         at: Path | None = None,
+        module: str = "ogel",
     ) -> None:
-        """`python -m ogel` with these arguments, writing into these open files, and nothing to read."""
-        self.args = ["ogel", *arguments]
+        """`python -m MODULE` with these arguments, writing into these open files, and nothing to read."""
+        self.args = [module, *arguments]
         self.returncode: int | None = None
-        wanted = {"arguments": list(arguments), "environment": dict(environment), "at": str(at or Path.cwd())}
+        wanted = {
+            "module": module,
+            "arguments": list(arguments),
+            "environment": dict(environment),
+            "at": str(at or Path.cwd()),
+        }
         self._said = _server().connect()
         with open(os.devnull, "rb") as nothing:
             socket.send_fds(self._said, [json.dumps(wanted).encode()], [nothing.fileno(), output, errors])
@@ -114,7 +120,7 @@ _PROGRAM = """\
 import json, os, signal, socket, sys
 said = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
 said.connect({address!r})
-wanted = {{"arguments": sys.argv[1:], "environment": dict(os.environ), "at": os.getcwd()}}
+wanted = {{"module": "ogel", "arguments": sys.argv[1:], "environment": dict(os.environ), "at": os.getcwd()}}
 socket.send_fds(said, [json.dumps(wanted).encode()], [0, 1, 2])
 pid = int(said.recv(16))
 for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
