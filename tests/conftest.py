@@ -111,14 +111,14 @@ def _template(servers: Servers) -> str:
 @pytest.fixture
 def database_url(servers: Servers, _template: str) -> Iterator[str]:
     """A migrated database of this test's own."""
-    with _migrated(servers, _template) as url:
+    with migrated(servers, _template) as url:
         yield url
 
 
 @pytest.fixture
 def control_database_url(servers: Servers, _template: str) -> Iterator[str]:
     """Another, on the same server."""
-    with _migrated(servers, _template) as url:
+    with migrated(servers, _template) as url:
         yield url
 
 
@@ -142,7 +142,7 @@ def redis_url(servers: Servers) -> Iterator[str]:
 
 
 @contextmanager
-def _migrated(servers: Servers, template: str) -> Iterator[str]:
+def migrated(servers: Servers, template: str) -> Iterator[str]:
     name = new_id("test")
     with psycopg.connect(servers.database_url, autocommit=True) as connection:
         connection.execute(COPY.format(sql.Identifier(name), sql.Identifier(template)))
