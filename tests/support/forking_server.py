@@ -26,7 +26,10 @@ _SECONDS = 5.0
 
 @dataclass
 class Wanted:
-    """One process. `files` are to be its first three; `says` tells who asked its pid, and later how it ended."""
+    """
+    One process: of a module, or, when that is "-c", of the text that its first argument is. `files` are to be its first
+    three; `says` tells who asked its pid, and later how it ended.
+    """
 
     module: str
     arguments: list[str]
@@ -95,7 +98,11 @@ def become(wanted: Wanted) -> None:
     time.tzset()
     sys.orig_argv[:] = [sys.executable, "-m", wanted.module, *wanted.arguments]
     sys.argv[1:] = wanted.arguments
-    runpy.run_module(wanted.module, run_name="__main__", alter_sys=True)
+    if wanted.module == "-c":
+        sys.argv[:] = ["-c", *wanted.arguments[1:]]
+        exec(compile(wanted.arguments[0], "<string>", "exec"), {"__name__": "__main__"})  # noqa: S102
+    else:
+        runpy.run_module(wanted.module, run_name="__main__", alter_sys=True)
 
 
 def _text(number: int, mode: Literal["rb", "wb"], before: TextIO) -> TextIO:
