@@ -204,7 +204,16 @@ def _containers() -> Iterator[Servers]:
         RedisContainer("valkey/valkey:8") as valkey,
     ):
         host, port = valkey.get_container_host_ip(), valkey.get_exposed_port(6379)
-        yield Servers(postgres.get_connection_url(), f"redis://{host}:{port}/0")
+        url = postgres.get_connection_url()
+        with psycopg.connect(
+            url
+        ) as connection:  # the embedded role is called as the schema, and needs to be told nothing
+            connection.execute(
+                sql.SQL("ALTER ROLE {} SET search_path = ogel, public").format(
+                    sql.Identifier(connection.info.user)
+                )
+            )
+        yield Servers(url, f"redis://{host}:{port}/0")
 
 
 def _why_no_docker() -> str | None:

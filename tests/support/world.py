@@ -10,7 +10,7 @@ from typing import Any
 
 from ogel.cli.in_process import _answer
 from ogel.environ import read_settings
-from ogel.platform import Platform
+from ogel.platform.platform import Platform
 from ogel.serving import Process, Roles
 from tests.support.in_thread import ServerInThread
 from tests.support.process import ADMIN_KEY, SECRET, Client, Response
@@ -51,7 +51,7 @@ class World(ServerInThread, Client):
         return Response(answer.status, answer.headers, answer.body)
 
     async def _start(self) -> None:
-        await self._running.enter_async_context(self.platform.connected(works=False, name="world"))
+        await self._running.enter_async_context(self.platform.servers.connected(works=False, name="world"))
 
     async def _stop(self) -> None:
         await self._running.aclose()

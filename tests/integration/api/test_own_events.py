@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 
-from ogel.platform import NOWHERE, Platform
+from ogel.platform.platform import Platform
+from ogel.settings import NOWHERE
 from tests.support.contract import assert_problem
 from tests.support.process import Client
 
-OWN = sorted(type for feature in Platform(NOWHERE).features for type in feature.events)
+OWN = sorted(type for feature in Platform(NOWHERE).features.all() for type in feature.events)
 
 
 SOME = "webhook.endpoint.disabled"
