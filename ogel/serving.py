@@ -209,6 +209,7 @@ class Process:
             options,
             _examples,
             lambda: self._stop is not None and self._stop.is_set(),
+            core.limiter,
         )
 
 

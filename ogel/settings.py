@@ -22,12 +22,14 @@ from ogel.knobs import (
     long_texts,
     networks,
     path,
+    quotas,
     real,
     server_url,
     text,
     whole,
     words,
 )
+from ogel.runtime.rates.policy import Quota
 from ogel.runtime.server_urls import mongo, postgres, redis
 from ogel.runtime.server_urls.others import (
     DSN_SHAPE,
@@ -233,6 +235,42 @@ class Settings:
         takes=networks(),
         default=(ipaddress.ip_network("100.64.0.0/10"),),
         meaning="Peers whose X-Real-IP is believed; the default is Railway's edge.",
+    )
+    rate_read: tuple[Quota, ...] = knob(
+        "OGEL_RATE_READ",
+        takes=quotas(),
+        default=(Quota(10_000, 10),),
+        meaning="Requests that read, by one key; more are answered 429. OGEL_ADMIN_KEY is never limited.",
+    )
+    rate_write: tuple[Quota, ...] = knob(
+        "OGEL_RATE_WRITE",
+        takes=quotas(),
+        default=(Quota(5_000, 10),),
+        meaning="Requests that change something, by one key.",
+    )
+    rate_publish: tuple[Quota, ...] = knob(
+        "OGEL_RATE_PUBLISH",
+        takes=quotas(),
+        default=(Quota(20_000, 10),),
+        meaning="Requests that publish events or send mail and messages, by one key.",
+    )
+    rate_stream: tuple[Quota, ...] = knob(
+        "OGEL_RATE_STREAM",
+        takes=quotas(),
+        default=(Quota(2_000, 10),),
+        meaning="Streams that one key opens.",
+    )
+    rate_sign_in: tuple[Quota, ...] = knob(
+        "OGEL_RATE_SIGN_IN",
+        takes=quotas(),
+        default=(Quota(30, 300),),
+        meaning="Attempts to sign in, from one address.",
+    )
+    rate_wrong_keys: tuple[Quota, ...] = knob(
+        "OGEL_RATE_WRONG_KEYS",
+        takes=quotas(),
+        default=(Quota(600, 60),),
+        meaning="Keys that are none, from one address; after that only keys met before are looked at.",
     )
     worker_queues: tuple[str, ...] = knob(
         "WORKER_QUEUES",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from prometheus_client import CollectorRegistry, disable_created_metrics
 
 from ogel.features.audit.store import AuditStore
+from ogel.platform.outside import quotas_by_class
 from ogel.platform.servers import Servers
 from ogel.runtime.core import Core, ThisProcess
 from ogel.runtime.delivery.providers import ProviderMetrics
@@ -15,6 +16,9 @@ from ogel.runtime.jobs.pressure import Pressure, QueueLimits
 from ogel.runtime.jobs.store import JobQueue
 from ogel.runtime.lazy import Features, LazyKinds
 from ogel.runtime.outbox import Outbox
+from ogel.runtime.rates.budgets import Budgets
+from ogel.runtime.rates.limiter import Limiter
+from ogel.runtime.rates.metrics import RateMetrics
 from ogel.runtime.reserved import ReservedTypes
 from ogel.runtime.schedule.built_in import BuiltInSchedules
 from ogel.runtime.secrets.vault import Vault
@@ -28,6 +32,8 @@ def core_of(settings: Settings, servers: Servers, features: Features) -> Core:
     # A second series for each counter, which nobody asks for.
     disable_created_metrics()  # type: ignore[no-untyped-call]
     registry = CollectorRegistry()
+    rates = RateMetrics(registry)
+    has_redis = settings.redis_url != NOWHERE.redis_url
     jobs = JobQueue(LazyKinds(features), servers.notifier)
     return Core(
         database=servers.database,
@@ -39,18 +45,21 @@ def core_of(settings: Settings, servers: Servers, features: Features) -> Core:
         audit=AuditStore(),
         vault=Vault(settings.secret, settings.former_secrets),
         egress=servers.egress,
-        operators_egress=servers.operators_egress,
+        outgoing=servers.outgoing,
         url_guard=servers.url_guard,
         provider_metrics=ProviderMetrics(registry),
         registry=registry,
         broadcast=servers.broadcast,
-        has_redis=settings.redis_url != NOWHERE.redis_url,
+        has_redis=has_redis,
         objects=servers.objects,
         pressure=Pressure(QueueLimits(settings.queue_soft_limit, settings.queue_hard_limit), registry),
         depths=Depths(servers.database, features.queue_names),
         redis_stats=servers.redis.stats,
         redis_workers=servers.redis.workers,
         watch=Watching(),
+        limiter=Limiter(
+            quotas_by_class(settings), Budgets(servers.rates if has_redis else None, rates), rates
+        ),
         schedules=BuiltInSchedules(features, jobs.kind, dict(settings.schedules)),
         features=features,
         process=ThisProcess(),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ogel.adapters.storage.s3 import Bucket
     from ogel.runtime.jobs.kind import JobKind
     from ogel.runtime.objects import ObjectStore
+    from ogel.runtime.rates.policy import Quota
 
 
 def object_store(settings: Settings) -> ObjectStore:
@@ -82,3 +83,15 @@ def pool_options(settings: Settings) -> PoolOptions:
 def workers_pool_options(settings: Settings) -> PoolOptions:
     """A claim and a write at once for each of the busy queues; the others wait milliseconds."""
     return replace(pool_options(settings), minimum=1, maximum=6, session_options=IN_ORDER_OF_INDEXES)
+
+
+def quotas_by_class(settings: Settings) -> Mapping[str, tuple[Quota, ...]]:
+    """By rate class, and that of keys that are none."""
+    return {
+        "read": settings.rate_read,
+        "write": settings.rate_write,
+        "publish": settings.rate_publish,
+        "stream": settings.rate_stream,
+        "sign_in": settings.rate_sign_in,
+        "wrong_keys": settings.rate_wrong_keys,
+    }

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING
@@ -12,9 +11,11 @@ import redis
 import structlog
 
 from ogel.adapters.egress import AddressGuard, Door, EgressClient, OwnServices, Proxy, ProxyAddress
+from ogel.adapters.egress.outgoing import OutgoingClient
 from ogel.adapters.postgres import make_pool, name_connections
 from ogel.adapters.redis_info import RedisInfo
 from ogel.adapters.redis_pubsub import RedisBroadcast
+from ogel.adapters.redis_rates import RedisRates
 from ogel.adapters.rq_bell.ring import RqBell
 from ogel.platform.outside import bucket_of, object_store, own_hosts, pool_options, workers_pool_options
 from ogel.runtime.database.check import check_writes
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
     from ogel.adapters.mongo import Mongo
 
 log = structlog.get_logger(__name__)
-
-_EVERYWHERE = (ipaddress.ip_network("0.0.0.0/0"), ipaddress.ip_network("::/0"))
 
 
 class Servers:
@@ -50,6 +49,7 @@ class Servers:
         self.redis = RedisInfo(settings.redis_url)
         self._mongo = _mongo(settings.mongo_url)
         self._pubsub = RedisBroadcast(settings.redis_url)
+        self.rates = RedisRates(settings.redis_url)
         self.broadcast = SignedBroadcast(self._pubsub, settings.secret, settings.former_secrets)
         own = own_hosts(settings)
         self.guard = guard = AddressGuard(
@@ -59,8 +59,7 @@ class Servers:
         self.own_services = OwnServices(guard, own)
         proxy = Proxy(ProxyAddress.of(settings.egress_proxy)) if settings.egress_proxy else None
         self.egress = EgressClient(guard, max_connections=settings.worker_in_flight + 100, proxy=proxy)
-        # To addresses that operators set: those may be private.
-        self.operators_egress = EgressClient(AddressGuard(allow=_EVERYWHERE), proxy=proxy)
+        self.outgoing = OutgoingClient(proxy=settings.egress_proxy)
         self.objects = object_store(settings)
 
     @property
@@ -90,8 +89,9 @@ class Servers:
             stack.callback(self.bell.close)
             stack.push_async_callback(self.redis.close)
             stack.push_async_callback(self._pubsub.close)
+            stack.push_async_callback(self.rates.close)
             stack.push_async_callback(self.egress.close)
-            stack.push_async_callback(self.operators_egress.close)
+            stack.push_async_callback(self.outgoing.close)
             stack.push_async_callback(self.objects.close)
             await self.own_services.look()
             looking = asyncio.create_task(self.own_services.keep_looking(), name="own services")
@@ -111,6 +111,7 @@ class Servers:
             stack.push_async_callback(self._pool.close, timeout=5.0)
             stack.push_async_callback(self.redis.close)
             stack.push_async_callback(self._pubsub.close)
+            stack.push_async_callback(self.rates.close)
             stack.push_async_callback(self.objects.close)
             stack.callback(self.bell.close)
             if rings:

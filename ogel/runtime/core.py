@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from ogel.runtime.metrics.redis_stats import AskRedis
     from ogel.runtime.objects import ObjectStore
     from ogel.runtime.outbox import Outbox
+    from ogel.runtime.outgoing import Outgoing
+    from ogel.runtime.rates.limiter import Limiter
     from ogel.runtime.realtime.broadcast import Broadcast
     from ogel.runtime.reserved import ReservedTypes
     from ogel.runtime.schedule.built_in import BuiltInSchedules
@@ -53,10 +55,11 @@ class Core:
     workers_database  for claims, results and leases, which do not queue behind requests.
     jobs, keys        the queue, and the keys that jobs of one kind share.
     outbox            publishes events; `reserved` are the types that only features publish.
-    egress            to addresses that users choose, which `url_guard` has a say in; `operators_egress` to those that
+    egress            to addresses that users choose, which `url_guard` has a say in; `outgoing` to those that
                       operators set, which may be private.
     broadcast         to all processes, through Redis, if this one `has_redis`.
     pressure          whether full queues take more: `core.pressure.admit`.
+    limiter           how much each caller may ask for.
     watch             tells who remembers a key when that ends.
     features          the manifests of all others, built when they are asked for.
     probes            of the servers; `costly_probes` are those that are asked each minute, and not by whoever asks.
@@ -73,7 +76,7 @@ class Core:
     audit: AuditTrail
     vault: Vault
     egress: Egress
-    operators_egress: Egress
+    outgoing: Outgoing
     url_guard: UrlGuard
     provider_metrics: ProviderMetrics
     registry: CollectorRegistry
@@ -85,6 +88,7 @@ class Core:
     redis_stats: AskRedis
     redis_workers: AskWorkers
     watch: Watching
+    limiter: Limiter
     schedules: BuiltInSchedules
     features: Features
     process: ThisProcess

@@ -24,7 +24,8 @@ from ogel.kernel.clock import utc_now
 from ogel.kernel.errors import Conflict
 from ogel.kernel.principal import SYSTEM, Caller
 from ogel.runtime.database.database import Database
-from ogel.runtime.delivery.providers import FAILURES, ProviderError
+from ogel.runtime.delivery.breaker import FAILURES
+from ogel.runtime.delivery.providers import ProviderError
 from ogel.runtime.jobs.admission import Admit, QueueFull
 from ogel.runtime.jobs.bell import Notifier
 from ogel.runtime.jobs.kind import JobKind

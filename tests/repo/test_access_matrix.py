@@ -41,6 +41,8 @@ OPEN = {
     ("GET", "/health/ready"),
     ("GET", "/openapi.json"),
 }
+# Whoever holds any key, or has signed in, may ask who they are.
+OF_EVERYBODY_KNOWN = {("GET", "/api/me")}
 # What no route does by itself: other doors, and Ogel's own work.
 ELSEWHERE = {
     "audit.export", "backup.restore", "cleanup.purge", "key.create", "key.refuse", "key.revoke", "key.use",
@@ -114,6 +116,9 @@ def test_each_scope_is_of_the_area_and_tells_reading_from_writing() -> None:
         if policy.who == "open":
             assert (policy.method, policy.path) in OPEN, f"{policy.path} is open to everyone"
             continue
+        if (policy.method, policy.path) in OF_EVERYBODY_KNOWN:
+            assert (policy.who, policy.scope) == ("known", None)
+            continue
         assert policy.scope is not None
         area = policy.scope.partition(":")[0]
         reads = policy.method in ("GET", "WEBSOCKET")
@@ -129,8 +134,12 @@ def test_every_way_in_lets_in_whom_it_names_and_nobody_else() -> None:
                 assert await status(asked, policy) not in (401, 403), policy
                 assert await status(asked, policy, bearer("nobody")) not in (401, 403), policy
                 continue
-            assert policy.scope is not None
             await strangers(asked, policy)
+            if policy.scope is None:
+                for principal in ("key:", "key:jobs:read", "admin:*", "user:"):
+                    assert await status(asked, policy, bearer(principal)) == 200, (policy, principal)
+                assert await status(asked, policy, bearer("anonymous:*")) == 403, policy
+                continue
             await whoever_has_the_scope(asked, policy, policy.scope)
             await whoever_lacks_it(asked, policy, policy.scope)
 

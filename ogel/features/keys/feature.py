@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ogel.features.keys.guesses import Guesses
 from ogel.features.keys.service import KeyService
 from ogel.features.keys.settings import KeysSettings
 from ogel.features.keys.store import KeyStore
@@ -22,8 +23,9 @@ def build(core: Core, settings: KeysSettings) -> Feature:
 
     uses, watch = KeyUses(core.database, core.audit), KeyWatch(core.database, KeyStore())
     broadcast = core.broadcast if core.has_redis else None
+    guesses = Guesses(core.limiter)
     service = KeyService(
-        core.database, KeyStore(), core.audit, uses, watch, broadcast, core.admin_key, scopes
+        core.database, KeyStore(), core.audit, uses, watch, broadcast, core.admin_key, scopes, guesses
     )
     return Feature(
         name="keys",

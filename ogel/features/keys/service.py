@@ -12,6 +12,7 @@ from datetime import datetime
 
 import structlog
 
+from ogel.features.keys.guesses import Guesses
 from ogel.features.keys.memory import BELIEVED_SECONDS, KeyMemory
 from ogel.features.keys.store import ADMIN, ApiKey, KeyStore, Standing
 from ogel.features.keys.uses import KeyUses
@@ -45,10 +46,12 @@ class KeyService:
         broadcast: Broadcast | None,
         admin_key: str | None,
         scopes: Callable[[], Collection[str]] = tuple,
+        guesses: Guesses | None = None,
     ) -> None:
         """
         `broadcast` carries the news of a revoked key; None where there is no Redis. `scopes` are those of all features:
-        any other would make a key that is good for nothing.
+        any other would make a key that is good for nothing. Without `guesses` anybody may try as many keys as they
+        like.
         """
         self._database = database
         self._store = store
@@ -58,6 +61,7 @@ class KeyService:
         self._broadcast = broadcast
         self._admin_hash = _hash(admin_key) if admin_key else None
         self._scopes = scopes
+        self._guesses = guesses
         self._memory = KeyMemory()
         # With the moment each was asked at.
         self._asking: dict[bytes, tuple[float, asyncio.Task[_Found]]] = {}
@@ -69,7 +73,7 @@ class KeyService:
         """
         None for a key that is unknown, revoked or expired. One that was good within the last second is not looked up
         again. While the database is away for longer, a key that this process has met may still read metrics, and
-        nothing else: that is when they are wanted most.
+        nothing else: that is when they are wanted most. Raises RateLimited for one guess too many.
         """
         key_hash = _hash(key)
         if self._admin_hash is not None and hmac.compare_digest(key_hash, self._admin_hash):
@@ -78,8 +82,10 @@ class KeyService:
         if (remembered := self._memory.find(key_hash)) is not None:
             self._uses.note("key.use", remembered.id, caller)
             return remembered
+        if self._guesses is not None and self._guesses.is_wrong(key_hash):
+            return None
         try:
-            found, asked_at = await self._look_up(key_hash)
+            found, asked_at = await self._look_up_a_guess(key_hash, caller)
         except DatabaseAway:
             if key_hash not in self._readers:
                 raise
@@ -89,6 +95,22 @@ class KeyService:
             self._memory.remember(key_hash, principal, asked_at, found[1].expires_in_seconds)
         self._remember_reader(key_hash, principal)
         return principal
+
+    async def _look_up_a_guess(self, key_hash: bytes, caller: Caller) -> _Found:
+        guesses = self._guesses
+        if guesses is None:
+            return await self._look_up(key_hash)
+        await guesses.allow(key_hash, caller.ip)
+        try:
+            found, asked_at = await self._look_up(key_hash)
+        except BaseException:
+            guesses.was_none(key_hash, caller.ip)
+            raise
+        if found is None or found[1].ended is not None:
+            guesses.was_wrong(key_hash)
+        else:
+            guesses.was_good(key_hash, caller.ip)
+        return found, asked_at
 
     async def _look_up(self, key_hash: bytes) -> _Found:
         """
