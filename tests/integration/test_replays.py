@@ -372,7 +372,7 @@ def test_a_step_looks_at_its_page_and_not_at_the_table(
             last = await tx.value(query, {"at": middle})
             explaining = Explaining(tx)
             cursor = ReplayCursor(middle, last if only == "failed" else "")
-            sight = await look(explaining, about, listener, cursor, BATCH)
+            sight = await look(explaining, about, listener, cursor, 500)
         assert len(sight.found) == found
         assert explaining.rows <= FIND_ROWS
         assert explaining.pages < pages
