@@ -69,7 +69,7 @@ def test_mail_whose_job_is_discarded_has_failed_and_says_so(database_url: str) -
         async with job_world(database_url) as jobs:
             queue = JobQueue()
             feature = a_feature(jobs, queue)
-            queue.know(feature.feature().jobs)
+            queue.know([feature.send.kind()])
             mail = NewMail(from_="ogel@example.com", to="ann@example.com", subject="s", text="t")
             [message] = (await feature.messages.send(CALLER, mail)).items
             async with jobs.database.transaction() as tx:
