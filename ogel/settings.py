@@ -6,7 +6,7 @@ import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 from ogel.kernel.errors import ConfigError
 from ogel.knobs import (
@@ -48,9 +48,71 @@ from ogel.runtime.server_urls.others import (
 )
 
 SECRET_LENGTH = 24
+Section = TypeVar("Section")
 
 _SECRET = long_text(SECRET_LENGTH)
 _ADDRESS = Takes("name@example.com or Name <name@example.com>", lambda value: str(parse_address(value)))
+
+
+_FIELDS: Mapping[str, Mapping[str, str]] = {
+    "AuditSettings": {"retention_days": "audit_retention_days"},
+    "BackupsSettings": {"keep": "backup_keep"},
+    "EventsSettings": {"max_bytes": "max_event_bytes"},
+    "JobsSettings": {
+        "dead_retention_days": "dead_job_retention_days",
+        "alert_queue_seconds": "alert_queue_seconds",
+        "alert_dead_jobs": "alert_dead_jobs",
+    },
+    "KeysSettings": {"retention_days": "key_retention_days"},
+    "MailSettings": {
+        "providers": "mail_providers",
+        "sender": "mail_from",
+        "resend_api_key": "resend_api_key",
+        "resend_url": "resend_url",
+        "smtp_url": "smtp_url",
+        "helo": "mail_helo",
+        "templates": "mail_templates",
+        "retry_delays": "mail_retry_delays",
+        "timeout_seconds": "mail_timeout_seconds",
+        "retention_days": "mail_retention_days",
+    },
+    "MessagingSettings": {
+        "sms_providers": "sms_providers",
+        "twilio_account_sid": "twilio_account_sid",
+        "twilio_auth_token": "twilio_auth_token",
+        "twilio_from": "twilio_from",
+        "twilio_url": "twilio_url",
+        "vonage_api_key": "vonage_api_key",
+        "vonage_api_secret": "vonage_api_secret",
+        "vonage_from": "vonage_from",
+        "vonage_url": "vonage_url",
+        "fcm_service_account": "fcm_service_account",
+        "fcm_url": "fcm_url",
+        "vapid_private_key": "vapid_private_key",
+        "vapid_subject": "vapid_subject",
+        "lifetime_seconds": "message_lifetime_seconds",
+        "retention_days": "message_retention_days",
+    },
+    "ObservabilitySettings": {
+        "flush_seconds": "usage_flush_seconds",
+        "hours_kept_days": "usage_hours_days",
+        "days_kept_days": "usage_days",
+        "samples_kept_days": "resources_days",
+        "alert_disk_free": "alert_disk_free",
+        "alert_connections": "alert_connections",
+        "alert_cache_hits": "alert_cache_hits",
+        "alert_memory_mb": "alert_memory_mb",
+        "alert_redis_memory": "alert_redis_memory",
+    },
+    "SchedulesSettings": {"least_seconds": "schedule_least_seconds"},
+    "WebhooksSettings": {
+        "timeout_seconds": "webhook_timeout_seconds",
+        "retry_delays": "webhook_retry_delays",
+        "probe_seconds": "webhook_probe_seconds",
+        "disable_after_seconds": "webhook_disable_after_seconds",
+        "alert_open_breakers": "alert_open_breakers",
+    },
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -653,10 +715,19 @@ class Settings:
         meaning="Between two ticks of a user's schedule; for tests, which cannot wait a minute.",
     )
 
+    def of(self, section: type[Section]) -> Section:
+        return section(**{name: getattr(self, field) for name, field in _FIELDS[section.__name__].items()})
+
     @property
     def embedded(self) -> bool:
         """`ogel up` without a server's URL starts its own."""
         return self.database_url is None or self.redis_url is None
+
+
+# Enough to build a platform that nothing is asked of but its manifests.
+NOWHERE = Settings(
+    database_url="postgresql://nowhere/none", redis_url="redis://nowhere", admin_key="0" * 24, secret="0" * 24
+)
 
 
 def with_local_mail(settings: Settings) -> Settings:

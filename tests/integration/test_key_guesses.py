@@ -38,15 +38,9 @@ class Process(KeyService):
         store, audit, metrics = KeyStore(), AuditStore(), RateMetrics(CollectorRegistry())
         limiter = Limiter({"wrong_keys": (Quota(GUESSES, 3600),)}, Budgets(None, metrics), metrics)
         self.guesses = Guesses(limiter)
+        uses, watch = KeyUses(database, audit), KeyWatch(database, store)
         super().__init__(
-            database,
-            store,
-            audit,
-            KeyUses(database, audit),
-            KeyWatch(database, store),
-            None,
-            "a" * 24,
-            self.guesses,
+            database, store, audit, uses, watch, None, "a" * 24, lambda: ["events:read"], self.guesses
         )
         self.asked = 0
         find = store.find

@@ -72,7 +72,6 @@ async def processes(redis_url: str, many: int, **quotas: tuple[Quota, ...]) -> A
             yield running
     finally:
         for each in running:
-            await each.budgets.close()
             await each.redis.close()
 
 

@@ -7,6 +7,7 @@ import hashlib
 import hmac
 import secrets
 import time
+from collections.abc import Callable, Collection, Iterable
 from datetime import datetime
 
 import structlog
@@ -16,6 +17,7 @@ from ogel.features.keys.memory import BELIEVED_SECONDS, KeyMemory
 from ogel.features.keys.store import ADMIN, ApiKey, KeyStore, Standing
 from ogel.features.keys.uses import KeyUses
 from ogel.features.keys.watch import KeyWatch
+from ogel.features.observability.contract import METRICS_SCOPE
 from ogel.kernel.errors import Invalid, NotFound, Unavailable
 from ogel.kernel.ids import new_id
 from ogel.kernel.principal import Caller, Principal
@@ -25,28 +27,9 @@ from ogel.runtime.realtime.broadcast import KEYS, Broadcast
 
 log = structlog.get_logger(__name__)
 
-# What there is to be allowed; any other scope would make a key that is good for nothing.
-READ, READ_WRITE = ("read",), ("read", "write")
-SCOPES = {
-    "audit": READ,
-    "backups": READ_WRITE,
-    "cleanup": READ_WRITE,
-    "databases": READ_WRITE,
-    "events": READ_WRITE,
-    "jobs": READ_WRITE,
-    "mail": READ_WRITE,
-    "messaging": READ_WRITE,
-    "metrics": READ,
-    "realtime": READ,
-    "schedules": READ_WRITE,
-    "stats": READ,
-    "webhooks": READ_WRITE,
-}
-METRICS_SCOPE = "metrics:read"
 MOST_READERS = 100
 # How long whoever revokes a key waits for Redis to pass it on.
 TELL_SECONDS = 1.0
-_KNOWN_SCOPES = {"*", *(f"{area}:{action}" for area, actions in SCOPES.items() for action in (*actions, "*"))}
 
 # What the database knows of a key, None where it knows none; and when it was asked, by the monotonic clock.
 _Found = tuple[tuple[str, Standing] | None, float]
@@ -62,11 +45,13 @@ class KeyService:
         watch: KeyWatch,
         broadcast: Broadcast | None,
         admin_key: str | None,
+        scopes: Callable[[], Collection[str]] = tuple,
         guesses: Guesses | None = None,
     ) -> None:
         """
-        `broadcast` carries the news of a revoked key; None where there is no Redis. Without `guesses` anybody may try
-        as many keys as they like.
+        `broadcast` carries the news of a revoked key; None where there is no Redis. `scopes` are those of all features:
+        any other would make a key that is good for nothing. Without `guesses` anybody may try as many keys as they
+        like.
         """
         self._database = database
         self._store = store
@@ -75,6 +60,7 @@ class KeyService:
         self._watch = watch
         self._broadcast = broadcast
         self._admin_hash = _hash(admin_key) if admin_key else None
+        self._scopes = scopes
         self._guesses = guesses
         self._memory = KeyMemory()
         # With the moment each was asked at.
@@ -184,15 +170,20 @@ class KeyService:
             raise Invalid.field("name", "takes 1 to 200 characters")
         if not scopes:
             raise Invalid.field("scopes", "takes at least one scope, such as events:write")
-        for scope in scopes:
-            if scope not in _KNOWN_SCOPES:
-                takes = f"`*`, or one of {', '.join(SCOPES)} with :read, :write (where things change) or :*"
-                raise Invalid.field("scopes", f"{scope!r} is no scope; it takes {takes}")
+        self._check_scopes(scopes)
         id, key = new_id("key"), f"ogel_{secrets.token_urlsafe(32)}"
         async with self._database.transaction() as tx:
             await self._store.insert(tx, id, name, _hash(key), key[:9], sorted(set(scopes)), expires_at)
             await self._audit.record(tx, caller, "key.create", "key", id, {"name": name, "scopes": scopes})
         return id, key
+
+    def _check_scopes(self, wanted: Iterable[str]) -> None:
+        known = set(self._scopes())
+        areas = {scope.partition(":")[0] for scope in known}
+        for scope in wanted:
+            if scope != "*" and scope not in known and scope not in {f"{area}:*" for area in areas}:
+                takes = f"`*`, or one of {', '.join(sorted(areas))} with :read, :write (where things change) or :*"
+                raise Invalid.field("scopes", f"{scope!r} is no scope; it takes {takes}")
 
     async def list(self) -> list[ApiKey]:
         async with self._database.autocommit() as tx:

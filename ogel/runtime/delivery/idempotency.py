@@ -67,8 +67,17 @@ class Answers(Generic[Answer]):
         self._find = find
         self._kind = kind
 
-    async def given(self, asked: Asked) -> Answer | None:
-        """None: it was not made before. Raises Conflict when its key stands for another one."""
+    async def once(self, asked: Asked, accept: Callable[[], Awaitable[Answer | None]]) -> Answer:
+        """
+        What it was answered before, or else what `accept` answers: None when somebody else's request took the key while
+        this one was to be kept. Raises Conflict when the key stands for another request.
+        """
+        answer = await self._given(asked) or await accept() or await self._given(asked)
+        if answer is None:  # retention was there in between
+            raise Conflict(f"The idempotency key {asked.key!r} was just forgotten; ask again.")
+        return answer
+
+    async def _given(self, asked: Asked) -> Answer | None:
         if asked.key is None:
             return None
         async with self._database.autocommit() as tx:
@@ -78,10 +87,3 @@ class Answers(Generic[Answer]):
         if known.fingerprint != asked.fingerprint:
             raise Conflict(f"The idempotency key {asked.key!r} was used for another request.")
         return msgspec.json.decode(known.answer, type=self._kind)
-
-    async def of_the_faster(self, asked: Asked) -> Answer:
-        """When the key was taken by the time that this request was to be kept."""
-        answer = await self.given(asked)
-        if answer is None:  # retention was there in between
-            raise Conflict(f"The idempotency key {asked.key!r} was just forgotten; ask again.")
-        return answer

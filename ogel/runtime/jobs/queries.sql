@@ -498,6 +498,31 @@ DELETE FROM job_queue WHERE id IN (
 )
 RETURNING kind, payload
 
+-- claims_of --
+-- When a job that is running was claimed: those that were lost, in their order, and the present one.
+SELECT open.claimed_at, open.place
+FROM job_queue AS j CROSS JOIN LATERAL
+  unnest(array_append(j.lost_claims, j.claimed_at)) WITH ORDINALITY AS open (claimed_at, place)
+WHERE j.id = %(job_id)s AND j.status = 'running'
+
+-- dead_of_seen --
+SELECT id FROM job_queue WHERE id = ANY (ARRAY (SELECT 'job_' || substr(id, 5) FROM seen)) AND status = 'dead'
+
+-- locked_dead --
+SELECT id FROM job_queue WHERE id = ANY (ARRAY (SELECT id FROM dead)) AND status = 'dead' FOR UPDATE SKIP LOCKED
+
+-- busy --
+SELECT id FROM seen WHERE 'job_' || substr(id, 5) IN (SELECT id FROM dead EXCEPT SELECT id FROM locked)
+
+-- forget_dead --
+DELETE FROM job_queue WHERE id = ANY (ARRAY (SELECT 'job_' || substr(id, 5) FROM old)) AND status = 'dead'
+
+-- breakers_of --
+SELECT key, probe_at, ramp_until FROM job_keys WHERE key = ANY (%(keys)s)
+
+-- ramping --
+SELECT key FROM job_keys WHERE probe_at IS NULL AND ramp_until > now()
+
 -- queue_stats --
 -- One row per queue that has rows, whose size costs nothing: what waits (held or not), runs, is held and is dead, each
 -- counted up to `most`, and how long the oldest has waited of what is due and not held. That is found in the order of

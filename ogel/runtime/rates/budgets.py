@@ -129,11 +129,6 @@ class Budgets:
         for budget, answer in zip(budgets, answers, strict=True):
             budget.heard(answer.granted, answer.owed_seconds, now)
 
-    async def close(self) -> None:
-        if self._asking is not None:
-            self._asking.cancel()
-            await asyncio.wait((self._asking,))
-
     def _lost(self, error: str) -> None:
         if not self._away:
             log.warning("rates.kept_by_each_process", error=error)

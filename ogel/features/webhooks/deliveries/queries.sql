@@ -26,18 +26,16 @@ UNION ALL
 SELECT 'event' WHERE %(event)s::text IS NOT NULL AND NOT EXISTS (SELECT FROM events WHERE id = %(event)s)
 
 -- list_attempts --
--- The claim of a job is the write-ahead record of its attempt: while nothing else is known of it, it is shown as
--- 'unknown', and becomes such a row when its worker is found to have disappeared.
+-- With the piece `claims`. The claim of a job is the write-ahead record of its attempt: while nothing else is known of it,
+-- it is shown as 'unknown', and becomes such a row when its worker is found to have disappeared.
 SELECT number, outcome, reason, detail, coalesce(request_headers, '[]') AS request_headers, response_status,
        coalesce(response_headers, '[]') AS response_headers, response_body, response_cut, peer, started_at,
        duration_seconds, dns_seconds, connect_seconds, tls_seconds, first_byte_seconds
 FROM webhook_attempts WHERE delivery_id = %(delivery_id)s
 UNION ALL
-SELECT d.attempts + open.place, 'unknown', NULL, NULL, '[]', NULL, '[]', NULL, false, NULL, open.claimed_at, NULL, NULL,
-       NULL, NULL, NULL
-FROM webhook_deliveries AS d
-JOIN job_queue AS j ON j.id = %(job_id)s AND j.status = 'running'
-CROSS JOIN LATERAL unnest(array_append(j.lost_claims, j.claimed_at)) WITH ORDINALITY AS open (claimed_at, place)
+SELECT d.attempts + claims.place, 'unknown', NULL, NULL, '[]', NULL, '[]', NULL, false, NULL, claims.claimed_at, NULL,
+       NULL, NULL, NULL, NULL
+FROM webhook_deliveries AS d CROSS JOIN claims
 WHERE d.id = %(delivery_id)s
 ORDER BY number
 
@@ -73,30 +71,22 @@ SELECT count(*) FROM (
   SELECT FROM webhook_deliveries WHERE finished_at < %(before)s AND status <> 'pending' LIMIT %(most)s
 ) AS old
 
--- purge_old --
--- Their attempts and dead jobs go with them. Others lock a job before what it is about: one whose job is locked is
--- passed over, so that nobody waits in a circle.
-WITH seen AS MATERIALIZED (
-  SELECT id, finished_at FROM webhook_deliveries
-  WHERE finished_at < %(before)s AND finished_at >= %(after_at)s::timestamptz
-    AND (finished_at, id) > (%(after_at)s::timestamptz, %(after_id)s::text)
-  ORDER BY finished_at, id LIMIT %(limit)s
-), dead AS MATERIALIZED (
-  SELECT id FROM job_queue
-  WHERE id = ANY (ARRAY (SELECT 'job_' || substr(id, 5) FROM seen)) AND status = 'dead'
-), their_jobs AS MATERIALIZED (
-  SELECT id FROM job_queue WHERE id = ANY (ARRAY (SELECT id FROM dead)) AND status = 'dead' FOR UPDATE SKIP LOCKED
-), old AS MATERIALIZED (
-  SELECT id FROM webhook_deliveries
-  WHERE id = ANY (ARRAY (SELECT id FROM seen)) AND finished_at < %(before)s AND status <> 'pending'
-    AND 'job_' || substr(id, 5) NOT IN (SELECT id FROM dead EXCEPT SELECT id FROM their_jobs)
-  FOR UPDATE SKIP LOCKED
-), gone_jobs AS (
-  DELETE FROM job_queue WHERE id = ANY (ARRAY (SELECT 'job_' || substr(id, 5) FROM old)) AND status = 'dead'
-), gone_attempts AS (
-  DELETE FROM webhook_attempts WHERE delivery_id = ANY (ARRAY (SELECT id FROM old))
-), gone AS (
-  DELETE FROM webhook_deliveries WHERE id = ANY (ARRAY (SELECT id FROM old)) RETURNING id
-)
-SELECT (SELECT count(*) FROM gone), (SELECT count(*) FROM seen), last.finished_at::text, last.id
-FROM (SELECT) AS one LEFT JOIN seen AS last ON true ORDER BY last.finished_at DESC, last.id DESC LIMIT 1
+-- seen_old --
+-- The piece `seen`: see runtime/delivery/purge.py.
+SELECT id, finished_at FROM webhook_deliveries
+WHERE finished_at < %(before)s AND finished_at >= %(after_at)s::timestamptz
+  AND (finished_at, id) > (%(after_at)s::timestamptz, %(after_id)s::text)
+ORDER BY finished_at, id LIMIT %(limit)s
+
+-- old --
+-- What is pending is never forgotten.
+SELECT id FROM webhook_deliveries
+WHERE id = ANY (ARRAY (SELECT id FROM seen)) AND finished_at < %(before)s AND status <> 'pending'
+  AND id NOT IN (SELECT id FROM busy)
+FOR UPDATE SKIP LOCKED
+
+-- forget_attempts --
+DELETE FROM webhook_attempts WHERE delivery_id = ANY (ARRAY (SELECT id FROM old))
+
+-- forget_deliveries --
+DELETE FROM webhook_deliveries WHERE id = ANY (ARRAY (SELECT id FROM old)) RETURNING id
