@@ -17,6 +17,7 @@ from ogel.runtime.http.endpoint import Endpoint
 from ogel.runtime.http.errors import Errors
 from ogel.runtime.http.health import Probe, health_routes
 from ogel.runtime.http.intake import HttpOptions
+from ogel.runtime.http.me import me_route
 from ogel.runtime.http.metrics import HttpMetrics
 from ogel.runtime.http.observe import Observed, Unobserved
 from ogel.runtime.http.openapi import NO_EXAMPLES, AskExamples, Routes, Streams, openapi_route
@@ -63,6 +64,7 @@ def with_shell(
 ) -> list[tuple[str, Route]]:
     """All that a process answers besides its streams: the shell has routes of its own."""
     everything = [*routes, *(("health", route) for route in health_routes(probes, stopping))]
+    everything.append(("me", me_route()))
     # The document has itself, too: it is made when it is asked for.
     everything.append(("openapi", openapi_route(everything, streams, examples)))
     return everything

@@ -143,6 +143,8 @@ def _operation(route: Route, schemas: Schemas, example: Example) -> Json:
     if (scope := route.access.scope) is not None:
         operation["security"] = [{"bearer": [scope]}]
         operation["x-scope"] = scope
+    elif route.access.who != "open":
+        operation["security"] = [{"bearer": []}]
     if route.body is not None:
         content = _body(route.body, schemas, example.body)
         operation["requestBody"] = {

@@ -12,8 +12,9 @@ from ogel.features.webhooks.deliveries.delivery import DeliveryStatus, Outcome
 from ogel.runtime.database.database import Database, Queries
 from ogel.runtime.database.settled import settled_until
 from ogel.runtime.http.route import Timestamp
+from ogel.runtime.outbox import EVENTS
 
-_SQL = Queries.beside(__name__)
+_SQL = Queries.beside(__name__, events=EVENTS)
 
 # A page sorts what was recorded in this time: little where much was, much where little was.
 FIRST_STEP, LAST_STEP = timedelta(seconds=5), timedelta(hours=1)
