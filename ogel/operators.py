@@ -122,7 +122,9 @@ async def api(settings: Settings, who: str) -> AsyncIterator[ASGIApp]:
     async with services(settings) as platform:
         routes = platform.routes(everything=True)
         options = HttpOptions(max_body_bytes=settings.max_body_bytes)
-        yield build_app(routes, [], {KEY: authenticate}, None, platform.core.probes, options)
+        yield build_app(
+            routes, [], {KEY: authenticate}, None, platform.core.probes, options, dialects=platform.dialects()
+        )
 
 
 def _with_what_there_is(settings: Settings) -> Services:

@@ -210,6 +210,7 @@ class Process:
             _examples,
             lambda: self._stop is not None and self._stop.is_set(),
             core.limiter,
+            self._platform.dialects() if self._roles.api else [],
         )
 
 

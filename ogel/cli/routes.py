@@ -34,7 +34,7 @@ def command(as_json: bool) -> None:
 
     platform = Platform(NOWHERE)
     routes, streams = platform.routes(everything=True), platform.streams()
-    table = access_table(with_shell(routes, streams), streams)
+    table = access_table(with_shell(routes, streams), streams, platform.dialects())
     say_json({"items": table}) if as_json else _show(table)
 
 

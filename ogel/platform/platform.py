@@ -17,6 +17,7 @@ from ogel.settings import NOWHERE, Settings, require
 
 if TYPE_CHECKING:
     from ogel.runtime.feature import BackgroundService, Feature
+    from ogel.runtime.http.dialect import Dialect
     from ogel.runtime.http.route import Route, Stream
     from ogel.runtime.jobs.kind import JobKind
     from ogel.runtime.schedule.ticks import Ticker
@@ -67,6 +68,9 @@ class Platform:
     def streams(self) -> list[tuple[str, Stream]]:
         found = self.features.bringing("streams")
         return [(_tag(each), stream) for each in found for stream in each.streams()]
+
+    def dialects(self) -> list[tuple[str, Dialect]]:
+        return [(_tag(each), dialect) for each in self.features.all() for dialect in each.dialects()]
 
     def ticker(self) -> Ticker:
         """Raises ConfigError where OGEL_SCHEDULES cannot be meant."""

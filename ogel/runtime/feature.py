@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from ogel.runtime.alerts import AlertRule, TakeSamples
     from ogel.runtime.http.admission import Watch
     from ogel.runtime.http.credentials import Authenticate
+    from ogel.runtime.http.dialect import Dialect
     from ogel.runtime.http.health import Probe
     from ogel.runtime.http.route import Route, Stream
     from ogel.runtime.jobs.kind import JobKind
@@ -49,6 +50,7 @@ class Feature:
     routes          JSON over HTTP: a function that imports them, for processes that serve them.
     process_routes  likewise, of every process and not of the API alone.
     streams         ways in that go on, for processes with the role `realtime`.
+    dialects        prefixes that speak as clients of other products expect; a function that imports them, for the API.
     scopes          what keys may be allowed, each with what it allows: `{"webhooks:read": "look at endpoints"}`.
     authenticators  who is behind a credential, by its kind; `watch` knows when a key ends.
 
@@ -80,6 +82,7 @@ class Feature:
     routes: Callable[[], Sequence[Route]] = tuple
     process_routes: Callable[[], Sequence[Route]] = tuple
     streams: Callable[[], Sequence[Stream]] = tuple
+    dialects: Callable[[], Sequence[Dialect]] = tuple
     scopes: Mapping[str, str] = field(default_factory=dict)
     authenticators: Mapping[str, Authenticate] = field(default_factory=dict)
     watch: Watch | None = None

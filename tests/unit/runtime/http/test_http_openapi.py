@@ -12,7 +12,7 @@ import schemathesis
 from ogel.runtime.http.access import OPEN, Access
 from ogel.runtime.http.openapi import document
 from ogel.runtime.http.pagination import Page, PageQuery
-from ogel.runtime.http.route import Call, Route, Text, Timestamp
+from ogel.runtime.http.route import Call, Content, Form, Redirect, Route, Streaming, Text, Timestamp
 
 
 class NewThing(msgspec.Struct, forbid_unknown_fields=True):
@@ -97,3 +97,23 @@ def test_query_fields_become_parameters(openapi: Any) -> None:
 def test_path_parameters_are_required(openapi: Any) -> None:
     (parameter,) = openapi["paths"]["/api/things/{id}"]["delete"]["parameters"]
     assert (parameter["name"], parameter["in"], parameter["required"]) == ("id", "path", True)
+
+
+def test_bodies_and_answers_that_are_no_json() -> None:
+    everything = [
+        ("files", Route("POST", "/api/files/{key:path}", handler, WRITE, "Put", body=Streaming("image/png"))),
+        (
+            "files",
+            Route("GET", "/api/files/{key:path}", handler, READ, "Get", Content, media_type="image/png"),
+        ),
+        ("files", Route("PUT", "/api/form", handler, WRITE, "Say", Redirect, Form(NewThing), status=303)),
+    ]
+    openapi = document(everything)
+    schemathesis.openapi.from_dict(openapi).validate()
+    put, get = (openapi["paths"]["/api/files/{key}"][method] for method in ("post", "get"))
+    assert list(put["requestBody"]["content"]) == ["image/png"]
+    assert list(get["responses"]["200"]["content"]) == ["image/png"]
+    assert [parameter["name"] for parameter in get["parameters"]] == ["key"]
+    said = openapi["paths"]["/api/form"]["put"]
+    assert list(said["requestBody"]["content"]) == ["application/x-www-form-urlencoded"]
+    assert "content" not in said["responses"]["303"]

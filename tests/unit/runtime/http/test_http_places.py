@@ -91,3 +91,31 @@ def test_segments_are_decoded_once() -> None:
     for unknown in (b"/%00", b"/\x7f", b"/a\n"):
         with pytest.raises(NotFound):
             segments_of(unknown)
+
+
+REST = Places(
+    Place(path, app) for path in ("/o/{bucket}/{key:path}", "/o/{bucket}", "/o/{bucket}/info/{key:path}")
+)
+
+
+@pytest.mark.parametrize(
+    ("path", "template", "values"),
+    [
+        ("/o/b", "/o/{bucket}", {"bucket": "b"}),
+        ("/o/b/a", "/o/{bucket}/{key:path}", {"bucket": "b", "key": "a"}),
+        ("/o/b/a%2Fb/c", "/o/{bucket}/{key:path}", {"bucket": "b", "key": "a/b/c"}),
+        ("/o/b/a//b/", "/o/{bucket}/{key:path}", {"bucket": "b", "key": "a//b/"}),
+        ("/o/b/info/a/b", "/o/{bucket}/info/{key:path}", {"bucket": "b", "key": "a/b"}),
+        ("/o/b/info", "/o/{bucket}/{key:path}", {"bucket": "b", "key": "info"}),  # nothing is no rest
+        ("/o/b/info/", "/o/{bucket}/{key:path}", {"bucket": "b", "key": "info/"}),
+    ],
+)
+def test_the_last_parameter_may_take_all_the_rest(path: str, template: str, values: dict[str, str]) -> None:
+    assert led_to(REST, path) == (template, values)
+
+
+def test_nothing_stands_behind_the_rest() -> None:
+    with pytest.raises(ValueError, match="goes on"):
+        Places([Place("/o/{key:path}/info", app)])
+    with pytest.raises(NotFound):
+        led_to(REST, "/o/b/")
