@@ -27,13 +27,13 @@ up: $(STAMP) ## the whole suite in one process, on servers of its own; Ctrl-C en
 demo: $(STAMP) ## boot, publish, deliver, verify, print a table; leaves nothing behind
 	@$(BIN)/python docs/examples/demo.py
 
-test: $(STAMP) ## everything CI runs; one folder with T=tests/unit
+test: $(STAMP) ## every test but the long ones; one folder with T=tests/unit
 	@$(BIN)/python -m pytest -n 3 --dist worksteal -q $(T)
 
 chaos: $(STAMP) ## the long tests: 50 kills, 100,000 replayed, 10,000 mixed jobs, 1,000 connections; wants a quiet machine
 	@$(BIN)/python -m pytest -q -s -m long $(T)
 
-lint: $(STAMP) ## ruff, mypy, import-linter
+lint: $(STAMP) ## ruff, mypy, import walls
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports
 
 SHIPPED := build/shipped
@@ -60,7 +60,7 @@ bench: $(STAMP) $(SHIPPED)/.installed $(PEERS)/.installed ## measure requests, d
 
 migration: ## make migration NAME=add_webhook_labels
 	@test -n "$(NAME)" || { echo "say NAME=what_and_why"; exit 1; }
-	@next=$$(printf '%04d' $$(($$(ls sql/migrations | grep -c sql) + 1))); f=sql/migrations/$${next}_$(NAME).sql; \
+	@f=sql/migrations/$$(date -u +%Y%m%d%H%M)_$(NAME).sql; \
 	  printf -- '-- Why, and what running code of the version before makes of it.\n' > $$f; echo $$f
 
 examples: $(STAMP) ## record the examples of /openapi.json anew, from a running suite

@@ -6,17 +6,16 @@ import asyncio
 from typing import Any
 
 import pytest
-from prometheus_client import CollectorRegistry
 
-from ogel.features.audit.store import AuditStore
-from ogel.features.mail.feature import MailFeature, MailOptions
+from ogel.features.mail.feature import MailFeature
 from ogel.features.mail.jobs import QUEUE
 from ogel.features.mail.message import MailMessage, NewMail
+from ogel.features.mail.settings import MailSettings
 from ogel.kernel.principal import SYSTEM, Caller
-from ogel.runtime.delivery.providers import ProviderMetrics, Providers
+from ogel.runtime.delivery.providers import Providers
 from ogel.runtime.jobs.job import job_id_of
 from ogel.runtime.jobs.store import JobQueue
-from ogel.runtime.outbox import Outbox
+from tests.support.core import a_core
 from tests.support.jobs import World
 from tests.support.jobs import world as job_world
 
@@ -24,15 +23,9 @@ CALLER = Caller(SYSTEM, "req_test")
 
 
 def a_feature(jobs: World, queue: JobQueue) -> MailFeature:
-    return MailFeature(
-        jobs.database,
-        queue,
-        Outbox(queue),
-        AuditStore(),
-        Providers("mail", [], ProviderMetrics(CollectorRegistry())),
-        MailOptions(None, None, [60.0], 1.0, 7.0),
-        lambda: None,
-    )
+    core = a_core(jobs.database, queue)
+    settings = MailSettings(retry_delays=(60.0,), timeout_seconds=1.0)
+    return MailFeature(core, settings, Providers("mail", [], core.provider_metrics))
 
 
 @pytest.mark.parametrize(
@@ -50,7 +43,7 @@ def test_an_address_that_is_not_taken_any_more_ends_its_message(
         async with job_world(database_url) as jobs:
             queue = JobQueue()
             feature = a_feature(jobs, queue)
-            jobs.kinds = feature.feature().jobs
+            jobs.kinds = [feature.send.kind()]
             queue.know(jobs.kinds)
             mail = NewMail(
                 from_="ogel@example.com",
@@ -76,7 +69,7 @@ def test_mail_whose_job_is_discarded_has_failed_and_says_so(database_url: str) -
         async with job_world(database_url) as jobs:
             queue = JobQueue()
             feature = a_feature(jobs, queue)
-            queue.know(feature.feature().jobs)
+            queue.know([feature.send.kind()])
             mail = NewMail(from_="ogel@example.com", to="ann@example.com", subject="s", text="t")
             [message] = (await feature.messages.send(CALLER, mail)).items
             async with jobs.database.transaction() as tx:

@@ -10,8 +10,9 @@ from starlette.types import Scope
 from ogel.kernel.errors import Forbidden, Unauthenticated
 from ogel.kernel.principal import Principal
 from ogel.runtime.http.access import Access
-from ogel.runtime.http.credentials import Authenticators, Credential, CredentialReader
+from ogel.runtime.http.credentials import Authenticators, CredentialReader
 from ogel.runtime.http.exchange import Exchange
+from ogel.runtime.rates.limiter import Limiter, refusal
 
 # Why a key is good no more. One that has lost the scope counts as revoked.
 Ending = Literal["revoked", "expired"]
@@ -34,18 +35,32 @@ class Admission:
     """Of one route or stream. The first reader that finds a credential decides; its word is not doubted by the next."""
 
     def __init__(
-        self, access: Access, readers: Sequence[CredentialReader], authenticators: Authenticators
+        self,
+        access: Access,
+        readers: Sequence[CredentialReader],
+        authenticators: Authenticators,
+        limiter: Limiter | None,
     ) -> None:
         self._access = access
+        self._limiter = limiter if access.rate != "none" else None
         self._readers = readers
         self._authenticators = authenticators
 
     async def admit(self, scope: Scope, exchange: Exchange) -> None:
-        """Leaves the principal in the exchange. Raises Unauthenticated or Forbidden."""
-        if self._access.who == "open":
-            return
-        credential = self._credential(scope)
-        if credential is None:
+        """Leaves the principal in the exchange. Raises Unauthenticated, Forbidden or RateLimited."""
+        if self._access.who != "open":
+            await self._identify(scope, exchange)
+        if self._limiter is not None:
+            verdict = await self._limiter.admit(exchange.principal, exchange.ip, self._access.rate)
+            exchange.limits = verdict.fields
+            if verdict.refused_by:
+                raise refusal(verdict)
+
+    async def _identify(self, scope: Scope, exchange: Exchange) -> None:
+        for read in self._readers:
+            if (credential := read(scope)) is not None:
+                break
+        else:
             raise Unauthenticated("Send a key: `Authorization: Bearer <key>`.")
         authenticate = self._authenticators.get(credential.kind)
         principal = None if authenticate is None else await authenticate(credential, exchange.caller)
@@ -55,8 +70,13 @@ class Admission:
         if lacking := self._access.lacks(principal):
             raise Forbidden(lacking)
 
-    def _credential(self, scope: Scope) -> Credential | None:
-        for read in self._readers:
-            if (credential := read(scope)) is not None:
-                return credential
-        return None
+
+class Admissions:
+    """What all of them share: who knows credentials, and who counts. Without a `limiter` there may be any number."""
+
+    def __init__(self, authenticators: Authenticators, limiter: Limiter | None) -> None:
+        self._authenticators = authenticators
+        self._limiter = limiter
+
+    def of(self, access: Access, readers: Sequence[CredentialReader]) -> Admission:
+        return Admission(access, readers, self._authenticators, self._limiter)

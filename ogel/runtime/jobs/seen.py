@@ -9,6 +9,9 @@ from ogel.runtime.database.pieces import Piece
 
 _SQL = Queries.beside(__name__)
 
+# `{jobs}` in their queries: those that are not over, and the dead ones, in a relation with these columns.
+JOBS = b"(SELECT id, queue_name, kind, payload, status, last_error FROM job_queue)"
+
 
 def claims_of(job_id: str) -> Piece:
     """`claims (claimed_at, place)` of a job that is running: those that were lost, from 1 on, and the present one."""

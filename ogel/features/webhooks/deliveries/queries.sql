@@ -1,14 +1,14 @@
 -- get_delivery --
 SELECT d.id, d.event_id AS event, e.type AS event_type, d.webhook_id AS webhook, d.status, d.attempts,
        d.next_attempt_at, d.finished_at, d.created_at
-FROM webhook_deliveries AS d JOIN events AS e ON e.id = d.event_id
+FROM webhook_deliveries AS d JOIN {events} AS e ON e.id = d.event_id
 WHERE d.id = %(id)s
 
 -- list_deliveries --
 -- Newest first. The range of ids serves since and until, which are asked of created_at: see times.py.
 SELECT d.id, d.event_id AS event, e.type AS event_type, d.webhook_id AS webhook, d.status, d.attempts,
        d.next_attempt_at, d.finished_at, d.created_at
-FROM webhook_deliveries AS d JOIN events AS e ON e.id = d.event_id
+FROM webhook_deliveries AS d JOIN {events} AS e ON e.id = d.event_id
 WHERE (%(after)s::text IS NULL OR d.id < %(after)s)
   AND (%(webhook)s::text IS NULL OR d.webhook_id = %(webhook)s)
   AND (%(event)s::text IS NULL OR d.event_id = %(event)s)
@@ -23,7 +23,7 @@ LIMIT %(limit)s
 SELECT 'webhook' WHERE %(webhook)s::text IS NOT NULL
   AND NOT EXISTS (SELECT FROM webhook_endpoints WHERE id = %(webhook)s)
 UNION ALL
-SELECT 'event' WHERE %(event)s::text IS NOT NULL AND NOT EXISTS (SELECT FROM events WHERE id = %(event)s)
+SELECT 'event' WHERE %(event)s::text IS NOT NULL AND NOT EXISTS (SELECT FROM {events} AS e WHERE id = %(event)s)
 
 -- list_attempts --
 -- With the piece `claims`. The claim of a job is the write-ahead record of its attempt: while nothing else is known of it,
@@ -41,7 +41,7 @@ ORDER BY number
 
 -- listener --
 SELECT w.ordered_by, e.subject
-FROM webhook_deliveries AS d JOIN events AS e ON e.id = d.event_id JOIN webhook_endpoints AS w ON w.id = d.webhook_id
+FROM webhook_deliveries AS d JOIN {events} AS e ON e.id = d.event_id JOIN webhook_endpoints AS w ON w.id = d.webhook_id
 WHERE d.id = %(id)s
 FOR KEY SHARE OF w
 
@@ -58,7 +58,7 @@ SELECT a.recorded_at, a.delivery_id, a.number, d.webhook_id, d.event_id, e.type,
        a.response_status, a.started_at, a.duration_seconds, d.status, d.next_attempt_at
 FROM webhook_attempts AS a
 JOIN webhook_deliveries AS d ON d.id = a.delivery_id
-JOIN events AS e ON e.id = d.event_id
+JOIN {events} AS e ON e.id = d.event_id
 WHERE a.recorded_at >= %(after_at)s AND a.recorded_at < %(before)s
   AND (a.recorded_at, a.delivery_id, a.number) > (%(after_at)s, %(after_id)s, %(after_number)s)
   AND (%(webhook)s::text IS NULL OR d.webhook_id = %(webhook)s)

@@ -11,8 +11,9 @@ from ogel.runtime.database.database import Queries, Transaction
 from ogel.runtime.database.pieces import asking
 from ogel.runtime.jobs.job import job_id_of
 from ogel.runtime.jobs.seen import claims_of
+from ogel.runtime.outbox import EVENTS
 
-_SQL = Queries.beside(__name__)
+_SQL = Queries.beside(__name__, events=EVENTS)
 
 
 class DeliveryStore:

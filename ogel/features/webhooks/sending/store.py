@@ -10,8 +10,9 @@ from ogel.features.webhooks.sending.receiver import Receiver, Receivers
 from ogel.kernel.event import Event
 from ogel.runtime.database.database import Queries, Transaction, records
 from ogel.runtime.database.pieces import Piece, together
+from ogel.runtime.outbox import EVENTS
 
-_SQL = Queries.beside(__name__)
+_SQL = Queries.beside(__name__, events=EVENTS)
 
 
 class AttemptStore:

@@ -1,0 +1,59 @@
+"""The table of who may do what: every route and stream, as it was declared."""
+
+from __future__ import annotations
+
+import msgspec
+
+from ogel.runtime.http.access import Who
+from ogel.runtime.http.dialect import OWN, Dialect, Dialects
+from ogel.runtime.http.openapi import Routes, Streams
+from ogel.runtime.http.route import Route, Stream
+from ogel.runtime.rates.classes import RateClass
+
+
+class AccessRow(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    max_body_bytes  null: no body is read, or, with `body`, the process's own limit holds.
+    audit           what the audit log has of it, one of these each time.
+    """
+
+    feature: str
+    dialect: str
+    method: str
+    path: str
+    who: Who
+    scope: str | None
+    rate: RateClass
+    body: bool
+    max_body_bytes: int | None
+    audit: list[str]
+
+
+def access_table(routes: Routes, streams: Streams, dialects: Dialects = ()) -> list[AccessRow]:
+    """By path, and routes of one path as they were declared."""
+    rows = [_row(feature, OWN, route) for feature, route in routes]
+    rows += [_row(feature, OWN, stream) for feature, stream in streams]
+    for feature, dialect in dialects:
+        rows += [_row(feature, dialect, route) for route in dialect.routes]
+        rows += [_row(feature, dialect, stream) for stream in dialect.streams]
+    return sorted(rows, key=lambda row: row.path)
+
+
+def _row(feature: str, dialect: Dialect, way: Route | Stream) -> AccessRow:
+    access = way.access
+    if isinstance(way, Route):
+        method, body = way.method, way.body is not None
+    else:
+        method, body = "WEBSOCKET" if way.media_type is None else "GET", False
+    return AccessRow(
+        feature=feature,
+        dialect=dialect.name,
+        method=method,
+        path=dialect.prefix + way.path,
+        who=access.who,
+        scope=access.scope,
+        rate=access.rate,
+        body=body,
+        max_body_bytes=access.max_body_bytes if body else None,
+        audit=list(access.audit),
+    )
