@@ -12,10 +12,10 @@ from ogel.kernel.clock import utc_now
 from ogel.runtime.database.database import Transaction
 from ogel.runtime.jobs.job import LOW, MOST_RESULT_BYTES, REPLAY, RETRY, URGENT, Job, NewJob, Outcome
 from ogel.runtime.jobs.kind import JobKind
+from ogel.runtime.jobs.leases import LeaseStore
 from ogel.runtime.jobs.progress import report
 from ogel.runtime.jobs.retry import RetryPolicy
 from ogel.runtime.jobs.runner import RunnerOptions
-from ogel.runtime.jobs.store import LeaseStore
 from tests.support.jobs import QUEUE, World, world
 
 
@@ -155,7 +155,7 @@ def test_what_is_too_short_to_be_cut_ends_as_it_ends(database_url: str) -> None:
                 await begun.wait()
                 async with w.database.transaction() as tx:
                     await w.queue.cancel(tx, id)
-                await runner._tend()
+                await runner._tender.tend()
                 release.set()
                 await w.until_empty()
             assert done.is_set()

@@ -12,10 +12,10 @@ from ogel.kernel.clock import utc_now
 from ogel.runtime.jobs.job import RETRY, Job, NewJob, Outcome
 from ogel.runtime.jobs.keys import Rate
 from ogel.runtime.jobs.kind import JobKind
+from ogel.runtime.jobs.leases import CLAIM, CONTENDED_SECONDS, MOST_STEPS, LeaseStore
 from ogel.runtime.jobs.retry import RetryPolicy
 from ogel.runtime.jobs.runner import RunnerOptions
 from ogel.runtime.jobs.shares import UNDIVIDED, Division, NewKeys, Share
-from ogel.runtime.jobs.store import CLAIM, CONTENDED_SECONDS, MOST_STEPS, LeaseStore
 from tests.support.jobs import QUEUE, World, world
 
 

@@ -15,8 +15,6 @@ def purge_of_mail(retention_days: float) -> Purge:
         MESSAGES,
         "mail that is over, with its words, attempts and dead jobs",
         retention_days,
-        count=_SQL.count_old,
-        seen=_SQL.seen_old,
-        old=_SQL.old,
-        forget=[_SQL.forget_attempts, _SQL.forget_requests, _SQL.forget_messages],
+        b"mail_messages",
+        [_SQL.forget_attempts, _SQL.forget_requests],
     )

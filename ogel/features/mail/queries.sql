@@ -105,30 +105,12 @@ ORDER BY g.id
 UPDATE mail_messages SET status = 'queued', queued_at = now(), next_attempt_at = now(), finished_at = NULL
 WHERE id = ANY (%(ids)s) AND status <> 'sent'
 
--- count_old --
-SELECT count(*) FROM (SELECT FROM mail_messages WHERE finished_at < %(before)s LIMIT %(most)s) AS old
-
--- seen_old --
--- The piece `seen`: see runtime/delivery/purge.py.
-SELECT id, finished_at FROM mail_messages
-WHERE finished_at < %(before)s AND finished_at >= %(after_at)s::timestamptz
-  AND (finished_at, id) > (%(after_at)s::timestamptz, %(after_id)s::text)
-ORDER BY finished_at, id LIMIT %(limit)s
-
--- old --
--- What is queued is never forgotten.
-SELECT id, request_id FROM mail_messages
-WHERE id = ANY (ARRAY (SELECT id FROM seen)) AND finished_at < %(before)s AND id NOT IN (SELECT id FROM busy)
-FOR UPDATE SKIP LOCKED
-
 -- forget_attempts --
+-- Of messages that are `old`: see runtime/delivery/purge.py.
 DELETE FROM mail_attempts WHERE message_id = ANY (ARRAY (SELECT id FROM old))
 
 -- forget_requests --
 -- What was asked, when nothing is left of it.
 DELETE FROM mail_requests AS r
-WHERE id = ANY (ARRAY (SELECT request_id FROM old))
+WHERE id = ANY (ARRAY (SELECT request_id FROM mail_messages WHERE id = ANY (ARRAY (SELECT id FROM old))))
   AND NOT EXISTS (SELECT FROM mail_messages AS m WHERE m.request_id = r.id AND m.id NOT IN (SELECT id FROM old))
-
--- forget_messages --
-DELETE FROM mail_messages WHERE id = ANY (ARRAY (SELECT id FROM old)) RETURNING id

@@ -21,7 +21,7 @@ from ogel.features.mail.message import (
     MailMessageWithAttempts,
     NewMail,
 )
-from ogel.features.mail.store import MailStore, NewRequest
+from ogel.features.mail.store import KNOWN_REQUEST, MailStore, NewRequest
 from ogel.features.mail.templating import Templates
 from ogel.kernel.ids import new_id
 from ogel.kernel.principal import Caller
@@ -48,7 +48,7 @@ class MailService:
     ) -> None:
         self._database = database
         self._store = store
-        self._answers = Answers(database, store.known_request, AcceptedMail)
+        self._answers = Answers(database, KNOWN_REQUEST, AcceptedMail)
         self._jobs = jobs
         self._audit = audit
         self._templates = templates

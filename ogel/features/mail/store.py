@@ -16,13 +16,15 @@ from ogel.features.mail.message import (
     MailMessageWithAttempts,
 )
 from ogel.runtime.database.database import Queries, Transaction, records
-from ogel.runtime.delivery.idempotency import Asked, KnownRequest
+from ogel.runtime.delivery.idempotency import Asked
 from ogel.runtime.delivery.messages import MessageQueries
 from ogel.runtime.delivery.policy import QueuedMessage
 from ogel.runtime.mail.address import Address, InvalidAddress, parse_address
 from ogel.runtime.mail.letter import Letter
 
 _SQL = Queries.beside(__name__)
+
+KNOWN_REQUEST = _SQL.known_request
 
 
 class NewRequest(Struct, frozen=True, kw_only=True):
@@ -53,10 +55,6 @@ MESSAGE_QUERIES = MessageQueries(_SQL.add_attempts, _SQL.settle, _SQL.give_up, _
 
 
 class MailStore:
-    async def known_request(self, tx: Transaction, key: str) -> KnownRequest | None:
-        rows = await tx.tuples(_SQL.known_request, {"key": key})
-        return KnownRequest(*rows[0]) if rows else None
-
     async def insert(self, tx: Transaction, new: NewRequest) -> bool:
         """False when its key is taken."""
         parameters = {

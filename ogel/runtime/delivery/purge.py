@@ -13,31 +13,19 @@ _SQL = Queries.beside(__name__)
 
 
 def purge_with_jobs(
-    name: str,
-    deletes: str,
-    retention_days: float,
-    *,
-    count: bytes,
-    seen: bytes,
-    old: bytes,
-    forget: Sequence[bytes],
+    name: str, deletes: str, retention_days: float, table: bytes, belongings: Sequence[bytes]
 ) -> Purge:
     """
-    For rows that have one job each (`job_id_of`). Pieces of one statement, which see each other:
-
-    seen    the next rows of the walk (see Purge.of_walk): id and `finished_at`.
-    old     locks those that are `seen` and may go, and passes over what others have locked and what is `busy`: others
-            lock a job before what it is about, so that waiting for one could be waiting in a circle.
-    forget  DELETEs of what belongs to the `old`, last of the rows themselves, whose ids it returns.
+    Of a feature's table, whose rows have an id, a `status`, the time they were over (`finished_at`) and one job each
+    (`job_id_of`). `belongings` are DELETEs of what goes with those that are `old (id)`. All is one statement.
     """
-    *belongings, themselves = forget
     pieces = [
-        Piece("seen", seen, {}),
+        Piece("seen", _SQL.seen % table, {}),
         *dead_jobs_of_seen(),
-        Piece("old", old, {}),
+        Piece("old", _SQL.old % table, {}),
         forget_dead_jobs(),
         *(Piece(f"gone_{place}", sql, {}) for place, sql in enumerate(belongings)),
-        Piece("gone", themselves, {}, says=_SQL.walked),
+        Piece("gone", _SQL.gone % table, {}, says=_SQL.walked),
     ]
     statement, _ = together(pieces)
-    return Purge.of_walk(name, deletes, retention_days, count=count, batch=statement)
+    return Purge.of_walk(name, deletes, retention_days, count=_SQL.count_old % table, batch=statement)

@@ -18,10 +18,8 @@ def purges_of_messages(retention_days: float) -> Sequence[Purge]:
             MESSAGES,
             "messages that are over, with their attempts and dead jobs",
             retention_days,
-            count=_SQL.count_old,
-            seen=_SQL.seen_old,
-            old=_SQL.old,
-            forget=[_SQL.forget_attempts, _SQL.forget_messages],
+            b"messages",
+            [_SQL.forget_attempts],
         ),
         Purge.of_queries(
             "message_requests",

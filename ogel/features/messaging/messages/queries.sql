@@ -38,27 +38,9 @@ WHERE (%(after)s::text IS NULL OR id < %(after)s)
 ORDER BY id DESC
 LIMIT %(limit)s
 
--- count_old --
-SELECT count(*) FROM (SELECT FROM messages WHERE finished_at < %(before)s LIMIT %(most)s) AS old
-
--- seen_old --
--- The piece `seen`: see runtime/delivery/purge.py.
-SELECT id, finished_at FROM messages
-WHERE finished_at < %(before)s AND finished_at >= %(after_at)s::timestamptz
-  AND (finished_at, id) > (%(after_at)s::timestamptz, %(after_id)s::text)
-ORDER BY finished_at, id LIMIT %(limit)s
-
--- old --
--- What is queued is never forgotten.
-SELECT id FROM messages
-WHERE id = ANY (ARRAY (SELECT id FROM seen)) AND finished_at < %(before)s AND id NOT IN (SELECT id FROM busy)
-FOR UPDATE SKIP LOCKED
-
 -- forget_attempts --
+-- Of messages that are `old`: see runtime/delivery/purge.py.
 DELETE FROM message_attempts WHERE message_id = ANY (ARRAY (SELECT id FROM old))
-
--- forget_messages --
-DELETE FROM messages WHERE id = ANY (ARRAY (SELECT id FROM old)) RETURNING id
 
 -- count_old_requests --
 SELECT count(*) FROM (SELECT FROM message_requests WHERE created_at < %(before)s LIMIT %(most)s) AS old

@@ -20,7 +20,7 @@ from ogel.features.messaging.messages.message import (
     NewSms,
     message_job,
 )
-from ogel.features.messaging.messages.store import MessageStore
+from ogel.features.messaging.messages.store import KNOWN_REQUEST, MessageStore
 from ogel.kernel.errors import Conflict, Invalid
 from ogel.kernel.ids import new_id
 from ogel.kernel.principal import Caller
@@ -84,7 +84,7 @@ class MessageService:
     ) -> None:
         self._database = database
         self._store = store
-        self._answers = Answers(database, store.known_request, AcceptedMessages)
+        self._answers = Answers(database, KNOWN_REQUEST, AcceptedMessages)
         self._devices = devices
         self._jobs = jobs
         self._events = events

@@ -9,16 +9,14 @@ import msgspec
 
 from ogel.features.messaging.messages.message import AcceptedMessages, Message, MessageWithAttempts
 from ogel.runtime.database.database import Queries, Transaction, records
-from ogel.runtime.delivery.idempotency import Asked, KnownRequest
+from ogel.runtime.delivery.idempotency import Asked
 
 _SQL = Queries.beside(__name__)
 
+KNOWN_REQUEST = _SQL.known_request
+
 
 class MessageStore:
-    async def known_request(self, tx: Transaction, key: str) -> KnownRequest | None:
-        rows = await tx.tuples(_SQL.known_request, {"key": key})
-        return KnownRequest(*rows[0]) if rows else None
-
     async def insert_request(self, tx: Transaction, asked: Asked, answer: AcceptedMessages) -> bool:
         """False when it is known, by a transaction that has committed: it waits for one that has not."""
         parameters = {**asked._asdict(), "answer": msgspec.json.encode(answer).decode()}

@@ -15,8 +15,6 @@ def purge_of_deliveries(retention_days: float) -> Purge:
         DELIVERIES,
         "deliveries that are over, with their attempts and dead jobs",
         retention_days,
-        count=_SQL.count_old,
-        seen=_SQL.seen_old,
-        old=_SQL.old,
-        forget=[_SQL.forget_attempts, _SQL.forget_deliveries],
+        b"webhook_deliveries",
+        [_SQL.forget_attempts],
     )

@@ -66,27 +66,6 @@ WHERE a.recorded_at >= %(after_at)s AND a.recorded_at < %(before)s
 ORDER BY a.recorded_at, a.delivery_id, a.number
 LIMIT %(limit)s
 
--- count_old --
-SELECT count(*) FROM (
-  SELECT FROM webhook_deliveries WHERE finished_at < %(before)s AND status <> 'pending' LIMIT %(most)s
-) AS old
-
--- seen_old --
--- The piece `seen`: see runtime/delivery/purge.py.
-SELECT id, finished_at FROM webhook_deliveries
-WHERE finished_at < %(before)s AND finished_at >= %(after_at)s::timestamptz
-  AND (finished_at, id) > (%(after_at)s::timestamptz, %(after_id)s::text)
-ORDER BY finished_at, id LIMIT %(limit)s
-
--- old --
--- What is pending is never forgotten.
-SELECT id FROM webhook_deliveries
-WHERE id = ANY (ARRAY (SELECT id FROM seen)) AND finished_at < %(before)s AND status <> 'pending'
-  AND id NOT IN (SELECT id FROM busy)
-FOR UPDATE SKIP LOCKED
-
 -- forget_attempts --
+-- Of deliveries that are `old`: see runtime/delivery/purge.py.
 DELETE FROM webhook_attempts WHERE delivery_id = ANY (ARRAY (SELECT id FROM old))
-
--- forget_deliveries --
-DELETE FROM webhook_deliveries WHERE id = ANY (ARRAY (SELECT id FROM old)) RETURNING id
