@@ -18,7 +18,7 @@ from ogel.kernel.principal import Caller, Principal
 
 if TYPE_CHECKING:
     from ogel.cli.client import Answer, Client, Listed
-    from ogel.platform import Platform
+    from ogel.operators import Services
     from ogel.settings import Settings
 
 Answered = TypeVar("Answered")
@@ -40,7 +40,7 @@ limit_option = click.option(
 )
 
 
-def ask(question: Callable[[Platform], Awaitable[Answered]]) -> Answered:
+def ask(question: Callable[[Services], Awaitable[Answered]]) -> Answered:
     """Of the services, on the database of the environment or of the `ogel up` that runs beside."""
     from ogel.operators import services
 

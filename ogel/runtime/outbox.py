@@ -90,10 +90,13 @@ class Outbox:
     def __init__(self, jobs: JobQueue) -> None:
         self._jobs = jobs
         self._subscribers: list[Subscriber] = []
+        # That subscribers fill.
+        self.queues: list[str] = []
 
-    def subscribe(self, subscribers: Sequence[Subscriber]) -> None:
-        """Called once, by the composition root, before anything is published."""
-        self._subscribers.extend(subscribers)
+    def subscribe(self, subscribers: Mapping[str, Subscriber]) -> None:
+        """By the queue of the jobs they cause. Called by the composition root, before anything is published."""
+        self._subscribers.extend(subscribers.values())
+        self.queues.extend(subscribers)
 
     async def publish(
         self,

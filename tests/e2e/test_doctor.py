@@ -253,7 +253,7 @@ def test_a_check_that_fails_is_a_finding(tmp_path: Path, monkeypatch: pytest.Mon
     def fail() -> None:
         raise ZeroDivisionError("by zero")
 
-    monkeypatch.setattr("ogel.platform.queue_names", fail)
+    monkeypatch.setattr("ogel.platform.platform.queue_names", fail)
     [found] = wrong(at=tmp_path, WORKER_QUEUES="mail")
     assert found["detail"] == "could not be checked: ZeroDivisionError: by zero"
 

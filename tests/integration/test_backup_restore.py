@@ -27,7 +27,7 @@ from ogel.kernel.errors import Unavailable
 from ogel.kernel.ids import new_id
 from ogel.kernel.principal import SYSTEM, Caller
 from ogel.operators import restoring
-from ogel.platform import MIGRATIONS
+from ogel.platform.schema import MIGRATIONS
 from ogel.runtime.database.database import DatabaseAway
 from ogel.runtime.jobs.job import Finished, Job, Outcome
 from ogel.runtime.secrets.vault import Vault

@@ -9,10 +9,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from prometheus_client import CollectorRegistry
-
 from ogel.adapters.postgres import PoolOptions, make_pool
-from ogel.features.audit.store import AuditStore
 from ogel.features.databases.checks.job import CHECK
 from ogel.features.databases.checks.jobs import CHECK_ALL, UNKNOWN_FAULT, Loaded
 from ogel.features.databases.feature import DatabaseFeature
@@ -24,11 +21,10 @@ from ogel.kernel.principal import SYSTEM, Caller
 from ogel.runtime.database.database import Database
 from ogel.runtime.database.registered import Applied, Catalog, NextFile, Seen, Target, TargetError
 from ogel.runtime.jobs.job import Finished, Job, Outcome
-from ogel.runtime.jobs.keys import JobKeys
 from ogel.runtime.jobs.kind import JobKind
 from ogel.runtime.jobs.store import JobQueue
-from ogel.runtime.outbox import Outbox
 from ogel.runtime.secrets.vault import Vault
+from tests.support.core import a_core
 
 CALLER = Caller(SYSTEM, "req_test")
 SECRET = "test-secret-0123456789abcdef-0123"
@@ -98,11 +94,8 @@ async def world(database_url: str, secret: str = SECRET) -> AsyncIterator[World]
     pool = make_pool(database_url, PoolOptions(1, 4, 30, 5, 10))
     await pool.open()
     database, jobs, elsewhere = Database(pool, lambda _: None), JobQueue(), Elsewhere()
-    feature = DatabaseFeature(
-        database, jobs, JobKeys(jobs), Outbox(jobs), AuditStore(), Vault(secret), elsewhere,
-        30, CollectorRegistry(),
-    )  # fmt: skip
-    jobs.know(feature.feature().jobs)
+    feature = DatabaseFeature(a_core(database, jobs, vault=Vault(secret)), elsewhere)
+    jobs.know(feature.kinds)
     try:
         yield World(database, feature, elsewhere)
     finally:

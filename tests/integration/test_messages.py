@@ -13,18 +13,17 @@ import msgspec
 import pytest
 from prometheus_client import CollectorRegistry
 
-from ogel.adapters.egress import AddressGuard, Door
-from ogel.features.audit.store import AuditStore
 from ogel.features.messaging.devices.device import NewFcmDevice, NewWebPushDevice
-from ogel.features.messaging.feature import MessagingFeature, MessagingOptions
+from ogel.features.messaging.feature import MessagingFeature
 from ogel.features.messaging.messages.message import QUEUE, MessageWithAttempts, NewPush, NewSms
 from ogel.features.messaging.sending.senders import MessageProviders
+from ogel.features.messaging.settings import MessagingSettings
 from ogel.kernel.clock import utc_now
 from ogel.kernel.errors import Conflict
 from ogel.kernel.principal import SYSTEM, Caller
 from ogel.runtime.database.database import Database
 from ogel.runtime.delivery.breaker import FAILURES
-from ogel.runtime.delivery.providers import ProviderError, ProviderMetrics
+from ogel.runtime.delivery.providers import ProviderError
 from ogel.runtime.jobs.admission import Admit, QueueFull
 from ogel.runtime.jobs.bell import Notifier
 from ogel.runtime.jobs.kind import JobKind
@@ -32,9 +31,8 @@ from ogel.runtime.jobs.metrics import JobMetrics
 from ogel.runtime.jobs.runner import JobRunner, RunnerOptions
 from ogel.runtime.jobs.store import JobQueue
 from ogel.runtime.messaging import Gone
-from ogel.runtime.outbox import Outbox
-from ogel.runtime.secrets.vault import Vault
 from tests.support.carriers import Browser
+from tests.support.core import a_core
 from tests.support.jobs import world as job_world
 
 CALLER = Caller(SYSTEM, "req_test")
@@ -111,19 +109,10 @@ def in_world(
     async def told() -> None:
         async with job_world(database_url) as jobs:
             queue = JobQueue()
-            feature = MessagingFeature(
-                jobs.database,
-                queue,
-                Outbox(queue),
-                AuditStore(),
-                Door(AddressGuard()),
-                Vault("0" * 32),
-                providers,
-                ProviderMetrics(CollectorRegistry()),
-                admit,
-                MessagingOptions(lifetime_seconds, 30.0),
-            )
-            kinds = list(feature.feature().jobs)
+            core = a_core(jobs.database, queue)
+            core.pressure.admit = admit  # type: ignore[method-assign]
+            feature = MessagingFeature(core, MessagingSettings(lifetime_seconds=lifetime_seconds), providers)
+            kinds = [feature.send.kind()]
             queue.know(kinds)
             await story(World(jobs.database, feature, kinds, jobs.notifier))
 

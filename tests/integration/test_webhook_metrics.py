@@ -18,8 +18,8 @@ from ogel.features.keys.service import KeyService
 from ogel.features.keys.store import KeyStore
 from ogel.features.keys.uses import KeyUses
 from ogel.features.keys.watch import KeyWatch
-from ogel.features.system import measures as measuring
-from ogel.features.system.measures import Measures
+from ogel.features.observability.metrics import measures as measuring
+from ogel.features.observability.metrics.measures import Measures
 from ogel.kernel.ids import new_id
 from ogel.kernel.principal import SYSTEM, Caller
 from ogel.runtime.database.database import Database, DatabaseAway

@@ -18,10 +18,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 import ogel.features
 from ogel.cli.routes import command
-from ogel.features.keys.service import SCOPES
 from ogel.kernel.errors import Conflict
 from ogel.kernel.principal import Caller, Principal
-from ogel.platform import NOWHERE, Platform
+from ogel.platform.platform import Platform
 from ogel.runtime.http.access import Access
 from ogel.runtime.http.app import build_app, with_shell
 from ogel.runtime.http.credentials import KEY, by_key
@@ -30,8 +29,10 @@ from ogel.runtime.http.metrics import HttpMetrics
 from ogel.runtime.http.openapi import Routes, Streams
 from ogel.runtime.http.policies import Policy, policies
 from ogel.runtime.http.route import Call, Route, Stream
+from ogel.settings import NOWHERE
 
-ALL = {f"{area}:{action}" for area, actions in SCOPES.items() for action in actions}
+ALL = {scope for feature in Platform(NOWHERE).features.all() for scope in feature.scopes}
+AREAS = {scope.partition(":")[0] for scope in ALL}
 # Whoever adds to these opens something to everyone.
 OPEN = {
     ("GET", "/api/health"),
@@ -50,8 +51,7 @@ _ACTION = re.compile(r'(?:record|_record|_some|AuditEntry)\(\s*[^")]*f?"([a-z_]+
 
 def declared() -> tuple[Routes, Streams]:
     platform = Platform(NOWHERE)
-    routes = [(feature.name, route) for feature in platform.features for route in feature.routes()]
-    return routes, [("realtime", stream) for stream in platform.realtime.streams()]
+    return platform.routes(everything=True), platform.streams()
 
 
 def table() -> list[Policy]:
@@ -159,7 +159,7 @@ async def whoever_has_the_scope(asked: ASGIApp, policy: Policy, scope: str) -> N
 
 async def whoever_lacks_it(asked: ASGIApp, policy: Policy, scope: str) -> None:
     area = scope.partition(":")[0]
-    others = {f"{each}:*" for each in SCOPES if each != area} | (ALL - {scope})
+    others = {f"{each}:*" for each in AREAS if each != area} | (ALL - {scope})
     # Neither people who signed in nor who is nobody hold keys, whatever they are allowed elsewhere.
     for principal in ("key:", f"key:{'+'.join(sorted(others))}", "user:*", "anonymous:*"):
         assert await status(asked, policy, bearer(principal)) == 403, (policy, principal)

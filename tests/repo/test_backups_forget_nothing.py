@@ -8,7 +8,7 @@ import psycopg
 
 from ogel.adapters.postgres import PoolOptions, make_pool
 from ogel.features.backups.catalog import Shape, TableName, tables
-from ogel.platform import Platform
+from ogel.platform.platform import Platform
 from ogel.runtime.database.database import Database
 from ogel.runtime.database.schemas import SCHEMAS, SEARCH_PATH
 from ogel.settings import Settings
@@ -22,7 +22,9 @@ def left_out() -> dict[str, str]:
         admin_key=ADMIN_KEY,
         secret=SECRET,
     )
-    return {table: why for feature in Platform(nowhere).features for table, why in feature.left_out.items()}
+    return {
+        table: why for feature in Platform(nowhere).features.all() for table, why in feature.left_out.items()
+    }
 
 
 async def backed_up(url: str) -> list[Shape]:

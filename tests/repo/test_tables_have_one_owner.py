@@ -7,30 +7,14 @@ from collections.abc import Iterator
 
 import pytest
 
+from ogel.platform.platform import Platform
+from ogel.settings import NOWHERE
 from tests.support.schema import MIGRATIONS
 
 ROOT = MIGRATIONS.parents[1]
-OWNERS = {
-    "audit": {"audit_chain", "audit_logs"},
-    "backups": {"backups", "schema_migrations"},
-    "cleanup": {"purge_runs"},
-    "databases": {
-        "platform_database_health", "platform_database_migration_files", "platform_database_migrations",
-        "platform_databases",
-    },
-    "events": {"event_ids", "events"},
-    "jobs": {"job_keys", "job_queue", "job_results", "paused_queues"},
-    "keys": {"api_keys"},
-    "mail": {"mail_attempts", "mail_messages", "mail_requests", "mail_suppressions"},
-    "messaging": {"devices", "message_attempts", "message_requests", "messages"},
-    "realtime": {"realtime_listening"},
-    "schedules": {"schedule_changes", "schedules"},
-    "stats": {"alerts", "health_checks", "processes", "resource_samples", "usage", "usage_deltas"},
-    "webhooks": {
-        "webhook_attempts", "webhook_deliveries", "webhook_endpoints", "webhook_health", "webhook_replays",
-        "webhook_secrets",
-    },
-}  # fmt: skip
+OWNERS = {feature.name: set(feature.tables) for feature in Platform(NOWHERE).features.all()}
+# Backups read it by name: what it lists is what a restore begins with.
+OWNERS["backups"].add("schema_migrations")
 # What the runtime and adapters do for an owner, beside its folder of ogel/features.
 BESIDE = {
     "ogel/adapters/migrations.py": "backups",

@@ -138,7 +138,7 @@ def unfit(server: Server) -> Iterator[Finding]:
 
 
 def _connections(server: Server, settings: Settings) -> Iterator[Finding]:
-    from ogel.outside import workers_pool_options
+    from ogel.platform.outside import workers_pool_options
 
     wanted = settings.pool_max + workers_pool_options(settings).maximum
     limits = [server.connections - server.reserved, server.role_connections, server.database_connections]
@@ -156,7 +156,7 @@ async def schema(patient: Patient) -> Sequence[Finding]:
 
     from ogel.adapters.migrations import read_migrations, wait_for_schema
     from ogel.kernel.errors import ConfigError
-    from ogel.platform import MIGRATIONS
+    from ogel.platform.schema import MIGRATIONS
 
     url = patient.settings.database_url
     if url is None:

@@ -39,7 +39,7 @@ Tell = Callable[[Copied], Awaitable[None]]
 class Dump:
     """Holds one connection and at most three chunks in memory, however large the tables are."""
 
-    def __init__(self, database: Database, vault: Vault, left_out: Collection[str]) -> None:
+    def __init__(self, database: Database, vault: Vault, left_out: Callable[[], Collection[str]]) -> None:
         self._database = database
         self._vault = vault
         self._left_out = left_out
@@ -48,7 +48,7 @@ class Dump:
         """Writes the chunks and returns the manifest, which the caller writes. Raises Unavailable, StoreFull."""
         async with self._database.transaction() as tx:
             await self._begin(tx)
-            shapes = await catalog.tables(tx, self._left_out)
+            shapes = await catalog.tables(tx, self._left_out())
             [(taken_at, postgres)] = await tx.tuples(_SQL.about_snapshot)
             migrations = await catalog.migrations(tx)
             copied = Copied(expected_bytes=sum(shape.bytes for shape in shapes))
