@@ -11,7 +11,7 @@ import redis
 import structlog
 
 from ogel.adapters.egress import AddressGuard, Door, EgressClient, OwnServices, Proxy, ProxyAddress
-from ogel.adapters.outgoing import OutgoingClient
+from ogel.adapters.egress.outgoing import OutgoingClient
 from ogel.adapters.postgres import make_pool, name_connections
 from ogel.adapters.redis_info import RedisInfo
 from ogel.adapters.redis_pubsub import RedisBroadcast

@@ -59,6 +59,7 @@ def test_it_is_whole(document: Any) -> None:
         "/health/live",
         "/health/ready",
         "/api/health",
+        "/api/me",
         "/realtime/sse",
         "/realtime/websocket",
     }

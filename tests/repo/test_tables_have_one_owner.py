@@ -13,7 +13,7 @@ from tests.support.schema import MIGRATIONS
 
 ROOT = MIGRATIONS.parents[1]
 OWNERS = {feature.name: set(feature.tables) for feature in Platform(NOWHERE).features.all()}
-# Backups read it by name: what it lists is what a restore begins with.
+# A backup names the migrations that made what it holds, so that it goes where they were applied.
 OWNERS["backups"].add("schema_migrations")
 # What the runtime and adapters do for an owner, beside its folder of ogel/features.
 BESIDE = {

@@ -160,7 +160,7 @@ class OutgoingClient:
         if self._session is None:
             import aiohttp
 
-            from ogel.adapters.outgoing_names import Names
+            from ogel.adapters.egress.outgoing_names import Names
 
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(
