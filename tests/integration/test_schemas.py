@@ -106,6 +106,19 @@ def test_tables_move_without_being_written_anew(empty_database_url: str) -> None
     assert migrated(url) == []
 
 
+def test_the_version_before_does_not_begin_anew_where_its_tables_were(empty_database_url: str) -> None:
+    """Started again, by a supervisor or to go back, it would accept what nobody delivers."""
+    url = empty_database_url
+    former.load_database(url)
+    migrated(url)
+    with psycopg.connect(url, options="-c search_path=public") as connection:
+        # What it does first.
+        connection.execute("CREATE TABLE IF NOT EXISTS schema_migrations (version integer PRIMARY KEY)")
+        applied = dict(connection.execute("SELECT version, checksum FROM schema_migrations").fetchall())
+    assert {each.version: each.checksum for each in ALL} == applied
+    assert tables(url).keys() == {OWN}
+
+
 def test_what_others_have_under_the_same_names_stays_theirs(empty_database_url: str) -> None:
     """A log of migrations of another tool, an `auth` of Supabase's, and tables called as ours."""
     url = empty_database_url
