@@ -162,9 +162,7 @@ async def _enter(connection: Connection) -> str:
                 await connection.execute(_CREATE_LOG)
             except psycopg.errors.InsufficientPrivilege as error:
                 raise _forbidden(connection, error) from None
-    # What the migration that moves the tables does last, it does in ours.
-    path = SEARCH_PATH if home == OWN else f"{home}, {OWN}"
-    await connection.execute(_GO_TO, (path,))
+    await connection.execute(_GO_TO, (SEARCH_PATH if home == OWN else home,))
     return home
 
 

@@ -3,8 +3,10 @@
 -- rewritten, only the catalog changes, all in one transaction. In a new database the tables were made in `ogel`, and
 -- nothing moves.
 --
--- Processes of the version before find no table from here on, and what they ask fails until they are replaced. Nothing is
--- lost by that: what they had not committed was not accepted, and jobs that they hold are claimed anew when their leases end.
+-- Processes of the version before find no table from here on: workers end, and what is asked of an API fails until it is
+-- replaced. Nothing is lost by that: what they had not committed was not accepted, and jobs that they hold are claimed anew
+-- when their leases end. One that is started again would find an empty database, make itself new tables, and accept what
+-- nobody delivers: a view in the place of the log of migrations shows it that all of its own are applied.
 
 -- Whoever comes while this waits for a lock waits behind it: it gives way soon, and is tried again.
 SET LOCAL lock_timeout = '2s';
@@ -45,6 +47,15 @@ BEGIN
   FOREACH item IN ARRAY functions LOOP
     EXECUTE format('ALTER FUNCTION %I.%s SET SCHEMA ogel', former, item);
   END LOOP;
+  -- Migrations are numbered by the minute they were written in.
+  ALTER TABLE ogel.schema_migrations ALTER COLUMN version TYPE bigint;
+  IF has_schema_privilege(former, 'CREATE') THEN
+    EXECUTE format('CREATE VIEW %I.schema_migrations AS SELECT * FROM ogel.schema_migrations', former);
+    EXECUTE format(
+      'COMMENT ON VIEW %I.schema_migrations IS %L', former,
+      'Ogel: keeps versions that had their tables here from making them anew; drop it when none of them is left'
+    );
+  END IF;
   -- Other roles keep what they were granted of the tables, and could not get at them without this.
   FOR item IN
     SELECT DISTINCT CASE WHEN a.grantee = 0 THEN 'PUBLIC' ELSE a.grantee::regrole::text END
@@ -55,9 +66,6 @@ BEGIN
   END LOOP;
 END
 $$;
-
--- Migrations are numbered by the minute they were written in.
-ALTER TABLE ogel.schema_migrations ALTER COLUMN version TYPE bigint;
 
 DO $$
 DECLARE
@@ -74,3 +82,6 @@ BEGIN
   END LOOP;
 END
 $$;
+
+-- That this was applied is written where the others now are.
+SET LOCAL search_path = ogel;

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from unittest import mock
@@ -12,6 +13,7 @@ import psycopg
 import pytest
 
 from ogel.adapters import migrations as adapter
+from ogel.adapters.embedded.binaries import find_postgres
 from ogel.adapters.migrations import migrate, read_migrations, wait_for_schema
 from ogel.adapters.postgres import PoolOptions, make_pool, wait_for_postgres
 from ogel.kernel.errors import ConfigError
@@ -102,6 +104,19 @@ def test_tables_move_without_being_written_anew(empty_database_url: str) -> None
     [warned] = log.warning.call_args_list
     assert warned.args == ("migration.others_at_work",) and warned.kwargs["connections"] == 1
     assert migrated(url) == []
+
+
+def test_the_version_before_does_not_begin_anew_where_its_tables_were(empty_database_url: str) -> None:
+    """Started again, by a supervisor or to go back, it would accept what nobody delivers."""
+    url = empty_database_url
+    former.load_database(url)
+    migrated(url)
+    with psycopg.connect(url, options="-c search_path=public") as connection:
+        # What it does first.
+        connection.execute("CREATE TABLE IF NOT EXISTS schema_migrations (version integer PRIMARY KEY)")
+        applied = dict(connection.execute("SELECT version, checksum FROM schema_migrations").fetchall())
+    assert {each.version: each.checksum for each in ALL} == applied
+    assert tables(url).keys() == {OWN}
 
 
 def test_what_others_have_under_the_same_names_stays_theirs(empty_database_url: str) -> None:
@@ -195,6 +210,27 @@ def test_a_restore_does_not_fill_what_is_not_moved_yet(empty_database_url: str) 
     former.load_database(empty_database_url)
     with pytest.raises(ConfigError, match="public has the tables of the version before"):
         asyncio.run(migrate(empty_database_url, ALL[:25]))
+
+
+def test_what_pg_dump_took_is_the_same_suite(database_url: str, empty_database_url: str) -> None:
+    """All of the database, as anybody may move one; it comes without a search_path."""
+    run(
+        database_url,
+        f"INSERT INTO {OWN}.webhook_endpoints (id, url, event_globs, event_likes, max_in_flight, timeout_seconds)"
+        " VALUES ('wh_1', 'http://127.0.0.1:1/', '{order.*}', '{order.%}', 1, 1)",
+        "CREATE TABLE public.theirs AS SELECT 1 AS one",
+    )
+    command = [str(find_postgres(None) / "pg_dump"), "--inserts", "--no-owner", f"--dbname={database_url}"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    run(empty_database_url, "\n".join(line for line in done.stdout.splitlines() if not line.startswith("\\")))
+    assert migrated(empty_database_url) == []
+    assert tables(empty_database_url) == tables(database_url)
+    heard = (
+        f"SET search_path = {OWN}; SELECT webhook_id FROM webhook_listeners('{{order.made}}', '{{^order.}}')"
+    )
+    with psycopg.connect(empty_database_url) as connection:
+        cursor = connection.execute(heard.encode())
+        assert cursor.nextset() and cursor.fetchall() == [("wh_1",)]
 
 
 def test_the_search_path_is_ours_whatever_the_database_says(tenant: Tenant) -> None:

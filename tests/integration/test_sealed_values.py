@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import psycopg
 import pytest
@@ -63,6 +64,24 @@ def status(url: str, vault: Vault) -> list[KeyUse]:
             return await each.status()
 
     return asyncio.run(run())
+
+
+def test_a_column_of_a_reserved_schema_is_found_there(things_url: str) -> None:
+    """Whatever has the same name in ours."""
+    vault, column = Vault(NEW, [OLD]), replace(COLUMN, schema="auth")
+    with psycopg.connect(things_url) as connection:
+        connection.execute("CREATE TABLE auth.sealed_things (id text PRIMARY KEY, owner text, bytes bytea)")
+        sealed = Vault(OLD).seal(b"1", "thing:oa")
+        connection.execute("INSERT INTO auth.sealed_things VALUES ('a', 'oa', %s)", (sealed,))
+
+    async def run() -> tuple[int, list[KeyUse]]:
+        async with make_pool(things_url, PoolOptions(1, 2, 30.0, 5.0, 10)) as pool:
+            both = SealedValues(Database(pool, lambda _: None), vault, [COLUMN, column])
+            steps = [done.resealed async for done in both.reseal()]
+            return steps[-1], await both.status()
+
+    newest = KeyUse("auth.sealed_things.bytes", vault.key_ids[0].hex(), "newest", 1)
+    assert asyncio.run(run()) == (1, [newest])
 
 
 def test_everything_moves_to_the_new_key_once(things_url: str) -> None:
