@@ -124,11 +124,10 @@ sys.exit(code)
 
 
 class _Server:
-    """It ends when its standard input is closed, and so with whoever started it."""
+    """It ends, and its directory with it, when its standard input is closed, and so with whoever started it."""
 
     def __init__(self) -> None:
-        self._temporary = tempfile.TemporaryDirectory(prefix="ogel-fork-")
-        self.directory = Path(self._temporary.name)
+        self.directory = Path(tempfile.mkdtemp(prefix="ogel-fork-"))
         self.address = str(self.directory / "socket")
         for name, module, first in (("ogel", "ogel", 1), ("python", "-c", 2)):
             program = self.directory / name
@@ -138,7 +137,7 @@ class _Server:
         with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
             listener.bind(self.address)
             listener.listen(64)
-            command = [sys.executable, "-m", _SERVER, str(listener.fileno())]
+            command = [sys.executable, "-m", _SERVER, str(listener.fileno()), str(self.directory)]
             self._process = subprocess.Popen(
                 command, cwd=ROOT, stdin=subprocess.PIPE, pass_fds=[listener.fileno()]
             )
@@ -152,7 +151,6 @@ class _Server:
         assert self._process.stdin is not None
         self._process.stdin.close()
         self._process.wait(_START_SECONDS)
-        self._temporary.cleanup()
 
 
 _started: list[_Server] = []
