@@ -4,6 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 T ?= tests
+# Processes that run tests: twice as many as cores, for half of what tests take is waiting.
+N ?= 4
 
 .DEFAULT_GOAL := help
 .PHONY: help setup up demo test chaos lint bench migration examples schema lock image clean
@@ -28,7 +30,7 @@ demo: $(STAMP) ## boot, publish, deliver, verify, print a table; leaves nothing 
 	@$(BIN)/python docs/examples/demo.py
 
 test: $(STAMP) ## every test but the long ones; one folder with T=tests/unit
-	@$(BIN)/python -m pytest -n 3 --dist worksteal -q $(T)
+	@$(BIN)/python -m pytest -n $(N) --dist worksteal -q $(T)
 
 chaos: $(STAMP) ## the long tests: 50 kills, 100,000 replayed, 10,000 mixed jobs, 1,000 connections; wants a quiet machine
 	@$(BIN)/python -m pytest -q -s -m long $(T)

@@ -46,6 +46,7 @@ class Servers:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", LONG)
+    gc.disable()  # until everything is collected: it would look through all of it time and again
     _keep_bytecode()
     # An example that took long says something of the machine.
     settings.register_profile("any machine", deadline=None)
@@ -73,6 +74,7 @@ def _keep_bytecode() -> None:
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Thousands of tests, and all they import, stay: the garbage collector need not look through them over and over."""
     gc.freeze()
+    gc.enable()
     gc.set_threshold(50_000, 10, 10)  # as `ogel` itself has it
 
 

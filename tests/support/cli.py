@@ -41,6 +41,7 @@ def ogel(*arguments: str, at: Path | None = None, **settings: str) -> Finished:
             code = running.wait(SECONDS)
         finally:
             running.kill()
+            running.wait(SECONDS)
         out.seek(0)
         err.seek(0)
         return Finished(code, out.read(), err.read())

@@ -11,7 +11,6 @@ from __future__ import annotations
 import atexit
 import json
 import os
-import select
 import signal
 import socket
 import subprocess
@@ -21,8 +20,6 @@ import threading
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 _START_SECONDS = 60.0
 _SERVER = "tests.support.forking_server"
@@ -67,11 +64,10 @@ class Forked:
     def poll(self) -> int | None:
         return self.returncode if self.returncode is not None else self._ended(0)
 
-    def wait(self, timeout: float | None = None) -> int:
+    def wait(self, timeout: float) -> int:
         """Raises subprocess.TimeoutExpired."""
         code = self.returncode if self.returncode is not None else self._ended(timeout)
         if code is None:
-            assert timeout is not None
             raise subprocess.TimeoutExpired(self.args, timeout)
         return code
 
@@ -86,25 +82,19 @@ class Forked:
     def kill(self) -> None:
         self.send_signal(signal.SIGKILL)
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.wait()
-
-    def _ended(self, seconds: float | None) -> int | None:
+    def _ended(self, seconds: float) -> int | None:
         self.returncode = self._hear(seconds)
         if self.returncode is not None:
             self._said.close()
         return self.returncode
 
-    def _hear(self, seconds: float | None) -> int | None:
+    def _hear(self, seconds: float) -> int | None:
         """The next number that is said; None if there is none in time."""
-        if not select.select([self._said], [], [], seconds)[0]:
+        self._said.settimeout(seconds)
+        try:
+            said = self._said.recv(16)
+        except (BlockingIOError, TimeoutError):
             return None
-        said = self._said.recv(16)
         assert said, "the process that forks has ended"
         return int(said)
 
@@ -134,11 +124,10 @@ sys.exit(code)
 
 
 class _Server:
-    """It ends when its standard input is closed, and so with whoever started it."""
+    """It ends, and its directory with it, when its standard input is closed, and so with whoever started it."""
 
     def __init__(self) -> None:
-        self._temporary = tempfile.TemporaryDirectory(prefix="ogel-fork-")
-        self.directory = Path(self._temporary.name)
+        self.directory = Path(tempfile.mkdtemp(prefix="ogel-fork-"))
         self.address = str(self.directory / "socket")
         for name, module, first in (("ogel", "ogel", 1), ("python", "-c", 2)):
             program = self.directory / name
@@ -148,7 +137,7 @@ class _Server:
         with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
             listener.bind(self.address)
             listener.listen(64)
-            command = [sys.executable, "-m", _SERVER, str(listener.fileno())]
+            command = [sys.executable, "-m", _SERVER, str(listener.fileno()), str(self.directory)]
             self._process = subprocess.Popen(
                 command, cwd=ROOT, stdin=subprocess.PIPE, pass_fds=[listener.fileno()]
             )
@@ -162,7 +151,6 @@ class _Server:
         assert self._process.stdin is not None
         self._process.stdin.close()
         self._process.wait(_START_SECONDS)
-        self._temporary.cleanup()
 
 
 _started: list[_Server] = []

@@ -1,4 +1,7 @@
-"""The process that forks; see forking.py. Given the descriptor of a socket to listen on, it ends with its input."""
+"""
+The process that forks; see forking.py. It is given the descriptor of a socket to listen on, and the directory of that
+socket, which it removes when it ends: with its standard input.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ import os
 import pkgutil
 import runpy
 import selectors
+import shutil
 import signal
 import socket
 import sys
@@ -141,5 +145,8 @@ def _say(says: socket.socket, number: int) -> None:
 
 if __name__ == "__main__":
     import_everything()
-    if (asked := serve(socket.socket(fileno=int(sys.argv[1])))) is not None:
+    asked = serve(socket.socket(fileno=int(sys.argv[1])))
+    if asked is None:
+        shutil.rmtree(sys.argv[2])
+    else:
         become(asked)
