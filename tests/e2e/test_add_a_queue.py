@@ -70,9 +70,8 @@ def tree_of_notes(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def with_section(tree: Path, title: str) -> Path:
     """A copy of what there is, with what add-a.md says there."""
     for name in NEEDED:
-        ignored = shutil.ignore_patterns("__pycache__")
-        if (ROOT / name).is_dir():
-            shutil.copytree(ROOT / name, tree / name, ignore=ignored)
+        if (ROOT / name).is_dir():  # with what is compiled of it: each process would compile it all
+            shutil.copytree(ROOT / name, tree / name)
         else:
             shutil.copy2(ROOT / name, tree / name)
     followed(section(title), tree)
@@ -85,7 +84,7 @@ def section(title: str) -> str:
 
 def surroundings(tree: Path) -> dict[str, str]:
     """In which `ogel` is the copy, wherever we are."""
-    return {"PYTHONPATH": str(tree), "PYTHONSAFEPATH": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+    return {"PYTHONPATH": str(tree), "PYTHONSAFEPATH": "1"}
 
 
 def test_the_queue_is_wherever_a_queue_must_be(tree: Path) -> None:
@@ -107,7 +106,7 @@ def assert_pass(tree: Path, names: list[str]) -> None:
         "--noconftest",
         *tests,
     ]
-    environment = {**os.environ, **surroundings(tree)}
+    environment = {**os.environ, **surroundings(tree), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
     result = subprocess.run(asked, cwd=tree, env=environment, capture_output=True, text=True, timeout=120)
     assert result.returncode == 0, result.stdout + result.stderr
 
