@@ -238,8 +238,8 @@ def test_what_waits_in_the_queue_that_made_backups_waits_under_its_new_name(empt
     former.load_database(url)
     run(
         url,
-        "INSERT INTO public.job_queue (id, queue_name, kind, payload) VALUES"
-        " ('job_waits', 'migrations', 'backups.begin', '{}')",
+        "INSERT INTO public.job_queue (id, queue_name, kind, payload, max_attempts) VALUES"
+        " ('job_waits', 'migrations', 'backups.begin', '{}', 5)",
         "INSERT INTO public.paused_queues (name) VALUES ('migrations')",
     )
     migrated(url)
