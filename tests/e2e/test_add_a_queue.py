@@ -157,8 +157,8 @@ def test_its_route_stream_job_and_setting_work(
             line = next(line for line in stream if line.startswith(b"data: "))
             assert json.loads(line.removeprefix(b"data: ")) == written
         assert ogel.api("POST", "/api/notes", {"body": "more than twenty characters"}).status == 422
-        job = ogel.api.ok("POST", "/api/schedules/notes.count/run")["job_id"]
+        job = ogel.api.ok("POST", "/api/schedules/notes.count/run")["job"]
         eventually(lambda: ogel.api("GET", f"/api/jobs/{job}").status == 404, 20, "the job is done")
         assert "cleanup.notes" in [
-            each["name"] for each in ogel.api.ok("GET", "/api/schedules?limit=200")["items"]
+            each["name"] for each in ogel.api.ok("GET", "/api/schedules?limit=100")["items"]
         ]
