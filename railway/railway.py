@@ -74,7 +74,7 @@ LAYOUTS: dict[str, tuple[str, ...]] = {
         "worker-cleanup",
         "worker-databases",
         "worker-stats",
-        "worker-migrations",
+        "worker-backups",
         "worker-mail",
         "scheduler",
         "realtime",

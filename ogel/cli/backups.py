@@ -57,7 +57,7 @@ def _followed(ogel: Client, answer: Answer, runs: Callable[[Backup], bool]) -> A
         answer = ogel.request("GET", f"/api/backups/{backup.id}")
         backup = answer.as_(Backup)
         if backup.status == "running" and backup.expected_bytes is None:
-            meter.show(0.0, backup.error or "waits for a worker of the queue `migrations`")
+            meter.show(0.0, backup.error or "waits for a worker of the queue `backups`")
         elif backup.status == "running":
             meter.show(*pace.of(backup.rows, backup.bytes, backup.expected_bytes or 0))
     meter.end()

@@ -16,7 +16,7 @@ FEATURES: tuple[LazyFeature, ...] = (
     LazyFeature("webhooks", queues=["webhooks", "cleanup"], brings=["subscribers", "alerts", "settings"]),
     LazyFeature("observability", queues=["stats"], brings=["alerts", "settings"]),
     LazyFeature("cleanup", queues=["cleanup"]),
-    LazyFeature("backups", queues=["migrations"], brings=["settings"]),
+    LazyFeature("backups", queues=["backups"], brings=["settings"]),
     LazyFeature("jobs", queues=["cleanup"], brings=["alerts", "settings"]),
     LazyFeature("schedules", brings=["settings"]),
     LazyFeature("observability.metrics", brings=["process_routes", "services", "settings"]),

@@ -231,7 +231,7 @@ def test_a_worker_killed_in_the_middle_ends_with_one_whole_backup(
     with Ogel("api", log=tmp_path / "api.log", **servers) as suite:
         id = suite.api.ok("POST", "/api/backups")["id"]
         for _ in range(2):
-            worker = Ogel("worker", "migrations", log=tmp_path / "worker.log", **servers).start()
+            worker = Ogel("worker", "backups", log=tmp_path / "worker.log", **servers).start()
             known = set(files(tmp_path / "data"))
             eventually(lambda known=known: any(
                 path.name.startswith("events.") for path in set(files(tmp_path / "data")) - known
@@ -239,11 +239,11 @@ def test_a_worker_killed_in_the_middle_ends_with_one_whole_backup(
             worker.kill()
             assert suite.api.ok("GET", f"/api/backups/{id}")["status"] == "running"
             assert not list(folder.rglob("manifest.json"))
-        with Ogel("worker", "migrations", log=tmp_path / "worker.log", **servers):
+        with Ogel("worker", "backups", log=tmp_path / "worker.log", **servers):
             assert completed(suite.api, id)["rows"] > 15_000
             assert verified(suite.api, id)["verification"] == "passed"
             eventually(
-                lambda: suite.api.ok("GET", "/api/jobs?queue=migrations")["items"] == [], 10, "its job to end"
+                lambda: suite.api.ok("GET", "/api/jobs?queue=backups")["items"] == [], 10, "its job to end"
             )
         # One run, and nothing of those that were broken off.
         runs = {path.name for path in (folder / id).iterdir()} - {"manifest.json"}
@@ -267,7 +267,7 @@ def test_a_store_that_is_away_is_tried_again(
             lambda: (found := suite.api.ok("GET", f"/api/backups/{id}"))["error"] and found, 15, "its error"
         )
         assert failing["status"] == "running" and "SignatureDoesNotMatch" in failing["error"]
-        [job] = suite.api.ok("GET", "/api/jobs?queue=migrations")["items"]
+        [job] = suite.api.ok("GET", "/api/jobs?queue=backups")["items"]
         assert job["kind"] == "backups.create" and "SignatureDoesNotMatch" in job["last_error"]
         assert_problem(suite.api("POST", "/api/backups"), 409)
     with started(tmp_path, database_url, redis_url, **seaweed.environment) as suite:
@@ -310,7 +310,7 @@ def files(data_dir: Path) -> list[Path]:
 
 
 def no_jobs(api: Client) -> bool:
-    return bool(api.ok("GET", "/api/jobs?queue=migrations")["items"] == [])
+    return bool(api.ok("GET", "/api/jobs?queue=backups")["items"] == [])
 
 
 def test_wrong_input_is_named(api: Client) -> None:
@@ -529,7 +529,7 @@ def test_a_full_disk_fails_and_leaves_nothing(
     assert "has no room left" in failed["error"]
     [event] = api.ok("GET", "/api/events?type=backup.failed")["items"]
     assert event["data"] == {"backup": id, "error": failed["error"]}
-    [job] = api.ok("GET", "/api/jobs?queue=migrations&status=dead")["items"]
+    [job] = api.ok("GET", "/api/jobs?queue=backups&status=dead")["items"]
     assert job["payload"] == {"backup": id}
     eventually(lambda: files(data_dir) == [], 10, "all of it to be gone")
     assert_problem(api("POST", f"/api/backups/{id}/verify"), 409)

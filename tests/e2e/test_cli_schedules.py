@@ -126,7 +126,7 @@ def test_a_wrong_setting_stops_the_start_with_one_line(value: str, said: str) ->
 
 
 @pytest.mark.parametrize(
-    "command", [["api"], ["worker", "cleanup"], ["worker", "migrations"], ["worker", "--all"]]
+    "command", [["api"], ["worker", "cleanup"], ["worker", "backups"], ["worker", "--all"]]
 )
 @pytest.mark.parametrize(
     ("value", "said"),

@@ -18,7 +18,9 @@ from ogel.adapters.migrations import migrate, read_migrations, wait_for_schema
 from ogel.adapters.postgres import PoolOptions, make_pool, wait_for_postgres
 from ogel.kernel.errors import ConfigError
 from ogel.kernel.ids import new_id
+from ogel.platform.platform import Platform
 from ogel.runtime.database.schemas import OWN
+from ogel.settings import NOWHERE
 from tests.support import former
 from tests.support.pooler import Pooler
 from tests.support.schema import MIGRATIONS
@@ -265,3 +267,23 @@ def test_a_pooler_that_drops_the_search_path_is_named_at_the_start(tenant: Tenan
         run(tenant.owner_url, f"ALTER ROLE {tenant.role} SET search_path = {OWN}, public")
         asyncio.run(wait_for_postgres(url, seconds=5))
         assert migrated(url) == []
+
+
+def test_what_waits_in_the_queue_that_made_backups_waits_under_its_new_name(empty_database_url: str) -> None:
+    url = empty_database_url
+    former.load_database(url)
+    run(
+        url,
+        "INSERT INTO public.job_queue (id, queue_name, kind, payload, max_attempts) VALUES"
+        " ('job_waits', 'migrations', 'backups.begin', '{}', 5)",
+        "INSERT INTO public.paused_queues (name) VALUES ('migrations')",
+    )
+    migrated(url)
+    assert rows(url, "SELECT queue_name FROM ogel.job_queue WHERE id = 'job_waits'") == [("backups",)]
+    assert rows(url, "SELECT name FROM ogel.paused_queues") == [("backups",)]
+    kinds = {
+        kind.name: kind.queue
+        for each in Platform(NOWHERE).features.with_queue("backups")
+        for kind in each.jobs
+    }
+    assert kinds["backups.begin"] == "backups"

@@ -43,7 +43,7 @@ from ogel.runtime.secrets.vault import Vault
 
 log = structlog.get_logger(__name__)
 
-QUEUE = "migrations"
+QUEUE = "backups"
 CREATE = "backups.create"
 COMPLETED, FAILED = "backup.completed", "backup.failed"
 
