@@ -48,7 +48,7 @@ class ThisProcess:
     labels: dict[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Core:
     """
     database          for requests; nothing is connected to before the process runs.

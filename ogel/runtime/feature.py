@@ -42,7 +42,7 @@ class BackgroundService:
     at_last: Callable[[], Awaitable[None]] | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Feature:
     """
     What is over HTTP:

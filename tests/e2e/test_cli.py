@@ -116,7 +116,7 @@ def test_a_start_that_cannot_be_is_refused(
         (["worker", "webhooks"], {"DATABASE_URL": "postgresql://h/d"}, "REDIS_URL is not set"),
         (["api"], {"DATABASE_URL": "postgresql://h/d", "REDIS_URL": "redis://h"}, "OGEL_ADMIN_KEY is not set"),
         (["worker", "nothing"], {**NOWHERE, "DATABASE_URL": "postgresql://h/d", "REDIS_URL": "redis://h"},
-         "there is no queue 'nothing'; there are audit, cleanup, "),
+         "there is no queue 'nothing'; there are audit, backups, cleanup, "),
     ],
 )  # fmt: skip
 def test_what_only_the_platform_can_refuse_is_one_line_too(

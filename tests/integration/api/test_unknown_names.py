@@ -27,7 +27,7 @@ def run(api: Client, suite_servers: dict[str, str]) -> Run:
     return run
 
 
-QUEUES = "there are audit, cleanup, databases, mail, messaging, migrations, realtime, stats, webhooks"
+QUEUES = "there are audit, backups, cleanup, databases, mail, messaging, realtime, stats, webhooks"
 UNKNOWN = [
     ("/api/deliveries?webhook=wh_none", "query.webhook", "there is no webhook 'wh_none'"),
     ("/api/deliveries?event=evt_none", "query.event", "there is no event 'evt_none'"),
