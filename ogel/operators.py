@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
@@ -162,8 +162,8 @@ async def restoring(settings: Settings) -> AsyncIterator[tuple[BackupFeature, Re
     platform = _with_what_there_is(settings)
     migrations = read_migrations(MIGRATIONS)
 
-    async def apply(version: int) -> list[str]:
-        return [each.name for each in await migrate(url, [m for m in migrations if m.version <= version])]
+    async def apply(versions: Collection[int]) -> list[str]:
+        return [each.name for each in await migrate(url, [m for m in migrations if m.version in versions])]
 
     schema = Schema([SchemaStep(each.version, each.name, each.checksum) for each in migrations], apply)
     restored = [statement for feature in platform.features.all() for statement in feature.restored]

@@ -1,5 +1,15 @@
 -- The result of sql/migrations, to be read; `make schema` writes it. Why things are so is said there.
 
+CREATE SCHEMA auth;
+
+COMMENT ON SCHEMA auth IS 'Ogel: auth';
+
+CREATE SCHEMA ogel;
+
+CREATE SCHEMA storage;
+
+COMMENT ON SCHEMA storage IS 'Ogel: storage';
+
 CREATE FUNCTION listening_keys(globs text[]) RETURNS text[]
     LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
     AS $_$
@@ -790,7 +800,7 @@ ALTER TABLE ONLY schedules
     ADD CONSTRAINT schedules_pkey PRIMARY KEY (name);
 
 CREATE TABLE schema_migrations (
-    version integer NOT NULL,
+    version bigint NOT NULL,
     name text NOT NULL,
     checksum text NOT NULL,
     applied_at timestamp with time zone DEFAULT now() NOT NULL

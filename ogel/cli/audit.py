@@ -11,7 +11,7 @@ from typing import IO, TYPE_CHECKING, TypeVar
 
 import click
 
-from ogel.cli.operator import ask, identifier, json_option, limit_option, operator, say_json, say_page, within
+from ogel.cli.operator import api, identifier, json_option, limit_option, operator, say_json, say_list, within
 from ogel.cli.progress import Progress
 from ogel.cli.tables import Column, printable, show_table
 from ogel.cli.times import absolute, both, moment
@@ -61,10 +61,13 @@ def command() -> None:
 @click.option("--after", type=identifier, metavar="ID", help="Begin after this one.")
 @limit_option
 @json_option
-def list_records(limit: int, as_json: bool, **filters: str | datetime | None) -> None:
+def list_records(limit: int, after: str | None, as_json: bool, **filters: str | datetime | None) -> None:
     """Records, newest first. Those without a seq are not sealed yet."""
-    records = ask(lambda ogel: ogel.audit_log.list({**filters, "limit": limit + 1}))
-    say_page(records, limit, as_json, _show_page)
+    from ogel.features.audit.store import AuditRecord
+
+    with api() as ogel:
+        records = ogel.listed("/api/audit-logs", limit, after, filters)
+    say_list(records, as_json, AuditRecord, _show_page)
 
 
 def _show_page(shown: Sequence[AuditRecord]) -> None:

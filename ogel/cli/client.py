@@ -103,8 +103,11 @@ class Listed:
 
 
 class Client:
-    def __init__(self, transport: Transport) -> None:
+    """`settings`: those of this machine, if it is this process that answers."""
+
+    def __init__(self, transport: Transport, settings: Settings | None = None) -> None:
         self._transport = transport
+        self.settings = settings
 
     @property
     def where(self) -> str:
@@ -161,6 +164,10 @@ class Client:
             click.echo(f"{self.where} asks to wait {seconds:.0f} s …", err=True)
             time.sleep(seconds)
         return self._transport.send(method, target, sent, content, timeout_seconds)
+
+    def whole(self, path: str, query: Query = NOTHING) -> Listed:
+        """A list that has one page."""
+        return Listed(self.request("GET", path, query).as_(_Page).items, more=False)
 
     def listed(self, path: str, limit: int, after: str | None = None, query: Query = NOTHING) -> Listed:
         """Up to `limit` items of all pages, from behind the item whose place in the list is `after`."""
@@ -236,7 +243,7 @@ def in_process(settings: Settings) -> Iterator[Client]:
     from ogel.cli.in_process import InProcess
 
     with InProcess(settings) as transport:
-        yield Client(transport)
+        yield Client(transport, settings)
 
 
 def error_of(answer: Answer, where: str) -> OgelError:

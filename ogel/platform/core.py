@@ -45,7 +45,7 @@ def core_of(settings: Settings, servers: Servers, features: Features) -> Core:
         audit=AuditStore(),
         vault=Vault(settings.secret, settings.former_secrets),
         egress=servers.egress,
-        operators_egress=servers.operators_egress,
+        outgoing=servers.outgoing,
         url_guard=servers.url_guard,
         provider_metrics=ProviderMetrics(registry),
         registry=registry,

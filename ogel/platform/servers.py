@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING
@@ -12,6 +11,7 @@ import redis
 import structlog
 
 from ogel.adapters.egress import AddressGuard, Door, EgressClient, OwnServices, Proxy, ProxyAddress
+from ogel.adapters.egress.outgoing import OutgoingClient
 from ogel.adapters.postgres import make_pool, name_connections
 from ogel.adapters.redis_info import RedisInfo
 from ogel.adapters.redis_pubsub import RedisBroadcast
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     from ogel.adapters.mongo import Mongo
 
 log = structlog.get_logger(__name__)
-
-_EVERYWHERE = (ipaddress.ip_network("0.0.0.0/0"), ipaddress.ip_network("::/0"))
 
 
 class Servers:
@@ -61,8 +59,7 @@ class Servers:
         self.own_services = OwnServices(guard, own)
         proxy = Proxy(ProxyAddress.of(settings.egress_proxy)) if settings.egress_proxy else None
         self.egress = EgressClient(guard, max_connections=settings.worker_in_flight + 100, proxy=proxy)
-        # To addresses that operators set: those may be private.
-        self.operators_egress = EgressClient(AddressGuard(allow=_EVERYWHERE), proxy=proxy)
+        self.outgoing = OutgoingClient(proxy=settings.egress_proxy)
         self.objects = object_store(settings)
 
     @property
@@ -94,7 +91,7 @@ class Servers:
             stack.push_async_callback(self._pubsub.close)
             stack.push_async_callback(self.rates.close)
             stack.push_async_callback(self.egress.close)
-            stack.push_async_callback(self.operators_egress.close)
+            stack.push_async_callback(self.outgoing.close)
             stack.push_async_callback(self.objects.close)
             await self.own_services.look()
             looking = asyncio.create_task(self.own_services.keep_looking(), name="own services")

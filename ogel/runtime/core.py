@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from ogel.runtime.metrics.redis_stats import AskRedis
     from ogel.runtime.objects import ObjectStore
     from ogel.runtime.outbox import Outbox
+    from ogel.runtime.outgoing import Outgoing
     from ogel.runtime.rates.limiter import Limiter
     from ogel.runtime.realtime.broadcast import Broadcast
     from ogel.runtime.reserved import ReservedTypes
@@ -54,7 +55,7 @@ class Core:
     workers_database  for claims, results and leases, which do not queue behind requests.
     jobs, keys        the queue, and the keys that jobs of one kind share.
     outbox            publishes events; `reserved` are the types that only features publish.
-    egress            to addresses that users choose, which `url_guard` has a say in; `operators_egress` to those that
+    egress            to addresses that users choose, which `url_guard` has a say in; `outgoing` to those that
                       operators set, which may be private.
     broadcast         to all processes, through Redis, if this one `has_redis`.
     pressure          whether full queues take more: `core.pressure.admit`.
@@ -75,7 +76,7 @@ class Core:
     audit: AuditTrail
     vault: Vault
     egress: Egress
-    operators_egress: Egress
+    outgoing: Outgoing
     url_guard: UrlGuard
     provider_metrics: ProviderMetrics
     registry: CollectorRegistry

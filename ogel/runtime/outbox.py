@@ -17,6 +17,9 @@ from ogel.runtime.jobs.store import JobQueue
 
 _SQL = Queries.beside(__name__)
 
+# `{events}` in queries of features: those that were published, in a relation with these columns.
+EVENTS = b"(SELECT id, type, subject, data, created_at FROM events)"
+
 # What a statement writes of consequences is bounded: it is made on the event loop, where others wait.
 MOST_ROWS = 500
 # How often what subscribers said may be out of date when it is to be written.

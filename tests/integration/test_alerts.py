@@ -15,12 +15,12 @@ from ogel.features.observability.alerts.jobs import CheckAlerts
 from ogel.features.observability.alerts.service import AlertService
 from ogel.features.observability.alerts.store import AlertStore
 from ogel.features.observability.resources.sampler import Sampler
-from ogel.features.observability.resources.store import ResourceStore
 from ogel.kernel.clock import rfc3339, utc_now
 from ogel.runtime.alerts import AlertRule, Sample
 from ogel.runtime.database.database import Database
 from ogel.runtime.jobs.job import Job
 from ogel.runtime.jobs.store import JobQueue
+from ogel.runtime.jobs.stuck import stuck_seconds
 from ogel.runtime.outbox import Outbox
 
 RULES = [
@@ -175,7 +175,7 @@ def test_a_job_is_stuck_that_nothing_but_workers_hold_back(database_url: str) ->
 
     async def stuck(database: Database) -> float:
         async with database.autocommit() as tx:
-            return (await ResourceStore().stuck(tx, ["trial", "empty"]))["trial"]
+            return (await stuck_seconds(tx, ["trial", "empty"]))["trial"]
 
     async def story() -> None:
         async with world(database_url) as made:

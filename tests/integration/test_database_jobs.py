@@ -14,6 +14,7 @@ from ogel.features.databases.checks.job import CHECK
 from ogel.features.databases.checks.jobs import CHECK_ALL, UNKNOWN_FAULT, Loaded
 from ogel.features.databases.feature import DatabaseFeature
 from ogel.features.databases.migrations.migration import MigrationFile, NewRun
+from ogel.features.databases.migrations.purge import purge_of_runs
 from ogel.features.databases.registry.database import DatabaseChange, NewDatabase, RegisteredDatabase
 from ogel.features.databases.registry.store import RegistryStore
 from ogel.kernel.clock import utc_now
@@ -64,7 +65,7 @@ class World:
     elsewhere: Elsewhere
 
     def kind(self, name: str) -> JobKind:
-        [kind] = [kind for kind in self.feature.feature().jobs if kind.name == name]
+        [kind] = [kind for kind in self.feature.kinds if kind.name == name]
         return kind
 
     async def register(self, **parts: Any) -> RegisteredDatabase:
@@ -232,7 +233,7 @@ def test_runs_that_are_long_over_are_forgotten(database_url: str) -> None:
         )
         assert await w.rows(b"SELECT sql FROM platform_database_migration_files") == [(None,), (None,)]
         unfinished = await w.feature.migrations.start(CALLER, "pg", new)
-        [purge] = w.feature.feature().purges
+        purge = purge_of_runs(30)
         before = utc_now() - timedelta(days=30)
         async with w.database.transaction() as tx:
             assert await purge.count(tx, before) == (await purge.batch(tx, before, 100)).deleted == 1

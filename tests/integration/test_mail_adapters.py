@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import json
 import socket
 from base64 import b64encode
@@ -14,7 +13,7 @@ from urllib.parse import quote
 import pytest
 from msgspec.structs import replace
 
-from ogel.adapters.egress import AddressGuard, EgressClient
+from ogel.adapters.egress.outgoing import OutgoingClient
 from ogel.adapters.mail.outbox import MOST_FILES, OutboxProvider
 from ogel.adapters.mail.resend import ResendProvider
 from ogel.adapters.mail.smtp import SmtpProvider, SmtpServer
@@ -27,8 +26,6 @@ from tests.support.mail import LETTER, PASSWORD, USER, MailServer, Resend, Scrip
 from tests.support.process import free_port
 from tests.support.receiver import Answer
 
-EVERYWHERE = AddressGuard(allow=(ipaddress.ip_network("127.0.0.0/8"),), own_names=frozenset())
-
 
 def send(provider: MailProvider) -> Receipt | ProviderError:
     try:
@@ -39,13 +36,13 @@ def send(provider: MailProvider) -> Receipt | ProviderError:
 
 def send_to_resend(url: str, key: str = Resend.KEY, letter: Letter = LETTER) -> Receipt | ProviderError:
     async def sending() -> Receipt | ProviderError:
-        egress = EgressClient(EVERYWHERE)
+        outgoing = OutgoingClient()
         try:
-            return await ResendProvider(egress, key, url, 1.0).send(letter)
+            return await ResendProvider(outgoing, key, url, 1.0).send(letter)
         except ProviderError as error:
             return error
         finally:
-            await egress.close()
+            await outgoing.close()
 
     return asyncio.run(sending())
 

@@ -52,7 +52,7 @@ async def opened(url: str) -> AsyncIterator[Database]:
 def outbox() -> Outbox:
     """Each stands for a process of its own."""
     made = Outbox(JobQueue())
-    made.subscribe([subscriber])
+    made.subscribe({"none": subscriber})
     return made
 
 

@@ -122,7 +122,7 @@ def test_what_is_too_late_is_dropped_and_said(database_url: str, redis_url: str)
         ):
             old = an_event(created_at=utc_now() - timedelta(minutes=6))
             new, gone = an_event(), an_event()
-            kind = world.feature.feature().jobs[0]
+            kind = publish_job(world.broadcast)
             stale, mixed = a_job([old, gone]), a_job([old, new])
             assert kind.load is not None
             async with database.transaction() as tx:

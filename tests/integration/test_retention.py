@@ -24,7 +24,8 @@ from ogel.kernel.principal import SYSTEM, Caller
 from ogel.platform.platform import Platform
 from ogel.runtime.database.database import Transaction
 from ogel.runtime.jobs.job import NewJob
-from ogel.runtime.jobs.kind import Backoff, JobKind
+from ogel.runtime.jobs.kind import JobKind
+from ogel.runtime.jobs.retry import RetryPolicy
 from ogel.runtime.purge import BEGINNING, BatchDone, Cursor, Purge
 from ogel.settings import NOWHERE, Settings
 from tests.support.core import a_core
@@ -60,7 +61,7 @@ def _impatient(kind: JobKind) -> JobKind:
         kind.perform,
         record=kind.record,
         max_attempts=3,
-        backoff=Backoff(0.01, 0.01),
+        backoff=RetryPolicy.doubling(0.01, 0.01),
     )
 
 

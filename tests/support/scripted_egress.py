@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +15,7 @@ from ogel.runtime.egress import (
     Headers,
     Timings,
 )
+from ogel.runtime.outgoing import Body, StreamedAnswer
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,26 @@ class ScriptedEgress:
         max_body_bytes: int,
         encoded: EncodedHeaders = NO_HEADERS,
     ) -> Exchange:
+        return self.answered(url, headers, body)
+
+    async def request(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Headers = (),
+        body: Body = b"",
+        timeout_seconds: float,
+        max_body_bytes: int,
+    ) -> Exchange:
+        assert method == "POST"
+        assert isinstance(body, bytes)
+        return self.answered(url, headers, body)
+
+    def stream(self, method: str, url: str, **_: Any) -> AbstractAsyncContextManager[StreamedAnswer]:
+        raise AssertionError(f"nothing that is tested with this streams: {method} {url}")
+
+    def answered(self, url: str, headers: Headers, body: bytes) -> Exchange:
         self.posted.append(Posted(url, {name.lower(): value for name, value in headers}, body))
         answer = self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
         if isinstance(answer, EgressError):

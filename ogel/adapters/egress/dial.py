@@ -58,7 +58,7 @@ async def first_of(
                     break
     finally:
         timings.connect = time.monotonic() - started
-    raise _connect_error(failure, last) from failure
+    raise connect_error(failure, _family(last)) from failure
 
 
 async def connect(address: str, port: int) -> socket.socket:
@@ -76,9 +76,10 @@ async def connect(address: str, port: int) -> socket.socket:
     return connected
 
 
-def _connect_error(failure: OSError | None, address: str) -> EgressError:
+def connect_error(failure: OSError | None, family: socket.AddressFamily) -> EgressError:
+    """What went wrong at last, on the way to an address of that family."""
     number = failure.errno if failure is not None else None
-    ours = number in _OUR_ERRNOS or _is_lost_here(number, _family(address))
+    ours = number in _OUR_ERRNOS or _is_lost_here(number, family)
     if ours:
         message = "no connection could be opened on our side"
     elif number == errno.ECONNREFUSED:

@@ -10,8 +10,9 @@ from ogel import __version__
 from ogel.runtime.delivery.provider_calls import post, read, shown
 from ogel.runtime.delivery.providers import ProviderError
 from ogel.runtime.delivery.retry_after import retry_after_seconds
-from ogel.runtime.egress import Egress, Exchange
+from ogel.runtime.egress import Exchange
 from ogel.runtime.mail.letter import Letter, Receipt
+from ogel.runtime.outgoing import Outgoing
 from ogel.runtime.secrets.scrub import Scrubber
 
 BASE_URL = "https://api.resend.com"
@@ -28,8 +29,8 @@ class _Answer(msgspec.Struct):
 class ResendProvider:
     """`timeout_seconds` is of one request."""
 
-    def __init__(self, egress: Egress, api_key: str, base_url: str, timeout_seconds: float) -> None:
-        self._egress = egress
+    def __init__(self, outgoing: Outgoing, api_key: str, base_url: str, timeout_seconds: float) -> None:
+        self._outgoing = outgoing
         self._url = f"{base_url.rstrip('/')}/emails"
         self._authorization = f"Bearer {api_key}"
         self._scrub = Scrubber([api_key])
@@ -44,7 +45,7 @@ class ResendProvider:
             ("User-Agent", f"ogel/{__version__}"),
         ]
         body = msgspec.json.encode(_request(letter))
-        exchange = await post(self._egress, self._url, headers, body, "resend", self._timeout_seconds)
+        exchange = await post(self._outgoing, self._url, headers, body, self._timeout_seconds)
         answer = read(exchange, _Answer) or _Answer()  # a proxy's error page, for one, says nothing
         if exchange.status in (200, 201) and answer.id:
             return Receipt(shown(answer.id, self._scrub))

@@ -13,7 +13,7 @@ from msgspec import Struct
 from ogel.runtime.delivery.provider_calls import post_form, read, shown
 from ogel.runtime.delivery.providers import ProviderError
 from ogel.runtime.delivery.retry_after import retry_after_seconds
-from ogel.runtime.egress import Egress
+from ogel.runtime.outgoing import Outgoing
 from ogel.runtime.secrets.scrub import Scrubber
 
 SCOPE = "https://www.googleapis.com/auth/firebase.messaging"
@@ -53,9 +53,9 @@ class AccessTokens:
     """One at a time is asked for, however many wait for it. `scrub` knows the one in use, and the account's key."""
 
     def __init__(
-        self, egress: Egress, account: ServiceAccount, clock: Callable[[], float] = time.time
+        self, outgoing: Outgoing, account: ServiceAccount, clock: Callable[[], float] = time.time
     ) -> None:
-        self._egress = egress
+        self._outgoing = outgoing
         self._account = account
         self._clock = clock
         self._asking = asyncio.Lock()
@@ -82,7 +82,7 @@ class AccessTokens:
     async def _ask(self) -> _Granted:
         claim = self._claim()
         form = {"grant_type": GRANT, "assertion": claim}
-        answer = await post_form(self._egress, self._account.token_uri, (), form, pool_key="google-token")
+        answer = await post_form(self._outgoing, self._account.token_uri, (), form)
         granted = read(answer, _Granted) if answer.status == 200 else None
         if granted is not None:
             return granted

@@ -14,8 +14,9 @@ from ogel.adapters.messaging.access_tokens import AccessTokens, ServiceAccount
 from ogel.runtime.delivery.provider_calls import post, read, shown
 from ogel.runtime.delivery.providers import ProviderError
 from ogel.runtime.delivery.retry_after import retry_after_seconds
-from ogel.runtime.egress import Egress, Exchange
+from ogel.runtime.egress import Exchange
 from ogel.runtime.messaging import Gone, Push
+from ogel.runtime.outgoing import Outgoing
 from ogel.runtime.secrets.scrub import Scrubber
 
 # What Google asks for when a quota is used up and no Retry-After says otherwise.
@@ -54,15 +55,15 @@ class _Taken(Struct):
 class Fcm:
     def __init__(
         self,
-        egress: Egress,
+        outgoing: Outgoing,
         base_url: str,
         account: ServiceAccount,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._egress = egress
+        self._outgoing = outgoing
         project = quote(account.project_id, safe="")
         self._url = f"{base_url.rstrip('/')}/v1/projects/{project}/messages:send"
-        self._tokens = AccessTokens(egress, account, clock)
+        self._tokens = AccessTokens(outgoing, account, clock)
         self._clock = clock
 
     async def send(self, push: Push[str], /) -> str | None:
@@ -78,7 +79,7 @@ class Fcm:
     async def _post(self, body: bytes) -> Exchange:
         token = await self._tokens.current()
         headers = [("Authorization", f"Bearer {token}"), ("Content-Type", "application/json")]
-        answer = await post(self._egress, self._url, headers, body, pool_key="fcm")
+        answer = await post(self._outgoing, self._url, headers, body)
         if _is_token_refused(answer):
             self._tokens.forget(token)
         return answer

@@ -10,8 +10,9 @@ from msgspec import Struct
 from ogel.runtime.delivery.provider_calls import post_form, read, shown
 from ogel.runtime.delivery.providers import ProviderError
 from ogel.runtime.delivery.retry_after import retry_after_seconds
-from ogel.runtime.egress import Egress, Exchange
+from ogel.runtime.egress import Exchange
 from ogel.runtime.messaging import Sms
+from ogel.runtime.outgoing import Outgoing
 from ogel.runtime.secrets.scrub import Scrubber
 
 # https://www.twilio.com/docs/api/errors. About our account and our sender, whatever was to be sent.
@@ -76,8 +77,10 @@ class _Refusal(Struct):
 class Twilio:
     """`sender` is a number, an alphanumeric sender id, or the id of a messaging service (`MG…`)."""
 
-    def __init__(self, egress: Egress, base_url: str, account_sid: str, auth_token: str, sender: str) -> None:
-        self._egress = egress
+    def __init__(
+        self, outgoing: Outgoing, base_url: str, account_sid: str, auth_token: str, sender: str
+    ) -> None:
+        self._outgoing = outgoing
         self._url = f"{base_url.rstrip('/')}/2010-04-01/Accounts/{quote(account_sid, safe='')}/Messages.json"
         credentials = base64.b64encode(f"{account_sid}:{auth_token}".encode()).decode()
         self._scrub = Scrubber([account_sid, auth_token, credentials])
@@ -86,7 +89,7 @@ class Twilio:
 
     async def send(self, sms: Sms, /) -> str | None:
         form = {"To": sms.to, **self._sender, "Body": sms.text}
-        answer = await post_form(self._egress, self._url, self._headers, form, pool_key="twilio")
+        answer = await post_form(self._outgoing, self._url, self._headers, form)
         if 200 <= answer.status < 300:
             taken = read(answer, _Taken)
             return shown(taken.sid, self._scrub) if taken and taken.sid else None

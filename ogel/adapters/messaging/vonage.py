@@ -9,8 +9,9 @@ from msgspec import Struct, field
 from ogel.runtime.delivery.provider_calls import post_form, read, shown
 from ogel.runtime.delivery.providers import ProviderError
 from ogel.runtime.delivery.retry_after import retry_after_seconds
-from ogel.runtime.egress import Egress, Exchange
+from ogel.runtime.egress import Exchange
 from ogel.runtime.messaging import Sms
+from ogel.runtime.outgoing import Outgoing
 from ogel.runtime.secrets.scrub import Scrubber
 
 _TAKEN = "0"
@@ -45,8 +46,8 @@ class _Parts(Struct):
 class Vonage:
     """`sender` is a number or an alphanumeric sender id."""
 
-    def __init__(self, egress: Egress, base_url: str, api_key: str, api_secret: str, sender: str) -> None:
-        self._egress = egress
+    def __init__(self, outgoing: Outgoing, base_url: str, api_key: str, api_secret: str, sender: str) -> None:
+        self._outgoing = outgoing
         self._url = f"{base_url.rstrip('/')}/sms/json"
         self._credentials = {"api_key": api_key, "api_secret": api_secret}
         self._scrub = Scrubber([api_key, api_secret])
@@ -61,7 +62,7 @@ class Vonage:
             "type": "text" if _GSM.issuperset(sms.text) else "unicode",
             "client-ref": sms.id,
         }
-        answer = await post_form(self._egress, self._url, (), form, pool_key="vonage")
+        answer = await post_form(self._outgoing, self._url, (), form)
         if answer.status != 200:
             raise _failed(answer)
         answered = read(answer, _Parts)

@@ -7,7 +7,7 @@ from typing import Any
 
 from ogel.adapters.messaging.encryption import encrypt
 from ogel.adapters.messaging.vapid import Vapid
-from ogel.runtime.delivery.provider_calls import post, read, shown
+from ogel.runtime.delivery.provider_calls import post_guarded, read, shown
 from ogel.runtime.delivery.providers import ProviderError
 from ogel.runtime.delivery.retry_after import retry_after_seconds
 from ogel.runtime.egress import Egress, Exchange
@@ -57,7 +57,7 @@ class WebPush:
             # Sent a second time because a worker died, it takes the first one's place if that still waits.
             ("Topic", push.id.rpartition("_")[2][:_TOPIC_CHARACTERS]),
         ]
-        answer = await post(self._egress, to.endpoint, headers, body, pool_key="webpush")
+        answer = await post_guarded(self._egress, to.endpoint, headers, body, pool_key="webpush")
         if not 200 <= answer.status < 300:
             # Whoever is asked may send back what it got.
             refused = _refused(answer, Scrubber([authorization, *_TOKENS.findall(authorization)]))

@@ -10,7 +10,7 @@ import structlog
 
 from ogel import __version__
 from ogel.features.backups import catalog
-from ogel.features.backups.catalog import Shape
+from ogel.features.backups.catalog import Shape, TableName
 from ogel.features.backups.chunks import CHUNK_BYTES, pack
 from ogel.features.backups.manifest import FORMAT, Chunk, Manifest, Place, Table
 from ogel.features.backups.store import Copied
@@ -99,7 +99,8 @@ class Dump:
                 copied.bytes += chunk.bytes
                 copied.size += chunk.size
                 await tell(copied)
-        return Table(shape.name, shape.columns, sum(chunk.rows for chunk in chunks), chunks)
+        schema, table = shape.name
+        return Table(table, shape.columns, sum(chunk.rows for chunk in chunks), chunks, schema)
 
     async def _put(self, place: Place, key: str, content: bytes) -> Written:
         try:
@@ -119,8 +120,9 @@ class Dump:
             raise Unavailable(f"The store did not take a chunk within {PUT_SECONDS:g} s.") from None
 
 
-def _file_name(table: str, number: int) -> str:
-    """Tables of others may be called what no key is."""
+def _file_name(name: TableName, number: int) -> str:
+    """Tables of others may be called what no key is, and two of two schemas the same."""
+    table = str(name)
     return table if _PLAIN.fullmatch(table) else f"table-{number}"
 
 

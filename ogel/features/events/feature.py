@@ -7,6 +7,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from ogel.features.events.settings import EventsSettings
+from ogel.features.webhooks.contract import DELIVERED_EVENTS
 from ogel.runtime.core import Core
 from ogel.runtime.database.database import Queries
 from ogel.runtime.feature import Feature
@@ -16,7 +17,7 @@ from ogel.runtime.purge import Purge
 if TYPE_CHECKING:
     from ogel.features.events.service import EventService
 
-_SQL = Queries.beside(__name__)
+_SQL = Queries.beside(__name__, delivered_events=DELIVERED_EVENTS)
 
 
 def build(core: Core, settings: EventsSettings) -> Feature:

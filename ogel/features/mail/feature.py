@@ -49,7 +49,7 @@ class MailFeature:
 
 
 def build(core: Core, settings: MailSettings) -> Feature:
-    found = mail_providers(settings, core.operators_egress, core.data_dir)
+    found = mail_providers(settings, core.outgoing, core.data_dir)
     mail = MailFeature(core, settings, Providers("mail", found, core.provider_metrics))
     return Feature(
         name="mail",

@@ -9,13 +9,14 @@ from ogel.features.mail.settings import MailSettings
 
 if TYPE_CHECKING:
     from ogel.runtime.delivery.providers import Guarded
-    from ogel.runtime.egress import Egress
     from ogel.runtime.mail.letter import MailProvider
+    from ogel.runtime.outgoing import Outgoing
 
 
-def mail_providers(settings: MailSettings, egress: Egress, data_dir: Path) -> list[Guarded[MailProvider]]:
+def mail_providers(settings: MailSettings, outgoing: Outgoing, data_dir: Path) -> list[Guarded[MailProvider]]:
     """In the order they are asked. None: the API takes mail, and it waits for a worker that has some."""
-    from ogel.runtime.delivery.providers import Breaker, Guarded
+    from ogel.runtime.delivery.breaker import Breaker
+    from ogel.runtime.delivery.providers import Guarded
 
     providers: list[Guarded[MailProvider]] = []
     for name in settings.providers or settings.configured_providers:
@@ -24,7 +25,7 @@ def mail_providers(settings: MailSettings, egress: Egress, data_dir: Path) -> li
             from ogel.adapters.mail.resend import ResendProvider
 
             provider = ResendProvider(
-                egress,
+                outgoing,
                 settings.resend_api_key or "",
                 settings.resend_url,
                 settings.timeout_seconds,

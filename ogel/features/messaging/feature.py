@@ -15,7 +15,7 @@ from ogel.features.messaging.messages.store import MessageStore
 from ogel.features.messaging.providers import message_providers
 from ogel.features.messaging.sending.jobs import Send
 from ogel.features.messaging.sending.senders import MessageProviders, Senders
-from ogel.features.messaging.sending.store import SendingStore
+from ogel.features.messaging.sending.store import DueMessageStore
 from ogel.features.messaging.settings import MessagingSettings
 from ogel.runtime.core import Core
 from ogel.runtime.feature import Feature
@@ -46,7 +46,7 @@ class MessagingFeature:
             lifetime_seconds=settings.lifetime_seconds,
         )
         self.send = Send(
-            SendingStore(core.vault), messages, devices, events, Senders(providers, core.provider_metrics)
+            DueMessageStore(core.vault), devices, events, Senders(providers, core.provider_metrics)
         )
 
     def routes(self) -> Sequence[Route]:
@@ -60,7 +60,7 @@ class MessagingFeature:
 
 
 def build(core: Core, settings: MessagingSettings) -> Feature:
-    providers = message_providers(settings, core.operators_egress, core.egress)
+    providers = message_providers(settings, core.outgoing, core.egress)
     messaging = MessagingFeature(core, settings, providers)
     return Feature(
         name="messaging",

@@ -12,9 +12,10 @@ from ogel.features.messaging.settings import MessagingSettings
 if TYPE_CHECKING:
     from ogel.runtime.egress import Egress
     from ogel.runtime.messaging import MessageProvider, Sms
+    from ogel.runtime.outgoing import Outgoing
 
 
-def message_providers(settings: MessagingSettings, egress: Egress, guarded: Egress) -> MessageProviders:
+def message_providers(settings: MessagingSettings, outgoing: Outgoing, guarded: Egress) -> MessageProviders:
     """What each needs, the settings have seen to. `guarded`: to addresses that users choose."""
     fcm = webpush = vapid_public_key = None
     if settings.fcm_service_account is not None:
@@ -22,7 +23,7 @@ def message_providers(settings: MessagingSettings, egress: Egress, guarded: Egre
         from ogel.adapters.messaging.fcm import Fcm
 
         account = msgspec.convert(settings.fcm_service_account, ServiceAccount)
-        fcm = Fcm(egress, settings.fcm_url, account)
+        fcm = Fcm(outgoing, settings.fcm_url, account)
     if settings.vapid_private_key is not None:
         from ogel.adapters.messaging.vapid import Vapid
         from ogel.adapters.messaging.webpush import WebPush
@@ -34,19 +35,19 @@ def message_providers(settings: MessagingSettings, egress: Egress, guarded: Egre
             return vapid.public_key
 
     return MessageProviders(
-        sms=[(name, _sms_provider(name, settings, egress)) for name in settings.sms_providers],
+        sms=[(name, _sms_provider(name, settings, outgoing)) for name in settings.sms_providers],
         fcm=fcm,
         webpush=webpush,
         vapid_public_key=vapid_public_key,
     )
 
 
-def _sms_provider(name: str, settings: MessagingSettings, egress: Egress) -> MessageProvider[Sms]:
+def _sms_provider(name: str, settings: MessagingSettings, outgoing: Outgoing) -> MessageProvider[Sms]:
     if name == "twilio":
         from ogel.adapters.messaging.twilio import Twilio
 
         return Twilio(
-            egress,
+            outgoing,
             settings.twilio_url,
             settings.twilio_account_sid or "",
             settings.twilio_auth_token or "",
@@ -55,7 +56,7 @@ def _sms_provider(name: str, settings: MessagingSettings, egress: Egress) -> Mes
     from ogel.adapters.messaging.vonage import Vonage
 
     return Vonage(
-        egress,
+        outgoing,
         settings.vonage_url,
         settings.vonage_api_key or "",
         settings.vonage_api_secret or "",

@@ -26,7 +26,8 @@ from ogel.runtime.core import Core
 from ogel.runtime.feature import Feature
 from ogel.runtime.http.health import Checkup
 from ogel.runtime.http.route import Route
-from ogel.runtime.jobs.kind import Backoff, JobKind, Perform
+from ogel.runtime.jobs.kind import JobKind, Perform
+from ogel.runtime.jobs.retry import RetryPolicy
 from ogel.runtime.schedule.schedule import Schedule
 
 QUEUE = "stats"
@@ -121,7 +122,8 @@ def _alerts(settings: ObservabilitySettings) -> Sequence[AlertRule]:
 
 def _often(name: str, perform: Perform) -> JobKind:
     """What fails is made up for by the next tick: it is not tried for long, so that failures do not pile up."""
-    return JobKind(name, QUEUE, perform, max_attempts=3, backoff=Backoff(first_seconds=1.0, cap_seconds=10.0))
+    backoff = RetryPolicy.doubling(first_seconds=1.0, cap_seconds=10.0)
+    return JobKind(name, QUEUE, perform, max_attempts=3, backoff=backoff)
 
 
 SCHEDULES = [

@@ -32,14 +32,14 @@ from ogel.features.webhooks.secrets.store import SecretStore
 from ogel.features.webhooks.sending.jobs import Deliver
 from ogel.features.webhooks.sending.metrics import WebhookMetrics
 from ogel.features.webhooks.sending.receiver import Receivers
-from ogel.features.webhooks.sending.retry import RetrySchedule
-from ogel.features.webhooks.sending.store import SendingStore
+from ogel.features.webhooks.sending.store import AttemptStore
 from ogel.features.webhooks.settings import WebhooksSettings
 from ogel.runtime.alerts import AlertRule
 from ogel.runtime.core import Core
 from ogel.runtime.feature import Feature
 from ogel.runtime.http.route import Route
 from ogel.runtime.jobs.kind import JobKind
+from ogel.runtime.jobs.retry import RetryPolicy
 from ogel.runtime.secrets.sealed import SealedColumn
 
 SEALED = [
@@ -56,13 +56,13 @@ class WebhookFeature:
         replays, health = ReplayStore(), HealthStore()
         database, vault, audit = core.database, core.vault, core.audit
         self.fan_out = FanOut(FanOutStore())
-        self._schedule = RetrySchedule(settings.retry_delays)
+        self._retries = RetryPolicy(settings.retry_delays)
         patience = Patience(settings.probe_seconds, settings.disable_after_seconds)
         self._deliver = Deliver(
-            SendingStore(Receivers(SigningKeys(secrets, vault), core.egress, vault)),
+            AttemptStore(Receivers(SigningKeys(secrets, vault), core.egress, vault)),
             deliveries,
             core.egress,
-            self._schedule,
+            self._retries,
             HealthWatch(health, core.keys, core.jobs, core.outbox, patience),
             WebhookMetrics(core.registry),
             core.jobs,
@@ -126,7 +126,7 @@ class WebhookFeature:
             revived=self._deliver.revived,
             cancellable=False,
             purged_with=DELIVERIES,
-            max_attempts=self._schedule.attempts,
+            max_attempts=self._retries.attempts,
             timeout_seconds=None,  # the request has its own deadline
         )
 

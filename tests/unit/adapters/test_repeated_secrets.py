@@ -19,7 +19,7 @@ from ogel.adapters.messaging.fcm import Fcm
 from ogel.adapters.messaging.twilio import Twilio
 from ogel.adapters.messaging.vonage import Vonage
 from ogel.runtime.delivery.providers import ProviderError
-from ogel.runtime.egress import Egress, Exchange
+from ogel.runtime.egress import Exchange, Headers
 from ogel.runtime.messaging import Push, Sms
 from ogel.runtime.secrets.scrub import MASK
 from tests.support.carriers import service_account
@@ -39,8 +39,8 @@ class Echo(ScriptedEgress):
         self._words = words
         self._first = len(answers)
 
-    async def post(self, url: str, **asked: Any) -> Exchange:
-        scripted = await super().post(url, **asked)
+    def answered(self, url: str, headers: Headers, body: bytes) -> Exchange:
+        scripted = super().answered(url, headers, body)
         return scripted if len(self.posted) <= self._first else self._words(quoted(self.posted[-1]))
 
 
@@ -48,7 +48,7 @@ def quoted(sent: Posted) -> str:
     return f"{sent.body.decode(errors='replace')[:50]} {sent.headers.get('authorization', '')} {SECRET}"
 
 
-Send = Callable[[Egress], Coroutine[Any, Any, object]]
+Send = Callable[[ScriptedEgress], Coroutine[Any, Any, object]]
 PROVIDERS: dict[str, tuple[Send, Callable[[str], Exchange], list[Exchange]]] = {
     "resend": (
         lambda egress: ResendProvider(egress, SECRET, "https://resend.test", 1.0).send(LETTER),

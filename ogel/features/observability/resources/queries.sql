@@ -40,25 +40,6 @@ FROM largest CROSS JOIN LATERAL (VALUES
 ) AS n (name, value)
 WHERE n.value IS NOT NULL
 
--- stuck --
--- By queue, how long the oldest job has been due that a worker should have taken: its key, if it has one, is not paused,
--- slowed, limited to a rate, behind a breaker or coming back from one, and the queue is not paused. Of a backlog of
--- others it passes over so many.
-SELECT q.queue_name, coalesce(extract(epoch FROM now() - oldest.due_at), 0)::float8
-FROM unnest(%(queues)s::text[]) AS q (queue_name)
-LEFT JOIN LATERAL (
-  SELECT min(due_at) AS due_at FROM (
-    SELECT greatest(leased_until, scheduled_at) AS due_at, key FROM job_queue AS j
-    WHERE j.queue_name = q.queue_name AND status IN ('pending', 'running')
-      AND greatest(leased_until, scheduled_at) <= now()
-    ORDER BY greatest(leased_until, scheduled_at) LIMIT %(most)s
-  ) AS due
-  WHERE q.queue_name NOT IN (SELECT name FROM paused_queues) AND key NOT IN (
-    SELECT key FROM job_keys
-    WHERE held OR resume_at > now() OR probe_at IS NOT NULL OR ramp_until > now() OR rate_per_second IS NOT NULL
-  )
-) AS oldest ON true
-
 -- processes --
 -- Those that were heard of within the last minutes; of a name that was given again after a restart, the newest.
 SELECT DISTINCT ON (n.name, p.name) n.name, jsonb_build_object('process', p.name), n.value

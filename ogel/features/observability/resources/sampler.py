@@ -17,6 +17,7 @@ from ogel.runtime.database.check import check_writes
 from ogel.runtime.database.database import Database
 from ogel.runtime.database.faults import DatabaseDiskFull, DatabaseReadOnly
 from ogel.runtime.jobs.depth import STATUSES, AskDepths, QueueDepth
+from ogel.runtime.jobs.stuck import stuck_seconds
 from ogel.runtime.metrics.redis_stats import AskRedis
 
 log = structlog.get_logger(__name__)
@@ -60,7 +61,7 @@ class Sampler:
         writes = await self._takes_writes()
         async with self._database.autocommit() as tx:
             activity = await self._store.activity(tx)
-            stuck = await self._store.stuck(tx, sorted(depths))
+            stuck = await stuck_seconds(tx, sorted(depths))
             processes = await self._store.processes(tx)
         return [
             *activity,

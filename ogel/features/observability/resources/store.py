@@ -15,8 +15,6 @@ _SQL = Queries.beside(__name__)
 LARGEST_TABLES = 10
 # Of fewer blocks, the part that was found in the cache says nothing.
 LEAST_BLOCKS = 100_000
-# Jobs of a queue that are looked at for one that should not be waiting.
-MOST_LOOKED_AT = 50_000
 # A process tells of itself at least once a minute; samples come every five.
 PROCESS_SECONDS = 180.0
 LATEST_SECONDS = 3600.0
@@ -35,10 +33,6 @@ class ResourceStore:
 
     async def sizes(self, tx: Transaction) -> list[Sample]:
         return await tx.all(_SQL.sizes, {"tables": LARGEST_TABLES}, Sample)
-
-    async def stuck(self, tx: Transaction, queues: Sequence[str]) -> Mapping[str, float]:
-        parameters = {"queues": list(queues), "most": MOST_LOOKED_AT}
-        return dict(await tx.tuples(_SQL.stuck, parameters))
 
     async def processes(self, tx: Transaction) -> list[Sample]:
         rows = await tx.tuples(_SQL.processes, {"seconds": PROCESS_SECONDS})

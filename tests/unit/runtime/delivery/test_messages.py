@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 
 import pytest
 
+from ogel.runtime.delivery.messages import LOST, SendResult, attempts_of, state_of, tries_of
 from ogel.runtime.delivery.providers import Try
-from ogel.runtime.delivery.sent import LOST, Sent, attempts_of, settled_of, tries_of
 from ogel.runtime.jobs.job import DONE, Finished, Job, Outcome, job_id_of
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -22,7 +22,7 @@ def finished(outcome: Outcome, lost: list[datetime] | None = None) -> Finished:
 
 
 def test_every_call_is_a_row_and_so_is_what_was_lost() -> None:
-    attempt = finished(Outcome("done", value=Sent([FAILED, TAKEN], "V1")), lost=[NOW])
+    attempt = finished(Outcome("done", value=SendResult([FAILED, TAKEN], "V1")), lost=[NOW])
     rows = [(row.message_id, row.provider, row.seconds, row.error) for row in attempts_of(attempt)]
     assert rows == [
         ("msg_1", None, None, LOST),
@@ -36,21 +36,21 @@ def test_every_call_is_a_row_and_so_is_what_was_lost() -> None:
 @pytest.mark.parametrize(
     ("outcome", "status", "attempts", "error", "provider"),
     [
-        (Outcome("done", value=Sent([FAILED, TAKEN], "V1")), "sent", 2, None, "vonage"),
-        (Outcome("retry", "busy", value=Sent([FAILED])), "queued", 1, "busy", None),
-        (Outcome("postpone", "nobody", value=Sent()), "queued", 0, "nobody", None),
-        (Outcome("dead", "wrong number", value=Sent([FAILED])), "failed", 1, "wrong number", None),
+        (Outcome("done", value=SendResult([FAILED, TAKEN], "V1")), "sent", 2, None, "vonage"),
+        (Outcome("retry", "busy", value=SendResult([FAILED])), "queued", 1, "busy", None),
+        (Outcome("postpone", "nobody", value=SendResult()), "queued", 0, "nobody", None),
+        (Outcome("dead", "wrong number", value=SendResult([FAILED])), "failed", 1, "wrong number", None),
         (Outcome("retry", "ours"), "queued", 0, "ours", None),
     ],
 )
 def test_where_a_message_stands(
     outcome: Outcome, status: str, attempts: int, error: str | None, provider: str | None
 ) -> None:
-    stands = settled_of(finished(outcome))
+    stands = state_of(finished(outcome))
     assert stands is not None
     assert (stands.id, stands.status, stands.attempts, stands.error) == ("msg_1", status, attempts, error)
     assert (stands.provider, stands.next_attempt_at is None) == (provider, status != "queued")
 
 
 def test_what_was_over_stands_as_it_stood() -> None:
-    assert settled_of(finished(DONE)) is None
+    assert state_of(finished(DONE)) is None

@@ -12,7 +12,7 @@ from ogel.features.webhooks.sending.receiver import Receiver
 from ogel.kernel.event import Event
 
 
-class Work(Struct, frozen=True, gc=False):
+class DueDelivery(Struct, frozen=True, gc=False):
     """
     Everything an attempt needs, so that performing it touches no database. A thin payload's event comes without its
     data. `receiver` is None when its secrets or headers cannot be unsealed. `is_one_off`: its endpoint is there
@@ -29,7 +29,7 @@ class Work(Struct, frozen=True, gc=False):
     receiver: Receiver | None
 
 
-class AttemptRow(Struct, frozen=True, gc=False, omit_defaults=True):
+class LoggedAttempt(Struct, frozen=True, gc=False, omit_defaults=True):
     """An attempt on its way into the log; `number` counts over the delivery's whole life."""
 
     delivery_id: str
@@ -58,15 +58,15 @@ class LostAttempt(Struct, frozen=True, gc=False):
     started_at: datetime
 
 
-class Sent(Struct, frozen=True, gc=False):
+class AttemptResult(Struct, frozen=True, gc=False):
     """What an attempt's outcome carries to where it is recorded."""
 
-    row: AttemptRow
+    row: LoggedAttempt
     sign: Sign
     is_one_off: bool = False
 
 
-class Settled(Struct, frozen=True, gc=False):
+class DeliveryState(Struct, frozen=True, gc=False):
     """Where a delivery stands after an attempt."""
 
     id: str

@@ -1,4 +1,4 @@
-"""A message as a worker has it, and what it made of it."""
+"""A message as a worker has it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from typing import Any
 from msgspec import Struct
 
 from ogel.features.messaging.devices.device import Address
-from ogel.runtime.delivery.sent import Sent
+from ogel.features.messaging.devices.store import GoneDevice
+from ogel.runtime.delivery.messages import SendResult
+from ogel.runtime.delivery.policy import QueuedMessage
 from ogel.runtime.messaging import Push, Sms
 
 
@@ -22,15 +24,13 @@ class KnownDevice(Struct, frozen=True):
     seen_at: datetime
 
 
-class Work(Struct, frozen=True):
+class DueMessage(QueuedMessage, frozen=True):
     """`device` is None for an SMS, and for a device that was deleted."""
 
     id: str
     channel: str
     recipient: str
     content: Mapping[str, Any]
-    lifetime_seconds: int
-    queued_at: datetime
     device: KnownDevice | None
 
     @property
@@ -42,10 +42,7 @@ class Work(Struct, frozen=True):
             return "its device was deleted"
         return self.device.disabled_reason
 
-    def age_seconds(self, now: datetime) -> float:
-        return (now - self.queued_at).total_seconds()
-
-    def message(self, now: datetime) -> Sms | Push[Any] | None:
+    def message(self) -> Sms | Push[Any] | None:
         """As providers take it; None when its device cannot be read."""
         if self.channel == "sms":
             return Sms(self.id, self.recipient, self.content["text"])
@@ -55,13 +52,12 @@ class Work(Struct, frozen=True):
         # What it waited here is part of the time it may take.
         wanted = self.content["ttl_seconds"]
         ttl = self.lifetime_seconds if wanted is None else wanted
-        left = max(0, int(ttl - self.age_seconds(now)))
+        left = max(0, int(ttl - self.age_seconds))
         content = self.content
         return Push(self.id, address, content["title"], content["body"], content["data"], left)
 
 
-class Pushed(Sent, frozen=True):
-    """`gone`: the device that was asked for is not there any more, and what said so."""
+class GoneResult(SendResult, frozen=True, kw_only=True):
+    """The device that was asked for is not there any more, as `device` says."""
 
-    gone: KnownDevice | None = None
-    reason: str = ""
+    device: GoneDevice
