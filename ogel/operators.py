@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from ogel.features.cleanup.feature import CleanupFeature
     from ogel.features.databases.feature import DatabaseFeature
     from ogel.features.jobs.service import JobService
-    from ogel.features.keys.service import KeyService
     from ogel.features.mail.feature import MailFeature
     from ogel.features.messaging.feature import MessagingFeature
     from ogel.features.observability.feature import ObservabilityFeature
@@ -63,11 +62,6 @@ class Services(Platform):
     @property
     def job_service(self) -> JobService:
         offered: JobService = self.features["jobs"].offers.service
-        return offered
-
-    @property
-    def keys(self) -> KeyService:
-        offered: KeyService = self.features["keys"].offers
         return offered
 
     @property
