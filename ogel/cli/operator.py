@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 Answered = TypeVar("Answered")
 Thing = TypeVar("Thing")
+Command = TypeVar("Command", bound=Callable[..., object])
 
 _ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
 
@@ -38,6 +39,18 @@ json_option = click.option("--json", "as_json", is_flag=True, help="For machines
 limit_option = click.option(
     "--limit", type=click.IntRange(1, 1000), default=50, show_default=True, help="How many at most."
 )
+
+
+def profile_option(help: str) -> Callable[[Command], Command]:
+    """Of a command about profiles themselves; before the command's name it says which suite is meant."""
+    return click.option("--profile", metavar="NAME", default=_profile, help=f"{help} Also OGEL_PROFILE.")
+
+
+def _profile() -> str | None:
+    import os
+
+    named: str | None = click.get_current_context().find_root().params.get("profile")
+    return named or os.environ.get("OGEL_PROFILE") or None
 
 
 def ask(question: Callable[[Services], Awaitable[Answered]]) -> Answered:
@@ -122,13 +135,13 @@ def say_list(
     as_json: bool,
     kind: type[Thing],
     show: Callable[[Sequence[Thing]], None],
-    position: str = "id",
+    position: str | None = "id",
 ) -> None:
-    """`position`: the field of an item that `--after` takes."""
+    """`position`: the field of an item that `--after` takes; None: it takes the API's cursor."""
     import msgspec
 
-    next = None
-    if listed.more:
+    next = listed.next
+    if next is not None and position is not None:
         next = msgspec.json.decode(listed.items[-1])[position]
     if as_json:
         say_json({"items": listed.items, "next": next})

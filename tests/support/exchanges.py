@@ -393,7 +393,7 @@ def _operators(ask: Exchanges) -> None:
     ask("POST", "/api/cleanup/{kind}/run", {"dry_run": True}, kind="events")
     ask("POST", "/api/cleanup/{kind}/run", {"older_than_days": 90}, kind="events")
     ask("GET", "/api/audit-logs", query={"action": "webhook.create", "limit": 2})
-    for path in ("/metrics", "/api/metrics", "/health/live", "/health/ready", "/api/health"):
+    for path in ("/api/me", "/metrics", "/api/metrics", "/health/live", "/health/ready", "/api/health"):
         ask("GET", path)
 
 
