@@ -299,7 +299,8 @@ class KeyService:
                 await self._broadcast.publish(KEYS, [id.encode()])
         except (TimeoutError, Unavailable) as error:
             meaning = "it is refused within a second, and streams that it opened end at the next look"
-            log.warning("key.end_not_told", key=id, error=str(error) or "no answer", meaning=meaning)
+            # An error, so that whoever revokes at a command line sees it, too.
+            log.error("key.end_not_told", key=id, error=str(error) or "no answer", meaning=meaning)
 
 
 def _tuple(networks: list[str] | None) -> tuple[str, ...] | None:
