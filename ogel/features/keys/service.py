@@ -8,6 +8,7 @@ import hmac
 import secrets
 import time
 from collections.abc import Callable, Collection, Iterable
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import structlog
@@ -72,8 +73,8 @@ class KeyService:
         # With the moment each was asked at.
         self._asking: dict[bytes, tuple[float, asyncio.Task[_Found]]] = {}
         watch.on_news(self._forget_all)
-        # Hashes of keys known to be good for reading metrics, and whose they are.
-        self._readers: dict[bytes, str] = {}
+        # By the hash of keys that may read metrics: whose they are, with nothing but that scope.
+        self._readers: dict[bytes, Principal] = {}
 
     async def authenticate(self, key: str, caller: Caller) -> Principal | None:
         """
@@ -94,7 +95,7 @@ class KeyService:
         except DatabaseAway:
             if key_hash not in self._readers:
                 raise
-            return Principal("key", self._readers[key_hash], frozenset({METRICS_SCOPE}))
+            return self._used(self._readers[key_hash], caller)
         principal = self._judged(found, caller)
         if found is not None and principal is not None:
             self._memory.remember(key_hash, principal, asked_at, found[1].expires_in_seconds)
@@ -168,7 +169,7 @@ class KeyService:
         if principal is None or not principal.may(METRICS_SCOPE):
             self._forget(key_hash)
         elif key_hash not in self._readers and len(self._readers) < MOST_READERS:
-            self._readers[key_hash] = principal.id
+            self._readers[key_hash] = replace(principal, scopes=frozenset({METRICS_SCOPE}))
             # While it can, the database says when it must be forgotten; and it may expire while the database is away.
             self._watch.watch(principal, METRICS_SCOPE, lambda _: self._forget(key_hash), seldom=True)
 
