@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from ogel.features.backups.feature import BackupFeature
     from ogel.features.backups.restore import Restore
     from ogel.features.jobs.service import JobService
-    from ogel.features.keys.service import KeyService
     from ogel.features.schedules.service import ScheduleService
 
 
@@ -47,11 +46,6 @@ class Services(Platform):
     @property
     def job_service(self) -> JobService:
         offered: JobService = self.features["jobs"].offers.service
-        return offered
-
-    @property
-    def keys(self) -> KeyService:
-        offered: KeyService = self.features["keys"].offers
         return offered
 
     @property

@@ -93,8 +93,17 @@ CREATE TABLE api_keys (
     scopes text[] NOT NULL,
     expires_at timestamp with time zone,
     revoked_at timestamp with time zone,
-    created_at timestamp with time zone DEFAULT now() NOT NULL
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    networks text[],
+    made_by text,
+    replaced_by text
 );
+
+COMMENT ON COLUMN api_keys.networks IS 'CIDRs that it may be used from; null: from everywhere';
+
+COMMENT ON COLUMN api_keys.made_by IS 'the principal who made it; null: made before this was written down';
+
+COMMENT ON COLUMN api_keys.replaced_by IS 'the key that was made in its place by rotation';
 
 ALTER TABLE ONLY api_keys
     ADD CONSTRAINT api_keys_key_hash_key UNIQUE (key_hash);

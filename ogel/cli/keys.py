@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import json
-from datetime import timedelta
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 import click
 
-from ogel.cli.operator import ask, json_option, operator
+from ogel.cli.operator import api, identifier, json_option, say, say_json
 from ogel.cli.tables import Column, show_table
 from ogel.kernel.clock import rfc3339, utc_now
 
 if TYPE_CHECKING:
-    from ogel.features.keys.store import ApiKey
+    from ogel.features.keys.key import ApiKey
 
 _COLUMNS = [
     Column("id"),
@@ -22,11 +23,19 @@ _COLUMNS = [
     Column("name", gives=True),
     Column("scopes"),
 ]
+# More than anybody has.
+_ALL = 100_000
+
+days_option = click.option(
+    "--days",
+    type=click.FloatRange(min=0, min_open=True, max=36500),
+    help="Expires after this; never without it.",
+)
 
 
 @click.group("keys")
 def command() -> None:
-    """Create, list and revoke API keys."""
+    """Create, list, rotate and revoke API keys."""
 
 
 @command.command("create")
@@ -34,42 +43,87 @@ def command() -> None:
 @click.option(
     "--scope", "scopes", multiple=True, required=True, help="events:write, webhooks:*, * …; repeat it."
 )
-@click.option(
-    "--days",
-    type=click.FloatRange(min=0, min_open=True, max=36500),
-    help="Expires after this; never without it.",
-)
+@click.option("--network", "networks", multiple=True, metavar="CIDR", help="Good from there only; repeat it.")
+@days_option
 @json_option
-def create(name: str, scopes: tuple[str, ...], days: float | None, as_json: bool) -> None:
+def create(
+    name: str, scopes: tuple[str, ...], networks: tuple[str, ...], days: float | None, as_json: bool
+) -> None:
     """Make a key. It is printed once and stored nowhere."""
-    expires_at = utc_now() + timedelta(days=days) if days else None
-    id, key = ask(lambda ogel: ogel.keys.create(operator(), name, list(scopes), expires_at))
+    from ogel.features.keys.key import MadeKey
+
+    body = {"name": name, "scopes": scopes, "networks": networks or None, "expires_at": _after(days)}
+    with api() as ogel:
+        made = ogel.request("POST", "/api/keys", body=body).as_(MadeKey)
     if as_json:
-        click.echo(json.dumps({"id": id, "key": key, "scopes": list(scopes)}))
+        click.echo(json.dumps({"id": made.id, "key": made.key, "scopes": list(scopes)}))
     else:
-        click.echo(f"{id}\n{key}")
+        click.echo(f"{made.id}\n{made.key}")
 
 
 @command.command("list")
 @json_option
 def list_keys(as_json: bool) -> None:
-    """All keys, revoked ones too; the keys themselves are not known to Ogel."""
-    import msgspec
+    """All keys, ended ones too; the keys themselves are not known to Ogel."""
+    from ogel.features.keys.key import ApiKey
 
-    keys = ask(lambda ogel: ogel.keys.list())
+    with api() as ogel:
+        found = ogel.listed("/api/keys", _ALL)
+    keys = list(reversed(found.as_(ApiKey)))
+    say_json(keys) if as_json else _show(keys)
+
+
+@command.command("show")
+@click.argument("id", type=identifier)
+def show(id: str) -> None:
+    """One key, as JSON: its networks, who made it, and what took its place."""
+    with api() as ogel:
+        say(ogel.request("GET", f"/api/keys/{id}"))
+
+
+@command.command("rotate")
+@click.argument("id", type=identifier)
+@click.option(
+    "--overlap",
+    "overlap_hours",
+    type=click.FloatRange(min=0, max=720),
+    default=24.0,
+    show_default=True,
+    metavar="HOURS",
+    help="How long the old key works on; 0 ends it now.",
+)
+@days_option
+@json_option
+def rotate(id: str, overlap_hours: float, days: float | None, as_json: bool) -> None:
+    """Make a key in the place of another. It is printed once and stored nowhere."""
+    from ogel.features.keys.key import MadeKey
+
+    body = {"overlap_seconds": round(overlap_hours * 3600), "expires_at": _after(days)}
+    with api() as ogel:
+        answer = ogel.request("POST", f"/api/keys/{id}/rotate", body=body)
+    made = answer.as_(MadeKey)
     if as_json:
-        click.echo(msgspec.json.encode(keys).decode())
-        return
-    rows = [(key.id, f"{key.hint}…", _state(key), key.name, " ".join(key.scopes)) for key in keys]
-    show_table(_COLUMNS, rows, empty="no keys")
+        say(answer)
+    else:
+        click.echo(f"{made.id}\n{made.key}")
 
 
 @command.command("revoke")
-@click.argument("id")
+@click.argument("id", type=identifier)
 def revoke(id: str) -> None:
     """End a key at once."""
-    ask(lambda ogel: ogel.keys.revoke(operator(), id))
+    with api() as ogel:
+        ogel.request("DELETE", f"/api/keys/{id}")
     click.echo(f"{id} revoked")
+
+
+def _after(days: float | None) -> datetime | None:
+    return utc_now() + timedelta(days=days) if days else None
+
+
+def _show(keys: Sequence[ApiKey]) -> None:
+    rows = [(key.id, f"{key.hint}…", _state(key), key.name, " ".join(key.scopes)) for key in keys]
+    show_table(_COLUMNS, rows, empty="no keys")
 
 
 def _state(key: ApiKey) -> str:

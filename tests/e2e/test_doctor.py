@@ -63,6 +63,8 @@ MISTAKES: list[tuple[dict[str, str], str, str]] = [
     ({"OGEL_DRAIN_SECONDS": "5"}, "settings", "what is being sent at a restart may be sent twice"),
     ({"OGEL_TRUSTED_PROXIES": "my-proxy"}, "settings", "networks such as 10.0.0.0/8"),
     ({"OGEL_TRUSTED_PROXIES": "0.0.0.0/0"}, "settings", "holds every address"),
+    ({"OGEL_RATE_WRONG_KEYS": "off"}, "settings", "may guess as fast as they like"),
+    ({"OGEL_RATE_READ": "100 a second"}, "settings", "such as 1000/10s"),
     ({"OGEL_WEBHOOK_ALLOW_NETS": "::/0"}, "settings", "reaches your private network"),
     ({"OGEL_POOL_MIN": "50"}, "settings", "OGEL_POOL_MIN (50) is more than OGEL_POOL_MAX (20)"),
     ({"OGEL_QUEUE_HARD_LIMIT": "5000"}, "settings", "OGEL_QUEUE_SOFT_LIMIT (100,000) is more than"),

@@ -57,7 +57,8 @@ def test_streams_of_two_processes_end_with_their_key(
                 opened(processes, second, STREAMS) as others,
                 opened(processes, first, STREAMS) as streams,
             ):
-                await keys.revoke(CALLER, first_id)
+                gone = await asyncio.to_thread(processes[0].api, "DELETE", f"/api/keys/{first_id}")
+                assert gone.status == 204
                 await ended(streams, "revoked", AT_ONCE_SECONDS)
                 left = (expires_at - utc_now()).total_seconds()
                 await ended(expiring, "expired", left + AT_ONCE_SECONDS)

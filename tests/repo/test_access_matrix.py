@@ -45,7 +45,7 @@ OPEN = {
 OF_EVERYBODY_KNOWN = {("GET", "/api/me")}
 # What no route does by itself: other doors, and Ogel's own work.
 ELSEWHERE = {
-    "audit.export", "backup.restore", "cleanup.purge", "key.create", "key.refuse", "key.revoke", "key.use",
+    "audit.export", "backup.restore", "cleanup.purge", "key.refuse", "key.use",
     "secret.rotate",
 }  # fmt: skip
 _ACTION = re.compile(r'(?:record|_record|_some|AuditEntry)\(\s*[^")]*f?"([a-z_]+\.[a-z_{}]+)"')

@@ -159,6 +159,7 @@ def _all(ask: Exchanges, receiver: Receiver, carriers: Carriers, outside: Outsid
     _databases(ask, outside)
     _schedules(ask)
     _backups(ask)
+    _keys(ask)
     _operators(ask)
 
 
@@ -361,6 +362,17 @@ def _backups(ask: Exchanges) -> None:
     verified = "verified_at"
     eventually(lambda: ask.api.ok("GET", f"/api/backups/{id}")[verified], 30, "its verification")
     ask("DELETE", "/api/backups/{id}", id=id)
+
+
+def _keys(ask: Exchanges) -> None:
+    one = "/api/keys/{id}"
+    id = ask(
+        "POST", "/api/keys", {"name": "shop", "scopes": ["events:write"], "networks": ["203.0.113.0/24"]}
+    )["id"]
+    ask("GET", "/api/keys", query={"limit": 2})
+    new = ask("POST", f"{one}/rotate", {"overlap_seconds": 3600}, id=id)["id"]
+    ask("GET", one, id=id)
+    ask("DELETE", one, id=new)
 
 
 def _operators(ask: Exchanges) -> None:

@@ -26,6 +26,7 @@ def look(patient: Patient) -> Sequence[Finding]:
         *_paths(patient.given),
         *_numbers(patient.given),
         *_networks(patient.given),
+        *_guesses(patient.given),
         *_rest(patient),
     ]
 
@@ -96,6 +97,19 @@ def _networks(settings: Settings) -> Iterator[Finding]:
             "OGEL_WEBHOOK_ALLOW_NETS holds every address: whoever makes endpoints reaches your private network",
             "name the networks that receivers are in",
         )
+
+
+def _guesses(settings: Settings) -> Iterator[Finding]:
+    for name, quotas in (
+        ("OGEL_RATE_WRONG_KEYS", settings.rate_wrong_keys),
+        ("OGEL_RATE_SIGN_IN", settings.rate_sign_in),
+    ):
+        if not quotas:
+            yield ill(
+                SUBJECT,
+                f"{name} is off: whoever guesses may guess as fast as they like",
+                "raise it instead: nobody who knows their secret meets it",
+            )
 
 
 def _everything(networks: Sequence[Network]) -> bool:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 from ogel.features.keys.guesses import Guesses
 from ogel.features.keys.service import KeyService
 from ogel.features.keys.settings import KeysSettings
@@ -13,6 +16,9 @@ from ogel.runtime.database.database import Queries
 from ogel.runtime.feature import BackgroundService, Feature
 from ogel.runtime.http.credentials import KEY, by_key
 from ogel.runtime.purge import Purge
+
+if TYPE_CHECKING:
+    from ogel.runtime.http.route import Route
 
 _SQL = Queries.beside(__name__)
 
@@ -29,6 +35,11 @@ def build(core: Core, settings: KeysSettings) -> Feature:
     )
     return Feature(
         name="keys",
+        routes=lambda: _routes(service),
+        scopes={
+            "keys:read": "look at keys, not at their secrets",
+            "keys:write": "make, rotate and revoke keys that may no more than one's own",
+        },
         authenticators={KEY: by_key(service.authenticate)},
         watch=watch,
         services=[BackgroundService("key uses", uses.run), BackgroundService("key watch", watch.run)],
@@ -45,3 +56,9 @@ def build(core: Core, settings: KeysSettings) -> Feature:
         settings=settings,
         offers=service,
     )
+
+
+def _routes(service: KeyService) -> Sequence[Route]:
+    from ogel.features.keys.routes import KeyRoutes
+
+    return KeyRoutes(service).routes()

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple
 
-import msgspec
-
+from ogel.features.keys.key import ApiKey
 from ogel.runtime.database.database import Queries, Transaction
 
 _SQL = Queries.beside(__name__)
@@ -16,48 +14,21 @@ _SQL = Queries.beside(__name__)
 ADMIN = "admin"
 
 
-class ApiKey(msgspec.Struct, frozen=True):
-    """`hint` is the key's start: enough to recognise it, too little to use it."""
-
-    id: str
-    name: str
-    hint: str
-    scopes: list[str]
-    expires_at: datetime | None
-    revoked_at: datetime | None
-    created_at: datetime
-
-
 class Standing(NamedTuple):
     """
     `ended`: why it is good no more, `revoked` or `expired`. `expires_in_seconds` by the database's clock; None: never.
+    `networks`: those it may be used from; None: everywhere.
     """
 
     scopes: list[str]
     ended: Literal["revoked", "expired"] | None
     expires_in_seconds: float | None
+    networks: list[str] | None = None
 
 
 class KeyStore:
-    async def insert(
-        self,
-        tx: Transaction,
-        id: str,
-        name: str,
-        key_hash: bytes,
-        hint: str,
-        scopes: list[str],
-        expires_at: datetime | None,
-    ) -> None:
-        parameters = {
-            "id": id,
-            "name": name,
-            "key_hash": key_hash,
-            "hint": hint,
-            "scopes": scopes,
-            "expires_at": expires_at,
-        }
-        await tx.execute(_SQL.insert_key, parameters)
+    async def insert(self, tx: Transaction, row: Mapping[str, object]) -> None:
+        await tx.execute(_SQL.insert_key, row)
 
     async def find(self, tx: Transaction, key_hash: bytes) -> tuple[str, Standing] | None:
         """Its id, and how it stands."""
@@ -69,8 +40,20 @@ class KeyStore:
         rows = await tx.tuples(_SQL.standings, {"ids": ids})
         return {id: Standing(*rest) for id, *rest in rows}
 
-    async def list(self, tx: Transaction) -> list[ApiKey]:
-        return await tx.all(_SQL.list_keys, None, ApiKey)
+    async def page(self, tx: Transaction, after: str | None, limit: int) -> list[ApiKey]:
+        """Newest first."""
+        return await tx.all(_SQL.list_keys, {"after": after, "limit": limit}, ApiKey)
 
-    async def revoke(self, tx: Transaction, id: str) -> bool:
-        return await tx.value(_SQL.revoke, {"id": id}) is not None
+    async def get(self, tx: Transaction, id: str) -> ApiKey | None:
+        return await tx.one(_SQL.get_key, {"id": id}, ApiKey)
+
+    async def get_good(self, tx: Transaction, id: str, to_change: bool) -> ApiKey | None:
+        """None: there is none, or it has ended. It stays as it is until the transaction ends."""
+        query = _SQL.get_good_to_change if to_change else _SQL.get_good
+        return await tx.one(query, {"id": id}, ApiKey)
+
+    async def replace(self, tx: Transaction, id: str, by: str, overlap_seconds: int) -> None:
+        await tx.execute(_SQL.replace, {"id": id, "by": by, "overlap_seconds": overlap_seconds})
+
+    async def revoke(self, tx: Transaction, id: str) -> None:
+        await tx.execute(_SQL.revoke, {"id": id})

@@ -73,13 +73,14 @@ class Clients:
         self._trusted_proxies = trusted_proxies
         self._peer = lru_cache(maxsize=1024)(self._looked_at)
 
-    def ip(self, scope: Scope, headers: Mapping[bytes, bytes]) -> str | None:
+    def ip(self, scope: Scope) -> str | None:
         client = scope.get("client")
         if not client:
             return None
         peer, trusted = self._peer(client[0])
-        # Only a proxy we trust may speak for someone else: anyone can write this header.
-        if trusted and (real := _address(str(headers.get(b"x-real-ip", b""), "latin-1").strip())):
+        # Only a proxy we trust may speak for someone else: anyone can write this header. X-Forwarded-For is not looked
+        # at: its last entry is a hop of the proxy's own where we run, and all before it are the client's to choose.
+        if trusted and (real := _address(_only(scope, b"x-real-ip"))):
             return str(real)
         return peer
 
@@ -99,7 +100,7 @@ def open_exchange(scope: Scope, clients: Clients) -> Exchange:
     exchange = Exchange(
         new_id("req") if offered is None else _request_id(str(offered, "latin-1")),
         headers,
-        clients.ip(scope, headers),
+        clients.ip(scope),
         str(agent, "latin-1")[:_USER_AGENT_CHARACTERS] if agent else None,
     )
     scope[_KEY] = exchange
@@ -134,4 +135,12 @@ def _address(text: str) -> Address | None:
         address = ipaddress.ip_address(text)
     except ValueError:
         return None
+    if getattr(address, "scope_id", None) is not None:
+        return None  # it means something on one machine, and may be any text
     return getattr(address, "ipv4_mapped", None) or address
+
+
+def _only(scope: Scope, name: bytes) -> str:
+    """The value of a header that came once; empty where nobody can tell which of several is meant."""
+    values = [value for each, value in scope["headers"] if each == name]
+    return str(values[0], "latin-1").strip() if len(values) == 1 else ""

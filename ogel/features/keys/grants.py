@@ -1,0 +1,47 @@
+"""What a maker may give: a key has no scope, no network and no day that its maker does not have."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime
+from typing import NamedTuple
+
+from ogel.features.keys.networks import within
+from ogel.kernel.errors import Forbidden
+from ogel.kernel.principal import Principal
+
+
+class Grant(NamedTuple):
+    """Where and how long a key may be used; None: everywhere, and for ever."""
+
+    networks: tuple[str, ...] | None
+    expires_at: datetime | None
+
+
+def check_scopes(maker: Principal, scopes: Collection[str]) -> None:
+    """Raises Forbidden."""
+    for scope in scopes:
+        if not maker.may(scope):
+            raise Forbidden(f"This key lacks the scope {scope!r}, and cannot give it.")
+
+
+def granted(maker: Grant, wanted: Grant) -> Grant:
+    """What was not said is as the maker's own. Raises Forbidden."""
+    networks, expires_at = wanted
+    if networks is None:
+        networks = maker.networks
+    elif maker.networks is not None and not within(networks, maker.networks):
+        raise Forbidden(
+            f"This key may be used from {', '.join(maker.networks)}, and can make none for elsewhere."
+        )
+    if expires_at is None:
+        expires_at = maker.expires_at
+    elif maker.expires_at is not None and expires_at > maker.expires_at:
+        raise Forbidden("This key expires sooner, and can make none that lives longer.")
+    return Grant(networks, expires_at)
+
+
+def check_grant(maker: Grant, given: Grant) -> None:
+    """What is given as it is. Raises Forbidden for more than the maker has."""
+    if granted(maker, given) != given:
+        raise Forbidden("This key is bound to networks or to a day, and cannot make one that is not.")

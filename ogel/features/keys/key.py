@@ -1,0 +1,68 @@
+"""A key as callers make and read it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+from ogel.kernel.text import LINE_PATTERN
+from ogel.runtime.http.route import Timestamp
+
+MOST_NETWORKS = 50
+DEFAULT_OVERLAP_SECONDS = 86_400
+_MOST_OVERLAP_SECONDS = 30 * 86_400
+
+Name = Annotated[str, Meta(min_length=1, max_length=200, pattern=LINE_PATTERN)]
+Scopes = Annotated[
+    list[Annotated[str, Meta(max_length=64)]],
+    Meta(min_length=1, max_length=100, description="`events:write`, `webhooks:*`, `*`."),
+]
+Networks = Annotated[
+    list[Annotated[str, Meta(max_length=64)]],
+    Meta(
+        min_length=1,
+        max_length=MOST_NETWORKS,
+        description="CIDRs it may be used from: `203.0.113.0/24`, `2001:db8::/32`. Without: from anywhere.",
+    ),
+]
+
+
+class NewKey(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A key gives only what its maker has. What is left out of `networks` and `expires_at` is as the maker's own."""
+
+    name: Name
+    scopes: Scopes
+    networks: Networks | None = None
+    expires_at: Timestamp | None = None
+
+
+class Rotation(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`expires_at` is that of the new key; without it, it lives as long as the old one was to live."""
+
+    overlap_seconds: Annotated[
+        int, Meta(ge=0, le=_MOST_OVERLAP_SECONDS, description="How long the old key works on; 0 ends it now.")
+    ] = DEFAULT_OVERLAP_SECONDS
+    expires_at: Timestamp | None = None
+
+
+class ApiKey(Struct, frozen=True, kw_only=True):
+    """`hint` is the key's start: enough to recognise it, too little to use it. `networks` null: from everywhere."""
+
+    id: str
+    name: str
+    hint: str
+    scopes: list[str]
+    networks: list[str] | None
+    expires_at: datetime | None
+    revoked_at: datetime | None
+    created_at: datetime
+    made_by: str | None
+    replaced_by: str | None
+
+
+class MadeKey(ApiKey, frozen=True, kw_only=True):
+    """The only answer that shows the key."""
+
+    key: str
