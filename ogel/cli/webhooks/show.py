@@ -10,7 +10,7 @@ from ogel.cli.deliveries import show_deliveries
 from ogel.cli.operator import api, identifier, json_option, say_json
 from ogel.cli.tables import Column, heading, show_fields, show_table
 from ogel.cli.times import both, length, relative
-from ogel.cli.webhooks_list import health, state
+from ogel.cli.webhooks.list import health, state
 from ogel.kernel.clock import utc_now
 
 if TYPE_CHECKING:

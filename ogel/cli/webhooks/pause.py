@@ -7,7 +7,7 @@ from typing import Literal
 import click
 
 from ogel.cli.operator import api, identifier, json_option, say
-from ogel.cli.webhooks_show import how_many
+from ogel.cli.webhooks.show import how_many
 
 
 @click.command("pause")
