@@ -26,15 +26,9 @@ if TYPE_CHECKING:
     from ogel.features.audit.service import AuditService
     from ogel.features.backups.feature import BackupFeature
     from ogel.features.backups.restore import Restore
-    from ogel.features.cleanup.feature import CleanupFeature
-    from ogel.features.databases.feature import DatabaseFeature
     from ogel.features.jobs.service import JobService
     from ogel.features.keys.service import KeyService
-    from ogel.features.mail.feature import MailFeature
-    from ogel.features.messaging.feature import MessagingFeature
-    from ogel.features.observability.feature import ObservabilityFeature
     from ogel.features.schedules.service import ScheduleService
-    from ogel.features.webhooks.feature import WebhookFeature
 
 
 class Services(Platform):
@@ -51,16 +45,6 @@ class Services(Platform):
         return offered
 
     @property
-    def cleanup(self) -> CleanupFeature:
-        offered: CleanupFeature = self.features["cleanup"].offers
-        return offered
-
-    @property
-    def databases(self) -> DatabaseFeature:
-        offered: DatabaseFeature = self.features["databases"].offers
-        return offered
-
-    @property
     def job_service(self) -> JobService:
         offered: JobService = self.features["jobs"].offers.service
         return offered
@@ -71,28 +55,8 @@ class Services(Platform):
         return offered
 
     @property
-    def mail(self) -> MailFeature:
-        offered: MailFeature = self.features["mail"].offers
-        return offered
-
-    @property
-    def messaging(self) -> MessagingFeature:
-        offered: MessagingFeature = self.features["messaging"].offers
-        return offered
-
-    @property
     def schedules(self) -> ScheduleService:
         offered: ScheduleService = self.features["schedules"].offers.service
-        return offered
-
-    @property
-    def stats(self) -> ObservabilityFeature:
-        offered: ObservabilityFeature = self.features["observability"].offers
-        return offered
-
-    @property
-    def webhooks(self) -> WebhookFeature:
-        offered: WebhookFeature = self.features["webhooks"].offers
         return offered
 
 
