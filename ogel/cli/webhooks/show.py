@@ -15,7 +15,7 @@ from ogel.kernel.clock import utc_now
 
 if TYPE_CHECKING:
     from ogel.cli.client import Client
-    from ogel.features.webhooks.deliveries.routes import Waiting
+    from ogel.features.webhooks.deliveries.delivery import Waiting
     from ogel.features.webhooks.endpoints.endpoint import EndpointWithHealth
     from ogel.features.webhooks.secrets.service import SigningSecret
 
@@ -35,8 +35,7 @@ def command(id: str, as_json: bool) -> None:
 def show_webhook(ogel: Client, id: str, as_json: bool) -> None:
     import msgspec
 
-    from ogel.features.webhooks.deliveries.delivery import Delivery
-    from ogel.features.webhooks.deliveries.routes import Waiting
+    from ogel.features.webhooks.deliveries.delivery import Delivery, Waiting
     from ogel.features.webhooks.endpoints.endpoint import EndpointWithHealth
     from ogel.features.webhooks.secrets.service import SigningSecret
 
