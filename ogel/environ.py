@@ -7,27 +7,21 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from functools import cache
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
 from ogel.kernel.errors import ConfigError
-from ogel.knobs import Knob, Takes, choice, host_or_socket, whole
+from ogel.knobs import Knob, Section, host_or_socket, needs, piece, place, whole
+from ogel.platform import features
 from ogel.runtime.server_urls.parts import ServerUrl
 from ogel.settings import Settings
 
 # How a Railway bucket calls its variables. Other programs use these words too: they count only for a bucket.
 _BUCKET_NAMES = frozenset({"ENDPOINT", "BUCKET", "ACCESS_KEY_ID", "SECRET_ACCESS_KEY", "REGION"})
 _BUCKET_NEEDS = ("s3_endpoint", "s3_bucket", "s3_access_key", "s3_secret_key")
-# What each way of messaging cannot do without.
-_SMS_NEEDS = {
-    "twilio": ("twilio_account_sid", "twilio_auth_token", "twilio_from"),
-    "vonage": ("vonage_api_key", "vonage_api_secret", "vonage_from"),
-}
 _PORT = whole(1, 65535, "port")
 _HOST = host_or_socket("a host's name or address")
-_MAIL_NEEDS = {"resend": "resend_api_key", "smtp": "smtp_url"}
-_SMTP_SCHEMES = {"starttls": "smtp", "tls": "smtps", "none": "smtp+plain"}
-_SMTP_SECURITY = choice(*_SMTP_SCHEMES)
 _CLOSE = 0.8
 # What commands speak to (see cli/profiles.py): no process is set by them.
 OF_CLIENTS = frozenset({"OGEL_URL", "OGEL_KEY", "OGEL_PROFILE"})
@@ -58,9 +52,30 @@ class Sourced:
     ignored: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
+def sections() -> dict[str, type[Section]]:
+    """Those of features, by the feature's name."""
+    found = (line for line in features.FEATURES if "settings" in line.brings)
+    return {line.name.partition(".")[0]: line.section() for line in found}
+
+
+@cache
 def knobs() -> dict[str, Knob]:
-    """By field of Settings, in their order."""
-    return {field.name: field.metadata["knob"] for field in dataclasses.fields(Settings)}
+    """By field, in their order; one of a section is called with its feature: `mail.sender`."""
+    found = _knobs_of(Settings)
+    for name, section in sections().items():
+        found |= {f"{name}.{field}": knob for field, knob in _knobs_of(section).items()}
+    return found
+
+
+def _knobs_of(owner: type[Settings] | type[Section]) -> dict[str, Knob]:
+    fields = dataclasses.fields(owner)  # type: ignore[arg-type]
+    return {field.name: field.metadata["knob"] for field in fields if "knob" in field.metadata}
+
+
+def value_of(settings: Settings, field: str) -> Any:
+    """Of a field as `knobs` calls it."""
+    feature, _, name = field.rpartition(".")
+    return getattr(settings.of(sections()[feature]) if feature else settings, name)
 
 
 def read_settings(environ: Mapping[str, str]) -> Sourced:
@@ -94,22 +109,30 @@ def read_what_can_be_read(environ: Mapping[str, str]) -> Sourced:
     if sources["database_url"] is None:
         with mistakes.about("database_url"):
             _compose_database_url(given, values, sources)
-    if sources["smtp_url"] is None:
-        with mistakes.about("smtp_url"):
-            _compose_smtp_url(given, values, sources)
     _add_redis_password(given, values)
+    for name, section in sections().items():
+        prefix = f"{name}."
+        with mistakes.about(*(prefix + each for each in section.COMPOSED)):
+            for field, composed in section.composed(given, _within(sources, prefix)).items():
+                values[prefix + field], sources[prefix + field] = composed
     known = values.keys() | mistakes.fields
     with mistakes.about():
         _require_bucket(values, known)
-    with mistakes.about():
-        _require_vapid_subject(known)
-    for provider in values.get("sms_providers", ()):
-        with mistakes.about():
-            _require_sms(provider, known)
-    for provider in values.get("mail_providers", ()):
-        with mistakes.about():
-            _require_mail(provider, known)
-    return Sourced(Settings(**values), sources, mistakes.lines, frozenset(mistakes.fields), ignored)
+    made: dict[type[Section], Section] = {}
+    for name, section in sections().items():
+        prefix = f"{name}."
+        made[section] = section(**_within(values, prefix))
+        names = {field: knob.name for field, knob in _knobs_of(section).items()}
+        there = {field.removeprefix(prefix) for field in known if field.startswith(prefix)}
+        mistakes.lines += made[section].incomplete(there, names)
+    root = {field: value for field, value in values.items() if "." not in field}
+    return Sourced(
+        Settings(**root, sections=made), sources, mistakes.lines, frozenset(mistakes.fields), ignored
+    )
+
+
+def _within(values: Mapping[str, Any], prefix: str) -> dict[str, Any]:
+    return {field.removeprefix(prefix): value for field, value in values.items() if field.startswith(prefix)}
 
 
 class _Mistakes:
@@ -131,7 +154,7 @@ def secrets_of(settings: Settings) -> list[str]:
     """Every secret among them; of URLs the passwords alone, as they are written there and as they are meant."""
     secrets: list[str] = []
     for name, knob in knobs().items():
-        value = getattr(settings, name)
+        value = value_of(settings, name)
         if not knob.secret or value is None:
             continue
         texts = value.values() if isinstance(value, Mapping) else [value] if isinstance(value, str) else value
@@ -183,42 +206,14 @@ def _compose_database_url(
     for prefix, databases in (("POSTGRES_", ("POSTGRES_DATABASE", "POSTGRES_DB")), ("PG", ("PGDATABASE",))):
         if f"{prefix}HOST" not in given:
             continue
-        host = _piece(given, f"{prefix}HOST", _HOST)
-        port = _piece(given, f"{prefix}PORT", _PORT, 5432)
+        host = piece(given, f"{prefix}HOST", _HOST)
+        port = piece(given, f"{prefix}PORT", _PORT, 5432)
         user = quote(given.get(f"{prefix}USER", "postgres"), safe="")
         password = quote(given.get(f"{prefix}PASSWORD", ""), safe="")
         database = quote(next((given[name] for name in databases if name in given), "postgres"), safe="")
-        place = _place(host)
-        values["database_url"] = f"postgresql://{user}:{password}@{place}:{port}/{database}"
+        values["database_url"] = f"postgresql://{user}:{password}@{place(host)}:{port}/{database}"
         sources["database_url"] = f"{prefix}HOST"
         return
-
-
-def _compose_smtp_url(
-    given: Mapping[str, str], values: dict[str, Any], sources: dict[str, str | None]
-) -> None:
-    """From SMTP_HOST, SMTP_PORT, SMTP_SECURE (starttls, tls, none), SMTP_USERNAME and SMTP_PASSWORD."""
-    if "SMTP_HOST" not in given:
-        return
-    host = _piece(given, "SMTP_HOST", _HOST)
-    security = _piece(given, "SMTP_SECURE", _SMTP_SECURITY, "starttls")
-    place = _place(host)
-    if "SMTP_PORT" in given:
-        place += f":{_piece(given, 'SMTP_PORT', _PORT)}"
-    user, password = given.get("SMTP_USERNAME"), quote(given.get("SMTP_PASSWORD", ""), safe="")
-    login = "" if user is None else f"{quote(user, safe='')}:{password}@"
-    values["smtp_url"] = f"{_SMTP_SCHEMES[security]}://{login}{place}"
-    sources["smtp_url"] = "SMTP_HOST"
-
-
-def _place(host: str) -> str:
-    """As URLs have it. A socket directory is a host, too; percent-encoded, libpq takes it for one."""
-    return f"[{host}]" if ":" in host else quote(host, safe="")
-
-
-def _piece(given: Mapping[str, str], name: str, takes: Takes, default: object = None) -> Any:
-    """Of an address that comes in several variables. Raises ConfigError."""
-    return Knob(name, (name,), takes, "").parsed(name, given[name]) if name in given else default
 
 
 def _add_redis_password(given: Mapping[str, str], values: dict[str, Any]) -> None:
@@ -232,23 +227,6 @@ def _add_redis_password(given: Mapping[str, str], values: dict[str, Any]) -> Non
 
 def _require_bucket(values: Mapping[str, Any], known: Collection[str]) -> None:
     backend = values.get("storage_backend", "local")
-    missing = [knobs()[field].name for field in _BUCKET_NEEDS if field not in known]
-    if backend != "local" and missing:
-        raise ConfigError(f"STORAGE_BACKEND is {backend}, which needs {', '.join(missing)} too")
-
-
-def _require_sms(provider: str, known: Collection[str]) -> None:
-    missing = [knobs()[field].name for field in _SMS_NEEDS[provider] if field not in known]
-    if missing:
-        raise ConfigError(f"OGEL_SMS_PROVIDERS names {provider}, which needs {', '.join(missing)} too")
-
-
-def _require_vapid_subject(known: Collection[str]) -> None:
-    if "vapid_private_key" in known and "vapid_subject" not in known:
-        raise ConfigError("OGEL_VAPID_PRIVATE_KEY is set, which needs OGEL_VAPID_SUBJECT too")
-
-
-def _require_mail(provider: str, known: Collection[str]) -> None:
-    field = _MAIL_NEEDS.get(provider)
-    if field is not None and field not in known:
-        raise ConfigError(f"OGEL_MAIL_PROVIDERS names {provider}, which needs {knobs()[field].name} too")
+    names = {field: knobs()[field].name for field in _BUCKET_NEEDS}
+    if backend != "local" and (lines := needs(f"STORAGE_BACKEND is {backend}", _BUCKET_NEEDS, known, names)):
+        raise ConfigError(lines[0])

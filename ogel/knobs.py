@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import dataclasses
 import ipaddress
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-from urllib.parse import urlsplit
-
-import msgspec
+from typing import Any, ClassVar, NamedTuple, Self
+from urllib.parse import quote
 
 from ogel.kernel.errors import ConfigError
 from ogel.kernel.quantities import quantity
-from ogel.runtime.domain import ascii_domain, ends_in_number, is_private
-from ogel.runtime.mail.address import parse_address
+from ogel.runtime.domain import ascii_domain
 from ogel.runtime.rates.policy import quotas_of
 from ogel.runtime.server_urls.others import clean_endpoint
-from ogel.runtime.server_urls.parts import BadUrl, Cleaned, ServerUrl
+from ogel.runtime.server_urls.parts import BadUrl, Cleaned
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -39,12 +34,6 @@ QUOTES = ('"', "'", "\N{LEFT DOUBLE QUOTATION MARK}", "`")
 _COUNTS = ("things", "port")
 _LARGE = 10_000
 _WHOLE = re.compile(r"-?[0-9]{1,18}", re.ASCII)
-# The order of the curve P-256 (FIPS 186-5): private keys are below it.
-_P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
-# Two labels at least, and the last one is not a number.
-_FULL_NAME = re.compile(
-    r"([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+(?![0-9]+\Z)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", re.ASCII
-)
 _REAL = re.compile(r"-?[0-9]{1,18}(\.[0-9]{1,18})?", re.ASCII)
 
 
@@ -115,11 +104,58 @@ def knob(
     secret: bool = False,
     empty: Any = None,
 ) -> Any:
-    """A field of Settings. `others` count when `name` is not set; `before` counts even when it is."""
+    """A field of settings. `others` count when `name` is not set; `before` counts even when it is."""
     names = (name, *others) if before is None else (before, name, *others)
     return dataclasses.field(
         default=default, metadata={"knob": Knob(name, names, takes, meaning, secret, empty)}
     )
+
+
+class Section:
+    """Of the settings: what one feature can be told, as a frozen dataclass of knobs."""
+
+    __slots__ = ()
+    # Fields that come in several variables.
+    COMPOSED: ClassVar[Sequence[str]] = ()
+
+    @classmethod
+    def composed(cls, given: Mapping[str, str], sources: Mapping[str, str | None]) -> Mapping[str, Composed]:
+        """The values of these, where they are given. `sources`: what gave the fields. Raises ConfigError."""
+        return {}
+
+    def incomplete(self, known: Collection[str], names: Mapping[str, str]) -> Sequence[str]:
+        """
+        A line for each choice that needs a field which is not among the `known` ones, those that are set or at least
+        tried to be; `names` are the fields' variables.
+        """
+        return ()
+
+    def for_one_machine(self) -> Self:
+        """What is not set is as it is right for embedded servers."""
+        return self
+
+
+class Composed(NamedTuple):
+    """The value of a field, and the variable to show as where it is from."""
+
+    value: Any
+    source: str
+
+
+def piece(given: Mapping[str, str], name: str, takes: Takes, default: object = None) -> Any:
+    """Of an address that comes in several variables. Raises ConfigError."""
+    return Knob(name, (name,), takes, "").parsed(name, given[name]) if name in given else default
+
+
+def place(host: str) -> str:
+    """As URLs have it. A socket directory is a host, too; percent-encoded, libpq takes it for one."""
+    return f"[{host}]" if ":" in host else quote(host, safe="")
+
+
+def needs(choice: str, fields: Sequence[str], known: Collection[str], names: Mapping[str, str]) -> list[str]:
+    """See Section.incomplete."""
+    missing = [names[field] for field in fields if field not in known]
+    return [f"{choice}, which needs {', '.join(missing)} too"] if missing else []
 
 
 def text(words: str) -> Takes:
@@ -261,80 +297,6 @@ def _host(value: str) -> str:
     if value.count(":") == 1:
         raise BadUrl("it holds a port, which has a variable of its own")
     return value if _is_address(value) else ascii_domain(value)
-
-
-def service_account() -> Takes:
-    """A key file of Google's; of its fields, those that are texts."""
-
-    def parse(value: str) -> Mapping[str, str]:
-        fields = msgspec.json.decode(value.encode(), type=dict[str, Any])
-        texts = {name: text for name, text in fields.items() if isinstance(text, str)}
-        if not {"project_id", "client_email", "private_key", "token_uri"} <= texts.keys():
-            raise ValueError
-        if "-----BEGIN" not in texts["private_key"]:
-            raise ValueError
-        return texts | {"token_uri": clean_endpoint(texts["token_uri"]).url}
-
-    return Takes("the JSON of a service account's key file", parse)
-
-
-def vapid_key() -> Takes:
-    def parse(value: str) -> str:
-        try:
-            raw = base64.b64decode(value + "=" * (-len(value) % 4), altchars=b"-_", validate=True)
-        except binascii.Error:
-            raise ValueError from None
-        if len(raw) != 32 or not 0 < int.from_bytes(raw, "big") < _P256_ORDER:
-            raise ValueError
-        return value
-
-    return Takes("32 bytes in base64url, as `ogel messages vapid-key` prints them", parse)
-
-
-def helo_name() -> Takes:
-    """What EHLO takes (RFC 5321 §4.1.1.1): a full host name, or an address literal (§4.1.3)."""
-
-    def parse(value: str) -> str:
-        if value.startswith("[") and value.endswith("]"):
-            return _address_literal(value[1:-1])
-        name = value.lower()
-        if len(name) > 253 or not _FULL_NAME.fullmatch(name):
-            raise ValueError
-        return name
-
-    return Takes("a full host name (mail.example.com), or an address: [192.0.2.1], [IPv6:2001:db8::1]", parse)
-
-
-def _address_literal(text: str) -> str:
-    if text[:5].lower() == "ipv6:":
-        return f"[IPv6:{ipaddress.IPv6Address(text[5:])}]"
-    return f"[{ipaddress.IPv4Address(text)}]"
-
-
-def contact() -> Takes:
-    """RFC 8292 §2.1. Apple's push service takes no token whose contact nobody can reach, and does not say why."""
-
-    def parse(value: str) -> str:
-        parts = urlsplit(value)
-        if (
-            parts.scheme not in ("mailto", "https")
-            or not value.isprintable()
-            or " " in value
-            or "@" in parts.netloc
-        ):
-            raise ValueError
-        if parts.scheme == "mailto":
-            address = parse_address(value[len("mailto:") :])
-            host, contact = address.domain, f"mailto:{address.spec}"
-        else:
-            url = ServerUrl.parse(value)
-            [(host, _)] = url.places
-            contact = str(url)
-        if is_private(host) or ends_in_number(host) or not contact.isascii():
-            raise ValueError
-        return contact
-
-    return Takes("mailto:name@example.com or https://example.com/…, of a public domain", parse)
 
 
 def _range(least: float, most: float, unit: str) -> str:

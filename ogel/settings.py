@@ -1,24 +1,21 @@
-"""Every knob, typed, with its default and one sentence; environ.py turns them from the environment's variables."""
+"""The root of the settings: servers, the process, secrets. What a feature can be told stands beside the feature."""
 
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Literal, TypeVar, cast
 
 from ogel.kernel.errors import ConfigError
 from ogel.knobs import (
     Network,
-    Takes,
+    Section,
     assignments,
     choice,
-    choices,
-    contact,
     endpoint,
     flag,
-    helo_name,
     host_name,
     knob,
     long_text,
@@ -27,92 +24,24 @@ from ogel.knobs import (
     path,
     quotas,
     real,
-    reals,
     server_url,
-    service_account,
     text,
-    vapid_key,
     whole,
     words,
 )
-from ogel.runtime.mail.address import parse_address
 from ogel.runtime.rates.policy import Quota
 from ogel.runtime.server_urls import mongo, postgres, redis
 from ogel.runtime.server_urls.others import (
     DSN_SHAPE,
     PROXY_SHAPE,
-    SMTP_SHAPE,
     clean_dsn,
     clean_proxy,
-    clean_smtp,
 )
 
 SECRET_LENGTH = 24
-Section = TypeVar("Section")
+Chosen = TypeVar("Chosen", bound=Section)
 
 _SECRET = long_text(SECRET_LENGTH)
-_ADDRESS = Takes("name@example.com or Name <name@example.com>", lambda value: str(parse_address(value)))
-
-
-_FIELDS: Mapping[str, Mapping[str, str]] = {
-    "AuditSettings": {"retention_days": "audit_retention_days"},
-    "BackupsSettings": {"keep": "backup_keep"},
-    "EventsSettings": {"max_bytes": "max_event_bytes"},
-    "JobsSettings": {
-        "dead_retention_days": "dead_job_retention_days",
-        "alert_queue_seconds": "alert_queue_seconds",
-        "alert_dead_jobs": "alert_dead_jobs",
-    },
-    "KeysSettings": {"retention_days": "key_retention_days"},
-    "MailSettings": {
-        "providers": "mail_providers",
-        "sender": "mail_from",
-        "resend_api_key": "resend_api_key",
-        "resend_url": "resend_url",
-        "smtp_url": "smtp_url",
-        "helo": "mail_helo",
-        "templates": "mail_templates",
-        "retry_delays": "mail_retry_delays",
-        "timeout_seconds": "mail_timeout_seconds",
-        "retention_days": "mail_retention_days",
-    },
-    "MessagingSettings": {
-        "sms_providers": "sms_providers",
-        "twilio_account_sid": "twilio_account_sid",
-        "twilio_auth_token": "twilio_auth_token",
-        "twilio_from": "twilio_from",
-        "twilio_url": "twilio_url",
-        "vonage_api_key": "vonage_api_key",
-        "vonage_api_secret": "vonage_api_secret",
-        "vonage_from": "vonage_from",
-        "vonage_url": "vonage_url",
-        "fcm_service_account": "fcm_service_account",
-        "fcm_url": "fcm_url",
-        "vapid_private_key": "vapid_private_key",
-        "vapid_subject": "vapid_subject",
-        "lifetime_seconds": "message_lifetime_seconds",
-        "retention_days": "message_retention_days",
-    },
-    "ObservabilitySettings": {
-        "flush_seconds": "usage_flush_seconds",
-        "hours_kept_days": "usage_hours_days",
-        "days_kept_days": "usage_days",
-        "samples_kept_days": "resources_days",
-        "alert_disk_free": "alert_disk_free",
-        "alert_connections": "alert_connections",
-        "alert_cache_hits": "alert_cache_hits",
-        "alert_memory_mb": "alert_memory_mb",
-        "alert_redis_memory": "alert_redis_memory",
-    },
-    "SchedulesSettings": {"least_seconds": "schedule_least_seconds"},
-    "WebhooksSettings": {
-        "timeout_seconds": "webhook_timeout_seconds",
-        "retry_delays": "webhook_retry_delays",
-        "probe_seconds": "webhook_probe_seconds",
-        "disable_after_seconds": "webhook_disable_after_seconds",
-        "alert_open_breakers": "alert_open_breakers",
-    },
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -301,12 +230,6 @@ class Settings:
         default=8 * 1024 * 1024,
         meaning="Largest request body of all; larger ones are answered 413. Most operations take less.",
     )
-    max_event_bytes: int = knob(
-        "OGEL_MAX_EVENT_BYTES",
-        takes=whole(1024, 1024 * 1024, "bytes"),
-        default=256 * 1024,
-        meaning="Largest `data` of one event; larger ones are answered 413.",
-    )
     trusted_proxies: tuple[Network, ...] = knob(
         "OGEL_TRUSTED_PROXIES",
         takes=networks(),
@@ -397,30 +320,6 @@ class Settings:
         default=15.0,
         meaning="A dead worker's jobs are taken over after this; live workers renew in time.",
     )
-    webhook_timeout_seconds: float = knob(
-        "OGEL_WEBHOOK_TIMEOUT_SECONDS",
-        takes=real(1, 30, "seconds"),
-        default=10.0,
-        meaning="For endpoints that name none; covers look-up, connect, send and answer.",
-    )
-    webhook_retry_delays: tuple[float, ...] = knob(
-        "OGEL_WEBHOOK_RETRY_DELAYS",
-        takes=reals(0, 7 * 86400, "seconds", most_of_them=50),
-        default=(5.0, 300.0, 1800.0, 7200.0, 18000.0, 36000.0, 50400.0, 72000.0, 86400.0),
-        meaning="Between the attempts of a delivery, on average (one attempt more than delays).",
-    )
-    webhook_probe_seconds: float = knob(
-        "OGEL_WEBHOOK_PROBE_SECONDS",
-        takes=real(0.1, 3600, "seconds"),
-        default=15.0,
-        meaning="Between probes of an endpoint whose breaker is open; in a long outage up to five minutes.",
-    )
-    webhook_disable_after_seconds: float = knob(
-        "OGEL_WEBHOOK_DISABLE_AFTER_SECONDS",
-        takes=real(1, 366 * 86400, "seconds"),
-        default=5 * 86400.0,
-        meaning="An endpoint that does nothing but fail for so long is disabled.",
-    )
     webhook_allow_nets: tuple[Network, ...] | None = knob(
         "OGEL_WEBHOOK_ALLOW_NETS",
         takes=networks(),
@@ -448,256 +347,17 @@ class Settings:
         default=None,
         meaning="This service's public name, which webhooks may not call.",
     )
-    mail_providers: tuple[str, ...] | None = knob(
-        "OGEL_MAIL_PROVIDERS",
-        "MAIL_PROVIDER",
-        takes=choices("resend", "smtp", "outbox"),
-        default=None,
-        empty=(),
-        meaning="Asked in this order. None: those of which the key or server is set; embedded, else, the outbox."
-        " Empty: no outbox.",
-    )
-    mail_from: str | None = knob(
-        "OGEL_MAIL_FROM",
-        "MAIL_FROM",
-        takes=_ADDRESS,
-        default=None,
-        empty="",
-        meaning="The sender of mail that names none. None: ogel@ogel.invalid with embedded servers. Empty: nobody.",
-    )
-    resend_api_key: str | None = knob(
-        "RESEND_API_KEY", takes=text("a key"), default=None, meaning="Resend's key, re_….", secret=True
-    )
-    resend_url: str = knob(
-        "RESEND_BASE_URL",
-        takes=endpoint("https://host[:port]"),
-        default="https://api.resend.com",
-        meaning="Where Resend's API is.",
-    )
-    smtp_url: str | None = knob(
-        "SMTP_URL",
-        takes=server_url(clean_smtp, SMTP_SHAPE),
-        default=None,
-        meaning="smtp:// insists on STARTTLS, smtps:// is TLS, smtp+plain:// neither; also from SMTP_HOST and others.",
-        secret=True,
-    )
-    mail_helo: str | None = knob(
-        "OGEL_MAIL_HELO",
-        takes=helo_name(),
-        default=None,
-        meaning="What SMTP servers are told we are called (EHLO). None: the domain of the letter's sender.",
-    )
-    mail_templates: Path | None = knob(
-        "OGEL_MAIL_TEMPLATES",
-        takes=path("a directory"),
-        default=None,
-        meaning="Templates of your own, `<locale>/<name>.subject.jinja` and so on, before those of Ogel.",
-    )
-    mail_retry_delays: tuple[float, ...] = knob(
-        "OGEL_MAIL_RETRY_DELAYS",
-        takes=reals(0, 7 * 86400, "seconds", most_of_them=50),
-        default=(60.0, 300.0, 1800.0, 7200.0, 14400.0, 21600.0, 36000.0),
-        meaning="Between the attempts to send a message, about (one attempt more than delays).",
-    )
-    mail_timeout_seconds: float = knob(
-        "OGEL_MAIL_TIMEOUT_SECONDS",
-        takes=real(0.1, 300, "seconds"),
-        default=30.0,
-        meaning="How long one provider may take for one message.",
-    )
-    mail_retention_days: float = knob(
-        "OGEL_MAIL_RETENTION_DAYS",
-        takes=real(0.01, 3650, "days"),
-        default=30.0,
-        meaning="Messages that are over, and the keys that made them idempotent, are deleted after this.",
-    )
     retention_days: float = knob(
         "OGEL_RETENTION_DAYS",
         takes=real(0.01, 3650, "days"),
         default=30.0,
         meaning="Events and finished deliveries older than this are deleted.",
     )
-    audit_retention_days: float = knob(
-        "OGEL_AUDIT_RETENTION_DAYS",
-        takes=real(0.01, 36500, "days"),
-        default=90.0,
-        meaning="Audit records older than this are deleted.",
-    )
-    sms_providers: tuple[str, ...] = knob(
-        "OGEL_SMS_PROVIDERS",
-        takes=choices("twilio", "vonage"),
-        default=(),
-        meaning="Who carries texts: the first is asked first, the next when it fails. None: no SMS.",
-    )
-    twilio_account_sid: str | None = knob(
-        "TWILIO_ACCOUNT_SID", takes=text("an id (AC…)"), default=None, meaning="The account at Twilio."
-    )
-    twilio_auth_token: str | None = knob(
-        "TWILIO_AUTH_TOKEN", takes=text("a token"), default=None, meaning="Its token.", secret=True
-    )
-    twilio_from: str | None = knob(
-        "TWILIO_FROM",
-        takes=text("a number, a sender id or a messaging service (MG…)"),
-        default=None,
-        meaning="Whom texts by Twilio come from.",
-    )
-    twilio_url: str = knob(
-        "OGEL_TWILIO_URL",
-        takes=endpoint(),
-        default="https://api.twilio.com",
-        meaning="Where Twilio's API is; another region has another one.",
-    )
-    vonage_api_key: str | None = knob(
-        "VONAGE_API_KEY", takes=text("a key"), default=None, meaning="The account at Vonage."
-    )
-    vonage_api_secret: str | None = knob(
-        "VONAGE_API_SECRET", takes=text("a secret"), default=None, meaning="Its secret.", secret=True
-    )
-    vonage_from: str | None = knob(
-        "VONAGE_FROM",
-        takes=text("a number or a sender id"),
-        default=None,
-        meaning="Whom texts by Vonage come from.",
-    )
-    vonage_url: str = knob(
-        "OGEL_VONAGE_URL",
-        takes=endpoint(),
-        default="https://rest.nexmo.com",
-        meaning="Where Vonage's SMS API is.",
-    )
-    fcm_service_account: Mapping[str, str] | None = knob(
-        "OGEL_FCM_SERVICE_ACCOUNT",
-        takes=service_account(),
-        default=None,
-        meaning="Who sends push by Firebase Cloud Messaging. None: no push to apps.",
-        secret=True,
-    )
-    fcm_url: str = knob(
-        "OGEL_FCM_URL",
-        takes=endpoint(),
-        default="https://fcm.googleapis.com",
-        meaning="Where FCM's API is.",
-    )
-    vapid_private_key: str | None = knob(
-        "OGEL_VAPID_PRIVATE_KEY",
-        takes=vapid_key(),
-        default=None,
-        meaning="Who sends push to browsers; under another key they must subscribe anew. None: no Web Push.",
-        secret=True,
-    )
-    vapid_subject: str | None = knob(
-        "OGEL_VAPID_SUBJECT",
-        takes=contact(),
-        default=None,
-        meaning="How push services reach whoever runs this.",
-    )
-    message_lifetime_seconds: int = knob(
-        "OGEL_MESSAGE_LIFETIME_SECONDS",
-        takes=whole(60, 28 * 86400, "seconds"),
-        default=86400,
-        meaning="A message that could not be sent for so long has failed.",
-    )
-    message_retention_days: float = knob(
-        "OGEL_MESSAGE_RETENTION_DAYS",
-        takes=real(0.01, 3650, "days"),
-        default=30.0,
-        meaning="Messages that are over, and devices that are gone, are deleted when older than this.",
-    )
-    backup_keep: int = knob(
-        "OGEL_BACKUP_KEEP",
-        takes=whole(1, 1000),
-        default=7,
-        meaning="How many backups of the schedule `backups.create` are kept; what people asked for is not counted.",
-    )
-    dead_job_retention_days: float = knob(
-        "OGEL_DEAD_JOB_RETENTION_DAYS",
-        takes=real(0.01, 3650, "days"),
-        default=30.0,
-        meaning="Dead jobs older than this are deleted; those of deliveries go with their delivery.",
-    )
-    key_retention_days: float = knob(
-        "OGEL_KEY_RETENTION_DAYS",
-        takes=real(0.01, 36500, "days"),
-        default=365.0,
-        meaning="API keys that were revoked or expired longer ago than this are deleted.",
-    )
     scheduler_interval_seconds: float = knob(
         "OGEL_SCHEDULER_INTERVAL_SECONDS",
         takes=real(0.1, 60, "seconds"),
         default=1.0,
         meaning="How often the scheduler looks at its clock.",
-    )
-    usage_flush_seconds: float = knob(
-        "OGEL_USAGE_FLUSH_SECONDS",
-        takes=real(1, 60, "seconds"),
-        default=30.0,
-        meaning="How often a process writes down what it counted; a `kill -9` loses no more than that.",
-    )
-    usage_hours_days: float = knob(
-        "OGEL_USAGE_HOURS_DAYS",
-        takes=real(1, 3650, "days"),
-        default=90.0,
-        meaning="Usage per hour older than this is deleted.",
-    )
-    usage_days: float = knob(
-        "OGEL_USAGE_DAYS",
-        takes=real(31, 36500, "days"),
-        default=1096.0,
-        meaning="Usage per day older than this is deleted.",
-    )
-    resources_days: float = knob(
-        "OGEL_RESOURCES_DAYS",
-        takes=real(0.1, 3650, "days"),
-        default=30.0,
-        meaning="Samples of servers, queues and processes older than this are deleted.",
-    )
-    alert_queue_seconds: float = knob(
-        "OGEL_ALERT_QUEUE_SECONDS",
-        takes=real(1, 30 * 86400, "seconds"),
-        default=300.0,
-        meaning="Alert when a job has been due for longer, though nothing but workers holds it back.",
-    )
-    alert_dead_jobs: int = knob(
-        "OGEL_ALERT_DEAD_JOBS",
-        takes=whole(0, 10**9),
-        default=100,
-        meaning="Alert when a queue has more dead jobs.",
-    )
-    alert_open_breakers: int = knob(
-        "OGEL_ALERT_OPEN_BREAKERS",
-        takes=whole(0, 10**9),
-        default=10,
-        meaning="Alert when the breakers of more webhook endpoints are open.",
-    )
-    alert_disk_free: float = knob(
-        "OGEL_ALERT_DISK_FREE",
-        takes=real(0, 1, "a part of the whole"),
-        default=0.1,
-        meaning="Alert when less of the disk that holds OGEL_DATA_DIR is free.",
-    )
-    alert_connections: float = knob(
-        "OGEL_ALERT_CONNECTIONS",
-        takes=real(0, 1, "a part of the whole"),
-        default=0.8,
-        meaning="Alert when more of Postgres' max_connections are taken.",
-    )
-    alert_cache_hits: float = knob(
-        "OGEL_ALERT_CACHE_HITS",
-        takes=real(0, 1, "a part of the whole"),
-        default=0.9,
-        meaning="Alert when Postgres finds fewer of the blocks it needs in its cache.",
-    )
-    alert_memory_mb: int = knob(
-        "OGEL_ALERT_MEMORY_MB",
-        takes=whole(1, 10**7, "MiB"),
-        default=1024,
-        meaning="Alert when a process holds more resident memory, in MiB.",
-    )
-    alert_redis_memory: float = knob(
-        "OGEL_ALERT_REDIS_MEMORY",
-        takes=real(0, 1, "a part of the whole"),
-        default=0.9,
-        meaning="Alert when Redis has used more of its maxmemory.",
     )
     schedules: tuple[tuple[str, str], ...] = knob(
         "OGEL_SCHEDULES",
@@ -708,15 +368,17 @@ class Settings:
         meaning="Times of built-in schedules, in UTC, and which of them run; `cleanup.*` is all of that name,"
         " `backups.create` is off unless it stands here. `ogel schedules` lists them.",
     )
-    schedule_least_seconds: int = knob(
-        "OGEL_SCHEDULE_LEAST_SECONDS",
-        takes=whole(1, 60, "seconds"),
-        default=60,
-        meaning="Between two ticks of a user's schedule; for tests, which cannot wait a minute.",
-    )
 
-    def of(self, section: type[Section]) -> Section:
-        return section(**{name: getattr(self, field) for name, field in _FIELDS[section.__name__].items()})
+    # What features have, by class; one that is not here has its defaults.
+    sections: Mapping[type[Section], Section] = field(default_factory=dict)
+
+    def of(self, section: type[Chosen]) -> Chosen:
+        found = self.sections.get(section)
+        return section() if found is None else cast(Chosen, found)
+
+    def for_one_machine(self, sections: Iterable[type[Section]]) -> Settings:
+        """What is not set is as it is right for one machine of one's own."""
+        return replace(self, sections={each: self.of(each).for_one_machine() for each in sections})
 
     @property
     def embedded(self) -> bool:
@@ -728,20 +390,6 @@ class Settings:
 NOWHERE = Settings(
     database_url="postgresql://nowhere/none", redis_url="redis://nowhere", admin_key="0" * 24, secret="0" * 24
 )
-
-
-def with_local_mail(settings: Settings) -> Settings:
-    """For embedded mode: without a provider, mail is written to files; unless it was said that nothing is wanted."""
-    sender = "Ogel <ogel@ogel.invalid>" if settings.mail_from is None else settings.mail_from
-    chosen = settings.mail_providers or configured_mail_providers(settings)
-    if not chosen and settings.mail_providers is None:
-        chosen = ("outbox",)
-    return replace(settings, mail_providers=chosen, mail_from=sender)
-
-
-def configured_mail_providers(settings: Settings) -> tuple[str, ...]:
-    given = {"resend": settings.resend_api_key, "smtp": settings.smtp_url}
-    return tuple(name for name, value in given.items() if value is not None)
 
 
 _NOT_SET = {

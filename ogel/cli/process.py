@@ -11,10 +11,17 @@ from typing import TYPE_CHECKING
 import click
 
 from ogel import interrupts
-from ogel.environ import gone_names, read_settings, read_what_can_be_read, secrets_of, unknown_names
+from ogel.environ import (
+    gone_names,
+    read_settings,
+    read_what_can_be_read,
+    secrets_of,
+    sections,
+    unknown_names,
+)
 from ogel.kernel.errors import ConfigError
 from ogel.kernel.text import no_such
-from ogel.settings import Settings, with_local_mail
+from ogel.settings import Settings
 
 if TYPE_CHECKING:
     import asyncio
@@ -51,7 +58,7 @@ def settings_beside(port: int | None = None) -> Settings:
             "say `ogel login URL` for a suite elsewhere"
         )
     return dataclasses.replace(
-        with_local_mail(settings),
+        settings.for_one_machine(sections().values()),
         database_url=settings.database_url or database_url,
         redis_url=settings.redis_url or redis_url,
         admin_key=settings.admin_key or kept_secret(settings.data_dir, "admin_key"),

@@ -8,7 +8,7 @@ import click
 
 from ogel.cli.operator import json_option, say_json
 from ogel.cli.tables import printable, wrapped
-from ogel.environ import Sourced, knobs, read_settings
+from ogel.environ import Sourced, knobs, read_settings, value_of
 from ogel.kernel.quantities import quantity
 from ogel.knobs import Knob
 from ogel.settings import Settings
@@ -51,7 +51,7 @@ def _show(sourced: Sourced) -> None:
     width = max(map(len, names))
     click.secho(f"{'NAME':<{width}}  VALUE  [FROM]", bold=True)
     for name, row, (field, knob) in zip(names, rows, knobs().items(), strict=True):
-        value = getattr(sourced.settings, field)
+        value = value_of(sourced.settings, field)
         shown = _for_people(value, knob, is_set=sourced.sources[field] is not None)
         first, *more = wrapped(f"{printable(shown)}  [{row['source']}]", width + 2)
         click.echo(f"{name:<{width}}  {first}")
@@ -87,7 +87,7 @@ def env_template() -> str:
     for field, knob in knobs().items():
         others = [name for name in knob.names if name != knob.name]
         also = f" Also: {', '.join(others)}." if others else ""
-        default = shown(getattr(Settings(), field), secret=False)
+        default = shown(value_of(Settings(), field), secret=False)
         lines += ["", f"# {knob.meaning}", f"# Takes {knob.takes.words}.{also}"]
         lines.append(f"# {knob.name}={default or ''}")
     return "\n".join(lines) + "\n"
@@ -98,7 +98,7 @@ def _rows(sourced: Sourced) -> list[dict[str, object]]:
         {
             "name": sourced.sources[field] or knob.name,
             "names": list(knob.names),
-            "value": shown(getattr(sourced.settings, field), knob.secret),
+            "value": shown(value_of(sourced.settings, field), knob.secret),
             "source": "environment" if sourced.sources[field] else "default",
             "meaning": knob.meaning,
             "takes": knob.takes.words,

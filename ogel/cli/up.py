@@ -15,7 +15,8 @@ import click
 
 from ogel.cli.banner import Banner
 from ogel.cli.process import port_option, run_process, settings_of_environment
-from ogel.settings import Settings, with_local_mail
+from ogel.environ import sections
+from ogel.settings import Settings
 
 if TYPE_CHECKING:
     from ogel.adapters.embedded import EmbeddedServers
@@ -117,7 +118,7 @@ def _filled(settings: Settings, servers: EmbeddedServers) -> Settings:
     """What was not set comes from the embedded servers, and is right for one machine of one's own."""
     allow_nets = settings.webhook_allow_nets
     return dataclasses.replace(
-        with_local_mail(settings),
+        settings.for_one_machine(sections().values()),
         database_url=settings.database_url or servers.database_url,
         redis_url=settings.redis_url or servers.redis_url,
         admin_key=settings.admin_key or servers.secret("admin_key"),

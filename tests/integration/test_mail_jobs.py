@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -12,6 +13,7 @@ from ogel.features.mail.message import MailMessage, NewMail
 from ogel.features.mail.settings import MailSettings
 from ogel.kernel.principal import SYSTEM, Caller
 from ogel.runtime.delivery.providers import Providers
+from ogel.runtime.jobs.job import job_id_of
 from ogel.runtime.jobs.store import JobQueue
 from tests.support.core import a_core
 from tests.support.jobs import World
@@ -60,3 +62,29 @@ def test_an_address_that_is_not_taken_any_more_ends_its_message(
 
     message = asyncio.run(story())
     assert (message.status, message.attempts, message.error) == ("failed", 0, error)
+
+
+def test_mail_whose_job_is_discarded_has_failed_and_says_so(database_url: str) -> None:
+    async def story() -> tuple[MailMessage, list[tuple[Any, ...]]]:
+        async with job_world(database_url) as jobs:
+            queue = JobQueue()
+            feature = a_feature(jobs, queue)
+            queue.know([feature.send.kind()])
+            mail = NewMail(from_="ogel@example.com", to="ann@example.com", subject="s", text="t")
+            [message] = (await feature.messages.send(CALLER, mail)).items
+            async with jobs.database.transaction() as tx:
+                assert await queue.discard(tx, job_id_of(message.id))
+                events = await tx.tuples(b"SELECT type, data FROM events")
+            return await feature.messages.get(message.id), events
+
+    message, [(type, data)] = asyncio.run(story())
+    assert (message.status, message.error) == ("failed", "its job was discarded")
+    assert type == "mail.failed"
+    assert data == {
+        "id": message.id,
+        "to": "ann@example.com",
+        "template": None,
+        "provider": None,
+        "provider_id": None,
+        "error": "its job was discarded",
+    }

@@ -18,7 +18,7 @@ from ogel.features.audit.store import AuditStore
 from ogel.features.webhooks.deliveries.job import DELIVER, QUEUE
 from ogel.features.webhooks.replays.jobs import BATCH, MOST_WAITING, REPLAY_STEP, ReplayStep
 from ogel.features.webhooks.replays.purge import purge_of_replays
-from ogel.features.webhooks.replays.replay import Cursor, Listener, NewReplay, Only, Range, Replay
+from ogel.features.webhooks.replays.replay import Listener, NewReplay, Only, Range, Replay, ReplayCursor
 from ogel.features.webhooks.replays.service import ReplayService
 from ogel.features.webhooks.replays.store import ReplayStore
 from ogel.features.webhooks.replays.walk import FIND_ROWS, look
@@ -371,8 +371,8 @@ def test_a_step_looks_at_its_page_and_not_at_the_table(
             query = b"SELECT id FROM webhook_deliveries WHERE created_at < %(at)s ORDER BY created_at DESC LIMIT 1"
             last = await tx.value(query, {"at": middle})
             explaining = Explaining(tx)
-            cursor = Cursor(middle, last if only == "failed" else "")
-            sight = await look(explaining, about, listener, cursor, BATCH)
+            cursor = ReplayCursor(middle, last if only == "failed" else "")
+            sight = await look(explaining, about, listener, cursor, 500)
         assert len(sight.found) == found
         assert explaining.rows <= FIND_ROWS
         assert explaining.pages < pages

@@ -12,7 +12,7 @@ import pytest
 
 from ogel.cli import cli
 from ogel.cli.settings import shown
-from ogel.environ import knobs
+from ogel.environ import knobs, value_of
 from ogel.settings import Settings
 from tests.support.markdown import PAGES, ROOT, blocks, spans
 
@@ -41,7 +41,7 @@ def test_every_target_of_make_exists(page: Path) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_a_number_after_a_setting_is_its_default(page: Path) -> None:
-    defaults = {knob.name: shown(getattr(Settings(), field), knob.secret) for field, knob in knobs().items()}
+    defaults = {knob.name: shown(value_of(Settings(), field), knob.secret) for field, knob in knobs().items()}
     said = re.findall(r"`(OGEL_[A-Z_]+)`(?:,| \()\s*([0-9][0-9_.]*)\b", page.read_text())
     assert [(name, number) for name, number in said if number != defaults[name]] == []
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import runpy
 from pathlib import Path
 
 import yaml
 
-from ogel.environ import knobs, read_settings
+from ogel.environ import knobs, read_settings, value_of
+from ogel.features.mail.settings import MailSettings
 from ogel.settings import Settings
 
 ROOT = Path(__file__).parents[2]
@@ -38,8 +40,7 @@ NAMES = {knob.name for knob in knobs().values()}
 
 def without_a_default() -> set[str]:
     """Settings that somebody must give before they do anything."""
-    fields = dataclasses.fields(Settings)
-    return {knobs()[field.name].name for field in fields if field.default is None or field.default == ()}
+    return {knob.name for field, knob in knobs().items() if value_of(Settings(), field) in (None, ())}
 
 
 def test_what_is_decided_elsewhere_is_a_setting() -> None:
@@ -47,12 +48,18 @@ def test_what_is_decided_elsewhere_is_a_setting() -> None:
     assert NAMES - without_a_default() >= BELONG
 
 
-def test_compose_passes_every_setting_to_every_process() -> None:
+def test_compose_passes_what_stands_in_env_to_every_process_and_decides_the_rest() -> None:
+    """A URL of the developer's own in .env must not win over the pieces of the server that stands here."""
     services = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
+    image = dict(re.findall(r"\b([A-Z_]+)=(\S+)", (ROOT / "Dockerfile").read_text()))
     for name, service in services.items():
         if "build" in service:
-            passed = set(service["environment"])
-            assert passed == NAMES - {*DECIDED, "DATABASE_URL"} | PIECES | DATABASE_PIECES, name
+            assert service["env_file"] == [{"path": ".env", "required": False}], name
+            decided = service["environment"]
+            assert set(decided) >= DATABASE_PIECES | {"REDIS_URL", "OGEL_ADMIN_KEY", "OGEL_SECRET"}
+            assert {decided[each] for each in ("DATABASE_URL", "DATABASE_UNPOOLED_URL")} == {""}
+            for each in ("OGEL_DATA_DIR", "OGEL_HOST", "PORT"):
+                assert decided[each] == image[each], each
 
 
 def test_railway_passes_every_setting_without_a_default_to_every_service() -> None:
@@ -67,5 +74,7 @@ def test_what_is_passed_on_without_a_value_is_not_set() -> None:
     As it arrives from Railway, where nobody made the variable. Where nothing is a choice in embedded mode, it is what
     everybody else has anyway.
     """
-    nothing = Settings(webhook_allow_nets=(), mail_providers=(), mail_from="")
-    assert read_settings(dict.fromkeys(NAMES | PIECES, "")).settings == nothing
+    mail = MailSettings(providers=(), sender="")
+    nothing = dataclasses.replace(read_settings({}).settings, webhook_allow_nets=())
+    expected = dataclasses.replace(nothing, sections={**nothing.sections, MailSettings: mail})
+    assert read_settings(dict.fromkeys(NAMES | PIECES, "")).settings == expected

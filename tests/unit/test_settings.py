@@ -9,9 +9,11 @@ from typing import Any
 
 import pytest
 
-from ogel.environ import knobs, meant_by, read_settings, secrets_of, unknown_names
+from ogel.environ import knobs, meant_by, read_settings, secrets_of, sections, unknown_names, value_of
+from ogel.features.mail.settings import MailSettings
+from ogel.features.messaging.settings import MessagingSettings
 from ogel.kernel.errors import ConfigError
-from ogel.settings import Settings, require, with_local_mail
+from ogel.settings import Settings, require
 
 LONG = "0123456789abcdef01234567"
 HELO_NAMES = "a full host name (mail.example.com), or an address: [192.0.2.1], [IPv6:2001:db8::1]"
@@ -19,6 +21,10 @@ HELO_NAMES = "a full host name (mail.example.com), or an address: [192.0.2.1], [
 
 def read(**environ: str) -> Settings:
     return read_settings(environ).settings
+
+
+def local(settings: Settings) -> Settings:
+    return settings.for_one_machine(sections().values())
 
 
 @pytest.mark.parametrize(
@@ -59,20 +65,20 @@ def read(**environ: str) -> Settings:
         ({"OGEL_AUTO_MIGRATE": "Off"}, "auto_migrate", False),
         ({"OGEL_WEBHOOK_ALLOW_NETS": "127.0.0.1/8,::1"}, "webhook_allow_nets",
          (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128"))),
-        ({"SMTP_HOST": "h"}, "smtp_url", "smtp://h"),
+        ({"SMTP_HOST": "h"}, "mail.smtp_url", "smtp://h"),
         ({"SMTP_HOST": "::1", "SMTP_PORT": "25", "SMTP_SECURE": "none", "SMTP_USERNAME": "u@x", "SMTP_PASSWORD": "p/w"},
-         "smtp_url", "smtp+plain://u%40x:p%2Fw@[::1]:25"),
-        ({"SMTP_HOST": "h", "SMTP_URL": "smtps://other"}, "smtp_url", "smtps://other"),
-        ({"OGEL_MAIL_PROVIDERS": "Outbox, smtp", "SMTP_HOST": "h"}, "mail_providers", ("outbox", "smtp")),
-        ({"OGEL_MAIL_HELO": "Mail.Example.com"}, "mail_helo", "mail.example.com"),
-        ({"OGEL_MAIL_HELO": "[192.0.2.1]"}, "mail_helo", "[192.0.2.1]"),
-        ({"OGEL_MAIL_HELO": "[ipv6:2001:DB8::1]"}, "mail_helo", "[IPv6:2001:db8::1]"),
-        ({"OGEL_MAIL_FROM": "Ogel <mail@Example.com>"}, "mail_from", "Ogel <mail@example.com>"),
-        ({"OGEL_WEBHOOK_RETRY_DELAYS": "0.05, 1,60"}, "webhook_retry_delays", (0.05, 1.0, 60.0)),
+         "mail.smtp_url", "smtp+plain://u%40x:p%2Fw@[::1]:25"),
+        ({"SMTP_HOST": "h", "SMTP_URL": "smtps://other"}, "mail.smtp_url", "smtps://other"),
+        ({"OGEL_MAIL_PROVIDERS": "Outbox, smtp", "SMTP_HOST": "h"}, "mail.providers", ("outbox", "smtp")),
+        ({"OGEL_MAIL_HELO": "Mail.Example.com"}, "mail.helo", "mail.example.com"),
+        ({"OGEL_MAIL_HELO": "[192.0.2.1]"}, "mail.helo", "[192.0.2.1]"),
+        ({"OGEL_MAIL_HELO": "[ipv6:2001:DB8::1]"}, "mail.helo", "[IPv6:2001:db8::1]"),
+        ({"OGEL_MAIL_FROM": "Ogel <mail@Example.com>"}, "mail.sender", "Ogel <mail@example.com>"),
+        ({"OGEL_WEBHOOK_RETRY_DELAYS": "0.05, 1,60"}, "webhooks.retry_delays", (0.05, 1.0, 60.0)),
     ],
 )  # fmt: skip
 def test_every_name_works(environ: dict[str, str], field: str, value: Any) -> None:
-    assert getattr(read(**environ), field) == value
+    assert value_of(read(**environ), field) == value
 
 
 @pytest.mark.parametrize(
@@ -210,10 +216,14 @@ ACCOUNT = {"project_id": "p", "client_email": "e", "private_key": "-----BEGIN x"
 
 
 def test_messaging_is_off_until_it_is_set_up() -> None:
-    assert read(**MESSAGING["twilio"]).sms_providers == ()
+    assert read(**MESSAGING["twilio"]).of(MessagingSettings).sms_providers == ()
     both = read(OGEL_SMS_PROVIDERS="Vonage, twilio", **MESSAGING["twilio"], **MESSAGING["vonage"])
-    assert both.sms_providers == ("vonage", "twilio")
-    account = read(OGEL_FCM_SERVICE_ACCOUNT=json.dumps({**ACCOUNT, "universe": 1})).fcm_service_account
+    assert both.of(MessagingSettings).sms_providers == ("vonage", "twilio")
+    account = (
+        read(OGEL_FCM_SERVICE_ACCOUNT=json.dumps({**ACCOUNT, "universe": 1}))
+        .of(MessagingSettings)
+        .fcm_service_account
+    )
     assert account == ACCOUNT
 
 
@@ -230,7 +240,12 @@ def test_half_a_provider_is_refused(provider: str, missing: str) -> None:
 def test_a_vapid_key_needs_a_subject() -> None:
     with pytest.raises(ConfigError, match=r"which needs OGEL_VAPID_SUBJECT too$"):
         read(OGEL_VAPID_PRIVATE_KEY=VAPID)
-    assert read(OGEL_VAPID_PRIVATE_KEY=VAPID, OGEL_VAPID_SUBJECT="mailto:a@b.de").vapid_private_key == VAPID
+    assert (
+        read(OGEL_VAPID_PRIVATE_KEY=VAPID, OGEL_VAPID_SUBJECT="mailto:a@b.de")
+        .of(MessagingSettings)
+        .vapid_private_key
+        == VAPID
+    )
 
 
 @pytest.mark.parametrize(
@@ -244,7 +259,7 @@ def test_a_vapid_key_needs_a_subject() -> None:
     ],
 )
 def test_a_contact_can_be_reached(given: str, subject: str) -> None:
-    assert read(OGEL_VAPID_SUBJECT=given).vapid_subject == subject
+    assert read(OGEL_VAPID_SUBJECT=given).of(MessagingSettings).vapid_subject == subject
 
 
 @pytest.mark.parametrize(
@@ -261,19 +276,19 @@ def test_a_contact_can_be_reached(given: str, subject: str) -> None:
          "mongodb://a.example:1,xn--strae-oqa.example:2,[::1]:3/x"),
         ({"S3_ENDPOINT": "https://straße.example"}, "s3_endpoint", "https://xn--strae-oqa.example"),
         ({"OGEL_EGRESS_PROXY": "http://straße.example:3128"}, "egress_proxy", "http://xn--strae-oqa.example:3128"),
-        ({"SMTP_URL": "smtps://straße.example"}, "smtp_url", "smtps://xn--strae-oqa.example"),
-        ({"SMTP_HOST": "straße.example"}, "smtp_url", "smtp://xn--strae-oqa.example"),
-        ({"RESEND_BASE_URL": "https://straße.example/"}, "resend_url", "https://xn--strae-oqa.example/"),
+        ({"SMTP_URL": "smtps://straße.example"}, "mail.smtp_url", "smtps://xn--strae-oqa.example"),
+        ({"SMTP_HOST": "straße.example"}, "mail.smtp_url", "smtp://xn--strae-oqa.example"),
+        ({"RESEND_BASE_URL": "https://straße.example/"}, "mail.resend_url", "https://xn--strae-oqa.example/"),
         ({"SENTRY_DSN": "https://k@straße.example/1"}, "sentry_dsn", "https://k@xn--strae-oqa.example/1"),
         ({"RAILWAY_PRIVATE_DOMAIN": "Straße.railway.internal."}, "private_domain",
          "xn--strae-oqa.railway.internal"),
         ({"RAILWAY_PUBLIC_DOMAIN": "fd12::1"}, "public_domain", "fd12::1"),
-        ({"OGEL_MAIL_FROM": "Ann <a@straße.example>"}, "mail_from", "Ann <a@xn--strae-oqa.example>"),
+        ({"OGEL_MAIL_FROM": "Ann <a@straße.example>"}, "mail.sender", "Ann <a@xn--strae-oqa.example>"),
     ],
 )  # fmt: skip
 def test_hosts_are_ascii_before_anything_gets_them(environ: dict[str, str], field: str, value: str) -> None:
     """Most of what connects for us would make another domain of them."""
-    assert getattr(read(**environ), field) == value
+    assert value_of(read(**environ), field) == value
 
 
 @pytest.mark.parametrize(
@@ -297,7 +312,7 @@ def test_a_host_that_is_none_is_refused(environ: dict[str, str]) -> None:
 
 def test_the_token_address_of_a_service_account_is_ascii() -> None:
     account = json.dumps({**ACCOUNT, "token_uri": "https://straße.example/t"})
-    found = read(OGEL_FCM_SERVICE_ACCOUNT=account).fcm_service_account
+    found = read(OGEL_FCM_SERVICE_ACCOUNT=account).of(MessagingSettings).fcm_service_account
     assert found is not None and found["token_uri"] == "https://xn--strae-oqa.example/t"
 
 
@@ -358,9 +373,9 @@ def test_a_provider_of_mail_without_its_key_is_refused() -> None:
 
 
 def test_embedded_mail_goes_to_files_unless_something_else_is_configured() -> None:
-    assert with_local_mail(read()).mail_providers == ("outbox",)
-    assert with_local_mail(read(SMTP_HOST="h")).mail_providers == ("smtp",)
-    assert with_local_mail(read(OGEL_MAIL_FROM="a@b.de")).mail_from == "a@b.de"
+    assert local(read()).of(MailSettings).providers == ("outbox",)
+    assert local(read(SMTP_HOST="h")).of(MailSettings).providers == ("smtp",)
+    assert local(read(OGEL_MAIL_FROM="a@b.de")).of(MailSettings).sender == "a@b.de"
 
 
 def test_nothing_is_a_choice_where_embedded_mode_would_choose_something() -> None:
@@ -368,17 +383,17 @@ def test_nothing_is_a_choice_where_embedded_mode_would_choose_something() -> Non
     for empty in ("", "  "):
         nothing = read(OGEL_WEBHOOK_ALLOW_NETS=empty, OGEL_MAIL_PROVIDERS=empty, OGEL_MAIL_FROM=empty)
         assert nothing.webhook_allow_nets == ()
-        local = with_local_mail(nothing)
-        assert (local.mail_providers, local.mail_from) == ((), "")
-    assert read(OGEL_MAIL_PROVIDERS="", MAIL_PROVIDER="outbox").mail_providers == ("outbox",)
-    assert with_local_mail(read(OGEL_MAIL_PROVIDERS="", SMTP_HOST="h")).mail_providers == ("smtp",)
-    assert read(OGEL_HOST="", OGEL_SECRET="", DATABASE_URL="", WORKER_QUEUES="") == Settings()
+        made = local(nothing)
+        assert (made.of(MailSettings).providers, made.of(MailSettings).sender) == ((), "")
+    assert read(OGEL_MAIL_PROVIDERS="", MAIL_PROVIDER="outbox").of(MailSettings).providers == ("outbox",)
+    assert local(read(OGEL_MAIL_PROVIDERS="", SMTP_HOST="h")).of(MailSettings).providers == ("smtp",)
+    assert read(OGEL_HOST="", OGEL_SECRET="", DATABASE_URL="", WORKER_QUEUES="") == read()
     sources = read_settings({"OGEL_WEBHOOK_ALLOW_NETS": "", "OGEL_HOST": ""}).sources
     assert (sources["webhook_allow_nets"], sources["host"]) == ("OGEL_WEBHOOK_ALLOW_NETS", None)
 
 
 def test_common_words_are_not_taken_for_a_bucket_unasked() -> None:
-    assert read(ENDPOINT="not a url", REGION="eu") == Settings()
+    assert read(ENDPOINT="not a url", REGION="eu") == read()
 
 
 def test_sources_name_the_variable() -> None:
@@ -405,7 +420,7 @@ def test_every_knob_is_explained_and_its_default_is_one_it_takes(field: str) -> 
     knob = knobs()[field]
     assert knob.name in knob.names
     assert knob.meaning.endswith(".")
-    default = getattr(Settings(), field)
+    default = value_of(Settings(), field)
     if isinstance(default, tuple):
         written = ",".join(map(str, default))
         assert not written or knob.parsed(knob.name, written) == default

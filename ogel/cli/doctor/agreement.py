@@ -6,7 +6,9 @@ from collections.abc import Iterator, Sequence
 
 from ogel.cli.doctor.finding import Finding, ill
 from ogel.cli.doctor.patient import Patient
-from ogel.environ import knobs
+from ogel.environ import knobs, value_of
+from ogel.features.messaging.settings import MessagingSettings
+from ogel.features.webhooks.settings import WebhooksSettings
 from ogel.kernel.quantities import quantity
 from ogel.knobs import Network
 from ogel.settings import Settings
@@ -42,8 +44,8 @@ def _servers(patient: Patient) -> Iterator[Finding]:
 
 
 def _paths(settings: Settings) -> Iterator[Finding]:
-    for field in ("data_dir", "postgres_bin", "redis_bin", "mail_templates"):
-        path, name = getattr(settings, field), knobs()[field].name
+    for field in ("data_dir", "postgres_bin", "redis_bin", "mail.templates"):
+        path, name = value_of(settings, field), knobs()[field].name
         if path is not None and path.parts[:1] and path.parts[0].startswith("~"):
             yield ill(SUBJECT, f"{name} is {path}, in a directory that is called ~", "write the whole path")
 
@@ -52,19 +54,19 @@ def _numbers(settings: Settings) -> Iterator[Finding]:
     for lower, higher in (
         ("pool_min", "pool_max"),
         ("queue_soft_limit", "queue_hard_limit"),
-        ("max_event_bytes", "max_body_bytes"),
+        ("events.max_bytes", "max_body_bytes"),
     ):
-        low, high = getattr(settings, lower), getattr(settings, higher)
+        low, high = value_of(settings, lower), value_of(settings, higher)
         if low > high > 0:
             yield ill(
                 SUBJECT,
                 f"{_said(settings, lower)} is more than {_said(settings, higher)}, so it is never reached",
                 f"lower {knobs()[lower].name}, or raise {knobs()[higher].name}",
             )
-    if settings.drain_seconds < settings.webhook_timeout_seconds:
+    if settings.drain_seconds < settings.of(WebhooksSettings).timeout_seconds:
         yield ill(
             SUBJECT,
-            f"{_said(settings, 'drain_seconds')} is less than {_said(settings, 'webhook_timeout_seconds')}: what is"
+            f"{_said(settings, 'drain_seconds')} is less than {_said(settings, 'webhooks.timeout_seconds')}: what is"
             " being sent at a restart may be sent twice",
             "raise OGEL_DRAIN_SECONDS",
         )
@@ -78,7 +80,7 @@ def _numbers(settings: Settings) -> Iterator[Finding]:
 
 def _said(settings: Settings, field: str) -> str:
     knob = knobs()[field]
-    return f"{knob.name} ({quantity(getattr(settings, field), knob.takes.unit)})"
+    return f"{knob.name} ({quantity(value_of(settings, field), knob.takes.unit)})"
 
 
 def _networks(settings: Settings) -> Iterator[Finding]:
@@ -115,11 +117,12 @@ def _rest(patient: Patient) -> Iterator[Finding]:
             f"{', '.join(s3)} without STORAGE_BACKEND: backups are kept in {settings.data_dir}",
             "set STORAGE_BACKEND=s3, or take them away",
         )
-    for name, fields in {"twilio": ("twilio_auth_token",), "vonage": ("vonage_api_secret",)}.items():
-        if name not in settings.sms_providers and patient.variable(fields[0]):
+    tokens = {"twilio": "messaging.twilio_auth_token", "vonage": "messaging.vonage_api_secret"}
+    for name, field in tokens.items():
+        if name not in settings.of(MessagingSettings).sms_providers and patient.variable(field):
             yield ill(
                 SUBJECT,
-                f"{patient.variable(fields[0])} is set, and OGEL_SMS_PROVIDERS does not name {name}: no text leaves",
+                f"{patient.variable(field)} is set, and OGEL_SMS_PROVIDERS does not name {name}: no text leaves",
                 f"set OGEL_SMS_PROVIDERS={name}",
             )
     yield from _railway(patient)

@@ -10,6 +10,7 @@ from importlib.util import find_spec
 from ogel.cli.doctor.advice import containers_hint, reason_of
 from ogel.cli.doctor.finding import Finding, ill, well
 from ogel.cli.doctor.patient import Patient
+from ogel.features.mail.settings import MailSettings
 from ogel.runtime.server_urls.parts import ServerUrl
 
 _SECONDS = 5.0
@@ -21,19 +22,17 @@ async def smtp(patient: Patient) -> Sequence[Finding]:
     from ogel.runtime.delivery.providers import ProviderError
     from ogel.runtime.mail.address import parse_address
 
-    settings = patient.settings
-    url = settings.smtp_url
+    mail = patient.settings.of(MailSettings)
+    url = mail.smtp_url
     if url is None:
         return []
     server = SmtpServer.of(url)
     # As letters do: there are servers that let nobody in who gives them a name they do not like.
-    own_name = settings.mail_helo or (
-        parse_address(settings.mail_from).domain if settings.mail_from else None
-    )
+    own_name = mail.helo or (parse_address(mail.sender).domain if mail.sender else None)
     try:
         await SmtpProvider(server, _SECONDS, own_name).check()
     except ProviderError as error:
-        variable = patient.variable("smtp_url") or "SMTP_URL"
+        variable = patient.variable("mail.smtp_url") or "SMTP_URL"
         advice = f"check {variable}: host, port, user, password, and whether it is TLS, STARTTLS or neither"
         return [
             ill(
@@ -46,7 +45,7 @@ async def smtp(patient: Patient) -> Sequence[Finding]:
 
 
 def templates(patient: Patient) -> Sequence[Finding]:
-    folder = patient.given.mail_templates
+    folder = patient.given.of(MailSettings).templates
     if folder is None:
         return []
     if not folder.exists():

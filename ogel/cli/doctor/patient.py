@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ogel.environ import Sourced, read_what_can_be_read
+from ogel.environ import Sourced, read_what_can_be_read, value_of
 from ogel.kernel.errors import OgelError
 from ogel.settings import Settings
 
@@ -52,7 +52,7 @@ class Patient:
         return self.misses("database_url") or self.misses("redis_url")
 
     def misses(self, field: str) -> bool:
-        return getattr(self.given, field) is None and field not in self.sourced.wrong
+        return value_of(self.given, field) is None and field not in self.sourced.wrong
 
     def variable(self, field: str) -> str | None:
         """The variable that gave it."""

@@ -11,6 +11,7 @@ from ogel.cli.doctor.finding import Finding, ill, well
 from ogel.cli.doctor.patient import Patient
 from ogel.cli.times import length
 from ogel.environ import meant_among
+from ogel.features.jobs.settings import JobsSettings
 from ogel.kernel.clock import utc_now
 from ogel.kernel.errors import ConfigError, OgelError
 
@@ -123,7 +124,7 @@ def _waiting(
     patient: Patient, depths: Mapping[str, QueueDepth], served: set[str] | None
 ) -> Iterator[Finding]:
     for queue, depth in depths.items():
-        if depth.oldest_seconds <= patient.settings.alert_queue_seconds:
+        if depth.oldest_seconds <= patient.settings.of(JobsSettings).alert_queue_seconds:
             continue
         alone = served is not None and queue not in served
         advice = (

@@ -27,7 +27,7 @@ _PIECES = {
 _WHOLE = {
     "POSTGRES_HOST": "database_url",
     "PGHOST": "database_url",
-    "SMTP_HOST": "smtp_url",
+    "SMTP_HOST": "mail.smtp_url",
     "REDIS_URL": "redis_url",
 }
 # What other programs call what Ogel calls otherwise.

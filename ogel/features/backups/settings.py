@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ogel.knobs import knob, whole
+from ogel.knobs import Section, knob, whole
 
 
 @dataclass(frozen=True, slots=True)
-class BackupsSettings:
+class BackupsSettings(Section):
     keep: int = knob(
         "OGEL_BACKUP_KEEP",
         takes=whole(1, 1000),

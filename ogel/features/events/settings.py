@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ogel.knobs import knob, whole
+from ogel.knobs import Section, knob, whole
 
 
 @dataclass(frozen=True, slots=True)
-class EventsSettings:
+class EventsSettings(Section):
     max_bytes: int = knob(
         "OGEL_MAX_EVENT_BYTES",
         takes=whole(1024, 1024 * 1024, "bytes"),

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ogel.knobs import knob, real, whole
+from ogel.knobs import Section, knob, real, whole
 
 
 @dataclass(frozen=True, slots=True)
-class JobsSettings:
+class JobsSettings(Section):
     dead_retention_days: float = knob(
         "OGEL_DEAD_JOB_RETENTION_DAYS",
         takes=real(0.01, 3650, "days"),

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ogel.knobs import knob, real
+from ogel.knobs import Section, knob, real
 
 
 @dataclass(frozen=True, slots=True)
-class KeysSettings:
+class KeysSettings(Section):
     retention_days: float = knob(
         "OGEL_KEY_RETENTION_DAYS",
         takes=real(0.01, 36500, "days"),

@@ -2,18 +2,73 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import ipaddress
+import re
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Self
+from urllib.parse import quote
 
-from ogel.knobs import Takes, choices, endpoint, helo_name, knob, path, real, reals, server_url, text
+from ogel.knobs import (
+    Composed,
+    Section,
+    Takes,
+    choice,
+    choices,
+    endpoint,
+    host_or_socket,
+    knob,
+    needs,
+    path,
+    piece,
+    place,
+    real,
+    reals,
+    server_url,
+    text,
+    whole,
+)
 from ogel.runtime.mail.address import parse_address
 from ogel.runtime.server_urls.others import SMTP_SHAPE, clean_smtp
 
 _ADDRESS = Takes("name@example.com or Name <name@example.com>", lambda value: str(parse_address(value)))
 
+# Two labels at least, and the last one is not a number.
+_FULL_NAME = re.compile(
+    r"([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+(?![0-9]+\Z)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", re.ASCII
+)
+_NEEDS = {"resend": "resend_api_key", "smtp": "smtp_url"}
+_SMTP_SCHEMES = {"starttls": "smtp", "tls": "smtps", "none": "smtp+plain"}
+_SMTP_SECURITY = choice(*_SMTP_SCHEMES)
+_PORT = whole(1, 65535, "port")
+_HOST = host_or_socket("a host's name or address")
+
+
+def helo_name() -> Takes:
+    """What EHLO takes (RFC 5321 §4.1.1.1): a full host name, or an address literal (§4.1.3)."""
+
+    def parse(value: str) -> str:
+        if value.startswith("[") and value.endswith("]"):
+            return _address_literal(value[1:-1])
+        name = value.lower()
+        if len(name) > 253 or not _FULL_NAME.fullmatch(name):
+            raise ValueError
+        return name
+
+    return Takes("a full host name (mail.example.com), or an address: [192.0.2.1], [IPv6:2001:db8::1]", parse)
+
+
+def _address_literal(text: str) -> str:
+    if text[:5].lower() == "ipv6:":
+        return f"[IPv6:{ipaddress.IPv6Address(text[5:])}]"
+    return f"[{ipaddress.IPv4Address(text)}]"
+
 
 @dataclass(frozen=True, slots=True)
-class MailSettings:
+class MailSettings(Section):
+    COMPOSED = ("smtp_url",)
+
     providers: tuple[str, ...] | None = knob(
         "OGEL_MAIL_PROVIDERS",
         "MAIL_PROVIDER",
@@ -83,3 +138,32 @@ class MailSettings:
         """Those of which the key or server is set."""
         given = {"resend": self.resend_api_key, "smtp": self.smtp_url}
         return tuple(name for name, value in given.items() if value is not None)
+
+    @classmethod
+    def composed(cls, given: Mapping[str, str], sources: Mapping[str, str | None]) -> Mapping[str, Composed]:
+        """From SMTP_HOST, SMTP_PORT, SMTP_SECURE (starttls, tls, none), SMTP_USERNAME and SMTP_PASSWORD."""
+        if sources["smtp_url"] is not None or "SMTP_HOST" not in given:
+            return {}
+        security = piece(given, "SMTP_SECURE", _SMTP_SECURITY, "starttls")
+        server = place(piece(given, "SMTP_HOST", _HOST))
+        if "SMTP_PORT" in given:
+            server += f":{piece(given, 'SMTP_PORT', _PORT)}"
+        user, password = given.get("SMTP_USERNAME"), quote(given.get("SMTP_PASSWORD", ""), safe="")
+        login = "" if user is None else f"{quote(user, safe='')}:{password}@"
+        return {"smtp_url": Composed(f"{_SMTP_SCHEMES[security]}://{login}{server}", "SMTP_HOST")}
+
+    def incomplete(self, known: Collection[str], names: Mapping[str, str]) -> Sequence[str]:
+        return [
+            line
+            for name in self.providers or ()
+            if name in _NEEDS
+            for line in needs(f"OGEL_MAIL_PROVIDERS names {name}", [_NEEDS[name]], known, names)
+        ]
+
+    def for_one_machine(self) -> Self:
+        """Without a provider, mail is written to files; unless it was said that nothing is wanted."""
+        sender = "Ogel <ogel@ogel.invalid>" if self.sender is None else self.sender
+        chosen = self.providers or self.configured_providers
+        if not chosen and self.providers is None:
+            chosen = ("outbox",)
+        return replace(self, providers=chosen, sender=sender)

@@ -2,14 +2,86 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import base64
+import binascii
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
 
-from ogel.knobs import choices, contact, endpoint, knob, real, service_account, text, vapid_key, whole
+import msgspec
+
+from ogel.knobs import Section, Takes, choices, endpoint, knob, needs, real, text, whole
+from ogel.runtime.domain import ends_in_number, is_private
+from ogel.runtime.mail.address import parse_address
+from ogel.runtime.server_urls.others import clean_endpoint
+from ogel.runtime.server_urls.parts import ServerUrl
+
+# The order of the curve P-256 (FIPS 186-5): private keys are below it.
+_P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
+# What each way of messaging cannot do without.
+_SMS_NEEDS = {
+    "twilio": ("twilio_account_sid", "twilio_auth_token", "twilio_from"),
+    "vonage": ("vonage_api_key", "vonage_api_secret", "vonage_from"),
+}
+
+
+def service_account() -> Takes:
+    """A key file of Google's; of its fields, those that are texts."""
+
+    def parse(value: str) -> Mapping[str, str]:
+        fields = msgspec.json.decode(value.encode(), type=dict[str, Any])
+        texts = {name: text for name, text in fields.items() if isinstance(text, str)}
+        if not {"project_id", "client_email", "private_key", "token_uri"} <= texts.keys():
+            raise ValueError
+        if "-----BEGIN" not in texts["private_key"]:
+            raise ValueError
+        return texts | {"token_uri": clean_endpoint(texts["token_uri"]).url}
+
+    return Takes("the JSON of a service account's key file", parse)
+
+
+def vapid_key() -> Takes:
+    def parse(value: str) -> str:
+        try:
+            raw = base64.b64decode(value + "=" * (-len(value) % 4), altchars=b"-_", validate=True)
+        except binascii.Error:
+            raise ValueError from None
+        if len(raw) != 32 or not 0 < int.from_bytes(raw, "big") < _P256_ORDER:
+            raise ValueError
+        return value
+
+    return Takes("32 bytes in base64url, as `ogel messages vapid-key` prints them", parse)
+
+
+def contact() -> Takes:
+    """RFC 8292 §2.1. Apple's push service takes no token whose contact nobody can reach, and does not say why."""
+
+    def parse(value: str) -> str:
+        parts = urlsplit(value)
+        if (
+            parts.scheme not in ("mailto", "https")
+            or not value.isprintable()
+            or " " in value
+            or "@" in parts.netloc
+        ):
+            raise ValueError
+        if parts.scheme == "mailto":
+            address = parse_address(value[len("mailto:") :])
+            host, contact = address.domain, f"mailto:{address.spec}"
+        else:
+            url = ServerUrl.parse(value)
+            [(host, _)] = url.places
+            contact = str(url)
+        if is_private(host) or ends_in_number(host) or not contact.isascii():
+            raise ValueError
+        return contact
+
+    return Takes("mailto:name@example.com or https://example.com/…, of a public domain", parse)
 
 
 @dataclass(frozen=True, slots=True)
-class MessagingSettings:
+class MessagingSettings(Section):
     sms_providers: tuple[str, ...] = knob(
         "OGEL_SMS_PROVIDERS",
         takes=choices("twilio", "vonage"),
@@ -90,3 +162,13 @@ class MessagingSettings:
         default=30.0,
         meaning="Messages that are over, and devices that are gone, are deleted when older than this.",
     )
+
+    def incomplete(self, known: Collection[str], names: Mapping[str, str]) -> Sequence[str]:
+        lines = [
+            line
+            for name in self.sms_providers
+            for line in needs(f"OGEL_SMS_PROVIDERS names {name}", _SMS_NEEDS[name], known, names)
+        ]
+        if "vapid_private_key" in known:
+            lines += needs("OGEL_VAPID_PRIVATE_KEY is set", ["vapid_subject"], known, names)
+        return lines

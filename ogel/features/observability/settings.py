@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ogel.knobs import knob, real, whole
+from ogel.knobs import Section, knob, real, whole
 
 
 @dataclass(frozen=True, slots=True)
-class ObservabilitySettings:
+class ObservabilitySettings(Section):
     flush_seconds: float = knob(
         "OGEL_USAGE_FLUSH_SECONDS",
         takes=real(1, 60, "seconds"),

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ogel.knobs import knob, whole
+from ogel.knobs import Section, knob, whole
 
 
 @dataclass(frozen=True, slots=True)
-class SchedulesSettings:
+class SchedulesSettings(Section):
     least_seconds: int = knob(
         "OGEL_SCHEDULE_LEAST_SECONDS",
         takes=whole(1, 60, "seconds"),

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ogel.knobs import knob, real, reals, whole
+from ogel.knobs import Section, knob, real, reals, whole
 
 
 @dataclass(frozen=True, slots=True)
-class WebhooksSettings:
+class WebhooksSettings(Section):
     timeout_seconds: float = knob(
         "OGEL_WEBHOOK_TIMEOUT_SECONDS",
         takes=real(1, 30, "seconds"),

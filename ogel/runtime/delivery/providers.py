@@ -93,7 +93,7 @@ class Exhausted(Exception):
         self.after_seconds = after_seconds
 
 
-class Metrics(Protocol):
+class CallMetrics(Protocol):
     """Who is told of every call: ProviderMetrics, or what stands before it."""
 
     def called(self, what: str, provider: str, error: ProviderError | None) -> None: ...
@@ -104,7 +104,7 @@ class Metrics(Protocol):
 class Providers(Generic[Provider]):
     """`what` they do, for metrics: `mail`, `sms`. In the order of preference."""
 
-    def __init__(self, what: str, guarded: Sequence[Guarded[Provider]], metrics: Metrics) -> None:
+    def __init__(self, what: str, guarded: Sequence[Guarded[Provider]], metrics: CallMetrics) -> None:
         self._what = what
         self._guarded = guarded
         self._metrics = metrics

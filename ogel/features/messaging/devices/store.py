@@ -12,7 +12,7 @@ from ogel.runtime.database.database import Queries, Transaction, records
 _SQL = Queries.beside(__name__)
 
 
-class Target(NamedTuple):
+class DeviceTarget(NamedTuple):
     """A device as a new message meets it; `disabled_reason` is None while it is enabled."""
 
     service: str
@@ -45,9 +45,9 @@ class DeviceStore:
     async def list(self, tx: Transaction, filters: Mapping[str, Any]) -> Sequence[Device]:
         return await tx.all(_SQL.list_devices, filters, Device)
 
-    async def targets(self, tx: Transaction, ids: Sequence[str]) -> Mapping[str, Target]:
+    async def targets(self, tx: Transaction, ids: Sequence[str]) -> Mapping[str, DeviceTarget]:
         rows = await tx.tuples(_SQL.targets, {"ids": list(ids)})
-        return {id: Target(service, reason) for id, service, reason in rows}
+        return {id: DeviceTarget(service, reason) for id, service, reason in rows}
 
     async def delete(self, tx: Transaction, id: str) -> bool:
         return await tx.execute(_SQL.delete_device, {"id": id}) > 0

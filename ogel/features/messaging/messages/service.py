@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ogel.features.messaging.devices.store import DeviceStore, Target
+from ogel.features.messaging.devices.store import DeviceStore, DeviceTarget
 from ogel.features.messaging.messages.events import MessageEvents
 from ogel.features.messaging.messages.message import (
     QUEUE,
@@ -146,12 +146,12 @@ class MessageService:
         }
 
     async def _drafts(self, tx: Transaction, new: NewMessage, recipients: Sequence[str]) -> list[_Draft]:
-        targets: Mapping[str, Target] = {}
+        targets: Mapping[str, DeviceTarget] = {}
         if isinstance(new, NewPush):
             targets = await self._devices.targets(tx, recipients)
         drafts = []
         for index, to in enumerate(recipients):
-            target = targets.get(to) if isinstance(new, NewPush) else Target(SMS, None)
+            target = targets.get(to) if isinstance(new, NewPush) else DeviceTarget(SMS, None)
             if target is None:
                 raise Invalid.field(_place(new, index), f"there is no device {to!r}")
             drafts.append(_Draft(new_id("msg"), to, target.service, target.disabled_reason))

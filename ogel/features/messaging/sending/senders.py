@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ogel.runtime.delivery.breaker import Breaker
-from ogel.runtime.delivery.providers import Guarded, Metrics, Providers, Try
+from ogel.runtime.delivery.providers import CallMetrics, Guarded, Providers, Try
 from ogel.runtime.messaging import MessageProvider, Push, Sms, Subscription, push_service
 
 # Of one provider: FCM may have to ask for a token before, and a second time after.
@@ -32,7 +32,7 @@ class MessageProviders:
 
 
 class Senders:
-    def __init__(self, providers: MessageProviders, metrics: Metrics) -> None:
+    def __init__(self, providers: MessageProviders, metrics: CallMetrics) -> None:
         self._sms = _chain("sms", providers.sms, metrics)
         self._fcm = _chain("push", [("fcm", providers.fcm)], metrics)
         self._webpush = providers.webpush
@@ -69,7 +69,7 @@ class Senders:
 class _CallsOnly:
     """Counts calls; a gauge of all push services' breakers together would show the one that was asked last."""
 
-    def __init__(self, metrics: Metrics) -> None:
+    def __init__(self, metrics: CallMetrics) -> None:
         self.called = metrics.called
 
     def state(self, what: str, provider: str, breaker: Breaker) -> None:
@@ -79,7 +79,7 @@ class _CallsOnly:
 def _chain(
     what: str,
     named: Sequence[tuple[str, MessageProvider[Any] | None]],
-    metrics: Metrics,
+    metrics: CallMetrics,
     is_patient: bool = False,
 ) -> Providers[Any]:
     guarded = [

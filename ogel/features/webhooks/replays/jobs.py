@@ -11,7 +11,7 @@ import structlog
 
 from ogel.features.webhooks.deliveries.job import QUEUE
 from ogel.features.webhooks.replays.handover import HandOver, spread
-from ogel.features.webhooks.replays.replay import Listener, Progress, ReplayStatus
+from ogel.features.webhooks.replays.replay import Listener, ReplayProgress, ReplayStatus
 from ogel.features.webhooks.replays.store import ReplayStore
 from ogel.features.webhooks.replays.walk import count, look
 from ogel.kernel.clock import utc_now
@@ -24,14 +24,15 @@ log = structlog.get_logger(__name__)
 
 REPLAY_STEP = "webhooks.replay"
 
-# Deliveries that one step hands over. A step is one short transaction, and holds a place of a worker no longer.
-BATCH = 500
+# Deliveries that one step hands over: as fast as the endpoint takes them, and at a rate. A step is one transaction of
+# milliseconds for which live deliveries wait, in Postgres and in the worker: of 500 they felt it.
+BATCH, PACED_BATCH = 200, 100
 # While so many are due for the endpoint and no worker takes them, nothing is added: a replay of millions leaves the
 # queue as short as it found it. A step that waits looks again after this, and after twice as long each time.
 MOST_WAITING = 2_000
 FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS = 0.1, 5.0
 # What remains to be counted is counted beside the steps, a little in each.
-COUNT_SECONDS = 0.1
+COUNT_SECONDS = 0.02
 
 
 def step_job(replay_id: str, webhook_id: str, step: int, at: datetime | None = None) -> NewJob:
@@ -78,11 +79,11 @@ class ReplayStep:
                 await self._jobs.enqueue(tx, [step_job(id, webhook_id, step + 1, at)])
 
     async def _step(
-        self, tx: Transaction, id: str, progress: Progress, listener: Listener
+        self, tx: Transaction, id: str, progress: ReplayProgress, listener: Listener
     ) -> datetime | None:
         """Returns when the next is due; None: it was the last."""
         now = utc_now()
-        batch = min(BATCH, progress.per_second or BATCH)
+        batch = min(PACED_BATCH, progress.per_second) if progress.per_second else BATCH
         tally = await count(tx, progress.range, listener, progress.tally, COUNT_SECONDS)
         if await self._hand_over.waiting(tx, progress.range.webhook_id, MOST_WAITING) > MOST_WAITING - batch:
             waited = msgspec.structs.replace(progress, tally=tally, waits=progress.waits + 1)

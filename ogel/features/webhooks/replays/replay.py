@@ -75,7 +75,7 @@ class DryRun(Struct, frozen=True):
     events: list[str]
 
 
-class Cursor(NamedTuple):
+class ReplayCursor(NamedTuple):
     """Up to which event, in the order of (created_at, id); where only failures are walked, up to which delivery."""
 
     at: datetime
@@ -105,7 +105,7 @@ class Listener(NamedTuple):
 class Tally(NamedTuple):
     """Counted up to `cursor`; `complete`: to the end."""
 
-    cursor: Cursor
+    cursor: ReplayCursor
     replayable: int = 0
     pending: int = 0
     complete: bool = False
@@ -115,13 +115,13 @@ class Tally(NamedTuple):
         return self.replayable + self.pending
 
 
-class Progress(Struct, frozen=True):
+class ReplayProgress(Struct, frozen=True):
     """A replay as its jobs see it. `waits`: steps in a row that found too much waiting for the endpoint."""
 
     range: Range
     per_second: int | None
     waits: int
-    cursor: Cursor
+    cursor: ReplayCursor
     tally: Tally
 
 

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ogel.features.webhooks.replays.replay import (
-    Cursor,
     Listener,
-    Progress,
     Range,
     Replay,
+    ReplayCursor,
+    ReplayProgress,
     ReplayStatus,
     Tally,
 )
@@ -28,7 +28,13 @@ class ReplayStore:
         return _listener(await tx.tuples(_SQL.hold_listener, {"webhook_id": webhook_id}))
 
     async def insert(
-        self, tx: Transaction, id: str, range: Range, per_second: int | None, start: Cursor, tally: Tally
+        self,
+        tx: Transaction,
+        id: str,
+        range: Range,
+        per_second: int | None,
+        start: ReplayCursor,
+        tally: Tally,
     ) -> bool:
         """False when the endpoint has an unfinished one."""
         parameters = {
@@ -56,13 +62,19 @@ class ReplayStore:
     async def list(self, tx: Transaction, filters: Mapping[str, Any]) -> Sequence[Replay]:
         return await tx.all(_SQL.list_replays, filters, Replay)
 
-    async def lock_progress(self, tx: Transaction, id: str, step: int) -> Progress | None:
+    async def lock_progress(self, tx: Transaction, id: str, step: int) -> ReplayProgress | None:
         """None when this step is not to be done: the replay is paused or over, or the step is done."""
         rows = await tx.tuples(_SQL.lock_progress, {"id": id, "step": step})
         return _progress(rows[0]) if rows else None
 
     async def advance(
-        self, tx: Transaction, id: str, progress: Progress, replayed: int, skipped: int, status: ReplayStatus
+        self,
+        tx: Transaction,
+        id: str,
+        progress: ReplayProgress,
+        replayed: int,
+        skipped: int,
+        status: ReplayStatus,
     ) -> None:
         """To the next step; `replayed` and `skipped` in this one."""
         parameters = {
@@ -112,13 +124,13 @@ def _counted(tally: Tally) -> dict[str, Any]:
     }
 
 
-def _progress(row: tuple[Any, ...]) -> Progress:
+def _progress(row: tuple[Any, ...]) -> ReplayProgress:
     webhook_id, since, until, only, globs, likes, per_second, waits, *rest = row
     cursor_at, cursor_id, counted_at, counted_id, counted, is_counted, created_at = rest
-    return Progress(
+    return ReplayProgress(
         Range(webhook_id, since, until, only, globs, likes, created_at),
         per_second,
         waits,
-        Cursor(cursor_at, cursor_id),
-        Tally(Cursor(counted_at, counted_id), counted, 0, is_counted),
+        ReplayCursor(cursor_at, cursor_id),
+        Tally(ReplayCursor(counted_at, counted_id), counted, 0, is_counted),
     )

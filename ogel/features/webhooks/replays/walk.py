@@ -10,7 +10,7 @@ from ogel.features.webhooks.deliveries.times import ids_since, ids_until
 from ogel.features.webhooks.endpoints.testing import TEST_EVENT
 from ogel.features.webhooks.fanout.document import Document
 from ogel.features.webhooks.fanout.filter import fits
-from ogel.features.webhooks.replays.replay import Cursor, Found, Listener, Range, Tally
+from ogel.features.webhooks.replays.replay import Found, Listener, Range, ReplayCursor, Tally
 from ogel.kernel.event import Event
 from ogel.runtime.database.database import Queries, Transaction
 from ogel.runtime.outbox import EVENTS
@@ -23,10 +23,10 @@ FIND_ROWS, COUNT_ROWS = 5_000, 10_000
 FILTERED_ROWS = 100
 
 
-class Page(NamedTuple):
+class WalkPage(NamedTuple):
     """Rows after a cursor, up to `end`; `is_last`: there are no more."""
 
-    end: Cursor
+    end: ReplayCursor
     is_last: bool
 
 
@@ -34,15 +34,15 @@ class Sight(NamedTuple):
     """What was found up to `cursor`."""
 
     found: Sequence[Found]
-    cursor: Cursor
+    cursor: ReplayCursor
     is_last: bool
 
 
-def start_of(range: Range) -> Cursor:
-    return Cursor(range.since, ids_since(range.since) if range.only == "failed" else "")
+def start_of(range: Range) -> ReplayCursor:
+    return ReplayCursor(range.since, ids_since(range.since) if range.only == "failed" else "")
 
 
-async def look(tx: Transaction, range: Range, listener: Listener, after: Cursor, limit: int) -> Sight:
+async def look(tx: Transaction, range: Range, listener: Listener, after: ReplayCursor, limit: int) -> Sight:
     """The next to be replayed, `limit` at most, among the rows that one statement may look at."""
     page = await _page(tx, range, after, FIND_ROWS)
     if page is None:
@@ -59,7 +59,7 @@ async def look(tx: Transaction, range: Range, listener: Listener, after: Cursor,
     last = found[-1]
     id = last.delivery_id if range.only == "failed" else last.event_id
     assert id is not None
-    return Sight(_fitting(found, listener), Cursor(last.created_at, id), False)
+    return Sight(_fitting(found, listener), ReplayCursor(last.created_at, id), False)
 
 
 async def count(tx: Transaction, range: Range, listener: Listener, tally: Tally, seconds: float) -> Tally:
@@ -89,7 +89,7 @@ async def _count_filtered(tx: Transaction, range: Range, listener: Listener, tal
     return Tally(sight.cursor, replayable, tally.pending + pending, sight.is_last)
 
 
-async def _page(tx: Transaction, range: Range, after: Cursor, rows: int) -> Page | None:
+async def _page(tx: Transaction, range: Range, after: ReplayCursor, rows: int) -> WalkPage | None:
     query = _SQL.failed_page if range.only == "failed" else _SQL.events_page
     parameters = {
         "webhook_id": range.webhook_id,
@@ -100,10 +100,10 @@ async def _page(tx: Transaction, range: Range, after: Cursor, rows: int) -> Page
         "limit": rows,
     }
     ends = await tx.tuples(query, parameters)
-    return Page(Cursor(*ends[0][:2]), ends[0][2] < rows) if ends else None
+    return WalkPage(ReplayCursor(*ends[0][:2]), ends[0][2] < rows) if ends else None
 
 
-def _parameters(range: Range, listener: Listener, after: Cursor, end: Cursor) -> dict[str, Any]:
+def _parameters(range: Range, listener: Listener, after: ReplayCursor, end: ReplayCursor) -> dict[str, Any]:
     return {
         "webhook_id": range.webhook_id,
         "since": range.since,
