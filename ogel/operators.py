@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from ogel.features.backups.feature import BackupFeature
     from ogel.features.backups.restore import Restore
     from ogel.features.jobs.service import JobService
-    from ogel.features.schedules.service import ScheduleService
 
 
 class Services(Platform):
@@ -46,11 +45,6 @@ class Services(Platform):
     @property
     def job_service(self) -> JobService:
         offered: JobService = self.features["jobs"].offers.service
-        return offered
-
-    @property
-    def schedules(self) -> ScheduleService:
-        offered: ScheduleService = self.features["schedules"].offers.service
         return offered
 
 

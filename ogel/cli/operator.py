@@ -158,21 +158,3 @@ def _write(document: bytes) -> None:
         click.echo(document.decode())
     else:
         click.echo(document)
-
-
-def say_page(
-    found: Sequence[Thing],
-    limit: int,
-    as_json: bool,
-    show: Callable[[Sequence[Thing]], None],
-    position: str = "id",
-) -> None:
-    """`found` was asked for with a limit of `limit + 1`: the one too many tells that there are more."""
-    page = list(found[:limit])
-    next = getattr(page[-1], position) if len(found) > limit else None
-    if as_json:
-        say_json({"items": page, "next": next})
-        return
-    show(page)
-    if next is not None:
-        click.echo(f"there are more: --after {next}", err=True)

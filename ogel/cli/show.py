@@ -55,7 +55,7 @@ def _found(ogel: Client, id: str) -> tuple[str, Answer]:
 
 
 def _webhook(ogel: Client, id: str, answer: Answer) -> None:
-    from ogel.cli.webhooks_show import show_webhook
+    from ogel.cli.webhooks.show import show_webhook
 
     show_webhook(ogel, id, as_json=False)
 
@@ -94,7 +94,7 @@ def _message(ogel: Client, id: str, answer: Answer) -> None:
 
 
 def _backup(ogel: Client, id: str, answer: Answer) -> None:
-    from ogel.cli.backups import show
+    from ogel.cli.backup.following import show
     from ogel.features.backups.backup import Backup
 
     show(answer.as_(Backup))

@@ -23,7 +23,6 @@ MADE_UP = {"OGEL_NOTE_CHARACTERS"}
 # What is no sub-command in ogel/cli.
 SHARED = {
     "__init__",
-    "backups",
     "banner",
     "client",
     "given",
@@ -67,17 +66,17 @@ def test_every_setting_that_is_mentioned_exists(path: Path) -> None:
 def test_every_command_is_a_file_and_every_file_a_command() -> None:
     cli = ROOT / "ogel" / "cli"
     folders = {path.parent.name for path in cli.glob("*/__init__.py")}
-    files = {path.stem for path in cli.glob("*.py")} - SHARED | folders
-    assert {stem for stem in files if "_" not in stem} == set(COMMANDS)
-    # A group's own commands stand in files named after both.
+    files = {path.stem for path in cli.glob("*.py")} - SHARED
+    assert files | folders == set(COMMANDS)
+    # A group's own commands are files of its folder.
     groups = {
-        "backup": backup.COMMANDS,
+        "backup": {*backup.COMMANDS, "following"},
         "databases": databases.COMMANDS,
-        "mail": ["suppressions"],
+        "mail": {"suppressions"},
         "webhooks": webhooks.COMMANDS,
     }
-    theirs = {f"{group}_{name}" for group, commands in groups.items() for name in commands}
-    assert {stem for stem in files if "_" in stem} == theirs
+    for group, commands in groups.items():
+        assert {path.stem for path in (cli / group).glob("*.py")} - {"__init__"} == set(commands)
 
 
 @pytest.mark.parametrize("name", sorted(COMMANDS))

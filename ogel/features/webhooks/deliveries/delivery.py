@@ -59,3 +59,10 @@ class DeliveryAttempt(Struct, frozen=True):
 
 class DeliveryWithAttempts(Delivery, frozen=True):
     log: list[DeliveryAttempt]
+
+
+class Waiting(Struct, frozen=True):
+    """`more`: they are counted up to 10,000."""
+
+    deliveries: int
+    more: bool

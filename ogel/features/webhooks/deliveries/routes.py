@@ -7,7 +7,13 @@ from typing import Annotated, Any, get_args
 
 import msgspec
 
-from ogel.features.webhooks.deliveries.delivery import Delivery, DeliveryStatus, DeliveryWithAttempts, Outcome
+from ogel.features.webhooks.deliveries.delivery import (
+    Delivery,
+    DeliveryStatus,
+    DeliveryWithAttempts,
+    Outcome,
+    Waiting,
+)
 from ogel.features.webhooks.deliveries.service import DeliveryService
 from ogel.features.webhooks.deliveries.tail import Place, RecordedAttempts
 from ogel.kernel.clock import utc_now
@@ -38,13 +44,6 @@ class AttemptQuery(PageQuery, frozen=True, kw_only=True, forbid_unknown_fields=T
     since: Timestamp | None = None
     webhook: Id | None = None
     outcome: Annotated[str, msgspec.Meta(max_length=64, pattern=OUTCOMES_PATTERN)] | None = None
-
-
-class Waiting(msgspec.Struct, frozen=True):
-    """`more`: they are counted up to 10,000."""
-
-    deliveries: int
-    more: bool
 
 
 class DeliveryRoutes:

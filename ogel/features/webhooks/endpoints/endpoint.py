@@ -11,8 +11,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from ogel.features.webhooks.health.health import DisabledReason, Health
 from ogel.features.webhooks.secrets.compatibility import Compatibility
-from ogel.features.webhooks.secrets.secret import Signing
-from ogel.features.webhooks.secrets.service import SecretText
+from ogel.features.webhooks.secrets.secret import SecretText, Signing
 from ogel.kernel.event import GLOB_PATTERN
 from ogel.kernel.text import STORABLE_PATTERN
 

@@ -6,9 +6,19 @@ import base64
 import binascii
 import secrets
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Annotated, Literal
+
+from msgspec import Meta
 
 Signing = Literal["v1", "v1a"]
+SecretText = Annotated[
+    str,
+    Meta(
+        min_length=24,
+        max_length=100,
+        description="`whsec_` and 24 to 64 bytes in base64, or `whsk_` and an Ed25519 seed with its public key.",
+    ),
+]
 
 PREFIXES: dict[Signing, str] = {"v1": "whsec_", "v1a": "whsk_"}
 PUBLIC_PREFIX = "whpk_"

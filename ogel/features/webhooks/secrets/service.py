@@ -8,7 +8,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from ogel.features.webhooks.secrets.secret import Secret, Signing, secret_purpose
+from ogel.features.webhooks.secrets.secret import Secret, SecretText, Signing, secret_purpose
 from ogel.features.webhooks.secrets.store import SealedSecret, SecretStore
 from ogel.kernel.errors import Conflict, Invalid, NotFound
 from ogel.kernel.ids import new_id
@@ -21,14 +21,6 @@ MOST_ALIVE = 10
 DEFAULT_OVERLAP_SECONDS = 86_400
 _MOST_OVERLAP_SECONDS = 7 * 86_400
 
-SecretText = Annotated[
-    str,
-    Meta(
-        min_length=24,
-        max_length=100,
-        description="`whsec_` and 24 to 64 bytes in base64, or `whsk_` and an Ed25519 seed with its public key.",
-    ),
-]
 OverlapSeconds = Annotated[
     int,
     Meta(

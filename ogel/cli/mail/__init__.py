@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ogel.cli import mail_suppressions
+from ogel.cli.mail import suppressions
 from ogel.cli.named import in_options
 from ogel.cli.operator import api, identifier, json_option, limit_option, say, say_list
 from ogel.cli.tables import Column, printable, show_fields, show_table
@@ -39,7 +39,7 @@ def command() -> None:
     """Send a test message, look at messages and their attempts, and at who is suppressed."""
 
 
-command.add_command(mail_suppressions.command)
+command.add_command(suppressions.command)
 
 
 @command.command("test")

@@ -7,7 +7,7 @@ from typing import Literal
 import click
 
 from ogel.cli.operator import api, identifier, json_option, say
-from ogel.cli.webhooks_show import how_many
+from ogel.cli.webhooks.show import how_many
 
 
 @click.command("pause")
@@ -19,7 +19,7 @@ def command(id: str, as_json: bool) -> None:
 
 
 def change_state(id: str, state: Literal["enabled", "paused"], as_json: bool) -> None:
-    from ogel.features.webhooks.deliveries.routes import Waiting
+    from ogel.features.webhooks.deliveries.delivery import Waiting
 
     with api() as ogel:
         answer = ogel.request("PATCH", f"/api/webhooks/{id}", body={"state": state})

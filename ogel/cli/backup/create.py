@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from ogel.cli.backups import run, wait_option
+from ogel.cli.backup.following import run, wait_option
 from ogel.cli.operator import api, json_option
 
 

@@ -18,6 +18,6 @@ COMMANDS = {
 }
 
 
-@click.group("webhooks", cls=LateGroup, late=COMMANDS, prefix="webhooks_")
+@click.group("webhooks", cls=LateGroup, late=COMMANDS, prefix="webhooks.")
 def command() -> None:
     """Look at endpoints, test, pause and replay them, follow attempts, verify captured requests."""

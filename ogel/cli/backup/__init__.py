@@ -16,6 +16,6 @@ COMMANDS = {
 }
 
 
-@click.group("backup", cls=LateGroup, late=COMMANDS, prefix="backup_")
+@click.group("backup", cls=LateGroup, late=COMMANDS, prefix="backup.")
 def command() -> None:
     """Copy all of Ogel's data into the store, check it, and restore it into an empty database."""

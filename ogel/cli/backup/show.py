@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from ogel.cli.backups import show
+from ogel.cli.backup.following import show
 from ogel.cli.operator import api, identifier, json_option, say
 
 

@@ -10,12 +10,12 @@ from ogel.cli.deliveries import show_deliveries
 from ogel.cli.operator import api, identifier, json_option, say_json
 from ogel.cli.tables import Column, heading, show_fields, show_table
 from ogel.cli.times import both, length, relative
-from ogel.cli.webhooks_list import health, state
+from ogel.cli.webhooks.list import health, state
 from ogel.kernel.clock import utc_now
 
 if TYPE_CHECKING:
     from ogel.cli.client import Client
-    from ogel.features.webhooks.deliveries.routes import Waiting
+    from ogel.features.webhooks.deliveries.delivery import Waiting
     from ogel.features.webhooks.endpoints.endpoint import EndpointWithHealth
     from ogel.features.webhooks.secrets.service import SigningSecret
 
@@ -35,8 +35,7 @@ def command(id: str, as_json: bool) -> None:
 def show_webhook(ogel: Client, id: str, as_json: bool) -> None:
     import msgspec
 
-    from ogel.features.webhooks.deliveries.delivery import Delivery
-    from ogel.features.webhooks.deliveries.routes import Waiting
+    from ogel.features.webhooks.deliveries.delivery import Delivery, Waiting
     from ogel.features.webhooks.endpoints.endpoint import EndpointWithHealth
     from ogel.features.webhooks.secrets.service import SigningSecret
 

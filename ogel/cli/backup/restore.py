@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl, quote, urlsplit, urlunsplit
 
 import click
 
-from ogel.cli.backups import Pace, settings_with_secret, size
+from ogel.cli.backup.following import Pace, settings_with_secret, size
 from ogel.cli.given import PLACE, read_from
 from ogel.cli.operator import json_option, operator, say_json, within_settings
 from ogel.cli.progress import Meter

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from ogel.cli.operator import identifier, json_option
-from ogel.cli.webhooks_pause import change_state
+from ogel.cli.webhooks.pause import change_state
 
 
 @click.command("resume")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ogel.cli.backups import settings_with_secret, size
+from ogel.cli.backup.following import settings_with_secret, size
 from ogel.cli.operator import (
     api,
     identifier,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ogel.cli.databases_list import show_databases
+from ogel.cli.databases.list import show_databases
 from ogel.cli.operator import api, identifier, json_option, say
 from ogel.kernel.errors import Unavailable
 

@@ -16,6 +16,6 @@ COMMANDS = {
 }
 
 
-@click.group("databases", cls=LateGroup, late=COMMANDS, prefix="databases_")
+@click.group("databases", cls=LateGroup, late=COMMANDS, prefix="databases.")
 def command() -> None:
     """Register databases that Ogel does not live in; watch, measure and migrate them."""
