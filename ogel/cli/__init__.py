@@ -34,6 +34,8 @@ COMMANDS = {
     "secrets": "Seal stored secrets under a new OGEL_SECRET, without downtime.",
     "webhooks": "Look at endpoints, test, pause and replay them, follow attempts, verify captured requests.",
     "deliveries": "Look at deliveries and their attempts, and retry them.",
+    "listen": "Have deliveries sent to a program on this machine.",
+    "trigger": "Publish an example event.",
     "jobs": "Look at jobs, retry, cancel and purge them.",
     "queues": "How full every queue is; pause and resume them.",
     "workers": "The live workers.",

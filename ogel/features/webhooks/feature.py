@@ -24,6 +24,10 @@ from ogel.features.webhooks.health.metrics import HealthMetrics
 from ogel.features.webhooks.health.rules import Patience
 from ogel.features.webhooks.health.store import HealthStore
 from ogel.features.webhooks.health.watch import DISABLED, FAILING, RECOVERED, HealthWatch
+from ogel.features.webhooks.listeners.hand import Hand
+from ogel.features.webhooks.listeners.jobs import ForgetListener
+from ogel.features.webhooks.listeners.service import ListenerService
+from ogel.features.webhooks.listeners.store import ListenerStore
 from ogel.features.webhooks.replays.jobs import ReplayStep
 from ogel.features.webhooks.replays.purge import purge_of_replays
 from ogel.features.webhooks.replays.service import ReplayService
@@ -88,7 +92,7 @@ class WebhookFeature:
         registry: CollectorRegistry,
     ) -> None:
         endpoints, deliveries, secrets = EndpointStore(), DeliveryStore(), SecretStore()
-        replays = ReplayStore()
+        replays, listeners = ReplayStore(), ListenerStore()
         self._fan_out = FanOut(FanOutStore())
         self._schedule = RetrySchedule(options.retry_delays)
         health = HealthStore()
@@ -96,6 +100,7 @@ class WebhookFeature:
             SendingStore(Receivers(SigningKeys(secrets, vault), egress, vault)),
             deliveries,
             egress,
+            Hand(database, listeners),
             self._schedule,
             HealthWatch(health, keys, jobs, outbox, options.patience),
             WebhookMetrics(registry),
@@ -112,12 +117,16 @@ class WebhookFeature:
             health,
             self.secrets,
             replays,
+            listeners,
+            jobs,
             guard,
             vault,
             audit,
             options.timeout_seconds,
         )
         self._forget_test = ForgetTest(database, endpoints, self.endpoints)
+        self._forget_listener = ForgetListener(database, endpoints, listeners, self.endpoints)
+        self.listeners = ListenerService(database, listeners)
         self.tests = TestService(
             database, endpoints, self.endpoints, self.secrets, self._fan_out, outbox, audit
         )
@@ -136,6 +145,7 @@ class WebhookFeature:
                 JobKind(SEAL_HEADERS, "cleanup", self._seal_headers.perform),
                 self._replay_step.kind(),
                 self._forget_test.kind(),
+                self._forget_listener.kind(),
             ],
             subscribers=[self._fan_out.to_matching],
             sealed=SEALED,
@@ -145,13 +155,18 @@ class WebhookFeature:
                 RECOVERED: "an endpoint takes deliveries again",
                 TEST_EVENT: "somebody asked for a test",
             },
-            left_out={"webhook_health": "how receivers were doing then says nothing about now"},
+            left_out={
+                "webhook_health": "how receivers were doing then says nothing about now",
+                "webhook_listeners": "who listened then does not listen now",
+                "webhook_handovers": "requests under way are made again",
+            },
             purges=[purge_of_deliveries(self._retention_days), purge_of_replays(self._retention_days)],
         )
 
     def _routes(self) -> Sequence[Route]:
         from ogel.features.webhooks.deliveries.routes import DeliveryRoutes
         from ogel.features.webhooks.endpoints.routes import EndpointRoutes
+        from ogel.features.webhooks.listeners.routes import ListenerRoutes
         from ogel.features.webhooks.replays.routes import ReplayRoutes
         from ogel.features.webhooks.secrets.routes import SecretRoutes
 
@@ -160,6 +175,7 @@ class WebhookFeature:
             *SecretRoutes(self.secrets).routes(),
             *DeliveryRoutes(self.deliveries).routes(),
             *ReplayRoutes(self.replays).routes(),
+            *ListenerRoutes(self.listeners).routes(),
         ]
 
     def _deliver_kind(self) -> JobKind:
