@@ -55,8 +55,7 @@ def command(
     skip_verify: bool,
     as_json: bool,
 ) -> None:
-    """
-    Have deliveries sent to a program on this machine, until Ctrl-C.
+    """Have deliveries sent to a program on this machine, until Ctrl-C.
 
     It is an endpoint like others while you listen: workers sign, log and retry its attempts, and what is replayed or
     retried comes here. It is deleted at the end.

@@ -227,4 +227,5 @@ def test_one_that_was_not_heard_of_for_a_minute_is_forgotten(
         connection.execute(run)
     path = f"/api/webhooks/{listener['id']}"
     eventually(lambda: api("GET", path).status == 404, 10, "it to be forgotten")
-    assert api.ok("GET", f"/api/deliveries/{delivery['id']}")["status"] == "cancelled"
+    path = f"/api/deliveries/{delivery['id']}"
+    eventually(lambda: api.ok("GET", path)["status"] == "cancelled", 20, "what waited to be cancelled")

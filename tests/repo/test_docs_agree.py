@@ -24,6 +24,7 @@ SHARED = {
     "backups",
     "banner",
     "client",
+    "forwarding",
     "given",
     "in_process",
     "named",
