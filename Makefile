@@ -60,7 +60,7 @@ bench: $(STAMP) $(SHIPPED)/.installed $(PEERS)/.installed ## measure requests, d
 
 migration: ## make migration NAME=add_webhook_labels
 	@test -n "$(NAME)" || { echo "say NAME=what_and_why"; exit 1; }
-	@next=$$(printf '%04d' $$(($$(ls sql/migrations | grep -c sql) + 1))); f=sql/migrations/$${next}_$(NAME).sql; \
+	@f=sql/migrations/$$(date -u +%Y%m%d%H%M)_$(NAME).sql; \
 	  printf -- '-- Why, and what running code of the version before makes of it.\n' > $$f; echo $$f
 
 examples: $(STAMP) ## record the examples of /openapi.json anew, from a running suite

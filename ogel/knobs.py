@@ -19,6 +19,7 @@ from ogel.kernel.errors import ConfigError
 from ogel.kernel.quantities import quantity
 from ogel.runtime.domain import ascii_domain, ends_in_number, is_private
 from ogel.runtime.mail.address import parse_address
+from ogel.runtime.rates.policy import quotas_of
 from ogel.runtime.server_urls.others import clean_endpoint
 from ogel.runtime.server_urls.parts import BadUrl, Cleaned, ServerUrl
 
@@ -225,6 +226,11 @@ def assignments(words: str) -> Takes:
 
 def networks() -> Takes:
     return Takes("networks such as 10.0.0.0/8, comma separated", _networks)
+
+
+def quotas() -> Takes:
+    shape = "requests/window, such as 1000/10s or 100/s, 5000/1h (s, m, h, d; a day at most), or `off`"
+    return Takes(shape, quotas_of)
 
 
 def server_url(clean: Callable[[str], Cleaned], shape: str) -> Takes:

@@ -4,37 +4,107 @@ from __future__ import annotations
 
 import dataclasses
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from ogel.adapters.migrations import migrate, read_migrations
 from ogel.adapters.postgres import wait_for_postgres
 from ogel.kernel.principal import Caller, Principal
-from ogel.platform import MIGRATIONS, NOWHERE, Platform, ready_database
+from ogel.platform.platform import Platform
+from ogel.platform.schema import MIGRATIONS, ready_database
 from ogel.runtime.http.app import build_app
 from ogel.runtime.http.credentials import KEY, Credential
 from ogel.runtime.http.endpoint import HttpOptions
 from ogel.runtime.secrets.sealed import SealedValues
 from ogel.runtime.secrets.vault import Vault
-from ogel.settings import Settings, require_database, require_secret
+from ogel.settings import NOWHERE, Settings, require_database, require_secret
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
+    from ogel.features.audit.service import AuditService
     from ogel.features.backups.feature import BackupFeature
     from ogel.features.backups.restore import Restore
+    from ogel.features.cleanup.feature import CleanupFeature
+    from ogel.features.databases.feature import DatabaseFeature
+    from ogel.features.jobs.service import JobService
+    from ogel.features.keys.service import KeyService
+    from ogel.features.mail.feature import MailFeature
+    from ogel.features.messaging.feature import MessagingFeature
+    from ogel.features.observability.feature import ObservabilityFeature
+    from ogel.features.schedules.service import ScheduleService
+    from ogel.features.webhooks.feature import WebhookFeature
+
+
+class Services(Platform):
+    """A platform, and by name what its features offer to commands that call them in process."""
+
+    @property
+    def audit_log(self) -> AuditService:
+        offered: AuditService = self.features["audit"].offers
+        return offered
+
+    @property
+    def backups(self) -> BackupFeature:
+        offered: BackupFeature = self.features["backups"].offers
+        return offered
+
+    @property
+    def cleanup(self) -> CleanupFeature:
+        offered: CleanupFeature = self.features["cleanup"].offers
+        return offered
+
+    @property
+    def databases(self) -> DatabaseFeature:
+        offered: DatabaseFeature = self.features["databases"].offers
+        return offered
+
+    @property
+    def job_service(self) -> JobService:
+        offered: JobService = self.features["jobs"].offers.service
+        return offered
+
+    @property
+    def keys(self) -> KeyService:
+        offered: KeyService = self.features["keys"].offers
+        return offered
+
+    @property
+    def mail(self) -> MailFeature:
+        offered: MailFeature = self.features["mail"].offers
+        return offered
+
+    @property
+    def messaging(self) -> MessagingFeature:
+        offered: MessagingFeature = self.features["messaging"].offers
+        return offered
+
+    @property
+    def schedules(self) -> ScheduleService:
+        offered: ScheduleService = self.features["schedules"].offers.service
+        return offered
+
+    @property
+    def stats(self) -> ObservabilityFeature:
+        offered: ObservabilityFeature = self.features["observability"].offers
+        return offered
+
+    @property
+    def webhooks(self) -> WebhookFeature:
+        offered: WebhookFeature = self.features["webhooks"].offers
+        return offered
 
 
 @asynccontextmanager
-async def services(settings: Settings) -> AsyncIterator[Platform]:
+async def services(settings: Settings) -> AsyncIterator[Services]:
     """
     For operators' commands, which need the database and nothing else. Without Redis, workers find by polling what is
     written; without OGEL_SECRET, what is sealed cannot be read, and must not be written.
     """
     platform = _with_what_there_is(settings)
     await ready_database(settings, migrates=False)
-    async with platform.at_hand(rings=settings.redis_url is not None):
+    async with platform.servers.at_hand(rings=settings.redis_url is not None):
         yield platform
 
 
@@ -50,13 +120,13 @@ async def api(settings: Settings, who: str) -> AsyncIterator[ASGIApp]:
         return principal
 
     async with services(settings) as platform:
-        routes = [(feature.name, route) for feature in platform.features for route in feature.routes()]
+        routes = platform.routes(everything=True)
         options = HttpOptions(max_body_bytes=settings.max_body_bytes)
-        yield build_app(routes, [], {KEY: authenticate}, None, platform.probes(), options)
+        yield build_app(routes, [], {KEY: authenticate}, None, platform.core.probes, options)
 
 
-def _with_what_there_is(settings: Settings) -> Platform:
-    return Platform(
+def _with_what_there_is(settings: Settings) -> Services:
+    return Services(
         dataclasses.replace(
             settings,
             redis_url=settings.redis_url or NOWHERE.redis_url,
@@ -78,7 +148,7 @@ async def stored_backups(settings: Settings) -> AsyncIterator[BackupFeature]:
     try:
         yield platform.backups
     finally:
-        await platform.objects.close()
+        await platform.servers.objects.close()
 
 
 @asynccontextmanager
@@ -92,18 +162,18 @@ async def restoring(settings: Settings) -> AsyncIterator[tuple[BackupFeature, Re
     platform = _with_what_there_is(settings)
     migrations = read_migrations(MIGRATIONS)
 
-    async def apply(version: int) -> list[str]:
-        return [each.name for each in await migrate(url, [m for m in migrations if m.version <= version])]
+    async def apply(versions: Collection[int]) -> list[str]:
+        return [each.name for each in await migrate(url, [m for m in migrations if m.version in versions])]
 
     schema = Schema([SchemaStep(each.version, each.name, each.checksum) for each in migrations], apply)
-    restored = [statement for feature in platform.features for statement in feature.restored]
+    restored = [statement for feature in platform.features.all() for statement in feature.restored]
     await wait_for_postgres(url, settings.connect_seconds)
-    async with platform.at_hand(rings=False):
+    async with platform.servers.at_hand(rings=False):
         yield platform.backups, platform.backups.restore(schema, restored)
 
 
 @asynccontextmanager
-async def sealing_services(settings: Settings) -> AsyncIterator[Platform]:
+async def sealing_services(settings: Settings) -> AsyncIterator[Services]:
     """For operators' commands that seal, or need what is sealed. Raises ConfigError without OGEL_SECRET."""
     require_secret(settings)
     async with services(settings) as platform:
@@ -114,5 +184,5 @@ async def sealing_services(settings: Settings) -> AsyncIterator[Platform]:
 async def sealed_values(settings: Settings) -> AsyncIterator[SealedValues]:
     vault = Vault(require_secret(settings), settings.former_secrets)
     async with services(settings) as platform:
-        columns = [column for feature in platform.features for column in feature.sealed]
-        yield SealedValues(platform.database, vault, columns)
+        columns = [column for feature in platform.features.all() for column in feature.sealed]
+        yield SealedValues(platform.core.database, vault, columns)

@@ -19,10 +19,11 @@ from starlette.types import ASGIApp
 from ogel.adapters.rq_bell.listener import BellListener
 from ogel.environ import secrets_of
 from ogel.kernel.errors import Restart
-from ogel.outside import horses
-from ogel.platform import Platform, ready_database
+from ogel.platform.outside import horses
+from ogel.platform.platform import Platform
+from ogel.platform.schema import ready_database
+from ogel.runtime.feature import Where
 from ogel.runtime.http.app import build_app
-from ogel.runtime.http.credentials import KEY, by_key
 from ogel.runtime.http.endpoint import HttpOptions
 from ogel.runtime.http.health import Probe
 from ogel.runtime.http.openapi import Example, Examples
@@ -60,9 +61,8 @@ class Process:
         self._horses = horses(platform.settings, [kind for kinds in self._kinds.values() for kind in kinds])
         self._scheduler = _scheduler(platform) if roles.scheduler else None
         self._http_app = self._app()
-        # Others would import every feature to find a mistake that does not concern them.
-        if platform.settings.schedules and platform.has_built_owners:
-            platform.check_schedules()
+        self._background = [each for each in platform.services() if each.where in _wheres(roles)]
+        platform.core.schedules.check()
 
     async def run(
         self,
@@ -95,7 +95,7 @@ class Process:
             migrates = self._roles.api and settings.auto_migrate
             if not await unless_stopped(ready_database(settings, migrates), stop):
                 return
-            connected = self._platform.connected(bool(self._roles.queues), _name(self._roles))
+            connected = self._platform.servers.connected(bool(self._roles.queues), _name(self._roles))
             async with connected, self._ending_horses():
                 listen(listeners)
                 able.set()
@@ -107,7 +107,9 @@ class Process:
                     await run_together([("stop", _until_set), *self._services()], stop, drain)
                 finally:
                     await served.wait()  # requests in flight need the pool
-                    await self._platform.flusher.last()
+                    for each in self._background:
+                        if each.at_last is not None:
+                            await each.at_last()
 
         await run_until_stopped([("http", http), ("work", work), *beside], stop, drain)
         log.info("process.stopped")
@@ -121,12 +123,9 @@ class Process:
                 await self._horses.close()
 
     def _services(self) -> list[tuple[str, Service]]:
-        name = f"{_name(self._roles)} {socket.gethostname()}:{os.getpid()}"
-        services: list[tuple[str, Service]] = [
-            ("usage", lambda stop: self._platform.flusher.run(name, stop)),
-            ("key uses", self._platform.key_uses.run),
-            ("key watch", self._platform.key_watch.run),
-        ]
+        core = self._platform.core
+        core.process.name = f"{_name(self._roles)} {socket.gethostname()}:{os.getpid()}"
+        services = [(each.name, each.run) for each in self._background]
         if self._roles.queues:
             workers = self._worker(self._roles.queues)
             services += (
@@ -135,30 +134,28 @@ class Process:
                 else [("workers", self._within(self._platform.memory, workers))]
             )
         if self._roles.api:
-            services.append(("pressure", partial(self._platform.pressure.watch, self._platform.depths)))
+            services.append(("pressure", partial(core.pressure.watch, core.depths)))
         if self._scheduler is not None:
             services.append(("scheduler", self._scheduler.run))
-        if self._roles.realtime:
-            services.append(("realtime", self._platform.realtime.serve))
         return services
 
     def _worker(self, queues: Sequence[str]) -> list[tuple[str, Service]]:
         """A service per queue, so that one that fails lets the others finish what they hold."""
         settings = self._settings
         assert settings.redis_url
-        metrics = JobMetrics(self._platform.registry)
+        metrics = JobMetrics(self._platform.core.registry)
         runners = {queue: self._runner(queue, metrics) for queue in queues}
         listener = BellListener(
             settings.redis_url,
             list(queues),
-            self._platform.notifier.heard,
-            self._platform.notifier.suspended,
-            self._platform.notifier.has_room,
+            self._platform.servers.notifier.heard,
+            self._platform.servers.notifier.suspended,
+            self._platform.servers.notifier.has_room,
             remote_shutdown=settings.remote_shutdown,
         )
 
         async def listen(stop: asyncio.Event) -> None:
-            self._platform.notifier.serve(runners)
+            self._platform.servers.notifier.serve(runners)
             listener.start()
             await stop.wait()
             await listener.stop()
@@ -192,29 +189,27 @@ class Process:
         options = RunnerOptions(
             in_flight=in_flight, lease_seconds=settings.lease_seconds, scrub=Scrubber(secrets_of(settings))
         )
-        return JobRunner(self._platform.workers_database, queue, kinds, options, metrics)
+        return JobRunner(self._platform.core.workers_database, queue, kinds, options, metrics)
 
     def _app(self) -> ASGIApp:
-        shown = self._platform.features if self._roles.api else [self._platform.system]
-        routes = [(feature.name, route) for feature in shown for route in feature.routes()]
-        streams = self._platform.realtime.streams() if self._roles.realtime else []
-        named = [("realtime", stream) for stream in streams]
         options = HttpOptions(
             max_body_bytes=self._settings.max_body_bytes,
             trusted_proxies=self._settings.trusted_proxies,
         )
-        probes = self._platform.probes()
+        core = self._platform.core
+        probes = [*core.probes, *(probe for feature in core.features.built for probe in feature.probes)]
         if self._platform.memory is not None:
             probes.append(Probe("memory", self._platform.memory.is_kept, required=True))
         return build_app(
-            routes,
-            named,
-            {KEY: by_key(self._platform.keys.authenticate)},
+            self._platform.routes(everything=self._roles.api),
+            self._platform.streams() if self._roles.realtime else [],
+            self._platform.authenticators,
             self._platform.http_metrics,
             probes,
             options,
             _examples,
             lambda: self._stop is not None and self._stop.is_set(),
+            core.limiter,
         )
 
 
@@ -233,6 +228,18 @@ def _scheduler(platform: Platform) -> SchedulerService:
     interval_seconds = settings.scheduler_interval_seconds
     clock = RqClock(settings.redis_url, interval_seconds)
     return SchedulerService(platform.ticker(), clock, interval_seconds)
+
+
+def _wheres(roles: Roles) -> set[Where]:
+    """What its background services say of where they run."""
+    has: dict[Where, object] = {
+        "everywhere": True,
+        "api": roles.api,
+        "realtime": roles.realtime,
+        "worker": roles.queues,
+        "scheduler": roles.scheduler,
+    }
+    return {where for where, it_has in has.items() if it_has}
 
 
 async def _until_set(stop: asyncio.Event) -> None:

@@ -6,7 +6,7 @@ import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 from ogel.kernel.errors import ConfigError
 from ogel.knobs import (
@@ -25,6 +25,7 @@ from ogel.knobs import (
     long_texts,
     networks,
     path,
+    quotas,
     real,
     reals,
     server_url,
@@ -35,6 +36,7 @@ from ogel.knobs import (
     words,
 )
 from ogel.runtime.mail.address import parse_address
+from ogel.runtime.rates.policy import Quota
 from ogel.runtime.server_urls import mongo, postgres, redis
 from ogel.runtime.server_urls.others import (
     DSN_SHAPE,
@@ -46,9 +48,71 @@ from ogel.runtime.server_urls.others import (
 )
 
 SECRET_LENGTH = 24
+Section = TypeVar("Section")
 
 _SECRET = long_text(SECRET_LENGTH)
 _ADDRESS = Takes("name@example.com or Name <name@example.com>", lambda value: str(parse_address(value)))
+
+
+_FIELDS: Mapping[str, Mapping[str, str]] = {
+    "AuditSettings": {"retention_days": "audit_retention_days"},
+    "BackupsSettings": {"keep": "backup_keep"},
+    "EventsSettings": {"max_bytes": "max_event_bytes"},
+    "JobsSettings": {
+        "dead_retention_days": "dead_job_retention_days",
+        "alert_queue_seconds": "alert_queue_seconds",
+        "alert_dead_jobs": "alert_dead_jobs",
+    },
+    "KeysSettings": {"retention_days": "key_retention_days"},
+    "MailSettings": {
+        "providers": "mail_providers",
+        "sender": "mail_from",
+        "resend_api_key": "resend_api_key",
+        "resend_url": "resend_url",
+        "smtp_url": "smtp_url",
+        "helo": "mail_helo",
+        "templates": "mail_templates",
+        "retry_delays": "mail_retry_delays",
+        "timeout_seconds": "mail_timeout_seconds",
+        "retention_days": "mail_retention_days",
+    },
+    "MessagingSettings": {
+        "sms_providers": "sms_providers",
+        "twilio_account_sid": "twilio_account_sid",
+        "twilio_auth_token": "twilio_auth_token",
+        "twilio_from": "twilio_from",
+        "twilio_url": "twilio_url",
+        "vonage_api_key": "vonage_api_key",
+        "vonage_api_secret": "vonage_api_secret",
+        "vonage_from": "vonage_from",
+        "vonage_url": "vonage_url",
+        "fcm_service_account": "fcm_service_account",
+        "fcm_url": "fcm_url",
+        "vapid_private_key": "vapid_private_key",
+        "vapid_subject": "vapid_subject",
+        "lifetime_seconds": "message_lifetime_seconds",
+        "retention_days": "message_retention_days",
+    },
+    "ObservabilitySettings": {
+        "flush_seconds": "usage_flush_seconds",
+        "hours_kept_days": "usage_hours_days",
+        "days_kept_days": "usage_days",
+        "samples_kept_days": "resources_days",
+        "alert_disk_free": "alert_disk_free",
+        "alert_connections": "alert_connections",
+        "alert_cache_hits": "alert_cache_hits",
+        "alert_memory_mb": "alert_memory_mb",
+        "alert_redis_memory": "alert_redis_memory",
+    },
+    "SchedulesSettings": {"least_seconds": "schedule_least_seconds"},
+    "WebhooksSettings": {
+        "timeout_seconds": "webhook_timeout_seconds",
+        "retry_delays": "webhook_retry_delays",
+        "probe_seconds": "webhook_probe_seconds",
+        "disable_after_seconds": "webhook_disable_after_seconds",
+        "alert_open_breakers": "alert_open_breakers",
+    },
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,6 +312,42 @@ class Settings:
         takes=networks(),
         default=(ipaddress.ip_network("100.64.0.0/10"),),
         meaning="Peers whose X-Real-IP is believed; the default is Railway's edge.",
+    )
+    rate_read: tuple[Quota, ...] = knob(
+        "OGEL_RATE_READ",
+        takes=quotas(),
+        default=(Quota(10_000, 10),),
+        meaning="Requests that read, by one key; more are answered 429. OGEL_ADMIN_KEY is never limited.",
+    )
+    rate_write: tuple[Quota, ...] = knob(
+        "OGEL_RATE_WRITE",
+        takes=quotas(),
+        default=(Quota(5_000, 10),),
+        meaning="Requests that change something, by one key.",
+    )
+    rate_publish: tuple[Quota, ...] = knob(
+        "OGEL_RATE_PUBLISH",
+        takes=quotas(),
+        default=(Quota(20_000, 10),),
+        meaning="Requests that publish events or send mail and messages, by one key.",
+    )
+    rate_stream: tuple[Quota, ...] = knob(
+        "OGEL_RATE_STREAM",
+        takes=quotas(),
+        default=(Quota(2_000, 10),),
+        meaning="Streams that one key opens.",
+    )
+    rate_sign_in: tuple[Quota, ...] = knob(
+        "OGEL_RATE_SIGN_IN",
+        takes=quotas(),
+        default=(Quota(30, 300),),
+        meaning="Attempts to sign in, from one address.",
+    )
+    rate_wrong_keys: tuple[Quota, ...] = knob(
+        "OGEL_RATE_WRONG_KEYS",
+        takes=quotas(),
+        default=(Quota(600, 60),),
+        meaning="Keys that are none, from one address; after that only keys met before are looked at.",
     )
     worker_queues: tuple[str, ...] = knob(
         "WORKER_QUEUES",
@@ -615,10 +715,19 @@ class Settings:
         meaning="Between two ticks of a user's schedule; for tests, which cannot wait a minute.",
     )
 
+    def of(self, section: type[Section]) -> Section:
+        return section(**{name: getattr(self, field) for name, field in _FIELDS[section.__name__].items()})
+
     @property
     def embedded(self) -> bool:
         """`ogel up` without a server's URL starts its own."""
         return self.database_url is None or self.redis_url is None
+
+
+# Enough to build a platform that nothing is asked of but its manifests.
+NOWHERE = Settings(
+    database_url="postgresql://nowhere/none", redis_url="redis://nowhere", admin_key="0" * 24, secret="0" * 24
+)
 
 
 def with_local_mail(settings: Settings) -> Settings:

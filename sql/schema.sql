@@ -1,5 +1,15 @@
 -- The result of sql/migrations, to be read; `make schema` writes it. Why things are so is said there.
 
+CREATE SCHEMA auth;
+
+COMMENT ON SCHEMA auth IS 'Ogel: auth';
+
+CREATE SCHEMA ogel;
+
+CREATE SCHEMA storage;
+
+COMMENT ON SCHEMA storage IS 'Ogel: storage';
+
 CREATE FUNCTION listening_keys(globs text[]) RETURNS text[]
     LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
     AS $_$
@@ -791,7 +801,7 @@ ALTER TABLE ONLY schedules
     ADD CONSTRAINT schedules_pkey PRIMARY KEY (name);
 
 CREATE TABLE schema_migrations (
-    version integer NOT NULL,
+    version bigint NOT NULL,
     name text NOT NULL,
     checksum text NOT NULL,
     applied_at timestamp with time zone DEFAULT now() NOT NULL
@@ -992,18 +1002,18 @@ ALTER TABLE ONLY webhook_health
 ALTER TABLE ONLY webhook_health
     ADD CONSTRAINT webhook_health_webhook_id_fkey FOREIGN KEY (webhook_id) REFERENCES webhook_endpoints(id) ON DELETE CASCADE;
 
-CREATE TABLE webhook_listeners (
+CREATE TABLE webhook_presence (
     webhook_id text NOT NULL,
     seen_at timestamp with time zone DEFAULT now() NOT NULL
 );
 
-COMMENT ON TABLE webhook_listeners IS 'when each listener asked last; one that is away for a minute is forgotten';
+COMMENT ON TABLE webhook_presence IS 'when each listener asked last; one that is away for a minute is forgotten';
 
-ALTER TABLE ONLY webhook_listeners
-    ADD CONSTRAINT webhook_listeners_pkey PRIMARY KEY (webhook_id);
+ALTER TABLE ONLY webhook_presence
+    ADD CONSTRAINT webhook_presence_pkey PRIMARY KEY (webhook_id);
 
-ALTER TABLE ONLY webhook_listeners
-    ADD CONSTRAINT webhook_listeners_webhook_id_fkey FOREIGN KEY (webhook_id) REFERENCES webhook_endpoints(id) ON DELETE CASCADE;
+ALTER TABLE ONLY webhook_presence
+    ADD CONSTRAINT webhook_presence_webhook_id_fkey FOREIGN KEY (webhook_id) REFERENCES webhook_endpoints(id) ON DELETE CASCADE;
 
 CREATE TABLE webhook_replays (
     id text NOT NULL,

@@ -33,6 +33,8 @@ BACKEND = os.environ.get("OGEL_TEST_BACKEND", "embedded")
 MIGRATIONS = Path(__file__).parent.parent / "sql" / "migrations"
 _TEMPLATE = "ogel_template"
 MEMORY, MEMORY_BYTES = Path("/dev/shm"), 4_000_000_000
+# File by file: block by block, through the log, takes half as much CPU again.
+COPY = sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY file_copy")
 LONG = "long: takes minutes; left out unless -m names it"
 
 
@@ -146,8 +148,7 @@ def redis_url(servers: Servers) -> Iterator[str]:
 def _migrated(servers: Servers, template: str) -> Iterator[str]:
     name = new_id("test")
     with psycopg.connect(servers.database_url, autocommit=True) as connection:
-        statement = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
-        connection.execute(statement.format(sql.Identifier(name), sql.Identifier(template)))
+        connection.execute(COPY.format(sql.Identifier(name), sql.Identifier(template)))
         yield _other_database(servers.database_url, name)
         connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 
@@ -206,7 +207,16 @@ def _containers() -> Iterator[Servers]:
         RedisContainer("valkey/valkey:8") as valkey,
     ):
         host, port = valkey.get_container_host_ip(), valkey.get_exposed_port(6379)
-        yield Servers(postgres.get_connection_url(), f"redis://{host}:{port}/0")
+        url = postgres.get_connection_url()
+        with psycopg.connect(
+            url
+        ) as connection:  # the embedded role is called as the schema, and needs to be told nothing
+            connection.execute(
+                sql.SQL("ALTER ROLE {} SET search_path = ogel, public").format(
+                    sql.Identifier(connection.info.user)
+                )
+            )
+        yield Servers(url, f"redis://{host}:{port}/0")
 
 
 def _why_no_docker() -> str | None:

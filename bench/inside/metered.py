@@ -31,13 +31,13 @@ FUNCTIONS = {
     "publish transaction": ("ogel.features.events.publisher:Publisher._commit",),
     "fan-out": ("ogel.features.webhooks.fanout.fanout:FanOut.to_matching",),
     "outbox": ("ogel.runtime.outbox:Outbox.publish", "ogel.runtime.outbox:Outbox.publish_at_once"),
-    "claim": ("ogel.runtime.jobs.store:LeaseStore.claim", "ogel.runtime.jobs.store:LeaseStore.claim_few"),
+    "claim": ("ogel.runtime.jobs.leases:LeaseStore.claim", "ogel.runtime.jobs.leases:LeaseStore.claim_few"),
     "load": ("ogel.features.webhooks.sending.jobs:Deliver.load",),
     "attempt": ("ogel.features.webhooks.sending.jobs:Deliver.perform",),
     "sign": ("ogel.features.webhooks.sending.receiver:Receiver.signed",),
     "post": ("ogel.adapters.egress.client:EgressClient.post",),
     "answer": ("ogel.adapters.egress.connection:Connection.data_received",),
-    "result": ("ogel.runtime.jobs.store:LeaseStore.write",),
+    "result": ("ogel.runtime.jobs.endings:EndingStore.write",),
 }
 APP = "ogel.serving:build_app"
 

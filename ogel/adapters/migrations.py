@@ -1,4 +1,9 @@
-"""Migrations: the plain SQL files of sql/migrations, in order, under one advisory lock."""
+"""
+Migrations: the plain SQL files of sql/migrations, in the order of their names, under one advisory lock.
+
+They are named by the minute they were written in; the oldest have numbers. One that lands late is applied after those
+that were written later and landed before it: so each file names what it needs, and works without the others.
+"""
 
 from __future__ import annotations
 
@@ -16,11 +21,14 @@ from psycopg import AsyncConnection
 from psycopg.conninfo import conninfo_to_dict
 
 from ogel.kernel.errors import ConfigError
+from ogel.runtime.database.schemas import OWN, SEARCH_PATH
 from ogel.runtime.database.sqlfile import OwnTransaction, SqlFile
 
 log = structlog.get_logger(__name__)
 
-_FILE_NAME = re.compile(r"^(\d{4})_[a-z0-9_]+\.sql$")
+_FILE_NAME = re.compile(r"^(\d{4}|\d{12})_[a-z0-9_]+\.sql$")
+_NEEDS = re.compile(rb"^-- needs: (.+)$", re.MULTILINE)
+_NUMBERED_BELOW = 10_000
 _LOCK = 0x6F67656C  # "ogel"
 _SESSION: dict[str, Any] = {
     "autocommit": True,
@@ -30,14 +38,44 @@ _SESSION: dict[str, Any] = {
 # A migration that cannot get its lock must not queue everyone else behind it.
 _OPTIONS = "-c lock_timeout=10s -c statement_timeout=0"
 _LATER, _NOW = "SET synchronous_commit = off", "RESET synchronous_commit"
-_CREATE_LOG = """
-CREATE TABLE IF NOT EXISTS schema_migrations (
-  version     integer PRIMARY KEY,
+# How long one is tried that does not get its locks, and the pause between two tries.
+LOCKS_SECONDS, _LOCKS_PAUSE_SECONDS = 60.0, 1.0
+
+_CREATE_SCHEMA = f"CREATE SCHEMA {OWN}"
+_CREATE_LOG = f"""
+CREATE TABLE IF NOT EXISTS {OWN}.schema_migrations (
+  version     bigint PRIMARY KEY,
   name        text NOT NULL,
   checksum    text NOT NULL,
   applied_at  timestamptz NOT NULL DEFAULT now()
 )
 """
+# Without to_regclass, which fails where the schema is closed to us.
+_HOME = """
+SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname = %(own)s),
+       EXISTS (SELECT FROM pg_class WHERE relname = 'schema_migrations' AND relnamespace = (
+         SELECT oid FROM pg_namespace WHERE nspname = %(own)s
+       )),
+       coalesce((SELECT has_schema_privilege(oid, 'USAGE') FROM pg_namespace WHERE nspname = %(own)s), true)
+"""
+# The log of a version that kept its tables wherever the role's search_path led, `public` mostly. Others have a table of
+# that name, too.
+_FORMER_HOME = """
+SELECT quote_ident(n.nspname) FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+WHERE c.relname = 'schema_migrations' AND c.relkind = 'r' AND (pg_table_is_visible(c.oid) OR n.nspname = 'public')
+  AND (SELECT count(*) FROM pg_attribute AS a
+       WHERE a.attrelid = c.oid AND a.attname IN ('version', 'name', 'checksum', 'applied_at')) = 4
+  AND EXISTS (SELECT FROM pg_class AS o WHERE o.relname = 'job_queue' AND o.relnamespace = n.oid)
+ORDER BY pg_table_is_visible(c.oid) DESC LIMIT 1
+"""
+_GO_TO = "SELECT set_config('search_path', %s, false)"
+_APPLIED = "SELECT version, checksum FROM schema_migrations"
+_OTHERS = """
+SELECT count(*) FROM pg_stat_activity
+WHERE datname = current_database() AND application_name ~ '^ogel( |$)' AND pid <> pg_backend_pid()
+"""
+
+Connection = AsyncConnection[tuple[Any, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,47 +92,139 @@ class Migration:
     def checksum(self) -> str:
         return self.file.checksum
 
+    @property
+    def needs(self) -> list[str]:
+        """Names of those that it builds on, beside the numbered ones."""
+        return [name.strip().decode() for match in _NEEDS.findall(self.sql) for name in match.split(b",")]
+
 
 def read_migrations(directory: Path) -> list[Migration]:
-    """In order. Raises ConfigError for a missing directory, a wrong file name or a gap."""
+    """In order. Raises ConfigError for a missing directory, a wrong name, a gap or a need that comes later."""
     if not directory.is_dir():
         raise ConfigError(f"no migrations at {directory}; the image or checkout must hold sql/migrations")
-    migrations = []
+    migrations: list[Migration] = []
     for path in sorted(directory.glob("*.sql")):
         match = _FILE_NAME.match(path.name)
         if match is None:
-            raise ConfigError(f"{path.name} is no migration name; it takes 0001_what_and_why.sql")
-        migrations.append(Migration(int(match[1]), path.stem, path.read_bytes()))
-    if [m.version for m in migrations] != list(range(1, len(migrations) + 1)):
-        raise ConfigError(f"migrations in {directory} are not numbered 0001, 0002, … without gap or double")
+            raise ConfigError(f"{path.name} is no migration name; it takes 202611281830_what_and_why.sql")
+        migration = Migration(int(match[1]), path.stem, path.read_bytes())
+        if strangers := set(migration.needs) - {each.name for each in migrations}:
+            raise ConfigError(f"{path.name} needs {min(strangers)}, which is not there or was written later")
+        migrations.append(migration)
+    versions = [each.version for each in migrations]
+    numbered = [version for version in versions if version < _NUMBERED_BELOW]
+    if numbered != list(range(1, len(numbered) + 1)) or len(set(versions)) < len(versions):
+        raise ConfigError(f"of the migrations in {directory} one is missing, or two have the same number")
     return migrations
 
 
 async def migrate(url: str, migrations: Sequence[Migration], lock_seconds: float = 300.0) -> list[Migration]:
-    """Applies what is missing and returns it. Safe to run from any number of processes at once."""
+    """
+    Applies what is missing and returns it. Safe to run from any number of processes at once. Raises ConfigError for
+    what an operator can mend: a grant that lacks, a table that somebody keeps locked, a migration that was changed.
+    """
     async with await _connected(url) as connection:
         await _lock(connection, lock_seconds)
         try:
-            await connection.execute(_CREATE_LOG)
+            home = await _enter(connection)
             missing = await _missing(connection, migrations)
+            if home != OWN:
+                _refuse_to_stay(home, migrations)
+                await _warn_others(connection)
             for migration in missing:
                 # Flushed with the last one: what comes later in the log is on disk only with all before it.
                 await connection.execute(_LATER if migration is not missing[-1] else _NOW)
-                try:
-                    await migration.file.apply(connection, partial(_record, connection, migration))
-                except OwnTransaction as error:
-                    raise ConfigError(f"{migration.name}: {error}") from None
+                await _apply(connection, migration)
                 log.info("migration.applied", migration=migration.name)
+                if home != OWN:
+                    home = await _enter(connection)
             return missing
         finally:
             await connection.execute(_NOW)
             await connection.execute("SELECT pg_advisory_unlock(%s)", (_LOCK,))
 
 
-async def _record(connection: AsyncConnection[tuple[object, ...]], migration: Migration) -> None:
+async def _enter(connection: Connection) -> str:
+    """
+    The schema that migrations work in: where the log of those that were applied is, or `ogel`, with a new one.
+    Raises ConfigError where we may not make it.
+    """
+    is_made, has_log, _ = await _row(connection, _HOME)
+    home = OWN
+    if not has_log:
+        former = await (await connection.execute(_FORMER_HOME)).fetchone()
+        if former is not None:
+            home = former[0]
+        else:
+            try:
+                if not is_made:
+                    await connection.execute(_CREATE_SCHEMA)
+                await connection.execute(_CREATE_LOG)
+            except psycopg.errors.InsufficientPrivilege as error:
+                raise _forbidden(connection, error) from None
+    # What the migration that moves the tables does last, it does in ours.
+    path = SEARCH_PATH if home == OWN else f"{home}, {OWN}"
+    await connection.execute(_GO_TO, (path,))
+    return home
+
+
+def _refuse_to_stay(home: str, migrations: Sequence[Migration]) -> None:
+    """Nothing of this version finds tables elsewhere: a restore that begins with the schema before would fill none."""
+    if all(migration.version < _NUMBERED_BELOW for migration in migrations):
+        raise ConfigError(
+            f"{home} has the tables of the version before: run `ogel migrate`, or take another database"
+        )
+
+
+async def _apply(connection: Connection, migration: Migration) -> None:
+    """One that does not get its locks is tried again for a while: who holds them may be about to end."""
+    deadline = asyncio.get_running_loop().time() + LOCKS_SECONDS
+    said = False
+    while True:
+        try:
+            await migration.file.apply(connection, partial(_record, connection, migration))
+            return
+        except OwnTransaction as error:
+            raise ConfigError(f"{migration.name}: {error}") from None
+        except psycopg.errors.InsufficientPrivilege as error:
+            raise _forbidden(connection, error) from None
+        except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected) as error:
+            if asyncio.get_running_loop().time() > deadline:
+                raise ConfigError(
+                    f"{migration.name} did not get its locks within {LOCKS_SECONDS:g} s ({_first_line(error)}): end"
+                    " what holds them, a backup or a long transaction, and start again"
+                ) from error
+            if not said:
+                log.info("migration.waits_for_locks", migration=migration.name, error=_first_line(error))
+                said = True
+        await asyncio.sleep(_LOCKS_PAUSE_SECONDS)
+
+
+async def _record(connection: Connection, migration: Migration) -> None:
     await connection.execute(
         "INSERT INTO schema_migrations (version, name, checksum) VALUES (%s, %s, %s)",
         (migration.version, migration.name, migration.checksum),
+    )
+
+
+async def _warn_others(connection: Connection) -> None:
+    """They do not say so themselves: they were written before."""
+    [connections] = await _row(connection, _OTHERS)
+    if connections:
+        log.warning(
+            "migration.others_at_work",
+            connections=connections,
+            detail="processes of the version before find no table once they are moved, and fail until they are"
+            " replaced; jobs they hold are taken over when their leases end",
+        )
+
+
+def _forbidden(connection: Connection, error: psycopg.Error) -> ConfigError:
+    user, database = connection.info.user, connection.info.dbname
+    return ConfigError(
+        f"{_first_line(error)}: as the owner, GRANT CREATE ON DATABASE {database} TO {user}; or"
+        f" CREATE SCHEMA {OWN} AUTHORIZATION {user}, and give it tables of the version before that are not its own"
+        " (ALTER TABLE … OWNER TO)"
     )
 
 
@@ -104,10 +234,14 @@ async def wait_for_schema(url: str, migrations: Sequence[Migration], seconds: fl
     said = False
     while True:
         async with await _connected(url) as connection:
-            try:
-                missing = await _missing(connection, migrations)
-            except psycopg.errors.UndefinedTable:
-                missing = list(migrations)
+            _, has_log, may_enter = await _row(connection, _HOME)
+            if not may_enter:
+                raise ConfigError(
+                    f"the schema {OWN} is closed to {connection.info.user}: GRANT USAGE ON SCHEMA {OWN} TO"
+                    f" {connection.info.user}"
+                )
+            await connection.execute(_GO_TO, (SEARCH_PATH,))
+            missing = await _missing(connection, migrations) if has_log else list(migrations)
         if not missing:
             return
         if asyncio.get_running_loop().time() > deadline:
@@ -118,13 +252,13 @@ async def wait_for_schema(url: str, migrations: Sequence[Migration], seconds: fl
         await asyncio.sleep(0.25)
 
 
-async def _connected(url: str) -> AsyncConnection[tuple[object, ...]]:
+async def _connected(url: str) -> Connection:
     """What the URL itself tells the server counts, too."""
     options = f"{conninfo_to_dict(url).get('options', '')} {_OPTIONS}"
     return await AsyncConnection.connect(url, **_SESSION, options=options)
 
 
-async def _lock(connection: AsyncConnection[tuple[object, ...]], seconds: float) -> None:
+async def _lock(connection: Connection, seconds: float) -> None:
     # pg_try_…: a blocked pg_advisory_lock would end with lock_timeout, and its holder may rightly take minutes.
     deadline = asyncio.get_running_loop().time() + seconds
     while True:
@@ -136,10 +270,18 @@ async def _lock(connection: AsyncConnection[tuple[object, ...]], seconds: float)
         await asyncio.sleep(0.2)
 
 
-async def _missing(
-    connection: AsyncConnection[tuple[object, ...]], migrations: Sequence[Migration]
-) -> list[Migration]:
-    rows = await (await connection.execute("SELECT version, checksum FROM schema_migrations")).fetchall()
+async def _row(connection: Connection, query: str) -> tuple[Any, ...]:
+    row = await (await connection.execute(query, {"own": OWN})).fetchone()
+    assert row is not None
+    return row
+
+
+def _first_line(error: psycopg.Error) -> str:
+    return str(error).strip().splitlines()[0]
+
+
+async def _missing(connection: Connection, migrations: Sequence[Migration]) -> list[Migration]:
+    rows = await (await connection.execute(_APPLIED)).fetchall()
     applied = {row[0]: row[1] for row in rows}
     for migration in migrations:
         if applied.get(migration.version, migration.checksum) != migration.checksum:

@@ -21,6 +21,7 @@ from psycopg_pool import AsyncConnectionPool
 from ogel.kernel.errors import ConfigError
 from ogel.runtime.database.faults import NoAnswer
 from ogel.runtime.database.patience import seconds_left
+from ogel.runtime.database.schemas import SEARCH_PATH, leads_to_tables
 
 Answer = TypeVar("Answer")
 
@@ -38,6 +39,7 @@ _SESSION_OPTIONS = " ".join(
         "client_connection_check_interval=2s",
         "random_page_cost=1.1",
         "jit=off",
+        f"search_path={SEARCH_PATH}",
     )
 )
 
@@ -49,6 +51,13 @@ IN_ORDER_OF_INDEXES = " -c enable_sort=off -c enable_bitmapscan=off -c enable_se
 
 # libpq gives no SQLSTATE for a connection that was refused, only the server's words.
 _HOPELESS = ("password authentication failed", "no password supplied", "does not exist")
+
+
+# What comes between us and the server dropped our options. Without limits we could live, but not without our tables.
+_POOLER = (
+    "DATABASE_URL leads to a pooler that leaves out what connections ask for (options, search_path): set"
+    f" DATABASE_UNPOOLED_URL to the server itself, or ALTER ROLE … SET search_path = {SEARCH_PATH}, public"
+)
 
 
 # A server that answers hears at once that a statement is to be cancelled.
@@ -169,7 +178,9 @@ async def wait_for_postgres(url: str, seconds: float) -> None:
     while True:
         try:
             async with await _Connection.connect(url, **connection_arguments(url)) as connection:
-                await connection.execute("SELECT 1")
+                path = await (await connection.execute("SHOW search_path")).fetchone()
+            if path is None or not leads_to_tables(path[0]):
+                raise ConfigError(_POOLER)
             return
         except psycopg.OperationalError as error:
             hopeless = any(word in str(error) for word in _HOPELESS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import importlib
+import io
 import os
 import sys
 from collections.abc import Mapping
@@ -19,47 +20,83 @@ if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
 NAME = "ogel"
-# name → the first line of its help, so that `ogel --help` imports none of them.
-COMMANDS = {
-    "up": "Everything in one process, with its own Postgres and Redis when no URL is set.",
-    "api": "The HTTP API.",
-    "worker": "Background workers for the queues you name.",
-    "scheduler": "The clock of recurring jobs; any number may run.",
-    "realtime": "WebSocket and SSE.",
-    "migrate": "Bring the database to the schema this version needs.",
-    "settings": "Every setting, its value, where it came from and what it means.",
-    "doctor": "Check settings, servers and schema, and say what is missing.",
-    "backup": "Copy all of Ogel's data into the store, check it, and restore it into an empty database.",
-    "keys": "Create, list and revoke API keys.",
-    "secrets": "Seal stored secrets under a new OGEL_SECRET, without downtime.",
-    "webhooks": "Look at endpoints, test, pause and replay them, follow attempts, verify captured requests.",
-    "deliveries": "Look at deliveries and their attempts, and retry them.",
-    "listen": "Have deliveries sent to a program on this machine, until Ctrl-C.",
-    "trigger": "Publish an example event of a TYPE (order.created), as your own program would.",
-    "jobs": "Look at jobs, retry, cancel and purge them.",
-    "queues": "How full every queue is; pause and resume them.",
-    "workers": "The live workers.",
-    "messages": "Send texts and push, look at messages and their attempts, and retry them.",
-    "databases": "Register databases that Ogel does not live in; watch, measure and migrate them.",
-    "usage": "Requests, bytes, events, deliveries and jobs, day by day.",
-    "mail": "Send a test message, look at messages and their attempts, and at who is suppressed.",
-    "audit": "List, verify and export the audit log.",
-    "cleanup": "What is forgotten when, how much of it is due; and forget it now.",
-    "schedules": "Make, list, run, pause and delete schedules.",
-    "routes": "Every route and stream: who may use it, how often and with how much.",
-    "status": "The addresses of the running suite, and whether it is well.",
-    "completion": "A script that lets your shell complete commands and options.",
-    "healthcheck": "Ask the process on PORT whether it is ready; exit 0 or 1.",
+# By subject, name → the first line of its help, so that `ogel --help` imports none of them.
+SECTIONS = {
+    "Processes": {
+        "up": "Everything in one process, with its own Postgres and Redis when no URL is set.",
+        "api": "The HTTP API.",
+        "worker": "Background workers for the queues you name.",
+        "scheduler": "The clock of recurring jobs; any number may run.",
+        "realtime": "WebSocket and SSE.",
+        "status": "The addresses of the running suite, and whether it is well.",
+        "healthcheck": "Ask the process on PORT whether it is ready; exit 0 or 1.",
+    },
+    "Events and webhooks": {
+        "events": "Publish events, and look them up.",
+        "webhooks": "Look at endpoints, test, pause and replay them, follow attempts, verify captured requests.",
+        "deliveries": "Look at deliveries and their attempts, and retry them.",
+        "listen": "Have deliveries sent to a program on this machine, until Ctrl-C.",
+        "trigger": "Publish an example event of a TYPE (order.created), as your own program would.",
+    },
+    "Mail, texts and push": {
+        "mail": "Send a test message, look at messages and their attempts, and at who is suppressed.",
+        "messages": "Send texts and push, look at messages and their attempts, and retry them.",
+    },
+    "Work": {
+        "jobs": "Look at jobs, retry, cancel and purge them.",
+        "queues": "How full every queue is; pause and resume them.",
+        "workers": "The live workers.",
+        "schedules": "Make, list, run, pause and delete schedules.",
+        "cleanup": "What is forgotten when, how much of it is due; and forget it now.",
+    },
+    "Databases and backups": {
+        "databases": "Register databases that Ogel does not live in; watch, measure and migrate them.",
+        "backup": "Copy all of Ogel's data into the store, check it, and restore it into an empty database.",
+    },
+    "Keys and records": {
+        "keys": "Create, list and revoke API keys.",
+        "audit": "List, verify and export the audit log.",
+        "usage": "Requests, bytes, events, deliveries and jobs, day by day.",
+    },
+    "Any of them": {
+        "show": "Whatever has this id: an endpoint, an event, a delivery, a job, a message, …",
+        "request": "Any call of the API, with the key and the address of all commands.",
+    },
+    "Where they are": {
+        "login": "Keep the address and the key of a suite elsewhere: all commands then speak to it.",
+        "logout": "Forget the address and the key of a profile.",
+        "whoami": "Which suite commands speak to, as whom, and what they may do there.",
+        "completion": "A script that lets your shell complete commands and options.",
+    },
+    "This machine": {
+        "migrate": "Bring the database to the schema this version needs.",
+        "doctor": "Check settings, servers and schema, and say what is missing.",
+        "settings": "Every setting, its value, where it came from and what it means.",
+        "secrets": "Seal stored secrets under a new OGEL_SECRET, without downtime.",
+        "routes": "Every route and stream: who may use it, how often and with how much.",
+    },
 }
+COMMANDS = {name: summary for section in SECTIONS.values() for name, summary in section.items()}
 
 
 class LateGroup(click.Group):
-    """`late` names its commands with the first line of their help; `ogel.cli.<prefix><name>` holds each."""
+    """
+    `late` names its commands with the first line of their help; `ogel.cli.<prefix><name>` holds each. `sections`: the
+    same by subject.
+    """
 
-    def __init__(self, *arguments: Any, late: Mapping[str, str], prefix: str = "", **options: Any) -> None:
+    def __init__(
+        self,
+        *arguments: Any,
+        late: Mapping[str, str],
+        prefix: str = "",
+        sections: Mapping[str, Mapping[str, str]] | None = None,
+        **options: Any,
+    ) -> None:
         super().__init__(*arguments, **options)
         self._late = late
         self._prefix = prefix
+        self._sections = sections or {"Commands": late}
 
     def list_commands(self, context: click.Context) -> list[str]:
         return list(self._late)
@@ -92,11 +129,17 @@ class LateGroup(click.Group):
         return [*(CompletionItem(name, help=self._late[name]) for name in names), *options]
 
     def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl(list(self._late.items()))
+        for title, commands in self._sections.items():
+            with formatter.section(title):
+                formatter.write_dl(list(commands.items()))
 
 
-@click.group(cls=LateGroup, late=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=LateGroup,
+    late=COMMANDS,
+    sections=SECTIONS,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 @click.version_option(__version__, prog_name=NAME)
 @click.option("--profile", metavar="NAME", help="The suite of this profile; `ogel login` makes them.")
 def cli(profile: str | None) -> None:
@@ -111,6 +154,8 @@ def main() -> None:
     # Python's own thresholds, made for scripts, would look through all that is being imported time and again, and many
     # times a second through the thousands of objects that are alive while requests are in flight.
     gc.set_threshold(50_000, 10, 10)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # not every terminal has every letter
     try:
         cli.main(prog_name=NAME, standalone_mode=False, color=colours())
     except click.ClickException as error:

@@ -12,7 +12,7 @@ from ogel.cli.process import begin, event_loop, port_option, run_process, settin
 from ogel.kernel.errors import ConfigError
 
 if TYPE_CHECKING:
-    from ogel.platform import Platform
+    from ogel.platform.platform import Platform
     from ogel.serving import Roles
     from ogel.settings import Settings
 
@@ -53,7 +53,7 @@ def command(parts: str, processes: int, port: int | None) -> None:
         from ogel.serving import Roles
 
         if place is not None:
-            platform.metric_labels["process"] = place.name
+            platform.core.process.labels["process"] = place.name
         return Roles(
             api=True,
             queues=platform.queue_names if "worker" in wanted else (),

@@ -11,7 +11,7 @@ from typing import IO, TYPE_CHECKING, TypeVar
 
 import click
 
-from ogel.cli.operator import ask, identifier, json_option, limit_option, operator, say_json, say_page, within
+from ogel.cli.operator import api, identifier, json_option, limit_option, operator, say_json, say_list, within
 from ogel.cli.progress import Progress
 from ogel.cli.tables import Column, printable, show_table
 from ogel.cli.times import absolute, both, moment
@@ -20,7 +20,7 @@ from ogel.kernel.errors import Invalid
 if TYPE_CHECKING:
     from ogel.features.audit.store import AuditRecord
     from ogel.features.audit.verify import Verdict
-    from ogel.platform import Platform
+    from ogel.operators import Services
 
 Answer = TypeVar("Answer")
 
@@ -61,10 +61,13 @@ def command() -> None:
 @click.option("--after", type=identifier, metavar="ID", help="Begin after this one.")
 @limit_option
 @json_option
-def list_records(limit: int, as_json: bool, **filters: str | datetime | None) -> None:
+def list_records(limit: int, after: str | None, as_json: bool, **filters: str | datetime | None) -> None:
     """Records, newest first. Those without a seq are not sealed yet."""
-    records = ask(lambda ogel: ogel.audit_log.service.list({**filters, "limit": limit + 1}))
-    say_page(records, limit, as_json, _show_page)
+    from ogel.features.audit.store import AuditRecord
+
+    with api() as ogel:
+        records = ogel.listed("/api/audit-logs", limit, after, filters)
+    say_list(records, as_json, AuditRecord, _show_page)
 
 
 def _show_page(shown: Sequence[AuditRecord]) -> None:
@@ -127,7 +130,7 @@ def export(since: datetime, until: datetime | None, output: Path | None) -> None
 
 
 def _of_database(progress: Progress) -> Verdict:
-    return _ask_with_secret(lambda ogel: ogel.audit_log.service.verify(progress.show))
+    return _ask_with_secret(lambda ogel: ogel.audit_log.verify(progress.show))
 
 
 def _of_file(path: Path, progress: Progress) -> Verdict:
@@ -143,14 +146,14 @@ def _lines(file: IO[bytes]) -> Iterator[bytes]:
         yield line
 
 
-def _ask_with_secret(question: Callable[[Platform], Awaitable[Answer]]) -> Answer:
+def _ask_with_secret(question: Callable[[Services], Awaitable[Answer]]) -> Answer:
     from ogel.operators import sealing_services
 
     return within(sealing_services, question)
 
 
-async def _write(ogel: Platform, since: datetime, until: datetime | None, file: IO[bytes]) -> int:
-    service = ogel.audit_log.service
+async def _write(ogel: Services, since: datetime, until: datetime | None, file: IO[bytes]) -> int:
+    service = ogel.audit_log
     piece = await service.begin_export(operator(), since, until)
     progress, count = Progress("audit export"), 0
     async for lines in service.lines(piece):

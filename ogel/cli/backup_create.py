@@ -7,11 +7,17 @@ import sys
 import click
 
 from ogel.cli.backups import run, wait_option
-from ogel.cli.operator import json_option, operator
+from ogel.cli.operator import api, json_option
+
+
+def _note(value: str) -> str:
+    if len(value) > 500:
+        raise click.BadParameter("takes 500 characters at most")
+    return value
 
 
 @click.command("create")
-@click.option("--note", help="Why, for people; 500 characters at most.")
+@click.option("--note", type=_note, help="Why, for people; 500 characters at most.")
 @wait_option
 @json_option
 def command(note: str | None, wait: bool, as_json: bool) -> None:
@@ -20,18 +26,7 @@ def command(note: str | None, wait: bool, as_json: bool) -> None:
 
     Exit 0 when it is complete, or was not waited for; 1 when it failed, or another one runs.
     """
-    import msgspec
-
-    from ogel.features.backups.backup import NewBackup
-
-    try:
-        new = msgspec.convert({} if note is None else {"note": note}, NewBackup)
-    except msgspec.ValidationError:
-        raise click.UsageError("--note takes 500 characters at most") from None
-    backup = run(
-        lambda ogel: ogel.backups.service.create(operator(), new),
-        lambda backup: backup.status == "running",
-        wait,
-        as_json,
-    )
+    with api() as ogel:
+        begun = ogel.request("POST", "/api/backups", body={"note": note})
+        backup = run(ogel, begun, lambda backup: backup.status == "running", wait, as_json)
     sys.exit(1 if backup.status == "failed" else 0)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import click
 
-from ogel.cli.operator import ask, identifier, operator
+from ogel.cli.operator import api, identifier
 
 
 @click.command("delete")
 @click.argument("id", type=identifier)
 def command(id: str) -> None:
     """Delete a backup with its objects, which a worker removes; one that runs is stopped."""
-    ask(lambda ogel: ogel.backups.service.delete(operator(), id))
+    with api() as ogel:
+        ogel.request("DELETE", f"/api/backups/{id}")
     click.echo(f"{id} deleted")

@@ -9,12 +9,12 @@ import click
 
 from ogel.cli.backups import settings_with_secret, size
 from ogel.cli.operator import (
-    ask,
+    api,
     identifier,
     json_option,
     limit_option,
     say_json,
-    say_page,
+    say_list,
     within_settings,
 )
 from ogel.cli.tables import Column, show_table
@@ -44,9 +44,11 @@ def command(stored: bool, limit: int, after: str | None, as_json: bool) -> None:
     if stored:
         _list_stored(as_json)
         return
-    filters = {"status": None, "after": after, "limit": limit + 1}
-    backups = ask(lambda ogel: ogel.backups.service.list(filters))
-    say_page(backups, limit, as_json, _show_page)
+    from ogel.features.backups.backup import Backup
+
+    with api() as ogel:
+        backups = ogel.listed("/api/backups", limit, after)
+    say_list(backups, as_json, Backup, _show_page)
 
 
 def _show_page(shown: Sequence[Backup]) -> None:

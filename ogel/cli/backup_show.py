@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from ogel.cli.backups import show
-from ogel.cli.operator import ask, identifier, json_option, say_json
+from ogel.cli.operator import api, identifier, json_option, say
 
 
 @click.command("show")
@@ -13,8 +13,11 @@ from ogel.cli.operator import ask, identifier, json_option, say_json
 @json_option
 def command(id: str, as_json: bool) -> None:
     """One backup and how far it is."""
-    backup = ask(lambda ogel: ogel.backups.service.get(id))
+    from ogel.features.backups.backup import Backup
+
+    with api() as ogel:
+        answer = ogel.request("GET", f"/api/backups/{id}")
     if as_json:
-        say_json(backup)
+        say(answer)
     else:
-        show(backup)
+        show(answer.as_(Backup))

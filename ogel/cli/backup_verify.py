@@ -7,7 +7,7 @@ import sys
 import click
 
 from ogel.cli.backups import run, wait_option
-from ogel.cli.operator import identifier, json_option, operator
+from ogel.cli.operator import api, identifier, json_option
 
 
 @click.command("verify")
@@ -20,10 +20,7 @@ def command(id: str, wait: bool, as_json: bool) -> None:
 
     Exit 0 when it can, or was not waited for; 1 when it cannot, or is not complete.
     """
-    backup = run(
-        lambda ogel: ogel.backups.service.verify(operator(), id),
-        lambda backup: backup.verification == "running",
-        wait,
-        as_json,
-    )
+    with api() as ogel:
+        begun = ogel.request("POST", f"/api/backups/{id}/verify")
+        backup = run(ogel, begun, lambda backup: backup.verification == "running", wait, as_json)
     sys.exit(1 if backup.verification == "failed" else 0)

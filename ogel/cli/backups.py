@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import dataclasses
 import sys
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import click
 
-from ogel.cli.operator import ask, say_json
+from ogel.cli.operator import say
 from ogel.cli.process import settings_of_environment
 from ogel.cli.progress import LOOK_SECONDS, Meter
 from ogel.cli.tables import show_fields
@@ -19,8 +18,8 @@ from ogel.cli.times import both, length
 from ogel.kernel.errors import NotFound
 
 if TYPE_CHECKING:
+    from ogel.cli.client import Answer, Client
     from ogel.features.backups.backup import Backup
-    from ogel.platform import Platform
     from ogel.settings import Settings
 
 _UNITS = ((1e9, "GB"), (1e6, "MB"), (1e3, "kB"))
@@ -28,42 +27,41 @@ _UNITS = ((1e9, "GB"), (1e6, "MB"), (1e3, "kB"))
 wait_option = click.option("--wait/--no-wait", default=True, help="Until a worker has done it.")
 
 
-def run(
-    begin: Callable[[Platform], Awaitable[Backup]], runs: Callable[[Backup], bool], wait: bool, as_json: bool
-) -> Backup:
+def run(ogel: Client, begun: Answer, runs: Callable[[Backup], bool], wait: bool, as_json: bool) -> Backup:
     """Shows the backup once it `runs` no more, or at once; what is interrupted is only the waiting."""
-    begun: list[Backup] = []
+    from ogel.features.backups.backup import Backup
 
-    async def followed(ogel: Platform) -> Backup:
-        backup = await begin(ogel)
-        begun.append(backup)
-        meter, pace = Meter(backup.id), Pace()
-        while wait and runs(backup):
-            await asyncio.sleep(LOOK_SECONDS)
-            backup = await ogel.backups.service.get(backup.id)
-            if backup.status == "running" and backup.expected_bytes is None:
-                meter.show(0.0, backup.error or "waits for a worker of the queue `migrations`")
-            elif backup.status == "running":
-                meter.show(*pace.of(backup.rows, backup.bytes, backup.expected_bytes or 0))
-        if wait:
-            meter.end()
-        return backup
-
+    backup = begun.as_(Backup)
     try:
-        backup = ask(followed)
+        answer = _followed(ogel, begun, runs) if wait else begun
     except KeyboardInterrupt:
-        for each in begun:
-            click.echo(f"\na worker goes on with it. Look: ogel backup show {each.id}", err=True)
+        click.echo(f"\na worker goes on with it. Look: ogel backup show {backup.id}", err=True)
         sys.exit(130)
     except NotFound:
-        if not begun:
-            raise
-        raise NotFound(f"{begun[0].id} was deleted.") from None
+        raise NotFound(f"{backup.id} was deleted.") from None
+    backup = answer.as_(Backup)
     if as_json:
-        say_json(backup)
+        say(answer)
     else:
         show(backup)
     return backup
+
+
+def _followed(ogel: Client, answer: Answer, runs: Callable[[Backup], bool]) -> Answer:
+    from ogel.features.backups.backup import Backup
+
+    backup = answer.as_(Backup)
+    meter, pace = Meter(backup.id), Pace()
+    while runs(backup):
+        time.sleep(LOOK_SECONDS)
+        answer = ogel.request("GET", f"/api/backups/{backup.id}")
+        backup = answer.as_(Backup)
+        if backup.status == "running" and backup.expected_bytes is None:
+            meter.show(0.0, backup.error or "waits for a worker of the queue `migrations`")
+        elif backup.status == "running":
+            meter.show(*pace.of(backup.rows, backup.bytes, backup.expected_bytes or 0))
+    meter.end()
+    return answer
 
 
 def settings_with_secret() -> Settings:

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
+import time
 from datetime import datetime
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 import click
 
-from ogel.cli.operator import ask, json_option, operator, say_json
+from ogel.cli.operator import api, json_option, say, say_json
 from ogel.cli.progress import Progress
 from ogel.cli.tables import Column, printable, show_table
 from ogel.cli.times import both, moment, relative
+from ogel.kernel.clock import utc_now
 from ogel.kernel.errors import Invalid, Unavailable
 
 if TYPE_CHECKING:
-    from ogel.features.cleanup.service import CleanupService, Due, PurgeInfo
+    from ogel.cli.client import Client
+    from ogel.features.cleanup.service import Due, PurgeInfo
     from ogel.features.cleanup.store import Run
-    from ogel.platform import Platform
 
 LOOK_SECONDS = 0.2
 _COLUMNS = [
@@ -41,11 +43,15 @@ def command() -> None:
 @json_option
 def list_purges(as_json: bool) -> None:
     """Every kind: how long it is kept, how much is past that, and how its last run went."""
-    purges = ask(lambda ogel: ogel.cleanup.service.list())
+    from ogel.features.cleanup.service import PurgeInfo
+
+    with api() as ogel:
+        purges = ogel.whole("/api/cleanup")
     if as_json:
-        say_json({"items": purges, "next": None})
+        say_json({"items": purges.items, "next": None})
     else:
-        show_table(_COLUMNS, [_row(purge) for purge in purges], empty="nothing is ever deleted")
+        rows = [_row(purge) for purge in purges.as_(PurgeInfo)]
+        show_table(_COLUMNS, rows, empty="nothing is ever deleted")
 
 
 @command.command("run")
@@ -67,61 +73,58 @@ def run(kind: str, dry_run: bool, before: datetime | None, wait: bool, as_json: 
     A worker of the queue `cleanup` does it, whatever becomes of this command. Exit 0 when it is done, or was not
     waited for.
     """
-    try:
-        if dry_run:
-            _show_due(ask(lambda ogel: ogel.cleanup.service.dry_run(kind, before)), as_json)
+    from ogel.features.cleanup.service import Due
+
+    days = None if before is None else (utc_now() - before).total_seconds() / 86_400
+    body = {"dry_run": dry_run, "older_than_days": days}
+    with api() as ogel:
+        try:
+            answer = ogel.request("POST", f"/api/cleanup/{quote(kind, safe='')}/run", body=body)
+        except Invalid as error:
+            raise click.UsageError(error.message.replace("body.older_than_days:", "--older-than")) from None
+        due = answer.as_(Due)
+        if not dry_run:
+            _ended(ogel, due, wait, as_json)
+        elif as_json:
+            say(answer)
         else:
-            _run(kind, before, wait, as_json)
-    except Invalid as error:
-        raise click.UsageError(error.message.replace("body.older_than_days:", "--older-than")) from None
+            click.echo(f"{_number(due)} would be deleted: {_said(due)}")
 
 
-def _run(kind: str, before: datetime | None, wait: bool, as_json: bool) -> None:
-    begun: list[Due] = []
-
-    async def begin(ogel: Platform) -> Run | None:
-        due = await ogel.cleanup.service.run(operator(), kind, before)
-        begun.append(due)
-        if not as_json:
-            click.echo(f"{_number(due)} to delete: {_said(due)}", err=True)
-        return await _follow(ogel.cleanup.service, due) if wait else None
-
+def _ended(ogel: Client, due: Due, wait: bool, as_json: bool) -> None:
+    if not as_json:
+        click.echo(f"{_number(due)} to delete: {_said(due)}", err=True)
     try:
-        ended = ask(begin)
+        run = _followed(ogel, due) if wait else None
     except (KeyboardInterrupt, Unavailable) as error:
-        if begun:
-            click.echo(f"\n{kind} goes on; `ogel cleanup list` says how far it is", err=True)
+        click.echo(f"\n{due.kind} goes on; `ogel cleanup list` says how far it is", err=True)
         if isinstance(error, Unavailable):
             raise
         sys.exit(130)
     if as_json:
-        say_json(begun[0] if ended is None else ended)
-    elif ended is None:
-        click.echo(f"{begun[0].job} will delete them")
+        say_json(due if run is None else run)
+    elif run is None:
+        click.echo(f"{due.job} will delete them")
     else:
-        failure = "" if ended.error is None else f": {ended.error}"
-        click.echo(printable(f"{kind} {ended.status}{failure}: {ended.deleted} deleted"))
-    sys.exit(1 if ended is not None and ended.status != "completed" else 0)
+        failure = "" if run.error is None else f": {run.error}"
+        click.echo(printable(f"{due.kind} {run.status}{failure}: {run.deleted} deleted"))
+    sys.exit(1 if run is not None and run.status != "completed" else 0)
 
 
-async def _follow(service: CleanupService, due: Due) -> Run:
-    """Returns the run once it is over. Another may have begun by then, if it was over quickly."""
+def _followed(ogel: Client, due: Due) -> Run:
+    """The run once it is over. Another may have begun by then, if it was over quickly."""
+    from ogel.features.cleanup.service import PurgeInfo
+
     progress = Progress(due.kind)
     while True:
-        run = await service.last_run(due.kind)
+        [purge] = [each for each in ogel.whole("/api/cleanup").as_(PurgeInfo) if each.kind == due.kind]
+        run = purge.last_run
         assert run is not None
         progress.show(run.deleted, None if run.total_is_least else run.total)
         if run.status != "running" or run.job != due.job:
             progress.end()
             return run
-        await asyncio.sleep(LOOK_SECONDS)
-
-
-def _show_due(due: Due, as_json: bool) -> None:
-    if as_json:
-        say_json(due)
-    else:
-        click.echo(f"{_number(due)} would be deleted: {_said(due)}")
+        time.sleep(LOOK_SECONDS)
 
 
 def _row(purge: PurgeInfo) -> tuple[object, ...]:

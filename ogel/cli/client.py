@@ -93,18 +93,21 @@ class Transport(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """A list's items as they came, as many as were asked for; `more`: there are others behind them."""
+    """A list's items as they came, as many as were asked for; `next`: the cursor of those behind them."""
 
     items: Sequence[msgspec.Raw]
-    more: bool
+    next: str | None = None
 
     def as_(self, kind: type[Value]) -> list[Value]:
         return [decoded(item, kind) for item in self.items]
 
 
 class Client:
-    def __init__(self, transport: Transport) -> None:
+    """`settings`: those of this machine, if it is this process that answers."""
+
+    def __init__(self, transport: Transport, settings: Settings | None = None) -> None:
         self._transport = transport
+        self.settings = settings
 
     @property
     def where(self) -> str:
@@ -162,17 +165,28 @@ class Client:
             time.sleep(seconds)
         return self._transport.send(method, target, sent, content, timeout_seconds)
 
-    def listed(self, path: str, limit: int, after: str | None = None, query: Query = NOTHING) -> Listed:
-        """Up to `limit` items of all pages, from behind the item whose place in the list is `after`."""
+    def whole(self, path: str, query: Query = NOTHING) -> Listed:
+        """A list that has one page."""
+        return Listed(self.request("GET", path, query).as_(_Page).items)
+
+    def listed(
+        self,
+        path: str,
+        limit: int,
+        after: str | None = None,
+        query: Query = NOTHING,
+        cursor: str | None = None,
+    ) -> Listed:
+        """Up to `limit` items of all pages, from behind the item whose place is `after`, or behind a `cursor`."""
         items: list[msgspec.Raw] = []
-        cursor = None if after is None else encode_cursor(after)
+        cursor = cursor if after is None else encode_cursor(after)
         while True:
             wanted = {**query, "limit": min(PAGE, limit - len(items)), "after": cursor}
             page = self.request("GET", path, wanted).as_(_Page)
             items += page.items
             cursor = page.next
             if cursor is None or len(items) >= limit or not page.items:
-                return Listed(items, more=cursor is not None)
+                return Listed(items, cursor)
 
 
 class _Page(msgspec.Struct):
@@ -236,7 +250,7 @@ def in_process(settings: Settings) -> Iterator[Client]:
     from ogel.cli.in_process import InProcess
 
     with InProcess(settings) as transport:
-        yield Client(transport)
+        yield Client(transport, settings)
 
 
 def error_of(answer: Answer, where: str) -> OgelError:

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from ogel.cli.given import PLACE, read_from
 from ogel.cli.named import in_options
-from ogel.cli.operator import json_option, operator, say_json, within
-
-if TYPE_CHECKING:
-    from ogel.features.databases.registry.database import NewDatabase
+from ogel.cli.operator import api, json_option, say
 
 # How errors call the fields that are no options of the same name.
 _OPTIONS = {"name": "NAME", "url": "--url-from", "password": "--password-from", "labels": "--label"}
@@ -49,7 +46,7 @@ def command(
         ogel databases add orders --url-from ORDERS_DATABASE_URL
         ogel databases add cache --type redis --host cache.railway.internal
     """
-    from ogel.operators import sealing_services
+    from ogel.features.databases.registry.database import RegisteredDatabase
 
     if url_from == "-" == password_from:
         raise click.UsageError("the standard input is the URL or the password, not both")
@@ -61,13 +58,12 @@ def command(
         given["password"] = read_from("--password-from", password_from)
     elif parts["username"] is not None and sys.stdin.isatty():
         given["password"] = click.prompt("Password", hide_input=True, err=True)
-    with in_options(_OPTIONS):
-        database = within(
-            sealing_services, lambda ogel: ogel.databases.registry.create(operator(), _checked(given))
-        )
+    with in_options(_OPTIONS), api(seals=True) as ogel:
+        answer = ogel.request("POST", "/api/databases", body=given)
     if as_json:
-        say_json(database)
+        say(answer)
     else:
+        database = answer.as_(RegisteredDatabase)
         click.echo(f"{database.id}  {database.name}; `ogel databases check {database.name}` says how it is")
 
 
@@ -77,15 +73,3 @@ def _labels(labels: tuple[str, ...]) -> dict[str, str]:
         if not pair[1]:
             raise click.UsageError(f"--label takes KEY=VALUE, not {pair[0]!r}")
     return {key: value for key, _, value in pairs}
-
-
-def _checked(given: dict[str, Any]) -> NewDatabase:
-    import msgspec
-
-    from ogel.features.databases.registry.database import NewDatabase
-    from ogel.runtime.http.input import invalid
-
-    try:
-        return msgspec.convert(given, NewDatabase)
-    except msgspec.ValidationError as error:
-        raise invalid("body", error) from None

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
+import time
 from typing import TYPE_CHECKING
 
 import click
 
 from ogel.cli.databases_list import show_databases
-from ogel.cli.operator import ask, identifier, json_option, operator, say_json
+from ogel.cli.operator import api, identifier, json_option, say
 from ogel.kernel.errors import Unavailable
 
 if TYPE_CHECKING:
-    from ogel.features.databases.registry.database import RegisteredDatabase
-    from ogel.platform import Platform
+    from ogel.cli.client import Answer, Client
 
 LOOK_SECONDS = 0.2
 
@@ -27,24 +26,26 @@ LOOK_SECONDS = 0.2
 @json_option
 def command(name: str, seconds: float, as_json: bool) -> None:
     """Look at one now and say how it is; exit 0 when it answers, 1 when it does not."""
-    database = ask(lambda ogel: _checked(ogel, name, seconds))
+    from ogel.features.databases.registry.database import RegisteredDatabase
+
+    with api() as ogel:
+        answer = _checked(ogel, name, seconds)
+    database = answer.as_(RegisteredDatabase)
     if as_json:
-        say_json(database)
+        say(answer)
     else:
         show_databases([database])
     sys.exit(0 if database.check.state == "reachable" else 1)
 
 
-async def _checked(ogel: Platform, name: str, seconds: float) -> RegisteredDatabase:
-    before = await ogel.databases.checks.ask(operator(), name)
-    try:
-        async with asyncio.timeout(seconds):
-            while True:
-                database = await ogel.databases.registry.get(before.id)
-                if database.check.checked_at not in (None, before.check.checked_at):
-                    return database
-                await asyncio.sleep(LOOK_SECONDS)
-    except TimeoutError:
-        raise Unavailable(
-            f"no worker looked at it within {seconds:g} s; does `ogel worker databases` run?"
-        ) from None
+def _checked(ogel: Client, name: str, seconds: float) -> Answer:
+    from ogel.features.databases.registry.database import RegisteredDatabase
+
+    before = ogel.request("POST", f"/api/databases/{name}/check").as_(RegisteredDatabase)
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        answer = ogel.request("GET", f"/api/databases/{before.id}")
+        if answer.as_(RegisteredDatabase).check.checked_at not in (None, before.check.checked_at):
+            return answer
+        time.sleep(LOOK_SECONDS)
+    raise Unavailable(f"no worker looked at it within {seconds:g} s; does `ogel worker databases` run?")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ogel.cli.operator import ask, identifier, json_option, limit_option, say_page
+from ogel.cli.operator import api, identifier, json_option, limit_option, say_list
 from ogel.cli.tables import Column, show_table
 from ogel.cli.times import milliseconds, relative
 
@@ -34,9 +34,11 @@ _COLUMNS = [
 @json_option
 def command(type: str | None, state: str | None, limit: int, after: str | None, as_json: bool) -> None:
     """Registered databases and how they are, newest first."""
-    wanted = {"type": type, "state": state, "after": after, "limit": limit + 1}
-    databases = ask(lambda ogel: ogel.databases.registry.list(wanted))
-    say_page(databases, limit, as_json, show_databases)
+    from ogel.features.databases.registry.database import RegisteredDatabase
+
+    with api() as ogel:
+        databases = ogel.listed("/api/databases", limit, after, {"type": type, "state": state})
+    say_list(databases, as_json, RegisteredDatabase, show_databases)
 
 
 def show_databases(databases: Sequence[RegisteredDatabase]) -> None:

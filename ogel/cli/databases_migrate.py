@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from ogel.cli.operator import ask, identifier, json_option, operator, say_json, within
+from ogel.cli.operator import api, identifier, json_option, say
 from ogel.cli.tables import Column, printable, show_table
 from ogel.kernel.errors import Invalid, TooLarge, Unavailable
 from ogel.runtime.log.terminal import draws
 
 if TYPE_CHECKING:
-    from ogel.features.databases.migrations.migration import NewRun, Plan, Run
-    from ogel.platform import Platform
+    from ogel.cli.client import Answer, Client
+    from ogel.features.databases.migrations.migration import Run
 
 LOOK_SECONDS = 0.3
 
@@ -34,24 +34,24 @@ def command(name: str, folder: Path, dry_run: bool, wait: bool, as_json: bool) -
     Files are named 0001_what_and_why.sql and applied in the order of their numbers, each in a transaction of its own,
     unless it begins with the line `-- outside a transaction`. Exit 0 when all are applied, or were not waited for.
     """
-    from ogel.operators import sealing_services
-
-    new = _read(folder, dry_run)
-    try:
+    files = _read(folder)
+    # Without a worker, whoever answers opens the database, with a password that is sealed.
+    with api(seals=dry_run) as ogel:
+        try:
+            body = {"files": files, "dry_run": dry_run}
+            begun = ogel.request("POST", f"/api/databases/{name}/migrations", body=body)
+        except (Invalid, TooLarge) as error:
+            raise click.UsageError(_named(error.message, files)) from None
         if dry_run:
-            # The database is asked from here, so its password must be readable here.
-            plan = within(sealing_services, lambda ogel: ogel.databases.migrations.plan(name, new))
-            _show_plan(plan, as_json)
+            _show_plan(begun, as_json)
         else:
-            _run(name, new, wait, as_json)
-    except (Invalid, TooLarge) as error:
-        raise click.UsageError(_named(error.message, new)) from None
+            _run(ogel, begun, wait, as_json)
 
 
-def _read(folder: Path, dry_run: bool) -> NewRun:
+def _read(folder: Path) -> list[dict[str, str]]:
     import msgspec
 
-    from ogel.features.databases.migrations.migration import MOST_BYTES, MOST_FILES, MigrationFile, NewRun
+    from ogel.features.databases.migrations.migration import MOST_BYTES, MOST_FILES, MigrationFile
     from ogel.runtime.http.input import invalid
 
     paths = sorted(folder.glob("*.sql"))
@@ -59,7 +59,7 @@ def _read(folder: Path, dry_run: bool) -> NewRun:
         raise click.UsageError(f"there is no .sql file in {folder}")
     if len(paths) > MOST_FILES or sum(path.stat().st_size for path in paths) > MOST_BYTES:
         raise click.UsageError(f"{folder} holds more than {MOST_FILES} files or {MOST_BYTES} bytes")
-    files = []
+    files: list[dict[str, str]] = []
     for path in paths:
         try:
             # As it is: with other line ends it would have another checksum elsewhere.
@@ -70,46 +70,45 @@ def _read(folder: Path, dry_run: bool) -> NewRun:
         except msgspec.ValidationError as error:
             [wrong] = invalid(path.name, error).errors
             raise click.UsageError(f"{wrong.path}: {wrong.message}") from None
-    return msgspec.convert({"files": files, "dry_run": dry_run}, NewRun)
+    return files
 
 
-def _run(name: str, new: NewRun, wait: bool, as_json: bool) -> None:
+def _run(ogel: Client, begun: Answer, wait: bool, as_json: bool) -> None:
     """What is interrupted is only the waiting."""
-    begun: list[Run] = []
+    from ogel.features.databases.migrations.migration import Run
 
-    async def run(ogel: Platform) -> Run:
-        begun.append(await ogel.databases.migrations.start(operator(), name, new))
-        return await _follow(ogel, begun[0]) if wait else begun[0]
-
+    run = begun.as_(Run)
     try:
-        ended = ask(run)
+        answer = _followed(ogel, begun) if wait else begun
     except (KeyboardInterrupt, Unavailable) as error:
-        for each in begun:
-            click.echo(f"\n{each.id} goes on by itself.", err=True)
+        click.echo(f"\n{run.id} goes on by itself.", err=True)
         if isinstance(error, Unavailable):
             raise
         sys.exit(130)
+    run = answer.as_(Run)
     if as_json:
-        say_json(ended)
+        say(answer)
     else:
-        _show(ended)
-    sys.exit(1 if wait and ended.status != "succeeded" else 0)
+        _show(run)
+    sys.exit(1 if wait and run.status != "succeeded" else 0)
 
 
-async def _follow(ogel: Platform, run: Run) -> Run:
+def _followed(ogel: Client, answer: Answer) -> Answer:
     """On a terminal on one line, elsewhere a line for each news; both on stderr."""
+    from ogel.features.databases.migrations.migration import Run
+
     overwrites = draws(sys.stderr)
     said = ""
-    while run.status == "running":
+    while (run := answer.as_(Run)).status == "running":
         news = _news(run)
         if news != said:
             said = news
             click.echo(f"\r\x1b[K{news}" if overwrites else news, nl=not overwrites, err=True)
-        await asyncio.sleep(LOOK_SECONDS)
-        run = await ogel.databases.migrations.get(run.database, run.id)
+        time.sleep(LOOK_SECONDS)
+        answer = ogel.request("GET", f"/api/databases/{run.database}/migrations/{run.id}")
     if overwrites:
         click.echo("\r\x1b[K", nl=False, err=True)
-    return run
+    return answer
 
 
 def _news(run: Run) -> str:
@@ -125,18 +124,21 @@ def _show(run: Run) -> None:
         click.echo(printable(f"{place + ': ' if place else ''}{run.error.message}{state}"))
 
 
-def _show_plan(plan: Plan, as_json: bool) -> None:
+def _show_plan(answer: Answer, as_json: bool) -> None:
+    from ogel.features.databases.migrations.migration import Plan
+
     if as_json:
-        say_json(plan)
+        say(answer)
         return
+    plan = answer.as_(Plan)
     rows = [(file.name, file.state, file.checksum[:12]) for file in plan.files]
     show_table([Column("file", gives=True), Column("state"), Column("checksum")], rows, empty="no files")
     for name in plan.unknown:
         click.echo(printable(f"{name} was applied, and is not in the folder"))
 
 
-def _named(message: str, new: NewRun) -> str:
+def _named(message: str, files: list[dict[str, str]]) -> str:
     """Names files as the folder does."""
-    for place, file in enumerate(new.files):
-        message = message.replace(f"body.files[{place}].", f"{file.name}: ")
+    for place, file in enumerate(files):
+        message = message.replace(f"body.files[{place}].", f"{file['name']}: ")
     return message.replace("body.", "")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from ogel.cli.operator import ask, identifier, json_option, operator, say_json
+from ogel.cli.operator import api, identifier, json_option, say_json
 
 
 @click.command("remove")
@@ -12,7 +12,8 @@ from ogel.cli.operator import ask, identifier, json_option, operator, say_json
 @json_option
 def command(name: str, as_json: bool) -> None:
     """Forget a database, and leave it as it is. Not while it is being migrated."""
-    ask(lambda ogel: ogel.databases.registry.delete(operator(), name))
+    with api() as ogel:
+        ogel.request("DELETE", f"/api/databases/{name}")
     if as_json:
         say_json({"removed": name})
     else:

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from ogel.cli.operator import ask, identifier, json_option, say_json
+from ogel.cli.operator import api, identifier, json_option, say
 from ogel.cli.tables import Column, heading, show_fields, show_table
 from ogel.cli.times import both
 
@@ -20,10 +20,14 @@ _BYTES = ("_bytes", "used_memory", "used_memory_peak", "used_memory_rss", "maxme
 @json_option
 def command(name: str, as_json: bool) -> None:
     """Its statistics, as last measured; `ogel databases check` measures them anew."""
-    stats = ask(lambda ogel: ogel.databases.checks.stats(name))
+    from ogel.features.databases.registry.database import Stats
+
+    with api() as ogel:
+        answer = ogel.request("GET", f"/api/databases/{name}/stats")
     if as_json:
-        say_json(stats)
+        say(answer)
         return
+    stats = answer.as_(Stats)
     show_fields([("type", stats.type), ("measured", both(stats.measured_at)), ("missing", stats.error)])
     values = stats.stats or {}
     rows = {key: value for key, value in values.items() if isinstance(value, list)}

@@ -4,22 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from ogel.cli.operator import ask, identifier, json_option, limit_option, operator, say_json, say_page
+from ogel.cli.operator import api, identifier, json_option, limit_option, say, say_list
 from ogel.cli.tables import Column, heading, printable, show_fields, show_table
 from ogel.cli.times import absolute, both, milliseconds, moment, relative
 
 if TYPE_CHECKING:
-    from ogel.features.webhooks.deliveries.delivery import Attempt, Delivery
+    from ogel.features.webhooks.deliveries.delivery import Delivery, DeliveryAttempt, DeliveryWithAttempts
 
 STATUSES = ("pending", "delivered", "failed", "cancelled")
-NO_FILTERS: dict[str, Any] = {
-    **dict.fromkeys(("webhook", "event", "status", "since", "until", "after")),
-    "limit": 1,
-}
 BODY_LINES, BODY_CHARACTERS = 20, 2000
 _COLUMNS = [
     Column("id"),
@@ -48,11 +44,13 @@ def command() -> None:
 @click.option("--after", type=identifier, metavar="ID", help="Begin after this one.")
 @limit_option
 @json_option
-def list_deliveries(limit: int, as_json: bool, **filters: str | datetime | None) -> None:
+def list_deliveries(limit: int, after: str | None, as_json: bool, **filters: str | datetime | None) -> None:
     """Deliveries, newest first."""
-    wanted = {**NO_FILTERS, **filters, "limit": limit + 1}
-    deliveries = ask(lambda ogel: ogel.webhooks.deliveries.list(wanted))
-    say_page(deliveries, limit, as_json, show_deliveries)
+    from ogel.features.webhooks.deliveries.delivery import Delivery
+
+    with api() as ogel:
+        deliveries = ogel.listed("/api/deliveries", limit, after, filters)
+    say_list(deliveries, as_json, Delivery, show_deliveries)
 
 
 @command.command("show")
@@ -60,10 +58,33 @@ def list_deliveries(limit: int, as_json: bool, **filters: str | datetime | None)
 @json_option
 def show(id: str, as_json: bool) -> None:
     """One delivery and every attempt of it."""
-    delivery = ask(lambda ogel: ogel.webhooks.deliveries.get(id))
+    from ogel.features.webhooks.deliveries.delivery import DeliveryWithAttempts
+
+    with api() as ogel:
+        answer = ogel.request("GET", f"/api/deliveries/{id}")
     if as_json:
-        say_json(delivery)
-        return
+        say(answer)
+    else:
+        show_delivery(answer.as_(DeliveryWithAttempts))
+
+
+@command.command("retry")
+@click.argument("id", type=identifier)
+@json_option
+def retry(id: str, as_json: bool) -> None:
+    """Deliver again, now, with all attempts before it."""
+    from ogel.features.webhooks.deliveries.delivery import Delivery
+
+    with api() as ogel:
+        answer = ogel.request("POST", f"/api/deliveries/{id}/retry")
+    if as_json:
+        say(answer)
+    else:
+        status = answer.as_(Delivery).status
+        click.echo(f"{id} {status}; `ogel deliveries show {id}` says how it goes")
+
+
+def show_delivery(delivery: DeliveryWithAttempts) -> None:
     show_fields(
         [
             ("id", delivery.id),
@@ -77,20 +98,10 @@ def show(id: str, as_json: bool) -> None:
         ]
     )
     for attempt in delivery.log:
-        heading(f"Attempt {attempt.number}, {absolute(attempt.started_at)} ({relative(attempt.started_at)})")
+        heading(
+            f"DeliveryAttempt {attempt.number}, {absolute(attempt.started_at)} ({relative(attempt.started_at)})"
+        )
         show_attempt(attempt)
-
-
-@command.command("retry")
-@click.argument("id", type=identifier)
-@json_option
-def retry(id: str, as_json: bool) -> None:
-    """Deliver again, now, with all attempts before it."""
-    delivery = ask(lambda ogel: ogel.webhooks.deliveries.retry(operator(), id))
-    if as_json:
-        say_json(delivery)
-    else:
-        click.echo(f"{id} {delivery.status}; `ogel deliveries show {id}` says how it goes")
 
 
 def show_deliveries(deliveries: Sequence[Delivery]) -> None:
@@ -109,7 +120,7 @@ def show_deliveries(deliveries: Sequence[Delivery]) -> None:
     show_table(_COLUMNS, rows, empty="no deliveries")
 
 
-def show_attempt(attempt: Attempt) -> None:
+def show_attempt(attempt: DeliveryAttempt) -> None:
     timings = attempt.timings
     phases = [
         ("dns", timings.dns),
@@ -135,7 +146,7 @@ def show_attempt(attempt: Attempt) -> None:
     _show_body(attempt)
 
 
-def _show_body(attempt: Attempt) -> None:
+def _show_body(attempt: DeliveryAttempt) -> None:
     """Its beginning; --json has all that was kept."""
     if not attempt.response_body:
         return

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
 
 import click
+import msgspec
 
 PLACE = "VARIABLE|-"
 _MOST_CHARACTERS = 8192
+# Of a body; servers take less.
+_MOST_BYTES = 64 * 1024 * 1024
 
 
 def read_from(option: str, place: str) -> str:
@@ -28,3 +32,33 @@ def read_from(option: str, place: str) -> str:
     except UnicodeEncodeError:
         raise click.UsageError(f"{option}: {where} holds what is not UTF-8") from None
     return value
+
+
+def content_of(option: str, given: str) -> bytes:
+    """As it is, of a file (`@FILE`), or of the standard input (`-`). Raises UsageError that names the option."""
+    if given == "-":
+        content = sys.stdin.buffer.read(_MOST_BYTES + 1)
+    elif given.startswith("@"):
+        try:
+            with Path(given[1:]).open("rb") as file:
+                content = file.read(_MOST_BYTES + 1)
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or error
+            raise click.UsageError(f"{option}: {given[1:]!r} cannot be read: {reason}") from None
+    else:
+        content = given.encode("utf-8", "surrogateescape")
+    if len(content) > _MOST_BYTES:
+        raise click.UsageError(f"{option}: holds more than {_MOST_BYTES >> 20} MiB")
+    return content
+
+
+def json_of(option: str, given: str | None) -> msgspec.Raw:
+    """As content_of, and its text is kept as it is; null where nothing is given. Raises UsageError."""
+    if given is None:
+        return msgspec.Raw(b"null")
+    content = content_of(option, given)
+    try:
+        msgspec.json.decode(content)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise click.UsageError(f"{option} is not JSON: {error}") from None
+    return msgspec.Raw(content)

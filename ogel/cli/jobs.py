@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 import click
 import msgspec
 
-from ogel.cli.operator import ask, identifier, json_option, limit_option, operator, say_json, say_page
+from ogel.cli.operator import api, identifier, json_option, limit_option, say, say_json, say_list
 from ogel.cli.tables import Column, show_fields, show_table
 from ogel.cli.times import both, relative
 
 if TYPE_CHECKING:
-    from ogel.features.jobs.job import JobInfo, Some
-    from ogel.platform import Platform
+    from ogel.features.jobs.job import JobInfo
 
 STATUSES = ("pending", "running", "held", "dead", "done", "cancelled")
 _COLUMNS = [
@@ -44,10 +43,13 @@ def command() -> None:
 @click.option("--after", type=identifier, metavar="ID", help="Begin after this one.")
 @limit_option
 @json_option
-def list_jobs(limit: int, as_json: bool, **filters: str | None) -> None:
+def list_jobs(limit: int, after: str | None, as_json: bool, **filters: str | None) -> None:
     """Jobs, newest first."""
-    found = ask(lambda ogel: ogel.job_service.list({**filters, "limit": limit + 1}))
-    say_page(found, limit, as_json, _show_page)
+    from ogel.features.jobs.job import JobInfo
+
+    with api() as ogel:
+        found = ogel.listed("/api/jobs", limit, after, filters)
+    say_list(found, as_json, JobInfo, _show_page)
 
 
 def _show_page(shown: Sequence[JobInfo]) -> None:
@@ -71,10 +73,61 @@ def _show_page(shown: Sequence[JobInfo]) -> None:
 @json_option
 def show(id: str, as_json: bool) -> None:
     """One job."""
-    job = ask(lambda ogel: ogel.job_service.get(id))
+    from ogel.features.jobs.job import JobInfo
+
+    with api() as ogel:
+        answer = ogel.request("GET", f"/api/jobs/{id}")
     if as_json:
-        say_json(job)
-        return
+        say(answer)
+    else:
+        show_job(answer.as_(JobInfo))
+
+
+@command.command("retry")
+@click.argument("id", type=identifier, required=False)
+@click.option(
+    "--dead", "all_dead", is_flag=True, help="All dead ones of --queue, and of --kind if you say one."
+)
+@queue_option
+@kind_option
+@json_option
+def retry(id: str | None, all_dead: bool, queue: str | None, kind: str | None, as_json: bool) -> None:
+    """Run one job now, with all its attempts before it; or all dead ones of a queue."""
+    if (id is None) != all_dead:
+        raise click.UsageError("name a job, or say --dead")
+    if id is not None:
+        if queue or kind:
+            raise click.UsageError("--queue and --kind go with --dead")
+        _do(id, "retry", as_json)
+    else:
+        _all("retry", "retried", as_json, {"queue": _needed(queue), "kind": kind})
+
+
+@command.command("cancel")
+@click.argument("id", type=identifier)
+@json_option
+def cancel(id: str, as_json: bool) -> None:
+    """Stop a job that runs, within seconds; drop one that waits or is dead."""
+    _do(id, "cancel", as_json)
+
+
+@command.command("purge")
+@queue_option
+@kind_option
+@click.option("--status", type=click.Choice(["dead", "pending"]), default="dead", show_default=True)
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@json_option
+def purge(
+    queue: str | None, kind: str | None, status: Literal["dead", "pending"], yes: bool, as_json: bool
+) -> None:
+    """Drop all dead, or all waiting, jobs of a queue for good."""
+    name = _needed(queue)
+    if not yes:
+        click.confirm(f"drop every {status} job of {name} for good?", abort=True, err=True)
+    _all("purge", "dropped", as_json, {"queue": name, "kind": kind, "status": status})
+
+
+def show_job(job: JobInfo) -> None:
     show_fields(
         [
             ("id", job.id),
@@ -97,72 +150,36 @@ def show(id: str, as_json: bool) -> None:
     )
 
 
-@command.command("retry")
-@click.argument("id", type=identifier, required=False)
-@click.option(
-    "--dead", "all_dead", is_flag=True, help="All dead ones of --queue, and of --kind if you say one."
-)
-@queue_option
-@kind_option
-@json_option
-def retry(id: str | None, all_dead: bool, queue: str | None, kind: str | None, as_json: bool) -> None:
-    """Run one job now, with all its attempts before it; or all dead ones of a queue."""
-    if (id is None) != all_dead:
-        raise click.UsageError("name a job, or say --dead")
-    if id is not None:
-        if queue or kind:
-            raise click.UsageError("--queue and --kind go with --dead")
-        job = ask(lambda ogel: ogel.job_service.retry(operator(), id))
-        say_json(job) if as_json else click.echo(f"{id} {job.status}")
-        return
-    name = _needed(queue)
-    _all("retried", as_json, lambda ogel: ogel.job_service.retry_dead(operator(), name, kind))
-
-
-@command.command("cancel")
-@click.argument("id", type=identifier)
-@json_option
-def cancel(id: str, as_json: bool) -> None:
-    """Stop a job that runs, within seconds; drop one that waits or is dead."""
-    cancelled = ask(lambda ogel: ogel.job_service.cancel(operator(), id))
-    say_json(cancelled) if as_json else click.echo(f"{id} {cancelled.status}")
-
-
-@command.command("purge")
-@queue_option
-@kind_option
-@click.option("--status", type=click.Choice(["dead", "pending"]), default="dead", show_default=True)
-@click.option("--yes", is_flag=True, help="Do not ask.")
-@json_option
-def purge(
-    queue: str | None, kind: str | None, status: Literal["dead", "pending"], yes: bool, as_json: bool
-) -> None:
-    """Drop all dead, or all waiting, jobs of a queue for good."""
-    name = _needed(queue)
-    if not yes:
-        click.confirm(f"drop every {status} job of {name} for good?", abort=True, err=True)
-    _all("dropped", as_json, lambda ogel: ogel.job_service.purge(operator(), name, status, kind))
-
-
 def _needed(queue: str | None) -> str:
     if queue is None:
         raise click.UsageError("say --queue")
     return queue
 
 
-def _all(done: str, as_json: bool, batch: Callable[[Platform], Awaitable[Some]]) -> None:
-    """Batch after batch, until nothing is left; what others add meanwhile is not waited for."""
+def _do(id: str, verb: str, as_json: bool) -> None:
+    with api() as ogel:
+        answer = ogel.request("POST", f"/api/jobs/{id}/{verb}")
+    if as_json:
+        say(answer)
+    else:
+        click.echo(f"{id} {answer.as_(_Done).status}")
 
-    async def batches(ogel: Platform) -> int:
-        total, more = 0, True
+
+class _Done(msgspec.Struct):
+    status: str
+
+
+def _all(verb: str, done: str, as_json: bool, which: Mapping[str, object]) -> None:
+    """Batch after batch, until nothing is left; what others add meanwhile is not waited for."""
+    from ogel.features.jobs.job import Some
+
+    total, more = 0, True
+    with api() as ogel:
         while more:
-            some = await batch(ogel)
+            some = ogel.request("POST", f"/api/jobs/{verb}", body=which).as_(Some)
             total, more = total + some.jobs, some.more
             if more:
                 click.echo(f"{total} jobs {done} …", err=True)
-        return total
-
-    total = ask(batches)
     say_json({"jobs": total}) if as_json else click.echo(f"{total} jobs {done}")
 
 

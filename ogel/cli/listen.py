@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -95,6 +96,7 @@ class _Listener:
         self._local = local
         self._wanted = wanted
         self._as_json = as_json
+        self._saying = Lock()
         self._id = ""
         self._path = ""
 
@@ -146,8 +148,10 @@ class _Listener:
     def _pass_on(self, handover: Handover) -> None:
         began = time.monotonic()
         answer = self._local.send(handover)
+        seconds = time.monotonic() - began
         late = self._answer(handover.id, answer)
-        self._say(handover, answer, time.monotonic() - began, late)
+        with self._saying:
+            self._say(handover, answer, seconds, late)
 
     def _answer(self, id: str, answer: HandoverAnswer) -> str | None:
         """Why nobody heard it: the attempt is then made again."""
@@ -177,7 +181,7 @@ class _Listener:
                 self._note(f"It could not be deleted ({error.message}) and will be forgotten in a minute.")
             else:
                 if count := len(waiting.items):
-                    many = f"more than {count}" if waiting.more else count
+                    many = f"more than {count}" if waiting.next else count
                     self._note(f"Deliveries that still waited and were cancelled: {many}.")
 
     def _say_ready(self) -> None:

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
+import time
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from ogel.cli import mail_suppressions
 from ogel.cli.named import in_options
-from ogel.cli.operator import ask, identifier, json_option, limit_option, operator, say_json, say_page
-from ogel.cli.process import settings_beside
+from ogel.cli.operator import api, identifier, json_option, limit_option, say, say_list
 from ogel.cli.tables import Column, printable, show_fields, show_table
 from ogel.cli.times import absolute, both, milliseconds, relative
 
 if TYPE_CHECKING:
-    from ogel.features.mail.message import Attempt, MailMessage, MailMessageWithAttempts
-    from ogel.platform import Platform
+    from ogel.cli.client import Answer, Client
+    from ogel.features.mail.message import MailAttempt, MailMessage
+    from ogel.settings import Settings
 
 STATUSES = ("queued", "sent", "failed", "suppressed")
 _LOOK_SECONDS = 0.2
@@ -55,17 +56,22 @@ command.add_command(mail_suppressions.command)
 @json_option
 def test(address: str, locale: str, seconds: float, as_json: bool) -> None:
     """Send ADDRESS the template `test` as any mail is sent, by a worker; exit 1 when it was not sent."""
-    say = (lambda _: None) if as_json else _say_attempt
-    with in_options({"to": "ADDRESS"}):
-        message = ask(lambda ogel: _send(ogel, address, locale, seconds, say))
+    from ogel.features.mail.message import AcceptedMail, MailMessageWithAttempts
+
+    with api() as ogel:
+        with in_options({"to": "ADDRESS"}):
+            mail = {"to": address, "template": "test", "locale": locale}
+            [accepted] = ogel.request("POST", "/api/mail", body=mail).as_(AcceptedMail).items
+        answer = _settled(ogel, accepted.id, seconds, (lambda _: None) if as_json else _say_attempt)
+    message = answer.as_(MailMessageWithAttempts)
     if as_json:
-        say_json(message)
+        say(answer)
     else:
         click.echo(
             f"{message.id} {message.status}" + (f": {printable(message.error)}" if message.error else "")
         )
         if message.provider == "outbox":
-            click.echo(f"it is in {_file_of(message)}")
+            click.echo(f"it is in {_file_of(message, ogel.settings)}")
         if message.status == "queued":
             advice = "" if message.attempts or message.error else "; does a worker of the queue `mail` run?"
             click.echo(f"`ogel mail show {message.id}` says what becomes of it{advice}", err=True)
@@ -78,11 +84,13 @@ def test(address: str, locale: str, seconds: float, as_json: bool) -> None:
 @click.option("--after", type=identifier, metavar="ID", help="Begin after this one.")
 @limit_option
 @json_option
-def list_messages(limit: int, as_json: bool, **filters: str | None) -> None:
+def list_messages(limit: int, after: str | None, as_json: bool, **filters: str | None) -> None:
     """Messages, newest first."""
-    wanted: dict[str, Any] = {**filters, "limit": limit + 1}
-    messages = ask(lambda ogel: ogel.mail.messages.list(wanted))
-    say_page(messages, limit, as_json, _show_page)
+    from ogel.features.mail.message import MailMessage
+
+    with api() as ogel:
+        messages = ogel.listed("/api/mail", limit, after, filters)
+    say_list(messages, as_json, MailMessage, _show_page)
 
 
 def _show_page(shown: Sequence[MailMessage]) -> None:
@@ -106,10 +114,18 @@ def _show_page(shown: Sequence[MailMessage]) -> None:
 @json_option
 def show(id: str, as_json: bool) -> None:
     """One message and every attempt of it."""
-    message = ask(lambda ogel: ogel.mail.messages.get(id))
+    with api() as ogel:
+        show_mail(ogel, id, as_json)
+
+
+def show_mail(ogel: Client, id: str, as_json: bool) -> None:
+    from ogel.features.mail.message import MailMessageWithAttempts
+
+    answer = ogel.request("GET", f"/api/mail/{id}")
     if as_json:
-        say_json(message)
+        say(answer)
         return
+    message = answer.as_(MailMessageWithAttempts)
     show_fields(
         [
             ("id", message.id),
@@ -120,7 +136,7 @@ def show(id: str, as_json: bool) -> None:
             ("template", message.template and f"{message.template} ({message.locale})"),
             ("provider", message.provider),
             ("provider id", message.provider_id),
-            ("file", _file_of(message) if message.provider == "outbox" else None),
+            ("file", _file_of(message, ogel.settings) if message.provider == "outbox" else None),
             ("error", message.error),
             ("attempts", message.attempts),
             ("created", both(message.created_at)),
@@ -134,46 +150,40 @@ def show(id: str, as_json: bool) -> None:
         _say_attempt(attempt)
 
 
-def _file_of(message: MailMessage) -> str:
+def _file_of(message: MailMessage, settings: Settings | None) -> str:
     """Where the worker wrote it; it may have another disk than we."""
-    from ogel.outside import outbox_directory
+    if settings is not None:
+        from ogel.features.mail.providers import outbox_directory
 
-    path = outbox_directory(settings_beside()) / str(message.provider_id)
-    here = path.resolve()
-    return str(here) if here.is_file() else f"{path.name}, in the outbox of the worker's OGEL_DATA_DIR"
+        here = (outbox_directory(settings.data_dir) / str(message.provider_id)).resolve()
+        if here.is_file():
+            return str(here)
+    name = Path(str(message.provider_id)).name
+    return f"{name}, in the outbox of the worker's OGEL_DATA_DIR"
 
 
-async def _send(
-    ogel: Platform, address: str, locale: str, seconds: float, say: Callable[[Attempt], None]
-) -> MailMessageWithAttempts:
-    """Its message once it is over, or has not been for so long; attempts are said as they are written."""
-    import msgspec
+def _settled(ogel: Client, id: str, seconds: float, say: Callable[[MailAttempt], None]) -> Answer:
+    """The message once it is over, or has not been for so long; attempts are said as they are written."""
+    from ogel.features.mail.message import MailMessageWithAttempts
 
-    from ogel.features.mail.message import NewMail
-    from ogel.runtime.http.input import invalid
-
-    try:
-        mail = msgspec.convert({"to": address, "template": "test", "locale": locale}, NewMail)
-    except msgspec.ValidationError as error:
-        raise invalid("body", error) from error
-    [accepted] = (await ogel.mail.messages.send(operator(), mail)).items
-    deadline = asyncio.get_running_loop().time() + seconds
+    deadline = time.monotonic() + seconds
     said = 0
     while True:
-        message = await ogel.mail.messages.get(accepted.id)
+        answer = ogel.request("GET", f"/api/mail/{id}")
+        message = answer.as_(MailMessageWithAttempts)
         said += _say_new(message.log[said:], say)
-        if message.status != "queued" or asyncio.get_running_loop().time() >= deadline:
-            return message
-        await asyncio.sleep(_LOOK_SECONDS)
+        if message.status != "queued" or time.monotonic() >= deadline:
+            return answer
+        time.sleep(_LOOK_SECONDS)
 
 
-def _say_new(attempts: Sequence[Attempt], say: Callable[[Attempt], None]) -> int:
+def _say_new(attempts: Sequence[MailAttempt], say: Callable[[MailAttempt], None]) -> int:
     for attempt in attempts:
         say(attempt)
     return len(attempts)
 
 
-def _say_attempt(attempt: Attempt) -> None:
+def _say_attempt(attempt: MailAttempt) -> None:
     provider = attempt.provider or "a worker"
     time = "" if attempt.seconds is None else f" ({milliseconds(attempt.seconds)})"
     outcome = "took it" if attempt.error is None else printable(attempt.error)

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 import click
 
 from ogel.cli.named import in_options
-from ogel.cli.operator import ask, json_option, limit_option, operator, say_json, say_page
+from ogel.cli.operator import api, json_option, limit_option, say, say_list
 from ogel.cli.tables import Column, printable, show_table
 from ogel.cli.times import relative
 
 if TYPE_CHECKING:
     from ogel.features.mail.suppressions.suppression import Suppression
-    from ogel.platform import Platform
 
 REASONS = ("bounce", "complaint", "unsubscribe", "manual")
 _COLUMNS = [
@@ -37,8 +37,11 @@ def command() -> None:
 @json_option
 def list_suppressions(limit: int, after: str | None, as_json: bool) -> None:
     """Suppressed addresses, by address, and why they are."""
-    found = ask(lambda ogel: ogel.mail.suppressions.list(after and after.lower(), limit + 1))
-    say_page(found, limit, as_json, _show_page, position="address")
+    from ogel.features.mail.suppressions.suppression import Suppression
+
+    with api() as ogel:
+        found = ogel.listed("/api/mail/suppressions", limit, after and after.lower())
+    say_list(found, as_json, Suppression, _show_page, position="address")
 
 
 def _show_page(shown: Sequence[Suppression]) -> None:
@@ -52,14 +55,10 @@ def _show_page(shown: Sequence[Suppression]) -> None:
 @click.argument("addresses", metavar="ADDRESS…", nargs=-1, required=True)
 def remove(addresses: tuple[str, ...]) -> None:
     """Send to addresses again. What was suppressed meanwhile stays so: `POST /api/mail/{id}/retry` sends it."""
-    with in_options({"address": "ADDRESS"}):
-        ask(lambda ogel: _remove(ogel, addresses))
-
-
-async def _remove(ogel: Platform, addresses: Sequence[str]) -> None:
-    for address in addresses:
-        await ogel.mail.suppressions.remove(operator(), address)
-        click.echo(f"{printable(address)} is sent to again")
+    with in_options({"address": "ADDRESS"}), api() as ogel:
+        for address in addresses:
+            ogel.request("DELETE", f"/api/mail/suppressions/{quote(address, safe='')}")
+            click.echo(f"{printable(address)} is sent to again")
 
 
 @command.command("add")
@@ -69,21 +68,13 @@ async def _remove(ogel: Platform, addresses: Sequence[str]) -> None:
 @json_option
 def add(address: str, reason: str, detail: str | None, as_json: bool) -> None:
     """Send nothing to ADDRESS any more. One that is suppressed already stays so for its first reason."""
-    import msgspec
+    from ogel.features.mail.suppressions.suppression import Suppression
 
-    from ogel.features.mail.suppressions.suppression import NewSuppression
-    from ogel.runtime.http.input import invalid
-
-    async def asked(ogel: Platform) -> Suppression:
-        try:
-            new = msgspec.convert({"address": address, "reason": reason, "detail": detail}, NewSuppression)
-        except msgspec.ValidationError as error:
-            raise invalid("body", error) from error
-        return await ogel.mail.suppressions.add(operator(), new)
-
-    with in_options({"address": "ADDRESS"}):
-        added = ask(asked)
+    with in_options({"address": "ADDRESS"}), api() as ogel:
+        body = {"address": address, "reason": reason, "detail": detail}
+        answer = ogel.request("POST", "/api/mail/suppressions", body=body)
     if as_json:
-        say_json(added)
+        say(answer)
     else:
+        added = answer.as_(Suppression)
         click.echo(f"{printable(added.address)} is suppressed: {added.reason}")

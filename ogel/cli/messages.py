@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ogel.cli.named import in_options
-from ogel.cli.operator import ask, identifier, json_option, limit_option, operator, say_json, say_page
+from ogel.cli.operator import api, identifier, json_option, limit_option, say, say_json, say_list
 from ogel.cli.tables import Column, heading, printable, show_fields, show_table
 from ogel.cli.times import absolute, both, milliseconds, relative
 
 if TYPE_CHECKING:
-    from ogel.features.messaging.messages.message import Accepted, Attempt, Message, NewMessage
+    from ogel.features.messaging.messages.message import Message, MessageAttempt, MessageWithAttempts
 
 CHANNELS, STATUSES = ("sms", "push"), ("queued", "sent", "failed")
 _COLUMNS = [
@@ -68,15 +68,18 @@ def send(
         pairs = dict(_pair(each) for each in data)
         wanted = {"channel": "push", "to": list(devices), "title": title, "body": body, "data": pairs}
         wanted["ttl_seconds"] = ttl_seconds
+    from ogel.features.messaging.messages.message import AcceptedMessages
+
     with in_options(_options("--to", numbers) if numbers else _options("--device", devices)):
-        new = _checked({**wanted, "idempotency_key": idempotency_key})
-        accepted: Accepted = ask(lambda ogel: ogel.messaging.messages.send(operator(), new))
+        wanted["idempotency_key"] = idempotency_key
+        with api() as ogel:
+            answer = ogel.request("POST", "/api/messages", body=wanted)
     if as_json:
-        say_json(accepted)
+        say(answer)
         return
     show_table(
         [Column("id"), Column("status"), Column("to")],
-        [(each.id, each.status, each.to) for each in accepted.items],
+        [(each.id, each.status, each.to) for each in answer.as_(AcceptedMessages).items],
         empty="nothing was sent",
     )
 
@@ -94,22 +97,6 @@ def _pair(text: str) -> tuple[str, str]:
     return name, value
 
 
-def _checked(wanted: dict[str, Any]) -> NewMessage:
-    """By the rules of the API, in its words. Raises Invalid."""
-    import msgspec
-
-    from ogel.features.messaging.messages.message import NewMessage
-    from ogel.runtime.http.input import invalid
-
-    try:
-        new: NewMessage = msgspec.json.decode(msgspec.json.encode(wanted), type=NewMessage)
-    except UnicodeEncodeError:
-        raise click.UsageError("what is sent must be valid Unicode text") from None
-    except msgspec.ValidationError as error:
-        raise invalid("body", error) from error
-    return new
-
-
 @command.command("list")
 @click.option("--channel", type=click.Choice(CHANNELS), help="Of this channel.")
 @click.option("--status", type=click.Choice(STATUSES), help="That stand so.")
@@ -117,10 +104,13 @@ def _checked(wanted: dict[str, Any]) -> NewMessage:
 @click.option("--after", type=identifier, metavar="ID", help="Begin after this one.")
 @limit_option
 @json_option
-def list_messages(limit: int, as_json: bool, **filters: str | None) -> None:
+def list_messages(limit: int, after: str | None, as_json: bool, **filters: str | None) -> None:
     """Messages, newest first."""
-    found = ask(lambda ogel: ogel.messaging.messages.list({**filters, "limit": limit + 1}))
-    say_page(found, limit, as_json, _show_page)
+    from ogel.features.messaging.messages.message import Message
+
+    with api() as ogel:
+        found = ogel.listed("/api/messages", limit, after, filters)
+    say_list(found, as_json, Message, _show_page)
 
 
 def _show_page(shown: Sequence[Message]) -> None:
@@ -132,29 +122,14 @@ def _show_page(shown: Sequence[Message]) -> None:
 @json_option
 def show(id: str, as_json: bool) -> None:
     """One message and every attempt of it."""
-    message = ask(lambda ogel: ogel.messaging.messages.get(id))
+    from ogel.features.messaging.messages.message import MessageWithAttempts
+
+    with api() as ogel:
+        answer = ogel.request("GET", f"/api/messages/{id}")
     if as_json:
-        say_json(message)
-        return
-    show_fields(
-        [
-            ("id", message.id),
-            ("status", message.status),
-            ("channel", message.channel),
-            ("to", message.to),
-            ("title", message.title),
-            ("provider", message.provider),
-            ("its id there", message.provider_message_id),
-            ("error", message.error),
-            ("attempts", message.attempts),
-            ("created", both(message.created_at)),
-            ("next attempt", message.next_attempt_at and both(message.next_attempt_at)),
-            ("finished", message.finished_at and both(message.finished_at)),
-        ]
-    )
-    for number, attempt in enumerate(message.log, 1):
-        heading(f"Attempt {number}, {absolute(attempt.started_at)} ({relative(attempt.started_at)})")
-        _show_attempt(attempt)
+        say(answer)
+    else:
+        show_message(answer.as_(MessageWithAttempts))
 
 
 @command.command("retry")
@@ -162,11 +137,15 @@ def show(id: str, as_json: bool) -> None:
 @json_option
 def retry(id: str, as_json: bool) -> None:
     """Try a message again, now, with all attempts before it."""
-    message = ask(lambda ogel: ogel.messaging.messages.retry(operator(), id))
+    from ogel.features.messaging.messages.message import Message
+
+    with api() as ogel:
+        answer = ogel.request("POST", f"/api/messages/{id}/retry")
     if as_json:
-        say_json(message)
+        say(answer)
     else:
-        click.echo(f"{id} {message.status}; `ogel messages show {id}` says how it goes")
+        status = answer.as_(Message).status
+        click.echo(f"{id} {status}; `ogel messages show {id}` says how it goes")
 
 
 @command.command("vapid-key")
@@ -184,6 +163,28 @@ def vapid_key(as_json: bool) -> None:
         click.echo(f"# its public key: {public}")
 
 
+def show_message(message: MessageWithAttempts) -> None:
+    show_fields(
+        [
+            ("id", message.id),
+            ("status", message.status),
+            ("channel", message.channel),
+            ("to", message.to),
+            ("title", message.title),
+            ("provider", message.provider),
+            ("its id there", message.provider_message_id),
+            ("error", message.error),
+            ("attempts", message.attempts),
+            ("created", both(message.created_at)),
+            ("next attempt", message.next_attempt_at and both(message.next_attempt_at)),
+            ("finished", message.finished_at and both(message.finished_at)),
+        ]
+    )
+    for number, attempt in enumerate(message.log, 1):
+        heading(f"MessageAttempt {number}, {absolute(attempt.started_at)} ({relative(attempt.started_at)})")
+        _show_attempt(attempt)
+
+
 def _row(message: Message) -> Sequence[object]:
     return (
         message.id,
@@ -197,7 +198,7 @@ def _row(message: Message) -> Sequence[object]:
     )
 
 
-def _show_attempt(attempt: Attempt) -> None:
+def _show_attempt(attempt: MessageAttempt) -> None:
     seconds = attempt.duration_seconds
     show_fields(
         [

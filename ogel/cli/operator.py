@@ -18,11 +18,12 @@ from ogel.kernel.principal import Caller, Principal
 
 if TYPE_CHECKING:
     from ogel.cli.client import Answer, Client, Listed
-    from ogel.platform import Platform
+    from ogel.operators import Services
     from ogel.settings import Settings
 
 Answered = TypeVar("Answered")
 Thing = TypeVar("Thing")
+Command = TypeVar("Command", bound=Callable[..., object])
 
 _ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
 
@@ -40,7 +41,19 @@ limit_option = click.option(
 )
 
 
-def ask(question: Callable[[Platform], Awaitable[Answered]]) -> Answered:
+def profile_option(help: str) -> Callable[[Command], Command]:
+    """Of a command about profiles themselves; before the command's name it says which suite is meant."""
+    return click.option("--profile", metavar="NAME", default=_profile, help=f"{help} Also OGEL_PROFILE.")
+
+
+def _profile() -> str | None:
+    import os
+
+    named: str | None = click.get_current_context().find_root().params.get("profile")
+    return named or os.environ.get("OGEL_PROFILE") or None
+
+
+def ask(question: Callable[[Services], Awaitable[Answered]]) -> Answered:
     """Of the services, on the database of the environment or of the `ogel up` that runs beside."""
     from ogel.operators import services
 
@@ -122,13 +135,13 @@ def say_list(
     as_json: bool,
     kind: type[Thing],
     show: Callable[[Sequence[Thing]], None],
-    position: str = "id",
+    position: str | None = "id",
 ) -> None:
-    """`position`: the field of an item that `--after` takes."""
+    """`position`: the field of an item that `--after` takes; None: it takes the API's cursor."""
     import msgspec
 
-    next = None
-    if listed.more:
+    next = listed.next
+    if next is not None and position is not None:
         next = msgspec.json.decode(listed.items[-1])[position]
     if as_json:
         say_json({"items": listed.items, "next": next})

@@ -19,7 +19,7 @@ from ogel.settings import Settings, with_local_mail
 if TYPE_CHECKING:
     import asyncio
 
-    from ogel.platform import Platform
+    from ogel.platform.platform import Platform
     from ogel.runtime.http.sibling import Place
     from ogel.runtime.process.lifecycle import Service
     from ogel.serving import Process, Roles
@@ -110,7 +110,7 @@ def _built(
     settings: Settings, choose_roles: Callable[[Platform], Roles], meanwhile: Callable[[], None] | None
 ) -> Process:
     def build() -> Process:
-        from ogel.platform import Platform
+        from ogel.platform.platform import Platform
         from ogel.serving import Process
 
         platform = Platform(settings)

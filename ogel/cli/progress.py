@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import shutil
 import sys
 import time
-from typing import TYPE_CHECKING
 
 import click
 
 from ogel.cli.tables import cut
 from ogel.runtime.log.terminal import draws, printable
-
-if TYPE_CHECKING:
-    from ogel.features.webhooks.replays.replay import Replay
-    from ogel.features.webhooks.replays.service import ReplayService
 
 LOOK_SECONDS = 0.5
 LINE_SECONDS = 10.0
@@ -65,17 +59,6 @@ class Progress:
 
     def end(self) -> None:
         self._meter.end()
-
-
-async def follow(replays: ReplayService, replay: Replay) -> Replay:
-    """Returns it once it does not run any more."""
-    progress = Progress(replay.id, replay.replayed + replay.skipped)
-    while replay.status == "running":
-        await asyncio.sleep(LOOK_SECONDS)
-        replay = await replays.get(replay.id)
-        progress.show(replay.replayed + replay.skipped, replay.total)
-    progress.end()
-    return replay
 
 
 def _part(done: int, total: int | None) -> float:

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
+import time
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import click
 
-from ogel.cli.operator import ask, identifier, json_option, operator, say_json
+from ogel.cli.operator import api, identifier, json_option, say_json
 from ogel.cli.tables import Column, show_table
 from ogel.cli.times import relative
 
 if TYPE_CHECKING:
     from ogel.features.jobs.job import QueueInfo
-    from ogel.platform import Platform
 
 WATCH_SECONDS = 2.0
 _COLUMNS = [
@@ -39,26 +39,25 @@ def command(context: click.Context, watch: bool, as_json: bool) -> None:
         if watch or as_json:
             raise click.UsageError("--watch and --json go with the list alone")
         return
+    from ogel.features.jobs.job import QueueInfo
 
-    async def show(ogel: Platform) -> None:
+    with suppress(KeyboardInterrupt), api() as ogel:  # the way to end it
         while True:
-            queues = await ogel.job_service.queues()
+            queues = ogel.whole("/api/queues")
             if watch and not as_json:
                 click.clear()
-            say_json({"items": queues}) if as_json else _show(queues)
+            say_json({"items": queues.items}) if as_json else _show(queues.as_(QueueInfo))
             if not watch:
                 return
-            await asyncio.sleep(WATCH_SECONDS)
-
-    with suppress(KeyboardInterrupt):  # the way to end it
-        ask(show)
+            time.sleep(WATCH_SECONDS)
 
 
 @command.command("pause")
 @click.argument("name", type=identifier)
 def pause(name: str) -> None:
     """No worker begins a job of it until it is resumed; those that run end as they end."""
-    ask(lambda ogel: ogel.job_service.pause(operator(), name))
+    with api() as ogel:
+        ogel.request("POST", f"/api/queues/{name}/pause")
     click.echo(f"{name} paused")
 
 
@@ -66,11 +65,12 @@ def pause(name: str) -> None:
 @click.argument("name", type=identifier)
 def resume(name: str) -> None:
     """Go on."""
-    ask(lambda ogel: ogel.job_service.resume(operator(), name))
+    with api() as ogel:
+        ogel.request("POST", f"/api/queues/{name}/resume")
     click.echo(f"{name} resumed")
 
 
-def _show(queues: list[QueueInfo]) -> None:
+def _show(queues: Sequence[QueueInfo]) -> None:
     rows = [
         (
             queue.name,

@@ -27,13 +27,13 @@ _COLUMNS = [
 @json_option
 def command(as_json: bool) -> None:
     """Every route and stream: who may use it, how often and with how much."""
-    from ogel.platform import NOWHERE, Platform
+    from ogel.platform.platform import Platform
     from ogel.runtime.http.app import with_shell
     from ogel.runtime.http.policies import policies
+    from ogel.settings import NOWHERE
 
     platform = Platform(NOWHERE)
-    routes = [(feature.name, route) for feature in platform.features for route in feature.routes()]
-    streams = [("realtime", stream) for stream in platform.realtime.streams()]
+    routes, streams = platform.routes(everything=True), platform.streams()
     table = policies(with_shell(routes, streams), streams)
     say_json({"items": table}) if as_json else _show(table)
 

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from ogel.cli.named import in_options
-from ogel.cli.operator import ask, json_option, limit_option, operator, say_json, say_page
+from ogel.cli.operator import api, json_option, limit_option, say, say_list
 from ogel.cli.tables import Column, show_fields, show_table
 from ogel.cli.times import absolute, both, length, relative
 
 if TYPE_CHECKING:
-    from ogel.features.schedules.schedule import NewSchedule, ScheduleInfo
+    from ogel.cli.client import Answer
+    from ogel.features.schedules.schedule import ScheduleInfo
 
 # How errors call the fields that are no options of the same name.
 _OPTIONS = {
@@ -62,8 +63,11 @@ def command(context: click.Context) -> None:
 @json_option
 def list_schedules(limit: int = 50, after: str | None = None, as_json: bool = False) -> None:
     """All schedules by name, built-in ones too."""
-    schedules = ask(lambda ogel: ogel.schedules.list(after, limit + 1))
-    say_page(schedules, limit, as_json, _show_page, "name")
+    from ogel.features.schedules.schedule import ScheduleInfo
+
+    with api() as ogel:
+        schedules = ogel.listed("/api/schedules", limit, after)
+    say_list(schedules, as_json, ScheduleInfo, _show_page, "name")
 
 
 def _show_page(shown: Sequence[ScheduleInfo]) -> None:
@@ -88,29 +92,14 @@ def _show_page(shown: Sequence[ScheduleInfo]) -> None:
 @json_option
 def show(name: str, as_json: bool) -> None:
     """One schedule, how its last run went, and its next ticks."""
-    schedule = ask(lambda ogel: ogel.schedules.get(name))
+    from ogel.features.schedules.schedule import ScheduleInfo
+
+    with api() as ogel:
+        answer = ogel.request("GET", f"/api/schedules/{name}")
     if as_json:
-        say_json(schedule)
-        return
-    late = schedule.last_late_seconds
-    show_fields(
-        [
-            ("name", schedule.name),
-            ("id", schedule.id),
-            ("description", schedule.description or None),
-            ("cron", f"{schedule.cron} ({schedule.timezone})"),
-            ("state", _state(schedule)),
-            ("causes", _causes(schedule)),
-            ("with", _content(schedule)),
-            ("last tick", schedule.last_tick_at and both(schedule.last_tick_at)),
-            ("late by", length(late) if late is not None and late > 2 else None),
-            ("outcome", schedule.last_outcome),
-            ("error", schedule.last_error),
-            ("job", schedule.last_job_id),
-            ("event", schedule.last_event_id),
-            ("next ticks", ", ".join(absolute(tick) for tick in schedule.next_ticks) or None),
-        ]
-    )
+        say(answer)
+    else:
+        show_schedule(answer.as_(ScheduleInfo))
 
 
 @command.command("create")
@@ -154,13 +143,9 @@ def create(
         wanted["event"] = {"type": event_type, "data": _json(data, "--data"), "subject": subject}
     else:
         wanted["job"] = {"kind": kind, "payload": _json(payload, "--payload") if payload else {}}
-    with in_options(_OPTIONS):
-        new = _checked(wanted)
-        schedule = ask(lambda ogel: ogel.schedules.create(operator(), new))
-    if as_json:
-        say_json(schedule)
-    else:
-        click.echo(f"{name} {_state(schedule)}, next tick {both(schedule.next_tick_at)}")
+    with in_options(_OPTIONS), api() as ogel:
+        answer = ogel.request("POST", "/api/schedules", body=wanted)
+    _say_next(answer, as_json)
 
 
 @command.command("run")
@@ -168,10 +153,14 @@ def create(
 @json_option
 def run(name: str, as_json: bool) -> None:
     """Run a schedule now, beside its ticks."""
-    started = ask(lambda ogel: ogel.schedules.run(operator(), name))
+    from ogel.features.schedules.schedule import StartedRun
+
+    with api() as ogel:
+        answer = ogel.request("POST", f"/api/schedules/{name}/run")
     if as_json:
-        say_json(started)
+        say(answer)
     else:
+        started = answer.as_(StartedRun)
         click.echo(f"{name}: {f'job {started.job}' if started.job else f'event {started.event}'}")
 
 
@@ -195,29 +184,47 @@ def resume(name: str, as_json: bool) -> None:
 @_name_argument
 def delete(name: str) -> None:
     """End a schedule for good; what its ticks caused goes on."""
-    ask(lambda ogel: ogel.schedules.delete(operator(), name))
+    with api() as ogel:
+        ogel.request("DELETE", f"/api/schedules/{name}")
     click.echo(f"{name} deleted")
 
 
+def show_schedule(schedule: ScheduleInfo) -> None:
+    late = schedule.last_late_seconds
+    show_fields(
+        [
+            ("name", schedule.name),
+            ("id", schedule.id),
+            ("description", schedule.description or None),
+            ("cron", f"{schedule.cron} ({schedule.timezone})"),
+            ("state", _state(schedule)),
+            ("causes", _causes(schedule)),
+            ("with", _content(schedule)),
+            ("last tick", schedule.last_tick_at and both(schedule.last_tick_at)),
+            ("late by", length(late) if late is not None and late > 2 else None),
+            ("outcome", schedule.last_outcome),
+            ("error", schedule.last_error),
+            ("job", schedule.last_job_id),
+            ("event", schedule.last_event_id),
+            ("next ticks", ", ".join(absolute(tick) for tick in schedule.next_ticks) or None),
+        ]
+    )
+
+
 def _switch(name: str, verb: Literal["pause", "resume"], as_json: bool) -> None:
-    schedule = ask(lambda ogel: getattr(ogel.schedules, verb)(operator(), name))
+    with api() as ogel:
+        answer = ogel.request("POST", f"/api/schedules/{name}/{verb}")
+    _say_next(answer, as_json)
+
+
+def _say_next(answer: Answer, as_json: bool) -> None:
+    from ogel.features.schedules.schedule import ScheduleInfo
+
     if as_json:
-        say_json(schedule)
-    else:
-        click.echo(f"{name} {_state(schedule)}, next tick {both(schedule.next_tick_at)}")
-
-
-def _checked(wanted: dict[str, Any]) -> NewSchedule:
-    import msgspec
-
-    from ogel.features.schedules.schedule import NewSchedule
-    from ogel.runtime.http.input import invalid
-
-    try:
-        # By way of JSON, which keeps an event's data as its text.
-        return msgspec.json.decode(msgspec.json.encode(wanted), type=NewSchedule)
-    except msgspec.ValidationError as error:
-        raise invalid("body", error) from None
+        say(answer)
+        return
+    schedule = answer.as_(ScheduleInfo)
+    click.echo(f"{schedule.name} {_state(schedule)}, next tick {both(schedule.next_tick_at)}")
 
 
 def _json(text: str | None, option: str) -> object:

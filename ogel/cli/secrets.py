@@ -63,7 +63,7 @@ def rotate(as_json: bool) -> None:
     """Seal every stored value again that is not under the present OGEL_SECRET; exit 1 when some cannot be read."""
     done, uses = _ask(lambda values: _rotate(values, shows=not as_json and draws(sys.stderr)))
     counts = {"resealed": done.resealed, "unreadable": done.unreadable}
-    ask(lambda ogel: ogel.audit_log.service.record(operator(), "secret.rotate", "secret", "all", counts))
+    ask(lambda ogel: ogel.audit_log.record(operator(), "secret.rotate", "secret", "all", counts))
     if as_json:
         uses_shown = [dataclasses.asdict(use) for use in uses]
         click.echo(json.dumps({**dataclasses.asdict(done), "status": uses_shown}))

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
 from typing import Any
 
 import click
 import msgspec
 
-from ogel.cli.operator import api, say_json
+from ogel.cli.given import json_of
+from ogel.cli.named import in_options
+from ogel.cli.operator import api, json_option, say
 from ogel.runtime.log.terminal import printable
 
-_MOST_BYTES = 16 * 1024 * 1024
 _DEEPEST = 32
 
 
@@ -24,51 +23,27 @@ _DEEPEST = 32
     help="amount=5, customer.name=Ann; JSON, or else text. May be repeated.",
 )  # fmt: skip
 @click.option("--subject", help="What it is about.")
-@click.option("--json", "as_json", is_flag=True, help="For machines.")
+@json_option
 def command(
     type: str, data: str | None, settings: tuple[str, ...], subject: str | None, as_json: bool
 ) -> None:
     """Publish an example event of a TYPE (order.created), as your own program would."""
-    content: Any = msgspec.Raw(b'{"example":true}') if data is None else _read(data)
+    from ogel.features.events.service import Published
+
+    content: Any = msgspec.Raw(b'{"example":true}') if data is None else json_of("--data", data)
     if settings:
         content = msgspec.json.decode(content)
         for each in settings:
             content = _with(content, each)
     event = {"type": type, "data": content} | ({} if subject is None else {"subject": subject})
-    with api() as client:
-        published = client.request("POST", "/api/events", body=event).as_(_Published)
+    with in_options({"type": "TYPE"}), api() as ogel:
+        answer = ogel.request("POST", "/api/events", body=event)
     if as_json:
-        say_json(published)
-    else:
-        endpoints = "1 endpoint" if published.deliveries == 1 else f"{published.deliveries} endpoints"
-        click.echo(f"{printable(published.id)} for {endpoints}")
-
-
-class _Published(msgspec.Struct):
-    id: str
-    deliveries: int
-
-
-def _read(data: str) -> msgspec.Raw:
-    """As it is written: numbers keep their form."""
-    where = "--data"
-    try:
-        if data == "-":
-            content = sys.stdin.buffer.read(_MOST_BYTES + 1)
-        elif data.startswith("@"):
-            where = f"--data {data}"
-            with Path(data[1:]).open("rb") as file:
-                content = file.read(_MOST_BYTES + 1)
-        else:
-            content = data.encode()
-        if len(content) > _MOST_BYTES:
-            raise click.UsageError(f"{where}: it holds more than {_MOST_BYTES >> 20} MiB")
-        msgspec.json.decode(content)
-    except OSError as error:
-        raise click.UsageError(f"{where}: {error.strerror}") from None
-    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
-        raise click.UsageError(f"{where}: it is not JSON: {error}") from None
-    return msgspec.Raw(content)
+        say(answer)
+        return
+    published = answer.as_(Published)
+    endpoints = "1 endpoint" if published.deliveries == 1 else f"{published.deliveries} endpoints"
+    click.echo(f"{printable(published.id)} for {endpoints}")
 
 
 def _with(content: Any, setting: str) -> Any:

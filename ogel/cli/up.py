@@ -19,7 +19,7 @@ from ogel.settings import Settings, with_local_mail
 
 if TYPE_CHECKING:
     from ogel.adapters.embedded import EmbeddedServers
-    from ogel.platform import Platform
+    from ogel.platform.platform import Platform
     from ogel.serving import Roles
 
 _LOOPBACK = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128"))
@@ -94,8 +94,8 @@ def _run(settings: Settings, servers: EmbeddedServers, told: Told) -> None:
     revival, banner = Revival(servers), Banner(settings)
 
     def roles(platform: Platform) -> Roles:
-        revival.count_in(platform.registry)
-        platform.database.excuse(revival.database_fault)
+        revival.count_in(platform.core.registry)
+        platform.core.database.excuse(revival.database_fault)
         return _everything(platform)
 
     run_process(

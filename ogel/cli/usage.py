@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ogel.cli.operator import ask, json_option, say_json
+from ogel.cli.operator import api, json_option, say_json
 from ogel.cli.tables import Column, show_table
 from ogel.kernel.clock import utc_now
 
 if TYPE_CHECKING:
-    from ogel.features.stats.usage.store import Usage
+    from ogel.features.observability.usage.store import Usage
 
 # Metrics times labels of one day are some dozens.
 _MOST_ROWS_A_DAY = 1000
@@ -28,21 +28,21 @@ _BYTES = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
 @json_option
 def command(days: int, as_json: bool) -> None:
     """Requests, bytes, events, deliveries and jobs, day by day, in UTC. The last minutes are not counted yet."""
-    from ogel.features.stats.usage.service import UsageFilters
+    from ogel.features.observability.usage.store import Usage
 
     today = utc_now().astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    filters = UsageFilters(
-        bucket="day",
-        since=today - timedelta(days=days - 1),
-        until=today + timedelta(days=1),
-        by=("status", "outcome", "queue"),
-        limit=days * _MOST_ROWS_A_DAY,
-    )
-    usage = ask(lambda ogel: ogel.stats.usage.list(filters))
+    query = {
+        "bucket": "day",
+        "from": today - timedelta(days=days - 1),
+        "to": today + timedelta(days=1),
+        "by": ("status", "outcome", "queue"),
+    }
+    with api() as ogel:
+        usage = ogel.listed("/api/usage", days * _MOST_ROWS_A_DAY, query=query)
     if as_json:
-        say_json({"items": usage, "next": None})
+        say_json({"items": usage.items, "next": None})
     else:
-        _show(usage)
+        _show(usage.as_(Usage))
 
 
 def _show(usage: Sequence[Usage]) -> None:

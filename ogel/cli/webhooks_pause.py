@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import click
 
-from ogel.cli.operator import ask, identifier, json_option, operator, say_json
-from ogel.cli.webhooks_show import MOST_WAITING, how_many
-
-if TYPE_CHECKING:
-    from ogel.features.webhooks.endpoints.endpoint import Endpoint
-    from ogel.platform import Platform
+from ogel.cli.operator import api, identifier, json_option, say
+from ogel.cli.webhooks_show import how_many
 
 
 @click.command("pause")
@@ -23,15 +19,12 @@ def command(id: str, as_json: bool) -> None:
 
 
 def change_state(id: str, state: Literal["enabled", "paused"], as_json: bool) -> None:
-    endpoint, waiting = ask(lambda ogel: _change(ogel, id, state))
+    from ogel.features.webhooks.deliveries.routes import Waiting
+
+    with api() as ogel:
+        answer = ogel.request("PATCH", f"/api/webhooks/{id}", body={"state": state})
+        waiting = ogel.request("GET", f"/api/webhooks/{id}/waiting").as_(Waiting)
     if as_json:
-        say_json(endpoint)
+        say(answer)
     else:
-        click.echo(f"{id} {endpoint.state}, deliveries: {how_many(waiting)}")
-
-
-async def _change(ogel: Platform, id: str, state: Literal["enabled", "paused"]) -> tuple[Endpoint, int]:
-    from ogel.features.webhooks.endpoints.endpoint import EndpointChange
-
-    endpoint = await ogel.webhooks.endpoints.change(operator(), id, EndpointChange(state=state))
-    return endpoint, await ogel.webhooks.deliveries.waiting(id, MOST_WAITING)
+        click.echo(f"{id} {state}, deliveries: {how_many(waiting)}")

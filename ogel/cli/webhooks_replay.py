@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Awaitable, Callable
+import time
 from datetime import datetime
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
 from ogel.cli.named import in_options
-from ogel.cli.operator import ask, identifier, json_option, operator, say_json
-from ogel.cli.progress import follow
+from ogel.cli.operator import api, identifier, json_option, say
+from ogel.cli.progress import LOOK_SECONDS, Progress
 from ogel.cli.tables import printable
 from ogel.cli.times import both, moment
 from ogel.kernel.errors import Unavailable
 
 if TYPE_CHECKING:
-    from ogel.features.webhooks.replays.replay import DryRun, NewReplay, Replay
-    from ogel.platform import Platform
+    from ogel.cli.client import Answer, Client
+    from ogel.features.webhooks.replays.replay import Replay
 
 Change = Literal["pause", "resume", "cancel"]
 
@@ -66,15 +66,19 @@ def command(
     is_replay = id.startswith("rpl_")
     _check_options(is_replay, click.get_current_context(), change)
     if is_replay:
-        _run(lambda ogel: _changed(ogel, id, change), wait and change in (None, "resume"), as_json)
+        method, path = ("GET", "") if change is None else ("POST", f"/{change}")
+        with api() as ogel:
+            begun = ogel.request(method, f"/api/replays/{id}{path}")
+            _say(ogel, begun, wait and change in (None, "resume"), as_json)
         return
-    assert since is not None
-    new = _new_replay(since, until, only, events, per_second, dry_run)
-    with in_options({"events": "--event"}):
+    new: dict[str, Any] = {"since": since, "until": until, "only": only or "failed", "events": events or None}
+    new |= {"per_second": per_second, "dry_run": dry_run}
+    with in_options({"events": "--event"}), api() as ogel:
+        begun = ogel.request("POST", f"/api/webhooks/{id}/replay", body=new)
         if dry_run:
-            _show_count(ask(lambda ogel: ogel.webhooks.replays.dry_run(id, new)), as_json)
+            _say_count(begun, as_json)
         else:
-            _run(lambda ogel: ogel.webhooks.replays.create(operator(), id, new), wait, as_json)
+            _say(ogel, begun, wait, as_json)
 
 
 def _check_options(is_replay: bool, context: click.Context, change: Change | None) -> None:
@@ -93,63 +97,43 @@ def _check_options(is_replay: bool, context: click.Context, change: Change | Non
         raise click.UsageError("say --since, a time or an age such as 2h")
 
 
-def _new_replay(
-    since: datetime,
-    until: datetime | None,
-    only: Literal["failed", "missing", "all"] | None,
-    events: tuple[str, ...],
-    per_second: int | None,
-    dry_run: bool,
-) -> NewReplay:
-    import msgspec
-
-    from ogel.features.webhooks.endpoints.endpoint import Globs
-    from ogel.features.webhooks.replays.replay import NewReplay
-
-    try:
-        globs = msgspec.convert(list(events), Globs) if events else None
-    except msgspec.ValidationError:
-        raise click.UsageError(
-            "--event takes types such as order.created, storage.* or *, 100 at most"
-        ) from None
-    return NewReplay(
-        since=since, until=until, only=only or "failed", events=globs, per_second=per_second, dry_run=dry_run
-    )
-
-
-async def _changed(ogel: Platform, id: str, change: Change | None) -> Replay:
-    replays = ogel.webhooks.replays
-    if change is None:
-        return await replays.get(id)
-    changes = {"pause": replays.pause, "resume": replays.resume, "cancel": replays.cancel}
-    return await changes[change](operator(), id)
-
-
-def _run(begin: Callable[[Platform], Awaitable[Replay]], wait: bool, as_json: bool) -> None:
+def _say(ogel: Client, begun: Answer, wait: bool, as_json: bool) -> None:
     """What is interrupted is only the waiting."""
-    begun: list[Replay] = []
+    from ogel.features.webhooks.replays.replay import Replay
 
-    async def run(ogel: Platform) -> Replay:
-        begun.append(await begin(ogel))
-        return await follow(ogel.webhooks.replays, begun[0]) if wait else begun[0]
-
+    replay = begun.as_(Replay)
     try:
-        replay = ask(run)
+        answer = _followed(ogel, replay) if wait and replay.status == "running" else begun
     except (KeyboardInterrupt, Unavailable) as error:
-        for replay in begun:
-            click.echo(
-                f"\n{replay.id} goes on. Follow it: ogel webhooks replay {replay.id}\n"
-                f"End it: ogel webhooks replay {replay.id} --cancel",
-                err=True,
-            )
+        click.echo(
+            f"\n{replay.id} goes on. Follow it: ogel webhooks replay {replay.id}\n"
+            f"End it: ogel webhooks replay {replay.id} --cancel",
+            err=True,
+        )
         if isinstance(error, Unavailable):
             raise
         sys.exit(130)
+    replay = answer.as_(Replay)
     if as_json:
-        say_json(replay)
+        say(answer)
     else:
         _show(replay)
     sys.exit(1 if wait and replay.status != "completed" else 0)
+
+
+def _followed(ogel: Client, replay: Replay) -> Answer:
+    """It, once it does not run any more."""
+    from ogel.features.webhooks.replays.replay import Replay
+
+    progress = Progress(replay.id, replay.replayed + replay.skipped)
+    while True:
+        time.sleep(LOOK_SECONDS)
+        answer = ogel.request("GET", f"/api/replays/{replay.id}")
+        now = answer.as_(Replay)
+        progress.show(now.replayed + now.skipped, now.total)
+        if now.status != "running":
+            progress.end()
+            return answer
 
 
 def _show(replay: Replay) -> None:
@@ -162,10 +146,13 @@ def _show(replay: Replay) -> None:
         click.echo(printable(f"it paused by itself: {replay.error}"))
 
 
-def _show_count(count: DryRun, as_json: bool) -> None:
+def _say_count(answer: Answer, as_json: bool) -> None:
+    from ogel.features.webhooks.replays.replay import DryRun
+
     if as_json:
-        say_json(count)
+        say(answer)
         return
+    count = answer.as_(DryRun)
     more = "" if count.complete else " or more"
     click.echo(f"{count.count}{more} would be replayed, {count.skipped} are under way already")
     click.echo(f"{count.only}, published from {both(count.since)} to {both(count.until)}")

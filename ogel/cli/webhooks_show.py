@@ -2,34 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING
 
 import click
 
-from ogel.cli.deliveries import NO_FILTERS, show_deliveries
-from ogel.cli.operator import ask, identifier, json_option, say_json
+from ogel.cli.deliveries import show_deliveries
+from ogel.cli.operator import api, identifier, json_option, say_json
 from ogel.cli.tables import Column, heading, show_fields, show_table
 from ogel.cli.times import both, length, relative
 from ogel.cli.webhooks_list import health, state
 from ogel.kernel.clock import utc_now
 
 if TYPE_CHECKING:
-    from ogel.features.webhooks.deliveries.delivery import Delivery
+    from ogel.cli.client import Client
+    from ogel.features.webhooks.deliveries.routes import Waiting
     from ogel.features.webhooks.endpoints.endpoint import EndpointWithHealth
     from ogel.features.webhooks.secrets.service import SigningSecret
-    from ogel.platform import Platform
 
-MOST_WAITING = 10_000
 LAST_DELIVERIES = 10
 _SECRETS = [Column("id"), Column("signing"), Column("secret"), Column("age"), Column("ends")]
-
-
-class _Known(NamedTuple):
-    endpoint: EndpointWithHealth
-    waiting: int
-    secrets: Sequence[SigningSecret]
-    deliveries: Sequence[Delivery]
 
 
 @click.command("show")
@@ -37,39 +28,34 @@ class _Known(NamedTuple):
 @json_option
 def command(id: str, as_json: bool) -> None:
     """One endpoint: its settings, health, secrets (never shown), what waits, and its last deliveries."""
-    known = ask(lambda ogel: _known(ogel, id))
-    if as_json:
-        say_json(_document(known))
-        return
-    endpoint = known.endpoint
-    show_fields(_settings(endpoint))
-    heading("Health")
-    show_fields(_health(known))
-    heading("Secrets, newest first")
-    show_table(_SECRETS, [_secret(secret) for secret in known.secrets], empty="none")
-    heading("Last deliveries")
-    show_deliveries(known.deliveries)
+    with api() as ogel:
+        show_webhook(ogel, id, as_json)
 
 
-async def _known(ogel: Platform, id: str) -> _Known:
-    webhooks = ogel.webhooks
-    return _Known(
-        await webhooks.endpoints.get(id),
-        await webhooks.deliveries.waiting(id, MOST_WAITING),
-        await webhooks.secrets.list(id),
-        await webhooks.deliveries.list({**NO_FILTERS, "webhook": id, "limit": LAST_DELIVERIES}),
-    )
-
-
-def _document(known: _Known) -> dict[str, Any]:
+def show_webhook(ogel: Client, id: str, as_json: bool) -> None:
     import msgspec
 
-    return {
-        **msgspec.structs.asdict(known.endpoint),
-        "waiting": known.waiting,
-        "secrets": known.secrets,
-        "deliveries": known.deliveries,
-    }
+    from ogel.features.webhooks.deliveries.delivery import Delivery
+    from ogel.features.webhooks.deliveries.routes import Waiting
+    from ogel.features.webhooks.endpoints.endpoint import EndpointWithHealth
+    from ogel.features.webhooks.secrets.service import SigningSecret
+
+    answer = ogel.request("GET", f"/api/webhooks/{id}")
+    waiting = ogel.request("GET", f"/api/webhooks/{id}/waiting").as_(Waiting)
+    secrets = ogel.whole(f"/api/webhooks/{id}/secrets")
+    deliveries = ogel.listed("/api/deliveries", LAST_DELIVERIES, query={"webhook": id})
+    if as_json:
+        others = {"waiting": waiting.deliveries, "secrets": secrets.items, "deliveries": deliveries.items}
+        say_json({**answer.as_(dict[str, msgspec.Raw]), **others})
+        return
+    endpoint = answer.as_(EndpointWithHealth)
+    show_fields(_settings(endpoint))
+    heading("Health")
+    show_fields(_health(endpoint, waiting))
+    heading("Secrets, newest first")
+    show_table(_SECRETS, [_secret(secret) for secret in secrets.as_(SigningSecret)], empty="none")
+    heading("Last deliveries")
+    show_deliveries(deliveries.as_(Delivery))
 
 
 def _settings(endpoint: EndpointWithHealth) -> list[tuple[str, object]]:
@@ -96,8 +82,8 @@ def _settings(endpoint: EndpointWithHealth) -> list[tuple[str, object]]:
     ]
 
 
-def _health(known: _Known) -> list[tuple[str, object]]:
-    now = known.endpoint.health
+def _health(endpoint: EndpointWithHealth, waiting: Waiting) -> list[tuple[str, object]]:
+    now = endpoint.health
     return [
         ("breaker", now.state),
         ("state", health(now)),
@@ -105,12 +91,12 @@ def _health(known: _Known) -> list[tuple[str, object]]:
         ("failures", f"{now.failures_in_row} in a row" if now.failing_since else None),
         ("last error", now.last_error),
         ("next probe", now.next_probe_at and both(now.next_probe_at)),
-        ("deliveries", how_many(known.waiting)),
+        ("deliveries", how_many(waiting)),
     ]
 
 
-def how_many(waiting: int) -> str:
-    return f"{waiting}{' or more' if waiting >= MOST_WAITING else ''} waiting or under way"
+def how_many(waiting: Waiting) -> str:
+    return f"{waiting.deliveries}{' or more' if waiting.more else ''} waiting or under way"
 
 
 def _secret(secret: SigningSecret) -> tuple[object, ...]:

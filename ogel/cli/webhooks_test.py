@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
-from ogel.cli.deliveries import NO_FILTERS, show_attempt
-from ogel.cli.operator import ask, identifier, json_option, operator, say_json
+from ogel.cli.deliveries import show_attempt
+from ogel.cli.operator import api, identifier, json_option, say_json
 from ogel.cli.times import relative
 from ogel.kernel.clock import utc_now
+from ogel.kernel.errors import Forbidden
 
 if TYPE_CHECKING:
-    from ogel.features.webhooks.deliveries.delivery import DeliveryWithAttempts
-    from ogel.features.webhooks.endpoints.testing import TestSent
-    from ogel.platform import Platform
+    from ogel.cli.client import Answer, Client
+    from ogel.features.jobs.job import QueueInfo
+    from ogel.features.webhooks.endpoints.endpoint import EndpointWithHealth
 
+_QUEUE = "webhooks"
 # An attempt takes 30 s at most.
 WAIT_SECONDS = 40.0
 _LOOK_SECONDS = 0.2
@@ -39,79 +41,74 @@ class Obstacle(NamedTuple):
 @json_option
 def command(id: str, wait: bool, as_json: bool) -> None:
     """Send an endpoint a webhook.test event and say how it went; exit 1 when it did not arrive."""
-    test = ask(lambda ogel: _send(ogel, id, wait, quiet=as_json))
-    delivery = test.delivery
+    from ogel.features.webhooks.deliveries.delivery import DeliveryWithAttempts
+    from ogel.features.webhooks.endpoints.testing import TestSent
+
+    with api() as ogel:
+        event = ogel.request("POST", f"/api/webhooks/{id}/test").as_(TestSent).id
+        obstacles = list(_obstacles(ogel, id))
+        for each in [] if as_json else obstacles:
+            click.echo(f"the test waits: {each.what}", err=True)
+        # What stands in its way is waited for only where that goes by itself.
+        waits = wait and not any(each.lasts for each in obstacles)
+        answer = _attempted(ogel, event, quiet=as_json) if waits else None
+    delivery = None if answer is None else answer.as_(DeliveryWithAttempts)
     first = delivery.log[0] if delivery and delivery.log else None
     if as_json:
-        waits_for = [each.what for each in test.obstacles]
-        say_json({"id": test.sent.id, "webhook": id, "delivery": delivery, "waits_for": waits_for})
+        waits_for = [each.what for each in obstacles]
+        say_json({"id": event, "webhook": id, "delivery": delivery, "waits_for": waits_for})
     elif first is None or delivery is None:
-        shown = f"ogel deliveries list --event {test.sent.id}"
-        click.echo(f"{test.sent.id} published; `{shown}` says what becomes of it")
+        click.echo(f"{event} published; `ogel deliveries list --event {event}` says what becomes of it")
     else:
-        click.echo(f"{test.sent.id} {first.outcome}, as {delivery.id}")
+        click.echo(f"{event} {first.outcome}, as {delivery.id}")
         show_attempt(first)
     sys.exit(1 if wait and (first is None or first.outcome != "delivered") else 0)
 
 
-class _Test(NamedTuple):
-    """`delivery`: once an attempt is recorded, or as it was at the end of the waiting."""
+def _obstacles(ogel: Client, id: str) -> Iterator[Obstacle]:
+    from ogel.features.jobs.job import QueueInfo
+    from ogel.features.webhooks.endpoints.endpoint import EndpointWithHealth
 
-    sent: TestSent
-    obstacles: Sequence[Obstacle]
-    delivery: DeliveryWithAttempts | None
-
-
-async def _send(ogel: Platform, id: str, wait: bool, quiet: bool) -> _Test:
-    """What stands in its way is said at once, and waited for only where that goes by itself."""
-    sent = await ogel.webhooks.tests.send(operator(), id)
-    obstacles = await _obstacles(ogel, id)
-    for each in [] if quiet else obstacles:
-        click.echo(f"the test waits: {each.what}", err=True)
-    if not wait or any(each.lasts for each in obstacles):
-        return _Test(sent, obstacles, None)
-    return _Test(sent, obstacles, await _attempted(ogel, sent.id, quiet))
+    try:
+        queues = ogel.whole("/api/queues").as_(QueueInfo)
+    except Forbidden:  # a key for webhooks alone
+        queues = []
+    for queue in queues:
+        if queue.name == _QUEUE:
+            yield from _of_queue(queue)
+    yield from _of_endpoint(ogel.request("GET", f"/api/webhooks/{id}").as_(EndpointWithHealth))
 
 
-async def _obstacles(ogel: Platform, id: str) -> list[Obstacle]:
-    from ogel.features.webhooks.deliveries.job import QUEUE
-
-    endpoint = await ogel.webhooks.endpoints.get(id)
-    [queue] = [each for each in await ogel.job_service.queues() if each.name == QUEUE]
-    obstacles = []
+def _of_queue(queue: QueueInfo) -> Iterator[Obstacle]:
     if queue.paused_at is not None:
-        obstacles.append(Obstacle(f"the queue is paused; `ogel queues resume {QUEUE}` lets it go on", True))
+        yield Obstacle(f"the queue is paused; `ogel queues resume {_QUEUE}` lets it go on", True)
     if queue.workers is not None and not queue.workers:
-        obstacles.append(
-            Obstacle(f"no worker of the queue runs; start `ogel worker {QUEUE}` or `ogel up`", True)
-        )
+        yield Obstacle(f"no worker of the queue runs; start `ogel worker {_QUEUE}` or `ogel up`", True)
     if queue.level == "hard":
-        obstacles.append(
-            Obstacle(f"the queue is full: {queue.pending} jobs wait; `ogel queues` shows it", False)
-        )
-    if endpoint.health.state == "open":
-        probe, error = endpoint.health.next_probe_at, endpoint.health.last_error or "it did not answer"
-        soon = probe is not None and (probe - utc_now()).total_seconds() < WAIT_SECONDS
-        obstacles.append(
-            Obstacle(
-                f"its breaker is open ({error}); it is probed {relative(probe)}, then the rest follows",
-                not soon,
-            )
-        )
-    return obstacles
+        yield Obstacle(f"the queue is full: {queue.pending} jobs wait; `ogel queues` shows it", False)
 
 
-async def _attempted(ogel: Platform, event: str, quiet: bool) -> DeliveryWithAttempts:
-    deliveries = ogel.webhooks.deliveries
-    [delivery] = await deliveries.list({**NO_FILTERS, "event": event, "limit": 1})
-    loop = asyncio.get_running_loop()
-    began, said = loop.time(), quiet
+def _of_endpoint(endpoint: EndpointWithHealth) -> Iterator[Obstacle]:
+    if endpoint.health.state != "open":
+        return
+    probe, error = endpoint.health.next_probe_at, endpoint.health.last_error or "it did not answer"
+    soon = probe is not None and (probe - utc_now()).total_seconds() < WAIT_SECONDS
+    what = f"its breaker is open ({error}); it is probed {relative(probe)}, then the rest follows"
+    yield Obstacle(what, not soon)
+
+
+def _attempted(ogel: Client, event: str, quiet: bool) -> Answer:
+    """Its delivery once an attempt is recorded, or as it was at the end of the waiting."""
+    from ogel.features.webhooks.deliveries.delivery import Delivery
+
+    [delivery] = ogel.listed("/api/deliveries", 1, query={"event": event}).as_(Delivery)
+    began, said = time.monotonic(), quiet
     while True:
-        known = await deliveries.get(delivery.id)
-        seconds = loop.time() - began
+        answer = ogel.request("GET", f"/api/deliveries/{delivery.id}")
+        known, seconds = answer.as_(Delivery), time.monotonic() - began
         if known.attempts > 0 or known.status != "pending" or seconds > WAIT_SECONDS:
-            return known
+            return answer
         if seconds > _QUIET_SECONDS and not said:
             said = True
             click.echo(f"no attempt yet; waiting {WAIT_SECONDS:g} s at most …", err=True)
-        await asyncio.sleep(_LOOK_SECONDS)
+        time.sleep(_LOOK_SECONDS)

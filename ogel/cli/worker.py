@@ -10,7 +10,7 @@ from ogel.cli.process import known_queues, port_option, run_process, settings_of
 from ogel.kernel.errors import ConfigError
 
 if TYPE_CHECKING:
-    from ogel.platform import Platform
+    from ogel.platform.platform import Platform
     from ogel.serving import Roles
 
 

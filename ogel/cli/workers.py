@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import click
 
-from ogel.cli.operator import ask, json_option, say_json
+from ogel.cli.operator import api, json_option, say_json
 from ogel.cli.tables import Column, show_table
 from ogel.cli.times import relative
-from ogel.kernel.errors import Unavailable
 
 _COLUMNS = [
     Column("name"),
@@ -24,11 +23,12 @@ _COLUMNS = [
 @json_option
 def command(as_json: bool) -> None:
     """The live workers."""
-    workers = ask(lambda ogel: ogel.job_service.workers())
-    if workers is None:
-        raise Unavailable("Redis, which knows the workers, did not answer.")
+    from ogel.features.jobs.job import WorkerInfo
+
+    with api() as ogel:
+        found = ogel.whole("/api/workers")
     if as_json:
-        say_json({"items": workers})
+        say_json({"items": found.items})
         return
     rows = [
         (
@@ -40,6 +40,6 @@ def command(as_json: bool) -> None:
             worker.started_at and relative(worker.started_at),
             worker.seen_at and relative(worker.seen_at),
         )
-        for worker in workers
+        for worker in found.as_(WorkerInfo)
     ]
     show_table(_COLUMNS, rows, empty="no workers")

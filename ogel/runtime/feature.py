@@ -1,13 +1,18 @@
-"""The manifest: what a feature brings to the platform. `platform.py` lists the features, nothing scans for them."""
+"""The manifest: what a feature brings to the platform. `platform/features.py` lists the features, nothing scans."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
-    from ogel.runtime.http.route import Route
+    from ogel.runtime.alerts import AlertRule, TakeSamples
+    from ogel.runtime.http.admission import Watch
+    from ogel.runtime.http.credentials import Authenticate
+    from ogel.runtime.http.health import Probe
+    from ogel.runtime.http.route import Route, Stream
     from ogel.runtime.jobs.kind import JobKind
     from ogel.runtime.outbox import Subscriber
     from ogel.runtime.purge import Purge
@@ -16,30 +21,87 @@ if TYPE_CHECKING:
 
 # Asks the database for what some gauges show, and sets them; when Prometheus scrapes, and not often.
 Measure = Callable[[], Awaitable[None]]
+# Gives the most there was since it was asked last.
+TakePeak = Callable[[], int]
+# Which processes run a background service.
+Where = Literal["everywhere", "api", "realtime", "worker", "scheduler"]
+
+
+@dataclass(frozen=True, slots=True)
+class BackgroundService:
+    """
+    run      goes on until the event is set, and returns soon after.
+    where    the role of the processes that run it.
+    at_last  called when everything else of the process has ended, and the database is still connected.
+    """
+
+    name: str
+    run: Callable[[asyncio.Event], Awaitable[None]]
+    where: Where = "everywhere"
+    at_last: Callable[[], Awaitable[None]] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Feature:
     """
-    name         the folder's name, also the OpenAPI tag.
-    routes       JSON over HTTP: a function that imports them, for processes that serve them.
-    jobs         what workers perform.
-    schedules    what the scheduler enqueues.
-    subscribers  called inside the publishing transaction, for each batch of new events.
-    sealed       columns that hold what the vault sealed, for `ogel secrets`.
-    left_out     tables that backups leave out, with the reason; all others are in them.
-    restored     statements that make sense of rows in a restored database: what was under way when they were copied.
-    events       types of the events it publishes itself, each with when; users' events cannot have them.
-    purges       what it forgets after a time; cleanup runs them, each by a schedule `cleanup.<name>`.
+    What is over HTTP:
+    name            the folder's name, also the OpenAPI tag.
+    routes          JSON over HTTP: a function that imports them, for processes that serve them.
+    process_routes  likewise, of every process and not of the API alone.
+    streams         ways in that go on, for processes with the role `realtime`.
+    scopes          what keys may be allowed, each with what it allows: `{"webhooks:read": "look at endpoints"}`.
+    authenticators  who is behind a credential, by its kind; `watch` knows when a key ends.
+
+    What happens later:
+    jobs            what workers perform.
+    schedules       what the scheduler enqueues.
+    subscribers     called inside the publishing transaction for each batch of new events, by the queue they fill.
+    services        what runs beside requests and jobs.
+    events          types of the events it publishes itself, each with when; users' events cannot have them.
+    purges          what it forgets after a time; cleanup runs them, each by a schedule `cleanup.<name>`.
+
+    What it holds:
+    tables          those it owns: no other feature's SQL names them.
+    sealed          columns that hold what the vault sealed, for `ogel secrets`.
+    left_out        tables that backups leave out, with the reason; all others are in them.
+    restored        statements that make sense of rows in a restored database: what was under way when they were copied.
+    settings        its section, of `features/<name>/settings.py`.
+
+    How it does:
+    probes          what it leans on, for the health of processes that have built it.
+    gauges          numbers that the database knows, for /metrics of processes that have built it.
+    samples         numbers taken every few minutes, to be looked at and for `alerts` to be held against.
+    peaks           by metric of usage, the most there was.
+
+    offers          its services, for commands and tests that call them in process.
     """
 
     name: str
     routes: Callable[[], Sequence[Route]] = tuple
+    process_routes: Callable[[], Sequence[Route]] = tuple
+    streams: Callable[[], Sequence[Stream]] = tuple
+    scopes: Mapping[str, str] = field(default_factory=dict)
+    authenticators: Mapping[str, Authenticate] = field(default_factory=dict)
+    watch: Watch | None = None
     jobs: Sequence[JobKind] = ()
     schedules: Sequence[Schedule] = ()
-    subscribers: Sequence[Subscriber] = ()
+    subscribers: Mapping[str, Subscriber] = field(default_factory=dict)
+    services: Sequence[BackgroundService] = ()
+    events: Mapping[str, str] = field(default_factory=dict)
+    purges: Sequence[Purge] = ()
+    tables: Sequence[str] = ()
     sealed: Sequence[SealedColumn] = ()
     left_out: Mapping[str, str] = field(default_factory=dict)
     restored: Sequence[bytes] = ()
-    events: Mapping[str, str] = field(default_factory=dict)
-    purges: Sequence[Purge] = ()
+    settings: Any = None
+    probes: Sequence[Probe] = ()
+    gauges: Sequence[Measure] = ()
+    samples: Sequence[TakeSamples] = ()
+    alerts: Sequence[AlertRule] = ()
+    peaks: Mapping[str, TakePeak] = field(default_factory=dict)
+    offers: Any = None
+
+    def brings(self, what: str) -> bool:
+        """Whether the field of that name holds anything."""
+        value = getattr(self, what)
+        return value is not tuple and bool(value)

@@ -17,6 +17,9 @@ from ogel.runtime.jobs.store import JobQueue
 
 _SQL = Queries.beside(__name__)
 
+# `{events}` in queries of features: those that were published, in a relation with these columns.
+EVENTS = b"(SELECT id, type, subject, data, created_at FROM events)"
+
 # What a statement writes of consequences is bounded: it is made on the event loop, where others wait.
 MOST_ROWS = 500
 # How often what subscribers said may be out of date when it is to be written.
@@ -87,10 +90,13 @@ class Outbox:
     def __init__(self, jobs: JobQueue) -> None:
         self._jobs = jobs
         self._subscribers: list[Subscriber] = []
+        # That subscribers fill.
+        self.queues: list[str] = []
 
-    def subscribe(self, subscribers: Sequence[Subscriber]) -> None:
-        """Called once, by the composition root, before anything is published."""
-        self._subscribers.extend(subscribers)
+    def subscribe(self, subscribers: Mapping[str, Subscriber]) -> None:
+        """By the queue of the jobs they cause. Called by the composition root, before anything is published."""
+        self._subscribers.extend(subscribers.values())
+        self.queues.extend(subscribers)
 
     async def publish(
         self,

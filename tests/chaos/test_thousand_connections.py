@@ -83,7 +83,9 @@ def test_a_thousand_connections(tmp_path: Path, database_url: str, redis_url: st
         "REDIS_URL": redis_url,
         "OGEL_DRAIN_SECONDS": str(DRAIN_SECONDS),
     }
-    process = Ogel("api", "--with", "worker,scheduler,realtime", log=tmp_path / "api.log", **settings)
+    process = Ogel(
+        "api", "--with", "worker,scheduler,realtime", fresh=True, log=tmp_path / "api.log", **settings
+    )
     with many_files(), process as ogel:
         assert ogel.process is not None
         samples = Samples(ogel.process.pid)

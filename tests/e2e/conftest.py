@@ -12,6 +12,7 @@ import redis
 from psycopg import sql
 
 from ogel.kernel.ids import new_id
+from tests.conftest import COPY
 from tests.support.carriers import Carriers
 from tests.support.process import Client, Ogel
 
@@ -26,8 +27,7 @@ def suite_servers(servers: Servers, _template: str) -> Iterator[dict[str, str]]:
     """The variables that name them."""
     name = new_id("suite")
     with psycopg.connect(servers.database_url, autocommit=True) as connection:
-        statement = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
-        connection.execute(statement.format(sql.Identifier(name), sql.Identifier(_template)))
+        connection.execute(COPY.format(sql.Identifier(name), sql.Identifier(_template)))
         with redis.Redis.from_url(servers.redis_url) as client:
             client.flushall()
         url = urlunsplit(urlsplit(servers.database_url)._replace(path=f"/{name}"))

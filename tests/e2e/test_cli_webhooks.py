@@ -295,7 +295,7 @@ def test_tail_follows_attempts_until_ctrl_c(api: Client, suite_servers: dict[str
         (("webhooks", "replay", "wh_1"), 2, "say --since"),
         (("webhooks", "replay", "wh_1", "--since", "yesterday"), 2, "'yesterday' is neither a time"),
         (("webhooks", "replay", "wh_1", "--since", "1h", "--until", "2h"), 2, "--until: lies before --since"),
-        (("webhooks", "replay", "wh_1", "--since", "1h", "--event", "a b"), 2, "--event takes"),
+        (("webhooks", "replay", "wh_1", "--since", "1h", "--event", "a b"), 2, "--event: takes"),
         (("webhooks", "replay", "wh_1", "--cancel"), 2, "--cancel is for a replay"),
         (("webhooks", "replay", "rpl_1", "--event", "a.b"), 2, "--event is for a new replay"),
         (("deliveries", "list", "--status", "lost"), 2, "'lost' is not one of"),

@@ -6,12 +6,12 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from tests.support.cli import ogel_here
+from tests.support.forking import on_path
 
 ROOT = Path(__file__).parents[2]
 
@@ -46,12 +46,8 @@ def test_a_mistyped_word_names_the_one_that_was_meant(typed: str, meant: str) ->
 @pytest.fixture
 def with_ogel(tmp_path: Path) -> dict[str, str]:
     """An `ogel` on PATH, and nothing of whoever runs the tests."""
-    program = tmp_path / "bin" / "ogel"
-    program.parent.mkdir()
-    program.write_text(f'#!/bin/sh\nexec {sys.executable} -c "from ogel.cli import main; main()" "$@"\n')
-    program.chmod(0o755)
-    path = f"{program.parent}:{os.environ['PATH']}"
-    return {"PATH": path, "HOME": str(tmp_path), "PYTHONPATH": str(ROOT), "LANG": "C.UTF-8", "TERM": "dumb"}
+    path = f"{on_path()}:{os.environ['PATH']}"
+    return {"PATH": path, "HOME": str(tmp_path), "LANG": "C.UTF-8", "TERM": "dumb"}
 
 
 def completed(shell: str, script: str, environment: dict[str, str]) -> list[str]:

@@ -6,12 +6,13 @@ from typing import Any
 
 import pytest
 
-from ogel.platform import NOWHERE, Platform
+from ogel.platform.platform import Platform
+from ogel.settings import NOWHERE
 from tests.support.cli import ogel
 from tests.support.contract import assert_problem
 from tests.support.process import ADMIN_KEY, SECRET, Client, Ogel
 
-OWN = sorted(type for feature in Platform(NOWHERE).features for type in feature.events)
+OWN = sorted(type for feature in Platform(NOWHERE).features.all() for type in feature.events)
 SOME = "webhook.endpoint.disabled"
 YEARLY = "0 0 1 1 *"
 LOOKALIKES = [

@@ -20,6 +20,7 @@ from ogel.environ import read_settings
 from tests.support.audit import seal as seal_audit_log
 from tests.support.carriers import TWILIO_PATH, Browser, Carriers, twilio_error
 from tests.support.cli import without_settings
+from tests.support.forking import on_path
 from tests.support.markdown import ROOT, blocks
 from tests.support.process import ADMIN_KEY, SECRET, Client, Ogel, eventually
 from tests.support.receiver import Answer, Receiver, Request
@@ -45,7 +46,7 @@ class World:
     @property
     def environment(self) -> dict[str, str]:
         """What a reader has set, the same as the suite has, and the command on the path."""
-        path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+        path = os.pathsep.join([str(on_path()), str(Path(sys.executable).parent), os.environ["PATH"]])
         return {**without_settings(os.environ), **self.ogel.environment, "PATH": path, "KEY": ADMIN_KEY}
 
 

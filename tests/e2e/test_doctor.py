@@ -253,7 +253,7 @@ def test_a_check_that_fails_is_a_finding(tmp_path: Path, monkeypatch: pytest.Mon
     def fail() -> None:
         raise ZeroDivisionError("by zero")
 
-    monkeypatch.setattr("ogel.platform.queue_names", fail)
+    monkeypatch.setattr("ogel.platform.platform.queue_names", fail)
     [found] = wrong(at=tmp_path, WORKER_QUEUES="mail")
     assert found["detail"] == "could not be checked: ZeroDivisionError: by zero"
 
@@ -291,6 +291,7 @@ FIT = Server(170000, "17.0", "UTF8", False, False, 100, 3, -1, -1, True, 0.0)
         (FIT._replace(recovering=True, read_only=True), "a replica"),
         (FIT._replace(read_only=True), "read-only"),
         (FIT._replace(may_create=False), "may not create"),
+        (FIT._replace(search_path='"$user", public'), "a pooler leaves out"),
     ],
 )
 def test_a_postgres_to_live_in(server: Server, said: str | None) -> None:

@@ -223,7 +223,7 @@ def test_one_that_was_not_heard_of_for_a_minute_is_forgotten(
         connection.execute(run)
         time.sleep(1.5)
         assert api("GET", f"/api/webhooks/{listener['id']}").status == 200
-        connection.execute("UPDATE webhook_listeners SET seen_at = now() - interval '61 seconds'")
+        connection.execute("UPDATE webhook_presence SET seen_at = now() - interval '61 seconds'")
         connection.execute(run)
     path = f"/api/webhooks/{listener['id']}"
     eventually(lambda: api("GET", path).status == 404, 10, "it to be forgotten")

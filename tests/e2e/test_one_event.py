@@ -13,7 +13,7 @@ from tests.support.receiver import Receiver
 
 @contextmanager
 def one_process(directory: Path) -> Iterator[Client]:
-    with Ogel("up", log=directory / "up.log", OGEL_DATA_DIR=str(directory / "data")) as ogel:
+    with Ogel("up", fresh=True, log=directory / "up.log", OGEL_DATA_DIR=str(directory / "data")) as ogel:
         yield ogel.api
 
 
@@ -28,7 +28,7 @@ def many_processes(directory: Path, servers: dict[str, str]) -> Iterator[Client]
     }
     with ExitStack() as stack:
         started = {
-            name: stack.enter_context(Ogel(*command, log=directory / f"{name}.log", **servers))
+            name: stack.enter_context(Ogel(*command, fresh=True, log=directory / f"{name}.log", **servers))
             for name, command in commands.items()
         }
         yield started["api"].api

@@ -18,7 +18,8 @@ import schemathesis
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import validate
 
-from ogel.platform import NOWHERE, Platform
+from ogel.platform.platform import Platform
+from ogel.settings import NOWHERE
 from tests.support.exchanges import EXAMPLES
 from tests.support.process import ADMIN_KEY, Client, Ogel
 
@@ -50,12 +51,15 @@ def test_validators_accept_it(document: Any) -> None:
 
 
 def test_it_is_whole(document: Any) -> None:
-    routes = {(route.method, route.path) for each in Platform(NOWHERE).features for route in each.routes()}
+    routes = {
+        (route.method, route.path) for each in Platform(NOWHERE).features.all() for route in each.routes()
+    }
     beside = {
         "/openapi.json",
         "/health/live",
         "/health/ready",
         "/api/health",
+        "/api/me",
         "/realtime/sse",
         "/realtime/websocket",
     }

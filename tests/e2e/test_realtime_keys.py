@@ -86,7 +86,7 @@ async def key_service(database_url: str, redis_url: str) -> AsyncIterator[KeySer
     async with make_pool(database_url, PoolOptions(1, 2, 30, 5, 10)) as pool:
         database = Database(pool, lambda _: None)
         uses, watch = KeyUses(database, audit), KeyWatch(database, store)
-        yield KeyService(database, store, audit, uses, watch, broadcast, None)
+        yield KeyService(database, store, audit, uses, watch, broadcast, None, lambda: SCOPES)
     await broadcast.close()
 
 

@@ -57,7 +57,8 @@ def publishing(api: Client) -> Iterator[Published]:
 
 def test_servers_that_die_or_hang_are_missed_for_a_moment_only(tmp_path: Path) -> None:
     data_dir = tmp_path / "data"
-    with Ogel("up", log=tmp_path / "up.log", OGEL_DATA_DIR=str(data_dir), OGEL_WEBHOOK_ALLOW_NETS="") as ogel:
+    settings = {"OGEL_DATA_DIR": str(data_dir), "OGEL_WEBHOOK_ALLOW_NETS": ""}
+    with Ogel("up", fresh=True, log=tmp_path / "up.log", **settings) as ogel:
         here = {"url": "http://127.0.0.1:9/", "events": ["*"]}
         assert (
             ogel.api("POST", "/api/webhooks", here).status == 422
@@ -117,10 +118,10 @@ MOMENTS = (0.0, 0.2, 0.5, 1.0, 2.0)
 
 @pytest.mark.parametrize("first", [True, False], ids=["first start", "later start"])
 def test_ctrl_c_and_sigterm_end_a_start_at_any_moment(tmp_path: Path, first: bool) -> None:
-    ogel = Ogel("up", log=tmp_path / "up.log")
+    ogel = Ogel("up", fresh=True, log=tmp_path / "up.log")
     data_dir = tmp_path / "data"
     if not first:
-        with Ogel("up", log=tmp_path / "made.log", OGEL_DATA_DIR=str(data_dir)):
+        with Ogel("up", fresh=True, log=tmp_path / "made.log", OGEL_DATA_DIR=str(data_dir)):
             pass
     for number, moment in enumerate(MOMENTS if first else MOMENTS[::2]):
         asked = signal.SIGTERM if number % 2 else signal.SIGINT
@@ -132,7 +133,7 @@ def test_ctrl_c_and_sigterm_end_a_start_at_any_moment(tmp_path: Path, first: boo
         assert "Errno" not in said
         assert left_running(data_dir) == []
     # Whatever the last one left can be used.
-    with Ogel("up", log=tmp_path / "again.log", OGEL_DATA_DIR=str(data_dir)) as again:
+    with Ogel("up", fresh=True, log=tmp_path / "again.log", OGEL_DATA_DIR=str(data_dir)) as again:
         again.api.ok("POST", "/api/events", {"type": "order.created", "data": {}})
 
 

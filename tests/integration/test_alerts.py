@@ -11,22 +11,21 @@ from typing import cast
 import psycopg
 
 from ogel.adapters.postgres import PoolOptions, make_pool
-from ogel.features.stats.alerts.jobs import CheckAlerts
-from ogel.features.stats.alerts.rules import Rule
-from ogel.features.stats.alerts.service import AlertService
-from ogel.features.stats.alerts.store import AlertStore
-from ogel.features.stats.resources.sample import Sample
-from ogel.features.stats.resources.sampler import Sampler
-from ogel.features.stats.resources.store import ResourceStore
+from ogel.features.observability.alerts.jobs import CheckAlerts
+from ogel.features.observability.alerts.service import AlertService
+from ogel.features.observability.alerts.store import AlertStore
+from ogel.features.observability.resources.sampler import Sampler
 from ogel.kernel.clock import rfc3339, utc_now
+from ogel.runtime.alerts import AlertRule, Sample
 from ogel.runtime.database.database import Database
 from ogel.runtime.jobs.job import Job
 from ogel.runtime.jobs.store import JobQueue
+from ogel.runtime.jobs.stuck import stuck_seconds
 from ogel.runtime.outbox import Outbox
 
 RULES = [
-    Rule("process.memory", "warning", 10, "process.memory_bytes", subject="process"),
-    Rule("disk.free", "critical", 0.1, "disk.free_share", below=True),
+    AlertRule("process.memory", "warning", 10, "process.memory_bytes", subject="process"),
+    AlertRule("disk.free", "critical", 0.1, "disk.free_share", below=True),
 ]
 
 
@@ -47,9 +46,9 @@ class World:
         self._tick = utc_now()
         self.service = self.with_rules(RULES)
 
-    def with_rules(self, rules: Sequence[Rule]) -> AlertService:
+    def with_rules(self, rules: Sequence[AlertRule]) -> AlertService:
         sampler = cast(Sampler, self.numbers)
-        return AlertService(self.database, AlertStore(), Outbox(JobQueue()), sampler, rules)
+        return AlertService(self.database, AlertStore(), Outbox(JobQueue()), sampler, lambda: rules)
 
     def tick(self) -> str:
         self._tick += timedelta(seconds=1)
@@ -176,7 +175,7 @@ def test_a_job_is_stuck_that_nothing_but_workers_hold_back(database_url: str) ->
 
     async def stuck(database: Database) -> float:
         async with database.autocommit() as tx:
-            return (await ResourceStore().stuck(tx, ["trial", "empty"]))["trial"]
+            return (await stuck_seconds(tx, ["trial", "empty"]))["trial"]
 
     async def story() -> None:
         async with world(database_url) as made:

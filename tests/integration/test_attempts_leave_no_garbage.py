@@ -12,15 +12,15 @@ from typing import Any, cast
 from prometheus_client import CollectorRegistry
 
 from ogel.features.webhooks.secrets.keyring import KeyRing
+from ogel.features.webhooks.sending.due import DueDelivery
 from ogel.features.webhooks.sending.jobs import Deliver
 from ogel.features.webhooks.sending.metrics import WebhookMetrics
 from ogel.features.webhooks.sending.receiver import Receiver
-from ogel.features.webhooks.sending.retry import RetrySchedule
-from ogel.features.webhooks.sending.work import Work
 from ogel.kernel.clock import utc_now
 from ogel.kernel.event import Event
 from ogel.runtime.egress import NO_HEADERS
 from ogel.runtime.jobs.job import Job
+from ogel.runtime.jobs.retry import RetryPolicy
 from tests.support.egress_receiver import a_client
 
 ATTEMPTS = 20
@@ -32,10 +32,10 @@ class Unsigned:
         return "v1,"
 
 
-def work_for(url: str, timeout_seconds: float) -> Work:
+def work_for(url: str, timeout_seconds: float) -> DueDelivery:
     keys = cast(KeyRing, Unsigned())
     receiver = Receiver("wh_1", 1, url, timeout_seconds, "full", None, "", keys, NO_HEADERS, b"[")
-    return Work(
+    return DueDelivery(
         "dlv_1", 0, utc_now(), False, False, False, Event("evt_1", "a.b", b"{}", None, utc_now()), receiver
     )
 
@@ -72,7 +72,7 @@ def left_by_attempts(url: str, timeout_seconds: float = 5.0) -> list[Any]:
                 UNUSED,
                 client,
                 UNUSED,
-                RetrySchedule([60.0]),
+                RetryPolicy([60.0]),
                 UNUSED,
                 WebhookMetrics(CollectorRegistry()),
                 UNUSED,
@@ -83,7 +83,7 @@ def left_by_attempts(url: str, timeout_seconds: float = 5.0) -> list[Any]:
 
     with garbage() as found:
         asyncio.run(story())
-    return [each for each in found if isinstance(each, BaseException | Work | Event)]
+    return [each for each in found if isinstance(each, BaseException | DueDelivery | Event)]
 
 
 def test_refused_connections_leave_nothing() -> None:

@@ -17,10 +17,11 @@ from ogel.adapters.postgres import PoolOptions, make_pool
 from ogel.features.audit.chain import Fault, Linked, Walk, link
 from ogel.features.audit.chain_store import ChainStore
 from ogel.features.audit.ends import EndChanged, Ends, end_purpose
-from ogel.features.audit.feature import AuditFeature
+from ogel.features.audit.feature import build
 from ogel.features.audit.purge import purge_of_audit_logs
 from ogel.features.audit.sealing import BATCH, QUEUE, SEAL, Seal
 from ogel.features.audit.service import AuditService
+from ogel.features.audit.settings import AuditSettings
 from ogel.features.audit.store import AuditStore
 from ogel.features.audit.verify import Verdict, verify_lines
 from ogel.kernel.clock import utc_now
@@ -28,8 +29,10 @@ from ogel.kernel.errors import Conflict, Malformed
 from ogel.kernel.principal import SYSTEM, Caller
 from ogel.runtime.database.database import Database
 from ogel.runtime.jobs.job import NewJob
+from ogel.runtime.jobs.store import JobQueue
 from ogel.runtime.secrets.sealed import SealedColumn, SealedValues
 from ogel.runtime.secrets.vault import Vault
+from tests.support.core import a_core
 from tests.support.jobs import world
 
 SECRET = "a secret of twenty-four c"
@@ -502,11 +505,8 @@ def test_a_changed_head_stops_sealing_and_leaves_one_dead_job(database_url: str)
             write(database_url, 3)
             await log.seal_all()
             execute(database_url, "UPDATE audit_chain SET seq = 2 WHERE name = 'head'")
-            [kind] = [
-                kind
-                for kind in AuditFeature(log.database, AuditStore(), Vault(SECRET), 90).feature().jobs
-                if kind.name == SEAL
-            ]
+            core = a_core(log.database, JobQueue(), vault=Vault(SECRET))
+            [kind] = [kind for kind in build(core, AuditSettings()).jobs if kind.name == SEAL]
             async with world(database_url) as w:
                 w.queue.know([kind])
                 w.kinds = [kind]

@@ -17,7 +17,7 @@ import pytest
 from msgspec.structs import replace
 from psycopg import sql
 
-from ogel.adapters.migrations import read_migrations
+from ogel.adapters.migrations import migrate, read_migrations
 from ogel.adapters.storage.local import LocalObjects
 from ogel.features.backups.backup import NewBackup
 from ogel.features.backups.feature import BackupFeature
@@ -27,7 +27,7 @@ from ogel.kernel.errors import Unavailable
 from ogel.kernel.ids import new_id
 from ogel.kernel.principal import SYSTEM, Caller
 from ogel.operators import restoring
-from ogel.platform import MIGRATIONS
+from ogel.platform.schema import MIGRATIONS
 from ogel.runtime.database.database import DatabaseAway
 from ogel.runtime.jobs.job import Finished, Job, Outcome
 from ogel.runtime.secrets.vault import Vault
@@ -185,7 +185,7 @@ def refused(made: Made, url: str, words: str, **more: Any) -> None:
 
 def nothing_in(url: str) -> bool:
     """But what migrations write."""
-    tables = rows(url, "SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
+    tables = rows(url, "SELECT tablename FROM pg_tables WHERE schemaname = 'ogel'")
     written = ("schema_migrations", "schedule_changes")
     return all(rows(url, f"SELECT FROM {name} LIMIT 1") == [] for (name,) in tables if name not in written)
 
@@ -289,7 +289,7 @@ def test_another_secret_is_refused_before_anything_else(made: Made, empty_databa
     refused(
         made, empty_database_url, f"sealed under the key {key_id}, and OGEL_SECRET makes .*", secret=OTHER
     )
-    assert rows(empty_database_url, "SELECT FROM pg_tables WHERE schemaname = 'public'") == []
+    assert rows(empty_database_url, "SELECT FROM pg_tables WHERE schemaname = 'ogel'") == []
     # As a former one it will do.
     restore(empty_database_url, made.data_dir, made.id, secret=OTHER, former=(SECRET,))
 
@@ -336,6 +336,32 @@ def test_tables_of_others_stay_in_the_backup(
     id = asyncio.run(back_up(database_url, tmp_path))
     report = restore(empty_database_url, tmp_path, id)
     assert report.not_ours == ["Their ../stuff", "theirs"]
+
+
+def test_schemas_that_are_reserved_are_backed_up_and_those_of_others_are_not(
+    database_url: str, empty_database_url: str, tmp_path: Path
+) -> None:
+    """Two tables of one name; `storage` belongs to somebody else here, and so does `public`."""
+    make = "CREATE TABLE auth.events (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, name text)"
+    with psycopg.connect(database_url) as connection:
+        connection.execute(make)
+        connection.execute("INSERT INTO auth.events (name) VALUES ('first'), ('second')")
+        connection.execute("DROP SCHEMA storage")
+        connection.execute("CREATE SCHEMA storage")
+        connection.execute("CREATE TABLE storage.theirs AS SELECT 1 AS one")
+        connection.execute("CREATE TABLE public.users AS SELECT 1 AS one")
+    id = asyncio.run(back_up(database_url, tmp_path))
+    asyncio.run(migrate(empty_database_url, read_migrations(MIGRATIONS)))
+    with psycopg.connect(empty_database_url) as connection:
+        connection.execute(make)
+        connection.execute("CREATE TABLE public.mine AS SELECT 1 AS one")  # is no reason to refuse
+    assert restore(empty_database_url, tmp_path, id).not_ours == []
+    with psycopg.connect(empty_database_url) as connection:
+        connection.execute("INSERT INTO auth.events (name) VALUES ('third')")
+    assert rows(empty_database_url, "SELECT id, name FROM auth.events ORDER BY id")[1:] == [
+        (2, "second"),
+        (3, "third"),
+    ]
 
 
 def test_a_schema_change_waits_for_nobody_long(database_url: str, tmp_path: Path) -> None:

@@ -18,8 +18,8 @@ from ogel.runtime.database.patience import USUAL_SECONDS, patience, seconds_left
 from ogel.runtime.jobs.job import Job, NewJob
 from ogel.runtime.jobs.keys import Rate
 from ogel.runtime.jobs.kind import JobKind
+from ogel.runtime.jobs.leases import LeaseStore
 from ogel.runtime.jobs.runner import JobRunner, RunnerOptions
-from ogel.runtime.jobs.store import LeaseStore
 from ogel.runtime.outbox import Consequences, JobOf, Outbox, Part
 from tests.support.jobs import QUEUE, World, world
 

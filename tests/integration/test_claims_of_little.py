@@ -11,13 +11,13 @@ import pytest
 
 from ogel.runtime.database.database import Transaction
 from ogel.runtime.database.pieces import Piece
-from ogel.runtime.jobs import store as store_module
+from ogel.runtime.jobs.endings import EndingStore
 from ogel.runtime.jobs.job import DONE, Finished, Job, NewJob
 from ogel.runtime.jobs.keys import Rate
 from ogel.runtime.jobs.kind import JobKind
+from ogel.runtime.jobs.leases import CLAIM, FEW, LeaseStore
 from ogel.runtime.jobs.runner import RunnerOptions
 from ogel.runtime.jobs.shares import Division, NewKeys, Share
-from ogel.runtime.jobs.store import LeaseStore
 from tests.support.jobs import QUEUE, World, world
 
 # No poll comes between: whatever is claimed, a bell was rung for.
@@ -85,7 +85,7 @@ def test_a_lone_job_costs_a_statement_to_claim_and_one_to_end(
     claims = [sql for sql in asked if b"claimed AS" in sql]
     ends = [sql for sql in asked if b"ended AS" in sql]
     assert (len(claims), len(ends)) == (4, 4)
-    assert store_module.CLAIM not in claims
+    assert CLAIM not in claims
     # Only what the test itself enqueued in a transaction.
     assert asked.count(b"BEGIN") == 4
 
@@ -111,7 +111,7 @@ async def ordered(w: World, tx: Transaction) -> None:
 
 
 async def too_many(w: World, tx: Transaction) -> None:
-    await w.queue.enqueue(tx, [NewJob("trial.do", {}) for _ in range(store_module.FEW)])
+    await w.queue.enqueue(tx, [NewJob("trial.do", {}) for _ in range(FEW)])
 
 
 async def too_many_of_its_key(w: World, tx: Transaction) -> None:
@@ -210,7 +210,7 @@ def test_what_came_too_late_is_not_recorded_at_once(database_url: str) -> None:
             async with w.database.autocommit() as tx:
                 await tx.execute(b"UPDATE job_queue SET lease_id = 'another' WHERE id = %(id)s", {"id": lost})
             results = [Finished(job, DONE, None) for job in claim.jobs]
-            assert await leases.write(results, {only.name: only}) == 1
+            assert await EndingStore(w.database).write(results, {only.name: only}) == 1
             async with w.database.autocommit() as tx:
                 assert await tx.tuples(b"SELECT key FROM job_keys") == [(kept,)]
             assert told == [("late", lost)]

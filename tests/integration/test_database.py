@@ -22,6 +22,7 @@ async def opened(url: str, rung: list[set[str]], most: int = 2) -> AsyncIterator
     await pool.open()
     database = Database(pool, rung.append)
     async with database.autocommit() as tx:
+        await tx.execute(b"CREATE SCHEMA IF NOT EXISTS ogel")
         await tx.execute(b"CREATE TABLE trial (n int PRIMARY KEY)")
     try:
         yield database
@@ -146,7 +147,7 @@ def test_a_migration_that_fails_leaves_nothing_of_itself(empty_database_url: str
             await migrate(empty_database_url, [good, bad])
         with psycopg.connect(empty_database_url) as connection:
             tables = connection.execute(
-                "SELECT tablename FROM pg_tables WHERE schemaname = 'public'"
+                "SELECT tablename FROM pg_tables WHERE schemaname = 'ogel'"
             ).fetchall()
         assert sorted(name for (name,) in tables) == ["good", "schema_migrations"]
         assert await migrate(empty_database_url, [good]) == []

@@ -100,9 +100,10 @@ def test_what_takes_too_long_says_whether_it_was_held_up(empty_database_url: str
     async def story() -> None:
         async with opened(empty_database_url) as database:
             async with database.autocommit() as tx:
+                await tx.execute(b"CREATE SCHEMA ogel")
                 await tx.execute(b"CREATE TABLE held (n int)")
             with psycopg.connect(empty_database_url) as other:
-                other.execute("LOCK TABLE held")
+                other.execute("LOCK TABLE ogel.held")
                 await_lock = b"SET LOCAL lock_timeout = '50ms'", b"INSERT INTO held VALUES (1)"
                 assert type(await fault(database, *await_lock)) is DatabaseLocked
             slow = b"SET LOCAL statement_timeout = '50ms'", b"SELECT pg_sleep(5)"
@@ -114,7 +115,7 @@ def test_what_takes_too_long_says_whether_it_was_held_up(empty_database_url: str
 def test_a_read_only_database_answers_and_takes_no_writes(empty_database_url: str) -> None:
     with psycopg.connect(empty_database_url, autocommit=True) as connection:
         name = sql.Identifier(connection.info.dbname)
-        connection.execute("CREATE TABLE trial (n int)")
+        connection.execute("CREATE SCHEMA ogel CREATE TABLE trial (n int)")
         connection.execute(sql.SQL("ALTER DATABASE {} SET default_transaction_read_only = on").format(name))
 
     async def story() -> None:

@@ -31,6 +31,7 @@ async def opened(url: str) -> AsyncIterator[Database]:
     async with make_pool(url, PoolOptions(1, MOST, 30, POOL_SECONDS, 10)) as pool:
         database = Database(pool, lambda _: None)
         async with database.autocommit() as tx:
+            await tx.execute(b"CREATE SCHEMA ogel")
             await tx.execute(b"CREATE TABLE trial (n int PRIMARY KEY)")
         yield database
 

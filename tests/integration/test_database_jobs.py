@@ -9,14 +9,12 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from prometheus_client import CollectorRegistry
-
 from ogel.adapters.postgres import PoolOptions, make_pool
-from ogel.features.audit.store import AuditStore
 from ogel.features.databases.checks.job import CHECK
 from ogel.features.databases.checks.jobs import CHECK_ALL, UNKNOWN_FAULT, Loaded
 from ogel.features.databases.feature import DatabaseFeature
 from ogel.features.databases.migrations.migration import MigrationFile, NewRun
+from ogel.features.databases.migrations.purge import purge_of_runs
 from ogel.features.databases.registry.database import DatabaseChange, NewDatabase, RegisteredDatabase
 from ogel.features.databases.registry.store import RegistryStore
 from ogel.kernel.clock import utc_now
@@ -24,11 +22,10 @@ from ogel.kernel.principal import SYSTEM, Caller
 from ogel.runtime.database.database import Database
 from ogel.runtime.database.registered import Applied, Catalog, NextFile, Seen, Target, TargetError
 from ogel.runtime.jobs.job import Finished, Job, Outcome
-from ogel.runtime.jobs.keys import JobKeys
 from ogel.runtime.jobs.kind import JobKind
 from ogel.runtime.jobs.store import JobQueue
-from ogel.runtime.outbox import Outbox
 from ogel.runtime.secrets.vault import Vault
+from tests.support.core import a_core
 
 CALLER = Caller(SYSTEM, "req_test")
 SECRET = "test-secret-0123456789abcdef-0123"
@@ -68,7 +65,7 @@ class World:
     elsewhere: Elsewhere
 
     def kind(self, name: str) -> JobKind:
-        [kind] = [kind for kind in self.feature.feature().jobs if kind.name == name]
+        [kind] = [kind for kind in self.feature.kinds if kind.name == name]
         return kind
 
     async def register(self, **parts: Any) -> RegisteredDatabase:
@@ -98,11 +95,8 @@ async def world(database_url: str, secret: str = SECRET) -> AsyncIterator[World]
     pool = make_pool(database_url, PoolOptions(1, 4, 30, 5, 10))
     await pool.open()
     database, jobs, elsewhere = Database(pool, lambda _: None), JobQueue(), Elsewhere()
-    feature = DatabaseFeature(
-        database, jobs, JobKeys(jobs), Outbox(jobs), AuditStore(), Vault(secret), elsewhere,
-        30, CollectorRegistry(),
-    )  # fmt: skip
-    jobs.know(feature.feature().jobs)
+    feature = DatabaseFeature(a_core(database, jobs, vault=Vault(secret)), elsewhere)
+    jobs.know(feature.kinds)
     try:
         yield World(database, feature, elsewhere)
     finally:
@@ -239,7 +233,7 @@ def test_runs_that_are_long_over_are_forgotten(database_url: str) -> None:
         )
         assert await w.rows(b"SELECT sql FROM platform_database_migration_files") == [(None,), (None,)]
         unfinished = await w.feature.migrations.start(CALLER, "pg", new)
-        [purge] = w.feature.feature().purges
+        purge = purge_of_runs(30)
         before = utc_now() - timedelta(days=30)
         async with w.database.transaction() as tx:
             assert await purge.count(tx, before) == (await purge.batch(tx, before, 100)).deleted == 1

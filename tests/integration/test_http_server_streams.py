@@ -239,7 +239,7 @@ async def test_who_cannot_shake_hands_is_hung_up_on() -> None:
         raw = await ask_raw(
             world, (UPGRADE % (b"/realtime/ws?key=k", b"")).replace(b"Version: 13", b"Version: 8")
         )
-        assert raw.startswith(b"HTTP/1.1 400 ")
+        assert raw.startswith(b"HTTP/1.1 426 ")
 
 
 @story

@@ -21,14 +21,15 @@ from ogel.adapters.rq_horses.keys import QUEUE_PREFIX
 from ogel.runtime.database.database import Transaction
 from ogel.runtime.jobs.isolation import Isolation
 from ogel.runtime.jobs.job import Finished, NewJob
-from ogel.runtime.jobs.kind import Backoff, JobKind
+from ogel.runtime.jobs.kind import JobKind
+from ogel.runtime.jobs.retry import RetryPolicy
 from ogel.runtime.jobs.runner import RunnerOptions
 from ogel.runtime.jobs.store import JobQueue
 from tests.support.isolated import is_running, lives, parent_of
 from tests.support.jobs import QUEUE, World, world
 
 LIMIT_SECONDS = 30.0
-AT_ONCE = Backoff(first_seconds=0.01, cap_seconds=0.02)
+AT_ONCE = RetryPolicy.doubling(first_seconds=0.01, cap_seconds=0.02)
 
 
 def kind(

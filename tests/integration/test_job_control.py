@@ -11,10 +11,11 @@ import pytest
 from ogel.kernel.clock import utc_now
 from ogel.runtime.database.database import Transaction
 from ogel.runtime.jobs.job import LOW, MOST_RESULT_BYTES, REPLAY, RETRY, URGENT, Job, NewJob, Outcome
-from ogel.runtime.jobs.kind import Backoff, JobKind
+from ogel.runtime.jobs.kind import JobKind
+from ogel.runtime.jobs.leases import LeaseStore
 from ogel.runtime.jobs.progress import report
+from ogel.runtime.jobs.retry import RetryPolicy
 from ogel.runtime.jobs.runner import RunnerOptions
-from ogel.runtime.jobs.store import LeaseStore
 from tests.support.jobs import QUEUE, World, world
 
 
@@ -37,7 +38,7 @@ class Told:
 
 
 def kind(perform: Any = do_nothing, **options: Any) -> JobKind:
-    return JobKind("trial.do", QUEUE, perform, **{"backoff": Backoff(0.01, 0.02), **options})
+    return JobKind("trial.do", QUEUE, perform, **{"backoff": RetryPolicy.doubling(0.01, 0.02), **options})
 
 
 def job(n: int = 0, **options: Any) -> NewJob:
@@ -154,7 +155,7 @@ def test_what_is_too_short_to_be_cut_ends_as_it_ends(database_url: str) -> None:
                 await begun.wait()
                 async with w.database.transaction() as tx:
                     await w.queue.cancel(tx, id)
-                await runner._tend()
+                await runner._tender.tend()
                 release.set()
                 await w.until_empty()
             assert done.is_set()

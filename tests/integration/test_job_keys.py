@@ -11,10 +11,11 @@ from typing import Any
 from ogel.kernel.clock import utc_now
 from ogel.runtime.jobs.job import RETRY, Job, NewJob, Outcome
 from ogel.runtime.jobs.keys import Rate
-from ogel.runtime.jobs.kind import Backoff, JobKind
+from ogel.runtime.jobs.kind import JobKind
+from ogel.runtime.jobs.leases import CLAIM, CONTENDED_SECONDS, MOST_STEPS, LeaseStore
+from ogel.runtime.jobs.retry import RetryPolicy
 from ogel.runtime.jobs.runner import RunnerOptions
 from ogel.runtime.jobs.shares import UNDIVIDED, Division, NewKeys, Share
-from ogel.runtime.jobs.store import CLAIM, CONTENDED_SECONDS, MOST_STEPS, LeaseStore
 from tests.support.jobs import QUEUE, World, world
 
 
@@ -23,7 +24,7 @@ async def do_nothing(job: Job, _: Any) -> None:
 
 
 def kind(perform: Any = do_nothing, **options: Any) -> JobKind:
-    return JobKind("trial.do", QUEUE, perform, **{"backoff": Backoff(0.01, 0.02), **options})
+    return JobKind("trial.do", QUEUE, perform, **{"backoff": RetryPolicy.doubling(0.01, 0.02), **options})
 
 
 def job(key: str, n: int = 0, **options: Any) -> NewJob:

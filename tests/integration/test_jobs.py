@@ -14,14 +14,17 @@ import pytest
 from ogel.kernel.clock import utc_now
 from ogel.runtime.database.database import DatabaseAway, Transaction
 from ogel.runtime.jobs import runner as runner_module
+from ogel.runtime.jobs.endings import EndingStore
 from ogel.runtime.jobs.job import REPLAY, RETRY, Finished, Job, NewJob, Outcome
-from ogel.runtime.jobs.kind import Backoff, JobKind
-from ogel.runtime.jobs.runner import LOST_WORKER, JobRunner, RunnerOptions
-from ogel.runtime.jobs.store import LeaseStore
+from ogel.runtime.jobs.kind import JobKind
+from ogel.runtime.jobs.leases import LeaseStore
+from ogel.runtime.jobs.performing import LOST_WORKER
+from ogel.runtime.jobs.retry import RetryPolicy
+from ogel.runtime.jobs.runner import JobRunner, RunnerOptions
 from ogel.runtime.secrets.scrub import Scrubber
 from tests.support.jobs import QUEUE, World, world
 
-AT_ONCE = Backoff(first_seconds=0.01, cap_seconds=0.02)
+AT_ONCE = RetryPolicy.doubling(first_seconds=0.01, cap_seconds=0.02)
 
 
 def kind(perform: Any, name: str = "trial.do", **options: Any) -> JobKind:
@@ -286,7 +289,7 @@ def test_a_late_result_of_a_lost_lease_is_refused(database_url: str) -> None:
             taken_over = await LeaseStore(w.database, QUEUE, lease_seconds=60).claim(1)
             assert [job.id for job in taken_over.jobs] == [job.id for job in claimed.jobs]
             done = [Finished(job, Outcome("done"), None) for job in claimed.jobs]
-            assert await slow.write(done, {}) == 1
+            assert await EndingStore(w.database).write(done, {}) == 1
             [row] = await w.rows()
             assert row["lease_id"] == taken_over.jobs[0].lease_id
 
@@ -388,13 +391,13 @@ def test_a_runner_that_claims_its_own_job_again_goes_on_with_one(
             await w.enqueue(NewJob("trial.do", {}, key="k"))
             async with w.running() as runner:
                 await until(lambda: begun == [1])
-                former = list(runner._held.values())
+                former = list(runner._performer.held.values())
                 async with w.database.autocommit() as tx:
                     await tx.execute(b"UPDATE job_queue SET leased_until = now() - interval '1 s'")
                 runner.wake()
                 await until(lambda: begun == [1, 2])
                 # A renewal that was under way finds the former's lease lost; that is not the present one's.
-                await runner._leave_lost(former)
+                await runner._tender.leave_lost(former)
                 if cancellable:
                     await until(lambda: told == [("late", 1)])
                     assert stopped == [1]
@@ -473,7 +476,7 @@ def places(runner: JobRunner) -> tuple[int, int, int]:
     """In use, held, and in use under the key `k`."""
     shares = runner._shares.divided(asyncio.get_running_loop().time()).shares
     busy = sum(share.busy for share in shares if share.key == "k")
-    return runner._unfinished, len(runner._held), busy
+    return runner._performer.unfinished, len(runner._performer.held), busy
 
 
 async def until(so: Callable[[], bool]) -> None:

@@ -39,7 +39,9 @@ class Process(KeyService):
             database,
             0,
         )
-        super().__init__(database, store, audit, self.uses, self.watch, None, None)
+        super().__init__(
+            database, store, audit, self.uses, self.watch, None, None, lambda: ["events:read", "events:write"]
+        )
         find = store.find
 
         async def counted(tx: object, key_hash: bytes) -> object:

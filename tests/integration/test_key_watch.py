@@ -50,13 +50,18 @@ class World:
             await tx.execute(statement, parameters)
 
 
+SCOPES = ["events:read", "metrics:read", "realtime:read"]
+
+
 @asynccontextmanager
 async def a_world(url: str) -> AsyncIterator[World]:
     """Without Redis: what ends is found by looking."""
     async with asyncio.timeout(LIMIT_SECONDS), make_pool(url, PoolOptions(1, 4, 30, 0.3, 10)) as pool:
         database, store, audit = Database(pool, lambda _: None), KeyStore(), AuditStore()
         watch = KeyWatch(database, store)
-        keys = KeyService(database, store, audit, KeyUses(database, audit), watch, None, "a" * 24)
+        keys = KeyService(
+            database, store, audit, KeyUses(database, audit), watch, None, "a" * 24, lambda: SCOPES
+        )
         stop = asyncio.Event()
         running = asyncio.create_task(watch.run(stop))
         try:

@@ -10,9 +10,9 @@ import psycopg
 import pytest
 
 from ogel.adapters.postgres import PoolOptions, make_pool
+from ogel.features.webhooks.sending.due import DeliveryState, LoggedAttempt, LostAttempt
 from ogel.features.webhooks.sending.receiver import Receivers
-from ogel.features.webhooks.sending.store import SendingStore
-from ogel.features.webhooks.sending.work import AttemptRow, LostAttempt, Settled
+from ogel.features.webhooks.sending.store import AttemptStore
 from ogel.kernel.clock import utc_now
 from ogel.runtime.database.database import Database
 
@@ -20,17 +20,17 @@ BEGAN = utc_now() - timedelta(minutes=1)
 NO_RECEIVERS: Receivers = None  # type: ignore[assignment]  # nothing here is sent
 
 LOST = [LostAttempt("dlv_1", BEGAN)]
-LATE = [AttemptRow("dlv_1", 1, "delivered", BEGAN, 2.5, response_status=204)]
-SECOND = AttemptRow("dlv_1", 2, "failed", BEGAN, 0.5, reason="status", response_status=500)
-SETTLED = Settled("dlv_1", "failed", 2, None)
+LATE = [LoggedAttempt("dlv_1", 1, "delivered", BEGAN, 2.5, response_status=204)]
+SECOND = LoggedAttempt("dlv_1", 2, "failed", BEGAN, 0.5, reason="status", response_status=500)
+SETTLED = DeliveryState("dlv_1", "failed", 2, None)
 
 
-async def tell(store: SendingStore, database: Database, what: str) -> None:
+async def tell(store: AttemptStore, database: Database, what: str) -> None:
     async with database.transaction() as tx:
         if what == "lost":
             await store.record_lost(tx, LOST)
         elif what == "late":
-            await store.record_late(tx, [*LATE, AttemptRow("dlv_gone", 1, "delivered", BEGAN, 1.0)])
+            await store.record_late(tx, [*LATE, LoggedAttempt("dlv_gone", 1, "delivered", BEGAN, 1.0)])
         else:
             await store.record(tx, [SECOND], [SETTLED])
 
@@ -48,7 +48,7 @@ async def tell(store: SendingStore, database: Database, what: str) -> None:
 def test_the_truth_is_told_in_whatever_order_it_comes(database_url: str, order: tuple[str, ...]) -> None:
     async def story() -> None:
         async with make_pool(database_url, PoolOptions(1, 2, 30, 5, 10)) as pool:
-            database, store = Database(pool, lambda _: None), SendingStore(NO_RECEIVERS)
+            database, store = Database(pool, lambda _: None), AttemptStore(NO_RECEIVERS)
             for what in order:
                 await tell(store, database, what)
 

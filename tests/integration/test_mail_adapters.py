@@ -13,10 +13,10 @@ from urllib.parse import quote
 import pytest
 from msgspec.structs import replace
 
+from ogel.adapters.egress.outgoing import OutgoingClient
 from ogel.adapters.mail.outbox import MOST_FILES, OutboxProvider
 from ogel.adapters.mail.resend import ResendProvider
 from ogel.adapters.mail.smtp import SmtpProvider, SmtpServer
-from ogel.adapters.outgoing import OutgoingClient
 from ogel.runtime.delivery.providers import ProviderError
 from ogel.runtime.mail.address import parse_address
 from ogel.runtime.mail.letter import Bounced, Letter, MailProvider, Receipt

@@ -5,16 +5,15 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from prometheus_client import CollectorRegistry
 
-from ogel.features.audit.store import AuditStore
-from ogel.features.mail.feature import MailFeature, MailOptions
+from ogel.features.mail.feature import MailFeature
 from ogel.features.mail.jobs import QUEUE
 from ogel.features.mail.message import MailMessage, NewMail
+from ogel.features.mail.settings import MailSettings
 from ogel.kernel.principal import SYSTEM, Caller
-from ogel.runtime.delivery.providers import ProviderMetrics, Providers
+from ogel.runtime.delivery.providers import Providers
 from ogel.runtime.jobs.store import JobQueue
-from ogel.runtime.outbox import Outbox
+from tests.support.core import a_core
 from tests.support.jobs import World
 from tests.support.jobs import world as job_world
 
@@ -22,15 +21,9 @@ CALLER = Caller(SYSTEM, "req_test")
 
 
 def a_feature(jobs: World, queue: JobQueue) -> MailFeature:
-    return MailFeature(
-        jobs.database,
-        queue,
-        Outbox(queue),
-        AuditStore(),
-        Providers("mail", [], ProviderMetrics(CollectorRegistry())),
-        MailOptions(None, None, [60.0], 1.0, 7.0),
-        lambda: None,
-    )
+    core = a_core(jobs.database, queue)
+    settings = MailSettings(retry_delays=(60.0,), timeout_seconds=1.0)
+    return MailFeature(core, settings, Providers("mail", [], core.provider_metrics))
 
 
 @pytest.mark.parametrize(
@@ -48,7 +41,7 @@ def test_an_address_that_is_not_taken_any_more_ends_its_message(
         async with job_world(database_url) as jobs:
             queue = JobQueue()
             feature = a_feature(jobs, queue)
-            jobs.kinds = feature.feature().jobs
+            jobs.kinds = [feature.send.kind()]
             queue.know(jobs.kinds)
             mail = NewMail(
                 from_="ogel@example.com",

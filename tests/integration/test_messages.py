@@ -13,17 +13,19 @@ import msgspec
 import pytest
 from prometheus_client import CollectorRegistry
 
-from ogel.adapters.egress import AddressGuard, Door
-from ogel.features.audit.store import AuditStore
 from ogel.features.messaging.devices.device import NewFcmDevice, NewWebPushDevice
-from ogel.features.messaging.feature import MessagingFeature, MessagingOptions
+from ogel.features.messaging.devices.purge import purge_of_devices
+from ogel.features.messaging.feature import MessagingFeature
 from ogel.features.messaging.messages.message import QUEUE, MessageWithAttempts, NewPush, NewSms
+from ogel.features.messaging.messages.purges import purges_of_messages
 from ogel.features.messaging.sending.senders import MessageProviders
+from ogel.features.messaging.settings import MessagingSettings
 from ogel.kernel.clock import utc_now
 from ogel.kernel.errors import Conflict
 from ogel.kernel.principal import SYSTEM, Caller
 from ogel.runtime.database.database import Database
-from ogel.runtime.delivery.providers import FAILURES, ProviderError, ProviderMetrics
+from ogel.runtime.delivery.breaker import FAILURES
+from ogel.runtime.delivery.providers import ProviderError
 from ogel.runtime.jobs.admission import Admit, QueueFull
 from ogel.runtime.jobs.bell import Notifier
 from ogel.runtime.jobs.kind import JobKind
@@ -31,9 +33,8 @@ from ogel.runtime.jobs.metrics import JobMetrics
 from ogel.runtime.jobs.runner import JobRunner, RunnerOptions
 from ogel.runtime.jobs.store import JobQueue
 from ogel.runtime.messaging import Gone
-from ogel.runtime.outbox import Outbox
-from ogel.runtime.secrets.vault import Vault
 from tests.support.carriers import Browser
+from tests.support.core import a_core
 from tests.support.jobs import world as job_world
 
 CALLER = Caller(SYSTEM, "req_test")
@@ -110,19 +111,10 @@ def in_world(
     async def told() -> None:
         async with job_world(database_url) as jobs:
             queue = JobQueue()
-            feature = MessagingFeature(
-                jobs.database,
-                queue,
-                Outbox(queue),
-                AuditStore(),
-                Door(AddressGuard()),
-                Vault("0" * 32),
-                providers,
-                ProviderMetrics(CollectorRegistry()),
-                admit,
-                MessagingOptions(lifetime_seconds, 30.0),
-            )
-            kinds = list(feature.feature().jobs)
+            core = a_core(jobs.database, queue)
+            core.pressure.admit = admit  # type: ignore[method-assign]
+            feature = MessagingFeature(core, MessagingSettings(lifetime_seconds=lifetime_seconds), providers)
+            kinds = [feature.send.kind()]
             queue.know(kinds)
             await story(World(jobs.database, feature, kinds, jobs.notifier))
 
@@ -359,7 +351,7 @@ def test_what_is_over_for_long_is_forgotten(database_url: str, status: str) -> N
         await w.rows(f"UPDATE devices SET disabled_at = {age}, disabled_reason = 'gone' RETURNING id")
         await w.feature.devices.register(CALLER, NewFcmDevice(token="here"))
         before = utc_now() - timedelta(days=30)
-        for purge in w.feature.feature().purges:
+        for purge in (*purges_of_messages(30.0), purge_of_devices(30.0)):
             async with w.database.transaction() as tx:
                 assert await purge.count(tx, before) == (await purge.batch(tx, before, 100)).deleted == 1
         assert {row[0] for row in await w.rows("SELECT id FROM messages")} == {new, waits}

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from ogel.adapters.outgoing import OutgoingClient
+from ogel.adapters.egress.outgoing import OutgoingClient
 from ogel.runtime.egress import EgressError, Exchange
 from tests.support.certificates import make_certificate
 from tests.support.egress_proxy import TunnelProxy

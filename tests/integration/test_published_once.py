@@ -10,13 +10,16 @@ from datetime import timedelta
 import psycopg
 
 from ogel.adapters.postgres import PoolOptions, make_pool
-from ogel.features.events.feature import events_feature
+from ogel.features.events.feature import build
+from ogel.features.events.settings import EventsSettings
 from ogel.kernel.clock import utc_now
 from ogel.kernel.event import Event
 from ogel.kernel.ids import new_id
+from ogel.platform.platform import Platform
 from ogel.runtime.database.database import Database, Transaction
 from ogel.runtime.jobs.store import JobQueue
 from ogel.runtime.outbox import Consequences, Outbox, Publication
+from ogel.settings import NOWHERE
 
 
 class Heard(Consequences):
@@ -49,7 +52,7 @@ async def opened(url: str) -> AsyncIterator[Database]:
 def outbox() -> Outbox:
     """Each stands for a process of its own."""
     made = Outbox(JobQueue())
-    made.subscribe([subscriber])
+    made.subscribe({"none": subscriber})
     return made
 
 
@@ -109,7 +112,7 @@ def test_an_id_outlives_its_event(database_url: str) -> None:
                 await tx.execute(
                     b"UPDATE events SET created_at = now() - interval '40 days' WHERE id <> 'young'"
                 )
-            [purge] = events_feature(None, retention_days=30).purges  # type: ignore[arg-type]
+            [purge] = build(Platform(NOWHERE).core, EventsSettings()).purges
             async with database.autocommit() as tx:
                 assert (await purge.batch(tx, utc_now() - timedelta(days=30), 100)).deleted == 2
             for _ in range(2):

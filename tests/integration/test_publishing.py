@@ -16,7 +16,7 @@ from ogel.adapters.postgres import PoolOptions, make_pool
 from ogel.features.audit.store import AuditStore
 from ogel.features.events import publisher
 from ogel.features.events.publisher import SLOTS, Publisher
-from ogel.features.webhooks.deliveries.job import DELIVER
+from ogel.features.webhooks.deliveries.job import DELIVER, QUEUE
 from ogel.features.webhooks.endpoints.store import EndpointStore
 from ogel.features.webhooks.fanout.fanout import FanOut
 from ogel.features.webhooks.fanout.store import FanOutStore
@@ -48,7 +48,7 @@ class World:
         queue.know([JobKind(DELIVER, "webhooks", nothing)])
         self.outbox = Outbox(queue)
         self.fan_out = FanOut(FanOutStore())
-        self.outbox.subscribe([self.fan_out.to_matching])
+        self.outbox.subscribe({QUEUE: self.fan_out.to_matching})
         self.publisher = Publisher(database, self.outbox, AuditStore(), lambda: None, CollectorRegistry())
 
     async def publish(self, *events: Event) -> dict[str, int]:

@@ -11,6 +11,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 from structlog.testing import capture_logs
 
+from ogel.features.realtime.jobs import QUEUE, announce, publish_job
 from ogel.features.realtime.listening import Listening
 from ogel.kernel.clock import utc_now
 from ogel.runtime.database.database import Database
@@ -41,11 +42,12 @@ def test_a_published_event_reaches_every_listener(database_url: str, redis_url: 
             a_database(database_url, lambda queues: [each.wake() for each in runners]) as database,
             a_world(redis_url, Listening(database)) as world,
         ):
-            feature = world.feature.feature()
             outbox = world.outbox
-            outbox.subscribe(feature.subscribers)
+            outbox.subscribe({QUEUE: announce})
             metrics = JobMetrics(CollectorRegistry())
-            runners.append(JobRunner(database, "realtime", feature.jobs, RunnerOptions(), metrics))
+            runners.append(
+                JobRunner(database, QUEUE, [publish_job(world.broadcast)], RunnerOptions(), metrics)
+            )
             stop = asyncio.Event()
             working = asyncio.create_task(runners[0].run(stop, drain_seconds=5))
             async with (
@@ -88,7 +90,7 @@ def test_a_transaction_that_fails_announces_nothing(database_url: str, redis_url
             a_world(redis_url) as world,
         ):
             outbox = world.outbox
-            outbox.subscribe(world.feature.feature().subscribers)
+            outbox.subscribe({QUEUE: announce})
             with pytest.raises(ZeroDivisionError):
                 await publish_and_fail(database, outbox)
             async with database.autocommit() as tx:
@@ -120,7 +122,7 @@ def test_what_is_too_late_is_dropped_and_said(database_url: str, redis_url: str)
         ):
             old = an_event(created_at=utc_now() - timedelta(minutes=6))
             new, gone = an_event(), an_event()
-            kind = world.feature.feature().jobs[0]
+            kind = publish_job(world.broadcast)
             stale, mixed = a_job([old, gone]), a_job([old, new])
             assert kind.load is not None
             async with database.transaction() as tx:

@@ -9,7 +9,7 @@ from unittest import mock
 import pytest
 
 from ogel.features.realtime import listening
-from ogel.features.realtime.jobs import announce, publish_job
+from ogel.features.realtime.jobs import QUEUE, announce, publish_job
 from ogel.features.realtime.listening import Listening
 from ogel.kernel.errors import Unavailable
 from ogel.kernel.event import Event
@@ -28,7 +28,7 @@ class World:
         queue = JobQueue()
         queue.know([publish_job(mock.Mock())])
         self.outbox = Outbox(queue)
-        self.outbox.subscribe([announce])
+        self.outbox.subscribe({QUEUE: announce})
 
     async def publish(self, *events: Event) -> None:
         async with self.database.autocommit() as tx:

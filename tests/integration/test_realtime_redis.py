@@ -14,6 +14,7 @@ from structlog.testing import capture_logs
 from ogel.adapters import redis_pubsub
 from ogel.adapters.embedded import EmbeddedServers
 from ogel.adapters.redis_pubsub import RedisBroadcast
+from ogel.features.realtime.jobs import publish_job
 from ogel.kernel.errors import Unavailable
 from ogel.runtime.realtime.broadcast import EVENTS
 from ogel.runtime.realtime.message import pack
@@ -84,7 +85,7 @@ def test_without_redis_a_job_is_postponed_and_its_attempt_does_not_count(
             with pytest.raises(Unavailable):
                 await world.say(an_event())
             event = an_event()
-            outcome = await world.feature.feature().jobs[0].perform(a_job([event]), [pack(event)])
+            outcome = await publish_job(world.broadcast).perform(a_job([event]), [pack(event)])
             assert outcome is not None
             assert outcome.verdict == "postpone"
             assert 1 <= (outcome.after_seconds or 0) <= 5

@@ -15,19 +15,20 @@ import psycopg
 import pytest
 
 from ogel.adapters.temporary import temporary_directory
-from ogel.features.audit.store import AuditStore
 from ogel.features.cleanup.feature import CleanupFeature
 from ogel.features.cleanup.jobs import PURGE, QUEUE
 from ogel.features.cleanup.store import Counted, Run, RunStore
 from ogel.kernel.clock import utc_now
 from ogel.kernel.errors import Conflict, Invalid, NotFound
 from ogel.kernel.principal import SYSTEM, Caller
-from ogel.platform import Platform
+from ogel.platform.platform import Platform
 from ogel.runtime.database.database import Transaction
 from ogel.runtime.jobs.job import NewJob
-from ogel.runtime.jobs.kind import Backoff, JobKind
+from ogel.runtime.jobs.kind import JobKind
+from ogel.runtime.jobs.retry import RetryPolicy
 from ogel.runtime.purge import BEGINNING, BatchDone, Cursor, Purge
-from ogel.settings import Settings
+from ogel.settings import NOWHERE, Settings
+from tests.support.core import a_core
 from tests.support.jobs import World, world
 
 OLD, NEW = "now() - interval '40 days'", "now() - interval '1 day'"
@@ -39,15 +40,15 @@ def purges_of_all(url: str, data_dir: Path) -> Mapping[str, Purge]:
     """Those of every manifest."""
     servers = {"database_url": url, "redis_url": "redis://nowhere"}
     settings = Settings(**servers, admin_key="0" * 24, secret="0" * 24, data_dir=data_dir)
-    return Platform(settings).cleanup.purges
+    return Platform(settings).features["cleanup"].offers.purges
 
 
 @asynccontextmanager
 async def cleaning(url: str, *purges: Purge) -> AsyncIterator[tuple[World, CleanupFeature]]:
     async with world(url) as w:
-        cleanup = CleanupFeature(w.database, w.queue, AuditStore(), purges, lambda schedule: schedule)
+        cleanup = CleanupFeature(a_core(w.database, w.queue), purges)
         # Impatient, so that a failure's retry comes within the test.
-        kinds = [_impatient(kind) for kind in cleanup.feature().jobs]
+        kinds = [_impatient(cleanup.run.kind())]
         w.queue.know(kinds)
         w.kinds = [*w.kinds, *kinds]
         yield w, cleanup
@@ -60,7 +61,7 @@ def _impatient(kind: JobKind) -> JobKind:
         kind.perform,
         record=kind.record,
         max_attempts=3,
-        backoff=Backoff(0.01, 0.01),
+        backoff=RetryPolicy.doubling(0.01, 0.01),
     )
 
 
@@ -734,9 +735,9 @@ def test_each_has_a_schedule_and_can_be_run_without(database_url: str) -> None:
     purges = [Hoard(3, name).purge for name in ("kept", "swept")]
 
     def feature(of: list[Purge] = purges) -> CleanupFeature:
-        return CleanupFeature(None, None, None, of, lambda schedule: schedule)  # type: ignore[arg-type]
+        return CleanupFeature(Platform(NOWHERE).core, of)
 
-    [_, schedule] = feature().feature().schedules
+    [_, schedule] = feature().schedules
     assert (schedule.name, schedule.cron, schedule.payload) == (
         "cleanup.swept",
         "0 2 * * *",

@@ -20,7 +20,7 @@ from ogel.adapters.embedded import EmbeddedServers
 from ogel.adapters.rq_clock import Entries, RqClock, entry_id
 from ogel.features.audit.store import AuditStore
 from ogel.features.schedules.schedule import EventOfTick, JobOfTick, NewSchedule, ScheduleChange
-from ogel.features.schedules.service import ScheduleOptions, ScheduleService
+from ogel.features.schedules.service import ScheduleService
 from ogel.kernel.clock import rfc3339, utc_now
 from ogel.kernel.errors import Conflict, Invalid, NotFound
 from ogel.kernel.principal import SYSTEM, Caller
@@ -341,7 +341,7 @@ def test_there_may_be_so_many_and_no_more(database_url: str) -> None:
             world.jobs,
             AuditStore(),
             RESERVED,
-            ScheduleOptions(most_schedules=3),
+            most_schedules=3,
         )
 
         async def make(n: int) -> bool:

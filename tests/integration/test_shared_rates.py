@@ -22,7 +22,7 @@ from ogel.adapters import redis_rates
 from ogel.adapters.embedded import EmbeddedServers
 from ogel.adapters.redis_rates import PREFIX, RedisRates
 from ogel.kernel.errors import Unavailable
-from ogel.kernel.principal import ANONYMOUS, Principal
+from ogel.kernel.principal import ANONYMOUS, SYSTEM, Principal
 from ogel.runtime.rates import budgets as module
 from ogel.runtime.rates.budget import Verdict
 from ogel.runtime.rates.budgets import Budgets
@@ -72,7 +72,6 @@ async def processes(redis_url: str, many: int, **quotas: tuple[Quota, ...]) -> A
             yield running
     finally:
         for each in running:
-            await each.budgets.close()
             await each.redis.close()
 
 
@@ -205,8 +204,8 @@ def test_callers_and_classes_have_budgets_of_their_own(redis_url: str) -> None:
             # Nobody is who stands behind an address, and operators and classes without a quota are not counted.
             for _ in range(3):
                 assert (await first.admit("stream")).fields == ()
-                for free in ("admin", "cli:anna", "system"):
-                    assert (await first.admit("read", Principal(free, free, frozenset({"*"})))).fields == ()
+                for free in (SYSTEM, Principal("system", "cli:anna"), Principal("admin", "admin")):
+                    assert (await first.admit("read", free)).fields == ()
             assert first.metrics.refused.labels("read")._value.get() == 2
 
     run(story)

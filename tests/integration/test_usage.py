@@ -12,12 +12,12 @@ import pytest
 from prometheus_client import CollectorRegistry, Counter
 
 from ogel.adapters.postgres import PoolOptions, make_pool
-from ogel.features.stats.usage import jobs
-from ogel.features.stats.usage.flusher import Flusher
-from ogel.features.stats.usage.jobs import RollUp
-from ogel.features.stats.usage.purges import purges_of_usage
-from ogel.features.stats.usage.service import UsageFilters, UsageService
-from ogel.features.stats.usage.store import Delta, Flush, Usage, UsageStore
+from ogel.features.observability.usage import jobs
+from ogel.features.observability.usage.flusher import Flusher
+from ogel.features.observability.usage.jobs import RollUp
+from ogel.features.observability.usage.purges import purges_of_usage
+from ogel.features.observability.usage.service import UsageFilters, UsageService
+from ogel.features.observability.usage.store import Delta, Flush, Usage, UsageStore
 from ogel.kernel.clock import utc_now
 from ogel.runtime.database.database import Database, DatabaseAway, Transaction
 from ogel.runtime.jobs.job import Job
@@ -79,7 +79,7 @@ def test_a_flush_that_is_sent_again_counts_once(database_url: str, folded_betwee
         async with connected(database_url) as database:
             store = Deaf()
             flusher = Flusher(
-                database, store, registry, {"realtime.connections": lambda: 3}, every_seconds=60
+                database, store, registry, lambda: {"realtime.connections": lambda: 3}, every_seconds=60
             )
             counter.labels("new").inc(5)
             counter.labels("seen").inc(100)

@@ -18,8 +18,8 @@ from ogel.features.keys.service import KeyService
 from ogel.features.keys.store import KeyStore
 from ogel.features.keys.uses import KeyUses
 from ogel.features.keys.watch import KeyWatch
-from ogel.features.system import measures as measuring
-from ogel.features.system.measures import Measures
+from ogel.features.observability.metrics import measures as measuring
+from ogel.features.observability.metrics.measures import Measures
 from ogel.kernel.ids import new_id
 from ogel.kernel.principal import SYSTEM, Caller
 from ogel.runtime.database.database import Database, DatabaseAway
@@ -191,7 +191,7 @@ def test_a_scrape_asks_the_database_seldom_and_never_fails(monkeypatch: pytest.M
             raise DatabaseAway("The database did not answer.")
 
     async def story() -> None:
-        measures = Measures([measure], registry)
+        measures = Measures(lambda: [measure], registry)
         together = [asyncio.create_task(measures.refresh()) for _ in range(5)]
         await asyncio.sleep(0)
         answers.set()
@@ -201,7 +201,7 @@ def test_a_scrape_asks_the_database_seldom_and_never_fails(monkeypatch: pytest.M
         assert len(asked) == 1  # asked just now
         assert metric(generate_latest(registry), "ogel_database_numbers_age_seconds") < 60
         monkeypatch.setattr(measuring, "EVERY_SECONDS", 0.0)
-        failing = Measures([measure], CollectorRegistry())
+        failing = Measures(lambda: [measure], CollectorRegistry())
         await failing.refresh()
         await failing.refresh()
         assert len(asked) == 3
@@ -212,7 +212,16 @@ def test_a_scrape_asks_the_database_seldom_and_never_fails(monkeypatch: pytest.M
 def key_service(database: Database) -> KeyService:
     store, audit = KeyStore(), AuditStore()
     watch = KeyWatch(database, store)
-    return KeyService(database, store, audit, KeyUses(database, audit), watch, None, None)
+    return KeyService(
+        database,
+        store,
+        audit,
+        KeyUses(database, audit),
+        watch,
+        None,
+        None,
+        lambda: ["events:write", "metrics:read"],
+    )
 
 
 def test_a_known_key_reads_metrics_and_nothing_else_while_the_database_is_away(database_url: str) -> None:

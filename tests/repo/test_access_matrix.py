@@ -18,10 +18,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 import ogel.features
 from ogel.cli.routes import command
-from ogel.features.keys.service import SCOPES
 from ogel.kernel.errors import Conflict
 from ogel.kernel.principal import Caller, Principal
-from ogel.platform import NOWHERE, Platform
+from ogel.platform.platform import Platform
 from ogel.runtime.http.access import Access
 from ogel.runtime.http.app import build_app, with_shell
 from ogel.runtime.http.credentials import KEY, by_key
@@ -30,8 +29,10 @@ from ogel.runtime.http.metrics import HttpMetrics
 from ogel.runtime.http.openapi import Routes, Streams
 from ogel.runtime.http.policies import Policy, policies
 from ogel.runtime.http.route import Call, Route, Stream
+from ogel.settings import NOWHERE
 
-ALL = {f"{area}:{action}" for area, actions in SCOPES.items() for action in actions}
+ALL = {scope for feature in Platform(NOWHERE).features.all() for scope in feature.scopes}
+AREAS = {scope.partition(":")[0] for scope in ALL}
 # Whoever adds to these opens something to everyone.
 OPEN = {
     ("GET", "/api/health"),
@@ -40,6 +41,8 @@ OPEN = {
     ("GET", "/health/ready"),
     ("GET", "/openapi.json"),
 }
+# Whoever holds any key, or has signed in, may ask who they are.
+OF_EVERYBODY_KNOWN = {("GET", "/api/me")}
 # What no route does by itself: other doors, and Ogel's own work.
 ELSEWHERE = {
     "audit.export", "backup.restore", "cleanup.purge", "key.create", "key.refuse", "key.revoke", "key.use",
@@ -55,8 +58,7 @@ _ACTION = re.compile(r'(?:record|_record|_some|AuditEntry)\(\s*[^")]*f?"([a-z_]+
 
 def declared() -> tuple[Routes, Streams]:
     platform = Platform(NOWHERE)
-    routes = [(feature.name, route) for feature in platform.features for route in feature.routes()]
-    return routes, [("realtime", stream) for stream in platform.realtime.streams()]
+    return platform.routes(everything=True), platform.streams()
 
 
 def table() -> list[Policy]:
@@ -119,6 +121,9 @@ def test_each_scope_is_of_the_area_and_tells_reading_from_writing() -> None:
         if policy.who == "open":
             assert (policy.method, policy.path) in OPEN, f"{policy.path} is open to everyone"
             continue
+        if (policy.method, policy.path) in OF_EVERYBODY_KNOWN:
+            assert (policy.who, policy.scope) == ("known", None)
+            continue
         assert policy.scope is not None
         area = policy.scope.partition(":")[0]
         reads = policy.method in ("GET", "WEBSOCKET")
@@ -134,8 +139,12 @@ def test_every_way_in_lets_in_whom_it_names_and_nobody_else() -> None:
                 assert await status(asked, policy) not in (401, 403), policy
                 assert await status(asked, policy, bearer("nobody")) not in (401, 403), policy
                 continue
-            assert policy.scope is not None
             await strangers(asked, policy)
+            if policy.scope is None:
+                for principal in ("key:", "key:jobs:read", "admin:*", "user:"):
+                    assert await status(asked, policy, bearer(principal)) == 200, (policy, principal)
+                assert await status(asked, policy, bearer("anonymous:*")) == 403, policy
+                continue
             await whoever_has_the_scope(asked, policy, policy.scope)
             await whoever_lacks_it(asked, policy, policy.scope)
 
@@ -164,7 +173,7 @@ async def whoever_has_the_scope(asked: ASGIApp, policy: Policy, scope: str) -> N
 
 async def whoever_lacks_it(asked: ASGIApp, policy: Policy, scope: str) -> None:
     area = scope.partition(":")[0]
-    others = {f"{each}:*" for each in SCOPES if each != area} | (ALL - {scope})
+    others = {f"{each}:*" for each in AREAS if each != area} | (ALL - {scope})
     # Neither people who signed in nor who is nobody hold keys, whatever they are allowed elsewhere.
     for principal in ("key:", f"key:{'+'.join(sorted(others))}", "user:*", "anonymous:*"):
         assert await status(asked, policy, bearer(principal)) == 403, (policy, principal)

@@ -7,9 +7,10 @@ import asyncio
 import psycopg
 
 from ogel.adapters.postgres import PoolOptions, make_pool
-from ogel.features.backups.catalog import Shape, tables
-from ogel.platform import Platform
+from ogel.features.backups.catalog import Shape, TableName, tables
+from ogel.platform.platform import Platform
 from ogel.runtime.database.database import Database
+from ogel.runtime.database.schemas import SCHEMAS, SEARCH_PATH
 from ogel.settings import Settings
 from tests.support.process import ADMIN_KEY, SECRET
 
@@ -21,7 +22,9 @@ def left_out() -> dict[str, str]:
         admin_key=ADMIN_KEY,
         secret=SECRET,
     )
-    return {table: why for feature in Platform(nowhere).features for table, why in feature.left_out.items()}
+    return {
+        table: why for feature in Platform(nowhere).features.all() for table, why in feature.left_out.items()
+    }
 
 
 async def backed_up(url: str) -> list[Shape]:
@@ -36,10 +39,10 @@ async def backed_up(url: str) -> list[Shape]:
 
 def test_no_table_is_forgotten(database_url: str) -> None:
     with psycopg.connect(database_url) as connection:
-        rows = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall()
-    every = {name for (name,) in rows}
+        query = "SELECT schemaname, tablename FROM pg_tables WHERE schemaname = ANY (%s)"
+        every = {str(TableName(*row)) for row in connection.execute(query, (list(SCHEMAS),)).fetchall()}
     shapes = asyncio.run(backed_up(database_url))  # raises where tables refer to each other in a circle
-    copied = [shape.name for shape in shapes]
+    copied = [str(shape.name) for shape in shapes]
     assert len(copied) == len(set(copied))
     assert set(copied) | set(left_out()) == every
     assert set(copied) & set(left_out()) == set()
@@ -49,10 +52,11 @@ def test_no_table_is_forgotten(database_url: str) -> None:
 
 def test_a_table_is_filled_after_those_it_refers_to(database_url: str) -> None:
     with psycopg.connect(database_url) as connection:
+        connection.execute(f"SET search_path = {SEARCH_PATH}".encode())
         references = connection.execute(
             "SELECT DISTINCT conrelid::regclass::text, confrelid::regclass::text FROM pg_constraint WHERE contype = 'f'"
         ).fetchall()
-    order = [shape.name for shape in asyncio.run(backed_up(database_url))]
+    order = [str(shape.name) for shape in asyncio.run(backed_up(database_url))]
     assert references
     for table, other in references:
         if table in order:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
-from ogel.platform import queue_names
+from ogel.platform.platform import queue_names
 
 ROOT = Path(__file__).parents[2]
 ENTRYPOINTS = {path.name: path for path in (ROOT / "entrypoints").iterdir()}

@@ -15,7 +15,8 @@ import pytest
 BUILD = """
 import dataclasses, json, sys
 import ogel.cli.process
-from ogel.platform import NOWHERE, Platform
+from ogel.platform.platform import Platform
+from ogel.settings import NOWHERE
 from ogel.serving import Process, Roles
 settings = dataclasses.replace(NOWHERE, schedules=tuple(json.loads(sys.argv[2]).items()))
 Process(Platform(settings), Roles(**json.loads(sys.argv[1])))
@@ -31,7 +32,7 @@ NEVER_AT_START = {
 CLOCK = {"croniter", "cronsim", "rq_scheduler", "ogel.adapters.rq_clock", "ogel.features.schedules"}
 OTHERS = {
     "ogel.adapters.databases", "ogel.features.backups", "ogel.features.cleanup", "ogel.features.databases.migrations",
-    "ogel.features.events", "ogel.features.messaging", "ogel.features.stats.feature",
+    "ogel.features.events", "ogel.features.messaging", "ogel.features.observability.feature",
 }  # fmt: skip
 
 

@@ -30,5 +30,5 @@ def test_schema_sql_is_what_the_migrations_make(database_url: str) -> None:
 
 @pytest.mark.parametrize("path", sorted(MIGRATIONS.iterdir()), ids=lambda path: path.name)
 def test_a_migration_says_why(path: Path) -> None:
-    assert re.fullmatch(r"\d{4}_[a-z0-9_]+\.sql", path.name)
+    assert re.fullmatch(r"(\d{4}|\d{12})_[a-z0-9_]+\.sql", path.name)
     assert path.read_text().startswith("-- ")

@@ -8,7 +8,8 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,9 @@ from unittest import mock
 
 from ogel.cli import main
 from ogel.environ import knobs
+from tests.support.forking import ROOT, Forked, can_fork
 
+SECONDS = 60.0
 _PIECES = ("POSTGRES_", "PG", "REDIS_", "OGEL_")
 
 
@@ -29,15 +32,30 @@ class Finished:
 
 def ogel(*arguments: str, at: Path | None = None, **settings: str) -> Finished:
     """A process of its own, in a directory and with settings of the test's own, none of the developer's."""
+    environment = _environment(settings)
+    if not can_fork(environment):
+        return _fresh(arguments, at, environment)
+    with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
+        running = Forked(arguments, environment, out.fileno(), err.fileno(), at)
+        try:
+            code = running.wait(SECONDS)
+        finally:
+            running.kill()
+        out.seek(0)
+        err.seek(0)
+        return Finished(code, out.read(), err.read())
+
+
+def _fresh(arguments: Sequence[str], at: Path | None, environment: Mapping[str, str]) -> Finished:
     # The checkout may be installed, or only be where the tests were started.
-    path = os.pathsep.join(filter(None, [str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH")]))
+    path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
     finished = subprocess.run(
         [sys.executable, "-m", "ogel", *arguments],
         cwd=at,
-        env={**_environment(settings), "PYTHONPATH": path},
+        env={**environment, "PYTHONPATH": path},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=SECONDS,
     )
     return Finished(finished.returncode, finished.stdout, finished.stderr)
 

@@ -182,6 +182,9 @@ def _webhooks_and_events(ask: Exchanges, receiver: Receiver) -> None:
     ask("GET", one, id=id)
     ask("GET", "/api/deliveries", query={"event": "order-1"})
     ask("GET", "/api/deliveries/{id}", id=_delivery(ask.api, "order-1")["id"])
+    hour_ago = rfc3339(utc_now() - timedelta(hours=1))
+    ask("GET", "/api/attempts", query={"since": hour_ago, "webhook": id, "outcome": "delivered,failed"})
+    ask("GET", f"{one}/waiting", id=id)
     broken = ask.api.ok("POST", "/api/webhooks", {"url": receiver.url("/broken"), "events": ["broken.*"]})
     ids = [_failed(ask.api, number) for number in range(4)]
     ask("POST", "/api/deliveries/{id}/retry", id=ids[0])
@@ -390,7 +393,7 @@ def _operators(ask: Exchanges) -> None:
     ask("POST", "/api/cleanup/{kind}/run", {"dry_run": True}, kind="events")
     ask("POST", "/api/cleanup/{kind}/run", {"older_than_days": 90}, kind="events")
     ask("GET", "/api/audit-logs", query={"action": "webhook.create", "limit": 2})
-    for path in ("/metrics", "/api/metrics", "/health/live", "/health/ready", "/api/health"):
+    for path in ("/api/me", "/metrics", "/api/metrics", "/health/live", "/health/ready", "/api/health"):
         ask("GET", path)
 
 

@@ -29,6 +29,7 @@ from ogel.runtime.http.exchange import exchange_of
 from ogel.runtime.http.health import Probe
 from ogel.runtime.http.metrics import HttpMetrics, Traffic
 from ogel.runtime.http.route import Call, Reply, Route, Stream, StreamHandler, Text, Timestamp
+from ogel.runtime.rates.limiter import Limiter
 
 KEYS = {
     "key-of-a-writer": Principal("key", "key_writer", frozenset({"things:write"})),
@@ -65,6 +66,7 @@ class World:
     traffic: Traffic = field(default_factory=Traffic)
     postgres: Callable[[], Awaitable[bool]] | None = None
     redis_up: bool = True
+    limiter: Limiter | None = None
     more_streams: Mapping[str, Callable[[WebSocket], Awaitable[None]]] = field(default_factory=dict)
     port: int = 0
     serving: asyncio.Task[None] | None = None
@@ -177,6 +179,7 @@ class World:
             self.probes(),
             settings,
             stopping=self.stop.is_set,
+            limiter=self.limiter,
         )
 
 

@@ -17,8 +17,9 @@ from prometheus_client import CollectorRegistry
 from ogel.adapters.postgres import PoolOptions, make_pool
 from ogel.runtime.database.database import Database
 from ogel.runtime.jobs.job import DONE, Job, Outcome
-from ogel.runtime.jobs.kind import Backoff, JobKind
+from ogel.runtime.jobs.kind import JobKind
 from ogel.runtime.jobs.metrics import JobMetrics
+from ogel.runtime.jobs.retry import RetryPolicy
 from ogel.runtime.jobs.runner import JobRunner, RunnerOptions
 from ogel.runtime.log.setup import configure_logging
 from tests.support.jobs import QUEUE
@@ -39,7 +40,7 @@ _END = b"UPDATE trial_runs SET ended = clock_timestamp(), failed = %(failed)s WH
 
 def kind(perform: Any) -> JobKind:
     """The payload is `{"n", "seconds", "fails"}`: how long a run takes, and how many of the first ones fail."""
-    return JobKind(KIND, QUEUE, perform, max_attempts=1_000, backoff=Backoff(0.05, 0.2))
+    return JobKind(KIND, QUEUE, perform, max_attempts=1_000, backoff=RetryPolicy.doubling(0.05, 0.2))
 
 
 async def work(database_url: str) -> None:

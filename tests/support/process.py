@@ -19,6 +19,7 @@ from types import TracebackType
 from typing import Any, TypeVar
 
 from ogel.environ import knobs
+from tests.support.forking import Forked, can_fork
 
 ADMIN_KEY = "test-admin-key-0123456789abcdef"
 SECRET = "test-secret-0123456789abcdef-0123"
@@ -77,7 +78,7 @@ class Client:
 class Ogel:
     """
     `ogel …`, or another module that ends in it, as a process of its own. Leaving the block ends it, and fails when it
-    did not end well.
+    did not end well. `fresh`: in an interpreter of its own, for tests of what is imported and of the start itself.
     """
 
     def __init__(
@@ -86,6 +87,7 @@ class Ogel:
         log: Path,
         python: str = sys.executable,
         module: str = "ogel",
+        fresh: bool = False,
         **environment: str,
     ) -> None:
         self.command = [python, "-m", module, *arguments]
@@ -101,17 +103,16 @@ class Ogel:
             "OGEL_WEBHOOK_ALLOW_NETS": "127.0.0.0/8",
             **environment,
         }
-        self.process: subprocess.Popen[bytes] | None = None
+        self._fresh = fresh or python != sys.executable or module != "ogel" or not can_fork(self.environment)
+        self.process: subprocess.Popen[bytes] | Forked | None = None
         self.api = Client(self.port)
 
     def start(self, ready_seconds: float = 30.0) -> Ogel:
         with self._log.open("ab") as log:
-            self.process = subprocess.Popen(
-                self.command,
-                env=self.environment,
-                stdout=log,
-                stderr=log,
-            )
+            if self._fresh:
+                self.process = subprocess.Popen(self.command, env=self.environment, stdout=log, stderr=log)
+            else:
+                self.process = Forked(self._arguments, self.environment, log.fileno(), log.fileno())
         eventually(
             self._is_ready,
             ready_seconds,

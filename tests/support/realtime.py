@@ -15,7 +15,7 @@ from prometheus_client import CollectorRegistry
 from ogel.adapters.postgres import PoolOptions, make_pool
 from ogel.adapters.redis_pubsub import RedisBroadcast
 from ogel.features.realtime.feature import RealtimeFeature
-from ogel.features.realtime.jobs import PUBLISH
+from ogel.features.realtime.jobs import PUBLISH, publish_job
 from ogel.features.realtime.listening import Presence
 from ogel.kernel.clock import utc_now
 from ogel.kernel.event import Event
@@ -124,7 +124,7 @@ async def a_world(redis_url: str, presence: Presence | None = None, **options: i
     registry, stop = CollectorRegistry(), asyncio.Event()
     queue, broadcast, watch = JobQueue(), RedisBroadcast(redis_url), ScriptedWatch()
     feature = RealtimeFeature(broadcast, presence or Nowhere(), watch, registry, HubOptions(**options))
-    queue.know(feature.feature().jobs)
+    queue.know([publish_job(broadcast)])
     streams = [("realtime", stream) for stream in feature.streams()]
     app = build_app([], streams, {KEY: by_key(authenticate)}, HttpMetrics(registry), [], HttpOptions())
     sockets = bind("127.0.0.1", 0)

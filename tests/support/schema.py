@@ -38,7 +38,7 @@ def dump(database_url: str) -> str:
         check=True,
     )
     lines = [line for line in finished.stdout.splitlines() if not _NOISE.match(line)]
-    statements = "\n".join(lines).replace("public.", "").split(";\n")
+    statements = "\n".join(lines).replace("ogel.", "").split(";\n")
     by_table: defaultdict[str, list[str]] = defaultdict(list)
     for statement in filter(None, (each.strip() for each in statements)):
         table = _TABLE.search(statement)

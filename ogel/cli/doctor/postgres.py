@@ -10,6 +10,7 @@ from ogel.cli.doctor.advice import advice_on, containers_hint, reason_of
 from ogel.cli.doctor.clock import clock
 from ogel.cli.doctor.finding import Finding, ill, well
 from ogel.cli.doctor.patient import Patient
+from ogel.runtime.database.schemas import SEARCH_PATH, leads_to_tables
 from ogel.settings import Settings
 
 _LEAST_VERSION = 140_000
@@ -61,6 +62,7 @@ class Server(NamedTuple):
     database_connections: int
     may_create: bool
     at: float
+    search_path: str = SEARCH_PATH
 
 
 _ASK = """
@@ -69,7 +71,9 @@ SELECT current_setting('server_version_num')::int, current_setting('server_versi
        current_setting('max_connections')::int, current_setting('superuser_reserved_connections')::int,
        (SELECT rolconnlimit FROM pg_roles WHERE rolname = current_user),
        (SELECT datconnlimit FROM pg_database WHERE datname = current_database()),
-       has_database_privilege(current_database(), 'CREATE'), extract(epoch FROM clock_timestamp())::float8
+       has_database_privilege(current_database(), 'CREATE')
+         OR EXISTS (SELECT FROM pg_namespace WHERE nspname = 'ogel' AND has_schema_privilege(oid, 'CREATE')),
+       extract(epoch FROM clock_timestamp())::float8, current_setting('search_path')
 """
 
 
@@ -125,10 +129,16 @@ def unfit(server: Server) -> Iterator[Finding]:
             "the user may not create anything in this database, which migrations do",
             "GRANT CREATE ON DATABASE … TO …, or run `ogel migrate` as another user",
         )
+    if not leads_to_tables(server.search_path):
+        yield ill(
+            "postgres",
+            "a pooler leaves out what connections ask for (options, search_path): no table would be found",
+            "set DATABASE_UNPOOLED_URL to the server itself",
+        )
 
 
 def _connections(server: Server, settings: Settings) -> Iterator[Finding]:
-    from ogel.outside import workers_pool_options
+    from ogel.platform.outside import workers_pool_options
 
     wanted = settings.pool_max + workers_pool_options(settings).maximum
     limits = [server.connections - server.reserved, server.role_connections, server.database_connections]
@@ -146,7 +156,7 @@ async def schema(patient: Patient) -> Sequence[Finding]:
 
     from ogel.adapters.migrations import read_migrations, wait_for_schema
     from ogel.kernel.errors import ConfigError
-    from ogel.platform import MIGRATIONS
+    from ogel.platform.schema import MIGRATIONS
 
     url = patient.settings.database_url
     if url is None:

@@ -51,7 +51,7 @@ async def mongo(patient: Patient) -> Sequence[Finding]:
 
 
 async def storage(patient: Patient) -> Sequence[Finding]:
-    from ogel.outside import bucket_of, storage_directory
+    from ogel.platform.outside import bucket_of, storage_directory
 
     settings = patient.settings
     if patient.variable("storage_backend") is None or "storage_backend" in patient.sourced.wrong:

@@ -15,7 +15,7 @@ from ogel.kernel.clock import utc_now
 from ogel.kernel.errors import ConfigError, OgelError
 
 if TYPE_CHECKING:
-    from ogel.platform import Platform
+    from ogel.operators import Services
     from ogel.runtime.jobs.depth import QueueDepth
 
 # One attempt, which has a limit of its own: what does not answer now is told by who asks for just that.
@@ -25,7 +25,7 @@ _LATE = timedelta(minutes=5)
 
 def worker_queues(patient: Patient) -> Sequence[Finding]:
     """Those of WORKER_QUEUES that there are not."""
-    from ogel.platform import queue_names
+    from ogel.platform.platform import queue_names
 
     wanted = patient.given.worker_queues
     if not wanted:
@@ -42,7 +42,7 @@ def worker_queues(patient: Patient) -> Sequence[Finding]:
 
 def schedules(patient: Patient) -> Sequence[Finding]:
     """What OGEL_SCHEDULES says."""
-    from ogel.platform import check_schedules
+    from ogel.platform.platform import check_schedules
 
     if not patient.given.schedules:
         return []
@@ -85,16 +85,16 @@ async def at_work(patient: Patient) -> Sequence[Finding]:
         return []
 
 
-async def _sealed(patient: Patient, platform: Platform) -> Sequence[Finding]:
+async def _sealed(patient: Patient, platform: Services) -> Sequence[Finding]:
     from ogel.runtime.secrets.sealed import SealedValues
     from ogel.runtime.secrets.vault import Vault
 
     settings = patient.settings
     if settings.secret is None:
         return []
-    columns = [column for feature in platform.features for column in feature.sealed]
+    columns = [column for feature in platform.features.all() for column in feature.sealed]
     vault = Vault(settings.secret, settings.former_secrets)
-    uses = await SealedValues(platform.database, vault, columns).status()
+    uses = await SealedValues(platform.core.database, vault, columns).status()
     unknown = [use for use in uses if use.state == "unknown"]
     if not unknown:
         return [well("sealed values", f"OGEL_SECRET opens all of {sum(use.count for use in uses):,}")]
@@ -108,8 +108,8 @@ async def _sealed(patient: Patient, platform: Platform) -> Sequence[Finding]:
     ]
 
 
-async def _queues(patient: Patient, platform: Platform) -> Sequence[Finding]:
-    depths = await platform.depths.all()
+async def _queues(patient: Patient, platform: Services) -> Sequence[Finding]:
+    depths = await platform.core.depths.all()
     workers = await platform.job_service.workers() if patient.settings.redis_url else None
     served = None if workers is None else {queue for worker in workers for queue in worker.queues}
     runs = patient.answers is not None or patient.pid is not None or bool(served)
@@ -135,7 +135,7 @@ def _waiting(
         yield ill("queues", f"{queue}: {waits}", advice)
 
 
-def _unserved(platform: Platform, served: set[str] | None, runs: bool) -> Iterator[Finding]:
+def _unserved(platform: Services, served: set[str] | None, runs: bool) -> Iterator[Finding]:
     if served is None:
         return
     missing = [queue for queue in platform.queue_names if queue not in served]
@@ -151,7 +151,7 @@ def _unserved(platform: Platform, served: set[str] | None, runs: bool) -> Iterat
         yield well("workers", "none lives, and nothing of the suite seems to run")
 
 
-async def _late_schedules(platform: Platform) -> Sequence[Finding]:
+async def _late_schedules(platform: Services) -> Sequence[Finding]:
     """By what the built-in ones should have done since they last ran."""
     declared = platform.ticker().declared
     known = {each.name: each for each in await platform.schedules.list(None, 1000) if each.built_in}

@@ -10,9 +10,10 @@ from typing import Any
 from ogel.features.audit.chain import RECORD_FIELDS, End, Linked
 from ogel.kernel.clock import rfc3339
 from ogel.runtime.database.database import Queries, Transaction
+from ogel.runtime.jobs.seen import JOBS
 from ogel.runtime.purge import MOST_COUNTED
 
-_SQL = Queries.beside(__name__)
+_SQL = Queries.beside(__name__, jobs=JOBS)
 
 
 class ChainStore:

@@ -131,4 +131,4 @@ SELECT seq, hash, sealed FROM audit_chain WHERE name = %(name)s FOR UPDATE
 UPDATE audit_chain SET seq = %(seq)s, hash = %(hash)s, sealed = %(sealed)s, updated_at = now() WHERE name = %(name)s
 
 -- has_dead_job --
-SELECT EXISTS (SELECT FROM job_queue WHERE queue_name = %(queue)s AND status = 'dead' AND kind = %(kind)s)
+SELECT EXISTS (SELECT FROM {jobs} AS j WHERE queue_name = %(queue)s AND status = 'dead' AND kind = %(kind)s)

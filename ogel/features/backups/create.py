@@ -33,8 +33,9 @@ from ogel.runtime.audit import AuditTrail
 from ogel.runtime.database.database import Database, DatabaseAway, Transaction
 from ogel.runtime.database.patience import patience
 from ogel.runtime.jobs.job import Finished, Job, NewJob, Outcome
-from ogel.runtime.jobs.kind import Backoff, JobKind
+from ogel.runtime.jobs.kind import JobKind
 from ogel.runtime.jobs.progress import report
+from ogel.runtime.jobs.retry import RetryPolicy
 from ogel.runtime.jobs.store import JobQueue
 from ogel.runtime.objects import ObjectStore, StoreFull, delete_all
 from ogel.runtime.outbox import Outbox
@@ -109,7 +110,7 @@ class CreateBackup:
             discarded=self.discarded,
             revived=self.revived,
             timeout_seconds=MOST_SECONDS,
-            backoff=Backoff(first_seconds=30.0, cap_seconds=900.0),
+            backoff=RetryPolicy.doubling(first_seconds=30.0, cap_seconds=900.0),
         )
 
     async def perform(self, job: Job, _: Any) -> Outcome | None:

@@ -10,7 +10,7 @@ import structlog
 
 from ogel import __version__
 from ogel.features.backups import catalog
-from ogel.features.backups.catalog import Shape
+from ogel.features.backups.catalog import Shape, TableName
 from ogel.features.backups.chunks import CHUNK_BYTES, pack
 from ogel.features.backups.manifest import FORMAT, Chunk, Manifest, Place, Table
 from ogel.features.backups.store import Copied
@@ -39,7 +39,7 @@ Tell = Callable[[Copied], Awaitable[None]]
 class Dump:
     """Holds one connection and at most three chunks in memory, however large the tables are."""
 
-    def __init__(self, database: Database, vault: Vault, left_out: Collection[str]) -> None:
+    def __init__(self, database: Database, vault: Vault, left_out: Callable[[], Collection[str]]) -> None:
         self._database = database
         self._vault = vault
         self._left_out = left_out
@@ -48,7 +48,7 @@ class Dump:
         """Writes the chunks and returns the manifest, which the caller writes. Raises Unavailable, StoreFull."""
         async with self._database.transaction() as tx:
             await self._begin(tx)
-            shapes = await catalog.tables(tx, self._left_out)
+            shapes = await catalog.tables(tx, self._left_out())
             [(taken_at, postgres)] = await tx.tuples(_SQL.about_snapshot)
             migrations = await catalog.migrations(tx)
             copied = Copied(expected_bytes=sum(shape.bytes for shape in shapes))
@@ -99,7 +99,8 @@ class Dump:
                 copied.bytes += chunk.bytes
                 copied.size += chunk.size
                 await tell(copied)
-        return Table(shape.name, shape.columns, sum(chunk.rows for chunk in chunks), chunks)
+        schema, table = shape.name
+        return Table(table, shape.columns, sum(chunk.rows for chunk in chunks), chunks, schema)
 
     async def _put(self, place: Place, key: str, content: bytes) -> Written:
         try:
@@ -119,8 +120,9 @@ class Dump:
             raise Unavailable(f"The store did not take a chunk within {PUT_SECONDS:g} s.") from None
 
 
-def _file_name(table: str, number: int) -> str:
-    """Tables of others may be called what no key is."""
+def _file_name(name: TableName, number: int) -> str:
+    """Tables of others may be called what no key is, and two of two schemas the same."""
+    table = str(name)
     return table if _PLAIN.fullmatch(table) else f"table-{number}"
 
 

@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from ogel.kernel.errors import Conflict
+from ogel.runtime.database.schemas import OWN
 from ogel.runtime.objects import ObjectMissing, ObjectStore, one, read
 from ogel.runtime.secrets.vault import Unsealable, Vault
 
@@ -46,6 +47,7 @@ class Table(Struct, frozen=True):
     columns: list[str]
     rows: Count
     chunks: list[Chunk]
+    schema: str = OWN
 
 
 class SchemaStep(Struct, frozen=True):

@@ -1,39 +1,47 @@
+-- schemas --
+-- Those that are there, and were made by us.
+SELECT nspname FROM pg_namespace
+WHERE nspname = %(own)s OR (nspname = ANY (%(reserved)s) AND obj_description(oid, 'pg_namespace') LIKE 'Ogel:%%')
+
 -- table_names --
 -- What others keep here, and do not show us, is their business.
-SELECT relname FROM pg_class
-WHERE relnamespace = current_schema()::regnamespace AND relkind = 'r' AND has_table_privilege(oid, 'SELECT')
+SELECT relnamespace::regnamespace::text, relname FROM pg_class
+WHERE relnamespace = ANY (%(schemas)s::text[]::regnamespace[]) AND relkind = 'r' AND has_table_privilege(oid, 'SELECT')
 
 -- tables --
 -- A column that is computed from others is computed again.
-SELECT c.relname, array_agg(a.attname::text ORDER BY a.attnum), pg_table_size(c.oid)
+SELECT c.relnamespace::regnamespace::text, c.relname, array_agg(a.attname::text ORDER BY a.attnum), pg_table_size(c.oid)
 FROM pg_class AS c
 JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''
-WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind = 'r' AND has_table_privilege(c.oid, 'SELECT')
+WHERE c.relnamespace = ANY (%(schemas)s::text[]::regnamespace[]) AND c.relkind = 'r'
+  AND has_table_privilege(c.oid, 'SELECT')
 GROUP BY c.oid, c.relname
 
 -- references --
-SELECT of_table.relname, to_table.relname
+SELECT of_table.relnamespace::regnamespace::text, of_table.relname,
+       to_table.relnamespace::regnamespace::text, to_table.relname
 FROM pg_constraint
 JOIN pg_class AS of_table ON of_table.oid = conrelid
 JOIN pg_class AS to_table ON to_table.oid = confrelid
-WHERE contype = 'f' AND connamespace = current_schema()::regnamespace
+WHERE contype = 'f' AND connamespace = ANY (%(schemas)s::text[]::regnamespace[])
 
 -- migrations --
 SELECT version, name, checksum FROM schema_migrations ORDER BY version
 
 -- sequences --
 -- Those that belong to a column: identity, or serial.
-SELECT s.oid::regclass::text, c.relname, a.attname
+SELECT s.oid::regclass::text, c.relnamespace::regnamespace::text, c.relname, a.attname
 FROM pg_depend AS d
 JOIN pg_class AS s ON s.oid = d.objid AND s.relkind = 'S'
 JOIN pg_class AS c ON c.oid = d.refobjid
 JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum = d.refobjsubid
 WHERE d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass AND d.deptype IN ('a', 'i')
-  AND c.relnamespace = current_schema()::regnamespace
+  AND c.relnamespace = ANY (%(schemas)s::text[]::regnamespace[])
 
 -- triggered --
-SELECT DISTINCT c.relname FROM pg_trigger AS t JOIN pg_class AS c ON c.oid = t.tgrelid
-WHERE NOT t.tgisinternal AND c.relnamespace = current_schema()::regnamespace AND c.relname = ANY (%(names)s)
+SELECT DISTINCT c.relnamespace::regnamespace::text, c.relname
+FROM pg_trigger AS t JOIN pg_class AS c ON c.oid = t.tgrelid
+WHERE NOT t.tgisinternal AND c.relnamespace = ANY (%(schemas)s::text[]::regnamespace[])
 
 -- snapshot --
 -- The first statement of its transaction.

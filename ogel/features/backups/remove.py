@@ -11,7 +11,8 @@ from ogel.features.backups.store import BackupStore
 from ogel.kernel.errors import Unavailable
 from ogel.runtime.database.database import Database, DatabaseAway
 from ogel.runtime.jobs.job import Job, NewJob, Outcome
-from ogel.runtime.jobs.kind import Backoff, JobKind
+from ogel.runtime.jobs.kind import JobKind
+from ogel.runtime.jobs.retry import RetryPolicy
 from ogel.runtime.objects import ObjectStore, delete_all
 
 log = structlog.get_logger(__name__)
@@ -32,7 +33,7 @@ class RemoveObjects:
         self._store = store
 
     def kind(self, queue: str) -> JobKind:
-        backoff = Backoff(
+        backoff = RetryPolicy.doubling(
             first_seconds=1.0, cap_seconds=600.0
         )  # what is just being written is gone in a moment
         return JobKind(REMOVE, queue=queue, perform=self.perform, timeout_seconds=3600, backoff=backoff)

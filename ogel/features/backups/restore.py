@@ -12,6 +12,7 @@ import structlog
 from msgspec import Struct
 
 from ogel.features.backups import catalog
+from ogel.features.backups.catalog import TableName
 from ogel.features.backups.chunks import check_chunks, unpack
 from ogel.features.backups.manifest import (
     Chunk,
@@ -28,6 +29,7 @@ from ogel.kernel.principal import Caller
 from ogel.runtime.audit import AuditTrail
 from ogel.runtime.database.database import Database, Queries, Transaction
 from ogel.runtime.database.patience import patience
+from ogel.runtime.database.schemas import OWN
 from ogel.runtime.secrets.vault import Vault
 
 log = structlog.get_logger(__name__)
@@ -35,10 +37,10 @@ log = structlog.get_logger(__name__)
 _SQL = Queries.beside(__name__)
 
 MOST_SECONDS = 24 * 3600
-_LOG_OF_MIGRATIONS = "schema_migrations"
+_LOG_OF_MIGRATIONS = TableName(OWN, "schema_migrations")
 
-# Applies what is missing up to this version of the schema; returns the names of what it applied.
-Migrate = Callable[[int], Awaitable[Sequence[str]]]
+# Applies what is missing of these versions; returns the names of what it applied.
+Migrate = Callable[[Collection[int]], Awaitable[Sequence[str]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,15 +104,16 @@ class Restore:
         began = time.monotonic()
         manifest = await self.check(place)
         await self._check_target(manifest)
-        version, newest = manifest.migrations[-1].version, self._schema.known[-1].version
-        await self._schema.migrate(version)
+        then = {step.version for step in manifest.migrations}
+        now = {step.version for step in self._schema.known}
+        await self._schema.migrate(then)
         with patience(MOST_SECONDS):
             async with self._database.transaction() as tx:
                 not_ours = await self._fill(tx, place, manifest, tell)
-                if version == newest:
+                if then == now:
                     await self._settle(tx, caller, manifest)
-        migrated = await self._schema.migrate(newest)
-        if version != newest:  # what follows is written for the newest schema
+        migrated = await self._schema.migrate(now)
+        if then != now:  # what follows is written for the newest schema
             async with self._database.transaction() as tx:
                 await self._settle(tx, caller, manifest)
         seconds = round(time.monotonic() - began, 1)
@@ -120,7 +123,7 @@ class Restore:
             taken_at=manifest.taken_at,
             schema=self._schema.known[-1].name,
             tables=len(manifest.tables) - len(not_ours),
-            rows=sum(table.rows for table in manifest.tables if table.name not in not_ours),
+            rows=sum(table.rows for table in manifest.tables if str(_name(table)) not in not_ours),
             bytes=manifest.bytes,
             seconds=seconds,
             migrated=list(migrated),
@@ -143,9 +146,10 @@ class Restore:
             if _LOG_OF_MIGRATIONS not in names:
                 return
             applied = await catalog.migrations(tx)
-        if applied[len(manifest.migrations) :]:
+        of_backup = {step.version for step in manifest.migrations}
+        if newer := [step for step in applied if step.version not in of_backup]:
             raise Unusable(
-                f"The target's schema ({applied[-1].name}) is newer than the backup's"
+                f"The target's schema ({newer[-1].name}) is newer than the backup's"
                 f" ({manifest.migrations[-1].name}): give it a database without tables."
             )
 
@@ -157,14 +161,14 @@ class Restore:
         # A service that was started too early waits, and then finds its rows there, or fails.
         await catalog.lock(tx, names, "EXCLUSIVE")
         await self._refuse_rows(tx, names)
-        ours = [table for table in manifest.tables if table.name in names]
-        await catalog.without_triggers(tx, [table.name for table in ours], off=True)
+        ours = {_name(table): table for table in manifest.tables if _name(table) in names}
+        await catalog.without_triggers(tx, ours, off=True)
         progress = _Progress(manifest, tell)
-        for table in ours:
+        for table in ours.values():
             await self._table(tx, place, manifest, table, progress)
-        await catalog.without_triggers(tx, [table.name for table in ours], off=False)
+        await catalog.without_triggers(tx, ours, off=False)
         await catalog.go_on_counting(tx)
-        return sorted({table.name for table in manifest.tables} - names)
+        return sorted(str(name) for name in {_name(table) for table in manifest.tables} - names)
 
     async def _settle(self, tx: Transaction, caller: Caller, manifest: Manifest) -> None:
         for statement in self._restored:
@@ -181,24 +185,29 @@ class Restore:
                 yield await unpack(self._vault, manifest.id, place, chunk)
                 progress.add(table, chunk)
 
+        name = _name(table)
         try:
             if table.chunks:
-                await tx.copy_in(catalog.copy_in(table.name, table.columns), rows())
+                await tx.copy_in(catalog.copy_in(name, table.columns), rows())
         except (psycopg.DataError, psycopg.IntegrityError) as error:
-            raise Unusable(f"{table.name} does not take its rows: {str(error).splitlines()[0]}.") from error
-        found = await catalog.count(tx, table.name)
+            raise Unusable(f"{name} does not take its rows: {str(error).splitlines()[0]}.") from error
+        found = await catalog.count(tx, name)
         if found != table.rows:
-            raise Unusable(f"{table.name} has {found} rows, and the backup says {table.rows}.")
-        await catalog.analyze(tx, table.name)
+            raise Unusable(f"{name} has {found} rows, and the backup says {table.rows}.")
+        await catalog.analyze(tx, name)
 
-    async def _refuse_rows(self, tx: Transaction, names: set[str]) -> None:
+    async def _refuse_rows(self, tx: Transaction, names: set[TableName]) -> None:
         """What backups leave out may have rows: those of a migration, for one."""
-        table = await catalog.filled(tx, names - self._left_out)
+        table = await catalog.filled(tx, {each for each in names if str(each) not in self._left_out})
         if table is not None:
             raise Unusable(
                 f"The target is not empty ({table} has rows), and a restore overwrites nothing: give it an empty"
                 " database, with no Ogel running on it."
             )
+
+
+def _name(table: Table) -> TableName:
+    return TableName(table.schema, table.name)
 
 
 class _Progress:
@@ -211,4 +220,4 @@ class _Progress:
     def add(self, table: Table, chunk: Chunk) -> None:
         self._rows += chunk.rows
         self._bytes += chunk.bytes
-        self._tell(Restored(self._manifest, table.name, self._rows, self._bytes))
+        self._tell(Restored(self._manifest, str(_name(table)), self._rows, self._bytes))

@@ -13,8 +13,9 @@ from ogel.features.backups.store import BackupStore
 from ogel.kernel.errors import Unavailable
 from ogel.runtime.database.database import Database, DatabaseAway, Transaction
 from ogel.runtime.jobs.job import Finished, Job, NewJob, Outcome
-from ogel.runtime.jobs.kind import Backoff, JobKind
+from ogel.runtime.jobs.kind import JobKind
 from ogel.runtime.jobs.progress import report
+from ogel.runtime.jobs.retry import RetryPolicy
 from ogel.runtime.objects import ObjectStore
 from ogel.runtime.secrets.vault import Vault
 
@@ -45,7 +46,7 @@ class VerifyBackup:
             record=self.record,
             discarded=self.discarded,
             timeout_seconds=MOST_SECONDS,
-            backoff=Backoff(first_seconds=10.0, cap_seconds=900.0),
+            backoff=RetryPolicy.doubling(first_seconds=10.0, cap_seconds=900.0),
         )
 
     async def perform(self, job: Job, _: Any) -> Outcome | None:

@@ -7,7 +7,7 @@ SET job_id = excluded.job_id, before = excluded.before, total = excluded.total,
     total_is_least = excluded.total_is_least, deleted = 0, cursor = NULL, started_at = now(), finished_at = NULL,
     error = NULL
 WHERE r.finished_at IS NOT NULL
-   OR NOT EXISTS (SELECT FROM job_queue WHERE id = r.job_id AND status IN ('pending', 'running'))
+   OR NOT EXISTS (SELECT FROM {jobs} AS j WHERE j.id = r.job_id AND j.status IN ('pending', 'running'))
 RETURNING before
 
 -- resume --
@@ -32,7 +32,7 @@ UPDATE purge_runs SET error = %(error)s WHERE name = %(name)s AND job_id = %(job
 -- is_waiting --
 -- A job of that purge is not over yet.
 SELECT EXISTS (
-  SELECT FROM job_queue
+  SELECT FROM {jobs} AS j
   WHERE queue_name = %(queue)s AND status IN ('pending', 'running') AND kind = %(kind)s AND payload->>'what' = %(name)s
 )
 
@@ -47,5 +47,5 @@ SELECT r.name, r.job_id AS job,
        CASE WHEN r.finished_at IS NULL AND j.id IS NULL THEN coalesce(r.error, 'its job was cancelled') ELSE r.error END
          AS error
 FROM purge_runs AS r
-LEFT JOIN job_queue AS j ON j.id = r.job_id AND j.status IN ('pending', 'running')
+LEFT JOIN {jobs} AS j ON j.id = r.job_id AND j.status IN ('pending', 'running')
 WHERE r.name = ANY (%(names)s)

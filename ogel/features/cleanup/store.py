@@ -9,9 +9,10 @@ from typing import Literal, NamedTuple
 import msgspec
 
 from ogel.runtime.database.database import Queries, Transaction
+from ogel.runtime.jobs.seen import JOBS
 from ogel.runtime.purge import BEGINNING, Cursor
 
-_SQL = Queries.beside(__name__)
+_SQL = Queries.beside(__name__, jobs=JOBS)
 
 RunStatus = Literal["running", "completed", "failed"]
 

@@ -13,7 +13,7 @@ from ogel.features.databases.registry.store import SealedTarget
 from ogel.features.databases.registry.targets import Targets
 from ogel.kernel.errors import Unavailable
 from ogel.runtime.database.registered import Target, TargetError
-from ogel.runtime.delivery.providers import Breaker
+from ogel.runtime.delivery.breaker import Breaker
 
 log = structlog.get_logger(__name__)
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from prometheus_client import CollectorRegistry
-
 from ogel.features.databases.ask import Asking
 from ogel.features.databases.checks.jobs import CHECK_ALL, RECOVERED, UNREACHABLE, CheckAll, CheckDatabase
+from ogel.features.databases.checks.metrics import DatabaseMetrics
 from ogel.features.databases.checks.service import CheckService
 from ogel.features.databases.checks.store import HealthStore
 from ogel.features.databases.migrations.jobs import MIGRATED, MIGRATION_FAILED, MigrateDatabase
@@ -18,17 +17,12 @@ from ogel.features.databases.registry.database import password_purpose
 from ogel.features.databases.registry.service import RegistryService
 from ogel.features.databases.registry.store import RegistryStore
 from ogel.features.databases.registry.targets import Targets
-from ogel.runtime.audit import AuditTrail
-from ogel.runtime.database.database import Database
+from ogel.runtime.core import Core
 from ogel.runtime.database.registered import ExternalDatabases
 from ogel.runtime.feature import Feature
 from ogel.runtime.http.route import Route
-from ogel.runtime.jobs.keys import JobKeys
-from ogel.runtime.jobs.store import JobQueue
-from ogel.runtime.outbox import Outbox
 from ogel.runtime.schedule.schedule import Schedule
 from ogel.runtime.secrets.sealed import SealedColumn
-from ogel.runtime.secrets.vault import Vault
 
 SEALED = [
     SealedColumn("platform_databases", "id", "sealed_password", owner="id", purpose=password_purpose),
@@ -36,53 +30,28 @@ SEALED = [
 
 
 class DatabaseFeature:
-    """
-    Builds the services; touches nothing before one of them is called. Runs of migrations that are over are remembered
-    for `retention_days`.
-    """
+    """Builds the services; touches nothing before one of them is called."""
 
-    def __init__(
-        self,
-        database: Database,
-        jobs: JobQueue,
-        keys: JobKeys,
-        outbox: Outbox,
-        audit: AuditTrail,
-        vault: Vault,
-        external: ExternalDatabases,
-        retention_days: float,
-        metrics: CollectorRegistry,
-    ) -> None:
-        registry, health, runs = RegistryStore(), HealthStore(), MigrationStore()
-        targets = Targets(database, registry, vault)
-        asking = Asking(targets)
-        self._retention_days = retention_days
-        self.registry = RegistryService(database, registry, targets, external, jobs, keys, audit)
-        self.checks = CheckService(database, registry, health, jobs, keys, audit)
-        self.migrations = MigrationService(database, registry, runs, asking, external, jobs, audit)
-        self._asking = asking
+    def __init__(self, core: Core, external: ExternalDatabases) -> None:
+        database, registry, health, runs = core.database, RegistryStore(), HealthStore(), MigrationStore()
+        targets = Targets(database, registry, core.vault)
+        self._asking = Asking(targets)
         self._external = external
-        self._check = CheckDatabase(registry, targets, health, external, keys, outbox, metrics)
-        self._check_all = CheckAll(database, health, jobs)
-        self._migrate = MigrateDatabase(database, registry, targets, runs, external, outbox)
-
-    def feature(self) -> Feature:
-        return Feature(
-            name="databases",
-            routes=self._routes,
-            jobs=[self._check.kind(), self._check_all.kind(), self._migrate.kind()],
-            schedules=SCHEDULES,
-            sealed=SEALED,
-            events={
-                UNREACHABLE: "a registered database stopped answering",
-                RECOVERED: "a registered database answers again",
-                MIGRATED: "a run applied all files that a registered database lacked",
-                MIGRATION_FAILED: "a run stopped at a file that could not be applied",
-            },
-            purges=[purge_of_runs(self._retention_days)],
+        self.registry = RegistryService(
+            database, registry, targets, external, core.jobs, core.keys, core.audit
         )
+        self.checks = CheckService(database, registry, health, core.jobs, core.keys, core.audit)
+        self.migrations = MigrationService(
+            database, registry, runs, self._asking, external, core.jobs, core.audit
+        )
+        self.metrics = DatabaseMetrics(database, health, core.registry)
+        self.kinds = [
+            CheckDatabase(registry, targets, health, external, core.keys, core.outbox, core.registry).kind(),
+            CheckAll(database, health, core.jobs).kind(),
+            MigrateDatabase(database, registry, targets, runs, external, core.outbox).kind(),
+        ]
 
-    def _routes(self) -> Sequence[Route]:
+    def routes(self) -> Sequence[Route]:
         from ogel.features.databases.catalog.routes import CatalogRoutes
         from ogel.features.databases.checks.routes import CheckRoutes
         from ogel.features.databases.migrations.routes import MigrationRoutes
@@ -94,6 +63,39 @@ class DatabaseFeature:
             *CatalogRoutes(self._asking, self._external).routes(),
             *MigrationRoutes(self.migrations).routes(),
         ]
+
+
+def build(core: Core, _: None) -> Feature:
+    """Runs of migrations that are over are remembered for OGEL_RETENTION_DAYS."""
+    from ogel.adapters.databases.drivers import Drivers
+
+    databases = DatabaseFeature(core, Drivers())
+    return Feature(
+        name="databases",
+        routes=databases.routes,
+        scopes={
+            "databases:read": "look at databases elsewhere",
+            "databases:write": "register and migrate them",
+        },
+        jobs=databases.kinds,
+        schedules=SCHEDULES,
+        events={
+            UNREACHABLE: "a registered database stopped answering",
+            RECOVERED: "a registered database answers again",
+            MIGRATED: "a run applied all files that a registered database lacked",
+            MIGRATION_FAILED: "a run stopped at a file that could not be applied",
+        },
+        purges=[purge_of_runs(core.retention_days)],
+        tables=[
+            "platform_database_health",
+            "platform_database_migration_files",
+            "platform_database_migrations",
+            "platform_databases",
+        ],
+        sealed=SEALED,
+        gauges=[databases.metrics.measure],
+        offers=databases,
+    )
 
 
 SCHEDULES = [

@@ -20,7 +20,7 @@ LIMIT %(limit)s
 -- never forgotten.
 SELECT count(*) FROM (
   SELECT FROM events AS e
-  WHERE e.created_at < %(before)s AND NOT EXISTS (SELECT FROM webhook_deliveries AS d WHERE d.event_id = e.id)
+  WHERE e.created_at < %(before)s AND NOT EXISTS (SELECT FROM {delivered_events} AS d WHERE d.id = e.id)
   LIMIT %(most)s
 ) AS old
 
@@ -34,7 +34,7 @@ WITH seen AS MATERIALIZED (
 ), old AS MATERIALIZED (
   SELECT e.id, e.deliveries FROM events AS e
   WHERE e.id = ANY (ARRAY (SELECT id FROM seen))
-    AND NOT EXISTS (SELECT FROM webhook_deliveries AS d WHERE d.event_id = e.id)
+    AND NOT EXISTS (SELECT FROM {delivered_events} AS d WHERE d.id = e.id)
   FOR UPDATE OF e SKIP LOCKED
 ), remembered AS (
   INSERT INTO event_ids (id, deliveries)

@@ -7,14 +7,17 @@ import hashlib
 import hmac
 import secrets
 import time
+from collections.abc import Callable, Collection, Iterable
 from datetime import datetime
 
 import structlog
 
+from ogel.features.keys.guesses import Guesses
 from ogel.features.keys.memory import BELIEVED_SECONDS, KeyMemory
 from ogel.features.keys.store import ADMIN, ApiKey, KeyStore, Standing
 from ogel.features.keys.uses import KeyUses
 from ogel.features.keys.watch import KeyWatch
+from ogel.features.observability.contract import METRICS_SCOPE
 from ogel.kernel.errors import Invalid, NotFound, Unavailable
 from ogel.kernel.ids import new_id
 from ogel.kernel.principal import Caller, Principal
@@ -24,28 +27,9 @@ from ogel.runtime.realtime.broadcast import KEYS, Broadcast
 
 log = structlog.get_logger(__name__)
 
-# What there is to be allowed; any other scope would make a key that is good for nothing.
-READ, READ_WRITE = ("read",), ("read", "write")
-SCOPES = {
-    "audit": READ,
-    "backups": READ_WRITE,
-    "cleanup": READ_WRITE,
-    "databases": READ_WRITE,
-    "events": READ_WRITE,
-    "jobs": READ_WRITE,
-    "mail": READ_WRITE,
-    "messaging": READ_WRITE,
-    "metrics": READ,
-    "realtime": READ,
-    "schedules": READ_WRITE,
-    "stats": READ,
-    "webhooks": READ_WRITE,
-}
-METRICS_SCOPE = "metrics:read"
 MOST_READERS = 100
 # How long whoever revokes a key waits for Redis to pass it on.
 TELL_SECONDS = 1.0
-_KNOWN_SCOPES = {"*", *(f"{area}:{action}" for area, actions in SCOPES.items() for action in (*actions, "*"))}
 
 # What the database knows of a key, None where it knows none; and when it was asked, by the monotonic clock.
 _Found = tuple[tuple[str, Standing] | None, float]
@@ -61,8 +45,14 @@ class KeyService:
         watch: KeyWatch,
         broadcast: Broadcast | None,
         admin_key: str | None,
+        scopes: Callable[[], Collection[str]] = tuple,
+        guesses: Guesses | None = None,
     ) -> None:
-        """`broadcast` carries the news of a revoked key; None where there is no Redis."""
+        """
+        `broadcast` carries the news of a revoked key; None where there is no Redis. `scopes` are those of all features:
+        any other would make a key that is good for nothing. Without `guesses` anybody may try as many keys as they
+        like.
+        """
         self._database = database
         self._store = store
         self._audit = audit
@@ -70,6 +60,8 @@ class KeyService:
         self._watch = watch
         self._broadcast = broadcast
         self._admin_hash = _hash(admin_key) if admin_key else None
+        self._scopes = scopes
+        self._guesses = guesses
         self._memory = KeyMemory()
         # With the moment each was asked at.
         self._asking: dict[bytes, tuple[float, asyncio.Task[_Found]]] = {}
@@ -81,7 +73,7 @@ class KeyService:
         """
         None for a key that is unknown, revoked or expired. One that was good within the last second is not looked up
         again. While the database is away for longer, a key that this process has met may still read metrics, and
-        nothing else: that is when they are wanted most.
+        nothing else: that is when they are wanted most. Raises RateLimited for one guess too many.
         """
         key_hash = _hash(key)
         if self._admin_hash is not None and hmac.compare_digest(key_hash, self._admin_hash):
@@ -90,8 +82,10 @@ class KeyService:
         if (remembered := self._memory.find(key_hash)) is not None:
             self._uses.note("key.use", remembered.id, caller)
             return remembered
+        if self._guesses is not None and self._guesses.is_wrong(key_hash):
+            return None
         try:
-            found, asked_at = await self._look_up(key_hash)
+            found, asked_at = await self._look_up_a_guess(key_hash, caller)
         except DatabaseAway:
             if key_hash not in self._readers:
                 raise
@@ -101,6 +95,22 @@ class KeyService:
             self._memory.remember(key_hash, principal, asked_at, found[1].expires_in_seconds)
         self._remember_reader(key_hash, principal)
         return principal
+
+    async def _look_up_a_guess(self, key_hash: bytes, caller: Caller) -> _Found:
+        guesses = self._guesses
+        if guesses is None:
+            return await self._look_up(key_hash)
+        await guesses.allow(key_hash, caller.ip)
+        try:
+            found, asked_at = await self._look_up(key_hash)
+        except BaseException:
+            guesses.was_none(key_hash, caller.ip)
+            raise
+        if found is None or found[1].ended is not None:
+            guesses.was_wrong(key_hash)
+        else:
+            guesses.was_good(key_hash, caller.ip)
+        return found, asked_at
 
     async def _look_up(self, key_hash: bytes) -> _Found:
         """
@@ -160,15 +170,20 @@ class KeyService:
             raise Invalid.field("name", "takes 1 to 200 characters")
         if not scopes:
             raise Invalid.field("scopes", "takes at least one scope, such as events:write")
-        for scope in scopes:
-            if scope not in _KNOWN_SCOPES:
-                takes = f"`*`, or one of {', '.join(SCOPES)} with :read, :write (where things change) or :*"
-                raise Invalid.field("scopes", f"{scope!r} is no scope; it takes {takes}")
+        self._check_scopes(scopes)
         id, key = new_id("key"), f"ogel_{secrets.token_urlsafe(32)}"
         async with self._database.transaction() as tx:
             await self._store.insert(tx, id, name, _hash(key), key[:9], sorted(set(scopes)), expires_at)
             await self._audit.record(tx, caller, "key.create", "key", id, {"name": name, "scopes": scopes})
         return id, key
+
+    def _check_scopes(self, wanted: Iterable[str]) -> None:
+        known = set(self._scopes())
+        areas = {scope.partition(":")[0] for scope in known}
+        for scope in wanted:
+            if scope != "*" and scope not in known and scope not in {f"{area}:*" for area in areas}:
+                takes = f"`*`, or one of {', '.join(sorted(areas))} with :read, :write (where things change) or :*"
+                raise Invalid.field("scopes", f"{scope!r} is no scope; it takes {takes}")
 
     async def list(self) -> list[ApiKey]:
         async with self._database.autocommit() as tx:

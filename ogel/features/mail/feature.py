@@ -2,80 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Sequence
 
-from ogel.features.mail.jobs import FAILED, SENT, SendMail
+from ogel.features.mail.jobs import FAILED, QUEUE, SENT, SendMail
+from ogel.features.mail.providers import mail_providers
 from ogel.features.mail.purge import purge_of_mail
 from ogel.features.mail.service import MailService
+from ogel.features.mail.settings import MailSettings
 from ogel.features.mail.store import MailStore
 from ogel.features.mail.suppressions.service import SuppressionService
 from ogel.features.mail.templating import Templates
-from ogel.runtime.audit import AuditTrail
-from ogel.runtime.database.database import Database
+from ogel.runtime.core import Core
 from ogel.runtime.delivery.providers import Providers
 from ogel.runtime.feature import Feature
 from ogel.runtime.http.route import Route
-from ogel.runtime.jobs.store import JobQueue
-from ogel.runtime.mail.address import Address
+from ogel.runtime.mail.address import parse_address
 from ogel.runtime.mail.letter import MailProvider
-from ogel.runtime.outbox import Outbox
-
-
-@dataclass(frozen=True, slots=True)
-class MailOptions:
-    """
-    sender           of mail that names none.
-    templates        a folder of the operator's own.
-    retry_delays     seconds before the second attempt, the third, …; after the last one a message has failed.
-    timeout_seconds  of one provider.
-    retention_days   how long messages that are over are remembered.
-    """
-
-    sender: Address | None
-    templates: Path | None
-    retry_delays: Sequence[float]
-    timeout_seconds: float
-    retention_days: float
 
 
 class MailFeature:
     """Builds the services; touches nothing before one of them is called."""
 
-    def __init__(
-        self,
-        database: Database,
-        jobs: JobQueue,
-        outbox: Outbox,
-        audit: AuditTrail,
-        providers: Providers[MailProvider],
-        options: MailOptions,
-        admit: Callable[[], None],
-    ) -> None:
-        """`admit` raises while too much mail waits."""
+    def __init__(self, core: Core, settings: MailSettings, providers: Providers[MailProvider]) -> None:
+        def admit() -> None:
+            core.pressure.admit((QUEUE,))
+
         store = MailStore()
-        self._templates = Templates(options.templates)
-        self.messages = MailService(database, store, jobs, audit, self._templates, options.sender, admit)
-        self.suppressions = SuppressionService(database, audit)
-        self._send = SendMail(
-            database, store, outbox, providers, options.retry_delays, options.timeout_seconds
+        sender = parse_address(settings.sender) if settings.sender else None
+        self._templates = Templates(settings.templates)
+        self.messages = MailService(
+            core.database, store, core.jobs, core.audit, self._templates, sender, admit
         )
-        self._retention_days = options.retention_days
-
-    def feature(self) -> Feature:
-        return Feature(
-            name="mail",
-            routes=self._routes,
-            jobs=[self._send.kind()],
-            events={
-                SENT: "a provider has taken a message",
-                FAILED: "a message was refused for good, or given up",
-            },
-            purges=[purge_of_mail(self._retention_days)],
+        self.suppressions = SuppressionService(core.database, core.audit)
+        self.send = SendMail(
+            core.database, store, core.outbox, providers, settings.retry_delays, settings.timeout_seconds
         )
 
-    def _routes(self) -> Sequence[Route]:
+    def routes(self) -> Sequence[Route]:
         from ogel.features.mail.routes import MailRoutes
         from ogel.features.mail.suppressions.routes import SuppressionRoutes
 
@@ -83,3 +46,22 @@ class MailFeature:
             *MailRoutes(self.messages, self._templates).routes(),
             *SuppressionRoutes(self.suppressions).routes(),
         ]
+
+
+def build(core: Core, settings: MailSettings) -> Feature:
+    found = mail_providers(settings, core.outgoing, core.data_dir)
+    mail = MailFeature(core, settings, Providers("mail", found, core.provider_metrics))
+    return Feature(
+        name="mail",
+        routes=mail.routes,
+        scopes={"mail:read": "look at mail and suppressions", "mail:write": "send mail, change suppressions"},
+        jobs=[mail.send.kind()],
+        events={
+            SENT: "a provider has taken a message",
+            FAILED: "a message was refused for good, or given up",
+        },
+        purges=[purge_of_mail(settings.retention_days)],
+        tables=["mail_attempts", "mail_messages", "mail_requests", "mail_suppressions"],
+        settings=settings,
+        offers=mail,
+    )

@@ -54,7 +54,7 @@ class NewMail(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, ren
     idempotency_key: IdempotencyKey | None = None
 
 
-class Accepted(Struct, frozen=True):
+class AcceptedRecipient(Struct, frozen=True):
     """What became of one recipient at the door: `queued`, or `suppressed`."""
 
     id: str
@@ -63,10 +63,10 @@ class Accepted(Struct, frozen=True):
 
 
 class AcceptedMail(Struct, frozen=True):
-    items: list[Accepted]
+    items: list[AcceptedRecipient]
 
 
-class Attempt(Struct, frozen=True):
+class MailAttempt(Struct, frozen=True):
     """
     One provider asked once. `error` is null when it took the message. Without a `provider`, nothing is known but that
     a worker began it and disappeared.
@@ -104,4 +104,4 @@ class MailMessage(Struct, frozen=True, rename={"from_": "from"}):
 class MailMessageWithAttempts(MailMessage, frozen=True, rename={"from_": "from"}):
     """Texts are not shown: they hold links that open accounts."""
 
-    log: list[Attempt]
+    log: list[MailAttempt]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ogel.runtime.database.database import Queries
+from ogel.runtime.delivery.purge import purge_with_jobs
 from ogel.runtime.purge import Purge
 
 _SQL = Queries.beside(__name__)
@@ -10,10 +11,10 @@ MESSAGES = "mail_messages"
 
 
 def purge_of_mail(retention_days: float) -> Purge:
-    return Purge.of_walk(
+    return purge_with_jobs(
         MESSAGES,
         "mail that is over, with its words, attempts and dead jobs",
         retention_days,
-        count=_SQL.count_old,
-        batch=_SQL.purge_old,
+        b"mail_messages",
+        [_SQL.forget_attempts, _SQL.forget_requests],
     )

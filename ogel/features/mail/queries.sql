@@ -65,7 +65,7 @@ FROM json_to_recordset(%(rows)s::json) AS new (
 )
 
 -- settle --
--- Where messages stand after an attempt. Returns those that are over, for their events.
+-- Where messages stand after an attempt. Returns what is published of those that are over.
 WITH settled AS (
   UPDATE mail_messages AS m
   SET status = new.status, attempts = m.attempts + new.attempts, error = new.error,
@@ -77,7 +77,7 @@ WITH settled AS (
   WHERE m.id = new.id AND m.status = 'queued'
   RETURNING m.id, m.request_id, m.recipient, m.status, m.provider, m.provider_id, m.error
 )
-SELECT s.id, s.recipient, s.status, r.template, s.provider, s.provider_id, s.error
+SELECT s.id, s.recipient AS "to", s.status, r.template, s.provider, s.provider_id, s.error
 FROM settled AS s JOIN mail_requests AS r ON r.id = s.request_id
 WHERE s.status IN ('sent', 'failed')
 ORDER BY s.id
@@ -90,46 +90,27 @@ ORDER BY m.address
 ON CONFLICT (address) DO NOTHING
 
 -- give_up --
-UPDATE mail_messages SET status = 'failed', error = %(error)s, next_attempt_at = NULL, finished_at = now()
-WHERE id = ANY (%(ids)s) AND status = 'queued'
+-- Returns what is published of them.
+WITH given_up AS (
+  UPDATE mail_messages SET status = 'failed', error = %(error)s, next_attempt_at = NULL, finished_at = now()
+  WHERE id = ANY (%(ids)s) AND status = 'queued'
+  RETURNING id, request_id, recipient, status, provider, provider_id, error
+)
+SELECT g.id, g.recipient AS "to", g.status, r.template, g.provider, g.provider_id, g.error
+FROM given_up AS g JOIN mail_requests AS r ON r.id = g.request_id
+ORDER BY g.id
 
 -- reopen --
 -- A message that was sent stays so.
 UPDATE mail_messages SET status = 'queued', queued_at = now(), next_attempt_at = now(), finished_at = NULL
 WHERE id = ANY (%(ids)s) AND status <> 'sent'
 
--- count_old --
-SELECT count(*) FROM (SELECT FROM mail_messages WHERE finished_at < %(before)s LIMIT %(most)s) AS old
+-- forget_attempts --
+-- Of messages that are `old`: see runtime/delivery/purge.py.
+DELETE FROM mail_attempts WHERE message_id = ANY (ARRAY (SELECT id FROM old))
 
--- purge_old --
--- Their attempts and dead jobs go with them, and what was asked when nothing is left of it; what is queued is never
--- forgotten. Others lock a job before what it is about: one whose job is locked is passed over, so that nobody waits in a
--- circle.
-WITH seen AS MATERIALIZED (
-  SELECT id, finished_at FROM mail_messages
-  WHERE finished_at < %(before)s AND finished_at >= %(after_at)s::timestamptz
-    AND (finished_at, id) > (%(after_at)s::timestamptz, %(after_id)s::text)
-  ORDER BY finished_at, id LIMIT %(limit)s
-), dead AS MATERIALIZED (
-  SELECT id FROM job_queue
-  WHERE id = ANY (ARRAY (SELECT 'job_' || substr(id, 5) FROM seen)) AND status = 'dead'
-), their_jobs AS MATERIALIZED (
-  SELECT id FROM job_queue WHERE id = ANY (ARRAY (SELECT id FROM dead)) AND status = 'dead' FOR UPDATE SKIP LOCKED
-), old AS MATERIALIZED (
-  SELECT id, request_id FROM mail_messages
-  WHERE id = ANY (ARRAY (SELECT id FROM seen)) AND finished_at < %(before)s
-    AND 'job_' || substr(id, 5) NOT IN (SELECT id FROM dead EXCEPT SELECT id FROM their_jobs)
-  FOR UPDATE SKIP LOCKED
-), gone_jobs AS (
-  DELETE FROM job_queue WHERE id = ANY (ARRAY (SELECT 'job_' || substr(id, 5) FROM old)) AND status = 'dead'
-), gone_attempts AS (
-  DELETE FROM mail_attempts WHERE message_id = ANY (ARRAY (SELECT id FROM old))
-), gone_requests AS (
-  DELETE FROM mail_requests AS r
-  WHERE id = ANY (ARRAY (SELECT request_id FROM old))
-    AND NOT EXISTS (SELECT FROM mail_messages AS m WHERE m.request_id = r.id AND m.id NOT IN (SELECT id FROM old))
-), gone AS (
-  DELETE FROM mail_messages WHERE id = ANY (ARRAY (SELECT id FROM old)) RETURNING id
-)
-SELECT (SELECT count(*) FROM gone), (SELECT count(*) FROM seen), last.finished_at::text, last.id
-FROM (SELECT) AS one LEFT JOIN seen AS last ON true ORDER BY last.finished_at DESC, last.id DESC LIMIT 1
+-- forget_requests --
+-- What was asked, when nothing is left of it.
+DELETE FROM mail_requests AS r
+WHERE id = ANY (ARRAY (SELECT request_id FROM mail_messages WHERE id = ANY (ARRAY (SELECT id FROM old))))
+  AND NOT EXISTS (SELECT FROM mail_messages AS m WHERE m.request_id = r.id AND m.id NOT IN (SELECT id FROM old))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any
 
 from ogel.features.mail.content import (
     address_of,
@@ -14,19 +14,23 @@ from ogel.features.mail.content import (
     words_of,
 )
 from ogel.features.mail.jobs import send_job
-from ogel.features.mail.message import Accepted, AcceptedMail, MailMessage, MailMessageWithAttempts, NewMail
-from ogel.features.mail.store import MailStore, NewRequest
+from ogel.features.mail.message import (
+    AcceptedMail,
+    AcceptedRecipient,
+    MailMessage,
+    MailMessageWithAttempts,
+    NewMail,
+)
+from ogel.features.mail.store import KNOWN_REQUEST, MailStore, NewRequest
 from ogel.features.mail.templating import Templates
-from ogel.kernel.errors import Conflict, NotFound
 from ogel.kernel.ids import new_id
 from ogel.kernel.principal import Caller
 from ogel.runtime.audit import AuditTrail
 from ogel.runtime.database.database import Database
-from ogel.runtime.delivery.idempotency import Answers, asked_by
+from ogel.runtime.delivery.idempotency import Answers, Asked, asked_by
+from ogel.runtime.delivery.messages import found_message, unsent_message
 from ogel.runtime.jobs.store import JobQueue
 from ogel.runtime.mail.address import Address
-
-Found = TypeVar("Found", bound=MailMessage)
 
 
 class MailService:
@@ -44,7 +48,7 @@ class MailService:
     ) -> None:
         self._database = database
         self._store = store
-        self._answers = Answers(database, store.known_request, AcceptedMail)
+        self._answers = Answers(database, KNOWN_REQUEST, AcceptedMail)
         self._jobs = jobs
         self._audit = audit
         self._templates = templates
@@ -57,8 +61,9 @@ class MailService:
         Conflict when the key stands for another body.
         """
         asked = asked_by(mail, header_key)
-        if (answer := await self._answers.given(asked)) is not None:
-            return answer
+        return await self._answers.once(asked, lambda: self._accept(caller, mail, asked))
+
+    async def _accept(self, caller: Caller, mail: NewMail, asked: Asked) -> AcceptedMail | None:
         addresses = recipients_of(mail)
         sender, reply_to = sender_of(mail, self._sender), reply_to_of(mail)
         check_headers(mail.headers)
@@ -82,17 +87,17 @@ class MailService:
                 messages=messages,
                 addresses=addresses,
             )
-            if await self._store.insert(tx, new):
-                queued = [each for each in messages if each.status == "queued"]
-                await self._jobs.enqueue(tx, [send_job(each.id, caller) for each in queued])
-                metadata = {"messages": [each.id for each in messages], "template": mail.template}
-                await self._audit.record(tx, caller, "mail.send", "mail", request_id, metadata)
-                return AcceptedMail(messages)
-        return await self._answers.of_the_faster(asked)
+            if not await self._store.insert(tx, new):
+                return None
+            queued = [each for each in messages if each.status == "queued"]
+            await self._jobs.enqueue(tx, [send_job(each.id, caller) for each in queued])
+            metadata = {"messages": [each.id for each in messages], "template": mail.template}
+            await self._audit.record(tx, caller, "mail.send", "mail", request_id, metadata)
+        return AcceptedMail(messages)
 
     async def get(self, id: str) -> MailMessageWithAttempts:
         async with self._database.autocommit() as tx:
-            return _found(await self._store.get_with_attempts(tx, id), id)
+            return found_message(await self._store.get_with_attempts(tx, id), id)
 
     async def list(self, filters: Mapping[str, Any]) -> Sequence[MailMessage]:
         """`filters` has `to` as a caller writes it. Raises Invalid."""
@@ -103,25 +108,11 @@ class MailService:
     async def retry(self, caller: Caller, id: str) -> MailMessage:
         """At once, with all attempts before it. What was sent is not sent again."""
         async with self._database.transaction() as tx:
-            _unsent(await self._store.get(tx, id), id)
-            if not await self._jobs.again(tx, send_job(id, caller)):
-                raise Conflict(f"An attempt of message {id!r} is under way.")
+            unsent_message(await self._store.get(tx, id), id)
+            await self._jobs.again(tx, send_job(id, caller), f"message {id!r}")
             await self._audit.record(tx, caller, "mail.retry", "mail_message", id)
-            return _unsent(await self._store.get(tx, id), id)
+            return unsent_message(await self._store.get(tx, id), id)
 
 
-def _accepted(address: Address, is_suppressed: bool) -> Accepted:
-    return Accepted(new_id("msg"), str(address), "suppressed" if is_suppressed else "queued")
-
-
-def _found(message: Found | None, id: str) -> Found:
-    if message is None:
-        raise NotFound(f"No message {id!r}.")
-    return message
-
-
-def _unsent(message: MailMessage | None, id: str) -> MailMessage:
-    found = _found(message, id)
-    if found.status == "sent":
-        raise Conflict(f"Message {id!r} was sent; to send it again, make a new one.")
-    return found
+def _accepted(address: Address, is_suppressed: bool) -> AcceptedRecipient:
+    return AcceptedRecipient(new_id("msg"), str(address), "suppressed" if is_suppressed else "queued")

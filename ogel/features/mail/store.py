@@ -3,27 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 from msgspec import Struct
 
 from ogel.features.mail.message import (
-    Accepted,
     AcceptedMail,
-    Attempt,
+    AcceptedRecipient,
+    MailAttempt,
     MailMessage,
     MailMessageWithAttempts,
-    MailStatus,
 )
 from ogel.runtime.database.database import Queries, Transaction, records
-from ogel.runtime.delivery.idempotency import Asked, KnownRequest
-from ogel.runtime.delivery.sent import AttemptRow, Settled
+from ogel.runtime.delivery.idempotency import Asked
+from ogel.runtime.delivery.messages import MessageQueries
+from ogel.runtime.delivery.policy import QueuedMessage
 from ogel.runtime.mail.address import Address, InvalidAddress, parse_address
 from ogel.runtime.mail.letter import Letter
 
 _SQL = Queries.beside(__name__)
+
+KNOWN_REQUEST = _SQL.known_request
 
 
 class NewRequest(Struct, frozen=True, kw_only=True):
@@ -39,36 +40,21 @@ class NewRequest(Struct, frozen=True, kw_only=True):
     headers: Mapping[str, str]
     template: str | None
     locale: str | None
-    messages: Sequence[Accepted]
+    messages: Sequence[AcceptedRecipient]
     addresses: Sequence[Address]
 
 
-class Due(Struct, frozen=True):
-    """A letter to be sent; `attempts` were made before, since it was first asked for."""
+class DueMail(QueuedMessage, frozen=True):
+    """`suppressed`: nothing is sent to its address."""
 
     letter: Letter
-    attempts: int
-    queued_at: datetime
     suppressed: bool
 
 
-class Over(NamedTuple):
-    """A message that was sent or has failed."""
-
-    id: str
-    to: str
-    status: MailStatus
-    template: str | None
-    provider: str | None
-    provider_id: str | None
-    error: str | None
+MESSAGE_QUERIES = MessageQueries(_SQL.add_attempts, _SQL.settle, _SQL.give_up, _SQL.reopen)
 
 
 class MailStore:
-    async def known_request(self, tx: Transaction, key: str) -> KnownRequest | None:
-        rows = await tx.tuples(_SQL.known_request, {"key": key})
-        return KnownRequest(*rows[0]) if rows else None
-
     async def insert(self, tx: Transaction, new: NewRequest) -> bool:
         """False when its key is taken."""
         parameters = {
@@ -103,37 +89,23 @@ class MailStore:
         message = await tx.one(_SQL.get_with_attempts, {"id": id}, MailMessageWithAttempts)
         if message is None:
             return None
-        return msgspec.structs.replace(message, log=msgspec.convert(message.log, list[Attempt]))
+        return msgspec.structs.replace(message, log=msgspec.convert(message.log, list[MailAttempt]))
 
-    async def due(self, tx: Transaction, id: str) -> Due | None:
+    async def due(self, tx: Transaction, id: str, lifetime_seconds: float) -> DueMail | None:
         """None: there is nothing left to do. Raises InvalidAddress for one that was stored by other rules."""
         rows = await tx.tuples(_SQL.due_letter, {"id": id})
-        return _due(id, *rows[0]) if rows else None
+        return _due(id, lifetime_seconds, *rows[0]) if rows else None
 
-    async def add_attempts(self, tx: Transaction, attempts: Sequence[AttemptRow]) -> None:
-        if attempts:
-            await tx.execute(_SQL.add_attempts, {"rows": records(attempts)})
-
-    async def settle(self, tx: Transaction, settled: Sequence[Settled]) -> Sequence[Over]:
-        rows = await tx.tuples(_SQL.settle, {"rows": records(settled)})
-        return [Over(*row) for row in rows]
-
-    async def suppress_bounced(self, tx: Transaction, bounced: Sequence[Settled]) -> None:
-        if bounced:
-            await tx.execute(_SQL.suppress_bounced, {"rows": records(bounced)})
-
-    async def give_up(self, tx: Transaction, ids: Sequence[str], error: str) -> None:
-        await tx.execute(_SQL.give_up, {"ids": list(ids), "error": error})
-
-    async def reopen(self, tx: Transaction, ids: Sequence[str]) -> None:
-        """They are sent again, unless they were sent."""
-        await tx.execute(_SQL.reopen, {"ids": list(ids)})
+    async def suppress_bounced(self, tx: Transaction, errors: Mapping[str, str | None]) -> None:
+        """The addresses of messages, which nobody has, by what was said of each."""
+        if errors:
+            rows = records([{"id": id, "error": error} for id, error in errors.items()])
+            await tx.execute(_SQL.suppress_bounced, {"rows": rows})
 
 
-def _due(id: str, *row: Any) -> Due:
-    recipient, sender, reply_to, subject, text, html, headers, written_at, attempts, queued_at, suppressed = (
-        row
-    )
+def _due(id: str, lifetime_seconds: float, *row: Any) -> DueMail:
+    recipient, sender, reply_to, subject, text, html, headers, written_at, *rest = row
+    attempts, queued_at, suppressed = rest
     letter = Letter(
         id=id,
         sender=_stored("sender", sender),
@@ -145,7 +117,7 @@ def _due(id: str, *row: Any) -> Due:
         headers=headers,
         written_at=written_at,
     )
-    return Due(letter, attempts, queued_at, suppressed)
+    return DueMail(attempts, queued_at, lifetime_seconds, letter, suppressed)
 
 
 def _stored(whose: str, address: str) -> Address:

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry
 
-from ogel.features.realtime.jobs import announce, publish_job
-from ogel.runtime.feature import Feature
+from ogel.features.realtime.jobs import QUEUE, announce, publish_job
+from ogel.features.realtime.listening import Listening
+from ogel.runtime.core import Core
+from ogel.runtime.feature import BackgroundService, Feature
 from ogel.runtime.realtime.broadcast import Broadcast
 from ogel.runtime.realtime.metrics import RealtimeMetrics
 
@@ -43,14 +45,6 @@ class RealtimeFeature:
         """Feeds the streams until `stop`, then ends them."""
         await asyncio.gather(self.feed.run(stop), self._presence.run(stop))
 
-    def feature(self) -> Feature:
-        return Feature(
-            name="realtime",
-            jobs=[publish_job(self._broadcast)],
-            subscribers=[announce],
-            left_out={"realtime_listening": "who listened then does not listen now"},
-        )
-
     @cached_property
     def feed(self) -> RealtimeFeed:
         from ogel.runtime.realtime.feed import RealtimeFeed
@@ -67,3 +61,19 @@ class RealtimeFeature:
         from ogel.features.realtime.routes import streams
 
         return streams(self._hub, self._presence, self._watch)
+
+
+def build(core: Core, _: None) -> Feature:
+    realtime = RealtimeFeature(core.broadcast, Listening(core.database), core.watch, core.registry)
+    return Feature(
+        name="realtime",
+        streams=realtime.streams,
+        scopes={"realtime:read": "hear events as they are published"},
+        jobs=[publish_job(core.broadcast)],
+        subscribers={QUEUE: announce},
+        services=[BackgroundService("realtime", realtime.serve, where="realtime")],
+        tables=["realtime_listening"],
+        left_out={"realtime_listening": "who listened then does not listen now"},
+        peaks={"realtime.connections": realtime.metrics.take_peak},
+        offers=realtime,
+    )

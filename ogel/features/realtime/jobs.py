@@ -39,11 +39,8 @@ class _Announcements(Consequences):
 
     def at_last(self) -> Sequence[Piece]:
         jobs = -(-len(self._ids) // EVENTS_PER_JOB)
-        return [
-            announcing(
-                self._ids, [new_id("job") for _ in range(jobs)], EVENTS_PER_JOB, PUBLISH, QUEUE, ATTEMPTS
-            )
-        ]
+        job_ids = [new_id("job") for _ in range(jobs)]
+        return announcing(self._ids, job_ids, EVENTS_PER_JOB, PUBLISH, QUEUE, ATTEMPTS)
 
 
 async def announce(_: Transaction, events: Sequence[Event]) -> Consequences:

@@ -1,23 +1,18 @@
 -- recent_events --
 -- Those of the ids that happened within the last seconds; json goes out as the text that came in.
-SELECT id, type, data::text AS data, subject, created_at FROM events
+SELECT id, type, data::text AS data, subject, created_at FROM {events} AS e
 WHERE id = ANY (%(ids)s) AND created_at > now() - make_interval(secs => %(seconds)s)
 
--- announce --
--- A job for so many of the events that are `published`, in the order they came in; none where nobody listens.
-INSERT INTO job_queue (id, queue_name, kind, payload, max_attempts)
-SELECT (%(announcements)s::text[])[part], %(queue)s, %(kind)s, jsonb_build_object('event_ids', jsonb_agg(id ORDER BY place)),
-       %(max_attempts)s
+-- announcements --
+-- Ids and payloads of jobs, each for so many of the events that are `published`, in the order they came in; none where
+-- nobody listens.
+SELECT (%(announcements)s::text[])[part] AS id, jsonb_build_object('event_ids', jsonb_agg(id ORDER BY place)) AS payload
 FROM (
   SELECT id, place, ((row_number() OVER (ORDER BY place) - 1) / %(events_per_job)s + 1)::int AS part
   FROM published JOIN unnest(%(announced)s::text[]) WITH ORDINALITY AS wanted (id, place) USING (id)
 ) AS parts
 WHERE (SELECT realtime_is_heard())
 GROUP BY part
-RETURNING queue_name
-
--- announced_in --
-SELECT DISTINCT 'queue', queue_name FROM announcing
 
 -- say_listening --
 INSERT INTO realtime_listening (process, until) VALUES (%(process)s, now() + make_interval(secs => %(seconds)s))

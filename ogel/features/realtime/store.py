@@ -7,8 +7,10 @@ from collections.abc import Sequence
 from ogel.kernel.event import Event
 from ogel.runtime.database.database import Queries, Transaction
 from ogel.runtime.database.pieces import Piece
+from ogel.runtime.jobs.made import jobs_made
+from ogel.runtime.outbox import EVENTS
 
-_SQL = Queries.beside(__name__)
+_SQL = Queries.beside(__name__, events=EVENTS)
 
 
 async def recent_events(tx: Transaction, ids: Sequence[str], seconds: float) -> dict[str, Event]:
@@ -24,17 +26,10 @@ def announcing(
     kind: str,
     queue: str,
     max_attempts: int,
-) -> Piece:
+) -> Sequence[Piece]:
     """Jobs about those of the events that are new, if anybody listens."""
-    parameters = {
-        "announced": event_ids,
-        "announcements": job_ids,
-        "events_per_job": events_per_job,
-        "kind": kind,
-        "queue": queue,
-        "max_attempts": max_attempts,
-    }
-    return Piece("announcing", _SQL.announce, parameters, _SQL.announced_in)
+    parameters = {"announced": event_ids, "announcements": job_ids, "events_per_job": events_per_job}
+    return jobs_made(_SQL.announcements, parameters, kind=kind, queue=queue, max_attempts=max_attempts)
 
 
 async def say_listening(tx: Transaction, process: str, seconds: float) -> None:

@@ -39,7 +39,7 @@ SELECT s.name, s.id, s.cron, s.timezone, s.description, s.enabled, s.event_type,
             WHEN j.status = 'pending' THEN 'waiting'
             ELSE j.status END AS last_outcome,
        CASE WHEN s.last_error IS NULL THEN j.last_error ELSE s.last_error END AS last_words
-FROM schedules AS s LEFT JOIN job_queue AS j ON j.id = s.last_job_id
+FROM schedules AS s LEFT JOIN {jobs} AS j ON j.id = s.last_job_id
 WHERE s.name = ANY (%(names)s)
    OR s.name IN (
      SELECT name FROM schedules

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TypeVar
 
@@ -43,14 +43,6 @@ _NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 Value = TypeVar("Value")
 
 
-@dataclass(frozen=True, slots=True)
-class ScheduleOptions:
-    """`least_gap_seconds`: what may not tick more often is refused."""
-
-    least_gap_seconds: int = 60
-    most_schedules: int = MOST_SCHEDULES
-
-
 class ScheduleService:
     """`declared` are the schedules of every feature, as settings have them."""
 
@@ -61,14 +53,17 @@ class ScheduleService:
         jobs: JobQueue,
         audit: AuditTrail,
         reserved: ReservedTypes,
-        options: ScheduleOptions = ScheduleOptions(),
+        least_gap_seconds: int = 60,
+        most_schedules: int = MOST_SCHEDULES,
     ) -> None:
+        """What may tick more often than each `least_gap_seconds` is refused."""
         self._database = database
         self._ticker = ticker
         self._jobs = jobs
         self._audit = audit
         self._reserved = reserved
-        self._options = options
+        self._least_gap_seconds = least_gap_seconds
+        self._most_schedules = most_schedules
         self._store = UserScheduleStore()
         self._rows = ScheduleStore()
 
@@ -88,8 +83,8 @@ class ScheduleService:
         schedule = self._causing(blank, new.event, new.job)
         async with self._database.transaction() as tx:
             await self._store.change(tx)
-            if await self._store.count(tx) >= self._options.most_schedules:
-                raise Conflict(f"There are {self._options.most_schedules} schedules, and that is the most.")
+            if await self._store.count(tx) >= self._most_schedules:
+                raise Conflict(f"There are {self._most_schedules} schedules, and that is the most.")
             now = utc_now()
             if not await self._store.insert(tx, schedule, now, _next(schedule, now)):
                 raise Conflict(f"There is a schedule {new.name!r} already.")
@@ -198,7 +193,7 @@ class ScheduleService:
             ticks = await asyncio.to_thread(cron, text, timezone)
         except ValueError as error:
             raise Invalid.field("body.cron", str(error)) from None
-        least = self._options.least_gap_seconds
+        least = self._least_gap_seconds
         if ticks.least_gap_seconds < least:
             message = (
                 f"ticks every {ticks.least_gap_seconds} s (a sixth field is the second); the least is {least}"

@@ -11,9 +11,10 @@ import msgspec
 
 from ogel.features.schedules.schedule import Outcome
 from ogel.runtime.database.database import Queries, Transaction
+from ogel.runtime.jobs.seen import JOBS
 from ogel.runtime.schedule.schedule import Schedule
 
-_SQL = Queries.beside(__name__)
+_SQL = Queries.beside(__name__, jobs=JOBS)
 
 
 @dataclass(frozen=True, slots=True)

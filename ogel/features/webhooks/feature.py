@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-
-from prometheus_client import CollectorRegistry
 
 from ogel.features.webhooks.deliveries.job import DELIVER, QUEUE
 from ogel.features.webhooks.deliveries.purge import DELIVERIES, purge_of_deliveries
@@ -20,7 +17,7 @@ from ogel.features.webhooks.endpoints.testing import TEST_EVENT, TestService
 from ogel.features.webhooks.fanout.fanout import FanOut
 from ogel.features.webhooks.fanout.store import FanOutStore
 from ogel.features.webhooks.health.jobs import Drain
-from ogel.features.webhooks.health.metrics import HealthMetrics
+from ogel.features.webhooks.health.metrics import BREAKERS, HealthMetrics
 from ogel.features.webhooks.health.rules import Patience
 from ogel.features.webhooks.health.store import HealthStore
 from ogel.features.webhooks.health.watch import DISABLED, FAILING, RECOVERED, HealthWatch
@@ -39,35 +36,15 @@ from ogel.features.webhooks.secrets.store import SecretStore
 from ogel.features.webhooks.sending.jobs import Deliver
 from ogel.features.webhooks.sending.metrics import WebhookMetrics
 from ogel.features.webhooks.sending.receiver import Receivers
-from ogel.features.webhooks.sending.retry import RetrySchedule
-from ogel.features.webhooks.sending.store import SendingStore
-from ogel.runtime.audit import AuditTrail
-from ogel.runtime.database.database import Database
-from ogel.runtime.egress import Egress, UrlGuard
+from ogel.features.webhooks.sending.store import AttemptStore
+from ogel.features.webhooks.settings import WebhooksSettings
+from ogel.runtime.alerts import AlertRule
+from ogel.runtime.core import Core
 from ogel.runtime.feature import Feature
 from ogel.runtime.http.route import Route
-from ogel.runtime.jobs.keys import JobKeys
 from ogel.runtime.jobs.kind import JobKind
-from ogel.runtime.jobs.store import JobQueue
-from ogel.runtime.outbox import Outbox
+from ogel.runtime.jobs.retry import RetryPolicy
 from ogel.runtime.secrets.sealed import SealedColumn
-from ogel.runtime.secrets.vault import Vault
-
-
-@dataclass(frozen=True, slots=True)
-class WebhookOptions:
-    """
-    timeout_seconds  of one attempt, unless the endpoint says otherwise.
-    retry_delays     seconds before the second attempt, the third, …; after the last one a delivery has failed.
-    retention_days   how long deliveries and replays that are over are remembered.
-    patience         with endpoints that fail.
-    """
-
-    timeout_seconds: float
-    retry_delays: Sequence[float]
-    retention_days: float
-    patience: Patience
-
 
 SEALED = [
     SealedColumn("webhook_secrets", "id", "sealed", owner="webhook_id", purpose=secret_purpose),
@@ -78,92 +55,62 @@ SEALED = [
 class WebhookFeature:
     """Builds the services; touches nothing before one of them is called."""
 
-    def __init__(
-        self,
-        database: Database,
-        jobs: JobQueue,
-        keys: JobKeys,
-        outbox: Outbox,
-        audit: AuditTrail,
-        guard: UrlGuard,
-        egress: Egress,
-        vault: Vault,
-        options: WebhookOptions,
-        registry: CollectorRegistry,
-    ) -> None:
+    def __init__(self, core: Core, settings: WebhooksSettings) -> None:
         endpoints, deliveries, secrets = EndpointStore(), DeliveryStore(), SecretStore()
-        replays, listeners = ReplayStore(), ListenerStore()
-        self._fan_out = FanOut(FanOutStore())
-        self._schedule = RetrySchedule(options.retry_delays)
-        health = HealthStore()
+        replays, listeners, health = ReplayStore(), ListenerStore(), HealthStore()
+        database, vault, audit = core.database, core.vault, core.audit
+        self.fan_out = FanOut(FanOutStore())
+        self._retries = RetryPolicy(settings.retry_delays)
+        patience = Patience(settings.probe_seconds, settings.disable_after_seconds)
         self._deliver = Deliver(
-            SendingStore(Receivers(SigningKeys(secrets, vault), egress, vault)),
+            AttemptStore(Receivers(SigningKeys(secrets, vault), core.egress, vault)),
             deliveries,
-            egress,
+            core.egress,
             Hand(database, listeners),
-            self._schedule,
-            HealthWatch(health, keys, jobs, outbox, options.patience),
-            WebhookMetrics(registry),
-            jobs,
+            self._retries,
+            HealthWatch(health, core.keys, core.jobs, core.outbox, patience),
+            WebhookMetrics(core.registry),
+            core.jobs,
         )
-        self._drain = Drain(database, keys)
-        self.health_metrics = HealthMetrics(database, health, registry)
+        self._drain = Drain(database, core.keys)
+        self.health_metrics = HealthMetrics(database, health, core.registry)
         self._seal_headers = SealHeaders(database, endpoints, vault)
         self.secrets = SecretService(database, secrets, vault, audit)
         self.endpoints = EndpointService(
             database,
             endpoints,
-            keys,
+            core.keys,
             health,
             self.secrets,
             replays,
             listeners,
-            jobs,
-            guard,
+            core.jobs,
+            core.url_guard,
             vault,
             audit,
-            options.timeout_seconds,
+            settings.timeout_seconds,
         )
         self._forget_test = ForgetTest(database, endpoints, self.endpoints)
         self._forget_listener = ForgetListener(database, endpoints, listeners, self.endpoints)
         self.listeners = ListenerService(database, listeners)
         self.tests = TestService(
-            database, endpoints, self.endpoints, self.secrets, self._fan_out, outbox, audit
+            database, endpoints, self.endpoints, self.secrets, self.fan_out, core.outbox, audit
         )
-        self.deliveries = DeliveryService(database, deliveries, jobs, keys, audit)
-        self.replays = ReplayService(database, replays, jobs, audit)
-        self._replay_step = ReplayStep(database, replays, jobs)
-        self._retention_days = options.retention_days
+        self.deliveries = DeliveryService(database, deliveries, core.jobs, core.keys, audit)
+        self.replays = ReplayService(database, replays, core.jobs, audit)
+        self._replay_step = ReplayStep(database, replays, core.jobs)
 
-    def feature(self) -> Feature:
-        return Feature(
-            name="webhooks",
-            routes=self._routes,
-            jobs=[
-                self._deliver_kind(),
-                self._drain.kind(),
-                JobKind(SEAL_HEADERS, "cleanup", self._seal_headers.perform),
-                self._replay_step.kind(),
-                self._forget_test.kind(),
-                self._forget_listener.kind(),
-            ],
-            subscribers=[self._fan_out.to_matching],
-            sealed=SEALED,
-            events={
-                FAILING: "an endpoint has only failed for a part of the time until it is disabled",
-                DISABLED: "an endpoint was disabled: it only failed, or answered 410",
-                RECOVERED: "an endpoint takes deliveries again",
-                TEST_EVENT: "somebody asked for a test",
-            },
-            left_out={
-                "webhook_health": "how receivers were doing then says nothing about now",
-                "webhook_listeners": "who listened then does not listen now",
-                "webhook_handovers": "requests under way are made again",
-            },
-            purges=[purge_of_deliveries(self._retention_days), purge_of_replays(self._retention_days)],
-        )
+    def kinds(self) -> list[JobKind]:
+        return [
+            self._deliver_kind(),
+            self._drain.kind(),
+            JobKind(SEAL_HEADERS, "cleanup", self._seal_headers.perform),
+            self._replay_step.kind(),
+            self._forget_test.kind(),
+            self._forget_listener.kind(),
+        ]
 
-    def _routes(self) -> Sequence[Route]:
+    def routes(self) -> Sequence[Route]:
         from ogel.features.webhooks.deliveries.routes import DeliveryRoutes
         from ogel.features.webhooks.endpoints.routes import EndpointRoutes
         from ogel.features.webhooks.listeners.routes import ListenerRoutes
@@ -191,6 +138,52 @@ class WebhookFeature:
             revived=self._deliver.revived,
             cancellable=False,
             purged_with=DELIVERIES,
-            max_attempts=self._schedule.attempts,
+            max_attempts=self._retries.attempts,
             timeout_seconds=None,  # the request has its own deadline
         )
+
+
+def build(core: Core, settings: WebhooksSettings) -> Feature:
+    webhooks = WebhookFeature(core, settings)
+    return Feature(
+        name="webhooks",
+        routes=webhooks.routes,
+        scopes={
+            "webhooks:read": "look at endpoints and deliveries",
+            "webhooks:write": "change, test and replay them",
+        },
+        jobs=webhooks.kinds(),
+        subscribers={QUEUE: webhooks.fan_out.to_matching},
+        events={
+            FAILING: "an endpoint has only failed for a part of the time until it is disabled",
+            DISABLED: "an endpoint was disabled: it only failed, or answered 410",
+            RECOVERED: "an endpoint takes deliveries again",
+            TEST_EVENT: "somebody asked for a test",
+        },
+        purges=[purge_of_deliveries(core.retention_days), purge_of_replays(core.retention_days)],
+        tables=[
+            "webhook_attempts",
+            "webhook_deliveries",
+            "webhook_endpoints",
+            "webhook_handovers",
+            "webhook_health",
+            "webhook_presence",
+            "webhook_replays",
+            "webhook_secrets",
+        ],
+        sealed=SEALED,
+        left_out={
+            "webhook_handovers": "requests under way are made again",
+            "webhook_health": "how receivers were doing then says nothing about now",
+            "webhook_presence": "who listened then does not listen now",
+        },
+        gauges=[webhooks.health_metrics.measure],
+        samples=[webhooks.health_metrics.samples],
+        alerts=[
+            AlertRule(
+                "webhooks.breakers", "warning", settings.alert_open_breakers, BREAKERS, {"state": "open"}
+            )
+        ],
+        settings=settings,
+        offers=webhooks,
+    )

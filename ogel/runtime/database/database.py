@@ -35,10 +35,15 @@ class Queries:
         self._blocks = blocks
 
     @classmethod
-    def beside(cls, module: str) -> Queries:
-        """Loads `queries.sql` from the package that `module` (pass `__name__`) stands in."""
+    def beside(cls, module: str, **shared: bytes) -> Queries:
+        """
+        Loads `queries.sql` from the package that `module` (pass `__name__`) stands in. `{name}` in it stands for what a
+        contract lets others read of its owner's tables: `shared` has that.
+        """
         package = module.rpartition(".")[0]
         text = resources.files(package).joinpath("queries.sql").read_bytes()
+        for name, relation in shared.items():
+            text = text.replace(b"{%b}" % name.encode(), relation)
         parts = _HEADING.split(text)
         return cls({name.decode(): sql.strip() for name, sql in zip(parts[1::2], parts[2::2], strict=True)})
 

@@ -19,6 +19,13 @@ class Piece(NamedTuple):
     says: bytes | None = None
 
 
+def asking(
+    pieces: Sequence[Piece], question: bytes, parameters: Mapping[str, Any]
+) -> tuple[bytes, dict[str, Any]]:
+    """The statement and its parameters: of a SELECT that refers to pieces."""
+    return together([*pieces, Piece("asked", question, parameters, says=b"SELECT * FROM asked")])
+
+
 def together(pieces: Sequence[Piece]) -> tuple[bytes, dict[str, Any]]:
     """The statement and its parameters. All pieces see the database as it was before any of them wrote."""
     queries = b",\n".join(b"%b AS (\n%b\n)" % (piece.name.encode(), piece.sql) for piece in pieces)

@@ -9,7 +9,7 @@ from typing import Annotated, Generic, NamedTuple, Protocol, TypeVar
 import msgspec
 
 from ogel.kernel.errors import Conflict, Invalid
-from ogel.runtime.database.database import Database, Transaction
+from ogel.runtime.database.database import Database
 from ogel.runtime.http.input import IDEMPOTENCY_KEY_PATTERN
 
 Answer = TypeVar("Answer", bound=msgspec.Struct)
@@ -37,13 +37,6 @@ class Asked(NamedTuple):
     fingerprint: bytes
 
 
-class KnownRequest(NamedTuple):
-    """`answer` is JSON."""
-
-    fingerprint: bytes
-    answer: str
-
-
 def asked_by(request: Request, header_key: str | None) -> Asked:
     """However its JSON was written. Raises Invalid when body and header name two keys."""
     key = request.idempotency_key
@@ -55,33 +48,34 @@ def asked_by(request: Request, header_key: str | None) -> Asked:
 
 
 class Answers(Generic[Answer]):
-    """Those that a feature keeps, in a table of its own, in the transaction that does what was asked for."""
+    """
+    Those that a feature keeps, in a table of its own, in the transaction that does what was asked for. `known` selects
+    the fingerprint of the request that was made under `%(key)s`, and its answer as JSON.
+    """
 
-    def __init__(
-        self,
-        database: Database,
-        find: Callable[[Transaction, str], Awaitable[KnownRequest | None]],
-        kind: type[Answer],
-    ) -> None:
+    def __init__(self, database: Database, known: bytes, kind: type[Answer]) -> None:
         self._database = database
-        self._find = find
+        self._known = known
         self._kind = kind
 
-    async def given(self, asked: Asked) -> Answer | None:
-        """None: it was not made before. Raises Conflict when its key stands for another one."""
-        if asked.key is None:
-            return None
-        async with self._database.autocommit() as tx:
-            known = await self._find(tx, asked.key)
-        if known is None:
-            return None
-        if known.fingerprint != asked.fingerprint:
-            raise Conflict(f"The idempotency key {asked.key!r} was used for another request.")
-        return msgspec.json.decode(known.answer, type=self._kind)
-
-    async def of_the_faster(self, asked: Asked) -> Answer:
-        """When the key was taken by the time that this request was to be kept."""
-        answer = await self.given(asked)
+    async def once(self, asked: Asked, accept: Callable[[], Awaitable[Answer | None]]) -> Answer:
+        """
+        What it was answered before, or else what `accept` answers: None when somebody else's request took the key while
+        this one was to be kept. Raises Conflict when the key stands for another request.
+        """
+        answer = await self._given(asked) or await accept() or await self._given(asked)
         if answer is None:  # retention was there in between
             raise Conflict(f"The idempotency key {asked.key!r} was just forgotten; ask again.")
         return answer
+
+    async def _given(self, asked: Asked) -> Answer | None:
+        if asked.key is None:
+            return None
+        async with self._database.autocommit() as tx:
+            rows = await tx.tuples(self._known, {"key": asked.key})
+        if not rows:
+            return None
+        fingerprint, answer = rows[0]
+        if fingerprint != asked.fingerprint:
+            raise Conflict(f"The idempotency key {asked.key!r} was used for another request.")
+        return msgspec.json.decode(answer, type=self._kind)

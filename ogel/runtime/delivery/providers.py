@@ -13,14 +13,12 @@ from msgspec import Struct
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from ogel.kernel.clock import utc_now
+from ogel.runtime.delivery.breaker import Breaker
 
 log = structlog.get_logger(__name__)
 
-# A dependency that failed so often in a row is left alone so long; then one call asks whether it is back.
-FAILURES = 5
-OPEN_SECONDS = 30.0
-# It may ask for more than that; a date in its answer that makes no sense must not silence it for a year.
-MOST_OPEN_SECONDS = 600.0
+# Settings change with a restart; until then what no provider is set up for waits so long each time.
+NOBODY_SECONDS = 30.0
 
 Provider = TypeVar("Provider")
 Result = TypeVar("Result")
@@ -60,55 +58,6 @@ class ProviderError(Exception):
         return self.final or (self.deferred and not self.ours)
 
 
-class Breaker:
-    """
-    Of one dependency, in one process. Closed it lets everything through; after FAILURES in a row it is open for
-    OPEN_SECONDS, or as long as the dependency asked for; then one call at a time may try, and a success closes it.
-    """
-
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
-        self._failures = 0
-        self._opens_until = 0.0
-        self._trying = False
-
-    @property
-    def is_open(self) -> bool:
-        return self._failures >= FAILURES
-
-    @property
-    def seconds_left(self) -> float:
-        """Until a call may try; 0 when one may now."""
-        if not self.is_open:
-            return 0.0
-        left = self._opens_until - self._clock()
-        return max(left, 1.0 if self._trying else 0.0)
-
-    def try_enter(self) -> bool:
-        """True: the caller must say how it ended, by `succeeded`, `failed` or `left`."""
-        if self.seconds_left > 0:
-            return False
-        self._trying = self.is_open
-        return True
-
-    def succeeded(self) -> None:
-        self._failures = 0
-        self._opens_until = 0.0
-        self._trying = False
-
-    def failed(self, *, seconds: float | None = None, at_once: bool = False) -> None:
-        """`seconds`: it asked to be left alone so long; `at_once`: no need of more failures to believe it."""
-        self._failures = FAILURES if at_once or seconds is not None else self._failures + 1
-        self._trying = False
-        wait = OPEN_SECONDS if seconds is None else min(seconds, MOST_OPEN_SECONDS)
-        # Calls end in any order: none makes it earlier than another one heard.
-        self._opens_until = max(self._opens_until, self._clock() + wait)
-
-    def left(self) -> None:
-        """It was neither: the call was cut short."""
-        self._trying = False
-
-
 @dataclass(frozen=True, slots=True)
 class Guarded(Generic[Provider]):
     """A provider by the name that its settings, its attempts and its metrics know it by."""
@@ -136,7 +85,9 @@ class Exhausted(Exception):
     def __init__(
         self, tries: Sequence[Try], error: ProviderError | None, after_seconds: float | None
     ) -> None:
-        super().__init__(error.message if error else "no provider can be asked now")
+        super().__init__(
+            error.message if error else "every provider has failed, and is left alone for a while"
+        )
         self.tries = tries
         self.error = error
         self.after_seconds = after_seconds
@@ -169,6 +120,9 @@ class Providers(Generic[Provider]):
         Asks them in turn, each at most `timeout_seconds`, until one takes it. A refusal of what was given is final, and
         ends the turn. Raises Exhausted.
         """
+        if not self._guarded:
+            nobody = ProviderError(f"no provider of {self._what} is set up: see `ogel settings`", ours=True)
+            raise Exhausted([], nobody, NOBODY_SECONDS)
         tries: list[Try] = []
         error: ProviderError | None = None
         for each in self._guarded:

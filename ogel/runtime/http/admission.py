@@ -12,6 +12,7 @@ from ogel.kernel.principal import Principal
 from ogel.runtime.http.access import Access
 from ogel.runtime.http.credentials import Authenticators, Credential, CredentialReader
 from ogel.runtime.http.exchange import Exchange
+from ogel.runtime.rates.limiter import Limiter, refusal
 
 # Why a key is good no more. One that has lost the scope counts as revoked.
 Ending = Literal["revoked", "expired"]
@@ -34,16 +35,28 @@ class Admission:
     """Of one route or stream. The first reader that finds a credential decides; its word is not doubted by the next."""
 
     def __init__(
-        self, access: Access, readers: Sequence[CredentialReader], authenticators: Authenticators
+        self,
+        access: Access,
+        readers: Sequence[CredentialReader],
+        authenticators: Authenticators,
+        limiter: Limiter | None,
     ) -> None:
         self._access = access
+        self._limiter = limiter if access.rate != "none" else None
         self._readers = readers
         self._authenticators = authenticators
 
     async def admit(self, scope: Scope, exchange: Exchange) -> None:
-        """Leaves the principal in the exchange. Raises Unauthenticated or Forbidden."""
-        if self._access.who == "open":
-            return
+        """Leaves the principal in the exchange. Raises Unauthenticated, Forbidden or RateLimited."""
+        if self._access.who != "open":
+            await self._identify(scope, exchange)
+        if self._limiter is not None:
+            verdict = await self._limiter.admit(exchange.principal, exchange.ip, self._access.rate)
+            exchange.limits = verdict.fields
+            if verdict.refused_by:
+                raise refusal(verdict)
+
+    async def _identify(self, scope: Scope, exchange: Exchange) -> None:
         credential = self._credential(scope)
         if credential is None:
             raise Unauthenticated("Send a key: `Authorization: Bearer <key>`.")

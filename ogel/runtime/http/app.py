@@ -12,6 +12,7 @@ from ogel.runtime.http.access import Access
 from ogel.runtime.http.credentials import Authenticators, bearer_key
 from ogel.runtime.http.endpoint import Endpoint, HttpOptions
 from ogel.runtime.http.health import Probe, health_routes
+from ogel.runtime.http.me import me_route
 from ogel.runtime.http.metrics import HttpMetrics
 from ogel.runtime.http.observe import Observed, Unobserved
 from ogel.runtime.http.openapi import NO_EXAMPLES, AskExamples, Routes, Streams, openapi_route
@@ -19,6 +20,7 @@ from ogel.runtime.http.places import Place, Places
 from ogel.runtime.http.problem import Problems
 from ogel.runtime.http.route import Route, Stream
 from ogel.runtime.http.streams import StreamEndpoint
+from ogel.runtime.rates.limiter import Limiter
 
 READERS = (bearer_key,)
 
@@ -32,10 +34,12 @@ def build_app(
     options: HttpOptions,
     examples: AskExamples = lambda: NO_EXAMPLES,
     stopping: Callable[[], bool] = lambda: False,
+    limiter: Limiter | None = None,
 ) -> ASGIApp:
     """
     `routes` and `streams` come with their feature's name, `examples` are for the OpenAPI document. Without `metrics`
-    requests are not logged, either. ValueError: one of them declares no Access.
+    requests are not logged, either; without `limiter` there may be any number of them. ValueError: a route or stream
+    declares no Access.
     """
     everything = with_shell(routes, streams, probes, examples, stopping)
     check_declared(everything, streams)
@@ -43,9 +47,9 @@ def build_app(
     for _, route in everything:
         paths[route.path].append(route)
     endpoints = [
-        Place(path, Endpoint(here, READERS, authenticators, options)) for path, here in paths.items()
+        Place(path, Endpoint(here, READERS, authenticators, limiter, options)) for path, here in paths.items()
     ]
-    places = Places([*endpoints, *(_streaming(stream, authenticators) for _, stream in streams)])
+    places = Places([*endpoints, *(_streaming(stream, authenticators, limiter) for _, stream in streams)])
     app = Problems(places)
     if metrics is None:
         return Unobserved(app)
@@ -61,6 +65,7 @@ def with_shell(
 ) -> list[tuple[str, Route]]:
     """All that a process answers besides its streams: the shell has routes of its own."""
     everything = [*routes, *(("health", route) for route in health_routes(probes, stopping))]
+    everything.append(("me", me_route()))
     return [*everything, ("openapi", openapi_route(everything, streams, examples))]
 
 
@@ -72,10 +77,10 @@ def check_declared(routes: Routes, streams: Streams) -> None:
             raise ValueError(f"{way.path} of {feature} declares no Access, but {way.access!r}")
 
 
-def _streaming(stream: Stream, authenticators: Authenticators) -> Place:
+def _streaming(stream: Stream, authenticators: Authenticators, limiter: Limiter | None) -> Place:
     kind = "http"
     if stream.media_type is None:
         # Now, rather than when the first client asks and all others would wait; other processes never need it.
         import_module("ogel.runtime.http.websocket")
         kind = "websocket"
-    return Place(stream.path, StreamEndpoint(stream, READERS, authenticators), kind, stream=True)
+    return Place(stream.path, StreamEndpoint(stream, READERS, authenticators, limiter), kind, stream=True)

@@ -19,6 +19,7 @@ from ogel.runtime.http.places import parameters
 from ogel.runtime.http.problem import MethodNotAllowed
 from ogel.runtime.http.reply import send_reply
 from ogel.runtime.http.route import Call, Route
+from ogel.runtime.rates.limiter import Limiter
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +43,13 @@ class Endpoint:
         routes: Sequence[Route],
         readers: Sequence[CredentialReader],
         authenticators: Authenticators,
+        limiter: Limiter | None,
         options: HttpOptions,
     ) -> None:
         self._operations: Mapping[str, _Operation] = {
-            route.method: _Operation(route, Admission(route.access, readers, authenticators), options)
+            route.method: _Operation(
+                route, Admission(route.access, readers, authenticators, limiter), options
+            )
             for route in routes
         }
         if len(self._operations) != len(routes):

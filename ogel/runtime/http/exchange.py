@@ -37,6 +37,7 @@ class Exchange:
     user_agent   cut to 512 characters.
     place        where the path leads, once that is known.
     sent         the type of the last ASGI message that was sent; empty: none yet.
+    limits       header fields of the answer, whatever it is: how much more may be asked for.
     """
 
     request_id: str
@@ -46,6 +47,7 @@ class Exchange:
     principal: Principal = ANONYMOUS
     place: Place | None = None
     sent: str = ""
+    limits: Sequence[tuple[bytes, bytes]] = ()
     status: int = _NO_ANSWER
 
     @property

@@ -36,7 +36,7 @@ class Observed:
             exchange.sent = kind = message["type"]
             if kind in _STARTS:
                 exchange.status = message.get("status", 101)
-                message = {**message, "headers": _with_marks(message.get("headers", ()), exchange.request_id)}
+                message = {**message, "headers": _with_marks(message.get("headers", ()), exchange)}
             await send(message)
 
         self._metrics.began()
@@ -82,9 +82,9 @@ class Unobserved:
         await self._app(scope, receive, send)
 
 
-def _with_marks(headers: Iterable[tuple[bytes, bytes]], request_id: str) -> list[tuple[bytes, bytes]]:
+def _with_marks(headers: Iterable[tuple[bytes, bytes]], exchange: Exchange) -> list[tuple[bytes, bytes]]:
     marked = list(headers)
     if b"cache-control" not in dict(marked):
         marked.append(_NO_STORE)
-    marked += ((b"x-request-id", request_id.encode("ascii")), _NO_SNIFFING)
+    marked += ((b"x-request-id", exchange.request_id.encode("ascii")), _NO_SNIFFING, *exchange.limits)
     return marked

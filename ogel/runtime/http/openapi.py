@@ -40,6 +40,21 @@ Examples = Mapping[str, Example]
 AskExamples = Callable[[], Examples]
 NO_EXAMPLES: Examples = {}
 
+# Of an answer 429; RateLimit and RateLimit-Policy come with every other answer to whoever is limited, too.
+_LIMITS = {
+    "RateLimit-Policy": {
+        "description": "The policies that count this request: quota and window in seconds.",
+        "schema": {"type": "string"},
+        "example": '"read";q=10000;w=10',
+    },
+    "RateLimit": {
+        "description": "Of each of them, how many requests may come within how many seconds.",
+        "schema": {"type": "string"},
+        "example": '"read";r=0;t=1',
+    },
+    "Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer", "minimum": 1}},
+}
+
 
 def openapi_route(routes: Routes, streams: Streams, examples: AskExamples) -> Route:
     """Built when first asked for: a process that nobody asks should not pay for it."""
@@ -127,6 +142,8 @@ def _operation(route: Route, schemas: Schemas, example: Example) -> Json:
     if (scope := route.access.scope) is not None:
         operation["security"] = [{"bearer": [scope]}]
         operation["x-scope"] = scope
+    elif route.access.who != "open":
+        operation["security"] = [{"bearer": []}]
     if route.body is not None:
         content = _json(schemas.of(route.body), example.body)
         operation["requestBody"] = {
@@ -160,7 +177,7 @@ def _stream_operation(stream: Stream, schemas: Schemas, example: Example) -> Jso
             _in_query(name, schema, required, example.query)
             for name, schema, required in schemas.fields(stream.query)
         ],
-        "responses": {**began, **_failures([401, 403, 422, 503], schemas)},
+        "responses": {**began, **_failures([401, 403, 422, 429, 503], schemas)},
         "security": [{"bearer": [scope]}, {KEY_PARAMETER: [scope]}],
         "x-scope": scope,
     }
@@ -212,6 +229,8 @@ def _responses(route: Route, schemas: Schemas, example: Example) -> Json:
 def _failures(statuses: Sequence[int], schemas: Schemas) -> Json:
     problem = {"application/problem+json": {"schema": schemas.of(Problem)}}
     failures: Json = {str(each): {"description": _phrase(each), "content": problem} for each in statuses}
+    if "429" in failures:
+        failures["429"]["headers"] = _LIMITS
     return {**failures, "default": {"description": "Any other problem", "content": problem}}
 
 
@@ -219,6 +238,8 @@ def _failing(route: Route) -> list[int]:
     statuses = {422}  # every route refuses parameters that it does not know
     if route.access.who != "open":
         statuses |= {401, 403, 503}
+    if route.access.rate != "none":
+        statuses.add(429)
     if "{" in route.path:
         statuses |= {400, 404}
     if route.idempotent:

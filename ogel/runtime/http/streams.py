@@ -13,16 +13,21 @@ from ogel.runtime.http.input import decode_query
 from ogel.runtime.http.places import parameters
 from ogel.runtime.http.problem import MethodNotAllowed
 from ogel.runtime.http.route import Call, Stream
+from ogel.runtime.rates.limiter import Limiter
 
 
 class StreamEndpoint:
     """What is refused is refused before the stream begins."""
 
     def __init__(
-        self, stream: Stream, readers: Sequence[CredentialReader], authenticators: Authenticators
+        self,
+        stream: Stream,
+        readers: Sequence[CredentialReader],
+        authenticators: Authenticators,
+        limiter: Limiter | None,
     ) -> None:
         self._stream = stream
-        self._admission = Admission(stream.access, (*readers, key_parameter), authenticators)
+        self._admission = Admission(stream.access, (*readers, key_parameter), authenticators, limiter)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         # Not even HEAD: it would be answered by a stream that never ends and that nobody sees.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -11,6 +10,7 @@ from ogel.runtime.database.database import Transaction
 from ogel.runtime.database.pieces import Piece
 from ogel.runtime.jobs.isolation import Isolation, Isolator
 from ogel.runtime.jobs.job import Finished, Job, Outcome
+from ogel.runtime.jobs.retry import RetryPolicy
 
 Perform = Callable[[Job, Any], Awaitable[Outcome | None]]
 Load = Callable[[Transaction, Sequence[Job]], Awaitable[Mapping[str, Any]]]
@@ -19,16 +19,7 @@ Recorded = Callable[[Sequence[Finished]], Sequence[Piece] | None]
 Chosen = Callable[[Transaction, Sequence[Mapping[str, Any]]], Awaitable[None]]
 
 
-@dataclass(frozen=True, slots=True)
-class Backoff:
-    """Exponential with full jitter: attempt n waits a random part of `first_seconds * 2**(n-1)`, capped."""
-
-    first_seconds: float = 2.0
-    cap_seconds: float = 3600.0
-
-    def delay(self, attempt: int) -> float:
-        ceiling = min(self.cap_seconds, self.first_seconds * 2.0 ** min(attempt - 1, 32))
-        return random.uniform(0.0, ceiling)  # noqa: S311 - spreads load, guards nothing
+DOUBLING = RetryPolicy.doubling()
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +58,7 @@ class JobKind:
     open: bool = False
     max_attempts: int = 8
     timeout_seconds: float | None = 60.0
-    backoff: Backoff = Backoff()
+    backoff: RetryPolicy = DOUBLING
     isolated: Isolation | None = None
 
     def __post_init__(self) -> None:

@@ -37,6 +37,15 @@ SELECT DISTINCT 'queue', queue_name FROM enqueued WHERE lease_id IS NULL
 UNION ALL
 SELECT 'taken', id FROM enqueued WHERE lease_id IS NOT NULL
 
+-- enqueue_made --
+-- Each row of the piece `made` is a job.
+INSERT INTO job_queue (id, queue_name, kind, payload, max_attempts)
+SELECT id, %(made_queue)s, %(made_kind)s, payload, %(made_attempts)s FROM made
+RETURNING queue_name
+
+-- enqueued_made_in --
+SELECT DISTINCT 'queue', queue_name FROM enqueued_made
+
 -- enqueue_dead --
 INSERT INTO job_queue (id, queue_name, kind, payload, status, max_attempts, dedupe_key, last_error, processed_at)
 VALUES (%(id)s, %(queue)s, %(kind)s, %(payload)s::jsonb, 'dead', 8, %(dedupe_key)s, %(error)s, now())
@@ -497,6 +506,50 @@ DELETE FROM job_queue WHERE id IN (
   FOR UPDATE SKIP LOCKED
 )
 RETURNING kind, payload
+
+-- stuck --
+-- By queue, how long the oldest job has been due that a worker should have taken: its key, if it has one, is not paused,
+-- slowed, limited to a rate, behind a breaker or coming back from one, and the queue is not paused. Of a backlog of
+-- others it passes over so many.
+SELECT q.queue_name, coalesce(extract(epoch FROM now() - oldest.due_at), 0)::float8
+FROM unnest(%(queues)s::text[]) AS q (queue_name)
+LEFT JOIN LATERAL (
+  SELECT min(due_at) AS due_at FROM (
+    SELECT greatest(leased_until, scheduled_at) AS due_at, key FROM job_queue AS j
+    WHERE j.queue_name = q.queue_name AND status IN ('pending', 'running')
+      AND greatest(leased_until, scheduled_at) <= now()
+    ORDER BY greatest(leased_until, scheduled_at) LIMIT %(most)s
+  ) AS due
+  WHERE q.queue_name NOT IN (SELECT name FROM paused_queues) AND key NOT IN (
+    SELECT key FROM job_keys
+    WHERE held OR resume_at > now() OR probe_at IS NOT NULL OR ramp_until > now() OR rate_per_second IS NOT NULL
+  )
+) AS oldest ON true
+
+-- claims_of --
+-- When a job that is running was claimed: those that were lost, in their order, and the present one.
+SELECT open.claimed_at, open.place
+FROM job_queue AS j CROSS JOIN LATERAL
+  unnest(array_append(j.lost_claims, j.claimed_at)) WITH ORDINALITY AS open (claimed_at, place)
+WHERE j.id = %(job_id)s AND j.status = 'running'
+
+-- dead_of_seen --
+SELECT id FROM job_queue WHERE id = ANY (ARRAY (SELECT 'job_' || substr(id, 5) FROM seen)) AND status = 'dead'
+
+-- locked_dead --
+SELECT id FROM job_queue WHERE id = ANY (ARRAY (SELECT id FROM dead)) AND status = 'dead' FOR UPDATE SKIP LOCKED
+
+-- busy --
+SELECT id FROM seen WHERE 'job_' || substr(id, 5) IN (SELECT id FROM dead EXCEPT SELECT id FROM locked)
+
+-- forget_dead --
+DELETE FROM job_queue WHERE id = ANY (ARRAY (SELECT 'job_' || substr(id, 5) FROM old)) AND status = 'dead'
+
+-- breakers_of --
+SELECT key, probe_at, ramp_until FROM job_keys WHERE key = ANY (%(keys)s)
+
+-- ramping --
+SELECT key FROM job_keys WHERE probe_at IS NULL AND ramp_until > now()
 
 -- queue_stats --
 -- One row per queue that has rows, whose size costs nothing: what waits (held or not), runs, is held and is dead, each

@@ -9,11 +9,11 @@ from contextlib import suppress
 import structlog
 
 from ogel.runtime.database.database import DatabaseAway
+from ogel.runtime.jobs.endings import EndingStore
 from ogel.runtime.jobs.job import Finished, Outcome
 from ogel.runtime.jobs.kind import JobKind
 from ogel.runtime.jobs.metrics import JobMetrics
 from ogel.runtime.jobs.pace import Pace
-from ogel.runtime.jobs.store import LeaseStore
 
 log = structlog.get_logger(__name__)
 
@@ -30,13 +30,13 @@ class ResultWriter:
 
     def __init__(
         self,
-        leases: LeaseStore,
+        endings: EndingStore,
         kinds: Mapping[str, JobKind],
         metrics: JobMetrics,
         queue: str,
         written: Callable[[Sequence[Finished]], None],
     ) -> None:
-        self._leases = leases
+        self._endings = endings
         self._kinds = kinds
         self._metrics = metrics
         self._queue = queue
@@ -125,7 +125,7 @@ class ResultWriter:
 
     async def _write(self, batch: Sequence[Finished]) -> int:
         try:
-            return await self._leases.write(batch, self._kinds)
+            return await self._endings.write(batch, self._kinds)
         except DatabaseAway:
             raise
         except Exception:
@@ -141,11 +141,11 @@ class ResultWriter:
         outcome = Outcome("dead", "its result could not be written; see the log")
         buried = [Finished(finished.job, outcome, None)]
         try:
-            return await self._leases.write(buried, self._kinds)
+            return await self._endings.write(buried, self._kinds)
         except DatabaseAway:
             raise
         except Exception:  # not even that nothing came of it can be recorded
             log.exception(
                 "results.unburiable", queue=self._queue, job=finished.job.id, kind=finished.job.kind
             )
-            return await self._leases.write(buried, {})
+            return await self._endings.write(buried, {})

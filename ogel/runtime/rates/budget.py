@@ -35,7 +35,18 @@ class Budget:
     asked     set while it is asked.
     """
 
-    __slots__ = ("_described", "_low", "_whole_at", "asked", "keys", "left", "policies", "share", "waiting")
+    __slots__ = (
+        "_described",
+        "_limits",
+        "_low",
+        "_whole_at",
+        "asked",
+        "keys",
+        "left",
+        "policies",
+        "share",
+        "waiting",
+    )
 
     def __init__(self, policies: Sequence[Policy], keys: Sequence[str]) -> None:
         self.policies = policies
@@ -46,6 +57,11 @@ class Budget:
         self.asked: asyncio.Future[None] | None = None
         # More is asked for from here on, so that nobody need wait for it.
         self._low = self.share // 2
+        # Name, window and interval of each policy: looked at for every request.
+        self._limits = [
+            (policy.name.encode("ascii"), policy.window_seconds, policy.interval_seconds)
+            for policy in policies
+        ]
         # By policy: as the common budget said last, or as this process counts while there is none.
         self._whole_at = [0.0] * len(policies)
         self._described = _described(policies)
@@ -56,8 +72,8 @@ class Budget:
 
     def is_spent(self, now: float) -> bool:
         return any(
-            left_of(whole_at, now, policy) == 0
-            for policy, whole_at in zip(self.policies, self._whole_at, strict=True)
+            left_of(whole_at, now, window, interval) == 0
+            for whole_at, (_, window, interval) in zip(self._whole_at, self._limits, strict=True)
         )
 
     def spend(self, now: float) -> bool:
@@ -65,8 +81,8 @@ class Budget:
         if self.is_spent(now):
             return False
         self._whole_at = [
-            spent(whole_at, now, policy, 1)
-            for policy, whole_at in zip(self.policies, self._whole_at, strict=True)
+            spent(whole_at, now, interval)
+            for whole_at, (_, _, interval) in zip(self._whole_at, self._limits, strict=True)
         ]
         return True
 
@@ -75,19 +91,41 @@ class Budget:
         self.left += granted
         self._whole_at = [now + owed for owed in owed_seconds]
 
-    def verdict(self, passed: bool, now: float) -> Verdict:
-        """With the fields of draft-ietf-httpapi-ratelimit-headers-11."""
-        limits, refused_by, longest = [], [], 0
-        for policy, whole_at in zip(self.policies, self._whole_at, strict=True):
-            left = left_of(whole_at, now, policy)
-            # Whole seconds, rounded up: `r` is what may come in the next `t` seconds, not more.
-            wait = max(1, math.ceil(wait_seconds(whole_at, now, policy)))
-            if not (passed or left):
-                refused_by.append(policy.name)
-                longest = max(longest, wait)
-            limits.append('"%s";r=%d;t=%d' % (policy.name, left + self.left if passed else left, wait))  # noqa: UP031 - twice as fast
-        fields = (self._described, (b"ratelimit", ", ".join(limits).encode("ascii")))
-        return Verdict(fields, tuple(refused_by), longest)
+    def passed(self, now: float) -> Verdict:
+        return Verdict((self._described, self._standing(self.left, now)))
+
+    def refused(self, now: float) -> Verdict:
+        """Because of the policies that are used up."""
+        waits = {
+            name.decode(): _seconds(whole_at, now, window, interval)
+            for whole_at, (name, window, interval) in zip(self._whole_at, self._limits, strict=True)
+            if left_of(whole_at, now, window, interval) == 0
+        }
+        fields = (self._described, self._standing(0, now))
+        return Verdict(fields, tuple(waits), max(waits.values(), default=1))
+
+    def _standing(self, more: int, now: float) -> tuple[bytes, bytes]:
+        """
+        The field `RateLimit` of draft-ietf-httpapi-ratelimit-headers-11: `r` may come in the next `t` seconds. This
+        process holds `more` of them already.
+        """
+        items = [
+            b'"%b";r=%d;t=%d'
+            % (
+                name,
+                left_of(whole_at, now, window, interval) + more,
+                _seconds(whole_at, now, window, interval),
+            )
+            for whole_at, (name, window, interval) in zip(self._whole_at, self._limits, strict=True)
+        ]
+        return b"ratelimit", b", ".join(items)
+
+
+def _seconds(whole_at: float, now: float, window: float, interval: float) -> int:
+    """Whole ones, until one more request may come."""
+    if interval <= 1.0:
+        return 1
+    return max(1, math.ceil(wait_seconds(whole_at, now, window, interval)))
 
 
 def _described(policies: Sequence[Policy]) -> tuple[bytes, bytes]:

@@ -85,10 +85,6 @@ class Budgets:
             budget.waiting -= 1
         return budget.spend(time.monotonic())
 
-    def give_back(self, budget: Budget) -> None:
-        """One that was taken, and turned out to be none."""
-        budget.left += 1
-
     def _ask_soon(self, budget: Budget, now: float) -> None:
         """So that there is more when it is needed, or to see whether Redis is back; nobody waits for the answer."""
         if self._shared is None or budget.is_spent(now) or (self._away and now < self._probe_at):
@@ -132,11 +128,6 @@ class Budgets:
         now = time.monotonic()
         for budget, answer in zip(budgets, answers, strict=True):
             budget.heard(answer.granted, answer.owed_seconds, now)
-
-    async def close(self) -> None:
-        if self._asking is not None:
-            self._asking.cancel()
-            await asyncio.wait((self._asking,))
 
     def _lost(self, error: str) -> None:
         if not self._away:

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 from ogel.kernel.errors import RateLimited
-from ogel.kernel.principal import ANONYMOUS, SYSTEM, Principal
+from ogel.kernel.principal import Kind, Principal
 from ogel.runtime.rates.budget import UNLIMITED, Budget, Verdict
 from ogel.runtime.rates.budgets import Budgets
 from ogel.runtime.rates.metrics import RateMetrics
 from ogel.runtime.rates.policy import Policy, Quota, policies_of
 
 # Operators: whoever may do everything need not be kept from doing it often, and works by night at what went wrong.
-_OPERATORS = frozenset({"admin", SYSTEM.id})
+_OPERATORS: frozenset[Kind] = frozenset({"admin", "system"})
 # A site that has IPv6 has at least this network, and any address in it to choose from…
 _NETWORK_BITS = 64
 # …and may well have this one, so that it is counted too; it may have many people in it.
@@ -41,10 +42,9 @@ class Limiter:
         policies = self._policies.get(rate)
         if policies is None:
             return UNLIMITED
-        id = principal.id
-        if id in _OPERATORS or id.startswith("cli:"):
+        if principal.kind in _OPERATORS:
             return UNLIMITED
-        whose = id if id != ANONYMOUS.id else network_of(client)
+        whose = _whose(principal, client)
         budget = self._budgets.find((rate, whose))
         if budget is None:
             budget = self._budgets.add((rate, whose), _budget_of(policies, whose))
@@ -53,10 +53,22 @@ class Limiter:
         if passes is None:
             passes = await self._budgets.wait_and_take(budget)
             now = time.monotonic()
-        verdict = budget.verdict(passes, now)
+        if passes:
+            return budget.passed(now)
+        verdict = budget.refused(now)
         for name in verdict.refused_by:
             self._metrics.refused.labels(name).inc()
         return verdict
+
+    def give_back(self, principal: Principal, client: str | None, rate: str) -> None:
+        """One request that was counted, and turned out not to be of that class."""
+        budget = self._budgets.find((rate, _whose(principal, client)))
+        if budget is not None:
+            budget.left += 1
+
+
+def _whose(principal: Principal, client: str | None) -> str:
+    return network_of(client) if principal.kind == "anonymous" else principal.id
 
 
 @lru_cache(maxsize=1024)
@@ -88,8 +100,8 @@ def _budget_of(policies: Sequence[Policy], whose: str) -> Budget:
 
 
 def _of_site(policy: Policy) -> Policy:
-    requests, seconds = policy.quota
-    return Policy(f"{policy.name}-site", Quota(requests * _SITE_TIMES, seconds))
+    quota = replace(policy.quota, requests=policy.quota.requests * _SITE_TIMES)
+    return Policy(f"{policy.name}-site", quota)
 
 
 def _network(address: IPv4Address | IPv6Address, bits: int) -> str:

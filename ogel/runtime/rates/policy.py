@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import NamedTuple
 
 _QUOTA = re.compile(r"([1-9][0-9]{0,8})/([1-9][0-9]{0,5})?(s|m|h|d)", re.ASCII)
@@ -13,7 +14,8 @@ MOST_QUOTAS = 4
 _SHARES = 100
 
 
-class Quota(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Quota:
     """`requests` at once, and as many again in each `seconds`, coming back one by one."""
 
     requests: int

@@ -9,6 +9,7 @@ from typing import Literal
 from psycopg.sql import SQL, Composed, Identifier
 
 from ogel.runtime.database.database import Database
+from ogel.runtime.database.schemas import OWN
 from ogel.runtime.secrets.vault import KEY_ID_BYTES, Unsealable, Vault
 
 BATCH = 200
@@ -39,6 +40,7 @@ class SealedColumn:
     """
     table, id, column  where sealed values stand (bytea, null for none); `id` is a text primary key.
     owner              the column whose value `purpose` makes the vault's purpose of.
+    schema             that the table is in.
     """
 
     table: str
@@ -46,14 +48,15 @@ class SealedColumn:
     column: str
     owner: str
     purpose: Callable[[str], str]
+    schema: str = OWN
 
     @property
     def name(self) -> str:
-        return f"{self.table}.{self.column}"
+        return ".".join([*([] if self.schema == OWN else [self.schema]), self.table, self.column])
 
     def query(self, template: SQL) -> bytes:
         query: Composed = template.format(
-            table=Identifier(self.table),
+            table=Identifier(self.schema, self.table),
             id=Identifier(self.id),
             column=Identifier(self.column),
             owner=Identifier(self.owner),

@@ -100,7 +100,7 @@ def test_pages_are_joined_up_to_the_limit() -> None:
 
     with asking(page) as (client, server):
         listed = client.listed("/api/x", 250, "x_0", {"status": "failed"})
-    assert (len(listed.items), listed.more) == (250, True)
+    assert (len(listed.items), listed.next) == (250, "cursor3")
     targets = [asked.target for asked in server.asked]
     assert targets[0].startswith("/api/x?status=failed&limit=100&after=")
     assert targets[1:] == [

@@ -10,8 +10,9 @@ import pytest
 
 from ogel.cli.process import _built
 from ogel.kernel.errors import ConfigError
-from ogel.platform import NOWHERE, Platform
+from ogel.platform.platform import Platform
 from ogel.serving import Process, Roles
+from ogel.settings import NOWHERE
 
 DEAF = """
 import asyncio

@@ -1,4 +1,4 @@
-"""A platform in parts: nothing is built before it is needed, and nothing is unknown because it is not built."""
+"""Features that are built late: nothing before it is needed, and nothing is unknown because it is not built."""
 
 from __future__ import annotations
 
@@ -8,10 +8,13 @@ from ogel.runtime.feature import Feature
 from ogel.runtime.jobs.job import Job
 from ogel.runtime.jobs.kind import JobKind
 from ogel.runtime.jobs.store import JobQueue
-from ogel.runtime.lazy import LazyFeature, LazyKinds
+from ogel.runtime.lazy import Features, LazyFeature, LazyKinds
 
 
 async def perform(job: Job, _: object) -> None: ...
+
+
+async def hear(tx: object, events: object) -> None: ...
 
 
 class World:
@@ -19,34 +22,58 @@ class World:
 
     def __init__(self) -> None:
         self.built: list[str] = []
-        self.parts = [
-            LazyFeature(name, lambda name=name: self._build(name), [name])
-            for name in ("mail", "audit", "stats")
-        ]
-        self.kinds = LazyKinds(self.parts)
+        lines = [LazyFeature(name, [name]) for name in ("mail", "audit", "stats")]
+        self.features = Features(lines, self._build)
+        self.kinds = LazyKinds(self.features)
 
-    def _build(self, name: str) -> Feature:
-        self.built.append(name)
-        return Feature(name, jobs=[JobKind(f"{name}.do", name, perform)])
+    def _build(self, line: LazyFeature) -> Feature:
+        self.built.append(line.name)
+        return Feature(line.name, jobs=[JobKind(f"{line.name}.do", line.name, perform)])
 
 
-def test_a_part_is_built_once_and_when_it_is_asked_for() -> None:
+def features_of(*pairs: tuple[LazyFeature, Feature]) -> Features:
+    made = {line.name: feature for line, feature in pairs}
+    return Features([line for line, _ in pairs], lambda line: made[line.name])
+
+
+def test_a_feature_is_built_once_and_when_it_is_asked_for() -> None:
     world = World()
-    assert not world.parts[1].is_built
-    assert world.parts[1].feature is world.parts[1].feature
+    assert world.features.built == []
+    assert world.features["audit"] is world.features["audit"]
     assert world.built == ["audit"]
+
+
+def test_a_feature_that_needs_itself_is_refused_by_name() -> None:
+    features = Features([LazyFeature("mail"), LazyFeature("audit")], lambda line: others[line.name]())
+    others = {"mail": lambda: features["audit"], "audit": lambda: features["mail"]}
+    with pytest.raises(RuntimeError, match="mail needs audit needs mail"):
+        _ = features["mail"]
+
+
+def test_those_that_bring_something_are_found_without_building_the_others() -> None:
+    line = LazyFeature("mail", brings=["subscribers"])
+    features = features_of(
+        (LazyFeature("audit"), Feature("audit")),
+        (line, Feature("mail", subscribers={"mail": hear})),  # type: ignore[dict-item]
+    )
+    assert [feature.name for feature in features.bringing("subscribers")] == ["mail"]
+    assert [feature.name for feature in features.built] == ["mail"]
+
+
+def test_all_but_one_are_given_to_the_one_that_asks() -> None:
+    assert [feature.name for feature in World().features.all(but="audit")] == ["mail", "stats"]
 
 
 def test_a_kind_that_is_there_builds_nothing_else() -> None:
     world = World()
-    _ = world.parts[1].feature
+    _ = world.features["audit"]
     assert world.kinds["audit.do"].queue == "audit"
     assert world.built == ["audit"]
 
 
-def test_a_kind_of_a_part_that_is_not_built_is_known() -> None:
+def test_a_kind_of_a_feature_that_is_not_built_is_known() -> None:
     world = World()
-    _ = world.parts[1].feature
+    _ = world.features["audit"]
     known = JobQueue(world.kinds).kind("stats.do")
     assert known is not None
     assert known.queue == "stats"
@@ -54,22 +81,20 @@ def test_a_kind_of_a_part_that_is_not_built_is_known() -> None:
 
 
 def test_a_kind_that_is_not_called_after_its_feature_is_known_too() -> None:
-    other = LazyFeature(
-        "mail", lambda: Feature("mail", jobs=[JobKind("letters.send", "mail", perform)]), ["mail"]
-    )
-    assert "letters.send" in LazyKinds([other])
+    feature = Feature("mail", jobs=[JobKind("letters.send", "mail", perform)])
+    assert "letters.send" in LazyKinds(features_of((LazyFeature("mail", ["mail"]), feature)))
 
 
-def test_parts_that_are_built_later_are_known_too() -> None:
+def test_features_that_are_built_later_are_known_too() -> None:
     world = World()
-    _ = world.parts[0].feature
+    _ = world.features["mail"]
     assert "mail.do" in world.kinds
-    _ = world.parts[2].feature
+    _ = world.features["stats"]
     assert world.kinds["stats.do"].queue == "stats"
     assert world.built == ["mail", "stats"]
 
 
-def test_a_kind_of_no_part_is_unknown() -> None:
+def test_a_kind_of_no_feature_is_unknown() -> None:
     world = World()
     assert JobQueue(world.kinds).kind("gone.do") is None
     assert sorted(world.built) == ["audit", "mail", "stats"]
@@ -80,27 +105,29 @@ def test_looking_through_all_kinds_builds_all() -> None:
     assert len(World().kinds) == 3
 
 
-async def hear(tx: object, events: object) -> None: ...
-
-
 @pytest.mark.parametrize(
-    "part",
+    ("line", "feature"),
     [
-        LazyFeature("mail", lambda: Feature("mail", jobs=[JobKind("mail.do", "mail", perform)]), []),
-        LazyFeature("mail", lambda: Feature("mail"), ["mail"]),
-        LazyFeature("mail", lambda: Feature("mail"), hears=True),
-        LazyFeature("mail", lambda: Feature("mails")),
-        LazyFeature("mail", lambda: Feature("mail", subscribers=[hear])),  # type: ignore[list-item]
+        (LazyFeature("mail"), Feature("mail", jobs=[JobKind("mail.do", "mail", perform)])),
+        (LazyFeature("mail", ["mail"]), Feature("mail")),
+        (LazyFeature("mail", brings=["streams"]), Feature("mail")),
+        (LazyFeature("mail"), Feature("mails")),
+        (LazyFeature("mail"), Feature("mail", subscribers={"mail": hear})),  # type: ignore[dict-item]
+        (LazyFeature("mail"), Feature("mail", streams=list)),
     ],
 )
-def test_a_part_that_says_something_else_than_its_manifest_is_refused(part: LazyFeature) -> None:
-    with pytest.raises(ValueError, match="the platform says"):
-        _ = part.feature
+def test_a_line_that_says_something_else_than_the_manifest_is_refused(
+    line: LazyFeature, feature: Feature
+) -> None:
+    with pytest.raises(ValueError, match="its line in the platform says"):
+        _ = Features([line], lambda _: feature)["mail"]
 
 
 def test_two_kinds_of_one_name_are_refused() -> None:
-    parts = [
-        LazyFeature("mail", lambda: Feature("mail", jobs=[JobKind("mail.do", "mail", perform)]), ["mail"])
-    ] * 2
+    kind = JobKind("letters.send", "mail", perform)
+    features = features_of(
+        (LazyFeature("mail", ["mail"]), Feature("mail", jobs=[kind])),
+        (LazyFeature("letters", ["mail"]), Feature("letters", jobs=[kind])),
+    )
     with pytest.raises(ValueError, match="two job kinds are called"):
-        list(LazyKinds(parts))
+        list(LazyKinds(features))

@@ -23,7 +23,8 @@ from ogel.runtime.database.database import Database, Transaction
 from ogel.runtime.database.registered import ExternalDatabases, TargetError
 from ogel.runtime.jobs.job import Finished, Job, Outcome
 from ogel.runtime.jobs.keys import JobKeys
-from ogel.runtime.jobs.kind import Backoff, JobKind
+from ogel.runtime.jobs.kind import JobKind
+from ogel.runtime.jobs.retry import RetryPolicy
 from ogel.runtime.jobs.store import JobQueue
 from ogel.runtime.outbox import Outbox
 
@@ -81,7 +82,7 @@ class CheckDatabase:
             perform=self.perform,
             load=self.load,
             record=self.record,
-            backoff=Backoff(1.0, 60.0),
+            backoff=RetryPolicy.doubling(1.0, 60.0),
             timeout_seconds=None,  # a look has its own deadline, and waiting for a place should not count
         )
 

@@ -23,7 +23,8 @@ from ogel.runtime.database.database import Database, Transaction
 from ogel.runtime.database.registered import Applied, ExternalDatabases, SqlError, TargetError
 from ogel.runtime.database.sqlfile import SqlFile
 from ogel.runtime.jobs.job import Finished, Job, Outcome
-from ogel.runtime.jobs.kind import Backoff, JobKind
+from ogel.runtime.jobs.kind import JobKind
+from ogel.runtime.jobs.retry import RetryPolicy
 from ogel.runtime.outbox import Outbox
 
 log = structlog.get_logger(__name__)
@@ -80,7 +81,7 @@ class MigrateDatabase:
             revived=self.revived,
             max_attempts=TRIES,
             timeout_seconds=LONGEST_RUN_SECONDS,
-            backoff=Backoff(2.0, 60.0),
+            backoff=RetryPolicy.doubling(2.0, 60.0),
         )
 
     async def load(self, tx: Transaction, jobs: Sequence[Job]) -> Mapping[str, SealedTarget]:

@@ -70,7 +70,7 @@ class AcceptedMessage(Struct, frozen=True):
     status: MessageStatus
 
 
-class Accepted(Struct, frozen=True):
+class AcceptedMessages(Struct, frozen=True):
     """In the order of `to`."""
 
     items: list[AcceptedMessage]
@@ -97,7 +97,7 @@ class Message(Struct, frozen=True):
     created_at: datetime
 
 
-class Attempt(Struct, frozen=True):
+class MessageAttempt(Struct, frozen=True):
     """
     One call of one provider. `unknown`: whoever made it disappeared before it could say how it ended, or with whom;
     the message may have been sent.
@@ -112,7 +112,7 @@ class Attempt(Struct, frozen=True):
 
 
 class MessageWithAttempts(Message, frozen=True):
-    log: list[Attempt]
+    log: list[MessageAttempt]
 
 
 def message_job(message_id: str, service: str) -> NewJob:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ogel.runtime.database.database import Queries
+from ogel.runtime.delivery.purge import purge_with_jobs
 from ogel.runtime.purge import Purge
 
 _SQL = Queries.beside(__name__)
@@ -13,12 +14,12 @@ MESSAGES = "messages"
 
 def purges_of_messages(retention_days: float) -> Sequence[Purge]:
     return [
-        Purge.of_walk(
+        purge_with_jobs(
             MESSAGES,
             "messages that are over, with their attempts and dead jobs",
             retention_days,
-            count=_SQL.count_old,
-            batch=_SQL.purge_old,
+            b"messages",
+            [_SQL.forget_attempts],
         ),
         Purge.of_queries(
             "message_requests",

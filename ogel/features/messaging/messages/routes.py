@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import msgspec
 
 from ogel.features.messaging.messages.message import (
-    Accepted,
+    AcceptedMessages,
     Channel,
     Message,
     MessageStatus,
@@ -46,7 +46,7 @@ class MessageRoutes:
         one = "/api/messages/{id}"
         return [
             Route("POST", "/api/messages", self._send, publish.audited("message.send"),
-                  "Send a text to numbers, or a push to devices", body=NewMessage, returns=Accepted,
+                  "Send a text to numbers, or a push to devices", body=NewMessage, returns=AcceptedMessages,
                   status=202, idempotent=True),
             Route("GET", "/api/messages", self._list, read, "List messages, newest first",
                   query=MessageQuery, returns=Page[Message]),
@@ -57,7 +57,7 @@ class MessageRoutes:
                   "Try a message again that is queued or failed", returns=Message, status=202),
         ]  # fmt: skip
 
-    async def _send(self, call: Call[NewMessage, Any]) -> Accepted:
+    async def _send(self, call: Call[NewMessage, Any]) -> AcceptedMessages:
         return await self._service.send(call.caller, call.body, call.idempotency_key)
 
     async def _list(self, call: Call[Any, MessageQuery]) -> Page[Message]:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 from ogel.features.messaging.devices.store import DeviceStore, Target
 from ogel.features.messaging.messages.events import MessageEvents
 from ogel.features.messaging.messages.message import (
     QUEUE,
-    Accepted,
     AcceptedMessage,
+    AcceptedMessages,
     Message,
     MessageStatus,
     MessageWithAttempts,
@@ -20,13 +20,14 @@ from ogel.features.messaging.messages.message import (
     NewSms,
     message_job,
 )
-from ogel.features.messaging.messages.store import MessageStore
-from ogel.kernel.errors import Conflict, Invalid, NotFound
+from ogel.features.messaging.messages.store import KNOWN_REQUEST, MessageStore
+from ogel.kernel.errors import Conflict, Invalid
 from ogel.kernel.ids import new_id
 from ogel.kernel.principal import Caller
 from ogel.runtime.audit import AuditEntry, AuditTrail
 from ogel.runtime.database.database import Database, Transaction
-from ogel.runtime.delivery.idempotency import Answers, asked_by
+from ogel.runtime.delivery.idempotency import Answers, Asked, asked_by
+from ogel.runtime.delivery.messages import found_message, unsent_message
 from ogel.runtime.jobs.admission import Admit
 from ogel.runtime.jobs.store import JobQueue
 from ogel.runtime.messaging import MOST_PUSH_BYTES, push_payload
@@ -37,9 +38,6 @@ LEAST_LIFETIME_SECONDS = 60
 # Names that FCM keeps for itself; a device of either kind gets the same data.
 _RESERVED = ("from", "message_type", "notification", "collapse_key")
 _RESERVED_STARTS = ("google.", "gcm.", "google_")
-
-
-Found = TypeVar("Found", bound=Message)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +54,7 @@ class _Draft:
         return "failed" if self.gone else "queued"
 
     def facts(self, channel: str) -> dict[str, Any]:
-        """What `settle_messages` answers of others."""
+        """What the query `settle` answers of others."""
         return {
             "id": self.id,
             "channel": channel,
@@ -86,7 +84,7 @@ class MessageService:
     ) -> None:
         self._database = database
         self._store = store
-        self._answers = Answers(database, store.known_request, Accepted)
+        self._answers = Answers(database, KNOWN_REQUEST, AcceptedMessages)
         self._devices = devices
         self._jobs = jobs
         self._events = events
@@ -95,21 +93,22 @@ class MessageService:
         self._takes_sms = takes_sms
         self._lifetime_seconds = lifetime_seconds
 
-    async def send(self, caller: Caller, new: NewMessage, header_key: str | None = None) -> Accepted:
+    async def send(self, caller: Caller, new: NewMessage, header_key: str | None = None) -> AcceptedMessages:
         """All or none. Raises Conflict when the key stands for another request, QueueFull."""
         asked = asked_by(new, header_key)
-        if (answer := await self._answers.given(asked)) is not None:
-            return answer
+        return await self._answers.once(asked, lambda: self._accept(caller, new, asked))
+
+    async def _accept(self, caller: Caller, new: NewMessage, asked: Asked) -> AcceptedMessages | None:
         self._check(new)
         self._admit((QUEUE,))
         recipients = [new.to] if isinstance(new.to, str) else new.to
         async with self._database.transaction() as tx:
             drafts = await self._drafts(tx, new, recipients)
-            answer = Accepted([AcceptedMessage(each.id, each.to, each.status) for each in drafts])
-            if asked.key is None or await self._store.insert_request(tx, asked, answer):
-                await self._write(tx, caller, new, drafts)
-                return answer
-        return await self._answers.of_the_faster(asked)
+            answer = AcceptedMessages([AcceptedMessage(each.id, each.to, each.status) for each in drafts])
+            if asked.key is not None and not await self._store.insert_request(tx, asked, answer):
+                return None
+            await self._write(tx, caller, new, drafts)
+        return answer
 
     async def _write(
         self, tx: Transaction, caller: Caller, new: NewMessage, drafts: Sequence[_Draft]
@@ -174,16 +173,16 @@ class MessageService:
     async def get(self, id: str) -> MessageWithAttempts:
         async with self._database.autocommit() as tx:
             message = await self._store.get_with_attempts(tx, id)
-        return _found(message, id)
+        return found_message(message, id)
 
     async def retry(self, caller: Caller, id: str) -> Message:
         """At once, with all its attempts and its whole time before it; what was sent is not sent again."""
         async with self._database.transaction() as tx:
-            message = _unsent(await self._store.get(tx, id), id)
-            if not await self._jobs.again(tx, message_job(id, await self._service_of(tx, message))):
-                raise Conflict(f"An attempt of message {id!r} is under way.")
+            message = unsent_message(await self._store.get(tx, id), id)
+            job = message_job(id, await self._service_of(tx, message))
+            await self._jobs.again(tx, job, f"message {id!r}")
             await self._audit.record(tx, caller, "message.retry", "message", id)
-            return _unsent(await self._store.get(tx, id), id)
+            return unsent_message(await self._store.get(tx, id), id)
 
     async def _service_of(self, tx: Transaction, message: Message) -> str:
         if message.channel == "sms":
@@ -213,16 +212,3 @@ def _place(new: NewMessage, index: int) -> str:
 
 def _channel(new: NewMessage) -> str:
     return "sms" if isinstance(new, NewSms) else "push"
-
-
-def _found(message: Found | None, id: str) -> Found:
-    if message is None:
-        raise NotFound(f"No message {id!r}.")
-    return message
-
-
-def _unsent(message: Message | None, id: str) -> Message:
-    found = _found(message, id)
-    if found.status == "sent":
-        raise Conflict(f"Message {id!r} was sent; to send it again, make a new one.")
-    return found

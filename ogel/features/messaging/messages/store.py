@@ -7,19 +7,17 @@ from typing import Any
 
 import msgspec
 
-from ogel.features.messaging.messages.message import Accepted, Message, MessageWithAttempts
+from ogel.features.messaging.messages.message import AcceptedMessages, Message, MessageWithAttempts
 from ogel.runtime.database.database import Queries, Transaction, records
-from ogel.runtime.delivery.idempotency import Asked, KnownRequest
+from ogel.runtime.delivery.idempotency import Asked
 
 _SQL = Queries.beside(__name__)
 
+KNOWN_REQUEST = _SQL.known_request
+
 
 class MessageStore:
-    async def known_request(self, tx: Transaction, key: str) -> KnownRequest | None:
-        rows = await tx.tuples(_SQL.known_request, {"key": key})
-        return KnownRequest(*rows[0]) if rows else None
-
-    async def insert_request(self, tx: Transaction, asked: Asked, answer: Accepted) -> bool:
+    async def insert_request(self, tx: Transaction, asked: Asked, answer: AcceptedMessages) -> bool:
         """False when it is known, by a transaction that has committed: it waits for one that has not."""
         parameters = {**asked._asdict(), "answer": msgspec.json.encode(answer).decode()}
         return await tx.execute(_SQL.insert_request, parameters) > 0
@@ -36,10 +34,3 @@ class MessageStore:
 
     async def list(self, tx: Transaction, filters: Mapping[str, Any]) -> Sequence[Message]:
         return await tx.all(_SQL.list_messages, filters, Message)
-
-    async def reopen(self, tx: Transaction, ids: Sequence[str]) -> None:
-        await tx.execute(_SQL.reopen_messages, {"ids": sorted(ids)})
-
-    async def drop(self, tx: Transaction, ids: Sequence[str], error: str) -> Sequence[Mapping[str, Any]]:
-        """The facts of those that were queued; they have failed now."""
-        return await tx.dicts(_SQL.drop_messages, {"ids": sorted(ids), "error": error})

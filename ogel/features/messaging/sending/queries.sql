@@ -1,6 +1,6 @@
 -- load_messages --
 -- With the device, where there is one.
-SELECT m.id, m.channel, m.recipient, m.content, m.lifetime_seconds, m.queued_at,
+SELECT m.attempts, m.queued_at, m.lifetime_seconds, m.id, m.channel, m.recipient, m.content,
        d.id, d.sealed, d.disabled_reason, d.updated_at
 FROM messages AS m LEFT JOIN devices AS d ON m.channel = 'push' AND d.id = m.recipient
 WHERE m.id = ANY (%(ids)s) AND m.status = 'queued'
@@ -14,14 +14,31 @@ FROM json_to_recordset(%(rows)s::json) AS r (
   id text, message_id text, provider text, started_at timestamptz, seconds real, error text
 )
 
--- settle_messages --
--- Their jobs are held by this transaction, so nobody else writes them.
-UPDATE messages AS m
-SET status = r.status, provider = r.provider, provider_message_id = r.provider_id, error = r.error,
-    attempts = m.attempts + r.attempts, next_attempt_at = r.next_attempt_at,
-    finished_at = CASE WHEN r.status <> 'queued' THEN now() END
-FROM json_to_recordset(%(rows)s::json) AS r (
-  id text, status text, provider text, provider_id text, error text, attempts int, next_attempt_at timestamptz
+-- settle --
+-- Where messages stand after an attempt. Returns what is published of those that are over. Their jobs are held by this
+-- transaction, so nobody else writes them.
+WITH settled AS (
+  UPDATE messages AS m
+  SET status = r.status, provider = r.provider, provider_message_id = r.provider_id, error = r.error,
+      attempts = m.attempts + r.attempts, next_attempt_at = r.next_attempt_at,
+      finished_at = CASE WHEN r.status <> 'queued' THEN now() END
+  FROM json_to_recordset(%(rows)s::json) AS r (
+    id text, status text, provider text, provider_id text, error text, attempts int, next_attempt_at timestamptz
+  )
+  WHERE m.id = r.id AND m.status = 'queued'
+  RETURNING m.id, m.channel, m.recipient AS "to", m.status, m.provider, m.provider_message_id, m.error, m.attempts
 )
-WHERE m.id = r.id AND m.status = 'queued'
-RETURNING m.id, m.channel, m.recipient AS "to", m.status, m.provider, m.provider_message_id, m.error, m.attempts
+SELECT * FROM settled WHERE status <> 'queued'
+
+-- give_up --
+-- Returns what is published of them.
+UPDATE messages
+SET status = 'failed', error = %(error)s, finished_at = now(), next_attempt_at = NULL
+WHERE id = ANY (%(ids)s) AND status = 'queued'
+RETURNING id, channel, recipient AS "to", status, provider, provider_message_id, error, attempts
+
+-- reopen --
+-- Their jobs run again, and their time begins anew. A message that was sent stays so.
+UPDATE messages
+SET status = 'queued', queued_at = now(), finished_at = NULL, next_attempt_at = NULL
+WHERE id = ANY (%(ids)s) AND status <> 'sent'

@@ -6,22 +6,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ogel.runtime.delivery.providers import (
-    Breaker,
-    Exhausted,
-    Guarded,
-    Metrics,
-    ProviderError,
-    Providers,
-    Try,
-)
+from ogel.runtime.delivery.breaker import Breaker
+from ogel.runtime.delivery.providers import Guarded, Metrics, Providers, Try
 from ogel.runtime.messaging import MessageProvider, Push, Sms, Subscription, push_service
 
 # Of one provider: FCM may have to ask for a token before, and a second time after.
 CALL_SECONDS = 25.0
 MOST_PUSH_SERVICES = 1_000
-# Settings change with a restart; until then a message waits so long each time.
-NOBODY_SECONDS = 30.0
 
 Taken = tuple[str | None, Sequence[Try]]
 
@@ -50,11 +41,9 @@ class Senders:
 
     async def send(self, message: Sms | Push[Any]) -> Taken:
         """Raises Exhausted."""
-        chain = self._chain_of(message)
-        if not chain.names:
-            nobody = ProviderError("its provider is not set up here", ours=True)
-            raise Exhausted([], nobody, NOBODY_SECONDS)
-        return await chain.first_to_take(lambda provider: provider.send(message), CALL_SECONDS)
+        return await self._chain_of(message).first_to_take(
+            lambda provider: provider.send(message), CALL_SECONDS
+        )
 
     def _chain_of(self, message: Sms | Push[Any]) -> Providers[Any]:
         if isinstance(message, Sms):
@@ -64,21 +53,17 @@ class Senders:
         return self._service(push_service(message.to.endpoint))
 
     def _service(self, origin: str) -> Providers[Any]:
-        """A breaker for each push service: users name them, and one that fails must not speak for the others."""
+        """
+        A breaker for each push service: users name them, and one that fails must not speak for the others. A patient
+        one: users also choose what it is asked.
+        """
         chain = self._services.pop(origin, None)
         if chain is None:
-            chain = _chain("push", [("webpush", self._webpush)], self._calls, PatientBreaker)
+            chain = _chain("push", [("webpush", self._webpush)], self._calls, is_patient=True)
         self._services[origin] = chain  # now the one used last
         if len(self._services) > MOST_PUSH_SERVICES:
             del self._services[next(iter(self._services))]
         return chain
-
-
-class PatientBreaker(Breaker):
-    """Users choose what is asked of a push service: what it says of us once may be about that alone."""
-
-    def failed(self, *, seconds: float | None = None, at_once: bool = False) -> None:
-        super().failed(seconds=seconds)
 
 
 class _CallsOnly:
@@ -95,7 +80,11 @@ def _chain(
     what: str,
     named: Sequence[tuple[str, MessageProvider[Any] | None]],
     metrics: Metrics,
-    breaker: Callable[[], Breaker] = Breaker,
+    is_patient: bool = False,
 ) -> Providers[Any]:
-    guarded = [Guarded(name, provider, breaker()) for name, provider in named if provider is not None]
+    guarded = [
+        Guarded(name, provider, Breaker(is_patient=is_patient))
+        for name, provider in named
+        if provider is not None
+    ]
     return Providers(what, guarded, metrics)

@@ -34,7 +34,7 @@ class Timings(Struct, frozen=True):
     first_byte: float | None
 
 
-class Attempt(Struct, frozen=True):
+class DeliveryAttempt(Struct, frozen=True):
     """
     One HTTP request. `reason` is set for failures: `status`, `redirect`, `timeout`, `dns`, `connect`, `tls`, …
     `unknown`: it is under way, or whoever made it disappeared before it could say how it ended.
@@ -58,4 +58,4 @@ class Attempt(Struct, frozen=True):
 
 
 class DeliveryWithAttempts(Delivery, frozen=True):
-    log: list[Attempt]
+    log: list[DeliveryAttempt]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ogel.runtime.database.database import Queries
+from ogel.runtime.delivery.purge import purge_with_jobs
 from ogel.runtime.purge import Purge
 
 _SQL = Queries.beside(__name__)
@@ -10,10 +11,10 @@ DELIVERIES = "deliveries"
 
 
 def purge_of_deliveries(retention_days: float) -> Purge:
-    return Purge.of_walk(
+    return purge_with_jobs(
         DELIVERIES,
         "deliveries that are over, with their attempts and dead jobs",
         retention_days,
-        count=_SQL.count_old,
-        batch=_SQL.purge_old,
+        b"webhook_deliveries",
+        [_SQL.forget_attempts],
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -11,7 +10,7 @@ import msgspec
 from ogel.features.webhooks.deliveries.delivery import Delivery, DeliveryWithAttempts, Outcome
 from ogel.features.webhooks.deliveries.job import QUEUE, delivery_job, order_key
 from ogel.features.webhooks.deliveries.store import DeliveryStore
-from ogel.features.webhooks.deliveries.tail import Tail
+from ogel.features.webhooks.deliveries.tail import Found, Place, Recorded
 from ogel.kernel.errors import Conflict, Invalid, NotFound
 from ogel.kernel.principal import Caller
 from ogel.runtime.audit import AuditTrail
@@ -34,6 +33,7 @@ class DeliveryService:
         self._jobs = jobs
         self._keys = keys
         self._audit = audit
+        self._recorded = Recorded(database)
 
     async def list(self, filters: Mapping[str, Any]) -> Sequence[Delivery]:
         """Raises Invalid for a webhook or event that there is not, nor deliveries of it."""
@@ -51,13 +51,23 @@ class DeliveryService:
         return DeliveryWithAttempts(**msgspec.structs.asdict(delivery), log=list(attempts))
 
     async def waiting(self, webhook_id: str, most: int) -> int:
-        """How many of an endpoint wait or are under way; counted up to `most`."""
+        """How many of an endpoint wait or are under way; counted up to `most`. Raises NotFound."""
         async with self._database.autocommit() as tx:
-            return await self._jobs.count_unfinished(tx, QUEUE, webhook_id, most)
+            waiting = await self._jobs.count_unfinished(tx, QUEUE, webhook_id, most)
+            if not waiting and await self._store.unknown(tx, {"webhook": webhook_id, "event": None}):
+                raise NotFound(f"No webhook {webhook_id!r}.")
+        return waiting
 
-    def tail(self, since: datetime, webhook: str | None, outcomes: Sequence[Outcome]) -> Tail:
-        """Attempts recorded from then on."""
-        return Tail(self._database, since, webhook, outcomes)
+    async def recorded(
+        self, start: Place, webhook: str | None, outcomes: Sequence[Outcome] | None, limit: int
+    ) -> Found:
+        """Attempts recorded there or later. Raises Invalid for a webhook that there is not, nor deliveries of it."""
+        found = await self._recorded.page(start, webhook, outcomes, limit)
+        if webhook is not None and not found.attempts:
+            async with self._database.autocommit() as tx:
+                if await self._store.unknown(tx, {"webhook": webhook, "event": None}):
+                    raise Invalid.field("query.webhook", f"there is no webhook {webhook!r}")
+        return found
 
     async def retry(self, caller: Caller, id: str) -> Delivery:
         """
@@ -70,8 +80,7 @@ class DeliveryService:
             if listener is None:
                 raise Conflict(f"The webhook of delivery {id!r} was deleted.")
             job = delivery_job(id, delivery.webhook, order_key=order_key(*listener))
-            if not await self._jobs.again(tx, job):
-                raise Conflict(f"An attempt of delivery {id!r} is under way.")
+            await self._jobs.again(tx, job, f"delivery {id!r}")
             await self._keys.wake(tx, QUEUE, delivery.webhook)
             await self._audit.record(tx, caller, "delivery.retry", "delivery", id)
             return _found(await self._store.get(tx, id), id)

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ogel.features.webhooks.deliveries.delivery import Attempt, Delivery, Timings
+from ogel.features.webhooks.deliveries.delivery import Delivery, DeliveryAttempt, Timings
 from ogel.features.webhooks.deliveries.times import ids_since, ids_until
 from ogel.runtime.database.database import Queries, Transaction
+from ogel.runtime.database.pieces import asking
 from ogel.runtime.jobs.job import job_id_of
+from ogel.runtime.jobs.seen import claims_of
+from ogel.runtime.outbox import EVENTS
 
-_SQL = Queries.beside(__name__)
+_SQL = Queries.beside(__name__, events=EVENTS)
 
 
 class DeliveryStore:
@@ -25,9 +28,10 @@ class DeliveryStore:
         """Those of the filters `webhook` and `event` that name what there is not."""
         return [name for (name,) in await tx.tuples(_SQL.unknown_of_filters, filters)]
 
-    async def attempts(self, tx: Transaction, delivery_id: str) -> Sequence[Attempt]:
-        parameters = {"delivery_id": delivery_id, "job_id": job_id_of(delivery_id)}
-        return [_attempt(delivery_id, row) for row in await tx.tuples(_SQL.list_attempts, parameters)]
+    async def attempts(self, tx: Transaction, delivery_id: str) -> Sequence[DeliveryAttempt]:
+        claims = claims_of(job_id_of(delivery_id))
+        query = asking([claims], _SQL.list_attempts, {"delivery_id": delivery_id})
+        return [_attempt(delivery_id, row) for row in await tx.tuples(*query)]
 
     async def listener(self, tx: Transaction, id: str) -> tuple[str | None, str | None] | None:
         """What its endpoint orders by, and its event's subject; the endpoint stays until we commit. None: gone."""
@@ -43,8 +47,8 @@ class DeliveryStore:
         await tx.execute(_SQL.reopen_deliveries, {"ids": list(ids)})
 
 
-def _attempt(delivery_id: str, row: tuple[Any, ...]) -> Attempt:
+def _attempt(delivery_id: str, row: tuple[Any, ...]) -> DeliveryAttempt:
     """`number`, the other fields in their order, and the four timings."""
     id = f"att_{delivery_id.removeprefix('dlv_')}_{row[0]}"
     fields: tuple[Any, ...] = (*row[:-4], Timings(*row[-4:]))
-    return Attempt(id, *fields)
+    return DeliveryAttempt(id, *fields)

@@ -1,8 +1,8 @@
-"""Attempts as they are recorded, each once and none left out, however late its transaction commits."""
+"""Attempts in the order they are recorded, for whoever follows them: each is seen, however late it commits."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -11,12 +11,15 @@ from msgspec import Struct
 from ogel.features.webhooks.deliveries.delivery import DeliveryStatus, Outcome
 from ogel.runtime.database.database import Database, Queries
 from ogel.runtime.database.settled import settled_until
+from ogel.runtime.http.route import Timestamp
+from ogel.runtime.outbox import EVENTS
 
-_SQL = Queries.beside(__name__)
+_SQL = Queries.beside(__name__, events=EVENTS)
 
-PAGE = 500
 # A page sorts what was recorded in this time: little where much was, much where little was.
 FIRST_STEP, LAST_STEP = timedelta(seconds=5), timedelta(hours=1)
+# For one page; where nothing was recorded for longer, the next one goes on.
+MOST_STEPS = 100
 
 
 class RecordedAttempt(Struct, frozen=True):
@@ -38,68 +41,83 @@ class RecordedAttempt(Struct, frozen=True):
     next_attempt_at: datetime | None
 
 
-class _Place(NamedTuple):
+class RecordedAttempts(Struct, frozen=True):
+    """
+    Oldest first. With `next` there may be more, even behind an empty page. Whoever follows asks again without `after`
+    and since the `settled_at` of the first page, and leaves out what was told: before that, nothing can appear any
+    more.
+    """
+
+    items: list[RecordedAttempt]
+    next: str | None
+    settled_at: Timestamp
+
+
+class Place(NamedTuple):
     """In the order of being recorded."""
 
-    at: datetime
+    at: Timestamp
     delivery: str = ""
     number: int = 0
 
 
-class Tail:
+class Found(NamedTuple):
+    """`next`: where to go on; None at the end."""
+
+    attempts: Sequence[RecordedAttempt]
+    next: Place | None
+    settled_at: datetime
+
+
+class Recorded:
     """
-    Rows carry the time their transaction began at, and are seen when it has ended. So every look goes back to the
-    beginning of the oldest transaction that was open at the look before, and leaves out what has been told already.
+    Rows carry the time their transaction began at, and are seen when it has ended: so every answer says since when the
+    oldest transaction has been open.
     """
 
-    def __init__(
-        self,
-        database: Database,
-        since: datetime,
-        webhook: str | None = None,
-        outcomes: Sequence[Outcome] | None = None,
-    ) -> None:
+    def __init__(self, database: Database) -> None:
         self._database = database
-        self._settled = _Place(since)
-        self._webhook = webhook
-        self._outcomes = list(outcomes) if outcomes else None
-        self._told: set[_Place] = set()
 
-    async def look(self) -> AsyncIterator[Sequence[RecordedAttempt]]:
-        """What is new since the last look, in pages. A look that is broken off is begun again by the next."""
+    async def page(
+        self, start: Place, webhook: str | None, outcomes: Sequence[Outcome] | None, limit: int
+    ) -> Found:
         async with self._database.autocommit() as tx:
             # Before the rows are read: what commits in between is seen, and told once.
-            since, now = await settled_until(tx)
-        settled = max(self._settled, _Place(since))
-        place, step = self._settled, FIRST_STEP
-        while place.at <= now:
-            before = place.at + step
-            page = await self._page(place, before)
-            new = [attempt for attempt in page if _place(attempt) not in self._told]
-            self._told.update(told for told in map(_place, new) if told > settled)
-            if new:
-                yield new
-            if len(page) < PAGE:
-                place, step = _Place(before), min(2 * step, LAST_STEP)
-            else:
-                place, step = _place(page[-1]), FIRST_STEP
-        self._settled = settled
-        self._told = {told for told in self._told if told > settled}
+            settled, now = await settled_until(tx)
+        place, step = start, FIRST_STEP
+        found: list[RecordedAttempt] = []
+        for _ in range(MOST_STEPS):
+            if place.at > now:
+                return Found(found, None, settled)
+            before, wanted = place.at + step, limit - len(found)
+            rows = await self._between(place, before, webhook, outcomes, wanted)
+            found += rows
+            if len(rows) == wanted:
+                return Found(found, _place(found[-1]), settled)
+            place, step = Place(before), min(2 * step, LAST_STEP)
+        return Found(found, place, settled)
 
-    async def _page(self, after: _Place, before: datetime) -> Sequence[RecordedAttempt]:
+    async def _between(
+        self,
+        after: Place,
+        before: datetime,
+        webhook: str | None,
+        outcomes: Sequence[Outcome] | None,
+        limit: int,
+    ) -> Sequence[RecordedAttempt]:
         parameters = {
             "after_at": after.at,
             "after_id": after.delivery,
             "after_number": after.number,
             "before": before,
-            "webhook": self._webhook,
-            "outcomes": self._outcomes,
-            "limit": PAGE,
+            "webhook": webhook,
+            "outcomes": list(outcomes) if outcomes else None,
+            "limit": limit,
         }
         async with self._database.autocommit() as tx:
             rows = await tx.tuples(_SQL.recorded_attempts, parameters)
         return [RecordedAttempt(*row) for row in rows]
 
 
-def _place(attempt: RecordedAttempt) -> _Place:
-    return _Place(attempt.recorded_at, attempt.delivery, attempt.number)
+def _place(attempt: RecordedAttempt) -> Place:
+    return Place(attempt.recorded_at, attempt.delivery, attempt.number)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from prometheus_client import CollectorRegistry
 
 from ogel.features.webhooks.health.store import HealthStore
+from ogel.runtime.alerts import Sample
 from ogel.runtime.database.database import Database
 from ogel.runtime.metrics.cluster import cluster_gauge
+
+BREAKERS = "webhooks.breakers"
 
 
 class HealthMetrics:
@@ -30,3 +33,6 @@ class HealthMetrics:
     async def measure(self) -> None:
         for state, count in (await self.breakers()).items():
             self._breakers.labels(state).set(count)
+
+    async def samples(self) -> Sequence[Sample]:
+        return [Sample(BREAKERS, {"state": state}, count) for state, count in (await self.breakers()).items()]

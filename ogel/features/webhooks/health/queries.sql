@@ -54,16 +54,16 @@ SELECT id FROM webhook_endpoints WHERE id = ANY (%(ids)s) ORDER BY id FOR NO KEY
 DELETE FROM webhook_health WHERE webhook_id = %(id)s
 
 -- of --
+-- With the piece `breakers`.
 SELECT k.key,
        CASE WHEN k.probe_at IS NOT NULL THEN 'open'
             WHEN k.ramp_until > now() THEN 'half_open'
             ELSE 'closed' END,
        h.failing_since, coalesce(h.failures_in_row, 0), k.probe_at, h.last_error
-FROM job_keys AS k LEFT JOIN webhook_health AS h ON h.webhook_id = k.key
-WHERE k.key = ANY (%(ids)s)
+FROM breakers AS k LEFT JOIN webhook_health AS h ON h.webhook_id = k.key
 
 -- breakers --
-SELECT count(*) FILTER (WHERE opened_at IS NOT NULL) AS open,
-       (SELECT count(*) FROM job_keys WHERE probe_at IS NULL AND ramp_until > now()) AS half_open,
+-- With the piece `ramping`.
+SELECT count(*) FILTER (WHERE opened_at IS NOT NULL) AS open, (SELECT count(*) FROM ramping) AS half_open,
        count(*) FILTER (WHERE opened_at IS NULL) AS ailing
 FROM webhook_health

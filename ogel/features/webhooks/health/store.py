@@ -10,6 +10,8 @@ from msgspec import Struct
 from ogel.features.webhooks.health.health import DisabledReason, Health
 from ogel.features.webhooks.health.rules import Ailing
 from ogel.runtime.database.database import Queries, Transaction, records
+from ogel.runtime.database.pieces import asking
+from ogel.runtime.jobs.seen import breakers_of, ramping_keys
 
 _SQL = Queries.beside(__name__)
 
@@ -66,9 +68,10 @@ class HealthStore:
         return await tx.execute(_SQL.forget, {"id": id}) > 0
 
     async def of(self, tx: Transaction, ids: Sequence[str]) -> Mapping[str, Health]:
-        return {id: Health(*rest) for id, *rest in await tx.tuples(_SQL.of, {"ids": list(ids)})}
+        query = asking([breakers_of(ids)], _SQL.of, {})
+        return {id: Health(*rest) for id, *rest in await tx.tuples(*query)}
 
     async def breakers(self, tx: Transaction) -> Mapping[str, int]:
         """How many are `open` and `half_open`, and how many endpoints fail with theirs closed (`ailing`)."""
-        [breakers] = await tx.dicts(_SQL.breakers)
+        [breakers] = await tx.dicts(*asking([ramping_keys()], _SQL.breakers, {}))
         return breakers

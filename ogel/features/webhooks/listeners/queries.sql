@@ -1,21 +1,21 @@
 -- insert_listener --
-INSERT INTO webhook_listeners (webhook_id) VALUES (%(webhook)s)
+INSERT INTO webhook_presence (webhook_id) VALUES (%(webhook)s)
 
 -- count_listeners --
-SELECT count(*) FROM (SELECT FROM webhook_listeners LIMIT %(most)s) AS among
+SELECT count(*) FROM (SELECT FROM webhook_presence LIMIT %(most)s) AS among
 
 -- see --
 -- The listener asks: it is here.
-UPDATE webhook_listeners SET seen_at = now() WHERE webhook_id = %(webhook)s RETURNING webhook_id
+UPDATE webhook_presence SET seen_at = now() WHERE webhook_id = %(webhook)s RETURNING webhook_id
 
 -- away_for --
 -- Seconds since it asked last; no row when its endpoint is gone.
-SELECT extract(epoch FROM now() - seen_at)::float8 FROM webhook_listeners WHERE webhook_id = %(webhook)s
+SELECT extract(epoch FROM now() - seen_at)::float8 FROM webhook_presence WHERE webhook_id = %(webhook)s
 
 -- offer --
 -- Nothing while nobody listens.
 INSERT INTO webhook_handovers (id, webhook_id, request, answer_seconds)
-SELECT %(id)s, webhook_id, %(request)s, %(answer_seconds)s FROM webhook_listeners
+SELECT %(id)s, webhook_id, %(request)s, %(answer_seconds)s FROM webhook_presence
 WHERE webhook_id = %(webhook)s AND seen_at > now() - make_interval(secs => %(away)s)
 RETURNING id
 

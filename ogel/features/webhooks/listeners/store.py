@@ -1,4 +1,4 @@
-"""The tables webhook_listeners and webhook_handovers."""
+"""The tables webhook_presence and webhook_handovers."""
 
 from __future__ import annotations
 

@@ -82,7 +82,7 @@ WHERE id = %(id)s AND step = %(step)s AND status = 'paused'
 -- Where the next events end that may be looked at in one go, and how many those are.
 SELECT created_at, id, count FROM (
   SELECT created_at, id, count(*) OVER () AS count FROM (
-    SELECT created_at, id FROM events
+    SELECT created_at, id FROM {events} AS e
     WHERE (created_at, id) > (%(after_at)s, %(after_id)s) AND created_at <= %(until)s
     ORDER BY created_at, id LIMIT %(limit)s
   ) AS page
@@ -95,7 +95,7 @@ ORDER BY created_at DESC, id DESC LIMIT 1
 SELECT e.id, e.type, e.subject, e.created_at, d.id, coalesce(d.status = 'pending', false),
        CASE WHEN d.id IS NULL AND %(with_data)s THEN e.data::text END
 FROM (
-  SELECT id, type, subject, data, created_at FROM events
+  SELECT id, type, subject, data, created_at FROM {events} AS e
   WHERE (created_at, id) > (%(after_at)s, %(after_id)s) AND (created_at, id) <= (%(end_at)s, %(end_id)s)
     AND type LIKE ANY (%(event_likes)s)
   ORDER BY created_at, id
@@ -111,7 +111,7 @@ LIMIT %(limit)s
 -- What find_events would find on the whole page: replayable, pending.
 SELECT count(*) FILTER (WHERE d.status IS DISTINCT FROM 'pending'), count(*) FILTER (WHERE d.status = 'pending')
 FROM (
-  SELECT id, type FROM events
+  SELECT id, type FROM {events} AS e
   WHERE (created_at, id) > (%(after_at)s, %(after_id)s) AND (created_at, id) <= (%(end_at)s, %(end_id)s)
     AND type LIKE ANY (%(event_likes)s)
 ) AS e
@@ -122,7 +122,7 @@ WHERE CASE WHEN d.id IS NULL THEN e.type LIKE ANY (%(listens_to)s) AND e.type <>
 
 -- failed_page --
 -- The same for deliveries; `created_at` of the last one's event.
-SELECT (SELECT created_at FROM events WHERE events.id = event_id), id, count FROM (
+SELECT (SELECT created_at FROM {events} AS e WHERE e.id = event_id), id, count FROM (
   SELECT id, event_id, count(*) OVER () AS count FROM (
     SELECT id, event_id FROM webhook_deliveries
     WHERE webhook_id = %(webhook_id)s AND status = 'failed' AND id > %(after_id)s AND id < %(before_id)s
@@ -139,7 +139,7 @@ FROM (
   ORDER BY id
 ) AS d
 CROSS JOIN LATERAL (
-  SELECT id, type, subject, created_at FROM events WHERE id = d.event_id LIMIT 1
+  SELECT id, type, subject, created_at FROM {events} AS e WHERE id = d.event_id LIMIT 1
 ) AS e
 WHERE e.created_at BETWEEN %(since)s AND %(until)s AND e.type LIKE ANY (%(event_likes)s)
 ORDER BY d.id
@@ -149,7 +149,7 @@ LIMIT %(limit)s
 -- None is pending: it would have another status.
 SELECT count(*), 0
 FROM webhook_deliveries AS d
-CROSS JOIN LATERAL (SELECT type, created_at FROM events WHERE id = d.event_id LIMIT 1) AS e
+CROSS JOIN LATERAL (SELECT type, created_at FROM {events} AS e WHERE id = d.event_id LIMIT 1) AS e
 WHERE d.webhook_id = %(webhook_id)s AND d.status = 'failed' AND d.id > %(after_id)s AND d.id <= %(end_id)s
   AND e.created_at BETWEEN %(since)s AND %(until)s AND e.type LIKE ANY (%(event_likes)s)
 

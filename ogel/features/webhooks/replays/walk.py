@@ -13,8 +13,9 @@ from ogel.features.webhooks.fanout.filter import fits
 from ogel.features.webhooks.replays.replay import Cursor, Found, Listener, Range, Tally
 from ogel.kernel.event import Event
 from ogel.runtime.database.database import Queries, Transaction
+from ogel.runtime.outbox import EVENTS
 
-_SQL = Queries.beside(__name__)
+_SQL = Queries.beside(__name__, events=EVENTS)
 
 # Rows that one statement may look at, when it finds something to replay and when it only counts.
 FIND_ROWS, COUNT_ROWS = 5_000, 10_000

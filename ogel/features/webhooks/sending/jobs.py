@@ -11,18 +11,24 @@ from ogel.features.webhooks.deliveries.store import DeliveryStore
 from ogel.features.webhooks.endpoints.one_off import forget_job
 from ogel.features.webhooks.health.watch import HealthWatch, Sign, is_no_news
 from ogel.features.webhooks.listeners.hand import Hand
+from ogel.features.webhooks.sending.due import (
+    AttemptResult,
+    DeliveryState,
+    DueDelivery,
+    LoggedAttempt,
+    LostAttempt,
+)
 from ogel.features.webhooks.sending.metrics import WebhookMetrics
 from ogel.features.webhooks.sending.payload import webhook_body
 from ogel.features.webhooks.sending.receiver import Receiver
-from ogel.features.webhooks.sending.retry import RetrySchedule
-from ogel.features.webhooks.sending.store import SendingStore
+from ogel.features.webhooks.sending.store import AttemptStore
 from ogel.features.webhooks.sending.verdict import Verdict, judge_answer, judge_error
-from ogel.features.webhooks.sending.work import AttemptRow, LostAttempt, Sent, Settled, Work
 from ogel.kernel.clock import utc_now
 from ogel.runtime.database.database import Transaction
 from ogel.runtime.database.pieces import Piece
 from ogel.runtime.egress import Egress, EgressError, Exchange
 from ogel.runtime.jobs.job import FIRST_ATTEMPT, Finished, Job, Outcome
+from ogel.runtime.jobs.retry import RetryPolicy
 from ogel.runtime.jobs.store import JobQueue
 from ogel.runtime.secrets.scrub import MASK
 
@@ -38,11 +44,11 @@ class Deliver:
 
     def __init__(
         self,
-        store: SendingStore,
+        store: AttemptStore,
         deliveries: DeliveryStore,
         egress: Egress,
         hand: Hand,
-        schedule: RetrySchedule,
+        retries: RetryPolicy,
         health: HealthWatch,
         metrics: WebhookMetrics,
         jobs: JobQueue,
@@ -51,16 +57,16 @@ class Deliver:
         self._deliveries = deliveries
         self._egress = egress
         self._hand = hand
-        self._schedule = schedule
+        self._retries = retries
         self._health = health
         self._metrics = metrics
         self._jobs = jobs
 
-    async def load(self, tx: Transaction, jobs: Sequence[Job]) -> Mapping[str, Work]:
+    async def load(self, tx: Transaction, jobs: Sequence[Job]) -> Mapping[str, DueDelivery]:
         found = await self._store.load_work(tx, [job.payload["delivery"] for job in jobs])
         return {job.id: found[job.payload["delivery"]] for job in jobs if job.payload["delivery"] in found}
 
-    async def perform(self, job: Job, work: Work) -> Outcome:
+    async def perform(self, job: Job, work: DueDelivery) -> Outcome:
         receiver = work.receiver
         if receiver is None:
             # Ours to repair (a changed OGEL_SECRET), so it costs the receiver no attempt.
@@ -92,15 +98,18 @@ class Deliver:
         if verdict.ours:
             return Outcome("postpone", f"{verdict.reason}: {verdict.detail}", after_seconds=OURS_SECONDS)
         row = _row(work, receiver, job, started_at, answer, verdict, receiver.log_of(signed))
-        return self._outcome(job, work, verdict, Sent(row, _sign(receiver, work, verdict), work.is_one_off))
+        return self._outcome(
+            job, work, verdict, AttemptResult(row, _sign(receiver, work, verdict), work.is_one_off)
+        )
 
-    def _outcome(self, job: Job, work: Work, verdict: Verdict, sent: Sent) -> Outcome:
+    def _outcome(self, job: Job, work: DueDelivery, verdict: Verdict, sent: AttemptResult) -> Outcome:
         if verdict.life == "up":
             return Outcome("done", value=sent)
         error = f"{verdict.reason}: {verdict.detail}"
         if verdict.final or work.is_one_off:
             return Outcome("dead", error, value=sent)
-        delay = self._schedule.delay(job.attempts, verdict.retry_after, work.began_at, utc_now())
+        age = (utc_now() - work.began_at).total_seconds()
+        delay = self._retries.delay_of(job.attempts, age, verdict.retry_after)
         # A probe asks on behalf of all that wait: that it was this delivery must not bring its last attempt nearer.
         way: Literal["postpone", "retry"] = "postpone" if work.breaker_is_open else "retry"
         return Outcome(way, error, after_seconds=delay, value=sent, slow=verdict.slow)
@@ -111,7 +120,7 @@ class Deliver:
         if lost:
             await self._store.record_lost(tx, [row for job in lost for row in _lost(job)])
         for each in finished:
-            sent: Sent | None = each.outcome.value
+            sent: AttemptResult | None = each.outcome.value
             if sent is not None:
                 attempts.append(sent.row)
                 signs.append(sent.sign)
@@ -127,7 +136,7 @@ class Deliver:
         """Of deliveries that arrived where there is nothing else to tell."""
         rows = []
         for each in finished:
-            sent: Sent | None = each.outcome.value
+            sent: AttemptResult | None = each.outcome.value
             if each.job.lost or sent is None or sent.is_one_off or not is_no_news(sent.sign):
                 return None
             rows.append(sent.row)
@@ -147,12 +156,12 @@ class Deliver:
         await self._deliveries.reopen(tx, [payload["delivery"] for payload in payloads])
 
 
-def _due_at(job: Job, work: Work) -> datetime:
+def _due_at(job: Job, work: DueDelivery) -> datetime:
     """A first attempt since its event was published, however often a fault of ours put it off."""
     return work.began_at if job.priority == FIRST_ATTEMPT and not work.attempts_before else job.scheduled_at
 
 
-def _sign(receiver: Receiver, work: Work, verdict: Verdict) -> Sign:
+def _sign(receiver: Receiver, work: DueDelivery, verdict: Verdict) -> Sign:
     if verdict.life == "up":
         return Sign(receiver.webhook_id, "up", work.is_ailing)
     return Sign(
@@ -166,17 +175,17 @@ def _sign(receiver: Receiver, work: Work, verdict: Verdict) -> Sign:
 
 
 def _row(
-    work: Work,
+    work: DueDelivery,
     receiver: Receiver,
     job: Job,
     started_at: datetime,
     answer: Exchange | EgressError,
     verdict: Verdict,
     shown: Any,
-) -> AttemptRow:
+) -> LoggedAttempt:
     exchange = answer if isinstance(answer, Exchange) else None
     timings = answer.timings
-    return AttemptRow(
+    return LoggedAttempt(
         delivery_id=work.delivery_id,
         number=work.attempts_before + len(job.lost or ()) + 1,
         outcome="delivered" if verdict.life == "up" else "failed",
@@ -218,17 +227,17 @@ def _lost(job: Job) -> Sequence[LostAttempt]:
 
 
 def _ends_a_test(each: Finished) -> bool:
-    sent: Sent | None = each.outcome.value
+    sent: AttemptResult | None = each.outcome.value
     return sent is not None and sent.is_one_off and each.outcome.verdict in ("done", "dead")
 
 
-def _settled(each: Finished, sent: Sent | None) -> Settled | None:
+def _settled(each: Finished, sent: AttemptResult | None) -> DeliveryState | None:
     verdict = each.outcome.verdict
     delivery_id = each.job.payload["delivery"]
     attempts = sent.row.number if sent else 0
     if verdict == "done":
         # Without a result there was nothing to do: the delivery was over, or its endpoint gone.
-        return Settled(delivery_id, "delivered", attempts, None) if sent else None
+        return DeliveryState(delivery_id, "delivered", attempts, None) if sent else None
     if verdict == "dead":
-        return Settled(delivery_id, "failed", attempts, None)
-    return Settled(delivery_id, "pending", attempts, each.next_attempt_at)
+        return DeliveryState(delivery_id, "failed", attempts, None)
+    return DeliveryState(delivery_id, "pending", attempts, each.next_attempt_at)

@@ -4,7 +4,7 @@
 SELECT d.id, d.attempts, d.created_at, h.webhook_id IS NOT NULL, h.opened_at IS NOT NULL, w.id, w.version,
        w.event_globs = '{}', e.id, e.type, CASE w.payload WHEN 'full' THEN e.data::text ELSE 'null' END, e.subject, e.created_at
 FROM webhook_deliveries AS d
-JOIN events AS e ON e.id = d.event_id
+JOIN {events} AS e ON e.id = d.event_id
 JOIN webhook_endpoints AS w ON w.id = d.webhook_id
 LEFT JOIN webhook_health AS h ON h.webhook_id = w.id
 WHERE d.id = ANY (%(ids)s) AND d.status IN ('pending', 'failed')

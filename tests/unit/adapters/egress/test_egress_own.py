@@ -15,7 +15,7 @@ from ogel.adapters.egress import (
 from ogel.adapters.egress import own as owning
 from ogel.environ import read_settings
 from ogel.kernel.errors import ConfigError
-from ogel.platform import Platform
+from ogel.platform.platform import Platform
 from tests.support.egress_receiver import Names
 
 
@@ -131,12 +131,13 @@ ENVIRONMENT = {
 
 def test_the_platform_tells_the_guard_and_looks_nothing_up() -> None:
     platform = Platform(read_settings(ENVIRONMENT).settings)
+    guard = platform.servers.guard
     for host in ("db", "cache", "mongo", "proxy", "store", "ogel.up"):
         with pytest.raises(RefusedAddress):
-            platform._guard.check_url(f"https://{host}.example/")
-    assert platform._guard.check_url("https://hooks.ogel.up.example/").host == "hooks.ogel.up.example"
+            guard.check_url(f"https://{host}.example/")
+    assert guard.check_url("https://hooks.ogel.up.example/").host == "hooks.ogel.up.example"
     # A shared front's addresses are those of other people's receivers, too.
-    assert platform._own_services._hosts == [
+    assert platform.servers.own_services._hosts == [
         "cache.example", "db.example", "mongo.example", "ogel.railway.internal", "proxy.example",
     ]  # fmt: skip
 

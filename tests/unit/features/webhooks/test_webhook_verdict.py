@@ -1,12 +1,11 @@
-"""What an answer, or the lack of one, means; and when a delivery is tried again."""
+"""What an answer, or the lack of one, means."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import pytest
 
-from ogel.features.webhooks.sending.retry import RetrySchedule
 from ogel.features.webhooks.sending.verdict import (
     MOST_SLOW_SECONDS,
     judge_answer,
@@ -16,7 +15,6 @@ from ogel.runtime.egress import EgressError
 from tests.support.scripted_egress import answer
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
-DELAYS = (5.0, 300.0, 1800.0, 7200.0, 18000.0, 36000.0, 50400.0, 72000.0, 86400.0)
 
 
 @pytest.mark.parametrize(
@@ -60,28 +58,3 @@ def test_an_endpoint_is_left_alone_as_long_as_it_asks_within_bounds() -> None:
     assert judge_answer(answer(429, retry_after="30"), NOW).slow_seconds == 30.0
     assert judge_answer(answer(429, retry_after="86400"), NOW).slow_seconds == MOST_SLOW_SECONDS
     assert judge_answer(answer(500, retry_after="30"), NOW).slow_seconds == 0.0
-
-
-def test_the_default_schedule_is_ten_attempts_over_at_least_72_hours() -> None:
-    schedule = RetrySchedule(DELAYS)
-    assert schedule.attempts == 10
-    for _ in range(200):
-        now = NOW
-        for attempt in range(1, 10):
-            now += timedelta(seconds=schedule.delay(attempt, 0.0, NOW, now))
-        assert now - NOW >= timedelta(hours=72)
-
-
-def test_waits_are_spread_over_all_of_twice_the_delay() -> None:
-    schedule = RetrySchedule((10.0, 10.0, 10.0))
-    waits = [schedule.delay(1, 0.0, NOW, NOW) for _ in range(2000)]
-    assert 0 <= min(waits) < 1
-    assert 19 < max(waits) <= 20
-    assert 9 < sum(waits) / len(waits) < 11
-
-
-def test_retry_after_only_ever_delays() -> None:
-    schedule = RetrySchedule((10.0, 10.0))
-    assert all(schedule.delay(1, 100.0, NOW, NOW) == 100.0 for _ in range(50))
-    assert any(schedule.delay(1, 0.001, NOW, NOW) > 1.0 for _ in range(50))
-    assert RetrySchedule(()).delay(1, 3.0, NOW, NOW) == 3.0

@@ -8,17 +8,8 @@ from collections.abc import Sequence
 import pytest
 from prometheus_client import CollectorRegistry
 
-from ogel.runtime.delivery.providers import (
-    FAILURES,
-    MOST_OPEN_SECONDS,
-    OPEN_SECONDS,
-    Breaker,
-    Exhausted,
-    Guarded,
-    ProviderError,
-    ProviderMetrics,
-    Providers,
-)
+from ogel.runtime.delivery.breaker import FAILURES, MOST_OPEN_SECONDS, OPEN_SECONDS, Breaker
+from ogel.runtime.delivery.providers import Exhausted, Guarded, ProviderError, ProviderMetrics, Providers
 
 
 class Clock:

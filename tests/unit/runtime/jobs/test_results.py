@@ -9,10 +9,10 @@ from typing import Any, cast
 from prometheus_client import CollectorRegistry
 
 from ogel.kernel.clock import utc_now
+from ogel.runtime.jobs.endings import EndingStore
 from ogel.runtime.jobs.job import DONE, Finished, Job
 from ogel.runtime.jobs.metrics import JobMetrics
 from ogel.runtime.jobs.results import ResultWriter
-from ogel.runtime.jobs.store import LeaseStore
 
 LIMIT_SECONDS = 10
 
@@ -39,7 +39,7 @@ def test_a_lone_result_is_written_at_once() -> None:
     async def story() -> None:
         store = Slow()
         writer = ResultWriter(
-            cast(LeaseStore, store), {}, JobMetrics(CollectorRegistry()), "trial", lambda _: None
+            cast(EndingStore, store), {}, JobMetrics(CollectorRegistry()), "trial", lambda _: None
         )
         writing = asyncio.create_task(writer.run())
         await asyncio.sleep(0)

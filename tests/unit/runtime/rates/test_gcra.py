@@ -71,25 +71,28 @@ def test_no_window_lets_more_through_than_twice_the_quota(quota: Quota, steps: l
 def test_after_the_wait_there_is_one_more(quota: Quota, now: float, owed: float) -> None:
     policy = Policy("x", quota)
     whole_at = now + min(owed, quota.seconds)
-    left, wait = left_of(whole_at, now, policy), wait_seconds(whole_at, now, policy)
+    pace = policy.window_seconds, policy.interval_seconds
+    left, wait = left_of(whole_at, now, *pace), wait_seconds(whole_at, now, *pace)
     assert 0 <= wait <= policy.interval_seconds + 1e-3
     assert 0 <= left <= quota.requests
     if left < quota.requests:
-        assert left_of(whole_at, now + wait + 1e-6, policy) > left
-    assert left_of(spent(whole_at, now, policy, left), now, policy) == 0
+        assert left_of(whole_at, now + wait + 1e-6, *pace) > left
+    for _ in range(left):
+        whole_at = spent(whole_at, now, policy.interval_seconds)
+    assert left_of(whole_at, now, *pace) == 0
 
 
 def test_a_refused_request_says_when_the_next_may_come() -> None:
     budget = Budget(policies_of("read", (Quota(2, 10), Quota(3, 60))), ["a", "b"])
     assert [budget.spend(100.0) for _ in range(3)] == [True, True, False]
-    verdict = budget.verdict(False, 100.0)
+    verdict = budget.refused(100.0)
     assert dict(verdict.fields) == {
         b"ratelimit-policy": b'"read-10s";q=2;w=10, "read-1m";q=3;w=60',
         b"ratelimit": b'"read-10s";r=0;t=5, "read-1m";r=1;t=20',
     }
     assert (verdict.refused_by, verdict.retry_after_seconds) == (("read-10s",), 5)
     assert budget.spend(105.0)
-    assert budget.verdict(False, 110.0).refused_by == ("read-1m",)
+    assert budget.refused(110.0).refused_by == ("read-1m",)
 
 
 def test_many_callers_take_a_bounded_memory() -> None:

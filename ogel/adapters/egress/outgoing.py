@@ -1,0 +1,312 @@
+"""Requests to hosts that operators chose, with aiohttp: one session per process, made when it is needed first."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import socket
+import ssl
+import time
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from ogel.adapters.egress.dial import connect_error
+from ogel.adapters.egress.resolver import Resolver, SystemResolver
+from ogel.adapters.egress.system_names import search_look_up
+from ogel.runtime.egress import EgressError, Exchange, Headers, Timings
+from ogel.runtime.outgoing import Body, Outgoing, StreamedAnswer
+
+# Imported by the first request: few processes make any.
+if TYPE_CHECKING:
+    from aiohttp import ClientResponse, ClientSession
+
+MAX_CONNECTIONS = 100
+# Shorter than servers keep them: what is not idempotent is not sent again when its connection proves to be closed.
+KEEP_ALIVE_SECONDS = 4.0
+MAX_HEADER_BYTES = 16 * 1024  # of one field; aiohttp bounds how many there are
+_CLOSED = "outgoing requests have been stopped"
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,256}", re.ASCII)
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+
+
+@dataclass(slots=True)
+class _Progress:
+    """How far a request is, for its timings and for what to say when its time is over."""
+
+    began: float = field(default_factory=time.monotonic)
+    phase_began: float = field(default_factory=time.monotonic)
+    phase: str = "queue"
+    timings: Timings = field(default_factory=Timings)
+
+    def enter(self, phase: str) -> None:
+        now = time.monotonic()
+        match self.phase:
+            case "dns":
+                self.timings.dns = now - self.phase_began
+            case "connect":
+                self.timings.connect = now - self.phase_began
+            case "answer":
+                self.timings.first_byte = now - self.phase_began
+        self.phase, self.phase_began = phase, now
+
+
+class OutgoingClient:
+    """
+    proxy        `http://[user:password@]host:port`; plain requests go through it, those by TLS through its tunnels.
+    ssl_context  for a private certificate authority; certificates are always verified.
+    """
+
+    def __init__(
+        self,
+        *,
+        proxy: str | None = None,
+        ssl_context: ssl.SSLContext | None = None,
+        resolver: Resolver | None = None,
+    ) -> None:
+        self._proxy = proxy
+        self._ssl_context = ssl_context
+        # Operators may use short names of a private network.
+        self._resolver: Resolver = resolver or SystemResolver(search_look_up)
+        self._session: ClientSession | None = None
+        self._closed = False
+
+    async def request(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Headers = (),
+        body: Body = b"",
+        timeout_seconds: float,
+        max_body_bytes: int,
+    ) -> Exchange:
+        progress = _Progress()
+        with _Faults(progress):
+            async with (
+                asyncio.timeout(timeout_seconds),
+                self._asked(method, url, headers, body, progress) as got,
+            ):
+                answer = bytearray()
+                # One byte more than is wanted tells whether there are more.
+                async for chunk in got.content.iter_chunked(max_body_bytes + 1 or 1):
+                    answer += chunk
+                    if len(answer) > max_body_bytes:
+                        got.close()
+                        break
+            progress.timings.total = time.monotonic() - progress.began
+            return Exchange(
+                got.status,
+                _fields(got),
+                bytes(answer[:max_body_bytes]),
+                len(answer) > max_body_bytes,
+                None,
+                progress.timings,
+            )
+
+    @asynccontextmanager
+    async def stream(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Headers = (),
+        body: Body = b"",
+        timeout_seconds: float,
+        idle_seconds: float,
+    ) -> AsyncIterator[StreamedAnswer]:
+        progress = _Progress()
+        asked = self._asked(method, url, headers, body, progress)
+        with _Faults(progress):
+            async with asyncio.timeout(timeout_seconds):
+                got = await asked.__aenter__()
+        try:
+            yield _Streamed(got, progress, idle_seconds)
+        finally:
+            # What was read to its end has given its connection back already.
+            got.close()
+
+    async def close(self) -> None:
+        """Cuts every connection, those in use as well."""
+        self._closed = True
+        if self._session is not None:
+            await self._session.close()
+
+    def _asked(
+        self, method: str, url: str, headers: Headers, body: Body, progress: _Progress
+    ) -> AbstractAsyncContextManager[ClientResponse]:
+        from yarl import URL
+
+        if self._closed:
+            raise EgressError("connect", _CLOSED, ours=True)
+        try:
+            target = URL(url, encoded=True)
+            if target.scheme not in ("http", "https") or not target.host:
+                raise ValueError("it is no http:// or https:// URL")
+        except ValueError as error:
+            raise EgressError("protocol", "the URL cannot be called", ours=True) from error
+        return self._opened().request(
+            method,
+            target,
+            headers=_checked(headers),
+            data=body or None,
+            allow_redirects=False,
+            proxy=self._proxy,
+            trace_request_ctx=progress,
+        )
+
+    def _opened(self) -> ClientSession:
+        if self._session is None:
+            import aiohttp
+
+            from ogel.adapters.egress.outgoing_names import Names
+
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(
+                    limit=MAX_CONNECTIONS,
+                    keepalive_timeout=KEEP_ALIVE_SECONDS,
+                    resolver=Names(self._resolver),
+                    use_dns_cache=False,  # the resolver has one
+                    ssl=self._ssl_context or True,
+                ),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),  # each request has its deadline
+                headers={"Accept-Encoding": "identity"},
+                auto_decompress=False,
+                max_line_size=MAX_HEADER_BYTES,
+                max_field_size=MAX_HEADER_BYTES,
+                trace_configs=[_traced()],
+            )
+        return self._session
+
+
+class _Streamed:
+    def __init__(self, answer: ClientResponse, progress: _Progress, idle_seconds: float) -> None:
+        self.status = answer.status
+        self.headers = _fields(answer)
+        self._answer = answer
+        self._progress = progress
+        self._idle_seconds = idle_seconds
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        pieces = self._answer.content
+        while True:
+            with _Faults(self._progress):
+                async with asyncio.timeout(self._idle_seconds):
+                    piece = await pieces.readany()
+            if not piece:
+                return
+            yield piece
+
+
+class _Faults:
+    """What aiohttp and the system call by many names, as an EgressError. Its own words may quote what we sent."""
+
+    def __init__(self, progress: _Progress) -> None:
+        self._progress = progress
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, EgressError):
+            found: EgressError | None = error
+        else:
+            found = _fault(error, self._progress) if isinstance(error, Exception) else None
+        if found is None:
+            return
+        self._progress.enter("over")
+        self._progress.timings.total = time.monotonic() - self._progress.began
+        found.timings = self._progress.timings
+        if found is not error:
+            raise found from error
+
+
+def _fault(error: Exception, progress: _Progress) -> EgressError | None:
+    """None: it is a fault of our own code."""
+    import aiohttp
+
+    detail = _told(error)
+    match error:
+        case TimeoutError():
+            ours = progress.phase == "queue"
+            return EgressError("timeout", _LATE.get(progress.phase, _LATE_ANSWER), detail=detail, ours=ours)
+        case aiohttp.ClientProxyConnectionError() | aiohttp.ClientHttpProxyError():
+            return EgressError(
+                "proxy", "the outgoing proxy did not let us through", detail=detail, ours=_is_proxys(error)
+            )
+        case aiohttp.ClientConnectorCertificateError():
+            return EgressError("tls", "the certificate could not be verified", detail=detail)
+        case aiohttp.ClientSSLError():
+            return EgressError("tls", "the TLS handshake failed", detail=detail)
+        case aiohttp.ClientConnectorError():
+            return connect_error(error.os_error, socket.AF_INET)
+        case aiohttp.InvalidURL():
+            return EgressError("protocol", "the URL cannot be called", detail=detail, ours=True)
+        case aiohttp.ClientPayloadError() | aiohttp.ServerDisconnectedError() | aiohttp.ClientOSError():
+            return EgressError(
+                "reset", "the connection was closed before the answer was whole", detail=detail
+            )
+        case aiohttp.ClientError() | aiohttp.http.HttpProcessingError():
+            return EgressError("protocol", "the answer is not valid HTTP", detail=detail)
+        case OSError():
+            return EgressError("reset", "the connection was lost", detail=detail)
+    return None
+
+
+_LATE_ANSWER = "the answer took too long"
+_LATE = {
+    "queue": "too many outgoing requests are under way",
+    "dns": "the name was not resolved in time",
+    "connect": "no connection was made in time",
+}
+
+
+def _told(error: Exception) -> str:
+    """For operators. The error's own text may hold URLs, with the passwords in them."""
+    words = (getattr(error, "status", None), getattr(error, "os_error", None))
+    return " ".join([type(error).__name__, *(str(each) for each in words if each)])
+
+
+def _is_proxys(error: Exception) -> bool:
+    """502 and 504 speak of the target (RFC 9110 §15.6)."""
+    return getattr(error, "status", 0) not in (502, 504)
+
+
+def _fields(answer: ClientResponse) -> Headers:
+    return list(answer.headers.items())
+
+
+def _checked(headers: Headers) -> list[tuple[str, str]]:
+    """Raises EgressError("protocol"), without the value: it may be a secret."""
+    for name, value in headers:
+        if not _TOKEN.fullmatch(name):
+            raise EgressError("protocol", f"{name[:40]!r} is not a header name")
+        if _CONTROL.search(value):
+            raise EgressError("protocol", f"the value of header {name} holds control characters")
+    return list(headers)
+
+
+def _traced() -> Any:
+    """Tells each request's _Progress how far it is."""
+    import aiohttp
+
+    def entering(phase: str) -> Any:
+        async def entered(_: Any, context: Any, __: Any) -> None:
+            context.trace_request_ctx.enter(phase)
+
+        return entered
+
+    traced = aiohttp.TraceConfig()
+    traced.on_dns_resolvehost_start.append(entering("dns"))
+    traced.on_dns_resolvehost_end.append(entering("connect"))
+    traced.on_connection_create_start.append(entering("connect"))
+    traced.on_connection_create_end.append(entering("answer"))
+    traced.on_connection_reuseconn.append(entering("answer"))
+    traced.on_request_end.append(entering("body"))
+    return traced
+
+
+# What it is to features, checked once by the type checker.
+_: type[Outgoing] = OutgoingClient

@@ -1,0 +1,164 @@
+"""Holding the rules against fresh numbers: to answer who asks, and, once a minute, to raise and clear alerts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from typing import Literal
+
+import msgspec
+import structlog
+from msgspec import Struct
+
+from ogel.features.observability.alerts.rules import Alert, Finding, findings, gone, next_state
+from ogel.features.observability.alerts.store import AlertStore
+from ogel.features.observability.resources.sampler import Sampler
+from ogel.kernel.clock import rfc3339, utc_now
+from ogel.kernel.event import Event
+from ogel.kernel.ids import new_id
+from ogel.runtime.alerts import AlertRule, Level
+from ogel.runtime.database.database import Database, Transaction
+from ogel.runtime.http.route import Timestamp
+from ogel.runtime.outbox import Outbox
+
+log = structlog.get_logger(__name__)
+
+RAISED, CLEARED = "platform.alert.raised", "platform.alert.cleared"
+# Without a check for so long, no worker or scheduler is there to raise anything.
+LATE = timedelta(minutes=5)
+_Key = tuple[str, str]
+_Status = Literal["ok", "warning", "critical"]
+
+
+class AlertItem(Struct, frozen=True):
+    """
+    subject    what it is of, a queue or a process; null where there is only one.
+    is_over    by the numbers of now; an alert is raised by two checks in a row, a minute apart, and cleared likewise.
+    since      raised: since when; otherwise when it was cleared, or null.
+    """
+
+    name: str
+    subject: str | None
+    level: Level
+    raised: bool
+    is_over: bool
+    since: Timestamp | None
+    value: float
+    threshold: float
+
+
+class Checked(Struct, frozen=True):
+    """
+    `status` is the worst level of those that are raised; while nobody checks them, of those that are over. Raised ones
+    come first.
+    """
+
+    status: _Status
+    items: list[AlertItem]
+    checked_at: Timestamp
+
+
+class AlertService:
+    def __init__(
+        self,
+        database: Database,
+        store: AlertStore,
+        outbox: Outbox,
+        sampler: Sampler,
+        rules: Callable[[], Sequence[AlertRule]],
+    ) -> None:
+        """`rules` are those of all features: asked when a check is made."""
+        self._database = database
+        self._store = store
+        self._outbox = outbox
+        self._sampler = sampler
+        self._rules = rules
+
+    async def look(self) -> Checked:
+        """Changes nothing: however often it is asked, alerts are raised and cleared at their own pace."""
+        found = findings(self._rules(), await self._sampler.quickly())
+        async with self._database.autocommit() as tx:
+            known = {_key(alert): alert for alert in await self._store.all(tx)}
+        items = [_item(each, known.get(_key(each))) for each in found]
+        fresh = {_key(each) for each in found}
+        items += [_item(gone(each), each) for key, each in known.items() if each.raised and key not in fresh]
+        items.sort(key=lambda item: (not item.raised, not item.is_over, item.name, item.subject or ""))
+        now = utc_now()
+        last_tick = max((alert.checked_by for alert in known.values()), default="")
+        checked = last_tick > rfc3339(now - LATE)
+        return Checked(
+            _worst([each for each in items if (each.raised if checked else each.is_over)]), items, now
+        )
+
+    async def check(self, tick: str) -> None:
+        """What is raised or cleared is told of in the same transaction. The same tick again changes nothing."""
+        found = findings(self._rules(), await self._sampler.quickly())
+        async with self._database.transaction() as tx:
+            await self._store.lock(tx)
+            known = {_key(alert): alert for alert in await self._store.all(tx)}
+            fresh = {_key(each) for each in found}
+            lost = [each for key, each in known.items() if key not in fresh and self._is_gone(each)]
+            now = utc_now()
+            states = [
+                next_state(known.get(_key(each)), each, now, tick)
+                for each in (*found, *map(gone, lost))
+                if (before := known.get(_key(each))) is None or before.checked_by != tick
+            ]
+            over_and_done = [each for each in states if _key(each) not in fresh and not each.raised]
+            await self._store.write(tx, states)
+            await self._store.forget(tx, over_and_done)
+            await self._tell(tx, [each for each in states if _changed(known.get(_key(each)), each)], now)
+
+    def _is_gone(self, alert: Alert) -> bool:
+        """Of a subject that is no more, or a rule of another version. Otherwise nobody could say how it is just now."""
+        return bool(alert.subject) or alert.name not in {rule.name for rule in self._rules()}
+
+    async def _tell(self, tx: Transaction, changed: Sequence[Alert], now: datetime) -> None:
+        events = []
+        for alert in changed:
+            write = log.warning if alert.raised else log.info
+            write(
+                "alert.raised" if alert.raised else "alert.cleared",
+                alert=alert.name,
+                subject=alert.subject or None,
+                value=alert.value,
+                threshold=alert.threshold,
+            )
+            data = {
+                "name": alert.name,
+                "subject": alert.subject or None,
+                "level": alert.level,
+                "value": alert.value,
+                "threshold": alert.threshold,
+                "since": alert.since,
+            }
+            type = RAISED if alert.raised else CLEARED
+            events.append(Event(new_id("evt"), type, msgspec.json.encode(data), alert.name, now))
+        if events:
+            await self._outbox.publish(tx, events)
+
+
+def _worst(items: Sequence[AlertItem]) -> _Status:
+    levels = {item.level for item in items}
+    return "critical" if "critical" in levels else "warning" if levels else "ok"
+
+
+def _changed(before: Alert | None, after: Alert) -> bool:
+    return after.raised != (before.raised if before else False)
+
+
+def _key(each: Alert | Finding) -> _Key:
+    return each.name, each.subject
+
+
+def _item(found: Finding, known: Alert | None) -> AlertItem:
+    return AlertItem(
+        found.name,
+        found.subject or None,
+        found.level,
+        known.raised if known else False,
+        found.is_over,
+        known.since if known else None,
+        found.value,
+        found.threshold,
+    )

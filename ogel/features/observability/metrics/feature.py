@@ -1,0 +1,82 @@
+"""The manifest of what every process has of observability: its metrics, and the counts that it hands over."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from prometheus_client import CONTENT_TYPE_LATEST
+
+from ogel.features.observability.contract import METRICS_SCOPE
+from ogel.features.observability.metrics.service import Metrics, MetricsService
+from ogel.features.observability.resources.gauges import ResourceGauges
+from ogel.features.observability.resources.store import ResourceStore
+from ogel.features.observability.settings import ObservabilitySettings
+from ogel.features.observability.usage.flusher import Flusher
+from ogel.features.observability.usage.metrics import PEAKS
+from ogel.features.observability.usage.store import UsageStore
+from ogel.runtime.core import Core
+from ogel.runtime.feature import BackgroundService, Feature
+from ogel.runtime.http.access import Access
+from ogel.runtime.http.route import Call, Route, Text
+
+
+class MetricsRoutes:
+    def __init__(self, service: MetricsService) -> None:
+        self._service = service
+
+    def routes(self) -> list[Route]:
+        # Prometheus asks every few seconds, and from wherever it runs: that is no reason to be refused.
+        access = Access("key", METRICS_SCOPE, "none")
+        return [
+            Route(
+                "GET",
+                "/metrics",
+                self._prometheus,
+                access,
+                "Metrics in Prometheus' text format",
+                returns=Text,
+                name="get_metrics_text",
+            ),
+            Route("GET", "/api/metrics", self._json, access, "Metrics as JSON", returns=Metrics),
+        ]
+
+    async def _prometheus(self, call: Call[Any, Any]) -> Text:
+        return Text(await self._service.prometheus(), CONTENT_TYPE_LATEST)
+
+    async def _json(self, call: Call[Any, Any]) -> Metrics:
+        return await self._service.json()
+
+
+def build(core: Core, settings: ObservabilitySettings) -> Feature:
+    service = MetricsService(
+        core.database,
+        core.registry,
+        core.depths.all,
+        core.redis_stats,
+        lambda: [measure for feature in core.features.built for measure in feature.gauges],
+        core.process.labels,
+    )
+    flusher = Flusher(
+        core.database,
+        UsageStore(),
+        core.registry,
+        lambda: {
+            metric: feature.peaks[metric]
+            for feature in core.features.built
+            for metric in PEAKS
+            if metric in feature.peaks
+        },
+        settings.flush_seconds,
+    )
+    return Feature(
+        name="observability.metrics",
+        process_routes=MetricsRoutes(service).routes,
+        scopes={METRICS_SCOPE: "read metrics"},
+        services=[
+            BackgroundService(
+                "usage", lambda stop: flusher.run(core.process.name, stop), at_last=flusher.last
+            )
+        ],
+        settings=settings,
+        gauges=[ResourceGauges(core.database, ResourceStore(), core.registry).measure],
+    )

@@ -1,0 +1,44 @@
+"""A sample: one number of one thing at one time, and the names there are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+# name → what it says. `…_share` is a part of a whole, 0 to 1.
+NAMES: Mapping[str, str] = {
+    "database.size_bytes": "Of the database.",
+    "database.connections": "By state.",
+    "database.connections_share": "Of max_connections that are taken, by whomever.",
+    "database.takes_writes": "1, or 0 while its disk is full or it is read-only.",
+    "database.cache_hit_share": "Of blocks that were found in shared_buffers; none before 100,000 were looked for.",
+    "database.transaction_id_age": "Transactions since the oldest that is not frozen; Postgres stops at 2^31.",
+    "database.longest_transaction_seconds": "Of the oldest transaction that is open.",
+    "database.replication_lag_bytes": "That a standby has not replayed yet.",
+    "database.table_bytes": "Of the largest tables, without their indexes.",
+    "database.index_bytes": "Of all indexes of the largest tables.",
+    "database.dead_rows": "Of the largest tables, that vacuum has not removed yet.",
+    "database.vacuum_age_seconds": "Since the largest tables were vacuumed, by hand or not; none: never.",
+    "redis.memory_bytes": "Used.",
+    "redis.memory_share": "Of maxmemory; 0 when that is not set.",
+    "redis.keys": "In all databases.",
+    "redis.evicted_keys": "Since Redis started.",
+    "redis.clients": "Connected.",
+    "queue.jobs": "By queue and status.",
+    "queue.oldest_seconds": "Since when the oldest job has been due that is not held.",
+    "queue.stuck_seconds": "Since when the oldest job has been due that no pause, rate, slowing or breaker holds back.",
+    "webhooks.breakers": "Endpoints by the state of their breaker.",
+    "process.memory_bytes": "Resident, of every process.",
+    "process.cpu_seconds": "User and system, since a process started.",
+    "disk.free_bytes": "Where OGEL_DATA_DIR is, of the process that takes the samples.",
+    "disk.free_share": "Likewise, of the whole.",
+}
+# What only grows until a server is started anew.
+CUMULATIVE = ("redis.evicted_keys",)
+# What /metrics shows under another name already; of a process, only its own.
+SHOWN_ELSEWHERE = (
+    "queue.jobs",
+    "queue.oldest_seconds",
+    "webhooks.breakers",
+    "process.memory_bytes",
+    "process.cpu_seconds",
+)

@@ -1,0 +1,48 @@
+"""The resource_samples table, and what Postgres says about itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from msgspec import Struct
+
+from ogel.runtime.alerts import Sample
+from ogel.runtime.database.database import Queries, Transaction, records
+from ogel.runtime.http.route import Timestamp
+
+_SQL = Queries.beside(__name__)
+
+LARGEST_TABLES = 10
+# Of fewer blocks, the part that was found in the cache says nothing.
+LEAST_BLOCKS = 100_000
+# A process tells of itself at least once a minute; samples come every five.
+PROCESS_SECONDS = 180.0
+LATEST_SECONDS = 3600.0
+
+
+class Taken(Struct, frozen=True):
+    name: str
+    labels: dict[str, str]
+    value: float
+    sampled_at: Timestamp
+
+
+class ResourceStore:
+    async def activity(self, tx: Transaction) -> list[Sample]:
+        return await tx.all(_SQL.activity, {"least_blocks": LEAST_BLOCKS}, Sample)
+
+    async def sizes(self, tx: Transaction) -> list[Sample]:
+        return await tx.all(_SQL.sizes, {"tables": LARGEST_TABLES}, Sample)
+
+    async def processes(self, tx: Transaction) -> list[Sample]:
+        rows = await tx.tuples(_SQL.processes, {"seconds": PROCESS_SECONDS})
+        return [Sample(*row) for row in rows]
+
+    async def insert(self, tx: Transaction, samples: Sequence[Sample]) -> None:
+        await tx.execute(_SQL.insert_samples, {"rows": records(samples)})
+
+    async def latest(self, tx: Transaction) -> list[Taken]:
+        return await tx.all(_SQL.latest, {"seconds": LATEST_SECONDS}, Taken)
+
+    async def list(self, tx: Transaction, filters: Mapping[str, object]) -> list[Taken]:
+        return await tx.all(_SQL.list_samples, filters, Taken)

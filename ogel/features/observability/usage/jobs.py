@@ -1,0 +1,35 @@
+"""What workers do about usage: fold what was counted into hours and days."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import structlog
+
+from ogel.features.observability.usage.store import UsageStore
+from ogel.runtime.database.database import Database
+from ogel.runtime.jobs.job import Job
+
+log = structlog.get_logger(__name__)
+
+ROLL_UP = "stats.roll_up"
+BATCH = 5_000
+
+
+class RollUp:
+    def __init__(self, database: Database, store: UsageStore) -> None:
+        self._database = database
+        self._store = store
+
+    async def perform(self, job: Job, _: Any) -> None:
+        """A batch to a transaction. When somebody else is at it there is nothing to do."""
+        total, folded = 0, BATCH
+        while folded == BATCH:
+            async with self._database.transaction() as tx:
+                if not await self._store.lock(tx):
+                    return
+                folded = await self._store.fold(tx, BATCH)
+                if folded < BATCH:
+                    await self._store.fold_peaks(tx)
+            total += folded
+        log.debug("usage.rolled_up", deltas=total, job=job.id)

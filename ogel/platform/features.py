@@ -1,0 +1,23 @@
+"""Every feature there is, a line each: what is known of it before it is imported. See runtime/lazy.py."""
+
+from __future__ import annotations
+
+from ogel.runtime.lazy import LazyFeature
+
+# In the order in which cleanup and the OpenAPI document show them.
+FEATURES: tuple[LazyFeature, ...] = (
+    LazyFeature("audit", queues=["audit"], brings=["settings"]),
+    LazyFeature("databases", queues=["databases"]),
+    LazyFeature("events", brings=["settings"]),
+    LazyFeature("keys", brings=["authenticators", "services", "settings"]),
+    LazyFeature("messaging", queues=["messaging"], brings=["settings"]),
+    LazyFeature("mail", queues=["mail"], brings=["settings"]),
+    LazyFeature("realtime", queues=["realtime"], brings=["subscribers", "streams", "services"]),
+    LazyFeature("webhooks", queues=["webhooks", "cleanup"], brings=["subscribers", "alerts", "settings"]),
+    LazyFeature("observability", queues=["stats"], brings=["alerts", "settings"]),
+    LazyFeature("cleanup", queues=["cleanup"]),
+    LazyFeature("backups", queues=["migrations"], brings=["settings"]),
+    LazyFeature("jobs", queues=["cleanup"], brings=["alerts", "settings"]),
+    LazyFeature("schedules", brings=["settings"]),
+    LazyFeature("observability.metrics", brings=["process_routes", "services", "settings"]),
+)

@@ -1,0 +1,42 @@
+"""What features say is wrong: numbers they sample, and rules that these are held against once a minute."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from msgspec import Struct
+
+Level = Literal["warning", "critical"]
+
+
+class Sample(Struct, frozen=True):
+    """One number of one thing at one time."""
+
+    name: str
+    labels: dict[str, str]
+    value: float
+
+
+TakeSamples = Callable[[], Awaitable[Sequence[Sample]]]
+
+
+@dataclass(frozen=True, slots=True)
+class AlertRule:
+    """
+    sample   held against the threshold, by name, and by labels where some are named.
+    subject  the label that tells what it is of; empty: there is one.
+    below    it is wrong to be below the threshold, not above it.
+    """
+
+    name: str
+    level: Level
+    threshold: float
+    sample: str
+    labels: Mapping[str, str] = field(default_factory=dict)
+    subject: str = ""
+    below: bool = False
+
+    def is_over(self, value: float) -> bool:
+        return value < self.threshold if self.below else value > self.threshold

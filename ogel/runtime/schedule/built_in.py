@@ -1,0 +1,71 @@
+"""The schedules that features declare, as OGEL_SCHEDULES moves them and switches them on and off."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from ogel.kernel.errors import ConfigError
+
+# What counts time is imported by processes that do.
+if TYPE_CHECKING:
+    from ogel.runtime.jobs.kind import JobKind
+    from ogel.runtime.lazy import Features
+    from ogel.runtime.schedule.schedule import Schedule
+
+
+class BuiltInSchedules:
+    """`wanted` is what the setting says, by name or pattern; `kinds` are those of every feature."""
+
+    def __init__(
+        self,
+        features: Features,
+        kinds: Callable[[str], JobKind | None],
+        wanted: Mapping[str, str],
+    ) -> None:
+        self._features = features
+        self._kinds = kinds
+        self._wanted = wanted
+
+    @cached_property
+    def all(self) -> Sequence[Schedule]:
+        """
+        Those of every manifest; only all features together know, so that this builds them. Raises ConfigError, with a
+        line for each name that is not there and each cron that cannot be used.
+        """
+        from ogel.runtime.schedule.setting import unknown, unusable
+
+        declared = [schedule for feature in self._features.all() for schedule in feature.schedules]
+        for schedule in declared:
+            self._check(schedule)
+        names = sorted(schedule.name for schedule in declared)
+        mistakes = [
+            f"OGEL_SCHEDULES names {name!r}; "
+            + (f"did you mean {meant}?" if meant else f"there are {', '.join(names)}")
+            for name, meant in unknown(self._wanted, names).items()
+        ]
+        mistakes += [f"OGEL_SCHEDULES: {reason}" for reason in unusable(declared, self._wanted)]
+        if mistakes:
+            raise ConfigError("\n".join(mistakes))
+        return [self.as_set(schedule) for schedule in declared]
+
+    def check(self) -> None:
+        """As `all`. Processes that have built every feature do it at start: others would import them all for that."""
+        if self._wanted and self._features.are_all_built:
+            _ = self.all
+
+    def as_set(self, schedule: Schedule) -> Schedule:
+        from ogel.runtime.schedule.setting import as_set
+
+        try:
+            return as_set(schedule, self._wanted)
+        except ValueError as error:
+            raise ConfigError(f"OGEL_SCHEDULES: {error}") from None
+
+    def _check(self, schedule: Schedule) -> None:
+        if schedule.kind is None or self._kinds(schedule.kind) is None:
+            raise ValueError(f"schedule {schedule.name!r} names {schedule.kind!r}, which no feature performs")
+        # Names without one are the users'.
+        if "." not in schedule.name:
+            raise ValueError(f"schedule {schedule.name!r} has no dot in its name")

@@ -1,0 +1,170 @@
+"""
+`ogel …` without the wait for its imports: a process that has imported all of Ogel forks one per command.
+
+Importing takes 0.7 s of CPU and a fork 0.02 s, and tests start Ogel hundreds of times. What runs is the same:
+`python -m ogel` with arguments, an environment, a directory and open files of its own, a process that can be killed.
+Tests whose subject is the start itself ask for a fresh interpreter.
+"""
+
+from __future__ import annotations
+
+import atexit
+import json
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+_START_SECONDS = 60.0
+_SERVER = "tests.support.forking_server"
+ROOT = Path(__file__).parents[2]
+
+
+def can_fork(environment: Mapping[str, str]) -> bool:
+    """Whether Python, once started, need not begin anew for what this environment asks of it."""
+    ours = ("PYTHON", "LANG", "LC_")
+    changed = {name for name, _ in environment.items() ^ os.environ.items()}
+    return sys.platform == "linux" and not any(name.startswith(ours) for name in changed)
+
+
+class Forked:
+    """What subprocess.Popen is, for a process whose parent is the one that forks."""
+
+    def __init__(
+        self,
+        arguments: Sequence[str],
+        environment: Mapping[str, str],
+        output: int,
+        errors: int,
+        at: Path | None = None,
+    ) -> None:
+        """`python -m ogel` with these arguments, writing into these open files, and nothing to read."""
+        self.args = ["ogel", *arguments]
+        self.returncode: int | None = None
+        wanted = {"arguments": list(arguments), "environment": dict(environment), "at": str(at or Path.cwd())}
+        self._said = _server().connect()
+        with open(os.devnull, "rb") as nothing:
+            socket.send_fds(self._said, [json.dumps(wanted).encode()], [nothing.fileno(), output, errors])
+        pid = self._hear(_START_SECONDS)
+        assert pid is not None, "no process was forked in time"
+        self.pid = pid
+
+    def poll(self) -> int | None:
+        return self.returncode if self.returncode is not None else self._ended(0)
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Raises subprocess.TimeoutExpired."""
+        code = self.returncode if self.returncode is not None else self._ended(timeout)
+        if code is None:
+            assert timeout is not None
+            raise subprocess.TimeoutExpired(self.args, timeout)
+        return code
+
+    def send_signal(self, number: int) -> None:
+        if self.poll() is None:
+            with suppress(ProcessLookupError):
+                os.kill(self.pid, number)
+
+    def terminate(self) -> None:
+        self.send_signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        self.send_signal(signal.SIGKILL)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.wait()
+
+    def _ended(self, seconds: float | None) -> int | None:
+        self.returncode = self._hear(seconds)
+        if self.returncode is not None:
+            self._said.close()
+        return self.returncode
+
+    def _hear(self, seconds: float | None) -> int | None:
+        """The next number that is said; None if there is none in time."""
+        if not select.select([self._said], [], [], seconds)[0]:
+            return None
+        said = self._said.recv(16)
+        assert said, "the process that forks has ended"
+        return int(said)
+
+
+def on_path() -> Path:
+    """The directory of an `ogel` for shells."""
+    return _server().directory
+
+
+# In front of the terminal instead of the one that is forked, which gets its files and the signals that end things.
+_PROGRAM = """\
+#!{python} -IS
+import json, os, signal, socket, sys
+said = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+said.connect({address!r})
+wanted = {{"arguments": sys.argv[1:], "environment": dict(os.environ), "at": os.getcwd()}}
+socket.send_fds(said, [json.dumps(wanted).encode()], [0, 1, 2])
+pid = int(said.recv(16))
+for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    signal.signal(number, lambda number, _: os.kill(pid, number))
+code = int(said.recv(16))
+if code < 0:
+    signal.signal(-code, signal.SIG_DFL)
+    os.kill(os.getpid(), -code)
+sys.exit(code)
+"""
+
+
+class _Server:
+    """It ends when its standard input is closed, and so with whoever started it."""
+
+    def __init__(self) -> None:
+        self._temporary = tempfile.TemporaryDirectory(prefix="ogel-fork-")
+        self.directory = Path(self._temporary.name)
+        self.address = str(self.directory / "socket")
+        program = self.directory / "ogel"
+        program.write_text(_PROGRAM.format(python=sys.executable, address=self.address))
+        program.chmod(0o755)
+        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
+            listener.bind(self.address)
+            listener.listen(64)
+            command = [sys.executable, "-m", _SERVER, str(listener.fileno())]
+            self._process = subprocess.Popen(
+                command, cwd=ROOT, stdin=subprocess.PIPE, pass_fds=[listener.fileno()]
+            )
+
+    def connect(self) -> socket.socket:
+        connection = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        connection.connect(self.address)
+        return connection
+
+    def end(self) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        self._process.wait(_START_SECONDS)
+        self._temporary.cleanup()
+
+
+_started: list[_Server] = []
+_starting = threading.Lock()
+
+
+def _server() -> _Server:
+    """One per process that runs tests, from the first that asks until the end."""
+    with _starting:
+        if not _started:
+            _started.append(_Server())
+            atexit.register(_started[0].end)
+    return _started[0]

@@ -1,0 +1,1 @@
+"""A feature of the tests' own: see tests/support/trial_process.py."""
