@@ -27,13 +27,13 @@ up: $(STAMP) ## the whole suite in one process, on servers of its own; Ctrl-C en
 demo: $(STAMP) ## boot, publish, deliver, verify, print a table; leaves nothing behind
 	@$(BIN)/python docs/examples/demo.py
 
-test: $(STAMP) ## everything CI runs; one folder with T=tests/unit
+test: $(STAMP) ## every test but the long ones; one folder with T=tests/unit
 	@$(BIN)/python -m pytest -n 3 --dist worksteal -q $(T)
 
 chaos: $(STAMP) ## the long tests: 50 kills, 100,000 replayed, 10,000 mixed jobs, 1,000 connections; wants a quiet machine
 	@$(BIN)/python -m pytest -q -s -m long $(T)
 
-lint: $(STAMP) ## ruff, mypy, import-linter
+lint: $(STAMP) ## ruff, mypy, import walls
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports
 
 SHIPPED := build/shipped

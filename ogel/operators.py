@@ -15,7 +15,7 @@ from ogel.platform.platform import Platform
 from ogel.platform.schema import MIGRATIONS, ready_database
 from ogel.runtime.http.app import build_app
 from ogel.runtime.http.credentials import KEY, Credential
-from ogel.runtime.http.endpoint import HttpOptions
+from ogel.runtime.http.intake import HttpOptions
 from ogel.runtime.secrets.sealed import SealedValues
 from ogel.runtime.secrets.vault import Vault
 from ogel.settings import NOWHERE, Settings, require_database, require_secret

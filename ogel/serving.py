@@ -24,8 +24,8 @@ from ogel.platform.platform import Platform
 from ogel.platform.schema import ready_database
 from ogel.runtime.feature import Where
 from ogel.runtime.http.app import build_app
-from ogel.runtime.http.endpoint import HttpOptions
 from ogel.runtime.http.health import Probe
+from ogel.runtime.http.intake import HttpOptions
 from ogel.runtime.http.openapi import Example, Examples
 from ogel.runtime.http.server import bind, listen, serve
 from ogel.runtime.jobs.metrics import JobMetrics

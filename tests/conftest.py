@@ -46,7 +46,7 @@ class Servers:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", LONG)
-    _keep_bytecode(config)
+    _keep_bytecode()
     # An example that took long says something of the machine.
     settings.register_profile("any machine", deadline=None)
     settings.load_profile("any machine")
@@ -61,16 +61,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = [item for item in items if item not in long]
 
 
-def _keep_bytecode(config: pytest.Config) -> None:
+def _keep_bytecode() -> None:
     """
-    For the hundreds of processes that tests start: compiling takes longer than all else that importing does, and an
-    environment that wants no bytecode beside the sources would have every one of them compile.
+    For the processes that tests start, and for the next run: compiling takes longer than all else that importing does.
+    Beside the sources, as `make setup` has done; elsewhere all libraries would be compiled once more.
     """
-    if "PYTHONDONTWRITEBYTECODE" in os.environ and (cache := getattr(config, "cache", None)):
-        del os.environ["PYTHONDONTWRITEBYTECODE"]
-        os.environ["PYTHONPYCACHEPREFIX"] = sys.pycache_prefix = str(cache.mkdir("bytecode"))
-        # Nor need this process, and those beside it, compile all tests each time.
-        sys.dont_write_bytecode = False
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    sys.dont_write_bytecode = False
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
@@ -114,14 +111,14 @@ def _template(servers: Servers) -> str:
 @pytest.fixture
 def database_url(servers: Servers, _template: str) -> Iterator[str]:
     """A migrated database of this test's own."""
-    with _migrated(servers, _template) as url:
+    with migrated(servers, _template) as url:
         yield url
 
 
 @pytest.fixture
 def control_database_url(servers: Servers, _template: str) -> Iterator[str]:
     """Another, on the same server."""
-    with _migrated(servers, _template) as url:
+    with migrated(servers, _template) as url:
         yield url
 
 
@@ -145,7 +142,7 @@ def redis_url(servers: Servers) -> Iterator[str]:
 
 
 @contextmanager
-def _migrated(servers: Servers, template: str) -> Iterator[str]:
+def migrated(servers: Servers, template: str) -> Iterator[str]:
     name = new_id("test")
     with psycopg.connect(servers.database_url, autocommit=True) as connection:
         connection.execute(COPY.format(sql.Identifier(name), sql.Identifier(template)))

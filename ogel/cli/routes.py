@@ -10,7 +10,7 @@ from ogel.cli.operator import json_option, say_json
 from ogel.cli.tables import Column, show_table
 
 if TYPE_CHECKING:
-    from ogel.runtime.http.policies import Policy
+    from ogel.runtime.http.access_table import AccessRow
 
 _COLUMNS = [
     Column("method"),
@@ -28,33 +28,33 @@ _COLUMNS = [
 def command(as_json: bool) -> None:
     """Every route and stream: who may use it, how often and with how much."""
     from ogel.platform.platform import Platform
+    from ogel.runtime.http.access_table import access_table
     from ogel.runtime.http.app import with_shell
-    from ogel.runtime.http.policies import policies
     from ogel.settings import NOWHERE
 
     platform = Platform(NOWHERE)
     routes, streams = platform.routes(everything=True), platform.streams()
-    table = policies(with_shell(routes, streams), streams)
+    table = access_table(with_shell(routes, streams), streams)
     say_json({"items": table}) if as_json else _show(table)
 
 
-def _show(table: list[Policy]) -> None:
+def _show(table: list[AccessRow]) -> None:
     rows = [
         (
-            policy.method,
-            policy.path,
-            policy.who,
-            policy.scope,
-            policy.rate,
-            _body(policy),
-            ", ".join(policy.audit) or None,
+            row.method,
+            row.path,
+            row.who,
+            row.scope,
+            row.rate,
+            _body(row),
+            ", ".join(row.audit) or None,
         )
-        for policy in table
+        for row in table
     ]
     show_table(_COLUMNS, rows, empty="no routes")
 
 
-def _body(policy: Policy) -> str | None:
-    if not policy.body:
+def _body(row: AccessRow) -> str | None:
+    if not row.body:
         return None
-    return "the most" if policy.max_body_bytes is None else f"{policy.max_body_bytes // 1024:,} KiB"
+    return "the most" if row.max_body_bytes is None else f"{row.max_body_bytes // 1024:,} KiB"

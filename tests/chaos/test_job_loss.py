@@ -6,10 +6,9 @@ each tick causes one, unique ones never run twice at once, orders are kept.
 from __future__ import annotations
 
 import asyncio
+import os
 import random
 import signal
-import subprocess
-import sys
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
@@ -23,6 +22,7 @@ from redis.asyncio import Redis
 
 from ogel.kernel.clock import rfc3339
 from ogel.runtime.jobs.job import LOW, URGENT, Job, NewJob
+from tests.support.forking import Forked
 from tests.support.jobs import World, world
 from tests.support.jobs_process import KIND, RUNS, kind
 from tests.support.ticks_process import SCHEDULES
@@ -85,23 +85,26 @@ class Fleet:
     module: str
     arguments: Sequence[str]
     world: World
-    running: list[subprocess.Popen[str]] = field(default_factory=list)
+    running: list[Forked] = field(default_factory=list)
     deaths: dict[int, datetime] = field(default_factory=dict)
 
     async def start(self) -> None:
-        command = [sys.executable, "-m", self.module, *self.arguments]
-        process = await asyncio.to_thread(subprocess.Popen, command, stdout=subprocess.PIPE, text=True)
-        assert process.stdout is not None
-        self.running.append(process)
-        assert await asyncio.to_thread(process.stdout.readline) == "ready\n"
+        await asyncio.to_thread(self._start)
 
-    async def kill(self, process: subprocess.Popen[str]) -> None:
+    def _start(self) -> None:
+        said, says = os.pipe()
+        with open(said) as output:
+            with open(says, "w") as theirs:
+                process = Forked(self.arguments, os.environ, theirs.fileno(), 2, module=self.module)
+            self.running.append(process)
+            assert output.readline() == "ready\n"
+
+    async def kill(self, process: Forked) -> None:
         self.running.remove(process)
         process.send_signal(signal.SIGKILL)
         await asyncio.to_thread(process.wait, 10)
         async with self.world.database.autocommit() as tx:
             self.deaths[process.pid] = await tx.value(b"SELECT clock_timestamp()")
-        process.stdout and process.stdout.close()
 
     async def kill_until(self, over: asyncio.Event, chance: random.Random) -> None:
         for turn in count():
@@ -124,8 +127,7 @@ class Fleet:
     def __exit__(self, *_: object) -> None:
         for process in self.running:
             process.kill()
-            process.wait()
-            process.stdout and process.stdout.close()
+            process.wait(10)
 
 
 def test_a_thousand_mixed_jobs_survive_their_processes(database_url: str, redis_url: str) -> None:

@@ -3,36 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Protocol
-from urllib.parse import urlsplit, urlunsplit
+from typing import Any
 
-import psycopg
 import pytest
 import redis
-from psycopg import sql
 
-from ogel.kernel.ids import new_id
-from tests.conftest import COPY
+from tests.conftest import Servers, migrated
 from tests.support.carriers import Carriers
 from tests.support.process import Client, Ogel
-
-
-class Servers(Protocol):
-    database_url: str
-    redis_url: str
 
 
 @pytest.fixture(scope="module")
 def suite_servers(servers: Servers, _template: str) -> Iterator[dict[str, str]]:
     """The variables that name them."""
-    name = new_id("suite")
-    with psycopg.connect(servers.database_url, autocommit=True) as connection:
-        connection.execute(COPY.format(sql.Identifier(name), sql.Identifier(_template)))
-        with redis.Redis.from_url(servers.redis_url) as client:
-            client.flushall()
-        url = urlunsplit(urlsplit(servers.database_url)._replace(path=f"/{name}"))
+    with redis.Redis.from_url(servers.redis_url) as client:
+        client.flushall()
+    with migrated(servers, _template) as url:
         yield {"DATABASE_URL": url, "REDIS_URL": servers.redis_url}
-        connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
 @pytest.fixture(scope="module")

@@ -23,7 +23,7 @@ BACK_SECONDS = 30.0
 @pytest.fixture
 def pair(tmp_path: Path, database_url: str, redis_url: str) -> Iterator[Ogel]:
     servers = {"DATABASE_URL": database_url, "REDIS_URL": redis_url}
-    ogel = Ogel("api", "--processes", "2", fresh=True, log=tmp_path / "pair.log", **servers)
+    ogel = Ogel("api", "--processes", "2", log=tmp_path / "pair.log", **servers)
     with ogel:
         eventually(lambda: _logged(ogel, "process.ready"), BACK_SECONDS, "both to be ready")
         yield ogel

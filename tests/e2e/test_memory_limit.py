@@ -61,7 +61,9 @@ def test_it_restarts_in_place_and_every_job_is_done_once(
 ) -> None:
     notes = tmp_path / "notes"
     enqueue(database_url, notes)
-    with Ogel("worker", GROWING, log=tmp_path / "worker.log", module=MODULE, **environment) as worker:
+    with Ogel(
+        "worker", GROWING, log=tmp_path / "worker.log", module=MODULE, fresh=True, **environment
+    ) as worker:
         assert worker.process is not None
         pid = worker.process.pid
         eventually(lambda: is_empty(database_url), LIMIT_SECONDS, "all jobs to be done")
@@ -81,7 +83,9 @@ def test_while_it_drains_it_answers_that_it_is_not_ready(
     """The API beside the worker goes on meanwhile; and who is told to stop then, stops."""
     notes = tmp_path / "notes"
     both = ("api", "--with", "worker")
-    with Ogel(*both, log=tmp_path / "ogel.log", module=MODULE, OGEL_DRAIN_SECONDS="2", **environment) as ogel:
+    with Ogel(
+        *both, log=tmp_path / "ogel.log", module=MODULE, fresh=True, OGEL_DRAIN_SECONDS="2", **environment
+    ) as ogel:
         # Not before it was seen to be ready: it is not for long.
         enqueue(database_url, notes, jobs=16, seconds=30)
         eventually(lambda: ogel.api("GET", "/health/ready").status == 503, LIMIT_SECONDS, "it to be unready")
@@ -103,7 +107,9 @@ def test_a_limit_below_what_it_needs_is_said_and_not_kept(
 ) -> None:
     environment["OGEL_WORKER_MAX_MB"] = "20"
     enqueue(database_url, tmp_path / "notes", jobs=1)
-    with Ogel("worker", GROWING, log=tmp_path / "worker.log", module=MODULE, **environment) as worker:
+    with Ogel(
+        "worker", GROWING, log=tmp_path / "worker.log", module=MODULE, fresh=True, **environment
+    ) as worker:
         eventually(lambda: is_empty(database_url), LIMIT_SECONDS, "the job to be done")
         [said] = logged(worker, "worker.memory_limit_too_low")
         assert said["limit_mb"] == 20 < said["idle_mb"]

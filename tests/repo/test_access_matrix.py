@@ -22,12 +22,12 @@ from ogel.kernel.errors import Conflict
 from ogel.kernel.principal import Caller, Principal
 from ogel.platform.platform import Platform
 from ogel.runtime.http.access import Access
+from ogel.runtime.http.access_table import AccessRow, access_table
 from ogel.runtime.http.app import build_app, with_shell
 from ogel.runtime.http.credentials import KEY, by_key
-from ogel.runtime.http.endpoint import HttpOptions
+from ogel.runtime.http.intake import HttpOptions
 from ogel.runtime.http.metrics import HttpMetrics
 from ogel.runtime.http.openapi import Routes, Streams
-from ogel.runtime.http.policies import Policy, policies
 from ogel.runtime.http.route import Call, Route, Stream
 from ogel.settings import NOWHERE
 
@@ -61,9 +61,9 @@ def declared() -> tuple[Routes, Streams]:
     return platform.routes(everything=True), platform.streams()
 
 
-def table() -> list[Policy]:
+def table() -> list[AccessRow]:
     routes, streams = declared()
-    return policies(with_shell(routes, streams), streams)
+    return access_table(with_shell(routes, streams), streams)
 
 
 async def let_in(call: Call[Any, Any], *_: object) -> None:
@@ -88,7 +88,7 @@ def app() -> ASGIApp:
 
 
 async def status(
-    asked: ASGIApp, policy: Policy, headers: Mapping[bytes, bytes] | None = None, query: bytes = b""
+    asked: ASGIApp, row: AccessRow, headers: Mapping[bytes, bytes] | None = None, query: bytes = b""
 ) -> int:
     statuses: list[int] = []
 
@@ -99,10 +99,10 @@ async def status(
         if "status" in message:
             statuses.append(message["status"])
 
-    path = re.sub(r"[{}]", "", policy.path)
+    path = re.sub(r"[{}]", "", row.path)
     scope: dict[str, Any] = {
-        "type": "websocket" if policy.method == "WEBSOCKET" else "http",
-        "method": policy.method,
+        "type": "websocket" if row.method == "WEBSOCKET" else "http",
+        "method": row.method,
         "path": path,
         "raw_path": path.encode(),
         "headers": list((headers or {}).items()),
@@ -117,78 +117,78 @@ def bearer(key: str) -> Mapping[bytes, bytes]:
 
 
 def test_each_scope_is_of_the_area_and_tells_reading_from_writing() -> None:
-    for policy in table():
-        if policy.who == "open":
-            assert (policy.method, policy.path) in OPEN, f"{policy.path} is open to everyone"
+    for row in table():
+        if row.who == "open":
+            assert (row.method, row.path) in OPEN, f"{row.path} is open to everyone"
             continue
-        if (policy.method, policy.path) in OF_EVERYBODY_KNOWN:
-            assert (policy.who, policy.scope) == ("known", None)
+        if (row.method, row.path) in OF_EVERYBODY_KNOWN:
+            assert (row.who, row.scope) == ("known", None)
             continue
-        assert policy.scope is not None
-        area = policy.scope.partition(":")[0]
-        reads = policy.method in ("GET", "WEBSOCKET")
-        assert policy.scope == f"{area}:{'read' if reads else 'write'}", policy
-    assert {policy.scope for policy in table()} - {None} == ALL
+        assert row.scope is not None
+        area = row.scope.partition(":")[0]
+        reads = row.method in ("GET", "WEBSOCKET")
+        assert row.scope == f"{area}:{'read' if reads else 'write'}", row
+    assert {row.scope for row in table()} - {None} == ALL
 
 
 def test_every_way_in_lets_in_whom_it_names_and_nobody_else() -> None:
     async def story() -> None:
         asked = app()
-        for policy in table():
-            if policy.who == "open":
-                assert await status(asked, policy) not in (401, 403), policy
-                assert await status(asked, policy, bearer("nobody")) not in (401, 403), policy
+        for row in table():
+            if row.who == "open":
+                assert await status(asked, row) not in (401, 403), row
+                assert await status(asked, row, bearer("nobody")) not in (401, 403), row
                 continue
-            await strangers(asked, policy)
-            if policy.scope is None:
+            await strangers(asked, row)
+            if row.scope is None:
                 for principal in ("key:", "key:jobs:read", "admin:*", "user:"):
-                    assert await status(asked, policy, bearer(principal)) == 200, (policy, principal)
-                assert await status(asked, policy, bearer("anonymous:*")) == 403, policy
+                    assert await status(asked, row, bearer(principal)) == 200, (row, principal)
+                assert await status(asked, row, bearer("anonymous:*")) == 403, row
                 continue
-            await whoever_has_the_scope(asked, policy, policy.scope)
-            await whoever_lacks_it(asked, policy, policy.scope)
+            await whoever_has_the_scope(asked, row, row.scope)
+            await whoever_lacks_it(asked, row, row.scope)
 
     asyncio.run(story())
 
 
-async def strangers(asked: ASGIApp, policy: Policy) -> None:
+async def strangers(asked: ASGIApp, row: AccessRow) -> None:
     nobody: list[Mapping[bytes, bytes]] = [
         {},
         bearer("nobody"),
         bearer(""),
         bearer("key:\xe9"),
         bearer("key:" + "k" * 5000),
-        {b"authorization": f"Basic key:{policy.scope}".encode()},
-        {b"cookie": f"key=key:{policy.scope}".encode()},
+        {b"authorization": f"Basic key:{row.scope}".encode()},
+        {b"cookie": f"key=key:{row.scope}".encode()},
     ]
     for headers in nobody:
-        assert await status(asked, policy, headers) == 401, (policy, headers)
+        assert await status(asked, row, headers) == 401, (row, headers)
 
 
-async def whoever_has_the_scope(asked: ASGIApp, policy: Policy, scope: str) -> None:
+async def whoever_has_the_scope(asked: ASGIApp, row: AccessRow, scope: str) -> None:
     area = scope.partition(":")[0]
     for principal in (f"key:{scope}", f"key:{area}:*", "key:*", f"key:x:y+{scope}", "admin:*", "system:*"):
-        assert await status(asked, policy, bearer(principal)) not in (401, 403), (policy, principal)
+        assert await status(asked, row, bearer(principal)) not in (401, 403), (row, principal)
 
 
-async def whoever_lacks_it(asked: ASGIApp, policy: Policy, scope: str) -> None:
+async def whoever_lacks_it(asked: ASGIApp, row: AccessRow, scope: str) -> None:
     area = scope.partition(":")[0]
     others = {f"{each}:*" for each in AREAS if each != area} | (ALL - {scope})
     # Neither people who signed in nor who is nobody hold keys, whatever they are allowed elsewhere.
     for principal in ("key:", f"key:{'+'.join(sorted(others))}", "user:*", "anonymous:*"):
-        assert await status(asked, policy, bearer(principal)) == 403, (policy, principal)
+        assert await status(asked, row, bearer(principal)) == 403, (row, principal)
 
 
 def test_only_streams_take_a_key_from_the_query() -> None:
     async def story() -> None:
         asked = app()
-        for policy in table():
-            if policy.who == "open":
+        for row in table():
+            if row.who == "open":
                 continue
-            in_query = f"key=key:{policy.scope}".encode()
-            expected = (409,) if policy.rate == "stream" else (401,)
-            assert await status(asked, policy, query=in_query) in expected, policy
-            assert await status(asked, policy, query=b"key=nobody") == 401, policy
+            in_query = f"key=key:{row.scope}".encode()
+            expected = (409,) if row.rate == "stream" else (401,)
+            assert await status(asked, row, query=in_query) in expected, row
+            assert await status(asked, row, query=b"key=nobody") == 401, row
 
     asyncio.run(story())
 
@@ -197,11 +197,11 @@ def test_what_changes_something_says_what_the_audit_log_calls_it() -> None:
     recorded = set[str]()
     for file in Path(ogel.features.__path__[0]).rglob("*.py"):
         recorded |= set(_ACTION.findall(file.read_text()))
-    said = {action for policy in table() for action in policy.audit}
-    for policy in table():
-        changes = policy.method not in ("GET", "WEBSOCKET")
-        logged = (policy.method, policy.path) in LOGGED_AS_ATTEMPTS
-        assert bool(policy.audit) == (changes and not logged), policy
+    said = {action for row in table() for action in row.audit}
+    for row in table():
+        changes = row.method not in ("GET", "WEBSOCKET")
+        logged = (row.method, row.path) in LOGGED_AS_ATTEMPTS
+        assert bool(row.audit) == (changes and not logged), row
     # An action that is put together says only how it begins.
     whole = {action for action in recorded if "{" not in action}
     begun = {action.partition("{")[0] for action in recorded - whole}
@@ -215,16 +215,16 @@ def _sources() -> str:
 
 
 def test_each_rate_is_one_that_fits() -> None:
-    for policy in table():
-        match policy.rate:
+    for row in table():
+        match row.rate:
             case "none":
-                assert policy.who == "open" or policy.scope == "metrics:read", policy
+                assert row.who == "open" or row.scope == "metrics:read", row
             case "read":
-                assert policy.method == "GET", policy
+                assert row.method == "GET", row
             case "stream":
-                assert policy.path.startswith("/realtime/"), policy
+                assert row.path.startswith("/realtime/"), row
             case _:
-                assert policy.method not in ("GET", "WEBSOCKET"), policy
+                assert row.method not in ("GET", "WEBSOCKET"), row
 
 
 def test_the_command_shows_the_table() -> None:
@@ -241,9 +241,9 @@ def test_start_up_fails_where_a_route_or_stream_declares_nothing(access: Any) ->
     def build(routes: Routes, streams: Streams) -> None:
         build_app(routes, streams, {}, HttpMetrics(CollectorRegistry()), [], HttpOptions())
 
-    with pytest.raises(ValueError, match=r"/api/x of mine declares no Access"):
+    with pytest.raises(ValueError, match=r"/api/x declares no Access"):
         build([("mine", Route("GET", "/api/x", let_in, access, "x"))], [])
-    with pytest.raises(ValueError, match=r"/x/sse of mine declares no Access"):
+    with pytest.raises(ValueError, match=r"/x/sse declares no Access"):
         build([], [("mine", Stream("/x/sse", stream, access, "x", None, "text/event-stream"))])
 
 

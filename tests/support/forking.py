@@ -46,11 +46,17 @@ class Forked:
         output: int,
         errors: int,
         at: Path | None = None,
+        module: str = "ogel",
     ) -> None:
-        """`python -m ogel` with these arguments, writing into these open files, and nothing to read."""
-        self.args = ["ogel", *arguments]
+        """`python -m MODULE` with these arguments, writing into these open files, and nothing to read."""
+        self.args = [module, *arguments]
         self.returncode: int | None = None
-        wanted = {"arguments": list(arguments), "environment": dict(environment), "at": str(at or Path.cwd())}
+        wanted = {
+            "module": module,
+            "arguments": list(arguments),
+            "environment": dict(environment),
+            "at": str(at or Path.cwd()),
+        }
         self._said = _server().connect()
         with open(os.devnull, "rb") as nothing:
             socket.send_fds(self._said, [json.dumps(wanted).encode()], [nothing.fileno(), output, errors])
@@ -104,7 +110,7 @@ class Forked:
 
 
 def on_path() -> Path:
-    """The directory of an `ogel` for shells."""
+    """The directory of an `ogel` for shells, and of a `python` that knows `-c PROGRAM` alone."""
     return _server().directory
 
 
@@ -114,7 +120,7 @@ _PROGRAM = """\
 import json, os, signal, socket, sys
 said = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
 said.connect({address!r})
-wanted = {{"arguments": sys.argv[1:], "environment": dict(os.environ), "at": os.getcwd()}}
+wanted = {{"module": {module!r}, "arguments": sys.argv[{first}:], "environment": dict(os.environ), "at": os.getcwd()}}
 socket.send_fds(said, [json.dumps(wanted).encode()], [0, 1, 2])
 pid = int(said.recv(16))
 for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -134,9 +140,11 @@ class _Server:
         self._temporary = tempfile.TemporaryDirectory(prefix="ogel-fork-")
         self.directory = Path(self._temporary.name)
         self.address = str(self.directory / "socket")
-        program = self.directory / "ogel"
-        program.write_text(_PROGRAM.format(python=sys.executable, address=self.address))
-        program.chmod(0o755)
+        for name, module, first in (("ogel", "ogel", 1), ("python", "-c", 2)):
+            program = self.directory / name
+            own = {"python": sys.executable, "address": self.address, "module": module, "first": first}
+            program.write_text(_PROGRAM.format(**own))
+            program.chmod(0o755)
         with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
             listener.bind(self.address)
             listener.listen(64)

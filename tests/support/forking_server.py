@@ -26,8 +26,12 @@ _SECONDS = 5.0
 
 @dataclass
 class Wanted:
-    """One process. `files` are to be its first three; `says` tells who asked its pid, and later how it ended."""
+    """
+    One process: of a module, or, when that is "-c", of the text that its first argument is. `files` are to be its first
+    three; `says` tells who asked its pid, and later how it ended.
+    """
 
+    module: str
     arguments: list[str]
     environment: dict[str, str]
     at: str
@@ -79,7 +83,7 @@ def serve(listener: socket.socket) -> Wanted | None:
 
 
 def become(wanted: Wanted) -> None:
-    """What the interpreter and the system do between `python -m ogel` and its first line."""
+    """What the interpreter and the system do between `python -m MODULE` and its first line."""
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     for number, file in enumerate(wanted.files):
@@ -92,9 +96,13 @@ def become(wanted: Wanted) -> None:
     os.environ.clear()
     os.environ.update(wanted.environment)
     time.tzset()
-    sys.orig_argv[:] = [sys.executable, "-m", "ogel", *wanted.arguments]
+    sys.orig_argv[:] = [sys.executable, "-m", wanted.module, *wanted.arguments]
     sys.argv[1:] = wanted.arguments
-    runpy.run_module("ogel", run_name="__main__", alter_sys=True)
+    if wanted.module == "-c":
+        sys.argv[:] = ["-c", *wanted.arguments[1:]]
+        exec(compile(wanted.arguments[0], "<string>", "exec"), {"__name__": "__main__"})  # noqa: S102
+    else:
+        runpy.run_module(wanted.module, run_name="__main__", alter_sys=True)
 
 
 def _text(number: int, mode: Literal["rb", "wb"], before: TextIO) -> TextIO:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Annotated, Any
@@ -23,10 +23,11 @@ from ogel.kernel.principal import Caller, Principal
 from ogel.runtime.http import server
 from ogel.runtime.http.access import OPEN, Access
 from ogel.runtime.http.app import build_app
-from ogel.runtime.http.credentials import KEY, by_key
-from ogel.runtime.http.endpoint import HttpOptions
+from ogel.runtime.http.credentials import KEY, Authenticate, by_key
+from ogel.runtime.http.dialect import Dialect
 from ogel.runtime.http.exchange import exchange_of
 from ogel.runtime.http.health import Probe
+from ogel.runtime.http.intake import HttpOptions
 from ogel.runtime.http.metrics import HttpMetrics, Traffic
 from ogel.runtime.http.route import Call, Reply, Route, Stream, StreamHandler, Text, Timestamp
 from ogel.runtime.rates.limiter import Limiter
@@ -34,6 +35,7 @@ from ogel.runtime.rates.limiter import Limiter
 KEYS = {
     "key-of-a-writer": Principal("key", "key_writer", frozenset({"things:write"})),
     "key-of-a-reader": Principal("key", "key_reader", frozenset({"things:read"})),
+    "key-of-a-shelf": Principal("key", "key_shelf", frozenset({"shelf:*"})),
 }
 WRITER = {"Authorization": "Bearer key-of-a-writer"}
 READER = {"Authorization": "Bearer key-of-a-reader"}
@@ -68,6 +70,8 @@ class World:
     redis_up: bool = True
     limiter: Limiter | None = None
     more_streams: Mapping[str, Callable[[WebSocket], Awaitable[None]]] = field(default_factory=dict)
+    dialects: Sequence[Dialect] = ()
+    authenticators: Mapping[str, Authenticate] = field(default_factory=dict)
     port: int = 0
     serving: asyncio.Task[None] | None = None
 
@@ -174,11 +178,12 @@ class World:
         return build_app(
             self.routes(),
             self.streams(),
-            {KEY: by_key(authenticate)},
+            {KEY: by_key(authenticate), **self.authenticators},
             metrics,
             self.probes(),
             settings,
             stopping=self.stop.is_set,
+            dialects=[("things", dialect) for dialect in self.dialects],
             limiter=self.limiter,
         )
 

@@ -103,7 +103,8 @@ class Ogel:
             "OGEL_WEBHOOK_ALLOW_NETS": "127.0.0.0/8",
             **environment,
         }
-        self._fresh = fresh or python != sys.executable or module != "ogel" or not can_fork(self.environment)
+        self._fresh = fresh or python != sys.executable or not can_fork(self.environment)
+        self._module = module
         self.process: subprocess.Popen[bytes] | Forked | None = None
         self.api = Client(self.port)
 
@@ -112,7 +113,8 @@ class Ogel:
             if self._fresh:
                 self.process = subprocess.Popen(self.command, env=self.environment, stdout=log, stderr=log)
             else:
-                self.process = Forked(self._arguments, self.environment, log.fileno(), log.fileno())
+                files = log.fileno(), log.fileno()
+                self.process = Forked(self._arguments, self.environment, *files, module=self._module)
         eventually(
             self._is_ready,
             ready_seconds,

@@ -25,7 +25,7 @@ from ogel.runtime.database.database import Database
 from ogel.runtime.http.admission import Ending
 from ogel.runtime.http.app import build_app
 from ogel.runtime.http.credentials import KEY, by_key
-from ogel.runtime.http.endpoint import HttpOptions
+from ogel.runtime.http.intake import HttpOptions
 from ogel.runtime.http.metrics import HttpMetrics
 from ogel.runtime.http.server import bind, listen, serve
 from ogel.runtime.jobs.job import Job

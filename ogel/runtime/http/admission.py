@@ -10,7 +10,7 @@ from starlette.types import Scope
 from ogel.kernel.errors import Forbidden, Unauthenticated
 from ogel.kernel.principal import Principal
 from ogel.runtime.http.access import Access
-from ogel.runtime.http.credentials import Authenticators, Credential, CredentialReader
+from ogel.runtime.http.credentials import Authenticators, CredentialReader
 from ogel.runtime.http.exchange import Exchange
 from ogel.runtime.rates.limiter import Limiter, refusal
 
@@ -57,8 +57,10 @@ class Admission:
                 raise refusal(verdict)
 
     async def _identify(self, scope: Scope, exchange: Exchange) -> None:
-        credential = self._credential(scope)
-        if credential is None:
+        for read in self._readers:
+            if (credential := read(scope)) is not None:
+                break
+        else:
             raise Unauthenticated("Send a key: `Authorization: Bearer <key>`.")
         authenticate = self._authenticators.get(credential.kind)
         principal = None if authenticate is None else await authenticate(credential, exchange.caller)
@@ -68,8 +70,13 @@ class Admission:
         if lacking := self._access.lacks(principal):
             raise Forbidden(lacking)
 
-    def _credential(self, scope: Scope) -> Credential | None:
-        for read in self._readers:
-            if (credential := read(scope)) is not None:
-                return credential
-        return None
+
+class Admissions:
+    """What all of them share: who knows credentials, and who counts. Without a `limiter` there may be any number."""
+
+    def __init__(self, authenticators: Authenticators, limiter: Limiter | None) -> None:
+        self._authenticators = authenticators
+        self._limiter = limiter
+
+    def of(self, access: Access, readers: Sequence[CredentialReader]) -> Admission:
+        return Admission(access, readers, self._authenticators, self._limiter)

@@ -11,6 +11,8 @@ from typing import Protocol
 
 from starlette.types import Message
 
+from ogel.runtime.http.exchange import Disconnected
+
 _LAST_CHUNK = b"0\r\n\r\n"
 # Less than this goes out in one piece with the head before it; copying more costs more than a second write.
 _JOINED_BYTES = 64 * 1024
@@ -24,6 +26,9 @@ class Out(Protocol):
 
     @property
     def is_last(self) -> bool: ...
+
+    @property
+    def gone(self) -> bool: ...
 
     def write(self, data: bytes) -> None: ...
 
@@ -52,11 +57,16 @@ class Answer:
         self._left: int | None = None  # of the declared length
 
     async def send(self, message: Message) -> None:
-        """The head waits for the beginning of the body. RuntimeError: what comes now is not what ASGI lets come."""
+        """
+        The head waits for the beginning of the body. Raises Disconnected when there is more to come and nobody to take
+        it. RuntimeError: what comes now is not what ASGI lets come.
+        """
         kind = message["type"]
         if kind == "http.response.body" and self._start is not None and not self.ended:
             self._write(bytes(message.get("body", b"")), message.get("more_body", False))
             await self._out.drained()
+            if self._out.gone and not self.ended:
+                raise Disconnected
         elif kind == "http.response.start" and self._start is None:
             self._start = message
         else:

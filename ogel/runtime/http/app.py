@@ -3,26 +3,28 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from importlib import import_module
 
 from starlette.types import ASGIApp
 
 from ogel.runtime.http.access import Access
-from ogel.runtime.http.credentials import Authenticators, bearer_key
-from ogel.runtime.http.endpoint import Endpoint, HttpOptions
+from ogel.runtime.http.admission import Admissions
+from ogel.runtime.http.credentials import Authenticators
+from ogel.runtime.http.dialect import OWN, Dialect, Dialects
+from ogel.runtime.http.endpoint import Endpoint
+from ogel.runtime.http.errors import Errors
 from ogel.runtime.http.health import Probe, health_routes
+from ogel.runtime.http.intake import HttpOptions
 from ogel.runtime.http.me import me_route
 from ogel.runtime.http.metrics import HttpMetrics
 from ogel.runtime.http.observe import Observed, Unobserved
 from ogel.runtime.http.openapi import NO_EXAMPLES, AskExamples, Routes, Streams, openapi_route
 from ogel.runtime.http.places import Place, Places
-from ogel.runtime.http.problem import Problems
 from ogel.runtime.http.route import Route, Stream
 from ogel.runtime.http.streams import StreamEndpoint
 from ogel.runtime.rates.limiter import Limiter
-
-READERS = (bearer_key,)
 
 
 def build_app(
@@ -35,22 +37,19 @@ def build_app(
     examples: AskExamples = lambda: NO_EXAMPLES,
     stopping: Callable[[], bool] = lambda: False,
     limiter: Limiter | None = None,
+    dialects: Dialects = (),
 ) -> ASGIApp:
     """
-    `routes` and `streams` come with their feature's name, `examples` are for the OpenAPI document. Without `metrics`
-    requests are not logged, either; without `limiter` there may be any number of them. ValueError: a route or stream
-    declares no Access.
+    `routes`, `streams` and `dialects` come with their feature's name; `examples` are for the OpenAPI document, which
+    has Ogel's own routes only. Without `metrics` requests are not logged, either; without `limiter` there may be any
+    number of them. ValueError: a route or stream declares no Access.
     """
     everything = with_shell(routes, streams, probes, examples, stopping)
-    check_declared(everything, streams)
-    paths: defaultdict[str, list[Route]] = defaultdict(list)
-    for _, route in everything:
-        paths[route.path].append(route)
-    endpoints = [
-        Place(path, Endpoint(here, READERS, authenticators, limiter, options)) for path, here in paths.items()
-    ]
-    places = Places([*endpoints, *(_streaming(stream, authenticators, limiter) for _, stream in streams)])
-    app = Problems(places)
+    own = replace(OWN, routes=[route for _, route in everything], streams=[stream for _, stream in streams])
+    spoken = [own, *(dialect for _, dialect in dialects)]
+    admissions = Admissions(authenticators, limiter)
+    places = [place for dialect in spoken for place in _places(dialect, admissions, options)]
+    app = Errors(Places(places), spoken)
     if metrics is None:
         return Unobserved(app)
     return Observed(app, metrics, options.trusted_proxies)
@@ -66,21 +65,30 @@ def with_shell(
     """All that a process answers besides its streams: the shell has routes of its own."""
     everything = [*routes, *(("health", route) for route in health_routes(probes, stopping))]
     everything.append(("me", me_route()))
-    return [*everything, ("openapi", openapi_route(everything, streams, examples))]
+    # The document has itself, too: it is made when it is asked for.
+    everything.append(("openapi", openapi_route(everything, streams, examples)))
+    return everything
 
 
-def check_declared(routes: Routes, streams: Streams) -> None:
+def _places(dialect: Dialect, admissions: Admissions, options: HttpOptions) -> Iterator[Place]:
+    check_declared(dialect)
+    paths: defaultdict[str, list[Route]] = defaultdict(list)
+    for route in dialect.routes:
+        paths[dialect.prefix + route.path].append(route)
+    for path, routes in paths.items():
+        yield Place(path, Endpoint(routes, dialect, admissions, options), dialect=dialect)
+    for stream in dialect.streams:
+        kind = "http" if stream.media_type is not None else "websocket"
+        if kind == "websocket":
+            # Now, rather than when the first client asks and all others would wait; other processes never need it.
+            import_module("ogel.runtime.http.websocket")
+        endpoint = StreamEndpoint(stream, dialect, admissions)
+        yield Place(dialect.prefix + stream.path, endpoint, kind, stream=True, dialect=dialect)
+
+
+def check_declared(dialect: Dialect) -> None:
     """Whatever was declared without types in mind is found at start-up, and not by who comes in."""
-    ways: list[tuple[str, Route | Stream]] = [*routes, *streams]
-    for feature, way in ways:
+    ways: list[Route | Stream] = [*dialect.routes, *dialect.streams]
+    for way in ways:
         if not isinstance(way.access, Access):
-            raise ValueError(f"{way.path} of {feature} declares no Access, but {way.access!r}")
-
-
-def _streaming(stream: Stream, authenticators: Authenticators, limiter: Limiter | None) -> Place:
-    kind = "http"
-    if stream.media_type is None:
-        # Now, rather than when the first client asks and all others would wait; other processes never need it.
-        import_module("ogel.runtime.http.websocket")
-        kind = "websocket"
-    return Place(stream.path, StreamEndpoint(stream, READERS, authenticators, limiter), kind, stream=True)
+            raise ValueError(f"{dialect.prefix}{way.path} declares no Access, but {way.access!r}")

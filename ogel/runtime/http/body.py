@@ -7,13 +7,13 @@ import asyncio
 from starlette.types import Receive, Scope
 
 from ogel.kernel.errors import Malformed, TooLarge
-from ogel.runtime.http.exchange import header
-from ogel.runtime.http.problem import Disconnected, RequestTimeout
+from ogel.runtime.http.exchange import Disconnected, header
+from ogel.runtime.http.problem import RequestTimeout
 
 
 async def read_body(scope: Scope, receive: Receive, max_bytes: int, timeout_seconds: float) -> bytes:
     """The whole body. Raises TooLarge, RequestTimeout, or Disconnected when the client left."""
-    if _declared_length(scope) > max_bytes:
+    if declared_length(scope) > max_bytes:
         raise _too_large(max_bytes)
     try:
         async with asyncio.timeout(timeout_seconds):
@@ -38,7 +38,7 @@ async def _receive_all(receive: Receive, max_bytes: int) -> bytes:
             return b"".join(chunks)
 
 
-def _declared_length(scope: Scope) -> int:
+def declared_length(scope: Scope) -> int:
     length = header(scope, b"content-length") or "0"
     # int() would also take "+1", "1_000" and digits of other scripts.
     if not (length.isascii() and length.isdigit() and len(length) < 20):

@@ -29,6 +29,10 @@ HANG_UP = "ogel.hang_up"
 _NO_ANSWER = 499
 
 
+class Disconnected(Exception):
+    """The client has gone: nobody is left to say the rest, or to be answered."""
+
+
 @dataclass(slots=True)
 class Exchange:
     """
@@ -37,6 +41,7 @@ class Exchange:
     user_agent   cut to 512 characters.
     place        where the path leads, once that is known.
     sent         the type of the last ASGI message that was sent; empty: none yet.
+    lasting      its body or answer goes in pieces, so that how long it takes says nothing of us.
     limits       header fields of the answer, whatever it is: how much more may be asked for.
     """
 
@@ -49,6 +54,7 @@ class Exchange:
     sent: str = ""
     limits: Sequence[tuple[bytes, bytes]] = ()
     status: int = _NO_ANSWER
+    lasting: bool = False
 
     @property
     def template(self) -> str:

@@ -130,6 +130,11 @@ class Http1(asyncio.Protocol):
             self._house.stopping or self.crowded or (self._incoming is not None and self._incoming.continues)
         )
 
+    @property
+    def gone(self) -> bool:
+        """Nobody takes what is written; known from a write that failed on, before the loop tells it."""
+        return self._lost or self.state in _SILENT or self._transport.is_closing()
+
     def write(self, data: bytes) -> None:
         if not self._lost and self.state not in _SILENT:
             self._out.write(data)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -42,24 +43,36 @@ def decode_body(decoder: msgspec.json.Decoder[Any], body: bytes | msgspec.Raw, r
         raise Malformed(f"The body is not valid JSON: {error}.") from error
 
 
-def decode_query(wanted: Any, query_string: bytes, besides: str | None = None) -> Any:
+# What a client gave, in its order, for routes whose parameters have no names that we know.
+Pairs = Sequence[tuple[str, str]]
+
+
+def decode_query(wanted: Any, query_string: bytes, *, strict: bool = True, besides: str | None = None) -> Any:
     """
-    `wanted` is a msgspec struct with `forbid_unknown_fields`, or None where no parameter is taken; `besides`: one that
-    somebody else reads.
+    `wanted` is a msgspec struct with `forbid_unknown_fields`, `Pairs` for everything as it came, or None where no
+    parameter is taken; `besides`: one that somebody else reads. Not `strict`: parameters that it does not know are not
+    looked at, and the first of a name counts.
     """
-    if wanted is None and not query_string:
-        return None
-    given = _parameters(query_string)
+    if not query_string or (wanted is None and not strict):
+        return _nothing(wanted)
+    pairs = _pairs(query_string)
+    if wanted is Pairs:
+        return pairs
+    given = _strictly(pairs, "query") if strict else _leniently(pairs, wanted)
     if besides is not None:
         given.pop(besides, None)
     if wanted is None:
         for name in given:
             raise Invalid.field(f"query.{_shown(name)}", "is not a known parameter")
         return None
+    return _converted(given, wanted)
+
+
+def _converted(given: Mapping[str, str], wanted: Any, root: str = "query") -> Any:
     try:
         return msgspec.convert(given, wanted, strict=False)
     except msgspec.ValidationError as error:
-        raise invalid("query", error) from error
+        raise invalid(root, error) from error
 
 
 def check_idempotency_key(value: str | None) -> str | None:
@@ -68,24 +81,43 @@ def check_idempotency_key(value: str | None) -> str | None:
     return value
 
 
-def _parameters(query_string: bytes) -> dict[str, str]:
-    if not query_string:
-        return {}
+def decode_form(wanted: Any, body: bytes, *, strict: bool = True) -> Any:
+    """The fields of application/x-www-form-urlencoded as a msgspec struct; `strict` as of a query."""
+    pairs = _pairs(body, "form")
+    if wanted is Pairs:
+        return pairs
+    given = _strictly(pairs, "body") if strict else _leniently(pairs, wanted)
+    return _converted(given, wanted, "body")
+
+
+def _nothing(wanted: Any) -> Any:
+    if wanted is None:
+        return None
+    return () if wanted is Pairs else _converted({}, wanted)
+
+
+def _pairs(encoded: bytes, what: str = "query string") -> list[tuple[str, str]]:
     try:
-        pairs = parse_qsl(
-            query_string.decode("latin-1"), keep_blank_values=True, max_num_fields=_MAX_PARAMETERS
-        )
+        return parse_qsl(encoded.decode("latin-1"), keep_blank_values=True, max_num_fields=_MAX_PARAMETERS)
     except ValueError as error:
-        raise Malformed(f"The query string has more than {_MAX_PARAMETERS} parameters.") from error
+        raise Malformed(f"The {what} has more than {_MAX_PARAMETERS} parameters.") from error
+
+
+def _strictly(pairs: Pairs, root: str) -> dict[str, str]:
     given: dict[str, str] = {}
     for name, value in pairs:
         if name in given:
-            raise Invalid.field(f"query.{_shown(name)}", "is given more than once")
+            raise Invalid.field(f"{root}.{_shown(name)}", "is given more than once")
         if value.lower() == "null":
             # msgspec would read it as no value at all.
-            raise Invalid.field(f"query.{_shown(name)}", "takes no null: leave it out")
+            raise Invalid.field(f"{root}.{_shown(name)}", "takes no null: leave it out")
         given[name] = value
     return given
+
+
+def _leniently(pairs: Pairs, wanted: Any) -> dict[str, str]:
+    known = {each.encode_name for each in msgspec.structs.fields(wanted)}
+    return {name: value for name, value in reversed(pairs) if name in known}
 
 
 def invalid(root: str, error: msgspec.ValidationError) -> Invalid:

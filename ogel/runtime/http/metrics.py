@@ -72,7 +72,7 @@ class HttpMetrics:
         )
         self._seconds = Histogram(
             "ogel_http_request_seconds",
-            "Time from a request's headers to the end of its answer; streams are left out.",
+            "Time from a request's headers to the end of its answer; streams, and bodies in pieces, are left out.",
             ("route", "method"),
             buckets=_BUCKETS,
             registry=registry,

@@ -50,7 +50,7 @@ class Observed:
     def _ended(self, scope: Scope, exchange: Exchange, seconds: float) -> None:
         route, status = exchange.template, exchange.status
         method = scope.get("method", "WEBSOCKET")
-        stream = exchange.place is not None and exchange.place.stream
+        stream = exchange.lasting or (exchange.place is not None and exchange.place.stream)
         self._metrics.ended(route, method, status, seconds, stream)
         # 503 is said on purpose: something is away, and whoever found it away has logged that.
         failed = status >= 500 and status != 503

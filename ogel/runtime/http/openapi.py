@@ -15,9 +15,10 @@ from ogel import __version__
 from ogel.runtime.http.access import OPEN
 from ogel.runtime.http.credentials import KEY_PARAMETER
 from ogel.runtime.http.input import IDEMPOTENCY_KEY_PATTERN
+from ogel.runtime.http.intake import FORM
 from ogel.runtime.http.openapi_schemas import Json, Schemas
 from ogel.runtime.http.problem import Problem
-from ogel.runtime.http.route import Call, Route, Stream, Text
+from ogel.runtime.http.route import Call, Chunks, Content, Form, Redirect, Route, Stream, Streaming, Text
 
 Routes = Sequence[tuple[str, Route]]
 Streams = Sequence[tuple[str, Stream]]
@@ -78,7 +79,7 @@ def document(routes: Routes, streams: Streams = (), examples: Examples = NO_EXAM
     for feature, route in routes:
         example = examples.get(operation_id(route), Example())
         operation = {"tags": [feature], **_operation(route, schemas, example)}
-        paths.setdefault(route.path, {})[route.method.lower()] = operation
+        paths.setdefault(route.path.replace(":path}", "}"), {})[route.method.lower()] = operation
     for feature, stream in streams:
         example = examples.get(_id_of("GET", stream.path), Example())
         paths[stream.path] = {"get": {"tags": [feature], **_stream_operation(stream, schemas, example)}}
@@ -122,10 +123,10 @@ def _check_ids(paths: Json) -> None:
 
 def _schemas_of(routes: Sequence[Route], streams: Sequence[Stream]) -> Schemas:
     bodies = [
-        each
+        each.type if isinstance(each, Form) else each
         for route in routes
         for each in (route.body, route.returns, *route.also.values())
-        if each not in (None, Text)
+        if each not in (None, Text, Chunks, Content, Redirect) and not isinstance(each, Streaming)
     ]
     queries = [route.query for route in routes if route.query is not None]
     return Schemas([Problem, *bodies], [*queries, *(stream.query for stream in streams)])
@@ -145,13 +146,21 @@ def _operation(route: Route, schemas: Schemas, example: Example) -> Json:
     elif route.access.who != "open":
         operation["security"] = [{"bearer": []}]
     if route.body is not None:
-        content = _json(schemas.of(route.body), example.body)
+        content = _body(route.body, schemas, example.body)
         operation["requestBody"] = {
             "description": _size_of_body(route),
             "required": not route.body_optional,
             "content": content,
         }
     return operation
+
+
+def _body(body: Any, schemas: Schemas, example: Any) -> Json:
+    if isinstance(body, Streaming):
+        return {body.media_type: {}}
+    if isinstance(body, Form):
+        return {FORM: {"schema": schemas.of(body.type), **_example(example)}}
+    return _json(schemas.of(body), example)
 
 
 def _size_of_body(route: Route) -> str:
@@ -192,7 +201,7 @@ def _parameters(route: Route, schemas: Schemas, example: Example) -> list[Json]:
             "schema": {"type": "string", "minLength": 1},
             **_example(example.path.get(name)),
         }
-        for name in re.findall(r"{(\w+)}", route.path)
+        for name in re.findall(r"{(\w+)(?::path)?}", route.path)
     ]
     if route.query is not None:
         parameters += [_in_query(*field, example.query) for field in schemas.fields(route.query)]
@@ -215,9 +224,9 @@ def _in_query(name: str, schema: Json, required: bool, examples: Mapping[str, An
 def _responses(route: Route, schemas: Schemas, example: Example) -> Json:
     success = "204" if route.returns is None else str(route.status)
     responses: Json = {success: {"description": _phrase(success)}}
-    if route.returns is Text:
+    if route.returns in (Text, Chunks, Content):
         responses[success]["content"] = _text(route.media_type, example.answers.get(success))
-    elif route.returns is not None:
+    elif route.returns not in (None, Redirect):
         answer = example.answers.get(success)
         responses[success]["content"] = _json(schemas.of(route.returns), answer)
     for status, kind in route.also.items():

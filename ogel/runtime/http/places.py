@@ -8,30 +8,37 @@ from dataclasses import dataclass, field
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ogel.kernel.errors import NotFound
+from ogel.runtime.http.dialect import OWN, Dialect
 from ogel.runtime.http.exchange import exchange_of
 from ogel.runtime.http.path import segments_of
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """`path` is a template, whose parameters are whole segments: `/api/webhooks/{id}`. `kind` as in an ASGI scope."""
+    """
+    `path` is a template, whose parameters are whole segments: `/api/webhooks/{id}`. The last may be `{name:path}`: all
+    that follows, slashes and empty segments too, and at least one character. `kind` as in an ASGI scope.
+    """
 
     path: str
     app: ASGIApp
     kind: str = "http"
     stream: bool = False
+    dialect: Dialect = OWN
 
 
 @dataclass(slots=True)
 class _Node:
     literals: dict[str, _Node] = field(default_factory=dict)
     parameter: _Node | None = None
+    rest: _Node | None = None
     place: Place | None = None
     names: Sequence[str] = ()
+    is_rest: bool = False
 
 
 class Places:
-    """Literal segments before parameters, so that `/api/jobs/purge` is not taken for the id of a job."""
+    """Literal segments before parameters and those before all the rest: `/api/jobs/purge` is not the id of a job."""
 
     def __init__(self, places: Iterable[Place]) -> None:
         self._roots = {"http": _Node(), "websocket": _Node()}
@@ -50,7 +57,12 @@ class Places:
     def _add(self, place: Place) -> None:
         node, names = self._roots[place.kind], []
         for segment in place.path.split("/"):
-            if segment.startswith("{") and segment.endswith("}"):
+            if node.is_rest:
+                raise ValueError(f"{place.path} goes on behind what takes all the rest")
+            if segment.startswith("{") and segment.endswith(":path}"):
+                names.append(segment[1:-6])
+                node.rest = node = node.rest or _Node(is_rest=True)
+            elif segment.startswith("{") and segment.endswith("}"):
                 names.append(segment[1:-1])
                 node.parameter = node = node.parameter or _Node()
             elif "{" in segment:
@@ -75,10 +87,12 @@ def _find(node: _Node, segments: Sequence[str], depth: int, values: list[str]) -
     segment = segments[depth]
     if (literal := node.literals.get(segment)) and (found := _find(literal, segments, depth + 1, values)):
         return found
-    if node.parameter is None or not segment:
-        return None
-    values.append(segment)
-    if found := _find(node.parameter, segments, depth + 1, values):
-        return found
-    values.pop()
+    if node.parameter is not None and segment:
+        values.append(segment)
+        if found := _find(node.parameter, segments, depth + 1, values):
+            return found
+        values.pop()
+    if node.rest is not None and (rest := "/".join(segments[depth:])):
+        values.append(rest)
+        return node.rest
     return None

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing, nullcontext
 from dataclasses import fields, is_dataclass
 from datetime import datetime, timedelta
 from functools import cache
 from types import UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from urllib.parse import quote
 
 import msgspec
-from starlette.types import Send
+from starlette.types import Scope, Send
 
 from ogel.kernel.clock import rfc3339
-from ogel.runtime.http.route import Reply, Text
+from ogel.runtime.http.exchange import exchange_of
+from ogel.runtime.http.problem import PreconditionFailed, RangeNotSatisfiable
+from ogel.runtime.http.ranges import unmet, wanted_range
+from ogel.runtime.http.route import Chunks, Content, Redirect, Reply, Text
+
+Headers = list[tuple[bytes, bytes]]
 
 # Declared types are never this deep; what is deeper came out of somebody's JSON, which has no datetimes.
 _DEEPEST = 16
@@ -24,34 +32,111 @@ _PLAIN = frozenset({str, int, float, bool, bytes, type(None), msgspec.Raw})
 _NO_OFFSET = timedelta()
 
 
-async def send_reply(result: object, status: int, send: Send) -> None:
-    """`status` is the route's own, for a result that does not choose one."""
-    extra: Mapping[str, str] = {}
+async def send_reply(result: object, status: int, scope: Scope, send: Send) -> None:
+    """`status` is the route's own, for a result that does not choose one. Raises RangeNotSatisfiable."""
     if isinstance(result, Reply):
-        status, extra, result = result.status or _status(result.value, status), result.headers, result.value
+        reply, value = result, result.value
     else:
-        status = _status(result, status)
-    headers = (
-        [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in extra.items()]
-        if extra
-        else []
-    )
-    body = b""
-    if status != 204:
-        body, media_type = _content(result)
-        headers += [(b"content-type", media_type), (b"content-length", b"%d" % len(body))]
+        reply, value = None, result
+    if isinstance(value, (Chunks, Content)):
+        await _send_pieces(reply, value, status, scope, send)
+        return
+    status, headers, body = written(reply, value, status)
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
 
 
-def _status(value: object, status: int) -> int:
-    return 204 if value is None else status
+def written(reply: Reply | None, value: object, status: int) -> tuple[int, Headers, bytes]:
+    """The status, head and body of a value that is a whole; `status` where the reply around it chooses none."""
+    if value is None:
+        status = 204
+    elif isinstance(value, Redirect):
+        status = value.status
+    headers: Headers = []
+    if reply is not None:
+        status, headers = reply.status or status, _chosen(reply)
+    if status == 204:
+        return status, headers, b""
+    if isinstance(value, Redirect):
+        headers += [(b"location", _location(value.url)), (b"content-length", b"0")]
+        return status, headers, b""
+    body, media_type = _content(value)
+    headers += [(b"content-type", media_type), (b"content-length", b"%d" % len(body))]
+    return status, headers, body
+
+
+def _chosen(reply: Reply) -> Headers:
+    headers = [
+        (name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in reply.headers.items()
+    ]
+    return headers + [(b"set-cookie", cookie.header().encode("latin-1")) for cookie in reply.cookies]
+
+
+def _location(url: str) -> bytes:
+    """What stands in no URL is escaped, so that nobody's parameters end the header."""
+    return quote(url, safe=":/%#?=@[]!$&'()*+,;~").encode("ascii")
 
 
 def _content(value: object) -> tuple[bytes, bytes]:
     if isinstance(value, Text):
         return value.content, value.media_type.encode("latin-1")
     return encode_json(value) + b"\n", b"application/json"  # a prompt begins on a line of its own
+
+
+async def _send_pieces(
+    reply: Reply | None, value: Chunks | Content, status: int, scope: Scope, send: Send
+) -> None:
+    exchange_of(scope).lasting = True
+    headers: Headers = []
+    if reply is not None:
+        status, headers = reply.status or status, _chosen(reply)
+    if isinstance(value, Chunks):
+        pieces, length = value.content, value.length
+        headers.append((b"content-type", value.media_type.encode("latin-1")))
+    else:
+        status, of_range, pieces, length = _part(value, status, scope)
+        headers += of_range
+    if length is not None:
+        headers.append((b"content-length", b"%d" % length))
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    async with aclosing(pieces) if isinstance(pieces, AsyncGenerator) else nullcontext():
+        if scope["method"] != "HEAD":
+            async for piece in pieces:
+                if piece:
+                    await send({"type": "http.response.body", "body": piece, "more_body": True})
+                    # Where pieces are at hand and the client is fast, nothing else would let others have their turn.
+                    await asyncio.sleep(0)
+    await send({"type": "http.response.body", "body": b""})
+
+
+def _part(
+    content: Content, status: int, scope: Scope
+) -> tuple[int, Headers, AsyncIterator[bytes], int | None]:
+    """What of it is asked for. Conditions are of GET and HEAD, ranges of GET alone (RFC 9110 §13.2.1, §14.2)."""
+    asked, validators = exchange_of(scope).headers, content.validators
+    headers: Headers = [(b"accept-ranges", b"bytes")]
+    if validators.etag is not None:
+        headers.append((b"etag", validators.etag.encode("latin-1")))
+    if (modified := validators.last_modified) is not None:
+        headers.append((b"last-modified", modified.encode("ascii")))
+    if (instead := unmet(asked, validators)) == 412:
+        raise PreconditionFailed("It is not the version that was asked for.")
+    if instead == 304:
+        return 304, headers, _nothing(), None
+    headers.append((b"content-type", content.media_type.encode("latin-1")))
+    part = wanted_range(asked, validators, content.size) if scope["method"] == "GET" else None
+    if part == "unsatisfiable":
+        raise RangeNotSatisfiable(content.size)
+    if part is None:
+        return status, headers, content.read(0, content.size), content.size
+    first, end = part
+    headers.append((b"content-range", b"bytes %d-%d/%d" % (first, end - 1, content.size)))
+    return 206, headers, content.read(first, end), end - first
+
+
+async def _nothing() -> AsyncIterator[bytes]:
+    return
+    yield b""
 
 
 def encode_json(value: object) -> bytes:

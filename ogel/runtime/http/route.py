@@ -2,37 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, Literal, TypeVar
 
 import msgspec
 from starlette.types import Receive, Scope, Send
 
 from ogel.kernel.principal import Caller, Principal
 from ogel.runtime.http.access import Access
+from ogel.runtime.http.cookies import Cookie
+from ogel.runtime.http.ranges import Validators
 
 Body = TypeVar("Body")
 Query = TypeVar("Query")
+
+NO_VALIDATORS = Validators()
 
 # For the fields of inputs and outputs: a time without its offset is refused, and OpenAPI says `date-time`.
 Timestamp = Annotated[datetime, msgspec.Meta(tz=True)]
 
 
-@dataclass(frozen=True, slots=True)
-class Call(Generic[Body, Query]):
-    """One authenticated, validated request. `path` holds the path parameters."""
+class Call(msgspec.Struct, Generic[Body, Query], frozen=True):
+    """One admitted, validated request. `path` holds the path parameters, `headers` are by lower-case name."""
 
     caller: Caller
     path: Mapping[str, str]
     body: Body
     query: Query
     idempotency_key: str | None = None
+    headers: Mapping[bytes, bytes] = {}
 
     @property
     def principal(self) -> Principal:
         return self.caller.principal
+
+    def header(self, name: str) -> str | None:
+        """The first of that name."""
+        value = self.headers.get(name.lower().encode("latin-1"))
+        return None if value is None else str(value, "latin-1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +51,7 @@ class Reply:
     value: object
     status: int | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
+    cookies: Sequence[Cookie] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +63,39 @@ class Text:
 
 
 @dataclass(frozen=True, slots=True)
+class Redirect:
+    """For a handler to return: look at `url` instead; after 302 and 303 with GET, after 307 and 308 as before."""
+
+    url: str
+    status: Literal[301, 302, 303, 307, 308] = 302
+
+
+@dataclass(frozen=True, slots=True)
+class Chunks:
+    """For a handler to return: a body that is sent as it comes, as fast as the client takes it. `length` in bytes."""
+
+    content: AsyncIterator[bytes]
+    media_type: str
+    length: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """
+    For a handler to return: bytes that we hold, of which a client may ask for a part, or only if they have changed
+    (RFC 9110 §13, §14); the shell answers 206, 304, 412 and 416.
+
+    read        gets the first byte and the one behind the last, and yields what is between.
+    validators  what tells this version from others.
+    """
+
+    size: int
+    media_type: str
+    read: Callable[[int, int], AsyncIterator[bytes]]
+    validators: Validators = NO_VALIDATORS
+
+
+@dataclass(frozen=True, slots=True)
 class Items:
     """Of a body that may be one, or an array of up to `most`, with at most `max_bytes` of JSON each."""
 
@@ -61,17 +104,36 @@ class Items:
     max_bytes: int
 
 
+@dataclass(frozen=True, slots=True)
+class Form:
+    """For `Route.body`: fields of application/x-www-form-urlencoded, as a struct of that type or `input.Pairs`."""
+
+    type: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Streaming:
+    """
+    For `Route.body`: any bytes, as they come; the handler gets a `BodyStream`, and `multipart_body.parts` reads it part
+    by part. Its limit is the one of its Access, however little the process takes otherwise.
+    """
+
+    media_type: str = "application/octet-stream"
+
+
 Handler = Callable[[Call[Any, Any]], Awaitable[object]]
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
     """
-    method, path    `GET`, `/api/webhooks/{id}` (parameters are whole segments).
-    handler         gets a `Call`, returns a msgspec-encodable value, a `Reply`, a `Text`, or None (204).
+    method, path    `GET`, `/api/webhooks/{id}` (parameters are whole segments; `{key:path}` is all the rest).
+    handler         gets a `Call`, returns a value that msgspec encodes, `Reply`, `Text`, `Redirect`, `Chunks`,
+                    `Content`, or None (204).
     access          who may ask, and how much.
     body, query     msgspec types to decode and validate into; None: no body is read, no parameter taken.
-                    A query is a struct with `forbid_unknown_fields` (for lists: pagination.PageQuery).
+                    A body may also be a `Form` or `Streaming`. A query is a struct with `forbid_unknown_fields`
+                    (for lists: pagination.PageQuery), or `input.Pairs`.
     returns         type of what the handler returns, for the OpenAPI document; `Text` when that is not JSON.
     status          on success, when the handler does not say otherwise.
     also            types of what it returns with another status of success, by status, for the document.

@@ -2,32 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from starlette.types import Receive, Scope, Send
 
-from ogel.runtime.http.admission import Admission
-from ogel.runtime.http.credentials import KEY_PARAMETER, Authenticators, CredentialReader, key_parameter
+from ogel.runtime.http.admission import Admissions
+from ogel.runtime.http.credentials import KEY_PARAMETER, key_parameter
+from ogel.runtime.http.dialect import Dialect
 from ogel.runtime.http.exchange import exchange_of
 from ogel.runtime.http.input import decode_query
 from ogel.runtime.http.places import parameters
 from ogel.runtime.http.problem import MethodNotAllowed
 from ogel.runtime.http.route import Call, Stream
-from ogel.runtime.rates.limiter import Limiter
 
 
 class StreamEndpoint:
     """What is refused is refused before the stream begins."""
 
-    def __init__(
-        self,
-        stream: Stream,
-        readers: Sequence[CredentialReader],
-        authenticators: Authenticators,
-        limiter: Limiter | None,
-    ) -> None:
+    def __init__(self, stream: Stream, dialect: Dialect, admissions: Admissions) -> None:
         self._stream = stream
-        self._admission = Admission(stream.access, (*readers, key_parameter), authenticators, limiter)
+        self._strict = dialect.strict_parameters
+        self._admission = admissions.of(stream.access, (*dialect.credentials, key_parameter))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         # Not even HEAD: it would be answered by a stream that never ends and that nobody sees.
@@ -35,6 +28,8 @@ class StreamEndpoint:
             raise MethodNotAllowed(scope["method"], "GET")
         exchange = exchange_of(scope)
         await self._admission.admit(scope, exchange)
-        query = decode_query(self._stream.query, scope["query_string"], besides=KEY_PARAMETER)
-        call = Call(exchange.caller, parameters(scope), None, query)
+        query = decode_query(
+            self._stream.query, scope["query_string"], strict=self._strict, besides=KEY_PARAMETER
+        )
+        call = Call(exchange.caller, parameters(scope), None, query, None, exchange.headers)
         await self._stream.handler(call, scope, receive, send)

@@ -38,7 +38,9 @@ def strangers(port: int) -> Iterator[list[socket.socket]]:
 
 
 def test_health_is_answered_at_the_limit(tmp_path: Path, database_url: str, redis_url: str) -> None:
-    process = Ogel("api", log=tmp_path / "api.log", DATABASE_URL=database_url, REDIS_URL=redis_url)
+    process = Ogel(
+        "api", fresh=True, log=tmp_path / "api.log", DATABASE_URL=database_url, REDIS_URL=redis_url
+    )
     with limited(process) as ogel:
         kept = socket.create_connection(("127.0.0.1", ogel.port), timeout=10)
         body = b'{"type":"a.b","data":1}'

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from ogel.runtime.http import websocket as http_websocket
 from tests.support.door import answers, door, exchange, going_on, others_are_served, wire
 from tests.support.frames import (
     BINARY,
@@ -21,6 +22,7 @@ from tests.support.frames import (
 from tests.support.http import story
 from tests.support.http_corpus import AFTER, HIDDEN, REFUSALS
 
+LINGER_SECONDS = 0.2
 TOO_MUCH, TOO_LARGE = 1008, 1009
 MEGABYTE = 1024 * 1024
 
@@ -46,6 +48,12 @@ FLOODS = {
     ),
     "a frame without end": (frame(BINARY, declared=2**40), b"x" * 65_000, {TOO_LARGE, TOO_MUCH}),
 }
+
+
+@pytest.fixture(autouse=True)
+def shorter(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The time to read why one is refused, which floods spend on flooding: 12 s of CPU."""
+    monkeypatch.setattr(http_websocket, "LINGER_SECONDS", LINGER_SECONDS)
 
 
 @pytest.mark.parametrize("flood", FLOODS)

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.forking import on_path
 from tests.support.on_terminal import OnTerminal
 
 ROOT = Path(__file__).parents[3]
@@ -25,9 +26,15 @@ log = structlog.get_logger("ogel.test")
 STAMP = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ"
 
 
+def python(environment: Mapping[str, str]) -> str:
+    """One that has imported everything, unless it must begin anew for what is asked of it."""
+    anew = any(name.startswith("PYTHON") for name in environment)
+    return sys.executable if anew else str(on_path() / "python")
+
+
 def piped(program: str, *arguments: str, **environment: str) -> list[str]:
     finished = subprocess.run(
-        [sys.executable, "-c", BEGIN + program, *arguments],
+        [python(environment), "-c", BEGIN + program, *arguments],
         cwd=ROOT, env={"PATH": "/usr/bin", "LANG": "C.UTF-8", **environment},
         capture_output=True, timeout=60,
     )  # fmt: skip
@@ -37,7 +44,7 @@ def piped(program: str, *arguments: str, **environment: str) -> list[str]:
 
 def shown(program: str, *arguments: str, **environment: str) -> list[str]:
     with OnTerminal(
-        [sys.executable, "-c", BEGIN + program, *arguments], {"PYTHONPATH": str(ROOT), **environment}
+        [python(environment), "-c", BEGIN + program, *arguments], {"PYTHONPATH": str(ROOT), **environment}
     ) as terminal:
         return terminal.end().splitlines()
 

@@ -17,7 +17,7 @@ from ogel.kernel.errors import Unavailable
 from ogel.runtime.http.access import OPEN, Access
 from ogel.runtime.http.app import build_app
 from ogel.runtime.http.credentials import KEY, by_key
-from ogel.runtime.http.endpoint import HttpOptions
+from ogel.runtime.http.intake import HttpOptions
 from ogel.runtime.http.metrics import HttpMetrics
 from ogel.runtime.http.route import Call, Route
 from tests.support.collector import no_collector

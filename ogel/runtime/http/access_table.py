@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import msgspec
 
 from ogel.runtime.http.access import Who
+from ogel.runtime.http.dialect import OWN, Dialect, Dialects
 from ogel.runtime.http.openapi import Routes, Streams
 from ogel.runtime.http.route import Route, Stream
 from ogel.runtime.rates.classes import RateClass
 
 
-class Policy(msgspec.Struct, frozen=True, kw_only=True):
+class AccessRow(msgspec.Struct, frozen=True, kw_only=True):
     """
     max_body_bytes  null: no body is read, or, with `body`, the process's own limit holds.
     audit           what the audit log has of it, one of these each time.
     """
 
     feature: str
+    dialect: str
     method: str
     path: str
     who: Who
@@ -29,24 +29,27 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     audit: list[str]
 
 
-def policies(routes: Routes, streams: Streams) -> list[Policy]:
+def access_table(routes: Routes, streams: Streams, dialects: Dialects = ()) -> list[AccessRow]:
     """By path, and routes of one path as they were declared."""
-    return sorted(_all(routes, streams), key=lambda policy: policy.path)
+    rows = [_row(feature, OWN, route) for feature, route in routes]
+    rows += [_row(feature, OWN, stream) for feature, stream in streams]
+    for feature, dialect in dialects:
+        rows += [_row(feature, dialect, route) for route in dialect.routes]
+        rows += [_row(feature, dialect, stream) for stream in dialect.streams]
+    return sorted(rows, key=lambda row: row.path)
 
 
-def _all(routes: Routes, streams: Streams) -> Iterator[Policy]:
-    for feature, route in routes:
-        yield _policy(feature, route.method, route, route.body is not None)
-    for feature, stream in streams:
-        yield _policy(feature, "WEBSOCKET" if stream.media_type is None else "GET", stream, False)
-
-
-def _policy(feature: str, method: str, way: Route | Stream, body: bool) -> Policy:
+def _row(feature: str, dialect: Dialect, way: Route | Stream) -> AccessRow:
     access = way.access
-    return Policy(
+    if isinstance(way, Route):
+        method, body = way.method, way.body is not None
+    else:
+        method, body = "WEBSOCKET" if way.media_type is None else "GET", False
+    return AccessRow(
         feature=feature,
+        dialect=dialect.name,
         method=method,
-        path=way.path,
+        path=dialect.prefix + way.path,
         who=access.who,
         scope=access.scope,
         rate=access.rate,

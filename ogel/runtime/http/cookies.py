@@ -1,0 +1,51 @@
+"""Cookies (RFC 6265): read from requests, and set by answers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http.cookies import SimpleCookie
+from typing import Literal
+
+from starlette.requests import cookie_parser
+
+COOKIE_BYTES = 8192
+
+
+def cookies_of(headers: Mapping[bytes, bytes]) -> Mapping[str, str]:
+    """By name, as browsers read them: what is malformed is skipped."""
+    sent = headers.get(b"cookie", b"")
+    return cookie_parser(str(sent, "latin-1")) if sent and len(sent) <= COOKIE_BYTES else {}
+
+
+@dataclass(frozen=True, slots=True)
+class Cookie:
+    """
+    max_age_seconds  None: until the browser is closed; 0 deletes it.
+    secure           only over https; a browser takes localhost for that.
+    http_only        scripts of the page cannot read it.
+    """
+
+    name: str
+    value: str
+    max_age_seconds: int | None = None
+    path: str = "/"
+    domain: str | None = None
+    secure: bool = True
+    http_only: bool = True
+    same_site: Literal["Lax", "Strict", "None"] = "Lax"
+
+    def header(self) -> str:
+        """The value of Set-Cookie. Raises http.cookies.CookieError: no cookie can have that name."""
+        jar: SimpleCookie = SimpleCookie()
+        jar[self.name] = self.value
+        morsel = jar[self.name]
+        morsel["path"] = self.path
+        morsel["samesite"] = self.same_site
+        morsel["secure"] = self.secure
+        morsel["httponly"] = self.http_only
+        if self.domain is not None:
+            morsel["domain"] = self.domain
+        if self.max_age_seconds is not None:
+            morsel["max-age"] = self.max_age_seconds
+        return morsel.OutputString()

@@ -1,0 +1,70 @@
+"""Requests from pages of other origins, as browsers announce them and look at the answers (Fetch standard, CORS)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+Header = tuple[bytes, bytes]
+
+_VARY = (b"vary", b"Origin")
+# Names of header fields, which come back to who sent them.
+_NAMES = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z, \t]{0,4096}")
+
+
+@dataclass(frozen=True, slots=True)
+class Cors:
+    """
+    origins          `https://app.example.com`; `*` alone is every one.
+    credentials      pages may send cookies. Not with `*`: then every page could act for its reader.
+    exposed          header fields of answers that pages may read.
+    max_age_seconds  how long a browser remembers what it was told.
+
+    A page may send any header field that it names, as with Kong and PostgREST: which ones clients send changes with
+    each of their versions. Raises ValueError.
+    """
+
+    origins: Sequence[str] = ("*",)
+    credentials: bool = False
+    exposed: Sequence[str] = ()
+    max_age_seconds: int = 3600
+
+    def __post_init__(self) -> None:
+        if self.credentials and "*" in self.origins:
+            raise ValueError("every origin with credentials would let every page act for its reader")
+
+    def of_answer(self, origin: bytes) -> list[Header]:
+        """For every answer to a page of this origin, errors too: without them it cannot see what went wrong."""
+        if not self._allows(origin):
+            return [_VARY]
+        if "*" in self.origins:
+            said: list[Header] = [(b"access-control-allow-origin", b"*")]
+        else:
+            said = [(b"access-control-allow-origin", origin), _VARY]
+        if self.credentials:
+            said.append((b"access-control-allow-credentials", b"true"))
+        if self.exposed:
+            said.append((b"access-control-expose-headers", ", ".join(self.exposed).encode("ascii")))
+        return said
+
+    def of_preflight(self, headers: Mapping[bytes, bytes], methods: str) -> list[Header]:
+        """For the answer to a preflight, besides what `of_answer` says; `headers` are those of the request."""
+        if not self._allows(headers[b"origin"]):
+            return []
+        said: list[Header] = [
+            (b"access-control-allow-methods", methods.encode("ascii")),
+            (b"access-control-max-age", b"%d" % self.max_age_seconds),
+        ]
+        names = headers.get(b"access-control-request-headers")
+        if names and _NAMES.fullmatch(names):
+            said.append((b"access-control-allow-headers", names))
+        return said
+
+    def _allows(self, origin: bytes) -> bool:
+        return "*" in self.origins or str(origin, "latin-1") in self.origins
+
+
+def is_preflight(method: str, headers: Mapping[bytes, bytes]) -> bool:
+    """An OPTIONS that asks for something else (tus asks what a server can do) is none."""
+    return method == "OPTIONS" and b"origin" in headers and b"access-control-request-method" in headers

@@ -1,0 +1,55 @@
+"""A dialect: routes under one prefix that speak as the clients of another service expect, errors included."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from starlette.types import Scope
+
+from ogel.kernel.errors import OgelError
+from ogel.runtime.http.cors import Cors
+from ogel.runtime.http.credentials import CredentialReader, apikey_header, bearer_key
+from ogel.runtime.http.problem import problem
+from ogel.runtime.http.route import Reply, Route, Stream
+
+# What an error is answered with. What HTTP itself asks for (`WWW-Authenticate`, `Allow`, `Retry-After`, …) comes by
+# itself, where the reply does not say otherwise.
+RenderError = Callable[[OgelError, Scope], Reply]
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """
+    name               for tables and logs: `storage`.
+    prefix             `/storage/v1`; all below is its own, paths that lead nowhere too. Paths of its routes and streams
+                       are without it. Empty: what no other dialect has.
+    render_error       says everything that went wrong, from a bad path to a fault of ours, in the dialect's words.
+    credentials        what is looked at for who is asking, in this order.
+    strict_parameters  parameters that a route does not know, or that are given twice, are refused; otherwise they are
+                       not looked at, and the first counts.
+    cors               None: pages of other origins cannot use it, and OPTIONS is a method like others.
+    """
+
+    name: str
+    prefix: str
+    render_error: RenderError = problem
+    credentials: Sequence[CredentialReader] = (bearer_key, apikey_header)
+    strict_parameters: bool = True
+    cors: Cors | None = None
+    routes: Sequence[Route] = ()
+    streams: Sequence[Stream] = ()
+
+    def __post_init__(self) -> None:
+        if (self.prefix and not self.prefix.startswith("/")) or self.prefix.endswith("/"):
+            raise ValueError(f"{self.prefix!r} is no prefix of paths")
+
+    def holds(self, path: str) -> bool:
+        return path == self.prefix or path.startswith(f"{self.prefix}/")
+
+
+# Each with the name of its feature.
+Dialects = Sequence[tuple[str, Dialect]]
+
+# Ogel's own.
+OWN = Dialect("ogel", "", credentials=(bearer_key,))

@@ -1,0 +1,77 @@
+"""What a route gets of a request's body: decoded, within its limits, or to be read as it comes."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from ipaddress import ip_network
+from typing import Any
+
+from starlette.types import Receive, Scope
+
+from ogel.runtime.http.bodies import BodyDecoder
+from ogel.runtime.http.body import read_body
+from ogel.runtime.http.exchange import Network, exchange_of, header
+from ogel.runtime.http.input import decode_form
+from ogel.runtime.http.problem import UnsupportedMedia
+from ogel.runtime.http.route import Form, Route, Streaming
+from ogel.runtime.http.streamed import BodyStream
+
+FORM = "application/x-www-form-urlencoded"
+
+BodyReader = Callable[[Scope, Receive], Awaitable[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class HttpOptions:
+    """
+    max_body_bytes         a larger request body is answered with 413, whatever its route says.
+    body_timeout_seconds   a body that takes longer to arrive is answered with 408.
+    trusted_proxies        peers whose `X-Real-IP` is believed; the default is Railway's edge.
+    """
+
+    max_body_bytes: int = 1024 * 1024
+    body_timeout_seconds: float = 15.0
+    trusted_proxies: Sequence[Network] = (ip_network("100.64.0.0/10"),)
+
+
+def body_reader(route: Route, strict: bool, options: HttpOptions) -> BodyReader | None:
+    """None: the route takes no body."""
+    most = min(options.max_body_bytes, route.access.max_body_bytes or options.max_body_bytes)
+    seconds = options.body_timeout_seconds
+    if route.body is None:
+        return None
+    if isinstance(route.body, Streaming):
+        # What is not held may be larger than what the process takes otherwise.
+        return _streams(route.access.max_body_bytes or options.max_body_bytes, seconds)
+    if isinstance(route.body, Form):
+        return _forms(route.body.type, strict, most, seconds)
+    return _json(route, most, seconds)
+
+
+def _json(route: Route, most: int, seconds: float) -> BodyReader:
+    decoder = BodyDecoder(route)
+
+    async def read(scope: Scope, receive: Receive) -> Any:
+        raw = await read_body(scope, receive, most, seconds)
+        return None if route.body_optional and not raw else await decoder.decode(raw)
+
+    return read
+
+
+def _forms(kind: Any, strict: bool, most: int, seconds: float) -> BodyReader:
+    async def read(scope: Scope, receive: Receive) -> Any:
+        media_type = (header(scope, b"content-type") or "").partition(";")[0].strip().lower()
+        if media_type != FORM:
+            raise UnsupportedMedia(FORM)
+        return decode_form(kind, await read_body(scope, receive, most, seconds), strict=strict)
+
+    return read
+
+
+def _streams(most: int, seconds: float) -> BodyReader:
+    async def read(scope: Scope, receive: Receive) -> BodyStream:
+        exchange_of(scope).lasting = True
+        return BodyStream(scope, receive, most, seconds)
+
+    return read

@@ -1,0 +1,115 @@
+"""multipart/form-data (RFC 7578), part by part, as it comes: no part is held in memory or put on a disk."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
+from dataclasses import dataclass
+
+from multipart import (
+    MultipartError,
+    MultipartSegment,
+    ParserLimitReached,
+    PushMultipartParser,
+    parse_options_header,
+)
+
+from ogel.kernel.errors import Malformed, TooLarge
+from ogel.runtime.http.problem import UnsupportedMedia
+from ogel.runtime.http.streamed import BodyStream
+
+# RFC 2046 §5.1.1.
+_BOUNDARY = re.compile(r"[0-9A-Za-z'()+_,\-./:=? ]{0,69}[0-9A-Za-z'()+_,\-./:=?]")
+
+
+@dataclass(frozen=True, slots=True)
+class PartLimits:
+    """most_parts: files and fields together. max_header_bytes: of a line in the head of a part."""
+
+    most_parts: int = 32
+    max_headers: int = 8
+    max_header_bytes: int = 4096
+
+
+class Part:
+    """
+    One file or field: to be iterated over once, before the next part is asked for.
+
+    name          of the field; empty: none was sent, or one that is (clients of Supabase call their files so).
+    filename      as the client calls it, and so never a path to write to; None: it is a field.
+    content_type  in lower case and without its parameters; None: none was sent.
+    """
+
+    def __init__(self, segment: MultipartSegment, events: AsyncIterator[object]) -> None:
+        self.name = segment.name or ""
+        self.filename = segment.filename
+        self.content_type = segment.content_type
+        self._events = events
+        self._ended = False
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        """Raises what the body raises, and Malformed."""
+        while not self._ended:
+            event = await anext(self._events)
+            if isinstance(event, (bytes, bytearray)):
+                yield bytes(event)
+            else:
+                self._ended = True
+
+    async def read(self, max_bytes: int) -> bytes:
+        """All of it. Raises TooLarge and what iterating raises."""
+        pieces, size = [], 0
+        async for piece in self:
+            size += len(piece)
+            if size > max_bytes:
+                raise TooLarge(f"The field {self.name[:100]!r} is larger than {max_bytes} bytes.")
+            pieces.append(piece)
+        return b"".join(pieces)
+
+    async def skip(self) -> None:
+        """What is left of it is read over."""
+        async for _ in self:
+            pass
+
+
+async def parts(body: BodyStream, limits: PartLimits | None = None) -> AsyncIterator[Part]:
+    """
+    Each part once, in the order in which they come. Raises UnsupportedMedia, Malformed (the body ends too early, or is
+    not of that form), TooLarge (too many parts, or too much in their heads), and what the body raises.
+    """
+    limits = limits or PartLimits()
+    parser = PushMultipartParser(
+        _boundary(body),
+        max_header_size=limits.max_header_bytes,
+        max_header_count=limits.max_headers,
+        max_segment_count=limits.most_parts,
+    )
+    async with aclosing(_events(body, parser)) as events:
+        async for event in events:
+            assert isinstance(event, MultipartSegment)  # what follows one is read by its part
+            part = Part(event, events)
+            yield part
+            await part.skip()
+
+
+async def _events(body: BodyStream, parser: PushMultipartParser) -> AsyncGenerator[object, None]:
+    """For each part its head, then bytes, then None. What stands behind the last part is read over."""
+    try:
+        async for piece in body:
+            for event in parser.parse(piece):
+                yield event
+        parser.close()  # says when the last boundary has not come
+    except ParserLimitReached as error:
+        raise TooLarge(f"The multipart body exceeds a limit: {error}.") from error
+    except MultipartError as error:
+        raise Malformed(f"The multipart body cannot be read: {error}.") from error
+
+
+def _boundary(body: BodyStream) -> str:
+    if body.content_type != "multipart/form-data":
+        raise UnsupportedMedia("multipart/form-data")
+    boundary: str = parse_options_header(body.content_type_header)[1].get("boundary", "")
+    if not _BOUNDARY.fullmatch(boundary):
+        raise Malformed("Content-Type names no boundary that a multipart body can have.")
+    return boundary
