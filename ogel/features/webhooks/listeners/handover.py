@@ -21,8 +21,7 @@ RETURN_SECONDS = 3.0
 MOST_HEADERS = 100
 MAX_BODY_CHARACTERS = 16 * 1024 * 4 // 3 + 4  # base64 of 16 KiB
 
-Name = Annotated[str, Meta(max_length=256, pattern=STORABLE_PATTERN)]
-Value = Annotated[str, Meta(max_length=8192, pattern=STORABLE_PATTERN)]
+Text = Annotated[str, Meta(max_length=8192, pattern=STORABLE_PATTERN)]
 Seconds = Annotated[float, Meta(ge=0, le=3600)]
 Failure = Literal["timeout", "dns", "connect", "tls", "too_large", "protocol", "reset"]
 
@@ -50,7 +49,7 @@ class Answered(Struct, frozen=True, forbid_unknown_fields=True):
     """`body` is base64, 16 KiB of it at most; `truncated`: there was more."""
 
     status: Annotated[int, Meta(ge=100, le=599)]
-    headers: Annotated[list[tuple[Name, Value]], Meta(max_length=MOST_HEADERS)] = []
+    headers: Annotated[list[tuple[Text, Text]], Meta(max_length=MOST_HEADERS)] = []
     body: Annotated[str, Meta(max_length=MAX_BODY_CHARACTERS)] = ""
     truncated: bool = False
     first_byte_seconds: Seconds | None = None
