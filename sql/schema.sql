@@ -58,6 +58,16 @@ BEGIN
 END
 $$;
 
+CREATE UNLOGGED TABLE webhook_handovers (
+    id text NOT NULL,
+    webhook_id text NOT NULL,
+    request text NOT NULL,
+    answer_seconds double precision NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    taken_at timestamp with time zone,
+    answer text
+);
+
 CREATE TRIGGER webhook_endpoints_version BEFORE UPDATE ON webhook_endpoints FOR EACH ROW EXECUTE FUNCTION next_version();
 
 CREATE TABLE alerts (
@@ -925,9 +935,11 @@ CREATE TABLE webhook_endpoints (
     header_hints json DEFAULT '{}'::json NOT NULL,
     disabled_reason text,
     version integer DEFAULT 1 NOT NULL,
+    kind text DEFAULT 'url'::text NOT NULL,
     CONSTRAINT webhook_endpoints_check CHECK (((state = 'disabled'::text) = (disabled_reason IS NOT NULL))),
     CONSTRAINT webhook_endpoints_compatibility_check CHECK ((compatibility = 'appwrite'::text)),
     CONSTRAINT webhook_endpoints_disabled_reason_check CHECK ((disabled_reason = ANY (ARRAY['failing'::text, 'gone'::text]))),
+    CONSTRAINT webhook_endpoints_kind_check CHECK ((kind = ANY (ARRAY['url'::text, 'listener'::text]))),
     CONSTRAINT webhook_endpoints_max_in_flight_check CHECK ((max_in_flight > 0)),
     CONSTRAINT webhook_endpoints_ordered_by_check CHECK ((ordered_by = 'subject'::text)),
     CONSTRAINT webhook_endpoints_payload_check CHECK ((payload = ANY (ARRAY['full'::text, 'thin'::text]))),
@@ -951,10 +963,26 @@ COMMENT ON COLUMN webhook_endpoints.sealed_headers IS 'JSON object, AES-256-GCM 
 
 COMMENT ON COLUMN webhook_endpoints.header_hints IS 'the same names with what may be shown of their values';
 
+COMMENT ON COLUMN webhook_endpoints.kind IS 'url: workers send to it; listener: it asks for its deliveries, and url is where it takes them';
+
 ALTER TABLE ONLY webhook_endpoints
     ADD CONSTRAINT webhook_endpoints_pkey PRIMARY KEY (id);
 
 CREATE INDEX webhook_endpoints_listening ON webhook_endpoints USING gin (listening_keys(event_globs)) WITH (fastupdate=off) WHERE (state <> 'disabled'::text);
+
+COMMENT ON COLUMN webhook_handovers.request IS 'what the listener is to send, as JSON';
+
+COMMENT ON COLUMN webhook_handovers.answer_seconds IS 'how long an answer is waited for once it is taken';
+
+COMMENT ON COLUMN webhook_handovers.answer IS 'what came back, as JSON';
+
+ALTER TABLE ONLY webhook_handovers
+    ADD CONSTRAINT webhook_handovers_pkey PRIMARY KEY (id);
+
+CREATE INDEX webhook_handovers_open ON webhook_handovers USING btree (webhook_id, id) WHERE (taken_at IS NULL);
+
+ALTER TABLE ONLY webhook_handovers
+    ADD CONSTRAINT webhook_handovers_webhook_id_fkey FOREIGN KEY (webhook_id) REFERENCES webhook_endpoints(id) ON DELETE CASCADE;
 
 CREATE TABLE webhook_health (
     webhook_id text NOT NULL,
@@ -982,6 +1010,19 @@ ALTER TABLE ONLY webhook_health
 
 ALTER TABLE ONLY webhook_health
     ADD CONSTRAINT webhook_health_webhook_id_fkey FOREIGN KEY (webhook_id) REFERENCES webhook_endpoints(id) ON DELETE CASCADE;
+
+CREATE TABLE webhook_presence (
+    webhook_id text NOT NULL,
+    seen_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+COMMENT ON TABLE webhook_presence IS 'when each listener asked last; one that is away for a minute is forgotten';
+
+ALTER TABLE ONLY webhook_presence
+    ADD CONSTRAINT webhook_presence_pkey PRIMARY KEY (webhook_id);
+
+ALTER TABLE ONLY webhook_presence
+    ADD CONSTRAINT webhook_presence_webhook_id_fkey FOREIGN KEY (webhook_id) REFERENCES webhook_endpoints(id) ON DELETE CASCADE;
 
 CREATE TABLE webhook_replays (
     id text NOT NULL,

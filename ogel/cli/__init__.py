@@ -35,6 +35,8 @@ SECTIONS = {
         "events": "Publish events, and look them up.",
         "webhooks": "Look at endpoints, test, pause and replay them, follow attempts, verify captured requests.",
         "deliveries": "Look at deliveries and their attempts, and retry them.",
+        "listen": "Have deliveries sent to a program on this machine, until Ctrl-C.",
+        "trigger": "Publish an example event of a TYPE (order.created), as your own program would.",
     },
     "Mail, texts and push": {
         "mail": "Send a test message, look at messages and their attempts, and at who is suppressed.",

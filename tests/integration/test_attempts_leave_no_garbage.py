@@ -71,6 +71,7 @@ def left_by_attempts(url: str, timeout_seconds: float = 5.0) -> list[Any]:
                 UNUSED,
                 UNUSED,
                 client,
+                UNUSED,
                 RetryPolicy([60.0]),
                 UNUSED,
                 WebhookMetrics(CollectorRegistry()),

@@ -25,6 +25,7 @@ SHARED = {
     "__init__",
     "banner",
     "client",
+    "forwarding",
     "given",
     "in_process",
     "named",

@@ -151,6 +151,7 @@ def exchanges(servers: Mapping[str, str], directory: Path) -> Iterator[Exchanges
 
 def _all(ask: Exchanges, receiver: Receiver, carriers: Carriers, outside: Outside) -> None:
     _webhooks_and_events(ask, receiver)
+    _listener(ask)
     _streams(ask)
     _jobs(ask)
     _replays(ask)
@@ -191,6 +192,17 @@ def _webhooks_and_events(ask: Exchanges, receiver: Receiver) -> None:
     unused = ask.api.ok("POST", "/api/webhooks", {"url": receiver.url("/unused"), "events": ["unused"]})
     ask("DELETE", one, id=unused["id"])
     assert broken["id"]
+
+
+def _listener(ask: Exchanges) -> None:
+    wanted = {"kind": "listener", "url": "http://localhost:3000/hook", "events": ["laptop.*"]}
+    id = ask.api.ok("POST", "/api/webhooks", wanted)["id"]
+    ask.api.ok("POST", f"/api/webhooks/{id}/handovers?wait=0")
+    ask.api.ok("POST", "/api/events", {"type": "laptop.opened", "data": {}, "id": "laptop-1"})
+    taken = ask("POST", "/api/webhooks/{id}/handovers", query={"wait": 10}, id=id)
+    said = {"answered": {"status": 200, "headers": [["content-type", "text/plain"]], "body": "b2s="}}
+    ask("POST", "/api/webhooks/{id}/handovers/{handover}", said, id=id, handover=taken["items"][0]["id"])
+    ask.api.ok("DELETE", f"/api/webhooks/{id}")
 
 
 def _failed(api: Client, number: int) -> str:

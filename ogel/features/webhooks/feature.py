@@ -21,6 +21,10 @@ from ogel.features.webhooks.health.metrics import BREAKERS, HealthMetrics
 from ogel.features.webhooks.health.rules import Patience
 from ogel.features.webhooks.health.store import HealthStore
 from ogel.features.webhooks.health.watch import DISABLED, FAILING, RECOVERED, HealthWatch
+from ogel.features.webhooks.listeners.hand import Hand
+from ogel.features.webhooks.listeners.jobs import ForgetListener
+from ogel.features.webhooks.listeners.service import ListenerService
+from ogel.features.webhooks.listeners.store import ListenerStore
 from ogel.features.webhooks.replays.jobs import ReplayStep
 from ogel.features.webhooks.replays.purge import purge_of_replays
 from ogel.features.webhooks.replays.service import ReplayService
@@ -53,7 +57,7 @@ class WebhookFeature:
 
     def __init__(self, core: Core, settings: WebhooksSettings) -> None:
         endpoints, deliveries, secrets = EndpointStore(), DeliveryStore(), SecretStore()
-        replays, health = ReplayStore(), HealthStore()
+        replays, listeners, health = ReplayStore(), ListenerStore(), HealthStore()
         database, vault, audit = core.database, core.vault, core.audit
         self.fan_out = FanOut(FanOutStore())
         self._retries = RetryPolicy(settings.retry_delays)
@@ -62,6 +66,7 @@ class WebhookFeature:
             AttemptStore(Receivers(SigningKeys(secrets, vault), core.egress, vault)),
             deliveries,
             core.egress,
+            Hand(database, listeners),
             self._retries,
             HealthWatch(health, core.keys, core.jobs, core.outbox, patience),
             WebhookMetrics(core.registry),
@@ -78,12 +83,16 @@ class WebhookFeature:
             health,
             self.secrets,
             replays,
+            listeners,
+            core.jobs,
             core.url_guard,
             vault,
             audit,
             settings.timeout_seconds,
         )
         self._forget_test = ForgetTest(database, endpoints, self.endpoints)
+        self._forget_listener = ForgetListener(database, endpoints, listeners, self.endpoints)
+        self.listeners = ListenerService(database, listeners)
         self.tests = TestService(
             database, endpoints, self.endpoints, self.secrets, self.fan_out, core.outbox, audit
         )
@@ -98,11 +107,13 @@ class WebhookFeature:
             JobKind(SEAL_HEADERS, "cleanup", self._seal_headers.perform),
             self._replay_step.kind(),
             self._forget_test.kind(),
+            self._forget_listener.kind(),
         ]
 
     def routes(self) -> Sequence[Route]:
         from ogel.features.webhooks.deliveries.routes import DeliveryRoutes
         from ogel.features.webhooks.endpoints.routes import EndpointRoutes
+        from ogel.features.webhooks.listeners.routes import ListenerRoutes
         from ogel.features.webhooks.replays.routes import ReplayRoutes
         from ogel.features.webhooks.secrets.routes import SecretRoutes
 
@@ -111,6 +122,7 @@ class WebhookFeature:
             *SecretRoutes(self.secrets).routes(),
             *DeliveryRoutes(self.deliveries).routes(),
             *ReplayRoutes(self.replays).routes(),
+            *ListenerRoutes(self.listeners).routes(),
         ]
 
     def _deliver_kind(self) -> JobKind:
@@ -153,12 +165,18 @@ def build(core: Core, settings: WebhooksSettings) -> Feature:
             "webhook_attempts",
             "webhook_deliveries",
             "webhook_endpoints",
+            "webhook_handovers",
             "webhook_health",
+            "webhook_presence",
             "webhook_replays",
             "webhook_secrets",
         ],
         sealed=SEALED,
-        left_out={"webhook_health": "how receivers were doing then says nothing about now"},
+        left_out={
+            "webhook_handovers": "requests under way are made again",
+            "webhook_health": "how receivers were doing then says nothing about now",
+            "webhook_presence": "who listened then does not listen now",
+        },
         gauges=[webhooks.health_metrics.measure],
         samples=[webhooks.health_metrics.samples],
         alerts=[

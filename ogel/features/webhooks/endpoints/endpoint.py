@@ -50,6 +50,7 @@ Filter = Annotated[
 ]
 Payload = Literal["full", "thin"]
 OrderedBy = Literal["subject"]
+EndpointKind = Literal["url", "listener"]
 WantedState = Literal["enabled", "paused"]
 State = Literal["enabled", "paused", "disabled"]
 
@@ -74,7 +75,9 @@ class RateLimit(Struct, frozen=True, forbid_unknown_fields=True):
 class NewEndpoint(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """
     A `thin` payload names the event, and its data is read at GET /api/events/{id}. `ordered_by: subject`: of events
-    of one subject, one is under way at a time, in order of publishing; events without a subject have no order.
+    of one subject, one is under way at a time, in order of publishing; events without a subject have no order. A
+    `listener` is sent nothing: it asks for its requests (`ogel listen`) and sends them to `url` itself, wherever
+    that is. One that has not asked for a minute is deleted.
     """
 
     url: Url
@@ -90,6 +93,7 @@ class NewEndpoint(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     payload: Payload = "full"
     ordered_by: OrderedBy | None = None
     compatibility: Compatibility | None = None
+    kind: EndpointKind = "url"
 
 
 class EndpointChange(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -132,6 +136,7 @@ class Endpoint(Struct, frozen=True):
     payload: Payload
     ordered_by: OrderedBy | None
     compatibility: Compatibility | None
+    kind: EndpointKind
     created_at: datetime
     updated_at: datetime
 

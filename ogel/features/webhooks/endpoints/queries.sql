@@ -1,29 +1,29 @@
 -- insert_endpoint --
 INSERT INTO webhook_endpoints
   (id, url, description, event_globs, event_likes, sealed_headers, header_hints, max_in_flight,
-   timeout_seconds, rate_limit, filter, payload, ordered_by, compatibility)
+   timeout_seconds, rate_limit, filter, payload, ordered_by, compatibility, kind)
 VALUES
   (%(id)s, %(url)s, %(description)s, %(event_globs)s, %(event_likes)s, %(sealed_headers)s,
    %(header_hints)s::json, %(max_in_flight)s, %(timeout_seconds)s, %(rate_limit)s::jsonb, %(filter)s::json,
-   %(payload)s, %(ordered_by)s, %(compatibility)s)
+   %(payload)s, %(ordered_by)s, %(compatibility)s, %(kind)s)
 RETURNING id, url, description, event_globs AS events, state, disabled_reason, header_hints AS headers, max_in_flight,
-          timeout_seconds, rate_limit, filter, payload, ordered_by, compatibility, created_at, updated_at
+          timeout_seconds, rate_limit, filter, payload, ordered_by, compatibility, kind, created_at, updated_at
 
 -- get_endpoint --
 SELECT id, url, description, event_globs AS events, state, disabled_reason, header_hints AS headers, max_in_flight,
-       timeout_seconds, rate_limit, filter, payload, ordered_by, compatibility, created_at, updated_at
+       timeout_seconds, rate_limit, filter, payload, ordered_by, compatibility, kind, created_at, updated_at
 FROM webhook_endpoints WHERE id = %(id)s
 
 -- lock_endpoint --
 -- Against others who change it. A fan-out under way holds FOR KEY SHARE, which only a DELETE waits for: what it writes for
 -- an endpoint that is paused meanwhile is held with all that waits.
 SELECT id, url, description, event_globs AS events, state, disabled_reason, header_hints AS headers, max_in_flight,
-       timeout_seconds, rate_limit, filter, payload, ordered_by, compatibility, created_at, updated_at
+       timeout_seconds, rate_limit, filter, payload, ordered_by, compatibility, kind, created_at, updated_at
 FROM webhook_endpoints WHERE id = %(id)s FOR NO KEY UPDATE
 
 -- list_endpoints --
 SELECT id, url, description, event_globs AS events, state, disabled_reason, header_hints AS headers, max_in_flight,
-       timeout_seconds, rate_limit, filter, payload, ordered_by, compatibility, created_at, updated_at
+       timeout_seconds, rate_limit, filter, payload, ordered_by, compatibility, kind, created_at, updated_at
 FROM webhook_endpoints
 WHERE (%(after)s::text IS NULL OR id < %(after)s)
   AND event_globs <> '{}'  -- those are there for a test only, see one_off.py
@@ -39,7 +39,7 @@ SET url = %(url)s, description = %(description)s, event_globs = %(event_globs)s,
     compatibility = %(compatibility)s, updated_at = now()
 WHERE id = %(id)s
 RETURNING id, url, description, event_globs AS events, state, disabled_reason, header_hints AS headers, max_in_flight,
-          timeout_seconds, rate_limit, filter, payload, ordered_by, compatibility, created_at, updated_at
+          timeout_seconds, rate_limit, filter, payload, ordered_by, compatibility, kind, created_at, updated_at
 
 -- replace_headers --
 UPDATE webhook_endpoints SET sealed_headers = %(sealed_headers)s, header_hints = %(header_hints)s::json, headers = '{}'

@@ -21,17 +21,22 @@ from ogel.features.webhooks.endpoints.url import without_query
 from ogel.features.webhooks.fanout.filter import FilterError, parse
 from ogel.features.webhooks.health.health import WELL
 from ogel.features.webhooks.health.store import HealthStore
+from ogel.features.webhooks.listeners.forgetting import forget_job
+from ogel.features.webhooks.listeners.store import ListenerStore
 from ogel.features.webhooks.replays.store import ReplayStore
 from ogel.features.webhooks.secrets.secret import Secret
 from ogel.features.webhooks.secrets.service import SecretService, given_secret
-from ogel.kernel.errors import Invalid, NotFound
+from ogel.kernel.errors import Conflict, Invalid, NotFound
 from ogel.kernel.ids import new_id
 from ogel.kernel.principal import Caller
 from ogel.runtime.audit import AuditTrail
 from ogel.runtime.database.database import Database, Transaction
 from ogel.runtime.egress import UrlGuard
 from ogel.runtime.jobs.keys import JobKeys, Rate
+from ogel.runtime.jobs.store import JobQueue
 from ogel.runtime.secrets.vault import Vault
+
+MOST_LISTENERS = 100
 
 
 class EndpointService:
@@ -43,6 +48,8 @@ class EndpointService:
         health: HealthStore,
         secrets: SecretService,
         replays: ReplayStore,
+        listeners: ListenerStore,
+        jobs: JobQueue,
         guard: UrlGuard,
         vault: Vault,
         audit: AuditTrail,
@@ -54,18 +61,27 @@ class EndpointService:
         self._health = health
         self._secrets = secrets
         self._replays = replays
+        self._listeners = listeners
+        self._jobs = jobs
         self._guard = guard
         self._vault = vault
         self._audit = audit
         self._default_timeout_seconds = default_timeout_seconds
 
     async def create(self, caller: Caller, new: NewEndpoint) -> CreatedEndpoint:
-        await self.check_url(new.url)
+        if new.kind == "url":
+            await self.check_url(new.url)
         check_headers(new.headers)
         _check_filter(new.filter)
         secret = _first_secret(new)
         async with self._database.transaction() as tx:
-            return await self.insert(tx, caller, new, secret)
+            if new.kind == "listener" and await self._listeners.count(tx, MOST_LISTENERS) == MOST_LISTENERS:
+                raise Conflict(f"{MOST_LISTENERS} listeners are connected already.")
+            created = await self.insert(tx, caller, new, secret)
+            if new.kind == "listener":
+                await self._listeners.add(tx, created.id)
+                await self._jobs.enqueue(tx, [forget_job(created.id)])
+            return created
 
     async def get(self, id: str) -> EndpointWithHealth:
         async with self._database.autocommit() as tx:

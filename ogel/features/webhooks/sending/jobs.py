@@ -10,6 +10,7 @@ from typing import Any, Literal
 from ogel.features.webhooks.deliveries.store import DeliveryStore
 from ogel.features.webhooks.endpoints.one_off import forget_job
 from ogel.features.webhooks.health.watch import HealthWatch, Sign, is_no_news
+from ogel.features.webhooks.listeners.hand import Hand
 from ogel.features.webhooks.sending.due import (
     AttemptResult,
     DeliveryState,
@@ -46,6 +47,7 @@ class Deliver:
         store: AttemptStore,
         deliveries: DeliveryStore,
         egress: Egress,
+        hand: Hand,
         retries: RetryPolicy,
         health: HealthWatch,
         metrics: WebhookMetrics,
@@ -54,6 +56,7 @@ class Deliver:
         self._store = store
         self._deliveries = deliveries
         self._egress = egress
+        self._hand = hand
         self._retries = retries
         self._health = health
         self._metrics = metrics
@@ -74,15 +77,18 @@ class Deliver:
         signed = receiver.signed(work.event, body, started_at.timestamp())
         answer: Exchange | EgressError
         try:
-            answer = await self._egress.post(
-                receiver.url,
-                headers=signed,
-                body=body,
-                timeout_seconds=receiver.timeout_seconds,
-                pool_key=receiver.webhook_id,
-                max_body_bytes=MAX_RESPONSE_BYTES,
-                encoded=receiver.headers,
-            )
+            if receiver.kind == "listener":
+                answer = await self._hand.pass_on(receiver, work.event, work.delivery_id, signed, body)
+            else:
+                answer = await self._egress.post(
+                    receiver.url,
+                    headers=signed,
+                    body=body,
+                    timeout_seconds=receiver.timeout_seconds,
+                    pool_key=receiver.webhook_id,
+                    max_body_bytes=MAX_RESPONSE_BYTES,
+                    encoded=receiver.headers,
+                )
             verdict = judge_answer(answer, started_at)
         except EgressError as error:
             # Its traceback holds this frame, which holds it: with the body they would wait for the collector.

@@ -14,7 +14,7 @@ SELECT DISTINCT w.id FROM webhook_deliveries AS d JOIN webhook_endpoints AS w ON
 WHERE d.id = ANY (%(ids)s) AND w.event_globs = '{}'
 
 -- receivers --
-SELECT id, version, url, timeout_seconds, payload, compatibility, description, headers, sealed_headers
+SELECT id, version, url, kind, timeout_seconds, payload, compatibility, description, headers, sealed_headers
 FROM webhook_endpoints WHERE id = ANY (%(ids)s)
 
 -- attempts --

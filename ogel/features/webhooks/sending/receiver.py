@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import structlog
 
-from ogel.features.webhooks.endpoints.endpoint import Payload
+from ogel.features.webhooks.endpoints.endpoint import EndpointKind, Payload
 from ogel.features.webhooks.secrets.compatibility import Compatibility, appwrite_headers
 from ogel.features.webhooks.secrets.keyring import KeyRing, SigningKeys
 from ogel.features.webhooks.sending.headers import LEAST_SECRET, prepared_headers, secrets_of_url
@@ -41,6 +41,7 @@ class Receiver(msgspec.Struct, frozen=True, gc=False):
     headers: EncodedHeaders
     shown: bytes
     scrub: Scrubber = NOTHING_SECRET
+    kind: EndpointKind = "url"
 
     def signed(self, event: Event, body: bytes, at: float) -> Sequence[tuple[str, str]]:
         """The headers that are this attempt's alone. `at`: Unix time."""
@@ -124,4 +125,5 @@ class Receivers:
             headers=headers.encoded,
             shown=msgspec.json.encode(headers.shown)[:-1],
             scrub=Scrubber([*headers.secrets, *secrets_of_url(row["url"])], LEAST_SECRET),
+            kind=row["kind"],
         )

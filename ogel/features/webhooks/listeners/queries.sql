@@ -1,0 +1,64 @@
+-- insert_listener --
+INSERT INTO webhook_presence (webhook_id) VALUES (%(webhook)s)
+
+-- count_listeners --
+SELECT count(*) FROM (SELECT FROM webhook_presence LIMIT %(most)s) AS among
+
+-- see --
+-- The listener asks: it is here.
+UPDATE webhook_presence SET seen_at = now() WHERE webhook_id = %(webhook)s RETURNING webhook_id
+
+-- away_for --
+-- Seconds since it asked last; no row when its endpoint is gone.
+SELECT extract(epoch FROM now() - seen_at)::float8 FROM webhook_presence WHERE webhook_id = %(webhook)s
+
+-- offer --
+-- Nothing while nobody listens.
+INSERT INTO webhook_handovers (id, webhook_id, request, answer_seconds)
+SELECT %(id)s, webhook_id, %(request)s, %(answer_seconds)s FROM webhook_presence
+WHERE webhook_id = %(webhook)s AND seen_at > now() - make_interval(secs => %(away)s)
+RETURNING id
+
+-- listeners_with_some --
+-- Those of these listeners for whom something was offered, and may still be taken.
+SELECT DISTINCT webhook_id FROM webhook_handovers
+WHERE webhook_id = ANY (%(webhooks)s) AND taken_at IS NULL AND created_at > now() - make_interval(secs => %(take)s)
+
+-- take --
+-- The oldest come first, and as many as fit.
+UPDATE webhook_handovers SET taken_at = now()
+WHERE id IN (
+  SELECT id FROM (
+    SELECT id, row_number() OVER (ORDER BY id) AS place, sum(length(request)) OVER (ORDER BY id) AS characters
+    FROM (
+      SELECT id, request FROM webhook_handovers
+      WHERE webhook_id = %(webhook)s AND taken_at IS NULL AND created_at > now() - make_interval(secs => %(take)s)
+      ORDER BY id LIMIT %(limit)s
+      FOR UPDATE SKIP LOCKED
+    ) AS open
+  ) AS fitting
+  WHERE place = 1 OR characters <= %(characters)s
+)
+RETURNING id, request
+
+-- answer --
+UPDATE webhook_handovers SET answer = %(answer)s
+WHERE id = %(id)s AND webhook_id = %(webhook)s AND taken_at IS NOT NULL AND answer IS NULL
+RETURNING id
+
+-- over --
+-- Those of these that need not be waited for: answered, not taken or answered in time, or gone with their endpoint.
+SELECT id FROM unnest(%(ids)s::text[]) AS mine (id)
+WHERE NOT EXISTS (
+  SELECT FROM webhook_handovers AS h
+  WHERE h.id = mine.id AND h.answer IS NULL
+    AND CASE WHEN h.taken_at IS NULL THEN h.created_at > now() - make_interval(secs => %(take)s)
+             ELSE h.taken_at > now() - make_interval(secs => h.answer_seconds) END
+)
+
+-- withdraw --
+DELETE FROM webhook_handovers WHERE id = %(id)s RETURNING taken_at IS NOT NULL, answer
+
+-- sweep --
+-- Left by workers that disappeared.
+DELETE FROM webhook_handovers WHERE created_at < now() - interval '5 minutes'

@@ -1,0 +1,56 @@
+"""Who waits for a row of the database: one look for all of them, as long as there are any."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Collection, Sequence
+
+import structlog
+
+from ogel.runtime.database.database import DatabaseAway
+
+log = structlog.get_logger(__name__)
+
+LOOK_SECONDS = 0.04
+AWAY_SECONDS = 1.0
+
+
+class Waiting:
+    """`look` is asked about ids, and says which of them need wait no longer."""
+
+    def __init__(self, look: Callable[[Sequence[str]], Awaitable[Collection[str]]]) -> None:
+        self._look = look
+        self._waiting: dict[str, set[asyncio.Event]] = {}
+        self._looking: asyncio.Task[None] | None = None
+
+    def __len__(self) -> int:
+        return sum(map(len, self._waiting.values()))
+
+    async def until(self, id: str, seconds: float) -> None:
+        """Until `look` names it, or so many seconds are over."""
+        told = asyncio.Event()
+        self._waiting.setdefault(id, set()).add(told)
+        if self._looking is None or self._looking.done():
+            self._looking = asyncio.create_task(self._go_on_looking())
+        try:
+            async with asyncio.timeout(seconds):
+                await told.wait()
+        except TimeoutError:
+            return
+        finally:
+            self._waiting[id].discard(told)
+            if not self._waiting[id]:
+                del self._waiting[id]
+
+    async def _go_on_looking(self) -> None:
+        while self._waiting:
+            await asyncio.sleep(LOOK_SECONDS)
+            try:
+                found = await self._look(list(self._waiting))
+            except DatabaseAway as error:
+                log.warning("listeners.database_away", error=error.reason)
+                await asyncio.sleep(AWAY_SECONDS)
+                continue
+            for id in found:
+                for told in self._waiting.get(id, ()):
+                    told.set()
