@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from ogel.features.backups.feature import BackupFeature
     from ogel.features.backups.restore import Restore
     from ogel.features.jobs.service import JobService
+    from ogel.features.schedules.service import ScheduleService
 
 
 class Services(Platform):
@@ -45,6 +46,11 @@ class Services(Platform):
     @property
     def job_service(self) -> JobService:
         offered: JobService = self.features["jobs"].offers.service
+        return offered
+
+    @property
+    def schedules(self) -> ScheduleService:
+        offered: ScheduleService = self.features["schedules"].offers.service
         return offered
 
 
