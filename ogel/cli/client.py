@@ -15,6 +15,7 @@ from urllib.parse import urlencode
 import click
 import msgspec
 
+from ogel import interrupts
 from ogel.cli.profiles import Remote, in_use, named
 from ogel.kernel.clock import rfc3339, utc_now
 from ogel.kernel.errors import (
@@ -241,6 +242,7 @@ def chosen(profile: str | None = None) -> Remote | None:
 def over_http(remote: Remote) -> Iterator[Client]:
     from ogel.cli.over_http import OverHttp
 
+    interrupts.raise_again()
     with OverHttp(remote.url, remote.key) as transport:
         yield Client(transport)
 
@@ -249,6 +251,7 @@ def over_http(remote: Remote) -> Iterator[Client]:
 def in_process(settings: Settings) -> Iterator[Client]:
     from ogel.cli.in_process import InProcess
 
+    interrupts.raise_again()
     with InProcess(settings) as transport:
         yield Client(transport, settings)
 
