@@ -104,10 +104,6 @@ class Features:
         return [self._built[line.name] for line in self.lines if line.name in self._built]
 
     @property
-    def are_all_built(self) -> bool:
-        return len(self._built) == len(self.lines)
-
-    @property
     def queue_names(self) -> list[str]:
         return queue_names(self.lines)
 
