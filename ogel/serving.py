@@ -62,7 +62,8 @@ class Process:
         self._scheduler = _scheduler(platform) if roles.scheduler else None
         self._http_app = self._app()
         self._background = [each for each in platform.services() if each.where in _wheres(roles)]
-        if self._settings.schedules:
+        # All processes have the setting, and it concerns those with something that is scheduled.
+        if self._settings.schedules and any(feature.schedules for feature in platform.features.built):
             check_schedules(self._settings)
 
     async def run(

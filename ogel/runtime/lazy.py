@@ -18,6 +18,7 @@ ANNOUNCED = (
     "streams",
     "services",
     "process_routes",
+    "samples",
     "alerts",
     "settings",
 )

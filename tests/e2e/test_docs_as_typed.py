@@ -96,8 +96,10 @@ def backups(world: World) -> Reading:
 def cli(world: World) -> Reading:
     """Somebody without the suite's settings and data, whom it gave a key."""
     world.api.ok("POST", "/api/webhooks", {"url": "https://shop.example.com/", "events": ["order.*"]})
-    key = world.api.ok("POST", "/api/keys", {"name": "a laptop", "scopes": ["jobs:read", "webhooks:*"]})["key"]
-    settings = {name: "" for name in ("DATABASE_URL", "REDIS_URL", "OGEL_ADMIN_KEY", "OGEL_SECRET")}
+    key = world.api.ok("POST", "/api/keys", {"name": "a laptop", "scopes": ["jobs:read", "webhooks:*"]})[
+        "key"
+    ]
+    settings = dict.fromkeys(("DATABASE_URL", "REDIS_URL", "OGEL_ADMIN_KEY", "OGEL_SECRET"), "")
     return Reading(
         instead={"https://ogel.example.com": f"http://localhost:{world.ogel.port}"},
         environment={
