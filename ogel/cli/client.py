@@ -272,6 +272,8 @@ def error_of(answer: Answer, where: str) -> OgelError:
     if 300 <= answer.status < 400:
         place = answer.headers.get("location", "elsewhere").partition("?")[0]
         return OgelError(f"{where} sends us to {place}: if that is your Ogel, name that address")
+    # That somebody else has no such path says nothing about an id.
+    kind = OgelError if kind in (NotFound, Conflict) else kind
     return kind(f"{_strange(answer, where)}: {_beginning(answer)}", retry_after_seconds=seconds)
 
 

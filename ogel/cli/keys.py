@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -54,10 +53,11 @@ def create(
 
     body = {"name": name, "scopes": scopes, "networks": networks or None, "expires_at": _after(days)}
     with api() as ogel:
-        made = ogel.request("POST", "/api/keys", body=body).as_(MadeKey)
+        answer = ogel.request("POST", "/api/keys", body=body)
     if as_json:
-        click.echo(json.dumps({"id": made.id, "key": made.key, "scopes": list(scopes)}))
+        say(answer)
     else:
+        made = answer.as_(MadeKey)
         click.echo(f"{made.id}\n{made.key}")
 
 
@@ -101,10 +101,10 @@ def rotate(id: str, overlap_hours: float, days: float | None, as_json: bool) -> 
     body = {"overlap_seconds": round(overlap_hours * 3600), "expires_at": _after(days)}
     with api() as ogel:
         answer = ogel.request("POST", f"/api/keys/{id}/rotate", body=body)
-    made = answer.as_(MadeKey)
     if as_json:
         say(answer)
     else:
+        made = answer.as_(MadeKey)
         click.echo(f"{made.id}\n{made.key}")
 
 

@@ -48,8 +48,8 @@ class Schemas:
 
 def _readable(name: str) -> str:
     """
-    `Page_Thing_` is a generic type: `ThingPage`. `ogel.features.mail.message.Attempt` is one of several of its name:
-    `MailAttempt`.
+    `Page_Thing_` is a generic type: `ThingPage`. `ogel.features.keys.key.Rotation` is one of several of its name:
+    `KeysRotation`.
     """
     if page := re.fullmatch(r"Page_(.+)_", name):
         return f"{_readable(page[1])}Page"
