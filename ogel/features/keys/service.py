@@ -208,6 +208,7 @@ class KeyService:
         """
         _check_future(rotation.expires_at)
         async with self._database.transaction() as tx:
+            await self._store.lock(tx, {caller.principal.id, id})
             old = await self._to_change(tx, caller, id)
             if old.replaced_by is not None:
                 raise Conflict(
