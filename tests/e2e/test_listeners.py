@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -16,7 +17,7 @@ from standardwebhooks.webhooks import Webhook
 
 from ogel.kernel.clock import rfc3339, utc_now
 from tests.support.contract import assert_problem, settled
-from tests.support.process import Client, Ogel, eventually
+from tests.support.process import ADMIN_KEY, Client, Ogel, eventually
 from tests.support.receiver import Receiver
 
 ENVIRONMENT = {"OGEL_WEBHOOK_RETRY_DELAYS": "0.05,0.05"}
@@ -122,6 +123,31 @@ def test_one_that_vanishes_with_a_request_fails_its_attempt(api: Client, type: s
     log = settled(api, event, "delivered")["log"]
     assert [attempt["reason"] for attempt in log] == ["timeout", None]
     api.ok("DELETE", f"/api/webhooks/{listener['id']}")
+
+
+def test_a_question_whose_asker_has_gone_takes_nothing_from_the_next(
+    api: Client, suite_servers: dict[str, str], type: str, listener: Any
+) -> None:
+    path = f"/api/webhooks/{listener['id']}/handovers?wait=10"
+    head = (
+        f"POST {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {ADMIN_KEY}\r\nContent-Length: 0\r\n\r\n"
+    )
+    with socket.create_connection(("127.0.0.1", api.port)) as lost:
+        lost.sendall(head.encode())
+        seen = """SELECT seen_at > created_at FROM ogel.webhook_presence JOIN ogel.webhook_endpoints ON id = webhook_id
+                  WHERE id = %s"""
+        with psycopg.connect(suite_servers["DATABASE_URL"], autocommit=True) as database:
+            eventually(
+                lambda: database.execute(seen, (listener["id"],)).fetchone() == (True,),
+                10,
+                "the question to come in",
+            )
+    assert asked(api, listener, 0) == []
+    event = publish(api, type)
+    time.sleep(0.5)  # for what must not happen: whoever waits looks every 40 ms
+    [handover] = asked(api, listener)
+    assert handover["event"] == event
+    answer(api, listener, handover)
 
 
 def test_each_of_two_gets_its_own_and_others_are_not_held_up(api: Client, type: str, listener: Any) -> None:

@@ -10,12 +10,16 @@ from typing import Literal
 from starlette.requests import cookie_parser
 
 COOKIE_BYTES = 8192
+# What escapes in quoted values cost grows with their square in Python before 3.12.6 (CVE-2024-7592).
+MOST_ESCAPES = 512
 
 
 def cookies_of(headers: Mapping[bytes, bytes]) -> Mapping[str, str]:
-    """By name, as browsers read them: what is malformed is skipped."""
+    """By name, as browsers read them: what is malformed is skipped; none where there are too many or too much."""
     sent = headers.get(b"cookie", b"")
-    return cookie_parser(str(sent, "latin-1")) if sent and len(sent) <= COOKIE_BYTES else {}
+    if not sent or len(sent) > COOKIE_BYTES or sent.count(b"\\") > MOST_ESCAPES:
+        return {}
+    return cookie_parser(str(sent, "latin-1"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,15 +29,16 @@ class ListenerService:
         if len(self._waiting) >= MOST_ASKING:
             raise Unavailable("Too many listeners are connected here.", retry_after_seconds=5)
         async with self._database.autocommit() as tx:
-            if not await self._store.see(tx, id):
+            seen_at = await self._store.see(tx, id)
+            if seen_at is None:
                 raise NotFound(
                     f"No listener {id!r}: it was deleted, or away for so long that it was forgotten."
                 )
-            taken = await self._store.take(tx, id)
+            taken = await self._store.take(tx, id, seen_at)
         if not taken and wait_seconds:
             await self._waiting.until(id, wait_seconds)
             async with self._database.autocommit() as tx:
-                taken = await self._store.take(tx, id)
+                taken = await self._store.take(tx, id, seen_at)
         return Handovers([msgspec.json.decode(each, type=Handover) for each in taken])
 
     async def answer(self, id: str, handover_id: str, answer: HandoverAnswer) -> None:

@@ -12,7 +12,7 @@ from ogel.runtime.database.database import DatabaseAway
 log = structlog.get_logger(__name__)
 
 LOOK_SECONDS = 0.04
-AWAY_SECONDS = 1.0
+DATABASE_AWAY_SECONDS = 1.0
 
 
 class Waiting:
@@ -49,7 +49,7 @@ class Waiting:
                 found = await self._look(list(self._waiting))
             except DatabaseAway as error:
                 log.warning("listeners.database_away", error=error.reason)
-                await asyncio.sleep(AWAY_SECONDS)
+                await asyncio.sleep(DATABASE_AWAY_SECONDS)
                 continue
             for id in found:
                 for told in self._waiting.get(id, ()):

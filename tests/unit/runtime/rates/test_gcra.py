@@ -10,9 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
 
+from ogel.kernel.principal import ANONYMOUS
 from ogel.runtime.rates.budget import Budget
 from ogel.runtime.rates.budgets import Budgets
 from ogel.runtime.rates.gcra import left_of, spent, wait_seconds
+from ogel.runtime.rates.limiter import Limiter
 from ogel.runtime.rates.metrics import RateMetrics
 from ogel.runtime.rates.policy import Policy, Quota, policies_of, quotas_of
 from tests.support.gcra import Model
@@ -107,6 +109,21 @@ def test_many_callers_take_a_bounded_memory() -> None:
         busy, gone = budgets.find(("x", "0")), budgets.find(("x", "1"))
         assert busy is not None and not budgets.take(busy, 2.0), "who keeps asking is not forgotten"
         assert gone is None
+
+    asyncio.run(story())
+
+
+def test_a_site_is_counted_as_one_without_redis_too() -> None:
+    async def story() -> None:
+        metrics = RateMetrics(CollectorRegistry())
+        limiter = Limiter({"read": (Quota(5, 3600),)}, Budgets(None, metrics), metrics)
+
+        async def passes(client: str) -> bool:
+            return not (await limiter.admit(ANONYMOUS, client, "read")).refused_by
+
+        rotating = [f"2001:db8:0:{n:x}::{k}" for n in range(90) for k in range(8)]
+        assert sum([await passes(client) for client in rotating]) == 16 * 5
+        assert await passes("2001:db8:1::1"), "another site"
 
     asyncio.run(story())
 
