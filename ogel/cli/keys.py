@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ogel.cli.operator import api, identifier, json_option, say, say_json
+from ogel.cli.operator import api, identifier, json_option, say, say_list
 from ogel.cli.tables import Column, show_table
 from ogel.kernel.clock import rfc3339, utc_now
 
@@ -69,8 +69,7 @@ def list_keys(as_json: bool) -> None:
 
     with api() as ogel:
         found = ogel.listed("/api/keys", _ALL)
-    keys = list(reversed(found.as_(ApiKey)))
-    say_json(keys) if as_json else _show(keys)
+    say_list(found, as_json, ApiKey, lambda keys: _show(list(reversed(keys))))
 
 
 @command.command("show")

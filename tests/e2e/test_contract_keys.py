@@ -71,7 +71,7 @@ def test_a_key_is_shown_once_and_listed_by_its_hint(suite: Ogel, operator: Any) 
     id, key = finished.out.split()
     listed = operator("list", "--json")
     assert key not in listed.out
-    [mine] = [each for each in json.loads(listed.out) if each["id"] == id]
+    [mine] = [each for each in json.loads(listed.out)["items"] if each["id"] == id]
     assert key.startswith(mine["hint"])
     assert (mine["name"], mine["scopes"], mine["revoked_at"]) == ("shown once", ["*"], None)
     assert Client(suite.port, key=key)("GET", "/api/audit-logs").status == 200
