@@ -21,8 +21,8 @@ from ogel.runtime.http.me import me_route
 from ogel.runtime.http.metrics import HttpMetrics
 from ogel.runtime.http.observe import Observed, Unobserved
 from ogel.runtime.http.openapi import NO_EXAMPLES, AskExamples, Routes, Streams, openapi_route
-from ogel.runtime.http.places import Place, Places
 from ogel.runtime.http.route import Route, Stream
+from ogel.runtime.http.router import Router, RouterEntry
 from ogel.runtime.http.streams import StreamEndpoint
 from ogel.runtime.rates.limiter import Limiter
 
@@ -48,8 +48,8 @@ def build_app(
     own = replace(OWN, routes=[route for _, route in everything], streams=[stream for _, stream in streams])
     spoken = [own, *(dialect for _, dialect in dialects)]
     admissions = Admissions(authenticators, limiter)
-    places = [place for dialect in spoken for place in _places(dialect, admissions, options)]
-    app = Errors(Places(places), spoken)
+    entries = [entry for dialect in spoken for entry in _entries(dialect, admissions, options)]
+    app = Errors(Router(entries), spoken)
     if metrics is None:
         return Unobserved(app)
     return Observed(app, metrics, options.trusted_proxies)
@@ -70,20 +70,20 @@ def with_shell(
     return everything
 
 
-def _places(dialect: Dialect, admissions: Admissions, options: HttpOptions) -> Iterator[Place]:
+def _entries(dialect: Dialect, admissions: Admissions, options: HttpOptions) -> Iterator[RouterEntry]:
     check_declared(dialect)
     paths: defaultdict[str, list[Route]] = defaultdict(list)
     for route in dialect.routes:
         paths[dialect.prefix + route.path].append(route)
     for path, routes in paths.items():
-        yield Place(path, Endpoint(routes, dialect, admissions, options), dialect=dialect)
+        yield RouterEntry(path, Endpoint(routes, dialect, admissions, options), dialect=dialect)
     for stream in dialect.streams:
         kind = "http" if stream.media_type is not None else "websocket"
         if kind == "websocket":
             # Now, rather than when the first client asks and all others would wait; other processes never need it.
             import_module("ogel.runtime.http.websocket")
         endpoint = StreamEndpoint(stream, dialect, admissions)
-        yield Place(dialect.prefix + stream.path, endpoint, kind, stream=True, dialect=dialect)
+        yield RouterEntry(dialect.prefix + stream.path, endpoint, kind, stream=True, dialect=dialect)
 
 
 def check_declared(dialect: Dialect) -> None:

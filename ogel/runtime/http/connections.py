@@ -23,7 +23,7 @@ _CANCEL_SECONDS = 5.0
 _RESERVED_SHARE = 4
 _RESERVED_LEAST = 64
 # Beyond the limit, for questions about health.
-_CROWD = 16
+_MOST_OVER_LIMIT = 16
 LOGGED_AGAIN_SECONDS = 60.0  # of what goes on and on
 # "The peer has shut its side down", where the system can tell that without a read.
 _LEFT = getattr(select, "POLLRDHUP", 0)
@@ -47,19 +47,19 @@ class Connections:
         self._arriving = 0
         self._all: set[Http1] = set()
         # The oldest first: who has never asked for anything, and who has nothing more to ask now.
-        self._strangers: dict[Http1, None] = {}
+        self._never_asked: dict[Http1, None] = {}
         self._idle: dict[Http1, None] = {}
-        self._crowd: dict[Http1, None] = {}
+        self._over_limit: dict[Http1, None] = {}
         self._empty = asyncio.Event()
         self._empty.set()
         self._logged_at = float("-inf")
 
     def make(self) -> Http1:
         """For a socket that was accepted; it `entered` when it is connected, or `never_came`."""
-        crowded = len(self) >= self.most and not self.make_room()
+        over_limit = len(self) >= self.most and not self.make_room()
         self._arriving += 1
         self._empty.clear()
-        return Http1(self, crowded)
+        return Http1(self, over_limit)
 
     def never_came(self) -> None:
         self._arriving -= 1
@@ -69,24 +69,24 @@ class Connections:
         self._arriving -= 1
         self._all.add(connection)
         self.traffic.connections += 1
-        if not connection.crowded:
-            self._strangers[connection] = None
+        if not connection.over_limit:
+            self._never_asked[connection] = None
             return
-        self._crowd[connection] = None
-        if len(self._crowd) > _CROWD:
+        self._over_limit[connection] = None
+        if len(self._over_limit) > _MOST_OVER_LIMIT:
             self.refused(503)
-            self._dismiss(next(iter(self._crowd)))
+            self._dismiss(next(iter(self._over_limit)))
 
     def __len__(self) -> int:
         return self._arriving + len(self._all)
 
     def changed(self, connection: Http1) -> None:
         """Its state is another one."""
-        if connection.crowded:
+        if connection.over_limit:
             return
         if connection.state is State.BUSY or connection.state is State.UPGRADED:
             self._forget(connection)
-        elif connection.state in (State.IDLE, State.HEAD) and connection not in self._strangers:
+        elif connection.state in (State.IDLE, State.HEAD) and connection not in self._never_asked:
             self._idle[connection] = None
 
     def left(self, connection: Http1) -> None:
@@ -127,8 +127,8 @@ class Connections:
 
     def make_room(self) -> bool:
         """For one more. False: everybody here is busy."""
-        self._say_crowded()
-        for group in (self._strangers, self._idle):
+        self._warn_full()
+        for group in (self._never_asked, self._idle):
             if group:
                 self.traffic.evicted += 1
                 self._dismiss(next(iter(group)))
@@ -140,14 +140,14 @@ class Connections:
         connection.abort()
 
     def _forget(self, connection: Http1) -> None:
-        for group in (self._strangers, self._idle, self._crowd):
+        for group in (self._never_asked, self._idle, self._over_limit):
             group.pop(connection, None)
 
     def _tell_if_empty(self) -> None:
         if not len(self):
             self._empty.set()
 
-    def _say_crowded(self) -> None:
+    def _warn_full(self) -> None:
         now = self.now()
         if now - self._logged_at >= LOGGED_AGAIN_SECONDS:
             log.warning("http.crowded", connections=len(self), most=self.most, files=_file_limit())

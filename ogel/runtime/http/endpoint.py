@@ -12,10 +12,10 @@ from ogel.runtime.http.dialect import Dialect
 from ogel.runtime.http.exchange import exchange_of, header
 from ogel.runtime.http.input import check_idempotency_key, decode_query
 from ogel.runtime.http.intake import HttpOptions, body_reader
-from ogel.runtime.http.places import parameters
 from ogel.runtime.http.problem import MethodNotAllowed
 from ogel.runtime.http.reply import send_reply
 from ogel.runtime.http.route import Call, Route
+from ogel.runtime.http.router import parameters
 
 
 class Endpoint:

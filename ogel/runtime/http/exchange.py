@@ -15,7 +15,7 @@ from ogel.kernel.ids import new_id
 from ogel.kernel.principal import ANONYMOUS, Caller, Principal
 
 if TYPE_CHECKING:
-    from ogel.runtime.http.places import Place
+    from ogel.runtime.http.router import RouterEntry
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -50,7 +50,7 @@ class Exchange:
     ip: str | None
     user_agent: str | None
     principal: Principal = ANONYMOUS
-    place: Place | None = None
+    place: RouterEntry | None = None
     sent: str = ""
     limits: Sequence[tuple[bytes, bytes]] = ()
     status: int = _NO_ANSWER

@@ -58,12 +58,14 @@ class Http1(asyncio.Protocol):
     _transport: asyncio.Transport
     _out: Outgoing
 
-    def __init__(self, house: Connections, crowded: bool = False) -> None:
-        """`crowded`: there is hardly room for it, so it gets one answer, and only about health."""
+    def __init__(self, connections: Connections, over_limit: bool = False) -> None:
+        """`over_limit`: there is hardly room for it, so it gets one answer, and only about health."""
         self.state = State.IDLE
-        self.since = house.now()  # in this state; a connection that says nothing but empty lines stays idle
-        self.crowded = crowded
-        self._house = house
+        self.since = (
+            connections.now()
+        )  # in this state; a connection that says nothing but empty lines stays idle
+        self.over_limit = over_limit
+        self._connections = connections
         self._loop = asyncio.get_running_loop()
         self._client: tuple[str, int] | None = None
         self._server: tuple[str, int] | None = None
@@ -83,13 +85,13 @@ class Http1(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
-        self._out = Outgoing(self._transport, self._house.traffic)
+        self._out = Outgoing(self._transport, self._connections.traffic)
         self._client = _address(transport.get_extra_info("peername"))
         self._server = _address(transport.get_extra_info("sockname"))
-        self._house.entered(self)
+        self._connections.entered(self)
 
     def data_received(self, data: bytes) -> None:
-        self._house.traffic.received += len(data)
+        self._connections.traffic.received += len(data)
         if self.state is State.UPGRADED and self._session is not None:
             self._session.received(data)
         elif self.state is State.LINGER:
@@ -127,7 +129,9 @@ class Http1(asyncio.Protocol):
         """Whether the answer that begins now is the last one here."""
         # Who still waits to be asked for the body may send it or another request next: we could not tell.
         return (
-            self._house.stopping or self.crowded or (self._incoming is not None and self._incoming.continues)
+            self._connections.stopping
+            or self.over_limit
+            or (self._incoming is not None and self._incoming.continues)
         )
 
     @property
@@ -146,13 +150,13 @@ class Http1(asyncio.Protocol):
         """After so long the connection is cut, whatever it does then."""
         self._loop.call_later(seconds, self.abort)
 
-    # What the house does with its connections.
+    # What the connections does with its connections.
 
     def look(self, now: float, stalled_seconds: float) -> None:
         """For regular looks: ends what has taken too long."""
         self._out.cut_off_if_stalled(now, stalled_seconds)
         passed = now - self.since
-        stopping = self._house.stopping_since
+        stopping = self._connections.stopping_since
         match self.state:
             case State.IDLE | State.HEAD if stopping is not None and now - stopping >= LAST_REQUEST_SECONDS:
                 self.close()
@@ -230,7 +234,7 @@ class Http1(asyncio.Protocol):
         self._begin(head)
 
     def _begin(self, head: Head) -> None:
-        if self.crowded and not head.target.startswith((b"/health/", b"/api/health")):
+        if self.over_limit and not head.target.startswith((b"/health/", b"/api/health")):
             raise Refused(503, "This process has as many connections as it can hold.")
         if head.websocket:
             self._upgrade(head)
@@ -296,7 +300,7 @@ class Http1(asyncio.Protocol):
 
     def _peer_ended(self) -> None:
         if self._ended_at is None:
-            self._ended_at = self._house.now()
+            self._ended_at = self._connections.now()
         if self._session is not None:
             self._session.left()
         elif self.state is State.BUSY and self._incoming is not None:
@@ -328,7 +332,7 @@ class Http1(asyncio.Protocol):
 
     async def _perform(self, scope: Scope, incoming: Incoming, answer: Answer) -> None:
         try:
-            await self._house.app(scope, incoming.receive, answer.send)
+            await self._connections.app(scope, incoming.receive, answer.send)
         except asyncio.CancelledError:
             answer.keep = False  # by who stops, and has said so; nobody waits for this task
         except Exception:
@@ -369,7 +373,7 @@ class Http1(asyncio.Protocol):
 
     def _refuse(self, refused: Refused) -> None:
         """What comes can no longer be understood: the last answer, unless one is on its way."""
-        self._house.refused(refused.status)
+        self._connections.refused(refused.status)
         if self._incoming is not None:
             self._incoming.disconnect()
         if self._answer is None or not self._answer.begun:
@@ -394,7 +398,7 @@ class Http1(asyncio.Protocol):
 
         rest, self._data, self._at = self._data[self._at :], b"", 0
         self._enter(State.UPGRADED)
-        self._session = Session(self, self._house.app, head, self._client, self._server)
+        self._session = Session(self, self._connections.app, head, self._client, self._server)
         if rest:
             self._session.received(rest)
         self._task = self._loop.create_task(self._hold_session(self._session))
@@ -415,12 +419,12 @@ class Http1(asyncio.Protocol):
     def _leave(self) -> None:
         # They point back at us: together we would wait for the garbage collector, with the last request's body.
         self._incoming = self._answer = None
-        self._house.left(self)
+        self._connections.left(self)
 
     def _enter(self, state: State) -> None:
         self.state = state
-        self.since = self._house.now()
-        self._house.changed(self)
+        self.since = self._connections.now()
+        self._connections.changed(self)
 
 
 def _address(name: Any) -> tuple[str, int] | None:

@@ -23,7 +23,7 @@ _READY = b"r"
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class SiblingSlot:
     """What a child was given. The line ends when its parent does."""
 
     name: str  # 2/4
@@ -31,12 +31,12 @@ class Place:
     line: socket.socket
 
     @staticmethod
-    def taken_from(environment: MutableMapping[str, str]) -> Place | None:
+    def taken_from(environment: MutableMapping[str, str]) -> SiblingSlot | None:
         """None: nobody's child. What it starts itself does not find it."""
         if (value := environment.pop(_VARIABLE, None)) is None:
             return None
         name, listeners, line = value.split()
-        return Place(name, [_inherited(number) for number in listeners.split(",")], _inherited(line))
+        return SiblingSlot(name, [_inherited(number) for number in listeners.split(",")], _inherited(line))
 
     def say_ready(self, port: int) -> None:
         with suppress(OSError):  # the parent has gone, as `until_alone` sees

@@ -9,9 +9,9 @@ from ogel.runtime.http.credentials import KEY_PARAMETER, key_parameter
 from ogel.runtime.http.dialect import Dialect
 from ogel.runtime.http.exchange import exchange_of
 from ogel.runtime.http.input import decode_query
-from ogel.runtime.http.places import parameters
 from ogel.runtime.http.problem import MethodNotAllowed
 from ogel.runtime.http.route import Call, Stream
+from ogel.runtime.http.router import parameters
 
 
 class StreamEndpoint:
