@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
-from ogel.adapters.egress.target import Target, parse_url
+from ogel.adapters.egress.target import RequestTarget, parse_url
 from ogel.runtime.egress import RefusedAddress
 
 Network = IPv4Network | IPv6Network
@@ -100,7 +100,7 @@ class AddressGuard:
             self._judge.cache_clear()
             self.generation += 1
 
-    def check_url(self, url: str) -> Target:
+    def check_url(self, url: str) -> RequestTarget:
         """What can be told without looking anything up. Raises InvalidUrl, RefusedAddress."""
         target = parse_url(url)
         if target.address is not None:
@@ -116,13 +116,15 @@ class AddressGuard:
     def opens_any(self) -> bool:
         return bool(self._allow)
 
-    def may_come_to_open(self, target: Target) -> bool:
+    def may_come_to_open(self, target: RequestTarget) -> bool:
         """Of a private name without an address: is a network open where it may get one? `localhost` is on loopback."""
         if self._denied_name(target.host) == "localhost":
             return any(_overlap(network, loopback) for network in self._allow for loopback in _LOOPBACK)
         return not all(any(_covers(loopback, network) for loopback in _LOOPBACK) for network in self._allow)
 
-    def vet(self, target: Target, answers: Sequence[str], *, opened_only: bool = False) -> tuple[str, ...]:
+    def vet(
+        self, target: RequestTarget, answers: Sequence[str], *, opened_only: bool = False
+    ) -> tuple[str, ...]:
         """The addresses to connect to, in order, out of all that the name resolved to. Raises RefusedAddress.
 
         With `opened_only` public addresses are refused, too.

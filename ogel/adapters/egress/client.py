@@ -19,7 +19,7 @@ from ogel.adapters.egress.resolver import Resolver, SystemResolver
 from ogel.adapters.egress.response import ResponseReader
 from ogel.adapters.egress.slots import Slots
 from ogel.adapters.egress.system_names import Answer
-from ogel.adapters.egress.target import Target
+from ogel.adapters.egress.target import RequestTarget
 from ogel.runtime.egress import (
     NO_HEADERS,
     EgressError,
@@ -41,7 +41,7 @@ REMEMBERED = 2048  # what the guard said of URLs, and of answers
 class _Attempt:
     """One call of `post` on its way through the phases. `deadline` is in loop.time()."""
 
-    target: Target
+    target: RequestTarget
     message: bytes
     pool_key: str
     reader: ResponseReader
@@ -136,7 +136,7 @@ class EgressClient:
                 await self._all_lost.wait()
         self._deadlines.close()
 
-    def _prepared(self, url: str, generation: int) -> tuple[Target, bytes]:
+    def _prepared(self, url: str, generation: int) -> tuple[RequestTarget, bytes]:
         """What is remembered of a URL is forgotten when the guard's `generation` changes."""
         try:
             target = self._guard.check_url(url)
@@ -163,7 +163,7 @@ class EgressClient:
         if connection is None or not await self._reused(connection, attempt):
             await self._exchange(await self._opened(attempt, addresses), attempt)
 
-    def _addresses_at_hand(self, target: Target) -> Answer | None:
+    def _addresses_at_hand(self, target: RequestTarget) -> Answer | None:
         if target.address is not None:
             return (target.address,)
         answers = self._resolver.cached(target.host)
@@ -179,7 +179,7 @@ class EgressClient:
             attempt.timings.dns = time.monotonic() - started
         return self._vet(attempt.target, answers, self._guard.generation)
 
-    def _vetted(self, target: Target, answers: Answer, generation: int) -> Answer:
+    def _vetted(self, target: RequestTarget, answers: Answer, generation: int) -> Answer:
         """Remembered as `_prepared` is."""
         try:
             return self._guard.vet(target, answers)

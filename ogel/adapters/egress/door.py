@@ -6,7 +6,7 @@ import asyncio
 
 from ogel.adapters.egress.addresses import AddressGuard
 from ogel.adapters.egress.resolver import Resolver, SystemResolver
-from ogel.adapters.egress.target import Target
+from ogel.adapters.egress.target import RequestTarget
 from ogel.runtime.domain import is_private, leads_nowhere
 from ogel.runtime.egress import EgressError, RefusedAddress
 
@@ -30,7 +30,7 @@ class Door:
         if target.address is None and is_private(target.host):
             await self._check_private(target)
 
-    async def _check_private(self, target: Target) -> None:
+    async def _check_private(self, target: RequestTarget) -> None:
         if leads_nowhere(target.host) or not self._guard.opens_any:
             raise RefusedAddress
         try:

@@ -12,7 +12,7 @@ from ogel.adapters.egress.connection import Connection
 from ogel.adapters.egress.deadlines import until
 from ogel.adapters.egress.dial import Dial, dial
 from ogel.adapters.egress.proxy import Proxy
-from ogel.adapters.egress.target import Target
+from ogel.adapters.egress.target import RequestTarget
 from ogel.runtime.egress import EgressError, Timings
 
 
@@ -26,7 +26,7 @@ class Opener:
 
     async def open(
         self,
-        target: Target,
+        target: RequestTarget,
         addresses: Sequence[str],
         deadline: float,
         timings: Timings,
@@ -45,7 +45,7 @@ class Opener:
         return self._proxy is not None and self._proxy.is_silent_since(began)
 
     async def _attach(
-        self, connection: Connection, opened: socket.socket, target: Target, timings: Timings
+        self, connection: Connection, opened: socket.socket, target: RequestTarget, timings: Timings
     ) -> None:
         """Give the socket to the connection, after the TLS handshake if there is one."""
         loop = asyncio.get_running_loop()

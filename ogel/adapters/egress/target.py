@@ -24,7 +24,7 @@ _JOINERS = str.maketrans("", "", "\u200c\u200d")
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class RequestTarget:
     """
     host     as `ascii_domain` has it; an IPv6 address stands without brackets.
     path     the request target: path and query, percent-encoded, never empty.
@@ -44,7 +44,7 @@ class Target:
         return host if self.port == _DEFAULT_PORTS[self.scheme] else f"{host}:{self.port}"
 
 
-def parse_url(url: str) -> Target:
+def parse_url(url: str) -> RequestTarget:
     """Raises InvalidUrl. Looks nothing up."""
     if len(url) > MAX_URL_LENGTH:
         raise InvalidUrl(f"the URL is longer than {MAX_URL_LENGTH} characters")
@@ -63,7 +63,7 @@ def parse_url(url: str) -> Target:
     path = quote(parts.path, safe=_PATH_CHARACTERS) or "/"
     if parts.query:
         path += "?" + quote(parts.query, safe=_QUERY_CHARACTERS)
-    return Target(scheme, host, port, path, address)
+    return RequestTarget(scheme, host, port, path, address)
 
 
 def _host_and_port(netloc: str, default_port: int) -> tuple[str, int]:

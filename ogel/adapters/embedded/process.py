@@ -57,7 +57,7 @@ class Identity:
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class ProcessInfo:
     identity: Identity
     command: str
 
@@ -69,7 +69,7 @@ def is_running(process: Identity, marker: str) -> bool:
     return seen is not None and seen.identity == process and (marker in seen.command or not seen.command)
 
 
-def describe(pid: int) -> Seen | None:
+def describe(pid: int) -> ProcessInfo | None:
     """
     None once it has ended, also while its parent has yet to take note, which the first process of a container may
     never do. None, too, of another user's process where /proc hides those: it is none of ours.
@@ -85,10 +85,10 @@ def describe(pid: int) -> Seen | None:
     fields = stat.rpartition(")")[2].split()
     if fields[0] in "ZX":
         return None
-    return Seen(Identity(pid, fields[19]), command.replace(b"\0", b" ").decode(errors="replace"))
+    return ProcessInfo(Identity(pid, fields[19]), command.replace(b"\0", b" ").decode(errors="replace"))
 
 
-def _ps(pid: int) -> Seen | None:
+def _ps(pid: int) -> ProcessInfo | None:
     answer = subprocess.run(
         ["ps", "-ww", "-o", "state=,lstart=,command=", "-p", str(pid)],
         capture_output=True,
@@ -102,7 +102,7 @@ def _ps(pid: int) -> Seen | None:
         return None
     # `lstart` is always 24 characters: "Mon Nov 23 08:14:00 2026".
     rest = rest.lstrip()
-    return Seen(Identity(pid, rest[:24]), rest[24:].lstrip())
+    return ProcessInfo(Identity(pid, rest[:24]), rest[24:].lstrip())
 
 
 def with_command(pattern: str) -> list[Identity]:

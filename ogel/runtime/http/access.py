@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from ogel.kernel.principal import Kind, Principal
-from ogel.runtime.rates.classes import RateClass
+from ogel.runtime.rates.policy import RateClass
 
 # open   everybody; credentials are not even looked at.
 # key    API keys, and operators.

@@ -8,7 +8,7 @@ from ogel.runtime.http.access import Who
 from ogel.runtime.http.dialect import OWN, Dialect, Dialects
 from ogel.runtime.http.openapi import Routes, Streams
 from ogel.runtime.http.route import Route, Stream
-from ogel.runtime.rates.classes import RateClass
+from ogel.runtime.rates.policy import RateClass
 
 
 class AccessRow(msgspec.Struct, frozen=True, kw_only=True):

@@ -21,7 +21,7 @@ _CLOSE = b"connection: close\r\n"
 _KEEP_ALIVE = b"connection: keep-alive\r\n"
 
 
-class Out(Protocol):
+class AnswerSink(Protocol):
     """What an answer needs of its connection."""
 
     @property
@@ -44,7 +44,7 @@ class Answer:
 
     __slots__ = ("_chunks", "_left", "_method", "_old", "_out", "_silent", "_start", "begun", "ended", "keep")
 
-    def __init__(self, out: Out, method: str, version: str, keep_alive: bool) -> None:
+    def __init__(self, out: AnswerSink, method: str, version: str, keep_alive: bool) -> None:
         self.begun = False
         self.ended = False
         self.keep = keep_alive

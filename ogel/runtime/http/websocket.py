@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import replace
 from typing import Any, cast
@@ -26,7 +27,6 @@ from ogel.runtime.http.exchange import HANG_UP
 from ogel.runtime.http.head import Head
 from ogel.runtime.http.http1 import Http1
 from ogel.runtime.http.inbox import Inbox
-from ogel.runtime.http.rate import Rate
 
 log = structlog.get_logger()
 
@@ -64,7 +64,7 @@ class Session:
             _STREAM, hang_up=self._hang_up,
         )  # fmt: skip
         self._unread = bytearray()
-        self._bytes = Rate(BYTES_PER_SECOND, BYTES_AT_ONCE)
+        self._bytes = _TokenBucket(BYTES_PER_SECOND, BYTES_AT_ONCE)
         self._over = False
         self._changed = asyncio.Event()
 
@@ -201,6 +201,26 @@ class _TooMuch(Exception):
     pass
 
 
+class _TokenBucket:
+    """A token bucket: `per_second` tokens are added each second, and it holds at most `at_once`."""
+
+    def __init__(self, per_second: float, at_once: float) -> None:
+        self._per_second = per_second
+        self._at_once = at_once
+        self._left = at_once
+        self._at = time.monotonic()
+
+    def allows(self, amount: float) -> bool:
+        """Takes `amount` tokens if there are as many, and tells whether it did."""
+        now = time.monotonic()
+        self._left = min(self._at_once, self._left + (now - self._at) * self._per_second)
+        self._at = now
+        if self._left < amount:
+            return False
+        self._left -= amount
+        return True
+
+
 class _Watched:
     """
     wsproto's connection. Raises _TooMuch when frames come faster than they may; `failure` is what to close with when
@@ -210,7 +230,7 @@ class _Watched:
     def __init__(self, connection: Connection) -> None:
         self.failure: CloseConnection | None = None
         self._connection = connection
-        self._frames = Rate(FRAMES_PER_SECOND, FRAMES_AT_ONCE)
+        self._frames = _TokenBucket(FRAMES_PER_SECOND, FRAMES_AT_ONCE)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._connection, name)

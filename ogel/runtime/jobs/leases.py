@@ -42,7 +42,7 @@ class _AboutClaim(msgspec.Struct, frozen=True):
     opens_in: float | None
 
 
-class Noted(msgspec.Struct, frozen=True):
+class ProgressNoted(msgspec.Struct, frozen=True):
     """A row of `note_progress`."""
 
     id: str
@@ -162,7 +162,7 @@ class LeaseStore:
         async with self._database.autocommit() as tx:
             return {id for (id,) in await tx.tuples(_SQL.lost_leases, parameters)}
 
-    async def note_progress(self, notes: Sequence[Noted]) -> None:
+    async def note_progress(self, notes: Sequence[ProgressNoted]) -> None:
         async with self._database.autocommit() as tx:
             parameters = {"rows": records(notes), "ids": [note.id for note in notes]}
             await tx.execute(_SQL.note_progress, parameters)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 
-class Pace:
+class BatchPace:
     """
     One that follows a pause may begin at once. The next begins no sooner after it than twice the time that it takes, so
     that what comes meanwhile is gathered: the slower they are, the more. Times are the event loop's.

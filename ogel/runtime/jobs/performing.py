@@ -16,7 +16,7 @@ from ogel.kernel.clock import utc_now
 from ogel.runtime.database.database import Database, DatabaseAway
 from ogel.runtime.jobs.job import CANCELLED, DONE, MOST_RESULT_BYTES, Finished, Job, Outcome
 from ogel.runtime.jobs.kind import JobKind
-from ogel.runtime.jobs.progress import Progress, heard_by
+from ogel.runtime.jobs.progress import JobProgress, heard_by
 from ogel.runtime.secrets.scrub import Scrubber
 
 log = structlog.get_logger(__name__)
@@ -53,7 +53,7 @@ class Performer:
         self.unfinished = 0
         self.tasks: dict[str, asyncio.Task[None]] = {}
         self.superseded: set[asyncio.Task[None]] = set()
-        self.progress: dict[str, Progress] = {}
+        self.progress: dict[str, JobProgress] = {}
         self._given_up: set[str] = set()
         self._cancelled: set[str] = set()
 
@@ -185,7 +185,7 @@ class Performer:
         if job_id not in self._cancelled and self.stop(job_id):
             self._cancelled.add(job_id)
 
-    def _hear(self, job: Job, progress: Progress) -> None:
+    def _hear(self, job: Job, progress: JobProgress) -> None:
         if job.id in self.tasks and self.held.get(job.id) is job:
             self.progress[job.id] = progress
 

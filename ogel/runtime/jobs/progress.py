@@ -10,7 +10,7 @@ from msgspec import Struct
 MOST_NOTE_CHARACTERS = 500
 
 
-class Progress(Struct, frozen=True):
+class JobProgress(Struct, frozen=True):
     """`total` is None while nobody knows it. `note` is for people."""
 
     done: float
@@ -18,7 +18,7 @@ class Progress(Struct, frozen=True):
     note: str = ""
 
 
-Hear = Callable[[Progress], None]
+Hear = Callable[[JobProgress], None]
 _hear: ContextVar[Hear | None] = ContextVar("hear_progress", default=None)
 
 
@@ -29,7 +29,7 @@ def report(done: float, total: float | None = None, note: str = "") -> None:
     """
     hear = _hear.get()
     if hear is not None:
-        hear(Progress(done, total, note.replace("\x00", "\ufffd")[:MOST_NOTE_CHARACTERS]))
+        hear(JobProgress(done, total, note.replace("\x00", "\ufffd")[:MOST_NOTE_CHARACTERS]))
 
 
 def heard_by(hear: Hear) -> None:

@@ -11,7 +11,7 @@ from ogel.kernel.clock import utc_now
 from ogel.runtime.jobs.job import Job, NewJob
 
 
-class Place(NamedTuple):
+class LeaseSlot(NamedTuple):
     """
     lease_id, lease_seconds  what the job may be written with.
     place                    it would be this one of its key in flight: it is taken unless the key's limit is lower.
@@ -26,10 +26,10 @@ class Claimed(NamedTuple):
     """A job as it will stand in the table, if it does."""
 
     job: Job
-    place: Place
+    place: LeaseSlot
 
 
-def claimed(new: NewJob, max_attempts: int, place: Place) -> Claimed:
+def claimed(new: NewJob, max_attempts: int, place: LeaseSlot) -> Claimed:
     payload = msgspec.json.decode(msgspec.json.encode(new.payload))  # as the table gives it back
     now = utc_now()
     job = Job(
@@ -67,7 +67,7 @@ class Promising(Protocol):
         """None: they are to wait their turn like any others."""
 
 
-class Nobody:
+class NoRunner:
     def promise(self, queue: str, jobs: Sequence[NewJob]) -> Promise | None:
         return None
 

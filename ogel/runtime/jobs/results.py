@@ -13,7 +13,7 @@ from ogel.runtime.jobs.endings import EndingStore
 from ogel.runtime.jobs.job import Finished, Outcome
 from ogel.runtime.jobs.kind import JobKind
 from ogel.runtime.jobs.metrics import JobMetrics
-from ogel.runtime.jobs.pace import Pace
+from ogel.runtime.jobs.pace import BatchPace
 
 log = structlog.get_logger(__name__)
 
@@ -43,7 +43,7 @@ class ResultWriter:
         self._written = written
         self._waiting: list[Finished] = []
         self._being_written = 0
-        self._pace = Pace()
+        self._pace = BatchPace()
         self._some = asyncio.Event()
         self._closing = asyncio.Event()
         self._emptied = asyncio.Event()

@@ -20,9 +20,9 @@ from ogel.runtime.jobs.job import Finished, Job, NewJob, Outcome
 from ogel.runtime.jobs.kind import JobKind
 from ogel.runtime.jobs.leases import FEW, Claim, LeaseStore
 from ogel.runtime.jobs.metrics import JobMetrics
-from ogel.runtime.jobs.pace import Pace
+from ogel.runtime.jobs.pace import BatchPace
 from ogel.runtime.jobs.performing import Performer
-from ogel.runtime.jobs.promises import Place, Promise, claimed
+from ogel.runtime.jobs.promises import LeaseSlot, Promise, claimed
 from ogel.runtime.jobs.results import ResultWriter
 from ogel.runtime.jobs.shares import Shares
 from ogel.runtime.jobs.tending import Tender
@@ -86,7 +86,7 @@ class JobRunner:
         self._context = Context()
         self._shares = Shares(options.in_flight)
         self._wake = asyncio.Event()
-        self._pace = Pace()
+        self._pace = BatchPace()
         # Places freed since the last claim, and how many of them are worth another before its time.
         self._freed = 0
         self._enough = 1
@@ -131,7 +131,7 @@ class JobRunner:
         lease_id, seconds = new_id("lease"), self._options.lease_seconds
         held = []
         for job in jobs:
-            place = Place(lease_id, seconds, next(places[job.key]) if job.key else 0)
+            place = LeaseSlot(lease_id, seconds, next(places[job.key]) if job.key else 0)
             held.append(claimed(job, self._kinds[job.kind].max_attempts, place))
             self._performer.unfinished += 1
             if job.key:

@@ -52,7 +52,7 @@ UNDIVIDED = Division((), NewKeys(1_000_000, 1_000_000))
 
 
 @dataclass(slots=True)
-class _Key:
+class _KeyShare:
     """
     window      places it may have, growing with every success; like TCP's, fast below `threshold` and by one per round
                 above it.
@@ -80,13 +80,13 @@ class Shares:
         self._places = places
         self._untrusted_places = max(1, int(places * UNTRUSTED_PART))
         self._suspect_places = max(1, int(places * SUSPECT_PART))
-        self._keys: dict[str, _Key] = {}
+        self._keys: dict[str, _KeyShare] = {}
         self._turn = 0
 
     def started(self, key: str, claim: str, limit: float | None, now: float) -> None:
         state = self._keys.get(key)
         if state is None:
-            state = self._keys[key] = _Key(FIRST_SHARE)
+            state = self._keys[key] = _KeyShare(FIRST_SHARE)
         if limit is not None:
             state.limit = limit
         state.started[claim] = now
@@ -132,7 +132,7 @@ class Shares:
             places[key] = iter(range(busy + 1, busy + count + 1))
         return places
 
-    def _growth(self, state: _Key) -> float:
+    def _growth(self, state: _KeyShare) -> float:
         if math.isinf(state.threshold):
             return FIRST_GROWTH
         return 1.0 if state.window < state.threshold else 1.0 / state.window
@@ -155,7 +155,7 @@ class Shares:
         left = max(0, left - taken - taken_by_new)
         return Division(trusted + suspects + new, NewKeys(max(1, min(FIRST_SHARE, left // 4)), left))
 
-    def _is_suspect(self, state: _Key, now: float) -> bool:
+    def _is_suspect(self, state: _KeyShare, now: float) -> bool:
         if state.unproven:
             return True
         oldest = next(iter(state.started.values()), now)

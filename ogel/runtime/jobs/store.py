@@ -13,7 +13,7 @@ from ogel.runtime.database.database import Queries, Transaction, records
 from ogel.runtime.database.pieces import Piece
 from ogel.runtime.jobs.job import NewJob
 from ogel.runtime.jobs.kind import JobKind, by_name
-from ogel.runtime.jobs.promises import Nobody, Place, Promises, Promising
+from ogel.runtime.jobs.promises import LeaseSlot, NoRunner, Promises, Promising
 from ogel.runtime.purge import BEGINNING, MOST_COUNTED, BatchDone, Cursor
 
 _SQL = Queries.beside(__name__)
@@ -31,7 +31,7 @@ class JobQueue:
         self, kinds: Mapping[str, JobKind] | None = None, promising: Promising | None = None
     ) -> None:
         """`kinds` by name; or `know` says them before anything is enqueued. `promising`: who may take jobs at once."""
-        self._promising = Nobody() if promising is None else promising
+        self._promising = NoRunner() if promising is None else promising
         self._kinds: Mapping[str, JobKind] = {} if kinds is None else kinds
 
     def know(self, kinds: Sequence[JobKind]) -> None:
@@ -55,7 +55,7 @@ class JobQueue:
         made = [self._promising.promise(queue, mine) for queue, mine in by_queue.items()]
         return Promises([promise for promise in made if promise is not None])
 
-    def enqueued(self, jobs: Sequence[tuple[str, NewJob]], places: Mapping[str, Place]) -> Piece:
+    def enqueued(self, jobs: Sequence[tuple[str, NewJob]], places: Mapping[str, LeaseSlot]) -> Piece:
         """
         Writes them in the statement that writes the events which cause them: (event id, job). Those with a place are
         claimed by it, unless there is something to be weighed.

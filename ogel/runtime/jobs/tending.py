@@ -11,7 +11,7 @@ import structlog
 
 from ogel.kernel.clock import utc_now
 from ogel.runtime.jobs.job import Job
-from ogel.runtime.jobs.leases import LeaseStore, Noted
+from ogel.runtime.jobs.leases import LeaseStore, ProgressNoted
 from ogel.runtime.jobs.performing import Performer
 
 log = structlog.get_logger(__name__)
@@ -83,7 +83,9 @@ class Tender:
         if not long:
             return
         progress = self._performer.progress
-        notes = [Noted(job.id, job.lease_id, progress.pop(job.id)) for job in long if job.id in progress]
+        notes = [
+            ProgressNoted(job.id, job.lease_id, progress.pop(job.id)) for job in long if job.id in progress
+        ]
         if notes:
             await self._leases.note_progress(notes)
         for id in await self._leases.cancelled(long):

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Literal, NamedTuple
+
+# What a request costs Ogel, roughly. Each route and stream declares its class, by which its rate is limited.
+# none     never limited: health, metrics, what a load balancer asks.
+# read     answers from rows; changes nothing.
+# write    one transaction.
+# publish  events, messages and mails: what clients send in numbers.
+# stream   the beginning of a stream; what it carries is not counted.
+# sign_in  tries a secret that people chose, or costs a slow hash: few are enough, and many are an attack.
+RateClass = Literal["none", "read", "write", "publish", "stream", "sign_in"]
 
 _QUOTA = re.compile(r"([1-9][0-9]{0,8})/([1-9][0-9]{0,5})?(s|m|h|d)", re.ASCII)
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}

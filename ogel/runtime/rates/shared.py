@@ -16,7 +16,7 @@ class Ask(NamedTuple):
     wanted: int
 
 
-class Answer(NamedTuple):
+class BudgetAnswer(NamedTuple):
     """`granted` of what was wanted, charged to each policy; `owed_seconds`: until each is whole again."""
 
     granted: int
@@ -24,5 +24,5 @@ class Answer(NamedTuple):
 
 
 class SharedBudgets(Protocol):
-    async def take(self, asks: Sequence[Ask]) -> Sequence[Answer]:
+    async def take(self, asks: Sequence[Ask]) -> Sequence[BudgetAnswer]:
         """Each ask at once or not at all: what any of its policies refuses, none is charged. Raises Unavailable."""

@@ -6,7 +6,7 @@ from starlette.types import Receive, Send
 
 from ogel.runtime.realtime import codec
 from ogel.runtime.realtime.session import PING_SECONDS, until_left
-from ogel.runtime.realtime.subscription import Ended, Subscription
+from ogel.runtime.realtime.subscription import Subscription, SubscriptionEnded
 
 # Who only listens has nothing to say, and could do so without end, where other requests have their limit.
 MAX_CLIENT_BYTES = 64 * 1024
@@ -32,7 +32,7 @@ async def _write(subscription: Subscription, send: Send) -> None:
         while True:
             message = await subscription.next(PING_SECONDS)
             await _chunk(send, codec.SSE_PING if message is None else message.encoded(codec.sse_event))
-    except Ended as ended:
+    except SubscriptionEnded as ended:
         await _chunk(send, codec.sse_end(ended.reason), more=False)
 
 

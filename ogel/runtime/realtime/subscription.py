@@ -19,7 +19,7 @@ class Reason(StrEnum):
     EXPIRED = "expired"  # that key did
 
 
-class Ended(Exception):
+class SubscriptionEnded(Exception):
     def __init__(self, reason: Reason) -> None:
         super().__init__(reason)
         self.reason = reason
@@ -58,7 +58,7 @@ class Subscription:
         return dropped
 
     async def next(self, timeout_seconds: float) -> Message | None:
-        """The oldest message waiting; None when none came in time. Raises Ended after the last."""
+        """The oldest message waiting; None when none came in time. Raises SubscriptionEnded after the last."""
         if not self._waiting and self._reason is None:
             self._some.clear()
             try:
@@ -71,4 +71,4 @@ class Subscription:
             self._bytes -= message.size
             return message
         assert self._reason is not None
-        raise Ended(self._reason)
+        raise SubscriptionEnded(self._reason)

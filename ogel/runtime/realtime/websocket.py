@@ -6,7 +6,7 @@ from starlette.types import Receive, Send
 
 from ogel.runtime.realtime import codec
 from ogel.runtime.realtime.session import PING_SECONDS, until_left
-from ogel.runtime.realtime.subscription import Ended, Subscription
+from ogel.runtime.realtime.subscription import Subscription, SubscriptionEnded
 
 # Clients have nothing to say yet: short messages are ignored.
 MAX_CLIENT_MESSAGE = 4096
@@ -31,7 +31,7 @@ async def _write(subscription: Subscription, send: Send) -> None:
             # Not the protocol's own ping: hypercorn's timer for that outlives connections and delays a stop.
             text = codec.WEBSOCKET_PING if message is None else message.encoded(codec.websocket_event)
             await send({"type": "websocket.send", "text": text})
-    except Ended as ended:
+    except SubscriptionEnded as ended:
         code = codec.CLOSE_CODES[ended.reason]
         await send({"type": "websocket.close", "code": code, "reason": str(ended.reason)})
 
