@@ -27,7 +27,7 @@ class FieldError:
 
 
 class OgelError(Exception):
-    """The message is for the caller; what only an operator may see goes into `__cause__`."""
+    """Base of all errors. Its message is sent to the caller; details that only an operator may see go into `__cause__`."""
 
     status = 500
     title = "Internal error"
@@ -95,4 +95,6 @@ class ConfigError(OgelError):
 
 
 class Restart(Exception):
-    """Not an error: the process has put its work down, and begins anew in its place: same pid, same command line."""
+    """Raised to restart in place, which is no error: the process has stopped its work and runs its command line again
+    under the same pid.
+    """
