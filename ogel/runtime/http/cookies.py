@@ -13,7 +13,7 @@ COOKIE_BYTES = 8192
 
 
 def cookies_of(headers: Mapping[bytes, bytes]) -> Mapping[str, str]:
-    """By name, as browsers read them: what is malformed is skipped."""
+    """Returns the cookies by name, parsed as browsers do: malformed ones are skipped."""
     sent = headers.get(b"cookie", b"")
     return cookie_parser(str(sent, "latin-1")) if sent and len(sent) <= COOKIE_BYTES else {}
 
@@ -36,7 +36,7 @@ class Cookie:
     same_site: Literal["Lax", "Strict", "None"] = "Lax"
 
     def header(self) -> str:
-        """The value of Set-Cookie. Raises http.cookies.CookieError: no cookie can have that name."""
+        """Returns the value for Set-Cookie. Raises http.cookies.CookieError for a name that no cookie can have."""
         jar: SimpleCookie = SimpleCookie()
         jar[self.name] = self.value
         morsel = jar[self.name]

@@ -19,7 +19,9 @@ from ogel.runtime.http.router import parameters
 
 
 class Endpoint:
-    """Places match the path; the method is chosen here, so that a 405 names all there are."""
+    """All routes of one path. The router matches the path; the method is chosen here, so that a 405 can list all there
+    are.
+    """
 
     def __init__(
         self, routes: Sequence[Route], dialect: Dialect, admissions: Admissions, options: HttpOptions
@@ -44,7 +46,7 @@ class Endpoint:
                 return
         operation = self._operations.get(method)
         if operation is None and method == "HEAD":
-            # The server leaves out the body of the answer.
+            # For HEAD the server leaves out the body.
             operation = self._operations.get("GET")
         if operation is None:
             raise MethodNotAllowed(method, self._allowed)
