@@ -10,7 +10,7 @@ def utc_now() -> datetime:
 
 
 def rfc3339(moment: datetime) -> str:
-    """Formats as `2026-01-31T08:15:30.123456Z`. The microseconds are always there, so that sorting the text sorts by
-    time.
+    """
+    Formats as `2026-01-31T08:15:30.123456Z`. The microseconds are always there, so that sorting the text sorts by time.
     """
     return moment.astimezone(UTC).isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"

@@ -31,7 +31,9 @@ def id_at(prefix: str, moment: datetime) -> str:
 
 
 def derived_id(prefix: str, moment: datetime, text: str) -> str:
-    """Returns an id that depends on the moment and the text alone; among new ids of that moment it may sort anywhere."""
+    """
+    Returns an id that depends on the moment and the text alone; among new ids of that moment it may sort anywhere.
+    """
     random74 = int.from_bytes(sha256(text.encode()).digest()[:10], "big") >> 6
     ms = max(0, int(moment.timestamp() * 1000))
     value = (ms << 80) | (0x7 << 76) | (random74 >> 62 << 64) | (0b10 << 62) | (random74 & (1 << 62) - 1)

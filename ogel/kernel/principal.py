@@ -32,8 +32,9 @@ class Principal:
     session: str | None = field(default=None, kw_only=True)
 
     def may(self, scope: str) -> bool:
-        """Whether its scopes allow `scope`. They imply nothing: a key that may publish events may not read the events
-        of others.
+        """
+        Whether its scopes allow `scope`. They imply nothing: a key that may publish events may not read the events of
+        others.
         """
         scopes = self.scopes
         return scope in scopes or "*" in scopes or f"{scope.partition(':')[0]}:*" in scopes

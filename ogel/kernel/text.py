@@ -1,5 +1,5 @@
-"""Text from outside: patterns that can explain themselves, and what Postgres can store, which is every character but
-NUL.
+"""
+Text from outside: patterns that can explain themselves, and what Postgres can store, which is every character but NUL.
 """
 
 from __future__ import annotations

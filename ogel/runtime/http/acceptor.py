@@ -1,5 +1,6 @@
-"""Accepts connections, up to the last one in the backlog when it stops. The event loop's own server drops connections
-that it accepted just before it closes, and clients in the backlog get a reset.
+"""
+Accepts connections, up to the last one in the backlog when it stops. The event loop's own server drops connections that
+it accepted just before it closes, and clients in the backlog get a reset.
 """
 
 from __future__ import annotations
@@ -40,8 +41,8 @@ class Acceptor:
             self._loop.add_reader(listener, self._accept, listener, _AT_ONCE)
 
     def stop(self, backlog: int) -> None:
-        """Closes the listeners. Clients in their backlog already believe they are connected, so they are accepted
-        first.
+        """
+        Closes the listeners. Clients in their backlog already believe they are connected, so they are accepted first.
         """
         for listener in self._listeners:
             self._end_pause(listener)

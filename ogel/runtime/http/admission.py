@@ -1,5 +1,6 @@
-"""Admission: finds the principal of a request by its credentials, and lets it in or refuses it. Routes and streams
-share it.
+"""
+Admission: finds the principal of a request by its credentials, and lets it in or refuses it. Routes and streams share
+it.
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ class Watch(Protocol):
     """Tells when a key ends, for whatever outlives the request that it came with: streams, and caches of keys."""
 
     def watch(self, principal: Principal, scope: str, on_end: Callable[[Ending], None]) -> Callable[[], None]:
-        """Watches the principal's key until the returned function is called. `on_end` is called once, when the key has
+        """
+        Watches the principal's key until the returned function is called. `on_end` is called once, when the key has
         ended or lost the scope, also if that happened between admission and this call.
         """
 
@@ -73,7 +75,9 @@ class Admission:
 
 
 class Admissions:
-    """What all admissions share: the authenticators and the rate limiter. Without a `limiter` requests are not limited."""
+    """
+    What all admissions share: the authenticators and the rate limiter. Without a `limiter` requests are not limited.
+    """
 
     def __init__(self, authenticators: Authenticators, limiter: Limiter | None) -> None:
         self._authenticators = authenticators

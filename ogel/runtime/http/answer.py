@@ -57,8 +57,9 @@ class Answer:
         self._left: int | None = None  # bytes of the declared length that are still to come
 
     async def send(self, message: Message) -> None:
-        """Sends a message of ASGI. The head waits for the first part of the body. Raises Disconnected when the client
-        left before the end, and RuntimeError when ASGI does not allow the message at this point.
+        """
+        Sends a message of ASGI. The head waits for the first part of the body. Raises Disconnected when the client left
+        before the end, and RuntimeError when ASGI does not allow the message at this point.
         """
         kind = message["type"]
         if kind == "http.response.body" and self._start is not None and not self.ended:
@@ -130,7 +131,9 @@ class Answer:
 
 
 def head_of(status: int, fields: Iterable[tuple[bytes, bytes]], connection: bytes = b"") -> bytes:
-    """Returns the head, from the status line to the empty line. Raises ValueError for a field with a line break in it."""
+    """
+    Returns the head, from the status line to the empty line. Raises ValueError for a field with a line break in it.
+    """
     lines = [b"%b: %b\r\n" % field for field in fields]
     head = b"".join((status_line(status), *lines, date_line(int(time.time())), connection, b"\r\n"))
     # One line each for the status, the date and the end, and perhaps one for the connection.

@@ -39,8 +39,9 @@ def build_app(
     limiter: Limiter | None = None,
     dialects: Dialects = (),
 ) -> ASGIApp:
-    """Builds the application. `routes`, `streams` and `dialects` come with the names of their features; `examples` are
-    for the OpenAPI document, which describes Ogel's own routes only. Without `metrics` requests are not logged either;
+    """
+    Builds the application. `routes`, `streams` and `dialects` come with the names of their features; `examples` are for
+    the OpenAPI document, which describes Ogel's own routes only. Without `metrics` requests are not logged either;
     without `limiter` they are not limited. Raises ValueError when a route or stream declares no Access.
     """
     everything = with_shell(routes, streams, probes, examples, stopping)
@@ -87,7 +88,9 @@ def _entries(dialect: Dialect, admissions: Admissions, options: HttpOptions) -> 
 
 
 def check_declared(dialect: Dialect) -> None:
-    """Checks declarations that bypassed the type checker at start-up, before a request meets them. Raises ValueError."""
+    """
+    Checks declarations that bypassed the type checker at start-up, before a request meets them. Raises ValueError.
+    """
     ways: list[Route | Stream] = [*dialect.routes, *dialect.streams]
     for way in ways:
         if not isinstance(way.access, Access):

@@ -1,5 +1,6 @@
-"""Decodes the JSON body of a route. Large bodies are limited in their structure, or decoded in steps between which
-other requests run.
+"""
+Decodes the JSON body of a route. Large bodies are limited in their structure, or decoded in steps between which other
+requests run.
 """
 
 from __future__ import annotations

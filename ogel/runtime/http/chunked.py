@@ -37,8 +37,9 @@ class Chunked:
         self._besides = 0
 
     def read(self, data: bytes, at: int) -> tuple[list[bytes], int, bool]:
-        """Returns the part of the body in `data` from `at` on, how far it was read, and whether to call again without
-        more data: one call reads a limited number of chunks. Raises Refused.
+        """
+        Returns the part of the body in `data` from `at` on, how far it was read, and whether to call again without more
+        data: one call reads a limited number of chunks. Raises Refused.
         """
         pieces: list[bytes] = []
         for _ in range(_AT_ONCE):

@@ -164,7 +164,8 @@ class Connections:
                 connection.abort()
 
     def _look_at_unread(self) -> None:
-        """A disconnect is noticed by reading, and these connections are not read: their applications are slow, or data
+        """
+        A disconnect is noticed by reading, and these connections are not read: their applications are slow, or data
         waits.
         """
         unread = {each.fileno(): each for each in self._all if not each.reads}

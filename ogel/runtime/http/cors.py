@@ -35,8 +35,9 @@ class Cors:
             raise ValueError("every origin with credentials would let every page act for its reader")
 
     def of_answer(self, origin: bytes) -> list[Header]:
-        """Returns headers for every answer to a page of this origin. Errors need them too, or the page could not read
-        the reason.
+        """
+        Returns headers for every answer to a page of this origin. Errors need them too, or the page could not read the
+        reason.
         """
         if not self._allows(origin):
             return [_VARY]
@@ -51,7 +52,9 @@ class Cors:
         return said
 
     def of_preflight(self, headers: Mapping[bytes, bytes], methods: str) -> list[Header]:
-        """Returns the headers that a preflight's answer has besides those of `of_answer`. `headers` are the request's."""
+        """
+        Returns the headers that a preflight's answer has besides those of `of_answer`. `headers` are the request's.
+        """
         if not self._allows(headers[b"origin"]):
             return []
         said: list[Header] = [
@@ -68,7 +71,7 @@ class Cors:
 
 
 def is_preflight(method: str, headers: Mapping[bytes, bytes]) -> bool:
-    """Whether the request is a preflight. Other OPTIONS requests are not (tus asks for the server's abilities with
-    one).
+    """
+    Whether the request is a preflight. Other OPTIONS requests are not (tus asks for the server's abilities with one).
     """
     return method == "OPTIONS" and b"origin" in headers and b"access-control-request-method" in headers

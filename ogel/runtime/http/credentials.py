@@ -19,8 +19,9 @@ _QUERY_FIELDS = 50
 
 
 class Credential(msgspec.Struct, frozen=True, gc=False):
-    """`kind` selects the authenticator (`key`), `value` is the secret. A credential of several parts, such as a
-    signature and what it signs, is a subclass.
+    """
+    `kind` selects the authenticator (`key`), `value` is the secret. A credential of several parts, such as a signature
+    and what it signs, is a subclass.
     """
 
     kind: str
@@ -62,7 +63,9 @@ def key_parameter(scope: Scope) -> Credential | None:
 
 
 def by_key(check: Callable[[str, Caller], Awaitable[Principal | None]]) -> Authenticate:
-    """Turns a check of keys into an authenticator. Keys are printable ASCII; anything else is refused without asking."""
+    """
+    Turns a check of keys into an authenticator. Keys are printable ASCII; anything else is refused without asking.
+    """
 
     def authenticate(credential: Credential, caller: Caller) -> Awaitable[Principal | None]:
         key = credential.value

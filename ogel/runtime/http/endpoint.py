@@ -19,7 +19,8 @@ from ogel.runtime.http.router import parameters
 
 
 class Endpoint:
-    """All routes of one path. The router matches the path; the method is chosen here, so that a 405 can list all there
+    """
+    All routes of one path. The router matches the path; the method is chosen here, so that a 405 can list all there
     are.
     """
 

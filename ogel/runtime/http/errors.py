@@ -98,8 +98,9 @@ class Errors:
 
 
 def _let_go(error: BaseException) -> None:
-    """Drops the tracebacks of an error and its causes. Their frames hold the request and its body, and often (in a
-    future or task) the error itself, a cycle that only the garbage collector would free.
+    """
+    Drops the tracebacks of an error and its causes. Their frames hold the request and its body, and often (in a future
+    or task) the error itself, a cycle that only the garbage collector would free.
     """
     led_to_it: list[BaseException | None] = [error]
     seen: set[int] = set()

@@ -58,7 +58,8 @@ class Exchange:
 
     @property
     def template(self) -> str:
-        """The path's template, `/api/webhooks/{id}`, or `unmatched`. Clients cannot make up new ones, so it may label
+        """
+        The path's template, `/api/webhooks/{id}`, or `unmatched`. Clients cannot make up new ones, so it may label
         metrics.
         """
         return "unmatched" if self.place is None else self.place.path
@@ -143,6 +144,8 @@ def _address(text: str) -> Address | None:
 
 
 def _only(scope: Scope, name: bytes) -> str:
-    """Returns the value of a header that was sent exactly once; otherwise the empty string, as it would be ambiguous."""
+    """
+    Returns the value of a header that was sent exactly once; otherwise the empty string, as it would be ambiguous.
+    """
     values = [value for each, value in scope["headers"] if each == name]
     return str(values[0], "latin-1").strip() if len(values) == 1 else ""

@@ -1,5 +1,6 @@
-"""Parses the head of a request, strictly and within limits. Anything that two parsers could read differently is
-refused, because one of them may be the proxy in front of us (RFC 9112 §11.2).
+"""
+Parses the head of a request, strictly and within limits. Anything that two parsers could read differently is refused,
+because one of them may be the proxy in front of us (RFC 9112 §11.2).
 """
 
 from __future__ import annotations
@@ -56,8 +57,9 @@ class Head(NamedTuple):
 
 
 def end_of_head(data: bytes, start: int) -> int | None:
-    """Returns where the head that begins at `start` ends; None: more data is needed. Raises Refused when it is too
-    long, or cannot be one.
+    """
+    Returns where the head that begins at `start` ends; None: more data is needed. Raises Refused when it is too long,
+    or cannot be one.
     """
     stop = start + MAX_HEAD_BYTES
     end = data.find(b"\r\n\r\n", start, stop)
@@ -123,7 +125,9 @@ def _fields(data: bytes, start: int, end: int) -> Fields:
 
 
 def read_fields(data: bytes, start: int, end: int) -> Fields | None:
-    """Parses the fields of a head or trailer section, each line with its CRLF. Returns None when a line is not a field."""
+    """
+    Parses the fields of a head or trailer section, each line with its CRLF. Returns None when a line is not a field.
+    """
     found = _FIELD.findall(data, start, end)
     if found and not found[-1][0]:
         return None

@@ -106,8 +106,9 @@ def health_routes(probes: Sequence[Probe], stopping: Callable[[], bool]) -> list
 
 
 class Checkup:
-    """Runs all probes together, at most every half second. Changes of a state or its reason are logged, steady states
-    are not.
+    """
+    Runs all probes together, at most every half second. Changes of a state or its reason are logged, steady states are
+    not.
     """
 
     def __init__(self, probes: Sequence[Probe]) -> None:

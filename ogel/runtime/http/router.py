@@ -1,4 +1,4 @@
-"""Router: which path leads where. A tree of segments, so that a hundred routes cost a request no more than ten."""
+"""Routes paths to applications with a tree of segments, so that a hundred routes cost a request no more than ten."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class _Node:
 
 
 class Router:
-    """Literal segments before parameters and those before all the rest: `/api/jobs/purge` is not the id of a job."""
+    """Prefers literal segments to parameters, and those to `{name:path}`: `/api/jobs/purge` is not the id of a job."""
 
     def __init__(self, entries: Iterable[RouterEntry]) -> None:
         self._roots = {"http": _Node(), "websocket": _Node()}
@@ -75,13 +75,13 @@ class Router:
 
 
 def parameters(scope: Scope) -> Mapping[str, str]:
-    """The path parameters as the client means them."""
+    """Returns the decoded path parameters."""
     found: Mapping[str, str] = scope["path_params"]
     return found
 
 
 def _find(node: _Node, segments: Sequence[str], depth: int, values: list[str]) -> _Node | None:
-    """Where the segments from `depth` on lead; `values` gets what stands for parameters on the way."""
+    """Returns the node for the segments from `depth` on. Parameters on the way are appended to `values`."""
     if depth == len(segments):
         return node if node.entry is not None else None
     segment = segments[depth]

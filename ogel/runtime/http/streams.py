@@ -1,4 +1,4 @@
-"""A stream's way in: the same admission as a route's, and then its handler has the connection."""
+"""Stream endpoints: admission as for routes, after which the handler has the connection."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ogel.runtime.http.router import parameters
 
 
 class StreamEndpoint:
-    """What is refused is refused before the stream begins."""
+    """Admits the caller before the stream begins, so that a refusal is an ordinary response."""
 
     def __init__(self, stream: Stream, dialect: Dialect, admissions: Admissions) -> None:
         self._stream = stream
@@ -23,7 +23,7 @@ class StreamEndpoint:
         self._admission = admissions.of(stream.access, (*dialect.credentials, key_parameter))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        # Not even HEAD: it would be answered by a stream that never ends and that nobody sees.
+        # HEAD is refused as well: the answer would be a stream that never ends and that nobody sees.
         if scope["type"] == "http" and scope["method"] != "GET":
             raise MethodNotAllowed(scope["method"], "GET")
         exchange = exchange_of(scope)
