@@ -1,4 +1,4 @@
-"""How far a job is, told from inside it."""
+"""Progress of a job, reported from inside it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ MOST_NOTE_CHARACTERS = 500
 
 
 class JobProgress(Struct, frozen=True):
-    """`total` is None while nobody knows it. `note` is for people."""
+    """`total` is None while it is unknown; `note` is for people."""
 
     done: float
     total: float | None = None
@@ -24,8 +24,8 @@ _hear: ContextVar[Hear | None] = ContextVar("hear_progress", default=None)
 
 def report(done: float, total: float | None = None, note: str = "") -> None:
     """
-    From a job's `perform`, as often as it likes: written about once a second, the last one counts. Costs nothing where
-    no job runs.
+    Reports from inside a job's `perform`, as often as it likes. The last report is written about once a second. Does
+    nothing where no job runs.
     """
     hear = _hear.get()
     if hear is not None:
@@ -33,5 +33,5 @@ def report(done: float, total: float | None = None, note: str = "") -> None:
 
 
 def heard_by(hear: Hear) -> None:
-    """Until the present task ends."""
+    """Receives the reports of the current task, until it ends."""
     _hear.set(hear)
