@@ -1,4 +1,4 @@
-"""What all processes share of the budgets, as the runtime needs it; adapters/redis_rates.py fulfils it."""
+"""The port to the budgets that all processes share, implemented by adapters/redis_rates.py."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ogel.runtime.rates.policy import Policy
 
 
 class Ask(NamedTuple):
-    """`wanted` requests out of several policies at once; `keys` name whose budget it is under each of them."""
+    """Asks for `wanted` requests of several policies at once; `keys` name whose budget it is under each of them."""
 
     keys: Sequence[str]
     policies: Sequence[Policy]
@@ -17,7 +17,7 @@ class Ask(NamedTuple):
 
 
 class BudgetAnswer(NamedTuple):
-    """`granted` of what was wanted, charged to each policy; `owed_seconds`: until each is whole again."""
+    """`granted` of the wanted requests, charged to each policy; `owed_seconds` until each is full again."""
 
     granted: int
     owed_seconds: Sequence[float]
@@ -25,4 +25,6 @@ class BudgetAnswer(NamedTuple):
 
 class SharedBudgets(Protocol):
     async def take(self, asks: Sequence[Ask]) -> Sequence[BudgetAnswer]:
-        """Each ask at once or not at all: what any of its policies refuses, none is charged. Raises Unavailable."""
+        """
+        Each ask is granted or refused as a whole: if one of its policies refuses, none is charged. Raises Unavailable.
+        """
