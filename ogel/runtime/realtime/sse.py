@@ -8,20 +8,21 @@ from ogel.runtime.realtime import codec
 from ogel.runtime.realtime.session import PING_SECONDS, until_left
 from ogel.runtime.realtime.subscription import Subscription, SubscriptionEnded
 
-# Who only listens has nothing to say, and could do so without end, where other requests have their limit.
+# A client that only listens has nothing to send. Without this limit it could send without end, while other requests
+# have a body limit.
 MAX_CLIENT_BYTES = 64 * 1024
 _HEADERS = [
     (b"content-type", b"text/event-stream; charset=utf-8"),
     (b"cache-control", b"no-store"),
-    # What ends is over: nobody waits on this connection for more.
+    # The connection closes with the stream: nothing else waits for it.
     (b"connection", b"close"),
-    # For nginx and its kin, which would otherwise gather our events before passing them on.
+    # Keeps nginx and other proxies from buffering events before they pass them on.
     (b"x-accel-buffering", b"no"),
 ]
 
 
 async def serve_sse(subscription: Subscription, receive: Receive, send: Send) -> None:
-    """From the status line to the last chunk. Admission comes before."""
+    """Sends the response, from its head to the last chunk. Admission comes before."""
     await until_left(_write(subscription, send), _left(receive))
 
 
