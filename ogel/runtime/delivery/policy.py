@@ -16,8 +16,8 @@ from ogel.runtime.jobs.retry import RetryPolicy
 
 # The least time between two checks of the breakers, when no provider could be asked.
 LEAST_SECONDS = 1.0
-# When providers refuse our account, messages wait for the operator to fix it. A refusal for a single message may be
-# final, so that wait is limited.
+# Waits after a provider refused our account, which the operator has to repair; and after it refused us because of this
+# message alone, where waiting may be in vain.
 REFUSED_SECONDS = 30.0
 REFUSED_HERE_SECONDS = 300.0
 UNREADABLE_SECONDS = 60.0
