@@ -39,7 +39,7 @@ REMEMBERED = 2048  # what the guard said of URLs, and of answers
 
 @dataclass(slots=True)
 class _Attempt:
-    """One call of `post` on its way through the phases. `deadline` is in loop.time()."""
+    """One call of `post` and its current phase. `deadline` is in loop.time()."""
 
     target: RequestTarget
     message: bytes
@@ -137,7 +137,7 @@ class EgressClient:
         self._deadlines.close()
 
     def _prepared(self, url: str, generation: int) -> tuple[RequestTarget, bytes]:
-        """What is remembered of a URL is forgotten when the guard's `generation` changes."""
+        """Prepares a URL. Results are cached until the guard's `generation` changes."""
         try:
             target = self._guard.check_url(url)
         except (InvalidUrl, RefusedAddress) as error:
@@ -180,7 +180,7 @@ class EgressClient:
         return self._vet(attempt.target, answers, self._guard.generation)
 
     def _vetted(self, target: RequestTarget, answers: Answer, generation: int) -> Answer:
-        """Remembered as `_prepared` is."""
+        """Checks addresses; cached as in `_prepared`."""
         try:
             return self._guard.vet(target, answers)
         except RefusedAddress as error:
@@ -194,12 +194,12 @@ class EgressClient:
         return None
 
     async def _reused(self, connection: Connection, attempt: _Attempt) -> bool:
-        """False when the connection proved stale and a new one should be tried."""
+        """Uses a pooled connection. Returns False when it was stale and a new one should be tried."""
         try:
             await self._exchange(connection, attempt)
         except EgressError as error:
-            # The peer may close an idle connection just as we write to it, so a request that was met by not
-            # one byte is sent again, once. It may arrive twice: webhooks are delivered at least once.
+            # A peer may close an idle connection just as we write to it. A request that got not one byte of an answer
+            # is therefore sent again, once, and may arrive twice: webhooks are delivered at least once.
             if error.reason == "reset" and connection.first_byte_seconds is None:
                 attempt.peer = None
                 return False
@@ -246,7 +246,7 @@ class EgressClient:
             self._sweep()
 
     def _sweep(self) -> None:
-        """Runs while there is something to sweep, so an idle client sets no timers."""
+        """Closes idle connections. It runs only while there are any, so that an idle client has no timers."""
         self._idle.close_expired()
         self._sweeper = None
         if len(self._idle):

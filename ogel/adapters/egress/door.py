@@ -1,4 +1,4 @@
-"""URLs that users bring, judged before they are stored: what can never be called is refused at once."""
+"""Checks users' URLs before they are stored, and refuses those that can never be called."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ LOOK_UP_SECONDS = 2.0
 
 class Door:
     """
-    A name on the public DNS may lead elsewhere tomorrow, so that only the guard can judge it, at each call. One that
-    cannot be public leads into a network that the operator opened, or must not be called. Where it leads is looked up
-    here; one that leads nowhere yet is taken if a network is open for it, since its service may not run yet.
+    A public name may resolve to something else tomorrow, so only the guard can judge it, at each call. A private name
+    must lead into a network that the operator allowed. It is looked up here; one that does not resolve yet is accepted
+    if a network is allowed for it, since its service may not run yet.
     """
 
     def __init__(self, guard: AddressGuard, resolver: Resolver | None = None) -> None:

@@ -1,4 +1,4 @@
-"""From vetted addresses to a connection that is ready for a request."""
+"""Opens connections to vetted addresses, ready for a request."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Opener:
         timings: Timings,
         connected: Callable[[str], Connection],
     ) -> Connection:
-        """`connected` makes the connection object, once an address has accepted. Raises EgressError."""
+        """Opens a connection. `connected` makes the object once an address has accepted. Raises EgressError."""
         began = time.monotonic()
         async with until(deadline, ours=lambda: self._is_proxy_silent(began)):
             opened, address = await self._dial(addresses, target.port, deadline, timings)

@@ -31,7 +31,7 @@ _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
 
 def request_prefix(target: RequestTarget) -> bytes:
-    """Everything that is the same for each request to this URL, up to the value of Content-Length."""
+    """Returns the part that is equal for all requests to this URL, up to the value of Content-Length."""
     return (
         f"POST {target.path} HTTP/1.1\r\nHost: {target.authority}\r\n"
         "Accept: */*\r\nAccept-Encoding: identity\r\nContent-Length: "

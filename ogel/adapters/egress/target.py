@@ -1,4 +1,4 @@
-"""A URL taken apart once, strictly, so that what is checked and what is connected to cannot differ."""
+"""Parses a URL once, strictly, so that the address checked and the address connected to cannot differ."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class RequestTarget:
 
     @property
     def authority(self) -> str:
-        """What the Host header says (RFC 9110 §7.2)."""
+        """Returns the value of the Host header (RFC 9110 §7.2)."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return host if self.port == _DEFAULT_PORTS[self.scheme] else f"{host}:{self.port}"
 
@@ -79,7 +79,7 @@ def _host_and_port(netloc: str, default_port: int) -> tuple[str, int]:
 
 
 def _host(text: str) -> tuple[str, str | None]:
-    """The host as we write it, and the address it spells if it spells one."""
+    """Returns the normalized host, and its address if it is one."""
     # `%` would start a zone id (RFC 6874) or hide characters from the checks below.
     if "%" in text:
         raise InvalidUrl("the host must not contain %")
@@ -93,7 +93,7 @@ def _host(text: str) -> tuple[str, str | None]:
         name = ascii_domain(text)
     except InvalidDomain as error:
         raise InvalidUrl(f"the host name {error}") from error
-    # Only now: the mapping also makes digits of what looks like them.
+    # After the mapping, because that turns lookalikes of digits into digits.
     if ends_in_number(name):
         address = str(_spelled_ipv4(name))
         return address, address
@@ -101,7 +101,7 @@ def _host(text: str) -> tuple[str, str | None]:
 
 
 def _spelled_ipv4(name: str) -> IPv4Address:
-    """As inet_aton reads it: 1 to 4 parts, decimal, 0octal or 0xhex, the last one filling the rest."""
+    """Parses as inet_aton does: 1 to 4 parts, decimal, 0octal or 0xhex, the last one filling the rest."""
     parts = name.split(".")
     if len(parts) > 4:
         raise InvalidUrl("the host is not a valid IPv4 address")
