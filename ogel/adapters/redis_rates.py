@@ -47,7 +47,7 @@ _MICROSECONDS = 1_000_000
 
 
 class RedisRates:
-    """Fulfils rates.SharedBudgets. It connects when it is first asked."""
+    """Implements rates.SharedBudgets. Connects on first use."""
 
     def __init__(self, redis_url: str) -> None:
         self._client = Redis.from_url(

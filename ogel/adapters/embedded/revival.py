@@ -1,4 +1,4 @@
-"""Servers that die are started again while ogel runs, until they die too often."""
+"""Restarts servers that die while ogel runs, unless they die too often."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ogel.adapters.embedded.servers import EmbeddedServers
 from ogel.kernel.errors import OgelError, Unavailable
 from ogel.runtime.process.lifecycle import Service, run_together
 
-# What stands here is imported when the servers have been started.
+# Imports that are needed only after the servers have started.
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry, Counter
 

@@ -42,11 +42,11 @@ Interrupted = Callable[[], bool]
 
 
 class CalledOff(Exception):
-    """A start was given up, because somebody asked for it."""
+    """The start was cancelled on request."""
 
 
 class DiskFull(ConfigError):
-    """Nothing is wrong that room would not mend."""
+    """The disk is full, and nothing else is wrong."""
 
 
 class Server(ABC):
@@ -96,7 +96,7 @@ class Server(ABC):
 
     @property
     def has_run(self) -> bool:
-        """In this run of ogel."""
+        """Whether it was started in this run of ogel."""
         return self.log_path is not None
 
     @property
@@ -137,7 +137,7 @@ class Server(ABC):
                 raise self.failure(f"ended while starting, {_exit_text(code)}")
 
     def kill(self) -> None:
-        """What it was doing, it takes up again at its next start."""
+        """Kills the server, which recovers at its next start."""
         if self._process is not None:
             self._process.kill()
             self._process.wait(_KILL_TIMEOUT_SECONDS)

@@ -1,4 +1,4 @@
-"""Files in a directory of this machine."""
+"""Object storage in a directory of this machine."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ class LocalObjects:
         return await self._do(lambda: self._sweep(before.timestamp()))
 
     async def close(self) -> None:
-        """Nothing is held open."""
+        """Does nothing, since no file is kept open."""
 
     def _path(self, key: str) -> Path:
         return self._root / check_key(key)

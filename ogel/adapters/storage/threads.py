@@ -1,4 +1,4 @@
-"""What both stores need to let synchronous code work beside the event loop."""
+"""Runs synchronous code in threads beside the event loop, for both stores."""
 
 from __future__ import annotations
 
