@@ -235,7 +235,10 @@ def _fault(error: Exception, progress: _Progress) -> EgressError | None:
             return EgressError("timeout", _LATE.get(progress.phase, _LATE_ANSWER), detail=detail, ours=ours)
         case aiohttp.ClientProxyConnectionError() | aiohttp.ClientHttpProxyError():
             return EgressError(
-                "proxy", "the outgoing proxy did not let us through", detail=detail, ours=_is_proxys(error)
+                "proxy",
+                "the outgoing proxy did not let us through",
+                detail=detail,
+                ours=_is_proxy_fault(error),
             )
         case aiohttp.ClientConnectorCertificateError():
             return EgressError("tls", "the certificate could not be verified", detail=detail)
@@ -270,7 +273,7 @@ def _told(error: Exception) -> str:
     return " ".join([type(error).__name__, *(str(each) for each in words if each)])
 
 
-def _is_proxys(error: Exception) -> bool:
+def _is_proxy_fault(error: Exception) -> bool:
     """Whether the proxy is at fault: 502 and 504 are about the target (RFC 9110 §15.6)."""
     return getattr(error, "status", 0) not in (502, 504)
 

@@ -1,4 +1,4 @@
-"""Processes that may outlive the ogel which started them: starting, recognising and ending them."""
+"""Starts, recognises and ends processes that may outlive the ogel which started them."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def _ps(pid: int) -> ProcessInfo | None:
 
 
 def with_command(pattern: str) -> list[Identity]:
-    """All processes in whose command line the pattern is found. Looks on Linux only; elsewhere it finds none."""
+    """Finds all processes whose command line contains the pattern. On Linux only; elsewhere it finds none."""
     if sys.platform != "linux" or not os.path.isdir("/proc"):
         return []
     found = (
@@ -138,7 +138,7 @@ def works_in(pid: int, directory: Path) -> bool:
 
 
 def end(process: Identity, marker: str, stop_signal: signal.Signals, timeout_seconds: float) -> None:
-    """Ends a process that is not our child: asks, waits, kills. Does nothing once the pid is another's."""
+    """Ends a process that is not our child: SIGTERM, a wait, SIGKILL. Does nothing once another process has the pid."""
     for step, limit in ((stop_signal, timeout_seconds), (signal.SIGKILL, _KILL_TIMEOUT_SECONDS)):
         if _signal_and_wait(process, marker, step, limit):
             return
@@ -146,7 +146,7 @@ def end(process: Identity, marker: str, stop_signal: signal.Signals, timeout_sec
 
 
 def _signal_and_wait(process: Identity, marker: str, number: signal.Signals, limit_seconds: float) -> bool:
-    """True when the process has ended within the limit."""
+    """Returns whether the process has ended within the limit."""
     if sys.platform == "linux":
         try:
             handle = os.pidfd_open(process.pid)
@@ -170,7 +170,7 @@ def _signal_and_wait(process: Identity, marker: str, number: signal.Signals, lim
 
 
 def _signal_and_poll(process: Identity, marker: str, number: signal.Signals, limit_seconds: float) -> bool:
-    """For systems without pidfd, where the end of a process that is not a child can only be looked for."""
+    """For systems without pidfd, where the end of a process that is not a child can only be polled."""
     with suppress(ProcessLookupError):
         if is_running(process, marker):
             os.kill(process.pid, number)
