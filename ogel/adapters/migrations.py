@@ -38,7 +38,7 @@ _SESSION: dict[str, Any] = {
 # A migration that cannot get its lock must not queue everyone else behind it.
 _OPTIONS = "-c lock_timeout=10s -c statement_timeout=0"
 _LATER, _NOW = "SET synchronous_commit = off", "RESET synchronous_commit"
-# How long one is tried that does not get its locks, and the pause between two tries.
+# How long a migration that cannot get its locks is retried, and the pause between two tries.
 LOCKS_SECONDS, _LOCKS_PAUSE_SECONDS = 60.0, 1.0
 
 _CREATE_SCHEMA = f"CREATE SCHEMA {OWN}"
@@ -50,7 +50,7 @@ CREATE TABLE IF NOT EXISTS {OWN}.schema_migrations (
   applied_at  timestamptz NOT NULL DEFAULT now()
 )
 """
-# Without to_regclass, which fails where the schema is closed to us.
+# Not with to_regclass, which fails when we may not use the schema.
 _HOME = """
 SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname = %(own)s),
        EXISTS (SELECT FROM pg_class WHERE relname = 'schema_migrations' AND relnamespace = (
@@ -58,8 +58,8 @@ SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname = %(own)s),
        )),
        coalesce((SELECT has_schema_privilege(oid, 'USAGE') FROM pg_namespace WHERE nspname = %(own)s), true)
 """
-# The log of a version that kept its tables wherever the role's search_path led, `public` mostly. Others have a table of
-# that name, too.
+# The log of a version that kept its tables wherever search_path led, mostly in `public`. Other programs also have a
+# table of that name.
 _FORMER_HOME = """
 SELECT quote_ident(n.nspname) FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
 WHERE c.relname = 'schema_migrations' AND c.relkind = 'r' AND (pg_table_is_visible(c.oid) OR n.nspname = 'public')
@@ -94,12 +94,15 @@ class Migration:
 
     @property
     def needs(self) -> list[str]:
-        """Names of those that it builds on, beside the numbered ones."""
+        """The migrations it depends on, besides the numbered ones."""
         return [name.strip().decode() for match in _NEEDS.findall(self.sql) for name in match.split(b",")]
 
 
 def read_migrations(directory: Path) -> list[Migration]:
-    """In order. Raises ConfigError for a missing directory, a wrong name, a gap or a need that comes later."""
+    """
+    Returns migrations in order. Raises ConfigError for a missing directory, an invalid name, a gap, or a dependency
+    that comes later.
+    """
     if not directory.is_dir():
         raise ConfigError(f"no migrations at {directory}; the image or checkout must hold sql/migrations")
     migrations: list[Migration] = []
@@ -120,8 +123,8 @@ def read_migrations(directory: Path) -> list[Migration]:
 
 async def migrate(url: str, migrations: Sequence[Migration], lock_seconds: float = 300.0) -> list[Migration]:
     """
-    Applies what is missing and returns it. Safe to run from any number of processes at once. Raises ConfigError for
-    what an operator can mend: a grant that lacks, a table that somebody keeps locked, a migration that was changed.
+    Applies missing migrations and returns them. Any number of processes may run it at once. Raises ConfigError for what
+    an operator can repair: a missing grant, a table that stays locked, a migration that was changed.
     """
     async with await _connected(url) as connection:
         await _lock(connection, lock_seconds)
@@ -175,7 +178,9 @@ def _refuse_to_stay(home: str, migrations: Sequence[Migration]) -> None:
 
 
 async def _apply(connection: Connection, migration: Migration) -> None:
-    """One that does not get its locks is tried again for a while: who holds them may be about to end."""
+    """
+    Applies one migration. It is retried for a while when it cannot get its locks, since their holders may finish soon.
+    """
     deadline = asyncio.get_running_loop().time() + LOCKS_SECONDS
     said = False
     while True:

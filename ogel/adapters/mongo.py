@@ -1,4 +1,4 @@
-"""MongoDB: a client that cleans up behind itself, and whether our own answers."""
+"""MongoDB: a client that closes all its connections, and the check of our own server."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ogel.kernel.errors import ConfigError, Unavailable
 if TYPE_CHECKING:
     from pymongo import AsyncMongoClient
 
-# Health waits this long for an answer.
+# Seconds that a health check waits for an answer.
 _TIMEOUT_MS = 1000
 
 
@@ -43,7 +43,7 @@ class TidyClient:
             serverSelectionTimeoutMS=timeout_ms,
             connectTimeoutMS=timeout_ms,
             socketTimeoutMS=timeout_ms,
-            # Streaming would keep a second connection per server, of which no heartbeat tells.
+            # The streaming protocol would keep a second connection per server, which no heartbeat event reports.
             serverMonitoringMode="poll",
             event_listeners=[Listener()],
             **arguments,
@@ -60,7 +60,7 @@ class TidyClient:
 
 
 class _Beats:
-    """How many servers are being asked just now."""
+    """Counts the servers that are being asked at the moment."""
 
     def __init__(self) -> None:
         self._count = 0
@@ -94,7 +94,7 @@ class Mongo:
         try:
             self._client = TidyClient(timeout_ms=_TIMEOUT_MS, host=url, appname="ogel", maxPoolSize=2)
         except (errors.PyMongoError, ValueError):
-            # Its message may quote the URL, and with it the password.
+            # Its message may quote the URL, which contains the password.
             raise ConfigError(
                 "MONGO_URL cannot be read; it takes mongodb://[user:password@]host:port"
             ) from None

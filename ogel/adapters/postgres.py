@@ -35,7 +35,7 @@ _SESSION_OPTIONS = " ".join(
         "statement_timeout=30s",
         "lock_timeout=3s",
         "idle_in_transaction_session_timeout=60s",
-        # Whoever gave up hangs up: what they asked for need not run on for nobody.
+        # A client that gives up disconnects, and its query should then be cancelled.
         "client_connection_check_interval=2s",
         "random_page_cost=1.1",
         "jit=off",
@@ -49,11 +49,11 @@ _SESSION_OPTIONS = " ".join(
 IN_ORDER_OF_INDEXES = " -c enable_sort=off -c enable_bitmapscan=off -c enable_seqscan=off"
 
 
-# libpq gives no SQLSTATE for a connection that was refused, only the server's words.
+# libpq has no SQLSTATE for a refused connection, only the server's message.
 _HOPELESS = ("password authentication failed", "no password supplied", "does not exist")
 
 
-# What comes between us and the server dropped our options. Without limits we could live, but not without our tables.
+# A proxy between us and the server dropped our options. We could work without limits, but not without our schema.
 _POOLER = (
     "DATABASE_URL leads to a pooler that leaves out what connections ask for (options, search_path): set"
     f" DATABASE_UNPOOLED_URL to the server itself, or ALTER ROLE … SET search_path = {SEARCH_PATH}, public"
@@ -92,7 +92,7 @@ def connection_arguments(url: str, keepalive_seconds: int = 10, session_options:
 
 
 def make_pool(url: str, options: PoolOptions) -> AsyncConnectionPool[AsyncConnection[Any]]:
-    """Not open yet; the caller opens and closes it."""
+    """Returns a closed pool; the caller opens and closes it."""
     return AsyncConnectionPool(
         url,
         min_size=options.minimum,

@@ -1,4 +1,4 @@
-"""Redis, asked how it is: whether it takes writes, a few numbers, and which RQ workers are registered."""
+"""The state of Redis: whether it takes writes, a few numbers, and the registered RQ workers."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _TIMEOUT_SECONDS = 1.0
 _PID = re.compile(r"[0-9]{1,10}")
 _PROBE_KEY, _PROBE_MILLISECONDS = "ogel:health", 1000
 
-# Why it does not do what it was asked, in our words.
+# Why Redis refused a command, in our words.
 _BY_TYPE: tuple[tuple[type[RedisError], str], ...] = (
     (OutOfMemoryError, "Redis is out of memory: it is at its maxmemory and evicts nothing."),
     (ReadOnlyError, "Redis takes no writes: it is a replica."),
@@ -62,7 +62,7 @@ class RedisInfo:
         self._client: Redis = Redis.from_pool(pool)
 
     async def takes_writes(self) -> bool:
-        """Raises Unavailable with what it says. One that is out of memory or of disk still answers a ping."""
+        """Raises Unavailable with the server's message. A ping would still succeed without memory or disk."""
         try:
             return bool(await self._client.set(_PROBE_KEY, "", px=_PROBE_MILLISECONDS))
         except NoPermissionError:
@@ -71,7 +71,7 @@ class RedisInfo:
             raise fault_of(error) from error
 
     async def stats(self) -> Mapping[str, Any] | None:
-        """None while Redis is away."""
+        """Returns None while Redis is away."""
         try:
             info = await self._client.info()
         except (RedisError, OSError) as error:
@@ -116,7 +116,7 @@ class RedisInfo:
 
 
 def fault_of(error: RedisError | OSError) -> Unavailable:
-    """To be raised from `error`."""
+    """Returns the exception to raise from `error`."""
     text = str(error)
     for kind, said in _BY_TYPE:
         if isinstance(error, kind):

@@ -1,4 +1,4 @@
-"""Redis pub/sub as the broadcast: heard by whoever listens at that moment, kept by nobody."""
+"""The broadcast over Redis pub/sub: messages reach those who listen at the moment and are not stored."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ SILENCE_SECONDS = 10.0
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Utterance:
-    """One call of `publish`, waiting for its turn."""
+    """One call of `publish` that waits for its turn."""
 
     channel: str
     payloads: Sequence[bytes]
@@ -48,7 +48,7 @@ class _Utterance:
 
 
 class RedisBroadcast:
-    """Both directions; a connection is made when it is first needed."""
+    """Publishes and listens; connections are made on first use."""
 
     def __init__(self, redis_url: str) -> None:
         self._client = Redis.from_url(
@@ -70,7 +70,8 @@ class RedisBroadcast:
         self._waiting[mine] = None
         try:
             async with asyncio.timeout(PATIENCE_SECONDS):
-                # One at a time, who speaks for all that wait: ten times cheaper, and in an outage one knocks.
+                # One publisher at a time sends for all that wait: this is ten times cheaper, and in an outage only one
+                # retries.
                 async with self._turn:
                     while mine in self._waiting:
                         await self._publish_some()
@@ -85,7 +86,7 @@ class RedisBroadcast:
         on_connected: Callable[[bool], None],
         stop: asyncio.Event,
     ) -> None:
-        """Until `stop`. An exception of an OnMessage ends it."""
+        """Listens until `stop`. An exception from OnMessage ends it."""
         listening = asyncio.create_task(self._listen(channels, on_connected))
         stopping = asyncio.create_task(stop.wait())
         try:
@@ -121,7 +122,7 @@ class RedisBroadcast:
             self._waiting.pop(utterance, None)
 
     def _oldest(self) -> list[_Utterance]:
-        """What goes out in one write: at least one, however large."""
+        """Returns what is sent in one write: at least one message, however large."""
         batch: list[_Utterance] = []
         room = WRITE_BYTES
         for utterance in self._waiting:
@@ -168,7 +169,7 @@ class RedisBroadcast:
     async def _follow(
         self, pubsub: PubSub, channels: Mapping[str, OnMessage], on_subscribed: Callable[[], None]
     ) -> None:
-        """One connection, until it breaks (RedisError)."""
+        """Listens on one connection until it breaks (RedisError)."""
         await pubsub.subscribe(*channels)
         asked = False
         while True:

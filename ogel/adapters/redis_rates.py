@@ -13,7 +13,7 @@ from redis.exceptions import NoScriptError, RedisError, ResponseError
 
 from ogel.kernel.errors import Unavailable
 from ogel.runtime.rates.policy import Policy
-from ogel.runtime.rates.shared import Answer, Ask
+from ogel.runtime.rates.shared import Ask, BudgetAnswer
 
 SOCKET_TIMEOUT_SECONDS = 1.0
 PREFIX = "ogel:rate:"
@@ -47,7 +47,7 @@ _MICROSECONDS = 1_000_000
 
 
 class RedisRates:
-    """Fulfils rates.SharedBudgets. It connects when it is first asked."""
+    """Implements rates.SharedBudgets. Connects on first use."""
 
     def __init__(self, redis_url: str) -> None:
         self._client = Redis.from_url(
@@ -59,7 +59,7 @@ class RedisRates:
             retry=Retry(NoBackoff(), 0),  # whoever asks has no time for a second try
         )
 
-    async def take(self, asks: Sequence[Ask]) -> Sequence[Answer]:
+    async def take(self, asks: Sequence[Ask]) -> Sequence[BudgetAnswer]:
         """Raises Unavailable."""
         try:
             replies = await self._run(asks)
@@ -90,9 +90,9 @@ def _arguments(policies: Sequence[Policy]) -> list[str]:
     return [f"{seconds * _MICROSECONDS:.6f}" for pair in numbers for seconds in pair]
 
 
-def _answer(reply: Sequence[Any]) -> Answer:
+def _answer(reply: Sequence[Any]) -> BudgetAnswer:
     granted, *owed = reply
-    return Answer(granted, [int(each) / _MICROSECONDS for each in owed])
+    return BudgetAnswer(granted, [int(each) / _MICROSECONDS for each in owed])
 
 
 def _fault_of(error: RedisError | OSError) -> Unavailable:

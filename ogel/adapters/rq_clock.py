@@ -29,28 +29,28 @@ from ogel.runtime.schedule.clock import Due, NotHandedOver
 
 log = structlog.get_logger(__name__)
 
-# With the thread's other work this keeps a stop within two seconds while Redis hangs.
+# Seconds. With the thread's other work, a stop takes at most two seconds even while Redis hangs.
 SOCKET_TIMEOUT_SECONDS = 1.0
 STOP_TIMEOUT_SECONDS = 1.5
-# After kill -9 of its holder the lock is free again this much later. Longer than a handover may take.
+# After a kill -9 of its holder, the lock is free again after this many seconds. Longer than a handover may take.
 LOCK_SECONDS = 10
 MAX_BACKOFF_SECONDS = 5.0
-# An entry that none of us has moved for so long belongs to a declared schedule that is no more.
+# An entry that no scheduler has moved for this long belongs to a declared schedule that was removed.
 FORGOTTEN_AFTER = timedelta(hours=1)
 _DECLARED, _USERS = "ogel-schedule-", "ogel-user-schedule-"
-# Entries that one look goes through: more than anybody has schedules.
+# Entries that one pass reads: more than anybody has schedules.
 MOST_DUE = 10_000
 
 
 def tick() -> None:
-    """What an entry names as its function; the clock answers it without calling it."""
+    """The function that an entry names. The clock handles it and never calls it."""
 
 
 class RqClock:
-    """Tells due ticks from a daemon thread. Without Redis it says so once, keeps quiet, and comes back."""
+    """Tells due ticks from a daemon thread. While Redis is away it logs so once, and continues when Redis is back."""
 
     def __init__(self, redis_url: str, interval_seconds: float = 1.0) -> None:
-        # Retries are ours: the client's own would multiply the timeouts.
+        # We retry ourselves; the client's retries would multiply the timeouts.
         self._connection = redis.Redis.from_url(
             redis_url,
             socket_timeout=SOCKET_TIMEOUT_SECONDS,
@@ -72,7 +72,7 @@ class RqClock:
         self._thread.start()
 
     async def stop(self) -> None:
-        """Past the timeout (Redis hangs) the thread is left to die with the process."""
+        """Stops the thread. If Redis hangs beyond the timeout, the thread ends with the process."""
         self._stop.set()
         if self._thread is not None:
             await asyncio.to_thread(self._thread.join, STOP_TIMEOUT_SECONDS)
@@ -95,7 +95,7 @@ class RqClock:
         self._leave()
 
     def _back_off(self, trouble: str, error: Exception) -> float:
-        """Seconds until the next try; logged when the kind of trouble changes, not at every try."""
+        """Returns the seconds until the next try. Logs when the kind of failure changes, not at every try."""
         if trouble != self._trouble and not self._stop.is_set():
             log.warning(trouble, error=str(error))
         self._trouble = trouble
@@ -153,11 +153,11 @@ class Entries(Scheduler):  # type: ignore[misc]  # rq-scheduler has no types
         self._written: Mapping[str, tuple[str, datetime]] = {}
 
     def expect(self, times: Mapping[str, datetime]) -> None:
-        """See Clock.expect; the next look writes it."""
+        """See Clock.expect; the next `look` writes the entries."""
         self._expected = {entry_id(name): (name, at) for name, at in times.items()}
 
     def look(self, due: Due) -> None:
-        """Tells what is due and writes what is missing, unless another scheduler is doing just that."""
+        """Tells what is due and writes missing entries, unless another scheduler holds the lock."""
         self.heartbeat()
         if not self.acquire_lock():
             return
@@ -185,7 +185,9 @@ class Entries(Scheduler):  # type: ignore[misc]  # rq-scheduler has no types
             self._lock.release()
 
     def _due(self) -> list[str]:
-        """Drops what is none of ours, or has lost its job: that is written anew if it is expected."""
+        """
+        Returns due entries. Drops foreign ones and those without a job, which are written again if they are expected.
+        """
         now = utc_now().timestamp()
         found = self.connection.zrangebyscore(self.scheduled_jobs_key, "-inf", now, start=0, num=MOST_DUE)
         ours = [id.decode() for id in found if _is_ours(id)]
@@ -206,13 +208,13 @@ class Entries(Scheduler):  # type: ignore[misc]  # rq-scheduler has no types
         next_tick = due(expected[id][0], now)
         # None: it goes when we are told what to expect now, which is a moment away.
         if next_tick is not None:
-            # XX: an entry flushed meanwhile must be written whole, with its job.
+            # XX: an entry that was flushed meanwhile must be written as a whole, with its job.
             self.connection.zadd(self.scheduled_jobs_key, {id: int(next_tick.timestamp())}, xx=True)
 
     def _forget(self, id: str, now: datetime) -> None:
         """
-        Users' schedules are known to all of us. Another, unknown here, may still be known to a scheduler of another
-        version, so it stays for a while.
+        Drops entries of schedules that no longer exist. Every scheduler knows users' schedules; another unknown one may
+        belong to a scheduler of another version, so it stays for a while.
         """
         at = self.connection.zscore(self.scheduled_jobs_key, id)
         if id.startswith(_USERS) or (at is not None and at < (now - FORGOTTEN_AFTER).timestamp()):
@@ -224,7 +226,7 @@ class Entries(Scheduler):  # type: ignore[misc]  # rq-scheduler has no types
         log.info("clock.forgotten", entry=id)
 
     def _write(self, expected: Mapping[str, tuple[str, datetime]]) -> None:
-        """What is new or was changed since the last look, and what Redis has lost; and not what is over."""
+        """Writes entries that are new, changed or lost by Redis; those of ended schedules are left out."""
         scores = self.connection.zmscore(self.scheduled_jobs_key, list(expected)) if expected else []
         there = {id for id, score in zip(expected, scores, strict=True) if score is not None}
         for id, (name, at) in expected.items():
@@ -238,7 +240,7 @@ class Entries(Scheduler):  # type: ignore[misc]  # rq-scheduler has no types
 
 
 def entry_id(name: str) -> str:
-    """RQ allows no dots in ids: those of a declared schedule are written as dashes, which such names have not."""
+    """RQ allows no dots in ids, so the dots of declared names become dashes, which those names do not contain."""
     return f"{_DECLARED}{name.replace('.', '-')}" if "." in name else f"{_USERS}{name}"
 
 

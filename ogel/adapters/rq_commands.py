@@ -1,4 +1,4 @@
-"""Commands given to a worker through RQ's pub/sub: which are heeded, and who seems to have given them."""
+"""RQ's pub/sub commands to workers: which are obeyed, and who seems to have sent them."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def obey(worker: BaseWorker, message: dict[str, Any], *, remote_shutdown: bool) 
 
 
 def _command(message: dict[str, Any]) -> dict[str, str] | None:
-    """None: whatever it is, it is none of RQ's commands."""
+    """Returns None for anything that is not one of RQ's commands."""
     try:
         said = json.loads(message["data"])
     except (ValueError, RecursionError):

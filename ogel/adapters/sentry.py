@@ -1,4 +1,4 @@
-"""Sentry: what is logged as an error is reported there, with its traceback."""
+"""Reports logged errors to Sentry, with their tracebacks."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def start_sentry(dsn: str, scrub: Scrubber = NOTHING_SECRET) -> None:
         sentry_sdk.init(
             dsn,
             release=f"ogel@{__version__}",
-            # None of its hooks into libraries: they cost memory, and our log already knows what went wrong where.
+            # No integrations with libraries: they cost memory, and our log already says what went wrong where.
             default_integrations=False,
             integrations=[AtexitIntegration(callback=lambda pending, timeout: None), DedupeIntegration()],
             include_local_variables=False,

@@ -1,4 +1,4 @@
-"""Temporary files: whatever stands in `tmp` below the data directory is gone a day after it was last written to."""
+"""Deletes temporary files: anything in `tmp` below the data directory is deleted a day after its last change."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def temporary_directory(data_dir: Path) -> Path:
 
 
 def purge_of_temporary_files(data_dir: Path) -> Purge:
-    """Of this machine: a worker sees no other's files."""
+    """Covers this machine only: a worker does not see the files of others."""
     directory = temporary_directory(data_dir)
 
     async def count(_: Transaction, before: datetime) -> int:
@@ -55,7 +55,7 @@ def _delete(directory: Path, before: datetime, limit: int) -> int:
 
 
 def _delete_empty(directory: Path, before: datetime) -> None:
-    """Directories that have been empty for as long."""
+    """Deletes directories that have been empty for as long."""
     for parent, _, _ in os.walk(directory, topdown=False):
         if Path(parent) != directory and _is_old(Path(parent), before):
             with suppress(OSError):  # it is not empty
@@ -63,7 +63,7 @@ def _delete_empty(directory: Path, before: datetime) -> None:
 
 
 def _old_files(directory: Path, before: datetime) -> Iterator[Path]:
-    """Links are files here: what they point to is none of ours."""
+    """Symbolic links count as files and are not followed."""
     for parent, _, names in os.walk(directory):
         yield from (file for name in names if _is_old(file := Path(parent, name), before))
 

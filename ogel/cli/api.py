@@ -34,7 +34,7 @@ _MOST_PROCESSES = 64
 @port_option
 def command(parts: str, processes: int, port: int | None) -> None:
     """The HTTP API. It applies missing migrations at start unless OGEL_AUTO_MIGRATE is false."""
-    from ogel.runtime.http.sibling import Place
+    from ogel.runtime.http.sibling import SiblingSlot
 
     wanted = {part.strip() for part in parts.split(",") if part.strip()}
     if unknown := wanted.difference(_PARTS):
@@ -44,7 +44,7 @@ def command(parts: str, processes: int, port: int | None) -> None:
         raise ConfigError(
             f"--processes multiplies the API alone: run `ogel {part}` beside it, not --with {part}"
         )
-    settings, place = settings_of_environment(port), Place.taken_from(os.environ)
+    settings, place = settings_of_environment(port), SiblingSlot.taken_from(os.environ)
     if processes > 1 and place is None:
         _run_siblings(settings, processes)
         return

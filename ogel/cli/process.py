@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     import asyncio
 
     from ogel.platform.platform import Platform
-    from ogel.runtime.http.sibling import Place
+    from ogel.runtime.http.sibling import SiblingSlot
     from ogel.runtime.process.lifecycle import Service
     from ogel.serving import Process, Roles
 
@@ -72,7 +72,7 @@ def run_process(
     beside: Sequence[tuple[str, Service]] = (),
     ready: Callable[[int], None] = lambda port: None,
     meanwhile: Callable[[], None] | None = None,
-    place: Place | None = None,
+    place: SiblingSlot | None = None,
 ) -> None:
     """
     Runs until SIGTERM or SIGINT, or until one of the services `beside` the platform's own ends. `ready` is told the
@@ -92,7 +92,7 @@ def run_process(
             runner.run(process.run(asyncio.Event(), beside, place.say_ready, place.sockets))
 
 
-def begin(settings: Settings, place: Place | None = None) -> None:
+def begin(settings: Settings, place: SiblingSlot | None = None) -> None:
     """Logs, Sentry and limits, before anything else is done."""
     interrupts.end_us()  # until the event loop listens to signals
     from ogel.runtime.log.setup import configure_logging

@@ -1,4 +1,4 @@
-"""Time as Ogel speaks it: aware, UTC, RFC 3339."""
+"""The time as Ogel writes it: timezone-aware datetimes in UTC, as text in RFC 3339."""
 
 from __future__ import annotations
 
@@ -10,5 +10,7 @@ def utc_now() -> datetime:
 
 
 def rfc3339(moment: datetime) -> str:
-    """`2026-01-31T08:15:30.123456Z`, always with microseconds, so that text order is time order."""
+    """
+    Formats as `2026-01-31T08:15:30.123456Z`. The microseconds are always there, so that sorting the text sorts by time.
+    """
     return moment.astimezone(UTC).isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"

@@ -1,16 +1,11 @@
-"""Every error a caller can meet, with the HTTP status it is answered with.
+"""
+Every error a caller can meet, with the HTTP status it is answered with.
 
-OgelError
-├── Malformed        400  the request cannot be read at all (bad JSON, bad cursor)
-├── Unauthenticated  401  no key, or a key we do not know
-├── Forbidden        403  a known key without the needed scope
-├── NotFound         404
-├── Conflict         409  the thing is not in a state that allows this
-├── TooLarge         413
-├── Invalid          422  readable, but a field is wrong; `errors` names each
-├── RateLimited      429
-├── Unavailable      503  something we depend on is away; safe to repeat
-└── ConfigError      (never over HTTP: a process with wrong settings does not start)
+OgelError ├── Malformed 400 the request cannot be read at all (bad JSON, bad cursor) ├── Unauthenticated 401 no key, or
+a key we do not know ├── Forbidden 403 a known key without the needed scope ├── NotFound 404 ├── Conflict 409 the thing
+is not in a state that allows this ├── TooLarge 413 ├── Invalid 422 readable, but a field is wrong; `errors` names each
+├── RateLimited 429 ├── Unavailable 503 something we depend on is away; safe to repeat └── ConfigError (never over HTTP:
+a process with wrong settings does not start)
 """
 
 from __future__ import annotations
@@ -27,7 +22,9 @@ class FieldError:
 
 
 class OgelError(Exception):
-    """The message is for the caller; what only an operator may see goes into `__cause__`."""
+    """
+    Base of all errors. Its message is sent to the caller; details that only an operator may see go into `__cause__`.
+    """
 
     status = 500
     title = "Internal error"
@@ -95,4 +92,7 @@ class ConfigError(OgelError):
 
 
 class Restart(Exception):
-    """Not an error: the process has put its work down, and begins anew in its place: same pid, same command line."""
+    """
+    Raised to restart in place, which is no error: the process has stopped its work and runs its command line again
+    under the same pid.
+    """

@@ -16,7 +16,7 @@ ID_PATTERN = pattern(r"^[A-Za-z0-9_-]{1,128}(?!\n)$", "1 to 128 letters, digits,
 TYPE_PATTERN = pattern(
     r"^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*(?!\n)$", "words of letters, digits, _ and - with dots between them"
 )
-# `storage.*` hears everything below `storage.`; `*` hears everything.
+# `storage.*` matches every type below `storage.`; `*` matches every type.
 GLOB_PATTERN = pattern(
     r"^[A-Za-z0-9_.*-]{1,128}(?!\n)$", "an event's type, in which * stands for any characters; 128 at most"
 )
@@ -37,5 +37,5 @@ class Event(Struct, frozen=True):
 
 
 def glob_to_like(glob: str) -> str:
-    """The glob as a pattern for SQL's LIKE; `*` stands for any characters, dots included."""
+    """Translates the glob into a pattern for SQL's LIKE; `*` matches any characters, dots included."""
     return re.sub(r"([\\_%])", r"\\\1", glob).replace("*", "%")

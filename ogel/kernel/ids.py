@@ -10,28 +10,30 @@ from datetime import datetime
 from hashlib import sha256
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
-# Two characters at a time: ids are made for every row of every event.
+# Ids are made for every row of every event, so two characters are encoded at a time.
 _PAIRS = [high + low for high in _ALPHABET for low in _ALPHABET]
 _lock = threading.Lock()
 _last = 0
-# Of 64 bits each, from the system, which is asked once for so many. A child gets its own.
+# Blocks of 64 random bits. The system is asked for many of them at once; a forked child asks for its own.
 _SOME = struct.Struct("512Q")
 _randoms: list[int] = []
 os.register_at_fork(after_in_child=_randoms.clear)
 
 
 def new_id(prefix: str) -> str:
-    """A new id, later than every id this process made before (ids of one process sort by creation)."""
+    """Returns a new id, which sorts after every id that this process made before."""
     return f"{prefix}_{_base32(_uuid7())}"
 
 
 def id_at(prefix: str, moment: datetime) -> str:
-    """The least id of that moment: those made before it sort before, those made at it or later after."""
+    """Returns the least id of that moment: ids made before it sort before, ids made at it or later sort after."""
     return f"{prefix}_{_base32(max(0, int(moment.timestamp() * 1000)) << 80)}"
 
 
 def derived_id(prefix: str, moment: datetime, text: str) -> str:
-    """Always the same for one moment and text; beside new ids of that moment it sorts anywhere."""
+    """
+    Returns an id that depends on the moment and the text alone; among new ids of that moment it may sort anywhere.
+    """
     random74 = int.from_bytes(sha256(text.encode()).digest()[:10], "big") >> 6
     ms = max(0, int(moment.timestamp() * 1000))
     value = (ms << 80) | (0x7 << 76) | (random74 >> 62 << 64) | (0b10 << 62) | (random74 & (1 << 62) - 1)

@@ -32,7 +32,10 @@ class Principal:
     session: str | None = field(default=None, kw_only=True)
 
     def may(self, scope: str) -> bool:
-        """What its scopes say, and no more: whoever may publish events may not read those of others."""
+        """
+        Whether its scopes allow `scope`. They imply nothing: a key that may publish events may not read the events of
+        others.
+        """
         scopes = self.scopes
         return scope in scopes or "*" in scopes or f"{scope.partition(':')[0]}:*" in scopes
 
@@ -43,7 +46,7 @@ SYSTEM = Principal("system", "system", frozenset({"*"}))
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """One request's principal and where it came from, as the audit log keeps it."""
+    """The principal of a request and where the request came from, as the audit log records them."""
 
     principal: Principal
     request_id: str

@@ -1,4 +1,4 @@
-"""Numbers as people write them: with thousands apart, and lengths of time and sizes in a unit that fits."""
+"""Formats numbers for people: digits in groups of three, and durations and sizes in a unit that fits."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ _LENGTHS = ((86_400, "day"), (3600, "h"), (60, "min"))
 
 
 def quantity(number: float, unit: str) -> str:
-    """`unit` as a setting names it; a port is a name made of digits."""
+    """Formats a number with its `unit`, as settings name it. A port is printed without separators."""
     if unit == "port":
         return f"{number:.0f}"
     if unit == "seconds":
@@ -24,7 +24,7 @@ def quantity(number: float, unit: str) -> str:
 
 
 def size(count: float) -> str:
-    """`1.5 MiB`, `100 bytes`."""
+    """Formats bytes: `1.5 MiB`, `100 bytes`."""
     for unit, name in _SIZES:
         if count >= unit:
             return f"{count / unit:.1f}".removesuffix(".0") + f" {name}"
@@ -32,7 +32,7 @@ def size(count: float) -> str:
 
 
 def _length(seconds: float) -> str:
-    """In the largest unit of which it is a whole number: 432000 is 5 days, 90 is 90 s."""
+    """Formats in the largest unit that divides it evenly: 432000 is 5 days, 90 is 90 s."""
     for unit, name in _LENGTHS:
         if seconds >= unit and seconds % unit == 0:
             count = f"{seconds / unit:,.0f}"

@@ -1,4 +1,6 @@
-"""Text from outside: what a field takes, in words too, and what Postgres can keep: every character but NUL."""
+"""
+Text from outside: patterns that can explain themselves, and what Postgres can store, which is every character but NUL.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +8,12 @@ from collections.abc import Sequence
 from difflib import get_close_matches
 
 _WORDS: dict[str, str] = {}
-# More names than that nobody reads through.
+# Nobody reads a longer list of names.
 _FEW = 12
 
 
 def pattern(regex: str, words: str) -> str:
-    """Returns the regular expression; errors say the words instead, which complete "takes …"."""
+    """Compiles the regular expression. Its errors show `words` instead of the expression; they complete "takes …"."""
     _WORDS[regex] = words
     return regex
 
@@ -21,14 +23,14 @@ def words_of(regex: str) -> str:
 
 
 STORABLE_PATTERN = pattern(r"^[^\x00]*$", "text without the character NUL")
-# One line: none of the characters that some program, mail software among them, takes for the end of one.
+# A single line: it has none of the characters that some program (mail software, for one) treats as a line end.
 LINE_PATTERN = pattern(
     r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*(?!\n)$", "one line of text, without control characters"
 )
 
 
 def no_such(what: str, name: str, known: Sequence[str]) -> str:
-    """`no queue 'mial'; there are audit, mail` completes "there is …"; of many names only what may be meant."""
+    """Completes "there is …": `no queue 'mial'; there are audit, mail`. Of many names only similar ones are listed."""
     if len(known) <= _FEW:
         return f"no {what} {name!r}; there are {', '.join(known)}"
     meant = get_close_matches(name, known)
@@ -36,5 +38,5 @@ def no_such(what: str, name: str, known: Sequence[str]) -> str:
 
 
 def storable(text: str) -> str:
-    """What Postgres cannot keep, NUL and lone surrogates, is replaced."""
+    """Replaces what Postgres cannot store: NUL and lone surrogates."""
     return text.replace("\x00", "\ufffd").encode(errors="replace").decode()

@@ -1,4 +1,4 @@
-"""What features say is wrong: numbers they sample, and rules that these are held against once a minute."""
+"""Alerts as features declare them: sampled numbers, and rules that are checked against them once a minute."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Level = Literal["warning", "critical"]
 
 
 class Sample(Struct, frozen=True):
-    """One number of one thing at one time."""
+    """A number sampled from one thing at one time."""
 
     name: str
     labels: dict[str, str]

@@ -1,4 +1,4 @@
-"""The audit trail, as every feature writes to it: records in the transaction of what they tell of."""
+"""The audit log, as features write to it: each record is part of the transaction of the change it describes."""
 
 from __future__ import annotations
 
@@ -35,13 +35,15 @@ class AuditTrail(Protocol):
         resource_id: str,
         metadata: Mapping[str, object] = NO_METADATA,
     ) -> None:
-        """One AuditEntry."""
+        """Writes one AuditEntry."""
 
     async def record_all(self, tx: Transaction, entries: Sequence[AuditEntry]) -> None:
-        """In one statement; none for none."""
+        """Writes all entries in one statement; without entries it does nothing."""
 
     def of_published(self, entries: Sequence[AuditEntry]) -> Piece:
-        """For the statement that publishes events: of each that is new, the entry whose resource it is."""
+        """Builds a piece of the statement that publishes events: for each new event, the entry whose resource it is."""
 
     async def record_once(self, tx: Transaction, entries: Sequence[AuditEntry], since: datetime) -> None:
-        """Those whose like (action, type and id) has not been recorded since then, by any process."""
+        """
+        Writes those entries of which no equal one (action, type and id) has been recorded since then, by any process.
+        """

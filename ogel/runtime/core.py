@@ -31,14 +31,14 @@ if TYPE_CHECKING:
     from ogel.runtime.schedule.built_in import BuiltInSchedules
     from ogel.runtime.secrets.vault import Vault
 
-# The live workers; None when nobody could say (Redis away).
+# Returns the live workers; None when that is unknown (Redis is away).
 AskWorkers = Callable[[], Awaitable[Sequence[Mapping[str, Any]] | None]]
 
 
 @dataclass(slots=True)
 class ThisProcess:
     """
-    What is known of a process only when it is about to run.
+    Properties of a process that are known only when it is about to run.
 
     name    what it does, and where: `worker-webhooks host:17`.
     labels  stand at every number of this process in its metrics.

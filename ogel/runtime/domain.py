@@ -1,4 +1,4 @@
-"""Names of domains: as people write them, as DNS, TLS and HTTP take them, and which of them nobody can own."""
+"""Domain names: how people write them, how DNS, TLS and HTTP take them, and which are reserved."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ import re
 
 MAX_DOMAIN_CHARACTERS = 253
 
-# Underscores are in no host name (RFC 1123), and in the names of many hosts.
+# Host names have no underscores (RFC 1123), but many hosts are named with them.
 _ASCII_NAME = re.compile(r"[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*", re.ASCII)
 _NUMBER = re.compile(r"0x[0-9a-f]*|[0-9]+", re.ASCII)
 _ENCODED = "xn--"
 
-# Each with all names below it: used in private networks, and never to be delegated to anybody. RFC 6761, RFC 6762
-# (with its appendix G), RFC 8375, and what ICANN reserved; `internal` covers *.railway.internal. Not `example`: that
-# is for documentation, and resolves to nothing.
+# Reserved domains, each with all names below it: they are for private networks and will never be delegated. RFC 6761,
+# RFC 6762 (with its appendix G), RFC 8375, and what ICANN reserved; `internal` covers *.railway.internal. `example` is
+# not among them: it is for documentation, and resolves to nothing.
 _PRIVATE = frozenset(
     {"localhost", "localdomain", "local", "internal", "test", "home.arpa"}
     | {"lan", "home", "corp", "mail", "intranet", "private"}
 )
-# For what is not looked up in DNS at all: RFC 6761, RFC 7686, RFC 9476.
+# Domains that are never looked up in DNS: RFC 6761, RFC 7686, RFC 9476.
 _NOWHERE = frozenset({"invalid", "onion", "alt"})
 
 
@@ -43,17 +43,20 @@ def ascii_domain(text: str) -> str:
 
 
 def ends_in_number(name: str) -> bool:
-    """Such a name is an IPv4 address to some readers, however few numbers it has, and to others none."""
+    """Whether the last label is a number. Some parsers take such a name for an IPv4 address, others do not."""
     return _NUMBER.fullmatch(name.rpartition(".")[2]) is not None
 
 
 def is_private(name: str) -> bool:
-    """No name on the public DNS: one label, or below a domain that is set aside. `name` is as `ascii_domain` has it."""
+    """
+    Whether the name cannot be in the public DNS: it is a single label, or below a reserved domain. `name` is a result
+    of `ascii_domain`.
+    """
     return "." not in name or _is_below(name, _PRIVATE) or leads_nowhere(name)
 
 
 def leads_nowhere(name: str) -> bool:
-    """Not in a private network, either."""
+    """Whether the name cannot resolve in a private network either."""
     return _is_below(name, _NOWHERE)
 
 
@@ -66,7 +69,7 @@ def _is_below(name: str, domains: frozenset[str]) -> bool:
 
 
 def _mapped(text: str) -> str:
-    import idna  # its tables are a megabyte, and most names are ASCII
+    import idna  # late, because its tables are a megabyte and most names are ASCII
 
     try:
         return idna.uts46_remap(text, std3_rules=False)
@@ -87,8 +90,8 @@ def _encoded(label: str) -> str:
 
 def _checked(label: str) -> str:
     """
-    One that is encoded already must be what the name it shows is encoded to, or two that look the same would be two.
-    There are registries with labels that IDNA 2008 refuses (💩.la): as what they are, in ASCII, they are taken.
+    Checks an encoded label. It must be what its decoded form encodes to; otherwise two names could look the same. Some
+    registries have labels that IDNA 2008 refuses (💩.la): they are accepted in ASCII form.
     """
     import idna
 
@@ -99,5 +102,5 @@ def _checked(label: str) -> str:
         if canonical and shown.encode("punycode").decode("ascii") == encoded:
             return label
     except ValueError:
-        pass  # it decodes to nothing, or to what no name holds
+        pass  # it decodes to nothing, or to characters that no name may contain
     raise InvalidDomain(f"is not valid: {label[:63]!r} encodes no name")

@@ -18,7 +18,7 @@ Headers = Sequence[tuple[str, str]]
 Reason = Literal[
     "timeout", "dns", "connect", "tls", "refused_address", "too_large", "protocol", "reset", "proxy"
 ]
-# Headers as they go over the wire, checked: only `Egress.encode` makes them.
+# Encoded and checked headers, made only by `Egress.encode`.
 EncodedHeaders = NewType("EncodedHeaders", bytes)
 NO_HEADERS = EncodedHeaders(b"")
 
@@ -50,7 +50,7 @@ class Exchange(Struct):
     timings: Timings
 
     def header(self, name: str) -> str | None:
-        """The first header of this name, in any case."""
+        """Returns the first header of this name, in any case."""
         wanted = name.lower()
         return next((value for key, value in self.headers if key.lower() == wanted), None)
 
@@ -60,7 +60,7 @@ class InvalidUrl(Invalid):
 
 
 class RefusedAddress(Invalid):
-    """The message never says which addresses a name resolved to: that would map our network for the asker."""
+    """The message never says which addresses a name resolved to, as that would let the caller map our network."""
 
     def __init__(self) -> None:
         super().__init__("this host is not allowed: private, loopback and reserved addresses are refused")
@@ -91,12 +91,12 @@ class EgressError(Unavailable):
 
 class UrlGuard(Protocol):
     async def check_url(self, url: str) -> None:
-        """Before a URL is stored; takes seconds at most. Raises InvalidUrl or RefusedAddress."""
+        """Checks a URL before it is stored; takes a few seconds at most. Raises InvalidUrl or RefusedAddress."""
 
 
 class Egress(Protocol):
     def encode(self, headers: Headers) -> EncodedHeaders:
-        """What many requests have in common, checked and encoded once. Raises EgressError("protocol")."""
+        """Checks and encodes headers that many requests share. Raises EgressError("protocol")."""
 
     async def post(
         self,
@@ -109,7 +109,8 @@ class Egress(Protocol):
         max_body_bytes: int,
         encoded: EncodedHeaders = NO_HEADERS,
     ) -> Exchange:
-        """One request under one deadline; connections are reused within a `pool_key` only. Raises EgressError.
+        """
+        Sends one request under one deadline. Connections are reused within a `pool_key` only. Raises EgressError.
 
         `encoded` go out before `headers`; both may name the same header, which is then sent twice.
         """

@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from ogel.runtime.schedule.schedule import Schedule
     from ogel.runtime.secrets.sealed import SealedColumn
 
-# Asks the database for what some gauges show, and sets them; when Prometheus scrapes, and not often.
+# Sets gauges from the database. Called when Prometheus scrapes, at a limited rate.
 Measure = Callable[[], Awaitable[None]]
-# Gives the most there was since it was asked last.
+# Returns the largest value since the last call.
 TakePeak = Callable[[], int]
-# Which processes run a background service.
+# The processes that run a background service.
 Where = Literal["everywhere", "api", "realtime", "worker", "scheduler"]
 
 
@@ -105,6 +105,6 @@ class Feature:
     offers: Any = None
 
     def brings(self, what: str) -> bool:
-        """Whether the field of that name holds anything."""
+        """Whether the field of that name is filled."""
         value = getattr(self, what)
         return value is not tuple and bool(value)

@@ -1,4 +1,4 @@
-"""Features that are built late: each is imported and built when something of it is asked for, and not before."""
+"""Lazy features: each is imported and built when something of it is first used."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from ogel.runtime.feature import Feature
     from ogel.runtime.jobs.kind import JobKind
 
-# What somebody may need to find among manifests without building those that do not bring it.
+# Fields of the manifest that can be searched without building the features that leave them empty.
 ANNOUNCED = (
     "subscribers",
     "authenticators",
@@ -45,7 +45,7 @@ class LazyFeature:
         return f"{self.folder}.{self.name}"
 
     def section(self) -> type[Any]:
-        """The class of its settings; imports them, and nothing else of it."""
+        """Returns the class of its settings, importing nothing else of the feature."""
         owner = self.name.partition(".")[0]
         module = import_module(f"{self.folder}.{owner}.settings")
         section: type[Any] = getattr(module, f"{owner.title().replace('_', '')}Settings")
@@ -56,7 +56,7 @@ class LazyFeature:
         return build
 
     def check(self, feature: Feature) -> None:
-        """Raises ValueError when the manifest says something else than this line."""
+        """Raises ValueError when the manifest contradicts this line."""
         says = (self.name, set(self.queues), set(self.brings))
         brings = {what for what in ANNOUNCED if feature.brings(what)}
         declares = (feature.name, {kind.queue for kind in feature.jobs}, brings)
@@ -65,7 +65,7 @@ class LazyFeature:
 
 
 class Features:
-    """All of them by name, in the order of their lines. `build` makes one of its line."""
+    """All features by name, in the order of their lines. `build` makes the feature of a line."""
 
     def __init__(self, lines: Sequence[LazyFeature], build: Callable[[LazyFeature], Feature]) -> None:
         self.lines = lines
@@ -74,7 +74,10 @@ class Features:
         self._building: list[str] = []
 
     def __getitem__(self, name: str) -> Feature:
-        """Raises RuntimeError when a feature asks for itself while it is being built."""
+        """
+        Returns the feature, building it if needed. Raises RuntimeError when a feature asks for itself while it is being
+        built.
+        """
         if name not in self._built:
             [line] = [line for line in self.lines if line.name == name]
             if name in self._building:
@@ -89,11 +92,11 @@ class Features:
         return self._built[name]
 
     def all(self, but: str | None = None) -> list[Feature]:
-        """What is not built yet is; all `but` the one of that name, which asks."""
+        """Builds and returns all features, except the one named `but`, which is the caller."""
         return [self[line.name] for line in self.lines if line.name != but]
 
     def bringing(self, what: str) -> list[Feature]:
-        """Those with something in that field of the manifest, which has to be one of ANNOUNCED."""
+        """Returns the features that fill a field of the manifest, which must be one of ANNOUNCED."""
         return [self[line.name] for line in self.lines if what in line.brings]
 
     def with_queue(self, queue: str) -> list[Feature]:
@@ -101,7 +104,7 @@ class Features:
 
     @property
     def built(self) -> list[Feature]:
-        """So far."""
+        """Returns the features built so far."""
         return [self._built[line.name] for line in self.lines if line.name in self._built]
 
     @property
@@ -110,15 +113,15 @@ class Features:
 
 
 def queue_names(lines: Sequence[LazyFeature]) -> list[str]:
-    """Every queue there is."""
+    """Returns the names of all queues."""
     return sorted({queue for line in lines for queue in line.queues})
 
 
 class LazyKinds(Mapping[str, "JobKind"]):
     """
-    The job kinds of all features, by name. One that the features built so far do not have is looked for in the feature
-    that it is called after, and then in all others: whatever a process does with a job, it never takes its kind for
-    unknown because it has not been imported.
+    The job kinds of all features, by name. A kind that is not among the built features is searched in the feature that
+    its name begins with, and then in all others, so that no process takes a kind for unknown because its feature is not
+    imported.
     """
 
     def __init__(self, features: Features) -> None:

@@ -1,4 +1,4 @@
-"""SMS and push as providers get them: what a feature hands over, and what an adapter for one service must do."""
+"""SMS and push messages as providers get them: the port between features and the adapter of each service."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from ogel.runtime.domain import ascii_domain
 Address = TypeVar("Address")
 Outgoing_contra = TypeVar("Outgoing_contra", contravariant=True)
 
-# What fits into one record of RFC 8291: 4096 bytes without header (86), tag (16) and delimiter (1). FCM takes 4096.
+# The largest payload that fits one record of RFC 8291: 4096 bytes less header (86), tag (16) and delimiter (1). FCM
+# takes 4096.
 MOST_PUSH_BYTES = 3993
 
 
@@ -28,7 +29,10 @@ class Sms(Struct, frozen=True):
 
 
 class Subscription(Struct, frozen=True):
-    """A browser's (RFC 8030, RFC 8291): its push service's URL, its public key (65 bytes) and its secret (16)."""
+    """
+    A browser's push subscription (RFC 8030, RFC 8291): URL of its push service, public key (65 bytes) and auth secret
+    (16).
+    """
 
     endpoint: str
     p256dh: bytes
@@ -47,7 +51,7 @@ class Push(Struct, Generic[Address], frozen=True):
 
 
 class Gone(ProviderError):
-    """The device is not there any more, and will not come back: nothing need be sent to it again."""
+    """The device has unsubscribed for good; nothing should be sent to it again."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message, final=True)
@@ -55,18 +59,17 @@ class Gone(ProviderError):
 
 class MessageProvider(Protocol[Outgoing_contra]):
     async def send(self, message: Outgoing_contra, /) -> str | None:
-        """The provider's own id of what it took, where it gives one. Raises ProviderError, and Gone."""
+        """Sends a message. Returns the provider's id of it, where there is one. Raises ProviderError, and Gone."""
 
 
 def push_payload(title: str, body: str, data: Mapping[str, str]) -> bytes:
-    """What a browser's service worker gets."""
+    """Builds the payload for a browser's service worker."""
     return msgspec.json.encode({"title": title, "body": body, "data": data})
 
 
 def push_service(endpoint: str) -> str:
     """
-    The origin of a subscription's URL, which has been checked (RFC 6454 §6.2: in ASCII, with no port that is the
-    scheme's own).
+    Returns the ASCII origin of a checked subscription URL (RFC 6454 §6.2), without a port that is the scheme's default.
     """
     parts = urlsplit(endpoint)
     host = parts.netloc.partition(":")[0]

@@ -1,4 +1,4 @@
-"""Where objects are kept, as features see it: bytes under a key, whole or not there at all."""
+"""Object storage as features see it: bytes under a key, stored completely or not at all."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from msgspec import Struct
 
 from ogel.kernel.errors import Unavailable
 
-# Parts joined by slashes, none of which begins with a dot: no key leads out of a directory, and none is hidden in it.
+# Parts joined by slashes, none of which begins with a dot: no key can leave a directory, and none is hidden in one.
 _KEY = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*")
 _KEY_LENGTH = 512
 
 
 class StoreFull(Unavailable):
-    """There is no room for more; until somebody makes some, trying again does not help."""
+    """The store is full; repeating does not help until somebody makes room."""
 
     title = "No storage left"
 
 
 class ObjectMissing(Exception):
-    """There is no object under this key."""
+    """No object has this key."""
 
 
 class Written(Struct, frozen=True):
-    """What a put has stored: `sha256` is in hexadecimal."""
+    """The result of a put; `sha256` is hexadecimal."""
 
     size: int
     sha256: str
@@ -42,29 +42,29 @@ class Entry(Struct, frozen=True):
 
 class ObjectStore(Protocol):
     """
-    Every method may raise Unavailable: the store is away, and the same may succeed later. Keys are those of
-    `check_key`; ValueError for others.
+    Object storage. Every method may raise Unavailable: the store is away, and a repetition may succeed. Keys must pass
+    `check_key`; others raise ValueError.
     """
 
     async def put(self, key: str, content: AsyncIterable[bytes]) -> Written:
         """
-        Replaces what was there. An object is seen by others when it is complete, and survives a crash from then on;
-        a put that is broken off leaves what was there before. Raises StoreFull.
+        Stores an object, replacing any other under the key. It becomes visible when it is complete, and survives a
+        crash from then on; a put that is broken off leaves the former object. Raises StoreFull.
         """
 
     def get(self, key: str) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
-        """Its bytes, in pieces of any size. Raises ObjectMissing when entered."""
+        """Opens an object and yields pieces of any size. Raises ObjectMissing on entering the block."""
 
     async def stat(self, key: str) -> Entry | None: ...
 
     def list(self, prefix: str) -> AsyncIterator[Entry]:
-        """Those whose keys begin with `prefix` (a key and a slash, or nothing), in no order."""
+        """Yields the objects whose keys begin with `prefix` (a key and a slash, or nothing), in no order."""
 
     async def delete(self, key: str) -> None:
-        """Deleting what is not there changes nothing."""
+        """Deletes an object; a missing one is no error."""
 
     async def sweep(self, before: datetime) -> int:
-        """Forgets what puts have left behind that were broken off and had begun before then. Returns how many."""
+        """Deletes the remains of puts that began before then and were broken off. Returns how many."""
 
     async def close(self) -> None: ...
 
@@ -84,12 +84,12 @@ def check_prefix(prefix: str) -> str:
 
 
 async def one(piece: bytes) -> AsyncIterator[bytes]:
-    """What is in memory anyway, as content to put."""
+    """Yields bytes that are in memory, as content for `put`."""
     yield piece
 
 
 async def read(store: ObjectStore, key: str, most: int) -> bytes:
-    """A whole object. Raises ObjectMissing, and ValueError when it has more than `most` bytes."""
+    """Reads a whole object. Raises ObjectMissing, and ValueError when it is larger than `most` bytes."""
     pieces, size = [], 0
     async with store.get(key) as content:
         async for piece in content:
@@ -101,7 +101,7 @@ async def read(store: ObjectStore, key: str, most: int) -> bytes:
 
 
 async def delete_all(store: ObjectStore, prefix: str, but: tuple[str, ...] = ()) -> int:
-    """All objects under a prefix, save those whose keys begin with one of `but`. Returns how many."""
+    """Deletes all objects under a prefix, except those whose keys begin with one of `but`. Returns how many."""
     gone = 0
     async for entry in store.list(prefix):
         if not entry.key.startswith(but):

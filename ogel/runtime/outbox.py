@@ -17,68 +17,71 @@ from ogel.runtime.jobs.store import JobQueue
 
 _SQL = Queries.beside(__name__)
 
-# `{events}` in queries of features: those that were published, in a relation with these columns.
+# The relation that `{events}` in queries of features stands for: the events being published, with these columns.
 EVENTS = b"(SELECT id, type, subject, data, created_at FROM events)"
 
-# What a statement writes of consequences is bounded: it is made on the event loop, where others wait.
+# Limits the rows that one statement writes: it is built on the event loop, where others wait.
 MOST_ROWS = 500
-# How often what subscribers said may be out of date when it is to be written.
+# How often consequences may turn out to be out of date before publishing gives up.
 _TRIES = 5
 
 
 class JobOf(NamedTuple):
-    """A job, and the event that causes it."""
+    """A job and the event that causes it."""
 
     event_id: str
     job: NewJob
 
 
 class Part(NamedTuple):
-    """What one statement writes of consequences: MOST_ROWS jobs at most, and as many other rows."""
+    """The part of the consequences that one statement writes: at most MOST_ROWS jobs, and as many other rows."""
 
     pieces: Sequence[Piece] = ()
     jobs: Sequence[JobOf] = ()
 
 
 NOTHING = Part()
-# What pieces may say: a queue got jobs; what was said of the events is not true any more; an event is new.
+# What pieces report: a queue got jobs; the consequences are out of date; an event is new.
 QUEUE, TAKEN, OUT_OF_DATE, EVENT = "queue", "taken", "out of date", "event"
 
 
 class Consequences:
     """
-    What a subscriber makes of some events. It is written in the statement that writes these, or, if it is much, in
-    several; each sees the ids of the events that are new as `published (id)`. What was published before causes nothing.
+    What a subscriber writes for some events, in the statement that writes them or, if it is much, in several. Each of
+    them sees the ids of the new events as `published (id)`. Events that were published before have no consequences.
     """
 
     def deliveries(self) -> Mapping[str, int]:
-        """How many endpoints get each event, by event id; none for events left out."""
+        """Returns how many endpoints get each event, by event id; events with none are left out."""
         return {}
 
     @property
     def rows(self) -> int:
-        """How many `parts` hold together, jobs not counted beside them."""
+        """Returns how many rows all `parts` have together, besides the jobs."""
         return 0
 
     def condition(self) -> Sequence[Piece]:
-        """The last of them has one row, `holds`; when that is false it says OUT_OF_DATE, and nothing is written."""
+        """
+        Pieces, the last of which has one row, `holds`. If that is false, OUT_OF_DATE is reported and nothing is
+        written.
+        """
         return ()
 
     def parts(self) -> Iterator[Part]:
         return iter(())
 
     def at_last(self) -> Sequence[Piece]:
-        """Pieces of the last statement."""
+        """Returns pieces for the last statement."""
         return ()
 
 
-# Asked before the events are written. It may lock nothing: this need not be the transaction that writes them.
+# Called before the events are written. It must lock nothing, as it may run in another transaction than the writing.
 Subscriber = Callable[[Transaction, Sequence[Event]], Awaitable[Consequences]]
 
 
 @dataclass(frozen=True, slots=True)
 class Publication:
-    """Ids that were new, and deliveries by event id for new and known ones alike."""
+    """The ids that were new, and the number of deliveries by event id for new and known events alike."""
 
     new_ids: Sequence[str]
     deliveries: Mapping[str, int]
@@ -90,11 +93,11 @@ class Outbox:
     def __init__(self, jobs: JobQueue) -> None:
         self._jobs = jobs
         self._subscribers: list[Subscriber] = []
-        # That subscribers fill.
+        # The queues that subscribers write to.
         self.queues: list[str] = []
 
     def subscribe(self, subscribers: Mapping[str, Subscriber]) -> None:
-        """By the queue of the jobs they cause. Called by the composition root, before anything is published."""
+        """Adds a subscriber by the queue of its jobs. Called by the composition root, before anything is published."""
         self._subscribers.extend(subscribers.values())
         self.queues.extend(subscribers)
 
@@ -106,9 +109,9 @@ class Outbox:
         more: Sequence[Piece] = (),
     ) -> Publication:
         """
-        In the caller's transaction, to every subscriber, or only to those named in `to`. An id that was published
-        before, by anyone and however long ago, causes nothing new and answers what it answered then. Of an id twice in
-        `events`, the first counts. `more` goes into the statement that writes the events.
+        Publishes in the caller's transaction to every subscriber, or only to those named in `to`. An id that was
+        published before, by anyone and however long ago, causes nothing new and gets the same result as then. If
+        `events` contains an id twice, the first counts. `more` is added to the statement that writes the events.
         """
         publication = await self._publish(tx, events, self._subscribers if to is None else to, more)
         assert publication is not None
@@ -118,8 +121,8 @@ class Outbox:
         self, tx: Transaction, events: Sequence[Event], more: Sequence[Piece] = ()
     ) -> Publication | None:
         """
-        As `publish`, in one statement, which needs no transaction around it. None: it would be too large for one, and
-        nothing is written.
+        As `publish`, in one statement, which needs no transaction. Returns None, with nothing written, when one
+        statement would be too large.
         """
         return await self._publish(tx, events, self._subscribers, more, at_once=True)
 
@@ -151,7 +154,7 @@ class Outbox:
         consequences: Sequence[Consequences],
         more: Sequence[Piece],
     ) -> Publication | None:
-        """None: what the consequences were made of is not so any more; nothing is written."""
+        """Returns None when the consequences are out of date; then nothing was written."""
         deliveries = Counter({event.id: 0 for event in events})
         for each in consequences:
             deliveries.update(each.deliveries())
@@ -178,7 +181,7 @@ class Outbox:
     async def _execute(
         self, tx: Transaction, pieces: Sequence[Piece], part: Part, last: Sequence[Piece]
     ) -> Mapping[str, set[str]]:
-        """What the pieces say."""
+        """Executes a statement and collects what its pieces report."""
         promises = self._jobs.promised([job for _, job in part.jobs])
         tx.at_end(promises.end)
         jobs = [self._jobs.enqueued(part.jobs, promises.places)] if part.jobs else []
@@ -191,12 +194,12 @@ class Outbox:
         return said
 
     async def _known(self, tx: Transaction, ids: Sequence[str]) -> Mapping[str, int]:
-        """What events that were published before answered then."""
+        """Returns the former results of events that were published before."""
         return dict(await tx.tuples(_SQL.deliveries_of, {"ids": ids})) if ids else {}
 
 
 def _insert(events: Sequence[Event], deliveries: Mapping[str, int], conditions: Sequence[str]) -> Piece:
-    # In the order of their ids: publishers of the same ids then wait for each other instead of deadlocking.
+    # Ordered by id, so that publishers of the same ids wait for each other instead of deadlocking.
     in_order = sorted(events, key=lambda event: event.id)
     rows = records([_row(event, deliveries[event.id]) for event in in_order])
     holding = b"".join(b"\n  AND (SELECT holds FROM %b)" % name.encode() for name in conditions)

@@ -44,7 +44,7 @@ class Outgoing(Protocol):
         timeout_seconds: float,
         max_body_bytes: int,
     ) -> Exchange:
-        """One request, and its whole answer, under one deadline."""
+        """Sends one request and returns its whole answer, under one deadline."""
 
     def stream(
         self,

@@ -1,4 +1,4 @@
-"""A purge: what a feature forgets after a time. Manifests list them; the cleanup feature runs them."""
+"""Purges: what features delete after a retention. Manifests list them; the cleanup feature runs them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import NamedTuple, Protocol
 
 from ogel.runtime.database.database import Transaction
 
-# Nobody counts further than one more than this: people only want to know that it is much.
+# Counting stops one above this, because people only want to know that it is many.
 MOST_COUNTED = 100_000
 
 Count = Callable[[Transaction, datetime], Awaitable[int]]
@@ -20,7 +20,7 @@ _NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 
 
 class Cursor(NamedTuple):
-    """The time, as Postgres writes it, and the id of the last row that was looked at."""
+    """The position of a walk: time (as Postgres writes it) and id of the last row that was looked at."""
 
     at: str
     id: str
@@ -30,7 +30,7 @@ BEGINNING = Cursor("-infinity", "")
 
 
 class BatchDone(NamedTuple):
-    """`cursor` is where the next batch goes on, for a purge that passes over rows."""
+    """The result of a batch. `cursor` is where the next one continues, for a purge that skips rows."""
 
     deleted: int
     is_over: bool
@@ -41,7 +41,7 @@ class Batch(Protocol):
     async def __call__(
         self, tx: Transaction, before: datetime, limit: int, cursor: Cursor = BEGINNING, /
     ) -> BatchDone:
-        """In the transaction it gets, looks at no more than `limit` rows, from the cursor on."""
+        """Runs in the given transaction, and looks at no more than `limit` rows, from the cursor on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +83,8 @@ class Purge:
         is_firm: bool = False,
     ) -> Purge:
         """
-        For rows that all go: `count` selects a number, and takes `%(before)s` and `%(most)s`; `batch` is a DELETE that
-        takes `%(before)s` and `%(limit)s`, and whose affected rows count.
+        A purge that deletes every old row. `count` selects a number and takes `%(before)s` and `%(most)s`; `batch` is a
+        DELETE that takes `%(before)s` and `%(limit)s`, and its affected rows are counted.
         """
 
         async def deleted_batch(tx: Transaction, before: datetime, limit: int) -> int:
@@ -104,8 +104,8 @@ class Purge:
         after: str | None = None,
     ) -> Purge:
         """
-        For rows some of which stay, however old: `batch` looks at `%(limit)s` rows at most, in the order of time and id
-        and after (`%(after_at)s`, `%(after_id)s`), deletes those that may go, and selects how many went, how many it
+        A purge that keeps some old rows. `batch` looks at up to `%(limit)s` rows in the order of time and id, after
+        (`%(after_at)s`, `%(after_id)s`), and deletes those that may go. It selects how many it deleted, how many it
         looked at, and time (as text) and id of the last of those.
         """
 
@@ -120,7 +120,7 @@ class Purge:
 
 
 def whole(batch: WholeBatch) -> Batch:
-    """Of one that deletes all it finds: when that is fewer than it may, nothing is left."""
+    """The result of a batch that deletes all it finds: if it deleted fewer rows than its limit, none are left."""
 
     async def deleted_batch(
         tx: Transaction, before: datetime, limit: int, cursor: Cursor = BEGINNING

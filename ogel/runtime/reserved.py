@@ -1,4 +1,4 @@
-"""Types of Ogel's own events: each feature's manifest says which it publishes, and nobody else may."""
+"""The types of Ogel's own events, declared in the manifests; users cannot publish them."""
 
 from __future__ import annotations
 
@@ -9,14 +9,16 @@ from ogel.kernel.errors import Invalid
 
 
 class ReservedTypes:
-    """In any case: receivers should not have to know that `Webhook.Endpoint.Disabled` is somebody else's."""
+    """
+    Compares without regard to case, so that receivers cannot mistake a user's `Webhook.Endpoint.Disabled` for ours.
+    """
 
     def __init__(self, declared: Callable[[], Iterable[str]]) -> None:
-        """Asked when somebody first publishes: most processes know few manifests."""
+        """`types` is called on the first publish, because most processes know few manifests."""
         self._declared = declared
 
     def check(self, type: str, path: str) -> None:
-        """For every way by which users' events come in. Raises Invalid naming the field."""
+        """Checks a user's event, whichever way it comes in. Raises Invalid naming the field."""
         if type.casefold() in self._reserved:
             raise Invalid.field(path, f"{type!r} is a type of Ogel's own events, which only Ogel publishes")
 

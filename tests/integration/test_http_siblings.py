@@ -20,8 +20,8 @@ _CHILD = """
 import os, signal, socket, sys, time
 begun = len(os.listdir(sys.argv[1]))
 open(f"{sys.argv[1]}/{begun}", "w").close()
-from ogel.runtime.http.sibling import Place
-place = Place.taken_from(os.environ)
+from ogel.runtime.http.sibling import SiblingSlot
+place = SiblingSlot.taken_from(os.environ)
 """
 _SERVE = """
 for each in place.sockets:

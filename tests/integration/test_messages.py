@@ -26,10 +26,10 @@ from ogel.kernel.principal import SYSTEM, Caller
 from ogel.runtime.database.database import Database
 from ogel.runtime.delivery.breaker import FAILURES
 from ogel.runtime.delivery.providers import ProviderError
-from ogel.runtime.jobs.admission import Admit, QueueFull
 from ogel.runtime.jobs.bell import Notifier
 from ogel.runtime.jobs.kind import JobKind
 from ogel.runtime.jobs.metrics import JobMetrics
+from ogel.runtime.jobs.pressure import Admit, QueueFull
 from ogel.runtime.jobs.runner import JobRunner, RunnerOptions
 from ogel.runtime.jobs.store import JobQueue
 from ogel.runtime.messaging import Gone

@@ -29,7 +29,7 @@ from ogel.runtime.rates.budgets import Budgets
 from ogel.runtime.rates.limiter import Limiter
 from ogel.runtime.rates.metrics import RateMetrics
 from ogel.runtime.rates.policy import Policy, Quota
-from ogel.runtime.rates.shared import Answer, Ask
+from ogel.runtime.rates.shared import Ask, BudgetAnswer
 from tests.support.gcra import Model
 
 KEY = Principal("key", "key_1", frozenset({"*"}))
@@ -47,7 +47,7 @@ class Process:
         self.budgets = Budgets(self, self.metrics)
         self.limiter = Limiter(quotas, self.budgets, self.metrics)
 
-    async def take(self, asks: list[Ask]) -> list[Answer]:
+    async def take(self, asks: list[Ask]) -> list[BudgetAnswer]:
         self.asked += 1
         return list(await self.redis.take(asks))
 

@@ -24,8 +24,7 @@ from ogel.kernel.ids import new_id
 from ogel.kernel.principal import SYSTEM, Caller
 from ogel.runtime.database.database import Database, DatabaseAway
 from ogel.runtime.jobs import depths
-from ogel.runtime.jobs.depth import QueueDepth
-from ogel.runtime.jobs.depths import Depths
+from ogel.runtime.jobs.depths import Depths, QueueDepth
 from ogel.runtime.jobs.job import Job, NewJob
 from ogel.runtime.jobs.keys import Rate
 from ogel.runtime.jobs.kind import JobKind

@@ -1,4 +1,4 @@
-"""Which addresses a registered database may have: private ones too, but none that hands out a cloud's secrets."""
+"""Which addresses a registered database may have: private ones as well, but none that serves cloud metadata."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _DENIED = tuple(
         "ff00::/8",
     )
 )
-# What stands for an IPv4 address inside an IPv6 one: NAT64, its local form, and IPv4-translated.
+# IPv6 prefixes that embed an IPv4 address: NAT64, its local form, and IPv4-translated.
 _EMBEDDING = tuple(
     IPv6Network(each) for each in ("64:ff9b::/96", "64:ff9b:1::/48", "::ffff:0:0:0/96", "::/96")
 )
@@ -41,7 +41,7 @@ _LOOPBACK = IPv6Address("::1")
 
 
 def check_host(host: str) -> None:
-    """Raises HostRefused for an address that is refused; a name is looked up later."""
+    """Refuses forbidden addresses; names are looked up later. Raises HostRefused."""
     try:
         address = ip_address(host)
     except ValueError:
@@ -52,8 +52,8 @@ def check_host(host: str) -> None:
 
 async def addresses_of(host: str, port: int) -> list[str]:
     """
-    All that the host resolves to. One refused answer refuses them all: a name that mixes them is an attack or a
-    mistake. Raises TargetError, HostRefused.
+    Resolves a host to all its addresses. One forbidden address refuses them all: a name that mixes them is an attack or
+    a mistake. Raises TargetError, HostRefused.
     """
     try:
         answers = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
@@ -68,8 +68,8 @@ async def addresses_of(host: str, port: int) -> list[str]:
 
 async def first_open(addresses: Sequence[str], port: int) -> str:
     """
-    The first that takes a connection, for drivers that know one address only and would go on trying it for as long as
-    they may. Raises TargetError.
+    Returns the first address that accepts a connection, for drivers that take one address and would keep trying it for
+    all their time. Raises TargetError.
     """
     reason = "no address"
     for address in addresses:

@@ -14,8 +14,8 @@ from ogel.runtime.database.registered import Target, TargetError
 
 CONNECT_SECONDS = 5
 MESSAGE_LENGTH = 500
-# The server's words, since libpq gives no SQLSTATE for a connection that was refused. Those of a server that speaks
-# another language are not known, and the connection is tried again.
+# Messages of the server, since libpq has no SQLSTATE for a refused connection. Messages in other languages are not
+# recognised, and the connection is tried again.
 _HOPELESS = (
     "password authentication failed",
     "no password supplied",
@@ -24,7 +24,7 @@ _HOPELESS = (
     "server does not support SSL",
     "certificate verify failed",
 )
-# What was asked for is not there, not allowed or not possible, and would not be at another try.
+# SQLSTATEs of errors that a repetition would not change: missing objects, missing permission, unsupported features.
 _FINAL_CODES = ("0A", "25006", "28", "3D", "3F", "42")
 
 
@@ -32,7 +32,10 @@ _FINAL_CODES = ("0A", "25006", "28", "3D", "3F", "42")
 async def connected(
     target: Target, addresses: Sequence[str], settings: Sequence[str]
 ) -> AsyncIterator[AsyncConnection[Any]]:
-    """`settings` are the session's, as `name=value`. Raises TargetError, of the block's own driver errors too."""
+    """
+    Connects for the block. `settings` are those of the session, as `name=value`. Raises TargetError, also for driver
+    errors in the block.
+    """
     try:
         async with await AsyncConnection.connect(**_arguments(target, addresses, settings)) as connection:
             yield connection
@@ -47,7 +50,7 @@ def one_line(target: Target, text: str) -> str:
 
 
 def _arguments(target: Target, addresses: Sequence[str], settings: Sequence[str]) -> dict[str, Any]:
-    # The addresses that were looked at are the ones to connect to; the name is what a certificate is held to.
+    # Connects to the addresses that were checked; the certificate is verified against the name.
     count = len(addresses)
     arguments: dict[str, Any] = {
         "autocommit": True,
@@ -55,7 +58,7 @@ def _arguments(target: Target, addresses: Sequence[str], settings: Sequence[str]
         "hostaddr": ",".join(addresses),
         "port": ",".join([str(target.port)] * count),
         "dbname": target.database,
-        # Never None: libpq would take what this process is given for its own database.
+        # Never None, because libpq would then use the password meant for this process's own database.
         "user": target.username or "postgres",
         "password": target.password or "",
         "passfile": "/dev/null/none",

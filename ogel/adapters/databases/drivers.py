@@ -1,4 +1,4 @@
-"""One door to every type of database; the driver of a type is imported when the first of it is asked."""
+"""Dispatches to the driver of a database's type, which is imported on first use."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ogel.runtime.database.registered import (
     TargetError,
 )
 
-# A look: name look-up, connect, ping and statistics. Each of its parts has a shorter limit of its own.
+# Seconds for one check: name look-up, connect, ping and statistics. Each of these has a shorter limit of its own.
 LOOK_SECONDS = 25.0
 CATALOG_SECONDS = 15.0
 RESOLVE_SECONDS = 5.0

@@ -1,4 +1,4 @@
-"""Migrations of a PostgreSQL database that is not ours: in order, under a lock there, each recorded there."""
+"""Migrates PostgreSQL databases of users: in order, under an advisory lock, logged in the database itself."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ _SQL = Queries.beside(__name__)
 
 LOG = "ogel_migrations"
 _LOCK = 0x6F67656C_6462  # "ogeldb"; another one than of Ogel's own migrations
-# A statement may take long; one that cannot get its lock must not queue everyone else behind it. The keep-alives let
-# the server find out about us, as ours do about it.
+# A statement may take long, but one that waits for a lock must not make everyone else queue behind it. Keep-alives let
+# both sides notice that the other is gone.
 _SESSION = (
     "lock_timeout=10s",
     "statement_timeout=0",
@@ -28,8 +28,8 @@ _SESSION = (
     "tcp_keepalives_count=3",
 )
 _READ_ONLY = ("default_transaction_read_only=on", "statement_timeout=5s", "lock_timeout=2s")
-# SQLSTATEs that say nothing about the statement: connection lost, no memory or disk left, shutting down, a deadlock, a
-# lock that did not come free in time.
+# SQLSTATEs that are not the statement's fault: connection lost, out of memory or disk, shutdown, deadlock, lock
+# timeout.
 _AGAIN = ("08", "40", "53", "57P", "58", "55P03", "25P03")
 
 Connection = AsyncConnection[Any]
@@ -45,7 +45,7 @@ async def applied(target: Target, addresses: Sequence[str]) -> Sequence[Applied]
 async def migrate(target: Target, addresses: Sequence[str], next_file: NextFile) -> None:
     """Raises TargetError, SqlError."""
     async with connected(target, addresses, _SESSION) as connection:
-        # Ends with the connection, however that ends.
+        # A session lock: it ends with the connection, however that ends.
         if not await _value(connection, _SQL.try_lock, {"key": _LOCK}):
             raise TargetError("another session is migrating this database")
         log = await _log_of(connection)
@@ -62,7 +62,7 @@ async def _apply(target: Target, connection: Connection, log: Identifier, file: 
         begin = byte
 
     async def record() -> None:
-        # Whoever the file became and whatever it set, the next file begins as this one did.
+        # Resets role and settings that a file may have changed, so that every file starts alike.
         await connection.execute("RESET SESSION AUTHORIZATION")
         await connection.execute("RESET ALL")
         row = {"name": file.name, "checksum": file.checksum}
@@ -89,7 +89,7 @@ def _told(target: Target, file: SqlFile, begin: int, error: psycopg.Error) -> Sq
     said = [diag.message_primary or str(error), diag.message_detail, diag.message_hint]
     message = one_line(target, ". ".join(each.rstrip(".") for each in said if each))[:MESSAGE_LENGTH]
     if diag.statement_position is None:
-        # Of several statements in one, the server names the failing one's place or nothing.
+        # If a text has several statements, the server names the position in the failing one, or none.
         return SqlError(message, error.sqlstate)
     before = len(file.sql[:begin].decode())
     position = before + int(diag.statement_position)
@@ -98,7 +98,7 @@ def _told(target: Target, file: SqlFile, begin: int, error: psycopg.Error) -> Sq
 
 
 async def _log_of(connection: Connection) -> Identifier:
-    """Named with its schema: a file may set another search path."""
+    """Qualifies the log table with its schema, because a file may change the search path."""
     schema = await _value(connection, _SQL.find_log)
     if schema is None:
         schema = await _value(connection, _SQL.current_schema)

@@ -1,4 +1,4 @@
-"""MongoDB, looked at: whether it answers, and what dbStats and serverStatus say."""
+"""Checks a MongoDB database: whether it answers, and what dbStats and serverStatus report."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ _AUTHENTICATION_CODES = (13, 18)
 
 async def look(target: Target, address: str, tidying: AsyncExitStack) -> Seen:
     """
-    Raises TargetError. Statistics that one may not read do not make it unreachable. What is left to close goes to
-    `tidying`: it may take a while, and the answer is there by then.
+    Raises TargetError. A database whose statistics may not be read is still reachable. Closing may take longer than the
+    answer and is left to `tidying`.
     """
     try:
         from pymongo import errors
@@ -51,7 +51,7 @@ async def look(target: Target, address: str, tidying: AsyncExitStack) -> Seen:
 
 
 def _arguments(target: Target, address: str) -> dict[str, Any]:
-    """One server, the one that was looked at: what it says of its replica set is not followed."""
+    """Connects to the checked server only; the replica set's other members are not followed."""
     verifies = target.ssl_mode == "verify-full"
     arguments: dict[str, Any] = {
         "host": target.host if verifies else address,
@@ -97,7 +97,7 @@ def _of_server(answer: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _number(answer: Mapping[str, Any], name: str) -> int | float | None:
-    """A plain one: the driver has numbers of its own, which JSON has not."""
+    """Returns a plain number: the driver has number types that JSON does not have."""
     value = answer.get(name)
     if isinstance(value, int):
         return int(value)
@@ -105,7 +105,7 @@ def _number(answer: Mapping[str, Any], name: str) -> int | float | None:
 
 
 def _told(target: Target, error: Exception) -> str:
-    # Its long form repeats the topology behind the reason.
+    # The long form repeats the topology after the reason.
     text = str(error).partition(", full error")[0].partition(", Timeout:")[0].partition(" (configured")[0]
     if text == "No servers found yet":
         text = f"no answer in the time allowed ({_TIMEOUT_MS / 1000:g} s)"

@@ -1,4 +1,4 @@
-"""PostgreSQL, looked at: whether it answers, its statistics, and what it holds."""
+"""Checks a PostgreSQL database: whether it answers, its statistics, and its catalog."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _LISTS = ("largest_tables", "slowest_tables")
 
 
 async def look(target: Target, addresses: Sequence[str]) -> Seen:
-    """Raises TargetError. Statistics that one may not read do not make it unreachable."""
+    """Raises TargetError. A database whose statistics may not be read is still reachable."""
     async with connected(target, addresses, _READ_ONLY) as connection:
         began = time.monotonic()
         await connection.execute("SELECT 1")

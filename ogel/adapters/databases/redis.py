@@ -1,4 +1,4 @@
-"""Redis or Valkey, looked at: whether it answers, and what its INFO says."""
+"""Checks a Redis or Valkey server: whether it answers, and what INFO reports."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _SHOWN = (
 
 
 async def look(target: Target, address: str) -> Seen:
-    """Raises TargetError. Statistics that one may not read do not make it unreachable."""
+    """Raises TargetError. A server whose statistics may not be read is still reachable."""
     client = _client(target, address)
     try:
         await client.ping()
@@ -56,7 +56,7 @@ def _client(target: Target, address: str) -> Redis:
             "ssl_check_hostname": verifies,
         }
     return Redis(
-        # Where the certificate vouches for the name, what the name resolves to a moment later does not matter.
+        # When the certificate proves the name, a later change of what it resolves to does no harm.
         host=target.host if verifies else address,
         port=target.port,
         db=int(target.database),

@@ -6,7 +6,7 @@ from ogel.adapters.egress.door import Door
 from ogel.adapters.egress.own import OwnHosts, OwnServices
 from ogel.adapters.egress.proxy import Proxy, ProxyAddress
 from ogel.adapters.egress.resolver import Resolver, SystemResolver
-from ogel.adapters.egress.target import Target
+from ogel.adapters.egress.target import RequestTarget
 from ogel.runtime.egress import EgressError, Exchange, InvalidUrl, RefusedAddress, Timings
 
 __all__ = [
@@ -23,8 +23,8 @@ __all__ = [
     "Proxy",
     "ProxyAddress",
     "RefusedAddress",
+    "RequestTarget",
     "Resolver",
     "SystemResolver",
-    "Target",
     "Timings",
 ]

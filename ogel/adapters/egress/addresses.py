@@ -1,4 +1,4 @@
-"""Which places outgoing requests may reach: the guard against server-side request forgery."""
+"""The guard against server-side request forgery: which addresses outgoing requests may reach."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
-from ogel.adapters.egress.target import Target, parse_url
+from ogel.adapters.egress.target import RequestTarget, parse_url
 from ogel.runtime.egress import RefusedAddress
 
 Network = IPv4Network | IPv6Network
@@ -51,16 +51,16 @@ _DENIED_V6 = (
 )
 _NAT64 = IPv6Network("64:ff9b::/96")
 _LOOPBACK: tuple[Network, ...] = (IPv4Network("127.0.0.0/8"), IPv6Network("::1/128"))
-# What stands before the IPv4 address in an ISATAP one (RFC 5214 §6.1), without and with the universal bit.
+# What precedes the IPv4 address in an ISATAP address (RFC 5214 §6.1), with the universal bit clear or set.
 _ISATAP = (0x00005EFE, 0x02005EFE)
 
-# Each with all names below it; `internal` covers *.railway.internal and metadata.google.internal.
+# Refused together with all names below them; `internal` covers *.railway.internal and metadata.google.internal.
 LOCAL_NAMES = ("localhost", "local", "internal")
 
 
 @dataclass(frozen=True, slots=True)
 class _Verdict:
-    """`address` is what to connect to; `listed` tells that the operator opened it on purpose."""
+    """`address` is the one to connect to; `listed` means that the operator allowed it explicitly."""
 
     address: str
     permitted: bool
@@ -93,15 +93,15 @@ class AddressGuard:
         self.generation = 0
 
     def deny_addresses(self, addresses: Iterable[str]) -> None:
-        """Those of our own services, whatever range they are in; replaces the ones named before."""
+        """Refuses the addresses of our own services, whatever range they are in. Replaces the former list."""
         own = frozenset(_unmapped(ip_address(address)) for address in addresses)
         if own != self._own_addresses:
             self._own_addresses = own
             self._judge.cache_clear()
             self.generation += 1
 
-    def check_url(self, url: str) -> Target:
-        """What can be told without looking anything up. Raises InvalidUrl, RefusedAddress."""
+    def check_url(self, url: str) -> RequestTarget:
+        """Checks a URL without looking anything up. Raises InvalidUrl, RefusedAddress."""
         target = parse_url(url)
         if target.address is not None:
             verdict = self._judge(target.address)
@@ -116,13 +116,18 @@ class AddressGuard:
     def opens_any(self) -> bool:
         return bool(self._allow)
 
-    def may_come_to_open(self, target: Target) -> bool:
-        """Of a private name without an address: is a network open where it may get one? `localhost` is on loopback."""
+    def may_come_to_open(self, target: RequestTarget) -> bool:
+        """
+        Whether a private name that does not resolve yet may get an address in an allowed network. `localhost` is on
+        loopback.
+        """
         if self._denied_name(target.host) == "localhost":
             return any(_overlap(network, loopback) for network in self._allow for loopback in _LOOPBACK)
         return not all(any(_covers(loopback, network) for loopback in _LOOPBACK) for network in self._allow)
 
-    def vet(self, target: Target, answers: Sequence[str], *, opened_only: bool = False) -> tuple[str, ...]:
+    def vet(
+        self, target: RequestTarget, answers: Sequence[str], *, opened_only: bool = False
+    ) -> tuple[str, ...]:
         """The addresses to connect to, in order, out of all that the name resolved to. Raises RefusedAddress.
 
         With `opened_only` public addresses are refused, too.
@@ -135,7 +140,7 @@ class AddressGuard:
             case None if not opened_only:
                 refused = not all(verdict.permitted for verdict in verdicts)
             case "localhost":
-                # One host with two addresses, of which the operator may have opened only one.
+                # A host with two addresses, of which the operator may have allowed only one.
                 verdicts = [verdict for verdict in verdicts if verdict.listed]
                 refused = False
             case _:
@@ -145,7 +150,7 @@ class AddressGuard:
         return tuple(verdict.address for verdict in verdicts)
 
     def _denied_name(self, host: str) -> str | None:
-        """The refused name that `host` is, or lies under."""
+        """Returns the refused name that equals `host` or is above it."""
         name = host
         while name:
             if name in self._denied_names:
@@ -183,5 +188,5 @@ def _covers(outer: Network, inner: Network) -> bool:
 
 
 def _unmapped(address: Address) -> Address:
-    """::ffff:a.b.c.d is that IPv4 address to the socket layer, so it is to us."""
+    """Unwraps ::ffff:a.b.c.d, because sockets connect to that IPv4 address."""
     return (address.ipv4_mapped or address) if isinstance(address, IPv6Address) else address

@@ -19,7 +19,7 @@ from ogel.adapters.egress.resolver import Resolver, SystemResolver
 from ogel.adapters.egress.response import ResponseReader
 from ogel.adapters.egress.slots import Slots
 from ogel.adapters.egress.system_names import Answer
-from ogel.adapters.egress.target import Target
+from ogel.adapters.egress.target import RequestTarget
 from ogel.runtime.egress import (
     NO_HEADERS,
     EgressError,
@@ -39,9 +39,9 @@ REMEMBERED = 2048  # what the guard said of URLs, and of answers
 
 @dataclass(slots=True)
 class _Attempt:
-    """One call of `post` on its way through the phases. `deadline` is in loop.time()."""
+    """One call of `post` and its current phase. `deadline` is in loop.time()."""
 
-    target: Target
+    target: RequestTarget
     message: bytes
     pool_key: str
     reader: ResponseReader
@@ -136,8 +136,8 @@ class EgressClient:
                 await self._all_lost.wait()
         self._deadlines.close()
 
-    def _prepared(self, url: str, generation: int) -> tuple[Target, bytes]:
-        """What is remembered of a URL is forgotten when the guard's `generation` changes."""
+    def _prepared(self, url: str, generation: int) -> tuple[RequestTarget, bytes]:
+        """Prepares a URL. Results are cached until the guard's `generation` changes."""
         try:
             target = self._guard.check_url(url)
         except (InvalidUrl, RefusedAddress) as error:
@@ -163,7 +163,7 @@ class EgressClient:
         if connection is None or not await self._reused(connection, attempt):
             await self._exchange(await self._opened(attempt, addresses), attempt)
 
-    def _addresses_at_hand(self, target: Target) -> Answer | None:
+    def _addresses_at_hand(self, target: RequestTarget) -> Answer | None:
         if target.address is not None:
             return (target.address,)
         answers = self._resolver.cached(target.host)
@@ -179,8 +179,8 @@ class EgressClient:
             attempt.timings.dns = time.monotonic() - started
         return self._vet(attempt.target, answers, self._guard.generation)
 
-    def _vetted(self, target: Target, answers: Answer, generation: int) -> Answer:
-        """Remembered as `_prepared` is."""
+    def _vetted(self, target: RequestTarget, answers: Answer, generation: int) -> Answer:
+        """Checks addresses; cached as in `_prepared`."""
         try:
             return self._guard.vet(target, answers)
         except RefusedAddress as error:
@@ -194,12 +194,12 @@ class EgressClient:
         return None
 
     async def _reused(self, connection: Connection, attempt: _Attempt) -> bool:
-        """False when the connection proved stale and a new one should be tried."""
+        """Uses a pooled connection. Returns False when it was stale and a new one should be tried."""
         try:
             await self._exchange(connection, attempt)
         except EgressError as error:
-            # The peer may close an idle connection just as we write to it, so a request that was met by not
-            # one byte is sent again, once. It may arrive twice: webhooks are delivered at least once.
+            # A peer may close an idle connection just as we write to it. A request that got not one byte of an answer
+            # is therefore sent again, once, and may arrive twice: webhooks are delivered at least once.
             if error.reason == "reset" and connection.first_byte_seconds is None:
                 attempt.peer = None
                 return False
@@ -246,7 +246,7 @@ class EgressClient:
             self._sweep()
 
     def _sweep(self) -> None:
-        """Runs while there is something to sweep, so an idle client sets no timers."""
+        """Closes idle connections. It runs only while there are any, so that an idle client has no timers."""
         self._idle.close_expired()
         self._sweeper = None
         if len(self._idle):

@@ -1,4 +1,4 @@
-"""One connection, one request on it at a time."""
+"""A connection that carries one request at a time."""
 
 from __future__ import annotations
 
@@ -57,12 +57,12 @@ class Connection(asyncio.Protocol):
 
     @property
     def reusable(self) -> bool:
-        """Our request must have left as well: a peer may answer and close while we are still sending."""
+        """Whether it can be reused. Our request must have been sent completely: a peer may answer and close before."""
         transport = self._transport
         return transport is not None and not transport.is_closing() and not transport.get_write_buffer_size()
 
     def request(self, message: bytes, reader: ResponseReader) -> asyncio.Future[None]:
-        """Done when `reader` holds the whole response; fails with EgressError. Who gives up must abort."""
+        """Returns when `reader` has the whole response; raises EgressError. A caller that gives up must abort."""
         self.first_byte_seconds = None
         self._reader = reader
         self._answer = answer = self._loop.create_future()

@@ -1,4 +1,4 @@
-"""Very many deadlines on one timer, and a few with a timer of their own."""
+"""Deadlines for very many requests on a single timer, and for a few with a timer each."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Deadlines:
         self._timer: asyncio.TimerHandle | None = None
 
     def add(self, waiting: Expiring, when: float) -> int:
-        """`when` is in loop.time(). The result is what `discard` wants."""
+        """Adds a deadline at `when`, in loop.time(). The result is for `discard`."""
         if self._timer is None:
             loop = asyncio.get_running_loop()
             self._passed = int(loop.time() / TICK_SECONDS)
@@ -38,7 +38,7 @@ class Deadlines:
         return tick
 
     def discard(self, waiting: Expiring, tick: int) -> None:
-        """To be called once for each `add`, expired or not."""
+        """Must be called once for each `add`, whether or not it has expired."""
         due = self._due.get(tick)
         if due is not None:
             due.pop(waiting, None)
@@ -54,7 +54,7 @@ class Deadlines:
     def _tick(self) -> None:
         loop = asyncio.get_running_loop()
         now = int(loop.time() / TICK_SECONDS)
-        # Taken out before any is told: whoever expires may at once add again.
+        # Removed before any callback runs, because callbacks may call `add`.
         expired = [
             waiting for tick in range(self._passed + 1, now + 1) for waiting in self._due.pop(tick, ())
         ]

@@ -1,4 +1,4 @@
-"""From vetted addresses to a connected socket. No name is ever looked up here."""
+"""Connects a socket to vetted addresses. No name is looked up here."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from ipaddress import ip_address
 
 from ogel.runtime.egress import EgressError, Timings
 
-# A name may resolve to very many addresses; when these fail, more of them would not help.
+# The addresses to try at most: a name may have very many, and when these fail, more would not help.
 MAX_ADDRESSES = 6
 
-# What no receiver can bring about: no file descriptors or memory left, or a firewall of this machine.
+# Errors that no receiver can cause: out of file descriptors or memory, or a local firewall.
 _OUR_ERRNOS = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EPERM, errno.EACCES}
 # Documentation addresses (RFC 5737, RFC 3849): a route to them is a route to anywhere. Nothing is sent there.
 _ANYWHERE = {socket.AF_INET: "192.0.2.1", socket.AF_INET6: "2001:db8::1"}
@@ -39,7 +39,9 @@ async def first_of(
     timings: Timings,
     connected: Callable[[str], Awaitable[socket.socket]],
 ) -> tuple[socket.socket, str]:
-    """What `dial` says, whatever it takes to be `connected` to an address. An EgressError from there is final."""
+    """
+    Tries addresses as `dial` does, with any function that connects to one. An EgressError that it raises is final.
+    """
     loop = asyncio.get_running_loop()
     candidates = addresses[:MAX_ADDRESSES]
     started = time.monotonic()
@@ -67,7 +69,7 @@ async def connect(address: str, port: int) -> socket.socket:
     try:
         connected.setblocking(False)
         await asyncio.get_running_loop().sock_connect(connected, (address, port))
-        # What we vetted is what we talk to, whatever happened on the way.
+        # The socket must be connected to the address that was vetted.
         if ip_address(connected.getpeername()[0]) != ip_address(address):
             raise EgressError.refused(f"dialled {address}, reached {connected.getpeername()[0]}")
     except BaseException:
@@ -77,7 +79,7 @@ async def connect(address: str, port: int) -> socket.socket:
 
 
 def connect_error(failure: OSError | None, family: socket.AddressFamily) -> EgressError:
-    """What went wrong at last, on the way to an address of that family."""
+    """Returns the error for the last failure, with an address of that family."""
     number = failure.errno if failure is not None else None
     ours = number in _OUR_ERRNOS or _is_lost_here(number, family)
     if ours:

@@ -1,4 +1,4 @@
-"""URLs that users bring, judged before they are stored: what can never be called is refused at once."""
+"""Checks users' URLs before they are stored, and refuses those that can never be called."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 
 from ogel.adapters.egress.addresses import AddressGuard
 from ogel.adapters.egress.resolver import Resolver, SystemResolver
-from ogel.adapters.egress.target import Target
+from ogel.adapters.egress.target import RequestTarget
 from ogel.runtime.domain import is_private, leads_nowhere
 from ogel.runtime.egress import EgressError, RefusedAddress
 
@@ -15,9 +15,9 @@ LOOK_UP_SECONDS = 2.0
 
 class Door:
     """
-    A name on the public DNS may lead elsewhere tomorrow, so that only the guard can judge it, at each call. One that
-    cannot be public leads into a network that the operator opened, or must not be called. Where it leads is looked up
-    here; one that leads nowhere yet is taken if a network is open for it, since its service may not run yet.
+    A public name may resolve to something else tomorrow, so only the guard can judge it, at each call. A private name
+    must lead into a network that the operator allowed. It is looked up here; one that does not resolve yet is accepted
+    if a network is allowed for it, since its service may not run yet.
     """
 
     def __init__(self, guard: AddressGuard, resolver: Resolver | None = None) -> None:
@@ -30,7 +30,7 @@ class Door:
         if target.address is None and is_private(target.host):
             await self._check_private(target)
 
-    async def _check_private(self, target: Target) -> None:
+    async def _check_private(self, target: RequestTarget) -> None:
         if leads_nowhere(target.host) or not self._guard.opens_any:
             raise RefusedAddress
         try:

@@ -1,4 +1,4 @@
-"""The hosts file, for names that the C library is asked for in a form that it does not find there."""
+"""Reads the hosts file for names in a form that the C library does not find there (with a final dot)."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from ipaddress import ip_address
 from pathlib import Path
 
 HOSTS = Path("/etc/hosts")
-# Some block millions of names with it; a thread that looks up one of ours must not read for ever.
+# Some use it to block millions of names; a look-up must not read for ever.
 MAX_BYTES = 16 * 1024 * 1024
 
 
 def addresses_in_hosts(host: str, path: Path = HOSTS) -> tuple[str, ...]:
-    """All lines of this name, in their order (hosts(5)). Blocks. `host` is lower case, and ASCII."""
+    """Returns the addresses on all lines with this name, in order (hosts(5)). Blocks. `host` is in lower-case ASCII."""
     try:
         with path.open("rb") as file:
             data = file.read(MAX_BYTES).lower()

@@ -1,4 +1,4 @@
-"""From vetted addresses to a connection that is ready for a request."""
+"""Opens connections to vetted addresses, ready for a request."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ogel.adapters.egress.connection import Connection
 from ogel.adapters.egress.deadlines import until
 from ogel.adapters.egress.dial import Dial, dial
 from ogel.adapters.egress.proxy import Proxy
-from ogel.adapters.egress.target import Target
+from ogel.adapters.egress.target import RequestTarget
 from ogel.runtime.egress import EgressError, Timings
 
 
@@ -26,13 +26,13 @@ class Opener:
 
     async def open(
         self,
-        target: Target,
+        target: RequestTarget,
         addresses: Sequence[str],
         deadline: float,
         timings: Timings,
         connected: Callable[[str], Connection],
     ) -> Connection:
-        """`connected` makes the connection object, once an address has accepted. Raises EgressError."""
+        """Opens a connection. `connected` makes the object once an address has accepted. Raises EgressError."""
         began = time.monotonic()
         async with until(deadline, ours=lambda: self._is_proxy_silent(began)):
             opened, address = await self._dial(addresses, target.port, deadline, timings)
@@ -45,7 +45,7 @@ class Opener:
         return self._proxy is not None and self._proxy.is_silent_since(began)
 
     async def _attach(
-        self, connection: Connection, opened: socket.socket, target: Target, timings: Timings
+        self, connection: Connection, opened: socket.socket, target: RequestTarget, timings: Timings
     ) -> None:
         """Give the socket to the connection, after the TLS handshake if there is one."""
         loop = asyncio.get_running_loop()

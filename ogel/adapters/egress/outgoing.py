@@ -18,12 +18,13 @@ from ogel.adapters.egress.system_names import search_look_up
 from ogel.runtime.egress import EgressError, Exchange, Headers, Timings
 from ogel.runtime.outgoing import Body, Outgoing, StreamedAnswer
 
-# Imported by the first request: few processes make any.
+# Imported by the first request, because few processes make any.
 if TYPE_CHECKING:
     from aiohttp import ClientResponse, ClientSession
 
 MAX_CONNECTIONS = 100
-# Shorter than servers keep them: what is not idempotent is not sent again when its connection proves to be closed.
+# Shorter than servers keep connections open: a request that is not idempotent cannot be repeated when its connection
+# turns out to be closed.
 KEEP_ALIVE_SECONDS = 4.0
 MAX_HEADER_BYTES = 16 * 1024  # of one field; aiohttp bounds how many there are
 _CLOSED = "outgoing requests have been stopped"
@@ -35,7 +36,7 @@ _URL = re.compile(r"[\x21-\x7e]+", re.ASCII)
 
 @dataclass(slots=True)
 class _Progress:
-    """How far a request is, for its timings and for what to say when its time is over."""
+    """The phase that a request has reached, for its timings and for the message when it times out."""
 
     began: float = field(default_factory=time.monotonic)
     phase_began: float = field(default_factory=time.monotonic)
@@ -91,7 +92,7 @@ class OutgoingClient:
                 self._asked(method, url, headers, body, progress) as got,
             ):
                 answer = bytearray()
-                # One byte more than is wanted tells whether there are more.
+                # One byte more than wanted shows whether the body is longer.
                 async for chunk in got.content.iter_chunked(max_body_bytes + 1 or 1):
                     answer += chunk
                     if len(answer) > max_body_bytes:
@@ -126,11 +127,11 @@ class OutgoingClient:
         try:
             yield _Streamed(got, progress, idle_seconds)
         finally:
-            # What was read to its end has given its connection back already.
+            # A body that was read to its end has returned its connection already.
             got.close()
 
     async def close(self) -> None:
-        """Cuts every connection, those in use as well."""
+        """Closes every connection, also those in use."""
         self._closed = True
         if self._session is not None:
             await self._session.close()
@@ -207,7 +208,7 @@ class _Streamed:
 
 
 class _Faults:
-    """What aiohttp and the system call by many names, as an EgressError. Its own words may quote what we sent."""
+    """Translates exceptions of aiohttp and the system into EgressError. Their own messages may quote what was sent."""
 
     def __init__(self, progress: _Progress) -> None:
         self._progress = progress
@@ -230,7 +231,7 @@ class _Faults:
 
 
 def _fault(error: Exception, progress: _Progress) -> EgressError | None:
-    """None: it is a fault of our own code."""
+    """Returns None for a fault of our own code."""
     import aiohttp
 
     detail = _told(error)
@@ -240,7 +241,10 @@ def _fault(error: Exception, progress: _Progress) -> EgressError | None:
             return EgressError("timeout", _LATE.get(progress.phase, _LATE_ANSWER), detail=detail, ours=ours)
         case aiohttp.ClientProxyConnectionError() | aiohttp.ClientHttpProxyError():
             return EgressError(
-                "proxy", "the outgoing proxy did not let us through", detail=detail, ours=_is_proxys(error)
+                "proxy",
+                "the outgoing proxy did not let us through",
+                detail=detail,
+                ours=_is_proxy_fault(error),
             )
         case aiohttp.ClientConnectorCertificateError():
             return EgressError("tls", "the certificate could not be verified", detail=detail)
@@ -270,13 +274,13 @@ _LATE = {
 
 
 def _told(error: Exception) -> str:
-    """For operators. The error's own text may hold URLs, with the passwords in them."""
+    """Returns a message for operators. The error's own text may contain URLs with passwords."""
     words = (getattr(error, "status", None), getattr(error, "os_error", None))
     return " ".join([type(error).__name__, *(str(each) for each in words if each)])
 
 
-def _is_proxys(error: Exception) -> bool:
-    """502 and 504 speak of the target (RFC 9110 §15.6)."""
+def _is_proxy_fault(error: Exception) -> bool:
+    """Whether the proxy is at fault: 502 and 504 are about the target (RFC 9110 §15.6)."""
     return getattr(error, "status", 0) not in (502, 504)
 
 
@@ -285,7 +289,7 @@ def _fields(answer: ClientResponse) -> Headers:
 
 
 def _checked(headers: Headers) -> list[tuple[str, str]]:
-    """Raises EgressError("protocol"), without the value: it may be a secret."""
+    """Raises EgressError("protocol") without the value, which may be a secret."""
     for name, value in headers:
         if not _TOKEN.fullmatch(name):
             raise EgressError("protocol", f"{name[:40]!r} is not a header name")
@@ -295,7 +299,7 @@ def _checked(headers: Headers) -> list[tuple[str, str]]:
 
 
 def _traced() -> Any:
-    """Tells each request's _Progress how far it is."""
+    """Reports to each request's _Progress which phase it has reached."""
     import aiohttp
 
     def entering(phase: str) -> Any:
@@ -314,5 +318,5 @@ def _traced() -> Any:
     return traced
 
 
-# What it is to features, checked once by the type checker.
+# Lets the type checker verify that the client implements the port.
 _: type[Outgoing] = OutgoingClient

@@ -1,4 +1,4 @@
-"""Our resolver, whose threads are bounded and whose answers are shared, as aiohttp asks for one."""
+"""Makes our resolver, with its limited threads and shared answers, usable by aiohttp."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Names(AbstractResolver):
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
     ) -> list[ResolveResult]:
-        """Raises EgressError, which passes through aiohttp as it is."""
+        """Raises EgressError, which aiohttp passes on unchanged."""
         addresses = self._resolver.cached(host) or await self._resolver.resolve(host)
         return [
             ResolveResult(
@@ -31,4 +31,4 @@ class Names(AbstractResolver):
         ]
 
     async def close(self) -> None:
-        """It belongs to whoever made it, and holds nothing open."""
+        """Does nothing: the resolver belongs to its creator and holds nothing open."""

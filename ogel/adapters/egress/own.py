@@ -1,4 +1,4 @@
-"""Our own services: their names and addresses, which no URL of a user may lead to, whatever range they are in."""
+"""The names and addresses of our own services, which users' URLs must not reach, whatever range they are in."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ log = structlog.get_logger(__name__)
 
 LOOK_SECONDS = 3.0
 REFRESH_SECONDS = 60.0
-# A name may give its addresses in turns, and one may still serve us after its name has moved on.
+# A name may return its addresses in turns, and an address may serve us for a while after its name has moved on.
 KEEP_SECONDS = 3600.0
 MAX_ADDRESSES = 256
 
@@ -37,14 +37,14 @@ class OwnHosts:
 
     @classmethod
     def of(cls, servers: Iterable[str | None], fronts: Iterable[str | None]) -> OwnHosts:
-        """From URLs of any kind; `//host` for one without a scheme."""
+        """Collects hosts from URLs of any kind; one without a scheme is written `//host`."""
         return cls(
             *(frozenset(host for url in urls if url for host in hosts_of(url)) for urls in (servers, fronts))
         )
 
 
 class OwnServices:
-    """Keeps the guard informed of the addresses behind our servers. Looks nothing up before it is told to."""
+    """Tells the guard the addresses of our servers. Looks nothing up until told to."""
 
     def __init__(
         self,
@@ -62,7 +62,9 @@ class OwnServices:
         self._unknown: set[str] = set()
 
     async def look(self) -> None:
-        """Once, all names at a time, within LOOK_SECONDS. A name that cannot be resolved keeps what it had."""
+        """
+        Looks all names up once, in parallel, within LOOK_SECONDS. A name that cannot be resolved keeps its addresses.
+        """
         try:
             async with asyncio.timeout(LOOK_SECONDS):
                 await asyncio.gather(*map(self._look, self._hosts))
@@ -71,7 +73,7 @@ class OwnServices:
         self._tell()
 
     async def keep_looking(self) -> None:
-        """Until cancelled."""
+        """Looks names up again and again, until cancelled."""
         while self._hosts:
             await asyncio.sleep(self._refresh_seconds)
             await self.look()
@@ -98,7 +100,7 @@ class OwnServices:
 
 
 def hosts_of(url: str) -> list[str]:
-    """Every host that a URL of a server names, as libpq and MongoDB write several; socket directories are none."""
+    """Returns every host in a server's URL (libpq and MongoDB allow several); socket directories are left out."""
     parts = urlsplit(url)
     places = parts.netloc.rpartition("@")[2].split(",") + parse_qs(parts.query).get("host", [""])[0].split(
         ","

@@ -1,4 +1,4 @@
-"""Going out through an HTTP proxy: it is told the address that the guard vetted, never a name."""
+"""Connects through an HTTP proxy, which is given the address that the guard vetted and never a name."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SLOW_SECONDS = 1.0  # a CONNECT without an answer for so long has the control qu
 CONTROL_SECONDS = 2.0
 CONTROL_FRESH_SECONDS = 1.0
 
-# RFC 9209 §2.3: what a proxy says of the next hop rather than of itself. Squid has its own word for it.
+# RFC 9209 §2.3: errors that a proxy reports about the next hop, not itself. Squid has a header of its own for it.
 _ABOUT_TARGET = re.compile(
     r";\s*error=(?:dns_timeout|dns_error|destination_not_found|destination_unavailable|destination_ip_unroutable"
     r"|connection_refused|connection_terminated|connection_timeout|connection_read_timeout"
@@ -45,7 +45,7 @@ class ProxyAddress:
 
     @classmethod
     def of(cls, url: str) -> ProxyAddress:
-        """`http://[user:password@]host:port`; the setting has been checked."""
+        """Parses `http://[user:password@]host:port`; the setting has been checked before."""
         parts = urlsplit(url)
         assert parts.hostname
         assert parts.port
@@ -58,7 +58,7 @@ class ProxyAddress:
 
 
 class _TargetFailed(OSError):
-    """The proxy is well, and could not connect to this address."""
+    """The proxy works, and could not connect to this address."""
 
 
 class Proxy:
@@ -78,13 +78,13 @@ class Proxy:
         self._control: asyncio.Task[None] | None = None
 
     def is_silent_since(self, at: float) -> bool:
-        """Not a sign of life, to whomever, since then (time.monotonic())."""
+        """Whether the proxy has shown no sign of life since then (time.monotonic()), to any request."""
         return self._alive_at < at - CONTROL_FRESH_SECONDS
 
     async def dial(
         self, addresses: Sequence[str], port: int, deadline: float, timings: Timings
     ) -> tuple[socket.socket, str]:
-        """As `dial.dial`, through a tunnel; raises EgressError("proxy"), too."""
+        """As `dial.dial`, through a tunnel; may also raise EgressError("proxy")."""
         return await first_of(
             addresses, deadline, timings, lambda address: self._tunnel(address, port, deadline)
         )
@@ -150,7 +150,7 @@ class Proxy:
         return f"CONNECT {place} HTTP/1.1\r\nHost: {place}\r\n{credentials}\r\n".encode("ascii")
 
     def _ask_control(self) -> None:
-        """One at a time."""
+        """Asks the proxy for its options. One such request at a time."""
         if self._control is None or self._control.done():
             self._control = asyncio.get_running_loop().create_task(self._listen_for_life())
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from ogel.adapters.egress.target import Target
+from ogel.adapters.egress.target import RequestTarget
 from ogel.runtime.egress import NO_HEADERS, EgressError, EncodedHeaders, Headers
 
 # Framing, routing and negotiation are ours: a caller's header of these names is left out, never sent twice.
@@ -30,8 +30,8 @@ _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,256}", re.ASCII)
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
 
-def request_prefix(target: Target) -> bytes:
-    """Everything that is the same for each request to this URL, up to the value of Content-Length."""
+def request_prefix(target: RequestTarget) -> bytes:
+    """Returns the part that is equal for all requests to this URL, up to the value of Content-Length."""
     return (
         f"POST {target.path} HTTP/1.1\r\nHost: {target.authority}\r\n"
         "Accept: */*\r\nAccept-Encoding: identity\r\nContent-Length: "

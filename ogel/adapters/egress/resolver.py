@@ -28,21 +28,23 @@ CACHE_ENTRIES = 1024
 SLOW_SECONDS = 0.5  # a look-up without an answer for so long has the control question asked beside it
 CONTROL_SECONDS = 2.0
 CONTROL_FRESH_SECONDS = 1.0
-# Set aside for such uses (RFC 2606), and on the public DNS; the label before it is in nobody's cache.
+# Reserved for such uses (RFC 2606) and in the public DNS; the random label before it is in no cache.
 CONTROL_ZONE = "example.com"
-# Answers about this name itself. Everything else (EAI_AGAIN, EAI_FAIL, silence) may be our name servers' doing.
+# Answers about the name itself. All others (EAI_AGAIN, EAI_FAIL, silence) may be the fault of our name servers.
 _DECISIVE = {socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME), socket.EAI_FAMILY}
 
 
 class Resolver(Protocol):
     def cached(self, host: str) -> Answer | None:
-        """An answer that is still good, without waiting."""
+        """Returns a cached answer that is still valid, without waiting."""
 
     async def resolve(self, host: str) -> Answer:
         """Addresses in the order in which to try them. Raises EgressError("dns")."""
 
     def is_silent(self, host: str) -> bool:
-        """While a look-up of `host` is under way: as things are, would its failure be our side's fault?"""
+        """
+        While a look-up of `host` is under way: whether its failure would be our side's fault, as far as is known now.
+        """
 
 
 @dataclass(slots=True)
@@ -110,7 +112,7 @@ class SystemResolver:
         if isinstance(error, socket.gaierror):
             ours = error.errno not in _DECISIVE and await self._is_ours(host, look_up)
             raise EgressError("dns", _explained(error), detail=str(error), ours=ours) from error
-        # UnicodeError: the name. OSError, RuntimeError: no file descriptor, no thread.
+        # UnicodeError is the name's fault. OSError and RuntimeError mean that we have no file descriptor or thread.
         ours = not isinstance(error, UnicodeError)
         raise EgressError("dns", "the name could not be resolved", detail=str(error), ours=ours) from error
 
@@ -131,7 +133,7 @@ class SystemResolver:
 
     async def _answer(self, host: str, look_up: _LookUp) -> Answer:
         async with AsyncExitStack() as held:
-            # Held until the thread ends, not until the askers lose patience: it is the threads that are bounded.
+            # Released when the thread ends, not when the callers give up, because it limits threads.
             if look_up.suspect:
                 await held.enter_async_context(self._suspect_slots)
             await held.enter_async_context(self._slots)
@@ -172,7 +174,10 @@ class SystemResolver:
         return not self._is_blamed(host, look_up)
 
     def _ask_control(self) -> asyncio.Task[Answer]:
-        """One at a time, on a thread of its own: the others may all be held by names that never answer."""
+        """
+        Looks up the control name. One at a time, on a thread of its own, since all others may be blocked by names that
+        never answer.
+        """
         if self._control is None or self._control.done():
             host = f"ogel-{secrets.token_hex(6)}.{CONTROL_ZONE}"
             work = in_daemon_thread(partial(self._look_up, host))
@@ -193,7 +198,7 @@ _PRIVATE_ENDINGS = tuple(f".{name}" for name in LOCAL_NAMES)
 
 
 def _domain(host: str) -> str:
-    """The last two labels: who controls them can make up any number of names below."""
+    """Returns the last two labels: whoever controls them can make up any number of names below."""
     return ".".join(host.rsplit(".", 2)[-2:])
 
 

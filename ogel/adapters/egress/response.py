@@ -85,13 +85,13 @@ class ResponseReader:
         self._read: Callable[[ResponseReader, bytes], bool] = ResponseReader._read_head
 
     def feed(self, data: bytes) -> bool:
-        """True once the response is complete. Raises EgressError("protocol" or "too_large")."""
+        """Takes data; returns True once the response is complete. Raises EgressError("protocol" or "too_large")."""
         if self._pending:
             data, self._pending = self._pending + data, b""
         return self._read(self, data)
 
     def end(self) -> bool:
-        """The peer will send no more: True when that is how this body ends."""
+        """Takes the end of input; returns True when that is how this body ends."""
         return self._read is ResponseReader._read_until_end
 
     def _read_head(self, data: bytes) -> bool:
@@ -125,7 +125,7 @@ class ResponseReader:
         if head.status in (204, 304):
             return self._finish(data)
         if head.codings:
-            # Two framings at once: someone on the way may have read it differently.
+            # The framing is ambiguous, so a proxy on the way may have read it differently.
             self.reusable = self.reusable and head.length is None and head.minor == 1
             chunked = head.codings[-1] == "chunked"
             self._read = ResponseReader._read_chunked if chunked else ResponseReader._read_until_end
@@ -192,7 +192,7 @@ class ResponseReader:
         return self._finish(data[end + 4 :])
 
     def _keep(self, piece: bytes) -> bool:
-        """False when the body has reached its limit and the rest is not wanted."""
+        """Appends to the body. Returns False when it has reached its limit and the rest is not wanted."""
         room = self._max_body_bytes - len(self.body)
         if len(piece) <= room:
             self.body += piece
@@ -209,7 +209,7 @@ class ResponseReader:
 
 
 def _head(data: bytes) -> Head:
-    """One server's answers differ in little but their date, so many a head was parsed a moment ago."""
+    """Parses a head. Cached, since the answers of one server differ in little but their date."""
     return _remembered_head(data) if len(data) <= MAX_REMEMBERED_BYTES else parse_head(data)
 
 

@@ -1,4 +1,4 @@
-"""How many requests may be under way at once; the rest wait their turn."""
+"""Limits how many requests are under way at once; others wait in line."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Slots:
         return True
 
     async def take(self) -> None:
-        """In order of asking. The caller sets the time limit, by cancelling."""
+        """Waits in order of arrival. The caller limits the time, by cancelling."""
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append(turn)
         try:

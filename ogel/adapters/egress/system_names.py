@@ -1,4 +1,4 @@
-"""The C library's look-up, in threads that never hold up the end of the process."""
+"""The C library's name look-up, on threads that do not delay the end of the process."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ Answer = tuple[str, ...]
 
 
 class HostsAnswer(Answer):
-    """One that no name server gave."""
+    """An answer that did not come from a name server."""
 
 
 def system_look_up(host: str) -> Answer:
-    """Blocks. In the order in which the system would try them (RFC 6724), each once."""
+    """Looks a name up. Blocks. Addresses are in the system's order of preference (RFC 6724), each once."""
     # Single labels (compose services, localhost) live in search domains and hosts files only.
     if "." not in host:
         return search_look_up(host)
@@ -27,11 +27,11 @@ def system_look_up(host: str) -> Answer:
 
 
 def search_look_up(host: str) -> Answer:
-    """The same for names that the operator wrote, which may lie in a search domain."""
+    """As `system_look_up`, for names that operators wrote, which may lie in a search domain."""
     try:
         found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
     except socket.gaierror:
-        # Out of file descriptors, the C library asks nobody and may say that the name does not exist.
+        # Without file descriptors, the C library asks no server and may report that the name does not exist.
         socket.socket(socket.AF_INET, socket.SOCK_DGRAM).close()  # raises OSError if so
         raise
     return tuple(dict.fromkeys(str(address[0]) for *_, address in found))

@@ -1,4 +1,4 @@
-"""A URL taken apart once, strictly, so that what is checked and what is connected to cannot differ."""
+"""Parses a URL once, strictly, so that the address checked and the address connected to cannot differ."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _JOINERS = str.maketrans("", "", "\u200c\u200d")
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class RequestTarget:
     """
     host     as `ascii_domain` has it; an IPv6 address stands without brackets.
     path     the request target: path and query, percent-encoded, never empty.
@@ -39,12 +39,12 @@ class Target:
 
     @property
     def authority(self) -> str:
-        """What the Host header says (RFC 9110 §7.2)."""
+        """Returns the value of the Host header (RFC 9110 §7.2)."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return host if self.port == _DEFAULT_PORTS[self.scheme] else f"{host}:{self.port}"
 
 
-def parse_url(url: str) -> Target:
+def parse_url(url: str) -> RequestTarget:
     """Raises InvalidUrl. Looks nothing up."""
     if len(url) > MAX_URL_LENGTH:
         raise InvalidUrl(f"the URL is longer than {MAX_URL_LENGTH} characters")
@@ -63,7 +63,7 @@ def parse_url(url: str) -> Target:
     path = quote(parts.path, safe=_PATH_CHARACTERS) or "/"
     if parts.query:
         path += "?" + quote(parts.query, safe=_QUERY_CHARACTERS)
-    return Target(scheme, host, port, path, address)
+    return RequestTarget(scheme, host, port, path, address)
 
 
 def _host_and_port(netloc: str, default_port: int) -> tuple[str, int]:
@@ -79,7 +79,7 @@ def _host_and_port(netloc: str, default_port: int) -> tuple[str, int]:
 
 
 def _host(text: str) -> tuple[str, str | None]:
-    """The host as we write it, and the address it spells if it spells one."""
+    """Returns the normalized host, and its address if it is one."""
     # `%` would start a zone id (RFC 6874) or hide characters from the checks below.
     if "%" in text:
         raise InvalidUrl("the host must not contain %")
@@ -93,7 +93,7 @@ def _host(text: str) -> tuple[str, str | None]:
         name = ascii_domain(text)
     except InvalidDomain as error:
         raise InvalidUrl(f"the host name {error}") from error
-    # Only now: the mapping also makes digits of what looks like them.
+    # After the mapping, because that turns lookalikes of digits into digits.
     if ends_in_number(name):
         address = str(_spelled_ipv4(name))
         return address, address
@@ -101,7 +101,7 @@ def _host(text: str) -> tuple[str, str | None]:
 
 
 def _spelled_ipv4(name: str) -> IPv4Address:
-    """As inet_aton reads it: 1 to 4 parts, decimal, 0octal or 0xhex, the last one filling the rest."""
+    """Parses as inet_aton does: 1 to 4 parts, decimal, 0octal or 0xhex, the last one filling the rest."""
     parts = name.split(".")
     if len(parts) > 4:
         raise InvalidUrl("the host is not a valid IPv4 address")

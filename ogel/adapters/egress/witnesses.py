@@ -1,4 +1,4 @@
-"""Telling a shared service that is down from a single question that it cannot answer."""
+"""Tells whether a shared service is down, or just cannot answer one question."""
 
 from __future__ import annotations
 

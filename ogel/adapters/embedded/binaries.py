@@ -1,4 +1,4 @@
-"""Where the servers' programs are: a wheel, or what the machine has."""
+"""Finds the servers' programs: in a wheel, or on the machine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Making a PostgreSQL data directory, whole or not at all."""
+"""Creates a PostgreSQL data directory completely, or not at all."""
 
 from __future__ import annotations
 

@@ -57,7 +57,7 @@ class DataDir:
             return None
 
     def write(self, name: str, text: str) -> Path:
-        """All or nothing, also across a power cut; readable by our user only."""
+        """Writes a file atomically, also across a power failure; readable by our user only."""
         target, draft = self.path / name, self.path / f"{name}.new"
         draft.unlink(missing_ok=True)
         with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:

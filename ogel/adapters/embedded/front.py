@@ -1,4 +1,4 @@
-"""Where the `ogel up` of a data directory answers over HTTP: written down by it, for commands beside it."""
+"""The HTTP address of the `ogel up` of a data directory, recorded for commands on the same machine."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def retract(data_dir: Path) -> None:
 
 
 def announced(data_dir: Path) -> Front | None:
-    """None where none runs, or has not got so far. A note that cannot be read is none."""
+    """Returns the record; None when no `ogel up` runs, or it is not ready yet, or the file is unreadable."""
     try:
         note = json.loads(DataDir(data_dir).read(_FILE) or "")
         process, since = (

@@ -1,4 +1,4 @@
-"""Processes that may outlive the ogel which started them: starting, recognising and ending them."""
+"""Starts, recognises and ends processes that may outlive the ogel which started them."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class Identity:
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class ProcessInfo:
     identity: Identity
     command: str
 
@@ -69,7 +69,7 @@ def is_running(process: Identity, marker: str) -> bool:
     return seen is not None and seen.identity == process and (marker in seen.command or not seen.command)
 
 
-def describe(pid: int) -> Seen | None:
+def describe(pid: int) -> ProcessInfo | None:
     """
     None once it has ended, also while its parent has yet to take note, which the first process of a container may
     never do. None, too, of another user's process where /proc hides those: it is none of ours.
@@ -85,10 +85,10 @@ def describe(pid: int) -> Seen | None:
     fields = stat.rpartition(")")[2].split()
     if fields[0] in "ZX":
         return None
-    return Seen(Identity(pid, fields[19]), command.replace(b"\0", b" ").decode(errors="replace"))
+    return ProcessInfo(Identity(pid, fields[19]), command.replace(b"\0", b" ").decode(errors="replace"))
 
 
-def _ps(pid: int) -> Seen | None:
+def _ps(pid: int) -> ProcessInfo | None:
     answer = subprocess.run(
         ["ps", "-ww", "-o", "state=,lstart=,command=", "-p", str(pid)],
         capture_output=True,
@@ -102,11 +102,11 @@ def _ps(pid: int) -> Seen | None:
         return None
     # `lstart` is always 24 characters: "Mon Nov 23 08:14:00 2026".
     rest = rest.lstrip()
-    return Seen(Identity(pid, rest[:24]), rest[24:].lstrip())
+    return ProcessInfo(Identity(pid, rest[:24]), rest[24:].lstrip())
 
 
 def with_command(pattern: str) -> list[Identity]:
-    """All processes in whose command line the pattern is found. Looks on Linux only; elsewhere it finds none."""
+    """Finds all processes whose command line contains the pattern. On Linux only; elsewhere it finds none."""
     if sys.platform != "linux" or not os.path.isdir("/proc"):
         return []
     found = (
@@ -138,7 +138,7 @@ def works_in(pid: int, directory: Path) -> bool:
 
 
 def end(process: Identity, marker: str, stop_signal: signal.Signals, timeout_seconds: float) -> None:
-    """Ends a process that is not our child: asks, waits, kills. Does nothing once the pid is another's."""
+    """Ends a process that is not our child: SIGTERM, a wait, SIGKILL. Does nothing once another process has the pid."""
     for step, limit in ((stop_signal, timeout_seconds), (signal.SIGKILL, _KILL_TIMEOUT_SECONDS)):
         if _signal_and_wait(process, marker, step, limit):
             return
@@ -146,7 +146,7 @@ def end(process: Identity, marker: str, stop_signal: signal.Signals, timeout_sec
 
 
 def _signal_and_wait(process: Identity, marker: str, number: signal.Signals, limit_seconds: float) -> bool:
-    """True when the process has ended within the limit."""
+    """Returns whether the process has ended within the limit."""
     if sys.platform == "linux":
         try:
             handle = os.pidfd_open(process.pid)
@@ -170,7 +170,7 @@ def _signal_and_wait(process: Identity, marker: str, number: signal.Signals, lim
 
 
 def _signal_and_poll(process: Identity, marker: str, number: signal.Signals, limit_seconds: float) -> bool:
-    """For systems without pidfd, where the end of a process that is not a child can only be looked for."""
+    """For systems without pidfd, where the end of a process that is not a child can only be polled."""
     with suppress(ProcessLookupError):
         if is_running(process, marker):
             os.kill(process.pid, number)

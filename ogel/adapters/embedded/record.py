@@ -1,4 +1,4 @@
-"""What a run of ogel leaves on disk about a server: who it is, where it listens, and its password."""
+"""The record of a server that a run of ogel leaves on disk: its process, its port and its password."""
 
 from __future__ import annotations
 

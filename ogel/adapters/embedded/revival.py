@@ -1,4 +1,4 @@
-"""Servers that die are started again while ogel runs, until they die too often."""
+"""Restarts servers that die while ogel runs, unless they die too often."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ogel.adapters.embedded.servers import EmbeddedServers
 from ogel.kernel.errors import OgelError, Unavailable
 from ogel.runtime.process.lifecycle import Service, run_together
 
-# What stands here is imported when the servers have been started.
+# Imports that are needed only after the servers have started.
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry, Counter
 
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 WATCH_SECONDS = 0.2
-# Before each try to bring a server back. One that stays up for STEADY_SECONDS has as many ahead of it again.
+# Seconds before each try to restart a server. One that stays up for STEADY_SECONDS gets all tries anew.
 PAUSES_SECONDS = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0, 15.0)
 STEADY_SECONDS = 10.0
-# Between the tries of a server whose disk is full, which are not counted.
+# Seconds between the tries of a server whose disk is full; these are not counted.
 FULL_SECONDS = 3.0
 
 
@@ -60,7 +60,7 @@ class Revival:
         )
 
     def database_fault(self) -> DatabaseAway | None:
-        """Why PostgreSQL is not there just now; None: as far as we know it is."""
+        """Returns why PostgreSQL is away; None: as far as we know it is not."""
         from ogel.runtime.database.faults import DatabaseDiskFull, DatabaseStarting, told
 
         down = self._down.get(Postgres.name)
@@ -69,7 +69,7 @@ class Revival:
         return told(DatabaseDiskFull if isinstance(down, DiskFull) else DatabaseStarting)
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Until `stop`. From the main thread. Raises Unavailable when a server dies again and again."""
+        """Runs until `stop`, on the main thread. Raises Unavailable when a server keeps dying."""
         services = [(f"embedded {server.name}", self._keeping(server)) for server in self._servers.running()]
         await run_together(services, stop, drain_seconds=0.0)
 
@@ -102,7 +102,7 @@ class Revival:
                 trouble, self._down[server.name] = error.message, error
                 log.warning("embedded.server_not_back", server=server.name, tries=tries + 1, error=trouble)
                 if isinstance(error, DiskFull):
-                    # Room may take its time; whoever makes it expects nothing more to be done.
+                    # Freeing space may take its time, and whoever does it expects the server to return by itself.
                     pause = FULL_SECONDS
                 else:
                     pause, tries = 0.0, tries + 1

@@ -42,11 +42,11 @@ Interrupted = Callable[[], bool]
 
 
 class CalledOff(Exception):
-    """A start was given up, because somebody asked for it."""
+    """The start was cancelled on request."""
 
 
 class DiskFull(ConfigError):
-    """Nothing is wrong that room would not mend."""
+    """The disk is full, and nothing else is wrong."""
 
 
 class Server(ABC):
@@ -77,13 +77,16 @@ class Server(ABC):
     @abstractmethod
     def prepare(self, interrupted: Interrupted) -> tuple[list[str], str]:
         """
-        Makes what the server needs; returns its command line and the way to run it (privileges.py). After the first
-        start it may be called from any thread.
+        Prepares the data. Returns the command line and the way to run it (privileges.py). After the first start it may
+        be called from any thread.
         """
 
     @abstractmethod
     def answers(self) -> bool:
-        """One try at a client's handshake. False: not yet. Raises OgelError when it never will."""
+        """
+        Tries a client's handshake once. Returns False when the server is not ready yet; raises OgelError when it never
+        will be.
+        """
 
     @property
     def url(self) -> str:
@@ -96,17 +99,17 @@ class Server(ABC):
 
     @property
     def has_run(self) -> bool:
-        """In this run of ogel."""
+        """Whether it was started in this run of ogel."""
         return self.log_path is not None
 
     @property
     def death(self) -> str | None:
-        """How it ended without being asked to; None while it runs, or when it was."""
+        """Returns how it ended unexpectedly; None while it runs, or when it was stopped."""
         code = self._process.poll() if self._process else None
         return None if code is None else _exit_text(code)
 
     def launch(self, interrupted: Interrupted) -> None:
-        """Only starts the process, so that several can get ready side by side; `wait_ready` has to follow."""
+        """Only starts the process, so that several servers can start in parallel; `wait_ready` must follow."""
         if self.pid is None:
             self.start(*self.prepare(interrupted))
 
@@ -137,7 +140,7 @@ class Server(ABC):
                 raise self.failure(f"ended while starting, {_exit_text(code)}")
 
     def kill(self) -> None:
-        """What it was doing, it takes up again at its next start."""
+        """Kills the server, which recovers at its next start."""
         if self._process is not None:
             self._process.kill()
             self._process.wait(_KILL_TIMEOUT_SECONDS)
@@ -147,7 +150,7 @@ class Server(ABC):
             self._process.send_signal(self.stop_signal)
 
     def wait_stopped(self, timeout_seconds: float) -> bool:
-        """Kills after the timeout. True when that was needed."""
+        """Waits for its end, and kills it after the timeout. Returns whether that was needed."""
         if self._process is None:
             return False
         killed = False
@@ -164,7 +167,7 @@ class Server(ABC):
         return killed
 
     def close(self) -> None:
-        """Gives the port back; the server has to be stopped before."""
+        """Releases the port; the server must have been stopped before."""
         if self._reservation is not None:
             self._reservation.close()
 
@@ -175,7 +178,7 @@ class Server(ABC):
 
     @classmethod
     def end_stale(cls, data: DataDir, timeout_seconds: float) -> int | None:
-        """Ends the server that a dead ogel left running; returns its pid. The directory must be locked."""
+        """Ends the server that a dead ogel left running, and returns its pid. The directory must be locked."""
         found = load_record(data, cls.name)
         ended = found.process if found is not None and found.runs(data) else None
         if ended is not None:
@@ -186,7 +189,7 @@ class Server(ABC):
 
     @classmethod
     def end_orphans(cls, data: DataDir) -> None:
-        """Ends what a dead server left of itself, and one that died before it was recorded left behind."""
+        """Ends child processes that a dead server left, and a server that an ogel died too early to record."""
         for orphan in with_command(cls.command_pattern.format(marker=data.marker)):
             end(orphan, data.marker, cls.orphans_signal, _ORPHANS_TIMEOUT_SECONDS)
 

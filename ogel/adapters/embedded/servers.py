@@ -1,4 +1,4 @@
-"""Both servers together: one ogel per data directory, and nothing left running behind it."""
+"""Runs both servers: one ogel per data directory, with nothing left running after it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Letters as files, for one's own machine: any mail program opens an .eml."""
+"""Writes letters to files, for development: mail programs open .eml files."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class OutboxProvider:
         return Receipt(path.name)
 
     def _write(self, letter: Letter) -> Path:
-        """Whole or not at all; the same letter again is the same file."""
+        """Writes the file atomically; sending a letter again overwrites its file."""
         from ogel.runtime.mail.mime import mime_bytes  # the email package, for who writes mail only
 
         self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -40,7 +40,7 @@ class OutboxProvider:
         return path
 
     def _forget_oldest(self) -> None:
-        """Names are ids, and sort by time."""
+        """Deletes the oldest files; names are ids and sort by time."""
         letters = sorted(self._directory.glob("*.eml"))
         for path in letters[: max(0, len(letters) - MOST_FILES)]:
             path.unlink(missing_ok=True)

@@ -16,7 +16,7 @@ from ogel.runtime.outgoing import Outgoing
 from ogel.runtime.secrets.scrub import Scrubber
 
 BASE_URL = "https://api.resend.com"
-# When it says that there was too much at once and not how long to wait.
+# Seconds to wait when it reports a rate limit without saying for how long.
 _BREATHER_SECONDS = 1.0
 
 
@@ -27,7 +27,7 @@ class _Answer(msgspec.Struct):
 
 
 class ResendProvider:
-    """`timeout_seconds` is of one request."""
+    """`timeout_seconds` limits one request."""
 
     def __init__(self, outgoing: Outgoing, api_key: str, base_url: str, timeout_seconds: float) -> None:
         self._outgoing = outgoing
@@ -53,7 +53,7 @@ class ResendProvider:
 
 
 def _request(letter: Letter) -> dict[str, Any]:
-    """The same letter gives the same bytes: under one Idempotency-Key, Resend takes no others."""
+    """The same letter gives the same bytes, as Resend requires under one Idempotency-Key."""
     request: dict[str, Any] = {"from": str(letter.sender), "to": [str(letter.to)], "subject": letter.subject}
     if letter.text is not None:
         request["text"] = letter.text

@@ -1,4 +1,4 @@
-"""An SMTP server that takes mail for others to deliver (RFC 5321, RFC 6409)."""
+"""Sends mail through an SMTP server (RFC 5321, RFC 6409)."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ class SmtpProvider:
             )
         except SMTPNotSupported as error:
             raise ProviderError("smtp: the server takes ASCII addresses only", deferred=True) from error
-        # It is theirs now: what goes wrong from here on is no reason to send it again.
+        # The server has accepted the letter; later errors must not cause a second attempt.
         await _leave(client)
         return Receipt(shown(self._scrub(said)))
 
@@ -142,7 +142,7 @@ def _untrusted(error: ssl.SSLError) -> ProviderError:
 
 
 def _judged(error: SMTPException, scrub: Scrubber) -> ProviderError:
-    """What the server answered, by the stage at which it did; or that it did not answer."""
+    """Turns the server's reply, or its absence, into an error, depending on the stage."""
     from aiosmtplib import (
         SMTPAuthenticationError,
         SMTPConnectResponseError,

@@ -1,4 +1,4 @@
-"""What an SMTP server's refusal is about, and so what follows: the recipient, the letter, or us."""
+"""Classifies an SMTP server's refusal: whether it concerns the recipient, the letter, or our account."""
 
 from __future__ import annotations
 
@@ -130,7 +130,7 @@ def refusal(stage: Stage, code: int, said: str, scrub: Scrubber = NOTHING_SECRET
 
 
 def shown(said: str) -> str:
-    """On one line, and not all of it."""
+    """Returns it on one line, shortened."""
     return " ".join("".join(c if c.isprintable() else " " for c in said).split())[:_SHOWN_CHARACTERS]
 
 

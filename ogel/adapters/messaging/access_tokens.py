@@ -1,4 +1,4 @@
-"""Google's access tokens: a signed claim for one that lasts an hour (RFC 7523), asked for when it is needed."""
+"""Google's access tokens, each valid for an hour, requested with a signed claim (RFC 7523) when needed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ogel.runtime.secrets.scrub import Scrubber
 SCOPE = "https://www.googleapis.com/auth/firebase.messaging"
 GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 CLAIM_SECONDS = 3600
-# It is given up this long before its end, or it could end on its way.
+# A token is not used for this long before its end, because it could expire on the way.
 MARGIN_SECONDS = 300.0
 
 
@@ -34,7 +34,7 @@ class ServiceAccount(Struct, frozen=True):
 
     @property
     def secrets(self) -> Sequence[str]:
-        """Each line of the key tells of it."""
+        """Every line of the key is secret."""
         lines = self.private_key.splitlines()
         return [self.private_key, *(line for line in lines if not line.startswith("-----"))]
 
@@ -50,7 +50,9 @@ class _Denied(Struct):
 
 
 class AccessTokens:
-    """One at a time is asked for, however many wait for it. `scrub` knows the one in use, and the account's key."""
+    """
+    Requests one token at a time, however many callers wait. `scrub` knows the current token and the account's key.
+    """
 
     def __init__(
         self, outgoing: Outgoing, account: ServiceAccount, clock: Callable[[], float] = time.time
@@ -64,7 +66,7 @@ class AccessTokens:
         self._good_until = 0.0
 
     async def current(self) -> str:
-        """Raises ProviderError."""
+        """Returns a valid token. Raises ProviderError."""
         async with self._asking:
             if self._clock() >= self._good_until:
                 granted = await self._ask()
@@ -75,7 +77,7 @@ class AccessTokens:
             return self._token
 
     def forget(self, token: str) -> None:
-        """It was not accepted; a newer one that somebody asked for meanwhile stays."""
+        """Drops a token that was not accepted, but not a newer one that was requested meanwhile."""
         if token == self._token:
             self._good_until = 0.0
 

@@ -24,7 +24,7 @@ def encrypt(
     For the browser with this public key (an uncompressed point) and secret. `sender` and `salt` are made for each
     message, and given only to repeat a known one. ValueError: the key is no point of the curve.
     """
-    # Imported at first use: it is 7 MB, and most workers send no push.
+    # Imported on first use: it takes 7 MB, and most workers send no push messages.
     from cryptography.hazmat.primitives.asymmetric import ec
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
@@ -41,7 +41,7 @@ def encrypt(
 
 
 def uncompressed(key: EllipticCurvePrivateKey) -> bytes:
-    """Its public key as 65 bytes."""
+    """Returns the public key as 65 bytes."""
     from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
     return key.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)

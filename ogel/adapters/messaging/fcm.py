@@ -19,7 +19,7 @@ from ogel.runtime.messaging import Gone, Push
 from ogel.runtime.outgoing import Outgoing
 from ogel.runtime.secrets.scrub import Scrubber
 
-# What Google asks for when a quota is used up and no Retry-After says otherwise.
+# The wait that Google recommends after a used-up quota without Retry-After.
 QUOTA_SECONDS = 60.0
 _ERROR_TYPE = "type.googleapis.com/google.firebase.fcm.v1.FcmError"
 # A 401, too, but about the key of one platform that Firebase keeps; the other platforms go on.
@@ -40,7 +40,7 @@ class _Error(Struct):
 
     @property
     def code(self) -> str:
-        """FCM's own word where it has one, else Google's."""
+        """Returns FCM's error code, or else Google's."""
         return next((each.code for each in self.details if each.type == _ERROR_TYPE), "") or self.status
 
 
@@ -85,7 +85,7 @@ class Fcm:
         return answer
 
     def _message(self, push: Push[str]) -> dict[str, Any]:
-        """Each platform has its own way to say how long a message is good for."""
+        """Builds a message. Each platform has its own field for the message's lifetime."""
         ends_at = int(self._clock()) + push.ttl_seconds if push.ttl_seconds else 0
         return {
             "token": push.to,
@@ -111,7 +111,7 @@ def _refused(answer: Exchange, scrub: Scrubber) -> ProviderError:
     message = f"FCM answered {status} {shown(code, scrub)}".rstrip()
     if refusal.message:
         message += f": {shown(refusal.message, scrub)}"
-    # A 404 that is not in FCM's words is a wrong address of ours, and says nothing about devices.
+    # A 404 without an FCM error means a wrong URL of ours, and says nothing about the device.
     ours = "project" in refusal.message.lower()  # "Project … not found": no device is gone for that
     if code == "UNREGISTERED" or (status == 404 and code == "NOT_FOUND" and not ours):
         return Gone(message)

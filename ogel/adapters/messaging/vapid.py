@@ -1,4 +1,4 @@
-"""Who sends, as push services learn it: VAPID (RFC 8292), a token signed with ES256 for each of them."""
+"""VAPID (RFC 8292): identifies us to push services by a token, signed with ES256 for each of them."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ class Vapid:
 
     @cached_property
     def public_key(self) -> str:
-        """What a browser needs as `applicationServerKey`: base64url of the uncompressed point."""
+        """Returns what a browser needs as `applicationServerKey`: base64url of the uncompressed point."""
         return base64url(uncompressed(self._key))
 
     def authorization(self, origin: str) -> str:
-        """The header's value for the push service at `origin`."""
+        """Returns the value of the Authorization header for the push service at `origin`."""
         token, good_until = self._tokens.pop(origin, ("", 0.0))
         now = self._clock()
         if now >= good_until:
@@ -44,7 +44,7 @@ class Vapid:
         return f"vapid t={token}, k={self.public_key}"
 
     def forget(self, origin: str) -> None:
-        """Its token was not accepted: the clock may have been wrong when it was made."""
+        """Drops a token that was not accepted: our clock may have been wrong when it was made."""
         self._tokens.pop(origin, None)
 
     def _signed(self, origin: str, now: int) -> str:

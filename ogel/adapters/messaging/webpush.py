@@ -1,4 +1,4 @@
-"""Push to browsers: RFC 8030, to whatever push service the subscription names."""
+"""Web Push to browsers (RFC 8030), through whatever push service the subscription names."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _TAG = re.compile(r"<[^<>]*>")
 
 
 class WebPush:
-    """`egress` must be the guarded one: who subscribes chooses the URL."""
+    """`egress` must be the guarded one, because subscribers choose the URL."""
 
     def __init__(self, egress: Egress, vapid: Vapid) -> None:
         self._egress = egress
@@ -54,12 +54,12 @@ class WebPush:
             ("Content-Encoding", "aes128gcm"),
             ("Content-Type", "application/octet-stream"),
             ("TTL", str(push.ttl_seconds)),
-            # Sent a second time because a worker died, it takes the first one's place if that still waits.
+            # If it is sent again because a worker died, it replaces the first one when that still waits.
             ("Topic", push.id.rpartition("_")[2][:_TOPIC_CHARACTERS]),
         ]
         answer = await post_guarded(self._egress, to.endpoint, headers, body, pool_key="webpush")
         if not 200 <= answer.status < 300:
-            # Whoever is asked may send back what it got.
+            # The service may send back in its answer what it received.
             refused = _refused(answer, Scrubber([authorization, *_TOKENS.findall(authorization)]))
             if refused.ours:
                 self._vapid.forget(origin)
@@ -86,7 +86,7 @@ def _refused(answer: Exchange, scrub: Scrubber) -> ProviderError:
 
 
 def _explanation(answer: Exchange, scrub: Scrubber) -> str:
-    """In JSON (`message`: Mozilla, `reason`: Apple), in a header, or in the text."""
+    """Returns the explanation: from JSON (`message` of Mozilla, `reason` of Apple), a header, or the text."""
     fields = read(answer, dict[str, Any]) or {}
     said = [fields.get("message"), fields.get("reason"), *map(answer.header, _EXPLAINED)]
     text = next((each for each in said if isinstance(each, str) and each), "")

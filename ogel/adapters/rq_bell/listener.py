@@ -35,13 +35,13 @@ from ogel.kernel.ids import new_id
 log = structlog.get_logger(__name__)
 
 CONNECT_TIMEOUT_SECONDS = 2.0
-# Between looks at the suspension switch and at commands, and between heartbeats.
+# Seconds between looks at the suspension switch and commands, and between heartbeats.
 LISTEN_SECONDS = 2
-# The same while a queue is full here: its ring is left for others, until there is room.
+# The same while a queue is full here: its rings are left for other processes, until there is room.
 LISTEN_WHEN_FULL_SECONDS = 0.1
-# Taken at one look.
+# Rings taken per look.
 MOST_COMMANDS = 100
-# A listener that was killed is gone from Redis, and from `rq info`, after this. RQ adds a minute to what it is told.
+# A killed listener disappears from Redis and `rq info` after this many seconds. RQ adds a minute to the value it gets.
 ALIVE_SECONDS = 10
 _RQ_ADDS_SECONDS = 60
 AGAIN_SECONDS = 1.0
@@ -73,7 +73,7 @@ class BellListener:
         self._remote_shutdown = remote_shutdown
         self._stop = threading.Event()
         self._worker: _ListeningWorker | None = None
-        # One, for as long as the process lives: after a lost connection it is the same worker.
+        # One name for as long as the process lives: after a lost connection it is the same worker.
         self._name = f"{socket.gethostname()}-{os.getpid()}-{new_id('w')[-6:]}"
         self._thread = threading.Thread(target=self._run, name="rq-bell", daemon=True)
 
@@ -81,7 +81,7 @@ class BellListener:
         self._thread.start()
 
     async def stop(self, timeout_seconds: float = 3.0) -> None:
-        """Deregisters from RQ. Past the timeout (Redis away) the thread is left to die with the process."""
+        """Deregisters from RQ. If Redis is away beyond the timeout, the thread ends with the process."""
         self._stop.set()
         await asyncio.to_thread(self._end, timeout_seconds)
 
@@ -114,8 +114,8 @@ class BellListener:
             self._stop.wait(AGAIN_SECONDS)
 
     def _connect(self, timeout_seconds: float | None = None) -> redis.Redis:
-        # No client-side timeout by default: RQ sets one fitting its blocking read. And no retries: what was popped
-        # when a connection broke is lost, so we have to know that it did.
+        # No client timeout by default, because RQ sets one that fits its blocking read. No retries either: a ring that
+        # was popped when the connection broke is lost, and we have to notice.
         return redis.Redis.from_url(
             self._redis_url,
             socket_timeout=timeout_seconds,
@@ -124,9 +124,9 @@ class BellListener:
         )
 
     def _end(self, timeout_seconds: float) -> None:
-        """Again and again: the thread may have been just about to block."""
+        """Repeats the unblocking, since the thread may have been just about to block."""
         until = time.monotonic() + timeout_seconds
-        # A connection of its own, which does not change places with the blocked one.
+        # A connection of its own, separate from the blocked one.
         with self._connect(timeout_seconds) as connection:
             while self._thread.is_alive() and time.monotonic() < until:
                 worker = self._worker
@@ -161,7 +161,7 @@ class _ListeningWorker(SimpleWorker):
         self._has_room = has_room
         self._remote_shutdown = remote_shutdown
         self._stop_event = stop
-        # Whom to unblock so that the read under way ends now.
+        # The connection to unblock so that the current read ends at once.
         self.blocking_client_id: int | None = None
 
     @property
@@ -169,7 +169,7 @@ class _ListeningWorker(SimpleWorker):
         return LISTEN_SECONDS
 
     def listen(self, missed: bool) -> None:
-        """Until the stop. Raises what Redis does. `missed`: rings were lost, so each queue counts as rung."""
+        """Listens until the stop. Raises errors of Redis. `missed`: rings were lost, so each queue counts as rung."""
         self._clear_the_way()
         try:
             self.bootstrap(logging_level="WARNING")
@@ -194,7 +194,7 @@ class _ListeningWorker(SimpleWorker):
                 self.pubsub.close()
 
     def _pop(self, keys: Sequence[str], with_room: Sequence[str]) -> Any:
-        """A ring of a queue with room, or None when none came in time."""
+        """Returns a ring of a queue with room, or None when none came in time."""
         if not with_room:
             self._stop_event.wait(LISTEN_WHEN_FULL_SECONDS)
             return None
@@ -209,13 +209,13 @@ class _ListeningWorker(SimpleWorker):
             self._on_heard(queue)
 
     def _beat(self) -> None:
-        """Before each blocking read: says that we live, and looks whether Redis still knows us."""
+        """Sends a heartbeat before each blocking read, and checks that Redis still knows this worker."""
         with self.connection.pipeline(transaction=False) as pipeline:
             self.heartbeat(pipeline=pipeline)
             pipeline.hexists(self.key, "birth")
             pipeline.sismember(REDIS_WORKER_KEYS, self.key)
             pipeline.exists(WORKERS_SUSPENDED)
-            # One thread, one connection from the pool's top: the read that follows uses this very client.
+            # There is one thread, so the read that follows gets this same connection from the pool.
             pipeline.client_id()
             *_, complete, listed, suspended, self.blocking_client_id = pipeline.execute()
         if not (complete and listed):
@@ -223,7 +223,7 @@ class _ListeningWorker(SimpleWorker):
         self._on_suspended(bool(suspended))
 
     def _register_again(self) -> None:
-        """Redis was flushed, or we were silent for so long that it forgot us."""
+        """Registers again after Redis was flushed, or forgot a worker that was silent for too long."""
         with self.connection.pipeline() as pipeline:
             pipeline.hset(self.key, mapping={**self.serialize(), "state": self.get_state()})
             pipeline.expire(self.key, ALIVE_SECONDS)
@@ -245,7 +245,7 @@ class _ListeningWorker(SimpleWorker):
                 self.connection.delete(key)
 
     def subscribe(self) -> None:
-        """Without RQ's thread, which shares a connection with ours, and may wait on it for a minute at the end."""
+        """Subscribes without RQ's own thread, which shares a connection with ours and may take a minute to end."""
         self.pubsub = self.connection.pubsub(ignore_subscribe_messages=True)  # type: ignore[no-untyped-call]
         self.pubsub.subscribe(self.pubsub_channel_name)
 
@@ -258,11 +258,11 @@ class _ListeningWorker(SimpleWorker):
             obey(self, message, remote_shutdown=self._remote_shutdown)
 
     def get_current_job_id(self) -> str | None:
-        """What Redis says of jobs of ours, anybody may have written: there is never one."""
+        """Always None: anybody may have written what Redis says about jobs of ours."""
         return None
 
     def _install_signal_handlers(self) -> None:
-        """Signals belong to the main thread; the process stops this worker by its stop event."""
+        """Does nothing: signals belong to the main thread, and the process stops this worker by its stop event."""
 
     def procline(self, message: str) -> None:
-        """The process is not RQ's alone: its title stays."""
+        """Does nothing: the process is more than an RQ worker and keeps its title."""

@@ -1,4 +1,4 @@
-"""Ringing: after it, each queue has exactly one ring waiting, whatever was there before."""
+"""Sends rings: afterwards exactly one ring waits in each queue, whatever was there before."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from rq.serializers import JSONSerializer
 
 log = structlog.get_logger(__name__)
 
-# A ring costs Redis and both processes more than a claim costs Postgres: the next goes out no sooner after the last.
+# Seconds between rings: one costs Redis and both processes more than a claim costs Postgres.
 SPACING_SECONDS = 0.005
-# Between tries while Redis is away.
+# Seconds between tries while Redis is away.
 AGAIN_SECONDS = 1.0
 SOCKET_TIMEOUT_SECONDS = 2.0
-# For RQ's dashboards only: what is heard is the entry in the queue, and that stays.
+# For RQ's dashboards only. The listener reads the entry in the queue, which does not expire.
 RING_TTL_SECONDS = 60
 
 
 def ring() -> None:
-    """What a ring names as its function; the listener answers it without calling it."""
+    """The function that a ring names. The listener handles it and never calls it."""
 
 
 def ring_id(queue: str) -> str:
@@ -55,8 +55,8 @@ def send(connection: redis.Redis, queues: Iterable[str]) -> None:
 
 class RqBell:
     """
-    Rings queues through RQ, from a thread: the first at once, those that follow closely together. Without Redis it says
-    so once, and rings when it is back.
+    Sends rings through RQ on a thread: the first at once, later ones in batches. While Redis is away it logs so once,
+    and sends them when Redis is back.
     """
 
     def __init__(self, redis_url: str) -> None:
@@ -68,7 +68,7 @@ class RqBell:
         self._away = False
 
     def ring(self, queues: set[str]) -> None:
-        """On the event loop; returns at once."""
+        """Requests a ring. Call it on the event loop; it returns at once."""
         self._waiting |= queues
         self._some.set()
 
@@ -92,7 +92,7 @@ class RqBell:
                 self._away = False
 
     async def flush(self) -> None:
-        """Sends what waits now. Raises what Redis does; what was not sent then waits on."""
+        """Sends the waiting rings. Raises errors of Redis; rings that were not sent keep waiting."""
         queues, self._waiting = self._waiting, set()
         self._some.clear()
         if not queues:

@@ -1,4 +1,4 @@
-"""The worker's side of isolated jobs: helper processes, at most so many, each with an RQ queue of its own."""
+"""The worker's side of isolated jobs: a limited number of helper processes, each with an RQ queue of its own."""
 
 from __future__ import annotations
 
@@ -27,16 +27,17 @@ from ogel.runtime.jobs.kind import JobKind
 log = structlog.get_logger(__name__)
 
 HELPER = "ogel.adapters.rq_horses.helper"
-# To import RQ and to register; then to take a job up.
+# Seconds to import RQ and register; then to start a job.
 READY_SECONDS = 20.0
 START_SECONDS = 10.0
-# Past a job's own time: for the helper to end its horse and to say so.
+# Seconds beyond a job's own time, in which the helper ends its horse and reports it.
 MARGIN_SECONDS = 5.0
 END_SECONDS = 2.0
 AGAIN_SECONDS = 2.0
-# A helper and its horses see these and what makes the dynamic linker, locale and time zone work; no setting, no secret.
+# Helpers and horses see these variables and those for the dynamic linker, locale and time zone, but no settings or
+# secrets.
 _PASSED_ON = ("PATH", "HOME", "LANG", "TZ", "TMPDIR", "LD_LIBRARY_PATH", "VIRTUAL_ENV")
-# An answer's characters may each be written as six.
+# JSON may write each character of an answer as six.
 _LINE_BYTES = 1024 * 1024
 
 
@@ -78,7 +79,7 @@ class RqHorses:
                 log.warning("isolated.helper_lost", job=job.id, helper=helper.pid, error=str(error))
                 outcome = Outcome("retry", str(error))
             finally:
-                # Whoever stops waiting ends what runs: nothing of this job goes on when the next attempt begins.
+                # A caller that stops waiting ends the job: nothing of it may run when the next attempt begins.
                 if clean:
                     self._idle.append(helper)
                 else:
@@ -118,7 +119,7 @@ class RqHorses:
 
     async def _end(self, helper: _Helper) -> None:
         await helper.end()
-        # It has done so itself, unless it was killed.
+        # The helper has done so itself, unless it was killed.
         with suppress(redis.RedisError, OSError):
             await asyncio.to_thread(forget, self._connection, helper.queue.name)
 
@@ -132,7 +133,7 @@ class _NotStarted(Exception):
 
 
 class _Lost(Exception):
-    """The job had begun, and how it ended will never be known."""
+    """The job had begun, and its end will never be known."""
 
 
 class _Helper:
@@ -152,7 +153,7 @@ class _Helper:
 
     @classmethod
     async def start(cls, told: Mapping[str, object], connection: redis.Redis) -> _Helper:
-        """Returns when it is registered with RQ. Raises _Unready."""
+        """Starts a helper, and returns when it is registered with RQ. Raises _Unready."""
         name = f"{QUEUE_PREFIX}{socket.gethostname()}-{os.getpid()}-{new_id('h')[-6:]}"
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-P", "-m", HELPER),
@@ -182,7 +183,9 @@ class _Helper:
         return helper
 
     async def perform(self, kind: JobKind, job: Job) -> Outcome:
-        """Raises _NotStarted or _Lost; after either, and after a cancellation, the helper is of no more use."""
+        """
+        Performs a job. Raises _NotStarted or _Lost; after either, or a cancellation, the helper cannot be used again.
+        """
         id = f"{job.id}-{job.attempts}"
         assert kind.timeout_seconds is not None
         try:
@@ -231,7 +234,7 @@ class _Helper:
         return said
 
     async def end(self) -> None:
-        """It kills its horse first. After END_SECONDS the kernel ends both."""
+        """Ends the helper, which kills its horse first. After END_SECONDS it is killed; the kernel ends the horse."""
         try:
             with suppress(ProcessLookupError):
                 self._process.terminate()

@@ -29,14 +29,14 @@ from ogel.adapters.rq_horses.horse import MOST_RESULT_BYTES
 from ogel.adapters.rq_horses.keys import SOCKET_TIMEOUT_SECONDS, forget
 from ogel.adapters.rq_horses.order import Order
 
-# Of what a function returns, as JSON, with what is said around it.
+# The largest JSON of a function's result, with what surrounds it.
 MOST_ANSWER_BYTES = MOST_RESULT_BYTES + 64
-# Between looks at commands given through RQ while a horse runs; its end, and the worker's, are noticed at once.
+# Seconds between looks at RQ's commands while a horse runs. Its end and the worker's are noticed at once.
 TICK_SECONDS = 1.0
 HEARTBEAT_SECONDS = 10
-# Between heartbeats while nothing is to be done.
+# Seconds between heartbeats while idle.
 LISTEN_SECONDS = 5
-# How long RQ believes in a helper that has said nothing; it adds a minute to what it is told.
+# How long RQ believes that a silent helper is alive; it adds a minute to the value it gets.
 WORKER_TTL_SECONDS = 30
 _RQ_ADDS_SECONDS = 60
 
@@ -82,7 +82,7 @@ class HorseWorker(Worker):
         self._own_pid = os.getpid()
         self._registered = False
         self._answer_to = -1
-        # Why the running horse was ended by us, if it was.
+        # The reason why we ended the running horse, if we did.
         self._ended_because: str | None = None
         self._signals, to_signals = os.pipe()
         os.set_blocking(self._signals, False)
@@ -110,7 +110,7 @@ class HorseWorker(Worker):
         job.origin, job.timeout = queue.name, kind["seconds"]
         execution = self.prepare_execution(job)
         self.prepare_job_execution(job, remove_from_intermediate_queue=True)
-        # RQ makes the keys of a job under way eternal; ours are forgotten even if nobody is left to do it.
+        # RQ removes the expiry of a running job's keys; ours must expire even if no process is left to delete them.
         self.connection.expire(job.key, int(kind["seconds"]) + 60)
         self._ended_because = None
         self._hear_commands()  # a command to kill the horse was not meant for this one, if it is older
@@ -135,7 +135,7 @@ class HorseWorker(Worker):
 
     def fork_work_horse(self, job: Job, queue: Queue) -> None:
         super().fork_work_horse(job, queue)
-        # The horse does the same; whoever comes first, there is a group to kill from now on.
+        # The horse does the same. Whoever is first, from now on there is a process group to kill.
         with suppress(OSError):
             os.setpgid(self.horse_pid, self.horse_pid)
 
@@ -147,7 +147,7 @@ class HorseWorker(Worker):
     def _watch(
         self, job: Job, execution: Execution, seconds: float, answer_from: int
     ) -> tuple[bytes, int, float]:
-        """The horse's answer, how it ended (see waitpid(2)), and its seconds of processor time."""
+        """Returns the horse's answer, its exit status (see waitpid(2)), and its seconds of CPU time."""
         deadline, answer = time.monotonic() + seconds, bytearray()
         heartbeat_at = time.monotonic() + HEARTBEAT_SECONDS
         os.set_blocking(answer_from, False)
@@ -174,7 +174,7 @@ class HorseWorker(Worker):
                 self._horse_pid = 0
                 _read(answer_from, answer)
                 return bytes(answer), status, usage.ru_utime + usage.ru_stime
-            # Away, the horse goes on, and its answer needs no Redis.
+            # Without Redis the horse continues, and its answer does not need Redis.
             with suppress(redis.RedisError, OSError):
                 self._hear_commands()
                 if time.monotonic() >= heartbeat_at:
@@ -182,7 +182,7 @@ class HorseWorker(Worker):
                     self.maintain_heartbeats(job, execution)
 
     def _ended(self, kind: dict[str, Any], answer: bytes, status: int, cpu_seconds: float) -> dict[str, Any]:
-        """{value} or {error}, in words for whoever reads the job's last error."""
+        """Returns {value} or {error}, with a message for readers of the job's last error."""
         if self._ended_because is not None:
             return {"error": self._ended_because}
         out_of_memory = f"needed more than {kind['megabytes']} MB of memory"
@@ -262,14 +262,14 @@ class HorseWorker(Worker):
                 again.execute()
 
     def _is_known(self) -> bool:
-        """Not to a Redis that was flushed, or that has not heard of us for long."""
+        """Returns False when Redis was flushed, or forgot a helper that was silent for too long."""
         with self.connection.pipeline(transaction=False) as pipeline:
             pipeline.hexists(self.key, "birth")
             pipeline.sismember(REDIS_WORKER_KEYS, self.key)
             return all(pipeline.execute())
 
     def subscribe(self) -> None:
-        """Without RQ's thread: a process that forks has one."""
+        """Subscribes without RQ's thread, because a process that forks must have only one."""
         self.pubsub = self.connection.pubsub(ignore_subscribe_messages=True)  # type: ignore[no-untyped-call]
         self.pubsub.subscribe(self.pubsub_channel_name)
 
@@ -284,21 +284,21 @@ class HorseWorker(Worker):
             obey(self, message, remote_shutdown=self._remote_shutdown)
 
     def get_current_job_id(self) -> str | None:
-        """As we know it: what Redis says of our executions, anybody may have written."""
+        """Returns the id that we know: anybody may have written what Redis says about our executions."""
         return next((execution.job_id for execution in self.executions.values()), None)
 
     def run_maintenance_tasks(self) -> None:
-        """Looks for what others left: the worker does, before its first helper."""
+        """Does nothing: the worker cleans up after dead helpers, before it starts its first one."""
 
     def check_for_suspension(self, burst: bool) -> None:
-        """The runner heeds it: what it has claimed is performed."""
+        """Does nothing: the runner obeys the suspension, and jobs it has claimed are performed."""
 
     def procline(self, message: str) -> None:
-        """Its title stays the command line, by which operators know it."""
+        """Does nothing: the title stays the command line, which operators recognise."""
 
 
 def _read(source: int, into: bytearray) -> bool:
-    """All that is there, and no further than the limit. False at the end."""
+    """Reads what is there, up to the limit. Returns False at the end of the input."""
     while len(into) <= MOST_ANSWER_BYTES:
         try:
             data = os.read(source, 65536)

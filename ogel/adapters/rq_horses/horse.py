@@ -17,17 +17,17 @@ from contextlib import suppress
 from typing import Any, NoReturn
 
 _PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
-# Said by a process that has no memory left to compose it.
+# Prepared in advance, for a process without memory left to compose it.
 OUT_OF_MEMORY = b'{"out_of_memory": true}'
 MOST_ERROR_CHARACTERS = 500
-# What the queue keeps of a result at most; see runtime/jobs/job.py, which is too much to import here.
+# The largest result that the queue keeps; see runtime/jobs/job.py, which is too large to import here.
 MOST_RESULT_BYTES = 64 * 1024
-# Past its time, which the helper keeps: should that be gone, and no kernel have said so.
+# Seconds beyond its time, in case the helper, which enforces that time, is gone and the kernel sent no signal.
 ORPHAN_SECONDS = 5
 
 
 def run(payload: Any, kind: dict[str, Any], answer_to: int, helper_pid: int) -> NoReturn:
-    """In the child, and never back in the code it was forked from."""
+    """Runs in the child process and never returns to the code that it was forked from."""
     code = 1
     try:
         die_with(helper_pid, signal.SIGKILL)
@@ -44,7 +44,7 @@ def run(payload: Any, kind: dict[str, Any], answer_to: int, helper_pid: int) -> 
 
 
 def die_with(parent_pid: int, number: signal.Signals) -> None:
-    """Linux tells us of our parent's end; elsewhere whoever is orphaned ends with its time."""
+    """Asks Linux for a signal when our parent ends. On other systems an orphan ends with its time."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(number), 0, 0, 0)
     if os.getppid() != parent_pid:  # it died before we asked to hear of it
@@ -59,13 +59,13 @@ def _behave(kind: dict[str, Any]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.alarm(int(kind["seconds"]) + ORPHAN_SECONDS)
     _limit(resource.RLIMIT_CORE, 0, 0)
-    # A function that outlives the first warning does not outlive the second.
+    # A function that survives the first signal does not survive the second.
     _limit(resource.RLIMIT_CPU, kind["cpu_seconds"], kind["cpu_seconds"] + 1)
     _limit(resource.RLIMIT_DATA, kind["megabytes"] * 1_000_000, kind["megabytes"] * 1_000_000)
 
 
 def _limit(kind: int, soft: int, hard: int) -> None:
-    """Never more than whoever started us allows."""
+    """Sets a limit, never above the one that we inherited."""
     _, allowed = resource.getrlimit(kind)
     if allowed != resource.RLIM_INFINITY:
         soft, hard = min(soft, allowed), min(hard, allowed)

@@ -1,4 +1,4 @@
-"""What a helper leaves in Redis, and how it is forgotten."""
+"""Deletes what dead helpers leave in Redis."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ SOCKET_TIMEOUT_SECONDS = 2.0
 
 
 def forget(connection: redis.Redis, name: str) -> None:
-    """Everything of a helper that is no more: its queue, what waits in it, the worker, which has the queue's name."""
+    """Deletes all keys of a dead helper: its queue, what waits in it, and the worker, which has the queue's name."""
     queue = Queue(name, connection=connection, serializer=JSONSerializer)
     worker_key = f"{Worker.redis_worker_namespace_prefix}{name}"
     executions_key = WORKER_EXECUTIONS_KEY_TEMPLATE.format(name)
-    # Bytes, as they are: anybody may have written there what is no text.
+    # Kept as bytes, because anybody may have written data there that is no text.
     executions: Any = connection.smembers(executions_key)
     waiting: Any = connection.lrange(queue.key, 0, -1) + connection.lrange(
         queue.intermediate_queue_key, 0, -1
@@ -44,7 +44,7 @@ def forget(connection: redis.Redis, name: str) -> None:
 
 
 def forget_orphans(connection: redis.Redis) -> int:
-    """Of helpers that ended without a word, as on a machine that lost its power. Returns how many."""
+    """Deletes the keys of helpers that ended without cleaning up, as after a power failure. Returns how many."""
     prefix = f"{Queue.redis_queue_namespace_prefix}{QUEUE_PREFIX}".encode()
     queues: Any = connection.smembers(Queue.redis_queues_keys)
     keys = [key.decode() for key in queues if key.startswith(prefix) and key.isascii()]

@@ -19,9 +19,9 @@ from rq.exceptions import NoSuchJobError
 from rq.job import Job, JobStatus
 from rq.serializers import JSONSerializer
 
-# What RQ is told to call, and its dashboards show; the helper knows what to do without looking it up.
+# The function that RQ is told to call and its dashboards show; the helper never looks it up.
 PERFORM = "ogel.adapters.rq_horses.horse.run"
-# Payloads are a few kilobytes; nothing larger is unpacked.
+# Payloads are a few kilobytes; nothing larger is decompressed.
 MOST_ORDER_BYTES = 16 * 1024 * 1024
 
 
@@ -32,16 +32,16 @@ def new_secret() -> str:
 def signed(
     secret: str, id: str, number: int, kind: str, payload: Mapping[str, Any]
 ) -> tuple[int, str, str, str]:
-    """The arguments of a job: the orders of one worker to one helper are numbered."""
+    """Returns the arguments of a job. Orders from one worker to one helper are numbered."""
     text = json.dumps(payload)
     return number, kind, text, _signature(secret, id, number, kind, text)
 
 
 class Order(Job):
-    """A job of which no field is believed but its signed arguments: no function, no callback, no result, no meta."""
+    """An RQ job of which only the signed arguments are used: no function, callback, result or meta."""
 
     secret = ""
-    """Of the process that reads; set once, before it does."""
+    """The secret of the reading process, set once before it reads."""
 
     number = 0
     kind = ""
@@ -57,7 +57,7 @@ class Order(Job):
             raise NoSuchJobError(f"{self.id} is no order") from error
 
     def restore(self, raw_data: Mapping[bytes, bytes]) -> None:
-        """Raises NoSuchJobError for whatever else it is: RQ takes no notice of it and goes on."""
+        """Raises NoSuchJobError for anything else, which makes RQ ignore the entry and go on."""
         try:
             data = _unpacked(raw_data[b"data"])
             function, _, (number, kind, payload, signature), _ = json.loads(data)

@@ -1,4 +1,4 @@
-"""Files in a directory of this machine."""
+"""Object storage in a directory of this machine."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from ogel.runtime.objects import Entry, ObjectMissing, StoreFull, Written, check
 Answer = TypeVar("Answer")
 
 _READ_BYTES = 256 * 1024
-# Files that are being written; no key begins with a dot.
+# The directory of files that are being written; no key begins with a dot.
 _UNFINISHED = ".unfinished"
-# A disk, a quota, or the size that one file may have.
+# Errors for a full disk, a quota, or the limit of a file's size.
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-# A directory may be taken away, once its last object is deleted, just before the next is moved into it.
+# A directory may be deleted with its last object just before another object is moved into it; then the move is retried.
 _MOVES = 5
 
 
@@ -86,7 +86,7 @@ class LocalObjects:
         return await self._do(lambda: self._sweep(before.timestamp()))
 
     async def close(self) -> None:
-        """Nothing is held open."""
+        """Does nothing, since no file is kept open."""
 
     def _path(self, key: str) -> Path:
         return self._root / check_key(key)
@@ -96,7 +96,7 @@ class LocalObjects:
             return await in_thread(work)
 
     def _begin(self) -> IO[bytes]:
-        """For the user alone: mkstemp says 0600."""
+        """Opens a temporary file with mode 0600, as mkstemp does."""
         directory = self._root / _UNFINISHED
         _make(directory)
         return tempfile.NamedTemporaryFile(dir=directory, buffering=0, delete=False)
@@ -111,7 +111,7 @@ class LocalObjects:
             except FileNotFoundError:
                 if tries == _MOVES:
                     raise
-        # The names of new directories are on the disk only once those that hold them are.
+        # New directories survive a crash only once the directories that contain them are flushed.
         for directory in target.parents:
             _sync_directory(directory)
             if directory == self._root:
@@ -158,7 +158,7 @@ class LocalObjects:
 
 
 def check_writable(directory: Path) -> None:
-    """Makes the directory if needed and writes a file that is gone again. Raises Unavailable."""
+    """Creates the directory if needed, and writes and deletes a file. Raises Unavailable."""
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=directory) as file:
@@ -186,7 +186,10 @@ def _opened(path: Path) -> IO[bytes] | None:
 
 
 def _make(directory: Path) -> None:
-    """With all that are missing above it, each for the user alone; mkdir's own `parents` leaves those open."""
+    """
+    Creates a directory and its missing parents, all for the user alone; mkdir's `parents` would leave those open to
+    others.
+    """
     if not directory.is_dir():
         _make(directory.parent)
         with suppress(FileExistsError):
@@ -194,7 +197,7 @@ def _make(directory: Path) -> None:
 
 
 def _write(file: IO[bytes], piece: bytes) -> None:
-    """All of it: the system may take less at a time."""
+    """Writes all the data; the system may take less per call."""
     rest = memoryview(piece)
     while rest:
         rest = rest[file.write(rest) :]

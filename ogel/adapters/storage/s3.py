@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 Answer = TypeVar("Answer")
 
 _TIMEOUT_SECONDS = 5.0
-# Of a request for objects: until the service takes or sends the next bytes.
+# Seconds that a request for objects waits until the service takes or sends the next bytes.
 _READ_SECONDS = 20.0
 _TRIES = 2
 _BACKOFF_SECONDS = 0.2
@@ -33,7 +33,7 @@ _READ_BYTES = 256 * 1024
 # What is longer goes up in parts of this size, one after the other: it is also what a put holds in memory, twice.
 # The least part S3 takes is 5 MiB, and the most parts are 10,000.
 PART_BYTES = 8 * 1024 * 1024
-# Puts at once; the others wait. They have threads of their own, since each holds one until its content has come.
+# Puts at once; others wait. They have threads of their own, since each occupies one until its content has come.
 _UPLOADS = 4
 _AWAY_STATUS = (429, 500, 502, 503, 504)
 _FULL_CODES = ("QuotaExceeded", "XMinioStorageFull", "InsufficientStorage", "StorageQuotaExceeded")
@@ -139,7 +139,7 @@ class BucketObjects:
 
     def _sweep(self, before: datetime) -> int:
         gone, client = 0, self._client
-        # minio-py lists and ends uploads, and has no public names for it.
+        # minio-py has no public functions to list and abort uploads, though it contains them.
         marker: dict[str, str | None] = {}
         while True:
             listed = client._list_multipart_uploads(self._bucket.name, **cast(Any, marker))
@@ -176,7 +176,7 @@ class BucketObjects:
 
 
 class _Reader:
-    """What minio-py reads from, in its thread, while the event loop makes the content."""
+    """A reader for minio-py's thread of content that the event loop produces."""
 
     def __init__(self, content: AsyncIterable[bytes], loop: asyncio.AbstractEventLoop) -> None:
         self.size = 0
@@ -189,7 +189,7 @@ class _Reader:
         self._stopped = False
 
     def read(self, size: int) -> bytes:
-        """As many bytes, or all there are."""
+        """Reads that many bytes, or all there are."""
         pieces, length = [self._rest], len(self._rest)
         while length < size and (piece := self._next()) is not None:
             pieces.append(piece)
@@ -199,7 +199,7 @@ class _Reader:
         return joined[:size]
 
     def stop(self) -> None:
-        """The thread is told at once, even while it waits."""
+        """Stops the reading thread at once, even while it waits."""
         self._stopped = True
         if self._asked is not None:
             self._asked.cancel()
@@ -247,7 +247,7 @@ def _explained(bucket: Bucket) -> Iterator[None]:
 
 
 async def check_bucket(bucket: Bucket) -> None:
-    """Raises Unavailable saying what the service answered; ConfigError without the `s3` extra."""
+    """Raises Unavailable with the service's answer; ConfigError without the `s3` extra."""
     async with asyncio.timeout(2 * _TIMEOUT_SECONDS):
         await asyncio.to_thread(_check, bucket)
 
@@ -296,6 +296,6 @@ def _minio(bucket: Bucket, http: PoolManager) -> Minio:
 
 
 def _reason(error: Exception, bucket: Bucket) -> str:
-    """An S3 error has a code, such as AccessDenied; its text is XML and long."""
+    """Returns an S3 error's code, such as AccessDenied; its full text is long XML."""
     code = str(getattr(error, "code", None) or type(error).__name__)
     return Scrubber([bucket.access_key, bucket.secret_key])(code)[:_CODE_CHARACTERS]

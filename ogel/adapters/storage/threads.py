@@ -1,4 +1,4 @@
-"""What both stores need to let synchronous code work beside the event loop."""
+"""Runs synchronous code in threads beside the event loop, for both stores."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _PAGE = 500
 
 
 async def in_thread(function: Callable[[], Answer], executor: Executor | None = None) -> Answer:
-    """A cancelled caller waits for the thread to end, too: what it works on must not be closed under it."""
+    """Waits for the thread even when the caller is cancelled: what the thread works on must not be closed."""
     work = asyncio.get_running_loop().run_in_executor(executor, function)
     try:
         return await asyncio.shield(work)
@@ -27,7 +27,7 @@ async def in_thread(function: Callable[[], Answer], executor: Executor | None = 
 
 
 async def in_pages(items: Iterator[Item]) -> AsyncIterator[Item]:
-    """Advances `items` in threads, a page at a time."""
+    """Iterates over `items` in threads, a page at a time."""
     while page := await in_thread(lambda: list(islice(items, _PAGE))):
         for item in page:
             yield item

@@ -17,7 +17,7 @@ from ogel.kernel.errors import ConfigError, OgelError
 
 if TYPE_CHECKING:
     from ogel.operators import Services
-    from ogel.runtime.jobs.depth import QueueDepth
+    from ogel.runtime.jobs.depths import QueueDepth
 
 # One attempt, which has a limit of its own: what does not answer now is told by who asks for just that.
 _CONNECT_SECONDS = 0.0

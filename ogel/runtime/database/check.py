@@ -1,4 +1,4 @@
-"""Whether the database takes writes: one that only answers is of no use to a publisher."""
+"""Checks whether the database takes writes: one that can only be read is of no use to a publisher."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from ogel.runtime.database.faults import DatabaseReadOnly, told
 from ogel.runtime.database.patience import patience_in_all
 
 _SQL = Queries.beside(__name__)
-# Those who ask have two.
+# Seconds. Callers of the health check allow two.
 _SECONDS = 1.8
 
 
 async def check_writes(database: Database) -> None:
     """
-    Raises DatabaseAway with what it says. Leaves nothing behind and writes no log of changes, since a server that runs
-    out of room for that one stops altogether: it has the server write a temporary file.
+    Raises DatabaseAway with the server's message. The server writes a temporary file, which leaves nothing behind and
+    writes no WAL: a server without room for WAL stops altogether.
     """
     with patience_in_all(_SECONDS):
         await _write(database)

@@ -1,4 +1,4 @@
-"""Postgres as features see it: named queries, one transaction at a time, and bells that ring only after a commit."""
+"""PostgreSQL as features use it: named queries, transactions, and rings of the bell that wait for the commit."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _HEADING = re.compile(rb"^-- (\w+) --$", re.MULTILINE)
 
 
 class Queries:
-    """The blocks of a `.sql` file by name; a block starts with a line `-- name --`."""
+    """The named queries of a `.sql` file; each starts with a line `-- name --`."""
 
     def __init__(self, blocks: Mapping[str, bytes]) -> None:
         self._blocks = blocks
@@ -37,8 +37,8 @@ class Queries:
     @classmethod
     def beside(cls, module: str, **shared: bytes) -> Queries:
         """
-        Loads `queries.sql` from the package that `module` (pass `__name__`) stands in. `{name}` in it stands for what a
-        contract lets others read of its owner's tables: `shared` has that.
+        Loads `queries.sql` from the package of `module` (pass `__name__`). `{name}` in a query is replaced by
+        `shared[name]`, which is what another feature's contract lets others read of its tables.
         """
         package = module.rpartition(".")[0]
         text = resources.files(package).joinpath("queries.sql").read_bytes()
@@ -55,7 +55,7 @@ class Queries:
 
 
 class Transaction:
-    """A connection, for as long as the `async with` that gave it: in a transaction, or in autocommit."""
+    """A connection during an `async with` block: in a transaction, or in autocommit."""
 
     def __init__(self, connection: AsyncConnection[Any]) -> None:
         self._connection = connection
@@ -63,7 +63,7 @@ class Transaction:
         self._endings: list[Callable[[bool], None]] = []
 
     def as_one(self) -> AbstractAsyncContextManager[object]:
-        """A transaction around the block."""
+        """Runs the block in a transaction."""
         return self._connection.transaction()
 
     def ring(self, queue: str) -> None:
@@ -75,7 +75,10 @@ class Transaction:
         return self._rings
 
     def at_end(self, ending: Callable[[bool], None]) -> None:
-        """Called once when the block has ended: whether what it wrote is known to be committed."""
+        """
+        Registers a function to be called once when the block has ended, with whether the commit is known to have
+        succeeded.
+        """
         self._endings.append(ending)
 
     def ended(self, committed: bool) -> None:
@@ -83,7 +86,7 @@ class Transaction:
             ending(committed)
 
     async def execute(self, query: bytes, parameters: Parameters | None = None) -> int:
-        """Returns how many rows were affected."""
+        """Executes a statement. Returns the number of affected rows."""
         return (await self._connection.execute(query, parameters)).rowcount
 
     async def all(self, query: bytes, parameters: Parameters | None, row: type[Row]) -> list[Row]:
@@ -103,18 +106,18 @@ class Transaction:
             return await (await cursor.execute(query, parameters)).fetchall()
 
     async def value(self, query: bytes, parameters: Parameters | None = None) -> Any:
-        """The first column of the first row; None without a row."""
+        """Returns the first column of the first row; None without a row."""
         found = await (await self._connection.execute(query, parameters)).fetchone()
         return found[0] if found else None
 
     @asynccontextmanager
     async def copy_out(self, query: bytes) -> AsyncIterator[AsyncIterator[Piece]]:
-        """`COPY … TO STDOUT`, in pieces as the server sends them: in text format, a row or more to a piece."""
+        """Runs `COPY … TO STDOUT` in text format. Yields pieces as the server sends them, each of one or more rows."""
         async with self._connection.cursor() as cursor, cursor.copy(query) as copy:
             yield aiter(copy)
 
     async def copy_in(self, query: bytes, content: AsyncIterable[bytes]) -> int:
-        """`COPY … FROM STDIN`, in pieces of any size. Returns how many rows were written."""
+        """Runs `COPY … FROM STDIN` with pieces of any size. Returns how many rows were written."""
         async with self._connection.cursor() as cursor:
             async with cursor.copy(query) as copy:
                 async for piece in content:
@@ -124,8 +127,8 @@ class Transaction:
 
 class _Lent:
     """
-    A connection of the pool, for a block. The pool's own way, with one for us around it, are three generators for each
-    statement that is read. What a block leaves open the pool rolls back.
+    A pool's connection for one block. It is written as a class, because the pool's own context manager and one of ours
+    around it would run three generators for every statement. Transactions left open are rolled back by the pool.
     """
 
     __slots__ = ("_away_by_name", "_connection", "_pool", "_ring", "_session")
@@ -165,7 +168,7 @@ class _Lent:
 
 
 class Database:
-    """A pool of autocommit connections. `ring` gets the queues to wake, after each commit that wrote to some."""
+    """A pool of autocommit connections. After each commit that wrote jobs, `ring` is called with the queues to wake."""
 
     def __init__(self, pool: AsyncConnectionPool[AsyncConnection[Any]], ring: Ring) -> None:
         self._pool = pool
@@ -173,32 +176,37 @@ class Database:
         self._excuse: Callable[[], DatabaseAway | None] = lambda: None
 
     def excuse(self, excuse: Callable[[], DatabaseAway | None]) -> None:
-        """Who runs the server knows more of why it is away than who cannot reach it."""
+        """
+        Sets a function that may explain why the server is away, known to the part of the process that runs the server.
+        """
         self._excuse = excuse
 
     def autocommit(self) -> AbstractAsyncContextManager[Transaction]:
-        """A connection in autocommit: for single statements that need no transaction around them. Rings at the end."""
+        """Lends a connection in autocommit, for single statements that need no transaction. Rings at the end."""
         return _Lent(self._pool, self._away_by_name, self._ring)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Transaction]:
-        """Commits at the end of the block, or rolls back on any exception, then rings what was asked to be rung."""
+        """
+        Commits at the end of the block, or rolls back on any exception; after a commit it rings the queues that were
+        asked for.
+        """
         async with self.autocommit() as tx, tx.as_one():
             yield tx
 
     async def _away_by_name(self, error: BaseException) -> DatabaseAway | None:
-        """What the driver calls by many names; None for a statement's own errors."""
+        """Translates the driver's errors. Returns None for an error of the statement itself."""
         if isinstance(error, PoolTimeout | PoolClosed):
             return self._excuse() or self._refused() or told(DatabaseAway)
         if not isinstance(error, psycopg.Error) or (fault := fault_of(error)) is None:
             return None
         if isinstance(error, NoAnswer):
-            # Nor will it on the other connections, where the next ones would wait for as long.
+            # The other connections would not answer either, and the next statements would wait as long on them.
             await self._pool.drain()
         return (self._excuse() if type(fault) is DatabaseAway else None) or fault
 
     def _refused(self) -> DatabaseAway | None:
-        """Why the pool, which says no more than that it has none, could not make its last connection."""
+        """Returns why the pool could not make its last connection. The pool itself only says that it has none."""
         refusal = getattr(self._pool.connection_class, "refusal", None)
         return None if refusal is None else fault_of(refusal)
 
@@ -207,5 +215,5 @@ class Database:
 
 
 def records(rows: Sequence[object]) -> str:
-    """Structs, dataclasses or dicts as the one JSON value that `json_to_recordset(%(rows)s::json)` takes."""
+    """Encodes structs, dataclasses or dicts as the JSON that `json_to_recordset(%(rows)s::json)` takes."""
     return msgspec.json.encode(rows).decode()

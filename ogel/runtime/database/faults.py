@@ -1,4 +1,4 @@
-"""Why a database does not do what it was asked: by SQLSTATE, and by the words of a server that refuses to connect."""
+"""Classifies failures of the database: by SQLSTATE, and by the message of a server that refuses to connect."""
 
 from __future__ import annotations
 
@@ -8,26 +8,31 @@ from ogel.kernel.errors import Unavailable
 
 
 class DatabaseAway(Unavailable):
-    """No connection, or one that was lost: the same may succeed later. What was under way may have been committed."""
+    """
+    There is no connection, or it was lost. A repetition may succeed later; what was under way may have been committed.
+    """
 
     @property
     def reason(self) -> str:
-        """The driver's words, for the log."""
+        """The driver's message, for the log."""
         return str(self.__cause__ or self).strip()
 
 
 class NoAnswer(psycopg.OperationalError):
-    """Of the driver: the connection was given up in the middle of something. Who asked for a commit may have got it."""
+    """
+    Raised in place of a driver's error: the connection was given up in the middle of something. If that was a commit,
+    it may have succeeded.
+    """
 
 
 class DatabaseSilent(DatabaseAway):
-    """It hangs, or is busier than anybody has patience. Whether what it was asked last was done is not known."""
+    """The server hangs, or is too busy to answer in time. Whether the last statement was executed is unknown."""
 
     title = "Database does not answer"
 
 
 class TookTooLong(DatabaseAway):
-    """A statement's time was over: the server is busy, or it was asked for too much at once. It did nothing."""
+    """A statement reached its timeout, because the server is busy or the statement too large. It had no effect."""
 
     title = "Database timeout"
 
@@ -56,7 +61,7 @@ class DatabaseStarting(DatabaseAway):
     title = "Database is starting"
 
 
-# What the caller is told, and after how many seconds to try again.
+# The caller's message, and after how many seconds to try again.
 _SAID: dict[type[DatabaseAway], tuple[str, int]] = {
     DatabaseAway: ("The database did not answer.", 1),
     DatabaseSilent: (
@@ -83,11 +88,11 @@ _BY_SQLSTATE: dict[str, type[DatabaseAway]] = {
     "57P02": DatabaseStarting,
     "57P03": DatabaseStarting,
 }
-# SQLSTATE classes and codes that say nothing about what was asked: connection lost, server shutting down, no memory or
-# disk left, idle for too long; or that others were in its way: a deadlock, a conflict. Whoever may try again should.
+# SQLSTATE classes and codes that are not the statement's fault: connection lost, server shutting down, out of memory or
+# disk, idle for too long, or a conflict with others (deadlock, serialization failure). A repetition may succeed.
 _AWAY = ("08", "57P", "53", "58", "25P03", "40")
-# Of connections that were refused libpq tells no SQLSTATE, only the server's words; and PostgreSQL files these two
-# faults of a disk under internal errors and missing permissions.
+# For refused connections libpq has no SQLSTATE, only the server's message; and PostgreSQL reports these two disk faults
+# as internal errors and missing permissions.
 _BY_WORDS: tuple[tuple[str, type[DatabaseAway]], ...] = (
     ("no space left on device", DatabaseDiskFull),
     ("disk quota exceeded", DatabaseDiskFull),
@@ -107,7 +112,7 @@ _BY_WORDS: tuple[tuple[str, type[DatabaseAway]], ...] = (
 
 
 def fault_of(error: psycopg.Error) -> DatabaseAway | None:
-    """To be raised from `error`. None: it is about what was asked, and would come again."""
+    """Returns the exception to raise from `error`; None when the statement itself is at fault and would fail again."""
     found = _kind_of(error)
     return None if found is None else told(found)
 

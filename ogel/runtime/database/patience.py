@@ -1,8 +1,8 @@
 """
-How long whoever asks the database waits for an answer.
+How long a caller waits for the database to answer.
 
-PostgreSQL's own time-outs are no help against a server that hangs with its disk or its machine: the kernel still
-acknowledges what it is sent, and it is sent for good. So the wait for each answer ends on our side, too.
+PostgreSQL's own timeouts do not help when the server hangs with its disk or machine: the kernel still acknowledges what
+is sent. So the wait for each answer ends on our side, too.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 
-# Longer than the server itself lets a statement take, so that it is the one to say so.
+# Longer than the server's statement timeout, so that the server is the one to report it.
 USUAL_SECONDS = 60.0
-# Somebody waits for the answer of a request, and asks again.
+# A client waits for the answer to its request, and will ask again.
 REQUEST_SECONDS = 10.0
 
-# What was started on behalf of a request has its patience, too.
+# Tasks started on behalf of a request inherit its timeout.
 _seconds_left: ContextVar[Callable[[], float]] = ContextVar("patience", default=lambda: USUAL_SECONDS)
 
 
@@ -26,22 +26,22 @@ def _of_a_request() -> float:
 
 
 def seconds_left() -> float:
-    """For the answer that is waited for next."""
+    """Returns the seconds left for the next answer."""
     return _seconds_left.get()()
 
 
 def be_patient_as_a_request() -> None:
-    """From here on in this task: nothing that is asked is waited for longer than a request waits."""
+    """From now on, this task waits for no answer longer than a request may."""
     _seconds_left.set(_of_a_request)
 
 
 def patience(seconds: float) -> AbstractContextManager[None]:
-    """With each answer in the block."""
+    """Limits the wait for each answer in the block."""
     return _leaving(lambda: seconds)
 
 
 def patience_in_all(seconds: float) -> AbstractContextManager[None]:
-    """With all answers in the block together, and the wait for a connection."""
+    """Limits the wait for all answers in the block together, with the wait for a connection."""
     ends = time.monotonic() + seconds
     return _leaving(lambda: max(0.0, ends - time.monotonic()))
 

@@ -1,4 +1,4 @@
-"""One statement made of pieces that do not know each other: what belongs together is written in one round trip."""
+"""Builds one statement out of pieces that do not know each other, so that all of them are written in one round trip."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ class Piece(NamedTuple):
 def asking(
     pieces: Sequence[Piece], question: bytes, parameters: Mapping[str, Any]
 ) -> tuple[bytes, dict[str, Any]]:
-    """The statement and its parameters: of a SELECT that refers to pieces."""
+    """Returns the statement and parameters of a SELECT that refers to pieces."""
     return together([*pieces, Piece("asked", question, parameters, says=b"SELECT * FROM asked")])
 
 
 def together(pieces: Sequence[Piece]) -> tuple[bytes, dict[str, Any]]:
-    """The statement and its parameters. All pieces see the database as it was before any of them wrote."""
+    """Returns the statement and parameters of all pieces. Each sees the database as it was before any of them wrote."""
     queries = b",\n".join(b"%b AS (\n%b\n)" % (piece.name.encode(), piece.sql) for piece in pieces)
     said = b"\nUNION ALL\n".join(piece.says for piece in pieces if piece.says is not None)
     parameters = {name: value for piece in pieces for name, value in piece.parameters.items()}

@@ -19,7 +19,7 @@ SslMode = Literal["disable", "prefer", "require", "verify-full"]
 
 
 class Target(Struct, frozen=True):
-    """Where a database is, and who we are to it. Its `repr` shows no password."""
+    """A database's address and our credentials for it. Its `repr` shows no password."""
 
     type: DatabaseType
     host: str
@@ -34,12 +34,12 @@ class Target(Struct, frozen=True):
         return f"<{self.type} {self.host}:{self.port}/{self.database}>"
 
     def without_password(self, text: str) -> str:
-        """What a server or driver said, whatever it quotes."""
+        """Removes the password from the message of a server or driver."""
         return Scrubber([self.password])(text)
 
 
 class HostRefused(Exception):
-    """The host is, or resolves to, an address that no database has: link-local, metadata, multicast."""
+    """The host is, or resolves to, an address where no database can be: link-local, metadata, multicast."""
 
 
 class TargetError(Exception):
@@ -58,7 +58,7 @@ class TargetError(Exception):
 
 class SqlError(Exception):
     """
-    A statement of a migration failed, and would again. `line` and `position` count from 1, in the file; None where
+    A statement of a migration failed, and would fail again. `line` and `position` count from 1 in the file; None where
     the server names no place.
     """
 
@@ -74,8 +74,8 @@ class SqlError(Exception):
 
 class Seen(Struct, frozen=True):
     """
-    A database that answered. `latency_seconds` is one round trip on an open connection. Statistics that were asked
-    for and are missing are told why in `stats_error`.
+    Statistics of a database that answered. `latency_seconds` is one round trip on an open connection; `stats_error`
+    says why statistics that were asked for are missing.
     """
 
     latency_seconds: float
@@ -85,34 +85,37 @@ class Seen(Struct, frozen=True):
 
 
 class Applied(Struct, frozen=True):
-    """A row of the log of migrations that a database keeps of itself."""
+    """A row of the migration log that a database keeps of itself."""
 
     name: str
     checksum: str
 
 
 Catalog = Literal["schemas", "tables", "columns", "indexes", "extensions"]
-# Which migration comes next; asked before each. None: no more.
+# Returns the next migration; called before each. None: no more.
 NextFile = Callable[[Sequence[Applied]], Awaitable[SqlFile | None]]
 
 
 class ExternalDatabases(Protocol):
     def check_host(self, host: str) -> None:
-        """What can be told without looking a name up. Raises HostRefused."""
+        """Checks a host without looking its name up. Raises HostRefused."""
 
     async def look(self, target: Target) -> Seen:
-        """Raises TargetError."""
+        """Connects and measures. Raises TargetError."""
 
     async def catalog(
         self, target: Target, what: Catalog, filters: Mapping[str, Any]
     ) -> Sequence[Mapping[str, Any]]:
-        """Of a postgresql database, read-only; `filters` are the parameters of its query. Raises TargetError."""
+        """
+        Reads the catalog of a postgresql database, read-only; `filters` are the parameters of its query. Raises
+        TargetError.
+        """
 
     async def applied(self, target: Target) -> Sequence[Applied]:
-        """In the order of their names. Raises TargetError."""
+        """Returns applied migrations in the order of their names. Raises TargetError."""
 
     async def migrate(self, target: Target, next_file: NextFile) -> None:
         """
-        Applies what `next_file` gives, until it gives None, and records each with it. One at a time for each database,
-        whoever does it: raises TargetError while another does. Raises TargetError, SqlError.
+        Applies what `next_file` returns until it returns None, and logs each migration with it. Only one run per
+        database at a time, in any process. Raises TargetError (also while another run is under way) and SqlError.
         """

@@ -1,8 +1,8 @@
 """
-The schemas of the database that Ogel keeps its tables in. `public` is none of them: it belongs to the users.
+The database schemas that hold Ogel's tables. `public` is not one of them: it belongs to the users.
 
-Queries name tables without their schema, and connections are told where to look for them, by `SEARCH_PATH` and nothing
-else. It leaves `public` out, so that nobody's table or function can stand in for one of ours.
+Queries name tables without a schema; only `SEARCH_PATH` tells connections where to look. It leaves `public` out, so
+that nobody's table or function can take the place of ours.
 """
 
 from __future__ import annotations
@@ -15,5 +15,5 @@ SCHEMAS = (OWN, *RESERVED)
 
 
 def leads_to_tables(search_path: str) -> bool:
-    """Of a connection, as it shows it: ours comes first."""
+    """Whether a connection's search_path, as the server shows it, begins with our schema."""
     return search_path.split(",")[0].strip(' "') == OWN

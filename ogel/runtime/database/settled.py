@@ -1,5 +1,7 @@
-"""The time before which nothing can be written any more: rows carry the time their transaction began, and are seen when
-it has ended."""
+"""
+The time before which no more rows can appear: rows carry the start time of their transaction, and become visible when
+it ends.
+"""
 
 from __future__ import annotations
 
@@ -12,8 +14,8 @@ _SQL = Queries.beside(__name__)
 
 async def settled_until(tx: Transaction) -> tuple[datetime, datetime]:
     """
-    Since when the oldest transaction of ours has been open, and the time now. Of a moment before the first, all is seen
-    that ever will be, by statements after this one; save for what a transaction of more than two minutes writes.
+    Returns the start of our oldest open transaction, and the time now. Later statements see every row from before the
+    first time; only transactions longer than two minutes can add to it.
     """
     [(settled, now)] = await tx.tuples(_SQL.settled_until)
     return settled, now

@@ -20,10 +20,10 @@ from psycopg.pq import TransactionStatus
 _OUTSIDE = b"-- outside a transaction"
 _STATEMENT_END = re.compile(rb"(?<=;)[ \t\r]*$", re.MULTILINE)
 _CONCURRENT = re.compile(rb"\bCONCURRENTLY\b", re.IGNORECASE)
-# A concurrent build waits for every transaction older than itself, and holds up no one meanwhile.
+# A concurrent build waits for every older transaction, and blocks nobody meanwhile.
 _PATIENTLY = "SET lock_timeout = '15min'"
 
-# It goes with the transaction, and needs no snapshot: a file may still choose its isolation level.
+# A mark that ends with the transaction. Setting it takes no snapshot, so a file may still choose its isolation level.
 _MARK, _MARKED = (
     "SET LOCAL ogel.file = 'under way'",
     "SELECT current_setting('ogel.file', true) = 'under way'",
@@ -33,7 +33,7 @@ Connection = AsyncConnection[Any]
 
 
 class OwnTransaction(Exception):
-    """The file ends the transaction that it is, or leaves one open that it is not. Its text is for who wrote it."""
+    """The file ends the transaction it runs in, or leaves one open that it began. The message is for its author."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,14 +51,16 @@ class SqlFile:
 
     @property
     def breaks_off(self) -> bool:
-        """Outside a transaction, its end is no statement: nobody would run it."""
+        """
+        Whether a file that runs outside a transaction ends in the middle of a statement, which would never be run.
+        """
         rest = _STATEMENT_END.split(self.sql)[-1]
         return self.is_outside_transaction and any(
             line.strip() and not line.strip().startswith(b"--") for line in rest.splitlines()
         )
 
     def _statements(self) -> Iterator[tuple[int, bytes]]:
-        """Each with the byte it begins at."""
+        """Splits the file into statements, each with the byte offset where it begins."""
         begin = 0
         for end in [match.start() for match in _STATEMENT_END.finditer(self.sql)]:
             part = self.sql[begin:end]
@@ -74,8 +76,8 @@ class SqlFile:
         begins: Callable[[int], None] = lambda byte: None,
     ) -> None:
         """
-        `record` writes that it is applied, in the same transaction where there is one. `begins` is told the byte of
-        the file at which the statement that comes next begins. Raises what the driver does, and OwnTransaction.
+        Applies a file. `record` logs it, in the same transaction where there is one. `begins` is called with the byte
+        offset of each statement. Raises the driver's errors, and OwnTransaction.
         """
         if not self.is_outside_transaction:
             async with connection.transaction():
@@ -100,8 +102,8 @@ class SqlFile:
 
 async def _ended_in(connection: Connection, cursor: AsyncCursor[Any]) -> bool:
     """
-    Whether the transaction did. Another one may be under way by now, so it is for the server to say: by the command tag
-    of each statement, and, since `ROLLBACK` is also that of a return to a savepoint, by the mark.
+    Whether the transaction has ended, even if another one has begun. The server tells: by the command tag of each
+    statement and, since `ROLLBACK TO` a savepoint has the same tag as `ROLLBACK`, by the mark.
     """
     tags = {cursor.statusmessage}
     while cursor.nextset():

@@ -1,1 +1,3 @@
-"""Getting something to somebody outside: accepted once, tried until it is taken or given up, forgotten after a time."""
+"""
+Delivery to the outside: a message is accepted once, tried until it is taken or given up, and forgotten after a time.
+"""

@@ -1,14 +1,14 @@
-"""A breaker before a dependency: a dead one costs a call now and then."""
+"""A circuit breaker: a dependency that is down costs a call now and then."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
 
-# A dependency that failed so often in a row is left alone so long; then one call asks whether it is back.
+# After this many failures in a row the dependency is not called for this long; then one call tests whether it is back.
 FAILURES = 5
 OPEN_SECONDS = 30.0
-# It may ask for more than that; a date in its answer that makes no sense must not silence it for a year.
+# The longest pause that it may ask for: a nonsensical date in an answer must not silence it for a year.
 MOST_OPEN_SECONDS = 600.0
 
 
@@ -34,14 +34,16 @@ class Breaker:
 
     @property
     def seconds_left(self) -> float:
-        """Until a call may try; 0 when one may now."""
+        """Returns the seconds until a call may try; 0 when one may now."""
         if not self.is_open:
             return 0.0
         left = self._opens_until - self._clock()
         return max(left, 1.0 if self._trying else 0.0)
 
     def try_enter(self) -> bool:
-        """True: the caller must say how it ended, by `succeeded`, `failed` or `left`."""
+        """
+        Whether a call may be made. If so, the caller must report how it ended, by `succeeded`, `failed` or `left`.
+        """
         if self.seconds_left > 0:
             return False
         self._trying = self.is_open
@@ -53,14 +55,17 @@ class Breaker:
         self._trying = False
 
     def failed(self, *, seconds: float | None = None, at_once: bool = False) -> None:
-        """`seconds`: it asked to be left alone so long; `at_once`: no need of more failures to believe it."""
+        """
+        Reports a failure. `seconds` is the pause that it asked for; `at_once` opens the breaker without further
+        failures.
+        """
         is_enough = seconds is not None or (at_once and not self._is_patient)
         self._failures = FAILURES if is_enough else self._failures + 1
         self._trying = False
         wait = OPEN_SECONDS if seconds is None else min(seconds, MOST_OPEN_SECONDS)
-        # Calls end in any order: none makes it earlier than another one heard.
+        # Calls end in any order, so a later failure never shortens the pause of an earlier one.
         self._opens_until = max(self._opens_until, self._clock() + wait)
 
     def left(self) -> None:
-        """It was neither: the call was cut short."""
+        """Reports a call that was cancelled, and so neither succeeded nor failed."""
         self._trying = False

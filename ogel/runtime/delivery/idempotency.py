@@ -1,4 +1,4 @@
-"""Requests that may be made twice: under one key they are answered as they were at first, and change nothing more."""
+"""Idempotent requests: a repetition under the same key gets the first answer, and changes nothing more."""
 
 from __future__ import annotations
 
@@ -24,21 +24,24 @@ IdempotencyKey = Annotated[
 
 
 class Request(Protocol):
-    """A msgspec struct."""
+    """A request as a msgspec struct."""
 
     @property
     def idempotency_key(self) -> str | None: ...
 
 
 class Asked(NamedTuple):
-    """Without a key, a request is a new one each time. `fingerprint` is of what it asks for."""
+    """A request and its key. Without a key every request is a new one. `fingerprint` is a hash of its content."""
 
     key: str | None
     fingerprint: bytes
 
 
 def asked_by(request: Request, header_key: str | None) -> Asked:
-    """However its JSON was written. Raises Invalid when body and header name two keys."""
+    """
+    Makes an Asked, with the same fingerprint however the JSON was written. Raises Invalid when body and header name two
+    keys.
+    """
     key = request.idempotency_key
     if key is not None and header_key is not None and key != header_key:
         raise Invalid.field("body.idempotency_key", "is not what the header Idempotency-Key says")
@@ -49,8 +52,8 @@ def asked_by(request: Request, header_key: str | None) -> Asked:
 
 class Answers(Generic[Answer]):
     """
-    Those that a feature keeps, in a table of its own, in the transaction that does what was asked for. `known` selects
-    the fingerprint of the request that was made under `%(key)s`, and its answer as JSON.
+    A feature's remembered answers, kept in its own table and written in the transaction that does the work. `known`
+    selects, for `%(key)s`, the fingerprint of the first request and its answer as JSON.
     """
 
     def __init__(self, database: Database, known: bytes, kind: type[Answer]) -> None:
@@ -60,11 +63,11 @@ class Answers(Generic[Answer]):
 
     async def once(self, asked: Asked, accept: Callable[[], Awaitable[Answer | None]]) -> Answer:
         """
-        What it was answered before, or else what `accept` answers: None when somebody else's request took the key while
-        this one was to be kept. Raises Conflict when the key stands for another request.
+        Returns the remembered answer, or else that of `accept`, which is None when a concurrent request took the key.
+        Raises Conflict when the key belongs to another request.
         """
         answer = await self._given(asked) or await accept() or await self._given(asked)
-        if answer is None:  # retention was there in between
+        if answer is None:  # the retention deleted it in between
             raise Conflict(f"The idempotency key {asked.key!r} was just forgotten; ask again.")
         return answer
 

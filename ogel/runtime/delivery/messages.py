@@ -1,5 +1,5 @@
 """
-Messages that are sent through providers, one job each: what came of an attempt, written into a feature's tables.
+Messages sent through providers, one job each: how the result of an attempt is written to a feature's tables.
 
 The payload of their jobs is `{"message": id}`, and the value of their outcomes a `SendResult`.
 """
@@ -38,8 +38,8 @@ class SendResult(Struct, frozen=True):
 
 class ProviderAttempt(Struct, frozen=True):
     """
-    A row of the log: one provider asked once. Without an `error` it took the message. Without a `provider`, nothing is
-    known but that a worker began.
+    A row of the attempt log: one provider asked once. Without an `error` it took the message. Without a `provider` only
+    the start of the attempt is known.
     """
 
     id: str
@@ -51,7 +51,7 @@ class ProviderAttempt(Struct, frozen=True):
 
 
 class MessageState(Struct, frozen=True, kw_only=True):
-    """Where a message stands after an attempt: `queued`, `failed`, or at its end; `attempts`: how many were made."""
+    """A message's status after an attempt (`queued`, `failed`, or its end), and how many `attempts` were made."""
 
     id: str
     status: str
@@ -83,7 +83,7 @@ Tell = Callable[[Transaction, Sequence[Mapping[str, Any]]], Awaitable[None]]
 
 
 class SentMessages:
-    """How a job kind that sends messages records what came of it. `tell` publishes what is over, from its rows."""
+    """Records the results of a job kind that sends messages. `tell` publishes finished messages, from their rows."""
 
     def __init__(self, queries: MessageQueries, tell: Tell) -> None:
         self._queries = queries
@@ -96,7 +96,7 @@ class SentMessages:
             await self._tell(tx, await tx.dicts(self._queries.settle, {"rows": records(states)}))
 
     async def late(self, tx: Transaction, finished: Sequence[Finished]) -> None:
-        """What was lost before is for the job's new owner to tell."""
+        """Attempts that were lost before are recorded by the job's new owner."""
         await self._add(tx, [row for each in finished for row in tries_of(each)])
 
     async def discarded(self, tx: Transaction, payloads: Sequence[Mapping[str, Any]]) -> None:
@@ -112,7 +112,7 @@ class SentMessages:
 
 
 def _ids(payloads: Sequence[Mapping[str, Any]]) -> list[str]:
-    """In one order, so that two who lock some of the same do not wait for each other."""
+    """Returns the ids sorted, so that transactions which lock some of the same rows cannot deadlock."""
     return sorted(payload["message"] for payload in payloads)
 
 
@@ -122,7 +122,7 @@ def message_of(finished: Finished) -> str:
 
 
 def tries_of(finished: Finished) -> list[ProviderAttempt]:
-    """Those made in this attempt; they are true even when it comes too late to decide anything."""
+    """Returns the tries of this attempt. They happened, even when it comes too late to decide anything."""
     result: SendResult | None = finished.outcome.value
     return [
         ProviderAttempt(
@@ -133,7 +133,9 @@ def tries_of(finished: Finished) -> list[ProviderAttempt]:
 
 
 def attempts_of(finished: Finished) -> list[ProviderAttempt]:
-    """Those lost before, of which nothing is known but when they were claimed, and those made."""
+    """
+    Returns the log rows: earlier attempts that were lost, of which only the claim time is known, and the tries made.
+    """
     lost = [
         ProviderAttempt(new_id("att"), message_of(finished), None, rfc3339(at), None, LOST)
         for at in finished.job.lost or ()
@@ -142,7 +144,7 @@ def attempts_of(finished: Finished) -> list[ProviderAttempt]:
 
 
 def state_of(finished: Finished) -> MessageState | None:
-    """None: there was nothing left to do."""
+    """Returns the state after the attempt; None: there was nothing left to do."""
     outcome = finished.outcome
     result: SendResult | None = outcome.value
     is_done = outcome.verdict == "done"

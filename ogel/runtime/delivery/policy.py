@@ -1,4 +1,4 @@
-"""How long a message is tried, and what follows when no provider took it."""
+"""How long a message is tried, and what happens when no provider took it."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ from ogel.runtime.delivery.providers import Exhausted, ProviderError
 from ogel.runtime.jobs.job import Job, Outcome
 from ogel.runtime.jobs.retry import RetryPolicy
 
-# When nobody was asked: the least time between two looks at the breakers.
+# The least time between two checks of the breakers, when no provider could be asked.
 LEAST_SECONDS = 1.0
-# A refusal of us waits for whoever runs this to mend it; one for the sake of a single message may wait in vain.
+# Waits after a provider refused our account, which the operator has to repair; and after it refused us because of this
+# message alone, where waiting may be in vain.
 REFUSED_SECONDS = 30.0
 REFUSED_HERE_SECONDS = 300.0
 UNREADABLE_SECONDS = 60.0
@@ -65,7 +66,7 @@ class MessagePolicy:
         return _in_time(message, Outcome("retry", str(exhausted), wait, result, slow=is_slow))
 
     def unreadable(self, message: QueuedMessage, error: str) -> Outcome:
-        """Ours to repair (a changed OGEL_SECRET), so it costs no attempt."""
+        """Postpones without counting the attempt, because the operator can repair it (a changed OGEL_SECRET)."""
         return _in_time(message, Outcome("postpone", error, UNREADABLE_SECONDS, slow=True))
 
     def _wait(self, message: QueuedMessage, error: ProviderError | None) -> float:
@@ -76,12 +77,15 @@ class MessagePolicy:
 
 
 def _later(seconds: float) -> float:
-    """Spread, and never earlier than asked for: what waited for the same breaker must not come back together."""
+    """
+    Postpones with jitter, and never to before the time asked for: messages behind one breaker must not all return at
+    once.
+    """
     return seconds * random.uniform(1.0, 2.0)  # noqa: S311 - spreads load, guards nothing
 
 
 def _in_time(message: QueuedMessage, again: Outcome) -> Outcome:
-    """Dead instead, when the next attempt would come too late."""
+    """Makes the message dead instead, when the next attempt would come after its lifetime."""
     if message.age_seconds + (again.after_seconds or 0.0) <= message.lifetime_seconds:
         return again
     late = f"{again.error}; another attempt would come after its {message.lifetime_seconds:g} s"

@@ -1,4 +1,4 @@
-"""One POST to a provider, or to a push service that a browser chose; and what all of them may answer."""
+"""POST requests to providers and to the push services of browsers, and how their answers are read."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Answer = TypeVar("Answer")
 async def post(
     outgoing: Outgoing, url: str, headers: Headers, body: bytes, timeout_seconds: float = TIMEOUT_SECONDS
 ) -> Exchange:
-    """Any answer, whatever its status. Raises ProviderError when there was none."""
+    """Returns the answer, whatever its status. Raises ProviderError when there was none."""
     return await _answered(
         outgoing.request(
             "POST",
@@ -42,7 +42,7 @@ async def post_form(outgoing: Outgoing, url: str, headers: Headers, form: Mappin
 
 
 async def post_guarded(egress: Egress, url: str, headers: Headers, body: bytes, pool_key: str) -> Exchange:
-    """As `post`, to a URL that somebody else chose."""
+    """As `post`, to a URL that a user chose."""
     return await _answered(
         egress.post(
             url,
@@ -59,13 +59,13 @@ async def _answered(exchange: Awaitable[Exchange]) -> Exchange:
     try:
         return await exchange
     except EgressError as error:
-        # Without a network of ours nobody can be asked: that must not use up a message's attempts.
+        # Without a network here, no provider can be asked; that must not use up a message's attempts.
         refused = error.reason == "refused_address"
         raise ProviderError(f"{error.reason}: {error.message}", final=refused, ours=error.ours) from error
 
 
 def read(exchange: Exchange, kind: type[Answer]) -> Answer | None:
-    """None when the answer is not JSON of that kind."""
+    """Decodes JSON of that type; returns None when the answer is something else."""
     try:
         return msgspec.json.decode(exchange.body, type=kind)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -73,5 +73,5 @@ def read(exchange: Exchange, kind: type[Answer]) -> Answer | None:
 
 
 def shown(text: str, scrub: Scrubber) -> str:
-    """A provider's words as they can be stored and shown: without our secrets, not too many, and without NUL."""
+    """Makes a provider's text fit to store and show: without our secrets and NUL, and shortened."""
     return scrub(text).replace("\x00", "\ufffd")[:_SHOWN_CHARACTERS]

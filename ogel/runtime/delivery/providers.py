@@ -1,4 +1,4 @@
-"""Outside services that do one thing, tried in turn, each behind a breaker: a dead one costs a call now and then."""
+"""Providers: interchangeable outside services, tried in turn, each behind a breaker."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ogel.runtime.delivery.breaker import Breaker
 
 log = structlog.get_logger(__name__)
 
-# Settings change with a restart; until then what no provider is set up for waits so long each time.
+# Seconds that messages wait when no provider is configured for them; settings change only with a restart.
 NOBODY_SECONDS = 30.0
 
 Provider = TypeVar("Provider")
@@ -54,13 +54,13 @@ class ProviderError(Exception):
 
     @property
     def is_refusal(self) -> bool:
-        """Of what it was given, for good or for now; else it failed, or refused us."""
+        """Whether it refused this message, for good or for now; else it failed, or refused us."""
         return self.final or (self.deferred and not self.ours)
 
 
 @dataclass(frozen=True, slots=True)
 class Guarded(Generic[Provider]):
-    """A provider by the name that its settings, its attempts and its metrics know it by."""
+    """A provider behind its breaker, with the name that settings, attempts and metrics use."""
 
     name: str
     provider: Provider
@@ -68,7 +68,7 @@ class Guarded(Generic[Provider]):
 
 
 class Try(Struct, frozen=True):
-    """One call of one provider, for the log of attempts. `error` is None when it took what it was given."""
+    """One call of one provider, for the attempt log. `error` is None when it took the message."""
 
     provider: str
     started_at: str
@@ -78,8 +78,8 @@ class Try(Struct, frozen=True):
 
 class Exhausted(Exception):
     """
-    Nobody took it. `error` is what the last one said; None: all breakers are open, and nobody was asked.
-    `after_seconds`: when somebody may.
+    No provider took it. `error` is the last one's; None when all breakers were open and none was asked. `after_seconds`
+    is when one may be.
     """
 
     def __init__(
@@ -94,7 +94,7 @@ class Exhausted(Exception):
 
 
 class CallMetrics(Protocol):
-    """Who is told of every call: ProviderMetrics, or what stands before it."""
+    """Records every call: ProviderMetrics, or a wrapper of it."""
 
     def called(self, what: str, provider: str, error: ProviderError | None) -> None: ...
 
@@ -102,7 +102,7 @@ class CallMetrics(Protocol):
 
 
 class Providers(Generic[Provider]):
-    """`what` they do, for metrics: `mail`, `sms`. In the order of preference."""
+    """Providers in order of preference. `what` names them in metrics: `mail`, `sms`."""
 
     def __init__(self, what: str, guarded: Sequence[Guarded[Provider]], metrics: CallMetrics) -> None:
         self._what = what
@@ -117,8 +117,8 @@ class Providers(Generic[Provider]):
         self, send: Callable[[Provider], Awaitable[Result]], timeout_seconds: float
     ) -> tuple[Result, Sequence[Try]]:
         """
-        Asks them in turn, each at most `timeout_seconds`, until one takes it. A refusal of what was given is final, and
-        ends the turn. Raises Exhausted.
+        Asks providers in turn, each for at most `timeout_seconds`, until one takes the message. A final refusal of the
+        message ends the search. Raises Exhausted.
         """
         if not self._guarded:
             nobody = ProviderError(f"no provider of {self._what} is set up: see `ogel settings`", ours=True)
@@ -146,7 +146,7 @@ class Providers(Generic[Provider]):
                 return result, tries
             tries.append(Try(each.name, started_at, time.monotonic() - began, error.message))
             if error.final:
-                each.breaker.succeeded()  # it is there, and said so
+                each.breaker.succeeded()  # a refusal proves that the provider is up
                 self._note(each, error)
                 raise Exhausted(tries, error, None)
             if error.deferred:
@@ -172,7 +172,7 @@ class Providers(Generic[Provider]):
 
 
 class ProviderMetrics:
-    """One per process: every kind of provider counts here."""
+    """One per process, for all kinds of providers."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._calls = Counter(

@@ -1,4 +1,4 @@
-"""What was delivered, or given up, is forgotten after a time, and its dead job with it."""
+"""Deletes messages that were delivered or given up after the retention, with their dead jobs."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ def purge_with_jobs(
     name: str, deletes: str, retention_days: float, table: bytes, belongings: Sequence[bytes]
 ) -> Purge:
     """
-    Of a feature's table, whose rows have an id, a `status`, the time they were over (`finished_at`) and one job each
-    (`job_id_of`). `belongings` are DELETEs of what goes with those that are `old (id)`. All is one statement.
+    Builds the purge of a feature's table whose rows have an id, a `status`, an end (`finished_at`) and one job each
+    (`job_id_of`). `belongings` are DELETEs of what goes with the rows in `old (id)`. All is one statement.
     """
     pieces = [
         Piece("seen", _SQL.seen % table, {}),

@@ -1,4 +1,4 @@
-"""How long the other side of a request asked to be left alone."""
+"""Parses Retry-After and similar headers: how long the other side asked us to wait."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from email.utils import parsedate_to_datetime
 from ogel.kernel.clock import utc_now
 from ogel.runtime.egress import Exchange
 
-# Whatever it asks for. What stands behind it (a breaker, a delivery, an endpoint) has closer limits of its own.
+# The upper limit of what is believed. Its users (breakers, deliveries, endpoints) have lower limits of their own.
 MOST_RETRY_AFTER_SECONDS = 86_400.0
 _MOST_CHARACTERS = 1_000
 
-# RFC 9110 §10.2.3 has whole seconds, or one of the three dates of §5.6.7. Servers also send fractions and units, and
-# whoever stands before them adds a header, or a value to theirs; but there is a comma in dates, too.
+# RFC 9110 §10.2.3 allows whole seconds or one of the three date formats of §5.6.7. Servers also send fractions and
+# units, and proxies add a second header or value. Values are separated by commas, which dates contain as well.
 _DAY = re.compile(r'[\s"]*(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*', re.ASCII | re.IGNORECASE)
 _NUMBER = re.compile(r"([+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+))\s*([a-z]*)", re.ASCII | re.IGNORECASE)
 _UNITS = {
@@ -27,7 +27,7 @@ _UNITS = {
 
 
 def retry_after_seconds(exchange: Exchange, now: datetime | None = None) -> float | None:
-    """The longest that it asks for, 0 for a time in the past. None for none, and for what cannot be read."""
+    """Returns the longest wait asked for, 0 for a time in the past. None when there is none, or it cannot be read."""
     waits = [_seconds(value, now or utc_now()) for value in _values(exchange)]
     asked = [seconds for seconds in waits if seconds is not None]
     return min(MOST_RETRY_AFTER_SECONDS, max(0.0, *asked)) if asked else None
@@ -56,7 +56,7 @@ def _seconds(text: str, now: datetime) -> float | None:
 
 
 def _date(text: str) -> datetime | None:
-    """Without a zone it is GMT, as all dates of HTTP are."""
+    """Parses a date. Without a zone it is GMT, as all dates in HTTP are."""
     try:
         date = parsedate_to_datetime(text)
     except (ValueError, OverflowError):

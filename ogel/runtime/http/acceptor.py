@@ -1,6 +1,6 @@
 """
-Accepting connections, to the last one that waits. An event loop's own server drops at its close what it accepted a
-moment before, and whoever waits in the backlog sees the connection reset.
+Accepts connections, up to the last one in the backlog when it stops. The event loop's own server drops connections that
+it accepted just before it closes, and clients in the backlog get a reset.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from ogel.runtime.http.http1 import Http1
 
 log = structlog.get_logger(__name__)
 
-# At one turn of the event loop, so that a flood of new connections does not keep the old ones waiting.
+# Accepted in one turn of the event loop, so that a flood of new connections does not hold up the others.
 _AT_ONCE = 128
-# Of the process or the machine: files or memory. It is tried again after a pause, not in a busy loop.
+# The process or the machine is out of files or memory. Accepting is retried after a pause instead of in a busy loop.
 _EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 _PAUSE_SECONDS = 1.0
-_MOMENT_SECONDS = 0.02  # when an idle connection has just been closed
+_MOMENT_SECONDS = 0.02  # used when an idle connection has just been closed
 
 
 class Acceptor:
-    """Makes a connection of each accepted socket, from `start` to `stop`."""
+    """Makes a connection of every socket it accepts, from `start` to `stop`."""
 
     def __init__(self, listeners: Sequence[socket.socket], connections: Connections) -> None:
         self._listeners = listeners
@@ -41,12 +41,14 @@ class Acceptor:
             self._loop.add_reader(listener, self._accept, listener, _AT_ONCE)
 
     def stop(self, backlog: int) -> None:
-        """Closes the listeners. Who is in their backlog believes to be connected, and is taken in first."""
+        """
+        Closes the listeners. Clients in their backlog already believe they are connected, so they are accepted first.
+        """
         for listener in self._listeners:
             self._end_pause(listener)
             self._loop.remove_reader(listener)
             self._accept(listener, backlog)
-            # For want of files there may be one again, after which nobody would be there.
+            # Out of file descriptors: one may be free in a moment, but after this nobody would accept the connection.
             self._end_pause(listener)
             listener.close()
 
@@ -66,7 +68,8 @@ class Acceptor:
                         listener, error, _MOMENT_SECONDS if self._connections.make_room() else _PAUSE_SECONDS
                     )
                     return
-                # The client has gone again (ECONNABORTED, and on Linux what its network said): the next one has not.
+                # This client has left (ECONNABORTED; Linux also reports errors of the client's network). The next one
+                # may be there.
             else:
                 client.setblocking(False)
                 opening = self._loop.create_task(self._open(client, self._connections.make()))
@@ -77,7 +80,7 @@ class Acceptor:
         try:
             await self._loop.connect_accepted_socket(lambda: connection, client)
         except OSError:
-            # The client has gone again.
+            # The client has left.
             self._connections.never_came()
             client.close()
 

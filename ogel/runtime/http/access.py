@@ -1,4 +1,4 @@
-"""Who may come in by a route or a stream, how often and with how much, and what the audit log says of it."""
+"""Access: what each route and stream declares about its callers: who, how often, how much, and what is audited."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from ogel.kernel.principal import Kind, Principal
-from ogel.runtime.rates.classes import RateClass
+from ogel.runtime.rates.policy import RateClass
 
 # open   everybody; credentials are not even looked at.
 # key    API keys, and operators.
@@ -20,7 +20,7 @@ KINDS: Mapping[Who, frozenset[Kind]] = {
     "user": frozenset({"user"}),
     "known": frozenset({"key", "admin", "system", "user"}),
 }
-# What most bodies are far below.
+# Most bodies are far smaller.
 BODY_BYTES = 128 * 1024
 
 
@@ -52,7 +52,7 @@ class Access:
         return replace(self, max_body_bytes=max_body_bytes)
 
     def lacks(self, principal: Principal) -> str | None:
-        """Why this principal may not pass; None: it may."""
+        """Returns why this principal is refused; None: it is allowed."""
         if self.who == "open":
             return None
         if principal.kind not in KINDS[self.who]:
@@ -62,5 +62,5 @@ class Access:
         return None
 
 
-# Health, metadata and the like: nobody is asked who they are.
+# For health, metadata and the like: no credentials are needed.
 OPEN = Access("open", None, "none")

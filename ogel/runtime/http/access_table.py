@@ -1,4 +1,4 @@
-"""The table of who may do what: every route and stream, as it was declared."""
+"""The access table: every route and stream with the Access that it declared."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from ogel.runtime.http.access import Who
 from ogel.runtime.http.dialect import OWN, Dialect, Dialects
 from ogel.runtime.http.openapi import Routes, Streams
 from ogel.runtime.http.route import Route, Stream
-from ogel.runtime.rates.classes import RateClass
+from ogel.runtime.rates.policy import RateClass
 
 
 class AccessRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,7 +30,7 @@ class AccessRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def access_table(routes: Routes, streams: Streams, dialects: Dialects = ()) -> list[AccessRow]:
-    """By path, and routes of one path as they were declared."""
+    """Returns the rows sorted by path; routes of one path keep the order of their declaration."""
     rows = [_row(feature, OWN, route) for feature, route in routes]
     rows += [_row(feature, OWN, stream) for feature, stream in streams]
     for feature, dialect in dialects:

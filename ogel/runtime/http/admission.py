@@ -1,4 +1,7 @@
-"""Admission: one way in for routes and streams, from the credential of a request to a principal who may pass."""
+"""
+Admission: finds the principal of a request by its credentials, and lets it in or refuses it. Routes and streams share
+it.
+"""
 
 from __future__ import annotations
 
@@ -14,25 +17,25 @@ from ogel.runtime.http.credentials import Authenticators, CredentialReader
 from ogel.runtime.http.exchange import Exchange
 from ogel.runtime.rates.limiter import Limiter, refusal
 
-# Why a key is good no more. One that has lost the scope counts as revoked.
+# Why a key stopped being valid. A key that has lost the scope counts as revoked.
 Ending = Literal["revoked", "expired"]
 
 
 class Watch(Protocol):
-    """For what goes on after a request was let in: streams, and whatever else remembers a key."""
+    """Tells when a key ends, for whatever outlives the request that it came with: streams, and caches of keys."""
 
     def watch(self, principal: Principal, scope: str, on_end: Callable[[Ending], None]) -> Callable[[], None]:
         """
-        Until what it returns is called. `on_end` is called once, when the principal's key has ended or lost the scope:
-        even if that was between its being let in and this call.
+        Watches the principal's key until the returned function is called. `on_end` is called once, when the key has
+        ended or lost the scope, also if that happened between admission and this call.
         """
 
     def look_soon(self) -> None:
-        """There is news of a key, or there may have been."""
+        """Says that keys may have changed, so that they are looked at soon."""
 
 
 class Admission:
-    """Of one route or stream. The first reader that finds a credential decides; its word is not doubted by the next."""
+    """Admission to one route or stream. The first reader that finds a credential decides; later ones are not tried."""
 
     def __init__(
         self,
@@ -47,7 +50,7 @@ class Admission:
         self._authenticators = authenticators
 
     async def admit(self, scope: Scope, exchange: Exchange) -> None:
-        """Leaves the principal in the exchange. Raises Unauthenticated, Forbidden or RateLimited."""
+        """Stores the principal in the exchange. Raises Unauthenticated, Forbidden or RateLimited."""
         if self._access.who != "open":
             await self._identify(scope, exchange)
         if self._limiter is not None:
@@ -72,7 +75,9 @@ class Admission:
 
 
 class Admissions:
-    """What all of them share: who knows credentials, and who counts. Without a `limiter` there may be any number."""
+    """
+    What all admissions share: the authenticators and the rate limiter. Without a `limiter` requests are not limited.
+    """
 
     def __init__(self, authenticators: Authenticators, limiter: Limiter | None) -> None:
         self._authenticators = authenticators

@@ -14,15 +14,15 @@ from starlette.types import Message
 from ogel.runtime.http.exchange import Disconnected
 
 _LAST_CHUNK = b"0\r\n\r\n"
-# Less than this goes out in one piece with the head before it; copying more costs more than a second write.
+# Smaller answers are sent in one piece with their head; above this, copying costs more than a second write.
 _JOINED_BYTES = 64 * 1024
 _STATUS_LINES = {each.value: f"HTTP/1.1 {each.value} {each.phrase}\r\n".encode() for each in HTTPStatus}
 _CLOSE = b"connection: close\r\n"
 _KEEP_ALIVE = b"connection: keep-alive\r\n"
 
 
-class Out(Protocol):
-    """What an answer needs of its connection."""
+class AnswerSink(Protocol):
+    """What an answer needs from its connection."""
 
     @property
     def is_last(self) -> bool: ...
@@ -44,7 +44,7 @@ class Answer:
 
     __slots__ = ("_chunks", "_left", "_method", "_old", "_out", "_silent", "_start", "begun", "ended", "keep")
 
-    def __init__(self, out: Out, method: str, version: str, keep_alive: bool) -> None:
+    def __init__(self, out: AnswerSink, method: str, version: str, keep_alive: bool) -> None:
         self.begun = False
         self.ended = False
         self.keep = keep_alive
@@ -52,14 +52,14 @@ class Answer:
         self._method = method
         self._old = version == "1.0"
         self._start: Message | None = None
-        self._silent = False  # it has no body, whatever the application says
+        self._silent = False  # there is no body, whatever the application sends
         self._chunks = False
-        self._left: int | None = None  # of the declared length
+        self._left: int | None = None  # bytes of the declared length that are still to come
 
     async def send(self, message: Message) -> None:
         """
-        The head waits for the beginning of the body. Raises Disconnected when there is more to come and nobody to take
-        it. RuntimeError: what comes now is not what ASGI lets come.
+        Sends a message of ASGI. The head waits for the first part of the body. Raises Disconnected when the client left
+        before the end, and RuntimeError when ASGI does not allow the message at this point.
         """
         kind = message["type"]
         if kind == "http.response.body" and self._start is not None and not self.ended:
@@ -106,7 +106,7 @@ class Answer:
                 self.keep = self.keep and b"close" not in value.lower()
                 continue
             elif lowered == b"transfer-encoding":
-                continue  # it is ours to choose
+                continue  # the server decides this
             fields.append((name, value))
         self._silent = self._method == "HEAD" or status in (204, 304)
         if length is None and not self._silent:
@@ -118,12 +118,12 @@ class Answer:
         return head_of(status, fields, _KEEP_ALIVE if self._old else b"")
 
     def _choose_framing(self, body: bytes, more: bool, fields: list[tuple[bytes, bytes]]) -> int | None:
-        """The length, if it is known."""
+        """Uses the length where it is known, otherwise chunks, or the end of the connection for old clients."""
         if not more:
             fields.append((b"content-length", b"%d" % len(body)))
             return len(body)
         if self._old:
-            self.keep = False  # its end is that of the connection
+            self.keep = False  # closing the connection marks the end of the body
         else:
             fields.append((b"transfer-encoding", b"chunked"))
             self._chunks = True
@@ -131,10 +131,12 @@ class Answer:
 
 
 def head_of(status: int, fields: Iterable[tuple[bytes, bytes]], connection: bytes = b"") -> bytes:
-    """From the status line to the empty line. ValueError: a field would end its line, or the head, by itself."""
+    """
+    Returns the head, from the status line to the empty line. Raises ValueError for a field with a line break in it.
+    """
     lines = [b"%b: %b\r\n" % field for field in fields]
     head = b"".join((status_line(status), *lines, date_line(int(time.time())), connection, b"\r\n"))
-    # A line each for the status, the date, the end, and perhaps the connection.
+    # One line each for the status, the date and the end, and perhaps one for the connection.
     expected = len(lines) + (4 if connection else 3)
     if head.count(b"\n") != expected or head.count(b"\r") != expected or b"\0" in head:
         raise ValueError("a header field of an answer holds a line break or a NUL")

@@ -21,8 +21,8 @@ from ogel.runtime.http.me import me_route
 from ogel.runtime.http.metrics import HttpMetrics
 from ogel.runtime.http.observe import Observed, Unobserved
 from ogel.runtime.http.openapi import NO_EXAMPLES, AskExamples, Routes, Streams, openapi_route
-from ogel.runtime.http.places import Place, Places
 from ogel.runtime.http.route import Route, Stream
+from ogel.runtime.http.router import Router, RouterEntry
 from ogel.runtime.http.streams import StreamEndpoint
 from ogel.runtime.rates.limiter import Limiter
 
@@ -40,16 +40,16 @@ def build_app(
     dialects: Dialects = (),
 ) -> ASGIApp:
     """
-    `routes`, `streams` and `dialects` come with their feature's name; `examples` are for the OpenAPI document, which
-    has Ogel's own routes only. Without `metrics` requests are not logged, either; without `limiter` there may be any
-    number of them. ValueError: a route or stream declares no Access.
+    Builds the application. `routes`, `streams` and `dialects` come with the names of their features; `examples` are for
+    the OpenAPI document, which describes Ogel's own routes only. Without `metrics` requests are not logged either;
+    without `limiter` they are not limited. Raises ValueError when a route or stream declares no Access.
     """
     everything = with_shell(routes, streams, probes, examples, stopping)
     own = replace(OWN, routes=[route for _, route in everything], streams=[stream for _, stream in streams])
     spoken = [own, *(dialect for _, dialect in dialects)]
     admissions = Admissions(authenticators, limiter)
-    places = [place for dialect in spoken for place in _places(dialect, admissions, options)]
-    app = Errors(Places(places), spoken)
+    entries = [entry for dialect in spoken for entry in _entries(dialect, admissions, options)]
+    app = Errors(Router(entries), spoken)
     if metrics is None:
         return Unobserved(app)
     return Observed(app, metrics, options.trusted_proxies)
@@ -62,32 +62,35 @@ def with_shell(
     examples: AskExamples = lambda: NO_EXAMPLES,
     stopping: Callable[[], bool] = lambda: False,
 ) -> list[tuple[str, Route]]:
-    """All that a process answers besides its streams: the shell has routes of its own."""
+    """Adds the shell's own routes to those of the features: health, `/api/me` and OpenAPI."""
     everything = [*routes, *(("health", route) for route in health_routes(probes, stopping))]
     everything.append(("me", me_route()))
-    # The document has itself, too: it is made when it is asked for.
+    # Lazy, because the document describes this route, too.
     everything.append(("openapi", openapi_route(everything, streams, examples)))
     return everything
 
 
-def _places(dialect: Dialect, admissions: Admissions, options: HttpOptions) -> Iterator[Place]:
+def _entries(dialect: Dialect, admissions: Admissions, options: HttpOptions) -> Iterator[RouterEntry]:
     check_declared(dialect)
     paths: defaultdict[str, list[Route]] = defaultdict(list)
     for route in dialect.routes:
         paths[dialect.prefix + route.path].append(route)
     for path, routes in paths.items():
-        yield Place(path, Endpoint(routes, dialect, admissions, options), dialect=dialect)
+        yield RouterEntry(path, Endpoint(routes, dialect, admissions, options), dialect=dialect)
     for stream in dialect.streams:
         kind = "http" if stream.media_type is not None else "websocket"
         if kind == "websocket":
-            # Now, rather than when the first client asks and all others would wait; other processes never need it.
+            # Generated now: otherwise the first client that asks would make all others wait. Other processes never need
+            # it.
             import_module("ogel.runtime.http.websocket")
         endpoint = StreamEndpoint(stream, dialect, admissions)
-        yield Place(dialect.prefix + stream.path, endpoint, kind, stream=True, dialect=dialect)
+        yield RouterEntry(dialect.prefix + stream.path, endpoint, kind, stream=True, dialect=dialect)
 
 
 def check_declared(dialect: Dialect) -> None:
-    """Whatever was declared without types in mind is found at start-up, and not by who comes in."""
+    """
+    Checks declarations that bypassed the type checker at start-up, before a request meets them. Raises ValueError.
+    """
     ways: list[Route | Stream] = [*dialect.routes, *dialect.streams]
     for way in ways:
         if not isinstance(way.access, Access):

@@ -1,4 +1,7 @@
-"""The JSON body of a route, decoded: a large one in bounded work, or in steps that let other requests in between."""
+"""
+Decodes the JSON body of a route. Large bodies are limited in their structure, or decoded in steps between which other
+requests run.
+"""
 
 from __future__ import annotations
 
@@ -13,11 +16,12 @@ from ogel.kernel.errors import Malformed, TooLarge
 from ogel.runtime.http.input import decode_body
 from ogel.runtime.http.route import Route
 
-# What is decoded at once, for no shape of it takes long. msgspec holds the interpreter's lock while it decodes, so
-# that a thread would not help the others.
+# Bodies up to this size are decoded at once: no shape of them takes long. msgspec holds the GIL while it decodes, so a
+# thread would not help the other requests.
 STEP_BYTES = 64 * 1024
-# Of a body that is larger and one object. Each name has two and most values too, so that this bounds how many there
-# are, a field given a hundred thousand times included; within texts they are escaped, and not counted.
+# Limits the double quotes in a larger body that is a single object. Each name has two and most values do too, so this
+# bounds their number, also for a field that is repeated a hundred thousand times. Quotes within texts are escaped and
+# not counted.
 MOST_QUOTES = 50_000
 
 _ARRAY = re.compile(rb"[ \t\r\n]*+\[")
@@ -30,7 +34,7 @@ class BodyDecoder:
         self._item_bytes = 0 if route.items is None else route.items.max_bytes
 
     async def decode(self, body: bytes) -> Any:
-        """Raises Malformed, Invalid or TooLarge."""
+        """Decodes the body. Raises Malformed, Invalid or TooLarge."""
         if len(body) <= STEP_BYTES:
             return decode_body(self._whole, body)
         if self._items is None:
@@ -59,11 +63,12 @@ class BodyDecoder:
 
 
 class _Items:
-    """An array taken apart: what is in its items is looked at later, and an item too many ends it at once."""
+    """Splits an array into its items without decoding them, and stops at the first one too many."""
 
     def __init__(self, type: Any, most: int) -> None:
         self.one = msgspec.json.Decoder(type)
-        # Of an array msgspec says that it is too long once it has read all of it; of a struct, at the first too many.
+        # For an array msgspec reports excess length only after reading it all; for a struct it does so at the first
+        # extra item.
         places = [(f"item_{n}", msgspec.Raw, msgspec.field(default=msgspec.Raw())) for n in range(most)]
         kind = msgspec.defstruct("Parts", places, array_like=True, forbid_unknown_fields=True)
         self._parts = msgspec.json.Decoder(kind)

@@ -12,7 +12,7 @@ from ogel.runtime.http.problem import RequestTimeout
 
 
 async def read_body(scope: Scope, receive: Receive, max_bytes: int, timeout_seconds: float) -> bytes:
-    """The whole body. Raises TooLarge, RequestTimeout, or Disconnected when the client left."""
+    """Reads the whole body. Raises TooLarge, RequestTimeout, or Disconnected when the client left."""
     if declared_length(scope) > max_bytes:
         raise _too_large(max_bytes)
     try:
@@ -40,7 +40,7 @@ async def _receive_all(receive: Receive, max_bytes: int) -> bytes:
 
 def declared_length(scope: Scope) -> int:
     length = header(scope, b"content-length") or "0"
-    # int() would also take "+1", "1_000" and digits of other scripts.
+    # int() would accept "+1", "1_000" and digits of other scripts as well.
     if not (length.isascii() and length.isdigit() and len(length) < 20):
         raise Malformed("Content-Length is not a number.")
     return int(length)

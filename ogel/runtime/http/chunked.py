@@ -1,4 +1,4 @@
-"""A chunked body, taken out of its chunks (RFC 9112 §7.1)."""
+"""Decodes chunked bodies (RFC 9112 §7.1)."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import re
 
 from ogel.runtime.http.head import Refused, read_fields
 
-# At one turn of the event loop, so that a body of single bytes does not keep others waiting.
+# Chunks per turn of the event loop, so that a body of one-byte chunks does not hold up other connections.
 _AT_ONCE = 256
 _MAX_LINE_BYTES = 256
-# Extensions and trailers are read over. What they may take beyond this is a share of the body that they come with.
+# Chunk extensions and trailers are skipped. Beyond this many bytes, they may take no more than a share of the body.
 _MAX_BESIDES_BYTES = 16 * 1024
 _FREE_BYTES_PER_CHUNK = 16
 # A size, and extensions by their grammar (RFC 9112 §7.1.1).
@@ -31,15 +31,15 @@ class Chunked:
 
     def __init__(self) -> None:
         self.ended = False
-        self._left = 0  # bytes of the chunk that is being read, without the line end behind it
+        self._left = 0  # bytes left of the current chunk, without the line end behind it
         self._in_chunk = False
         self._in_trailers = False
         self._besides = 0
 
     def read(self, data: bytes, at: int) -> tuple[list[bytes], int, bool]:
         """
-        What `data` holds of the body from `at` on, how far it was read, and whether to read on without more data: one
-        call reads some chunks only. Raises Refused.
+        Returns the part of the body in `data` from `at` on, how far it was read, and whether to call again without more
+        data: one call reads a limited number of chunks. Raises Refused.
         """
         pieces: list[bytes] = []
         for _ in range(_AT_ONCE):
@@ -62,7 +62,7 @@ class Chunked:
         if size is None:
             raise Refused(400, "The size of a chunk is malformed.")
         self._left = int(size[1], 16)
-        # As Go does: what is not body is paid for by what is.
+        # As in Go: bytes that are no body must be paid for by bytes that are.
         self._besides = max(0, self._besides + len(line) - _FREE_BYTES_PER_CHUNK - 2 * self._left)
         self._check_besides()
         self._in_chunk, self._in_trailers = self._left > 0, self._left == 0
@@ -95,7 +95,7 @@ class Chunked:
         return behind
 
     def _line(self, data: bytes, at: int) -> tuple[bytes | None, int]:
-        """Up to the next CRLF, and where the next one begins. A bare CR or LF is in no line that we take."""
+        """Returns the line up to the next CRLF and where the next line begins. A bare CR or LF is refused."""
         end = data.find(b"\r\n", at, at + _MAX_LINE_BYTES)
         if end >= 0:
             return data[at:end], end + 2

@@ -1,4 +1,4 @@
-"""All connections of a server: who is here, who makes room for others, and who has taken too long."""
+"""All connections of a server: their number, which idle ones are closed to make room, and which have timed out."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from ogel.runtime.http.metrics import Traffic
 
 log = structlog.get_logger()
 
-STALLED_SECONDS = 30.0  # a peer that takes nothing for this long, though something waits for it, is cut off
-STALLED_SECONDS_STOPPING = 2.0  # likewise, once we stop
+STALLED_SECONDS = 30.0  # a peer that reads nothing for this long, while data waits for it, is cut off
+STALLED_SECONDS_STOPPING = 2.0  # the same, once the server is stopping
 _LOOK_SECONDS = 0.5
 _CANCEL_SECONDS = 5.0
-# Files that connections leave to everything else: the database, Redis, deliveries, files on disk.
+# The share of file descriptors that connections leave to the rest of the process: database, Redis, deliveries, files.
 _RESERVED_SHARE = 4
 _RESERVED_LEAST = 64
-# Beyond the limit, for questions about health.
-_CROWD = 16
-LOGGED_AGAIN_SECONDS = 60.0  # of what goes on and on
-# "The peer has shut its side down", where the system can tell that without a read.
+# Connections beyond the limit that are still accepted, for health checks.
+_MOST_OVER_LIMIT = 16
+LOGGED_AGAIN_SECONDS = 60.0  # between two lines about a condition that lasts
+# POLLRDHUP tells, without a read, that the peer has closed its side. Not every system has it.
 _LEFT = getattr(select, "POLLRDHUP", 0)
 _BROKEN = select.POLLHUP | select.POLLERR
 
@@ -46,20 +46,20 @@ class Connections:
         self.now = self._loop.time
         self._arriving = 0
         self._all: set[Http1] = set()
-        # The oldest first: who has never asked for anything, and who has nothing more to ask now.
-        self._strangers: dict[Http1, None] = {}
+        # Connections that have never sent a request, and those that are idle between two; each with the oldest first.
+        self._never_asked: dict[Http1, None] = {}
         self._idle: dict[Http1, None] = {}
-        self._crowd: dict[Http1, None] = {}
+        self._over_limit: dict[Http1, None] = {}
         self._empty = asyncio.Event()
         self._empty.set()
         self._logged_at = float("-inf")
 
     def make(self) -> Http1:
-        """For a socket that was accepted; it `entered` when it is connected, or `never_came`."""
-        crowded = len(self) >= self.most and not self.make_room()
+        """Makes a connection for an accepted socket. It calls `entered` once it is connected, or `never_came`."""
+        over_limit = len(self) >= self.most and not self.make_room()
         self._arriving += 1
         self._empty.clear()
-        return Http1(self, crowded)
+        return Http1(self, over_limit)
 
     def never_came(self) -> None:
         self._arriving -= 1
@@ -69,24 +69,24 @@ class Connections:
         self._arriving -= 1
         self._all.add(connection)
         self.traffic.connections += 1
-        if not connection.crowded:
-            self._strangers[connection] = None
+        if not connection.over_limit:
+            self._never_asked[connection] = None
             return
-        self._crowd[connection] = None
-        if len(self._crowd) > _CROWD:
+        self._over_limit[connection] = None
+        if len(self._over_limit) > _MOST_OVER_LIMIT:
             self.refused(503)
-            self._dismiss(next(iter(self._crowd)))
+            self._dismiss(next(iter(self._over_limit)))
 
     def __len__(self) -> int:
         return self._arriving + len(self._all)
 
     def changed(self, connection: Http1) -> None:
-        """Its state is another one."""
-        if connection.crowded:
+        """Called by a connection when its state has changed."""
+        if connection.over_limit:
             return
         if connection.state is State.BUSY or connection.state is State.UPGRADED:
             self._forget(connection)
-        elif connection.state in (State.IDLE, State.HEAD) and connection not in self._strangers:
+        elif connection.state in (State.IDLE, State.HEAD) and connection not in self._never_asked:
             self._idle[connection] = None
 
     def left(self, connection: Http1) -> None:
@@ -99,7 +99,7 @@ class Connections:
         self.traffic.refused[status] = self.traffic.refused.get(status, 0) + 1
 
     async def watch(self) -> None:
-        """Ends what has taken too long; a quarter of the time late at most."""
+        """Ends connections that have timed out, at most a quarter of that time late."""
         while True:
             stalled = STALLED_SECONDS_STOPPING if self.stopping else STALLED_SECONDS
             await asyncio.sleep(min(_LOOK_SECONDS, stalled / 4))
@@ -126,9 +126,9 @@ class Connections:
             connection.abort()
 
     def make_room(self) -> bool:
-        """For one more. False: everybody here is busy."""
-        self._say_crowded()
-        for group in (self._strangers, self._idle):
+        """Closes an idle connection, to make room for a new one. Returns False when every connection is busy."""
+        self._warn_full()
+        for group in (self._never_asked, self._idle):
             if group:
                 self.traffic.evicted += 1
                 self._dismiss(next(iter(group)))
@@ -140,14 +140,14 @@ class Connections:
         connection.abort()
 
     def _forget(self, connection: Http1) -> None:
-        for group in (self._strangers, self._idle, self._crowd):
+        for group in (self._never_asked, self._idle, self._over_limit):
             group.pop(connection, None)
 
     def _tell_if_empty(self) -> None:
         if not len(self):
             self._empty.set()
 
-    def _say_crowded(self) -> None:
+    def _warn_full(self) -> None:
         now = self.now()
         if now - self._logged_at >= LOGGED_AGAIN_SECONDS:
             log.warning("http.crowded", connections=len(self), most=self.most, files=_file_limit())
@@ -159,12 +159,15 @@ class Connections:
             try:
                 connection.look(now, stalled_seconds)
             except Exception:
-                # All others rely on being looked at, too.
+                # An error here must not end the watch, because all other connections rely on it.
                 log.exception("http.connection_broke")
                 connection.abort()
 
     def _look_at_unread(self) -> None:
-        """Who leaves is noticed by a read, and these are not read: their applications are slow, or others wait."""
+        """
+        A disconnect is noticed by reading, and these connections are not read: their applications are slow, or data
+        waits.
+        """
         unread = {each.fileno(): each for each in self._all if not each.reads}
         unread.pop(-1, None)
         if not unread:

@@ -15,7 +15,7 @@ MOST_ESCAPES = 512
 
 
 def cookies_of(headers: Mapping[bytes, bytes]) -> Mapping[str, str]:
-    """By name, as browsers read them: what is malformed is skipped; none where there are too many or too much."""
+    """Returns the cookies by name, parsed as browsers do: malformed ones are skipped. Past the limits there are none."""
     sent = headers.get(b"cookie", b"")
     if not sent or len(sent) > COOKIE_BYTES or sent.count(b"\\") > MOST_ESCAPES:
         return {}
@@ -40,7 +40,7 @@ class Cookie:
     same_site: Literal["Lax", "Strict", "None"] = "Lax"
 
     def header(self) -> str:
-        """The value of Set-Cookie. Raises http.cookies.CookieError: no cookie can have that name."""
+        """Returns the value for Set-Cookie. Raises http.cookies.CookieError for a name that no cookie can have."""
         jar: SimpleCookie = SimpleCookie()
         jar[self.name] = self.value
         morsel = jar[self.name]

@@ -1,4 +1,4 @@
-"""Requests from pages of other origins, as browsers announce them and look at the answers (Fetch standard, CORS)."""
+"""Cross-origin requests (CORS, Fetch standard): the headers that let pages of other origins read answers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from starlette.types import Send
 Header = tuple[bytes, bytes]
 
 _VARY = (b"vary", b"Origin")
-# Names of header fields, which come back to who sent them.
+# Matches header names, which are sent back to the client.
 _NAMES = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z, \t]{0,4096}")
 
 
@@ -37,7 +37,10 @@ class Cors:
             raise ValueError("every origin with credentials would let every page act for its reader")
 
     def of_answer(self, origin: bytes) -> list[Header]:
-        """For every answer to a page of this origin, errors too: without them it cannot see what went wrong."""
+        """
+        Returns headers for every answer to a page of this origin. Errors need them too, or the page could not read the
+        reason.
+        """
         if not self._allows(origin):
             return [_VARY]
         if "*" in self.origins:
@@ -51,7 +54,9 @@ class Cors:
         return said
 
     def of_preflight(self, headers: Mapping[bytes, bytes], methods: str) -> list[Header]:
-        """For the answer to a preflight, besides what `of_answer` says; `headers` are those of the request."""
+        """
+        Returns the headers that a preflight's answer has besides those of `of_answer`. `headers` are the request's.
+        """
         if not self._allows(headers[b"origin"]):
             return []
         said: list[Header] = [
@@ -68,7 +73,9 @@ class Cors:
 
 
 def is_preflight(method: str, headers: Mapping[bytes, bytes]) -> bool:
-    """An OPTIONS that asks for something else (tus asks what a server can do) is none."""
+    """
+    Whether the request is a preflight. Other OPTIONS requests are not (tus asks for the server's abilities with one).
+    """
     return method == "OPTIONS" and b"origin" in headers and b"access-control-request-method" in headers
 
 

@@ -1,4 +1,4 @@
-"""Credentials: what a request says of who sends it, and what reads it."""
+"""Credentials: how a request says who sends it, the functions that find them, and those that check them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ogel.kernel.principal import Caller, Principal
 from ogel.runtime.http.exchange import header
 
 KEY = "key"
-# What browsers send with a stream, because their WebSocket and EventSource can send no header.
+# The query parameter for the key of a stream: a browser's WebSocket and EventSource cannot send headers.
 KEY_PARAMETER = "key"
 _KEY_CHARACTERS = 1024
 _QUERY_FIELDS = 50
@@ -20,50 +20,52 @@ _QUERY_FIELDS = 50
 
 class Credential(msgspec.Struct, frozen=True, gc=False):
     """
-    `kind` says who knows it: `key`. `value` is the secret itself. A credential that is more than one text (a signature,
-    and what was signed) is a subclass.
+    `kind` selects the authenticator (`key`), `value` is the secret. A credential of several parts, such as a signature
+    and what it signs, is a subclass.
     """
 
     kind: str
     value: str
 
 
-# Finds a credential of its kind in the head of a request; None: there is none.
+# Finds a credential of its kind in the head of a request; returns None when there is none.
 CredentialReader = Callable[[Scope], Credential | None]
 
-# A credential and who sends it in, its principal out; None when it is nobody's.
+# Takes a credential and the client's address; returns the principal, or None when the credential is not valid.
 Authenticate = Callable[[Credential, Caller], Awaitable[Principal | None]]
-# By the kind of credential.
+# Authenticators by the kind of credential.
 Authenticators = Mapping[str, Authenticate]
 
 
 def bearer_key(scope: Scope) -> Credential | None:
-    """The key of `Authorization: Bearer <key>` (RFC 6750)."""
+    """Reads the key from `Authorization: Bearer <key>` (RFC 6750)."""
     scheme, _, key = (header(scope, b"authorization") or "").partition(" ")
     key = key.strip()
     return Credential(KEY, key) if key and scheme.lower() == "bearer" else None
 
 
 def apikey_header(scope: Scope) -> Credential | None:
-    """The key of `apikey: <key>`, as clients of Supabase and Kong send it."""
+    """Reads the key from `apikey: <key>`, as clients of Supabase and Kong send it."""
     key = header(scope, b"apikey")
     return Credential(KEY, key) if key else None
 
 
 def key_parameter(scope: Scope) -> Credential | None:
-    """The key of `?key=`, for streams only: query strings end up in logs and histories."""
+    """Reads the key from `?key=`. Only streams take it: query strings end up in logs and browser histories."""
     if b"key=" not in scope["query_string"]:
         return None
     try:
         given = parse_qsl(scope["query_string"].decode("latin-1"), max_num_fields=_QUERY_FIELDS)
-    except ValueError:  # more parameters than anything takes; who reads them says so
+    except ValueError:  # more parameters than any route takes; decoding the query reports it
         return None
     key = next((value for name, value in given if name == KEY_PARAMETER), None)
     return Credential(KEY, key) if key else None
 
 
 def by_key(check: Callable[[str, Caller], Awaitable[Principal | None]]) -> Authenticate:
-    """What knows keys, as what knows credentials. Keys are printable ASCII: nobody is asked about anything else."""
+    """
+    Turns a check of keys into an authenticator. Keys are printable ASCII; anything else is refused without asking.
+    """
 
     def authenticate(credential: Credential, caller: Caller) -> Awaitable[Principal | None]:
         key = credential.value

@@ -13,8 +13,8 @@ from ogel.runtime.http.credentials import CredentialReader, apikey_header, beare
 from ogel.runtime.http.problem import problem
 from ogel.runtime.http.route import Reply, Route, Stream
 
-# What an error is answered with. What HTTP itself asks for (`WWW-Authenticate`, `Allow`, `Retry-After`, …) comes by
-# itself, where the reply does not say otherwise.
+# Renders an error as a reply. Headers that HTTP itself requires (`WWW-Authenticate`, `Allow`, `Retry-After`, …) are
+# added, unless the reply has them already.
 RenderError = Callable[[OgelError, Scope], Reply]
 
 
@@ -48,8 +48,8 @@ class Dialect:
         return path == self.prefix or path.startswith(f"{self.prefix}/")
 
 
-# Each with the name of its feature.
+# Each comes with the name of its feature.
 Dialects = Sequence[tuple[str, Dialect]]
 
-# Ogel's own.
+# The dialect of Ogel's own API.
 OWN = Dialect("ogel", "", credentials=(bearer_key,))

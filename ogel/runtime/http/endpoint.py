@@ -12,14 +12,17 @@ from ogel.runtime.http.dialect import Dialect
 from ogel.runtime.http.exchange import exchange_of, header
 from ogel.runtime.http.input import check_idempotency_key, decode_query
 from ogel.runtime.http.intake import HttpOptions, body_reader
-from ogel.runtime.http.places import parameters
 from ogel.runtime.http.problem import MethodNotAllowed
 from ogel.runtime.http.reply import send_reply
 from ogel.runtime.http.route import Call, Route
+from ogel.runtime.http.router import parameters
 
 
 class Endpoint:
-    """Places match the path; the method is chosen here, so that a 405 names all there are."""
+    """
+    All routes of one path. The router matches the path; the method is chosen here, so that a 405 can list all there
+    are.
+    """
 
     def __init__(
         self, routes: Sequence[Route], dialect: Dialect, admissions: Admissions, options: HttpOptions
@@ -44,7 +47,7 @@ class Endpoint:
                 return
         operation = self._operations.get(method)
         if operation is None and method == "HEAD":
-            # The server leaves out the body of the answer.
+            # For HEAD the server leaves out the body.
             operation = self._operations.get("GET")
         if operation is None:
             raise MethodNotAllowed(method, self._allowed)

@@ -1,4 +1,4 @@
-"""Errors, whatever raised them: told in the words of the dialect that was spoken to; the log has the rest."""
+"""Turns exceptions into responses of the dialect that the request was for; details go to the log only."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _STARTS = frozenset({"http.response.start", "websocket.http.response.start"})
 
 
 class Errors:
-    """Turns whatever the application raises into an answer of its dialect, so that nothing else ever leaves it."""
+    """Middleware around the application: every exception becomes a response of its dialect, and none gets past it."""
 
     def __init__(self, app: ASGIApp, dialects: Sequence[Dialect]) -> None:
         self._app = app
@@ -38,14 +38,15 @@ class Errors:
         except (Disconnected, WebSocketDisconnect) as error:
             _let_go(error)
         except asyncio.CancelledError:
-            # The server stops and its patience is over.
+            # The server is stopping, and the time for finishing requests is over.
             if not exchange_of(scope).sent:
                 await self._answer(
                     Unavailable("The process is stopping.", retry_after_seconds=1), scope, send
                 )
             raise
         except Exception as error:  # noqa: BLE001 - the last resort; _public logs what it does not know
-            # No name here may keep what this makes of it: the traceback of that holds this frame.
+            # The exception made here must not be bound to a local name: its traceback holds this frame (a reference
+            # cycle).
             try:
                 await self._end(_public(error, scope), scope, send)
             finally:
@@ -57,14 +58,14 @@ class Errors:
             await self._answer(error, scope, send)
         elif sent in ("websocket.accept", "websocket.send"):
             await send({"type": "websocket.close", "code": 1011})
-        # An HTTP response that broke off half-way stays incomplete, and the server drops the connection.
+        # A response that broke off stays incomplete, and the server drops the connection.
 
     async def _answer(self, error: OgelError, scope: Scope, send: Send) -> None:
         reply = self._rendered(error, scope)
         status, headers, body = written(reply, reply.value, error.status)
         said = {name for name, _ in headers}
         headers += [field for field in _of_http(error) if field[0] not in said]
-        # A WebSocket that was not accepted is refused with an ordinary response (ASGI's denial response).
+        # A WebSocket that was not accepted is refused by an ordinary response (ASGI's denial response).
         prefix = "websocket." if scope["type"] == "websocket" else ""
         await send({"type": f"{prefix}http.response.start", "status": status, "headers": headers})
         await send({"type": f"{prefix}http.response.body", "body": body})
@@ -78,7 +79,7 @@ class Errors:
             return problem(error, scope)
 
     def _telling_the_origin(self, scope: Scope, send: Send) -> Send:
-        """What a browser has to hear of every answer to a page of another origin, errors too."""
+        """Adds the CORS headers, which a browser needs on errors too."""
         origin = exchange_of(scope).headers[b"origin"]
 
         async def told(message: Message) -> None:
@@ -89,7 +90,7 @@ class Errors:
         return told
 
     def _dialect(self, scope: Scope) -> Dialect:
-        """Where a path leads nowhere, its prefix says who was meant."""
+        """Returns the dialect of the request. For an unknown path, its prefix decides."""
         place = exchange_of(scope).place
         if place is not None:
             return place.dialect
@@ -98,8 +99,8 @@ class Errors:
 
 def _let_go(error: BaseException) -> None:
     """
-    Cuts an error, and what led to it, from the frames they came through: those hold the request and its body, and
-    often, in a future or a task, the error itself. Only the garbage collector would find that out.
+    Drops the tracebacks of an error and its causes. Their frames hold the request and its body, and often (in a future
+    or task) the error itself, a cycle that only the garbage collector would free.
     """
     led_to_it: list[BaseException | None] = [error]
     seen: set[int] = set()
@@ -115,7 +116,7 @@ def _let_go(error: BaseException) -> None:
 
 
 def _public(error: Exception, scope: Scope) -> OgelError:
-    """What the client may know; the rest goes to the log."""
+    """Returns the error that the client may see, and logs the rest."""
     if isinstance(error, OgelError) and error.status < 500:
         return error
     exchange = exchange_of(scope)
@@ -142,12 +143,12 @@ def _public(error: Exception, scope: Scope) -> OgelError:
 
 
 def _of_http(error: OgelError) -> list[tuple[bytes, bytes]]:
-    """What HTTP itself asks for beside an error's status."""
+    """Headers that HTTP requires with the status of an error."""
     headers = []
     if error.status == 401:
         headers.append((b"www-authenticate", b"Bearer"))
     if error.status in (408, 413):
-        # The rest of this body is not wanted.
+        # The rest of this body will not be read.
         headers.append((b"connection", b"close"))
     if error.retry_after_seconds is not None:
         headers.append((b"retry-after", b"%d" % error.retry_after_seconds))

@@ -15,7 +15,7 @@ from ogel.kernel.ids import new_id
 from ogel.kernel.principal import ANONYMOUS, Caller, Principal
 
 if TYPE_CHECKING:
-    from ogel.runtime.http.places import Place
+    from ogel.runtime.http.router import RouterEntry
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -23,14 +23,14 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _USER_AGENT_CHARACTERS = 512
 _KEY = "ogel.exchange"
-# Where the server leaves what cuts the connection, in the ASGI scope: takes the seconds until then.
+# A key of the ASGI scope. The server stores a function there that cuts the connection after so many seconds.
 HANG_UP = "ogel.hang_up"
-# The client left, or we were stopped, before an answer began (nginx's number for it).
+# nginx's status for a request whose client left, or that was cancelled, before the response began.
 _NO_ANSWER = 499
 
 
 class Disconnected(Exception):
-    """The client has gone: nobody is left to say the rest, or to be answered."""
+    """The client has gone: nothing more can be read from it or sent to it."""
 
 
 @dataclass(slots=True)
@@ -50,7 +50,7 @@ class Exchange:
     ip: str | None
     user_agent: str | None
     principal: Principal = ANONYMOUS
-    place: Place | None = None
+    place: RouterEntry | None = None
     sent: str = ""
     limits: Sequence[tuple[bytes, bytes]] = ()
     status: int = _NO_ANSWER
@@ -58,7 +58,10 @@ class Exchange:
 
     @property
     def template(self) -> str:
-        """`/api/webhooks/{id}`, or `unmatched`: a name that no client can invent, so it may label metrics."""
+        """
+        The path's template, `/api/webhooks/{id}`, or `unmatched`. Clients cannot make up new ones, so it may label
+        metrics.
+        """
         return "unmatched" if self.place is None else self.place.path
 
     @property
@@ -67,7 +70,7 @@ class Exchange:
 
 
 class Clients:
-    """Whose address a request has."""
+    """Finds the address of a request's client."""
 
     def __init__(self, trusted_proxies: Sequence[Network]) -> None:
         self._trusted_proxies = trusted_proxies
@@ -78,14 +81,14 @@ class Clients:
         if not client:
             return None
         peer, trusted = self._peer(client[0])
-        # Only a proxy we trust may speak for someone else: anyone can write this header. X-Forwarded-For is not looked
-        # at: its last entry is a hop of the proxy's own where we run, and all before it are the client's to choose.
+        # Only trusted proxies may name another address, because any client can send this header. X-Forwarded-For is not
+        # used: on our platform its last entry is the proxy's own hop, and clients choose all entries before it.
         if trusted and (real := _address(_only(scope, b"x-real-ip"))):
             return str(real)
         return peer
 
     def _looked_at(self, text: str) -> tuple[str | None, bool]:
-        """How its address is written, and whether it is a proxy we trust."""
+        """Returns the address in its canonical form, and whether it is a trusted proxy."""
         peer = _address(text)
         if peer is None:
             return None, False
@@ -93,7 +96,7 @@ class Clients:
 
 
 def open_exchange(scope: Scope, clients: Clients) -> Exchange:
-    """Notes who is there, and leaves the note in the ASGI scope for everyone further in."""
+    """Makes the exchange and stores it in the ASGI scope, for everything further in."""
     headers = dict(reversed(scope["headers"]))
     agent = headers.get(b"user-agent")
     offered = headers.get(b"x-request-id")
@@ -108,18 +111,18 @@ def open_exchange(scope: Scope, clients: Clients) -> Exchange:
 
 
 def exchange_of(scope: Scope) -> Exchange:
-    """The exchange of a request that came through the shell; stream routes take their caller from it."""
+    """Returns the exchange of a request that came through the shell. Streams read their caller from it."""
     exchange: Exchange = scope[_KEY]
     return exchange
 
 
 def hang_up_soon(scope: Scope, seconds: float) -> None:
-    """After so long the connection is cut, whether or not its peer has read what was sent."""
+    """Cuts the connection after so many seconds, whether or not the peer has read what was sent."""
     scope[HANG_UP](seconds)
 
 
 def header(scope: Scope, name: bytes) -> str | None:
-    """The first header of that (lower-case) name, of a request that came through the shell."""
+    """Returns the first header of that lower-case name; for requests that came through the shell."""
     value = exchange_of(scope).headers.get(name)
     return None if value is None else str(value, "latin-1")
 
@@ -130,17 +133,19 @@ def _request_id(offered: str) -> str:
 
 @lru_cache(maxsize=1024)
 def _address(text: str) -> Address | None:
-    """On a dual-stack socket an IPv4 peer shows up as `::ffff:192.0.2.1`; to everyone else it is IPv4."""
+    """Normalizes an address: on a dual-stack socket an IPv4 peer appears as `::ffff:192.0.2.1`."""
     try:
         address = ipaddress.ip_address(text)
     except ValueError:
         return None
     if getattr(address, "scope_id", None) is not None:
-        return None  # it means something on one machine, and may be any text
+        return None  # a zone id has a meaning on one machine only, and may be any text
     return getattr(address, "ipv4_mapped", None) or address
 
 
 def _only(scope: Scope, name: bytes) -> str:
-    """The value of a header that came once; empty where nobody can tell which of several is meant."""
+    """
+    Returns the value of a header that was sent exactly once; otherwise the empty string, as it would be ambiguous.
+    """
     values = [value for each, value in scope["headers"] if each == name]
     return str(values[0], "latin-1").strip() if len(values) == 1 else ""

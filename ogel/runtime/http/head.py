@@ -1,6 +1,6 @@
 """
-The head of a request: its grammar, taken to the letter, and its limits. Whatever two readers could understand in two
-ways is refused, because one of them may be the proxy in front of us (RFC 9112 §11.2).
+Parses the head of a request, strictly and within limits. Anything that two parsers could read differently is refused,
+because one of them may be the proxy in front of us (RFC 9112 §11.2).
 """
 
 from __future__ import annotations
@@ -16,20 +16,20 @@ MAX_EMPTY_LINES = 4  # before a request line, where they are ignored (RFC 9112 �
 
 _TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
 _REQUEST_LINE = re.compile(rb"(" + _TOKEN + rb") ([\x21-\x7e]+) HTTP/([0-9]\.[0-9])\r\n")
-# A field; or else all the rest, so that nothing is looked for in it again: from each of its letters on that would take
-# seconds of a head of 32 KiB.
+# Matches a field, or else all the rest. The second branch keeps the search from starting again at each of the following
+# characters, which would take seconds for a head of 32 KiB.
 _FIELD = re.compile(rb"(" + _TOKEN + rb"):([^\x00-\x08\x0a-\x1f\x7f]*)\r\n|(?s:.+)")
 _TARGET = re.compile(rb"/|[A-Za-z][A-Za-z0-9+.\-]*://|\*\Z")
 _HOST = re.compile(rb"(?:\[[0-9A-Za-z:.%_~\-]+\]|[A-Za-z0-9._~!$&'()*+,;=%\-]*)(?::[0-9]*)?")
 _LENGTH = re.compile(rb"[0-9]{1,18}")
-# The fields that say where the request ends, and what becomes of the connection.
+# The fields that say where the request ends and what happens to the connection.
 _FRAMING = frozenset({b"host", b"content-length", b"transfer-encoding", b"connection", b"upgrade", b"expect"})
 
 Fields = list[tuple[bytes, bytes]]
 
 
 class Refused(Exception):
-    """What came is no request, or more than we take: the status to answer with, and a sentence."""
+    """The request is invalid or exceeds a limit. Carries the status to answer with and a sentence."""
 
     def __init__(self, status: int, detail: str) -> None:
         super().__init__(detail)
@@ -57,7 +57,10 @@ class Head(NamedTuple):
 
 
 def end_of_head(data: bytes, start: int) -> int | None:
-    """Where the head that begins at `start` ends; None: not yet. Raises Refused when it never will, or too late."""
+    """
+    Returns where the head that begins at `start` ends; None: more data is needed. Raises Refused when it is too long,
+    or cannot be one.
+    """
     stop = start + MAX_HEAD_BYTES
     end = data.find(b"\r\n\r\n", start, stop)
     if end >= 0:
@@ -75,7 +78,7 @@ def end_of_head(data: bytes, start: int) -> int | None:
 
 
 def skip_empty_lines(data: bytes, start: int) -> int:
-    """Where the request line begins."""
+    """Returns where the request line begins."""
     for _ in range(MAX_EMPTY_LINES):
         if not data.startswith(b"\r\n", start):
             break
@@ -84,7 +87,7 @@ def skip_empty_lines(data: bytes, start: int) -> int:
 
 
 def read_head(data: bytes, start: int, end: int) -> Head:
-    """Raises Refused."""
+    """Parses a head. Raises Refused."""
     line = _REQUEST_LINE.match(data, start, end)
     if line is None:
         raise Refused(400, "The request line is malformed.")
@@ -122,7 +125,9 @@ def _fields(data: bytes, start: int, end: int) -> Fields:
 
 
 def read_fields(data: bytes, start: int, end: int) -> Fields | None:
-    """Of a head or a trailer section, each line with its CRLF; None: something there is no field."""
+    """
+    Parses the fields of a head or trailer section, each line with its CRLF. Returns None when a line is not a field.
+    """
     found = _FIELD.findall(data, start, end)
     if found and not found[-1][0]:
         return None
@@ -178,7 +183,7 @@ def _asks_for_websocket(
     method: bytes, version: bytes, options: set[bytes], framing: Fields, length: int | None
 ) -> bool:
     if not (method == b"GET" and version == b"1.1" and b"upgrade" in options):
-        return False  # an upgrade that is not offered is ignored (RFC 9110 §7.8)
+        return False  # upgrades that we do not offer are ignored (RFC 9110 §7.8)
     if (b"upgrade", b"websocket") not in _lowered(framing):
         return False
     if length != 0:

@@ -1,4 +1,4 @@
-"""Health: is this process alive, may it take work, and what does it lean on."""
+"""Health checks: whether this process is alive, whether it may get work, and the state of what it depends on."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ogel.runtime.http.route import Call, Reply, Route, Timestamp
 
 log = structlog.get_logger()
 
-# Health is open to everyone, so a flood of questions must not become a flood of checks.
+# Health needs no key, so results are reused for this long: many requests must not cause many checks.
 _FRESH_SECONDS = 0.5
 _STOPPING = "The process is stopping."
 
@@ -44,7 +44,7 @@ class Alive(msgspec.Struct, frozen=True):
 
 
 class Readiness(msgspec.Struct, frozen=True):
-    """`reasons`: of each check that failed, a sentence; of `process`, when it is told to stop."""
+    """`reasons` has a sentence for each check that failed; for `process`, once it was told to stop."""
 
     status: Literal["ready", "unready"]
     checks: dict[str, bool]
@@ -52,7 +52,7 @@ class Readiness(msgspec.Struct, frozen=True):
 
 
 class Health(msgspec.Struct, frozen=True):
-    """`reasons`: of each check that failed, a sentence."""
+    """`reasons` has a sentence for each check that failed."""
 
     status: Status
     checks: dict[str, bool]
@@ -61,7 +61,7 @@ class Health(msgspec.Struct, frozen=True):
 
 
 def health_routes(probes: Sequence[Probe], stopping: Callable[[], bool]) -> list[Route]:
-    """`stopping`: whoever asks over a connection that is still open is told to send work elsewhere."""
+    """Builds the health routes. Once `stopping()` they say "unready", so that work goes elsewhere."""
     checkup = Checkup(probes)
 
     async def live(call: Call[Any, Any]) -> Alive:
@@ -107,7 +107,8 @@ def health_routes(probes: Sequence[Probe], stopping: Callable[[], bool]) -> list
 
 class Checkup:
     """
-    All probes at once, at most every half second; a change of state, or of its reason, is logged, a steady one is not.
+    Runs all probes together, at most every half second. Changes of a state or its reason are logged, steady states are
+    not.
     """
 
     def __init__(self, probes: Sequence[Probe]) -> None:
@@ -129,7 +130,7 @@ class Checkup:
 
     @property
     def reasons(self) -> dict[str, str]:
-        """Of what failed in the last results."""
+        """Returns the reasons of the failures in the last results."""
         return self._reasons
 
     def status(self, checks: dict[str, bool]) -> Status:
@@ -141,7 +142,7 @@ class Checkup:
         return all(checks[probe.name] for probe in self._probes if probe.required)
 
     async def _check(self, probe: Probe) -> str | None:
-        """Why it failed; None: it did not."""
+        """Runs one probe. Returns why it failed; None: it did not."""
         reason = cause = None
         try:
             async with asyncio.timeout(probe.timeout_seconds):
@@ -161,7 +162,7 @@ class Checkup:
 
 
 def _told(error: Exception, probe: Probe) -> str:
-    """Only what was written for callers: other errors may name hosts, or worse."""
+    """Returns the message where it was written for callers. Other errors may contain host names, or worse."""
     if isinstance(error, OgelError):
         return error.message
     if isinstance(error, TimeoutError):

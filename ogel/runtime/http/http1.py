@@ -1,4 +1,4 @@
-"""A connection: HTTP/1.1 on an accepted socket, one request after the other, until either side has had enough."""
+"""An HTTP/1.1 connection on an accepted socket, from its first request to its last."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
-KEEP_ALIVE_SECONDS = 65.0  # longer than the usual 60 s of a proxy, so that it is the proxy that hangs up
+KEEP_ALIVE_SECONDS = 65.0  # longer than the usual 60 s of a proxy, so that the proxy is the one to close
 HEAD_SECONDS = 15.0  # from the first byte of a request to the end of its head
-LAST_REQUEST_SECONDS = 1.0  # once we stop, for a request that is on its way to an idle connection
-# Who is answered in the middle of sending gets this much attention, so that our answer is read: a socket closed on
-# unread data is reset, and the reset would overtake our last words.
+LAST_REQUEST_SECONDS = 1.0  # when stopping, for a request that is already on its way to an idle connection
+# A client that gets its answer while it is still sending gets this many seconds and bytes, so that it can read the
+# answer: closing a socket with unread data sends a reset, which would overtake the answer.
 LINGER_SECONDS = 2.0
 LINGER_BYTES = 16 * 1024 * 1024
-# Of requests that wait for the one before them to be answered. (One read of a socket may bring more.)
+# Bytes of pipelined requests that wait for the current answer. (One read of a socket may bring more.)
 MAX_WAITING_BYTES = 16 * 1024
-# Who has said that nothing more comes may still read, or be gone: what waits is answered for this long, or until a
-# write fails.
+# A client that has closed its sending side may still read, or may have gone. Pending requests are answered for this
+# long, or until a write fails.
 GONE_SECONDS = 1.0
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
@@ -43,9 +43,9 @@ class State(Enum):
     IDLE = auto()  # between two requests, or before the first
     HEAD = auto()  # some of a head has come
     BUSY = auto()  # a request is being answered
-    REST = auto()  # it has been, and the rest of its body is read over
-    UPGRADED = auto()  # it is a WebSocket's
-    LINGER = auto()  # we have said our last words, and read over what still comes
+    REST = auto()  # the answer is complete; the rest of the request body is read and dropped
+    UPGRADED = auto()  # it has become a WebSocket
+    LINGER = auto()  # the last answer was sent; input is read and dropped for a while
     CLOSED = auto()
 
 
@@ -53,43 +53,45 @@ _SILENT = frozenset({State.LINGER, State.CLOSED})
 
 
 class Http1(asyncio.Protocol):
-    """In the clear, without HTTP/2: TLS and that end at the proxy."""
+    """HTTP/1.1 without TLS or HTTP/2; both end at the proxy."""
 
     _transport: asyncio.Transport
     _out: Outgoing
 
-    def __init__(self, house: Connections, crowded: bool = False) -> None:
-        """`crowded`: there is hardly room for it, so it gets one answer, and only about health."""
+    def __init__(self, connections: Connections, over_limit: bool = False) -> None:
+        """`over_limit`: there is hardly room for this connection, so it gets one answer, and only to a health check."""
         self.state = State.IDLE
-        self.since = house.now()  # in this state; a connection that says nothing but empty lines stays idle
-        self.crowded = crowded
-        self._house = house
+        self.since = (
+            connections.now()
+        )  # since when it is in this state; a client that sends only empty lines stays idle
+        self.over_limit = over_limit
+        self._connections = connections
         self._loop = asyncio.get_running_loop()
         self._client: tuple[str, int] | None = None
         self._server: tuple[str, int] | None = None
-        self._data = b""  # read, and
-        self._at = 0  # understood up to here
-        self._again = False  # there is something to read on with at the next turn of the loop
+        self._data = b""  # received, and
+        self._at = 0  # parsed up to here
+        self._again = False  # there is more to parse in the next turn of the loop
         self._reading = True
-        self._ended_at: float | None = None  # the peer's side
+        self._ended_at: float | None = None  # the peer closed its sending side
         self._lost = False
         self._incoming: Incoming | None = None
         self._answer: Answer | None = None
         self._session: Session | None = None
         self._task: asyncio.Task[None] | None = None
-        self._budget = 0  # of bytes that are read over
+        self._budget = 0  # bytes that may still be read and dropped
 
-    # What the event loop tells.
+    # Callbacks of the event loop.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
-        self._out = Outgoing(self._transport, self._house.traffic)
+        self._out = Outgoing(self._transport, self._connections.traffic)
         self._client = _address(transport.get_extra_info("peername"))
         self._server = _address(transport.get_extra_info("sockname"))
-        self._house.entered(self)
+        self._connections.entered(self)
 
     def data_received(self, data: bytes) -> None:
-        self._house.traffic.received += len(data)
+        self._connections.traffic.received += len(data)
         if self.state is State.UPGRADED and self._session is not None:
             self._session.received(data)
         elif self.state is State.LINGER:
@@ -101,7 +103,7 @@ class Http1(asyncio.Protocol):
                 self._read()
 
     def eof_received(self) -> bool:
-        """The peer has left, or will only read; which of both, a write will tell."""
+        """The peer has closed its sending side or has gone. Only a write can tell which."""
         self._peer_ended()
         return True
 
@@ -120,19 +122,21 @@ class Http1(asyncio.Protocol):
     def resume_writing(self) -> None:
         self._out.resume()
 
-    # What an answer and a session write.
+    # For the answer and the WebSocket session, which write through this connection.
 
     @property
     def is_last(self) -> bool:
-        """Whether the answer that begins now is the last one here."""
-        # Who still waits to be asked for the body may send it or another request next: we could not tell.
+        """Whether the answer that begins now is the last on this connection."""
+        # A client that waits for 100 may send the body or another request next, and we could not tell which.
         return (
-            self._house.stopping or self.crowded or (self._incoming is not None and self._incoming.continues)
+            self._connections.stopping
+            or self.over_limit
+            or (self._incoming is not None and self._incoming.continues)
         )
 
     @property
     def gone(self) -> bool:
-        """Nobody takes what is written; known from a write that failed on, before the loop tells it."""
+        """Whether the peer has gone. A failed write tells so before the event loop does."""
         return self._lost or self.state in _SILENT or self._transport.is_closing()
 
     def write(self, data: bytes) -> None:
@@ -143,16 +147,16 @@ class Http1(asyncio.Protocol):
         await self._out.drained()
 
     def hang_up(self, seconds: float) -> None:
-        """After so long the connection is cut, whatever it does then."""
+        """Cuts the connection after so many seconds, whatever it does by then."""
         self._loop.call_later(seconds, self.abort)
 
-    # What the house does with its connections.
+    # For Connections, which watches and closes this one.
 
     def look(self, now: float, stalled_seconds: float) -> None:
-        """For regular looks: ends what has taken too long."""
+        """Ends the connection if something has taken too long. Called regularly."""
         self._out.cut_off_if_stalled(now, stalled_seconds)
         passed = now - self.since
-        stopping = self._house.stopping_since
+        stopping = self._connections.stopping_since
         match self.state:
             case State.IDLE | State.HEAD if stopping is not None and now - stopping >= LAST_REQUEST_SECONDS:
                 self.close()
@@ -168,14 +172,17 @@ class Http1(asyncio.Protocol):
                 self._data, self._at = b"", 0
 
     def peer_hung_up(self, altogether: bool) -> None:
-        """Seen from outside while we do not read. `altogether`: the connection is broken, in both directions."""
+        """
+        Tells what polling found while the socket is not read. `altogether`: the connection is broken in both
+        directions.
+        """
         if altogether:
             self.abort()
         elif self._incoming is not None and self._incoming.ended:
             self._peer_ended()
 
     def close(self) -> None:
-        """Once what was written has gone out."""
+        """Closes once everything written has been sent."""
         self._enter(State.CLOSED)
         self._transport.close()
 
@@ -183,7 +190,7 @@ class Http1(asyncio.Protocol):
         self._transport.abort()
 
     def cancel(self) -> None:
-        """Ends it, with what it does; an answer that has not begun may still say so."""
+        """Cancels the connection and what it is doing. An answer that has not begun may still report it."""
         if self._task is not None:
             self._task.cancel()
         else:
@@ -194,7 +201,7 @@ class Http1(asyncio.Protocol):
         return self._reading
 
     def fileno(self) -> int:
-        """-1 once it is closed."""
+        """Returns the socket's file descriptor; -1 once it is closed."""
         return cast(int, self._transport.get_extra_info("socket").fileno())
 
     # Reading.
@@ -230,7 +237,7 @@ class Http1(asyncio.Protocol):
         self._begin(head)
 
     def _begin(self, head: Head) -> None:
-        if self.crowded and not head.target.startswith((b"/health/", b"/api/health")):
+        if self.over_limit and not head.target.startswith((b"/health/", b"/api/health")):
             raise Refused(503, "This process has as many connections as it can hold.")
         if head.websocket:
             self._upgrade(head)
@@ -244,7 +251,7 @@ class Http1(asyncio.Protocol):
 
     def _read_body(self, incoming: Incoming) -> None:
         if incoming.ended:
-            return  # what came is for the next request
+            return  # the data belongs to the next request
         before = self._at
         self._at, again = incoming.read(self._data, self._at)
         if self.state is State.REST:
@@ -256,7 +263,7 @@ class Http1(asyncio.Protocol):
             self._read_again()
 
     def _read_again(self) -> None:
-        """At the next turn of the loop: who sends much must let others have theirs."""
+        """Goes on parsing in the next turn of the loop, so that a client that sends much does not hold up others."""
         self._again = True
         self._loop.call_soon(self._read_on)
 
@@ -266,16 +273,17 @@ class Http1(asyncio.Protocol):
             self.abort()
 
     def _wanted(self) -> None:
-        """The application asks for more of the body."""
+        """Called when the application asks for more of the body."""
         incoming, answer = self._incoming, self._answer
-        # In the middle of an answer our word would be taken for a part of it; a stream asks all the same.
+        # In the middle of an answer, "100 Continue" would be read as part of it. A stream asks for its body
+        # nevertheless.
         if incoming is not None and incoming.continues and answer is not None and not answer.begun:
             incoming.continues = False
             self.write(_CONTINUE)
         self._hold()
 
     def _hold(self) -> None:
-        """Reads from the socket, or lets it wait, as there is room."""
+        """Pauses or resumes reading from the socket, depending on the room there is."""
         incoming = self._incoming
         full = self._again or (
             self.state is State.BUSY
@@ -285,7 +293,7 @@ class Http1(asyncio.Protocol):
         self.flow(not full)
 
     def flow(self, on: bool) -> None:
-        """Whether the socket is read."""
+        """Pauses or resumes reading."""
         if self._reading is on or self._lost or self._transport.is_closing():
             return
         self._reading = on
@@ -296,7 +304,7 @@ class Http1(asyncio.Protocol):
 
     def _peer_ended(self) -> None:
         if self._ended_at is None:
-            self._ended_at = self._house.now()
+            self._ended_at = self._connections.now()
         if self._session is not None:
             self._session.left()
         elif self.state is State.BUSY and self._incoming is not None:
@@ -328,9 +336,9 @@ class Http1(asyncio.Protocol):
 
     async def _perform(self, scope: Scope, incoming: Incoming, answer: Answer) -> None:
         try:
-            await self._house.app(scope, incoming.receive, answer.send)
+            await self._connections.app(scope, incoming.receive, answer.send)
         except asyncio.CancelledError:
-            answer.keep = False  # by who stops, and has said so; nobody waits for this task
+            answer.keep = False  # by the server when it stops, which has logged it; nobody awaits this task
         except Exception:
             log.exception("http.application_broke")
         self._task = None
@@ -368,8 +376,8 @@ class Http1(asyncio.Protocol):
         self._hold()
 
     def _refuse(self, refused: Refused) -> None:
-        """What comes can no longer be understood: the last answer, unless one is on its way."""
-        self._house.refused(refused.status)
+        """Answers an unparsable request. This is the last answer, unless one is already on its way."""
+        self._connections.refused(refused.status)
         if self._incoming is not None:
             self._incoming.disconnect()
         if self._answer is None or not self._answer.begun:
@@ -377,7 +385,7 @@ class Http1(asyncio.Protocol):
         self._shut(understood=False)
 
     def _shut(self, understood: bool = True) -> None:
-        """Says no more. Who may still be sending is read over for a while."""
+        """Stops writing. Input that still comes is read and dropped for a while."""
         done = understood and self._at == len(self._data) and (self._incoming is None or self._incoming.ended)
         self._data, self._at = b"", 0
         if done or self._ended_at is not None:
@@ -386,7 +394,7 @@ class Http1(asyncio.Protocol):
         self._budget = LINGER_BYTES
         self._enter(State.LINGER)
         self.flow(True)
-        with suppress(OSError):  # of a peer that has gone meanwhile
+        with suppress(OSError):  # the peer has gone meanwhile
             self._transport.write_eof()
 
     def _upgrade(self, head: Head) -> None:
@@ -394,7 +402,7 @@ class Http1(asyncio.Protocol):
 
         rest, self._data, self._at = self._data[self._at :], b"", 0
         self._enter(State.UPGRADED)
-        self._session = Session(self, self._house.app, head, self._client, self._server)
+        self._session = Session(self, self._connections.app, head, self._client, self._server)
         if rest:
             self._session.received(rest)
         self._task = self._loop.create_task(self._hold_session(self._session))
@@ -403,7 +411,7 @@ class Http1(asyncio.Protocol):
         try:
             await session.run()
         except asyncio.CancelledError:
-            pass  # by who stops, and has said so
+            pass  # by the server when it stops, which has logged it
         except Exception:
             log.exception("http.session_broke")
         self._task = self._session = None
@@ -413,14 +421,15 @@ class Http1(asyncio.Protocol):
             self._shut(understood=False)
 
     def _leave(self) -> None:
-        # They point back at us: together we would wait for the garbage collector, with the last request's body.
+        # These refer back to this connection: the cycle would keep the last request's body until the garbage collector
+        # runs.
         self._incoming = self._answer = None
-        self._house.left(self)
+        self._connections.left(self)
 
     def _enter(self, state: State) -> None:
         self.state = state
-        self.since = self._house.now()
-        self._house.changed(self)
+        self.since = self._connections.now()
+        self._connections.changed(self)
 
 
 def _address(name: Any) -> tuple[str, int] | None:

@@ -1,4 +1,4 @@
-"""An inbox: what a connection has received and its application has not yet asked for."""
+"""A queue between a WebSocket connection and its application: messages received and not yet asked for."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ _FAREWELLS = frozenset({"http.disconnect", "websocket.disconnect"})
 
 
 class Inbox:
-    """Holds back the connection while the application reads slowly, and never once it has ended.
+    """
+    Holds back the connection while the application reads slowly, and never once it has ended.
 
-    hypercorn's own queue would do the first only: the farewell waits behind messages that nobody will read,
-    and the connection, its socket and its tasks stay for ever.
+    hypercorn's own queue would do the first only: the farewell waits behind messages that nobody will read, and the
+    connection, its socket and its tasks stay for ever.
     """
 
     def __init__(self, size: int) -> None:
@@ -26,7 +27,7 @@ class Inbox:
         self._closed = False
 
     async def put(self, event: ASGIReceiveEvent) -> None:
-        """Waits for room, save with a farewell, which comes once and after which nothing does."""
+        """Waits for room. A disconnect message needs none; it comes once, and nothing is put after it."""
         if event["type"] not in _FAREWELLS:
             await self._room.wait()
         if self._closed:
@@ -42,7 +43,7 @@ class Inbox:
         return event
 
     def close(self) -> None:
-        """Nobody will read any more: what waits is forgotten, and so is what still comes."""
+        """Nobody will read any more: waiting messages are dropped, and so are later ones."""
         self._closed = True
         self._waiting.clear()
         self._signal()

@@ -1,4 +1,4 @@
-"""The body of a request on its way from the connection to the application: ASGI's `receive`."""
+"""A request body between the connection and the application: ASGI's `receive`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from starlette.types import Message
 
 from ogel.runtime.http.chunked import Chunked
 
-# What the application has not asked for yet; past this the connection is not read.
+# Bytes that the application has not asked for yet; beyond this the connection is not read.
 MAX_UNREAD_BYTES = 64 * 1024
 
 
@@ -24,7 +24,9 @@ class Incoming:
     )  # fmt: skip
 
     def __init__(self, length: int | None, continues: bool, on_taken: Callable[[], None]) -> None:
-        """`on_taken` is called when the application waits for more, and when it has taken what there was."""
+        """
+        `on_taken` is called when the application waits for more of the body, and when it has taken what there was.
+        """
         self.ended = length == 0
         self.continues = continues
         self._left = length or 0
@@ -34,14 +36,17 @@ class Incoming:
         self._unread = 0
         self._told_all = False
         self._gone = False
-        self._changed: asyncio.Event | None = None  # once somebody waits
+        self._changed: asyncio.Event | None = None  # made once somebody waits
 
     @property
     def full(self) -> bool:
         return self._unread > MAX_UNREAD_BYTES
 
     def read(self, data: bytes, at: int) -> tuple[int, bool]:
-        """How far the body in `data` goes from `at` on, and whether to call again without more data. Raises Refused."""
+        """
+        Returns how far the body in `data` goes from `at` on, and whether to call again without more data. Raises
+        Refused.
+        """
         if self._chunked is not None:
             pieces, end, again = self._chunked.read(data, at)
             self.ended = self._chunked.ended
@@ -71,7 +76,7 @@ class Incoming:
             await self._changed.wait()
 
     def disconnect(self) -> None:
-        """Nothing more will come, or be taken: the client has left, or has its answer."""
+        """Ends the body: the client has left, or has its answer."""
         self._gone = True
         if not self.ended:
             self._pieces.clear()

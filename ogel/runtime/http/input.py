@@ -1,4 +1,4 @@
-"""Request input, validated: JSON bodies and query strings into msgspec types, errors that name the field."""
+"""Validates input: JSON bodies and query strings become msgspec types; errors name the field."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _SHOWN_CHARACTERS = 100
 
 # msgspec writes "Expected `str`, got `int` - at `$.url`", and "… - at `key` in `$.headers`" for a key.
 _LOCATED = re.compile(r"(?P<message>.*?)(?: - at (?:`key` in )?`\$(?P<path>[^`]*)`)?", re.DOTALL)
-# What every client can send as a header, and what a person can read in a log.
+# Ids that every client can send as a header and a person can read in a log.
 IDEMPOTENCY_KEY_PATTERN = pattern(r"^[\x21-\x7e]{1,255}(?!\n)$", "1 to 255 visible ASCII characters")
 _REGEX = re.compile(r"Expected `str` matching regex (?P<literal>.+)", re.DOTALL)
 _FIELD = re.compile(r"Object (?P<what>missing required|contains unknown) field `(?P<name>.*)`", re.DOTALL)
@@ -26,8 +26,8 @@ _FIELD = re.compile(r"Object (?P<what>missing required|contains unknown) field `
 
 def decode_body(decoder: msgspec.json.Decoder[Any], body: bytes | msgspec.Raw, root: str = "body") -> Any:
     """
-    Raises Malformed when it is not JSON, Invalid when it is not what the decoder's type asks for. `root`: where it
-    stands, of an item `body[3]`.
+    Decodes a body. `root` is its path in errors (`body[3]` for an item). Raises Malformed when it is not JSON, Invalid
+    when it does not have the decoder's type.
     """
     if body == b"":
         raise Malformed("The body is empty; JSON is expected.")
@@ -43,15 +43,15 @@ def decode_body(decoder: msgspec.json.Decoder[Any], body: bytes | msgspec.Raw, r
         raise Malformed(f"The body is not valid JSON: {error}.") from error
 
 
-# What a client gave, in its order, for routes whose parameters have no names that we know.
+# The client's pairs in their order, for routes whose parameters have no fixed names.
 Pairs = Sequence[tuple[str, str]]
 
 
 def decode_query(wanted: Any, query_string: bytes, *, strict: bool = True, besides: str | None = None) -> Any:
     """
-    `wanted` is a msgspec struct with `forbid_unknown_fields`, `Pairs` for everything as it came, or None where no
-    parameter is taken; `besides`: one that somebody else reads. Not `strict`: parameters that it does not know are not
-    looked at, and the first of a name counts.
+    Decodes a query. `wanted` is a msgspec struct with `forbid_unknown_fields`, `Pairs` for all parameters as they came,
+    or None when the route takes none. `besides` is one that other code reads. Without `strict`, unknown parameters are
+    ignored and the first value of a name counts.
     """
     if not query_string or (wanted is None and not strict):
         return _nothing(wanted)
@@ -82,7 +82,7 @@ def check_idempotency_key(value: str | None) -> str | None:
 
 
 def decode_form(wanted: Any, body: bytes, *, strict: bool = True) -> Any:
-    """The fields of application/x-www-form-urlencoded as a msgspec struct; `strict` as of a query."""
+    """Decodes application/x-www-form-urlencoded into a msgspec struct; `strict` as for a query."""
     try:
         # What is not escaped is UTF-8 (URL standard, §5.1).
         pairs = _pairs(body.decode(), "form")
@@ -113,7 +113,7 @@ def _strictly(pairs: Pairs, root: str) -> dict[str, str]:
         if name in given:
             raise Invalid.field(f"{root}.{_shown(name)}", "is given more than once")
         if value.lower() == "null":
-            # msgspec would read it as no value at all.
+            # msgspec would ignore it as a missing value.
             raise Invalid.field(f"{root}.{_shown(name)}", "takes no null: leave it out")
         given[name] = value
     return given
@@ -125,7 +125,7 @@ def _leniently(pairs: Pairs, wanted: Any) -> dict[str, str]:
 
 
 def invalid(root: str, error: msgspec.ValidationError) -> Invalid:
-    """msgspec's words, with the place as we write it: `$[3].type` of the body is `body[3].type`."""
+    """Translates msgspec's message and path into ours: `$[3].type` of a body is `body[3].type`."""
     located = _LOCATED.fullmatch(str(error))
     message, path = (located["message"], located["path"] or "") if located else (str(error), "")
     if regex := _REGEX.fullmatch(message):
@@ -138,5 +138,5 @@ def invalid(root: str, error: msgspec.ValidationError) -> Invalid:
 
 
 def _shown(name: str) -> str:
-    """A client's own words come back to it, but not a megabyte of them."""
+    """Returns the client's own text, shortened."""
     return name if len(name) <= _SHOWN_CHARACTERS else f"{name[:_SHOWN_CHARACTERS]}…"

@@ -1,4 +1,4 @@
-"""What a route gets of a request's body: decoded, within its limits, or to be read as it comes."""
+"""Reads a request's body as its route wants it: decoded within limits, or as a stream."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ class HttpOptions:
 
 
 def body_reader(route: Route, strict: bool, options: HttpOptions) -> BodyReader | None:
-    """None: the route takes no body."""
+    """Returns the reader of the route's body; None: it takes no body."""
     most = min(options.max_body_bytes, route.access.max_body_bytes or options.max_body_bytes)
     seconds = options.body_timeout_seconds
     if route.body is None:
         return None
     if isinstance(route.body, Streaming):
-        # What is not held may be larger than what the process takes otherwise.
+        # A streamed body is not held in memory, so it may exceed the process's limit.
         return _streams(route.access.max_body_bytes or options.max_body_bytes, seconds)
     if isinstance(route.body, Form):
         return _forms(route.body.type, strict, most, seconds)

@@ -1,4 +1,4 @@
-"""Who is asking, as the door knows them: what a client with a key begins with."""
+"""`GET /api/me`: who is asking. Clients with a key usually begin with it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ogel.runtime.http.route import Call, Route
 
 
 class Me(msgspec.Struct, frozen=True):
-    """`scopes`: what may be asked for; `*` is everything. `version`: of this Ogel."""
+    """`scopes` are the caller's scopes, `*` for all; `version` is Ogel's."""
 
     kind: Kind
     id: str

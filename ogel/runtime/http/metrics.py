@@ -1,4 +1,4 @@
-"""HTTP in numbers, for Prometheus."""
+"""HTTP metrics for Prometheus."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class Traffic(Collector):
 
 
 class HttpMetrics:
-    """Labels are route templates, never paths: a client must not be able to make up new series."""
+    """Labels are route templates and never paths, so that clients cannot create new series."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.traffic = Traffic()
@@ -83,7 +83,8 @@ class HttpMetrics:
             "Requests and streams that are being answered now.",
             registry=registry,
         ).set_function(lambda: self._in_flight)
-        # As many as there are series: looking one up takes the library longer than adding to it.
+        # Bounded by the number of series. It is kept because the library's look-up of a series costs more than
+        # counting.
         self._series = cache(self._labelled)
 
     def began(self) -> None:

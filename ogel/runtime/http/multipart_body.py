@@ -19,13 +19,13 @@ from ogel.kernel.errors import Malformed, TooLarge
 from ogel.runtime.http.problem import UnsupportedMedia
 from ogel.runtime.http.streamed import BodyStream
 
-# RFC 2046 §5.1.1.
+# The longest boundary, by RFC 2046 §5.1.1.
 _BOUNDARY = re.compile(r"[0-9A-Za-z'()+_,\-./:=? ]{0,69}[0-9A-Za-z'()+_,\-./:=?]")
 
 
 @dataclass(frozen=True, slots=True)
 class PartLimits:
-    """most_parts: files and fields together. max_header_bytes: of a line in the head of a part."""
+    """`most_parts` limits files and fields together, `max_header_bytes` a line in the head of a part."""
 
     most_parts: int = 32
     max_headers: int = 8
@@ -49,7 +49,7 @@ class Part:
         self._ended = False
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        """Raises what the body raises, and Malformed."""
+        """Yields the content. Raises Malformed and what the body raises."""
         while not self._ended:
             event = await anext(self._events)
             if isinstance(event, (bytes, bytearray)):
@@ -58,7 +58,7 @@ class Part:
                 self._ended = True
 
     async def read(self, max_bytes: int) -> bytes:
-        """All of it. Raises TooLarge and what iterating raises."""
+        """Reads the whole part. Raises TooLarge and what iterating raises."""
         pieces, size = [], 0
         async for piece in self:
             size += len(piece)
@@ -68,15 +68,15 @@ class Part:
         return b"".join(pieces)
 
     async def skip(self) -> None:
-        """What is left of it is read over."""
+        """Reads and drops the rest of the part."""
         async for _ in self:
             pass
 
 
 async def parts(body: BodyStream, limits: PartLimits | None = None) -> AsyncIterator[Part]:
     """
-    Each part once, in the order in which they come. Raises UnsupportedMedia, Malformed (the body ends too early, or is
-    not of that form), TooLarge (too many parts, or too much in their heads), and what the body raises.
+    Yields each part once, in their order. Raises UnsupportedMedia, Malformed (the body ends early or is not
+    multipart/form-data), TooLarge (too many parts, or too large heads), and what the body raises.
     """
     limits = limits or PartLimits()
     parser = PushMultipartParser(
@@ -87,19 +87,19 @@ async def parts(body: BodyStream, limits: PartLimits | None = None) -> AsyncIter
     )
     async with aclosing(_events(body, parser)) as events:
         async for event in events:
-            assert isinstance(event, MultipartSegment)  # what follows one is read by its part
+            assert isinstance(event, MultipartSegment)  # the rest of a part is read by the part itself
             part = Part(event, events)
             yield part
             await part.skip()
 
 
 async def _events(body: BodyStream, parser: PushMultipartParser) -> AsyncGenerator[object, None]:
-    """For each part its head, then bytes, then None. What stands behind the last part is read over."""
+    """Yields, for each part, its head, then bytes, then None. Anything behind the last part is read and dropped."""
     try:
         async for piece in body:
             for event in parser.parse(piece):
                 yield event
-        parser.close()  # says when the last boundary has not come
+        parser.close()  # fails when the last boundary has not come
     except ParserLimitReached as error:
         raise TooLarge(f"The multipart body exceeds a limit: {_said(error)}.") from error
     except MultipartError as error:

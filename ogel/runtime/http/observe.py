@@ -1,4 +1,4 @@
-"""Observed: every request gets an id, its safety headers, a line in the log and its place in the metrics."""
+"""Middleware that gives every request an id, security headers, a log line and metrics."""
 
 from __future__ import annotations
 
@@ -52,16 +52,16 @@ class Observed:
         method = scope.get("method", "WEBSOCKET")
         stream = exchange.lasting or (exchange.place is not None and exchange.place.stream)
         self._metrics.ended(route, method, status, seconds, stream)
-        # 503 is said on purpose: something is away, and whoever found it away has logged that.
+        # 503 is sent on purpose: a dependency is away, and the code that noticed has logged it.
         failed = status >= 500 and status != 503
         write = log.error if failed else log.warning if status >= 400 else log.info
         if status == 200 and route.startswith("/health/"):
-            # Platforms probe every few seconds; only a failure is news.
+            # Platforms probe every few seconds, so only failures are logged.
             write = log.debug
         write(
             "http.request",
             method=method[:32],
-            path=route,  # the template, and no query string: real ones may hold keys
+            path=route,  # the template without the query string, since real ones may hold keys
             status=status,
             ms=round(seconds * 1000, 2),
             ip=exchange.ip,
@@ -71,7 +71,7 @@ class Observed:
 
 
 class Unobserved:
-    """For a command that asks in its own process: who asks is who logs what it wants to know."""
+    """For commands that call the application in their own process; they log what they want themselves."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

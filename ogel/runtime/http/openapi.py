@@ -1,4 +1,4 @@
-"""The OpenAPI 3.1 document, made from the same routes and types that answer requests."""
+"""Builds the OpenAPI 3.1 document from the routes and types that answer requests."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ class Example(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     answers: dict[str, Any] = {}
 
 
-# By operation id; asked for when they are needed.
+# Returns the examples by operation id; called when the document is built.
 Examples = Mapping[str, Example]
 AskExamples = Callable[[], Examples]
 NO_EXAMPLES: Examples = {}
 
-# Of an answer 429; RateLimit and RateLimit-Policy come with every other answer to whoever is limited, too.
+# Headers of a 429. RateLimit and RateLimit-Policy are sent with every other rate-limited answer, too.
 _LIMITS = {
     "RateLimit-Policy": {
         "description": "The policies that count this request: quota and window in seconds.",
@@ -58,7 +58,7 @@ _LIMITS = {
 
 
 def openapi_route(routes: Routes, streams: Streams, examples: AskExamples) -> Route:
-    """Built when first asked for: a process that nobody asks should not pay for it."""
+    """A route whose document is built on the first request: processes that are never asked need not build it."""
 
     @cache
     def encoded() -> bytes:
@@ -73,7 +73,7 @@ def openapi_route(routes: Routes, streams: Streams, examples: AskExamples) -> Ro
 
 
 def document(routes: Routes, streams: Streams = (), examples: Examples = NO_EXAMPLES) -> Json:
-    """Raises ValueError when two operations share an id, or two types a name."""
+    """Builds the document. Raises ValueError when two operations share an id, or two types a name."""
     schemas = _schemas_of([route for _, route in routes], [stream for _, stream in streams])
     paths: Json = {}
     for feature, route in routes:
@@ -106,7 +106,7 @@ def document(routes: Routes, streams: Streams = (), examples: Examples = NO_EXAM
 
 
 def operation_id(route: Route) -> str:
-    """`post_webhooks_id_test`: from method and path, so it survives a renamed handler."""
+    """`post_webhooks_id_test`: made from method and path, so that it survives renaming the handler."""
     return route.name or _id_of(route.method, route.path)
 
 
@@ -170,7 +170,7 @@ def _size_of_body(route: Route) -> str:
 
 
 def _stream_operation(stream: Stream, schemas: Schemas, example: Example) -> Json:
-    """OpenAPI has no words for the frames of a WebSocket: `x-messages` shows some."""
+    """OpenAPI cannot describe the frames of a WebSocket; `x-messages` shows some."""
     began: Json
     scope = stream.access.scope
     if stream.media_type is None:
@@ -244,7 +244,7 @@ def _failures(statuses: Sequence[int], schemas: Schemas) -> Json:
 
 
 def _failing(route: Route) -> list[int]:
-    statuses = {422}  # every route refuses parameters that it does not know
+    statuses = {422}  # every route refuses unknown parameters
     if route.access.who != "open":
         statuses |= {401, 403, 503}
     if route.access.rate != "none":

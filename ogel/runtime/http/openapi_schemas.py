@@ -1,4 +1,4 @@
-"""The JSON schemas of an OpenAPI document: of the types that routes take and return, under names to be read."""
+"""The JSON schemas of an OpenAPI document, with readable names."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _REF = "#/components/schemas/{name}"
 
 
 class Schemas:
-    """Made all at once, so that equal names are told apart. A query struct is spelled out as parameters."""
+    """Schemas are made together, so that types with equal names can be told apart. Query structs become parameters."""
 
     def __init__(self, bodies: Sequence[Any], queries: Sequence[Any]) -> None:
         types = [*bodies, *queries]
@@ -22,7 +22,7 @@ class Schemas:
         if len(set(names.values())) < len(names):
             raise ValueError(f"two types share a name: {sorted(names.values())}")
         self._by_type = {kind: _edited(each, names) for kind, each in zip(types, schemas, strict=True)}
-        # Generators name classes after titles, which are not told apart.
+        # Code generators name classes after titles, which may be equal for different types.
         self._components = {
             names[name]: {**_edited(each, names), "title": names[name]} for name, each in components.items()
         }
@@ -33,7 +33,7 @@ class Schemas:
         return schema
 
     def fields(self, query: Any) -> Iterator[tuple[str, Json, bool]]:
-        """Name, schema, required: of each field of a query struct."""
+        """Returns name, schema and whether it is required, for each field of a query struct."""
         struct = self._components[self._name(query)]
         for name, schema in struct["properties"].items():
             yield name, _without_null(schema), name in struct["required"]
@@ -48,8 +48,8 @@ class Schemas:
 
 def _readable(name: str) -> str:
     """
-    `Page_Thing_` is a generic type: `ThingPage`. `ogel.features.keys.key.Rotation` is one of several of its name:
-    `KeysRotation`.
+    Makes names readable. `Page_Thing_` is a generic type and becomes `ThingPage`;
+    `ogel.features.keys.key.Rotation`, one of several types of that name, becomes `KeysRotation`.
     """
     if page := re.fullmatch(r"Page_(.+)_", name):
         return f"{_readable(page[1])}Page"
@@ -61,8 +61,8 @@ def _readable(name: str) -> str:
 
 def _edited(schema: Any, names: dict[str, str]) -> Any:
     """
-    References by readable names; pairs as arrays of two, because many generators know no tuples; and no null as a
-    default, because some take what has a default for what is always there.
+    Edits a schema: references get readable names; pairs become arrays of two, because many generators know no tuples;
+    defaults of null are dropped, because some generators take a field with a default for one that is always there.
     """
     if isinstance(schema, list):
         return [_edited(each, names) for each in schema]
@@ -82,7 +82,7 @@ def _edited(schema: Any, names: dict[str, str]) -> Any:
 
 
 def _without_null(schema: Json) -> Json:
-    """A query parameter that is not wanted is left out, not sent as null."""
+    """Drops null from a query parameter's type: clients leave an unwanted parameter out."""
     kept = {key: value for key, value in schema.items() if key != "anyOf"}
     options = [each for each in schema.get("anyOf", []) if each != {"type": "null"}]
     if len(options) == 1:

@@ -1,4 +1,4 @@
-"""What goes out of a connection: counted, held back while the peer is slow, and given up when it takes nothing."""
+"""The output of a connection: counted, paused while the peer is slow, and cut off when the peer reads nothing."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ class Outgoing:
     def __init__(self, transport: asyncio.Transport, traffic: Traffic) -> None:
         self._transport = transport
         self._traffic = traffic
-        self._writable: asyncio.Event | None = None  # since writing was first held back
-        self._written = 0  # bytes ever, to the socket or to what waits for it
-        self._taken = 0  # of them by the peer's side, when last looked at
+        self._writable: asyncio.Event | None = None  # set while writing is paused
+        self._written = 0  # bytes written so far, to the socket or its buffer
+        self._taken = 0  # bytes of them that the peer had received when last checked
         self._taken_at = 0.0
 
     def write(self, data: bytes) -> None:
@@ -26,7 +26,7 @@ class Outgoing:
         self._transport.write(data)
 
     async def drained(self) -> None:
-        """Until the peer has taken enough of what was written, or is gone."""
+        """Waits until the peer has received enough of what was written, or has gone."""
         if self._writable is not None:
             await self._writable.wait()
 
@@ -40,8 +40,8 @@ class Outgoing:
 
     def cut_off_if_stalled(self, now: float, seconds: float) -> None:
         """
-        A peer that has taken nothing for so long, though something waits for it. Taking is what the kernel sees, so a
-        slow peer is safe, however large the answer.
+        Cuts off a peer that has received nothing for so long although data waits for it. The kernel's count of received
+        bytes decides, so a slow peer is safe, however large the answer.
         """
         waiting = self._waiting()
         taken = self._written - waiting
@@ -54,5 +54,5 @@ class Outgoing:
     def _waiting(self) -> int:
         try:
             return self._transport.get_write_buffer_size()
-        except RuntimeError:  # uvloop's word for closed
+        except RuntimeError:  # how uvloop reports a closed socket
             return 0

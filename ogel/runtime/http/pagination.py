@@ -1,4 +1,4 @@
-"""Lists in pages: `{items, next}`, where `next` is a cursor that only we can read."""
+"""Paginated lists: `{items, next}`, where `next` is an opaque cursor."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ After = Annotated[str, msgspec.Meta(max_length=512, description="The `next` of t
 
 
 class PageQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The query of a list; one with filters derives from it."""
+    """Query parameters of every list; lists with filters derive from it."""
 
     limit: Limit = 25
     after: After | None = None
@@ -30,13 +30,17 @@ class Page(msgspec.Struct, Generic[Item], frozen=True):
 
 
 def filters_of(query: PageQuery) -> dict[str, Any]:
-    """What a store is asked for: the filters, one row more than the page takes, `after` the id in the cursor."""
+    """
+    Returns the arguments for a store: the filters, a limit of one row more than the page, and the cursor's id as
+    `after`.
+    """
     after = decode_cursor(query.after, str) if query.after else None
     return {**msgspec.structs.asdict(query), "limit": query.limit + 1, "after": after}
 
 
 def page(rows: Sequence[Item], limit: int, position: Callable[[Item], object]) -> Page[Item]:
-    """`rows` were asked for with a limit of `limit + 1`: the one too many tells that there is a next page.
+    """
+    `rows` were asked for with a limit of `limit + 1`: the one too many tells that there is a next page.
 
     `position` gives what the next page's query continues after: an id, or a tuple such as (created_at, id).
     """
@@ -49,7 +53,7 @@ def encode_cursor(position: object) -> str:
 
 
 def decode_cursor(cursor: str, kind: type[Position]) -> Position:
-    """The position inside; `kind` is its type (`str`, `tuple[datetime, str]`). Raises Malformed."""
+    """Decodes the position in a cursor; `kind` is its type (`str`, `tuple[datetime, str]`). Raises Malformed."""
     try:
         padded = cursor.encode("ascii") + b"=" * (-len(cursor) % 4)
         return msgspec.json.decode(base64.b64decode(padded, altchars=b"-_", validate=True), type=kind)

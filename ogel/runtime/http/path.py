@@ -1,4 +1,6 @@
-"""Paths of requests: percent-encoding is undone once, segment by segment, so that a parameter may hold a slash."""
+"""
+Parses request paths. Percent-encoding is undone once, segment by segment, so that a parameter may contain a slash.
+"""
 
 from __future__ import annotations
 
@@ -8,18 +10,18 @@ from urllib.parse import unquote_to_bytes
 from ogel.kernel.errors import Malformed, NotFound
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
-# Most paths: nothing in them has to be decoded or refused.
+# Matches most paths: they need no decoding, and nothing in them is refused.
 _PLAIN = re.compile(rb"[\x21-\x24\x26-\x7e]*")
-# What a request to a proxy begins with, and servers have to understand (RFC 9112 §3.2.2).
+# The absolute form, which requests to a proxy use and servers have to accept (RFC 9112 §3.2.2).
 _ORIGIN = re.compile(rb"https?://[^/]*", re.IGNORECASE)
-# RFC 3986 §2.1.
+# A percent sign without two hex digits (RFC 3986 §2.1).
 _NO_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 
 
 def segments_of(raw_path: bytes) -> list[str]:
     """
-    What stands between the slashes, before the first one too, as the client means it; dots mean nothing (RFC 3986
-    §5.2.4 is for who resolves links). Raises Malformed, or NotFound for what no resource can have.
+    Splits a path into decoded segments, with the one before the first slash. Dot segments have no special meaning (RFC
+    3986 §5.2.4 applies to resolving links). Raises Malformed, or NotFound for a path that no resource can have.
     """
     if raw_path[:1] != b"/" and (origin := _ORIGIN.match(raw_path)):
         raw_path = raw_path[origin.end() :]

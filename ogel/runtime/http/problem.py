@@ -54,7 +54,7 @@ class FieldProblem(msgspec.Struct, frozen=True):
 
 
 class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
-    """`type` is stable and for programs; `detail` is for people; `errors` names each wrong field."""
+    """`type` is stable and for programs, `detail` is for people, and `errors` names each invalid field."""
 
     type: str
     title: str
@@ -65,7 +65,7 @@ class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 def problem(error: OgelError, scope: Scope) -> Reply:
-    """The document of an error."""
+    """Builds the problem document of an error."""
     document = Problem(
         type=f"urn:ogel:{_kebab(type(error).__name__)}",
         title=error.title,

@@ -1,4 +1,4 @@
-"""Parts of a resource, and conditions on it: what RFC 9110 §13 and §14 make of a request for bytes that we hold."""
+"""Conditional and range requests (RFC 9110 §13 and §14) for content that we hold."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 from email.utils import format_datetime, parsedate_to_datetime
 from typing import Literal
 
-# One range. Several are answered with the whole, as a server may (RFC 9110 §14.2): few clients can read the answer to
-# several, and many small ones are an attack.
+# Matches a single range. Requests for several get the whole, which a server may do (RFC 9110 §14.2): few clients can
+# read a multi-range answer, and many small ranges are a known attack.
 _RANGE = re.compile(
     r"bytes[ \t]*=[ \t,]*(?:([0-9]{1,18})-([0-9]{1,18})?|-([0-9]{1,18}))[ \t,]*", re.IGNORECASE
 )
@@ -31,7 +31,7 @@ class Validators:
 
     @property
     def last_modified(self) -> str | None:
-        """As a header says it."""
+        """`modified` as an HTTP date."""
         return None if self.modified is None else format_datetime(self._second, usegmt=True)
 
     @property
@@ -40,7 +40,7 @@ class Validators:
         return self.modified.astimezone(UTC).replace(microsecond=0)
 
     def matches(self, tags: str, weakly: bool) -> bool:
-        """Whether a list of tags, or `*`, names this version. A weak tag says nothing of single bytes."""
+        """Whether a list of entity tags, or `*`, names this version. A weak tag cannot select byte ranges."""
         if tags.strip() == "*":
             return True
         if self.etag is None or (not weakly and self.etag.startswith("W/")):
@@ -52,19 +52,21 @@ class Validators:
         )
 
     def changed_since(self, date: str) -> bool | None:
-        """None: what was sent is no date, or we do not know."""
+        """Whether it changed since that date. None: the date is invalid, or the modification time is unknown."""
         since = _date(date)
         return None if since is None or self.modified is None else self._second > since
 
     def is_exactly(self, validator: str) -> bool:
-        """For If-Range: a strong tag, or the very date that we sent."""
+        """For If-Range: true for this strong tag, or for exactly the date that we sent."""
         if '"' in validator:
             return self.matches(validator, weakly=False)
         return self.modified is not None and _date(validator) == self._second
 
 
 def unmet(headers: Mapping[bytes, bytes], validators: Validators) -> Unmet | None:
-    """What a GET or HEAD is answered with instead, in the order of RFC 9110 §13.2.2; None: go on."""
+    """
+    Returns the status that unmet conditions give a GET or HEAD, in the order of RFC 9110 §13.2.2; None: they are met.
+    """
     match, none_match = _text(headers, b"if-match"), _text(headers, b"if-none-match")
     if match is not None:
         if not validators.matches(match, weakly=False):
@@ -81,8 +83,8 @@ def wanted_range(
     headers: Mapping[bytes, bytes], validators: Validators, size: int
 ) -> tuple[int, int] | Literal["unsatisfiable"] | None:
     """
-    From the first byte to the one behind the last; None: all of it, also where the header cannot be understood, or is
-    for another version than ours. Nothing is no range of nothing: some clients always ask for one.
+    Returns first byte and end (exclusive) of the range. None: send all of it, also when the header is invalid or for
+    another version. An empty content has no ranges, and some clients always ask for one, so it is sent whole.
     """
     asked = _text(headers, b"range")
     found = None if asked is None or size == 0 else _RANGE.fullmatch(asked.strip())

@@ -1,4 +1,4 @@
-"""What the server itself answers, before there is a request that the application could answer."""
+"""The answer that the server sends itself when there is no valid request for the application."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ogel.runtime.http.problem import Problem
 
 
 def refusal(status: int, detail: str) -> bytes:
-    """A whole answer, a problem document like all others, and the last one on its connection."""
+    """Returns a complete answer with a problem document, after which the connection closes."""
     title = HTTPStatus(status).phrase
     kind = title.lower().replace(" ", "-")
     request_id = new_id("req")

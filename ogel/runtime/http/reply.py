@@ -1,4 +1,4 @@
-"""What a handler returned, as status, headers and bytes."""
+"""Turns a handler's return value into status, headers and bytes."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ from ogel.runtime.http.route import Chunks, Content, Redirect, Reply, Text
 
 Headers = list[tuple[bytes, bytes]]
 
-# Declared types are never this deep; what is deeper came out of somebody's JSON, which has no datetimes.
+# Declared types are never nested this deep; deeper values are JSON of users, which contains no datetimes.
 _DEEPEST = 16
 
 
-# What holds no time, however it is looked at.
+# Types that contain no datetime and need not be searched for one.
 _PLAIN = frozenset({str, int, float, bool, bytes, type(None), msgspec.Raw})
 _NO_OFFSET = timedelta()
 
 
 async def send_reply(result: object, status: int, scope: Scope, send: Send) -> None:
-    """`status` is the route's own, for a result that does not choose one. Raises RangeNotSatisfiable."""
+    """Sends a reply. `status` is the route's default. Raises RangeNotSatisfiable."""
     if isinstance(result, Reply):
         reply, value = result, result.value
     else:
@@ -47,7 +47,9 @@ async def send_reply(result: object, status: int, scope: Scope, send: Send) -> N
 
 
 def written(reply: Reply | None, value: object, status: int) -> tuple[int, Headers, bytes]:
-    """The status, head and body of a value that is a whole; `status` where the reply around it chooses none."""
+    """
+    Returns status, head and body of a value that is sent whole; `status` is used when the reply does not choose one.
+    """
     if value is None:
         status = 204
     elif isinstance(value, Redirect):
@@ -73,14 +75,16 @@ def _chosen(reply: Reply) -> Headers:
 
 
 def _location(url: str) -> bytes:
-    """What stands in no URL is escaped, so that nobody's parameters end the header."""
+    """Escapes characters that are not allowed in URLs, so that a user's parameters cannot inject headers."""
     return quote(url, safe=":/%#?=@[]!$&'()*+,;~").encode("ascii")
 
 
 def _content(value: object) -> tuple[bytes, bytes]:
     if isinstance(value, Text):
         return value.content, value.media_type.encode("latin-1")
-    return encode_json(value) + b"\n", b"application/json"  # a prompt begins on a line of its own
+    return encode_json(
+        value
+    ) + b"\n", b"application/json"  # the newline keeps a shell's prompt on a line of its own
 
 
 async def _send_pieces(
@@ -104,7 +108,7 @@ async def _send_pieces(
             async for piece in pieces:
                 if piece:
                     await send({"type": "http.response.body", "body": piece, "more_body": True})
-                    # Where pieces are at hand and the client is fast, nothing else would let others have their turn.
+                    # When chunks are ready and the client is fast, nothing else here would yield to other requests.
                     await asyncio.sleep(0)
     await send({"type": "http.response.body", "body": b""})
 
@@ -112,7 +116,9 @@ async def _send_pieces(
 def _part(
     content: Content, status: int, scope: Scope
 ) -> tuple[int, Headers, AsyncIterator[bytes], int | None]:
-    """What of it is asked for. Conditions are of GET and HEAD, ranges of GET alone (RFC 9110 §13.2.1, §14.2)."""
+    """
+    Selects the part that is asked for. Conditions apply to GET and HEAD, ranges to GET only (RFC 9110 §13.2.1, §14.2).
+    """
     asked, validators = exchange_of(scope).headers, content.validators
     headers: Headers = [(b"accept-ranges", b"bytes")]
     if validators.etag is not None:
@@ -140,12 +146,12 @@ async def _nothing() -> AsyncIterator[bytes]:
 
 
 def encode_json(value: object) -> bytes:
-    """JSON whose times are all RFC 3339 in UTC with microseconds (msgspec alone would drop `.000000`)."""
+    """Encodes JSON with all times in RFC 3339, UTC and microseconds (msgspec alone would drop `.000000`)."""
     return msgspec.json.encode(_with_written_times(value, 0))
 
 
 def _with_written_times(value: Any, depth: int) -> Any:
-    """The same object when there is no datetime in it that needs it, else a copy with each of those written out."""
+    """Returns the same object when it has no datetime to format, else a copy in which they are formatted."""
     if type(value) in _PLAIN or depth == _DEEPEST:
         return value
     if isinstance(value, datetime):
@@ -170,7 +176,9 @@ def _with_written_times(value: Any, depth: int) -> Any:
 
 @cache
 def _fields_with_times(kind: type[msgspec.Struct]) -> tuple[str, ...]:
-    """Most fields of a row are texts and numbers, which nobody need look at again for each row of each list."""
+    """
+    Lists the fields that can hold a time. Most are texts and numbers, which then need no check in every row of a list.
+    """
     return tuple(each.name for each in msgspec.structs.fields(kind) if _may_hold_times(each.type))
 
 

@@ -1,4 +1,4 @@
-"""A route as a feature declares it; the shell in app.py does everything around the handler."""
+"""Routes and streams as features declare them. The shell in app.py does everything around the handler."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ Query = TypeVar("Query")
 
 NO_VALIDATORS = Validators()
 
-# For the fields of inputs and outputs: a time without its offset is refused, and OpenAPI says `date-time`.
+# A time in inputs and outputs: one without an offset is refused, and OpenAPI says `date-time`.
 Timestamp = Annotated[datetime, msgspec.Meta(tz=True)]
 
 
 class Call(msgspec.Struct, Generic[Body, Query], frozen=True):
-    """One admitted, validated request. `path` holds the path parameters, `headers` are by lower-case name."""
+    """One admitted, validated request. `path` has the path parameters, `headers` are keyed by lower-case name."""
 
     caller: Caller
     path: Mapping[str, str]
@@ -39,14 +39,14 @@ class Call(msgspec.Struct, Generic[Body, Query], frozen=True):
         return self.caller.principal
 
     def header(self, name: str) -> str | None:
-        """The first of that name."""
+        """Returns the first header of that name."""
         value = self.headers.get(name.lower().encode("latin-1"))
         return None if value is None else str(value, "latin-1")
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """For a handler that must choose its own status or headers; most just return their value."""
+    """Returned by handlers that choose their own status or headers; most return just their value."""
 
     value: object
     status: int | None = None
@@ -56,7 +56,7 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A body that is not JSON, for a handler to return."""
+    """A text body that is not JSON, returned by a handler."""
 
     content: bytes
     media_type: str
@@ -64,7 +64,9 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class Redirect:
-    """For a handler to return: look at `url` instead; after 302 and 303 with GET, after 307 and 308 as before."""
+    """
+    A redirect to `url`, returned by a handler. Clients follow 302 and 303 with GET, 307 and 308 with the same method.
+    """
 
     url: str
     status: Literal[301, 302, 303, 307, 308] = 302
@@ -72,7 +74,7 @@ class Redirect:
 
 @dataclass(frozen=True, slots=True)
 class Chunks:
-    """For a handler to return: a body that is sent as it comes, as fast as the client takes it. `length` in bytes."""
+    """A body in chunks, returned by a handler and sent as fast as the client reads. `length` is in bytes."""
 
     content: AsyncIterator[bytes]
     media_type: str
@@ -97,7 +99,7 @@ class Content:
 
 @dataclass(frozen=True, slots=True)
 class Items:
-    """Of a body that may be one, or an array of up to `most`, with at most `max_bytes` of JSON each."""
+    """A JSON body of one item or an array of up to `most`, with at most `max_bytes` of JSON per item."""
 
     type: Any
     most: int
@@ -106,7 +108,7 @@ class Items:
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """For `Route.body`: fields of application/x-www-form-urlencoded, as a struct of that type or `input.Pairs`."""
+    """For `Route.body`: an application/x-www-form-urlencoded body, as a struct of that type or `input.Pairs`."""
 
     type: Any
 
@@ -114,8 +116,8 @@ class Form:
 @dataclass(frozen=True, slots=True)
 class Streaming:
     """
-    For `Route.body`: any bytes, as they come; the handler gets a `BodyStream`, and `multipart_body.parts` reads it part
-    by part. Its limit is the one of its Access, however little the process takes otherwise.
+    For `Route.body`: any bytes, read as they arrive. The handler gets a `BodyStream`; `multipart_body.parts` splits it
+    into parts. Its limit is the one of its Access, which may exceed the process's limit.
     """
 
     media_type: str = "application/octet-stream"
@@ -161,7 +163,7 @@ class Route:
     media_type: str = "text/plain"
 
 
-# A call without a body, and the ASGI connection that it goes on with.
+# The handler of a stream: it gets a call without a body, and the ASGI connection to continue on.
 StreamHandler = Callable[[Call[None, Any], Scope, Receive, Send], Awaitable[None]]
 
 

@@ -1,4 +1,4 @@
-"""The HTTP server: sockets, and connections on them until told to stop."""
+"""The HTTP server: binds sockets and serves connections on them until it is told to stop."""
 
 from __future__ import annotations
 
@@ -18,11 +18,12 @@ _PAIR_TRIES = 20
 
 
 def bind(host: str, port: int, *, shared: bool = False) -> list[socket.socket]:
-    """Sockets, all on one port, which refuse clients until `listen`.
+    """
+    Sockets, all on one port, which refuse clients until `listen`.
 
-    `::` is every address of both families (IPv4 alone where the machine has no IPv6), `localhost` both
-    loopbacks; anything else is one literal address. Port 0 lets the system choose. `shared`: others that are
-    may listen there too, and the kernel deals clients out among them. Raises ConfigError.
+    `::` is every address of both families (IPv4 alone where the machine has no IPv6), `localhost` both loopbacks;
+    anything else is one literal address. Port 0 lets the system choose. `shared`: others that are may listen there too,
+    and the kernel deals clients out among them. Raises ConfigError.
     """
     try:
         if host == "::":
@@ -35,7 +36,10 @@ def bind(host: str, port: int, *, shared: bool = False) -> list[socket.socket]:
 
 
 def free_port(host: str, port: int) -> int:
-    """`port`, or the one the system chose for 0. ConfigError: somebody listens there, were it by sharing the port."""
+    """
+    Returns `port`, or a free one for 0. Raises ConfigError when another process listens there, even one that shares the
+    port.
+    """
     sockets = bind(host, port)
     chosen: int = sockets[0].getsockname()[1]
     for each in sockets:
@@ -44,7 +48,10 @@ def free_port(host: str, port: int) -> int:
 
 
 def listen(sockets: list[socket.socket]) -> None:
-    """From now on clients wait in the backlog until `serve` runs. ConfigError: somebody else was faster."""
+    """
+    Lets clients connect; they wait in the backlog until `serve` runs. Raises ConfigError when another process was
+    faster.
+    """
     for each in sockets:
         try:
             each.listen(_BACKLOG)
@@ -60,10 +67,11 @@ async def serve(
     drain_seconds: float,
     traffic: Traffic | None = None,
 ) -> None:
-    """Serves until `stop`, then accepts nothing new and lets what is in flight finish within `drain_seconds`.
+    """
+    Serves until `stop`, then accepts nothing new and lets what is in flight finish within `drain_seconds`.
 
-    Streams count as in flight: whoever owns them has to end them. Peers that have stopped reading are not
-    waited for. No ASGI lifespan, no signal handlers. `traffic` is told of every byte and connection.
+    Streams count as in flight: whoever owns them has to end them. Peers that have stopped reading are not waited for.
+    No ASGI lifespan, no signal handlers. `traffic` is told of every byte and connection.
     """
     connections = Connections(app, traffic or Traffic())
     acceptor = Acceptor(sockets, connections)
@@ -89,7 +97,7 @@ def _bind_everywhere(port: int, shared: bool) -> socket.socket:
 
 
 def _bind_loopbacks(port: int, shared: bool) -> list[socket.socket]:
-    """With port 0 the port that IPv4 got may be taken on IPv6, so try again with another."""
+    """Binds IPv4 and IPv6. With port 0, the port that IPv4 got may be taken on IPv6, so other ports are tried."""
     for _ in range(_PAIR_TRIES):
         first = _bind("127.0.0.1", port, shared)
         try:
@@ -104,11 +112,11 @@ def _bind_loopbacks(port: int, shared: bool) -> list[socket.socket]:
 
 
 def _bind(host: str, port: int, shared: bool, *, dual_stack: bool = False) -> socket.socket:
-    """Fails when another process listens there; one that is only bound, as this is, stands in nobody's way."""
+    """Binds a socket. Fails when another process listens on the port; sockets that are only bound are no conflict."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     try:
-        # Restarting must not wait for the last run's connections to time out.
+        # A restart must not wait for the previous run's connections to time out.
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if shared:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)

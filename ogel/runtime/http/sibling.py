@@ -1,4 +1,4 @@
-"""One of several processes that share a port: what it knows of its place, and what its parent has of it."""
+"""One of several processes that share a port: the child's view of itself, and the parent's handle on it."""
 
 from __future__ import annotations
 
@@ -17,39 +17,45 @@ from ogel.runtime.process.lifecycle import unless_stopped
 
 log = structlog.get_logger(__name__)
 
-# How a child learns its place: `2/4 7,8 9` is the second of four, its sockets, and its line to the parent.
+# The environment variable that a child is configured by: `2/4 7,8 9` is the second of four, the descriptors of its
+# sockets, and that of the socket pair to its parent.
 _VARIABLE = "_OGEL_SIBLING"
 _READY = b"r"
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """What a child was given. The line ends when its parent does."""
+class SiblingSlot:
+    """What a child gets from its parent. `line`, one end of a socket pair, is closed when the parent ends."""
 
     name: str  # 2/4
     sockets: Sequence[socket.socket]
     line: socket.socket
 
     @staticmethod
-    def taken_from(environment: MutableMapping[str, str]) -> Place | None:
-        """None: nobody's child. What it starts itself does not find it."""
+    def taken_from(environment: MutableMapping[str, str]) -> SiblingSlot | None:
+        """
+        Returns None when this process is no such child. The variable is removed, so that its own children do not see
+        it.
+        """
         if (value := environment.pop(_VARIABLE, None)) is None:
             return None
         name, listeners, line = value.split()
-        return Place(name, [_inherited(number) for number in listeners.split(",")], _inherited(line))
+        return SiblingSlot(name, [_inherited(number) for number in listeners.split(",")], _inherited(line))
 
     def say_ready(self, port: int) -> None:
-        with suppress(OSError):  # the parent has gone, as `until_alone` sees
+        with suppress(OSError):  # the parent has gone, which `until_alone` notices
             self.line.send(_READY)
 
     async def until_alone(self, stop: asyncio.Event) -> None:
-        """Returns at `stop`, or when the parent has gone, however it went: nobody else would stop us."""
+        """
+        Returns at `stop`, or when the parent has gone for whatever reason, since nobody else would stop this process.
+        """
         if await unless_stopped(_until_ended(self.line), stop):
             log.warning("sibling.alone", meaning="the parent process has gone")
 
 
 class Sibling:
-    """The parent's side. Its sockets are the parent's too, and outlive it."""
+    """The parent's handle on a child. The parent also holds the child's sockets, which therefore outlive it."""
 
     def __init__(self, name: str, sockets: list[socket.socket]) -> None:
         self.name = name
@@ -65,11 +71,11 @@ class Sibling:
 
     @property
     def ready_seconds(self) -> float:
-        """For how long it has been ready."""
+        """Returns for how many seconds it has been ready."""
         return max(0.0, asyncio.get_running_loop().time() - self._ready_at)
 
     def start(self, command: Sequence[str]) -> None:
-        """In a process group of its own: Ctrl-C on a terminal is for the parent, who tells it."""
+        """Starts the child in a process group of its own: Ctrl-C goes to the parent, which then stops its children."""
         self.hang_up()
         self.ready.clear()
         self._ready_at = float("inf")
@@ -87,15 +93,15 @@ class Sibling:
             )
 
     async def death(self) -> int:
-        """Waits for it, noticing on the way when it is ready. Returns the exit code; -9: it was killed."""
+        """Waits for its end, and sets `ready` on the way. Returns the exit code; -9: it was killed."""
         assert self._process is not None
         while await self.becomes_ready():
             pass
-        # It has closed the line, which it does by ending.
+        # The child has closed its end of the line, which happens when it ends.
         return await asyncio.to_thread(self._process.wait)
 
     async def becomes_ready(self) -> bool:
-        """Waits until it says so. False: it ended instead."""
+        """Waits until it is ready. Returns False when it ended instead."""
         assert self._line is not None
         if await asyncio.get_running_loop().sock_recv(self._line, 1) != _READY:
             return False
@@ -104,7 +110,7 @@ class Sibling:
         return True
 
     async def end(self, seconds: float) -> int:
-        """SIGTERM, and SIGKILL `seconds` later. Returns the exit code, 0 when it had ended before."""
+        """Sends SIGTERM, and SIGKILL after `seconds`. Returns the exit code; 0 when it had ended before."""
         if self._process is None or self._process.poll() is not None:
             return 0
         self._process.terminate()
@@ -115,7 +121,7 @@ class Sibling:
             log.error("sibling.late", process=self.name, pid=self.pid)
             self.kill()
             return await self.death()
-        # One that was still being imported does not know SIGTERM yet.
+        # A child that is still importing modules has no handler for SIGTERM yet.
         return 0 if code == -signal.SIGTERM else code
 
     def kill(self) -> None:
@@ -123,7 +129,10 @@ class Sibling:
             self._process.kill()
 
     def let_go(self, successors: Sequence[socket.socket] = ()) -> None:
-        """Closes our copies of its sockets: when it has none, whoever is in their backlog is let go too."""
+        """
+        Closes the parent's copies of its sockets. If the child has none either, clients in the backlog are
+        disconnected.
+        """
         for each in self._sockets:
             each.close()
         self._sockets = list(successors)
@@ -134,7 +143,7 @@ class Sibling:
 
 
 def _inherited(number: str) -> socket.socket:
-    """Not to be inherited any further."""
+    """Opens an inherited descriptor, which this process does not pass on to its own children."""
     given = socket.socket(fileno=int(number))
     given.set_inheritable(False)
     given.setblocking(False)

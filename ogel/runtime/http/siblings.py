@@ -1,6 +1,6 @@
 """
-Several processes on one port, and their parent, which serves nothing itself. It keeps a copy of each one's sockets, so
-that whoever is in the backlog of one that died is served by its successor.
+Several processes on one port, under a parent that serves nothing itself. The parent keeps copies of all sockets, so
+that clients in the backlog of a child that died are served by its successor.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from ogel.runtime.process.lifecycle import MARGIN_SECONDS, run_until_stopped, un
 
 log = structlog.get_logger(__name__)
 
-# Before each try to bring one back. One that is ready for STEADY_SECONDS has as many ahead of it again.
+# Seconds before each attempt to restart a child. One that was ready for STEADY_SECONDS gets all attempts anew.
 PAUSES_SECONDS = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0, 15.0)
 STEADY_SECONDS = 10.0
-# So long clients in a backlog wait for a successor; then they are let go, and new ones meet only the others.
+# Clients in a backlog wait this long for a successor. Then they are disconnected, and new clients reach the others.
 PATIENCE_SECONDS = 15.0
 
 
 class Siblings:
-    """Each runs `command`, this process' own unless another is given."""
+    """Runs several processes of `command`, by default this process's own command line."""
 
     def __init__(
         self,
@@ -51,9 +51,9 @@ class Siblings:
 
     async def run(self, stop: asyncio.Event, ready: Callable[[int], None] = lambda port: None) -> int:
         """
-        Until SIGTERM, SIGINT or `stop`; from the main thread. `ready` is told the port when all are. Returns the code
-        to exit with: 0 when all ended well. Raises ConfigError when the port cannot be had, and Unavailable when one
-        dies again and again.
+        Runs until SIGTERM, SIGINT or `stop`; only on the main thread. Calls `ready` with the port when all children are
+        ready. Returns the exit code: 0 when all ended well. Raises ConfigError when the port is taken, Unavailable when
+        a child keeps dying.
         """
         self._port = free_port(self._host, self._port)
         siblings = [
@@ -66,15 +66,15 @@ class Siblings:
             finally:
                 await self._end(siblings)
 
-        # Beyond what a child takes to drain there is time to see that it did.
+        # Longer than a child takes to drain, so that there is time to see it end.
         await run_until_stopped([("siblings", serve)], stop, self._drain_seconds + MARGIN_SECONDS)
         log.info("process.stopped", exit_code=self._code)
         return self._code
 
     async def _serve(self, siblings: Sequence[Sibling], ready: Callable[[int], None]) -> None:
         """
-        Until one is given up. The first is started alone: it migrates, and says once what is wrong with the settings
-        or the servers.
+        Runs until a child is given up. The first starts alone: it migrates, and reports problems with settings or
+        servers once.
         """
         first, *others = siblings
         first.start(self._command)
@@ -124,10 +124,10 @@ class Siblings:
                 await sibling.becomes_ready()
         except TimeoutError:
             log.error("sibling.slow", process=sibling.name, pid=sibling.pid, seconds=self._patience_seconds)
-            sibling.kill()  # it would listen to the same sockets; the next gets others
+            sibling.kill()  # it would listen on the same sockets; its successor gets new ones
 
     async def _end(self, siblings: Sequence[Sibling]) -> None:
-        """Our copies first: in a backlog that only we hold nobody would be served."""
+        """Closes the parent's copies first: in a backlog that only the parent holds nobody would be served."""
         for sibling in siblings:
             sibling.let_go()
         patience = self._drain_seconds + MARGIN_SECONDS
@@ -141,5 +141,5 @@ class Siblings:
 
 
 def _exit_code(code: int) -> int:
-    """As shells have it: 137 was killed."""
+    """Returns an exit code as shells do: 137 for killed."""
     return code if code >= 0 else 128 - code

@@ -1,4 +1,4 @@
-"""A request body that is read as it comes: counted, never held, and given up when it comes too slowly."""
+"""A request body that is read as it arrives: counted, never held, and aborted when it comes too slowly."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from ogel.runtime.http.body import declared_length
 from ogel.runtime.http.exchange import Disconnected, header
 from ogel.runtime.http.problem import RequestTimeout
 
-# A body may take its grace, and a second for each so many bytes of it: what is slower holds a connection for nothing.
+# A body may take its grace period, and a second for each so many bytes: slower clients would hold connections for
+# nothing.
 LEAST_BYTES_PER_SECOND = 512
 
 
@@ -26,7 +27,7 @@ class BodyStream:
     """
 
     def __init__(self, scope: Scope, receive: Receive, max_bytes: int, grace_seconds: float) -> None:
-        """Raises Malformed, or TooLarge when so much is declared."""
+        """Raises Malformed, or TooLarge when the declared length is too much."""
         self.content_type_header = header(scope, b"content-type") or ""
         self.content_type = self.content_type_header.partition(";")[0].strip().lower()
         declared = header(scope, b"content-length")
@@ -40,7 +41,7 @@ class BodyStream:
             raise self._too_large()
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        """Raises TooLarge, RequestTimeout, or Disconnected when the client left."""
+        """Yields the body. Raises TooLarge, RequestTimeout, or Disconnected when the client left."""
         more = True
         while more:
             piece, more = await self._next()
@@ -48,12 +49,12 @@ class BodyStream:
                 yield piece
 
     async def read(self, max_bytes: int) -> bytes:
-        """All of it, if it is no more than that. Raises TooLarge and what iterating raises."""
+        """Reads the whole body up to that size. Raises TooLarge and what iterating raises."""
         self.max_bytes = min(self.max_bytes, max_bytes)
         return b"".join([piece async for piece in self])
 
     async def _next(self) -> tuple[bytes, bool]:
-        """Only the time that we wait for the client is the client's."""
+        """Only the time spent waiting for the client counts, not the handler's."""
         allowed = self._grace_seconds + self._received / LEAST_BYTES_PER_SECOND
         began = time.monotonic()
         try:

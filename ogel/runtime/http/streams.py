@@ -1,4 +1,4 @@
-"""A stream's way in: the same admission as a route's, and then its handler has the connection."""
+"""Stream endpoints: admission as for routes, after which the handler has the connection."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from ogel.runtime.http.credentials import KEY_PARAMETER, key_parameter
 from ogel.runtime.http.dialect import Dialect
 from ogel.runtime.http.exchange import exchange_of
 from ogel.runtime.http.input import decode_query
-from ogel.runtime.http.places import parameters
 from ogel.runtime.http.problem import MethodNotAllowed
 from ogel.runtime.http.route import Call, Stream
+from ogel.runtime.http.router import parameters
 
 
 class StreamEndpoint:
-    """What is refused is refused before the stream begins."""
+    """Admits the caller before the stream begins, so that a refusal is an ordinary response."""
 
     def __init__(self, stream: Stream, dialect: Dialect, admissions: Admissions) -> None:
         self._stream = stream

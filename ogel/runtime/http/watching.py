@@ -1,4 +1,4 @@
-"""Who is watched for the end of their key, by the feature that knows keys: the composition root says which."""
+"""Forwards the watching of keys to the feature that knows keys, which registers itself here."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from ogel.runtime.http.admission import Ending, Watch
 
 
 class Watching:
-    """Fulfils admission.Watch. Where no feature knows keys, none ends."""
+    """Implements admission.Watch. When no feature knows keys, no key ends."""
 
     def __init__(self) -> None:
         self._watch: Watch | None = None
 
     def by(self, watch: Watch) -> None:
-        """ValueError: by two."""
+        """Registers the feature's watch. Raises ValueError when there is one already."""
         if self._watch is not None:
             raise ValueError("two features watch keys")
         self._watch = watch

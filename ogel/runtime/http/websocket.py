@@ -1,8 +1,9 @@
-"""A WebSocket on a connection: hypercorn's, uncompressed, within bounds, and with an end."""
+"""A WebSocket on a connection: hypercorn's implementation without compression, with limits and an orderly end."""
 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import replace
 from typing import Any, cast
@@ -26,19 +27,18 @@ from ogel.runtime.http.exchange import HANG_UP
 from ogel.runtime.http.head import Head
 from ogel.runtime.http.http1 import Http1
 from ogel.runtime.http.inbox import Inbox
-from ogel.runtime.http.rate import Rate
 
 log = structlog.get_logger()
 
 MAX_MESSAGE_BYTES = 1024 * 1024  # of one incoming message
-# What a client may send for as long as it likes, and how much of it at once. Each frame counts, of a message in pieces
-# and of control too; and what came in one read counts as so many bytes at least.
+# Limits on what a client sends, over time and at once. Every frame counts, including fragments and control frames; and
+# the data of one read counts as at least so many bytes.
 FRAMES_PER_SECOND, FRAMES_AT_ONCE = 50, 100
 BYTES_PER_SECOND, BYTES_AT_ONCE = 256 * 1024, 4 * 1024 * 1024
 _LEAST_BYTES_OF_A_READ = 512
-# A peer that we refuse in the middle of its sending gets this long to read why.
+# A peer that is refused while it sends gets this long to read the reason.
 LINGER_SECONDS = 1.0
-_PIECE_BYTES = 2 * 1024  # understood at one turn of the event loop
+_PIECE_BYTES = 2 * 1024  # parsed per turn of the event loop
 _MAX_UNREAD_BYTES = 64 * 1024
 _STREAM = 1
 _EXTENSIONS = b"sec-websocket-extensions"
@@ -46,7 +46,10 @@ _REFUSED = frozenset({ASGIWebsocketState.RESPONSE, ASGIWebsocketState.HTTPCLOSED
 
 
 class Session:
-    """From the handshake to the end of the application: what comes goes into hypercorn's stream, in pieces."""
+    """
+    One WebSocket session, from the handshake to the end of the application. Input is fed to hypercorn's stream in
+    pieces.
+    """
 
     def __init__(
         self,
@@ -64,7 +67,7 @@ class Session:
             _STREAM, hang_up=self._hang_up,
         )  # fmt: skip
         self._unread = bytearray()
-        self._bytes = Rate(BYTES_PER_SECOND, BYTES_AT_ONCE)
+        self._bytes = _TokenBucket(BYTES_PER_SECOND, BYTES_AT_ONCE)
         self._over = False
         self._changed = asyncio.Event()
 
@@ -78,7 +81,7 @@ class Session:
         self._changed.set()
 
     def left(self) -> None:
-        """The peer has; and will not hear what we say now."""
+        """The peer has left; nothing can be sent to it any more."""
         self._over = True
         self._changed.set()
 
@@ -98,7 +101,8 @@ class Session:
             await self._tasks.ended()
         finally:
             await self._tasks.cancel()
-            # It points back at us: together we would wait for the garbage collector, with all that it holds.
+            # The stream refers back to this session: the cycle would keep all it holds until the garbage collector
+            # runs.
             del self._stream
 
     async def _read(self) -> None:
@@ -106,7 +110,7 @@ class Session:
         del self._unread[:_PIECE_BYTES]
         await self._stream.handle(Data(_STREAM, piece))
         self._connection.flow(len(self._unread) <= _MAX_UNREAD_BYTES)
-        await asyncio.sleep(0)  # others have their turn
+        await asyncio.sleep(0)  # lets other tasks run
 
     def _hang_up(self) -> None:
         self._connection.hang_up(LINGER_SECONDS)
@@ -156,7 +160,7 @@ class BoundedWebSocket(WSStream):
 
     async def _send_error_response(self, status_code: int) -> None:
         if status_code == 400 and self.handshake.version not in (None, WEBSOCKET_VERSION):
-            # Who speaks another version hears which one we do (RFC 6455 §4.4, RFC 9110 §15.5.22).
+            # A client of another version is told which one we speak (RFC 6455 §4.4, RFC 9110 §15.5.22).
             fields = [
                 (b"content-length", b"0"),
                 (b"upgrade", b"websocket"),
@@ -187,7 +191,7 @@ class BoundedWebSocket(WSStream):
             self._stop_reading()  # the peer has been sent 1009
 
     def _stop_reading(self) -> None:
-        """From here on, what the peer sends is not even parsed."""
+        """From now on, input of the peer is not even parsed."""
         self.buffer.clear()
         self.closed = True
 
@@ -201,23 +205,43 @@ class _TooMuch(Exception):
     pass
 
 
+class _TokenBucket:
+    """A token bucket: `per_second` tokens are added each second, and it holds at most `at_once`."""
+
+    def __init__(self, per_second: float, at_once: float) -> None:
+        self._per_second = per_second
+        self._at_once = at_once
+        self._left = at_once
+        self._at = time.monotonic()
+
+    def allows(self, amount: float) -> bool:
+        """Takes `amount` tokens if there are as many, and tells whether it did."""
+        now = time.monotonic()
+        self._left = min(self._at_once, self._left + (now - self._at) * self._per_second)
+        self._at = now
+        if self._left < amount:
+            return False
+        self._left -= amount
+        return True
+
+
 class _Watched:
     """
-    wsproto's connection. Raises _TooMuch when frames come faster than they may; `failure` is what to close with when
-    one breaks the protocol, which hypercorn would do without a word.
+    wsproto's connection with limits. Raises _TooMuch when frames come faster than allowed. `failure` is the close code
+    after a protocol error, where hypercorn would close without one.
     """
 
     def __init__(self, connection: Connection) -> None:
         self.failure: CloseConnection | None = None
         self._connection = connection
-        self._frames = Rate(FRAMES_PER_SECOND, FRAMES_AT_ONCE)
+        self._frames = _TokenBucket(FRAMES_PER_SECOND, FRAMES_AT_ONCE)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._connection, name)
 
     def events(self) -> Iterator[Frame]:
         for event in self._connection.events():
-            # Of a frame that comes in pieces, the last one counts; control frames come whole.
+            # A frame that comes in pieces is counted with its last one; control frames come whole.
             if getattr(event, "frame_finished", True) and not self._frames.allows(1):
                 raise _TooMuch
             if isinstance(event, CloseConnection) and self._connection.state is ConnectionState.OPEN:
@@ -226,7 +250,7 @@ class _Watched:
 
 
 class _Application:
-    """The application as hypercorn's stream starts it, in a task, with our inbox between the two."""
+    """Starts the application in a task, as hypercorn's stream expects, with an inbox between the two."""
 
     def __init__(self, app: ASGIApp, hang_up: Callable[[float], None]) -> None:
         self._app = app

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from msgspec import Struct
 
 from ogel.runtime.database.database import Database, Queries, Transaction
-from ogel.runtime.jobs.depth import QueueDepth
 
 _SQL = Queries.beside(__name__)
 
@@ -16,6 +15,23 @@ _SQL = Queries.beside(__name__)
 MOST_COUNTED = 10_000
 SAMPLE_PAGES = 300
 
+
+class QueueDepth(Struct, frozen=True):
+    """
+    Of large queues an estimate. `pending` leaves out what is `held`. `oldest_seconds`: since when the oldest has been
+    due that is not held, whatever it waits for.
+    """
+
+    pending: int
+    running: int
+    held: int
+    dead: int
+    oldest_seconds: float
+
+
+STATUSES = ("pending", "running", "held", "dead")
+# By queue: every queue there is, those without jobs too.
+AskDepths = Callable[[], Awaitable[Mapping[str, QueueDepth]]]
 
 NOTHING = QueueDepth(0, 0, 0, 0, 0.0)
 

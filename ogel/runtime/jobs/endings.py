@@ -1,4 +1,4 @@
-"""How claims ended, written with what their kinds make of it: accepted only from those that still hold their jobs."""
+"""Writes how claims ended, with what the job kinds record about it. Only claims that still hold their jobs count."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from ogel.runtime.jobs.kind import JobKind
 
 _SQL = Queries.beside(__name__)
 
-# Verdicts after which a job leaves the table.
+# Outcomes after which a job leaves the table.
 _OVER = ("done", "cancelled")
 
 
 class _Over(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A row of `end`; `status` is left out for what is done."""
+    """A row of the query `end`; `status` is left out for jobs that are done."""
 
     id: str
     lease_id: str
@@ -29,7 +29,7 @@ class _Over(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class _Returned(msgspec.Struct, frozen=True):
-    """A row of `give_back`."""
+    """A row of the query `give_back`."""
 
     id: str
     lease_id: str
@@ -45,7 +45,7 @@ class EndingStore:
         self._database = database
 
     async def write(self, results: Sequence[Finished], kinds: Mapping[str, JobKind]) -> int:
-        """All together, or none. Returns how many results came too late: their job had a new owner."""
+        """Writes all results or none. Returns how many came too late, because their job had a new owner."""
         if (at_once := await self._write_at_once(results, kinds)) is not None:
             return at_once
         recording = [kind for kind in kinds.values() if kind.record is not None]
@@ -64,7 +64,7 @@ class EndingStore:
         return len(results) - len(owned)
 
     async def _write_at_once(self, results: Sequence[Finished], kinds: Mapping[str, JobKind]) -> int | None:
-        """In one statement, which needs no transaction around it; None: it takes more than one."""
+        """Writes all in one statement, which needs no transaction. Returns None when one statement is not enough."""
         if any(f.outcome.verdict != "done" for f in results) or _has_twins(results):
             return None
         pieces: list[Piece] = []
@@ -84,7 +84,7 @@ class EndingStore:
         return len(results) - len(owned)
 
     async def _end(self, tx: Transaction, results: Sequence[Finished]) -> set[tuple[str, str]]:
-        """Job and lease of each claim that was still good; of one job, two may have ended here."""
+        """Ends job and lease of each claim that was still valid; two claims of one job may end here together."""
         over = [f for f in results if f.outcome.verdict in _OVER]
         others = [f for f in results if f.outcome.verdict not in _OVER]
         owned = await _ended(tx, over) if over else set()
@@ -111,7 +111,7 @@ async def _tell_late(
 
 
 def _has_twins(results: Sequence[Finished]) -> bool:
-    """Two claims of one job ended here; what is written of either depends on which of them holds."""
+    """Whether two claims of one job ended here. What is written of either depends on which one holds the job."""
     return len({f.job.id for f in results}) < len(results)
 
 

@@ -1,4 +1,4 @@
-"""Jobs that must not share a process: what they are given, and what performs them."""
+"""Isolated jobs, which must not share a process: their limits, and the port of what performs them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from ogel.runtime.jobs.job import Job, Outcome
     from ogel.runtime.jobs.kind import JobKind
 
-# An interpreter with nothing in it takes half of it.
+# Megabytes. A bare interpreter takes half of this.
 LEAST_MEGABYTES = 64
 
 
@@ -39,6 +39,8 @@ class Isolation:
 
 
 class Isolator(Protocol):
-    """Performs jobs of isolated kinds, each in a process that ends with it, whatever ends the waiting for it."""
+    """
+    Performs jobs of isolated kinds, each in a process of its own, which ends when the wait for it ends, for any reason.
+    """
 
     async def perform(self, kind: JobKind, job: Job) -> Outcome: ...

@@ -10,7 +10,7 @@ from msgspec import Struct, field
 
 from ogel.kernel.ids import new_id
 
-# Priorities: a lower one is claimed first. Where nobody says otherwise, first attempts come before retries.
+# Priorities: a lower number is claimed first. By default, first attempts come before retries.
 URGENT, FIRST_ATTEMPT, RETRY, REPLAY, LOW = -1, 0, 1, 2, 3
 
 
@@ -37,7 +37,10 @@ class NewJob(Struct, frozen=True):
 
 
 def job_id_of(id: str) -> str:
-    """What has one job (a delivery, a message) gives it an id that follows from its own: it cannot exist twice."""
+    """
+    Returns the id of the one job of a delivery or message. It follows from the other's id, so the job cannot exist
+    twice.
+    """
     return f"job_{id.partition('_')[2]}"
 
 
@@ -94,7 +97,7 @@ MOST_RESULT_BYTES = 64 * 1024
 
 
 class Finished(Struct, frozen=True):
-    """An attempt whose result is being written: `outcome` is final (a retry past the last attempt is `dead` here)."""
+    """An attempt whose result is to be written. `outcome` is final: a retry after the last attempt is `dead` here."""
 
     job: Job
     outcome: Outcome

@@ -1,4 +1,7 @@
-"""Keys: what a claim obeys about all jobs of one key. One row each, so that nothing here depends on how many wait."""
+"""
+Keys: limits, rates and breakers that claims apply to all jobs of one key. Each is one row, so no cost depends on how
+many jobs wait.
+"""
 
 from __future__ import annotations
 
@@ -18,14 +21,14 @@ BATCH = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """`per_second` over all workers together; `burst` at once after a quiet time."""
+    """A rate limit: `per_second` over all workers together; `burst` at once after a quiet time."""
 
     per_second: float
     burst: int
 
 
 class JobKeys:
-    """Each method writes in the caller's transaction; one that touches several keys does so in their order."""
+    """All methods write in the caller's transaction; those that touch several keys lock them in their order."""
 
     def __init__(self, jobs: JobQueue) -> None:
         self._jobs = jobs
@@ -33,7 +36,7 @@ class JobKeys:
     async def set(
         self, tx: Transaction, key: str, limit: int = DEFAULT_KEY_LIMIT, rate: Rate | None = None
     ) -> None:
-        """`limit`: in flight at once, per worker process."""
+        """`limit` is the number in flight at once, per worker process."""
         parameters = {
             "key": key,
             "limit": limit,
@@ -43,7 +46,7 @@ class JobKeys:
         await tx.execute(_SQL.set_key, parameters)
 
     async def hold(self, tx: Transaction, key: str) -> None:
-        """Nothing is claimed until it is released; what is in flight ends as it ends."""
+        """Stops claims until the key is released. Jobs in flight run to their end."""
         await tx.execute(_SQL.hold, {"key": key})
 
     async def release(self, tx: Transaction, queue: str, key: str) -> None:
@@ -51,7 +54,7 @@ class JobKeys:
         tx.ring(queue)
 
     async def slow(self, tx: Transaction, key: str, seconds: float) -> None:
-        """Nothing is claimed for so long; never makes it shorter."""
+        """Stops claims for so many seconds; never shortens an earlier stop."""
         await tx.execute(_SQL.slow, {"key": key, "seconds": seconds})
 
     async def trip(self, tx: Transaction, key: str, probe_seconds: float) -> None:
@@ -59,30 +62,30 @@ class JobKeys:
         await tx.execute(_SQL.trip, {"key": key, "probe_seconds": probe_seconds})
 
     async def recover(self, tx: Transaction, queue: str, key: str) -> None:
-        """Closes the breaker: claims start at a trickle and are at full speed after 30 s."""
+        """Closes the breaker. Claims start slowly and are at full speed after 30 s."""
         await tx.execute(_SQL.recover, {"key": key})
         tx.ring(queue)
 
     async def wake_jobs(self, tx: Transaction, queue: str, key: str, limit: int) -> int:
-        """Jobs that wait for a later time are due now, at most `limit` of them; returns how many."""
+        """Makes up to `limit` jobs that wait for a later time due now; returns how many."""
         woken = await tx.execute(_SQL.wake_jobs, {"queue": queue, "key": key, "limit": limit})
         tx.ring(queue)
         return woken
 
     async def wake(self, tx: Transaction, queue: str, key: str) -> None:
-        """Somebody asks for a job of it now: a breaker's probe and a time to be left alone are not waited for."""
+        """Ends the waits of a key whose jobs somebody asks for now: a breaker's interval and a requested pause."""
         await tx.execute(_SQL.wake_key, {"key": key})
         tx.ring(queue)
 
     async def drop(self, tx: Transaction, queue: str, key: str) -> None:
-        """The key goes away: nothing of it is claimed any more. Of very many waiting jobs, a job discards the rest."""
+        """Drops a key, of which nothing is claimed any more. When very many jobs wait, a job discards the rest."""
         await self.hold(tx, key)
         if not await self.drop_batch(tx, queue, key):
             payload = {"queue": queue, "key": key}
             await self._jobs.enqueue(tx, [NewJob(DROP, payload, dedupe_key=f"{DROP}:{key}")])
 
     async def drop_batch(self, tx: Transaction, queue: str, key: str) -> bool:
-        """Whether nothing is left of the key."""
+        """Discards a batch. Returns whether nothing of the key is left."""
         dropped = await self._jobs.discard_of_key(tx, queue, key, BATCH)
         if dropped >= BATCH or await tx.value(_SQL.has_jobs, {"queue": queue, "key": key}):
             return False
@@ -101,7 +104,7 @@ class DropKey:
         return JobKind(DROP, queue, self.perform)
 
     async def perform(self, job: Job, _: Any) -> Outcome | None:
-        """A batch at a time; what is still running is waited for."""
+        """Discards a batch at a time, and waits for jobs that are still running."""
         async with self._database.transaction() as tx:
             gone = await self._keys.drop_batch(tx, job.payload["queue"], job.payload["key"])
         return None if gone else Outcome("postpone", "some of its jobs are left", after_seconds=0.2)

@@ -68,7 +68,7 @@ class JobKind:
             raise ValueError(f"{self.name} is isolated: its time must be limited")
 
     def performed_by(self, isolator: Isolator) -> JobKind:
-        """An isolated kind as a runner performs it; the isolator keeps the time."""
+        """Performs an isolated kind in a runner; the isolator enforces the time limit."""
 
         async def perform(job: Job, _: Any) -> Outcome:
             return await isolator.perform(self, job)
@@ -77,7 +77,7 @@ class JobKind:
 
 
 def by_name(kinds: Sequence[JobKind]) -> Mapping[str, JobKind]:
-    """ValueError: two kinds of one name, or a queue of isolated kinds and others."""
+    """Returns kinds by name. Raises ValueError for two kinds of one name, or a queue with isolated and other kinds."""
     named: dict[str, JobKind] = {}
     for kind in kinds:
         if kind.name in named:

@@ -1,4 +1,4 @@
-"""What a runner asks of the job_queue table: jobs claimed for a limited time, renewed, and given back."""
+"""A runner's statements on the job_queue table: claiming jobs for a limited time, renewing and releasing them."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from ogel.runtime.jobs.store import DEFAULT_KEY_LIMIT
 _SQL = Queries.beside(__name__)
 
 CLAIM = _SQL.claim
-# Keys, and orders of ordered keys, that one claim looks at; the next goes on from there.
+# How many keys, and ordered pairs of keys, one claim looks at; the next claim goes on from there.
 MOST_STEPS = 500
-# What a claim may find and be spared a look at everything.
+# Up to this many jobs, a claim can skip the look at everything.
 FEW = 20
-# A key that another worker was claiming of is looked at again after this.
+# Seconds until a key that another worker was claiming of is looked at again.
 CONTENDED_SECONDS = 0.02
 
 
@@ -42,7 +42,7 @@ class _AboutClaim(msgspec.Struct, frozen=True):
     opens_in: float | None
 
 
-class Noted(msgspec.Struct, frozen=True):
+class ProgressNoted(msgspec.Struct, frozen=True):
     """A row of `note_progress`."""
 
     id: str
@@ -69,19 +69,20 @@ class Claim:
 
 
 class LeaseStore:
-    """What one runner does to one queue: claim, renew, give back."""
+    """What one runner does with one queue: claim, renew, release."""
 
     def __init__(self, database: Database, queue: str, lease_seconds: float) -> None:
         self._database = database
         self._queue = queue
         self._lease_seconds = lease_seconds
-        # The key and order after which the next claim goes on, so that each gets its turn; None: from the start.
+        # The key and order after which the next claim continues, so that each gets its turn; None: from the start.
         self._after: tuple[str, str] | None = None
 
     async def claim_few(self, limit: int, division: Division) -> Claim | None:
         """
-        All that is due, if that is little and needs no weighing: a tenth of the work. None: `claim` has to look. Only
-        while the last that looked saw all and left nothing, for this one sees nothing that is not due.
+        Claims all due jobs if they are few and need no weighing, for a tenth of the cost. Returns None when `claim` has
+        to look. Only valid while the last full look saw everything and left nothing, for this one sees only what is
+        due.
         """
         few = min(limit, FEW, division.new_keys.together)
         if few <= 0:
@@ -100,7 +101,7 @@ class LeaseStore:
         division: Division = UNDIVIDED,
         not_ids: Sequence[str] = (),
     ) -> Claim:
-        """Never one of `not_ids`."""
+        """Claims jobs, none of them of `not_ids`."""
         after = self._after
         async with self._database.autocommit() as tx:
             rows = await tx.tuples(CLAIM, self.parameters(limit, division, not_ids))
@@ -119,7 +120,7 @@ class LeaseStore:
         )
 
     def parameters(self, limit: int, division: Division, not_ids: Sequence[str]) -> Mapping[str, Any]:
-        """Of the statement `CLAIM`."""
+        """Returns the parameters of the statement `CLAIM`."""
         after_key, after_order = self._after or (None, None)
         return {
             **self._of_shares(division),
@@ -157,31 +158,33 @@ class LeaseStore:
             await tx.execute(_SQL.renew, parameters)
 
     async def lost(self, jobs: Sequence[Job]) -> set[str]:
-        """Ids of those that another worker has taken over, or that are gone."""
+        """Returns the ids of jobs that another worker has taken over, or that are gone."""
         parameters = {"ids": [job.id for job in jobs], "leases": list({job.lease_id for job in jobs})}
         async with self._database.autocommit() as tx:
             return {id for (id,) in await tx.tuples(_SQL.lost_leases, parameters)}
 
-    async def note_progress(self, notes: Sequence[Noted]) -> None:
+    async def note_progress(self, notes: Sequence[ProgressNoted]) -> None:
         async with self._database.autocommit() as tx:
             parameters = {"rows": records(notes), "ids": [note.id for note in notes]}
             await tx.execute(_SQL.note_progress, parameters)
 
     async def cancelled(self, jobs: Sequence[Job]) -> set[str]:
-        """Ids of those that somebody wants to end."""
+        """Returns the ids of jobs that were asked to be cancelled."""
         leases = list({job.lease_id for job in jobs})
         async with self._database.autocommit() as tx:
             return {id for (id,) in await tx.tuples(_SQL.cancelled_among, {"leases": leases})}
 
     async def release(self, jobs: Sequence[Job]) -> None:
-        """Unfinished jobs of a worker that stops: due at once, this attempt not counted."""
+        """
+        Gives back the unfinished jobs of a worker that stops: they are due at once, and this attempt does not count.
+        """
         parameters = {"ids": [job.id for job in jobs], "leases": list({job.lease_id for job in jobs})}
         async with self._database.autocommit() as tx:
             await tx.execute(_SQL.release_jobs, parameters)
 
 
 def _jobs_and_limits(rows: Sequence[tuple[Any, ...]]) -> tuple[Sequence[Job], Mapping[str, int]]:
-    """Of rows of a claim: the jobs in the order they are due, and the limits of their keys."""
+    """Returns, from the rows of a claim, the jobs in the order they are due, and the limits of their keys."""
     jobs = sorted((Job(*row[:13]) for row in rows), key=lambda job: (job.priority, job.scheduled_at))
     return jobs, {row[4]: row[13] for row in rows if row[13] is not None}
 

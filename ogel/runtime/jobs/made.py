@@ -1,4 +1,4 @@
-"""Jobs whose payloads are made of other rows, in the statement that has them."""
+"""Jobs whose payloads come from rows, enqueued by the statement that selects these rows."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _SQL = Queries.beside(__name__)
 def jobs_made(
     sql: bytes, parameters: Mapping[str, Any], *, kind: str, queue: str, max_attempts: int
 ) -> list[Piece]:
-    """`sql` selects `id` and `payload` of each. Of one such query in a statement."""
+    """`sql` selects `id` and `payload` of each job. A statement can hold one such query."""
     about = {"made_kind": kind, "made_queue": queue, "made_attempts": max_attempts}
     return [
         Piece("made", sql, parameters),

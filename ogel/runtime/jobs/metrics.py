@@ -1,4 +1,4 @@
-"""What Prometheus learns about jobs."""
+"""Prometheus metrics of jobs."""
 
 from __future__ import annotations
 

@@ -1,14 +1,14 @@
-"""How close together statements may be that cost about as much for one row as for a hundred."""
+"""Spaces out statements that cost about as much for one row as for a hundred, so that rows are batched."""
 
 from __future__ import annotations
 
 import math
 
 
-class Pace:
+class BatchPace:
     """
-    One that follows a pause may begin at once. The next begins no sooner after it than twice the time that it takes, so
-    that what comes meanwhile is gathered: the slower they are, the more. Times are the event loop's.
+    After a pause, a statement may begin at once. The next begins no sooner after it than twice the time that it took,
+    so that slower statements gather more rows. Times are the event loop's.
     """
 
     def __init__(self) -> None:
@@ -22,9 +22,9 @@ class Pace:
         self._took = seconds
 
     def pause(self, now: float, most: float) -> float:
-        """Seconds until the next may begin, however long the last took no more than `most` after it began."""
+        """Returns the seconds until the next may begin, which is at most `most` seconds after the last began."""
         return max(0.0, self._began_at + min(2 * self._took, most) - now)
 
     def whole_pause(self, now: float, most: float) -> float:
-        """The same, had the last taken for ever."""
+        """Returns the longest pause that `pause` could return, as if the last statement had taken very long."""
         return max(0.0, self._began_at + most - now)

@@ -1,4 +1,4 @@
-"""Jobs being performed: from their claim until their results are written."""
+"""Performs jobs, from their claim until their results are written."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ogel.kernel.clock import utc_now
 from ogel.runtime.database.database import Database, DatabaseAway
 from ogel.runtime.jobs.job import CANCELLED, DONE, MOST_RESULT_BYTES, Finished, Job, Outcome
 from ogel.runtime.jobs.kind import JobKind
-from ogel.runtime.jobs.progress import Progress, heard_by
+from ogel.runtime.jobs.progress import JobProgress, heard_by
 from ogel.runtime.secrets.scrub import Scrubber
 
 log = structlog.get_logger(__name__)
@@ -41,11 +41,11 @@ class Performer:
         ended: Callable[[Job, Outcome], None],
         finished: Callable[[Finished], None],
     ) -> None:
-        """`ended` is told of a job whose place is free again, and `finished` gets its result, to be written."""
+        """`ended` is called with each job whose slot is free again; `finished` gets its result, to be written."""
         self._database = database
         self._queue = queue
         self._kinds = kinds
-        # Most attempts that fail do so in the same few words.
+        # Attempts mostly fail with the same few messages.
         self._scrubbed = lru_cache(maxsize=64)(partial(scrub, cut=True))
         self._ended = ended
         self._finished = finished
@@ -53,23 +53,24 @@ class Performer:
         self.unfinished = 0
         self.tasks: dict[str, asyncio.Task[None]] = {}
         self.superseded: set[asyncio.Task[None]] = set()
-        self.progress: dict[str, Progress] = {}
+        self.progress: dict[str, JobProgress] = {}
         self._given_up: set[str] = set()
         self._cancelled: set[str] = set()
 
     def take(self, job: Job) -> None:
-        """It was claimed for this process."""
+        """Starts a job that was claimed for this process."""
         self._supersede(job.id)
         self.held[job.id] = job
         self.unfinished += 1
 
     def _supersede(self, job_id: str) -> None:
         """
-        We stood still between two claims for longer than a lease, and get a job that is performed here. The former
-        task is stopped if it may be, and its result comes too late like any other's; until then it keeps its places.
+        Replaces a task whose job was claimed here again: this process stood still between two claims for longer than a
+        lease. The former task is stopped if possible; its result will be rejected as too late, and until then it keeps
+        its slots.
         """
         if job_id not in self.tasks:
-            return  # at most its result waits to be written, and will be found to be late
+            return  # at most its result waits to be written, and will be rejected as too late
         log.warning("job.claimed_again", queue=self._queue, job=job_id)
         self.stop(job_id)
         task = self.tasks.pop(job_id)
@@ -99,7 +100,7 @@ class Performer:
             if len(batch) == 1:
                 self.finish(batch[0], Outcome("retry", _describe(error)))
                 return
-            # What one job breaks, the others must not pay for.
+            # An error in one job must not affect the others.
             for job in batch:
                 await self.start(kind, [job])
             return
@@ -129,20 +130,20 @@ class Performer:
             outcome = Outcome("retry", f"not finished{limit}")
         except asyncio.CancelledError:
             if job.id in self._given_up:
-                raise  # the drain ran out, and gives the job back
+                raise  # the drain time is over, and the job is given back
             log.warning("job.cancelled", kind=kind.name, job=job.id, attempt=job.attempts)
             if job.id in self._cancelled:
                 outcome = CANCELLED
         except Exception as error:
             log.exception("job.failed", kind=kind.name, job=job.id, attempt=job.attempts)
             outcome = Outcome("retry", _describe(error))
-        # A task that lost its lease must not take the entry of the one that got it.
+        # A task that lost its lease must not remove the entry of its successor.
         if self.tasks.get(job.id) is asyncio.current_task():
             del self.tasks[job.id]
         self.finish(job, outcome)
 
     def finish(self, job: Job, outcome: Outcome) -> None:
-        """With that its place is free; it is held until its result is written."""
+        """Ends an attempt. Its slot is free now, but the job is held until its result is written."""
         if outcome.error is not None:
             error = self._scrubbed(outcome.error)
             outcome = msgspec.structs.replace(outcome, error=error)
@@ -164,7 +165,7 @@ class Performer:
         self._finished(Finished(job, outcome, next_attempt_at))
 
     def let_go(self, results: Sequence[Finished]) -> None:
-        """They are written."""
+        """Forgets jobs whose results were written."""
         for job in (finished.job for finished in results):
             if self.held.get(job.id) is job:
                 del self.held[job.id]
@@ -176,25 +177,25 @@ class Performer:
             return False
         coroutine = task.get_coro()
         if inspect.iscoroutine(coroutine) and inspect.getcoroutinestate(coroutine) == inspect.CORO_CREATED:
-            return False  # cancelled now, it would never begin, and never finish its job
+            return False  # if cancelled now, it would never begin and never finish its job
         task.cancel()
         return True
 
     def cancel(self, job_id: str) -> None:
-        """Somebody wants it to end. Once: a second time would cut short what it does to end well."""
+        """Cancels a job, once only: a second time would interrupt its cleanup."""
         if job_id not in self._cancelled and self.stop(job_id):
             self._cancelled.add(job_id)
 
-    def _hear(self, job: Job, progress: Progress) -> None:
+    def _hear(self, job: Job, progress: JobProgress) -> None:
         if job.id in self.tasks and self.held.get(job.id) is job:
             self.progress[job.id] = progress
 
     def performed_since(self, time: datetime) -> Sequence[Job]:
-        """What was claimed before then."""
+        """Returns the jobs that were claimed before that time."""
         return [self.held[id] for id in self.tasks if id in self.held and self.held[id].claimed_at < time]
 
     async def drain(self, seconds: float) -> Sequence[Job]:
-        """Waits so long for what is being performed, and stops the rest; returns what has no result then."""
+        """Waits up to so many seconds for the running jobs, and stops the rest. Returns the jobs without a result."""
         tasks = {*self.tasks.values(), *self.superseded}
         if tasks:
             log.info("runner.draining", queue=self._queue, jobs=len(tasks), seconds=seconds)
@@ -205,12 +206,14 @@ class Performer:
         for task in ending:
             task.cancel()
         await asyncio.gather(*ending, return_exceptions=True)
-        # Those that answered all the same have a result on its way.
+        # Jobs that finished nevertheless have a result that is being written.
         return [self.held[id] for id in late if id in self.held and id in self.tasks]
 
 
 def _encoded(result: Any) -> msgspec.Raw:
-    """Raises ValueError for what is no JSON, or too much of it: the kind's mistake, and its attempt's end."""
+    """
+    Encodes a result. Raises ValueError when it is no JSON, or too large: the kind's mistake, which ends the attempt.
+    """
     try:
         text = msgspec.json.encode(result)
     except (TypeError, msgspec.MsgspecError) as error:

@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import structlog
 from prometheus_client import CollectorRegistry
 
+from ogel.kernel.errors import Unavailable
 from ogel.runtime.database.database import DatabaseAway
-from ogel.runtime.jobs.admission import QueueFull
 from ogel.runtime.jobs.depths import Depths
 from ogel.runtime.metrics.cluster import cluster_gauge
 
 log = structlog.get_logger(__name__)
 
 Level = Literal["ok", "soft", "hard"]
+
+
+class QueueFull(Unavailable):
+    """503: nothing was written; the same may be accepted later."""
+
+
+# Of the queues that a request will write to. Raises QueueFull naming the one that holds too much.
+Admit = Callable[[Sequence[str]], None]
+
 LOOK_SECONDS = 1.0
 # Looking takes no more than this part of the time, however deep the queues are.
 LOOK_PART = 0.05

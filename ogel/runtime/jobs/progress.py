@@ -1,4 +1,4 @@
-"""How far a job is, told from inside it."""
+"""Progress of a job, reported from inside it."""
 
 from __future__ import annotations
 
@@ -10,28 +10,28 @@ from msgspec import Struct
 MOST_NOTE_CHARACTERS = 500
 
 
-class Progress(Struct, frozen=True):
-    """`total` is None while nobody knows it. `note` is for people."""
+class JobProgress(Struct, frozen=True):
+    """`total` is None while it is unknown; `note` is for people."""
 
     done: float
     total: float | None = None
     note: str = ""
 
 
-Hear = Callable[[Progress], None]
+Hear = Callable[[JobProgress], None]
 _hear: ContextVar[Hear | None] = ContextVar("hear_progress", default=None)
 
 
 def report(done: float, total: float | None = None, note: str = "") -> None:
     """
-    From a job's `perform`, as often as it likes: written about once a second, the last one counts. Costs nothing where
-    no job runs.
+    Reports from inside a job's `perform`, as often as it likes. The last report is written about once a second. Does
+    nothing where no job runs.
     """
     hear = _hear.get()
     if hear is not None:
-        hear(Progress(done, total, note.replace("\x00", "\ufffd")[:MOST_NOTE_CHARACTERS]))
+        hear(JobProgress(done, total, note.replace("\x00", "\ufffd")[:MOST_NOTE_CHARACTERS]))
 
 
 def heard_by(hear: Hear) -> None:
-    """Until the present task ends."""
+    """Receives the reports of the current task, until it ends."""
     _hear.set(hear)

@@ -1,4 +1,4 @@
-"""Jobs that are claimed as they are written, where a runner of this process has promised to take them."""
+"""Jobs that are claimed by the statement that writes them, when a runner of this process has promised to take them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ogel.kernel.clock import utc_now
 from ogel.runtime.jobs.job import Job, NewJob
 
 
-class Place(NamedTuple):
+class LeaseSlot(NamedTuple):
     """
     lease_id, lease_seconds  what the job may be written with.
     place                    it would be this one of its key in flight: it is taken unless the key's limit is lower.
@@ -23,14 +23,16 @@ class Place(NamedTuple):
 
 
 class Claimed(NamedTuple):
-    """A job as it will stand in the table, if it does."""
+    """A job as it will stand in the table, if it is written."""
 
     job: Job
-    place: Place
+    place: LeaseSlot
 
 
-def claimed(new: NewJob, max_attempts: int, place: Place) -> Claimed:
-    payload = msgspec.json.decode(msgspec.json.encode(new.payload))  # as the table gives it back
+def claimed(new: NewJob, max_attempts: int, place: LeaseSlot) -> Claimed:
+    payload = msgspec.json.decode(
+        msgspec.json.encode(new.payload)
+    )  # the round trip through JSON gives what the table would
     now = utc_now()
     job = Job(
         new.id,
@@ -50,30 +52,30 @@ def claimed(new: NewJob, max_attempts: int, place: Place) -> Claimed:
 
 
 class Promise:
-    """Holds places of a runner until it is kept, once."""
+    """Reserves slots of a runner until it is kept, which happens once."""
 
     def __init__(self, held: Sequence[Claimed], keep: Callable[[Sequence[Job], Sequence[Job]], None]) -> None:
         self.held = held
         self._keep = keep
 
     def keep(self, written: Collection[str]) -> None:
-        """Those of these ids are performed now; the places of the others are free again."""
+        """Starts the jobs with these ids; the slots of the others become free."""
         jobs = [each.job for each in self.held]
         self._keep([job for job in jobs if job.id in written], [job for job in jobs if job.id not in written])
 
 
 class Promising(Protocol):
     def promise(self, queue: str, jobs: Sequence[NewJob]) -> Promise | None:
-        """None: they are to wait their turn like any others."""
+        """Returns None when the jobs have to wait their turn like any others."""
 
 
-class Nobody:
+class NoRunner:
     def promise(self, queue: str, jobs: Sequence[NewJob]) -> Promise | None:
         return None
 
 
 class Promises:
-    """Those for the jobs of one statement; kept when its transaction has ended."""
+    """The promises for the jobs of one statement, kept when its transaction has ended."""
 
     def __init__(self, made: Sequence[Promise]) -> None:
         self._made = made

@@ -1,4 +1,4 @@
-"""Results of performed jobs, written at once, or together while writing is slower than they come."""
+"""Writes the results of performed jobs: at once, or in batches while they come faster than they can be written."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from ogel.runtime.jobs.endings import EndingStore
 from ogel.runtime.jobs.job import Finished, Outcome
 from ogel.runtime.jobs.kind import JobKind
 from ogel.runtime.jobs.metrics import JobMetrics
-from ogel.runtime.jobs.pace import Pace
+from ogel.runtime.jobs.pace import BatchPace
 
 log = structlog.get_logger(__name__)
 
-# A transaction costs far more than a result in it, so no more than half of the time is spent on them, and what ends
-# meanwhile goes together; no later than this after the last began.
+# A transaction costs far more than one result in it, so at most half of the time is spent on transactions, and results
+# that come meanwhile are batched. A write begins this many seconds after the last one began, at the latest.
 MOST_GATHER_SECONDS = 0.020
 MOST_PER_WRITE = 250
-# While one write waits for the disk, the next is under way.
+# While one write waits for the disk, another may be under way.
 WRITERS = 2
 
 
 class ResultWriter:
-    """Bounded by the runner's places: a job keeps its place, and its lease, until its result is written."""
+    """Bounded by the runner's slots: a job keeps its slot and its lease until its result is written."""
 
     def __init__(
         self,
@@ -43,7 +43,7 @@ class ResultWriter:
         self._written = written
         self._waiting: list[Finished] = []
         self._being_written = 0
-        self._pace = Pace()
+        self._pace = BatchPace()
         self._some = asyncio.Event()
         self._closing = asyncio.Event()
         self._emptied = asyncio.Event()
@@ -54,7 +54,7 @@ class ResultWriter:
         self._some.set()
 
     async def run(self) -> None:
-        """Writes until closed and empty. A database that is away is waited for: results are kept, not dropped."""
+        """Writes until closed and empty. While the database is away, results are kept and not dropped."""
         await asyncio.gather(*(self._write_forever() for _ in range(WRITERS)))
 
     async def _write_forever(self) -> None:
@@ -81,7 +81,7 @@ class ResultWriter:
             self._written(batch)
 
     async def _gather(self) -> None:
-        """At least for a turn of the loop, so that what ends in one goes together."""
+        """Waits for at least a turn of the loop, so that results of the same turn are written together."""
         loop = asyncio.get_running_loop()
         pause = 0.0
         while not self._closing.is_set():
@@ -96,7 +96,7 @@ class ResultWriter:
         return len(self._waiting) + self._being_written
 
     async def close(self, timeout_seconds: float) -> None:
-        """Writes what is left. Past the timeout the leases run out and the jobs are done again elsewhere."""
+        """Writes what is left. After the timeout, leases expire and the jobs are performed again elsewhere."""
         self._closing.set()
         self._some.set()
         if self._unwritten:
@@ -107,7 +107,7 @@ class ResultWriter:
             log.error("results.lost", queue=self._queue, jobs=self._unwritten)
 
     async def _write_at_last(self, batch: Sequence[Finished]) -> int:
-        """As often as it takes; returns how many results came too late."""
+        """Retries until the write succeeds. Returns how many results came too late."""
         failures = 0
         while True:
             try:
@@ -132,11 +132,14 @@ class ResultWriter:
             if len(batch) == 1:
                 return await self._bury(batch[0])
             log.exception("results.refused", queue=self._queue, jobs=len(batch))
-        # One result the database will not take must not hold back the others.
+        # One result that the database rejects must not hold back the others.
         return sum([await self._write([finished]) for finished in batch])
 
     async def _bury(self, finished: Finished) -> int:
-        """A result its own `record` cannot write would come back for ever: the job is dead, with the reason."""
+        """
+        Marks a job as dead, with the reason, when its own `record` cannot write the result; otherwise it would come
+        back for ever.
+        """
         log.exception("results.unwritable", queue=self._queue, job=finished.job.id, kind=finished.job.kind)
         outcome = Outcome("dead", "its result could not be written; see the log")
         buried = [Finished(finished.job, outcome, None)]
@@ -144,7 +147,7 @@ class ResultWriter:
             return await self._endings.write(buried, self._kinds)
         except DatabaseAway:
             raise
-        except Exception:  # not even that nothing came of it can be recorded
+        except Exception:  # not even the failure can be recorded
             log.exception(
                 "results.unburiable", queue=self._queue, job=finished.job.id, kind=finished.job.kind
             )

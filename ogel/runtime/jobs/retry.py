@@ -1,4 +1,4 @@
-"""When what failed is tried again."""
+"""Retry policies: when a failed attempt is repeated."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ class RetryPolicy:
     def doubling(
         cls, first_seconds: float = 2.0, cap_seconds: float = 3600.0, attempts: int = 33
     ) -> RetryPolicy:
-        """Full jitter under a ceiling that begins with `first_seconds`, and doubles until it is `cap_seconds`."""
+        """Full jitter below a ceiling that starts at `first_seconds` and doubles up to `cap_seconds`."""
         ceilings = (min(cap_seconds, first_seconds * 2.0**place) for place in range(attempts - 1))
         return cls([ceiling / 2 for ceiling in ceilings])
 
     @property
     def attempts(self) -> int:
-        """As many as the delays are between."""
+        """The number of attempts that the delays are between."""
         return len(self.delays) + 1
 
     def delay(self, attempt: int) -> float:
-        """Seconds until the attempt after number `attempt`, the first of which is 1."""
+        """Returns the seconds between attempt number `attempt`, counted from 1, and the next."""
         if not self.delays:
             return 0.0
         delay = self.delays[min(attempt, len(self.delays)) - 1]
@@ -41,8 +41,9 @@ class RetryPolicy:
 
     def delay_of(self, attempt: int, age_seconds: float, asked_seconds: float = 0.0) -> float:
         """
-        The same for what was first tried `age_seconds` ago. Its last attempt is no sooner after the first than all
-        delays together, whatever chance made of those before. What the other side asked for only ever makes it later.
+        As `delay`, for what was first tried `age_seconds` ago. Whatever the jitter of earlier delays, the last attempt
+        comes no sooner after the first than the sum of all delays. A delay that the other side asked for can only make
+        it later.
         """
         delay = self.delay(attempt)
         if attempt == len(self.delays):

@@ -20,9 +20,9 @@ from ogel.runtime.jobs.job import Finished, Job, NewJob, Outcome
 from ogel.runtime.jobs.kind import JobKind
 from ogel.runtime.jobs.leases import FEW, Claim, LeaseStore
 from ogel.runtime.jobs.metrics import JobMetrics
-from ogel.runtime.jobs.pace import Pace
+from ogel.runtime.jobs.pace import BatchPace
 from ogel.runtime.jobs.performing import Performer
-from ogel.runtime.jobs.promises import Place, Promise, claimed
+from ogel.runtime.jobs.promises import LeaseSlot, Promise, claimed
 from ogel.runtime.jobs.results import ResultWriter
 from ogel.runtime.jobs.shares import Shares
 from ogel.runtime.jobs.tending import Tender
@@ -30,13 +30,14 @@ from ogel.runtime.secrets.scrub import NOTHING_SECRET, Scrubber
 
 log = structlog.get_logger(__name__)
 
-# Without work for this long, a runner polls more slowly.
+# After so many seconds without work, a runner polls more slowly.
 QUIET_SECONDS = 10.0
-# A claim costs far more than a job in it, so no more than half of the time is spent on claims, and what comes meanwhile
-# is claimed together; no later than this after the last claim began, after one of many the longer.
+# A claim costs far more than one job in it, so at most half of the time is spent on claims, and jobs that come
+# meanwhile are claimed together. The next claim begins this many seconds after the last one began, at the latest; later
+# after a large one.
 SPACING_SECONDS, SPACING_AFTER_MANY_SECONDS = 0.010, 0.025
 MANY = 40
-# What is to be tried at a later time comes due one by one: without a bell it is gathered so long.
+# Retries come due one by one. Without a ring of the bell they are gathered for this long.
 GATHER_DUE_SECONDS = 0.02
 STOPPED = "its worker was told to stop"
 
@@ -81,44 +82,44 @@ class JobRunner:
             database, queue, self._kinds, options.scrub, self._free, self._results.add
         )
         self._tender = Tender(self._performer, self._leases, queue, options.lease_seconds)
-        # Jobs that were claimed as they were written, on their way to being tasks; and what these run in.
+        # Jobs that were claimed when they were written and are not tasks yet, and the context that these tasks run in.
         self._beginning: set[asyncio.Task[None]] = set()
         self._context = Context()
         self._shares = Shares(options.in_flight)
         self._wake = asyncio.Event()
-        self._pace = Pace()
-        # Places freed since the last claim, and how many of them are worth another before its time.
+        self._pace = BatchPace()
+        # Slots freed since the last claim, and how many of them justify another claim before its time.
         self._freed = 0
         self._enough = 1
         self._freed_enough = asyncio.Event()
-        # In the event loop's time: when work was last found, when something is known to be due or a key to open, when
-        # to ask again.
+        # In the event loop's time: when work was last found, when a job is known to come due or a key to open, when to
+        # ask again.
         self._found_at = -math.inf
         self._next_due = math.inf
         self._opens_at = math.inf
         self._look_ahead_at = -math.inf
-        # When to look at everything, however little seems to be due; and until when there seemed to be much.
+        # When to look at the whole queue, however little seems due; and until when much seemed to be due.
         self._look_at_all_at = -math.inf
         self._much_until = -math.inf
-        # Something due was left in the table, for want of room here or under its key: freed places are news.
+        # Due jobs were left in the table, because this runner or their key was full. Freed slots may let them run.
         self._left_some = False
         self._suspended = False
         self._stopping = False
 
     def wake(self) -> bool:
-        """Looks for work at once. True when this runner has room to take some now."""
+        """Looks for work at once. Returns whether this runner has room for some."""
         self._wake.set()
         return self.has_room
 
     @property
     def has_room(self) -> bool:
-        """Whether it would take work now. From any thread."""
+        """Whether it would take work now. May be called from any thread."""
         return not self._stopping and not self._suspended and self._room() > 0
 
     def promise(self, jobs: Sequence[NewJob]) -> Promise | None:
         """
-        To take them as they are written, without a claim: when they are few, every key of theirs has room, and nothing
-        waits that would have its turn before them.
+        Promises to take jobs as they are written, without a claim. It does so when they are few, every key of theirs
+        has room, and no waiting job would be due before them.
         """
         now = asyncio.get_running_loop().time()
         if not (self.has_room and self._sees_little(now)) or len(jobs) > min(FEW, self._room()):
@@ -131,7 +132,7 @@ class JobRunner:
         lease_id, seconds = new_id("lease"), self._options.lease_seconds
         held = []
         for job in jobs:
-            place = Place(lease_id, seconds, next(places[job.key]) if job.key else 0)
+            place = LeaseSlot(lease_id, seconds, next(places[job.key]) if job.key else 0)
             held.append(claimed(job, self._kinds[job.kind].max_attempts, place))
             self._performer.unfinished += 1
             if job.key:
@@ -153,7 +154,7 @@ class JobRunner:
                 self._performer.finish(job, Outcome("postpone", STOPPED, after_seconds=0.0))
             return
         self._found_at = now
-        # Not in the context of whoever published: theirs are the patience and the id of a request.
+        # Not in the publisher's context, which holds the timeout and the id of a request.
         task = asyncio.create_task(self._begin(written), context=self._context.copy())
         self._beginning.add(task)
         task.add_done_callback(self._beginning.discard)
@@ -170,7 +171,7 @@ class JobRunner:
         self._wake.set()
 
     async def run(self, stop: asyncio.Event, drain_seconds: float) -> None:
-        """Works until `stop` is set, then finishes what it holds within `drain_seconds` and gives back the rest."""
+        """Runs until `stop` is set, then finishes running jobs within `drain_seconds` and gives back the rest."""
         self._context = copy_context()
         writing = asyncio.create_task(self._results.run())
         tending = asyncio.create_task(self._tender.run())
@@ -196,12 +197,12 @@ class JobRunner:
     async def _work(self) -> None:
         loop = asyncio.get_running_loop()
         spacing = SPACING_SECONDS
-        # Of so many keys that several claims look at them in turn: found since the first.
+        # Found since the first of several claims that together look at all keys, when one cannot.
         lap_found = 0
         while True:
             await self._gather(spacing)
             self._wake.clear()
-            if self._stopping:  # asked after that: whoever stops us wakes us, and once
+            if self._stopping:  # read after the claim: whoever stops us wakes us only once
                 return
             room = self._room()
             if room <= 0 or self._suspended:
@@ -227,8 +228,8 @@ class JobRunner:
 
     async def _gather(self, spacing: float) -> None:
         """
-        Until the next claim may begin. While something is left for want of places, these are gathered: half of what is
-        in flight, or what becomes free in time.
+        Waits until the next claim may begin. While jobs are left for want of slots, it waits for slots: for half of
+        those in flight, or for those that become free in time.
         """
         loop = asyncio.get_running_loop()
         if (pause := self._pace.pause(loop.time(), spacing)) > 0:
@@ -261,7 +262,7 @@ class JobRunner:
         return len(claim.jobs), claim.saw_all, claim.ends_lap
 
     async def _little(self, limit: int, now: float) -> Claim | None:
-        """What is due, if that is little; None also when it is time to look at everything."""
+        """Claims the due jobs if they are few. Returns None also when it is time to look at the whole queue."""
         if not self._sees_little(now):
             return None
         self._left_some = True
@@ -273,13 +274,13 @@ class JobRunner:
         return claim
 
     def _sees_little(self, now: float) -> bool:
-        """All that may run was due when it looked at everything, and that was not long ago."""
+        """Whether the last look at the whole queue left no due job, and was recent."""
         is_known = not self._left_some and now < min(self._look_at_all_at, self._opens_at)
         return is_known and now >= self._much_until and not self._tender.perhaps_expired()
 
     async def _all(self, limit: int, now: float) -> Claim:
         division = self._shares.divided(now)
-        # Until the answer tells: what is freed meanwhile was not free when the question was put.
+        # Reset before the answer comes: slots that are freed meanwhile were not free when the claim was sent.
         self._left_some = True
         claim = await self._leases.claim(limit, division, self._tender.perhaps_expired())
         self._left_some = claim.left_some or any(share.busy >= share.cap for share in division.shares)
@@ -288,7 +289,7 @@ class JobRunner:
         return claim
 
     def _free(self, job: Job, outcome: Outcome) -> None:
-        """Its place is free for the next at once: until the result is written, nothing is in flight for it."""
+        """Frees a job's slot for the next at once: until the result is written, nothing is in flight for it."""
         self._freed += 1
         if self._freed >= self._enough:
             self._freed_enough.set()
@@ -299,11 +300,11 @@ class JobRunner:
             self._wake.set()
 
     def _let_go(self, results: Sequence[Finished]) -> None:
-        """They are written: those to be tried again are waiting, and of an order the next may go."""
+        """Called when results are written: retries are waiting now, and the next job of an order may run."""
         self._wake_for(results)
         self._performer.let_go(results)
         self._metrics.in_flight(self.queue, len(self._performer.held))
-        # Which others may have waited for.
+        # Other jobs of the order may have waited for this one.
         if self._left_some or any(finished.job.order_key for finished in results):
             self._wake.set()
 
@@ -316,19 +317,20 @@ class JobRunner:
                 asyncio.get_running_loop().call_later(seconds + 0.002, self._wake.set)
 
     def _room(self) -> int:
-        """However slow the database is, results that wait for it are bounded."""
+        """Returns the free slots. However slow the database is, the results that wait for it are bounded."""
         places = self._options.in_flight
         return min(places - self._performer.unfinished, 2 * places - len(self._performer.held))
 
     async def _pause(self, now: float, found: int) -> float:
         """
-        Seconds to sleep without a bell: until the next job that is due, and never longer than the poll. What waits
-        for its time is asked for when nothing was found, and once per poll; our own retries wake us.
+        Returns the seconds to sleep without a ring: until the next job is due, and never longer than the poll interval.
+        The time of the next due job is asked for when nothing was found, once per poll; our own retries wake us.
         """
         poll = self._poll(now)
         if not found or now >= min(self._look_ahead_at, self._next_due):
             seconds = await self._leases.seconds_to_next()
-            # What is due already and was not claimed is another worker's, or its key is full: no reason to spin.
+            # A job that is due and was not claimed belongs to another worker, or its key is full; polling faster would
+            # not help.
             self._next_due = now + seconds + 0.002 if seconds is not None and seconds > 0 else math.inf
             self._look_ahead_at = now + poll
         return min(poll, max(0.0, min(max(self._next_due, now + GATHER_DUE_SECONDS), self._opens_at) - now))
@@ -353,10 +355,10 @@ class JobRunner:
             try:
                 await self._leases.release(unfinished)
             except DatabaseAway as error:
-                # Their leases run out by themselves; the next worker takes them then.
+                # Their leases expire by themselves; then another worker claims them.
                 log.warning("runner.release_failed", queue=self.queue, error=error.reason)
 
 
 def _claim_of(job: Job) -> str:
-    """Names this claim of the job: another may be under way here, too."""
+    """Identifies this claim of the job, since another of it may be under way here, too."""
     return f"{job.lease_id}/{job.id}"

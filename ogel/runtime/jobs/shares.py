@@ -1,4 +1,4 @@
-"""How many places of a runner each key may take: more for one that keeps up, less for one that does not."""
+"""Divides a runner's slots among keys: a key that keeps up gets more, one that does not gets less."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import NamedTuple
 
-# A key nothing is known about starts with this many places, with fewer the less is left for such keys.
+# An unknown key starts with this many slots; with fewer, the fewer are left for unknown keys.
 FIRST_SHARE = 10
-# By how much a success widens the window of a key that has never been overloaded: three times as much a round.
+# How much a success widens the window of a key that was never overloaded: it triples in each round.
 FIRST_GROWTH = 2.0
-# A job that takes this long makes its key suspect before its timeout does.
+# A job that takes this long marks its key as suspect before its timeout does.
 SLOW_SECONDS = 2.0
-# All keys together that have not shown yet that they keep up have at most this part of the places, and those of them
-# that are suspect half of it: the rest is for keys that are known to give their places back.
+# All keys that have not yet shown that they keep up get at most this share of the slots, and the suspect ones half of
+# it. The rest is for keys that are known to free their slots.
 UNTRUSTED_PART = 0.5
 SUSPECT_PART = 0.25
-# A key with nothing in flight is forgotten, and starts anew: soon if it kept up, later if it was slow.
+# A key with nothing in flight is forgotten and starts anew: soon if it kept up, later if it was slow.
 FORGET_SECONDS, FORGET_SLOW_SECONDS = 1.0, 60.0
 MOST_REMEMBERED = 4096
 
 
 class Share(NamedTuple):
-    """Places of a key: those it may have, `busy` ones included."""
+    """Slots of a key: those it may have, the `busy` ones included."""
 
     key: str
     cap: int
@@ -33,8 +33,8 @@ class Share(NamedTuple):
 
 class NewKeys(NamedTuple):
     """
-    Places for a key that nothing is known about, and for all such keys together; beyond these one for each, since none
-    could become known without.
+    Slots for one unknown key, and for all unknown keys together. Beyond these each gets one, since otherwise none could
+    become known.
     """
 
     share: int
@@ -42,7 +42,7 @@ class NewKeys(NamedTuple):
 
 
 class Division(NamedTuple):
-    """Of a runner's places, among the keys it knows and those it does not."""
+    """The division of a runner's slots among known and unknown keys."""
 
     shares: Sequence[Share]
     new_keys: NewKeys
@@ -52,7 +52,7 @@ UNDIVIDED = Division((), NewKeys(1_000_000, 1_000_000))
 
 
 @dataclass(slots=True)
-class _Key:
+class _KeyShare:
     """
     window      places it may have, growing with every success; like TCP's, fast below `threshold` and by one per round
                 above it.
@@ -74,25 +74,25 @@ class _Key:
 
 
 class Shares:
-    """Times are the event loop's. What is known is this process's own, and is lost with it."""
+    """Times are the event loop's. What this process has learned is its own, and is lost with it."""
 
     def __init__(self, places: int) -> None:
         self._places = places
         self._untrusted_places = max(1, int(places * UNTRUSTED_PART))
         self._suspect_places = max(1, int(places * SUSPECT_PART))
-        self._keys: dict[str, _Key] = {}
+        self._keys: dict[str, _KeyShare] = {}
         self._turn = 0
 
     def started(self, key: str, claim: str, limit: float | None, now: float) -> None:
         state = self._keys.get(key)
         if state is None:
-            state = self._keys[key] = _Key(FIRST_SHARE)
+            state = self._keys[key] = _KeyShare(FIRST_SHARE)
         if limit is not None:
             state.limit = limit
         state.started[claim] = now
 
     def ended(self, key: str, claim: str, now: float, *, done: bool, slow: bool) -> None:
-        """`slow`: it ended because the key could not keep up."""
+        """Records the end of a job. `slow`: the key could not keep up."""
         state = self._keys.get(key)
         if state is None:
             return
@@ -109,7 +109,7 @@ class Shares:
         state.quiet_at = now
 
     def given_back(self, key: str, claim: str, now: float) -> None:
-        """It was not begun, which says nothing of the key."""
+        """Records a job that was given back before it began, which says nothing about the key."""
         state = self._keys.get(key)
         if state is not None:
             state.started.pop(claim, None)
@@ -117,8 +117,8 @@ class Shares:
 
     def places(self, wanted: Mapping[str, int], now: float) -> Mapping[str, Iterator[int]] | None:
         """
-        So many places of each key: numbers that count on from those in flight. None: one of them, or new keys together,
-        have less room than that.
+        Returns so many slots for each key, numbered on from those in flight. None: one of the keys, or all unknown keys
+        together, have less room than that.
         """
         division = self.divided(now)
         known = {share.key: share for share in division.shares}
@@ -132,13 +132,13 @@ class Shares:
             places[key] = iter(range(busy + 1, busy + count + 1))
         return places
 
-    def _growth(self, state: _Key) -> float:
+    def _growth(self, state: _KeyShare) -> float:
         if math.isinf(state.threshold):
             return FIRST_GROWTH
         return 1.0 if state.window < state.threshold else 1.0 / state.window
 
     def divided(self, now: float) -> Division:
-        """Names every key with something in flight, or whose last is remembered."""
+        """Names every key that has jobs in flight or is remembered."""
         self._forget(now)
         self._turn += 1
         trusted: list[Share] = []
@@ -155,14 +155,17 @@ class Shares:
         left = max(0, left - taken - taken_by_new)
         return Division(trusted + suspects + new, NewKeys(max(1, min(FIRST_SHARE, left // 4)), left))
 
-    def _is_suspect(self, state: _Key, now: float) -> bool:
+    def _is_suspect(self, state: _KeyShare, now: float) -> bool:
         if state.unproven:
             return True
         oldest = next(iter(state.started.values()), now)
         return now - oldest > SLOW_SECONDS
 
     def _in_turns(self, shares: Sequence[Share], left: int) -> tuple[list[Share], int]:
-        """What is left for all of them, the first in line having most; each keeps what it has. And how much that is."""
+        """
+        Divides what is left among all of them, the first in line getting most; each keeps what it has. Also returns the
+        sum.
+        """
         turn = self._turn % len(shares) if shares else 0
         divided, taken = [], 0
         for share in (*islice(shares, turn, None), *islice(shares, turn)):
@@ -172,7 +175,7 @@ class Shares:
         return divided, taken
 
     def _forget(self, now: float) -> None:
-        """The quiet ones whose time is up; of too many, the first in line."""
+        """Forgets quiet keys whose time is up, or the first in line when there are too many."""
         quiet = [key for key, state in self._keys.items() if not state.started]
         over = len(quiet) - MOST_REMEMBERED
         for place, key in enumerate(quiet):

@@ -1,4 +1,4 @@
-"""The job_queue table, written inside anyone's transaction: jobs enqueued, revived, discarded, purged."""
+"""Writes jobs to the job_queue table in anyone's transaction: enqueue, revive, discard, purge."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from ogel.runtime.database.database import Queries, Transaction, records
 from ogel.runtime.database.pieces import Piece
 from ogel.runtime.jobs.job import NewJob
 from ogel.runtime.jobs.kind import JobKind, by_name
-from ogel.runtime.jobs.promises import Nobody, Place, Promises, Promising
+from ogel.runtime.jobs.promises import LeaseSlot, NoRunner, Promises, Promising
 from ogel.runtime.purge import BEGINNING, MOST_COUNTED, BatchDone, Cursor
 
 _SQL = Queries.beside(__name__)
 
-# In flight at once, of a key nobody has set a limit for.
+# Jobs in flight at once of a key without a limit of its own.
 DEFAULT_KEY_LIMIT = 64
 _ENQUEUE = _SQL.enqueue % b""
 _ENQUEUE_OF_EVENTS = _SQL.enqueue % b"\nWHERE event_id IN (SELECT id FROM published)"
@@ -30,16 +30,19 @@ class JobQueue:
     def __init__(
         self, kinds: Mapping[str, JobKind] | None = None, promising: Promising | None = None
     ) -> None:
-        """`kinds` by name; or `know` says them before anything is enqueued. `promising`: who may take jobs at once."""
-        self._promising = Nobody() if promising is None else promising
+        """
+        `kinds` by name, unless `know` sets them before the first enqueue. `promising` is asked who may take jobs at
+        once.
+        """
+        self._promising = NoRunner() if promising is None else promising
         self._kinds: Mapping[str, JobKind] = {} if kinds is None else kinds
 
     def know(self, kinds: Sequence[JobKind]) -> None:
-        """ValueError: two kinds of one name, or a queue of isolated kinds and others."""
+        """Sets the kinds. Raises ValueError for two kinds of one name, or a queue with isolated and other kinds."""
         self._kinds = by_name([*self._kinds.values(), *kinds])
 
     async def enqueue(self, tx: Transaction, jobs: Sequence[NewJob]) -> list[str]:
-        """Ids of the jobs written: those whose dedupe key (or id) already waits are left out."""
+        """Returns the ids of the jobs written. Jobs whose dedupe key (or id) already waits are left out."""
         if not jobs:
             return []
         written = await tx.tuples(_ENQUEUE, _rows([self._row(job) for job in jobs]))
@@ -48,17 +51,20 @@ class JobQueue:
         return [id for id, _, _ in written]
 
     def promised(self, jobs: Sequence[NewJob]) -> Promises:
-        """What runners of this process promise to take of them as they are written; to be told the end."""
+        """
+        Returns what runners of this process promise to take as it is written. The promises have to be told how it
+        ended.
+        """
         by_queue: dict[str, list[NewJob]] = {}
         for job in jobs:
             by_queue.setdefault(self._kinds[job.kind].queue, []).append(job)
         made = [self._promising.promise(queue, mine) for queue, mine in by_queue.items()]
         return Promises([promise for promise in made if promise is not None])
 
-    def enqueued(self, jobs: Sequence[tuple[str, NewJob]], places: Mapping[str, Place]) -> Piece:
+    def enqueued(self, jobs: Sequence[tuple[str, NewJob]], places: Mapping[str, LeaseSlot]) -> Piece:
         """
-        Writes them in the statement that writes the events which cause them: (event id, job). Those with a place are
-        claimed by it, unless there is something to be weighed.
+        Writes jobs in the statement that writes the events which cause them, given as (event id, job). Jobs with a slot
+        are claimed by it, unless other jobs have to be weighed against them.
         """
         rows = [
             {
@@ -74,11 +80,11 @@ class JobQueue:
         return self._kinds.get(name)
 
     def open_kinds(self) -> list[str]:
-        """Names of those that users may enqueue."""
+        """Returns the names of the kinds that users may enqueue."""
         return sorted(kind.name for kind in self._kinds.values() if kind.open)
 
     async def enqueue_dead(self, tx: Transaction, job: NewJob, queue: str, error: str) -> None:
-        """A job that nothing here can perform: people see it and decide, once its kind is back."""
+        """Writes a job of an unknown kind as dead, so that people can decide about it once its kind is back."""
         parameters = {
             "id": job.id,
             "queue": queue,
@@ -106,21 +112,21 @@ class JobQueue:
         }
 
     async def count_unfinished(self, tx: Transaction, queue: str, key: str, most: int) -> int:
-        """Jobs of a key that wait, for whatever it may be, or run; counted up to `most`."""
+        """Counts a key's unfinished jobs, up to `most`."""
         count: int = await tx.value(_SQL.count_unfinished, {"queue": queue, "key": key, "most": most})
         return count
 
     async def count_due(self, tx: Transaction, queue: str, key: str, most: int) -> int:
-        """Those among them that nothing but a worker is missing to; counted up to `most`."""
+        """Counts those of them that lack nothing but a worker, up to `most`."""
         count: int = await tx.value(_SQL.count_due, {"queue": queue, "key": key, "most": most})
         return count
 
     async def drop_dead(self, tx: Transaction, ids: Sequence[str]) -> None:
-        """Dead jobs make room for successors of the same ids; their kinds are not told."""
+        """Deletes dead jobs to make room for new ones with the same ids; their kinds are not told."""
         await tx.execute(_SQL.drop_dead, {"ids": list(ids)})
 
     async def discard_of_key(self, tx: Transaction, queue: str, key: str, limit: int) -> int:
-        """Up to about `limit` jobs of a key that are not running; tells their kinds. Returns how many."""
+        """Discards up to about `limit` jobs of a key that are not running, and tells their kinds. Returns how many."""
         parameters = {"queue": queue, "key": key, "limit": limit}
         return await self._tell_discarded(tx, await tx.tuples(_SQL.discard_of_key, parameters))
 
@@ -130,9 +136,9 @@ class JobQueue:
 
     async def again(self, tx: Transaction, job: NewJob, what: str) -> None:
         """
-        It runs at once with all attempts before it: the one that waits or is dead, or else a new one. Tells its kind
-        that it was revived. A job is locked before what it is about, as workers do. Raises Conflict, which says `what`
-        it is about, while it is running.
+        Runs a job again with all its attempts: the one that waits or is dead, or else a new one. Tells its kind that it
+        was revived. The job is locked before its subject, as workers do. Raises Conflict, which names `what` it is
+        about, while it is running.
         """
         if await self.revive(tx, job.id):
             return
@@ -148,27 +154,27 @@ class JobQueue:
 
     async def cancel(self, tx: Transaction, job_id: str) -> bool:
         """
-        One that runs is stopped by its worker within seconds, or when it lets itself be stopped; one that waits, or is
-        dead, is discarded. False when there is no such job.
+        Cancels a job. A running one is stopped by its worker within seconds, or when its code allows it; one that waits
+        or is dead is discarded. Returns False when there is no such job.
         """
         if await tx.tuples(_SQL.cancel_running, {"id": job_id}):
             return True
         return await self.discard(tx, job_id)
 
     async def revive_dead(self, tx: Transaction, queue: str, kind: str | None, limit: int) -> int:
-        """Up to `limit` dead jobs of a queue run again; tells their kinds. Returns how many."""
+        """Revives up to `limit` dead jobs of a queue, and tells their kinds. Returns how many."""
         parameters = {"queue": queue, "kind": kind, "limit": limit}
         return await self._tell_revived(tx, await tx.tuples(_SQL.revive_dead, parameters))
 
     async def discard_many(
         self, tx: Transaction, queue: str, status: Literal["pending", "dead"], kind: str | None, limit: int
     ) -> int:
-        """Up to `limit` jobs of a queue that stand so; tells their kinds. Returns how many."""
+        """Discards up to `limit` jobs of a queue with that status, and tells their kinds. Returns how many."""
         parameters = {"queue": queue, "status": status, "kind": kind, "limit": limit}
         return await self._tell_discarded(tx, await tx.tuples(_SQL.discard_many, parameters))
 
     async def pause(self, tx: Transaction, queue: str) -> None:
-        """No worker claims of it until it is resumed; what is in flight ends as it ends."""
+        """Stops claims of a queue until it is resumed. Jobs in flight run to their end."""
         await tx.execute(_SQL.pause_queue, {"queue": queue})
 
     async def resume(self, tx: Transaction, queue: str) -> None:
@@ -176,12 +182,12 @@ class JobQueue:
         tx.ring(queue)
 
     async def count_results(self, tx: Transaction, before: datetime) -> int:
-        """Results whose time to be kept was over before then; counted up to one more than MOST_COUNTED."""
+        """Counts results that expired before then, up to one more than MOST_COUNTED."""
         count: int = await tx.value(_SQL.count_results, {"before": before, "most": MOST_COUNTED + 1})
         return count
 
     async def purge_results(self, tx: Transaction, before: datetime, limit: int) -> int:
-        """Results whose time to be kept was over before then, `limit` at most; returns how many."""
+        """Deletes up to `limit` results that expired before then; returns how many."""
         return await tx.execute(_SQL.purge_results, {"before": before, "limit": limit})
 
     async def _tell_revived(self, tx: Transaction, revived: Sequence[tuple[str, str, Any]]) -> int:
@@ -197,7 +203,7 @@ class JobQueue:
 
     async def count_dead(self, tx: Transaction, before: datetime) -> int:
         """
-        Dead for longer, of kinds whose dead jobs belong to nothing else that is purged; counted up to one more than
+        Counts jobs that have been dead for longer, of kinds whose dead jobs no other purge deletes; up to one more than
         MOST_COUNTED.
         """
         parameters = {"before": before, "kept": self._purged_with_others, "most": MOST_COUNTED + 1}
@@ -228,7 +234,7 @@ class JobQueue:
         for name, payload in dropped:
             payloads.setdefault(name, []).append(payload)
         for name, mine in payloads.items():
-            kind = self._kinds.get(name)  # none: of a version before or after this one
+            kind = self._kinds.get(name)  # none: written by an older or newer version
             if kind is not None and kind.discarded is not None:
                 await kind.discarded(tx, mine)
         return len(dropped)

@@ -1,4 +1,4 @@
-"""Jobs that wait for no good reason: nobody takes them."""
+"""Detects jobs that are due but that nobody takes."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ from ogel.runtime.database.database import Queries, Transaction
 
 _SQL = Queries.beside(__name__)
 
-# Jobs of a queue that are looked at for one that should not be waiting.
+# At most this many jobs of a queue are searched.
 MOST_LOOKED_AT = 50_000
 
 
 async def stuck_seconds(tx: Transaction, queues: Sequence[str]) -> Mapping[str, float]:
-    """Since when the oldest job of each queue has been due that no pause, rate, slowing or breaker holds back."""
+    """
+    Returns, for each queue, since when its oldest job has been due that no pause, rate, slowing or breaker holds back.
+    """
     return dict(await tx.tuples(_SQL.stuck, {"queues": list(queues), "most": MOST_LOOKED_AT}))

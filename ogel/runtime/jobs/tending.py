@@ -1,4 +1,4 @@
-"""Jobs that are held here are tended: leases renewed, progress written, what somebody cancelled stopped."""
+"""Looks after the jobs held here: renews leases, writes progress, stops cancelled jobs."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ import structlog
 
 from ogel.kernel.clock import utc_now
 from ogel.runtime.jobs.job import Job
-from ogel.runtime.jobs.leases import LeaseStore, Noted
+from ogel.runtime.jobs.leases import LeaseStore, ProgressNoted
 from ogel.runtime.jobs.performing import Performer
 
 log = structlog.get_logger(__name__)
 
-# Jobs that take longer than this are asked about: how far they are, and whether somebody wants them to end.
+# Jobs that run longer than this many seconds have their progress written, and are checked for cancellation.
 TEND_SECONDS = 1.0
 
 
@@ -30,12 +30,15 @@ class Tender:
         self._renewed_at = -math.inf
 
     async def run(self) -> None:
-        """Until it is cancelled."""
+        """Runs until it is cancelled."""
         self._renewed_at = asyncio.get_running_loop().time()
         await asyncio.gather(self._renew_forever(), self._tend_forever())
 
     def perhaps_expired(self) -> list[str]:
-        """Jobs held here whose leases may have run out, renewal having failed: not to be claimed a second time."""
+        """
+        Returns jobs held here whose leases may have expired after renewal failed. They must not be claimed a second
+        time.
+        """
         late = asyncio.get_running_loop().time() - self._renewed_at > self._lease_seconds * 0.6
         return list(self._performer.held) if late else []
 
@@ -59,9 +62,9 @@ class Tender:
                 )
 
     async def leave_lost(self, jobs: Sequence[Job]) -> None:
-        """We stood still for longer than our leases: what others took over meanwhile must not go on here as well."""
+        """Stops jobs that others took over while this process stood still for longer than its leases."""
         lost = await self._leases.lost(jobs)
-        # Some of them we may have claimed anew meanwhile.
+        # Some of them may have been claimed here again meanwhile.
         for job in (job for job in jobs if job.id in lost and self._performer.held.get(job.id) is job):
             if self._performer.stop(job.id):
                 log.warning("job.lease_lost", queue=self._queue, job=job.id)
@@ -77,13 +80,15 @@ class Tender:
                 )
 
     async def tend(self) -> None:
-        """Writes how far jobs are, and stops those that somebody has cancelled."""
+        """Writes how far jobs are, and stops those that were cancelled."""
         old = utc_now() - timedelta(seconds=TEND_SECONDS)
         long = self._performer.performed_since(old)
         if not long:
             return
         progress = self._performer.progress
-        notes = [Noted(job.id, job.lease_id, progress.pop(job.id)) for job in long if job.id in progress]
+        notes = [
+            ProgressNoted(job.id, job.lease_id, progress.pop(job.id)) for job in long if job.id in progress
+        ]
         if notes:
             await self._leases.note_progress(notes)
         for id in await self._leases.cancelled(long):

@@ -1,1 +1,1 @@
-"""One form of the log for all sources, and what a terminal may be sent."""
+"""Logging in one format for all sources, and which text may be sent to a terminal."""

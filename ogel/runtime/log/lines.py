@@ -1,4 +1,4 @@
-"""One event of the log as a line: for people at a terminal, or as JSON for whatever reads along."""
+"""Formats a log event as a line: readable on a terminal, or as JSON for programs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ogel.runtime.log.terminal import printable, shows_colours
 Event = MutableMapping[str, Any]
 Renderer = Callable[[Any, str, Event], str]
 
-# What every line begins with, the others follow in the order they were given.
+# Fields that begin every line; the others follow in the order they were given.
 _FIRST = ("message", "level", "time", "logger")
 _BARE = re.compile(r"""[^\s"'=\\{}\[\]]+""")
 _INDENT = "    "
@@ -27,7 +27,7 @@ _LEVELS = {
 
 
 def as_json(stream: TextIO) -> Renderer:
-    """`message` first. Letters of any script as they are, unless `stream` knows ASCII only."""
+    """Formats as JSON with `message` first. Letters of any script stay as they are, unless `stream` is ASCII only."""
     plain = (getattr(stream, "encoding", None) or "").lower().replace("-", "") != "utf8"
     encode = json.JSONEncoder(ensure_ascii=plain, allow_nan=False, default=str).encode
 
@@ -37,7 +37,7 @@ def as_json(stream: TextIO) -> Renderer:
         ordered.update(event)
         try:
             line = encode(ordered)
-        except (TypeError, ValueError):  # names that are no text, NaN, something within itself
+        except (TypeError, ValueError):  # keys that are no text, NaN, or a value that contains itself
             line = json.dumps(
                 {str(name): _simple(value) for name, value in ordered.items()}, ensure_ascii=plain
             )
@@ -47,7 +47,7 @@ def as_json(stream: TextIO) -> Renderer:
 
 
 def for_people(stream: TextIO) -> Renderer:
-    """`2026-11-28 12:07:32Z  warning  redis.away  error="Connection refused"`; a traceback stands below."""
+    """Formats as `2026-11-28 12:07:32Z warning redis.away error="Connection refused"`; a traceback follows below."""
     coloured = shows_colours(stream)
 
     def styled(text: str, style: str) -> str:
@@ -57,7 +57,7 @@ def for_people(stream: TextIO) -> Renderer:
         message, level, time = event.pop("event", ""), event.pop("level", "info"), event.pop("time", "")
         below = [text for name in ("stack", "exception") if (text := event.pop(name, None))]
         if str(event.get("logger", "")).partition(".")[0] in ("ogel", "root"):
-            del event["logger"]  # our own messages say what they are about
+            del event["logger"]  # the names of our own events say where they come from
         parts = [
             styled(f"{time[:10]} {time[11:19]}Z", _DIM),
             styled(f"{level:<7}", _LEVELS.get(level, "")),
@@ -84,5 +84,5 @@ def _simple(value: object) -> object:
 
 
 def _escaped(letter: str) -> str:
-    """As JSON spells it: beyond the first 65,536 letters in two halves."""
+    """Escapes as in JSON: beyond U+FFFF as a surrogate pair."""
     return json.dumps(letter)[1:-1]

@@ -1,4 +1,6 @@
-"""Logs of every source, the standard library's loggers and warnings too, in one form and without secrets."""
+"""
+Configures logging: all sources, the standard library's loggers and warnings included, in one format without secrets.
+"""
 
 from __future__ import annotations
 
@@ -25,26 +27,26 @@ Form = Literal["json", "text"]
 _SECRET_NAME = re.compile(
     r"(?i)(passw|secret|authorization|cookie|credential|api_?key|admin_?key|private_?key|token|dsn)"
 )
-# Passwords may hold an @, or be all there is before it.
+# A password may contain an @, or stand there without a user name.
 _URL_PASSWORD = re.compile(r"""(?<=://)([^/:@]*):.+@""")
 _AROUND_URLS = re.compile(r"""([\s"'<>]+)""")
 _NAMED_SECRET = re.compile(
     r"""(?i)\b(bearer|basic)(\s+)[\w.~+/=-]{12,}|\b(password|passwd|secret|api_?key|token)(=)[^\s&"',;)]+"""
 )
-# Most values are one word without these: ids, paths, addresses, times. In them is no secret to be found.
+# Most values are one word without these characters (ids, paths, addresses, times) and cannot hold a secret.
 _OF_INTEREST = re.compile(r"[\s=@]")
-# Their lines repeat what others said; the others would pay for each request.
+# Lines of these levels may quote text of others. Searching all other lines, too, would slow down every request.
 _WHAT_OTHERS_SAID = frozenset({"warning", "error", "critical"})
 _stamp = structlog.processors.TimeStamper(fmt="iso", utc=True, key="time")
-# Levels of which none of the handlers that others add want to hear, and what a line of them can hold that only the
-# standard library's way knows to treat.
+# Levels that no handler added by others listens to, and the keys of an event that only the standard library's way of
+# logging can process.
 _OURS_ALONE = frozenset({"debug", "info", "warning"})
 _NEED_MORE = frozenset({"exc_info", "stack_info", "positional_args"})
-# Deeper than that no event of ours goes.
+# The deepest nesting of our own events.
 _MOST_DEPTH = 5
-# Of longer names nobody's code has many, and what is remembered of names stays small.
+# Code has few names longer than this; the limit keeps the cache of names small.
 _USUAL_NAME = 64
-# They repeat what our own logs say with ids; their warnings still come through.
+# These loggers repeat what our own logs say with ids, so only their warnings are kept.
 _NOISY = (
     "rq.worker",
     "rq.job",
@@ -57,7 +59,7 @@ _NOISY = (
 
 
 def log_form(wanted: Form | None, stream: TextIO) -> Form:
-    """Lines for people on a terminal, JSON elsewhere, unless OGEL_LOG says which."""
+    """Chooses readable lines on a terminal and JSON elsewhere, unless OGEL_LOG says otherwise."""
     return wanted or ("text" if stream.isatty() else "json")
 
 
@@ -87,7 +89,7 @@ def configure_logging(
         return event
 
     def at_once(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-        """What nobody but our own handler hears, and most lines are, goes there without the detour by a record."""
+        """A fast path: events that only our own handler would get, which are most, skip the LogRecord."""
         if event["level"] not in _OURS_ALONE or not _NEED_MORE.isdisjoint(event):
             return event
         try:
@@ -139,12 +141,12 @@ def configure_logging(
 
 
 def seconds_of_silence() -> float:
-    """How long this process has logged nothing."""
+    """Returns for how many seconds this process has logged nothing."""
     return time.monotonic() - _Handler.last_at
 
 
 class _Handler(logging.Handler):
-    """Lines for `write_line`; `flush_lines` is called when the process ends."""
+    """Formats records and passes them to `write_line`; `flush_lines` is called when the process ends."""
 
     last_at = 0.0
 
@@ -169,9 +171,7 @@ class _Handler(logging.Handler):
 
 def _handler(stream: TextIO, render: Renderer, beside: bool) -> _Handler:
     if isinstance(stream, io.TextIOWrapper):
-        stream.reconfigure(
-            errors="backslashreplace"
-        )  # no line is lost to a terminal that has not all letters
+        stream.reconfigure(errors="backslashreplace")  # a terminal without all letters must not lose a line
 
     def write_line(line: str) -> None:
         stream.write(f"{line}\n")
@@ -191,7 +191,7 @@ def _handler(stream: TextIO, render: Renderer, beside: bool) -> _Handler:
 
 
 def _descriptor(stream: TextIO) -> int | None:
-    """None of what is a stream in memory."""
+    """Returns the file descriptor; None for a stream in memory."""
     try:
         return stream.fileno()
     except io.UnsupportedOperation:
@@ -199,7 +199,7 @@ def _descriptor(stream: TextIO) -> int | None:
 
 
 def _mask_secrets(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """A last line of defence: nothing should hand a secret to the log in the first place."""
+    """Masks secrets as a last line of defence: none should reach the log in the first place."""
     for name, value in event.items():
         if type(value) is not str or _is_secret(name) or _OF_INTEREST.search(value):
             event[name] = _masked(name, value, _MOST_DEPTH)
@@ -224,7 +224,7 @@ def _is_secret(name: str) -> bool:
 
 @lru_cache(maxsize=1024)
 def _is_usual_secret(name: str) -> bool:
-    """Every line asks it of each of its names, which are nearly always the same few."""
+    """Cached, because every line asks this of its names, which are nearly always the same few."""
     return _SECRET_NAME.search(name) is not None
 
 
@@ -237,7 +237,7 @@ def _masked_text(text: str) -> str:
 
 
 def _without_password(word: str) -> str:
-    """Up to its last @: a pattern that looked for that itself would do so from each :// in it."""
+    """Removes a password up to the last @. A regex that searched for that would try it from every :// in the text."""
     end = word.rfind("@") + 1
     return _URL_PASSWORD.sub(r"\1:***@", word[:end]) + word[end:] if end else word
 

@@ -1,4 +1,4 @@
-"""What a terminal may be sent: text that cannot steer it, and colours where its owner wants them."""
+"""Makes text safe for terminals, and decides about colours."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ import re
 from collections.abc import Mapping
 from typing import TextIO
 
-# Joiners of Persian, Indic and emoji; between other letters they would only hide a difference.
+# Joiners that Persian, Indic scripts and emoji need; between other letters they would only hide a difference.
 _JOINERS = "\u200c\u200d"
 _JOINED = re.compile(rf"(?<=[^\x00-\x7f])[{_JOINERS}](?=[^\x00-\x7f])")
-# Spaces that are printed as such, but not by Python's `isprintable`.
+# Spaces that terminals print, although Python's `isprintable` refuses them.
 _SPACES = "\u00a0\u202f\u3000"
 
 
 def printable(text: str) -> str:
-    """On one line; what would move the cursor, change colours or turn the direction of writing is spelled out."""
+    """Returns one line in which control characters and direction marks are escaped."""
     if text.isprintable():
         return text
     joiners = {found.start() for found in _JOINED.finditer(text)}
@@ -27,8 +27,8 @@ def printable(text: str) -> str:
 
 def colours(environment: Mapping[str, str] = os.environ) -> bool | None:
     """
-    False with NO_COLOR, True with FORCE_COLOR, False on a terminal that knows none; None: where there is a terminal.
-    In this order, which is Python's own.
+    Returns False with NO_COLOR, True with FORCE_COLOR, False on a terminal without colours, in this order, which is
+    Python's own; None: it depends on whether the output is a terminal.
     """
     if environment.get("NO_COLOR"):
         return False
@@ -43,5 +43,5 @@ def shows_colours(stream: TextIO) -> bool:
 
 
 def draws(stream: TextIO) -> bool:
-    """Whether a line that was written can be written over."""
+    """Whether the terminal can overwrite a line."""
     return stream.isatty() and os.environ.get("TERM") != "dumb"

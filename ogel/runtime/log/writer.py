@@ -1,4 +1,4 @@
-"""Lines of the log on their way out: written by a thread of their own, so that nobody waits for whoever reads them."""
+"""Writes log lines on a thread of its own, so that the event loop never waits for a slow reader."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 
-# Lines that come within this time are one write. What a `kill -9` loses.
+# Lines within this time are written together; a `kill -9` loses them.
 GATHER_SECONDS = 0.005
-# While nobody reads them. What comes then is lost, and counted.
+# How many lines may wait while nobody reads. Later lines are dropped and counted.
 MOST_LINES = 10_000
-# For what is left when the process ends; whoever does not read by then never will.
+# For the remaining lines when the process ends; a reader that is slower has stopped reading.
 FLUSH_SECONDS = 2.0
 
 
 class LineWriter:
-    """In order, to a file descriptor. `line_of_lost` makes the line that says how many were lost."""
+    """Writes lines in order to a file descriptor. `line_of_lost` formats the line that reports dropped ones."""
 
     def __init__(self, fd: int, encoding: str, line_of_lost: Callable[[int], str]) -> None:
         self._fd = fd
         self._encoding = encoding
         self._line_of_lost = line_of_lost
         self._begin()
-        # A child of ours has none of our threads, and must not write our lines again.
+        # A forked child has none of our threads, and must not write our lines a second time.
         os.register_at_fork(after_in_child=self._begin_in_child)
 
     def write(self, line: str) -> None:
@@ -41,7 +41,7 @@ class LineWriter:
                 self._woken.set()
 
     def flush(self) -> None:
-        """Waits until what was written is out, FLUSH_SECONDS at most."""
+        """Waits until everything is written, at most FLUSH_SECONDS."""
         deadline = time.monotonic() + FLUSH_SECONDS
         while self._threaded and (self._lines or self._busy) and time.monotonic() < deadline:
             self._woken.set()
@@ -76,13 +76,13 @@ class LineWriter:
 
     def _write_out(self, lines: list[str]) -> None:
         data = "".join([f"{line}\n" for line in lines]).encode(self._encoding, "backslashreplace")
-        with suppress(OSError):  # whoever read us is gone: nobody is there to hear of it
+        with suppress(OSError):  # the reader is gone, and nobody could be told
             while data:
                 data = data[self._written(data) :]
 
     def _written(self, data: bytes) -> int:
         try:
             return os.write(self._fd, data)
-        except BlockingIOError:  # somebody who has the same pipe wants it so
+        except BlockingIOError:  # another process made the pipe non-blocking
             select.select([], [self._fd], [])
             return 0

@@ -1,4 +1,4 @@
-"""Addresses of mail: taken apart strictly, so that what is stored, shown and sent is one and the same."""
+"""Parses mail addresses strictly, so that the address stored, shown and sent is always the same."""
 
 from __future__ import annotations
 
@@ -37,7 +37,9 @@ class Address(Struct, frozen=True):
 
     @property
     def key(self) -> str:
-        """The same for every way to write this address: nobody gives two people mailboxes that differ in case."""
+        """
+        The same for every spelling of this address. No provider gives two people mailboxes that differ only in case.
+        """
         return self.spec.lower()
 
     @property
@@ -70,7 +72,7 @@ def parse_address(text: str) -> Address:
 
 
 def _unquoted(name: str) -> str:
-    """Without quotes around it, a name is taken as it is, whatever mail would make of it."""
+    """Returns a name. Without quotes it is taken as it is, whatever the syntax of mail would make of it."""
     if not name.startswith('"'):
         return name
     quoted = _QUOTED_NAME.fullmatch(name)

@@ -15,17 +15,17 @@ from ogel.runtime.mail.address import Address
 # RFC 2047 §2: of a line with an encoded word, and of the word itself. RFC 5322 §2.1.1: of any line.
 _LINE_CHARACTERS, _WORD_CHARACTERS, _LONGEST_LINE = 76, 75, 998
 _BEFORE, _AFTER = "=?utf-8?", "?="
-# Longer than all our names of headers, with the colon and the space after it.
+# Longer than any name of our headers, with the colon and the space after it.
 _ROOM_FOR_NAME = 16
 _FOLD = "\r\n "
-# What some reader takes for an encoded word, wherever it stands.
+# Text that some reader would take for an encoded word, wherever it occurs.
 _LOOKS_ENCODED = "=?"
 _PLAIN_TEXT = re.compile(
     rf"[!-~]{{1,{_LINE_CHARACTERS - _ROOM_FOR_NAME}}}( [!-~]{{1,{_LINE_CHARACTERS - 1}}})*"
 )
 _PLAIN_NAME = re.compile(r"[\w!#$%&'*+/=?^`{|}~-]+( [\w!#$%&'*+/=?^`{|}~-]+)*", re.ASCII)
 _PRINTABLE = re.compile(r"[ -~]*")
-# RFC 2047 §5 (3): in names of addresses, fewer characters stand for themselves than elsewhere.
+# RFC 2047 §5 (3): in names of addresses fewer characters may stay unencoded than elsewhere.
 _STANDS_FOR_ITSELF = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789!*+-/")
 
 
@@ -64,7 +64,7 @@ def _phrase(name: str, indent: int) -> Iterator[str]:
 
 
 def _folded(start: str, words: list[str]) -> str:
-    """Words with one space between them, which a line break may come before."""
+    """Folds words that are separated by single spaces; a line may break before each space."""
     lines, line = [], start + words[0]
     for word in words[1:]:
         if len(line) + 1 + len(word) > _LINE_CHARACTERS:

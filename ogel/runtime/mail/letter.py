@@ -1,4 +1,4 @@
-"""A letter to one recipient, and what a provider of mail is asked for and answers."""
+"""A letter to one recipient, and the port to mail providers."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ class Letter(Struct, frozen=True, kw_only=True):
 
 
 class Receipt(Struct, frozen=True):
-    """A provider took it. `id` is what the provider calls it, if it said."""
+    """The provider took the letter. `id` is the provider's, if it gave one."""
 
     id: str | None = None
 
 
 class Bounced(ProviderError):
-    """Final: nobody has this address. It is not to be tried again, not in other letters either."""
+    """The address does not exist. This is final: neither this letter nor others should be sent to it again."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message, final=True)
@@ -46,4 +46,4 @@ class Bounced(ProviderError):
 
 class MailProvider(Protocol):
     async def send(self, letter: Letter) -> Receipt:
-        """Raises ProviderError. The caller sets the limit of time."""
+        """Sends a letter. Raises ProviderError. The caller limits the time."""

@@ -1,4 +1,4 @@
-"""A letter as the bytes of an Internet message (RFC 5322, MIME)."""
+"""Encodes a letter as an Internet message (RFC 5322, MIME)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from email.utils import format_datetime
 from ogel.runtime.mail.headers import address_header, plain_header, text_header
 from ogel.runtime.mail.letter import Letter
 
-# RFC 3834: holidays and sickness are not announced to programs.
+# RFC 3834: tells autoresponders not to answer.
 _DEFAULT_HEADERS = {"Auto-Submitted": "auto-generated"}
 _POLICY = SMTP.clone(cte_type="7bit")
 
@@ -21,7 +21,7 @@ def needs_smtputf8(letter: Letter) -> bool:
 
 
 def mime_bytes(letter: Letter) -> bytes:
-    """Pure ASCII, unless an address is not. The same letter gives the same bytes."""
+    """Returns ASCII, unless an address needs UTF-8. The same letter always gives the same bytes."""
     return "".join(_headers(letter)).encode() + _body(letter).as_bytes()
 
 
@@ -39,7 +39,7 @@ def _headers(letter: Letter) -> Iterator[str]:
 
 
 def _body(letter: Letter) -> EmailMessage:
-    """With the headers that say how it is encoded, and no others."""
+    """Builds a body with the headers that describe its encoding, and no others."""
     message = EmailMessage(_POLICY)
     if letter.text is not None:
         message.set_content(letter.text)

@@ -1,6 +1,6 @@
 """
-Metrics of the whole cluster: every process shows the same number, which it has from the database. Their names say so:
-whoever adds up what processes show would count it once for each of them.
+Metrics of the whole cluster, for which every process reports the same number from the database. Their names say so,
+because summing them over processes would count them several times.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def cluster_gauge(name: str, documentation: str, labels: Sequence[str], registry
 
 @dataclass(frozen=True, slots=True)
 class Labelled:
-    """What `registry` has, with `labels` at every number that is not of the whole cluster."""
+    """Collects `registry`, with `labels` added to every metric that is not cluster-wide."""
 
     registry: CollectorRegistry
     labels: Mapping[str, str]

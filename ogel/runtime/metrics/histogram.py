@@ -1,4 +1,4 @@
-"""A Prometheus histogram for what is counted thousands of times a second, on the event loop alone."""
+"""A Prometheus histogram for values that are observed thousands of times a second, on the event loop alone."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from prometheus_client.utils import floatToGoString
 
 
 class Counts:
-    """Of one combination of labels. Not for threads: prometheus_client's own locks at every observation."""
+    """The counts of one combination of labels. Not thread-safe: prometheus_client takes locks at every observation."""
 
     __slots__ = ("_bounds", "_counts", "_sum")
 
@@ -26,7 +26,7 @@ class Counts:
         self._sum += value
 
     def buckets(self) -> tuple[Sequence[tuple[str, float]], float]:
-        """Cumulative, as Prometheus wants them, and the sum of what was observed."""
+        """Returns cumulative buckets, as Prometheus wants them, and the sum of the values."""
         cumulative, total = [], 0
         for bound, count in zip((*self._bounds, float("inf")), self._counts, strict=True):
             total += count
@@ -35,7 +35,7 @@ class Counts:
 
 
 class Histogram(Collector):
-    """`labels` gives the same Counts for the same values, to be kept by whoever counts."""
+    """`labels` returns the same Counts for the same values; callers should keep it."""
 
     def __init__(
         self,

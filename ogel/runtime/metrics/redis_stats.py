@@ -1,22 +1,24 @@
-"""Who says how Redis is, and which server it really is."""
+"""Redis statistics, and which server answers in place of Redis."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-# Its numbers by name (`used_memory`, `keys`, …), its `server` and `version`; None while it is away.
+# Returns numbers of INFO by name (`used_memory`, `keys`, …) with `server` and `version`; None while it is away.
 AskRedis = Callable[[], Awaitable[Mapping[str, Any] | None]]
 
-# Each says its own version beside the `redis_version` that it is compatible with.
+# Compatible servers report their own version beside the `redis_version` that they imitate.
 _COMPATIBLE = ("valkey", "dragonfly", "kvrocks", "garnet", "redict")
 
 
 def server_of(info: Mapping[str, Any]) -> tuple[str, str]:
-    """Its name (`redis`, `valkey`, `keydb`, …) and its own version, as INFO says; "?" where it says none."""
+    """
+    Returns the server's name (`redis`, `valkey`, `keydb`, …) and its own version from INFO; "?" where it is missing.
+    """
     for name in _COMPATIBLE:
         if version := info.get(f"{name}_version"):
             return name, str(version).removeprefix("df-").removeprefix("v")
-    # KeyDB says so by its program and a section of its own; its version is Redis' field.
+    # KeyDB is recognised by its executable and an INFO section of its own; its version is in Redis' field.
     is_keydb = "keydb" in str(info.get("executable", "")).lower() or "mvcc_depth" in info
     return "keydb" if is_keydb else "redis", str(info.get("redis_version") or "?")

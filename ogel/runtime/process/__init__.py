@@ -1,1 +1,1 @@
-"""A process: its services from start to stop, its memory, its vital signs."""
+"""The process: starting and stopping its services, its memory, its resource usage."""

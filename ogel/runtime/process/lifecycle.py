@@ -1,4 +1,4 @@
-"""From the first signal to exit 0: run services together, stop them together, within a limit."""
+"""Runs services together and stops them together within a time limit, from the first signal to exit 0."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from ogel.kernel.errors import Restart
 
 log = structlog.get_logger(__name__)
 
-# What is left over once everything has had its time to drain.
+# Seconds for whatever remains after the drain time.
 MARGIN_SECONDS = 10.0
-# A library may swallow a cancellation, so it is repeated; a service that swallows all of them is given up.
+# A library may swallow a cancellation, so it is repeated; a service that swallows all of them is abandoned.
 CANCELLATIONS, CANCEL_SECONDS = 3, 5.0
 
 Service = Callable[[asyncio.Event], Awaitable[None]]
@@ -25,8 +25,8 @@ async def run_until_stopped(
     services: Sequence[tuple[str, Service]], stop: asyncio.Event, drain_seconds: float
 ) -> None:
     """
-    `run_together`, with SIGTERM and SIGINT setting `stop`; afterwards they are whose they were. Who was told to stop
-    does not restart.
+    `run_together`, with handlers for SIGTERM and SIGINT that set `stop`. The former handlers are restored afterwards. A
+    process that was told to stop does not restart.
     """
     loop = asyncio.get_running_loop()
     told = asyncio.Event()
@@ -48,9 +48,9 @@ async def run_together(
     services: Sequence[tuple[str, Service]], stop: asyncio.Event, drain_seconds: float
 ) -> None:
     """
-    Runs every service until `stop` is set, by whoever or by a service that ended. Each gets the event and must return
-    once it is set; whoever has not within `drain_seconds` plus a margin is cancelled, and left alone when that does not
-    help. Raises what the first of the services that failed raised.
+    Runs services until `stop` is set, by anyone or because one has ended. Each gets the event and must return once it
+    is set; after `drain_seconds` plus a margin it is cancelled, and abandoned if that does not help. Raises the
+    exception of the first service that failed.
     """
     tasks = [asyncio.create_task(_until_stop(service, stop), name=name) for name, service in services]
     await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -66,7 +66,7 @@ async def run_together(
 
 
 async def _cancel(tasks: set[asyncio.Task[None]]) -> set[asyncio.Task[None]]:
-    """Returns those that go on all the same."""
+    """Cancels tasks. Returns those that keep running."""
     for _ in range(CANCELLATIONS):
         if not tasks:
             break
@@ -77,7 +77,9 @@ async def _cancel(tasks: set[asyncio.Task[None]]) -> set[asyncio.Task[None]]:
 
 
 async def unless_stopped(work: Coroutine[Any, Any, None], stop: asyncio.Event) -> bool:
-    """Does the work, or gives it up when `stop` is set first. True when it was done; raises what it raised."""
+    """
+    Awaits the work, or cancels it when `stop` is set first. Returns whether it was completed; raises its exception.
+    """
     working = asyncio.create_task(work)
     stopping = asyncio.create_task(stop.wait())
     try:

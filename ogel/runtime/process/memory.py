@@ -1,4 +1,4 @@
-"""When this process has too much memory to go on as it is."""
+"""Detects that this process uses too much memory, so that it can restart."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ log = structlog.get_logger(__name__)
 
 MEGABYTE = 1_000_000
 LOOK_SECONDS = 3.0
-# A process works at least so long before it begins anew, so that it spends its time on work.
+# A process works at least this long before it restarts, so that it does not spend its time on restarting.
 LEAST_SECONDS = 60.0
 
 
@@ -23,7 +23,10 @@ class MemoryLimit:
         self.passed = False
 
     async def watch(self, stop: asyncio.Event) -> None:
-        """Until `stop`, or until the limit is passed by a process that was below it before it had anything to do."""
+        """
+        Returns at `stop`, or when memory exceeds the limit. A process that exceeded it before it had any work is not
+        restarted.
+        """
         loop = asyncio.get_running_loop()
         began, idle = loop.time(), resident_bytes() // MEGABYTE
         if idle >= self._megabytes:
@@ -50,5 +53,5 @@ class MemoryLimit:
                 return
 
     async def is_kept(self) -> bool:
-        """For readiness: what has passed it gets nothing new."""
+        """For the readiness probe: a process above the limit gets no new work."""
         return not self.passed

@@ -1,4 +1,4 @@
-"""What the kernel says about this process."""
+"""The resource usage of this process, as the kernel reports it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import resource
 
 
 def resident_bytes() -> int:
-    """0 where the kernel does not say (no /proc)."""
+    """Returns the resident memory; 0 where the kernel does not report it (no /proc)."""
     try:
         with open("/proc/self/statm") as file:
             return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
@@ -16,6 +16,6 @@ def resident_bytes() -> int:
 
 
 def cpu_seconds() -> float:
-    """User and system, since it started."""
+    """Returns user and system CPU time since the process started."""
     usage = resource.getrusage(resource.RUSAGE_SELF)
     return usage.ru_utime + usage.ru_stime

@@ -1,1 +1,1 @@
-"""How much each caller may ask for, and how often."""
+"""Rate limits: how much each caller may ask for, and how often."""

@@ -1,4 +1,4 @@
-"""What one caller may still ask for of one class, as this process knows it."""
+"""One caller's budget in one rate class, as this process knows it."""
 
 from __future__ import annotations
 
@@ -70,9 +70,9 @@ class Budget:
         self.left = 0
         self.waiting = 0
         self.asked: asyncio.Future[None] | None = None
-        # More is asked for from here on, so that nobody need wait for it.
+        # Below this, more is requested ahead of time, so that no request has to wait.
         self._low = self.share // 2
-        # Name, window and interval of each policy: looked at for every request.
+        # Name, window and interval of each policy, precomputed because every request needs them.
         self._limits = [
             (policy.name.encode("ascii"), policy.window_seconds, policy.interval_seconds)
             for policy in policies
@@ -91,7 +91,7 @@ class Budget:
         )
 
     def spend(self, now: float) -> bool:
-        """One request, counted by this process alone."""
+        """Counts one request in this process alone."""
         if self.is_spent(now):
             return False
         for meter, (_, _, interval) in zip(self._meters, self._limits, strict=True):
@@ -99,7 +99,7 @@ class Budget:
         return True
 
     def heard(self, granted: int, owed_seconds: Sequence[float], now: float) -> None:
-        """What the common budget answered."""
+        """Takes the answer of the common budget."""
         self.left += granted
         for meter, owed in zip(self._meters, owed_seconds, strict=True):
             meter.whole_at = now + owed
@@ -108,7 +108,7 @@ class Budget:
         return Verdict((self._described, self._standing(self.left, now)))
 
     def refused(self, now: float) -> Verdict:
-        """Because of the policies that are used up."""
+        """Returns the verdict for the policies that are used up."""
         waits = {
             name.decode(): _seconds(meter.whole_at, now, window, interval)
             for meter, (name, window, interval) in zip(self._meters, self._limits, strict=True)
@@ -119,8 +119,8 @@ class Budget:
 
     def _standing(self, more: int, now: float) -> tuple[bytes, bytes]:
         """
-        The field `RateLimit` of draft-ietf-httpapi-ratelimit-headers-11: `r` may come in the next `t` seconds. This
-        process holds `more` of them already.
+        Formats the field `RateLimit` of draft-ietf-httpapi-ratelimit-headers-11: `r` requests are left for the next `t`
+        seconds, the `more` that this process holds included.
         """
         items = [
             b'"%b";r=%d;t=%d'
@@ -135,7 +135,7 @@ class Budget:
 
 
 def _seconds(whole_at: float, now: float, window: float, interval: float) -> int:
-    """Whole ones, until one more request may come."""
+    """Returns whole seconds until one more request is allowed."""
     if interval <= 1.0:
         return 1
     return max(1, math.ceil(wait_seconds(whole_at, now, window, interval)))

@@ -22,22 +22,22 @@ from ogel.runtime.rates.shared import Ask, SharedBudgets
 
 log = structlog.get_logger(__name__)
 
-# Whoever was here last longest ago is forgotten: what they owe stands in Redis.
+# When there are too many callers, the least recently seen is forgotten: what it used is recorded in Redis.
 MOST_BUDGETS = 10_000
-# What is asked for together, in one round trip.
+# How many asks go into one round trip.
 MOST_ASKS = 200
-# How long requests wait for Redis, when it stalls; after that nobody does until it answers again…
+# How long requests wait when Redis stalls. After that they do not wait until it answers again…
 PATIENCE_SECONDS = 0.25
-# …which is tried this often.
+# …for which it is tried this often.
 PROBE_SECONDS = 1.0
-# A request that was overtaken by so many others is judged by what this process knows.
+# A request that was overtaken by this many others is judged by what this process knows.
 _MOST_TURNS = 4
 
 BudgetKey = tuple[str, str]
 
 
 class Budgets:
-    """`shared` is None where no other process could use up what is counted here."""
+    """`shared` is None when no other process could use up the same budgets."""
 
     def __init__(self, shared: SharedBudgets | None, metrics: RateMetrics) -> None:
         self._shared = shared
@@ -63,7 +63,7 @@ class Budgets:
         return budget
 
     def take(self, budget: Budget, now: float) -> bool | None:
-        """Whether one more may pass; None: that has to be waited for, with `wait_and_take`."""
+        """Decides about one request; None: the decision has to be awaited, with `wait_and_take`."""
         if budget.left > 0:
             budget.left -= 1
             if budget.is_low:
@@ -86,7 +86,7 @@ class Budgets:
         return budget.spend(time.monotonic())
 
     def _ask_soon(self, budget: Budget, now: float) -> None:
-        """So that there is more when it is needed, or to see whether Redis is back; nobody waits for the answer."""
+        """Asks for more before it is needed, or tests whether Redis is back; nothing waits for the answer."""
         if self._shared is None or budget.is_spent(now) or (self._away and now < self._probe_at):
             return
         self._ask(budget, now)
@@ -101,7 +101,7 @@ class Budgets:
         return budget.asked
 
     async def _ask_all(self) -> None:
-        """One at a time, who asks for all that wait."""
+        """Sends all pending asks; only one such task runs at a time."""
         try:
             while self._pending:
                 budgets, self._pending = self._pending[:MOST_ASKS], self._pending[MOST_ASKS:]

@@ -1,4 +1,4 @@
-"""Who is counted how: a caller's requests of a class, by the policies of that class."""
+"""Counts each caller's requests by the policies of their rate class."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from ogel.runtime.rates.budgets import Budgets
 from ogel.runtime.rates.metrics import RateMetrics
 from ogel.runtime.rates.policy import Policy, Quota, policies_of
 
-# Operators: whoever may do everything need not be kept from doing it often, and works by night at what went wrong.
+# Operators are not limited: they may do everything anyway, and must not be hindered while they repair something.
 _OPERATORS: frozenset[Kind] = frozenset({"admin", "system"})
-# A site that has IPv6 has at least this network, and any address in it to choose from…
+# A site with IPv6 has at least this network, with any address in it to choose from…
 _NETWORK_BITS = 64
-# …and may well have this one, so that it is counted too; it may have many people in it.
+# …and may have this larger one, so it is counted too. It may be shared by many people.
 _SITE_BITS = 48
 _SITE_TIMES = 16
 
@@ -39,8 +39,8 @@ class Limiter:
 
     async def admit(self, principal: Principal, client: str | None, rate: str) -> Verdict:
         """
-        Counts one request of a principal; of who is nobody, by the address `client`. It waits for Redis only when this
-        process meets somebody new, or they ask for more than was foreseen.
+        Counts one request of a principal; anonymous ones by the address `client`. It waits for Redis only when this
+        process sees a caller for the first time, or the caller asks for more than was reserved.
         """
         policies = self._policies.get(rate)
         if policies is None:
@@ -64,7 +64,7 @@ class Limiter:
         return verdict
 
     def give_back(self, principal: Principal, client: str | None, rate: str) -> None:
-        """One request that was counted, and turned out not to be of that class."""
+        """Gives back a request that was counted and turned out to belong to another class."""
         budget = self._budgets.find((rate, _whose(principal, client)))
         if budget is not None:
             budget.left += 1
@@ -94,7 +94,9 @@ def _whose(principal: Principal, client: str | None) -> str:
 
 @lru_cache(maxsize=1024)
 def network_of(client: str | None) -> str:
-    """Whom an address stands for. IPv4 addresses are few; of IPv6 ones everybody has as many as they like."""
+    """
+    Returns the network that an address is counted as. IPv4 addresses are scarce; an IPv6 site has as many as it likes.
+    """
     if client is None:
         return "unknown"
     address = ip_address(client)
@@ -102,7 +104,7 @@ def network_of(client: str | None) -> str:
 
 
 def refusal(verdict: Verdict) -> RateLimited:
-    """The 429 of a request that may not pass."""
+    """Returns the 429 of a request that is refused."""
     names = " and ".join(verdict.refused_by)
     seconds = verdict.retry_after_seconds
     return RateLimited(

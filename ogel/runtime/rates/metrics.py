@@ -1,4 +1,4 @@
-"""Rate limits in numbers, for Prometheus."""
+"""Prometheus metrics of rate limits."""
 
 from __future__ import annotations
 

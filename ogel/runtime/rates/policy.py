@@ -1,28 +1,37 @@
-"""A policy: how many requests in how many seconds, for each of those it counts."""
+"""Rate policies: how many requests in how many seconds, for each caller."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Literal, NamedTuple
+
+# What a request costs Ogel, roughly. Each route and stream declares its class, by which its rate is limited.
+# none     never limited: health, metrics, what a load balancer asks.
+# read     answers from rows; changes nothing.
+# write    one transaction.
+# publish  events, messages and mails: what clients send in numbers.
+# stream   the beginning of a stream; what it carries is not counted.
+# sign_in  tries a secret that people chose, or costs a slow hash: few are enough, and many are an attack.
+RateClass = Literal["none", "read", "write", "publish", "stream", "sign_in"]
 
 _QUOTA = re.compile(r"([1-9][0-9]{0,8})/([1-9][0-9]{0,5})?(s|m|h|d)", re.ASCII)
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 LONGEST_SECONDS = 86_400
 MOST_QUOTAS = 4
-# Of a quota, what one process holds at most without having used it.
+# A process reserves at most this part of a quota ahead of use (1 / _SHARES).
 _SHARES = 100
 
 
 @dataclass(frozen=True, slots=True)
 class Quota:
-    """`requests` at once, and as many again in each `seconds`, coming back one by one."""
+    """`requests` at once; used ones come back one by one, all of them within `seconds`."""
 
     requests: int
     seconds: int
 
     def __str__(self) -> str:
-        """As settings write it: `1000/10s`."""
+        """Formats as settings do: `1000/10s`."""
         for unit in ("d", "h", "m"):
             if self.seconds % _UNITS[unit] == 0:
                 return f"{self.requests}/{self.seconds // _UNITS[unit]}{unit}"
@@ -41,20 +50,21 @@ class Policy(NamedTuple):
 
     @property
     def interval_seconds(self) -> float:
-        """After which one more request may come."""
+        """Returns the seconds after which one more request is allowed."""
         return self.quota.seconds / self.quota.requests
 
     @property
     def share(self) -> int:
         """
-        What a process takes out of the common budget at a time: a hundredth, so that a hundred processes that take and
-        use nothing cost a caller one quota once; of a small quota one request, so that nobody gets more than it says.
+        Returns how much a process reserves from the common budget at a time: a hundredth, so that a hundred processes
+        that reserve it unused cost a caller one quota once; for a small quota one request, so that nobody gets more
+        than it says.
         """
         return max(1, self.quota.requests // _SHARES)
 
 
 def quotas_of(text: str) -> tuple[Quota, ...]:
-    """`1000/10s, 50000/1h`; `off` is no limit. Raises ValueError."""
+    """Parses `1000/10s, 50000/1h`; `off` is no limit. Raises ValueError."""
     if text.strip().lower() == "off":
         return ()
     quotas = tuple(_quota(each.strip()) for each in text.split(","))
@@ -75,7 +85,9 @@ def _quota(text: str) -> Quota:
 
 
 def policies_of(name: str, quotas: tuple[Quota, ...]) -> tuple[Policy, ...]:
-    """One quota is named as its class is, `read`; each of several has its window behind it, `read-10s`."""
+    """
+    Names policies: a single quota has its class's name, `read`; of several, each has its window added, `read-10s`.
+    """
     if len(quotas) == 1:
         return (Policy(name, quotas[0]),)
     return tuple(Policy(f"{name}-{str(each).partition('/')[2]}", each) for each in quotas)

@@ -1,4 +1,4 @@
-"""What all processes share of the budgets, as the runtime needs it; adapters/redis_rates.py fulfils it."""
+"""The port to the budgets that all processes share, implemented by adapters/redis_rates.py."""
 
 from __future__ import annotations
 
@@ -9,20 +9,22 @@ from ogel.runtime.rates.policy import Policy
 
 
 class Ask(NamedTuple):
-    """`wanted` requests out of several policies at once; `keys` name whose budget it is under each of them."""
+    """Asks for `wanted` requests of several policies at once; `keys` name whose budget it is under each of them."""
 
     keys: Sequence[str]
     policies: Sequence[Policy]
     wanted: int
 
 
-class Answer(NamedTuple):
-    """`granted` of what was wanted, charged to each policy; `owed_seconds`: until each is whole again."""
+class BudgetAnswer(NamedTuple):
+    """`granted` of the wanted requests, charged to each policy; `owed_seconds` until each is full again."""
 
     granted: int
     owed_seconds: Sequence[float]
 
 
 class SharedBudgets(Protocol):
-    async def take(self, asks: Sequence[Ask]) -> Sequence[Answer]:
-        """Each ask at once or not at all: what any of its policies refuses, none is charged. Raises Unavailable."""
+    async def take(self, asks: Sequence[Ask]) -> Sequence[BudgetAnswer]:
+        """
+        Each ask is granted or refused as a whole: if one of its policies refuses, none is charged. Raises Unavailable.
+        """

@@ -1,1 +1,1 @@
-"""Realtime: events pushed to whoever listens now, over WebSocket and SSE."""
+"""Realtime: events pushed to connected clients over WebSocket and SSE."""

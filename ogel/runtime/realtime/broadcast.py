@@ -1,4 +1,4 @@
-"""Broadcast: what one process says and every listening process hears, if it listens at that moment."""
+"""Broadcasts between processes: a message reaches every process that is listening at that moment."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Protocol
 
 # The channel that carries events as `message.pack` writes them.
 EVENTS = "ogel:realtime:events"
-# Carries ids of keys that were revoked. It is a hint: whoever hears it looks in the database.
+# Carries the ids of revoked keys. They are hints: receivers look the key up in the database.
 KEYS = "ogel:keys:ended"
 
 OnMessage = Callable[[bytes], None]
@@ -17,8 +17,8 @@ OnMessage = Callable[[bytes], None]
 class Broadcast(Protocol):
     async def publish(self, channel: str, payloads: Sequence[bytes]) -> None:
         """
-        Raises Unavailable when they could not be handed over within a few seconds. Some may have been heard
-        even then, so trying again can say things twice.
+        Raises Unavailable when the messages could not be handed over within a few seconds. Some may have been received
+        even then, so a repetition can duplicate them.
         """
 
     async def listen(
@@ -28,6 +28,6 @@ class Broadcast(Protocol):
         stop: asyncio.Event,
     ) -> None:
         """
-        Until `stop`; reconnects by itself. `on_connected` is told of each change: what is said while it is
-        False is missed.
+        Listens until `stop`, and reconnects by itself. `on_connected` is called with each change of the connection;
+        messages sent while it is False are missed.
         """

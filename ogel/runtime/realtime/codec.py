@@ -18,7 +18,7 @@ CLOSE_CODES = {Reason.SHUTDOWN: 1001, Reason.SLOW: 1013, Reason.REVOKED: 4401, R
 MESSAGE_TOO_BIG = 1009
 
 WEBSOCKET_PING = '{"type":"ping"}'
-# A comment, which EventSource skips; it keeps proxies from hanging up.
+# A comment, which EventSource skips; it keeps proxies from closing an idle connection.
 SSE_PING = b": ping\n\n"
 
 

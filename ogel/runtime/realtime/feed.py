@@ -1,4 +1,4 @@
-"""The feed: what this process hears on the broadcast goes to its hub, and news of keys to who watches them."""
+"""Passes what this process receives from the broadcast to its hub, and news of keys to whoever watches them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ log = structlog.get_logger(__name__)
 
 
 class RealtimeFeed:
-    """A lifecycle service: `run` is its own, beside the server that holds the clients."""
+    """A service of the lifecycle, which runs beside the server that holds the clients."""
 
     def __init__(self, hub: Hub, broadcast: Broadcast, watch: Watch, metrics: RealtimeMetrics) -> None:
         self._hub = hub
@@ -27,7 +27,7 @@ class RealtimeFeed:
         self.connected = asyncio.Event()
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Listens until `stop`, then ends every subscription, so that the server has none to wait for."""
+        """Listens until `stop`, then ends every subscription, so that the server need not wait for any."""
         try:
             channels = {EVENTS: self._heard, KEYS: lambda _: self._watch.look_soon()}
             await self._broadcast.listen(channels, self._connected, stop)
@@ -38,7 +38,7 @@ class RealtimeFeed:
         try:
             message = Message(payload)
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-            # Someone else writes to our channel, or an Ogel of another version does.
+            # Another program writes to our channel, or another version of Ogel.
             log.warning("realtime.unreadable", bytes=len(payload), error=str(error))
             return
         self._hub.publish(message)
@@ -47,6 +47,6 @@ class RealtimeFeed:
         self._metrics.connected(connected)
         if connected:
             self.connected.set()
-            self._watch.look_soon()  # at what was not heard
+            self._watch.look_soon()  # for news that was missed
         else:
             self.connected.clear()

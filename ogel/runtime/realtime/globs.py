@@ -1,4 +1,4 @@
-"""Globs and who subscribed to them, indexed so that finding the subscribers of a type stays cheap."""
+"""An index of globs and their subscribers, so that finding the subscribers of an event type is cheap."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ Item = TypeVar("Item")
 
 
 class Glob:
-    """`*` stands for any characters, dots included. No glob is slow to match, as it might be as a regex."""
+    """`*` matches any characters, dots included. Matching takes linear time, which a regex might not."""
 
     __slots__ = ("_middles", "_suffix", "prefix")
 
@@ -31,8 +31,8 @@ class Glob:
 
 class GlobIndex(Generic[Item]):
     """
-    Looks at exact types, and at globs whose text before the first `*` begins the type: everyone else's globs
-    (`chat.room-17.*`) cost nothing.
+    Compares with exact types, and with globs whose text before the first `*` begins the type; others (`chat.room-17.*`)
+    cost nothing.
     """
 
     def __init__(self) -> None:
@@ -73,7 +73,7 @@ class GlobIndex(Generic[Item]):
                 del self._lengths[len(prefix)]
 
     def matching(self, type: str) -> set[Item]:
-        """Everyone with at least one glob that matches, once each."""
+        """Returns every subscriber with at least one matching glob, once each."""
         found = set(self._exact.get(type, ()))
         for length in self._lengths:
             if length <= len(type):

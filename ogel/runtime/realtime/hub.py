@@ -1,4 +1,4 @@
-"""The hub: hands each message to the subscriptions of this process that want it, and waits for none."""
+"""Hands each message to the subscriptions of this process that want it, and waits for none."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class HubOptions:
 
 
 class Hub:
-    """Everything here happens on the event loop, without awaiting."""
+    """All methods run on the event loop and do not await."""
 
     def __init__(self, metrics: RealtimeMetrics, options: HubOptions) -> None:
         self._metrics = metrics
@@ -38,7 +38,9 @@ class Hub:
 
     @contextmanager
     def subscribe(self, globs: Sequence[str]) -> Iterator[Subscription]:
-        """For as long as the block. `globs` match GLOB_PATTERN. Raises Unavailable when full or closed."""
+        """
+        Subscribes for the duration of the block. `globs` match GLOB_PATTERN. Raises Unavailable when full or closed.
+        """
         if self._closed:
             raise Unavailable("This process is stopping. Connect again.", retry_after_seconds=1)
         if len(self._subscriptions) >= self._options.max_subscriptions:
@@ -54,7 +56,7 @@ class Hub:
             self._remove(subscription)
 
     def publish(self, message: Message) -> None:
-        """A client that is too slow loses its subscription; nobody else notices."""
+        """Delivers a message. A client that is too slow loses its subscription; others are not affected."""
         listeners = self._index.matching(message.type)
         slow = [subscription for subscription in listeners if not subscription.offer(message)]
         for subscription in slow:
@@ -62,7 +64,7 @@ class Hub:
         self._metrics.published(len(listeners) - len(slow))
 
     def close(self) -> None:
-        """Ends all subscriptions once they have given out what waits, and takes no new ones."""
+        """Refuses new subscriptions, and ends all others once they have delivered their waiting messages."""
         self._closed = True
         for subscription in list(self._subscriptions):
             self.end(subscription, Reason.SHUTDOWN)

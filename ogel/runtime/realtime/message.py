@@ -45,11 +45,11 @@ class Message:
 
     @property
     def size(self) -> int:
-        """Bytes, about: what a waiting message counts for in a subscriber's queue."""
+        """The approximate number of bytes that the message takes in a subscriber's queue."""
         return len(self.json)
 
     def encoded(self, encode: Encode[Encoded]) -> Encoded:
-        """`encode(self)`, done once however many subscribers share this message. `encode` must outlive it."""
+        """Returns `encode(self)`, computed once for all subscribers of this message. `encode` must outlive it."""
         if encode not in self._encoded:
             self._encoded[encode] = encode(self)
         encoded: Encoded = self._encoded[encode]
@@ -57,6 +57,6 @@ class Message:
 
 
 def pack(event: Event) -> bytes:
-    """The event as a message's bytes; `Message` is its inverse."""
+    """Encodes an event as the bytes that `Message` decodes."""
     envelope = _Envelope(event.id, event.type, event.timestamp, event.subject, msgspec.Raw(event.data))
     return msgspec.json.encode(envelope)

@@ -1,4 +1,4 @@
-"""What Prometheus learns about realtime in this process."""
+"""Prometheus metrics of realtime in this process."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ class RealtimeMetrics:
         self._peak = max(self._peak, count)
 
     def take_peak(self) -> int:
-        """The most clients there were at once since this was asked last."""
+        """Returns the largest number of clients at once since the last call."""
         peak, self._peak = self._peak, self._now
         return peak
 
     def published(self, messages: int) -> None:
-        """One event came in, and so many clients wanted it."""
+        """Counts one event and the clients that wanted it."""
         self._events.inc()
         self._messages.inc(messages)
 

@@ -1,4 +1,4 @@
-"""What the sessions of all transports share."""
+"""Code that the sessions of all transports share."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Any, TypeVar
 
 Left = TypeVar("Left")
 
-# Railway's proxy, like others, hangs up on silence.
+# Proxies, Railway's too, close idle connections.
 PING_SECONDS = 25.0
 
 
 async def until_left(writing: Coroutine[Any, Any, None], left: Coroutine[Any, Any, Left]) -> Left | None:
-    """Runs both until either ends, and cancels the other. None when it was the writing that ended."""
+    """Runs both until either ends, and cancels the other. Returns None when the writer ended."""
     writer, watcher = asyncio.create_task(writing), asyncio.create_task(left)
     try:
         done, _ = await asyncio.wait((writer, watcher), return_when=asyncio.FIRST_COMPLETED)

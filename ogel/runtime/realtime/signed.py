@@ -1,4 +1,4 @@
-"""A broadcast whose messages are signed: Redis carries them, and whoever else can write there adds none."""
+"""A broadcast with signed messages, so that others who can write to Redis cannot forge any."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ log = structlog.get_logger(__name__)
 
 _UNSIGNED = frozenset({KEYS})
 _SIGNATURE_BYTES = 32
-# Of messages that are refused, one line of the log tells so often, and how many they were.
+# Refused messages are logged once in this many seconds, with their number.
 SAY_SECONDS = 10.0
 
 
@@ -68,7 +68,7 @@ class SignedBroadcast:
 
 
 def _key(secret: str) -> bytes:
-    """For this purpose alone; the vault derives others."""
+    """Derives a key for this purpose alone; the vault derives others."""
     return hmac.digest(secret.encode(), b"ogel broadcast v1", "sha256")
 
 

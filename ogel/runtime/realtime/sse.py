@@ -6,22 +6,23 @@ from starlette.types import Receive, Send
 
 from ogel.runtime.realtime import codec
 from ogel.runtime.realtime.session import PING_SECONDS, until_left
-from ogel.runtime.realtime.subscription import Ended, Subscription
+from ogel.runtime.realtime.subscription import Subscription, SubscriptionEnded
 
-# Who only listens has nothing to say, and could do so without end, where other requests have their limit.
+# A client that only listens has nothing to send. Without this limit it could send without end, while other requests
+# have a body limit.
 MAX_CLIENT_BYTES = 64 * 1024
 _HEADERS = [
     (b"content-type", b"text/event-stream; charset=utf-8"),
     (b"cache-control", b"no-store"),
-    # What ends is over: nobody waits on this connection for more.
+    # The connection closes with the stream: nothing else waits for it.
     (b"connection", b"close"),
-    # For nginx and its kin, which would otherwise gather our events before passing them on.
+    # Keeps nginx and other proxies from buffering events before they pass them on.
     (b"x-accel-buffering", b"no"),
 ]
 
 
 async def serve_sse(subscription: Subscription, receive: Receive, send: Send) -> None:
-    """From the status line to the last chunk. Admission comes before."""
+    """Sends the response, from its head to the last chunk. Admission comes before."""
     await until_left(_write(subscription, send), _left(receive))
 
 
@@ -32,7 +33,7 @@ async def _write(subscription: Subscription, send: Send) -> None:
         while True:
             message = await subscription.next(PING_SECONDS)
             await _chunk(send, codec.SSE_PING if message is None else message.encoded(codec.sse_event))
-    except Ended as ended:
+    except SubscriptionEnded as ended:
         await _chunk(send, codec.sse_end(ended.reason), more=False)
 
 

@@ -1,4 +1,4 @@
-"""A subscription: one client's queue of messages, bounded, with an end that has a reason."""
+"""A client's bounded queue of messages, which ends with a reason."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from ogel.runtime.realtime.message import Message
 class Reason(StrEnum):
     """Why the hub ended a subscription."""
 
-    SLOW = "slow"  # the client does not read as fast as it is written to
-    SHUTDOWN = "shutdown"  # this process stops; another one is there to connect to
-    REVOKED = "revoked"  # the key it was opened with was, or may not listen any more
-    EXPIRED = "expired"  # that key did
+    SLOW = "slow"  # the client reads more slowly than messages arrive
+    SHUTDOWN = "shutdown"  # this process stops; the client can reconnect to another
+    REVOKED = "revoked"  # its key was revoked, or has lost the scope
+    EXPIRED = "expired"  # its key has expired
 
 
-class Ended(Exception):
+class SubscriptionEnded(Exception):
     def __init__(self, reason: Reason) -> None:
         super().__init__(reason)
         self.reason = reason
@@ -38,7 +38,10 @@ class Subscription:
         self._reason: Reason | None = None
 
     def offer(self, message: Message) -> bool:
-        """False when there is no room: who offers then ends it. One message always fits, however large."""
+        """
+        Queues a message. Returns False when there is no room, after which the caller ends the subscription. One message
+        always fits, however large.
+        """
         full = len(self._waiting) >= self._max_messages or self._bytes + message.size > self._max_bytes
         if full and self._waiting:
             return False
@@ -48,7 +51,10 @@ class Subscription:
         return True
 
     def end(self, reason: Reason) -> int:
-        """What waits is given out before a shutdown, and to nobody else. Returns how many messages were dropped."""
+        """
+        Ends the subscription. Only before a shutdown are waiting messages still delivered. Returns how many were
+        dropped.
+        """
         self._reason = reason
         self._some.set()
         if reason is Reason.SHUTDOWN:
@@ -58,7 +64,7 @@ class Subscription:
         return dropped
 
     async def next(self, timeout_seconds: float) -> Message | None:
-        """The oldest message waiting; None when none came in time. Raises Ended after the last."""
+        """Returns the oldest waiting message; None when none came in time. Raises SubscriptionEnded after the last."""
         if not self._waiting and self._reason is None:
             self._some.clear()
             try:
@@ -71,4 +77,4 @@ class Subscription:
             self._bytes -= message.size
             return message
         assert self._reason is not None
-        raise Ended(self._reason)
+        raise SubscriptionEnded(self._reason)

@@ -1,1 +1,1 @@
-"""Schedules: jobs at times written in cron, once per tick whoever counts the time."""
+"""Schedules: jobs at times given as cron expressions, run once per tick however many schedulers there are."""

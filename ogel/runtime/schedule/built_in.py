@@ -1,4 +1,4 @@
-"""The schedules that features declare, as OGEL_SCHEDULES moves them and switches them on and off."""
+"""The schedules that features declare, with the changes that OGEL_SCHEDULES makes to them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ogel.kernel.errors import ConfigError
 
-# What counts time is imported by processes that do.
+# Imported late: only processes that evaluate cron expressions need it.
 if TYPE_CHECKING:
     from ogel.runtime.jobs.kind import JobKind
     from ogel.runtime.lazy import Features
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class BuiltInSchedules:
-    """`wanted` is what the setting says, by name or pattern; `kinds` are those of every feature."""
+    """`wanted` is the setting's value, by name or pattern; `kinds` are the job kinds of every feature."""
 
     def __init__(
         self,
@@ -31,8 +31,8 @@ class BuiltInSchedules:
     @cached_property
     def all(self) -> Sequence[Schedule]:
         """
-        Those of every manifest; only all features together know, so that this builds them. Raises ConfigError, with a
-        line for each name that is not there and each cron that cannot be used.
+        Returns the schedules of all manifests, which builds every feature. Raises ConfigError, with a line for each
+        unknown name and each unusable cron expression.
         """
         from ogel.runtime.schedule.setting import unknown, unusable
 
@@ -61,6 +61,6 @@ class BuiltInSchedules:
     def _check(self, schedule: Schedule) -> None:
         if schedule.kind is None or self._kinds(schedule.kind) is None:
             raise ValueError(f"schedule {schedule.name!r} names {schedule.kind!r}, which no feature performs")
-        # Names without one are the users'.
+        # A name without a dot is a user's.
         if "." not in schedule.name:
             raise ValueError(f"schedule {schedule.name!r} has no dot in its name")

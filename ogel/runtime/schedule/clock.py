@@ -1,4 +1,4 @@
-"""The clock as the scheduler service sees it: it tells, from a thread of its own, which schedule is due."""
+"""The port to the clock, which tells on its own thread that a schedule is due."""
 
 from __future__ import annotations
 
@@ -6,22 +6,25 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Protocol
 
-# Takes a schedule's name and the time it is, by this clock; answers when to tell it next. None: never again, the
-# schedule is no more or paused. Called from the clock's thread; raises NotHandedOver.
+# Takes a schedule's name and the clock's time; returns when the schedule is due next. None: it was deleted or paused.
+# Called on the clock's thread; raises NotHandedOver.
 Due = Callable[[str, datetime], datetime | None]
 
 
 class NotHandedOver(Exception):
-    """Nobody took the tick now; the clock offers it again."""
+    """Nothing took the tick; the clock will offer it again."""
 
 
 class Clock(Protocol):
-    """May fall silent (no Redis) or tell a tick twice; it must never block or fail the event loop."""
+    """May fall silent (without Redis) or tell a tick twice; it must never block or break the event loop."""
 
     def expect(self, times: Mapping[str, datetime]) -> None:
-        """When each schedule is due next; those not named are no more. What changed since the last call counts."""
+        """
+        Sets when schedules are due next; schedules that are not named are removed. Only changes since the last call
+        have an effect.
+        """
 
     def start(self, due: Due) -> None: ...
 
     async def stop(self) -> None:
-        """Returns within two seconds, also when it was never started."""
+        """Returns within two seconds, also when the clock was never started."""

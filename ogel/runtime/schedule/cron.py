@@ -1,4 +1,4 @@
-"""A cron expression in a time zone, and its ticks."""
+"""A cron expression in a time zone, and the times (ticks) that it gives."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from zoneinfo import ZoneInfo
 from ogel.runtime.schedule.expression import Expression
 
 _MOMENT = timedelta(microseconds=1)
-# Further away than any change of the clocks moves them.
+# Longer than any shift of a clock (daylight saving time).
 _NEAR = timedelta(hours=25)
-# Any fixed moment would do: it only tells whether the expression has ticks at all.
+# An arbitrary fixed time: it only shows whether the expression has any ticks.
 _TRIAL = datetime(2024, 1, 1, tzinfo=UTC)
 
 
@@ -41,7 +41,7 @@ class Cron:
             raise ValueError(f"cron {text[:100]!r} {error}") from error
 
     def next_tick(self, after: datetime) -> datetime:
-        """The first tick later than `after`."""
+        """Returns the first tick later than `after`."""
         start = self._wall(after) - self._shift(after)
         best: datetime | None = None
         for wall in self._expression.after(start):
@@ -53,7 +53,7 @@ class Cron:
         raise AssertionError("an expression has ticks for ever, or is refused")
 
     def last_tick(self, until: datetime) -> datetime:
-        """The last tick not later than `until`."""
+        """Returns the last tick not later than `until`."""
         start = self._wall(until) + self._shift(until) + self._expression.step
         best: datetime | None = None
         for wall in self._expression.before(start):
@@ -65,7 +65,7 @@ class Cron:
         raise AssertionError("an expression has ticks for ever, or is refused")
 
     def ticks(self, since: datetime, until: datetime, most: int) -> list[datetime]:
-        """Those later than `since` and not later than `until`, oldest first; of more than `most`, the newest."""
+        """Returns the ticks after `since` up to `until`, oldest first; if there are more than `most`, the newest."""
         found: list[datetime] = []
         tick = self.last_tick(until)
         while tick > since and len(found) < most:
@@ -92,7 +92,7 @@ class Cron:
         return moment.astimezone(self._zone).replace(tzinfo=None)
 
     def _shift(self, moment: datetime) -> timedelta:
-        """By how much the clocks are moved near that moment; mostly by nothing."""
+        """Returns how far the clocks are shifted near that moment, which is mostly zero."""
         before, after = ((moment + by).astimezone(self._zone).utcoffset() for by in (-_NEAR, _NEAR))
         assert before is not None
         assert after is not None
@@ -101,7 +101,7 @@ class Cron:
 
 @lru_cache(maxsize=1024)
 def cron(text: str, timezone: str = "UTC") -> Cron:
-    """A Cron that may be another's too: making one costs a few milliseconds. ValueError as there."""
+    """Returns a Cron, which may be shared: parsing one takes a few milliseconds. Raises ValueError as Cron does."""
     return Cron(text, timezone)
 
 
@@ -111,5 +111,5 @@ def is_zone(name: str) -> bool:
 
 @lru_cache(maxsize=1)
 def _zones() -> frozenset[str]:
-    """As IANA names them; a system's own directory has `posixrules`, `localtime` and such, too."""
+    """Names of the IANA database only; a system's directory also contains `posixrules`, `localtime` and such."""
     return frozenset(resources.files("tzdata").joinpath("zones").read_text().split()) - {"Factory"}

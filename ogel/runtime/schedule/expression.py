@@ -1,4 +1,4 @@
-"""A cron expression without a zone: what the clock on the wall shows when it is true."""
+"""A cron expression without a time zone, evaluated on local times."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _NAMED = {
 
 
 class _Field(NamedTuple):
-    """`names` stand for the numbers from `first` on; after `round` of them it begins again."""
+    """One field. `names` stand for the numbers from `first` on; the field repeats after `round` of them."""
 
     first: int
     last: int
@@ -31,7 +31,7 @@ class _Field(NamedTuple):
     names: Sequence[str] = ()
 
 
-# As they are written: minute, hour, day of month, month, day of week (where 7 is Sunday, too), second.
+# In the order of an expression: minute, hour, day of month, month, day of week (7 is Sunday as well), second.
 _FIELDS = (
     _Field(0, 59, 60),
     _Field(0, 23, 24),
@@ -70,25 +70,25 @@ class Expression:
         return self._found(wall, back=False)
 
     def before(self, wall: datetime) -> Iterator[datetime]:
-        """The latest first."""
+        """Yields the matching times before that one, latest first."""
         return self._found(wall, back=True)
 
     def least_gap_seconds(self) -> int:
-        """That its ticks are apart at least, by the second field alone."""
+        """Returns a lower bound of the seconds between two ticks, from the second field alone."""
         seconds = sorted(self._from(datetime.fromtimestamp(0, UTC)).seconds)
         return min(
             later - earlier for earlier, later in zip(seconds, [*seconds[1:], seconds[0] + 60], strict=True)
         )
 
     def _found(self, wall: datetime, back: bool) -> Iterator[datetime]:
-        """Without end. ValueError when there is none for fifty years."""
-        # Whole steps: nothing is true between them.
+        """Yields matching times without end. Raises ValueError when there is none for fifty years."""
+        # The step covers whole units, between which nothing matches.
         wall -= timedelta(seconds=wall.second, microseconds=wall.microsecond) % self.step
         yield from self._from(wall, back)
         raise ValueError("cannot be used: it never comes true")
 
     def _from(self, wall: datetime, back: bool = False) -> CronSim:
-        from cronsim import CronSim, CronSimError  # for who counts ticks, not for who prints help
+        from cronsim import CronSim, CronSimError  # late: printing help does not need it
 
         try:
             return CronSim(self._text, wall, reverse=back)
@@ -97,7 +97,9 @@ class Expression:
 
 
 def _for_cronsim(fields: Sequence[str]) -> str:
-    """The second first, last days of the week as `5L` (croniter had `L5`), and no ranges over the end of a field."""
+    """
+    Translates for cronsim: the second comes first, last weekdays are `5L` (croniter: `L5`), and no range wraps around.
+    """
     minute, hour, day, month, weekday, *second = (
         ",".join(_without_wrapping(term, field) for term in text.split(","))
         for text, field in zip(fields, _FIELDS, strict=False)
@@ -111,7 +113,7 @@ def _without_wrapping(term: str, field: _Field) -> str:
         return term
     start, end = (_number(each, field) for each in found.group(1, 2))
     if start == end:
-        return found[1]  # with a step, cronsim would go on to the end of the field
+        return found[1]  # with a step, cronsim would continue to the end of the field
     step = int(found[3] or 1)
     if start < end or not (field.first <= end and start <= field.last and step):
         return term
@@ -122,7 +124,7 @@ def _without_wrapping(term: str, field: _Field) -> str:
 
 
 def _number(text: str, field: _Field) -> int:
-    """-1 for a name of something else."""
+    """Returns -1 for a name of another field."""
     if text.isdigit():
         return int(text)
     return field.first + field.names.index(text) if text in field.names else -1

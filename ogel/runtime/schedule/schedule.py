@@ -1,4 +1,4 @@
-"""A schedule, as a feature declares it or a user made it."""
+"""A schedule, declared by a feature or created by a user."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import Any
 from ogel.kernel.text import pattern
 from ogel.runtime.schedule.cron import Cron, cron
 
-# Declared names have dots and no dashes; those of users (SLUG_PATTERN) have dashes and no dots. So neither can ever
-# take the other's, and the clock can write a dot as a dash.
+# Declared names contain dots and no dashes; those of users (SLUG_PATTERN) contain dashes and no dots. So they cannot
+# collide, and the clock can write a dot as a dash.
 _NAME = re.compile(r"[a-z0-9_]+(\.[a-z0-9_]+)*")
 SLUG_PATTERN = pattern(
     r"^[a-z0-9_]+(-[a-z0-9_]+)*(?!\n)$", "a slug: a-z, 0-9, _ and single dashes between them"
@@ -22,7 +22,7 @@ NAME_LENGTH = 64
 
 @dataclass(frozen=True, slots=True)
 class ScheduledEvent:
-    """What is published at each tick; `data` is JSON text."""
+    """The event that is published at each tick; `data` is JSON text."""
 
     type: str
     data: bytes

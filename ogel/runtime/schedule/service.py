@@ -1,4 +1,4 @@
-"""The scheduler service: a clock for punctuality, and beneath it a periodic look that needs no clock."""
+"""The scheduler service: a clock for punctuality, and a periodic check that works without the clock."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ogel.runtime.schedule.ticks import Ticker
 
 log = structlog.get_logger(__name__)
 
-# Shorter than the clock keeps its lock, so that it is still the only one to offer a tick when we give up.
+# Shorter than the clock's lock lasts, so that it is still the only one to offer a tick when we give up.
 HANDOVER_SECONDS = 5.0
 STOP_SECONDS = 1.5
 TROUBLED_PAUSE = timedelta(minutes=1)
@@ -22,8 +22,8 @@ TROUBLED_PAUSE = timedelta(minutes=1)
 
 class SchedulerService:
     """
-    Any number may run. Every `look_seconds` it looks for what was changed, and for what nobody ran: while the clock is
-    away, ticks are so much and a little late.
+    Any number of them may run. Every `look_seconds` it looks for changed schedules and missed ticks; while the clock is
+    away, ticks are late by up to that time.
     """
 
     def __init__(self, ticker: Ticker, clock: Clock, look_seconds: float = 1.0) -> None:
@@ -36,7 +36,7 @@ class SchedulerService:
         self._away = False
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Works until `stop` is set, then returns within two seconds. Raises when the clock cannot start."""
+        """Runs until `stop` is set, then returns within two seconds. Raises when the clock cannot start."""
         self._loop = asyncio.get_running_loop()
         net = asyncio.create_task(self._keep_up())
         stopped = asyncio.create_task(stop.wait())
@@ -47,13 +47,13 @@ class SchedulerService:
             for task in (net, stopped, self._taking):
                 if task is not None:
                     task.cancel()
-            # A cancelled query waits for its database, which may hang: not for longer than this.
+            # A cancelled query waits for the database, which may hang; this limits the wait.
             await asyncio.gather(asyncio.wait({net}, timeout=STOP_SECONDS), self._clock.stop())
         if net.done() and not net.cancelled():
             net.result()
 
     async def _keep_up(self) -> None:
-        # Before the clock starts: it would run schedules that still have to be registered.
+        # Before the clock starts, because it would run schedules that are not registered yet.
         await self._catch_up()
         self._clock.start(self._due)
         while True:
@@ -88,7 +88,7 @@ class SchedulerService:
             handover.cancel()
             raise NotHandedOver(f"{type(error).__name__}: {error}".strip(": ")) from error
         except Exception:
-            # Offering it again at once would fail again, and hold up the schedules behind it; catch_up keeps trying.
+            # An immediate retry would fail again and delay the schedules behind it; catch_up tries again later.
             log.exception("schedule.failed", schedule=name)
             return at + TROUBLED_PAUSE
 

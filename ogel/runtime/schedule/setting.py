@@ -1,4 +1,4 @@
-"""What a setting says about the schedules that features declare: another time, off, or on."""
+"""Applies OGEL_SCHEDULES to the schedules that features declare: another time, on, or off."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ _CLOSE = 0.8
 
 def as_set(schedule: Schedule, wanted: Mapping[str, str]) -> Schedule:
     """
-    `wanted` has a cron, `on` (at the time that is declared) or `off`, by name or for all that begin alike
-    (`cleanup.*`); the name counts for more. ValueError when the cron cannot be used.
+    Returns the schedules with the changes in `wanted`, which maps names or prefixes (`cleanup.*`) to a cron expression,
+    `on` (at the declared time) or `off`. A full name wins over a prefix. Raises ValueError for an unusable cron
+    expression.
     """
     said = wanted.get(schedule.name, wanted.get(_all_beside(schedule.name), ""))
     if not said:
@@ -26,7 +27,7 @@ def as_set(schedule: Schedule, wanted: Mapping[str, str]) -> Schedule:
 
 
 def unknown(wanted: Collection[str], names: Collection[str]) -> dict[str, str | None]:
-    """What is meant for none of the schedules, and for which it perhaps is."""
+    """Returns the entries that match no schedule, with the name that was perhaps meant."""
     known = {*names, *map(_all_beside, names)}
     return {
         name: next(iter(get_close_matches(name, known, n=1, cutoff=_CLOSE)), None)
@@ -35,7 +36,7 @@ def unknown(wanted: Collection[str], names: Collection[str]) -> dict[str, str | 
 
 
 def unusable(schedules: Iterable[Schedule], wanted: Mapping[str, str]) -> list[str]:
-    """Why some cannot be as they are wanted."""
+    """Returns why entries cannot be applied."""
     reasons = []
     for schedule in schedules:
         try:

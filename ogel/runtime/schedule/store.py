@@ -1,4 +1,4 @@
-"""The schedules table, as schedulers use it: what is due, and where each schedule stands."""
+"""The schedules table: what is due, and up to where each schedule has run."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _SQL = Queries.beside(__name__)
 @dataclass(frozen=True, slots=True)
 class Locked:
     """
-    A row of one schedule; of a declared one the definition is the code's. Ticks up to `since` are over; None: it was
+    A locked row. For a declared schedule the definition is in the code. Ticks up to `since` are done; None: it was
     never registered. `now` is the database's time.
     """
 
@@ -37,7 +37,7 @@ class Locked:
 
     def schedule(self, **changed: Any) -> Schedule:
         """
-        Of a user's, but for what is `changed`. ValueError: what could be used when it was written cannot be any more.
+        Returns a user's schedule, with `changed` applied. Raises ValueError when it was valid once and no longer is.
         """
         event = None
         if self.event_type is not None:
@@ -59,7 +59,7 @@ class Locked:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What a tick caused: a job, an event, or an `error` that kept it from causing either."""
+    """The result of a tick: a job, an event, or an `error` that prevented both."""
 
     job_id: str | None = None
     event_id: str | None = None
@@ -70,7 +70,7 @@ class ScheduleStore:
     async def look(
         self, tx: Transaction, declared: Sequence[str], grace_seconds: float
     ) -> tuple[int, Sequence[str]]:
-        """The version of what users made, and the names of schedules that are overdue."""
+        """Returns the version of the users' schedules, and the names of overdue schedules."""
         parameters = {"declared": list(declared), "grace_seconds": grace_seconds}
         [(version, overdue)] = await tx.tuples(_SQL.look, parameters)
         return version, overdue
@@ -82,7 +82,7 @@ class ScheduleStore:
         return await tx.one(_SQL.lock, {"name": name}, Locked)
 
     async def register(self, tx: Transaction, schedule: Schedule) -> Locked:
-        """Locks the row of a declared schedule, a new one if there was none."""
+        """Locks the row of a declared schedule, inserting it if needed."""
         parameters = {
             "name": schedule.name,
             "cron": schedule.cron,

@@ -1,4 +1,4 @@
-"""The ticker: runs each tick of a schedule exactly once, however many processes count the time."""
+"""Runs each tick of a schedule exactly once, however many schedulers there are."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from ogel.runtime.schedule.store import Locked, Run, ScheduleStore
 
 log = structlog.get_logger(__name__)
 
-# A tick younger than this is on its way through the clock; an older one is late.
+# A tick younger than this many seconds may still come from the clock; an older one is late.
 GRACE = timedelta(seconds=2)
-# How far a scheduler's clock may be ahead of the database's: what it says beyond that is not believed.
+# How far a scheduler's clock may be ahead of the database's; a time beyond that is not believed.
 TOLERANCE = timedelta(seconds=5)
-# Of ticks that were missed, the newest runs, and makes up for all before it. But a gap this short is no outage (a
-# scheduler died, and the next took over): nothing that fell into it is left out.
+# Of missed ticks only the newest is run, in place of all of them. A gap as short as this is no outage (a scheduler died
+# and another took over), and all its ticks are run.
 SHORT_GAP = timedelta(seconds=60)
 MOST_AT_ONCE = 60
 _ERROR_LENGTH = 500
@@ -34,8 +34,8 @@ _ERROR_LENGTH = 500
 
 class Ticker:
     """
-    Any number may work on one database. `schedules` are those that features declare; what users made is read from
-    the table each time. ValueError for two of one name.
+    Any number may work on one database. `schedules` are those that features declare; users' schedules are read from the
+    table each time. Raises ValueError for two of one name.
     """
 
     def __init__(
@@ -59,8 +59,8 @@ class Ticker:
 
     async def catch_up(self) -> Mapping[str, datetime] | None:
         """
-        Runs what is overdue. Returns when each schedule is due next, if any was made, changed or deleted since it was
-        last asked; else None. Raises when the database is away.
+        Runs overdue ticks. Returns when each schedule is due next, if any was made, changed or deleted since the last
+        call; else None. Raises when the database is away.
         """
         if not self._registered:
             for schedule in self.declared.values():
@@ -74,14 +74,14 @@ class Ticker:
                 expected = await self._store.expected(tx, names)
         for name in overdue:
             await self.run_due(name)
-        # Only now: what the clock is to be told must not be lost to a database that went away meanwhile.
+        # Stored last: if the database goes away before, the clock must still learn of the change.
         self._version = version
         return expected
 
     async def run_due(self, name: str, at: datetime | None = None) -> datetime | None:
         """
-        Runs the ticks of a schedule that nobody ran yet; `at` is the time by the caller's clock. Returns when it is
-        due next: never, if it was deleted or has no ticks.
+        Runs the ticks of a schedule that have not been run; `at` is the caller's time. Returns when it is due next;
+        None if it was deleted or has no ticks.
         """
         try:
             async with self._database.transaction() as tx:
@@ -94,7 +94,7 @@ class Ticker:
             return await self._pass_over(name, at, error)
 
     async def run_now(self, tx: Transaction, name: str) -> Run:
-        """Beside the ticks, at each call. NotFound: no such schedule."""
+        """Runs a schedule now, in addition to its ticks. Raises NotFound."""
         row = await self._store.lock(tx, name)
         schedule = self.declared.get(name)
         if schedule is None:
@@ -106,7 +106,9 @@ class Ticker:
         return run
 
     async def _register(self, schedule: Schedule) -> None:
-        """Ticks while it was switched off, or by a cron that was changed since, are not missed ones."""
+        """
+        Registers a schedule. Ticks while it was switched off, or by a former cron expression, do not count as missed.
+        """
         async with self._database.transaction() as tx:
             row = await self._store.register(tx, schedule)
             known = row.cron is None or (row.cron, row.timezone, row.enabled) == (
@@ -135,7 +137,7 @@ class Ticker:
         return next_tick
 
     async def _pass_over(self, name: str, at: datetime | None, error: Exception) -> datetime | None:
-        """A tick that cannot be run is over, and says why; the next one may fare better."""
+        """Records a tick that could not be run, with the reason; the next one may succeed."""
         async with self._database.transaction() as tx:
             row = await self._store.lock(tx, name)
             if row is None:
@@ -162,9 +164,9 @@ class Ticker:
         text = rfc3339(tick)
         if schedule.event is not None:
             wanted = schedule.event
-            # Again: it may have been made before the type became one of Ogel's own.
+            # Checked again, because the schedule may be older than the reservation of the type.
             self._reserved.check(wanted.type, "event.type")
-            # Of a tick, always the same id: whatever happens, it is one event.
+            # The id is derived from the tick, so that repetitions make the same event.
             id = derived_id("evt", tick, f"{schedule.id}:{text}") if of_tick else new_id("evt")
             event = Event(id, wanted.type, wanted.data, wanted.subject, utc_now())
             await self._outbox.publish(tx, [event])
@@ -182,7 +184,7 @@ class Ticker:
 
 
 def _now(row: Locked, at: datetime | None) -> datetime:
-    """The database's time, or a caller's that is a little ahead of it."""
+    """Returns the database's time, or a caller's that is a little ahead of it."""
     return row.now if at is None else max(row.now, min(at, row.now + TOLERANCE))
 
 
@@ -203,6 +205,6 @@ def _say(schedule: Schedule, tick: datetime, late_seconds: float, run: Run) -> N
             event_id=run.event_id,
         )
     else:
-        # Built-in ones are due several times a minute, all the time: nobody could read anything else.
+        # Built-in schedules are due several times a minute; logging each run would hide everything else.
         say = log.debug if schedule.id is None else log.info
         say("schedule.due", schedule=schedule.name, tick=rfc3339(tick), job=run.job_id, event_id=run.event_id)

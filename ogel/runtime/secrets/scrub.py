@@ -1,4 +1,4 @@
-"""What others say back to us, without the secrets that we told them."""
+"""Removes our secrets from text that others send back to us."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import Any
 from urllib.parse import unquote
 
 MASK = "****"
-# A shorter one may stand anywhere by chance, and of it the gaps would tell more than the words.
+# A shorter secret may occur by chance, and the masks would reveal more than the text does.
 LEAST_CHARACTERS = 6
-# JSON in a form in JSON; nobody writes deeper than that.
+# JSON strings that contain JSON; deeper nesting does not occur.
 _LAYERS = 4
 _MOST_AROUND = 200
 _AFTER_BASE64 = f"[A-Za-z0-9+/_=-]{{0,{_MOST_AROUND}}}"
@@ -37,8 +37,8 @@ class Scrubber:
 
     def __call__(self, text: str, *, cut: bool = False) -> str:
         """
-        As it was where nothing is found. Otherwise with masks; and decoded, where a secret shows only then. `cut`: it
-        may end in the middle of one.
+        Returns the text unchanged if it contains no secret. Otherwise secrets are masked, and the text is decoded where
+        one shows only then. `cut`: the text may end in the middle of a secret.
         """
         clean = view = text
         if not self._plain or (len(text) < self._shortest and not cut):
@@ -54,7 +54,7 @@ class Scrubber:
         return self._without_beginning(clean) if cut else clean
 
     def within(self, value: Any) -> Any:
-        """The same for every text in what JSON could say."""
+        """Scrubs every text in a JSON value."""
         if isinstance(value, str):
             return self(value)
         if isinstance(value, dict):
@@ -89,7 +89,7 @@ NOTHING_SECRET = Scrubber(())
 
 def _plain(secret: str) -> Iterator[str]:
     yield secret.encode(errors="surrogateescape").hex()
-    # One that holds escapes itself is decoded with the text around it.
+    # A secret that contains escapes itself is decoded together with the text around it.
     for _ in range(_LAYERS):
         yield secret
         if " " in secret:
@@ -98,7 +98,7 @@ def _plain(secret: str) -> Iterator[str]:
 
 
 def _in_base64(secret: str) -> Iterator[str]:
-    """The characters that are its own alone, wherever it begins among the three bytes of a group."""
+    """Returns the base64 characters that depend on the secret alone, for each of its three possible alignments."""
     raw = secret.encode(errors="surrogateescape")
     for before in range(3):
         first, end = -(-before * 8 // 6), (before + len(raw)) * 8 // 6
@@ -108,8 +108,8 @@ def _in_base64(secret: str) -> Iterator[str]:
 
 def _without_base64(text: str, form: str) -> str:
     """
-    What stands around it is more of the same. Looked at from where it was found: a pattern that begins with what comes
-    before would be tried at every character of a text that somebody may have made for that.
+    Masks the secret with the base64 text around it. That is searched from the match outwards: a regex that began with
+    the preceding characters would be tried at every character, which a hostile text could exploit.
     """
     kept, at = [], 0
     for found in re.finditer(re.escape(form) + _AFTER_BASE64, text, re.IGNORECASE):
@@ -122,7 +122,7 @@ def _without_base64(text: str, form: str) -> str:
 
 
 def _decoded(text: str) -> str:
-    """One layer less of each way to escape."""
+    """Undoes one layer of each kind of escaping."""
     if "\\" in text:
         text = _ESCAPE.sub(_meant, text).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     if "&" in text:

@@ -1,4 +1,4 @@
-"""Every sealed value of the database: how many stand under which key, and all of them under the newest one."""
+"""All sealed values of the database: counting them by key, and resealing them under the newest key."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SELECT {id}, {owner}, {column} FROM {table}
 WHERE {id} > %(after)s AND {column} IS NOT NULL AND substring({column} FROM 1 FOR %(header_bytes)s) <> %(header)s
 ORDER BY {id} LIMIT %(limit)s
 """)
-# A value that was written again since it was read stays as it is.
+# A value that was changed since it was read is left alone.
 _WRITE = SQL("""
 UPDATE {table} AS t SET {column} = r.after
 FROM unnest(%(ids)s::text[], %(before)s::bytea[], %(after)s::bytea[]) AS r (id, before, after)
@@ -66,7 +66,7 @@ class SealedColumn:
 
 @dataclass(frozen=True, slots=True)
 class KeyUse:
-    """`count` values of `column` stand under `key`; `unnamed`: sealed before sealed bytes named their key."""
+    """`count` values of `column` are sealed under `key`; `unnamed` ones are of the format without a key id."""
 
     column: str
     key: str | None
@@ -76,7 +76,7 @@ class KeyUse:
 
 @dataclass(slots=True)
 class Resealed:
-    """Totals so far; `unreadable_ids` holds the first few of those that no known key opens."""
+    """Running totals; `unreadable_ids` has the first few of those that no known key opens."""
 
     resealed: int = 0
     unreadable: int = 0
@@ -84,7 +84,7 @@ class Resealed:
 
 
 class SealedValues:
-    """Works in batches and holds no lock between them: safe while others read and write the same rows."""
+    """Works in batches and holds no lock between them, so it is safe while others read and write the same rows."""
 
     def __init__(self, database: Database, vault: Vault, columns: Sequence[SealedColumn]) -> None:
         self._database = database
@@ -102,8 +102,8 @@ class SealedValues:
 
     async def reseal(self) -> AsyncIterator[Resealed]:
         """
-        Seals again what is not sealed under the newest key, and says after each batch how far it came. Broken off,
-        it starts where it ended; values that cannot be read are passed over and stay.
+        Reseals what is not sealed under the newest key, and yields totals after each batch. When interrupted, it can
+        continue later; unreadable values are skipped and stay as they are.
         """
         done = Resealed()
         for column in self._columns:

@@ -1,4 +1,4 @@
-"""Secrets at rest: AES-256-GCM under a key derived from OGEL_SECRET, whose id stands in what it sealed."""
+"""Encrypts secrets at rest: AES-256-GCM with a key derived from OGEL_SECRET. Sealed bytes contain the key's id."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 KEY_ID_BYTES = 4
 _NONCE_BYTES = 12
 _KEY_BYTES = 32
-# What the first version of Ogel sealed: no key id, so every key is tried.
+# Version 1 has no key id, so every key is tried.
 _WITHOUT_KEY_ID = b"\x01"
 _WITH_KEY_ID = b"\x02"
 REMEDY = "put that one into OGEL_SECRET_OLD (`ogel secrets --help`)"
@@ -45,12 +45,12 @@ class Vault:
 
     @property
     def key_ids(self) -> Sequence[bytes]:
-        """Of the keys that open; the first is the one that seals."""
+        """Returns the ids of all keys that open; the first is the one that seals."""
         return list(self._keys)
 
     @property
     def header(self) -> bytes:
-        """What everything begins with that is sealed now."""
+        """Returns the bytes that newly sealed values begin with."""
         return _WITH_KEY_ID + self._newest.id
 
     def seal(self, plain: bytes, purpose: str) -> bytes:
@@ -59,11 +59,11 @@ class Vault:
         return self.header + nonce + ciphertext
 
     def reseal(self, sealed: bytes, purpose: str) -> bytes:
-        """The same secret under the sealing key. Raises Unsealable."""
+        """Seals the same secret under the current key. Raises Unsealable."""
         return self.seal(self.open(sealed, purpose), purpose)
 
     def open(self, sealed: bytes, purpose: str) -> bytes:
-        """Without remembering it, as `unseal` does: for what is large or asked for once. Raises Unsealable."""
+        """Opens without the cache that `unseal` has, for values that are large or used once. Raises Unsealable."""
         if sealed[:1] == _WITH_KEY_ID:
             id, rest = sealed[1 : 1 + KEY_ID_BYTES], sealed[1 + KEY_ID_BYTES :]
             key = self._keys.get(id)
@@ -89,13 +89,13 @@ class Vault:
 
 
 def _derive(secret: str) -> _Key:
-    # Imported at first use: it is 7 MB, and most workers never open a secret.
+    # Imported on first use: it takes 7 MB, and most workers never open a secret.
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
     from cryptography.hazmat.primitives.hashes import SHA256
     from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-    # HKDF's first bytes do not depend on how many are asked for (RFC 5869 §2.3): the cipher's key is that of version
-    # 1, and the id that follows says nothing about it.
+    # The first bytes of HKDF do not depend on the output length (RFC 5869 §2.3). So the cipher's key is that of version
+    # 1, and the id that follows reveals nothing about it.
     derived = HKDF(
         algorithm=SHA256(), length=_KEY_BYTES + KEY_ID_BYTES, salt=None, info=b"ogel vault v1"
     ).derive(secret.encode())
@@ -109,6 +109,6 @@ def _open(sealed: bytes, purpose: str, keys: Sequence[_Key]) -> bytes:
     for key in keys:
         try:
             return key.cipher.decrypt(nonce, ciphertext, purpose.encode())
-        except (InvalidTag, ValueError):  # ValueError: cut too short to hold a nonce
+        except (InvalidTag, ValueError):  # ValueError: too short to hold a nonce
             continue
     raise Unsealable(f"sealed under another OGEL_SECRET, or changed since: {REMEDY}")

@@ -1,1 +1,3 @@
-"""URLs of servers as people paste them: read strictly, cleaned of what other clients put there, never quoted."""
+"""
+Parses server URLs as people paste them: strictly, without the options of other clients, and never quoting secrets.
+"""

@@ -1,4 +1,4 @@
-"""MongoDB's URLs: its specification says to warn of options that are not known, and to go on without them."""
+"""MongoDB URLs. The specification says to warn about unknown options and to go on without them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ogel.runtime.server_urls.parts import (
 )
 
 SHAPE = "mongodb://[user:password@]host:port"
-# Names are compared in lower case. An application's name may hold an @: Azure writes @name@.
+# Names are compared in lower case. An application's name may contain an @: Azure writes @name@.
 FREE = ("appName", "appname")
 _BOOL = one_of("true", "false")
 _MILLISECONDS = number(0, 100_000_000)

@@ -1,4 +1,4 @@
-"""URLs of everything that is no database: mail servers, proxies, and the HTTP services Ogel calls."""
+"""URLs of servers that are no databases: mail servers, proxies, and HTTP services that Ogel calls."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ SMTP_SHAPE = "smtp://[user:password@]host[:port]"
 PROXY_SHAPE = "http://[user:password@]host:port"
 DSN_SHAPE = "https://key@host/project"
 _SMTP_SCHEMES = ("smtp", "smtps", "smtp+plain")
-# Symfony's, Rails' and Nodemailer's.
+# Options that Symfony, Rails and Nodemailer know.
 _SMTP_FOREIGN = frozenset(
     names(
         "auth authentication auth_mode auth_method tls starttls requiretls require_tls auto_tls",
@@ -61,7 +61,7 @@ def clean_dsn(text: str) -> Cleaned:
 
 
 def clean_endpoint(text: str) -> Cleaned:
-    """Of an HTTP service; its credentials have variables of their own. Raises BadUrl."""
+    """Cleans the URL of an HTTP service, whose credentials have settings of their own. Raises BadUrl."""
     url = _of_one_host(text, ("http", "https"))
     if url.user is not None:
         raise BadUrl("it holds a user name or password; those have variables of their own")

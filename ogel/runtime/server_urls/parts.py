@@ -1,4 +1,4 @@
-"""A server's URL taken apart, so that no part of a password passes for a host, a path or an option."""
+"""Takes a server's URL apart so that no part of a password is mistaken for a host, path or option."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ class ServerUrl:
             raise BadUrl("a % of it is not followed by two hexadecimal digits; by itself it is written %25")
         place = ",".join(map(_ascii_place, place.split(",")))
         _check_place(place)
-        # libpq's `host=` stands elsewhere, and who connects for it takes ASCII only.
+        # libpq takes `host=` from elsewhere, and the proxies that connect for it take ASCII only.
         if not "".join(value for name, value in options if name == "host").isascii():
             raise BadUrl("its option host holds other letters than ASCII's")
         for name, _ in options:
@@ -98,11 +98,11 @@ class ServerUrl:
 
     @property
     def places(self) -> list[tuple[str, int | None]]:
-        """Hosts, IPv6 addresses without brackets, and ports."""
+        """Returns hosts, IPv6 addresses without brackets, and their ports."""
         found = []
         for each in self.place.split(","):
             parts = _PLACE.fullmatch(each)
-            assert parts is not None  # `parse` has seen to it
+            assert parts is not None  # `parse` has checked it
             found.append((parts["v6"] or parts["name"] or "", int(parts["port"]) if parts["port"] else None))
         return found
 
@@ -115,7 +115,7 @@ def decoded(text: str | None) -> str | None:
 
 
 def names(*lines: str) -> tuple[str, ...]:
-    """Words separated by spaces, for tables that are to be read."""
+    """Splits words at spaces, so that tables of names are easy to read."""
     return tuple(" ".join(lines).split())
 
 
@@ -135,7 +135,7 @@ def number(least: int, most: int) -> Check:
 
 
 def checked_value(name: str, value: str, checks: Mapping[str, Check]) -> None:
-    """Raises BadUrl. Values are not quoted: one of `password=` is a secret."""
+    """Raises BadUrl. The value is not quoted, since that of `password=` is a secret."""
     if not checks[name](unquote(value)):
         raise BadUrl(f"its option {name} cannot have this value")
 
@@ -151,8 +151,8 @@ def _option(text: str) -> tuple[str, str]:
 
 def _ascii_place(place: str) -> str:
     """
-    `host[:port]`, percent-encoded or not; what is ASCII stays as it is. Made ASCII here, once: what gets it would each
-    have a rule of its own, and many one of 2003.
+    Encodes `host[:port]`, percent-encoded or not, as ASCII. It is done here, once: every client that gets the host
+    would do it by a rule of its own, many by that of 2003.
     """
     host, colon, port = place.partition(":")
     name = unquote(host)
@@ -172,7 +172,7 @@ def _check_place(place: str) -> None:
 
 
 def _encoded(text: str) -> str:
-    """What is encoded stays; a % that encodes nothing, and all that a URL gives a meaning to, is encoded."""
+    """Percent-encodes text. Existing escapes stay; a stray % and characters with a meaning in URLs are encoded."""
     return quote(unquote_to_bytes(text), safe="")
 
 

@@ -1,4 +1,4 @@
-"""PostgreSQL's URLs: libpq's options work, those of other drivers and of hosting services are left out."""
+"""PostgreSQL URLs: libpq's options are kept, those of other drivers and of hosting services are dropped."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ SHAPE = "postgresql://user:password@host:port/database"
 SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
 _INSIST_ON_TLS = ("require", "verify-ca", "verify-full")
 _SCHEMES = ("postgresql", "postgres")
-# Django's, PHP's and Heroku's words for it. SQLAlchemy's name a driver: postgresql+asyncpg.
+# Schemes of Django, PHP and Heroku. SQLAlchemy's name a driver: postgresql+asyncpg.
 _OTHER_SCHEMES = ("postgis", "pgsql", "psql", "timescale", "timescaledb")
 
 _FLAG = one_of("0", "1")
 _SECONDS = number(1, 600)
-# libpq's documentation, §34.1.2. `replication` would make the server take no queries.
+# From libpq's documentation, §34.1.2. With `replication` the server would take no queries.
 LIBPQ: dict[str, Check] = {
     **dict.fromkeys(
         names(
@@ -56,7 +56,7 @@ LIBPQ: dict[str, Check] = {
     "target_session_attrs": one_of("any", "read-write", "read-only", "primary", "standby", "prefer-standby"),
     "load_balance_hosts": one_of("disable", "random"),
 }
-# How others pool, time out and cache, and which schema they write to: ours has a name of its own.
+# Options of other clients for pooling, timeouts and caches, and for the schema; ours has a name of its own.
 FOREIGN = frozenset(
     names(
         # Prisma, Supabase, Neon
@@ -79,7 +79,7 @@ FOREIGN = frozenset(
         "connectiontimeoutmillis idletimeoutmillis query_timeout statement_timeout",
     )
 )
-# In `options`, for the front of a service that does not hear a host's name from TLS: libpq tells it.
+# In `options`, for proxies that do not read the host name from TLS (SNI); libpq sends it itself.
 OF_SERVICES = ("endpoint=", "project=", "reference=")
 
 
@@ -105,7 +105,7 @@ def clean(text: str) -> Cleaned:
             raise unknown_option(name)
     options = dict(kept)
     if options.get("channel_binding") and options.get("sslmode") not in _INSIST_ON_TLS:
-        # It binds the password to the TLS connection, which without an sslmode that insists there may not be.
+        # Channel binding ties the password to the TLS connection, which may not exist unless sslmode requires it.
         kept = [(name, value) for name, value in kept if name != "channel_binding"]
         ignored.append("option channel_binding (without sslmode=require)")
     if not (url.place or "host" in options or "hostaddr" in options or "service" in options):
@@ -114,7 +114,7 @@ def clean(text: str) -> Cleaned:
 
 
 def postgres_scheme(scheme: str) -> tuple[str, list[str]]:
-    """As libpq knows it, and what of it is left out. Raises BadUrl."""
+    """Returns the scheme for libpq, and what was dropped from it. Raises BadUrl."""
     base, plus, driver = scheme.partition("+")
     if base in _OTHER_SCHEMES and not plus:
         return "postgresql", []
@@ -124,7 +124,7 @@ def postgres_scheme(scheme: str) -> tuple[str, list[str]]:
 
 
 def _ssl_mode(value: str) -> tuple[str, str]:
-    """JDBC's and asyncpg's `ssl`."""
+    """Translates `ssl`, an option of JDBC and asyncpg."""
     words = {
         "true": "require",
         "1": "require",
@@ -137,7 +137,7 @@ def _ssl_mode(value: str) -> tuple[str, str]:
 
 
 def _server_options(value: str) -> tuple[str, list[str]]:
-    """Command-line options of the server, as they are sent, and the words of services that are left out."""
+    """Splits `options`: command-line options are sent to the server, words of hosting services are dropped."""
     words = value.split()
     kept = [word for word in words if not word.startswith(OF_SERVICES)]
     left_out = [f"option options ({word.partition('=')[0]}=)" for word in words if word not in kept]

@@ -1,4 +1,4 @@
-"""Redis' URLs: where it is, who asks and how TLS is checked; how clients pool and wait is Ogel's own affair."""
+"""Redis URLs: address, credentials and how TLS is verified are kept; options for pools and timeouts are dropped."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ FOREIGN = frozenset(
         "abortconnect allowadmin connectretry synctimeout asynctimeout",
     )
 )
-# What would put Ogel's keys elsewhere than asked for must not pass in silence.
+# Options that would place Ogel's keys elsewhere must not be dropped silently.
 _ELSEWHERE = {
     "prefix": "Ogel's keys take no prefix; give it a database number of its own",
     "keyprefix": "Ogel's keys take no prefix; give it a database number of its own",

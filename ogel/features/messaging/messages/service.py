@@ -28,7 +28,7 @@ from ogel.runtime.audit import AuditEntry, AuditTrail
 from ogel.runtime.database.database import Database, Transaction
 from ogel.runtime.delivery.idempotency import Answers, Asked, asked_by
 from ogel.runtime.delivery.messages import found_message, unsent_message
-from ogel.runtime.jobs.admission import Admit
+from ogel.runtime.jobs.pressure import Admit
 from ogel.runtime.jobs.store import JobQueue
 from ogel.runtime.messaging import MOST_PUSH_BYTES, push_payload
 

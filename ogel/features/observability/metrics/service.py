@@ -17,7 +17,7 @@ from ogel.features.observability.metrics.measures import Measures
 from ogel.kernel.clock import rfc3339, utc_now
 from ogel.runtime.database.database import Database, Queries
 from ogel.runtime.feature import Measure
-from ogel.runtime.jobs.depth import STATUSES, AskDepths
+from ogel.runtime.jobs.depths import STATUSES, AskDepths
 from ogel.runtime.metrics.cluster import Labelled, cluster_gauge
 from ogel.runtime.metrics.redis_stats import AskRedis
 from ogel.runtime.process.vitals import cpu_seconds, resident_bytes

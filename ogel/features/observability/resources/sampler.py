@@ -16,7 +16,7 @@ from ogel.runtime.alerts import Sample, TakeSamples
 from ogel.runtime.database.check import check_writes
 from ogel.runtime.database.database import Database
 from ogel.runtime.database.faults import DatabaseDiskFull, DatabaseReadOnly
-from ogel.runtime.jobs.depth import STATUSES, AskDepths, QueueDepth
+from ogel.runtime.jobs.depths import STATUSES, AskDepths, QueueDepth
 from ogel.runtime.jobs.stuck import stuck_seconds
 from ogel.runtime.metrics.redis_stats import AskRedis
 

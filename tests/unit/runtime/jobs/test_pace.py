@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from ogel.runtime.jobs.pace import Pace
+from ogel.runtime.jobs.pace import BatchPace
 
 
-def paced(took: float) -> Pace:
-    pace = Pace()
+def paced(took: float) -> BatchPace:
+    pace = BatchPace()
     pace.began(10.0)
     pace.took(took)
     return pace
 
 
 def test_the_first_begins_at_once() -> None:
-    assert Pace().pause(0.0, most=1.0) == 0.0
+    assert BatchPace().pause(0.0, most=1.0) == 0.0
 
 
 def test_the_next_waits_as_long_as_the_last_took() -> None:

@@ -17,7 +17,7 @@ from ogel.runtime.realtime.feed import RealtimeFeed
 from ogel.runtime.realtime.hub import Hub, HubOptions
 from ogel.runtime.realtime.message import Message, pack
 from ogel.runtime.realtime.metrics import RealtimeMetrics
-from ogel.runtime.realtime.subscription import Ended, Reason, Subscription
+from ogel.runtime.realtime.subscription import Reason, Subscription, SubscriptionEnded
 from tests.support.realtime import ScriptedWatch
 
 MOMENT = datetime(2026, 1, 31, tzinfo=UTC)
@@ -102,7 +102,7 @@ def test_a_slow_client_is_ended_and_the_others_miss_nothing() -> None:
                 got += await heard(healthy)
 
             assert got == ["evt_0", "evt_1", "evt_2", "evt_3"]
-            with pytest.raises(Ended) as ended:
+            with pytest.raises(SubscriptionEnded) as ended:
                 await slow.next(LIMIT_SECONDS)
             assert ended.value.reason is Reason.SLOW
         assert registry.get_sample_value("ogel_realtime_subscriptions_ended_total", {"reason": "slow"}) == 1
@@ -122,7 +122,7 @@ def test_a_queue_is_bounded_in_bytes_but_takes_one_message_of_any_size() -> None
                 assert await heard(subscription) == [f"evt_{number}"]
             hub.publish(a_message(data=large))
             hub.publish(a_message())
-            with pytest.raises(Ended):
+            with pytest.raises(SubscriptionEnded):
                 await subscription.next(LIMIT_SECONDS)
 
     asyncio.run(story())
@@ -150,7 +150,7 @@ def test_closing_gives_out_what_waits_then_ends_everyone() -> None:
                 message = await first
                 assert message is not None
                 assert message.id == "evt_1"
-                with pytest.raises(Ended) as ended:
+                with pytest.raises(SubscriptionEnded) as ended:
                     await subscription.next(LIMIT_SECONDS)
                 assert ended.value.reason is Reason.SHUTDOWN
             with pytest.raises(Unavailable), hub.subscribe(["*"]):
@@ -167,7 +167,7 @@ def test_an_ended_key_gives_out_nothing_more() -> None:
             hub.publish(a_message())
             hub.end(subscription, Reason.REVOKED)
             hub.publish(a_message())
-            with pytest.raises(Ended) as ended:
+            with pytest.raises(SubscriptionEnded) as ended:
                 await subscription.next(LIMIT_SECONDS)
             assert ended.value.reason is Reason.REVOKED
             assert registry.get_sample_value("ogel_realtime_subscriptions") == 0
@@ -206,7 +206,7 @@ def test_the_feed_skips_what_it_cannot_read_passes_on_news_of_keys_and_closes_th
             stop.set()
             await running
             assert not feed.connected.is_set()
-            with pytest.raises(Ended):
+            with pytest.raises(SubscriptionEnded):
                 await subscription.next(LIMIT_SECONDS)
         assert registry.get_sample_value("ogel_realtime_events_total") == 1
 

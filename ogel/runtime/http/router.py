@@ -1,4 +1,4 @@
-"""Places: which path leads where. A tree of segments, so that a hundred routes cost a request no more than ten."""
+"""Routes paths to applications with a tree of segments, so that a hundred routes cost a request no more than ten."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ogel.runtime.http.path import segments_of
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class RouterEntry:
     """
     `path` is a template, whose parameters are whole segments: `/api/webhooks/{id}`. The last may be `{name:path}`: all
     that follows, slashes and empty segments too, and at least one character. `kind` as in an ASGI scope.
@@ -32,33 +32,33 @@ class _Node:
     literals: dict[str, _Node] = field(default_factory=dict)
     parameter: _Node | None = None
     rest: _Node | None = None
-    place: Place | None = None
+    entry: RouterEntry | None = None
     names: Sequence[str] = ()
     is_rest: bool = False
 
 
-class Places:
-    """Literal segments before parameters and those before all the rest: `/api/jobs/purge` is not the id of a job."""
+class Router:
+    """Prefers literal segments to parameters, and those to `{name:path}`: `/api/jobs/purge` is not the id of a job."""
 
-    def __init__(self, places: Iterable[Place]) -> None:
+    def __init__(self, entries: Iterable[RouterEntry]) -> None:
         self._roots = {"http": _Node(), "websocket": _Node()}
-        for place in places:
-            self._add(place)
+        for entry in entries:
+            self._add(entry)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         values: list[str] = []
         node = _find(self._roots[scope["type"]], segments_of(scope["raw_path"]), 0, values)
-        if node is None or node.place is None:
+        if node is None or node.entry is None:
             raise NotFound("There is nothing at this path.")
         scope["path_params"] = dict(zip(node.names, values, strict=True))
-        exchange_of(scope).place = node.place
-        await node.place.app(scope, receive, send)
+        exchange_of(scope).place = node.entry
+        await node.entry.app(scope, receive, send)
 
-    def _add(self, place: Place) -> None:
-        node, names = self._roots[place.kind], []
-        for segment in place.path.split("/"):
+    def _add(self, entry: RouterEntry) -> None:
+        node, names = self._roots[entry.kind], []
+        for segment in entry.path.split("/"):
             if node.is_rest:
-                raise ValueError(f"{place.path} goes on behind what takes all the rest")
+                raise ValueError(f"{entry.path} goes on behind what takes all the rest")
             if segment.startswith("{") and segment.endswith(":path}"):
                 names.append(segment[1:-6])
                 node.rest = node = node.rest or _Node(is_rest=True)
@@ -66,24 +66,24 @@ class Places:
                 names.append(segment[1:-1])
                 node.parameter = node = node.parameter or _Node()
             elif "{" in segment:
-                raise ValueError(f"{place.path} has a parameter that is no whole segment")
+                raise ValueError(f"{entry.path} has a parameter that is no whole segment")
             else:
                 node = node.literals.setdefault(segment, _Node())
-        if node.place is not None:
-            raise ValueError(f"{place.path} is there twice")
-        node.place, node.names = place, names
+        if node.entry is not None:
+            raise ValueError(f"{entry.path} is there twice")
+        node.entry, node.names = entry, names
 
 
 def parameters(scope: Scope) -> Mapping[str, str]:
-    """The path parameters as the client means them."""
+    """Returns the decoded path parameters."""
     found: Mapping[str, str] = scope["path_params"]
     return found
 
 
 def _find(node: _Node, segments: Sequence[str], depth: int, values: list[str]) -> _Node | None:
-    """Where the segments from `depth` on lead; `values` gets what stands for parameters on the way."""
+    """Returns the node for the segments from `depth` on. Parameters on the way are appended to `values`."""
     if depth == len(segments):
-        return node if node.place is not None else None
+        return node if node.entry is not None else None
     segment = segments[depth]
     if (literal := node.literals.get(segment)) and (found := _find(literal, segments, depth + 1, values)):
         return found

@@ -10,26 +10,28 @@ import pytest
 from ogel.kernel.errors import Malformed, NotFound
 from ogel.runtime.http.exchange import Clients, open_exchange
 from ogel.runtime.http.path import segments_of
-from ogel.runtime.http.places import Place, Places, parameters
+from ogel.runtime.http.router import Router, RouterEntry, parameters
 
 
 async def app(scope: Any, receive: Any, send: Any) -> None:
     await send(scope)
 
 
-def led_to(places: Places, path: str, kind: str = "http") -> tuple[str, dict[str, str]]:
+def led_to(router: Router, path: str, kind: str = "http") -> tuple[str, dict[str, str]]:
     """The template and the parameters."""
     scope = {"type": kind, "raw_path": path.encode(), "headers": [], "client": None}
     exchange = open_exchange(scope, Clients(()))
 
     async def send(_: Any) -> None: ...
 
-    asyncio.run(places(scope, send, send))  # type: ignore[arg-type]
+    asyncio.run(router(scope, send, send))  # type: ignore[arg-type]
     return exchange.template, dict(parameters(scope))
 
 
 PATHS = ("/a", "/a/{id}", "/a/special", "/a/{id}/b", "/a/special/{name}", "/a/{x}/b/{y}", "/")
-TREE = Places([*(Place(path, app) for path in PATHS), Place("/ws/{id}", app, "websocket", stream=True)])
+TREE = Router(
+    [*(RouterEntry(path, app) for path in PATHS), RouterEntry("/ws/{id}", app, "websocket", stream=True)]
+)
 
 
 @pytest.mark.parametrize(
@@ -75,12 +77,12 @@ def test_a_path_of_many_segments_is_refused_soon() -> None:
 @pytest.mark.parametrize("twice", [("/a/{id}", "/a/{name}"), ("/a", "/a")])
 def test_a_path_is_there_once(twice: tuple[str, str]) -> None:
     with pytest.raises(ValueError, match="twice"):
-        Places(Place(path, app) for path in twice)
+        Router(RouterEntry(path, app) for path in twice)
 
 
 def test_a_parameter_is_a_whole_segment() -> None:
     with pytest.raises(ValueError, match="whole segment"):
-        Places([Place("/a/{id}.json", app)])
+        Router([RouterEntry("/a/{id}.json", app)])
 
 
 def test_segments_are_decoded_once() -> None:
@@ -93,8 +95,9 @@ def test_segments_are_decoded_once() -> None:
             segments_of(unknown)
 
 
-REST = Places(
-    Place(path, app) for path in ("/o/{bucket}/{key:path}", "/o/{bucket}", "/o/{bucket}/info/{key:path}")
+REST = Router(
+    RouterEntry(path, app)
+    for path in ("/o/{bucket}/{key:path}", "/o/{bucket}", "/o/{bucket}/info/{key:path}")
 )
 
 
@@ -116,6 +119,6 @@ def test_the_last_parameter_may_take_all_the_rest(path: str, template: str, valu
 
 def test_nothing_stands_behind_the_rest() -> None:
     with pytest.raises(ValueError, match="goes on"):
-        Places([Place("/o/{key:path}/info", app)])
+        Router([RouterEntry("/o/{key:path}/info", app)])
     with pytest.raises(NotFound):
         led_to(REST, "/o/b/")
