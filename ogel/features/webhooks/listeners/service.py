@@ -23,11 +23,20 @@ class ListenerService:
         self._database = database
         self._store = store
         self._waiting = Waiting(self._with_some)
+        self._asking = 0
 
     async def ask(self, id: str, wait_seconds: float) -> Handovers:
         """What is to be sent now; after so many seconds, nothing. Raises NotFound for what is no listener any more."""
-        if len(self._waiting) >= MOST_ASKING:
+        if self._asking >= MOST_ASKING:
             raise Unavailable("Too many listeners are connected here.", retry_after_seconds=5)
+        self._asking += 1
+        try:
+            taken = await self._taken(id, wait_seconds)
+        finally:
+            self._asking -= 1
+        return Handovers([msgspec.json.decode(each, type=Handover) for each in taken])
+
+    async def _taken(self, id: str, wait_seconds: float) -> Sequence[str]:
         async with self._database.autocommit() as tx:
             seen_at = await self._store.see(tx, id)
             if seen_at is None:
@@ -39,7 +48,7 @@ class ListenerService:
             await self._waiting.until(id, wait_seconds)
             async with self._database.autocommit() as tx:
                 taken = await self._store.take(tx, id, seen_at)
-        return Handovers([msgspec.json.decode(each, type=Handover) for each in taken])
+        return taken
 
     async def answer(self, id: str, handover_id: str, answer: HandoverAnswer) -> None:
         """Raises Conflict when nobody waits for it any more."""

@@ -23,9 +23,6 @@ class Waiting:
         self._waiting: dict[str, set[asyncio.Event]] = {}
         self._looking: asyncio.Task[None] | None = None
 
-    def __len__(self) -> int:
-        return sum(map(len, self._waiting.values()))
-
     async def until(self, id: str, seconds: float) -> None:
         """Until `look` names it, or so many seconds are over."""
         told = asyncio.Event()
