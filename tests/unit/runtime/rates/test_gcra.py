@@ -18,7 +18,7 @@ from ogel.runtime.rates.gcra import left_of, spent, wait_seconds
 from ogel.runtime.rates.limiter import Limiter
 from ogel.runtime.rates.metrics import RateMetrics
 from ogel.runtime.rates.policy import Policy, Quota, policies_of, quotas_of
-from ogel.runtime.rates.shared import Answer, Ask
+from ogel.runtime.rates.shared import Ask, BudgetAnswer
 from tests.support.gcra import Model
 
 quotas = st.builds(Quota, st.integers(1, 50), st.integers(1, 3600))
@@ -132,7 +132,7 @@ def test_a_site_is_counted_as_one_without_redis_too() -> None:
 
 def test_an_answer_that_nobody_understands_keeps_nobody_waiting() -> None:
     class Confused:
-        async def take(self, asks: Sequence[Ask]) -> Sequence[Answer]:
+        async def take(self, asks: Sequence[Ask]) -> Sequence[BudgetAnswer]:
             raise TypeError("no answer looks like this")
 
     async def story() -> None:
