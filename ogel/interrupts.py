@@ -15,6 +15,6 @@ def end_us() -> None:
 
 
 def raise_again() -> None:
-    """KeyboardInterrupt, for commands that have something to put away."""
+    """From now on Ctrl-C raises KeyboardInterrupt: the command has something to put away, a connection or a prompt."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
         signal.signal(signal.SIGINT, signal.default_int_handler)

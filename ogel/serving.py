@@ -20,7 +20,7 @@ from ogel.adapters.rq_bell.listener import BellListener
 from ogel.environ import secrets_of
 from ogel.kernel.errors import Restart
 from ogel.platform.outside import horses
-from ogel.platform.platform import Platform
+from ogel.platform.platform import Platform, check_schedules
 from ogel.platform.schema import ready_database
 from ogel.runtime.feature import Where
 from ogel.runtime.http.app import build_app
@@ -62,7 +62,9 @@ class Process:
         self._scheduler = _scheduler(platform) if roles.scheduler else None
         self._http_app = self._app()
         self._background = [each for each in platform.services() if each.where in _wheres(roles)]
-        platform.core.schedules.check()
+        # All processes have the setting, and it concerns those with something that is scheduled.
+        if self._settings.schedules and any(feature.schedules for feature in platform.features.built):
+            check_schedules(self._settings)
 
     async def run(
         self,

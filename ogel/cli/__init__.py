@@ -106,7 +106,6 @@ class LateGroup(click.Group):
             return None
         interrupts.end_us()
         module = importlib.import_module(f"ogel.cli.{self._prefix}{name}")
-        interrupts.raise_again()
         command: click.Command = module.command
         return command
 

@@ -15,6 +15,7 @@ from urllib.parse import urlencode
 import click
 import msgspec
 
+from ogel import interrupts
 from ogel.cli.profiles import Remote, in_use, named
 from ogel.kernel.clock import rfc3339, utc_now
 from ogel.kernel.errors import (
@@ -241,6 +242,7 @@ def chosen(profile: str | None = None) -> Remote | None:
 def over_http(remote: Remote) -> Iterator[Client]:
     from ogel.cli.over_http import OverHttp
 
+    interrupts.raise_again()
     with OverHttp(remote.url, remote.key) as transport:
         yield Client(transport)
 
@@ -249,6 +251,7 @@ def over_http(remote: Remote) -> Iterator[Client]:
 def in_process(settings: Settings) -> Iterator[Client]:
     from ogel.cli.in_process import InProcess
 
+    interrupts.raise_again()
     with InProcess(settings) as transport:
         yield Client(transport, settings)
 
@@ -269,6 +272,8 @@ def error_of(answer: Answer, where: str) -> OgelError:
     if 300 <= answer.status < 400:
         place = answer.headers.get("location", "elsewhere").partition("?")[0]
         return OgelError(f"{where} sends us to {place}: if that is your Ogel, name that address")
+    # That somebody else has no such path says nothing about an id.
+    kind = OgelError if kind in (NotFound, Conflict) else kind
     return kind(f"{_strange(answer, where)}: {_beginning(answer)}", retry_after_seconds=seconds)
 
 

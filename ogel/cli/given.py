@@ -5,14 +5,23 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 import msgspec
+
+from ogel import interrupts
 
 PLACE = "VARIABLE|-"
 _MOST_CHARACTERS = 8192
 # Of a body; servers take less.
 _MOST_BYTES = 64 * 1024 * 1024
+
+
+def prompt_hidden(question: str, **options: Any) -> Any:
+    """Asks on the terminal without showing what is typed; after Ctrl-C the terminal shows it again."""
+    interrupts.raise_again()
+    return click.prompt(question, hide_input=True, err=True, **options)
 
 
 def read_from(option: str, place: str) -> str:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 import click
 
-from ogel.cli.operator import api, identifier, json_option, say, say_json
+from ogel.cli.operator import api, identifier, json_option, say, say_list
 from ogel.cli.tables import Column, show_table
 from ogel.kernel.clock import rfc3339, utc_now
 
@@ -54,10 +53,11 @@ def create(
 
     body = {"name": name, "scopes": scopes, "networks": networks or None, "expires_at": _after(days)}
     with api() as ogel:
-        made = ogel.request("POST", "/api/keys", body=body).as_(MadeKey)
+        answer = ogel.request("POST", "/api/keys", body=body)
     if as_json:
-        click.echo(json.dumps({"id": made.id, "key": made.key, "scopes": list(scopes)}))
+        say(answer)
     else:
+        made = answer.as_(MadeKey)
         click.echo(f"{made.id}\n{made.key}")
 
 
@@ -69,8 +69,7 @@ def list_keys(as_json: bool) -> None:
 
     with api() as ogel:
         found = ogel.listed("/api/keys", _ALL)
-    keys = list(reversed(found.as_(ApiKey)))
-    say_json(keys) if as_json else _show(keys)
+    say_list(found, as_json, ApiKey, lambda keys: _show(list(reversed(keys))))
 
 
 @command.command("show")
@@ -101,10 +100,10 @@ def rotate(id: str, overlap_hours: float, days: float | None, as_json: bool) -> 
     body = {"overlap_seconds": round(overlap_hours * 3600), "expires_at": _after(days)}
     with api() as ogel:
         answer = ogel.request("POST", f"/api/keys/{id}/rotate", body=body)
-    made = answer.as_(MadeKey)
     if as_json:
         say(answer)
     else:
+        made = answer.as_(MadeKey)
         click.echo(f"{made.id}\n{made.key}")
 
 

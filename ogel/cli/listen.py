@@ -124,9 +124,13 @@ class _Listener:
         """Waits for a while if there is nothing, and for as long as it takes if nobody answers."""
         from ogel.features.webhooks.listeners.handover import Handovers
 
-        tries = 0
+        tries, forgotten = 0, False
         while True:
             try:
+                if forgotten:
+                    self._make()
+                    self._note(f"It was away for too long and forgotten; listening anew as {self._id}.")
+                    forgotten = False
                 answer = self._client.request(
                     "POST",
                     self._path,
@@ -136,10 +140,11 @@ class _Listener:
                 if tries:
                     self._note("Connected again.")
                 return answer.as_(Handovers).items
-            except NotFound:
-                self._make()
-                self._note(f"It was away for too long and forgotten; listening anew as {self._id}.")
-            except (Unavailable, RateLimited) as error:
+            except (NotFound, Unavailable, RateLimited) as error:
+                if isinstance(error, NotFound) and not forgotten:
+                    forgotten = True
+                    continue
+                # A platform answers 404 itself while it puts a new version in place.
                 if not tries:
                     self._note(f"{error.message.rstrip('.')}; asking again until it answers.")
                 time.sleep(_PAUSES[min(tries, len(_PAUSES) - 1)])

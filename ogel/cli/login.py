@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 import click
 
+from ogel.cli.given import prompt_hidden
 from ogel.cli.operator import profile_option
 from ogel.kernel.errors import ConfigError
 
@@ -60,7 +61,7 @@ def _key(url: str, from_stdin: bool) -> str:
         return key
     if not sys.stdin.isatty():
         raise click.UsageError("there is no terminal to ask for the key on: say --key-stdin")
-    key = click.prompt(f"Key for {url}", hide_input=True, err=True)
+    key = prompt_hidden(f"Key for {url}")
     if not isinstance(key, str):
         raise ConfigError("no key was given")
     return key

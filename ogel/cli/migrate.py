@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from ogel import interrupts
 from ogel.cli.process import event_loop, settings_of_environment
 from ogel.settings import require_database
 
@@ -20,6 +21,7 @@ def command() -> None:
     url = require_database(settings)
     configure_logging(settings.log_level, form=settings.log_form)
     migrations = read_migrations(MIGRATIONS)
+    interrupts.raise_again()
     with event_loop() as runner:
         runner.run(wait_for_postgres(url, settings.connect_seconds))
         applied = runner.run(migrate(url, migrations))

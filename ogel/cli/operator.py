@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
+from ogel import interrupts
 from ogel.cli.process import event_loop, settings_beside
 from ogel.kernel.errors import Invalid
 from ogel.kernel.ids import new_id
@@ -83,6 +84,7 @@ def within_settings(
         async with opened(settings) as thing:
             return await question(thing)
 
+    interrupts.raise_again()
     with _options_named(), event_loop() as runner:
         return runner.run(asked())
 

@@ -30,8 +30,8 @@ _LOOPBACK = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128"
 @port_option
 def command(port: int | None) -> None:
     """Everything in one process. Without DATABASE_URL or REDIS_URL it starts its own, in OGEL_DATA_DIR."""
-    told = Told()
     settings = settings_of_environment(port)
+    told = Told()
     if settings.embedded:
         _run_with_servers(settings, told)
     else:

@@ -13,7 +13,9 @@ FEATURES: tuple[LazyFeature, ...] = (
     LazyFeature("messaging", queues=["messaging"], brings=["settings"]),
     LazyFeature("mail", queues=["mail"], brings=["settings"]),
     LazyFeature("realtime", queues=["realtime"], brings=["subscribers", "streams", "services"]),
-    LazyFeature("webhooks", queues=["webhooks", "cleanup"], brings=["subscribers", "alerts", "settings"]),
+    LazyFeature(
+        "webhooks", queues=["webhooks", "cleanup"], brings=["subscribers", "samples", "alerts", "settings"]
+    ),
     LazyFeature("observability", queues=["stats"], brings=["alerts", "settings"]),
     LazyFeature("cleanup", queues=["cleanup"]),
     LazyFeature("backups", queues=["backups"], brings=["settings"]),

@@ -18,6 +18,7 @@ ANNOUNCED = (
     "streams",
     "services",
     "process_routes",
+    "samples",
     "alerts",
     "settings",
 )
@@ -105,10 +106,6 @@ class Features:
     def built(self) -> list[Feature]:
         """Returns the features built so far."""
         return [self._built[line.name] for line in self.lines if line.name in self._built]
-
-    @property
-    def are_all_built(self) -> bool:
-        return len(self._built) == len(self.lines)
 
     @property
     def queue_names(self) -> list[str]:

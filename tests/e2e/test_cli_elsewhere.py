@@ -81,7 +81,9 @@ def test_it_says_the_same_as_the_api(api: Client, run: Run, webhook: dict[str, s
 
 def test_scopes_count(api: Client, run: Run, webhook: dict[str, str], suite_servers: dict[str, str]) -> None:
     made = ogel("keys", "create", "reader", "--scope", "webhooks:read", "--json", **suite_servers)
-    key = json.loads(made.out)["key"]
+    answer = json.loads(made.out)
+    assert {*answer} >= {"id", "key", "scopes", "networks", "made_by"}  # as the API says it
+    key = answer["key"]
     assert webhook["id"] in run("webhooks", "list", OGEL_KEY=key).out
     refused = run("webhooks", "pause", webhook["id"], OGEL_KEY=key)
     assert (refused.code, refused.err) == (2, "ogel: This key lacks the scope 'webhooks:write'.\n")

@@ -126,7 +126,8 @@ def test_a_wrong_setting_stops_the_start_with_one_line(value: str, said: str) ->
 
 
 @pytest.mark.parametrize(
-    "command", [["api"], ["worker", "cleanup"], ["worker", "backups"], ["worker", "--all"]]
+    "command",
+    [["api"], ["worker", "cleanup"], ["worker", "backups"], ["worker", "audit"], ["worker", "--all"]],
 )
 @pytest.mark.parametrize(
     ("value", "said"),
@@ -135,7 +136,9 @@ def test_a_wrong_setting_stops_the_start_with_one_line(value: str, said: str) ->
         ("stats.roll_up=at night", "OGEL_SCHEDULES: schedule 'stats.roll_up': cron 'at night'"),
     ],
 )
-def test_it_stops_every_process_that_has_the_schedules(command: list[str], value: str, said: str) -> None:
+def test_it_stops_every_process_that_has_something_scheduled(
+    command: list[str], value: str, said: str
+) -> None:
     is_refused(command, value, said)
 
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from typing import Any
 
+import psycopg
 import pytest
 
 from ogel.kernel.clock import rfc3339, utc_now
 from tests.support.cli import ogel
 from tests.support.contract import assert_problem
-from tests.support.process import ADMIN_KEY, SECRET, Client, Ogel
+from tests.support.process import ADMIN_KEY, SECRET, Client, Ogel, eventually
 
 HERE, ELSEWHERE = "127.0.0.0/8", "203.0.113.0/24"
 
@@ -62,10 +64,19 @@ def test_keys_are_listed_newest_first_in_pages(suite: Ogel) -> None:
     ("body", "path"),
     [
         ({"name": ""}, "body.name"),
+        ({"name": "x" * 201}, "body.name"),
         ({"name": "a\nb"}, "body.name"),
         ({"scopes": []}, "body.scopes"),
         ({"scopes": ["events:admin"]}, "body.scopes"),
         ({"scopes": ["keys:delete"]}, "body.scopes"),
+        ({"scopes": ["everything"]}, "body.scopes"),
+        ({"scopes": ["events:write\n"]}, "body.scopes"),
+        ({"scopes": ["events:write", "**"]}, "body.scopes"),
+        ({"scopes": ["events"]}, "body.scopes"),
+        ({"scopes": ["events:"]}, "body.scopes"),
+        ({"scopes": ["Events:write"]}, "body.scopes"),
+        ({"scopes": ["audit:write"]}, "body.scopes"),
+        ({"scopes": ["realtime:write"]}, "body.scopes"),
         ({"networks": []}, "body.networks"),
         ({"networks": ["10.0.0.0/8", "10.0.0.1/8"]}, "body.networks[1]"),
         ({"networks": ["example.com"]}, "body.networks[0]"),
@@ -160,6 +171,21 @@ def test_a_rotated_key_works_on_for_its_overlap(suite: Ogel) -> None:
     assert Client(suite.port, key=last["key"])("GET", "/api/events").status == 200
     actions = suite.api.ok("GET", f"/api/audit-logs?resource_id={old['id']}&resource_type=key")["items"]
     assert "key.rotate" in [each["action"] for each in actions]
+
+
+def test_keys_that_rotate_each_other_wait_in_one_order(suite: Ogel, suite_servers: dict[str, str]) -> None:
+    scopes = ["events:read", "keys:write"]
+    (first, maker), (second, _) = made(suite, scopes=scopes), made(suite, scopes=scopes)
+    locked = "SELECT id FROM ogel.api_keys WHERE id = %s FOR UPDATE NOWAIT"
+    waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted"
+    with psycopg.connect(suite_servers["DATABASE_URL"]) as rival, ThreadPoolExecutor(1) as others:
+        rival.execute(locked, (first["id"],))
+        answer = others.submit(maker, "POST", f"/api/keys/{second['id']}/rotate", {})
+        eventually(lambda: rival.execute(waiting).fetchone() != (0,), 10, "the rotation to wait")
+        # The later key is still free: the rival, too, takes them in this order.
+        assert rival.execute(locked, (second["id"],)).fetchone() == (second["id"],)
+        rival.rollback()
+        assert answer.result().status == 201
 
 
 def test_a_rotation_says_nothing_that_cannot_be(suite: Ogel) -> None:

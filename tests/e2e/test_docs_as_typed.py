@@ -93,6 +93,24 @@ def backups(world: World) -> Reading:
     )
 
 
+def cli(world: World) -> Reading:
+    """Somebody without the suite's settings and data, whom it gave a key."""
+    world.api.ok("POST", "/api/webhooks", {"url": "https://shop.example.com/", "events": ["order.*"]})
+    key = world.api.ok("POST", "/api/keys", {"name": "a laptop", "scopes": ["jobs:read", "webhooks:*"]})[
+        "key"
+    ]
+    settings = dict.fromkeys(("DATABASE_URL", "REDIS_URL", "OGEL_ADMIN_KEY", "OGEL_SECRET"), "")
+    return Reading(
+        instead={"https://ogel.example.com": f"http://localhost:{world.ogel.port}"},
+        environment={
+            **settings,
+            "OGEL_DATA_DIR": str(world.directory),
+            "XDG_CONFIG_HOME": str(world.directory),
+        },
+        answers={"Key for": key},
+    )
+
+
 def databases(world: World) -> Reading:
     (world.directory / "sql").mkdir()
     (world.directory / "sql" / "0001_create_orders.sql").write_text("CREATE TABLE orders (id int);")
@@ -166,7 +184,9 @@ def nothing_else(_: World) -> Reading:
 READINGS: Mapping[str, Callable[[World], Reading]] = {
     "audit": audit,
     "backups": backups,
+    "cli": cli,
     "databases": databases,
+    "keys": nothing_else,
     "mail": nothing_else,
     "events": nothing_else,
     "messaging": messaging,
@@ -283,7 +303,7 @@ def _plain(line: str) -> str:
         (r"\x1b\[[0-9;]*[A-Za-z]", ""),
         (_ID, r"\1_#"),
         (r"\b\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\dZ", "TIME"),
-        (r"http://[^/\s]+", "http://HOST"),
+        (r"https?://[^/\s]+", "http://HOST"),
         (r"\b[0-9a-f]{6,}\b", "HEX"),
         (r"\[[#-]+\]?", "BAR"),
         (r"\d[\d.,]*", "#"),

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import base64
 import json
+import socket
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
+from contextlib import ExitStack
 from datetime import timedelta
 from typing import Any
 
@@ -14,9 +17,10 @@ import psycopg
 import pytest
 from standardwebhooks.webhooks import Webhook
 
+from ogel.features.webhooks.listeners.service import MOST_ASKING
 from ogel.kernel.clock import rfc3339, utc_now
 from tests.support.contract import assert_problem, settled
-from tests.support.process import Client, Ogel, eventually
+from tests.support.process import ADMIN_KEY, Client, Ogel, eventually
 from tests.support.receiver import Receiver
 
 ENVIRONMENT = {"OGEL_WEBHOOK_RETRY_DELAYS": "0.05,0.05"}
@@ -50,6 +54,13 @@ def publish(api: Client, type: str, data: Any = None) -> str:
 def asked(api: Client, listener: Any, wait: float = 10) -> list[Any]:
     found: list[Any] = api.ok("POST", f"/api/webhooks/{listener['id']}/handovers?wait={wait}")["items"]
     return found
+
+
+def question(listener: Any, wait: int) -> bytes:
+    """What `asked` sends, for who does not stay for the answer."""
+    path = f"/api/webhooks/{listener['id']}/handovers?wait={wait}"
+    fields = f"Host: x\r\nAuthorization: Bearer {ADMIN_KEY}\r\nContent-Length: 0\r\n"
+    return f"POST {path} HTTP/1.1\r\n{fields}\r\n".encode()
 
 
 def answer(api: Client, listener: Any, handover: Any, said: Any = OK) -> None:
@@ -122,6 +133,40 @@ def test_one_that_vanishes_with_a_request_fails_its_attempt(api: Client, type: s
     log = settled(api, event, "delivered")["log"]
     assert [attempt["reason"] for attempt in log] == ["timeout", None]
     api.ok("DELETE", f"/api/webhooks/{listener['id']}")
+
+
+def test_a_question_whose_asker_has_gone_takes_nothing_from_the_next(
+    api: Client, suite_servers: dict[str, str], type: str, listener: Any
+) -> None:
+    with socket.create_connection(("127.0.0.1", api.port)) as lost:
+        lost.sendall(question(listener, wait=10))
+        seen = """SELECT seen_at > created_at FROM ogel.webhook_presence JOIN ogel.webhook_endpoints ON id = webhook_id
+                  WHERE id = %s"""
+        with psycopg.connect(suite_servers["DATABASE_URL"], autocommit=True) as database:
+            eventually(
+                lambda: database.execute(seen, (listener["id"],)).fetchone() == (True,),
+                10,
+                "the question to come in",
+            )
+    assert asked(api, listener, 0) == []
+    event = publish(api, type)
+    time.sleep(0.5)  # for what must not happen: whoever waits looks every 40 ms
+    [handover] = asked(api, listener)
+    assert handover["event"] == event
+    answer(api, listener, handover)
+
+
+def test_no_more_ask_at_once_than_one_process_holds(api: Client, listener: Any) -> None:
+    too_many = 20
+    with ExitStack() as stack:
+        asking = [
+            stack.enter_context(socket.create_connection(("127.0.0.1", api.port), timeout=20))
+            for _ in range(MOST_ASKING + too_many)
+        ]
+        for each in asking:
+            each.sendall(question(listener, wait=3))
+        statuses = Counter(each.recv(12) for each in asking)
+    assert statuses == {b"HTTP/1.1 200": MOST_ASKING, b"HTTP/1.1 503": too_many}
 
 
 def test_each_of_two_gets_its_own_and_others_are_not_held_up(api: Client, type: str, listener: Any) -> None:

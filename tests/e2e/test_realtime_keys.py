@@ -24,6 +24,7 @@ from ogel.kernel.clock import utc_now
 from ogel.kernel.principal import SYSTEM, Caller
 from ogel.runtime.database.database import Database
 from tests.support.cli import ogel
+from tests.support.keys import make
 from tests.support.process import ADMIN_KEY, SECRET, Ogel, eventually
 from tests.support.realtime import an_sse_block
 
@@ -48,9 +49,9 @@ def test_streams_of_two_processes_end_with_their_key(
     async def story(processes: list[Ogel]) -> None:
         async with key_service(database_url, own_redis.redis_url or "") as keys:
             expires_at = utc_now() + timedelta(seconds=8)
-            _, brief = await keys.create(CALLER, "brief", SCOPES, expires_at)
+            _, brief = await make(keys, CALLER, "brief", SCOPES, expires_at)
             (first_id, first), (second_id, second) = [
-                await keys.create(CALLER, "long", SCOPES) for _ in range(2)
+                await make(keys, CALLER, "long", SCOPES) for _ in range(2)
             ]
             async with (
                 opened(processes, brief, 4) as expiring,

@@ -25,6 +25,7 @@ from ogel.runtime.rates.budgets import Budgets
 from ogel.runtime.rates.limiter import Limiter
 from ogel.runtime.rates.metrics import RateMetrics
 from ogel.runtime.rates.policy import Quota
+from tests.support.keys import make
 
 GUESSES = 20
 OFFICE = Caller(SYSTEM, "req_1", ip="198.51.100.7")
@@ -61,8 +62,8 @@ async def a_process(url: str) -> AsyncIterator[Process]:
 def test_whoever_guesses_is_stopped_before_the_database_is_asked(database_url: str) -> None:
     async def story() -> None:
         async with a_process(database_url) as process:
-            _, key = await process.create(OFFICE, "works", ["events:read"])
-            _, new = await process.create(OFFICE, "made before, met after", ["events:read"])
+            _, key = await make(process, OFFICE, "works", ["events:read"])
+            _, new = await make(process, OFFICE, "made before, met after", ["events:read"])
             assert await process.authenticate(key, OFFICE) is not None
             process.asked = 0
             tries = [process.authenticate(f"ogel_{n}", OFFICE) for n in range(100)]
@@ -111,7 +112,7 @@ def test_a_program_with_one_wrong_key_is_one_guess(
 ) -> None:
     async def story() -> None:
         async with a_process(database_url) as process:
-            id, key = await process.create(OFFICE, "revoked", ["events:read"])
+            id, key = await make(process, OFFICE, "revoked", ["events:read"])
             assert await process.authenticate(key, OFFICE) is not None
             await process.revoke(OFFICE, id)
             process.asked = 0
@@ -133,7 +134,7 @@ def test_a_program_with_one_wrong_key_is_one_guess(
 def test_keys_that_nobody_could_look_up_are_no_guesses(database_url: str) -> None:
     async def story() -> None:
         async with a_process(database_url) as process:
-            _, key = await process.create(OFFICE, "good", ["events:read"])
+            _, key = await make(process, OFFICE, "good", ["events:read"])
             await process._database._pool.close()
             for _ in range(GUESSES * 2):
                 with pytest.raises(DatabaseAway):

@@ -21,6 +21,7 @@ from ogel.features.keys.watch import KeyWatch
 from ogel.kernel.clock import utc_now
 from ogel.kernel.principal import SYSTEM, Caller, Principal
 from ogel.runtime.database.database import Database, DatabaseAway, Transaction
+from tests.support.keys import make
 
 CALLER = Caller(SYSTEM, "req_1")
 # From the commit of a revocation to the last request that passes, as docs/keys.md says.
@@ -88,7 +89,7 @@ def test_whatever_ends_a_key_is_heard_while_it_is_used_without_a_pause(
 ) -> None:
     async def story() -> None:
         async with processes(database_url) as (first, second):
-            id, key = await first.create(CALLER, "busy", ["events:read"])
+            id, key = await make(first, CALLER, "busy", ["events:read"])
             asking = [asyncio.create_task(last_good(each, key)) for each in (first, second) for _ in range(4)]
             await asyncio.sleep(0.2)
             await first.execute(statement, id=id)
@@ -101,7 +102,7 @@ def test_whatever_ends_a_key_is_heard_while_it_is_used_without_a_pause(
 def test_who_revokes_knows_at_once(database_url: str) -> None:
     async def story() -> None:
         async with processes(database_url) as (first, _):
-            id, key = await first.create(CALLER, "busy", ["events:read"])
+            id, key = await make(first, CALLER, "busy", ["events:read"])
             assert await first.authenticate(key, CALLER) is not None
             await first.revoke(CALLER, id)
             assert await first.authenticate(key, CALLER) is None
@@ -112,7 +113,7 @@ def test_who_revokes_knows_at_once(database_url: str) -> None:
 def test_whoever_hears_news_of_a_key_asks_again(database_url: str) -> None:
     async def story() -> None:
         async with processes(database_url) as (first, second):
-            id, key = await first.create(CALLER, "busy", ["events:read"])
+            id, key = await make(first, CALLER, "busy", ["events:read"])
             assert await second.authenticate(key, CALLER) is not None
             await first.revoke(CALLER, id)
             second.watch.look_soon()  # as the feed does when Redis says so
@@ -124,7 +125,7 @@ def test_whoever_hears_news_of_a_key_asks_again(database_url: str) -> None:
 def test_changed_scopes_are_heard(database_url: str) -> None:
     async def story() -> None:
         async with processes(database_url) as (first, _):
-            id, key = await first.create(CALLER, "busy", ["events:read", "events:write"])
+            id, key = await make(first, CALLER, "busy", ["events:read", "events:write"])
             await first.authenticate(key, CALLER)
             await first.execute(b"UPDATE api_keys SET scopes = '{events:read}' WHERE id = %(id)s", id=id)
             changed = time.monotonic()
@@ -140,7 +141,7 @@ def test_a_key_ends_at_its_moment(database_url: str) -> None:
     async def story() -> None:
         async with processes(database_url) as (first, _):
             expires_at = utc_now() + timedelta(seconds=0.7)
-            _, key = await first.create(CALLER, "brief", ["events:read"], expires_at)
+            _, key = await make(first, CALLER, "brief", ["events:read"], expires_at)
             began = utc_now()
             while await first.authenticate(key, CALLER) is not None:
                 assert began <= expires_at
@@ -154,7 +155,7 @@ def test_a_key_ends_at_its_moment(database_url: str) -> None:
 def test_the_database_is_asked_once_a_second_and_every_use_is_noted(database_url: str) -> None:
     async def story() -> None:
         async with processes(database_url) as (first, _):
-            id, key = await first.create(CALLER, "busy", ["events:read"])
+            id, key = await make(first, CALLER, "busy", ["events:read"])
             began = time.monotonic()
             for _ in range(500):
                 assert await first.authenticate(key, CALLER) == Principal(
@@ -173,7 +174,7 @@ def test_those_who_ask_at_the_same_time_ask_once(database_url: str) -> None:
 
     async def story() -> None:
         async with processes(database_url) as (first, second):
-            id, key = await second.create(CALLER, "busy", ["events:read"])
+            id, key = await make(second, CALLER, "busy", ["events:read"])
             asking = [asyncio.create_task(first.authenticate(key, CALLER)) for _ in range(50)]
             await asyncio.sleep(0)
             asking[0].cancel()
@@ -205,7 +206,7 @@ def test_nobody_joins_a_question_whose_answer_may_be_too_old(
 
     async def story() -> None:
         async with processes(database_url) as (first, second):
-            id, key = await second.create(CALLER, "busy", ["events:read"])
+            id, key = await make(second, CALLER, "busy", ["events:read"])
             found, released = asyncio.Event(), asyncio.Event()
             find = first._store.find
 
@@ -233,7 +234,7 @@ def test_nobody_joins_a_question_whose_answer_may_be_too_old(
 def test_without_the_database_a_key_is_good_for_less_than_a_second(database_url: str) -> None:
     async def story() -> None:
         async with processes(database_url) as (first, _):
-            _, key = await first.create(CALLER, "busy", ["events:read"])
+            _, key = await make(first, CALLER, "busy", ["events:read"])
             assert await first.authenticate(key, CALLER) is not None
             asked = time.monotonic()
             await first.database._pool.close()
@@ -257,7 +258,7 @@ def test_what_is_no_key_is_not_remembered(database_url: str) -> None:
             for n in range(100):
                 assert await first.authenticate(f"ogel_{n}", CALLER) is None
             assert first.asked == 100 and not first._memory._known
-            _, key = await second.create(CALLER, "new", ["events:read"])
+            _, key = await make(second, CALLER, "new", ["events:read"])
             assert await first.authenticate(key, CALLER) is not None
 
     asyncio.run(story())

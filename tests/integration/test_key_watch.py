@@ -21,6 +21,7 @@ from ogel.kernel.clock import utc_now
 from ogel.kernel.principal import SYSTEM, Caller, Principal
 from ogel.runtime.database.database import Database, DatabaseAway
 from ogel.runtime.http.admission import Ending
+from tests.support.keys import make
 
 CALLER = Caller(SYSTEM, "req_1")
 SCOPE = "realtime:read"
@@ -36,7 +37,7 @@ class World:
 
     async def listener(self, seconds: float | None = None) -> Principal:
         expires_at = None if seconds is None else utc_now() + timedelta(seconds=seconds)
-        _, key = await self.keys.create(CALLER, "listener", [SCOPE], expires_at)
+        _, key = await make(self.keys, CALLER, "listener", [SCOPE], expires_at)
         found = await self.keys.authenticate(key, CALLER)
         assert found is not None
         return found
@@ -133,8 +134,8 @@ def test_a_key_remembered_for_metrics_is_forgotten_when_it_ends(database_url: st
 
     async def story() -> None:
         async with a_world(database_url) as world:
-            id, gone = await world.keys.create(CALLER, "gone", ["metrics:read"])
-            _, kept = await world.keys.create(CALLER, "kept", ["metrics:read"])
+            id, gone = await make(world.keys, CALLER, "gone", ["metrics:read"])
+            _, kept = await make(world.keys, CALLER, "kept", ["metrics:read"])
             for key in (gone, gone, kept):
                 assert await world.keys.authenticate(key, CALLER) is not None
             await world.keys.revoke(CALLER, id)
@@ -154,7 +155,7 @@ def test_the_database_is_asked_often_only_while_something_is_open(database_url: 
     async def story() -> None:
         async with a_world(database_url) as world:
             assert world.watch._pause() is None
-            _, key = await world.keys.create(CALLER, "scraper", ["*"])
+            _, key = await make(world.keys, CALLER, "scraper", ["*"])
             principal = await world.keys.authenticate(key, CALLER)
             assert principal is not None
             seldom = world.watch._pause()

@@ -186,6 +186,27 @@ def test_nobody_there_and_no_such_name_and_no_url() -> None:
     run(story)
 
 
+@pytest.mark.parametrize("path", ["a b", "a\r\nb", "a\tb", "a\x00b", "a\x7f", "é", "a HTTP/1.1\r\nX: y"])
+def test_a_url_that_is_not_escaped_is_not_called(path: str) -> None:
+    async def story(client: OutgoingClient) -> None:
+        async with server(echo) as url:
+            error = await failure(client, f"{url}/{path}")
+        assert (error.reason, error.ours) == ("protocol", True)
+
+    run(story)
+
+
+@pytest.mark.parametrize("method", ["", "A B", "GET / HTTP/1.1\r\nX: y", "É"])
+def test_a_method_is_one_word(method: str) -> None:
+    async def story(client: OutgoingClient) -> None:
+        async with server(echo) as url:
+            with pytest.raises(EgressError) as raised:
+                await client.request(method, url, timeout_seconds=5, max_body_bytes=10)
+        assert (raised.value.reason, raised.value.ours) == ("protocol", True)
+
+    run(story)
+
+
 @pytest.mark.parametrize(("name", "value"), [("a b", "x"), ("x", "a\r\nb: c"), ("x", "a\x00b")])
 def test_headers_cannot_break_out_of_their_line(name: str, value: str) -> None:
     async def story(client: OutgoingClient) -> None:

@@ -31,6 +31,7 @@ from ogel.runtime.jobs.kind import JobKind
 from ogel.runtime.jobs.metrics import JobMetrics
 from ogel.runtime.jobs.runner import JobRunner, RunnerOptions
 from tests.support.jobs import QUEUE, World, world
+from tests.support.keys import make
 from tests.support.process import Client, Ogel, eventually
 from tests.support.receiver import Answer, Receiver, Request
 
@@ -228,9 +229,9 @@ def test_a_known_key_reads_metrics_and_nothing_else_while_the_database_is_away(d
         async with connected(database_url) as database:
             keys = key_service(database)
             caller = Caller(SYSTEM, new_id("req"))
-            _, reader = await keys.create(caller, "reader", ["metrics:read", "events:write"])
-            _, other = await keys.create(caller, "other", ["events:write"])
-            gone_id, gone = await keys.create(caller, "gone", ["*"])
+            _, reader = await make(keys, caller, "reader", ["metrics:read", "events:write"])
+            _, other = await make(keys, caller, "other", ["events:write"])
+            gone_id, gone = await make(keys, caller, "gone", ["*"])
             for key in (reader, other, gone):
                 assert await keys.authenticate(key, caller) is not None
             await keys.revoke(caller, gone_id)

@@ -30,6 +30,8 @@ MAX_HEADER_BYTES = 16 * 1024  # of one field; aiohttp bounds how many there are
 _CLOSED = "outgoing requests have been stopped"
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,256}", re.ASCII)
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+# What is none of it is escaped (RFC 3986 §2): yarl would drop line breaks, and send spaces as they are.
+_URL = re.compile(r"[\x21-\x7e]+", re.ASCII)
 
 
 @dataclass(slots=True)
@@ -141,7 +143,11 @@ class OutgoingClient:
 
         if self._closed:
             raise EgressError("connect", _CLOSED, ours=True)
+        if not _TOKEN.fullmatch(method):
+            raise EgressError("protocol", "the method is no method of HTTP", ours=True)
         try:
+            if not _URL.fullmatch(url):
+                raise ValueError("it holds what is not escaped")
             target = URL(url, encoded=True)
             if target.scheme not in ("http", "https") or not target.host:
                 raise ValueError("it is no http:// or https:// URL")

@@ -234,7 +234,7 @@ class _Helper:
         return said
 
     async def end(self) -> None:
-        """Ends the helper and its horse. After END_SECONDS it is killed, and the kernel ends the horse."""
+        """Ends the helper, which kills its horse first. After END_SECONDS it is killed; the kernel ends the horse."""
         try:
             with suppress(ProcessLookupError):
                 self._process.terminate()

@@ -15,7 +15,7 @@ from urllib.parse import parse_qsl, quote, urlsplit, urlunsplit
 import click
 
 from ogel.cli.backup.following import Pace, settings_with_secret, size
-from ogel.cli.given import PLACE, read_from
+from ogel.cli.given import PLACE, prompt_hidden, read_from
 from ogel.cli.operator import json_option, operator, say_json, within_settings
 from ogel.cli.progress import Meter
 from ogel.cli.tables import show_fields
@@ -115,7 +115,7 @@ def _with_password(url: str, password_from: str | None) -> str:
         return url
     else:
         asked = f"Password for {parts.netloc} (empty: none)"
-        password = click.prompt(asked, default="", show_default=False, hide_input=True, err=True)
+        password = prompt_hidden(asked, default="", show_default=False)
     if not password:
         return url
     user, _, place = parts.netloc.rpartition("@")

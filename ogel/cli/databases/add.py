@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from ogel.cli.given import PLACE, read_from
+from ogel.cli.given import PLACE, prompt_hidden, read_from
 from ogel.cli.named import in_options
 from ogel.cli.operator import api, json_option, say
 
@@ -57,7 +57,7 @@ def command(
     if password_from is not None:
         given["password"] = read_from("--password-from", password_from)
     elif parts["username"] is not None and sys.stdin.isatty():
-        given["password"] = click.prompt("Password", hide_input=True, err=True)
+        given["password"] = prompt_hidden("Password")
     with in_options(_OPTIONS), api(seals=True) as ogel:
         answer = ogel.request("POST", "/api/databases", body=given)
     if as_json:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 import click
 
+from ogel import interrupts
 from ogel.cli.doctor.finding import Finding
 from ogel.cli.operator import json_option, say_json
 from ogel.cli.process import event_loop
@@ -26,6 +27,7 @@ def command(as_json: bool) -> None:
 
     configure_logging("error", sys.stderr)
     patient = patient_of_environment()
+    interrupts.raise_again()
     with event_loop() as runner:
         findings = runner.run(examine(patient))
     if as_json:

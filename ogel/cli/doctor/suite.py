@@ -50,7 +50,7 @@ def schedules(patient: Patient) -> Sequence[Finding]:
     try:
         check_schedules(patient.given)
     except ConfigError as error:
-        advice = "correct OGEL_SCHEDULES: an API and a scheduler do not start with it"
+        advice = "correct OGEL_SCHEDULES: an API, a scheduler and most workers do not start with it"
         return [ill("schedules", line, advice) for line in error.message.splitlines()]
     return [well("schedules", "OGEL_SCHEDULES names those there are, at times there are")]
 

@@ -30,6 +30,10 @@ FROM api_keys WHERE id = %(id)s AND revoked_at IS NULL AND (expires_at IS NULL O
 SELECT id, name, hint, scopes, networks, expires_at, revoked_at, created_at, made_by, replaced_by
 FROM api_keys WHERE id = %(id)s AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now()) FOR UPDATE
 
+-- lock --
+-- In one order whoever asks, so that two keys that rotate each other wait, and for no more than each other's end.
+SELECT id FROM api_keys WHERE id = ANY (%(ids)s) ORDER BY id FOR UPDATE
+
 -- replace --
 -- By another; it works on for a while, but not longer than it would have.
 UPDATE api_keys

@@ -176,21 +176,9 @@ class KeyService:
     def _forget(self, key_hash: bytes) -> None:
         self._readers.pop(key_hash, None)
 
-    async def create(
-        self, caller: Caller, name: str, scopes: list[str], expires_at: datetime | None = None
-    ) -> tuple[str, str]:
-        """Returns the id and the key itself, which nobody can read again."""
-        if not 1 <= len(name) <= 200:
-            raise Invalid.field("name", "takes 1 to 200 characters")
-        if not scopes:
-            raise Invalid.field("scopes", "takes at least one scope, such as events:write")
-        self._check_scopes(scopes, "scopes")
-        made = await self.make(caller, NewKey(name=name, scopes=scopes, expires_at=expires_at))
-        return made.id, made.key
-
     async def make(self, caller: Caller, new: NewKey) -> MadeKey:
         """Raises Forbidden for what the caller does not have."""
-        self._check_scopes(new.scopes, "body.scopes")
+        self._check_scopes(new.scopes)
         check_scopes(caller.principal, new.scopes)
         _check_future(new.expires_at)
         networks = None if new.networks is None else tuple(networks_of(new.networks))
@@ -208,6 +196,7 @@ class KeyService:
         """
         _check_future(rotation.expires_at)
         async with self._database.transaction() as tx:
+            await self._store.lock(tx, {caller.principal.id, id})
             old = await self._to_change(tx, caller, id)
             if old.replaced_by is not None:
                 raise Conflict(
@@ -257,13 +246,13 @@ class KeyService:
         check_scopes(caller.principal, key.scopes)
         return key
 
-    def _check_scopes(self, wanted: Iterable[str], path: str) -> None:
+    def _check_scopes(self, wanted: Iterable[str]) -> None:
         known = set(self._scopes())
         areas = {scope.partition(":")[0] for scope in known}
         for scope in wanted:
             if scope != "*" and scope not in known and scope not in {f"{area}:*" for area in areas}:
                 takes = f"`*`, or one of {', '.join(sorted(areas))} with :read, :write (where things change) or :*"
-                raise Invalid.field(path, f"{scope!r} is no scope; it takes {takes}")
+                raise Invalid.field("body.scopes", f"{scope!r} is no scope; it takes {takes}")
 
     async def page(self, after: str | None, limit: int) -> list[ApiKey]:
         """Newest first, ended ones too."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Literal, NamedTuple
 
 from ogel.features.keys.key import ApiKey
@@ -51,6 +51,10 @@ class KeyStore:
         """None: there is none, or it has ended. It stays as it is until the transaction ends."""
         query = _SQL.get_good_to_change if to_change else _SQL.get_good
         return await tx.one(query, {"id": id}, ApiKey)
+
+    async def lock(self, tx: Transaction, ids: Collection[str]) -> None:
+        """Before more than one of them is changed or looked at."""
+        await tx.execute(_SQL.lock, {"ids": list(ids)})
 
     async def replace(self, tx: Transaction, id: str, by: str, overlap_seconds: int) -> None:
         await tx.execute(_SQL.replace, {"id": id, "by": by, "overlap_seconds": overlap_seconds})

@@ -45,7 +45,7 @@ class ObservabilityFeature:
             self._resource_store,
             core.depths.all,
             core.redis_stats,
-            lambda: [take for feature in core.features.built for take in feature.samples],
+            lambda: [take for feature in core.features.bringing("samples") for take in feature.samples],
             core.data_dir,
         )
         self.alerts = AlertService(

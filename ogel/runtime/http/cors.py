@@ -6,6 +6,8 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from starlette.types import Send
+
 Header = tuple[bytes, bytes]
 
 _VARY = (b"vary", b"Origin")
@@ -75,3 +77,12 @@ def is_preflight(method: str, headers: Mapping[bytes, bytes]) -> bool:
     Whether the request is a preflight. Other OPTIONS requests are not (tus asks for the server's abilities with one).
     """
     return method == "OPTIONS" and b"origin" in headers and b"access-control-request-method" in headers
+
+
+async def answer_options(cors: Cors, headers: Mapping[bytes, bytes], allowed: str, send: Send) -> None:
+    """What an OPTIONS is answered with; `allowed` are the methods, as `Allow` names them."""
+    said = [(b"allow", allowed.encode("ascii"))]
+    if is_preflight("OPTIONS", headers):
+        said += cors.of_preflight(headers, allowed)
+    await send({"type": "http.response.start", "status": 204, "headers": said})
+    await send({"type": "http.response.body", "body": b""})

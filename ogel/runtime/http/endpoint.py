@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from starlette.types import Receive, Scope, Send
 
 from ogel.runtime.http.admission import Admissions
-from ogel.runtime.http.cors import Cors, is_preflight
+from ogel.runtime.http.cors import answer_options, is_preflight
 from ogel.runtime.http.dialect import Dialect
 from ogel.runtime.http.exchange import exchange_of, header
 from ogel.runtime.http.input import check_idempotency_key, decode_query
@@ -43,7 +43,7 @@ class Endpoint:
         if method == "OPTIONS" and self._cors is not None:
             headers = exchange_of(scope).headers
             if is_preflight(method, headers) or method not in self._operations:
-                await self._answer_options(self._cors, headers, send)
+                await answer_options(self._cors, headers, self._allowed, send)
                 return
         operation = self._operations.get(method)
         if operation is None and method == "HEAD":
@@ -52,13 +52,6 @@ class Endpoint:
         if operation is None:
             raise MethodNotAllowed(method, self._allowed)
         await operation.perform(scope, receive, send)
-
-    async def _answer_options(self, cors: Cors, headers: Mapping[bytes, bytes], send: Send) -> None:
-        said = [(b"allow", self._allowed.encode("ascii"))]
-        if is_preflight("OPTIONS", headers):
-            said += cors.of_preflight(headers, self._allowed)
-        await send({"type": "http.response.start", "status": 204, "headers": said})
-        await send({"type": "http.response.body", "body": b""})
 
 
 class _Operation:

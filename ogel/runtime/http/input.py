@@ -55,9 +55,9 @@ def decode_query(wanted: Any, query_string: bytes, *, strict: bool = True, besid
     """
     if not query_string or (wanted is None and not strict):
         return _nothing(wanted)
-    pairs = _pairs(query_string)
+    pairs = _pairs(query_string.decode("latin-1"))
     if wanted is Pairs:
-        return pairs
+        return [pair for pair in pairs if pair[0] != besides]
     given = _strictly(pairs, "query") if strict else _leniently(pairs, wanted)
     if besides is not None:
         given.pop(besides, None)
@@ -83,7 +83,11 @@ def check_idempotency_key(value: str | None) -> str | None:
 
 def decode_form(wanted: Any, body: bytes, *, strict: bool = True) -> Any:
     """Decodes application/x-www-form-urlencoded into a msgspec struct; `strict` as for a query."""
-    pairs = _pairs(body, "form")
+    try:
+        # What is not escaped is UTF-8 (URL standard, §5.1).
+        pairs = _pairs(body.decode(), "form")
+    except UnicodeDecodeError as error:
+        raise Malformed("The form is not valid UTF-8.") from error
     if wanted is Pairs:
         return pairs
     given = _strictly(pairs, "body") if strict else _leniently(pairs, wanted)
@@ -96,9 +100,9 @@ def _nothing(wanted: Any) -> Any:
     return () if wanted is Pairs else _converted({}, wanted)
 
 
-def _pairs(encoded: bytes, what: str = "query string") -> list[tuple[str, str]]:
+def _pairs(encoded: str, what: str = "query string") -> list[tuple[str, str]]:
     try:
-        return parse_qsl(encoded.decode("latin-1"), keep_blank_values=True, max_num_fields=_MAX_PARAMETERS)
+        return parse_qsl(encoded, keep_blank_values=True, max_num_fields=_MAX_PARAMETERS)
     except ValueError as error:
         raise Malformed(f"The {what} has more than {_MAX_PARAMETERS} parameters.") from error
 

@@ -101,9 +101,14 @@ async def _events(body: BodyStream, parser: PushMultipartParser) -> AsyncGenerat
                 yield event
         parser.close()  # fails when the last boundary has not come
     except ParserLimitReached as error:
-        raise TooLarge(f"The multipart body exceeds a limit: {error}.") from error
+        raise TooLarge(f"The multipart body exceeds a limit: {_said(error)}.") from error
     except MultipartError as error:
-        raise Malformed(f"The multipart body cannot be read: {error}.") from error
+        raise Malformed(f"The multipart body cannot be read: {_said(error)}.") from error
+
+
+def _said(error: MultipartError) -> str:
+    """Its first word: behind it may come another error, and what was sent."""
+    return str(error.args[0]).removesuffix(".")
 
 
 def _boundary(body: BodyStream) -> str:

@@ -48,8 +48,8 @@ class Schemas:
 
 def _readable(name: str) -> str:
     """
-    Makes names readable. `Page_Thing_` is a generic type and becomes `ThingPage`; `ogel.features.mail.message.Attempt`,
-    one of several types of that name, becomes `MailAttempt`.
+    Makes names readable. `Page_Thing_` is a generic type and becomes `ThingPage`;
+    `ogel.features.keys.key.Rotation`, one of several types of that name, becomes `KeysRotation`.
     """
     if page := re.fullmatch(r"Page_(.+)_", name):
         return f"{_readable(page[1])}Page"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from starlette.types import Receive, Scope, Send
 
 from ogel.runtime.http.admission import Admissions
+from ogel.runtime.http.cors import answer_options
 from ogel.runtime.http.credentials import KEY_PARAMETER, key_parameter
 from ogel.runtime.http.dialect import Dialect
 from ogel.runtime.http.exchange import exchange_of
@@ -20,13 +21,18 @@ class StreamEndpoint:
     def __init__(self, stream: Stream, dialect: Dialect, admissions: Admissions) -> None:
         self._stream = stream
         self._strict = dialect.strict_parameters
+        self._cors = dialect.cors
+        self._allowed = "GET" if dialect.cors is None else "GET, OPTIONS"
         self._admission = admissions.of(stream.access, (*dialect.credentials, key_parameter))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        # HEAD is refused as well: the answer would be a stream that never ends and that nobody sees.
-        if scope["type"] == "http" and scope["method"] != "GET":
-            raise MethodNotAllowed(scope["method"], "GET")
         exchange = exchange_of(scope)
+        if scope["type"] == "http" and scope["method"] != "GET":
+            if scope["method"] == "OPTIONS" and self._cors is not None:
+                await answer_options(self._cors, exchange.headers, self._allowed, send)
+                return
+            # Not even HEAD: it would be answered by a stream that never ends and that nobody sees.
+            raise MethodNotAllowed(scope["method"], self._allowed)
         await self._admission.admit(scope, exchange)
         query = decode_query(
             self._stream.query, scope["query_string"], strict=self._strict, besides=KEY_PARAMETER

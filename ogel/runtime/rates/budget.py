@@ -28,8 +28,21 @@ class Verdict(NamedTuple):
 UNLIMITED = Verdict(())
 
 
+class Meter:
+    """
+    Of one policy, and of whom it counts: when it is whole again. As the common budget said last, or as this process
+    counts while there is none.
+    """
+
+    __slots__ = ("__weakref__", "whole_at")
+
+    def __init__(self) -> None:
+        self.whole_at = 0.0
+
+
 class Budget:
     """
+    meters    one for each policy; those that count for others, too, are given.
     left      requests that the common budget has granted this process, and that have not come yet. They do not expire.
     waiting   requests that wait for an answer of the common budget.
     asked     set while it is asked.
@@ -39,7 +52,7 @@ class Budget:
         "_described",
         "_limits",
         "_low",
-        "_whole_at",
+        "_meters",
         "asked",
         "keys",
         "left",
@@ -48,7 +61,9 @@ class Budget:
         "waiting",
     )
 
-    def __init__(self, policies: Sequence[Policy], keys: Sequence[str]) -> None:
+    def __init__(
+        self, policies: Sequence[Policy], keys: Sequence[str], meters: Sequence[Meter] | None = None
+    ) -> None:
         self.policies = policies
         self.keys = keys
         self.share = min(policy.share for policy in policies)
@@ -62,8 +77,7 @@ class Budget:
             (policy.name.encode("ascii"), policy.window_seconds, policy.interval_seconds)
             for policy in policies
         ]
-        # By policy: the state that Redis reported last, or this process's own count while Redis is away.
-        self._whole_at = [0.0] * len(policies)
+        self._meters = meters or [Meter() for _ in policies]
         self._described = _described(policies)
 
     @property
@@ -72,24 +86,23 @@ class Budget:
 
     def is_spent(self, now: float) -> bool:
         return any(
-            left_of(whole_at, now, window, interval) == 0
-            for whole_at, (_, window, interval) in zip(self._whole_at, self._limits, strict=True)
+            left_of(meter.whole_at, now, window, interval) == 0
+            for meter, (_, window, interval) in zip(self._meters, self._limits, strict=True)
         )
 
     def spend(self, now: float) -> bool:
         """Counts one request in this process alone."""
         if self.is_spent(now):
             return False
-        self._whole_at = [
-            spent(whole_at, now, interval)
-            for whole_at, (_, _, interval) in zip(self._whole_at, self._limits, strict=True)
-        ]
+        for meter, (_, _, interval) in zip(self._meters, self._limits, strict=True):
+            meter.whole_at = spent(meter.whole_at, now, interval)
         return True
 
     def heard(self, granted: int, owed_seconds: Sequence[float], now: float) -> None:
         """Takes the answer of the common budget."""
         self.left += granted
-        self._whole_at = [now + owed for owed in owed_seconds]
+        for meter, owed in zip(self._meters, owed_seconds, strict=True):
+            meter.whole_at = now + owed
 
     def passed(self, now: float) -> Verdict:
         return Verdict((self._described, self._standing(self.left, now)))
@@ -97,9 +110,9 @@ class Budget:
     def refused(self, now: float) -> Verdict:
         """Returns the verdict for the policies that are used up."""
         waits = {
-            name.decode(): _seconds(whole_at, now, window, interval)
-            for whole_at, (name, window, interval) in zip(self._whole_at, self._limits, strict=True)
-            if left_of(whole_at, now, window, interval) == 0
+            name.decode(): _seconds(meter.whole_at, now, window, interval)
+            for meter, (name, window, interval) in zip(self._meters, self._limits, strict=True)
+            if left_of(meter.whole_at, now, window, interval) == 0
         }
         fields = (self._described, self._standing(0, now))
         return Verdict(fields, tuple(waits), max(waits.values(), default=1))
@@ -113,10 +126,10 @@ class Budget:
             b'"%b";r=%d;t=%d'
             % (
                 name,
-                left_of(whole_at, now, window, interval) + more,
-                _seconds(whole_at, now, window, interval),
+                left_of(meter.whole_at, now, window, interval) + more,
+                _seconds(meter.whole_at, now, window, interval),
             )
-            for whole_at, (name, window, interval) in zip(self._whole_at, self._limits, strict=True)
+            for meter, (name, window, interval) in zip(self._meters, self._limits, strict=True)
         ]
         return b"ratelimit", b", ".join(items)
 

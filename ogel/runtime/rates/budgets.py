@@ -124,6 +124,10 @@ class Budgets:
         except (TimeoutError, Unavailable) as error:
             self._lost(str(error) or "Redis does not answer.")
             return
+        except Exception as error:
+            log.error("rates.not_understood", exc_info=error)
+            self._lost("Redis answers what nobody understands.")
+            return
         self._found()
         now = time.monotonic()
         for budget, answer in zip(budgets, answers, strict=True):

@@ -7,10 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from weakref import WeakValueDictionary
 
 from ogel.kernel.errors import RateLimited
 from ogel.kernel.principal import Kind, Principal
-from ogel.runtime.rates.budget import UNLIMITED, Budget, Verdict
+from ogel.runtime.rates.budget import UNLIMITED, Budget, Meter, Verdict
 from ogel.runtime.rates.budgets import Budgets
 from ogel.runtime.rates.metrics import RateMetrics
 from ogel.runtime.rates.policy import Policy, Quota, policies_of
@@ -33,6 +34,8 @@ class Limiter:
         self._policies = {rate: policies_of(rate, each) for rate, each in quotas.items() if each}
         self._budgets = budgets
         self._metrics = metrics
+        # For as long as one of its networks has a budget here.
+        self._sites: WeakValueDictionary[str, Meter] = WeakValueDictionary()
 
     async def admit(self, principal: Principal, client: str | None, rate: str) -> Verdict:
         """
@@ -47,7 +50,7 @@ class Limiter:
         whose = _whose(principal, client)
         budget = self._budgets.find((rate, whose))
         if budget is None:
-            budget = self._budgets.add((rate, whose), _budget_of(policies, whose))
+            budget = self._budgets.add((rate, whose), self._budget_of(policies, whose))
         now = time.monotonic()
         passes = self._budgets.take(budget, now)
         if passes is None:
@@ -65,6 +68,24 @@ class Limiter:
         budget = self._budgets.find((rate, _whose(principal, client)))
         if budget is not None:
             budget.left += 1
+
+    def _budget_of(self, policies: Sequence[Policy], whose: str) -> Budget:
+        keys = [f"{policy.name}:{whose}" for policy in policies]
+        network, _, bits = whose.partition("/")
+        if not bits:
+            return Budget(policies, keys)
+        site = _network(ip_address(network), _SITE_BITS)
+        sites = [_of_site(policy) for policy in policies]
+        site_keys = [f"{policy.name}:{site}" for policy in sites]
+        meters = [*(Meter() for _ in policies), *(self._of_all(key) for key in site_keys)]
+        return Budget([*policies, *sites], [*keys, *site_keys], meters)
+
+    def _of_all(self, site_key: str) -> Meter:
+        """One for all networks of a site, so that it holds without Redis, too."""
+        meter = self._sites.get(site_key)
+        if meter is None:
+            meter = self._sites[site_key] = Meter()
+        return meter
 
 
 def _whose(principal: Principal, client: str | None) -> str:
@@ -89,16 +110,6 @@ def refusal(verdict: Verdict) -> RateLimited:
     return RateLimited(
         f"Too many requests for the policy {names}; try again in {seconds} s.", retry_after_seconds=seconds
     )
-
-
-def _budget_of(policies: Sequence[Policy], whose: str) -> Budget:
-    keys = [f"{policy.name}:{whose}" for policy in policies]
-    network, _, bits = whose.partition("/")
-    if not bits:
-        return Budget(policies, keys)
-    site = _network(ip_address(network), _SITE_BITS)
-    sites = [_of_site(policy) for policy in policies]
-    return Budget([*policies, *sites], [*keys, *(f"{policy.name}:{site}" for policy in sites)])
 
 
 def _of_site(policy: Policy) -> Policy:

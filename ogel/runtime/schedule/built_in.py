@@ -50,14 +50,6 @@ class BuiltInSchedules:
             raise ConfigError("\n".join(mistakes))
         return [self.as_set(schedule) for schedule in declared]
 
-    def check(self) -> None:
-        """
-        As `all`, for processes that have built every feature anyway. They call it at start; others would import all
-        features for it.
-        """
-        if self._wanted and self._features.are_all_built:
-            _ = self.all
-
     def as_set(self, schedule: Schedule) -> Schedule:
         from ogel.runtime.schedule.setting import as_set
 

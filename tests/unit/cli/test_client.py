@@ -139,6 +139,7 @@ def test_whoever_is_not_ogel_is_told_apart(handle: Handle, said: str) -> None:
     with asking(handle) as (client, server), pytest.raises(OgelError) as caught:
         client.request("GET", "/api/x")
     assert said in caught.value.message
+    assert not isinstance(caught.value, NotFound)  # it knows nothing of what was asked for
     assert "\x1b" not in caught.value.message and KEY not in caught.value.message
     assert len(server.asked) == 1  # no redirect was followed
 

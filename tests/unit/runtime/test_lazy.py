@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from ogel.runtime.alerts import Sample
 from ogel.runtime.feature import Feature
 from ogel.runtime.jobs.job import Job
 from ogel.runtime.jobs.kind import JobKind
@@ -15,6 +16,10 @@ async def perform(job: Job, _: object) -> None: ...
 
 
 async def hear(tx: object, events: object) -> None: ...
+
+
+async def take_samples() -> list[Sample]:
+    return []
 
 
 class World:
@@ -111,6 +116,7 @@ def test_looking_through_all_kinds_builds_all() -> None:
         (LazyFeature("mail"), Feature("mail", jobs=[JobKind("mail.do", "mail", perform)])),
         (LazyFeature("mail", ["mail"]), Feature("mail")),
         (LazyFeature("mail", brings=["streams"]), Feature("mail")),
+        (LazyFeature("mail"), Feature("mail", samples=[take_samples])),
         (LazyFeature("mail"), Feature("mails")),
         (LazyFeature("mail"), Feature("mail", subscribers={"mail": hear})),  # type: ignore[dict-item]
         (LazyFeature("mail"), Feature("mail", streams=list)),

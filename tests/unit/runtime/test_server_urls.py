@@ -10,7 +10,7 @@ from psycopg.conninfo import conninfo_to_dict
 from pymongo.common import URI_OPTIONS_VALIDATOR_MAP
 from redis.connection import parse_url
 
-from ogel.environ import read_settings, read_what_can_be_read
+from ogel.environ import read_settings, read_what_can_be_read, value_of
 from ogel.features.databases.registry.address import Address, read_url
 from ogel.kernel.errors import ConfigError, Invalid
 from ogel.runtime.server_urls import mongo, postgres, redis
@@ -68,7 +68,7 @@ def test_a_stray_character_of_a_password_is_its_own_or_is_refused_without_a_part
         assert mistake.startswith(f"{name} got ") and "; it takes " in mistake and "\n" not in mistake
         return
     [field] = [field for field, source in sourced.sources.items() if source == name]
-    parts = urlsplit(getattr(sourced.settings, field))
+    parts = urlsplit(value_of(sourced.settings, field))
     assert unquote(parts.password or "") == password
     assert parts.hostname == urlsplit(URLS[name].format("x")).hostname
 

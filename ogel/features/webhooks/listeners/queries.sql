@@ -6,7 +6,7 @@ SELECT count(*) FROM (SELECT FROM webhook_presence LIMIT %(most)s) AS among
 
 -- see --
 -- The listener asks: it is here.
-UPDATE webhook_presence SET seen_at = now() WHERE webhook_id = %(webhook)s RETURNING webhook_id
+UPDATE webhook_presence SET seen_at = now() WHERE webhook_id = %(webhook)s RETURNING seen_at
 
 -- away_for --
 -- Seconds since it asked last; no row when its endpoint is gone.
@@ -25,7 +25,8 @@ SELECT DISTINCT webhook_id FROM webhook_handovers
 WHERE webhook_id = ANY (%(webhooks)s) AND taken_at IS NULL AND created_at > now() - make_interval(secs => %(take)s)
 
 -- take --
--- The oldest come first, and as many as fit.
+-- The oldest come first, and as many as fit. Nothing for a question that is not the listener's last: whoever asked it may
+-- have gone, and nobody tells us.
 UPDATE webhook_handovers SET taken_at = now()
 WHERE id IN (
   SELECT id FROM (
@@ -33,6 +34,7 @@ WHERE id IN (
     FROM (
       SELECT id, request FROM webhook_handovers
       WHERE webhook_id = %(webhook)s AND taken_at IS NULL AND created_at > now() - make_interval(secs => %(take)s)
+        AND EXISTS (SELECT FROM webhook_presence WHERE webhook_id = %(webhook)s AND seen_at = %(seen_at)s)
       ORDER BY id LIMIT %(limit)s
       FOR UPDATE SKIP LOCKED
     ) AS open

@@ -23,22 +23,32 @@ class ListenerService:
         self._database = database
         self._store = store
         self._waiting = Waiting(self._with_some)
+        self._asking = 0
 
     async def ask(self, id: str, wait_seconds: float) -> Handovers:
         """What is to be sent now; after so many seconds, nothing. Raises NotFound for what is no listener any more."""
-        if len(self._waiting) >= MOST_ASKING:
+        if self._asking >= MOST_ASKING:
             raise Unavailable("Too many listeners are connected here.", retry_after_seconds=5)
+        self._asking += 1
+        try:
+            taken = await self._taken(id, wait_seconds)
+        finally:
+            self._asking -= 1
+        return Handovers([msgspec.json.decode(each, type=Handover) for each in taken])
+
+    async def _taken(self, id: str, wait_seconds: float) -> Sequence[str]:
         async with self._database.autocommit() as tx:
-            if not await self._store.see(tx, id):
+            seen_at = await self._store.see(tx, id)
+            if seen_at is None:
                 raise NotFound(
                     f"No listener {id!r}: it was deleted, or away for so long that it was forgotten."
                 )
-            taken = await self._store.take(tx, id)
+            taken = await self._store.take(tx, id, seen_at)
         if not taken and wait_seconds:
             await self._waiting.until(id, wait_seconds)
             async with self._database.autocommit() as tx:
-                taken = await self._store.take(tx, id)
-        return Handovers([msgspec.json.decode(each, type=Handover) for each in taken])
+                taken = await self._store.take(tx, id, seen_at)
+        return taken
 
     async def answer(self, id: str, handover_id: str, answer: HandoverAnswer) -> None:
         """Raises Conflict when nobody waits for it any more."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from datetime import datetime
 
 from ogel.features.webhooks.listeners.handover import AWAY_SECONDS, TAKE_SECONDS
 from ogel.runtime.database.database import Queries, Transaction
@@ -21,9 +22,10 @@ class ListenerStore:
         """Of all listeners, `most` at most."""
         return int(await tx.value(_SQL.count_listeners, {"most": most}))
 
-    async def see(self, tx: Transaction, webhook_id: str) -> bool:
-        """Whether it is one."""
-        return bool(await tx.value(_SQL.see, {"webhook": webhook_id}))
+    async def see(self, tx: Transaction, webhook_id: str) -> datetime | None:
+        """When it asked, which tells this question from others; None: it is no listener."""
+        seen_at: datetime | None = await tx.value(_SQL.see, {"webhook": webhook_id})
+        return seen_at
 
     async def away_seconds(self, tx: Transaction, webhook_id: str) -> float | None:
         """Since it asked last; None: it is gone."""
@@ -47,10 +49,11 @@ class ListenerStore:
         parameters = {"webhooks": list(webhook_ids), "take": TAKE_SECONDS}
         return [id for (id,) in await tx.tuples(_SQL.listeners_with_some, parameters)]
 
-    async def take(self, tx: Transaction, webhook_id: str) -> Sequence[str]:
-        """Requests that are the listener's to send from now on, oldest first."""
+    async def take(self, tx: Transaction, webhook_id: str, seen_at: datetime) -> Sequence[str]:
+        """Requests that are the listener's to send from now on, oldest first; none if it has asked again since."""
         parameters = {
             "webhook": webhook_id,
+            "seen_at": seen_at,
             "take": TAKE_SECONDS,
             "limit": AT_ONCE,
             "characters": CHARACTERS_AT_ONCE,

@@ -12,7 +12,7 @@ from ogel.runtime.database.database import DatabaseAway
 log = structlog.get_logger(__name__)
 
 LOOK_SECONDS = 0.04
-AWAY_SECONDS = 1.0
+DATABASE_AWAY_SECONDS = 1.0
 
 
 class Waiting:
@@ -22,9 +22,6 @@ class Waiting:
         self._look = look
         self._waiting: dict[str, set[asyncio.Event]] = {}
         self._looking: asyncio.Task[None] | None = None
-
-    def __len__(self) -> int:
-        return sum(map(len, self._waiting.values()))
 
     async def until(self, id: str, seconds: float) -> None:
         """Until `look` names it, or so many seconds are over."""
@@ -49,7 +46,7 @@ class Waiting:
                 found = await self._look(list(self._waiting))
             except DatabaseAway as error:
                 log.warning("listeners.database_away", error=error.reason)
-                await asyncio.sleep(AWAY_SECONDS)
+                await asyncio.sleep(DATABASE_AWAY_SECONDS)
                 continue
             for id in found:
                 for told in self._waiting.get(id, ()):

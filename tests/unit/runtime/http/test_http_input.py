@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from ogel.kernel.errors import Invalid, Malformed
-from ogel.runtime.http.input import decode_body, decode_query
+from ogel.runtime.http.input import Pairs, decode_body, decode_form, decode_query
 from ogel.runtime.http.pagination import PageQuery
 
 
@@ -121,3 +121,14 @@ def test_a_route_without_parameters_takes_none() -> None:
 def test_too_many_parameters_are_malformed() -> None:
     with pytest.raises(Malformed):
         decode_query(Filter, b"&".join(b"p%d=1" % n for n in range(60)))
+
+
+def test_a_parameter_that_somebody_else_reads_is_in_no_pairs() -> None:
+    query = b"a=1&key=secret&a=2&k%65y=secret"
+    assert decode_query(Pairs, query, besides="key") == [("a", "1"), ("a", "2")]
+
+
+def test_what_a_form_does_not_escape_is_utf8() -> None:
+    assert decode_form(Pairs, "name=é&b=%C3%A9+1".encode()) == [("name", "é"), ("b", "é 1")]
+    with pytest.raises(Malformed, match="UTF-8"):
+        decode_form(Pairs, b"name=\xe9")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from fractions import Fraction
 
 import pytest
@@ -10,11 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
 
+from ogel.kernel.principal import ANONYMOUS, Principal
 from ogel.runtime.rates.budget import Budget
-from ogel.runtime.rates.budgets import Budgets
+from ogel.runtime.rates.budgets import MOST_ASKS, Budgets
 from ogel.runtime.rates.gcra import left_of, spent, wait_seconds
+from ogel.runtime.rates.limiter import Limiter
 from ogel.runtime.rates.metrics import RateMetrics
 from ogel.runtime.rates.policy import Policy, Quota, policies_of, quotas_of
+from ogel.runtime.rates.shared import Answer, Ask
 from tests.support.gcra import Model
 
 quotas = st.builds(Quota, st.integers(1, 50), st.integers(1, 3600))
@@ -107,6 +111,39 @@ def test_many_callers_take_a_bounded_memory() -> None:
         busy, gone = budgets.find(("x", "0")), budgets.find(("x", "1"))
         assert busy is not None and not budgets.take(busy, 2.0), "who keeps asking is not forgotten"
         assert gone is None
+
+    asyncio.run(story())
+
+
+def test_a_site_is_counted_as_one_without_redis_too() -> None:
+    async def story() -> None:
+        metrics = RateMetrics(CollectorRegistry())
+        limiter = Limiter({"read": (Quota(5, 3600),)}, Budgets(None, metrics), metrics)
+
+        async def passes(client: str) -> bool:
+            return not (await limiter.admit(ANONYMOUS, client, "read")).refused_by
+
+        rotating = [f"2001:db8:0:{n:x}::{k}" for n in range(90) for k in range(8)]
+        assert sum([await passes(client) for client in rotating]) == 16 * 5
+        assert await passes("2001:db8:1::1"), "another site"
+
+    asyncio.run(story())
+
+
+def test_an_answer_that_nobody_understands_keeps_nobody_waiting() -> None:
+    class Confused:
+        async def take(self, asks: Sequence[Ask]) -> Sequence[Answer]:
+            raise TypeError("no answer looks like this")
+
+    async def story() -> None:
+        metrics = RateMetrics(CollectorRegistry())
+        limiter = Limiter({"read": (Quota(1, 3600),)}, Budgets(Confused(), metrics), metrics)
+        for refused in ((), ("read",)):
+            async with asyncio.timeout(5):
+                keys = [Principal("key", f"key_{n}") for n in range(2 * MOST_ASKS + 50)]
+                verdicts = await asyncio.gather(*(limiter.admit(key, None, "read") for key in keys))
+            assert {verdict.refused_by for verdict in verdicts} == {refused}
+        assert metrics.shared._value.get() == 0
 
     asyncio.run(story())
 
