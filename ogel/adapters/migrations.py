@@ -256,7 +256,7 @@ async def wait_for_schema(url: str, migrations: Sequence[Migration], seconds: fl
 
 
 async def _connected(url: str) -> Connection:
-    """What the URL itself tells the server counts, too."""
+    """Connects with our options and those in the URL."""
     options = f"{conninfo_to_dict(url).get('options', '')} {_OPTIONS}"
     return await AsyncConnection.connect(url, **_SESSION, options=options)
 

@@ -144,13 +144,13 @@ class _Connection(AsyncConnection[Any]):
             timer.cancel()
 
     async def cancel_safe(self, *, timeout: float = _CANCEL_SECONDS) -> None:  # noqa: ASYNC109 - psycopg's own
-        """What psycopg does for who gives up in the middle of a statement."""
+        """Implements psycopg's cancellation for a caller that gives up in the middle of a statement."""
         await super().cancel_safe(timeout=min(timeout, _CANCEL_SECONDS))
 
     def _cut(self) -> None:
         """
-        To libpq the server has gone, which it knows to put away from any point of an exchange. Cancelling the statement
-        would take a server that answers.
+        Cuts the connection: libpq then cleans up as for a lost server, at any point of an exchange. Cancelling the
+        statement would need a server that answers.
         """
         with suppress(OSError, psycopg.Error), socket.socket(fileno=os.dup(self.fileno())) as line:
             line.shutdown(socket.SHUT_RDWR)

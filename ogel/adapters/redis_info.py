@@ -100,7 +100,7 @@ class RedisInfo:
             async with self._client.pipeline(transaction=False) as pipeline:
                 for key in keys:
                     pipeline.hgetall(key)
-                # Of what is no hash, the error takes its place.
+                # A key that is no hash gives an error in place of its value.
                 answers = await pipeline.execute(raise_on_error=False) if keys else []
         except (RedisError, OSError) as error:
             log.warning("redis.away", error=str(error))
@@ -142,7 +142,7 @@ def _worker(name: str, fields: Mapping[str, str]) -> Mapping[str, Any]:
 
 
 def _time(text: str | None) -> datetime | None:
-    """As RQ writes them; another version may do it otherwise."""
+    """Parses a time as RQ writes it; None for another format of another version."""
     try:
         time = datetime.fromisoformat(text) if text else None
     except ValueError:

@@ -27,9 +27,10 @@ RETRY_SECONDS = 0.25
 CANCEL_SECONDS = 0.2
 # Listeners reconnect after 0.1 s, then ever later up to this.
 LONGEST_PAUSE_SECONDS = 1.0
-# After an outage, listeners come back before anything is said: a little more than they need.
+# After an outage, listeners get this long to reconnect before anything is published; it is a little more than they
+# need.
 SETTLE_SECONDS = 1.5
-# What publishers have waiting goes out together, up to this much at a time.
+# Waiting messages are sent together, up to this many bytes at a time.
 WRITE_BYTES = 1024 * 1024
 # A connection that has been silent for this long is asked whether it lives, and has as long again to answer.
 SILENCE_SECONDS = 10.0

@@ -1,4 +1,4 @@
-"""What a feature is built with: everything that any feature may use, and nothing that only one of them needs."""
+"""Core: everything that any feature may use, and nothing that only one of them needs."""
 
 from __future__ import annotations
 

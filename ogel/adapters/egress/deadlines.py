@@ -66,7 +66,7 @@ class Deadlines:
 
 @asynccontextmanager
 async def until(deadline: float, ours: Callable[[], bool] = lambda: False) -> AsyncIterator[None]:
-    """For the phases before the request is sent; after that the shared `Deadlines` are much cheaper.
+    """A deadline for the phases before the request is sent; after that the shared `Deadlines` are much cheaper.
 
     When the time is over (loop.time()), `ours` is asked whose fault it is. Raises EgressError("timeout").
     """

@@ -94,7 +94,7 @@ def connect_error(failure: OSError | None, family: socket.AddressFamily) -> Egre
 
 
 def _is_lost_here(number: int | None, family: socket.AddressFamily) -> bool:
-    """For the errors that may mean an outage of ours, or only that this machine lacks the address' family.
+    """Distinguishes an outage on our side from a machine that lacks the address family.
 
     A receiver that has only IPv6 addresses is not reached from a machine that has none, today or tomorrow: that
     is no outage. (And a router far away can say ENETUNREACH as well.)

@@ -51,7 +51,7 @@ class IdlePool:
             del self._by_key[connection.key]
 
     def close_oldest(self) -> bool:
-        """False when there was none."""
+        """Closes the connection that has been idle longest. Returns False when there is none."""
         if not self._by_age:
             return False
         oldest = next(iter(self._by_age))

@@ -23,5 +23,7 @@ class Witnesses:
             del self._heard[next(iter(self._heard))]
 
     def last_for_others(self, subject: str) -> float:
-        """In time.monotonic(); minus infinity when there was none."""
+        """
+        Returns when the service last answered about another subject, in time.monotonic(); minus infinity for never.
+        """
         return max((at for other, at in self._heard.items() if other != subject), default=-math.inf)

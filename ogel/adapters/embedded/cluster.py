@@ -61,7 +61,7 @@ def make_cluster(
 
 
 def remove_unfinished(data: DataDir) -> None:
-    """What interrupted starts left; as far as possible, for an initdb that is just dying may be at work there."""
+    """Deletes what interrupted starts left, as far as possible: an initdb that is still ending may be writing there."""
     for unfinished in data.path.glob(f"{_PREFIX}*"):
         shutil.rmtree(unfinished, ignore_errors=True)
 

@@ -72,7 +72,7 @@ class Server(ABC):
     @classmethod
     @abstractmethod
     def url_at(cls, port: int, password: str) -> str:
-        """What a client connects to."""
+        """Returns the URL that clients connect to."""
 
     @abstractmethod
     def prepare(self, interrupted: Interrupted) -> tuple[list[str], str]:
@@ -114,7 +114,7 @@ class Server(ABC):
             self.start(*self.prepare(interrupted))
 
     def start(self, command: list[str], way: str) -> None:
-        """With what `prepare` returned; from the main thread."""
+        """Starts with the result of `prepare`; on the main thread."""
         self.log_path, output = self.data.open_log(f"{self.name}.log")
         try:
             self._log_start = os.fstat(output).st_size

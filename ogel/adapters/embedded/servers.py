@@ -109,7 +109,7 @@ class EmbeddedServers:
 
     @property
     def pids(self) -> dict[str, int]:
-        """By name, `postgres` and `redis`: those that run now."""
+        """Returns the pids of running servers by name, `postgres` and `redis`."""
         return {name: server.pid for name, server in self._servers.items() if server.pid is not None}
 
     def secret(self, name: str) -> str:
@@ -118,7 +118,7 @@ class EmbeddedServers:
             return self._data.secret(name)
 
     def running(self) -> list[Server]:
-        """Those that were started and not stopped; one may have died since."""
+        """Returns the servers that were started and not stopped; one may have died since."""
         return [server for server in self._servers.values() if server.pid is not None or server.death]
 
     async def revive(self, server: Server, interrupted: Interrupted) -> None:
@@ -193,7 +193,7 @@ def running_urls(data_dir: Path) -> tuple[str | None, str | None]:
 
 
 def kept_secret(data_dir: Path, name: str) -> str | None:
-    """What `EmbeddedServers.secret` made there; None when it has not."""
+    """Returns the secret that `EmbeddedServers.secret` made there; None when there is none."""
     data = DataDir(data_dir)
     with _storage_faults_explained(data):
         return (data.read(name) or "").strip() or None

@@ -1,1 +1,1 @@
-"""What mail is sent by: Resend, an SMTP server, or files for those who only look."""
+"""Mail is sent by Resend or an SMTP server, or written to files for development."""

@@ -14,7 +14,7 @@ Stage = Literal["connect", "EHLO", "STARTTLS", "AUTH", "MAIL", "RCPT", "DATA"]
 # What ProviderError calls `ours`, `retry_after_seconds`, `deferred`, `final`, Bounced, and none of these.
 Verdict = Literal["ours", "busy", "elsewhere", "refused", "bounced", "failed"]
 
-# Of a server that says that it is too much at once, and not how long to wait.
+# Seconds to wait for a server that reports a rate limit without saying for how long.
 BUSY_SECONDS = 30.0
 _SHOWN_CHARACTERS = 300
 _READ_CHARACTERS = 2000
@@ -54,7 +54,7 @@ RULES: Sequence[Rule] = (
     # How fast somebody's mailbox fills is no matter of ours.
     Rule("elsewhere", says=r"(user|recipient|account|mailbox)\b.{0,40} (is )?receiving (mail|messages|e-?mail|too)"
          r"|recipient has exceeded"),
-    # What our account may send is used up.
+    # Our account's sending quota is used up.
     Rule("ours", "4.5", stages=_EVERYWHERE, permanent=True),
     Rule("ours", says=r"\b(send|sending|daily|hourly|monthly|24-hour|submission|relay|outbound|outgoing|external)\b"
          r"(\W+\w+){0,4}\W+(limit|quota)\b|\b(limit|quota)\b(\W+\w+){0,4}\W+(per|this|today)\b|credits? exceeded"
@@ -73,7 +73,7 @@ RULES: Sequence[Rule] = (
     Rule("elsewhere", "1.7 1.8 7.20 7.21 7.22 7.23 7.24 7.26 7.27 7.60 7.509",
          r"\b(sender|absender|identities|spf|dkim|dmarc|mail ?from|envelope from|send as)\b"
          r"|\bfrom (address|header|domain)|address is not verified"),
-    # What they think of us. Up to MAIL they know only who we are; later it may be about the way to one recipient.
+    # Our reputation. Up to MAIL the server knows only who we are; later it may be about the way to one recipient.
     Rule("ours", says=r"\byour account\b|sending paused"),
     Rule("ours", "7.8 7.57", _WHO, ("MAIL",)),
     Rule("failed", "7.8 7.57 7.54 7.64", _WHO
@@ -140,7 +140,7 @@ def _judged(stage: Stage, code: int, said: str) -> Verdict:
     said = said[:_READ_CHARACTERS]
     found = _ENHANCED.findall(said)
     details = {detail for _, detail in found}
-    # Where the code and the enhanced one contradict each other, the milder one: trying again does no harm.
+    # When the reply code and the enhanced code contradict each other, the milder one counts: trying again does no harm.
     permanent = code >= 500 and all(kind == "5" for kind, _ in found)
     words = " ".join(_QUOTED.sub(" ", _ENHANCED.sub(" ", said)).lower().split())
     for rule in RULES:

@@ -1,1 +1,1 @@
-"""Who carries messages: SMS by Twilio and Vonage, push by FCM and Web Push."""
+"""Providers of messages: SMS by Twilio and Vonage, push by FCM and Web Push."""

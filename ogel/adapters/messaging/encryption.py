@@ -21,8 +21,8 @@ def encrypt(
     salt: bytes | None = None,
 ) -> bytes:
     """
-    For the browser with this public key (an uncompressed point) and secret. `sender` and `salt` are made for each
-    message, and given only to repeat a known one. ValueError: the key is no point of the curve.
+    Encrypts for the browser with this public key (an uncompressed point) and secret. `sender` and `salt` are generated
+    for each message; pass them only to reproduce a known one. Raises ValueError when the key is no point of the curve.
     """
     # Imported on first use: it takes 7 MB, and most workers send no push messages.
     from cryptography.hazmat.primitives.asymmetric import ec

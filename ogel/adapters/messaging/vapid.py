@@ -69,5 +69,5 @@ def new_private_key() -> str:
 
 
 def base64url(raw: bytes) -> str:
-    """Without padding (RFC 7515 §2)."""
+    """Encodes without padding (RFC 7515 §2)."""
     return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()

@@ -1,1 +1,1 @@
-"""Where files are kept: a directory of this machine, or a bucket of an S3 service."""
+"""Object stores: a directory of this machine, or a bucket of an S3 service."""

@@ -14,8 +14,8 @@ MOST_OPEN_SECONDS = 600.0
 
 class Breaker:
     """
-    Of one dependency, in one process. Closed it lets everything through; after FAILURES in a row it is open for
-    OPEN_SECONDS, or as long as the dependency asked for; then one call at a time may try, and a success closes it.
+    Guards one dependency, in one process. Closed, it lets every call through. After FAILURES in a row it is open for
+    OPEN_SECONDS, or as long as the dependency asked for. Then one call at a time may try, and a success closes it.
 
     is_patient  nothing but FAILURES, or what it asks for itself, opens it: where users choose what it is asked, what it
                 says of us once may be about that alone.

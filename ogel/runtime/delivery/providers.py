@@ -26,7 +26,7 @@ Result = TypeVar("Result")
 
 class ProviderError(Exception):
     """
-    What a provider answered, or that it did not. `message` is shown to whoever asked, and holds no secret.
+    A provider refused or failed. `message` is shown to users and holds no secret.
 
     final                it refused what it was given: neither another try nor another provider would help.
     ours                 it refused us (a wrong key, an account without credit): no use in asking it again soon, while

@@ -20,7 +20,7 @@ LEAST_BYTES_PER_SECOND = 512
 
 class BodyStream:
     """
-    To be iterated over once: pieces of up to 64 KiB or so. The client is read no faster than they are taken.
+    A body to iterate over once, in pieces of up to about 64 KiB. The client is read no faster than they are taken.
 
     content_type   in lower case and without its parameters; empty: none was sent.
     length         as declared; None: it comes in chunks.

@@ -136,8 +136,8 @@ class Session:
 
 class BoundedWebSocket(WSStream):
     """
-    Without permessage-deflate (RFC 7692): its windows take several times the memory of a plain connection, and
-    compressing as much time as all the rest.
+    hypercorn's WebSocket without permessage-deflate (RFC 7692), whose windows take several times the memory of a plain
+    connection, and compressing as much time as all the rest.
 
     And with an end: after an error, hypercorn would leave the connection open, keep the rest of a message that
     was too large as it comes in, and not tell the application. `exceeded`: the client has sent more than it may.

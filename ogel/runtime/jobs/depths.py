@@ -18,8 +18,8 @@ SAMPLE_PAGES = 300
 
 class QueueDepth(Struct, frozen=True):
     """
-    Of large queues an estimate. `pending` leaves out what is `held`. `oldest_seconds`: since when the oldest has been
-    due that is not held, whatever it waits for.
+    A queue's depth; an estimate for large queues. `pending` does not include `held`. `oldest_seconds`: since when the
+    oldest job that is not held has been due, whatever it waits for.
     """
 
     pending: int
@@ -30,7 +30,7 @@ class QueueDepth(Struct, frozen=True):
 
 
 STATUSES = ("pending", "running", "held", "dead")
-# By queue: every queue there is, those without jobs too.
+# Returns the depth of every queue by name, those without jobs included.
 AskDepths = Callable[[], Awaitable[Mapping[str, QueueDepth]]]
 
 NOTHING = QueueDepth(0, 0, 0, 0, 0.0)
@@ -57,7 +57,7 @@ class Depths:
         self._queue_names = queue_names
 
     async def all(self) -> dict[str, QueueDepth]:
-        """By queue: every queue there is, those without jobs too."""
+        """Returns the depth of every queue by name, those without jobs included."""
         async with self._database.autocommit() as tx:
             counted = await tx.all(_SQL.queue_stats, {"most": MOST_COUNTED}, _Counted)
             sample = await _sample(tx) if any(each.is_cut for each in counted) else Counter()

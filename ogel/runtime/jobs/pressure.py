@@ -24,7 +24,7 @@ class QueueFull(Unavailable):
     """503: nothing was written; the same may be accepted later."""
 
 
-# Of the queues that a request will write to. Raises QueueFull naming the one that holds too much.
+# Takes the queues that a request will write to. Raises QueueFull naming the one that is full.
 Admit = Callable[[Sequence[str]], None]
 
 LOOK_SECONDS = 1.0

@@ -30,7 +30,10 @@ _STANDS_FOR_ITSELF = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstu
 
 
 def plain_header(name: str, value: str) -> str:
-    """As it is, on one line: encoding or folding would break ids and links. Raises ValueError for other values."""
+    """
+    Formats a header on one line without encoding or folding, which would break ids and links. Raises ValueError for
+    other values.
+    """
     if not _PRINTABLE.fullmatch(value):
         raise ValueError(f"the header {name!r} is not printable ASCII")
     return f"{name}: {value}\r\n"
