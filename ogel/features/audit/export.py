@@ -17,7 +17,7 @@ PAGE = 1_000
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
+class ChainPiece:
     """Of the chain: what comes after `start`, up to the place `last`."""
 
     start: End
@@ -34,7 +34,7 @@ class Exporter:
         self._store = store
         self._ends = ends
 
-    async def piece(self, since: datetime, until: datetime | None) -> Piece:
+    async def piece(self, since: datetime, until: datetime | None) -> ChainPiece:
         """
         Sealed records of that time, and those that stand between them in the chain, so that it is whole. Raises
         Conflict when the chain is broken there.
@@ -49,8 +49,8 @@ class Exporter:
             after = None if until is None else await self._store.first_since(tx, until)
             last = head.seq if after is None else after - 1
             if first is None or first > last:
-                return Piece(head, head.seq)
-            return Piece(await self._before(tx, anchor, first), last)
+                return ChainPiece(head, head.seq)
+            return ChainPiece(await self._before(tx, anchor, first), last)
 
     async def _before(self, tx: Transaction, anchor: End, first: int) -> End:
         if first == anchor.seq + 1:
@@ -60,7 +60,7 @@ class Exporter:
             raise _broken(first - 1)
         return End(first - 1, hash)
 
-    async def lines(self, piece: Piece) -> AsyncIterator[Sequence[bytes]]:
+    async def lines(self, piece: ChainPiece) -> AsyncIterator[Sequence[bytes]]:
         """Page by page, a line to a record. Raises Conflict when records are missing, or purged meanwhile."""
         end = piece.start
         while end.seq < piece.last:

@@ -7,9 +7,9 @@ from datetime import datetime
 
 from ogel.features.audit.chain_store import ChainStore
 from ogel.features.audit.ends import Ends
-from ogel.features.audit.export import Exporter, Piece
+from ogel.features.audit.export import ChainPiece, Exporter
 from ogel.features.audit.store import AuditRecord, AuditStore
-from ogel.features.audit.verify import Progress, Verdict, Verifier
+from ogel.features.audit.verify import ChainVerdict, Progress, Verifier
 from ogel.kernel.clock import rfc3339
 from ogel.kernel.principal import Caller
 from ogel.runtime.audit import NO_METADATA
@@ -39,15 +39,15 @@ class AuditService:
         async with self._database.transaction() as tx:
             await self._store.record(tx, caller, action, resource_type, resource_id, metadata)
 
-    async def verify(self, progress: Progress) -> Verdict:
+    async def verify(self, progress: Progress) -> ChainVerdict:
         return await self._verifier.verify(progress)
 
-    async def begin_export(self, caller: Caller, since: datetime, until: datetime | None) -> Piece:
+    async def begin_export(self, caller: Caller, since: datetime, until: datetime | None) -> ChainPiece:
         """Is recorded itself: whoever copies the log can read all of it."""
         piece = await self._exporter.piece(since, until)
         metadata = {"since": rfc3339(since), "until": until and rfc3339(until), "records": piece.length}
         await self.record(caller, "audit.export", "audit", "audit_logs", metadata)
         return piece
 
-    def lines(self, piece: Piece) -> AsyncIterator[Sequence[bytes]]:
+    def lines(self, piece: ChainPiece) -> AsyncIterator[Sequence[bytes]]:
         return self._exporter.lines(piece)

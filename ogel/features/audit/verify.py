@@ -21,7 +21,7 @@ _LEAST = -(2**63)
 Progress = Callable[[int, int | None], None]
 
 
-class Verdict(msgspec.Struct, frozen=True):
+class ChainVerdict(msgspec.Struct, frozen=True):
     """
     records   that are as they were sealed, from the beginning of the chain.
     head      the hash at its end: whoever has kept one of earlier can tell that this chain is still that chain.
@@ -44,7 +44,7 @@ class Verifier:
         self._store = store
         self._ends = ends
 
-    async def verify(self, progress: Progress) -> Verdict:
+    async def verify(self, progress: Progress) -> ChainVerdict:
         """`progress` is told how many were looked at, of how many."""
         async with self._database.autocommit() as tx:
             unsealed = await self._store.count_unsealed(tx)
@@ -116,7 +116,7 @@ class _EndBroken(Exception):
         self.broken = broken
 
 
-def verify_lines(lines: Iterable[bytes], progress: Progress) -> Verdict:
+def verify_lines(lines: Iterable[bytes], progress: Progress) -> ChainVerdict:
     """
     Of an export, without a database: what stands in it is one piece of one chain. Compare `head` with what
     `ogel audit verify` said to know that it is a piece of yours. Raises Malformed for what is no export.
@@ -156,8 +156,8 @@ def _parsed(number: int, line: bytes) -> tuple[Linked, bytes]:
 
 def _verdict(
     walk: Walk, first_seq: int, broken: Broken | None, unsealed: tuple[int, datetime | None] = (0, None)
-) -> Verdict:
-    return Verdict(
+) -> ChainVerdict:
+    return ChainVerdict(
         ok=broken is None,
         records=walk.count,
         first_seq=first_seq,

@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import zlib
 
-from ogel.features.backups.manifest import Chunk, Manifest, Place, Unusable
+from ogel.features.backups.manifest import BackupLocation, Chunk, Manifest, Unusable
 from ogel.runtime.objects import ObjectMissing, read
 from ogel.runtime.secrets.vault import Unsealable, Vault
 
@@ -26,7 +26,7 @@ async def pack(vault: Vault, backup_id: str, key: str, rows: bytes) -> bytes:
     return await asyncio.to_thread(packed)
 
 
-async def check_chunks(place: Place, manifest: Manifest) -> None:
+async def check_chunks(place: BackupLocation, manifest: Manifest) -> None:
     """Raises Unusable naming the first that is missing or of another length."""
     sizes = {entry.key: entry.size async for entry in place.store.list(place.key(f"{manifest.run}/"))}
     for table in manifest.tables:
@@ -40,7 +40,7 @@ async def check_chunks(place: Place, manifest: Manifest) -> None:
                 )
 
 
-async def unpack(vault: Vault, backup_id: str, place: Place, chunk: Chunk) -> bytes:
+async def unpack(vault: Vault, backup_id: str, place: BackupLocation, chunk: Chunk) -> bytes:
     """The rows of a chunk, which are what the manifest says. Raises Unusable."""
     try:
         sealed = await read(place.store, place.key(chunk.key), chunk.size)

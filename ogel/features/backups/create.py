@@ -15,8 +15,8 @@ from ogel.features.backups.chunks import check_chunks
 from ogel.features.backups.dump import MOST_SECONDS, Dump, Tell
 from ogel.features.backups.manifest import (
     MANIFEST,
+    BackupLocation,
     Manifest,
-    Place,
     Unusable,
     place_of,
     read_manifest,
@@ -139,7 +139,7 @@ class CreateBackup:
             return Outcome("retry", error.message)
         return None
 
-    async def _begin(self, place: Place, id: str, run: str) -> str | None:
+    async def _begin(self, place: BackupLocation, id: str, run: str) -> str | None:
         """Returns the backup's note. Raises Overtaken when there is nothing to do."""
         async with self._database.autocommit() as tx:
             former = await self._store.run_of(tx, id)
@@ -154,7 +154,7 @@ class CreateBackup:
                 raise Overtaken
         return backup.note
 
-    async def _adopt(self, place: Place, run: str) -> bool:
+    async def _adopt(self, place: BackupLocation, run: str) -> bool:
         """A worker may have died after the manifest was there, and before it could say so."""
         try:
             manifest = await read_manifest(place, self._vault)
@@ -166,7 +166,7 @@ class CreateBackup:
             await self._say_completed(tx, manifest)
         return True
 
-    async def _complete(self, place: Place, manifest: Manifest) -> None:
+    async def _complete(self, place: BackupLocation, manifest: Manifest) -> None:
         async with self._database.transaction() as tx:
             if not await self._store.hold_run(tx, manifest.id, manifest.run):
                 raise await self._overtaken(tx, manifest.id)

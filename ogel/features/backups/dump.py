@@ -12,7 +12,7 @@ from ogel import __version__
 from ogel.features.backups import catalog
 from ogel.features.backups.catalog import Shape, TableName
 from ogel.features.backups.chunks import CHUNK_BYTES, pack
-from ogel.features.backups.manifest import FORMAT, Chunk, Manifest, Place, Table
+from ogel.features.backups.manifest import FORMAT, BackupLocation, Chunk, Manifest, TableDump
 from ogel.features.backups.store import Copied
 from ogel.kernel.errors import Unavailable
 from ogel.runtime.database.database import Database, Piece, Queries, Transaction
@@ -44,7 +44,7 @@ class Dump:
         self._vault = vault
         self._left_out = left_out
 
-    async def take(self, place: Place, id: str, run: str, note: str | None, tell: Tell) -> Manifest:
+    async def take(self, place: BackupLocation, id: str, run: str, note: str | None, tell: Tell) -> Manifest:
         """Writes the chunks and returns the manifest, which the caller writes. Raises Unavailable, StoreFull."""
         async with self._database.transaction() as tx:
             await self._begin(tx)
@@ -85,8 +85,15 @@ class Dump:
             raise Unavailable("The schema is being changed.")
 
     async def _table(
-        self, tx: Transaction, place: Place, id: str, prefix: str, shape: Shape, copied: Copied, tell: Tell
-    ) -> Table:
+        self,
+        tx: Transaction,
+        place: BackupLocation,
+        id: str,
+        prefix: str,
+        shape: Shape,
+        copied: Copied,
+        tell: Tell,
+    ) -> TableDump:
         chunks: list[Chunk] = []
         async with tx.copy_out(catalog.copy_out(shape.name, shape.columns)) as pieces:
             async for rows in _cut(pieces):
@@ -100,9 +107,9 @@ class Dump:
                 copied.size += chunk.size
                 await tell(copied)
         schema, table = shape.name
-        return Table(table, shape.columns, sum(chunk.rows for chunk in chunks), chunks, schema)
+        return TableDump(table, shape.columns, sum(chunk.rows for chunk in chunks), chunks, schema)
 
-    async def _put(self, place: Place, key: str, content: bytes) -> Written:
+    async def _put(self, place: BackupLocation, key: str, content: bytes) -> Written:
         try:
             async with asyncio.timeout(PUT_SECONDS):
                 for pause in PAUSES:

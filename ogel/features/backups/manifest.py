@@ -42,7 +42,7 @@ class Chunk(Struct, frozen=True):
     sha256: str
 
 
-class Table(Struct, frozen=True):
+class TableDump(Struct, frozen=True):
     name: str
     columns: list[str]
     rows: Count
@@ -70,7 +70,7 @@ class Manifest(Struct, frozen=True):
     key_id: str
     taken_at: datetime
     migrations: list[SchemaStep]
-    tables: list[Table]
+    tables: list[TableDump]
 
     @property
     def rows(self) -> int:
@@ -100,7 +100,7 @@ class _Beginning(Struct, frozen=True):
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class BackupLocation:
     """Where a backup is: a folder of a store."""
 
     store: ObjectStore
@@ -110,18 +110,18 @@ class Place:
         return self.folder + name
 
 
-def place_of(store: ObjectStore, id: str) -> Place:
-    return Place(store, f"{FOLDER}{id}/")
+def place_of(store: ObjectStore, id: str) -> BackupLocation:
+    return BackupLocation(store, f"{FOLDER}{id}/")
 
 
-async def write_manifest(place: Place, vault: Vault, manifest: Manifest) -> None:
+async def write_manifest(place: BackupLocation, vault: Vault, manifest: Manifest) -> None:
     raw = msgspec.json.encode(manifest)
     seal = vault.seal(hashlib.sha256(raw).digest(), _purpose(manifest.id))
     document = _Document(msgspec.Raw(raw), base64.b64encode(seal).decode())
     await place.store.put(place.key(MANIFEST), one(msgspec.json.encode(document)))
 
 
-async def read_manifest(place: Place, vault: Vault) -> Manifest:
+async def read_manifest(place: BackupLocation, vault: Vault) -> Manifest:
     """Raises Unusable when there is none, it is of a newer format or under another secret, or it was changed."""
     try:
         raw = await read(place.store, place.key(MANIFEST), MOST_BYTES)
@@ -173,7 +173,7 @@ def _check_key(vault: Vault, key_id: str) -> None:
         )
 
 
-def _changed(place: Place) -> Unusable:
+def _changed(place: BackupLocation) -> Unusable:
     return Unusable(f"{place.key(MANIFEST)} was changed since it was written.")
 
 

@@ -15,11 +15,11 @@ from ogel.features.backups import catalog
 from ogel.features.backups.catalog import TableName
 from ogel.features.backups.chunks import check_chunks, unpack
 from ogel.features.backups.manifest import (
+    BackupLocation,
     Chunk,
     Manifest,
-    Place,
     SchemaStep,
-    Table,
+    TableDump,
     Unusable,
     check_schema,
     read_manifest,
@@ -68,7 +68,7 @@ class Report(Struct, frozen=True):
 
 
 @dataclass(frozen=True, slots=True)
-class Schema:
+class SchemaMigrations:
     """The migrations of this version, in order, and what applies them to the target."""
 
     known: Sequence[SchemaStep]
@@ -85,7 +85,7 @@ class Restore:
         self,
         database: Database,
         vault: Vault,
-        schema: Schema,
+        schema: SchemaMigrations,
         restored: Sequence[bytes],
         left_out: Collection[str],
         store: BackupStore,
@@ -99,7 +99,7 @@ class Restore:
         self._store = store
         self._audit = audit
 
-    async def run(self, caller: Caller, place: Place, tell: Callable[[Restored], None]) -> Report:
+    async def run(self, caller: Caller, place: BackupLocation, tell: Callable[[Restored], None]) -> Report:
         """Raises Unusable before anything is changed, or, for a chunk that turns out damaged, with nothing kept."""
         began = time.monotonic()
         manifest = await self.check(place)
@@ -130,7 +130,7 @@ class Restore:
             not_ours=not_ours,
         )
 
-    async def check(self, place: Place) -> Manifest:
+    async def check(self, place: BackupLocation) -> Manifest:
         """All that can be known before a chunk is read: each is there, as long as it was."""
         manifest = await read_manifest(place, self._vault)
         check_schema(manifest, self._schema.known)
@@ -154,7 +154,7 @@ class Restore:
             )
 
     async def _fill(
-        self, tx: Transaction, place: Place, manifest: Manifest, tell: Callable[[Restored], None]
+        self, tx: Transaction, place: BackupLocation, manifest: Manifest, tell: Callable[[Restored], None]
     ) -> list[str]:
         await tx.execute(_SQL.allow_long, {"statement": f"{MOST_SECONDS}s", "idle": f"{MOST_SECONDS}s"})
         names = await catalog.table_names(tx)
@@ -163,7 +163,7 @@ class Restore:
         await self._refuse_rows(tx, names)
         ours = {_name(table): table for table in manifest.tables if _name(table) in names}
         await catalog.without_triggers(tx, ours, off=True)
-        progress = _Progress(manifest, tell)
+        progress = _RestoreProgress(manifest, tell)
         for table in ours.values():
             await self._table(tx, place, manifest, table, progress)
         await catalog.without_triggers(tx, ours, off=False)
@@ -178,7 +178,12 @@ class Restore:
         await self._audit.record(tx, caller, "backup.restore", "backup", manifest.id, metadata)
 
     async def _table(
-        self, tx: Transaction, place: Place, manifest: Manifest, table: Table, progress: _Progress
+        self,
+        tx: Transaction,
+        place: BackupLocation,
+        manifest: Manifest,
+        table: TableDump,
+        progress: _RestoreProgress,
     ) -> None:
         async def rows() -> AsyncIterator[bytes]:
             for chunk in table.chunks:
@@ -206,18 +211,18 @@ class Restore:
             )
 
 
-def _name(table: Table) -> TableName:
+def _name(table: TableDump) -> TableName:
     return TableName(table.schema, table.name)
 
 
-class _Progress:
+class _RestoreProgress:
     def __init__(self, manifest: Manifest, tell: Callable[[Restored], None]) -> None:
         self._manifest = manifest
         self._tell = tell
         self._rows = 0
         self._bytes = 0
 
-    def add(self, table: Table, chunk: Chunk) -> None:
+    def add(self, table: TableDump, chunk: Chunk) -> None:
         self._rows += chunk.rows
         self._bytes += chunk.bytes
         self._tell(Restored(self._manifest, str(_name(table)), self._rows, self._bytes))

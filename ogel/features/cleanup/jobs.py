@@ -10,7 +10,7 @@ from typing import Any
 import structlog
 
 from ogel.features.cleanup.counting import count
-from ogel.features.cleanup.pace import LONGEST_BATCH_SECONDS, Pace
+from ogel.features.cleanup.pace import LONGEST_BATCH_SECONDS, PurgePace
 from ogel.features.cleanup.store import RunStore, UnderWay
 from ogel.kernel.clock import utc_now
 from ogel.kernel.principal import SYSTEM, Caller
@@ -40,7 +40,7 @@ class RunPurge:
         self._store = store
         self._audit = audit
         self._purges = purges
-        self._paces: dict[str, Pace] = {}
+        self._paces: dict[str, PurgePace] = {}
         # One batch at a time, whichever purge it is of: they share what the others leave of the database.
         self._turn = asyncio.Lock()
 
@@ -90,7 +90,7 @@ class RunPurge:
         """True: nothing is left. TookTooLong: not even the smallest batch was done in time."""
         loop = asyncio.get_running_loop()
         ends_at = loop.time() + SLICE_SECONDS
-        pace, cursor = self._paces.setdefault(purge.name, Pace()), run.cursor
+        pace, cursor = self._paces.setdefault(purge.name, PurgePace()), run.cursor
         while loop.time() < ends_at:
             async with self._turn:
                 began = loop.time()

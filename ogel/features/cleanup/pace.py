@@ -18,7 +18,7 @@ LONGEST_BATCH_SECONDS = 5.0
 FORGETS = 1.01
 
 
-class Pace:
+class PurgePace:
     """Of one purge in one worker."""
 
     def __init__(self) -> None:

@@ -11,7 +11,7 @@ import msgspec
 
 from ogel.features.cleanup.counting import count
 from ogel.features.cleanup.jobs import PURGE
-from ogel.features.cleanup.store import Counted, Run, RunStore
+from ogel.features.cleanup.store import Counted, PurgeRun, RunStore
 from ogel.kernel.clock import utc_now
 from ogel.kernel.errors import Conflict, Invalid, NotFound
 from ogel.kernel.principal import Caller
@@ -37,7 +37,7 @@ class PurgeInfo(msgspec.Struct, frozen=True):
     cron: str | None
     due: int
     due_is_least: bool
-    last_run: Run | None
+    last_run: PurgeRun | None
 
 
 class Due(msgspec.Struct, frozen=True):
@@ -79,7 +79,7 @@ class CleanupService:
             found.append(PurgeInfo(name, purge.deletes, purge.retention_days, cron, *due, last_run=last_run))
         return found
 
-    async def last_run(self, kind: str) -> Run | None:
+    async def last_run(self, kind: str) -> PurgeRun | None:
         async with self._database.autocommit() as tx:
             return (await self._store.runs(tx, [kind])).get(kind)
 

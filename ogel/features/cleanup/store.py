@@ -17,7 +17,7 @@ _SQL = Queries.beside(__name__, jobs=JOBS)
 RunStatus = Literal["running", "completed", "failed"]
 
 
-class Run(msgspec.Struct, frozen=True):
+class PurgeRun(msgspec.Struct, frozen=True):
     """
     before          what was older went.
     total           as many there were when it began…
@@ -96,5 +96,5 @@ class RunStore:
         waiting: bool = await tx.value(_SQL.is_waiting, {"queue": queue, "kind": kind, "name": name})
         return waiting
 
-    async def runs(self, tx: Transaction, names: Sequence[str]) -> dict[str, Run]:
-        return {run.name: run for run in await tx.all(_SQL.runs, {"names": list(names)}, Run)}
+    async def runs(self, tx: Transaction, names: Sequence[str]) -> dict[str, PurgeRun]:
+        return {run.name: run for run in await tx.all(_SQL.runs, {"names": list(names)}, PurgeRun)}

@@ -38,7 +38,7 @@ class NewKey(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     expires_at: Timestamp | None = None
 
 
-class Rotation(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class KeyRotation(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`expires_at` is that of the new key; without it, it lives as long as the old one was to live."""
 
     overlap_seconds: Annotated[

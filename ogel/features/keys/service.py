@@ -16,7 +16,7 @@ from msgspec import structs
 
 from ogel.features.keys.grants import Grant, check_grant, check_scopes, granted
 from ogel.features.keys.guesses import Guesses
-from ogel.features.keys.key import ApiKey, MadeKey, NewKey, Rotation
+from ogel.features.keys.key import ApiKey, KeyRotation, MadeKey, NewKey
 from ogel.features.keys.memory import BELIEVED_SECONDS, KeyMemory
 from ogel.features.keys.networks import holds, networks_of
 from ogel.features.keys.store import ADMIN, KeyStore, Standing
@@ -201,7 +201,7 @@ class KeyService:
             await self._audit.record(tx, caller, "key.create", "key", made.id, metadata)
         return made
 
-    async def rotate(self, caller: Caller, id: str, rotation: Rotation) -> MadeKey:
+    async def rotate(self, caller: Caller, id: str, rotation: KeyRotation) -> MadeKey:
         """
         A key with the rights of the old one, which works on for a while. Raises Conflict when that was done before:
         then it is the new one that can be rotated.

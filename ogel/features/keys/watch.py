@@ -27,7 +27,7 @@ _DELETED = Standing([], "revoked", None)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Watched:
+class _WatchedKey:
     scope: str
     on_end: Callable[[Ending], None]
     seldom: bool
@@ -42,7 +42,7 @@ class KeyWatch:
     def __init__(self, database: Database, store: KeyStore) -> None:
         self._database = database
         self._store = store
-        self._watched: dict[str, set[_Watched]] = {}
+        self._watched: dict[str, set[_WatchedKey]] = {}
         self._expiries: dict[str, asyncio.TimerHandle] = {}
         self._woken = asyncio.Event()
         self._told: list[Callable[[], None]] = []
@@ -58,7 +58,7 @@ class KeyWatch:
         """See admission.Watch. `seldom`: it is enough to hear of a key's end within SELDOM_SECONDS."""
         if principal.id == ADMIN:  # in settings, and so as old as the process
             return lambda: None
-        each = _Watched(scope, on_end, seldom)
+        each = _WatchedKey(scope, on_end, seldom)
         self._watched.setdefault(principal.id, set()).add(each)
         # It may have ended since it was found good.
         self._woken.set()
@@ -135,7 +135,7 @@ class KeyWatch:
         for each in ended:
             each.on_end(ending)
 
-    def _forget(self, id: str, each: _Watched) -> None:
+    def _forget(self, id: str, each: _WatchedKey) -> None:
         rest = self._watched.get(id, set())
         rest.discard(each)
         if not rest:

@@ -12,7 +12,7 @@ from msgspec import Struct
 from prometheus_client import CollectorRegistry, Counter
 
 from ogel.features.databases.checks.job import CHECK, check_job, check_key
-from ogel.features.databases.checks.store import Finding, HealthStore, Noted
+from ogel.features.databases.checks.store import CheckFinding, DatabaseHealthStore, NotedCheck
 from ogel.features.databases.queue import QUEUE
 from ogel.features.databases.registry.store import RegistryStore, SealedTarget
 from ogel.features.databases.registry.targets import Targets
@@ -55,7 +55,7 @@ class CheckDatabase:
         self,
         registry: RegistryStore,
         targets: Targets,
-        health: HealthStore,
+        health: DatabaseHealthStore,
         external: ExternalDatabases,
         keys: JobKeys,
         outbox: Outbox,
@@ -106,25 +106,25 @@ class CheckDatabase:
             self._checks.labels(sealed.type, "failed").inc()
             if not (error.final or loaded.was_unreachable or job.attempts >= TRIES):
                 return Outcome("retry", error.message, after_seconds=PAUSE_SECONDS)
-            return Outcome("done", value=Finding(sealed.id, sealed.version, error.message))
+            return Outcome("done", value=CheckFinding(sealed.id, sealed.version, error.message))
         self._checks.labels(sealed.type, "reached").inc()
         return Outcome(
             "done",
-            value=Finding(sealed.id, sealed.version, None, **msgspec.structs.asdict(seen)),
+            value=CheckFinding(sealed.id, sealed.version, None, **msgspec.structs.asdict(seen)),
         )
 
     async def record(self, tx: Transaction, finished: Sequence[Finished]) -> None:
         """In the order of the databases: two workers then wait for each other instead of deadlocking."""
-        findings = [each.outcome.value for each in finished if isinstance(each.outcome.value, Finding)]
+        findings = [each.outcome.value for each in finished if isinstance(each.outcome.value, CheckFinding)]
         dead = [each.job.payload["database"] for each in finished if each.outcome.verdict == "dead"]
         for target in await self._registry.targets(tx, dead) if dead else ():
-            findings.append(Finding(target.id, target.version, UNKNOWN_FAULT))
+            findings.append(CheckFinding(target.id, target.version, UNKNOWN_FAULT))
         for finding in sorted(findings, key=lambda each: each.database_id):
             noted = await self._health.note(tx, finding)
             if noted is not None:
                 await self._judge(tx, finding, noted)
 
-    async def _judge(self, tx: Transaction, finding: Finding, noted: Noted) -> None:
+    async def _judge(self, tx: Transaction, finding: CheckFinding, noted: NotedCheck) -> None:
         id = finding.database_id
         if finding.error is not None:
             rest = min(LONGEST_REST_SECONDS, FIRST_REST_SECONDS * 2.0 ** min(noted.failures - 1, 10))
@@ -145,7 +145,7 @@ class CheckDatabase:
 class CheckAll:
     """The job kind `databases.check_all`: a job for each that has none waiting."""
 
-    def __init__(self, database: Database, health: HealthStore, jobs: JobQueue) -> None:
+    def __init__(self, database: Database, health: DatabaseHealthStore, jobs: JobQueue) -> None:
         self._database = database
         self._health = health
         self._jobs = jobs

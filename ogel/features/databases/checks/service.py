@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ogel.features.databases.checks.job import check_job, check_key
-from ogel.features.databases.checks.store import HealthStore
+from ogel.features.databases.checks.store import DatabaseHealthStore
 from ogel.features.databases.queue import QUEUE
 from ogel.features.databases.registry.database import RegisteredDatabase, Stats
 from ogel.features.databases.registry.store import RegistryStore
@@ -20,7 +20,7 @@ class CheckService:
         self,
         database: Database,
         registry: RegistryStore,
-        health: HealthStore,
+        health: DatabaseHealthStore,
         jobs: JobQueue,
         keys: JobKeys,
         audit: AuditTrail,

@@ -17,7 +17,7 @@ _SQL = Queries.beside(__name__)
 MOST_STATS_BYTES = 64 * 1024
 
 
-class Finding(Struct, frozen=True):
+class CheckFinding(Struct, frozen=True):
     """What one look found. `error`: it was not reached, and the rest is not known."""
 
     database_id: str
@@ -29,7 +29,7 @@ class Finding(Struct, frozen=True):
     stats_error: str | None = None
 
 
-class Noted(NamedTuple):
+class NotedCheck(NamedTuple):
     """What a finding became. `was` is the state before it, None for the first finding; `was_since` when that began."""
 
     name: str
@@ -46,7 +46,7 @@ class Gauged(NamedTuple):
     size_bytes: int | None
 
 
-class HealthStore:
+class DatabaseHealthStore:
     async def unreachable(self, tx: Transaction, ids: Sequence[str]) -> set[str]:
         """Those among `ids` that were not reached the last time."""
         return {id for (id,) in await tx.tuples(_SQL.unreachable, {"ids": list(ids)})}
@@ -55,7 +55,7 @@ class HealthStore:
         """Of all databases, by id."""
         return [(id, version) for id, version in await tx.tuples(_SQL.versions)]
 
-    async def note(self, tx: Transaction, finding: Finding) -> Noted | None:
+    async def note(self, tx: Transaction, finding: CheckFinding) -> NotedCheck | None:
         """None: the database was moved or removed since."""
         before = await tx.tuples(_SQL.previous, {"id": finding.database_id})
         query = _SQL.reached if finding.error is None else _SQL.not_reached
@@ -64,7 +64,7 @@ class HealthStore:
             return None
         [(name, failures)] = rows
         was, was_since = before[0] if before else (None, None)
-        return Noted(name, failures, was, was_since)
+        return NotedCheck(name, failures, was, was_since)
 
     async def stats(self, tx: Transaction, key: str) -> Stats | None:
         rows = await tx.tuples(_SQL.stats, {"key": key})
@@ -74,7 +74,7 @@ class HealthStore:
         return [Gauged(*row) for row in await tx.tuples(_SQL.gauges)]
 
 
-def _parameters(finding: Finding) -> dict[str, Any]:
+def _parameters(finding: CheckFinding) -> dict[str, Any]:
     stats: str | None = msgspec.json.encode(finding.stats).decode()
     stats_error = finding.stats_error
     if stats is not None and len(stats) > MOST_STATS_BYTES:

@@ -49,7 +49,7 @@ _OURS_IN_POSTGRESQL = frozenset(
 _MOST_REDIS_DATABASES = 10_000
 
 
-class Address(Struct, frozen=True):
+class DatabaseAddress(Struct, frozen=True):
     type: DatabaseType
     host: Host
     port: Port
@@ -60,7 +60,7 @@ class Address(Struct, frozen=True):
     auth_source: DatabaseName | None = None
 
 
-def address_of(new: NewDatabase) -> Address:
+def address_of(new: NewDatabase) -> DatabaseAddress:
     """Raises Invalid."""
     if new.url is not None:
         for name in PARTS:
@@ -75,7 +75,7 @@ def address_of(new: NewDatabase) -> Address:
     if new.host is None:
         raise Invalid.field("body.host", "is missing; send it, or body.url")
     return checked(
-        Address(
+        DatabaseAddress(
             new.type,
             new.host,
             new.port or _PORTS[new.type],
@@ -91,7 +91,7 @@ def default_ssl_mode(type: DatabaseType) -> SslMode:
     return "prefer" if type == "postgresql" else "disable"
 
 
-def checked(address: Address) -> Address:
+def checked(address: DatabaseAddress) -> DatabaseAddress:
     """What no single field tells, with the host in ASCII. Raises Invalid."""
     if address.type == "redis":
         number = address.database
@@ -114,7 +114,7 @@ def _ascii_host(host: str) -> str:
         raise Invalid.field("body.host", str(error)) from None
 
 
-def read_url(text: str) -> Address:
+def read_url(text: str) -> DatabaseAddress:
     """
     Raises Invalid, without quoting the URL: it may hold a password. Options that mean nothing here are left out, and
     logged.
@@ -143,7 +143,7 @@ def read_url(text: str) -> Address:
     }
     _leave_out(type, options)
     try:
-        address = msgspec.convert(values, Address)
+        address = msgspec.convert(values, DatabaseAddress)
         return checked(address)
     except msgspec.ValidationError as error:
         part = str(error).rpartition("`$.")[2].rstrip("`")

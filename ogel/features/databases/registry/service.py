@@ -11,7 +11,7 @@ from msgspec import UNSET
 from ogel.features.databases.checks.job import check_job, check_key
 from ogel.features.databases.migrations.job import migrate_key
 from ogel.features.databases.queue import QUEUE
-from ogel.features.databases.registry.address import Address, address_of, checked, read_url
+from ogel.features.databases.registry.address import DatabaseAddress, address_of, checked, read_url
 from ogel.features.databases.registry.database import (
     PARTS,
     DatabaseChange,
@@ -116,7 +116,7 @@ class RegistryService:
                 await self._keys.drop(tx, QUEUE, job_key)
             await self._audit.record(tx, caller, "database.delete", "database", before.id, {"name": name})
 
-    def _moved(self, before: SealedTarget, wanted: Mapping[str, Any]) -> Address:
+    def _moved(self, before: SealedTarget, wanted: Mapping[str, Any]) -> DatabaseAddress:
         """Raises Invalid."""
         if "url" in wanted:
             if both := sorted(wanted.keys() & set(PARTS)):
@@ -136,7 +136,7 @@ class RegistryService:
             parts["password"] = self._stored_password(before)
         names = (*PARTS, "type", "auth_source")
         kept = {name: getattr(before, name) for name in names if name != "password"}
-        return checked(Address(**kept | parts))
+        return checked(DatabaseAddress(**kept | parts))
 
     def _stored_password(self, before: SealedTarget) -> str | None:
         try:
@@ -146,7 +146,7 @@ class RegistryService:
                 "body.password", f"must be sent again: the stored one cannot be read, it was {error}"
             ) from None
 
-    def _row(self, id: str, address: Address) -> dict[str, Any]:
+    def _row(self, id: str, address: DatabaseAddress) -> dict[str, Any]:
         return {
             "id": id,
             **msgspec.structs.asdict(address),
@@ -154,7 +154,7 @@ class RegistryService:
             "password_hint": password_hint(address.password),
         }
 
-    def _check_host(self, address: Address, path: str) -> None:
+    def _check_host(self, address: DatabaseAddress, path: str) -> None:
         try:
             self._external.check_host(address.host)
         except HostRefused:
@@ -183,5 +183,5 @@ def _name_taken(name: str) -> Conflict:
     return Conflict(f"The name {name!r} is taken.")
 
 
-def _facts(name: str, address: Address) -> dict[str, object]:
+def _facts(name: str, address: DatabaseAddress) -> dict[str, object]:
     return {"name": name, "type": address.type, "host": address.host, "database": address.database}

@@ -13,7 +13,7 @@ from ogel.runtime.alerts import AlertRule, Level, Sample
 STREAK = 2
 
 
-class Finding(Struct, frozen=True):
+class AlertFinding(Struct, frozen=True):
     """What one check found of one rule and subject."""
 
     name: str
@@ -43,10 +43,10 @@ class Alert(Struct, frozen=True):
     checked_by: str
 
 
-def findings(rules: Sequence[AlertRule], samples: Sequence[Sample]) -> list[Finding]:
+def findings(rules: Sequence[AlertRule], samples: Sequence[Sample]) -> list[AlertFinding]:
     """None of what there was no sample of."""
     return [
-        Finding(
+        AlertFinding(
             rule.name,
             sample.labels.get(rule.subject, ""),
             rule.level,
@@ -60,7 +60,7 @@ def findings(rules: Sequence[AlertRule], samples: Sequence[Sample]) -> list[Find
     ]
 
 
-def next_state(before: Alert | None, found: Finding, now: datetime, tick: str) -> Alert:
+def next_state(before: Alert | None, found: AlertFinding, now: datetime, tick: str) -> Alert:
     same = before is not None and before.is_over == found.is_over
     streak = before.streak + 1 if before and same else 1
     was_raised = before is not None and before.raised
@@ -80,6 +80,6 @@ def next_state(before: Alert | None, found: Finding, now: datetime, tick: str) -
     )
 
 
-def gone(alert: Alert) -> Finding:
+def gone(alert: Alert) -> AlertFinding:
     """What is no more is not over anything."""
-    return Finding(alert.name, alert.subject, alert.level, alert.value, alert.threshold, is_over=False)
+    return AlertFinding(alert.name, alert.subject, alert.level, alert.value, alert.threshold, is_over=False)

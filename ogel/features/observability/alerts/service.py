@@ -10,7 +10,7 @@ import msgspec
 import structlog
 from msgspec import Struct
 
-from ogel.features.observability.alerts.rules import Alert, Finding, findings, gone, next_state
+from ogel.features.observability.alerts.rules import Alert, AlertFinding, findings, gone, next_state
 from ogel.features.observability.alerts.store import AlertStore
 from ogel.features.observability.resources.sampler import Sampler
 from ogel.kernel.clock import rfc3339, utc_now
@@ -147,11 +147,11 @@ def _changed(before: Alert | None, after: Alert) -> bool:
     return after.raised != (before.raised if before else False)
 
 
-def _key(each: Alert | Finding) -> _Key:
+def _key(each: Alert | AlertFinding) -> _Key:
     return each.name, each.subject
 
 
-def _item(found: Finding, known: Alert | None) -> AlertItem:
+def _item(found: AlertFinding, known: Alert | None) -> AlertItem:
     return AlertItem(
         found.name,
         found.subject or None,

@@ -10,7 +10,7 @@ import msgspec
 from ogel.features.webhooks.deliveries.delivery import Delivery, DeliveryWithAttempts, Outcome
 from ogel.features.webhooks.deliveries.job import QUEUE, delivery_job, order_key
 from ogel.features.webhooks.deliveries.store import DeliveryStore
-from ogel.features.webhooks.deliveries.tail import Found, Place, Recorded
+from ogel.features.webhooks.deliveries.tail import FoundAttempts, Recorded, TailCursor
 from ogel.kernel.errors import Conflict, Invalid, NotFound
 from ogel.kernel.principal import Caller
 from ogel.runtime.audit import AuditTrail
@@ -59,8 +59,8 @@ class DeliveryService:
         return waiting
 
     async def recorded(
-        self, start: Place, webhook: str | None, outcomes: Sequence[Outcome] | None, limit: int
-    ) -> Found:
+        self, start: TailCursor, webhook: str | None, outcomes: Sequence[Outcome] | None, limit: int
+    ) -> FoundAttempts:
         """Attempts recorded there or later. Raises Invalid for a webhook that there is not, nor deliveries of it."""
         found = await self._recorded.page(start, webhook, outcomes, limit)
         if webhook is not None and not found.attempts:

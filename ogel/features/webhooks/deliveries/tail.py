@@ -53,7 +53,7 @@ class RecordedAttempts(Struct, frozen=True):
     settled_at: Timestamp
 
 
-class Place(NamedTuple):
+class TailCursor(NamedTuple):
     """In the order of being recorded."""
 
     at: Timestamp
@@ -61,11 +61,11 @@ class Place(NamedTuple):
     number: int = 0
 
 
-class Found(NamedTuple):
+class FoundAttempts(NamedTuple):
     """`next`: where to go on; None at the end."""
 
     attempts: Sequence[RecordedAttempt]
-    next: Place | None
+    next: TailCursor | None
     settled_at: datetime
 
 
@@ -79,8 +79,8 @@ class Recorded:
         self._database = database
 
     async def page(
-        self, start: Place, webhook: str | None, outcomes: Sequence[Outcome] | None, limit: int
-    ) -> Found:
+        self, start: TailCursor, webhook: str | None, outcomes: Sequence[Outcome] | None, limit: int
+    ) -> FoundAttempts:
         async with self._database.autocommit() as tx:
             # Before the rows are read: what commits in between is seen, and told once.
             settled, now = await settled_until(tx)
@@ -88,18 +88,18 @@ class Recorded:
         found: list[RecordedAttempt] = []
         for _ in range(MOST_STEPS):
             if place.at > now:
-                return Found(found, None, settled)
+                return FoundAttempts(found, None, settled)
             before, wanted = place.at + step, limit - len(found)
             rows = await self._between(place, before, webhook, outcomes, wanted)
             found += rows
             if len(rows) == wanted:
-                return Found(found, _place(found[-1]), settled)
-            place, step = Place(before), min(2 * step, LAST_STEP)
-        return Found(found, place, settled)
+                return FoundAttempts(found, _place(found[-1]), settled)
+            place, step = TailCursor(before), min(2 * step, LAST_STEP)
+        return FoundAttempts(found, place, settled)
 
     async def _between(
         self,
-        after: Place,
+        after: TailCursor,
         before: datetime,
         webhook: str | None,
         outcomes: Sequence[Outcome] | None,
@@ -119,5 +119,5 @@ class Recorded:
         return [RecordedAttempt(*row) for row in rows]
 
 
-def _place(attempt: RecordedAttempt) -> Place:
-    return Place(attempt.recorded_at, attempt.delivery, attempt.number)
+def _place(attempt: RecordedAttempt) -> TailCursor:
+    return TailCursor(attempt.recorded_at, attempt.delivery, attempt.number)

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from ogel.features.webhooks.health.health import DisabledReason, Health
+from ogel.features.webhooks.health.health import DisabledReason, EndpointHealth
 from ogel.features.webhooks.secrets.compatibility import Compatibility
 from ogel.features.webhooks.secrets.secret import SecretText, Signing
 from ogel.kernel.event import GLOB_PATTERN
@@ -142,7 +142,7 @@ class Endpoint(Struct, frozen=True):
 
 
 class EndpointWithHealth(Endpoint, frozen=True):
-    health: Health
+    health: EndpointHealth
 
 
 class CreatedEndpoint(Endpoint, frozen=True):

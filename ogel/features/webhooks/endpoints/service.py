@@ -20,7 +20,7 @@ from ogel.features.webhooks.endpoints.store import EndpointStore
 from ogel.features.webhooks.endpoints.url import without_query
 from ogel.features.webhooks.fanout.filter import FilterError, parse
 from ogel.features.webhooks.health.health import WELL
-from ogel.features.webhooks.health.store import HealthStore
+from ogel.features.webhooks.health.store import EndpointHealthStore
 from ogel.features.webhooks.listeners.forgetting import forget_job
 from ogel.features.webhooks.listeners.store import ListenerStore
 from ogel.features.webhooks.replays.store import ReplayStore
@@ -45,7 +45,7 @@ class EndpointService:
         database: Database,
         store: EndpointStore,
         keys: JobKeys,
-        health: HealthStore,
+        health: EndpointHealthStore,
         secrets: SecretService,
         replays: ReplayStore,
         listeners: ListenerStore,

@@ -9,7 +9,7 @@ from itertools import islice
 from ogel.features.webhooks.deliveries.job import delivery_job, order_key
 from ogel.features.webhooks.fanout.document import Document
 from ogel.features.webhooks.fanout.filter import fits
-from ogel.features.webhooks.fanout.store import FanOutStore, Listener, NewDelivery
+from ogel.features.webhooks.fanout.store import FanOutStore, ListeningEndpoint, NewDelivery
 from ogel.kernel.event import Event
 from ogel.kernel.ids import new_id
 from ogel.runtime.database.database import Transaction
@@ -34,17 +34,17 @@ class FanOut:
         """A subscriber that delivers to this one endpoint, whatever it listens to, and which the caller has locked."""
 
         async def subscriber(_: Transaction, events: Sequence[Event]) -> Consequences:
-            only = [Listener(webhook_id)]
+            only = [ListeningEndpoint(webhook_id)]
             return _Deliveries(self._store, [(event, only) for event in events], is_locked=True)
 
         return subscriber
 
 
 async def _chosen(
-    events: Sequence[Event], listeners: Mapping[str, Sequence[Listener]]
-) -> list[tuple[Event, Sequence[Listener]]]:
+    events: Sequence[Event], listeners: Mapping[str, Sequence[ListeningEndpoint]]
+) -> list[tuple[Event, Sequence[ListeningEndpoint]]]:
     """Of those that listen to an event's type, the ones whose filter it fits; most have none, and nothing is read."""
-    chosen: list[tuple[Event, Sequence[Listener]]] = []
+    chosen: list[tuple[Event, Sequence[ListeningEndpoint]]] = []
     asked = 0
     for event in events:
         hearing = listeners.get(event.type, ())
@@ -68,7 +68,7 @@ class _Deliveries(Consequences):
     def __init__(
         self,
         store: FanOutStore,
-        chosen: Sequence[tuple[Event, Sequence[Listener]]],
+        chosen: Sequence[tuple[Event, Sequence[ListeningEndpoint]]],
         *,
         is_locked: bool = False,
     ) -> None:
@@ -95,11 +95,11 @@ class _Deliveries(Consequences):
         while some := list(islice(pairs, MOST_ROWS)):
             yield _part(self._store, some)
 
-    def _pairs(self) -> Iterator[tuple[Event, Listener]]:
+    def _pairs(self) -> Iterator[tuple[Event, ListeningEndpoint]]:
         return ((event, listener) for event, listeners in self._chosen for listener in listeners)
 
 
-def _part(store: FanOutStore, pairs: Iterable[tuple[Event, Listener]]) -> Part:
+def _part(store: FanOutStore, pairs: Iterable[tuple[Event, ListeningEndpoint]]) -> Part:
     rows, jobs = [], []
     for event, listener in pairs:
         id = new_id("dlv")

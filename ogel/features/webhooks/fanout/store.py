@@ -20,7 +20,7 @@ TYPES, _MORE_TYPES, FEW = 5, 4, 1000
 MOST_KEYS = 1000
 
 
-class Listener(NamedTuple):
+class ListeningEndpoint(NamedTuple):
     """An endpoint that listens to a type of events; whether one fits the filter is not asked yet."""
 
     webhook_id: str
@@ -35,10 +35,12 @@ class NewDelivery(Struct, frozen=True):
 
 
 class FanOutStore:
-    async def listeners(self, tx: Transaction, types: Sequence[str]) -> Mapping[str, Sequence[Listener]]:
+    async def listeners(
+        self, tx: Transaction, types: Sequence[str]
+    ) -> Mapping[str, Sequence[ListeningEndpoint]]:
         """By type, which are all different; locks none. Who listens to several is the same one in each list."""
-        found: dict[str, list[Listener]] = defaultdict(list)
-        known: dict[str, Listener] = {}
+        found: dict[str, list[ListeningEndpoint]] = defaultdict(list)
+        known: dict[str, ListeningEndpoint] = {}
         left, most = deque(types), TYPES
         while left:
             some, keys = _next(left, most)
@@ -46,7 +48,7 @@ class FanOutStore:
             for type, webhook_id, *rest in rows:
                 listener = known.get(webhook_id)
                 if listener is None:
-                    listener = known[webhook_id] = Listener(webhook_id, *rest)
+                    listener = known[webhook_id] = ListeningEndpoint(webhook_id, *rest)
                 found[type].append(listener)
             of_each = max(1, len(rows) // len(some))
             most = max(1, min(most * _MORE_TYPES, FEW // of_each))

@@ -11,7 +11,7 @@ BreakerState = Literal["closed", "half_open", "open"]
 DisabledReason = Literal["failing", "gone"]
 
 
-class Health(Struct, frozen=True):
+class EndpointHealth(Struct, frozen=True):
     """
     state            of its breaker. open: deliveries wait, and one of them is sent now and then as a probe; half_open:
                      a probe got through, and the others follow at a growing rate.
@@ -26,4 +26,4 @@ class Health(Struct, frozen=True):
     last_error: str | None
 
 
-WELL = Health("closed", None, 0, None, None)
+WELL = EndpointHealth("closed", None, 0, None, None)

@@ -21,7 +21,7 @@ from ogel.features.webhooks.health.rules import (
     percent_to_disabling,
     probe_seconds,
 )
-from ogel.features.webhooks.health.store import Failures, HealthStore
+from ogel.features.webhooks.health.store import EndpointHealthStore, Failures
 from ogel.kernel.clock import utc_now
 from ogel.kernel.event import Event
 from ogel.kernel.ids import new_id
@@ -64,7 +64,7 @@ def is_no_news(sign: Sign) -> bool:
 
 class HealthWatch:
     def __init__(
-        self, store: HealthStore, keys: JobKeys, jobs: JobQueue, outbox: Outbox, patience: Patience
+        self, store: EndpointHealthStore, keys: JobKeys, jobs: JobQueue, outbox: Outbox, patience: Patience
     ) -> None:
         self._store = store
         self._keys = keys

@@ -15,7 +15,7 @@ from ogel.features.webhooks.listeners.handover import (
     HandoverAnswer,
 )
 from ogel.features.webhooks.listeners.store import ListenerStore
-from ogel.features.webhooks.listeners.waiting import Waiting
+from ogel.features.webhooks.listeners.waiting import RowWaiter
 from ogel.features.webhooks.sending.receiver import Receiver
 from ogel.kernel.event import Event
 from ogel.kernel.ids import new_id
@@ -29,7 +29,7 @@ class Hand:
     def __init__(self, database: Database, store: ListenerStore) -> None:
         self._database = database
         self._store = store
-        self._waiting = Waiting(self._over)
+        self._waiting = RowWaiter(self._over)
 
     async def pass_on(
         self,

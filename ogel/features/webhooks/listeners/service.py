@@ -10,7 +10,7 @@ import msgspec
 
 from ogel.features.webhooks.listeners.handover import Handover, HandoverAnswer, Handovers
 from ogel.features.webhooks.listeners.store import ListenerStore
-from ogel.features.webhooks.listeners.waiting import Waiting
+from ogel.features.webhooks.listeners.waiting import RowWaiter
 from ogel.kernel.errors import Conflict, Invalid, NotFound, Unavailable
 from ogel.runtime.database.database import Database
 
@@ -22,7 +22,7 @@ class ListenerService:
     def __init__(self, database: Database, store: ListenerStore) -> None:
         self._database = database
         self._store = store
-        self._waiting = Waiting(self._with_some)
+        self._waiting = RowWaiter(self._with_some)
 
     async def ask(self, id: str, wait_seconds: float) -> Handovers:
         """What is to be sent now; after so many seconds, nothing. Raises NotFound for what is no listener any more."""

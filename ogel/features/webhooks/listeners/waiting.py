@@ -15,7 +15,7 @@ LOOK_SECONDS = 0.04
 AWAY_SECONDS = 1.0
 
 
-class Waiting:
+class RowWaiter:
     """`look` is asked about ids, and says which of them need wait no longer."""
 
     def __init__(self, look: Callable[[Sequence[str]], Awaitable[Collection[str]]]) -> None:

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 import msgspec
 
 from ogel.features.webhooks.deliveries.job import QUEUE, delivery_job, order_key
-from ogel.features.webhooks.replays.replay import Found, Listener, Range
+from ogel.features.webhooks.replays.replay import FoundEvent, Range, ReplayTarget
 from ogel.kernel.ids import new_id
 from ogel.runtime.database.database import Queries, Transaction, records
 from ogel.runtime.jobs.job import REPLAY, NewJob, job_id_of
@@ -32,8 +32,8 @@ class HandOver:
         self,
         tx: Transaction,
         range: Range,
-        listener: Listener,
-        found: Sequence[Found],
+        listener: ReplayTarget,
+        found: Sequence[FoundEvent],
         times: Sequence[datetime | None],
     ) -> int:
         """
@@ -57,7 +57,9 @@ class HandOver:
         parameters = {"ids": opened, "delivered_too": range.only == "all"}
         return len(made) + await tx.execute(_SQL.reopen, parameters)
 
-    async def _make_missing(self, tx: Transaction, range: Range, missing: Sequence[Found]) -> dict[str, str]:
+    async def _make_missing(
+        self, tx: Transaction, range: Range, missing: Sequence[FoundEvent]
+    ) -> dict[str, str]:
         """Delivery ids by event id."""
         if not missing:
             return {}

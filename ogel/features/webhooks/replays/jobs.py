@@ -11,7 +11,7 @@ import structlog
 
 from ogel.features.webhooks.deliveries.job import QUEUE
 from ogel.features.webhooks.replays.handover import HandOver, spread
-from ogel.features.webhooks.replays.replay import Listener, ReplayProgress, ReplayStatus
+from ogel.features.webhooks.replays.replay import ReplayProgress, ReplayStatus, ReplayTarget
 from ogel.features.webhooks.replays.store import ReplayStore
 from ogel.features.webhooks.replays.walk import count, look
 from ogel.kernel.clock import utc_now
@@ -79,7 +79,7 @@ class ReplayStep:
                 await self._jobs.enqueue(tx, [step_job(id, webhook_id, step + 1, at)])
 
     async def _step(
-        self, tx: Transaction, id: str, progress: ReplayProgress, listener: Listener
+        self, tx: Transaction, id: str, progress: ReplayProgress, listener: ReplayTarget
     ) -> datetime | None:
         """Returns when the next is due; None: it was the last."""
         now = utc_now()

@@ -94,7 +94,7 @@ class Range(Struct, frozen=True):
     asked_at: datetime
 
 
-class Listener(NamedTuple):
+class ReplayTarget(NamedTuple):
     """What an endpoint listens to, and what orders its deliveries."""
 
     event_likes: list[str]
@@ -125,7 +125,7 @@ class ReplayProgress(Struct, frozen=True):
     tally: Tally
 
 
-class Found(NamedTuple):
+class FoundEvent(NamedTuple):
     """An event to deliver again, or to deliver at last; `data` only where a filter has to see it."""
 
     event_id: str

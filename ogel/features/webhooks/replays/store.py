@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ogel.features.webhooks.replays.replay import (
-    Listener,
     Range,
     Replay,
     ReplayCursor,
     ReplayProgress,
     ReplayStatus,
+    ReplayTarget,
     Tally,
 )
 from ogel.runtime.database.database import Queries, Transaction
@@ -20,10 +20,10 @@ _SQL = Queries.beside(__name__)
 
 
 class ReplayStore:
-    async def listener(self, tx: Transaction, webhook_id: str) -> Listener | None:
+    async def listener(self, tx: Transaction, webhook_id: str) -> ReplayTarget | None:
         return _listener(await tx.tuples(_SQL.listener, {"webhook_id": webhook_id}))
 
-    async def hold_listener(self, tx: Transaction, webhook_id: str) -> Listener | None:
+    async def hold_listener(self, tx: Transaction, webhook_id: str) -> ReplayTarget | None:
         """It stays as it is until the transaction ends."""
         return _listener(await tx.tuples(_SQL.hold_listener, {"webhook_id": webhook_id}))
 
@@ -111,8 +111,8 @@ class ReplayStore:
         await tx.execute(_SQL.go_on, {"id": id, "step": step})
 
 
-def _listener(rows: Sequence[tuple[Any, ...]]) -> Listener | None:
-    return Listener(*rows[0]) if rows else None
+def _listener(rows: Sequence[tuple[Any, ...]]) -> ReplayTarget | None:
+    return ReplayTarget(*rows[0]) if rows else None
 
 
 def _counted(tally: Tally) -> dict[str, Any]:

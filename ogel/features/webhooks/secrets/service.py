@@ -29,7 +29,7 @@ OverlapSeconds = Annotated[
 ]
 
 
-class Rotation(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class SecretRotation(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Without a secret one is made. It signs as `signing` or its prefix says, else as the one before it did."""
 
     secret: SecretText | None = None
@@ -84,7 +84,7 @@ class SecretService:
         await self._store.end_others(tx, webhook_id, overlap_seconds=0)
         await self.add(tx, webhook_id, secret)
 
-    async def rotate(self, caller: Caller, webhook_id: str, wanted: Rotation) -> Rotated:
+    async def rotate(self, caller: Caller, webhook_id: str, wanted: SecretRotation) -> Rotated:
         async with self._database.transaction() as tx:
             endpoint = await self._store.next_version(tx, webhook_id)
             if endpoint is None:
@@ -118,7 +118,7 @@ class SecretService:
             raise NotFound(f"No webhook {webhook_id!r}.")
         return [self._shown(webhook_id, sealed) for sealed in alive]
 
-    def _next_secret(self, webhook_id: str, wanted: Rotation, alive: Sequence[SealedSecret]) -> Secret:
+    def _next_secret(self, webhook_id: str, wanted: SecretRotation, alive: Sequence[SealedSecret]) -> Secret:
         if wanted.secret is None:
             return Secret.new(wanted.signing or (alive[0].signing if alive else "v1"))
         secret = given_secret(wanted.secret, wanted.signing)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from prometheus_client import CollectorRegistry, Counter
 
-from ogel.features.webhooks.sending.verdict import Verdict
+from ogel.features.webhooks.sending.verdict import AttemptVerdict
 from ogel.runtime.jobs.job import FIRST_ATTEMPT, REPLAY, RETRY
 from ogel.runtime.metrics.histogram import Histogram
 
@@ -38,7 +38,7 @@ class WebhookMetrics:
         self._delivered = self._attempts.labels("delivered", "")
         self._lag = {priority: lag.labels(name) for priority, name in _PRIORITIES.items()}
 
-    def attempted(self, verdict: Verdict, seconds: float, priority: int, lag_seconds: float) -> None:
+    def attempted(self, verdict: AttemptVerdict, seconds: float, priority: int, lag_seconds: float) -> None:
         self._duration.observe(seconds)
         if verdict.ours:  # no request reached anyone: it still waits
             self._attempts.labels("ours", verdict.reason or "").inc()
