@@ -34,7 +34,7 @@ LEFT_OUT = {"schema_migrations": "a restore applies the migrations, and writes t
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """A backup that is in the store; without a manifest that can be read, it has an error."""
+    """A backup found in the store. It has an error when its manifest cannot be read."""
 
     id: str
     manifest: Manifest | None = None
@@ -76,14 +76,17 @@ class BackupFeature:
 
     @cached_property
     def left_out(self) -> frozenset[str]:
-        """Tables of all features together; asked when a dump is made or put back, for only all of them know."""
+        """
+        The tables that no feature wants backed up. Asked when a dump is made or restored, because all features are
+        known only then.
+        """
         return frozenset(table for feature in self._core.features.all() for table in feature.left_out)
 
     def place(self, id: str) -> BackupLocation:
         return place_of(self._core.objects, id)
 
     async def stored(self) -> AsyncIterator[Stored]:
-        """What is in the store, whatever the database knows; the oldest first."""
+        """Lists the backups in the store, oldest first, whether or not the database knows them."""
         keys = [
             entry.key async for entry in self._core.objects.list(FOLDER) if entry.key.endswith(f"/{MANIFEST}")
         ]
