@@ -1,4 +1,6 @@
-"""The audit log as NDJSON: a piece of the chain, each line with its place, its hash and the hash before it."""
+"""
+Exports a part of the audit log as NDJSON. Each line has the record, its position, its hash and the hash before it.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,7 @@ PAGE = 1_000
 
 @dataclass(frozen=True, slots=True)
 class ChainPiece:
-    """Of the chain: what comes after `start`, up to the place `last`."""
+    """A part of the chain: the records after `start`, up to the position `last`."""
 
     start: End
     last: int
@@ -36,8 +38,8 @@ class Exporter:
 
     async def piece(self, since: datetime, until: datetime | None) -> ChainPiece:
         """
-        Sealed records of that time, and those that stand between them in the chain, so that it is whole. Raises
-        Conflict when the chain is broken there.
+        Selects the sealed records of that time and those between them in the chain, so that the piece has no gaps.
+        Raises Conflict when the chain is broken there.
         """
         async with self._database.autocommit() as tx:
             try:
@@ -61,7 +63,10 @@ class Exporter:
         return End(first - 1, hash)
 
     async def lines(self, piece: ChainPiece) -> AsyncIterator[Sequence[bytes]]:
-        """Page by page, a line to a record. Raises Conflict when records are missing, or purged meanwhile."""
+        """
+        Yields one line per record, read page by page. Raises Conflict when records are missing or are purged
+        meanwhile.
+        """
         end = piece.start
         while end.seq < piece.last:
             async with self._database.autocommit() as tx:

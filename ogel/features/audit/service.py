@@ -1,4 +1,4 @@
-"""The audit log as it is read: records, whether they are what was written, and a copy to keep elsewhere."""
+"""Reading, verifying and exporting the audit log."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class AuditService:
         resource_id: str,
         metadata: Mapping[str, object] = NO_METADATA,
     ) -> None:
-        """Of what was done in many transactions, or in none."""
+        """Records an action that spans many transactions, or none."""
         async with self._database.transaction() as tx:
             await self._store.record(tx, caller, action, resource_type, resource_id, metadata)
 
@@ -43,7 +43,7 @@ class AuditService:
         return await self._verifier.verify(progress)
 
     async def begin_export(self, caller: Caller, since: datetime, until: datetime | None) -> ChainPiece:
-        """Is recorded itself: whoever copies the log can read all of it."""
+        """The export is recorded itself, because it copies all records."""
         piece = await self._exporter.piece(since, until)
         metadata = {"since": rfc3339(since), "until": until and rfc3339(until), "records": piece.length}
         await self.record(caller, "audit.export", "audit", "audit_logs", metadata)
