@@ -53,7 +53,7 @@ SEALED = [
 
 
 class WebhookFeature:
-    """Builds the services; touches nothing before one of them is called."""
+    """Builds the services when they are first used."""
 
     def __init__(self, core: Core, settings: WebhooksSettings) -> None:
         endpoints, deliveries, secrets = EndpointStore(), DeliveryStore(), SecretStore()

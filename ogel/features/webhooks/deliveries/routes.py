@@ -39,7 +39,7 @@ class DeliveryQuery(PageQuery, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 class AttemptQuery(PageQuery, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`since`: now, where nothing is said."""
+    """`since` is now when it is left out."""
 
     since: Timestamp | None = None
     webhook: Id | None = None

@@ -1,4 +1,4 @@
-"""Fan-out: for each new event, one delivery and one job per endpoint that wants it, written with the event."""
+"""Makes one delivery and one job per new event and endpoint that gets it, in the event's transaction."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ogel.runtime.database.database import Transaction
 from ogel.runtime.database.pieces import Piece
 from ogel.runtime.outbox import MOST_ROWS, Consequences, JobOf, Part, Subscriber
 
-# The event loop gets a turn after so many filters, which are the only long computation here.
+# The event loop gets a turn after this many filters, because only they compute for long.
 _FILTERS_PER_TURN = 500
 
 
@@ -25,13 +25,15 @@ class FanOut:
         self._store = store
 
     async def to_matching(self, tx: Transaction, events: Sequence[Event]) -> Consequences:
-        """The outbox subscriber."""
+        """The subscriber of the outbox."""
         types = list(dict.fromkeys(event.type for event in events))
         listeners = await self._store.listeners(tx, types)
         return _Deliveries(self._store, await _chosen(events, listeners))
 
     def to_endpoint(self, webhook_id: str) -> Subscriber:
-        """A subscriber that delivers to this one endpoint, whatever it listens to, and which the caller has locked."""
+        """
+        Returns a subscriber that delivers to this one endpoint, whatever it listens to; the caller has locked it.
+        """
 
         async def subscriber(_: Transaction, events: Sequence[Event]) -> Consequences:
             only = [ListeningEndpoint(webhook_id)]
@@ -43,7 +45,10 @@ class FanOut:
 async def _chosen(
     events: Sequence[Event], listeners: Mapping[str, Sequence[ListeningEndpoint]]
 ) -> list[tuple[Event, Sequence[ListeningEndpoint]]]:
-    """Of those that listen to an event's type, the ones whose filter it fits; most have none, and nothing is read."""
+    """
+    Of the endpoints that listen to an event's type, selects those whose filter matches. Without filters no data is
+    decoded.
+    """
     chosen: list[tuple[Event, Sequence[ListeningEndpoint]]] = []
     asked = 0
     for event in events:
@@ -63,7 +68,7 @@ async def _chosen(
 
 
 class _Deliveries(Consequences):
-    """`chosen`: events with those that get them; endpoints of the same events share their list, whatever its length."""
+    """`chosen` has events and the endpoints that get them; events with the same endpoints share one list."""
 
     def __init__(
         self,
@@ -90,7 +95,7 @@ class _Deliveries(Consequences):
         return self._store.still_listening({each.webhook_id for listeners in lists for each in listeners})
 
     def parts(self) -> Iterator[Part]:
-        """Ids are made here, a part at a time: nothing else is kept of a delivery."""
+        """Generates ids one part at a time, so that nothing else is kept in memory per delivery."""
         pairs = self._pairs()
         while some := list(islice(pairs, MOST_ROWS)):
             yield _part(self._store, some)
