@@ -58,7 +58,7 @@ class FanOutStore:
         return found
 
     def still_listening(self, webhook_ids: Collection[str]) -> Sequence[Piece]:
-        """Locks the endpoints and returns those that still exist."""
+        """Pieces that lock the endpoints; their condition is that none was deleted since it was found."""
         return [
             Piece("listening", _SQL.listening, {"webhooks": sorted(webhook_ids)}),
             Piece(

@@ -1,4 +1,4 @@
-"""How an endpoint is, as callers read it."""
+"""The health of an endpoint, as callers read it."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ DisabledReason = Literal["failing", "gone"]
 
 class EndpointHealth(Struct, frozen=True):
     """
-    state            of its breaker. open: deliveries wait, and one of them is sent now and then as a probe; half_open:
-                     a probe got through, and the others follow at a growing rate.
+    state            of its circuit breaker. open: deliveries wait, and one of them is sent now and then as a probe;
+                     half_open: a probe succeeded, and the others follow at a growing rate.
     failing_since    the first failure after the last success; null: it is well.
-    failures_in_row  without any sign of life.
+    failures_in_row  without any answer in between that shows that the receiver is alive.
     """
 
     state: BreakerState

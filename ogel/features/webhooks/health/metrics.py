@@ -1,4 +1,4 @@
-"""What Prometheus learns about endpoints that fail."""
+"""Prometheus metrics of failing endpoints."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class HealthMetrics:
         )
 
     async def breakers(self) -> Mapping[str, int]:
-        """Endpoints by state, as the gauge has them."""
+        """The number of endpoints by state, for the gauge."""
         async with self._database.autocommit() as tx:
             return await self._store.breakers(tx)
 

@@ -1,4 +1,4 @@
-"""The webhook_health table, and the end of an endpoint's patience."""
+"""The webhook_health table, and disabling endpoints."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class EndpointHealthStore:
         await tx.execute(_SQL.warned, {"id": id, "percent": percent})
 
     async def disable(self, tx: Transaction, id: str, reason: DisabledReason) -> str | None:
-        """The endpoint's URL, when this disabled it."""
+        """Returns the endpoint's URL if this disabled it."""
         url: str | None = await tx.value(_SQL.disable, {"id": id, "reason": reason})
         return url
 
@@ -64,7 +64,7 @@ class EndpointHealthStore:
         await tx.execute(_SQL.lock_endpoints, {"ids": list(ids)})
 
     async def forget(self, tx: Transaction, id: str) -> bool:
-        """Whether there was anything to forget."""
+        """Returns whether there was anything to forget."""
         return await tx.execute(_SQL.forget, {"id": id}) > 0
 
     async def of(self, tx: Transaction, ids: Sequence[str]) -> Mapping[str, EndpointHealth]:

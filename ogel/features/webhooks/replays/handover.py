@@ -1,4 +1,4 @@
-"""Handing found events to delivery: deliveries opened again or made, and their jobs in the priority of replays."""
+"""Turns found events into deliveries, reopened or new, and their jobs with the priority of replays."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ class HandOver:
         times: Sequence[datetime | None],
     ) -> int:
         """
-        Sends each at its time (None: now), under the id it always had. Returns how many: those under way already are
-        left alone.
+        Each delivery is sent at its time (None: now), under its original id. Returns how many; those under way already
+        are left alone.
         """
         made = await self._make_missing(tx, range, [each for each in found if each.delivery_id is None])
         jobs, again = [], []
@@ -60,7 +60,7 @@ class HandOver:
     async def _make_missing(
         self, tx: Transaction, range: Range, missing: Sequence[FoundEvent]
     ) -> dict[str, str]:
-        """Delivery ids by event id."""
+        """Returns delivery ids by event id."""
         if not missing:
             return {}
         ids = {new_id("dlv"): each.event_id for each in missing}
@@ -70,7 +70,7 @@ class HandOver:
 
 
 def spread(count: int, begin: datetime, per_second: int | None) -> Sequence[datetime | None]:
-    """Evenly, so that a rate is no burst per second."""
+    """Spreads the times evenly, so that a rate does not become a burst each second."""
     if per_second is None:
         return [None] * count
     return [begin + timedelta(seconds=place / per_second) for place in range(count)]

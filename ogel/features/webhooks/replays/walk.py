@@ -1,4 +1,4 @@
-"""Walking over what a replay is about, a page at a time: finding it, and counting it."""
+"""Finds and counts the events of a replay, a page at a time."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from ogel.runtime.outbox import EVENTS
 
 _SQL = Queries.beside(__name__, events=EVENTS)
 
-# Rows that one statement may look at, when it finds something to replay and when it only counts.
+# The most rows that one statement reads, when it looks for events to replay and when it only counts.
 FIND_ROWS, COUNT_ROWS = 5_000, 10_000
-# Events whose data a filter has to see are read so many at a time: each may be 256 KiB.
+# The number of events with data (for a filter) in one read: each may have 256 KiB.
 FILTERED_ROWS = 100
 
 
@@ -45,7 +45,7 @@ def start_of(range: Range) -> ReplayCursor:
 async def look(
     tx: Transaction, range: Range, listener: ReplayTarget, after: ReplayCursor, limit: int
 ) -> Sight:
-    """The next to be replayed, `limit` at most, among the rows that one statement may look at."""
+    """Returns the next events to replay, at most `limit`, among the rows that one statement may read."""
     page = await _page(tx, range, after, FIND_ROWS)
     if page is None:
         return Sight((), after, True)
@@ -124,7 +124,7 @@ def _parameters(
 
 
 def _is_filtered(range: Range, listener: ReplayTarget) -> bool:
-    """What became a delivery went through the filter then; only what is missing is judged now."""
+    """A delivery means that the event matched the filter then; only events without one are judged now."""
     return listener.filter is not None and range.only != "failed"
 
 

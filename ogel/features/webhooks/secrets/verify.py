@@ -146,7 +146,7 @@ def _wrong_time(timestamp: int, at: float, tolerance: float | None) -> list[Sign
 
 
 def _wrong_signatures(header: str, content: bytes, keys: Sequence[VerifyingKey]) -> list[SignatureProblem]:
-    """One good signature is enough; what is wrong with the others matters only when there is none."""
+    """One valid signature is enough; problems of the others are reported only when there is none."""
     problems = []
     tokens = header.split(" ")
     for token in filter(None, tokens[:MOST_SIGNATURES]):

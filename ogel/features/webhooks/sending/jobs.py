@@ -1,4 +1,4 @@
-"""Delivering: one signed request per attempt, its outcome written with the job's."""
+"""The job that sends a delivery: one signed request per attempt, recorded together with the job's outcome."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from ogel.runtime.jobs.store import JobQueue
 from ogel.runtime.secrets.scrub import MASK
 
 MAX_RESPONSE_BYTES = 16 * 1024
-# A fault of ours is looked at again after this.
+# The delay after a failure that is our own fault.
 OURS_SECONDS = 5.0
 UNREADABLE_SECONDS = 60.0
 _UNSTORABLE = re.compile("\x00")
@@ -208,7 +208,7 @@ def _row(
 
 
 def _shown_headers(receiver: Receiver, exchange: Exchange) -> list[tuple[str, str]]:
-    """A cookie is a receiver's secret, an echo may be its owner's."""
+    """Leaves out cookies, which are secrets of the receiver, and values that echo the owner's secrets."""
     return [
         (name, MASK if name.lower() == "set-cookie" else receiver.scrub(value))
         for name, value in exchange.headers

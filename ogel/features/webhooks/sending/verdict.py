@@ -1,4 +1,4 @@
-"""What one attempt means: delivered or not, whose fault, what to do next."""
+"""Interprets one attempt: whether it delivered, whose fault a failure is, and what to do next."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class AttemptVerdict(Struct, frozen=True):
 
     @property
     def slow_seconds(self) -> float:
-        """How long to leave the whole endpoint alone, not just this delivery."""
+        """How long to leave the whole endpoint alone, not only this delivery."""
         return min(MOST_SLOW_SECONDS, max(SLOW_SECONDS, self.retry_after)) if self.slow else 0.0
 
 
