@@ -70,8 +70,8 @@ class Hand:
 
     async def _come_back(self, id: str, seconds: float) -> tuple[bool, str | None]:
         """
-        Withdraws the offer, so that it can no longer be taken. If the attempt is cancelled, the offer stays until its
-        time is over.
+        Waits for the answer, then withdraws the offer, so that it can no longer be taken. If the attempt is cancelled,
+        the offer stays until its time is over.
         """
         await self._waiting.until(id, seconds)
         async with self._database.autocommit() as tx:

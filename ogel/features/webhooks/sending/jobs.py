@@ -208,7 +208,7 @@ def _row(
 
 
 def _shown_headers(receiver: Receiver, exchange: Exchange) -> list[tuple[str, str]]:
-    """Leaves out cookies, which are secrets of the receiver, and values that echo the owner's secrets."""
+    """Masks cookies, which are secrets of the receiver, and removes the owner's secrets from other values."""
     return [
         (name, MASK if name.lower() == "set-cookie" else receiver.scrub(value))
         for name, value in exchange.headers
