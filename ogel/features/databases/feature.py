@@ -30,7 +30,7 @@ SEALED = [
 
 
 class DatabaseFeature:
-    """Builds the services; touches nothing before one of them is called."""
+    """Builds the services when they are first used."""
 
     def __init__(self, core: Core, external: ExternalDatabases) -> None:
         database, registry, health, runs = (
@@ -71,7 +71,7 @@ class DatabaseFeature:
 
 
 def build(core: Core, _: None) -> Feature:
-    """Runs of migrations that are over are remembered for OGEL_RETENTION_DAYS."""
+    """Finished runs of migrations are kept for OGEL_RETENTION_DAYS."""
     from ogel.adapters.databases.drivers import Drivers
 
     databases = DatabaseFeature(core, Drivers())

@@ -1,4 +1,4 @@
-"""What workers do to watch databases: one job looks at one of them, and a schedule asks for all."""
+"""The jobs that check databases: one checks a single database, and a scheduled one enqueues checks of all."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ CHECK_ALL = "databases.check_all"
 UNREACHABLE, RECOVERED = "database.unreachable", "database.recovered"
 
 UNKNOWN_FAULT = "it could not be looked at; its dead job and the log say why"
-# Looked at once by one process, whatever many are due.
+# The most checks at once in one process, however many are due.
 AT_ONCE = 16
-# A database that answered before is asked so often before it counts as unreachable: a blip is no outage.
+# The tries before a database that answered last time counts as unreachable, so that a short glitch is no outage.
 TRIES = 3
 PAUSE_SECONDS = 1.0
-# One that stays unreachable is looked at less and less often.
+# A database that stays unreachable is checked less and less often.
 FIRST_REST_SECONDS, LONGEST_REST_SECONDS = 15.0, 600.0
 
 
@@ -83,7 +83,7 @@ class CheckDatabase:
             load=self.load,
             record=self.record,
             backoff=RetryPolicy.doubling(1.0, 60.0),
-            timeout_seconds=None,  # a look has its own deadline, and waiting for a place should not count
+            timeout_seconds=None,  # a check has its own deadline, in which waiting for a free slot should not count
         )
 
     async def load(self, tx: Transaction, jobs: Sequence[Job]) -> Mapping[str, Loaded]:
@@ -114,7 +114,7 @@ class CheckDatabase:
         )
 
     async def record(self, tx: Transaction, finished: Sequence[Finished]) -> None:
-        """In the order of the databases: two workers then wait for each other instead of deadlocking."""
+        """In the order of the databases, so that two workers wait for each other instead of deadlocking."""
         findings = [each.outcome.value for each in finished if isinstance(each.outcome.value, CheckFinding)]
         dead = [each.job.payload["database"] for each in finished if each.outcome.verdict == "dead"]
         for target in await self._registry.targets(tx, dead) if dead else ():
@@ -131,7 +131,7 @@ class CheckDatabase:
             await self._keys.slow(tx, check_key(id), rest)
             if noted.was != "unreachable":
                 log.warning("database.unreachable", database=id, name=noted.name, error=finding.error)
-                # Not why: the driver's words name addresses, and events go to whoever subscribed.
+                # Without the reason: the driver's message contains addresses, and events go to all subscribers.
                 await self._tell(tx, UNREACHABLE, id, {"name": noted.name})
         elif noted.was == "unreachable":
             log.info("database.recovered", database=id, name=noted.name)
@@ -143,7 +143,7 @@ class CheckDatabase:
 
 
 class CheckAll:
-    """The job kind `databases.check_all`: a job for each that has none waiting."""
+    """The job kind `databases.check_all`: enqueues a check of each database that has none waiting."""
 
     def __init__(self, database: Database, health: DatabaseHealthStore, jobs: JobQueue) -> None:
         self._database = database

@@ -1,4 +1,4 @@
-"""What Prometheus learns about registered databases."""
+"""Prometheus metrics of registered databases."""
 
 from __future__ import annotations
 

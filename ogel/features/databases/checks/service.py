@@ -1,4 +1,4 @@
-"""Asking for a check, and what the last one measured."""
+"""Requesting a check, and reading the result of the last one."""
 
 from __future__ import annotations
 
@@ -33,7 +33,10 @@ class CheckService:
         self._audit = audit
 
     async def ask(self, caller: Caller, key: str) -> RegisteredDatabase:
-        """As it is before the check, which a worker does soon: `check.checked_at` tells when it has."""
+        """
+        Returns the database as it is before the check, which a worker does soon; `check.checked_at` changes when it
+        has.
+        """
         async with self._database.transaction() as tx:
             found = await self._registry.get(tx, key)
             if found is None:

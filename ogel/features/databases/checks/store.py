@@ -13,12 +13,12 @@ from ogel.features.databases.registry.database import Stats
 from ogel.runtime.database.database import Queries, Transaction
 
 _SQL = Queries.beside(__name__)
-# Of a server's statistics; more is no summary.
+# The size limit of a server's statistics, which are meant as a summary.
 MOST_STATS_BYTES = 64 * 1024
 
 
 class CheckFinding(Struct, frozen=True):
-    """What one look found. `error`: it was not reached, and the rest is not known."""
+    """The result of one check. With `error` the database was not reached, and the other fields are unknown."""
 
     database_id: str
     version: int
@@ -30,7 +30,10 @@ class CheckFinding(Struct, frozen=True):
 
 
 class NotedCheck(NamedTuple):
-    """What a finding became. `was` is the state before it, None for the first finding; `was_since` when that began."""
+    """
+    The recorded result of a check. `was` is the state before it, None for the first check; `was_since` is when that
+    state began.
+    """
 
     name: str
     failures: int
@@ -48,15 +51,15 @@ class Gauged(NamedTuple):
 
 class DatabaseHealthStore:
     async def unreachable(self, tx: Transaction, ids: Sequence[str]) -> set[str]:
-        """Those among `ids` that were not reached the last time."""
+        """Returns those of `ids` that the last check did not reach."""
         return {id for (id,) in await tx.tuples(_SQL.unreachable, {"ids": list(ids)})}
 
     async def versions(self, tx: Transaction) -> list[tuple[str, int]]:
-        """Of all databases, by id."""
+        """Returns the versions of all databases by id."""
         return [(id, version) for id, version in await tx.tuples(_SQL.versions)]
 
     async def note(self, tx: Transaction, finding: CheckFinding) -> NotedCheck | None:
-        """None: the database was moved or removed since."""
+        """Returns None when the database was moved or removed since it was checked."""
         before = await tx.tuples(_SQL.previous, {"id": finding.database_id})
         query = _SQL.reached if finding.error is None else _SQL.not_reached
         rows = await tx.tuples(query, _parameters(finding))
@@ -97,5 +100,5 @@ def _size(stats: Mapping[str, Any]) -> int | None:
 
 
 def _text(said: str | None, most: int = 500) -> str | None:
-    """A server says what it likes; Postgres keeps every character but NUL."""
+    """Servers may return any text; Postgres can store every character but NUL."""
     return None if said is None else said.replace("\x00", "")[:most]

@@ -1,4 +1,4 @@
-"""What workers do for migrations: a run, from the file it stands at."""
+"""The job of a run of migrations, which continues from the file it has reached."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ LONGEST_RUN_SECONDS = 6 * 3600.0
 
 
 class RunEnd(Struct, frozen=True):
-    """How a run ended, whatever its job thinks of it."""
+    """How a run ended, independent of the outcome of its job."""
 
     status: RunStatus
     error: RunError | None = None
@@ -92,8 +92,8 @@ class MigrateDatabase:
 
     async def perform(self, job: Job, sealed: SealedTarget) -> Outcome:
         """
-        What is applied stands in the database's own log, written with each file: done again, a run goes on after the
-        last file that was committed there.
+        Each file is logged in the migrated database itself, in the file's own transaction. Performed again, a run
+        continues after the last file committed there.
         """
         walk = _Walk(self._database, self._store, job.payload["run"])
         try:
@@ -115,7 +115,7 @@ class MigrateDatabase:
             if isinstance(outcome.value, RunEnd):
                 await self._end(tx, run, outcome.value)
             elif outcome.verdict == "dead":
-                # Its SQL stays: whoever revives the job begins it again.
+                # The SQL is kept, because reviving the job starts the run again.
                 error = RunError(f"gave up after {each.job.attempts} attempts: {outcome.error}")
                 await self._end(tx, run, RunEnd("failed", error), keeps_sql=True)
             elif outcome.verdict != "done":
@@ -147,7 +147,7 @@ class MigrateDatabase:
 
 
 class _Walk:
-    """Over the files of a run; holds no connection of ours while one of them is applied."""
+    """Iterates over the files of a run; holds no connection to Ogel's database while a file is applied."""
 
     def __init__(self, database: Database, store: MigrationStore, run: str) -> None:
         self._database = database

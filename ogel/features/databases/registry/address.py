@@ -1,4 +1,4 @@
-"""Where a database is, out of what a caller sent: its parts, or a URL."""
+"""Parses the address of a database from a request: from its parts, or from a URL."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def default_ssl_mode(type: DatabaseType) -> SslMode:
 
 
 def checked(address: DatabaseAddress) -> DatabaseAddress:
-    """What no single field tells, with the host in ASCII. Raises Invalid."""
+    """Checks rules that involve several fields, and encodes the host in ASCII. Raises Invalid."""
     if address.type == "redis":
         number = address.database
         if not (number.isascii() and number.isdigit() and int(number) < _MOST_REDIS_DATABASES):
@@ -116,8 +116,8 @@ def _ascii_host(host: str) -> str:
 
 def read_url(text: str) -> DatabaseAddress:
     """
-    Raises Invalid, without quoting the URL: it may hold a password. Options that mean nothing here are left out, and
-    logged.
+    Raises Invalid, without quoting the URL, because it may contain a password. Options without a meaning here are left
+    out and logged.
     """
     try:
         url = ServerUrl.parse(text, free=mongo.FREE)
@@ -155,7 +155,7 @@ def read_url(text: str) -> DatabaseAddress:
 
 
 def _leave_out(type: DatabaseType, options: Mapping[str, str]) -> None:
-    """Raises Invalid for an option that may mean something, and is not known here."""
+    """Raises Invalid for an unknown option that may have a meaning."""
     left_out = [name for name, value in options.items() if _means_nothing(type, name, value)]
     if unknown := sorted(options.keys() - set(left_out)):
         raise Invalid.field("body.url", f"has the option {unknown[0]!r}, which is not known here")
@@ -164,7 +164,7 @@ def _leave_out(type: DatabaseType, options: Mapping[str, str]) -> None:
 
 
 def _means_nothing(type: DatabaseType, name: str, value: str) -> bool:
-    """How clients pool, wait and call themselves, which Ogel does in a way of its own."""
+    """Options for pooling, timeouts and names of clients, which Ogel decides itself."""
     if type == "postgresql":
         neon = name == "options" and value.startswith(postgres.OF_SERVICES)
         return neon or name in _OURS_IN_POSTGRESQL or name.lower() in postgres.FOREIGN
@@ -174,7 +174,7 @@ def _means_nothing(type: DatabaseType, name: str, value: str) -> bool:
 
 
 def _ssl_mode(type: DatabaseType, scheme: str, options: dict[str, str]) -> Any:
-    """Takes what it knows out of the options."""
+    """Removes the options that it understands."""
     if type == "postgresql":
         if options.pop("ssl", "") in ("true", "1", "require"):
             options.setdefault("sslmode", "require")
@@ -191,5 +191,5 @@ def _ssl_mode(type: DatabaseType, scheme: str, options: dict[str, str]) -> Any:
 
 
 def _auth_source(type: DatabaseType, database: str, options: dict[str, str]) -> str | None:
-    """As a MongoDB URL defines it: the database it names, unless it says otherwise."""
+    """As a MongoDB URL defines it: the database in the URL, unless an option says otherwise."""
     return options.pop("authSource", database or None) if type == "mongodb" else None

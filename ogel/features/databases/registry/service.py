@@ -31,7 +31,7 @@ from ogel.runtime.jobs.keys import JobKeys
 from ogel.runtime.jobs.store import JobQueue
 from ogel.runtime.secrets.vault import Unsealable
 
-# Each costs a job every few minutes, and its metrics.
+# Each database costs a job every few minutes, and metrics.
 MOST_DATABASES = 1_000
 _IN_FLIGHT = 1
 _SERVER = ("host", "port", "ssl_mode")
@@ -57,7 +57,7 @@ class RegistryService:
         self._audit = audit
 
     async def create(self, caller: Caller, new: NewDatabase) -> RegisteredDatabase:
-        """Its first check follows at once."""
+        """The first check follows at once."""
         address = address_of(new)
         self._check_host(address, "body.host" if new.url is None else "body.url")
         id = new_id("dbs")
@@ -74,7 +74,7 @@ class RegistryService:
             return await self._get(tx, id)
 
     async def get(self, key: str) -> RegisteredDatabase:
-        """By id or name."""
+        """Finds a database by id or name."""
         async with self._database.autocommit() as tx:
             return await self._get(tx, key)
 
@@ -83,7 +83,7 @@ class RegistryService:
             return await self._store.list(tx, filters)
 
     async def change(self, caller: Caller, key: str, change: DatabaseChange) -> RegisteredDatabase:
-        """Somewhere else, or as somebody else, it is checked anew. Not while it is being migrated."""
+        """A database with a new address or user is checked again. Raises Conflict while it is being migrated."""
         wanted = {name: value for name, value in msgspec.structs.asdict(change).items() if value is not UNSET}
         async with self._database.transaction() as tx:
             before = await self._lock(tx, key)
@@ -96,7 +96,7 @@ class RegistryService:
                 await self._refuse_migrating(tx, before, "changed")
                 address = self._moved(before, wanted)
                 self._check_host(address, "body.url" if "url" in wanted else "body.host")
-                # The job first: the order in which workers lock what they write a result to.
+                # The job is locked first, as workers do when they record a result.
                 await self._jobs.enqueue(tx, [check_job(id, before.version + 1)])
                 await self._store.move(tx, self._row(id, address))
                 await self._keys.wake(tx, QUEUE, check_key(id))
