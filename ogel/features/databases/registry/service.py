@@ -83,7 +83,10 @@ class RegistryService:
             return await self._store.list(tx, filters)
 
     async def change(self, caller: Caller, key: str, change: DatabaseChange) -> RegisteredDatabase:
-        """A database with a new address or user is checked again. Raises Conflict while it is being migrated."""
+        """
+        A database with a new address or user is checked again. Raises Conflict for such a change while it is being
+        migrated.
+        """
         wanted = {name: value for name, value in msgspec.structs.asdict(change).items() if value is not UNSET}
         async with self._database.transaction() as tx:
             before = await self._lock(tx, key)

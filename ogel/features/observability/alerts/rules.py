@@ -1,4 +1,4 @@
-"""What counts as wrong, and what a check makes of the one before it."""
+"""Evaluates alert rules, and updates the alerts of the check before."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from msgspec import Struct
 
 from ogel.runtime.alerts import AlertRule, Level, Sample
 
-# One odd number raises nothing, and one good one clears nothing.
+# A single outlier neither raises nor clears an alert.
 STREAK = 2
 
 
 class AlertFinding(Struct, frozen=True):
-    """What one check found of one rule and subject."""
+    """What one check found for one rule and subject."""
 
     name: str
     subject: str
@@ -26,9 +26,9 @@ class AlertFinding(Struct, frozen=True):
 
 class Alert(Struct, frozen=True):
     """
-    raised   after STREAK checks in a row that found it over, until as many did not.
-    is_over  what the last check found.
-    since    raised: the first check that found it over; otherwise the first after which that was no longer so.
+    raised   after STREAK checks in a row that were over the limit, until as many were not.
+    is_over  the result of the last check.
+    since    raised: the first check over the limit; otherwise the first check after that which was not.
     """
 
     name: str
@@ -44,7 +44,7 @@ class Alert(Struct, frozen=True):
 
 
 def findings(rules: Sequence[AlertRule], samples: Sequence[Sample]) -> list[AlertFinding]:
-    """None of what there was no sample of."""
+    """Rules without a sample have no finding."""
     return [
         AlertFinding(
             rule.name,
@@ -81,5 +81,5 @@ def next_state(before: Alert | None, found: AlertFinding, now: datetime, tick: s
 
 
 def gone(alert: Alert) -> AlertFinding:
-    """What is no more is not over anything."""
+    """A subject that no longer exists is not over any limit."""
     return AlertFinding(alert.name, alert.subject, alert.level, alert.value, alert.threshold, is_over=False)
