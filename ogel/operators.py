@@ -115,7 +115,7 @@ async def stored_backups(settings: Settings) -> AsyncIterator[BackupFeature]:
 async def restoring(settings: Settings) -> AsyncIterator[tuple[BackupFeature, Restore]]:
     """Into the database of the settings, whatever its schema is."""
     from ogel.features.backups.manifest import SchemaStep
-    from ogel.features.backups.restore import Schema
+    from ogel.features.backups.restore import SchemaMigrations
 
     require_secret(settings)
     url = require_database(settings)
@@ -125,7 +125,9 @@ async def restoring(settings: Settings) -> AsyncIterator[tuple[BackupFeature, Re
     async def apply(versions: Collection[int]) -> list[str]:
         return [each.name for each in await migrate(url, [m for m in migrations if m.version in versions])]
 
-    schema = Schema([SchemaStep(each.version, each.name, each.checksum) for each in migrations], apply)
+    schema = SchemaMigrations(
+        [SchemaStep(each.version, each.name, each.checksum) for each in migrations], apply
+    )
     restored = [statement for feature in platform.features.all() for statement in feature.restored]
     await wait_for_postgres(url, settings.connect_seconds)
     async with platform.servers.at_hand(rings=False):

@@ -19,7 +19,7 @@ from ogel.kernel.errors import Invalid
 
 if TYPE_CHECKING:
     from ogel.features.audit.store import AuditRecord
-    from ogel.features.audit.verify import Verdict
+    from ogel.features.audit.verify import ChainVerdict
     from ogel.operators import Services
 
 Answer = TypeVar("Answer")
@@ -129,11 +129,11 @@ def export(since: datetime, until: datetime | None, output: Path | None) -> None
     click.echo(f"{count} records exported", err=True)
 
 
-def _of_database(progress: Progress) -> Verdict:
+def _of_database(progress: Progress) -> ChainVerdict:
     return _ask_with_secret(lambda ogel: ogel.audit_log.verify(progress.show))
 
 
-def _of_file(path: Path, progress: Progress) -> Verdict:
+def _of_file(path: Path, progress: Progress) -> ChainVerdict:
     from ogel.features.audit.verify import verify_lines
 
     with click.open_file(str(path), "rb") as file:
@@ -181,7 +181,7 @@ def _to_file(since: datetime, until: datetime | None, output: Path) -> int:
     return count
 
 
-def _show(verdict: Verdict) -> None:
+def _show(verdict: ChainVerdict) -> None:
     if verdict.records:
         click.echo(
             f"{verdict.records} records are as they were sealed, {verdict.first_seq} to {verdict.last_seq}"

@@ -20,7 +20,7 @@ from ogel.kernel.errors import Invalid, Unavailable
 if TYPE_CHECKING:
     from ogel.cli.client import Client
     from ogel.features.cleanup.service import Due, PurgeInfo
-    from ogel.features.cleanup.store import Run
+    from ogel.features.cleanup.store import PurgeRun
 
 LOOK_SECONDS = 0.2
 _COLUMNS = [
@@ -111,7 +111,7 @@ def _ended(ogel: Client, due: Due, wait: bool, as_json: bool) -> None:
     sys.exit(1 if run is not None and run.status != "completed" else 0)
 
 
-def _followed(ogel: Client, due: Due) -> Run:
+def _followed(ogel: Client, due: Due) -> PurgeRun:
     """The run once it is over. Another may have begun by then, if it was over quickly."""
     from ogel.features.cleanup.service import PurgeInfo
 

@@ -9,7 +9,7 @@ import psycopg
 
 from ogel.adapters.postgres import PoolOptions, make_pool
 from ogel.features.webhooks.deliveries.delivery import Outcome
-from ogel.features.webhooks.deliveries.tail import Place, Recorded
+from ogel.features.webhooks.deliveries.tail import Recorded, TailCursor
 from ogel.kernel.clock import utc_now
 from ogel.runtime.database.database import Database
 
@@ -32,17 +32,17 @@ class Tail:
         self, database: Database, since: datetime, webhook: str | None = None, *outcomes: Outcome
     ) -> None:
         self._recorded, self._since, self._which = Recorded(database), since, (webhook, outcomes)
-        self._told: set[Place] = set()
+        self._told: set[TailCursor] = set()
 
     async def look(self) -> list[str]:
-        start: Place | None = Place(self._since)
+        start: TailCursor | None = TailCursor(self._since)
         new, settled = [], None
         while start is not None:
             attempts, start, settled_at = await self._recorded.page(start, *self._which, PAGE)
             settled = settled or settled_at
             assert len(attempts) <= PAGE
             for each in attempts:
-                place = Place(each.recorded_at, each.delivery, each.number)
+                place = TailCursor(each.recorded_at, each.delivery, each.number)
                 if place not in self._told:
                     self._told.add(place)
                     new.append(each.delivery)

@@ -23,7 +23,7 @@ from ogel.features.audit.sealing import BATCH, QUEUE, SEAL, Seal
 from ogel.features.audit.service import AuditService
 from ogel.features.audit.settings import AuditSettings
 from ogel.features.audit.store import AuditStore
-from ogel.features.audit.verify import Verdict, verify_lines
+from ogel.features.audit.verify import ChainVerdict, verify_lines
 from ogel.kernel.clock import utc_now
 from ogel.kernel.errors import Conflict, Malformed
 from ogel.kernel.principal import SYSTEM, Caller
@@ -53,7 +53,7 @@ class Log:
             total += sealed
         return total
 
-    async def verify(self) -> Verdict:
+    async def verify(self) -> ChainVerdict:
         return await self.service.verify(lambda *_: None)
 
     async def purge(self, before: datetime, limit: int = 100) -> int:

@@ -21,7 +21,7 @@ from ogel.adapters.migrations import migrate, read_migrations
 from ogel.adapters.storage.local import LocalObjects
 from ogel.features.backups.backup import NewBackup
 from ogel.features.backups.feature import BackupFeature
-from ogel.features.backups.manifest import Manifest, Place, Unusable, read_manifest, write_manifest
+from ogel.features.backups.manifest import BackupLocation, Manifest, Unusable, read_manifest, write_manifest
 from ogel.features.backups.restore import Report
 from ogel.kernel.errors import Unavailable
 from ogel.kernel.ids import new_id
@@ -114,7 +114,7 @@ class Made:
         """As somebody who has the secret."""
 
         async def run() -> None:
-            place = Place(LocalObjects(self.folder), "")
+            place = BackupLocation(LocalObjects(self.folder), "")
             manifest = await read_manifest(place, Vault(SECRET))
             await write_manifest(place, Vault(SECRET), change(manifest))
 
@@ -438,7 +438,7 @@ def test_a_run_that_is_overtaken_says_nothing_more(database_url: str, tmp_path: 
             id = (await backups.service.create(CALLER, NewBackup())).id
             complete, asleep, awake = backups._create._complete, asyncio.Event(), asyncio.Event()
 
-            async def sleepy(place: Place, manifest: Manifest) -> None:
+            async def sleepy(place: BackupLocation, manifest: Manifest) -> None:
                 asleep.set()
                 await awake.wait()
                 await complete(place, manifest)
@@ -454,7 +454,7 @@ def test_a_run_that_is_overtaken_says_nothing_more(database_url: str, tmp_path: 
             assert await backups.service.get(id) == done
             folder = tmp_path / "storage" / "backups" / id
             assert len(list(folder.iterdir())) == 2
-            manifest = await read_manifest(Place(LocalObjects(folder), ""), Vault(SECRET))
+            manifest = await read_manifest(BackupLocation(LocalObjects(folder), ""), Vault(SECRET))
             assert (folder / manifest.run).is_dir()
 
     asyncio.run(run())

@@ -18,7 +18,7 @@ from ogel.features.audit.store import AuditStore
 from ogel.features.webhooks.deliveries.job import DELIVER, QUEUE
 from ogel.features.webhooks.replays.jobs import BATCH, MOST_WAITING, REPLAY_STEP, ReplayStep
 from ogel.features.webhooks.replays.purge import purge_of_replays
-from ogel.features.webhooks.replays.replay import Listener, NewReplay, Only, Range, Replay, ReplayCursor
+from ogel.features.webhooks.replays.replay import NewReplay, Only, Range, Replay, ReplayCursor, ReplayTarget
 from ogel.features.webhooks.replays.service import ReplayService
 from ogel.features.webhooks.replays.store import ReplayStore
 from ogel.features.webhooks.replays.walk import FIND_ROWS, look
@@ -365,7 +365,7 @@ def test_a_step_looks_at_its_page_and_not_at_the_table(
 
     async def story(w: World) -> None:
         about = Range(WEBHOOK, LONG_AGO, utc_now(), only, ["*"], ["%"], utc_now())
-        listener = Listener(["many.%"], None, None)
+        listener = ReplayTarget(["many.%"], None, None)
         middle = LONG_AGO + timedelta(seconds=10_000)
         async with w.database.autocommit() as tx:
             query = b"SELECT id FROM webhook_deliveries WHERE created_at < %(at)s ORDER BY created_at DESC LIMIT 1"

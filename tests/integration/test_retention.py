@@ -17,7 +17,7 @@ import pytest
 from ogel.adapters.temporary import temporary_directory
 from ogel.features.cleanup.feature import CleanupFeature
 from ogel.features.cleanup.jobs import PURGE, QUEUE
-from ogel.features.cleanup.store import Counted, Run, RunStore
+from ogel.features.cleanup.store import Counted, PurgeRun, RunStore
 from ogel.kernel.clock import utc_now
 from ogel.kernel.errors import Conflict, Invalid, NotFound
 from ogel.kernel.principal import SYSTEM, Caller
@@ -65,7 +65,7 @@ def _impatient(kind: JobKind) -> JobKind:
     )
 
 
-async def run_over(cleanup: CleanupFeature, name: str, job: str, seconds: float = 10.0) -> Run:
+async def run_over(cleanup: CleanupFeature, name: str, job: str, seconds: float = 10.0) -> PurgeRun:
     """The last run of a purge, once it is this job's and over."""
     async with asyncio.timeout(seconds):
         while True:

@@ -14,7 +14,7 @@ from ogel.adapters.postgres import PoolOptions, make_pool
 from ogel.features.audit.store import AuditStore
 from ogel.features.webhooks.secrets.keyring import SigningKeys
 from ogel.features.webhooks.secrets.secret import Secret
-from ogel.features.webhooks.secrets.service import Rotation, SecretService
+from ogel.features.webhooks.secrets.service import SecretRotation, SecretService
 from ogel.features.webhooks.secrets.store import SealedSecret, SecretStore
 from ogel.features.webhooks.sending.receiver import Receiver, Receivers
 from ogel.kernel.principal import Caller, Principal
@@ -107,7 +107,7 @@ def test_endpoints_are_read_once_per_version(database_url: str) -> None:
                 assert await kept.now(tx, "wh_1", "wh_2") == first
                 assert len(store.reads) == 1
 
-                rotated = await service.rotate(CALLER, "wh_1", Rotation(overlap_seconds=60))
+                rotated = await service.rotate(CALLER, "wh_1", SecretRotation(overlap_seconds=60))
                 second = await kept.now(tx, "wh_1", "wh_2")
                 assert store.reads[1:] == [["wh_1"]]
                 assert second["wh_2"] is first["wh_2"]

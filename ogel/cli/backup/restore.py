@@ -27,7 +27,7 @@ from ogel.settings import Settings
 
 if TYPE_CHECKING:
     from ogel.features.backups.feature import BackupFeature
-    from ogel.features.backups.manifest import Place
+    from ogel.features.backups.manifest import BackupLocation
     from ogel.features.backups.restore import Report, Restore, Restored
 
 _ID = re.compile(r"bak_[0-9a-z]{26}")
@@ -122,7 +122,7 @@ def _with_password(url: str, password_from: str | None) -> str:
     return urlunsplit(parts._replace(netloc=f"{user}:{quote(password, safe='')}@{place}"))
 
 
-def _place(backups: BackupFeature, source: str) -> Place:
+def _place(backups: BackupFeature, source: str) -> BackupLocation:
     if _ID.fullmatch(source):
         return backups.place(source)
     path = Path(source)
@@ -131,9 +131,9 @@ def _place(backups: BackupFeature, source: str) -> Place:
     if not path.is_dir():
         raise click.UsageError(f"{source!r} is neither the id of a backup (bak_…) nor a directory")
     from ogel.adapters.storage.local import LocalObjects
-    from ogel.features.backups.manifest import Place
+    from ogel.features.backups.manifest import BackupLocation
 
-    return Place(LocalObjects(path), "")
+    return BackupLocation(LocalObjects(path), "")
 
 
 @contextmanager

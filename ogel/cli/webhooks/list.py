@@ -14,7 +14,7 @@ from ogel.kernel.clock import utc_now
 
 if TYPE_CHECKING:
     from ogel.features.webhooks.endpoints.endpoint import Endpoint, EndpointWithHealth
-    from ogel.features.webhooks.health.health import Health
+    from ogel.features.webhooks.health.health import EndpointHealth
 
 _COLUMNS = [
     Column("id"),
@@ -60,7 +60,7 @@ def state(endpoint: Endpoint) -> str:
     )
 
 
-def health(health: Health) -> str:
+def health(health: EndpointHealth) -> str:
     if health.state == "open":
         return f"open, probe {relative(health.next_probe_at)}"
     if health.state == "half_open":

@@ -33,14 +33,15 @@ RECORD_FIELDS = (
     "request_id",
     "created_at",
 )
-# Records are sealed in the order of their times. Longer than any transaction of ours, and than clocks differ.
+# Records are sealed in the order of their times, give or take this: more than any transaction of ours lasts, and than
+# clocks differ.
 MOST_BACKDATED = timedelta(minutes=10)
 
 Fault = Literal["altered", "removed", "inserted", "reordered", "purged", "anchor", "head"]
 
 
 class End(NamedTuple):
-    """A place in the chain, and the hash there."""
+    """One end of the chain: a position (`seq`) and the hash there."""
 
     seq: int
     hash: bytes
@@ -51,7 +52,7 @@ START = End(0, bytes(32))
 
 @dataclass(frozen=True, slots=True)
 class Linked:
-    """A record with its place: `record` has all RECORD_FIELDS."""
+    """A record and its position in the chain. `record` has all RECORD_FIELDS."""
 
     record: Mapping[str, Any]
     hash: bytes
@@ -67,12 +68,12 @@ class Linked:
 
     @property
     def order(self) -> tuple[str, str]:
-        """In which records are sealed; as text, because that is how times sort here."""
+        """The order in which records are sealed. The time is text, which sorts correctly in the format used here."""
         return self.record["created_at"], self.record["id"]
 
 
 class Broken(msgspec.Struct, frozen=True):
-    """The first thing that is wrong. `id`: of the record, when one is there to be named."""
+    """The first inconsistency found. `id` is that of the record, if it can be named."""
 
     fault: Fault
     seq: int
@@ -82,26 +83,26 @@ class Broken(msgspec.Struct, frozen=True):
 
 def link(before: bytes, record: Mapping[str, Any]) -> bytes:
     canonical = json.dumps(record, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    # Text out of Postgres is always UTF-8; what a file holds need not be.
+    # Text from Postgres is always UTF-8, but text from a file may not be.
     return hashlib.sha256(before + canonical.encode("utf-8", "surrogatepass")).digest()
 
 
 class Walk:
-    """Along the chain, record by record, from `start`; in no more memory than one record needs."""
+    """Checks the chain record by record, beginning after `start`; memory use does not depend on its length."""
 
     def __init__(self, start: End, start_fault: Fault = "removed") -> None:
-        """`start_fault`: what it is called when the first record does not follow `start`."""
+        """`start_fault` is the fault reported when the first record does not follow `start`."""
         self.end = start
         self.count = 0
         self._start_fault = start_fault
         self._before: End | None = None
         self._last: Linked | None = None
         self._newest: datetime | None = None
-        # Does not fit: the one after it tells why.
+        # A record that does not fit; the one after it tells why.
         self._held: Linked | None = None
 
     def take(self, records: Iterable[Linked]) -> Broken | None:
-        """The next ones."""
+        """Checks the next records."""
         for each in records:
             if self._held is not None:
                 return self._why(self._held, each)
@@ -110,11 +111,11 @@ class Walk:
         return None
 
     def finish(self) -> Broken | None:
-        """There are no more."""
+        """Must be called after the last record."""
         return None if self._held is None else self._why(self._held, None)
 
     def start_again(self, start: End) -> None:
-        """What was before `start` was purged meanwhile."""
+        """Goes on from `start`, because records before it were purged meanwhile."""
         self.end, self._before, self._last, self._held = start, None, None, None
 
     def _step(self, each: Linked) -> Broken | None:
@@ -136,7 +137,7 @@ class Walk:
         return None
 
     def _why(self, held: Linked, after: Linked | None) -> Broken:
-        """The first of what would explain that `held` does not fit."""
+        """Returns the first explanation that fits for why `held` does not follow the chain."""
         last, before = self._last, self._before
         if last is not None and before is not None and _fits(before.hash, held, held.seq - 1):
             return _broken("inserted", last, "the record after it was sealed in its place")
@@ -155,7 +156,7 @@ class Walk:
 
 
 def _fits(before: bytes, linked: Linked, seq: int) -> bool:
-    """It was sealed as `seq`, after that hash."""
+    """Whether the record was sealed at position `seq` after the hash `before`."""
     return link(before, {**linked.record, "seq": seq}) == linked.hash
 
 

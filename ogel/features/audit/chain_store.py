@@ -1,4 +1,4 @@
-"""The chain in the audit_logs table."""
+"""The chain of hashes in the audit_logs table."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ _SQL = Queries.beside(__name__, jobs=JOBS)
 
 class ChainStore:
     async def unsealed(self, tx: Transaction, before: datetime, limit: int) -> list[dict[str, Any]]:
-        """Of before then, in the order of their times; RECORD_FIELDS, with a `seq` of 0."""
+        """Returns records written before then, ordered by time, with RECORD_FIELDS and a `seq` of 0."""
         rows = await tx.tuples(_SQL.unsealed, {"before": before, "limit": limit})
         return [_chained(row) for row in rows]
 
     async def seal(self, tx: Transaction, ids: Sequence[str], first: int, hashes: Sequence[bytes]) -> None:
-        """They stand in the chain from `first` on."""
+        """Gives these records the positions from `first` on."""
         parameters = {"ids": list(ids), "first": first, "hashes": list(hashes)}
         sealed = await tx.execute(_SQL.seal, parameters)
         if sealed != len(ids):
@@ -34,23 +34,23 @@ class ChainStore:
     async def linked(
         self, tx: Transaction, first: int, last: int, limit: int, after_id: str | None = None
     ) -> list[Linked]:
-        """A page of the chain from that place to that one; of the first, only what comes after the id."""
+        """Returns a page of the chain between two positions; of the first position only records after the id."""
         parameters = {"first": first, "last": last, "limit": limit, "after_id": after_id}
         rows = await tx.tuples(_SQL.linked, parameters)
         return [Linked(_chained(row[:-1]), bytes(row[-1])) for row in rows]
 
     async def count_unsealed(self, tx: Transaction) -> tuple[int, datetime | None]:
-        """How many, and when the oldest was written."""
+        """Returns the number of unsealed records, and when the oldest was written."""
         [(count, oldest)] = await tx.tuples(_SQL.count_unsealed)
         return count, oldest
 
     async def beyond_head(self, tx: Transaction) -> tuple[int, str] | None:
-        """Place and id of a record that claims to be sealed, and whom no head knows."""
+        """Returns position and id of a record that claims to be sealed but lies after the head."""
         rows = await tx.tuples(_SQL.beyond_head)
         return (rows[0][0], rows[0][1]) if rows else None
 
     async def first_since(self, tx: Transaction, moment: datetime) -> int | None:
-        """The place of the first sealed record of then or later."""
+        """Returns the position of the first sealed record of that time or later."""
         seq: int | None = await tx.value(_SQL.first_since, {"moment": moment})
         return seq
 
@@ -59,12 +59,12 @@ class ChainStore:
         return None if hash is None else bytes(hash)
 
     async def count_old(self, tx: Transaction, before: datetime) -> int:
-        """At the beginning of the chain; counted up to one more than MOST_COUNTED."""
+        """Counts old records at the beginning of the chain, up to one more than MOST_COUNTED."""
         count: int = await tx.value(_SQL.count_old, {"before": before, "most": MOST_COUNTED + 1})
         return count
 
     async def prefix(self, tx: Transaction, before: datetime, limit: int) -> End | None:
-        """Where the first `limit` of those end; None: there are none."""
+        """Returns where the first `limit` of those records end; None when there are none."""
         rows = await tx.tuples(_SQL.prefix, {"before": before, "limit": limit})
         return End(rows[0][0], bytes(rows[0][1])) if rows else None
 
@@ -77,7 +77,7 @@ class ChainStore:
 
 
 def _chained(row: tuple[Any, ...]) -> dict[str, Any]:
-    """What a record's hash covers."""
+    """Selects the fields that a record's hash covers."""
     record = dict(zip(RECORD_FIELDS, row, strict=True))
     return {
         **record,

@@ -1,4 +1,7 @@
-"""The two ends of the chain, sealed under OGEL_SECRET: the last record purged, and the last one sealed."""
+"""
+The two ends of the chain, sealed under OGEL_SECRET: the anchor (the last purged record) and the head (the last sealed
+one).
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ EndName = Literal["anchor", "head"]
 
 
 class EndChanged(Exception):
-    """An end of the chain was changed by somebody else, or sealed under an OGEL_SECRET that is not known here."""
+    """An end of the chain was changed outside of Ogel, or sealed under an OGEL_SECRET that is not known here."""
 
 
 def end_purpose(name: str) -> str:
@@ -31,7 +34,7 @@ class Ends:
         return self._opened(name, *rows[0]) if rows else START
 
     async def hold(self, tx: Transaction, name: EndName) -> End:
-        """Nobody else moves it before we commit. Raises EndChanged."""
+        """Locks this end until the transaction commits. Raises EndChanged."""
         parameters = {"name": name, "seq": 0, "hash": START.hash, "sealed": self._sealed(name, START)}
         await tx.execute(_SQL.begin_end, parameters)
         [row] = await tx.tuples(_SQL.hold_end, {"name": name})

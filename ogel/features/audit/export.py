@@ -1,4 +1,6 @@
-"""The audit log as NDJSON: a piece of the chain, each line with its place, its hash and the hash before it."""
+"""
+Exports a part of the audit log as NDJSON. Each line has the record, its position, its hash and the hash before it.
+"""
 
 from __future__ import annotations
 
@@ -17,8 +19,8 @@ PAGE = 1_000
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
-    """Of the chain: what comes after `start`, up to the place `last`."""
+class ChainPiece:
+    """A part of the chain: the records after `start`, up to the position `last`."""
 
     start: End
     last: int
@@ -34,10 +36,10 @@ class Exporter:
         self._store = store
         self._ends = ends
 
-    async def piece(self, since: datetime, until: datetime | None) -> Piece:
+    async def piece(self, since: datetime, until: datetime | None) -> ChainPiece:
         """
-        Sealed records of that time, and those that stand between them in the chain, so that it is whole. Raises
-        Conflict when the chain is broken there.
+        Selects the sealed records of that time and those between them in the chain, so that the piece has no gaps.
+        Raises Conflict when the chain is broken there.
         """
         async with self._database.autocommit() as tx:
             try:
@@ -49,8 +51,8 @@ class Exporter:
             after = None if until is None else await self._store.first_since(tx, until)
             last = head.seq if after is None else after - 1
             if first is None or first > last:
-                return Piece(head, head.seq)
-            return Piece(await self._before(tx, anchor, first), last)
+                return ChainPiece(head, head.seq)
+            return ChainPiece(await self._before(tx, anchor, first), last)
 
     async def _before(self, tx: Transaction, anchor: End, first: int) -> End:
         if first == anchor.seq + 1:
@@ -60,8 +62,11 @@ class Exporter:
             raise _broken(first - 1)
         return End(first - 1, hash)
 
-    async def lines(self, piece: Piece) -> AsyncIterator[Sequence[bytes]]:
-        """Page by page, a line to a record. Raises Conflict when records are missing, or purged meanwhile."""
+    async def lines(self, piece: ChainPiece) -> AsyncIterator[Sequence[bytes]]:
+        """
+        Yields one line per record, read page by page. Raises Conflict when records are missing or are purged
+        meanwhile.
+        """
         end = piece.start
         while end.seq < piece.last:
             async with self._database.autocommit() as tx:

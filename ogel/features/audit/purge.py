@@ -1,4 +1,4 @@
-"""Audit records are forgotten from the beginning of the chain only, and the anchor remembers where it begins now."""
+"""Audit records are purged only from the beginning of the chain; the anchor stores where the chain begins now."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ogel.runtime.purge import Purge, whole
 
 
 def purge_of_audit_logs(store: ChainStore, ends: Ends, retention_days: float) -> Purge:
-    """A record is sealed before it can be forgotten. Its `batch` raises EndChanged."""
+    """Only sealed records are purged. `batch` raises EndChanged."""
 
     async def batch(tx: Transaction, before: datetime, limit: int) -> int:
         await ends.hold(tx, "anchor")

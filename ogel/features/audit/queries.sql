@@ -7,7 +7,7 @@ FROM json_to_recordset(%(rows)s::json) AS r (
 )
 
 -- records_of_events --
--- Of those events that are `published` by the same statement.
+-- Records for those events that the piece `published` of the same statement has inserted.
 INSERT INTO audit_logs (id, actor, action, resource_type, resource_id, metadata, ip_address, user_agent, request_id)
 SELECT id, actor, action, resource_type, resource_id, metadata, ip_address, user_agent, request_id
 FROM json_to_recordset(%(records)s::json) AS r (
@@ -17,7 +17,7 @@ FROM json_to_recordset(%(records)s::json) AS r (
 WHERE resource_id IN (SELECT id FROM published)
 
 -- lock_rare --
--- Whoever asks whether something was recorded, and then records it, is alone until it commits.
+-- Serialises transactions that check whether something was recorded and then record it.
 SELECT pg_advisory_xact_lock(hashtext('ogel audit rare'))
 
 -- insert_rare --
@@ -49,7 +49,7 @@ ORDER BY id DESC
 LIMIT %(limit)s
 
 -- unsealed --
--- Metadata as text: numbers of any length are kept as they are.
+-- Metadata is read as text, so that numbers of any length stay as they are.
 SELECT 0, id, user_id::text, actor, action, resource_type, resource_id, metadata::text, host(ip_address), user_agent,
        request_id, created_at
 FROM audit_logs
@@ -63,7 +63,7 @@ FROM unnest(%(ids)s::text[], %(hashes)s::bytea[]) WITH ORDINALITY AS r (id, hash
 WHERE a.id = r.id AND a.chain_seq IS NULL
 
 -- linked --
--- In the order of the chain; ids only matter when somebody gave one place to two records.
+-- In the order of the chain. Ids only matter when somebody has given two records the same position.
 SELECT chain_seq, id, user_id::text, actor, action, resource_type, resource_id, metadata::text, host(ip_address),
        user_agent, request_id, created_at, coalesce(hash, '')
 FROM audit_logs
@@ -81,7 +81,7 @@ WHERE chain_seq > coalesce((SELECT seq FROM audit_chain WHERE name = 'head'), 0)
 ORDER BY chain_seq LIMIT 1
 
 -- first_since --
--- The place of the first record of then or later; null: there is none.
+-- The position of the first record of that time or later; null when there is none.
 SELECT chain_seq FROM audit_logs
 WHERE created_at >= %(moment)s AND chain_seq IS NOT NULL
 ORDER BY created_at, id LIMIT 1
@@ -90,7 +90,7 @@ ORDER BY created_at, id LIMIT 1
 SELECT hash FROM audit_logs WHERE chain_seq = %(seq)s
 
 -- count_old --
--- The beginning of the chain, up to the first record that is young enough to stay.
+-- The beginning of the chain, up to the first record that is too young to be purged.
 SELECT count(*) FROM (
   SELECT FROM audit_logs
   WHERE chain_seq < coalesce((
@@ -102,7 +102,7 @@ SELECT count(*) FROM (
 ) AS old
 
 -- prefix --
--- The last of the first `limit` of those.
+-- The last of the first `limit` records that may be purged.
 SELECT chain_seq, hash FROM (
   SELECT chain_seq, hash FROM audit_logs
   WHERE chain_seq < coalesce((

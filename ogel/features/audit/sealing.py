@@ -1,4 +1,4 @@
-"""The job kind `audit.seal`: records are chained soon after they were written, in the order of their times."""
+"""The job kind `audit.seal` chains records soon after they were written, in the order of their times."""
 
 from __future__ import annotations
 
@@ -19,15 +19,16 @@ log = structlog.get_logger(__name__)
 
 SEAL, QUEUE = "audit.seal", "audit"
 BATCH = 500
-# A job goes back into the queue after so long, so that a worker that stops need not wait for the last of a million.
+# After this time the job goes back into the queue, so that stopping a worker does not wait for a large backlog.
 SLICE_SECONDS = 5.0
 PAUSE_SECONDS = 0.01
 
 
 class Seal:
     """
-    Not in the transactions that write records: those would wait for each other, each for the hash before it. A record
-    that commits late, behind others of a later time, is sealed when it is seen: it is neither lost nor in the way.
+    Records are not sealed in the transactions that write them, because these would wait for each other for the hash
+    before theirs. A record that commits late, after records of a later time, is sealed when it is first seen; it
+    neither gets lost nor blocks others.
     """
 
     def __init__(self, database: Database, store: ChainStore, ends: Ends) -> None:
@@ -49,7 +50,7 @@ class Seal:
                 total += sealed
                 await asyncio.sleep(PAUSE_SECONDS)
         except EndChanged as error:
-            # To go on would seal what somebody else has made of the chain.
+            # Going on would seal a chain that somebody has tampered with.
             log.error("audit.chain_changed", error=str(error), job=job.id)
             return await self._refused(str(error))
         if total:
@@ -57,7 +58,9 @@ class Seal:
         return None
 
     async def batch(self) -> int:
-        """Committed as a whole or not at all. Returns how many were sealed. Raises EndChanged."""
+        """
+        Commits the batch as a whole, or nothing of it, and returns how many records were sealed. Raises EndChanged.
+        """
         async with self._database.transaction() as tx:
             head = await self._ends.hold(tx, "head")
             settled, _ = await settled_until(tx)
@@ -72,7 +75,7 @@ class Seal:
         return len(records)
 
     async def _refused(self, error: str) -> Outcome | None:
-        """One dead job says it; the ticks that follow need not."""
+        """One dead job reports the broken chain; later ticks need not."""
         async with self._database.autocommit() as tx:
             said = await self._store.has_dead_job(tx, QUEUE, SEAL)
         return None if said else Outcome("dead", error)

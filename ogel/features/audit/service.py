@@ -1,4 +1,4 @@
-"""The audit log as it is read: records, whether they are what was written, and a copy to keep elsewhere."""
+"""Reading, verifying and exporting the audit log."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from datetime import datetime
 
 from ogel.features.audit.chain_store import ChainStore
 from ogel.features.audit.ends import Ends
-from ogel.features.audit.export import Exporter, Piece
+from ogel.features.audit.export import ChainPiece, Exporter
 from ogel.features.audit.store import AuditRecord, AuditStore
-from ogel.features.audit.verify import Progress, Verdict, Verifier
+from ogel.features.audit.verify import ChainVerdict, Progress, Verifier
 from ogel.kernel.clock import rfc3339
 from ogel.kernel.principal import Caller
 from ogel.runtime.audit import NO_METADATA
@@ -35,19 +35,19 @@ class AuditService:
         resource_id: str,
         metadata: Mapping[str, object] = NO_METADATA,
     ) -> None:
-        """Of what was done in many transactions, or in none."""
+        """Records an action that spans many transactions, or none."""
         async with self._database.transaction() as tx:
             await self._store.record(tx, caller, action, resource_type, resource_id, metadata)
 
-    async def verify(self, progress: Progress) -> Verdict:
+    async def verify(self, progress: Progress) -> ChainVerdict:
         return await self._verifier.verify(progress)
 
-    async def begin_export(self, caller: Caller, since: datetime, until: datetime | None) -> Piece:
-        """Is recorded itself: whoever copies the log can read all of it."""
+    async def begin_export(self, caller: Caller, since: datetime, until: datetime | None) -> ChainPiece:
+        """The export is recorded itself, because it copies all records."""
         piece = await self._exporter.piece(since, until)
         metadata = {"since": rfc3339(since), "until": until and rfc3339(until), "records": piece.length}
         await self.record(caller, "audit.export", "audit", "audit_logs", metadata)
         return piece
 
-    def lines(self, piece: Piece) -> AsyncIterator[Sequence[bytes]]:
+    def lines(self, piece: ChainPiece) -> AsyncIterator[Sequence[bytes]]:
         return self._exporter.lines(piece)

@@ -20,7 +20,10 @@ _USER_AGENT_LENGTH = 512
 
 
 class AuditRecord(msgspec.Struct, frozen=True):
-    """`seq`, `hash`: its place in the chain, and the hash there; null until it is sealed, a minute or so later."""
+    """
+    `seq` and `hash` are the position in the chain and the hash there; both are null until the record is sealed, about
+    a minute later.
+    """
 
     id: str
     user_id: str | None
@@ -85,7 +88,7 @@ def _row(entry: AuditEntry) -> dict[str, object]:
 
 
 def _address(text: str | None) -> str | None:
-    """`inet` takes no zone ids and no host names; a peer we cannot name is recorded as none."""
+    """Returns None for an address that `inet` does not take, such as a host name or an address with a zone id."""
     try:
         return str(ipaddress.ip_address((text or "").partition("%")[0]))
     except ValueError:

@@ -1,4 +1,4 @@
-"""Whether the audit log is what was written: the chain of the database from end to end, or that of an export."""
+"""Verifies that the audit log is unchanged: the whole chain in the database, or an exported piece of it."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from ogel.kernel.errors import Malformed
 from ogel.runtime.database.database import Database
 
 PAGE = 1_000
-# Of a bigint: what stands before the anchor is looked at, too.
+# The least bigint, so that records before the anchor are checked, too.
 _LEAST = -(2**63)
 Progress = Callable[[int, int | None], None]
 
 
-class Verdict(msgspec.Struct, frozen=True):
+class ChainVerdict(msgspec.Struct, frozen=True):
     """
-    records   that are as they were sealed, from the beginning of the chain.
-    head      the hash at its end: whoever has kept one of earlier can tell that this chain is still that chain.
-    unsealed  written, and not sealed yet: nothing is known of them; `unsealed_since`: the oldest of them.
+    records   how many are as they were sealed, from the beginning of the chain.
+    head      the hash at the end; with one noted earlier you can tell that the chain continues that earlier one.
+    unsealed  how many records are not sealed yet, and so unverified; `unsealed_since` is the time of the oldest.
     """
 
     ok: bool
@@ -44,13 +44,13 @@ class Verifier:
         self._store = store
         self._ends = ends
 
-    async def verify(self, progress: Progress) -> Verdict:
-        """`progress` is told how many were looked at, of how many."""
+    async def verify(self, progress: Progress) -> ChainVerdict:
+        """`progress` is called with the number of checked records and the total."""
         async with self._database.autocommit() as tx:
             unsealed = await self._store.count_unsealed(tx)
         walk = Walk(START)
         try:
-            # The head first: what is purged while we read may be past the anchor, and never past the head.
+            # The head is read first: a purge meanwhile may move the anchor, but never past the head.
             head = await self._end("head")
             walk = Walk(await self._end("anchor"), start_fault="purged")
             first = walk.end.seq + 1
@@ -71,7 +71,7 @@ class Verifier:
         async for page in self._pages(head.seq):
             broken = walk.take(page)
             while broken is not None:
-                # Unless retention has come past us meanwhile.
+                # Retention may have purged these records meanwhile.
                 anchor = await self._end("anchor")
                 if anchor.seq <= walk.end.seq:
                     return broken
@@ -116,10 +116,11 @@ class _EndBroken(Exception):
         self.broken = broken
 
 
-def verify_lines(lines: Iterable[bytes], progress: Progress) -> Verdict:
+def verify_lines(lines: Iterable[bytes], progress: Progress) -> ChainVerdict:
     """
-    Of an export, without a database: what stands in it is one piece of one chain. Compare `head` with what
-    `ogel audit verify` said to know that it is a piece of yours. Raises Malformed for what is no export.
+    Verifies an export without a database: its records must be one piece of one chain. Compare `head` with that of
+    `ogel audit verify` to know that the piece belongs to your chain. Raises Malformed for a file that is not an
+    export.
     """
     records = (_parsed(number, line) for number, line in enumerate(lines, 1))
     first = next(records, None)
@@ -142,7 +143,7 @@ def verify_lines(lines: Iterable[bytes], progress: Progress) -> Verdict:
 
 
 def _parsed(number: int, line: bytes) -> tuple[Linked, bytes]:
-    """A record, and the hash before it. Raises Malformed."""
+    """Returns a record and the hash before it. Raises Malformed."""
     try:
         record = json.loads(line)
         hash, previous = bytes.fromhex(record.pop("hash")), bytes.fromhex(record.pop("previous"))
@@ -156,8 +157,8 @@ def _parsed(number: int, line: bytes) -> tuple[Linked, bytes]:
 
 def _verdict(
     walk: Walk, first_seq: int, broken: Broken | None, unsealed: tuple[int, datetime | None] = (0, None)
-) -> Verdict:
-    return Verdict(
+) -> ChainVerdict:
+    return ChainVerdict(
         ok=broken is None,
         records=walk.count,
         first_seq=first_seq,

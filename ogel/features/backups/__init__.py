@@ -1,1 +1,1 @@
-"""Backups: all of Ogel's own data as it stood at one moment, kept as sealed objects, and brought back from them."""
+"""Backups: consistent snapshots of all of Ogel's own data, stored as sealed objects, and restoring them."""

@@ -21,9 +21,9 @@ class NewBackup(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 class Backup(Struct, frozen=True):
     """
-    `bytes` of `tables` and `rows` have been copied so far, of about `expected_bytes`; `size` is what they take in the
-    store, compressed. One that failed, or that is tried again, has an `error`. `verification` is how its last check
-    against the store ended, null before the first.
+    So far `bytes` of about `expected_bytes` have been copied, in `tables` and `rows`; `size` is what they take in the
+    store, compressed. A backup that failed, or that is tried again, has an `error`. `verification` is the outcome of
+    its last check against the store, null before the first.
     """
 
     id: str

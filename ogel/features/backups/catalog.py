@@ -1,4 +1,4 @@
-"""Ogel's tables as the database itself lists them, so that none is forgotten."""
+"""Ogel's tables as the database's own catalog lists them, so that a backup forgets none."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _SQL = Queries.beside(__name__)
 
 
 class TableName(NamedTuple):
-    """Shown without its schema where that is `ogel`, as backups of before there were schemas have it."""
+    """Shown without its schema where that is `ogel`, as in backups made before there were schemas."""
 
     schema: str
     table: str
@@ -32,7 +32,7 @@ class TableName(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """A table, its columns save those that are computed, and about how many bytes it has."""
+    """A table, its columns without the generated ones, and its approximate size in bytes."""
 
     name: TableName
     columns: list[str]
@@ -44,7 +44,7 @@ async def table_names(tx: Transaction) -> set[TableName]:
 
 
 async def tables(tx: Transaction, left_out: Collection[str]) -> list[Shape]:
-    """Those that others refer to first. Raises graphlib.CycleError."""
+    """Sorted so that a table comes after those its foreign keys refer to. Raises graphlib.CycleError."""
     ours = await _schemas(tx)
     found = [
         Shape(TableName(schema, table), columns, bytes)
@@ -69,7 +69,7 @@ async def migrations(tx: Transaction) -> list[SchemaStep]:
 
 
 async def filled(tx: Transaction, names: Iterable[TableName]) -> TableName | None:
-    """A table that has rows, or None."""
+    """Returns the name of a table that has rows, or None."""
     for name in sorted(names):
         if await tx.value(_query("SELECT EXISTS (SELECT FROM {table})", name)):
             return name
@@ -93,7 +93,7 @@ async def analyze(tx: Transaction, name: TableName) -> None:
 
 
 async def go_on_counting(tx: Transaction) -> None:
-    """Sequences of columns go on after the highest number that is there."""
+    """Sets the sequences of columns to go on after the highest number in the table."""
     for sequence, schema, table, column in await tx.tuples(_SQL.sequences, await _schemas(tx)):
         query = SQL(
             "SELECT setval(%(sequence)s, max({column})) FROM {table} HAVING max({column}) IS NOT NULL"
@@ -103,7 +103,10 @@ async def go_on_counting(tx: Transaction) -> None:
 
 
 async def without_triggers(tx: Transaction, names: Collection[TableName], *, off: bool) -> None:
-    """Rows are restored as they were: what a trigger once made of them is in them already."""
+    """
+    Disables the triggers of these tables, or enables them again: restored rows already hold what triggers made of
+    them.
+    """
     change: LiteralString = "DISABLE" if off else "ENABLE"
     triggered = {TableName(*row) for row in await tx.tuples(_SQL.triggered, await _schemas(tx))}
     for name in sorted(triggered.intersection(names)):

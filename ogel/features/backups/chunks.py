@@ -1,4 +1,4 @@
-"""Chunks: some rows of a table, compressed and sealed, as one object."""
+"""Chunks: a part of a table's rows, compressed and sealed, stored as one object."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import asyncio
 import hashlib
 import zlib
 
-from ogel.features.backups.manifest import Chunk, Manifest, Place, Unusable
+from ogel.features.backups.manifest import BackupLocation, Chunk, Manifest, Unusable
 from ogel.runtime.objects import ObjectMissing, read
 from ogel.runtime.secrets.vault import Unsealable, Vault
 
-# Of rows, before they are compressed; a chunk ends with the row that passes it. It is what a dump holds in memory,
-# about three times.
+# Size of the rows of a chunk before compression; the row that passes it is the last one. A dump holds about three
+# times as much in memory.
 CHUNK_BYTES = 4 * 1024 * 1024
-# Higher levels take twice the time for a twentieth less.
+# Higher levels take twice the time and save only 5 %.
 _LEVEL = 3
 _GZIP = 16 + zlib.MAX_WBITS
 
@@ -26,8 +26,8 @@ async def pack(vault: Vault, backup_id: str, key: str, rows: bytes) -> bytes:
     return await asyncio.to_thread(packed)
 
 
-async def check_chunks(place: Place, manifest: Manifest) -> None:
-    """Raises Unusable naming the first that is missing or of another length."""
+async def check_chunks(place: BackupLocation, manifest: Manifest) -> None:
+    """Raises Unusable naming the first chunk that is missing or has another length."""
     sizes = {entry.key: entry.size async for entry in place.store.list(place.key(f"{manifest.run}/"))}
     for table in manifest.tables:
         for chunk in table.chunks:
@@ -40,8 +40,8 @@ async def check_chunks(place: Place, manifest: Manifest) -> None:
                 )
 
 
-async def unpack(vault: Vault, backup_id: str, place: Place, chunk: Chunk) -> bytes:
-    """The rows of a chunk, which are what the manifest says. Raises Unusable."""
+async def unpack(vault: Vault, backup_id: str, place: BackupLocation, chunk: Chunk) -> bytes:
+    """Returns the rows of a chunk once they match the manifest. Raises Unusable."""
     try:
         sealed = await read(place.store, place.key(chunk.key), chunk.size)
     except ObjectMissing:
@@ -69,5 +69,5 @@ async def unpack(vault: Vault, backup_id: str, place: Place, chunk: Chunk) -> by
 
 
 def _purpose(backup_id: str, key: str) -> str:
-    """A chunk opens in its own place only."""
+    """Binds the sealed chunk to its key, so that it cannot be opened in another place."""
     return f"backup {backup_id} {key}"

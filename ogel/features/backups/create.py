@@ -1,4 +1,4 @@
-"""The job that makes a backup: one run after another, until one has written its manifest."""
+"""The job that makes a backup. Each attempt is a new run, until one has written its manifest."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from ogel.features.backups.chunks import check_chunks
 from ogel.features.backups.dump import MOST_SECONDS, Dump, Tell
 from ogel.features.backups.manifest import (
     MANIFEST,
+    BackupLocation,
     Manifest,
-    Place,
     Unusable,
     place_of,
     read_manifest,
@@ -48,9 +48,9 @@ CREATE = "backups.create"
 COMPLETED, FAILED = "backup.completed", "backup.failed"
 
 TELL_SECONDS = 1.0
-# Of the last step, which holds the backup's row: nobody may wait for it much longer than for a lock.
+# The time limit of the last step, which locks the backup's row: others wait for it.
 MANIFEST_SECONDS = 45.0
-# What a put leaves behind is invisible, and no put takes so long.
+# An unfinished upload is invisible, and no upload takes this long.
 _LEFT_BEHIND = timedelta(days=1)
 
 
@@ -60,9 +60,9 @@ def create_job(backup_id: str) -> NewJob:
 
 class Overtaken(Exception):
     """
-    Another run has begun, or the backup was deleted: this one has nothing more to say.
+    Another run has begun, or the backup was deleted, so this run must write nothing more.
 
-    A deleted backup's job ends last, and removes what any run of it wrote beside or after the job that removes.
+    The job of a deleted backup may end after the job that removes its objects; so it removes what its runs wrote.
     """
 
     def __init__(self, deleted: bool = False) -> None:
@@ -73,8 +73,8 @@ class CreateBackup:
     """
     The job kind `backups.create`; its payload is `{"backup": "bak_…"}`.
 
-    A snapshot ends with its transaction, so a dump that is broken off cannot go on: the next attempt is a new run with
-    a snapshot of its own, in a folder of its own, and removes what earlier ones left. The manifest names one run.
+    A snapshot ends with its transaction, so an interrupted dump cannot be continued. The next attempt is a new run
+    with its own snapshot and folder; it removes what earlier runs left. The manifest names exactly one run.
     """
 
     def __init__(
@@ -139,7 +139,7 @@ class CreateBackup:
             return Outcome("retry", error.message)
         return None
 
-    async def _begin(self, place: Place, id: str, run: str) -> str | None:
+    async def _begin(self, place: BackupLocation, id: str, run: str) -> str | None:
         """Returns the backup's note. Raises Overtaken when there is nothing to do."""
         async with self._database.autocommit() as tx:
             former = await self._store.run_of(tx, id)
@@ -154,8 +154,8 @@ class CreateBackup:
                 raise Overtaken
         return backup.note
 
-    async def _adopt(self, place: Place, run: str) -> bool:
-        """A worker may have died after the manifest was there, and before it could say so."""
+    async def _adopt(self, place: BackupLocation, run: str) -> bool:
+        """Completes a backup whose worker died after it had written the manifest and before it had recorded that."""
         try:
             manifest = await read_manifest(place, self._vault)
         except Unusable:
@@ -166,7 +166,7 @@ class CreateBackup:
             await self._say_completed(tx, manifest)
         return True
 
-    async def _complete(self, place: Place, manifest: Manifest) -> None:
+    async def _complete(self, place: BackupLocation, manifest: Manifest) -> None:
         async with self._database.transaction() as tx:
             if not await self._store.hold_run(tx, manifest.id, manifest.run):
                 raise await self._overtaken(tx, manifest.id)
@@ -212,7 +212,10 @@ class CreateBackup:
         return tell
 
     async def _check_ours(self, id: str, run: str) -> None:
-        """A short dump ends before it has told anything, and a deleted backup's chunks are not missing."""
+        """
+        Asks once more at the end: a short dump ends before its first progress report, and the chunks of a deleted
+        backup must not be taken for missing.
+        """
         async with self._database.autocommit() as tx:
             if not await self._store.hold_run(tx, id, run):
                 raise await self._overtaken(tx, id)
@@ -242,7 +245,7 @@ class CreateBackup:
             await self._jobs.enqueue(tx, [remove_job(id)])
             await self._publish(tx, FAILED, {"backup": id, "error": error})
         elif await self._store.left_behind(tx, id) is None:
-            # Deleted meanwhile: its removal may have been over before the run's last chunk.
+            # It was deleted meanwhile, and its removal may have ended before this run's last chunk was written.
             await self._jobs.enqueue(tx, [remove_job(id)])
 
     async def _publish(self, tx: Transaction, type: str, facts: Mapping[str, Any]) -> None:

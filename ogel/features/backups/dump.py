@@ -1,4 +1,4 @@
-"""Copying all tables, as they stood at one moment, into a store."""
+"""Copies one consistent snapshot of all tables into a store."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ogel import __version__
 from ogel.features.backups import catalog
 from ogel.features.backups.catalog import Shape, TableName
 from ogel.features.backups.chunks import CHUNK_BYTES, pack
-from ogel.features.backups.manifest import FORMAT, Chunk, Manifest, Place, Table
+from ogel.features.backups.manifest import FORMAT, BackupLocation, Chunk, Manifest, TableDump
 from ogel.features.backups.store import Copied
 from ogel.kernel.errors import Unavailable
 from ogel.runtime.database.database import Database, Piece, Queries, Transaction
@@ -23,11 +23,11 @@ log = structlog.get_logger(__name__)
 
 _SQL = Queries.beside(__name__)
 
-# A snapshot keeps vacuum from removing what died after it, in every table: it must end, whatever hangs.
+# A snapshot keeps vacuum from removing dead rows of every table, so it must end even if something hangs.
 MOST_SECONDS = 6 * 3600
-# Between statements, while the store takes the last chunk of a table.
+# The longest time between two statements, while the store takes the last chunk of a table.
 IDLE_SECONDS = 600
-# Before a chunk is put again: a store that is away for a moment must not cost the whole snapshot.
+# Delays before a chunk is uploaded again: a short outage of the store must not cost the whole snapshot.
 PAUSES = (1.0, 2.0, 4.0, 8.0, 16.0)
 PUT_SECONDS = 300.0
 
@@ -37,15 +37,15 @@ Tell = Callable[[Copied], Awaitable[None]]
 
 
 class Dump:
-    """Holds one connection and at most three chunks in memory, however large the tables are."""
+    """Uses one connection and holds at most three chunks in memory, however large the tables are."""
 
     def __init__(self, database: Database, vault: Vault, left_out: Callable[[], Collection[str]]) -> None:
         self._database = database
         self._vault = vault
         self._left_out = left_out
 
-    async def take(self, place: Place, id: str, run: str, note: str | None, tell: Tell) -> Manifest:
-        """Writes the chunks and returns the manifest, which the caller writes. Raises Unavailable, StoreFull."""
+    async def take(self, place: BackupLocation, id: str, run: str, note: str | None, tell: Tell) -> Manifest:
+        """Writes the chunks and returns the manifest, which the caller has to write. Raises Unavailable, StoreFull."""
         async with self._database.transaction() as tx:
             await self._begin(tx)
             shapes = await catalog.tables(tx, self._left_out())
@@ -72,8 +72,8 @@ class Dump:
 
     async def _begin(self, tx: Transaction) -> None:
         """
-        Everything is locked before the snapshot is taken, as pg_dump does: a table that is rewritten after the one and
-        before the other would look empty. Only changes of the schema wait for it.
+        Locks all tables before the snapshot is taken, as pg_dump does: a table rewritten between the snapshot and the
+        lock would look empty. Only changes of the schema wait for these locks.
         """
         async with self._database.autocommit() as outside:
             names = await catalog.table_names(outside)
@@ -85,8 +85,15 @@ class Dump:
             raise Unavailable("The schema is being changed.")
 
     async def _table(
-        self, tx: Transaction, place: Place, id: str, prefix: str, shape: Shape, copied: Copied, tell: Tell
-    ) -> Table:
+        self,
+        tx: Transaction,
+        place: BackupLocation,
+        id: str,
+        prefix: str,
+        shape: Shape,
+        copied: Copied,
+        tell: Tell,
+    ) -> TableDump:
         chunks: list[Chunk] = []
         async with tx.copy_out(catalog.copy_out(shape.name, shape.columns)) as pieces:
             async for rows in _cut(pieces):
@@ -100,9 +107,9 @@ class Dump:
                 copied.size += chunk.size
                 await tell(copied)
         schema, table = shape.name
-        return Table(table, shape.columns, sum(chunk.rows for chunk in chunks), chunks, schema)
+        return TableDump(table, shape.columns, sum(chunk.rows for chunk in chunks), chunks, schema)
 
-    async def _put(self, place: Place, key: str, content: bytes) -> Written:
+    async def _put(self, place: BackupLocation, key: str, content: bytes) -> Written:
         try:
             async with asyncio.timeout(PUT_SECONDS):
                 for pause in PAUSES:
@@ -121,13 +128,16 @@ class Dump:
 
 
 def _file_name(name: TableName, number: int) -> str:
-    """Tables of others may be called what no key is, and two of two schemas the same."""
+    """Replaces characters that keys may not have, and tells apart tables of the same name in two schemas."""
     table = str(name)
     return table if _PLAIN.fullmatch(table) else f"table-{number}"
 
 
 async def _cut(pieces: AsyncIterator[Piece]) -> AsyncIterator[bytes]:
-    """Whole rows, about a chunk at a time: in COPY's text format a line break ends a row, and stands nowhere else."""
+    """
+    Cuts the copied text into pieces of about a chunk, at line breaks: in COPY's text format a line break ends a row
+    and stands nowhere else.
+    """
     buffer = bytearray()
     async for piece in pieces:
         buffer += piece

@@ -11,14 +11,14 @@ from ogel.features.backups.dump import Dump
 from ogel.features.backups.manifest import (
     FOLDER,
     MANIFEST,
+    BackupLocation,
     Manifest,
-    Place,
     Unusable,
     place_of,
     read_manifest,
 )
 from ogel.features.backups.remove import RemoveObjects
-from ogel.features.backups.restore import Restore, Schema
+from ogel.features.backups.restore import Restore, SchemaMigrations
 from ogel.features.backups.service import BEGIN, BackupService
 from ogel.features.backups.settings import BackupsSettings
 from ogel.features.backups.store import BackupStore
@@ -34,7 +34,7 @@ LEFT_OUT = {"schema_migrations": "a restore applies the migrations, and writes t
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """A backup that is in the store; without a manifest that can be read, it has an error."""
+    """A backup found in the store. It has an error when its manifest cannot be read."""
 
     id: str
     manifest: Manifest | None = None
@@ -76,25 +76,30 @@ class BackupFeature:
 
     @cached_property
     def left_out(self) -> frozenset[str]:
-        """Tables of all features together; asked when a dump is made or put back, for only all of them know."""
+        """
+        The tables that no feature wants backed up. Asked when a dump is made or restored, because all features are
+        known only then.
+        """
         return frozenset(table for feature in self._core.features.all() for table in feature.left_out)
 
-    def place(self, id: str) -> Place:
+    def place(self, id: str) -> BackupLocation:
         return place_of(self._core.objects, id)
 
     async def stored(self) -> AsyncIterator[Stored]:
-        """What is in the store, whatever the database knows; the oldest first."""
+        """Lists the backups in the store, oldest first, whether or not the database knows them."""
         keys = [
             entry.key async for entry in self._core.objects.list(FOLDER) if entry.key.endswith(f"/{MANIFEST}")
         ]
         for folder in sorted(key.removesuffix(MANIFEST) for key in keys):
             id = folder.removeprefix(FOLDER).removesuffix("/")
             try:
-                yield Stored(id, await read_manifest(Place(self._core.objects, folder), self._core.vault))
+                yield Stored(
+                    id, await read_manifest(BackupLocation(self._core.objects, folder), self._core.vault)
+                )
             except Unusable as error:
                 yield Stored(id, error=error.message)
 
-    def restore(self, schema: Schema, restored: Sequence[bytes]) -> Restore:
+    def restore(self, schema: SchemaMigrations, restored: Sequence[bytes]) -> Restore:
         core = self._core
         return Restore(core.database, core.vault, schema, restored, self.left_out, self._store, core.audit)
 

@@ -1,4 +1,4 @@
-"""The manifest: what a backup consists of, written last. A backup without one does not exist."""
+"""The manifest lists what a backup consists of. It is written last: a folder without one is no backup."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ogel.runtime.database.schemas import OWN
 from ogel.runtime.objects import ObjectMissing, ObjectStore, one, read
 from ogel.runtime.secrets.vault import Unsealable, Vault
 
-# Grows when those who know the format before could not read it any more.
+# Incremented by changes that readers of the format before would not understand.
 FORMAT = 1
 FOLDER = "backups/"
 MANIFEST = "manifest.json"
@@ -27,13 +27,16 @@ Count = Annotated[int, Meta(ge=0)]
 
 
 class Unusable(Conflict):
-    """The backup cannot be restored as it is, or not here. The message says why, in one line."""
+    """The backup cannot be restored, or not into this database. The message says why, in one line."""
 
     title = "Backup cannot be used"
 
 
 class Chunk(Struct, frozen=True):
-    """`rows` in COPY's text format, `bytes` long; the object `key` of the backup's folder has `size` and `sha256`."""
+    """
+    Part of a table: so many `rows` in COPY's text format, `bytes` long. They are stored as the object `key` in the
+    folder of the backup, with `size` and `sha256`.
+    """
 
     key: str
     rows: Count
@@ -42,7 +45,7 @@ class Chunk(Struct, frozen=True):
     sha256: str
 
 
-class Table(Struct, frozen=True):
+class TableDump(Struct, frozen=True):
     name: str
     columns: list[str]
     rows: Count
@@ -51,7 +54,7 @@ class Table(Struct, frozen=True):
 
 
 class SchemaStep(Struct, frozen=True):
-    """A migration that had been applied."""
+    """A migration that had been applied when the backup was made."""
 
     version: int
     name: str
@@ -59,7 +62,7 @@ class SchemaStep(Struct, frozen=True):
 
 
 class Manifest(Struct, frozen=True):
-    """`tables` stand in the order in which they can be filled: those that others refer to come first."""
+    """`tables` stand in the order in which they can be filled: each after those its foreign keys refer to."""
 
     format: int
     id: str
@@ -70,7 +73,7 @@ class Manifest(Struct, frozen=True):
     key_id: str
     taken_at: datetime
     migrations: list[SchemaStep]
-    tables: list[Table]
+    tables: list[TableDump]
 
     @property
     def rows(self) -> int:
@@ -86,22 +89,24 @@ class Manifest(Struct, frozen=True):
 
 
 class _Document(Struct, frozen=True):
-    """`seal` is the SHA-256 of the manifest's bytes, sealed: nobody without the secret can make or change one."""
+    """
+    `seal` is the SHA-256 of the manifest's bytes, sealed: without the secret nobody can make or change a manifest.
+    """
 
     manifest: msgspec.Raw
     seal: str
 
 
 class _Beginning(Struct, frozen=True):
-    """What every format has."""
+    """The fields that every format has."""
 
     format: int
     key_id: str
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """Where a backup is: a folder of a store."""
+class BackupLocation:
+    """The store and folder that hold a backup."""
 
     store: ObjectStore
     folder: str
@@ -110,19 +115,19 @@ class Place:
         return self.folder + name
 
 
-def place_of(store: ObjectStore, id: str) -> Place:
-    return Place(store, f"{FOLDER}{id}/")
+def place_of(store: ObjectStore, id: str) -> BackupLocation:
+    return BackupLocation(store, f"{FOLDER}{id}/")
 
 
-async def write_manifest(place: Place, vault: Vault, manifest: Manifest) -> None:
+async def write_manifest(place: BackupLocation, vault: Vault, manifest: Manifest) -> None:
     raw = msgspec.json.encode(manifest)
     seal = vault.seal(hashlib.sha256(raw).digest(), _purpose(manifest.id))
     document = _Document(msgspec.Raw(raw), base64.b64encode(seal).decode())
     await place.store.put(place.key(MANIFEST), one(msgspec.json.encode(document)))
 
 
-async def read_manifest(place: Place, vault: Vault) -> Manifest:
-    """Raises Unusable when there is none, it is of a newer format or under another secret, or it was changed."""
+async def read_manifest(place: BackupLocation, vault: Vault) -> Manifest:
+    """Raises Unusable when it is missing or changed, has a newer format, or was sealed under another secret."""
     try:
         raw = await read(place.store, place.key(MANIFEST), MOST_BYTES)
     except ObjectMissing:
@@ -151,7 +156,7 @@ async def read_manifest(place: Place, vault: Vault) -> Manifest:
 
 
 def check_schema(manifest: Manifest, known: Sequence[SchemaStep]) -> None:
-    """Raises Unusable when its schema is newer than that of this version, or another one."""
+    """Raises Unusable when the backup's schema is newer than this version's, or a different one."""
     checksums = {step.version: step.checksum for step in known}
     for step in manifest.migrations:
         if step.version not in checksums:
@@ -173,7 +178,7 @@ def _check_key(vault: Vault, key_id: str) -> None:
         )
 
 
-def _changed(place: Place) -> Unusable:
+def _changed(place: BackupLocation) -> Unusable:
     return Unusable(f"{place.key(MANIFEST)} was changed since it was written.")
 
 

@@ -1,15 +1,15 @@
 -- schemas --
--- Those that are there, and were made by us.
+-- Our own schema, and the reserved ones that Ogel made: their comment begins with `Ogel:`.
 SELECT nspname FROM pg_namespace
 WHERE nspname = %(own)s OR (nspname = ANY (%(reserved)s) AND obj_description(oid, 'pg_namespace') LIKE 'Ogel:%%')
 
 -- table_names --
--- What others keep here, and do not show us, is their business.
+-- Tables of other programs that our role may not read are left out.
 SELECT relnamespace::regnamespace::text, relname FROM pg_class
 WHERE relnamespace = ANY (%(schemas)s::text[]::regnamespace[]) AND relkind = 'r' AND has_table_privilege(oid, 'SELECT')
 
 -- tables --
--- A column that is computed from others is computed again.
+-- Generated columns are left out: restoring computes them again.
 SELECT c.relnamespace::regnamespace::text, c.relname, array_agg(a.attname::text ORDER BY a.attnum), pg_table_size(c.oid)
 FROM pg_class AS c
 JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''
@@ -29,7 +29,7 @@ WHERE contype = 'f' AND connamespace = ANY (%(schemas)s::text[]::regnamespace[])
 SELECT version, name, checksum FROM schema_migrations ORDER BY version
 
 -- sequences --
--- Those that belong to a column: identity, or serial.
+-- The sequences owned by a column (identity or serial).
 SELECT s.oid::regclass::text, c.relnamespace::regnamespace::text, c.relname, a.attname
 FROM pg_depend AS d
 JOIN pg_class AS s ON s.oid = d.objid AND s.relkind = 'S'
@@ -44,11 +44,11 @@ FROM pg_trigger AS t JOIN pg_class AS c ON c.oid = t.tgrelid
 WHERE NOT t.tgisinternal AND c.relnamespace = ANY (%(schemas)s::text[]::regnamespace[])
 
 -- snapshot --
--- The first statement of its transaction.
+-- Must be the first statement of its transaction.
 SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY
 
 -- allow_long --
--- For this transaction: of one table, and until the store has taken what was read last.
+-- Limits of this transaction: the time to copy one table, and the wait until the store has taken the last chunk.
 SELECT set_config('statement_timeout', %(statement)s, true),
        set_config('idle_in_transaction_session_timeout', %(idle)s, true)
 
@@ -56,7 +56,7 @@ SELECT set_config('statement_timeout', %(statement)s, true),
 SELECT now(), current_setting('server_version')
 
 -- insert_backup --
--- Nothing, while another one runs.
+-- Inserts nothing while another backup runs.
 INSERT INTO backups (id, note, scheduled) VALUES (%(id)s, %(note)s, %(scheduled)s)
 ON CONFLICT DO NOTHING
 RETURNING id
@@ -85,7 +85,7 @@ SELECT coalesce(run, '') FROM backups WHERE id = %(id)s AND status = 'running'
 SELECT status, coalesce(run, '') FROM backups WHERE id = %(id)s
 
 -- begin_run --
--- From now on only this run may say anything about the backup.
+-- From now on only this run may update the backup.
 UPDATE backups SET run = %(run)s, tables = 0, rows = 0, bytes = 0, size = 0, expected_bytes = NULL
 WHERE id = %(id)s AND status = 'running' AND coalesce(run, '') = %(former)s
 RETURNING note
@@ -96,7 +96,7 @@ SET tables = %(tables)s, rows = %(rows)s, bytes = %(bytes)s, size = %(size)s, ex
 WHERE id = %(id)s AND run = %(run)s AND status = 'running'
 
 -- hold_run --
--- Until we commit nobody begins another run, deletes the backup or takes it for failed.
+-- Until we commit nobody can begin another run, delete the backup or mark it as failed.
 SELECT id FROM backups WHERE id = %(id)s AND run = %(run)s AND status = 'running' FOR UPDATE
 
 -- complete --
@@ -107,7 +107,7 @@ WHERE id = %(id)s AND run = %(run)s AND status = 'running'
 RETURNING id
 
 -- note_error --
--- It is tried again.
+-- Records the error of an attempt that will be retried.
 UPDATE backups SET error = %(error)s WHERE id = %(id)s AND status = 'running'
 
 -- fail --
@@ -116,7 +116,7 @@ WHERE id = %(id)s AND status = 'running'
 RETURNING id
 
 -- go_on --
--- Its dead job runs again; not beside another backup.
+-- Marks the backup as running when its dead job is revived, unless another backup runs.
 UPDATE backups SET status = 'running', finished_at = NULL
 WHERE id = %(id)s AND status = 'failed' AND NOT EXISTS (SELECT FROM backups WHERE status = 'running')
 
@@ -133,8 +133,7 @@ UPDATE backups SET verification = %(verification)s, verification_error = %(error
 WHERE id = %(id)s
 
 -- prune --
--- Of those that a schedule made, all that are older than the newest `keep` that are complete; and failures of anyone,
--- once they are old.
+-- Deletes scheduled backups older than the newest `keep` complete ones, and old failed backups of any origin.
 DELETE FROM backups
 WHERE status <> 'running' AND (
   (scheduled AND id < (
@@ -147,7 +146,7 @@ WHERE status <> 'running' AND (
 RETURNING id
 
 -- settle --
--- In a restored database: its own backup, which was running when it was taken.
+-- In a restored database: the row of the backup itself, which was running when it was copied.
 UPDATE backups
 SET status = 'complete', tables = %(tables)s, rows = %(rows)s, bytes = %(bytes)s, expected_bytes = %(bytes)s,
     size = %(size)s, error = NULL, finished_at = now()

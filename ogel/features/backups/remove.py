@@ -1,4 +1,4 @@
-"""The job that removes the objects of a backup that is deleted, or that failed."""
+"""The job that removes the objects of a deleted or failed backup."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class RemoveObjects:
     def kind(self, queue: str) -> JobKind:
         backoff = RetryPolicy.doubling(
             first_seconds=1.0, cap_seconds=600.0
-        )  # what is just being written is gone in a moment
+        )  # a put under way ends in a moment
         return JobKind(REMOVE, queue=queue, perform=self.perform, timeout_seconds=3600, backoff=backoff)
 
     async def perform(self, job: Job, _: Any) -> Outcome | None:
@@ -48,7 +48,7 @@ class RemoveObjects:
             status, run = left
             if status != "failed" or not run:
                 return None
-            folder = place.key(f"{run}/")  # it may be revived meanwhile: the next run has a folder of its own
+            folder = place.key(f"{run}/")  # if its job is revived, it uses another folder
         try:
             gone = await delete_all(self._objects, folder)
         except DatabaseAway:

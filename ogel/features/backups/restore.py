@@ -1,4 +1,4 @@
-"""Bringing a backup into an empty database: all of it in one transaction, or nothing."""
+"""Restores a backup into an empty database, in one transaction."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from ogel.features.backups import catalog
 from ogel.features.backups.catalog import TableName
 from ogel.features.backups.chunks import check_chunks, unpack
 from ogel.features.backups.manifest import (
+    BackupLocation,
     Chunk,
     Manifest,
-    Place,
     SchemaStep,
-    Table,
+    TableDump,
     Unusable,
     check_schema,
     read_manifest,
@@ -39,13 +39,13 @@ _SQL = Queries.beside(__name__)
 MOST_SECONDS = 24 * 3600
 _LOG_OF_MIGRATIONS = TableName(OWN, "schema_migrations")
 
-# Applies what is missing of these versions; returns the names of what it applied.
+# Applies those of these migrations that are missing and returns their names.
 Migrate = Callable[[Collection[int]], Awaitable[Sequence[str]]]
 
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """How far a restore is; of `manifest`, so much is in the database."""
+    """The progress of a restore: how much of `manifest` is in the database."""
 
     manifest: Manifest
     table: str
@@ -54,7 +54,7 @@ class Restored:
 
 
 class Report(Struct, frozen=True):
-    """`not_ours`: tables of the backup that no migration makes; their rows stayed in it."""
+    """The result of a restore. `not_ours` names tables that no migration makes; their rows were not restored."""
 
     backup: str
     taken_at: datetime
@@ -68,8 +68,8 @@ class Report(Struct, frozen=True):
 
 
 @dataclass(frozen=True, slots=True)
-class Schema:
-    """The migrations of this version, in order, and what applies them to the target."""
+class SchemaMigrations:
+    """The migrations of this version, in order, and the function that applies them to the target."""
 
     known: Sequence[SchemaStep]
     migrate: Migrate
@@ -85,7 +85,7 @@ class Restore:
         self,
         database: Database,
         vault: Vault,
-        schema: Schema,
+        schema: SchemaMigrations,
         restored: Sequence[bytes],
         left_out: Collection[str],
         store: BackupStore,
@@ -99,8 +99,8 @@ class Restore:
         self._store = store
         self._audit = audit
 
-    async def run(self, caller: Caller, place: Place, tell: Callable[[Restored], None]) -> Report:
-        """Raises Unusable before anything is changed, or, for a chunk that turns out damaged, with nothing kept."""
+    async def run(self, caller: Caller, place: BackupLocation, tell: Callable[[Restored], None]) -> Report:
+        """Raises Unusable before anything is changed; for a damaged chunk, everything is rolled back."""
         began = time.monotonic()
         manifest = await self.check(place)
         await self._check_target(manifest)
@@ -113,7 +113,7 @@ class Restore:
                 if then == now:
                     await self._settle(tx, caller, manifest)
         migrated = await self._schema.migrate(now)
-        if then != now:  # what follows is written for the newest schema
+        if then != now:  # the following statements are written for the newest schema
             async with self._database.transaction() as tx:
                 await self._settle(tx, caller, manifest)
         seconds = round(time.monotonic() - began, 1)
@@ -130,8 +130,8 @@ class Restore:
             not_ours=not_ours,
         )
 
-    async def check(self, place: Place) -> Manifest:
-        """All that can be known before a chunk is read: each is there, as long as it was."""
+    async def check(self, place: BackupLocation) -> Manifest:
+        """Checks everything that can be known before a chunk is read: each exists and has the expected length."""
         manifest = await read_manifest(place, self._vault)
         check_schema(manifest, self._schema.known)
         if not manifest.migrations:
@@ -154,16 +154,16 @@ class Restore:
             )
 
     async def _fill(
-        self, tx: Transaction, place: Place, manifest: Manifest, tell: Callable[[Restored], None]
+        self, tx: Transaction, place: BackupLocation, manifest: Manifest, tell: Callable[[Restored], None]
     ) -> list[str]:
         await tx.execute(_SQL.allow_long, {"statement": f"{MOST_SECONDS}s", "idle": f"{MOST_SECONDS}s"})
         names = await catalog.table_names(tx)
-        # A service that was started too early waits, and then finds its rows there, or fails.
+        # A service started too early waits for these locks, and then finds its rows or fails.
         await catalog.lock(tx, names, "EXCLUSIVE")
         await self._refuse_rows(tx, names)
         ours = {_name(table): table for table in manifest.tables if _name(table) in names}
         await catalog.without_triggers(tx, ours, off=True)
-        progress = _Progress(manifest, tell)
+        progress = _RestoreProgress(manifest, tell)
         for table in ours.values():
             await self._table(tx, place, manifest, table, progress)
         await catalog.without_triggers(tx, ours, off=False)
@@ -178,7 +178,12 @@ class Restore:
         await self._audit.record(tx, caller, "backup.restore", "backup", manifest.id, metadata)
 
     async def _table(
-        self, tx: Transaction, place: Place, manifest: Manifest, table: Table, progress: _Progress
+        self,
+        tx: Transaction,
+        place: BackupLocation,
+        manifest: Manifest,
+        table: TableDump,
+        progress: _RestoreProgress,
     ) -> None:
         async def rows() -> AsyncIterator[bytes]:
             for chunk in table.chunks:
@@ -197,7 +202,10 @@ class Restore:
         await catalog.analyze(tx, name)
 
     async def _refuse_rows(self, tx: Transaction, names: set[TableName]) -> None:
-        """What backups leave out may have rows: those of a migration, for one."""
+        """
+        Raises Unusable when a table has rows; tables that backups leave out may have some, such as those of a
+        migration.
+        """
         table = await catalog.filled(tx, {each for each in names if str(each) not in self._left_out})
         if table is not None:
             raise Unusable(
@@ -206,18 +214,18 @@ class Restore:
             )
 
 
-def _name(table: Table) -> TableName:
+def _name(table: TableDump) -> TableName:
     return TableName(table.schema, table.name)
 
 
-class _Progress:
+class _RestoreProgress:
     def __init__(self, manifest: Manifest, tell: Callable[[Restored], None]) -> None:
         self._manifest = manifest
         self._tell = tell
         self._rows = 0
         self._bytes = 0
 
-    def add(self, table: Table, chunk: Chunk) -> None:
+    def add(self, table: TableDump, chunk: Chunk) -> None:
         self._rows += chunk.rows
         self._bytes += chunk.bytes
         self._tell(Restored(self._manifest, str(_name(table)), self._rows, self._bytes))

@@ -33,7 +33,7 @@ class BackupService:
         self._audit = audit
 
     async def create(self, caller: Caller, new: NewBackup) -> Backup:
-        """One at a time. Raises Conflict."""
+        """Starts a backup; only one can run at a time. Raises Conflict."""
         id = new_id("bak")
         async with self._database.transaction() as tx:
             if not await self._insert(tx, caller, id, new.note, scheduled=False):
@@ -42,7 +42,7 @@ class BackupService:
             return await self._get(tx, id)
 
     async def begin_scheduled(self, job: Job, _: Any) -> None:
-        """The job kind `backups.begin`. The same job makes one backup, however often it is performed."""
+        """Performs the job kind `backups.begin`. One job makes one backup, however often it is performed."""
         id = f"bak_{job.id.removeprefix('job_')}"
         async with self._database.transaction() as tx:
             if not await self._insert(tx, Caller(SYSTEM, job.id), id, None, scheduled=True):
@@ -57,7 +57,7 @@ class BackupService:
             return await self._store.list(tx, filters)
 
     async def verify(self, caller: Caller, id: str) -> Backup:
-        """By a job, whose result it then shows. Raises Conflict when the backup is not complete."""
+        """Enqueues a job whose result the backup then shows. Raises Conflict when the backup is not complete."""
         async with self._database.transaction() as tx:
             backup = await self._get(tx, id)
             if not await self._store.begin_verifying(tx, id):
@@ -67,7 +67,7 @@ class BackupService:
             return await self._get(tx, id)
 
     async def delete(self, caller: Caller, id: str) -> None:
-        """One that runs is stopped. A job removes its objects: not every process has the store at hand."""
+        """Stops the backup if it runs. A job removes its objects, because not every process can reach the store."""
         async with self._database.transaction() as tx:
             if not await self._store.delete(tx, id):
                 raise _no_backup(id)

@@ -17,7 +17,7 @@ _SQL = Queries.beside(__name__)
 
 
 class Copied(Struct):
-    """How far a dump is; see Backup."""
+    """The progress of a dump; see Backup."""
 
     expected_bytes: int
     tables: int = 0
@@ -28,7 +28,7 @@ class Copied(Struct):
 
 class BackupStore:
     async def insert(self, tx: Transaction, id: str, note: str | None, scheduled: bool) -> bool:
-        """False while another one runs."""
+        """Returns False while another backup runs."""
         parameters = {"id": id, "note": note, "scheduled": scheduled}
         return await tx.value(_SQL.insert_backup, parameters) is not None
 
@@ -43,25 +43,27 @@ class BackupStore:
         return await tx.all(_SQL.list_backups, filters, Backup)
 
     async def run_of(self, tx: Transaction, id: str) -> str | None:
-        """The run that may go on, empty when none has begun; None when the backup does not run."""
+        """Returns the current run, empty when none has begun; None when the backup is not running."""
         run: str | None = await tx.value(_SQL.run_of, {"id": id})
         return run
 
     async def left_behind(self, tx: Transaction, id: str) -> tuple[BackupStatus, str] | None:
-        """The status, and the run that was the last; None when the backup is deleted."""
+        """Returns the status and the last run; None when the backup is deleted."""
         rows = await tx.tuples(_SQL.left_behind, {"id": id})
         return (rows[0][0], rows[0][1]) if rows else None
 
     async def begin_run(self, tx: Transaction, id: str, former: str, run: str) -> bool:
-        """Puts `run` in the place of `former`; False when somebody else was quicker, or it does not run any more."""
+        """
+        Replaces the run `former` by `run`; False when another run came first or the backup is not running any more.
+        """
         return await tx.execute(_SQL.begin_run, {"id": id, "former": former, "run": run}) > 0
 
     async def advance(self, tx: Transaction, id: str, run: str, copied: Copied) -> bool:
-        """False when the run has been overtaken."""
+        """Returns False when another run has replaced this one."""
         return await tx.execute(_SQL.advance, {"id": id, "run": run, **asdict(copied)}) > 0
 
     async def hold_run(self, tx: Transaction, id: str, run: str) -> bool:
-        """Until the transaction ends the run cannot be overtaken; False when it has been."""
+        """Keeps other runs from replacing this one until the transaction ends; False when one already has."""
         return await tx.value(_SQL.hold_run, {"id": id, "run": run}) is not None
 
     async def complete(self, tx: Transaction, manifest: Manifest) -> bool:
@@ -84,14 +86,14 @@ class BackupStore:
         return await tx.value(_SQL.delete_backup, {"id": id}) is not None
 
     async def begin_verifying(self, tx: Transaction, id: str) -> bool:
-        """False when it is not complete."""
+        """Returns False when the backup is not complete."""
         return await tx.value(_SQL.begin_verifying, {"id": id}) is not None
 
     async def verified(self, tx: Transaction, id: str, verification: Verification, error: str | None) -> None:
         await tx.execute(_SQL.verified, {"id": id, "verification": verification, "error": error})
 
     async def prune(self, tx: Transaction, keep: int, failed_before: datetime) -> Sequence[str]:
-        """Ids of what is forgotten: see the query."""
+        """Returns the ids of the deleted backups; the query says which these are."""
         rows = await tx.tuples(_SQL.prune, {"keep": keep, "failed_before": failed_before})
         return [id for (id,) in rows]
 

@@ -1,4 +1,4 @@
-"""The job that reads a whole backup again, as a restore would."""
+"""The job that reads a whole backup and checks it, as a restore would."""
 
 from __future__ import annotations
 

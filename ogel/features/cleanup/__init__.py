@@ -1,1 +1,1 @@
-"""Cleanup: Ogel forgets what is older than you asked it to keep, and says what, when and how much."""
+"""Cleanup deletes data that is older than its retention, and reports what it deleted."""

@@ -1,4 +1,4 @@
-"""How much a purge would delete, told soon or not at all: nobody waits for the figure, least of all the purge."""
+"""Counting what a purge would delete, with a time limit: a slow count must delay neither callers nor the purge."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ogel.runtime.database.database import Database, TookTooLong
 from ogel.runtime.purge import MOST_COUNTED, Purge
 
 COUNT_SECONDS = 2.0
-# For less it is not worth asking; and Postgres takes 0 ms for no limit.
+# With less time left it is not worth asking; and Postgres reads 0 ms as no limit.
 _LEAST_SECONDS = 0.01
 _NOT_COUNTED = Counted(0, is_least=True)
 
@@ -18,7 +18,7 @@ _NOT_COUNTED = Counted(0, is_least=True)
 async def count(
     database: Database, store: RunStore, purge: Purge, before: datetime, seconds: float = math.inf
 ) -> Counted:
-    """In no more than so many `seconds`, and never in more than COUNT_SECONDS."""
+    """Takes no longer than `seconds`, and never longer than COUNT_SECONDS."""
     limit = min(seconds, COUNT_SECONDS)
     if limit < _LEAST_SECONDS:
         return _NOT_COUNTED

@@ -17,7 +17,7 @@ CRON = "0 2 * * *"
 
 
 class CleanupFeature:
-    """ValueError: two purges share a name, or one waits for another that nobody brings."""
+    """Raises ValueError when two purges share a name, or one waits for a purge that does not exist."""
 
     def __init__(self, core: Core, purges: Sequence[Purge]) -> None:
         self.purges = named = {purge.name: purge for purge in purges}
@@ -40,7 +40,7 @@ class CleanupFeature:
 
 
 def build(core: Core, _: None) -> Feature:
-    """It builds all others, for what they forget."""
+    """Needs all other features, because it runs their purges."""
     from ogel.adapters.temporary import purge_of_temporary_files
 
     others = [purge for feature in core.features.all(but="cleanup") for purge in feature.purges]

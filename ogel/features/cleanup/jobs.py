@@ -1,4 +1,4 @@
-"""The job kind `cleanup.purge`: one purge, batch after batch, with pauses in which everyone else goes first."""
+"""The job kind `cleanup.purge`: one purge, deleted in batches with pauses, so that other work goes first."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 import structlog
 
 from ogel.features.cleanup.counting import count
-from ogel.features.cleanup.pace import LONGEST_BATCH_SECONDS, Pace
+from ogel.features.cleanup.pace import LONGEST_BATCH_SECONDS, PurgePace
 from ogel.features.cleanup.store import RunStore, UnderWay
 from ogel.kernel.clock import utc_now
 from ogel.kernel.principal import SYSTEM, Caller
@@ -25,13 +25,16 @@ log = structlog.get_logger(__name__)
 
 PURGE, QUEUE = "cleanup.purge", "cleanup"
 
-# A job goes back into the queue after so long, so that a worker that stops waits for a batch and not for a night.
+# After this time the job goes back into the queue, so that stopping a worker waits for one batch only.
 SLICE_SECONDS = 5.0
 WAIT_SECONDS = 1.0
 
 
 class RunPurge:
-    """Its payload is `{"what": "events"}`. Whatever breaks it off, it goes on where it stopped, with the same limit."""
+    """
+    Its payload is `{"what": "events"}`. An interrupted run continues where it stopped, with the same time limit of
+    age.
+    """
 
     def __init__(
         self, database: Database, store: RunStore, audit: AuditTrail, purges: Mapping[str, Purge]
@@ -40,8 +43,8 @@ class RunPurge:
         self._store = store
         self._audit = audit
         self._purges = purges
-        self._paces: dict[str, Pace] = {}
-        # One batch at a time, whichever purge it is of: they share what the others leave of the database.
+        self._paces: dict[str, PurgePace] = {}
+        # One batch at a time over all purges: they share the capacity that other work leaves.
         self._turn = asyncio.Lock()
 
     def kind(self) -> JobKind:
@@ -76,7 +79,7 @@ class RunPurge:
             return await self._store.is_waiting(tx, QUEUE, PURGE, purge.after)
 
     async def _begin(self, purge: Purge, job_id: str) -> UnderWay | None:
-        """None: nothing is left to do for this job."""
+        """Returns None when nothing is left to do for this job."""
         async with self._database.autocommit() as tx:
             if (run := await self._store.resume(tx, purge.name, job_id)) is not None:
                 return run
@@ -87,10 +90,10 @@ class RunPurge:
         return UnderWay(before, BEGINNING) if begun else None
 
     async def _delete_for_a_slice(self, purge: Purge, job_id: str, run: UnderWay) -> bool:
-        """True: nothing is left. TookTooLong: not even the smallest batch was done in time."""
+        """Returns True when nothing is left. Raises TookTooLong when even one row could not be deleted in time."""
         loop = asyncio.get_running_loop()
         ends_at = loop.time() + SLICE_SECONDS
-        pace, cursor = self._paces.setdefault(purge.name, Pace()), run.cursor
+        pace, cursor = self._paces.setdefault(purge.name, PurgePace()), run.cursor
         while loop.time() < ends_at:
             async with self._turn:
                 began = loop.time()

@@ -1,5 +1,5 @@
 -- begin --
--- Takes the run of a purge for a job, and counts from the beginning, unless another job is at it.
+-- Starts a new run of the purge by this job, unless another job's run is under way.
 INSERT INTO purge_runs AS r (name, job_id, before, total, total_is_least)
 VALUES (%(name)s, %(job_id)s, %(before)s, %(total)s, %(total_is_least)s)
 ON CONFLICT (name) DO UPDATE
@@ -30,14 +30,14 @@ RETURNING before, deleted
 UPDATE purge_runs SET error = %(error)s WHERE name = %(name)s AND job_id = %(job_id)s AND finished_at IS NULL
 
 -- is_waiting --
--- A job of that purge is not over yet.
+-- Whether a job of that purge is waiting or running.
 SELECT EXISTS (
   SELECT FROM {jobs} AS j
   WHERE queue_name = %(queue)s AND status IN ('pending', 'running') AND kind = %(kind)s AND payload->>'what' = %(name)s
 )
 
 -- limit_time --
--- For each of the transaction's statements.
+-- Applies to each statement of the transaction.
 SELECT set_config('statement_timeout', %(milliseconds)s::int::text, true)
 
 -- runs --

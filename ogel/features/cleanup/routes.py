@@ -16,7 +16,7 @@ from ogel.runtime.http.route import Call, Reply, Route
 
 
 class RunRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`older_than_days` in place of the purge's own retention."""
+    """`older_than_days` replaces the purge's own retention."""
 
     dry_run: bool = False
     older_than_days: Annotated[float, msgspec.Meta(ge=0.01, le=36500)] | None = None
@@ -51,7 +51,7 @@ class CleanupRoutes:
         ]
 
     async def _list(self, call: Call[Any, Any]) -> Page[PurgeInfo]:
-        # One page holds them all: they are declared in code, so there are never many.
+        # One page holds all purges: they are declared in code, so there are few.
         return Page(await self._service.list(), next=None)
 
     async def _run(self, call: Call[RunRequest | None, Any]) -> Due | Reply:

@@ -1,4 +1,4 @@
-"""Purges as an operator sees them: what goes when, how much is due, how the last run went, and "now, please"."""
+"""Purges as an operator sees them: retention, schedule, number of due rows and last run; and running one now."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import msgspec
 
 from ogel.features.cleanup.counting import count
 from ogel.features.cleanup.jobs import PURGE
-from ogel.features.cleanup.store import Counted, Run, RunStore
+from ogel.features.cleanup.store import Counted, PurgeRun, RunStore
 from ogel.kernel.clock import utc_now
 from ogel.kernel.errors import Conflict, Invalid, NotFound
 from ogel.kernel.principal import Caller
@@ -21,14 +21,14 @@ from ogel.runtime.jobs.job import NewJob
 from ogel.runtime.jobs.store import JobQueue
 from ogel.runtime.purge import Purge
 
-# To count all that is due, one purge after another: somebody waits for the list.
+# The time to count the due rows of all purges, one after another, while the caller waits.
 LIST_SECONDS = 3.0
 
 
 class PurgeInfo(msgspec.Struct, frozen=True):
     """
-    `due`: so many are older than the retention; or more, if `due_is_least`. `cron` is UTC; null: it runs only when
-    somebody says so.
+    `due` is the number of rows older than the retention; there may be more if `due_is_least`. `cron` is in UTC; null
+    means that the purge only runs when it is asked to.
     """
 
     kind: str
@@ -37,11 +37,14 @@ class PurgeInfo(msgspec.Struct, frozen=True):
     cron: str | None
     due: int
     due_is_least: bool
-    last_run: Run | None
+    last_run: PurgeRun | None
 
 
 class Due(msgspec.Struct, frozen=True):
-    """What a dry run found, or a run begins with; or more, if `due_is_least`. `job` performs it."""
+    """
+    The number of rows that a dry run found, or that a run begins with; there may be more if `due_is_least`. `job`
+    performs the run.
+    """
 
     kind: str
     before: datetime
@@ -60,7 +63,7 @@ class CleanupService:
         purges: Mapping[str, Purge],
         crons: Mapping[str, str],
     ) -> None:
-        """`crons` by purge: when its schedule runs it; those that none runs are missing."""
+        """`crons` maps purges to the expressions of their schedules; purges without a schedule are left out."""
         self._database = database
         self._store = store
         self._jobs = jobs
@@ -69,7 +72,7 @@ class CleanupService:
         self._crons = crons
 
     async def list(self) -> list[PurgeInfo]:
-        """By name. What LIST_SECONDS do not suffice to count is nothing, or more."""
+        """Sorted by name. A count that LIST_SECONDS do not suffice for is shown as 0 or more."""
         async with self._database.autocommit() as tx:
             runs = await self._store.runs(tx, list(self._purges))
         found, ends_at = [], time.monotonic() + LIST_SECONDS
@@ -79,18 +82,23 @@ class CleanupService:
             found.append(PurgeInfo(name, purge.deletes, purge.retention_days, cron, *due, last_run=last_run))
         return found
 
-    async def last_run(self, kind: str) -> Run | None:
+    async def last_run(self, kind: str) -> PurgeRun | None:
         async with self._database.autocommit() as tx:
             return (await self._store.runs(tx, [kind])).get(kind)
 
     async def dry_run(self, kind: str, before: datetime | None = None) -> Due:
-        """Counts what `run` would delete. NotFound: no such purge; Invalid: what is younger must be kept."""
+        """
+        Counts what `run` would delete. Raises NotFound for an unknown purge, Invalid for a time that is too recent.
+        """
         purge = self._purge(kind)
         before = _limit(purge, before)
         return Due(kind, before, *await self._count(purge, before), job=None)
 
     async def run(self, caller: Caller, kind: str, before: datetime | None = None) -> Due:
-        """Like `dry_run`, of what is older than `before`, or than its retention. Conflict: a run of it is under way."""
+        """
+        Deletes what is older than `before`, or than the retention. Raises what `dry_run` does, and Conflict while a
+        run is under way.
+        """
         purge = self._purge(kind)
         before = _limit(purge, before)
         job = NewJob(PURGE, {"what": kind}, dedupe_key=f"{PURGE}:{kind}")
@@ -118,7 +126,7 @@ def _limit(purge: Purge, wanted: datetime | None) -> datetime:
     limit = _before(purge)
     if wanted is None:
         return limit
-    # Whoever asks reckoned from a moment ago.
+    # The caller calculated the time a moment ago.
     if purge.is_firm and wanted > limit + timedelta(minutes=1):
         keeps = f"must not be less than {purge.retention_days:g} days: so long {purge.name} are kept, whoever asks"
         raise Invalid.field("body.older_than_days", keeps)

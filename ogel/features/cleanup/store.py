@@ -1,4 +1,4 @@
-"""The purge_runs table: how far the last run of each purge came."""
+"""The purge_runs table: the progress of the last run of each purge."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ _SQL = Queries.beside(__name__, jobs=JOBS)
 RunStatus = Literal["running", "completed", "failed"]
 
 
-class Run(msgspec.Struct, frozen=True):
+class PurgeRun(msgspec.Struct, frozen=True):
     """
-    before          what was older went.
-    total           as many there were when it began…
-    total_is_least  …or more: it was counted no further.
-    error           of its last attempt, if that failed; a run that is still `running` is tried again.
+    before          rows older than this are deleted.
+    total           how many there were when the run began.
+    total_is_least  counting stopped there, so there may be more.
+    error           of the last attempt, if that failed; a run that is still `running` is tried again.
     """
 
     name: str
@@ -38,14 +38,14 @@ class Run(msgspec.Struct, frozen=True):
 
 
 class Counted(NamedTuple):
-    """`is_least`: there may be more; it was counted no further."""
+    """With `is_least` there may be more, because counting stopped there."""
 
     number: int
     is_least: bool
 
 
 class UnderWay(NamedTuple):
-    """What is older than `before` goes, from the cursor on."""
+    """Rows older than `before` are deleted, from the cursor on."""
 
     before: datetime
     cursor: Cursor
@@ -53,11 +53,11 @@ class UnderWay(NamedTuple):
 
 class RunStore:
     async def limit_time(self, tx: Transaction, seconds: float) -> None:
-        """A statement of this transaction that takes longer ends with TookTooLong."""
+        """A statement of this transaction that takes longer raises TookTooLong."""
         await tx.execute(_SQL.limit_time, {"milliseconds": int(seconds * 1000)})
 
     async def begin(self, tx: Transaction, name: str, job_id: str, before: datetime, total: Counted) -> bool:
-        """False: another job's run of it is under way."""
+        """Returns False while another job's run is under way."""
         parameters = {
             "name": name,
             "job_id": job_id,
@@ -68,7 +68,7 @@ class RunStore:
         return await tx.value(_SQL.begin, parameters) is not None
 
     async def resume(self, tx: Transaction, name: str, job_id: str) -> UnderWay | None:
-        """As its run began, and where it stopped; None: it has not begun, or is over."""
+        """Returns the limit that the run began with and where it stopped; None when it has not begun or is over."""
         rows = await tx.tuples(_SQL.resume, {"name": name, "job_id": job_id})
         if not rows:
             return None
@@ -78,13 +78,13 @@ class RunStore:
     async def advance(
         self, tx: Transaction, name: str, job_id: str, deleted: int, cursor: Cursor
     ) -> tuple[int, Counted]:
-        """How many are deleted in all, of how many there were."""
+        """Returns how many rows are deleted so far, and the total."""
         parameters = {"name": name, "job_id": job_id, "deleted": deleted, **cursor._asdict()}
         [(done, total, is_least)] = await tx.tuples(_SQL.advance, parameters)
         return done, Counted(total, is_least)
 
     async def finish(self, tx: Transaction, name: str, job_id: str) -> tuple[datetime, int] | None:
-        """What was older went, and how much; None: it was over already."""
+        """Returns the run's limit and how many rows were deleted; None when it was over already."""
         rows = await tx.tuples(_SQL.finish, {"name": name, "job_id": job_id})
         return (rows[0][0], rows[0][1]) if rows else None
 
@@ -92,9 +92,9 @@ class RunStore:
         await tx.execute(_SQL.fail, {"name": name, "job_id": job_id, "error": error})
 
     async def is_waiting(self, tx: Transaction, queue: str, kind: str, name: str) -> bool:
-        """A job of that purge is not over yet."""
+        """Whether a job of that purge is waiting or running."""
         waiting: bool = await tx.value(_SQL.is_waiting, {"queue": queue, "kind": kind, "name": name})
         return waiting
 
-    async def runs(self, tx: Transaction, names: Sequence[str]) -> dict[str, Run]:
-        return {run.name: run for run in await tx.all(_SQL.runs, {"names": list(names)}, Run)}
+    async def runs(self, tx: Transaction, names: Sequence[str]) -> dict[str, PurgeRun]:
+        return {run.name: run for run in await tx.all(_SQL.runs, {"names": list(names)}, PurgeRun)}

@@ -1,1 +1,1 @@
-"""Databases that Ogel does not live in: registered, watched, looked into and migrated."""
+"""Databases of users: registering, monitoring, inspecting and migrating them."""

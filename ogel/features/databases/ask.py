@@ -1,4 +1,4 @@
-"""Asking a registered database while a caller waits: a few at once, and none that keeps failing."""
+"""Querying a registered database while a caller waits, with limited concurrency and a circuit breaker."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ log = structlog.get_logger(__name__)
 
 Answer = TypeVar("Answer")
 
-# Each is a connection, for as long as its question takes: in all, and of one database.
+# The most queries at once, in all and of one database; each uses a connection.
 AT_ONCE, AT_ONCE_OF_ONE = 12, 4
 _MOST_BREAKERS = 1_000
 
@@ -31,7 +31,7 @@ class Asking:
         self._breakers: dict[tuple[str, int], Breaker] = {}
 
     async def postgresql(self, key: str, question: Callable[[Target], Awaitable[Answer]]) -> Answer:
-        """Raises NotFound, Invalid for one of another type, and Unavailable with what the database said."""
+        """Raises NotFound, Invalid for a database of another type, and Unavailable with the database's error."""
         stored, target = await self._targets.postgresql(key)
         id = stored.id
         if self._asking[id] >= AT_ONCE_OF_ONE or self._asking.total() >= AT_ONCE:
@@ -59,7 +59,7 @@ class Asking:
         return answer
 
     def _breaker(self, stored: SealedTarget) -> Breaker:
-        """One that was moved begins anew."""
+        """A database that was moved gets a new breaker."""
         while len(self._breakers) > _MOST_BREAKERS:
             del self._breakers[next(iter(self._breakers))]
         return self._breakers.setdefault((stored.id, stored.version), Breaker())

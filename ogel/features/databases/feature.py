@@ -8,7 +8,7 @@ from ogel.features.databases.ask import Asking
 from ogel.features.databases.checks.jobs import CHECK_ALL, RECOVERED, UNREACHABLE, CheckAll, CheckDatabase
 from ogel.features.databases.checks.metrics import DatabaseMetrics
 from ogel.features.databases.checks.service import CheckService
-from ogel.features.databases.checks.store import HealthStore
+from ogel.features.databases.checks.store import DatabaseHealthStore
 from ogel.features.databases.migrations.jobs import MIGRATED, MIGRATION_FAILED, MigrateDatabase
 from ogel.features.databases.migrations.purge import purge_of_runs
 from ogel.features.databases.migrations.service import MigrationService
@@ -30,10 +30,15 @@ SEALED = [
 
 
 class DatabaseFeature:
-    """Builds the services; touches nothing before one of them is called."""
+    """Builds the services when they are first used."""
 
     def __init__(self, core: Core, external: ExternalDatabases) -> None:
-        database, registry, health, runs = core.database, RegistryStore(), HealthStore(), MigrationStore()
+        database, registry, health, runs = (
+            core.database,
+            RegistryStore(),
+            DatabaseHealthStore(),
+            MigrationStore(),
+        )
         targets = Targets(database, registry, core.vault)
         self._asking = Asking(targets)
         self._external = external
@@ -66,7 +71,7 @@ class DatabaseFeature:
 
 
 def build(core: Core, _: None) -> Feature:
-    """Runs of migrations that are over are remembered for OGEL_RETENTION_DAYS."""
+    """Finished runs of migrations are kept for OGEL_RETENTION_DAYS."""
     from ogel.adapters.databases.drivers import Drivers
 
     databases = DatabaseFeature(core, Drivers())

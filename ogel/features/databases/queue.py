@@ -1,4 +1,4 @@
-"""The queue of everything that asks databases which are not ours."""
+"""The queue of all jobs that connect to registered databases."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Publishing, gathered: requests that come while others are being written share the next transaction."""
+"""Group commit for publishing: requests that arrive while others are being written share the next transaction."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _SQL = Queries.beside(__name__)
 SLOTS = 1
 MOST_BYTES = 4 * 1024 * 1024
 MOST_BYTES_WAITING = 64 * 1024 * 1024
-# What an event weighs beside its data, so that empty ones are bounded, too.
+# Added to the size of an event's data, so that the number of small events is bounded, too.
 _EVENT_BYTES = 1024
 
 
@@ -46,9 +46,10 @@ class _Request:
 
 class Publisher:
     """
-    Each request is committed whole, or fails, before it is answered. One that finds a slot free is written at once;
-    those that come while none is share the next transaction. One with many deliveries has its own, in steps, beside
-    these, so that nobody waits for it but the next of its sort, and who repeats an id of it.
+    Each request is committed or fails as a whole before it is answered. A request that finds a free slot is written at
+    once; those that arrive while no slot is free share the next transaction. A request with many deliveries has its
+    own transaction, written in steps beside the others, so that only the next request of its kind waits for it, and
+    requests that repeat one of its ids.
     """
 
     def __init__(
@@ -59,7 +60,7 @@ class Publisher:
         admit: Callable[[], None],
         registry: CollectorRegistry,
     ) -> None:
-        """`admit` raises while a queue that events go to holds too much."""
+        """`admit` raises while a queue that events go to is too full."""
         self._database = database
         self._outbox = outbox
         self._audit = audit
@@ -68,7 +69,7 @@ class Publisher:
         self._large: deque[_Request] = deque()
         # Of the requests there: who writes such an id meanwhile is made to wait by the database, slot and all.
         self._ids_of_large: Tally[str] = Tally()
-        # Of all that are not answered yet.
+        # The size of all requests that are not answered yet.
         self._bytes = 0
         self._working: list[asyncio.Task[None]] = []
         self._working_on_large: asyncio.Task[None] | None = None
@@ -80,7 +81,10 @@ class Publisher:
         )
 
     async def publish(self, caller: Caller, events: Sequence[Event]) -> Mapping[str, int]:
-        """Deliveries by event id. Raises Unavailable when too many wait already, here or in a queue."""
+        """
+        Returns the number of deliveries by event id. Raises Unavailable when too many requests wait here, or jobs in a
+        queue.
+        """
         self._admit()
         request = _Request(caller, events, asyncio.get_running_loop().create_future())
         if self._bytes + request.size > MOST_BYTES_WAITING:
@@ -149,7 +153,7 @@ class Publisher:
                 for request in batch:
                     self._answer(request, error)
                 return
-            # Nobody fails for what someone else sent.
+            # No request fails because of another one in its batch.
             log.warning("publish.batch_failed", requests=len(batch), error=f"{type(error).__name__}: {error}")
             for request in batch:
                 await self._write([request])
@@ -167,8 +171,8 @@ class Publisher:
 
     async def _write_unless_locked(self, request: _Request) -> None:
         """
-        Another process is writing an id of somebody in this batch, and takes its time. Whose id it is cannot be asked,
-        only tried; who has to wait for it does so beside the others.
+        Another process may be writing an id of this batch and hold its lock for long. Which id cannot be asked for,
+        only tried; the request that has to wait does so beside the others.
         """
         try:
             async with self._database.transaction() as tx:
@@ -188,13 +192,16 @@ class Publisher:
             self._answer(request, publication.deliveries)
 
     async def _commit(self, batch: Sequence[_Request]) -> Publication | None:
-        """In one statement, which needs no transaction around it; None: that would be too large."""
+        """
+        Writes everything in one statement, which needs no explicit transaction. Returns None when that would be too
+        large.
+        """
         events = [event for request in batch for event in request.events]
         async with self._database.autocommit() as tx:
             return await self._outbox.publish_at_once(tx, events, [self._audited(batch)])
 
     def _audited(self, batch: Sequence[_Request]) -> Piece:
-        # Of one id in two requests, or twice in one, the first published it.
+        # When an id occurs twice, in one request or in two, the first occurrence published it.
         callers: dict[str, Caller] = {}
         for request in batch:
             for event in request.events:
@@ -209,7 +216,7 @@ class Publisher:
 
     def _answer(self, request: _Request, answer: Mapping[str, int] | Exception) -> None:
         self._bytes -= request.size
-        if request.answer.done():  # its client has gone; what it published stays published
+        if request.answer.done():  # its client has disconnected; the events stay published
             return
         if isinstance(answer, Exception):
             request.answer.set_exception(answer)

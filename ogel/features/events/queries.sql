@@ -1,12 +1,12 @@
 -- wait_briefly --
--- Who else holds a lock is waited for no longer than this, in this transaction.
+-- Limits how long this transaction waits for a lock.
 SET LOCAL lock_timeout = '100ms'
 
 -- get_event --
 SELECT id, type, subject, data::text AS data, deliveries, created_at FROM events WHERE id = %(id)s
 
 -- list_events --
--- Newest first; the cursor is (created_at, id), because callers choose their own ids.
+-- Newest first. The cursor is (created_at, id), because callers may choose their own ids.
 SELECT id, type, subject, data::text AS data, deliveries, created_at
 FROM events
 WHERE (%(after_at)s::timestamptz IS NULL OR (created_at, id) < (%(after_at)s, %(after_id)s))

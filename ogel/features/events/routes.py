@@ -14,7 +14,7 @@ from ogel.runtime.http.pagination import Page, PageQuery, decode_cursor, page
 from ogel.runtime.http.route import Call, Items, Route
 
 MOST_EVENTS = 500
-# As JSON: the largest `data` that OGEL_MAX_EVENT_BYTES can allow, and room for the rest.
+# The largest `data` that OGEL_MAX_EVENT_BYTES can allow, as JSON, with room for the other fields.
 MOST_EVENT_BYTES = 1024 * 1024 + 16 * 1024
 Batch = Annotated[list[NewEvent], msgspec.Meta(min_length=1, max_length=MOST_EVENTS)]
 

@@ -35,7 +35,7 @@ Subject = Annotated[
 
 
 class NewEvent(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`data` is any JSON; receivers get its text as it was sent. The same `id` again changes nothing."""
+    """`data` is any JSON; receivers get the text as it was sent. Publishing the same `id` again changes nothing."""
 
     type: EventType
     data: msgspec.Raw
@@ -44,7 +44,7 @@ class NewEvent(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 class Published(msgspec.Struct, frozen=True):
-    """`deliveries` is how many webhook endpoints get the event."""
+    """`deliveries` is the number of webhook endpoints that get the event."""
 
     id: str
     deliveries: int
@@ -70,8 +70,8 @@ class EventService:
 
     async def publish(self, caller: Caller, wanted: Sequence[NewEvent], *, batch: bool) -> list[Published]:
         """
-        All or none, in one transaction. Raises Invalid or TooLarge naming the field that is wrong: `body.type`, or
-        `body[3].data` in a batch.
+        Publishes all events or none, in one transaction. Raises Invalid or TooLarge naming the wrong field:
+        `body.type`, or `body[3].data` in a batch.
         """
         now = utc_now()
         events, since = [], 0
@@ -81,7 +81,7 @@ class EventService:
             data = bytes(new.data)
             if (
                 since > _STEP_BYTES
-            ):  # looking through megabytes takes a while, in which others want to be heard
+            ):  # checking megabytes takes a while; other requests get their turn in between
                 await asyncio.sleep(0)
                 since = 0
             since += len(data)
@@ -115,7 +115,7 @@ class EventService:
             message = f"has {len(data)} bytes; an event takes {self._max_event_bytes} at most"
             raise TooLarge(f"{path} {message}.", errors=(FieldError(path, message),))
         try:
-            # The body was read without looking into `data`; now every escape and number in it must be sound.
+            # Decoding the body skipped `data`; here all of its JSON is checked.
             msgspec.json.decode(data)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise Invalid.field(path, f"is not sound JSON: {error}") from None

@@ -1,1 +1,1 @@
-"""Queues and jobs: what waits, what failed for good, and what to do about it."""
+"""Queues and jobs: list what waits and what failed for good, and retry, cancel or purge it."""

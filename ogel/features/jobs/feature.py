@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _SQL = Queries.beside(__name__)
 
-# Batches out of big tables, like cleanup's own.
+# Jobs that delete batches from big tables run where cleanup's own do.
 _QUEUE = "cleanup"
 
 
@@ -57,7 +57,7 @@ class JobServices:
 
     @cached_property
     def service(self) -> JobService:
-        """Of the kinds of all features."""
+        """Knows the job kinds of all features."""
         from ogel.features.jobs.service import JobService
 
         core = self._core

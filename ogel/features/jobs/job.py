@@ -10,17 +10,17 @@ from msgspec import Struct
 from ogel.runtime.jobs.pressure import Level
 
 JobStatus = Literal["pending", "running", "held", "dead", "done", "cancelled"]
-# Of jobs that are over; these are kept only when whoever wrote them asked.
+# The statuses of finished jobs, which are kept only when their producer asked for it.
 OVER = ("done", "cancelled")
-# As the table has them: held ones are pending there.
+# The statuses in the table, where held jobs are pending.
 UNFINISHED = ["pending", "running", "dead"]
 
 
 class QueueInfo(Struct, frozen=True):
     """
-    `depth` is what waits (pending and held); more than 10,000 are estimated. `level`: past its soft limit it is warned
-    about, past its hard one nothing more is accepted for it. `workers` are RQ's names of live ones, null while Redis is
-    away.
+    `depth` counts waiting jobs (pending and held); above 10,000 it is an estimate. `level`: past the soft limit of a
+    queue there are warnings, past its hard limit no jobs are accepted. `workers` are RQ's names of the live workers,
+    null while Redis is away.
     """
 
     name: str
@@ -36,7 +36,7 @@ class QueueInfo(Struct, frozen=True):
 
 
 class JobProgress(Struct, frozen=True):
-    """As the job itself reports it; `total` is null while nobody knows it."""
+    """Progress as the job itself reports it; `total` is null while it is unknown."""
 
     done: float
     total: float | None = None
@@ -45,8 +45,8 @@ class JobProgress(Struct, frozen=True):
 
 class JobInfo(Struct, frozen=True):
     """
-    `cancelled_at`: it runs, and was asked to end. A job that is over, and was to be kept until `expires_at`, has its
-    `result`, and nothing of what it was while it waited.
+    `cancelled_at` is set when a running job was asked to stop. A finished job that is kept until `expires_at` has its
+    `result`, but none of the fields that describe a waiting job.
     """
 
     id: str
@@ -70,14 +70,14 @@ class JobInfo(Struct, frozen=True):
 
 
 class CancelledJob(Struct, frozen=True):
-    """`cancelling`: it runs, and its worker stops it within seconds."""
+    """`cancelling` means that the job runs; its worker stops it within seconds."""
 
     id: str
     status: Literal["cancelled", "cancelling"]
 
 
 class Some(Struct, frozen=True):
-    """How many jobs it was done to; `more`: there are others left, ask again."""
+    """The number of affected jobs. With `more` there are others left: send the request again."""
 
     jobs: int
     more: bool

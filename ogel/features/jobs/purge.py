@@ -1,4 +1,4 @@
-"""Dead jobs are kept until someone decides about them, and results as long as was asked; neither for ever."""
+"""Purges of dead jobs, after their retention, and of job results, when they expire."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ogel.runtime.purge import Purge, whole
 
 
 def purges_of_jobs(jobs: JobQueue, dead_retention_days: float) -> Sequence[Purge]:
-    """Dead jobs that belong to something else go together with it: see `JobKind.purged_with`."""
+    """Dead jobs that belong to something else are purged together with it: see `JobKind.purged_with`."""
     return [
         Purge(
             "dead_jobs", "jobs that died and stayed so", dead_retention_days, jobs.count_dead, jobs.purge_dead

@@ -14,7 +14,7 @@ wanted (queue, status) AS (
   SELECT name, s.status FROM (
     SELECT name FROM queues WHERE name IS NOT NULL UNION ALL SELECT %(queue)s WHERE %(queue)s::text IS NOT NULL
   ) AS q CROSS JOIN unnest(%(statuses)s::text[]) AS s (status)
-  -- Where nothing is held, nobody looks through what waits.
+  -- Where no key is held, the waiting jobs are not searched.
   WHERE coalesce(%(held)s::boolean, false) = false OR EXISTS (
     SELECT FROM job_keys AS k WHERE k.held AND k.key = (
       SELECT j.key FROM job_queue AS j
@@ -29,7 +29,7 @@ SELECT job.* FROM wanted CROSS JOIN LATERAL (
          processed_at AS finished_at, created_at, cancelled_at, progress
   FROM job_queue AS j LEFT JOIN job_keys USING (key)
   WHERE (queue_name, j.status) >= (wanted.queue, wanted.status)
-    -- All ids are job_…
+    -- All ids begin with job_, so 'zzz' is greater than any.
     AND (queue_name, j.status, id) < (wanted.queue, wanted.status, coalesce(%(after)s, 'zzz'))
     AND (%(kind)s::text IS NULL OR kind = %(kind)s)
     AND (%(held)s::boolean IS NULL OR coalesce(held, false) = %(held)s)
@@ -40,7 +40,7 @@ ORDER BY id DESC
 LIMIT %(limit)s
 
 -- list_results --
--- Jobs that are over and whose end is kept.
+-- Finished jobs whose result is kept.
 SELECT id, queue_name AS queue, kind, status, attempts, result, created_at, finished_at, expires_at
 FROM job_results
 WHERE (%(after)s::text IS NULL OR id < %(after)s)
@@ -62,14 +62,14 @@ SELECT id, queue_name AS queue, kind, status, attempts, result, created_at, fini
 FROM job_results WHERE id = %(id)s AND expires_at > now()
 
 -- restored_jobs --
--- What was running when it was copied will never say how it ended; it runs again, and that attempt does not count.
+-- Jobs that were running when the backup was made run again, and that attempt does not count.
 UPDATE job_queue
 SET status = 'pending', attempts = greatest(0, attempts - 1), lost_claims = array_append(lost_claims, claimed_at),
     lease_id = NULL, leased_until = NULL
 WHERE status = 'running'
 
 -- restored_keys --
--- A pause that somebody asked for stays; how receivers were doing then says nothing about now.
+-- Pauses made by users stay; what was known about the health of receivers is out of date.
 UPDATE job_keys
 SET resume_at = NULL, probe_at = NULL, probe_seconds = NULL, ramp_from = NULL, ramp_until = NULL,
     spent_until = NULL

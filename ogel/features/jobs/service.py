@@ -1,4 +1,4 @@
-"""Looking at queues and jobs, and deciding about them."""
+"""The rules of queues and jobs: listing, pausing, retrying, cancelling and purging."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from ogel.runtime.jobs.store import JobQueue
 
 _SQL = Queries.beside(__name__)
 
-# What one request does to many jobs: a transaction of this size is a short one.
+# The most jobs that one request changes, so that its transaction stays short.
 BATCH = 1_000
-# The live workers; None when nobody could say (Redis away).
+# Returns the live workers; None while Redis is away.
 WorkerList = Callable[[], Awaitable[Sequence[Mapping[str, Any]] | None]]
 
 
@@ -67,12 +67,12 @@ class JobService:
         ]
 
     async def workers(self) -> list[WorkerInfo] | None:
-        """By name; None while Redis is away."""
+        """Sorted by name; None while Redis is away."""
         workers = await self._workers()
         return None if workers is None else [WorkerInfo(**worker) for worker in workers]
 
     async def pause(self, caller: Caller, queue: str) -> None:
-        """No worker begins a job of it any more; those that run end as they end."""
+        """No worker begins a job of this queue any more; running jobs are not interrupted."""
         await self._set_paused(caller, queue, paused=True)
 
     async def resume(self, caller: Caller, queue: str) -> None:
@@ -98,7 +98,10 @@ class JobService:
         return None if known is None else known.queue
 
     def _check_filters(self, filters: Mapping[str, Any]) -> None:
-        """Where there is nothing: what nobody serves any more may still have jobs."""
+        """
+        Called when nothing was found. A queue or kind that is no longer served may still have jobs, so it is not
+        checked before.
+        """
         queue, kind = filters["queue"], filters["kind"]
         if queue is not None and queue not in self._queues:
             raise Invalid.field("query.queue", f"there is {no_such('queue', queue, self._queues)}")
@@ -110,7 +113,7 @@ class JobService:
             return await self._get(tx, id)
 
     async def retry(self, caller: Caller, id: str) -> JobInfo:
-        """Now, with all its attempts before it."""
+        """Makes the job due now, with all its attempts again."""
         job = await self._unfinished(id)
         async with self._database.transaction() as tx:
             if not await self._jobs.revive(tx, id):
@@ -119,7 +122,7 @@ class JobService:
             return await self._get(tx, id)
 
     async def cancel(self, caller: Caller, id: str) -> CancelledJob:
-        """One that runs is stopped by its worker within seconds; one that waits, or is dead, is dropped at once."""
+        """A running job is stopped by its worker within seconds; a waiting or dead job is dropped at once."""
         job = await self._unfinished(id)
         kind = self._kinds.get(job.kind)
         if job.status == "running" and kind is not None and not kind.cancellable:
@@ -139,7 +142,7 @@ class JobService:
             await self._record(tx, caller, "job.discard", job)
 
     async def retry_dead(self, caller: Caller, queue: str, kind: str | None) -> Some:
-        """BATCH of a queue's dead jobs at most, the oldest first."""
+        """Retries at most BATCH dead jobs of a queue, oldest first."""
         self._check_queue(queue)
         async with self._database.transaction() as tx:
             done = await self._jobs.revive_dead(tx, queue, kind, BATCH)
@@ -149,7 +152,7 @@ class JobService:
     async def purge(
         self, caller: Caller, queue: str, status: Literal["pending", "dead"], kind: str | None
     ) -> Some:
-        """BATCH of a queue's jobs at most, the oldest first; what runs is left alone."""
+        """Drops at most BATCH jobs of a queue, oldest first; running jobs are left alone."""
         self._check_queue(queue)
         async with self._database.transaction() as tx:
             done = await self._jobs.discard_many(tx, queue, status, kind, BATCH)

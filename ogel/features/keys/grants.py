@@ -1,4 +1,4 @@
-"""What a maker may give: a key has no scope, no network and no day that its maker does not have."""
+"""The limits of new keys: a key gets no scope, network or lifetime that its maker does not have."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from ogel.kernel.principal import Principal
 
 
 class Grant(NamedTuple):
-    """Where and how long a key may be used; None: everywhere, and for ever."""
+    """Where and how long a key may be used. None means everywhere, or for ever."""
 
     networks: tuple[str, ...] | None
     expires_at: datetime | None
 
 
 def check_scopes(maker: Principal, scopes: Collection[str]) -> None:
-    """Raises Forbidden."""
+    """Raises Forbidden for a scope that the maker does not have."""
     for scope in scopes:
         if not maker.may(scope):
             raise Forbidden(f"This key lacks the scope {scope!r}, and cannot give it.")
 
 
 def granted(maker: Grant, wanted: Grant) -> Grant:
-    """What was not said is as the maker's own. Raises Forbidden."""
+    """Fields that were left out are taken from the maker. Raises Forbidden."""
     networks, expires_at = wanted
     if networks is None:
         networks = maker.networks
@@ -42,6 +42,6 @@ def granted(maker: Grant, wanted: Grant) -> Grant:
 
 
 def check_grant(maker: Grant, given: Grant) -> None:
-    """What is given as it is. Raises Forbidden for more than the maker has."""
+    """Takes the grant as it is. Raises Forbidden when it exceeds the maker's."""
     if granted(maker, given) != given:
         raise Forbidden("This key is bound to networks or to a day, and cannot make one that is not.")

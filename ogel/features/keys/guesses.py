@@ -1,4 +1,4 @@
-"""Guesses: whoever sends keys that are none is stopped before Postgres is asked about the next one."""
+"""Limits how many unknown keys a client may try, before Postgres is asked about the next one."""
 
 from __future__ import annotations
 
@@ -8,29 +8,29 @@ from ogel.kernel.principal import ANONYMOUS
 from ogel.runtime.rates.limiter import Limiter, refusal
 
 RATE = "wrong_keys"
-# A program with one wrong key sends it again and again; that is one guess in so many seconds.
+# A program with one wrong key repeats it; within this time that counts as one guess.
 SAME_SECONDS = 10.0
 MOST_WRONG = 1_000
-# Keys that were good here are no guesses, whatever else comes from their address.
+# Keys that were accepted by this process never count as guesses, whatever else their address sends.
 MOST_MET = 10_000
 
 
 class Guesses:
-    """By the hash of a key."""
+    """Knows keys by their hash."""
 
     def __init__(self, limiter: Limiter) -> None:
         self._limiter = limiter
-        # Both in the order in which they came; the second with the time until which it is known.
+        # Both are in order of insertion; `_wrong` maps to the time until which the key is known to be wrong.
         self._met: dict[bytes, None] = {}
         self._wrong: dict[bytes, float] = {}
 
     def is_wrong(self, key_hash: bytes) -> bool:
-        """It was, a moment ago: a key that is made later has another hash."""
+        """Whether the key was wrong a moment ago. That cannot change: a key made later has another hash."""
         until = self._wrong.get(key_hash)
         return until is not None and time.monotonic() < until
 
     async def allow(self, key_hash: bytes, client: str | None) -> None:
-        """Before Postgres is asked about a key. Raises RateLimited."""
+        """Must be called before Postgres is asked about a key. Raises RateLimited."""
         if key_hash in self._met:
             return
         verdict = await self._limiter.admit(ANONYMOUS, client, RATE)
@@ -38,7 +38,7 @@ class Guesses:
             raise refusal(verdict)
 
     def was_none(self, key_hash: bytes, client: str | None) -> None:
-        """What was allowed was no guess, or nobody knows."""
+        """Gives the allowance back: the key was no guess, or could not be checked."""
         if key_hash not in self._met:
             self._limiter.give_back(ANONYMOUS, client, RATE)
 

@@ -30,7 +30,7 @@ Networks = Annotated[
 
 
 class NewKey(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A key gives only what its maker has. What is left out of `networks` and `expires_at` is as the maker's own."""
+    """A key gets only what its maker has. `networks` and `expires_at` that are left out are taken from the maker."""
 
     name: Name
     scopes: Scopes
@@ -38,8 +38,8 @@ class NewKey(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     expires_at: Timestamp | None = None
 
 
-class Rotation(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`expires_at` is that of the new key; without it, it lives as long as the old one was to live."""
+class KeyRotation(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`expires_at` is that of the new key; without it the new key expires when the old one would have."""
 
     overlap_seconds: Annotated[
         int, Meta(ge=0, le=_MOST_OVERLAP_SECONDS, description="How long the old key works on; 0 ends it now.")
@@ -48,7 +48,10 @@ class Rotation(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class ApiKey(Struct, frozen=True, kw_only=True):
-    """`hint` is the key's start: enough to recognise it, too little to use it. `networks` null: from everywhere."""
+    """
+    `hint` is the start of the key: enough to recognise it, too little to use it. `networks` is null when the key may
+    be used from everywhere.
+    """
 
     id: str
     name: str
@@ -63,6 +66,6 @@ class ApiKey(Struct, frozen=True, kw_only=True):
 
 
 class MadeKey(ApiKey, frozen=True, kw_only=True):
-    """The only answer that shows the key."""
+    """The only response that contains the key itself."""
 
     key: str

@@ -1,4 +1,4 @@
-"""Keys that the database has just called good, so that it need not be asked at each request."""
+"""A cache of keys that the database has just accepted, so that it is not asked at each request."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ import time
 
 from ogel.kernel.principal import Principal
 
-# No key is believed for longer than this after the database was asked about it, whatever is heard, or not heard, of it.
+# An entry is used no longer than this after the database was asked, whether or not a revocation is announced.
 BELIEVED_SECONDS = 0.9
 MOST_KEYS = 10_000
 
 
 class KeyMemory:
     """
-    Principals by the hash of their key. Holds good keys only: of one that is not here, or no longer believed, the
+    Caches principals by the hash of their key. Holds accepted keys only; for any other key, or an older entry, the
     database must be asked.
     """
 
     def __init__(self) -> None:
-        # In the order in which they were asked about, each with its end by the monotonic clock.
+        # In the order in which the database was asked; each with the monotonic time at which it expires.
         self._known: dict[bytes, tuple[Principal, float]] = {}
         self._news_at = float("-inf")
 
@@ -29,7 +29,7 @@ class KeyMemory:
     def remember(
         self, key_hash: bytes, principal: Principal, asked_at: float, expires_in_seconds: float | None
     ) -> None:
-        """`asked_at`: by the monotonic clock, before the question; the seconds count from the question on."""
+        """`asked_at` is the monotonic time before the question; `expires_in_seconds` counts from there."""
         if asked_at <= self._news_at:  # the answer may be older than the news
             return
         seconds = (
@@ -40,12 +40,12 @@ class KeyMemory:
         self._drop_oldest()
 
     def forget_all(self) -> None:
-        """There is news of a key."""
+        """Called when a key has changed."""
         self._known.clear()
         self._news_at = time.monotonic()
 
     def _drop_oldest(self) -> None:
-        """What is believed no more goes, and what is too many."""
+        """Removes expired entries, and the oldest ones when there are too many."""
         now = time.monotonic()
         while self._known:
             oldest = next(iter(self._known))

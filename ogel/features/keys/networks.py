@@ -1,4 +1,4 @@
-"""The networks that a key may be used from."""
+"""The networks (CIDR) that a key may be used from."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from ogel.kernel.errors import Invalid
 
 Network = IPv4Network | IPv6Network
-# IPv4 addresses written as IPv6: whoever comes from one is told by the IPv4 address.
+# IPv4-mapped IPv6 addresses; a client with such an address is matched by its IPv4 address.
 _MAPPED = IPv6Network("::ffff:0:0/96")
 
 
 def networks_of(texts: Sequence[str]) -> list[str]:
-    """As they are kept: each once, in order. Raises Invalid."""
+    """Returns the networks in their stored form: sorted, without duplicates. Raises Invalid."""
     networks = {_network(text, f"body.networks[{index}]") for index, text in enumerate(texts)}
     return [str(each) for each in sorted(networks, key=lambda each: (each.version, each))]
 
 
 def _network(text: str, path: str) -> Network:
     try:
-        network = ip_network(text if "%" not in text else "")  # a zone means nothing elsewhere
+        network = ip_network(text if "%" not in text else "")  # a zone id has no meaning on another host
     except ValueError:
         raise Invalid.field(path, _advice(text)) from None
     if isinstance(network, IPv6Network) and network.subnet_of(_MAPPED):
@@ -38,7 +38,7 @@ def _advice(text: str) -> str:
 
 
 def holds(networks: tuple[str, ...], address: str | None) -> bool:
-    """Whether a caller from this address may come; one whose address nobody knows may not."""
+    """Whether the address is in one of the networks; False for a caller whose address is unknown."""
     if address is None:
         return False
     here = ip_address(address)
@@ -46,7 +46,7 @@ def holds(networks: tuple[str, ...], address: str | None) -> bool:
 
 
 def within(networks: Collection[str], others: tuple[str, ...]) -> bool:
-    """Whether each of them is a part of one of the others."""
+    """Whether each network is part of one of the others."""
     return all(any(_covers(other, ip_network(each)) for other in _parsed(others)) for each in networks)
 
 

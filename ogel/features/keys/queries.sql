@@ -3,7 +3,7 @@ INSERT INTO api_keys (id, name, key_hash, hint, scopes, networks, expires_at, ma
 VALUES (%(id)s, %(name)s, %(key_hash)s, %(hint)s, %(scopes)s, %(networks)s, %(expires_at)s, %(made_by)s)
 
 -- find_by_hash --
--- And why it is good no more, or for how much longer it is.
+-- With the reason why the key has ended, or the seconds until it expires.
 SELECT id, scopes, CASE WHEN revoked_at IS NOT NULL THEN 'revoked' WHEN expires_at <= now() THEN 'expired' END,
        extract(epoch FROM expires_at - now())::float8, networks
 FROM api_keys WHERE key_hash = %(key_hash)s
@@ -22,7 +22,7 @@ SELECT id, name, hint, scopes, networks, expires_at, revoked_at, created_at, mad
 FROM api_keys WHERE id = %(id)s
 
 -- get_good --
--- For who makes a key with it: it cannot be revoked in between.
+-- Locks a key that another key is being made with, so that it cannot be revoked in between.
 SELECT id, name, hint, scopes, networks, expires_at, revoked_at, created_at, made_by, replaced_by
 FROM api_keys WHERE id = %(id)s AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now()) FOR SHARE
 
@@ -35,7 +35,7 @@ FROM api_keys WHERE id = %(id)s AND revoked_at IS NULL AND (expires_at IS NULL O
 SELECT id FROM api_keys WHERE id = ANY (%(ids)s) ORDER BY id FOR UPDATE
 
 -- replace --
--- By another; it works on for a while, but not longer than it would have.
+-- The old key keeps working for the overlap, but never longer than it would have.
 UPDATE api_keys
 SET replaced_by = %(by)s,
     revoked_at = CASE WHEN %(overlap_seconds)s = 0 THEN now() END,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ogel.features.keys.key import ApiKey, MadeKey, NewKey, Rotation
+from ogel.features.keys.key import ApiKey, KeyRotation, MadeKey, NewKey
 from ogel.features.keys.service import KeyService
 from ogel.runtime.http.access import Access
 from ogel.runtime.http.pagination import Page, PageQuery, decode_cursor, page
@@ -26,7 +26,7 @@ class KeyRoutes:
                   query=PageQuery, returns=Page[ApiKey]),
             Route("GET", one, self._get, read, "One key, and not its secret", returns=ApiKey),
             Route("POST", one + "/rotate", self._rotate, write.audited("key.rotate"),
-                  "Make a key in its place; the old one works on for a while", body=Rotation,
+                  "Make a key in its place; the old one works on for a while", body=KeyRotation,
                   body_optional=True, returns=MadeKey, status=201),
             Route("DELETE", one, self._revoke, write.audited("key.revoke"),
                   "End a key, and the streams that it opened", status=204),
@@ -43,8 +43,8 @@ class KeyRoutes:
     async def _get(self, call: Call[Any, Any]) -> ApiKey:
         return await self._service.get(call.path["id"])
 
-    async def _rotate(self, call: Call[Rotation | None, Any]) -> MadeKey:
-        return await self._service.rotate(call.caller, call.path["id"], call.body or Rotation())
+    async def _rotate(self, call: Call[KeyRotation | None, Any]) -> MadeKey:
+        return await self._service.rotate(call.caller, call.path["id"], call.body or KeyRotation())
 
     async def _revoke(self, call: Call[Any, Any]) -> None:
         await self._service.revoke(call.caller, call.path["id"])

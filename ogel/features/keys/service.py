@@ -1,4 +1,6 @@
-"""Keys: made, recognised, revoked. Only a key's SHA-256 is stored: 256 random bits need no slow hash."""
+"""
+Creates, authenticates, rotates and revokes keys. Only a key's SHA-256 is stored: 256 random bits need no slow hash.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,7 @@ from msgspec import structs
 
 from ogel.features.keys.grants import Grant, check_grant, check_scopes, granted
 from ogel.features.keys.guesses import Guesses
-from ogel.features.keys.key import ApiKey, MadeKey, NewKey, Rotation
+from ogel.features.keys.key import ApiKey, KeyRotation, MadeKey, NewKey
 from ogel.features.keys.memory import BELIEVED_SECONDS, KeyMemory
 from ogel.features.keys.networks import holds, networks_of
 from ogel.features.keys.store import ADMIN, KeyStore, Standing
@@ -34,11 +36,11 @@ from ogel.runtime.realtime.broadcast import KEYS, Broadcast
 log = structlog.get_logger(__name__)
 
 MOST_READERS = 100
-# How long whoever revokes a key waits for Redis to pass it on.
+# How long revoking a key waits for Redis to announce it.
 TELL_SECONDS = 1.0
 _LATE = timedelta(minutes=1)
 
-# What the database knows of a key, None where it knows none; and when it was asked, by the monotonic clock.
+# The key's row, None for an unknown key; and the monotonic time at which the database was asked.
 _Found = tuple[tuple[str, Standing] | None, float]
 
 
@@ -56,9 +58,8 @@ class KeyService:
         guesses: Guesses | None = None,
     ) -> None:
         """
-        `broadcast` carries the news of a revoked key; None where there is no Redis. `scopes` are those of all features:
-        any other would make a key that is good for nothing. Without `guesses` anybody may try as many keys as they
-        like.
+        `broadcast` announces revoked keys; None without Redis. `scopes` returns the scopes of all features: a key with
+        any other would be useless. Without `guesses` clients may try any number of keys.
         """
         self._database = database
         self._store = store
@@ -70,17 +71,17 @@ class KeyService:
         self._scopes = scopes
         self._guesses = guesses
         self._memory = KeyMemory()
-        # With the moment each was asked at.
+        # Queries under way, with the monotonic time at which each began.
         self._asking: dict[bytes, tuple[float, asyncio.Task[_Found]]] = {}
         watch.on_news(self._forget_all)
-        # By the hash of keys that may read metrics: whose they are, with nothing but that scope.
+        # Principals of keys that may read metrics, by the hash of the key, reduced to that scope.
         self._readers: dict[bytes, Principal] = {}
 
     async def authenticate(self, key: str, caller: Caller) -> Principal | None:
         """
-        None for a key that is unknown, revoked or expired. One that was good within the last second is not looked up
-        again. While the database is away for longer, a key that this process has met may still read metrics, and
-        nothing else: that is when they are wanted most. Raises RateLimited for one guess too many.
+        Returns None for a key that is unknown, revoked or expired. A key accepted within the last second is not looked
+        up again. While the database is away for longer, a key that this process knows may still read metrics, but
+        nothing else, because metrics are needed most then. Raises RateLimited after too many unknown keys.
         """
         key_hash = _hash(key)
         if self._admin_hash is not None and hmac.compare_digest(key_hash, self._admin_hash):
@@ -103,7 +104,7 @@ class KeyService:
         return None if principal is None else self._used(principal, caller)
 
     def _used(self, principal: Principal, caller: Caller) -> Principal:
-        """Raises Forbidden where it may not be used from."""
+        """Raises Forbidden when the key may not be used from the caller's address."""
         if principal.claims and not holds(principal.claims["networks"], caller.ip):
             self._uses.note("key.refuse", principal.id, caller, {"reason": "network"})
             raise Forbidden("This key may not be used from this address.")
@@ -128,8 +129,8 @@ class KeyService:
 
     async def _look_up(self, key_hash: bytes) -> _Found:
         """
-        Those who ask at the same time ask once: most of all when answers take long. But an answer on its way for longer
-        than one is believed may be that old, too.
+        Requests with the same key share one query, which matters most when answers are slow. A query older than the
+        lifetime of cached keys is not shared, because its answer may be that old.
         """
         now = time.monotonic()
         asked_at, asking = self._asking.get(key_hash, (float("-inf"), None))
@@ -147,10 +148,10 @@ class KeyService:
         if key_hash in self._asking and self._asking[key_hash][1] is asking:
             del self._asking[key_hash]
         if not asking.cancelled():
-            asking.exception()  # whoever asked may have gone
+            asking.exception()  # retrieves the exception in case nobody awaits the task any more
 
     def _forget_all(self) -> None:
-        """There is news of a key: what was asked before says nothing any more."""
+        """A key has changed, so answers to earlier queries are out of date."""
         self._memory.forget_all()
         self._asking.clear()
 
@@ -170,14 +171,14 @@ class KeyService:
             self._forget(key_hash)
         elif key_hash not in self._readers and len(self._readers) < MOST_READERS:
             self._readers[key_hash] = replace(principal, scopes=frozenset({METRICS_SCOPE}))
-            # While it can, the database says when it must be forgotten; and it may expire while the database is away.
+            # The watch forgets the reader when its key ends, also when the key expires while the database is away.
             self._watch.watch(principal, METRICS_SCOPE, lambda _: self._forget(key_hash), seldom=True)
 
     def _forget(self, key_hash: bytes) -> None:
         self._readers.pop(key_hash, None)
 
     async def make(self, caller: Caller, new: NewKey) -> MadeKey:
-        """Raises Forbidden for what the caller does not have."""
+        """Raises Forbidden for rights that the caller does not have."""
         self._check_scopes(new.scopes)
         check_scopes(caller.principal, new.scopes)
         _check_future(new.expires_at)
@@ -189,10 +190,10 @@ class KeyService:
             await self._audit.record(tx, caller, "key.create", "key", made.id, metadata)
         return made
 
-    async def rotate(self, caller: Caller, id: str, rotation: Rotation) -> MadeKey:
+    async def rotate(self, caller: Caller, id: str, rotation: KeyRotation) -> MadeKey:
         """
-        A key with the rights of the old one, which works on for a while. Raises Conflict when that was done before:
-        then it is the new one that can be rotated.
+        Makes a key with the rights of the old one, which keeps working during an overlap. Raises Conflict when the key
+        was rotated before: then the new one can be rotated.
         """
         _check_future(rotation.expires_at)
         async with self._database.transaction() as tx:
@@ -230,7 +231,7 @@ class KeyService:
         return MadeKey(key=key, **structs.asdict(kept))
 
     async def _grant_of(self, tx: Transaction, maker: Principal) -> Grant:
-        """Only keys are bound to networks and days."""
+        """Only keys are bound to networks and an expiry."""
         if maker.kind != "key":
             return Grant(None, None)
         key = await self._store.get_good(tx, maker.id, to_change=False)
@@ -239,7 +240,7 @@ class KeyService:
         return Grant(_tuple(key.networks), key.expires_at)
 
     async def _to_change(self, tx: Transaction, caller: Caller, id: str) -> ApiKey:
-        """Nobody changes a key that they could not have made."""
+        """Locks a key. A caller may only change keys that it could have made."""
         key = await self._store.get_good(tx, id, to_change=True)
         if key is None:
             raise NotFound(f"No key {id!r} that could be rotated or revoked.")
@@ -255,7 +256,7 @@ class KeyService:
                 raise Invalid.field("body.scopes", f"{scope!r} is no scope; it takes {takes}")
 
     async def page(self, after: str | None, limit: int) -> list[ApiKey]:
-        """Newest first, ended ones too."""
+        """Newest first, including revoked and expired keys."""
         async with self._database.autocommit() as tx:
             return await self._store.page(tx, after, limit)
 
@@ -271,8 +272,8 @@ class KeyService:
 
     async def revoke(self, caller: Caller, id: str) -> None:
         """
-        From the commit on it is refused here, and within a second everywhere; streams that it opened are ended by every
-        process that has some.
+        The key is refused here from the commit on, and everywhere within a second; each process also ends the streams
+        opened with it.
         """
         async with self._database.transaction() as tx:
             await self._to_change(tx, caller, id)
@@ -281,7 +282,7 @@ class KeyService:
         await self._tell(id)
 
     async def _tell(self, id: str) -> None:
-        self._watch.look_soon()  # whether or not we hear ourselves
+        self._watch.look_soon()  # this process may not receive its own announcement
         if self._broadcast is None:
             return
         try:
@@ -289,7 +290,7 @@ class KeyService:
                 await self._broadcast.publish(KEYS, [id.encode()])
         except (TimeoutError, Unavailable) as error:
             meaning = "it is refused within a second, and streams that it opened end at the next look"
-            # An error, so that whoever revokes at a command line sees it, too.
+            # Logged as an error, so that it is also shown when a key is revoked at a command line.
             log.error("key.end_not_told", key=id, error=str(error) or "no answer", meaning=meaning)
 
 
@@ -298,7 +299,7 @@ def _tuple(networks: list[str] | None) -> tuple[str, ...] | None:
 
 
 def _check_future(expires_at: datetime | None) -> None:
-    """What ended just now may have been meant by another clock, or have been on its way for long."""
+    """An expiry that has just passed is accepted: clocks differ, and the request may have taken a while."""
     if expires_at is not None and expires_at < utc_now() - _LATE:
         raise Invalid.field("body.expires_at", "is over")
 

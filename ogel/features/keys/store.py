@@ -10,14 +10,14 @@ from ogel.runtime.database.database import Queries, Transaction
 
 _SQL = Queries.beside(__name__)
 
-# The principal whose key stands in settings, and not here.
+# The principal of the admin key, which is in the settings and not in this table.
 ADMIN = "admin"
 
 
 class Standing(NamedTuple):
     """
-    `ended`: why it is good no more, `revoked` or `expired`. `expires_in_seconds` by the database's clock; None: never.
-    `networks`: those it may be used from; None: everywhere.
+    `ended` is why the key is not valid any more: `revoked` or `expired`. `expires_in_seconds` is by the database's
+    clock; None means never. `networks` are where it may be used from; None means everywhere.
     """
 
     scopes: list[str]
@@ -31,12 +31,12 @@ class KeyStore:
         await tx.execute(_SQL.insert_key, row)
 
     async def find(self, tx: Transaction, key_hash: bytes) -> tuple[str, Standing] | None:
-        """Its id, and how it stands."""
+        """Returns the id and standing of a key."""
         rows = await tx.tuples(_SQL.find_by_hash, {"key_hash": key_hash})
         return (rows[0][0], Standing(*rows[0][1:])) if rows else None
 
     async def standings(self, tx: Transaction, ids: Sequence[str]) -> dict[str, Standing]:
-        """By id; none for keys that were deleted."""
+        """Returns standings by id, without deleted keys."""
         rows = await tx.tuples(_SQL.standings, {"ids": ids})
         return {id: Standing(*rest) for id, *rest in rows}
 
@@ -48,7 +48,7 @@ class KeyStore:
         return await tx.one(_SQL.get_key, {"id": id}, ApiKey)
 
     async def get_good(self, tx: Transaction, id: str, to_change: bool) -> ApiKey | None:
-        """None: there is none, or it has ended. It stays as it is until the transaction ends."""
+        """Locks a valid key until the transaction ends; None when it is unknown or has ended."""
         query = _SQL.get_good_to_change if to_change else _SQL.get_good
         return await tx.one(query, {"id": id}, ApiKey)
 

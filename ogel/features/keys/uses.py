@@ -1,4 +1,4 @@
-"""Which keys are used or refused, as the audit log is told: once per key and hour, and not while a request waits."""
+"""Writes the use and refusal of keys to the audit log: once per key and hour, and not while a request waits."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class KeyUses:
     def note(
         self, action: Action, key: str, caller: Caller, metadata: Mapping[str, object] = NO_METADATA
     ) -> None:
-        """`key`: its id; or whatever tells refused keys apart that have none."""
+        """`key` is the id of the key, or any text that tells refused keys without an id apart."""
         hour = int(time.time()) // _HOUR
         if hour != self._hour:
             self._hour = hour
@@ -63,7 +63,7 @@ class KeyUses:
             await self.flush()
 
     async def flush(self) -> None:
-        """What the database does not take now, it is offered again."""
+        """Records that the database did not take are offered again at the next flush."""
         entries, since = list(self._waiting), datetime.fromtimestamp(self._hour * _HOUR, UTC)
         if not entries:
             return

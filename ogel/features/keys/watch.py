@@ -1,4 +1,4 @@
-"""Keys that were let in for longer than a request: looked at again and again, until they end or are let go."""
+"""Watches keys that long-lived connections were opened with, and tells when one of them ends."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from ogel.runtime.process.lifecycle import unless_stopped
 
 log = structlog.get_logger(__name__)
 
-# Watched keys are looked at this often, and at once when there is news of a key…
+# Watched keys are checked this often, and at once when a change of a key is announced.
 LOOK_SECONDS = 0.5
-# …and when nothing but a memory hangs on them.
+# The interval for keys that only a cache depends on.
 SELDOM_SECONDS = 30.0
-# But never sooner than this after the last look, however much news there is.
+# The least time between two checks, however many changes are announced.
 SPACING_SECONDS = 0.2
 _DELETED = Standing([], "revoked", None)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Watched:
+class _WatchedKey:
     scope: str
     on_end: Callable[[Ending], None]
     seldom: bool
@@ -35,14 +35,14 @@ class _Watched:
 
 class KeyWatch:
     """
-    The database says what has ended, so that news of it may come late, twice or from anyone. A key's expiry is known
-    since the first look, and needs no other. Fulfils admission.Watch.
+    The database says which keys have ended, so an announcement may come late, twice or from anyone. A key's expiry is
+    known since the first check. Implements admission.Watch.
     """
 
     def __init__(self, database: Database, store: KeyStore) -> None:
         self._database = database
         self._store = store
-        self._watched: dict[str, set[_Watched]] = {}
+        self._watched: dict[str, set[_WatchedKey]] = {}
         self._expiries: dict[str, asyncio.TimerHandle] = {}
         self._woken = asyncio.Event()
         self._told: list[Callable[[], None]] = []
@@ -55,17 +55,17 @@ class KeyWatch:
         on_end: Callable[[Ending], None],
         seldom: bool = False,
     ) -> Callable[[], None]:
-        """See admission.Watch. `seldom`: it is enough to hear of a key's end within SELDOM_SECONDS."""
-        if principal.id == ADMIN:  # in settings, and so as old as the process
+        """See admission.Watch. With `seldom` it is enough to hear of the key's end within SELDOM_SECONDS."""
+        if principal.id == ADMIN:  # the admin key is in the settings and cannot end
             return lambda: None
-        each = _Watched(scope, on_end, seldom)
+        each = _WatchedKey(scope, on_end, seldom)
         self._watched.setdefault(principal.id, set()).add(each)
-        # It may have ended since it was found good.
+        # It may have ended since it was accepted.
         self._woken.set()
         return lambda: self._forget(principal.id, each)
 
     def on_news(self, tell: Callable[[], None]) -> None:
-        """`tell` is called each time there is news of a key, or there may have been."""
+        """`tell` is called whenever a key has changed, or may have."""
         self._told.append(tell)
 
     def look_soon(self) -> None:
@@ -86,14 +86,14 @@ class KeyWatch:
             await asyncio.sleep(SPACING_SECONDS)
 
     def _pause(self) -> float | None:
-        """Until the next look, if there is no news; None: nothing is watched."""
+        """Returns the time until the next check; None when no key is watched."""
         if not self._watched:
             return None
         seldom = all(each.seldom for watched in self._watched.values() for each in watched)
         return (SELDOM_SECONDS if seldom else LOOK_SECONDS) - SPACING_SECONDS
 
     async def _look(self) -> None:
-        """One query for all of them."""
+        """Checks all watched keys with one query."""
         ids = list(self._watched)
         if not ids:
             return
@@ -135,7 +135,7 @@ class KeyWatch:
         for each in ended:
             each.on_end(ending)
 
-    def _forget(self, id: str, each: _Watched) -> None:
+    def _forget(self, id: str, each: _WatchedKey) -> None:
         rest = self._watched.get(id, set())
         rest.discard(each)
         if not rest:

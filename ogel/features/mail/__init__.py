@@ -1,1 +1,1 @@
-"""Mail: letters from templates or as given, one message per recipient, sent through providers in turn."""
+"""Mail: messages from templates or given texts, one per recipient, sent through the configured providers in turn."""

@@ -1,4 +1,4 @@
-"""From what a caller asks for to what is stored: checked addresses and headers, and the words of a letter."""
+"""Turns a request for mail into what is stored: validated addresses and headers, and the subject and bodies."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from ogel.features.mail.templating import Rendered, Templates
 from ogel.kernel.errors import FieldError, Invalid, TooLarge
 from ogel.runtime.mail.address import Address, InvalidAddress, parse_address
 
-# What callers may say of a letter; everything else about it is ours, or names of their own making.
+# The standard headers that callers may set, beside their own `X-` headers; Ogel sets all others.
 _ALLOWED = re.compile(
     r"(?i)x-[a-z0-9-]{1,70}|list-(unsubscribe|unsubscribe-post|id|help)|in-reply-to|references|auto-submitted|"
     r"precedence|importance|priority|feedback-id",
     re.ASCII,
 )
-# With its name it is within the 998 characters that a line of mail may have (RFC 5322 §2.1.1).
+# Together with the header's name it fits the 998 characters of a line (RFC 5322 §2.1.1).
 _VALUE = re.compile(r"[\x21-\x7e]([\x20-\x7e]{0,898}[\x21-\x7e])?")
-# RFC 2047: readers would see what it stands for, line breaks too, and not what was written.
+# An encoded word (RFC 2047): mail programs would show the decoded text, which may contain line breaks.
 _ENCODED_WORD = re.compile(r"=\?[^?]*\?[bq]\?.*\?=", re.IGNORECASE)
 
 
@@ -75,7 +75,7 @@ def check_headers(headers: Mapping[str, str]) -> None:
 
 
 async def words_of(mail: NewMail, templates: Templates) -> Rendered:
-    """Raises Invalid, or TooLarge. The locale is empty for what needs no template."""
+    """Returns the subject and bodies; the locale is empty without a template. Raises Invalid, or TooLarge."""
     if mail.template is None:
         words = _given(mail)
     else:

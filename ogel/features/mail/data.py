@@ -1,4 +1,4 @@
-"""A caller's data as templates see it: null is missing, and whatever is filled in is written for people."""
+"""A caller's data as templates see it: null counts as missing, and values are formatted for people, not as Python."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ class _Shown:
 
 
 class _List(_Shown, list[Any]):
-    """Where a template joins or filters it, too, it is not written in Python's way."""
+    """A list that a template joins or filters is not formatted as Python would."""
 
 
 class _Object(_Shown, dict[str, Any]):
-    """The same."""
+    """The same for an object."""
 
 
 def seen_by_templates(data: Mapping[str, Any]) -> dict[str, Any]:
-    """`data` is what JSON can say."""
+    """Wraps `data`, which consists of JSON values."""
     return {name: _seen(value, name) for name, value in data.items()}
 
 
@@ -39,11 +39,11 @@ def _seen(value: Any, path: str) -> Any:
 
 def as_text(value: Any) -> str:
     """
-    Numbers, true and false as in JSON, lists of them and of texts with commas, all else as JSON. Raises UndefinedError
-    for what is missing, TypeError for what is no data.
+    Formats numbers and booleans as in JSON, lists of them and of texts with commas, everything else as JSON. Raises
+    UndefinedError for a missing value, TypeError for one that is not JSON.
     """
     if isinstance(value, str):
-        return value  # as it is: it may be HTML that needs no escaping
+        return value  # unchanged: it may be HTML marked as safe
     if isinstance(value, StrictUndefined):
         return str(value)
     if value is None:

@@ -1,4 +1,4 @@
-"""Jinja for mail: whatever in a template makes text of a value writes it for people, as `as_text` does."""
+"""A Jinja environment for mail, in which every conversion of a value to text uses `as_text`."""
 
 from __future__ import annotations
 
@@ -14,12 +14,14 @@ from jinja2.visitor import NodeTransformer
 from ogel.features.mail.data import as_text
 
 _AS_TEXT = "as_text"
-# Those of Jinja that begin with `str(value)`.
+# Jinja's filters that begin with `str(value)`.
 _OF_TEXT = ("string", "upper", "lower", "title", "capitalize", "trim", "center", "e", "escape")
 
 
 class MailEnvironment(ImmutableSandboxedEnvironment):
-    """`finalize` sees what stands between braces; `~` and some filters make text before it."""
+    """
+    `finalize` covers values between braces; `~` and some filters convert to text before it, so they are replaced.
+    """
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
@@ -29,7 +31,7 @@ class MailEnvironment(ImmutableSandboxedEnvironment):
     def _generate(
         self, source: nodes.Template, name: str | None, filename: str | None, defer_init: bool = False
     ) -> str:
-        """Jinja's hook for those who change what was parsed."""
+        """Jinja's hook for changing the parsed template."""
         return super()._generate(_Concatenated().visit(source), name, filename, defer_init)
 
 
@@ -45,7 +47,7 @@ def _of_text(made: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _of_texts(made: Callable[..., Any]) -> Callable[..., Any]:
-    """Numbers stay numbers, for `%.2f`."""
+    """Numbers stay numbers, so that `%.2f` works."""
 
     def shown(value: Any) -> Any:
         return as_text(value) if isinstance(value, bool) or value is None else value

@@ -21,7 +21,7 @@ from ogel.runtime.mail.letter import MailProvider
 
 
 class MailFeature:
-    """Builds the services; touches nothing before one of them is called."""
+    """Builds the services when they are first used."""
 
     def __init__(self, core: Core, settings: MailSettings, providers: Providers[MailProvider]) -> None:
         def admit() -> None:

@@ -1,4 +1,4 @@
-"""What workers do for mail: ask the providers in turn, write down what they said."""
+"""The job that sends mail: it asks the providers in turn and records their answers."""
 
 from __future__ import annotations
 
@@ -29,36 +29,36 @@ QUEUE = "mail"
 SEND = "mail.send"
 SENT, FAILED = "mail.sent", "mail.failed"
 
-# Letters under way at once in a process: each is held in memory, and is a connection to a server that counts them.
+# Messages sent at once by a process: each is held in memory and uses a connection, of which servers allow few.
 MOST_AT_ONCE = 32
 PLACE_SECONDS = 60.0
-# What is no fault of a letter (a wrong key, a quota) costs it no attempt, but is not waited for for ever.
+# A failure that is not the message's fault (a wrong key, a quota) costs no attempt, but is retried for a limited time.
 LIFETIME_SECONDS = 3 * 86_400.0
 LONGEST_WAIT_SECONDS = 3600.0
-# Servers that put a stranger off (greylisting) name the least time until they take it, and an attempt before that is
-# lost: so the delays are kept to more closely than by others.
+# Servers that greylist refuse unknown senders for a minimum time, and an earlier attempt is wasted; so these delays
+# vary less than those of other jobs.
 SPREAD = 0.25
 
 
 def send_job(message_id: str, caller: Caller) -> NewJob:
     """
-    A message has one job, whose id follows from its own. Whoever asks for much mail shares a key with nobody: a
-    newsletter takes its turns with password resets.
+    A message has one job, whose id is derived from its own. The messages of one principal share a queue key, so that a
+    newsletter takes turns with the password resets of others.
     """
     return NewJob(SEND, {"message": message_id}, key=f"mail:{caller.principal.id}", id=job_id_of(message_id))
 
 
 class BouncedResult(SendResult, frozen=True):
-    """Nobody has the message's address."""
+    """The provider says that the message's address does not exist."""
 
 
 class SendMail:
     """
-    The job kind `mail.send`; its payload is `{"message": "msg_…"}`. A letter that was sent by a worker that died before
-    it could say so is sent again, with the same Message-ID and idempotency key.
+    The job kind `mail.send`; its payload is `{"message": "msg_…"}`. If a worker dies after sending a message and
+    before recording that, the message is sent again, with the same Message-ID and idempotency key.
 
     retry_delays     seconds before the second attempt, the third, …
-    timeout_seconds  of one provider.
+    timeout_seconds  the time limit of one provider.
     """
 
     def __init__(
@@ -76,7 +76,7 @@ class SendMail:
         self._providers = providers
         self._retries = RetryPolicy(retry_delays, SPREAD)
         self._policy = MessagePolicy(self._retries, LONGEST_WAIT_SECONDS)
-        # Delays that add up to more than that are waited for all the same.
+        # Retry delays that add up to more than this limit are still kept to.
         self._lifetime_seconds = max(LIFETIME_SECONDS, 2 * sum(retry_delays))
         self._timeout_seconds = timeout_seconds
         self._messages = SentMessages(MESSAGE_QUERIES, self._publish)
@@ -108,7 +108,7 @@ class SendMail:
             self._places.release()
 
     async def _send(self, job: Job) -> Outcome:
-        # Read here and not in `load`: a claimed batch of large letters would fill the memory.
+        # Read here and not in `load`, where a batch of large messages would fill the memory.
         try:
             async with self._database.autocommit() as tx:
                 due = await self._store.due(tx, job.payload["message"], self._lifetime_seconds)

@@ -33,8 +33,8 @@ Content = Annotated[str, Meta(min_length=1, max_length=MAX_CONTENT_BYTES, patter
 
 class NewMail(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename={"from_": "from"}):
     """
-    Either a `template` and its `data`, or a `subject` with `text`, `html` or both. Each of the recipients gets a
-    message of its own, and does not see the others.
+    Needs either a `template` and its `data`, or a `subject` with `text`, `html` or both. Each recipient gets a message
+    of its own and does not see the others.
     """
 
     to: AddressText | Recipients
@@ -55,7 +55,7 @@ class NewMail(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, ren
 
 
 class AcceptedRecipient(Struct, frozen=True):
-    """What became of one recipient at the door: `queued`, or `suppressed`."""
+    """Whether the message to this recipient is `queued`, or `suppressed` because nothing is sent to the address."""
 
     id: str
     to: str
@@ -68,8 +68,8 @@ class AcceptedMail(Struct, frozen=True):
 
 class MailAttempt(Struct, frozen=True):
     """
-    One provider asked once. `error` is null when it took the message. Without a `provider`, nothing is known but that
-    a worker began it and disappeared.
+    One request to one provider. `error` is null when it accepted the message. Without a `provider` it is only known
+    that a worker began the attempt and disappeared.
     """
 
     provider: str | None
@@ -80,8 +80,8 @@ class MailAttempt(Struct, frozen=True):
 
 class MailMessage(Struct, frozen=True, rename={"from_": "from"}):
     """
-    `sent`: a provider took it. `failed`: it was refused for good, or attempts ran out. `suppressed`: nothing is sent to
-    this address, see /api/mail/suppressions. `error` is what the last attempt met.
+    `sent`: a provider accepted it. `failed`: it was refused for good, or no attempts are left. `suppressed`: nothing
+    is sent to this address, see /api/mail/suppressions. `error` is that of the last attempt.
     """
 
     id: str
@@ -102,6 +102,6 @@ class MailMessage(Struct, frozen=True, rename={"from_": "from"}):
 
 
 class MailMessageWithAttempts(MailMessage, frozen=True, rename={"from_": "from"}):
-    """Texts are not shown: they hold links that open accounts."""
+    """The texts are not shown, because they may contain links that give access to accounts."""
 
     log: list[MailAttempt]

@@ -1,4 +1,4 @@
-"""Who carries mail, as the settings name them. Each adapter is imported where they choose it."""
+"""Builds the mail providers named in the settings. An adapter is imported only when it is used."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ if TYPE_CHECKING:
 
 
 def mail_providers(settings: MailSettings, outgoing: Outgoing, data_dir: Path) -> list[Guarded[MailProvider]]:
-    """In the order they are asked. None: the API takes mail, and it waits for a worker that has some."""
+    """
+    In the order in which they are tried. None when no provider is set: the API still accepts mail, which waits for a
+    worker that has one.
+    """
     from ogel.runtime.delivery.breaker import Breaker
     from ogel.runtime.delivery.providers import Guarded
 

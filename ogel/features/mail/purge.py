@@ -1,4 +1,4 @@
-"""Messages that are over are forgotten after a time, and their words with them."""
+"""Finished messages are deleted with their texts after their retention."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 SELECT fingerprint, answer::text FROM mail_requests WHERE idempotency_key = %(key)s
 
 -- insert_request --
--- Nothing when the key is taken; who races for it waits here until the other has committed.
+-- Inserts nothing when the key is taken. A concurrent request with the same key waits until the other has committed.
 INSERT INTO mail_requests
   (id, idempotency_key, fingerprint, answer, sender, reply_to, subject, body_text, body_html, headers, template, locale)
 VALUES
@@ -37,7 +37,7 @@ ORDER BY m.id DESC
 LIMIT %(limit)s
 
 -- get_with_attempts --
--- One statement, so that both are of one moment.
+-- One statement, so that both are read from one snapshot.
 SELECT m.id, m.recipient AS "to", r.sender AS from_, r.reply_to, r.subject, r.template, r.locale, m.status, m.attempts,
        m.provider, m.provider_id, m.error, m.next_attempt_at, m.finished_at, m.created_at,
        coalesce((
@@ -65,7 +65,7 @@ FROM json_to_recordset(%(rows)s::json) AS new (
 )
 
 -- settle --
--- Where messages stand after an attempt. Returns what is published of those that are over.
+-- Updates messages after an attempt. Returns what is published about those that are finished.
 WITH settled AS (
   UPDATE mail_messages AS m
   SET status = new.status, attempts = m.attempts + new.attempts, error = new.error,
@@ -90,7 +90,7 @@ ORDER BY m.address
 ON CONFLICT (address) DO NOTHING
 
 -- give_up --
--- Returns what is published of them.
+-- Returns what is published about the messages.
 WITH given_up AS (
   UPDATE mail_messages SET status = 'failed', error = %(error)s, next_attempt_at = NULL, finished_at = now()
   WHERE id = ANY (%(ids)s) AND status = 'queued'
@@ -101,7 +101,7 @@ FROM given_up AS g JOIN mail_requests AS r ON r.id = g.request_id
 ORDER BY g.id
 
 -- reopen --
--- A message that was sent stays so.
+-- A message that was sent is not changed.
 UPDATE mail_messages SET status = 'queued', queued_at = now(), next_attempt_at = now(), finished_at = NULL
 WHERE id = ANY (%(ids)s) AND status <> 'sent'
 
@@ -110,7 +110,7 @@ WHERE id = ANY (%(ids)s) AND status <> 'sent'
 DELETE FROM mail_attempts WHERE message_id = ANY (ARRAY (SELECT id FROM old))
 
 -- forget_requests --
--- What was asked, when nothing is left of it.
+-- Deletes requests of which no message is left.
 DELETE FROM mail_requests AS r
 WHERE id = ANY (ARRAY (SELECT request_id FROM mail_messages WHERE id = ANY (ARRAY (SELECT id FROM old))))
   AND NOT EXISTS (SELECT FROM mail_messages AS m WHERE m.request_id = r.id AND m.id NOT IN (SELECT id FROM old))

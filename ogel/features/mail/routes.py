@@ -1,4 +1,4 @@
-"""/api/mail: sending, looking up, trying again; and which templates there are."""
+"""/api/mail: sending, looking up and retrying messages, and listing templates."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class MailQuery(PageQuery, frozen=True, kw_only=True, forbid_unknown_fields=True
     to: AddressText | None = None
 
 
-# A text, its HTML and data at their largest, with room for how JSON writes them.
+# Text, HTML and data at their size limits, with room for JSON escapes.
 MOST_BODY_BYTES = 4 * 1024 * 1024
 
 

@@ -1,4 +1,4 @@
-"""The rules of mail: accepting it once, looking it up, trying it again."""
+"""The rules of mail: accepting a request once, looking messages up, retrying them."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from ogel.runtime.mail.address import Address
 
 
 class MailService:
-    """`sender` is for mail that names none; `admit` raises while too much mail waits."""
+    """`sender` is used for mail that names none. `admit` raises while too much mail is waiting."""
 
     def __init__(
         self,
@@ -57,8 +57,8 @@ class MailService:
 
     async def send(self, caller: Caller, mail: NewMail, header_key: str | None = None) -> AcceptedMail:
         """
-        Messages for all recipients or for none. `header_key` is the idempotency key where the body has none. Raises
-        Conflict when the key stands for another body.
+        Accepts messages for all recipients or for none. `header_key` is the idempotency key if the body has none.
+        Raises Conflict when the key was used for another body.
         """
         asked = asked_by(mail, header_key)
         return await self._answers.once(asked, lambda: self._accept(caller, mail, asked))
@@ -100,13 +100,13 @@ class MailService:
             return found_message(await self._store.get_with_attempts(tx, id), id)
 
     async def list(self, filters: Mapping[str, Any]) -> Sequence[MailMessage]:
-        """`filters` has `to` as a caller writes it. Raises Invalid."""
+        """`filters` has `to` as the caller wrote it. Raises Invalid."""
         address = None if filters["to"] is None else address_of(filters["to"], "query.to").key
         async with self._database.autocommit() as tx:
             return await self._store.list(tx, {**filters, "address": address})
 
     async def retry(self, caller: Caller, id: str) -> MailMessage:
-        """At once, with all attempts before it. What was sent is not sent again."""
+        """Makes the message due now, with all its attempts again. A message that was sent is not sent again."""
         async with self._database.transaction() as tx:
             unsent_message(await self._store.get(tx, id), id)
             await self._jobs.again(tx, send_job(id, caller), f"message {id!r}")

@@ -34,7 +34,7 @@ from ogel.runtime.server_urls.others import SMTP_SHAPE, clean_smtp
 
 _ADDRESS = Takes("name@example.com or Name <name@example.com>", lambda value: str(parse_address(value)))
 
-# Two labels at least, and the last one is not a number.
+# At least two labels, of which the last is not a number.
 _FULL_NAME = re.compile(
     r"([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+(?![0-9]+\Z)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", re.ASCII
 )
@@ -46,7 +46,7 @@ _HOST = host_or_socket("a host's name or address")
 
 
 def helo_name() -> Takes:
-    """What EHLO takes (RFC 5321 §4.1.1.1): a full host name, or an address literal (§4.1.3)."""
+    """Checks an argument of EHLO (RFC 5321 §4.1.1.1): a full host name, or an address literal (§4.1.3)."""
 
     def parse(value: str) -> str:
         if value.startswith("[") and value.endswith("]"):
@@ -135,13 +135,15 @@ class MailSettings(Section):
 
     @property
     def configured_providers(self) -> tuple[str, ...]:
-        """Those of which the key or server is set."""
+        """The providers whose key or server is set."""
         given = {"resend": self.resend_api_key, "smtp": self.smtp_url}
         return tuple(name for name, value in given.items() if value is not None)
 
     @classmethod
     def composed(cls, given: Mapping[str, str], sources: Mapping[str, str | None]) -> Mapping[str, Composed]:
-        """From SMTP_HOST, SMTP_PORT, SMTP_SECURE (starttls, tls, none), SMTP_USERNAME and SMTP_PASSWORD."""
+        """
+        Composes the URL from SMTP_HOST, SMTP_PORT, SMTP_SECURE (starttls, tls, none), SMTP_USERNAME and SMTP_PASSWORD.
+        """
         if sources["smtp_url"] is not None or "SMTP_HOST" not in given:
             return {}
         security = piece(given, "SMTP_SECURE", _SMTP_SECURITY, "starttls")
@@ -161,7 +163,7 @@ class MailSettings(Section):
         ]
 
     def for_one_machine(self) -> Self:
-        """Without a provider, mail is written to files; unless it was said that nothing is wanted."""
+        """Without a provider, mail is written to files, unless the setting says explicitly that there is none."""
         sender = "Ogel <ogel@ogel.invalid>" if self.sender is None else self.sender
         chosen = self.providers or self.configured_providers
         if not chosen and self.providers is None:

@@ -1,4 +1,4 @@
-"""The tables of mail that was asked for, its messages and their attempts."""
+"""The tables of mail requests, messages and attempts."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ KNOWN_REQUEST = _SQL.known_request
 
 
 class NewRequest(Struct, frozen=True, kw_only=True):
-    """`messages` is what is answered; `addresses` are those of its recipients, in the same order."""
+    """`messages` is the response to the request; `addresses` are those of its recipients, in the same order."""
 
     id: str
     asked: Asked
@@ -45,7 +45,7 @@ class NewRequest(Struct, frozen=True, kw_only=True):
 
 
 class DueMail(QueuedMessage, frozen=True):
-    """`suppressed`: nothing is sent to its address."""
+    """`suppressed` means that nothing is sent to its address."""
 
     letter: Letter
     suppressed: bool
@@ -56,7 +56,7 @@ MESSAGE_QUERIES = MessageQueries(_SQL.add_attempts, _SQL.settle, _SQL.give_up, _
 
 class MailStore:
     async def insert(self, tx: Transaction, new: NewRequest) -> bool:
-        """False when its key is taken."""
+        """Returns False when the idempotency key is taken."""
         parameters = {
             **msgspec.structs.asdict(new),
             **new.asked._asdict(),
@@ -75,7 +75,7 @@ class MailStore:
         return True
 
     async def suppressed(self, tx: Transaction, addresses: Sequence[Address]) -> set[str]:
-        """The keys of those that nothing is sent to."""
+        """Returns the keys of addresses that nothing is sent to."""
         rows = await tx.tuples(_SQL.suppressed, {"addresses": [each.key for each in addresses]})
         return {address for (address,) in rows}
 
@@ -92,12 +92,14 @@ class MailStore:
         return msgspec.structs.replace(message, log=msgspec.convert(message.log, list[MailAttempt]))
 
     async def due(self, tx: Transaction, id: str, lifetime_seconds: float) -> DueMail | None:
-        """None: there is nothing left to do. Raises InvalidAddress for one that was stored by other rules."""
+        """
+        Returns None when there is nothing left to do. Raises InvalidAddress for an address stored under other rules.
+        """
         rows = await tx.tuples(_SQL.due_letter, {"id": id})
         return _due(id, lifetime_seconds, *rows[0]) if rows else None
 
     async def suppress_bounced(self, tx: Transaction, errors: Mapping[str, str | None]) -> None:
-        """The addresses of messages, which nobody has, by what was said of each."""
+        """Suppresses the addresses of messages that bounced, with the providers' reasons."""
         if errors:
             rows = records([{"id": id, "error": error} for id, error in errors.items()])
             await tx.execute(_SQL.suppress_bounced, {"rows": rows})

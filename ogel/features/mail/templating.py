@@ -25,7 +25,7 @@ log = structlog.get_logger(__name__)
 BUILT_IN = Path(__file__).parent / "templates"
 LAST_LOCALE = "en"
 PARTS = ("subject", "txt", "html")
-# No dots, no slashes: neither leads out of its folder.
+# No dots or slashes, so a name cannot lead out of the folder.
 NAME_PATTERN = pattern(
     r"^[a-z0-9][a-z0-9_-]{0,63}(?!\n)$", "a template's name: a-z, 0-9, _ and -, 64 at most"
 )
@@ -52,8 +52,8 @@ class Rendered(Struct, frozen=True):
 
 class Templates:
     """
-    The operator's folder stands before ours: a template of its own takes the place of ours of the same name and
-    language, in all its parts. Files are read again when they change.
+    The operator's folder comes before the built-in one: a template there replaces the built-in one of the same name
+    and language, with all its parts. Files are read again when they change.
     """
 
     def __init__(self, own: Path | None) -> None:
@@ -63,7 +63,7 @@ class Templates:
         return await asyncio.to_thread(self._list)
 
     async def render(self, name: str, locale: str, data: Mapping[str, Any]) -> Rendered:
-        """Raises Invalid, naming what is missing; Unavailable when it is the template that is wrong."""
+        """Raises Invalid naming what is missing, and Unavailable when the template itself is wrong."""
         return await asyncio.to_thread(self._render, name, locale, data)
 
     def _list(self) -> Sequence[TemplateInfo]:
@@ -76,7 +76,9 @@ class Templates:
         return [TemplateInfo(name, sorted(locales)) for name, locales in sorted(found.items())]
 
     def _render(self, name: str, locale: str, data: Mapping[str, Any]) -> Rendered:
-        from ogel.features.mail.data import seen_by_templates  # and Jinja, for who fills templates only
+        from ogel.features.mail.data import (
+            seen_by_templates,
+        )  # and Jinja, which only template rendering needs
 
         folder, found = self._find(name, locale)
         try:
@@ -112,15 +114,15 @@ class Templates:
             raise _missing(str(error)) from error
         except (TemplateSyntaxError, UnicodeDecodeError, OSError) as error:
             raise self._unusable(path, str(error)) from error
-        except TemplateError as error:  # among them what the sandbox refuses, and a layout that is not there
+        except TemplateError as error:  # includes operations that the sandbox refuses, and a missing layout
             raise self._unusable(path, f"{type(error).__name__}: {error}") from error
         except (TypeError, ValueError, ArithmeticError, LookupError, RecursionError) as error:
-            # A template that counts, given a word.
+            # For example, a template calculates with a value that is a text.
             raise Invalid.field("body.data", f"does not fit the template: {error}") from error
 
     @cached_property
     def _environments(self) -> Mapping[Path, Environment]:
-        """One per folder: a layout that a template extends is looked for beside it, then among ours."""
+        """One per folder: a layout is looked for beside the template that extends it, then among the built-in ones."""
         from jinja2 import FileSystemLoader, StrictUndefined, pass_context
 
         from ogel.features.mail.environment import MailEnvironment
@@ -145,7 +147,7 @@ class Templates:
 
 
 def _filled_in(context: Context, value: Any) -> str:
-    """What stands for `{{ value }}`."""
+    """Returns the text of `{{ value }}`."""
     from ogel.features.mail.data import as_text
 
     text = as_text(value)
@@ -157,13 +159,16 @@ def _filled_in(context: Context, value: Any) -> str:
 
 
 def _one_line(subject: str) -> str:
-    """The line breaks are the template's, and so is the space around them. All else is kept."""
+    """Replaces line breaks of the template and the spaces around them; everything else is kept."""
     lines = subject.strip("\n").split("\n")
     return lines[0] if len(lines) == 1 else " ".join(filter(None, (line.strip(" ") for line in lines)))
 
 
 def _fallbacks(locale: str) -> Sequence[str]:
-    """`de-AT`, `de`, `en`: languages are written small, regions large, scripts with a capital (RFC 5646 §2.1.1)."""
+    """
+    Returns `de-AT`, `de`, `en`, for example. Languages are lower case, regions upper case, scripts capitalised (RFC
+    5646 §2.1.1).
+    """
     return list(dict.fromkeys([*_shorter_and_shorter(locale), LAST_LOCALE]))
 
 

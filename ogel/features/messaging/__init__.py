@@ -1,1 +1,1 @@
-"""Messaging: SMS to numbers and push to devices, carried by the providers you have, each with its attempts."""
+"""Messaging: SMS to phone numbers and push messages to devices, sent through the configured providers."""

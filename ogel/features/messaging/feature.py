@@ -26,7 +26,7 @@ SEALED = [SealedColumn("devices", "id", "sealed", owner="id", purpose=device_pur
 
 
 class MessagingFeature:
-    """Builds the services; touches nothing before one of them is called."""
+    """Builds the services when they are first used."""
 
     def __init__(self, core: Core, settings: MessagingSettings, providers: MessageProviders) -> None:
         devices, messages, events = DeviceStore(), MessageStore(), MessageEvents(core.outbox)

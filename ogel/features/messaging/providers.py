@@ -1,4 +1,4 @@
-"""Who carries texts and push, as the settings name them. Each adapter is imported where they choose it."""
+"""Builds the SMS and push providers named in the settings. An adapter is imported only when it is used."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def message_providers(settings: MessagingSettings, outgoing: Outgoing, guarded: Egress) -> MessageProviders:
-    """What each needs, the settings have seen to. `guarded`: to addresses that users choose."""
+    """The settings guarantee what each provider needs. `guarded` is the egress for addresses chosen by users."""
     fcm = webpush = vapid_public_key = None
     if settings.fcm_service_account is not None:
         from ogel.adapters.messaging.access_tokens import ServiceAccount

@@ -27,7 +27,7 @@ _SMS_NEEDS = {
 
 
 def service_account() -> Takes:
-    """A key file of Google's; of its fields, those that are texts."""
+    """Parses a Google service account key file; returns its text fields."""
 
     def parse(value: str) -> Mapping[str, str]:
         fields = msgspec.json.decode(value.encode(), type=dict[str, Any])
@@ -55,7 +55,10 @@ def vapid_key() -> Takes:
 
 
 def contact() -> Takes:
-    """RFC 8292 §2.1. Apple's push service takes no token whose contact nobody can reach, and does not say why."""
+    """
+    Checks the contact of VAPID tokens (RFC 8292 §2.1). Apple's push service rejects tokens whose contact is
+    unreachable, and does not say why.
+    """
 
     def parse(value: str) -> str:
         parts = urlsplit(value)

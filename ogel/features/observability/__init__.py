@@ -1,1 +1,1 @@
-"""Stats: see how much was used, how the servers are doing, and hear when something is wrong."""
+"""Observability: usage, metrics, health and resources of the suite, and alerts about them."""

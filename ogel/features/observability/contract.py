@@ -1,4 +1,6 @@
-"""What other features may know of observability: the scope that metrics want, which are read most of all in trouble."""
+"""
+What other features may know of observability: the scope for reading metrics, which are needed most during outages.
+"""
 
 from __future__ import annotations
 

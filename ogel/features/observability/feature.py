@@ -1,4 +1,4 @@
-"""The manifest of observability, and how its parts fit together; what every process has is in metrics/."""
+"""The manifest of observability, and how its parts fit together. What every process needs is in metrics/."""
 
 from __future__ import annotations
 
@@ -103,11 +103,11 @@ def build(core: Core, settings: ObservabilitySettings) -> Feature:
 
 
 def _alerts(settings: ObservabilitySettings) -> Sequence[AlertRule]:
-    """About what belongs to no feature: servers, processes, the disk."""
+    """Rules about servers, processes and the disk, which belong to no feature."""
     memory_bytes = settings.alert_memory_mb * 1024 * 1024
     return [
         AlertRule("disk.free", "critical", settings.alert_disk_free, "disk.free_share", below=True),
-        # Not a setting: it does or it does not.
+        # Not a setting, because the value is yes or no.
         AlertRule("database.writes", "critical", 1.0, "database.takes_writes", below=True),
         AlertRule(
             "database.connections", "critical", settings.alert_connections, "database.connections_share"
@@ -121,7 +121,9 @@ def _alerts(settings: ObservabilitySettings) -> Sequence[AlertRule]:
 
 
 def _often(name: str, perform: Perform) -> JobKind:
-    """What fails is made up for by the next tick: it is not tried for long, so that failures do not pile up."""
+    """
+    A failed run is followed by the next tick soon, so it is retried only for a short time and failures do not pile up.
+    """
     backoff = RetryPolicy.doubling(first_seconds=1.0, cap_seconds=10.0)
     return JobKind(name, QUEUE, perform, max_attempts=3, backoff=backoff)
 

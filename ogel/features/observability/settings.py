@@ -1,4 +1,4 @@
-"""The settings of numbers about the suite, and what they are held against."""
+"""The settings of observability, and the limits of its alerts."""
 
 from __future__ import annotations
 

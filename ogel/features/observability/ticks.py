@@ -1,4 +1,4 @@
-"""Ticks that another has overtaken."""
+"""Ticks that a later one has superseded."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ OVERTAKEN = timedelta(minutes=2)
 
 def is_overtaken(job: Job) -> bool:
     """
-    Of a schedule that is due every minute. Jobs that gathered while no worker was there would all look at the same
-    moment, and be taken for a row of checks.
+    For a schedule that is due every minute. Jobs that piled up while no worker was running would all see the same
+    moment and count as a row of checks.
     """
     return utc_now() - datetime.fromisoformat(job.payload["tick"]) > OVERTAKEN

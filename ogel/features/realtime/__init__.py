@@ -1,1 +1,1 @@
-"""Hear events as they happen, over WebSocket or Server-Sent Events."""
+"""Realtime: clients receive events as they happen, over WebSocket or Server-Sent Events."""

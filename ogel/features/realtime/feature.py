@@ -1,4 +1,6 @@
-"""The manifest: while somebody listens, new events become jobs that broadcast them, and streams carry them on."""
+"""
+The manifest of realtime: while clients are connected, new events become broadcast jobs, and streams forward them.
+"""
 
 from __future__ import annotations
 

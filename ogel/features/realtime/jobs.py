@@ -1,4 +1,4 @@
-"""What workers perform: tell every listening process about new events."""
+"""The job that broadcasts new events to all processes with connected clients."""
 
 from __future__ import annotations
 
@@ -24,15 +24,18 @@ log = structlog.get_logger(__name__)
 PUBLISH = "realtime.publish"
 QUEUE = "realtime"
 ATTEMPTS = 8
-# One job per publishing transaction, or more when it has many events: a payload stays readable, a job short.
+# The most events in a job: a publishing transaction with more makes several, which keeps payloads and jobs small.
 EVENTS_PER_JOB = 100
-# Realtime is for now. What has waited longer (no worker, no Redis) would surprise those who listen, so it is
-# dropped; who must not miss it has a webhook, or reads /api/events.
+# Events that waited longer than this (no worker, no Redis) are not broadcast, because clients expect current ones.
+# Programs that must not miss any use a webhook, or read /api/events.
 TOO_LATE_SECONDS = 300.0
 
 
 class _Announcements(Consequences):
-    """No deliveries to count: nobody knows who will be listening. Whether anybody is, is asked last."""
+    """
+    Counts no deliveries, because the clients at broadcast time are unknown. Whether any client listens is checked
+    last.
+    """
 
     def __init__(self, events: Sequence[Event]) -> None:
         self._ids = [event.id for event in events]
@@ -44,18 +47,18 @@ class _Announcements(Consequences):
 
 
 async def announce(_: Transaction, events: Sequence[Event]) -> Consequences:
-    """The outbox subscriber."""
+    """The subscriber of the outbox."""
     return _Announcements(events)
 
 
 def publish_job(broadcast: Broadcast) -> JobKind:
-    """Safe to repeat: listeners may then hear an event twice, with the same id."""
+    """Safe to repeat: clients may then receive an event twice, with the same id."""
 
     async def perform(job: Job, payloads: Sequence[bytes]) -> Outcome:
         try:
             await broadcast.publish(EVENTS, payloads)
         except Unavailable as error:
-            # `publish` has waited for Redis, and that paces us: in an outage the jobs in hand wait with it,
+            # `publish` waits for Redis, which limits the pace: in an outage the claimed jobs wait here,
             # the others stay in Postgres.
             pause = random.uniform(1.0, 5.0)  # noqa: S311 - spreads load, guards nothing
             return Outcome("postpone", error.message, after_seconds=pause)
@@ -65,7 +68,7 @@ def publish_job(broadcast: Broadcast) -> JobKind:
 
 
 async def _load(tx: Transaction, jobs: Sequence[Job]) -> dict[str, list[bytes]]:
-    """A job is left out, and so is done, when all its events are too old."""
+    """Leaves out jobs whose events are all too old; these count as done."""
     wanted = {job.id: job.payload["event_ids"] for job in jobs}
     ids = [id for part in wanted.values() for id in part]
     events = await recent_events(tx, ids, TOO_LATE_SECONDS)

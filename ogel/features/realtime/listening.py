@@ -1,4 +1,4 @@
-"""That somebody listens, said to all who publish: where nobody does, an event costs realtime nothing."""
+"""Tells publishers whether any client listens: while none does, realtime costs nothing per event."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from ogel.runtime.database.patience import patience
 
 log = structlog.get_logger(__name__)
 
-# What a process says holds for so long, however long the database is away meanwhile; it is said again as often.
+# How long a process's announcement is valid, even while the database is away, and how often it is renewed.
 LEASE_SECONDS = 900.0
 RENEW_SECONDS = 60.0
-# How long a client that comes first waits for those who publish at that moment, and how often we look.
+# How long the first client waits for publishers that are active at that moment, and how often that is checked.
 PATIENCE_SECONDS = 10.0
 LOOK_SECONDS = 0.02
 
 
 class Presence(Protocol):
-    """Of the clients of this process, for those who publish."""
+    """Tells publishers that clients are connected to this process."""
 
     def somebody(self) -> AbstractAsyncContextManager[None]:
         """
-        Events that are published inside the block, from their request on, are told to realtime. Raises Unavailable or
-        DatabaseAway when that cannot be said.
+        Realtime gets all events whose requests begin inside the block. Raises Unavailable or DatabaseAway when the
+        presence cannot be announced.
         """
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -40,8 +40,8 @@ class Presence(Protocol):
 
 class Listening:
     """
-    A Presence in the database: said when the first client comes, and until nobody has been there for a while, so that
-    who reconnects costs nothing.
+    A Presence stored in the database: announced when the first client connects, and withdrawn a while after the last
+    one left, so that reconnecting costs nothing.
     """
 
     def __init__(self, database: Database) -> None:
@@ -50,7 +50,7 @@ class Listening:
         self._clients = 0
         self._is_said = False
         self._saying = asyncio.Lock()
-        # By which all who come meanwhile get in, or none of them.
+        # All clients that connect meanwhile wait for this one announcement.
         self._beginning: asyncio.Task[None] | None = None
 
     @asynccontextmanager
@@ -60,7 +60,7 @@ class Listening:
             if not self._is_said:
                 if self._beginning is None:
                     self._beginning = asyncio.create_task(self._begin())
-                # Who goes away leaves it to the others.
+                # A client that disconnects does not cancel it for the others.
                 await asyncio.shield(self._beginning)
             yield
         finally:
@@ -83,14 +83,14 @@ class Listening:
                     await stop.wait()
             stopping = stop.is_set()
             try:
-                # Who comes first may be waiting for this to end.
+                # The first client may be waiting for this to end.
                 with patience(PATIENCE_SECONDS):
                     await self._say_again(stopping=stopping)
             except DatabaseAway as error:
                 log.warning("realtime.database_away", error=error.reason)
 
     async def _say_again(self, *, stopping: bool) -> None:
-        """Or that nobody listens any more."""
+        """Renews the announcement, or withdraws it when no client is left."""
         async with self._saying:
             if self._clients and not stopping:
                 await self._say()
@@ -104,7 +104,10 @@ class Listening:
             await say_listening(tx, self._process, LEASE_SECONDS)
 
     async def _until_all_know(self) -> None:
-        """Whoever publishes just now may have found that nobody listens: what they write is none of ours."""
+        """
+        A transaction that is publishing now may have found no listener, so its events are not broadcast; waits until
+        such transactions have ended.
+        """
         async with self._database.autocommit() as tx:
             unknowing = await publishing(tx)
         deadline = asyncio.get_running_loop().time() + PATIENCE_SECONDS

@@ -1,4 +1,4 @@
-"""Streams: `/realtime/websocket` and `/realtime/sse`, each a subscription to the types `?events=` names."""
+"""Streams: `/realtime/websocket` and `/realtime/sse`. Each subscribes to the event types given in `?events=`."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from ogel.runtime.realtime.websocket import serve_websocket
 
 SCOPE = "realtime:read"
 MAX_GLOBS = 50
-# Whoever is sent away for their key gets this long to read why, and is cut off if they do not.
+# A client whose key ended gets this long to read the reason before its connection is cut.
 LAST_WORDS_SECONDS = 0.5
 
 _GLOB = re.compile(GLOB_PATTERN)
@@ -65,7 +65,7 @@ class _Streams:
 
     @asynccontextmanager
     async def _subscribed(self, call: Opening, scope: Scope) -> AsyncIterator[Subscription]:
-        """For as long as the block, or until the principal's key ends."""
+        """The subscription lasts for the block, or until the principal's key ends."""
         with self._hub.subscribe(_globs(call.query.events)) as subscription:
 
             def key_ended(ending: Ending) -> None:

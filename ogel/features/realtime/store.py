@@ -1,4 +1,4 @@
-"""Events, read for broadcasting; and who listens to them, as every publisher sees it."""
+"""Reading events for broadcasting, and the presence of listeners as publishers see it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _SQL = Queries.beside(__name__, events=EVENTS)
 
 
 async def recent_events(tx: Transaction, ids: Sequence[str], seconds: float) -> dict[str, Event]:
-    """By id. Left out: those older than that many seconds, and those that are gone."""
+    """Returns events by id, without those older than that many seconds and those that were deleted."""
     rows = await tx.tuples(_SQL.recent_events, {"ids": list(ids), "seconds": seconds})
     return {id: Event(id, type, data.encode(), subject, at) for id, type, data, subject, at in rows}
 
@@ -27,7 +27,7 @@ def announcing(
     queue: str,
     max_attempts: int,
 ) -> Sequence[Piece]:
-    """Jobs about those of the events that are new, if anybody listens."""
+    """Returns the jobs for those of the events that are new, if any client listens."""
     parameters = {"announced": event_ids, "announcements": job_ids, "events_per_job": events_per_job}
     return jobs_made(_SQL.announcements, parameters, kind=kind, queue=queue, max_attempts=max_attempts)
 
@@ -41,5 +41,5 @@ async def say_gone(tx: Transaction, process: str) -> None:
 
 
 async def publishing(tx: Transaction) -> set[str]:
-    """Transactions that have asked whether somebody listens, and go by the answer."""
+    """Returns the open transactions that have checked whether a client listens."""
     return {name for (name,) in await tx.tuples(_SQL.publishing)}

@@ -1,1 +1,3 @@
-"""Have an event published or a job done at times you choose; see what ran by the clock, and run it now."""
+"""
+Schedules publish an event or enqueue a job at chosen times. Callers list them, see the last run, and run them now.
+"""

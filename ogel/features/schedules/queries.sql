@@ -1,5 +1,5 @@
 -- change --
--- Schedulers read anew what users made; and such changes wait for each other, so that no two count the same rows.
+-- Tells schedulers to reload the schedules of users. Changes wait for each other, so that no two count the same rows.
 UPDATE schedule_changes SET version = version + 1
 
 -- count --
@@ -28,7 +28,8 @@ WHERE id = %(id)s
 DELETE FROM schedules WHERE id = %(id)s
 
 -- known --
--- The named rows and up to `limit` of users' after `after`, by name, with what became of what each caused last.
+-- The named rows, and up to `limit` schedules of users after the name `after`, in order of name. Each has the outcome
+-- of its last run.
 SELECT s.name, s.id, s.cron, s.timezone, s.description, s.enabled, s.event_type, s.event_data::text AS event_data,
        s.event_subject, s.job_kind, s.job_payload, s.last_tick_at, s.last_late_seconds, s.last_job_id, s.last_event_id,
        s.last_error, s.created_at, s.updated_at,

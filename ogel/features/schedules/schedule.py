@@ -39,7 +39,7 @@ Outcome = Literal["published", "waiting", "running", "done", "dead", "failed"]
 
 
 class EventOfTick(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What each tick publishes; `data` is any JSON, and receivers get its text as it was sent."""
+    """The event that each tick publishes. `data` is any JSON; receivers get the text as it was sent."""
 
     type: Annotated[str, Meta(pattern=TYPE_PATTERN, max_length=128)]
     data: Raw = field(default_factory=lambda: Raw(b"null"))
@@ -48,8 +48,8 @@ class EventOfTick(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
 class JobOfTick(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """
-    What each tick enqueues: a kind that users may. The job also gets its `tick` and `late_seconds`, whatever `payload`
-    says of those.
+    The job that each tick enqueues, of a kind that users may enqueue. Its payload also gets `tick` and `late_seconds`,
+    which replace members of these names in `payload`.
     """
 
     kind: Annotated[str, Meta(min_length=1, max_length=128, pattern=STORABLE_PATTERN)]
@@ -57,7 +57,7 @@ class JobOfTick(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class NewSchedule(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Either an `event` or a `job`."""
+    """Needs either an `event` or a `job`."""
 
     name: Name
     cron: CronText
@@ -70,8 +70,8 @@ class NewSchedule(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
 class ScheduleChange(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """
-    Only what is named changes; an `event` takes the place of a `job`, and the other way round. Ticks before the change
-    of a cron or zone, and those while it was paused, are not made up for.
+    Fields that are left out stay as they are. An `event` replaces a `job`, and a `job` replaces an `event`. Ticks
+    missed before a change of cron or time zone, or during a pause, are not made up for.
     """
 
     cron: CronText | UnsetType = UNSET
@@ -84,9 +84,9 @@ class ScheduleChange(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 class ScheduleInfo(Struct, frozen=True, kw_only=True):
     """
-    A built-in one has no `id`, and is changed by the setting OGEL_SCHEDULES. `last_outcome` is what became of what the
-    last run caused: the event was `published`, the job is `waiting`, `running`, `done` (it left the queue) or `dead`;
-    `failed`: it caused nothing, and `last_error` says why. A paused schedule has no next ticks.
+    A built-in schedule has no `id`; the setting OGEL_SCHEDULES changes it. `last_outcome` tells what became of the
+    last run: its event was `published`, or its job is `waiting`, `running`, `done` (it left the queue) or `dead`.
+    `failed` means that the run caused nothing; `last_error` says why. A paused schedule has no next ticks.
     """
 
     name: str
@@ -111,7 +111,7 @@ class ScheduleInfo(Struct, frozen=True, kw_only=True):
 
 
 class StartedRun(Struct, frozen=True):
-    """The id of the job, or of the event."""
+    """Either the id of the job or the id of the event that was made."""
 
     job: str | None
     event: str | None

@@ -1,4 +1,4 @@
-"""The rules of schedules: what users may make, how they change it, and "now, please"."""
+"""The rules of schedules: creating, changing, pausing and running them."""
 
 from __future__ import annotations
 
@@ -35,16 +35,16 @@ from ogel.runtime.schedule.store import Locked, ScheduleStore
 from ogel.runtime.schedule.ticks import Ticker
 
 MOST_SCHEDULES = 1_000
-# Of an event's data and of a job's payload: they are written at every tick.
+# The size limit of an event's data and of a job's payload, because both are written at every tick.
 MOST_BYTES = 16 * 1024
 NEXT_TICKS = 5
-# Of encoded JSON: an escaped NUL, whose backslash is not itself escaped.
+# Finds an escaped NUL in encoded JSON: its backslash is not itself escaped.
 _NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 Value = TypeVar("Value")
 
 
 class ScheduleService:
-    """`declared` are the schedules of every feature, as settings have them."""
+    """Users manage their own schedules here, and see the declared ones: those of features, as settings change them."""
 
     def __init__(
         self,
@@ -56,7 +56,7 @@ class ScheduleService:
         least_gap_seconds: int = 60,
         most_schedules: int = MOST_SCHEDULES,
     ) -> None:
-        """What may tick more often than each `least_gap_seconds` is refused."""
+        """A schedule that would tick more often than every `least_gap_seconds` is refused."""
         self._database = database
         self._ticker = ticker
         self._jobs = jobs
@@ -94,12 +94,12 @@ class ScheduleService:
             return await self._get(tx, schedule.name)
 
     async def list(self, after: str | None, limit: int) -> Sequence[ScheduleInfo]:
-        """By name, those after the name `after`."""
+        """Sorted by name, beginning after the name `after`."""
         declared = [name for name in sorted(self._ticker.declared) if after is None or name > after]
         async with self._database.autocommit() as tx:
             rows = await self._store.known(tx, declared, after, limit)
         names = sorted({*declared, *(name for name, row in rows.items() if row.id)})[:limit]
-        # Counting the next ticks of a whole page takes longer than others should wait.
+        # Computing the next ticks of a whole page would block the event loop for too long.
         return await asyncio.to_thread(lambda: [self._info(rows.get(name) or Known(name)) for name in names])
 
     async def get(self, name: str) -> ScheduleInfo:
@@ -107,7 +107,7 @@ class ScheduleService:
             return await self._get(tx, name)
 
     async def change(self, caller: Caller, name: str, change: ScheduleChange) -> ScheduleInfo:
-        """Conflict: it is built in."""
+        """Raises Conflict when the schedule is built in."""
         event, job = change.event or None, change.job or None
         if event and job:
             raise Invalid.field("body.job", "takes the place of an `event`: name one of them")
@@ -135,15 +135,15 @@ class ScheduleService:
             return await self._get(tx, name)
 
     async def pause(self, caller: Caller, name: str) -> ScheduleInfo:
-        """What its ticks caused goes on; pausing a paused one changes nothing."""
+        """Jobs and events of earlier ticks are not affected. Pausing a paused schedule changes nothing."""
         return await self._switch(caller, name, enabled=False)
 
     async def resume(self, caller: Caller, name: str) -> ScheduleInfo:
-        """From its next tick on: those that fell into the pause are not made up for."""
+        """The schedule ticks from now on; ticks missed during the pause are not made up for."""
         return await self._switch(caller, name, enabled=True)
 
     async def delete(self, caller: Caller, name: str) -> None:
-        """What its ticks caused goes on. Conflict: it is built in."""
+        """Jobs and events of earlier ticks are not affected. Raises Conflict when the schedule is built in."""
         async with self._database.transaction() as tx:
             await self._store.change(tx)
             row = await self._lock(tx, name)
@@ -152,7 +152,7 @@ class ScheduleService:
             await self._audit.record(tx, caller, "schedule.delete", "schedule", name, {"id": row.id})
 
     async def run(self, caller: Caller, name: str) -> StartedRun:
-        """Beside its ticks, and when it is paused, too. NotFound: no such schedule."""
+        """Runs the schedule once beside its ticks, even when it is paused. Raises NotFound."""
         async with self._database.transaction() as tx:
             run = await self._ticker.run_now(tx, name)
             started = StartedRun(run.job_id, run.event_id)
@@ -189,7 +189,7 @@ class ScheduleService:
         if not is_zone(timezone):
             raise Invalid.field("body.timezone", "is not the name of a time zone, such as Europe/Berlin")
         try:
-            # What never comes true is looked for through many years.
+            # Finding out that an expression never matches means searching many years.
             ticks = await asyncio.to_thread(cron, text, timezone)
         except ValueError as error:
             raise Invalid.field("body.cron", str(error)) from None
@@ -201,7 +201,7 @@ class ScheduleService:
             raise Invalid.field("body.cron", message)
 
     def _causing(self, schedule: Schedule, event: EventOfTick | None, job: JobOfTick | None) -> Schedule:
-        """Raises Invalid, or TooLarge, naming the field that is wrong."""
+        """Returns the schedule with this event or job. Raises Invalid, or TooLarge, naming the wrong field."""
         if event is not None:
             self._reserved.check(event.type, "body.event.type")
             data = bytes(event.data)
@@ -263,7 +263,7 @@ def _next(schedule: Schedule, since: datetime) -> datetime | None:
 
 
 def _next_ticks(text: str, timezone: str) -> list[datetime]:
-    """None for a schedule that can be used no more; its `last_error` says why."""
+    """Empty for a schedule that is no longer valid; its `last_error` says why."""
     try:
         return cron(text, timezone).next_ticks(utc_now(), NEXT_TICKS)
     except ValueError:
@@ -282,7 +282,7 @@ def _usable(row: Locked, *, enabled: bool) -> Schedule:
 
 
 def _check_json(text: bytes, path: str, *, storable: bool = False) -> None:
-    """`storable`: for columns that keep JSON as values, and know no NUL."""
+    """`storable` is for `jsonb` columns, which cannot hold a NUL character."""
     if len(text) > MOST_BYTES:
         message = f"has {len(text)} bytes; {MOST_BYTES} is the most"
         raise TooLarge(f"{path} {message}.", errors=(FieldError(path, message),))

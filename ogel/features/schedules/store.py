@@ -1,4 +1,4 @@
-"""The schedules table, as people use it: what they made, and how the last run of each schedule went."""
+"""The schedules table as users see it: their own schedules, and the last run of every schedule."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ _SQL = Queries.beside(__name__, jobs=JOBS)
 @dataclass(frozen=True, slots=True)
 class Known:
     """
-    A row; of a built-in schedule the definition is the code's, whatever stands here, and before a scheduler has seen it
-    there is nothing but its name.
+    A row of the table. For a built-in schedule the definition comes from the code, whatever the row says, and only the
+    name is known until a scheduler has stored it.
     """
 
     name: str
@@ -48,7 +48,7 @@ class Known:
 
 class UserScheduleStore:
     async def change(self, tx: Transaction) -> None:
-        """Comes before anything else in a transaction that changes what users made."""
+        """Must come first in a transaction that changes schedules of users."""
         await tx.execute(_SQL.change)
 
     async def count(self, tx: Transaction) -> int:
@@ -58,7 +58,7 @@ class UserScheduleStore:
     async def insert(
         self, tx: Transaction, schedule: Schedule, counted_from: datetime, next_tick_at: datetime | None
     ) -> bool:
-        """False when the name is taken."""
+        """Returns False when the name is taken."""
         return await tx.value(_SQL.insert, _columns(schedule, counted_from, next_tick_at)) is not None
 
     async def update(
@@ -76,7 +76,7 @@ class UserScheduleStore:
     async def known(
         self, tx: Transaction, names: Sequence[str], after: str | None = None, limit: int = 0
     ) -> dict[str, Known]:
-        """Rows with one of the `names`, and those that users made after the name `after`."""
+        """Returns the rows with one of the `names`, and those of users after the name `after`."""
         parameters = {"names": list(names), "after": after, "limit": limit}
         return {row.name: row for row in await tx.all(_SQL.known, parameters, Known)}
 

@@ -1,1 +1,1 @@
-"""Webhooks: give Ogel a URL, and it hears every event that matches, signed, until it says 2xx."""
+"""Webhooks: endpoints receive every matching event as a signed request, which is retried until they answer 2xx."""

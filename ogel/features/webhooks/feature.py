@@ -19,7 +19,7 @@ from ogel.features.webhooks.fanout.store import FanOutStore
 from ogel.features.webhooks.health.jobs import Drain
 from ogel.features.webhooks.health.metrics import BREAKERS, HealthMetrics
 from ogel.features.webhooks.health.rules import Patience
-from ogel.features.webhooks.health.store import HealthStore
+from ogel.features.webhooks.health.store import EndpointHealthStore
 from ogel.features.webhooks.health.watch import DISABLED, FAILING, RECOVERED, HealthWatch
 from ogel.features.webhooks.listeners.hand import Hand
 from ogel.features.webhooks.listeners.jobs import ForgetListener
@@ -53,11 +53,11 @@ SEALED = [
 
 
 class WebhookFeature:
-    """Builds the services; touches nothing before one of them is called."""
+    """Builds the services when they are first used."""
 
     def __init__(self, core: Core, settings: WebhooksSettings) -> None:
         endpoints, deliveries, secrets = EndpointStore(), DeliveryStore(), SecretStore()
-        replays, listeners, health = ReplayStore(), ListenerStore(), HealthStore()
+        replays, listeners, health = ReplayStore(), ListenerStore(), EndpointHealthStore()
         database, vault, audit = core.database, core.vault, core.audit
         self.fan_out = FanOut(FanOutStore())
         self._retries = RetryPolicy(settings.retry_delays)

@@ -9,12 +9,12 @@ from ogel.features.cleanup.pace import (
     LEAST_BATCH,
     LONGEST_PAUSE_SECONDS,
     PAUSE_TIMES,
-    Pace,
+    PurgePace,
 )
 
 
 def test_batches_grow_while_they_are_quick_and_shrink_when_they_are_not() -> None:
-    pace = Pace()
+    pace = PurgePace()
     sizes = [pace.batch]
     for _ in range(10):
         pace.pause_after(0.001)
@@ -29,7 +29,7 @@ def test_batches_grow_while_they_are_quick_and_shrink_when_they_are_not() -> Non
 
 
 def test_others_have_longer_the_slower_a_row_is() -> None:
-    pace = Pace()
+    pace = PurgePace()
     assert pace.pause_after(0.02) == PAUSE_TIMES * 0.02
     assert 0.9 * PAUSE_TIMES * 2 * 0.04 < pace.pause_after(0.04) <= PAUSE_TIMES * 2 * 0.04
     assert pace.pause_after(30.0) == LONGEST_PAUSE_SECONDS
@@ -37,7 +37,7 @@ def test_others_have_longer_the_slower_a_row_is() -> None:
 
 def test_what_is_usual_is_learned_anew() -> None:
     """A table that got slower for good is not taken for a busy database for ever."""
-    pace = Pace()
+    pace = PurgePace()
     pace.pause_after(0.001 * pace.batch)
     pauses = [pace.pause_after(0.0002 * pace.batch) / (0.0002 * pace.batch) for _ in range(300)]
     assert pauses[-1] == PAUSE_TIMES

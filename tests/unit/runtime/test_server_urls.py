@@ -11,7 +11,7 @@ from pymongo.common import URI_OPTIONS_VALIDATOR_MAP
 from redis.connection import parse_url
 
 from ogel.environ import read_settings, read_what_can_be_read, value_of
-from ogel.features.databases.registry.address import Address, read_url
+from ogel.features.databases.registry.address import DatabaseAddress, read_url
 from ogel.kernel.errors import ConfigError, Invalid
 from ogel.runtime.server_urls import mongo, postgres, redis
 from ogel.runtime.server_urls.parts import BadUrl, ServerUrl
@@ -247,7 +247,7 @@ def test_a_registered_database_keeps_its_password_to_itself(scheme: str, stray: 
     assert found is None or (found.password, found.host) == (password, "h.example")
 
 
-def _said_of(url: str) -> tuple[str, Address | None]:
+def _said_of(url: str) -> tuple[str, DatabaseAddress | None]:
     try:
         return "", read_url(url)
     except Invalid as error:

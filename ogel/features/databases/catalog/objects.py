@@ -1,4 +1,4 @@
-"""What a PostgreSQL database holds, as callers read it."""
+"""The objects of a PostgreSQL database, as callers read them."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Column(Struct, frozen=True):
 
 
 class Index(Struct, frozen=True):
-    """One that is not `valid` was left behind by a concurrent build that broke off."""
+    """An index that is not `valid` was left by an interrupted concurrent build."""
 
     schema: str
     table: str
@@ -50,7 +50,7 @@ class Index(Struct, frozen=True):
 
 
 class Extension(Struct, frozen=True):
-    """`installed_version` is null for one that is available only."""
+    """`installed_version` is null for an extension that is only available."""
 
     name: str
     installed_version: str | None

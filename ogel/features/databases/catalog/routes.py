@@ -1,4 +1,4 @@
-"""What a registered PostgreSQL database holds: /api/databases/{id}/schemas and the like, page by page."""
+"""The objects of a registered PostgreSQL database: /api/databases/{id}/schemas and the like, in pages."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ Item = TypeVar("Item", bound=Struct)
 
 
 class SchemaQuery(PageQuery, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`schema`: of this one only."""
+    """With `schema`, only objects of that schema."""
 
     schema: Text | None = None
 
 
 class TableQuery(SchemaQuery, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`table`: of those of this name only."""
+    """With `table`, only objects of tables with that name."""
 
     table: Text | None = None
 

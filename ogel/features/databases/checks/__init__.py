@@ -1,1 +1,1 @@
-"""Watching registered databases: whether they answer, and their statistics."""
+"""Monitoring registered databases: availability and statistics."""

@@ -1,4 +1,4 @@
-"""The job that a database is looked at by: at most one unfinished for each version of it."""
+"""The job that checks a database: at most one unfinished for each version of it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ CHECK = "databases.check"
 
 
 def check_job(database_id: str, version: int) -> NewJob:
-    """`version` of the database: a check of an earlier one may be under way, and will not count."""
+    """`version` is that of the database: a check of an earlier version may be under way, and will not count."""
     return NewJob(
         CHECK,
         {"database": database_id},
@@ -18,5 +18,5 @@ def check_job(database_id: str, version: int) -> NewJob:
 
 
 def check_key(database_id: str) -> str:
-    """Not that of migrations: one of those may take an hour, and the database is watched meanwhile."""
+    """Differs from the key of migrations, which may take an hour, so that the database is checked meanwhile."""
     return f"{CHECK}:{database_id}"

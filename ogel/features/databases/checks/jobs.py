@@ -1,4 +1,4 @@
-"""What workers do to watch databases: one job looks at one of them, and a schedule asks for all."""
+"""The jobs that check databases: one checks a single database, and a scheduled one enqueues checks of all."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from msgspec import Struct
 from prometheus_client import CollectorRegistry, Counter
 
 from ogel.features.databases.checks.job import CHECK, check_job, check_key
-from ogel.features.databases.checks.store import Finding, HealthStore, Noted
+from ogel.features.databases.checks.store import CheckFinding, DatabaseHealthStore, NotedCheck
 from ogel.features.databases.queue import QUEUE
 from ogel.features.databases.registry.store import RegistryStore, SealedTarget
 from ogel.features.databases.registry.targets import Targets
@@ -34,12 +34,12 @@ CHECK_ALL = "databases.check_all"
 UNREACHABLE, RECOVERED = "database.unreachable", "database.recovered"
 
 UNKNOWN_FAULT = "it could not be looked at; its dead job and the log say why"
-# Looked at once by one process, whatever many are due.
+# The most checks at once in one process, however many are due.
 AT_ONCE = 16
-# A database that answered before is asked so often before it counts as unreachable: a blip is no outage.
+# The tries before a database that answered last time counts as unreachable, so that a short glitch is no outage.
 TRIES = 3
 PAUSE_SECONDS = 1.0
-# One that stays unreachable is looked at less and less often.
+# A database that stays unreachable is checked less and less often.
 FIRST_REST_SECONDS, LONGEST_REST_SECONDS = 15.0, 600.0
 
 
@@ -55,7 +55,7 @@ class CheckDatabase:
         self,
         registry: RegistryStore,
         targets: Targets,
-        health: HealthStore,
+        health: DatabaseHealthStore,
         external: ExternalDatabases,
         keys: JobKeys,
         outbox: Outbox,
@@ -83,7 +83,7 @@ class CheckDatabase:
             load=self.load,
             record=self.record,
             backoff=RetryPolicy.doubling(1.0, 60.0),
-            timeout_seconds=None,  # a look has its own deadline, and waiting for a place should not count
+            timeout_seconds=None,  # a check has its own deadline, in which waiting for a free slot should not count
         )
 
     async def load(self, tx: Transaction, jobs: Sequence[Job]) -> Mapping[str, Loaded]:
@@ -106,32 +106,32 @@ class CheckDatabase:
             self._checks.labels(sealed.type, "failed").inc()
             if not (error.final or loaded.was_unreachable or job.attempts >= TRIES):
                 return Outcome("retry", error.message, after_seconds=PAUSE_SECONDS)
-            return Outcome("done", value=Finding(sealed.id, sealed.version, error.message))
+            return Outcome("done", value=CheckFinding(sealed.id, sealed.version, error.message))
         self._checks.labels(sealed.type, "reached").inc()
         return Outcome(
             "done",
-            value=Finding(sealed.id, sealed.version, None, **msgspec.structs.asdict(seen)),
+            value=CheckFinding(sealed.id, sealed.version, None, **msgspec.structs.asdict(seen)),
         )
 
     async def record(self, tx: Transaction, finished: Sequence[Finished]) -> None:
-        """In the order of the databases: two workers then wait for each other instead of deadlocking."""
-        findings = [each.outcome.value for each in finished if isinstance(each.outcome.value, Finding)]
+        """In the order of the databases, so that two workers wait for each other instead of deadlocking."""
+        findings = [each.outcome.value for each in finished if isinstance(each.outcome.value, CheckFinding)]
         dead = [each.job.payload["database"] for each in finished if each.outcome.verdict == "dead"]
         for target in await self._registry.targets(tx, dead) if dead else ():
-            findings.append(Finding(target.id, target.version, UNKNOWN_FAULT))
+            findings.append(CheckFinding(target.id, target.version, UNKNOWN_FAULT))
         for finding in sorted(findings, key=lambda each: each.database_id):
             noted = await self._health.note(tx, finding)
             if noted is not None:
                 await self._judge(tx, finding, noted)
 
-    async def _judge(self, tx: Transaction, finding: Finding, noted: Noted) -> None:
+    async def _judge(self, tx: Transaction, finding: CheckFinding, noted: NotedCheck) -> None:
         id = finding.database_id
         if finding.error is not None:
             rest = min(LONGEST_REST_SECONDS, FIRST_REST_SECONDS * 2.0 ** min(noted.failures - 1, 10))
             await self._keys.slow(tx, check_key(id), rest)
             if noted.was != "unreachable":
                 log.warning("database.unreachable", database=id, name=noted.name, error=finding.error)
-                # Not why: the driver's words name addresses, and events go to whoever subscribed.
+                # Without the reason: the driver's message contains addresses, and events go to all subscribers.
                 await self._tell(tx, UNREACHABLE, id, {"name": noted.name})
         elif noted.was == "unreachable":
             log.info("database.recovered", database=id, name=noted.name)
@@ -143,9 +143,9 @@ class CheckDatabase:
 
 
 class CheckAll:
-    """The job kind `databases.check_all`: a job for each that has none waiting."""
+    """The job kind `databases.check_all`: enqueues a check of each database that has none waiting."""
 
-    def __init__(self, database: Database, health: HealthStore, jobs: JobQueue) -> None:
+    def __init__(self, database: Database, health: DatabaseHealthStore, jobs: JobQueue) -> None:
         self._database = database
         self._health = health
         self._jobs = jobs

@@ -1,10 +1,10 @@
-"""What Prometheus learns about registered databases."""
+"""Prometheus metrics of registered databases."""
 
 from __future__ import annotations
 
 from prometheus_client import CollectorRegistry
 
-from ogel.features.databases.checks.store import HealthStore
+from ogel.features.databases.checks.store import DatabaseHealthStore
 from ogel.runtime.database.database import Database
 from ogel.runtime.metrics.cluster import cluster_gauge
 
@@ -12,7 +12,7 @@ _LABELS = ("database", "type")
 
 
 class DatabaseMetrics:
-    def __init__(self, database: Database, store: HealthStore, registry: CollectorRegistry) -> None:
+    def __init__(self, database: Database, store: DatabaseHealthStore, registry: CollectorRegistry) -> None:
         self._database = database
         self._store = store
         self._up = cluster_gauge(

@@ -1,5 +1,5 @@
 -- unreachable --
--- Those among these that the last check did not reach.
+-- Which of these databases the last check did not reach.
 SELECT database_id FROM platform_database_health WHERE database_id = ANY (%(ids)s) AND state = 'unreachable'
 
 -- versions --
@@ -9,7 +9,7 @@ SELECT id, version FROM platform_databases ORDER BY id
 SELECT state, since FROM platform_database_health WHERE database_id = %(id)s FOR UPDATE
 
 -- reached --
--- Nothing, when it was moved or removed since it was looked at.
+-- Updates nothing if the database was moved or removed since it was checked.
 INSERT INTO platform_database_health AS h
   (database_id, state, since, checked_at, latency_seconds, server_version, size_bytes, stats, stats_error, measured_at)
 SELECT id, 'reachable', now(), now(), %(latency_seconds)s, %(server_version)s, %(size_bytes)s, %(stats)s::json,
@@ -23,7 +23,7 @@ SET state = 'reachable', since = CASE WHEN h.state = 'reachable' THEN h.since EL
 RETURNING (SELECT name FROM platform_databases WHERE id = database_id), failures
 
 -- not_reached --
--- Statistics stay, and are as old as they say.
+-- Earlier statistics are kept, with the time at which they were measured.
 INSERT INTO platform_database_health AS h (database_id, state, since, checked_at, error, failures)
 SELECT id, 'unreachable', now(), now(), %(error)s, 1
 FROM platform_databases WHERE id = %(id)s AND version = %(version)s

@@ -1,4 +1,4 @@
-"""Asking for a check of a database, and its statistics."""
+"""Requesting a check of a database, and its statistics."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
-"""Asking for a check, and what the last one measured."""
+"""Requesting a check, and reading the result of the last one."""
 
 from __future__ import annotations
 
 from ogel.features.databases.checks.job import check_job, check_key
-from ogel.features.databases.checks.store import HealthStore
+from ogel.features.databases.checks.store import DatabaseHealthStore
 from ogel.features.databases.queue import QUEUE
 from ogel.features.databases.registry.database import RegisteredDatabase, Stats
 from ogel.features.databases.registry.store import RegistryStore
@@ -20,7 +20,7 @@ class CheckService:
         self,
         database: Database,
         registry: RegistryStore,
-        health: HealthStore,
+        health: DatabaseHealthStore,
         jobs: JobQueue,
         keys: JobKeys,
         audit: AuditTrail,
@@ -33,7 +33,10 @@ class CheckService:
         self._audit = audit
 
     async def ask(self, caller: Caller, key: str) -> RegisteredDatabase:
-        """As it is before the check, which a worker does soon: `check.checked_at` tells when it has."""
+        """
+        Returns the database as it is before the check, which a worker does soon; `check.checked_at` changes when it
+        has.
+        """
         async with self._database.transaction() as tx:
             found = await self._registry.get(tx, key)
             if found is None:

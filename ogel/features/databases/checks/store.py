@@ -13,12 +13,12 @@ from ogel.features.databases.registry.database import Stats
 from ogel.runtime.database.database import Queries, Transaction
 
 _SQL = Queries.beside(__name__)
-# Of a server's statistics; more is no summary.
+# The size limit of a server's statistics, which are meant as a summary.
 MOST_STATS_BYTES = 64 * 1024
 
 
-class Finding(Struct, frozen=True):
-    """What one look found. `error`: it was not reached, and the rest is not known."""
+class CheckFinding(Struct, frozen=True):
+    """The result of one check. With `error` the database was not reached, and the other fields are unknown."""
 
     database_id: str
     version: int
@@ -29,8 +29,11 @@ class Finding(Struct, frozen=True):
     stats_error: str | None = None
 
 
-class Noted(NamedTuple):
-    """What a finding became. `was` is the state before it, None for the first finding; `was_since` when that began."""
+class NotedCheck(NamedTuple):
+    """
+    The recorded result of a check. `was` is the state before it, None for the first check; `was_since` is when that
+    state began.
+    """
 
     name: str
     failures: int
@@ -46,17 +49,17 @@ class Gauged(NamedTuple):
     size_bytes: int | None
 
 
-class HealthStore:
+class DatabaseHealthStore:
     async def unreachable(self, tx: Transaction, ids: Sequence[str]) -> set[str]:
-        """Those among `ids` that were not reached the last time."""
+        """Returns those of `ids` that the last check did not reach."""
         return {id for (id,) in await tx.tuples(_SQL.unreachable, {"ids": list(ids)})}
 
     async def versions(self, tx: Transaction) -> list[tuple[str, int]]:
-        """Of all databases, by id."""
+        """Returns the versions of all databases by id."""
         return [(id, version) for id, version in await tx.tuples(_SQL.versions)]
 
-    async def note(self, tx: Transaction, finding: Finding) -> Noted | None:
-        """None: the database was moved or removed since."""
+    async def note(self, tx: Transaction, finding: CheckFinding) -> NotedCheck | None:
+        """Returns None when the database was moved or removed since it was checked."""
         before = await tx.tuples(_SQL.previous, {"id": finding.database_id})
         query = _SQL.reached if finding.error is None else _SQL.not_reached
         rows = await tx.tuples(query, _parameters(finding))
@@ -64,7 +67,7 @@ class HealthStore:
             return None
         [(name, failures)] = rows
         was, was_since = before[0] if before else (None, None)
-        return Noted(name, failures, was, was_since)
+        return NotedCheck(name, failures, was, was_since)
 
     async def stats(self, tx: Transaction, key: str) -> Stats | None:
         rows = await tx.tuples(_SQL.stats, {"key": key})
@@ -74,7 +77,7 @@ class HealthStore:
         return [Gauged(*row) for row in await tx.tuples(_SQL.gauges)]
 
 
-def _parameters(finding: Finding) -> dict[str, Any]:
+def _parameters(finding: CheckFinding) -> dict[str, Any]:
     stats: str | None = msgspec.json.encode(finding.stats).decode()
     stats_error = finding.stats_error
     if stats is not None and len(stats) > MOST_STATS_BYTES:
@@ -97,5 +100,5 @@ def _size(stats: Mapping[str, Any]) -> int | None:
 
 
 def _text(said: str | None, most: int = 500) -> str | None:
-    """A server says what it likes; Postgres keeps every character but NUL."""
+    """Servers may return any text; Postgres can store every character but NUL."""
     return None if said is None else said.replace("\x00", "")[:most]

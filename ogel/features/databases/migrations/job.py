@@ -1,4 +1,4 @@
-"""The job that a run of migrations is performed by."""
+"""The job that performs a run of migrations."""
 
 from __future__ import annotations
 

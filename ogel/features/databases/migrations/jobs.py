@@ -1,4 +1,4 @@
-"""What workers do for migrations: a run, from the file it stands at."""
+"""The job of a run of migrations, which continues from the file it has reached."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ TRIES = 10
 LONGEST_RUN_SECONDS = 6 * 3600.0
 
 
-class Ended(Struct, frozen=True):
-    """How a run ended, whatever its job thinks of it."""
+class RunEnd(Struct, frozen=True):
+    """How a run ended, independent of the outcome of its job."""
 
     status: RunStatus
     error: RunError | None = None
@@ -46,7 +46,7 @@ class Ended(Struct, frozen=True):
 class _Stop(Exception):
     """Raised between files."""
 
-    def __init__(self, ended: Ended) -> None:
+    def __init__(self, ended: RunEnd) -> None:
         super().__init__(ended.status)
         self.ended = ended
 
@@ -92,8 +92,8 @@ class MigrateDatabase:
 
     async def perform(self, job: Job, sealed: SealedTarget) -> Outcome:
         """
-        What is applied stands in the database's own log, written with each file: done again, a run goes on after the
-        last file that was committed there.
+        Each file is logged in the migrated database itself, in the file's own transaction. Performed again, a run
+        continues after the last file committed there.
         """
         walk = _Walk(self._database, self._store, job.payload["run"])
         try:
@@ -102,34 +102,34 @@ class MigrateDatabase:
             return Outcome("done", value=stop.ended)
         except SqlError as error:
             place = RunError(error.message, walk.current, error.line, error.position, error.sqlstate)
-            return Outcome("done", value=Ended("failed", place))
+            return Outcome("done", value=RunEnd("failed", place))
         except TargetError as error:
             if error.final:
-                return Outcome("done", value=Ended("failed", RunError(error.message, walk.current)))
+                return Outcome("done", value=RunEnd("failed", RunError(error.message, walk.current)))
             return Outcome("retry", error.message)
-        return Outcome("done", value=Ended("succeeded"))
+        return Outcome("done", value=RunEnd("succeeded"))
 
     async def record(self, tx: Transaction, finished: Sequence[Finished]) -> None:
         for each in finished:
             run, outcome = each.job.payload["run"], each.outcome
-            if isinstance(outcome.value, Ended):
+            if isinstance(outcome.value, RunEnd):
                 await self._end(tx, run, outcome.value)
             elif outcome.verdict == "dead":
-                # Its SQL stays: whoever revives the job begins it again.
+                # The SQL is kept, because reviving the job starts the run again.
                 error = RunError(f"gave up after {each.job.attempts} attempts: {outcome.error}")
-                await self._end(tx, run, Ended("failed", error), keeps_sql=True)
+                await self._end(tx, run, RunEnd("failed", error), keeps_sql=True)
             elif outcome.verdict != "done":
                 await self._store.wait(tx, run, outcome.error)
 
     async def discarded(self, tx: Transaction, payloads: Sequence[Mapping[str, Any]]) -> None:
         for payload in payloads:
-            await self._end(tx, payload["run"], Ended("cancelled"))
+            await self._end(tx, payload["run"], RunEnd("cancelled"))
 
     async def revived(self, tx: Transaction, payloads: Sequence[Mapping[str, Any]]) -> None:
         for payload in payloads:
             await self._store.go_on(tx, payload["run"])
 
-    async def _end(self, tx: Transaction, run: str, ended: Ended, keeps_sql: bool = False) -> None:
+    async def _end(self, tx: Transaction, run: str, ended: RunEnd, keeps_sql: bool = False) -> None:
         found = await self._store.end(tx, run, ended.status, ended.error)
         if not keeps_sql:
             await self._store.forget_sql(tx, run)
@@ -147,7 +147,7 @@ class MigrateDatabase:
 
 
 class _Walk:
-    """Over the files of a run; holds no connection of ours while one of them is applied."""
+    """Iterates over the files of a run; holds no connection to Ogel's database while a file is applied."""
 
     def __init__(self, database: Database, store: MigrationStore, run: str) -> None:
         self._database = database
@@ -164,7 +164,7 @@ class _Walk:
                 self._checksums = {file.name: file.checksum for file in files}
             if (changed := edited(self._checksums, applied)) is not None:
                 name, message = changed
-                raise _Stop(Ended("failed", RunError(message, name)))
+                raise _Stop(RunEnd("failed", RunError(message, name)))
             names = {each.name for each in applied}
             missing = [name for name in self._checksums if name not in names]
             self.current = missing[0] if missing else None
@@ -173,6 +173,6 @@ class _Walk:
             if self.current is None:
                 return None
             if not goes_on:
-                raise _Stop(Ended("cancelled"))
+                raise _Stop(RunEnd("cancelled"))
             sql = await self._store.sql_of(tx, self._run, self.current)
         return SqlFile(self.current, sql.encode())

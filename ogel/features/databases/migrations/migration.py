@@ -34,7 +34,10 @@ class MigrationFile(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class NewRun(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """All files there are, those applied already too; 4 MiB together. `dry_run`: only say what would be applied."""
+    """
+    Contains all files, including those applied already; at most 4 MiB together. `dry_run` only returns what would be
+    applied.
+    """
 
     files: Annotated[list[MigrationFile], Meta(min_length=1, max_length=MOST_FILES)]
     dry_run: bool = False
@@ -71,7 +74,7 @@ class Run(Struct, frozen=True):
 
 
 class PlannedFile(Struct, frozen=True):
-    """`edited`: what was applied under its number was another file, by name or by what it held."""
+    """`edited` means that another file was applied under its number: its name or its content differed."""
 
     name: str
     checksum: str
@@ -80,8 +83,8 @@ class PlannedFile(Struct, frozen=True):
 
 class Plan(Struct, frozen=True):
     """
-    What a run would do now: apply what is `missing`, unless something is `edited`. `unknown` were applied and are not
-    among the files.
+    What a run would do now: apply the `missing` files, unless one is `edited`. `unknown` files were applied but are
+    not in the request.
     """
 
     database: str

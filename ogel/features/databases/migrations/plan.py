@@ -1,4 +1,4 @@
-"""Which files are still to be applied, and whether that is possible."""
+"""Determines which files are still to be applied, and whether that is possible."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _NUMBERED = re.compile(r"[0-9]{1,14}_")
 
 
 def in_order(files: Sequence[MigrationFile]) -> list[SqlFile]:
-    """By number. Raises Invalid, TooLarge."""
+    """Sorts files by number. Raises Invalid, TooLarge."""
     numbers: dict[int, str] = {}
     size = 0
     for place, file in enumerate(files):

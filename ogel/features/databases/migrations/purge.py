@@ -1,4 +1,4 @@
-"""Runs that are over are forgotten after a time."""
+"""Finished runs are deleted after their retention."""
 
 from __future__ import annotations
 

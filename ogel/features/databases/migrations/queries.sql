@@ -1,5 +1,5 @@
 -- insert_run --
--- Nothing, while another one of the database is unfinished.
+-- Inserts nothing while another run of the database is unfinished.
 INSERT INTO platform_database_migrations (id, database_id, total) VALUES (%(id)s, %(database_id)s, %(total)s)
 ON CONFLICT (database_id) WHERE status = 'running' DO NOTHING
 RETURNING id
@@ -26,7 +26,7 @@ ORDER BY id DESC
 LIMIT %(limit)s
 
 -- running --
--- Of these, those that are to go on.
+-- Which of these runs are to continue.
 SELECT id FROM platform_database_migrations WHERE id = ANY (%(ids)s) AND status = 'running'
 
 -- files --
@@ -36,7 +36,7 @@ SELECT name, checksum FROM platform_database_migration_files WHERE run_id = %(ru
 SELECT sql FROM platform_database_migration_files WHERE run_id = %(run)s AND name = %(name)s
 
 -- progress --
--- Whether it is to go on.
+-- Whether the run is to continue.
 UPDATE platform_database_migrations
 SET done = %(done)s, before = coalesce(before, %(done)s), current_file = %(current)s, waiting = NULL
 WHERE id = %(id)s AND status = 'running'
@@ -59,7 +59,7 @@ UPDATE platform_database_migration_files SET sql = NULL WHERE run_id = %(id)s
 UPDATE platform_database_migrations SET is_cancelling = true WHERE id = %(id)s AND status = 'running'
 
 -- go_on --
--- Not while another one is under way.
+-- Updates nothing while another run is under way.
 UPDATE platform_database_migrations AS m SET status = 'running', error = NULL, finished_at = NULL
 WHERE id = %(id)s AND status = 'failed' AND NOT EXISTS (
   SELECT FROM platform_database_migrations AS other

@@ -41,13 +41,13 @@ class MigrationService:
         self._audit = audit
 
     async def plan(self, key: str, new: NewRun) -> Plan:
-        """What a run would do now; changes nothing."""
+        """Returns what a run would do now; changes nothing."""
         files = in_order(new.files)
         id = await self._id_of(key)
         return plan(id, files, await self._asking.postgresql(key, self._external.applied))
 
     async def start(self, caller: Caller, key: str, new: NewRun) -> Run:
-        """One at a time for each database."""
+        """Only one run at a time for each database."""
         files = in_order(new.files)
         id = new_id("dbm")
         async with self._database.transaction() as tx:
@@ -75,13 +75,13 @@ class MigrationService:
             return await self._store.list(tx, {"database_id": database_id, "after": after, "limit": limit})
 
     async def cancel(self, caller: Caller, key: str, id: str) -> Run:
-        """At once when no worker has it, else after the file under way."""
+        """Takes effect at once when no worker has the run, otherwise after the present file."""
         async with self._database.transaction() as tx:
             database_id = await self._found(tx, key)
             run = await self._get(tx, database_id, id)
             if run.status != "running":
                 raise Conflict(f"Run {id!r} is {run.status}.")
-            # The job first, as workers lock them; discarding it cancels the run.
+            # The job is locked first, as workers do; discarding it cancels the run.
             if not await self._jobs.discard(tx, job_id_of(id)):
                 await self._store.ask_to_cancel(tx, id)
             await self._audit.record(

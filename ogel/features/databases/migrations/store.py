@@ -17,7 +17,7 @@ _SQL = Queries.beside(__name__)
 
 class MigrationStore:
     async def insert(self, tx: Transaction, id: str, database_id: str, files: Sequence[SqlFile]) -> bool:
-        """False while another run of the database is unfinished."""
+        """Returns False while another run of the database is unfinished."""
         run = {"id": id, "database_id": database_id, "total": len(files)}
         if await tx.value(_SQL.insert_run, run) is None:
             return False
@@ -43,7 +43,7 @@ class MigrationStore:
         return {id for (id,) in await tx.tuples(_SQL.running, {"ids": list(ids)})}
 
     async def files(self, tx: Transaction, run: str) -> Sequence[Applied]:
-        """Names and checksums, in the order in which they are to be applied."""
+        """Returns names and checksums in the order in which the files are applied."""
         return [Applied(*row) for row in await tx.tuples(_SQL.files, {"run": run})]
 
     async def sql_of(self, tx: Transaction, run: str, name: str) -> str:
@@ -51,7 +51,7 @@ class MigrationStore:
         return sql
 
     async def progress(self, tx: Transaction, id: str, done: int, current: str | None) -> bool:
-        """False: it is not to go on."""
+        """Returns False when the run is not to continue."""
         return bool(await tx.value(_SQL.progress, {"id": id, "done": done, "current": current}))
 
     async def wait(self, tx: Transaction, id: str, why: str | None) -> None:
@@ -60,7 +60,7 @@ class MigrationStore:
     async def end(
         self, tx: Transaction, id: str, status: RunStatus, error: RunError | None = None
     ) -> tuple[str, int] | None:
-        """The database, and how many files it applied; None when it was over already."""
+        """Returns the database and how many files were applied; None when the run was over already."""
         parameters = {
             "id": id,
             "status": status,

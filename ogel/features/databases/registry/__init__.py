@@ -1,1 +1,1 @@
-"""Registering databases: where they are, and who we are to them."""
+"""Registering databases: their addresses and credentials."""

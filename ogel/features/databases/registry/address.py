@@ -1,4 +1,4 @@
-"""Where a database is, out of what a caller sent: its parts, or a URL."""
+"""Parses the address of a database from a request: from its parts, or from a URL."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ _OURS_IN_POSTGRESQL = frozenset(
 _MOST_REDIS_DATABASES = 10_000
 
 
-class Address(Struct, frozen=True):
+class DatabaseAddress(Struct, frozen=True):
     type: DatabaseType
     host: Host
     port: Port
@@ -60,7 +60,7 @@ class Address(Struct, frozen=True):
     auth_source: DatabaseName | None = None
 
 
-def address_of(new: NewDatabase) -> Address:
+def address_of(new: NewDatabase) -> DatabaseAddress:
     """Raises Invalid."""
     if new.url is not None:
         for name in PARTS:
@@ -75,7 +75,7 @@ def address_of(new: NewDatabase) -> Address:
     if new.host is None:
         raise Invalid.field("body.host", "is missing; send it, or body.url")
     return checked(
-        Address(
+        DatabaseAddress(
             new.type,
             new.host,
             new.port or _PORTS[new.type],
@@ -91,8 +91,8 @@ def default_ssl_mode(type: DatabaseType) -> SslMode:
     return "prefer" if type == "postgresql" else "disable"
 
 
-def checked(address: Address) -> Address:
-    """What no single field tells, with the host in ASCII. Raises Invalid."""
+def checked(address: DatabaseAddress) -> DatabaseAddress:
+    """Checks rules that involve several fields, and encodes the host in ASCII. Raises Invalid."""
     if address.type == "redis":
         number = address.database
         if not (number.isascii() and number.isdigit() and int(number) < _MOST_REDIS_DATABASES):
@@ -114,10 +114,10 @@ def _ascii_host(host: str) -> str:
         raise Invalid.field("body.host", str(error)) from None
 
 
-def read_url(text: str) -> Address:
+def read_url(text: str) -> DatabaseAddress:
     """
-    Raises Invalid, without quoting the URL: it may hold a password. Options that mean nothing here are left out, and
-    logged.
+    Raises Invalid, without quoting the URL, because it may contain a password. Options without a meaning here are left
+    out and logged.
     """
     try:
         url = ServerUrl.parse(text, free=mongo.FREE)
@@ -143,7 +143,7 @@ def read_url(text: str) -> Address:
     }
     _leave_out(type, options)
     try:
-        address = msgspec.convert(values, Address)
+        address = msgspec.convert(values, DatabaseAddress)
         return checked(address)
     except msgspec.ValidationError as error:
         part = str(error).rpartition("`$.")[2].rstrip("`")
@@ -155,7 +155,7 @@ def read_url(text: str) -> Address:
 
 
 def _leave_out(type: DatabaseType, options: Mapping[str, str]) -> None:
-    """Raises Invalid for an option that may mean something, and is not known here."""
+    """Raises Invalid for an unknown option that may have a meaning."""
     left_out = [name for name, value in options.items() if _means_nothing(type, name, value)]
     if unknown := sorted(options.keys() - set(left_out)):
         raise Invalid.field("body.url", f"has the option {unknown[0]!r}, which is not known here")
@@ -164,7 +164,7 @@ def _leave_out(type: DatabaseType, options: Mapping[str, str]) -> None:
 
 
 def _means_nothing(type: DatabaseType, name: str, value: str) -> bool:
-    """How clients pool, wait and call themselves, which Ogel does in a way of its own."""
+    """Options for pooling, timeouts and names of clients, which Ogel decides itself."""
     if type == "postgresql":
         neon = name == "options" and value.startswith(postgres.OF_SERVICES)
         return neon or name in _OURS_IN_POSTGRESQL or name.lower() in postgres.FOREIGN
@@ -174,7 +174,7 @@ def _means_nothing(type: DatabaseType, name: str, value: str) -> bool:
 
 
 def _ssl_mode(type: DatabaseType, scheme: str, options: dict[str, str]) -> Any:
-    """Takes what it knows out of the options."""
+    """Removes the options that it understands."""
     if type == "postgresql":
         if options.pop("ssl", "") in ("true", "1", "require"):
             options.setdefault("sslmode", "require")
@@ -191,5 +191,5 @@ def _ssl_mode(type: DatabaseType, scheme: str, options: dict[str, str]) -> Any:
 
 
 def _auth_source(type: DatabaseType, database: str, options: dict[str, str]) -> str | None:
-    """As a MongoDB URL defines it: the database it names, unless it says otherwise."""
+    """As a MongoDB URL defines it: the database in the URL, unless an option says otherwise."""
     return options.pop("authSource", database or None) if type == "mongodb" else None

@@ -25,7 +25,7 @@ Name = Annotated[
 Host = Annotated[
     str,
     Meta(
-        # In other letters too: `checked` makes them ASCII.
+        # Letters beyond ASCII are allowed: `checked` encodes them.
         pattern=pattern(
             r"^([A-Za-z0-9:]|[^\x00-\x7F])"
             r"(([A-Za-z0-9._:-]|[^\x00-\x7F]){0,251}([A-Za-z0-9:.]|[^\x00-\x7F]))?(?!\n)$",
@@ -97,8 +97,8 @@ class NewDatabase(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
 class DatabaseChange(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """
-    Only what is named changes; `null` takes a user name or password away. `url` stands for all the parts. A stored
-    password goes to no other server: with another host, port or ssl_mode it has to be sent again.
+    Fields that are left out stay as they are; `null` removes a user name or password. `url` replaces all parts. A
+    stored password is not sent to another server: a new host, port or ssl_mode needs the password again.
     """
 
     name: Name | UnsetType = UNSET
@@ -114,8 +114,8 @@ class DatabaseChange(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 class Check(Struct, frozen=True):
     """
-    How the last check ended; `since` tells when `state` began. `failures` in a row are checks that did not reach it.
-    `unknown`: it has not been checked since it was registered, or changed.
+    The result of the last check; `state` began at `since`. `failures` counts checks in a row that did not reach the
+    database. `unknown`: it has not been checked since it was registered or changed.
     """
 
     state: State
@@ -131,7 +131,7 @@ UNCHECKED = Check("unknown")
 
 
 class RegisteredDatabase(Struct, frozen=True):
-    """`password_hint` is all that is shown of the password: null without one, else its end when it is a long one."""
+    """`password_hint` is all that is shown of the password: null without one, the last characters of a long one."""
 
     id: str
     name: str
@@ -151,8 +151,8 @@ class RegisteredDatabase(Struct, frozen=True):
 
 class Stats(Struct, frozen=True):
     """
-    As they were at `measured_at`; what they hold depends on the type. They outlive an outage. `error`: why some are
-    missing.
+    As measured at `measured_at`; the content depends on the type. Statistics are kept during an outage. `error` says
+    why some are missing.
     """
 
     database: str
@@ -165,7 +165,7 @@ class Stats(Struct, frozen=True):
 def password_hint(password: str | None) -> str | None:
     if password is None:
         return None
-    # A shorter one would be half told.
+    # The hint of a shorter one would reveal half of it.
     return f"****{password[-2:]}" if len(password) >= 16 else "****"
 
 

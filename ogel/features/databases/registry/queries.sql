@@ -1,5 +1,5 @@
 -- insert_database --
--- Nothing, when the name is taken.
+-- Inserts nothing when the name is taken.
 INSERT INTO platform_databases
   (id, name, type, host, port, database, username, sealed_password, password_hint, ssl_mode, auth_source, labels)
 VALUES

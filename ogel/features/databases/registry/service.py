@@ -11,7 +11,7 @@ from msgspec import UNSET
 from ogel.features.databases.checks.job import check_job, check_key
 from ogel.features.databases.migrations.job import migrate_key
 from ogel.features.databases.queue import QUEUE
-from ogel.features.databases.registry.address import Address, address_of, checked, read_url
+from ogel.features.databases.registry.address import DatabaseAddress, address_of, checked, read_url
 from ogel.features.databases.registry.database import (
     PARTS,
     DatabaseChange,
@@ -31,7 +31,7 @@ from ogel.runtime.jobs.keys import JobKeys
 from ogel.runtime.jobs.store import JobQueue
 from ogel.runtime.secrets.vault import Unsealable
 
-# Each costs a job every few minutes, and its metrics.
+# Each database costs a job every few minutes, and metrics.
 MOST_DATABASES = 1_000
 _IN_FLIGHT = 1
 _SERVER = ("host", "port", "ssl_mode")
@@ -57,7 +57,7 @@ class RegistryService:
         self._audit = audit
 
     async def create(self, caller: Caller, new: NewDatabase) -> RegisteredDatabase:
-        """Its first check follows at once."""
+        """The first check follows at once."""
         address = address_of(new)
         self._check_host(address, "body.host" if new.url is None else "body.url")
         id = new_id("dbs")
@@ -74,7 +74,7 @@ class RegistryService:
             return await self._get(tx, id)
 
     async def get(self, key: str) -> RegisteredDatabase:
-        """By id or name."""
+        """Finds a database by id or name."""
         async with self._database.autocommit() as tx:
             return await self._get(tx, key)
 
@@ -83,7 +83,10 @@ class RegistryService:
             return await self._store.list(tx, filters)
 
     async def change(self, caller: Caller, key: str, change: DatabaseChange) -> RegisteredDatabase:
-        """Somewhere else, or as somebody else, it is checked anew. Not while it is being migrated."""
+        """
+        A database with a new address or user is checked again. Raises Conflict for such a change while it is being
+        migrated.
+        """
         wanted = {name: value for name, value in msgspec.structs.asdict(change).items() if value is not UNSET}
         async with self._database.transaction() as tx:
             before = await self._lock(tx, key)
@@ -96,7 +99,7 @@ class RegistryService:
                 await self._refuse_migrating(tx, before, "changed")
                 address = self._moved(before, wanted)
                 self._check_host(address, "body.url" if "url" in wanted else "body.host")
-                # The job first: the order in which workers lock what they write a result to.
+                # The job is locked first, as workers do when they record a result.
                 await self._jobs.enqueue(tx, [check_job(id, before.version + 1)])
                 await self._store.move(tx, self._row(id, address))
                 await self._keys.wake(tx, QUEUE, check_key(id))
@@ -116,7 +119,7 @@ class RegistryService:
                 await self._keys.drop(tx, QUEUE, job_key)
             await self._audit.record(tx, caller, "database.delete", "database", before.id, {"name": name})
 
-    def _moved(self, before: SealedTarget, wanted: Mapping[str, Any]) -> Address:
+    def _moved(self, before: SealedTarget, wanted: Mapping[str, Any]) -> DatabaseAddress:
         """Raises Invalid."""
         if "url" in wanted:
             if both := sorted(wanted.keys() & set(PARTS)):
@@ -136,7 +139,7 @@ class RegistryService:
             parts["password"] = self._stored_password(before)
         names = (*PARTS, "type", "auth_source")
         kept = {name: getattr(before, name) for name in names if name != "password"}
-        return checked(Address(**kept | parts))
+        return checked(DatabaseAddress(**kept | parts))
 
     def _stored_password(self, before: SealedTarget) -> str | None:
         try:
@@ -146,7 +149,7 @@ class RegistryService:
                 "body.password", f"must be sent again: the stored one cannot be read, it was {error}"
             ) from None
 
-    def _row(self, id: str, address: Address) -> dict[str, Any]:
+    def _row(self, id: str, address: DatabaseAddress) -> dict[str, Any]:
         return {
             "id": id,
             **msgspec.structs.asdict(address),
@@ -154,7 +157,7 @@ class RegistryService:
             "password_hint": password_hint(address.password),
         }
 
-    def _check_host(self, address: Address, path: str) -> None:
+    def _check_host(self, address: DatabaseAddress, path: str) -> None:
         try:
             self._external.check_host(address.host)
         except HostRefused:
@@ -183,5 +186,5 @@ def _name_taken(name: str) -> Conflict:
     return Conflict(f"The name {name!r} is taken.")
 
 
-def _facts(name: str, address: Address) -> dict[str, object]:
+def _facts(name: str, address: DatabaseAddress) -> dict[str, object]:
     return {"name": name, "type": address.type, "host": address.host, "database": address.database}

@@ -18,7 +18,7 @@ _HEALTH = tuple(Check.__struct_fields__)
 
 
 class SealedTarget(Struct, frozen=True):
-    """Where a database is, with its password as it is stored."""
+    """The address of a database, with the password as it is stored."""
 
     id: str
     type: DatabaseType
@@ -34,7 +34,7 @@ class SealedTarget(Struct, frozen=True):
 
 class RegistryStore:
     async def insert(self, tx: Transaction, row: Mapping[str, Any]) -> bool:
-        """False when the name is taken."""
+        """Returns False when the name is taken."""
         return await tx.value(_SQL.insert_database, _written(row)) is not None
 
     async def count(self, tx: Transaction) -> int:
@@ -52,14 +52,14 @@ class RegistryStore:
         return await tx.one(_SQL.lock_database, {"key": key}, SealedTarget)
 
     async def targets(self, tx: Transaction, keys: Sequence[str]) -> Sequence[SealedTarget]:
-        """Those that are there, in no order."""
+        """Returns those that exist, in no particular order."""
         return await tx.all(_SQL.targets, {"keys": list(keys)}, SealedTarget)
 
     async def is_migrating(self, tx: Transaction, id: str) -> bool:
         return bool(await tx.value(_SQL.is_migrating, {"id": id}))
 
     async def rename(self, tx: Transaction, id: str, name: str) -> bool:
-        """False when the name is taken; the transaction can do nothing more then."""
+        """Returns False when the name is taken; the transaction is aborted then."""
         try:
             await tx.execute(_SQL.rename, {"id": id, "name": name})
         except UniqueViolation:
@@ -70,7 +70,7 @@ class RegistryStore:
         await tx.execute(_SQL.relabel, _written({"id": id, "labels": labels}))
 
     async def move(self, tx: Transaction, row: Mapping[str, Any]) -> None:
-        """What was learned about it elsewhere is forgotten."""
+        """Deletes what was learned about the database at its old address."""
         await tx.execute(_SQL.move, row)
         await tx.execute(_SQL.forget_health, {"id": row["id"]})
 

@@ -1,4 +1,4 @@
-"""Registered databases as they are asked: with the password opened, and only for as long as it takes."""
+"""The targets of registered databases, with the password unsealed for as long as it is needed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Targets:
         self._vault = vault
 
     def opened(self, sealed: SealedTarget) -> Target:
-        """Raises TargetError when the password cannot be read."""
+        """Raises TargetError when the password cannot be unsealed."""
         try:
             password = self.password(sealed)
         except Unsealable as error:
@@ -46,7 +46,7 @@ class Targets:
         return self._vault.seal(password.encode(), password_purpose(database_id))
 
     async def postgresql(self, key: str) -> tuple[SealedTarget, Target]:
-        """As it is stored and as it is asked. Raises NotFound, and Invalid for one of another type."""
+        """Returns the stored and the unsealed target. Raises NotFound, and Invalid for a database of another type."""
         async with self._database.autocommit() as tx:
             found = await self._store.targets(tx, [key])
         if not found:
@@ -59,7 +59,7 @@ class Targets:
 
 
 def only_postgresql(type: DatabaseType) -> None:
-    """Raises Invalid for another."""
+    """Raises Invalid for a database of another type."""
     if type != "postgresql":
         raise Invalid.field("path.id", f"names a {type} database; this is for postgresql only")
 

@@ -1,1 +1,1 @@
-"""Whom nothing is sent to: those whose mail came back, and those who asked for it."""
+"""Suppressions: addresses that no mail is sent to, because it bounced or because somebody asked for it."""

@@ -1,5 +1,5 @@
 -- insert_suppression --
--- The first reason stays. Returns nothing then.
+-- An address that is suppressed already keeps its first reason, and nothing is returned.
 INSERT INTO mail_suppressions (address, reason, detail) VALUES (%(address)s, %(reason)s, %(detail)s)
 ON CONFLICT (address) DO NOTHING
 RETURNING address

@@ -28,16 +28,16 @@ class SuppressionService:
                 await self._audit.record(tx, caller, "mail.suppress", "mail_suppression", address, metadata)
             found = await tx.one(_SQL.get_suppression, {"address": address}, Suppression)
             if found is None:
-                raise _none(address)  # deleted by somebody else in between
+                raise _none(address)  # somebody else deleted it in between
             return found
 
     async def list(self, after: str | None, limit: int) -> Sequence[Suppression]:
-        """By address."""
+        """Sorted by address."""
         async with self._database.autocommit() as tx:
             return await tx.all(_SQL.list_suppressions, {"after": after, "limit": limit}, Suppression)
 
     async def remove(self, caller: Caller, text: str) -> None:
-        """Later mail is sent again; what was suppressed meanwhile stays so until somebody retries it."""
+        """Later mail is sent again. Messages suppressed meanwhile stay so until they are retried."""
         address = address_of(text, "path.address").key
         async with self._database.transaction() as tx:
             if not await tx.execute(_SQL.delete_suppression, {"address": address}):

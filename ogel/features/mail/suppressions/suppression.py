@@ -14,7 +14,7 @@ Reason = Literal["bounce", "complaint", "unsubscribe", "manual"]
 
 
 class NewSuppression(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """An address that is suppressed already stays so for its first reason."""
+    """An address that is suppressed already keeps its first reason."""
 
     address: AddressText
     reason: Reason = "manual"
@@ -22,7 +22,7 @@ class NewSuppression(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 class Suppression(Struct, frozen=True):
-    """`bounce` is written by Ogel when nobody has the address; then `message` is the one that found out."""
+    """Ogel writes a `bounce` when an address does not exist; `message` is the id of the message that bounced."""
 
     address: str
     reason: Reason

@@ -1,4 +1,4 @@
-"""A device as callers write and read it, and what is sealed of it."""
+"""A device as callers register and read it, and the sealed parts of it."""
 
 from __future__ import annotations
 
@@ -65,8 +65,8 @@ NewDevice = NewFcmDevice | NewWebPushDevice
 
 class Device(Struct, frozen=True):
     """
-    `service` is `fcm`, or the origin of the browser's push service. `disabled`: its provider said that it is gone;
-    registering it again enables it.
+    `service` is `fcm`, or the origin of the browser's push service. `disabled` means that its provider reported it
+    gone; registering it again enables it.
     """
 
     id: str
@@ -88,7 +88,7 @@ def device_purpose(device_id: str) -> str:
 
 
 def address_hash(address: Address) -> bytes:
-    """What makes a device the same one: its token, or the URL of its subscription, whose keys may change."""
+    """Identifies a device: by its token, or the URL of its subscription, because the keys may change."""
     kind, name = ("fcm", address) if isinstance(address, str) else ("webpush", address.endpoint)
     return hashlib.sha256(f"{kind} {name}".encode()).digest()
 

@@ -1,4 +1,4 @@
-"""Devices that are gone are forgotten after a time."""
+"""Devices that are gone are deleted after their retention."""
 
 from __future__ import annotations
 

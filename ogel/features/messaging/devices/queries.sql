@@ -1,5 +1,5 @@
 -- lock_address --
--- Held until the transaction ends; two addresses that share a key wait for each other, and that is all.
+-- Held until the transaction ends. Two addresses with the same key wait for each other, which does no harm.
 SELECT pg_advisory_xact_lock(%(key)s)
 
 -- find_device --
@@ -37,7 +37,7 @@ SELECT id, service, disabled_reason FROM devices WHERE id = ANY (%(ids)s)
 DELETE FROM devices WHERE id = %(id)s
 
 -- disable_devices --
--- Locked in the order of their ids: workers that learn of the same ones wait for each other instead of deadlocking.
+-- Locked in the order of their ids, so that workers with the same devices wait for each other and do not deadlock.
 WITH gone AS (
   SELECT d.id, r.reason
   FROM devices AS d JOIN json_to_recordset(%(rows)s::json) AS r (id text, seen_at timestamptz, reason text) USING (id)

@@ -30,7 +30,7 @@ KEY_BYTES, SECRET_BYTES = 65, 16
 
 
 class DeviceService:
-    """`kinds`: those whose provider is set up."""
+    """`kinds` are those with a configured provider."""
 
     def __init__(
         self,
@@ -50,7 +50,7 @@ class DeviceService:
 
     async def register(self, caller: Caller, new: NewDevice) -> tuple[Device, bool]:
         """
-        True: it is new. One that is known keeps its id, gets the subject and keys it has now, and is enabled, so that
+        Returns True for a new device. A known one keeps its id, gets the new subject and keys, and is enabled, so that
         apps may register at each start.
         """
         kind = "fcm" if isinstance(new, NewFcmDevice) else "webpush"
@@ -90,7 +90,7 @@ class DeviceService:
             return await self._store.list(tx, filters)
 
     async def delete(self, caller: Caller, id: str) -> None:
-        """What is queued for it fails when its turn comes."""
+        """Messages that are queued for it fail when they are due."""
         async with self._database.transaction() as tx:
             if not await self._store.delete(tx, id):
                 raise _unknown(id)

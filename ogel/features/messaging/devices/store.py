@@ -13,14 +13,17 @@ _SQL = Queries.beside(__name__)
 
 
 class DeviceTarget(NamedTuple):
-    """A device as a new message meets it; `disabled_reason` is None while it is enabled."""
+    """A device, read for a new message; `disabled_reason` is None while it is enabled."""
 
     service: str
     disabled_reason: str | None
 
 
 class GoneDevice(NamedTuple):
-    """`seen_at`: the version that the provider was asked about; one registered again since then stays enabled."""
+    """
+    `seen_at` identifies the version that the provider was asked about: a device registered again since then stays
+    enabled.
+    """
 
     id: str
     seen_at: datetime

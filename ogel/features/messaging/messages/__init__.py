@@ -1,1 +1,1 @@
-"""Messages: accepted, looked up, tried again, forgotten."""
+"""Messages: accepting, looking up, retrying and purging them."""

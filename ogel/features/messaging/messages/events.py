@@ -1,4 +1,4 @@
-"""What is published about messages and devices."""
+"""The events about messages and devices."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ class MessageEvents:
         self._outbox = outbox
 
     async def ended(self, tx: Transaction, messages: Sequence[Mapping[str, Any]]) -> None:
-        """`message.sent` or `message.failed`, with the facts of each: never what it says."""
+        """Publishes `message.sent` or `message.failed` with facts about each message, never its content."""
         await self._publish(
             tx, [_event(SENT if each["status"] == "sent" else FAILED, each, each["id"]) for each in messages]
         )
 
     async def gone(self, tx: Transaction, devices: Sequence[Device]) -> None:
-        """`device.gone`; its subject is the device's own, if it has one."""
+        """Publishes `device.gone`; its subject is the device's own, if it has one."""
         facts = [
             {
                 "id": each.id,

@@ -15,7 +15,9 @@ from ogel.runtime.jobs.job import NewJob, job_id_of
 SEND = "messaging.send"
 QUEUE = "messaging"
 MOST_RECIPIENTS = 100
-MOST_TTL_SECONDS = 28 * 86_400  # FCM's; other push services keep messages for as long as they like
+MOST_TTL_SECONDS = (
+    28 * 86_400
+)  # FCM's limit; other push services decide themselves how long they keep messages
 
 Channel = Literal["sms", "push"]
 MessageStatus = Literal["queued", "sent", "failed"]
@@ -63,7 +65,7 @@ NewMessage = NewSms | NewPush
 
 
 class AcceptedMessage(Struct, frozen=True):
-    """`failed` at once: the device is known to be gone."""
+    """`failed` at once when the device is known to be gone."""
 
     id: str
     to: str
@@ -71,16 +73,17 @@ class AcceptedMessage(Struct, frozen=True):
 
 
 class AcceptedMessages(Struct, frozen=True):
-    """In the order of `to`."""
+    """In the same order as `to`."""
 
     items: list[AcceptedMessage]
 
 
 class Message(Struct, frozen=True):
     """
-    `sent`: `provider` took it; that it reached anyone only its own console knows. `failed` is final, unless it is
-    retried; until then a message that met a failure is `queued`. `attempts` counts calls of providers. Of what it says,
-    a push's `title` is shown, as a mail's subject is; texts are not: they hold codes that open accounts.
+    `sent` means that `provider` accepted it; whether it arrived is only known to the provider. `failed` is final,
+    unless it is retried; until then a message whose attempt failed is `queued`. `attempts` counts requests to
+    providers. A push's `title` is shown, as a mail's subject is; texts are not, because they may hold codes that give
+    access to accounts.
     """
 
     id: str
@@ -99,8 +102,8 @@ class Message(Struct, frozen=True):
 
 class MessageAttempt(Struct, frozen=True):
     """
-    One call of one provider. `unknown`: whoever made it disappeared before it could say how it ended, or with whom;
-    the message may have been sent.
+    One request to one provider. `unknown` means that its worker disappeared before it could record the outcome, or the
+    provider; the message may have been sent.
     """
 
     id: str
@@ -117,7 +120,7 @@ class MessageWithAttempts(Message, frozen=True):
 
 def message_job(message_id: str, service: str) -> NewJob:
     """
-    `service` is `sms`, `fcm` or the origin of a push service: the key, so that one that hangs, which users may choose,
-    takes no more places of a worker than it can use.
+    `service` is `sms`, `fcm` or the origin of a push service, and is the queue key. So a push service that hangs,
+    which users may choose, occupies only its own share of a worker.
     """
     return NewJob(SEND, {"message": message_id}, key=f"{QUEUE}:{service}", id=job_id_of(message_id))

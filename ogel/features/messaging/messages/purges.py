@@ -1,4 +1,4 @@
-"""Messages that are over are forgotten after a time, and what their idempotency keys answered."""
+"""Finished messages, and the stored responses of idempotency keys, are deleted after their retention."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ SELECT id, channel, recipient AS "to", status, content->>'title' AS title, provi
 FROM messages WHERE id = %(id)s
 
 -- get_with_attempts --
--- First to last. In one statement: an attempt and what it came to are seen together, or not yet.
+-- First to last. One statement, so that an attempt and its outcome are read from one snapshot.
 SELECT id, channel, recipient AS "to", status, content->>'title' AS title, provider, provider_message_id, error,
        attempts, next_attempt_at, finished_at, created_at,
        (SELECT coalesce(json_agg(a ORDER BY a.started_at, a.id), '[]')

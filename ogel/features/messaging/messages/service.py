@@ -33,7 +33,7 @@ from ogel.runtime.jobs.store import JobQueue
 from ogel.runtime.messaging import MOST_PUSH_BYTES, push_payload
 
 SMS = "sms"
-# A push that must be there at once or never is still given a moment to leave.
+# A push that must be delivered at once or never still gets a moment to be sent.
 LEAST_LIFETIME_SECONDS = 60
 # Names that FCM keeps for itself; a device of either kind gets the same data.
 _RESERVED = ("from", "message_type", "notification", "collapse_key")
@@ -42,7 +42,7 @@ _RESERVED_STARTS = ("google.", "gcm.", "google_")
 
 @dataclass(frozen=True, slots=True)
 class _Draft:
-    """A message that is to be written. `gone` says why it has failed already."""
+    """A message to be written. `gone` says why it has failed already."""
 
     id: str
     to: str
@@ -68,7 +68,9 @@ class _Draft:
 
 
 class MessageService:
-    """`takes_sms`: somebody is set up who carries it. `lifetime_seconds`: of what names no shorter one."""
+    """
+    `takes_sms` tells whether an SMS provider is configured. `lifetime_seconds` is the longest lifetime of messages.
+    """
 
     def __init__(
         self,
@@ -94,7 +96,7 @@ class MessageService:
         self._lifetime_seconds = lifetime_seconds
 
     async def send(self, caller: Caller, new: NewMessage, header_key: str | None = None) -> AcceptedMessages:
-        """All or none. Raises Conflict when the key stands for another request, QueueFull."""
+        """Accepts all messages or none. Raises Conflict when the key was used for another request, QueueFull."""
         asked = asked_by(new, header_key)
         return await self._answers.once(asked, lambda: self._accept(caller, new, asked))
 
@@ -176,7 +178,10 @@ class MessageService:
         return found_message(message, id)
 
     async def retry(self, caller: Caller, id: str) -> Message:
-        """At once, with all its attempts and its whole time before it; what was sent is not sent again."""
+        """
+        Makes the message due now, with all its attempts and its whole lifetime again. A message that was sent is not
+        sent again.
+        """
         async with self._database.transaction() as tx:
             message = unsent_message(await self._store.get(tx, id), id)
             job = message_job(id, await self._service_of(tx, message))

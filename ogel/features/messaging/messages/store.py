@@ -1,4 +1,4 @@
-"""The messages table, and what stands beside it: attempts, and answers to requests with a key."""
+"""The tables of messages, their attempts, and the stored responses of idempotency keys."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ KNOWN_REQUEST = _SQL.known_request
 
 class MessageStore:
     async def insert_request(self, tx: Transaction, asked: Asked, answer: AcceptedMessages) -> bool:
-        """False when it is known, by a transaction that has committed: it waits for one that has not."""
+        """Returns False when the key is known. Waits for a concurrent transaction that has not committed."""
         parameters = {**asked._asdict(), "answer": msgspec.json.encode(answer).decode()}
         return await tx.execute(_SQL.insert_request, parameters) > 0
 

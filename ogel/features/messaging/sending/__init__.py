@@ -1,1 +1,1 @@
-"""Sending: which provider takes a message, what it said, and what follows from that."""
+"""Sending: choosing a provider for a message, and recording its answer."""

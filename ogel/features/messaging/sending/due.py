@@ -16,7 +16,7 @@ from ogel.runtime.messaging import Push, Sms
 
 
 class KnownDevice(Struct, frozen=True):
-    """`address` is None when it cannot be unsealed; `seen_at` tells one version of a device from the next."""
+    """`address` is None when it cannot be unsealed; `seen_at` identifies the version of the device."""
 
     id: str
     address: Address | None
@@ -35,7 +35,7 @@ class DueMessage(QueuedMessage, frozen=True):
 
     @property
     def hopeless(self) -> str | None:
-        """Why there is nothing to try."""
+        """Returns why the message cannot be sent at all, or None."""
         if self.channel == "sms":
             return None
         if self.device is None:
@@ -43,13 +43,13 @@ class DueMessage(QueuedMessage, frozen=True):
         return self.device.disabled_reason
 
     def message(self) -> Sms | Push[Any] | None:
-        """As providers take it; None when its device cannot be read."""
+        """Returns the message for providers; None when its device cannot be unsealed."""
         if self.channel == "sms":
             return Sms(self.id, self.recipient, self.content["text"])
         address = self.device.address if self.device else None
         if address is None:
             return None
-        # What it waited here is part of the time it may take.
+        # The time spent waiting here counts towards its lifetime.
         wanted = self.content["ttl_seconds"]
         ttl = self.lifetime_seconds if wanted is None else wanted
         left = max(0, int(ttl - self.age_seconds))
@@ -58,6 +58,6 @@ class DueMessage(QueuedMessage, frozen=True):
 
 
 class GoneResult(SendResult, frozen=True, kw_only=True):
-    """The device that was asked for is not there any more, as `device` says."""
+    """The provider reports that the device, as `device` describes it, no longer exists."""
 
     device: GoneDevice

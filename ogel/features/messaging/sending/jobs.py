@@ -1,4 +1,4 @@
-"""Sending: one message to whoever takes it, the outcome written with the job's."""
+"""The job that sends a message through a provider; the outcome is recorded together with the job's."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from ogel.runtime.messaging import Gone
 
 # With the waits between them: 34 minutes on average, at most an hour and more.
 ATTEMPTS = 12
-# A text or push is about now: that somebody has mended what was refused is noticed within minutes.
+# SMS and push are urgent, so a corrected configuration must be noticed within minutes.
 POLICY = MessagePolicy(
     RetryPolicy.doubling(first_seconds=2.0, cap_seconds=3600.0, attempts=ATTEMPTS), most_wait_seconds=300.0
 )

@@ -15,8 +15,8 @@ FROM json_to_recordset(%(rows)s::json) AS r (
 )
 
 -- settle --
--- Where messages stand after an attempt. Returns what is published of those that are over. Their jobs are held by this
--- transaction, so nobody else writes them.
+-- Updates messages after an attempt. Returns what is published about those that are finished. This transaction holds
+-- their jobs, so no other one updates them.
 WITH settled AS (
   UPDATE messages AS m
   SET status = r.status, provider = r.provider, provider_message_id = r.provider_id, error = r.error,
@@ -31,14 +31,14 @@ WITH settled AS (
 SELECT * FROM settled WHERE status <> 'queued'
 
 -- give_up --
--- Returns what is published of them.
+-- Returns what is published about the messages.
 UPDATE messages
 SET status = 'failed', error = %(error)s, finished_at = now(), next_attempt_at = NULL
 WHERE id = ANY (%(ids)s) AND status = 'queued'
 RETURNING id, channel, recipient AS "to", status, provider, provider_message_id, error, attempts
 
 -- reopen --
--- Their jobs run again, and their time begins anew. A message that was sent stays so.
+-- Their jobs run again and their lifetime starts anew. A message that was sent is not changed.
 UPDATE messages
 SET status = 'queued', queued_at = now(), finished_at = NULL, next_attempt_at = NULL
 WHERE id = ANY (%(ids)s) AND status <> 'sent'

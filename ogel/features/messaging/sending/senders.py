@@ -1,4 +1,6 @@
-"""Who takes what: texts the SMS providers in turn, a push whoever its device belongs to; each behind its breaker."""
+"""
+Chooses providers: SMS providers in turn, and for a push the service of its device; each has its own circuit breaker.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,7 @@ Taken = tuple[str | None, Sequence[Try]]
 
 @dataclass(frozen=True, slots=True)
 class MessageProviders:
-    """Those that are set up: `sms` by name, in the order of preference."""
+    """The configured providers; `sms` by name, in order of preference."""
 
     sms: Sequence[tuple[str, MessageProvider[Sms]]] = ()
     fcm: MessageProvider[Push[str]] | None = None
@@ -54,20 +56,20 @@ class Senders:
 
     def _service(self, origin: str) -> Providers[Any]:
         """
-        A breaker for each push service: users name them, and one that fails must not speak for the others. A patient
-        one: users also choose what it is asked.
+        Each push service has its own breaker, because users choose the services and one that fails must not block the
+        others. It opens late, because users also choose what the service is asked.
         """
         chain = self._services.pop(origin, None)
         if chain is None:
             chain = _chain("push", [("webpush", self._webpush)], self._calls, is_patient=True)
-        self._services[origin] = chain  # now the one used last
+        self._services[origin] = chain  # moved to the end: it is the most recently used
         if len(self._services) > MOST_PUSH_SERVICES:
             del self._services[next(iter(self._services))]
         return chain
 
 
 class _CallsOnly:
-    """Counts calls; a gauge of all push services' breakers together would show the one that was asked last."""
+    """Counts calls only: one gauge for the breakers of all push services would show the one used last."""
 
     def __init__(self, metrics: CallMetrics) -> None:
         self.called = metrics.called

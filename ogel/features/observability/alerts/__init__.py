@@ -1,1 +1,1 @@
-"""Alerts: rules held against fresh numbers every minute; one that is raised or cleared is an event."""
+"""Alerts: rules that are evaluated every minute; an alert that is raised or cleared is published as an event."""

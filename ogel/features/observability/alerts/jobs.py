@@ -1,4 +1,4 @@
-"""What workers do about alerts: check, once a minute."""
+"""The job that checks the alert rules once a minute."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 -- lock --
--- Each check goes on from the one before, so they come one after the other.
+-- Each check continues from the one before, so checks are serialised.
 SELECT pg_advisory_xact_lock(hashtextextended('ogel alerts', 0))
 
 -- all --

@@ -1,4 +1,4 @@
-"""What counts as wrong, and what a check makes of the one before it."""
+"""Evaluates alert rules, and updates the alerts of the check before."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from msgspec import Struct
 
 from ogel.runtime.alerts import AlertRule, Level, Sample
 
-# One odd number raises nothing, and one good one clears nothing.
+# A single outlier neither raises nor clears an alert.
 STREAK = 2
 
 
-class Finding(Struct, frozen=True):
-    """What one check found of one rule and subject."""
+class AlertFinding(Struct, frozen=True):
+    """What one check found for one rule and subject."""
 
     name: str
     subject: str
@@ -26,9 +26,9 @@ class Finding(Struct, frozen=True):
 
 class Alert(Struct, frozen=True):
     """
-    raised   after STREAK checks in a row that found it over, until as many did not.
-    is_over  what the last check found.
-    since    raised: the first check that found it over; otherwise the first after which that was no longer so.
+    raised   after STREAK checks in a row that were over the limit, until as many were not.
+    is_over  the result of the last check.
+    since    raised: the first check over the limit; otherwise the first check after that which was not.
     """
 
     name: str
@@ -43,10 +43,10 @@ class Alert(Struct, frozen=True):
     checked_by: str
 
 
-def findings(rules: Sequence[AlertRule], samples: Sequence[Sample]) -> list[Finding]:
-    """None of what there was no sample of."""
+def findings(rules: Sequence[AlertRule], samples: Sequence[Sample]) -> list[AlertFinding]:
+    """Rules without a sample have no finding."""
     return [
-        Finding(
+        AlertFinding(
             rule.name,
             sample.labels.get(rule.subject, ""),
             rule.level,
@@ -60,7 +60,7 @@ def findings(rules: Sequence[AlertRule], samples: Sequence[Sample]) -> list[Find
     ]
 
 
-def next_state(before: Alert | None, found: Finding, now: datetime, tick: str) -> Alert:
+def next_state(before: Alert | None, found: AlertFinding, now: datetime, tick: str) -> Alert:
     same = before is not None and before.is_over == found.is_over
     streak = before.streak + 1 if before and same else 1
     was_raised = before is not None and before.raised
@@ -80,6 +80,6 @@ def next_state(before: Alert | None, found: Finding, now: datetime, tick: str) -
     )
 
 
-def gone(alert: Alert) -> Finding:
-    """What is no more is not over anything."""
-    return Finding(alert.name, alert.subject, alert.level, alert.value, alert.threshold, is_over=False)
+def gone(alert: Alert) -> AlertFinding:
+    """A subject that no longer exists is not over any limit."""
+    return AlertFinding(alert.name, alert.subject, alert.level, alert.value, alert.threshold, is_over=False)

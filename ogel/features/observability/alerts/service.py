@@ -1,4 +1,4 @@
-"""Holding the rules against fresh numbers: to answer who asks, and, once a minute, to raise and clear alerts."""
+"""Evaluates the alert rules: for requests, and once a minute to raise and clear alerts."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import msgspec
 import structlog
 from msgspec import Struct
 
-from ogel.features.observability.alerts.rules import Alert, Finding, findings, gone, next_state
+from ogel.features.observability.alerts.rules import Alert, AlertFinding, findings, gone, next_state
 from ogel.features.observability.alerts.store import AlertStore
 from ogel.features.observability.resources.sampler import Sampler
 from ogel.kernel.clock import rfc3339, utc_now
@@ -24,7 +24,7 @@ from ogel.runtime.outbox import Outbox
 log = structlog.get_logger(__name__)
 
 RAISED, CLEARED = "platform.alert.raised", "platform.alert.cleared"
-# Without a check for so long, no worker or scheduler is there to raise anything.
+# Without a check for this long, no worker or scheduler is running that could raise alerts.
 LATE = timedelta(minutes=5)
 _Key = tuple[str, str]
 _Status = Literal["ok", "warning", "critical"]
@@ -32,9 +32,9 @@ _Status = Literal["ok", "warning", "critical"]
 
 class AlertItem(Struct, frozen=True):
     """
-    subject    what it is of, a queue or a process; null where there is only one.
-    is_over    by the numbers of now; an alert is raised by two checks in a row, a minute apart, and cleared likewise.
-    since      raised: since when; otherwise when it was cleared, or null.
+    subject    the queue or process it is about; null where there is only one.
+    is_over    by present numbers; an alert is raised by two checks in a row, a minute apart, and cleared likewise.
+    since      when it was raised; otherwise when it was cleared, or null.
     """
 
     name: str
@@ -49,8 +49,8 @@ class AlertItem(Struct, frozen=True):
 
 class Checked(Struct, frozen=True):
     """
-    `status` is the worst level of those that are raised; while nobody checks them, of those that are over. Raised ones
-    come first.
+    `status` is the worst level of the raised alerts or, while no worker checks them, of those over their limit. Raised
+    alerts come first.
     """
 
     status: _Status
@@ -67,7 +67,7 @@ class AlertService:
         sampler: Sampler,
         rules: Callable[[], Sequence[AlertRule]],
     ) -> None:
-        """`rules` are those of all features: asked when a check is made."""
+        """`rules` returns the rules of all features; it is called at each check."""
         self._database = database
         self._store = store
         self._outbox = outbox
@@ -75,7 +75,7 @@ class AlertService:
         self._rules = rules
 
     async def look(self) -> Checked:
-        """Changes nothing: however often it is asked, alerts are raised and cleared at their own pace."""
+        """Changes nothing, so requests do not influence when alerts are raised and cleared."""
         found = findings(self._rules(), await self._sampler.quickly())
         async with self._database.autocommit() as tx:
             known = {_key(alert): alert for alert in await self._store.all(tx)}
@@ -91,7 +91,7 @@ class AlertService:
         )
 
     async def check(self, tick: str) -> None:
-        """What is raised or cleared is told of in the same transaction. The same tick again changes nothing."""
+        """Publishes events of raised and cleared alerts in the same transaction. Repeating a tick changes nothing."""
         found = findings(self._rules(), await self._sampler.quickly())
         async with self._database.transaction() as tx:
             await self._store.lock(tx)
@@ -110,7 +110,9 @@ class AlertService:
             await self._tell(tx, [each for each in states if _changed(known.get(_key(each)), each)], now)
 
     def _is_gone(self, alert: Alert) -> bool:
-        """Of a subject that is no more, or a rule of another version. Otherwise nobody could say how it is just now."""
+        """
+        Whether the subject no longer exists, or the rule belongs to another version, so that no present number exists.
+        """
         return bool(alert.subject) or alert.name not in {rule.name for rule in self._rules()}
 
     async def _tell(self, tx: Transaction, changed: Sequence[Alert], now: datetime) -> None:
@@ -147,11 +149,11 @@ def _changed(before: Alert | None, after: Alert) -> bool:
     return after.raised != (before.raised if before else False)
 
 
-def _key(each: Alert | Finding) -> _Key:
+def _key(each: Alert | AlertFinding) -> _Key:
     return each.name, each.subject
 
 
-def _item(found: Finding, known: Alert | None) -> AlertItem:
+def _item(found: AlertFinding, known: Alert | None) -> AlertItem:
     return AlertItem(
         found.name,
         found.subject or None,

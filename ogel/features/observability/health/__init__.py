@@ -1,1 +1,1 @@
-"""Health: what Ogel leans on, asked every minute; a change is an event."""
+"""Health: the services that Ogel depends on are checked every minute; a change is published as an event."""

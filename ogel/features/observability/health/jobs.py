@@ -1,4 +1,4 @@
-"""What workers do about health: ask, remember, and tell of changes."""
+"""The job that checks the health of services, records it and publishes changes."""
 
 from __future__ import annotations
 
@@ -27,10 +27,7 @@ HISTORY = timedelta(hours=24)
 
 
 class CheckHealth:
-    """
-    Asked from the worker that performs it. What is wrong with Postgres itself cannot be written down: then checks are
-    missing from the history.
-    """
+    """Runs in a worker. A failure of Postgres itself cannot be recorded; then checks are missing from the history."""
 
     def __init__(self, database: Database, store: HealthCheckStore, outbox: Outbox, checkup: Checkup) -> None:
         self._database = database
@@ -39,7 +36,7 @@ class CheckHealth:
         self._checkup = checkup
 
     async def perform(self, job: Job, _: Any) -> None:
-        """Performed again it finds no change, and tells of none."""
+        """Performed again it finds no change and publishes nothing."""
         if is_overtaken(job):
             return
         checks = await self._checkup.results()
@@ -49,7 +46,7 @@ class CheckHealth:
             last = await self._store.last(tx)
             await self._store.insert(tx, status, checks)
             changed = _changes(last, checks)
-            if changed or (last and last.status != status):  # a probe that failed may be asked no more
+            if changed or (last and last.status != status):  # a probe that failed may be missing this time
                 await self._tell(tx, status, checks, changed, last)
 
     async def _tell(
@@ -70,6 +67,6 @@ class CheckHealth:
 
 
 def _changes(last: HealthCheck | None, checks: Mapping[str, bool]) -> dict[str, bool]:
-    """What is new is taken to have been well."""
+    """A service without an earlier check counts as healthy before."""
     known = last.checks if last else {}
     return {name: well for name, well in checks.items() if well != known.get(name, True)}

@@ -1,4 +1,4 @@
-"""Checks are forgotten once they have left the history."""
+"""Health checks are deleted once they are too old for the history."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 -- lock --
--- Checks are compared with the one before, so they come one after the other.
+-- Each check is compared with the one before, so checks are serialised.
 SELECT pg_advisory_xact_lock(hashtextextended('ogel health', 0))
 
 -- last --
@@ -16,7 +16,7 @@ ORDER BY checked_at DESC
 LIMIT %(limit)s
 
 -- count_old --
--- The last one stays, however old: the next is compared with it.
+-- The last check is kept, however old, because the next is compared with it.
 SELECT count(*) FROM (
   SELECT FROM health_checks
   WHERE checked_at < least(%(before)s, (SELECT max(checked_at) FROM health_checks)) LIMIT %(most)s

@@ -1,1 +1,1 @@
-"""How the suite is doing: metrics for Prometheus, and the same in JSON for people."""
+"""Metrics of the suite, for Prometheus and as JSON."""

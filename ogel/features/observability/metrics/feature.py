@@ -1,4 +1,4 @@
-"""The manifest of what every process has of observability: its metrics, and the counts that it hands over."""
+"""The part of observability that every process has: its metrics, and handing over its usage counts."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class MetricsRoutes:
         self._service = service
 
     def routes(self) -> list[Route]:
-        # Prometheus asks every few seconds, and from wherever it runs: that is no reason to be refused.
+        # Prometheus scrapes every few seconds and must not be refused for that.
         access = Access("key", METRICS_SCOPE, "none")
         return [
             Route(

@@ -1,4 +1,4 @@
-"""Numbers that the database knows: asked for seldom, however many scrape, and never waited for long."""
+"""Metrics read from the database: rarely, however often they are scraped, and never waited for long."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from ogel.runtime.feature import Measure
 
 log = structlog.get_logger(__name__)
 
-# Prometheus of a whole fleet may scrape at once; the database is asked at most this often per process…
+# Many Prometheus servers may scrape at once; each process queries the database at most this often…
 EVERY_SECONDS = 2.0
 # …and spends at most this part of one core on it.
 PART_OF_TIME = 0.05
-# A scrape waits this long for newer numbers, and then shows those there are.
+# A scrape waits this long for newer numbers, and then shows the present ones.
 PATIENCE_SECONDS = 2.0
 MOST_SECONDS = 10.0
 
@@ -36,7 +36,7 @@ class Measures:
         ).set_function(lambda: time.monotonic() - self._answered_at)
 
     async def refresh(self) -> None:
-        """Never raises: without the database they stay as they were, and their age says so."""
+        """Never raises: without the database the numbers stay as they were, and a metric shows their age."""
         if self._asking is None and time.monotonic() >= self._ask_at:
             self._asking = asyncio.create_task(self._ask(), name="measures")
         if self._asking is not None:

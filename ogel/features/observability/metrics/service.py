@@ -1,4 +1,4 @@
-"""Numbers about this process, the database, Redis and the queues."""
+"""Metrics of this process, the database, Redis and the queues."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class MetricsService:
         measures: Callable[[], Sequence[Measure]] = tuple,
         labels: Mapping[str, str] | None = None,
     ) -> None:
-        """`labels` stand at every number of this process, as it is when it is shown."""
+        """`labels` are added to each metric of this process when it is shown."""
         self._database = database
         self._registry = registry
         self._labels = {} if labels is None else labels
@@ -75,7 +75,7 @@ class MetricsService:
         ).set(1)
 
     async def prometheus(self) -> bytes:
-        """Metrics of this process still come while Postgres is away."""
+        """The metrics of this process are shown even while Postgres is away."""
         await self._measures.refresh()
         stats = self._database.pool_stats()
         self._pool.labels("open").set(stats.get("pool_size", 0))

@@ -1,1 +1,1 @@
-"""Resources: how Postgres, Redis, queues, processes and the disk are, sampled every five minutes."""
+"""Resources: samples of Postgres, Redis, queues, processes and the disk, taken every five minutes."""

@@ -1,4 +1,4 @@
-"""The last samples as Prometheus has them, for what /metrics does not show otherwise."""
+"""The last samples as Prometheus gauges, for numbers that /metrics does not show otherwise."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _Family = CounterMetricFamily | GaugeMetricFamily
 
 
 class ResourceGauges(Collector):
-    """What is gone from the last samples is gone from here: a dropped table leaves no number behind."""
+    """Series that are missing from the last samples are removed, so a dropped table leaves no number behind."""
 
     def __init__(self, database: Database, store: ResourceStore, registry: CollectorRegistry) -> None:
         self._database = database

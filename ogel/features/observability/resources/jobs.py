@@ -1,4 +1,4 @@
-"""What workers do about resources: take samples."""
+"""The job that takes samples of resources."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class TakeSamples:
         self._sampler = sampler
 
     async def perform(self, job: Job, _: Any) -> None:
-        """Performed again it takes other samples, at another time, which are as true."""
+        """Performed again it takes new samples at another time, which are equally valid."""
         samples = await self._sampler.everything()
         async with self._database.autocommit() as tx:
             await self._store.insert(tx, samples)

@@ -1,4 +1,4 @@
-"""Samples are forgotten after a time."""
+"""Samples are deleted after their retention."""
 
 from __future__ import annotations
 

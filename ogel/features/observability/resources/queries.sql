@@ -1,5 +1,5 @@
 -- activity --
--- Connections of this database by state, and what all of them take of the server's.
+-- Connections of this database by state, and the share of the server's connections that all of them use.
 SELECT 'database.connections' AS name, jsonb_build_object('state', coalesce(state, 'unknown')) AS labels,
        count(*)::float8 AS value
 FROM pg_stat_activity WHERE datname = current_database() AND backend_type = 'client backend' GROUP BY state
@@ -24,7 +24,7 @@ SELECT 'database.replication_lag_bytes', jsonb_build_object('standby', coalesce(
 FROM pg_stat_replication WHERE replay_lsn IS NOT NULL AND NOT pg_is_in_recovery()
 
 -- sizes --
--- Of the database and its largest tables.
+-- Sizes of the database and its largest tables.
 WITH largest AS (
   SELECT relid, relname, n_dead_tup, greatest(last_vacuum, last_autovacuum) AS vacuumed_at
   FROM pg_stat_user_tables ORDER BY pg_total_relation_size(relid) DESC LIMIT %(tables)s
@@ -41,7 +41,7 @@ FROM largest CROSS JOIN LATERAL (VALUES
 WHERE n.value IS NOT NULL
 
 -- processes --
--- Those that were heard of within the last minutes; of a name that was given again after a restart, the newest.
+-- Processes that reported within the last minutes; of several with the same name after a restart, the newest.
 SELECT DISTINCT ON (n.name, p.name) n.name, jsonb_build_object('process', p.name), n.value
 FROM processes AS p CROSS JOIN LATERAL (VALUES
   ('process.memory_bytes', memory_bytes::float8), ('process.cpu_seconds', cpu_seconds)
@@ -56,7 +56,7 @@ FROM json_to_recordset(%(rows)s::json) AS r (name text, labels jsonb, value floa
 ON CONFLICT (name, sampled_at, labels) DO NOTHING
 
 -- latest --
--- Those of the last time that any were taken, if that is not long ago.
+-- The samples of the last time that any were taken, if that is recent.
 SELECT name, labels, value, sampled_at FROM resource_samples
 WHERE sampled_at = (
   SELECT max(sampled_at) FROM resource_samples WHERE sampled_at > now() - make_interval(secs => %(seconds)s)

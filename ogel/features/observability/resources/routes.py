@@ -60,7 +60,7 @@ class ResourceRoutes:
         return page(taken, query.limit, lambda each: (each.sampled_at, each.labels))
 
     async def _latest(self, call: Call[Any, Any]) -> Page[Taken]:
-        # One page holds them all: names are declared in code, and of tables and queues there are few.
+        # One page holds all samples: names are declared in code, and there are few tables and queues.
         async with self._database.autocommit() as tx:
             return Page(await self._store.latest(tx), next=None)
 

@@ -1,4 +1,4 @@
-"""A sample: one number of one thing at one time, and the names there are."""
+"""A sample is one number about one thing at one time; and the names of samples."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ NAMES: Mapping[str, str] = {
     "disk.free_bytes": "Where OGEL_DATA_DIR is, of the process that takes the samples.",
     "disk.free_share": "Likewise, of the whole.",
 }
-# What only grows until a server is started anew.
+# Counters that only grow until a server restarts.
 CUMULATIVE = ("redis.evicted_keys",)
 # What /metrics shows under another name already; of a process, only its own.
 SHOWN_ELSEWHERE = (

@@ -1,4 +1,6 @@
-"""Asking everything how it is. Without Redis, or a disk that answers, the rest still comes."""
+"""
+Takes samples from all sources. A source that does not answer, such as Redis or a disk, does not prevent the others.
+"""
 
 from __future__ import annotations
 
@@ -48,13 +50,13 @@ class Sampler:
         self._data_dir = data_dir
 
     async def everything(self) -> list[Sample]:
-        """Raises what the database raises: it is where samples are kept."""
+        """Raises what the database raises, because samples are stored there."""
         async with self._database.autocommit() as tx:
             sizes = await self._store.sizes(tx)
         return [*await self.quickly(), *sizes]
 
     async def quickly(self) -> list[Sample]:
-        """Without the sizes of tables, which are looked up on the disk."""
+        """Without the sizes of tables, which Postgres has to look up on the disk."""
         redis, disk = await asyncio.gather(self._redis_stats(), asyncio.to_thread(self._disk))
         depths = await self._depths()
         others = [sample for take in self._of_features() for sample in await take()]
@@ -75,7 +77,7 @@ class Sampler:
         ]
 
     async def _takes_writes(self) -> bool:
-        """Raises DatabaseAway when it does not even answer."""
+        """Raises DatabaseAway when the database does not answer at all."""
         try:
             await check_writes(self._database)
         except (DatabaseDiskFull, DatabaseReadOnly):
@@ -83,7 +85,7 @@ class Sampler:
         return True
 
     def _disk(self) -> Sequence[Sample]:
-        # A directory that is not made yet will be where its nearest parent is.
+        # A directory that does not exist yet will be on the disk of its nearest parent.
         directory = next(
             each for each in (self._data_dir, *self._data_dir.absolute().parents) if each.exists()
         )

@@ -1,4 +1,4 @@
-"""The resource_samples table, and what Postgres says about itself."""
+"""The resource_samples table, and Postgres's own statistics."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from ogel.runtime.http.route import Timestamp
 _SQL = Queries.beside(__name__)
 
 LARGEST_TABLES = 10
-# Of fewer blocks, the part that was found in the cache says nothing.
+# With fewer blocks the cache hit ratio means nothing.
 LEAST_BLOCKS = 100_000
-# A process tells of itself at least once a minute; samples come every five.
+# A process reports at least once a minute; samples are taken every five.
 PROCESS_SECONDS = 180.0
 LATEST_SECONDS = 3600.0
 

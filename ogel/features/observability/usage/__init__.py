@@ -1,1 +1,1 @@
-"""Usage: counted in memory by every process, added up per hour and day."""
+"""Usage: every process counts in memory, and the counts are added up per hour and day."""

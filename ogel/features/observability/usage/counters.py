@@ -1,4 +1,4 @@
-"""What this process has counted: read from its Prometheus counters, so that nothing is counted twice."""
+"""Usage counted by this process, read from its Prometheus counters so that nothing is counted twice."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from ogel.features.observability.usage.metrics import Metric
 
 Labels = Mapping[str, str]
 Series = tuple[Metric, tuple[tuple[str, str], ...]]
-# The labels to count under; None: not to be counted.
+# Returns the labels to count under; None for what is not counted.
 Choose = Callable[[Labels], Labels | None]
 
 _OUTCOMES_OF_JOBS = {"done": "done", "retry": "failed", "dead": "dead"}
-# What platforms and Prometheus ask, every few seconds, is nobody's use of Ogel.
+# Requests that platforms and Prometheus send every few seconds are not usage.
 _PROBED = ("/health/", "/metrics")
 
 
@@ -28,7 +28,7 @@ def _event(labels: Labels) -> Labels | None:
 
 
 def _attempt(labels: Labels) -> Labels | None:
-    """Without faults of ours: then no request reached anyone."""
+    """Leaves out failures that are our own fault, because their requests reached no receiver."""
     return None if labels["outcome"] == "ours" else {"outcome": labels["outcome"]}
 
 
@@ -53,7 +53,7 @@ _SOURCES: Mapping[str, tuple[Metric, Choose]] = {
 
 
 def counted(registry: CollectorRegistry) -> Counter[Series]:
-    """Since the process started."""
+    """The counts since the process started."""
     totals: Counter[Series] = Counter()
     for family in registry.restricted_registry(list(_SOURCES)).collect():
         for sample in family.samples:

@@ -1,4 +1,4 @@
-"""Handing over what this process counted: every half minute, at a clean end, and each count once."""
+"""Hands over the counts of this process every half minute and at a clean shutdown, each count exactly once."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ LAST_FLUSH_SECONDS = 5.0
 
 class Flusher:
     """
-    One per process. A flush that fails is sent again as it was, under its number; what is counted meanwhile waits in
-    the counters. So nothing is lost while Postgres is away, and nothing grows.
+    One per process. A flush that fails is sent again unchanged, with the same number, while new counts wait in the
+    counters. So nothing is lost while Postgres is away, and memory does not grow.
     """
 
     def __init__(
@@ -50,10 +50,10 @@ class Flusher:
         self._unsent: Sequence[Delta] | None = None
 
     async def run(self, name: str, stop: asyncio.Event) -> None:
-        """`name` says what the process does. Ends soon after `stop`; `last` is for afterwards."""
+        """`name` says what the process does. Ends soon after `stop`; call `last` afterwards."""
         self._name = name
         while not stop.is_set():
-            # Processes that were started together do not write together.
+            # Spreads the writes of processes that were started together.
             pause = self._every_seconds * random.uniform(0.8, 1.0)  # noqa: S311 - spreads load, guards nothing
             with suppress(TimeoutError):
                 async with asyncio.timeout(pause):
@@ -62,10 +62,10 @@ class Flusher:
             await self._try_flush()
 
     async def last(self) -> None:
-        """When nothing more will be counted. What cannot be written within seconds is lost."""
+        """Called when nothing more will be counted. Counts that cannot be written within seconds are lost."""
         try:
             async with asyncio.timeout(LAST_FLUSH_SECONDS):
-                # One that failed before goes first.
+                # A flush that failed before goes first.
                 if self._unsent is not None:
                     await self.flush()
                 await self.flush()
@@ -73,7 +73,7 @@ class Flusher:
             log.warning("usage.lost", error=f"{type(error).__name__}: {error}")
 
     async def flush(self) -> None:
-        """Raises what the database raises; the next call sends the same again."""
+        """Raises what the database raises; the next call sends the same flush again."""
         if self._unsent is None:
             self._unsent = self._new_deltas()
             self._number += 1

@@ -1,4 +1,4 @@
-"""What workers do about usage: fold what was counted into hours and days."""
+"""The job that adds usage counts up into hours and days."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class RollUp:
         self._store = store
 
     async def perform(self, job: Job, _: Any) -> None:
-        """A batch to a transaction. When somebody else is at it there is nothing to do."""
+        """One batch per transaction. Does nothing while another worker is doing it."""
         total, folded = 0, BATCH
         while folded == BATCH:
             async with self._database.transaction() as tx:

@@ -1,4 +1,4 @@
-"""What is counted, by the names that users see."""
+"""The names of usage metrics that users see."""
 
 from __future__ import annotations
 
@@ -18,5 +18,5 @@ Metric = Literal[
 Label = Literal["status", "outcome", "queue"]
 
 METRICS: tuple[Metric, ...] = get_args(Metric)
-# Of these a bucket holds the most there was at one time; of the others, how many there were.
+# For these a bucket holds the highest value; for the others, the sum.
 PEAKS: tuple[Metric, ...] = ("realtime.connections", "storage.bytes")

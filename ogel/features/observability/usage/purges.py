@@ -1,4 +1,4 @@
-"""Hours and days are forgotten after a time; so are processes that fell silent, and what nobody has folded."""
+"""Purges of hours and days, of processes that no longer report, and of counts that were never added up."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ async def _count_deltas(tx: Transaction, before: datetime) -> int:
 
 
 async def _purge_deltas(tx: Transaction, before: datetime, limit: int) -> int:
-    """Unlike all else that is purged they were still needed, and somebody has to be told."""
+    """Unlike other purged data these counts were still needed, so deleting them is logged."""
     lost = await tx.execute(_SQL.purge_deltas, {"before": before, "limit": limit})
     if lost:
         log.error("usage.never_folded", deltas=lost, advice="run a worker of the queue stats")

@@ -1,5 +1,5 @@
 -- append --
--- The rows of a flush, and its number, in one statement: one that arrived before adds nothing.
+-- Inserts the rows and the number of a flush in one statement; a flush that arrived before adds nothing.
 WITH ours AS (
   INSERT INTO processes AS p (id, name, flush, memory_bytes, cpu_seconds)
   VALUES (%(process)s, %(name)s, %(number)s, %(memory_bytes)s, %(cpu_seconds)s)
@@ -16,7 +16,7 @@ FROM ours, json_to_recordset(%(rows)s::json) AS r (metric text, labels jsonb, va
 SELECT pg_try_advisory_xact_lock(hashtextextended('ogel usage', 0))
 
 -- fold_counts --
--- What is added to an hour and a day, and what is deleted for it, are the same rows.
+-- The same rows are added to an hour and a day, and deleted.
 WITH taken AS (
   DELETE FROM usage_deltas WHERE id IN (
     SELECT id FROM usage_deltas WHERE metric <> ALL (%(peaks)s::text[]) ORDER BY id LIMIT %(limit)s
@@ -50,7 +50,7 @@ GROUP BY 1, 2, 3, 4
 ON CONFLICT (bucket, at, metric, labels) DO UPDATE SET value = greatest(u.value, excluded.value)
 
 -- list_usage --
--- Oldest first. Labels that are not in `by` are added up.
+-- Oldest first. Labels that are not in `by` are summed up.
 SELECT at, metric, kept AS labels, value FROM (
   SELECT at, metric, kept,
          (CASE WHEN metric = ANY (%(peaks)s::text[]) THEN max(value) ELSE sum(value) END)::bigint AS value

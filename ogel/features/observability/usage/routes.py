@@ -21,7 +21,7 @@ _LABEL = "|".join(get_args(Label))
 LABELS_PATTERN = pattern(
     rf"^({_LABEL})(,({_LABEL}))*(?!\n)$", f"any of {', '.join(get_args(Label))}, separated by commas"
 )
-# What is shown when nobody says since when.
+# The default range when `since` is missing.
 _SPANS = {"hour": timedelta(days=1), "day": timedelta(days=30)}
 
 

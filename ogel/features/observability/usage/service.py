@@ -1,4 +1,4 @@
-"""Looking at usage: hours or days of it, and this day and month so far."""
+"""Reading usage: by hour or day, and the totals of this day and month."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from ogel.runtime.http.route import Timestamp
 
 class UsageFilters(Struct, frozen=True):
     """
-    since, until  of the beginnings of hours or days; `until` is left out itself.
-    by            labels to tell apart; all others are added up.
-    after         the time, metric and labels (as JSON) of the last row of the page before.
+    since, until  range of the beginnings of hours or days; `until` itself is excluded.
+    by            labels to group by; all others are summed up.
+    after         the time, metric and labels (as JSON) of the last row of the previous page.
     """
 
     bucket: str
@@ -37,7 +37,7 @@ class Total(Struct, frozen=True):
 
 
 class Summary(Struct, frozen=True):
-    """Every metric there is. Days and months begin at midnight in UTC."""
+    """Contains every metric. Days and months begin at midnight UTC."""
 
     items: list[Total]
     today: Timestamp

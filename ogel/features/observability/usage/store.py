@@ -29,7 +29,9 @@ class Delta(Struct, frozen=True):
 
 
 class Usage(Struct, frozen=True):
-    """`at`: when the hour or day began. Peaks (connections, stored bytes) are the most there was at one time."""
+    """
+    `at` is the beginning of the hour or day. Peaks (connections, stored bytes) are the highest value in that time.
+    """
 
     at: Timestamp
     metric: str
@@ -39,7 +41,7 @@ class Usage(Struct, frozen=True):
 
 class UsageStore:
     async def append(self, tx: Transaction, flush: Flush, deltas: Sequence[Delta]) -> None:
-        """Nothing changes for a flush that arrived before."""
+        """Changes nothing for a flush that arrived before."""
         parameters = {
             "process": flush.process,
             "name": flush.name,
@@ -51,21 +53,21 @@ class UsageStore:
         await tx.execute(_SQL.append, parameters)
 
     async def lock(self, tx: Transaction) -> bool:
-        """Whoever folds does so alone, until its transaction ends. False: somebody is at it."""
+        """Locks adding up until the transaction ends. Returns False when another worker holds the lock."""
         return bool(await tx.value(_SQL.lock))
 
     async def fold(self, tx: Transaction, limit: int) -> int:
-        """Up to `limit` deltas into their hour and day; the caller holds the lock. Returns how many."""
+        """Adds up to `limit` deltas to their hour and day; the caller holds the lock. Returns how many."""
         folded: int = await tx.value(_SQL.fold_counts, {"peaks": list(PEAKS), "limit": limit})
         return folded
 
     async def fold_peaks(self, tx: Transaction) -> None:
-        """Of minutes that every process has told of."""
+        """Adds up peaks of minutes for which every process has reported."""
         await tx.execute(_SQL.fold_peaks, {"peaks": list(PEAKS)})
 
     async def list(self, tx: Transaction, filters: Mapping[str, object]) -> list[Usage]:
         return await tx.all(_SQL.list_usage, {**filters, "peaks": list(PEAKS)}, Usage)
 
     async def totals(self, tx: Transaction, since: datetime) -> dict[str, int]:
-        """Of whole days, by metric."""
+        """Sums of whole days, by metric."""
         return dict(await tx.tuples(_SQL.totals, {"since": since, "peaks": list(PEAKS)}))

@@ -12,7 +12,7 @@ Outcome = Literal["delivered", "failed", "unknown"]
 
 
 class Delivery(Struct, frozen=True):
-    """`failed` is final: no attempts are left; until then a delivery that met a failure is `pending`."""
+    """`failed` is final: no attempts are left. Until then a delivery whose attempts failed is `pending`."""
 
     id: str
     event: str
@@ -26,7 +26,7 @@ class Delivery(Struct, frozen=True):
 
 
 class Timings(Struct, frozen=True):
-    """Seconds per phase; null: not reached, or not needed, as on a connection that was open."""
+    """Seconds per phase; null for a phase that was not reached or not needed, as on a connection that was open."""
 
     dns: float | None
     connect: float | None
@@ -37,8 +37,8 @@ class Timings(Struct, frozen=True):
 class DeliveryAttempt(Struct, frozen=True):
     """
     One HTTP request. `reason` is set for failures: `status`, `redirect`, `timeout`, `dns`, `connect`, `tls`, …
-    `unknown`: it is under way, or whoever made it disappeared before it could say how it ended.
-    Of the endpoint's own headers, `request_headers` shows the names.
+    `unknown` means that it is under way, or that its worker disappeared before it could record the outcome.
+    `request_headers` shows only the names of the endpoint's own headers.
     """
 
     id: str
@@ -62,7 +62,7 @@ class DeliveryWithAttempts(Delivery, frozen=True):
 
 
 class Waiting(Struct, frozen=True):
-    """`more`: they are counted up to 10,000."""
+    """Deliveries are counted up to 10,000; with `more` there are others."""
 
     deliveries: int
     more: bool

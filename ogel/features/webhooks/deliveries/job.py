@@ -1,4 +1,4 @@
-"""The job that a delivery is sent by."""
+"""The job that sends a delivery."""
 
 from __future__ import annotations
 
@@ -23,5 +23,8 @@ def delivery_job(
 
 
 def order_key(ordered_by: str | None, subject: str | None) -> str:
-    """What orders the deliveries of an endpoint; empty: nothing does. Events without a subject have no order."""
+    """
+    The key that puts deliveries of an endpoint in order; empty when they have no order, as for events without a
+    subject.
+    """
     return subject or "" if ordered_by == "subject" else ""

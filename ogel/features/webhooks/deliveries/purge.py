@@ -1,4 +1,4 @@
-"""Deliveries that are over are forgotten after a time."""
+"""Finished deliveries are deleted after their retention."""
 
 from __future__ import annotations
 

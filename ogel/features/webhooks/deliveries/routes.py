@@ -15,7 +15,7 @@ from ogel.features.webhooks.deliveries.delivery import (
     Waiting,
 )
 from ogel.features.webhooks.deliveries.service import DeliveryService
-from ogel.features.webhooks.deliveries.tail import Place, RecordedAttempts
+from ogel.features.webhooks.deliveries.tail import RecordedAttempts, TailCursor
 from ogel.kernel.clock import utc_now
 from ogel.kernel.text import STORABLE_PATTERN, pattern
 from ogel.runtime.http.access import Access
@@ -39,7 +39,7 @@ class DeliveryQuery(PageQuery, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 class AttemptQuery(PageQuery, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`since`: now, where nothing is said."""
+    """`since` is now when it is left out."""
 
     since: Timestamp | None = None
     webhook: Id | None = None
@@ -78,7 +78,9 @@ class DeliveryRoutes:
 
     async def _attempts(self, call: Call[Any, AttemptQuery]) -> RecordedAttempts:
         query = call.query
-        start = decode_cursor(query.after, Place) if query.after else Place(query.since or utc_now())
+        start = (
+            decode_cursor(query.after, TailCursor) if query.after else TailCursor(query.since or utc_now())
+        )
         outcomes: Any = query.outcome and query.outcome.split(",")
         found = await self._service.recorded(start, query.webhook, outcomes, query.limit)
         next = None if found.next is None else encode_cursor(found.next)

@@ -10,7 +10,7 @@ import msgspec
 from ogel.features.webhooks.deliveries.delivery import Delivery, DeliveryWithAttempts, Outcome
 from ogel.features.webhooks.deliveries.job import QUEUE, delivery_job, order_key
 from ogel.features.webhooks.deliveries.store import DeliveryStore
-from ogel.features.webhooks.deliveries.tail import Found, Place, Recorded
+from ogel.features.webhooks.deliveries.tail import FoundAttempts, Recorded, TailCursor
 from ogel.kernel.errors import Conflict, Invalid, NotFound
 from ogel.kernel.principal import Caller
 from ogel.runtime.audit import AuditTrail
@@ -36,7 +36,7 @@ class DeliveryService:
         self._recorded = Recorded(database)
 
     async def list(self, filters: Mapping[str, Any]) -> Sequence[Delivery]:
-        """Raises Invalid for a webhook or event that there is not, nor deliveries of it."""
+        """Raises Invalid for an unknown webhook or event that has no deliveries either."""
         async with self._database.autocommit() as tx:
             found = await self._store.list(tx, filters)
             if not found and filters["after"] is None:
@@ -51,7 +51,7 @@ class DeliveryService:
         return DeliveryWithAttempts(**msgspec.structs.asdict(delivery), log=list(attempts))
 
     async def waiting(self, webhook_id: str, most: int) -> int:
-        """How many of an endpoint wait or are under way; counted up to `most`. Raises NotFound."""
+        """Counts the deliveries of an endpoint that wait or are under way, up to `most`. Raises NotFound."""
         async with self._database.autocommit() as tx:
             waiting = await self._jobs.count_unfinished(tx, QUEUE, webhook_id, most)
             if not waiting and await self._store.unknown(tx, {"webhook": webhook_id, "event": None}):
@@ -59,9 +59,11 @@ class DeliveryService:
         return waiting
 
     async def recorded(
-        self, start: Place, webhook: str | None, outcomes: Sequence[Outcome] | None, limit: int
-    ) -> Found:
-        """Attempts recorded there or later. Raises Invalid for a webhook that there is not, nor deliveries of it."""
+        self, start: TailCursor, webhook: str | None, outcomes: Sequence[Outcome] | None, limit: int
+    ) -> FoundAttempts:
+        """
+        Returns attempts recorded from there on. Raises Invalid for an unknown webhook that has no deliveries either.
+        """
         found = await self._recorded.page(start, webhook, outcomes, limit)
         if webhook is not None and not found.attempts:
             async with self._database.autocommit() as tx:
@@ -71,8 +73,8 @@ class DeliveryService:
 
     async def retry(self, caller: Caller, id: str) -> Delivery:
         """
-        At once, whatever its state, unless an attempt is under way or its webhook is paused, when it waits for that;
-        all its attempts are before it again.
+        Makes the delivery due now, whatever its state, with all its attempts again. It is not started twice while an
+        attempt is under way, and waits while its webhook is paused.
         """
         async with self._database.transaction() as tx:
             delivery = _found(await self._store.get(tx, id), id)

@@ -1,4 +1,4 @@
-"""Deliveries and attempts, read; and a delivery's state changed by hand."""
+"""Reads deliveries and attempts, and changes a delivery's state by hand."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class DeliveryStore:
         return await tx.all(_SQL.list_deliveries, {**filters, **ids}, Delivery)
 
     async def unknown(self, tx: Transaction, filters: Mapping[str, Any]) -> Sequence[str]:
-        """Those of the filters `webhook` and `event` that name what there is not."""
+        """Returns which of the filters `webhook` and `event` name something that does not exist."""
         return [name for (name,) in await tx.tuples(_SQL.unknown_of_filters, filters)]
 
     async def attempts(self, tx: Transaction, delivery_id: str) -> Sequence[DeliveryAttempt]:
@@ -34,16 +34,19 @@ class DeliveryStore:
         return [_attempt(delivery_id, row) for row in await tx.tuples(*query)]
 
     async def listener(self, tx: Transaction, id: str) -> tuple[str | None, str | None] | None:
-        """What its endpoint orders by, and its event's subject; the endpoint stays until we commit. None: gone."""
+        """
+        Returns the endpoint's order and the event's subject, and locks the endpoint until the commit. None when it is
+        deleted.
+        """
         found = await tx.tuples(_SQL.listener, {"id": id})
         return (found[0][0], found[0][1]) if found else None
 
     async def cancel(self, tx: Transaction, ids: Sequence[str]) -> None:
-        """Those that are over already stay as they are."""
+        """Deliveries that are finished are not changed."""
         await tx.execute(_SQL.cancel_deliveries, {"ids": list(ids)})
 
     async def reopen(self, tx: Transaction, ids: Sequence[str]) -> None:
-        """They are tried again, whatever their state; their attempts go on counting."""
+        """Deliveries are tried again, whatever their state; attempts continue to be numbered."""
         await tx.execute(_SQL.reopen_deliveries, {"ids": list(ids)})
 
 

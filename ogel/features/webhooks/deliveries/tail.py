@@ -1,4 +1,7 @@
-"""Attempts in the order they are recorded, for whoever follows them: each is seen, however late it commits."""
+"""
+Attempts in the order in which they are recorded, for programs that follow them: none is missed, however late it
+commits.
+"""
 
 from __future__ import annotations
 
@@ -16,14 +19,16 @@ from ogel.runtime.outbox import EVENTS
 
 _SQL = Queries.beside(__name__, events=EVENTS)
 
-# A page sorts what was recorded in this time: little where much was, much where little was.
+# The time range that one page sorts: short while many attempts are recorded, long while there are few.
 FIRST_STEP, LAST_STEP = timedelta(seconds=5), timedelta(hours=1)
-# For one page; where nothing was recorded for longer, the next one goes on.
+# The longest range of one page; after a longer gap the next page goes on.
 MOST_STEPS = 100
 
 
 class RecordedAttempt(Struct, frozen=True):
-    """An attempt, and where its delivery stands by now. `unknown` may be told again, once it is known."""
+    """
+    An attempt, and the present state of its delivery. An `unknown` attempt may appear again once its outcome is known.
+    """
 
     recorded_at: datetime
     delivery: str
@@ -43,9 +48,9 @@ class RecordedAttempt(Struct, frozen=True):
 
 class RecordedAttempts(Struct, frozen=True):
     """
-    Oldest first. With `next` there may be more, even behind an empty page. Whoever follows asks again without `after`
-    and since the `settled_at` of the first page, and leaves out what was told: before that, nothing can appear any
-    more.
+    Oldest first. With `next` there may be more, even after an empty page. To follow attempts, ask again without
+    `after` and with `since` set to the `settled_at` of the first page, and leave out attempts seen before: nothing
+    older than `settled_at` can appear any more.
     """
 
     items: list[RecordedAttempt]
@@ -53,53 +58,53 @@ class RecordedAttempts(Struct, frozen=True):
     settled_at: Timestamp
 
 
-class Place(NamedTuple):
-    """In the order of being recorded."""
+class TailCursor(NamedTuple):
+    """A position in the order in which attempts are recorded."""
 
     at: Timestamp
     delivery: str = ""
     number: int = 0
 
 
-class Found(NamedTuple):
-    """`next`: where to go on; None at the end."""
+class FoundAttempts(NamedTuple):
+    """`next` is where to go on; None at the end."""
 
     attempts: Sequence[RecordedAttempt]
-    next: Place | None
+    next: TailCursor | None
     settled_at: datetime
 
 
 class Recorded:
     """
-    Rows carry the time their transaction began at, and are seen when it has ended: so every answer says since when the
-    oldest transaction has been open.
+    Rows carry the time at which their transaction began, but are visible only when it has ended. So every answer says
+    when the oldest open transaction began.
     """
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def page(
-        self, start: Place, webhook: str | None, outcomes: Sequence[Outcome] | None, limit: int
-    ) -> Found:
+        self, start: TailCursor, webhook: str | None, outcomes: Sequence[Outcome] | None, limit: int
+    ) -> FoundAttempts:
         async with self._database.autocommit() as tx:
-            # Before the rows are read: what commits in between is seen, and told once.
+            # Read before the rows, so that transactions that commit in between are not missed.
             settled, now = await settled_until(tx)
         place, step = start, FIRST_STEP
         found: list[RecordedAttempt] = []
         for _ in range(MOST_STEPS):
             if place.at > now:
-                return Found(found, None, settled)
+                return FoundAttempts(found, None, settled)
             before, wanted = place.at + step, limit - len(found)
             rows = await self._between(place, before, webhook, outcomes, wanted)
             found += rows
             if len(rows) == wanted:
-                return Found(found, _place(found[-1]), settled)
-            place, step = Place(before), min(2 * step, LAST_STEP)
-        return Found(found, place, settled)
+                return FoundAttempts(found, _place(found[-1]), settled)
+            place, step = TailCursor(before), min(2 * step, LAST_STEP)
+        return FoundAttempts(found, place, settled)
 
     async def _between(
         self,
-        after: Place,
+        after: TailCursor,
         before: datetime,
         webhook: str | None,
         outcomes: Sequence[Outcome] | None,
@@ -119,5 +124,5 @@ class Recorded:
         return [RecordedAttempt(*row) for row in rows]
 
 
-def _place(attempt: RecordedAttempt) -> Place:
-    return Place(attempt.recorded_at, attempt.delivery, attempt.number)
+def _place(attempt: RecordedAttempt) -> TailCursor:
+    return TailCursor(attempt.recorded_at, attempt.delivery, attempt.number)

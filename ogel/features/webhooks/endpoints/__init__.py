@@ -1,1 +1,1 @@
-"""The endpoints themselves: created, changed, paused, tested, deleted."""
+"""Endpoints: creating, changing, pausing, testing and deleting them."""

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from ogel.features.webhooks.health.health import DisabledReason, Health
+from ogel.features.webhooks.health.health import DisabledReason, EndpointHealth
 from ogel.features.webhooks.secrets.compatibility import Compatibility
 from ogel.features.webhooks.secrets.secret import SecretText, Signing
 from ogel.kernel.event import GLOB_PATTERN
@@ -58,7 +58,10 @@ DEFAULT_MAX_IN_FLIGHT = 64
 
 
 class RateLimit(Struct, frozen=True, forbid_unknown_fields=True):
-    """Over all workers together. `burst` at once after a quiet time; without it, what fits into a second."""
+    """
+    Applies to all workers together. `burst` is the number of requests allowed at once after a quiet time; the default
+    is the number for one second.
+    """
 
     per_second: Annotated[float, Meta(ge=0.01, le=10_000)]
     burst: Annotated[int, Meta(ge=1, le=10_000)] | None = None
@@ -98,8 +101,8 @@ class NewEndpoint(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
 class EndpointChange(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """
-    Only what is named changes; `null` takes a rate limit, filter or order away. `headers` replaces all of them. A
-    paused endpoint's deliveries wait until it is enabled again, and so do those of one that Ogel disabled.
+    Fields that are left out stay as they are; `null` removes a rate limit, filter or order. `headers` replaces all
+    headers. The deliveries of an endpoint that is paused, or disabled by Ogel, wait until it is enabled again.
     """
 
     url: Url | UnsetType = UNSET
@@ -118,8 +121,8 @@ class EndpointChange(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 class Endpoint(Struct, frozen=True):
     """
-    `headers` shows no values, only what tells one from another. `disabled`: by Ogel, because it did nothing but fail
-    for days (`failing`) or answered 410 (`gone`); it hears no new events until it is enabled again.
+    `headers` shows no values, only hints that tell them apart. Ogel sets `disabled` when an endpoint has only failed
+    for days (`failing`) or answered 410 (`gone`); it gets no new events until it is enabled again.
     """
 
     id: str
@@ -142,11 +145,11 @@ class Endpoint(Struct, frozen=True):
 
 
 class EndpointWithHealth(Endpoint, frozen=True):
-    health: Health
+    health: EndpointHealth
 
 
 class CreatedEndpoint(Endpoint, frozen=True):
-    """The only answer that shows the secret. A receiver of `v1a` needs `public_key` only; `v1` has none."""
+    """The only response with the secret. A receiver of `v1a` only needs `public_key`; `v1` has none."""
 
     signing: Signing
     secret: str

@@ -1,4 +1,4 @@
-"""The headers an endpoint adds to every request: checked at the door, sealed at rest, shown as hints."""
+"""An endpoint's own headers for every request: validated on input, sealed in the database, shown as hints."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ogel.kernel.errors import Invalid
 from ogel.runtime.secrets.scrub import MASK
 from ogel.runtime.secrets.vault import Vault
 
-# RFC 9110 §5.1 and §5.5; and the names that are ours to set.
+# Names and values by RFC 9110 §5.1 and §5.5, and the names that only Ogel sets.
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}")
 _VALUE = re.compile(r"[\x21-\x7e]([\x20-\x7e\t]{0,998}[\x21-\x7e])?")
 _OURS = re.compile(
@@ -19,7 +19,7 @@ _OURS = re.compile(
     r"keep-alive|proxy-.*|user-agent|accept-encoding"
 )
 
-# A shorter value would be half told by its hint.
+# The hint of a shorter value would reveal half of it.
 _LEAST_FOR_HINT = 16
 
 
@@ -42,7 +42,9 @@ def check_headers(headers: Mapping[str, str]) -> None:
 
 
 def hints(headers: Mapping[str, str]) -> dict[str, str]:
-    """What may be read of them. No hint is a header value, so none can be taken for one and sent back to us."""
+    """
+    Returns what may be shown. No hint is a valid header value, so it cannot be sent back to us as one by mistake.
+    """
     return {
         name: f"{value[:4]}…{MASK}" if len(value) >= _LEAST_FOR_HINT else MASK
         for name, value in headers.items()
@@ -50,7 +52,7 @@ def hints(headers: Mapping[str, str]) -> dict[str, str]:
 
 
 def seal_headers(vault: Vault, webhook_id: str, headers: Mapping[str, str]) -> bytes | None:
-    """None for none."""
+    """Returns None when there are no headers."""
     return vault.seal(msgspec.json.encode(headers), headers_purpose(webhook_id)) if headers else None
 
 

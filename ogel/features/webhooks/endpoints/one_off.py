@@ -1,4 +1,4 @@
-"""Endpoints that a test of a URL made: they listen to nothing, and go with the last delivery to them."""
+"""Endpoints made for testing a URL: they get no events, and are deleted after their last delivery."""
 
 from __future__ import annotations
 
@@ -16,12 +16,14 @@ FORGET = "webhooks.forget_test"
 
 
 def forget_job(webhook_id: str) -> NewJob:
-    """A job of its own: who records attempts holds jobs, and endpoints are locked before those."""
+    """
+    A separate job because of the lock order: endpoints are locked before jobs, and recording attempts holds jobs.
+    """
     return NewJob(FORGET, {"webhook": webhook_id}, dedupe_key=f"{FORGET}:{webhook_id}")
 
 
 class ForgetTest:
-    """The job kind `webhooks.forget_test`; its payload is `{"webhook": "wh_…"}`. What was sent stays in the log."""
+    """The job kind `webhooks.forget_test`; its payload is `{"webhook": "wh_…"}`. Its attempts stay in the log."""
 
     def __init__(self, database: Database, store: EndpointStore, endpoints: EndpointService) -> None:
         self._database = database
@@ -35,7 +37,7 @@ class ForgetTest:
         id = job.payload["webhook"]
         async with self._database.transaction() as tx:
             endpoint = await self._store.lock(tx, id)
-            # Meanwhile it may have been tested again, or become an endpoint like others.
+            # Meanwhile it may have been tested again, or changed into a normal endpoint.
             if endpoint is not None and await self._store.is_over(tx, id):
                 await self._endpoints.remove(tx, Caller(SYSTEM, job.id), endpoint)
         return DONE

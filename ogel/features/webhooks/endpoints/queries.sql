@@ -56,7 +56,7 @@ FOR UPDATE SKIP LOCKED
 DELETE FROM webhook_endpoints WHERE id = %(id)s
 
 -- find_test_endpoint --
--- The endpoint an earlier test of this URL made: it listens to nothing by itself.
+-- The endpoint made by an earlier test of this URL; it gets no events.
 SELECT id FROM webhook_endpoints WHERE url = %(url)s AND event_globs = '{}' LIMIT 1 FOR NO KEY UPDATE
 
 -- is_over --

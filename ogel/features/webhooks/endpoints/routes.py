@@ -1,4 +1,4 @@
-"""/api/webhooks and the seed's /api/test-webhook."""
+"""/api/webhooks and /api/test-webhook."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from ogel.runtime.http.route import Call, Route
 
 
 class TestRequest(Struct, frozen=True, forbid_unknown_fields=True):
-    """Without `url`, every endpoint that listens to `webhook.test` gets one."""
+    """Without `url`, every endpoint that listens to `webhook.test` gets an event."""
 
     url: Url | None = None
 

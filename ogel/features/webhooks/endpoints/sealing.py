@@ -1,4 +1,4 @@
-"""Sealing the headers that the version before stored in plain."""
+"""Seals the headers that the previous version stored unencrypted."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ from ogel.features.webhooks.endpoints.store import EndpointStore
 from ogel.features.webhooks.endpoints.url import without_query
 from ogel.features.webhooks.fanout.filter import FilterError, parse
 from ogel.features.webhooks.health.health import WELL
-from ogel.features.webhooks.health.store import HealthStore
+from ogel.features.webhooks.health.store import EndpointHealthStore
 from ogel.features.webhooks.listeners.forgetting import forget_job
 from ogel.features.webhooks.listeners.store import ListenerStore
 from ogel.features.webhooks.replays.store import ReplayStore
@@ -45,7 +45,7 @@ class EndpointService:
         database: Database,
         store: EndpointStore,
         keys: JobKeys,
-        health: HealthStore,
+        health: EndpointHealthStore,
         secrets: SecretService,
         replays: ReplayStore,
         listeners: ListenerStore,
@@ -103,8 +103,8 @@ class EndpointService:
 
     async def change(self, caller: Caller, id: str, change: EndpointChange) -> Endpoint:
         """
-        With a new state it begins anew: what failures were held against it are forgotten, a time without deliveries
-        must not count among them, and what waits comes at a ramp.
+        A change of state resets the health of the endpoint: earlier failures are forgotten, because a time without
+        deliveries must not count as failing, and waiting deliveries are sent at a rising rate.
         """
         wanted = {
             name: value
@@ -136,12 +136,12 @@ class EndpointService:
         return after
 
     async def delete(self, caller: Caller, id: str) -> None:
-        """What still waits for it is cancelled; the log of what was sent stays until its retention ends."""
+        """Waiting deliveries are cancelled; the log of attempts stays until its retention ends."""
         async with self._database.transaction() as tx:
             await self.remove(tx, caller, found(await self._store.lock(tx, id), id))
 
     async def remove(self, tx: Transaction, caller: Caller, endpoint: Endpoint) -> None:
-        """It is locked."""
+        """The caller has locked the endpoint."""
         await self._store.delete(tx, endpoint.id)
         await self._replays.cancel_of_webhook(tx, endpoint.id)
         await self._keys.drop(tx, QUEUE, endpoint.id)
@@ -151,7 +151,7 @@ class EndpointService:
     async def insert(
         self, tx: Transaction, caller: Caller, new: NewEndpoint, secret: Secret
     ) -> CreatedEndpoint:
-        """What is in `new` has been checked."""
+        """The caller has validated `new`."""
         id = new_id("wh")
         timeout = new.timeout_seconds
         row = {
@@ -174,7 +174,7 @@ class EndpointService:
         )
 
     async def _set_key(self, tx: Transaction, endpoint: Endpoint) -> None:
-        """What claims obey about this endpoint's deliveries."""
+        """Sets the rate and pause that claims of this endpoint's deliveries follow."""
         rate = None
         if (limit := endpoint.rate_limit) is not None:
             rate = Rate(limit.per_second, limit.burst_or_default)
@@ -188,7 +188,7 @@ class EndpointService:
 
 
 def _first_secret(new: NewEndpoint) -> Secret:
-    """Made here, unless the caller brings one."""
+    """Generated, unless the caller supplies one."""
     given = new.secret
     secret = Secret.new(new.signing or "v1") if given is None else given_secret(given, new.signing)
     if new.compatibility is not None and secret.signing != "v1":

@@ -29,7 +29,7 @@ class EndpointStore:
         return await _endpoints(tx, _SQL.list_endpoints, {"after": after, "limit": limit})
 
     async def update(self, tx: Transaction, values: Mapping[str, Any]) -> Endpoint:
-        """All but the headers."""
+        """Updates everything but the headers."""
         [endpoint] = await _endpoints(tx, _SQL.update_endpoint, _as_columns(values))
         return endpoint
 
@@ -40,18 +40,18 @@ class EndpointStore:
         await tx.execute(_SQL.replace_headers, parameters)
 
     async def plain_headers(self, tx: Transaction, limit: int) -> Sequence[tuple[str, dict[str, str]]]:
-        """Ids and headers of some endpoints whose headers the version before wrote, locked."""
+        """Locks some endpoints whose headers the previous version wrote, and returns ids and headers."""
         return [(id, headers) for id, headers in await tx.tuples(_SQL.plain_headers, {"limit": limit})]
 
     async def delete(self, tx: Transaction, id: str) -> None:
         await tx.execute(_SQL.delete_endpoint, {"id": id})
 
     async def is_over(self, tx: Transaction, id: str) -> bool:
-        """It listens to nothing, and nothing is on its way to it."""
+        """Whether the endpoint gets no events and has no deliveries under way."""
         return bool(await tx.value(_SQL.is_over, {"id": id}))
 
     async def find_test(self, tx: Transaction, url: str) -> str | None:
-        """Locked."""
+        """Locks the endpoint."""
         found: str | None = await tx.value(_SQL.find_test_endpoint, {"url": url})
         return found
 

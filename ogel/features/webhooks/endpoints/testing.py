@@ -1,4 +1,4 @@
-"""Sending a `webhook.test` event, to see whether an endpoint hears."""
+"""Sends a `webhook.test` event, to check whether an endpoint receives it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ TEST_DATA = b'{"message":"This is a test event from Ogel."}'
 
 
 class TestSent(Struct, frozen=True):
-    """`secret` only when this very request made the endpoint, or renewed its secret, to send the test."""
+    """`secret` is set only when this request created the endpoint for the test, or renewed its secret."""
 
     id: str
     deliveries: int
@@ -53,7 +53,7 @@ class TestService:
         self._audit = audit
 
     async def send(self, caller: Caller, id: str) -> TestSent:
-        """To this endpoint and nobody else, whatever it listens to."""
+        """Delivers to this endpoint only, whatever it listens to."""
         async with self._database.transaction() as tx:
             # Locked, or it could be deleted before its delivery is there, which would then wait for ever.
             endpoint = found(await self._store.lock(tx, id), id)
@@ -62,7 +62,7 @@ class TestService:
         return sent
 
     async def send_to_all(self, caller: Caller) -> TestSent:
-        """Published like any other event."""
+        """The event is published like any other."""
         event = _test_event()
         async with self._database.transaction() as tx:
             publication = await self._outbox.publish(tx, [event])
@@ -71,8 +71,8 @@ class TestService:
 
     async def send_to_url(self, caller: Caller, url: str) -> TestSent:
         """
-        To a URL that need be no endpoint: one is made that listens to nothing and is in no list, and forgotten after
-        its only attempt. Its secret is new each time, so that whoever asked can verify what arrives.
+        The URL need not belong to an endpoint: one is made that gets no events, is in no list and is deleted after its
+        only attempt. Its secret is new each time, so that the caller can verify the request.
         """
         await self._endpoints.check_url(url)
         secret = Secret.new("v1")

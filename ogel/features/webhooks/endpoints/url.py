@@ -1,4 +1,4 @@
-"""URLs as they may be shown to others than their owner."""
+"""URLs without their secret parts, for showing them to others than their owner."""
 
 from __future__ import annotations
 
@@ -6,6 +6,6 @@ from ogel.runtime.secrets.scrub import MASK
 
 
 def without_query(url: str) -> str:
-    """For logs and events: receivers like to put tokens into the query."""
+    """For logs and events: the query of a receiver's URL often contains a token."""
     address, mark, _ = url.partition("#")[0].partition("?")
     return f"{address}{mark}{MASK}" if mark else address

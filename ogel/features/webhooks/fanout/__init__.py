@@ -1,1 +1,1 @@
-"""Who gets which event: a delivery and its job per endpoint, in the publisher's transaction."""
+"""Fan-out: makes a delivery and its job for each endpoint that gets an event, in the publisher's transaction."""

@@ -1,4 +1,4 @@
-"""An event as filters see it: read at the first question, once, however many filters ask."""
+"""An event as filters see it: decoded once, when the first filter needs it."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from ogel.kernel.event import Event
 
 
 class Unreadable(Exception):
-    """The event's data cannot be read, so no question about it has an answer."""
+    """The event's data cannot be decoded, so no condition on it can be evaluated."""
 
 
 class Missing:
-    """What stands at a path that leads nowhere. It is not null: null is a value."""
+    """The value at a path that does not exist. It differs from null, which is a value."""
 
     __slots__ = ()
 
@@ -24,7 +24,7 @@ MISSING: Final = Missing()
 
 
 class Step:
-    """One part of a path: a member's name, which in an array may be an index."""
+    """One part of a path: the name of a member, which may also be an index in an array."""
 
     __slots__ = ("index", "name")
 
@@ -40,7 +40,7 @@ class Document:
     def __init__(self, event: Event) -> None:
         self._event = event
         self._root: Mapping[str, Any] | Unreadable | None = None
-        # By identity of the array, which lives as long as we do.
+        # Keyed by the id() of the array, which lives as long as this document.
         self._members: dict[int, frozenset[object]] = {}
 
     @property
@@ -48,7 +48,7 @@ class Document:
         return self._event.id
 
     def at(self, path: tuple[Step, ...]) -> Any:
-        """The value there, or MISSING. Raises Unreadable."""
+        """Returns the value at the path, or MISSING. Raises Unreadable."""
         if self._root is None:
             self._root = _read(self._event)
         if isinstance(self._root, Unreadable):
@@ -64,7 +64,7 @@ class Document:
         return value
 
     def members(self, array: list[Any]) -> frozenset[object]:
-        """The identities of what stands in an array, arrays and objects left out; made once per array."""
+        """Returns the identities of the scalar items of an array; computed once per array."""
         members = self._members.get(id(array))
         if members is None:
             members = frozenset(identity(item) for item in array if type(item) not in (list, dict))
@@ -73,7 +73,7 @@ class Document:
 
 
 def identity(value: object) -> object:
-    """Equal for values that are the same in JSON, and for no others: 1 is 1.0, but neither `true` nor "1"."""
+    """Equal for values that are the same in JSON only: 1 equals 1.0, but neither `true` nor "1"."""
     return (value,) if type(value) is bool else value
 
 

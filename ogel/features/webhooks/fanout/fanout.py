@@ -1,4 +1,4 @@
-"""Fan-out: for each new event, one delivery and one job per endpoint that wants it, written with the event."""
+"""Makes one delivery and one job per new event and endpoint that gets it, in the event's transaction."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from itertools import islice
 from ogel.features.webhooks.deliveries.job import delivery_job, order_key
 from ogel.features.webhooks.fanout.document import Document
 from ogel.features.webhooks.fanout.filter import fits
-from ogel.features.webhooks.fanout.store import FanOutStore, Listener, NewDelivery
+from ogel.features.webhooks.fanout.store import FanOutStore, ListeningEndpoint, NewDelivery
 from ogel.kernel.event import Event
 from ogel.kernel.ids import new_id
 from ogel.runtime.database.database import Transaction
 from ogel.runtime.database.pieces import Piece
 from ogel.runtime.outbox import MOST_ROWS, Consequences, JobOf, Part, Subscriber
 
-# The event loop gets a turn after so many filters, which are the only long computation here.
+# The event loop gets a turn after this many filters, because only they compute for long.
 _FILTERS_PER_TURN = 500
 
 
@@ -25,26 +25,31 @@ class FanOut:
         self._store = store
 
     async def to_matching(self, tx: Transaction, events: Sequence[Event]) -> Consequences:
-        """The outbox subscriber."""
+        """The subscriber of the outbox."""
         types = list(dict.fromkeys(event.type for event in events))
         listeners = await self._store.listeners(tx, types)
         return _Deliveries(self._store, await _chosen(events, listeners))
 
     def to_endpoint(self, webhook_id: str) -> Subscriber:
-        """A subscriber that delivers to this one endpoint, whatever it listens to, and which the caller has locked."""
+        """
+        Returns a subscriber that delivers to this one endpoint, whatever it listens to; the caller has locked it.
+        """
 
         async def subscriber(_: Transaction, events: Sequence[Event]) -> Consequences:
-            only = [Listener(webhook_id)]
+            only = [ListeningEndpoint(webhook_id)]
             return _Deliveries(self._store, [(event, only) for event in events], is_locked=True)
 
         return subscriber
 
 
 async def _chosen(
-    events: Sequence[Event], listeners: Mapping[str, Sequence[Listener]]
-) -> list[tuple[Event, Sequence[Listener]]]:
-    """Of those that listen to an event's type, the ones whose filter it fits; most have none, and nothing is read."""
-    chosen: list[tuple[Event, Sequence[Listener]]] = []
+    events: Sequence[Event], listeners: Mapping[str, Sequence[ListeningEndpoint]]
+) -> list[tuple[Event, Sequence[ListeningEndpoint]]]:
+    """
+    Of the endpoints that listen to an event's type, selects those whose filter matches. Without filters no data is
+    decoded.
+    """
+    chosen: list[tuple[Event, Sequence[ListeningEndpoint]]] = []
     asked = 0
     for event in events:
         hearing = listeners.get(event.type, ())
@@ -63,12 +68,12 @@ async def _chosen(
 
 
 class _Deliveries(Consequences):
-    """`chosen`: events with those that get them; endpoints of the same events share their list, whatever its length."""
+    """`chosen` has events and the endpoints that get them; events with the same endpoints share one list."""
 
     def __init__(
         self,
         store: FanOutStore,
-        chosen: Sequence[tuple[Event, Sequence[Listener]]],
+        chosen: Sequence[tuple[Event, Sequence[ListeningEndpoint]]],
         *,
         is_locked: bool = False,
     ) -> None:
@@ -90,16 +95,16 @@ class _Deliveries(Consequences):
         return self._store.still_listening({each.webhook_id for listeners in lists for each in listeners})
 
     def parts(self) -> Iterator[Part]:
-        """Ids are made here, a part at a time: nothing else is kept of a delivery."""
+        """Generates ids one part at a time, so that nothing else is kept in memory per delivery."""
         pairs = self._pairs()
         while some := list(islice(pairs, MOST_ROWS)):
             yield _part(self._store, some)
 
-    def _pairs(self) -> Iterator[tuple[Event, Listener]]:
+    def _pairs(self) -> Iterator[tuple[Event, ListeningEndpoint]]:
         return ((event, listener) for event, listeners in self._chosen for listener in listeners)
 
 
-def _part(store: FanOutStore, pairs: Iterable[tuple[Event, Listener]]) -> Part:
+def _part(store: FanOutStore, pairs: Iterable[tuple[Event, ListeningEndpoint]]) -> Part:
     rows, jobs = [], []
     for event, listener in pairs:
         id = new_id("dlv")

@@ -39,7 +39,7 @@ Filter = Callable[[Document], bool]
 
 
 class FilterError(ValueError):
-    """`path` is where in the filter: `.data.amount.gte`, `.any[0].type`; empty: the filter itself."""
+    """`path` is the place in the filter: `.data.amount.gte`, `.any[0].type`; empty for the filter itself."""
 
     def __init__(self, path: str, message: str) -> None:
         super().__init__(message)
@@ -59,8 +59,8 @@ def parse(written: Mapping[str, Any]) -> Filter:
 @lru_cache(maxsize=1024)
 def compiled(text: str) -> Filter:
     """
-    A filter as it is stored. By its text, so that it can never be an older one. Raises FilterError for what another
-    version of Ogel understood.
+    Compiles a stored filter. The cache is keyed by its text, so it is never out of date. Raises FilterError for one
+    written by a version of Ogel with other rules.
     """
     try:
         return parse(msgspec.json.decode(text, type=dict[str, Any]))
@@ -70,8 +70,8 @@ def compiled(text: str) -> Filter:
 
 def fits(text: str | None, document: Document) -> bool:
     """
-    Whether an endpoint with this filter hears the event; fan-out and replays both ask here. What cannot be judged fits:
-    an event too many can be ignored, one too few is never noticed.
+    Whether an endpoint with this filter gets the event; used by fan-out and replays. An event that cannot be judged
+    fits, because a superfluous event can be ignored and a missing one is not noticed.
     """
     if text is None:
         return True
@@ -83,7 +83,7 @@ def fits(text: str | None, document: Document) -> bool:
 
 
 class _Parser:
-    """Of one filter: counts its conditions."""
+    """Parses one filter and counts its conditions."""
 
     def __init__(self) -> None:
         self._conditions = 0

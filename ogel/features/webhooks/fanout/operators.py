@@ -67,7 +67,7 @@ def _affix(matches: Callable[[str, str], bool]) -> Operator:
 
 
 def _contains(wanted: Any) -> Question:
-    """A part of a string, or an item of an array."""
+    """Whether a string contains the value, or an array has it as an item."""
     if isinstance(wanted, dict | list) or wanted == "":
         raise ValueError("takes a string that is not empty, a number, true, false or null")
     same = identity(wanted)

@@ -1,5 +1,5 @@
 -- listeners --
--- Which endpoints hear which of these types; the keys (listening.py) find them by an index.
+-- The endpoints that listen to each of these types; the keys (listening.py) find them through an index.
 SELECT type, webhook_id, filter, ordered_by FROM webhook_listeners(%(types)s::text[], %(keys)s::text[])
 
 -- listening --

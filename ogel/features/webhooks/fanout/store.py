@@ -1,4 +1,4 @@
-"""Which endpoints hear an event, and the deliveries that follow."""
+"""Finds the endpoints that get an event, and writes their deliveries."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from ogel.runtime.database.pieces import Piece
 
 _SQL = Queries.beside(__name__)
 
-# Types that one statement asks about: more each time, as long as few listen to them. An answer is read at one go.
+# The number of types in one statement, which grows while few endpoints listen. The whole answer is held in memory.
 TYPES, _MORE_TYPES, FEW = 5, 4, 1000
-# With so many keys no further type is asked about: the index compares each with all before it.
+# No further types are added at this many keys, because the index compares each key with all before it.
 MOST_KEYS = 1000
 
 
-class Listener(NamedTuple):
-    """An endpoint that listens to a type of events; whether one fits the filter is not asked yet."""
+class ListeningEndpoint(NamedTuple):
+    """An endpoint that listens to a type of events; its filter is not evaluated yet."""
 
     webhook_id: str
     filter: str | None = None
@@ -35,10 +35,15 @@ class NewDelivery(Struct, frozen=True):
 
 
 class FanOutStore:
-    async def listeners(self, tx: Transaction, types: Sequence[str]) -> Mapping[str, Sequence[Listener]]:
-        """By type, which are all different; locks none. Who listens to several is the same one in each list."""
-        found: dict[str, list[Listener]] = defaultdict(list)
-        known: dict[str, Listener] = {}
+    async def listeners(
+        self, tx: Transaction, types: Sequence[str]
+    ) -> Mapping[str, Sequence[ListeningEndpoint]]:
+        """
+        Returns endpoints by type, without locks; the types must differ. An endpoint of several types is the same
+        object in each list.
+        """
+        found: dict[str, list[ListeningEndpoint]] = defaultdict(list)
+        known: dict[str, ListeningEndpoint] = {}
         left, most = deque(types), TYPES
         while left:
             some, keys = _next(left, most)
@@ -46,14 +51,14 @@ class FanOutStore:
             for type, webhook_id, *rest in rows:
                 listener = known.get(webhook_id)
                 if listener is None:
-                    listener = known[webhook_id] = Listener(webhook_id, *rest)
+                    listener = known[webhook_id] = ListeningEndpoint(webhook_id, *rest)
                 found[type].append(listener)
             of_each = max(1, len(rows) // len(some))
             most = max(1, min(most * _MORE_TYPES, FEW // of_each))
         return found
 
     def still_listening(self, webhook_ids: Collection[str]) -> Sequence[Piece]:
-        """Locks them, as of the statement; the condition is that none has gone since it was found."""
+        """Pieces that lock the endpoints; their condition is that none was deleted since it was found."""
         return [
             Piece("listening", _SQL.listening, {"webhooks": sorted(webhook_ids)}),
             Piece(
@@ -66,7 +71,7 @@ class FanOutStore:
 
 
 def _next(left: deque[str], most: int) -> tuple[list[str], list[str]]:
-    """Takes the next types, and says by which keys they are found."""
+    """Returns the next types and the keys that find their endpoints."""
     types: list[str] = []
     keys: set[str] = set()
     while left and len(types) < most and len(keys) < MOST_KEYS:

@@ -1,1 +1,1 @@
-"""Endpoints that fail: the breaker that spares them, their recovery, and the end of patience."""
+"""Failing endpoints: the circuit breaker, the recovery, and disabling those that fail for too long."""

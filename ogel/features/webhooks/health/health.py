@@ -1,4 +1,4 @@
-"""How an endpoint is, as callers read it."""
+"""The health of an endpoint, as callers read it."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ BreakerState = Literal["closed", "half_open", "open"]
 DisabledReason = Literal["failing", "gone"]
 
 
-class Health(Struct, frozen=True):
+class EndpointHealth(Struct, frozen=True):
     """
-    state            of its breaker. open: deliveries wait, and one of them is sent now and then as a probe; half_open:
-                     a probe got through, and the others follow at a growing rate.
+    state            of its circuit breaker. open: deliveries wait, and one of them is sent now and then as a probe;
+                     half_open: a probe succeeded, and the others follow at a growing rate.
     failing_since    the first failure after the last success; null: it is well.
-    failures_in_row  without any sign of life.
+    failures_in_row  without any answer in between that shows that the receiver is alive.
     """
 
     state: BreakerState
@@ -26,4 +26,4 @@ class Health(Struct, frozen=True):
     last_error: str | None
 
 
-WELL = Health("closed", None, 0, None, None)
+WELL = EndpointHealth("closed", None, 0, None, None)

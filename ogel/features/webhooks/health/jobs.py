@@ -1,4 +1,4 @@
-"""After a recovery: deliveries that wait for their own retry time are due now."""
+"""After a recovery, deliveries that wait for their next attempt become due."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What Prometheus learns about endpoints that fail."""
+"""Prometheus metrics of failing endpoints."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from prometheus_client import CollectorRegistry
 
-from ogel.features.webhooks.health.store import HealthStore
+from ogel.features.webhooks.health.store import EndpointHealthStore
 from ogel.runtime.alerts import Sample
 from ogel.runtime.database.database import Database
 from ogel.runtime.metrics.cluster import cluster_gauge
@@ -15,7 +15,7 @@ BREAKERS = "webhooks.breakers"
 
 
 class HealthMetrics:
-    def __init__(self, database: Database, store: HealthStore, registry: CollectorRegistry) -> None:
+    def __init__(self, database: Database, store: EndpointHealthStore, registry: CollectorRegistry) -> None:
         self._database = database
         self._store = store
         self._breakers = cluster_gauge(
@@ -26,7 +26,7 @@ class HealthMetrics:
         )
 
     async def breakers(self) -> Mapping[str, int]:
-        """Endpoints by state, as the gauge has them."""
+        """The number of endpoints by state, for the gauge."""
         async with self._database.autocommit() as tx:
             return await self._store.breakers(tx)
 

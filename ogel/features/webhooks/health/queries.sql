@@ -38,7 +38,7 @@ UPDATE webhook_health SET opened_at = NULL, failures_in_row = 0 WHERE webhook_id
 UPDATE webhook_health SET warned = %(percent)s WHERE webhook_id = %(id)s
 
 -- disable --
--- Not one that its owner has paused; returns the URL of one that this disabled.
+-- Skips an endpoint that its owner has paused. Returns the URL if this disabled it.
 UPDATE webhook_endpoints SET state = 'disabled', disabled_reason = %(reason)s, updated_at = now()
 WHERE id = %(id)s AND state = 'enabled'
 RETURNING url
@@ -47,7 +47,7 @@ RETURNING url
 SELECT url FROM webhook_endpoints WHERE id = %(id)s
 
 -- lock_endpoints --
--- Before anything about these endpoints is decided: whoever changes one locks it first, too.
+-- Locks the endpoints before anything is decided about them, as every change of an endpoint does.
 SELECT id FROM webhook_endpoints WHERE id = ANY (%(ids)s) ORDER BY id FOR NO KEY UPDATE
 
 -- forget --

@@ -1,17 +1,17 @@
-"""When a breaker opens, how often it tries, when an owner is warned: the numbers, and nothing but the numbers."""
+"""The numbers and rules of the breaker: when it opens, how often it probes, when an owner is warned. No I/O."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
 
-# So many failures in a row, with no sign of life between them, open the breaker.
+# This many failures in a row, without a sign of life between them, open the breaker.
 FAILURES_TO_OPEN = 10
-# While it is open, probes are a fixed time apart; in a long outage, this part of its length…
+# While it is open, probes are a fixed time apart; in a long outage this fraction of its length…
 PROBE_PART = 1 / 40
 # …but no longer than this, so that a receiver that is back is noticed within five minutes.
 MOST_PROBE_SECONDS = 300.0
-# Parts of the time until an endpoint is disabled at which its owner is told, in percent.
+# The owner is warned at these percentages of the time until the endpoint is disabled.
 WARNINGS = (50, 70, 90)
 # Fewer failures than this disable nothing, however far apart they are.
 FAILURES_TO_DISABLE = 10
@@ -21,7 +21,7 @@ FAILURES_TO_DISABLE = 10
 class Patience:
     """
     probe_seconds          from one probe to the next while a breaker is open.
-    disable_after_seconds  of nothing but failure.
+    disable_after_seconds  the time of nothing but failures after which an endpoint is disabled.
     """
 
     probe_seconds: float
@@ -57,6 +57,6 @@ def percent_to_disabling(ailing: Ailing, patience: Patience, now: datetime) -> f
 
 
 def due_warning(ailing: Ailing, percent: float) -> int | None:
-    """The highest warning reached and not given yet: after a quiet night one says it, not three."""
+    """The highest warning that is due and not sent yet: after several were missed, only one is sent."""
     reached = [warning for warning in WARNINGS if ailing.warned < warning <= percent]
     return max(reached, default=None)

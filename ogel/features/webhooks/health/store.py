@@ -1,4 +1,4 @@
-"""The webhook_health table, and the end of an endpoint's patience."""
+"""The webhook_health table, and disabling endpoints."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import datetime
 
 from msgspec import Struct
 
-from ogel.features.webhooks.health.health import DisabledReason, Health
+from ogel.features.webhooks.health.health import DisabledReason, EndpointHealth
 from ogel.features.webhooks.health.rules import Ailing
 from ogel.runtime.database.database import Queries, Transaction, records
 from ogel.runtime.database.pieces import asking
@@ -35,7 +35,7 @@ class Recovered(Struct, frozen=True):
     failing_since: datetime
 
 
-class HealthStore:
+class EndpointHealthStore:
     async def failed(self, tx: Transaction, failures: Sequence[Failures]) -> Sequence[Ailing]:
         return await tx.all(_SQL.failed, {"rows": records(failures)}, Ailing)
 
@@ -52,7 +52,7 @@ class HealthStore:
         await tx.execute(_SQL.warned, {"id": id, "percent": percent})
 
     async def disable(self, tx: Transaction, id: str, reason: DisabledReason) -> str | None:
-        """The endpoint's URL, when this disabled it."""
+        """Returns the endpoint's URL if this disabled it."""
         url: str | None = await tx.value(_SQL.disable, {"id": id, "reason": reason})
         return url
 
@@ -64,12 +64,12 @@ class HealthStore:
         await tx.execute(_SQL.lock_endpoints, {"ids": list(ids)})
 
     async def forget(self, tx: Transaction, id: str) -> bool:
-        """Whether there was anything to forget."""
+        """Returns whether there was anything to forget."""
         return await tx.execute(_SQL.forget, {"id": id}) > 0
 
-    async def of(self, tx: Transaction, ids: Sequence[str]) -> Mapping[str, Health]:
+    async def of(self, tx: Transaction, ids: Sequence[str]) -> Mapping[str, EndpointHealth]:
         query = asking([breakers_of(ids)], _SQL.of, {})
-        return {id: Health(*rest) for id, *rest in await tx.tuples(*query)}
+        return {id: EndpointHealth(*rest) for id, *rest in await tx.tuples(*query)}
 
     async def breakers(self, tx: Transaction) -> Mapping[str, int]:
         """How many are `open` and `half_open`, and how many endpoints fail with theirs closed (`ailing`)."""

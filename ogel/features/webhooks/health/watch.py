@@ -1,4 +1,4 @@
-"""Learning from attempts: the breaker opens and closes, endpoints are slowed, warned about and disabled."""
+"""Evaluates attempts: opens and closes the breaker, and slows down, warns about and disables endpoints."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from ogel.features.webhooks.health.rules import (
     percent_to_disabling,
     probe_seconds,
 )
-from ogel.features.webhooks.health.store import Failures, HealthStore
+from ogel.features.webhooks.health.store import EndpointHealthStore, Failures
 from ogel.kernel.clock import utc_now
 from ogel.kernel.event import Event
 from ogel.kernel.ids import new_id
@@ -41,12 +41,12 @@ FAILING, DISABLED, RECOVERED = (
 
 class Sign(Struct, frozen=True):
     """
-    What one attempt tells of its endpoint.
+    What one attempt says about its endpoint.
 
-    life          up: it answered 2xx; alive: it refused, but it was there; down: no answer, or 5xx or 429.
+    life          up: it answered 2xx; alive: it refused, but was there; down: no answer, or 5xx or 429.
     was_ailing    it had a row in webhook_health when the attempt began.
-    slow_seconds  it asked to be left alone so long, or looks as if it needed it.
-    gone          it answered 410: nobody wants these events any more.
+    slow_seconds  how long to leave it alone, because it asked for it or seems to need it.
+    gone          it answered 410: it wants no more events.
     """
 
     webhook_id: str
@@ -58,13 +58,13 @@ class Sign(Struct, frozen=True):
 
 
 def is_no_news(sign: Sign) -> bool:
-    """The endpoint is, and was, well: there is nothing to learn from it."""
+    """The endpoint is and was well, so there is nothing to record."""
     return sign.life == "up" and not sign.was_ailing
 
 
 class HealthWatch:
     def __init__(
-        self, store: HealthStore, keys: JobKeys, jobs: JobQueue, outbox: Outbox, patience: Patience
+        self, store: EndpointHealthStore, keys: JobKeys, jobs: JobQueue, outbox: Outbox, patience: Patience
     ) -> None:
         self._store = store
         self._keys = keys
@@ -73,7 +73,7 @@ class HealthWatch:
         self._patience = patience
 
     async def learn(self, tx: Transaction, signs: Sequence[Sign]) -> None:
-        """In the order in which the attempts ended. Costs no statement while every endpoint is, and was, well."""
+        """In the order in which the attempts ended. Runs no statement while every endpoint is and was well."""
         failures = failures_of(signs)
         recovered = {sign.webhook_id for sign in signs if sign.life == "up" and sign.was_ailing}
         if not failures and not recovered:
@@ -121,7 +121,7 @@ class HealthWatch:
             await self._tell(tx, FAILING, {**_facts(ailing, url), "percent": warning})
 
     async def _close(self, tx: Transaction, id: str) -> None:
-        """What waited for its own retry time goes now, as fast as the ramp lets it."""
+        """Deliveries that wait for their next attempt are sent now, as fast as the rising rate allows."""
         log.info("breaker.closed", webhook=id)
         await self._keys.recover(tx, QUEUE, id)
         await self._jobs.enqueue(tx, [drain_job(id)])

@@ -1,1 +1,4 @@
-"""Listeners: laptops that ask for their deliveries, send them to a program of their own, and say what it answered."""
+"""
+Listeners: endpoints of `ogel listen`, which polls for its requests, sends them to a local program and returns the
+answers.
+"""

@@ -1,4 +1,4 @@
-"""The worker's side: an attempt at a listener is offered to it, and waits for what it brings back."""
+"""The worker's side of a listener: offers an attempt to it and waits for the answer."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ogel.features.webhooks.listeners.handover import (
     HandoverAnswer,
 )
 from ogel.features.webhooks.listeners.store import ListenerStore
-from ogel.features.webhooks.listeners.waiting import Waiting
+from ogel.features.webhooks.listeners.waiting import RowWaiter
 from ogel.features.webhooks.sending.receiver import Receiver
 from ogel.kernel.event import Event
 from ogel.kernel.ids import new_id
@@ -24,12 +24,12 @@ from ogel.runtime.egress import EgressError, Exchange, Timings
 
 
 class Hand:
-    """Its `pass_on` is to listeners what `Egress.post` is to URLs."""
+    """`pass_on` is for listeners what `Egress.post` is for URLs."""
 
     def __init__(self, database: Database, store: ListenerStore) -> None:
         self._database = database
         self._store = store
-        self._waiting = Waiting(self._over)
+        self._waiting = RowWaiter(self._over)
 
     async def pass_on(
         self,
@@ -40,8 +40,8 @@ class Hand:
         body: bytes,
     ) -> Exchange:
         """
-        Raises EgressError: `ours`, so that it costs no attempt, while nobody listens or nobody takes it in time. What
-        was taken and not answered may have arrived.
+        Raises EgressError. It is `ours`, so that it costs no attempt, while no listener polls or none takes the
+        request in time. A request that was taken and not answered may have arrived.
         """
         began = time.monotonic()
         id = new_id("hnd")
@@ -69,7 +69,10 @@ class Hand:
         return _exchange(msgspec.json.decode(answer, type=HandoverAnswer), timings)
 
     async def _come_back(self, id: str, seconds: float) -> tuple[bool, str | None]:
-        """Afterwards it can be taken no more; one whose attempt is cancelled can, for the rest of its seconds."""
+        """
+        Waits for the answer, then withdraws the offer, so that it can no longer be taken. If the attempt is cancelled,
+        the offer stays until its time is over.
+        """
         await self._waiting.until(id, seconds)
         async with self._database.autocommit() as tx:
             return await self._store.withdraw(tx, id)
@@ -80,7 +83,7 @@ class Hand:
 
 
 def _plain(encoded: bytes) -> list[tuple[str, str]]:
-    """Headers as `Egress.encode` wrote them: lines of `name: value`."""
+    """Decodes headers encoded by `Egress.encode`: lines of `name: value`."""
     lines = encoded.decode("utf-8").split("\r\n")
     return [(name, value) for name, _, value in (line.partition(": ") for line in lines if line)]
 
@@ -96,9 +99,9 @@ def _silent(is_taken: bool, timings: Timings) -> EgressError:
 
 
 def _exchange(answer: HandoverAnswer, timings: Timings) -> Exchange:
-    """Raises EgressError for a failure that the listener reports."""
+    """Raises EgressError for a failure reported by the listener."""
     if (said := answer.answered) is None:
-        assert answer.failed is not None  # what came in was checked
+        assert answer.failed is not None  # the answer was validated on input
         error = EgressError(answer.failed.reason, answer.failed.message)
         error.timings = timings
         raise error

@@ -1,4 +1,4 @@
-"""What is handed to a listener, and what it brings back."""
+"""Requests handed to a listener, and its answers."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from msgspec import Meta, Struct
 
 from ogel.kernel.text import STORABLE_PATTERN
 
-# A request is handed over within this, or its attempt is put off.
+# A request must be taken within this time, or its attempt is postponed.
 TAKE_SECONDS = 5.0
-# A listener asks again at least so often, and is away when it has not.
+# A listener polls at least this often; one that has not is away.
 MOST_WAIT_SECONDS = 10.0
 AWAY_SECONDS = 25.0
-# One that is away for longer is forgotten, with what waits for it.
+# A listener that is away for longer is deleted, with its waiting deliveries.
 FORGET_SECONDS = 60.0
-# The way back, beside the time that the request itself may take.
+# Allowed for returning the answer, in addition to the time limit of the request.
 RETURN_SECONDS = 3.0
 
 MOST_HEADERS = 100
@@ -28,7 +28,7 @@ Failure = Literal["timeout", "dns", "connect", "tls", "too_large", "protocol", "
 
 class Handover(Struct, frozen=True):
     """
-    One request, to be sent as it is: `body` is text whose UTF-8 bytes are what was signed. To be answered within
+    One request, to be sent unchanged: the UTF-8 bytes of `body` are what was signed. It must be answered within
     `timeout_seconds`.
     """
 
@@ -46,7 +46,7 @@ class Handovers(Struct, frozen=True):
 
 
 class Answered(Struct, frozen=True, forbid_unknown_fields=True):
-    """`body` is base64, 16 KiB of it at most; `truncated`: there was more."""
+    """`body` is base64 of at most 16 KiB; `truncated` means that there was more."""
 
     status: Annotated[int, Meta(ge=100, le=599)]
     headers: Annotated[list[tuple[Text, Text]], Meta(max_length=MOST_HEADERS)] = []
@@ -56,14 +56,14 @@ class Answered(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Failed(Struct, frozen=True, forbid_unknown_fields=True):
-    """Nothing, or no HTTP, came back."""
+    """No answer came, or none that is HTTP."""
 
     reason: Failure
     message: Annotated[str, Meta(min_length=1, max_length=300, pattern=STORABLE_PATTERN)]
 
 
 class HandoverAnswer(Struct, frozen=True, forbid_unknown_fields=True):
-    """What the program answered, or why it did not: one of the two."""
+    """Needs either the program's answer or the failure."""
 
     answered: Answered | None = None
     failed: Failed | None = None

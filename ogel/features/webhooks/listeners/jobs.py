@@ -1,4 +1,4 @@
-"""Listeners that have gone without a word are forgotten, as the endpoints of tests are."""
+"""Deletes listeners that stopped polling, as the endpoints of tests are deleted."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from ogel.runtime.jobs.kind import JobKind
 
 class ForgetListener:
     """
-    The job kind `webhooks.forget_listener`; its payload is `{"webhook": "wh_…"}`. It is put off for as long as the
-    listener is there.
+    The job kind `webhooks.forget_listener`; its payload is `{"webhook": "wh_…"}`. It is postponed while the listener
+    polls.
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class ForgetListener:
             away = await self._listeners.away_seconds(tx, id)
             if endpoint is None:
                 return DONE
-            # Of a backup that was restored, nobody listens.
+            # After a backup was restored, no listener polls.
             if away is not None and away < FORGET_SECONDS:
                 return Outcome("postpone", "its listener is there", after_seconds=FORGET_SECONDS - away + 1)
             await self._service.remove(tx, Caller(SYSTEM, job.id), endpoint)

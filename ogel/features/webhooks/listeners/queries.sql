@@ -5,28 +5,28 @@ INSERT INTO webhook_presence (webhook_id) VALUES (%(webhook)s)
 SELECT count(*) FROM (SELECT FROM webhook_presence LIMIT %(most)s) AS among
 
 -- see --
--- The listener asks: it is here.
+-- Records that the listener polls.
 UPDATE webhook_presence SET seen_at = now() WHERE webhook_id = %(webhook)s RETURNING seen_at
 
 -- away_for --
--- Seconds since it asked last; no row when its endpoint is gone.
+-- Seconds since it last polled; no row when its endpoint is deleted.
 SELECT extract(epoch FROM now() - seen_at)::float8 FROM webhook_presence WHERE webhook_id = %(webhook)s
 
 -- offer --
--- Nothing while nobody listens.
+-- Inserts nothing while the listener is away.
 INSERT INTO webhook_handovers (id, webhook_id, request, answer_seconds)
 SELECT %(id)s, webhook_id, %(request)s, %(answer_seconds)s FROM webhook_presence
 WHERE webhook_id = %(webhook)s AND seen_at > now() - make_interval(secs => %(away)s)
 RETURNING id
 
 -- listeners_with_some --
--- Those of these listeners for whom something was offered, and may still be taken.
+-- Those of these listeners that have an offer which may still be taken.
 SELECT DISTINCT webhook_id FROM webhook_handovers
 WHERE webhook_id = ANY (%(webhooks)s) AND taken_at IS NULL AND created_at > now() - make_interval(secs => %(take)s)
 
 -- take --
--- The oldest come first, and as many as fit. Nothing for a question that is not the listener's last: whoever asked it may
--- have gone, and nobody tells us.
+-- Oldest first, as many as fit. Nothing for a poll that is not the listener's last: its client may have gone without our
+-- being told.
 UPDATE webhook_handovers SET taken_at = now()
 WHERE id IN (
   SELECT id FROM (
@@ -49,7 +49,8 @@ WHERE id = %(id)s AND webhook_id = %(webhook)s AND taken_at IS NOT NULL AND answ
 RETURNING id
 
 -- over --
--- Those of these that need not be waited for: answered, not taken or answered in time, or gone with their endpoint.
+-- Offers that need not be waited for: answered, expired before they were taken or answered, or deleted with their
+-- endpoint.
 SELECT id FROM unnest(%(ids)s::text[]) AS mine (id)
 WHERE NOT EXISTS (
   SELECT FROM webhook_handovers AS h
@@ -62,5 +63,5 @@ WHERE NOT EXISTS (
 DELETE FROM webhook_handovers WHERE id = %(id)s RETURNING taken_at IS NOT NULL, answer
 
 -- sweep --
--- Left by workers that disappeared.
+-- Rows left by workers that disappeared.
 DELETE FROM webhook_handovers WHERE created_at < now() - interval '5 minutes'

@@ -25,7 +25,7 @@ class ListenerRoutes:
         self._service = service
 
     def routes(self) -> Sequence[Route]:
-        # Whoever takes a delivery has it sent nowhere else: that is no reading.
+        # A delivery taken here is sent nowhere else, so this needs the scope to write.
         write = Access("key", "webhooks:write", "write")
         all = "/api/webhooks/{id}/handovers"
         return [

@@ -1,4 +1,4 @@
-"""The listener's side: it asks for what is offered, and says what came of it."""
+"""The listener's side: it polls for offered requests and returns the answers."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import msgspec
 
 from ogel.features.webhooks.listeners.handover import Handover, HandoverAnswer, Handovers
 from ogel.features.webhooks.listeners.store import ListenerStore
-from ogel.features.webhooks.listeners.waiting import Waiting
+from ogel.features.webhooks.listeners.waiting import RowWaiter
 from ogel.kernel.errors import Conflict, Invalid, NotFound, Unavailable
 from ogel.runtime.database.database import Database
 
-# Asking at once, of one process.
+# The most polls at once in one process.
 MOST_ASKING = 200
 
 
@@ -22,11 +22,14 @@ class ListenerService:
     def __init__(self, database: Database, store: ListenerStore) -> None:
         self._database = database
         self._store = store
-        self._waiting = Waiting(self._with_some)
+        self._waiting = RowWaiter(self._with_some)
         self._asking = 0
 
     async def ask(self, id: str, wait_seconds: float) -> Handovers:
-        """What is to be sent now; after so many seconds, nothing. Raises NotFound for what is no listener any more."""
+        """
+        Returns requests to send now, or none after the given seconds. Raises NotFound when it is not a listener any
+        more.
+        """
         if self._asking >= MOST_ASKING:
             raise Unavailable("Too many listeners are connected here.", retry_after_seconds=5)
         self._asking += 1
@@ -51,7 +54,7 @@ class ListenerService:
         return taken
 
     async def answer(self, id: str, handover_id: str, answer: HandoverAnswer) -> None:
-        """Raises Conflict when nobody waits for it any more."""
+        """Raises Conflict when no worker waits for the answer any more."""
         _check(answer)
         async with self._database.autocommit() as tx:
             text = msgspec.json.encode(answer).decode()

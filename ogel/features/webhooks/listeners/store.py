@@ -10,7 +10,7 @@ from ogel.runtime.database.database import Queries, Transaction
 
 _SQL = Queries.beside(__name__)
 
-# What is handed over at once: so many requests, and so many characters of them if there is more than one.
+# The most requests handed over at once, and the most characters of them if there is more than one.
 AT_ONCE, CHARACTERS_AT_ONCE = 16, 1024 * 1024
 
 
@@ -19,23 +19,23 @@ class ListenerStore:
         await tx.execute(_SQL.insert_listener, {"webhook": webhook_id})
 
     async def count(self, tx: Transaction, most: int) -> int:
-        """Of all listeners, `most` at most."""
+        """Counts all listeners, up to `most`."""
         return int(await tx.value(_SQL.count_listeners, {"most": most}))
 
     async def see(self, tx: Transaction, webhook_id: str) -> datetime | None:
-        """When it asked, which tells this question from others; None: it is no listener."""
+        """Returns the time of this poll, which tells it from other polls; None when it is not a listener."""
         seen_at: datetime | None = await tx.value(_SQL.see, {"webhook": webhook_id})
         return seen_at
 
     async def away_seconds(self, tx: Transaction, webhook_id: str) -> float | None:
-        """Since it asked last; None: it is gone."""
+        """The time since it last polled; None when it is deleted."""
         seconds: float | None = await tx.value(_SQL.away_for, {"webhook": webhook_id})
         return seconds
 
     async def offer(
         self, tx: Transaction, id: str, webhook_id: str, request: str, answer_seconds: float
     ) -> bool:
-        """Whether anybody listens."""
+        """Returns whether the listener polls."""
         parameters = {
             "id": id,
             "webhook": webhook_id,
@@ -50,7 +50,7 @@ class ListenerStore:
         return [id for (id,) in await tx.tuples(_SQL.listeners_with_some, parameters)]
 
     async def take(self, tx: Transaction, webhook_id: str, seen_at: datetime) -> Sequence[str]:
-        """Requests that are the listener's to send from now on, oldest first; none if it has asked again since."""
+        """Returns requests, oldest first, that the listener has to send from now on; none if it has polled again."""
         parameters = {
             "webhook": webhook_id,
             "seen_at": seen_at,
@@ -61,7 +61,7 @@ class ListenerStore:
         return [request for _, request in sorted(await tx.tuples(_SQL.take, parameters))]
 
     async def answer(self, tx: Transaction, webhook_id: str, id: str, answer: str) -> bool:
-        """Whether somebody still waits for it."""
+        """Returns whether a worker still waits for it."""
         parameters = {"id": id, "webhook": webhook_id, "answer": answer}
         return bool(await tx.value(_SQL.answer, parameters))
 
@@ -69,7 +69,7 @@ class ListenerStore:
         return [id for (id,) in await tx.tuples(_SQL.over, {"ids": list(ids), "take": TAKE_SECONDS})]
 
     async def withdraw(self, tx: Transaction, id: str) -> tuple[bool, str | None]:
-        """Whether it was taken, and what was answered."""
+        """Returns whether the request was taken, and the answer."""
         rows = await tx.tuples(_SQL.withdraw, {"id": id})
         return rows[0] if rows else (True, None)
 

@@ -1,4 +1,4 @@
-"""Who waits for a row of the database: one look for all of them, as long as there are any."""
+"""Waiting for rows of the database with one shared query, which runs while anybody waits."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ LOOK_SECONDS = 0.04
 DATABASE_AWAY_SECONDS = 1.0
 
 
-class Waiting:
-    """`look` is asked about ids, and says which of them need wait no longer."""
+class RowWaiter:
+    """`look` is called with ids and returns those that need not wait any longer."""
 
     def __init__(self, look: Callable[[Sequence[str]], Awaitable[Collection[str]]]) -> None:
         self._look = look
@@ -24,7 +24,7 @@ class Waiting:
         self._looking: asyncio.Task[None] | None = None
 
     async def until(self, id: str, seconds: float) -> None:
-        """Until `look` names it, or so many seconds are over."""
+        """Waits until `look` returns the id, or the time is over."""
         told = asyncio.Event()
         self._waiting.setdefault(id, set()).add(told)
         if self._looking is None or self._looking.done():

@@ -1,1 +1,1 @@
-"""Replays: an endpoint's past, handed to delivery again."""
+"""Replays: sending past events of an endpoint again."""

@@ -1,4 +1,4 @@
-"""Handing found events to delivery: deliveries opened again or made, and their jobs in the priority of replays."""
+"""Turns found events into deliveries, reopened or new, and their jobs with the priority of replays."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 import msgspec
 
 from ogel.features.webhooks.deliveries.job import QUEUE, delivery_job, order_key
-from ogel.features.webhooks.replays.replay import Found, Listener, Range
+from ogel.features.webhooks.replays.replay import FoundEvent, Range, ReplayTarget
 from ogel.kernel.ids import new_id
 from ogel.runtime.database.database import Queries, Transaction, records
 from ogel.runtime.jobs.job import REPLAY, NewJob, job_id_of
@@ -32,13 +32,13 @@ class HandOver:
         self,
         tx: Transaction,
         range: Range,
-        listener: Listener,
-        found: Sequence[Found],
+        listener: ReplayTarget,
+        found: Sequence[FoundEvent],
         times: Sequence[datetime | None],
     ) -> int:
         """
-        Sends each at its time (None: now), under the id it always had. Returns how many: those under way already are
-        left alone.
+        Each delivery is sent at its time (None: now), under its original id. Returns how many; those under way already
+        are left alone.
         """
         made = await self._make_missing(tx, range, [each for each in found if each.delivery_id is None])
         jobs, again = [], []
@@ -57,8 +57,10 @@ class HandOver:
         parameters = {"ids": opened, "delivered_too": range.only == "all"}
         return len(made) + await tx.execute(_SQL.reopen, parameters)
 
-    async def _make_missing(self, tx: Transaction, range: Range, missing: Sequence[Found]) -> dict[str, str]:
-        """Delivery ids by event id."""
+    async def _make_missing(
+        self, tx: Transaction, range: Range, missing: Sequence[FoundEvent]
+    ) -> dict[str, str]:
+        """Returns delivery ids by event id."""
         if not missing:
             return {}
         ids = {new_id("dlv"): each.event_id for each in missing}
@@ -68,7 +70,7 @@ class HandOver:
 
 
 def spread(count: int, begin: datetime, per_second: int | None) -> Sequence[datetime | None]:
-    """Evenly, so that a rate is no burst per second."""
+    """Spreads the times evenly, so that a rate does not become a burst each second."""
     if per_second is None:
         return [None] * count
     return [begin + timedelta(seconds=place / per_second) for place in range(count)]

@@ -1,4 +1,4 @@
-"""What workers do for replays: one step after another."""
+"""The job of a replay, which runs step by step."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import structlog
 
 from ogel.features.webhooks.deliveries.job import QUEUE
 from ogel.features.webhooks.replays.handover import HandOver, spread
-from ogel.features.webhooks.replays.replay import Listener, ReplayProgress, ReplayStatus
+from ogel.features.webhooks.replays.replay import ReplayProgress, ReplayStatus, ReplayTarget
 from ogel.features.webhooks.replays.store import ReplayStore
 from ogel.features.webhooks.replays.walk import count, look
 from ogel.kernel.clock import utc_now
@@ -31,7 +31,7 @@ BATCH, PACED_BATCH = 200, 100
 # queue as short as it found it. A step that waits looks again after this, and after twice as long each time.
 MOST_WAITING = 2_000
 FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS = 0.1, 5.0
-# What remains to be counted is counted beside the steps, a little in each.
+# Counting goes on beside the steps, a little in each.
 COUNT_SECONDS = 0.02
 
 
@@ -79,9 +79,9 @@ class ReplayStep:
                 await self._jobs.enqueue(tx, [step_job(id, webhook_id, step + 1, at)])
 
     async def _step(
-        self, tx: Transaction, id: str, progress: ReplayProgress, listener: Listener
+        self, tx: Transaction, id: str, progress: ReplayProgress, listener: ReplayTarget
     ) -> datetime | None:
-        """Returns when the next is due; None: it was the last."""
+        """Returns when the next step is due; None after the last."""
         now = utc_now()
         batch = min(PACED_BATCH, progress.per_second) if progress.per_second else BATCH
         tally = await count(tx, progress.range, listener, progress.tally, COUNT_SECONDS)

@@ -1,4 +1,4 @@
-"""Replays that are over are forgotten after a time."""
+"""Finished replays are deleted after their retention."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ SELECT event_likes, filter::text, ordered_by FROM webhook_endpoints WHERE id = %
 SELECT event_likes, filter::text, ordered_by FROM webhook_endpoints WHERE id = %(webhook_id)s FOR KEY SHARE
 
 -- insert_replay --
--- Nothing, while another one of the endpoint is unfinished.
+-- Inserts nothing while another replay of the endpoint is unfinished.
 INSERT INTO webhook_replays
   (id, webhook_id, since, until, choice, event_globs, event_likes, per_second, cursor_at, cursor_id, counted_at,
    counted_id, counted, is_counted)
@@ -79,7 +79,7 @@ UPDATE webhook_replays SET status = 'running', error = NULL
 WHERE id = %(id)s AND step = %(step)s AND status = 'paused'
 
 -- events_page --
--- Where the next events end that may be looked at in one go, and how many those are.
+-- The end of the next page of events that one statement may read, and their number.
 SELECT created_at, id, count FROM (
   SELECT created_at, id, count(*) OVER () AS count FROM (
     SELECT created_at, id FROM {events} AS e
@@ -160,7 +160,7 @@ UPDATE webhook_deliveries SET status = 'pending', next_attempt_at = now(), finis
 WHERE id = ANY (%(ids)s) AND status <> 'pending' AND (status = 'failed' OR %(delivered_too)s)
 
 -- insert_missing --
--- Whoever was quicker has made the delivery that was missing.
+-- A concurrent transaction may have made the missing delivery first.
 INSERT INTO webhook_deliveries (id, event_id, webhook_id, next_attempt_at)
 SELECT id, event_id, %(webhook_id)s, now()
 FROM json_to_recordset(%(rows)s::json) AS d (id text, event_id text)

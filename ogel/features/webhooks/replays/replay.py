@@ -1,4 +1,4 @@
-"""A replay as callers ask for it and read it, and as it stands in the database."""
+"""A replay: as callers ask for it and read it, and its rows."""
 
 from __future__ import annotations
 
@@ -61,8 +61,8 @@ class Replay(Struct, frozen=True):
 
 class DryRun(Struct, frozen=True):
     """
-    `count` would be replayed now, `skipped` are under way already. Not `complete`: there are more, and counting them
-    all would take too long for an answer.
+    `count` deliveries would be replayed now; `skipped` are under way already. When not `complete` there are more, and
+    counting them all would take too long for a response.
     """
 
     count: int
@@ -83,7 +83,7 @@ class ReplayCursor(NamedTuple):
 
 
 class Range(Struct, frozen=True):
-    """What a replay is about. `asked_at`: what happens later is not its business."""
+    """What a replay covers. Events after `asked_at` are not part of it."""
 
     webhook_id: str
     since: datetime
@@ -94,8 +94,8 @@ class Range(Struct, frozen=True):
     asked_at: datetime
 
 
-class Listener(NamedTuple):
-    """What an endpoint listens to, and what orders its deliveries."""
+class ReplayTarget(NamedTuple):
+    """What an endpoint listens to, and the order of its deliveries."""
 
     event_likes: list[str]
     filter: str | None
@@ -103,7 +103,7 @@ class Listener(NamedTuple):
 
 
 class Tally(NamedTuple):
-    """Counted up to `cursor`; `complete`: to the end."""
+    """Counted up to `cursor`; `complete` means up to the end."""
 
     cursor: ReplayCursor
     replayable: int = 0
@@ -116,7 +116,10 @@ class Tally(NamedTuple):
 
 
 class ReplayProgress(Struct, frozen=True):
-    """A replay as its jobs see it. `waits`: steps in a row that found too much waiting for the endpoint."""
+    """
+    A replay as its jobs see it. `waits` is the number of steps in a row that found too many deliveries waiting for the
+    endpoint.
+    """
 
     range: Range
     per_second: int | None
@@ -125,8 +128,8 @@ class ReplayProgress(Struct, frozen=True):
     tally: Tally
 
 
-class Found(NamedTuple):
-    """An event to deliver again, or to deliver at last; `data` only where a filter has to see it."""
+class FoundEvent(NamedTuple):
+    """An event to deliver, for the first time or again; `data` is read only when a filter needs it."""
 
     event_id: str
     type: str

@@ -48,8 +48,8 @@ class ReplayService:
 
     async def create(self, caller: Caller, webhook_id: str, new: NewReplay) -> Replay:
         """
-        One at a time for each endpoint. It begins at once, whatever the endpoint's state: a paused one's deliveries
-        wait, and when many do the replay waits too.
+        Only one at a time for each endpoint. It begins at once, whatever the endpoint's state: deliveries of a paused
+        endpoint wait, and when many wait the replay waits too.
         """
         about = _range(webhook_id, new)
         async with self._database.autocommit() as tx:
@@ -77,7 +77,7 @@ class ReplayService:
             return await self._get(tx, id)
 
     async def list(self, filters: Mapping[str, Any]) -> Sequence[Replay]:
-        """Raises Invalid for a webhook that there is not, nor replays of it."""
+        """Raises Invalid for an unknown webhook that has no replays either."""
         webhook = filters["webhook"]
         async with self._database.autocommit() as tx:
             found = await self._store.list(tx, filters)
@@ -86,7 +86,9 @@ class ReplayService:
         return found
 
     async def pause(self, caller: Caller, id: str) -> Replay:
-        """What it handed over already is delivered; nothing more is. Pausing a paused one changes nothing."""
+        """
+        Deliveries already handed over are sent, but no more are handed over. Pausing a paused replay changes nothing.
+        """
         async with self._database.transaction() as tx:
             if await self._store.pause(tx, id):
                 await self._audit.record(tx, caller, "replay.pause", "replay", id)
@@ -102,7 +104,7 @@ class ReplayService:
             return replay
 
     async def cancel(self, caller: Caller, id: str) -> Replay:
-        """Like a pause that nobody can end."""
+        """Like a pause that cannot be ended."""
         async with self._database.transaction() as tx:
             if await self._store.cancel(tx, id):
                 await self._audit.record(tx, caller, "replay.cancel", "replay", id)

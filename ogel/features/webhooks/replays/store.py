@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ogel.features.webhooks.replays.replay import (
-    Listener,
     Range,
     Replay,
     ReplayCursor,
     ReplayProgress,
     ReplayStatus,
+    ReplayTarget,
     Tally,
 )
 from ogel.runtime.database.database import Queries, Transaction
@@ -20,11 +20,11 @@ _SQL = Queries.beside(__name__)
 
 
 class ReplayStore:
-    async def listener(self, tx: Transaction, webhook_id: str) -> Listener | None:
+    async def listener(self, tx: Transaction, webhook_id: str) -> ReplayTarget | None:
         return _listener(await tx.tuples(_SQL.listener, {"webhook_id": webhook_id}))
 
-    async def hold_listener(self, tx: Transaction, webhook_id: str) -> Listener | None:
-        """It stays as it is until the transaction ends."""
+    async def hold_listener(self, tx: Transaction, webhook_id: str) -> ReplayTarget | None:
+        """Locks the endpoint until the transaction ends."""
         return _listener(await tx.tuples(_SQL.hold_listener, {"webhook_id": webhook_id}))
 
     async def insert(
@@ -36,7 +36,7 @@ class ReplayStore:
         start: ReplayCursor,
         tally: Tally,
     ) -> bool:
-        """False when the endpoint has an unfinished one."""
+        """Returns False when the endpoint has an unfinished replay."""
         parameters = {
             "id": id,
             "webhook_id": range.webhook_id,
@@ -63,7 +63,7 @@ class ReplayStore:
         return await tx.all(_SQL.list_replays, filters, Replay)
 
     async def lock_progress(self, tx: Transaction, id: str, step: int) -> ReplayProgress | None:
-        """None when this step is not to be done: the replay is paused or over, or the step is done."""
+        """Returns None when this step must not run: the replay is paused or over, or the step is done."""
         rows = await tx.tuples(_SQL.lock_progress, {"id": id, "step": step})
         return _progress(rows[0]) if rows else None
 
@@ -76,7 +76,7 @@ class ReplayStore:
         skipped: int,
         status: ReplayStatus,
     ) -> None:
-        """To the next step; `replayed` and `skipped` in this one."""
+        """Moves to the next step; `replayed` and `skipped` are the numbers of this one."""
         parameters = {
             "id": id,
             "waits": progress.waits,
@@ -93,7 +93,7 @@ class ReplayStore:
         return await tx.execute(_SQL.pause, {"id": id}) > 0
 
     async def resume(self, tx: Transaction, id: str) -> int | None:
-        """The step to do next; None when it was not paused."""
+        """Returns the step to do next; None when the replay was not paused."""
         step: int | None = await tx.value(_SQL.resume, {"id": id})
         return step
 
@@ -104,15 +104,15 @@ class ReplayStore:
         await tx.execute(_SQL.cancel_of_webhook, {"webhook_id": webhook_id})
 
     async def stop(self, tx: Transaction, id: str, step: int, error: str) -> None:
-        """Paused until someone resumes it, or revives the job of this step."""
+        """Pauses the replay until it is resumed, or until the job of this step is revived."""
         await tx.execute(_SQL.stop, {"id": id, "step": step, "error": error})
 
     async def go_on(self, tx: Transaction, id: str, step: int) -> None:
         await tx.execute(_SQL.go_on, {"id": id, "step": step})
 
 
-def _listener(rows: Sequence[tuple[Any, ...]]) -> Listener | None:
-    return Listener(*rows[0]) if rows else None
+def _listener(rows: Sequence[tuple[Any, ...]]) -> ReplayTarget | None:
+    return ReplayTarget(*rows[0]) if rows else None
 
 
 def _counted(tally: Tally) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Walking over what a replay is about, a page at a time: finding it, and counting it."""
+"""Finds and counts the events of a replay, a page at a time."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from ogel.features.webhooks.deliveries.times import ids_since, ids_until
 from ogel.features.webhooks.endpoints.testing import TEST_EVENT
 from ogel.features.webhooks.fanout.document import Document
 from ogel.features.webhooks.fanout.filter import fits
-from ogel.features.webhooks.replays.replay import Found, Listener, Range, ReplayCursor, Tally
+from ogel.features.webhooks.replays.replay import FoundEvent, Range, ReplayCursor, ReplayTarget, Tally
 from ogel.kernel.event import Event
 from ogel.runtime.database.database import Queries, Transaction
 from ogel.runtime.outbox import EVENTS
 
 _SQL = Queries.beside(__name__, events=EVENTS)
 
-# Rows that one statement may look at, when it finds something to replay and when it only counts.
+# The most rows that one statement reads, when it looks for events to replay and when it only counts.
 FIND_ROWS, COUNT_ROWS = 5_000, 10_000
-# Events whose data a filter has to see are read so many at a time: each may be 256 KiB.
+# The number of events with data (for a filter) in one read: each may have 256 KiB.
 FILTERED_ROWS = 100
 
 
@@ -33,7 +33,7 @@ class WalkPage(NamedTuple):
 class Sight(NamedTuple):
     """What was found up to `cursor`."""
 
-    found: Sequence[Found]
+    found: Sequence[FoundEvent]
     cursor: ReplayCursor
     is_last: bool
 
@@ -42,8 +42,10 @@ def start_of(range: Range) -> ReplayCursor:
     return ReplayCursor(range.since, ids_since(range.since) if range.only == "failed" else "")
 
 
-async def look(tx: Transaction, range: Range, listener: Listener, after: ReplayCursor, limit: int) -> Sight:
-    """The next to be replayed, `limit` at most, among the rows that one statement may look at."""
+async def look(
+    tx: Transaction, range: Range, listener: ReplayTarget, after: ReplayCursor, limit: int
+) -> Sight:
+    """Returns the next events to replay, at most `limit`, among the rows that one statement may read."""
     page = await _page(tx, range, after, FIND_ROWS)
     if page is None:
         return Sight((), after, True)
@@ -53,7 +55,7 @@ async def look(tx: Transaction, range: Range, listener: Listener, after: ReplayC
     query = _SQL.find_failed if range.only == "failed" else _SQL.find_events
     more = {"limit": limit, "with_data": filtered}
     rows = await tx.tuples(query, _parameters(range, listener, after, page.end) | more)
-    found = [Found(*row) for row in rows]
+    found = [FoundEvent(*row) for row in rows]
     if len(found) < limit:
         return Sight(_fitting(found, listener), page.end, page.is_last)
     last = found[-1]
@@ -62,7 +64,7 @@ async def look(tx: Transaction, range: Range, listener: Listener, after: ReplayC
     return Sight(_fitting(found, listener), ReplayCursor(last.created_at, id), False)
 
 
-async def count(tx: Transaction, range: Range, listener: Listener, tally: Tally, seconds: float) -> Tally:
+async def count(tx: Transaction, range: Range, listener: ReplayTarget, tally: Tally, seconds: float) -> Tally:
     """Goes on counting for about so long, page by page: no statement is a long one."""
     deadline = time.monotonic() + seconds
     while not tally.complete and time.monotonic() < deadline:
@@ -73,7 +75,7 @@ async def count(tx: Transaction, range: Range, listener: Listener, tally: Tally,
     return tally
 
 
-async def _count_page(tx: Transaction, range: Range, listener: Listener, tally: Tally) -> Tally:
+async def _count_page(tx: Transaction, range: Range, listener: ReplayTarget, tally: Tally) -> Tally:
     page = await _page(tx, range, tally.cursor, COUNT_ROWS)
     if page is None:
         return tally._replace(complete=True)
@@ -82,7 +84,7 @@ async def _count_page(tx: Transaction, range: Range, listener: Listener, tally: 
     return Tally(page.end, tally.replayable + replayable, tally.pending + pending, page.is_last)
 
 
-async def _count_filtered(tx: Transaction, range: Range, listener: Listener, tally: Tally) -> Tally:
+async def _count_filtered(tx: Transaction, range: Range, listener: ReplayTarget, tally: Tally) -> Tally:
     sight = await look(tx, range, listener, tally.cursor, FILTERED_ROWS)
     pending = sum(each.is_pending for each in sight.found)
     replayable = tally.replayable + len(sight.found) - pending
@@ -103,7 +105,9 @@ async def _page(tx: Transaction, range: Range, after: ReplayCursor, rows: int) -
     return WalkPage(ReplayCursor(*ends[0][:2]), ends[0][2] < rows) if ends else None
 
 
-def _parameters(range: Range, listener: Listener, after: ReplayCursor, end: ReplayCursor) -> dict[str, Any]:
+def _parameters(
+    range: Range, listener: ReplayTarget, after: ReplayCursor, end: ReplayCursor
+) -> dict[str, Any]:
     return {
         "webhook_id": range.webhook_id,
         "since": range.since,
@@ -119,12 +123,12 @@ def _parameters(range: Range, listener: Listener, after: ReplayCursor, end: Repl
     }
 
 
-def _is_filtered(range: Range, listener: Listener) -> bool:
-    """What became a delivery went through the filter then; only what is missing is judged now."""
+def _is_filtered(range: Range, listener: ReplayTarget) -> bool:
+    """A delivery means that the event matched the filter then; only events without one are judged now."""
     return listener.filter is not None and range.only != "failed"
 
 
-def _fitting(found: Sequence[Found], listener: Listener) -> Sequence[Found]:
+def _fitting(found: Sequence[FoundEvent], listener: ReplayTarget) -> Sequence[FoundEvent]:
     return [
         each
         for each in found
@@ -132,5 +136,5 @@ def _fitting(found: Sequence[Found], listener: Listener) -> Sequence[Found]:
     ]
 
 
-def _event(found: Found, data: str) -> Event:
+def _event(found: FoundEvent, data: str) -> Event:
     return Event(found.event_id, found.type, data.encode(), found.subject, found.created_at)

@@ -1,1 +1,1 @@
-"""What requests are signed with."""
+"""The secrets that requests are signed with."""

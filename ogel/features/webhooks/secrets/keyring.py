@@ -19,7 +19,7 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class LiveKey:
-    """A key and the Unix time it signs until; infinity for the newest one."""
+    """A key and the Unix time until which it signs; infinity for the newest one."""
 
     key: SigningKey
     ends_at: float = math.inf
@@ -56,14 +56,14 @@ class KeyRing:
 
 
 class SigningKeys:
-    """Reads, unseals and makes ready what requests are signed with; Receivers keep it."""
+    """Reads, unseals and prepares signing keys; Receivers caches them."""
 
     def __init__(self, store: SecretStore, vault: Vault) -> None:
         self._store = store
         self._vault = vault
 
     async def of(self, tx: Transaction, webhook_ids: Sequence[str]) -> Mapping[str, KeyRing]:
-        """By endpoint, in one statement; without those whose secrets cannot be unsealed."""
+        """Returns key rings by endpoint, from one statement, without those whose secrets cannot be unsealed."""
         found = {}
         for webhook_id, secrets in (await self._store.live(tx, webhook_ids)).items():
             if (ring := self._prepare(webhook_id, secrets)) is not None:
@@ -71,7 +71,7 @@ class SigningKeys:
         return found
 
     def _prepare(self, webhook_id: str, secrets: Sequence[SealedSecret]) -> KeyRing | None:
-        """None when the newest cannot be unsealed; a former one that cannot be is done without."""
+        """Returns None when the newest secret cannot be unsealed; an older one that cannot be is left out."""
         keys = []
         for secret in secrets:
             try:

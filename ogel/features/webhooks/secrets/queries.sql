@@ -17,7 +17,7 @@ WHERE webhook_id = ANY (%(webhook_ids)s) AND (expires_at IS NULL OR expires_at >
 ORDER BY webhook_id, created_at DESC, id DESC
 
 -- end_secrets --
--- What signs now ends in time; what would have ended sooner still does.
+-- Limits the lifetime of the present secrets; those that end sooner still do.
 UPDATE webhook_secrets
 SET expires_at = least(expires_at, clock_timestamp() + make_interval(secs => %(overlap_seconds)s))
 WHERE webhook_id = %(webhook_id)s

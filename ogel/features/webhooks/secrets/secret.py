@@ -81,7 +81,7 @@ class Secret:
 
     @property
     def hint(self) -> str:
-        """Enough to tell one's secrets apart, and useless for anything else."""
+        """Enough to tell secrets of one endpoint apart, and useless for anything else."""
         return f"{PREFIXES[self.signing]}…{self.text.rstrip('=')[-_HINT_CHARACTERS:]}"
 
 

@@ -1,4 +1,4 @@
-"""The rules of an endpoint's secrets: made with it, replaced with an overlap, and never shown twice."""
+"""The rules of an endpoint's secrets: created with it, rotated with an overlap, and shown only once."""
 
 from __future__ import annotations
 
@@ -29,8 +29,10 @@ OverlapSeconds = Annotated[
 ]
 
 
-class Rotation(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Without a secret one is made. It signs as `signing` or its prefix says, else as the one before it did."""
+class SecretRotation(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """
+    A secret is generated when none is given. It signs as `signing` or its prefix says, otherwise as the one before it.
+    """
 
     secret: SecretText | None = None
     signing: Signing | None = None
@@ -70,7 +72,7 @@ class SecretService:
         self._audit = audit
 
     async def add(self, tx: Transaction, webhook_id: str, secret: Secret) -> str:
-        """The only one without an end: those before it must have theirs. Returns its id."""
+        """The new secret is the only one without an end, so all earlier ones must have one. Returns its id."""
         id = new_id("sec")
         sealed = self._vault.seal(secret.material, secret_purpose(webhook_id))
         await self._store.insert(
@@ -79,12 +81,12 @@ class SecretService:
         return id
 
     async def replace(self, tx: Transaction, webhook_id: str, secret: Secret) -> None:
-        """At once, without an overlap."""
+        """Takes effect at once, without an overlap."""
         await self._store.next_version(tx, webhook_id)
         await self._store.end_others(tx, webhook_id, overlap_seconds=0)
         await self.add(tx, webhook_id, secret)
 
-    async def rotate(self, caller: Caller, webhook_id: str, wanted: Rotation) -> Rotated:
+    async def rotate(self, caller: Caller, webhook_id: str, wanted: SecretRotation) -> Rotated:
         async with self._database.transaction() as tx:
             endpoint = await self._store.next_version(tx, webhook_id)
             if endpoint is None:
@@ -111,14 +113,14 @@ class SecretService:
             raise Invalid.field("body.compatibility", "needs a shared key: rotate to a secret for v1 first")
 
     async def list(self, webhook_id: str) -> Sequence[SigningSecret]:
-        """Those alive, newest first."""
+        """The valid secrets, newest first."""
         async with self._database.autocommit() as tx:
             alive = (await self._store.live(tx, [webhook_id])).get(webhook_id)
         if alive is None:  # an endpoint always has one
             raise NotFound(f"No webhook {webhook_id!r}.")
         return [self._shown(webhook_id, sealed) for sealed in alive]
 
-    def _next_secret(self, webhook_id: str, wanted: Rotation, alive: Sequence[SealedSecret]) -> Secret:
+    def _next_secret(self, webhook_id: str, wanted: SecretRotation, alive: Sequence[SealedSecret]) -> Secret:
         if wanted.secret is None:
             return Secret.new(wanted.signing or (alive[0].signing if alive else "v1"))
         secret = given_secret(wanted.secret, wanted.signing)
@@ -145,7 +147,7 @@ class SecretService:
 
 
 def given_secret(text: str, signing: Signing | None) -> Secret:
-    """One that a caller brings along. Raises Invalid."""
+    """Parses a secret supplied by the caller. Raises Invalid."""
     try:
         return Secret.parse(text, signing)
     except ValueError as error:

@@ -10,7 +10,7 @@ from ogel.features.webhooks.secrets.secret import Secret
 
 
 class SigningKey(Protocol):
-    """A secret made ready to sign with, which costs more than signing."""
+    """A secret prepared for signing, because preparing costs more than signing."""
 
     def sign(self, content: bytes) -> str:
         """One signature of the `webhook-signature` header."""
@@ -45,5 +45,5 @@ def signing_key(secret: Secret) -> SymmetricKey | Ed25519Key:
 
 
 def signed_content(message_id: str, timestamp: int, body: bytes) -> bytes:
-    """`timestamp` in Unix seconds."""
+    """`timestamp` is in Unix seconds."""
     return b"%s.%d.%s" % (message_id.encode(), timestamp, body)

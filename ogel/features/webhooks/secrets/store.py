@@ -30,7 +30,7 @@ class SecretStore:
         await tx.execute(_SQL.insert_secret, values)
 
     async def live(self, tx: Transaction, webhook_ids: Sequence[str]) -> Mapping[str, Sequence[SealedSecret]]:
-        """By endpoint, newest first; nothing for an endpoint that is not there."""
+        """Returns secrets by endpoint, newest first; none for an endpoint that does not exist."""
         found: defaultdict[str, list[SealedSecret]] = defaultdict(list)
         for webhook_id, *rest in await tx.tuples(_SQL.live_secrets, {"webhook_ids": list(webhook_ids)}):
             found[webhook_id].append(SealedSecret(*rest))

@@ -37,7 +37,7 @@ Code = Literal[
 ]
 
 
-class Problem(Struct, frozen=True):
+class SignatureProblem(Struct, frozen=True):
     code: Code
     message: str
 
@@ -94,7 +94,7 @@ def verify(
     keys: Sequence[VerifyingKey],
     at: float,
     tolerance_seconds: float | None = TOLERANCE_SECONDS,
-) -> Sequence[Problem]:
+) -> Sequence[SignatureProblem]:
     """
     Nothing for a request that one of `keys` signed, at a time no further from the Unix time `at` than the tolerance
     (None: at any time). Header names come in any case, and others than ours are ignored.
@@ -104,10 +104,12 @@ def verify(
         return problems
     id, timestamp, signatures = (found[name] for name in HEADERS)
     if not _ID.fullmatch(id):
-        problems.append(Problem("bad_id", f"{ID} is not 1 to 256 visible ASCII characters without a dot"))
+        problems.append(
+            SignatureProblem("bad_id", f"{ID} is not 1 to 256 visible ASCII characters without a dot")
+        )
     if not _TIMESTAMP.fullmatch(timestamp):
         message = f"{TIMESTAMP} {timestamp[:40]!r} is no whole number of Unix seconds"
-        problems.append(Problem("bad_timestamp", message))
+        problems.append(SignatureProblem("bad_timestamp", message))
     if problems:
         return problems
     content = f"{id}.{timestamp}.".encode() + body
@@ -117,32 +119,34 @@ def verify(
     ]
 
 
-def _our_headers(headers: Iterable[tuple[str, str]]) -> tuple[Mapping[str, str], list[Problem]]:
+def _our_headers(headers: Iterable[tuple[str, str]]) -> tuple[Mapping[str, str], list[SignatureProblem]]:
     found: dict[str, str] = {}
     problems = []
     for name, value in headers:
         name = name.lower()
         if name in found:
-            problems.append(Problem("repeated_header", f"{name} is given more than once"))
+            problems.append(SignatureProblem("repeated_header", f"{name} is given more than once"))
         if name in HEADERS:
             found[name] = value
     missing = [name for name in HEADERS if name not in found]
-    return found, problems + [Problem("missing_header", f"{name} is missing") for name in missing]
+    return found, problems + [SignatureProblem("missing_header", f"{name} is missing") for name in missing]
 
 
-def _wrong_time(timestamp: int, at: float, tolerance: float | None) -> list[Problem]:
+def _wrong_time(timestamp: int, at: float, tolerance: float | None) -> list[SignatureProblem]:
     if tolerance is None:
         return []
     age = int(at) - timestamp
     if age > tolerance:
-        return [Problem("too_old", f"{TIMESTAMP} is too old by {age - tolerance:.0f} s")]
+        return [SignatureProblem("too_old", f"{TIMESTAMP} is too old by {age - tolerance:.0f} s")]
     if -age > tolerance:
-        return [Problem("too_new", f"{TIMESTAMP} is too far in the future by {-age - tolerance:.0f} s")]
+        return [
+            SignatureProblem("too_new", f"{TIMESTAMP} is too far in the future by {-age - tolerance:.0f} s")
+        ]
     return []
 
 
-def _wrong_signatures(header: str, content: bytes, keys: Sequence[VerifyingKey]) -> list[Problem]:
-    """One good signature is enough; what is wrong with the others matters only when there is none."""
+def _wrong_signatures(header: str, content: bytes, keys: Sequence[VerifyingKey]) -> list[SignatureProblem]:
+    """One valid signature is enough; problems of the others are reported only when there is none."""
     problems = []
     tokens = header.split(" ")
     for token in filter(None, tokens[:MOST_SIGNATURES]):
@@ -151,16 +155,18 @@ def _wrong_signatures(header: str, content: bytes, keys: Sequence[VerifyingKey])
             return []
         problems.append(problem)
     if len(tokens) > MOST_SIGNATURES:
-        problems.append(Problem("bad_signature", f"{SIGNATURE} has more than {MOST_SIGNATURES} signatures"))
-    return problems or [Problem("bad_signature", f"{SIGNATURE} is empty")]
+        problems.append(
+            SignatureProblem("bad_signature", f"{SIGNATURE} has more than {MOST_SIGNATURES} signatures")
+        )
+    return problems or [SignatureProblem("bad_signature", f"{SIGNATURE} is empty")]
 
 
-def _wrong_signature(token: str, content: bytes, keys: Sequence[VerifyingKey]) -> Problem | None:
+def _wrong_signature(token: str, content: bytes, keys: Sequence[VerifyingKey]) -> SignatureProblem | None:
     version, comma, encoded = token.partition(",")
     if not comma:
-        return Problem("bad_signature", f"{token[:40]!r} is not a version, a comma and a signature")
+        return SignatureProblem("bad_signature", f"{token[:40]!r} is not a version, a comma and a signature")
     if version not in _DIGEST_BYTES:
-        return Problem(
+        return SignatureProblem(
             "unknown_version", f"{version[:40]!r} is no known version of signatures; v1 and v1a are"
         )
     try:
@@ -168,15 +174,17 @@ def _wrong_signature(token: str, content: bytes, keys: Sequence[VerifyingKey]) -
     except (binascii.Error, ValueError):
         signature = b""
     if b64encode(signature).decode() != encoded or not encoded:
-        return Problem("bad_signature", f"what follows {version!r} is not base64")
+        return SignatureProblem("bad_signature", f"what follows {version!r} is not base64")
     if len(signature) != _DIGEST_BYTES[version]:
         wanted = _DIGEST_BYTES[version]
-        return Problem("bad_signature", f"{version} has {len(signature)} bytes; a signature has {wanted}")
+        return SignatureProblem(
+            "bad_signature", f"{version} has {len(signature)} bytes; a signature has {wanted}"
+        )
     suitable = [key for key in keys if key.version == version]
     if not suitable:
-        return Problem("no_key", f"no key to check {version} with was given")
+        return SignatureProblem("no_key", f"no key to check {version} with was given")
     if not any(key.verifies(signature, content) for key in suitable):
-        return Problem(
+        return SignatureProblem(
             "no_match", f"no key given made this {version} signature of this id, timestamp and body"
         )
     return None

@@ -1,1 +1,1 @@
-"""One signed request per attempt, and what it leaves behind."""
+"""Sending: each attempt is one signed request, whose outcome is recorded."""

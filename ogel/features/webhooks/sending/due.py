@@ -1,4 +1,4 @@
-"""What one attempt of a delivery needs, and what it leaves."""
+"""The input of one attempt of a delivery, and its result."""
 
 from __future__ import annotations
 
@@ -52,14 +52,14 @@ class LoggedAttempt(Struct, frozen=True, gc=False, omit_defaults=True):
 
 
 class LostAttempt(Struct, frozen=True, gc=False):
-    """Its worker disappeared before it could say how it ended."""
+    """An attempt whose worker disappeared before it could record the outcome."""
 
     delivery_id: str
     started_at: datetime
 
 
 class AttemptResult(Struct, frozen=True, gc=False):
-    """What an attempt's outcome carries to where it is recorded."""
+    """What the outcome of an attempt carries to where it is recorded."""
 
     row: LoggedAttempt
     sign: Sign
@@ -67,7 +67,7 @@ class AttemptResult(Struct, frozen=True, gc=False):
 
 
 class DeliveryState(Struct, frozen=True, gc=False):
-    """Where a delivery stands after an attempt."""
+    """The state of a delivery after an attempt."""
 
     id: str
     status: DeliveryStatus

@@ -1,4 +1,4 @@
-"""The headers that all requests to one endpoint have in common, made ready once per version of it."""
+"""The headers that all requests to one endpoint share, prepared once per version of the endpoint."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ogel.runtime.secrets.scrub import MASK
 from ogel.runtime.secrets.vault import Vault
 
 USER_AGENT = "Ogel-Webhook/1.0"
-# A shorter value may stand in any answer by chance, and is no secret.
+# A shorter value may occur in any answer by chance, so it is not treated as a secret.
 LEAST_SECRET = 8
 _ALWAYS = (("content-type", "application/json"), ("user-agent", USER_AGENT))
 
@@ -51,7 +51,7 @@ def secrets_among(values: Iterable[str]) -> Sequence[str]:
 
 
 def secrets_of_url(url: str) -> Sequence[str]:
-    """Receivers like to put tokens into the query."""
+    """The query of a receiver's URL often contains a token."""
     query = urlsplit(url).query
     return [query, *(value for _, value in parse_qsl(query))]
 

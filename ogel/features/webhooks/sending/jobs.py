@@ -1,4 +1,4 @@
-"""Delivering: one signed request per attempt, its outcome written with the job's."""
+"""The job that sends a delivery: one signed request per attempt, recorded together with the job's outcome."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from ogel.features.webhooks.sending.metrics import WebhookMetrics
 from ogel.features.webhooks.sending.payload import webhook_body
 from ogel.features.webhooks.sending.receiver import Receiver
 from ogel.features.webhooks.sending.store import AttemptStore
-from ogel.features.webhooks.sending.verdict import Verdict, judge_answer, judge_error
+from ogel.features.webhooks.sending.verdict import AttemptVerdict, judge_answer, judge_error
 from ogel.kernel.clock import utc_now
 from ogel.runtime.database.database import Transaction
 from ogel.runtime.database.pieces import Piece
@@ -33,7 +33,7 @@ from ogel.runtime.jobs.store import JobQueue
 from ogel.runtime.secrets.scrub import MASK
 
 MAX_RESPONSE_BYTES = 16 * 1024
-# A fault of ours is looked at again after this.
+# The delay after a failure that is our own fault.
 OURS_SECONDS = 5.0
 UNREADABLE_SECONDS = 60.0
 _UNSTORABLE = re.compile("\x00")
@@ -102,7 +102,7 @@ class Deliver:
             job, work, verdict, AttemptResult(row, _sign(receiver, work, verdict), work.is_one_off)
         )
 
-    def _outcome(self, job: Job, work: DueDelivery, verdict: Verdict, sent: AttemptResult) -> Outcome:
+    def _outcome(self, job: Job, work: DueDelivery, verdict: AttemptVerdict, sent: AttemptResult) -> Outcome:
         if verdict.life == "up":
             return Outcome("done", value=sent)
         error = f"{verdict.reason}: {verdict.detail}"
@@ -161,7 +161,7 @@ def _due_at(job: Job, work: DueDelivery) -> datetime:
     return work.began_at if job.priority == FIRST_ATTEMPT and not work.attempts_before else job.scheduled_at
 
 
-def _sign(receiver: Receiver, work: DueDelivery, verdict: Verdict) -> Sign:
+def _sign(receiver: Receiver, work: DueDelivery, verdict: AttemptVerdict) -> Sign:
     if verdict.life == "up":
         return Sign(receiver.webhook_id, "up", work.is_ailing)
     return Sign(
@@ -180,7 +180,7 @@ def _row(
     job: Job,
     started_at: datetime,
     answer: Exchange | EgressError,
-    verdict: Verdict,
+    verdict: AttemptVerdict,
     shown: Any,
 ) -> LoggedAttempt:
     exchange = answer if isinstance(answer, Exchange) else None
@@ -208,7 +208,7 @@ def _row(
 
 
 def _shown_headers(receiver: Receiver, exchange: Exchange) -> list[tuple[str, str]]:
-    """A cookie is a receiver's secret, an echo may be its owner's."""
+    """Masks cookies, which are secrets of the receiver, and removes the owner's secrets from other values."""
     return [
         (name, MASK if name.lower() == "set-cookie" else receiver.scrub(value))
         for name, value in exchange.headers

@@ -1,10 +1,10 @@
-"""What Prometheus learns about deliveries."""
+"""Prometheus metrics of deliveries."""
 
 from __future__ import annotations
 
 from prometheus_client import CollectorRegistry, Counter
 
-from ogel.features.webhooks.sending.verdict import Verdict
+from ogel.features.webhooks.sending.verdict import AttemptVerdict
 from ogel.runtime.jobs.job import FIRST_ATTEMPT, REPLAY, RETRY
 from ogel.runtime.metrics.histogram import Histogram
 
@@ -34,13 +34,13 @@ class WebhookMetrics:
             _LAG_BUCKETS,
             registry,
         )
-        # Looked up once: `labels` costs more than what is counted under them.
+        # Looked up once, because `labels` costs more than counting.
         self._delivered = self._attempts.labels("delivered", "")
         self._lag = {priority: lag.labels(name) for priority, name in _PRIORITIES.items()}
 
-    def attempted(self, verdict: Verdict, seconds: float, priority: int, lag_seconds: float) -> None:
+    def attempted(self, verdict: AttemptVerdict, seconds: float, priority: int, lag_seconds: float) -> None:
         self._duration.observe(seconds)
-        if verdict.ours:  # no request reached anyone: it still waits
+        if verdict.ours:  # no request was sent, so the delivery still waits
             self._attempts.labels("ours", verdict.reason or "").inc()
             return
         self._lag[priority].observe(max(0.0, lag_seconds))

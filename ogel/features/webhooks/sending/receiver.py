@@ -1,4 +1,4 @@
-"""What all requests to one endpoint have in common, made ready once per version of it."""
+"""Everything that requests to one endpoint share, prepared once per version of the endpoint."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class Receiver(msgspec.Struct, frozen=True, gc=False):
 
 
 class Receivers:
-    """Of the endpoints that are sent to, those used last are kept."""
+    """Caches the receivers of endpoints; the least recently used are dropped."""
 
     def __init__(self, keys: SigningKeys, egress: Egress, vault: Vault, most: int = MOST_KEPT) -> None:
         self._keys = keys

@@ -1,4 +1,4 @@
-"""Due deliveries, read for a batch of attempts, and what came of these, written."""
+"""Reads due deliveries for a batch of attempts, and writes the results."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class AttemptStore:
         return {row[0]: _work(row, receivers.get(row[5])) for row in rows}
 
     async def one_offs(self, tx: Transaction, delivery_ids: Sequence[str]) -> Sequence[str]:
-        """Those of their endpoints that are there for a test only."""
+        """Returns the deliveries whose endpoints exist for a test only."""
         return [id for (id,) in await tx.tuples(_SQL.one_offs, {"ids": list(delivery_ids)})]
 
     async def record(
@@ -51,11 +51,11 @@ class AttemptStore:
         ]
 
     async def record_lost(self, tx: Transaction, attempts: Sequence[LostAttempt]) -> None:
-        """Each takes the number that its delivery's next attempt would have had."""
+        """Each gets the number that its delivery's next attempt would have had."""
         await tx.execute(_SQL.record_lost, {"attempts": records(attempts)})
 
     async def record_late(self, tx: Transaction, attempts: Sequence[LoggedAttempt]) -> None:
-        """The truth about attempts that were taken for lost; it decides nothing any more."""
+        """Corrects attempts that were taken for lost; this decides nothing about their deliveries any more."""
         ids = sorted({each.delivery_id for each in attempts})
         there = {id for (id,) in await tx.tuples(_SQL.lock_deliveries, {"ids": ids})}
         await self.record(tx, [each for each in attempts if each.delivery_id in there], [])

@@ -1,4 +1,4 @@
-"""What one attempt means: delivered or not, whose fault, what to do next."""
+"""Interprets one attempt: whether it delivered, whose fault a failure is, and what to do next."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MOST_SLOW_SECONDS = 3600.0
 Life = Literal["up", "alive", "down"]
 
 
-class Verdict(Struct, frozen=True):
+class AttemptVerdict(Struct, frozen=True):
     """
     life         up: delivered; alive: it refused, but it was there; down: no answer, or one of a server in trouble.
     reason       of a failure, for the log: `status`, `redirect`, `timeout`, …
@@ -43,19 +43,19 @@ class Verdict(Struct, frozen=True):
 
     @property
     def slow_seconds(self) -> float:
-        """How long to leave the whole endpoint alone, not just this delivery."""
+        """How long to leave the whole endpoint alone, not only this delivery."""
         return min(MOST_SLOW_SECONDS, max(SLOW_SECONDS, self.retry_after)) if self.slow else 0.0
 
 
-DELIVERED = Verdict("up")
+DELIVERED = AttemptVerdict("up")
 
 
-def judge_answer(exchange: Exchange, now: datetime) -> Verdict:
+def judge_answer(exchange: Exchange, now: datetime) -> AttemptVerdict:
     status = exchange.status
     if 200 <= status < 300:
         return DELIVERED
     redirect = 300 <= status < 400
-    return Verdict(
+    return AttemptVerdict(
         "down" if status >= 500 or status == 429 else "alive",
         "redirect" if redirect else "status",
         f"the receiver answered {status}" + (", and redirects are not followed" if redirect else ""),
@@ -66,9 +66,9 @@ def judge_answer(exchange: Exchange, now: datetime) -> Verdict:
     )
 
 
-def judge_error(error: EgressError) -> Verdict:
+def judge_error(error: EgressError) -> AttemptVerdict:
     refused = error.reason == "refused_address"
-    return Verdict(
+    return AttemptVerdict(
         "alive" if refused else "down",
         error.reason,
         error.message,

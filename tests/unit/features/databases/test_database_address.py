@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from ogel.features.databases.registry.address import Address, address_of, read_url
+from ogel.features.databases.registry.address import DatabaseAddress, address_of, read_url
 from ogel.features.databases.registry.database import NewDatabase, password_hint
 from ogel.kernel.errors import Invalid
 from ogel.runtime.database.registered import Target
@@ -33,7 +33,7 @@ from ogel.runtime.database.registered import Target
     ],
 )
 def test_a_url_says_it_all(url: str, parts: Any) -> None:
-    assert read_url(url) == Address(*parts)
+    assert read_url(url) == DatabaseAddress(*parts)
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,7 @@ def test_a_host_is_the_one_that_was_written(host: str, name: str) -> None:
 
 def test_parts_have_their_types_defaults() -> None:
     new = msgspec.convert({"name": "a", "type": "redis", "host": "h"}, NewDatabase)
-    assert address_of(new) == Address("redis", "h", 6379, "0", None, None, "disable")
+    assert address_of(new) == DatabaseAddress("redis", "h", 6379, "0", None, None, "disable")
 
 
 def test_a_hint_tells_little() -> None:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from ogel.features.observability.alerts.rules import Alert, Finding, findings, next_state
+from ogel.features.observability.alerts.rules import Alert, AlertFinding, findings, next_state
 from ogel.runtime.alerts import AlertRule, Sample
 
 BEGIN = datetime(2026, 1, 31, 12, tzinfo=UTC)
@@ -16,7 +16,7 @@ def checked(overs: str) -> list[Alert]:
     """The state after each check: `x` found it over, `.` did not."""
     states: list[Alert] = []
     for minute, over in enumerate(overs):
-        found = Finding("disk.free", "", "critical", 0.05, 0.1, is_over=over == "x")
+        found = AlertFinding("disk.free", "", "critical", 0.05, 0.1, is_over=over == "x")
         now = BEGIN + timedelta(minutes=minute)
         states.append(next_state(states[-1] if states else None, found, now, str(minute)))
     return states

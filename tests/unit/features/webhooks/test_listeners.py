@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import pytest
 
-from ogel.features.webhooks.fanout.store import FEW, MOST_KEYS, TYPES, FanOutStore, Listener
+from ogel.features.webhooks.fanout.store import FEW, MOST_KEYS, TYPES, FanOutStore, ListeningEndpoint
 from ogel.runtime.database.database import Transaction
 
 LONG = "x." * 63
@@ -26,7 +26,7 @@ class Endpoints:
         return [(type, f"wh_{n}", None, None) for type in parameters["types"] for n in range(self._count)]
 
 
-def heard(endpoints: Endpoints, types: Sequence[str]) -> Mapping[str, Sequence[Listener]]:
+def heard(endpoints: Endpoints, types: Sequence[str]) -> Mapping[str, Sequence[ListeningEndpoint]]:
     return asyncio.run(FanOutStore().listeners(cast(Transaction, endpoints), types))
 
 
