@@ -40,6 +40,8 @@ limit_option = click.option(
     "--limit", type=click.IntRange(1, 1000), default=50, show_default=True, help="How many at most."
 )
 
+after_option = click.option("--after", type=identifier, metavar="ID", help="Begin after this one.")
+
 
 def profile_option(help: str) -> Callable[[Command], Command]:
     """Of a command about profiles themselves; before the command's name it says which suite is meant."""
@@ -128,6 +130,14 @@ def say_json(value: object) -> None:
 def say(answer: Answer) -> None:
     """What the API answered, as it did."""
     _write(answer.body.rstrip(b"\n"))
+
+
+def say_one(answer: Answer, as_json: bool, kind: type[Thing], show: Callable[[Thing], None]) -> None:
+    """Prints the API's JSON as it came, or shows it to people as a `kind`."""
+    if as_json:
+        say(answer)
+    else:
+        show(answer.as_(kind))
 
 
 def say_list(
