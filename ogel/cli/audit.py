@@ -11,7 +11,16 @@ from typing import IO, TYPE_CHECKING, TypeVar
 
 import click
 
-from ogel.cli.operator import api, identifier, json_option, limit_option, operator, say_json, say_list, within
+from ogel.cli.operator import (
+    after_option,
+    api,
+    json_option,
+    limit_option,
+    operator,
+    say_json,
+    say_list,
+    within,
+)
 from ogel.cli.progress import Progress
 from ogel.cli.tables import Column, printable, show_table
 from ogel.cli.times import absolute, both, moment
@@ -58,7 +67,7 @@ def command() -> None:
 @click.option("--resource", "resource_id", type=word, metavar="ID", help="What was changed.")
 @click.option("--since", type=moment, metavar="TIME", help="Then or later: RFC 3339, or an age such as 2h.")
 @click.option("--until", type=moment, metavar="TIME", help="Before then.")
-@click.option("--after", type=identifier, metavar="ID", help="Begin after this one.")
+@after_option
 @limit_option
 @json_option
 def list_records(limit: int, after: str | None, as_json: bool, **filters: str | datetime | None) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ogel.cli.operator import api, identifier, json_option, limit_option, say, say_list
+from ogel.cli.operator import after_option, api, identifier, json_option, limit_option, say, say_list, say_one
 from ogel.cli.tables import Column, heading, printable, show_fields, show_table
 from ogel.cli.times import absolute, both, milliseconds, moment, relative
 
@@ -41,7 +41,7 @@ def command() -> None:
     "--since", type=moment, metavar="TIME", help="Created then or later: RFC 3339, or an age such as 2h."
 )
 @click.option("--until", type=moment, metavar="TIME", help="Created then or before.")
-@click.option("--after", type=identifier, metavar="ID", help="Begin after this one.")
+@after_option
 @limit_option
 @json_option
 def list_deliveries(limit: int, after: str | None, as_json: bool, **filters: str | datetime | None) -> None:
@@ -62,10 +62,7 @@ def show(id: str, as_json: bool) -> None:
 
     with api() as ogel:
         answer = ogel.request("GET", f"/api/deliveries/{id}")
-    if as_json:
-        say(answer)
-    else:
-        show_delivery(answer.as_(DeliveryWithAttempts))
+    say_one(answer, as_json, DeliveryWithAttempts, show_delivery)
 
 
 @command.command("retry")

@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 import msgspec
 
-from ogel.cli.operator import api, identifier, json_option, limit_option, say, say_json, say_list
+from ogel.cli.operator import (
+    after_option,
+    api,
+    identifier,
+    json_option,
+    limit_option,
+    say,
+    say_json,
+    say_list,
+    say_one,
+)
 from ogel.cli.tables import Column, show_fields, show_table
 from ogel.cli.times import both, relative
 
@@ -40,7 +50,7 @@ def command() -> None:
 @click.option(
     "--status", type=click.Choice(STATUSES), help="That stand so; done and cancelled ones if they are kept."
 )
-@click.option("--after", type=identifier, metavar="ID", help="Begin after this one.")
+@after_option
 @limit_option
 @json_option
 def list_jobs(limit: int, after: str | None, as_json: bool, **filters: str | None) -> None:
@@ -77,10 +87,7 @@ def show(id: str, as_json: bool) -> None:
 
     with api() as ogel:
         answer = ogel.request("GET", f"/api/jobs/{id}")
-    if as_json:
-        say(answer)
-    else:
-        show_job(answer.as_(JobInfo))
+    say_one(answer, as_json, JobInfo, show_job)
 
 
 @command.command("retry")

@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ogel.cli.named import in_options
-from ogel.cli.operator import api, identifier, json_option, limit_option, say, say_json, say_list
+from ogel.cli.operator import (
+    after_option,
+    api,
+    identifier,
+    json_option,
+    limit_option,
+    say,
+    say_json,
+    say_list,
+    say_one,
+)
 from ogel.cli.tables import Column, heading, printable, show_fields, show_table
 from ogel.cli.times import absolute, both, milliseconds, relative
 
@@ -101,7 +111,7 @@ def _pair(text: str) -> tuple[str, str]:
 @click.option("--channel", type=click.Choice(CHANNELS), help="Of this channel.")
 @click.option("--status", type=click.Choice(STATUSES), help="That stand so.")
 @click.option("--to", metavar="RECIPIENT", help="To this number, or device id.")
-@click.option("--after", type=identifier, metavar="ID", help="Begin after this one.")
+@after_option
 @limit_option
 @json_option
 def list_messages(limit: int, after: str | None, as_json: bool, **filters: str | None) -> None:
@@ -126,10 +136,7 @@ def show(id: str, as_json: bool) -> None:
 
     with api() as ogel:
         answer = ogel.request("GET", f"/api/messages/{id}")
-    if as_json:
-        say(answer)
-    else:
-        show_message(answer.as_(MessageWithAttempts))
+    say_one(answer, as_json, MessageWithAttempts, show_message)
 
 
 @command.command("retry")

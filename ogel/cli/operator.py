@@ -1,4 +1,4 @@
-"""What operators' commands share: the services on the database, who asks, and the way to say things to machines."""
+"""What operators' commands share: access to the API or the services, the caller, common options, JSON output."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
 
 
 def identifier(value: str) -> str:
-    """An option's or argument's type: what can be an id; everything else is no id of anything."""
+    """The type of options and arguments that take an id. Raises BadParameter for what cannot be one."""
     if _ID.fullmatch(value) is None:
         raise click.BadParameter(f"{value!r} is no id: letters, digits, _ and -, 128 at most")
     return value
@@ -41,9 +41,11 @@ limit_option = click.option(
     "--limit", type=click.IntRange(1, 1000), default=50, show_default=True, help="How many at most."
 )
 
+after_option = click.option("--after", type=identifier, metavar="ID", help="Begin after this one.")
+
 
 def profile_option(help: str) -> Callable[[Command], Command]:
-    """Of a command about profiles themselves; before the command's name it says which suite is meant."""
+    """`--profile` for commands that manage profiles; for all others it stands before the command's name."""
     return click.option("--profile", metavar="NAME", default=_profile, help=f"{help} Also OGEL_PROFILE.")
 
 
@@ -55,7 +57,7 @@ def _profile() -> str | None:
 
 
 def ask(question: Callable[[Services], Awaitable[Answered]]) -> Answered:
-    """Of the services, on the database of the environment or of the `ogel up` that runs beside."""
+    """Asks the services directly, on the database of the environment or of an `ogel up` that runs on this machine."""
     from ogel.operators import services
 
     return within(services, question)
@@ -104,7 +106,7 @@ def api(seals: bool = False) -> Iterator[Client]:
 
 @contextmanager
 def _options_named() -> Iterator[None]:
-    """A filter is called, as an option, like the parameter."""
+    """Errors about a query parameter name the option of the same name instead."""
     try:
         yield
     except Invalid as error:
@@ -116,20 +118,28 @@ def _options_named() -> Iterator[None]:
 
 
 def operator() -> Caller:
-    """Whom the audit log names."""
+    """Returns the caller that audit records name: `cli:` and the user of this machine."""
     return Caller(Principal("system", f"cli:{getpass.getuser()}"), request_id=new_id("req"))
 
 
 def say_json(value: object) -> None:
-    """One document, on a line of its own."""
+    """Prints a value as one JSON document on one line."""
     import msgspec
 
     _write(msgspec.json.encode(value))
 
 
 def say(answer: Answer) -> None:
-    """What the API answered, as it did."""
+    """Prints the API's JSON as it came."""
     _write(answer.body.rstrip(b"\n"))
+
+
+def say_one(answer: Answer, as_json: bool, kind: type[Thing], show: Callable[[Thing], None]) -> None:
+    """Prints the API's JSON as it came, or shows it to people as a `kind`."""
+    if as_json:
+        say(answer)
+    else:
+        show(answer.as_(kind))
 
 
 def say_list(
@@ -139,7 +149,7 @@ def say_list(
     show: Callable[[Sequence[Thing]], None],
     position: str | None = "id",
 ) -> None:
-    """`position`: the field of an item that `--after` takes; None: it takes the API's cursor."""
+    """Prints a page. `position` is the field of an item that `--after` takes; None when it takes the API's cursor."""
     import msgspec
 
     next = listed.next
@@ -154,7 +164,7 @@ def say_list(
 
 
 def _write(document: bytes) -> None:
-    """JSON is UTF-8, whatever the terminal's own letters are."""
+    """Writes bytes, because JSON is UTF-8 whatever the encoding of the terminal is."""
     binary = getattr(sys.stdout, "buffer", None)
     if binary is None:
         click.echo(document.decode())

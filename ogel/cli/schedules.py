@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from ogel.cli.named import in_options
-from ogel.cli.operator import api, json_option, limit_option, say, say_list
+from ogel.cli.operator import api, json_option, limit_option, say, say_list, say_one
 from ogel.cli.tables import Column, show_fields, show_table
 from ogel.cli.times import absolute, both, length, relative
 
@@ -96,10 +96,7 @@ def show(name: str, as_json: bool) -> None:
 
     with api() as ogel:
         answer = ogel.request("GET", f"/api/schedules/{name}")
-    if as_json:
-        say(answer)
-    else:
-        show_schedule(answer.as_(ScheduleInfo))
+    say_one(answer, as_json, ScheduleInfo, show_schedule)
 
 
 @command.command("create")

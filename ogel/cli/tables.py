@@ -53,7 +53,7 @@ _COLOURS = {
 
 
 class Column(NamedTuple):
-    """`gives`: it is made narrower when the terminal is too narrow for all."""
+    """One column; `gives` lets it become narrower when the terminal has no room for all."""
 
     name: str
     gives: bool = False
@@ -102,7 +102,7 @@ def heading(text: str) -> None:
 
 
 def coloured(text: str) -> str:
-    """By its first word, which may be a state. Colours are left out where no terminal shows them."""
+    """Colours a text by its first word if that is a state; click drops colours where no terminal shows them."""
     colour = _COLOURS.get(text.partition(" ")[0].rstrip(","))
     return click.style(text, fg=colour) if colour else text
 
@@ -131,7 +131,7 @@ def width_of(text: str) -> int:
 
 
 def cut(text: str, width: int) -> str:
-    """To so many cells. Of an address the middle goes: its host and its end are what tells it from others."""
+    """Shortens a text to `width` cells. URLs lose their middle, because host and end tell them apart."""
     whole = width_of(text)
     if whole <= width:
         return text
@@ -142,7 +142,7 @@ def cut(text: str, width: int) -> str:
 
 
 def _slice(text: str, start: int, end: int) -> str:
-    """Cells; half a letter is a space."""
+    """Returns the cells from `start` to `end`; a wide letter that is cut in half becomes a space."""
     if text.isascii():
         return text[start:end]
     import wcwidth
@@ -214,7 +214,7 @@ def _flow(parts: Sequence[str], most: int, gap: str, indent: str) -> list[str]:
 
 
 def _broken(text: str, width: int) -> Iterator[str]:
-    """Pieces of so many cells."""
+    """Yields pieces of at most `width` cells."""
     if width_of(text) <= width:
         yield text
         return

@@ -28,7 +28,7 @@ wait_option = click.option("--wait/--no-wait", default=True, help="Until a worke
 
 
 def run(ogel: Client, begun: Answer, runs: Callable[[Backup], bool], wait: bool, as_json: bool) -> Backup:
-    """Shows the backup once it `runs` no more, or at once; what is interrupted is only the waiting."""
+    """Shows the backup, with `wait` only once `runs` is false. Ctrl-C ends the waiting; the worker goes on."""
     from ogel.features.backups.backup import Backup
 
     backup = begun.as_(Backup)
@@ -65,7 +65,7 @@ def _followed(ogel: Client, answer: Answer, runs: Callable[[Backup], bool]) -> A
 
 
 def settings_with_secret() -> Settings:
-    """For what needs no `ogel up`: the embedded mode's own secret, where none is set."""
+    """Returns the settings of the environment, with the secret that embedded mode keeps where none is set."""
     settings = settings_of_environment()
     if settings.secret is not None or not settings.embedded:
         return settings
@@ -75,7 +75,7 @@ def settings_with_secret() -> Settings:
 
 
 class Pace:
-    """Rows, bytes, and how long the rest will take at the speed so far."""
+    """Tells how far a backup is, and estimates the time left from its speed so far."""
 
     def __init__(self) -> None:
         self._began = time.monotonic()

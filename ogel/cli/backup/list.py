@@ -9,8 +9,8 @@ import click
 
 from ogel.cli.backup.following import settings_with_secret, size
 from ogel.cli.operator import (
+    after_option,
     api,
-    identifier,
     json_option,
     limit_option,
     say_json,
@@ -37,7 +37,7 @@ _COLUMNS = [
 @click.command("list")
 @click.option("--stored", is_flag=True, help="Of the store; needs no database.")
 @limit_option
-@click.option("--after", type=identifier, metavar="ID", help="Begin after this one.")
+@after_option
 @json_option
 def command(stored: bool, limit: int, after: str | None, as_json: bool) -> None:
     """All backups, newest first, of the database or of the store."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from ogel.cli.backup.following import show
-from ogel.cli.operator import api, identifier, json_option, say
+from ogel.cli.operator import api, identifier, json_option, say_one
 
 
 @click.command("show")
@@ -17,7 +17,4 @@ def command(id: str, as_json: bool) -> None:
 
     with api() as ogel:
         answer = ogel.request("GET", f"/api/backups/{id}")
-    if as_json:
-        say(answer)
-    else:
-        show(answer.as_(Backup))
+    say_one(answer, as_json, Backup, show)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ogel.cli.operator import api, identifier, json_option, limit_option, say_list
+from ogel.cli.operator import after_option, api, json_option, limit_option, say_list
 from ogel.cli.tables import Column, show_table
 from ogel.cli.times import milliseconds, relative
 
@@ -30,7 +30,7 @@ _COLUMNS = [
 @click.option("--type", type=click.Choice(["postgresql", "mongodb", "redis"]), help="Of this type.")
 @click.option("--state", type=click.Choice(["unknown", "reachable", "unreachable"]), help="That are so.")
 @limit_option
-@click.option("--after", type=identifier, metavar="ID", help="Begin after this one.")
+@after_option
 @json_option
 def command(type: str | None, state: str | None, limit: int, after: str | None, as_json: bool) -> None:
     """Registered databases and how they are, newest first."""

@@ -12,7 +12,7 @@ import click
 
 from ogel.cli.mail import suppressions
 from ogel.cli.named import in_options
-from ogel.cli.operator import api, identifier, json_option, limit_option, say, say_list
+from ogel.cli.operator import after_option, api, identifier, json_option, limit_option, say, say_list
 from ogel.cli.tables import Column, printable, show_fields, show_table
 from ogel.cli.times import absolute, both, milliseconds, relative
 
@@ -81,7 +81,7 @@ def test(address: str, locale: str, seconds: float, as_json: bool) -> None:
 @command.command("list")
 @click.option("--status", type=click.Choice(STATUSES), help="That stand so.")
 @click.option("--to", metavar="ADDRESS", help="To this address.")
-@click.option("--after", type=identifier, metavar="ID", help="Begin after this one.")
+@after_option
 @limit_option
 @json_option
 def list_messages(limit: int, after: str | None, as_json: bool, **filters: str | None) -> None:

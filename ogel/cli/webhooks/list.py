@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ogel.cli.operator import api, identifier, json_option, limit_option, say_list
+from ogel.cli.operator import after_option, api, json_option, limit_option, say_list
 from ogel.cli.tables import Column, show_table
 from ogel.cli.times import length, relative
 from ogel.kernel.clock import utc_now
@@ -28,7 +28,7 @@ _COLUMNS = [
 
 @click.command("list")
 @limit_option
-@click.option("--after", type=identifier, metavar="ID", help="Begin after this one.")
+@after_option
 @json_option
 def command(limit: int, after: str | None, as_json: bool) -> None:
     """All endpoints and how they are, newest first."""
