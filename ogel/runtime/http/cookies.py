@@ -15,7 +15,7 @@ MOST_ESCAPES = 512
 
 
 def cookies_of(headers: Mapping[bytes, bytes]) -> Mapping[str, str]:
-    """Returns the cookies by name, parsed as browsers do: malformed ones are skipped. Past a limit there are none."""
+    """Returns the cookies by name, parsed as browsers do: malformed ones are skipped. Over the limits it is empty."""
     sent = headers.get(b"cookie", b"")
     if not sent or len(sent) > COOKIE_BYTES or sent.count(b"\\") > MOST_ESCAPES:
         return {}
