@@ -148,6 +148,14 @@ def test_nobody_changes_a_key_that_they_could_not_have_made(suite: Ogel) -> None
     assert client("POST", f"/api/keys/{briefly['id']}/rotate", {}).status == 201
 
 
+def test_a_key_of_a_day_does_not_replace_one_that_lasts(suite: Ogel) -> None:
+    lasting, _ = made(suite)
+    _, of_a_day = made(suite, scopes=["*"], expires_at=in_days(1))
+    successor = {"overlap_seconds": 0, "expires_at": in_days(0.5)}
+    assert_problem(of_a_day("POST", f"/api/keys/{lasting['id']}/rotate", successor), 403)
+    assert suite.api.ok("GET", f"/api/keys/{lasting['id']}")["expires_at"] is None
+
+
 def test_a_rotated_key_works_on_for_its_overlap(suite: Ogel) -> None:
     old, client = made(suite, scopes=["events:read", "keys:write"], networks=[HERE], expires_at=in_days(30))
     new = client.ok("POST", f"/api/keys/{old['id']}/rotate", {"overlap_seconds": 3600})

@@ -203,8 +203,11 @@ class KeyService:
                 raise Conflict(
                     f"The key {id} has been replaced already, by {old.replaced_by}: rotate that one."
                 )
-            grant = Grant(_tuple(old.networks), rotation.expires_at or old.expires_at)
-            check_grant(await self._grant_of(tx, caller.principal), grant)
+            networks, maker = _tuple(old.networks), await self._grant_of(tx, caller.principal)
+            # Or a key of a day could end one that lasts, by a successor of a day.
+            check_grant(maker, Grant(networks, old.expires_at))
+            grant = Grant(networks, rotation.expires_at or old.expires_at)
+            check_grant(maker, grant)
             made = await self._insert(tx, caller, old.name, old.scopes, grant)
             await self._store.replace(tx, id, made.id, rotation.overlap_seconds)
             metadata = {"replaced_by": made.id, "overlap_seconds": rotation.overlap_seconds}
