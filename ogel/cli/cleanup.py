@@ -11,11 +11,11 @@ from urllib.parse import quote
 import click
 
 from ogel.cli.operator import api, json_option, say, say_json
-from ogel.cli.progress import Progress
+from ogel.cli.progress import Progress, waiting
 from ogel.cli.tables import Column, printable, show_table
 from ogel.cli.times import both, moment, relative
 from ogel.kernel.clock import utc_now
-from ogel.kernel.errors import Invalid, Unavailable
+from ogel.kernel.errors import Invalid
 
 if TYPE_CHECKING:
     from ogel.cli.client import Client
@@ -94,13 +94,8 @@ def run(kind: str, dry_run: bool, before: datetime | None, wait: bool, as_json: 
 def _ended(ogel: Client, due: Due, wait: bool, as_json: bool) -> None:
     if not as_json:
         click.echo(f"{_number(due)} to delete: {_said(due)}", err=True)
-    try:
+    with waiting(f"{due.kind} goes on; `ogel cleanup list` says how far it is"):
         run = _followed(ogel, due) if wait else None
-    except (KeyboardInterrupt, Unavailable) as error:
-        click.echo(f"\n{due.kind} goes on; `ogel cleanup list` says how far it is", err=True)
-        if isinstance(error, Unavailable):
-            raise
-        sys.exit(130)
     if as_json:
         say_json(due if run is None else run)
     elif run is None:

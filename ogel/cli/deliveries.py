@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ogel.cli.operator import after_option, api, identifier, json_option, limit_option, say, say_list, say_one
+from ogel.cli.operator import after_option, api, identifier, json_option, limit_option, say_list, say_one
 from ogel.cli.tables import Column, heading, printable, show_fields, show_table
 from ogel.cli.times import absolute, both, milliseconds, moment, relative
 
@@ -74,11 +74,11 @@ def retry(id: str, as_json: bool) -> None:
 
     with api() as ogel:
         answer = ogel.request("POST", f"/api/deliveries/{id}/retry")
-    if as_json:
-        say(answer)
-    else:
-        status = answer.as_(Delivery).status
-        click.echo(f"{id} {status}; `ogel deliveries show {id}` says how it goes")
+    say_one(answer, as_json, Delivery, _say_retried)
+
+
+def _say_retried(one: Delivery) -> None:
+    click.echo(printable(f"{one.id} {one.status}; `ogel deliveries show {one.id}` says how it goes"))
 
 
 def show_delivery(delivery: DeliveryWithAttempts) -> None:

@@ -148,11 +148,11 @@ def retry(id: str, as_json: bool) -> None:
 
     with api() as ogel:
         answer = ogel.request("POST", f"/api/messages/{id}/retry")
-    if as_json:
-        say(answer)
-    else:
-        status = answer.as_(Message).status
-        click.echo(f"{id} {status}; `ogel messages show {id}` says how it goes")
+    say_one(answer, as_json, Message, _say_retried)
+
+
+def _say_retried(one: Message) -> None:
+    click.echo(printable(f"{one.id} {one.status}; `ogel messages show {one.id}` says how it goes"))
 
 
 @command.command("vapid-key")

@@ -44,9 +44,9 @@ def settings_of_environment(port: int | None = None) -> Settings:
     return settings if port is None else dataclasses.replace(settings, port=port)
 
 
-def settings_beside(port: int | None = None) -> Settings:
+def settings_beside() -> Settings:
     """For operators' commands: without URLs, the servers and secrets of the `ogel up` that runs in OGEL_DATA_DIR."""
-    settings = settings_of_environment(port)
+    settings = settings_of_environment()
     if not settings.embedded:
         return settings
     from ogel.adapters.embedded import kept_secret, running_urls

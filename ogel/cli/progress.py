@@ -5,15 +5,33 @@ from __future__ import annotations
 import shutil
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import click
 
 from ogel.cli.tables import cut
+from ogel.kernel.errors import Unavailable
 from ogel.runtime.log.terminal import draws, printable
 
 LOOK_SECONDS = 0.5
 LINE_SECONDS = 10.0
 BAR_WIDTH = 30
+
+
+@contextmanager
+def waiting(hint: str) -> Iterator[None]:
+    """
+    Around a wait for work that goes on without us. Ctrl-C ends the wait with exit code 130, an API that is away ends it
+    with its error. Both print the hint, which says that the work goes on and how to look at it.
+    """
+    try:
+        yield
+    except (KeyboardInterrupt, Unavailable) as error:
+        click.echo(f"\n{hint}", err=True)
+        if isinstance(error, Unavailable):
+            raise
+        sys.exit(130)
 
 
 class Meter:

@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ogel.cli.operator import api, identifier, json_option, say
+from ogel.cli.operator import api, identifier, json_option, say, say_one
+from ogel.cli.progress import waiting
 from ogel.cli.tables import Column, printable, show_table
-from ogel.kernel.errors import Invalid, TooLarge, Unavailable
+from ogel.kernel.errors import Invalid, TooLarge
 from ogel.runtime.log.terminal import draws
 
 if TYPE_CHECKING:
     from ogel.cli.client import Answer, Client
-    from ogel.features.databases.migrations.migration import Run
+    from ogel.features.databases.migrations.migration import Plan, Run
 
 LOOK_SECONDS = 0.3
 
@@ -34,6 +35,8 @@ def command(name: str, folder: Path, dry_run: bool, wait: bool, as_json: bool) -
     Files are named 0001_what_and_why.sql and applied in the order of their numbers, each in a transaction of its own,
     unless it begins with the line `-- outside a transaction`. Exit 0 when all are applied, or were not waited for.
     """
+    from ogel.features.databases.migrations.migration import Plan
+
     files = _read(folder)
     # Without a worker, whoever answers opens the database, with a password that is sealed.
     with api(seals=dry_run) as ogel:
@@ -43,7 +46,7 @@ def command(name: str, folder: Path, dry_run: bool, wait: bool, as_json: bool) -
         except (Invalid, TooLarge) as error:
             raise click.UsageError(_named(error.message, files)) from None
         if dry_run:
-            _show_plan(begun, as_json)
+            say_one(begun, as_json, Plan, _show_plan)
         else:
             _run(ogel, begun, wait, as_json)
 
@@ -74,17 +77,11 @@ def _read(folder: Path) -> list[dict[str, str]]:
 
 
 def _run(ogel: Client, begun: Answer, wait: bool, as_json: bool) -> None:
-    """What is interrupted is only the waiting."""
     from ogel.features.databases.migrations.migration import Run
 
     run = begun.as_(Run)
-    try:
+    with waiting(f"{run.id} goes on by itself."):
         answer = _followed(ogel, begun) if wait else begun
-    except (KeyboardInterrupt, Unavailable) as error:
-        click.echo(f"\n{run.id} goes on by itself.", err=True)
-        if isinstance(error, Unavailable):
-            raise
-        sys.exit(130)
     run = answer.as_(Run)
     if as_json:
         say(answer)
@@ -124,13 +121,7 @@ def _show(run: Run) -> None:
         click.echo(printable(f"{place + ': ' if place else ''}{run.error.message}{state}"))
 
 
-def _show_plan(answer: Answer, as_json: bool) -> None:
-    from ogel.features.databases.migrations.migration import Plan
-
-    if as_json:
-        say(answer)
-        return
-    plan = answer.as_(Plan)
+def _show_plan(plan: Plan) -> None:
     rows = [(file.name, file.state, file.checksum[:12]) for file in plan.files]
     show_table([Column("file", gives=True), Column("state"), Column("checksum")], rows, empty="no files")
     for name in plan.unknown:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from ogel.cli.operator import api, identifier, json_option, say
+from ogel.cli.operator import api, identifier, json_option, say_one
 from ogel.cli.tables import Column, heading, show_fields, show_table
 from ogel.cli.times import both
+
+if TYPE_CHECKING:
+    from ogel.features.databases.registry.database import Stats
 
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 _BYTES = ("_bytes", "used_memory", "used_memory_peak", "used_memory_rss", "maxmemory")
@@ -24,10 +27,10 @@ def command(name: str, as_json: bool) -> None:
 
     with api() as ogel:
         answer = ogel.request("GET", f"/api/databases/{name}/stats")
-    if as_json:
-        say(answer)
-        return
-    stats = answer.as_(Stats)
+    say_one(answer, as_json, Stats, _show)
+
+
+def _show(stats: Stats) -> None:
     show_fields([("type", stats.type), ("measured", both(stats.measured_at)), ("missing", stats.error)])
     values = stats.stats or {}
     rows = {key: value for key, value in values.items() if isinstance(value, list)}

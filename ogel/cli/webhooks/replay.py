@@ -11,10 +11,9 @@ import click
 
 from ogel.cli.named import in_options
 from ogel.cli.operator import api, identifier, json_option, say
-from ogel.cli.progress import LOOK_SECONDS, Progress
+from ogel.cli.progress import LOOK_SECONDS, Progress, waiting
 from ogel.cli.tables import printable
 from ogel.cli.times import both, moment
-from ogel.kernel.errors import Unavailable
 
 if TYPE_CHECKING:
     from ogel.cli.client import Answer, Client
@@ -98,21 +97,12 @@ def _check_options(is_replay: bool, context: click.Context, change: Change | Non
 
 
 def _say(ogel: Client, begun: Answer, wait: bool, as_json: bool) -> None:
-    """What is interrupted is only the waiting."""
     from ogel.features.webhooks.replays.replay import Replay
 
     replay = begun.as_(Replay)
-    try:
+    follow, end = f"ogel webhooks replay {replay.id}", f"ogel webhooks replay {replay.id} --cancel"
+    with waiting(f"{replay.id} goes on. Follow it: {follow}\nEnd it: {end}"):
         answer = _followed(ogel, replay) if wait and replay.status == "running" else begun
-    except (KeyboardInterrupt, Unavailable) as error:
-        click.echo(
-            f"\n{replay.id} goes on. Follow it: ogel webhooks replay {replay.id}\n"
-            f"End it: ogel webhooks replay {replay.id} --cancel",
-            err=True,
-        )
-        if isinstance(error, Unavailable):
-            raise
-        sys.exit(130)
     replay = answer.as_(Replay)
     if as_json:
         say(answer)
