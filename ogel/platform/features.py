@@ -10,6 +10,7 @@ FEATURES: tuple[LazyFeature, ...] = (
     LazyFeature("databases", queues=["databases"]),
     LazyFeature("events", brings=["settings"]),
     LazyFeature("keys", brings=["authenticators", "services", "settings"]),
+    LazyFeature("accounts", brings=["settings"]),
     LazyFeature("messaging", queues=["messaging"], brings=["settings"]),
     LazyFeature("mail", queues=["mail"], brings=["settings"]),
     LazyFeature("realtime", queues=["realtime"], brings=["subscribers", "streams", "services"]),

@@ -8,9 +8,11 @@ that nobody's table or function can take the place of ours.
 from __future__ import annotations
 
 OWN = "ogel"
-SEARCH_PATH = OWN
-# Reserved for accounts and for stored objects. Tables there are named with their schema.
-RESERVED = ("auth", "storage")
+# Accounts stand in `auth`, where clients of Supabase expect them; where that is somebody else's, in `ogel_auth`, which
+# is looked at first.
+SEARCH_PATH = "ogel,ogel_auth,auth"
+# Those besides our own that are ours if Ogel made them.
+RESERVED = ("auth", "ogel_auth", "storage")
 SCHEMAS = (OWN, *RESERVED)
 
 

@@ -1,0 +1,27 @@
+"""What goes wrong with accounts, with the codes that programs go by."""
+
+from __future__ import annotations
+
+from ogel.kernel.errors import FieldError, OgelError
+
+
+class AccountError(OgelError):
+    """
+    `code` is one of Supabase Auth's error codes (`invalid_credentials`), so that its clients know what to do; `status`
+    is the one that it is answered with.
+    """
+
+    title = "Not possible for this account"
+
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        message: str,
+        *,
+        errors: tuple[FieldError, ...] = (),
+        retry_after_seconds: int | None = None,
+    ) -> None:
+        super().__init__(message, errors=errors, retry_after_seconds=retry_after_seconds)
+        self.status = status
+        self.code = code

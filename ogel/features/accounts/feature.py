@@ -1,0 +1,52 @@
+"""The manifest of accounts, and how its parts fit together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from ogel.features.accounts.settings import AccountsSettings
+from ogel.runtime.core import Core
+from ogel.runtime.feature import Feature
+
+if TYPE_CHECKING:
+    from ogel.runtime.http.dialect import Dialect
+
+TABLES = [
+    "flow_states",
+    "identities",
+    "mfa_challenges",
+    "mfa_factors",
+    "mfa_recovery_codes",
+    "one_time_codes",
+    "sessions",
+    "signing_keys",
+    "users",
+]
+
+
+class AccountsFeature:
+    """Builds the services when they are first used."""
+
+    def __init__(self, core: Core, settings: AccountsSettings) -> None:
+        self._core = core
+        self._settings = settings
+
+    def dialects(self) -> Sequence[Dialect]:
+        from ogel.features.accounts.gotrue.dialect import gotrue
+
+        return [gotrue([])]
+
+
+def build(core: Core, settings: AccountsSettings) -> Feature:
+    accounts = AccountsFeature(core, settings)
+    return Feature(
+        name="accounts",
+        dialects=accounts.dialects,
+        scopes={
+            "accounts:read": "look at users, sessions and teams",
+            "accounts:write": "make, change and delete users, end their sessions, send them links",
+        },
+        tables=TABLES,
+        settings=settings,
+    )

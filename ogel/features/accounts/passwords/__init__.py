@@ -1,0 +1,1 @@
+"""Passwords: hashed in a pool of bounded size, checked, held to a policy."""

@@ -1,0 +1,1 @@
+"""Sessions: begun, refreshed, ended, and known from memory for less than a second."""

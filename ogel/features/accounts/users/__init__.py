@@ -1,0 +1,1 @@
+"""Users: created, changed, banned, deleted."""
