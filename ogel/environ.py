@@ -5,11 +5,12 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from difflib import get_close_matches
 from functools import cache
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit
+
+from msgspec import Struct
 
 from ogel.kernel.errors import ConfigError
 from ogel.knobs import Knob, Section, host_or_socket, needs, piece, place, whole
@@ -38,8 +39,7 @@ GONE = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Sourced:
+class Sourced(Struct, frozen=True):
     """
     Settings, and for each field the variable that gave it (None: the default). `mistakes` are one line each, and the
     fields they are about, `wrong`, have their defaults. `ignored`: by variable, what of its value means nothing here.
@@ -49,7 +49,7 @@ class Sourced:
     sources: Mapping[str, str | None]
     mistakes: Sequence[str] = ()
     wrong: frozenset[str] = frozenset()
-    ignored: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    ignored: Mapping[str, Sequence[str]] = {}
 
 
 def sections() -> dict[str, type[Section]]:

@@ -10,13 +10,13 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import structlog
+from msgspec import Struct
 from psycopg import AsyncConnection
 from psycopg.conninfo import conninfo_to_dict
 
@@ -78,8 +78,7 @@ WHERE datname = current_database() AND application_name ~ '^ogel( |$)' AND pid <
 Connection = AsyncConnection[tuple[Any, ...]]
 
 
-@dataclass(frozen=True, slots=True)
-class Migration:
+class Migration(Struct, frozen=True):
     version: int
     name: str
     sql: bytes

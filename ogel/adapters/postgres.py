@@ -6,7 +6,6 @@ import asyncio
 import os
 import socket
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any, ClassVar, Self, TypeVar
 
 import msgspec
@@ -64,8 +63,7 @@ _POOLER = (
 _CANCEL_SECONDS = 1.0
 
 
-@dataclass(frozen=True, slots=True)
-class PoolOptions:
+class PoolOptions(msgspec.Struct, frozen=True):
     minimum: int
     maximum: int
     idle_seconds: float

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 
 import structlog
+from msgspec import Struct
 from redis.asyncio import Redis
 from redis.asyncio.client import PubSub
 from redis.asyncio.retry import Retry
@@ -36,8 +36,7 @@ WRITE_BYTES = 1024 * 1024
 SILENCE_SECONDS = 10.0
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Utterance:
+class _Utterance(Struct, frozen=True, eq=False):
     """One call of `publish` that waits for its turn."""
 
     channel: str

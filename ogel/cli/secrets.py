@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import sys
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 import click
+import msgspec
 
 from ogel.cli.operator import ask, json_option, operator, within
 from ogel.cli.tables import Column, printable, show_table
@@ -51,7 +51,7 @@ def status(as_json: bool) -> None:
     """How many stored values are sealed under which key; exit 1 when some cannot be read."""
     uses = _ask(lambda values: values.status())
     if as_json:
-        click.echo(json.dumps([dataclasses.asdict(use) for use in uses]))
+        click.echo(json.dumps([msgspec.structs.asdict(use) for use in uses]))
     else:
         _show(uses)
     sys.exit(1 if any(use.state == "unknown" for use in uses) else 0)
@@ -65,8 +65,8 @@ def rotate(as_json: bool) -> None:
     counts = {"resealed": done.resealed, "unreadable": done.unreadable}
     ask(lambda ogel: ogel.audit_log.record(operator(), "secret.rotate", "secret", "all", counts))
     if as_json:
-        uses_shown = [dataclasses.asdict(use) for use in uses]
-        click.echo(json.dumps({**dataclasses.asdict(done), "status": uses_shown}))
+        uses_shown = [msgspec.structs.asdict(use) for use in uses]
+        click.echo(json.dumps({**msgspec.structs.asdict(done), "status": uses_shown}))
     else:
         click.echo(f"{done.resealed} sealed again, {done.unreadable} cannot be read")
         for place in done.unreadable_ids:

@@ -10,11 +10,10 @@ a process with wrong settings does not start)
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class FieldError:
+class FieldError(Struct, frozen=True):
     """One wrong input. `path` is where it stands: `body.url`, `query.limit`, `body[3].type`."""
 
     path: str

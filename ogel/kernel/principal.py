@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from msgspec import Struct
+
 # anonymous  nobody has said who they are.
 # system     Ogel itself, and operators at its command line.
 # admin      who holds OGEL_ADMIN_KEY.
@@ -44,8 +46,7 @@ ANONYMOUS = Principal("anonymous", "anonymous")
 SYSTEM = Principal("system", "system", frozenset({"*"}))
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
+class Caller(Struct, frozen=True):
     """The principal of a request and where the request came from, as the audit log records them."""
 
     principal: Principal

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from ogel.adapters.egress import OwnHosts
 from ogel.adapters.postgres import IN_ORDER_OF_INDEXES, PoolOptions

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Literal
 
 from msgspec import Struct
@@ -22,8 +21,7 @@ class Sample(Struct, frozen=True):
 TakeSamples = Callable[[], Awaitable[Sequence[Sample]]]
 
 
-@dataclass(frozen=True, slots=True)
-class AlertRule:
+class AlertRule(Struct, frozen=True):
     """
     sample   held against the threshold, by name, and by labels where some are named.
     subject  the label that tells what it is of; empty: there is one.
@@ -34,7 +32,7 @@ class AlertRule:
     level: Level
     threshold: float
     sample: str
-    labels: Mapping[str, str] = field(default_factory=dict)
+    labels: Mapping[str, str] = {}
     subject: str = ""
     below: bool = False
 

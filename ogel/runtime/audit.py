@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
+
+from msgspec import Struct
 
 from ogel.kernel.principal import Caller
 from ogel.runtime.database.database import Transaction
@@ -14,15 +15,14 @@ from ogel.runtime.database.pieces import Piece
 NO_METADATA: Mapping[str, object] = {}
 
 
-@dataclass(frozen=True, slots=True)
-class AuditEntry:
+class AuditEntry(Struct, frozen=True):
     """`action` is `resource.verb` (`webhook.create`). `metadata` must hold no secrets."""
 
     caller: Caller
     action: str
     resource_type: str
     resource_id: str
-    metadata: Mapping[str, object] = field(default_factory=dict)
+    metadata: Mapping[str, object] = {}
 
 
 class AuditTrail(Protocol):

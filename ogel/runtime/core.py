@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
@@ -35,8 +37,7 @@ if TYPE_CHECKING:
 AskWorkers = Callable[[], Awaitable[Sequence[Mapping[str, Any]] | None]]
 
 
-@dataclass(slots=True)
-class ThisProcess:
+class ThisProcess(Struct):
     """
     Properties of a process that are known only when it is about to run.
 
@@ -45,7 +46,7 @@ class ThisProcess:
     """
 
     name: str = ""
-    labels: dict[str, str] = field(default_factory=dict)
+    labels: dict[str, str] = {}
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from ogel.runtime.alerts import AlertRule, TakeSamples
@@ -28,8 +29,7 @@ TakePeak = Callable[[], int]
 Where = Literal["everywhere", "api", "realtime", "worker", "scheduler"]
 
 
-@dataclass(frozen=True, slots=True)
-class BackgroundService:
+class BackgroundService(Struct, frozen=True):
     """
     run      goes on until the event is set, and returns soon after.
     where    the role of the processes that run it.
@@ -42,8 +42,7 @@ class BackgroundService:
     at_last: Callable[[], Awaitable[None]] | None = None
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Feature:
+class Feature(Struct, frozen=True, eq=False):
     """
     What is over HTTP:
     name            the folder's name, also the OpenAPI tag.
@@ -83,26 +82,29 @@ class Feature:
     process_routes: Callable[[], Sequence[Route]] = tuple
     streams: Callable[[], Sequence[Stream]] = tuple
     dialects: Callable[[], Sequence[Dialect]] = tuple
-    scopes: Mapping[str, str] = field(default_factory=dict)
-    authenticators: Mapping[str, Authenticate] = field(default_factory=dict)
+    scopes: Mapping[str, str] = {}
+    authenticators: Mapping[str, Authenticate] = {}
     watch: Watch | None = None
     jobs: Sequence[JobKind] = ()
     schedules: Sequence[Schedule] = ()
-    subscribers: Mapping[str, Subscriber] = field(default_factory=dict)
+    subscribers: Mapping[str, Subscriber] = {}
     services: Sequence[BackgroundService] = ()
-    events: Mapping[str, str] = field(default_factory=dict)
+    events: Mapping[str, str] = {}
     purges: Sequence[Purge] = ()
     tables: Sequence[str] = ()
     sealed: Sequence[SealedColumn] = ()
-    left_out: Mapping[str, str] = field(default_factory=dict)
+    left_out: Mapping[str, str] = {}
     restored: Sequence[bytes] = ()
     settings: Any = None
     probes: Sequence[Probe] = ()
     gauges: Sequence[Measure] = ()
     samples: Sequence[TakeSamples] = ()
     alerts: Sequence[AlertRule] = ()
-    peaks: Mapping[str, TakePeak] = field(default_factory=dict)
+    peaks: Mapping[str, TakePeak] = {}
     offers: Any = None
+
+    def __repr__(self) -> str:
+        return f"Feature({self.name!r})"
 
     def brings(self, what: str) -> bool:
         """Whether the field of that name is filled."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from ogel.runtime.feature import Feature
@@ -24,8 +25,7 @@ ANNOUNCED = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class LazyFeature:
+class LazyFeature(Struct, frozen=True):
     """
     The line by which the platform knows a feature it has not imported.
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import chain
 from typing import NamedTuple
+
+from msgspec import Struct
 
 from ogel.kernel.errors import Unavailable
 from ogel.kernel.event import Event
@@ -79,8 +80,7 @@ class Consequences:
 Subscriber = Callable[[Transaction, Sequence[Event]], Awaitable[Consequences]]
 
 
-@dataclass(frozen=True, slots=True)
-class Publication:
+class Publication(Struct, frozen=True):
     """The ids that were new, and the number of deliveries by event id for new and known events alike."""
 
     new_ids: Sequence[str]

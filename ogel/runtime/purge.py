@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple, Protocol
+
+from msgspec import Struct
 
 from ogel.runtime.database.database import Transaction
 
@@ -44,8 +45,7 @@ class Batch(Protocol):
         """Runs in the given transaction, and looks at no more than `limit` rows, from the cursor on."""
 
 
-@dataclass(frozen=True, slots=True)
-class Purge:
+class Purge(Struct, frozen=True):
     """
     name            letters, digits, underscores: `ogel cleanup run <name>`; outlives the code.
     deletes         completes "Deletes …": `events that no delivery needs any more`.

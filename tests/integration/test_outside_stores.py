@@ -10,10 +10,10 @@ import time
 import warnings
 from collections.abc import Iterator
 from contextlib import AsyncExitStack, ExitStack, contextmanager, suppress
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from pymongo.errors import InvalidOperation, PyMongoError
 
 from ogel.adapters.databases import mongodb

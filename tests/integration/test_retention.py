@@ -7,12 +7,12 @@ import os
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import psycopg
 import pytest
+from msgspec.structs import replace
 
 from ogel.adapters.temporary import temporary_directory
 from ogel.features.cleanup.feature import CleanupFeature

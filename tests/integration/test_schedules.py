@@ -6,7 +6,6 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from unittest import mock
 
 import pytest
 import redis
+from msgspec.structs import replace
 from structlog.testing import capture_logs
 
 from ogel.adapters.embedded import EmbeddedServers

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import replace
 
 import psycopg
 import pytest
+from msgspec.structs import replace
 
 from ogel.adapters.postgres import PoolOptions, make_pool
 from ogel.runtime.database.database import Database

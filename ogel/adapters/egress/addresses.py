@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, replace
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from ogel.adapters.egress.target import RequestTarget, parse_url
 from ogel.runtime.egress import RefusedAddress
@@ -58,8 +60,7 @@ _ISATAP = (0x00005EFE, 0x02005EFE)
 LOCAL_NAMES = ("localhost", "local", "internal")
 
 
-@dataclass(frozen=True, slots=True)
-class _Verdict:
+class _Verdict(Struct, frozen=True):
     """`address` is the one to connect to; `listed` means that the operator allowed it explicitly."""
 
     address: str

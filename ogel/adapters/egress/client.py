@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import ssl
 import time
-from dataclasses import dataclass, field
 from functools import lru_cache
+
+from msgspec import Struct, field
 
 from ogel.adapters.egress.addresses import AddressGuard
 from ogel.adapters.egress.connection import Connection
@@ -37,8 +38,7 @@ CLOSE_SECONDS = 2.0
 REMEMBERED = 2048  # what the guard said of URLs, and of answers
 
 
-@dataclass(slots=True)
-class _Attempt:
+class _Attempt(Struct):
     """One call of `post` and its current phase. `deadline` is in loop.time()."""
 
     target: RequestTarget

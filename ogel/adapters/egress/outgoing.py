@@ -9,8 +9,9 @@ import ssl
 import time
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct, field
 
 from ogel.adapters.egress.dial import connect_error
 from ogel.adapters.egress.resolver import Resolver, SystemResolver
@@ -34,8 +35,7 @@ _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _URL = re.compile(r"[\x21-\x7e]+", re.ASCII)
 
 
-@dataclass(slots=True)
-class _Progress:
+class _Progress(Struct):
     """The phase that a request has reached, for its timings and for the message when it times out."""
 
     began: float = field(default_factory=time.monotonic)

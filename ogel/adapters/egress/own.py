@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import structlog
+from msgspec import Struct
 
 from ogel.adapters.egress.addresses import AddressGuard
 from ogel.adapters.egress.resolver import Resolver, SystemResolver
@@ -24,8 +24,7 @@ KEEP_SECONDS = 3600.0
 MAX_ADDRESSES = 256
 
 
-@dataclass(frozen=True, slots=True)
-class OwnHosts:
+class OwnHosts(Struct, frozen=True):
     """
     servers  denied by name and by address.
     fronts   denied by name only. A platform's edge, or an object store behind TLS, tells its customers apart by the

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from ipaddress import AddressValueError, IPv4Address, IPv6Address
 from typing import Literal, cast
 from urllib.parse import quote, urlsplit
+
+from msgspec import Struct
 
 from ogel.runtime.domain import InvalidDomain, ascii_domain, ends_in_number
 from ogel.runtime.egress import InvalidUrl
@@ -23,8 +24,7 @@ _QUERY_CHARACTERS = _PATH_CHARACTERS + "?[]"
 _JOINERS = str.maketrans("", "", "\u200c\u200d")
 
 
-@dataclass(frozen=True, slots=True)
-class RequestTarget:
+class RequestTarget(Struct, frozen=True):
     """
     host     as `ascii_domain` has it; an IPv6 address stands without brackets.
     path     the request target: path and query, percent-encoded, never empty.

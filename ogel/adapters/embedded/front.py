@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+
+from msgspec import Struct
 
 from ogel.adapters.embedded.data_dir import DataDir
 from ogel.adapters.embedded.process import Identity, describe
@@ -15,8 +16,7 @@ from ogel.kernel.clock import rfc3339, utc_now
 _FILE = "http.running.json"
 
 
-@dataclass(frozen=True, slots=True)
-class Front:
+class Front(Struct, frozen=True):
     """`runs` no more: it was killed, for one that ends takes the note away."""
 
     url: str

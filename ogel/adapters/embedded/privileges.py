@@ -6,8 +6,9 @@ import os
 import pwd
 import subprocess
 import sys
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from ogel.adapters.embedded import launch
 from ogel.adapters.embedded.process import ENVIRONMENT, command_line
@@ -16,8 +17,7 @@ from ogel.kernel.errors import ConfigError
 _PROBE_TIMEOUT_SECONDS = 10.0
 
 
-@dataclass(frozen=True, slots=True)
-class Probe:
+class Probe(Struct, frozen=True):
     """The first way in which `program --version` runs, and what it printed."""
 
     way: str

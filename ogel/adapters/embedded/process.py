@@ -11,8 +11,9 @@ import sys
 import threading
 import time
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from ogel.adapters.embedded import launch
 from ogel.kernel.errors import Unavailable
@@ -48,16 +49,14 @@ def spawn(
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
+class Identity(Struct, frozen=True):
     """A process, told from a later one with the same pid by its start, in whatever unit the system has."""
 
     pid: int
     started: str
 
 
-@dataclass(frozen=True, slots=True)
-class ProcessInfo:
+class ProcessInfo(Struct, frozen=True):
     identity: Identity
     command: str
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from ogel.adapters.embedded.data_dir import DataDir
 from ogel.adapters.embedded.process import Identity, is_running
 from ogel.kernel.errors import ConfigError
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(Struct, frozen=True):
     """The server started last, from its start to its orderly stop."""
 
     process: Identity

@@ -6,9 +6,10 @@ import asyncio
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import unquote, urlsplit
+
+from msgspec import Struct
 
 from ogel.adapters.mail.smtp_answers import Stage, refusal, shown
 from ogel.runtime.delivery.providers import ProviderError
@@ -28,8 +29,7 @@ _SCHEMES: dict[str, tuple[Security, int]] = {
 _GOODBYE_SECONDS = 2.0
 
 
-@dataclass(frozen=True, slots=True)
-class SmtpServer:
+class SmtpServer(Struct, frozen=True):
     """`tls`: from the first byte; `starttls`: insisted on; `plain`: none, for a server on this machine."""
 
     host: str

@@ -7,11 +7,12 @@ import hashlib
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterator
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 from urllib.parse import urlsplit
+
+from msgspec import Struct
 
 from ogel.adapters.storage.threads import in_pages, in_thread
 from ogel.kernel.errors import ConfigError, Unavailable
@@ -41,8 +42,7 @@ _CODE_CHARACTERS = 100
 _MISSING_CODES = ("NoSuchKey", "NoSuchObject", "ResourceNotFound")
 
 
-@dataclass(frozen=True, slots=True)
-class Bucket:
+class Bucket(Struct, frozen=True):
     """`endpoint` is `http(s)://host[:port]`."""
 
     endpoint: str

@@ -13,7 +13,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal, NamedTuple
 
@@ -50,8 +49,7 @@ class End(NamedTuple):
 START = End(0, bytes(32))
 
 
-@dataclass(frozen=True, slots=True)
-class Linked:
+class Linked(msgspec.Struct, frozen=True):
     """A record and its position in the chain. `record` has all RECORD_FIELDS."""
 
     record: Mapping[str, Any]

@@ -6,8 +6,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 from ogel.features.audit.chain import End, Linked
 from ogel.features.audit.chain_store import ChainStore
@@ -18,8 +19,7 @@ from ogel.runtime.database.database import Database, Transaction
 PAGE = 1_000
 
 
-@dataclass(frozen=True, slots=True)
-class ChainPiece:
+class ChainPiece(Struct, frozen=True):
     """A part of the chain: the records after `start`, up to the position `last`."""
 
     start: End

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
 from graphlib import TopologicalSorter
 from typing import LiteralString, NamedTuple
 
+from msgspec import Struct
 from psycopg.sql import SQL, Composed, Identifier
 
 from ogel.features.backups.manifest import SchemaStep
@@ -30,8 +30,7 @@ class TableName(NamedTuple):
         return Identifier(self.schema, self.table)
 
 
-@dataclass(frozen=True, slots=True)
-class Shape:
+class Shape(Struct, frozen=True):
     """A table, its columns without the generated ones, and its approximate size in bytes."""
 
     name: TableName

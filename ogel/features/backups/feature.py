@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
 from functools import cached_property
+
+from msgspec import Struct
 
 from ogel.features.backups.create import COMPLETED, FAILED, QUEUE, CreateBackup
 from ogel.features.backups.dump import Dump
@@ -32,8 +33,7 @@ from ogel.runtime.schedule.schedule import Schedule
 LEFT_OUT = {"schema_migrations": "a restore applies the migrations, and writes this itself"}
 
 
-@dataclass(frozen=True, slots=True)
-class Stored:
+class Stored(Struct, frozen=True):
     """A backup found in the store. It has an error when its manifest cannot be read."""
 
     id: str

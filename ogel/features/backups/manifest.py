@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated
 
@@ -104,8 +103,7 @@ class _Beginning(Struct, frozen=True):
     key_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class BackupLocation:
+class BackupLocation(msgspec.Struct, frozen=True):
     """The store and folder that hold a backup."""
 
     store: ObjectStore

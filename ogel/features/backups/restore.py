@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 import psycopg
@@ -43,8 +42,7 @@ _LOG_OF_MIGRATIONS = TableName(OWN, "schema_migrations")
 Migrate = Callable[[Collection[int]], Awaitable[Sequence[str]]]
 
 
-@dataclass(frozen=True, slots=True)
-class Restored:
+class Restored(Struct, frozen=True):
     """The progress of a restore: how much of `manifest` is in the database."""
 
     manifest: Manifest
@@ -67,8 +65,7 @@ class Report(Struct, frozen=True):
     not_ours: list[str]
 
 
-@dataclass(frozen=True, slots=True)
-class SchemaMigrations:
+class SchemaMigrations(Struct, frozen=True):
     """The migrations of this version, in order, and the function that applies them to the target."""
 
     known: Sequence[SchemaStep]

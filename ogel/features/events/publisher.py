@@ -6,9 +6,9 @@ import asyncio
 from collections import Counter as Tally
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 
 import structlog
+from msgspec import Struct
 from prometheus_client import CollectorRegistry, Counter
 
 from ogel.kernel.errors import Unavailable
@@ -33,8 +33,7 @@ MOST_BYTES_WAITING = 64 * 1024 * 1024
 _EVENT_BYTES = 1024
 
 
-@dataclass(frozen=True, slots=True)
-class _Request:
+class _Request(Struct, frozen=True):
     caller: Caller
     events: Sequence[Event]
     answer: asyncio.Future[Mapping[str, int]]

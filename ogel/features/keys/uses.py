@@ -6,11 +6,11 @@ import asyncio
 import time
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Literal
 
 import structlog
+from msgspec.structs import replace
 
 from ogel.kernel.principal import Caller, Principal
 from ogel.runtime.audit import NO_METADATA, AuditEntry, AuditTrail

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 
 import structlog
+from msgspec import Struct
 
 from ogel.features.keys.store import ADMIN, KeyStore, Standing
 from ogel.kernel.principal import Principal
@@ -26,8 +26,7 @@ SPACING_SECONDS = 0.2
 _DELETED = Standing([], "revoked", None)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _WatchedKey:
+class _WatchedKey(Struct, frozen=True, eq=False):
     scope: str
     on_end: Callable[[Ending], None]
     seldom: bool

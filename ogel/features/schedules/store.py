@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -17,8 +16,7 @@ from ogel.runtime.schedule.schedule import Schedule
 _SQL = Queries.beside(__name__, jobs=JOBS)
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
+class Known(msgspec.Struct, frozen=True):
     """
     A row of the table. For a built-in schedule the definition comes from the code, whatever the row says, and only the
     name is known until a scheduler has stored it.

@@ -11,9 +11,9 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
+from msgspec import Struct
 from psycopg import AsyncConnection, AsyncCursor
 from psycopg.pq import TransactionStatus
 
@@ -36,8 +36,7 @@ class OwnTransaction(Exception):
     """The file ends the transaction it runs in, or leaves one open that it began. The message is for its author."""
 
 
-@dataclass(frozen=True, slots=True)
-class SqlFile:
+class SqlFile(Struct, frozen=True):
     name: str
     sql: bytes
 

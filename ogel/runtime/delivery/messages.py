@@ -7,7 +7,6 @@ The payload of their jobs is `{"message": id}`, and the value of their outcomes 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, Protocol, TypeVar
 
@@ -62,8 +61,7 @@ class MessageState(Struct, frozen=True, kw_only=True):
     next_attempt_at: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
-class MessageQueries:
+class MessageQueries(Struct, frozen=True):
     """
     Of a feature, about its own tables.
 

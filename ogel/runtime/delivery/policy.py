@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
 from datetime import datetime
 
 from msgspec import Struct
@@ -39,8 +38,7 @@ class QueuedMessage(Struct, frozen=True):
         return (utc_now() - self.queued_at).total_seconds()
 
 
-@dataclass(frozen=True, slots=True)
-class MessagePolicy:
+class MessagePolicy(Struct, frozen=True):
     """
     retries            of what a provider failed at, or would not do now: each costs the message an attempt.
     most_wait_seconds  between two looks at what is no fault of the message and costs it none: that we were refused or

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
 import structlog
@@ -58,8 +57,7 @@ class ProviderError(Exception):
         return self.final or (self.deferred and not self.ours)
 
 
-@dataclass(frozen=True, slots=True)
-class Guarded(Generic[Provider]):
+class Guarded(Struct, Generic[Provider], frozen=True):
     """A provider behind its breaker, with the name that settings, attempts and metrics use."""
 
     name: str

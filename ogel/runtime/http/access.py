@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from typing import Literal
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from ogel.kernel.principal import Kind, Principal
 from ogel.runtime.rates.policy import RateClass
@@ -24,8 +26,7 @@ KINDS: Mapping[Who, frozenset[Kind]] = {
 BODY_BYTES = 128 * 1024
 
 
-@dataclass(frozen=True, slots=True)
-class Access:
+class Access(Struct, frozen=True):
     """
     scope           what the caller must hold (`webhooks:read`).
     rate            the class by which callers are limited.

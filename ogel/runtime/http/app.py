@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from importlib import import_module
 
+from msgspec.structs import replace
 from starlette.types import ASGIApp
 
 from ogel.runtime.http.access import Access

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from http.cookies import SimpleCookie
 from typing import Literal
 
+from msgspec import Struct
 from starlette.requests import cookie_parser
 
 COOKIE_BYTES = 8192
@@ -22,8 +22,7 @@ def cookies_of(headers: Mapping[bytes, bytes]) -> Mapping[str, str]:
     return cookie_parser(str(sent, "latin-1"))
 
 
-@dataclass(frozen=True, slots=True)
-class Cookie:
+class Cookie(Struct, frozen=True):
     """
     max_age_seconds  None: until the browser is closed; 0 deletes it.
     secure           only over https; a browser takes localhost for that.

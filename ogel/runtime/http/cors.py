@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
+from msgspec import Struct
 from starlette.types import Send
 
 Header = tuple[bytes, bytes]
@@ -15,8 +15,7 @@ _VARY = (b"vary", b"Origin")
 _NAMES = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z, \t]{0,4096}")
 
 
-@dataclass(frozen=True, slots=True)
-class Cors:
+class Cors(Struct, frozen=True):
     """
     origins          `https://app.example.com`; `*` alone is every one.
     credentials      pages may send cookies. Not with `*`: then every page could act for its reader.

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
+from msgspec import Struct
 from starlette.types import Scope
 
 from ogel.kernel.errors import OgelError
@@ -18,8 +18,7 @@ from ogel.runtime.http.route import Reply, Route, Stream
 RenderError = Callable[[OgelError, Scope], Reply]
 
 
-@dataclass(frozen=True, slots=True)
-class Dialect:
+class Dialect(Struct, frozen=True):
     """
     name               for tables and logs: `storage`.
     prefix             `/storage/v1`; all below is its own, paths that lead nowhere too. Paths of its routes and streams

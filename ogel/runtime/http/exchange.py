@@ -5,10 +5,10 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
 from starlette.types import Scope
 
 from ogel.kernel.ids import new_id
@@ -33,8 +33,7 @@ class Disconnected(Exception):
     """The client has gone: nothing more can be read from it or sent to it."""
 
 
-@dataclass(slots=True)
-class Exchange:
+class Exchange(Struct):
     """
     headers      as they came, by lower-case name; the first of each.
     ip           the client's, past a trusted proxy.

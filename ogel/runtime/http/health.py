@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from typing import Any, Literal
 
 import msgspec
@@ -25,8 +24,7 @@ _STOPPING = "The process is stopping."
 Status = Literal["healthy", "degraded", "unhealthy"]
 
 
-@dataclass(frozen=True, slots=True)
-class Probe:
+class Probe(msgspec.Struct, frozen=True):
     """
     check      True when the thing answers; raising, or taking longer than `timeout_seconds`, counts as False. The
                message of an OgelError is shown to everybody.

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from ipaddress import ip_network
 from typing import Any
 
+from msgspec import Struct
 from starlette.types import Receive, Scope
 
 from ogel.runtime.http.bodies import BodyDecoder
@@ -22,8 +22,7 @@ FORM = "application/x-www-form-urlencoded"
 BodyReader = Callable[[Scope, Receive], Awaitable[Any]]
 
 
-@dataclass(frozen=True, slots=True)
-class HttpOptions:
+class HttpOptions(Struct, frozen=True):
     """
     max_body_bytes         a larger request body is answered with 413, whatever its route says.
     body_timeout_seconds   a body that takes longer to arrive is answered with 408.

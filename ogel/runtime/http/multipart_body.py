@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
-from dataclasses import dataclass
 
+from msgspec import Struct
 from multipart import (
     MultipartError,
     MultipartSegment,
@@ -23,8 +23,7 @@ from ogel.runtime.http.streamed import BodyStream
 _BOUNDARY = re.compile(r"[0-9A-Za-z'()+_,\-./:=? ]{0,69}[0-9A-Za-z'()+_,\-./:=?]")
 
 
-@dataclass(frozen=True, slots=True)
-class PartLimits:
+class PartLimits(Struct, frozen=True):
     """`most_parts` limits files and fields together, `max_header_bytes` a line in the head of a part."""
 
     most_parts: int = 32

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import format_datetime, parsedate_to_datetime
 from typing import Literal
+
+from msgspec import Struct
 
 # Matches a single range. Requests for several get the whole, which a server may do (RFC 9110 §14.2): few clients can
 # read a multi-range answer, and many small ranges are a known attack.
@@ -19,8 +20,7 @@ _TAG = re.compile(r'(?:W/)?"[\x21\x23-\x7e\x80-\xff]*"')
 Unmet = Literal[304, 412]
 
 
-@dataclass(frozen=True, slots=True)
-class Validators:
+class Validators(Struct, frozen=True):
     """
     etag      with its quotes, and `W/` before a weak one; None: there is none.
     modified  when it last changed; None: unknown. HTTP knows whole seconds only.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Annotated, Any, Generic, Literal, TypeVar
 
@@ -44,26 +43,23 @@ class Call(msgspec.Struct, Generic[Body, Query], frozen=True):
         return None if value is None else str(value, "latin-1")
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(msgspec.Struct, frozen=True):
     """Returned by handlers that choose their own status or headers; most return just their value."""
 
     value: object
     status: int | None = None
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = {}
     cookies: Sequence[Cookie] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Text:
+class Text(msgspec.Struct, frozen=True):
     """A text body that is not JSON, returned by a handler."""
 
     content: bytes
     media_type: str
 
 
-@dataclass(frozen=True, slots=True)
-class Redirect:
+class Redirect(msgspec.Struct, frozen=True):
     """
     A redirect to `url`, returned by a handler. Clients follow 302 and 303 with GET, 307 and 308 with the same method.
     """
@@ -72,8 +68,7 @@ class Redirect:
     status: Literal[301, 302, 303, 307, 308] = 302
 
 
-@dataclass(frozen=True, slots=True)
-class Chunks:
+class Chunks(msgspec.Struct, frozen=True):
     """A body in chunks, returned by a handler and sent as fast as the client reads. `length` is in bytes."""
 
     content: AsyncIterator[bytes]
@@ -81,8 +76,7 @@ class Chunks:
     length: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Content:
+class Content(msgspec.Struct, frozen=True):
     """
     For a handler to return: bytes that we hold, of which a client may ask for a part, or only if they have changed
     (RFC 9110 §13, §14); the shell answers 206, 304, 412 and 416.
@@ -97,8 +91,7 @@ class Content:
     validators: Validators = NO_VALIDATORS
 
 
-@dataclass(frozen=True, slots=True)
-class Items:
+class Items(msgspec.Struct, frozen=True):
     """A JSON body of one item or an array of up to `most`, with at most `max_bytes` of JSON per item."""
 
     type: Any
@@ -106,15 +99,13 @@ class Items:
     max_bytes: int
 
 
-@dataclass(frozen=True, slots=True)
-class Form:
+class Form(msgspec.Struct, frozen=True):
     """For `Route.body`: an application/x-www-form-urlencoded body, as a struct of that type or `input.Pairs`."""
 
     type: Any
 
 
-@dataclass(frozen=True, slots=True)
-class Streaming:
+class Streaming(msgspec.Struct, frozen=True):
     """
     For `Route.body`: any bytes, read as they arrive. The handler gets a `BodyStream`; `multipart_body.parts` splits it
     into parts. Its limit is the one of its Access, which may exceed the process's limit.
@@ -126,8 +117,7 @@ class Streaming:
 Handler = Callable[[Call[Any, Any]], Awaitable[object]]
 
 
-@dataclass(frozen=True, slots=True)
-class Route:
+class Route(msgspec.Struct, frozen=True):
     """
     method, path    `GET`, `/api/webhooks/{id}` (parameters are whole segments; `{key:path}` is all the rest).
     handler         gets a `Call`, returns a value that msgspec encodes, `Reply`, `Text`, `Redirect`, `Chunks`,
@@ -157,7 +147,7 @@ class Route:
     status: int = 200
     body_optional: bool = False
     items: Items | None = None
-    also: Mapping[int, Any] = field(default_factory=dict)
+    also: Mapping[int, Any] = {}
     idempotent: bool = False
     name: str | None = None
     media_type: str = "text/plain"
@@ -167,8 +157,7 @@ class Route:
 StreamHandler = Callable[[Call[None, Any], Scope, Receive, Send], Awaitable[None]]
 
 
-@dataclass(frozen=True, slots=True)
-class Stream:
+class Stream(msgspec.Struct, frozen=True):
     """
     A way in that goes on.
 

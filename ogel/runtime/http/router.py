@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 
+from msgspec import Struct
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ogel.kernel.errors import NotFound
@@ -13,8 +13,7 @@ from ogel.runtime.http.exchange import exchange_of
 from ogel.runtime.http.path import segments_of
 
 
-@dataclass(frozen=True, slots=True)
-class RouterEntry:
+class RouterEntry(Struct, frozen=True):
     """
     `path` is a template, whose parameters are whole segments: `/api/webhooks/{id}`. The last may be `{name:path}`: all
     that follows, slashes and empty segments too, and at least one character. `kind` as in an ASGI scope.
@@ -27,9 +26,8 @@ class RouterEntry:
     dialect: Dialect = OWN
 
 
-@dataclass(slots=True)
-class _Node:
-    literals: dict[str, _Node] = field(default_factory=dict)
+class _Node(Struct):
+    literals: dict[str, _Node] = {}
     parameter: _Node | None = None
     rest: _Node | None = None
     entry: RouterEntry | None = None

@@ -9,9 +9,9 @@ import socket
 import subprocess
 from collections.abc import MutableMapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 
 import structlog
+from msgspec import Struct
 
 from ogel.runtime.process.lifecycle import unless_stopped
 
@@ -23,8 +23,7 @@ _VARIABLE = "_OGEL_SIBLING"
 _READY = b"r"
 
 
-@dataclass(frozen=True, slots=True)
-class SiblingSlot:
+class SiblingSlot(Struct, frozen=True):
     """What a child gets from its parent. `line`, one end of a socket pair, is closed when the parent ends."""
 
     name: str  # 2/4

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from ogel.runtime.jobs.job import Job, Outcome
@@ -13,8 +14,7 @@ if TYPE_CHECKING:
 LEAST_MEGABYTES = 64
 
 
-@dataclass(frozen=True, slots=True)
-class Isolation:
+class Isolation(Struct, frozen=True):
     """
     A process of its own for each attempt, forked and ended. What limits the wall clock is the kind's
     `timeout_seconds`.

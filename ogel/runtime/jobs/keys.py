@@ -5,8 +5,9 @@ many jobs wait.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from ogel.runtime.database.database import Database, Queries, Transaction
 from ogel.runtime.jobs.job import Job, NewJob, Outcome
@@ -19,8 +20,7 @@ DROP = "jobs.drop_key"
 BATCH = 1_000
 
 
-@dataclass(frozen=True, slots=True)
-class Rate:
+class Rate(Struct, frozen=True):
     """A rate limit: `per_second` over all workers together; `burst` at once after a quiet time."""
 
     per_second: float

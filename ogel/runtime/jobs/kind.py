@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from ogel.runtime.database.database import Transaction
 from ogel.runtime.database.pieces import Piece
@@ -22,8 +24,7 @@ Chosen = Callable[[Transaction, Sequence[Mapping[str, Any]]], Awaitable[None]]
 DOUBLING = RetryPolicy.doubling()
 
 
-@dataclass(frozen=True, slots=True)
-class JobKind:
+class JobKind(Struct, frozen=True):
     """
     perform          gets the job and what `load` found for it; holds no connection. Must be safe to repeat.
                      None stands for done; an exception for a retry.

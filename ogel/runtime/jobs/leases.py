@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -50,8 +49,7 @@ class ProgressNoted(msgspec.Struct, frozen=True):
     progress: Any
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
+class Claim(msgspec.Struct, frozen=True):
     """
     limits     the in-flight limit of each key claimed of, where one is set.
     saw_all    nothing more that may run was due when this was claimed.

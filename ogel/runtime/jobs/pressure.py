@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Literal
 
 import structlog
+from msgspec import Struct
 from prometheus_client import CollectorRegistry
 
 from ogel.kernel.errors import Unavailable
@@ -34,8 +34,7 @@ RETRY_AFTER_SECONDS = 5
 _NUMBERS: dict[Level, int] = {"ok": 0, "soft": 1, "hard": 2}
 
 
-@dataclass(frozen=True, slots=True)
-class QueueLimits:
+class QueueLimits(Struct, frozen=True):
     """
     Jobs of one queue that wait or run; not those held for a paused key, which must not stop everyone else. 0: no limit.
     """

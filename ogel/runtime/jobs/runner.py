@@ -8,9 +8,9 @@ from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
 from contextvars import Context, copy_context
-from dataclasses import dataclass
 
 import structlog
+from msgspec import Struct
 
 from ogel.kernel.clock import utc_now
 from ogel.kernel.ids import new_id
@@ -42,8 +42,7 @@ GATHER_DUE_SECONDS = 0.02
 STOPPED = "its worker was told to stop"
 
 
-@dataclass(frozen=True, slots=True)
-class RunnerOptions:
+class RunnerOptions(Struct, frozen=True):
     """
     in_flight             jobs of one queue performed at once by this process; as many again may wait to be written.
     batch                 most jobs claimed by one statement.

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from itertools import islice
 from typing import NamedTuple
+
+from msgspec import Struct
 
 # An unknown key starts with this many slots; with fewer, the fewer are left for unknown keys.
 FIRST_SHARE = 10
@@ -51,8 +52,7 @@ class Division(NamedTuple):
 UNDIVIDED = Division((), NewKeys(1_000_000, 1_000_000))
 
 
-@dataclass(slots=True)
-class _KeyShare:
+class _KeyShare(Struct):
     """
     window      places it may have, growing with every success; like TCP's, fast below `threshold` and by one per round
                 above it.
@@ -66,7 +66,7 @@ class _KeyShare:
     window: float
     limit: float = math.inf
     threshold: float = math.inf
-    started: dict[str, float] = field(default_factory=dict)
+    started: dict[str, float] = {}
     shrunk_at: float = -math.inf
     is_new: bool = True
     unproven: int = 0

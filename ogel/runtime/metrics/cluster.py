@@ -6,8 +6,8 @@ because summing them over processes would count them several times.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
+from msgspec import Struct
 from prometheus_client import CollectorRegistry, Gauge, Metric
 
 _ADVICE = "Of the whole cluster, the same from every process: take max, not sum."
@@ -25,8 +25,7 @@ def cluster_gauge(name: str, documentation: str, labels: Sequence[str], registry
     return Gauge(cluster_name(name), cluster_help(documentation), labels, registry=registry)
 
 
-@dataclass(frozen=True, slots=True)
-class Labelled:
+class Labelled(Struct, frozen=True):
     """Collects `registry`, with `labels` added to every metric that is not cluster-wide."""
 
     registry: CollectorRegistry

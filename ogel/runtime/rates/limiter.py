@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from weakref import WeakValueDictionary
+
+from msgspec.structs import replace
 
 from ogel.kernel.errors import RateLimited
 from ogel.kernel.principal import Kind, Principal

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Literal, NamedTuple
+
+from msgspec import Struct
 
 # What a request costs Ogel, roughly. Each route and stream declares its class, by which its rate is limited.
 # none     never limited: health, metrics, what a load balancer asks.
@@ -23,8 +24,7 @@ MOST_QUOTAS = 4
 _SHARES = 100
 
 
-@dataclass(frozen=True, slots=True)
-class Quota:
+class Quota(Struct, frozen=True):
     """`requests` at once; used ones come back one by one, all of them within `seconds`."""
 
     requests: int

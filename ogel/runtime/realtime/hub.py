@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from ogel.kernel.errors import Unavailable
 from ogel.runtime.realtime.globs import GlobIndex
@@ -13,8 +14,7 @@ from ogel.runtime.realtime.metrics import RealtimeMetrics
 from ogel.runtime.realtime.subscription import Reason, Subscription
 
 
-@dataclass(frozen=True, slots=True)
-class HubOptions:
+class HubOptions(Struct, frozen=True):
     """
     max_subscriptions   more clients are turned away, to try another process.
     queue_messages      a client that leaves more than this unread is ended; a batch of 500 events has to fit.

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct
 
 from ogel.kernel.text import pattern
 from ogel.runtime.schedule.cron import Cron, cron
@@ -20,8 +21,7 @@ _SLUG = re.compile(SLUG_PATTERN)
 NAME_LENGTH = 64
 
 
-@dataclass(frozen=True, slots=True)
-class ScheduledEvent:
+class ScheduledEvent(Struct, frozen=True):
     """The event that is published at each tick; `data` is JSON text."""
 
     type: str
@@ -29,8 +29,7 @@ class ScheduledEvent:
     subject: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Schedule:
+class Schedule(Struct, frozen=True):
     """
     name      letters, digits and underscores in parts joined by dots ("retention.purge"); outlives the code.
     cron      as runtime/schedule/cron.py takes it; in UTC unless `timezone` says otherwise.
@@ -47,7 +46,7 @@ class Schedule:
     cron: str
     kind: str | None = None
     description: str = ""
-    payload: Mapping[str, Any] = field(default_factory=dict)
+    payload: Mapping[str, Any] = {}
     event: ScheduledEvent | None = None
     timezone: str = "UTC"
     enabled: bool = True

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+
+from msgspec import Struct
 
 from ogel.runtime.database.database import Queries, Transaction
 from ogel.runtime.schedule.schedule import Schedule, ScheduledEvent
@@ -13,8 +14,7 @@ from ogel.runtime.schedule.schedule import Schedule, ScheduledEvent
 _SQL = Queries.beside(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Locked:
+class Locked(Struct, frozen=True):
     """
     A locked row. For a declared schedule the definition is in the code. Ticks up to `since` are done; None: it was
     never registered. `now` is the database's time.
@@ -57,8 +57,7 @@ class Locked:
         return Schedule(**fields | changed)
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
+class Run(Struct, frozen=True):
     """The result of a tick: a job, an event, or an `error` that prevented both."""
 
     job_id: str | None = None

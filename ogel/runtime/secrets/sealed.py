@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass, field
 from typing import Literal
 
+from msgspec import Struct
 from psycopg.sql import SQL, Composed, Identifier
 
 from ogel.runtime.database.database import Database
@@ -35,8 +35,7 @@ WHERE t.{id} = r.id AND t.{column} = r.before
 KeyState = Literal["newest", "former", "unknown", "unnamed"]
 
 
-@dataclass(frozen=True, slots=True)
-class SealedColumn:
+class SealedColumn(Struct, frozen=True):
     """
     table, id, column  where sealed values stand (bytea, null for none); `id` is a text primary key.
     owner              the column whose value `purpose` makes the vault's purpose of.
@@ -64,8 +63,7 @@ class SealedColumn:
         return query.as_bytes()
 
 
-@dataclass(frozen=True, slots=True)
-class KeyUse:
+class KeyUse(Struct, frozen=True):
     """`count` values of `column` are sealed under `key`; `unnamed` ones are of the format without a key id."""
 
     column: str
@@ -74,13 +72,12 @@ class KeyUse:
     count: int
 
 
-@dataclass(slots=True)
-class Resealed:
+class Resealed(Struct):
     """Running totals; `unreadable_ids` has the first few of those that no known key opens."""
 
     resealed: int = 0
     unreadable: int = 0
-    unreadable_ids: list[str] = field(default_factory=list)
+    unreadable_ids: list[str] = []
 
 
 class SealedValues:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from ogel.features.messaging.devices.store import DeviceStore, DeviceTarget
 from ogel.features.messaging.messages.events import MessageEvents
@@ -40,8 +41,7 @@ _RESERVED = ("from", "message_type", "notification", "collapse_key")
 _RESERVED_STARTS = ("google.", "gcm.", "google_")
 
 
-@dataclass(frozen=True, slots=True)
-class _Draft:
+class _Draft(Struct, frozen=True):
     """A message to be written. `gone` says why it has failed already."""
 
     id: str

@@ -5,8 +5,9 @@ Chooses providers: SMS providers in turn, and for a push the service of its devi
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from ogel.runtime.delivery.breaker import Breaker
 from ogel.runtime.delivery.providers import CallMetrics, Guarded, Providers, Try
@@ -19,8 +20,7 @@ MOST_PUSH_SERVICES = 1_000
 Taken = tuple[str | None, Sequence[Try]]
 
 
-@dataclass(frozen=True, slots=True)
-class MessageProviders:
+class MessageProviders(Struct, frozen=True):
     """The configured providers; `sms` by name, in order of preference."""
 
     sms: Sequence[tuple[str, MessageProvider[Sms]]] = ()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 # This many failures in a row, without a sign of life between them, open the breaker.
 FAILURES_TO_OPEN = 10
@@ -17,8 +18,7 @@ WARNINGS = (50, 70, 90)
 FAILURES_TO_DISABLE = 10
 
 
-@dataclass(frozen=True, slots=True)
-class Patience:
+class Patience(Struct, frozen=True):
     """
     probe_seconds          from one probe to the next while a breaker is open.
     disable_after_seconds  the time of nothing but failures after which an endpoint is disabled.
@@ -28,8 +28,7 @@ class Patience:
     disable_after_seconds: float
 
 
-@dataclass(frozen=True, slots=True)
-class Ailing:
+class Ailing(Struct, frozen=True):
     """A row of webhook_health."""
 
     webhook_id: str

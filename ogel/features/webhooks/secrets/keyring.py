@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import structlog
+from msgspec import Struct
 
 from ogel.features.webhooks.secrets.secret import Secret, secret_purpose
 from ogel.features.webhooks.secrets.signature import SigningKey, SymmetricKey, signed_content, signing_key
@@ -17,8 +17,7 @@ from ogel.runtime.secrets.vault import Unsealable, Vault
 log = structlog.get_logger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class LiveKey:
+class LiveKey(Struct, frozen=True):
     """A key and the Unix time until which it signs; infinity for the newest one."""
 
     key: SigningKey

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from urllib.parse import parse_qsl, urlsplit
+
+from msgspec import Struct
 
 from ogel.features.webhooks.endpoints.headers import unseal_headers
 from ogel.runtime.egress import Egress, EncodedHeaders
@@ -18,8 +19,7 @@ LEAST_SECRET = 8
 _ALWAYS = (("content-type", "application/json"), ("user-agent", USER_AGENT))
 
 
-@dataclass(frozen=True, slots=True)
-class PreparedHeaders:
+class PreparedHeaders(Struct, frozen=True):
     """
     `shown` are those of the attempt log, in which the endpoint's own have no values; `secrets` are these values, which
     an answer may repeat.
