@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from ogel.features.accounts.settings import AccountsSettings
+from ogel.features.accounts.users.events import EVENTS
+from ogel.features.accounts.users.service import UserService
+from ogel.features.accounts.users.store import UserStore
 from ogel.runtime.core import Core
 from ogel.runtime.feature import Feature
 
 if TYPE_CHECKING:
+    from ogel.features.accounts.passwords.hasher import Hasher
     from ogel.runtime.http.dialect import Dialect
 
 TABLES = [
@@ -31,6 +36,14 @@ class AccountsFeature:
     def __init__(self, core: Core, settings: AccountsSettings) -> None:
         self._core = core
         self._settings = settings
+        self.user_store = UserStore()
+        self.users = UserService(self.user_store, core.outbox, core.audit)
+
+    @cached_property
+    def hasher(self) -> Hasher:
+        from ogel.features.accounts.passwords.hasher import Hasher
+
+        return Hasher()
 
     def dialects(self) -> Sequence[Dialect]:
         from ogel.features.accounts.gotrue.dialect import gotrue
@@ -47,6 +60,8 @@ def build(core: Core, settings: AccountsSettings) -> Feature:
             "accounts:read": "look at users, sessions and teams",
             "accounts:write": "make, change and delete users, end their sessions, send them links",
         },
+        events=EVENTS,
         tables=TABLES,
         settings=settings,
+        offers=accounts,
     )
