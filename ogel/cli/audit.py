@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, TypeVar
@@ -22,7 +22,7 @@ from ogel.cli.operator import (
     within,
 )
 from ogel.cli.progress import Progress
-from ogel.cli.tables import Column, printable, show_table
+from ogel.cli.tables import Column, Table, printable
 from ogel.cli.times import absolute, both, moment
 from ogel.kernel.errors import Invalid
 
@@ -35,15 +35,18 @@ Answer = TypeVar("Answer")
 
 # Of an export; a record is never so long.
 LONGEST_LINE = 4 * 1024 * 1024
-_COLUMNS = [
-    Column("seq", right=True),
-    Column("time"),
-    Column("actor"),
-    Column("action"),
-    Column("on"),
-    Column("from"),
-    Column("id"),
-]
+_TABLE: Table[AuditRecord] = Table(
+    "no records",
+    [
+        Column("seq", right=True),
+        Column("time", lambda each: absolute(each.created_at)),
+        Column("actor"),
+        Column("action"),
+        Column("on", lambda each: f"{each.resource_type} {each.resource_id}"),
+        Column("from", lambda each: each.ip_address),
+        Column("id"),
+    ],
+)
 
 
 def word(value: str) -> str:
@@ -76,23 +79,7 @@ def list_records(limit: int, after: str | None, as_json: bool, **filters: str | 
 
     with api() as ogel:
         records = ogel.listed("/api/audit-logs", limit, after, filters)
-    say_list(records, as_json, AuditRecord, _show_page)
-
-
-def _show_page(shown: Sequence[AuditRecord]) -> None:
-    rows = [
-        (
-            each.seq,
-            absolute(each.created_at),
-            each.actor,
-            each.action,
-            f"{each.resource_type} {each.resource_id}",
-            each.ip_address,
-            each.id,
-        )
-        for each in shown
-    ]
-    show_table(_COLUMNS, rows, empty="no records")
+    say_list(records, as_json, AuditRecord, _TABLE.show)
 
 
 @command.command("verify")

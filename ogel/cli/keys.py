@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 import click
 
 from ogel.cli.operator import api, identifier, json_option, say, say_list
-from ogel.cli.tables import Column, show_table
+from ogel.cli.tables import Column, Table
 from ogel.kernel.clock import rfc3339, utc_now
 
 if TYPE_CHECKING:
     from ogel.features.keys.key import ApiKey
 
-_COLUMNS = [
-    Column("id"),
-    Column("begins with"),
-    Column("state"),
-    Column("name", gives=True),
-    Column("scopes"),
-]
+_TABLE: Table[ApiKey] = Table(
+    "no keys",
+    [
+        Column("id"),
+        Column("begins with", lambda key: f"{key.hint}…"),
+        Column("state", lambda key: _state(key)),
+        Column("name", gives=True),
+        Column("scopes", lambda key: " ".join(key.scopes)),
+    ],
+)
 # More than anybody has.
 _ALL = 100_000
 
@@ -69,7 +71,7 @@ def list_keys(as_json: bool) -> None:
 
     with api() as ogel:
         found = ogel.listed("/api/keys", _ALL)
-    say_list(found, as_json, ApiKey, lambda keys: _show(list(reversed(keys))))
+    say_list(found, as_json, ApiKey, lambda keys: _TABLE.show(reversed(keys)))
 
 
 @command.command("show")
@@ -118,11 +120,6 @@ def revoke(id: str) -> None:
 
 def _after(days: float | None) -> datetime | None:
     return utc_now() + timedelta(days=days) if days else None
-
-
-def _show(keys: Sequence[ApiKey]) -> None:
-    rows = [(key.id, f"{key.hint}…", _state(key), key.name, " ".join(key.scopes)) for key in keys]
-    show_table(_COLUMNS, rows, empty="no keys")
 
 
 def _state(key: ApiKey) -> str:

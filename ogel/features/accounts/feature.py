@@ -56,10 +56,6 @@ def build(core: Core, settings: AccountsSettings) -> Feature:
     return Feature(
         name="accounts",
         dialects=accounts.dialects,
-        scopes={
-            "accounts:read": "look at users, sessions and teams",
-            "accounts:write": "make, change and delete users, end their sessions, send them links",
-        },
         events=EVENTS,
         tables=TABLES,
         settings=settings,
