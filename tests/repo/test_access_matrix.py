@@ -46,7 +46,7 @@ OF_EVERYBODY_KNOWN = {("GET", "/api/me")}
 # What no route does by itself: other doors, and Ogel's own work.
 ELSEWHERE = {
     "audit.export", "backup.restore", "cleanup.purge", "key.refuse", "key.use",
-    "secret.rotate",
+    "secret.rotate", "user.create", "user.delete", "user.update",
 }  # fmt: skip
 # What a delivery goes through is in the log of its attempts.
 LOGGED_AS_ATTEMPTS = {
