@@ -106,7 +106,9 @@ CREATE TABLE api_keys (
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     networks text[],
     made_by text,
-    replaced_by text
+    replaced_by text,
+    kind text DEFAULT 'secret'::text NOT NULL,
+    CONSTRAINT api_keys_kind_check CHECK ((kind = ANY (ARRAY['secret'::text, 'publishable'::text])))
 );
 
 COMMENT ON COLUMN api_keys.networks IS 'CIDRs that it may be used from; null: from everywhere';
