@@ -106,7 +106,9 @@ CREATE TABLE api_keys (
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     networks text[],
     made_by text,
-    replaced_by text
+    replaced_by text,
+    kind text DEFAULT 'secret'::text NOT NULL,
+    CONSTRAINT api_keys_kind_check CHECK ((kind = ANY (ARRAY['secret'::text, 'publishable'::text])))
 );
 
 COMMENT ON COLUMN api_keys.networks IS 'CIDRs that it may be used from; null: from everywhere';
@@ -773,12 +775,14 @@ CREATE TABLE mail_requests (
     template text,
     locale text,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
-    CONSTRAINT mail_requests_check CHECK (((body_text IS NOT NULL) OR (body_html IS NOT NULL)))
+    sealed bytea
 );
 
 COMMENT ON COLUMN mail_requests.fingerprint IS 'of the body asked with: another body under the same key is refused';
 
 COMMENT ON COLUMN mail_requests.answer IS 'what was answered, for the same key again';
+
+COMMENT ON COLUMN mail_requests.sealed IS 'subject and bodies, sealed, of mail that nobody else may read; null again once it is sent';
 
 ALTER TABLE ONLY mail_requests
     ADD CONSTRAINT mail_requests_idempotency_key_key UNIQUE (idempotency_key);

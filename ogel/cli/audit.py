@@ -27,6 +27,8 @@ from ogel.cli.times import absolute, both, moment
 from ogel.kernel.errors import Invalid
 
 if TYPE_CHECKING:
+    from uuid import UUID
+
     from ogel.features.audit.store import AuditRecord
     from ogel.features.audit.verify import ChainVerdict
     from ogel.operators import Services
@@ -62,6 +64,7 @@ def command() -> None:
 
 
 @command.command("list")
+@click.option("--user", "user_id", type=click.UUID, help="What a user did, or what was done about them.")
 @click.option("--actor", type=word, metavar="WHO", help="Such as admin, key_…, or cli:<user>.")
 @click.option("--action", type=word, metavar="ACTION", help="Such as webhook.create.")
 @click.option(
@@ -73,7 +76,9 @@ def command() -> None:
 @after_option
 @limit_option
 @json_option
-def list_records(limit: int, after: str | None, as_json: bool, **filters: str | datetime | None) -> None:
+def list_records(
+    limit: int, after: str | None, as_json: bool, **filters: str | UUID | datetime | None
+) -> None:
     """Records, newest first. Those without a seq are not sealed yet."""
     from ogel.features.audit.store import AuditRecord
 

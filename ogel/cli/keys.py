@@ -21,7 +21,7 @@ _TABLE: Table[ApiKey] = Table(
         Column("begins with", lambda key: f"{key.hint}…"),
         Column("state", lambda key: _state(key)),
         Column("name", gives=True),
-        Column("scopes", lambda key: " ".join(key.scopes)),
+        Column("scopes", lambda key: _rights(key)),
     ],
 )
 # More than anybody has.
@@ -41,19 +41,33 @@ def command() -> None:
 
 @command.command("create")
 @click.argument("name")
-@click.option(
-    "--scope", "scopes", multiple=True, required=True, help="events:write, webhooks:*, * …; repeat it."
-)
+@click.option("--scope", "scopes", multiple=True, help="events:write, webhooks:*, * …; repeat it.")
+@click.option("--publishable", is_flag=True, help="May stand in web pages and apps: it has no scopes.")
 @click.option("--network", "networks", multiple=True, metavar="CIDR", help="Good from there only; repeat it.")
 @days_option
 @json_option
 def create(
-    name: str, scopes: tuple[str, ...], networks: tuple[str, ...], days: float | None, as_json: bool
+    name: str,
+    scopes: tuple[str, ...],
+    publishable: bool,
+    networks: tuple[str, ...],
+    days: float | None,
+    as_json: bool,
 ) -> None:
     """Make a key. It is printed once and stored nowhere."""
     from ogel.features.keys.key import MadeKey
 
-    body = {"name": name, "scopes": scopes, "networks": networks or None, "expires_at": _after(days)}
+    if publishable == bool(scopes):
+        raise click.UsageError(
+            "say what the key may do with --scope, or --publishable for one without scopes"
+        )
+    body = {
+        "name": name,
+        "kind": "publishable" if publishable else "secret",
+        "scopes": scopes or None,
+        "networks": networks or None,
+        "expires_at": _after(days),
+    }
     with api() as ogel:
         answer = ogel.request("POST", "/api/keys", body=body)
     if as_json:
@@ -120,6 +134,10 @@ def revoke(id: str) -> None:
 
 def _after(days: float | None) -> datetime | None:
     return utc_now() + timedelta(days=days) if days else None
+
+
+def _rights(key: ApiKey) -> str:
+    return "(publishable)" if key.kind == "publishable" else " ".join(key.scopes)
 
 
 def _state(key: ApiKey) -> str:

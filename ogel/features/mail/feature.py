@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from ogel.features.mail.jobs import FAILED, QUEUE, SENT, SendMail
 from ogel.features.mail.providers import mail_providers
 from ogel.features.mail.purge import purge_of_mail
+from ogel.features.mail.sealed import words_purpose
 from ogel.features.mail.service import MailService
 from ogel.features.mail.settings import MailSettings
 from ogel.features.mail.store import MailStore
@@ -18,6 +19,7 @@ from ogel.runtime.feature import Feature
 from ogel.runtime.http.route import Route
 from ogel.runtime.mail.address import parse_address
 from ogel.runtime.mail.letter import MailProvider
+from ogel.runtime.secrets.sealed import SealedColumn
 
 
 class MailFeature:
@@ -27,11 +29,19 @@ class MailFeature:
         def admit() -> None:
             core.pressure.admit((QUEUE,))
 
-        store = MailStore()
+        store = MailStore(core.vault)
         sender = parse_address(settings.sender) if settings.sender else None
         self._templates = Templates(settings.templates)
         self.messages = MailService(
-            core.database, store, core.jobs, core.audit, self._templates, sender, admit
+            core.database,
+            store,
+            core.jobs,
+            core.audit,
+            self._templates,
+            sender,
+            admit,
+            core.vault,
+            has_providers=bool(providers.names),
         )
         self.suppressions = SuppressionService(core.database, core.audit)
         self.send = SendMail(
@@ -61,6 +71,7 @@ def build(core: Core, settings: MailSettings) -> Feature:
             FAILED: "a message was refused for good, or given up",
         },
         purges=[purge_of_mail(settings.retention_days)],
+        sealed=[SealedColumn("mail_requests", "id", "sealed", owner="id", purpose=words_purpose)],
         tables=["mail_attempts", "mail_messages", "mail_requests", "mail_suppressions"],
         settings=settings,
         offers=mail,

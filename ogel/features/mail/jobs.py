@@ -22,7 +22,7 @@ from ogel.runtime.jobs.job import DONE, Finished, Job, NewJob, Outcome, job_id_o
 from ogel.runtime.jobs.kind import JobKind
 from ogel.runtime.jobs.retry import RetryPolicy
 from ogel.runtime.mail.address import InvalidAddress
-from ogel.runtime.mail.letter import Bounced, MailProvider
+from ogel.runtime.mail.letter import Bounced, Letter, MailProvider
 from ogel.runtime.outbox import Outbox
 
 QUEUE = "mail"
@@ -118,12 +118,14 @@ class SendMail:
             return DONE
         if due.suppressed:
             return Outcome("done", value=SendResult(end="suppressed"))
-        return await self._ask(job, due)
+        if due.letter is None:
+            return self._policy.unreadable(due, "its words cannot be read: see `ogel secrets status`")
+        return await self._ask(job, due, due.letter)
 
-    async def _ask(self, job: Job, due: DueMail) -> Outcome:
+    async def _ask(self, job: Job, due: DueMail, letter: Letter) -> Outcome:
         try:
             receipt, tries = await self._providers.first_to_take(
-                lambda provider: provider.send(due.letter), self._timeout_seconds
+                lambda provider: provider.send(letter), self._timeout_seconds
             )
         except Exhausted as exhausted:
             kind = BouncedResult if isinstance(exhausted.error, Bounced) else SendResult

@@ -4,10 +4,11 @@ SELECT fingerprint, answer::text FROM mail_requests WHERE idempotency_key = %(ke
 -- insert_request --
 -- Inserts nothing when the key is taken. A concurrent request with the same key waits until the other has committed.
 INSERT INTO mail_requests
-  (id, idempotency_key, fingerprint, answer, sender, reply_to, subject, body_text, body_html, headers, template, locale)
+  (id, idempotency_key, fingerprint, answer, sender, reply_to, subject, body_text, body_html, headers, template, locale,
+   sealed)
 VALUES
   (%(id)s, %(key)s, %(fingerprint)s, %(answer)s::json, %(sender)s, %(reply_to)s, %(subject)s, %(text)s,
-   %(html)s, %(headers)s::json, %(template)s, %(locale)s)
+   %(html)s, %(headers)s::json, %(template)s, %(locale)s, %(sealed)s)
 ON CONFLICT (idempotency_key) DO NOTHING
 RETURNING id
 
@@ -50,8 +51,8 @@ WHERE m.id = %(id)s
 
 -- due_letter --
 -- What a job of a message that is still to be sent needs.
-SELECT m.recipient, r.sender, r.reply_to, r.subject, r.body_text, r.body_html, r.headers, m.created_at, m.attempts,
-       m.queued_at, s.address IS NOT NULL AS suppressed
+SELECT r.id, m.recipient, r.sender, r.reply_to, r.subject, r.body_text, r.body_html, r.headers, r.sealed, m.created_at,
+       m.attempts, m.queued_at, s.address IS NOT NULL AS suppressed
 FROM mail_messages AS m
 JOIN mail_requests AS r ON r.id = m.request_id
 LEFT JOIN mail_suppressions AS s ON s.address = m.address
@@ -76,6 +77,10 @@ WITH settled AS (
   )
   WHERE m.id = new.id AND m.status = 'queued'
   RETURNING m.id, m.request_id, m.recipient, m.status, m.provider, m.provider_id, m.error
+), forgotten AS (
+  -- Sealed words have one recipient.
+  UPDATE mail_requests SET sealed = NULL
+  WHERE id = ANY (ARRAY (SELECT request_id FROM settled WHERE status = 'sent')) AND sealed IS NOT NULL
 )
 SELECT s.id, s.recipient AS "to", s.status, r.template, s.provider, s.provider_id, s.error
 FROM settled AS s JOIN mail_requests AS r ON r.id = s.request_id

@@ -21,20 +21,27 @@ from ogel.features.mail.message import (
     MailMessageWithAttempts,
     NewMail,
 )
+from ogel.features.mail.sealed import seal, without
 from ogel.features.mail.store import KNOWN_REQUEST, MailStore, NewRequest
 from ogel.features.mail.templating import Templates
+from ogel.kernel.errors import Unavailable
 from ogel.kernel.ids import new_id
 from ogel.kernel.principal import Caller
 from ogel.runtime.audit import AuditTrail
-from ogel.runtime.database.database import Database
+from ogel.runtime.database.database import Database, Transaction
 from ogel.runtime.delivery.idempotency import Answers, Asked, asked_by
 from ogel.runtime.delivery.messages import found_message, unsent_message
 from ogel.runtime.jobs.store import JobQueue
 from ogel.runtime.mail.address import Address
+from ogel.runtime.secrets.vault import Vault
 
 
 class MailService:
-    """`sender` is used for mail that names none. `admit` raises while too much mail is waiting."""
+    """
+    sender    is used for mail that names none.
+    admit     raises while too much mail is waiting.
+    is_ready  see MailQueue, which this is to other features.
+    """
 
     def __init__(
         self,
@@ -45,6 +52,8 @@ class MailService:
         templates: Templates,
         sender: Address | None,
         admit: Callable[[], None],
+        vault: Vault,
+        has_providers: bool,
     ) -> None:
         self._database = database
         self._store = store
@@ -53,7 +62,9 @@ class MailService:
         self._audit = audit
         self._templates = templates
         self._sender = sender
-        self._admit = admit
+        self.admit = admit
+        self._vault = vault
+        self.is_ready = sender is not None and has_providers
 
     async def send(self, caller: Caller, mail: NewMail, header_key: str | None = None) -> AcceptedMail:
         """
@@ -68,7 +79,7 @@ class MailService:
         sender, reply_to = sender_of(mail, self._sender), reply_to_of(mail)
         check_headers(mail.headers)
         words = await words_of(mail, self._templates)
-        self._admit()
+        self.admit()
         request_id = new_id("mail")
         async with self._database.transaction() as tx:
             suppressed = await self._store.suppressed(tx, addresses)
@@ -84,6 +95,7 @@ class MailService:
                 headers=mail.headers,
                 template=mail.template,
                 locale=words.locale or None,
+                sealed=None,
                 messages=messages,
                 addresses=addresses,
             )
@@ -94,6 +106,44 @@ class MailService:
             metadata = {"messages": [each.id for each in messages], "template": mail.template}
             await self._audit.record(tx, caller, "mail.send", "mail", request_id, metadata)
         return AcceptedMail(messages)
+
+    async def queue(
+        self,
+        tx: Transaction,
+        caller: Caller,
+        to: str,
+        template: str,
+        locales: Sequence[str],
+        data: Mapping[str, Any],
+        secrets: Mapping[str, str],
+    ) -> str:
+        """See MailQueue. What caused the message is audited by who asks for it."""
+        if self._sender is None:
+            raise Unavailable("No mail can be sent: OGEL_MAIL_FROM is not set.")
+        address = address_of(to, "body.email")
+        locale = await self._templates.choose(template, locales)
+        words = await self._templates.render(template, locale, {**data, **secrets})
+        is_suppressed = bool(await self._store.suppressed(tx, [address]))
+        request_id, message = new_id("mail"), _accepted(address, is_suppressed)
+        new = NewRequest(
+            id=request_id,
+            asked=Asked(None, b""),
+            sender=self._sender,
+            reply_to=None,
+            subject=without(secrets.values(), words.subject),
+            text=None,
+            html=None,
+            headers={},
+            template=template,
+            locale=words.locale,
+            sealed=None if is_suppressed else seal(self._vault, request_id, words),
+            messages=[message],
+            addresses=[address],
+        )
+        await self._store.insert(tx, new)
+        if not is_suppressed:
+            await self._jobs.enqueue(tx, [send_job(message.id, caller)])
+        return message.id
 
     async def get(self, id: str) -> MailMessageWithAttempts:
         async with self._database.autocommit() as tx:

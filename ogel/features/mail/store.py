@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
+import structlog
 from msgspec import Struct
 
 from ogel.features.mail.message import (
@@ -15,12 +16,16 @@ from ogel.features.mail.message import (
     MailMessage,
     MailMessageWithAttempts,
 )
+from ogel.features.mail.sealed import unseal
 from ogel.runtime.database.database import Queries, Transaction, records
 from ogel.runtime.delivery.idempotency import Asked
 from ogel.runtime.delivery.messages import MessageQueries
 from ogel.runtime.delivery.policy import QueuedMessage
 from ogel.runtime.mail.address import Address, InvalidAddress, parse_address
 from ogel.runtime.mail.letter import Letter
+from ogel.runtime.secrets.vault import Unsealable, Vault
+
+log = structlog.get_logger(__name__)
 
 _SQL = Queries.beside(__name__)
 
@@ -28,7 +33,11 @@ KNOWN_REQUEST = _SQL.known_request
 
 
 class NewRequest(Struct, frozen=True, kw_only=True):
-    """`messages` is the response to the request; `addresses` are those of its recipients, in the same order."""
+    """
+    sealed     the words, of a request whose `text` and `html` are None and whose `subject` is what operators may see.
+    messages   the response to the request.
+    addresses  those of its recipients, in the same order.
+    """
 
     id: str
     asked: Asked
@@ -40,14 +49,15 @@ class NewRequest(Struct, frozen=True, kw_only=True):
     headers: Mapping[str, str]
     template: str | None
     locale: str | None
+    sealed: bytes | None
     messages: Sequence[AcceptedRecipient]
     addresses: Sequence[Address]
 
 
 class DueMail(QueuedMessage, frozen=True):
-    """`suppressed` means that nothing is sent to its address."""
+    """`suppressed` means that nothing is sent to its address. Without a letter, its words cannot be unsealed."""
 
-    letter: Letter
+    letter: Letter | None
     suppressed: bool
 
 
@@ -55,6 +65,9 @@ MESSAGE_QUERIES = MessageQueries(_SQL.add_attempts, _SQL.settle, _SQL.give_up, _
 
 
 class MailStore:
+    def __init__(self, vault: Vault) -> None:
+        self._vault = vault
+
     async def insert(self, tx: Transaction, new: NewRequest) -> bool:
         """Returns False when the idempotency key is taken."""
         parameters = {
@@ -96,30 +109,36 @@ class MailStore:
         Returns None when there is nothing left to do. Raises InvalidAddress for an address stored under other rules.
         """
         rows = await tx.tuples(_SQL.due_letter, {"id": id})
-        return _due(id, lifetime_seconds, *rows[0]) if rows else None
+        if not rows:
+            return None
+        (*row, attempts, queued_at, suppressed) = rows[0]
+        return DueMail(attempts, queued_at, lifetime_seconds, self._letter(id, *row), suppressed)
+
+    def _letter(self, id: str, *row: Any) -> Letter | None:
+        request_id, recipient, sender, reply_to, subject, text, html, headers, sealed, written_at = row
+        if sealed is not None:
+            try:
+                subject, text, html = unseal(self._vault, request_id, sealed)
+            except Unsealable as error:
+                log.error("mail.unreadable", message=id, reason=f"it was {error}")
+                return None
+        return Letter(
+            id=id,
+            sender=_stored("sender", sender),
+            to=_stored("recipient", recipient),
+            reply_to=_stored("reply_to", reply_to) if reply_to else None,
+            subject=subject,
+            text=text,
+            html=html,
+            headers=headers,
+            written_at=written_at,
+        )
 
     async def suppress_bounced(self, tx: Transaction, errors: Mapping[str, str | None]) -> None:
         """Suppresses the addresses of messages that bounced, with the providers' reasons."""
         if errors:
             rows = records([{"id": id, "error": error} for id, error in errors.items()])
             await tx.execute(_SQL.suppress_bounced, {"rows": rows})
-
-
-def _due(id: str, lifetime_seconds: float, *row: Any) -> DueMail:
-    recipient, sender, reply_to, subject, text, html, headers, written_at, *rest = row
-    attempts, queued_at, suppressed = rest
-    letter = Letter(
-        id=id,
-        sender=_stored("sender", sender),
-        to=_stored("recipient", recipient),
-        reply_to=_stored("reply_to", reply_to) if reply_to else None,
-        subject=subject,
-        text=text,
-        html=html,
-        headers=headers,
-        written_at=written_at,
-    )
-    return DueMail(attempts, queued_at, lifetime_seconds, letter, suppressed)
 
 
 def _stored(whose: str, address: str) -> Address:

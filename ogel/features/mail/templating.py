@@ -62,6 +62,10 @@ class Templates:
     async def list(self) -> Sequence[TemplateInfo]:
         return await asyncio.to_thread(self._list)
 
+    async def choose(self, name: str, locales: Sequence[str]) -> str:
+        """Returns the first locale that the template is there in, or its language; the last resort if there is none."""
+        return await asyncio.to_thread(self._choose, name, locales)
+
     async def render(self, name: str, locale: str, data: Mapping[str, Any]) -> Rendered:
         """Raises Invalid naming what is missing, and Unavailable when the template itself is wrong."""
         return await asyncio.to_thread(self._render, name, locale, data)
@@ -104,6 +108,13 @@ class Templates:
                 if (folder / candidate / f"{name}.subject.jinja").is_file():
                     return folder, candidate
         raise Invalid.field("body.template", f"{name!r} is not there in {' or '.join(_fallbacks(locale))}")
+
+    def _choose(self, name: str, locales: Sequence[str]) -> str:
+        for locale in locales:
+            for candidate in _shorter_and_shorter(locale):
+                if any((folder / candidate / f"{name}.subject.jinja").is_file() for folder in self._folders):
+                    return candidate
+        return LAST_LOCALE
 
     def _fill(self, folder: Path, path: str, data: Mapping[str, Any]) -> str:
         from jinja2 import TemplateError, TemplateSyntaxError, UndefinedError

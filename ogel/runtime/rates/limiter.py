@@ -40,8 +40,8 @@ class Limiter:
 
     async def admit(self, principal: Principal, client: str | None, rate: str) -> Verdict:
         """
-        Counts one request of a principal; anonymous ones by the address `client`. It waits for Redis only when this
-        process sees a caller for the first time, or the caller asks for more than was reserved.
+        Counts one request of a principal; of one that may be anyone by the address `client`. It waits for Redis only
+        when this process sees a caller for the first time, or the caller asks for more than was reserved.
         """
         policies = self._policies.get(rate)
         if policies is None:
@@ -90,7 +90,7 @@ class Limiter:
 
 
 def _whose(principal: Principal, client: str | None) -> str:
-    return network_of(client) if principal.kind == "anonymous" else principal.id
+    return network_of(client) if principal.is_anyone else principal.id
 
 
 @lru_cache(maxsize=1024)

@@ -1,0 +1,34 @@
+"""What other features may ask of mail: a letter in their own transaction, whose words nobody reads on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+from ogel.kernel.principal import Caller
+from ogel.runtime.database.database import Transaction
+
+
+class MailQueue(Protocol):
+    """`is_ready`: there is a provider and a sender, so that mail which is queued can leave."""
+
+    is_ready: bool
+
+    def admit(self) -> None:
+        """Raises Unavailable while too much mail is waiting. To be asked before a transaction begins."""
+
+    async def queue(
+        self,
+        tx: Transaction,
+        caller: Caller,
+        to: str,
+        template: str,
+        locales: Sequence[str],
+        data: Mapping[str, Any],
+        secrets: Mapping[str, str],
+    ) -> str:
+        """
+        Queues one message in the caller's transaction, in the first of the `locales` that the template has. Templates
+        see the `secrets` (links, codes) like `data`; where operators look, they do not stand. Returns the message's id.
+        Raises Invalid for an address that no mail can be sent to, and what `Templates.render` raises.
+        """
