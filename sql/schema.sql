@@ -1110,6 +1110,76 @@ CREATE TABLE schema_migrations (
 ALTER TABLE ONLY schema_migrations
     ADD CONSTRAINT schema_migrations_pkey PRIMARY KEY (version);
 
+CREATE TABLE team_invitations (
+    id text NOT NULL,
+    team_id text NOT NULL,
+    email text NOT NULL,
+    roles text[] NOT NULL,
+    token_hash bytea NOT NULL,
+    invited_by text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    expires_at timestamp with time zone NOT NULL
+);
+
+COMMENT ON COLUMN team_invitations.email IS 'where it was sent, in lower case';
+
+COMMENT ON COLUMN team_invitations.token_hash IS 'SHA-256 of the token in its link';
+
+COMMENT ON COLUMN team_invitations.invited_by IS 'the principal who invites: a user, or a key';
+
+ALTER TABLE ONLY team_invitations
+    ADD CONSTRAINT team_invitations_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY team_invitations
+    ADD CONSTRAINT team_invitations_team_id_email_key UNIQUE (team_id, email);
+
+ALTER TABLE ONLY team_invitations
+    ADD CONSTRAINT team_invitations_token_hash_key UNIQUE (token_hash);
+
+CREATE INDEX team_invitations_expires_at ON team_invitations USING btree (expires_at);
+
+ALTER TABLE ONLY team_invitations
+    ADD CONSTRAINT team_invitations_team_id_fkey FOREIGN KEY (team_id) REFERENCES teams(id) ON DELETE CASCADE;
+
+CREATE TABLE team_members (
+    id text NOT NULL,
+    team_id text NOT NULL,
+    user_id uuid NOT NULL,
+    roles text[] NOT NULL,
+    joined_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+COMMENT ON TABLE team_members IS 'users in teams; a team whose last owner was deleted has none until an operator names one';
+
+COMMENT ON COLUMN team_members.roles IS 'owner, admin, member, or words of the team''s own, each once';
+
+ALTER TABLE ONLY team_members
+    ADD CONSTRAINT team_members_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY team_members
+    ADD CONSTRAINT team_members_team_id_user_id_key UNIQUE (team_id, user_id);
+
+CREATE INDEX team_members_user ON team_members USING btree (user_id);
+
+ALTER TABLE ONLY team_members
+    ADD CONSTRAINT team_members_team_id_fkey FOREIGN KEY (team_id) REFERENCES teams(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY team_members
+    ADD CONSTRAINT team_members_user_id_fkey FOREIGN KEY (user_id) REFERENCES auth.users(id) ON DELETE CASCADE;
+
+CREATE TABLE teams (
+    id text NOT NULL,
+    name text NOT NULL,
+    made_by text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+COMMENT ON COLUMN teams.made_by IS 'the principal who made it: a user, or a key';
+
+ALTER TABLE ONLY teams
+    ADD CONSTRAINT teams_pkey PRIMARY KEY (id);
+
 CREATE TABLE usage (
     bucket text NOT NULL,
     at timestamp with time zone NOT NULL,
