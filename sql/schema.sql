@@ -238,23 +238,31 @@ CREATE TABLE auth.mfa_factors (
     status text DEFAULT 'unverified'::text NOT NULL,
     secret bytea,
     last_step bigint,
+    wrong_tries integer DEFAULT 0 NOT NULL,
+    locked_until timestamp with time zone,
     last_challenged_at timestamp with time zone,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     updated_at timestamp with time zone DEFAULT now() NOT NULL,
-    CONSTRAINT mfa_factors_factor_type_check CHECK ((factor_type = ANY (ARRAY['totp'::text, 'webauthn'::text]))),
+    CONSTRAINT mfa_factors_factor_type_check CHECK ((factor_type = ANY (ARRAY['totp'::text, 'recovery_code'::text]))),
     CONSTRAINT mfa_factors_status_check CHECK ((status = ANY (ARRAY['unverified'::text, 'verified'::text])))
 );
 
-COMMENT ON COLUMN auth.mfa_factors.secret IS 'sealed';
+COMMENT ON COLUMN auth.mfa_factors.secret IS 'sealed; recovery codes have none';
 
 COMMENT ON COLUMN auth.mfa_factors.last_step IS 'of the last code that was taken: none is taken twice (RFC 6238 §5.2)';
 
+COMMENT ON COLUMN auth.mfa_factors.wrong_tries IS 'since the last code that was right';
+
+COMMENT ON COLUMN auth.mfa_factors.locked_until IS 'until then no code is looked at';
+
 CREATE TABLE auth.mfa_recovery_codes (
-    user_id uuid NOT NULL,
+    factor_id uuid NOT NULL,
     hash bytea NOT NULL,
     used_at timestamp with time zone,
     created_at timestamp with time zone DEFAULT now() NOT NULL
 );
+
+COMMENT ON COLUMN auth.mfa_recovery_codes.hash IS 'SHA-256';
 
 CREATE TABLE auth.one_time_codes (
     id uuid DEFAULT gen_random_uuid() NOT NULL,
@@ -384,7 +392,7 @@ ALTER TABLE ONLY auth.mfa_factors
     ADD CONSTRAINT mfa_factors_pkey PRIMARY KEY (id);
 
 ALTER TABLE ONLY auth.mfa_recovery_codes
-    ADD CONSTRAINT mfa_recovery_codes_pkey PRIMARY KEY (user_id, hash);
+    ADD CONSTRAINT mfa_recovery_codes_pkey PRIMARY KEY (factor_id, hash);
 
 ALTER TABLE ONLY auth.one_time_codes
     ADD CONSTRAINT one_time_codes_pkey PRIMARY KEY (id);
@@ -414,6 +422,8 @@ CREATE INDEX mfa_challenges_factor ON auth.mfa_challenges USING btree (factor_id
 CREATE INDEX mfa_challenges_session ON auth.mfa_challenges USING btree (session_id);
 
 CREATE UNIQUE INDEX mfa_factors_name ON auth.mfa_factors USING btree (user_id, friendly_name) WHERE (friendly_name <> ''::text);
+
+CREATE UNIQUE INDEX mfa_factors_recovery_codes ON auth.mfa_factors USING btree (user_id) WHERE (factor_type = 'recovery_code'::text);
 
 CREATE INDEX mfa_factors_user ON auth.mfa_factors USING btree (user_id);
 
@@ -455,7 +465,7 @@ ALTER TABLE ONLY auth.mfa_factors
     ADD CONSTRAINT mfa_factors_user_id_fkey FOREIGN KEY (user_id) REFERENCES auth.users(id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY auth.mfa_recovery_codes
-    ADD CONSTRAINT mfa_recovery_codes_user_id_fkey FOREIGN KEY (user_id) REFERENCES auth.users(id) ON DELETE CASCADE;
+    ADD CONSTRAINT mfa_recovery_codes_factor_id_fkey FOREIGN KEY (factor_id) REFERENCES auth.mfa_factors(id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY auth.one_time_codes
     ADD CONSTRAINT one_time_codes_flow_id_fkey FOREIGN KEY (flow_id) REFERENCES auth.flow_states(id) ON DELETE SET NULL;

@@ -28,6 +28,23 @@ class Identity(Struct, frozen=True, kw_only=True):
     updated_at: datetime
 
 
+class Factor(Struct, frozen=True, kw_only=True):
+    """What a user can show besides a password: an authenticator app (`totp`), recovery codes (`recovery_code`)."""
+
+    id: UUID
+    user_id: UUID
+    friendly_name: str | None
+    factor_type: str
+    status: str
+    last_challenged_at: datetime | None
+    created_at: datetime
+    updated_at: datetime
+
+    @property
+    def is_verified(self) -> bool:
+        return self.status == "verified"
+
+
 class User(Struct, frozen=True, kw_only=True):
     """
     `email` is in lower case. `email_change` is the new address until it is confirmed. `app_metadata` is what only
