@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from ogel.features.accounts.factors.events import EVENTS as OF_FACTORS
 from ogel.features.accounts.settings import AccountsSettings
-from ogel.features.accounts.users.events import EVENTS
+from ogel.features.accounts.users.events import EVENTS as OF_USERS
 from ogel.features.accounts.users.service import UserService
 from ogel.features.accounts.users.store import UserStore
 from ogel.runtime.core import Core
@@ -56,7 +57,7 @@ def build(core: Core, settings: AccountsSettings) -> Feature:
     return Feature(
         name="accounts",
         dialects=accounts.dialects,
-        events=EVENTS,
+        events=OF_USERS | OF_FACTORS,
         tables=TABLES,
         settings=settings,
         offers=accounts,
