@@ -15,6 +15,7 @@ from ogel.kernel.principal import Principal
 from ogel.runtime.http.access import Access
 from ogel.runtime.http.credentials import Authenticators, CredentialReader
 from ogel.runtime.http.exchange import Exchange
+from ogel.runtime.http.gate import Gate
 from ogel.runtime.rates.limiter import Limiter, refusal
 
 # Why a key stopped being valid. A key that has lost the scope counts as revoked.
@@ -43,16 +44,20 @@ class Admission:
         readers: Sequence[CredentialReader],
         authenticators: Authenticators,
         limiter: Limiter | None,
+        gate: Gate | None = None,
     ) -> None:
         self._access = access
+        self._gate = gate
         self._limiter = limiter if access.rate != "none" else None
         self._readers = readers
         self._authenticators = authenticators
 
     async def admit(self, scope: Scope, exchange: Exchange) -> None:
-        """Stores the principal in the exchange. Raises Unauthenticated, Forbidden or RateLimited."""
+        """Stores the principal in the exchange. Raises Unauthenticated, Forbidden, RateLimited or Unavailable."""
         if self._access.who != "open":
             await self._identify(scope, exchange)
+        if self._gate is not None:
+            await self._gate.check(self._access, exchange)
         if self._limiter is not None:
             verdict = await self._limiter.admit(exchange.principal, exchange.ip, self._access.rate)
             exchange.limits = verdict.fields
@@ -79,9 +84,12 @@ class Admissions:
     What all admissions share: the authenticators and the rate limiter. Without a `limiter` requests are not limited.
     """
 
-    def __init__(self, authenticators: Authenticators, limiter: Limiter | None) -> None:
+    def __init__(
+        self, authenticators: Authenticators, limiter: Limiter | None, gate: Gate | None = None
+    ) -> None:
         self._authenticators = authenticators
         self._limiter = limiter
+        self._gate = gate
 
     def of(self, access: Access, readers: Sequence[CredentialReader]) -> Admission:
-        return Admission(access, readers, self._authenticators, self._limiter)
+        return Admission(access, readers, self._authenticators, self._limiter, self._gate)

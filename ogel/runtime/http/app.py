@@ -11,10 +11,12 @@ from starlette.types import ASGIApp
 
 from ogel.runtime.http.access import Access
 from ogel.runtime.http.admission import Admissions
+from ogel.runtime.http.cors import Cors
 from ogel.runtime.http.credentials import Authenticators
 from ogel.runtime.http.dialect import OWN, Dialect, Dialects
 from ogel.runtime.http.endpoint import Endpoint
 from ogel.runtime.http.errors import Errors
+from ogel.runtime.http.gate import Gate
 from ogel.runtime.http.health import Probe, health_routes
 from ogel.runtime.http.intake import HttpOptions
 from ogel.runtime.http.me import me_route
@@ -25,6 +27,9 @@ from ogel.runtime.http.route import Route, Stream
 from ogel.runtime.http.router import Router, RouterEntry
 from ogel.runtime.http.streams import StreamEndpoint
 from ogel.runtime.rates.limiter import Limiter
+
+# Of Ogel's own API, what pages may read besides bodies.
+_EXPOSED = ("ETag", "Location", "RateLimit", "RateLimit-Policy", "Retry-After", "X-Request-Id")
 
 
 def build_app(
@@ -38,6 +43,7 @@ def build_app(
     stopping: Callable[[], bool] = lambda: False,
     limiter: Limiter | None = None,
     dialects: Dialects = (),
+    gate: Gate | None = None,
 ) -> ASGIApp:
     """
     Builds the application. `routes`, `streams` and `dialects` come with the names of their features; `examples` are for
@@ -46,8 +52,8 @@ def build_app(
     """
     everything = with_shell(routes, streams, probes, examples, stopping)
     own = replace(OWN, routes=[route for _, route in everything], streams=[stream for _, stream in streams])
-    spoken = [own, *(dialect for _, dialect in dialects)]
-    admissions = Admissions(authenticators, limiter)
+    spoken = [_open_to(options.origins, dialect) for dialect in (own, *(dialect for _, dialect in dialects))]
+    admissions = Admissions(authenticators, limiter, gate)
     entries = [entry for dialect in spoken for entry in _entries(dialect, admissions, options)]
     app = Errors(Router(entries), spoken)
     if metrics is None:
@@ -68,6 +74,16 @@ def with_shell(
     # Lazy, because the document describes this route, too.
     everything.append(("openapi", openapi_route(everything, streams, examples)))
     return everything
+
+
+def _open_to(origins: Sequence[str], dialect: Dialect) -> Dialect:
+    """Opens a dialect to pages of these origins, if there are any, and it is not closed to all but its own."""
+    if not origins:
+        return dialect
+    if dialect.cors is not None:
+        credentials = dialect.cors.credentials and "*" not in origins
+        return replace(dialect, cors=replace(dialect.cors, origins=origins, credentials=credentials))
+    return replace(dialect, cors=Cors(origins, exposed=_EXPOSED)) if dialect.name == OWN.name else dialect
 
 
 def _entries(dialect: Dialect, admissions: Admissions, options: HttpOptions) -> Iterator[RouterEntry]:

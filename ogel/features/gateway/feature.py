@@ -1,0 +1,38 @@
+"""The manifest of the gateway."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from ogel.features.gateway.maintenance.service import MaintenanceService
+from ogel.features.gateway.settings import GatewaySettings
+from ogel.runtime.core import Core
+from ogel.runtime.feature import Feature
+
+if TYPE_CHECKING:
+    from ogel.runtime.http.route import Route
+
+
+def build(core: Core, settings: GatewaySettings) -> Feature:
+    maintenance = MaintenanceService(core.database, core.audit, settings.maintenance)
+
+    def routes() -> Sequence[Route]:
+        from ogel.features.gateway.maintenance.routes import MaintenanceRoutes
+
+        return MaintenanceRoutes(maintenance).routes()
+
+    return Feature(
+        name="gateway",
+        routes=routes,
+        scopes={
+            "gateway:read": "see whether there is maintenance",
+            "gateway:write": "begin and end maintenance, and be let in during it",
+        },
+        tables=["maintenance"],
+        left_out={
+            "maintenance": "it is about the suite that is backed up, and not about one that is restored"
+        },
+        settings=settings,
+        offers=maintenance,
+    )
