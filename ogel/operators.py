@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from ogel.adapters.migrations import migrate, read_migrations
 from ogel.adapters.postgres import wait_for_postgres
-from ogel.kernel.principal import Caller, Principal
+from ogel.kernel.principal import SERVICE, Caller, Principal
 from ogel.platform.platform import Platform
 from ogel.platform.schema import MIGRATIONS, ready_database
 from ogel.runtime.http.app import build_app
@@ -72,7 +72,7 @@ async def api(settings: Settings, who: str) -> AsyncIterator[ASGIApp]:
     What `ogel api` answers, on these services, without a socket and a line in the log for each request. Whoever sends
     any key is the principal `who`, and may do everything.
     """
-    principal = Principal("system", who, frozenset({"*"}))
+    principal = Principal("system", who, frozenset({"*"}), role=SERVICE)
 
     async def authenticate(credential: Credential, caller: Caller) -> Principal:
         return principal

@@ -29,6 +29,8 @@ SHARED_VARIABLES = (
     # Where webhooks may go, and through what.
     "OGEL_EGRESS_PROXY",
     "OGEL_WEBHOOK_ALLOW_NETS",
+    # Accounts.
+    "OGEL_AUTH_URL",
     # Mail.
     "OGEL_MAIL_FROM",
     "OGEL_MAIL_HELO",

@@ -106,7 +106,9 @@ CREATE TABLE api_keys (
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     networks text[],
     made_by text,
-    replaced_by text
+    replaced_by text,
+    kind text DEFAULT 'secret'::text NOT NULL,
+    CONSTRAINT api_keys_kind_check CHECK ((kind = ANY (ARRAY['secret'::text, 'publishable'::text])))
 );
 
 COMMENT ON COLUMN api_keys.networks IS 'CIDRs that it may be used from; null: from everywhere';
@@ -176,6 +178,293 @@ CREATE INDEX audit_logs_resource ON audit_logs USING btree (resource_type, resou
 CREATE INDEX audit_logs_unsealed ON audit_logs USING btree (created_at, id) WHERE (chain_seq IS NULL);
 
 CREATE INDEX audit_logs_user_id ON audit_logs USING btree (user_id) WHERE (user_id IS NOT NULL);
+
+CREATE TABLE auth.flow_states (
+    id uuid DEFAULT gen_random_uuid() NOT NULL,
+    user_id uuid,
+    provider text NOT NULL,
+    method text NOT NULL,
+    code_hash bytea,
+    code_challenge text,
+    code_challenge_method text,
+    redirect_to text NOT NULL,
+    sealed bytea,
+    linking boolean DEFAULT false NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    CONSTRAINT flow_states_code_challenge_method_check CHECK ((code_challenge_method = ANY (ARRAY['s256'::text, 'plain'::text])))
+);
+
+COMMENT ON TABLE auth.flow_states IS 'sign-ins that go through a link or another site';
+
+COMMENT ON COLUMN auth.flow_states.method IS 'for amr: oauth, otp, …';
+
+COMMENT ON COLUMN auth.flow_states.code_hash IS 'SHA-256 of the code that is exchanged for a session; null until it is given out';
+
+COMMENT ON COLUMN auth.flow_states.sealed IS 'what only we may read, such as nonce, verifier and tokens of the provider';
+
+COMMENT ON COLUMN auth.flow_states.linking IS 'the provider''s identity is added to the user, who has a session already';
+
+CREATE TABLE auth.identities (
+    id uuid DEFAULT gen_random_uuid() NOT NULL,
+    user_id uuid NOT NULL,
+    provider text NOT NULL,
+    provider_id text NOT NULL,
+    identity_data jsonb DEFAULT '{}'::jsonb NOT NULL,
+    email text GENERATED ALWAYS AS (lower((identity_data ->> 'email'::text))) STORED,
+    last_sign_in_at timestamp with time zone,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+COMMENT ON TABLE auth.identities IS 'who a user is for a provider: email, phone, github, …';
+
+COMMENT ON COLUMN auth.identities.provider_id IS 'the provider''s id of the user; for email and phone the user''s own id';
+
+CREATE TABLE auth.mfa_challenges (
+    id uuid DEFAULT gen_random_uuid() NOT NULL,
+    factor_id uuid NOT NULL,
+    session_id uuid,
+    verified_at timestamp with time zone,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    expires_at timestamp with time zone NOT NULL
+);
+
+CREATE TABLE auth.mfa_factors (
+    id uuid DEFAULT gen_random_uuid() NOT NULL,
+    user_id uuid NOT NULL,
+    friendly_name text,
+    factor_type text NOT NULL,
+    status text DEFAULT 'unverified'::text NOT NULL,
+    secret bytea,
+    last_step bigint,
+    last_challenged_at timestamp with time zone,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT mfa_factors_factor_type_check CHECK ((factor_type = ANY (ARRAY['totp'::text, 'webauthn'::text]))),
+    CONSTRAINT mfa_factors_status_check CHECK ((status = ANY (ARRAY['unverified'::text, 'verified'::text])))
+);
+
+COMMENT ON COLUMN auth.mfa_factors.secret IS 'sealed';
+
+COMMENT ON COLUMN auth.mfa_factors.last_step IS 'of the last code that was taken: none is taken twice (RFC 6238 §5.2)';
+
+CREATE TABLE auth.mfa_recovery_codes (
+    user_id uuid NOT NULL,
+    hash bytea NOT NULL,
+    used_at timestamp with time zone,
+    created_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+CREATE TABLE auth.one_time_codes (
+    id uuid DEFAULT gen_random_uuid() NOT NULL,
+    user_id uuid NOT NULL,
+    purpose text NOT NULL,
+    hash bytea NOT NULL,
+    address text NOT NULL,
+    flow_id uuid,
+    wrong_tries smallint DEFAULT 0 NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    CONSTRAINT one_time_codes_purpose_check CHECK ((purpose = ANY (ARRAY['signup'::text, 'invite'::text, 'magiclink'::text, 'recovery'::text, 'email_change_current'::text, 'email_change_new'::text, 'reauthentication'::text])))
+);
+
+COMMENT ON COLUMN auth.one_time_codes.hash IS 'SHA-256 of the link''s token; the digits are a part of what it is made of';
+
+COMMENT ON COLUMN auth.one_time_codes.address IS 'where it was sent';
+
+COMMENT ON COLUMN auth.one_time_codes.flow_id IS 'the flow of a client that wants a code by PKCE instead of tokens';
+
+CREATE TABLE auth.sessions (
+    id uuid DEFAULT gen_random_uuid() NOT NULL,
+    user_id uuid NOT NULL,
+    aal text DEFAULT 'aal1'::text NOT NULL,
+    amr jsonb DEFAULT '[]'::jsonb NOT NULL,
+    factor_id uuid,
+    counter bigint DEFAULT 0 NOT NULL,
+    previous_until timestamp with time zone,
+    token_key bytea NOT NULL,
+    client_hash bytea,
+    ip inet,
+    user_agent text,
+    tag text,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    refreshed_at timestamp with time zone DEFAULT now() NOT NULL,
+    not_after timestamp with time zone NOT NULL
+);
+
+COMMENT ON COLUMN auth.sessions.amr IS 'how its user has signed in: [{method, timestamp}], the newest first';
+
+COMMENT ON COLUMN auth.sessions.counter IS 'that of the refresh token which is good now';
+
+COMMENT ON COLUMN auth.sessions.previous_until IS 'until then the token before it gets the one that is good now, too';
+
+COMMENT ON COLUMN auth.sessions.token_key IS 'what its refresh tokens are signed with, sealed';
+
+COMMENT ON COLUMN auth.sessions.client_hash IS 'SHA-256 of what tells its client from others; null: nothing does';
+
+CREATE TABLE auth.signing_keys (
+    kid text NOT NULL,
+    algorithm text NOT NULL,
+    state text NOT NULL,
+    public_jwk jsonb NOT NULL,
+    private_key bytea NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    current_at timestamp with time zone,
+    retired_at timestamp with time zone,
+    CONSTRAINT signing_keys_algorithm_check CHECK ((algorithm = ANY (ARRAY['EdDSA'::text, 'ES256'::text]))),
+    CONSTRAINT signing_keys_state_check CHECK ((state = ANY (ARRAY['standby'::text, 'current'::text, 'previous'::text, 'revoked'::text])))
+);
+
+COMMENT ON TABLE auth.signing_keys IS 'what access tokens are signed with';
+
+COMMENT ON COLUMN auth.signing_keys.kid IS 'the thumbprint of its public half (RFC 7638)';
+
+COMMENT ON COLUMN auth.signing_keys.private_key IS 'PKCS #8, sealed';
+
+CREATE TABLE auth.users (
+    id uuid DEFAULT gen_random_uuid() NOT NULL,
+    aud text DEFAULT 'authenticated'::text NOT NULL,
+    role text DEFAULT 'authenticated'::text NOT NULL,
+    email text,
+    email_confirmed_at timestamp with time zone,
+    email_change text,
+    email_change_confirm_status smallint DEFAULT 0 NOT NULL,
+    phone text,
+    phone_confirmed_at timestamp with time zone,
+    encrypted_password text,
+    invited_at timestamp with time zone,
+    confirmation_sent_at timestamp with time zone,
+    recovery_sent_at timestamp with time zone,
+    email_change_sent_at timestamp with time zone,
+    reauthentication_sent_at timestamp with time zone,
+    last_sign_in_at timestamp with time zone,
+    raw_app_meta_data jsonb DEFAULT '{}'::jsonb NOT NULL,
+    raw_user_meta_data jsonb DEFAULT '{}'::jsonb NOT NULL,
+    labels text[] DEFAULT '{}'::text[] NOT NULL,
+    banned_until timestamp with time zone,
+    is_anonymous boolean DEFAULT false NOT NULL,
+    is_sso_user boolean DEFAULT false NOT NULL,
+    deleted_at timestamp with time zone,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    confirmed_at timestamp with time zone GENERATED ALWAYS AS (LEAST(email_confirmed_at, phone_confirmed_at)) STORED
+);
+
+COMMENT ON COLUMN auth.users.email IS 'in lower case';
+
+COMMENT ON COLUMN auth.users.email_change IS 'the new address, until it is confirmed';
+
+COMMENT ON COLUMN auth.users.email_change_confirm_status IS 'how many of the two addresses have confirmed';
+
+COMMENT ON COLUMN auth.users.encrypted_password IS 'a hash in PHC format (argon2id), or as it was imported';
+
+COMMENT ON COLUMN auth.users.raw_app_meta_data IS 'what only operators change: provider, providers, …';
+
+COMMENT ON COLUMN auth.users.raw_user_meta_data IS 'what users write of themselves';
+
+COMMENT ON COLUMN auth.users.labels IS 'roles label:x';
+
+ALTER TABLE ONLY auth.flow_states
+    ADD CONSTRAINT flow_states_code_hash_key UNIQUE (code_hash);
+
+ALTER TABLE ONLY auth.flow_states
+    ADD CONSTRAINT flow_states_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY auth.identities
+    ADD CONSTRAINT identities_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY auth.identities
+    ADD CONSTRAINT identities_provider_provider_id_key UNIQUE (provider, provider_id);
+
+ALTER TABLE ONLY auth.mfa_challenges
+    ADD CONSTRAINT mfa_challenges_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY auth.mfa_factors
+    ADD CONSTRAINT mfa_factors_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY auth.mfa_recovery_codes
+    ADD CONSTRAINT mfa_recovery_codes_pkey PRIMARY KEY (user_id, hash);
+
+ALTER TABLE ONLY auth.one_time_codes
+    ADD CONSTRAINT one_time_codes_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY auth.one_time_codes
+    ADD CONSTRAINT one_time_codes_user_id_purpose_key UNIQUE (user_id, purpose);
+
+ALTER TABLE ONLY auth.sessions
+    ADD CONSTRAINT sessions_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY auth.signing_keys
+    ADD CONSTRAINT signing_keys_pkey PRIMARY KEY (kid);
+
+ALTER TABLE ONLY auth.users
+    ADD CONSTRAINT users_pkey PRIMARY KEY (id);
+
+CREATE INDEX flow_states_expires_at ON auth.flow_states USING btree (expires_at);
+
+CREATE INDEX flow_states_user ON auth.flow_states USING btree (user_id);
+
+CREATE INDEX identities_user ON auth.identities USING btree (user_id);
+
+CREATE INDEX mfa_challenges_expires_at ON auth.mfa_challenges USING btree (expires_at);
+
+CREATE INDEX mfa_challenges_factor ON auth.mfa_challenges USING btree (factor_id);
+
+CREATE INDEX mfa_challenges_session ON auth.mfa_challenges USING btree (session_id);
+
+CREATE UNIQUE INDEX mfa_factors_name ON auth.mfa_factors USING btree (user_id, friendly_name) WHERE (friendly_name <> ''::text);
+
+CREATE INDEX mfa_factors_user ON auth.mfa_factors USING btree (user_id);
+
+CREATE INDEX one_time_codes_expires_at ON auth.one_time_codes USING btree (expires_at);
+
+CREATE INDEX one_time_codes_flow ON auth.one_time_codes USING btree (flow_id);
+
+CREATE INDEX one_time_codes_hash ON auth.one_time_codes USING btree (hash);
+
+CREATE INDEX sessions_not_after ON auth.sessions USING btree (not_after);
+
+CREATE INDEX sessions_refreshed_at ON auth.sessions USING btree (refreshed_at);
+
+CREATE INDEX sessions_user ON auth.sessions USING btree (user_id, created_at);
+
+CREATE UNIQUE INDEX signing_keys_current ON auth.signing_keys USING btree (state) WHERE (state = 'current'::text);
+
+CREATE INDEX users_anonymous ON auth.users USING btree (created_at) WHERE is_anonymous;
+
+CREATE INDEX users_created_at ON auth.users USING btree (created_at, id);
+
+CREATE UNIQUE INDEX users_email ON auth.users USING btree (email);
+
+CREATE UNIQUE INDEX users_phone ON auth.users USING btree (phone);
+
+ALTER TABLE ONLY auth.flow_states
+    ADD CONSTRAINT flow_states_user_id_fkey FOREIGN KEY (user_id) REFERENCES auth.users(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY auth.identities
+    ADD CONSTRAINT identities_user_id_fkey FOREIGN KEY (user_id) REFERENCES auth.users(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY auth.mfa_challenges
+    ADD CONSTRAINT mfa_challenges_factor_id_fkey FOREIGN KEY (factor_id) REFERENCES auth.mfa_factors(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY auth.mfa_challenges
+    ADD CONSTRAINT mfa_challenges_session_id_fkey FOREIGN KEY (session_id) REFERENCES auth.sessions(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY auth.mfa_factors
+    ADD CONSTRAINT mfa_factors_user_id_fkey FOREIGN KEY (user_id) REFERENCES auth.users(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY auth.mfa_recovery_codes
+    ADD CONSTRAINT mfa_recovery_codes_user_id_fkey FOREIGN KEY (user_id) REFERENCES auth.users(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY auth.one_time_codes
+    ADD CONSTRAINT one_time_codes_flow_id_fkey FOREIGN KEY (flow_id) REFERENCES auth.flow_states(id) ON DELETE SET NULL;
+
+ALTER TABLE ONLY auth.one_time_codes
+    ADD CONSTRAINT one_time_codes_user_id_fkey FOREIGN KEY (user_id) REFERENCES auth.users(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY auth.sessions
+    ADD CONSTRAINT sessions_user_id_fkey FOREIGN KEY (user_id) REFERENCES auth.users(id) ON DELETE CASCADE;
 
 CREATE TABLE backups (
     id text NOT NULL,

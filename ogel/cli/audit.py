@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, TypeVar
@@ -22,11 +22,13 @@ from ogel.cli.operator import (
     within,
 )
 from ogel.cli.progress import Progress
-from ogel.cli.tables import Column, printable, show_table
+from ogel.cli.tables import Column, Table, printable
 from ogel.cli.times import absolute, both, moment
 from ogel.kernel.errors import Invalid
 
 if TYPE_CHECKING:
+    from uuid import UUID
+
     from ogel.features.audit.store import AuditRecord
     from ogel.features.audit.verify import ChainVerdict
     from ogel.operators import Services
@@ -35,15 +37,18 @@ Answer = TypeVar("Answer")
 
 # Of an export; a record is never so long.
 LONGEST_LINE = 4 * 1024 * 1024
-_COLUMNS = [
-    Column("seq", right=True),
-    Column("time"),
-    Column("actor"),
-    Column("action"),
-    Column("on"),
-    Column("from"),
-    Column("id"),
-]
+_TABLE: Table[AuditRecord] = Table(
+    "no records",
+    [
+        Column("seq", right=True),
+        Column("time", lambda each: absolute(each.created_at)),
+        Column("actor"),
+        Column("action"),
+        Column("on", lambda each: f"{each.resource_type} {each.resource_id}"),
+        Column("from", lambda each: each.ip_address),
+        Column("id"),
+    ],
+)
 
 
 def word(value: str) -> str:
@@ -59,6 +64,7 @@ def command() -> None:
 
 
 @command.command("list")
+@click.option("--user", "user_id", type=click.UUID, help="What a user did, or what was done about them.")
 @click.option("--actor", type=word, metavar="WHO", help="Such as admin, key_…, or cli:<user>.")
 @click.option("--action", type=word, metavar="ACTION", help="Such as webhook.create.")
 @click.option(
@@ -70,29 +76,15 @@ def command() -> None:
 @after_option
 @limit_option
 @json_option
-def list_records(limit: int, after: str | None, as_json: bool, **filters: str | datetime | None) -> None:
+def list_records(
+    limit: int, after: str | None, as_json: bool, **filters: str | UUID | datetime | None
+) -> None:
     """Records, newest first. Those without a seq are not sealed yet."""
     from ogel.features.audit.store import AuditRecord
 
     with api() as ogel:
         records = ogel.listed("/api/audit-logs", limit, after, filters)
-    say_list(records, as_json, AuditRecord, _show_page)
-
-
-def _show_page(shown: Sequence[AuditRecord]) -> None:
-    rows = [
-        (
-            each.seq,
-            absolute(each.created_at),
-            each.actor,
-            each.action,
-            f"{each.resource_type} {each.resource_id}",
-            each.ip_address,
-            each.id,
-        )
-        for each in shown
-    ]
-    show_table(_COLUMNS, rows, empty="no records")
+    say_list(records, as_json, AuditRecord, _TABLE.show)
 
 
 @command.command("verify")

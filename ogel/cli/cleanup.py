@@ -12,7 +12,7 @@ import click
 
 from ogel.cli.operator import api, json_option, say, say_json
 from ogel.cli.progress import Progress, waiting
-from ogel.cli.tables import Column, printable, show_table
+from ogel.cli.tables import Column, Table, printable
 from ogel.cli.times import both, moment, relative
 from ogel.kernel.clock import utc_now
 from ogel.kernel.errors import Invalid
@@ -23,15 +23,18 @@ if TYPE_CHECKING:
     from ogel.features.cleanup.store import PurgeRun
 
 LOOK_SECONDS = 0.2
-_COLUMNS = [
-    Column("kind"),
-    Column("keeps", right=True),
-    Column("due now", right=True),
-    Column("runs"),
-    Column("last run"),
-    Column("deleted", right=True),
-    Column("deletes", gives=True),
-]
+_TABLE: Table[PurgeInfo] = Table(
+    "nothing is ever deleted",
+    [
+        Column("kind"),
+        Column("keeps", lambda purge: f"{purge.retention_days:g} d", right=True),
+        Column("due now", lambda purge: _number(purge), right=True),
+        Column("runs", lambda purge: purge.cron or "by hand"),
+        Column("last run", lambda purge: _last_run(purge)),
+        Column("deleted", lambda purge: purge.last_run and purge.last_run.deleted, right=True),
+        Column("deletes", gives=True),
+    ],
+)
 
 
 @click.group("cleanup")
@@ -50,8 +53,7 @@ def list_purges(as_json: bool) -> None:
     if as_json:
         say_json({"items": purges.items, "next": None})
     else:
-        rows = [_row(purge) for purge in purges.as_(PurgeInfo)]
-        show_table(_COLUMNS, rows, empty="nothing is ever deleted")
+        _TABLE.show(purges.as_(PurgeInfo))
 
 
 @command.command("run")
@@ -122,17 +124,9 @@ def _followed(ogel: Client, due: Due) -> PurgeRun:
         time.sleep(LOOK_SECONDS)
 
 
-def _row(purge: PurgeInfo) -> tuple[object, ...]:
+def _last_run(purge: PurgeInfo) -> str | None:
     last = purge.last_run
-    return (
-        purge.kind,
-        f"{purge.retention_days:g} d",
-        _number(purge),
-        purge.cron or "by hand",
-        None if last is None else f"{last.status} {relative(last.finished_at or last.started_at)}",
-        None if last is None else last.deleted,
-        purge.deletes,
-    )
+    return None if last is None else f"{last.status} {relative(last.finished_at or last.started_at)}"
 
 
 def _number(of: Due | PurgeInfo) -> str:

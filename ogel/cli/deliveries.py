@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 import click
 
 from ogel.cli.operator import after_option, api, identifier, json_option, limit_option, say_list, say_one
-from ogel.cli.tables import Column, heading, printable, show_fields, show_table
+from ogel.cli.tables import Column, Table, heading, printable, show_fields
 from ogel.cli.times import absolute, both, milliseconds, moment, relative
 
 if TYPE_CHECKING:
@@ -17,15 +16,18 @@ if TYPE_CHECKING:
 
 STATUSES = ("pending", "delivered", "failed", "cancelled")
 BODY_LINES, BODY_CHARACTERS = 20, 2000
-_COLUMNS = [
-    Column("id"),
-    Column("status"),
-    Column("attempts", right=True),
-    Column("event type", gives=True),
-    Column("event"),
-    Column("created"),
-    Column("next attempt"),
-]
+TABLE: Table[Delivery] = Table(
+    "no deliveries",
+    [
+        Column("id"),
+        Column("status"),
+        Column("attempts", right=True),
+        Column("event type", gives=True),
+        Column("event"),
+        Column("created", lambda each: relative(each.created_at)),
+        Column("next attempt", lambda each: relative(each.next_attempt_at)),
+    ],
+)
 
 
 @click.group("deliveries")
@@ -50,7 +52,7 @@ def list_deliveries(limit: int, after: str | None, as_json: bool, **filters: str
 
     with api() as ogel:
         deliveries = ogel.listed("/api/deliveries", limit, after, filters)
-    say_list(deliveries, as_json, Delivery, show_deliveries)
+    say_list(deliveries, as_json, Delivery, TABLE.show)
 
 
 @command.command("show")
@@ -99,22 +101,6 @@ def show_delivery(delivery: DeliveryWithAttempts) -> None:
             f"DeliveryAttempt {attempt.number}, {absolute(attempt.started_at)} ({relative(attempt.started_at)})"
         )
         show_attempt(attempt)
-
-
-def show_deliveries(deliveries: Sequence[Delivery]) -> None:
-    rows = [
-        (
-            each.id,
-            each.status,
-            each.attempts,
-            each.event_type,
-            each.event,
-            relative(each.created_at),
-            relative(each.next_attempt_at),
-        )
-        for each in deliveries
-    ]
-    show_table(_COLUMNS, rows, empty="no deliveries")
 
 
 def show_attempt(attempt: DeliveryAttempt) -> None:

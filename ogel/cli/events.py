@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import click
 
-from ogel.cli.deliveries import show_deliveries
+from ogel.cli.deliveries import TABLE as DELIVERIES
 from ogel.cli.given import json_of
 from ogel.cli.named import in_options
 from ogel.cli.operator import api, identifier, json_option, limit_option, say, say_list
-from ogel.cli.tables import Column, heading, printable, show_fields, show_table
+from ogel.cli.tables import Column, Table, heading, printable, show_fields
 from ogel.cli.times import both, relative
 
 if TYPE_CHECKING:
@@ -20,13 +19,16 @@ if TYPE_CHECKING:
 
 LAST_DELIVERIES = 20
 DATA_CHARACTERS = 2000
-_COLUMNS = [
-    Column("id"),
-    Column("type", gives=True),
-    Column("subject", gives=True),
-    Column("deliveries", right=True),
-    Column("published"),
-]
+_TABLE: Table[StoredEvent] = Table(
+    "no events",
+    [
+        Column("id"),
+        Column("type", gives=True),
+        Column("subject", gives=True),
+        Column("deliveries", right=True),
+        Column("published", lambda each: relative(each.created_at)),
+    ],
+)
 
 
 @click.group("events")
@@ -67,12 +69,7 @@ def list_events(type: str | None, subject: str | None, after: str | None, limit:
 
     with api() as ogel:
         found = ogel.listed("/api/events", limit, query={"type": type, "subject": subject}, cursor=after)
-    say_list(found, as_json, StoredEvent, _show_page, position=None)
-
-
-def _show_page(shown: Sequence[StoredEvent]) -> None:
-    rows = [(each.id, each.type, each.subject, each.deliveries, relative(each.created_at)) for each in shown]
-    show_table(_COLUMNS, rows, empty="no events")
+    say_list(found, as_json, StoredEvent, _TABLE.show, position=None)
 
 
 @command.command("show")
@@ -107,4 +104,4 @@ def show_event(ogel: Client, id: str, as_json: bool) -> None:
     if event.deliveries:
         deliveries = ogel.listed("/api/deliveries", LAST_DELIVERIES, query={"event": id})
         heading("Deliveries")
-        show_deliveries(deliveries.as_(Delivery))
+        DELIVERIES.show(deliveries.as_(Delivery))

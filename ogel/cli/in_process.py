@@ -39,6 +39,8 @@ class InProcess:
         self, method: str, target: str, headers: Mapping[str, str], body: bytes | None, seconds: float
     ) -> Answer:
         loop, _, app = self._ready.result()
+        # Any key will do.
+        headers = {"authorization": "Bearer operator", **headers}
         answering = asyncio.run_coroutine_threadsafe(
             _answer(app, method, target, headers, body or b"", seconds), loop
         )
@@ -100,8 +102,6 @@ async def _answer(
     app: ASGIApp, method: str, target: str, headers: Mapping[str, str], body: bytes, seconds: float
 ) -> Answer:
     path, _, query = target.partition("?")
-    # Any key will do.
-    headers = {"authorization": "Bearer operator", **headers}
     sent = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
     scope = {
         "type": "http",

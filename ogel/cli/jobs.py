@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
 import click
@@ -19,22 +19,25 @@ from ogel.cli.operator import (
     say_list,
     say_one,
 )
-from ogel.cli.tables import Column, show_fields, show_table
+from ogel.cli.tables import Column, Table, show_fields
 from ogel.cli.times import both, relative
 
 if TYPE_CHECKING:
     from ogel.features.jobs.job import JobInfo
 
 STATUSES = ("pending", "running", "held", "dead", "done", "cancelled")
-_COLUMNS = [
-    Column("id"),
-    Column("status"),
-    Column("queue"),
-    Column("kind"),
-    Column("attempts", right=True),
-    Column("due"),
-    Column("error", gives=True),
-]
+_TABLE: Table[JobInfo] = Table(
+    "no jobs",
+    [
+        Column("id"),
+        Column("status"),
+        Column("queue"),
+        Column("kind"),
+        Column("attempts", lambda job: _attempts(job), right=True),
+        Column("due", lambda job: job.scheduled_at and relative(job.scheduled_at)),
+        Column("error", lambda job: job.last_error, gives=True),
+    ],
+)
 queue_option = click.option("--queue", type=identifier, metavar="NAME", help="Of this queue.")
 kind_option = click.option("--kind", metavar="KIND", help="Of this kind.")
 
@@ -59,23 +62,7 @@ def list_jobs(limit: int, after: str | None, as_json: bool, **filters: str | Non
 
     with api() as ogel:
         found = ogel.listed("/api/jobs", limit, after, filters)
-    say_list(found, as_json, JobInfo, _show_page)
-
-
-def _show_page(shown: Sequence[JobInfo]) -> None:
-    rows = [
-        (
-            job.id,
-            job.status,
-            job.queue,
-            job.kind,
-            _attempts(job),
-            job.scheduled_at and relative(job.scheduled_at),
-            job.last_error,
-        )
-        for job in shown
-    ]
-    show_table(_COLUMNS, rows, empty="no jobs")
+    say_list(found, as_json, JobInfo, _TABLE.show)
 
 
 @command.command("show")

@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 import click
 
 from ogel.cli.operator import api, identifier, json_option, say, say_list
-from ogel.cli.tables import Column, show_table
+from ogel.cli.tables import Column, Table
 from ogel.kernel.clock import rfc3339, utc_now
 
 if TYPE_CHECKING:
     from ogel.features.keys.key import ApiKey
 
-_COLUMNS = [
-    Column("id"),
-    Column("begins with"),
-    Column("state"),
-    Column("name", gives=True),
-    Column("scopes"),
-]
+_TABLE: Table[ApiKey] = Table(
+    "no keys",
+    [
+        Column("id"),
+        Column("begins with", lambda key: f"{key.hint}…"),
+        Column("state", lambda key: _state(key)),
+        Column("name", gives=True),
+        Column("scopes", lambda key: _rights(key)),
+    ],
+)
 # More than anybody has.
 _ALL = 100_000
 
@@ -39,19 +41,33 @@ def command() -> None:
 
 @command.command("create")
 @click.argument("name")
-@click.option(
-    "--scope", "scopes", multiple=True, required=True, help="events:write, webhooks:*, * …; repeat it."
-)
+@click.option("--scope", "scopes", multiple=True, help="events:write, webhooks:*, * …; repeat it.")
+@click.option("--publishable", is_flag=True, help="May stand in web pages and apps: it has no scopes.")
 @click.option("--network", "networks", multiple=True, metavar="CIDR", help="Good from there only; repeat it.")
 @days_option
 @json_option
 def create(
-    name: str, scopes: tuple[str, ...], networks: tuple[str, ...], days: float | None, as_json: bool
+    name: str,
+    scopes: tuple[str, ...],
+    publishable: bool,
+    networks: tuple[str, ...],
+    days: float | None,
+    as_json: bool,
 ) -> None:
     """Make a key. It is printed once and stored nowhere."""
     from ogel.features.keys.key import MadeKey
 
-    body = {"name": name, "scopes": scopes, "networks": networks or None, "expires_at": _after(days)}
+    if publishable == bool(scopes):
+        raise click.UsageError(
+            "say what the key may do with --scope, or --publishable for one without scopes"
+        )
+    body = {
+        "name": name,
+        "kind": "publishable" if publishable else "secret",
+        "scopes": scopes or None,
+        "networks": networks or None,
+        "expires_at": _after(days),
+    }
     with api() as ogel:
         answer = ogel.request("POST", "/api/keys", body=body)
     if as_json:
@@ -69,7 +85,7 @@ def list_keys(as_json: bool) -> None:
 
     with api() as ogel:
         found = ogel.listed("/api/keys", _ALL)
-    say_list(found, as_json, ApiKey, lambda keys: _show(list(reversed(keys))))
+    say_list(found, as_json, ApiKey, lambda keys: _TABLE.show(reversed(keys)))
 
 
 @command.command("show")
@@ -120,9 +136,8 @@ def _after(days: float | None) -> datetime | None:
     return utc_now() + timedelta(days=days) if days else None
 
 
-def _show(keys: Sequence[ApiKey]) -> None:
-    rows = [(key.id, f"{key.hint}…", _state(key), key.name, " ".join(key.scopes)) for key in keys]
-    show_table(_COLUMNS, rows, empty="no keys")
+def _rights(key: ApiKey) -> str:
+    return "(publishable)" if key.kind == "publishable" else " ".join(key.scopes)
 
 
 def _state(key: ApiKey) -> str:

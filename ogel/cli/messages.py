@@ -19,23 +19,32 @@ from ogel.cli.operator import (
     say_list,
     say_one,
 )
-from ogel.cli.tables import Column, heading, printable, show_fields, show_table
+from ogel.cli.tables import Column, Table, heading, printable, show_fields
 from ogel.cli.times import absolute, both, milliseconds, relative
 
 if TYPE_CHECKING:
-    from ogel.features.messaging.messages.message import Message, MessageAttempt, MessageWithAttempts
+    from ogel.features.messaging.messages.message import (
+        AcceptedMessage,
+        Message,
+        MessageAttempt,
+        MessageWithAttempts,
+    )
 
 CHANNELS, STATUSES = ("sms", "push"), ("queued", "sent", "failed")
-_COLUMNS = [
-    Column("id"),
-    Column("channel"),
-    Column("status"),
-    Column("to"),
-    Column("provider"),
-    Column("attempts", right=True),
-    Column("created"),
-    Column("error", gives=True),
-]
+_TABLE: Table[Message] = Table(
+    "no messages",
+    [
+        Column("id"),
+        Column("channel"),
+        Column("status"),
+        Column("to"),
+        Column("provider"),
+        Column("attempts", right=True),
+        Column("created", lambda each: relative(each.created_at)),
+        Column("error", gives=True),
+    ],
+)
+_ACCEPTED: Table[AcceptedMessage] = Table("nothing was sent", [Column("id"), Column("status"), Column("to")])
 
 
 @click.group("messages")
@@ -87,11 +96,7 @@ def send(
     if as_json:
         say(answer)
         return
-    show_table(
-        [Column("id"), Column("status"), Column("to")],
-        [(each.id, each.status, each.to) for each in answer.as_(AcceptedMessages).items],
-        empty="nothing was sent",
-    )
+    _ACCEPTED.show(answer.as_(AcceptedMessages).items)
 
 
 def _options(option: str, recipients: Sequence[str]) -> dict[str, str]:
@@ -120,11 +125,7 @@ def list_messages(limit: int, after: str | None, as_json: bool, **filters: str |
 
     with api() as ogel:
         found = ogel.listed("/api/messages", limit, after, filters)
-    say_list(found, as_json, Message, _show_page)
-
-
-def _show_page(shown: Sequence[Message]) -> None:
-    show_table(_COLUMNS, [_row(each) for each in shown], empty="no messages")
+    say_list(found, as_json, Message, _TABLE.show)
 
 
 @command.command("show")
@@ -190,19 +191,6 @@ def show_message(message: MessageWithAttempts) -> None:
     for number, attempt in enumerate(message.log, 1):
         heading(f"MessageAttempt {number}, {absolute(attempt.started_at)} ({relative(attempt.started_at)})")
         _show_attempt(attempt)
-
-
-def _row(message: Message) -> Sequence[object]:
-    return (
-        message.id,
-        message.channel,
-        message.status,
-        message.to,
-        message.provider,
-        message.attempts,
-        relative(message.created_at),
-        message.error,
-    )
 
 
 def _show_attempt(attempt: MessageAttempt) -> None:

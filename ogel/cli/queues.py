@@ -3,30 +3,32 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import click
 
 from ogel.cli.operator import api, identifier, json_option, say_json
-from ogel.cli.tables import Column, show_table
+from ogel.cli.tables import Column, Table
 from ogel.cli.times import relative
 
 if TYPE_CHECKING:
     from ogel.features.jobs.job import QueueInfo
 
 WATCH_SECONDS = 2.0
-_COLUMNS = [
-    Column("queue"),
-    Column("state"),
-    Column("pending", right=True),
-    Column("held", right=True),
-    Column("running", right=True),
-    Column("dead", right=True),
-    Column("oldest", right=True),
-    Column("workers", right=True),
-]
+_TABLE: Table[QueueInfo] = Table(
+    "no queues",
+    [
+        Column("queue", lambda queue: queue.name),
+        Column("state", lambda queue: _state(queue)),
+        Column("pending", right=True),
+        Column("held", right=True),
+        Column("running", right=True),
+        Column("dead", right=True),
+        Column("oldest", lambda queue: f"{queue.oldest_seconds:.0f} s", right=True),
+        Column("workers", lambda queue: None if queue.workers is None else len(queue.workers), right=True),
+    ],
+)
 
 
 @click.group("queues", invoke_without_command=True)
@@ -46,7 +48,7 @@ def command(context: click.Context, watch: bool, as_json: bool) -> None:
             queues = ogel.whole("/api/queues")
             if watch and not as_json:
                 click.clear()
-            say_json({"items": queues.items}) if as_json else _show(queues.as_(QueueInfo))
+            say_json({"items": queues.items}) if as_json else _TABLE.show(queues.as_(QueueInfo))
             if not watch:
                 return
             time.sleep(WATCH_SECONDS)
@@ -68,23 +70,6 @@ def resume(name: str) -> None:
     with api() as ogel:
         ogel.request("POST", f"/api/queues/{name}/resume")
     click.echo(f"{name} resumed")
-
-
-def _show(queues: Sequence[QueueInfo]) -> None:
-    rows = [
-        (
-            queue.name,
-            _state(queue),
-            queue.pending,
-            queue.held,
-            queue.running,
-            queue.dead,
-            f"{queue.oldest_seconds:.0f} s",
-            None if queue.workers is None else len(queue.workers),
-        )
-        for queue in queues
-    ]
-    show_table(_COLUMNS, rows, empty="no queues")
 
 
 def _state(queue: QueueInfo) -> str:

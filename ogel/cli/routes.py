@@ -7,20 +7,23 @@ from typing import TYPE_CHECKING
 import click
 
 from ogel.cli.operator import json_option, say_json
-from ogel.cli.tables import Column, show_table
+from ogel.cli.tables import Column, Table
 
 if TYPE_CHECKING:
     from ogel.runtime.http.access_table import AccessRow
 
-_COLUMNS = [
-    Column("method"),
-    Column("path"),
-    Column("who"),
-    Column("scope"),
-    Column("rate"),
-    Column("body", right=True),
-    Column("audited as", gives=True),
-]
+_TABLE: Table[AccessRow] = Table(
+    "no routes",
+    [
+        Column("method"),
+        Column("path"),
+        Column("who"),
+        Column("scope"),
+        Column("rate"),
+        Column("body", lambda row: _body(row), right=True),
+        Column("audited as", lambda row: ", ".join(row.audit) or None, gives=True),
+    ],
+)
 
 
 @click.command("routes")
@@ -35,23 +38,7 @@ def command(as_json: bool) -> None:
     platform = Platform(NOWHERE)
     routes, streams = platform.routes(everything=True), platform.streams()
     table = access_table(with_shell(routes, streams), streams, platform.dialects())
-    say_json({"items": table}) if as_json else _show(table)
-
-
-def _show(table: list[AccessRow]) -> None:
-    rows = [
-        (
-            row.method,
-            row.path,
-            row.who,
-            row.scope,
-            row.rate,
-            _body(row),
-            ", ".join(row.audit) or None,
-        )
-        for row in table
-    ]
-    show_table(_COLUMNS, rows, empty="no routes")
+    say_json({"items": table}) if as_json else _TABLE.show(table)
 
 
 def _body(row: AccessRow) -> str | None:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
 from ogel.cli.named import in_options
 from ogel.cli.operator import api, json_option, limit_option, say, say_list, say_one
-from ogel.cli.tables import Column, show_fields, show_table
+from ogel.cli.tables import Column, Table, show_fields
 from ogel.cli.times import absolute, both, length, relative
 
 if TYPE_CHECKING:
@@ -28,16 +27,19 @@ _OPTIONS = {
     "job.payload": "--payload",
 }
 _NAME = re.compile(r"[a-z0-9_.-]{1,64}")
-_COLUMNS = [
-    Column("name"),
-    Column("cron"),
-    Column("zone"),
-    Column("causes", gives=True),
-    Column("last"),
-    Column("outcome"),
-    Column("next"),
-    Column("state"),
-]
+_TABLE: Table[ScheduleInfo] = Table(
+    "no schedules",
+    [
+        Column("name"),
+        Column("cron"),
+        Column("zone", lambda each: each.timezone),
+        Column("causes", lambda each: _causes(each), gives=True),
+        Column("last", lambda each: relative(each.last_tick_at)),
+        Column("outcome", lambda each: each.last_outcome),
+        Column("next", lambda each: relative(each.next_tick_at)),
+        Column("state", lambda each: _state(each)),
+    ],
+)
 
 
 def _name(value: str) -> str:
@@ -67,24 +69,7 @@ def list_schedules(limit: int = 50, after: str | None = None, as_json: bool = Fa
 
     with api() as ogel:
         schedules = ogel.listed("/api/schedules", limit, after)
-    say_list(schedules, as_json, ScheduleInfo, _show_page, "name")
-
-
-def _show_page(shown: Sequence[ScheduleInfo]) -> None:
-    rows = [
-        (
-            each.name,
-            each.cron,
-            each.timezone,
-            _causes(each),
-            relative(each.last_tick_at),
-            each.last_outcome,
-            relative(each.next_tick_at),
-            _state(each),
-        )
-        for each in shown
-    ]
-    show_table(_COLUMNS, rows, empty="no schedules")
+    say_list(schedules, as_json, ScheduleInfo, _TABLE.show, "name")
 
 
 @command.command("show")

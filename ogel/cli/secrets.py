@@ -11,7 +11,7 @@ import click
 import msgspec
 
 from ogel.cli.operator import ask, json_option, operator, within
-from ogel.cli.tables import Column, printable, show_table
+from ogel.cli.tables import Column, Table, printable
 from ogel.runtime.log.terminal import draws
 
 if TYPE_CHECKING:
@@ -26,7 +26,15 @@ _MEANS = {
     "unnamed": "sealed before keys had ids",
 }
 
-_COLUMNS = [Column("sealed"), Column("key"), Column("values", right=True), Column("state")]
+_TABLE: Table[KeyUse] = Table(
+    "nothing is sealed yet",
+    [
+        Column("sealed", lambda use: use.column),
+        Column("key"),
+        Column("values", lambda use: use.count, right=True),
+        Column("state", lambda use: _MEANS[use.state]),
+    ],
+)
 
 
 @click.group("secrets")
@@ -53,7 +61,7 @@ def status(as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps([msgspec.structs.asdict(use) for use in uses]))
     else:
-        _show(uses)
+        _TABLE.show(uses)
     sys.exit(1 if any(use.state == "unknown" for use in uses) else 0)
 
 
@@ -71,7 +79,7 @@ def rotate(as_json: bool) -> None:
         click.echo(f"{done.resealed} sealed again, {done.unreadable} cannot be read")
         for place in done.unreadable_ids:
             click.echo(f"  {printable(place)}")
-        _show(uses)
+        _TABLE.show(uses)
     sys.exit(1 if done.unreadable else 0)
 
 
@@ -86,11 +94,6 @@ async def _rotate(values: SealedValues, shows: bool) -> tuple[Resealed, Sequence
     if shows and total:
         click.echo(err=True)
     return done, await values.status()
-
-
-def _show(uses: Sequence[KeyUse]) -> None:
-    rows = [(use.column, use.key, use.count, _MEANS[use.state]) for use in uses]
-    show_table(_COLUMNS, rows, empty="nothing is sealed yet")
 
 
 def _ask(question: Callable[[SealedValues], Awaitable[Answer]]) -> Answer:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import shutil
 import sys
 import textwrap
-from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import click
 
 from ogel.runtime.log.terminal import printable as printable  # what commands print besides tables
+
+Thing = TypeVar("Thing")
 
 _GAP = "  "
 _INDENT = "  "
@@ -52,34 +54,49 @@ _COLOURS = {
 }
 
 
-class Column(NamedTuple):
-    """One column; `gives` lets it become narrower when the terminal has no room for all."""
+class Column(NamedTuple, Generic[Thing]):
+    """
+    One column. `of` returns what a thing has there; without it, that is the attribute of the column's name. `gives`
+    lets it become narrower when the terminal has no room for all.
+    """
 
     name: str
+    of: Callable[[Thing], object] | None = None
     gives: bool = False
     right: bool = False
 
+    def cell(self, thing: Thing) -> str:
+        value = getattr(thing, self.name.replace(" ", "_")) if self.of is None else self.of(thing)
+        return printable("-" if value is None else str(value))
 
-def show_table(columns: Sequence[Column], rows: Sequence[Sequence[object]], empty: str) -> None:
-    """
-    As wide as the terminal at most: columns that give are cut, and where that is not enough each row is a card. Whole
-    where it is piped. `empty` is said when there is nothing to show.
-    """
-    if not rows:
-        click.echo(empty)
-        return
-    cells = [[printable("-" if cell is None else str(cell)) for cell in row] for row in rows]
-    most = terminal_width()
-    widths = _widths(columns, cells, most)
-    if most is not None and sum(widths) + len(_GAP) * (len(columns) - 1) > most:
-        for place, row in enumerate(cells):
-            if place:
-                click.echo()
-            _show_card(columns, row, most)
-        return
-    click.secho(_line(columns, [column.name.upper() for column in columns], widths, plain=True), bold=True)
-    for row in cells:
-        click.echo(_line(columns, row, widths))
+
+class Table(NamedTuple, Generic[Thing]):
+    """A table of things, a row each. `empty` is said when there are none."""
+
+    empty: str
+    columns: Sequence[Column[Thing]]
+
+    def show(self, things: Iterable[Thing]) -> None:
+        """
+        As wide as the terminal at most: columns that give are cut, and where that is not enough each row is a card.
+        Whole where it is piped.
+        """
+        columns, cells = self.columns, [[column.cell(thing) for column in self.columns] for thing in things]
+        if not cells:
+            click.echo(self.empty)
+            return
+        most = terminal_width()
+        widths = _widths(columns, cells, most)
+        if most is not None and sum(widths) + len(_GAP) * (len(columns) - 1) > most:
+            for place, row in enumerate(cells):
+                if place:
+                    click.echo()
+                _show_card(columns, row, most)
+            return
+        names = [column.name.upper() for column in columns]
+        click.secho(_line(columns, names, widths, plain=True), bold=True)
+        for row in cells:
+            click.echo(_line(columns, row, widths))
 
 
 def show_fields(fields: Sequence[tuple[str, object]], indent: str = "") -> None:
@@ -150,7 +167,7 @@ def _slice(text: str, start: int, end: int) -> str:
     return wcwidth.clip(text, start, end)
 
 
-def _widths(columns: Sequence[Column], rows: Sequence[Sequence[str]], most: int | None) -> list[int]:
+def _widths(columns: Sequence[Column[Any]], rows: Sequence[Sequence[str]], most: int | None) -> list[int]:
     widths = [
         max(width_of(column.name), *(width_of(row[place]) for row in rows))
         for place, column in enumerate(columns)
@@ -165,7 +182,9 @@ def _widths(columns: Sequence[Column], rows: Sequence[Sequence[str]], most: int 
     return widths
 
 
-def _line(columns: Sequence[Column], row: Sequence[str], widths: Sequence[int], plain: bool = False) -> str:
+def _line(
+    columns: Sequence[Column[Any]], row: Sequence[str], widths: Sequence[int], plain: bool = False
+) -> str:
     parts = []
     for column, cell, width in zip(columns, row, widths, strict=True):
         shown = cut(cell, width)
@@ -175,7 +194,7 @@ def _line(columns: Sequence[Column], row: Sequence[str], widths: Sequence[int], 
     return _GAP.join(parts).rstrip()
 
 
-def _show_card(columns: Sequence[Column], row: Sequence[str], most: int) -> None:
+def _show_card(columns: Sequence[Column[Any]], row: Sequence[str], most: int) -> None:
     """Whole: the first cell names it, the others follow by name; those that say nothing are left out."""
     for line in _broken(row[0], most):
         click.secho(line, bold=True)

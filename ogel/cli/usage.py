@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
 from ogel.cli.operator import api, json_option, say_json
-from ogel.cli.tables import Column, show_table
+from ogel.cli.tables import Column, Table
 from ogel.kernel.clock import utc_now
 
 if TYPE_CHECKING:
@@ -42,51 +42,46 @@ def command(days: int, as_json: bool) -> None:
     if as_json:
         say_json({"items": usage.items, "next": None})
     else:
-        _show(usage.as_(Usage))
+        _TABLE.show(_by_day(usage.as_(Usage)))
 
 
-def _show(usage: Sequence[Usage]) -> None:
-    columns = [
-        "day",
-        "requests",
-        "errors",
-        "in",
-        "out",
-        "events",
-        "delivered",
-        "failed",
-        "jobs",
-        "dead",
-        "connections",
-    ]
+class _Day(NamedTuple):
+    """The usage of one day."""
+
+    at: datetime
+    usage: Sequence[Usage]
+
+    def sum(self, metric: str, **labels: str) -> int:
+        return sum(
+            each.value
+            for each in self.usage
+            if each.metric == metric and labels.items() <= each.labels.items()
+        )
+
+
+_TABLE: Table[_Day] = Table(
+    "nothing was counted",
+    [
+        Column("day", lambda day: day.at.astimezone(UTC).strftime("%Y-%m-%d")),
+        Column("requests", lambda day: day.sum("http.requests"), right=True),
+        Column("errors", lambda day: day.sum("http.requests", status="5xx"), right=True),
+        Column("in", lambda day: _bytes(day.sum("http.received_bytes")), right=True),
+        Column("out", lambda day: _bytes(day.sum("http.sent_bytes")), right=True),
+        Column("events", lambda day: day.sum("events.published"), right=True),
+        Column("delivered", lambda day: day.sum("deliveries.attempts", outcome="delivered"), right=True),
+        Column("failed", lambda day: day.sum("deliveries.attempts", outcome="failed"), right=True),
+        Column("jobs", lambda day: day.sum("jobs.performed", outcome="done"), right=True),
+        Column("dead", lambda day: day.sum("jobs.performed", outcome="dead"), right=True),
+        Column("connections", lambda day: day.sum("realtime.connections"), right=True),
+    ],
+)
+
+
+def _by_day(usage: Sequence[Usage]) -> list[_Day]:
     by_day: dict[datetime, list[Usage]] = defaultdict(list)
     for each in usage:
         by_day[each.at].append(each)
-    rows = []
-    for day in sorted(by_day):
-        of_day = by_day[day]
-        rows.append(
-            (
-                day.astimezone(UTC).strftime("%Y-%m-%d"),
-                _sum(of_day, "http.requests"),
-                _sum(of_day, "http.requests", status="5xx"),
-                _bytes(_sum(of_day, "http.received_bytes")),
-                _bytes(_sum(of_day, "http.sent_bytes")),
-                _sum(of_day, "events.published"),
-                _sum(of_day, "deliveries.attempts", outcome="delivered"),
-                _sum(of_day, "deliveries.attempts", outcome="failed"),
-                _sum(of_day, "jobs.performed", outcome="done"),
-                _sum(of_day, "jobs.performed", outcome="dead"),
-                _sum(of_day, "realtime.connections"),
-            )
-        )
-    show_table([Column(name, right=name != "day") for name in columns], rows, empty="nothing was counted")
-
-
-def _sum(usage: Sequence[Usage], metric: str, **labels: str) -> int:
-    return sum(
-        each.value for each in usage if each.metric == metric and labels.items() <= each.labels.items()
-    )
+    return [_Day(at, by_day[at]) for at in sorted(by_day)]
 
 
 def _bytes(count: int) -> str:

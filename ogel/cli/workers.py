@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from ogel.cli.operator import api, json_option, say_json
-from ogel.cli.tables import Column, show_table
+from ogel.cli.tables import Column, Table
 from ogel.cli.times import relative
 
-_COLUMNS = [
-    Column("name"),
-    Column("queues", gives=True),
-    Column("host"),
-    Column("pid", right=True),
-    Column("state"),
-    Column("started"),
-    Column("seen"),
-]
+if TYPE_CHECKING:
+    from ogel.features.jobs.job import WorkerInfo
+
+_TABLE: Table[WorkerInfo] = Table(
+    "no workers",
+    [
+        Column("name"),
+        Column("queues", lambda worker: ", ".join(worker.queues), gives=True),
+        Column("host"),
+        Column("pid", right=True),
+        Column("state"),
+        Column("started", lambda worker: worker.started_at and relative(worker.started_at)),
+        Column("seen", lambda worker: worker.seen_at and relative(worker.seen_at)),
+    ],
+)
 
 
 @click.command("workers")
@@ -29,17 +37,5 @@ def command(as_json: bool) -> None:
         found = ogel.whole("/api/workers")
     if as_json:
         say_json({"items": found.items})
-        return
-    rows = [
-        (
-            worker.name,
-            ", ".join(worker.queues),
-            worker.host,
-            worker.pid,
-            worker.state,
-            worker.started_at and relative(worker.started_at),
-            worker.seen_at and relative(worker.seen_at),
-        )
-        for worker in found.as_(WorkerInfo)
-    ]
-    show_table(_COLUMNS, rows, empty="no workers")
+    else:
+        _TABLE.show(found.as_(WorkerInfo))

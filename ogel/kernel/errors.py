@@ -10,10 +10,10 @@ a process with wrong settings does not start)
 
 from __future__ import annotations
 
-from msgspec import Struct
+from typing import NamedTuple
 
 
-class FieldError(Struct, frozen=True):
+class FieldError(NamedTuple):
     """One wrong input. `path` is where it stands: `body.url`, `query.limit`, `body[3].type`."""
 
     path: str

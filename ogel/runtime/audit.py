@@ -13,16 +13,32 @@ from ogel.runtime.database.database import Transaction
 from ogel.runtime.database.pieces import Piece
 
 NO_METADATA: Mapping[str, object] = {}
+# The type of the resource whose ids are those of users.
+USER = "user"
 
 
 class AuditEntry(Struct, frozen=True):
-    """`action` is `resource.verb` (`webhook.create`). `metadata` must hold no secrets."""
+    """
+    `action` is `resource.verb` (`webhook.create`). `metadata` must hold no secrets. `user_id` is the user concerned,
+    where the caller is none: see `concerned`.
+    """
 
     caller: Caller
     action: str
     resource_type: str
     resource_id: str
     metadata: Mapping[str, object] = {}
+    user_id: str | None = None
+
+    @property
+    def concerned(self) -> str | None:
+        """
+        Returns the id of the user whose record this is: who acts, if that is a user; else whom it was done to, or who
+        tried to come in.
+        """
+        if self.caller.principal.kind == "user":
+            return self.caller.principal.id
+        return self.resource_id if self.user_id is None and self.resource_type == USER else self.user_id
 
 
 class AuditTrail(Protocol):
@@ -34,6 +50,8 @@ class AuditTrail(Protocol):
         resource_type: str,
         resource_id: str,
         metadata: Mapping[str, object] = NO_METADATA,
+        *,
+        user_id: str | None = None,
     ) -> None:
         """Writes one AuditEntry."""
 

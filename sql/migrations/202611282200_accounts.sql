@@ -1,12 +1,14 @@
 -- People and what they sign in with. Tables stand in the schema `auth`, where clients of Supabase, and users' foreign keys
 -- and triggers, expect `auth.users`; columns that they know have the names that they know. Where somebody has a schema
 -- `auth` of their own (a database of Supabase), it stays theirs, and ours is `ogel_auth`: no statement names either, see
--- runtime/database/schemas.py.
+-- runtime/database/schemas.py. A role that may not make schemas has them in `ogel`.
 -- needs: 202611281830_move_tables_to_schema_ogel
 DO $$
 DECLARE
   home CONSTANT name := CASE
-    WHEN obj_description(to_regnamespace('auth'), 'pg_namespace') = 'Ogel: auth' THEN 'auth' ELSE 'ogel_auth'
+    WHEN obj_description(to_regnamespace('auth'), 'pg_namespace') = 'Ogel: auth' THEN 'auth'
+    WHEN has_database_privilege(current_database(), 'CREATE') THEN 'ogel_auth'
+    ELSE 'ogel'
   END;
 BEGIN
   IF to_regnamespace(home) IS NULL THEN

@@ -10,13 +10,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from operator import itemgetter
 from typing import Any
 from unittest import mock
 
 import psycopg
 import pytest
 
-from ogel.cli.tables import Column, printable, show_table
+from ogel.cli.tables import Column, Table, printable
 from tests.support.cli import Finished, ogel_here
 from tests.support.contract import settled
 from tests.support.process import Client, eventually
@@ -310,11 +311,18 @@ def test_what_is_wrong_is_named(run: Run, arguments: tuple[str, ...], code: int,
 
 
 def test_a_table_is_cut_to_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
-    columns = [Column("id"), Column("url", gives=True), Column("count", right=True)]
+    table = Table(
+        "none",
+        [
+            Column("id", itemgetter(0)),
+            Column("url", itemgetter(1), gives=True),
+            Column("count", itemgetter(2), right=True),
+        ],
+    )
     row = ("wh_1", "https://example.com/" + "x" * 100, 7)
     for width in (40, None):
         with mock.patch("ogel.cli.tables.terminal_width", return_value=width):
-            show_table(columns, [row], empty="none")
+            table.show([row])
         head, line = capsys.readouterr().out.splitlines()
         assert head.split() == ["ID", "URL", "COUNT"]
         assert line.endswith("7")

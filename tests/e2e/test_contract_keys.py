@@ -78,6 +78,16 @@ def test_a_key_is_shown_once_and_listed_by_its_hint(suite: Ogel, operator: Any) 
     assert key not in suite.log_text()
 
 
+def test_a_publishable_key_is_made_without_scopes(suite: Ogel, operator: Any) -> None:
+    made = make(operator, "web", "--publishable")
+    assert (made["kind"], made["scopes"]) == ("publishable", [])
+    assert Client(suite.port, key=made["key"])("GET", "/api/events").status == 403
+    assert "(publishable)" in operator("list").out
+    for arguments in ((), ("--publishable", "--scope", "*")):
+        refused = operator("create", "neither", *arguments)
+        assert refused.code == 2 and "--publishable" in refused.err
+
+
 def test_a_revoked_key_is_refused_at_once(suite: Ogel, operator: Any) -> None:
     made = make(operator, "gone", "--scope", "events:read")
     client = Client(suite.port, key=made["key"])

@@ -45,6 +45,7 @@ class Log:
     database: Database
     seal: Seal
     service: AuditService
+    store: AuditStore
     ends: Ends
 
     async def seal_all(self) -> int:
@@ -81,7 +82,8 @@ async def audit_log(url: str, secret: str = SECRET, former: tuple[str, ...] = ()
     database, store, chain = Database(pool, lambda _: None), AuditStore(), ChainStore()
     ends = Ends(Vault(secret, former))
     try:
-        yield Log(database, Seal(database, chain, ends), AuditService(database, store, chain, ends), ends)
+        service = AuditService(database, store, chain, ends)
+        yield Log(database, Seal(database, chain, ends), service, store, ends)
     finally:
         await pool.close()
 

@@ -85,7 +85,7 @@ def test_a_mongo_that_does_not_answer_is_given_up_on_and_left_without_a_trace(
 
 def test_a_client_that_nobody_waits_for_any_more_is_closed_all_the_same() -> None:
     async def main(port: int) -> None:
-        client = TidyClient(timeout_ms=30_000, host="127.0.0.1", port=port)
+        client = TidyClient(timeout_ms=3_000, host="127.0.0.1", port=port)
         asking = asyncio.create_task(client.pymongo.admin.command("ping"))
         async with asyncio.timeout(10):
             while not client._beats._count:

@@ -230,7 +230,8 @@ def test_each_rate_is_one_that_fits() -> None:
 def test_the_command_shows_the_table() -> None:
     shown = CliRunner().invoke(command, ["--json"])
     assert shown.exit_code == 0, shown.output
-    assert json.loads(shown.stdout)["items"] == msgspec.to_builtins(table())
+    own = [row for row in json.loads(shown.stdout)["items"] if row["dialect"] == "ogel"]
+    assert own == msgspec.to_builtins(table())
     assert "/realtime/websocket" in CliRunner().invoke(command).stdout
 
 

@@ -21,7 +21,7 @@ _SECONDS = 30.0
 class World(ServerInThread, Client):
     """
     Asked like a suite that runs, and answered by the same application without a socket. Nothing performs jobs, so that
-    they stay to be looked at. What would be a 500 fails the test.
+    they stay to be looked at. `key=""` sends no credentials. What would be a 500 fails the test.
     """
 
     def __init__(self, **environment: str) -> None:
@@ -43,7 +43,8 @@ class World(ServerInThread, Client):
         headers: Mapping[str, str] | None = None,
     ) -> Response:
         sent = {"content-type": "application/json", **(headers or {})}
-        sent.setdefault("authorization", f"Bearer {key or ADMIN_KEY}")
+        if bearer := ADMIN_KEY if key is None else key:
+            sent.setdefault("authorization", f"Bearer {bearer}")
         content = raw if raw is not None else b"" if body is None else json.dumps(body).encode()
         asked = _answer(self._app, method, path, sent, content, _SECONDS)
         answer = asyncio.run_coroutine_threadsafe(asked, self._loop).result(_SECONDS)

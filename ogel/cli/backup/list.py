@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -17,21 +16,35 @@ from ogel.cli.operator import (
     say_list,
     within_settings,
 )
-from ogel.cli.tables import Column, show_table
+from ogel.cli.tables import Column, Table
 from ogel.cli.times import relative
 
 if TYPE_CHECKING:
     from ogel.features.backups.backup import Backup
     from ogel.features.backups.feature import BackupFeature, Stored
 
-_COLUMNS = [
-    Column("id"),
-    Column("status"),
-    Column("rows", right=True),
-    Column("size", right=True),
-    Column("created"),
-    Column("note", gives=True),
-]
+_TABLE: Table[Backup] = Table(
+    "no backups",
+    [
+        Column("id"),
+        Column("status"),
+        Column("rows", right=True),
+        Column("size", lambda each: size(each.size), right=True),
+        Column("created", lambda each: relative(each.created_at)),
+        Column("note", lambda each: each.error or each.note, gives=True),
+    ],
+)
+_STORED: Table[Stored] = Table(
+    "no backups in the store",
+    [
+        Column("id"),
+        Column("status", lambda each: "complete" if each.manifest else "unusable"),
+        Column("rows", lambda each: each.manifest and each.manifest.rows, right=True),
+        Column("size", lambda each: each.manifest and size(each.manifest.size), right=True),
+        Column("created", lambda each: each.manifest and relative(each.manifest.taken_at)),
+        Column("note", lambda each: each.manifest.note if each.manifest else each.error, gives=True),
+    ],
+)
 
 
 @click.command("list")
@@ -48,15 +61,7 @@ def command(stored: bool, limit: int, after: str | None, as_json: bool) -> None:
 
     with api() as ogel:
         backups = ogel.listed("/api/backups", limit, after)
-    say_list(backups, as_json, Backup, _show_page)
-
-
-def _show_page(shown: Sequence[Backup]) -> None:
-    rows = [
-        (each.id, each.status, each.rows, size(each.size), relative(each.created_at), each.error or each.note)
-        for each in shown
-    ]
-    show_table(_COLUMNS, rows, empty="no backups")
+    say_list(backups, as_json, Backup, _TABLE.show)
 
 
 def _list_stored(as_json: bool) -> None:
@@ -69,14 +74,7 @@ def _list_stored(as_json: bool) -> None:
     if as_json:
         say_json({"items": [_summary(each) for each in found]})
         return
-    rows: list[tuple[object, ...]] = []
-    for each in found:
-        if (manifest := each.manifest) is None:
-            rows.append((each.id, "unusable", None, None, None, each.error))
-        else:
-            made = relative(manifest.taken_at)
-            rows.append((each.id, "complete", manifest.rows, size(manifest.size), made, manifest.note))
-    show_table(_COLUMNS, rows, empty="no backups in the store")
+    _STORED.show(found)
 
 
 def _summary(stored: Stored) -> dict[str, object]:

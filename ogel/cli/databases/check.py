@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ogel.cli.databases.list import show_databases
+from ogel.cli.databases.list import TABLE
 from ogel.cli.operator import api, identifier, json_option, say
 from ogel.kernel.errors import Unavailable
 
@@ -34,7 +34,7 @@ def command(name: str, seconds: float, as_json: bool) -> None:
     if as_json:
         say(answer)
     else:
-        show_databases([database])
+        TABLE.show([database])
     sys.exit(0 if database.check.state == "reachable" else 1)
 
 

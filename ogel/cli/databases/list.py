@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import click
 
 from ogel.cli.operator import after_option, api, json_option, limit_option, say_list
-from ogel.cli.tables import Column, show_table
+from ogel.cli.tables import Column, Table
 from ogel.cli.times import milliseconds, relative
 
 if TYPE_CHECKING:
     from ogel.features.databases.registry.database import RegisteredDatabase
 
-_COLUMNS = [
-    Column("name"),
-    Column("type"),
-    Column("state"),
-    Column("latency", right=True),
-    Column("version"),
-    Column("checked"),
-    Column("address", gives=True),
-    Column("error", gives=True),
-]
+TABLE: Table[RegisteredDatabase] = Table(
+    "no databases",
+    [
+        Column("name"),
+        Column("type"),
+        Column("state", lambda each: each.check.state),
+        Column("latency", lambda each: milliseconds(each.check.latency_seconds), right=True),
+        Column("version", lambda each: each.check.server_version),
+        Column("checked", lambda each: relative(each.check.checked_at)),
+        Column("address", lambda each: f"{each.host}:{each.port}/{each.database}", gives=True),
+        Column("error", lambda each: each.check.error, gives=True),
+    ],
+)
 
 
 @click.command("list")
@@ -38,21 +40,4 @@ def command(type: str | None, state: str | None, limit: int, after: str | None, 
 
     with api() as ogel:
         databases = ogel.listed("/api/databases", limit, after, {"type": type, "state": state})
-    say_list(databases, as_json, RegisteredDatabase, show_databases)
-
-
-def show_databases(databases: Sequence[RegisteredDatabase]) -> None:
-    rows = [
-        (
-            each.name,
-            each.type,
-            each.check.state,
-            milliseconds(each.check.latency_seconds),
-            each.check.server_version,
-            relative(each.check.checked_at),
-            f"{each.host}:{each.port}/{each.database}",
-            each.check.error,
-        )
-        for each in databases
-    ]
-    show_table(_COLUMNS, rows, empty="no databases")
+    say_list(databases, as_json, RegisteredDatabase, TABLE.show)

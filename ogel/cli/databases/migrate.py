@@ -11,15 +11,23 @@ import click
 
 from ogel.cli.operator import api, identifier, json_option, say, say_one
 from ogel.cli.progress import waiting
-from ogel.cli.tables import Column, printable, show_table
+from ogel.cli.tables import Column, Table, printable
 from ogel.kernel.errors import Invalid, TooLarge
 from ogel.runtime.log.terminal import draws
 
 if TYPE_CHECKING:
     from ogel.cli.client import Answer, Client
-    from ogel.features.databases.migrations.migration import Plan, Run
+    from ogel.features.databases.migrations.migration import Plan, PlannedFile, Run
 
 LOOK_SECONDS = 0.3
+_FILES: Table[PlannedFile] = Table(
+    "no files",
+    [
+        Column("file", lambda file: file.name, gives=True),
+        Column("state"),
+        Column("checksum", lambda file: file.checksum[:12]),
+    ],
+)
 
 
 @click.command("migrate")
@@ -122,8 +130,7 @@ def _show(run: Run) -> None:
 
 
 def _show_plan(plan: Plan) -> None:
-    rows = [(file.name, file.state, file.checksum[:12]) for file in plan.files]
-    show_table([Column("file", gives=True), Column("state"), Column("checksum")], rows, empty="no files")
+    _FILES.show(plan.files)
     for name in plan.unknown:
         click.echo(printable(f"{name} was applied, and is not in the folder"))
 

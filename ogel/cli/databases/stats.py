@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ogel.cli.operator import api, identifier, json_option, say_one
-from ogel.cli.tables import Column, heading, show_fields, show_table
+from ogel.cli.tables import Column, Table, heading, show_fields
 from ogel.cli.times import both
 
 if TYPE_CHECKING:
@@ -56,11 +56,15 @@ def _singles(values: Mapping[str, Any], before: str = "") -> list[tuple[str, obj
 
 
 def _show_items(items: Sequence[Mapping[str, Any]]) -> None:
-    columns = [
-        Column(key.replace("_", " "), right=isinstance(items[0][key], int | float), gives=key == "name")
-        for key in items[0]
-    ]
-    show_table(columns, [[_shown(key, value) for key, value in item.items()] for item in items], empty="none")
+    Table("none", [_column(key, isinstance(value, int | float)) for key, value in items[0].items()]).show(
+        items
+    )
+
+
+def _column(key: str, is_number: bool) -> Column[Mapping[str, Any]]:
+    return Column(
+        key.replace("_", " "), lambda item: _shown(key, item[key]), gives=key == "name", right=is_number
+    )
 
 
 def _shown(key: str, value: Any) -> object:

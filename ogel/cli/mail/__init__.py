@@ -13,7 +13,7 @@ import click
 from ogel.cli.mail import suppressions
 from ogel.cli.named import in_options
 from ogel.cli.operator import after_option, api, identifier, json_option, limit_option, say, say_list
-from ogel.cli.tables import Column, printable, show_fields, show_table
+from ogel.cli.tables import Column, Table, printable, show_fields
 from ogel.cli.times import absolute, both, milliseconds, relative
 
 if TYPE_CHECKING:
@@ -23,15 +23,18 @@ if TYPE_CHECKING:
 
 STATUSES = ("queued", "sent", "failed", "suppressed")
 _LOOK_SECONDS = 0.2
-_COLUMNS = [
-    Column("id"),
-    Column("status"),
-    Column("attempts", right=True),
-    Column("to", gives=True),
-    Column("subject", gives=True),
-    Column("created"),
-    Column("next attempt"),
-]
+_TABLE: Table[MailMessage] = Table(
+    "no messages",
+    [
+        Column("id"),
+        Column("status"),
+        Column("attempts", right=True),
+        Column("to", gives=True),
+        Column("subject", gives=True),
+        Column("created", lambda each: relative(each.created_at)),
+        Column("next attempt", lambda each: relative(each.next_attempt_at)),
+    ],
+)
 
 
 @click.group("mail")
@@ -90,23 +93,7 @@ def list_messages(limit: int, after: str | None, as_json: bool, **filters: str |
 
     with api() as ogel:
         messages = ogel.listed("/api/mail", limit, after, filters)
-    say_list(messages, as_json, MailMessage, _show_page)
-
-
-def _show_page(shown: Sequence[MailMessage]) -> None:
-    rows = [
-        (
-            each.id,
-            each.status,
-            each.attempts,
-            each.to,
-            each.subject,
-            relative(each.created_at),
-            relative(each.next_attempt_at),
-        )
-        for each in shown
-    ]
-    show_table(_COLUMNS, rows, empty="no messages")
+    say_list(messages, as_json, MailMessage, _TABLE.show)
 
 
 @command.command("show")

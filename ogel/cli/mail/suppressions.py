@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -10,20 +9,23 @@ import click
 
 from ogel.cli.named import in_options
 from ogel.cli.operator import api, json_option, limit_option, say, say_list
-from ogel.cli.tables import Column, printable, show_table
+from ogel.cli.tables import Column, Table, printable
 from ogel.cli.times import relative
 
 if TYPE_CHECKING:
     from ogel.features.mail.suppressions.suppression import Suppression
 
 REASONS = ("bounce", "complaint", "unsubscribe", "manual")
-_COLUMNS = [
-    Column("address", gives=True),
-    Column("reason"),
-    Column("since"),
-    Column("message"),
-    Column("detail", gives=True),
-]
+_TABLE: Table[Suppression] = Table(
+    "nobody is suppressed",
+    [
+        Column("address", gives=True),
+        Column("reason"),
+        Column("since", lambda each: relative(each.created_at)),
+        Column("message"),
+        Column("detail", gives=True),
+    ],
+)
 
 
 @click.group("suppressions")
@@ -41,14 +43,7 @@ def list_suppressions(limit: int, after: str | None, as_json: bool) -> None:
 
     with api() as ogel:
         found = ogel.listed("/api/mail/suppressions", limit, after and after.lower())
-    say_list(found, as_json, Suppression, _show_page, position="address")
-
-
-def _show_page(shown: Sequence[Suppression]) -> None:
-    rows = [
-        (each.address, each.reason, relative(each.created_at), each.message, each.detail) for each in shown
-    ]
-    show_table(_COLUMNS, rows, empty="nobody is suppressed")
+    say_list(found, as_json, Suppression, _TABLE.show, position="address")
 
 
 @command.command("remove")

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import click
 
 from ogel.cli.operator import after_option, api, json_option, limit_option, say_list
-from ogel.cli.tables import Column, show_table
+from ogel.cli.tables import Column, Table
 from ogel.cli.times import length, relative
 from ogel.kernel.clock import utc_now
 
@@ -16,14 +15,17 @@ if TYPE_CHECKING:
     from ogel.features.webhooks.endpoints.endpoint import Endpoint, EndpointWithHealth
     from ogel.features.webhooks.health.health import EndpointHealth
 
-_COLUMNS = [
-    Column("id"),
-    Column("state"),
-    Column("health"),
-    Column("events", gives=True),
-    Column("url", gives=True),
-    Column("created"),
-]
+_TABLE: Table[EndpointWithHealth] = Table(
+    "no endpoints",
+    [
+        Column("id"),
+        Column("state", lambda each: state(each)),
+        Column("health", lambda each: health(each.health)),
+        Column("events", lambda each: " ".join(each.events) or "-", gives=True),
+        Column("url", gives=True),
+        Column("created", lambda each: relative(each.created_at)),
+    ],
+)
 
 
 @click.command("list")
@@ -36,22 +38,7 @@ def command(limit: int, after: str | None, as_json: bool) -> None:
 
     with api() as ogel:
         endpoints = ogel.listed("/api/webhooks", limit, after)
-    say_list(endpoints, as_json, EndpointWithHealth, _show_page)
-
-
-def _show_page(shown: Sequence[EndpointWithHealth]) -> None:
-    rows = [
-        (
-            each.id,
-            state(each),
-            health(each.health),
-            " ".join(each.events) or "-",
-            each.url,
-            relative(each.created_at),
-        )
-        for each in shown
-    ]
-    show_table(_COLUMNS, rows, empty="no endpoints")
+    say_list(endpoints, as_json, EndpointWithHealth, _TABLE.show)
 
 
 def state(endpoint: Endpoint) -> str:

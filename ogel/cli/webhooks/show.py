@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ogel.cli.deliveries import show_deliveries
+from ogel.cli.deliveries import TABLE as DELIVERIES
 from ogel.cli.operator import api, identifier, json_option, say_json
-from ogel.cli.tables import Column, heading, show_fields, show_table
+from ogel.cli.tables import Column, Table, heading, show_fields
 from ogel.cli.times import both, length, relative
 from ogel.cli.webhooks.list import health, state
 from ogel.kernel.clock import utc_now
@@ -20,7 +20,16 @@ if TYPE_CHECKING:
     from ogel.features.webhooks.secrets.service import SigningSecret
 
 LAST_DELIVERIES = 10
-_SECRETS = [Column("id"), Column("signing"), Column("secret"), Column("age"), Column("ends")]
+_SECRETS: Table[SigningSecret] = Table(
+    "none",
+    [
+        Column("id"),
+        Column("signing"),
+        Column("secret", lambda each: each.hint or "cannot be read with this OGEL_SECRET"),
+        Column("age", lambda each: length((utc_now() - each.created_at).total_seconds())),
+        Column("ends", lambda each: relative(each.expires_at) if each.expires_at else "when it is replaced"),
+    ],
+)
 
 
 @click.command("show")
@@ -52,9 +61,9 @@ def show_webhook(ogel: Client, id: str, as_json: bool) -> None:
     heading("Health")
     show_fields(_health(endpoint, waiting))
     heading("Secrets, newest first")
-    show_table(_SECRETS, [_secret(secret) for secret in secrets.as_(SigningSecret)], empty="none")
+    _SECRETS.show(secrets.as_(SigningSecret))
     heading("Last deliveries")
-    show_deliveries(deliveries.as_(Delivery))
+    DELIVERIES.show(deliveries.as_(Delivery))
 
 
 def _settings(endpoint: EndpointWithHealth) -> list[tuple[str, object]]:
@@ -96,9 +105,3 @@ def _health(endpoint: EndpointWithHealth, waiting: Waiting) -> list[tuple[str, o
 
 def how_many(waiting: Waiting) -> str:
     return f"{waiting.deliveries}{' or more' if waiting.more else ''} waiting or under way"
-
-
-def _secret(secret: SigningSecret) -> tuple[object, ...]:
-    age = length((utc_now() - secret.created_at).total_seconds())
-    ends = "when it is replaced" if secret.expires_at is None else relative(secret.expires_at)
-    return (secret.id, secret.signing, secret.hint or "cannot be read with this OGEL_SECRET", age, ends)

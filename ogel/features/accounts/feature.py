@@ -43,10 +43,6 @@ def build(core: Core, settings: AccountsSettings) -> Feature:
     return Feature(
         name="accounts",
         dialects=accounts.dialects,
-        scopes={
-            "accounts:read": "look at users, sessions and teams",
-            "accounts:write": "make, change and delete users, end their sessions, send them links",
-        },
         tables=TABLES,
         settings=settings,
     )

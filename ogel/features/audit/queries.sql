@@ -1,17 +1,19 @@
 -- insert_records --
-INSERT INTO audit_logs (id, actor, action, resource_type, resource_id, metadata, ip_address, user_agent, request_id)
-SELECT id, actor, action, resource_type, resource_id, metadata, ip_address, user_agent, request_id
+INSERT INTO audit_logs
+  (id, user_id, actor, action, resource_type, resource_id, metadata, ip_address, user_agent, request_id)
+SELECT id, user_id, actor, action, resource_type, resource_id, metadata, ip_address, user_agent, request_id
 FROM json_to_recordset(%(rows)s::json) AS r (
-  id text, actor text, action text, resource_type text, resource_id text, metadata jsonb, ip_address inet,
+  id text, user_id uuid, actor text, action text, resource_type text, resource_id text, metadata jsonb, ip_address inet,
   user_agent text, request_id text
 )
 
 -- records_of_events --
 -- Records for those events that the piece `published` of the same statement has inserted.
-INSERT INTO audit_logs (id, actor, action, resource_type, resource_id, metadata, ip_address, user_agent, request_id)
-SELECT id, actor, action, resource_type, resource_id, metadata, ip_address, user_agent, request_id
+INSERT INTO audit_logs
+  (id, user_id, actor, action, resource_type, resource_id, metadata, ip_address, user_agent, request_id)
+SELECT id, user_id, actor, action, resource_type, resource_id, metadata, ip_address, user_agent, request_id
 FROM json_to_recordset(%(records)s::json) AS r (
-  id text, actor text, action text, resource_type text, resource_id text, metadata jsonb, ip_address inet,
+  id text, user_id uuid, actor text, action text, resource_type text, resource_id text, metadata jsonb, ip_address inet,
   user_agent text, request_id text
 )
 WHERE resource_id IN (SELECT id FROM published)
@@ -21,10 +23,11 @@ WHERE resource_id IN (SELECT id FROM published)
 SELECT pg_advisory_xact_lock(hashtext('ogel audit rare'))
 
 -- insert_rare --
-INSERT INTO audit_logs (id, actor, action, resource_type, resource_id, metadata, ip_address, user_agent, request_id)
-SELECT id, actor, action, resource_type, resource_id, metadata, ip_address, user_agent, request_id
+INSERT INTO audit_logs
+  (id, user_id, actor, action, resource_type, resource_id, metadata, ip_address, user_agent, request_id)
+SELECT id, user_id, actor, action, resource_type, resource_id, metadata, ip_address, user_agent, request_id
 FROM json_to_recordset(%(rows)s::json) AS r (
-  id text, actor text, action text, resource_type text, resource_id text, metadata jsonb, ip_address inet,
+  id text, user_id uuid, actor text, action text, resource_type text, resource_id text, metadata jsonb, ip_address inet,
   user_agent text, request_id text
 )
 WHERE NOT EXISTS (
@@ -39,6 +42,7 @@ SELECT id, user_id::text, actor, action, resource_type, resource_id, metadata, h
        user_agent, request_id, created_at, chain_seq AS seq, encode(hash, 'hex') AS hash
 FROM audit_logs
 WHERE (%(after)s::text IS NULL OR id < %(after)s)
+  AND (%(user_id)s::uuid IS NULL OR user_id = %(user_id)s)
   AND (%(actor)s::text IS NULL OR actor = %(actor)s)
   AND (%(action)s::text IS NULL OR action = %(action)s)
   AND (%(resource_type)s::text IS NULL OR resource_type = %(resource_type)s)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any
+from uuid import UUID
 
 import msgspec
 
@@ -20,6 +21,7 @@ Moment = Annotated[datetime, msgspec.Meta(tz=True)]
 
 
 class AuditQuery(PageQuery, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    user_id: UUID | None = None
     actor: Word | None = None
     action: Word | None = None
     resource_type: Word | None = None

@@ -51,8 +51,11 @@ class AuditStore:
         resource_type: str,
         resource_id: str,
         metadata: Mapping[str, object] = NO_METADATA,
+        *,
+        user_id: str | None = None,
     ) -> None:
-        await self.record_all(tx, [AuditEntry(caller, action, resource_type, resource_id, metadata)])
+        entry = AuditEntry(caller, action, resource_type, resource_id, metadata, user_id)
+        await self.record_all(tx, [entry])
 
     async def record_all(self, tx: Transaction, entries: Sequence[AuditEntry]) -> None:
         if entries:
@@ -76,6 +79,7 @@ def _row(entry: AuditEntry) -> dict[str, object]:
     caller = entry.caller
     return {
         "id": new_id("aud"),
+        "user_id": entry.concerned,
         "actor": caller.principal.id,
         "action": entry.action,
         "resource_type": entry.resource_type,

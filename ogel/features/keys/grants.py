@@ -6,9 +6,10 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import NamedTuple
 
+from ogel.features.keys.key import KeyKind
 from ogel.features.keys.networks import within
 from ogel.kernel.errors import Forbidden
-from ogel.kernel.principal import Principal
+from ogel.kernel.principal import ANON, SERVICE, Principal
 
 
 class Grant(NamedTuple):
@@ -16,6 +17,17 @@ class Grant(NamedTuple):
 
     networks: tuple[str, ...] | None
     expires_at: datetime | None
+
+
+# With it a program acts for the operators in accounts, so that it reads their users' rows as well.
+_OF_OPERATORS = "accounts:write"
+
+
+def role_of(kind: KeyKind, scopes: Collection[str]) -> str | None:
+    """Returns as whom the database lets a key read rows. See Principal.role."""
+    if kind == "publishable":
+        return ANON
+    return SERVICE if Principal("key", "", frozenset(scopes)).may(_OF_OPERATORS) else None
 
 
 def check_scopes(maker: Principal, scopes: Collection[str]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
@@ -13,6 +13,11 @@ from ogel.runtime.http.route import Timestamp
 MOST_NETWORKS = 50
 DEFAULT_OVERLAP_SECONDS = 86_400
 _MOST_OVERLAP_SECONDS = 30 * 86_400
+
+# secret       of a program that others cannot look into.
+# publishable  may be read by anyone, in a web page or an app: it holds no scope, and says which suite is meant, not who
+#              asks.
+KeyKind = Literal["secret", "publishable"]
 
 Name = Annotated[str, Meta(min_length=1, max_length=200, pattern=LINE_PATTERN)]
 Scopes = Annotated[
@@ -30,10 +35,14 @@ Networks = Annotated[
 
 
 class NewKey(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A key gets only what its maker has. `networks` and `expires_at` that are left out are taken from the maker."""
+    """
+    A key gets only what its maker has. `networks` and `expires_at` that are left out are taken from the maker. A secret
+    key needs scopes; a publishable one, which may stand in web pages and apps, has none.
+    """
 
     name: Name
-    scopes: Scopes
+    kind: KeyKind = "secret"
+    scopes: Scopes | None = None
     networks: Networks | None = None
     expires_at: Timestamp | None = None
 
@@ -55,6 +64,7 @@ class ApiKey(Struct, frozen=True, kw_only=True):
 
     id: str
     name: str
+    kind: KeyKind
     hint: str
     scopes: list[str]
     networks: list[str] | None

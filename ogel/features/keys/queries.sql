@@ -1,33 +1,35 @@
 -- insert_key --
-INSERT INTO api_keys (id, name, key_hash, hint, scopes, networks, expires_at, made_by)
-VALUES (%(id)s, %(name)s, %(key_hash)s, %(hint)s, %(scopes)s, %(networks)s, %(expires_at)s, %(made_by)s)
+INSERT INTO api_keys (id, name, kind, key_hash, hint, scopes, networks, expires_at, made_by)
+VALUES (
+  %(id)s, %(name)s, %(kind)s, %(key_hash)s, %(hint)s, %(scopes)s, %(networks)s, %(expires_at)s, %(made_by)s
+)
 
 -- find_by_hash --
 -- With the reason why the key has ended, or the seconds until it expires.
 SELECT id, scopes, CASE WHEN revoked_at IS NOT NULL THEN 'revoked' WHEN expires_at <= now() THEN 'expired' END,
-       extract(epoch FROM expires_at - now())::float8, networks
+       extract(epoch FROM expires_at - now())::float8, networks, kind
 FROM api_keys WHERE key_hash = %(key_hash)s
 
 -- standings --
 SELECT id, scopes, CASE WHEN revoked_at IS NOT NULL THEN 'revoked' WHEN expires_at <= now() THEN 'expired' END,
-       extract(epoch FROM expires_at - now())::float8, networks
+       extract(epoch FROM expires_at - now())::float8, networks, kind
 FROM api_keys WHERE id = ANY (%(ids)s)
 
 -- list_keys --
-SELECT id, name, hint, scopes, networks, expires_at, revoked_at, created_at, made_by, replaced_by
+SELECT id, name, kind, hint, scopes, networks, expires_at, revoked_at, created_at, made_by, replaced_by
 FROM api_keys WHERE %(after)s::text IS NULL OR id < %(after)s ORDER BY id DESC LIMIT %(limit)s
 
 -- get_key --
-SELECT id, name, hint, scopes, networks, expires_at, revoked_at, created_at, made_by, replaced_by
+SELECT id, name, kind, hint, scopes, networks, expires_at, revoked_at, created_at, made_by, replaced_by
 FROM api_keys WHERE id = %(id)s
 
 -- get_good --
 -- Locks a key that another key is being made with, so that it cannot be revoked in between.
-SELECT id, name, hint, scopes, networks, expires_at, revoked_at, created_at, made_by, replaced_by
+SELECT id, name, kind, hint, scopes, networks, expires_at, revoked_at, created_at, made_by, replaced_by
 FROM api_keys WHERE id = %(id)s AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now()) FOR SHARE
 
 -- get_good_to_change --
-SELECT id, name, hint, scopes, networks, expires_at, revoked_at, created_at, made_by, replaced_by
+SELECT id, name, kind, hint, scopes, networks, expires_at, revoked_at, created_at, made_by, replaced_by
 FROM api_keys WHERE id = %(id)s AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now()) FOR UPDATE
 
 -- lock --

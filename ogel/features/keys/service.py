@@ -9,16 +9,16 @@ import hashlib
 import hmac
 import secrets
 import time
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 import structlog
 from msgspec import structs
 
-from ogel.features.keys.grants import Grant, check_grant, check_scopes, granted
+from ogel.features.keys.grants import Grant, check_grant, check_scopes, granted, role_of
 from ogel.features.keys.guesses import Guesses
-from ogel.features.keys.key import ApiKey, KeyRotation, MadeKey, NewKey
+from ogel.features.keys.key import ApiKey, KeyKind, KeyRotation, MadeKey, NewKey
 from ogel.features.keys.memory import BELIEVED_SECONDS, KeyMemory
 from ogel.features.keys.networks import holds, networks_of
 from ogel.features.keys.store import ADMIN, KeyStore, Standing
@@ -28,7 +28,7 @@ from ogel.features.observability.contract import METRICS_SCOPE
 from ogel.kernel.clock import utc_now
 from ogel.kernel.errors import Conflict, Forbidden, Invalid, NotFound, Unauthenticated, Unavailable
 from ogel.kernel.ids import new_id
-from ogel.kernel.principal import Caller, Principal
+from ogel.kernel.principal import SERVICE, Caller, Principal
 from ogel.runtime.audit import AuditTrail
 from ogel.runtime.database.database import Database, DatabaseAway, Transaction
 from ogel.runtime.realtime.broadcast import KEYS, Broadcast
@@ -39,6 +39,9 @@ MOST_READERS = 100
 # How long revoking a key waits for Redis to announce it.
 TELL_SECONDS = 1.0
 _LATE = timedelta(minutes=1)
+# What a key begins with says its kind to whoever comes across one.
+_PREFIXES: Mapping[KeyKind, str] = {"secret": "ogel_", "publishable": "ogel_publishable_"}
+_HINT_CHARACTERS = 4
 
 # The key's row, None for an unknown key; and the monotonic time at which the database was asked.
 _Found = tuple[tuple[str, Standing] | None, float]
@@ -86,7 +89,7 @@ class KeyService:
         key_hash = _hash(key)
         if self._admin_hash is not None and hmac.compare_digest(key_hash, self._admin_hash):
             self._uses.note("key.use", ADMIN, caller)
-            return Principal("admin", ADMIN, frozenset({"*"}))
+            return Principal("admin", ADMIN, frozenset({"*"}), role=SERVICE)
         if (remembered := self._memory.find(key_hash)) is not None:
             return self._used(remembered, caller)
         if self._guesses is not None and self._guesses.is_wrong(key_hash):
@@ -164,7 +167,8 @@ class KeyService:
             self._uses.note("key.refuse", id, caller, {"reason": standing.ended})
             return None
         claims = {} if standing.networks is None else {"networks": tuple(standing.networks)}
-        return Principal("key", id, frozenset(standing.scopes), claims=claims)
+        role = role_of(standing.kind, standing.scopes)
+        return Principal("key", id, frozenset(standing.scopes), role=role, claims=claims)
 
     def _remember_reader(self, key_hash: bytes, principal: Principal | None) -> None:
         if principal is None or not principal.may(METRICS_SCOPE):
@@ -179,14 +183,14 @@ class KeyService:
 
     async def make(self, caller: Caller, new: NewKey) -> MadeKey:
         """Raises Forbidden for rights that the caller does not have."""
-        self._check_scopes(new.scopes)
-        check_scopes(caller.principal, new.scopes)
+        self._check_scopes(new)
+        check_scopes(caller.principal, new.scopes or ())
         _check_future(new.expires_at)
         networks = None if new.networks is None else tuple(networks_of(new.networks))
         async with self._database.transaction() as tx:
             grant = granted(await self._grant_of(tx, caller.principal), Grant(networks, new.expires_at))
-            made = await self._insert(tx, caller, new.name, new.scopes, grant)
-            metadata = {"name": new.name, "scopes": new.scopes}
+            made = await self._insert(tx, caller, new, grant)
+            metadata = {"name": new.name, "kind": new.kind, "scopes": new.scopes or []}
             await self._audit.record(tx, caller, "key.create", "key", made.id, metadata)
         return made
 
@@ -208,23 +212,23 @@ class KeyService:
             check_grant(maker, Grant(networks, old.expires_at))
             grant = Grant(networks, rotation.expires_at or old.expires_at)
             check_grant(maker, grant)
-            made = await self._insert(tx, caller, old.name, old.scopes, grant)
+            made = await self._insert(tx, caller, old, grant)
             await self._store.replace(tx, id, made.id, rotation.overlap_seconds)
             metadata = {"replaced_by": made.id, "overlap_seconds": rotation.overlap_seconds}
             await self._audit.record(tx, caller, "key.rotate", "key", id, metadata)
         await self._tell(id)
         return made
 
-    async def _insert(
-        self, tx: Transaction, caller: Caller, name: str, scopes: list[str], grant: Grant
-    ) -> MadeKey:
-        id, key = new_id("key"), f"ogel_{secrets.token_urlsafe(32)}"
+    async def _insert(self, tx: Transaction, caller: Caller, like: NewKey | ApiKey, grant: Grant) -> MadeKey:
+        prefix = _PREFIXES[like.kind]
+        id, key = new_id("key"), f"{prefix}{secrets.token_urlsafe(32)}"
         row = {
             "id": id,
-            "name": name,
+            "name": like.name,
+            "kind": like.kind,
             "key_hash": _hash(key),
-            "hint": key[:9],
-            "scopes": sorted(set(scopes)),
+            "hint": key[: len(prefix) + _HINT_CHARACTERS],
+            "scopes": sorted(set(like.scopes or ())),
             "networks": None if grant.networks is None else list(grant.networks),
             "expires_at": grant.expires_at,
             "made_by": caller.principal.id,
@@ -250,10 +254,14 @@ class KeyService:
         check_scopes(caller.principal, key.scopes)
         return key
 
-    def _check_scopes(self, wanted: Iterable[str]) -> None:
+    def _check_scopes(self, new: NewKey) -> None:
+        if new.kind == "publishable" and new.scopes:
+            raise Invalid.field("body.scopes", "must be left out: everybody may have a publishable key")
+        if new.kind == "secret" and not new.scopes:
+            raise Invalid.field("body.scopes", "is missing: a secret key takes at least one")
         known = set(self._scopes())
         areas = {scope.partition(":")[0] for scope in known}
-        for scope in wanted:
+        for scope in new.scopes or ():
             if scope != "*" and scope not in known and scope not in {f"{area}:*" for area in areas}:
                 takes = f"`*`, or one of {', '.join(sorted(areas))} with :read, :write (where things change) or :*"
                 raise Invalid.field("body.scopes", f"{scope!r} is no scope; it takes {takes}")

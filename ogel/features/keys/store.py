@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Literal, NamedTuple
 
-from ogel.features.keys.key import ApiKey
+from ogel.features.keys.key import ApiKey, KeyKind
 from ogel.runtime.database.database import Queries, Transaction
 
 _SQL = Queries.beside(__name__)
@@ -24,6 +24,7 @@ class Standing(NamedTuple):
     ended: Literal["revoked", "expired"] | None
     expires_in_seconds: float | None
     networks: list[str] | None = None
+    kind: KeyKind = "secret"
 
 
 class KeyStore:

@@ -44,8 +44,8 @@ class Limiter:
 
     async def admit(self, principal: Principal, client: str | None, rate: str) -> Verdict:
         """
-        Counts one request of a principal; anonymous ones by the address `client`. It waits for Redis only when this
-        process sees a caller for the first time, or the caller asks for more than was reserved.
+        Counts one request of a principal; of one that may be anyone by the address `client`. It waits for Redis only
+        when this process sees a caller for the first time, or the caller asks for more than was reserved.
         """
         return UNLIMITED if principal.kind in _OPERATORS else await self.count(_whose(principal, client), rate)
 
@@ -99,7 +99,7 @@ class Limiter:
 
 
 def _whose(principal: Principal, client: str | None) -> str:
-    return network_of(client) if principal.kind == "anonymous" else principal.id
+    return network_of(client) if principal.is_anyone else principal.id
 
 
 @lru_cache(maxsize=1024)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
+from operator import itemgetter
+from typing import Any
 from unittest import mock
 
 import pytest
 import wcwidth
 
-from ogel.cli.tables import Column, cut, show_fields, show_parts, show_table
+from ogel.cli.tables import Column, Table, cut, show_fields, show_parts
 
 ID = "dlv_01k3m8z2v9t4q7w1x5y6b0c2d3"
 URL = "https://hooks.customer.example/tenants/0198a1f2/inbound/orders/v2?signature=none&region=eu-central-1"
@@ -39,11 +42,15 @@ def width(request: pytest.FixtureRequest) -> object:
         yield request.param
 
 
+def _show_table(columns: Sequence[Column[Any]], rows: Sequence[Sequence[object]], empty: str) -> None:
+    Table(empty, [column._replace(of=itemgetter(place)) for place, column in enumerate(columns)]).show(rows)
+
+
 @pytest.mark.parametrize("writing", WRITINGS)
 def test_no_line_is_wider_than_the_terminal(
     width: int, writing: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    show_table(COLUMNS, [(ID, "delivered", 3, URL, writing, "5 min ago")] * 3, empty="none")
+    _show_table(COLUMNS, [(ID, "delivered", 3, URL, writing, "5 min ago")] * 3, empty="none")
     show_fields([("id", ID), ("url", URL), ("what it said", writing)])
     show_parts(["delivered", "2026-11-28 12:07:32Z", ID, writing])
     out = capsys.readouterr().out
@@ -53,7 +60,7 @@ def test_no_line_is_wider_than_the_terminal(
 
 @pytest.mark.parametrize("writing", WRITINGS)
 def test_what_is_piped_is_whole_and_aligned(writing: str, capsys: pytest.CaptureFixture[str]) -> None:
-    show_table(
+    _show_table(
         COLUMNS,
         [(ID, "delivered", 3, URL, writing, "now"), (ID, "failed", 10, "-", "x", "now")],
         empty="none",
@@ -67,7 +74,7 @@ def test_what_is_piped_is_whole_and_aligned(writing: str, capsys: pytest.Capture
 def test_what_does_not_fit_is_a_card_with_everything(capsys: pytest.CaptureFixture[str]) -> None:
     columns = [Column("id"), Column("event"), Column("event type", gives=True), Column("next attempt")]
     with mock.patch("ogel.cli.tables.terminal_width", return_value=72):
-        show_table(
+        _show_table(
             columns, [(ID, ID, "order.created", "in 5 min"), (ID, ID, "order.paid", None)], empty="none"
         )
     assert capsys.readouterr().out.splitlines() == [
@@ -84,7 +91,7 @@ def test_what_does_not_fit_is_a_card_with_everything(capsys: pytest.CaptureFixtu
 
 def test_an_id_stays_whole_on_forty_columns(capsys: pytest.CaptureFixture[str]) -> None:
     with mock.patch("ogel.cli.tables.terminal_width", return_value=40):
-        show_table(
+        _show_table(
             [Column("id"), Column("next attempt"), Column("event")], [(ID, "in 5 min", ID)], empty="none"
         )
     assert capsys.readouterr().out.splitlines() == [
