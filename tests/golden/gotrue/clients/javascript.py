@@ -1,0 +1,52 @@
+"""@supabase/auth-js as npm has it, in a process of node's."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from tests.golden.gotrue.clients.client import Answer, Called
+
+PACKAGE = "@supabase/auth-js@2.119.1"
+_CALLS = Path(__file__).parent / "calls.mjs"
+
+
+def install(directory: Path) -> Path:
+    """The exact version, in a directory of its own."""
+    (directory / "package.json").write_text('{"type": "module", "private": true}')
+    quiet = ["--no-save", "--no-package-lock", "--no-audit", "--no-fund", "--ignore-scripts"]
+    command = ["npm", "install", *quiet, PACKAGE]
+    finished = subprocess.run(command, cwd=directory, capture_output=True, text=True, timeout=100)
+    assert finished.returncode == 0, finished.stdout + finished.stderr
+    shutil.copy(_CALLS, directory / "calls.mjs")
+    return directory
+
+
+class JavaScriptClient:
+    def __init__(self, directory: Path, url: str, anon_key: str, admin_key: str) -> None:
+        self._command = ["node", "calls.mjs", url, anon_key, admin_key]
+        self._directory = directory
+
+    def __enter__(self) -> Self:
+        pipe = subprocess.PIPE
+        self._node = subprocess.Popen(self._command, cwd=self._directory, stdin=pipe, stdout=pipe, text=True)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._node.terminate()
+        self._node.communicate(timeout=10)
+
+    def call(self, client: str, method: str, args: Sequence[Any]) -> Called:
+        """`client` is `implicit`, `pkce` or `admin`; `tabs` with a number refreshes in that many at once."""
+        assert self._node.stdin is not None and self._node.stdout is not None
+        self._node.stdin.write(json.dumps({"client": client, "method": method, "args": args}) + "\n")
+        self._node.stdin.flush()
+        said = json.loads(self._node.stdout.readline())
+        return Called(said["result"], [Answer(**each) for each in said["answers"]])
