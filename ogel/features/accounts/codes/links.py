@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from ogel.features.accounts.codes.code import FreshCode, Purpose
 from ogel.features.accounts.users.user import User
-from ogel.features.mail.templating import LOCALE_PATTERN
+from ogel.features.mail.contract import LOCALE_PATTERN
 
 TEMPLATES: Mapping[Purpose, str] = {
     "signup": "verify_email",

@@ -9,9 +9,10 @@ from typing import NamedTuple
 
 # No spaces, control characters or backslashes, which browsers read in ways of their own (URL standard, §4.4).
 _CLEAN = re.compile(r"[^\s\\\x00-\x20\x7f\"<>`]{1,2048}")
-_URL = re.compile(
-    r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*):(?://(?P<place>[^/?#]*))?(?P<rest>[^#]*)(?P<fragment>#.*)?"
-)
+_SCHEME = r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*):"
+_URL = re.compile(_SCHEME + r"(?://(?P<place>[^/?#]*))?(?P<rest>[^#]*)(?:#.*)?")
+# A question mark of a glob stands for a character, in a host, too.
+_GLOB = re.compile(_SCHEME + r"(?://(?P<place>[^/#]*))?(?P<rest>[^#]*)(?:#.*)?")
 _WEB = ("http", "https")
 # A name or an address, and a port: nobody before an `@`, nothing escaped.
 _HOST = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(:[0-9]{1,5})?")
@@ -41,7 +42,7 @@ class Redirects:
         self._site_url = site_url
         site = _taken_apart(site_url)
         self._site = None if site is None else (site.scheme, site.place)
-        self._listed = [glob for glob in map(_taken_apart, listed) if glob is not None]
+        self._listed = [glob for each in listed if (glob := _taken_apart(each, _GLOB)) is not None]
 
     def allowed(self, url: str | None) -> str:
         """Returns the URL, or that of the site in its place."""
@@ -60,7 +61,7 @@ class Redirects:
 
 def problem_of(listed: str) -> str | None:
     """Returns why a setting lists nothing by it; None: it does."""
-    parts = _taken_apart(listed)
+    parts = _taken_apart(listed, _GLOB)
     if parts is None:
         return "is no URL"
     if parts.scheme in _NEVER or (parts.scheme in _WEB and not parts.place):
@@ -68,8 +69,8 @@ def problem_of(listed: str) -> str | None:
     return None
 
 
-def _taken_apart(url: str) -> _Url | None:
-    found = _URL.fullmatch(url) if _CLEAN.fullmatch(url) else None
+def _taken_apart(url: str, shape: re.Pattern[str] = _URL) -> _Url | None:
+    found = shape.fullmatch(url) if _CLEAN.fullmatch(url) else None
     if found is None:
         return None
     place = found["place"]
