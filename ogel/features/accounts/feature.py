@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, cast
 
+from ogel.features.accounts.codes.purge import purges_of_codes
 from ogel.features.accounts.factors.events import EVENTS as OF_FACTORS
 from ogel.features.accounts.sessions.events import EVENTS as OF_SESSIONS
 from ogel.features.accounts.sessions.session import token_key_purpose
@@ -28,7 +29,9 @@ if TYPE_CHECKING:
     from ogel.features.accounts.codes.redirects import Redirects
     from ogel.features.accounts.codes.requests import CodeRequests
     from ogel.features.accounts.codes.service import CodeService
+    from ogel.features.accounts.codes.verification import Verification
     from ogel.features.accounts.passwords.hasher import Hasher
+    from ogel.features.accounts.self_service.captcha import Captcha
     from ogel.features.accounts.sessions.people import People
     from ogel.features.accounts.sessions.service import SessionService
     from ogel.features.accounts.signing.key import Algorithm
@@ -38,6 +41,7 @@ if TYPE_CHECKING:
     from ogel.kernel.principal import Caller, Principal
     from ogel.runtime.http.credentials import Credential
     from ogel.runtime.http.dialect import Dialect
+    from ogel.runtime.http.route import Route
 
 TABLES = [
     "flow_states",
@@ -162,9 +166,7 @@ class AccountsFeature:
             self.flows,
             Mint(core.vault),
             self.mail,
-            MailLimits(
-                core.limiter, settings.mail_seconds, settings.mails_to_address, settings.mails_in_all
-            ),
+            MailLimits(core.limiter, settings.mail_seconds, settings.mails_to_address, settings.mails_in_all),
             core.audit,
             Sender(
                 settings.app_name or app_of(settings.site_url), settings.external_url, settings.code_seconds
@@ -205,6 +207,28 @@ class AccountsFeature:
         return OperatorCodes(core.database, self.codes, self.users, self.user_store, core.audit)
 
     @cached_property
+    def verification(self) -> Verification:
+        from ogel.features.accounts.codes.verification import Verification
+
+        return Verification(
+            self._core.database,
+            self.codes,
+            self.flows,
+            self.users,
+            self.user_store,
+            self.sessions,
+            self.email_changes,
+        )
+
+    @cached_property
+    def captcha(self) -> Captcha:
+        from ogel.features.accounts.self_service.captcha import URLS, Captcha
+
+        settings = self._settings
+        url = None if settings.captcha is None else URLS[settings.captcha]
+        return Captcha(self._core.outgoing, url, settings.captcha_secret or "")
+
+    @cached_property
     def hasher(self) -> Hasher:
         from ogel.features.accounts.passwords.hasher import Hasher
 
@@ -214,6 +238,7 @@ class AccountsFeature:
         from ogel.features.accounts.gotrue.dialect import gotrue
         from ogel.features.accounts.gotrue.logout import LogoutRoutes
         from ogel.features.accounts.gotrue.token import TokenRoutes
+        from ogel.features.accounts.gotrue.token_pkce import PkceGrant
         from ogel.features.accounts.gotrue.token_refresh import RefreshGrant
         from ogel.features.accounts.gotrue.user import UserRoutes
         from ogel.features.accounts.gotrue.well_known import WellKnownRoutes
@@ -221,12 +246,39 @@ class AccountsFeature:
         return [
             gotrue(
                 [
-                    *TokenRoutes({"refresh_token": RefreshGrant(self.sessions).answer}).routes(),
+                    *TokenRoutes(
+                        {
+                            "refresh_token": RefreshGrant(self.sessions).answer,
+                            "pkce": PkceGrant(self.verification).answer,
+                        }
+                    ).routes(),
+                    *self._code_routes(),
                     *UserRoutes(self.people).routes(),
                     *LogoutRoutes(self.sessions, self._core.database).routes(),
                     *WellKnownRoutes(self.signing_keys, self._settings.external_url).routes(),
                 ]
             )
+        ]
+
+    def _code_routes(self) -> list[Route]:
+        from ogel.features.accounts.gotrue.generate_link import GenerateLinkRoutes
+        from ogel.features.accounts.gotrue.invite import InviteRoutes
+        from ogel.features.accounts.gotrue.links import Links
+        from ogel.features.accounts.gotrue.otp import OtpRoutes
+        from ogel.features.accounts.gotrue.reauthenticate import ReauthenticateRoutes
+        from ogel.features.accounts.gotrue.recover import RecoverRoutes
+        from ogel.features.accounts.gotrue.resend import ResendRoutes
+        from ogel.features.accounts.gotrue.verify import VerifyRoutes
+
+        links, requests, email = Links(self.redirects), self.code_requests, self._settings.email
+        return [
+            *OtpRoutes(requests, links, self.captcha, email=email).routes(),
+            *RecoverRoutes(requests, links, self.captcha, email=email).routes(),
+            *ResendRoutes(requests, links, self.captcha, email=email).routes(),
+            *ReauthenticateRoutes(requests, links).routes(),
+            *VerifyRoutes(self.codes, self.verification, links).routes(),
+            *InviteRoutes(self.operator_codes, links).routes(),
+            *GenerateLinkRoutes(self.operator_codes, links, self.hasher, self._settings).routes(),
         ]
 
 
@@ -239,7 +291,7 @@ def build(core: Core, settings: AccountsSettings) -> Feature:
         watches={"user": accounts.session_watch},
         services=[BackgroundService("session watch", accounts.session_watch.run)],
         events=OF_USERS | OF_FACTORS | OF_SESSIONS,
-        purges=[purge_of_sessions(core.retention_days)],
+        purges=[purge_of_sessions(core.retention_days), *purges_of_codes()],
         tables=TABLES,
         sealed=SEALED,
         settings=settings,

@@ -47,7 +47,9 @@ class Limiter:
         Counts one request of a principal; of one that may be anyone by the address `client`. It waits for Redis only
         when this process sees a caller for the first time, or the caller asks for more than was reserved.
         """
-        return UNLIMITED if principal.kind in _OPERATORS else await self.count(_whose(principal, client), rate)
+        return (
+            UNLIMITED if principal.kind in _OPERATORS else await self.count(_whose(principal, client), rate)
+        )
 
     async def count(self, whose: str, rate: str) -> Verdict:
         """Counts one of whatever `whose` names, without a slash in it, as `admit` does of a principal."""

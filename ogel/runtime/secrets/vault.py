@@ -82,8 +82,8 @@ class Vault:
 
     def mac(self, message: bytes, purpose: str) -> bytes:
         """
-        HMAC-SHA-256 of the message, under a key of this purpose alone: for secrets that are short or can be guessed, and
-        that are compared with what is stored. The former secrets have no part in it.
+        HMAC-SHA-256 of the message, under a key of this purpose alone: for secrets that can be guessed, so that what is
+        stored of them does not help to. The former secrets have no part in it.
         """
         key = hmac.digest(self._secrets[0].encode(), f"ogel mac v1 {purpose}".encode(), "sha256")
         return hmac.digest(key, message, "sha256")

@@ -58,7 +58,7 @@ class EmailChanges:
         asked = self.asked(user)
         if is_taken:
             asked = [purpose for purpose in asked if purpose != "email_change_new"]
-        return await self._codes.send_change(tx, caller, pending, asked, link) if asked else pending
+        return await self._codes.send_all(tx, caller, pending, asked, link) if asked else pending
 
     def asked(self, user: User) -> list[Purpose]:
         """Who has to confirm."""
@@ -79,7 +79,12 @@ class EmailChanges:
         assert email is not None
         try:
             after = await self._store.update(
-                tx, before.id, email=email, email_change=None, email_change_confirm_status=0, **_proven(before)
+                tx,
+                before.id,
+                email=email,
+                email_change=None,
+                email_change_confirm_status=0,
+                **_proven(before),
             )
         except UniqueViolation as error:
             raise already_registered() from error

@@ -46,7 +46,9 @@ def challenge_of(challenge: str | None, method: str | None) -> str | None:
     if not challenge or not method:
         raise _invalid("PKCE flow requires code_challenge_method and code_challenge")
     if not _CHALLENGE.fullmatch(challenge):
-        raise _invalid("code challenge takes 43 to 128 letters, digits, hyphens, periods, underscores and tildes")
+        raise _invalid(
+            "code challenge takes 43 to 128 letters, digits, hyphens, periods, underscores and tildes"
+        )
     if method.lower() != "s256":
         raise _invalid("Invalid code_challenge_method")
     return challenge
@@ -149,4 +151,3 @@ def _not_found() -> AccountError:
 
 def _invalid(message: str) -> AccountError:
     return AccountError(400, "validation_failed", message)
-

@@ -67,7 +67,9 @@ def app_of(site_url: str) -> str:
 def languages_of(user: User, link: LinkOptions) -> list[str]:
     """That of the user's metadata before those of the request."""
     own = (user.user_metadata.get(name) for name in ("locale", "language"))
-    return [each for each in (*own, *link.languages) if isinstance(each, str) and re.search(LOCALE_PATTERN, each)]
+    return [
+        each for each in (*own, *link.languages) if isinstance(each, str) and re.search(LOCALE_PATTERN, each)
+    ]
 
 
 def accepted_languages(header: str | None) -> list[str]:

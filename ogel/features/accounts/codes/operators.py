@@ -74,9 +74,7 @@ class OperatorCodes:
         async with self._database.transaction() as tx:
             user, purpose = await self._meant(tx, caller, wanted)
             user, [code] = await self._codes.make(tx, user, [purpose], link)
-            await self._audit.record(
-                tx, caller, "auth.link_made", "user", str(user.id), {"purpose": purpose}
-            )
+            await self._audit.record(tx, caller, "auth.link_made", "user", str(user.id), {"purpose": purpose})
             url = self._codes.link(code, purpose, link.redirect_to)
             return MadeLink(user, await self._store.identities(tx, user.id), code, purpose, url)
 
@@ -106,9 +104,7 @@ class OperatorCodes:
     async def _signed_up(self, tx: Transaction, caller: Caller, wanted: Wanted) -> User:
         user = await self._store.by_email(tx, wanted.email)
         if user is None:
-            new = NewUser(
-                email=wanted.email, password_hash=wanted.password_hash, user_metadata=wanted.data
-            )
+            new = NewUser(email=wanted.email, password_hash=wanted.password_hash, user_metadata=wanted.data)
             return await self._users.create(tx, caller, new)
         if user.email_confirmed_at is not None:
             raise already_registered()
@@ -124,6 +120,4 @@ class OperatorCodes:
         if user.email_change == new_email:
             return user
         await self._codes.drop(tx, user, *CHANGES)
-        return await self._store.update(
-            tx, user.id, email_change=new_email, email_change_confirm_status=0
-        )
+        return await self._store.update(tx, user.id, email_change=new_email, email_change_confirm_status=0)

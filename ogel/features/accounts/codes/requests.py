@@ -108,9 +108,8 @@ class CodeRequests:
 
     async def _send(self, email: str, kind: Kind, send: Callable[[Transaction], Awaitable[bool]]) -> None:
         await self._codes.admit(email, kind)
-        async with in_even_time():
-            async with self._database.transaction() as tx:
-                is_sent = await send(tx)
+        async with in_even_time(), self._database.transaction() as tx:
+            is_sent = await send(tx)
         if not is_sent:
             self._codes.nothing_sent()
 
@@ -129,7 +128,9 @@ class CodeRequests:
         Who has a password and no proven address gets the link that drops the password: it may be that of somebody who
         signed up with the address of another.
         """
-        return "signup" if user.email_confirmed_at is None and user.encrypted_password is None else "magiclink"
+        return (
+            "signup" if user.email_confirmed_at is None and user.encrypted_password is None else "magiclink"
+        )
 
 
 def _is_out(user: User) -> bool:

@@ -101,24 +101,21 @@ class CodeService:
         self, tx: Transaction, caller: Caller, user: User, purpose: Purpose, link: LinkOptions
     ) -> User:
         """To the user's address. Returns the user as they are now, and replaces their code of this purpose."""
-        assert user.email is not None
-        user, [code] = await self.make(tx, user, [purpose], link)
-        await self._post(tx, caller, user, purpose, user.email, code, link)
-        return user
+        return await self.send_all(tx, caller, user, [purpose], link)
 
-    async def send_change(
+    async def send_all(
         self, tx: Transaction, caller: Caller, user: User, purposes: Sequence[Purpose], link: LinkOptions
     ) -> User:
-        """To the addresses that have to confirm that one takes the place of the other."""
+        """One code of each purpose, all of one flow, to the address that it is for."""
         user, codes = await self.make(tx, user, purposes, link)
         for purpose, code in zip(purposes, codes, strict=True):
-            await self._post(tx, caller, user, purpose, address_for(user, purpose), code, link)
+            await self._post(tx, caller, user, purpose, code, link)
         return user
 
     async def make(
         self, tx: Transaction, user: User, purposes: Sequence[Purpose], link: LinkOptions
     ) -> tuple[User, list[FreshCode]]:
-        """Makes codes of one flow, and sends nothing. The user's row is locked before their codes, here as elsewhere."""
+        """Makes codes of one flow, and sends nothing. The user's row is locked before their codes, as elsewhere."""
         user = await self._users.update(tx, user.id, **{_SENT_AT[purposes[0]]: utc_now()})
         flow = await self._begin(tx, user, type_of(purposes[0]), link)
         codes = []
@@ -179,7 +176,6 @@ class CodeService:
         caller: Caller,
         user: User,
         purpose: Purpose,
-        to: str,
         code: FreshCode,
         link: LinkOptions,
     ) -> None:
@@ -187,6 +183,7 @@ class CodeService:
         if purpose != "reauthentication":
             secrets["url"] = self.link(code, purpose, link.redirect_to)
         data = data_of(user, purpose, self._sender.app, user.email_change)
+        to = address_for(user, purpose)
         await self._mail.queue(tx, caller, to, TEMPLATES[purpose], languages_of(user, link), data, secrets)
         await self._record(tx, caller, "auth.code_sent", user, purpose)
 

@@ -104,6 +104,8 @@ class Verification:
             "email_confirmed_at": utc_now(),
             "raw_user_meta_data": {**user.user_metadata, "email_verified": True},
         }
+        if purpose == "invite":
+            columns["confirmation_sent_at"] = None
         if purpose in _PASSWORDLESS:
             # Whoever signed up with this address before it was proven chose the password: it was another one perhaps,
             # who waits for the owner to come.

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
+
 from ogel.features.accounts.codes.requests import CodeRequests
 from ogel.features.accounts.errors import AccountError
 from ogel.features.accounts.gotrue.bodies import OPTIONAL_JSON, read
@@ -21,7 +23,7 @@ class OtpBody(Challenged, frozen=True, kw_only=True):
     phone: str = ""
     channel: str = ""
     create_user: bool = True
-    data: Json = {}
+    data: Json = msgspec.field(default_factory=dict)
 
 
 class OtpRoutes:
@@ -65,9 +67,7 @@ class OtpRoutes:
             raise AccountError(422, "email_provider_disabled", "Email logins are disabled")
         email, link = email_of(body.email), self._links.options(call, body)
         await self._captcha.check(call.caller, body.captcha_token)
-        await self._requests.sign_in(
-            call.caller, email, create=body.create_user, data=body.data, link=link
-        )
+        await self._requests.sign_in(call.caller, email, create=body.create_user, data=body.data, link=link)
         return {}
 
 

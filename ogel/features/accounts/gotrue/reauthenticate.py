@@ -26,7 +26,5 @@ class ReauthenticateRoutes:
         ]  # fmt: skip
 
     async def _send(self, call: Call[Any, Any]) -> Json:
-        await self._requests.reauthenticate(
-            call.caller, UUID(call.principal.id), self._links.options(call)
-        )
+        await self._requests.reauthenticate(call.caller, UUID(call.principal.id), self._links.options(call))
         return {}

@@ -80,7 +80,7 @@ def test_what_is_listed_and_the_site_are_allowed(url: str) -> None:
         "com.example.other://callback",
         "exact:/back/else",
         "https://app.example.com/" + "x" * 2048,
-        "https://аpp.example.com/",
+        "https://\u0430pp.example.com/",
     ],
 )
 def test_everything_else_leads_to_the_site(url: str | None) -> None:
