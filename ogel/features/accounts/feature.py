@@ -15,7 +15,6 @@ from ogel.features.accounts.sessions.watch import SessionWatch
 from ogel.features.accounts.settings import AccountsSettings
 from ogel.features.accounts.signing.key import private_key_purpose
 from ogel.features.accounts.users.events import EVENTS as OF_USERS
-from ogel.features.accounts.users.service import UserService
 from ogel.features.accounts.users.store import UserStore
 from ogel.runtime.core import Core
 from ogel.runtime.feature import BackgroundService, Feature
@@ -37,6 +36,7 @@ if TYPE_CHECKING:
     from ogel.features.accounts.signing.key import Algorithm
     from ogel.features.accounts.signing.keys import SigningKeys
     from ogel.features.accounts.signing.tokens import Tokens
+    from ogel.features.accounts.users.service import UserService
     from ogel.features.mail.contract import MailQueue
     from ogel.kernel.principal import Caller, Principal
     from ogel.runtime.http.credentials import Credential
@@ -70,7 +70,6 @@ class AccountsFeature:
         self._core = core
         self._settings = settings
         self.user_store = UserStore()
-        self.users = UserService(self.user_store, core.outbox, core.audit)
         self._session_store = SessionStore()
         self.session_watch = SessionWatch(core.database, self._session_store)
 
@@ -221,11 +220,17 @@ class AccountsFeature:
         )
 
     @cached_property
+    def users(self) -> UserService:
+        from ogel.features.accounts.users.service import UserService
+
+        return UserService(self.user_store, self.sessions, self._core.outbox, self._core.audit)
+
+    @cached_property
     def captcha(self) -> Captcha:
         from ogel.features.accounts.self_service.captcha import URLS, Captcha
 
         settings = self._settings
-        url = None if settings.captcha is None else URLS[settings.captcha]
+        url = settings.captcha_url or URLS[settings.captcha] if settings.captcha else None
         return Captcha(self._core.outgoing, url, settings.captcha_secret or "")
 
     @cached_property

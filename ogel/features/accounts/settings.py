@@ -6,7 +6,21 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from ogel.features.accounts.codes.redirects import problem_of
-from ogel.knobs import Section, Takes, choice, endpoint, flag, knob, long_text, needs, real, text, whole
+from ogel.knobs import (
+    Section,
+    Takes,
+    choice,
+    endpoint,
+    flag,
+    knob,
+    long_text,
+    needs,
+    quotas,
+    real,
+    text,
+    whole,
+)
+from ogel.runtime.rates.policy import Quota
 from ogel.runtime.server_urls.parts import BadUrl
 
 # Where a suite on one's own machine answers.
@@ -172,6 +186,18 @@ class AccountsSettings(Section):
         takes=flag(),
         default=True,
         meaning="Whether a change of address is confirmed from the address before, too.",
+    )
+    sign_in_tries: tuple[Quota, ...] = knob(
+        "OGEL_RATE_SIGN_IN_ACCOUNT",
+        takes=quotas(),
+        default=(Quota(10, 900),),
+        meaning="Wrong passwords for one account; nobody is locked out, tries come back one by one.",
+    )
+    captcha_url: str | None = knob(
+        "OGEL_CAPTCHA_URL",
+        takes=endpoint("https://host[:port]/path"),
+        default=None,
+        meaning="Where it is asked, if not at its makers': a service of the same form, or a stand-in.",
     )
     access_token_seconds: int = knob(
         "OGEL_AUTH_TOKEN_SECONDS",

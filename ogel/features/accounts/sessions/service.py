@@ -120,7 +120,7 @@ class SessionService:
         await self._audit.record(
             tx, caller, "auth.factor_verified", "session", str(session_id), metadata, user_id=user_id
         )
-        self._tell_after(tx, found.user_id)
+        self.changed_after(tx, found.user_id)
         account = await self._store.account(tx, found.user_id)
         key = self._unsealed(session_id, found.token_key)
         return await self._issued(account, session_id, found.counter, key, "aal2", found.amr, tx)
@@ -217,9 +217,10 @@ class SessionService:
             for id in ended
         ]
         await self._audit.record_all(tx, entries)
-        self._tell_after(tx, user_id)
+        self.changed_after(tx, user_id)
 
-    def _tell_after(self, tx: Transaction, user_id: UUID) -> None:
+    def changed_after(self, tx: Transaction, user_id: UUID) -> None:
+        """Says `changed` when the transaction is committed."""
         tx.at_end(lambda committed: self.changed(user_id) if committed else None)
 
     def _unsealed(self, session_id: UUID, token_key: bytes) -> bytes:
