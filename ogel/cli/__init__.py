@@ -53,6 +53,9 @@ SECTIONS = {
         "databases": "Register databases that Ogel does not live in; watch, measure and migrate them.",
         "backup": "Copy all of Ogel's data into the store, check it, and restore it into an empty database.",
     },
+    "People": {
+        "teams": "Teams, who is in them with which roles, and who is invited.",
+    },
     "Keys and records": {
         "keys": "Create, list and revoke API keys.",
         "audit": "List, verify and export the audit log.",

@@ -126,6 +126,9 @@ def test_each_scope_is_of_the_area_and_tells_reading_from_writing() -> None:
         if (row.method, row.path) in OF_EVERYBODY_KNOWN:
             assert (row.who, row.scope) == ("known", None)
             continue
+        if row.who == "user":  # who somebody is tells what is theirs
+            assert row.scope is None, row
+            continue
         assert row.scope is not None
         area = row.scope.partition(":")[0]
         reads = row.method in ("GET", "WEBSOCKET")
@@ -142,6 +145,11 @@ def test_every_way_in_lets_in_whom_it_names_and_nobody_else() -> None:
                 assert await status(asked, row, bearer("nobody")) not in (401, 403), row
                 continue
             await strangers(asked, row)
+            if row.who == "user":
+                assert await status(asked, row, bearer("user:")) not in (401, 403), row
+                for principal in ("key:*", "admin:*", "system:*", "anonymous:*"):
+                    assert await status(asked, row, bearer(principal)) == 403, (row, principal)
+                continue
             if row.scope is None:
                 for principal in ("key:", "key:jobs:read", "admin:*", "user:"):
                     assert await status(asked, row, bearer(principal)) == 200, (row, principal)
@@ -177,7 +185,8 @@ async def whoever_lacks_it(asked: ASGIApp, row: AccessRow, scope: str) -> None:
     area = scope.partition(":")[0]
     others = {f"{each}:*" for each in AREAS if each != area} | (ALL - {scope})
     # Neither people who signed in nor who is nobody hold keys, whatever they are allowed elsewhere.
-    for principal in ("key:", f"key:{'+'.join(sorted(others))}", "user:*", "anonymous:*"):
+    nobody = {"anonymous:*"} if row.who == "known" else {"user:*", "anonymous:*"}
+    for principal in ("key:", f"key:{'+'.join(sorted(others))}", *nobody):
         assert await status(asked, row, bearer(principal)) == 403, (row, principal)
 
 
