@@ -15,6 +15,9 @@ _CONFIRM: Mapping[str, str] = {
     "OGEL_AUTH_PASSWORD_LENGTH": "6",
     "OGEL_MAIL_PROVIDERS": "outbox",
     "OGEL_MAIL_FROM": "Acme <acme@example.com>",
+    "OGEL_AUTH_MAIL_SECONDS": "0",
+    "OGEL_AUTH_MAILS_TO_ADDRESS": "0",
+    "OGEL_AUTH_MAILS": "0",
     "OGEL_RATE_SIGN_IN": "off",
     "OGEL_RATE_READ": "off",
     "OGEL_RATE_WRITE": "off",
@@ -26,7 +29,7 @@ PROFILES: Mapping[str, Mapping[str, str]] = {
     "autoconfirm": _AUTOCONFIRM,
     "closed": {**_CONFIRM, "OGEL_AUTH_SIGNUP": "false"},
     "noemail": {**_CONFIRM, "OGEL_AUTH_EMAIL": "false"},
-    "shortotp": _CONFIRM,
+    "shortotp": {**_CONFIRM, "OGEL_AUTH_CODE_SECONDS": "1"},
     "currentpw": {**_CONFIRM, "OGEL_AUTH_CURRENT_PASSWORD": "true"},
     "hs256": _AUTOCONFIRM,
     "strict": {
@@ -35,7 +38,11 @@ PROFILES: Mapping[str, Mapping[str, str]] = {
         "OGEL_AUTH_PASSWORD_CHARACTERS": "abcdefghijklmnopqrstuvwxyz:ABCDEFGHIJKLMNOPQRSTUVWXYZ:0123456789",
         "OGEL_AUTH_REAUTHENTICATE": "true",
     },
-    "limited": _CONFIRM,
+    "limited": {
+        **_CONFIRM,
+        "OGEL_AUTH_MAIL_SECONDS": "60",
+        "OGEL_AUTH_MAILS": "3",
+    },
     "rt2": _AUTOCONFIRM,
     "oauthserver": _CONFIRM,
 }
