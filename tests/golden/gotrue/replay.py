@@ -16,8 +16,7 @@ from tests.golden.gotrue.compare import compare, compare_headers, compare_mails
 from tests.golden.gotrue.placeholders import Labels
 from tests.golden.gotrue.transcript import Json, Line
 from tests.support.issuer import Issuer
-from tests.support.process import Response
-from tests.support.world import World
+from tests.support.process import Client, Response
 
 PREFIX = "/auth/v1"
 # They say nothing of the dialect.
@@ -27,13 +26,13 @@ _LEFT_OUT = {"accept", "user-agent", "x-client-info"}
 class Suite(Protocol):
     """One profile, on a database of its own."""
 
-    world: World
+    world: Client
 
     def keys(self) -> Mapping[str, str]:
         """What stands for `<service_role>` and `<anon_key>`."""
 
     def mails(self) -> list[Json]:
-        """Those that have been queued since this was last asked."""
+        """Those that have come since this was last asked."""
 
     def sql(self, statements: str) -> None: ...
 
@@ -98,8 +97,8 @@ class Replay:
         answer = world(request["method"], path, raw=self._content(request), key="", headers=headers)
         self._keep_cookie(answer.headers.get("set-cookie"))
         self.location = answer.headers.get("location") or _url(answer) or self.location
-        told = {name: self._as_recorded(text) for name, text in answer.headers.items()}
-        return Response(answer.status, told, self._as_recorded(answer.raw.decode()).encode())
+        told = {name: self.as_recorded(text) for name, text in answer.headers.items()}
+        return Response(answer.status, told, self.as_recorded(answer.raw.decode()).encode())
 
     def _keep_cookie(self, header: str | None) -> None:
         """All requests come from one browser."""
@@ -107,7 +106,7 @@ class Replay:
             name, _, value = header.partition(";")[0].partition("=")
             self._cookies[name] = value
 
-    def _as_recorded(self, text: str) -> str:
+    def as_recorded(self, text: str) -> str:
         return text.replace(self.issuer.url, "http://idp.example.com")
 
     def _content(self, request: Json) -> bytes:
@@ -142,7 +141,7 @@ class Replay:
                 continue
             claims = jwt.decode(token, options={"verify_signature": False})
             came = json.dumps({"header": jwt.get_unverified_header(token), "claims": claims})
-            lines += compare(expected, json.loads(self._as_recorded(came)), self.labels, label)
+            lines += compare(expected, json.loads(self.as_recorded(came)), self.labels, label)
         return lines
 
 
