@@ -77,8 +77,9 @@ class Replay:
         if "parallel" in line.request:
             return self._play_at_once(line, answer)
         response = self.ask(line.profile, line.request)
-        differences = [] if response.status == answer["status"] else [_status(answer, response)]
-        differences += compare_headers(answer["headers"], response.headers, self.labels)
+        if response.status != answer["status"]:
+            return [f"status: recorded {answer['status']}, came {response.status} {response.raw[:300]!r}"]
+        differences = compare_headers(answer["headers"], response.headers, self.labels)
         differences += compare(answer["body"], _body(response), self.labels)
         differences += compare_mails(answer["mails"], mails(), self.labels)
         return differences + self._compare_tokens(answer["decoded"])
@@ -143,10 +144,6 @@ class Replay:
             came = json.dumps({"header": jwt.get_unverified_header(token), "claims": claims})
             lines += compare(expected, json.loads(self.as_recorded(came)), self.labels, label)
         return lines
-
-
-def _status(answer: Json, response: Response) -> str:
-    return f"status: recorded {answer['status']}, came {response.status} {response.raw[:200]!r}"
 
 
 def _url(response: Response) -> str | None:
