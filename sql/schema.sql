@@ -238,23 +238,31 @@ CREATE TABLE auth.mfa_factors (
     status text DEFAULT 'unverified'::text NOT NULL,
     secret bytea,
     last_step bigint,
+    wrong_tries integer DEFAULT 0 NOT NULL,
+    locked_until timestamp with time zone,
     last_challenged_at timestamp with time zone,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     updated_at timestamp with time zone DEFAULT now() NOT NULL,
-    CONSTRAINT mfa_factors_factor_type_check CHECK ((factor_type = ANY (ARRAY['totp'::text, 'webauthn'::text]))),
+    CONSTRAINT mfa_factors_factor_type_check CHECK ((factor_type = ANY (ARRAY['totp'::text, 'recovery_code'::text]))),
     CONSTRAINT mfa_factors_status_check CHECK ((status = ANY (ARRAY['unverified'::text, 'verified'::text])))
 );
 
-COMMENT ON COLUMN auth.mfa_factors.secret IS 'sealed';
+COMMENT ON COLUMN auth.mfa_factors.secret IS 'sealed; recovery codes have none';
 
 COMMENT ON COLUMN auth.mfa_factors.last_step IS 'of the last code that was taken: none is taken twice (RFC 6238 §5.2)';
 
+COMMENT ON COLUMN auth.mfa_factors.wrong_tries IS 'since the last code that was right';
+
+COMMENT ON COLUMN auth.mfa_factors.locked_until IS 'until then no code is looked at';
+
 CREATE TABLE auth.mfa_recovery_codes (
-    user_id uuid NOT NULL,
+    factor_id uuid NOT NULL,
     hash bytea NOT NULL,
     used_at timestamp with time zone,
     created_at timestamp with time zone DEFAULT now() NOT NULL
 );
+
+COMMENT ON COLUMN auth.mfa_recovery_codes.hash IS 'SHA-256';
 
 CREATE TABLE auth.one_time_codes (
     id uuid DEFAULT gen_random_uuid() NOT NULL,
@@ -384,7 +392,7 @@ ALTER TABLE ONLY auth.mfa_factors
     ADD CONSTRAINT mfa_factors_pkey PRIMARY KEY (id);
 
 ALTER TABLE ONLY auth.mfa_recovery_codes
-    ADD CONSTRAINT mfa_recovery_codes_pkey PRIMARY KEY (user_id, hash);
+    ADD CONSTRAINT mfa_recovery_codes_pkey PRIMARY KEY (factor_id, hash);
 
 ALTER TABLE ONLY auth.one_time_codes
     ADD CONSTRAINT one_time_codes_pkey PRIMARY KEY (id);
@@ -414,6 +422,8 @@ CREATE INDEX mfa_challenges_factor ON auth.mfa_challenges USING btree (factor_id
 CREATE INDEX mfa_challenges_session ON auth.mfa_challenges USING btree (session_id);
 
 CREATE UNIQUE INDEX mfa_factors_name ON auth.mfa_factors USING btree (user_id, friendly_name) WHERE (friendly_name <> ''::text);
+
+CREATE UNIQUE INDEX mfa_factors_recovery_codes ON auth.mfa_factors USING btree (user_id) WHERE (factor_type = 'recovery_code'::text);
 
 CREATE INDEX mfa_factors_user ON auth.mfa_factors USING btree (user_id);
 
@@ -455,7 +465,7 @@ ALTER TABLE ONLY auth.mfa_factors
     ADD CONSTRAINT mfa_factors_user_id_fkey FOREIGN KEY (user_id) REFERENCES auth.users(id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY auth.mfa_recovery_codes
-    ADD CONSTRAINT mfa_recovery_codes_user_id_fkey FOREIGN KEY (user_id) REFERENCES auth.users(id) ON DELETE CASCADE;
+    ADD CONSTRAINT mfa_recovery_codes_factor_id_fkey FOREIGN KEY (factor_id) REFERENCES auth.mfa_factors(id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY auth.one_time_codes
     ADD CONSTRAINT one_time_codes_flow_id_fkey FOREIGN KEY (flow_id) REFERENCES auth.flow_states(id) ON DELETE SET NULL;
@@ -1109,6 +1119,76 @@ CREATE TABLE schema_migrations (
 
 ALTER TABLE ONLY schema_migrations
     ADD CONSTRAINT schema_migrations_pkey PRIMARY KEY (version);
+
+CREATE TABLE team_invitations (
+    id text NOT NULL,
+    team_id text NOT NULL,
+    email text NOT NULL,
+    roles text[] NOT NULL,
+    token_hash bytea NOT NULL,
+    invited_by text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    expires_at timestamp with time zone NOT NULL
+);
+
+COMMENT ON COLUMN team_invitations.email IS 'where it was sent, in lower case';
+
+COMMENT ON COLUMN team_invitations.token_hash IS 'SHA-256 of the token in its link';
+
+COMMENT ON COLUMN team_invitations.invited_by IS 'the principal who invites: a user, or a key';
+
+ALTER TABLE ONLY team_invitations
+    ADD CONSTRAINT team_invitations_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY team_invitations
+    ADD CONSTRAINT team_invitations_team_id_email_key UNIQUE (team_id, email);
+
+ALTER TABLE ONLY team_invitations
+    ADD CONSTRAINT team_invitations_token_hash_key UNIQUE (token_hash);
+
+CREATE INDEX team_invitations_expires_at ON team_invitations USING btree (expires_at);
+
+ALTER TABLE ONLY team_invitations
+    ADD CONSTRAINT team_invitations_team_id_fkey FOREIGN KEY (team_id) REFERENCES teams(id) ON DELETE CASCADE;
+
+CREATE TABLE team_members (
+    id text NOT NULL,
+    team_id text NOT NULL,
+    user_id uuid NOT NULL,
+    roles text[] NOT NULL,
+    joined_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+COMMENT ON TABLE team_members IS 'users in teams; a team whose last owner was deleted has none until an operator names one';
+
+COMMENT ON COLUMN team_members.roles IS 'owner, admin, member, or words of the team''s own, each once';
+
+ALTER TABLE ONLY team_members
+    ADD CONSTRAINT team_members_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY team_members
+    ADD CONSTRAINT team_members_team_id_user_id_key UNIQUE (team_id, user_id);
+
+CREATE INDEX team_members_user ON team_members USING btree (user_id);
+
+ALTER TABLE ONLY team_members
+    ADD CONSTRAINT team_members_team_id_fkey FOREIGN KEY (team_id) REFERENCES teams(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY team_members
+    ADD CONSTRAINT team_members_user_id_fkey FOREIGN KEY (user_id) REFERENCES auth.users(id) ON DELETE CASCADE;
+
+CREATE TABLE teams (
+    id text NOT NULL,
+    name text NOT NULL,
+    made_by text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+COMMENT ON COLUMN teams.made_by IS 'the principal who made it: a user, or a key';
+
+ALTER TABLE ONLY teams
+    ADD CONSTRAINT teams_pkey PRIMARY KEY (id);
 
 CREATE TABLE usage (
     bucket text NOT NULL,

@@ -11,6 +11,7 @@ FEATURES: tuple[LazyFeature, ...] = (
     LazyFeature("events", brings=["settings"]),
     LazyFeature("keys", brings=["authenticators", "services", "settings"]),
     LazyFeature("accounts", brings=["settings"]),
+    LazyFeature("teams"),
     LazyFeature("messaging", queues=["messaging"], brings=["settings"]),
     LazyFeature("mail", queues=["mail"], brings=["settings"]),
     LazyFeature("realtime", queues=["realtime"], brings=["subscribers", "streams", "services"]),

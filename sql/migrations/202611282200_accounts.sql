@@ -163,17 +163,22 @@ CREATE TABLE mfa_factors (
   id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
   user_id uuid NOT NULL REFERENCES users ON DELETE CASCADE,
   friendly_name text,
-  factor_type text NOT NULL CHECK (factor_type IN ('totp', 'webauthn')),
+  factor_type text NOT NULL CHECK (factor_type IN ('totp', 'recovery_code')),
   status text NOT NULL DEFAULT 'unverified' CHECK (status IN ('unverified', 'verified')),
   secret bytea,
   last_step bigint,
+  wrong_tries int NOT NULL DEFAULT 0,
+  locked_until timestamptz,
   last_challenged_at timestamptz,
   created_at timestamptz NOT NULL DEFAULT now(),
   updated_at timestamptz NOT NULL DEFAULT now()
 );
-COMMENT ON COLUMN mfa_factors.secret IS 'sealed';
+COMMENT ON COLUMN mfa_factors.secret IS 'sealed; recovery codes have none';
 COMMENT ON COLUMN mfa_factors.last_step IS 'of the last code that was taken: none is taken twice (RFC 6238 §5.2)';
+COMMENT ON COLUMN mfa_factors.wrong_tries IS 'since the last code that was right';
+COMMENT ON COLUMN mfa_factors.locked_until IS 'until then no code is looked at';
 CREATE INDEX mfa_factors_user ON mfa_factors (user_id);
+CREATE UNIQUE INDEX mfa_factors_recovery_codes ON mfa_factors (user_id) WHERE factor_type = 'recovery_code';
 CREATE UNIQUE INDEX mfa_factors_name ON mfa_factors (user_id, friendly_name) WHERE friendly_name <> '';
 
 CREATE TABLE mfa_challenges (
@@ -189,11 +194,12 @@ CREATE INDEX mfa_challenges_session ON mfa_challenges (session_id);
 CREATE INDEX mfa_challenges_expires_at ON mfa_challenges (expires_at);
 
 CREATE TABLE mfa_recovery_codes (
-  user_id uuid NOT NULL REFERENCES users ON DELETE CASCADE,
+  factor_id uuid NOT NULL REFERENCES mfa_factors ON DELETE CASCADE,
   hash bytea NOT NULL,
   used_at timestamptz,
   created_at timestamptz NOT NULL DEFAULT now(),
-  PRIMARY KEY (user_id, hash)
+  PRIMARY KEY (factor_id, hash)
 );
+COMMENT ON COLUMN mfa_recovery_codes.hash IS 'SHA-256';
 
 SET LOCAL search_path = ogel;

@@ -10,7 +10,7 @@ from ogel.adapters.postgres import PoolOptions, make_pool
 from ogel.features.backups.catalog import Shape, TableName, tables
 from ogel.platform.platform import Platform
 from ogel.runtime.database.database import Database
-from ogel.runtime.database.schemas import SCHEMAS, SEARCH_PATH
+from ogel.runtime.database.schemas import OWN, SCHEMAS
 from ogel.settings import Settings
 from tests.support.process import ADMIN_KEY, SECRET
 
@@ -52,7 +52,7 @@ def test_no_table_is_forgotten(database_url: str) -> None:
 
 def test_a_table_is_filled_after_those_it_refers_to(database_url: str) -> None:
     with psycopg.connect(database_url) as connection:
-        connection.execute(f"SET search_path = {SEARCH_PATH}".encode())
+        connection.execute(f"SET search_path = {OWN}".encode())
         references = connection.execute(
             "SELECT DISTINCT conrelid::regclass::text, confrelid::regclass::text FROM pg_constraint WHERE contype = 'f'"
         ).fetchall()

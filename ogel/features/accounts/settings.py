@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from ogel.knobs import Section, endpoint, flag, knob, whole
+from ogel.knobs import Section, Takes, choice, endpoint, flag, knob, needs, text, whole
+
+
+def _sets(value: str) -> tuple[str, ...]:
+    """As GoTrue's PASSWORD_REQUIRED_CHARACTERS: `abc:ABC:123`; a colon among the characters is written `\\:`."""
+    sets = tuple(each.replace("\0", ":") for each in value.replace("\\:", "\0").split(":"))
+    if "" in sets:
+        raise ValueError
+    return sets
+
+
+_CHARACTERS = Takes("sets of characters with colons between them: abcdefgh:0123456789", _sets)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +41,66 @@ class AccountsSettings(Section):
         default=True,
         meaning="Whether people may sign themselves up.",
     )
+    email: bool = knob(
+        "OGEL_AUTH_EMAIL",
+        "ENABLE_EMAIL_SIGNUP",
+        takes=flag(),
+        default=True,
+        meaning="Whether people sign up and in with an address and a password.",
+    )
+    autoconfirm: bool | None = knob(
+        "OGEL_AUTH_AUTOCONFIRM",
+        "ENABLE_EMAIL_AUTOCONFIRM",
+        takes=flag(),
+        default=None,
+        meaning="Whether addresses are believed without a mail to them. None: where nothing sends mail.",
+    )
+    anonymous: bool = knob(
+        "OGEL_AUTH_ANONYMOUS",
+        "ENABLE_ANONYMOUS_USERS",
+        takes=flag(),
+        default=False,
+        meaning="Whether people may begin without saying who they are.",
+    )
+    password_length: int = knob(
+        "OGEL_AUTH_PASSWORD_LENGTH",
+        "PASSWORD_MIN_LENGTH",
+        takes=whole(6, 128, "characters"),
+        default=8,
+        meaning="Shortest password that is taken.",
+    )
+    password_characters: tuple[str, ...] = knob(
+        "OGEL_AUTH_PASSWORD_CHARACTERS",
+        "PASSWORD_REQUIRED_CHARACTERS",
+        takes=_CHARACTERS,
+        default=(),
+        meaning="A new password has a character of each set. Length protects better.",
+    )
+    password_needs_recent_sign_in: bool = knob(
+        "OGEL_AUTH_REAUTHENTICATE",
+        takes=flag(),
+        default=False,
+        meaning="Whether a new password needs a sign-in within a day, or a code from POST /reauthenticate.",
+    )
+    password_needs_current: bool = knob(
+        "OGEL_AUTH_CURRENT_PASSWORD",
+        takes=flag(),
+        default=False,
+        meaning="Whether a new password needs the one before.",
+    )
+    captcha: str | None = knob(
+        "OGEL_CAPTCHA",
+        takes=choice("hcaptcha", "turnstile"),
+        default=None,
+        meaning="Who checks that people are people before they sign up, sign in or are sent mail.",
+    )
+    captcha_secret: str | None = knob(
+        "OGEL_CAPTCHA_SECRET",
+        takes=text("a secret"),
+        default=None,
+        meaning="The secret key of hCaptcha or Turnstile.",
+        secret=True,
+    )
     access_token_seconds: int = knob(
         "OGEL_AUTH_TOKEN_SECONDS",
         "JWT_EXPIRY",
@@ -36,3 +108,6 @@ class AccountsSettings(Section):
         default=600,
         meaning="How long an access token is good for.",
     )
+
+    def incomplete(self, known: Collection[str], names: Mapping[str, str]) -> Sequence[str]:
+        return needs(f"OGEL_CAPTCHA={self.captcha}", ["captcha_secret"], known, names) if self.captcha else []

@@ -8,7 +8,9 @@ import msgspec
 from starlette.types import Scope
 
 from ogel.features.accounts.errors import AccountError
-from ogel.kernel.errors import OgelError
+from ogel.features.accounts.gotrue.bodies import bad_json
+from ogel.features.accounts.passwords.policy import WeakPassword
+from ogel.kernel.errors import Invalid, Malformed, OgelError
 from ogel.runtime.http.exchange import header
 from ogel.runtime.http.route import Reply, Text
 
@@ -23,7 +25,7 @@ _CODES: Mapping[int, str] = {
     404: "validation_failed",
     408: "request_timeout",
     409: "conflict",
-    413: "validation_failed",
+    413: "request_entity_too_large",
     415: "validation_failed",
     422: "validation_failed",
     429: "over_request_rate_limit",
@@ -35,6 +37,7 @@ def render_error(error: OgelError, scope: Scope) -> Reply:
     `{code: <status>, error_code, msg}`; to clients that name a version from 2024-01-01 on `{code: <error code>,
     message}`.
     """
+    error = _in_its_words(error)
     code = error.code if isinstance(error, AccountError) else _CODES.get(error.status, "unexpected_failure")
     headers = {"x-sb-error-code": code}
     document: dict[str, object]
@@ -44,7 +47,20 @@ def render_error(error: OgelError, scope: Scope) -> Reply:
         document = {"code": code, "message": error.message}
     else:
         document = {"code": error.status, "error_code": code, "msg": error.message}
+    if isinstance(error, WeakPassword):
+        document["weak_password"] = {"reasons": error.reasons}
     return Reply(Text(msgspec.json.encode(document), "application/json"), error.status, headers)
+
+
+def _in_its_words(error: OgelError) -> OgelError:
+    """Bodies that cannot be read are a case of their own there."""
+    if isinstance(error, Malformed) or (isinstance(error, Invalid) and _is_of_body(error)):
+        return bad_json(error.message)
+    return error
+
+
+def _is_of_body(error: Invalid) -> bool:
+    return bool(error.errors) and all(each.path.startswith("body") for each in error.errors)
 
 
 def _is_newer(version: str) -> bool:

@@ -1,0 +1,1 @@
+"""Identity providers: GitHub, and whoever speaks OpenID Connect."""

@@ -1,0 +1,1 @@
+"""Teams: people who belong together, what each may do there, and invitations to them."""
