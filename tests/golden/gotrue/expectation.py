@@ -39,7 +39,7 @@ class Difference:
     """
 
     lines: str | Sequence[str]
-    ours: Json | Refused
+    ours: Json | Refused | Instead
     why: str
 
     def names(self) -> Sequence[str]:

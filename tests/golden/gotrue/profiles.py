@@ -17,6 +17,10 @@ _CONFIRM: Mapping[str, str] = {
     "OGEL_AUTH_PASSWORD_LENGTH": "6",
     "OGEL_AUTH_LEGACY_JWT_SECRET": LEGACY_SECRET,
     "OGEL_AUTH_MANUAL_LINKING": "true",
+    "OGEL_AUTH_MAIL_SECONDS": "0",
+    "OGEL_AUTH_MAILS_TO_ADDRESS": "0",
+    "OGEL_AUTH_MAILS": "0",
+    "OGEL_AUTH_SECURE_EMAIL_CHANGE": "true",
     "OGEL_MAIL_PROVIDERS": "outbox",
     "OGEL_MAIL_FROM": "Acme <acme@example.com>",
     "OGEL_RATE_SIGN_IN": "off",
@@ -37,6 +41,7 @@ PROFILES: Mapping[str, Mapping[str, str]] = {
         "OGEL_AUTH_ANONYMOUS": "false",
         "OGEL_AUTH_MANUAL_LINKING": "false",
         "OGEL_AUTH_REFRESH_REUSE_SECONDS": "0",
+        "OGEL_AUTH_SECURE_EMAIL_CHANGE": "false",
     },
     "strict": {
         **_AUTOCONFIRM,
@@ -44,7 +49,13 @@ PROFILES: Mapping[str, Mapping[str, str]] = {
         "OGEL_AUTH_PASSWORD_CHARACTERS": "abcdefghijklmnopqrstuvwxyz:ABCDEFGHIJKLMNOPQRSTUVWXYZ:0123456789",
         "OGEL_AUTH_REAUTHENTICATE": "true",
     },
-    "limited": _CONFIRM,
+    "limited": {
+        **_CONFIRM,
+        "OGEL_AUTH_MAIL_SECONDS": "60",
+        "OGEL_AUTH_MAILS": "3",
+        "OGEL_RATE_SIGN_IN": "30/5m",
+        "OGEL_TRUSTED_PROXIES": "0.0.0.0/0",
+    },
     "rt2": _AUTOCONFIRM,
     "oauthserver": _CONFIRM,
 }
