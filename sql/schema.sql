@@ -292,10 +292,8 @@ CREATE TABLE auth.sessions (
     counter bigint DEFAULT 0 NOT NULL,
     previous_until timestamp with time zone,
     token_key bytea NOT NULL,
-    client_hash bytea,
     ip inet,
     user_agent text,
-    tag text,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     refreshed_at timestamp with time zone DEFAULT now() NOT NULL,
     not_after timestamp with time zone NOT NULL
@@ -309,7 +307,7 @@ COMMENT ON COLUMN auth.sessions.previous_until IS 'until then the token before i
 
 COMMENT ON COLUMN auth.sessions.token_key IS 'what its refresh tokens are signed with, sealed';
 
-COMMENT ON COLUMN auth.sessions.client_hash IS 'SHA-256 of what tells its client from others; null: nothing does';
+COMMENT ON COLUMN auth.sessions.not_after IS 'when it ends if it is not refreshed before';
 
 CREATE TABLE auth.signing_keys (
     kid text NOT NULL,
@@ -434,8 +432,6 @@ CREATE INDEX one_time_codes_flow ON auth.one_time_codes USING btree (flow_id);
 CREATE INDEX one_time_codes_hash ON auth.one_time_codes USING btree (hash);
 
 CREATE INDEX sessions_not_after ON auth.sessions USING btree (not_after);
-
-CREATE INDEX sessions_refreshed_at ON auth.sessions USING btree (refreshed_at);
 
 CREATE INDEX sessions_user ON auth.sessions USING btree (user_id, created_at);
 

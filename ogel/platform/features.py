@@ -10,7 +10,7 @@ FEATURES: tuple[LazyFeature, ...] = (
     LazyFeature("databases", queues=["databases"]),
     LazyFeature("events", brings=["settings"]),
     LazyFeature("keys", brings=["authenticators", "services", "settings"]),
-    LazyFeature("accounts", brings=["settings"]),
+    LazyFeature("accounts", brings=["authenticators", "services", "settings"]),
     LazyFeature("teams"),
     LazyFeature("messaging", queues=["messaging"], brings=["settings"]),
     LazyFeature("mail", queues=["mail"], brings=["settings"]),

@@ -61,7 +61,7 @@ class Core:
     broadcast         to all processes, through Redis, if this one `has_redis`.
     pressure          whether full queues take more: `core.pressure.admit`.
     limiter           how much each caller may ask for.
-    watch             tells who remembers a key when that ends.
+    watch             tells who remembers a key or session when that ends.
     features          the manifests of all others, built when they are asked for.
     probes            of the servers; `costly_probes` are those that are asked each minute, and not by whoever asks.
     admin_key         the key that stands in the settings.

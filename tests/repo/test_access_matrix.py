@@ -45,7 +45,8 @@ OPEN = {
 OF_EVERYBODY_KNOWN = {("GET", "/api/me")}
 # What no route does by itself: other doors, and Ogel's own work.
 ELSEWHERE = {
-    "audit.export", "backup.restore", "cleanup.purge", "factor.refuse", "key.refuse", "key.use",
+    "audit.export", "auth.factor_verified", "auth.refresh_reuse", "auth.session_ended", "auth.sign_in",
+    "backup.restore", "cleanup.purge", "factor.refuse", "key.refuse", "key.use",
     "secret.rotate", "user.create", "user.delete", "user.update",
 }  # fmt: skip
 # What a delivery goes through is in the log of its attempts.

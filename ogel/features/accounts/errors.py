@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ogel.kernel.errors import FieldError, OgelError
+from ogel.kernel.errors import FieldError, OgelError, Unauthenticated
 
 
 class AccountError(OgelError):
@@ -24,4 +24,12 @@ class AccountError(OgelError):
     ) -> None:
         super().__init__(message, errors=errors, retry_after_seconds=retry_after_seconds)
         self.status = status
+        self.code = code
+
+
+class BadToken(Unauthenticated):
+    """An access token that is not good, or not any more. `code` is Supabase Auth's."""
+
+    def __init__(self, reason: str, code: str = "bad_jwt") -> None:
+        super().__init__(f"invalid JWT: {reason}" if code == "bad_jwt" else reason)
         self.code = code

@@ -5,7 +5,31 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from ogel.knobs import Section, Takes, choice, endpoint, flag, knob, needs, text, whole
+from ogel.knobs import (
+    Section,
+    Takes,
+    choice,
+    endpoint,
+    flag,
+    knob,
+    long_text,
+    needs,
+    quotas,
+    real,
+    text,
+    whole,
+)
+from ogel.runtime.rates.policy import Quota
+
+# Where a suite on one's own machine answers.
+_LOCAL_URL = "http://localhost:8080/auth/v1"
+
+
+def _signing(value: str) -> str:
+    for algorithm in ("ES256", "EdDSA"):
+        if value.lower() == algorithm.lower():
+            return algorithm
+    raise ValueError
 
 
 def _sets(value: str) -> tuple[str, ...]:
@@ -101,6 +125,18 @@ class AccountsSettings(Section):
         meaning="The secret key of hCaptcha or Turnstile.",
         secret=True,
     )
+    sign_in_tries: tuple[Quota, ...] = knob(
+        "OGEL_RATE_SIGN_IN_ACCOUNT",
+        takes=quotas(),
+        default=(Quota(10, 900),),
+        meaning="Wrong passwords for one account; nobody is locked out, tries come back one by one.",
+    )
+    captcha_url: str | None = knob(
+        "OGEL_CAPTCHA_URL",
+        takes=endpoint("https://host[:port]/path"),
+        default=None,
+        meaning="Where it is asked, if not at its makers': a service of the same form, or a stand-in.",
+    )
     access_token_seconds: int = knob(
         "OGEL_AUTH_TOKEN_SECONDS",
         "JWT_EXPIRY",
@@ -108,6 +144,55 @@ class AccountsSettings(Section):
         default=600,
         meaning="How long an access token is good for.",
     )
+    signing: str = knob(
+        "OGEL_AUTH_SIGNING",
+        takes=Takes("ES256 or EdDSA", _signing),
+        default="ES256",
+        meaning="The algorithm of new signing keys. Clients of Supabase do not all verify EdDSA.",
+    )
+    key_days: float = knob(
+        "OGEL_AUTH_KEY_DAYS",
+        takes=real(0, 3650, "days"),
+        default=90.0,
+        meaning="How long a signing key signs before the next one does; 0: until it is rotated by hand.",
+    )
+    legacy_secret: str | None = knob(
+        "OGEL_AUTH_LEGACY_JWT_SECRET",
+        "JWT_SECRET",
+        takes=long_text(32),
+        default=None,
+        meaning="The JWT secret of a Supabase project that people come from: its HS256 tokens are taken, too.",
+        secret=True,
+    )
+    session_days: float = knob(
+        "OGEL_AUTH_SESSION_DAYS",
+        takes=real(0.001, 3650, "days"),
+        default=30.0,
+        meaning="After this long people sign in anew.",
+    )
+    session_idle_days: float = knob(
+        "OGEL_AUTH_SESSION_IDLE_DAYS",
+        takes=real(0.001, 3650, "days"),
+        default=7.0,
+        meaning="A session that is not refreshed for this long ends.",
+    )
+    sessions_per_user: int = knob(
+        "OGEL_AUTH_SESSIONS_PER_USER",
+        takes=whole(1, 1000),
+        default=100,
+        meaning="With one more, a user's oldest session ends.",
+    )
+    refresh_reuse_seconds: int = knob(
+        "OGEL_AUTH_REFRESH_REUSE_SECONDS",
+        takes=whole(0, 300, "seconds"),
+        default=30,
+        meaning="How long a refresh token that was exchanged gets the same new one again, for tabs and lost answers.",
+    )
+
+    @property
+    def external_url(self) -> str:
+        """Where clients reach /auth/v1; the issuer of tokens."""
+        return self.api_url or _LOCAL_URL
 
     def incomplete(self, known: Collection[str], names: Mapping[str, str]) -> Sequence[str]:
         return needs(f"OGEL_CAPTCHA={self.captcha}", ["captcha_secret"], known, names) if self.captcha else []

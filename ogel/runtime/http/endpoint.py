@@ -60,7 +60,7 @@ class _Operation:
     def __init__(self, route: Route, dialect: Dialect, admissions: Admissions, options: HttpOptions) -> None:
         self._route = route
         self._strict = dialect.strict_parameters
-        self._admission = admissions.of(route.access, dialect.credentials)
+        self._admission = admissions.of(route.access, dialect.credentials, dialect.companions)
         self._body = body_reader(route, dialect.strict_parameters, options)
 
     async def perform(self, scope: Scope, receive: Receive, send: Send) -> None:

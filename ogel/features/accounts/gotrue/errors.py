@@ -7,11 +7,11 @@ from collections.abc import Mapping
 import msgspec
 from starlette.types import Scope
 
-from ogel.features.accounts.errors import AccountError
+from ogel.features.accounts.errors import AccountError, BadToken
 from ogel.features.accounts.gotrue.bodies import bad_json
 from ogel.features.accounts.passwords.policy import WeakPassword
-from ogel.kernel.errors import Invalid, Malformed, OgelError
-from ogel.runtime.http.exchange import header
+from ogel.kernel.errors import Forbidden, Invalid, Malformed, OgelError, Unauthenticated
+from ogel.runtime.http.exchange import exchange_of, header
 from ogel.runtime.http.route import Reply, Text
 
 # From this version on, which clients name in a header, errors have another shape.
@@ -38,7 +38,7 @@ def render_error(error: OgelError, scope: Scope) -> Reply:
     message}`.
     """
     error = _in_its_words(error)
-    code = error.code if isinstance(error, AccountError) else _CODES.get(error.status, "unexpected_failure")
+    status, code = _status_and_code(error, scope)
     headers = {"x-sb-error-code": code}
     document: dict[str, object]
     version = header(scope, _VERSION_HEADER.encode()) or ""
@@ -46,10 +46,23 @@ def render_error(error: OgelError, scope: Scope) -> Reply:
         headers[_VERSION_HEADER] = version
         document = {"code": code, "message": error.message}
     else:
-        document = {"code": error.status, "error_code": code, "msg": error.message}
+        document = {"code": status, "error_code": code, "msg": error.message}
     if isinstance(error, WeakPassword):
         document["weak_password"] = {"reasons": error.reasons}
-    return Reply(Text(msgspec.json.encode(document), "application/json"), error.status, headers)
+    return Reply(Text(msgspec.json.encode(document), "application/json"), status, headers)
+
+
+def _status_and_code(error: OgelError, scope: Scope) -> tuple[int, str]:
+    """There, what comes as a token and is none that is good here is forbidden, a key on routes for people too."""
+    if isinstance(error, AccountError):
+        return error.status, error.code
+    if isinstance(error, BadToken):
+        return 403, error.code
+    came = (header(scope, b"authorization") or "").lower().startswith("bearer ")
+    is_key = exchange_of(scope).principal.kind != "user" and "/admin/" not in scope["path"]
+    if (isinstance(error, Unauthenticated) and came) or (isinstance(error, Forbidden) and is_key):
+        return 403, "bad_jwt"
+    return error.status, _CODES.get(error.status, "unexpected_failure")
 
 
 def _in_its_words(error: OgelError) -> OgelError:

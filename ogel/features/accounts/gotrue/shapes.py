@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+from ogel.features.accounts.sessions.session import Issued
 from ogel.features.accounts.users.user import Factor, Identity, User
 
 Json = dict[str, Any]
@@ -20,6 +21,17 @@ _TIMES = (
     "reauthentication_sent_at",
     "last_sign_in_at",
 )
+
+
+def session_shape(issued: Issued) -> Json:
+    return {
+        "access_token": issued.access_token,
+        "token_type": "bearer",
+        "expires_in": issued.expires_in,
+        "expires_at": issued.expires_at,
+        "refresh_token": issued.refresh_token,
+        "user": user_shape(issued.user, issued.identities, issued.factors),
+    }
 
 
 def user_shape(
