@@ -19,7 +19,6 @@ HEADERS = (
     "X-Total-Count",
     "Allow",
     "Retry-After",
-    "WWW-Authenticate",
 )
 _URL = re.compile(r"[a-z][a-z0-9.+-]*://")
 # Texts of errors that Go's libraries wrote: any other text does.

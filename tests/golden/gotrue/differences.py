@@ -23,12 +23,6 @@ def everywhere(line: Line) -> Sequence[Difference]:
 
 def _everywhere(line: Line) -> Sequence[tuple[Json | Refused, str]]:
     status, body = line.answer["status"], line.answer.get("body")
-    error = body.get("error_code") or body.get("code") if isinstance(body, dict) else None
-    headers: Json = {}
-    if status == 401 or error in ("bad_jwt", "session_not_found", "user_not_found"):
-        headers["WWW-Authenticate"] = "<any>"
-    if status == 429:
-        headers["Retry-After"] = "<any>"
     tokens: Json = {"claims": {"jti": "<uuid>"}, "header": {"kid": "<b64url>"}}
     if line.profile == "hs256":
         tokens["header"]["alg"] = "ES256"
@@ -40,7 +34,10 @@ def _everywhere(line: Line) -> Sequence[tuple[Json | Refused, str]]:
             {"headers": {"Content-Type": GONE}, "body": Instead(None)} if body == "<html>" else {},
             "Nobody reads the page of a redirect.",
         ),
-        ({"headers": headers} if headers else {}, "RFC 9110 asks for them, and programs act on them."),
+        (
+            {"headers": {"Retry-After": "<any>"}} if status == 429 else {},
+            "By it, programs know when to come again.",
+        ),
         (
             {"decoded": {"*": tokens}} if line.answer["decoded"] else {},
             "Each token has an id, and keys are called by their thumbprints (RFC 7638). A secret only verifies.",
