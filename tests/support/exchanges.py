@@ -162,6 +162,7 @@ def _all(ask: Exchanges, receiver: Receiver, carriers: Carriers, outside: Outsid
     _backups(ask)
     _keys(ask)
     _teams(ask)
+    _people(ask)
     _operators(ask)
 
 
@@ -416,6 +417,16 @@ def _signed_in(api: Client, name: str) -> Any:
     )
     proof = {"type": link["verification_type"], "token_hash": link["hashed_token"]}
     return api.ok("POST", "/auth/v1/verify", proof)
+
+
+def _people(ask: Exchanges) -> None:
+    one = "/api/users/{id}"
+    ada = {"email": "ada@example.com", "email_confirmed": True, "user_metadata": {"name": "Ada"}}
+    id = ask("POST", "/api/users", ada)["id"]
+    ask("GET", "/api/users", query={"filter": "ada", "limit": 2})
+    ask("GET", one, id=id)
+    ask("PATCH", one, {"labels": ["beta"], "app_metadata": {"plan": "pro"}}, id=id)
+    ask("DELETE", one, {"soft": False}, id=id)
 
 
 def _operators(ask: Exchanges) -> None:
