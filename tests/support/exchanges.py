@@ -421,9 +421,9 @@ def _signed_in(api: Client, name: str) -> Any:
 
 def _people(ask: Exchanges) -> None:
     one = "/api/users/{id}"
-    ada = {"email": "ada@example.com", "email_confirmed": True, "user_metadata": {"name": "Ada"}}
-    id = ask("POST", "/api/users", ada)["id"]
-    ask("GET", "/api/users", query={"filter": "ada", "limit": 2})
+    grace = {"email": "grace@example.com", "email_confirmed": True, "user_metadata": {"name": "Grace"}}
+    id = ask("POST", "/api/users", grace)["id"]
+    ask("GET", "/api/users", query={"filter": "grace", "limit": 2})
     ask("GET", one, id=id)
     ask("PATCH", one, {"labels": ["beta"], "app_metadata": {"plan": "pro"}}, id=id)
     ask("DELETE", one, {"soft": False}, id=id)
