@@ -23,9 +23,6 @@ _CONFIRM: Mapping[str, str] = {
     "OGEL_AUTH_SECURE_EMAIL_CHANGE": "true",
     "OGEL_MAIL_PROVIDERS": "outbox",
     "OGEL_MAIL_FROM": "Acme <acme@example.com>",
-    "OGEL_AUTH_MAIL_SECONDS": "0",
-    "OGEL_AUTH_MAILS_TO_ADDRESS": "0",
-    "OGEL_AUTH_MAILS": "0",
     "OGEL_RATE_SIGN_IN": "off",
     "OGEL_RATE_READ": "off",
     "OGEL_RATE_WRITE": "off",
@@ -37,7 +34,7 @@ PROFILES: Mapping[str, Mapping[str, str]] = {
     "autoconfirm": _AUTOCONFIRM,
     "closed": {**_CONFIRM, "OGEL_AUTH_SIGNUP": "false"},
     "noemail": {**_CONFIRM, "OGEL_AUTH_EMAIL": "false"},
-    "shortotp": {**_CONFIRM, "OGEL_AUTH_CODE_SECONDS": "1"},
+    "shortotp": _CONFIRM,
     "currentpw": {**_CONFIRM, "OGEL_AUTH_CURRENT_PASSWORD": "true"},
     "hs256": {
         **_AUTOCONFIRM,
