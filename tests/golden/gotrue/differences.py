@@ -121,7 +121,6 @@ DIFFERENCES: Mapping[str, Sequence[Difference]] = {
 # Files whose routes are still being written, and by whom.
 PENDING: Mapping[str, str] = {
     "admin_audit.jsonl": "factors",
-    "admin_custom_providers.jsonl": "oauth",
     "admin_generate_link.jsonl": "codes",
     "admin_users.jsonl": "factors",
     "anonymous.jsonl": "users",
@@ -131,10 +130,8 @@ PENDING: Mapping[str, str] = {
     "cors.jsonl": "gateway",
     "errors.jsonl": "sessions",
     "identities.jsonl": "factors, oauth",
-    "invite.jsonl": "codes",
     "logout.jsonl": "sessions",
     "mfa_totp.jsonl": "factors",
-    "otp_magiclink.jsonl": "codes",
     "rate_limit.jsonl": "codes, users",
     "reauthenticate.jsonl": "codes",
     "recover.jsonl": "codes",
