@@ -10,6 +10,30 @@ CREATE SCHEMA storage;
 
 COMMENT ON SCHEMA storage IS 'Ogel: storage';
 
+CREATE FUNCTION auth.email() RETURNS text
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN ((NULLIF(current_setting('request.jwt.claims'::text, true), ''::text))::jsonb ->> 'email'::text);
+
+COMMENT ON FUNCTION auth.email() IS 'the address of the user who reads or writes';
+
+CREATE FUNCTION auth.jwt() RETURNS jsonb
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN (NULLIF(current_setting('request.jwt.claims'::text, true), ''::text))::jsonb;
+
+COMMENT ON FUNCTION auth.jwt() IS 'the claims of who reads or writes';
+
+CREATE FUNCTION auth.role() RETURNS text
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN ((NULLIF(current_setting('request.jwt.claims'::text, true), ''::text))::jsonb ->> 'role'::text);
+
+COMMENT ON FUNCTION auth.role() IS 'anon, authenticated or service_role';
+
+CREATE FUNCTION auth.uid() RETURNS uuid
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN (((NULLIF(current_setting('request.jwt.claims'::text, true), ''::text))::jsonb ->> 'sub'::text))::uuid;
+
+COMMENT ON FUNCTION auth.uid() IS 'the id of the user who reads or writes; null: none has signed in';
+
 CREATE FUNCTION listening_keys(globs text[]) RETURNS text[]
     LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
     AS $_$

@@ -27,7 +27,8 @@ json_build_object(
                    WHERE i.user_id = u.id),
     'factors', (SELECT coalesce(json_agg(json_build_object(
       'id', f.id, 'user_id', f.user_id, 'friendly_name', f.friendly_name, 'factor_type', f.factor_type,
-      'status', f.status, 'last_challenged_at', f.last_challenged_at, 'created_at', f.created_at, 'updated_at', f.updated_at
+      'status', f.status, 'last_challenged_at', f.last_challenged_at, 'created_at', f.created_at,
+      'updated_at', f.updated_at
     ) ORDER BY f.created_at, f.id), '[]') FROM mfa_factors AS f WHERE f.user_id = u.id),
     'team_roles', ARRAY(SELECT r.role FROM {team_roles} AS r WHERE r.user_id = u.id ORDER BY r.role)
   )::text"""
