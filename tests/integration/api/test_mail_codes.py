@@ -148,6 +148,9 @@ def test_digits_are_guessed_five_times_even_at_once_and_the_link_goes_on_working
     right = shop.verify(type="recovery", email="guessed@example.com", token=letter.code)
     assert (right.status, right.json["error_code"]) == (403, "otp_expired")
     assert shop.verify(type="recovery", token_hash=letter.token).status == 200
+    user = shop.user("guessed@example.com")
+    records = shop.api.ok("GET", f"/api/audit-logs?user_id={user.id}&action=auth.code_refused")["items"]
+    assert len(records) == MOST_TRIES
 
 
 def test_a_newer_code_takes_the_place_of_the_one_before(shop: Shop) -> None:
