@@ -168,7 +168,10 @@ class AccountsFeature:
             MailLimits(core.limiter, settings.mail_seconds, settings.mails_to_address, settings.mails_in_all),
             core.audit,
             Sender(
-                settings.app_name or app_of(settings.site_url), settings.external_url, settings.code_seconds
+                settings.app_name or app_of(settings.site_url),
+                settings.site_url,
+                settings.external_url,
+                settings.code_seconds,
             ),
         )
 
@@ -281,7 +284,7 @@ class AccountsFeature:
             *RecoverRoutes(requests, links, self.captcha, email=email).routes(),
             *ResendRoutes(requests, links, self.captcha, email=email).routes(),
             *ReauthenticateRoutes(requests, links).routes(),
-            *VerifyRoutes(self.codes, self.verification, links).routes(),
+            *VerifyRoutes(self.codes, self.verification, links, by_page=self._settings.link_page).routes(),
             *InviteRoutes(self.operator_codes, links).routes(),
             *GenerateLinkRoutes(self.operator_codes, links, self.hasher, self._settings).routes(),
         ]
