@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, cast
 from urllib.parse import urlsplit
 
+from ogel.features.accounts.codes.flows import flow_purpose
 from ogel.features.accounts.codes.purge import purges_of_codes
 from ogel.features.accounts.factors.events import EVENTS as OF_FACTORS
 from ogel.features.accounts.factors.store import FactorStore, secret_purpose
@@ -68,6 +69,7 @@ TABLES = [
 SEALED = [
     SealedColumn("mfa_factors", "id", "secret", owner="id", purpose=secret_purpose, id_type="uuid"),
     SealedColumn("sessions", "id", "token_key", owner="id", purpose=token_key_purpose, id_type="uuid"),
+    SealedColumn("flow_states", "id", "sealed", owner="id", purpose=flow_purpose, id_type="uuid"),
     SealedColumn("signing_keys", "kid", "private_key", owner="kid", purpose=private_key_purpose),
 ]
 _DAY_SECONDS = 86_400
