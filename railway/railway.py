@@ -29,15 +29,26 @@ SHARED_VARIABLES = (
     # Which pages may ask, and from where operators may.
     "OGEL_CORS_ORIGINS",
     "OGEL_ADMIN_ALLOW_NETS",
+    "OGEL_UPSTREAMS",
     # Where webhooks may go, and through what.
     "OGEL_EGRESS_PROXY",
     "OGEL_WEBHOOK_ALLOW_NETS",
     # Accounts.
+    "OGEL_APP_NAME",
     "OGEL_AUTH_AUTOCONFIRM",
+    "OGEL_AUTH_GITHUB_CLIENT_ID",
+    "OGEL_AUTH_GITHUB_SECRET",
+    "OGEL_AUTH_GOOGLE_CLIENT_ID",
+    "OGEL_AUTH_GOOGLE_SECRET",
+    "OGEL_AUTH_LEGACY_JWT_SECRET",
+    "OGEL_AUTH_OIDC",
     "OGEL_AUTH_PASSWORD_CHARACTERS",
     "OGEL_AUTH_URL",
+    "OGEL_SITE_URL",
     "OGEL_CAPTCHA",
     "OGEL_CAPTCHA_SECRET",
+    "OGEL_CAPTCHA_URL",
+    "OGEL_REDIRECT_URLS",
     # Mail.
     "OGEL_MAIL_FROM",
     "OGEL_MAIL_HELO",

@@ -10,6 +10,30 @@ CREATE SCHEMA storage;
 
 COMMENT ON SCHEMA storage IS 'Ogel: storage';
 
+CREATE FUNCTION auth.email() RETURNS text
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN ((NULLIF(current_setting('request.jwt.claims'::text, true), ''::text))::jsonb ->> 'email'::text);
+
+COMMENT ON FUNCTION auth.email() IS 'the address of the user who reads or writes';
+
+CREATE FUNCTION auth.jwt() RETURNS jsonb
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN (NULLIF(current_setting('request.jwt.claims'::text, true), ''::text))::jsonb;
+
+COMMENT ON FUNCTION auth.jwt() IS 'the claims of who reads or writes';
+
+CREATE FUNCTION auth.role() RETURNS text
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN ((NULLIF(current_setting('request.jwt.claims'::text, true), ''::text))::jsonb ->> 'role'::text);
+
+COMMENT ON FUNCTION auth.role() IS 'anon, authenticated or service_role';
+
+CREATE FUNCTION auth.uid() RETURNS uuid
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN (((NULLIF(current_setting('request.jwt.claims'::text, true), ''::text))::jsonb ->> 'sub'::text))::uuid;
+
+COMMENT ON FUNCTION auth.uid() IS 'the id of the user who reads or writes; null: none has signed in';
+
 CREATE FUNCTION listening_keys(globs text[]) RETURNS text[]
     LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
     AS $_$
@@ -271,17 +295,19 @@ CREATE TABLE auth.one_time_codes (
     hash bytea NOT NULL,
     address text NOT NULL,
     flow_id uuid,
-    wrong_tries smallint DEFAULT 0 NOT NULL,
+    tries smallint DEFAULT 0 NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     expires_at timestamp with time zone NOT NULL,
     CONSTRAINT one_time_codes_purpose_check CHECK ((purpose = ANY (ARRAY['signup'::text, 'invite'::text, 'magiclink'::text, 'recovery'::text, 'email_change_current'::text, 'email_change_new'::text, 'reauthentication'::text])))
 );
 
-COMMENT ON COLUMN auth.one_time_codes.hash IS 'SHA-256 of the link''s token; the digits are a part of what it is made of';
+COMMENT ON COLUMN auth.one_time_codes.hash IS 'SHA-256 of the link''s token, which is made of id and digits under a key of ours';
 
 COMMENT ON COLUMN auth.one_time_codes.address IS 'where it was sent';
 
 COMMENT ON COLUMN auth.one_time_codes.flow_id IS 'the flow of a client that wants a code by PKCE instead of tokens';
+
+COMMENT ON COLUMN auth.one_time_codes.tries IS 'how often digits were tried; the link goes on working after too many';
 
 CREATE TABLE auth.sessions (
     id uuid DEFAULT gen_random_uuid() NOT NULL,
@@ -292,10 +318,8 @@ CREATE TABLE auth.sessions (
     counter bigint DEFAULT 0 NOT NULL,
     previous_until timestamp with time zone,
     token_key bytea NOT NULL,
-    client_hash bytea,
     ip inet,
     user_agent text,
-    tag text,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     refreshed_at timestamp with time zone DEFAULT now() NOT NULL,
     not_after timestamp with time zone NOT NULL
@@ -309,7 +333,7 @@ COMMENT ON COLUMN auth.sessions.previous_until IS 'until then the token before i
 
 COMMENT ON COLUMN auth.sessions.token_key IS 'what its refresh tokens are signed with, sealed';
 
-COMMENT ON COLUMN auth.sessions.client_hash IS 'SHA-256 of what tells its client from others; null: nothing does';
+COMMENT ON COLUMN auth.sessions.not_after IS 'when it ends if it is not refreshed before';
 
 CREATE TABLE auth.signing_keys (
     kid text NOT NULL,
@@ -427,6 +451,8 @@ CREATE UNIQUE INDEX mfa_factors_recovery_codes ON auth.mfa_factors USING btree (
 
 CREATE INDEX mfa_factors_user ON auth.mfa_factors USING btree (user_id);
 
+CREATE INDEX one_time_codes_address ON auth.one_time_codes USING btree (address);
+
 CREATE INDEX one_time_codes_expires_at ON auth.one_time_codes USING btree (expires_at);
 
 CREATE INDEX one_time_codes_flow ON auth.one_time_codes USING btree (flow_id);
@@ -434,8 +460,6 @@ CREATE INDEX one_time_codes_flow ON auth.one_time_codes USING btree (flow_id);
 CREATE INDEX one_time_codes_hash ON auth.one_time_codes USING btree (hash);
 
 CREATE INDEX sessions_not_after ON auth.sessions USING btree (not_after);
-
-CREATE INDEX sessions_refreshed_at ON auth.sessions USING btree (refreshed_at);
 
 CREATE INDEX sessions_user ON auth.sessions USING btree (user_id, created_at);
 

@@ -40,8 +40,7 @@ class Platform:
         self.authenticators: dict[str, Authenticate] = {}
         for knowing in self.features.bringing("authenticators"):
             self.authenticators.update(knowing.authenticators)
-            if knowing.watch is not None:
-                self.core.watch.by(knowing.watch)
+            self.core.watch.by(knowing.watches)
 
     def _build(self, line: LazyFeature) -> Feature:
         section = line.section() if "settings" in line.brings else None

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from msgspec import Struct
 
 if TYPE_CHECKING:
+    from ogel.kernel.principal import Kind
     from ogel.runtime.alerts import AlertRule, TakeSamples
     from ogel.runtime.http.admission import Watch
     from ogel.runtime.http.credentials import Authenticate
@@ -51,7 +52,8 @@ class Feature(Struct, frozen=True, eq=False):
     streams         ways in that go on, for processes with the role `realtime`.
     dialects        prefixes that speak as clients of other products expect; a function that imports them, for the API.
     scopes          what keys may be allowed, each with what it allows: `{"webhooks:read": "look at endpoints"}`.
-    authenticators  who is behind a credential, by its kind; `watch` knows when a key ends.
+    authenticators  who is behind a credential, by its kind.
+    watches         by kind of principal, what knows when one of them ends.
 
     What happens later:
     jobs            what workers perform.
@@ -84,7 +86,7 @@ class Feature(Struct, frozen=True, eq=False):
     dialects: Callable[[], Sequence[Dialect]] = tuple
     scopes: Mapping[str, str] = {}
     authenticators: Mapping[str, Authenticate] = {}
-    watch: Watch | None = None
+    watches: Mapping[Kind, Watch] = {}
     jobs: Sequence[JobKind] = ()
     schedules: Sequence[Schedule] = ()
     subscribers: Mapping[str, Subscriber] = {}

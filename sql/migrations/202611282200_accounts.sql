@@ -84,10 +84,8 @@ CREATE TABLE sessions (
   counter bigint NOT NULL DEFAULT 0,
   previous_until timestamptz,
   token_key bytea NOT NULL,
-  client_hash bytea,
   ip inet,
   user_agent text,
-  tag text,
   created_at timestamptz NOT NULL DEFAULT now(),
   refreshed_at timestamptz NOT NULL DEFAULT now(),
   not_after timestamptz NOT NULL
@@ -96,10 +94,9 @@ COMMENT ON COLUMN sessions.amr IS 'how its user has signed in: [{method, timesta
 COMMENT ON COLUMN sessions.counter IS 'that of the refresh token which is good now';
 COMMENT ON COLUMN sessions.previous_until IS 'until then the token before it gets the one that is good now, too';
 COMMENT ON COLUMN sessions.token_key IS 'what its refresh tokens are signed with, sealed';
-COMMENT ON COLUMN sessions.client_hash IS 'SHA-256 of what tells its client from others; null: nothing does';
+COMMENT ON COLUMN sessions.not_after IS 'when it ends if it is not refreshed before';
 CREATE INDEX sessions_user ON sessions (user_id, created_at);
 CREATE INDEX sessions_not_after ON sessions (not_after);
-CREATE INDEX sessions_refreshed_at ON sessions (refreshed_at);
 
 CREATE TABLE signing_keys (
   kid text PRIMARY KEY,
@@ -147,15 +144,18 @@ CREATE TABLE one_time_codes (
   hash bytea NOT NULL,
   address text NOT NULL,
   flow_id uuid REFERENCES flow_states ON DELETE SET NULL,
-  wrong_tries smallint NOT NULL DEFAULT 0,
+  tries smallint NOT NULL DEFAULT 0,
   created_at timestamptz NOT NULL DEFAULT now(),
   expires_at timestamptz NOT NULL,
   UNIQUE (user_id, purpose)
 );
-COMMENT ON COLUMN one_time_codes.hash IS 'SHA-256 of the link''s token; the digits are a part of what it is made of';
+COMMENT ON COLUMN one_time_codes.hash IS
+  'SHA-256 of the link''s token, which is made of id and digits under a key of ours';
+COMMENT ON COLUMN one_time_codes.tries IS 'how often digits were tried; the link goes on working after too many';
 COMMENT ON COLUMN one_time_codes.address IS 'where it was sent';
 COMMENT ON COLUMN one_time_codes.flow_id IS 'the flow of a client that wants a code by PKCE instead of tokens';
 CREATE INDEX one_time_codes_hash ON one_time_codes (hash);
+CREATE INDEX one_time_codes_address ON one_time_codes (address);
 CREATE INDEX one_time_codes_expires_at ON one_time_codes (expires_at);
 CREATE INDEX one_time_codes_flow ON one_time_codes (flow_id);
 

@@ -18,7 +18,7 @@ from psycopg import sql
 
 from ogel.cli.doctor.clock import clock
 from ogel.cli.doctor.keys import weakness
-from ogel.cli.doctor.postgres import Server, unfit
+from ogel.cli.doctor.postgres import Server, row_level_security, unfit
 from ogel.cli.doctor.redis import unfit as unfit_redis
 from tests.support.cli import findings, ogel_here
 from tests.support.mail import MailServer, ScriptedSmtp
@@ -298,6 +298,21 @@ FIT = Server(170000, "17.0", "UTF8", False, False, 100, 3, -1, -1, True, 0.0)
 )
 def test_a_postgres_to_live_in(server: Server, said: str | None) -> None:
     assert [said in each.detail for each in unfit(server) if said] == ([True] if said else [])
+
+
+@pytest.mark.parametrize(
+    ("server", "ok", "said"),
+    [
+        (FIT, None, None),
+        (FIT._replace(roles_missing=["anon", "authenticated", "service_role"]), True, "not set up"),
+        (FIT._replace(roles_missing=["anon"]), False, "missing: anon"),
+        (FIT._replace(roles_not_granted=["anon", "authenticated"]), False, "act as anon, authenticated"),
+        (FIT._replace(service_role_obeys=True), False, "policies hold for service_role"),
+    ],
+)
+def test_roles_for_row_level_security(server: Server, ok: bool | None, said: str | None) -> None:
+    found = [(each.ok, said in each.detail) for each in row_level_security(server) if said]
+    assert found == ([(ok, True)] if said else [])
 
 
 @pytest.mark.parametrize(

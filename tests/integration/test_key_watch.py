@@ -12,7 +12,6 @@ import pytest
 
 from ogel.adapters.postgres import PoolOptions, make_pool
 from ogel.features.audit.store import AuditStore
-from ogel.features.keys import watch as watching
 from ogel.features.keys.service import KeyService
 from ogel.features.keys.store import KeyStore
 from ogel.features.keys.uses import KeyUses
@@ -20,6 +19,7 @@ from ogel.features.keys.watch import KeyWatch
 from ogel.kernel.clock import utc_now
 from ogel.kernel.principal import SYSTEM, Caller, Principal
 from ogel.runtime.database.database import Database, DatabaseAway
+from ogel.runtime.http import end_watch as watching
 from ogel.runtime.http.admission import Ending
 from tests.support.keys import make
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from uuid import uuid4
 
 import psycopg
 import pytest
-from msgspec.structs import replace
 
 from ogel.adapters.postgres import PoolOptions, make_pool
 from ogel.runtime.database.database import Database
@@ -66,22 +66,23 @@ def status(url: str, vault: Vault) -> list[KeyUse]:
     return asyncio.run(run())
 
 
-def test_a_column_of_a_reserved_schema_is_found_there(things_url: str) -> None:
-    """Whatever has the same name in ours."""
-    vault, column = Vault(NEW, [OLD]), replace(COLUMN, schema="auth")
-    with psycopg.connect(things_url) as connection:
-        connection.execute("CREATE TABLE auth.sealed_things (id text PRIMARY KEY, owner text, bytes bytea)")
-        sealed = Vault(OLD).seal(b"1", "thing:oa")
-        connection.execute("INSERT INTO auth.sealed_things VALUES ('a', 'oa', %s)", (sealed,))
+def test_ids_may_be_uuids_and_tables_stand_in_other_schemas_of_ours(database_url: str) -> None:
+    vault, count = Vault(NEW, [OLD]), BATCH + 7
+    column = SealedColumn("others", "id", "bytes", owner="id", purpose="thing:{}".format, id_type="uuid")
+    ids = [str(uuid4()) for _ in range(count)]
+    with psycopg.connect(database_url) as connection, connection.cursor() as cursor:
+        cursor.execute("CREATE TABLE auth.others (id uuid PRIMARY KEY, bytes bytea)")
+        rows = [(id, Vault(OLD).seal(b"1", f"thing:{id}")) for id in ids]
+        cursor.executemany("INSERT INTO auth.others VALUES (%s, %s)", rows)
 
     async def run() -> tuple[int, list[KeyUse]]:
-        async with make_pool(things_url, PoolOptions(1, 2, 30.0, 5.0, 10)) as pool:
-            both = SealedValues(Database(pool, lambda _: None), vault, [COLUMN, column])
-            steps = [done.resealed async for done in both.reseal()]
-            return steps[-1], await both.status()
+        async with make_pool(database_url, PoolOptions(1, 2, 30.0, 5.0, 10)) as pool:
+            sealed = SealedValues(Database(pool, lambda _: None), vault, [column])
+            steps = [done.resealed async for done in sealed.reseal()]
+            return steps[-1], await sealed.status()
 
-    newest = KeyUse("auth.sealed_things.bytes", vault.key_ids[0].hex(), "newest", 1)
-    assert asyncio.run(run()) == (1, [newest])
+    newest = KeyUse("others.bytes", vault.key_ids[0].hex(), "newest", count)
+    assert asyncio.run(run()) == (count, [newest])
 
 
 def test_everything_moves_to_the_new_key_once(things_url: str) -> None:

@@ -21,7 +21,7 @@ from ogel.kernel.principal import Caller, Principal
 from ogel.runtime.http.access import OPEN, Access
 from ogel.runtime.http.cookies import Cookie, cookies_of
 from ogel.runtime.http.cors import Cors
-from ogel.runtime.http.credentials import Credential, apikey_header, bearer_key
+from ogel.runtime.http.credentials import Credential, apikey_header, bearer
 from ogel.runtime.http.dialect import Dialect
 from ogel.runtime.http.exchange import exchange_of
 from ogel.runtime.http.input import Pairs
@@ -82,7 +82,7 @@ class Shelf:
             name="shelf",
             prefix=PREFIX,
             render_error=xml,
-            credentials=(session_cookie, bearer_key, apikey_header),
+            credentials=(session_cookie, bearer, apikey_header),
             strict_parameters=False,
             cors=Cors(origins=(ORIGIN,), credentials=True, exposed=("ETag", "Content-Range")),
             routes=[

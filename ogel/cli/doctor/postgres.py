@@ -10,6 +10,7 @@ from ogel.cli.doctor.advice import advice_on, containers_hint, reason_of
 from ogel.cli.doctor.clock import clock
 from ogel.cli.doctor.finding import Finding, ill, well
 from ogel.cli.doctor.patient import Patient
+from ogel.kernel.principal import ANON, AUTHENTICATED, SERVICE
 from ogel.runtime.database.schemas import SEARCH_PATH, leads_to_tables
 from ogel.settings import Settings
 
@@ -63,6 +64,9 @@ class Server(NamedTuple):
     may_create: bool
     at: float
     search_path: str = SEARCH_PATH
+    roles_missing: Sequence[str] = ()
+    roles_not_granted: Sequence[str] = ()
+    service_role_obeys: bool = False
 
 
 _ASK = """
@@ -73,8 +77,13 @@ SELECT current_setting('server_version_num')::int, current_setting('server_versi
        (SELECT datconnlimit FROM pg_database WHERE datname = current_database()),
        has_database_privilege(current_database(), 'CREATE')
          OR EXISTS (SELECT FROM pg_namespace WHERE nspname = 'ogel' AND has_schema_privilege(oid, 'CREATE')),
-       extract(epoch FROM clock_timestamp())::float8, current_setting('search_path')
+       extract(epoch FROM clock_timestamp())::float8, current_setting('search_path'),
+       ARRAY(SELECT r FROM unnest(%(roles)s::text[]) AS r WHERE to_regrole(r) IS NULL),
+       ARRAY(SELECT r FROM unnest(%(roles)s::text[]) AS r
+             WHERE to_regrole(r) IS NOT NULL AND NOT pg_has_role(to_regrole(r), 'MEMBER')),
+       EXISTS (SELECT FROM pg_roles WHERE rolname = %(service)s AND NOT (rolbypassrls OR rolsuper))
 """
+_ROLES = [ANON, AUTHENTICATED, SERVICE]
 
 
 async def postgres(patient: Patient) -> Sequence[Finding]:
@@ -89,7 +98,7 @@ async def postgres(patient: Patient) -> Sequence[Finding]:
     try:
         async with await AsyncConnection.connect(url, **connection_arguments(url)) as connection:
             asked_at = time.time()
-            row = await (await connection.execute(_ASK)).fetchone()
+            row = await (await connection.execute(_ASK, {"roles": _ROLES, "service": SERVICE})).fetchone()
             answered_at = time.time()
     except (psycopg.Error, OSError) as error:
         reason = reason_of(error)
@@ -102,6 +111,7 @@ async def postgres(patient: Patient) -> Sequence[Finding]:
         well("postgres", f"PostgreSQL {server.version}"),
         *unfit(server),
         *_connections(server, patient.settings),
+        *row_level_security(server),
         *clock("PostgreSQL", server.at, asked_at, answered_at),
     ]
 
@@ -148,6 +158,31 @@ def _connections(server: Server, settings: Settings) -> Iterator[Finding]:
             "postgres connections",
             f"a process takes up to {wanted} (OGEL_POOL_MAX and its workers'), and the server lets {most} in",
             "lower OGEL_POOL_MAX (and OGEL_POOL_MIN), or raise max_connections",
+        )
+
+
+def row_level_security(server: Server) -> Iterator[Finding]:
+    """Roles are made by a migration where it may; who uses no row-level security needs none."""
+    subject = "row-level security"
+    if len(server.roles_missing) == len(_ROLES):
+        yield well(
+            subject,
+            f"not set up: there are no roles {', '.join(_ROLES)}; docs/row-level-security.md makes them",
+        )
+        return
+    if server.roles_missing:
+        names = ", ".join(server.roles_missing)
+        yield ill(
+            subject, f"roles are missing: {names}", f"CREATE ROLE … NOLOGIN NOINHERIT for each of {names}"
+        )
+    if server.roles_not_granted:
+        names = ", ".join(server.roles_not_granted)
+        yield ill(
+            subject, f"the user may not act as {names}", f"GRANT {names} TO the user that Ogel connects as"
+        )
+    if server.service_role_obeys:
+        yield ill(
+            subject, f"policies hold for {SERVICE}, too", f"as a superuser, ALTER ROLE {SERVICE} BYPASSRLS"
         )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ogel.kernel.errors import FieldError, OgelError
+from ogel.kernel.errors import FieldError, OgelError, Unauthenticated
 
 
 class AccountError(OgelError):
@@ -25,3 +25,19 @@ class AccountError(OgelError):
         super().__init__(message, errors=errors, retry_after_seconds=retry_after_seconds)
         self.status = status
         self.code = code
+
+
+class BadToken(Unauthenticated):
+    """An access token that is not good, or not any more. `code` is Supabase Auth's."""
+
+    def __init__(self, reason: str, code: str = "bad_jwt") -> None:
+        super().__init__(f"invalid JWT: {reason}" if code == "bad_jwt" else reason)
+        self.code = code
+
+
+class IdTokenRefused(AccountError):
+    """It is told as OAuth does (RFC 6749 §5.2): `reason`, and the message to describe it."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(400, "validation_failed", message)
+        self.reason = reason

@@ -22,12 +22,21 @@ def build(core: Core, settings: GatewaySettings) -> Feature:
 
         return MaintenanceRoutes(maintenance).routes()
 
+    upstreams = None
+    if settings.upstreams:
+        from ogel.features.gateway.upstreams.mounts import UpstreamsFeature
+
+        upstreams = UpstreamsFeature(core, settings.upstreams, core.upstreams)
     return Feature(
         name="gateway",
         routes=routes,
+        dialects=tuple if upstreams is None else upstreams.dialects,
+        probes=() if upstreams is None else upstreams.probes(),
         scopes={
             "gateway:read": "see whether there is maintenance",
             "gateway:write": "begin and end maintenance, and be let in during it",
+            # What the setting asks of keys, so that they may have it.
+            **{each.auth: f"use {each.path}" for each in settings.upstreams if ":" in each.auth},
         },
         tables=["maintenance"],
         left_out={

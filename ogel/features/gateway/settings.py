@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ogel.features.gateway.upstreams.upstream import Upstream, upstreams
 from ogel.knobs import Section, flag, knob
 
 
@@ -14,4 +15,10 @@ class GatewaySettings(Section):
         takes=flag(),
         default=False,
         meaning="Callers are answered 503, save operators; `ogel maintenance` does so without a restart.",
+    )
+    upstreams: tuple[Upstream, ...] = knob(
+        "OGEL_UPSTREAMS",
+        takes=upstreams(),
+        default=(),
+        meaning="Private services that are reached through the API, by their path: docs/gateway.md.",
     )

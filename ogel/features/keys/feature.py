@@ -41,7 +41,7 @@ def build(core: Core, settings: KeysSettings) -> Feature:
             "keys:write": "make, rotate and revoke keys that may no more than one's own",
         },
         authenticators={KEY: by_key(service.authenticate)},
-        watch=watch,
+        watches={"key": watch},
         services=[BackgroundService("key uses", uses.run), BackgroundService("key watch", watch.run)],
         purges=[
             Purge.of_queries(

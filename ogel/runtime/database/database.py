@@ -12,9 +12,12 @@ from typing import Any, TypeVar
 import msgspec
 import psycopg
 from psycopg import AsyncConnection, AsyncCursor
+from psycopg.pq import TransactionStatus
 from psycopg.rows import class_row, dict_row
 from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout
 
+from ogel.kernel.principal import Principal
+from ogel.runtime.database import acting
 from ogel.runtime.database.faults import DatabaseAway, NoAnswer, TookTooLong, fault_of, told
 from ogel.runtime.database.patience import seconds_left
 
@@ -61,10 +64,36 @@ class Transaction:
         self._connection = connection
         self._rings: set[str] = set()
         self._endings: list[Callable[[bool], None]] = []
+        self._acting = False
 
     def as_one(self) -> AbstractAsyncContextManager[object]:
         """Runs the block in a transaction."""
         return self._connection.transaction()
+
+    @asynccontextmanager
+    async def acting_as(self, principal: Principal) -> AsyncIterator[None]:
+        """
+        Runs the statements of the block as the principal's role and under its claims, in the schema `public`, so that
+        row-level security decides what they read and write; outside the block the transaction is Ogel's own again.
+        Statements must be ours: SQL that a principal sends could reset the role. Raises Forbidden for one that reads no
+        rows, Unavailable where the database lacks its role.
+        """
+        if self._acting or self._status is not TransactionStatus.INTRANS:
+            # Outside a transaction it would last no longer than the statement that says so.
+            raise RuntimeError("a principal is acted for in a transaction, and one at a time")
+        self._acting = True
+        try:
+            await acting.begin(self._connection, principal)
+            yield
+        finally:
+            self._acting = False
+            # After an error of a statement nothing can be said before a rollback, which takes the role back, too.
+            if self._status is TransactionStatus.INTRANS:
+                await acting.end(self._connection)
+
+    @property
+    def _status(self) -> TransactionStatus:
+        return self._connection.info.transaction_status
 
     def ring(self, queue: str) -> None:
         """Wakes the workers of `queue` once the block has ended; never if it is rolled back."""

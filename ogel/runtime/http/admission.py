@@ -13,26 +13,26 @@ from starlette.types import Scope
 from ogel.kernel.errors import Forbidden, Unauthenticated
 from ogel.kernel.principal import Principal
 from ogel.runtime.http.access import Access
-from ogel.runtime.http.credentials import Authenticators, CredentialReader
+from ogel.runtime.http.credentials import Authenticators, Credential, CredentialReader
 from ogel.runtime.http.exchange import Exchange
 from ogel.runtime.http.gate import Gate
 from ogel.runtime.rates.limiter import Limiter, refusal
 
-# Why a key stopped being valid. A key that has lost the scope counts as revoked.
+# Why a key or session stopped being valid. A key that has lost the scope counts as revoked.
 Ending = Literal["revoked", "expired"]
 
 
 class Watch(Protocol):
-    """Tells when a key ends, for whatever outlives the request that it came with: streams, and caches of keys."""
+    """Tells when a key or session ends, for whatever outlives the request that it came with: streams, and caches."""
 
     def watch(self, principal: Principal, scope: str, on_end: Callable[[Ending], None]) -> Callable[[], None]:
         """
-        Watches the principal's key until the returned function is called. `on_end` is called once, when the key has
-        ended or lost the scope, also if that happened between admission and this call.
+        Watches the principal's key or session until the returned function is called. `on_end` is called once, when that
+        has ended or lost the scope (empty: none is needed), also if it happened between admission and this call.
         """
 
     def look_soon(self) -> None:
-        """Says that keys may have changed, so that they are looked at soon."""
+        """Says that keys or sessions may have changed, so that they are looked at soon."""
 
 
 class Admission:
@@ -42,6 +42,7 @@ class Admission:
         self,
         access: Access,
         readers: Sequence[CredentialReader],
+        companions: Sequence[CredentialReader],
         authenticators: Authenticators,
         limiter: Limiter | None,
         gate: Gate | None = None,
@@ -50,12 +51,17 @@ class Admission:
         self._gate = gate
         self._limiter = limiter if access.rate != "none" else None
         self._readers = readers
+        self._companions = companions
         self._authenticators = authenticators
 
     async def admit(self, scope: Scope, exchange: Exchange) -> None:
         """Stores the principal in the exchange. Raises Unauthenticated, Forbidden, RateLimited or Unavailable."""
+        credential = None
         if self._access.who != "open":
-            await self._identify(scope, exchange)
+            credential = await self._identify(scope, exchange)
+        for read in self._companions:
+            if (companion := read(scope)) is not None and companion != credential:
+                await self._principal(companion, exchange)
         if self._gate is not None:
             await self._gate.check(self._access, exchange)
         if self._limiter is not None:
@@ -64,19 +70,24 @@ class Admission:
             if verdict.refused_by:
                 raise refusal(verdict)
 
-    async def _identify(self, scope: Scope, exchange: Exchange) -> None:
+    async def _identify(self, scope: Scope, exchange: Exchange) -> Credential:
         for read in self._readers:
             if (credential := read(scope)) is not None:
                 break
         else:
             raise Unauthenticated("Send a key: `Authorization: Bearer <key>`.")
+        principal = await self._principal(credential, exchange)
+        exchange.principal = principal
+        if lacking := self._access.lacks(principal):
+            raise Forbidden(lacking)
+        return credential
+
+    async def _principal(self, credential: Credential, exchange: Exchange) -> Principal:
         authenticate = self._authenticators.get(credential.kind)
         principal = None if authenticate is None else await authenticate(credential, exchange.caller)
         if principal is None:
             raise Unauthenticated(f"This {credential.kind} is not known.")
-        exchange.principal = principal
-        if lacking := self._access.lacks(principal):
-            raise Forbidden(lacking)
+        return principal
 
 
 class Admissions:
@@ -91,5 +102,11 @@ class Admissions:
         self._limiter = limiter
         self._gate = gate
 
-    def of(self, access: Access, readers: Sequence[CredentialReader]) -> Admission:
-        return Admission(access, readers, self._authenticators, self._limiter, self._gate)
+    def of(
+        self,
+        access: Access,
+        readers: Sequence[CredentialReader],
+        companions: Sequence[CredentialReader] = (),
+    ) -> Admission:
+        """`readers` find who is asking; what `companions` find must be valid, too."""
+        return Admission(access, readers, companions, self._authenticators, self._limiter, self._gate)

@@ -55,6 +55,7 @@ def build_app(
     spoken = [_open_to(options.origins, dialect) for dialect in (own, *(dialect for _, dialect in dialects))]
     admissions = Admissions(authenticators, limiter, gate)
     entries = [entry for dialect in spoken for entry in _entries(dialect, admissions, options)]
+    entries += [entry for dialect in spoken for entry in _mounted(dialect, spoken, admissions)]
     app = Errors(Router(entries), spoken)
     if metrics is None:
         return Unobserved(app)
@@ -101,6 +102,24 @@ def _entries(dialect: Dialect, admissions: Admissions, options: HttpOptions) -> 
             import_module("ogel.runtime.http.websocket")
         endpoint = StreamEndpoint(stream, dialect, admissions)
         yield RouterEntry(dialect.prefix + stream.path, endpoint, kind, stream=True, dialect=dialect)
+
+
+def _mounted(dialect: Dialect, spoken: Sequence[Dialect], admissions: Admissions) -> Iterator[RouterEntry]:
+    if dialect.mount is None:
+        return
+    import_module("ogel.runtime.http.websocket")
+    from ogel.runtime.http.mount import MountEndpoint
+
+    inner = [each for each in spoken if each is not dialect and each.prefix and dialect.holds(each.prefix)]
+    endpoint = MountEndpoint(dialect.mount, dialect, admissions, inner)
+    paths = [
+        f"{dialect.prefix}/",
+        f"{dialect.prefix}/{{path:path}}",
+        *([dialect.prefix] if dialect.prefix else []),
+    ]
+    for kind in ("http", "websocket"):
+        for path in paths:
+            yield RouterEntry(path, endpoint, kind, dialect=dialect)
 
 
 def check_declared(dialect: Dialect) -> None:

@@ -12,16 +12,18 @@ from ogel.kernel.principal import Caller, Principal
 from ogel.runtime.http.exchange import header
 
 KEY = "key"
-# The query parameter for the key of a stream: a browser's WebSocket and EventSource cannot send headers.
+TOKEN = "token"  # noqa: S105 - the word for it
+# Query parameters for the key or token of a stream: a browser's WebSocket and EventSource cannot send headers.
 KEY_PARAMETER = "key"
+TOKEN_PARAMETER = "access_token"  # noqa: S105 - its name
 _KEY_CHARACTERS = 1024
 _QUERY_FIELDS = 50
 
 
 class Credential(msgspec.Struct, frozen=True, gc=False):
     """
-    `kind` selects the authenticator (`key`), `value` is the secret. A credential of several parts, such as a signature
-    and what it signs, is a subclass.
+    `kind` selects the authenticator (`key`, `token`), `value` is the secret. A credential of several parts, such as a
+    signature and what it signs, is a subclass.
     """
 
     kind: str
@@ -37,29 +39,37 @@ Authenticate = Callable[[Credential, Caller], Awaitable[Principal | None]]
 Authenticators = Mapping[str, Authenticate]
 
 
-def bearer_key(scope: Scope) -> Credential | None:
-    """Reads the key from `Authorization: Bearer <key>` (RFC 6750)."""
-    scheme, _, key = (header(scope, b"authorization") or "").partition(" ")
-    key = key.strip()
-    return Credential(KEY, key) if key and scheme.lower() == "bearer" else None
+def key_or_token(value: str) -> Credential:
+    """Tells a token from a key by its shape: a JWT has three parts, the first of which is base64url of JSON."""
+    return Credential(TOKEN if value.startswith("ey") and value.count(".") == 2 else KEY, value)
+
+
+def bearer(scope: Scope) -> Credential | None:
+    """Reads the key or token from `Authorization: Bearer <key>` (RFC 6750)."""
+    scheme, _, value = (header(scope, b"authorization") or "").partition(" ")
+    value = value.strip()
+    return key_or_token(value) if value and scheme.lower() == "bearer" else None
 
 
 def apikey_header(scope: Scope) -> Credential | None:
-    """Reads the key from `apikey: <key>`, as clients of Supabase and Kong send it."""
-    key = header(scope, b"apikey")
-    return Credential(KEY, key) if key else None
+    """Reads the key or token from `apikey: <key>`, as clients of Supabase and Kong send it."""
+    value = header(scope, b"apikey")
+    return key_or_token(value) if value else None
 
 
-def key_parameter(scope: Scope) -> Credential | None:
-    """Reads the key from `?key=`. Only streams take it: query strings end up in logs and browser histories."""
-    if b"key=" not in scope["query_string"]:
+def query_parameter(scope: Scope) -> Credential | None:
+    """
+    Reads the key or token from `?key=` or `?access_token=`. Only streams take it: query strings end up in logs and
+    browser histories.
+    """
+    if b"key=" not in scope["query_string"] and b"access_token=" not in scope["query_string"]:
         return None
     try:
         given = parse_qsl(scope["query_string"].decode("latin-1"), max_num_fields=_QUERY_FIELDS)
     except ValueError:  # more parameters than any route takes; decoding the query reports it
         return None
-    key = next((value for name, value in given if name == KEY_PARAMETER), None)
-    return Credential(KEY, key) if key else None
+    value = next((value for name, value in given if name in (KEY_PARAMETER, TOKEN_PARAMETER)), None)
+    return key_or_token(value) if value else None
 
 
 def by_key(check: Callable[[str, Caller], Awaitable[Principal | None]]) -> Authenticate:

@@ -9,9 +9,9 @@ from starlette.types import Scope
 
 from ogel.kernel.errors import OgelError
 from ogel.runtime.http.cors import Cors
-from ogel.runtime.http.credentials import CredentialReader, apikey_header, bearer_key
+from ogel.runtime.http.credentials import CredentialReader, apikey_header, bearer
 from ogel.runtime.http.problem import problem
-from ogel.runtime.http.route import Reply, Route, Stream
+from ogel.runtime.http.route import Mount, Reply, Route, Stream
 
 # Renders an error as a reply. Headers that HTTP itself requires (`WWW-Authenticate`, `Allow`, `Retry-After`, …) are
 # added, unless the reply has them already.
@@ -25,19 +25,23 @@ class Dialect(Struct, frozen=True):
                        are without it. Empty: what no other dialect has.
     render_error       says everything that went wrong, from a bad path to a fault of ours, in the dialect's words.
     credentials        what is looked at for who is asking, in this order.
+    companions         what must be valid if it comes, whoever else is asking, on open routes too.
     strict_parameters  parameters that a route does not know, or that are given twice, are refused; otherwise they are
                        not looked at, and the first counts.
     cors               None: pages of other origins cannot use it, and OPTIONS is a method like others.
+    mount              takes what is below the prefix and neither of its routes' nor another dialect's.
     """
 
     name: str
     prefix: str
     render_error: RenderError = problem
-    credentials: Sequence[CredentialReader] = (bearer_key, apikey_header)
+    credentials: Sequence[CredentialReader] = (bearer, apikey_header)
+    companions: Sequence[CredentialReader] = ()
     strict_parameters: bool = True
     cors: Cors | None = None
     routes: Sequence[Route] = ()
     streams: Sequence[Stream] = ()
+    mount: Mount | None = None
 
     def __post_init__(self) -> None:
         if (self.prefix and not self.prefix.startswith("/")) or self.prefix.endswith("/"):
@@ -51,4 +55,4 @@ class Dialect(Struct, frozen=True):
 Dialects = Sequence[tuple[str, Dialect]]
 
 # The dialect of Ogel's own API.
-OWN = Dialect("ogel", "", credentials=(bearer_key,))
+OWN = Dialect("ogel", "", credentials=(bearer,))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -47,20 +47,22 @@ def decode_body(decoder: msgspec.json.Decoder[Any], body: bytes | msgspec.Raw, r
 Pairs = Sequence[tuple[str, str]]
 
 
-def decode_query(wanted: Any, query_string: bytes, *, strict: bool = True, besides: str | None = None) -> Any:
+def decode_query(
+    wanted: Any, query_string: bytes, *, strict: bool = True, besides: Collection[str] = ()
+) -> Any:
     """
     Decodes a query. `wanted` is a msgspec struct with `forbid_unknown_fields`, `Pairs` for all parameters as they came,
-    or None when the route takes none. `besides` is one that other code reads. Without `strict`, unknown parameters are
-    ignored and the first value of a name counts.
+    or None when the route takes none. `besides` are those that other code reads. Without `strict`, unknown parameters
+    are ignored and the first value of a name counts.
     """
     if not query_string or (wanted is None and not strict):
         return _nothing(wanted)
     pairs = _pairs(query_string.decode("latin-1"))
     if wanted is Pairs:
-        return [pair for pair in pairs if pair[0] != besides]
+        return [pair for pair in pairs if pair[0] not in besides]
     given = _strictly(pairs, "query") if strict else _leniently(pairs, wanted)
-    if besides is not None:
-        given.pop(besides, None)
+    for name in besides:
+        given.pop(name, None)
     if wanted is None:
         for name in given:
             raise Invalid.field(f"query.{_shown(name)}", "is not a known parameter")

@@ -9,13 +9,15 @@ from starlette.types import Receive, Scope, Send
 from ogel.kernel.errors import Forbidden
 from ogel.runtime.http.admission import Admissions
 from ogel.runtime.http.cors import Cors, answer_options, is_same_origin
-from ogel.runtime.http.credentials import KEY_PARAMETER, key_parameter
+from ogel.runtime.http.credentials import KEY_PARAMETER, TOKEN_PARAMETER, query_parameter
 from ogel.runtime.http.dialect import Dialect
 from ogel.runtime.http.exchange import exchange_of
 from ogel.runtime.http.input import decode_query
 from ogel.runtime.http.problem import MethodNotAllowed
 from ogel.runtime.http.route import Call, Stream
 from ogel.runtime.http.router import parameters
+
+_PARAMETERS = (KEY_PARAMETER, TOKEN_PARAMETER)
 
 
 class StreamEndpoint:
@@ -26,7 +28,9 @@ class StreamEndpoint:
         self._strict = dialect.strict_parameters
         self._cors = dialect.cors
         self._allowed = "GET" if dialect.cors is None else "GET, OPTIONS"
-        self._admission = admissions.of(stream.access, (*dialect.credentials, key_parameter))
+        self._admission = admissions.of(
+            stream.access, (*dialect.credentials, query_parameter), dialect.companions
+        )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         exchange = exchange_of(scope)
@@ -40,7 +44,7 @@ class StreamEndpoint:
             raise MethodNotAllowed(scope["method"], self._allowed)
         await self._admission.admit(scope, exchange)
         query = decode_query(
-            self._stream.query, scope["query_string"], strict=self._strict, besides=KEY_PARAMETER
+            self._stream.query, scope["query_string"], strict=self._strict, besides=_PARAMETERS
         )
         call = Call(exchange.caller, parameters(scope), None, query, None, exchange.headers)
         await self._stream.handler(call, scope, receive, send)

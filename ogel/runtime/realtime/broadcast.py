@@ -10,6 +10,8 @@ from typing import Protocol
 EVENTS = "ogel:realtime:events"
 # Carries the ids of revoked keys. They are hints: receivers look the key up in the database.
 KEYS = "ogel:keys:ended"
+# Says that sessions have ended, or users were changed: a hint, too.
+SESSIONS = "ogel:sessions:ended"
 
 OnMessage = Callable[[bytes], None]
 

@@ -1,4 +1,4 @@
-"""Passes what this process receives from the broadcast to its hub, and news of keys to whoever watches them."""
+"""Passes what this process receives from the broadcast to its hub, and news of what ended to whoever watches that."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import msgspec
 import structlog
 
 from ogel.runtime.http.admission import Watch
-from ogel.runtime.realtime.broadcast import EVENTS, KEYS, Broadcast
+from ogel.runtime.realtime.broadcast import EVENTS, KEYS, SESSIONS, Broadcast
 from ogel.runtime.realtime.hub import Hub
 from ogel.runtime.realtime.message import Message
 from ogel.runtime.realtime.metrics import RealtimeMetrics
@@ -29,10 +29,13 @@ class RealtimeFeed:
     async def run(self, stop: asyncio.Event) -> None:
         """Listens until `stop`, then ends every subscription, so that the server need not wait for any."""
         try:
-            channels = {EVENTS: self._heard, KEYS: lambda _: self._watch.look_soon()}
+            channels = {EVENTS: self._heard, KEYS: self._something_ended, SESSIONS: self._something_ended}
             await self._broadcast.listen(channels, self._connected, stop)
         finally:
             self._hub.close()
+
+    def _something_ended(self, _: bytes) -> None:
+        self._watch.look_soon()
 
     def _heard(self, payload: bytes) -> None:
         try:

@@ -9,11 +9,11 @@ from collections.abc import Callable, Mapping, Sequence
 
 import structlog
 
-from ogel.runtime.realtime.broadcast import KEYS, Broadcast, OnMessage
+from ogel.runtime.realtime.broadcast import KEYS, SESSIONS, Broadcast, OnMessage
 
 log = structlog.get_logger(__name__)
 
-_UNSIGNED = frozenset({KEYS})
+_UNSIGNED = frozenset({KEYS, SESSIONS})
 _SIGNATURE_BYTES = 32
 # Refused messages are logged once in this many seconds, with their number.
 SAY_SECONDS = 10.0
@@ -23,7 +23,8 @@ class SignedBroadcast:
     """
     HMAC-SHA-256 over channel and message stands before the message. `secret` signs, and the `former` ones are heard
     too: those of processes that are not restarted yet. A message that was heard can be said again by whoever heard it.
-    News of keys go as they are: they are hints, and operators' commands give them without knowing the secret.
+    News of keys and sessions go as they are: they are hints, and operators' commands give them without knowing the
+    secret.
     """
 
     def __init__(self, inner: Broadcast, secret: str, former: Sequence[str] = ()) -> None:

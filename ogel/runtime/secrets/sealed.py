@@ -9,7 +9,6 @@ from msgspec import Struct
 from psycopg.sql import SQL, Composed, Identifier
 
 from ogel.runtime.database.database import Database
-from ogel.runtime.database.schemas import OWN
 from ogel.runtime.secrets.vault import KEY_ID_BYTES, Unsealable, Vault
 
 BATCH = 200
@@ -21,14 +20,15 @@ SELECT CASE WHEN substring({column} FROM 1 FOR 1) = %(version)s THEN substring({
 FROM {table} WHERE {column} IS NOT NULL GROUP BY 1 ORDER BY 1
 """)
 _READ = SQL("""
-SELECT {id}, {owner}, {column} FROM {table}
-WHERE {id} > %(after)s AND {column} IS NOT NULL AND substring({column} FROM 1 FOR %(header_bytes)s) <> %(header)s
+SELECT {id}::text, {owner}::text, {column} FROM {table}
+WHERE (%(after)s::{type} IS NULL OR {id} > %(after)s::{type})
+  AND {column} IS NOT NULL AND substring({column} FROM 1 FOR %(header_bytes)s) <> %(header)s
 ORDER BY {id} LIMIT %(limit)s
 """)
 # A value that was changed since it was read is left alone.
 _WRITE = SQL("""
 UPDATE {table} AS t SET {column} = r.after
-FROM unnest(%(ids)s::text[], %(before)s::bytea[], %(after)s::bytea[]) AS r (id, before, after)
+FROM unnest(%(ids)s::{type}[], %(before)s::bytea[], %(after)s::bytea[]) AS r (id, before, after)
 WHERE t.{id} = r.id AND t.{column} = r.before
 """)
 
@@ -37,9 +37,9 @@ KeyState = Literal["newest", "former", "unknown", "unnamed"]
 
 class SealedColumn(Struct, frozen=True):
     """
-    table, id, column  where sealed values stand (bytea, null for none); `id` is a text primary key.
+    table, id, column  where sealed values stand (bytea, null for none); `id` is the primary key.
     owner              the column whose value `purpose` makes the vault's purpose of.
-    schema             that the table is in.
+    id_type            of the primary key.
     """
 
     table: str
@@ -47,15 +47,16 @@ class SealedColumn(Struct, frozen=True):
     column: str
     owner: str
     purpose: Callable[[str], str]
-    schema: str = OWN
+    id_type: Literal["text", "uuid"] = "text"
 
     @property
     def name(self) -> str:
-        return ".".join([*([] if self.schema == OWN else [self.schema]), self.table, self.column])
+        return f"{self.table}.{self.column}"
 
     def query(self, template: SQL) -> bytes:
         query: Composed = template.format(
-            table=Identifier(self.schema, self.table),
+            table=Identifier(self.table),
+            type=SQL(self.id_type),
             id=Identifier(self.id),
             column=Identifier(self.column),
             owner=Identifier(self.owner),
@@ -104,13 +105,13 @@ class SealedValues:
         """
         done = Resealed()
         for column in self._columns:
-            after = ""
+            after: str | None = None
             while batch := await self._read(column, after):
                 after = batch[-1][0]
                 await self._write(column, batch, done)
                 yield done
 
-    async def _read(self, column: SealedColumn, after: str) -> list[tuple[str, str, bytes]]:
+    async def _read(self, column: SealedColumn, after: str | None) -> list[tuple[str, str, bytes]]:
         header = self._vault.header
         parameters = {"after": after, "header": header, "header_bytes": len(header), "limit": BATCH}
         async with self._database.autocommit() as tx:

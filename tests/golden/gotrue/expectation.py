@@ -23,6 +23,15 @@ class Instead:
 
 
 @dataclass(frozen=True)
+class Refused:
+    """In place of the whole answer: an error, in the shape that the request asks for."""
+
+    status: int
+    code: str
+    text: str = "<any>"
+
+
+@dataclass(frozen=True)
 class Difference:
     """
     `lines` are names, or ALL. `ours` is laid over the recorded answer: objects key by key, with `*` for each element or
@@ -30,7 +39,7 @@ class Difference:
     """
 
     lines: str | Sequence[str]
-    ours: Json
+    ours: Json | Refused | Instead
     why: str
 
     def names(self) -> Sequence[str]:
@@ -45,9 +54,25 @@ def expected(line: Line, differences: Sequence[Difference]) -> Json:
         if line.name not in names and ALL not in names:
             continue
         before = copy.deepcopy(answer)
-        answer = laid_over(answer, difference.ours)
+        ours = difference.ours
+        answer = refusal(line, ours) if isinstance(ours, Refused) else laid_over(answer, ours)
         assert answer != before or ALL in names, f"{line.name}: {difference.ours} is what was recorded"
     return answer
+
+
+def refusal(line: Line, refused: Refused) -> Json:
+    headers = {"Content-Type": "application/json", "X-Sb-Error-Code": refused.code}
+    body: Json = {"code": refused.status, "error_code": refused.code, "msg": refused.text}
+    if is_newer(line):
+        headers["X-Supabase-Api-Version"] = "2024-01-01"
+        body = {"code": refused.code, "message": refused.text}
+    return {"status": refused.status, "headers": headers, "body": body, "mails": [], "decoded": {}}
+
+
+def is_newer(line: Line) -> bool:
+    """Whether the request asks for errors of the newer shape."""
+    headers = {name.lower(): text for name, text in line.request.get("headers", {}).items()}
+    return headers.get("x-supabase-api-version", "") in ("2024-01-01", "2030-01-01")
 
 
 def laid_over(recorded: Any, ours: Any) -> Any:

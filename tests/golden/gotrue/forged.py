@@ -12,10 +12,9 @@ from typing import Any
 import jwt
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from tests.golden.gotrue.profiles import LEGACY_SECRET
 from tests.golden.gotrue.replay import Replay
 
-# The shared secret that the recorded server verified by, beside its own key.
-LEGACY_SECRET = "golden-legacy-secret-golden-legacy-secret"
 Claims = Mapping[str, Any]
 _GONE = object()
 
@@ -35,6 +34,11 @@ def admin_token(role: str, secret: str = LEGACY_SECRET) -> str:
     now = int(time.time())
     claims = {"role": role, "iss": "supabase", "iat": now, "exp": now + 315_360_000}
     return jwt.encode(claims, secret, "HS256")
+
+
+def forge_admins(replay: Replay) -> None:
+    replay.labels.bind("<jwt:supabase_admin>", admin_token("supabase_admin"))
+    replay.labels.bind("<service_role_wrong_key>", admin_token("service_role", "another-secret-" * 3))
 
 
 def _tokens(kid: str) -> Mapping[str, Callable[[Claims], str]]:

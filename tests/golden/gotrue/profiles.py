@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+# The shared secret that the recorded server verified by, beside its own key.
+LEGACY_SECRET = "golden-legacy-secret-golden-legacy-secret-golden"
 # As `confirm` was set, what the others build on.
 _CONFIRM: Mapping[str, str] = {
     "OGEL_AUTH_URL": "http://auth.example.com/auth/v1",
@@ -13,6 +15,12 @@ _CONFIRM: Mapping[str, str] = {
     "OGEL_AUTH_AUTOCONFIRM": "false",
     "OGEL_AUTH_ANONYMOUS": "true",
     "OGEL_AUTH_PASSWORD_LENGTH": "6",
+    "OGEL_AUTH_LEGACY_JWT_SECRET": LEGACY_SECRET,
+    "OGEL_AUTH_MANUAL_LINKING": "true",
+    "OGEL_AUTH_MAIL_SECONDS": "0",
+    "OGEL_AUTH_MAILS_TO_ADDRESS": "0",
+    "OGEL_AUTH_MAILS": "0",
+    "OGEL_AUTH_SECURE_EMAIL_CHANGE": "true",
     "OGEL_MAIL_PROVIDERS": "outbox",
     "OGEL_MAIL_FROM": "Acme <acme@example.com>",
     "OGEL_RATE_SIGN_IN": "off",
@@ -28,14 +36,26 @@ PROFILES: Mapping[str, Mapping[str, str]] = {
     "noemail": {**_CONFIRM, "OGEL_AUTH_EMAIL": "false"},
     "shortotp": _CONFIRM,
     "currentpw": {**_CONFIRM, "OGEL_AUTH_CURRENT_PASSWORD": "true"},
-    "hs256": _AUTOCONFIRM,
+    "hs256": {
+        **_AUTOCONFIRM,
+        "OGEL_AUTH_ANONYMOUS": "false",
+        "OGEL_AUTH_MANUAL_LINKING": "false",
+        "OGEL_AUTH_REFRESH_REUSE_SECONDS": "0",
+        "OGEL_AUTH_SECURE_EMAIL_CHANGE": "false",
+    },
     "strict": {
         **_AUTOCONFIRM,
         "OGEL_AUTH_PASSWORD_LENGTH": "8",
         "OGEL_AUTH_PASSWORD_CHARACTERS": "abcdefghijklmnopqrstuvwxyz:ABCDEFGHIJKLMNOPQRSTUVWXYZ:0123456789",
         "OGEL_AUTH_REAUTHENTICATE": "true",
     },
-    "limited": _CONFIRM,
+    "limited": {
+        **_CONFIRM,
+        "OGEL_AUTH_MAIL_SECONDS": "60",
+        "OGEL_AUTH_MAILS": "3",
+        "OGEL_RATE_SIGN_IN": "30/5m",
+        "OGEL_TRUSTED_PROXIES": "0.0.0.0/0",
+    },
     "rt2": _AUTOCONFIRM,
     "oauthserver": _CONFIRM,
 }

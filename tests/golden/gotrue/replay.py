@@ -16,8 +16,7 @@ from tests.golden.gotrue.compare import compare, compare_headers, compare_mails
 from tests.golden.gotrue.placeholders import Labels
 from tests.golden.gotrue.transcript import Json, Line
 from tests.support.issuer import Issuer
-from tests.support.process import Response
-from tests.support.world import World
+from tests.support.process import Client, Response
 
 PREFIX = "/auth/v1"
 # They say nothing of the dialect.
@@ -27,13 +26,13 @@ _LEFT_OUT = {"accept", "user-agent", "x-client-info"}
 class Suite(Protocol):
     """One profile, on a database of its own."""
 
-    world: World
+    world: Client
 
     def keys(self) -> Mapping[str, str]:
         """What stands for `<service_role>` and `<anon_key>`."""
 
     def mails(self) -> list[Json]:
-        """Those that have been queued since this was last asked."""
+        """Those that have come since this was last asked."""
 
     def sql(self, statements: str) -> None: ...
 
@@ -78,8 +77,9 @@ class Replay:
         if "parallel" in line.request:
             return self._play_at_once(line, answer)
         response = self.ask(line.profile, line.request)
-        differences = [] if response.status == answer["status"] else [_status(answer, response)]
-        differences += compare_headers(answer["headers"], response.headers, self.labels)
+        if response.status != answer["status"]:
+            return [f"status: recorded {answer['status']}, came {response.status} {response.raw[:300]!r}"]
+        differences = compare_headers(answer["headers"], response.headers, self.labels)
         differences += compare(answer["body"], _body(response), self.labels)
         differences += compare_mails(answer["mails"], mails(), self.labels)
         return differences + self._compare_tokens(answer["decoded"])
@@ -98,8 +98,8 @@ class Replay:
         answer = world(request["method"], path, raw=self._content(request), key="", headers=headers)
         self._keep_cookie(answer.headers.get("set-cookie"))
         self.location = answer.headers.get("location") or _url(answer) or self.location
-        told = {name: self._as_recorded(text) for name, text in answer.headers.items()}
-        return Response(answer.status, told, self._as_recorded(answer.raw.decode()).encode())
+        told = {name: self.as_recorded(text) for name, text in answer.headers.items()}
+        return Response(answer.status, told, self.as_recorded(answer.raw.decode()).encode())
 
     def _keep_cookie(self, header: str | None) -> None:
         """All requests come from one browser."""
@@ -107,7 +107,7 @@ class Replay:
             name, _, value = header.partition(";")[0].partition("=")
             self._cookies[name] = value
 
-    def _as_recorded(self, text: str) -> str:
+    def as_recorded(self, text: str) -> str:
         return text.replace(self.issuer.url, "http://idp.example.com")
 
     def _content(self, request: Json) -> bytes:
@@ -117,7 +117,8 @@ class Replay:
         if "raw_body_bytes" in request:
             return b'{"email":"%s"}' % (b"a" * (request["raw_body_bytes"] - 12))
         body = request.get("body")
-        return b"" if body is None else json.dumps(self.labels.fill(body)).encode()
+        text = "" if body is None else json.dumps(self.labels.fill(body))
+        return text.replace("http://idp.example.com", self.issuer.url).encode()
 
     def _play_at_once(self, line: Line, answer: Json) -> list[str]:
         count = line.request["parallel"]
@@ -142,12 +143,8 @@ class Replay:
                 continue
             claims = jwt.decode(token, options={"verify_signature": False})
             came = json.dumps({"header": jwt.get_unverified_header(token), "claims": claims})
-            lines += compare(expected, json.loads(self._as_recorded(came)), self.labels, label)
+            lines += compare(expected, json.loads(self.as_recorded(came)), self.labels, label)
         return lines
-
-
-def _status(answer: Json, response: Response) -> str:
-    return f"status: recorded {answer['status']}, came {response.status} {response.raw[:200]!r}"
 
 
 def _url(response: Response) -> str | None:

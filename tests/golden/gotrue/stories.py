@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 
-from tests.golden.gotrue.forged import forge
+from tests.golden.gotrue.forged import forge, forge_admins
 from tests.golden.gotrue.oauth_steps import consents, id_token, id_token_of_another_key, signs_in_there
 from tests.golden.gotrue.steps import (
     Step,
@@ -50,7 +50,7 @@ _ID_OTHER = Person("kc-id", "idt@example.com", name="Id", more={})
 STORIES: Mapping[str, Mapping[str, Sequence[Step]]] = {
     "admin_audit.jsonl": {"logout": [signed_up(ADA, n=1)]},
     "admin_users.jsonl": {
-        "list with no token": [signed_up("eve@example.com", n=4)],
+        "list with no token": [signed_up("eve@example.com", n=4), forge_admins],
         "cursor pagination: first page": [
             made_by_admin(*(f"u{at}@example.com" for at in range(4)), profile="oauthserver")
         ],

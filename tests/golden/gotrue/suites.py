@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from email import message_from_bytes
+from email.policy import default
 from pathlib import Path
+from typing import Protocol
 from urllib.parse import parse_qs, urlsplit
 
 import psycopg
 
+from ogel.features.mail.sealed import unseal
 from tests.conftest import Servers, migrated
+from tests.golden.gotrue.forged import admin_token
 from tests.golden.gotrue.profiles import PROFILES
 from tests.golden.gotrue.transcript import Json
-from tests.support.process import ADMIN_KEY
+from tests.support.process import ADMIN_KEY, Client, eventually
 from tests.support.world import World
 
 # What the recorded sink called the mails of our templates.
@@ -27,24 +32,31 @@ KINDS = {
 _TEXT = "{{ code | default('') }}\n{{ url | default('') }}"
 
 
-class GoldenSuite:
-    def __init__(self, world: World, database_url: str) -> None:
+class _OnDatabase:
+    """`world` answers requests: in this process, or over HTTP."""
+
+    def __init__(self, world: Client, database_url: str) -> None:
         self.world = world
         self._url = database_url
-        self._last = ""
-        self._keys: dict[str, str] = {}
-
-    def keys(self) -> Mapping[str, str]:
-        if not self._keys:
-            made = self.world("POST", "/api/keys", {"name": "golden", "kind": "publishable"})
-            self._keys = {"<service_role>": ADMIN_KEY, "<anon_key>": made.json["key"]}
-        return self._keys
 
     def sql(self, statements: str) -> None:
         with psycopg.connect(self._url, options="-c search_path=auth,ogel") as connection:
             connection.execute(statements)
 
-    def mails(self) -> list[Json]:
+
+class GoldenSuite(_OnDatabase):
+    """In this process. Nothing sends its mail, which is read where it waits."""
+
+    def __init__(self, world: World, database_url: str) -> None:
+        super().__init__(world, database_url)
+        self._vault = world.platform.core.vault
+        self._last = ""
+
+    def keys(self) -> Mapping[str, str]:
+        """Those of the Supabase project that people come from: tokens under its secret."""
+        return {"<service_role>": admin_token("service_role"), "<anon_key>": admin_token("anon")}
+
+    def mails(self, count: int | None = None) -> list[Json]:
         with psycopg.connect(self._url) as connection:
             rows = connection.execute(
                 "SELECT m.id, m.recipient, r.id, r.template, r.sealed"
@@ -54,33 +66,67 @@ class GoldenSuite:
             ).fetchall()
         if rows:
             self._last = rows[-1][0]
-        return [self._mail(to, request, template, sealed) for _, to, request, template, sealed in rows]
+        return [
+            _mail(template, to, unseal(self._vault, request, sealed)[1] or "")
+            for _, to, request, template, sealed in rows
+        ]
 
-    def _mail(self, to: str, request: str, template: str, sealed: bytes) -> Json:
-        from ogel.features.mail.sealed import unseal
 
-        words = unseal(self.world.platform.core.vault, request, sealed)
-        code, _, link = (words[1] or "").strip().partition("\n")
-        mail: Json = {"kind": KINDS[template], "to": [to], "token": code}
-        if link:
-            mail |= {"confirmation_url": link, "token_hash": parse_qs(urlsplit(link).query)["token"][0]}
-        return mail
+class RunningSuite(_OnDatabase):
+    """A process, whose mail is in the outbox of its data directory."""
+
+    def __init__(self, api: Client, database_url: str, outbox: Path) -> None:
+        super().__init__(api, database_url)
+        self._outbox = outbox
+        self._read: set[str] = set()
+        self._keys: dict[str, str] = {}
+
+    def keys(self) -> Mapping[str, str]:
+        """Ogel's own."""
+        if not self._keys:
+            made = self.world.ok("POST", "/api/keys", {"name": "golden", "kind": "publishable"})
+            self._keys = {"<service_role>": ADMIN_KEY, "<anon_key>": made["key"]}
+        return self._keys
+
+    def mails(self, count: int | None = None) -> list[Json]:
+        """Waits until there are `count`."""
+        new = eventually(lambda: self._new(count), 10, f"{count} mails") if count else self._new(None)
+        self._read |= {path.name for path in new or ()}
+        letters = [message_from_bytes(path.read_bytes(), policy=default) for path in new or ()]
+        return [_mail(str(each["subject"]), str(each["to"]), each.get_content()) for each in letters]
+
+    def _new(self, count: int | None) -> list[Path] | None:
+        new = [path for path in sorted(self._outbox.glob("*.eml")) if path.name not in self._read]
+        return new if count is None or len(new) >= count else None
+
+
+class Mailbox(Protocol):
+    def mails(self, count: int | None = None) -> list[Json]: ...
+
+
+def _mail(template: str, to: str, text: str) -> Json:
+    """As the recorded sink told it."""
+    code, _, link = text.strip().partition("\n")
+    mail: Json = {"kind": KINDS[template], "to": [to], "token": code}
+    if link:
+        mail |= {"confirmation_url": link, "token_hash": parse_qs(urlsplit(link).query)["token"][0]}
+    return mail
 
 
 @contextmanager
 def golden_suite(
     profile: str, servers: Servers, template: str, redis_url: str, directory: Path, **environment: str
 ) -> Iterator[GoldenSuite]:
-    _write_templates(directory)
+    write_templates(directory)
     with migrated(servers, template) as url:
         settings = {**PROFILES[profile], "OGEL_MAIL_TEMPLATES": str(directory), **environment}
         with World(DATABASE_URL=url, REDIS_URL=redis_url, **settings) as world:
             yield GoldenSuite(world, url)
 
 
-def _write_templates(directory: Path) -> None:
+def write_templates(directory: Path) -> None:
     """That say what is in a mail and nothing else."""
     (directory / "en").mkdir(parents=True, exist_ok=True)
     for name in KINDS:
-        (directory / "en" / f"{name}.subject.jinja").write_text("Golden")
+        (directory / "en" / f"{name}.subject.jinja").write_text(name)
         (directory / "en" / f"{name}.txt.jinja").write_text(_TEXT)

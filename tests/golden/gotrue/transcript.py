@@ -31,10 +31,10 @@ class Line:
 def read(file: str) -> list[Line]:
     """Of what a client did, each request is a line; those after the first of a call are numbered."""
     lines = [json.loads(text) for text in (HERE / file).read_text().splitlines()]
-    return [line for each in lines for line in _lines(each)]
+    return [line for each in lines for line in lines_of(each)]
 
 
-def _lines(recorded: Mapping[str, Any]) -> Sequence[Line]:
+def lines_of(recorded: Mapping[str, Any]) -> Sequence[Line]:
     if "request" in recorded:
         return [_line(recorded["name"], recorded["profile"], recorded, recorded.get("decoded", {}))]
     exchanges = recorded["exchanges"]

@@ -8,6 +8,7 @@ from typing import Any
 from ogel.features.accounts.gotrue.errors import render_error
 from ogel.runtime.http.access import OPEN
 from ogel.runtime.http.cors import Cors
+from ogel.runtime.http.credentials import apikey_header
 from ogel.runtime.http.dialect import Dialect
 from ogel.runtime.http.route import Call, Route
 
@@ -22,6 +23,7 @@ def gotrue(routes: Sequence[Route]) -> Dialect:
         "gotrue",
         PREFIX,
         render_error=render_error,
+        companions=(apikey_header,),
         strict_parameters=False,
         cors=Cors(exposed=("X-Total-Count", "Link", "x-sb-error-code")),
         routes=[health, *routes],

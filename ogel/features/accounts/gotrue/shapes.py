@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+from ogel.features.accounts.sessions.session import Issued
 from ogel.features.accounts.users.user import Factor, Identity, User
 
 Json = dict[str, Any]
@@ -20,6 +21,18 @@ _TIMES = (
     "reauthentication_sent_at",
     "last_sign_in_at",
 )
+
+
+def session_shape(issued: Issued, *, just_made: bool = False) -> Json:
+    """`just_made`: see user_shape."""
+    return {
+        "access_token": issued.access_token,
+        "token_type": "bearer",
+        "expires_in": issued.expires_in,
+        "expires_at": issued.expires_at,
+        "refresh_token": issued.refresh_token,
+        "user": user_shape(issued.user, issued.identities, issued.factors, just_made=just_made),
+    }
 
 
 def user_shape(
@@ -58,9 +71,10 @@ def identity_shape(identity: Identity) -> Json:
         "identity_id": identity.id,
         "id": identity.provider_id,
         "user_id": identity.user_id,
-        "identity_data": identity.identity_data,
-        "provider": identity.provider,
     }
+    if identity.identity_data:
+        shape["identity_data"] = identity.identity_data
+    shape["provider"] = identity.provider
     _add(shape, identity, "last_sign_in_at")
     shape |= {"created_at": identity.created_at, "updated_at": identity.updated_at}
     if identity.email is not None:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
 from ogel.features.accounts.errors import AccountError
@@ -17,20 +16,24 @@ from ogel.runtime.audit import AuditTrail
 from ogel.runtime.database.database import Transaction
 from ogel.runtime.outbox import Outbox
 
+if TYPE_CHECKING:
+    from ogel.features.accounts.sessions.service import SessionService
+
 EMAIL = "email"
 
 
 class UserService:
-    def __init__(self, store: UserStore, outbox: Outbox, audit: AuditTrail) -> None:
+    def __init__(self, store: UserStore, sessions: SessionService, outbox: Outbox, audit: AuditTrail) -> None:
         self._store = store
+        self._sessions = sessions
         self._outbox = outbox
         self._audit = audit
 
     async def create(self, tx: Transaction, caller: Caller, new: NewUser) -> User:
         """Raises AccountError `email_exists` when somebody has the address, number, id or identity already."""
         id = new.id or uuid4()
-        identity = new.identity or _identity_of_address(id, new)
-        user = await self._store.insert(tx, id=id, **_columns(id, new, identity))
+        identity = new.identity or identity_of_address(id, new)
+        user = await self._store.insert(tx, id=id, **columns_of(id, new, identity))
         if user is None:
             raise already_registered()
         if identity is not None:
@@ -45,10 +48,8 @@ class UserService:
         return user
 
     async def changed(self, tx: Transaction, caller: Caller, before: User, after: User) -> None:
-        """
-        To be called in the transaction of a change, by whoever made it; after its commit `SessionService.changed` is
-        due.
-        """
+        """To be called in the transaction of a change, by whoever made it. It is known everywhere within a second."""
+        self._sessions.changed_after(tx, after.id)
         names = changes(before, after)
         if not names:
             return
@@ -58,13 +59,15 @@ class UserService:
     async def delete(self, tx: Transaction, caller: Caller, id: UUID, soft: bool = False) -> bool:
         """
         Ends all sessions. A soft deletion keeps the row, so that foreign keys keep pointing somewhere, and nothing in
-        it that says who it was. Returns False without such a user. After the commit `SessionService.changed` is due.
+        it that says who it was. Returns False without such a user.
         """
         user = await self._store.lock(tx, id)
         if user is None:
             return False
         if soft and user.deleted_at is not None:
             return True
+        await self._sessions.end(tx, caller, id, "global", None, "user_deleted")
+        self._sessions.changed_after(tx, id)
         if soft:
             await self._forget(tx, user)
         else:
@@ -95,12 +98,12 @@ def already_registered() -> AccountError:
     return AccountError(422, "email_exists", "A user with this email address has already been registered")
 
 
-def _columns(id: UUID, new: NewUser, identity: NewIdentity | None) -> dict[str, Any]:
+def columns_of(id: UUID, new: NewUser, identity: NewIdentity | None) -> dict[str, Any]:
     now = utc_now()
     providers = {} if identity is None else {"provider": identity.provider, "providers": [identity.provider]}
     said = identity.data if new.signs_up and identity is not None else {}
-    if new.email is not None and not said:
-        said = {"email_verified": new.email_confirmed}
+    if new.email is not None and new.email_confirmed and not said:
+        said = {"email_verified": True}
     return {
         "role": new.role,
         "email": new.email,
@@ -117,7 +120,7 @@ def _columns(id: UUID, new: NewUser, identity: NewIdentity | None) -> dict[str, 
     }
 
 
-def _identity_of_address(id: UUID, new: NewUser) -> NewIdentity | None:
+def identity_of_address(id: UUID, new: NewUser) -> NewIdentity | None:
     """`email_verified` says that mail to it was answered: what an operator believes of an address is no proof."""
     if new.email is None:
         return None
@@ -130,5 +133,4 @@ def _identity_of_address(id: UUID, new: NewUser) -> NewIdentity | None:
 def _unreadable(user: User, text: str | None) -> str | None:
     if not text:
         return None
-    digest = hashlib.sha256(f"{user.id}:{text}".encode()).digest()
-    return base64.urlsafe_b64encode(digest).decode().rstrip("=")
+    return hashlib.sha224(f"{user.id}:{text}".encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""@supabase/auth-js as npm has it, in a process of node's."""
+"""@supabase/supabase-js and its @supabase/auth-js as npm has them, in processes of node's."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from typing import Any, Self
 
 from tests.golden.gotrue.clients.client import Answer, Called
 
-PACKAGE = "@supabase/auth-js@2.119.1"
+# It asks for auth-js of exactly its own version.
+PACKAGE = "@supabase/supabase-js@2.119.1"
 _CALLS = Path(__file__).parent / "calls.mjs"
 
 
@@ -25,6 +26,15 @@ def install(directory: Path) -> Path:
     assert finished.returncode == 0, finished.stdout + finished.stderr
     shutil.copy(_CALLS, directory / "calls.mjs")
     return directory
+
+
+def run(directory: Path, code: str) -> str:
+    """Returns what it printed."""
+    (directory / "page.mjs").write_text(code)
+    command = ["node", "page.mjs"]
+    finished = subprocess.run(command, cwd=directory, capture_output=True, text=True, timeout=60)
+    assert finished.returncode == 0, finished.stdout + finished.stderr
+    return finished.stdout
 
 
 class JavaScriptClient:

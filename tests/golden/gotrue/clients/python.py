@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 import httpx
 from supabase_auth import SyncGoTrueClient
@@ -15,6 +16,7 @@ from tests.golden.gotrue.clients.client import Answer, Called
 class PythonClient:
     def __init__(self, url: str, anon_key: str, admin_key: str) -> None:
         self._url = url
+        self._anon_key = anon_key
         self._answers: list[Answer] = []
         self._http = httpx.Client(event_hooks={"response": [self._record]}, timeout=30)
         self._clients = {
@@ -23,14 +25,33 @@ class PythonClient:
             "admin": self._client(admin_key, "implicit"),
         }
 
-    def close(self) -> None:
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._http.close()
+
+    def sign_in(self, person: Any) -> str:
+        """Returns the refresh token."""
+        session = self._clients["implicit"].sign_in_with_password(person).session
+        assert session is not None
+        return session.refresh_token
+
+    def refresh_elsewhere(self, refresh_token: str) -> str:
+        """As another tab or process does that was given the token."""
+        session = self._client(self._anon_key, "implicit").refresh_session(refresh_token).session
+        assert session is not None
+        return session.refresh_token
 
     def call(self, client: str, method: str, args: Sequence[Any]) -> Called:
         self._answers = []
         target: Any = self._clients[client]
         for part in method.split("."):
             target = getattr(target, part)
+        if method == "unlink_identity":
+            args = [self._clients[client].get_user_identities().identities[0]]
         try:
             result = {"data": _told(target(*args)), "error": None}
         except AuthError as error:

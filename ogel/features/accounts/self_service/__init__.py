@@ -1,0 +1,1 @@
+"""What people do for themselves: sign up, sign in, change what is theirs."""

@@ -1,0 +1,110 @@
+"""Who is behind an access token: its session is looked up at most about once a second."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from msgspec import Struct
+
+from ogel.features.accounts.errors import AccountError, BadToken
+from ogel.features.accounts.sessions.service import NO_SESSION
+from ogel.features.accounts.sessions.session import Account
+from ogel.features.accounts.sessions.store import SessionStore
+from ogel.features.accounts.signing.tokens import Claims, Tokens
+from ogel.kernel.principal import Caller, Principal
+from ogel.kernel.roles import CLAIM
+from ogel.runtime.believed import Believed
+from ogel.runtime.database.database import Database
+from ogel.runtime.http.credentials import Credential
+
+# Of people who are remembered, each with all that is shown of them. With more of them in one second the database is
+# asked more often.
+MOST_REMEMBERED = 1_000
+_NO_USER = "User from sub claim in JWT does not exist"
+# What the keys of a Supabase project may do here; `anon` may what everybody may.
+_SCOPES_BY_ROLE: Mapping[str, frozenset[str]] = {
+    "service_role": frozenset({"accounts:*"}),
+    "supabase_admin": frozenset({"accounts:*"}),
+}
+
+# The user's id and the session's.
+_Key = tuple[UUID, UUID]
+
+
+class _Standing(Struct, frozen=True):
+    """`refusal` is why nobody is let in with it, by GoTrue's code; `ends_at` is a monotonic time."""
+
+    account: Account | None
+    refusal: tuple[str, str] | None
+    ends_at: float
+
+
+class People:
+    def __init__(self, database: Database, store: SessionStore, tokens: Tokens) -> None:
+        self._database = database
+        self._store = store
+        self._tokens = tokens
+        self._standings = Believed(self._ask, MOST_REMEMBERED)
+
+    async def authenticate(self, credential: Credential, caller: Caller) -> Principal | None:
+        """Raises BadToken with the reason, which only who has the token hears."""
+        claims = await self._tokens.verify(credential.value)
+        if "sub" not in claims:
+            role = claims["role"]
+            return Principal("key", role, _SCOPES_BY_ROLE.get(role, frozenset()), role=role, claims=claims)
+        account = await self._account(_key_of(claims))
+        return Principal(
+            "user",
+            str(account.user.id),
+            role=account.user.role,
+            claims={**claims, CLAIM: account.roles},
+            session=claims["session_id"],
+        )
+
+    async def current(self, principal: Principal) -> Account:
+        """The account of a principal who has signed in, from memory. Raises BadToken."""
+        return await self._account(_key_of(principal.claims))
+
+    def forget_all(self) -> None:
+        """A user or a session has changed."""
+        self._standings.forget_all()
+
+    async def _account(self, key: _Key) -> Account:
+        standing = await self._standings.get(key)
+        if standing.refusal is not None:
+            code, reason = standing.refusal
+            raise BadToken(reason, code)
+        if standing.ends_at <= time.monotonic():
+            raise BadToken("Session has expired", "session_expired")
+        assert standing.account is not None
+        return standing.account
+
+    async def _ask(self, key: _Key) -> _Standing:
+        user_id, session_id = key
+        asked_at = time.monotonic()
+        async with self._database.autocommit() as tx:
+            found = await self._store.standing(tx, user_id, session_id)
+        if found is None:
+            return _Standing(None, ("user_not_found", _NO_USER), asked_at)
+        account, seconds, is_banned = found
+        refusal = None
+        if account is None:
+            refusal = "session_not_found", NO_SESSION
+        elif is_banned:
+            refusal = "user_banned", "User is banned"
+        return _Standing(account, refusal, asked_at + seconds)
+
+
+def _key_of(claims: Claims | Mapping[str, Any]) -> _Key:
+    """Only tokens of elsewhere have other ids than ours."""
+    try:
+        user_id = UUID(claims["sub"])
+    except ValueError as error:
+        raise AccountError(400, "bad_jwt", "invalid claim: sub claim must be a UUID") from error
+    try:
+        return user_id, UUID(claims["session_id"])
+    except (ValueError, TypeError, AttributeError) as error:
+        raise BadToken("session_id claim must be a UUID") from error

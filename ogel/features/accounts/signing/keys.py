@@ -1,0 +1,135 @@
+"""The keys that this process signs and verifies with, known from memory for a few seconds."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from msgspec import Struct
+
+from ogel.features.accounts.signing.key import Algorithm, SigningKey, generate
+from ogel.features.accounts.signing.store import SigningKeyStore
+from ogel.runtime.database.database import Database, Transaction
+
+# What a process knows of the keys is used no longer than this: a revoked key is refused after it everywhere.
+BELIEVED_SECONDS = 10.0
+# The least time between two questions because of a `kid` that is not known, which anybody can send.
+_UNKNOWN_SECONDS = 5.0
+
+
+class Signer(Struct, frozen=True):
+    """`private` is a key object of the cryptography library."""
+
+    kid: str
+    algorithm: Algorithm
+    private: Any
+
+
+class Verifier(Struct, frozen=True):
+    """`public` is a key object of the cryptography library."""
+
+    algorithm: Algorithm
+    public: Any
+
+
+class _Known(Struct, frozen=True):
+    asked_at: float
+    keys: list[SigningKey]
+    verifiers: Mapping[str, Verifier]
+    signer: Signer | None
+
+
+_NOTHING = _Known(float("-inf"), [], {}, None)
+
+
+class SigningKeys:
+    """The first key is made when something is to be signed, in the database that all processes share."""
+
+    def __init__(self, database: Database, store: SigningKeyStore, algorithm: Algorithm) -> None:
+        self._database = database
+        self._store = store
+        self._algorithm = algorithm
+        self._known = _NOTHING
+
+    @property
+    def is_in_use(self) -> bool:
+        """Whether this process has signed or verified anything yet."""
+        return self._known is not _NOTHING
+
+    async def signer(self, tx: Transaction | None = None) -> Signer:
+        """`tx` is the caller's transaction, so that nobody holds two connections."""
+        if not self._is_fresh() or self._known.signer is None:
+            if tx is None:
+                async with self._database.transaction() as own:
+                    await self._look(own)
+                    return await self._signer_there(own)
+            await self._look(tx)
+            return await self._signer_there(tx)
+        return self._known.signer
+
+    async def verifier(self, kid: str) -> Verifier | None:
+        """Returns None for a key that is unknown or revoked."""
+        known = await self._fresh()
+        found = known.verifiers.get(kid)
+        if found is None and time.monotonic() - known.asked_at > _UNKNOWN_SECONDS:
+            found = (await self._asked()).verifiers.get(kid)
+        return found
+
+    async def published(self) -> list[SigningKey]:
+        """Returns those that others should know, the newest first."""
+        return [key for key in (await self._fresh()).keys if key.state != "revoked"]
+
+    def forget(self) -> None:
+        """Called when keys have changed."""
+        self._known = _Known(float("-inf"), [], {}, None) if self.is_in_use else _NOTHING
+
+    async def _fresh(self) -> _Known:
+        return self._known if self._is_fresh() else await self._asked()
+
+    def _is_fresh(self) -> bool:
+        return time.monotonic() - self._known.asked_at < BELIEVED_SECONDS
+
+    async def _asked(self) -> _Known:
+        async with self._database.autocommit() as tx:
+            return await self._look(tx)
+
+    async def _look(self, tx: Transaction) -> _Known:
+        asked_at = time.monotonic()
+        keys = await self._store.all(tx)
+        current = next((key for key in keys if key.state == "current"), None)
+        signer = self._known.signer
+        if current is None:
+            signer = None
+        elif signer is None or signer.kid != current.kid:
+            pkcs8 = await self._store.private_key(tx, current.kid)
+            signer = Signer(current.kid, current.algorithm, _private(pkcs8))
+        verifiers = {key.kid: self._verifier_of(key) for key in keys if key.state != "revoked"}
+        self._known = _Known(asked_at, keys, verifiers, signer)
+        return self._known
+
+    async def _signer_there(self, tx: Transaction) -> Signer:
+        """Makes the first key in the given transaction; who does so at the same time waits for it, and finds it."""
+        if self._known.signer is not None:
+            return self._known.signer
+        await self._store.insert(tx, generate(self._algorithm), "current")
+        signer = (await self._look(tx)).signer
+        assert signer is not None
+        # If the transaction is rolled back, there is no such key.
+        self.forget()
+        return signer
+
+    def _verifier_of(self, key: SigningKey) -> Verifier:
+        return self._known.verifiers.get(key.kid) or Verifier(key.algorithm, _public(key.public_jwk))
+
+
+def _private(pkcs8: bytes) -> Any:
+    from cryptography.hazmat.primitives.serialization import load_der_private_key
+
+    return load_der_private_key(pkcs8, password=None)
+
+
+def _public(jwk: Mapping[str, Any]) -> Any:
+    from jwt import PyJWK
+
+    return PyJWK.from_dict(dict(jwk)).key
