@@ -449,6 +449,7 @@ async def test_an_answer_that_lasts_ends_with_the_callers_key() -> None:
             gate.ended[0]("revoked")
             with pytest.raises(aiohttp.ClientPayloadError):
                 await answer.content.read()
+            answer.close()
 
 
 @story

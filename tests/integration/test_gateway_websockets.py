@@ -108,6 +108,7 @@ async def test_the_clients_end_is_the_upstreams() -> None:
                 await socket.close(code=code)
             async with asyncio.timeout(5):
                 assert await heard.get() == expected
+            await socket.close()
 
 
 @story
