@@ -125,7 +125,7 @@ def app() -> ASGIApp:
         shut,
         mute,
         {KEY: by_key(authenticate), TOKEN: by_token},
-        HttpMetrics(CollectorRegistry()),
+        None,
         [],
         HttpOptions(),
         dialects=spoken,
