@@ -54,9 +54,9 @@ SECTIONS = {
         "backup": "Copy all of Ogel's data into the store, check it, and restore it into an empty database.",
     },
     "People": {
+        "teams": "Teams, who is in them with which roles, and who is invited.",
         "users": "Find, make, change, ban and delete users, and remove lost factors.",
         "sessions": "Where somebody has signed in; and sign them out.",
-        "teams": "Teams, who is in them with which roles, and who is invited.",
         "accounts": "The keys that access tokens are signed with.",
     },
     "Keys and records": {

@@ -161,8 +161,8 @@ def _all(ask: Exchanges, receiver: Receiver, carriers: Carriers, outside: Outsid
     _schedules(ask)
     _backups(ask)
     _keys(ask)
-    _people(ask)
     _teams(ask)
+    _people(ask)
     _operators(ask)
 
 
@@ -389,16 +389,6 @@ def _keys(ask: Exchanges) -> None:
     ask("DELETE", one, id=new)
 
 
-def _people(ask: Exchanges) -> None:
-    one = "/api/users/{id}"
-    ada = {"email": "ada@example.com", "email_confirmed": True, "user_metadata": {"name": "Ada"}}
-    id = ask("POST", "/api/users", ada)["id"]
-    ask("GET", "/api/users", query={"filter": "ada", "limit": 2})
-    ask("GET", one, id=id)
-    ask("PATCH", one, {"labels": ["beta"], "app_metadata": {"plan": "pro"}}, id=id)
-    ask("DELETE", one, {"soft": False}, id=id)
-
-
 def _teams(ask: Exchanges) -> None:
     one, members, invitations = "/api/teams/{id}", "/api/teams/{id}/members", "/api/teams/{id}/invitations"
     ada, ben = (_signed_in(ask.api, name) for name in ("ada", "ben"))
@@ -427,6 +417,16 @@ def _signed_in(api: Client, name: str) -> Any:
     )
     proof = {"type": link["verification_type"], "token_hash": link["hashed_token"]}
     return api.ok("POST", "/auth/v1/verify", proof)
+
+
+def _people(ask: Exchanges) -> None:
+    one = "/api/users/{id}"
+    grace = {"email": "grace@example.com", "email_confirmed": True, "user_metadata": {"name": "Grace"}}
+    id = ask("POST", "/api/users", grace)["id"]
+    ask("GET", "/api/users", query={"filter": "grace", "limit": 2})
+    ask("GET", one, id=id)
+    ask("PATCH", one, {"labels": ["beta"], "app_metadata": {"plan": "pro"}}, id=id)
+    ask("DELETE", one, {"soft": False}, id=id)
 
 
 def _operators(ask: Exchanges) -> None:
