@@ -146,6 +146,7 @@ def test_only_what_is_old_and_over_is_forgotten(database_url: str, tmp_path: Pat
         "processes",
         "replays",
         "resource_samples",
+        "team_invitations",
         "temporary_files",
         "usage_days",
         "usage_deltas",
