@@ -87,7 +87,7 @@ class Providers:
     def of_issuer(self, issuer: str, client_id: str) -> tuple[str, IdTokenReader]:
         """Returns the provider and its name. Raises AccountError, 400 `validation_failed`."""
         for name, each in self._readers.items():
-            if each.issuer == issuer and client_id in each.client_ids:
+            if each.issuer.rstrip("/") == issuer.rstrip("/") and client_id in each.client_ids:
                 return name, each
         raise AccountError(
             400, "validation_failed", f'Custom OIDC provider "{issuer[:_SHOWN_CHARACTERS]}" not allowed'
