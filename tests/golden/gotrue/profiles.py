@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 # The shared secret that the recorded server verified by, beside its own key.
-LEGACY_SECRET = "golden-legacy-secret-golden-legacy-secret"
+LEGACY_SECRET = "golden-legacy-secret-golden-legacy-secret-golden"
 # As `confirm` was set, what the others build on.
 _CONFIRM: Mapping[str, str] = {
     "OGEL_AUTH_URL": "http://auth.example.com/auth/v1",
@@ -34,7 +34,7 @@ PROFILES: Mapping[str, Mapping[str, str]] = {
     "autoconfirm": _AUTOCONFIRM,
     "closed": {**_CONFIRM, "OGEL_AUTH_SIGNUP": "false"},
     "noemail": {**_CONFIRM, "OGEL_AUTH_EMAIL": "false"},
-    "shortotp": {**_CONFIRM, "OGEL_AUTH_CODE_SECONDS": "1"},
+    "shortotp": _CONFIRM,
     "currentpw": {**_CONFIRM, "OGEL_AUTH_CURRENT_PASSWORD": "true"},
     "hs256": {
         **_AUTOCONFIRM,
