@@ -460,7 +460,9 @@ class AccountsFeature:
         return [
             *SignUpRoutes(self.sign_up, self.captcha, links).routes(),
             *UserUpdateRoutes(self.own_changes, links).routes(),
-            *SettingsRoutes(self._settings, (), autoconfirms=not self.confirms).routes(),
+            *SettingsRoutes(
+                self._settings, self.oauth.providers.names, autoconfirms=not self.confirms
+            ).routes(),
         ]
 
     def _code_routes(self) -> list[Route]:
