@@ -34,7 +34,7 @@ PROFILES: Mapping[str, Mapping[str, str]] = {
     "autoconfirm": _AUTOCONFIRM,
     "closed": {**_CONFIRM, "OGEL_AUTH_SIGNUP": "false"},
     "noemail": {**_CONFIRM, "OGEL_AUTH_EMAIL": "false"},
-    "shortotp": {**_CONFIRM, "OGEL_AUTH_CODE_SECONDS": "1"},
+    "shortotp": _CONFIRM,
     "currentpw": {**_CONFIRM, "OGEL_AUTH_CURRENT_PASSWORD": "true"},
     "hs256": {
         **_AUTOCONFIRM,
