@@ -348,7 +348,7 @@ class AccountsFeature:
             self.user_store,
             self.users,
             self.sessions,
-            FactorStore(),
+            self._factor_store,
             self.codes,
             self.email_changes,
             self.hasher,
