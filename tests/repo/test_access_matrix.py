@@ -45,14 +45,20 @@ OPEN = {
     # What people have not signed in with yet, or are known by as they ask; and public documents.
     ("GET", "/auth/v1/.well-known/jwks.json"),
     ("GET", "/auth/v1/.well-known/openid-configuration"),
+    ("GET", "/auth/v1/authorize"),
+    ("GET", "/auth/v1/callback"),
     ("GET", "/auth/v1/health"),
+    ("GET", "/auth/v1/settings"),
     ("GET", "/auth/v1/verify"),
+    ("POST", "/auth/v1/callback"),
     ("POST", "/auth/v1/magiclink"),
     ("POST", "/auth/v1/otp"),
     ("POST", "/auth/v1/recover"),
     ("POST", "/auth/v1/resend"),
+    ("POST", "/auth/v1/signup"),
     ("POST", "/auth/v1/token"),
     ("POST", "/auth/v1/verify"),
+    ("POST", "/auth/v1/verify/link"),
 }
 # Whoever holds any key, or has signed in, may ask who they are.
 OF_EVERYBODY_KNOWN = {("GET", "/api/me")}
