@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ogel.environ import read_settings
+from ogel.environ import read_settings, secrets_of
 from ogel.features.accounts.oauth.clients import OidcClient, oidc_clients
 from ogel.features.accounts.settings import AccountsSettings
 from ogel.kernel.errors import ConfigError
@@ -73,3 +73,9 @@ def test_names_of_gotrue_are_read() -> None:
     accounts = read_settings({**SERVERS, **given}).settings.of(AccountsSettings)
 
     assert accounts.google_client_ids == ("web", "phone") and accounts.github_secret == "i"
+
+
+def test_secrets_are_known_as_such() -> None:
+    given = {"OGEL_AUTH_OIDC": "a=https://a.example.com|x|hunter%3B2; b=https://b.example.com|y"}
+
+    assert "hunter;2" in secrets_of(read_settings({**SERVERS, **given}).settings)
