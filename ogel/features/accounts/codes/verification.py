@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 from msgspec import Struct
 
 from ogel.features.accounts.codes.code import Code, Guess, Purpose
 from ogel.features.accounts.codes.email_change import CHANGES, EmailChanges
-from ogel.features.accounts.codes.flows import FlowService
+from ogel.features.accounts.codes.flows import FlowService, no_flow
 from ogel.features.accounts.codes.service import CodeService
 from ogel.features.accounts.errors import AccountError
 from ogel.features.accounts.sessions.service import SessionService
@@ -68,7 +70,7 @@ class Verification:
             if proven is None:
                 verified = Verified()
             elif follows_link and code.flow_id is not None:
-                verified = Verified(auth_code=await self._flows.give_code(tx, code.flow_id, user.id))
+                verified = Verified(auth_code=await self._given(tx, code.flow_id, user))
             else:
                 verified = Verified(await self._sessions.begin(tx, caller, proven, "otp"))
         self._sessions.changed(user.id)
@@ -85,6 +87,12 @@ class Verification:
             issued = await self._sessions.begin(tx, acting(caller, user), user, exchanged.method)
         self._sessions.changed(user.id)
         return issued, exchanged.secrets
+
+    async def _given(self, tx: Transaction, flow_id: UUID, user: User) -> str:
+        auth_code = await self._flows.give_code(tx, flow_id, user.id)
+        if auth_code is None:
+            raise no_flow()
+        return auth_code
 
     async def _locked(self, tx: Transaction, guess: Guess) -> User | None:
         """The user first, then their code: whoever sends codes takes both in this order, too."""
