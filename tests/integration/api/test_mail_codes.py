@@ -395,6 +395,19 @@ def test_an_address_that_somebody_else_took_meanwhile_stays_theirs(shop: Shop, a
     assert shop.user("mover@example.com").email == "mover@example.com"
 
 
+def test_a_change_that_operators_took_back_is_not_confirmed_any_more(shop: Shop, api: World) -> None:
+    shop.member("kept@example.com")
+    body = {"email": "kept@example.com", "new_email": "not-wanted@example.com"}
+    links = [
+        api("POST", "/auth/v1/admin/generate_link", {"type": f"email_change_{which}", **body}).json
+        for which in ("current", "new")
+    ]
+    shop.sql("UPDATE users SET email_change = NULL WHERE email = 'kept@example.com'")
+    for link in links:
+        answer = shop.verify(type="email_change", token_hash=link["hashed_token"])
+        assert (answer.status, answer.json["error_code"]) == (403, "otp_expired")
+
+
 def test_somebody_who_is_banned_gets_no_mail_and_does_not_come_in_by_what_they_have(
     shop: Shop, mailed: Mailed
 ) -> None:

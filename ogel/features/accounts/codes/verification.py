@@ -9,7 +9,7 @@ from msgspec import Struct
 from ogel.features.accounts.codes.code import Code, Guess, Purpose
 from ogel.features.accounts.codes.email_change import CHANGES, EmailChanges
 from ogel.features.accounts.codes.flows import FlowService, no_flow
-from ogel.features.accounts.codes.service import CodeService
+from ogel.features.accounts.codes.service import CodeService, address_for
 from ogel.features.accounts.errors import AccountError
 from ogel.features.accounts.sessions.service import SessionService
 from ogel.features.accounts.sessions.session import Issued
@@ -21,7 +21,7 @@ from ogel.kernel.principal import Caller
 from ogel.runtime.database.database import Database, Transaction
 
 # What proves an address, and nothing of a password that somebody set before.
-_PASSWORDLESS: tuple[Purpose, ...] = ("magiclink", "recovery")
+_PASSWORDLESS: tuple[Purpose, ...] = ("magiclink", "recovery", "invite")
 
 
 class Verified(Struct, frozen=True):
@@ -104,11 +104,12 @@ class Verification:
         return user
 
     async def _proven(self, tx: Transaction, caller: Caller, user: User, code: Code) -> User | None:
-        if code.purpose in CHANGES:
-            return await self._changes.confirm(tx, caller, user)
-        if code.address != user.email:
-            # It was sent to an address that the user does not have any more.
+        changes = code.purpose in CHANGES
+        if code.address != address_for(user, code.purpose) or (changes and user.email_change is None):
+            # It was sent to an address that the user does not have, or want, any more.
             raise AccountError(403, "otp_expired", "Token has expired or is invalid")
+        if changes:
+            return await self._changes.confirm(tx, caller, user)
         return await self._confirmed(tx, caller, user, code.purpose)
 
     async def _confirmed(self, tx: Transaction, caller: Caller, user: User, purpose: Purpose) -> User:
