@@ -161,6 +161,7 @@ def _all(ask: Exchanges, receiver: Receiver, carriers: Carriers, outside: Outsid
     _schedules(ask)
     _backups(ask)
     _keys(ask)
+    _people(ask)
     _operators(ask)
 
 
@@ -385,6 +386,16 @@ def _keys(ask: Exchanges) -> None:
     new = ask("POST", f"{one}/rotate", {"overlap_seconds": 3600}, id=id)["id"]
     ask("GET", one, id=id)
     ask("DELETE", one, id=new)
+
+
+def _people(ask: Exchanges) -> None:
+    one = "/api/users/{id}"
+    ada = {"email": "ada@example.com", "email_confirmed": True, "user_metadata": {"name": "Ada"}}
+    id = ask("POST", "/api/users", ada)["id"]
+    ask("GET", "/api/users", query={"filter": "ada", "limit": 2})
+    ask("GET", one, id=id)
+    ask("PATCH", one, {"labels": ["beta"], "app_metadata": {"plan": "pro"}}, id=id)
+    ask("DELETE", one, {"soft": False}, id=id)
 
 
 def _operators(ask: Exchanges) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, cast
@@ -16,6 +17,7 @@ from ogel.features.accounts.sessions.store import SessionStore, purge_of_session
 from ogel.features.accounts.sessions.watch import SessionWatch
 from ogel.features.accounts.settings import AccountsSettings
 from ogel.features.accounts.signing.key import private_key_purpose
+from ogel.features.accounts.signing.store import SigningKeyStore
 from ogel.features.accounts.users.events import EVENTS as OF_USERS
 from ogel.features.accounts.users.store import UserStore
 from ogel.runtime.core import Core
@@ -44,6 +46,7 @@ if TYPE_CHECKING:
     from ogel.features.accounts.sessions.service import SessionService
     from ogel.features.accounts.signing.key import Algorithm
     from ogel.features.accounts.signing.keys import SigningKeys
+    from ogel.features.accounts.signing.service import SigningKeyService
     from ogel.features.accounts.signing.tokens import Tokens
     from ogel.features.accounts.users.service import UserService
     from ogel.features.mail.contract import MailQueue
@@ -90,11 +93,24 @@ class AccountsFeature:
     @cached_property
     def signing_keys(self) -> SigningKeys:
         from ogel.features.accounts.signing.keys import SigningKeys
-        from ogel.features.accounts.signing.store import SigningKeyStore
 
-        core, settings = self._core, self._settings
-        store, algorithm = SigningKeyStore(core.vault), cast("Algorithm", settings.signing)
-        return SigningKeys(core.database, store, algorithm)
+        return SigningKeys(self._core.database, SigningKeyStore(self._core.vault), self._algorithm)
+
+    @property
+    def _algorithm(self) -> Algorithm:
+        return cast("Algorithm", self._settings.signing)
+
+    @cached_property
+    def key_rotation(self) -> SigningKeyService:
+        from ogel.features.accounts.signing.service import SigningKeyService
+
+        core, store = self._core, SigningKeyStore(self._core.vault)
+        return SigningKeyService(
+            core.database, store, self.signing_keys, core.audit, self._algorithm, self._settings.key_days
+        )
+
+    async def rotate_keys(self, stop: asyncio.Event) -> None:
+        await self.key_rotation.run(stop)
 
     @cached_property
     def tokens(self) -> Tokens:
@@ -375,6 +391,17 @@ class AccountsFeature:
         )
         return IdentityRoutes(unlinking).routes()
 
+    def routes(self) -> Sequence[Route]:
+        from ogel.features.accounts.administration.routes import UsersRoutes
+        from ogel.features.accounts.sessions.routes import SessionRoutes
+        from ogel.features.accounts.signing.routes import SigningKeyRoutes
+
+        return [
+            *UsersRoutes(self.administration, self.factors).routes(),
+            *SessionRoutes(self.sessions).routes(),
+            *SigningKeyRoutes(self.key_rotation).routes(),
+        ]
+
     def dialects(self) -> Sequence[Dialect]:
         from ogel.features.accounts.gotrue.dialect import gotrue
         from ogel.features.accounts.gotrue.logout import LogoutRoutes
@@ -446,6 +473,7 @@ def build(core: Core, settings: AccountsSettings) -> Feature:
     accounts = AccountsFeature(core, settings)
     return Feature(
         name="accounts",
+        routes=accounts.routes,
         dialects=accounts.dialects,
         scopes={
             "accounts:read": "look at users, sessions and teams",
@@ -453,7 +481,10 @@ def build(core: Core, settings: AccountsSettings) -> Feature:
         },
         authenticators={TOKEN: accounts.authenticate},
         watches={"user": accounts.session_watch},
-        services=[BackgroundService("session watch", accounts.session_watch.run)],
+        services=[
+            BackgroundService("session watch", accounts.session_watch.run),
+            BackgroundService("signing keys", accounts.rotate_keys, where="api"),
+        ],
         events=OF_USERS | OF_FACTORS | OF_SESSIONS,
         purges=[purge_of_sessions(core.retention_days), *purges_of_codes()],
         tables=TABLES,
