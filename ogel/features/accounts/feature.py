@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from ogel.features.accounts.codes.verification import Verification
     from ogel.features.accounts.factors.recovery import RecoveryService
     from ogel.features.accounts.factors.service import FactorService
+    from ogel.features.accounts.imports.service import ImportService
     from ogel.features.accounts.passwords.hasher import Hasher
     from ogel.features.accounts.self_service.captcha import Captcha
     from ogel.features.accounts.self_service.changes import OwnChanges
@@ -391,13 +392,22 @@ class AccountsFeature:
         )
         return IdentityRoutes(unlinking).routes()
 
+    @cached_property
+    def imports(self) -> ImportService:
+        from ogel.features.accounts.imports.service import ImportService
+
+        core = self._core
+        return ImportService(core.database, self._factor_store, core.vault, core.audit)
+
     def routes(self) -> Sequence[Route]:
         from ogel.features.accounts.administration.routes import UsersRoutes
+        from ogel.features.accounts.imports.routes import ImportRoutes
         from ogel.features.accounts.sessions.routes import SessionRoutes
         from ogel.features.accounts.signing.routes import SigningKeyRoutes
 
         return [
             *UsersRoutes(self.administration, self.factors).routes(),
+            *ImportRoutes(self.imports).routes(),
             *SessionRoutes(self.sessions).routes(),
             *SigningKeyRoutes(self.key_rotation).routes(),
         ]
