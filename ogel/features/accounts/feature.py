@@ -166,6 +166,13 @@ class AccountsFeature:
         return self.mail.is_ready if chosen is None else not chosen
 
     @cached_property
+    def app(self) -> str:
+        """What mail calls it that people have accounts for."""
+        from ogel.features.accounts.codes.links import app_of
+
+        return self._settings.app_name or app_of(self._settings.site_url)
+
+    @cached_property
     def redirects(self) -> Redirects:
         from ogel.features.accounts.codes.redirects import Redirects
 
@@ -181,7 +188,6 @@ class AccountsFeature:
     def codes(self) -> CodeService:
         from ogel.features.accounts.codes.code import Mint
         from ogel.features.accounts.codes.limits import MailLimits
-        from ogel.features.accounts.codes.links import app_of
         from ogel.features.accounts.codes.service import CodeService, Sender
         from ogel.features.accounts.codes.store import CodeStore
 
@@ -195,9 +201,7 @@ class AccountsFeature:
             self.mail,
             MailLimits(core.limiter, settings.mail_seconds, settings.mails_to_address, settings.mails_in_all),
             core.audit,
-            Sender(
-                settings.app_name or app_of(settings.site_url), settings.external_url, settings.code_seconds
-            ),
+            Sender(self.app, settings.external_url, settings.code_seconds),
         )
 
     @cached_property
