@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from ogel.features.accounts.factors.recovery import RecoveryService
     from ogel.features.accounts.factors.service import FactorService
     from ogel.features.accounts.imports.service import ImportService
+    from ogel.features.accounts.oauth.oauth import OAuth
     from ogel.features.accounts.passwords.hasher import Hasher
     from ogel.features.accounts.self_service.captcha import Captcha
     from ogel.features.accounts.self_service.changes import OwnChanges
@@ -361,6 +362,12 @@ class AccountsFeature:
         )
 
     @cached_property
+    def oauth(self) -> OAuth:
+        from ogel.features.accounts.oauth.oauth import OAuth
+
+        return OAuth(self._core, self._settings, self)
+
+    @cached_property
     def hasher(self) -> Hasher:
         from ogel.features.accounts.passwords.hasher import Hasher
 
@@ -421,6 +428,7 @@ class AccountsFeature:
         from ogel.features.accounts.gotrue.logout import LogoutRoutes
         from ogel.features.accounts.gotrue.password_grant import PasswordGrant
         from ogel.features.accounts.gotrue.token import TokenRoutes
+        from ogel.features.accounts.gotrue.token_id_token import IdTokenGrant
         from ogel.features.accounts.gotrue.token_pkce import PkceGrant
         from ogel.features.accounts.gotrue.token_refresh import RefreshGrant
         from ogel.features.accounts.gotrue.user import UserRoutes
@@ -434,10 +442,12 @@ class AccountsFeature:
                             "password": PasswordGrant(self.sign_in, self.captcha).answer,
                             "refresh_token": RefreshGrant(self.sessions).answer,
                             "pkce": PkceGrant(self.verification).answer,
+                            "id_token": IdTokenGrant(self.oauth.id_tokens, self.captcha).answer,
                         }
                     ).routes(),
                     *self._own_routes(),
                     *self._code_routes(),
+                    *self._oauth_routes(),
                     *UserRoutes(self.people).routes(),
                     *LogoutRoutes(self.sessions, self._core.database).routes(),
                     *self._routes_of_identities(),
@@ -480,6 +490,20 @@ class AccountsFeature:
             *VerifyRoutes(self.codes, self.verification, links).routes(),
             *InviteRoutes(self.operator_codes, links).routes(),
             *GenerateLinkRoutes(self.operator_codes, links, self.hasher, self._settings).routes(),
+        ]
+
+    def _oauth_routes(self) -> list[Route]:
+        from ogel.features.accounts.gotrue.authorize import AuthorizeRoutes
+        from ogel.features.accounts.gotrue.browser import Browsers
+        from ogel.features.accounts.gotrue.callback import CallbackRoutes
+        from ogel.features.accounts.gotrue.links import Links
+
+        settings, oauth = self._settings, self.oauth
+        links, browsers = Links(self.redirects), Browsers(settings.external_url)
+        callback = CallbackRoutes(oauth.arrivals, browsers, settings.external_url, settings.site_url)
+        return [
+            *AuthorizeRoutes(oauth.departures, links, browsers, settings.manual_linking).routes(),
+            *callback.routes(),
         ]
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from tests.golden.gotrue.expectation import ALL, GONE, Difference, Instead, Refused, is_newer
+from tests.golden.gotrue.oauth_differences import OAUTH
 from tests.golden.gotrue.transcript import Json, Line
 
 # Tokens of other formats than the recorded ones.
@@ -76,6 +77,7 @@ _ONE_OF_SIX: Json = {
 }
 
 DIFFERENCES: Mapping[str, Sequence[Difference]] = {
+    **OAUTH,
     "admin_custom_providers.jsonl": [
         Difference(
             ALL,
@@ -124,7 +126,7 @@ PENDING: Mapping[str, str] = {
     "admin_generate_link.jsonl": "codes",
     "admin_users.jsonl": "factors",
     "anonymous.jsonl": "users",
-    "authorize_oauth_pkce.jsonl": "oauth",
+    "authorize_oauth_pkce.jsonl": "users",
     "client_auth_js.jsonl": "all",
     "client_supabase_auth_py.jsonl": "all",
     "cors.jsonl": "gateway",
@@ -137,7 +139,6 @@ PENDING: Mapping[str, str] = {
     "refresh.jsonl": "sessions",
     "settings_health_jwks.jsonl": "users, sessions",
     "signup.jsonl": "users",
-    "token_id_token.jsonl": "oauth",
     "token_password.jsonl": "users",
     "user_update.jsonl": "users",
     "verify.jsonl": "codes",
