@@ -8,6 +8,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, cast
 from urllib.parse import urlsplit
 
+import structlog
+
 from ogel.features.accounts.codes.purge import purges_of_codes
 from ogel.features.accounts.factors.events import EVENTS as OF_FACTORS
 from ogel.features.accounts.factors.store import FactorStore, secret_purpose
@@ -56,6 +58,8 @@ if TYPE_CHECKING:
     from ogel.runtime.http.credentials import Credential
     from ogel.runtime.http.dialect import Dialect
     from ogel.runtime.http.route import Route
+
+log = structlog.get_logger(__name__)
 
 TABLES = [
     "flow_states",
@@ -110,6 +114,17 @@ class AccountsFeature:
         return SigningKeyService(
             core.database, store, self.signing_keys, core.audit, self._algorithm, self._settings.key_days
         )
+
+    async def say_what_is_believed(self, stop: asyncio.Event) -> None:
+        """Tells whoever starts it that nobody has to show that an address is theirs."""
+        if not self.confirms:
+            why = (
+                "OGEL_AUTH_AUTOCONFIRM"
+                if self._settings.autoconfirm
+                else "there is nothing to send mail with"
+            )
+            log.warning("accounts.addresses_are_believed", because=why)
+        await stop.wait()
 
     async def rotate_keys(self, stop: asyncio.Event) -> None:
         await self.key_rotation.run(stop)
@@ -358,6 +373,7 @@ class AccountsFeature:
             self.codes,
             self.email_changes,
             self.hasher,
+            self.tries,
             self._settings,
         )
 
@@ -468,7 +484,9 @@ class AccountsFeature:
         return [
             *SignUpRoutes(self.sign_up, self.captcha, links).routes(),
             *UserUpdateRoutes(self.own_changes, links).routes(),
-            *SettingsRoutes(self._settings, (), autoconfirms=not self.confirms).routes(),
+            *SettingsRoutes(
+                self._settings, self.oauth.providers.names, autoconfirms=not self.confirms
+            ).routes(),
         ]
 
     def _code_routes(self) -> list[Route]:
@@ -522,6 +540,7 @@ def build(core: Core, settings: AccountsSettings) -> Feature:
         services=[
             BackgroundService("session watch", accounts.session_watch.run),
             BackgroundService("signing keys", accounts.rotate_keys, where="api"),
+            BackgroundService("confirmation", accounts.say_what_is_believed, where="api"),
         ],
         events=OF_USERS | OF_FACTORS | OF_SESSIONS,
         purges=[purge_of_sessions(core.retention_days), *purges_of_codes()],
