@@ -174,7 +174,7 @@ def test_a_state_is_good_once(browser: Browser, issuer: Issuer) -> None:
     assert len(issuer.token_requests) == 1
 
 
-@pytest.mark.parametrize("state", ["", "zzz", "1" * 5000, str(uuid4()), "../", "\x00", "é"])
+@pytest.mark.parametrize("state", ["", "zzz", "1" * 5000, "93503a62-950b-4232-9144-96615933468d", "../", "\x00", "é"])
 def test_a_state_that_was_made_up_leads_to_the_site(browser: Browser, state: str) -> None:
     answer = browser("GET", f"/callback?{urlencode({'code': 'x', 'state': state})}")
 
