@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, cast
 from urllib.parse import urlsplit
 
+from ogel.features.accounts.codes.flows import flow_purpose
 from ogel.features.accounts.codes.purge import purges_of_codes
 from ogel.features.accounts.factors.events import EVENTS as OF_FACTORS
 from ogel.features.accounts.factors.store import FactorStore, secret_purpose
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from ogel.features.accounts.codes.verification import Verification
     from ogel.features.accounts.factors.recovery import RecoveryService
     from ogel.features.accounts.factors.service import FactorService
+    from ogel.features.accounts.oauth.oauth import OAuth
     from ogel.features.accounts.passwords.hasher import Hasher
     from ogel.features.accounts.self_service.captcha import Captcha
     from ogel.features.accounts.self_service.changes import OwnChanges
@@ -71,6 +73,7 @@ TABLES = [
 SEALED = [
     SealedColumn("mfa_factors", "id", "secret", owner="id", purpose=secret_purpose, id_type="uuid"),
     SealedColumn("sessions", "id", "token_key", owner="id", purpose=token_key_purpose, id_type="uuid"),
+    SealedColumn("flow_states", "id", "sealed", owner="id", purpose=flow_purpose, id_type="uuid"),
     SealedColumn("signing_keys", "kid", "private_key", owner="kid", purpose=private_key_purpose),
 ]
 _DAY_SECONDS = 86_400
@@ -200,7 +203,7 @@ class AccountsFeature:
             self.mail,
             MailLimits(core.limiter, settings.mail_seconds, settings.mails_to_address, settings.mails_in_all),
             core.audit,
-            Sender(self.app, settings.external_url, settings.code_seconds),
+            Sender(self.app, settings.site_url, settings.external_url, settings.code_seconds),
         )
 
     @cached_property
@@ -360,6 +363,12 @@ class AccountsFeature:
         )
 
     @cached_property
+    def oauth(self) -> OAuth:
+        from ogel.features.accounts.oauth.oauth import OAuth
+
+        return OAuth(self._core, self._settings, self)
+
+    @cached_property
     def hasher(self) -> Hasher:
         from ogel.features.accounts.passwords.hasher import Hasher
 
@@ -411,6 +420,7 @@ class AccountsFeature:
         from ogel.features.accounts.gotrue.logout import LogoutRoutes
         from ogel.features.accounts.gotrue.password_grant import PasswordGrant
         from ogel.features.accounts.gotrue.token import TokenRoutes
+        from ogel.features.accounts.gotrue.token_id_token import IdTokenGrant
         from ogel.features.accounts.gotrue.token_pkce import PkceGrant
         from ogel.features.accounts.gotrue.token_refresh import RefreshGrant
         from ogel.features.accounts.gotrue.user import UserRoutes
@@ -424,10 +434,12 @@ class AccountsFeature:
                             "password": PasswordGrant(self.sign_in, self.captcha).answer,
                             "refresh_token": RefreshGrant(self.sessions).answer,
                             "pkce": PkceGrant(self.verification).answer,
+                            "id_token": IdTokenGrant(self.oauth.id_tokens, self.captcha).answer,
                         }
                     ).routes(),
                     *self._own_routes(),
                     *self._code_routes(),
+                    *self._oauth_routes(),
                     *UserRoutes(self.people).routes(),
                     *LogoutRoutes(self.sessions, self._core.database).routes(),
                     *self._routes_of_identities(),
@@ -467,9 +479,23 @@ class AccountsFeature:
             *RecoverRoutes(requests, links, self.captcha, email=email).routes(),
             *ResendRoutes(requests, links, self.captcha, email=email).routes(),
             *ReauthenticateRoutes(requests, links).routes(),
-            *VerifyRoutes(self.codes, self.verification, links).routes(),
+            *VerifyRoutes(self.codes, self.verification, links, by_page=self._settings.link_page).routes(),
             *InviteRoutes(self.operator_codes, links).routes(),
             *GenerateLinkRoutes(self.operator_codes, links, self.hasher, self._settings).routes(),
+        ]
+
+    def _oauth_routes(self) -> list[Route]:
+        from ogel.features.accounts.gotrue.authorize import AuthorizeRoutes
+        from ogel.features.accounts.gotrue.browser import Browsers
+        from ogel.features.accounts.gotrue.callback import CallbackRoutes
+        from ogel.features.accounts.gotrue.links import Links
+
+        settings, oauth = self._settings, self.oauth
+        links, browsers = Links(self.redirects), Browsers(settings.external_url)
+        callback = CallbackRoutes(oauth.arrivals, browsers, settings.external_url, settings.site_url)
+        return [
+            *AuthorizeRoutes(oauth.departures, links, browsers, settings.manual_linking).routes(),
+            *callback.routes(),
         ]
 
 
