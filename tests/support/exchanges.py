@@ -163,6 +163,7 @@ def _all(ask: Exchanges, receiver: Receiver, carriers: Carriers, outside: Outsid
     _keys(ask)
     _teams(ask)
     _people(ask)
+    _sessions(ask)
     _operators(ask)
 
 
@@ -432,6 +433,21 @@ def _people(ask: Exchanges) -> None:
     factor = as_hedy.ok("POST", "/auth/v1/factors", {"factor_type": "totp", "friendly_name": "phone"})
     of = {"id": hedy["user"]["id"], "factor_id": factor["id"]}
     ask("DELETE", one + "/factors/{factor_id}", **of)
+
+
+def _sessions(ask: Exchanges) -> None:
+    alan = _signed_in(ask.api, "alan")
+    as_alan = Exchanges(Client(ask.api.port, key=alan["access_token"]), ask.paths, ask.plain, ask.by_id)
+    [own] = as_alan("GET", "/api/me/sessions")["items"]
+    id = alan["user"]["id"]
+    ask("GET", "/api/users/{id}/sessions", id=id)
+    as_alan("DELETE", "/api/me/sessions/{id}", id=own["id"])
+    _signed_in(ask.api, "alan")
+    [other] = ask.api.ok("GET", f"/api/users/{id}/sessions")["items"]
+    ask("DELETE", "/api/sessions/{id}", id=other["id"])
+    ask("DELETE", "/api/users/{id}/sessions", id=id)
+    ask("GET", "/api/signing-keys")
+    ask("POST", "/api/signing-keys/rotate", {"at_once": False})
 
 
 def _operators(ask: Exchanges) -> None:

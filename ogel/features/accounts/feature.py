@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from ogel.features.accounts.self_service.sign_in import SignInService
     from ogel.features.accounts.self_service.sign_up import SignUpService
     from ogel.features.accounts.self_service.tries import Tries
+    from ogel.features.accounts.sessions.metrics import SessionMetrics
     from ogel.features.accounts.sessions.people import People
     from ogel.features.accounts.sessions.service import SessionService
     from ogel.features.accounts.signing.key import Algorithm
@@ -125,10 +126,16 @@ class AccountsFeature:
         )
 
     @cached_property
+    def _session_metrics(self) -> SessionMetrics:
+        from ogel.features.accounts.sessions.metrics import SessionMetrics
+
+        return SessionMetrics(self._core.registry)
+
+    @cached_property
     def people(self) -> People:
         from ogel.features.accounts.sessions.people import People
 
-        people = People(self._core.database, self._session_store, self.tokens)
+        people = People(self._core.database, self._session_store, self.tokens, self._session_metrics)
         self.session_watch.on_news(people.forget_all)
         return people
 
@@ -154,6 +161,7 @@ class AccountsFeature:
             core.audit,
             news.changed,
             lifetimes,
+            self._session_metrics,
         )
 
     @property
@@ -460,7 +468,9 @@ class AccountsFeature:
         return [
             *SignUpRoutes(self.sign_up, self.captcha, links).routes(),
             *UserUpdateRoutes(self.own_changes, links).routes(),
-            *SettingsRoutes(self._settings, (), autoconfirms=not self.confirms).routes(),
+            *SettingsRoutes(
+                self._settings, self.oauth.providers.names, autoconfirms=not self.confirms
+            ).routes(),
         ]
 
     def _code_routes(self) -> list[Route]:

@@ -616,6 +616,12 @@ def test_what_is_done_is_recorded_without_secrets(api: World, browser: Browser, 
         assert secret not in records + kept + events
 
 
+def test_apps_see_which_sites_are_good_here(api: World) -> None:
+    external = api("GET", "/auth/v1/settings", key="").json["external"]
+
+    assert external["github"] and external["keycloak"] and not external["google"]
+
+
 @pytest.mark.parametrize(
     ("asked", "message"),
     [
