@@ -53,6 +53,8 @@ def test_a_user_may_have_a_phone(api: World) -> None:
     user = made(api, email=None, phone=f"+{phone}", phone_confirm=True)
     assert (user["phone"], user["email"]) == (phone, "")
     assert [each["provider"] for each in user["identities"]] == ["phone"]
+    taken = api("POST", ADMIN, {"email": address(), "phone": phone})
+    assert refusal(taken) == (422, "phone_exists")
     both = made(api, phone=str(int(phone) + 1))
     assert both["app_metadata"]["providers"] == ["email", "phone"]
     assert refusal(api("PUT", f"{ADMIN}/{both['id']}", {"phone": phone})) == (422, "phone_exists")

@@ -89,12 +89,21 @@ class AdminService:
             identity=by_phone if email is None else None,
         )
         async with self._database.transaction() as tx:
-            if email is not None and await self._store.by_email(tx, email) is not None:
-                raise _email_exists()
-            user = await self._users.create(tx, caller, new)
+            user = await self._made(tx, caller, new)
             if email is not None and by_phone is not None:
                 user = await self._add_phone(tx, user, by_phone)
             return Whole(user, await self._store.identities(tx, id), [])
+
+    async def _made(self, tx: Transaction, caller: Caller, new: NewUser) -> User:
+        if new.email is not None and await self._store.by_email(tx, new.email) is not None:
+            raise _email_exists()
+        try:
+            return await self._users.create(tx, caller, new)
+        except AccountError as error:
+            # The address is free: what is taken is the number, unless somebody took the address just now.
+            if error.code == "email_exists" and new.phone is not None:
+                raise _phone_exists() from error
+            raise
 
     async def _add_phone(self, tx: Transaction, user: User, identity: NewIdentity) -> User:
         found = await self._store.insert_identity(tx, user.id, PHONE, identity.provider_id, identity.data)
