@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -251,3 +252,10 @@ def test_the_log_of_people(api: World) -> None:
     for query in ("zzz", "zzz:a"):
         assert refusal(api("GET", f"{log}?query={query}")) == (400, "validation_failed")
     assert api.ok("GET", f"{log}?query=action:nothing") == []
+
+
+def test_of_many_who_make_a_user_at_once_one_does(api: World) -> None:
+    body = {"email": address()}
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda _: api("POST", ADMIN, body).status, range(16)))
+    assert sorted(answers) == [200, *[422] * 15]
