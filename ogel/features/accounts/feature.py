@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from ogel.features.accounts.self_service.sign_in import SignInService
     from ogel.features.accounts.self_service.sign_up import SignUpService
     from ogel.features.accounts.self_service.tries import Tries
+    from ogel.features.accounts.sessions.metrics import SessionMetrics
     from ogel.features.accounts.sessions.people import People
     from ogel.features.accounts.sessions.service import SessionService
     from ogel.features.accounts.signing.key import Algorithm
@@ -141,10 +142,16 @@ class AccountsFeature:
         )
 
     @cached_property
+    def _session_metrics(self) -> SessionMetrics:
+        from ogel.features.accounts.sessions.metrics import SessionMetrics
+
+        return SessionMetrics(self._core.registry)
+
+    @cached_property
     def people(self) -> People:
         from ogel.features.accounts.sessions.people import People
 
-        people = People(self._core.database, self._session_store, self.tokens)
+        people = People(self._core.database, self._session_store, self.tokens, self._session_metrics)
         self.session_watch.on_news(people.forget_all)
         return people
 
@@ -170,6 +177,7 @@ class AccountsFeature:
             core.audit,
             news.changed,
             lifetimes,
+            self._session_metrics,
         )
 
     @property
