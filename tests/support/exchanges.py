@@ -425,6 +425,14 @@ def _people(ask: Exchanges) -> None:
     grace = {"email": "grace@example.com", "email_confirmed": True, "user_metadata": {"name": "Grace"}}
     id = ask("POST", "/api/users", grace)["id"]
     ask("GET", "/api/users", query={"filter": "grace", "limit": 2})
+    moved = {
+        "id": "3f1cde00-7a42-4b0e-8c1f-5d5ff7a30d10",
+        "email": "ada@example.com",
+        "email_confirmed_at": "2024-05-01T08:00:00Z",
+        "password_hash": "$2a$10$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy",
+        "user_metadata": {"name": "Ada"},
+    }
+    ask("POST", "/api/users/import", {"users": [moved]})
     ask("GET", one, id=id)
     ask("PATCH", one, {"labels": ["beta"], "app_metadata": {"plan": "pro"}}, id=id)
     ask("DELETE", one, {"soft": False}, id=id)
