@@ -326,6 +326,7 @@ class AccountsFeature:
             self.users,
             self.factors,
             self.sessions,
+            self.codes,
             self.hasher,
             self._settings,
         )
@@ -432,11 +433,18 @@ class AccountsFeature:
 
     def _routes_of_identities(self) -> Sequence[Route]:
         from ogel.features.accounts.gotrue.identities import IdentityRoutes
-        from ogel.features.accounts.users.unlinking import Unlinking
+        from ogel.features.accounts.self_service.unlinking import Unlinking
 
         core, enabled = self._core, self._settings.manual_linking
         unlinking = Unlinking(
-            core.database, self.user_store, self.users, self.sessions, core.audit, enabled=enabled
+            core.database,
+            self.user_store,
+            self.users,
+            self.sessions,
+            self.factors,
+            self.codes,
+            core.audit,
+            enabled=enabled,
         )
         return IdentityRoutes(unlinking).routes()
 

@@ -114,6 +114,22 @@ def test_a_new_password_ends_sessions_and_must_be_good(api: World) -> None:
     assert ada.refused("GET", "/user") == (403, "session_not_found")
 
 
+def test_what_is_on_its_way_to_an_old_address_lets_nobody_in(api: World) -> None:
+    user = made(api)
+    link = api.ok("POST", f"{AUTH}/admin/generate_link", {"type": "recovery", "email": user["email"]})
+    api.ok("PUT", f"{ADMIN}/{user['id']}", {"email": address()})
+    proof = {"type": "recovery", "token_hash": link["hashed_token"]}
+    assert refusal(api("POST", f"{AUTH}/verify", proof)) == (403, "otp_expired")
+
+
+def test_the_address_that_it_has_changes_nothing(api: World) -> None:
+    user = made(api)
+    new = address()
+    api.ok("PUT", f"{ADMIN}/{user['id']}", {"email": new, "email_confirm": True})
+    again = api.ok("PUT", f"{ADMIN}/{user['id']}", {"email": new.upper()})
+    assert again["identities"][0]["identity_data"]["email_verified"] is True
+
+
 def test_a_ban_is_known_at_once_and_ends(api: World) -> None:
     ada = by_id(api, made(api)["id"])
     banned = api.ok("PUT", f"{ADMIN}/{ada.id}", {"ban_duration": "1h30m"})

@@ -6,7 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from uuid import UUID, uuid4
 
-from tests.support.factors import Person, somebody
+from tests.integration.api.test_factors import verified
+from tests.support.factors import AUTH, Person, somebody
 from tests.support.people import People
 from tests.support.world import World
 
@@ -46,6 +47,23 @@ def test_a_password_goes_with_its_address(api: World) -> None:
     assert stored(api, ada.user.id).encrypted_password is None
     records = api.ok("GET", f"/api/audit-logs?user_id={ada.id}&action=identity.delete")["items"]
     assert [each["metadata"] for each in records] == [{"provider": "email"}]
+
+
+def test_what_is_on_its_way_to_that_address_lets_nobody_in(api: World) -> None:
+    ada, _ = with_github(api)
+    wanted = {"type": "recovery", "email": ada.user.email}
+    link = api.ok("POST", f"{AUTH}/admin/generate_link", wanted)
+    ada.ok("DELETE", f"/user/identities/{identities(ada)['email']}")
+    proof = {"type": "recovery", "token_hash": link["hashed_token"]}
+    assert api("POST", f"{AUTH}/verify", proof).status == 403
+
+
+def test_who_has_a_second_factor_shows_it_before(api: World) -> None:
+    ada, github = with_github(api)
+    verified(ada)
+    weak = ada.another()
+    assert weak.refused("DELETE", f"/user/identities/{github}") == (403, "insufficient_aal")
+    ada.ok("DELETE", f"/user/identities/{github}")
 
 
 def test_an_address_that_the_other_site_has_not_verified_is_not_believed(api: World) -> None:
