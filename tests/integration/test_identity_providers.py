@@ -146,7 +146,7 @@ def test_github_says_who_has_signed_in_and_which_addresses_are_theirs(issuer: Is
     issuer.person = GRACE
 
     redeemed = told(
-        lambda outgoing: round_trip(GitHub(outgoing, GITHUB_CLIENT, GITHUB_SECRET, issuer.url), issuer)
+        lambda outgoing: round_trip(GitHub(outgoing, GITHUB_CLIENT, GITHUB_SECRET, f"{issuer.url}/"), issuer)
     )
 
     person = redeemed.person
@@ -299,12 +299,14 @@ NOW = int(time.time())
         {"exp": float("inf")},
         {"exp": -1e400},
         {"iat": None},
-        {"iat": NOW + 120},
-        {"nbf": NOW + 120},
+        {"iat": NOW + 86_400},
+        {"nbf": NOW + 86_400},
         {"sub": None},
         {"sub": ""},
         {"sub": 7},
         {"sub": "x" * 256},
+        {"sub": "kc-ada\x00"},
+        {"sub": "\ud800"},
     ],
     ids=str,
 )
@@ -406,6 +408,8 @@ def _claims(issuer: Issuer) -> dict[str, Any]:
         {"token_endpoint": None},
         {"jwks_uri": 7},
         {"authorization_endpoint": []},
+        {"authorization_endpoint": "javascript:alert(1)"},
+        {"token_endpoint": "file:///etc/passwd"},
     ],
     ids=str,
 )
@@ -414,6 +418,14 @@ def test_discovery_that_is_wrong_is_refused(issuer: Issuer, named: dict[str, Any
 
     with pytest.raises(ProviderError, match="discovery"):
         signs_in(issuer)
+
+
+def test_a_slash_at_the_end_makes_no_other_issuer(issuer: Issuer) -> None:
+    issuer.discovery = {"issuer": f"{issuer.issuer}/"}
+    issuer.claims = {"iss": f"{issuer.issuer}/"}
+    issuer.callback = {"iss": f"{issuer.issuer}/"}
+
+    assert signs_in(issuer).id == "kc-ada"
 
 
 def test_an_issuer_with_tls_names_no_address_without(issuer: Issuer) -> None:

@@ -8,6 +8,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, cast
 from urllib.parse import urlsplit
 
+import structlog
+
 from ogel.features.accounts.codes.flows import flow_purpose
 from ogel.features.accounts.codes.purge import purges_of_codes
 from ogel.features.accounts.factors.events import EVENTS as OF_FACTORS
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
     from ogel.features.accounts.codes.verification import Verification
     from ogel.features.accounts.factors.recovery import RecoveryService
     from ogel.features.accounts.factors.service import FactorService
+    from ogel.features.accounts.imports.service import ImportService
     from ogel.features.accounts.oauth.oauth import OAuth
     from ogel.features.accounts.passwords.hasher import Hasher
     from ogel.features.accounts.self_service.captcha import Captcha
@@ -44,6 +47,8 @@ if TYPE_CHECKING:
     from ogel.features.accounts.self_service.sign_in import SignInService
     from ogel.features.accounts.self_service.sign_up import SignUpService
     from ogel.features.accounts.self_service.tries import Tries
+    from ogel.features.accounts.sessions.metrics import SessionMetrics
+    from ogel.features.accounts.sessions.news import SessionNews
     from ogel.features.accounts.sessions.people import People
     from ogel.features.accounts.sessions.service import SessionService
     from ogel.features.accounts.signing.key import Algorithm
@@ -56,6 +61,8 @@ if TYPE_CHECKING:
     from ogel.runtime.http.credentials import Credential
     from ogel.runtime.http.dialect import Dialect
     from ogel.runtime.http.route import Route
+
+log = structlog.get_logger(__name__)
 
 TABLES = [
     "flow_states",
@@ -112,6 +119,17 @@ class AccountsFeature:
             core.database, store, self.signing_keys, core.audit, self._algorithm, self._settings.key_days
         )
 
+    async def say_what_is_believed(self, stop: asyncio.Event) -> None:
+        """Tells whoever starts it that nobody has to show that an address is theirs."""
+        if not self.confirms:
+            why = (
+                "OGEL_AUTH_AUTOCONFIRM"
+                if self._settings.autoconfirm
+                else "there is nothing to send mail with"
+            )
+            log.warning("accounts.addresses_are_believed", because=why)
+        await stop.wait()
+
     async def rotate_keys(self, stop: asyncio.Event) -> None:
         await self.key_rotation.run(stop)
 
@@ -125,20 +143,36 @@ class AccountsFeature:
         )
 
     @cached_property
+    def _session_metrics(self) -> SessionMetrics:
+        from ogel.features.accounts.sessions.metrics import SessionMetrics
+
+        return SessionMetrics(self._core.registry)
+
+    @cached_property
     def people(self) -> People:
         from ogel.features.accounts.sessions.people import People
 
-        people = People(self._core.database, self._session_store, self.tokens)
+        people = People(self._core.database, self._session_store, self.tokens, self._session_metrics)
         self.session_watch.on_news(people.forget_all)
         return people
 
     @cached_property
-    def sessions(self) -> SessionService:
+    def _news(self) -> SessionNews:
         from ogel.features.accounts.sessions.news import SessionNews
+
+        core = self._core
+        return SessionNews(core.broadcast if core.has_redis else None, self.session_watch.look_soon)
+
+    async def told(self) -> None:
+        """Before a process that has changed something ends, others hear of it."""
+        if "_news" in self.__dict__:
+            await self._news.told()
+
+    @cached_property
+    def sessions(self) -> SessionService:
         from ogel.features.accounts.sessions.service import Lifetimes, SessionService
 
         core, settings = self._core, self._settings
-        news = SessionNews(core.broadcast if core.has_redis else None, self.session_watch.look_soon)
         lifetimes = Lifetimes(
             idle=settings.session_idle_days * _DAY_SECONDS,
             absolute=settings.session_days * _DAY_SECONDS,
@@ -152,8 +186,9 @@ class AccountsFeature:
             core.vault,
             core.outbox,
             core.audit,
-            news.changed,
+            self._news.changed,
             lifetimes,
+            self._session_metrics,
         )
 
     @property
@@ -291,6 +326,7 @@ class AccountsFeature:
             self.users,
             self.factors,
             self.sessions,
+            self.codes,
             self.hasher,
             self._settings,
         )
@@ -359,6 +395,7 @@ class AccountsFeature:
             self.codes,
             self.email_changes,
             self.hasher,
+            self.tries,
             self._settings,
         )
 
@@ -396,21 +433,37 @@ class AccountsFeature:
 
     def _routes_of_identities(self) -> Sequence[Route]:
         from ogel.features.accounts.gotrue.identities import IdentityRoutes
-        from ogel.features.accounts.users.unlinking import Unlinking
+        from ogel.features.accounts.self_service.unlinking import Unlinking
 
         core, enabled = self._core, self._settings.manual_linking
         unlinking = Unlinking(
-            core.database, self.user_store, self.users, self.sessions, core.audit, enabled=enabled
+            core.database,
+            self.user_store,
+            self.users,
+            self.sessions,
+            self.factors,
+            self.codes,
+            core.audit,
+            enabled=enabled,
         )
         return IdentityRoutes(unlinking).routes()
 
+    @cached_property
+    def imports(self) -> ImportService:
+        from ogel.features.accounts.imports.service import ImportService
+
+        core = self._core
+        return ImportService(core.database, self._factor_store, core.vault, core.audit)
+
     def routes(self) -> Sequence[Route]:
         from ogel.features.accounts.administration.routes import UsersRoutes
+        from ogel.features.accounts.imports.routes import ImportRoutes
         from ogel.features.accounts.sessions.routes import SessionRoutes
         from ogel.features.accounts.signing.routes import SigningKeyRoutes
 
         return [
             *UsersRoutes(self.administration, self.factors).routes(),
+            *ImportRoutes(self.imports).routes(),
             *SessionRoutes(self.sessions).routes(),
             *SigningKeyRoutes(self.key_rotation).routes(),
         ]
@@ -460,7 +513,9 @@ class AccountsFeature:
         return [
             *SignUpRoutes(self.sign_up, self.captcha, links).routes(),
             *UserUpdateRoutes(self.own_changes, links).routes(),
-            *SettingsRoutes(self._settings, (), autoconfirms=not self.confirms).routes(),
+            *SettingsRoutes(
+                self._settings, self.oauth.providers.names, autoconfirms=not self.confirms
+            ).routes(),
         ]
 
     def _code_routes(self) -> list[Route]:
@@ -512,8 +567,9 @@ def build(core: Core, settings: AccountsSettings) -> Feature:
         authenticators={TOKEN: accounts.authenticate},
         watches={"user": accounts.session_watch},
         services=[
-            BackgroundService("session watch", accounts.session_watch.run),
+            BackgroundService("session watch", accounts.session_watch.run, at_last=accounts.told),
             BackgroundService("signing keys", accounts.rotate_keys, where="api"),
+            BackgroundService("confirmation", accounts.say_what_is_believed, where="api"),
         ],
         events=OF_USERS | OF_FACTORS | OF_SESSIONS,
         purges=[purge_of_sessions(core.retention_days), *purges_of_codes()],

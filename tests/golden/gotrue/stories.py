@@ -35,6 +35,11 @@ _A_DAY_PASSES = (
     "UPDATE users SET last_sign_in_at = last_sign_in_at - interval '25 hours'"
 )
 
+_NEWEST_IS_AAL2 = (
+    "UPDATE sessions SET aal = 'aal2', factor_id = (SELECT id FROM mfa_factors WHERE status = 'verified')"
+    " WHERE created_at = (SELECT max(created_at) FROM sessions)"
+)
+
 _KC_ADA = Person()
 _KC_UNVERIFIED = Person("kc-unv", "unv@example.com", verified=False, name="Unv", more={})
 _KC_NO_EMAIL = Person("kc-none", None, name="None", more={})
@@ -83,6 +88,8 @@ STORIES: Mapping[str, Mapping[str, Sequence[Step]]] = {
     "mfa_totp.jsonl": {
         "enroll totp": [signed_up(ADA, n=1)],
         "verify": [code_of_phone("<otp:totp1>", "<secret:totp4>", -1)],
+        # The first session has ended: an old refresh token of it was shown again.
+        "enroll at aal2": [signed_in(ADA, 2), passes(_NEWEST_IS_AAL2)],
         "verify in the second session": [code_of_phone("<otp:totp2>", "<secret:totp4>")],
         "challenge a factor of another user": [signed_up("bob@example.com", n=7)],
     },
