@@ -295,17 +295,19 @@ CREATE TABLE auth.one_time_codes (
     hash bytea NOT NULL,
     address text NOT NULL,
     flow_id uuid,
-    wrong_tries smallint DEFAULT 0 NOT NULL,
+    tries smallint DEFAULT 0 NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     expires_at timestamp with time zone NOT NULL,
     CONSTRAINT one_time_codes_purpose_check CHECK ((purpose = ANY (ARRAY['signup'::text, 'invite'::text, 'magiclink'::text, 'recovery'::text, 'email_change_current'::text, 'email_change_new'::text, 'reauthentication'::text])))
 );
 
-COMMENT ON COLUMN auth.one_time_codes.hash IS 'SHA-256 of the link''s token; the digits are a part of what it is made of';
+COMMENT ON COLUMN auth.one_time_codes.hash IS 'SHA-256 of the link''s token, which is made of id and digits under a key of ours';
 
 COMMENT ON COLUMN auth.one_time_codes.address IS 'where it was sent';
 
 COMMENT ON COLUMN auth.one_time_codes.flow_id IS 'the flow of a client that wants a code by PKCE instead of tokens';
+
+COMMENT ON COLUMN auth.one_time_codes.tries IS 'how often digits were tried; the link goes on working after too many';
 
 CREATE TABLE auth.sessions (
     id uuid DEFAULT gen_random_uuid() NOT NULL,
@@ -448,6 +450,8 @@ CREATE UNIQUE INDEX mfa_factors_name ON auth.mfa_factors USING btree (user_id, f
 CREATE UNIQUE INDEX mfa_factors_recovery_codes ON auth.mfa_factors USING btree (user_id) WHERE (factor_type = 'recovery_code'::text);
 
 CREATE INDEX mfa_factors_user ON auth.mfa_factors USING btree (user_id);
+
+CREATE INDEX one_time_codes_address ON auth.one_time_codes USING btree (address);
 
 CREATE INDEX one_time_codes_expires_at ON auth.one_time_codes USING btree (expires_at);
 

@@ -144,15 +144,18 @@ CREATE TABLE one_time_codes (
   hash bytea NOT NULL,
   address text NOT NULL,
   flow_id uuid REFERENCES flow_states ON DELETE SET NULL,
-  wrong_tries smallint NOT NULL DEFAULT 0,
+  tries smallint NOT NULL DEFAULT 0,
   created_at timestamptz NOT NULL DEFAULT now(),
   expires_at timestamptz NOT NULL,
   UNIQUE (user_id, purpose)
 );
-COMMENT ON COLUMN one_time_codes.hash IS 'SHA-256 of the link''s token; the digits are a part of what it is made of';
+COMMENT ON COLUMN one_time_codes.hash IS
+  'SHA-256 of the link''s token, which is made of id and digits under a key of ours';
+COMMENT ON COLUMN one_time_codes.tries IS 'how often digits were tried; the link goes on working after too many';
 COMMENT ON COLUMN one_time_codes.address IS 'where it was sent';
 COMMENT ON COLUMN one_time_codes.flow_id IS 'the flow of a client that wants a code by PKCE instead of tokens';
 CREATE INDEX one_time_codes_hash ON one_time_codes (hash);
+CREATE INDEX one_time_codes_address ON one_time_codes (address);
 CREATE INDEX one_time_codes_expires_at ON one_time_codes (expires_at);
 CREATE INDEX one_time_codes_flow ON one_time_codes (flow_id);
 

@@ -45,7 +45,8 @@ OPEN = {
 OF_EVERYBODY_KNOWN = {("GET", "/api/me")}
 # What no route does by itself: other doors, and Ogel's own work.
 ELSEWHERE = {
-    "audit.export", "auth.factor_verified", "auth.refresh_reuse", "auth.session_ended", "auth.sign_in",
+    "audit.export", "auth.code_sent", "auth.code_used", "auth.factor_verified", "auth.link_made",
+    "auth.refresh_reuse", "auth.session_ended", "auth.sign_in",
     "backup.restore", "cleanup.purge", "factor.refuse", "key.refuse", "key.use",
     "secret.rotate", "user.create", "user.delete", "user.update",
 }  # fmt: skip

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, cast
 
+from ogel.features.accounts.codes.purge import purges_of_codes
 from ogel.features.accounts.factors.events import EVENTS as OF_FACTORS
 from ogel.features.accounts.sessions.events import EVENTS as OF_SESSIONS
 from ogel.features.accounts.sessions.session import token_key_purpose
@@ -21,6 +22,13 @@ from ogel.runtime.http.credentials import TOKEN
 from ogel.runtime.secrets.sealed import SealedColumn
 
 if TYPE_CHECKING:
+    from ogel.features.accounts.codes.email_change import EmailChanges
+    from ogel.features.accounts.codes.flows import FlowService
+    from ogel.features.accounts.codes.operators import OperatorCodes
+    from ogel.features.accounts.codes.redirects import Redirects
+    from ogel.features.accounts.codes.requests import CodeRequests
+    from ogel.features.accounts.codes.service import CodeService
+    from ogel.features.accounts.codes.verification import Verification
     from ogel.features.accounts.passwords.hasher import Hasher
     from ogel.features.accounts.self_service.captcha import Captcha
     from ogel.features.accounts.sessions.people import People
@@ -29,9 +37,11 @@ if TYPE_CHECKING:
     from ogel.features.accounts.signing.keys import SigningKeys
     from ogel.features.accounts.signing.tokens import Tokens
     from ogel.features.accounts.users.service import UserService
+    from ogel.features.mail.contract import MailQueue
     from ogel.kernel.principal import Caller, Principal
     from ogel.runtime.http.credentials import Credential
     from ogel.runtime.http.dialect import Dialect
+    from ogel.runtime.http.route import Route
 
 TABLES = [
     "flow_states",
@@ -116,6 +126,99 @@ class AccountsFeature:
             lifetimes,
         )
 
+    @property
+    def mail(self) -> MailQueue:
+        mail: MailQueue = self._core.features["mail"].offers.messages
+        return mail
+
+    @property
+    def confirms(self) -> bool:
+        """Whether addresses are believed only when a mail to them was answered."""
+        chosen = self._settings.autoconfirm
+        return self.mail.is_ready if chosen is None else not chosen
+
+    @cached_property
+    def redirects(self) -> Redirects:
+        from ogel.features.accounts.codes.redirects import Redirects
+
+        return Redirects(self._settings.site_url, self._settings.redirect_urls)
+
+    @cached_property
+    def flows(self) -> FlowService:
+        from ogel.features.accounts.codes.flows import FlowService
+
+        return FlowService(self._core.vault)
+
+    @cached_property
+    def codes(self) -> CodeService:
+        from ogel.features.accounts.codes.code import Mint
+        from ogel.features.accounts.codes.limits import MailLimits
+        from ogel.features.accounts.codes.links import app_of
+        from ogel.features.accounts.codes.service import CodeService, Sender
+        from ogel.features.accounts.codes.store import CodeStore
+
+        core, settings = self._core, self._settings
+        return CodeService(
+            core.database,
+            CodeStore(),
+            self.user_store,
+            self.flows,
+            Mint(core.vault),
+            self.mail,
+            MailLimits(core.limiter, settings.mail_seconds, settings.mails_to_address, settings.mails_in_all),
+            core.audit,
+            Sender(
+                settings.app_name or app_of(settings.site_url), settings.external_url, settings.code_seconds
+            ),
+        )
+
+    @cached_property
+    def email_changes(self) -> EmailChanges:
+        from ogel.features.accounts.codes.email_change import EmailChanges
+
+        return EmailChanges(
+            self.codes,
+            self.users,
+            self.user_store,
+            both=self._settings.secure_email_change,
+            autoconfirm=not self.confirms,
+        )
+
+    @cached_property
+    def code_requests(self) -> CodeRequests:
+        from ogel.features.accounts.codes.requests import CodeRequests
+
+        return CodeRequests(
+            self._core.database,
+            self.codes,
+            self.email_changes,
+            self.users,
+            self.user_store,
+            signup=self._settings.signup,
+            confirms=self.confirms,
+        )
+
+    @cached_property
+    def operator_codes(self) -> OperatorCodes:
+        from ogel.features.accounts.codes.operators import OperatorCodes
+
+        core = self._core
+        return OperatorCodes(core.database, self.codes, self.users, self.user_store, core.audit)
+
+    @cached_property
+    def verification(self) -> Verification:
+        from ogel.features.accounts.codes.verification import Verification
+
+        return Verification(
+            self._core.database,
+            self.codes,
+            self.flows,
+            self.users,
+            self.user_store,
+            self.sessions,
+            self.email_changes,
+        )
+
     @cached_property
     def users(self) -> UserService:
         from ogel.features.accounts.users.service import UserService
@@ -140,6 +243,7 @@ class AccountsFeature:
         from ogel.features.accounts.gotrue.dialect import gotrue
         from ogel.features.accounts.gotrue.logout import LogoutRoutes
         from ogel.features.accounts.gotrue.token import TokenRoutes
+        from ogel.features.accounts.gotrue.token_pkce import PkceGrant
         from ogel.features.accounts.gotrue.token_refresh import RefreshGrant
         from ogel.features.accounts.gotrue.user import UserRoutes
         from ogel.features.accounts.gotrue.well_known import WellKnownRoutes
@@ -147,12 +251,39 @@ class AccountsFeature:
         return [
             gotrue(
                 [
-                    *TokenRoutes({"refresh_token": RefreshGrant(self.sessions).answer}).routes(),
+                    *TokenRoutes(
+                        {
+                            "refresh_token": RefreshGrant(self.sessions).answer,
+                            "pkce": PkceGrant(self.verification).answer,
+                        }
+                    ).routes(),
+                    *self._code_routes(),
                     *UserRoutes(self.people).routes(),
                     *LogoutRoutes(self.sessions, self._core.database).routes(),
                     *WellKnownRoutes(self.signing_keys, self._settings.external_url).routes(),
                 ]
             )
+        ]
+
+    def _code_routes(self) -> list[Route]:
+        from ogel.features.accounts.gotrue.generate_link import GenerateLinkRoutes
+        from ogel.features.accounts.gotrue.invite import InviteRoutes
+        from ogel.features.accounts.gotrue.links import Links
+        from ogel.features.accounts.gotrue.otp import OtpRoutes
+        from ogel.features.accounts.gotrue.reauthenticate import ReauthenticateRoutes
+        from ogel.features.accounts.gotrue.recover import RecoverRoutes
+        from ogel.features.accounts.gotrue.resend import ResendRoutes
+        from ogel.features.accounts.gotrue.verify import VerifyRoutes
+
+        links, requests, email = Links(self.redirects), self.code_requests, self._settings.email
+        return [
+            *OtpRoutes(requests, links, self.captcha, email=email).routes(),
+            *RecoverRoutes(requests, links, self.captcha, email=email).routes(),
+            *ResendRoutes(requests, links, self.captcha, email=email).routes(),
+            *ReauthenticateRoutes(requests, links).routes(),
+            *VerifyRoutes(self.codes, self.verification, links).routes(),
+            *InviteRoutes(self.operator_codes, links).routes(),
+            *GenerateLinkRoutes(self.operator_codes, links, self.hasher, self._settings).routes(),
         ]
 
 
@@ -165,7 +296,7 @@ def build(core: Core, settings: AccountsSettings) -> Feature:
         watches={"user": accounts.session_watch},
         services=[BackgroundService("session watch", accounts.session_watch.run)],
         events=OF_USERS | OF_FACTORS | OF_SESSIONS,
-        purges=[purge_of_sessions(core.retention_days)],
+        purges=[purge_of_sessions(core.retention_days), *purges_of_codes()],
         tables=TABLES,
         sealed=SEALED,
         settings=settings,

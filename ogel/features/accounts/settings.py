@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
+from ogel.features.accounts.codes.redirects import problem_of
 from ogel.knobs import (
     Section,
     Takes,
@@ -20,6 +21,7 @@ from ogel.knobs import (
     whole,
 )
 from ogel.runtime.rates.policy import Quota
+from ogel.runtime.server_urls.parts import BadUrl
 
 # Where a suite on one's own machine answers.
 _LOCAL_URL = "http://localhost:8080/auth/v1"
@@ -41,6 +43,19 @@ def _sets(value: str) -> tuple[str, ...]:
 
 
 _CHARACTERS = Takes("sets of characters with colons between them: abcdefgh:0123456789", _sets)
+
+
+def redirects() -> Takes:
+    """`*` and `?` stand for what has no dot and slash in it, `**` for anything; see codes/redirects.py."""
+
+    def parse(value: str) -> tuple[str, ...]:
+        listed = tuple(each.strip() for each in value.split(",") if each.strip())
+        for each in listed:
+            if (wrong := problem_of(each)) is not None:
+                raise BadUrl(f"{each[:100]} {wrong}")
+        return listed
+
+    return Takes("URLs or globs such as https://*.example.com/**, comma separated", parse)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +139,53 @@ class AccountsSettings(Section):
         default=None,
         meaning="The secret key of hCaptcha or Turnstile.",
         secret=True,
+    )
+    redirect_urls: tuple[str, ...] = knob(
+        "OGEL_REDIRECT_URLS",
+        "URI_ALLOW_LIST",
+        "ADDITIONAL_REDIRECT_URLS",
+        takes=redirects(),
+        default=(),
+        meaning="Where else people may be sent back to; everything else leads to the site.",
+    )
+    app_name: str | None = knob(
+        "OGEL_APP_NAME",
+        takes=text("a name"),
+        default=None,
+        meaning="What mail calls the app. None: the host of OGEL_SITE_URL.",
+    )
+    code_seconds: int = knob(
+        "OGEL_AUTH_CODE_SECONDS",
+        "MAILER_OTP_EXP",
+        takes=whole(1, 86_400, "seconds"),
+        default=3600,
+        meaning="How long the links and codes that are mailed are good for.",
+    )
+    mail_seconds: int = knob(
+        "OGEL_AUTH_MAIL_SECONDS",
+        takes=whole(0, 86_400, "seconds"),
+        default=60,
+        meaning="From one mail to an address until the next of its kind.",
+    )
+    mails_to_address: int = knob(
+        "OGEL_AUTH_MAILS_TO_ADDRESS",
+        takes=whole(0, 10_000),
+        default=10,
+        meaning="Mails of a kind to one address in an hour. 0: any number.",
+    )
+    mails_in_all: int = knob(
+        "OGEL_AUTH_MAILS",
+        "RATE_LIMIT_EMAIL_SENT",
+        takes=whole(0, 1_000_000),
+        default=1000,
+        meaning="Mails that accounts send in an hour, all together. 0: any number.",
+    )
+    secure_email_change: bool = knob(
+        "OGEL_AUTH_SECURE_EMAIL_CHANGE",
+        "MAILER_SECURE_EMAIL_CHANGE_ENABLED",
+        takes=flag(),
+        default=True,
+        meaning="Whether a change of address is confirmed from the address before, too.",
     )
     sign_in_tries: tuple[Quota, ...] = knob(
         "OGEL_RATE_SIGN_IN_ACCOUNT",

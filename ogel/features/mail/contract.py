@@ -6,7 +6,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from ogel.kernel.principal import Caller
+from ogel.kernel.text import pattern
 from ogel.runtime.database.database import Transaction
+
+LOCALE_PATTERN = pattern(
+    r"^[A-Za-z]{2,3}([_-][A-Za-z0-9]{2,8}){0,3}(?!\n)$", "a language such as de or pt-BR"
+)
 
 
 class MailQueue(Protocol):

@@ -7,7 +7,8 @@ from typing import Annotated, Any, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from ogel.features.mail.templating import LOCALE_PATTERN, NAME_PATTERN, SUBJECT_CHARACTERS
+from ogel.features.mail.contract import LOCALE_PATTERN
+from ogel.features.mail.templating import NAME_PATTERN, SUBJECT_CHARACTERS
 from ogel.kernel.text import LINE_PATTERN, STORABLE_PATTERN
 from ogel.runtime.delivery.idempotency import IdempotencyKey
 

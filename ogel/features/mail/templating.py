@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 from msgspec import Struct
 
+from ogel.features.mail.contract import LOCALE_PATTERN
 from ogel.kernel.errors import Invalid, Unavailable
 from ogel.kernel.text import LINE_PATTERN, pattern
 
@@ -28,9 +29,6 @@ PARTS = ("subject", "txt", "html")
 # No dots or slashes, so a name cannot lead out of the folder.
 NAME_PATTERN = pattern(
     r"^[a-z0-9][a-z0-9_-]{0,63}(?!\n)$", "a template's name: a-z, 0-9, _ and -, 64 at most"
-)
-LOCALE_PATTERN = pattern(
-    r"^[A-Za-z]{2,3}([_-][A-Za-z0-9]{2,8}){0,3}(?!\n)$", "a language such as de or pt-BR"
 )
 SUBJECT_CHARACTERS = 500
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from starlette.types import Receive, Scope, Send
 
@@ -28,12 +28,15 @@ class Endpoint:
         self, routes: Sequence[Route], dialect: Dialect, admissions: Admissions, options: HttpOptions
     ) -> None:
         self._cors = dialect.cors
-        self._operations: Mapping[str, _Operation] = {
+        self._operations: dict[str, _Operation] = {
             route.method: _Operation(route, dialect, admissions, options) for route in routes
         }
         if len(self._operations) != len(routes):
             raise ValueError(f"{routes[0].path} declares a method twice")
-        offered = {*self._operations, *({"HEAD"} if "GET" in self._operations else ())}
+        if "GET" in self._operations and all(route.head for route in routes):
+            # For HEAD the server leaves out the body.
+            self._operations.setdefault("HEAD", self._operations["GET"])
+        offered = set(self._operations)
         if self._cors is not None:
             offered.add("OPTIONS")
         self._allowed = ", ".join(sorted(offered))
@@ -46,9 +49,6 @@ class Endpoint:
                 await answer_options(self._cors, headers, self._allowed, send)
                 return
         operation = self._operations.get(method)
-        if operation is None and method == "HEAD":
-            # For HEAD the server leaves out the body.
-            operation = self._operations.get("GET")
         if operation is None:
             raise MethodNotAllowed(method, self._allowed)
         await operation.perform(scope, receive, send)

@@ -134,6 +134,7 @@ class Route(msgspec.Struct, frozen=True):
     idempotent      it takes an `Idempotency-Key` header and hands it to the handler.
     name            the operation's id in the OpenAPI document, where method and path give one that another has.
     media_type      of a `Text`.
+    head            of a GET: HEAD is answered, too. False where asking changes something.
     """
 
     method: str
@@ -151,6 +152,7 @@ class Route(msgspec.Struct, frozen=True):
     idempotent: bool = False
     name: str | None = None
     media_type: str = "text/plain"
+    head: bool = True
 
 
 # The handler of a stream: it gets a call without a body, and the ASGI connection to continue on.

@@ -38,17 +38,24 @@ class Limiter:
         # For as long as one of its networks has a budget here.
         self._sites: WeakValueDictionary[str, Meter] = WeakValueDictionary()
 
+    def of(self, quotas: Mapping[str, tuple[Quota, ...]]) -> Limiter:
+        """Returns one that counts classes of a feature's own, in the same budgets."""
+        return Limiter(quotas, self._budgets, self._metrics)
+
     async def admit(self, principal: Principal, client: str | None, rate: str) -> Verdict:
         """
         Counts one request of a principal; of one that may be anyone by the address `client`. It waits for Redis only
         when this process sees a caller for the first time, or the caller asks for more than was reserved.
         """
+        return (
+            UNLIMITED if principal.kind in _OPERATORS else await self.count(_whose(principal, client), rate)
+        )
+
+    async def count(self, whose: str, rate: str) -> Verdict:
+        """Counts one of whatever `whose` names, without a slash in it, as `admit` does of a principal."""
         policies = self._policies.get(rate)
         if policies is None:
             return UNLIMITED
-        if principal.kind in _OPERATORS:
-            return UNLIMITED
-        whose = _whose(principal, client)
         budget = self._budgets.find((rate, whose))
         if budget is None:
             budget = self._budgets.add((rate, whose), self._budget_of(policies, whose))
@@ -66,7 +73,11 @@ class Limiter:
 
     def give_back(self, principal: Principal, client: str | None, rate: str) -> None:
         """Gives back a request that was counted and turned out to belong to another class."""
-        budget = self._budgets.find((rate, _whose(principal, client)))
+        self.give_back_to(_whose(principal, client), rate)
+
+    def give_back_to(self, whose: str, rate: str) -> None:
+        """Gives back what `count` counted and what did not happen."""
+        budget = self._budgets.find((rate, whose))
         if budget is not None:
             budget.left += 1
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import os
 from collections.abc import Mapping, Sequence
 from functools import cached_property, lru_cache
@@ -78,6 +79,14 @@ class Vault:
         raise Unsealable(
             "sealed by another version of Ogel, or changed since: what opens it is a newer version"
         )
+
+    def mac(self, message: bytes, purpose: str) -> bytes:
+        """
+        HMAC-SHA-256 of the message, under a key of this purpose alone: for secrets that can be guessed, so that what is
+        stored of them does not help to. The former secrets have no part in it.
+        """
+        key = hmac.digest(self._secrets[0].encode(), f"ogel mac v1 {purpose}".encode(), "sha256")
+        return hmac.digest(key, message, "sha256")
 
     @property
     def _newest(self) -> _Key:
