@@ -35,7 +35,7 @@ PROFILES: Mapping[str, Mapping[str, str]] = {
     "closed": {**_CONFIRM, "OGEL_AUTH_SIGNUP": "false"},
     "noemail": {**_CONFIRM, "OGEL_AUTH_EMAIL": "false"},
     "shortotp": _CONFIRM,
-    "currentpw": {**_CONFIRM, "OGEL_AUTH_CURRENT_PASSWORD": "true"},
+    "currentpw": {**_AUTOCONFIRM, "OGEL_AUTH_CURRENT_PASSWORD": "true"},
     "hs256": {
         **_AUTOCONFIRM,
         "OGEL_AUTH_ANONYMOUS": "false",
@@ -48,6 +48,7 @@ PROFILES: Mapping[str, Mapping[str, str]] = {
         "OGEL_AUTH_PASSWORD_LENGTH": "8",
         "OGEL_AUTH_PASSWORD_CHARACTERS": "abcdefghijklmnopqrstuvwxyz:ABCDEFGHIJKLMNOPQRSTUVWXYZ:0123456789",
         "OGEL_AUTH_REAUTHENTICATE": "true",
+        "OGEL_AUTH_SESSIONS_PER_USER": "1",
     },
     "limited": {
         **_CONFIRM,

@@ -19,13 +19,15 @@ PASSWORD = "Correct-horse-1"
 Step = Callable[[Replay], None]
 
 
-def signed_up(email: str, *, n: int | None = None, profile: str = "confirm", **data: object) -> Step:
+def signed_up(
+    email: str, *, n: int | None = None, profile: str = "confirm", password: str = PASSWORD, **data: object
+) -> Step:
     """Somebody who has confirmed; the session is `access<n>` and `r<n>`."""
 
     def step(replay: Replay) -> None:
         mailbox = replay.suite(profile)
         mailbox.mails()
-        body = {"email": email, "password": PASSWORD, **({"data": data} if data else {})}
+        body = {"email": email, "password": password, **({"data": data} if data else {})}
         answer = _asked(replay, profile, "/signup", body)
         if mails := mailbox.mails():
             code = {"type": "signup", "email": email, "token": mails[0]["token"]}
@@ -41,6 +43,16 @@ def signed_in(email: str, n: int, r: int | None = None, *, profile: str = "confi
     def step(replay: Replay) -> None:
         body = {"email": email, "password": PASSWORD}
         _remember(replay, _asked(replay, profile, "/token", body, {"grant_type": "password"}), n, r)
+
+    return step
+
+
+def refreshed(n: int, *, profile: str = "confirm") -> Step:
+    """The session of `r<n>` gets new tokens, called the same."""
+
+    def step(replay: Replay) -> None:
+        body = {"refresh_token": f"<refresh_token:r{n}>"}
+        _remember(replay, _asked(replay, profile, "/token", body, {"grant_type": "refresh_token"}), n)
 
     return step
 

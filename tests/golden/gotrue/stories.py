@@ -13,6 +13,7 @@ from tests.golden.gotrue.steps import (
     followed,
     made_by_admin,
     passes,
+    refreshed,
     signed_in,
     signed_up,
     tampered,
@@ -91,8 +92,9 @@ STORIES: Mapping[str, Mapping[str, Sequence[Step]]] = {
     },
     "reauthenticate.jsonl": {
         "password change in an old session without nonce": [
-            signed_up(ADA, n=1, profile="strict"),
+            signed_up(ADA, n=1, profile="strict", password="Another-horse-0"),
             passes(_A_DAY_PASSES, profile="strict"),
+            refreshed(1, profile="strict"),
         ],
     },
     "recover.jsonl": {"recover": [signed_up(ADA, n=1)]},
@@ -109,6 +111,9 @@ STORIES: Mapping[str, Mapping[str, Sequence[Step]]] = {
         "8 parallel refreshes of one token": [signed_in(ADA, 18, 16, profile="autoconfirm")],
         "log out": [signed_in(ADA, 19, 18, profile="autoconfirm")],
         "refresh with expired access token in the header": [signed_in(ADA, 20, 19, profile="autoconfirm")],
+        "strict: refresh after the time box": [
+            passes("UPDATE sessions SET not_after = now() - interval '1 second'", profile="strict")
+        ],
         "v2: grandparent after the interval": [_interval_is_over("rt2")],
         "v2: new session, parent of the active token after the interval": [_interval_is_over("rt2")],
         "v2: tampered token": [tampered("<refresh_token:r32>", "<refresh_token:tampered>")],
