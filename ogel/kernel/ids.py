@@ -8,6 +8,7 @@ import threading
 import time
 from datetime import datetime
 from hashlib import sha256
+from uuid import UUID
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 # Ids are made for every row of every event, so two characters are encoded at a time.
@@ -38,6 +39,14 @@ def derived_id(prefix: str, moment: datetime, text: str) -> str:
     ms = max(0, int(moment.timestamp() * 1000))
     value = (ms << 80) | (0x7 << 76) | (random74 >> 62 << 64) | (0b10 << 62) | (random74 & (1 << 62) - 1)
     return f"{prefix}_{_base32(value)}"
+
+
+def uuid_of(id: str) -> UUID:
+    """Returns the UUID that an id is made of, for who cannot take the id itself. Raises ValueError for no id."""
+    value = 0
+    for character in id.rpartition("_")[2]:
+        value = value << 5 | _ALPHABET.index(character)
+    return UUID(int=value)
 
 
 def _uuid7() -> int:

@@ -68,6 +68,10 @@ def table() -> list[AccessRow]:
     return access_table(with_shell(routes, streams), streams)
 
 
+def accesses_of_dialects() -> list[Access]:
+    return [route.access for _, dialect in Platform(NOWHERE).dialects() for route in dialect.routes]
+
+
 async def let_in(call: Call[Any, Any], *_: object) -> None:
     raise Conflict("let in")
 
@@ -130,7 +134,8 @@ def test_each_scope_is_of_the_area_and_tells_reading_from_writing() -> None:
         area = row.scope.partition(":")[0]
         reads = row.method in ("GET", "WEBSOCKET")
         assert row.scope == f"{area}:{'read' if reads else 'write'}", row
-    assert {row.scope for row in table()} - {None} == ALL
+    of_dialects = {access.scope for access in accesses_of_dialects()}
+    assert ({row.scope for row in table()} | of_dialects) - {None} == ALL
 
 
 def test_every_way_in_lets_in_whom_it_names_and_nobody_else() -> None:
@@ -199,7 +204,7 @@ def test_what_changes_something_says_what_the_audit_log_calls_it() -> None:
     recorded = set[str]()
     for file in Path(ogel.features.__path__[0]).rglob("*.py"):
         recorded |= set(_ACTION.findall(file.read_text()))
-    said = {action for row in table() for action in row.audit}
+    said = {action for row in (*table(), *accesses_of_dialects()) for action in row.audit}
     for row in table():
         changes = row.method not in ("GET", "WEBSOCKET")
         logged = (row.method, row.path) in LOGGED_AS_ATTEMPTS

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, cast
+from urllib.parse import urlsplit
 
 from ogel.features.accounts.codes.purge import purges_of_codes
 from ogel.features.accounts.factors.events import EVENTS as OF_FACTORS
+from ogel.features.accounts.factors.store import FactorStore, secret_purpose
 from ogel.features.accounts.sessions.events import EVENTS as OF_SESSIONS
 from ogel.features.accounts.sessions.session import token_key_purpose
 from ogel.features.accounts.sessions.store import SessionStore, purge_of_sessions
@@ -22,6 +24,7 @@ from ogel.runtime.http.credentials import TOKEN
 from ogel.runtime.secrets.sealed import SealedColumn
 
 if TYPE_CHECKING:
+    from ogel.features.accounts.administration.service import AdminService
     from ogel.features.accounts.codes.email_change import EmailChanges
     from ogel.features.accounts.codes.flows import FlowService
     from ogel.features.accounts.codes.operators import OperatorCodes
@@ -29,6 +32,8 @@ if TYPE_CHECKING:
     from ogel.features.accounts.codes.requests import CodeRequests
     from ogel.features.accounts.codes.service import CodeService
     from ogel.features.accounts.codes.verification import Verification
+    from ogel.features.accounts.factors.recovery import RecoveryService
+    from ogel.features.accounts.factors.service import FactorService
     from ogel.features.accounts.passwords.hasher import Hasher
     from ogel.features.accounts.self_service.captcha import Captcha
     from ogel.features.accounts.sessions.people import People
@@ -57,6 +62,7 @@ TABLES = [
 
 
 SEALED = [
+    SealedColumn("mfa_factors", "id", "secret", owner="id", purpose=secret_purpose, id_type="uuid"),
     SealedColumn("sessions", "id", "token_key", owner="id", purpose=token_key_purpose, id_type="uuid"),
     SealedColumn("signing_keys", "kid", "private_key", owner="kid", purpose=private_key_purpose),
 ]
@@ -70,6 +76,7 @@ class AccountsFeature:
         self._core = core
         self._settings = settings
         self.user_store = UserStore()
+        self._factor_store = FactorStore()
         self._session_store = SessionStore()
         self.session_watch = SessionWatch(core.database, self._session_store)
 
@@ -220,6 +227,48 @@ class AccountsFeature:
         )
 
     @cached_property
+    def factors(self) -> FactorService:
+        from ogel.features.accounts.factors.service import FactorService
+
+        core, settings = self._core, self._settings
+        return FactorService(
+            core.database,
+            self._factor_store,
+            self.user_store,
+            self.sessions,
+            core.vault,
+            core.outbox,
+            core.audit,
+            issuer=urlsplit(settings.site_url).hostname or "ogel",
+            totp_enabled=settings.totp,
+        )
+
+    @cached_property
+    def recovery_codes(self) -> RecoveryService:
+        from ogel.features.accounts.factors.recovery import RecoveryService
+
+        core = self._core
+        return RecoveryService(
+            core.database, self._factor_store, self.factors, self.sessions, core.outbox, core.audit
+        )
+
+    @cached_property
+    def administration(self) -> AdminService:
+        from ogel.features.accounts.administration.service import AdminService
+        from ogel.features.accounts.administration.store import SearchStore
+
+        return AdminService(
+            self._core.database,
+            self.user_store,
+            SearchStore(),
+            self.users,
+            self.factors,
+            self.sessions,
+            self.hasher,
+            self._settings,
+        )
+
+    @cached_property
     def users(self) -> UserService:
         from ogel.features.accounts.users.service import UserService
 
@@ -238,6 +287,36 @@ class AccountsFeature:
         from ogel.features.accounts.passwords.hasher import Hasher
 
         return Hasher()
+
+    def _routes_of_factors(self) -> Sequence[Route]:
+        from ogel.features.accounts.gotrue.admin_factors import AdminFactorRoutes
+        from ogel.features.accounts.gotrue.factors import FactorRoutes
+        from ogel.features.accounts.gotrue.recovery_codes import RecoveryCodeRoutes
+
+        return [
+            *FactorRoutes(self.factors).routes(),
+            *RecoveryCodeRoutes(self.recovery_codes).routes(),
+            *AdminFactorRoutes(self.factors).routes(),
+        ]
+
+    def _routes_of_operators(self) -> Sequence[Route]:
+        from ogel.features.accounts.administration.history import History
+        from ogel.features.accounts.administration.store import SearchStore
+        from ogel.features.accounts.gotrue.admin_audit import AdminAuditRoutes
+        from ogel.features.accounts.gotrue.admin_users import AdminUserRoutes
+
+        history = History(self._core.database, SearchStore(), self._core.features["audit"].offers)
+        return [*AdminUserRoutes(self.administration).routes(), *AdminAuditRoutes(history).routes()]
+
+    def _routes_of_identities(self) -> Sequence[Route]:
+        from ogel.features.accounts.gotrue.identities import IdentityRoutes
+        from ogel.features.accounts.users.unlinking import Unlinking
+
+        core, enabled = self._core, self._settings.manual_linking
+        unlinking = Unlinking(
+            core.database, self.user_store, self.users, self.sessions, core.audit, enabled=enabled
+        )
+        return IdentityRoutes(unlinking).routes()
 
     def dialects(self) -> Sequence[Dialect]:
         from ogel.features.accounts.gotrue.dialect import gotrue
@@ -260,6 +339,9 @@ class AccountsFeature:
                     *self._code_routes(),
                     *UserRoutes(self.people).routes(),
                     *LogoutRoutes(self.sessions, self._core.database).routes(),
+                    *self._routes_of_identities(),
+                    *self._routes_of_factors(),
+                    *self._routes_of_operators(),
                     *WellKnownRoutes(self.signing_keys, self._settings.external_url).routes(),
                 ]
             )
@@ -292,6 +374,10 @@ def build(core: Core, settings: AccountsSettings) -> Feature:
     return Feature(
         name="accounts",
         dialects=accounts.dialects,
+        scopes={
+            "accounts:read": "look at users, sessions and teams",
+            "accounts:write": "make, change and delete users, end their sessions, send them links",
+        },
         authenticators={TOKEN: accounts.authenticate},
         watches={"user": accounts.session_watch},
         services=[BackgroundService("session watch", accounts.session_watch.run)],

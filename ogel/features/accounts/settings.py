@@ -206,6 +206,20 @@ class AccountsSettings(Section):
         default=600,
         meaning="How long an access token is good for.",
     )
+    manual_linking: bool = knob(
+        "OGEL_AUTH_MANUAL_LINKING",
+        "GOTRUE_SECURITY_MANUAL_LINKING_ENABLED",
+        takes=flag(),
+        default=False,
+        meaning="Whether people may add accounts of other sites to their own, and take them away.",
+    )
+    totp: bool = knob(
+        "OGEL_AUTH_TOTP",
+        "GOTRUE_MFA_TOTP_ENROLL_ENABLED",
+        takes=flag(),
+        default=True,
+        meaning="Whether people may add an authenticator app as a second factor.",
+    )
     signing: str = knob(
         "OGEL_AUTH_SIGNING",
         takes=Takes("ES256 or EdDSA", _signing),

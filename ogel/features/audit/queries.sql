@@ -52,6 +52,21 @@ WHERE (%(after)s::text IS NULL OR id < %(after)s)
 ORDER BY id DESC
 LIMIT %(limit)s
 
+-- list_of_persons --
+SELECT id, user_id, action, resource_type, metadata, host(ip_address) AS ip_address, created_at
+FROM audit_logs
+WHERE user_id IS NOT NULL
+  AND (%(user_ids)s::uuid[] IS NULL OR user_id = ANY (%(user_ids)s))
+  AND (%(actions)s::text[] IS NULL OR action = ANY (%(actions)s))
+ORDER BY id DESC
+OFFSET %(offset)s LIMIT %(limit)s
+
+-- count_of_persons --
+SELECT count(*) FROM audit_logs
+WHERE user_id IS NOT NULL
+  AND (%(user_ids)s::uuid[] IS NULL OR user_id = ANY (%(user_ids)s))
+  AND (%(actions)s::text[] IS NULL OR action = ANY (%(actions)s))
+
 -- unsealed --
 -- Metadata is read as text, so that numbers of any length stay as they are.
 SELECT 0, id, user_id::text, actor, action, resource_type, resource_id, metadata::text, host(ip_address), user_agent,

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime
+from uuid import UUID
 
 from ogel.features.audit.chain_store import ChainStore
+from ogel.features.audit.contract import PersonsRecord
 from ogel.features.audit.ends import Ends
 from ogel.features.audit.export import ChainPiece, Exporter
 from ogel.features.audit.store import AuditRecord, AuditStore
@@ -26,6 +28,12 @@ class AuditService:
     async def list(self, filters: Mapping[str, object]) -> list[AuditRecord]:
         async with self._database.autocommit() as tx:
             return await self._store.list(tx, filters)
+
+    async def of_persons(
+        self, user_ids: Sequence[UUID] | None, actions: Sequence[str] | None, offset: int, limit: int
+    ) -> tuple[Sequence[PersonsRecord], int]:
+        async with self._database.autocommit() as tx:
+            return await self._store.of_persons(tx, user_ids, actions, offset, limit)
 
     async def record(
         self,

@@ -6,9 +6,11 @@ import ipaddress
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 import msgspec
 
+from ogel.features.audit.contract import PersonsRecord
 from ogel.kernel.ids import id_at, new_id
 from ogel.kernel.principal import Caller
 from ogel.runtime.audit import NO_METADATA, AuditEntry
@@ -73,6 +75,23 @@ class AuditStore:
 
     async def list(self, tx: Transaction, filters: Mapping[str, object]) -> list[AuditRecord]:
         return await tx.all(_SQL.list_records, filters, AuditRecord)
+
+    async def of_persons(
+        self,
+        tx: Transaction,
+        user_ids: Sequence[UUID] | None,
+        actions: Sequence[str] | None,
+        offset: int,
+        limit: int,
+    ) -> tuple[Sequence[PersonsRecord], int]:
+        """Returns a page, newest first, and how many there are."""
+        fitting = {
+            "user_ids": None if user_ids is None else list(user_ids),
+            "actions": None if actions is None else list(actions),
+        }
+        parameters = {**fitting, "offset": offset, "limit": limit}
+        found = await tx.all(_SQL.list_of_persons, parameters, PersonsRecord)
+        return found, await tx.value(_SQL.count_of_persons, fitting)
 
 
 def _row(entry: AuditEntry) -> dict[str, object]:

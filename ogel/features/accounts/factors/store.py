@@ -17,6 +17,11 @@ _SQL = Queries.beside(__name__, factor=_FACTOR)
 TOTP, RECOVERY_CODE = "totp", "recovery_code"
 
 
+def secret_purpose(factor_id: str) -> str:
+    """What the vault seals the secret of an authenticator app for."""
+    return f"totp:{factor_id}"
+
+
 class Held(NamedTuple):
     """
     A factor that is locked until the transaction ends. `wrong_tries` are those since the last right one; `secret` is

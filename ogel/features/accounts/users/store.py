@@ -13,7 +13,7 @@ from ogel.kernel.clock import utc_now
 from ogel.runtime.database.database import Queries, Transaction
 
 # Columns as `User` and `Identity` name them.
-_USER = b"""id, aud, role, email, email_confirmed_at, email_change, email_change_confirm_status, phone,
+USER = b"""id, aud, role, email, email_confirmed_at, email_change, email_change_confirm_status, phone,
   phone_confirmed_at, confirmed_at, encrypted_password, invited_at, confirmation_sent_at, recovery_sent_at,
   email_change_sent_at, reauthentication_sent_at, last_sign_in_at, raw_app_meta_data AS app_metadata,
   raw_user_meta_data AS user_metadata, labels, banned_until, is_anonymous, is_sso_user, deleted_at, created_at,
@@ -21,7 +21,7 @@ _USER = b"""id, aud, role, email, email_confirmed_at, email_change, email_change
 _IDENTITY = (
     b"id, user_id, provider, provider_id, identity_data, email, last_sign_in_at, created_at, updated_at"
 )
-_SQL = Queries.beside(__name__, user=_USER, identity=_IDENTITY)
+_SQL = Queries.beside(__name__, user=USER, identity=_IDENTITY)
 
 _NEW: Mapping[str, Any] = {
     "aud": "authenticated",

@@ -1,0 +1,1 @@
+"""What operators do with users: found, made, changed, banned, deleted."""

@@ -1,0 +1,247 @@
+"""The rules of what operators do with users. Each change is one transaction, with event and audit record."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+from msgspec import Struct
+from psycopg.errors import UniqueViolation
+
+from ogel.features.accounts.administration.store import Search, SearchStore
+from ogel.features.accounts.administration.wanted import (
+    Wanted,
+    WantedNew,
+    checked_email,
+    checked_phone,
+    checked_role,
+    merged,
+)
+from ogel.features.accounts.errors import AccountError
+from ogel.features.accounts.factors.service import FactorService
+from ogel.features.accounts.passwords.formats import UnknownHash, check_hash
+from ogel.features.accounts.passwords.hasher import Hasher
+from ogel.features.accounts.passwords.policy import MOST_CHARACTERS, check_policy
+from ogel.features.accounts.sessions.service import SessionService
+from ogel.features.accounts.settings import AccountsSettings
+from ogel.features.accounts.users.service import EMAIL, UserService
+from ogel.features.accounts.users.store import UserStore
+from ogel.features.accounts.users.user import Factor, Identity, NewIdentity, NewUser, User
+from ogel.kernel.clock import utc_now
+from ogel.kernel.principal import Caller
+from ogel.runtime.database.database import Database, Transaction
+
+PHONE = "phone"
+
+
+class Whole(Struct, frozen=True):
+    """A user with all that is shown of them."""
+
+    user: User
+    identities: list[Identity]
+    factors: list[Factor]
+
+
+class AdminService:
+    def __init__(
+        self,
+        database: Database,
+        store: UserStore,
+        search: SearchStore,
+        users: UserService,
+        factors: FactorService,
+        sessions: SessionService,
+        hasher: Hasher,
+        settings: AccountsSettings,
+    ) -> None:
+        self._database = database
+        self._store = store
+        self._search = search
+        self._users = users
+        self._factors = factors
+        self._sessions = sessions
+        self._hasher = hasher
+        self._settings = settings
+
+    async def create(self, caller: Caller, wanted: WantedNew) -> Whole:
+        """
+        Sends no mail. A weak password is taken: whoever moves users from elsewhere must be able to bring them all.
+        Raises AccountError with GoTrue's codes.
+        """
+        email, phone = checked_email(wanted.email), checked_phone(wanted.phone)
+        if email is None and phone is None:
+            raise _invalid("Cannot create a user without either an email or phone")
+        id = wanted.id or uuid4()
+        by_phone = None if phone is None else _phone_identity(id, phone, verified=False)
+        new = NewUser(
+            id=id,
+            email=email,
+            email_confirmed=wanted.email_confirm,
+            phone=phone,
+            phone_confirmed=wanted.phone_confirm,
+            password_hash=await self._hash_of(wanted, new=True),
+            user_metadata=merged({}, wanted.user_metadata),
+            app_metadata=merged({}, wanted.app_metadata),
+            role=checked_role(wanted.role, caller.principal) or "authenticated",
+            labels=wanted.labels or [],
+            banned_until=_ban_end(wanted.ban_seconds),
+            identity=by_phone if email is None else None,
+        )
+        async with self._database.transaction() as tx:
+            if email is not None and await self._store.by_email(tx, email) is not None:
+                raise _email_exists()
+            user = await self._users.create(tx, caller, new)
+            if email is not None and by_phone is not None:
+                user = await self._add_phone(tx, user, by_phone)
+            return Whole(user, await self._store.identities(tx, id), [])
+
+    async def _add_phone(self, tx: Transaction, user: User, identity: NewIdentity) -> User:
+        found = await self._store.insert_identity(tx, user.id, PHONE, identity.provider_id, identity.data)
+        if found is None:
+            raise _phone_exists()
+        providers = [*user.app_metadata.get("providers", []), PHONE]
+        return await self._store.update(
+            tx, user.id, raw_app_meta_data={**user.app_metadata, "providers": providers}
+        )
+
+    async def get(self, id: UUID) -> Whole:
+        """Raises AccountError without such a user."""
+        async with self._database.autocommit() as tx:
+            user = await self._store.get(tx, id)
+            if user is None:
+                raise no_user()
+            return await self._whole(tx, user)
+
+    async def page(self, search: Search) -> list[User]:
+        async with self._database.autocommit() as tx:
+            return await self._search.page(tx, search)
+
+    async def count(self, filter: str | None) -> int:
+        async with self._database.autocommit() as tx:
+            return await self._search.count(tx, filter)
+
+    async def update(self, caller: Caller, id: UUID, wanted: Wanted) -> Whole:
+        """
+        A new password ends all sessions of the user; a ban is known everywhere within a second. Raises AccountError.
+        """
+        password_hash = await self._hash_of(wanted, new=False)
+        changes: dict[str, Any] = {}
+        if (email := checked_email(wanted.email)) is not None:
+            changes |= {"email": email, "email_change": None, "email_change_confirm_status": 0}
+        if (phone := checked_phone(wanted.phone)) is not None:
+            changes["phone"] = phone
+        if (role := checked_role(wanted.role, caller.principal)) is not None:
+            changes["role"] = role
+        if password_hash is not None:
+            changes["encrypted_password"] = password_hash
+        if wanted.labels is not None:
+            changes["labels"] = wanted.labels
+        if wanted.ban_seconds is not None:
+            changes["banned_until"] = _ban_end(wanted.ban_seconds)
+        async with self._database.transaction() as tx:
+            before = await self._store.lock(tx, id)
+            if before is None:
+                raise no_user()
+            changes |= _metadata_and_confirmations(before, wanted, changes)
+            after = await self._changed(tx, caller, before, changes)
+            if email is not None:
+                data = {"email": email, "email_verified": wanted.email_confirm, "phone_verified": False}
+                await self._set_identity(tx, id, EMAIL, data)
+            if phone is not None:
+                identity = _phone_identity(id, phone, verified=wanted.phone_confirm)
+                await self._set_identity(tx, id, PHONE, identity.data)
+            if password_hash is not None:
+                await self._sessions.end(tx, caller, id, "global", None, "password_changed")
+            whole = await self._whole(tx, after)
+        self._sessions.changed(id)
+        return whole
+
+    async def _changed(self, tx: Transaction, caller: Caller, before: User, changes: dict[str, Any]) -> User:
+        if not changes:
+            return before
+        try:
+            async with tx.as_one():
+                after = await self._store.update(tx, before.id, **changes)
+        except UniqueViolation as error:
+            taken = _phone_exists() if "phone" in (error.diag.constraint_name or "") else _email_exists()
+            raise taken from error
+        await self._users.changed(tx, caller, before, after)
+        return after
+
+    async def _set_identity(self, tx: Transaction, id: UUID, provider: str, data: dict[str, Any]) -> None:
+        """The one of the provider, which is made if there is none."""
+        found = await self._store.identity(tx, provider, str(id))
+        if found is None:
+            await self._store.insert_identity(tx, id, provider, str(id), {"sub": str(id), **data})
+        else:
+            await self._store.update_identity(tx, found.id, identity_data={**found.identity_data, **data})
+
+    async def delete(self, caller: Caller, id: UUID, soft: bool) -> None:
+        """Raises AccountError without such a user."""
+        async with self._database.transaction() as tx:
+            if not await self._users.delete(tx, caller, id, soft):
+                raise no_user()
+        self._sessions.changed(id)
+
+    async def _whole(self, tx: Transaction, user: User) -> Whole:
+        identities = await self._store.identities(tx, user.id)
+        return Whole(user, identities, await self._factors.of(tx, user.id))
+
+    async def _hash_of(self, wanted: Wanted, *, new: bool) -> str | None:
+        if wanted.password and wanted.password_hash:
+            raise _invalid("Only a password or a password hash should be provided")
+        if wanted.password_hash:
+            try:
+                check_hash(wanted.password_hash)
+            except UnknownHash as error:
+                raise _invalid(f"password_hash: {error}") from error
+            return wanted.password_hash
+        if not wanted.password:
+            return None
+        if not new:
+            check_policy(wanted.password, self._settings)
+        elif len(wanted.password) > MOST_CHARACTERS:
+            raise _invalid(f"Password cannot be longer than {MOST_CHARACTERS} characters")
+        return await self._hasher.hash(wanted.password)
+
+
+def _metadata_and_confirmations(before: User, wanted: Wanted, changes: dict[str, Any]) -> dict[str, Any]:
+    now = utc_now()
+    more: dict[str, Any] = {}
+    if wanted.email_confirm and before.email_confirmed_at is None and (before.email or "email" in changes):
+        more["email_confirmed_at"] = now
+    if wanted.phone_confirm and before.phone_confirmed_at is None and (before.phone or "phone" in changes):
+        more["phone_confirmed_at"] = now
+    if wanted.user_metadata is not None:
+        more["raw_user_meta_data"] = merged(before.user_metadata, wanted.user_metadata)
+    if wanted.app_metadata is not None:
+        more["raw_app_meta_data"] = merged(before.app_metadata, wanted.app_metadata)
+    if before.is_anonymous and not {"email", "phone"}.isdisjoint(changes):
+        more["is_anonymous"] = False
+    return more
+
+
+def _phone_identity(id: UUID, phone: str, *, verified: bool) -> NewIdentity:
+    data = {"sub": str(id), "phone": phone, "phone_verified": verified, "email_verified": False}
+    return NewIdentity(PHONE, str(id), data)
+
+
+def _ban_end(seconds: float | None) -> datetime | None:
+    return utc_now() + timedelta(seconds=seconds) if seconds else None
+
+
+def no_user() -> AccountError:
+    return AccountError(404, "user_not_found", "User not found")
+
+
+def _invalid(message: str) -> AccountError:
+    return AccountError(400, "validation_failed", message)
+
+
+def _email_exists() -> AccountError:
+    return AccountError(422, "email_exists", "A user with this email address has already been registered")
+
+
+def _phone_exists() -> AccountError:
+    return AccountError(422, "phone_exists", "A user with this phone number has already been registered")
