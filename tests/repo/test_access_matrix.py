@@ -46,7 +46,7 @@ OF_EVERYBODY_KNOWN = {("GET", "/api/me")}
 # What no route does by itself: other doors, and Ogel's own work.
 ELSEWHERE = {
     "audit.export", "auth.code_sent", "auth.code_used", "auth.factor_verified", "auth.link_made",
-    "auth.refresh_reuse", "auth.session_ended", "auth.sign_in",
+    "auth.refresh_reuse", "auth.session_ended", "auth.sign_in", "auth.sign_in_failed",
     "backup.restore", "cleanup.purge", "factor.refuse", "key.refuse", "key.use",
     "secret.rotate", "user.create", "user.delete", "user.update",
 }  # fmt: skip

@@ -36,6 +36,10 @@ if TYPE_CHECKING:
     from ogel.features.accounts.factors.service import FactorService
     from ogel.features.accounts.passwords.hasher import Hasher
     from ogel.features.accounts.self_service.captcha import Captcha
+    from ogel.features.accounts.self_service.changes import OwnChanges
+    from ogel.features.accounts.self_service.sign_in import SignInService
+    from ogel.features.accounts.self_service.sign_up import SignUpService
+    from ogel.features.accounts.self_service.tries import Tries
     from ogel.features.accounts.sessions.people import People
     from ogel.features.accounts.sessions.service import SessionService
     from ogel.features.accounts.signing.key import Algorithm
@@ -283,6 +287,59 @@ class AccountsFeature:
         return Captcha(self._core.outgoing, url, settings.captcha_secret or "")
 
     @cached_property
+    def tries(self) -> Tries:
+        from ogel.features.accounts.self_service.tries import Tries
+
+        return Tries(self._core.limiter, self._settings.sign_in_tries)
+
+    @cached_property
+    def sign_in(self) -> SignInService:
+        from ogel.features.accounts.self_service.sign_in import SignInService
+
+        core = self._core
+        return SignInService(
+            core.database,
+            self.user_store,
+            self.sessions,
+            self.hasher,
+            self.tries,
+            core.audit,
+            self._settings,
+        )
+
+    @cached_property
+    def sign_up(self) -> SignUpService:
+        from ogel.features.accounts.self_service.sign_up import SignUpService
+
+        return SignUpService(
+            self._core.database,
+            self.user_store,
+            self.users,
+            self.sessions,
+            self.codes,
+            self.hasher,
+            self.tries,
+            self._settings,
+            self.confirms,
+        )
+
+    @cached_property
+    def own_changes(self) -> OwnChanges:
+        from ogel.features.accounts.self_service.changes import OwnChanges
+
+        return OwnChanges(
+            self._core.database,
+            self.user_store,
+            self.users,
+            self.sessions,
+            self._factor_store,
+            self.codes,
+            self.email_changes,
+            self.hasher,
+            self._settings,
+        )
+
+    @cached_property
     def hasher(self) -> Hasher:
         from ogel.features.accounts.passwords.hasher import Hasher
 
@@ -321,6 +378,7 @@ class AccountsFeature:
     def dialects(self) -> Sequence[Dialect]:
         from ogel.features.accounts.gotrue.dialect import gotrue
         from ogel.features.accounts.gotrue.logout import LogoutRoutes
+        from ogel.features.accounts.gotrue.password_grant import PasswordGrant
         from ogel.features.accounts.gotrue.token import TokenRoutes
         from ogel.features.accounts.gotrue.token_pkce import PkceGrant
         from ogel.features.accounts.gotrue.token_refresh import RefreshGrant
@@ -332,10 +390,12 @@ class AccountsFeature:
                 [
                     *TokenRoutes(
                         {
+                            "password": PasswordGrant(self.sign_in, self.captcha).answer,
                             "refresh_token": RefreshGrant(self.sessions).answer,
                             "pkce": PkceGrant(self.verification).answer,
                         }
                     ).routes(),
+                    *self._own_routes(),
                     *self._code_routes(),
                     *UserRoutes(self.people).routes(),
                     *LogoutRoutes(self.sessions, self._core.database).routes(),
@@ -345,6 +405,19 @@ class AccountsFeature:
                     *WellKnownRoutes(self.signing_keys, self._settings.external_url).routes(),
                 ]
             )
+        ]
+
+    def _own_routes(self) -> list[Route]:
+        from ogel.features.accounts.gotrue.links import Links
+        from ogel.features.accounts.gotrue.settings import SettingsRoutes
+        from ogel.features.accounts.gotrue.signup import SignUpRoutes
+        from ogel.features.accounts.gotrue.user_update import UserUpdateRoutes
+
+        links = Links(self.redirects)
+        return [
+            *SignUpRoutes(self.sign_up, self.captcha, links).routes(),
+            *UserUpdateRoutes(self.own_changes, links).routes(),
+            *SettingsRoutes(self._settings, (), autoconfirms=not self.confirms).routes(),
         ]
 
     def _code_routes(self) -> list[Route]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 # The shared secret that the recorded server verified by, beside its own key.
-LEGACY_SECRET = "golden-legacy-secret-golden-legacy-secret"
+LEGACY_SECRET = "golden-legacy-secret-golden-legacy-secret-golden"
 # As `confirm` was set, what the others build on.
 _CONFIRM: Mapping[str, str] = {
     "OGEL_AUTH_URL": "http://auth.example.com/auth/v1",

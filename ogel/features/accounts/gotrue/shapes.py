@@ -23,14 +23,15 @@ _TIMES = (
 )
 
 
-def session_shape(issued: Issued) -> Json:
+def session_shape(issued: Issued, *, just_made: bool = False) -> Json:
+    """`just_made`: see user_shape."""
     return {
         "access_token": issued.access_token,
         "token_type": "bearer",
         "expires_in": issued.expires_in,
         "expires_at": issued.expires_at,
         "refresh_token": issued.refresh_token,
-        "user": user_shape(issued.user, issued.identities, issued.factors),
+        "user": user_shape(issued.user, issued.identities, issued.factors, just_made=just_made),
     }
 
 

@@ -27,7 +27,9 @@ class TokenRoutes:
         self._grants = grants
 
     def routes(self) -> Sequence[Route]:
-        access = Access("open", None, "write").audited("auth.sign_in", "auth.refresh_reuse")
+        access = Access("open", None, "write").audited(
+            "auth.sign_in", "auth.sign_in_failed", "auth.refresh_reuse"
+        )
         return [
             Route("POST", "/token", self._token, access, "Get a session", body=OPTIONAL_JSON,
                   query=TokenQuery, returns=dict),
