@@ -23,7 +23,7 @@ HEADERS = (
 ANYTHING = "<any>"
 _URL = re.compile(r"[a-z][a-z0-9.+-]*://")
 # Texts of errors that Go's libraries wrote: any other text does.
-_OF_GO = re.compile(r"parse request body as JSON|time: |strconv|^invalid JWT: ")
+_OF_GO = re.compile(r"parse request body as JSON|time: |strconv|^invalid (JWT|claim): ")
 _TEXTS = ("msg", "message")
 
 

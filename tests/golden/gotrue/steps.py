@@ -20,9 +20,15 @@ Step = Callable[[Replay], None]
 
 
 def signed_up(
-    email: str, *, n: int | None = None, profile: str = "confirm", password: str = PASSWORD, **data: object
+    email: str,
+    *,
+    n: int | None = None,
+    user: str | None = None,
+    profile: str = "confirm",
+    password: str = PASSWORD,
+    **data: object,
 ) -> Step:
-    """Somebody who has confirmed; the session is `access<n>` and `r<n>`."""
+    """Somebody who has confirmed; the session is `access<n>` and `r<n>`, and `user` the placeholder of their id."""
 
     def step(replay: Replay) -> None:
         mailbox = replay.suite(profile)
@@ -33,6 +39,8 @@ def signed_up(
             code = {"type": "signup", "email": email, "token": mails[0]["token"]}
             answer = _asked(replay, profile, "/verify", code)
         _remember(replay, answer, n)
+        if user is not None:
+            replay.labels.bind(user, answer.json["user"]["id"])
 
     return step
 
@@ -87,6 +95,19 @@ def code_of_phone(placeholder: str, secret: str, steps: int = 0) -> Step:
         at = digest[-1] & 15
         number = int.from_bytes(digest[at : at + 4], "big") & 0x7FFFFFFF
         replay.labels.bind(placeholder, f"{number % 1_000_000:06}")
+
+    return step
+
+
+def second_factor(n: int, factor: str, code: str, *, profile: str = "confirm") -> Step:
+    """The session of `access<n>` shows its factor; its tokens are called as before."""
+
+    def step(replay: Replay) -> None:
+        headers = {"Authorization": f"Bearer <jwt:access{n}>"}
+        begin = {"method": "POST", "path": f"/factors/{factor}/challenge", "headers": headers, "body": {}}
+        body = {"challenge_id": replay.ask(profile, begin).json["id"], "code": code}
+        verify = {"method": "POST", "path": f"/factors/{factor}/verify", "headers": headers, "body": body}
+        _remember(replay, replay.ask(profile, verify), n)
 
     return step
 

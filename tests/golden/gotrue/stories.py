@@ -14,6 +14,7 @@ from tests.golden.gotrue.steps import (
     made_by_admin,
     passes,
     refreshed,
+    second_factor,
     signed_in,
     signed_up,
     tampered,
@@ -84,7 +85,13 @@ STORIES: Mapping[str, Mapping[str, Sequence[Step]]] = {
     "mfa_totp.jsonl": {
         "enroll totp": [signed_up(ADA, n=1)],
         "verify": [code_of_phone("<otp:totp1>", "<secret:totp4>", -1)],
-        "verify in the second session": [code_of_phone("<otp:totp2>", "<secret:totp4>")],
+        # Two lines before, the first session ended: its first refresh token came again.
+        "enroll at aal2": [
+            signed_in(ADA, 2),
+            code_of_phone("<otp:again>", "<secret:totp4>"),
+            second_factor(2, "<uuid:factor4>", "<otp:again>"),
+        ],
+        "verify in the second session": [code_of_phone("<otp:totp2>", "<secret:totp4>", 1)],
         "challenge a factor of another user": [signed_up("bob@example.com", n=7)],
     },
     "otp_magiclink.jsonl": {
@@ -131,7 +138,7 @@ STORIES: Mapping[str, Mapping[str, Sequence[Step]]] = {
     },
     "token_password.jsonl": {
         "password sign-in": [signed_up(ADA, n=1, name="Ada")],
-        "ban the user": [signed_up("banned@example.com", n=6)],
+        "ban the user": [signed_up("banned@example.com", n=6, user="<uuid:user3>")],
     },
     "user_update.jsonl": {
         "get user": [signed_up(ADA, n=1, name="Ada", keep=1), signed_in(ADA, 2)],
