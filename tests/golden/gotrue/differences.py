@@ -101,6 +101,7 @@ _ONE_OF_SIX: Json = {
 FACTORS_NOW = "The answer says how things are now: the others that were never verified are gone."
 UNDER_WAY = "Who signs in with one factor does not end the enrolment of another, in another tab."
 NO_WAY_IN = "Who is banned is sent no way in."
+NOTHING_IS_LEFT = "Hashes are of SHA-256 under a key of ours; of changes that were under way, none is kept."
 SMALLER = "Bodies here are small; what is larger is no request of a client."
 _TOO_LARGE = "The body is larger than 131072 bytes."
 NOT_OFFERED = "Ogel does not offer it."
@@ -133,6 +134,8 @@ def _accepted() -> Json:
     return {"status": 200, "headers": headers, "body": Instead("<any>"), "mails": Instead("<any>")}
 
 
+_NEW, _NEWER = "ada.new@example.com", "ada.newer@example.com"
+_UNREADABLE: Json = {"email": "<b64url>", "phone": "<b64url>", "new_email": GONE, "new_phone": GONE}
 _PHONE = _factor(4, "phone2", verified=True)
 _THIRD = _factor(5, "third", verified=False)
 
@@ -293,6 +296,53 @@ DIFFERENCES: Mapping[str, Sequence[Difference]] = {
             "banned user, verify recovery",
             Refused(403, "otp_expired", "Token has expired or is invalid"),
             NO_WAY_IN,
+        ),
+    ],
+    "admin_users.jsonl": [
+        Difference("create with a bad hash", Refused(400, "validation_failed"), NO_FAULT),
+        Difference(
+            "update email",
+            {"body": {"identities": {"*": {"identity_data": {"email": _NEW}, "email": _NEW}}}},
+            VERIFIED_IS_VERIFIED,
+        ),
+        Difference(
+            "update email confirmed",
+            {
+                "body": {
+                    "identities": {
+                        "*": {"identity_data": {"email": _NEWER, "email_verified": True}, "email": _NEWER}
+                    }
+                }
+            },
+            VERIFIED_IS_VERIFIED,
+        ),
+        Difference(
+            "update email to a taken one",
+            Refused(422, "email_exists", "A user with this email address has already been registered"),
+            NO_FAULT,
+        ),
+        Difference(
+            "get soft-deleted",
+            {
+                "body": {
+                    **_UNREADABLE,
+                    "identities": {"*": {"id": "<b64url>", "identity_data": {}}},
+                }
+            },
+            NOTHING_IS_LEFT,
+        ),
+        Difference(
+            "list still shows the soft-deleted", {"body": {"users": {"*": _UNREADABLE}}}, NOTHING_IS_LEFT
+        ),
+        Difference(
+            "token of the soft-deleted",
+            Refused(403, "user_not_found", "User from sub claim in JWT does not exist"),
+            "Who has been deleted is not there, whatever is kept of them.",
+        ),
+        Difference(
+            ["cursor pagination: first page", "cursor pagination: second page"],
+            {"headers": Instead("<any>"), "body": Instead("<any>")},
+            "Pages are numbered, as clients ask for them.",
         ),
     ],
     "recover.jsonl": [
