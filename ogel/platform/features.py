@@ -11,7 +11,7 @@ FEATURES: tuple[LazyFeature, ...] = (
     LazyFeature("events", brings=["settings"]),
     LazyFeature("keys", brings=["authenticators", "services", "settings"]),
     LazyFeature("accounts", brings=["authenticators", "services", "settings"]),
-    LazyFeature("teams"),
+    LazyFeature("teams", brings=["settings"]),
     LazyFeature("messaging", queues=["messaging"], brings=["settings"]),
     LazyFeature("mail", queues=["mail"], brings=["settings"]),
     LazyFeature("realtime", queues=["realtime"], brings=["subscribers", "streams", "services"]),

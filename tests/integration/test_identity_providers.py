@@ -348,6 +348,7 @@ def test_a_code_is_redeemed_only_by_who_asked_for_it(issuer: Issuer) -> None:
 
 @pytest.mark.parametrize("iss", ["http://honest.example.com", "", None])
 def test_a_code_of_another_issuer_goes_nowhere(issuer: Issuer, iss: str | None) -> None:
+    issuer.discovery = {"authorization_response_iss_parameter_supported": True}
     issuer.callback = {"iss": iss}
 
     with pytest.raises(ProviderError, match="RFC 9207"):

@@ -45,8 +45,8 @@ OPEN = {
 OF_EVERYBODY_KNOWN = {("GET", "/api/me")}
 # What no route does by itself: other doors, and Ogel's own work.
 ELSEWHERE = {
-    "audit.export", "auth.code_sent", "auth.code_used", "auth.factor_verified", "auth.link_made",
-    "auth.refresh_reuse", "auth.session_ended", "auth.sign_in", "auth.sign_in_failed",
+    "audit.export", "auth.code_refused", "auth.code_sent", "auth.code_used", "auth.factor_verified", "auth.link_made",
+    "auth.refresh_reuse", "auth.rotate_keys", "auth.session_ended", "auth.sign_in", "auth.sign_in_failed",
     "backup.restore", "cleanup.purge", "factor.refuse", "key.refuse", "key.use",
     "secret.rotate", "user.create", "user.delete", "user.update",
 }  # fmt: skip
@@ -130,6 +130,9 @@ def test_each_scope_is_of_the_area_and_tells_reading_from_writing() -> None:
         if (row.method, row.path) in OF_EVERYBODY_KNOWN:
             assert (row.who, row.scope) == ("known", None)
             continue
+        if row.who == "user":  # who somebody is tells what is theirs
+            assert row.scope is None, row
+            continue
         assert row.scope is not None
         area = row.scope.partition(":")[0]
         reads = row.method in ("GET", "WEBSOCKET")
@@ -147,6 +150,12 @@ def test_every_way_in_lets_in_whom_it_names_and_nobody_else() -> None:
                 assert await status(asked, row, bearer("nobody")) not in (401, 403), row
                 continue
             await strangers(asked, row)
+            if row.who == "user":
+                for principal in ("user:", "user:*"):
+                    assert await status(asked, row, bearer(principal)) not in (401, 403), (row, principal)
+                for principal in ("key:*", "admin:*", "system:*", "anonymous:*"):
+                    assert await status(asked, row, bearer(principal)) == 403, (row, principal)
+                continue
             if row.scope is None:
                 for principal in ("key:", "key:jobs:read", "admin:*", "user:"):
                     assert await status(asked, row, bearer(principal)) == 200, (row, principal)
@@ -182,7 +191,8 @@ async def whoever_lacks_it(asked: ASGIApp, row: AccessRow, scope: str) -> None:
     area = scope.partition(":")[0]
     others = {f"{each}:*" for each in AREAS if each != area} | (ALL - {scope})
     # Neither people who signed in nor who is nobody hold keys, whatever they are allowed elsewhere.
-    for principal in ("key:", f"key:{'+'.join(sorted(others))}", "user:*", "anonymous:*"):
+    nobody = {"anonymous:*"} if row.who == "known" else {"user:*", "anonymous:*"}
+    for principal in ("key:", f"key:{'+'.join(sorted(others))}", *nobody):
         assert await status(asked, row, bearer(principal)) == 403, (row, principal)
 
 

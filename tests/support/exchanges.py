@@ -161,6 +161,8 @@ def _all(ask: Exchanges, receiver: Receiver, carriers: Carriers, outside: Outsid
     _schedules(ask)
     _backups(ask)
     _keys(ask)
+    _teams(ask)
+    _people(ask)
     _operators(ask)
 
 
@@ -385,6 +387,46 @@ def _keys(ask: Exchanges) -> None:
     new = ask("POST", f"{one}/rotate", {"overlap_seconds": 3600}, id=id)["id"]
     ask("GET", one, id=id)
     ask("DELETE", one, id=new)
+
+
+def _teams(ask: Exchanges) -> None:
+    one, members, invitations = "/api/teams/{id}", "/api/teams/{id}/members", "/api/teams/{id}/invitations"
+    ada, ben = (_signed_in(ask.api, name) for name in ("ada", "ben"))
+    id = ask("POST", "/api/teams", {"name": "Blue", "owner": ada["user"]["id"]})["id"]
+    ask("GET", "/api/teams", query={"limit": 2})
+    ask("GET", one, id=id)
+    ask("PATCH", one, {"name": "Blue whales"}, id=id)
+    invited = {"email": "ben@example.com", "roles": ["editor"], "send": False}
+    token = ask("POST", invitations, invited, id=id)["url"].partition("team_invitation=")[2]
+    ask("GET", invitations, id=id)
+    as_ben = Exchanges(Client(ask.api.port, key=ben["access_token"]), ask.paths, ask.plain, ask.by_id)
+    member = as_ben("POST", "/api/teams/invitations/accept", {"token": token})["id"]
+    ask("GET", members, query={"limit": 2}, id=id)
+    ask("PATCH", f"{members}/{{member}}", {"roles": ["editor", "admin"]}, id=id, member=member)
+    ask("DELETE", f"{members}/{{member}}", id=id, member=member)
+    ask("POST", members, {"user_id": ben["user"]["id"], "roles": ["member"]}, id=id)
+    other = ask.api.ok("POST", f"/api/teams/{id}/invitations", {**invited, "email": "cleo@example.com"})["id"]
+    ask("DELETE", f"{invitations}/{{invitation}}", id=id, invitation=other)
+    ask("DELETE", one, id=id)
+
+
+def _signed_in(api: Client, name: str) -> Any:
+    """A session of somebody new."""
+    link = api.ok(
+        "POST", "/auth/v1/admin/generate_link", {"type": "magiclink", "email": f"{name}@example.com"}
+    )
+    proof = {"type": link["verification_type"], "token_hash": link["hashed_token"]}
+    return api.ok("POST", "/auth/v1/verify", proof)
+
+
+def _people(ask: Exchanges) -> None:
+    one = "/api/users/{id}"
+    grace = {"email": "grace@example.com", "email_confirmed": True, "user_metadata": {"name": "Grace"}}
+    id = ask("POST", "/api/users", grace)["id"]
+    ask("GET", "/api/users", query={"filter": "grace", "limit": 2})
+    ask("GET", one, id=id)
+    ask("PATCH", one, {"labels": ["beta"], "app_metadata": {"plan": "pro"}}, id=id)
+    ask("DELETE", one, {"soft": False}, id=id)
 
 
 def _operators(ask: Exchanges) -> None:

@@ -249,7 +249,6 @@ def _discovery(issuer: Issuer) -> Json:
         "subject_types_supported": ["public"],
         "id_token_signing_alg_values_supported": ["RS256"],
         "code_challenge_methods_supported": ["S256"],
-        "authorization_response_iss_parameter_supported": True,
         **issuer.discovery,
     }
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from contextlib import AsyncExitStack
-from typing import Any
+from typing import Any, TypeVar
 
 from ogel.cli.in_process import _answer
 from ogel.environ import read_settings
@@ -16,6 +16,7 @@ from tests.support.in_thread import ServerInThread
 from tests.support.process import ADMIN_KEY, SECRET, Client, Response
 
 _SECONDS = 30.0
+Value = TypeVar("Value")
 
 
 class World(ServerInThread, Client):
@@ -47,9 +48,13 @@ class World(ServerInThread, Client):
             sent.setdefault("authorization", f"Bearer {bearer}")
         content = raw if raw is not None else b"" if body is None else json.dumps(body).encode()
         asked = _answer(self._app, method, path, sent, content, _SECONDS)
-        answer = asyncio.run_coroutine_threadsafe(asked, self._loop).result(_SECONDS)
+        answer = self.run(asked)
         assert answer.status < 500, f"{method} {path}: {answer.status} {answer.body!r}"
         return Response(answer.status, answer.headers, answer.body)
+
+    def run(self, coroutine: Coroutine[Any, Any, Value]) -> Value:
+        """On the loop that answers requests, beside them."""
+        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(_SECONDS)
 
     async def _start(self) -> None:
         await self._running.enter_async_context(self.platform.servers.connected(works=False, name="world"))

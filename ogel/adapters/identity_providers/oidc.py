@@ -60,9 +60,12 @@ class OpenIdProvider:
         self._outgoing = outgoing
         self._secret = secret
         self._discovery = Kept(self._discover)
-        self._id_tokens = IdTokens(
-            PublishedKeys(outgoing, self._jwks_uri), (issuer, *also_written), client_ids
-        )
+        self._keys = PublishedKeys(outgoing, self._jwks_uri)
+        self._id_tokens = IdTokens(self._keys, (issuer, *also_written), client_ids)
+
+    async def check(self) -> None:
+        """Asks for what it says of itself, and for its keys. Raises ProviderError."""
+        await self._keys.fetch()
 
     async def authorization_url(
         self, redirect_uri: str, attempt: Attempt, scopes: Sequence[str], more: Mapping[str, str]

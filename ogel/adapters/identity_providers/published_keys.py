@@ -34,7 +34,7 @@ class PublishedKeys:
     def __init__(self, outgoing: Outgoing, address: Callable[[], Awaitable[str]]) -> None:
         self._outgoing = outgoing
         self._address = address
-        self._kept = Kept(self._fetch)
+        self._kept = Kept(self.fetch)
 
     async def meant_by(self, header: Mapping[str, Any]) -> PyJWK:
         """
@@ -47,7 +47,8 @@ class PublishedKeys:
                 return fitting[0]
         raise BadIdToken("the ID token is signed with a key that its issuer does not publish")
 
-    async def _fetch(self) -> Sequence[Json]:
+    async def fetch(self) -> Sequence[Json]:
+        """Returns those that can be used. Raises ProviderError."""
         found = await get(self._outgoing, await self._address(), _KeySet, "keys")
         usable = [
             each for each in found.keys if each.get("kty") in _KEY_TYPES and each.get("use", "sig") == "sig"

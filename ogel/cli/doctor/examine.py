@@ -5,7 +5,18 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Sequence
 
-from ogel.cli.doctor import agreement, keys, machine, outgoing, postgres, redis, stores, suite, variables
+from ogel.cli.doctor import (
+    agreement,
+    keys,
+    machine,
+    outgoing,
+    postgres,
+    redis,
+    sign_in,
+    stores,
+    suite,
+    variables,
+)
 from ogel.cli.doctor.finding import Ask, Finding, Look, ill
 from ogel.cli.doctor.patient import Patient
 
@@ -23,6 +34,7 @@ LOOKS: Sequence[tuple[str, Look]] = (
     ("time zone", machine.time_zone),
     ("embedded servers", suite.embedded_servers),
     ("mail templates", outgoing.templates),
+    ("sign-in", sign_in.callback),
     ("queues", suite.worker_queues),
     ("schedules", suite.schedules),
 )
@@ -36,6 +48,7 @@ ASKS: Sequence[tuple[str, Ask]] = (
     ("smtp", outgoing.smtp),
     ("egress proxy", outgoing.proxy),
     ("sentry", outgoing.sentry),
+    ("sign-in", sign_in.issuers),
     ("suite", suite.at_work),
 )
 

@@ -33,3 +33,11 @@ class BadToken(Unauthenticated):
     def __init__(self, reason: str, code: str = "bad_jwt") -> None:
         super().__init__(f"invalid JWT: {reason}" if code == "bad_jwt" else reason)
         self.code = code
+
+
+class IdTokenRefused(AccountError):
+    """It is told as OAuth does (RFC 6749 §5.2): `reason`, and the message to describe it."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(400, "validation_failed", message)
+        self.reason = reason

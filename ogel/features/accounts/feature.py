@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, cast
@@ -16,6 +17,7 @@ from ogel.features.accounts.sessions.store import SessionStore, purge_of_session
 from ogel.features.accounts.sessions.watch import SessionWatch
 from ogel.features.accounts.settings import AccountsSettings
 from ogel.features.accounts.signing.key import private_key_purpose
+from ogel.features.accounts.signing.store import SigningKeyStore
 from ogel.features.accounts.users.events import EVENTS as OF_USERS
 from ogel.features.accounts.users.store import UserStore
 from ogel.runtime.core import Core
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
     from ogel.features.accounts.codes.verification import Verification
     from ogel.features.accounts.factors.recovery import RecoveryService
     from ogel.features.accounts.factors.service import FactorService
+    from ogel.features.accounts.oauth.oauth import OAuth
     from ogel.features.accounts.passwords.hasher import Hasher
     from ogel.features.accounts.self_service.captcha import Captcha
     from ogel.features.accounts.self_service.changes import OwnChanges
@@ -44,6 +47,7 @@ if TYPE_CHECKING:
     from ogel.features.accounts.sessions.service import SessionService
     from ogel.features.accounts.signing.key import Algorithm
     from ogel.features.accounts.signing.keys import SigningKeys
+    from ogel.features.accounts.signing.service import SigningKeyService
     from ogel.features.accounts.signing.tokens import Tokens
     from ogel.features.accounts.users.service import UserService
     from ogel.features.mail.contract import MailQueue
@@ -90,11 +94,24 @@ class AccountsFeature:
     @cached_property
     def signing_keys(self) -> SigningKeys:
         from ogel.features.accounts.signing.keys import SigningKeys
-        from ogel.features.accounts.signing.store import SigningKeyStore
 
-        core, settings = self._core, self._settings
-        store, algorithm = SigningKeyStore(core.vault), cast("Algorithm", settings.signing)
-        return SigningKeys(core.database, store, algorithm)
+        return SigningKeys(self._core.database, SigningKeyStore(self._core.vault), self._algorithm)
+
+    @property
+    def _algorithm(self) -> Algorithm:
+        return cast("Algorithm", self._settings.signing)
+
+    @cached_property
+    def key_rotation(self) -> SigningKeyService:
+        from ogel.features.accounts.signing.service import SigningKeyService
+
+        core, store = self._core, SigningKeyStore(self._core.vault)
+        return SigningKeyService(
+            core.database, store, self.signing_keys, core.audit, self._algorithm, self._settings.key_days
+        )
+
+    async def rotate_keys(self, stop: asyncio.Event) -> None:
+        await self.key_rotation.run(stop)
 
     @cached_property
     def tokens(self) -> Tokens:
@@ -149,6 +166,13 @@ class AccountsFeature:
         return self.mail.is_ready if chosen is None else not chosen
 
     @cached_property
+    def app(self) -> str:
+        """What mail calls it that people have accounts for."""
+        from ogel.features.accounts.codes.links import app_of
+
+        return self._settings.app_name or app_of(self._settings.site_url)
+
+    @cached_property
     def redirects(self) -> Redirects:
         from ogel.features.accounts.codes.redirects import Redirects
 
@@ -164,7 +188,6 @@ class AccountsFeature:
     def codes(self) -> CodeService:
         from ogel.features.accounts.codes.code import Mint
         from ogel.features.accounts.codes.limits import MailLimits
-        from ogel.features.accounts.codes.links import app_of
         from ogel.features.accounts.codes.service import CodeService, Sender
         from ogel.features.accounts.codes.store import CodeStore
 
@@ -178,9 +201,7 @@ class AccountsFeature:
             self.mail,
             MailLimits(core.limiter, settings.mail_seconds, settings.mails_to_address, settings.mails_in_all),
             core.audit,
-            Sender(
-                settings.app_name or app_of(settings.site_url), settings.external_url, settings.code_seconds
-            ),
+            Sender(self.app, settings.external_url, settings.code_seconds),
         )
 
     @cached_property
@@ -340,6 +361,12 @@ class AccountsFeature:
         )
 
     @cached_property
+    def oauth(self) -> OAuth:
+        from ogel.features.accounts.oauth.oauth import OAuth
+
+        return OAuth(self._core, self._settings, self)
+
+    @cached_property
     def hasher(self) -> Hasher:
         from ogel.features.accounts.passwords.hasher import Hasher
 
@@ -375,11 +402,23 @@ class AccountsFeature:
         )
         return IdentityRoutes(unlinking).routes()
 
+    def routes(self) -> Sequence[Route]:
+        from ogel.features.accounts.administration.routes import UsersRoutes
+        from ogel.features.accounts.sessions.routes import SessionRoutes
+        from ogel.features.accounts.signing.routes import SigningKeyRoutes
+
+        return [
+            *UsersRoutes(self.administration, self.factors).routes(),
+            *SessionRoutes(self.sessions).routes(),
+            *SigningKeyRoutes(self.key_rotation).routes(),
+        ]
+
     def dialects(self) -> Sequence[Dialect]:
         from ogel.features.accounts.gotrue.dialect import gotrue
         from ogel.features.accounts.gotrue.logout import LogoutRoutes
         from ogel.features.accounts.gotrue.password_grant import PasswordGrant
         from ogel.features.accounts.gotrue.token import TokenRoutes
+        from ogel.features.accounts.gotrue.token_id_token import IdTokenGrant
         from ogel.features.accounts.gotrue.token_pkce import PkceGrant
         from ogel.features.accounts.gotrue.token_refresh import RefreshGrant
         from ogel.features.accounts.gotrue.user import UserRoutes
@@ -393,10 +432,12 @@ class AccountsFeature:
                             "password": PasswordGrant(self.sign_in, self.captcha).answer,
                             "refresh_token": RefreshGrant(self.sessions).answer,
                             "pkce": PkceGrant(self.verification).answer,
+                            "id_token": IdTokenGrant(self.oauth.id_tokens, self.captcha).answer,
                         }
                     ).routes(),
                     *self._own_routes(),
                     *self._code_routes(),
+                    *self._oauth_routes(),
                     *UserRoutes(self.people).routes(),
                     *LogoutRoutes(self.sessions, self._core.database).routes(),
                     *self._routes_of_identities(),
@@ -441,11 +482,26 @@ class AccountsFeature:
             *GenerateLinkRoutes(self.operator_codes, links, self.hasher, self._settings).routes(),
         ]
 
+    def _oauth_routes(self) -> list[Route]:
+        from ogel.features.accounts.gotrue.authorize import AuthorizeRoutes
+        from ogel.features.accounts.gotrue.browser import Browsers
+        from ogel.features.accounts.gotrue.callback import CallbackRoutes
+        from ogel.features.accounts.gotrue.links import Links
+
+        settings, oauth = self._settings, self.oauth
+        links, browsers = Links(self.redirects), Browsers(settings.external_url)
+        callback = CallbackRoutes(oauth.arrivals, browsers, settings.external_url, settings.site_url)
+        return [
+            *AuthorizeRoutes(oauth.departures, links, browsers, settings.manual_linking).routes(),
+            *callback.routes(),
+        ]
+
 
 def build(core: Core, settings: AccountsSettings) -> Feature:
     accounts = AccountsFeature(core, settings)
     return Feature(
         name="accounts",
+        routes=accounts.routes,
         dialects=accounts.dialects,
         scopes={
             "accounts:read": "look at users, sessions and teams",
@@ -453,7 +509,10 @@ def build(core: Core, settings: AccountsSettings) -> Feature:
         },
         authenticators={TOKEN: accounts.authenticate},
         watches={"user": accounts.session_watch},
-        services=[BackgroundService("session watch", accounts.session_watch.run)],
+        services=[
+            BackgroundService("session watch", accounts.session_watch.run),
+            BackgroundService("signing keys", accounts.rotate_keys, where="api"),
+        ],
         events=OF_USERS | OF_FACTORS | OF_SESSIONS,
         purges=[purge_of_sessions(core.retention_days), *purges_of_codes()],
         tables=TABLES,

@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from ogel.features.accounts.codes.redirects import problem_of
+from ogel.features.accounts.oauth.clients import OidcClient, client_ids, oidc_clients
 from ogel.knobs import (
     Section,
     Takes,
@@ -199,6 +200,50 @@ class AccountsSettings(Section):
         default=None,
         meaning="Where it is asked, if not at its makers': a service of the same form, or a stand-in.",
     )
+    github_client_id: str | None = knob(
+        "OGEL_AUTH_GITHUB_CLIENT_ID",
+        "GOTRUE_EXTERNAL_GITHUB_CLIENT_ID",
+        takes=text("a client id"),
+        default=None,
+        meaning="The OAuth app at GitHub that people sign in with; its callback is OGEL_AUTH_URL/callback.",
+    )
+    github_secret: str | None = knob(
+        "OGEL_AUTH_GITHUB_SECRET",
+        "GOTRUE_EXTERNAL_GITHUB_SECRET",
+        takes=text("a secret"),
+        default=None,
+        meaning="Its client secret.",
+        secret=True,
+    )
+    github_url: str = knob(
+        "OGEL_AUTH_GITHUB_URL",
+        "GOTRUE_EXTERNAL_GITHUB_URL",
+        takes=endpoint(),
+        default="https://github.com",
+        meaning="GitHub itself, or a GitHub Enterprise Server.",
+    )
+    google_client_ids: tuple[str, ...] = knob(
+        "OGEL_AUTH_GOOGLE_CLIENT_ID",
+        "GOTRUE_EXTERNAL_GOOGLE_CLIENT_ID",
+        takes=client_ids(),
+        default=(),
+        meaning="The OAuth client at Google that people sign in with; then those of apps whose ID tokens are taken.",
+    )
+    google_secret: str | None = knob(
+        "OGEL_AUTH_GOOGLE_SECRET",
+        "GOTRUE_EXTERNAL_GOOGLE_SECRET",
+        takes=text("a secret"),
+        default=None,
+        meaning="Its client secret; without one, only ID tokens are taken.",
+        secret=True,
+    )
+    oidc: tuple[OidcClient, ...] = knob(
+        "OGEL_AUTH_OIDC",
+        takes=oidc_clients(),
+        default=(),
+        meaning="Other sites that people sign in with: Keycloak, Auth0, Okta, GitLab, whoever speaks OpenID Connect.",
+        secret=True,
+    )
     access_token_seconds: int = knob(
         "OGEL_AUTH_TOKEN_SECONDS",
         "JWT_EXPIRY",
@@ -271,4 +316,12 @@ class AccountsSettings(Section):
         return self.api_url or _LOCAL_URL
 
     def incomplete(self, known: Collection[str], names: Mapping[str, str]) -> Sequence[str]:
-        return needs(f"OGEL_CAPTCHA={self.captcha}", ["captcha_secret"], known, names) if self.captcha else []
+        github = self.github_client_id is not None
+        return [
+            *(
+                needs(f"OGEL_CAPTCHA={self.captcha}", ["captcha_secret"], known, names)
+                if self.captcha
+                else ()
+            ),
+            *(needs("OGEL_AUTH_GITHUB_CLIENT_ID", ["github_secret"], known, names) if github else ()),
+        ]

@@ -28,7 +28,7 @@ BODY_BYTES = 128 * 1024
 
 class Access(Struct, frozen=True):
     """
-    scope           what the caller must hold (`webhooks:read`).
+    scope           what a key must hold (`webhooks:read`). People hold none: what they may is for the service to say.
     rate            the class by which callers are limited.
     max_body_bytes  a larger body is answered with 413; None: whatever the process takes (OGEL_MAX_BODY_BYTES).
     audit           actions that the audit log has of it, one of them each time it changed something.
@@ -58,7 +58,7 @@ class Access(Struct, frozen=True):
             return None
         if principal.kind not in KINDS[self.who]:
             return f"This is not for a principal of the kind {principal.kind!r}."
-        if self.scope is not None and not principal.may(self.scope):
+        if self.scope is not None and principal.kind != "user" and not principal.may(self.scope):
             return f"This key lacks the scope {self.scope!r}."
         return None
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from tests.golden.gotrue.expectation import ALL, GONE, Difference, Instead, Refused, is_newer
+from tests.golden.gotrue.oauth_differences import OAUTH
 from tests.golden.gotrue.transcript import Json, Line
 
 # Tokens of other formats than the recorded ones.
@@ -140,6 +141,7 @@ _PHONE = _factor(4, "phone2", verified=True)
 _THIRD = _factor(5, "third", verified=False)
 
 DIFFERENCES: Mapping[str, Sequence[Difference]] = {
+    **OAUTH,
     "admin_custom_providers.jsonl": [
         Difference(
             [
@@ -339,11 +341,6 @@ DIFFERENCES: Mapping[str, Sequence[Difference]] = {
             Refused(403, "user_not_found", "User from sub claim in JWT does not exist"),
             "Who has been deleted is not there, whatever is kept of them.",
         ),
-        Difference(
-            ["cursor pagination: first page", "cursor pagination: second page"],
-            {"headers": Instead("<any>"), "body": Instead("<any>")},
-            "Pages are numbered, as clients ask for them.",
-        ),
     ],
     "recover.jsonl": [
         Difference("recover bad pkce", BAD_CHALLENGE_METHOD, NO_FAULT),
@@ -468,14 +465,10 @@ DIFFERENCES: Mapping[str, Sequence[Difference]] = {
 # Files whose routes are still being written, and by whom.
 PENDING: Mapping[str, str] = {
     "admin_audit.jsonl": "factors",
-    "admin_custom_providers.jsonl": "oauth",
     "admin_users.jsonl": "factors",
-    "authorize_oauth_pkce.jsonl": "oauth",
     "client_auth_js.jsonl": "all",
     "client_supabase_auth_py.jsonl": "all",
     "cors.jsonl": "gateway",
-    "identities.jsonl": "factors, oauth",
     "rate_limit.jsonl": "codes, users",
     "settings_health_jwks.jsonl": "users, sessions",
-    "token_id_token.jsonl": "oauth",
 }

@@ -119,7 +119,8 @@ class Replay:
         if "raw_body_bytes" in request:
             return b'{"email":"%s"}' % (b"a" * (request["raw_body_bytes"] - 12))
         body = request.get("body")
-        return b"" if body is None else json.dumps(self.labels.fill(body)).encode()
+        text = "" if body is None else json.dumps(self.labels.fill(body))
+        return text.replace("http://idp.example.com", self.issuer.url).encode()
 
     def _play_at_once(self, line: Line, answer: Json) -> list[str]:
         count = line.request["parallel"]

@@ -261,3 +261,40 @@ def test_apikey_must_be_good_where_it_comes(api: World, ada: Issued) -> None:
     good = {"apikey": made}
     assert refresh(api, ada.refresh_token, **good).status == 200
     assert api("GET", "/auth/v1/user", key=ada.access_token, headers=good).status == 200
+
+
+def test_operators_see_sessions_and_end_them(api: World, people: People) -> None:
+    person = people.somebody()
+    first, second, third = [people.signs_in(person) for _ in range(3)]
+    shown = api.ok("GET", f"/api/users/{person.id}/sessions")["items"]
+    assert {each["id"] for each in shown} == {str(each.session_id) for each in (first, second, third)}
+    assert set(shown[0]) == {
+        "id", "user_id", "aal", "amr", "ip", "user_agent", "created_at", "refreshed_at", "not_after",
+    }  # fmt: skip
+    assert (shown[0]["ip"], shown[0]["user_agent"]) == ("127.0.0.1", "a test")
+    assert api("DELETE", f"/api/sessions/{first.session_id}").status == 204
+    assert [user(api, each.access_token).status for each in (first, second)] == [403, 200]
+    assert api("DELETE", f"/api/sessions/{first.session_id}").status == 404
+    assert api("DELETE", f"/api/users/{person.id}/sessions").status == 204
+    assert user(api, second.access_token).status == 403
+    assert api.ok("GET", f"/api/users/{person.id}/sessions")["items"] == []
+    assert api("DELETE", f"/api/users/{person.id}/sessions").status == 204
+    for path in (f"/api/users/{first.session_id}/sessions", "/api/users/nobody/sessions"):
+        assert [api(method, path).status for method in ("GET", "DELETE")] == [404, 404]
+    assert api("DELETE", "/api/sessions/none").status == 404
+
+
+def test_people_see_their_own_sessions_and_end_them(api: World, people: People) -> None:
+    person, other = people.somebody(), people.signs_in(people.somebody())
+    here, there = people.signs_in(person), people.signs_in(person)
+    key = here.access_token
+    shown = api("GET", "/api/me/sessions", key=key).json["items"]
+    assert {each["id"] for each in shown} == {str(here.session_id), str(there.session_id)}
+    assert api("DELETE", f"/api/me/sessions/{other.session_id}", key=key).status == 404
+    assert user(api, other.access_token).status == 200
+    assert api("DELETE", f"/api/me/sessions/{there.session_id}", key=key).status == 204
+    assert user(api, there.access_token).status == 403
+    assert api("GET", f"/api/users/{person.id}/sessions", key=key).status == 403
+    assert api("DELETE", f"/api/sessions/{here.session_id}", key=key).status == 403
+    assert api("GET", "/api/me/sessions").status == 403
+    assert api("GET", "/api/me/sessions", key=there.access_token).status == 401

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-from msgspec import Struct
+from msgspec import UNSET, Struct
 from psycopg.errors import UniqueViolation
 
 from ogel.features.accounts.administration.store import Search, SearchStore
@@ -25,6 +24,7 @@ from ogel.features.accounts.passwords.hasher import Hasher
 from ogel.features.accounts.passwords.policy import MOST_CHARACTERS, check_policy
 from ogel.features.accounts.sessions.service import SessionService
 from ogel.features.accounts.settings import AccountsSettings
+from ogel.features.accounts.users.address import email_of
 from ogel.features.accounts.users.service import EMAIL, UserService
 from ogel.features.accounts.users.store import UserStore
 from ogel.features.accounts.users.user import Factor, Identity, NewIdentity, NewUser, User
@@ -84,8 +84,8 @@ class AdminService:
             user_metadata=merged({}, wanted.user_metadata),
             app_metadata=merged({}, wanted.app_metadata),
             role=checked_role(wanted.role, caller.principal) or "authenticated",
-            labels=wanted.labels or [],
-            banned_until=_ban_end(wanted.ban_seconds),
+            labels=list(wanted.labels or ()),
+            banned_until=None if wanted.banned_until is UNSET else wanted.banned_until,
             identity=by_phone if email is None else None,
         )
         async with self._database.transaction() as tx:
@@ -113,6 +113,11 @@ class AdminService:
                 raise no_user()
             return await self._whole(tx, user)
 
+    async def by_email(self, email: str) -> User | None:
+        """In whatever spelling. Raises AccountError for what is no address."""
+        async with self._database.autocommit() as tx:
+            return await self._store.by_email(tx, email_of(email))
+
     async def page(self, search: Search) -> list[User]:
         async with self._database.autocommit() as tx:
             return await self._search.page(tx, search)
@@ -136,9 +141,9 @@ class AdminService:
         if password_hash is not None:
             changes["encrypted_password"] = password_hash
         if wanted.labels is not None:
-            changes["labels"] = wanted.labels
-        if wanted.ban_seconds is not None:
-            changes["banned_until"] = _ban_end(wanted.ban_seconds)
+            changes["labels"] = list(wanted.labels)
+        if wanted.banned_until is not UNSET:
+            changes["banned_until"] = wanted.banned_until
         async with self._database.transaction() as tx:
             before = await self._store.lock(tx, id)
             if before is None:
@@ -195,7 +200,7 @@ class AdminService:
             try:
                 check_hash(wanted.password_hash)
             except UnknownHash as error:
-                raise _invalid(f"password_hash: {error}") from error
+                raise _invalid("password_hash is of no kind that is known here") from error
             return wanted.password_hash
         if not wanted.password:
             return None
@@ -225,10 +230,6 @@ def _metadata_and_confirmations(before: User, wanted: Wanted, changes: dict[str,
 def _phone_identity(id: UUID, phone: str, *, verified: bool) -> NewIdentity:
     data = {"sub": str(id), "phone": phone, "phone_verified": verified, "email_verified": False}
     return NewIdentity(PHONE, str(id), data)
-
-
-def _ban_end(seconds: float | None) -> datetime | None:
-    return utc_now() + timedelta(seconds=seconds) if seconds else None
 
 
 def no_user() -> AccountError:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from ogel.features.accounts.errors import AccountError
 from ogel.features.accounts.users.address import email_of
@@ -26,7 +28,7 @@ class Wanted(Struct, frozen=True, kw_only=True):
     email           changes at once, without a mail; `email_confirm` says that it is theirs.
     phone           likewise.
     password_hash   of another system, in place of a password.
-    ban_seconds     from now on; 0 ends a ban.
+    banned_until    None ends a ban; UNSET leaves it.
     """
 
     email: str | None = None
@@ -38,8 +40,8 @@ class Wanted(Struct, frozen=True, kw_only=True):
     user_metadata: dict[str, Any] | None = None
     app_metadata: dict[str, Any] | None = None
     role: str | None = None
-    labels: list[str] | None = None
-    ban_seconds: float | None = None
+    labels: Sequence[str] | None = None
+    banned_until: datetime | UnsetType | None = UNSET
 
 
 class WantedNew(Wanted, frozen=True, kw_only=True):

@@ -51,10 +51,14 @@ class FreshCode(Struct, frozen=True):
 
 
 class Guess(Struct, frozen=True):
-    """What somebody says a code is: the hashes that it would have, for the purposes that it would do for."""
+    """
+    What somebody says a code is: the hashes that it would have, for the purposes that it would do for. `tried` are the
+    users of whose codes a try was counted.
+    """
 
     purposes: Sequence[Purpose]
     hashes: Sequence[bytes]
+    tried: Sequence[UUID] = ()
 
 
 class Mint:

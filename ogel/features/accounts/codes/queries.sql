@@ -11,7 +11,7 @@ SET id = excluded.id, hash = excluded.hash, address = excluded.address, flow_id 
 -- Counts a try of digits before they are judged: those that come at once are counted, too. Returns the codes meant.
 UPDATE one_time_codes SET tries = tries + 1
 WHERE address = %(address)s AND purpose = ANY (%(purposes)s) AND tries < %(most)s AND expires_at > now()
-RETURNING id, flow_id IS NOT NULL
+RETURNING id, user_id, flow_id IS NOT NULL
 
 -- whose_code --
 -- Without a lock; `use_code` says whether it is still there.

@@ -138,7 +138,8 @@ class CodeService:
             return Guess(purposes, ())
         async with self._database.autocommit() as tx:
             meant = await self._store.count_try(tx, address, purposes, MOST_TRIES)
-        return Guess(purposes, [hash_of(self._mint.token(id, digits, pkce=pkce)) for id, pkce in meant])
+        hashes = [hash_of(self._mint.token(id, digits, pkce=pkce)) for id, _, pkce in meant]
+        return Guess(purposes, hashes, [user_id for _, user_id, _ in meant])
 
     @staticmethod
     def guess_of_link(token: str, *purposes: Purpose) -> Guess:
@@ -153,6 +154,13 @@ class CodeService:
         if code is not None:
             await self._record(tx, caller, "auth.code_used", user, code.purpose)
         return code
+
+    async def refused(self, caller: Caller, guess: Guess) -> None:
+        """Records a guess that was wrong, of those whose codes it was for."""
+        if guess.tried:
+            async with self._database.transaction() as tx:
+                for user_id in {str(each) for each in guess.tried}:
+                    await self._audit.record(tx, caller, "auth.code_refused", "user", user_id)
 
     async def drop(self, tx: Transaction, user: User, *purposes: Purpose) -> None:
         await self._store.drop(tx, user.id, purposes)

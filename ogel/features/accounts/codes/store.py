@@ -36,11 +36,11 @@ class CodeStore:
 
     async def count_try(
         self, tx: Transaction, address: str, purposes: Sequence[Purpose], most: int
-    ) -> list[tuple[UUID, bool]]:
-        """Returns id, and whether it is of a flow, of each code that digits may still be tried for."""
+    ) -> list[tuple[UUID, UUID, bool]]:
+        """Returns id, user, and whether it is of a flow, of each code that digits may still be tried for."""
         parameters = {"address": address, "purposes": list(purposes), "most": most}
         rows = await tx.tuples(_SQL.count_try, parameters)
-        return [(id, pkce) for id, pkce in rows]
+        return [(id, user_id, pkce) for id, user_id, pkce in rows]
 
     async def owner(self, tx: Transaction, guess: Guess) -> UUID | None:
         """Whose code it would be; it may be used or gone before `use` is called."""

@@ -53,6 +53,12 @@ class Verification:
         Uses the code. Who follows the link of a PKCE flow gets a code to exchange; who sends the code gets the session.
         Returns None when there is no such code. Raises AccountError when its user is banned.
         """
+        verified = await self._used(caller, guess, follows_link)
+        if verified is None:
+            await self._codes.refused(caller, guess)
+        return verified
+
+    async def _used(self, caller: Caller, guess: Guess, follows_link: bool) -> Verified | None:
         async with self._database.transaction() as tx:
             user = await self._locked(tx, guess)
             if user is None or (code := await self._codes.use(tx, caller, guess, user)) is None:

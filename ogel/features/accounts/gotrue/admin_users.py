@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 import msgspec
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from ogel.features.accounts.administration.service import AdminService, Whole
 from ogel.features.accounts.administration.store import Order, Search
@@ -20,6 +20,7 @@ from ogel.features.accounts.gotrue.pages import page_wanted
 from ogel.features.accounts.gotrue.paths import id_in
 from ogel.features.accounts.gotrue.shapes import user_shape
 from ogel.features.accounts.users.user import User
+from ogel.kernel.clock import utc_now
 from ogel.kernel.errors import Malformed
 from ogel.runtime.http.access import Access
 from ogel.runtime.http.input import Pairs
@@ -124,16 +125,16 @@ def _shapes(users: Sequence[User]) -> list[Json]:
 def _said(body: AdminBody) -> dict[str, Any]:
     said = msgspec.structs.asdict(body)
     del said["id"], said["ban_duration"]
-    return {**said, "ban_seconds": _ban(body.ban_duration)}
+    return {**said, "banned_until": _banned_until(body.ban_duration)}
 
 
-def _ban(text: str | None) -> float | None:
-    if not text:
+def _banned_until(duration: str | None) -> datetime | UnsetType | None:
+    if not duration:
+        return UNSET
+    if duration == "none":
         return None
-    if text == "none":
-        return 0.0
     try:
-        return seconds_of(text)
+        return utc_now() + timedelta(seconds=seconds_of(duration))
     except ValueError as error:
         raise _invalid(f"invalid format for ban duration: {error}") from error
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import msgspec
 from starlette.types import Scope
 
-from ogel.features.accounts.errors import AccountError, BadToken
+from ogel.features.accounts.errors import AccountError, BadToken, IdTokenRefused
 from ogel.features.accounts.gotrue.bodies import bad_json
 from ogel.features.accounts.passwords.policy import WeakPassword
 from ogel.kernel.errors import Forbidden, Invalid, Malformed, OgelError, Unauthenticated
@@ -53,6 +53,9 @@ def render_error(error: OgelError, scope: Scope) -> Reply:
         document = {"code": code, "message": error.message}
     else:
         document = {"code": error.status, "error_code": code, "msg": error.message}
+    if isinstance(error, IdTokenRefused):
+        del headers["x-sb-error-code"]
+        document = {"error": error.reason, "error_description": error.message}
     if isinstance(error, WeakPassword):
         document["weak_password"] = {"reasons": error.reasons}
     return Reply(Text(msgspec.json.encode(document), "application/json"), error.status, headers)

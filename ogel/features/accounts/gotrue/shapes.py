@@ -71,9 +71,10 @@ def identity_shape(identity: Identity) -> Json:
         "identity_id": identity.id,
         "id": identity.provider_id,
         "user_id": identity.user_id,
-        "identity_data": identity.identity_data,
-        "provider": identity.provider,
     }
+    if identity.identity_data:
+        shape["identity_data"] = identity.identity_data
+    shape["provider"] = identity.provider
     _add(shape, identity, "last_sign_in_at")
     shape |= {"created_at": identity.created_at, "updated_at": identity.updated_at}
     if identity.email is not None:

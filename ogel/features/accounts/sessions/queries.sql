@@ -60,8 +60,14 @@ SELECT s.id::text, extract(epoch FROM s.not_after - now())::float8
 FROM sessions AS s JOIN users AS u ON u.id = s.user_id
 WHERE s.id = ANY (%(ids)s::uuid[]) AND u.deleted_at IS NULL AND (u.banned_until IS NULL OR u.banned_until <= now())
 
+-- owner --
+SELECT user_id FROM sessions WHERE id = %(session_id)s
+
+-- knows --
+SELECT true FROM users WHERE id = %(user_id)s
+
 -- list_sessions --
-SELECT id, user_id, aal, amr, ip::text AS ip, user_agent, created_at, refreshed_at, not_after
+SELECT id, user_id, aal, amr, host(ip) AS ip, user_agent, created_at, refreshed_at, not_after
 FROM sessions
 WHERE user_id = %(user_id)s AND not_after > now()
 ORDER BY refreshed_at DESC, id

@@ -24,7 +24,7 @@ from ogel.features.accounts.sessions.session import (
 from ogel.features.accounts.sessions.store import Found, SessionStore
 from ogel.features.accounts.signing.tokens import Tokens
 from ogel.features.accounts.users.user import User
-from ogel.kernel.errors import Unavailable
+from ogel.kernel.errors import NotFound, Unavailable
 from ogel.kernel.principal import Caller
 from ogel.kernel.roles import CLAIM, claim_of_token
 from ogel.runtime.audit import AuditEntry, AuditTrail
@@ -35,6 +35,8 @@ from ogel.runtime.secrets.vault import Vault
 log = structlog.get_logger(__name__)
 
 Which = Literal["global", "local", "others"]
+# Why a session has ended, where somebody has ended it who did not sign out with it.
+REVOKED = "revoked"
 NO_SESSION = "Session from session_id claim in JWT does not exist"
 _NOT_FOUND = "Invalid Refresh Token: Refresh Token Not Found"
 # How often a refresh looks again because another one of the same session was faster.
@@ -202,9 +204,27 @@ class SessionService:
         return len(ended)
 
     async def of_user(self, user_id: UUID) -> list[Session]:
-        """The last refreshed first."""
+        """The last refreshed first. Raises NotFound without such a user."""
         async with self._database.autocommit() as tx:
-            return await self._store.of_user(tx, user_id)
+            found = await self._store.of_user(tx, user_id)
+            if not found and not await self._store.knows(tx, user_id):
+                raise NotFound(f"There is no user {str(user_id)!r}.")
+        return found
+
+    async def end_of_user(self, caller: Caller, user_id: UUID) -> None:
+        """Raises NotFound without such a user."""
+        async with self._database.transaction() as tx:
+            ended = await self.end(tx, caller, user_id, "global", None, REVOKED)
+            if not ended and not await self._store.knows(tx, user_id):
+                raise NotFound(f"There is no user {str(user_id)!r}.")
+
+    async def end_one(self, caller: Caller, session_id: UUID, user_id: UUID | None = None) -> None:
+        """With a `user_id` only a session of that user. Raises NotFound."""
+        async with self._database.transaction() as tx:
+            owner = await self._store.owner(tx, session_id)
+            if owner is None or user_id not in (None, owner):
+                raise NotFound(f"There is no session {str(session_id)!r}.")
+            await self.end(tx, caller, owner, "local", session_id, REVOKED)
 
     async def _ended(
         self, tx: Transaction, caller: Caller, user_id: UUID, ended: Sequence[UUID], reason: str

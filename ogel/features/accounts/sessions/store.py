@@ -111,6 +111,14 @@ class SessionStore:
         """Returns the seconds that are left of those sessions that have not ended, by id."""
         return dict(await tx.tuples(_SQL.standings, {"ids": list(ids)}))
 
+    async def owner(self, tx: Transaction, session_id: UUID) -> UUID | None:
+        found: UUID | None = await tx.value(_SQL.owner, {"session_id": session_id})
+        return found
+
+    async def knows(self, tx: Transaction, user_id: UUID) -> bool:
+        """Whether there is such a user."""
+        return await tx.value(_SQL.knows, {"user_id": user_id}) is not None
+
     async def of_user(self, tx: Transaction, user_id: UUID) -> list[Session]:
         """The last refreshed first."""
         return await tx.all(_SQL.list_sessions, {"user_id": user_id}, Session)

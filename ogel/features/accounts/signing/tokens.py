@@ -96,7 +96,7 @@ class Tokens:
     async def _verified(self, token: str) -> _Verified:
         header = _header(token)
         kid = header.get("kid")
-        if header.get("typ", TYPE) != TYPE:
+        if str(header.get("typ", TYPE)).upper() != TYPE:
             raise BadToken("its type is another one")
         verifier = await self._keys.verifier(kid) if isinstance(kid, str) else None
         if verifier is None and header.get("alg") == "HS256" and self._legacy_secret is not None:
@@ -126,7 +126,7 @@ def _header(token: str) -> dict[str, Any]:
 
     try:
         header = _object(base64url_decode(token.partition(".")[0]))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise BadToken("its header cannot be read") from error
     return header
 
@@ -149,7 +149,7 @@ def _decoded(
             leeway=LEEWAY_SECONDS,
         )
         _object(base64url_decode(token.split(".")[1]))
-    except (jwt.PyJWTError, ValueError) as error:
+    except (jwt.PyJWTError, ValueError, RecursionError) as error:
         raise BadToken(str(error)) from error
     return claims
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
@@ -134,5 +133,4 @@ def identity_of_address(id: UUID, new: NewUser) -> NewIdentity | None:
 def _unreadable(user: User, text: str | None) -> str | None:
     if not text:
         return None
-    digest = hashlib.sha256(f"{user.id}:{text}".encode()).digest()
-    return base64.urlsafe_b64encode(digest).decode().rstrip("=")
+    return hashlib.sha224(f"{user.id}:{text}".encode()).hexdigest()

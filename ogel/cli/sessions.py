@@ -1,0 +1,63 @@
+"""`ogel sessions`"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from ogel.cli.operator import api, identifier, json_option, say_list
+from ogel.cli.tables import Column, Table
+from ogel.cli.times import relative
+
+if TYPE_CHECKING:
+    from ogel.features.accounts.sessions.session import Session
+
+_TABLE: Table[Session] = Table(
+    "no sessions",
+    [
+        Column("id"),
+        Column("aal"),
+        Column("signed in by", lambda each: " ".join(entry["method"] for entry in each.amr)),
+        Column("address", lambda each: each.ip or ""),
+        Column("created", lambda each: relative(each.created_at)),
+        Column("refreshed", lambda each: relative(each.refreshed_at)),
+        Column("ends", lambda each: relative(each.not_after)),
+        Column("program", lambda each: each.user_agent or "", gives=True),
+    ],
+)
+# More than one user has.
+_ALL = 1_000
+
+
+@click.group("sessions")
+def command() -> None:
+    """Where somebody has signed in; and sign them out."""
+
+
+@command.command("list")
+@click.argument("user", type=identifier)
+@json_option
+def list_sessions(user: str, as_json: bool) -> None:
+    """Sessions of a USER, the last refreshed first."""
+    from ogel.features.accounts.sessions.session import Session
+
+    with api() as ogel:
+        found = ogel.listed(f"/api/users/{user}/sessions", _ALL)
+    say_list(found, as_json, Session, _TABLE.show)
+
+
+@command.command("revoke")
+@click.argument("ids", type=identifier, nargs=-1, metavar="[ID]...")
+@click.option("--user", type=identifier, metavar="ID", help="All sessions of this user.")
+def revoke(ids: tuple[str, ...], user: str | None) -> None:
+    """End sessions at once, and the streams that they opened."""
+    if bool(ids) == (user is not None):
+        raise click.UsageError("say which sessions to end: their ids, or --user")
+    with api() as ogel:
+        if user is not None:
+            ogel.request("DELETE", f"/api/users/{user}/sessions")
+            click.echo(f"{user} is signed out everywhere")
+        for id in ids:
+            ogel.request("DELETE", f"/api/sessions/{id}")
+            click.echo(f"{id} revoked")
