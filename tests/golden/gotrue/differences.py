@@ -63,7 +63,7 @@ def _verified(line: Line) -> Json:
 
 
 # By GET; so they are not there for HEAD.
-_CHANGE_SOMETHING = ("/verify", "/reauthenticate", "/authorize", "/callback")
+_CHANGE_SOMETHING = ("/verify", "/reauthenticate", "/callback")
 
 
 def _not_allowed(line: Line) -> Json:
@@ -328,7 +328,7 @@ DIFFERENCES: Mapping[str, Sequence[Difference]] = {
             {
                 "body": {
                     **_UNREADABLE,
-                    "identities": {"*": {"id": "<b64url>", "identity_data": {}}},
+                    "identities": {"*": {"id": "<b64url>"}},
                 }
             },
             NOTHING_IS_LEFT,

@@ -55,7 +55,7 @@ PROFILES: Mapping[str, Mapping[str, str]] = {
         "OGEL_AUTH_MAIL_SECONDS": "60",
         "OGEL_AUTH_MAILS": "3",
         "OGEL_RATE_SIGN_IN": "30/5m",
-        "OGEL_TRUSTED_PROXIES": "0.0.0.0/0",
+        "OGEL_TRUSTED_PROXIES": "127.0.0.0/8",
     },
     "rt2": _AUTOCONFIRM,
     "oauthserver": _CONFIRM,

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from urllib.parse import parse_qs, urlsplit
 
 from tests.golden.gotrue.replay import Replay
+from tests.golden.gotrue.transcript import read
 from tests.support.process import Response
 
 PASSWORD = "Correct-horse-1"
@@ -144,11 +145,16 @@ def tampered(of: str, placeholder: str) -> Step:
     return step
 
 
-def burst(replay: Replay, profile: str, request: dict[str, object], most: int = 60) -> None:
-    """As often as it goes, until it is too often."""
-    for _ in range(most):
-        if replay.ask(profile, request).status == 429:
-            return
+def burst(file: str, name: str) -> Step:
+    """The line is asked as often as it is answered, and not more than a caller in a hurry would."""
+    [line] = [each for each in read(file) if each.name == name]
+
+    def step(replay: Replay) -> None:
+        for _ in range(60):
+            if replay.ask(line.profile, line.request).status == 429:
+                return
+
+    return step
 
 
 def _asked(

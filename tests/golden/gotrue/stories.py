@@ -9,6 +9,7 @@ from tests.golden.gotrue.forged import forge, forge_admins
 from tests.golden.gotrue.oauth_steps import consents, id_token, id_token_of_another_key, signs_in_there
 from tests.golden.gotrue.steps import (
     Step,
+    burst,
     code_of_phone,
     followed,
     made_by_admin,
@@ -96,6 +97,19 @@ STORIES: Mapping[str, Mapping[str, Sequence[Step]]] = {
     },
     "otp_magiclink.jsonl": {
         "shortotp: verify after expiry": [passes(_CODES_EXPIRE, profile="shortotp")],
+    },
+    "rate_limit.jsonl": {
+        name: [burst("rate_limit.jsonl", name)]
+        for name in (
+            "anonymous sign-in over the limit",
+            "token burst (password)",
+            "token burst (refresh_token)",
+            "token burst (pkce)",
+            "verify burst",
+            "recover burst",
+            "signup burst",
+            "settings burst",
+        )
     },
     "reauthenticate.jsonl": {
         "password change in an old session without nonce": [
