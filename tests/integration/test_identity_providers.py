@@ -305,6 +305,8 @@ NOW = int(time.time())
         {"sub": ""},
         {"sub": 7},
         {"sub": "x" * 256},
+        {"sub": "kc-ada\x00"},
+        {"sub": "\ud800"},
     ],
     ids=str,
 )
@@ -406,6 +408,8 @@ def _claims(issuer: Issuer) -> dict[str, Any]:
         {"token_endpoint": None},
         {"jwks_uri": 7},
         {"authorization_endpoint": []},
+        {"authorization_endpoint": "javascript:alert(1)"},
+        {"token_endpoint": "file:///etc/passwd"},
     ],
     ids=str,
 )
@@ -414,6 +418,14 @@ def test_discovery_that_is_wrong_is_refused(issuer: Issuer, named: dict[str, Any
 
     with pytest.raises(ProviderError, match="discovery"):
         signs_in(issuer)
+
+
+def test_a_slash_at_the_end_makes_no_other_issuer(issuer: Issuer) -> None:
+    issuer.discovery = {"issuer": f"{issuer.issuer}/"}
+    issuer.claims = {"iss": f"{issuer.issuer}/"}
+    issuer.callback = {"iss": f"{issuer.issuer}/"}
+
+    assert signs_in(issuer).id == "kc-ada"
 
 
 def test_an_issuer_with_tls_names_no_address_without(issuer: Issuer) -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import pytest
@@ -18,13 +18,15 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 import ogel.features
 from ogel.cli.routes import command
+from ogel.features.accounts.errors import BadToken
 from ogel.kernel.errors import Conflict
-from ogel.kernel.principal import Caller, Principal
+from ogel.kernel.principal import ANON, AUTHENTICATED, SERVICE, Caller, Principal
 from ogel.platform.platform import Platform
 from ogel.runtime.http.access import Access
 from ogel.runtime.http.access_table import AccessRow, access_table
 from ogel.runtime.http.app import build_app, with_shell
-from ogel.runtime.http.credentials import KEY, by_key
+from ogel.runtime.http.credentials import KEY, TOKEN, Credential, by_key
+from ogel.runtime.http.dialect import Dialects
 from ogel.runtime.http.intake import HttpOptions
 from ogel.runtime.http.metrics import HttpMetrics
 from ogel.runtime.http.openapi import Routes, Streams
@@ -40,13 +42,31 @@ OPEN = {
     ("GET", "/health/live"),
     ("GET", "/health/ready"),
     ("GET", "/openapi.json"),
+    # What people have not signed in with yet, or are known by as they ask; and public documents.
+    ("GET", "/auth/v1/.well-known/jwks.json"),
+    ("GET", "/auth/v1/.well-known/openid-configuration"),
+    ("GET", "/auth/v1/authorize"),
+    ("GET", "/auth/v1/callback"),
+    ("GET", "/auth/v1/health"),
+    ("GET", "/auth/v1/settings"),
+    ("GET", "/auth/v1/verify"),
+    ("POST", "/auth/v1/callback"),
+    ("POST", "/auth/v1/magiclink"),
+    ("POST", "/auth/v1/otp"),
+    ("POST", "/auth/v1/recover"),
+    ("POST", "/auth/v1/resend"),
+    ("POST", "/auth/v1/signup"),
+    ("POST", "/auth/v1/token"),
+    ("POST", "/auth/v1/verify"),
+    ("POST", "/auth/v1/verify/link"),
 }
 # Whoever holds any key, or has signed in, may ask who they are.
 OF_EVERYBODY_KNOWN = {("GET", "/api/me")}
 # What no route does by itself: other doors, and Ogel's own work.
 ELSEWHERE = {
-    "audit.export", "auth.code_refused", "auth.code_sent", "auth.code_used", "auth.factor_verified", "auth.link_made",
-    "auth.refresh_reuse", "auth.rotate_keys", "auth.session_ended", "auth.sign_in", "auth.sign_in_failed",
+    "audit.export", "auth.code_refused", "auth.code_sent", "auth.code_used", "auth.factor_verified",
+    "auth.link_made", "auth.refresh_reuse", "auth.rotate_keys", "auth.session_ended", "auth.sign_in",
+    "auth.sign_in_failed",
     "backup.restore", "cleanup.purge", "factor.refuse", "key.refuse", "key.use",
     "secret.rotate", "user.create", "user.delete", "user.update",
 }  # fmt: skip
@@ -58,18 +78,18 @@ LOGGED_AS_ATTEMPTS = {
 _ACTION = re.compile(r'(?:record|_record|_some|AuditEntry)\(\s*[^")]*f?"([a-z_]+\.[a-z_{}]+)"')
 
 
-def declared() -> tuple[Routes, Streams]:
+def declared() -> tuple[Routes, Streams, Dialects]:
     platform = Platform(NOWHERE)
-    return platform.routes(everything=True), platform.streams()
+    return platform.routes(everything=True), platform.streams(), platform.dialects()
 
 
 def table() -> list[AccessRow]:
-    routes, streams = declared()
-    return access_table(with_shell(routes, streams), streams)
+    routes, streams, dialects = declared()
+    return access_table(with_shell(routes, streams), streams, dialects)
 
 
-def accesses_of_dialects() -> list[Access]:
-    return [route.access for _, dialect in Platform(NOWHERE).dialects() for route in dialect.routes]
+def own() -> list[AccessRow]:
+    return [row for row in table() if row.dialect == "ogel"]
 
 
 async def let_in(call: Call[Any, Any], *_: object) -> None:
@@ -77,19 +97,45 @@ async def let_in(call: Call[Any, Any], *_: object) -> None:
 
 
 async def authenticate(key: str, _: Caller) -> Principal | None:
-    """A key is its kind and the scopes it has: `key:jobs:read+jobs:write`."""
+    """A key is its kind and the scopes it has: `key:jobs:read+jobs:write`. One that was revoked is as none at all."""
     kind, _, scopes = key.partition(":")
+    if kind == "publishable":
+        return Principal("key", "key_p", role=ANON)
     if kind not in ("key", "admin", "system", "user", "anonymous"):
         return None
     return Principal(kind, f"{kind}_1", frozenset(filter(None, scopes.split("+"))))
 
 
+async def by_token(credential: Credential, caller: Caller) -> Principal | None:
+    """A token is what is said between `ey` and two dots."""
+    match credential.value[2:-2]:
+        case "aal1" | "aal2" as aal:
+            return Principal("user", "user_1", role=AUTHENTICATED, claims={"aal": aal}, session="s")
+        case "service_role":
+            return Principal("key", SERVICE, frozenset({"accounts:*"}), role=SERVICE)
+        case "anon":
+            return Principal("key", ANON, role=ANON)
+        case "ended":
+            raise BadToken("Session from session_id claim in JWT does not exist", "session_not_found")
+    raise BadToken("token is expired")
+
+
 def app() -> ASGIApp:
-    routes, streams = declared()
+    routes, streams, dialects = declared()
     shut = [(feature, replace(route, handler=let_in)) for feature, route in routes]
     mute = [(feature, replace(stream, handler=let_in)) for feature, stream in streams]
+    spoken = [
+        (feature, replace(dialect, routes=[replace(route, handler=let_in) for route in dialect.routes]))
+        for feature, dialect in dialects
+    ]
     return build_app(
-        shut, mute, {KEY: by_key(authenticate)}, HttpMetrics(CollectorRegistry()), [], HttpOptions()
+        shut,
+        mute,
+        {KEY: by_key(authenticate), TOKEN: by_token},
+        None,
+        [],
+        HttpOptions(),
+        dialects=spoken,
     )
 
 
@@ -137,70 +183,103 @@ def test_each_scope_is_of_the_area_and_tells_reading_from_writing() -> None:
         area = row.scope.partition(":")[0]
         reads = row.method in ("GET", "WEBSOCKET")
         assert row.scope == f"{area}:{'read' if reads else 'write'}", row
-    of_dialects = {access.scope for access in accesses_of_dialects()}
-    assert ({row.scope for row in table()} | of_dialects) - {None} == ALL
+    assert {row.scope for row in table()} - {None} == ALL
+
+
+class Asker(NamedTuple):
+    """`principal` None: nobody that is known."""
+
+    name: str
+    headers: Mapping[bytes, bytes]
+    principal: Principal | None = None
+
+
+def strangers(scope: str) -> Iterator[Asker]:
+    yield Asker("nobody", {})
+    yield Asker("an unknown or revoked key", bearer("ogel_" + "x" * 43))
+    yield Asker("no key", bearer(""))
+    yield Asker("a key that is none", bearer("key:\xe9"))
+    yield Asker("a key of any size", bearer("key:" + "k" * 5000))
+    yield Asker("a password", {b"authorization": f"Basic key:{scope}".encode()})
+    yield Asker("a cookie", {b"cookie": f"key=key:{scope}".encode()})
+    yield Asker("an expired token", bearer("eyexpired.."))
+    yield Asker("a token of a session that has ended", bearer("eyended.."))
+
+
+def askers(scope: str) -> Iterator[Asker]:
+    area = scope.partition(":")[0]
+    others = {f"{each}:*" for each in AREAS if each != area} | (ALL - {scope})
+    keys = (scope, f"{area}:*", "*", f"x:y+{scope}", "", "+".join(sorted(others)))
+    for key in (
+        *(f"key:{scopes}" for scopes in keys),
+        "admin:*",
+        "system:*",
+        "user:",
+        "user:*",
+        "anonymous:*",
+    ):
+        kind, _, scopes = key.partition(":")
+        yield Asker(key, bearer(key), Principal(kind, "", frozenset(scopes.split("+"))))  # type: ignore[arg-type]
+    yield Asker("a publishable key", bearer("publishable:"), Principal("key", ""))
+    yield Asker("a user at aal1", bearer("eyaal1.."), Principal("user", ""))
+    yield Asker("a user at aal2", bearer("eyaal2.."), Principal("user", ""))
+    yield Asker("service_role", bearer("eyservice_role.."), Principal("key", "", frozenset({"accounts:*"})))
+    yield Asker("anon", bearer("eyanon.."), Principal("key", ""))
+
+
+def allows(row: AccessRow, principal: Principal) -> bool:
+    """The table, read once more."""
+    if row.who == "user" or (row.who == "known" and principal.kind == "user"):
+        return principal.kind == "user"
+    if principal.kind not in ("key", "admin", "system"):
+        return False
+    needed = {row.scope, f"{(row.scope or '').partition(':')[0]}:*", "*"}
+    return row.scope is None or bool(needed & principal.scopes)
 
 
 def test_every_way_in_lets_in_whom_it_names_and_nobody_else() -> None:
     async def story() -> None:
         asked = app()
         for row in table():
-            if row.who == "open":
-                assert await status(asked, row) not in (401, 403), row
-                assert await status(asked, row, bearer("nobody")) not in (401, 403), row
-                continue
-            await strangers(asked, row)
-            if row.who == "user":
-                for principal in ("user:", "user:*"):
-                    assert await status(asked, row, bearer(principal)) not in (401, 403), (row, principal)
-                for principal in ("key:*", "admin:*", "system:*", "anonymous:*"):
-                    assert await status(asked, row, bearer(principal)) == 403, (row, principal)
-                continue
-            if row.scope is None:
-                for principal in ("key:", "key:jobs:read", "admin:*", "user:"):
-                    assert await status(asked, row, bearer(principal)) == 200, (row, principal)
-                assert await status(asked, row, bearer("anonymous:*")) == 403, row
-                continue
-            await whoever_has_the_scope(asked, row, row.scope)
-            await whoever_lacks_it(asked, row, row.scope)
+            scope = row.scope or "jobs:read"
+            for asker in (*strangers(scope), *askers(scope)):
+                answered = await status(asked, row, asker.headers)
+                refused = (401, 403)
+                if row.who == "open":
+                    assert answered not in refused, (row, asker)
+                elif asker.principal is None:
+                    # GoTrue forbids what comes as a token and is none.
+                    assert answered == 401 or (row.dialect == "gotrue" and answered == 403), (row, asker)
+                elif allows(row, asker.principal):
+                    assert answered not in refused, (row, asker)
+                else:
+                    assert answered == 403, (row, asker)
 
     asyncio.run(story())
 
 
-async def strangers(asked: ASGIApp, row: AccessRow) -> None:
-    nobody: list[Mapping[bytes, bytes]] = [
-        {},
-        bearer("nobody"),
-        bearer(""),
-        bearer("key:\xe9"),
-        bearer("key:" + "k" * 5000),
-        {b"authorization": f"Basic key:{row.scope}".encode()},
-        {b"cookie": f"key=key:{row.scope}".encode()},
-    ]
-    for headers in nobody:
-        assert await status(asked, row, headers) == 401, (row, headers)
+def test_an_apikey_says_nothing_of_who_asks_and_must_be_good() -> None:
+    """Clients of Supabase send the publishable key beside the token of whoever has signed in."""
 
+    async def story() -> None:
+        asked = app()
+        for row in (row for row in table() if row.dialect == "gotrue"):
+            good, bad = {b"apikey": b"publishable:"}, {b"apikey": b"nobody"}
+            with_user = await status(asked, row, {**good, **bearer("eyaal1..")})
+            alone = await status(asked, row, good)
+            assert (with_user not in (401, 403)) == (row.who != "key"), row
+            assert (alone not in (401, 403)) == (row.who == "open"), row
+            for beside in ({}, bearer("eyaal1.."), bearer("admin:*")):
+                assert await status(asked, row, {**bad, **beside}) in (401, 403), row
 
-async def whoever_has_the_scope(asked: ASGIApp, row: AccessRow, scope: str) -> None:
-    area = scope.partition(":")[0]
-    for principal in (f"key:{scope}", f"key:{area}:*", "key:*", f"key:x:y+{scope}", "admin:*", "system:*"):
-        assert await status(asked, row, bearer(principal)) not in (401, 403), (row, principal)
-
-
-async def whoever_lacks_it(asked: ASGIApp, row: AccessRow, scope: str) -> None:
-    area = scope.partition(":")[0]
-    others = {f"{each}:*" for each in AREAS if each != area} | (ALL - {scope})
-    # Neither people who signed in nor who is nobody hold keys, whatever they are allowed elsewhere.
-    nobody = {"anonymous:*"} if row.who == "known" else {"user:*", "anonymous:*"}
-    for principal in ("key:", f"key:{'+'.join(sorted(others))}", *nobody):
-        assert await status(asked, row, bearer(principal)) == 403, (row, principal)
+    asyncio.run(story())
 
 
 def test_only_streams_take_a_key_from_the_query() -> None:
     async def story() -> None:
         asked = app()
-        for row in table():
-            if row.who == "open":
+        for row in own():
+            if row.who in ("open", "user"):
                 continue
             in_query = f"key=key:{row.scope}".encode()
             expected = (409,) if row.rate == "stream" else (401,)
@@ -214,8 +293,8 @@ def test_what_changes_something_says_what_the_audit_log_calls_it() -> None:
     recorded = set[str]()
     for file in Path(ogel.features.__path__[0]).rglob("*.py"):
         recorded |= set(_ACTION.findall(file.read_text()))
-    said = {action for row in (*table(), *accesses_of_dialects()) for action in row.audit}
-    for row in table():
+    said = {action for row in table() for action in row.audit}
+    for row in own():
         changes = row.method not in ("GET", "WEBSOCKET")
         logged = (row.method, row.path) in LOGGED_AS_ATTEMPTS
         assert bool(row.audit) == (changes and not logged), row
@@ -232,7 +311,7 @@ def _sources() -> str:
 
 
 def test_each_rate_is_one_that_fits() -> None:
-    for row in table():
+    for row in own():
         match row.rate:
             case "none":
                 assert row.who == "open" or row.scope == "metrics:read", row
@@ -247,9 +326,9 @@ def test_each_rate_is_one_that_fits() -> None:
 def test_the_command_shows_the_table() -> None:
     shown = CliRunner().invoke(command, ["--json"])
     assert shown.exit_code == 0, shown.output
-    own = [row for row in json.loads(shown.stdout)["items"] if row["dialect"] == "ogel"]
-    assert own == msgspec.to_builtins(table())
-    assert "/realtime/websocket" in CliRunner().invoke(command).stdout
+    assert json.loads(shown.stdout)["items"] == msgspec.to_builtins(table())
+    written = CliRunner().invoke(command).stdout
+    assert "/realtime/websocket" in written and "/auth/v1/token" in written
 
 
 @pytest.mark.parametrize("access", [None, "jobs:read"])

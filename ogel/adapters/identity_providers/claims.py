@@ -48,15 +48,15 @@ def person_of(issuer: str, said: Mapping[str, Any]) -> Person:
     }
     if email is not None:
         claims["email"] = email
-    return Person(storable(said["sub"]), email, frozenset([email] if verified and email else ()), claims)
+    return Person(said["sub"], email, frozenset([email] if verified and email else ()), claims)
 
 
 def named(issuer: str, id: str, name: object, picture: object) -> dict[str, Any]:
     """Returns what is kept of everybody; a name or picture that is none is left out."""
     claims: dict[str, Any] = {
         "iss": issuer,
-        "sub": storable(id),
-        "provider_id": storable(id),
+        "sub": id,
+        "provider_id": id,
         "phone_verified": False,
     }
     if isinstance(name, str) and name:

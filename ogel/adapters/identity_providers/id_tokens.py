@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ogel.adapters.identity_providers.published_keys import PublishedKeys
+from ogel.kernel.text import storable
 from ogel.runtime.identity_provider import BadIdToken, WrongAudience
 
 MAX_TOKEN_BYTES = 16 * 1024
@@ -60,8 +61,9 @@ class IdTokens:
         # A token for several was made for the one that `azp` names.
         if len(audience) > 1 and said.get("azp") not in self._client_ids:
             raise WrongAudience([str(said.get("azp"))])
-        if not 0 < len(said["sub"]) <= _MAX_SUBJECT_CHARACTERS:
-            raise BadIdToken("the ID token's subject is empty or too long")
+        subject = said["sub"]
+        if not 0 < len(subject) <= _MAX_SUBJECT_CHARACTERS or subject != storable(subject):
+            raise BadIdToken("the ID token's subject is none that can be kept")
 
 
 def _header(token: str) -> Claims:

@@ -19,6 +19,7 @@ from ogel.runtime.outgoing import Outgoing
 
 SCOPES = ("openid", "profile", "email")
 _DISCOVERY = "/.well-known/openid-configuration"
+_SHOWN_CHARACTERS = 200
 _BASIC, _POST = "client_secret_basic", "client_secret_post"
 
 
@@ -61,7 +62,8 @@ class OpenIdProvider:
         self._secret = secret
         self._discovery = Kept(self._discover)
         self._keys = PublishedKeys(outgoing, self._jwks_uri)
-        self._id_tokens = IdTokens(self._keys, (issuer, *also_written), client_ids)
+        without = issuer.rstrip("/")
+        self._id_tokens = IdTokens(self._keys, (without, f"{without}/", *also_written), client_ids)
 
     async def check(self) -> None:
         """Asks for what it says of itself, and for its keys. Raises ProviderError."""
@@ -87,7 +89,8 @@ class OpenIdProvider:
 
     async def redeem(self, code: str, redirect_uri: str, attempt: Attempt, iss: str | None) -> Redeemed:
         known = await self._discovery.get()
-        if iss != self.issuer and (iss is not None or known.authorization_response_iss_parameter_supported):
+        required = known.authorization_response_iss_parameter_supported
+        if (iss is not None or required) and not _same(iss or "", self.issuer):
             raise ProviderError("the browser was sent back by another issuer (RFC 9207)")
         tokens = await self._tokens(known, code, redirect_uri, attempt)
         said = await self._id_tokens.claims(tokens.id_token, tokens.access_token)
@@ -135,12 +138,16 @@ class OpenIdProvider:
 
     async def _discover(self) -> Discovery:
         known = await get(self._outgoing, self.issuer.rstrip("/") + _DISCOVERY, Discovery, "discovery")
-        if known.issuer != self.issuer:
-            raise ProviderError("discovery is about another issuer (OpenID Connect Discovery §4.3)")
+        if not _same(known.issuer, self.issuer):
+            raise ProviderError(f"discovery is about another issuer, {known.issuer[:_SHOWN_CHARACTERS]!r}")
         named = (known.authorization_endpoint, known.token_endpoint, known.jwks_uri, known.userinfo_endpoint)
-        # What an issuer reached by TLS names is reached by TLS, too.
-        if self.issuer.startswith("https:") and not all(
-            each is None or each.startswith("https://") for each in named
-        ):
-            raise ProviderError("discovery names an address without https")
+        # What an issuer reached by TLS names is reached by TLS, too; and nobody is sent to a script.
+        schemes = ("https://",) if self.issuer.startswith("https:") else ("https://", "http://")
+        if not all(each is None or each.startswith(schemes) for each in named):
+            raise ProviderError(f"discovery names an address without {schemes[0]}")
         return known
+
+
+def _same(issuer: str, other: str) -> bool:
+    """A slash at the end is easily forgotten, and makes no other issuer."""
+    return issuer.rstrip("/") == other.rstrip("/")

@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, cast
 from urllib.parse import urlsplit
 
+from ogel.features.accounts.codes.flows import flow_purpose
 from ogel.features.accounts.codes.purge import purges_of_codes
 from ogel.features.accounts.factors.events import EVENTS as OF_FACTORS
 from ogel.features.accounts.factors.store import FactorStore, secret_purpose
@@ -72,6 +73,7 @@ TABLES = [
 SEALED = [
     SealedColumn("mfa_factors", "id", "secret", owner="id", purpose=secret_purpose, id_type="uuid"),
     SealedColumn("sessions", "id", "token_key", owner="id", purpose=token_key_purpose, id_type="uuid"),
+    SealedColumn("flow_states", "id", "sealed", owner="id", purpose=flow_purpose, id_type="uuid"),
     SealedColumn("signing_keys", "kid", "private_key", owner="kid", purpose=private_key_purpose),
 ]
 _DAY_SECONDS = 86_400
@@ -201,7 +203,7 @@ class AccountsFeature:
             self.mail,
             MailLimits(core.limiter, settings.mail_seconds, settings.mails_to_address, settings.mails_in_all),
             core.audit,
-            Sender(self.app, settings.external_url, settings.code_seconds),
+            Sender(self.app, settings.site_url, settings.external_url, settings.code_seconds),
         )
 
     @cached_property
@@ -458,7 +460,9 @@ class AccountsFeature:
         return [
             *SignUpRoutes(self.sign_up, self.captcha, links).routes(),
             *UserUpdateRoutes(self.own_changes, links).routes(),
-            *SettingsRoutes(self._settings, (), autoconfirms=not self.confirms).routes(),
+            *SettingsRoutes(
+                self._settings, self.oauth.providers.names, autoconfirms=not self.confirms
+            ).routes(),
         ]
 
     def _code_routes(self) -> list[Route]:
@@ -477,7 +481,7 @@ class AccountsFeature:
             *RecoverRoutes(requests, links, self.captcha, email=email).routes(),
             *ResendRoutes(requests, links, self.captcha, email=email).routes(),
             *ReauthenticateRoutes(requests, links).routes(),
-            *VerifyRoutes(self.codes, self.verification, links).routes(),
+            *VerifyRoutes(self.codes, self.verification, links, by_page=self._settings.link_page).routes(),
             *InviteRoutes(self.operator_codes, links).routes(),
             *GenerateLinkRoutes(self.operator_codes, links, self.hasher, self._settings).routes(),
         ]

@@ -2,36 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from ogel.adapters.identity_providers.github import GitHub
 from ogel.adapters.identity_providers.oidc import OpenIdProvider
 from ogel.features.accounts.errors import AccountError
+from ogel.features.accounts.oauth.known import ISSUERS, KNOWN
 from ogel.features.accounts.settings import AccountsSettings
 from ogel.runtime.identity_provider import IdentityProvider, IdTokenReader
 from ogel.runtime.outgoing import Outgoing
 
 GITHUB, GOOGLE = "github", "google"
-_GOOGLE_ISSUER = "https://accounts.google.com"
-_SHOWN_CHARACTERS = 200
-# Some of Google's tokens leave the scheme out.
+# Some of its tokens leave the scheme out.
 _GOOGLE_ALSO = ("accounts.google.com",)
-# Names that clients of Supabase Auth know; of some, who issues their ID tokens.
-_ISSUERS: Mapping[str, str] = {
-    "apple": "https://appleid.apple.com",
-    "azure": "https://login.microsoftonline.com/common/v2.0",
-    "facebook": "https://www.facebook.com",
-    GOOGLE: _GOOGLE_ISSUER,
-    "kakao": "https://kauth.kakao.com",
-    "keycloak": "",
-}
-KNOWN = frozenset(
-    {
-        *_ISSUERS,
-        *("bitbucket", "discord", "figma", "fly", GITHUB, "gitlab", "linkedin", "linkedin_oidc", "notion"),
-        *("slack", "slack_oidc", "snapchat", "spotify", "twitch", "twitter", "workos", "x", "zoom"),
-    }
-)
+_SHOWN_CHARACTERS = 200
 
 
 class Providers:
@@ -43,7 +25,7 @@ class Providers:
         self._all: dict[str, IdentityProvider] = {**self._readers}
         if settings.google_client_ids:
             google = OpenIdProvider(
-                outgoing, _GOOGLE_ISSUER, settings.google_client_ids, settings.google_secret, _GOOGLE_ALSO
+                outgoing, ISSUERS[GOOGLE], settings.google_client_ids, settings.google_secret, _GOOGLE_ALSO
             )
             self._readers[GOOGLE] = google
             # Without a secret Google exchanges no code of a web app.
@@ -78,7 +60,7 @@ class Providers:
         found = self._readers.get(name)
         if found is not None:
             return found
-        if issuer := _ISSUERS.get(name):
+        if issuer := ISSUERS.get(name):
             raise AccountError(400, "provider_disabled", f'Provider (issuer "{issuer}") is not enabled')
         raise AccountError(
             400, "validation_failed", f'Custom OIDC provider "{name[:_SHOWN_CHARACTERS]}" not allowed'
@@ -87,7 +69,7 @@ class Providers:
     def of_issuer(self, issuer: str, client_id: str) -> tuple[str, IdTokenReader]:
         """Returns the provider and its name. Raises AccountError, 400 `validation_failed`."""
         for name, each in self._readers.items():
-            if each.issuer == issuer and client_id in each.client_ids:
+            if each.issuer.rstrip("/") == issuer.rstrip("/") and client_id in each.client_ids:
                 return name, each
         raise AccountError(
             400, "validation_failed", f'Custom OIDC provider "{issuer[:_SHOWN_CHARACTERS]}" not allowed'

@@ -181,6 +181,12 @@ class AccountsSettings(Section):
         default=1000,
         meaning="Mails that accounts send in an hour, all together. 0: any number.",
     )
+    link_page: bool = knob(
+        "OGEL_AUTH_LINK_PAGE",
+        takes=flag(),
+        default=False,
+        meaning="Whether links in mail show a page with a button first, so that mail scanners do not use them up.",
+    )
     secure_email_change: bool = knob(
         "OGEL_AUTH_SECURE_EMAIL_CHANGE",
         "MAILER_SECURE_EMAIL_CHANGE_ENABLED",

@@ -40,6 +40,7 @@ PROFILES: Mapping[str, Mapping[str, str]] = {
         **_AUTOCONFIRM,
         "OGEL_AUTH_ANONYMOUS": "false",
         "OGEL_AUTH_MANUAL_LINKING": "false",
+        "OGEL_AUTH_TOTP": "false",
         "OGEL_AUTH_REFRESH_REUSE_SECONDS": "0",
         "OGEL_AUTH_SECURE_EMAIL_CHANGE": "false",
     },

@@ -100,19 +100,6 @@ def code_of_phone(placeholder: str, secret: str, steps: int = 0) -> Step:
     return step
 
 
-def second_factor(n: int, factor: str, code: str, *, profile: str = "confirm") -> Step:
-    """The session of `access<n>` shows its factor; its tokens are called as before."""
-
-    def step(replay: Replay) -> None:
-        headers = {"Authorization": f"Bearer <jwt:access{n}>"}
-        begin = {"method": "POST", "path": f"/factors/{factor}/challenge", "headers": headers, "body": {}}
-        body = {"challenge_id": replay.ask(profile, begin).json["id"], "code": code}
-        verify = {"method": "POST", "path": f"/factors/{factor}/verify", "headers": headers, "body": body}
-        _remember(replay, replay.ask(profile, verify), n)
-
-    return step
-
-
 def verifier(number: int, challenge: str) -> Step:
     """A client's own: the challenge is made of it (RFC 7636)."""
 

@@ -15,6 +15,7 @@ import pytest
 
 from ogel.features.accounts.codes.service import MOST_TRIES
 from ogel.features.accounts.users.user import User
+from ogel.kernel.errors import Unavailable
 from ogel.runtime.purge import Purge
 from tests.support.mailed import Letter, Mailed
 from tests.support.process import Response
@@ -67,10 +68,14 @@ class Shop:
         assert answer.status == 303, answer.raw
         return answer.headers["location"]
 
-    def member(self, email: str) -> dict[str, Any]:
-        """Somebody whose address is proven."""
+    def signed_in(self, email: str) -> dict[str, Any]:
+        """The session of somebody whose address is proven."""
         letter = self.mailed("/otp", {"email": email})
-        user: dict[str, Any] = self.verify(type="email", email=email, token=letter.code).json["user"]
+        session: dict[str, Any] = self.verify(type="email", email=email, token=letter.code).json
+        return session
+
+    def member(self, email: str) -> dict[str, Any]:
+        user: dict[str, Any] = self.signed_in(email)["user"]
         return user
 
     def user(self, email: str) -> User:
@@ -302,6 +307,58 @@ def test_a_change_of_address_is_confirmed_from_both_in_any_order(shop: Shop, api
         assert identity["email"] == new
         # What was sent to the address before does nothing any more.
         assert "new_email" not in answer.json["user"]
+
+
+def test_both_addresses_are_mailed_and_either_reads_its_own_code(shop: Shop, mailed: Mailed) -> None:
+    token = shop.signed_in("moves@example.com")["access_token"]
+    query = urlencode({"redirect_to": f"{SITE}/changed"})
+    answer = shop("PUT", f"/user?{query}", {"email": "Moved@Example.com"}, key=token)
+    assert (answer.status, answer.json["new_email"]) == (200, "moved@example.com")
+    letters = {letter.to: letter for letter in mailed()}
+    assert {letter.template for letter in letters.values()} == {"email_change"}
+    assert "from moves@example.com to moved@example.com" in letters["moves@example.com"].text
+    # The code of one address is none of the other's.
+    crossed = shop.verify(
+        type="email_change", email="moved@example.com", token=letters["moves@example.com"].code
+    )
+    assert crossed.status == 403
+    assert shop("POST", "/resend", {"type": "email_change", "email": "moves@example.com"}).status == 200
+    letters = {letter.to: letter for letter in mailed()}
+    location = shop.follow(letters["moved@example.com"].url)
+    assert fragment_of(location)["message"].startswith("Confirmation link accepted")
+    code = letters["moves@example.com"].code
+    answer = shop.verify(type="email_change", email="moves@example.com", token=code)
+    assert (answer.status, answer.json["user"]["email"]) == (200, "moved@example.com")
+    assert shop("GET", "/user", key=token).json["email"] == "moved@example.com"
+
+
+def test_nobody_learns_by_a_change_that_somebody_has_an_address(shop: Shop, mailed: Mailed) -> None:
+    shop.member("has-it@example.com")
+    token = shop.signed_in("wants-it@example.com")["access_token"]
+    answers = [
+        shop("PUT", "/user", {"email": email}, key=token).json
+        for email in ("has-it@example.com", "nobody-has-it@example.com")
+    ]
+    shapes = [{name for name in answer if name != "new_email"} for answer in answers]
+    assert shapes[0] == shapes[1]
+    assert "has-it@example.com" not in [letter.to for letter in mailed()]
+    assert shop.user("wants-it@example.com").email_change == "nobody-has-it@example.com"
+
+
+def test_a_fault_in_the_middle_leaves_a_code_good(
+    shop: Shop, api: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop.member("fault@example.com")
+    letter = shop.mailed("/otp", {"email": "fault@example.com"})
+    sessions = api.platform.features["accounts"].offers.sessions
+
+    async def begin(*_: object) -> None:
+        raise Unavailable("The signing keys cannot be read.")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(sessions, "begin", begin)
+        assert fragment_of(shop.follow(letter.url))["error"] == "temporarily_unavailable"
+    assert "access_token" in fragment_of(shop.follow(letter.url))
 
 
 def test_an_address_that_somebody_else_took_meanwhile_stays_theirs(shop: Shop, api: World) -> None:

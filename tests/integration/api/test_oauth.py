@@ -174,7 +174,9 @@ def test_a_state_is_good_once(browser: Browser, issuer: Issuer) -> None:
     assert len(issuer.token_requests) == 1
 
 
-@pytest.mark.parametrize("state", ["", "zzz", "1" * 5000, str(uuid4()), "../", "\x00", "é"])
+@pytest.mark.parametrize(
+    "state", ["", "zzz", "1" * 5000, "93503a62-950b-4232-9144-96615933468d", "../", "\x00", "é"]
+)
 def test_a_state_that_was_made_up_leads_to_the_site(browser: Browser, state: str) -> None:
     answer = browser("GET", f"/callback?{urlencode({'code': 'x', 'state': state})}")
 
@@ -612,6 +614,12 @@ def test_what_is_done_is_recorded_without_secrets(api: World, browser: Browser, 
     events = json.dumps(rows(api, b"SELECT events::text FROM events"), default=str)
     for secret in (ACCESS_TOKEN, REFRESH_TOKEN, OIDC_SECRET):
         assert secret not in records + kept + events
+
+
+def test_apps_see_which_sites_are_good_here(api: World) -> None:
+    external = api("GET", "/auth/v1/settings", key="").json["external"]
+
+    assert external["github"] and external["keycloak"] and not external["google"]
 
 
 @pytest.mark.parametrize(

@@ -50,9 +50,9 @@ def link_of(external_url: str, code: FreshCode, purpose: Purpose, redirect_to: s
     return f"{external_url}/verify?token={code.token}&type={type_of(purpose)}&redirect_to={to}"
 
 
-def data_of(user: User, purpose: Purpose, app: str, new_email: str | None) -> dict[str, Any]:
+def data_of(user: User, purpose: Purpose, app: str) -> dict[str, Any]:
     """What a template shows, besides link and code."""
-    data: dict[str, Any] = {"app": app, "email": user.email or "", "new_email": new_email or ""}
+    data: dict[str, Any] = {"app": app, "email": user.email or "", "new_email": user.email_change or ""}
     if purpose == "invite":
         data["inviter"] = _line(user.user_metadata.get("inviter")) or app
         data["team"] = _line(user.user_metadata.get("team")) or app

@@ -54,7 +54,7 @@ class CodeRequests:
         """`create`: whoever is not there yet is signed up, with `data` as what they say of themselves."""
 
         async def send(tx: Transaction) -> bool:
-            user = await self._store.by_email(tx, email)
+            user = await self._there(tx, email)
             if user is None:
                 user = await self._signed_up(tx, caller, email, data) if create and self._signup else None
             if user is None or _is_out(user):
@@ -66,7 +66,7 @@ class CodeRequests:
 
     async def recover(self, caller: Caller, email: str, link: LinkOptions) -> None:
         async def send(tx: Transaction) -> bool:
-            user = await self._store.by_email(tx, email)
+            user = await self._there(tx, email)
             if user is None or _is_out(user):
                 return False
             await self._codes.send(tx, caller, user, "recovery", link)
@@ -78,7 +78,7 @@ class CodeRequests:
         """Sends what waits for an answer once more; what was sent before is worth nothing then."""
 
         async def send(tx: Transaction) -> bool:
-            user = await self._store.by_email(tx, email)
+            user = await self._there(tx, email)
             if user is None or _is_out(user):
                 return False
             if type == "email_change" and user.email_change is not None:
@@ -104,7 +104,8 @@ class CodeRequests:
             raise AccountError(422, "email_not_confirmed", "Please verify your email first.")
         await self._codes.admit(user.email, "reauthentication")
         async with self._database.transaction() as tx:
-            await self._codes.send(tx, caller, user, "reauthentication", link)
+            if await self._there(tx, user.email) is not None:
+                await self._codes.send(tx, caller, user, "reauthentication", link)
 
     async def _send(self, email: str, kind: Kind, send: Callable[[Transaction], Awaitable[bool]]) -> None:
         await self._codes.admit(email, kind)
@@ -121,7 +122,13 @@ class CodeRequests:
             return await self._users.create(tx, caller, new)
         except AccountError:
             # Somebody else was faster.
-            return await self._store.by_email(tx, email)
+            return await self._there(tx, email)
+
+    async def _there(self, tx: Transaction, email: str) -> User | None:
+        """Locked, so that nobody deletes them or gives them another address before their code is there."""
+        found = await self._store.by_email(tx, email)
+        user = None if found is None else await self._store.lock(tx, found.id)
+        return None if user is None or user.email != email else user
 
     def _way_in(self, user: User) -> Purpose:
         """

@@ -48,6 +48,7 @@ class Sender(Struct, frozen=True):
     """`app` is what mail calls the app; links begin with `external_url`; codes are good for `code_seconds`."""
 
     app: str
+    site_url: str
     external_url: str
     code_seconds: int
 
@@ -188,9 +189,14 @@ class CodeService:
         link: LinkOptions,
     ) -> None:
         secrets = {"code": code.digits}
+        data = data_of(user, purpose, self._sender.app)
         if purpose != "reauthentication":
-            secrets["url"] = self.link(code, purpose, link.redirect_to)
-        data = data_of(user, purpose, self._sender.app, user.email_change)
+            secrets |= {"url": self.link(code, purpose, link.redirect_to), "token": code.token}
+            data |= {
+                "type": type_of(purpose),
+                "site_url": self._sender.site_url,
+                "redirect_to": link.redirect_to,
+            }
         to = address_for(user, purpose)
         await self._mail.queue(tx, caller, to, TEMPLATES[purpose], languages_of(user, link), data, secrets)
         await self._record(tx, caller, "auth.code_sent", user, purpose)

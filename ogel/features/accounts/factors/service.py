@@ -161,6 +161,7 @@ class FactorService:
     ) -> Issued:
         session_id = session_of(caller)
         await self._tries.was_right(tx, held)
+        await self._store.delete_unverified(tx, user.id)
         if held.status == "unverified":
             await self._added(tx, caller, user, held, session_id)
         issued = await self._sessions.verified(tx, caller, session_id, TOTP, held.id)
@@ -170,7 +171,6 @@ class FactorService:
         return issued
 
     async def _added(self, tx: Transaction, caller: Caller, user: User, held: Held, session_id: UUID) -> None:
-        await self._store.delete_unverified(tx, user.id)
         factors = await self._store.of(tx, user.id)
         if all(each.id == held.id for each in factors if each.is_verified):
             await self._sessions.end(tx, caller, user.id, "others", session_id, "factor_added")

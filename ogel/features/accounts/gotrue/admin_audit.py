@@ -10,6 +10,7 @@ from ogel.features.accounts.errors import AccountError
 from ogel.features.accounts.gotrue.admin_users import READ
 from ogel.features.accounts.gotrue.pages import page_wanted
 from ogel.features.accounts.gotrue.shapes import Json
+from ogel.features.accounts.users.service import EMAIL
 from ogel.features.audit.contract import PersonsRecord
 from ogel.kernel.ids import uuid_of
 from ogel.runtime.http.input import Pairs
@@ -19,6 +20,7 @@ from ogel.runtime.http.route import Call, Reply, Route
 _ACTIONS: Mapping[str, tuple[str, str]] = {
     "auth.sign_in": ("login", "account"),
     "auth.session_ended": ("logout", "account"),
+    "auth.code_sent": ("user_confirmation_requested", "user"),
     "user.create": ("user_signedup", "team"),
     "user.update": ("user_modified", "user"),
     "user.delete": ("user_deleted", "team"),
@@ -81,11 +83,24 @@ def _shape(record: PersonsRecord, address: str) -> Json:
         "actor_via_sso": False,
         "log_type": log,
     }
-    if record.metadata:
-        payload["traits"] = record.metadata
+    if traits := _traits(record):
+        payload["traits"] = traits
     return {
         "id": uuid_of(record.id),
         "payload": payload,
         "created_at": record.created_at,
         "ip_address": record.ip_address or "",
     }
+
+
+def _traits(record: PersonsRecord) -> Json:
+    """What else is known, as clients look for it: by which provider somebody signed in; of a sign-out nothing."""
+    match record.action:
+        case "auth.sign_in":
+            method = record.metadata.get("method")
+            return {"provider": EMAIL if method in ("password", "otp") else method}
+        case "auth.code_sent":
+            return {"provider": EMAIL}
+        case "auth.session_ended" if record.metadata.get("reason") == "signed_out":
+            return {}
+    return record.metadata

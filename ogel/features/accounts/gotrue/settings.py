@@ -6,42 +6,17 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 from ogel.features.accounts.gotrue.shapes import Json
+from ogel.features.accounts.oauth.known import KNOWN
 from ogel.features.accounts.settings import AccountsSettings
 from ogel.runtime.http.access import Access
 from ogel.runtime.http.route import Call, Route
-
-# Those that clients know, in GoTrue's order.
-_PROVIDERS = (
-    "apple",
-    "azure",
-    "bitbucket",
-    "discord",
-    "facebook",
-    "snapchat",
-    "figma",
-    "fly",
-    "github",
-    "gitlab",
-    "google",
-    "keycloak",
-    "kakao",
-    "linkedin",
-    "linkedin_oidc",
-    "notion",
-    "spotify",
-    "slack",
-    "slack_oidc",
-    "workos",
-    "twitch",
-    "twitter",
-)
 
 
 class SettingsRoutes:
     """`providers` are the names of other sites whose accounts are good here."""
 
     def __init__(self, settings: AccountsSettings, providers: Collection[str], autoconfirms: bool) -> None:
-        known = {name: name in providers for name in _PROVIDERS}
+        known = {name: name in providers for name in KNOWN}
         others = dict.fromkeys(sorted(set(providers) - set(known)), True)
         self._answer: Json = {
             "external": {
@@ -50,7 +25,6 @@ class SettingsRoutes:
                 **others,
                 "email": settings.email,
                 "phone": False,
-                "zoom": "zoom" in providers,
             },
             "disable_signup": not settings.signup,
             "mailer_autoconfirm": autoconfirms,

@@ -14,6 +14,7 @@ from ogel.features.accounts.codes.verification import Verification
 from ogel.features.accounts.errors import AccountError
 from ogel.features.accounts.evenly import in_even_time
 from ogel.features.accounts.gotrue.bodies import OPTIONAL_JSON, read
+from ogel.features.accounts.gotrue.link_page import FORM_PATH, link_page
 from ogel.features.accounts.gotrue.links import (
     Links,
     error_redirect,
@@ -25,7 +26,7 @@ from ogel.features.accounts.gotrue.shapes import Json, session_shape
 from ogel.features.accounts.users.address import email_of
 from ogel.kernel.errors import OgelError
 from ogel.runtime.http.access import Access
-from ogel.runtime.http.route import Call, Redirect, Route
+from ogel.runtime.http.route import Call, Form, Redirect, Reply, Route
 
 # The purposes whose codes each type takes.
 _ALL: tuple[Purpose, ...] = ("signup", "invite", "magiclink", "recovery")
@@ -59,22 +60,40 @@ class VerifyBody(Struct, frozen=True):
 
 
 class VerifyRoutes:
-    def __init__(self, codes: CodeService, verification: Verification, links: Links) -> None:
+    """`by_page`: links show a page, whose button does what they would."""
+
+    def __init__(
+        self, codes: CodeService, verification: Verification, links: Links, *, by_page: bool
+    ) -> None:
         self._codes = codes
         self._verification = verification
         self._links = links
+        self._by_page = by_page
 
     def routes(self) -> Sequence[Route]:
         access = Access("open", None, "sign_in").audited(*_AUDITED)
         return [
-            Route("GET", "/verify", self._follow, access, "Follow a link of a mail",
+            Route("GET", "/verify", self._open, access, "Follow a link of a mail",
                   query=VerifyQuery, status=303, head=False),
+            Route("POST", FORM_PATH, self._press, access, "Go on from the page that a link shows",
+                  body=Form(VerifyQuery), status=303),
             Route("POST", "/verify", self._verify, access, "Sign in with a code of a mail",
                   body=OPTIONAL_JSON, returns=dict),
         ]  # fmt: skip
 
-    async def _follow(self, call: Call[Any, VerifyQuery]) -> Redirect:
+    async def _open(self, call: Call[Any, VerifyQuery]) -> Redirect | Reply:
         query = call.query
+        if not self._by_page or not query.type or not (query.token or query.token_hash):
+            return await self._follow(call, query)
+        fields = {"token": query.token or query.token_hash, "type": query.type}
+        if query.redirect_to:
+            fields["redirect_to"] = query.redirect_to
+        return link_page(fields, call.header("accept-language"))
+
+    async def _press(self, call: Call[VerifyQuery, Any]) -> Redirect:
+        return await self._follow(call, call.body)
+
+    async def _follow(self, call: Call[Any, Any], query: VerifyQuery) -> Redirect:
         if not query.type:
             raise _invalid("Verify requires a verification type")
         token = query.token or query.token_hash
