@@ -120,6 +120,34 @@ def _accepted() -> Json:
     return {"status": 200, "headers": headers, "body": Instead("<any>"), "mails": Instead("<any>")}
 
 
+NOTHING_TO_GUESS = "Nobody guesses a token of 128 bits: these are counted like other requests."
+_NO_SAML: Json = {"body": {"saml_private_key_next_configured": False}}
+_PUBLISHED: Json = {
+    "alg": "ES256",
+    "crv": "P-256",
+    "key_ops": ["verify"],
+    "kid": "<b64url>",
+    "kty": "EC",
+    "use": "sig",
+    "x": "<b64url>",
+    "y": "<b64url>",
+}
+_AUTH = "http://auth.example.com/auth/v1"
+_CONFIGURATION: Json = {
+    "issuer": _AUTH,
+    "authorization_endpoint": f"{_AUTH}/authorize",
+    "token_endpoint": f"{_AUTH}/token",
+    "jwks_uri": f"{_AUTH}/.well-known/jwks.json",
+    "userinfo_endpoint": f"{_AUTH}/user",
+    "response_types_supported": ["code"],
+    "response_modes_supported": ["query"],
+    "grant_types_supported": ["password", "refresh_token", "pkce", "id_token"],
+    "subject_types_supported": ["public"],
+    "id_token_signing_alg_values_supported": ["ES256"],
+    "claims_supported": "<any>",
+    "code_challenge_methods_supported": ["S256"],
+}
+
 DIFFERENCES: Mapping[str, Sequence[Difference]] = {
     **OAUTH,
     **OPERATORS,
@@ -145,6 +173,23 @@ DIFFERENCES: Mapping[str, Sequence[Difference]] = {
             ],
             NOTHING_THERE,
             "Other sites are set by OGEL_AUTH_OIDC, where their secrets are; nobody who got hold of a key adds one.",
+        ),
+        Difference(
+            "authorize a disabled custom provider",
+            {"body": {"msg": "Unsupported provider: Provider custom:acme could not be found"}},
+            NOT_OFFERED,
+        ),
+        Difference(
+            "authorize an unknown custom provider",
+            {"body": {"msg": "Unsupported provider: Provider custom:zzz could not be found"}},
+            NOT_OFFERED,
+        ),
+        Difference(
+            "authorize the custom provider",
+            Refused(
+                400, "validation_failed", "Unsupported provider: Provider custom:acme could not be found"
+            ),
+            NOT_OFFERED,
         ),
     ],
     "admin_generate_link.jsonl": [
@@ -260,6 +305,70 @@ DIFFERENCES: Mapping[str, Sequence[Difference]] = {
             Refused(403, "otp_expired", "Token has expired or is invalid"),
             NO_WAY_IN,
         ),
+    ],
+    "rate_limit.jsonl": [
+        Difference(
+            [
+                "anonymous sign-in over the limit",
+                "anonymous sign-in over the limit, api version",
+                "token burst (password)",
+                "verify burst",
+                "signup burst",
+                "verify by GET over the limit",
+            ],
+            Refused(429, "over_request_rate_limit"),
+            "The text says when to come again.",
+        ),
+        Difference(
+            "token burst (refresh_token)",
+            Refused(400, "refresh_token_not_found", "Invalid Refresh Token: Refresh Token Not Found"),
+            NOTHING_TO_GUESS,
+        ),
+        Difference(
+            "token burst (pkce)",
+            Refused(404, "flow_state_not_found", "invalid flow state, no valid flow state found"),
+            NOTHING_TO_GUESS,
+        ),
+        Difference(
+            "recover burst",
+            Refused(429, "over_email_send_rate_limit"),
+            "Three mails have been sent in this hour, which is asked first.",
+        ),
+        Difference("settings burst", _NO_SAML, NOT_OFFERED),
+    ],
+    "settings_health_jwks.jsonl": [
+        Difference(
+            [
+                "settings, confirm",
+                "settings, autoconfirm",
+                "settings, hs256",
+                "settings, closed",
+                "settings with apikey",
+            ],
+            _NO_SAML,
+            NOT_OFFERED,
+        ),
+        Difference("health", {"body": {"version": "v2.196.0"}}, "The version that Ogel speaks like."),
+        Difference(
+            ["jwks, ES256 and HS256 keys", "jwks, only a secret"],
+            {"body": {"keys": Instead([_PUBLISHED, _PUBLISHED])}},
+            "Beside the key that signs is the one that will be next, so that whoever keeps keys knows it in time.",
+        ),
+        Difference(
+            "jwks HEAD",
+            {
+                "status": 200,
+                "headers": {"Allow": GONE, "X-Sb-Error-Code": GONE, "Content-Type": "application/json"},
+            },
+            "What answers GET answers HEAD (RFC 9110 9.3.2).",
+        ),
+        Difference(
+            ["openid-configuration", "openid-configuration, OAuth server on"],
+            {"body": Instead(_CONFIGURATION)},
+            "It says what there is: no identity provider of others, and no challenges in clear.",
+        ),
+        Difference("oauth-authorization-server, OAuth server off", NOTHING_THERE, NOT_OFFERED),
+        Difference("oauth-authorization-server, OAuth server on", NOTHING_THERE, NOT_OFFERED),
     ],
     "recover.jsonl": [
         Difference("recover bad pkce", BAD_CHALLENGE_METHOD, NO_FAULT),
@@ -386,6 +495,4 @@ PENDING: Mapping[str, str] = {
     "client_auth_js.jsonl": "all",
     "client_supabase_auth_py.jsonl": "all",
     "cors.jsonl": "gateway",
-    "rate_limit.jsonl": "codes, users",
-    "settings_health_jwks.jsonl": "users, sessions",
 }
