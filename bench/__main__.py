@@ -16,7 +16,19 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bench import attack, cleanup, deliveries, memory, parts, processes, requests, sizes, start, webhooks
+from bench import (
+    accounts,
+    attack,
+    cleanup,
+    deliveries,
+    memory,
+    parts,
+    processes,
+    requests,
+    sizes,
+    start,
+    webhooks,
+)
 from bench.figures import Figure, line, medians
 from bench.world import HERE, Trial
 from ogel.runtime.log.setup import configure_logging
@@ -25,6 +37,7 @@ Section = Callable[[Trial], Iterator[Figure]]
 ROUNDS = 3
 SECTIONS: dict[str, tuple[str, Section]] = {
     "requests": ("one `ogel api`, and an empty app on other servers; one process each", requests.measure),
+    "accounts": ("people at one `ogel api`: who they are, and refreshed sessions", accounts.measure),
     "webhooks": ("one `ogel up`, its servers apart; a receiver that answers at once", webhooks.measure),
     "sizes": ("one `ogel api` with much in its tables", sizes.measure),
     "attack": ("others beside clients that mean no good, at one `ogel up`", attack.measure),

@@ -158,8 +158,9 @@ def secrets_of(settings: Settings) -> list[str]:
         if not knob.secret or value is None:
             continue
         texts = value.values() if isinstance(value, Mapping) else [value] if isinstance(value, str) else value
-        for text in texts:
-            secrets += _secrets_in(text)
+        for each in texts:
+            # What is no text knows which part of it is secret.
+            secrets += _secrets_in(each) if isinstance(each, str) else each.secrets
     return secrets
 
 

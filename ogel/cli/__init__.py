@@ -57,7 +57,7 @@ SECTIONS = {
         "teams": "Teams, who is in them with which roles, and who is invited.",
         "users": "Find, make, change, ban and delete users, and remove lost factors.",
         "sessions": "Where somebody has signed in; and sign them out.",
-        "accounts": "The keys that access tokens are signed with.",
+        "accounts": "Bring users along, and rotate the keys that access tokens are signed with.",
     },
     "Keys and records": {
         "keys": "Create, list and revoke API keys.",

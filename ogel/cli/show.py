@@ -25,6 +25,7 @@ _PLACES: Mapping[str, tuple[str, ...]] = {
     "dev": ("/api/devices/{id}",),
     "dbs": ("/api/databases/{id}",),
     "bak": ("/api/backups/{id}",),
+    "team": ("/api/teams/{id}",),
 }
 # Publishers may give events ids of their own.
 _EVENT = "/api/events/{id}"

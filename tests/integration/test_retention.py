@@ -149,6 +149,7 @@ def test_only_what_is_old_and_over_is_forgotten(database_url: str, tmp_path: Pat
         "replays",
         "resource_samples",
         "sessions",
+        "team_invitations",
         "temporary_files",
         "usage_days",
         "usage_deltas",

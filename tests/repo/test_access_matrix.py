@@ -68,7 +68,7 @@ ELSEWHERE = {
     "auth.link_made", "auth.refresh_reuse", "auth.rotate_keys", "auth.session_ended", "auth.sign_in",
     "auth.sign_in_failed",
     "backup.restore", "cleanup.purge", "factor.refuse", "key.refuse", "key.use",
-    "secret.rotate", "user.create", "user.delete", "user.update",
+    "secret.rotate",
 }  # fmt: skip
 # What a delivery goes through is in the log of its attempts.
 LOGGED_AS_ATTEMPTS = {

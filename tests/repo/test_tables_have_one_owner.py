@@ -17,6 +17,7 @@ OWNERS = {feature.name: set(feature.tables) for feature in Platform(NOWHERE).fea
 OWNERS["backups"].add("schema_migrations")
 # What the runtime and adapters do for an owner, beside its folder of ogel/features.
 BESIDE = {
+    "ogel/cli/accounts/supabase.py": "accounts",  # of another database, where they have the same names
     "ogel/adapters/migrations.py": "backups",
     "ogel/runtime/jobs/": "jobs",
     "ogel/runtime/outbox.py": "events",

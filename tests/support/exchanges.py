@@ -163,6 +163,7 @@ def _all(ask: Exchanges, receiver: Receiver, carriers: Carriers, outside: Outsid
     _keys(ask)
     _teams(ask)
     _people(ask)
+    _sessions(ask)
     _operators(ask)
 
 
@@ -424,9 +425,32 @@ def _people(ask: Exchanges) -> None:
     grace = {"email": "grace@example.com", "email_confirmed": True, "user_metadata": {"name": "Grace"}}
     id = ask("POST", "/api/users", grace)["id"]
     ask("GET", "/api/users", query={"filter": "grace", "limit": 2})
+    moved = {
+        "id": "3f1cde00-7a42-4b0e-8c1f-5d5ff7a30d10",
+        "email": "ada@example.com",
+        "email_confirmed_at": "2024-05-01T08:00:00Z",
+        "password_hash": "$2a$10$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy",
+        "user_metadata": {"name": "Ada"},
+    }
+    ask("POST", "/api/users/import", {"users": [moved]})
     ask("GET", one, id=id)
     ask("PATCH", one, {"labels": ["beta"], "app_metadata": {"plan": "pro"}}, id=id)
     ask("DELETE", one, {"soft": False}, id=id)
+
+
+def _sessions(ask: Exchanges) -> None:
+    alan = _signed_in(ask.api, "alan")
+    as_alan = Exchanges(Client(ask.api.port, key=alan["access_token"]), ask.paths, ask.plain, ask.by_id)
+    [own] = as_alan("GET", "/api/me/sessions")["items"]
+    id = alan["user"]["id"]
+    ask("GET", "/api/users/{id}/sessions", id=id)
+    as_alan("DELETE", "/api/me/sessions/{id}", id=own["id"])
+    _signed_in(ask.api, "alan")
+    [other] = ask.api.ok("GET", f"/api/users/{id}/sessions")["items"]
+    ask("DELETE", "/api/sessions/{id}", id=other["id"])
+    ask("DELETE", "/api/users/{id}/sessions", id=id)
+    ask("GET", "/api/signing-keys")
+    ask("POST", "/api/signing-keys/rotate", {"at_once": False})
 
 
 def _operators(ask: Exchanges) -> None:

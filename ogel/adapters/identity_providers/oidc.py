@@ -20,7 +20,7 @@ from ogel.runtime.outgoing import Outgoing
 SCOPES = ("openid", "profile", "email")
 _DISCOVERY = "/.well-known/openid-configuration"
 _SHOWN_CHARACTERS = 200
-_BASIC, _POST = "client_secret_basic", "client_secret_post"
+_BASIC = "client_secret_basic"
 
 
 class Discovery(Struct, frozen=True):
@@ -31,7 +31,7 @@ class Discovery(Struct, frozen=True):
     token_endpoint: str
     jwks_uri: str
     userinfo_endpoint: str | None = None
-    token_endpoint_auth_methods_supported: tuple[str, ...] = (_BASIC,)
+    token_endpoint_auth_methods_supported: tuple[str, ...] | None = None
     authorization_response_iss_parameter_supported: bool = False
 
 
@@ -116,7 +116,7 @@ class OpenIdProvider:
             "code_verifier": attempt.verifier,
         }
         headers = []
-        if self._secret is not None and _BASIC in known.token_endpoint_auth_methods_supported:
+        if self._secret is not None and _BASIC in (known.token_endpoint_auth_methods_supported or (_BASIC,)):
             # Encoded as in a form first (RFC 6749 §2.3.1).
             pair = f"{quote_plus(self.client_ids[0])}:{quote_plus(self._secret)}"
             headers = [("Authorization", f"Basic {base64.b64encode(pair.encode()).decode()}")]

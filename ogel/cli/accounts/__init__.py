@@ -7,10 +7,11 @@ import click
 from ogel.cli import LateGroup
 
 COMMANDS = {
+    "import": "Bring users along from Supabase or Appwrite.",
     "keys": "List and rotate the keys that access tokens are signed with.",
 }
 
 
 @click.group("accounts", cls=LateGroup, late=COMMANDS, prefix="accounts.")
 def command() -> None:
-    """The keys that access tokens are signed with."""
+    """Bring users along, and rotate the keys that access tokens are signed with."""

@@ -12,7 +12,7 @@ STEP_SECONDS = 0.1
 
 
 @asynccontextmanager
-async def in_even_time() -> AsyncIterator[None]:
+async def in_even_time(step_seconds: float = STEP_SECONDS) -> AsyncIterator[None]:
     """
     The block ends a whole number of steps after it began, with an error, too: a lock, a code, a template and a commit
     are lost in the wait. No connection is to be held outside the block's own transactions.
@@ -21,10 +21,10 @@ async def in_even_time() -> AsyncIterator[None]:
     try:
         yield
     except Exception:
-        await _next_step(began)
+        await _next_step(began, step_seconds)
         raise
-    await _next_step(began)
+    await _next_step(began, step_seconds)
 
 
-async def _next_step(began: float) -> None:
-    await asyncio.sleep(-(time.monotonic() - began) % STEP_SECONDS)
+async def _next_step(began: float, step_seconds: float) -> None:
+    await asyncio.sleep(-(time.monotonic() - began) % step_seconds)

@@ -8,6 +8,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, cast
 from urllib.parse import urlsplit
 
+import structlog
+
 from ogel.features.accounts.codes.flows import flow_purpose
 from ogel.features.accounts.codes.purge import purges_of_codes
 from ogel.features.accounts.factors.events import EVENTS as OF_FACTORS
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
     from ogel.features.accounts.codes.verification import Verification
     from ogel.features.accounts.factors.recovery import RecoveryService
     from ogel.features.accounts.factors.service import FactorService
+    from ogel.features.accounts.imports.service import ImportService
     from ogel.features.accounts.oauth.oauth import OAuth
     from ogel.features.accounts.passwords.hasher import Hasher
     from ogel.features.accounts.self_service.captcha import Captcha
@@ -44,6 +47,7 @@ if TYPE_CHECKING:
     from ogel.features.accounts.self_service.sign_in import SignInService
     from ogel.features.accounts.self_service.sign_up import SignUpService
     from ogel.features.accounts.self_service.tries import Tries
+    from ogel.features.accounts.sessions.metrics import SessionMetrics
     from ogel.features.accounts.sessions.people import People
     from ogel.features.accounts.sessions.service import SessionService
     from ogel.features.accounts.signing.key import Algorithm
@@ -56,6 +60,8 @@ if TYPE_CHECKING:
     from ogel.runtime.http.credentials import Credential
     from ogel.runtime.http.dialect import Dialect
     from ogel.runtime.http.route import Route
+
+log = structlog.get_logger(__name__)
 
 TABLES = [
     "flow_states",
@@ -112,6 +118,17 @@ class AccountsFeature:
             core.database, store, self.signing_keys, core.audit, self._algorithm, self._settings.key_days
         )
 
+    async def say_what_is_believed(self, stop: asyncio.Event) -> None:
+        """Tells whoever starts it that nobody has to show that an address is theirs."""
+        if not self.confirms:
+            why = (
+                "OGEL_AUTH_AUTOCONFIRM"
+                if self._settings.autoconfirm
+                else "there is nothing to send mail with"
+            )
+            log.warning("accounts.addresses_are_believed", because=why)
+        await stop.wait()
+
     async def rotate_keys(self, stop: asyncio.Event) -> None:
         await self.key_rotation.run(stop)
 
@@ -125,10 +142,16 @@ class AccountsFeature:
         )
 
     @cached_property
+    def _session_metrics(self) -> SessionMetrics:
+        from ogel.features.accounts.sessions.metrics import SessionMetrics
+
+        return SessionMetrics(self._core.registry)
+
+    @cached_property
     def people(self) -> People:
         from ogel.features.accounts.sessions.people import People
 
-        people = People(self._core.database, self._session_store, self.tokens)
+        people = People(self._core.database, self._session_store, self.tokens, self._session_metrics)
         self.session_watch.on_news(people.forget_all)
         return people
 
@@ -154,6 +177,7 @@ class AccountsFeature:
             core.audit,
             news.changed,
             lifetimes,
+            self._session_metrics,
         )
 
     @property
@@ -359,6 +383,7 @@ class AccountsFeature:
             self.codes,
             self.email_changes,
             self.hasher,
+            self.tries,
             self._settings,
         )
 
@@ -404,13 +429,22 @@ class AccountsFeature:
         )
         return IdentityRoutes(unlinking).routes()
 
+    @cached_property
+    def imports(self) -> ImportService:
+        from ogel.features.accounts.imports.service import ImportService
+
+        core = self._core
+        return ImportService(core.database, self._factor_store, core.vault, core.audit)
+
     def routes(self) -> Sequence[Route]:
         from ogel.features.accounts.administration.routes import UsersRoutes
+        from ogel.features.accounts.imports.routes import ImportRoutes
         from ogel.features.accounts.sessions.routes import SessionRoutes
         from ogel.features.accounts.signing.routes import SigningKeyRoutes
 
         return [
             *UsersRoutes(self.administration, self.factors).routes(),
+            *ImportRoutes(self.imports).routes(),
             *SessionRoutes(self.sessions).routes(),
             *SigningKeyRoutes(self.key_rotation).routes(),
         ]
@@ -516,6 +550,7 @@ def build(core: Core, settings: AccountsSettings) -> Feature:
         services=[
             BackgroundService("session watch", accounts.session_watch.run),
             BackgroundService("signing keys", accounts.rotate_keys, where="api"),
+            BackgroundService("confirmation", accounts.say_what_is_believed, where="api"),
         ],
         events=OF_USERS | OF_FACTORS | OF_SESSIONS,
         purges=[purge_of_sessions(core.retention_days), *purges_of_codes()],

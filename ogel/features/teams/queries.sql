@@ -32,9 +32,9 @@ DELETE FROM teams WHERE id = %(id)s
 SELECT user_id FROM team_members WHERE team_id = %(team_id)s
 
 -- get_user --
--- How many teams they are in, too.
+-- How many teams they are in, too. The user is not deleted before the transaction ends.
 SELECT u.id, u.email, u.is_confirmed, u.name, (SELECT count(*) FROM team_members AS m WHERE m.user_id = u.id) AS teams
-FROM {users} AS u WHERE u.id = %(id)s
+FROM {users} AS u WHERE u.id = %(id)s FOR KEY SHARE OF u
 
 -- count_members --
 SELECT count(*) FROM team_members WHERE team_id = %(team_id)s

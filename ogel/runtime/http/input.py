@@ -122,7 +122,7 @@ def _strictly(pairs: Pairs, root: str) -> dict[str, str]:
 
 
 def _leniently(pairs: Pairs, wanted: Any) -> dict[str, str]:
-    known = {each.encode_name for each in msgspec.structs.fields(wanted)}
+    known: Sequence[str] = wanted.__struct_encode_fields__
     return {name: value for name, value in reversed(pairs) if name in known}
 
 

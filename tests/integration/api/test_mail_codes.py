@@ -122,6 +122,25 @@ def test_who_is_not_there_is_signed_up_and_in_by_digits(shop: Shop) -> None:
     assert (again.status, again.json["error_code"]) == (403, "otp_expired")
 
 
+def test_who_signs_up_ten_times_at_once_is_one_person(shop: Shop, mailed: Mailed) -> None:
+    answers = at_once(10, lambda: shop("POST", "/otp", {"email": "eager@example.com"}))
+    assert {each.status for each in answers} == {200}
+    *_, last = mailed()
+    assert shop.verify(type="email", email="eager@example.com", token=last.code).status == 200
+
+
+@pytest.mark.parametrize(
+    "asked", ["mi\u212ae@example.com", "mike@exa\uff4dple.com", "MIKE@EXAMPLE.COM", "mike@ex\u00adample.com"]
+)
+def test_mail_goes_to_the_address_that_is_known_and_not_to_one_that_reads_like_it(
+    shop: Shop, mailed: Mailed, asked: str
+) -> None:
+    """The Kelvin sign is a k in lower case, and full-width letters are plain ones in a domain."""
+    shop.member("mike@example.com")
+    shop("POST", "/recover", {"email": asked})
+    assert {letter.to for letter in mailed()} <= {"mike@example.com"}
+
+
 @pytest.mark.parametrize("by", ["digits", "hash", "link"])
 def test_a_code_used_fifty_times_at_once_is_one_session(shop: Shop, by: str) -> None:
     email = f"race-{by}@example.com"
@@ -374,6 +393,19 @@ def test_an_address_that_somebody_else_took_meanwhile_stays_theirs(shop: Shop, a
     assert (answer.status, answer.json["error_code"]) == (422, "email_exists")
     assert str(shop.user("taken-soon@example.com").id) == owner["id"]
     assert shop.user("mover@example.com").email == "mover@example.com"
+
+
+def test_a_change_that_operators_took_back_is_not_confirmed_any_more(shop: Shop, api: World) -> None:
+    shop.member("kept@example.com")
+    body = {"email": "kept@example.com", "new_email": "not-wanted@example.com"}
+    links = [
+        api("POST", "/auth/v1/admin/generate_link", {"type": f"email_change_{which}", **body}).json
+        for which in ("current", "new")
+    ]
+    shop.sql("UPDATE users SET email_change = NULL WHERE email = 'kept@example.com'")
+    for link in links:
+        answer = shop.verify(type="email_change", token_hash=link["hashed_token"])
+        assert (answer.status, answer.json["error_code"]) == (403, "otp_expired")
 
 
 def test_somebody_who_is_banned_gets_no_mail_and_does_not_come_in_by_what_they_have(

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ogel.features.accounts.evenly import STEP_SECONDS
+from ogel.features.accounts.codes.requests import STEP_SECONDS
 from tests.support.mailed import Mailed
 from tests.support.process import Response
 from tests.support.world import World

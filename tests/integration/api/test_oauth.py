@@ -161,6 +161,24 @@ def test_who_comes_again_is_the_same_and_known_as_the_site_says_now(
     assert second["identities"][0]["email"] == "elsewhere@example.com"
 
 
+def test_an_app_keeps_the_query_that_it_asked_for(browser: Browser, issuer: Issuer) -> None:
+    issuer.person = somebody()
+
+    back = browser.come_back(browser.leave("keycloak", redirect_to=f"{APP}?next=%2Fa%3Fb", **PKCE))
+
+    assert query(back)["next"] == "/a?b" and len(query(back)["code"]) == 36
+
+
+def test_a_github_app_that_may_not_read_addresses_signs_nobody_in(browser: Browser, issuer: Issuer) -> None:
+    issuer.person = GRACE
+    forbidden = b'{"message": "Resource not accessible by integration"}'
+    issuer.says["/api/v3/user/emails"] = (403, {}, forbidden)
+
+    back = query(browser.come_back(browser.leave("github", redirect_to=APP)))
+
+    assert back["error_code"] == "unexpected_failure"
+
+
 # What ties a browser's going and coming together.
 
 
@@ -181,6 +199,18 @@ def test_a_state_that_was_made_up_leads_to_the_site(browser: Browser, state: str
     answer = browser("GET", f"/callback?{urlencode({'code': 'x', 'state': state})}")
 
     assert answer.status == 303 and answer.headers["location"].startswith(f"{SITE}?error=invalid_request")
+
+
+def test_who_went_for_a_coffee_is_told_on_the_site(api: World, browser: Browser, issuer: Issuer) -> None:
+    url = browser.leave("keycloak", redirect_to=APP)
+    state = dict(parse_qsl(urlsplit(url).query))["state"]
+    late = b"UPDATE flow_states SET expires_at = now() WHERE id = %(id)s"
+    People(api).within(lambda tx: tx.execute(late, {"id": state}))
+
+    answer = browser.come_back(url)
+
+    assert answer.status == 303 and answer.headers["location"].startswith(f"{SITE}?")
+    assert query(answer)["error_description"] == "OAuth state not found or expired"
 
 
 def test_a_flow_of_the_other_kind_is_no_state(api: World, browser: Browser) -> None:

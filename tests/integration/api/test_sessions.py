@@ -298,3 +298,31 @@ def test_people_see_their_own_sessions_and_end_them(api: World, people: People) 
     assert api("DELETE", f"/api/sessions/{here.session_id}", key=key).status == 403
     assert api("GET", "/api/me/sessions").status == 403
     assert api("GET", "/api/me/sessions", key=there.access_token).status == 401
+
+
+def test_refreshes_and_refusals_are_counted(api: World, people: People, ada: Issued) -> None:
+    def counted() -> dict[str, float]:
+        lines = api("GET", "/metrics").raw.decode().splitlines()
+        return {
+            name: float(value)
+            for name, _, value in (line.rpartition(" ") for line in lines)
+            if name.startswith(("ogel_session_refreshes_total", "ogel_access_tokens_refused_total"))
+        }
+
+    before = counted()
+    first = refresh(api, ada.refresh_token).json
+    refresh(api, ada.refresh_token)
+    refresh(api, "!")
+    later(people, ada, b"previous_until = now()")
+    refresh(api, ada.refresh_token)
+    user(api, first["access_token"])
+    user(api, first["access_token"] + "x")
+    more = {name: value - before.get(name, 0) for name, value in counted().items()}
+    assert {name: value for name, value in more.items() if value} == {
+        'ogel_session_refreshes_total{outcome="stepped"}': 1,
+        'ogel_session_refreshes_total{outcome="again"}': 1,
+        'ogel_session_refreshes_total{outcome="refused"}': 1,
+        'ogel_session_refreshes_total{outcome="reused"}': 1,
+        'ogel_access_tokens_refused_total{code="session_not_found"}': 1,
+        'ogel_access_tokens_refused_total{code="bad_jwt"}': 1,
+    }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from itertools import pairwise
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -12,10 +13,13 @@ import jwt
 import pytest
 
 from ogel.features.accounts.users.user import User
+from ogel.kernel.clock import utc_now
 from ogel.kernel.ids import new_id
-from ogel.kernel.roles import CLAIM, MOST_CLAIM_BYTES
+from ogel.kernel.principal import SYSTEM, Caller, Principal
+from ogel.kernel.roles import CLAIM, MOST_CLAIM_BYTES, roles_of
+from ogel.runtime.http.credentials import TOKEN, Credential
 from tests.support.contract import assert_problem
-from tests.support.people import People
+from tests.support.people import CALLER, People
 from tests.support.process import Response
 from tests.support.world import World
 
@@ -51,14 +55,8 @@ class Person:
     def roles(self) -> set[str]:
         """As the next request has them."""
         claims = jwt.decode(self.token, options={"verify_signature": False})
-        principal = self._people.run(self._people.accounts.people.current(_principal(claims)))
-        return set(principal.roles)
-
-
-def _principal(claims: dict[str, Any]) -> Any:
-    from ogel.kernel.principal import Principal
-
-    return Principal("user", claims["sub"], claims=claims)
+        principal = Principal("user", self.id, claims=claims)
+        return set(self._people.run(self._people.accounts.people.current(principal)).roles)
 
 
 @pytest.fixture(scope="module")
@@ -355,6 +353,18 @@ def test_revoked_and_expired_invitations_are_none(
     assert_problem(accept(ben, token_of(made)), 404)
 
 
+def test_expired_invitations_are_forgotten_after_a_while(api: World, people: People, anna: Person) -> None:
+    team = a_team(anna)
+    old, new = (invite(anna, team, f"{new_id('x')}@example.com") for _ in range(2))
+    past = b"UPDATE team_invitations SET expires_at = now() - interval '90 days' WHERE id = %(id)s"
+    people.within(lambda tx: tx.execute(past, {"id": old["id"]}))
+    [purge] = api.platform.features["teams"].purges
+    before = utc_now() - timedelta(days=30)
+    assert people.within(lambda tx: purge.count(tx, before)) >= 1
+    assert people.within(lambda tx: purge.batch(tx, before, 100)).deleted >= 1
+    assert [each["id"] for each in anna.ok("GET", f"/api/teams/{team}/invitations")["items"]] == [new["id"]]
+
+
 def test_fifty_at_once_accept_one_invitation_once(
     api: World, people: People, anna: Person, ben: Person
 ) -> None:
@@ -414,6 +424,33 @@ def test_a_change_is_known_with_the_next_request(api: World, anna: Person, ben: 
     assert ben.roles() == {"users/verified"}
 
 
+def test_labels_are_roles(api: World, people: People, ben: Person) -> None:
+    api.ok("PATCH", f"/api/users/{ben.id}", {"labels": ["vip", "beta-2"]})
+    assert ben.roles() == {"users/verified", "label:vip", "label:beta-2"}
+    principal = people.run(people.accounts.authenticate(Credential(TOKEN, ben.token), CALLER))
+    assert principal is not None
+    assert roles_of(principal) == {
+        "any", "users", "users/verified", f"user:{ben.id}", f"user:{ben.id}/verified", "label:vip", "label:beta-2",
+    }  # fmt: skip
+    api.ok("PATCH", f"/api/users/{ben.id}", {"labels": []})
+    assert ben.roles() == {"users/verified"}
+
+
+def test_a_user_who_is_deleted_as_they_join_is_no_fault(
+    api: World, people: People, anna: Person, somebody: Any
+) -> None:
+    """A World fails with what would be a 500."""
+    team = a_team(anna)
+    joining = [somebody() for _ in range(8)]
+    tokens = [token_of(invite(anna, team, who.user.email)) for who in joining]
+    with ThreadPoolExecutor(8) as together:
+        deleted = [together.submit(api, "DELETE", f"/api/users/{who.id}") for who in joining]
+        answers = [together.submit(accept, who, token) for who, token in zip(joining, tokens, strict=True)]
+        assert {each.result().status for each in deleted} == {204}
+        assert {each.result().status for each in answers} <= {200, 401, 404}
+    assert len(api.ok("GET", f"/api/teams/{team}/members")["items"]) == 1
+
+
 def test_a_token_carries_roles_while_they_fit(api: World, people: People, ben: Person) -> None:
     assert CLAIM not in jwt.decode(ben.token, options={"verify_signature": False})
     team = api.ok("POST", "/api/teams", {"name": "one"})["id"]
@@ -469,15 +506,9 @@ def test_a_deleted_user_leaves_no_membership_behind(
     """The owner, too: an operator names another."""
     team = a_team(anna)
     add(api, team, ben)
-    people.within(lambda tx: people.accounts.users.delete(tx, _system(), anna.user.id))
+    people.within(lambda tx: people.accounts.users.delete(tx, Caller(SYSTEM, "req_1"), anna.user.id))
     [member] = api.ok("GET", f"/api/teams/{team}/members")["items"]
     assert member["user_id"] == ben.id
     assert api.ok("PATCH", f"/api/teams/{team}/members/{member['id']}", {"roles": ["owner"]})["roles"] == [
         "owner"
     ]
-
-
-def _system() -> Any:
-    from ogel.kernel.principal import SYSTEM, Caller
-
-    return Caller(SYSTEM, "req_1")

@@ -115,7 +115,7 @@ class FlowService:
             return self._exchanged(**found[0])
         is_open = await tx.value(_SQL.is_given_out, {"code_hash": _hash(code)})
         if is_open is None:
-            raise _not_found()
+            raise no_flow()
         if not is_open:
             raise AccountError(403, "flow_state_expired", "invalid flow state, flow state has expired")
         raise AccountError(
@@ -129,7 +129,7 @@ class FlowService:
             return Exchanged(user_id, method, self._vault.open(sealed, flow_purpose(str(id))))
         except Unsealable as error:
             # Sealed before OGEL_SECRET was changed: the sign-in begins anew.
-            raise _not_found() from error
+            raise no_flow() from error
 
     def _seal(self, id: UUID, secrets: bytes | None) -> bytes | None:
         return None if secrets is None else self._vault.seal(secrets, flow_purpose(str(id)))
@@ -145,7 +145,7 @@ def _challenge_for(verifier: str) -> str:
     return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
 
 
-def _not_found() -> AccountError:
+def no_flow() -> AccountError:
     return AccountError(404, "flow_state_not_found", "invalid flow state, no valid flow state found")
 
 

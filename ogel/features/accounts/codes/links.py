@@ -52,7 +52,12 @@ def link_of(external_url: str, code: FreshCode, purpose: Purpose, redirect_to: s
 
 def data_of(user: User, purpose: Purpose, app: str) -> dict[str, Any]:
     """What a template shows, besides link and code."""
-    data: dict[str, Any] = {"app": app, "email": user.email or "", "new_email": user.email_change or ""}
+    data: dict[str, Any] = {
+        "app": app,
+        "email": user.email or "",
+        "new_email": user.email_change or "",
+        "data": user.user_metadata,
+    }
     if purpose == "invite":
         data["inviter"] = _line(user.user_metadata.get("inviter")) or app
         data["team"] = _line(user.user_metadata.get("team")) or app

@@ -21,6 +21,8 @@ from ogel.kernel.principal import Caller
 from ogel.runtime.database.database import Database, Transaction
 
 Resent = Literal["signup", "email_change"]
+# A mail is more work than a password, and nobody waits for the answer but for the mail.
+STEP_SECONDS = 0.2
 
 
 class CodeRequests:
@@ -109,7 +111,7 @@ class CodeRequests:
 
     async def _send(self, email: str, kind: Kind, send: Callable[[Transaction], Awaitable[bool]]) -> None:
         await self._codes.admit(email, kind)
-        async with in_even_time(), self._database.transaction() as tx:
+        async with in_even_time(STEP_SECONDS), self._database.transaction() as tx:
             is_sent = await send(tx)
         if not is_sent:
             self._codes.nothing_sent()

@@ -122,7 +122,7 @@ class CodeService:
         codes = []
         for purpose in purposes:
             code = self._mint.new(pkce=flow is not None)
-            address = address_for(user, purpose)
+            address = _known_address(user, purpose)
             await self._store.put(tx, code, user.id, purpose, address, flow, self._sender.code_seconds)
             codes.append(code)
         return user, codes
@@ -197,7 +197,7 @@ class CodeService:
                 "site_url": self._sender.site_url,
                 "redirect_to": link.redirect_to,
             }
-        to = address_for(user, purpose)
+        to = _known_address(user, purpose)
         await self._mail.queue(tx, caller, to, TEMPLATES[purpose], languages_of(user, link), data, secrets)
         await self._record(tx, caller, "auth.code_sent", user, purpose)
 
@@ -208,8 +208,13 @@ class CodeService:
         await self._audit.record(tx, caller, action, "user", id, {"purpose": purpose}, user_id=id)
 
 
-def address_for(user: User, purpose: Purpose) -> str:
-    """Where a code of this purpose is sent. The user has that address."""
-    address = user.email_change if purpose == "email_change_new" else user.email
+def address_for(user: User, purpose: Purpose) -> str | None:
+    """Where a code of this purpose is sent."""
+    return user.email_change if purpose == "email_change_new" else user.email
+
+
+def _known_address(user: User, purpose: Purpose) -> str:
+    """Of somebody who has one: that is what those look at who send."""
+    address = address_for(user, purpose)
     assert address is not None
     return address

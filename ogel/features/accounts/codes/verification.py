@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 from msgspec import Struct
 
 from ogel.features.accounts.codes.code import Code, Guess, Purpose
 from ogel.features.accounts.codes.email_change import CHANGES, EmailChanges
-from ogel.features.accounts.codes.flows import FlowService
-from ogel.features.accounts.codes.service import CodeService
+from ogel.features.accounts.codes.flows import FlowService, no_flow
+from ogel.features.accounts.codes.service import CodeService, address_for
 from ogel.features.accounts.errors import AccountError
 from ogel.features.accounts.sessions.service import SessionService
 from ogel.features.accounts.sessions.session import Issued
@@ -19,7 +21,7 @@ from ogel.kernel.principal import Caller
 from ogel.runtime.database.database import Database, Transaction
 
 # What proves an address, and nothing of a password that somebody set before.
-_PASSWORDLESS: tuple[Purpose, ...] = ("magiclink", "recovery")
+_PASSWORDLESS: tuple[Purpose, ...] = ("magiclink", "recovery", "invite")
 
 
 class Verified(Struct, frozen=True):
@@ -68,7 +70,7 @@ class Verification:
             if proven is None:
                 verified = Verified()
             elif follows_link and code.flow_id is not None:
-                verified = Verified(auth_code=await self._flows.give_code(tx, code.flow_id, user.id))
+                verified = Verified(auth_code=await self._given(tx, code.flow_id, user))
             else:
                 verified = Verified(await self._sessions.begin(tx, caller, proven, "otp"))
         self._sessions.changed(user.id)
@@ -86,6 +88,12 @@ class Verification:
         self._sessions.changed(user.id)
         return issued, exchanged.secrets
 
+    async def _given(self, tx: Transaction, flow_id: UUID, user: User) -> str:
+        auth_code = await self._flows.give_code(tx, flow_id, user.id)
+        if auth_code is None:
+            raise no_flow()
+        return auth_code
+
     async def _locked(self, tx: Transaction, guess: Guess) -> User | None:
         """The user first, then their code: whoever sends codes takes both in this order, too."""
         owner = await self._codes.owner(tx, guess)
@@ -96,11 +104,12 @@ class Verification:
         return user
 
     async def _proven(self, tx: Transaction, caller: Caller, user: User, code: Code) -> User | None:
-        if code.purpose in CHANGES:
-            return await self._changes.confirm(tx, caller, user)
-        if code.address != user.email:
-            # It was sent to an address that the user does not have any more.
+        changes = code.purpose in CHANGES
+        if code.address != address_for(user, code.purpose) or (changes and user.email_change is None):
+            # It was sent to an address that the user does not have, or want, any more.
             raise AccountError(403, "otp_expired", "Token has expired or is invalid")
+        if changes:
+            return await self._changes.confirm(tx, caller, user)
         return await self._confirmed(tx, caller, user, code.purpose)
 
     async def _confirmed(self, tx: Transaction, caller: Caller, user: User, purpose: Purpose) -> User:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from urllib.parse import unquote
 
 from msgspec import Struct
@@ -27,6 +28,10 @@ class OidcClient(Struct, frozen=True):
     issuer: str
     client_ids: tuple[str, ...]
     secret: str | None
+
+    @property
+    def secrets(self) -> Sequence[str]:
+        return [] if self.secret is None else [self.secret]
 
 
 def oidc_clients() -> Takes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, get_args
 from uuid import UUID
 
+import msgspec
 from msgspec import Struct
 
 from ogel.features.accounts.codes.code import Guess, Purpose
@@ -16,6 +17,7 @@ from ogel.features.accounts.evenly import in_even_time
 from ogel.features.accounts.factors.store import FactorStore
 from ogel.features.accounts.passwords.hasher import Hasher
 from ogel.features.accounts.passwords.policy import check_policy
+from ogel.features.accounts.self_service.tries import Tries
 from ogel.features.accounts.sessions.service import SessionService
 from ogel.features.accounts.sessions.session import Account
 from ogel.features.accounts.settings import AccountsSettings
@@ -29,6 +31,7 @@ from ogel.runtime.database.database import Database, Transaction
 
 # Who has signed in within it need not show again who they are.
 RECENT_SECONDS = 86_400
+MOST_METADATA_BYTES = 64 * 1024
 
 
 class Changes(Struct, frozen=True, kw_only=True):
@@ -55,6 +58,7 @@ class OwnChanges:
         codes: CodeService,
         email_changes: EmailChanges,
         hasher: Hasher,
+        tries: Tries,
         settings: AccountsSettings,
     ) -> None:
         self._database = database
@@ -65,6 +69,7 @@ class OwnChanges:
         self._codes = codes
         self._email_changes = email_changes
         self._hasher = hasher
+        self._tries = tries
         self._settings = settings
 
     async def change(self, caller: Caller, wanted: Changes, link: LinkOptions) -> Account:
@@ -77,10 +82,10 @@ class OwnChanges:
             email = None if wanted.email is None else email_of(wanted.email)
             if email == before.email:
                 email = None
+            guess = await self._nonce(caller, before, wanted)
             changes: dict[str, Any] = {}
             if wanted.password is not None:
-                changes |= await self._new_password(caller, before, wanted.password, wanted)
-            guess = await self._nonce(caller, before, wanted)
+                changes |= await self._new_password(before, wanted.password, wanted)
             if email is not None and not self._email_changes.is_at_once(before):
                 await self._codes.admit(before.email or str(before.id), "email_change")
             async with self._database.transaction() as tx:
@@ -124,9 +129,7 @@ class OwnChanges:
             raise _no_user()
         return user
 
-    async def _new_password(
-        self, caller: Caller, user: User, password: str, wanted: Changes
-    ) -> dict[str, Any]:
+    async def _new_password(self, user: User, password: str, wanted: Changes) -> dict[str, Any]:
         """Returns the columns that change. Every code that is on its way belongs to whoever had the password before."""
         if user.is_anonymous and user.email is None:
             said = "Updating password of an anonymous user without an email or phone is not allowed"
@@ -150,13 +153,17 @@ class OwnChanges:
         said = "Current password required when setting new password."
         if not wanted.current_password:
             raise AccountError(400, "current_password_required", said)
+        whose = user.email or str(user.id)
+        await self._tries.as_user(whose)
         if not (await self._hasher.verify(user.encrypted_password, wanted.current_password)).ok:
             raise AccountError(400, "current_password_invalid", said)
+        self._tries.succeeded(whose)
 
     async def _nonce(self, caller: Caller, user: User, wanted: Changes) -> Guess | None:
         """Returns a guess that has to be right, where the sign-in was long ago."""
-        needed = self._settings.password_needs_recent_sign_in and not _is_recent(caller)
-        if wanted.password is None or not needed:
+        if wanted.password is None or not self._settings.password_needs_recent_sign_in:
+            return None
+        if await self._is_recent(caller, user):
             return None
         if not wanted.nonce:
             said = "Password update requires reauthentication"
@@ -164,6 +171,14 @@ class OwnChanges:
         if user.email is None:
             raise _bad_nonce()
         return await self._codes.guess(user.email, wanted.nonce, "reauthentication")
+
+    async def _is_recent(self, caller: Caller, user: User) -> bool:
+        """By the newest of the ways in that the session lists (`amr`)."""
+        of_this = [
+            each for each in await self._sessions.of_user(user.id) if str(each.id) == caller.principal.session
+        ]
+        times = [way["timestamp"] for each in of_this for way in each.amr]
+        return bool(times) and utc_now().timestamp() - max(times) < RECENT_SECONDS
 
     async def _written(
         self,
@@ -175,8 +190,7 @@ class OwnChanges:
     ) -> User:
         columns = dict(changes)
         if data is not None:
-            merged = {**before.user_metadata, **data}
-            columns["raw_user_meta_data"] = {k: v for k, v in merged.items() if v is not None}
+            columns["raw_user_meta_data"] = _merged(before.user_metadata, data)
         if not columns:
             return before
         after = await self._store.update(tx, before.id, **columns)
@@ -190,10 +204,14 @@ class OwnChanges:
         return after
 
 
-def _is_recent(caller: Caller) -> bool:
-    """By the newest of the ways in that its token lists (`amr`)."""
-    times = [each.get("timestamp", 0) for each in caller.principal.claims.get("amr", ())]
-    return bool(times) and utc_now().timestamp() - max(times) < RECENT_SECONDS
+def _merged(before: dict[str, Any], data: dict[str, Any]) -> dict[str, Any]:
+    """What people write of themselves goes into every list, event and backup, so that it has an end."""
+    merged = {name: value for name, value in {**before, **data}.items() if value is not None}
+    if len(msgspec.json.encode(merged)) > MOST_METADATA_BYTES:
+        raise AccountError(
+            400, "validation_failed", f"user_metadata takes at most {MOST_METADATA_BYTES} bytes of JSON"
+        )
+    return merged
 
 
 def _no_user() -> AccountError:

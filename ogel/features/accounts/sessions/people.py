@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from typing import Any
 from uuid import UUID
 
 from msgspec import Struct
 
 from ogel.features.accounts.errors import AccountError, BadToken
+from ogel.features.accounts.sessions.metrics import SessionMetrics
 from ogel.features.accounts.sessions.service import NO_SESSION
 from ogel.features.accounts.sessions.session import Account
 from ogel.features.accounts.sessions.store import SessionStore
@@ -30,8 +30,8 @@ _SCOPES_BY_ROLE: Mapping[str, frozenset[str]] = {
     "supabase_admin": frozenset({"accounts:*"}),
 }
 
-# The user's id and the session's.
-_Key = tuple[UUID, UUID]
+# The user's id and the session's, as the token has them.
+_Key = tuple[str, str]
 
 
 class _Standing(Struct, frozen=True):
@@ -43,15 +43,25 @@ class _Standing(Struct, frozen=True):
 
 
 class People:
-    def __init__(self, database: Database, store: SessionStore, tokens: Tokens) -> None:
+    def __init__(
+        self, database: Database, store: SessionStore, tokens: Tokens, metrics: SessionMetrics
+    ) -> None:
         self._database = database
         self._store = store
         self._tokens = tokens
+        self._refused = metrics.refused_tokens
         self._standings = Believed(self._ask, MOST_REMEMBERED)
 
     async def authenticate(self, credential: Credential, caller: Caller) -> Principal | None:
         """Raises BadToken with the reason, which only who has the token hears."""
-        claims = await self._tokens.verify(credential.value)
+        try:
+            return await self._known(credential.value)
+        except BadToken as error:
+            self._refused.labels(error.code).inc()
+            raise
+
+    async def _known(self, token: str) -> Principal:
+        claims = await self._tokens.verify(token)
         if "sub" not in claims:
             role = claims["role"]
             return Principal("key", role, _SCOPES_BY_ROLE.get(role, frozenset()), role=role, claims=claims)
@@ -83,7 +93,7 @@ class People:
         return standing.account
 
     async def _ask(self, key: _Key) -> _Standing:
-        user_id, session_id = key
+        user_id, session_id = _ids_of(key)
         asked_at = time.monotonic()
         async with self._database.autocommit() as tx:
             found = await self._store.standing(tx, user_id, session_id)
@@ -98,13 +108,21 @@ class People:
         return _Standing(account, refusal, asked_at + seconds)
 
 
-def _key_of(claims: Claims | Mapping[str, Any]) -> _Key:
+def _key_of(claims: Claims) -> _Key:
+    session_id = claims["session_id"]
+    if not isinstance(session_id, str):
+        raise BadToken("session_id claim must be a UUID")
+    return claims["sub"], session_id
+
+
+def _ids_of(key: _Key) -> tuple[UUID, UUID]:
     """Only tokens of elsewhere have other ids than ours."""
+    user_id, session_id = key
     try:
-        user_id = UUID(claims["sub"])
+        user = UUID(user_id)
     except ValueError as error:
         raise AccountError(400, "bad_jwt", "invalid claim: sub claim must be a UUID") from error
     try:
-        return user_id, UUID(claims["session_id"])
-    except (ValueError, TypeError, AttributeError) as error:
+        return user, UUID(session_id)
+    except ValueError as error:
         raise BadToken("session_id claim must be a UUID") from error

@@ -16,19 +16,27 @@ FROM users AS u LEFT JOIN sessions AS s ON s.id = %(session_id)s AND s.user_id =
 WHERE u.id = %(user_id)s AND u.deleted_at IS NULL
 
 -- to_refresh --
-SELECT s.counter, coalesce(s.previous_until > now(), false), s.token_key, s.not_after > now(), s.aal, s.amr,
-       coalesce(u.banned_until > now(), false), {account}
+SELECT s.user_id, s.counter, coalesce(s.previous_until > now(), false), s.token_key, s.not_after > now(),
+       coalesce(u.banned_until > now(), false)
 FROM sessions AS s JOIN users AS u ON u.id = s.user_id
 WHERE s.id = %(session_id)s AND u.deleted_at IS NULL
 
 -- step --
 -- Nobody has refreshed it since it was read, or no row is changed.
-UPDATE sessions
+UPDATE sessions AS s
 SET counter = %(next)s, previous_until = now() + make_interval(secs => %(reuse_seconds)s), refreshed_at = now(),
     not_after = least(now() + make_interval(secs => %(idle_seconds)s),
-                      created_at + make_interval(secs => %(lifetime_seconds)s)),
-    ip = coalesce(%(ip)s, ip), user_agent = coalesce(%(user_agent)s, user_agent)
-WHERE id = %(session_id)s AND counter = %(counter)s AND not_after > now()
+                      s.created_at + make_interval(secs => %(lifetime_seconds)s)),
+    ip = coalesce(%(ip)s, s.ip), user_agent = coalesce(%(user_agent)s, s.user_agent)
+FROM users AS u
+WHERE s.id = %(session_id)s AND s.counter = %(counter)s AND s.not_after > now()
+  AND u.id = s.user_id AND u.deleted_at IS NULL AND (u.banned_until IS NULL OR u.banned_until <= now())
+RETURNING s.aal, s.amr, {account}
+
+-- as_it_is --
+SELECT s.aal, s.amr, {account}
+FROM sessions AS s JOIN users AS u ON u.id = s.user_id
+WHERE s.id = %(session_id)s AND s.counter = %(counter)s
 
 -- verified --
 UPDATE sessions

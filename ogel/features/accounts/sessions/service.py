@@ -14,6 +14,7 @@ import structlog
 from ogel.features.accounts.errors import AccountError
 from ogel.features.accounts.sessions import refresh_token as refresh_tokens
 from ogel.features.accounts.sessions.events import CREATED, ENDED, session_events
+from ogel.features.accounts.sessions.metrics import SessionMetrics
 from ogel.features.accounts.sessions.refresh_token import RefreshToken
 from ogel.features.accounts.sessions.session import (
     Account,
@@ -21,7 +22,7 @@ from ogel.features.accounts.sessions.session import (
     Session,
     token_key_purpose,
 )
-from ogel.features.accounts.sessions.store import Found, SessionStore
+from ogel.features.accounts.sessions.store import Found, Refreshed, SessionStore
 from ogel.features.accounts.signing.tokens import Tokens
 from ogel.features.accounts.users.user import User
 from ogel.kernel.errors import NotFound, Unavailable
@@ -38,9 +39,11 @@ Which = Literal["global", "local", "others"]
 # Why a session has ended, where somebody has ended it who did not sign out with it.
 REVOKED = "revoked"
 NO_SESSION = "Session from session_id claim in JWT does not exist"
+_REUSED = "refresh_token_already_used"
 _NOT_FOUND = "Invalid Refresh Token: Refresh Token Not Found"
 # How often a refresh looks again because another one of the same session was faster.
 _TRIES = 5
+_MOST_KEYS = 10_000
 
 
 class Lifetimes(NamedTuple):
@@ -66,6 +69,7 @@ class SessionService:
         audit: AuditTrail,
         changed: Callable[[UUID], None],
         lifetimes: Lifetimes,
+        metrics: SessionMetrics,
     ) -> None:
         """`changed` gets the user of whom what is remembered anywhere is out of date."""
         self._database = database
@@ -76,6 +80,9 @@ class SessionService:
         self._audit = audit
         self.changed = changed
         self._lifetimes = lifetimes
+        self._refreshes = metrics.refreshes
+        # Of sessions that were refreshed here, the oldest first.
+        self._token_keys: dict[UUID, bytes] = {}
 
     async def begin(self, tx: Transaction, caller: Caller, user: User, method: str) -> Issued:
         """
@@ -132,41 +139,76 @@ class SessionService:
         await self._store.downgrade(tx, factor_id)
 
     async def refresh(self, caller: Caller, refresh_token: str) -> Issued:
+        """See `_refreshed`; counted."""
+        try:
+            outcome, issued = await self._refreshed(caller, refresh_token)
+        except AccountError as error:
+            self._refreshes.labels("reused" if error.code == _REUSED else "refused").inc()
+            raise
+        self._refreshes.labels(outcome).inc()
+        return issued
+
+    async def _refreshed(self, caller: Caller, refresh_token: str) -> tuple[str, Issued]:
         """
         Exchanges the current token for the next one, and the one before it for the current one while that may be a
         second tab, or a client that never got the answer. Any other token was stolen, or its successor was: the session
         ends. Raises AccountError with GoTrue's codes.
         """
         token = _read(refresh_token)
+        key = self._token_keys.get(token.session_id)
+        if key is not None and token.is_genuine(key):
+            async with self._database.autocommit() as tx:
+                refreshed = await self._step(tx, caller, token, token.counter)
+            if refreshed is not None:
+                return "stepped", await self._issued_again(
+                    token.session_id, token.counter + 1, key, refreshed
+                )
         for _ in range(_TRIES):
             async with self._database.autocommit() as tx:
                 found = await self._store.to_refresh(tx, token.session_id)
-                if found is None or not token.is_genuine(self._unsealed(token.session_id, found.token_key)):
-                    raise AccountError(400, "refresh_token_not_found", _NOT_FOUND)
-                _check_live(found)
-                if token.counter < found.counter - 1 or (token.counter < found.counter and not found.within):
+                key = self._checked(token, found)
+                assert found is not None
+                behind = found.counter - token.counter
+                if behind > 1 or (behind == 1 and not found.within):
                     break
-                counter = await self._exchanged(tx, caller, token, found)
-            if counter is not None:
-                key = self._unsealed(token.session_id, found.token_key)
-                return await self._issued(found.account, token.session_id, counter, key, found.aal, found.amr)
+                if behind == 1:
+                    counter = found.counter
+                    refreshed = await self._store.as_it_is(tx, token.session_id, counter)
+                else:
+                    # A genuine token that is ahead of its session was given out before the database was put back to an
+                    # earlier time.
+                    counter = token.counter + 1
+                    refreshed = await self._step(tx, caller, token, found.counter)
+            if refreshed is not None:
+                outcome = "again" if behind == 1 else "stepped"
+                return outcome, await self._issued_again(token.session_id, counter, key, refreshed)
         else:
             raise Unavailable("Others refresh this session all the time.", retry_after_seconds=1)
         await self._end_reused(caller, token, found)
-        raise AccountError(400, "refresh_token_already_used", "Invalid Refresh Token: Already Used")
+        raise AccountError(400, _REUSED, "Invalid Refresh Token: Already Used")
 
-    async def _exchanged(
-        self, tx: Transaction, caller: Caller, token: RefreshToken, found: Found
-    ) -> int | None:
-        """
-        Returns the counter of the token to give out; None when somebody else was faster. A genuine token that is ahead
-        of its session was given out before the database was put back to an earlier time.
-        """
-        if token.counter < found.counter:
-            return found.counter
+    def _checked(self, token: RefreshToken, found: Found | None) -> bytes:
+        """Returns the session's key, and remembers it: the next refresh needs one statement less."""
+        if found is None:
+            raise AccountError(400, "refresh_token_not_found", _NOT_FOUND)
+        key = self._unsealed(token.session_id, found.token_key)
+        if not token.is_genuine(key):
+            raise AccountError(400, "refresh_token_not_found", _NOT_FOUND)
+        if found.is_banned:
+            raise AccountError(400, "user_banned", "Invalid Refresh Token: User Banned")
+        if not found.is_live:
+            raise AccountError(400, "session_expired", "Invalid Refresh Token: Session Expired")
+        self._token_keys[token.session_id] = key
+        if len(self._token_keys) > _MOST_KEYS:
+            del self._token_keys[next(iter(self._token_keys))]
+        return key
+
+    async def _step(
+        self, tx: Transaction, caller: Caller, token: RefreshToken, counter: int
+    ) -> Refreshed | None:
         parameters = {
             "session_id": token.session_id,
-            "counter": found.counter,
+            "counter": counter,
             "next": token.counter + 1,
             "ip": caller.ip,
             "user_agent": caller.user_agent,
@@ -174,10 +216,13 @@ class SessionService:
             "idle_seconds": self._lifetimes.idle,
             "lifetime_seconds": self._lifetimes.absolute,
         }
-        return token.counter + 1 if await self._store.step(tx, parameters) else None
+        return await self._store.step(tx, parameters)
+
+    async def _issued_again(self, session_id: UUID, counter: int, key: bytes, refreshed: Refreshed) -> Issued:
+        return await self._issued(refreshed.account, session_id, counter, key, refreshed.aal, refreshed.amr)
 
     async def _end_reused(self, caller: Caller, token: RefreshToken, found: Found) -> None:
-        user_id = found.account.user.id
+        user_id = found.user_id
         log.warning("session.refresh_token_reused", session=str(token.session_id), user=str(user_id))
         async with self._database.transaction() as tx:
             metadata, id = {"steps_behind": found.counter - token.counter}, str(token.session_id)
@@ -277,13 +322,6 @@ def _read(refresh_token: str) -> RefreshToken:
         if refresh_tokens.is_of_supabase(refresh_token):
             raise AccountError(400, "refresh_token_not_found", _NOT_FOUND) from error
         raise AccountError(400, "validation_failed", "Refresh token is not valid") from error
-
-
-def _check_live(found: Found) -> None:
-    if found.is_banned:
-        raise AccountError(400, "user_banned", "Invalid Refresh Token: User Banned")
-    if not found.is_live:
-        raise AccountError(400, "session_expired", "Invalid Refresh Token: Session Expired")
 
 
 def _claims(

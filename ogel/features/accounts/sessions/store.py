@@ -39,13 +39,17 @@ _decoder = msgspec.json.Decoder(Account)
 class Found(NamedTuple):
     """A session to be refreshed. `within`: its previous token is still exchanged for the current one."""
 
+    user_id: UUID
     counter: int
     within: bool
     token_key: bytes
     is_live: bool
+    is_banned: bool
+
+
+class Refreshed(NamedTuple):
     aal: str
     amr: list[dict[str, Any]]
-    is_banned: bool
     account: Account
 
 
@@ -82,14 +86,15 @@ class SessionStore:
 
     async def to_refresh(self, tx: Transaction, session_id: UUID) -> Found | None:
         rows = await tx.tuples(_SQL.to_refresh, {"session_id": session_id})
-        if not rows:
-            return None
-        [row] = rows
-        return Found._make([*row[:-1], _decoder.decode(row[-1])])
+        return Found(*rows[0]) if rows else None
 
-    async def step(self, tx: Transaction, parameters: Mapping[str, object]) -> bool:
-        """Returns False when somebody else has been faster."""
-        return await tx.execute(_SQL.step, parameters) == 1
+    async def step(self, tx: Transaction, parameters: Mapping[str, object]) -> Refreshed | None:
+        """Returns None when the counter is another one by now, or the session is good no more."""
+        return _refreshed(await tx.tuples(_SQL.step, parameters))
+
+    async def as_it_is(self, tx: Transaction, session_id: UUID, counter: int) -> Refreshed | None:
+        """Returns None when the counter is another one by now."""
+        return _refreshed(await tx.tuples(_SQL.as_it_is, {"session_id": session_id, "counter": counter}))
 
     async def verified(self, tx: Transaction, parameters: Mapping[str, object]) -> Verified | None:
         rows = await tx.tuples(_SQL.verified, parameters)
@@ -122,6 +127,13 @@ class SessionStore:
     async def of_user(self, tx: Transaction, user_id: UUID) -> list[Session]:
         """The last refreshed first."""
         return await tx.all(_SQL.list_sessions, {"user_id": user_id}, Session)
+
+
+def _refreshed(rows: Sequence[tuple[Any, ...]]) -> Refreshed | None:
+    if not rows:
+        return None
+    [(aal, amr, account)] = rows
+    return Refreshed(aal, amr, _decoder.decode(account))
 
 
 def purge_of_sessions(retention_days: float) -> Purge:
