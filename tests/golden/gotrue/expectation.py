@@ -63,6 +63,8 @@ def expected(line: Line, differences: Sequence[Difference]) -> Json:
 def refusal(line: Line, refused: Refused) -> Json:
     headers = {"Content-Type": "application/json", "X-Sb-Error-Code": refused.code}
     body: Json = {"code": refused.status, "error_code": refused.code, "msg": refused.text}
+    if refused.status == 429:
+        headers["Retry-After"] = "<any>"
     if is_newer(line):
         headers["X-Supabase-Api-Version"] = "2024-01-01"
         body = {"code": refused.code, "message": refused.text}
