@@ -32,6 +32,7 @@ class Access(Struct, frozen=True):
     rate            the class by which callers are limited.
     max_body_bytes  a larger body is answered with 413; None: whatever the process takes (OGEL_MAX_BODY_BYTES).
     audit           actions that the audit log has of it, one of them each time it changed something.
+    always          it is answered during maintenance, too: health, metrics, public documents.
 
     Raises ValueError: a key needs a scope, and who is not asked has none.
     """
@@ -41,6 +42,7 @@ class Access(Struct, frozen=True):
     rate: RateClass
     max_body_bytes: int | None = BODY_BYTES
     audit: tuple[str, ...] = ()
+    always: bool = False
 
     def __post_init__(self) -> None:
         if (self.who == "open" and self.scope is not None) or (self.who == "key" and self.scope is None):
@@ -64,4 +66,4 @@ class Access(Struct, frozen=True):
 
 
 # For health, metadata and the like: no credentials are needed.
-OPEN = Access("open", None, "none")
+OPEN = Access("open", None, "none", always=True)
