@@ -157,7 +157,7 @@ class OwnChanges:
         await self._tries.as_user(whose)
         if not (await self._hasher.verify(user.encrypted_password, wanted.current_password)).ok:
             raise AccountError(400, "current_password_invalid", said)
-        self._tries.succeeded(whose)
+        self._tries.did_not_fail(whose)
 
     async def _nonce(self, caller: Caller, user: User, wanted: Changes) -> Guess | None:
         """Returns a guess that has to be right, where the sign-in was long ago."""
