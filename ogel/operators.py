@@ -53,6 +53,12 @@ class Services(Platform):
         offered: ScheduleService = self.features["schedules"].offers.service
         return offered
 
+    async def tell_the_rest(self) -> None:
+        """Processes hear whose sessions a command has ended before it ends itself."""
+        for feature in self.features.built:
+            if feature.name == "accounts":
+                await feature.offers.told()
+
 
 @asynccontextmanager
 async def services(settings: Settings) -> AsyncIterator[Services]:
@@ -63,7 +69,10 @@ async def services(settings: Settings) -> AsyncIterator[Services]:
     platform = _with_what_there_is(settings)
     await ready_database(settings, migrates=False)
     async with platform.servers.at_hand(rings=settings.redis_url is not None):
-        yield platform
+        try:
+            yield platform
+        finally:
+            await platform.tell_the_rest()
 
 
 @asynccontextmanager

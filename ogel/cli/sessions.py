@@ -26,8 +26,6 @@ _TABLE: Table[Session] = Table(
         Column("program", lambda each: each.user_agent or "", gives=True),
     ],
 )
-# More than one user has.
-_ALL = 1_000
 
 
 @click.group("sessions")
@@ -43,7 +41,7 @@ def list_sessions(user: str, as_json: bool) -> None:
     from ogel.features.accounts.sessions.session import Session
 
     with api() as ogel:
-        found = ogel.listed(f"/api/users/{user}/sessions", _ALL)
+        found = ogel.whole(f"/api/users/{user}/sessions")
     say_list(found, as_json, Session, _TABLE.show)
 
 

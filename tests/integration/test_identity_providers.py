@@ -146,7 +146,7 @@ def test_github_says_who_has_signed_in_and_which_addresses_are_theirs(issuer: Is
     issuer.person = GRACE
 
     redeemed = told(
-        lambda outgoing: round_trip(GitHub(outgoing, GITHUB_CLIENT, GITHUB_SECRET, issuer.url), issuer)
+        lambda outgoing: round_trip(GitHub(outgoing, GITHUB_CLIENT, GITHUB_SECRET, f"{issuer.url}/"), issuer)
     )
 
     person = redeemed.person
@@ -299,8 +299,8 @@ NOW = int(time.time())
         {"exp": float("inf")},
         {"exp": -1e400},
         {"iat": None},
-        {"iat": NOW + 120},
-        {"nbf": NOW + 120},
+        {"iat": NOW + 86_400},
+        {"nbf": NOW + 86_400},
         {"sub": None},
         {"sub": ""},
         {"sub": 7},

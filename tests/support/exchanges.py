@@ -436,6 +436,11 @@ def _people(ask: Exchanges) -> None:
     ask("GET", one, id=id)
     ask("PATCH", one, {"labels": ["beta"], "app_metadata": {"plan": "pro"}}, id=id)
     ask("DELETE", one, {"soft": False}, id=id)
+    hedy = _signed_in(ask.api, "hedy")
+    as_hedy = Client(ask.api.port, key=hedy["access_token"])
+    factor = as_hedy.ok("POST", "/auth/v1/factors", {"factor_type": "totp", "friendly_name": "phone"})
+    of = {"id": hedy["user"]["id"], "factor_id": factor["id"]}
+    ask("DELETE", one + "/factors/{factor_id}", **of)
 
 
 def _sessions(ask: Exchanges) -> None:

@@ -7,14 +7,13 @@ from http.cookies import SimpleCookie
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from tests.support.issuer import Issuer
-from tests.support.process import Response
-from tests.support.world import World
+from tests.support.process import Client, Response
 
 AUTH = "/auth/v1"
 
 
 class Browser:
-    def __init__(self, api: World, issuer: Issuer) -> None:
+    def __init__(self, api: Client, issuer: Issuer) -> None:
         self._api = api
         self._issuer = issuer
         self.cookies: dict[str, str] = {}

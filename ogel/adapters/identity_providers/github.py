@@ -42,6 +42,7 @@ class GitHub:
         self._outgoing = outgoing
         self._client_id = client_id
         self._secret = secret
+        site = site.rstrip("/")
         self._api = _API if site == SITE else f"{site}/api/v3"
         self.issuer = f"{site}/login/oauth"
 

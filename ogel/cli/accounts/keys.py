@@ -24,8 +24,6 @@ _TABLE: Table[SigningKey] = Table(
         Column("signed until", lambda key: relative(key.retired_at)),
     ],
 )
-# More than there ever are.
-_ALL = 1_000
 
 
 @click.group("keys")
@@ -40,7 +38,7 @@ def list_keys(as_json: bool) -> None:
     from ogel.features.accounts.signing.key import SigningKey
 
     with api() as ogel:
-        found = ogel.listed("/api/signing-keys", _ALL)
+        found = ogel.whole("/api/signing-keys")
     say_list(found, as_json, SigningKey, _TABLE.show)
 
 

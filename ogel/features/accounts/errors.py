@@ -31,7 +31,7 @@ class BadToken(Unauthenticated):
     """An access token that is not good, or not any more. `code` is Supabase Auth's."""
 
     def __init__(self, reason: str, code: str = "bad_jwt") -> None:
-        super().__init__(f"invalid JWT: {reason}" if code == "bad_jwt" else reason)
+        super().__init__(reason)
         self.code = code
 
 

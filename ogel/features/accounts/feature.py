@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from ogel.features.accounts.self_service.sign_up import SignUpService
     from ogel.features.accounts.self_service.tries import Tries
     from ogel.features.accounts.sessions.metrics import SessionMetrics
+    from ogel.features.accounts.sessions.news import SessionNews
     from ogel.features.accounts.sessions.people import People
     from ogel.features.accounts.sessions.service import SessionService
     from ogel.features.accounts.signing.key import Algorithm
@@ -156,12 +157,22 @@ class AccountsFeature:
         return people
 
     @cached_property
-    def sessions(self) -> SessionService:
+    def _news(self) -> SessionNews:
         from ogel.features.accounts.sessions.news import SessionNews
+
+        core = self._core
+        return SessionNews(core.broadcast if core.has_redis else None, self.session_watch.look_soon)
+
+    async def told(self) -> None:
+        """Before a process that has changed something ends, others hear of it."""
+        if "_news" in self.__dict__:
+            await self._news.told()
+
+    @cached_property
+    def sessions(self) -> SessionService:
         from ogel.features.accounts.sessions.service import Lifetimes, SessionService
 
         core, settings = self._core, self._settings
-        news = SessionNews(core.broadcast if core.has_redis else None, self.session_watch.look_soon)
         lifetimes = Lifetimes(
             idle=settings.session_idle_days * _DAY_SECONDS,
             absolute=settings.session_days * _DAY_SECONDS,
@@ -175,7 +186,7 @@ class AccountsFeature:
             core.vault,
             core.outbox,
             core.audit,
-            news.changed,
+            self._news.changed,
             lifetimes,
             self._session_metrics,
         )
@@ -315,6 +326,7 @@ class AccountsFeature:
             self.users,
             self.factors,
             self.sessions,
+            self.codes,
             self.hasher,
             self._settings,
         )
@@ -421,11 +433,18 @@ class AccountsFeature:
 
     def _routes_of_identities(self) -> Sequence[Route]:
         from ogel.features.accounts.gotrue.identities import IdentityRoutes
-        from ogel.features.accounts.users.unlinking import Unlinking
+        from ogel.features.accounts.self_service.unlinking import Unlinking
 
         core, enabled = self._core, self._settings.manual_linking
         unlinking = Unlinking(
-            core.database, self.user_store, self.users, self.sessions, core.audit, enabled=enabled
+            core.database,
+            self.user_store,
+            self.users,
+            self.sessions,
+            self.factors,
+            self.codes,
+            core.audit,
+            enabled=enabled,
         )
         return IdentityRoutes(unlinking).routes()
 
@@ -548,7 +567,7 @@ def build(core: Core, settings: AccountsSettings) -> Feature:
         authenticators={TOKEN: accounts.authenticate},
         watches={"user": accounts.session_watch},
         services=[
-            BackgroundService("session watch", accounts.session_watch.run),
+            BackgroundService("session watch", accounts.session_watch.run, at_last=accounts.told),
             BackgroundService("signing keys", accounts.rotate_keys, where="api"),
             BackgroundService("confirmation", accounts.say_what_is_believed, where="api"),
         ],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from ogel.features.accounts.codes.redirects import problem_of
 from ogel.features.accounts.oauth.clients import OidcClient, client_ids, oidc_clients
@@ -318,8 +319,9 @@ class AccountsSettings(Section):
 
     @property
     def external_url(self) -> str:
-        """Where clients reach /auth/v1; the issuer of tokens."""
-        return self.api_url or _LOCAL_URL
+        """Where clients reach /auth/v1; the issuer of tokens. Behind a host alone it is where it always is."""
+        url = (self.api_url or _LOCAL_URL).rstrip("/")
+        return url if urlsplit(url).path else f"{url}/auth/v1"
 
     def incomplete(self, known: Collection[str], names: Mapping[str, str]) -> Sequence[str]:
         github = self.github_client_id is not None

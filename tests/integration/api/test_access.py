@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Mapping
 from typing import Any
 
+import jwt
 import pytest
 
 from ogel.kernel.clock import rfc3339, utc_now
@@ -44,6 +46,7 @@ def credentials_that_ended(api: World, people: People) -> Mapping[str, str]:
         "revoked": revoked["key"],
         "rotated": rotated["key"],
         "expired": a_key(api, "*", expires_at=rfc3339(utc_now()))["key"],
+        "an expired token": expired(people, good),
         "signed out": signed_out.access_token,
         "deleted": deleted.access_token,
         "banned": banned.access_token,
@@ -52,6 +55,14 @@ def credentials_that_ended(api: World, people: People) -> Mapping[str, str]:
         "a refresh token": people.signs_in(people.somebody()).refresh_token,
         "nothing": "",
     }
+
+
+def expired(people: People, good: str) -> str:
+    """The same token, a minute too late."""
+    signer = people.run(people.accounts.signing_keys.signer())
+    claims = jwt.decode(good, options={"verify_signature": False})
+    header = jwt.get_unverified_header(good)
+    return jwt.encode({**claims, "exp": int(time.time()) - 60}, signer.private, header["alg"], headers=header)
 
 
 def test_what_has_ended_opens_nothing(api: World, rows: list[AccessRow]) -> None:

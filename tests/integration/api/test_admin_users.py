@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -53,6 +54,8 @@ def test_a_user_may_have_a_phone(api: World) -> None:
     user = made(api, email=None, phone=f"+{phone}", phone_confirm=True)
     assert (user["phone"], user["email"]) == (phone, "")
     assert [each["provider"] for each in user["identities"]] == ["phone"]
+    taken = api("POST", ADMIN, {"email": address(), "phone": phone})
+    assert refusal(taken) == (422, "phone_exists")
     both = made(api, phone=str(int(phone) + 1))
     assert both["app_metadata"]["providers"] == ["email", "phone"]
     assert refusal(api("PUT", f"{ADMIN}/{both['id']}", {"phone": phone})) == (422, "phone_exists")
@@ -109,6 +112,22 @@ def test_a_new_password_ends_sessions_and_must_be_good(api: World) -> None:
     assert refusal(weak) == (422, "weak_password")
     api.ok("PUT", f"{ADMIN}/{ada.id}", {"password": "Battery-staple-2"})
     assert ada.refused("GET", "/user") == (403, "session_not_found")
+
+
+def test_what_is_on_its_way_to_an_old_address_lets_nobody_in(api: World) -> None:
+    user = made(api)
+    link = api.ok("POST", f"{AUTH}/admin/generate_link", {"type": "recovery", "email": user["email"]})
+    api.ok("PUT", f"{ADMIN}/{user['id']}", {"email": address()})
+    proof = {"type": "recovery", "token_hash": link["hashed_token"]}
+    assert refusal(api("POST", f"{AUTH}/verify", proof)) == (403, "otp_expired")
+
+
+def test_the_address_that_it_has_changes_nothing(api: World) -> None:
+    user = made(api)
+    new = address()
+    api.ok("PUT", f"{ADMIN}/{user['id']}", {"email": new, "email_confirm": True})
+    again = api.ok("PUT", f"{ADMIN}/{user['id']}", {"email": new.upper()})
+    assert again["identities"][0]["identity_data"]["email_verified"] is True
 
 
 def test_a_ban_is_known_at_once_and_ends(api: World) -> None:
@@ -249,3 +268,10 @@ def test_the_log_of_people(api: World) -> None:
     for query in ("zzz", "zzz:a"):
         assert refusal(api("GET", f"{log}?query={query}")) == (400, "validation_failed")
     assert api.ok("GET", f"{log}?query=action:nothing") == []
+
+
+def test_of_many_who_make_a_user_at_once_one_does(api: World) -> None:
+    body = {"email": address()}
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda _: api("POST", ADMIN, body).status, range(16)))
+    assert sorted(answers) == [200, *[422] * 15]

@@ -139,6 +139,24 @@ def test_a_sign_up_of_somebody_else_looks_like_any_other(mailing: World) -> None
     assert user["user_metadata"]["name"] == "Ada"
 
 
+def test_a_strangers_password_opens_nothing_once_somebody_else_signs_up(mailing: World) -> None:
+    email = f"u{uuid4().hex[:12]}@example.com"
+    sign_in = "/auth/v1/token?grant_type=password"
+
+    def tried(password: str) -> str:
+        code: str = mailing("POST", sign_in, {"email": email, "password": password}, key="").json[
+            "error_code"
+        ]
+        return code
+
+    sign_up(mailing, email)
+    sign_up(mailing, email)
+    assert tried(PASSWORD) == "email_not_confirmed"
+    body = {"email": email, "password": "Battery-staple-2"}
+    mailing("POST", "/auth/v1/signup", body, key="")
+    assert {tried(PASSWORD), tried("Battery-staple-2")} == {"invalid_credentials"}
+
+
 def test_who_has_not_confirmed_hears_so_with_the_password_alone(mailing: World) -> None:
     email = f"u{uuid4().hex[:12]}@example.com"
     sign_up(mailing, email)

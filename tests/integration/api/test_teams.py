@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -52,11 +53,12 @@ class Person:
         assert answer.status < 300, answer.raw
         return answer.json if answer.raw else None
 
-    def roles(self) -> set[str]:
-        """As the next request has them."""
+    def roles(self, at: People | None = None) -> set[str]:
+        """As the next request has them, here or at another process."""
         claims = jwt.decode(self.token, options={"verify_signature": False})
         principal = Principal("user", self.id, claims=claims)
-        return set(self._people.run(self._people.accounts.people.current(principal)).roles)
+        people = at or self._people
+        return set(people.run(people.accounts.people.current(principal)).roles)
 
 
 @pytest.fixture(scope="module")
@@ -422,6 +424,21 @@ def test_a_change_is_known_with_the_next_request(api: World, anna: Person, ben: 
     add(api, team, ben)
     assert anna("DELETE", f"/api/teams/{team}").status == 204
     assert ben.roles() == {"users/verified"}
+
+
+def test_another_process_knows_within_a_second(
+    api: World, suite_servers: dict[str, str], anna: Person, ben: Person
+) -> None:
+    """Also when nothing tells it: a World listens to no announcement."""
+    team = a_team(anna)
+    with World(**suite_servers, **ENVIRONMENT) as other:
+        there = People(other)
+        assert ben.roles(there) == {"users/verified"}
+        member = add(api, team, ben)
+        changed = time.monotonic()
+        while f"member:{member}" not in ben.roles(there):
+            assert time.monotonic() < changed + 5
+        assert time.monotonic() < changed + 1.5  # a second, and what a busy machine adds
 
 
 def test_labels_are_roles(api: World, people: People, ben: Person) -> None:

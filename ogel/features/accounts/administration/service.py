@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 from uuid import UUID, uuid4
 
 from msgspec import UNSET, Struct
@@ -17,6 +17,8 @@ from ogel.features.accounts.administration.wanted import (
     checked_role,
     merged,
 )
+from ogel.features.accounts.codes.code import Purpose
+from ogel.features.accounts.codes.service import CodeService
 from ogel.features.accounts.errors import AccountError
 from ogel.features.accounts.factors.service import FactorService
 from ogel.features.accounts.passwords.formats import UnknownHash, check_hash
@@ -52,6 +54,7 @@ class AdminService:
         users: UserService,
         factors: FactorService,
         sessions: SessionService,
+        codes: CodeService,
         hasher: Hasher,
         settings: AccountsSettings,
     ) -> None:
@@ -61,6 +64,7 @@ class AdminService:
         self._users = users
         self._factors = factors
         self._sessions = sessions
+        self._codes = codes
         self._hasher = hasher
         self._settings = settings
 
@@ -89,12 +93,21 @@ class AdminService:
             identity=by_phone if email is None else None,
         )
         async with self._database.transaction() as tx:
-            if email is not None and await self._store.by_email(tx, email) is not None:
-                raise _email_exists()
-            user = await self._users.create(tx, caller, new)
+            user = await self._made(tx, caller, new)
             if email is not None and by_phone is not None:
                 user = await self._add_phone(tx, user, by_phone)
             return Whole(user, await self._store.identities(tx, id), [])
+
+    async def _made(self, tx: Transaction, caller: Caller, new: NewUser) -> User:
+        if new.email is not None and await self._store.by_email(tx, new.email) is not None:
+            raise _email_exists()
+        try:
+            return await self._users.create(tx, caller, new)
+        except AccountError as error:
+            # The address is free: what is taken is the number, unless somebody took the address just now.
+            if error.code == "email_exists" and new.phone is not None:
+                raise _phone_exists() from error
+            raise
 
     async def _add_phone(self, tx: Transaction, user: User, identity: NewIdentity) -> User:
         found = await self._store.insert_identity(tx, user.id, PHONE, identity.provider_id, identity.data)
@@ -130,7 +143,21 @@ class AdminService:
         """
         A new password ends all sessions of the user; a ban is known everywhere within a second. Raises AccountError.
         """
-        password_hash = await self._hash_of(wanted, new=False)
+        changes = await self._columns(caller, wanted)
+        async with self._database.transaction() as tx:
+            before = await self._store.lock(tx, id)
+            if before is None:
+                raise no_user()
+            changes |= _metadata_and_confirmations(before, wanted, changes)
+            after = await self._changed(tx, caller, before, changes)
+            await self._set_identities(tx, before, after, wanted)
+            await self._shut_out(tx, caller, before, after)
+            whole = await self._whole(tx, after)
+        self._sessions.changed(id)
+        return whole
+
+    async def _columns(self, caller: Caller, wanted: Wanted) -> dict[str, Any]:
+        """Those that do not depend on what was before."""
         changes: dict[str, Any] = {}
         if (email := checked_email(wanted.email)) is not None:
             changes |= {"email": email, "email_change": None, "email_change_confirm_status": 0}
@@ -138,29 +165,32 @@ class AdminService:
             changes["phone"] = phone
         if (role := checked_role(wanted.role, caller.principal)) is not None:
             changes["role"] = role
-        if password_hash is not None:
-            changes["encrypted_password"] = password_hash
         if wanted.labels is not None:
             changes["labels"] = list(wanted.labels)
         if wanted.banned_until is not UNSET:
             changes["banned_until"] = wanted.banned_until
-        async with self._database.transaction() as tx:
-            before = await self._store.lock(tx, id)
-            if before is None:
-                raise no_user()
-            changes |= _metadata_and_confirmations(before, wanted, changes)
-            after = await self._changed(tx, caller, before, changes)
-            if email is not None:
-                data = {"email": email, "email_verified": wanted.email_confirm, "phone_verified": False}
-                await self._set_identity(tx, id, EMAIL, data)
-            if phone is not None:
-                identity = _phone_identity(id, phone, verified=wanted.phone_confirm)
-                await self._set_identity(tx, id, PHONE, identity.data)
-            if password_hash is not None:
-                await self._sessions.end(tx, caller, id, "global", None, "password_changed")
-            whole = await self._whole(tx, after)
-        self._sessions.changed(id)
-        return whole
+        if (password_hash := await self._hash_of(wanted, new=False)) is not None:
+            changes["encrypted_password"] = password_hash
+        return changes
+
+    async def _set_identities(self, tx: Transaction, before: User, after: User, wanted: Wanted) -> None:
+        if after.email and after.email != before.email:
+            data = {"email": after.email, "email_verified": wanted.email_confirm, "phone_verified": False}
+            await self._set_identity(tx, after.id, EMAIL, data)
+        if after.phone and after.phone != before.phone:
+            identity = _phone_identity(after.id, after.phone, verified=wanted.phone_confirm)
+            await self._set_identity(tx, after.id, PHONE, identity.data)
+
+    async def _shut_out(self, tx: Transaction, caller: Caller, before: User, after: User) -> None:
+        """
+        An operator changes address and password where somebody else had got hold of them: whose codes are on their way
+        to the old address, and whose sessions go on, is shut out.
+        """
+        has_new_password = after.encrypted_password != before.encrypted_password
+        if has_new_password:
+            await self._sessions.end(tx, caller, after.id, "global", None, "password_changed")
+        if has_new_password or (after.email, after.phone) != (before.email, before.phone):
+            await self._codes.drop(tx, after, *get_args(Purpose))
 
     async def _changed(self, tx: Transaction, caller: Caller, before: User, changes: dict[str, Any]) -> User:
         if not changes:

@@ -20,7 +20,10 @@ from ogel.kernel.errors import OgelError
 from ogel.runtime.http.access import Access
 from ogel.runtime.http.route import Call, Form, Redirect, Route
 
-_AUDITED = ("auth.sign_in", "auth.sign_in_failed", "auth.identity_linked", "user.create", "user.update")
+_AUDITED = (
+    *("auth.sign_in", "auth.sign_in_failed", "auth.code_sent"),
+    *("identity.create", "user.create", "user.update"),
+)
 # OAuth's words for errors that have one of their own; the others are the server's.
 _OAUTH_ERRORS: Mapping[str, str] = {
     "bad_oauth_callback": "invalid_request",

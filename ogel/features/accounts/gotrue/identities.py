@@ -7,7 +7,7 @@ from typing import Any
 
 from ogel.features.accounts.gotrue.paths import id_in
 from ogel.features.accounts.gotrue.shapes import Json
-from ogel.features.accounts.users.unlinking import Unlinking
+from ogel.features.accounts.self_service.unlinking import Unlinking
 from ogel.runtime.http.access import Access
 from ogel.runtime.http.route import Call, Route
 

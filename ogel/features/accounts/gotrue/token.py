@@ -28,7 +28,9 @@ class TokenRoutes:
 
     def routes(self) -> Sequence[Route]:
         access = Access("open", None, "write").audited(
-            "auth.sign_in", "auth.sign_in_failed", "auth.refresh_reuse"
+            *("auth.sign_in", "auth.sign_in_failed", "auth.refresh_reuse"),
+            # Of who comes with an ID token for the first time.
+            *("identity.create", "user.create"),
         )
         return [
             Route("POST", "/token", self._token, access, "Get a session", body=OPTIONAL_JSON,

@@ -82,11 +82,10 @@ class Matching:
         if user is None:
             raise AccountError(404, "user_not_found", "User not found")
         known = await self._user_store.identity(tx, provider, person.id)
-        if known is None:
-            known = await self._identified(tx, user, provider, person, caller)
-        else:
+        if known is not None:
             whose = "" if known.user_id == user_id else " to another user"
             raise AccountError(422, "identity_already_exists", f"Identity is already linked{whose}")
+        await self._identified(tx, user, provider, person, caller)
         changed: dict[str, Any] = {"raw_app_meta_data": _with_provider(user, provider), "is_anonymous": False}
         if user.email is None and person.email is not None and person.email_verified:
             if await self._user_store.by_email(tx, person.email) is not None:
@@ -96,7 +95,8 @@ class Matching:
 
     async def _again(self, tx: Transaction, caller: Caller, known: Identity, person: Person) -> Found:
         user = await self._user_store.lock(tx, known.user_id)
-        if user is None:
+        # Before the lock was had, somebody may have taken the account away.
+        if user is None or await self._user_store.identity(tx, known.provider, known.provider_id) is None:
             raise Raced
         said = dict(person.claims)
         await self._user_store.update_identity(tx, known.id, identity_data=said, last_sign_in_at=utc_now())
@@ -192,7 +192,7 @@ class Matching:
             raise Raced
         said, whose = {"provider": provider}, str(user.id)
         await self._audit.record(
-            tx, caller, "auth.identity_linked", "identity", str(identity.id), said, user_id=whose
+            tx, caller, "identity.create", "identity", str(identity.id), said, user_id=whose
         )
         return identity
 

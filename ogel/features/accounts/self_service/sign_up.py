@@ -78,6 +78,7 @@ class SignUpService:
         if self._confirms:
             await self._codes.admit(email, "signup")
         async with in_even_time():
+            kept = await self._kept_hash(email, password) if self._confirms else None
             new = NewUser(
                 email=email,
                 email_confirmed=not self._confirms,
@@ -87,8 +88,15 @@ class SignUpService:
             )
             async with self._database.transaction() as tx:
                 if self._confirms:
-                    return await self._to_confirm(tx, caller, new, link)
+                    return await self._to_confirm(tx, caller, new, kept, link)
                 return await self._at_once(tx, caller, new)
+
+    async def _kept_hash(self, email: str, password: str) -> str | None:
+        """Returns the hash that somebody has who signed up with this address and password before."""
+        async with self._database.autocommit() as tx:
+            known = await self._store.by_email(tx, email)
+        stored = None if known is None else known.encrypted_password
+        return stored if (await self._hasher.verify(stored, password)).ok else None
 
     async def anonymously(self, caller: Caller, data: Json) -> Issued:
         """Raises AccountError, or RateLimited."""
@@ -104,36 +112,31 @@ class SignUpService:
         if not self._settings.signup:
             raise AccountError(422, "signup_disabled", "Signups not allowed for this instance")
 
-    async def _to_confirm(self, tx: Transaction, caller: Caller, new: NewUser, link: LinkOptions) -> Pending:
+    async def _to_confirm(
+        self, tx: Transaction, caller: Caller, new: NewUser, kept: str | None, link: LinkOptions
+    ) -> Pending:
         user = await self._made(tx, caller, new)
         if user is not None:
             sent = await self._codes.send(tx, caller, user, "signup", link)
             return Pending(sent, await self._store.identities(tx, user.id))
-        known = await self._store.by_email(tx, new.email or "")
-        if known is not None and known.email_confirmed_at is None:
-            # The password of whoever came first stays: nobody has shown yet whose the address is.
-            await self._codes.send(tx, caller, known, "signup", link)
+        found = await self._store.by_email(tx, new.email or "")
+        known = None if found is None else await self._store.lock(tx, found.id)
+        if known is None or known.email_confirmed_at is not None:
+            self._codes.nothing_sent()
+            return _as_if_made(new)
+        if known.encrypted_password != kept:
+            # Two people, perhaps, and nobody has shown whose the address is. Whoever answers the mail is signed in and
+            # chooses a password; one that a stranger set before them would be a way in for the stranger.
+            known = await self._store.update(tx, known.id, encrypted_password=None)
+        await self._codes.send(tx, caller, known, "signup", link)
         return _as_if_made(new)
 
     async def _at_once(self, tx: Transaction, caller: Caller, new: NewUser) -> Issued:
+        """Also somebody who never confirmed keeps the address: operators may have given them rights."""
         user = await self._made(tx, caller, new)
         if user is None:
-            user = await self._taken_over(tx, caller, new)
-        return await self._sessions.begin(tx, acting(caller, user), user, "password")
-
-    async def _taken_over(self, tx: Transaction, caller: Caller, new: NewUser) -> User:
-        """
-        Somebody who never confirmed, in a time when that was asked for, leaves the address to who signs up now. Raises
-        AccountError for everybody else's.
-        """
-        known = await self._store.by_email(tx, new.email or "")
-        before = None if known is None else await self._store.lock(tx, known.id)
-        if before is None or before.email_confirmed_at is not None:
             raise AccountError(422, "user_already_exists", "User already registered")
-        said = columns_of(before.id, new, identity_of_address(before.id, new))
-        user = await self._store.update(tx, before.id, **said)
-        await self._users.changed(tx, caller, before, user)
-        return user
+        return await self._sessions.begin(tx, acting(caller, user), user, "password")
 
     async def _made(self, tx: Transaction, caller: Caller, new: NewUser) -> User | None:
         try:

@@ -39,6 +39,11 @@ class SessionNews:
         if self._telling is None or self._telling.done():
             self._telling = asyncio.create_task(self._tell(self._broadcast))
 
+    async def told(self) -> None:
+        """Waits until everybody was told of what has changed so far; TELL_SECONDS for each announcement at most."""
+        if self._telling is not None:
+            await self._telling
+
     async def _tell(self, broadcast: Broadcast) -> None:
         while self._more:
             self._more = False

@@ -111,7 +111,7 @@ class People:
 def _key_of(claims: Claims) -> _Key:
     session_id = claims["session_id"]
     if not isinstance(session_id, str):
-        raise BadToken("session_id claim must be a UUID")
+        raise BadToken("invalid claim: session_id claim must be a UUID")
     return claims["sub"], session_id
 
 
@@ -125,4 +125,4 @@ def _ids_of(key: _Key) -> tuple[UUID, UUID]:
     try:
         return user, UUID(session_id)
     except ValueError as error:
-        raise BadToken("session_id claim must be a UUID") from error
+        raise BadToken("invalid claim: session_id claim must be a UUID") from error

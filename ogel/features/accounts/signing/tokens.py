@@ -81,28 +81,28 @@ class Tokens:
     async def verify(self, token: str) -> Claims:
         """Raises BadToken. A token that was verified before is not verified again."""
         if len(token) > MOST_BYTES or not token.isascii():
-            raise BadToken(f"it is no token of at most {MOST_BYTES} characters of ASCII")
+            raise BadToken(f"invalid JWT: it is no token of at most {MOST_BYTES} characters of ASCII")
         digest = sha256(token.encode()).digest()
         known = self._remembered.get(digest)
         if known is None:
             known = await self._verified(token)
             self._remember(digest, known)
         elif known.kid is not None and await self._keys.verifier(known.kid) is None:
-            raise BadToken("its key is not known")
+            raise BadToken("invalid JWT: its key is not known")
         elif time.time() >= known.claims["exp"] + LEEWAY_SECONDS:
-            raise BadToken("it is expired")
+            raise BadToken("invalid JWT: it is expired")
         return known.claims
 
     async def _verified(self, token: str) -> _Verified:
         header = _header(token)
         kid = header.get("kid")
         if str(header.get("typ", TYPE)).upper() != TYPE:
-            raise BadToken("its type is another one")
+            raise BadToken("invalid JWT: its type is another one")
         verifier = await self._keys.verifier(kid) if isinstance(kid, str) else None
         if verifier is None and header.get("alg") == "HS256" and self._legacy_secret is not None:
             return _Verified(_legacy(token, self._legacy_secret), None, len(token))
         if verifier is None:
-            raise BadToken("its key is not known")
+            raise BadToken("invalid JWT: its key is not known")
         claims = _decoded(token, verifier.public, verifier.algorithm, self._issuer, AUDIENCE, _REQUIRED)
         return _Verified(claims, kid, len(token))
 
@@ -127,7 +127,7 @@ def _header(token: str) -> dict[str, Any]:
     try:
         header = _object(base64url_decode(token.partition(".")[0]))
     except (ValueError, RecursionError) as error:
-        raise BadToken("its header cannot be read") from error
+        raise BadToken("invalid JWT: its header cannot be read") from error
     return header
 
 
@@ -149,8 +149,10 @@ def _decoded(
             leeway=LEEWAY_SECONDS,
         )
         _object(base64url_decode(token.split(".")[1]))
+    except jwt.MissingRequiredClaimError as error:
+        raise BadToken(f"invalid claim: missing {error.claim} claim") from error
     except (jwt.PyJWTError, ValueError, RecursionError) as error:
-        raise BadToken(str(error)) from error
+        raise BadToken(f"invalid JWT: {error}") from error
     return claims
 
 
@@ -162,7 +164,7 @@ def _legacy(token: str, secret: str) -> Claims:
     claims = _decoded(token, secret, "HS256", None, None, ("exp",))
     if "sub" not in claims:
         if claims.get("role") not in LEGACY_ROLES:
-            raise BadToken("missing sub claim")
+            raise BadToken("invalid claim: missing sub claim")
         return claims
     return _decoded(token, secret, "HS256", None, AUDIENCE, ("sub", "aud", "exp", "session_id"))
 

@@ -79,3 +79,19 @@ def test_secrets_are_known_as_such() -> None:
     given = {"OGEL_AUTH_OIDC": "a=https://a.example.com|x|hunter%3B2; b=https://b.example.com|y"}
 
     assert "hunter;2" in secrets_of(read_settings({**SERVERS, **given}).settings)
+
+
+@pytest.mark.parametrize(
+    ("written", "url"),
+    [
+        ("https://api.example.com/auth/v1", "https://api.example.com/auth/v1"),
+        ("https://api.example.com/auth/v1/", "https://api.example.com/auth/v1"),
+        ("https://api.example.com", "https://api.example.com/auth/v1"),
+        ("https://api.example.com/", "https://api.example.com/auth/v1"),
+        ("https://example.com/people", "https://example.com/people"),
+    ],
+)
+def test_browsers_come_back_to_where_accounts_are_served(written: str, url: str) -> None:
+    accounts = read_settings({**SERVERS, "OGEL_AUTH_URL": written}).settings.of(AccountsSettings)
+
+    assert accounts.external_url == url

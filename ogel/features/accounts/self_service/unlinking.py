@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, get_args
 from uuid import UUID
 
 from psycopg.errors import UniqueViolation
 
+from ogel.features.accounts.codes.code import Purpose
+from ogel.features.accounts.codes.service import CodeService
 from ogel.features.accounts.errors import AccountError
+from ogel.features.accounts.factors.service import FactorService
 from ogel.features.accounts.sessions.service import SessionService
 from ogel.features.accounts.users.service import EMAIL, UserService
 from ogel.features.accounts.users.store import UserStore
@@ -27,6 +30,8 @@ class Unlinking:
         store: UserStore,
         users: UserService,
         sessions: SessionService,
+        factors: FactorService,
+        codes: CodeService,
         audit: AuditTrail,
         *,
         enabled: bool,
@@ -35,6 +40,8 @@ class Unlinking:
         self._store = store
         self._users = users
         self._sessions = sessions
+        self._factors = factors
+        self._codes = codes
         self._audit = audit
         self._enabled = enabled
 
@@ -53,12 +60,18 @@ class Unlinking:
             gone = next((each for each in identities if each.id == identity_id), None)
             if gone is None:
                 raise AccountError(422, "identity_not_found", "Identity doesn't exist")
+            await self._check_factor(tx, caller, user)
             await self._store.delete_identity(tx, gone.id)
             left = [each for each in identities if each.id != identity_id]
             await self._change_user(tx, caller, user, gone, left)
             metadata = {"provider": gone.provider}
             await self._audit.record(tx, caller, "identity.delete", "identity", str(gone.id), metadata)
         self._sessions.changed(user.id)
+
+    async def _check_factor(self, tx: Transaction, caller: Caller, user: User) -> None:
+        """An address may go with it, and a password: they need the second factor of who has one, as in PUT /user."""
+        if await self._factors.needs_aal2(tx, user.id) and not await self._factors.is_aal2(tx, caller):
+            raise AccountError(403, "insufficient_aal", "AAL2 required to unlink an identity")
 
     async def _change_user(
         self, tx: Transaction, caller: Caller, user: User, gone: Identity, left: Sequence[Identity]
@@ -70,6 +83,9 @@ class Unlinking:
             message = "Unable to unlink identity due to email conflict"
             raise AccountError(422, "email_conflict_identity_not_deletable", message) from error
         await self._users.changed(tx, caller, user, changed)
+        if changed.email != user.email:
+            # What is on its way to the address before would let in whoever reads its mail.
+            await self._codes.drop(tx, changed, *get_args(Purpose))
 
 
 def _changes(user: User, gone: Identity, left: Sequence[Identity]) -> dict[str, Any]:
