@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from tests.golden.gotrue.client_differences import CLIENTS
 from tests.golden.gotrue.cors_differences import CORS
 from tests.golden.gotrue.expectation import ALL, GONE, Difference, Instead, Refused, is_newer
 from tests.golden.gotrue.oauth_differences import OAUTH
@@ -150,6 +151,7 @@ _CONFIGURATION: Json = {
 }
 
 DIFFERENCES: Mapping[str, Sequence[Difference]] = {
+    **CLIENTS,
     **CORS,
     **OAUTH,
     **OPERATORS,
@@ -490,10 +492,4 @@ DIFFERENCES: Mapping[str, Sequence[Difference]] = {
             ALL, NOTHING_THERE, "Ogel signs people in to its own apps; it is no identity provider of others."
         ),
     ],
-}
-
-# Files whose routes are still being written, and by whom.
-PENDING: Mapping[str, str] = {
-    "client_auth_js.jsonl": "all",
-    "client_supabase_auth_py.jsonl": "all",
 }
