@@ -35,7 +35,8 @@ class Refused:
 class Difference:
     """
     `lines` are names, or ALL. `ours` is laid over the recorded answer: objects key by key, with `*` for each element or
-    key that is there; GONE takes a key away, Instead replaces. `why` is told to whoever moves here.
+    key that is there, and a number for one element; GONE takes a key away, Instead replaces. `why` is told to whoever
+    moves here.
     """
 
     lines: str | Sequence[str]
@@ -83,7 +84,7 @@ def laid_over(recorded: Any, ours: Any) -> Any:
     if not isinstance(ours, Mapping):
         return copy.deepcopy(ours)
     if isinstance(recorded, list):
-        return [laid_over(each, ours["*"]) for each in recorded]
+        return [laid_over(each, ours.get("*", ours.get(at, {}))) for at, each in enumerate(recorded)]
     changed = dict(recorded) if isinstance(recorded, Mapping) else {}
     for name, value in ours.items():
         if name == "*":

@@ -160,6 +160,8 @@ STORIES: Mapping[str, Mapping[str, Sequence[Step]]] = {
     "client_auth_js.jsonl": {
         "mfa.verify": [code_of_phone("<otp:totp1>", "<secret:totp1>", -1)],
         "mfa.challengeAndVerify (2)": [code_of_phone("<otp:totp2>", "<secret:totp1>")],
+        "signUp pkce": [verifier(3, "<b64url:challenge1>")],
+        "resetPasswordForEmail pkce": [verifier(4, "<b64url:challenge3>")],
         "signInWithOtp pkce": [verifier(1, "<b64url:challenge2>")],
         "getUserIdentities after linking": [signs_in_there(_KC_LINK)],
         "signInWithIdToken": [id_token(_ID_OTHER)],
