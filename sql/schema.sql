@@ -836,6 +836,18 @@ CREATE TABLE mail_suppressions (
 ALTER TABLE ONLY mail_suppressions
     ADD CONSTRAINT mail_suppressions_pkey PRIMARY KEY (address);
 
+CREATE TABLE maintenance (
+    only_one boolean DEFAULT true NOT NULL,
+    message text NOT NULL,
+    retry_after_seconds integer NOT NULL,
+    since timestamp with time zone DEFAULT now() NOT NULL,
+    switched_by text NOT NULL,
+    CONSTRAINT maintenance_only_one_check CHECK (only_one)
+);
+
+ALTER TABLE ONLY maintenance
+    ADD CONSTRAINT maintenance_pkey PRIMARY KEY (only_one);
+
 CREATE TABLE message_attempts (
     id text NOT NULL,
     message_id text NOT NULL,

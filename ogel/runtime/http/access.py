@@ -34,6 +34,7 @@ class Access(Struct, frozen=True):
     max_body_bytes  a larger body is answered with 413; None: whatever the process takes (OGEL_MAX_BODY_BYTES).
     audit           actions that the audit log has of it, one of them each time it changed something.
     role            what people must have (`label:staff`, `team:ID/owner`: kernel/roles.py). Keys are not asked for it.
+    always          it is answered during maintenance, too: health, metrics, public documents.
 
     Raises ValueError: a key needs a scope, who is not asked has none, and only people have roles.
     """
@@ -44,6 +45,7 @@ class Access(Struct, frozen=True):
     max_body_bytes: int | None = BODY_BYTES
     audit: tuple[str, ...] = ()
     role: str | None = None
+    always: bool = False
 
     def __post_init__(self) -> None:
         if (self.who == "open" and self.scope is not None) or (self.who == "key" and self.scope is None):
@@ -78,4 +80,4 @@ class Access(Struct, frozen=True):
 
 
 # For health, metadata and the like: no credentials are needed.
-OPEN = Access("open", None, "none")
+OPEN = Access("open", None, "none", always=True)
