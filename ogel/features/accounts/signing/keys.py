@@ -82,7 +82,12 @@ class SigningKeys:
         return found
 
     async def published(self) -> list[SigningKey]:
-        """Returns those that others should know, the newest first."""
+        """
+        Returns those that others should know, the newest first. The first key is made for who asks, too: otherwise
+        they would remember that there is none.
+        """
+        if not (await self._fresh()).keys:
+            await self.signer()
         return [key for key in (await self._fresh()).keys if key.state != "revoked"]
 
     def forget(self) -> None:
