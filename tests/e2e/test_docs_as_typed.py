@@ -217,6 +217,11 @@ def settings(world: World) -> Reading:
     )
 
 
+def teams(world: World) -> Reading:
+    owner = world.api.ok("POST", "/api/users", {"email": "anna@example.com", "email_confirmed": True})
+    return Reading(instead={"0190b7a2-1f0e-7b6d-9c43-2f1f5d1f0a11": owner["id"]})
+
+
 def webhooks(world: World) -> Reading:
     endpoint = world.api.ok(
         "POST", "/api/webhooks", {"url": "https://shop.example.com/", "events": ["order.*"]}
@@ -244,6 +249,7 @@ READINGS: Mapping[str, Callable[[World], Reading]] = {
     "sessions": sessions,
     "settings": settings,
     "stats": nothing_else,
+    "teams": teams,
     "webhooks": webhooks,
 }
 _ID = re.compile(r"\b([a-z]{2,4})_[0-9a-z]{10,}\b")
