@@ -18,7 +18,7 @@ _TABLE: Table[AccessRow] = Table(
         Column("method"),
         Column("path"),
         Column("who"),
-        Column("scope"),
+        Column("scope or role", lambda row: " or ".join(filter(None, (row.scope, row.role))) or None),
         Column("rate"),
         Column("body", lambda row: _body(row), right=True),
         Column("audited as", lambda row: ", ".join(row.audit) or None, gives=True),

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 import pytest
@@ -187,11 +188,38 @@ def operations(world: World) -> Reading:
     )
 
 
+def sessions(world: World) -> Reading:
+    """Somebody who has signed in three times; by the first session a token is refreshed."""
+    wanted = {"type": "magiclink", "email": "ada@example.com"}
+
+    def signed_in() -> Any:
+        link = world.api.ok("POST", "/auth/v1/admin/generate_link", wanted)
+        proof = {"type": link["verification_type"], "token_hash": link["hashed_token"]}
+        return world.api.ok("POST", "/auth/v1/verify", proof)
+
+    first, _, _ = [signed_in() for _ in range(3)]
+    user = first["user"]["id"]
+    [session, *_] = world.api.ok("GET", f"/api/users/{user}/sessions")["items"]
+    return Reading(
+        instead={
+            "$OGEL": f"http://localhost:{world.ogel.port}",
+            "ogr_…": first["refresh_token"],
+            "USER": user,
+            "SESSION": session["id"],
+        }
+    )
+
+
 def settings(world: World) -> Reading:
     taken = world.beside.enter_context(socket.create_server(("127.0.0.1", 0)))
     return Reading(
         environment={"PORT": str(taken.getsockname()[1])}, ends={"PORT=eighty": 2, "ogel doctor": 1}
     )
+
+
+def teams(world: World) -> Reading:
+    owner = world.api.ok("POST", "/api/users", {"email": "anna@example.com", "email_confirmed": True})
+    return Reading(instead={"0190b7a2-1f0e-7b6d-9c43-2f1f5d1f0a11": owner["id"]})
 
 
 def webhooks(world: World) -> Reading:
@@ -218,8 +246,10 @@ READINGS: Mapping[str, Callable[[World], Reading]] = {
     "operations": operations,
     "realtime": nothing_else,
     "schedules": nothing_else,
+    "sessions": sessions,
     "settings": settings,
     "stats": nothing_else,
+    "teams": teams,
     "webhooks": webhooks,
 }
 _ID = re.compile(r"\b([a-z]{2,4})_[0-9a-z]{10,}\b")

@@ -13,6 +13,7 @@ from ogel.runtime.rates.policy import RateClass
 
 class AccessRow(msgspec.Struct, frozen=True, kw_only=True):
     """
+    role            what people must have; null: nothing besides.
     max_body_bytes  null: no body is read, or, with `body`, the process's own limit holds.
     audit           what the audit log has of it, one of these each time.
     """
@@ -23,6 +24,7 @@ class AccessRow(msgspec.Struct, frozen=True, kw_only=True):
     path: str
     who: Who
     scope: str | None
+    role: str | None
     rate: RateClass
     body: bool
     max_body_bytes: int | None
@@ -56,6 +58,7 @@ def _row(feature: str, dialect: Dialect, way: Route | Stream | Mount) -> AccessR
         path=dialect.prefix + path,
         who=access.who,
         scope=access.scope,
+        role=access.role,
         rate=access.rate,
         body=body,
         max_body_bytes=access.max_body_bytes if body else None,

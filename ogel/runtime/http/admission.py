@@ -28,7 +28,8 @@ class Watch(Protocol):
     def watch(self, principal: Principal, scope: str, on_end: Callable[[Ending], None]) -> Callable[[], None]:
         """
         Watches the principal's key or session until the returned function is called. `on_end` is called once, when that
-        has ended or lost the scope (empty: none is needed), also if it happened between admission and this call.
+        has ended or lost the scope, or its user the role (`Access.needed`; empty: neither is needed), also if it
+        happened between admission and this call.
         """
 
     def look_soon(self) -> None:

@@ -98,8 +98,8 @@ class UpstreamsFeature:
         )
 
     def _proxy(self, asking: Asking, access: Access) -> Handler:
-        requests = RequestProxy(asking, self._client, self._our_keys, self._core.watch, access.scope)
-        sockets = SocketProxy(asking, self._client, self._our_keys, self._core.watch, access.scope)
+        requests = RequestProxy(asking, self._client, self._our_keys, self._core.watch, access)
+        sockets = SocketProxy(asking, self._client, self._our_keys, self._core.watch, access)
 
         async def handle(scope: Scope, receive: Receive, send: Send) -> None:
             await (sockets if scope["type"] == "websocket" else requests)(scope, receive, send)
@@ -120,6 +120,8 @@ def access_of(upstream: Upstream) -> Access:
     who = _KNOWN.get(upstream.auth)
     if who is not None:
         return Access(who, None, rate, upstream.max_body)
+    if upstream.role is not None:
+        return Access("known", _EVERYTHING, rate, upstream.max_body, role=upstream.role)
     scope = _EVERYTHING if upstream.auth == "admin" else upstream.auth
     return Access("key", scope, rate, upstream.max_body)
 
