@@ -104,7 +104,7 @@ class RequestProxy:
         headers = to_upstream(scope, exchange_of(scope), upstream, self._our_keys)
 
         def repeatable(error: EgressError) -> bool:
-            """Nor what took too long: it would do so again."""
+            """What took too long would do so again."""
             return body is None and method in IDEMPOTENT and error.reason != "timeout"
 
         async with self._asking.opened(
