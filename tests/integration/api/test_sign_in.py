@@ -171,6 +171,12 @@ def test_somebody_without_a_name(api: World) -> None:
         ({"phone": "15551234567", "password": PASSWORD}, 400, "phone_provider_disabled"),
         ({"email": 5, "password": PASSWORD}, 400, "bad_json"),
         ({"email": "x@example.com", "password": PASSWORD, "data": [1]}, 400, "bad_json"),
+        (
+            {"email": "x@example.com", "password": PASSWORD, "data": {"a": "x" * 70_000}},
+            400,
+            "validation_failed",
+        ),
+        ({"data": {"a": "x" * 70_000}}, 400, "validation_failed"),
         ({"email": "x@example.com", "password": PASSWORD, "data": {"a": "\u0000"}}, 422, "validation_failed"),
     ],
 )
