@@ -209,6 +209,7 @@ READINGS: Mapping[str, Callable[[World], Reading]] = {
     "backups": backups,
     "cli": cli,
     "databases": databases,
+    "gateway": nothing_else,
     "keys": nothing_else,
     "mail": nothing_else,
     "events": nothing_else,
