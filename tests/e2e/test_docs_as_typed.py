@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 import pytest
@@ -163,6 +164,28 @@ def operations(world: World) -> Reading:
     )
 
 
+def sessions(world: World) -> Reading:
+    """Somebody who has signed in three times; by the first session a token is refreshed."""
+    wanted = {"type": "magiclink", "email": "ada@example.com"}
+
+    def signed_in() -> Any:
+        link = world.api.ok("POST", "/auth/v1/admin/generate_link", wanted)
+        proof = {"type": link["verification_type"], "token_hash": link["hashed_token"]}
+        return world.api.ok("POST", "/auth/v1/verify", proof)
+
+    first, _, _ = [signed_in() for _ in range(3)]
+    user = first["user"]["id"]
+    [session, *_] = world.api.ok("GET", f"/api/users/{user}/sessions")["items"]
+    return Reading(
+        instead={
+            "$OGEL": f"http://localhost:{world.ogel.port}",
+            "ogr_…": first["refresh_token"],
+            "USER": user,
+            "SESSION": session["id"],
+        }
+    )
+
+
 def settings(world: World) -> Reading:
     taken = world.beside.enter_context(socket.create_server(("127.0.0.1", 0)))
     return Reading(
@@ -199,6 +222,7 @@ READINGS: Mapping[str, Callable[[World], Reading]] = {
     "operations": operations,
     "realtime": nothing_else,
     "schedules": nothing_else,
+    "sessions": sessions,
     "settings": settings,
     "stats": nothing_else,
     "teams": teams,

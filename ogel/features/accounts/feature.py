@@ -239,6 +239,7 @@ class AccountsFeature:
             MailLimits(core.limiter, settings.mail_seconds, settings.mails_to_address, settings.mails_in_all),
             core.audit,
             Sender(self.app, settings.site_url, settings.external_url, settings.code_seconds),
+            self.sessions.changed_after,
         )
 
     @cached_property

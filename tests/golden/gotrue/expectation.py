@@ -35,7 +35,8 @@ class Refused:
 class Difference:
     """
     `lines` are names, or ALL. `ours` is laid over the recorded answer: objects key by key, with `*` for each element or
-    key that is there; GONE takes a key away, Instead replaces. `why` is told to whoever moves here.
+    key that is there, and a number for one element; GONE takes a key away, Instead replaces. `why` is told to whoever
+    moves here.
     """
 
     lines: str | Sequence[str]
@@ -63,6 +64,8 @@ def expected(line: Line, differences: Sequence[Difference]) -> Json:
 def refusal(line: Line, refused: Refused) -> Json:
     headers = {"Content-Type": "application/json", "X-Sb-Error-Code": refused.code}
     body: Json = {"code": refused.status, "error_code": refused.code, "msg": refused.text}
+    if refused.status == 429:
+        headers["Retry-After"] = "<any>"
     if is_newer(line):
         headers["X-Supabase-Api-Version"] = "2024-01-01"
         body = {"code": refused.code, "message": refused.text}
@@ -81,7 +84,7 @@ def laid_over(recorded: Any, ours: Any) -> Any:
     if not isinstance(ours, Mapping):
         return copy.deepcopy(ours)
     if isinstance(recorded, list):
-        return [laid_over(each, ours["*"]) for each in recorded]
+        return [laid_over(each, ours.get("*", ours.get(at, {}))) for at, each in enumerate(recorded)]
     changed = dict(recorded) if isinstance(recorded, Mapping) else {}
     for name, value in ours.items():
         if name == "*":

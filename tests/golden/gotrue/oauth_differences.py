@@ -31,7 +31,7 @@ def _left(line: Line) -> str | None:
     return f"{parts.scheme}://{parts.netloc}{parts.path}?{urlencode(asked, safe='<>:')}"
 
 
-def _departures(file: str) -> Sequence[Difference]:
+def departures(file: str) -> Sequence[Difference]:
     found = []
     for line in read(file):
         url = _left(line)
@@ -58,7 +58,7 @@ _SIGNED_IN = ("id_token", "id_token with nonce", "id_token by issuer and client_
 
 OAUTH: Mapping[str, Sequence[Difference]] = {
     AUTHORIZE: [
-        *_departures(AUTHORIZE),
+        *departures(AUTHORIZE),
         Difference(
             "email not verified by the provider: callback",
             {"mails": {"*": {"confirmation_url": _CONFIRMATION}}},
@@ -85,5 +85,5 @@ OAUTH: Mapping[str, Sequence[Difference]] = {
             "The user is read after they were made, as everywhere.",
         ),
     ],
-    IDENTITIES: [*_departures(IDENTITIES)],
+    IDENTITIES: [*departures(IDENTITIES)],
 }

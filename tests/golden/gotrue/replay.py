@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 
 import jwt
 
-from tests.golden.gotrue.compare import compare, compare_headers, compare_mails
+from tests.golden.gotrue.compare import ANYTHING, compare, compare_headers, compare_mails
 from tests.golden.gotrue.placeholders import Labels
 from tests.golden.gotrue.transcript import Json, Line
 from tests.support.issuer import Issuer
@@ -80,8 +80,10 @@ class Replay:
         if response.status != answer["status"]:
             return [f"status: recorded {answer['status']}, came {response.status} {response.raw[:300]!r}"]
         differences = compare_headers(answer["headers"], response.headers, self.labels)
-        differences += compare(answer["body"], _body(response), self.labels)
-        differences += compare_mails(answer["mails"], mails(), self.labels)
+        body = None if line.request["method"] == "HEAD" else _body(response)  # the server leaves it out
+        differences += compare(answer["body"], body, self.labels)
+        if answer["mails"] != ANYTHING:
+            differences += compare_mails(answer["mails"], mails(), self.labels)
         return differences + self._compare_tokens(answer["decoded"])
 
     def ask(self, profile: str, request: Json) -> Response:

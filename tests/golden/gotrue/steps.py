@@ -13,24 +13,35 @@ from collections.abc import Callable, Mapping
 from urllib.parse import parse_qs, urlsplit
 
 from tests.golden.gotrue.replay import Replay
+from tests.golden.gotrue.transcript import read
 from tests.support.process import Response
 
 PASSWORD = "Correct-horse-1"
 Step = Callable[[Replay], None]
 
 
-def signed_up(email: str, *, n: int | None = None, profile: str = "confirm", **data: object) -> Step:
-    """Somebody who has confirmed; the session is `access<n>` and `r<n>`."""
+def signed_up(
+    email: str,
+    *,
+    n: int | None = None,
+    user: str | None = None,
+    profile: str = "confirm",
+    password: str = PASSWORD,
+    **data: object,
+) -> Step:
+    """Somebody who has confirmed; the session is `access<n>` and `r<n>`, and `user` the placeholder of their id."""
 
     def step(replay: Replay) -> None:
         mailbox = replay.suite(profile)
         mailbox.mails()
-        body = {"email": email, "password": PASSWORD, **({"data": data} if data else {})}
+        body = {"email": email, "password": password, **({"data": data} if data else {})}
         answer = _asked(replay, profile, "/signup", body)
         if mails := mailbox.mails():
             code = {"type": "signup", "email": email, "token": mails[0]["token"]}
             answer = _asked(replay, profile, "/verify", code)
         _remember(replay, answer, n)
+        if user is not None:
+            replay.labels.bind(user, answer.json["user"]["id"])
 
     return step
 
@@ -41,6 +52,16 @@ def signed_in(email: str, n: int, r: int | None = None, *, profile: str = "confi
     def step(replay: Replay) -> None:
         body = {"email": email, "password": PASSWORD}
         _remember(replay, _asked(replay, profile, "/token", body, {"grant_type": "password"}), n, r)
+
+    return step
+
+
+def refreshed(n: int, *, profile: str = "confirm") -> Step:
+    """The session of `r<n>` gets new tokens, called the same."""
+
+    def step(replay: Replay) -> None:
+        body = {"refresh_token": f"<refresh_token:r{n}>"}
+        _remember(replay, _asked(replay, profile, "/token", body, {"grant_type": "refresh_token"}), n)
 
     return step
 
@@ -111,11 +132,16 @@ def tampered(of: str, placeholder: str) -> Step:
     return step
 
 
-def burst(replay: Replay, profile: str, request: dict[str, object], most: int = 60) -> None:
-    """As often as it goes, until it is too often."""
-    for _ in range(most):
-        if replay.ask(profile, request).status == 429:
-            return
+def burst(file: str, name: str) -> Step:
+    """The line is asked as often as it is answered, and not more than a caller in a hurry would."""
+    [line] = [each for each in read(file) if each.name == name]
+
+    def step(replay: Replay) -> None:
+        for _ in range(60):
+            if replay.ask(line.profile, line.request).status == 429:
+                return
+
+    return step
 
 
 def _asked(

@@ -9,10 +9,12 @@ from tests.golden.gotrue.forged import forge, forge_admins
 from tests.golden.gotrue.oauth_steps import consents, id_token, id_token_of_another_key, signs_in_there
 from tests.golden.gotrue.steps import (
     Step,
+    burst,
     code_of_phone,
     followed,
     made_by_admin,
     passes,
+    refreshed,
     signed_in,
     signed_up,
     tampered,
@@ -39,7 +41,6 @@ _NEWEST_IS_AAL2 = (
     "UPDATE sessions SET aal = 'aal2', factor_id = (SELECT id FROM mfa_factors WHERE status = 'verified')"
     " WHERE created_at = (SELECT max(created_at) FROM sessions)"
 )
-
 _KC_ADA = Person()
 _KC_UNVERIFIED = Person("kc-unv", "unv@example.com", verified=False, name="Unv", more={})
 _KC_NO_EMAIL = Person("kc-none", None, name="None", more={})
@@ -96,10 +97,24 @@ STORIES: Mapping[str, Mapping[str, Sequence[Step]]] = {
     "otp_magiclink.jsonl": {
         "shortotp: verify after expiry": [passes(_CODES_EXPIRE, profile="shortotp")],
     },
+    "rate_limit.jsonl": {
+        name: [burst("rate_limit.jsonl", name)]
+        for name in (
+            "anonymous sign-in over the limit",
+            "token burst (password)",
+            "token burst (refresh_token)",
+            "token burst (pkce)",
+            "verify burst",
+            "recover burst",
+            "signup burst",
+            "settings burst",
+        )
+    },
     "reauthenticate.jsonl": {
         "password change in an old session without nonce": [
-            signed_up(ADA, n=1, profile="strict"),
+            signed_up(ADA, n=1, profile="strict", password="Another-horse-0"),
             passes(_A_DAY_PASSES, profile="strict"),
+            refreshed(1, profile="strict"),
         ],
     },
     "recover.jsonl": {"recover": [signed_up(ADA, n=1)]},
@@ -116,6 +131,9 @@ STORIES: Mapping[str, Mapping[str, Sequence[Step]]] = {
         "8 parallel refreshes of one token": [signed_in(ADA, 18, 16, profile="autoconfirm")],
         "log out": [signed_in(ADA, 19, 18, profile="autoconfirm")],
         "refresh with expired access token in the header": [signed_in(ADA, 20, 19, profile="autoconfirm")],
+        "strict: refresh after the time box": [
+            passes("UPDATE sessions SET not_after = now() - interval '1 second'", profile="strict")
+        ],
         "v2: grandparent after the interval": [_interval_is_over("rt2")],
         "v2: new session, parent of the active token after the interval": [_interval_is_over("rt2")],
         "v2: tampered token": [tampered("<refresh_token:r32>", "<refresh_token:tampered>")],
@@ -133,7 +151,7 @@ STORIES: Mapping[str, Mapping[str, Sequence[Step]]] = {
     },
     "token_password.jsonl": {
         "password sign-in": [signed_up(ADA, n=1, name="Ada")],
-        "ban the user": [signed_up("banned@example.com", n=6)],
+        "ban the user": [signed_up("banned@example.com", n=6, user="<uuid:user3>")],
     },
     "user_update.jsonl": {
         "get user": [signed_up(ADA, n=1, name="Ada", keep=1), signed_in(ADA, 2)],
@@ -142,6 +160,8 @@ STORIES: Mapping[str, Mapping[str, Sequence[Step]]] = {
     "client_auth_js.jsonl": {
         "mfa.verify": [code_of_phone("<otp:totp1>", "<secret:totp1>", -1)],
         "mfa.challengeAndVerify (2)": [code_of_phone("<otp:totp2>", "<secret:totp1>")],
+        "signUp pkce": [verifier(3, "<b64url:challenge1>")],
+        "resetPasswordForEmail pkce": [verifier(4, "<b64url:challenge3>")],
         "signInWithOtp pkce": [verifier(1, "<b64url:challenge2>")],
         "getUserIdentities after linking": [signs_in_there(_KC_LINK)],
         "signInWithIdToken": [id_token(_ID_OTHER)],

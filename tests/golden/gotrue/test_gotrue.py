@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Servers
-from tests.golden.gotrue.differences import DIFFERENCES, FORMATS, PENDING, everywhere
+from tests.golden.gotrue.differences import DIFFERENCES, FORMATS, everywhere
 from tests.golden.gotrue.expectation import Difference, expected, unknown_lines
 from tests.golden.gotrue.replay import Replay
 from tests.golden.gotrue.steps import Step
@@ -38,9 +38,6 @@ def test_answers_as_recorded(file: str, replay: Replay) -> None:
         for line in lines
         for difference in _played(replay, line, story.get(line.name, ()), [*everywhere(line), *known])
     ]
-    if file in PENDING:
-        assert report, f"{file} is no longer pending"
-        pytest.xfail(f"{PENDING[file]}: {len(report)} differences")
     assert not report, "\n".join(report)
 
 
@@ -58,4 +55,4 @@ def _played(
 
 def test_no_file_is_left_out() -> None:
     assert len(FILES) == 27
-    assert set(DIFFERENCES) | set(STORIES) | set(PENDING) <= set(FILES)
+    assert set(DIFFERENCES) | set(STORIES) <= set(FILES)

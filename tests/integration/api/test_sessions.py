@@ -102,6 +102,20 @@ def test_fifty_at_once_make_one_step(api: World, people: People, ada: Issued) ->
     assert counter == 1
 
 
+def test_a_session_that_ends_while_it_is_refreshed_stays_ended(api: World, people: People) -> None:
+    for _ in range(5):
+        issued = people.signs_in(people.somebody())
+        with ThreadPoolExecutor(9) as pool:
+            refreshed = [pool.submit(refresh, api, issued.refresh_token) for _ in range(8)]
+            pool.submit(people.ends, issued).result()
+        answers = [each.result() for each in refreshed]
+        assert {answer.status for answer in answers} <= {200, 400}
+        for answer in answers:
+            if answer.status == 200:
+                assert code(refresh(api, answer.json["refresh_token"])) == (400, "refresh_token_not_found")
+                assert user(api, answer.json["access_token"]).json == NO_SESSION
+
+
 @pytest.mark.parametrize("steps", [1, 2])
 def test_a_token_that_comes_again_too_late_ends_the_session(
     api: World, people: People, ada: Issued, steps: int

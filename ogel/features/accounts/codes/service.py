@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from uuid import UUID
 
@@ -65,7 +65,9 @@ class CodeService:
         limits: MailLimits,
         audit: AuditTrail,
         sender: Sender,
+        changed: Callable[[Transaction, UUID], None],
     ) -> None:
+        """`changed` gets the user of whom what is remembered anywhere is out of date, after the transaction."""
         self._database = database
         self._store = store
         self._users = users
@@ -75,6 +77,7 @@ class CodeService:
         self._limits = limits
         self._audit = audit
         self._sender = sender
+        self._changed = changed
 
     @property
     def can_send(self) -> bool:
@@ -118,6 +121,7 @@ class CodeService:
     ) -> tuple[User, list[FreshCode]]:
         """Makes codes of one flow, and sends nothing. The user's row is locked before their codes, as elsewhere."""
         user = await self._users.update(tx, user.id, **{_SENT_AT[purposes[0]]: utc_now()})
+        self._changed(tx, user.id)
         flow = await self._begin(tx, user, type_of(purposes[0]), link)
         codes = []
         for purpose in purposes:
@@ -198,7 +202,16 @@ class CodeService:
                 "redirect_to": link.redirect_to,
             }
         to = _known_address(user, purpose)
-        await self._mail.queue(tx, caller, to, TEMPLATES[purpose], languages_of(user, link), data, secrets)
+        await self._mail.queue(
+            tx,
+            caller,
+            to,
+            TEMPLATES[purpose],
+            languages_of(user, link),
+            data,
+            secrets,
+            self._sender.code_seconds,
+        )
         await self._record(tx, caller, "auth.code_sent", user, purpose)
 
     async def _record(

@@ -25,7 +25,7 @@ def gotrue(routes: Sequence[Route]) -> Dialect:
         render_error=render_error,
         companions=(apikey_header,),
         strict_parameters=False,
-        cors=Cors(exposed=("X-Total-Count", "Link", "x-sb-error-code")),
+        cors=Cors(exposed=("X-Total-Count", "Link", "X-Supabase-Api-Version", "x-sb-error-code")),
         routes=[health, *routes],
     )
 

@@ -44,12 +44,15 @@ _NOTHING = _Known(float("-inf"), [], {}, None)
 
 
 class SigningKeys:
-    """The first key is made when something is to be signed, in the database that all processes share."""
+    """
+    The first key is made when something is to be signed, in the database that all processes share; `algorithm` is that
+    of new ones.
+    """
 
     def __init__(self, database: Database, store: SigningKeyStore, algorithm: Algorithm) -> None:
         self._database = database
         self._store = store
-        self._algorithm = algorithm
+        self.algorithm: Algorithm = algorithm
         self._known = _NOTHING
 
     @property
@@ -77,7 +80,12 @@ class SigningKeys:
         return found
 
     async def published(self) -> list[SigningKey]:
-        """Returns those that others should know, the newest first."""
+        """
+        Returns those that others should know, the newest first. The first key is made for who asks, too: otherwise
+        they would remember that there is none.
+        """
+        if not (await self._fresh()).keys:
+            await self.signer()
         return [key for key in (await self._fresh()).keys if key.state != "revoked"]
 
     def forget(self) -> None:
@@ -112,7 +120,7 @@ class SigningKeys:
         """Makes the first key in the given transaction; who does so at the same time waits for it, and finds it."""
         if self._known.signer is not None:
             return self._known.signer
-        await self._store.insert(tx, generate(self._algorithm), "current")
+        await self._store.insert(tx, generate(self.algorithm), "current")
         signer = (await self._look(tx)).signer
         assert signer is not None
         # If the transaction is rolled back, there is no such key.
