@@ -50,7 +50,6 @@ class GoldenSuite(_OnDatabase):
 
     def __init__(self, world: World, database_url: str) -> None:
         super().__init__(world, database_url)
-        world._app = _behind_a_proxy(world._app)
         self._vault = world.platform.core.vault
         self._last = ""
 
@@ -132,6 +131,8 @@ def golden_suite(
     with migrated(servers, template) as url:
         settings = {**PROFILES[profile], "OGEL_MAIL_TEMPLATES": str(directory), **environment}
         with World(DATABASE_URL=url, REDIS_URL=redis_url, **settings) as world:
+            if profile == "limited":
+                world._app = _behind_a_proxy(world._app)
             yield GoldenSuite(world, url)
 
 
