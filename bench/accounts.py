@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from threading import Thread
 from typing import Any
@@ -18,9 +19,6 @@ SIGN_INS_PER_SECOND = 40
 # Two passwords are hashed at once, 19 MiB each; the rest is what the requests themselves take.
 CROWD, CROWD_MEGABYTES, OTHERS_P99_MILLISECONDS = 200, 60, 50
 OTHERS, OTHERS_PER_SECOND = 4, 100.0
-# How much better than by guessing one tells who has an account, by time alone: three standard errors of what
-# 400 samples of each show by chance.
-TOLD_APART_PERCENT = 12
 PASSWORD = "Correct-horse-1"
 # One person asks more than one person does.
 UNLIMITED = {f"OGEL_RATE_{each}": "off" for each in ("READ", "WRITE", "SIGN_IN", "SIGN_IN_ACCOUNT")}
@@ -77,8 +75,10 @@ def _told_apart(api: Ogel, seconds: float) -> Iterator[Figure]:
     yield Figure("refusals of unknown users, median", quantile(sorted(unknown), 0.5) * 1e3, "ms")
     yield Figure("refusals of wrong passwords, median", quantile(sorted(wrong), 0.5) * 1e3, "ms")
     better = abs(2 * _longer(unknown, wrong) - 1) * 100
+    # Three standard errors of what as many samples show by chance.
+    chance = 600 * math.sqrt((len(unknown) + len(wrong) + 1) / (12 * len(unknown) * len(wrong)))
     name = "unknown users told from wrong passwords, better than by guessing"
-    yield Figure(name, better, "%", at_most=TOLD_APART_PERCENT)
+    yield Figure(name, better, "%", at_most=round(chance, 1))
 
 
 def _longer(some: Sequence[float], others: Sequence[float]) -> float:

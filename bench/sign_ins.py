@@ -3,7 +3,8 @@ Sign-ins by password, from a process of its own.
 
     python -m bench.sign_ins --port 8080 --connections 8 --seconds 5 ada@example.com:password …
 
-prints one JSON object, a `SignIns`. Each connection takes the next of the given sign-ins in turn.
+prints one JSON object, a `SignIns`. Each connection takes the next of the given sign-ins in turn, and comes again when
+a 503 says so.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ import uvloop
 from bench.hammer import START_SECONDS
 
 _PATH = "/auth/v1/token?grant_type=password"
+_RETRY_AFTER = re.compile(rb"\r\nretry-after: *([0-9]+)\r\n", re.IGNORECASE)
 _LENGTH = re.compile(rb"\r\ncontent-length: *([0-9]+)\r\n", re.IGNORECASE)
 
 
@@ -65,8 +67,10 @@ async def _connection(
         result.waits[turn].append(time.perf_counter() - sent_at)
         status = head[9:12].decode()
         result.statuses[status] = result.statuses.get(status, 0) + 1
-        if status == "503" and b"retry-after" not in head.lower():
-            result.missing_retry_after += 1
+        if status == "503":
+            found = _RETRY_AFTER.search(head)
+            result.missing_retry_after += found is None
+            await asyncio.sleep(min(int(found[1]) if found else 0, until - time.perf_counter()))
     writer.close()
 
 

@@ -33,6 +33,8 @@ _FLAGS = {
 QUOTES = ('"', "'", "\N{LEFT DOUBLE QUOTATION MARK}", "`")
 _COUNTS = ("things", "port")
 _LARGE = 10_000
+_ORIGIN = re.compile(r"(https?)://((?:\*\.)?[a-z0-9-]+(?:\.[a-z0-9-]+)*|\[[0-9a-f:]+\])(?::([0-9]{1,5}))?/?")
+_PORTS = {"http": "80", "https": "443"}
 _WHOLE = re.compile(r"-?[0-9]{1,18}", re.ASCII)
 _REAL = re.compile(r"-?[0-9]{1,18}(\.[0-9]{1,18})?", re.ASCII)
 
@@ -264,6 +266,12 @@ def networks() -> Takes:
     return Takes("networks such as 10.0.0.0/8, comma separated", _networks)
 
 
+def origins() -> Takes:
+    """As browsers name them, without the port that goes without saying."""
+    shape = "origins such as https://app.example.com or https://*.example.com, comma separated, or * for all"
+    return Takes(shape, lambda value: tuple(dict.fromkeys(_origin(word) for word in _words(value))))
+
+
 def quotas() -> Takes:
     shape = "requests/window, such as 1000/10s or 100/s, 5000/1h (s, m, h, d; a day at most), or `off`"
     return Takes(shape, quotas_of)
@@ -328,6 +336,16 @@ def _matching(pattern: re.Pattern[str], value: str) -> str:
 
 def _words(value: str) -> tuple[str, ...]:
     return tuple(word.strip() for word in value.split(",") if word.strip())
+
+
+def _origin(value: str) -> str:
+    if value == "*":
+        return value
+    found = _ORIGIN.fullmatch(value.lower())
+    if found is None:
+        raise ValueError
+    scheme, host, port = found.groups()
+    return f"{scheme}://{host}" if port in (None, _PORTS[scheme]) else f"{scheme}://{host}:{port}"
 
 
 def _networks(value: str) -> tuple[Network, ...]:

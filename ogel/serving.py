@@ -23,6 +23,7 @@ from ogel.platform.platform import Platform, check_schedules
 from ogel.platform.schema import ready_database
 from ogel.runtime.feature import Where
 from ogel.runtime.http.app import build_app
+from ogel.runtime.http.gate import Gate
 from ogel.runtime.http.health import Probe
 from ogel.runtime.http.intake import HttpOptions
 from ogel.runtime.http.openapi import Example, Examples
@@ -195,6 +196,7 @@ class Process:
         options = HttpOptions(
             max_body_bytes=self._settings.max_body_bytes,
             trusted_proxies=self._settings.trusted_proxies,
+            origins=self._settings.cors_origins,
         )
         core = self._platform.core
         probes = [*core.probes, *(probe for feature in core.features.built for probe in feature.probes)]
@@ -211,7 +213,14 @@ class Process:
             lambda: self._stop is not None and self._stop.is_set(),
             core.limiter,
             self._platform.dialects() if self._roles.api else [],
+            self._gate(),
         )
+
+    def _gate(self) -> Gate:
+        """A worker has nothing but health and metrics, which no maintenance concerns."""
+        serves = self._roles.api or self._roles.realtime
+        switch = self._platform.core.features["gateway"].offers if serves else None
+        return Gate(self._settings.admin_allow_nets, switch)
 
 
 def _examples() -> Examples:

@@ -21,6 +21,7 @@ from ogel.knobs import (
     long_text,
     long_texts,
     networks,
+    origins,
     path,
     quotas,
     real,
@@ -235,6 +236,20 @@ class Settings:
         takes=networks(),
         default=(ipaddress.ip_network("100.64.0.0/10"),),
         meaning="Peers whose X-Real-IP is believed; the default is Railway's edge.",
+    )
+    cors_origins: tuple[str, ...] = knob(
+        "OGEL_CORS_ORIGINS",
+        "ALLOWED_ORIGINS",
+        takes=origins(),
+        default=(),
+        meaning="Pages that may use the API and open WebSockets; without it those of any origin may use the dialects,"
+        " with a key, and none may use the API.",
+    )
+    admin_allow_nets: tuple[Network, ...] = knob(
+        "OGEL_ADMIN_ALLOW_NETS",
+        takes=networks(),
+        default=(),
+        meaning="From where OGEL_ADMIN_KEY and keys with the scope * are taken; without it from everywhere.",
     )
     rate_read: tuple[Quota, ...] = knob(
         "OGEL_RATE_READ",

@@ -26,6 +26,10 @@ SHARED_VARIABLES = (
     "OGEL_LOG",
     "SENTRY_DSN",
     "MONGO_URL",
+    # Which pages may ask, and from where operators may.
+    "OGEL_CORS_ORIGINS",
+    "OGEL_ADMIN_ALLOW_NETS",
+    "OGEL_UPSTREAMS",
     # Where webhooks may go, and through what.
     "OGEL_EGRESS_PROXY",
     "OGEL_WEBHOOK_ALLOW_NETS",

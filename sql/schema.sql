@@ -809,7 +809,8 @@ CREATE TABLE mail_requests (
     template text,
     locale text,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
-    sealed bytea
+    sealed bytea,
+    lifetime_seconds integer
 );
 
 COMMENT ON COLUMN mail_requests.fingerprint IS 'of the body asked with: another body under the same key is refused';
@@ -817,6 +818,8 @@ COMMENT ON COLUMN mail_requests.fingerprint IS 'of the body asked with: another 
 COMMENT ON COLUMN mail_requests.answer IS 'what was answered, for the same key again';
 
 COMMENT ON COLUMN mail_requests.sealed IS 'subject and bodies, sealed, of mail that nobody else may read; null again once it is sent';
+
+COMMENT ON COLUMN mail_requests.lifetime_seconds IS 'messages that are not sent so long after they were queued have failed; null: they are sent whenever that is possible';
 
 ALTER TABLE ONLY mail_requests
     ADD CONSTRAINT mail_requests_idempotency_key_key UNIQUE (idempotency_key);
@@ -835,6 +838,18 @@ CREATE TABLE mail_suppressions (
 
 ALTER TABLE ONLY mail_suppressions
     ADD CONSTRAINT mail_suppressions_pkey PRIMARY KEY (address);
+
+CREATE TABLE maintenance (
+    only_one boolean DEFAULT true NOT NULL,
+    message text NOT NULL,
+    retry_after_seconds integer NOT NULL,
+    since timestamp with time zone DEFAULT now() NOT NULL,
+    switched_by text NOT NULL,
+    CONSTRAINT maintenance_only_one_check CHECK (only_one)
+);
+
+ALTER TABLE ONLY maintenance
+    ADD CONSTRAINT maintenance_pkey PRIMARY KEY (only_one);
 
 CREATE TABLE message_attempts (
     id text NOT NULL,

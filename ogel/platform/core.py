@@ -46,6 +46,7 @@ def core_of(settings: Settings, servers: Servers, features: Features) -> Core:
         vault=Vault(settings.secret, settings.former_secrets),
         egress=servers.egress,
         outgoing=servers.outgoing,
+        upstreams=servers.upstreams,
         url_guard=servers.url_guard,
         provider_metrics=ProviderMetrics(registry),
         registry=registry,

@@ -12,6 +12,7 @@ import structlog
 
 from ogel.adapters.egress import AddressGuard, Door, EgressClient, OwnServices, Proxy, ProxyAddress
 from ogel.adapters.egress.outgoing import OutgoingClient
+from ogel.adapters.egress.upstreams import UpstreamClient
 from ogel.adapters.postgres import make_pool, name_connections
 from ogel.adapters.redis_info import RedisInfo
 from ogel.adapters.redis_pubsub import RedisBroadcast
@@ -60,6 +61,7 @@ class Servers:
         proxy = Proxy(ProxyAddress.of(settings.egress_proxy)) if settings.egress_proxy else None
         self.egress = EgressClient(guard, max_connections=settings.worker_in_flight + 100, proxy=proxy)
         self.outgoing = OutgoingClient(proxy=settings.egress_proxy)
+        self.upstreams = UpstreamClient()
         self.objects = object_store(settings)
 
     @property
@@ -92,6 +94,7 @@ class Servers:
             stack.push_async_callback(self.rates.close)
             stack.push_async_callback(self.egress.close)
             stack.push_async_callback(self.outgoing.close)
+            stack.push_async_callback(self.upstreams.close)
             stack.push_async_callback(self.objects.close)
             await self.own_services.look()
             looking = asyncio.create_task(self.own_services.keep_looking(), name="own services")

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from ogel.runtime.metrics.redis_stats import AskRedis
     from ogel.runtime.objects import ObjectStore
     from ogel.runtime.outbox import Outbox
-    from ogel.runtime.outgoing import Outgoing
+    from ogel.runtime.outgoing import Outgoing, Upstreams
     from ogel.runtime.rates.limiter import Limiter
     from ogel.runtime.realtime.broadcast import Broadcast
     from ogel.runtime.reserved import ReservedTypes
@@ -57,7 +57,7 @@ class Core:
     jobs, keys        the queue, and the keys that jobs of one kind share.
     outbox            publishes events; `reserved` are the types that only features publish.
     egress            to addresses that users choose, which `url_guard` has a say in; `outgoing` to those that
-                      operators set, which may be private.
+                      operators set, which may be private; `upstreams` to those that requests are passed on to.
     broadcast         to all processes, through Redis, if this one `has_redis`.
     pressure          whether full queues take more: `core.pressure.admit`.
     limiter           how much each caller may ask for.
@@ -78,6 +78,7 @@ class Core:
     vault: Vault
     egress: Egress
     outgoing: Outgoing
+    upstreams: Upstreams
     url_guard: UrlGuard
     provider_metrics: ProviderMetrics
     registry: CollectorRegistry

@@ -30,6 +30,7 @@ LISTS = [
     "cleanup list",
     "usage",
     "keys list",
+    "users list",
     "secrets status",
     "messages list",
     "mail list",
@@ -47,6 +48,10 @@ def names(suite: object, request: pytest.FixtureRequest) -> Iterator[dict[str, s
         "name": "a-rather-long-name-of-a-registered-database", "type": "redis", "host": "cache.internal.example",
         "labels": {"team": EVIL},
     })["id"]  # fmt: skip
+    api.ok("POST", "/api/users", {
+        "email": f"{'a-rather-long-name' * 3}@example.com", "role": "a role of many words and more than that",
+        "labels": ["beta", "staff", "early-adopter"],
+    })  # fmt: skip
     api.ok("POST", "/api/schedules", {
         "name": "shouted", "cron": "*/15 8-18 * jan-jun mon-fri", "timezone": "America/Argentina/Buenos_Aires",
         "event": {"type": "a.long.type.of.an.event", "data": {"x": EVIL}}, "description": EVIL * 5,

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 import pytest
@@ -25,6 +26,24 @@ from tests.support.markdown import ROOT, blocks
 from tests.support.process import ADMIN_KEY, SECRET, Client, Ogel, eventually
 from tests.support.receiver import Answer, Receiver, Request
 from tests.support.terminal import Terminal
+
+KONG = """
+services:
+  - {name: auth, url: "http://auth:9999", routes: [{name: auth, paths: [/auth/v1]}]}
+  - name: rest
+    url: http://rest:3000/
+    routes: [{name: rest, paths: [/rest/v1/]}]
+    plugins: [{name: cors, config: {origins: ["https://app.example.com"]}}, {name: key-auth}]
+  - name: meta
+    url: http://meta:8080/
+    routes: [{name: meta, paths: [/meta/]}]
+    plugins: [{name: key-auth}, {name: acl, config: {allow: [admin]}}]
+  - name: studio
+    url: http://studio:3000/
+    routes: [{name: studio, paths: [/]}]
+    plugins: [{name: basic-auth}]
+consumers: [{username: anon}]
+"""
 
 
 @dataclass
@@ -117,6 +136,12 @@ def databases(world: World) -> Reading:
     return Reading(environment={"ORDERS_DATABASE_URL": world.elsewhere})
 
 
+def gateway(world: World) -> Reading:
+    """With the file of somebody who leaves Kong."""
+    (world.directory / "kong.yml").write_text(KONG)
+    return Reading()
+
+
 def messaging(world: World) -> Reading:
     device = world.api.ok("POST", "/api/devices", {"provider": "fcm", "token": "a-token"})["id"]
     world.carriers.script(TWILIO_PATH, twilio_error(21211))
@@ -163,11 +188,38 @@ def operations(world: World) -> Reading:
     )
 
 
+def sessions(world: World) -> Reading:
+    """Somebody who has signed in three times; by the first session a token is refreshed."""
+    wanted = {"type": "magiclink", "email": "ada@example.com"}
+
+    def signed_in() -> Any:
+        link = world.api.ok("POST", "/auth/v1/admin/generate_link", wanted)
+        proof = {"type": link["verification_type"], "token_hash": link["hashed_token"]}
+        return world.api.ok("POST", "/auth/v1/verify", proof)
+
+    first, _, _ = [signed_in() for _ in range(3)]
+    user = first["user"]["id"]
+    [session, *_] = world.api.ok("GET", f"/api/users/{user}/sessions")["items"]
+    return Reading(
+        instead={
+            "$OGEL": f"http://localhost:{world.ogel.port}",
+            "ogr_…": first["refresh_token"],
+            "USER": user,
+            "SESSION": session["id"],
+        }
+    )
+
+
 def settings(world: World) -> Reading:
     taken = world.beside.enter_context(socket.create_server(("127.0.0.1", 0)))
     return Reading(
         environment={"PORT": str(taken.getsockname()[1])}, ends={"PORT=eighty": 2, "ogel doctor": 1}
     )
+
+
+def teams(world: World) -> Reading:
+    owner = world.api.ok("POST", "/api/users", {"email": "anna@example.com", "email_confirmed": True})
+    return Reading(instead={"0190b7a2-1f0e-7b6d-9c43-2f1f5d1f0a11": owner["id"]})
 
 
 def webhooks(world: World) -> Reading:
@@ -187,6 +239,7 @@ READINGS: Mapping[str, Callable[[World], Reading]] = {
     "backups": backups,
     "cli": cli,
     "databases": databases,
+    "gateway": gateway,
     "keys": nothing_else,
     "mail": nothing_else,
     "events": nothing_else,
@@ -194,8 +247,10 @@ READINGS: Mapping[str, Callable[[World], Reading]] = {
     "operations": operations,
     "realtime": nothing_else,
     "schedules": nothing_else,
+    "sessions": sessions,
     "settings": settings,
     "stats": nothing_else,
+    "teams": teams,
     "webhooks": webhooks,
 }
 _ID = re.compile(r"\b([a-z]{2,4})_[0-9a-z]{10,}\b")

@@ -279,9 +279,6 @@ def test_a_token_is_refused(issuer: Issuer, forge: Callable[[dict[str, Any]], st
         reads(issuer, issuer.id_token())
 
 
-NOW = int(time.time())
-
-
 @pytest.mark.parametrize(
     "claims",
     [
@@ -293,14 +290,14 @@ NOW = int(time.time())
         {"aud": {"kc-client": 1}},
         {"aud": ["other", OIDC_CLIENT]},
         {"aud": ["other", OIDC_CLIENT], "azp": "other"},
-        {"exp": NOW - 60},
+        {"exp": (-60,)},
         {"exp": None},
         {"exp": "soon"},
         {"exp": float("inf")},
         {"exp": -1e400},
         {"iat": None},
-        {"iat": NOW + 86_400},
-        {"nbf": NOW + 86_400},
+        {"iat": (120,)},
+        {"nbf": (120,)},
         {"sub": None},
         {"sub": ""},
         {"sub": 7},
@@ -311,8 +308,11 @@ NOW = int(time.time())
     ids=str,
 )
 def test_a_token_that_says_so_is_refused(issuer: Issuer, claims: dict[str, Any]) -> None:
+    """A tuple is so many seconds from now."""
+    now = int(time.time())
+    said = {name: now + each[0] if isinstance(each, tuple) else each for name, each in claims.items()}
     with pytest.raises(BadIdToken):
-        reads(issuer, issuer.id_token(**claims))
+        reads(issuer, issuer.id_token(**said))
 
 
 def test_a_token_for_several_is_taken_when_it_was_made_for_us(issuer: Issuer) -> None:

@@ -12,14 +12,14 @@ import pytest
 
 from ogel.adapters.postgres import PoolOptions, make_pool
 from ogel.features.audit.store import AuditStore
-from ogel.features.keys import service
-from ogel.features.keys.memory import BELIEVED_SECONDS, MOST_KEYS, KeyMemory
-from ogel.features.keys.service import KeyService
+from ogel.features.keys.service import MOST_KEYS, KeyService
 from ogel.features.keys.store import KeyStore, Standing
 from ogel.features.keys.uses import KeyUses
 from ogel.features.keys.watch import KeyWatch
 from ogel.kernel.clock import utc_now
 from ogel.kernel.principal import SYSTEM, Caller, Principal
+from ogel.runtime import believed
+from ogel.runtime.believed import BELIEVED_SECONDS, Believed
 from ogel.runtime.database.database import Database, DatabaseAway, Transaction
 from tests.support.keys import make
 
@@ -222,7 +222,7 @@ def test_nobody_joins_a_question_whose_answer_may_be_too_old(
             await found.wait()
             await second.revoke(CALLER, id)
             monkeypatch.setattr(
-                service, "BELIEVED_SECONDS", 0.0
+                believed, "BELIEVED_SECONDS", 0.0
             )  # it is that later, without a word to this process
             assert await first.authenticate(key, CALLER) is None
             released.set()
@@ -265,22 +265,22 @@ def test_what_is_no_key_is_not_remembered(database_url: str) -> None:
 
 
 def test_the_memory_holds_so_many_and_no_old_ones(monkeypatch: pytest.MonkeyPatch) -> None:
-    memory, now = KeyMemory(), 1000.0
+    memory, now = Believed[bytes, Principal](MOST_KEYS), 1000.0
     monkeypatch.setattr(time, "monotonic", lambda: now)
     for n in range(30_000):
-        memory.remember(n.to_bytes(32, "big"), READER, now, None)
+        memory.remember(n.to_bytes(32, "big"), READER, now)
     assert len(memory._known) == MOST_KEYS
     assert memory.find((29_999).to_bytes(32, "big")) == READER
     assert memory.find((0).to_bytes(32, "big")) is None
     now += BELIEVED_SECONDS
     assert memory.find((29_999).to_bytes(32, "big")) is None
-    memory.remember(b"one", READER, now, None)
+    memory.remember(b"one", READER, now)
     assert list(memory._known) == [b"one"]
 
 
 def test_an_answer_that_may_be_older_than_the_news_is_not_believed() -> None:
-    memory = KeyMemory()
+    memory = Believed[bytes, Principal](MOST_KEYS)
     asked_at = time.monotonic()
     memory.forget_all()
-    memory.remember(b"one", READER, asked_at, None)
+    memory.remember(b"one", READER, asked_at)
     assert memory.find(b"one") is None

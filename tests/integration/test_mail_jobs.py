@@ -131,6 +131,7 @@ def test_words_that_open_an_account_are_sealed_until_they_are_sent_and_then_forg
                     ["fr", "de-AT", "en"],
                     {"app": "Shop"},
                     {"url": "https://a.example/verify?token=abc", "code": "123456"},
+                    3600,
                 )
             shown = await feature.messages.get(id)
             columns = b"SELECT subject, body_text, body_html, sealed FROM mail_requests"
@@ -165,7 +166,7 @@ def test_words_that_cannot_be_unsealed_wait_for_their_secret(database_url: str) 
             async with jobs.database.transaction() as tx:
                 secrets = {"url": "https://a.example", "code": "123456"}
                 await feature.messages.queue(
-                    tx, CALLER, "ann@example.com", "reauthentication", [], {"app": "Shop"}, secrets
+                    tx, CALLER, "ann@example.com", "reauthentication", [], {"app": "Shop"}, secrets, 3600
                 )
                 await tx.execute(b"UPDATE mail_requests SET sealed = '\\x02' || sealed")
             async with jobs.running(queue=QUEUE):
@@ -174,3 +175,30 @@ def test_words_that_cannot_be_unsealed_wait_for_their_secret(database_url: str) 
     [row] = asyncio.run(story())
     assert (row["status"], mailbox.letters) == ("pending", [])
     assert row["last_error"] == "its words cannot be read: see `ogel secrets status`"
+
+
+def test_a_link_that_is_worth_nothing_any_more_is_not_sent(database_url: str) -> None:
+    mailbox = Mailbox()
+
+    async def story() -> MailMessage:
+        async with job_world(database_url) as jobs:
+            queue = JobQueue()
+            feature = a_feature(jobs, queue, Guarded("box", mailbox, Breaker()), sender="ogel@example.com")
+            jobs.kinds = [feature.send.kind()]
+            queue.know(jobs.kinds)
+            async with jobs.database.transaction() as tx:
+                secrets = {"code": "123456"}
+                id = await feature.messages.queue(
+                    tx, CALLER, "ann@example.com", "reauthentication", [], {"app": "Shop"}, secrets, 60
+                )
+                await tx.execute(b"UPDATE mail_messages SET queued_at = queued_at - interval '61 seconds'")
+            async with jobs.running(queue=QUEUE):
+                await jobs.until(lambda rows: rows[0]["status"] == "dead")
+            return await feature.messages.get(id)
+
+    message = asyncio.run(story())
+    assert (message.status, message.error, mailbox.letters) == (
+        "failed",
+        "it was not sent within 60 s",
+        [],
+    )

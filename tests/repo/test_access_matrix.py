@@ -349,3 +349,29 @@ def test_an_access_that_contradicts_itself_cannot_be_written() -> None:
         Access("open", "jobs:read", "read")
     with pytest.raises(ValueError, match="key"):
         Access("key", None, "read")
+    for who in ("key", "open"):
+        with pytest.raises(ValueError, match="label:staff"):
+            Access(who, None if who == "open" else "jobs:read", "read", role="label:staff")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="is no role"):
+        Access("user", None, "read", role="staff")
+
+
+def test_people_are_let_in_by_role() -> None:
+    for role, have in (
+        ("label:staff", ["label:staff"]),
+        ("team:t/owner", ["team:t", "team:t/owner"]),
+        ("users/verified", ["users/verified"]),
+        ("user:user_1", []),
+        ("users", []),
+    ):
+        for who in ("user", "known"):
+            access = Access(who, None if who == "user" else "jobs:read", "read", role=role)  # type: ignore[arg-type]
+            assert access.lacks(Principal("user", "user_1", claims={"roles": have})) is None
+            assert (access.lacks(Principal("user", "user_2", claims={"roles": ["team:t"]})) is None) == (
+                role == "users"
+            )
+            key = Principal("key", "key_1", frozenset({"jobs:read"}))
+            assert (access.lacks(key) is None) == (who == "known")
+            assert access.lacks(Principal("key", "key_p", role=ANON)) is not None
+            assert access.needed(Principal("user", "user_1")) == role
+            assert access.needed(key) == ("" if who == "user" else "jobs:read")

@@ -34,6 +34,7 @@ NEVER_AT_START = {
     "aiohttp", "aiosmtplib", "cryptography.x509", "idna", "jinja2", "jwt", "minio", "pymongo", "sentry_sdk", "wcwidth",
     "ogel.adapters.embedded", "ogel.adapters.mail", "ogel.adapters.messaging", "ogel.adapters.mongo",
     "ogel.adapters.rq_horses", "ogel.adapters.sentry", "ogel.adapters.storage.s3",
+    "ogel.features.gateway.upstreams.mounts", "ogel.features.gateway.upstreams.requests", "yaml",
     "ogel.adapters.databases.mongodb", "ogel.adapters.databases.postgresql", "ogel.adapters.databases.redis",
 }  # fmt: skip
 CLOCK = {"croniter", "cronsim", "rq_scheduler", "ogel.adapters.rq_clock", "ogel.features.schedules"}

@@ -164,6 +164,7 @@ def _all(ask: Exchanges, receiver: Receiver, carriers: Carriers, outside: Outsid
     _teams(ask)
     _people(ask)
     _sessions(ask)
+    _gateway(ask)
     _operators(ask)
 
 
@@ -216,6 +217,12 @@ def _failed(api: Client, number: int) -> str:
 
 def _delivery(api: Client, event: str) -> Any:
     return api.ok("GET", f"/api/deliveries?event={event}")["items"][0]
+
+
+def _gateway(ask: Exchanges) -> None:
+    ask("PUT", "/api/maintenance", {"message": "Back at noon.", "retry_after_seconds": 600})
+    ask("GET", "/api/maintenance")
+    ask("DELETE", "/api/maintenance")
 
 
 def _streams(ask: Exchanges) -> None:

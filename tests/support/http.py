@@ -26,6 +26,7 @@ from ogel.runtime.http.app import build_app
 from ogel.runtime.http.credentials import KEY, Authenticate, by_key
 from ogel.runtime.http.dialect import Dialect
 from ogel.runtime.http.exchange import exchange_of
+from ogel.runtime.http.gate import Gate
 from ogel.runtime.http.health import Probe
 from ogel.runtime.http.intake import HttpOptions
 from ogel.runtime.http.metrics import HttpMetrics, Traffic
@@ -69,6 +70,7 @@ class World:
     postgres: Callable[[], Awaitable[bool]] | None = None
     redis_up: bool = True
     limiter: Limiter | None = None
+    gate: Gate | None = None
     more_streams: Mapping[str, Callable[[WebSocket], Awaitable[None]]] = field(default_factory=dict)
     dialects: Sequence[Dialect] = ()
     authenticators: Mapping[str, Authenticate] = field(default_factory=dict)
@@ -185,6 +187,7 @@ class World:
             stopping=self.stop.is_set,
             dialects=[("things", dialect) for dialect in self.dialects],
             limiter=self.limiter,
+            gate=self.gate,
         )
 
 

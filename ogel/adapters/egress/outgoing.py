@@ -7,7 +7,7 @@ import re
 import socket
 import ssl
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,7 @@ from ogel.adapters.egress.dial import connect_error
 from ogel.adapters.egress.resolver import Resolver, SystemResolver
 from ogel.adapters.egress.system_names import search_look_up
 from ogel.runtime.egress import EgressError, Exchange, Headers, Timings
-from ogel.runtime.outgoing import Body, Outgoing, StreamedAnswer
+from ogel.runtime.outgoing import Body, HandshakeRefused, Outgoing, StreamedAnswer
 
 # Imported by the first request, because few processes make any.
 if TYPE_CHECKING:
@@ -28,6 +28,8 @@ MAX_CONNECTIONS = 100
 # turns out to be closed.
 KEEP_ALIVE_SECONDS = 4.0
 MAX_HEADER_BYTES = 16 * 1024  # of one field; aiohttp bounds how many there are
+# What aiohttp adds of its own accord.
+_AUTOMATIC = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")
 _CLOSED = "outgoing requests have been stopped"
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,256}", re.ASCII)
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
@@ -35,7 +37,7 @@ _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _URL = re.compile(r"[\x21-\x7e]+", re.ASCII)
 
 
-class _Progress(Struct):
+class Progress(Struct):
     """The phase that a request has reached, for its timings and for the message when it times out."""
 
     began: float = field(default_factory=time.monotonic)
@@ -57,6 +59,8 @@ class _Progress(Struct):
 
 class OutgoingClient:
     """
+    passes_on    requests are others': they go out as they are, without headers of our own, and names are looked up for
+                 each connection, because at each deploy they mean other addresses.
     proxy        `http://[user:password@]host:port`; plain requests go through it, those by TLS through its tunnels.
     ssl_context  for a private certificate authority; certificates are always verified.
     """
@@ -67,13 +71,24 @@ class OutgoingClient:
         proxy: str | None = None,
         ssl_context: ssl.SSLContext | None = None,
         resolver: Resolver | None = None,
+        max_connections: int = MAX_CONNECTIONS,
+        passes_on: bool = False,
     ) -> None:
+        self._max_connections = max_connections
+        self._passes_on = passes_on
         self._proxy = proxy
         self._ssl_context = ssl_context
         # Operators may use short names of a private network.
         self._resolver: Resolver = resolver or SystemResolver(search_look_up)
         self._session: ClientSession | None = None
         self._closed = False
+
+    @property
+    def session(self) -> ClientSession:
+        """For outgoing_sockets.py. Raises EgressError once it is closed."""
+        if self._closed:
+            raise EgressError("connect", _CLOSED, ours=True)
+        return self._opened()
 
     async def request(
         self,
@@ -85,8 +100,8 @@ class OutgoingClient:
         timeout_seconds: float,
         max_body_bytes: int,
     ) -> Exchange:
-        progress = _Progress()
-        with _Faults(progress):
+        progress = Progress()
+        with Faults(progress):
             async with (
                 asyncio.timeout(timeout_seconds),
                 self._asked(method, url, headers, body, progress) as got,
@@ -119,9 +134,9 @@ class OutgoingClient:
         timeout_seconds: float,
         idle_seconds: float,
     ) -> AsyncIterator[StreamedAnswer]:
-        progress = _Progress()
+        progress = Progress()
         asked = self._asked(method, url, headers, body, progress)
-        with _Faults(progress):
+        with Faults(progress):
             async with asyncio.timeout(timeout_seconds):
                 got = await asked.__aenter__()
         try:
@@ -137,7 +152,7 @@ class OutgoingClient:
             await self._session.close()
 
     def _asked(
-        self, method: str, url: str, headers: Headers, body: Body, progress: _Progress
+        self, method: str, url: str, headers: Headers, body: Body, progress: Progress
     ) -> AbstractAsyncContextManager[ClientResponse]:
         from yarl import URL
 
@@ -156,7 +171,7 @@ class OutgoingClient:
         return self._opened().request(
             method,
             target,
-            headers=_checked(headers),
+            headers=checked_headers(headers),
             data=body or None,
             allow_redirects=False,
             proxy=self._proxy,
@@ -171,15 +186,16 @@ class OutgoingClient:
 
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(
-                    limit=MAX_CONNECTIONS,
+                    limit=self._max_connections,
                     keepalive_timeout=KEEP_ALIVE_SECONDS,
-                    resolver=Names(self._resolver),
+                    resolver=Names(self._resolver, cached=not self._passes_on),
                     use_dns_cache=False,  # the resolver has one
                     ssl=self._ssl_context or True,
                 ),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),  # each request has its deadline
-                headers={"Accept-Encoding": "identity"},
+                headers=None if self._passes_on else {"Accept-Encoding": "identity"},
+                skip_auto_headers=_AUTOMATIC if self._passes_on else None,
                 auto_decompress=False,
                 max_line_size=MAX_HEADER_BYTES,
                 max_field_size=MAX_HEADER_BYTES,
@@ -189,9 +205,10 @@ class OutgoingClient:
 
 
 class _Streamed:
-    def __init__(self, answer: ClientResponse, progress: _Progress, idle_seconds: float) -> None:
+    def __init__(self, answer: ClientResponse, progress: Progress, idle_seconds: float) -> None:
         self.status = answer.status
         self.headers = _fields(answer)
+        self.raw_headers: Sequence[tuple[bytes, bytes]] = answer.raw_headers
         self._answer = answer
         self._progress = progress
         self._idle_seconds = idle_seconds
@@ -199,7 +216,7 @@ class _Streamed:
     async def chunks(self) -> AsyncIterator[bytes]:
         pieces = self._answer.content
         while True:
-            with _Faults(self._progress):
+            with Faults(self._progress):
                 async with asyncio.timeout(self._idle_seconds):
                     piece = await pieces.readany()
             if not piece:
@@ -207,10 +224,10 @@ class _Streamed:
             yield piece
 
 
-class _Faults:
+class Faults:
     """Translates exceptions of aiohttp and the system into EgressError. Their own messages may quote what was sent."""
 
-    def __init__(self, progress: _Progress) -> None:
+    def __init__(self, progress: Progress) -> None:
         self._progress = progress
 
     def __enter__(self) -> None:
@@ -230,7 +247,7 @@ class _Faults:
             raise found from error
 
 
-def _fault(error: Exception, progress: _Progress) -> EgressError | None:
+def _fault(error: Exception, progress: Progress) -> EgressError | None:
     """Returns None for a fault of our own code."""
     import aiohttp
 
@@ -288,7 +305,7 @@ def _fields(answer: ClientResponse) -> Headers:
     return list(answer.headers.items())
 
 
-def _checked(headers: Headers) -> list[tuple[str, str]]:
+def checked_headers(headers: Headers) -> list[tuple[str, str]]:
     """Raises EgressError("protocol") without the value, which may be a secret."""
     for name, value in headers:
         if not _TOKEN.fullmatch(name):
@@ -299,12 +316,13 @@ def _checked(headers: Headers) -> list[tuple[str, str]]:
 
 
 def _traced() -> Any:
-    """Reports to each request's _Progress which phase it has reached."""
+    """Reports to each request's Progress which phase it has reached."""
     import aiohttp
 
     def entering(phase: str) -> Any:
         async def entered(_: Any, context: Any, __: Any) -> None:
-            context.trace_request_ctx.enter(phase)
+            if context.trace_request_ctx is not None:  # a WebSocket has none
+                context.trace_request_ctx.enter(phase)
 
         return entered
 
@@ -315,7 +333,15 @@ def _traced() -> Any:
     traced.on_connection_create_end.append(entering("answer"))
     traced.on_connection_reuseconn.append(entering("answer"))
     traced.on_request_end.append(entering("body"))
+    traced.on_request_redirect.append(_refuse_redirect)
     return traced
+
+
+async def _refuse_redirect(_: Any, __: Any, redirect: Any) -> None:
+    """A handshake of a WebSocket is the one request whose redirects aiohttp cannot be told not to follow."""
+    answer: ClientResponse = redirect.response
+    answer.close()
+    raise HandshakeRefused(answer.status, answer.raw_headers)
 
 
 # Lets the type checker verify that the client implements the port.

@@ -10,14 +10,18 @@ from ogel.adapters.egress.resolver import Resolver
 
 
 class Names(AbstractResolver):
-    def __init__(self, resolver: Resolver) -> None:
+    """`cached`: answers of the last seconds will do."""
+
+    def __init__(self, resolver: Resolver, cached: bool) -> None:
         self._resolver = resolver
+        self._cached = cached
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
     ) -> list[ResolveResult]:
         """Raises EgressError, which aiohttp passes on unchanged."""
-        addresses = self._resolver.cached(host) or await self._resolver.resolve(host)
+        known = self._resolver.cached(host) if self._cached else None
+        addresses = known or await self._resolver.resolve(host)
         return [
             ResolveResult(
                 hostname=host,

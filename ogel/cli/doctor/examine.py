@@ -49,6 +49,7 @@ ASKS: Sequence[tuple[str, Ask]] = (
     ("egress proxy", outgoing.proxy),
     ("sentry", outgoing.sentry),
     ("sign-in", sign_in.issuers),
+    ("upstreams", outgoing.upstreams),
     ("suite", suite.at_work),
 )
 

@@ -10,6 +10,7 @@ from importlib.util import find_spec
 from ogel.cli.doctor.advice import containers_hint, reason_of
 from ogel.cli.doctor.finding import Finding, ill, well
 from ogel.cli.doctor.patient import Patient
+from ogel.features.gateway.settings import GatewaySettings
 from ogel.features.mail.settings import MailSettings
 from ogel.runtime.server_urls.parts import ServerUrl
 
@@ -89,6 +90,25 @@ async def sentry(patient: Patient) -> Sequence[Finding]:
     if reason is not None:
         return [ill("sentry", f"{host}: {reason}", "check SENTRY_DSN: without it no error is reported")]
     return [well("sentry", f"{host} can be reached")]
+
+
+async def upstreams(patient: Patient) -> Sequence[Finding]:
+    from ogel.adapters.egress.upstreams import UpstreamClient
+    from ogel.runtime.egress import EgressError
+
+    client, found = UpstreamClient(), []
+    for upstream in patient.settings.of(GatewaySettings).upstreams:
+        if upstream.url is None:
+            continue
+        try:
+            await client.reach(upstream.url, _SECONDS)
+        except EgressError as error:
+            advice = f"check OGEL_UPSTREAMS: requests for {upstream.path} are answered 502"
+            hint = containers_hint(patient, upstream.url, error.message)
+            found.append(ill("upstreams", f"{upstream.path}: {upstream.url}: {error.message}", advice + hint))
+        else:
+            found.append(well("upstreams", f"{upstream.path}: {upstream.url} can be reached"))
+    return found
 
 
 async def _unreachable(host: str, port: int) -> str | None:

@@ -8,7 +8,6 @@ import asyncio
 import hashlib
 import hmac
 import secrets
-import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -19,7 +18,6 @@ from msgspec import structs
 from ogel.features.keys.grants import Grant, check_grant, check_scopes, granted, role_of
 from ogel.features.keys.guesses import Guesses
 from ogel.features.keys.key import ApiKey, KeyKind, KeyRotation, MadeKey, NewKey
-from ogel.features.keys.memory import BELIEVED_SECONDS, KeyMemory
 from ogel.features.keys.networks import holds, networks_of
 from ogel.features.keys.store import ADMIN, KeyStore, Standing
 from ogel.features.keys.uses import KeyUses
@@ -30,11 +28,14 @@ from ogel.kernel.errors import Conflict, Forbidden, Invalid, NotFound, Unauthent
 from ogel.kernel.ids import new_id
 from ogel.kernel.principal import SERVICE, Caller, Principal
 from ogel.runtime.audit import AuditTrail
+from ogel.runtime.believed import Believed, Questions
 from ogel.runtime.database.database import Database, DatabaseAway, Transaction
 from ogel.runtime.realtime.broadcast import KEYS, Broadcast
 
 log = structlog.get_logger(__name__)
 
+# Of accepted keys that are remembered for a moment.
+MOST_KEYS = 10_000
 MOST_READERS = 100
 # How long revoking a key waits for Redis to announce it.
 TELL_SECONDS = 1.0
@@ -73,9 +74,9 @@ class KeyService:
         self._admin_hash = _hash(admin_key) if admin_key else None
         self._scopes = scopes
         self._guesses = guesses
-        self._memory = KeyMemory()
-        # Queries under way, with the monotonic time at which each began.
-        self._asking: dict[bytes, tuple[float, asyncio.Task[_Found]]] = {}
+        # Principals by the hash of their key; of accepted keys only.
+        self._memory: Believed[bytes, Principal] = Believed(MOST_KEYS)
+        self._questions = Questions(self._ask)
         watch.on_news(self._forget_all)
         # Principals of keys that may read metrics, by the hash of the key, reduced to that scope.
         self._readers: dict[bytes, Principal] = {}
@@ -117,10 +118,10 @@ class KeyService:
     async def _look_up_a_guess(self, key_hash: bytes, caller: Caller) -> _Found:
         guesses = self._guesses
         if guesses is None:
-            return await self._look_up(key_hash)
+            return await self._questions.answer(key_hash)
         await guesses.allow(key_hash, caller.ip)
         try:
-            found, asked_at = await self._look_up(key_hash)
+            found, asked_at = await self._questions.answer(key_hash)
         except BaseException:
             guesses.was_none(key_hash, caller.ip)
             raise
@@ -130,33 +131,14 @@ class KeyService:
             guesses.was_good(key_hash, caller.ip)
         return found, asked_at
 
-    async def _look_up(self, key_hash: bytes) -> _Found:
-        """
-        Requests with the same key share one query, which matters most when answers are slow. A query older than the
-        lifetime of cached keys is not shared, because its answer may be that old.
-        """
-        now = time.monotonic()
-        asked_at, asking = self._asking.get(key_hash, (float("-inf"), None))
-        if asking is None or now - asked_at >= BELIEVED_SECONDS:
-            asking = asyncio.create_task(self._ask(key_hash, now))
-            self._asking[key_hash] = now, asking
-            asking.add_done_callback(lambda done: self._answered(key_hash, done))
-        return await asyncio.shield(asking)
-
-    async def _ask(self, key_hash: bytes, asked_at: float) -> _Found:
+    async def _ask(self, key_hash: bytes) -> tuple[str, Standing] | None:
         async with self._database.autocommit() as tx:
-            return await self._store.find(tx, key_hash), asked_at
-
-    def _answered(self, key_hash: bytes, asking: asyncio.Task[_Found]) -> None:
-        if key_hash in self._asking and self._asking[key_hash][1] is asking:
-            del self._asking[key_hash]
-        if not asking.cancelled():
-            asking.exception()  # retrieves the exception in case nobody awaits the task any more
+            return await self._store.find(tx, key_hash)
 
     def _forget_all(self) -> None:
         """A key has changed, so answers to earlier queries are out of date."""
         self._memory.forget_all()
-        self._asking.clear()
+        self._questions.forget_all()
 
     def _judged(self, found: tuple[str, Standing] | None, caller: Caller) -> Principal | None:
         if found is None:

@@ -31,9 +31,11 @@ class MailQueue(Protocol):
         locales: Sequence[str],
         data: Mapping[str, Any],
         secrets: Mapping[str, str],
+        lifetime_seconds: int | None = None,
     ) -> str:
         """
         Queues one message in the caller's transaction, in the first of the `locales` that the template has. Templates
-        see the `secrets` (links, codes) like `data`; where operators look, they do not stand. Returns the message's id.
-        Raises Invalid for an address that no mail can be sent to, and what `Templates.render` raises.
+        see the `secrets` (links, codes) like `data`; where operators look, they do not stand. What could not be sent
+        within its lifetime has failed. Returns the message's id. Raises Invalid for an address that no mail can be sent
+        to, and what `Templates.render` raises.
         """

@@ -118,6 +118,8 @@ class SendMail:
             return DONE
         if due.suppressed:
             return Outcome("done", value=SendResult(end="suppressed"))
+        if due.has_come_too_late:
+            return Outcome("dead", f"it was not sent within {due.lifetime_seconds:g} s", value=SendResult())
         if due.letter is None:
             return self._policy.unreadable(due, "its words cannot be read: see `ogel secrets status`")
         return await self._ask(job, due, due.letter)

@@ -5,10 +5,10 @@ SELECT fingerprint, answer::text FROM mail_requests WHERE idempotency_key = %(ke
 -- Inserts nothing when the key is taken. A concurrent request with the same key waits until the other has committed.
 INSERT INTO mail_requests
   (id, idempotency_key, fingerprint, answer, sender, reply_to, subject, body_text, body_html, headers, template, locale,
-   sealed)
+   sealed, lifetime_seconds)
 VALUES
   (%(id)s, %(key)s, %(fingerprint)s, %(answer)s::json, %(sender)s, %(reply_to)s, %(subject)s, %(text)s,
-   %(html)s, %(headers)s::json, %(template)s, %(locale)s, %(sealed)s)
+   %(html)s, %(headers)s::json, %(template)s, %(locale)s, %(sealed)s, %(lifetime_seconds)s)
 ON CONFLICT (idempotency_key) DO NOTHING
 RETURNING id
 
@@ -52,7 +52,7 @@ WHERE m.id = %(id)s
 -- due_letter --
 -- What a job of a message that is still to be sent needs.
 SELECT r.id, m.recipient, r.sender, r.reply_to, r.subject, r.body_text, r.body_html, r.headers, r.sealed, m.created_at,
-       m.attempts, m.queued_at, s.address IS NOT NULL AS suppressed
+       m.attempts, m.queued_at, s.address IS NOT NULL AS suppressed, r.lifetime_seconds
 FROM mail_messages AS m
 JOIN mail_requests AS r ON r.id = m.request_id
 LEFT JOIN mail_suppressions AS s ON s.address = m.address

@@ -96,6 +96,7 @@ class MailService:
                 template=mail.template,
                 locale=words.locale or None,
                 sealed=None,
+                lifetime_seconds=None,
                 messages=messages,
                 addresses=addresses,
             )
@@ -116,6 +117,7 @@ class MailService:
         locales: Sequence[str],
         data: Mapping[str, Any],
         secrets: Mapping[str, str],
+        lifetime_seconds: int | None = None,
     ) -> str:
         """See MailQueue. What caused the message is audited by who asks for it."""
         if self._sender is None:
@@ -137,6 +139,7 @@ class MailService:
             template=template,
             locale=words.locale,
             sealed=None if is_suppressed else seal(self._vault, request_id, words),
+            lifetime_seconds=lifetime_seconds,
             messages=[message],
             addresses=[address],
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 
 import msgspec
@@ -17,6 +18,7 @@ from ogel.features.mail.message import (
     MailMessageWithAttempts,
 )
 from ogel.features.mail.sealed import unseal
+from ogel.kernel.clock import utc_now
 from ogel.runtime.database.database import Queries, Transaction, records
 from ogel.runtime.delivery.idempotency import Asked
 from ogel.runtime.delivery.messages import MessageQueries
@@ -34,9 +36,10 @@ KNOWN_REQUEST = _SQL.known_request
 
 class NewRequest(Struct, frozen=True, kw_only=True):
     """
-    sealed     the words, of a request whose `text` and `html` are None and whose `subject` is what operators may see.
-    messages   the response to the request.
-    addresses  those of its recipients, in the same order.
+    sealed            the words, of a request whose `text` and `html` are None and whose `subject` operators may see.
+    lifetime_seconds  messages that are not sent by then have failed; None: they are tried for a time of ours.
+    messages          the response to the request.
+    addresses         those of its recipients, in the same order.
     """
 
     id: str
@@ -50,15 +53,20 @@ class NewRequest(Struct, frozen=True, kw_only=True):
     template: str | None
     locale: str | None
     sealed: bytes | None
+    lifetime_seconds: int | None
     messages: Sequence[AcceptedRecipient]
     addresses: Sequence[Address]
 
 
 class DueMail(QueuedMessage, frozen=True):
-    """`suppressed` means that nothing is sent to its address. Without a letter, its words cannot be unsealed."""
+    """
+    `suppressed` means that nothing is sent to its address. Without a letter, its words cannot be unsealed. What
+    `has_come_too_late` is worth nothing to its reader any more.
+    """
 
     letter: Letter | None
     suppressed: bool
+    has_come_too_late: bool
 
 
 MESSAGE_QUERIES = MessageQueries(_SQL.add_attempts, _SQL.settle, _SQL.give_up, _SQL.reopen)
@@ -111,8 +119,16 @@ class MailStore:
         rows = await tx.tuples(_SQL.due_letter, {"id": id})
         if not rows:
             return None
-        (*row, attempts, queued_at, suppressed) = rows[0]
-        return DueMail(attempts, queued_at, lifetime_seconds, self._letter(id, *row), suppressed)
+        (*row, attempts, queued_at, suppressed, lifetime) = rows[0]
+        has_come_too_late = lifetime is not None and utc_now() > queued_at + timedelta(seconds=lifetime)
+        return DueMail(
+            attempts,
+            queued_at,
+            lifetime_seconds if lifetime is None else lifetime,
+            self._letter(id, *row),
+            suppressed,
+            has_come_too_late,
+        )
 
     def _letter(self, id: str, *row: Any) -> Letter | None:
         request_id, recipient, sender, reply_to, subject, text, html, headers, sealed, written_at = row

@@ -15,14 +15,21 @@ MOST_OPEN_SECONDS = 600.0
 class Breaker:
     """
     Guards one dependency, in one process. Closed, it lets every call through. After FAILURES in a row it is open for
-    OPEN_SECONDS, or as long as the dependency asked for. Then one call at a time may try, and a success closes it.
+    `open_seconds`, or as long as the dependency asked for. Then one call at a time may try, and a success closes it.
 
     is_patient  nothing but FAILURES, or what it asks for itself, opens it: where users choose what it is asked, what it
                 says of us once may be about that alone.
     """
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic, *, is_patient: bool = False) -> None:
+    def __init__(
+        self,
+        clock: Callable[[], float] = time.monotonic,
+        *,
+        is_patient: bool = False,
+        open_seconds: float = OPEN_SECONDS,
+    ) -> None:
         self._clock = clock
+        self._open_seconds = open_seconds
         self._is_patient = is_patient
         self._failures = 0
         self._opens_until = 0.0
@@ -62,7 +69,7 @@ class Breaker:
         is_enough = seconds is not None or (at_once and not self._is_patient)
         self._failures = FAILURES if is_enough else self._failures + 1
         self._trying = False
-        wait = OPEN_SECONDS if seconds is None else min(seconds, MOST_OPEN_SECONDS)
+        wait = self._open_seconds if seconds is None else min(seconds, MOST_OPEN_SECONDS)
         # Calls end in any order, so a later failure never shortens the pause of an earlier one.
         self._opens_until = max(self._opens_until, self._clock() + wait)
 

@@ -15,6 +15,7 @@ from ogel.kernel.principal import Principal
 from ogel.runtime.http.access import Access
 from ogel.runtime.http.credentials import Authenticators, Credential, CredentialReader
 from ogel.runtime.http.exchange import Exchange
+from ogel.runtime.http.gate import Gate
 from ogel.runtime.rates.limiter import Limiter, refusal
 
 # Why a key or session stopped being valid. A key that has lost the scope counts as revoked.
@@ -27,7 +28,8 @@ class Watch(Protocol):
     def watch(self, principal: Principal, scope: str, on_end: Callable[[Ending], None]) -> Callable[[], None]:
         """
         Watches the principal's key or session until the returned function is called. `on_end` is called once, when that
-        has ended or lost the scope, also if it happened between admission and this call.
+        has ended or lost the scope, or its user the role (`Access.needed`; empty: neither is needed), also if it
+        happened between admission and this call.
         """
 
     def look_soon(self) -> None:
@@ -44,21 +46,25 @@ class Admission:
         companions: Sequence[CredentialReader],
         authenticators: Authenticators,
         limiter: Limiter | None,
+        gate: Gate | None = None,
     ) -> None:
         self._access = access
+        self._gate = gate
         self._limiter = limiter if access.rate != "none" else None
         self._readers = readers
         self._companions = companions
         self._authenticators = authenticators
 
     async def admit(self, scope: Scope, exchange: Exchange) -> None:
-        """Stores the principal in the exchange. Raises Unauthenticated, Forbidden or RateLimited."""
+        """Stores the principal in the exchange. Raises Unauthenticated, Forbidden, RateLimited or Unavailable."""
         credential = None
         if self._access.who != "open":
             credential = await self._identify(scope, exchange)
         for read in self._companions:
             if (companion := read(scope)) is not None and companion != credential:
                 await self._principal(companion, exchange)
+        if self._gate is not None:
+            await self._gate.check(self._access, exchange)
         if self._limiter is not None:
             verdict = await self._limiter.admit(exchange.principal, exchange.ip, self._access.rate)
             exchange.limits = verdict.fields
@@ -90,9 +96,12 @@ class Admissions:
     What all admissions share: the authenticators and the rate limiter. Without a `limiter` requests are not limited.
     """
 
-    def __init__(self, authenticators: Authenticators, limiter: Limiter | None) -> None:
+    def __init__(
+        self, authenticators: Authenticators, limiter: Limiter | None, gate: Gate | None = None
+    ) -> None:
         self._authenticators = authenticators
         self._limiter = limiter
+        self._gate = gate
 
     def of(
         self,
@@ -101,4 +110,4 @@ class Admissions:
         companions: Sequence[CredentialReader] = (),
     ) -> Admission:
         """`readers` find who is asking; what `companions` find must be valid, too."""
-        return Admission(access, readers, companions, self._authenticators, self._limiter)
+        return Admission(access, readers, companions, self._authenticators, self._limiter, self._gate)

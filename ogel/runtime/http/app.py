@@ -11,10 +11,12 @@ from starlette.types import ASGIApp
 
 from ogel.runtime.http.access import Access
 from ogel.runtime.http.admission import Admissions
+from ogel.runtime.http.cors import Cors
 from ogel.runtime.http.credentials import Authenticators
 from ogel.runtime.http.dialect import OWN, Dialect, Dialects
 from ogel.runtime.http.endpoint import Endpoint
 from ogel.runtime.http.errors import Errors
+from ogel.runtime.http.gate import Gate
 from ogel.runtime.http.health import Probe, health_routes
 from ogel.runtime.http.intake import HttpOptions
 from ogel.runtime.http.me import me_route
@@ -25,6 +27,9 @@ from ogel.runtime.http.route import Route, Stream
 from ogel.runtime.http.router import Router, RouterEntry
 from ogel.runtime.http.streams import StreamEndpoint
 from ogel.runtime.rates.limiter import Limiter
+
+# Of Ogel's own API, what pages may read besides bodies.
+_EXPOSED = ("ETag", "Location", "RateLimit", "RateLimit-Policy", "Retry-After", "X-Request-Id")
 
 
 def build_app(
@@ -38,6 +43,7 @@ def build_app(
     stopping: Callable[[], bool] = lambda: False,
     limiter: Limiter | None = None,
     dialects: Dialects = (),
+    gate: Gate | None = None,
 ) -> ASGIApp:
     """
     Builds the application. `routes`, `streams` and `dialects` come with the names of their features; `examples` are for
@@ -46,9 +52,10 @@ def build_app(
     """
     everything = with_shell(routes, streams, probes, examples, stopping)
     own = replace(OWN, routes=[route for _, route in everything], streams=[stream for _, stream in streams])
-    spoken = [own, *(dialect for _, dialect in dialects)]
-    admissions = Admissions(authenticators, limiter)
+    spoken = [_open_to(options.origins, dialect) for dialect in (own, *(dialect for _, dialect in dialects))]
+    admissions = Admissions(authenticators, limiter, gate)
     entries = [entry for dialect in spoken for entry in _entries(dialect, admissions, options)]
+    entries += [entry for dialect in spoken for entry in _mounted(dialect, spoken, admissions)]
     app = Errors(Router(entries), spoken)
     if metrics is None:
         return Unobserved(app)
@@ -70,6 +77,16 @@ def with_shell(
     return everything
 
 
+def _open_to(origins: Sequence[str], dialect: Dialect) -> Dialect:
+    """Opens a dialect to pages of these origins, if there are any, and it is not closed to all but its own."""
+    if not origins:
+        return dialect
+    if dialect.cors is not None:
+        credentials = dialect.cors.credentials and "*" not in origins
+        return replace(dialect, cors=replace(dialect.cors, origins=origins, credentials=credentials))
+    return replace(dialect, cors=Cors(origins, exposed=_EXPOSED)) if dialect.name == OWN.name else dialect
+
+
 def _entries(dialect: Dialect, admissions: Admissions, options: HttpOptions) -> Iterator[RouterEntry]:
     check_declared(dialect)
     paths: defaultdict[str, list[Route]] = defaultdict(list)
@@ -85,6 +102,24 @@ def _entries(dialect: Dialect, admissions: Admissions, options: HttpOptions) -> 
             import_module("ogel.runtime.http.websocket")
         endpoint = StreamEndpoint(stream, dialect, admissions)
         yield RouterEntry(dialect.prefix + stream.path, endpoint, kind, stream=True, dialect=dialect)
+
+
+def _mounted(dialect: Dialect, spoken: Sequence[Dialect], admissions: Admissions) -> Iterator[RouterEntry]:
+    if dialect.mount is None:
+        return
+    import_module("ogel.runtime.http.websocket")
+    from ogel.runtime.http.mount import MountEndpoint
+
+    inner = [each for each in spoken if each is not dialect and each.prefix and dialect.holds(each.prefix)]
+    endpoint = MountEndpoint(dialect.mount, dialect, admissions, inner)
+    paths = [
+        f"{dialect.prefix}/",
+        f"{dialect.prefix}/{{path:path}}",
+        *([dialect.prefix] if dialect.prefix else []),
+    ]
+    for kind in ("http", "websocket"):
+        for path in paths:
+            yield RouterEntry(path, endpoint, kind, dialect=dialect)
 
 
 def check_declared(dialect: Dialect) -> None:

@@ -11,13 +11,15 @@ from starlette.types import Send
 Header = tuple[bytes, bytes]
 
 _VARY = (b"vary", b"Origin")
+_VARIES = (_VARY,)
+_LABELS = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)*")
 # Matches header names, which are sent back to the client.
 _NAMES = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z, \t]{0,4096}")
 
 
 class Cors(Struct, frozen=True):
     """
-    origins          `https://app.example.com`; `*` alone is every one.
+    origins          `https://app.example.com`, or `https://*.example.com` for all names below; `*` alone is every one.
     credentials      pages may send cookies. Not with `*`: then every page could act for its reader.
     exposed          header fields of answers that pages may read.
     max_age_seconds  how long a browser remembers what it was told.
@@ -35,17 +37,17 @@ class Cors(Struct, frozen=True):
         if self.credentials and "*" in self.origins:
             raise ValueError("every origin with credentials would let every page act for its reader")
 
-    def of_answer(self, origin: bytes) -> list[Header]:
+    def of_answer(self, origin: bytes | None) -> Sequence[Header]:
         """
-        Returns headers for every answer to a page of this origin. Errors need them too, or the page could not read the
-        reason.
+        Returns headers for every answer to a page of this origin; None: to whoever names none. Errors need them too, or
+        the page could not read the reason. A cache is always told that they depend on who asks.
         """
-        if not self._allows(origin):
-            return [_VARY]
-        if "*" in self.origins:
-            said: list[Header] = [(b"access-control-allow-origin", b"*")]
-        else:
-            said = [(b"access-control-allow-origin", origin), _VARY]
+        if origin is None or not self.allows(origin):
+            return _VARIES
+        said: list[Header] = [
+            (b"access-control-allow-origin", b"*" if "*" in self.origins else origin),
+            _VARY,
+        ]
         if self.credentials:
             said.append((b"access-control-allow-credentials", b"true"))
         if self.exposed:
@@ -56,7 +58,7 @@ class Cors(Struct, frozen=True):
         """
         Returns the headers that a preflight's answer has besides those of `of_answer`. `headers` are the request's.
         """
-        if not self._allows(headers[b"origin"]):
+        if not self.allows(headers[b"origin"]):
             return []
         said: list[Header] = [
             (b"access-control-allow-methods", methods.encode("ascii")),
@@ -67,8 +69,29 @@ class Cors(Struct, frozen=True):
             said.append((b"access-control-allow-headers", names))
         return said
 
-    def _allows(self, origin: bytes) -> bool:
-        return "*" in self.origins or str(origin, "latin-1") in self.origins
+    def allows(self, origin: bytes) -> bool:
+        if "*" in self.origins:
+            return True
+        named = str(origin, "latin-1")
+        return named in self.origins or any(
+            _is_below(named, each) for each in self.origins if "://*." in each
+        )
+
+
+def _is_below(origin: str, pattern: str) -> bool:
+    """Whether the origin is one of `https://*.example.com`: its name ends so, and begins with labels of DNS."""
+    scheme, _, domain = pattern.partition("*")
+    return (
+        origin.startswith(scheme)
+        and origin.endswith(domain)
+        and _LABELS.fullmatch(origin[len(scheme) : -len(domain)]) is not None
+    )
+
+
+def is_same_origin(headers: Mapping[bytes, bytes]) -> bool:
+    """Whether the page that asks came from the host that it asks."""
+    origin, host = headers[b"origin"], headers.get(b"host")
+    return host is not None and origin.partition(b"://")[2].lower() == host.lower()
 
 
 def is_preflight(method: str, headers: Mapping[bytes, bytes]) -> bool:

@@ -11,7 +11,7 @@ from ogel.kernel.errors import OgelError
 from ogel.runtime.http.cors import Cors
 from ogel.runtime.http.credentials import CredentialReader, apikey_header, bearer
 from ogel.runtime.http.problem import problem
-from ogel.runtime.http.route import Reply, Route, Stream
+from ogel.runtime.http.route import Mount, Reply, Route, Stream
 
 # Renders an error as a reply. Headers that HTTP itself requires (`WWW-Authenticate`, `Allow`, `Retry-After`, …) are
 # added, unless the reply has them already.
@@ -29,6 +29,7 @@ class Dialect(Struct, frozen=True):
     strict_parameters  parameters that a route does not know, or that are given twice, are refused; otherwise they are
                        not looked at, and the first counts.
     cors               None: pages of other origins cannot use it, and OPTIONS is a method like others.
+    mount              takes what is below the prefix and neither of its routes' nor another dialect's.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Dialect(Struct, frozen=True):
     cors: Cors | None = None
     routes: Sequence[Route] = ()
     streams: Sequence[Stream] = ()
+    mount: Mount | None = None
 
     def __post_init__(self) -> None:
         if (self.prefix and not self.prefix.startswith("/")) or self.prefix.endswith("/"):

@@ -135,7 +135,7 @@ class EndWatch(ABC):
                 self._end(id, seen.ended)
                 continue
             for each in list(self._watched.get(id, ())):
-                if not seen.may(each.scope):
+                if each.scope and not seen.may(each.scope):
                     self._forget(id, each)
                     each.on_end("revoked")
             self._expect(id, seen.expires_in_seconds)

@@ -29,9 +29,10 @@ class Errors:
     def __init__(self, app: ASGIApp, dialects: Sequence[Dialect]) -> None:
         self._app = app
         self._dialects = sorted(dialects, key=lambda dialect: len(dialect.prefix), reverse=True)
+        self._speaks_cors = any(dialect.cors is not None for dialect in dialects)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if b"origin" in exchange_of(scope).headers:
+        if self._speaks_cors:
             send = self._telling_the_origin(scope, send)
         try:
             await self._app(scope, receive, send)
@@ -80,7 +81,7 @@ class Errors:
 
     def _telling_the_origin(self, scope: Scope, send: Send) -> Send:
         """Adds the CORS headers, which a browser needs on errors too."""
-        origin = exchange_of(scope).headers[b"origin"]
+        origin = exchange_of(scope).headers.get(b"origin")
 
         async def told(message: Message) -> None:
             if message["type"] in _STARTS and (cors := self._dialect(scope).cors) is not None:

@@ -38,6 +38,8 @@ class Exchange(Struct):
     headers      as they came, by lower-case name; the first of each.
     ip           the client's, past a trusted proxy.
     user_agent   cut to 512 characters.
+    secure       the client came to a trusted proxy by https.
+    passed_on    the answer is another server's, with headers that are its own business.
     place        where the path leads, once that is known.
     sent         the type of the last ASGI message that was sent; empty: none yet.
     lasting      its body or answer goes in pieces, so that how long it takes says nothing of us.
@@ -48,6 +50,8 @@ class Exchange(Struct):
     headers: Mapping[bytes, bytes]
     ip: str | None
     user_agent: str | None
+    secure: bool = False
+    passed_on: bool = False
     principal: Principal = ANONYMOUS
     place: RouterEntry | None = None
     sent: str = ""
@@ -69,7 +73,7 @@ class Exchange(Struct):
 
 
 class Clients:
-    """Finds the address of a request's client."""
+    """Finds the address of a request's client, and whether it came by https."""
 
     def __init__(self, trusted_proxies: Sequence[Network]) -> None:
         self._trusted_proxies = trusted_proxies
@@ -85,6 +89,13 @@ class Clients:
         if trusted and (real := _address(_only(scope, b"x-real-ip"))):
             return str(real)
         return peer
+
+    def is_secure(self, scope: Scope) -> bool:
+        """Only a trusted proxy knows: to us all speak plain HTTP, and any client can send this header."""
+        client = scope.get("client")
+        if not client or not self._peer(client[0])[1]:
+            return False
+        return _only(scope, b"x-forwarded-proto").lower() == "https"
 
     def _looked_at(self, text: str) -> tuple[str | None, bool]:
         """Returns the address in its canonical form, and whether it is a trusted proxy."""
@@ -104,6 +115,7 @@ def open_exchange(scope: Scope, clients: Clients) -> Exchange:
         headers,
         clients.ip(scope),
         str(agent, "latin-1")[:_USER_AGENT_CHARACTERS] if agent else None,
+        b"x-forwarded-proto" in headers and clients.is_secure(scope),
     )
     scope[_KEY] = exchange
     return exchange

@@ -27,11 +27,14 @@ class HttpOptions(Struct, frozen=True):
     max_body_bytes         a larger request body is answered with 413, whatever its route says.
     body_timeout_seconds   a body that takes longer to arrive is answered with 408.
     trusted_proxies        peers whose `X-Real-IP` is believed; the default is Railway's edge.
+    origins                of pages that may use what is served here. Empty: those that each dialect says, and none may
+                           use Ogel's own API.
     """
 
     max_body_bytes: int = 1024 * 1024
     body_timeout_seconds: float = 15.0
     trusted_proxies: Sequence[Network] = (ip_network("100.64.0.0/10"),)
+    origins: Sequence[str] = ()
 
 
 def body_reader(route: Route, strict: bool, options: HttpOptions) -> BodyReader | None:

@@ -11,11 +11,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from ogel.runtime.database.patience import be_patient_as_a_request
 from ogel.runtime.http.exchange import Clients, Exchange, Network, open_exchange
 from ogel.runtime.http.metrics import HttpMetrics
+from ogel.runtime.http.shield import HSTS, defaults_beside
 
 log = structlog.get_logger()
 
 _STARTS = frozenset({"http.response.start", "websocket.http.response.start", "websocket.accept"})
-_NO_SNIFFING, _NO_STORE = (b"x-content-type-options", b"nosniff"), (b"cache-control", b"no-store")
 
 
 class Observed:
@@ -52,8 +52,9 @@ class Observed:
         method = scope.get("method", "WEBSOCKET")
         stream = exchange.lasting or (exchange.place is not None and exchange.place.stream)
         self._metrics.ended(route, method, status, seconds, stream)
-        # 503 is sent on purpose: a dependency is away, and the code that noticed has logged it.
-        failed = status >= 500 and status != 503
+        # 503 is sent on purpose: a dependency is away, and the code that noticed has logged it. What other servers
+        # answered is no failure of ours.
+        failed = status >= 500 and status != 503 and not exchange.passed_on
         write = log.error if failed else log.warning if status >= 400 else log.info
         if status == 200 and route.startswith("/health/"):
             # Platforms probe every few seconds, so only failures are logged.
@@ -84,7 +85,9 @@ class Unobserved:
 
 def _with_marks(headers: Iterable[tuple[bytes, bytes]], exchange: Exchange) -> list[tuple[bytes, bytes]]:
     marked = list(headers)
-    if b"cache-control" not in dict(marked):
-        marked.append(_NO_STORE)
-    marked += ((b"x-request-id", exchange.request_id.encode("ascii")), _NO_SNIFFING, *exchange.limits)
+    if not exchange.passed_on:
+        marked += defaults_beside(marked)
+    if exchange.secure:
+        marked.append(HSTS)
+    marked += ((b"x-request-id", exchange.request_id.encode("ascii")), *exchange.limits)
     return marked

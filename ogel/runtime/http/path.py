@@ -23,11 +23,17 @@ def segments_of(raw_path: bytes) -> list[str]:
     Splits a path into decoded segments, with the one before the first slash. Dot segments have no special meaning (RFC
     3986 §5.2.4 applies to resolving links). Raises Malformed, or NotFound for a path that no resource can have.
     """
-    if raw_path[:1] != b"/" and (origin := _ORIGIN.match(raw_path)):
-        raw_path = raw_path[origin.end() :]
+    raw_path = without_origin(raw_path)
     if _PLAIN.fullmatch(raw_path):
         return raw_path.decode("ascii").split("/")
     return [_decoded(segment) for segment in raw_path.split(b"/")]
+
+
+def without_origin(raw_path: bytes) -> bytes:
+    """Returns the path of a request target that may be a whole URL."""
+    if raw_path[:1] != b"/" and (origin := _ORIGIN.match(raw_path)):
+        return raw_path[origin.end() :]
+    return raw_path
 
 
 def _decoded(segment: bytes) -> str:

@@ -9,6 +9,7 @@ import msgspec
 from ogel.kernel.ids import new_id
 from ogel.runtime.http.answer import head_of
 from ogel.runtime.http.problem import Problem
+from ogel.runtime.http.shield import NO_STORE, SHIELD
 
 
 def refusal(status: int, detail: str) -> bytes:
@@ -21,8 +22,8 @@ def refusal(status: int, detail: str) -> bytes:
         (b"content-type", b"application/problem+json"),
         (b"content-length", b"%d" % len(body)),
         (b"x-request-id", request_id.encode("ascii")),
-        (b"x-content-type-options", b"nosniff"),
-        (b"cache-control", b"no-store"),
+        *SHIELD,
+        NO_STORE,
     ]
     if status == 503:
         fields.append((b"retry-after", b"1"))

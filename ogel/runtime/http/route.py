@@ -12,6 +12,7 @@ from starlette.types import Receive, Scope, Send
 from ogel.kernel.principal import Caller, Principal
 from ogel.runtime.http.access import Access
 from ogel.runtime.http.cookies import Cookie
+from ogel.runtime.http.exchange import Network
 from ogel.runtime.http.ranges import Validators
 
 Body = TypeVar("Body")
@@ -176,3 +177,17 @@ class Stream(msgspec.Struct, frozen=True):
     summary: str
     query: Any
     media_type: str | None = None
+
+
+class Mount(msgspec.Struct, frozen=True):
+    """
+    All that a dialect has below its prefix, handed on as it comes, whatever the method.
+
+    handler   an ASGI application, for requests and WebSockets of callers who are let in.
+    access    as of a route; its limit of the body is for the handler to keep.
+    networks  from where callers may come, before anything else is asked; empty: from everywhere.
+    """
+
+    handler: Callable[[Scope, Receive, Send], Awaitable[None]]
+    access: Access
+    networks: Sequence[Network] = ()

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from starlette.types import Receive, Scope, Send
 
+from ogel.kernel.errors import Forbidden
 from ogel.runtime.http.admission import Admissions
-from ogel.runtime.http.cors import answer_options
+from ogel.runtime.http.cors import Cors, answer_options, is_same_origin
 from ogel.runtime.http.credentials import KEY_PARAMETER, TOKEN_PARAMETER, query_parameter
 from ogel.runtime.http.dialect import Dialect
 from ogel.runtime.http.exchange import exchange_of
@@ -31,7 +34,9 @@ class StreamEndpoint:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         exchange = exchange_of(scope)
-        if scope["type"] == "http" and scope["method"] != "GET":
+        if scope["type"] == "websocket":
+            check_origin(self._cors, exchange.headers)
+        elif scope["method"] != "GET":
             if scope["method"] == "OPTIONS" and self._cors is not None:
                 await answer_options(self._cors, exchange.headers, self._allowed, send)
                 return
@@ -43,3 +48,14 @@ class StreamEndpoint:
         )
         call = Call(exchange.caller, parameters(scope), None, query, None, exchange.headers)
         await self._stream.handler(call, scope, receive, send)
+
+
+def check_origin(cors: Cors | None, headers: Mapping[bytes, bytes]) -> None:
+    """
+    Browsers let every page open a WebSocket and leave it to the server to look where the page is from (RFC 6455
+    §10.2). Other clients name no origin. Raises Forbidden.
+    """
+    origin = headers.get(b"origin")
+    if origin is None or cors is None or cors.allows(origin) or is_same_origin(headers):
+        return
+    raise Forbidden("Pages of this origin may not connect: it is not in OGEL_CORS_ORIGINS.")

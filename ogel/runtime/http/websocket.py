@@ -153,6 +153,14 @@ class BoundedWebSocket(WSStream):
             event = replace(event, headers=[each for each in event.headers if each[0] != _EXTENSIONS])
         elif isinstance(event, Data) and self.state in _REFUSED:
             return  # hypercorn would answer a second time
+        elif isinstance(event, StreamClosed) and self.state is ASGIWebsocketState.CONNECTED:
+            farewell = self._watched.farewell
+            if farewell is not None and self.app_put is not None:
+                # hypercorn would say 1006, as if the peer had gone without a word.
+                self.closed = True
+                said = {"code": farewell.code, "reason": farewell.reason or ""}
+                await self.app_put({"type": "websocket.disconnect", **said})
+                return
         was_closed = self.closed
         await super().handle(event)
         if self.closed and not was_closed and not isinstance(event, StreamClosed):
@@ -228,11 +236,12 @@ class _TokenBucket:
 class _Watched:
     """
     wsproto's connection with limits. Raises _TooMuch when frames come faster than allowed. `failure` is the close code
-    after a protocol error, where hypercorn would close without one.
+    after a protocol error, where hypercorn would close without one; `farewell` what the peer said when it closed.
     """
 
     def __init__(self, connection: Connection) -> None:
         self.failure: CloseConnection | None = None
+        self.farewell: CloseConnection | None = None
         self._connection = connection
         self._frames = _TokenBucket(FRAMES_PER_SECOND, FRAMES_AT_ONCE)
 
@@ -246,6 +255,8 @@ class _Watched:
                 raise _TooMuch
             if isinstance(event, CloseConnection) and self._connection.state is ConnectionState.OPEN:
                 self.failure = event
+            elif isinstance(event, CloseConnection):
+                self.farewell = event
             yield event
 
 

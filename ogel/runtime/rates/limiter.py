@@ -42,6 +42,11 @@ class Limiter:
         """Returns one that counts classes of a feature's own, in the same budgets."""
         return Limiter(quotas, self._budgets, self._metrics)
 
+    def count_as(self, rate: str, quotas: tuple[Quota, ...]) -> None:
+        """Adds a class of requests; without quotas it is not limited."""
+        if quotas:
+            self._policies[rate] = policies_of(rate, quotas)
+
     async def admit(self, principal: Principal, client: str | None, rate: str) -> Verdict:
         """
         Counts one request of a principal; of one that may be anyone by the address `client`. It waits for Redis only

@@ -141,10 +141,12 @@ _CONFIGURATION: Json = {
     "token_endpoint": f"{_AUTH}/token",
     "jwks_uri": f"{_AUTH}/.well-known/jwks.json",
     "userinfo_endpoint": f"{_AUTH}/user",
+    "scopes_supported": ["openid", "profile", "email", "phone"],
     "response_types_supported": ["code"],
     "response_modes_supported": ["query"],
     "grant_types_supported": ["password", "refresh_token", "pkce", "id_token"],
     "subject_types_supported": ["public"],
+    "token_endpoint_auth_methods_supported": ["none"],
     "id_token_signing_alg_values_supported": ["ES256"],
     "claims_supported": "<any>",
     "code_challenge_methods_supported": ["S256"],
@@ -395,6 +397,11 @@ DIFFERENCES: Mapping[str, Sequence[Difference]] = {
         ),
     ],
     "signup.jsonl": [
+        Difference(
+            "sign in before confirmation",
+            Refused(400, "invalid_credentials", "Invalid login credentials"),
+            "Two have signed up with different passwords, and nobody has shown whose the address is.",
+        ),
         Difference(
             "signup while SMTP refuses the mail",
             _accepted(),

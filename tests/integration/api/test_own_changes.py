@@ -93,6 +93,12 @@ def test_somebody_without_an_address_has_no_password(api: World) -> None:
     token = api("POST", "/auth/v1/signup", {}, key="").json["access_token"]
     refused = put(api, token, password="Battery-staple-2")
     assert (refused.status, refused.json["error_code"]) == (422, "validation_failed")
+    email = f"u{uuid4().hex[:12]}+cart@example.com"
+    both = put(api, token, email=email, password="Battery-staple-2")
+    assert (both.status, both.json["email"], both.json["is_anonymous"]) == (200, email, False)
+    body = {"email": email, "password": "Battery-staple-2"}
+    again = api("POST", "/auth/v1/token?grant_type=password", body, key="")
+    assert again.json["user"]["id"] == both.json["id"]
 
 
 def test_only_people_change_themselves(api: World) -> None:

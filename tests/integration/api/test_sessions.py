@@ -10,7 +10,7 @@ import pytest
 
 from ogel.features.accounts.sessions.session import Issued
 from tests.support.people import People
-from tests.support.process import Response
+from tests.support.process import ADMIN_KEY, Response
 from tests.support.world import World
 
 ENVIRONMENT = {"OGEL_AUTH_URL": "https://auth.example.com/auth/v1"}
@@ -100,6 +100,20 @@ def test_fifty_at_once_make_one_step(api: World, people: People, ada: Issued) ->
         lambda tx: tx.value(b"SELECT counter FROM sessions WHERE id = %(id)s", {"id": ada.session_id})
     )
     assert counter == 1
+
+
+def test_a_session_that_ends_while_it_is_refreshed_stays_ended(api: World, people: People) -> None:
+    for _ in range(5):
+        issued = people.signs_in(people.somebody())
+        with ThreadPoolExecutor(9) as pool:
+            refreshed = [pool.submit(refresh, api, issued.refresh_token) for _ in range(8)]
+            pool.submit(people.ends, issued).result()
+        answers = [each.result() for each in refreshed]
+        assert {answer.status for answer in answers} <= {200, 400}
+        for answer in answers:
+            if answer.status == 200:
+                assert code(refresh(api, answer.json["refresh_token"])) == (400, "refresh_token_not_found")
+                assert user(api, answer.json["access_token"]).json == NO_SESSION
 
 
 @pytest.mark.parametrize("steps", [1, 2])
@@ -259,6 +273,9 @@ def test_apikey_must_be_good_where_it_comes(api: World, ada: Issued) -> None:
     assert api("GET", "/auth/v1/user", key=ada.access_token, headers=wrong).status == 403
     made = api.ok("POST", "/api/keys", {"name": "app", "scopes": ["events:read"]})["key"]
     good = {"apikey": made}
+    # Without Authorization it says who asks.
+    assert api("GET", "/auth/v1/admin/users", key="", headers={"apikey": ADMIN_KEY}).status == 200
+    assert api("GET", "/auth/v1/admin/users", key="", headers=good).status == 403
     assert refresh(api, ada.refresh_token, **good).status == 200
     assert api("GET", "/auth/v1/user", key=ada.access_token, headers=good).status == 200
 

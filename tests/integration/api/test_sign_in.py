@@ -173,6 +173,27 @@ def test_a_body_that_cannot_be_read(api: World, raw: bytes) -> None:
         assert (answer.status, answer.json["error_code"]) == (400, "bad_json")
 
 
+def test_a_trigger_of_the_app_makes_a_profile(api: World) -> None:
+    """As guides for Supabase have it: the name comes from the metadata, and the profile goes with its user."""
+    with psycopg.connect(api.platform.settings.database_url or "", autocommit=True) as connection:
+        connection.execute(
+            b"CREATE TABLE public.profiles (id uuid PRIMARY KEY REFERENCES auth.users ON DELETE CASCADE, name text);"
+            b" CREATE FUNCTION public.handle_new_user() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER"
+            b" SET search_path = '' AS $$ BEGIN INSERT INTO public.profiles"
+            b" VALUES (NEW.id, NEW.raw_user_meta_data ->> 'name'); RETURN NEW; END $$;"
+            b" CREATE TRIGGER on_auth_user_created AFTER INSERT ON auth.users"
+            b" FOR EACH ROW EXECUTE FUNCTION public.handle_new_user()"
+        )
+        try:
+            id = sign_up(api, address(), data={"name": "Ada"}).json["user"]["id"]
+            profiles = "SELECT name FROM public.profiles WHERE id = %s"
+            assert connection.execute(profiles, (id,)).fetchall() == [("Ada",)]
+            api.ok("DELETE", f"/api/users/{id}")
+            assert connection.execute(profiles, (id,)).fetchall() == []
+        finally:
+            connection.execute(b"DROP TRIGGER on_auth_user_created ON auth.users; DROP TABLE public.profiles")
+
+
 def test_names_in_any_case_and_nulls(api: World) -> None:
     email = address()
     assert (

@@ -441,6 +441,31 @@ def test_another_process_knows_within_a_second(
         assert time.monotonic() < changed + 1.5  # a second, and what a busy machine adds
 
 
+def test_a_stream_that_needs_a_role_ends_with_it(
+    api: World, people: People, anna: Person, ben: Person
+) -> None:
+    team = a_team(anna)
+    member, watch = add(api, team, ben, "editor"), people.accounts.session_watch
+    principal = people.run(people.accounts.authenticate(Credential(TOKEN, ben.token), CALLER))
+    assert principal is not None
+    ended: list[str] = []
+    needs = ("", "users", "users/verified", f"user:{ben.id}", f"team:{team}", f"team:{team}/editor")
+
+    async def begin() -> None:
+        for role in needs:
+            watch.watch(principal, role, lambda _, role=role: ended.append(role))
+
+    people.run(begin())
+    people.run(watch._look())
+    assert ended == []
+    anna.ok("PATCH", f"/api/teams/{team}/members/{member}", {"roles": ["reader"]})
+    people.run(watch._look())
+    assert ended == [f"team:{team}/editor"]
+    anna("DELETE", f"/api/teams/{team}/members/{member}")
+    people.run(watch._look())
+    assert sorted(ended) == [f"team:{team}", f"team:{team}/editor"]
+
+
 def test_labels_are_roles(api: World, people: People, ben: Person) -> None:
     api.ok("PATCH", f"/api/users/{ben.id}", {"labels": ["vip", "beta-2"]})
     assert ben.roles() == {"users/verified", "label:vip", "label:beta-2"}

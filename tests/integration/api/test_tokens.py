@@ -213,7 +213,9 @@ def test_large_metadata_do_not_lock_anybody_out(api: World, forge: Forge) -> Non
     assert answer.status == 200
     assert answer.json["user_metadata"]["bio"] == "🦉" * 4000
     claims = jwt.decode(issued.access_token, options={"verify_signature": False})
-    assert claims["user_metadata"] == {}
+    assert claims["user_metadata"] == {} and claims["app_metadata"]["provider"] == "email"
+    loaded = forge.people.somebody(app_metadata={"roles": ["x" * 100] * 200})
+    assert shown(api, forge.people.signs_in(loaded).access_token).json["app_metadata"]["roles"][199]
 
 
 def test_another_library_agrees(api: World, forge: Forge) -> None:

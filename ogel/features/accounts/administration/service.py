@@ -152,9 +152,8 @@ class AdminService:
             after = await self._changed(tx, caller, before, changes)
             await self._set_identities(tx, before, after, wanted)
             await self._shut_out(tx, caller, before, after)
-            whole = await self._whole(tx, after)
-        self._sessions.changed(id)
-        return whole
+            self._sessions.changed_after(tx, id)
+            return await self._whole(tx, after)
 
     async def _columns(self, caller: Caller, wanted: Wanted) -> dict[str, Any]:
         """Those that do not depend on what was before."""
@@ -215,9 +214,12 @@ class AdminService:
     async def delete(self, caller: Caller, id: UUID, soft: bool) -> None:
         """Raises AccountError without such a user."""
         async with self._database.transaction() as tx:
-            if not await self._users.delete(tx, caller, id, soft):
+            user = await self._store.lock(tx, id)
+            if user is None or not await self._users.delete(tx, caller, id, soft):
                 raise no_user()
-        self._sessions.changed(id)
+            # Of a row that is kept nothing else would remove what somebody could still come in with.
+            await self._factors.forget(tx, id)
+            await self._codes.drop(tx, user, *get_args(Purpose))
 
     async def _whole(self, tx: Transaction, user: User) -> Whole:
         identities = await self._store.identities(tx, user.id)

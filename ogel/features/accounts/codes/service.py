@@ -202,7 +202,16 @@ class CodeService:
                 "redirect_to": link.redirect_to,
             }
         to = _known_address(user, purpose)
-        await self._mail.queue(tx, caller, to, TEMPLATES[purpose], languages_of(user, link), data, secrets)
+        await self._mail.queue(
+            tx,
+            caller,
+            to,
+            TEMPLATES[purpose],
+            languages_of(user, link),
+            data,
+            secrets,
+            self._sender.code_seconds,
+        )
         await self._record(tx, caller, "auth.code_sent", user, purpose)
 
     async def _record(

@@ -24,6 +24,9 @@ RETURNING {factor}
 -- delete_factor --
 DELETE FROM mfa_factors WHERE id = %(id)s AND user_id = %(user_id)s RETURNING {factor}
 
+-- delete_all --
+DELETE FROM mfa_factors WHERE user_id = %(user_id)s
+
 -- delete_abandoned --
 -- Those whose enrolment nobody has completed for a while.
 DELETE FROM mfa_factors

@@ -82,7 +82,7 @@ class RecoveryService:
             about = {"count": len(codes)}
             await self._audit.record(tx, caller, "recovery_codes.generate", "factor", str(factor.id), about)
             await self._outbox.publish(tx, [factor_event(ADDED, factor)])
-        self._sessions.changed(user.id)
+            self._sessions.changed_after(tx, user.id)
         return NewCodes(factor, codes)
 
     async def regenerate(self, caller: Caller) -> NewCodes:
@@ -132,7 +132,7 @@ class RecoveryService:
             await self._check_aal2(tx, caller, "delete")
             factor = await self._of(tx, user.id)
             await self._factors.remove(tx, caller, user.id, factor.id)
-        self._sessions.changed(user.id)
+            self._sessions.changed_after(tx, user.id)
         return factor.id
 
     async def _of(self, tx: Transaction, user_id: UUID) -> Factor:

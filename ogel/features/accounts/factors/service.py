@@ -103,7 +103,7 @@ class FactorService:
                 secret=self._vault.seal(secret, secret_purpose(str(id))),
             )
             await self._audit.record(tx, caller, "factor.enroll", "factor", str(id), {"type": TOTP})
-        self._sessions.changed(user.id)
+            self._sessions.changed_after(tx, user.id)
         account = user.email or user.phone or str(user.id)
         uri = totp.uri(secret, issuer or self._issuer, account)
         return Enrolled(factor, totp.in_base32(secret), uri, await asyncio.to_thread(totp.qr_code, uri))
@@ -131,7 +131,7 @@ class FactorService:
             id, expires_at = await self._store.challenge(
                 tx, held.id, session_of(caller), CHALLENGE_SECONDS, _MOST_CHALLENGES
             )
-        self._sessions.changed(user.id)
+            self._sessions.changed_after(tx, user.id)
         return Challenge(id, held.factor_type, expires_at)
 
     async def verify(self, caller: Caller, factor_id: UUID, challenge_id: UUID | None, code: str) -> Issued:
@@ -202,7 +202,7 @@ class FactorService:
             if held.status == "verified" and not await self.is_aal2(tx, caller):
                 raise AccountError(422, "insufficient_aal", "AAL2 required to unenroll verified factor")
             await self.remove(tx, caller, user.id, factor_id)
-        self._sessions.changed(user.id)
+            self._sessions.changed_after(tx, user.id)
         return factor_id
 
     async def remove(self, tx: Transaction, caller: Caller, user_id: UUID, id: UUID) -> Factor:
@@ -224,6 +224,10 @@ class FactorService:
             await self.remove(tx, caller, user_id, left[0].id)
         return factor
 
+    async def forget(self, tx: Transaction, user_id: UUID) -> None:
+        """All factors of a user who is deleted; their sessions have ended."""
+        await self._store.delete_all(tx, user_id)
+
     async def list(self, user_id: UUID) -> list[Factor]:
         """For operators. Raises AccountError without such a user."""
         async with self._database.autocommit() as tx:
@@ -243,7 +247,7 @@ class FactorService:
                 return factors[id]
             renamed = await self._renamed(tx, user_id, id, friendly_name)
             await self._audit.record(tx, caller, "factor.update", "factor", str(id), user_id=str(user_id))
-        self._sessions.changed(user_id)
+            self._sessions.changed_after(tx, user_id)
         return renamed
 
     async def _renamed(self, tx: Transaction, user_id: UUID, id: UUID, friendly_name: str) -> Factor:
@@ -261,7 +265,7 @@ class FactorService:
             if await self._users.lock(tx, user_id) is None:
                 raise _no_user()
             removed = await self.remove(tx, caller, user_id, id)
-        self._sessions.changed(user_id)
+            self._sessions.changed_after(tx, user_id)
         return removed
 
     async def acting_user(self, tx: Transaction, caller: Caller) -> User:

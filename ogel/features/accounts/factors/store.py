@@ -92,6 +92,9 @@ class FactorStore:
         """Its challenges and codes go with it."""
         return await tx.one(_SQL.delete_factor, {"user_id": user_id, "id": id}, Factor)
 
+    async def delete_all(self, tx: Transaction, user_id: UUID) -> None:
+        await tx.execute(_SQL.delete_all, {"user_id": user_id})
+
     async def delete_abandoned(self, tx: Transaction, user_id: UUID, seconds: int) -> None:
         await tx.execute(_SQL.delete_abandoned, {"user_id": user_id, "seconds": seconds})
 

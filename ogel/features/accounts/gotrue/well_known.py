@@ -61,7 +61,9 @@ class WellKnownRoutes:
             "grant_types_supported": ["password", "refresh_token", "pkce", "id_token"],
             "subject_types_supported": ["public"],
             "token_endpoint_auth_methods_supported": ["none"],
-            "id_token_signing_alg_values_supported": sorted({key.algorithm for key in keys}),
+            "id_token_signing_alg_values_supported": sorted(
+                {self._keys.algorithm, *(key.algorithm for key in keys)}
+            ),
             "claims_supported": _CLAIMS,
             "code_challenge_methods_supported": ["S256"],
         }

@@ -51,6 +51,12 @@ class Hasher:
         self._places = threading.Semaphore(threads + most_waiting)
         self._nobodys = _a_hash_of_nothing()
 
+    def admit(self) -> None:
+        """Raises Unavailable when too many wait: to be asked before anything is looked up for one more."""
+        if not self._places.acquire(blocking=False):
+            raise _crowded()
+        self._places.release()
+
     async def hash(self, password: str) -> str:
         """Raises Unavailable when too many wait."""
         return await self._in_pool(lambda: self._argon2.hash(password.encode()))
@@ -73,10 +79,14 @@ class Hasher:
         # Counted until the thread is done, not until the caller has left: otherwise clients that hang up would queue
         # work without end.
         if not self._places.acquire(blocking=False):
-            raise Unavailable("Too many people sign in at the moment.", retry_after_seconds=1)
+            raise _crowded()
         future = self._pool.submit(work)
         future.add_done_callback(lambda _: self._places.release())
         return await asyncio.wrap_future(future)
+
+
+def _crowded() -> Unavailable:
+    return Unavailable("Too many people sign in at the moment.", retry_after_seconds=1)
 
 
 def _a_hash_of_nothing() -> str:

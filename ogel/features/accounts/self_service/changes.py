@@ -131,7 +131,7 @@ class OwnChanges:
 
     async def _new_password(self, user: User, password: str, wanted: Changes) -> dict[str, Any]:
         """Returns the columns that change. Every code that is on its way belongs to whoever had the password before."""
-        if user.is_anonymous and user.email is None:
+        if user.is_anonymous and user.email is None and wanted.email is None:
             said = "Updating password of an anonymous user without an email or phone is not allowed"
             raise AccountError(422, "validation_failed", said)
         check_policy(password, self._settings)
@@ -157,7 +157,7 @@ class OwnChanges:
         await self._tries.as_user(whose)
         if not (await self._hasher.verify(user.encrypted_password, wanted.current_password)).ok:
             raise AccountError(400, "current_password_invalid", said)
-        self._tries.succeeded(whose)
+        self._tries.did_not_fail(whose)
 
     async def _nonce(self, caller: Caller, user: User, wanted: Changes) -> Guess | None:
         """Returns a guess that has to be right, where the sign-in was long ago."""

@@ -16,6 +16,7 @@ from ogel.features.accounts.users.address import email_of
 from ogel.features.accounts.users.store import UserStore
 from ogel.features.accounts.users.user import User, acting
 from ogel.kernel.clock import utc_now
+from ogel.kernel.errors import Unavailable
 from ogel.kernel.principal import Caller
 from ogel.runtime.audit import AuditTrail
 from ogel.runtime.database.database import Database
@@ -58,12 +59,17 @@ class SignInService:
         """
         if not self._settings.email:
             raise AccountError(422, "email_provider_disabled", "Email logins are disabled")
+        self._hasher.admit()
         await self._tries.from_address(caller)
         email = _email(address)
         await self._tries.as_user(email)
-        async with in_even_time():
-            issued = await self._verified(caller, email, password)
-        self._tries.succeeded(email)
+        try:
+            async with in_even_time():
+                issued = await self._verified(caller, email, password)
+        except Unavailable:
+            self._tries.did_not_fail(email)
+            raise
+        self._tries.did_not_fail(email)
         return SignedIn(issued, weakness_of(password, self._settings))
 
     async def _verified(self, caller: Caller, email: str, password: str) -> Issued:

@@ -75,6 +75,7 @@ class SignUpService:
             raise AccountError(400, "validation_failed", "Signup requires a valid password")
         email = email_of(address)
         check_policy(password, self._settings)
+        self._hasher.admit()
         if self._confirms:
             await self._codes.admit(email, "signup")
         async with in_even_time():

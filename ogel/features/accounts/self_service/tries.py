@@ -35,7 +35,7 @@ class Tries:
         if verdict.refused_by:
             raise refusal(verdict)
 
-    def succeeded(self, email: str) -> None:
+    def did_not_fail(self, email: str) -> None:
         self._by_user.give_back_to(hidden(email), _BY_USER)
 
 

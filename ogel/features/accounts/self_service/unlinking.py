@@ -66,7 +66,7 @@ class Unlinking:
             await self._change_user(tx, caller, user, gone, left)
             metadata = {"provider": gone.provider}
             await self._audit.record(tx, caller, "identity.delete", "identity", str(gone.id), metadata)
-        self._sessions.changed(user.id)
+            self._sessions.changed_after(tx, user.id)
 
     async def _check_factor(self, tx: Transaction, caller: Caller, user: User) -> None:
         """An address may go with it, and a password: they need the second factor of who has one, as in PUT /user."""

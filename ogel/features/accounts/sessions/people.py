@@ -16,7 +16,7 @@ from ogel.features.accounts.sessions.store import SessionStore
 from ogel.features.accounts.signing.tokens import Claims, Tokens
 from ogel.kernel.principal import Caller, Principal
 from ogel.kernel.roles import CLAIM
-from ogel.runtime.believed import Believed
+from ogel.runtime.believed import Believed, Questions
 from ogel.runtime.database.database import Database
 from ogel.runtime.http.credentials import Credential
 
@@ -50,7 +50,8 @@ class People:
         self._store = store
         self._tokens = tokens
         self._refused = metrics.refused_tokens
-        self._standings = Believed(self._ask, MOST_REMEMBERED)
+        self._standings: Believed[_Key, _Standing] = Believed(MOST_REMEMBERED)
+        self._questions = Questions(self._ask)
 
     async def authenticate(self, credential: Credential, caller: Caller) -> Principal | None:
         """Raises BadToken with the reason, which only who has the token hears."""
@@ -81,9 +82,13 @@ class People:
     def forget_all(self) -> None:
         """A user or a session has changed."""
         self._standings.forget_all()
+        self._questions.forget_all()
 
     async def _account(self, key: _Key) -> Account:
-        standing = await self._standings.get(key)
+        standing = self._standings.find(key)
+        if standing is None:
+            standing, asked_at = await self._questions.answer(key)
+            self._standings.remember(key, standing, asked_at)
         if standing.refusal is not None:
             code, reason = standing.refusal
             raise BadToken(reason, code)

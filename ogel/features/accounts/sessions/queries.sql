@@ -64,7 +64,8 @@ DELETE FROM sessions WHERE id IN (
 RETURNING id
 
 -- standings --
-SELECT s.id::text, extract(epoch FROM s.not_after - now())::float8
+SELECT s.id::text, extract(epoch FROM s.not_after - now())::float8, u.id, u.confirmed_at IS NOT NULL, u.labels,
+       ARRAY(SELECT r.role FROM {team_roles} AS r WHERE r.user_id = u.id)
 FROM sessions AS s JOIN users AS u ON u.id = s.user_id
 WHERE s.id = ANY (%(ids)s::uuid[]) AND u.deleted_at IS NULL AND (u.banned_until IS NULL OR u.banned_until <= now())
 

@@ -32,8 +32,18 @@ json_build_object(
     ) ORDER BY f.created_at, f.id), '[]') FROM mfa_factors AS f WHERE f.user_id = u.id),
     'team_roles', ARRAY(SELECT r.role FROM {team_roles} AS r WHERE r.user_id = u.id ORDER BY r.role)
   )::text"""
-_SQL = Queries.beside(__name__, account=_ACCOUNT.replace(b"{team_roles}", TEAM_ROLES))
+_SQL = Queries.beside(__name__, account=_ACCOUNT.replace(b"{team_roles}", TEAM_ROLES), team_roles=TEAM_ROLES)
 _decoder = msgspec.json.Decoder(Account)
+
+
+class Standing(NamedTuple):
+    """How many seconds are left of a session, and what tells its user's roles."""
+
+    seconds: float
+    user_id: UUID
+    is_verified: bool
+    labels: list[str]
+    team_roles: list[str]
 
 
 class Found(NamedTuple):
@@ -112,9 +122,10 @@ class SessionStore:
         parameters = {"user_id": user_id, "session_id": session_id, "others": others}
         return [id for (id,) in await tx.tuples(_SQL.end_oldest, parameters)]
 
-    async def standings(self, tx: Transaction, ids: Sequence[str]) -> dict[str, float]:
-        """Returns the seconds that are left of those sessions that have not ended, by id."""
-        return dict(await tx.tuples(_SQL.standings, {"ids": list(ids)}))
+    async def standings(self, tx: Transaction, ids: Sequence[str]) -> dict[str, Standing]:
+        """Those of sessions that have not ended, by id."""
+        rows = await tx.tuples(_SQL.standings, {"ids": list(ids)})
+        return {id: Standing(*rest) for id, *rest in rows}
 
     async def owner(self, tx: Transaction, session_id: UUID) -> UUID | None:
         found: UUID | None = await tx.value(_SQL.owner, {"session_id": session_id})

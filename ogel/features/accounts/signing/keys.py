@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from ogel.features.accounts.signing.key import Algorithm, SigningKey, generate
 from ogel.features.accounts.signing.store import SigningKeyStore
+from ogel.runtime.believed import Questions
 from ogel.runtime.database.database import Database, Transaction
 
 # What a process knows of the keys is used no longer than this: a revoked key is refused after it everywhere.
@@ -44,13 +45,17 @@ _NOTHING = _Known(float("-inf"), [], {}, None)
 
 
 class SigningKeys:
-    """The first key is made when something is to be signed, in the database that all processes share."""
+    """
+    The first key is made when something is to be signed, in the database that all processes share; `algorithm` is that
+    of new ones.
+    """
 
     def __init__(self, database: Database, store: SigningKeyStore, algorithm: Algorithm) -> None:
         self._database = database
         self._store = store
-        self._algorithm = algorithm
+        self.algorithm: Algorithm = algorithm
         self._known = _NOTHING
+        self._questions: Questions[None, _Known] = Questions(self._ask)
 
     @property
     def is_in_use(self) -> bool:
@@ -87,6 +92,7 @@ class SigningKeys:
 
     def forget(self) -> None:
         """Called when keys have changed."""
+        self._questions.forget_all()
         self._known = _Known(float("-inf"), [], {}, None) if self.is_in_use else _NOTHING
 
     async def _fresh(self) -> _Known:
@@ -96,6 +102,10 @@ class SigningKeys:
         return time.monotonic() - self._known.asked_at < BELIEVED_SECONDS
 
     async def _asked(self) -> _Known:
+        known, _ = await self._questions.answer(None)
+        return known
+
+    async def _ask(self, _: None) -> _Known:
         async with self._database.autocommit() as tx:
             return await self._look(tx)
 
@@ -117,7 +127,7 @@ class SigningKeys:
         """Makes the first key in the given transaction; who does so at the same time waits for it, and finds it."""
         if self._known.signer is not None:
             return self._known.signer
-        await self._store.insert(tx, generate(self._algorithm), "current")
+        await self._store.insert(tx, generate(self.algorithm), "current")
         signer = (await self._look(tx)).signer
         assert signer is not None
         # If the transaction is rolled back, there is no such key.

@@ -22,10 +22,12 @@ Claims = Mapping[str, Any]
 AUDIENCE = "authenticated"
 TYPE = "JWT"
 MOST_BYTES = 8192
+# A browser's cookie holds no more, and with a larger header some proxies refuse the request.
+MOST_WITH_METADATA_BYTES = 4096
 # How far clocks may be apart.
 LEEWAY_SECONDS = 30
-# Of verified tokens that are remembered: about four thousand of usual size.
-MOST_REMEMBERED_BYTES = 4 * 1024 * 1024
+# Of verified tokens that are remembered: about two thousand of usual size, whose claims take a few times as much.
+MOST_REMEMBERED_BYTES = 2 * 1024 * 1024
 # Roles that keys of a Supabase project name.
 LEGACY_ROLES = ("service_role", "supabase_admin", "anon")
 _REQUIRED = ("iss", "sub", "aud", "exp", "iat", "jti", "session_id")
@@ -59,7 +61,8 @@ class Tokens:
     async def sign(self, claims: Claims, tx: Transaction | None = None) -> tuple[str, int]:
         """
         Adds issuer, audience, `jti` and times. Returns the token and when it expires, in seconds since 1970. What users
-        wrote of themselves is left out of a token that would become too large to be sent.
+        wrote of themselves is left out of a token that would become large, and what operators wrote, too, of one that
+        could not be used.
         """
         signer = await self._keys.signer(tx)
         now = int(time.time())
@@ -74,8 +77,10 @@ class Tokens:
             **claims,
         }
         token = _encoded(whole, signer.private, signer.algorithm, signer.kid)
-        if len(token) > MOST_BYTES:
-            token = _encoded({**whole, "user_metadata": {}}, signer.private, signer.algorithm, signer.kid)
+        for metadata, most in (("user_metadata", MOST_WITH_METADATA_BYTES), ("app_metadata", MOST_BYTES)):
+            if len(token) > most:
+                whole[metadata] = {}
+                token = _encoded(whole, signer.private, signer.algorithm, signer.kid)
         return token, expires_at
 
     async def verify(self, token: str) -> Claims:

@@ -26,7 +26,7 @@ class MetricsRoutes:
 
     def routes(self) -> list[Route]:
         # Prometheus scrapes every few seconds and must not be refused for that.
-        access = Access("key", METRICS_SCOPE, "none")
+        access = Access("key", METRICS_SCOPE, "none", always=True)
         return [
             Route(
                 "GET",

@@ -117,7 +117,11 @@ def test_what_is_no_hash_or_would_take_too_long_is_nobodys_password(stored: str)
 def test_more_than_may_wait_are_told_to_come_back() -> None:
     async def crowd() -> list[object]:
         hasher = Hasher(threads=1, most_waiting=2)
+        hasher.admit()
         asked = [asyncio.create_task(hasher.verify(None, "password")) for _ in range(6)]
+        await asyncio.sleep(0)
+        with pytest.raises(Unavailable):
+            hasher.admit()
         return await asyncio.gather(*asked, return_exceptions=True)
 
     answers = asyncio.run(crowd())

@@ -1,0 +1,1 @@
+"""Maintenance: a switch that all processes obey within a second."""

@@ -1,0 +1,1 @@
+"""Upstreams: private services that are reached through the gateway."""
