@@ -150,8 +150,6 @@ _CONFIGURATION: Json = {
     "id_token_signing_alg_values_supported": ["ES256"],
     "claims_supported": "<any>",
     "code_challenge_methods_supported": ["S256"],
-    "scopes_supported": ["openid", "profile", "email", "phone"],
-    "token_endpoint_auth_methods_supported": ["none"],
 }
 
 DIFFERENCES: Mapping[str, Sequence[Difference]] = {
