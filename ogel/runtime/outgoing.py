@@ -66,8 +66,8 @@ class Socket(Protocol):
 
 class Upstreams(Protocol):
     """
-    Requests that are passed on: no header is added to them, they go through no proxy, and the time for an answer does not
-    run while a body is waited for.
+    Requests that are passed on: no header is added to them, they go through no proxy, and the time for an answer does
+    not run while a body is waited for.
     """
 
     def stream(
