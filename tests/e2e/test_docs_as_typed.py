@@ -27,6 +27,24 @@ from tests.support.process import ADMIN_KEY, SECRET, Client, Ogel, eventually
 from tests.support.receiver import Answer, Receiver, Request
 from tests.support.terminal import Terminal
 
+KONG = """
+services:
+  - {name: auth, url: "http://auth:9999", routes: [{name: auth, paths: [/auth/v1]}]}
+  - name: rest
+    url: http://rest:3000/
+    routes: [{name: rest, paths: [/rest/v1/]}]
+    plugins: [{name: cors, config: {origins: ["https://app.example.com"]}}, {name: key-auth}]
+  - name: meta
+    url: http://meta:8080/
+    routes: [{name: meta, paths: [/meta/]}]
+    plugins: [{name: key-auth}, {name: acl, config: {allow: [admin]}}]
+  - name: studio
+    url: http://studio:3000/
+    routes: [{name: studio, paths: [/]}]
+    plugins: [{name: basic-auth}]
+consumers: [{username: anon}]
+"""
+
 
 @dataclass
 class World:
@@ -116,6 +134,12 @@ def databases(world: World) -> Reading:
     (world.directory / "sql").mkdir()
     (world.directory / "sql" / "0001_create_orders.sql").write_text("CREATE TABLE orders (id int);")
     return Reading(environment={"ORDERS_DATABASE_URL": world.elsewhere})
+
+
+def gateway(world: World) -> Reading:
+    """With the file of somebody who leaves Kong."""
+    (world.directory / "kong.yml").write_text(KONG)
+    return Reading()
 
 
 def messaging(world: World) -> Reading:
@@ -214,7 +238,7 @@ READINGS: Mapping[str, Callable[[World], Reading]] = {
     "backups": backups,
     "cli": cli,
     "databases": databases,
-    "gateway": nothing_else,
+    "gateway": gateway,
     "keys": nothing_else,
     "mail": nothing_else,
     "events": nothing_else,

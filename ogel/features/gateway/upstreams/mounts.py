@@ -29,7 +29,7 @@ _KNOWN: Mapping[str, Who] = {"open": "open", "user": "user", "key": "known"}
 # What only operators have.
 _EVERYTHING = "*"
 # A path of ours that an upstream would seem to have, although the router would never give it one.
-_OWN = ("/api", "/health", "/metrics", "/openapi.json")
+OWN = ("/api", "/health", "/metrics", "/openapi.json")
 PROBE_SECONDS = 2.0
 
 Handler = Callable[[Scope, Receive, Send], Awaitable[None]]
@@ -78,7 +78,7 @@ class UpstreamsFeature:
     def _check(self, features: Sequence[Feature]) -> None:
         dialects = [dialect.prefix for feature in features for dialect in feature.dialects()]
         for path in (each.upstream.path for each in self._asking):
-            for own in (*_OWN, *dialects):
+            for own in (*OWN, *dialects):
                 if path == own or path.startswith(f"{own}/"):
                     raise ConfigError(f"OGEL_UPSTREAMS has {path}, but Ogel answers {own} itself")
 

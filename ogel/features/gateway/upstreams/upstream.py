@@ -116,7 +116,7 @@ def _upstream(text: str) -> Upstream:
     shown = path[:60]
     if not equals or not _PATH.fullmatch(path) or {".", ".."} & set(path.split("/")):
         raise BadUrl(f"{shown!r} is no path such as /studio, with = and an address behind it")
-    upstream = _target(path, target)
+    upstream = upstream_at(path, target)
     for option in options:
         name, equals, value = (part.strip() for part in option.partition("="))
         if name not in _OPTIONS:
@@ -133,7 +133,8 @@ def _upstream(text: str) -> Upstream:
     return upstream
 
 
-def _target(path: str, target: str) -> Upstream:
+def upstream_at(path: str, target: str) -> Upstream:
+    """An upstream as it is without options. `target` is a URL, or a status to answer. Raises BadUrl."""
     if re.fullmatch(r"[45][0-9]{2}", target):
         return Upstream(path, None, status=int(target), auth="open")
     try:
