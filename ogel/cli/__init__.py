@@ -61,6 +61,7 @@ SECTIONS = {
     },
     "Keys and records": {
         "keys": "Create, list and revoke API keys.",
+        "gateway": "Take over what another gateway did.",
         "maintenance": "Whether the API answers 503 to all but operators; begin that, and end it.",
         "audit": "List, verify and export the audit log.",
         "usage": "Requests, bytes, events, deliveries and jobs, day by day.",

@@ -82,6 +82,12 @@ def parse_role(text: str) -> Role:
     return Role("member", parts["member"]) if "member" in parts else Role("label", parts["label"])
 
 
+def is_of_people(text: str) -> bool:
+    """Whether it is a role of those who have signed in, so that a route may ask for it."""
+    found = _GRAMMAR.fullmatch(text)
+    return found is not None and found["plain"] is None
+
+
 def _complaint(text: str) -> str:
     kind = re.split("[:/]", text, maxsplit=1)[0]
     forms = _FORMS[kind] if kind in _FORMS else f"one of {', '.join(f'`{each}`' for each in _FORMS)}"

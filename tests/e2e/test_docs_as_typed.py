@@ -27,6 +27,24 @@ from tests.support.process import ADMIN_KEY, SECRET, Client, Ogel, eventually
 from tests.support.receiver import Answer, Receiver, Request
 from tests.support.terminal import Terminal
 
+KONG = """
+services:
+  - {name: auth, url: "http://auth:9999", routes: [{name: auth, paths: [/auth/v1]}]}
+  - name: rest
+    url: http://rest:3000/
+    routes: [{name: rest, paths: [/rest/v1/]}]
+    plugins: [{name: cors, config: {origins: ["https://app.example.com"]}}, {name: key-auth}]
+  - name: meta
+    url: http://meta:8080/
+    routes: [{name: meta, paths: [/meta/]}]
+    plugins: [{name: key-auth}, {name: acl, config: {allow: [admin]}}]
+  - name: studio
+    url: http://studio:3000/
+    routes: [{name: studio, paths: [/]}]
+    plugins: [{name: basic-auth}]
+consumers: [{username: anon}]
+"""
+
 
 @dataclass
 class World:
@@ -118,6 +136,12 @@ def databases(world: World) -> Reading:
     return Reading(environment={"ORDERS_DATABASE_URL": world.elsewhere})
 
 
+def gateway(world: World) -> Reading:
+    """With the file of somebody who leaves Kong."""
+    (world.directory / "kong.yml").write_text(KONG)
+    return Reading()
+
+
 def messaging(world: World) -> Reading:
     device = world.api.ok("POST", "/api/devices", {"provider": "fcm", "token": "a-token"})["id"]
     world.carriers.script(TWILIO_PATH, twilio_error(21211))
@@ -193,6 +217,11 @@ def settings(world: World) -> Reading:
     )
 
 
+def teams(world: World) -> Reading:
+    owner = world.api.ok("POST", "/api/users", {"email": "anna@example.com", "email_confirmed": True})
+    return Reading(instead={"0190b7a2-1f0e-7b6d-9c43-2f1f5d1f0a11": owner["id"]})
+
+
 def webhooks(world: World) -> Reading:
     endpoint = world.api.ok(
         "POST", "/api/webhooks", {"url": "https://shop.example.com/", "events": ["order.*"]}
@@ -209,7 +238,7 @@ READINGS: Mapping[str, Callable[[World], Reading]] = {
     "backups": backups,
     "cli": cli,
     "databases": databases,
-    "gateway": nothing_else,
+    "gateway": gateway,
     "keys": nothing_else,
     "mail": nothing_else,
     "events": nothing_else,
@@ -220,6 +249,7 @@ READINGS: Mapping[str, Callable[[World], Reading]] = {
     "sessions": sessions,
     "settings": settings,
     "stats": nothing_else,
+    "teams": teams,
     "webhooks": webhooks,
 }
 _ID = re.compile(r"\b([a-z]{2,4})_[0-9a-z]{10,}\b")

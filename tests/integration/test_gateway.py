@@ -174,17 +174,21 @@ async def test_keys_of_ours_are_passed_on_only_where_that_is_wanted() -> None:
 @pytest.mark.parametrize(
     ("auth", "allowed"),
     [
-        ("open", {"nobody", "wrong", "caller", "studio", "person", "admin"}),
-        ("key", {"caller", "studio", "person", "admin"}),
-        ("user", {"person"}),
+        ("open", {"nobody", "wrong", "caller", "studio", "person", "staff", "admin"}),
+        ("key", {"caller", "studio", "person", "staff", "admin"}),
+        ("user", {"person", "staff"}),
         ("admin", {"admin"}),
         ("studio:use", {"studio", "admin"}),
+        ("label:staff", {"staff", "admin"}),
+        ("team:t/admin", {"staff", "admin"}),
+        ("team:t/owner", {"admin"}),
+        ("users/unverified", {"person", "staff", "admin"}),
     ],
 )
 def test_who_is_let_in(auth: str, allowed: set[str]) -> None:
     async def go() -> None:
         async with scripted(OK) as server, gateway(f"/s={server.url};auth={auth}") as gate:
-            for who in ("nobody", "wrong", "caller", "studio", "person", "admin"):
+            for who in ("nobody", "wrong", "caller", "studio", "person", "staff", "admin"):
                 headers = {"nobody": {}, "admin": ADMIN}.get(who, {"Authorization": f"Bearer {who}"})
                 answer = await get(gate, "/s/x", headers=headers)
                 refused = 401 if who in ("nobody", "wrong") else 403

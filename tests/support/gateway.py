@@ -31,6 +31,7 @@ PRINCIPALS: Mapping[str, Principal] = {
     "caller": Principal("key", "key_1", frozenset()),
     "studio": Principal("key", "key_2", frozenset({"studio:use"})),
     "person": Principal("user", "user_1"),
+    "staff": Principal("user", "user_2", claims={"roles": ["label:staff", "team:t/admin"]}),
     str(NOWHERE.admin_key): Principal("admin", "admin", frozenset({"*"})),
 }
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]

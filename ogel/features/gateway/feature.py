@@ -36,7 +36,7 @@ def build(core: Core, settings: GatewaySettings) -> Feature:
             "gateway:read": "see whether there is maintenance",
             "gateway:write": "begin and end maintenance, and be let in during it",
             # What the setting asks of keys, so that they may have it.
-            **{each.auth: f"use {each.path}" for each in settings.upstreams if ":" in each.auth},
+            **{each.auth: f"use {each.path}" for each in settings.upstreams if each.is_for_scope},
         },
         tables=["maintenance"],
         left_out={

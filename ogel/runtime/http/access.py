@@ -33,8 +33,8 @@ class Access(Struct, frozen=True):
     rate            the class by which callers are limited.
     max_body_bytes  a larger body is answered with 413; None: whatever the process takes (OGEL_MAX_BODY_BYTES).
     audit           actions that the audit log has of it, one of them each time it changed something.
-    always          it is answered during maintenance, too: health, metrics, public documents.
     role            what people must have (`label:staff`, `team:ID/owner`: kernel/roles.py). Keys are not asked for it.
+    always          it is answered during maintenance, too: health, metrics, public documents.
 
     Raises ValueError: a key needs a scope, who is not asked has none, and only people have roles.
     """
@@ -44,8 +44,8 @@ class Access(Struct, frozen=True):
     rate: RateClass
     max_body_bytes: int | None = BODY_BYTES
     audit: tuple[str, ...] = ()
-    always: bool = False
     role: str | None = None
+    always: bool = False
 
     def __post_init__(self) -> None:
         if (self.who == "open" and self.scope is not None) or (self.who == "key" and self.scope is None):

@@ -31,7 +31,7 @@ def _recorded(at: int, action: str, log: str, **traits: object) -> Json:
     }
     if traits:
         payload["traits"] = traits
-    return {"id": f"<uuid:audit{at}>", "payload": payload, "created_at": "<time>", "ip_address": ""}
+    return {"id": f"<uuid:audit{at}>", "payload": payload, "created_at": "<time>", "ip_address": "<ip>"}
 
 
 _AUDIT_LOG = [
@@ -62,6 +62,11 @@ OPERATORS: Mapping[str, Sequence[Difference]] = {
         ),
         Difference("audit log by page", _last_page(3, 2), MORE_IS_RECORDED),
         Difference("audit log query author", _last_page(6, 1, "&query=author%3Aada"), MORE_IS_RECORDED),
+        Difference(
+            ["audit log by page", "audit log query author", "audit log query action", "audit log query type"],
+            {"body": {"*": {"ip_address": "<ip>"}}},
+            "Where somebody came from is known.",
+        ),
     ],
     "admin_users.jsonl": [
         Difference(

@@ -10,7 +10,7 @@ import pytest
 
 from ogel.features.accounts.sessions.session import Issued
 from tests.support.people import People
-from tests.support.process import Response
+from tests.support.process import ADMIN_KEY, Response
 from tests.support.world import World
 
 ENVIRONMENT = {"OGEL_AUTH_URL": "https://auth.example.com/auth/v1"}
@@ -273,6 +273,9 @@ def test_apikey_must_be_good_where_it_comes(api: World, ada: Issued) -> None:
     assert api("GET", "/auth/v1/user", key=ada.access_token, headers=wrong).status == 403
     made = api.ok("POST", "/api/keys", {"name": "app", "scopes": ["events:read"]})["key"]
     good = {"apikey": made}
+    # Without Authorization it says who asks.
+    assert api("GET", "/auth/v1/admin/users", key="", headers={"apikey": ADMIN_KEY}).status == 200
+    assert api("GET", "/auth/v1/admin/users", key="", headers=good).status == 403
     assert refresh(api, ada.refresh_token, **good).status == 200
     assert api("GET", "/auth/v1/user", key=ada.access_token, headers=good).status == 200
 

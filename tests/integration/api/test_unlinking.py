@@ -11,7 +11,7 @@ from tests.support.factors import AUTH, Person, somebody
 from tests.support.people import People
 from tests.support.world import World
 
-ENVIRONMENT = {"OGEL_AUTH_MANUAL_LINKING": "true"}
+ENVIRONMENT = {"OGEL_AUTH_MANUAL_LINKING": "true", "OGEL_RATE_SIGN_IN": "off"}
 
 
 def with_github(world: World, email: str | None = None, *, verified: bool = True) -> tuple[Person, str]:

@@ -9,7 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ogel.kernel.principal import ANON, ANONYMOUS, SERVICE, SYSTEM, Principal
-from ogel.kernel.roles import MOST_CLAIM_BYTES, Role, claim_of_token, parse_role, roles_claim, roles_of
+from ogel.kernel.roles import (
+    MOST_CLAIM_BYTES,
+    Role,
+    claim_of_token,
+    is_of_people,
+    parse_role,
+    roles_claim,
+    roles_of,
+)
 
 ID = "0190b7a2-1f0e-7b6d-9c43-2f1f5d1f0a11"
 IDS = st.text("aZ09._-", max_size=63).map("x".__add__)
@@ -58,6 +66,13 @@ def test_an_error_says_what_it_takes(kind: str, texts: list[str]) -> None:
         with pytest.raises(ValueError, match=f"it takes .*{kind}") as refused:
             parse_role(text)
         assert len(str(refused.value)) < 250
+
+
+def test_only_people_can_be_asked_for_a_role() -> None:
+    for role in ("users", "users/verified", "user:a", "team:a", "team:a/owner", "member:a", "label:a"):
+        assert is_of_people(role)
+    for text in ("any", "guests", "staff", "studio:use", "*", "label:", "key", "user"):
+        assert not is_of_people(text)
 
 
 def a_user(*roles: str) -> Principal:

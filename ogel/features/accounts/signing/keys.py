@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from ogel.features.accounts.signing.key import Algorithm, SigningKey, generate
 from ogel.features.accounts.signing.store import SigningKeyStore
+from ogel.runtime.believed import Questions
 from ogel.runtime.database.database import Database, Transaction
 
 # What a process knows of the keys is used no longer than this: a revoked key is refused after it everywhere.
@@ -54,6 +55,7 @@ class SigningKeys:
         self._store = store
         self.algorithm: Algorithm = algorithm
         self._known = _NOTHING
+        self._questions: Questions[None, _Known] = Questions(self._ask)
 
     @property
     def is_in_use(self) -> bool:
@@ -90,6 +92,7 @@ class SigningKeys:
 
     def forget(self) -> None:
         """Called when keys have changed."""
+        self._questions.forget_all()
         self._known = _Known(float("-inf"), [], {}, None) if self.is_in_use else _NOTHING
 
     async def _fresh(self) -> _Known:
@@ -99,6 +102,10 @@ class SigningKeys:
         return time.monotonic() - self._known.asked_at < BELIEVED_SECONDS
 
     async def _asked(self) -> _Known:
+        known, _ = await self._questions.answer(None)
+        return known
+
+    async def _ask(self, _: None) -> _Known:
         async with self._database.autocommit() as tx:
             return await self._look(tx)
 

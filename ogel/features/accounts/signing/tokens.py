@@ -26,8 +26,8 @@ MOST_BYTES = 8192
 MOST_WITH_METADATA_BYTES = 4096
 # How far clocks may be apart.
 LEEWAY_SECONDS = 30
-# Of verified tokens that are remembered: about four thousand of usual size.
-MOST_REMEMBERED_BYTES = 4 * 1024 * 1024
+# Of verified tokens that are remembered: about two thousand of usual size, whose claims take a few times as much.
+MOST_REMEMBERED_BYTES = 2 * 1024 * 1024
 # Roles that keys of a Supabase project name.
 LEGACY_ROLES = ("service_role", "supabase_admin", "anon")
 _REQUIRED = ("iss", "sub", "aud", "exp", "iat", "jti", "session_id")

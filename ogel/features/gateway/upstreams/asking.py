@@ -50,9 +50,13 @@ def target_of(upstream: Upstream, raw_path: bytes, query: bytes) -> str:
             raise Malformed("The path has a segment of dots, which servers read differently.")
     if upstream.strips and upstream.prefix:
         # The router has matched it, perhaps with characters escaped that need not be.
-        path = b"/" + b"/".join(path.split(b"/")[upstream.prefix.count("/") + 1 :])
+        rest = path.split(b"/")[upstream.prefix.count("/") + 1 :]
+        path = b"".join(b"/" + segment for segment in rest)
+    base = upstream.url or ""
+    if not path and base.count("/") == 2:
+        path = b"/"  # no request is without a path; one that stands in the setting is asked for as it is
     tail = path + (b"?" + query if query else b"")
-    return f"{upstream.url}{tail.decode('latin-1')}"
+    return f"{base}{tail.decode('latin-1')}"
 
 
 class Asking:

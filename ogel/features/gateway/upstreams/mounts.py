@@ -29,7 +29,7 @@ _KNOWN: Mapping[str, Who] = {"open": "open", "user": "user", "key": "known"}
 # What only operators have.
 _EVERYTHING = "*"
 # A path of ours that an upstream would seem to have, although the router would never give it one.
-_OWN = ("/api", "/health", "/metrics", "/openapi.json")
+OWN = ("/api", "/health", "/metrics", "/openapi.json")
 PROBE_SECONDS = 2.0
 
 Handler = Callable[[Scope, Receive, Send], Awaitable[None]]
@@ -78,7 +78,7 @@ class UpstreamsFeature:
     def _check(self, features: Sequence[Feature]) -> None:
         dialects = [dialect.prefix for feature in features for dialect in feature.dialects()]
         for path in (each.upstream.path for each in self._asking):
-            for own in (*_OWN, *dialects):
+            for own in (*OWN, *dialects):
                 if path == own or path.startswith(f"{own}/"):
                     raise ConfigError(f"OGEL_UPSTREAMS has {path}, but Ogel answers {own} itself")
 
@@ -98,8 +98,8 @@ class UpstreamsFeature:
         )
 
     def _proxy(self, asking: Asking, access: Access) -> Handler:
-        requests = RequestProxy(asking, self._client, self._our_keys, self._core.watch, access.scope)
-        sockets = SocketProxy(asking, self._client, self._our_keys, self._core.watch, access.scope)
+        requests = RequestProxy(asking, self._client, self._our_keys, self._core.watch, access)
+        sockets = SocketProxy(asking, self._client, self._our_keys, self._core.watch, access)
 
         async def handle(scope: Scope, receive: Receive, send: Send) -> None:
             await (sockets if scope["type"] == "websocket" else requests)(scope, receive, send)
@@ -120,6 +120,8 @@ def access_of(upstream: Upstream) -> Access:
     who = _KNOWN.get(upstream.auth)
     if who is not None:
         return Access(who, None, rate, upstream.max_body)
+    if upstream.role is not None:
+        return Access("known", _EVERYTHING, rate, upstream.max_body, role=upstream.role)
     scope = _EVERYTHING if upstream.auth == "admin" else upstream.auth
     return Access("key", scope, rate, upstream.max_body)
 

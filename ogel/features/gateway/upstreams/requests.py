@@ -12,6 +12,7 @@ from starlette.types import Receive, Scope, Send
 from ogel.features.gateway.upstreams.asking import IDEMPOTENT, Asking, BadGateway, target_of
 from ogel.features.gateway.upstreams.headers import BadAnswer, Field, from_upstream, to_upstream
 from ogel.runtime.egress import EgressError
+from ogel.runtime.http.access import Access
 from ogel.runtime.http.admission import Ending, Watch
 from ogel.runtime.http.exchange import Disconnected, Exchange, exchange_of
 from ogel.runtime.http.streamed import BodyStream
@@ -49,7 +50,7 @@ class _Body:
 
 class RequestProxy:
     def __init__(
-        self, asking: Asking, client: Upstreams, our_keys: frozenset[bytes], watch: Watch, scope: str | None
+        self, asking: Asking, client: Upstreams, our_keys: frozenset[bytes], watch: Watch, access: Access
     ) -> None:
         """`scope` is what the caller needs as long as it lasts."""
         self._asking = asking
@@ -57,7 +58,7 @@ class RequestProxy:
         self._client = client
         self._our_keys = our_keys
         self._watch = watch
-        self._scope = scope
+        self._access = access
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         exchange = exchange_of(scope)
@@ -85,7 +86,9 @@ class RequestProxy:
     def _watching(self, exchange: Exchange) -> Callable[[OnEnd], Callable[[], None]] | None:
         if self._upstream.auth == "open":
             return None
-        return lambda on_end: self._watch.watch(exchange.principal, self._scope or "", on_end)
+        return lambda on_end: self._watch.watch(
+            exchange.principal, self._access.needed(exchange.principal), on_end
+        )
 
     def _fields(self, answer: StreamedAnswer, exchange: Exchange) -> list[Field]:
         try:

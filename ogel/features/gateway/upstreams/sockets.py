@@ -11,6 +11,7 @@ from starlette.types import Receive, Scope, Send
 from ogel.features.gateway.upstreams.asking import Asking, target_of
 from ogel.features.gateway.upstreams.headers import BadAnswer, from_upstream, to_upstream
 from ogel.runtime.egress import EgressError
+from ogel.runtime.http.access import Access
 from ogel.runtime.http.admission import Ending, Watch
 from ogel.runtime.http.credentials import KEY_PARAMETER, TOKEN_PARAMETER
 from ogel.runtime.http.exchange import exchange_of
@@ -24,7 +25,7 @@ _HANDSHAKE = "sec-websocket-"
 
 class SocketProxy:
     def __init__(
-        self, asking: Asking, client: Upstreams, our_keys: frozenset[bytes], watch: Watch, scope: str | None
+        self, asking: Asking, client: Upstreams, our_keys: frozenset[bytes], watch: Watch, access: Access
     ) -> None:
         """`scope` is what the caller needs as long as it is open."""
         self._asking = asking
@@ -32,7 +33,7 @@ class SocketProxy:
         self._client = client
         self._our_keys = our_keys
         self._watch = watch
-        self._scope = scope
+        self._access = access
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         upstream, exchange = self._upstream, exchange_of(scope)
@@ -96,7 +97,8 @@ class SocketProxy:
             if not ended.done():
                 ended.set_result(Closed(KEY_ENDED, f"key {ending}"))
 
-        return self._watch.watch(exchange_of(scope).principal, self._scope or "", on_end)
+        principal = exchange_of(scope).principal
+        return self._watch.watch(principal, self._access.needed(principal), on_end)
 
     async def _refuse(self, scope: Scope, refused: HandshakeRefused, send: Send) -> None:
         """With the upstream's own status; its body is left out."""

@@ -15,6 +15,7 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
+from ogel.kernel.roles import is_of_people
 from ogel.knobs import Takes
 from ogel.runtime.rates.policy import Quota, quotas_of
 from ogel.runtime.server_urls.others import clean_endpoint
@@ -43,7 +44,8 @@ class Upstream(Struct, frozen=True):
     """
     path            `/studio`: it and all below. `/`: what nothing else has.
     url             without a slash at its end; None: nobody is asked, and `status` answered.
-    auth            `open`, `key` (any, and people), `user`, `admin`, or the scope that a key needs.
+    auth            `open`, `key` (any, and people), `user`, `admin`, the scope that a key needs, or the role of people
+                    who are let in besides operators.
     strips          the upstream is asked without `path`.
     timeout         seconds until the head of the answer; `idle`: between two pieces of its body.
     max_body        bytes of a request; None: any.
@@ -79,13 +81,21 @@ class Upstream(Struct, frozen=True):
         return _as_text(self)
 
     @property
+    def role(self) -> str | None:
+        return self.auth if is_of_people(self.auth) else None
+
+    @property
+    def is_for_scope(self) -> bool:
+        return self.role is None and _SCOPE.fullmatch(self.auth) is not None
+
+    @property
     def prefix(self) -> str:
         """As of a dialect."""
         return "" if self.path == "/" else self.path
 
 
 def upstreams() -> Takes:
-    shape = "/path=http://host:port;auth=open|key|user|admin|SCOPE;…, separated by commas or line breaks"
+    shape = "/path=http://host:port;auth=open|key|user|admin|SCOPE|ROLE;…, separated by commas or line breaks"
     return Takes(shape, upstreams_of)
 
 
@@ -106,7 +116,7 @@ def _upstream(text: str) -> Upstream:
     shown = path[:60]
     if not equals or not _PATH.fullmatch(path) or {".", ".."} & set(path.split("/")):
         raise BadUrl(f"{shown!r} is no path such as /studio, with = and an address behind it")
-    upstream = _target(path, target)
+    upstream = upstream_at(path, target)
     for option in options:
         name, equals, value = (part.strip() for part in option.partition("="))
         if name not in _OPTIONS:
@@ -123,7 +133,8 @@ def _upstream(text: str) -> Upstream:
     return upstream
 
 
-def _target(path: str, target: str) -> Upstream:
+def upstream_at(path: str, target: str) -> Upstream:
+    """An upstream as it is without options. `target` is a URL, or a status to answer. Raises BadUrl."""
     if re.fullmatch(r"[45][0-9]{2}", target):
         return Upstream(path, None, status=int(target), auth="open")
     try:
@@ -134,7 +145,8 @@ def _target(path: str, target: str) -> Upstream:
 
 
 def _auth(upstream: Upstream, value: str) -> Upstream:
-    if value not in ("open", "key", "user", "admin") and not _SCOPE.fullmatch(value):
+    named = value in ("open", "key", "user", "admin") or is_of_people(value)
+    if not named and not _SCOPE.fullmatch(value):
         raise ValueError
     return replace(upstream, auth=value)
 
@@ -222,7 +234,7 @@ _OPTIONS: Mapping[str, Callable[[Upstream, str], Any]] = {
     "answer_remove": partial(_remove, "answer_remove"),
 }
 _TAKES: Mapping[str, str] = {
-    "auth": "open, key, user, admin, or a scope such as studio:read",
+    "auth": "open, key, user, admin, a scope such as studio:read, or a role such as label:staff",
     "strip": "yes or no",
     "timeout": "seconds, such as 60",
     "idle": "seconds, such as 300",

@@ -1,0 +1,1 @@
+"""Kong: what its declarative files say, as settings of ours."""
