@@ -234,6 +234,7 @@ def nothing_else(_: World) -> Reading:
 
 
 READINGS: Mapping[str, Callable[[World], Reading]] = {
+    "accounts": nothing_else,
     "audit": audit,
     "backups": backups,
     "cli": cli,

@@ -424,6 +424,11 @@ DIFFERENCES: Mapping[str, Sequence[Difference]] = {
             NOBODY_IS_TOLD,
         ),
         Difference(
+            "sign in before confirmation",
+            Refused(400, "invalid_credentials", "Invalid login credentials"),
+            "Who signs up last, and then confirms, is who has the address: the password before may be a stranger's.",
+        ),
+        Difference(
             [
                 "signup of an existing confirmed user",
                 "signup of an existing confirmed user, other password",

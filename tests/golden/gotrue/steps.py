@@ -101,9 +101,11 @@ def code_of_phone(placeholder: str, secret: str, steps: int = 0) -> Step:
 
 
 def verifier(number: int, challenge: str) -> Step:
-    """A client's own: the challenge is made of it (RFC 7636)."""
+    """A client's own: the challenge is made of it (RFC 7636). A library that runs has one already."""
 
     def step(replay: Replay) -> None:
+        if replay.labels.value(challenge) is not None:
+            return
         text = f"golden-code-verifier-golden-code-verifier-{number:04}"
         digest = base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).rstrip(b"=").decode()
         replay.labels.bind(f"<secret:code_verifier{number}>", text)
