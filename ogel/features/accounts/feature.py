@@ -354,6 +354,7 @@ class AccountsFeature:
 
     @cached_property
     def sign_in(self) -> SignInService:
+        from ogel.features.accounts.self_service.metrics import SignInMetrics
         from ogel.features.accounts.self_service.sign_in import SignInService
 
         core = self._core
@@ -364,6 +365,7 @@ class AccountsFeature:
             self.hasher,
             self.tries,
             core.audit,
+            SignInMetrics(core.registry),
             self._settings,
         )
 

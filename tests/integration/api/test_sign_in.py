@@ -123,6 +123,23 @@ def test_wrong_passwords_are_slowed_down_and_nobody_is_locked_out(api: World) ->
     assert [sign_in(api, other).status for _ in range(6)] == [200] * 6
 
 
+def test_sign_ins_are_counted_by_how_they_end(api: World) -> None:
+    def counted() -> dict[str, float]:
+        lines = api("GET", "/metrics").raw.decode().splitlines()
+        found = [line for line in lines if line.startswith("ogel_password_sign_ins_total{")]
+        return {line.partition('outcome="')[2].partition('"')[0]: float(line.split()[-1]) for line in found}
+
+    before, email = counted(), address()
+    sign_up(api, email)
+    sign_in(api, email)
+    sign_in(api, email, "wrong-password")
+    after = counted()
+    assert {name: after[name] - before.get(name, 0) for name in ("signed_in", "wrong")} == {
+        "signed_in": 1,
+        "wrong": 1,
+    }
+
+
 def test_many_sign_ups_of_one_address_make_one_user(api: World) -> None:
     email = address()
     with ThreadPoolExecutor(6) as pool:
@@ -154,6 +171,12 @@ def test_somebody_without_a_name(api: World) -> None:
         ({"phone": "15551234567", "password": PASSWORD}, 400, "phone_provider_disabled"),
         ({"email": 5, "password": PASSWORD}, 400, "bad_json"),
         ({"email": "x@example.com", "password": PASSWORD, "data": [1]}, 400, "bad_json"),
+        (
+            {"email": "x@example.com", "password": PASSWORD, "data": {"a": "x" * 70_000}},
+            400,
+            "validation_failed",
+        ),
+        ({"data": {"a": "x" * 70_000}}, 400, "validation_failed"),
         ({"email": "x@example.com", "password": PASSWORD, "data": {"a": "\u0000"}}, 422, "validation_failed"),
     ],
 )

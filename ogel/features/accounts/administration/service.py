@@ -15,7 +15,6 @@ from ogel.features.accounts.administration.wanted import (
     checked_email,
     checked_phone,
     checked_role,
-    merged,
 )
 from ogel.features.accounts.codes.code import Purpose
 from ogel.features.accounts.codes.service import CodeService
@@ -27,6 +26,7 @@ from ogel.features.accounts.passwords.policy import MOST_CHARACTERS, check_polic
 from ogel.features.accounts.sessions.service import SessionService
 from ogel.features.accounts.settings import AccountsSettings
 from ogel.features.accounts.users.address import email_of
+from ogel.features.accounts.users.metadata import merged
 from ogel.features.accounts.users.service import EMAIL, UserService
 from ogel.features.accounts.users.store import UserStore
 from ogel.features.accounts.users.user import Factor, Identity, NewIdentity, NewUser, User

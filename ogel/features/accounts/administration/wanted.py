@@ -80,10 +80,3 @@ def checked_role(text: str | None, by: Principal) -> str | None:
     if text in _RESERVED and not by.may("*"):
         raise Forbidden(f"Only a key with every scope gives the role {text!r}.")
     return text
-
-
-def merged(before: dict[str, Any], given: dict[str, Any] | None) -> dict[str, Any]:
-    """Returns the metadata with what was given; null removes a name."""
-    if given is None:
-        return before
-    return {name: value for name, value in {**before, **given}.items() if value is not None}

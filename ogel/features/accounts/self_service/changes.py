@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any, get_args
 from uuid import UUID
 
-import msgspec
 from msgspec import Struct
 
 from ogel.features.accounts.codes.code import Guess, Purpose
@@ -22,6 +21,7 @@ from ogel.features.accounts.sessions.service import SessionService
 from ogel.features.accounts.sessions.session import Account
 from ogel.features.accounts.settings import AccountsSettings
 from ogel.features.accounts.users.address import email_of
+from ogel.features.accounts.users.metadata import merged
 from ogel.features.accounts.users.service import UserService
 from ogel.features.accounts.users.store import UserStore
 from ogel.features.accounts.users.user import User
@@ -31,7 +31,6 @@ from ogel.runtime.database.database import Database, Transaction
 
 # Who has signed in within it need not show again who they are.
 RECENT_SECONDS = 86_400
-MOST_METADATA_BYTES = 64 * 1024
 
 
 class Changes(Struct, frozen=True, kw_only=True):
@@ -90,7 +89,7 @@ class OwnChanges:
                 await self._codes.admit(before.email or str(before.id), "email_change")
             async with self._database.transaction() as tx:
                 user = await self._locked(tx, caller)
-                if user.encrypted_password != before.encrypted_password:
+                if changes and user.encrypted_password != before.encrypted_password:
                     raise AccountError(409, "conflict", "The password was changed at the same time.")
                 if guess is not None and await self._codes.use(tx, caller, guess, user) is None:
                     raise _bad_nonce()
@@ -190,7 +189,7 @@ class OwnChanges:
     ) -> User:
         columns = dict(changes)
         if data is not None:
-            columns["raw_user_meta_data"] = _merged(before.user_metadata, data)
+            columns["raw_user_meta_data"] = merged(before.user_metadata, data)
         if not columns:
             return before
         after = await self._store.update(tx, before.id, **columns)
@@ -202,16 +201,6 @@ class OwnChanges:
                 tx, caller, after.id, "others", UUID(session) if session else None, "password_changed"
             )
         return after
-
-
-def _merged(before: dict[str, Any], data: dict[str, Any]) -> dict[str, Any]:
-    """What people write of themselves goes into every list, event and backup, so that it has an end."""
-    merged = {name: value for name, value in {**before, **data}.items() if value is not None}
-    if len(msgspec.json.encode(merged)) > MOST_METADATA_BYTES:
-        raise AccountError(
-            400, "validation_failed", f"user_metadata takes at most {MOST_METADATA_BYTES} bytes of JSON"
-        )
-    return merged
 
 
 def _no_user() -> AccountError:

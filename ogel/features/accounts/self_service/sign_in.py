@@ -8,6 +8,7 @@ from ogel.features.accounts.errors import AccountError
 from ogel.features.accounts.evenly import in_even_time
 from ogel.features.accounts.passwords.hasher import Hasher
 from ogel.features.accounts.passwords.policy import MOST_CHARACTERS, WeakPassword, weakness_of
+from ogel.features.accounts.self_service.metrics import SignInMetrics
 from ogel.features.accounts.self_service.tries import Tries, hidden
 from ogel.features.accounts.sessions.service import SessionService
 from ogel.features.accounts.sessions.session import Issued
@@ -16,7 +17,7 @@ from ogel.features.accounts.users.address import email_of
 from ogel.features.accounts.users.store import UserStore
 from ogel.features.accounts.users.user import User, acting
 from ogel.kernel.clock import utc_now
-from ogel.kernel.errors import Unavailable
+from ogel.kernel.errors import OgelError, RateLimited, Unavailable
 from ogel.kernel.principal import Caller
 from ogel.runtime.audit import AuditTrail
 from ogel.runtime.database.database import Database
@@ -41,6 +42,7 @@ class SignInService:
         hasher: Hasher,
         tries: Tries,
         audit: AuditTrail,
+        metrics: SignInMetrics,
         settings: AccountsSettings,
     ) -> None:
         self._database = database
@@ -49,6 +51,7 @@ class SignInService:
         self._hasher = hasher
         self._tries = tries
         self._audit = audit
+        self._metrics = metrics
         self._settings = settings
 
     async def by_password(self, caller: Caller, address: str, password: str) -> SignedIn:
@@ -59,6 +62,17 @@ class SignInService:
         """
         if not self._settings.email:
             raise AccountError(422, "email_provider_disabled", "Email logins are disabled")
+        try:
+            issued = await self._tried(caller, address, password)
+        except OgelError as error:
+            self._metrics.sign_ins.labels(_outcome(error)).inc()
+            raise
+        self._metrics.sign_ins.labels("signed_in").inc()
+        return SignedIn(issued, weakness_of(password, self._settings))
+
+    async def _tried(self, caller: Caller, address: str, password: str) -> Issued:
+        # Nobody has a longer one, and what is longer is hashed no longer.
+        password = password[: MOST_CHARACTERS + 1]
         self._hasher.admit()
         await self._tries.from_address(caller)
         email = _email(address)
@@ -70,14 +84,14 @@ class SignInService:
             self._tries.did_not_fail(email)
             raise
         self._tries.did_not_fail(email)
-        return SignedIn(issued, weakness_of(password, self._settings))
+        return issued
 
     async def _verified(self, caller: Caller, email: str, password: str) -> Issued:
         for _ in range(_TRIES):
             async with self._database.autocommit() as tx:
                 user = await self._store.by_email(tx, email)
             stored = None if user is None else user.encrypted_password
-            verified = await self._hasher.verify(stored, password[: MOST_CHARACTERS + 1])
+            verified = await self._hasher.verify(stored, password)
             if user is None or not verified.ok:
                 break
             rehashed = await self._hasher.hash(password) if verified.needs_rehash else None
@@ -111,6 +125,17 @@ def check_may_sign_in(user: User) -> None:
         raise AccountError(400, "user_banned", "User is banned")
     if user.email is not None and user.email_confirmed_at is None:
         raise AccountError(400, "email_not_confirmed", "Email not confirmed")
+
+
+def _outcome(error: OgelError) -> str:
+    match error:
+        case RateLimited():
+            return "limited"
+        case Unavailable():
+            return "crowded"
+        case AccountError(code="invalid_credentials"):
+            return "wrong"
+    return "held_up"
 
 
 def _email(address: str) -> str:

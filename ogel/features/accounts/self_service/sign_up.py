@@ -18,6 +18,7 @@ from ogel.features.accounts.sessions.service import SessionService
 from ogel.features.accounts.sessions.session import Issued
 from ogel.features.accounts.settings import AccountsSettings
 from ogel.features.accounts.users.address import email_of
+from ogel.features.accounts.users.metadata import merged
 from ogel.features.accounts.users.service import UserService, columns_of, identity_of_address
 from ogel.features.accounts.users.store import UserStore
 from ogel.features.accounts.users.user import Identity, NewUser, User, acting
@@ -75,6 +76,7 @@ class SignUpService:
             raise AccountError(400, "validation_failed", "Signup requires a valid password")
         email = email_of(address)
         check_policy(password, self._settings)
+        data = merged({}, data)
         self._hasher.admit()
         if self._confirms:
             await self._codes.admit(email, "signup")
@@ -105,8 +107,9 @@ class SignUpService:
         await self._tries.from_address(caller)
         if not self._settings.anonymous:
             raise AccountError(422, "anonymous_provider_disabled", "Anonymous sign-ins are disabled")
+        new = NewUser(is_anonymous=True, user_metadata=merged({}, data))
         async with self._database.transaction() as tx:
-            user = await self._users.create(tx, caller, NewUser(is_anonymous=True, user_metadata=data))
+            user = await self._users.create(tx, caller, new)
             return await self._sessions.begin(tx, acting(caller, user), user, "anonymous")
 
     def _check_open(self) -> None:
