@@ -64,7 +64,9 @@ class SigningKeyService:
         async with self._database.transaction() as tx:
             keys = await self._locked(tx)
             if _first(keys, "current") is None:
-                raise Conflict("There is no key yet: the first is made when somebody signs in.")
+                raise Conflict(
+                    "There is no key yet: the first is made when somebody signs in, or asks for the public ones."
+                )
             if _first(keys, "standby") is None:
                 await self._stand_by(tx, caller)
             standby = _first(await self._store.all(tx), "standby")
