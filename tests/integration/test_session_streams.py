@@ -15,7 +15,7 @@ from starlette.types import Receive, Scope, Send
 
 from ogel.adapters.embedded import EmbeddedServers
 from ogel.environ import read_settings
-from ogel.features.accounts.feature import AccountsFeature
+from ogel.features.accounts.services import Accounts
 from ogel.features.accounts.sessions.session import Issued
 from ogel.features.accounts.users.user import NewUser, User
 from ogel.kernel.ids import new_id
@@ -81,7 +81,7 @@ class Served:
 
     def __init__(self, platform: Platform, url: str) -> None:
         self.database = platform.core.database
-        self.accounts: AccountsFeature = platform.features["accounts"].offers
+        self.accounts: Accounts = platform.features["accounts"].offers
         self.url = url
 
     async def signs_in(self, user: User) -> Issued:

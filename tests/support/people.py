@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
 from uuid import UUID
 
-from ogel.features.accounts.feature import AccountsFeature
+from ogel.features.accounts.services import Accounts
 from ogel.features.accounts.sessions.session import Issued
 from ogel.features.accounts.users.user import NewUser, User
 from ogel.kernel.ids import new_id
@@ -24,7 +24,7 @@ class People:
 
     def __init__(self, world: World) -> None:
         self._world = world
-        self.accounts: AccountsFeature = world.platform.features["accounts"].offers
+        self.accounts: Accounts = world.platform.features["accounts"].offers
 
     def run(self, coroutine: Coroutine[Any, Any, Answer]) -> Answer:
         """On the loop of the World."""

@@ -13,7 +13,7 @@ from urllib.parse import parse_qs
 import pytest
 
 from ogel.features.accounts.errors import AccountError
-from ogel.features.accounts.feature import AccountsFeature
+from ogel.features.accounts.services import Accounts
 from ogel.kernel.errors import Unavailable
 from ogel.kernel.principal import ANONYMOUS, Caller
 from tests.support.world import World
@@ -55,7 +55,7 @@ def asked(suite_servers: dict[str, str]) -> Iterator[tuple[World, list[dict[str,
 
 
 def check(world: World, token: str | None) -> None:
-    accounts: AccountsFeature = world.platform.features["accounts"].offers
+    accounts: Accounts = world.platform.features["accounts"].offers
     asyncio.run_coroutine_threadsafe(accounts.captcha.check(CALLER, token), world._loop).result(10)
 
 

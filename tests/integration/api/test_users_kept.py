@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from ogel.features.accounts.errors import AccountError
-from ogel.features.accounts.feature import AccountsFeature
+from ogel.features.accounts.services import Accounts
 from ogel.features.accounts.users.user import NewIdentity, NewUser, User
 from ogel.kernel.principal import SYSTEM, Caller
 from ogel.runtime.database.database import Transaction
@@ -21,8 +21,8 @@ Result = TypeVar("Result")
 
 
 @pytest.fixture
-def accounts(api: World) -> AccountsFeature:
-    offered: AccountsFeature = api.platform.features["accounts"].offers
+def accounts(api: World) -> Accounts:
+    offered: Accounts = api.platform.features["accounts"].offers
     return offered
 
 
@@ -47,11 +47,11 @@ def audited(api: World, id: UUID) -> list[str]:
     return [each["action"] for each in reversed(records)]
 
 
-def make(api: World, accounts: AccountsFeature, **of: Any) -> User:
+def make(api: World, accounts: Accounts, **of: Any) -> User:
     return within(api, lambda tx: accounts.users.create(tx, CALLER, NewUser(**of)))
 
 
-def test_a_user_is_made_with_an_identity_an_event_and_a_record(api: World, accounts: AccountsFeature) -> None:
+def test_a_user_is_made_with_an_identity_an_event_and_a_record(api: World, accounts: Accounts) -> None:
     user = make(
         api, accounts, email="ada@example.com", password_hash="$2b$…", user_metadata={"a": "b"}, signs_up=True
     )
@@ -73,7 +73,7 @@ def test_a_user_is_made_with_an_identity_an_event_and_a_record(api: World, accou
     assert audited(api, user.id) == ["user.create"]
 
 
-def test_of_many_who_come_at_once_one_gets_the_address(api: World, accounts: AccountsFeature) -> None:
+def test_of_many_who_come_at_once_one_gets_the_address(api: World, accounts: Accounts) -> None:
     async def crowd() -> list[Any]:
         async def one() -> User:
             async with api.platform.core.database.transaction() as tx:
@@ -87,7 +87,7 @@ def test_of_many_who_come_at_once_one_gets_the_address(api: World, accounts: Acc
     assert len([each for each in results if isinstance(each, User)]) == 1
 
 
-def test_another_sites_identity_belongs_to_one_user(api: World, accounts: AccountsFeature) -> None:
+def test_another_sites_identity_belongs_to_one_user(api: World, accounts: Accounts) -> None:
     identity = NewIdentity("github", "4711", {"sub": "4711", "email": "octo@example.com"})
     user = make(api, accounts, email="octo@example.com", email_confirmed=True, identity=identity)
     assert user.app_metadata == {"provider": "github", "providers": ["github"]}
@@ -96,7 +96,7 @@ def test_another_sites_identity_belongs_to_one_user(api: World, accounts: Accoun
     assert within(api, lambda tx: accounts.user_store.by_email(tx, "other@example.com")) is None
 
 
-def test_a_change_says_what_changed_and_no_secret(api: World, accounts: AccountsFeature) -> None:
+def test_a_change_says_what_changed_and_no_secret(api: World, accounts: Accounts) -> None:
     user = make(api, accounts, email="change@example.com", password_hash="old-hash")
 
     async def change(tx: Transaction) -> User:
@@ -119,7 +119,7 @@ def test_a_change_says_what_changed_and_no_secret(api: World, accounts: Accounts
     assert audited(api, user.id) == ["user.create", "user.update"]
 
 
-def test_a_user_is_gone_or_forgotten(api: World, accounts: AccountsFeature) -> None:
+def test_a_user_is_gone_or_forgotten(api: World, accounts: Accounts) -> None:
     gone = make(api, accounts, email="gone@example.com")
     assert within(api, lambda tx: accounts.users.delete(tx, CALLER, gone.id))
     assert not within(api, lambda tx: accounts.users.delete(tx, CALLER, gone.id))
@@ -137,6 +137,6 @@ def test_a_user_is_gone_or_forgotten(api: World, accounts: AccountsFeature) -> N
     assert make(api, accounts, email="soft@example.com").id != soft.id
 
 
-def test_nobody_is_nobody(api: World, accounts: AccountsFeature) -> None:
+def test_nobody_is_nobody(api: World, accounts: Accounts) -> None:
     assert within(api, lambda tx: accounts.user_store.get(tx, uuid4())) is None
     assert within(api, lambda tx: accounts.user_store.by_email(tx, "nobody@example.com")) is None

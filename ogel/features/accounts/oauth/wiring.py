@@ -1,4 +1,4 @@
-"""How the parts of sign-in with other sites fit together."""
+"""How the services of sign-in with other sites are wired."""
 
 from __future__ import annotations
 
@@ -14,20 +14,17 @@ from ogel.features.accounts.oauth.store import OAuthStore
 from ogel.features.accounts.providers import Providers
 
 if TYPE_CHECKING:
-    from ogel.features.accounts.feature import AccountsFeature
-    from ogel.features.accounts.settings import AccountsSettings
-    from ogel.runtime.core import Core
+    from ogel.features.accounts.services import Accounts
 
 
 class OAuth:
-    """Made of the parts of accounts that it stands on; `callback_url` is what operators register with a provider."""
-
-    def __init__(self, core: Core, settings: AccountsSettings, accounts: AccountsFeature) -> None:
+    def __init__(self, accounts: Accounts) -> None:
+        core, settings = accounts.core, accounts.settings
         database, flows, sessions = core.database, accounts.flows, accounts.sessions
         self.providers = Providers(settings, core.outgoing)
         callback_url = f"{settings.external_url}/callback"
         calls = ProviderCalls(database, core.audit)
-        admitting = Admitting(database, accounts.codes)
+        admitting = Admitting(database, accounts.codes.service)
         store = OAuthStore()
         matching = Matching(
             accounts.users,
