@@ -21,6 +21,7 @@ from bench import (
     attack,
     cleanup,
     deliveries,
+    gateway,
     memory,
     parts,
     processes,
@@ -50,6 +51,7 @@ SECTIONS: dict[str, tuple[str, Section]] = {
         deliveries.measure,
     ),
     "memory": ("`ogel worker --all` over a long run", memory.measure),
+    "gateway": ("one `ogel api` before a bare service of its own server, beside nginx", gateway.measure),
     "cleanup": ("a million expired rows deleted beside a busy API", cleanup.measure),
 }
 

@@ -198,7 +198,8 @@ class Process:
             trusted_proxies=self._settings.trusted_proxies,
             origins=self._settings.cors_origins,
         )
-        core = self._platform.core
+        # Built first: the gateway has probes, too.
+        core, gate = self._platform.core, self._gate()
         probes = [*core.probes, *(probe for feature in core.features.built for probe in feature.probes)]
         if self._platform.memory is not None:
             probes.append(Probe("memory", self._platform.memory.is_kept, required=True))
@@ -213,7 +214,7 @@ class Process:
             lambda: self._stop is not None and self._stop.is_set(),
             core.limiter,
             self._platform.dialects() if self._roles.api else [],
-            self._gate(),
+            gate,
         )
 
     def _gate(self) -> Gate:

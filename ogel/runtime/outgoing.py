@@ -65,7 +65,10 @@ class Socket(Protocol):
 
 
 class Upstreams(Protocol):
-    """Requests that are passed on: no header is added to them, and they go through no proxy."""
+    """
+    Requests that are passed on: no header is added to them, they go through no proxy, and the time for an answer does
+    not run while a body is waited for.
+    """
 
     def stream(
         self,

@@ -432,6 +432,20 @@ async def test_server_sent_events_come_at_once_and_the_upstream_hears_that_the_c
 
 
 @story
+async def test_a_client_that_has_closed_its_sending_side_is_answered() -> None:
+    async def slow(request: web.Request) -> web.Response:
+        await asyncio.sleep(0.3)
+        return web.Response(text="late")
+
+    async with upstream(slow) as url, gateway(f"/s={url};auth=open") as gate:
+        reader, writer = await asyncio.open_connection("127.0.0.1", gate.port)
+        writer.write(b"GET /s HTTP/1.1\r\nHost: x\r\n\r\n")
+        writer.write_eof()
+        assert (await reader.read()).endswith(b"late")
+        writer.close()
+
+
+@story
 async def test_an_answer_that_lasts_ends_with_the_callers_key() -> None:
     async def events(request: web.Request) -> web.StreamResponse:
         answer = web.StreamResponse()

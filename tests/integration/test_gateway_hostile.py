@@ -169,6 +169,29 @@ async def test_slow_bytes_pass_and_silence_between_them_ends_it() -> None:
         assert got.endswith(b"abc")
 
 
+@story
+async def test_a_client_that_sends_for_long_does_not_use_up_the_upstreams_time() -> None:
+    async def read(request: web.Request) -> web.Response:
+        body = await request.read()
+        if body == b"abcd":
+            return web.Response(text="whole")
+        await asyncio.sleep(5)
+        return web.Response()
+
+    async def pieces() -> AsyncIterator[bytes]:
+        for letter in b"abcd":
+            yield bytes([letter])
+            await asyncio.sleep(0.2)
+
+    async def one() -> AsyncIterator[bytes]:
+        yield b"x"
+
+    async with upstream(read) as url, gateway(f"/s={url};auth=open;timeout=0.4") as gate:
+        answer = await get(gate, "/s", "POST", {}, data=pieces())
+        assert (answer.status, answer.body) == (200, b"whole")
+        expect_problem(await get(gate, "/s", "POST", {}, data=one()), 504)
+
+
 @pytest.mark.parametrize(
     ("method", "body", "asked"), [("GET", None, 2), ("DELETE", None, 2), ("POST", None, 1), ("PUT", b"x", 1)]
 )

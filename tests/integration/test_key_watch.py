@@ -96,6 +96,24 @@ def test_whatever_ends_a_key_ends_what_it_opened(database_url: str, statement: b
     asyncio.run(story())
 
 
+def test_what_needs_no_scope_ends_with_the_key_alone(database_url: str) -> None:
+    async def story() -> None:
+        async with a_world(database_url) as world:
+            principal = await world.listener()
+            ended: list[Ending] = []
+            forget = world.watch.watch(principal, "", ended.append)
+            await world.execute(b"UPDATE api_keys SET scopes = '{}' WHERE id = %(id)s", id=principal.id)
+            await asyncio.sleep(1.0)
+            assert ended == []
+            await world.execute(b"DELETE FROM api_keys WHERE id = %(id)s", id=principal.id)
+            async with asyncio.timeout(5):
+                while not ended:
+                    await asyncio.sleep(0.05)
+            forget()
+
+    asyncio.run(story())
+
+
 def test_what_opens_in_the_very_moment_of_revocation_ends(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

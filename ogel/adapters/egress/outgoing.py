@@ -7,7 +7,7 @@ import re
 import socket
 import ssl
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -135,10 +135,14 @@ class OutgoingClient:
         idle_seconds: float,
     ) -> AsyncIterator[StreamedAnswer]:
         progress = Progress()
+        patience = _Patience(timeout_seconds)
+        if self._passes_on and not isinstance(body, bytes):
+            body = patience.during(body)
         asked = self._asked(method, url, headers, body, progress)
         with Faults(progress):
-            async with asyncio.timeout(timeout_seconds):
+            async with asyncio.timeout(timeout_seconds) as patience.limit:
                 got = await asked.__aenter__()
+        patience.limit = None
         try:
             yield _Streamed(got, progress, idle_seconds)
         finally:
@@ -202,6 +206,33 @@ class OutgoingClient:
                 trace_configs=[_traced()],
             )
         return self._session
+
+
+class _Patience:
+    """
+    The time a server has for its answer, where the body is somebody else's: it runs while the server takes a piece, and
+    from the last one on, and not while that somebody sends.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self.limit: asyncio.Timeout | None = None
+        self._seconds = seconds
+
+    async def during(self, body: AsyncIterable[bytes]) -> AsyncIterator[bytes]:
+        self._stop()
+        async for piece in body:
+            self._start()
+            yield piece
+            self._stop()
+        self._start()
+
+    def _start(self) -> None:
+        if self.limit is not None:
+            self.limit.reschedule(asyncio.get_running_loop().time() + self._seconds)
+
+    def _stop(self) -> None:
+        if self.limit is not None:
+            self.limit.reschedule(None)
 
 
 class _Streamed:

@@ -23,6 +23,9 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _USER_AGENT_CHARACTERS = 512
 _KEY = "ogel.exchange"
+# A client that has closed its sending side may still read, or may have gone. Pending requests are answered for this
+# long, or until a write fails.
+GONE_SECONDS = 1.0
 # A key of the ASGI scope. The server stores a function there that cuts the connection after so many seconds.
 HANG_UP = "ogel.hang_up"
 # nginx's status for a request whose client left, or that was cancelled, before the response began.

@@ -12,7 +12,7 @@ import structlog
 from starlette.types import Scope
 
 from ogel.runtime.http.answer import Answer
-from ogel.runtime.http.exchange import HANG_UP
+from ogel.runtime.http.exchange import GONE_SECONDS, HANG_UP
 from ogel.runtime.http.head import Head, Refused, end_of_head, read_head, skip_empty_lines
 from ogel.runtime.http.incoming import Incoming
 from ogel.runtime.http.outgoing import Outgoing
@@ -33,9 +33,6 @@ LINGER_SECONDS = 2.0
 LINGER_BYTES = 16 * 1024 * 1024
 # Bytes of pipelined requests that wait for the current answer. (One read of a socket may bring more.)
 MAX_WAITING_BYTES = 16 * 1024
-# A client that has closed its sending side may still read, or may have gone. Pending requests are answered for this
-# long, or until a write fails.
-GONE_SECONDS = 1.0
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 

@@ -396,11 +396,6 @@ DIFFERENCES: Mapping[str, Sequence[Difference]] = {
     ],
     "signup.jsonl": [
         Difference(
-            "sign in before confirmation",
-            Refused(400, "invalid_credentials", "Invalid login credentials"),
-            "Two have signed up with different passwords, and nobody has shown whose the address is.",
-        ),
-        Difference(
             "signup while SMTP refuses the mail",
             _accepted(),
             "Mail is queued, and tried again for a day; who signs up need not wait for it, or try again.",
@@ -422,6 +417,11 @@ DIFFERENCES: Mapping[str, Sequence[Difference]] = {
                 }
             },
             NOBODY_IS_TOLD,
+        ),
+        Difference(
+            "sign in before confirmation",
+            Refused(400, "invalid_credentials", "Invalid login credentials"),
+            "Two signed up with different passwords, and nobody has shown whose the address is: neither is good.",
         ),
         Difference(
             [

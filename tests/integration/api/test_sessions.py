@@ -9,8 +9,9 @@ import jwt
 import pytest
 
 from ogel.features.accounts.sessions.session import Issued
-from tests.support.people import People
-from tests.support.process import ADMIN_KEY, Response
+from ogel.kernel.errors import Unavailable
+from tests.support.people import CALLER, People
+from tests.support.process import ADMIN_KEY, SECRET, Response
 from tests.support.world import World
 
 ENVIRONMENT = {"OGEL_AUTH_URL": "https://auth.example.com/auth/v1"}
@@ -249,7 +250,7 @@ def test_a_second_factor_raises_the_session_and_its_loss_lowers_it(
 ) -> None:
     factor = ada.session_id  # any id
     raised = people.within(
-        lambda tx: people.accounts.sessions.verified(tx, _caller(), ada.session_id, "totp", factor)
+        lambda tx: people.accounts.sessions.verified(tx, CALLER, ada.session_id, "totp", factor)
     )
     claims = jwt.decode(raised.access_token, options={"verify_signature": False})
     assert (claims["aal"], [each["method"] for each in claims["amr"]]) == ("aal2", ["totp", "password"])
@@ -258,12 +259,6 @@ def test_a_second_factor_raises_the_session_and_its_loss_lowers_it(
     people.within(lambda tx: people.accounts.sessions.downgrade(tx, factor))
     lowered = refresh(api, raised.refresh_token).json["access_token"]
     assert jwt.decode(lowered, options={"verify_signature": False})["aal"] == "aal1"
-
-
-def _caller() -> Any:
-    from tests.support.people import CALLER
-
-    return CALLER
 
 
 def test_apikey_must_be_good_where_it_comes(api: World, ada: Issued) -> None:
@@ -343,3 +338,22 @@ def test_refreshes_and_refusals_are_counted(api: World, people: People, ada: Iss
         'ogel_access_tokens_refused_total{code="session_not_found"}': 1,
         'ogel_access_tokens_refused_total{code="bad_jwt"}': 1,
     }
+
+
+def test_under_another_secret_clients_keep_what_they_have(
+    api: World, people: People, ada: Issued, suite_servers: dict[str, str]
+) -> None:
+    """Until somebody has mended the settings; with the former secret named, all goes on."""
+    with World(**suite_servers, **ENVIRONMENT, OGEL_SECRET="another-secret-0123456789abcdef") as other:
+        theirs = People(other)
+        for wanted in (
+            lambda: theirs.run(theirs.accounts.sessions.refresh(CALLER, ada.refresh_token)),
+            lambda: theirs.signs_in(ada.user),
+        ):
+            with pytest.raises(Unavailable, match="cannot be read"):
+                wanted()
+        # Who has signed in before is known: that takes public keys only.
+        assert user(other, ada.access_token).status == 200
+    mended = {"OGEL_SECRET": "another-secret-0123456789abcdef", "OGEL_SECRET_OLD": SECRET}
+    with World(**suite_servers, **ENVIRONMENT, **mended) as other:
+        assert refresh(other, ada.refresh_token).status == 200

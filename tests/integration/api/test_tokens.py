@@ -90,12 +90,9 @@ def test_the_forge_makes_good_tokens(api: World, forge: Forge) -> None:
 @pytest.mark.parametrize(
     "claims",
     [
-        {"exp": int(time.time()) - 40},
         {"exp": "soon"},
         {"exp": None},
         {"exp": {}},
-        {"nbf": int(time.time()) + 600},
-        {"iat": int(time.time()) + 600},
         {"aud": "others"},
         {"aud": ["others"]},
         {"aud": None},
@@ -112,6 +109,11 @@ def test_the_forge_makes_good_tokens(api: World, forge: Forge) -> None:
 )
 def test_claims_that_are_not_ours(api: World, forge: Forge, claims: Json) -> None:
     refused(api, forge.token(**claims))
+
+
+@pytest.mark.parametrize(("name", "seconds"), [("exp", -40), ("nbf", 600), ("iat", 600)])
+def test_times_that_are_over_or_to_come(api: World, forge: Forge, name: str, seconds: int) -> None:
+    refused(api, forge.token(**{name: int(time.time()) + seconds}))
 
 
 @pytest.mark.parametrize("name", ["iss", "sub", "aud", "exp", "iat", "jti", "session_id"])

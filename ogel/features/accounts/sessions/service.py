@@ -31,7 +31,7 @@ from ogel.kernel.roles import CLAIM, claim_of_token
 from ogel.runtime.audit import AuditEntry, AuditTrail
 from ogel.runtime.database.database import Database, Transaction
 from ogel.runtime.outbox import Outbox
-from ogel.runtime.secrets.vault import Vault
+from ogel.runtime.secrets.vault import Unsealable, Vault
 
 log = structlog.get_logger(__name__)
 
@@ -289,7 +289,11 @@ class SessionService:
         tx.at_end(lambda committed: self.changed(user_id) if committed else None)
 
     def _unsealed(self, session_id: UUID, token_key: bytes) -> bytes:
-        return self._vault.unseal(bytes(token_key), token_key_purpose(str(session_id)))
+        """Raises Unavailable, so that clients keep what they have until somebody has mended the settings."""
+        try:
+            return self._vault.unseal(bytes(token_key), token_key_purpose(str(session_id)))
+        except Unsealable as error:
+            raise Unavailable("What this session is signed with cannot be read.") from error
 
     async def _issued(
         self,

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from ogel.features.accounts.signing.key import Algorithm, SigningKey, generate
 from ogel.features.accounts.signing.store import SigningKeyStore
@@ -63,15 +64,13 @@ class SigningKeys:
         return self._known is not _NOTHING
 
     async def signer(self, tx: Transaction | None = None) -> Signer:
-        """`tx` is the caller's transaction, so that nobody holds two connections."""
-        if not self._is_fresh() or self._known.signer is None:
-            if tx is None:
-                async with self._database.transaction() as own:
-                    await self._look(own)
-                    return await self._signer_there(own)
-            await self._look(tx)
+        """`tx` is the caller's transaction, so that nobody holds two connections. Raises Unavailable."""
+        if self._is_fresh() and self._known.signer is not None:
+            return self._known.signer
+        if tx is not None:
             return await self._signer_there(tx)
-        return self._known.signer
+        async with self._database.transaction() as own:
+            return await self._signer_there(own)
 
     async def verifier(self, kid: str) -> Verifier | None:
         """Returns None for a key that is unknown or revoked."""
@@ -112,30 +111,41 @@ class SigningKeys:
     async def _look(self, tx: Transaction) -> _Known:
         asked_at = time.monotonic()
         keys = await self._store.all(tx)
-        current = next((key for key in keys if key.state == "current"), None)
-        signer = self._known.signer
-        if current is None:
+        current, signer = _current(keys), self._known.signer
+        if signer is not None and (current is None or current.kid != signer.kid):
             signer = None
-        elif signer is None or signer.kid != current.kid:
-            pkcs8 = await self._store.private_key(tx, current.kid)
-            signer = Signer(current.kid, current.algorithm, _private(pkcs8))
         verifiers = {key.kid: self._verifier_of(key) for key in keys if key.state != "revoked"}
         self._known = _Known(asked_at, keys, verifiers, signer)
         return self._known
 
     async def _signer_there(self, tx: Transaction) -> Signer:
-        """Makes the first key in the given transaction; who does so at the same time waits for it, and finds it."""
-        if self._known.signer is not None:
-            return self._known.signer
-        await self._store.insert(tx, generate(self.algorithm), "current")
-        signer = (await self._look(tx)).signer
-        assert signer is not None
-        # If the transaction is rolled back, there is no such key.
-        self.forget()
+        """
+        Makes the first key in the given transaction, if there is none; who does so at the same time waits for it, and
+        finds it.
+        """
+        known = await self._look(tx)
+        current = _current(known.keys)
+        if current is None:
+            await self._store.insert(tx, generate(self.algorithm), "current")
+            current = _current(await self._store.all(tx))
+            assert current is not None
+        signer = known.signer
+        if signer is None:
+            pkcs8 = await self._store.private_key(tx, current.kid)
+            signer = Signer(current.kid, current.algorithm, _private(pkcs8))
+        if current in known.keys:
+            self._known = replace(known, signer=signer)
+        else:
+            # If the transaction is rolled back, there is no such key.
+            self.forget()
         return signer
 
     def _verifier_of(self, key: SigningKey) -> Verifier:
         return self._known.verifiers.get(key.kid) or Verifier(key.algorithm, _public(key.public_jwk))
+
+
+def _current(keys: Sequence[SigningKey]) -> SigningKey | None:
+    return next((key for key in keys if key.state == "current"), None)
 
 
 def _private(pkcs8: bytes) -> Any:

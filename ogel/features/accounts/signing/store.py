@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import msgspec
 
 from ogel.features.accounts.signing.key import NewSigningKey, SigningKey, State, private_key_purpose
+from ogel.kernel.errors import Unavailable
 from ogel.runtime.database.database import Queries, Transaction
-from ogel.runtime.secrets.vault import Vault
+from ogel.runtime.secrets.vault import Unsealable, Vault
 
 _SQL = Queries.beside(__name__)
 
@@ -25,9 +26,12 @@ class SigningKeyStore:
         await tx.execute(_SQL.lock_all)
 
     async def private_key(self, tx: Transaction, kid: str) -> bytes:
-        """Returns the private half as PKCS #8. Raises Unsealable."""
+        """Returns the private half as PKCS #8. Raises Unavailable when it is sealed under another OGEL_SECRET."""
         sealed = await tx.value(_SQL.private_key, {"kid": kid})
-        return self._vault.unseal(bytes(sealed), private_key_purpose(kid))
+        try:
+            return self._vault.unseal(bytes(sealed), private_key_purpose(kid))
+        except Unsealable as error:
+            raise Unavailable("What tokens are signed with cannot be read.") from error
 
     async def insert(self, tx: Transaction, key: NewSigningKey, state: State) -> None:
         """Does nothing when `state` is current and there is such a key."""

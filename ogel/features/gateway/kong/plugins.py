@@ -23,7 +23,7 @@ _WORD = re.compile(r"[a-z0-9_]{1,40}")
 
 
 class Left(Struct, frozen=True):
-    """An option of a plugin that is not taken over, and why; without `option` it is about all of it."""
+    """Says why an option of a plugin is not taken over; without `option` it is about all of the plugin."""
 
     option: str
     why: str

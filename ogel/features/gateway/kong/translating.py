@@ -129,7 +129,7 @@ class _Translator:
         return upstream
 
     def _target(self, service: Mapping[str, Any], where: str) -> str:
-        """A host may be the name of several targets."""
+        """Returns the host to ask; in the file it may be the name of several targets."""
         host = str(service.get("host", ""))
         named = (each for each in _mappings(self._document.get("upstreams")) if each.get("name") == host)
         targets = [str(each.get("target")) for found in named for each in _mappings(found.get("targets"))]
@@ -141,7 +141,7 @@ class _Translator:
         return targets[0].rpartition(":")[0] if service_port and ":" in targets[0] else targets[0]
 
     def _of(self, service: Mapping[str, Any], route: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
-        """Plugins by name; those of a route come before those of its service, and these before those of all."""
+        """Returns plugins by name; those of a route come before those of its service, and these before those of all."""
         found: dict[str, Mapping[str, Any]] = {}
         loose = self._plugins
         for each in (
@@ -210,7 +210,7 @@ def _name(of: Mapping[str, Any]) -> str:
 
 
 def _names(reference: Any) -> str:
-    """The name that a reference has: itself, or in an object."""
+    """Returns the name that a reference has: itself, or in an object."""
     return str(reference.get("name") if isinstance(reference, dict) else reference)
 
 

@@ -46,7 +46,7 @@ class MaintenanceInfo(Struct, frozen=True):
 
 
 class Switched(Struct, frozen=True):
-    """The row."""
+    """The switch while it is on, as its row has it."""
 
     message: str
     retry_after_seconds: int

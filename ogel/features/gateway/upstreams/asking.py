@@ -60,7 +60,7 @@ def target_of(upstream: Upstream, raw_path: bytes, query: bytes) -> str:
 
 
 class Asking:
-    """One upstream, in this process."""
+    """Asks one upstream, and remembers in this process whether it is there."""
 
     def __init__(self, upstream: Upstream) -> None:
         self.upstream = upstream
@@ -79,8 +79,9 @@ class Asking:
         fault: Callable[[], BaseException | None],
     ) -> AsyncIterator[Opened]:
         """
-        What `ask` opens. `repeatable`: whether it may be asked once more after such an error; `fault`: what the client
-        did wrong meanwhile, which is no failure of the upstream's. Raises BadGateway, GatewayTimeout or Unavailable.
+        Opens what `ask` makes, for the block. `repeatable`: whether it may be asked once more after such an error;
+        `fault`: what the client did wrong meanwhile, which is no failure of the upstream's. Raises BadGateway,
+        GatewayTimeout or Unavailable.
         """
         opening, found = await self._open(ask, repeatable, fault)
         try:
@@ -113,7 +114,7 @@ class Asking:
     async def _tried(
         self, enter: Callable[[], Awaitable[Opened]], fault: Callable[[], BaseException | None]
     ) -> Opened:
-        """One try, and what the breaker is told of it."""
+        """Tries once, and tells the breaker how it went."""
         if not self._breaker.try_enter():
             self._count("refused")
             seconds = max(1, round(self._breaker.seconds_left))
@@ -143,7 +144,7 @@ class Asking:
         return found
 
     def _told(self, error: EgressError) -> OgelError:
-        """The upstream's address and name are for the log alone."""
+        """Returns what callers are told: the upstream's address and name are for the log alone."""
         path = self.upstream.path
         log.warning(
             "upstream.failed", upstream=path, reason=error.reason, error=error.message, detail=error.detail

@@ -83,7 +83,7 @@ def _holds_our_key(name: bytes, value: bytes, upstream: Upstream, our_keys: froz
 
 
 def _about(scope: Scope, exchange: Exchange, upstream: Upstream) -> list[tuple[str, str]]:
-    """What an upstream is told of the request that came to us."""
+    """Returns what an upstream is told of the request that came to us."""
     proto = "https" if exchange.secure else "http"
     host = str(exchange.headers.get(b"host", b""), "latin-1")
     ip = exchange.ip or "unknown"

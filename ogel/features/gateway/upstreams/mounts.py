@@ -36,7 +36,7 @@ Handler = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
 class Terminated(OgelError):
-    """An answer that operators chose, instead of an upstream's."""
+    """Answers a path with the status that operators chose for it."""
 
     title = "Not served"
 
@@ -115,7 +115,7 @@ class UpstreamsFeature:
 
 
 def access_of(upstream: Upstream) -> Access:
-    """As the policy table has it. An upstream with quotas of its own has a rate class of its own, too."""
+    """Returns what the policy table says. An upstream with quotas of its own has a rate class of its own, too."""
     rate = cast(RateClass, "read" if upstream.rate is None else f"upstream{upstream.path}")
     who = _KNOWN.get(upstream.auth)
     if who is not None:

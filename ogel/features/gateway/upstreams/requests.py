@@ -14,7 +14,7 @@ from ogel.features.gateway.upstreams.headers import BadAnswer, Field, from_upstr
 from ogel.runtime.egress import EgressError
 from ogel.runtime.http.access import Access
 from ogel.runtime.http.admission import Ending, Watch
-from ogel.runtime.http.exchange import Disconnected, Exchange, exchange_of
+from ogel.runtime.http.exchange import GONE_SECONDS, Disconnected, Exchange, exchange_of
 from ogel.runtime.http.streamed import BodyStream
 from ogel.runtime.outgoing import StreamedAnswer, Upstreams
 
@@ -104,7 +104,7 @@ class RequestProxy:
         headers = to_upstream(scope, exchange_of(scope), upstream, self._our_keys)
 
         def repeatable(error: EgressError) -> bool:
-            """Nor what took too long: it would do so again."""
+            """What took too long would do so again."""
             return body is None and method in IDEMPOTENT and error.reason != "timeout"
 
         async with self._asking.opened(
@@ -140,7 +140,8 @@ async def _while_welcome(
             await body_ended.wait()
         while (await receive())["type"] != "http.disconnect":
             pass
-        limit.reschedule(loop.time())
+        # It may have closed its sending side alone, and still read: the server waits as long for such a client.
+        limit.reschedule(loop.time() + GONE_SECONDS)
 
     def look_at_the_key() -> None:
         if watch is not None:

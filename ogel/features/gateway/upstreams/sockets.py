@@ -64,7 +64,7 @@ class SocketProxy:
             await self._refuse(scope, refused, send)
 
     async def _joined(self, scope: Scope, socket: Socket, receive: Receive, send: Send) -> None:
-        """Until either side ends it, or the caller's key does; then the other side is told, as it was said."""
+        """Passes on until either side ends it, or the caller's key does; then tells the other side as it was said."""
         ended: asyncio.Future[Closed] = asyncio.get_running_loop().create_future()
         forget = self._watching(scope, ended)
         up = asyncio.create_task(_upwards(receive, socket), name="gateway.up")
@@ -101,7 +101,7 @@ class SocketProxy:
         return self._watch.watch(principal, self._access.needed(principal), on_end)
 
     async def _refuse(self, scope: Scope, refused: HandshakeRefused, send: Send) -> None:
-        """With the upstream's own status; its body is left out."""
+        """Refuses with the upstream's own status; its body is left out."""
         exchange = exchange_of(scope)
         try:
             passed = from_upstream(refused.status, refused.raw_headers, exchange, self._upstream)
@@ -146,7 +146,7 @@ async def _downwards(socket: Socket, send: Send) -> Closed:
 
 
 def _keyless(scope: Scope) -> bytes:
-    """The query without our key, which browsers can send nowhere else."""
+    """Returns the query without our key, which browsers can send nowhere else."""
     raw: bytes = scope["query_string"]
     return b"&".join(part for part in raw.split(b"&") if _name_of(part) not in _OF_CREDENTIALS)
 

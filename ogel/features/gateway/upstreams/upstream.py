@@ -90,7 +90,7 @@ class Upstream(Struct, frozen=True):
 
     @property
     def prefix(self) -> str:
-        """As of a dialect."""
+        """Returns the prefix of its dialect."""
         return "" if self.path == "/" else self.path
 
 
@@ -250,11 +250,6 @@ _TAKES: Mapping[str, str] = {
     "answer_set": "Name: value",
     "answer_remove": "a header's name",
 }
-
-
-def as_setting(upstreams: Sequence[Upstream]) -> str:
-    """The setting that says these upstreams: a line for each, with the options that are not as they are by default."""
-    return "\n".join(map(str, upstreams))
 
 
 def _as_text(upstream: Upstream) -> str:

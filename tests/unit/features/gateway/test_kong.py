@@ -203,7 +203,7 @@ def test_what_has_another_shape_breaks_nothing(services: Any) -> None:
         ("/s=http://u:p@s", "/s: its address is no http(s)://host:port: it holds a user name or password"),
         ("/s=http://s?x=1", "takes no options behind a question mark"),
         ("/s=302", "/s: its address is no"),
-        ("/s=http://s;auth=root", "/s: auth takes open, key, user, admin, or a scope"),
+        ("/s=http://s;auth=root", "/s: auth takes open, key, user, admin, a scope"),
         ("/s=http://s;tiemout=5", "did you mean timeout?"),
         ("/s=http://s;timeout=0", "/s: timeout takes seconds"),
         ("/s=http://s;max_body=1 TB", "/s: max_body takes a size"),
