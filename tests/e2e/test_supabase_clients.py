@@ -20,7 +20,7 @@ from tests.golden.gotrue.clients.python import PythonClient
 from tests.golden.gotrue.differences import FORMATS
 from tests.golden.gotrue.profiles import PROFILES
 from tests.golden.gotrue.replay import Replay
-from tests.golden.gotrue.suites import RunningSuite, write_templates
+from tests.golden.gotrue.suites import RunningSuite, connected, write_templates
 from tests.support.issuer import Issuer, an_issuer
 from tests.support.markdown import ROOT, blocks
 from tests.support.process import ADMIN_KEY, Ogel
@@ -67,8 +67,9 @@ def suite(
     with (
         migrated(servers, _template) as url,
         Ogel("up", log=tmp_path / "ogel.log", DATABASE_URL=url, **settings) as ogel,
+        connected(url) as connection,
     ):
-        running = RunningSuite(ogel.api, url, tmp_path / "data" / "outbox")
+        running = RunningSuite(ogel.api, connection, tmp_path / "data" / "outbox")
         yield running, f"http://127.0.0.1:{ogel.port}/auth/v1"
 
 

@@ -7,12 +7,14 @@ from contextlib import contextmanager
 from email import message_from_bytes
 from email.policy import default
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
+from unittest import mock
 from urllib.parse import parse_qs, urlsplit
 
 import psycopg
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from ogel.features.accounts.passwords import hasher
 from ogel.features.mail.sealed import unseal
 from tests.conftest import Servers, migrated
 from tests.golden.gotrue.forged import admin_token
@@ -21,6 +23,7 @@ from tests.golden.gotrue.transcript import Json
 from tests.support.process import ADMIN_KEY, Client, eventually
 from tests.support.world import World
 
+Connection = psycopg.Connection[tuple[Any, ...]]
 # What the recorded sink called the mails of our templates.
 KINDS = {
     "verify_email": "confirmation",
@@ -36,20 +39,19 @@ _TEXT = "{{ code | default('') }}\n{{ url | default('') }}"
 class _OnDatabase:
     """`world` answers requests: in this process, or over HTTP."""
 
-    def __init__(self, world: Client, database_url: str) -> None:
+    def __init__(self, world: Client, connection: Connection) -> None:
         self.world = world
-        self._url = database_url
+        self._connection = connection
 
     def sql(self, statements: str) -> None:
-        with psycopg.connect(self._url, options="-c search_path=auth,ogel") as connection:
-            connection.execute(statements)
+        self._connection.execute(statements)
 
 
 class GoldenSuite(_OnDatabase):
     """In this process. Nothing sends its mail, which is read where it waits."""
 
-    def __init__(self, world: World, database_url: str) -> None:
-        super().__init__(world, database_url)
+    def __init__(self, world: World, connection: Connection) -> None:
+        super().__init__(world, connection)
         self._vault = world.platform.core.vault
         self._last = ""
 
@@ -58,13 +60,12 @@ class GoldenSuite(_OnDatabase):
         return {"<service_role>": admin_token("service_role"), "<anon_key>": admin_token("anon")}
 
     def mails(self, count: int | None = None) -> list[Json]:
-        with psycopg.connect(self._url) as connection:
-            rows = connection.execute(
-                "SELECT m.id, m.recipient, r.id, r.template, r.sealed"
-                " FROM ogel.mail_messages AS m JOIN ogel.mail_requests AS r ON r.id = m.request_id"
-                " WHERE m.id > %s ORDER BY m.id",
-                [self._last],
-            ).fetchall()
+        rows = self._connection.execute(
+            "SELECT m.id, m.recipient, r.id, r.template, r.sealed"
+            " FROM ogel.mail_messages AS m JOIN ogel.mail_requests AS r ON r.id = m.request_id"
+            " WHERE m.id > %s ORDER BY m.id",
+            [self._last],
+        ).fetchall()
         if rows:
             self._last = rows[-1][0]
         return [
@@ -76,8 +77,8 @@ class GoldenSuite(_OnDatabase):
 class RunningSuite(_OnDatabase):
     """A process, whose mail is in the outbox of its data directory."""
 
-    def __init__(self, api: Client, database_url: str, outbox: Path) -> None:
-        super().__init__(api, database_url)
+    def __init__(self, api: Client, connection: Connection, outbox: Path) -> None:
+        super().__init__(api, connection)
         self._outbox = outbox
         self._read: set[str] = set()
         self._keys: dict[str, str] = {}
@@ -128,12 +129,21 @@ def golden_suite(
     profile: str, servers: Servers, template: str, redis_url: str, directory: Path, **environment: str
 ) -> Iterator[GoldenSuite]:
     write_templates(directory)
-    with migrated(servers, template) as url:
-        settings = {**PROFILES[profile], "OGEL_MAIL_TEMPLATES": str(directory), **environment}
-        with World(DATABASE_URL=url, REDIS_URL=redis_url, **settings) as world:
-            if profile == "limited":
-                world._app = _behind_a_proxy(world._app)
-            yield GoldenSuite(world, url)
+    settings = {**PROFILES[profile], "OGEL_MAIL_TEMPLATES": str(directory), **environment}
+    with (
+        mock.patch.multiple(hasher, ROUNDS=1, MEMORY_KIB=8),  # passwords here protect nobody
+        migrated(servers, template) as url,
+        World(DATABASE_URL=url, REDIS_URL=redis_url, **settings) as world,
+        connected(url) as connection,
+    ):
+        if profile == "limited":
+            world._app = _behind_a_proxy(world._app)
+        yield GoldenSuite(world, connection)
+
+
+def connected(url: str) -> Connection:
+    """Ours are the first tables that a name is looked for in."""
+    return psycopg.connect(url, autocommit=True, options="-c search_path=auth,ogel")
 
 
 def write_templates(directory: Path) -> None:
