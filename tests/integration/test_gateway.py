@@ -91,7 +91,11 @@ async def test_the_absolute_form_is_a_path_too() -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/s/../admin", "/s/%2e%2E/x", "/s/a/.%2e", "/s/..%2f..%2fx", "/s/..%5cx", "/s/./x"]
+    "path",
+    [
+        *("/s/../admin", "/s/%2e%2E/x", "/s/a/.%2e", "/s/..%2f..%2fx", "/s/..%5cx", "/s/./x"),
+        *("/s/..;/admin", "/s/x/..;v=1/y", "/s/..%3b/x", "/s/%252e%252e/x", "/s/..%252fx"),
+    ],
 )
 def test_no_path_leads_out_of_an_upstream(path: str) -> None:
     async def go() -> None:
@@ -99,6 +103,31 @@ def test_no_path_leads_out_of_an_upstream(path: str) -> None:
             answer = await raw(gate, f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
             assert answer.startswith(b"HTTP/1.1 400 ")
             assert server.asked == 0
+
+    story(go)()
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("//inner/x", "/inner//x", "///inner", "/inner%2Fx", "/%2Finner/x", "/inner%5Cx", "/%5cinner"),
+        *("/Inner/x", "/inner;v=1/x", "/inner%3Bx", "/inner./x", "/inner%20/x", "/%2569nner/x", "/;/inner"),
+        *("http://elsewhere/inner%2Fx", "http://elsewhere//inner", "/a%2Fb/x", "/A/B/x", "/a//b"),
+    ],
+)
+def test_no_spelling_of_a_path_leads_past_what_has_it(path: str) -> None:
+    """A service that has several paths may take it for the path that is closed."""
+
+    async def go() -> None:
+        async with scripted(OK) as server:
+            closed = f"/inner=404,/a/b={server.url};auth=admin"
+            async with gateway(f"/={server.url};auth=open,{closed}") as gate:
+                asked = f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode()
+                status = (await raw(gate, asked)).split(b" ", 2)[1]
+                assert status in (b"404", b"401")
+                assert server.asked == 0
+                await raw(gate, b"GET /inner-most/x;v=1 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+                assert server.asked == 1
 
     story(go)()
 

@@ -14,6 +14,8 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _PLAIN = re.compile(rb"[\x21-\x24\x26-\x7e]*")
 # The absolute form, which requests to a proxy use and servers have to accept (RFC 9112 §3.2.2).
 _ORIGIN = re.compile(rb"https?://[^/]*", re.IGNORECASE)
+# More often nobody undoes percent-encoding.
+_MOST_ESCAPED = 4
 # A percent sign without two hex digits (RFC 3986 §2.1).
 _NO_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 
@@ -34,6 +36,25 @@ def without_origin(raw_path: bytes) -> bytes:
     if raw_path[:1] != b"/" and (origin := _ORIGIN.match(raw_path)):
         return raw_path[origin.end() :]
     return raw_path
+
+
+def read_loosely(raw_path: bytes) -> str:
+    """
+    Returns the path as the most forgiving of servers would: escapes undone as often as there are any, backslashes as
+    slashes; without empty segments, parameters (`;v=1`) and dots and spaces at the end of a segment; in lower case.
+    """
+    path = unescaped(without_origin(raw_path)).replace(b"\\", b"/").decode("utf-8", "replace")
+    read = (segment.partition(";")[0].rstrip(". ") for segment in path.split("/"))
+    return "".join(f"/{segment}" for segment in read if segment).casefold()
+
+
+def unescaped(path: bytes) -> bytes:
+    """Undoes percent-encoding until nothing changes any more, since a service behind another undoes it once more."""
+    for _ in range(_MOST_ESCAPED):
+        before, path = path, unquote_to_bytes(path)
+        if path == before:
+            break
+    return path
 
 
 def _decoded(segment: bytes) -> str:

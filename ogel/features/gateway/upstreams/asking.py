@@ -7,7 +7,6 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import TypeVar
-from urllib.parse import unquote_to_bytes
 
 import structlog
 
@@ -16,7 +15,7 @@ from ogel.features.gateway.upstreams.upstream import Upstream
 from ogel.kernel.errors import Malformed, OgelError, Unavailable
 from ogel.runtime.delivery.breaker import Breaker
 from ogel.runtime.egress import EgressError
-from ogel.runtime.http.path import without_origin
+from ogel.runtime.http.path import unescaped, without_origin
 
 log = structlog.get_logger(__name__)
 
@@ -45,8 +44,9 @@ def target_of(upstream: Upstream, raw_path: bytes, query: bytes) -> str:
     """
     path = without_origin(raw_path) or b"/"
     for segment in path.split(b"/"):
-        decoded = unquote_to_bytes(segment).replace(b"\\", b"/")
-        if any(part in _DOTS for part in decoded.split(b"/")):
+        # Some servers leave out parameters (`..;v=1`) before they look at dots, and some undo escapes twice.
+        decoded = unescaped(segment).replace(b"\\", b"/")
+        if any(part.partition(b";")[0] in _DOTS for part in decoded.split(b"/")):
             raise Malformed("The path has a segment of dots, which servers read differently.")
     if upstream.strips and upstream.prefix:
         # The router has matched it, perhaps with characters escaped that need not be.
