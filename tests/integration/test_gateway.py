@@ -132,6 +132,19 @@ def test_no_spelling_of_a_path_leads_past_what_has_it(path: str) -> None:
     story(go)()
 
 
+@pytest.mark.parametrize("method", ["TRACE", "CONNECT"])
+def test_nobody_is_shown_what_a_service_is_told(method: str) -> None:
+    async def go() -> None:
+        async with scripted(OK) as server, gateway(f"/s={server.url};auth=open;set=X-Secret: s3cr3t") as gate:
+            asked = f"{method} /s/x HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode()
+            answer = await raw(gate, asked)
+            assert answer.startswith(b"HTTP/1.1 405 ")
+            assert b"allow: delete, get" in answer.lower()
+            assert server.asked == 0
+
+    story(go)()
+
+
 @story
 async def test_what_is_of_one_connection_stays_there_and_only_we_say_who_asks() -> None:
     async with scripted(OK) as server, gateway(f"/s={server.url};auth=key", trusted_proxies=[]) as gate:
