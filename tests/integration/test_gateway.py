@@ -112,7 +112,7 @@ def test_no_path_leads_out_of_an_upstream(path: str) -> None:
     [
         *("//inner/x", "/inner//x", "///inner", "/inner%2Fx", "/%2Finner/x", "/inner%5Cx", "/%5cinner"),
         *("/Inner/x", "/inner;v=1/x", "/inner%3Bx", "/inner./x", "/inner%20/x", "/%2569nner/x", "/;/inner"),
-        *("http://elsewhere/inner%2Fx", "http://elsewhere//inner", "/a%2Fb/x", "/A/B/x", "/a//b"),
+        *("http://elsewhere/inner%2Fx", "http://elsewhere//inner", "/a%2Fb/x", "/A/B/x", "/a//b", "/inner#x"),
     ],
 )
 def test_no_spelling_of_a_path_leads_past_what_has_it(path: str) -> None:
@@ -124,10 +124,23 @@ def test_no_spelling_of_a_path_leads_past_what_has_it(path: str) -> None:
             async with gateway(f"/={server.url};auth=open,{closed}") as gate:
                 asked = f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode()
                 status = (await raw(gate, asked)).split(b" ", 2)[1]
-                assert status in (b"404", b"401")
+                assert status in (b"404", b"400")
                 assert server.asked == 0
                 await raw(gate, b"GET /inner-most/x;v=1 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
                 assert server.asked == 1
+
+    story(go)()
+
+
+@pytest.mark.parametrize("method", ["TRACE", "CONNECT"])
+def test_nobody_is_shown_what_a_service_is_told(method: str) -> None:
+    async def go() -> None:
+        async with scripted(OK) as server, gateway(f"/s={server.url};auth=open;set=X-Secret: s3cr3t") as gate:
+            asked = f"{method} /s/x HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode()
+            answer = await raw(gate, asked)
+            assert answer.startswith(b"HTTP/1.1 405 ")
+            assert b"allow: delete, get" in answer.lower()
+            assert server.asked == 0
 
     story(go)()
 

@@ -1,4 +1,4 @@
-"""A mount: all that a dialect has below its prefix, handed on as it comes, whatever the method."""
+"""A mount: all that a dialect has below its prefix, handed on as it comes, by almost any method."""
 
 from __future__ import annotations
 
@@ -14,9 +14,12 @@ from ogel.runtime.http.credentials import query_parameter
 from ogel.runtime.http.dialect import Dialect
 from ogel.runtime.http.exchange import exchange_of
 from ogel.runtime.http.path import read_loosely
+from ogel.runtime.http.problem import MethodNotAllowed
 from ogel.runtime.http.route import Mount
 from ogel.runtime.http.streams import check_origin
 
+# Not handed on: TRACE would show a client what we say of it, secrets that are set for the service among it.
+_NEVER = ("TRACE", "CONNECT")
 METHODS = "DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT"
 
 
@@ -47,6 +50,8 @@ class MountEndpoint:
             check_origin(self._cors, exchange.headers)
             await self._stream_admission.admit(scope, exchange)
         else:
+            if scope["method"] in _NEVER:
+                raise MethodNotAllowed(scope["method"], METHODS)
             if self._cors is not None and is_preflight(scope["method"], exchange.headers):
                 await answer_options(self._cors, exchange.headers, METHODS, send)
                 return

@@ -11,7 +11,7 @@ from ogel.kernel.errors import Malformed, NotFound
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 # Matches most paths: they need no decoding, and nothing in them is refused.
-_PLAIN = re.compile(rb"[\x21-\x24\x26-\x7e]*")
+_PLAIN = re.compile(rb"[\x21\x22\x24\x26-\x7e]*")
 # The absolute form, which requests to a proxy use and servers have to accept (RFC 9112 §3.2.2).
 _ORIGIN = re.compile(rb"https?://[^/]*", re.IGNORECASE)
 # More often nobody undoes percent-encoding.
@@ -58,6 +58,8 @@ def unescaped(path: bytes) -> bytes:
 
 
 def _decoded(segment: bytes) -> str:
+    if b"#" in segment:  # where the path would end for whoever reads it as a URL
+        raise Malformed("The path has a fragment, which is never sent; a # in it is written %23.")
     if _NO_ESCAPE.search(segment):
         raise Malformed("The path has a % that begins no escape; a percent sign is written %25.")
     try:

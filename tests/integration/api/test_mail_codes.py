@@ -501,3 +501,13 @@ def test_codes_and_flows_that_are_over_are_purged(shop: Shop, api: World) -> Non
                 return counted
 
         assert api.run(gone()) >= 1
+
+
+def test_what_somebody_says_of_themselves_has_an_end_however_they_come(api: World) -> None:
+    much = {"email": "much@example.com", "data": {"much": "x" * 70_000}}
+
+    for path in ("/auth/v1/otp", "/auth/v1/magiclink"):
+        answer = api("POST", path, much, key="")
+        assert (answer.status, answer.json["error_code"]) == (400, "validation_failed")
+    for path, more in (("invite", {}), ("admin/generate_link", {"type": "magiclink"})):
+        assert api("POST", f"/auth/v1/{path}", {**much, **more}).status == 400

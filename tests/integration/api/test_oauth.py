@@ -15,6 +15,8 @@ from uuid import uuid4
 import pytest
 
 from ogel.features.accounts.users.user import NewUser, User
+from tests.support import factors as people_with_factors
+from tests.support.factors import Authenticator
 from tests.support.issuer import (
     ACCESS_TOKEN,
     GRACE,
@@ -25,6 +27,7 @@ from tests.support.issuer import (
     Person,
     an_issuer,
 )
+from tests.support.mailed import Mailed
 from tests.support.people import CALLER, People
 from tests.support.process import Response
 from tests.support.signing_in import Browser, fragment, query
@@ -42,6 +45,7 @@ ENVIRONMENT = {
     "OGEL_MAIL_FROM": "Acme <acme@example.com>",
     "OGEL_RATE_SIGN_IN": "off",
     "OGEL_RATE_WRITE": "off",
+    "OGEL_AUTH_MAIL_SECONDS": "0",
 }
 VERIFIER = "v" * 50
 CHALLENGE = base64.urlsafe_b64encode(hashlib.sha256(VERIFIER.encode()).digest()).decode().rstrip("=")
@@ -418,6 +422,30 @@ def test_who_signed_up_first_with_somebody_elses_address_is_locked_out(
     assert not has_password(api, person.email)
 
 
+@pytest.mark.parametrize("way", ["signup", "otp", "recover"])
+def test_who_came_first_by_a_site_that_verifies_nothing_is_locked_out(
+    api: World, browser: Browser, issuer: Issuer, way: str
+) -> None:
+    """Pre-hijacking: an account of another site that waits for the owner of the address to confirm it."""
+    issuer.person = eve = somebody(verified=False)
+    browser.come_back(browser.leave("keycloak", redirect_to=APP))
+    mailed = Mailed(api)
+    mailed()
+    body = {"email": eve.email, **({"password": "correct horse battery"} if way == "signup" else {})}
+
+    asked = api("POST", f"/auth/v1/{way}", body, key="")
+    letter = mailed.one()
+    said = {"type": "recovery" if way == "recover" else "email", "email": eve.email, "token": letter.code}
+    session = api("POST", "/auth/v1/verify", said, key="")
+
+    assert (asked.status, session.status, letter.to) == (200, 200, eve.email)
+    owner = user_of(api, session.json)
+    assert [each["provider"] for each in owner["identities"]] == ["email"]
+    assert owner["app_metadata"] == {"provider": "email", "providers": ["email"]}
+    back = browser.come_back(browser.leave("keycloak", redirect_to=APP))
+    assert query(back)["error_code"] == "provider_email_needs_verification"
+
+
 def test_an_address_that_the_site_has_not_verified_joins_nobody(
     api: World, browser: Browser, issuer: Issuer
 ) -> None:
@@ -569,6 +597,25 @@ def test_nobody_adds_an_account_after_signing_out(api: World, browser: Browser, 
     issuer.person = somebody()
 
     assert query(browser.come_back(url))["error_code"] == "session_not_found"
+
+
+def test_who_has_a_second_factor_shows_it_before_another_account_is_added(
+    api: World, browser: Browser, issuer: Issuer
+) -> None:
+    """Otherwise whoever stole a password would have a way in that outlasts it."""
+    owner = people_with_factors.somebody(api)
+    enrolled = owner.ok("POST", "/factors", {"factor_type": "totp"})
+    challenge = owner.ok("POST", f"/factors/{enrolled['id']}/challenge")["id"]
+    code = {"challenge_id": challenge, "code": Authenticator.of(enrolled).code()}
+    owner.goes_on(owner.ok("POST", f"/factors/{enrolled['id']}/verify", code))
+    thief = owner.another()
+    issuer.person = somebody()
+
+    refused = goes_to_link(api, {"access_token": thief.token})
+
+    assert (refused.status, refused.json["error_code"]) == (403, "insufficient_aal")
+    url = goes_to_link(api, {"access_token": owner.token}).headers["location"]
+    assert "access_token" in fragment(browser.come_back(url))
 
 
 def test_an_account_is_added_only_where_that_is_allowed(trusting: World, issuer: Issuer) -> None:

@@ -108,6 +108,7 @@ class OperatorCodes:
             return await self._users.create(tx, caller, new)
         if user.email_confirmed_at is not None:
             raise already_registered()
+        user = await self._users.known_by_address(tx, caller, user)
         changed = await self._store.update(tx, user.id, encrypted_password=wanted.password_hash)
         await self._users.changed(tx, caller, user, changed)
         return changed

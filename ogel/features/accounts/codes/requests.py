@@ -13,7 +13,7 @@ from ogel.features.accounts.codes.links import LinkOptions
 from ogel.features.accounts.codes.service import CodeService
 from ogel.features.accounts.errors import AccountError
 from ogel.features.accounts.evenly import in_even_time
-from ogel.features.accounts.users.service import UserService
+from ogel.features.accounts.users.service import EMAIL, UserService
 from ogel.features.accounts.users.store import UserStore
 from ogel.features.accounts.users.user import NewUser, User
 from ogel.kernel.clock import utc_now
@@ -61,7 +61,7 @@ class CodeRequests:
                 user = await self._signed_up(tx, caller, email, data) if create and self._signup else None
             if user is None or _is_out(user):
                 return False
-            await self._codes.send(tx, caller, user, self._way_in(user), link)
+            await self._codes.send(tx, caller, user, await self._way_in(tx, user), link)
             return True
 
         await self._send(email, "signup", send)
@@ -132,14 +132,15 @@ class CodeRequests:
         user = None if found is None else await self._store.lock(tx, found.id)
         return None if user is None or user.email != email else user
 
-    def _way_in(self, user: User) -> Purpose:
+    async def _way_in(self, tx: Transaction, user: User) -> Purpose:
         """
-        Who has a password and no proven address gets the link that drops the password: it may be that of somebody who
-        signed up with the address of another.
+        Who has a password, or an account of another site, and no proven address gets the link that drops these: they
+        may be of somebody who signed up with the address of another.
         """
-        return (
-            "signup" if user.email_confirmed_at is None and user.encrypted_password is None else "magiclink"
-        )
+        if user.email_confirmed_at is not None or user.encrypted_password is not None:
+            return "magiclink"
+        identities = await self._store.identities(tx, user.id)
+        return "signup" if all(each.provider == EMAIL for each in identities) else "magiclink"
 
 
 def _is_out(user: User) -> bool:

@@ -20,7 +20,7 @@ from ogel.kernel.clock import utc_now
 from ogel.kernel.principal import Caller
 from ogel.runtime.database.database import Database, Transaction
 
-# What proves an address, and nothing of a password that somebody set before.
+# What proves an address, and nothing of a password that somebody set before, or of an account of another site.
 _PASSWORDLESS: tuple[Purpose, ...] = ("magiclink", "recovery", "invite")
 
 
@@ -125,6 +125,7 @@ class Verification:
             # Whoever signed up with this address before it was proven chose the password: it was another one perhaps,
             # who waits for the owner to come.
             columns["encrypted_password"] = None
+            user = await self._users.known_by_address(tx, caller, user)
         confirmed = await self._store.update(tx, user.id, **columns)
         for identity in await self._store.identities(tx, user.id):
             if identity.provider == EMAIL:

@@ -18,6 +18,7 @@ from ogel.features.accounts.passwords.hasher import Hasher
 from ogel.features.accounts.passwords.policy import check_policy
 from ogel.features.accounts.settings import AccountsSettings
 from ogel.features.accounts.users.address import email_of
+from ogel.features.accounts.users.metadata import merged
 from ogel.runtime.http.access import Access
 from ogel.runtime.http.route import Call, Route
 
@@ -70,7 +71,7 @@ class GenerateLinkRoutes:
         if body.redirect_to:
             link = replace(link, redirect_to=self._links.redirect_to(call, body.redirect_to))
         made = await self._operators.make_link(
-            call.caller, Wanted(purpose, email, body.data, new_email, hashed), link
+            call.caller, Wanted(purpose, email, merged({}, body.data), new_email, hashed), link
         )
         return _shape(made, link.redirect_to)
 

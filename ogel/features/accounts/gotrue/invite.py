@@ -13,6 +13,7 @@ from ogel.features.accounts.gotrue.bodies import OPTIONAL_JSON, read
 from ogel.features.accounts.gotrue.links import Links, RedirectQuery
 from ogel.features.accounts.gotrue.shapes import Json, user_shape
 from ogel.features.accounts.users.address import email_of
+from ogel.features.accounts.users.metadata import merged
 from ogel.runtime.http.access import Access
 from ogel.runtime.http.route import Call, Route
 
@@ -39,6 +40,6 @@ class InviteRoutes:
         if not body.email:
             raise AccountError(400, "validation_failed", "An email address is required")
         invited = await self._operators.invite(
-            call.caller, email_of(body.email), body.data, self._links.options(call)
+            call.caller, email_of(body.email), merged({}, body.data), self._links.options(call)
         )
         return user_shape(invited.user, invited.identities, just_made=True)

@@ -14,6 +14,7 @@ from ogel.features.accounts.gotrue.links import Challenged, Links, RedirectQuery
 from ogel.features.accounts.gotrue.shapes import Json
 from ogel.features.accounts.self_service.captcha import Captcha
 from ogel.features.accounts.users.address import email_of
+from ogel.features.accounts.users.metadata import merged
 from ogel.runtime.http.access import Access
 from ogel.runtime.http.route import Call, Route
 
@@ -66,8 +67,9 @@ class OtpRoutes:
         if not self._email:
             raise AccountError(422, "email_provider_disabled", "Email logins are disabled")
         email, link = email_of(body.email), self._links.options(call, body)
+        data = merged({}, body.data)
         await self._captcha.check(call.caller, body.captcha_token)
-        await self._requests.sign_in(call.caller, email, create=body.create_user, data=body.data, link=link)
+        await self._requests.sign_in(call.caller, email, create=body.create_user, data=data, link=link)
         return {}
 
 

@@ -130,13 +130,10 @@ class Arrivals:
 
     async def _linked(self, tx: Transaction, caller: Caller, awaited: Awaited, person: Person) -> Found:
         user_id, session_id = awaited.flow.user_id, awaited.remembered.session_id
-        # They may have signed out, or been signed out, since they left.
-        if (
-            user_id is None
-            or session_id is None
-            or not await self._store.is_signed_in(tx, user_id, session_id)
-        ):
-            raise AccountError(403, "session_not_found", "The session that asked for this has ended")
+        assert user_id is not None
+        assert session_id is not None
+        # They may have signed out, or been signed out, or added a factor since they left.
+        await self._store.check_may_link(tx, user_id, session_id)
         return Found(await self._matching.link(tx, caller, user_id, awaited.flow.provider, person))
 
     async def _signed_in(

@@ -10,6 +10,7 @@ from msgspec import Struct
 from ogel.features.accounts.codes.flows import FlowService
 from ogel.features.accounts.oauth.calls import ProviderCalls, away
 from ogel.features.accounts.oauth.remembered import FLOW_LIFETIME, METHOD, Remembered, hash_of
+from ogel.features.accounts.oauth.store import OAuthStore
 from ogel.features.accounts.providers import Providers
 from ogel.runtime.database.database import Database
 from ogel.runtime.identity_provider import Attempt, ProviderError, random_text
@@ -46,12 +47,14 @@ class Departures:
     def __init__(
         self,
         database: Database,
+        store: OAuthStore,
         providers: Providers,
         flows: FlowService,
         calls: ProviderCalls,
         callback_url: str,
     ) -> None:
         self._database = database
+        self._store = store
         self._providers = providers
         self._flows = flows
         self._calls = calls
@@ -77,6 +80,8 @@ class Departures:
             None if linking is None else linking.session_id,
         )
         async with self._database.transaction() as tx:
+            if linking is not None:
+                await self._store.check_may_link(tx, linking.user_id, linking.session_id)
             return await self._flows.begin(
                 tx,
                 departure.provider,

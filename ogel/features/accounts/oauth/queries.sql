@@ -25,5 +25,8 @@ LIMIT 20
 -- All but one.
 DELETE FROM identities WHERE user_id = %(user_id)s AND id <> %(kept)s
 
--- is_signed_in --
-SELECT true FROM sessions WHERE id = %(session_id)s AND user_id = %(user_id)s AND not_after > now()
+-- may_link --
+-- No row: the session has ended. False: the user has a second factor, which the session has not shown.
+SELECT aal = 'aal2'
+       OR NOT EXISTS (SELECT FROM mfa_factors AS f WHERE f.user_id = s.user_id AND f.status = 'verified')
+FROM sessions AS s WHERE id = %(session_id)s AND user_id = %(user_id)s AND not_after > now()

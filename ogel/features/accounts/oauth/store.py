@@ -7,6 +7,7 @@ from uuid import UUID
 
 from msgspec import Struct
 
+from ogel.features.accounts.errors import AccountError
 from ogel.runtime.database.database import Queries, Transaction
 
 _SQL = Queries.beside(__name__)
@@ -46,6 +47,12 @@ class OAuthStore:
     async def keep_one_identity(self, tx: Transaction, user_id: UUID, kept: UUID) -> None:
         await tx.execute(_SQL.drop_identities, {"user_id": user_id, "kept": kept})
 
-    async def is_signed_in(self, tx: Transaction, user_id: UUID, session_id: str) -> bool:
-        parameters = {"user_id": user_id, "session_id": session_id}
-        return await tx.value(_SQL.is_signed_in, parameters) is not None
+    async def check_may_link(self, tx: Transaction, user_id: UUID, session_id: str) -> None:
+        """
+        Another account is another way in, so that it takes the second factor of who has one. Raises AccountError.
+        """
+        may = await tx.value(_SQL.may_link, {"user_id": user_id, "session_id": session_id})
+        if may is None:
+            raise AccountError(403, "session_not_found", "The session that asked for this has ended")
+        if not may:
+            raise AccountError(403, "insufficient_aal", "AAL2 required to link an identity")

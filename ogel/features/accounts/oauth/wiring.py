@@ -34,7 +34,7 @@ class OAuth:
             sessions,
             Rules(signup=settings.signup, confirms=accounts.confirms),
         )
-        self.departures = Departures(database, self.providers, flows, calls, callback_url)
+        self.departures = Departures(database, store, self.providers, flows, calls, callback_url)
         self.arrivals = Arrivals(
             database,
             store,

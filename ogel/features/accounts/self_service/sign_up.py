@@ -132,6 +132,7 @@ class SignUpService:
             # Two people, perhaps, and nobody has shown whose the address is. Whoever answers the mail is signed in and
             # chooses a password; one that a stranger set before them would be a way in for the stranger.
             known = await self._store.update(tx, known.id, encrypted_password=None)
+        known = await self._users.known_by_address(tx, caller, known)
         await self._codes.send(tx, caller, known, "signup", link)
         return _as_if_made(new)
 

@@ -56,6 +56,30 @@ class UserService:
         await self._outbox.publish(tx, [user_event(UPDATED, after, changed=names)])
         await self._audit.record(tx, caller, "user.update", "user", str(after.id), {"changed": names})
 
+    async def known_by_address(self, tx: Transaction, caller: Caller, user: User) -> User:
+        """
+        Takes the accounts of other sites off somebody whose address nobody has shown to be theirs: they may be of
+        another one, who claimed the address there and waits for its owner to come.
+        """
+        identities = await self._store.identities(tx, user.id)
+        others = [each for each in identities if each.provider != EMAIL]
+        if not others:
+            return user
+        for each in others:
+            await self._store.delete_identity(tx, each.id)
+            said = {"provider": each.provider}
+            await self._audit.record(
+                tx, caller, "identity.delete", "identity", str(each.id), said, user_id=str(user.id)
+            )
+        if len(others) == len(identities):
+            id = str(user.id)
+            data = {"sub": id, "email": user.email, "email_verified": False, "phone_verified": False}
+            await self._store.insert_identity(tx, user.id, EMAIL, id, data)
+        metadata = {**user.app_metadata, "provider": EMAIL, "providers": [EMAIL]}
+        changed = await self._store.update(tx, user.id, raw_app_meta_data=metadata)
+        await self.changed(tx, caller, user, changed)
+        return changed
+
     async def delete(self, tx: Transaction, caller: Caller, id: UUID, soft: bool = False) -> bool:
         """
         Ends all sessions. A soft deletion keeps the row, so that foreign keys keep pointing somewhere, and nothing in
