@@ -6,12 +6,13 @@ import hashlib
 import secrets
 from collections.abc import Callable
 from urllib.parse import urlencode
+from uuid import UUID
 
 from msgspec import structs
 
 from ogel.features.mail.contract import MailQueue
 from ogel.features.teams.events import invited
-from ogel.features.teams.rights import Standing
+from ogel.features.teams.rights import Standing, may_give
 from ogel.features.teams.service import TeamService, user_of
 from ogel.features.teams.settings import TeamsSettings
 from ogel.features.teams.store import InvitationStore, MemberStore, TeamStore
@@ -165,7 +166,7 @@ class InvitationService:
                 await self._people.lock(tx, team_id)
             invitation = None if team_id is None else await self._store.take(tx, _hash(token))
             person = await self._people.person(tx, user_id)
-            if invitation is None or person is None:
+            if invitation is None or person is None or not await self._still_stands(tx, invitation):
                 raise NotFound("There is no such invitation: it was used or revoked, or it has expired.")
             if person.email != invitation.email:
                 raise Forbidden("This invitation is for somebody of another address than yours.")
@@ -177,6 +178,15 @@ class InvitationService:
                 member = await self._members.of(tx, invitation.team_id, user_id)
             assert member is not None
             return member
+
+    async def _still_stands(self, tx: Transaction, invitation: Invitation) -> bool:
+        """Who was removed, or runs the team no more, brings in nobody: not themselves either, by another address."""
+        try:
+            inviter = UUID(invitation.invited_by)
+        except ValueError:
+            return True  # a key, or an operator
+        member = await self._members.of(tx, invitation.team_id, inviter)
+        return member is not None and may_give(member.roles, invitation.roles)
 
     async def _record(self, tx: Transaction, caller: Caller, action: str, invitation: Invitation) -> None:
         metadata = {"team": invitation.team_id, "roles": invitation.roles}

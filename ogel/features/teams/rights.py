@@ -45,3 +45,8 @@ class Standing(NamedTuple):
         self.check_runs()
         if OWNER in member.roles and not self.owns:
             raise Forbidden("Only an owner of the team may change or remove its owners.")
+
+
+def may_give(own: Collection[str], given: Collection[str]) -> bool:
+    """Whether a member with roles of their `own` may give these to others."""
+    return OWNER in own or (ADMIN in own and OWNER not in given)

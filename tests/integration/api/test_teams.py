@@ -324,6 +324,25 @@ def test_an_invitation_is_for_who_has_confirmed_its_address(
     assert accept(ben, token).status == 200
 
 
+def test_who_runs_a_team_no_more_brings_in_nobody(
+    api: World, anna: Person, ben: Person, somebody: Any
+) -> None:
+    """An admin who is about to be removed invites another address of theirs."""
+    team = a_team(anna)
+    again = somebody()
+    new = {"user_id": ben.id, "roles": ["admin"]}
+    member = api("POST", f"/api/teams/{team}/members", new).json["id"]
+    token = token_of(invite(ben, team, again.user.email, ["admin"]))
+
+    anna.ok("PATCH", f"/api/teams/{team}/members/{member}", {"roles": ["editor"]})
+    assert_problem(accept(again, token), 404)
+    anna.ok("DELETE", f"/api/teams/{team}/members/{member}")
+    assert_problem(accept(again, token), 404)
+
+    api("POST", f"/api/teams/{team}/members", new)
+    assert accept(again, token).status == 200
+
+
 @pytest.mark.parametrize("token", ["x", "x" * 128, "🫐", "' OR 1=1 --"])
 def test_what_is_no_invitation_is_none(anna: Person, token: str) -> None:
     assert_problem(accept(anna, token), 404)
