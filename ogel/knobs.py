@@ -132,8 +132,8 @@ class Section:
         """
         return ()
 
-    def for_one_machine(self) -> Self:
-        """What is not set is as it is right for embedded servers."""
+    def for_one_machine(self, port: int) -> Self:
+        """What is not set is as it is right for embedded servers, and one process at `port`."""
         return self
 
 

@@ -393,7 +393,7 @@ class Settings:
 
     def for_one_machine(self, sections: Iterable[type[Section]]) -> Settings:
         """What is not set is as it is right for one machine of one's own."""
-        return replace(self, sections={each: self.of(each).for_one_machine() for each in sections})
+        return replace(self, sections={each: self.of(each).for_one_machine(self.port) for each in sections})
 
     @property
     def embedded(self) -> bool:

@@ -8,6 +8,7 @@ import click
 
 from ogel.cli.named import in_options
 from ogel.cli.operator import after_option, api, identifier, json_option, limit_option, say, say_list, say_one
+from ogel.cli.people import user_id
 from ogel.cli.tables import Column, Table, printable, show_fields
 from ogel.cli.times import both, relative
 
@@ -58,20 +59,20 @@ _OPTIONS = {"name": "NAME", "email": "EMAIL", "user_id": "USER", "owner": "--own
 
 @click.group("teams")
 def command() -> None:
-    """Teams, who is in them with which roles, and who is invited."""
+    """Teams, who is in them with which roles, and who is invited. A USER is an id or an address."""
 
 
 @command.command("list")
-@click.option("--user", type=click.UUID, help="The teams of this user alone.")
+@click.option("--user", metavar="USER", help="The teams of this user alone.")
 @limit_option
 @after_option
 @json_option
-def list_teams(user: object, limit: int, after: str | None, as_json: bool) -> None:
+def list_teams(user: str | None, limit: int, after: str | None, as_json: bool) -> None:
     """All teams, newest first."""
     from ogel.features.teams.team import Team
 
     with api() as ogel:
-        found = ogel.listed("/api/teams", limit, after, {"user": user and str(user)})
+        found = ogel.listed("/api/teams", limit, after, {"user": user and user_id(ogel, user)})
     say_list(found, as_json, Team, _TEAMS.show)
 
 
@@ -89,14 +90,15 @@ def show(team: str, as_json: bool) -> None:
 
 @command.command("create")
 @click.argument("name")
-@click.option("--owner", type=click.UUID, metavar="USER", help="The id of the user who owns it.")
+@click.option("--owner", metavar="USER", help="The user who owns it.")
 @json_option
-def create(name: str, owner: object, as_json: bool) -> None:
+def create(name: str, owner: str | None, as_json: bool) -> None:
     """Make a team."""
     from ogel.features.teams.team import Team
 
     with in_options(_OPTIONS), api() as ogel:
-        answer = ogel.request("POST", "/api/teams", body={"name": name, "owner": owner and str(owner)})
+        body = {"name": name, "owner": owner and user_id(ogel, owner)}
+        answer = ogel.request("POST", "/api/teams", body=body)
     say_one(answer, as_json, Team, show_team)
 
 
@@ -136,18 +138,18 @@ def members(team: str, limit: int, after: str | None, as_json: bool) -> None:
 
 @command.command("add")
 @_team
-@click.argument("user", type=click.UUID)
+@click.argument("user")
 @_roles
 @json_option
-def add(team: str, user: object, roles: tuple[str, ...], as_json: bool) -> None:
+def add(team: str, user: str, roles: tuple[str, ...], as_json: bool) -> None:
     """Put USER into a team, without asking them."""
-    body = {"user_id": str(user), "roles": roles}
     with in_options(_OPTIONS), api() as ogel:
+        body = {"user_id": user_id(ogel, user), "roles": roles}
         answer = ogel.request("POST", f"/api/teams/{team}/members", body=body)
     if as_json:
         say(answer)
     else:
-        click.echo(f"{user} is in {team}: {' '.join(roles)}")
+        click.echo(f"{printable(user)} is in {team}: {' '.join(roles)}")
 
 
 @command.command("roles")

@@ -10,10 +10,10 @@ import click
 
 from ogel.cli.given import prompt_hidden
 from ogel.cli.operator import api, identifier, json_option, limit_option, say, say_json, say_list, say_one
+from ogel.cli.people import user_id
 from ogel.cli.tables import Column, Table
 from ogel.cli.times import relative
 from ogel.kernel.clock import utc_now
-from ogel.kernel.errors import NotFound
 
 if TYPE_CHECKING:
     from ogel.cli.client import Client
@@ -202,15 +202,7 @@ def factors(user: str, remove: str | None, as_json: bool) -> None:
 
 
 def _path(ogel: Client, user: str) -> str:
-    """Raises NotFound for an address that is nobody's."""
-    if "@" not in user:
-        return f"/api/users/{identifier(user)}"
-    from ogel.features.accounts.administration.forms import UserInfo
-
-    found = ogel.listed("/api/users", 1, query={"email": user}).as_(UserInfo)
-    if not found:
-        raise NotFound(f"There is no user with the address {user!r}.")
-    return f"/api/users/{found[0].id}"
+    return f"/api/users/{user_id(ogel, user)}"
 
 
 def _password(ask: bool, from_stdin: bool) -> str | None:

@@ -27,9 +27,9 @@ def test_operators_end_sessions_and_have_another_key_sign(database_url: str, red
 
         one = ogel("sessions", "revoke", str(here.session_id), **operator)
         assert (one.code, one.out, one.err) == (0, f"{here.session_id} revoked\n", "")
-        everywhere = ogel("sessions", "revoke", "--user", str(person.id), **operator)
-        assert everywhere.out == f"{person.id} is signed out everywhere\n"
-        left = json.loads(ogel("sessions", "list", str(person.id), "--json", **operator).out)
+        everywhere = ogel("sessions", "revoke", "--user", str(person.email), **operator)
+        assert everywhere.out == f"{person.email} is signed out everywhere\n"
+        left = json.loads(ogel("sessions", "list", str(person.email), "--json", **operator).out)
         assert left["items"] == []
         asyncio.run(asyncio.sleep(1))  # what this process remembers of them is over
         for issued in (here, there, elsewhere):

@@ -31,6 +31,7 @@ SHARED = {
     "named",
     "operator",
     "over_http",
+    "people",
     "process",
     "profiles",
     "progress",

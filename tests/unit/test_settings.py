@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from ogel.environ import knobs, meant_by, read_settings, secrets_of, sections, unknown_names, value_of
+from ogel.features.accounts.settings import AccountsSettings
 from ogel.features.mail.settings import MailSettings
 from ogel.features.messaging.settings import MessagingSettings
 from ogel.kernel.errors import ConfigError
@@ -483,3 +484,12 @@ def test_the_secrets_among_them() -> None:
 )
 def test_a_name_is_known_with_a_prefix_that_it_has_not(written: str, meant: str | None) -> None:
     assert meant_by(written) == meant
+
+
+def test_links_in_mail_lead_to_the_port_of_ones_own_machine() -> None:
+    def url(**environ: str) -> str:
+        return local(read(**environ)).of(AccountsSettings).external_url
+
+    assert url(PORT="8497") == "http://localhost:8497/auth/v1"
+    assert url(PORT="0") == url() == "http://localhost:8080/auth/v1"
+    assert url(PORT="8497", OGEL_AUTH_URL="https://api.example.com") == "https://api.example.com/auth/v1"

@@ -25,8 +25,6 @@ from ogel.runtime.http.credentials import TOKEN
 from ogel.runtime.secrets.sealed import SealedColumn
 
 if TYPE_CHECKING:
-    from ogel.kernel.principal import Caller, Principal
-    from ogel.runtime.http.credentials import Credential
     from ogel.runtime.http.dialect import Dialect
     from ogel.runtime.http.route import Route
 
@@ -56,9 +54,6 @@ class AccountsFeature:
 
     def __init__(self, accounts: Accounts) -> None:
         self._accounts = accounts
-
-    async def authenticate(self, credential: Credential, caller: Caller) -> Principal | None:
-        return await self._accounts.people.authenticate(credential, caller)
 
     async def rotate_keys(self, stop: asyncio.Event) -> None:
         await self._accounts.key_rotation.run(stop)
@@ -104,7 +99,7 @@ def build(core: Core, settings: AccountsSettings) -> Feature:
             "accounts:read": "look at users, sessions and teams",
             "accounts:write": "make, change and delete users, end their sessions, send them links",
         },
-        authenticators={TOKEN: feature.authenticate},
+        authenticators={TOKEN: accounts.authenticate},
         watches={"user": accounts.session_watch},
         services=[
             BackgroundService("session watch", accounts.session_watch.run, at_last=accounts.told),

@@ -32,7 +32,9 @@ if TYPE_CHECKING:
     from ogel.features.accounts.signing.tokens import Tokens
     from ogel.features.accounts.users.service import UserService
     from ogel.features.mail.contract import MailQueue
+    from ogel.kernel.principal import Caller, Principal
     from ogel.runtime.core import Core
+    from ogel.runtime.http.credentials import Credential
 
 _DAY_SECONDS = 86_400
 
@@ -50,6 +52,9 @@ class Accounts:
         self.factor_store = FactorStore()
         self._session_store = SessionStore()
         self.session_watch = SessionWatch(core.database, self._session_store)
+
+    async def authenticate(self, credential: Credential, caller: Caller) -> Principal | None:
+        return await self.people.authenticate(credential, caller)
 
     @property
     def _algorithm(self) -> Algorithm:

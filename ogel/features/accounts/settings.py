@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 from urllib.parse import urlsplit
 
 from ogel.features.accounts.codes.redirects import problem_of
@@ -322,6 +323,10 @@ class AccountsSettings(Section):
         """Where clients reach /auth/v1; the issuer of tokens. Behind a host alone it is where it always is."""
         url = (self.api_url or _LOCAL_URL).rstrip("/")
         return url if urlsplit(url).path else f"{url}/auth/v1"
+
+    def for_one_machine(self, port: int) -> Self:
+        """Links in mail lead to the port that is listened on. A free one (0) is not known yet."""
+        return self if self.api_url or not port else replace(self, api_url=f"http://localhost:{port}")
 
     def incomplete(self, known: Collection[str], names: Mapping[str, str]) -> Sequence[str]:
         github = self.github_client_id is not None

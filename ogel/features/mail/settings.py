@@ -162,7 +162,7 @@ class MailSettings(Section):
             for line in needs(f"OGEL_MAIL_PROVIDERS names {name}", [_NEEDS[name]], known, names)
         ]
 
-    def for_one_machine(self) -> Self:
+    def for_one_machine(self, port: int) -> Self:
         """Without a provider, mail is written to files, unless the setting says explicitly that there is none."""
         sender = "Ogel <ogel@ogel.invalid>" if self.sender is None else self.sender
         chosen = self.providers or self.configured_providers

@@ -256,7 +256,7 @@ def test_a_second_factor_raises_the_session_and_its_loss_lowers_it(
     assert (claims["aal"], [each["method"] for each in claims["amr"]]) == ("aal2", ["totp", "password"])
     assert raised.session_id == ada.session_id
     assert refresh(api, ada.refresh_token).json["refresh_token"] == raised.refresh_token
-    people.within(lambda tx: people.accounts.sessions.downgrade(tx, factor))
+    people.within(lambda tx: people.accounts.sessions.downgrade(tx, ada.user.id, factor))
     lowered = refresh(api, raised.refresh_token).json["access_token"]
     assert jwt.decode(lowered, options={"verify_signature": False})["aal"] == "aal1"
 

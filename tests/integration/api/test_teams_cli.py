@@ -42,6 +42,23 @@ def document(finished: Finished) -> Any:
     return json.loads(said(finished))
 
 
+def test_people_are_named_by_address_too(api: World, run: Run) -> None:
+    anna, ben = somebody(api), somebody(api)
+    team = document(run("create", "Green", "--owner", str(anna.user.email), "--json"))["id"]
+    assert team in said(run("list", "--user", str(anna.user.email)))
+    assert (
+        said(run("add", team, str(ben.user.email), "--role", "editor"))
+        == f"{ben.user.email} is in {team}: editor\n"
+    )
+    members = document(run("members", team, "--json"))["items"]
+    assert [each["user_id"] for each in members] == [anna.id, ben.id]
+    nobody = run("create", "Green", "--owner", "nobody@example.com")
+    assert (nobody.code, nobody.err) == (
+        1,
+        "ogel: There is no user with the address 'nobody@example.com'.\n",
+    )
+
+
 def test_a_team_from_made_to_deleted(api: World, run: Run) -> None:
     anna, ben = somebody(api), somebody(api)
     team = document(run("create", "Blue", "--owner", anna.id, "--json"))["id"]

@@ -213,7 +213,7 @@ class FactorService:
         factor = await self._store.delete(tx, user_id, id)
         if factor is None:
             raise not_found()
-        await self._sessions.downgrade(tx, id)
+        await self._sessions.downgrade(tx, user_id, id)
         await self._audit.record(
             tx, caller, "factor.delete", "factor", str(id), {"type": factor.factor_type}, user_id=str(user_id)
         )

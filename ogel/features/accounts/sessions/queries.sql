@@ -47,7 +47,7 @@ WHERE id = %(session_id)s AND not_after > now()
 RETURNING user_id, counter, token_key, amr
 
 -- downgrade --
-UPDATE sessions SET aal = 'aal1', factor_id = NULL WHERE factor_id = %(factor_id)s
+UPDATE sessions SET aal = 'aal1', factor_id = NULL WHERE user_id = %(user_id)s AND factor_id = %(factor_id)s
 
 -- end_sessions --
 DELETE FROM sessions

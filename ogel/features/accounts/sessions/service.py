@@ -134,9 +134,9 @@ class SessionService:
         key = self._unsealed(session_id, found.token_key)
         return await self._issued(account, session_id, found.counter, key, "aal2", found.amr, tx)
 
-    async def downgrade(self, tx: Transaction, factor_id: UUID) -> None:
-        """The factor is gone: sessions that it has raised are as they were before."""
-        await self._store.downgrade(tx, factor_id)
+    async def downgrade(self, tx: Transaction, user_id: UUID, factor_id: UUID) -> None:
+        """The factor is gone: the user's sessions that it has raised are as they were before."""
+        await self._store.downgrade(tx, user_id, factor_id)
 
     async def refresh(self, caller: Caller, refresh_token: str) -> Issued:
         """See `_refreshed`; counted."""

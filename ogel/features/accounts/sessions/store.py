@@ -110,8 +110,8 @@ class SessionStore:
         rows = await tx.tuples(_SQL.verified, parameters)
         return Verified(*rows[0]) if rows else None
 
-    async def downgrade(self, tx: Transaction, factor_id: UUID) -> None:
-        await tx.execute(_SQL.downgrade, {"factor_id": factor_id})
+    async def downgrade(self, tx: Transaction, user_id: UUID, factor_id: UUID) -> None:
+        await tx.execute(_SQL.downgrade, {"user_id": user_id, "factor_id": factor_id})
 
     async def end(self, tx: Transaction, user_id: UUID, which: str, session_id: UUID | None) -> list[UUID]:
         parameters = {"user_id": user_id, "which": which, "session_id": session_id}
