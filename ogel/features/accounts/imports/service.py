@@ -24,7 +24,7 @@ from ogel.features.accounts.users.address import email_of
 from ogel.kernel.clock import utc_now
 from ogel.kernel.principal import Caller
 from ogel.runtime.audit import AuditTrail
-from ogel.runtime.database.database import Database, Queries, Transaction
+from ogel.runtime.database.database import Database, Queries, Transaction, records
 from ogel.runtime.secrets.vault import Vault
 
 _SQL = Queries.beside(__name__)
@@ -63,7 +63,7 @@ class ImportService:
         return ImportReport(len(taken), len(known), not_taken)
 
     async def _insert(self, tx: Transaction, rows: dict[UUID, dict[str, Any]]) -> set[UUID]:
-        found = await tx.tuples(_SQL.insert_users, {"rows": _json(list(rows.values()))})
+        found = await tx.tuples(_SQL.insert_users, {"rows": records(list(rows.values()))})
         return {id for (id,) in found}
 
     async def _identities(self, tx: Transaction, users: Sequence[ImportedUser]) -> list[NotTaken]:
@@ -79,7 +79,7 @@ class ImportService:
             for user in users
             for each in user.identities
         ]
-        found = set(await tx.tuples(_SQL.insert_identities, {"rows": _json(rows)}))
+        found = set(await tx.tuples(_SQL.insert_identities, {"rows": records(rows)}))
         return [
             NotTaken(row.user_id, f"identity {row.provider}", "it belongs to another user")
             for row in rows
@@ -162,7 +162,3 @@ def _row(user: ImportedUser, not_taken: list[NotTaken]) -> dict[str, Any] | None
 
 def _taken_address(id: UUID) -> NotTaken:
     return NotTaken(id, "user", "somebody else has the address or the number")
-
-
-def _json(rows: Sequence[object]) -> str:
-    return msgspec.json.encode(rows).decode()
