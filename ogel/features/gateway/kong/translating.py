@@ -176,6 +176,11 @@ class _Translator:
                 self._note(f"{where}: {name}{each.option and f': {each.option}'}", each.why)
             if name == "cors":
                 self._origins |= dict.fromkeys(_origins(config))
+                if "*" in self._origins:
+                    self._note(
+                        "cors: every origin",
+                        "one list is for all: pages of any site may ask Ogel's own API, too",
+                    )
         self._add(where, upstream)
 
     def _add(self, where: str, upstream: Upstream) -> None:

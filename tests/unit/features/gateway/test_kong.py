@@ -52,9 +52,12 @@ def test_a_whole_file_becomes_settings_that_can_be_read() -> None:
     assert (
         notes["route auth-v1-open: /auth/v1/verify"] == "Ogel answers /auth/v1 itself: nothing is to be set"
     )
-    assert {"consumer anon", "consumer service_role", "route functions-v1-all: cors: credentials"} <= set(
-        notes
-    )
+    assert {
+        "consumer anon",
+        "consumer service_role",
+        "route functions-v1-all: cors: credentials",
+        "cors: every origin",
+    } <= set(notes)
     assert "route rest-v1-all: request-transformer: add.headers: Authorization" in notes
 
 
