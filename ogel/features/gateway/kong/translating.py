@@ -179,7 +179,7 @@ class _Translator:
                 if "*" in self._origins:
                     self._note(
                         "cors: every origin",
-                        "one list is for all: pages of any site may ask Ogel's own API, too",
+                        "one list is for all: any page may ask Ogel's own API, too",
                     )
         self._add(where, upstream)
 
