@@ -26,6 +26,7 @@ from tests.support.receiver import Receiver
 from tests.support.seaweed import Seaweed
 
 KEEP = 2
+REFRESH = "/auth/v1/token?grant_type=refresh_token"
 
 
 @pytest.fixture
@@ -145,6 +146,8 @@ def test_what_is_restored_is_the_same_suite(
             api.ok("POST", "/api/events", {"type": "later.one", "data": n, "id": f"later-{n}"})["id"]
             for n in range(3)
         ]
+        ada = {"email": "ada@example.com", "password": "correct horse battery"}
+        signed_in = api.ok("POST", "/auth/v1/signup", ada)
         fill(database_url, 2500)
         answer = api("POST", "/api/backups", {"note": "before the move"})
         assert answer.status == 202
@@ -165,6 +168,7 @@ def test_what_is_restored_is_the_same_suite(
         checked = verified(api, backup["id"])
         assert (checked["verification"], checked["verification_error"]) == ("passed", None)
         before = seen(api)
+        refreshed = api.ok("POST", REFRESH, {"refresh_token": signed_in["refresh_token"]})
     receiver.requests.clear()
 
     finished = restore(backup["id"], empty_database_url, store)
@@ -190,6 +194,12 @@ def test_what_is_restored_is_the_same_suite(
         assert_problem(api("GET", "/api/webhooks", key=key), 403)
         [audited] = api.ok("GET", "/api/audit-logs?action=backup.restore")["items"]
         assert audited["resource_id"] == backup["id"]
+        # People are who they were, and still signed in, with what they were given after the snapshot, too.
+        user = Client(api.port, key=signed_in["access_token"]).ok("GET", "/auth/v1/user")
+        assert user["id"] == signed_in["user"]["id"]
+        for token in (signed_in["refresh_token"], refreshed["refresh_token"]):
+            assert api.ok("POST", REFRESH, {"refresh_token": token})["user"]["id"] == user["id"]
+        assert api.ok("POST", "/auth/v1/token?grant_type=password", ada)["user"]["id"] == user["id"]
         # What waited still does, until its owner says otherwise; and it is signed with the secret of old.
         assert receiver.requests == []
         api.ok("PATCH", f"/api/webhooks/{paused['id']}", {"state": "enabled"})
