@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from difflib import get_close_matches
+from hashlib import sha256
 
 _WORDS: dict[str, str] = {}
 # Nobody reads a longer list of names.
@@ -40,3 +41,8 @@ def no_such(what: str, name: str, known: Sequence[str]) -> str:
 def storable(text: str) -> str:
     """Replaces what Postgres cannot store: NUL and lone surrogates."""
     return text.replace("\x00", "\ufffd").encode(errors="replace").decode()
+
+
+def pseudonym(text: str) -> str:
+    """The same for the same text, and names nobody: for what is counted in Redis, or recorded of strangers."""
+    return sha256(text.encode()).hexdigest()[:32]

@@ -20,6 +20,7 @@ from ogel.features.teams.team import Invitation, MadeInvitation, Member, NewInvi
 from ogel.kernel.errors import Conflict, Forbidden, Invalid, NotFound, Unavailable
 from ogel.kernel.ids import new_id
 from ogel.kernel.principal import Caller, Principal
+from ogel.kernel.text import pseudonym
 from ogel.runtime.audit import AuditTrail
 from ogel.runtime.database.database import Database, Transaction
 from ogel.runtime.mail.address import InvalidAddress, parse_address
@@ -122,8 +123,7 @@ class InvitationService:
             self._mail.admit()
         if standing.user_id is None:
             return
-        whose = hashlib.sha256(email.encode()).hexdigest()[:32]  # what counts in Redis does not name people
-        for counted, rate in ((principal.id, _BY_USER), (whose, _TO_ADDRESS)):
+        for counted, rate in ((principal.id, _BY_USER), (pseudonym(email), _TO_ADDRESS)):
             verdict = await self._limiter.count(counted, rate)
             if verdict.refused_by:
                 raise refusal(verdict)

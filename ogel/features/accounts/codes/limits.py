@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from hashlib import sha256
 from typing import Literal
 
 from ogel.features.accounts.errors import AccountError
+from ogel.kernel.text import pseudonym
 from ogel.runtime.rates.limiter import Limiter
 from ogel.runtime.rates.policy import Quota
 
@@ -54,8 +54,7 @@ def _an_hour(mails: int) -> tuple[Quota, ...]:
 
 
 def _whose(address: str, kind: Kind) -> str:
-    """What counts in Redis does not name people."""
-    return f"{kind}:{sha256(address.encode()).hexdigest()[:32]}"
+    return f"{kind}:{pseudonym(address)}"
 
 
 def _over(message: str, seconds: int) -> AccountError:

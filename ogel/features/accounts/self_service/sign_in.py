@@ -9,7 +9,7 @@ from ogel.features.accounts.evenly import in_even_time
 from ogel.features.accounts.passwords.hasher import Hasher
 from ogel.features.accounts.passwords.policy import MOST_CHARACTERS, WeakPassword, weakness_of
 from ogel.features.accounts.self_service.metrics import SignInMetrics
-from ogel.features.accounts.self_service.tries import Tries, hidden
+from ogel.features.accounts.self_service.tries import Tries
 from ogel.features.accounts.sessions.service import SessionService
 from ogel.features.accounts.sessions.session import Issued
 from ogel.features.accounts.settings import AccountsSettings
@@ -19,6 +19,7 @@ from ogel.features.accounts.users.user import User, acting
 from ogel.kernel.clock import utc_now
 from ogel.kernel.errors import OgelError, RateLimited, Unavailable
 from ogel.kernel.principal import Caller
+from ogel.kernel.text import pseudonym
 from ogel.runtime.audit import AuditTrail
 from ogel.runtime.database.database import Database
 
@@ -114,7 +115,7 @@ class SignInService:
 
     async def _failed(self, caller: Caller, user: User | None, email: str) -> None:
         """Recorded for who is not there, too: it takes time, and shows who tries addresses."""
-        what, id = ("address", hidden(email)) if user is None else ("user", str(user.id))
+        what, id = ("address", pseudonym(email)) if user is None else ("user", str(user.id))
         async with self._database.transaction() as tx:
             await self._audit.record(tx, caller, "auth.sign_in_failed", what, id, {"method": "password"})
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from hashlib import sha256
 
 from ogel.kernel.principal import ANONYMOUS, Caller
+from ogel.kernel.text import pseudonym
 from ogel.runtime.rates.limiter import Limiter, refusal
 from ogel.runtime.rates.policy import Quota
 
@@ -31,14 +31,9 @@ class Tries:
 
     async def as_user(self, email: str) -> None:
         """Raises RateLimited."""
-        verdict = await self._by_user.count(hidden(email), _BY_USER)
+        verdict = await self._by_user.count(pseudonym(email), _BY_USER)
         if verdict.refused_by:
             raise refusal(verdict)
 
     def did_not_fail(self, email: str) -> None:
-        self._by_user.give_back_to(hidden(email), _BY_USER)
-
-
-def hidden(email: str) -> str:
-    """The same for the same address, and names nobody: for what is counted in Redis or recorded of strangers."""
-    return sha256(email.encode()).hexdigest()[:32]
+        self._by_user.give_back_to(pseudonym(email), _BY_USER)
