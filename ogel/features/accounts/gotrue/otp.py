@@ -10,10 +10,9 @@ import msgspec
 from ogel.features.accounts.codes.requests import CodeRequests
 from ogel.features.accounts.errors import AccountError
 from ogel.features.accounts.gotrue.bodies import OPTIONAL_JSON, read
-from ogel.features.accounts.gotrue.links import Challenged, Links, RedirectQuery
+from ogel.features.accounts.gotrue.links import Challenged, RedirectQuery
+from ogel.features.accounts.gotrue.mailed import Mailed
 from ogel.features.accounts.gotrue.shapes import Json
-from ogel.features.accounts.self_service.captcha import Captcha
-from ogel.features.accounts.users.address import email_of
 from ogel.features.accounts.users.metadata import merged
 from ogel.runtime.http.access import Access
 from ogel.runtime.http.route import Call, Route
@@ -28,13 +27,9 @@ class OtpBody(Challenged, frozen=True, kw_only=True):
 
 
 class OtpRoutes:
-    """`email`: whether people sign in with addresses at all."""
-
-    def __init__(self, requests: CodeRequests, links: Links, captcha: Captcha, *, email: bool) -> None:
+    def __init__(self, requests: CodeRequests, mailed: Mailed) -> None:
         self._requests = requests
-        self._links = links
-        self._captcha = captcha
-        self._email = email
+        self._mailed = mailed
 
     def routes(self) -> Sequence[Route]:
         access = Access("open", None, "sign_in").audited("auth.code_sent", "user.create")
@@ -64,11 +59,9 @@ class OtpRoutes:
         return await self._send(call, body)
 
     async def _send(self, call: Call[Any, Any], body: OtpBody) -> Json:
-        if not self._email:
-            raise AccountError(422, "email_provider_disabled", "Email logins are disabled")
-        email, link = email_of(body.email), self._links.options(call, body)
+        email, link = self._mailed.address(call, body, body.email, status=422)
         data = merged({}, body.data)
-        await self._captcha.check(call.caller, body.captcha_token)
+        await self._mailed.check(call, body)
         await self._requests.sign_in(call.caller, email, create=body.create_user, data=data, link=link)
         return {}
 

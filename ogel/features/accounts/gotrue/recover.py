@@ -8,10 +8,9 @@ from typing import Any
 from ogel.features.accounts.codes.requests import CodeRequests
 from ogel.features.accounts.errors import AccountError
 from ogel.features.accounts.gotrue.bodies import OPTIONAL_JSON, read
-from ogel.features.accounts.gotrue.links import Challenged, Links, RedirectQuery
+from ogel.features.accounts.gotrue.links import Challenged, RedirectQuery
+from ogel.features.accounts.gotrue.mailed import Mailed
 from ogel.features.accounts.gotrue.shapes import Json
-from ogel.features.accounts.self_service.captcha import Captcha
-from ogel.features.accounts.users.address import email_of
 from ogel.runtime.http.access import Access
 from ogel.runtime.http.route import Call, Route
 
@@ -21,13 +20,9 @@ class RecoverBody(Challenged, frozen=True, kw_only=True):
 
 
 class RecoverRoutes:
-    """`email`: whether people sign in with addresses at all."""
-
-    def __init__(self, requests: CodeRequests, links: Links, captcha: Captcha, *, email: bool) -> None:
+    def __init__(self, requests: CodeRequests, mailed: Mailed) -> None:
         self._requests = requests
-        self._links = links
-        self._captcha = captcha
-        self._email = email
+        self._mailed = mailed
 
     def routes(self) -> Sequence[Route]:
         access = Access("open", None, "sign_in").audited("auth.code_sent")
@@ -40,9 +35,7 @@ class RecoverRoutes:
         body = read(RecoverBody, call.body)
         if not body.email:
             raise AccountError(400, "validation_failed", "Password recovery requires an email")
-        if not self._email:
-            raise AccountError(400, "email_provider_disabled", "Email logins are disabled")
-        email, link = email_of(body.email), self._links.options(call, body)
-        await self._captcha.check(call.caller, body.captcha_token)
+        email, link = self._mailed.address(call, body, body.email)
+        await self._mailed.check(call, body)
         await self._requests.recover(call.caller, email, link)
         return {}

@@ -8,10 +8,9 @@ from typing import Any
 from ogel.features.accounts.codes.requests import CodeRequests, Resent
 from ogel.features.accounts.errors import AccountError
 from ogel.features.accounts.gotrue.bodies import OPTIONAL_JSON, read
-from ogel.features.accounts.gotrue.links import Challenged, Links, RedirectQuery
+from ogel.features.accounts.gotrue.links import Challenged, RedirectQuery
+from ogel.features.accounts.gotrue.mailed import Mailed
 from ogel.features.accounts.gotrue.shapes import Json
-from ogel.features.accounts.self_service.captcha import Captcha
-from ogel.features.accounts.users.address import email_of
 from ogel.runtime.http.access import Access
 from ogel.runtime.http.route import Call, Route
 
@@ -26,13 +25,9 @@ class ResendBody(Challenged, frozen=True, kw_only=True):
 
 
 class ResendRoutes:
-    """`email`: whether people sign in with addresses at all."""
-
-    def __init__(self, requests: CodeRequests, links: Links, captcha: Captcha, *, email: bool) -> None:
+    def __init__(self, requests: CodeRequests, mailed: Mailed) -> None:
         self._requests = requests
-        self._links = links
-        self._captcha = captcha
-        self._email = email
+        self._mailed = mailed
 
     def routes(self) -> Sequence[Route]:
         access = Access("open", None, "sign_in").audited("auth.code_sent")
@@ -44,10 +39,8 @@ class ResendRoutes:
     async def _resend(self, call: Call[Any, Any]) -> Json:
         body = read(ResendBody, call.body)
         type = self._type(body)
-        if not self._email:
-            raise AccountError(400, "email_provider_disabled", "Email logins are disabled")
-        email, link = email_of(body.email), self._links.options(call, body)
-        await self._captcha.check(call.caller, body.captcha_token)
+        email, link = self._mailed.address(call, body, body.email)
+        await self._mailed.check(call, body)
         await self._requests.resend(call.caller, email, type, link)
         return {}
 

@@ -20,6 +20,7 @@ from ogel.features.accounts.gotrue.identities import IdentityRoutes
 from ogel.features.accounts.gotrue.invite import InviteRoutes
 from ogel.features.accounts.gotrue.links import Links
 from ogel.features.accounts.gotrue.logout import LogoutRoutes
+from ogel.features.accounts.gotrue.mailed import Mailed
 from ogel.features.accounts.gotrue.otp import OtpRoutes
 from ogel.features.accounts.gotrue.password_grant import PasswordGrant
 from ogel.features.accounts.gotrue.reauthenticate import ReauthenticateRoutes
@@ -86,11 +87,11 @@ def _self_service(accounts: Accounts, links: Links) -> Sequence[Route]:
 
 def _codes(accounts: Accounts, links: Links) -> Sequence[Route]:
     settings, codes, captcha = accounts.settings, accounts.codes, accounts.captcha
-    requests, email = codes.requests, settings.email
+    requests, mailed = codes.requests, Mailed(links, captcha, enabled=settings.email)
     return [
-        *OtpRoutes(requests, links, captcha, email=email).routes(),
-        *RecoverRoutes(requests, links, captcha, email=email).routes(),
-        *ResendRoutes(requests, links, captcha, email=email).routes(),
+        *OtpRoutes(requests, mailed).routes(),
+        *RecoverRoutes(requests, mailed).routes(),
+        *ResendRoutes(requests, mailed).routes(),
         *ReauthenticateRoutes(requests, links).routes(),
         *VerifyRoutes(codes.service, codes.verification, links, by_page=settings.link_page).routes(),
     ]
