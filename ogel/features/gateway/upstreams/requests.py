@@ -9,14 +9,14 @@ from contextlib import asynccontextmanager
 import structlog
 from starlette.types import Receive, Scope, Send
 
-from ogel.features.gateway.upstreams.asking import IDEMPOTENT, Asking, BadGateway, target_of
+from ogel.features.gateway.upstreams.asking import IDEMPOTENT, BadGateway, target_of
 from ogel.features.gateway.upstreams.headers import BadAnswer, Field, from_upstream, to_upstream
+from ogel.features.gateway.upstreams.proxy import Proxy
 from ogel.runtime.egress import EgressError
-from ogel.runtime.http.access import Access
-from ogel.runtime.http.admission import Ending, Watch
+from ogel.runtime.http.admission import Ending
 from ogel.runtime.http.exchange import GONE_SECONDS, Disconnected, Exchange, exchange_of
 from ogel.runtime.http.streamed import BodyStream
-from ogel.runtime.outgoing import StreamedAnswer, Upstreams
+from ogel.runtime.outgoing import StreamedAnswer
 
 log = structlog.get_logger(__name__)
 
@@ -48,18 +48,7 @@ class _Body:
         self.ended.set()
 
 
-class RequestProxy:
-    def __init__(
-        self, asking: Asking, client: Upstreams, our_keys: frozenset[bytes], watch: Watch, access: Access
-    ) -> None:
-        """`scope` is what the caller needs as long as it lasts."""
-        self._asking = asking
-        self._upstream = asking.upstream
-        self._client = client
-        self._our_keys = our_keys
-        self._watch = watch
-        self._access = access
-
+class RequestProxy(Proxy):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         exchange = exchange_of(scope)
         has_body = b"transfer-encoding" in exchange.headers or exchange.headers.get(
@@ -86,9 +75,7 @@ class RequestProxy:
     def _watching(self, exchange: Exchange) -> Callable[[OnEnd], Callable[[], None]] | None:
         if self._upstream.auth == "open":
             return None
-        return lambda on_end: self._watch.watch(
-            exchange.principal, self._access.needed(exchange.principal), on_end
-        )
+        return lambda on_end: self._watched(exchange, on_end)
 
     def _fields(self, answer: StreamedAnswer, exchange: Exchange) -> list[Field]:
         try:

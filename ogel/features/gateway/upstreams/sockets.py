@@ -8,14 +8,14 @@ from urllib.parse import unquote_to_bytes
 
 from starlette.types import Receive, Scope, Send
 
-from ogel.features.gateway.upstreams.asking import Asking, target_of
+from ogel.features.gateway.upstreams.asking import target_of
 from ogel.features.gateway.upstreams.headers import BadAnswer, from_upstream, to_upstream
+from ogel.features.gateway.upstreams.proxy import Proxy
 from ogel.runtime.egress import EgressError
-from ogel.runtime.http.access import Access
-from ogel.runtime.http.admission import Ending, Watch
+from ogel.runtime.http.admission import Ending
 from ogel.runtime.http.credentials import KEY_PARAMETER, TOKEN_PARAMETER
 from ogel.runtime.http.exchange import exchange_of
-from ogel.runtime.outgoing import Closed, HandshakeRefused, Socket, Upstreams
+from ogel.runtime.outgoing import Closed, HandshakeRefused, Socket
 
 # RFC 6455 §7.4.1, and IANA's 1014: the gateway got no valid answer. 4401 as realtime has it.
 NORMAL, GOING_AWAY, BAD_GATEWAY, KEY_ENDED = 1000, 1001, 1014, 4401
@@ -23,18 +23,7 @@ _OF_CREDENTIALS = frozenset({KEY_PARAMETER.encode(), TOKEN_PARAMETER.encode()})
 _HANDSHAKE = "sec-websocket-"
 
 
-class SocketProxy:
-    def __init__(
-        self, asking: Asking, client: Upstreams, our_keys: frozenset[bytes], watch: Watch, access: Access
-    ) -> None:
-        """`scope` is what the caller needs as long as it is open."""
-        self._asking = asking
-        self._upstream = asking.upstream
-        self._client = client
-        self._our_keys = our_keys
-        self._watch = watch
-        self._access = access
-
+class SocketProxy(Proxy):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         upstream, exchange = self._upstream, exchange_of(scope)
         await receive()  # websocket.connect
@@ -97,8 +86,7 @@ class SocketProxy:
             if not ended.done():
                 ended.set_result(Closed(KEY_ENDED, f"key {ending}"))
 
-        principal = exchange_of(scope).principal
-        return self._watch.watch(principal, self._access.needed(principal), on_end)
+        return self._watched(exchange_of(scope), on_end)
 
     async def _refuse(self, scope: Scope, refused: HandshakeRefused, send: Send) -> None:
         """Refuses with the upstream's own status; its body is left out."""
