@@ -68,6 +68,99 @@ RETURN EXISTS (SELECT FROM realtime_listening WHERE until > now());
 END
 $$;
 
+CREATE FUNCTION storage_blob_counted() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'ogel', 'pg_temp'
+    AS $$
+DECLARE
+  change record;
+
+quota storage_quotas;
+
+BEGIN
+  FOR change IN
+    SELECT subject,
+      coalesce(sum(sign * size) FILTER (WHERE state = 'live'), 0) AS used,
+      coalesce(sum(sign * size) FILTER (WHERE state = 'pending'), 0) AS reserved
+    FROM (
+      SELECT -1 AS sign, OLD.state, OLD.size, unnest(ARRAY['bucket:' || OLD.bucket_id, 'user:' || OLD.owner_id]) AS subject
+      WHERE TG_OP <> 'INSERT'
+      UNION ALL
+      SELECT 1, NEW.state, NEW.size, unnest(ARRAY['bucket:' || NEW.bucket_id, 'user:' || NEW.owner_id])
+      WHERE TG_OP <> 'DELETE'
+    ) AS changes
+    WHERE subject IS NOT NULL AND EXISTS (SELECT FROM storage_quotas AS q WHERE q.subject = changes.subject)
+    GROUP BY subject
+    ORDER BY subject
+  LOOP
+    UPDATE storage_quotas
+    SET used_bytes = used_bytes + change.used, reserved_bytes = reserved_bytes + change.reserved
+    WHERE subject = change.subject
+    RETURNING * INTO quota;
+
+IF change.used + change.reserved > 0 AND quota.used_bytes + quota.reserved_bytes > quota.max_bytes THEN
+      RAISE EXCEPTION 'the quota of % is % bytes', quota.subject, quota.max_bytes
+        USING ERRCODE = 'OG001', CONSTRAINT = 'storage_quota';
+
+END IF;
+
+END LOOP;
+
+RETURN NULL;
+
+END
+$$;
+
+CREATE FUNCTION storage_let_versions_go(gone text[]) RETURNS void
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'ogel', 'pg_temp'
+    AS $$
+  UPDATE storage_blobs SET state = 'deleting', until = now() + interval '10 minutes'
+  WHERE state <> 'deleting' AND (version = ANY (gone) OR rendition_of = ANY (gone))
+$$;
+
+CREATE FUNCTION storage_object_changed() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'ogel', 'pg_temp'
+    AS $$
+BEGIN
+  IF NEW.version <> OLD.version THEN
+    PERFORM storage_let_versions_go(ARRAY[OLD.version]);
+
+ELSE
+    UPDATE storage_blobs SET bucket_id = NEW.bucket_id WHERE version = OLD.version AND state = 'live';
+
+END IF;
+
+RETURN NULL;
+
+END
+$$;
+
+CREATE FUNCTION storage_objects_deleted() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'ogel', 'pg_temp'
+    AS $$
+BEGIN
+  PERFORM storage_let_versions_go((SELECT array_agg(version) FROM gone));
+
+RETURN NULL;
+
+END
+$$;
+
+CREATE FUNCTION storage_objects_truncated() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'ogel', 'pg_temp'
+    AS $$
+BEGIN
+  UPDATE storage_blobs SET state = 'deleting', until = now() + interval '10 minutes' WHERE state = 'live';
+
+RETURN NULL;
+
+END
+$$;
+
 CREATE FUNCTION webhook_listeners(types text[], keys text[]) RETURNS TABLE(type text, webhook_id text, filter text, ordered_by text)
     LANGUAGE plpgsql STABLE
     SET enable_seqscan TO 'off'
@@ -82,6 +175,42 @@ BEGIN
 END
 $$;
 
+CREATE FUNCTION storage.asking() RETURNS text
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN ((NULLIF(current_setting('request.jwt.claims'::text, true), ''::text))::jsonb ->> 'sub'::text);
+
+COMMENT ON FUNCTION storage.asking() IS 'the id of the user who reads or writes; null: none has signed in';
+
+CREATE FUNCTION storage.extension(name text) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN split_part(name, '.'::text, '-1'::integer);
+
+CREATE FUNCTION storage.filename(name text) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN (string_to_array(name, '/'::text))[cardinality(string_to_array(name, '/'::text))];
+
+CREATE FUNCTION storage.foldername(name text) RETURNS text[]
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN trim_array(string_to_array(name, '/'::text), 1);
+
+CREATE FUNCTION storage.permitted(action text) RETURNS SETOF text
+    LANGUAGE sql STABLE SECURITY DEFINER
+    BEGIN ATOMIC
+ SELECT buckets.id
+    FROM storage.buckets
+   WHERE ((buckets.permissions IS NOT NULL) AND ((buckets.permissions -> permitted.action) ?| string_to_array(COALESCE(current_setting('roles'::text, true), ''::text), ' '::text)));
+
+END;
+
+CREATE FUNCTION storage.permitted_to_owners(action text) RETURNS SETOF text
+    LANGUAGE sql STABLE SECURITY DEFINER
+    BEGIN ATOMIC
+ SELECT buckets.id
+    FROM storage.buckets
+   WHERE ((buckets.permissions IS NOT NULL) AND ((buckets.permissions -> permitted_to_owners.action) ? 'owner'::text));
+
+END;
+
 CREATE UNLOGGED TABLE webhook_handovers (
     id text NOT NULL,
     webhook_id text NOT NULL,
@@ -92,7 +221,25 @@ CREATE UNLOGGED TABLE webhook_handovers (
     answer text
 );
 
+CREATE TRIGGER storage_blobs_counted AFTER INSERT OR DELETE OR UPDATE OF state, size, bucket_id, owner_id ON storage_blobs FOR EACH ROW EXECUTE FUNCTION storage_blob_counted();
+
 CREATE TRIGGER webhook_endpoints_version BEFORE UPDATE ON webhook_endpoints FOR EACH ROW EXECUTE FUNCTION next_version();
+
+CREATE TRIGGER objects_changed AFTER UPDATE ON storage.objects FOR EACH ROW WHEN (((new.version <> old.version) OR (new.bucket_id <> old.bucket_id))) EXECUTE FUNCTION storage_object_changed();
+
+CREATE TRIGGER objects_deleted AFTER DELETE ON storage.objects REFERENCING OLD TABLE AS gone FOR EACH STATEMENT EXECUTE FUNCTION storage_objects_deleted();
+
+CREATE TRIGGER objects_truncated AFTER TRUNCATE ON storage.objects FOR EACH STATEMENT EXECUTE FUNCTION storage_objects_truncated();
+
+CREATE POLICY ogel_permissions_create ON storage.objects FOR INSERT WITH CHECK ((bucket_id = ANY (ARRAY( SELECT storage.permitted('create'::text) AS permitted))));
+
+CREATE POLICY ogel_permissions_delete ON storage.objects FOR DELETE USING (((bucket_id = ANY (ARRAY( SELECT storage.permitted('delete'::text) AS permitted))) OR ((owner_id = ( SELECT storage.asking() AS asking)) AND (bucket_id = ANY (ARRAY( SELECT storage.permitted_to_owners('delete'::text) AS permitted_to_owners))))));
+
+CREATE POLICY ogel_permissions_read ON storage.buckets FOR SELECT USING ((id = ANY (ARRAY( SELECT storage.permitted('read'::text) AS permitted))));
+
+CREATE POLICY ogel_permissions_read ON storage.objects FOR SELECT USING (((bucket_id = ANY (ARRAY( SELECT storage.permitted('read'::text) AS permitted))) OR ((owner_id = ( SELECT storage.asking() AS asking)) AND (bucket_id = ANY (ARRAY( SELECT storage.permitted_to_owners('read'::text) AS permitted_to_owners))))));
+
+CREATE POLICY ogel_permissions_update ON storage.objects FOR UPDATE USING (((bucket_id = ANY (ARRAY( SELECT storage.permitted('update'::text) AS permitted))) OR ((owner_id = ( SELECT storage.asking() AS asking)) AND (bucket_id = ANY (ARRAY( SELECT storage.permitted_to_owners('update'::text) AS permitted_to_owners))))));
 
 CREATE TABLE alerts (
     name text NOT NULL,
@@ -1105,6 +1252,27 @@ ALTER TABLE ONLY resource_samples
 
 CREATE INDEX resource_samples_sampled_at ON resource_samples USING brin (sampled_at) WITH (autosummarize='on');
 
+CREATE TABLE s3_keys (
+    id text NOT NULL,
+    name text NOT NULL,
+    secret bytea NOT NULL,
+    buckets text[],
+    read_only boolean DEFAULT false NOT NULL,
+    made_by text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    last_used_at timestamp with time zone,
+    revoked_at timestamp with time zone
+);
+
+COMMENT ON COLUMN s3_keys.id IS 'the access key id';
+
+COMMENT ON COLUMN s3_keys.secret IS 'the secret access key, sealed: signatures cannot be checked against a hash of it';
+
+COMMENT ON COLUMN s3_keys.buckets IS 'those it may use; null: all';
+
+ALTER TABLE ONLY s3_keys
+    ADD CONSTRAINT s3_keys_pkey PRIMARY KEY (id);
+
 CREATE TABLE schedule_changes (
     version bigint NOT NULL
 );
@@ -1158,6 +1326,213 @@ CREATE TABLE schema_migrations (
 
 ALTER TABLE ONLY schema_migrations
     ADD CONSTRAINT schema_migrations_pkey PRIMARY KEY (version);
+
+CREATE TABLE storage.buckets (
+    id text NOT NULL,
+    name text NOT NULL,
+    owner uuid,
+    owner_id text,
+    public boolean DEFAULT false NOT NULL,
+    avif_autodetection boolean DEFAULT false NOT NULL,
+    file_size_limit bigint,
+    allowed_mime_types text[],
+    type text DEFAULT 'STANDARD'::text NOT NULL,
+    permissions jsonb,
+    lifecycle jsonb DEFAULT '[]'::jsonb NOT NULL,
+    scanned boolean DEFAULT false NOT NULL,
+    encrypted boolean DEFAULT false NOT NULL,
+    redirects boolean DEFAULT false NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT buckets_file_size_limit_check CHECK ((file_size_limit >= 0))
+);
+
+COMMENT ON COLUMN storage.buckets.name IS 'the same as its id, as in Supabase';
+
+COMMENT ON COLUMN storage.buckets.file_size_limit IS 'bytes of an object at most; null: what the suite takes';
+
+COMMENT ON COLUMN storage.buckets.allowed_mime_types IS 'types or type/*; null or empty: all';
+
+COMMENT ON COLUMN storage.buckets.permissions IS 'what roles may do without a policy: {read|create|update|delete: [role, …]}; `owner` is who made the object';
+
+COMMENT ON COLUMN storage.buckets.lifecycle IS 'rules: [{prefix, age_days, action}]';
+
+COMMENT ON COLUMN storage.buckets.scanned IS 'objects can be read once a scanner has found them clean';
+
+COMMENT ON COLUMN storage.buckets.encrypted IS 'new objects are encrypted before they are stored';
+
+COMMENT ON COLUMN storage.buckets.redirects IS 'downloads are sent to the store by a signed URL';
+
+CREATE TABLE storage.objects (
+    id uuid DEFAULT gen_random_uuid() NOT NULL,
+    bucket_id text NOT NULL,
+    name text NOT NULL COLLATE pg_catalog."C",
+    owner uuid,
+    owner_id text,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    last_accessed_at timestamp with time zone DEFAULT now() NOT NULL,
+    metadata jsonb DEFAULT '{}'::jsonb NOT NULL,
+    path_tokens text[] GENERATED ALWAYS AS (string_to_array(name, '/'::text)) STORED,
+    version text NOT NULL,
+    user_metadata jsonb,
+    sha256 bytea,
+    expires_at timestamp with time zone,
+    scan_state text DEFAULT 'none'::text NOT NULL,
+    CONSTRAINT objects_scan_state_check CHECK ((scan_state = ANY (ARRAY['none'::text, 'pending'::text, 'clean'::text, 'infected'::text, 'failed'::text])))
+);
+
+COMMENT ON COLUMN storage.objects.metadata IS 'eTag, size, mimetype, cacheControl, lastModified, contentLength, httpStatusCode';
+
+COMMENT ON COLUMN storage.objects.version IS 'changes with the content: the version of its blobs';
+
+COMMENT ON COLUMN storage.objects.user_metadata IS 'what clients wrote of it';
+
+COMMENT ON COLUMN storage.objects.sha256 IS 'of the whole content; null: it came in parts';
+
+COMMENT ON COLUMN storage.objects.expires_at IS 'when it is deleted; null: never';
+
+ALTER TABLE ONLY storage.buckets
+    ADD CONSTRAINT buckets_name_key UNIQUE (name);
+
+ALTER TABLE ONLY storage.buckets
+    ADD CONSTRAINT buckets_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY storage.objects
+    ADD CONSTRAINT objects_bucket_id_name_key UNIQUE (bucket_id, name);
+
+ALTER TABLE ONLY storage.objects
+    ADD CONSTRAINT objects_pkey PRIMARY KEY (id);
+
+CREATE INDEX buckets_with_permissions ON storage.buckets USING btree (id) WHERE (permissions IS NOT NULL);
+
+CREATE INDEX objects_created ON storage.objects USING btree (bucket_id, created_at);
+
+CREATE INDEX objects_expire ON storage.objects USING btree (expires_at) WHERE (expires_at IS NOT NULL);
+
+CREATE INDEX objects_unscanned ON storage.objects USING btree (updated_at) WHERE (scan_state = ANY (ARRAY['pending'::text, 'failed'::text]));
+
+CREATE INDEX objects_version ON storage.objects USING btree (version);
+
+ALTER TABLE ONLY storage.objects
+    ADD CONSTRAINT objects_bucket_id_fkey FOREIGN KEY (bucket_id) REFERENCES storage.buckets(id);
+
+ALTER TABLE storage.buckets ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE storage.objects ENABLE ROW LEVEL SECURITY;
+
+CREATE TABLE storage_blobs (
+    key text NOT NULL,
+    state text DEFAULT 'pending'::text NOT NULL,
+    until timestamp with time zone NOT NULL,
+    version text,
+    "position" integer DEFAULT 0 NOT NULL,
+    bucket_id text,
+    owner_id text,
+    size bigint DEFAULT 0 NOT NULL,
+    md5 bytea,
+    sealed_key bytea,
+    rendition_of text,
+    rendition text,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT storage_blobs_size_check CHECK ((size >= 0)),
+    CONSTRAINT storage_blobs_state_check CHECK ((state = ANY (ARRAY['pending'::text, 'live'::text, 'deleting'::text])))
+);
+
+COMMENT ON TABLE storage_blobs IS 'what is in the store, or may be: an object''s bytes are the blobs of its version, in the order of their positions';
+
+COMMENT ON COLUMN storage_blobs.state IS 'pending: being written; live: an object''s; deleting: nobody''s any more';
+
+COMMENT ON COLUMN storage_blobs.until IS 'when it is given up (pending) or deleted (deleting)';
+
+COMMENT ON COLUMN storage_blobs.version IS 'of the object or the upload that it belongs to; null: not known yet';
+
+COMMENT ON COLUMN storage_blobs."position" IS 'among those of its version; the part''s number where clients number them';
+
+COMMENT ON COLUMN storage_blobs.size IS 'of what users stored, in bytes; while pending, what is reserved for it';
+
+COMMENT ON COLUMN storage_blobs.sealed_key IS 'what it is encrypted with, sealed; null: it is not encrypted';
+
+COMMENT ON COLUMN storage_blobs.rendition_of IS 'the version of the picture that this one was made of';
+
+COMMENT ON COLUMN storage_blobs.rendition IS 'how it was made: width=…';
+
+ALTER TABLE ONLY storage_blobs
+    ADD CONSTRAINT storage_blobs_pkey PRIMARY KEY (key);
+
+CREATE INDEX storage_blobs_due ON storage_blobs USING btree (until) WHERE (state <> 'live'::text);
+
+CREATE UNIQUE INDEX storage_blobs_rendition ON storage_blobs USING btree (rendition_of, rendition) WHERE ((state = 'live'::text) AND (rendition_of IS NOT NULL));
+
+CREATE INDEX storage_blobs_renditions ON storage_blobs USING btree (rendition_of) WHERE (rendition_of IS NOT NULL);
+
+CREATE INDEX storage_blobs_usage ON storage_blobs USING btree (bucket_id) INCLUDE (size) WHERE (state = 'live'::text);
+
+CREATE INDEX storage_blobs_version ON storage_blobs USING btree (version, "position") WHERE (version IS NOT NULL);
+
+CREATE TABLE storage_quotas (
+    subject text NOT NULL,
+    max_bytes bigint NOT NULL,
+    used_bytes bigint DEFAULT 0 NOT NULL,
+    reserved_bytes bigint DEFAULT 0 NOT NULL
+);
+
+COMMENT ON TABLE storage_quotas IS 'how much a bucket (`bucket:ID`) or a user (`user:ID`) may store; no row: as much as there is';
+
+COMMENT ON COLUMN storage_quotas.reserved_bytes IS 'of uploads under way';
+
+ALTER TABLE ONLY storage_quotas
+    ADD CONSTRAINT storage_quotas_pkey PRIMARY KEY (subject);
+
+CREATE TABLE storage_uploads (
+    id uuid NOT NULL,
+    protocol text NOT NULL,
+    bucket_id text NOT NULL,
+    name text NOT NULL COLLATE pg_catalog."C",
+    owner_id text,
+    role text,
+    version text NOT NULL,
+    length bigint,
+    received bigint DEFAULT 0 NOT NULL,
+    upsert boolean DEFAULT false NOT NULL,
+    facts jsonb DEFAULT '{}'::jsonb NOT NULL,
+    concat text,
+    lock_token uuid,
+    lock_until timestamp with time zone,
+    release_asked boolean DEFAULT false NOT NULL,
+    finished_at timestamp with time zone,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    CONSTRAINT storage_uploads_concat_check CHECK ((concat = ANY (ARRAY['partial'::text, 'final'::text]))),
+    CONSTRAINT storage_uploads_protocol_check CHECK ((protocol = ANY (ARRAY['tus'::text, 's3'::text, 'direct'::text])))
+);
+
+COMMENT ON TABLE storage_uploads IS 'uploads in several requests';
+
+COMMENT ON COLUMN storage_uploads.role IS 'as whom who began it writes';
+
+COMMENT ON COLUMN storage_uploads.version IS 'of the blobs that have come, and of the object when it is whole';
+
+COMMENT ON COLUMN storage_uploads.length IS 'bytes in all; null: not known yet';
+
+COMMENT ON COLUMN storage_uploads.facts IS 'what is to be written of the object, as the protocol has it';
+
+COMMENT ON COLUMN storage_uploads.lock_token IS 'of the request that writes to it now';
+
+COMMENT ON COLUMN storage_uploads.release_asked IS 'another request waits for the lock';
+
+ALTER TABLE ONLY storage_uploads
+    ADD CONSTRAINT storage_uploads_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY storage_uploads
+    ADD CONSTRAINT storage_uploads_version_key UNIQUE (version);
+
+CREATE INDEX storage_uploads_expire ON storage_uploads USING btree (expires_at);
+
+CREATE INDEX storage_uploads_object ON storage_uploads USING btree (bucket_id, name, id);
+
+ALTER TABLE ONLY storage_uploads
+    ADD CONSTRAINT storage_uploads_bucket_id_fkey FOREIGN KEY (bucket_id) REFERENCES storage.buckets(id) ON DELETE CASCADE;
 
 CREATE TABLE team_invitations (
     id text NOT NULL,

@@ -52,8 +52,13 @@ class ObjectStore(Protocol):
         crash from then on; a put that is broken off leaves the former object. Raises StoreFull.
         """
 
-    def get(self, key: str) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
-        """Opens an object and yields pieces of any size. Raises ObjectMissing on entering the block."""
+    def get(
+        self, key: str, first: int = 0, end: int | None = None
+    ) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
+        """
+        Opens an object and yields the bytes from `first` up to `end` (None: to the last) in pieces of any size. Raises
+        ObjectMissing on entering the block.
+        """
 
     async def stat(self, key: str) -> Entry | None: ...
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import sys
 import tempfile
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import IO, TypeVar
 
@@ -55,14 +57,18 @@ class LocalObjects:
         return Written(size, digest.hexdigest())
 
     @asynccontextmanager
-    async def get(self, key: str) -> AsyncIterator[AsyncIterator[bytes]]:
+    async def get(
+        self, key: str, first: int = 0, end: int | None = None
+    ) -> AsyncIterator[AsyncIterator[bytes]]:
         path = self._path(key)
-        file = await self._do(lambda: _opened(path))
+        file = await self._do(lambda: _opened(path, first))
         if file is None:
             raise ObjectMissing(key)
 
         async def pieces() -> AsyncIterator[bytes]:
-            while piece := await self._do(lambda: file.read(_READ_BYTES)):
+            left = sys.maxsize if end is None else end - first
+            while piece := await self._do(partial(file.read, min(_READ_BYTES, left))):
+                left -= len(piece)
                 yield piece
 
         with file:
@@ -178,9 +184,11 @@ def _explained(root: Path) -> Iterator[None]:
         raise Unavailable(f"{root} cannot be used: {error.strerror or error}") from error
 
 
-def _opened(path: Path) -> IO[bytes] | None:
+def _opened(path: Path, first: int) -> IO[bytes] | None:
     try:
-        return path.open("rb", buffering=0)
+        file = path.open("rb", buffering=0)
+        file.seek(first)
+        return file
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
         return None
 

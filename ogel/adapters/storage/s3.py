@@ -92,9 +92,12 @@ class BucketObjects:
         return Written(reader.size, reader.digest.hexdigest())
 
     @asynccontextmanager
-    async def get(self, key: str) -> AsyncIterator[AsyncIterator[bytes]]:
+    async def get(
+        self, key: str, first: int = 0, end: int | None = None
+    ) -> AsyncIterator[AsyncIterator[bytes]]:
         check_key(key)
-        response = await self._do(lambda: self._client.get_object(self._bucket.name, key))
+        length = 0 if end is None else end - first  # to minio-py, 0 is all the rest
+        response = await self._do(lambda: self._client.get_object(self._bucket.name, key, first, length))
 
         async def pieces() -> AsyncIterator[bytes]:
             while piece := await self._do(lambda: response.read(_READ_BYTES)):

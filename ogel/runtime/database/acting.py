@@ -14,8 +14,11 @@ from psycopg import AsyncConnection
 
 from ogel.kernel.errors import Forbidden, Unavailable
 from ogel.kernel.principal import Principal
+from ogel.kernel.roles import roles_of
 from ogel.runtime.database.schemas import SEARCH_PATH
 
+# The schema that belongs to the users.
+OF_USERS = "public"
 # Roles that may log in, or that have the rights of ours, are none that a token may name; nor is an empty name a role.
 _BEGIN = b"""
 SELECT set_config('role', coalesce((
@@ -23,18 +26,24 @@ SELECT set_config('role', coalesce((
          WHERE rolname = %(role)s AND NOT rolcanlogin AND NOT pg_has_role(oid, session_user, 'MEMBER')
        ), ''), true),
        set_config('request.jwt.claims', %(claims)s, true),
-       set_config('search_path', 'public', true)
+       set_config('ogel.roles', %(roles)s, true),
+       set_config('search_path', %(path)s, true)
 """
 _END = b"""
 SELECT set_config('role', 'none', true), set_config('request.jwt.claims', '', true),
-       set_config('search_path', %(path)s, true)
+       set_config('ogel.roles', '', true), set_config('search_path', %(path)s, true)
 """
 
 
-async def begin(connection: AsyncConnection[Any], principal: Principal) -> None:
+async def begin(connection: AsyncConnection[Any], principal: Principal, path: str) -> None:
     if principal.role is None:
         raise Forbidden("This key reads no rows: that takes the scope 'accounts:write'.")
-    said = {"role": principal.role, "claims": msgspec.json.encode(claims_of(principal)).decode()}
+    said = {
+        "role": principal.role,
+        "claims": msgspec.json.encode(claims_of(principal)).decode(),
+        "roles": " ".join(roles_of(principal)),
+        "path": path,
+    }
     try:
         await connection.execute(_BEGIN, said)
     except (psycopg.errors.InvalidParameterValue, psycopg.errors.InsufficientPrivilege) as error:

@@ -71,9 +71,9 @@ class Transaction:
         return self._connection.transaction()
 
     @asynccontextmanager
-    async def acting_as(self, principal: Principal) -> AsyncIterator[None]:
+    async def acting_as(self, principal: Principal, path: str = acting.OF_USERS) -> AsyncIterator[None]:
         """
-        Runs the statements of the block as the principal's role and under its claims, in the schema `public`, so that
+        Runs the statements of the block as the principal's role and under its claims, in the schemas of `path`, so that
         row-level security decides what they read and write; outside the block the transaction is Ogel's own again.
         Statements must be ours: SQL that a principal sends could reset the role. Raises Forbidden for one that reads no
         rows, Unavailable where the database lacks its role.
@@ -83,7 +83,7 @@ class Transaction:
             raise RuntimeError("a principal is acted for in a transaction, and one at a time")
         self._acting = True
         try:
-            await acting.begin(self._connection, principal)
+            await acting.begin(self._connection, principal, path)
             yield
         finally:
             self._acting = False

@@ -10,9 +10,9 @@ from __future__ import annotations
 OWN = "ogel"
 # Accounts stand in `auth`, where clients of Supabase expect them; where that is somebody else's, in `ogel_auth`, which
 # is looked at first.
-SEARCH_PATH = "ogel,ogel_auth,auth"
+SEARCH_PATH = "ogel,ogel_auth,auth,ogel_storage,storage"
 # Those besides our own that are ours if Ogel made them.
-RESERVED = ("auth", "ogel_auth", "storage")
+RESERVED = ("auth", "ogel_auth", "storage", "ogel_storage")
 SCHEMAS = (OWN, *RESERVED)
 
 

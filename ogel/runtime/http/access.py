@@ -12,11 +12,12 @@ from ogel.kernel.principal import Kind, Principal
 from ogel.kernel.roles import parse_role, roles_of
 from ogel.runtime.rates.policy import RateClass
 
-# open   everybody; credentials are not even looked at.
-# key    API keys, and operators.
-# user   people who have signed in.
-# known  keys, operators and users.
-Who = Literal["open", "key", "user", "known"]
+# open    everybody; credentials are not even looked at.
+# anyone  everybody; who says so in a way that is good is who it says, and others are nobody in particular.
+# key     API keys, and operators.
+# user    people who have signed in.
+# known   keys, operators and users.
+Who = Literal["open", "anyone", "key", "user", "known"]
 
 KINDS: Mapping[Who, frozenset[Kind]] = {
     "key": frozenset({"key", "admin", "system"}),
@@ -48,7 +49,9 @@ class Access(Struct, frozen=True):
     always: bool = False
 
     def __post_init__(self) -> None:
-        if (self.who == "open" and self.scope is not None) or (self.who == "key" and self.scope is None):
+        if (self.who in ("open", "anyone") and self.scope is not None) or (
+            self.who == "key" and self.scope is None
+        ):
             raise ValueError(f"access for {self.who!r} cannot have the scope {self.scope!r}")
         if self.role is not None:
             parse_role(self.role)
@@ -63,7 +66,7 @@ class Access(Struct, frozen=True):
 
     def lacks(self, principal: Principal) -> str | None:
         """Returns why this principal is refused; None: it is allowed."""
-        if self.who == "open":
+        if self.who in ("open", "anyone"):
             return None
         if principal.kind not in KINDS[self.who]:
             return f"This is not for a principal of the kind {principal.kind!r}."

@@ -6,6 +6,7 @@ it.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Literal, Protocol
 
 from starlette.types import Scope
@@ -58,7 +59,10 @@ class Admission:
     async def admit(self, scope: Scope, exchange: Exchange) -> None:
         """Stores the principal in the exchange. Raises Unauthenticated, Forbidden, RateLimited or Unavailable."""
         credential = None
-        if self._access.who != "open":
+        if self._access.who == "anyone":
+            with suppress(Unauthenticated):
+                credential = await self._identify(scope, exchange)
+        elif self._access.who != "open":
             credential = await self._identify(scope, exchange)
         for read in self._companions:
             if (companion := read(scope)) is not None and companion != credential:

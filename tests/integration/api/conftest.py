@@ -19,8 +19,11 @@ def suite_servers(servers: Servers, _template: str) -> Iterator[dict[str, str]]:
 
 
 @pytest.fixture(scope="module")
-def api(request: pytest.FixtureRequest, suite_servers: dict[str, str]) -> Iterator[World]:
+def api(
+    request: pytest.FixtureRequest, suite_servers: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[World]:
     """A module's `ENVIRONMENT` comes on top."""
-    environment: dict[str, Any] = {**suite_servers, **getattr(request.module, "ENVIRONMENT", {})}
+    data = {"OGEL_DATA_DIR": str(tmp_path_factory.mktemp("data"))}
+    environment: dict[str, Any] = {**suite_servers, **data, **getattr(request.module, "ENVIRONMENT", {})}
     with World(**environment) as world:
         yield world

@@ -1,0 +1,1 @@
+"""Files in buckets: uploaded, listed, served, and forgotten."""

@@ -1,0 +1,40 @@
+"""A blob: bytes under a key of ours, which says nothing of what users call them."""
+
+from __future__ import annotations
+
+from uuid import uuid4
+
+from msgspec import Struct
+
+# Everything below it in the store is ours, and is in `storage_blobs`.
+PREFIX = "blobs/"
+
+
+class Blob(Struct, frozen=True):
+    """`size` is what users stored; `sealed_key` is what it is encrypted with, sealed (None: it is not)."""
+
+    key: str
+    size: int
+    md5: bytes | None = None
+    sealed_key: bytes | None = None
+
+
+class Intent(Struct, frozen=True):
+    """A blob about to be written; its row is committed. Whoever holds it fills it and keeps it, or gives it up."""
+
+    key: str
+    sealed_key: bytes | None = None
+
+
+class Filled(Struct, frozen=True):
+    """A blob whose bytes are in the store, durably, and belong to nothing yet."""
+
+    intent: Intent
+    size: int
+    md5: bytes
+    sha256: bytes
+
+
+def new_key() -> str:
+    name = uuid4().hex
+    return f"{PREFIX}{name[:2]}/{name}"

@@ -1,0 +1,1 @@
+"""Buckets: made, changed, emptied, deleted."""

@@ -1,0 +1,74 @@
+"""What goes wrong with objects, with the codes that programs go by."""
+
+from __future__ import annotations
+
+from ogel.kernel.errors import OgelError
+
+
+class StorageError(OgelError):
+    """
+    `code` is one of Supabase Storage's codes (`NoSuchKey`), many of which are S3's; `error` is what its clients have
+    beside it (`not_found`); `status` is the one that it is answered with.
+    """
+
+    title = "Not possible in this storage"
+
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        message: str,
+        error: str | None = None,
+        *,
+        retry_after_seconds: int | None = None,
+    ) -> None:
+        super().__init__(message, retry_after_seconds=retry_after_seconds)
+        self.status = status
+        self.code = code
+        self.error = code if error is None else error
+
+
+def no_such_bucket() -> StorageError:
+    return StorageError(404, "NoSuchBucket", "Bucket not found", "Bucket not found")
+
+
+def no_such_key() -> StorageError:
+    return StorageError(404, "NoSuchKey", "Object not found", "not_found")
+
+
+def bucket_exists() -> StorageError:
+    return StorageError(409, "BucketAlreadyExists", "The resource already exists", "Duplicate")
+
+
+def key_exists() -> StorageError:
+    return StorageError(409, "KeyAlreadyExists", "The resource already exists", "Duplicate")
+
+
+def bucket_not_empty() -> StorageError:
+    return StorageError(409, "InvalidRequest", "The bucket you tried to delete is not empty")
+
+
+def refused_by_policy() -> StorageError:
+    return StorageError(403, "AccessDenied", "new row violates row-level security policy", "Unauthorized")
+
+
+def access_denied() -> StorageError:
+    return StorageError(403, "AccessDenied", "Access denied", "Unauthorized")
+
+
+def too_large(most: int) -> StorageError:
+    return StorageError(
+        413,
+        "EntityTooLarge",
+        f"The object exceeded the maximum allowed size: {most} bytes",
+        "Payload too large",
+    )
+
+
+def quota_exceeded(message: str) -> StorageError:
+    return StorageError(413, "QuotaExceeded", message, "Payload too large")
+
+
+def intent_lost() -> StorageError:
+    """The upload took so long that its bytes were given up."""
+    return StorageError(503, "SlowDown", "The upload took too long; repeat it.", retry_after_seconds=1)

@@ -1,0 +1,1 @@
+"""Objects: their rows, and what happens to those."""

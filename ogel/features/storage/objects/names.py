@@ -1,0 +1,31 @@
+"""Names of objects and buckets: text of any script, held to what every door and every store can say."""
+
+from __future__ import annotations
+
+import re
+from unicodedata import normalize
+
+from ogel.features.storage.errors import StorageError
+
+MOST_BYTES = 1024
+_CONTROL = re.compile(r"[\x00-\x1f\x7f\x80-\x9f]")
+
+
+def checked_name(name: str) -> str:
+    """
+    Returns the name in Unicode's form C. Raises StorageError InvalidKey: it is empty or longer than 1,024 bytes, begins
+    with a slash, has control characters, or a segment `.` or `..`.
+    """
+    name = normalize("NFC", name)
+    try:
+        length = len(name.encode())
+    except UnicodeEncodeError:  # half of a surrogate pair
+        length = 0
+    if (
+        not 0 < length <= MOST_BYTES
+        or name.startswith("/")
+        or _CONTROL.search(name)
+        or any(segment in (".", "..") for segment in name.split("/"))
+    ):
+        raise StorageError(400, "InvalidKey", f"Invalid key: {name[:100]}")
+    return name

@@ -1,0 +1,63 @@
+"""An object: what is known of it without reading it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Literal
+from uuid import UUID
+
+from msgspec import Struct
+
+ScanState = Literal["none", "pending", "clean", "infected", "failed"]
+
+
+class StoredObject(Struct, frozen=True):
+    """
+    owner_id  of the user who wrote it last; None: a key did.
+    version   changes with the content; its blobs have it.
+    metadata  in the shape of Supabase: eTag (quoted), size, mimetype, cacheControl, lastModified, contentLength,
+              httpStatusCode.
+    sha256    of the whole content; None: it came in parts.
+    """
+
+    id: UUID
+    bucket_id: str
+    name: str
+    owner: UUID | None
+    owner_id: str | None
+    version: str
+    metadata: Mapping[str, Any]
+    user_metadata: Mapping[str, Any] | None
+    sha256: bytes | None
+    scan_state: ScanState
+    expires_at: datetime | None
+    created_at: datetime
+    updated_at: datetime
+    last_accessed_at: datetime
+
+    @property
+    def size(self) -> int:
+        return int(self.metadata.get("size", 0))
+
+    @property
+    def etag(self) -> str:
+        """With its quotes."""
+        return str(self.metadata.get("eTag", '""'))
+
+    @property
+    def content_type(self) -> str:
+        return str(self.metadata.get("mimetype") or "application/octet-stream")
+
+    @property
+    def cache_control(self) -> str:
+        return str(self.metadata.get("cacheControl") or "no-cache")
+
+
+class Facts(Struct, frozen=True):
+    """What whoever stores an object says of it. `cache_control` is a whole header: `max-age=3600`."""
+
+    content_type: str = "application/octet-stream"
+    cache_control: str = "no-cache"
+    user_metadata: Mapping[str, Any] | None = None
+    expires_at: datetime | None = None

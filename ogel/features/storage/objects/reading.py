@@ -1,0 +1,49 @@
+"""Finds objects, and reads their bytes."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+
+from ogel.features.storage.blobs.blob import Blob
+from ogel.features.storage.blobs.service import BlobService
+from ogel.features.storage.errors import no_such_key
+from ogel.features.storage.objects.object import StoredObject
+from ogel.features.storage.objects.store import ObjectRows
+from ogel.features.storage.policy import READ, on_behalf
+from ogel.kernel.principal import Principal
+from ogel.runtime.database.database import Database
+
+
+class Found:
+    """An object that may be read, for a while also when it is deleted in the meantime."""
+
+    def __init__(self, object: StoredObject, blobs: Sequence[Blob], service: BlobService) -> None:
+        self.object = object
+        self.blobs = blobs
+        self._service = service
+
+    def read(self, first: int, end: int) -> AsyncIterator[bytes]:
+        return self._service.read(self.blobs, first, end)
+
+
+class ObjectReader:
+    def __init__(self, database: Database, rows: ObjectRows, blobs: BlobService) -> None:
+        self._database = database
+        self._rows = rows
+        self._blobs = blobs
+
+    async def open(self, principal: Principal, bucket_id: str, name: str) -> Found:
+        """Raises StorageError NoSuchKey, for an object that the principal may not read as well."""
+        async with self._database.transaction() as tx:
+            async with on_behalf(tx, principal, READ):
+                found = await self._rows.get(tx, bucket_id, name)
+            if found is None:
+                raise no_such_key()
+            return Found(found, await self._blobs.of_version(tx, found.version), self._blobs)
+
+    async def open_public(self, bucket_id: str, name: str) -> Found:
+        """An object of a public bucket, which anybody may read. Raises StorageError NoSuchKey."""
+        async with self._database.transaction() as tx:
+            if (found := await self._rows.get_public(tx, bucket_id, name)) is None:
+                raise no_such_key()
+            return Found(found, await self._blobs.of_version(tx, found.version), self._blobs)

@@ -1,0 +1,214 @@
+"""Stores objects: may it be, the bytes are stored, and one transaction makes them an object's, with the event."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterable, Sequence
+from typing import Any
+from uuid import uuid4
+
+from msgspec import Struct
+from psycopg import errors
+
+from ogel.features.storage.blobs.blob import Filled
+from ogel.features.storage.blobs.service import BlobService
+from ogel.features.storage.buckets.bucket import Bucket
+from ogel.features.storage.buckets.store import BucketStore
+from ogel.features.storage.errors import key_exists, no_such_bucket, refused_by_policy, too_large
+from ogel.features.storage.events import OBJECT_CREATED, OBJECT_UPDATED, object_event
+from ogel.features.storage.objects.names import checked_name
+from ogel.features.storage.objects.object import Facts, StoredObject
+from ogel.features.storage.objects.store import ObjectRow, ObjectRows
+from ogel.features.storage.policy import WRITE, is_operator, on_behalf, owner_of
+from ogel.kernel.clock import utc_now
+from ogel.kernel.principal import Caller, Principal
+from ogel.runtime.database.database import Database, Transaction
+from ogel.runtime.outbox import Outbox
+
+
+class Target(Struct, frozen=True):
+    """Where an object goes: who may write there has been asked. `replaces`: what is there may be replaced."""
+
+    bucket: Bucket
+    name: str
+    replaces: bool
+
+
+class Content(Struct, frozen=True):
+    """What an object will consist of. `etag` is with its quotes; `sha256` is None for what came in parts."""
+
+    parts: Sequence[Filled]
+    etag: str
+    sha256: bytes | None
+
+    @property
+    def size(self) -> int:
+        return sum(part.size for part in self.parts)
+
+
+class _Undone(Exception):
+    """Takes back what was only tried."""
+
+
+class ObjectWriter:
+    def __init__(
+        self,
+        database: Database,
+        buckets: BucketStore,
+        rows: ObjectRows,
+        blobs: BlobService,
+        outbox: Outbox,
+        most_bytes: int,
+    ) -> None:
+        self._database = database
+        self._buckets = buckets
+        self._rows = rows
+        self._blobs = blobs
+        self._outbox = outbox
+        self._most_bytes = most_bytes
+
+    async def put(
+        self,
+        caller: Caller,
+        bucket_id: str,
+        name: str,
+        content: AsyncIterable[bytes],
+        facts: Facts,
+        *,
+        length: int | None,
+        upsert: bool,
+    ) -> StoredObject:
+        """
+        Stores a whole object. `length` is what was declared; None: unknown. Raises StorageError NoSuchBucket,
+        InvalidKey, AccessDenied, KeyAlreadyExists (with `upsert`: never), EntityTooLarge, QuotaExceeded.
+        """
+        name = checked_name(name)
+        async with self._database.transaction() as tx:
+            target = await self.target(tx, caller.principal, bucket_id, name, facts, upsert=upsert)
+            most = self.most_of(target.bucket)
+            if length is not None and length > most:
+                raise too_large(most)
+            intent = await self._blobs.begin(
+                tx,
+                bucket=bucket_id,
+                owner=owner_of(caller.principal),
+                reserve=length or 0,
+                encrypted=target.bucket.encrypted,
+            )
+        try:
+            filled = await self._blobs.fill(intent, content, most)
+            whole = Content([filled], f'"{filled.md5.hex()}"', filled.sha256)
+            async with self._database.transaction() as tx:
+                return await self.commit(tx, caller, target, whole, facts)
+        except BaseException:
+            await self._blobs.give_up([intent])
+            raise
+
+    def most_of(self, bucket: Bucket) -> int:
+        """The most bytes of an object there."""
+        own = bucket.file_size_limit
+        return self._most_bytes if own is None else min(own, self._most_bytes)
+
+    async def target(
+        self, tx: Transaction, principal: Principal, bucket_id: str, name: str, facts: Facts, *, upsert: bool
+    ) -> Target:
+        """
+        Whether the principal may store an object there, asked before any of its bytes are read; its facts are held
+        against the bucket's rules. Raises what `put` raises.
+        """
+        if (bucket := await self._buckets.get(tx, bucket_id)) is None:
+            raise no_such_bucket()
+        target = Target(bucket, name, upsert)
+        if is_operator(principal, WRITE):
+            if not upsert and await self._rows.get(tx, bucket_id, name) is not None:
+                raise key_exists()
+            return target
+        try:
+            async with tx.as_one():
+                await self._write(tx, principal, target, Content([], '""', None), facts, str(uuid4()))
+                raise _Undone
+        except _Undone:
+            return target
+
+    async def commit(
+        self,
+        tx: Transaction,
+        caller: Caller,
+        target: Target,
+        content: Content,
+        facts: Facts,
+        version: str | None = None,
+    ) -> StoredObject:
+        """
+        Makes the parts an object's, whose version will be `version` (None: a new one), with the event. The parts must
+        be no longer than the bucket takes. Raises what `put` raises.
+        """
+        version = version or str(uuid4())
+        stored, is_new = await self._write(tx, caller.principal, target, content, facts, version)
+        for position, part in enumerate(content.parts):
+            await self._blobs.keep(
+                tx,
+                part,
+                bucket=target.bucket.id,
+                owner=owner_of(caller.principal),
+                version=version,
+                position=position,
+            )
+        type = OBJECT_CREATED if is_new else OBJECT_UPDATED
+        await self._outbox.publish(tx, [object_event(type, stored)])
+        return stored
+
+    async def _write(
+        self,
+        tx: Transaction,
+        principal: Principal,
+        target: Target,
+        content: Content,
+        facts: Facts,
+        version: str,
+    ) -> tuple[StoredObject, bool]:
+        """Returns the object, and whether there was none of its name."""
+        row = _row(target, content, facts, version, owner_of(principal))
+        await self._rows.lock_name(tx, row.bucket, row.name)
+        is_new = await self._rows.get(tx, row.bucket, row.name) is None
+        if not is_new and not target.replaces:
+            raise key_exists()
+        try:
+            async with on_behalf(tx, principal, WRITE):
+                if is_new:
+                    return await self._rows.insert(tx, row), True
+                if (stored := await self._rows.replace(tx, row)) is None:
+                    raise refused_by_policy()
+                return stored, False
+        except errors.InsufficientPrivilege as error:
+            raise refused_by_policy() from error
+        except errors.ForeignKeyViolation as error:
+            raise no_such_bucket() from error
+        except errors.UniqueViolation as error:
+            raise key_exists() from error
+
+
+def _row(target: Target, content: Content, facts: Facts, version: str, owner: str | None) -> ObjectRow:
+    return ObjectRow(
+        target.bucket.id,
+        target.name,
+        owner,
+        version,
+        metadata_of(content, facts),
+        facts.user_metadata,
+        content.sha256,
+        facts.expires_at,
+    )
+
+
+def metadata_of(content: Content, facts: Facts) -> dict[str, Any]:
+    """In the shape of Supabase, which users' SQL and clients read."""
+    now = utc_now()
+    return {
+        "eTag": content.etag,
+        "size": content.size,
+        "mimetype": facts.content_type,
+        "cacheControl": facts.cache_control,
+        "lastModified": now.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "contentLength": content.size,
+        "httpStatusCode": 200,
+    }

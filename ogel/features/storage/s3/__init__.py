@@ -1,0 +1,1 @@
+"""Storage as clients of S3 ask for it."""

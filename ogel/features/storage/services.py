@@ -1,0 +1,56 @@
+"""The services of storage, each built when it is first used."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from ogel.features.storage.blobs.service import BlobService
+from ogel.features.storage.blobs.store import BlobStore
+from ogel.features.storage.buckets.store import BucketStore
+from ogel.features.storage.objects.store import ObjectRows
+
+if TYPE_CHECKING:
+    from ogel.features.storage.buckets.service import BucketService
+    from ogel.features.storage.objects.reading import ObjectReader
+    from ogel.features.storage.objects.removing import ObjectRemover
+    from ogel.features.storage.objects.writing import ObjectWriter
+    from ogel.features.storage.settings import StorageSettings
+    from ogel.runtime.core import Core
+
+
+class Storage:
+    """Several protocols stand on these: a rule is kept here, or in what is made here, and never in a dialect."""
+
+    def __init__(self, core: Core, settings: StorageSettings) -> None:
+        self.core = core
+        self.settings = settings
+        self.bucket_store = BucketStore()
+        self.object_rows = ObjectRows()
+        self.blobs = BlobService(core.database, core.objects, BlobStore())
+
+    @cached_property
+    def buckets(self) -> BucketService:
+        from ogel.features.storage.buckets.service import BucketService
+
+        core = self.core
+        return BucketService(core.database, self.bucket_store, core.outbox, core.audit)
+
+    @cached_property
+    def writer(self) -> ObjectWriter:
+        from ogel.features.storage.objects.writing import ObjectWriter
+
+        core, most = self.core, self.settings.most_bytes
+        return ObjectWriter(core.database, self.bucket_store, self.object_rows, self.blobs, core.outbox, most)
+
+    @cached_property
+    def reader(self) -> ObjectReader:
+        from ogel.features.storage.objects.reading import ObjectReader
+
+        return ObjectReader(self.core.database, self.object_rows, self.blobs)
+
+    @cached_property
+    def remover(self) -> ObjectRemover:
+        from ogel.features.storage.objects.removing import ObjectRemover
+
+        return ObjectRemover(self.core.database, self.object_rows, self.core.outbox)

@@ -1,0 +1,20 @@
+"""The settings of object storage."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ogel.knobs import Section, knob, whole
+
+_GIGABYTE = 1024**3
+
+
+@dataclass(frozen=True, slots=True)
+class StorageSettings(Section):
+    most_bytes: int = knob(
+        "OGEL_STORAGE_FILE_SIZE_LIMIT",
+        "FILE_SIZE_LIMIT",
+        takes=whole(1, 50 * _GIGABYTE, "bytes"),
+        default=50 * 1024 * 1024,
+        meaning="Largest object; buckets may take less. What is larger is answered 413.",
+    )

@@ -1,0 +1,34 @@
+"""The dialect of Supabase Storage."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ogel.features.storage.supabase.buckets import BucketRoutes
+from ogel.features.storage.supabase.downloads import DownloadRoutes
+from ogel.features.storage.supabase.errors import render_error
+from ogel.features.storage.supabase.uploads import UploadRoutes
+from ogel.runtime.http.cors import Cors
+from ogel.runtime.http.credentials import apikey_header, bearer
+from ogel.runtime.http.dialect import Dialect
+
+if TYPE_CHECKING:
+    from ogel.features.storage.services import Storage
+
+PREFIX = "/storage/v1"
+
+
+def supabase(storage: Storage) -> Dialect:
+    return Dialect(
+        "storage",
+        PREFIX,
+        render_error=render_error,
+        credentials=(bearer, apikey_header),
+        strict_parameters=False,
+        cors=Cors(exposed=("ETag", "Content-Range", "Content-Disposition")),
+        routes=[
+            *BucketRoutes(storage.buckets).routes(),
+            *UploadRoutes(storage.writer, storage.settings.most_bytes).routes(),
+            *DownloadRoutes(storage.reader).routes(),
+        ],
+    )
