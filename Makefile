@@ -76,8 +76,8 @@ UV_COMPILE = build/uv/bin/uv pip compile --quiet --universal --python-version 3.
 
 lock: ## pin every dependency anew, for all Pythons and platforms, with hashes and without an index address
 	@test -x build/uv/bin/uv || { $(PYTHON) -m venv build/uv && build/uv/bin/python -m pip install --quiet uv; }
-	@$(UV_COMPILE) --extra embedded --extra mongo --extra s3 --extra sentry pyproject.toml -o requirements.lock
 	@$(UV_COMPILE) --extra test pyproject.toml -o requirements-dev.lock
+	@$(UV_COMPILE) --constraint requirements-dev.lock --extra embedded --extra images --extra mongo --extra s3 --extra sentry pyproject.toml -o requirements.lock
 	@echo 'setuptools>=77' | $(UV_COMPILE) - -o requirements-build.lock
 	@printf '%s\n' granian httptools 'hypercorn==0.18.*' uvicorn uvloop | $(UV_COMPILE) - -o requirements-bench.lock
 
