@@ -149,7 +149,8 @@ def _add_endpoints(here: Machine, template: str, more: int) -> None:
 def _columns(connection: psycopg.Connection[tuple[object, ...]], table: str) -> list[str]:
     """All that can be written, save the id: tables grow columns from version to version."""
     rows = connection.execute(
-        "SELECT column_name FROM information_schema.columns WHERE table_name = %s AND table_schema = ANY (current_schemas(false)) "
+        "SELECT column_name FROM information_schema.columns WHERE table_name = %s "
+        "AND table_schema = ANY (current_schemas(false)) "
         "AND is_generated = 'NEVER' AND is_identity = 'NO' AND column_name <> 'id'",
         (table,),
     ).fetchall()
