@@ -9,6 +9,8 @@ from ogel.features.storage.blobs.service import BlobService
 from ogel.features.storage.blobs.store import BlobStore
 from ogel.features.storage.buckets.store import BucketStore
 from ogel.features.storage.objects.store import ObjectRows
+from ogel.features.storage.quotas.service import QuotaService
+from ogel.features.storage.quotas.store import QuotaStore
 
 if TYPE_CHECKING:
     from ogel.features.storage.buckets.service import BucketService
@@ -28,6 +30,7 @@ class Storage:
         self.bucket_store = BucketStore()
         self.object_rows = ObjectRows()
         self.blobs = BlobService(core.database, core.objects, BlobStore())
+        self.quotas = QuotaService(core.database, QuotaStore(), settings.user_bytes)
 
     @cached_property
     def buckets(self) -> BucketService:
@@ -41,7 +44,9 @@ class Storage:
         from ogel.features.storage.objects.writing import ObjectWriter
 
         core, most = self.core, self.settings.most_bytes
-        return ObjectWriter(core.database, self.bucket_store, self.object_rows, self.blobs, core.outbox, most)
+        return ObjectWriter(
+            core.database, self.bucket_store, self.object_rows, self.blobs, self.quotas, core.outbox, most
+        )
 
     @cached_property
     def reader(self) -> ObjectReader:

@@ -18,3 +18,9 @@ class StorageSettings(Section):
         default=50 * 1024 * 1024,
         meaning="Largest object; buckets may take less. What is larger is answered 413.",
     )
+    user_bytes: int = knob(
+        "OGEL_STORAGE_USER_BYTES",
+        takes=whole(0, 2**50, "bytes"),
+        default=0,
+        meaning="How much each user may store; 0: as much as there is. What exceeds it is answered 413.",
+    )
