@@ -14,6 +14,8 @@ from ogel.features.storage.quotas.store import QuotaStore
 
 if TYPE_CHECKING:
     from ogel.features.storage.buckets.service import BucketService
+    from ogel.features.storage.objects.listing import ObjectLister
+    from ogel.features.storage.objects.moving import ObjectCopier, ObjectMover
     from ogel.features.storage.objects.reading import ObjectReader
     from ogel.features.storage.objects.removing import ObjectRemover
     from ogel.features.storage.objects.writing import ObjectWriter
@@ -50,7 +52,9 @@ class Storage:
 
     @cached_property
     def reader(self) -> ObjectReader:
-        from ogel.features.storage.objects.reading import ObjectReader
+        from ogel.features.storage.objects.listing import ObjectLister
+    from ogel.features.storage.objects.moving import ObjectCopier, ObjectMover
+    from ogel.features.storage.objects.reading import ObjectReader
 
         return ObjectReader(self.core.database, self.object_rows, self.blobs)
 
@@ -59,3 +63,22 @@ class Storage:
         from ogel.features.storage.objects.removing import ObjectRemover
 
         return ObjectRemover(self.core.database, self.object_rows, self.core.outbox)
+
+    @cached_property
+    def lister(self) -> ObjectLister:
+        from ogel.features.storage.objects.listing import ObjectLister
+
+        return ObjectLister(self.core.database)
+
+    @cached_property
+    def mover(self) -> ObjectMover:
+        from ogel.features.storage.objects.moving import ObjectMover
+
+        core, rows = self.core, self.object_rows
+        return ObjectMover(core.database, self.bucket_store, rows, self.reader, self.writer, core.outbox)
+
+    @cached_property
+    def copier(self) -> ObjectCopier:
+        from ogel.features.storage.objects.moving import ObjectCopier
+
+        return ObjectCopier(self.core.database, self.reader, self.writer, self.blobs)
