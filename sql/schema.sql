@@ -111,6 +111,10 @@ RETURN NULL;
 END
 $$;
 
+CREATE FUNCTION storage_folded(name text) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN (SELECT string_agg(((lower((segments.segment COLLATE "C")) || chr(1)) || segments.segment), '/'::text ORDER BY segments."position") AS string_agg FROM unnest(string_to_array(storage_folded.name, '/'::text)) WITH ORDINALITY segments(segment, "position"));
+
 CREATE FUNCTION storage_let_versions_go(gone text[]) RETURNS void
     LANGUAGE sql SECURITY DEFINER
     SET search_path TO 'ogel', 'pg_temp'
@@ -155,6 +159,19 @@ CREATE FUNCTION storage_objects_truncated() RETURNS trigger
     AS $$
 BEGIN
   UPDATE storage_blobs SET state = 'deleting', until = now() + interval '10 minutes' WHERE state = 'live';
+
+RETURN NULL;
+
+END
+$$;
+
+CREATE FUNCTION storage_uploads_deleted() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'ogel', 'pg_temp'
+    AS $$
+BEGIN
+  UPDATE storage_blobs SET state = 'deleting', until = now()
+  WHERE state = 'pending' AND version = ANY (ARRAY(SELECT version FROM gone));
 
 RETURN NULL;
 
@@ -222,6 +239,8 @@ CREATE UNLOGGED TABLE webhook_handovers (
 );
 
 CREATE TRIGGER storage_blobs_counted AFTER INSERT OR DELETE OR UPDATE OF state, size, bucket_id, owner_id ON storage_blobs FOR EACH ROW EXECUTE FUNCTION storage_blob_counted();
+
+CREATE TRIGGER storage_uploads_deleted AFTER DELETE ON storage_uploads REFERENCING OLD TABLE AS gone FOR EACH STATEMENT EXECUTE FUNCTION storage_uploads_deleted();
 
 CREATE TRIGGER webhook_endpoints_version BEFORE UPDATE ON webhook_endpoints FOR EACH ROW EXECUTE FUNCTION next_version();
 
@@ -1374,6 +1393,7 @@ CREATE TABLE storage.objects (
     last_accessed_at timestamp with time zone DEFAULT now() NOT NULL,
     metadata jsonb DEFAULT '{}'::jsonb NOT NULL,
     path_tokens text[] GENERATED ALWAYS AS (string_to_array(name, '/'::text)) STORED,
+    folded text GENERATED ALWAYS AS (storage_folded(name)) STORED COLLATE pg_catalog."C",
     version text NOT NULL,
     user_metadata jsonb,
     sha256 bytea,
@@ -1383,6 +1403,8 @@ CREATE TABLE storage.objects (
 );
 
 COMMENT ON COLUMN storage.objects.metadata IS 'eTag, size, mimetype, cacheControl, lastModified, contentLength, httpStatusCode';
+
+COMMENT ON COLUMN storage.objects.folded IS 'the name, for lists of folders';
 
 COMMENT ON COLUMN storage.objects.version IS 'changes with the content: the version of its blobs';
 
@@ -1406,9 +1428,11 @@ ALTER TABLE ONLY storage.objects
 
 CREATE INDEX buckets_with_permissions ON storage.buckets USING btree (id) WHERE (permissions IS NOT NULL);
 
-CREATE INDEX objects_created ON storage.objects USING btree (bucket_id, created_at);
+CREATE INDEX objects_created ON storage.objects USING btree (bucket_id, created_at, name);
 
 CREATE INDEX objects_expire ON storage.objects USING btree (expires_at) WHERE (expires_at IS NOT NULL);
+
+CREATE INDEX objects_folded ON storage.objects USING btree (bucket_id, folded);
 
 CREATE INDEX objects_unscanned ON storage.objects USING btree (updated_at) WHERE (scan_state = ANY (ARRAY['pending'::text, 'failed'::text]));
 
@@ -1487,8 +1511,8 @@ ALTER TABLE ONLY storage_quotas
 CREATE TABLE storage_uploads (
     id uuid NOT NULL,
     protocol text NOT NULL,
-    bucket_id text NOT NULL,
-    name text NOT NULL COLLATE pg_catalog."C",
+    bucket_id text,
+    name text COLLATE pg_catalog."C",
     owner_id text,
     role text,
     version text NOT NULL,
@@ -1503,11 +1527,14 @@ CREATE TABLE storage_uploads (
     finished_at timestamp with time zone,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     expires_at timestamp with time zone NOT NULL,
+    CONSTRAINT storage_uploads_check CHECK (((concat = 'partial'::text) OR ((bucket_id IS NOT NULL) AND (name IS NOT NULL)))),
     CONSTRAINT storage_uploads_concat_check CHECK ((concat = ANY (ARRAY['partial'::text, 'final'::text]))),
     CONSTRAINT storage_uploads_protocol_check CHECK ((protocol = ANY (ARRAY['tus'::text, 's3'::text, 'direct'::text])))
 );
 
 COMMENT ON TABLE storage_uploads IS 'uploads in several requests';
+
+COMMENT ON COLUMN storage_uploads.bucket_id IS 'null: a part that need not say what it will be a part of';
 
 COMMENT ON COLUMN storage_uploads.role IS 'as whom who began it writes';
 
@@ -1530,6 +1557,8 @@ ALTER TABLE ONLY storage_uploads
 CREATE INDEX storage_uploads_expire ON storage_uploads USING btree (expires_at);
 
 CREATE INDEX storage_uploads_object ON storage_uploads USING btree (bucket_id, name, id);
+
+CREATE INDEX storage_uploads_owner ON storage_uploads USING btree (owner_id) WHERE ((finished_at IS NULL) AND (owner_id IS NOT NULL));
 
 ALTER TABLE ONLY storage_uploads
     ADD CONSTRAINT storage_uploads_bucket_id_fkey FOREIGN KEY (bucket_id) REFERENCES storage.buckets(id) ON DELETE CASCADE;

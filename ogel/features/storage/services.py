@@ -14,6 +14,7 @@ from ogel.features.storage.quotas.store import QuotaStore
 
 if TYPE_CHECKING:
     from ogel.features.storage.buckets.service import BucketService
+    from ogel.features.storage.objects.emptying import Emptying
     from ogel.features.storage.objects.listing import ObjectLister
     from ogel.features.storage.objects.moving import ObjectCopier, ObjectMover
     from ogel.features.storage.objects.reading import ObjectReader
@@ -39,7 +40,14 @@ class Storage:
         from ogel.features.storage.buckets.service import BucketService
 
         core = self.core
-        return BucketService(core.database, self.bucket_store, core.outbox, core.audit)
+        return BucketService(core.database, self.bucket_store, self.emptying, core.outbox, core.audit)
+
+    @cached_property
+    def emptying(self) -> Emptying:
+        from ogel.features.storage.objects.emptying import Emptying
+
+        core = self.core
+        return Emptying(core.database, self.object_rows, core.outbox, core.jobs)
 
     @cached_property
     def writer(self) -> ObjectWriter:
@@ -52,9 +60,7 @@ class Storage:
 
     @cached_property
     def reader(self) -> ObjectReader:
-        from ogel.features.storage.objects.listing import ObjectLister
-    from ogel.features.storage.objects.moving import ObjectCopier, ObjectMover
-    from ogel.features.storage.objects.reading import ObjectReader
+        from ogel.features.storage.objects.reading import ObjectReader
 
         return ObjectReader(self.core.database, self.object_rows, self.blobs)
 

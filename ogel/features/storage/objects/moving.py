@@ -54,14 +54,18 @@ class ObjectMover:
         """
         target = Place(target.bucket, checked_name(target.name))
         async with self._database.transaction() as tx:
-            found = await self._reader.find(tx, caller.principal, *source)
+            found = await self._reader.seen(tx, caller.principal, *source)
             if target == (found.bucket_id, found.name):
                 return found
-            if not is_storable(target.bucket) or (bucket := await self._buckets.get(tx, target.bucket)) is None:
+            if (
+                not is_storable(target.bucket)
+                or (bucket := await self._buckets.get(tx, target.bucket)) is None
+            ):
                 raise no_such_bucket()
-            check_type(bucket.allowed_mime_types, found.content_type)
-            if found.size > (most := self._writer.most_of(bucket)):
-                raise too_large(most)
+            if target.bucket != found.bucket_id:
+                check_type(bucket.allowed_mime_types, found.content_type)
+                if found.size > (most := self._writer.most_of(bucket)):
+                    raise too_large(most)
             await forget_expired(tx, self._rows, self._outbox, *target)
             try:
                 async with quotas_told(), on_behalf(tx, caller.principal, WRITE):

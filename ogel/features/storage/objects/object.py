@@ -55,7 +55,6 @@ class StoredObject(Struct, frozen=True):
     def cache_control(self) -> str:
         return str(self.metadata.get("cacheControl") or "no-cache")
 
-
     @property
     def is_expired(self) -> bool:
         return self.expires_at is not None and self.expires_at <= utc_now()

@@ -129,3 +129,6 @@ ORDER BY
   END {order},
   name {order}
 OFFSET %(offset)s LIMIT %(limit)s
+
+-- now --
+SELECT clock_timestamp()

@@ -36,11 +36,16 @@ class ObjectReader:
     async def open(self, principal: Principal, bucket_id: str, name: str) -> Found:
         """Raises StorageError NoSuchKey, for an object that the principal may not read as well."""
         async with self._database.transaction() as tx:
-            found = await self.find(tx, principal, bucket_id, name)
+            found = await self.seen(tx, principal, bucket_id, name)
             return Found(found, await self._blobs.of_version(tx, found.version), self._blobs)
 
-    async def find(self, tx: Transaction, principal: Principal, bucket_id: str, name: str) -> StoredObject:
+    async def find(self, principal: Principal, bucket_id: str, name: str) -> StoredObject:
         """What is known of an object. Raises StorageError NoSuchKey."""
+        async with self._database.transaction() as tx:
+            return await self.seen(tx, principal, bucket_id, name)
+
+    async def seen(self, tx: Transaction, principal: Principal, bucket_id: str, name: str) -> StoredObject:
+        """As `find`."""
         if not is_storable(bucket_id) or (key := sought(name)) is None:
             raise no_such_key()
         async with on_behalf(tx, principal, READ):
@@ -51,10 +56,20 @@ class ObjectReader:
 
     async def open_public(self, bucket_id: str, name: str) -> Found:
         """An object of a public bucket, which anybody may read. Raises StorageError NoSuchKey."""
+        async with self._database.transaction() as tx:
+            found = await self.seen_by_all(tx, bucket_id, name)
+            return Found(found, await self._blobs.of_version(tx, found.version), self._blobs)
+
+    async def find_public(self, bucket_id: str, name: str) -> StoredObject:
+        """What is known of an object of a public bucket. Raises StorageError NoSuchKey."""
+        async with self._database.transaction() as tx:
+            return await self.seen_by_all(tx, bucket_id, name)
+
+    async def seen_by_all(self, tx: Transaction, bucket_id: str, name: str) -> StoredObject:
+        """As `find_public`."""
         if not is_storable(bucket_id) or (key := sought(name)) is None:
             raise no_such_key()
-        async with self._database.transaction() as tx:
-            found = await self._rows.get_public(tx, bucket_id, key)
-            if found is None or found.is_expired:
-                raise no_such_key()
-            return Found(found, await self._blobs.of_version(tx, found.version), self._blobs)
+        found = await self._rows.get_public(tx, bucket_id, key)
+        if found is None or found.is_expired:
+            raise no_such_key()
+        return found

@@ -57,7 +57,7 @@ class ObjectRemover:
             async with on_behalf(tx, caller.principal, WRITE):
                 if conditions is not NO_CONDITIONS:
                     found = await self._rows.get_locked(tx, bucket_id, key)
-                    conditions.check(found and found.etag)
+                    conditions.check(None if found is None else found.etag)
                 removed = await self._rows.delete(tx, bucket_id, [key])
             if not removed:
                 raise access_denied()

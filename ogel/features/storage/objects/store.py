@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
@@ -102,3 +102,7 @@ class ObjectRows:
         """Those that others are writing to are left out."""
         parameters = {"bucket": bucket, "until": until, "limit": limit}
         return await tx.all(_SQL.delete_some, parameters, StoredObject)
+
+    async def now(self, tx: Transaction) -> datetime:
+        """By the clock that rows are dated by."""
+        return cast(datetime, await tx.value(_SQL.now))

@@ -67,6 +67,10 @@ def _uninspected(bucket: Bucket, facts: Facts, head: bytes) -> Facts:
     return facts
 
 
+# What is written only to see whether it may be.
+_NOTHING = Content([], '""', None, 0)
+
+
 class _Undone(Exception):
     """Takes back what was only tried."""
 
@@ -145,18 +149,19 @@ class ObjectWriter:
         principal: Principal,
         bucket_id: str,
         name: str,
-        facts: Facts,
+        facts: Facts | None,
         *,
         upsert: bool,
         conditions: Conditions = NO_CONDITIONS,
     ) -> Target:
         """
         Whether the principal may store an object there, asked before any of its bytes are read; its facts are held
-        against the bucket's rules. Raises what `put` raises.
+        against the bucket's rules (None: nothing is known of it yet). Raises what `put` raises.
         """
         if not is_storable(bucket_id) or (bucket := await self._buckets.get(tx, bucket_id)) is None:
             raise no_such_bucket()
-        check_type(bucket.allowed_mime_types, facts.content_type)
+        if facts is not None:
+            check_type(bucket.allowed_mime_types, facts.content_type)
         await self._quotas.see_user(tx, owner_of(principal))
         target = Target(bucket, name, upsert, conditions)
         found = await self._rows.get(tx, bucket_id, name)
@@ -164,13 +169,13 @@ class ObjectWriter:
             await forget_expired(tx, self._rows, self._outbox, bucket_id, name)
             found = None
         if is_operator(principal, WRITE):
-            conditions.check(found and found.etag)
+            conditions.check(None if found is None else found.etag)
             if found is not None and not upsert:
                 raise key_exists()
             return target
         try:
             async with tx.as_one():
-                await self._write(tx, principal, target, Content([], '""', None, 0), facts, str(uuid4()))
+                await self._write(tx, principal, target, _NOTHING, facts or Facts(), str(uuid4()))
                 raise _Undone
         except _Undone:
             return target
@@ -219,7 +224,7 @@ class ObjectWriter:
             async with on_behalf(tx, principal, WRITE):
                 if conditions is not NO_CONDITIONS:
                     found = await self._rows.get_locked(tx, row.bucket, row.name)
-                    conditions.check(found and found.etag)
+                    conditions.check(None if found is None else found.etag)
                     # Where there is none, there must be none when it is written either.
                     replaces = replaces and found is not None
                 if replaces:
@@ -234,15 +239,15 @@ class ObjectWriter:
         except errors.ForeignKeyViolation as error:
             raise no_such_bucket() from error
         except errors.UniqueViolation as error:
-            raise precondition_failed("If-None-Match") if conditions.if_none_match else key_exists() from error
+            raise (
+                precondition_failed("If-None-Match") if conditions.if_none_match else key_exists()
+            ) from error
         if (stored := await self._rows.get(tx, row.bucket, row.name)) is None:
             raise refused_by_policy()
         return stored, True
 
 
-async def forget_expired(
-    tx: Transaction, rows: ObjectRows, outbox: Outbox, bucket: str, name: str
-) -> None:
+async def forget_expired(tx: Transaction, rows: ObjectRows, outbox: Outbox, bucket: str, name: str) -> None:
     """Makes room for another of the name, where there is one that nobody is served any more."""
     if (gone := await rows.delete_expired(tx, bucket, name)) is not None:
         await outbox.publish(tx, [object_event(OBJECT_REMOVED, gone)])
