@@ -14,10 +14,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import AsyncIterable, AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from datetime import datetime
 
 from psycopg import errors
 
-from ogel.features.storage.blobs.blob import Blob, Filled, Intent, new_key
+from ogel.features.storage.blobs.blob import Blob, Filled, Held, Intent, new_key
 from ogel.features.storage.blobs.store import BlobStore
 from ogel.features.storage.errors import intent_lost, quota_exceeded, too_large
 from ogel.runtime.database.database import Database, Transaction
@@ -101,6 +102,46 @@ class BlobService:
             )
         if not kept:
             raise intent_lost()
+
+    async def hold(
+        self,
+        tx: Transaction,
+        filled: Filled,
+        *,
+        version: str,
+        position: int,
+        until: datetime,
+        instead_of: Sequence[str] = (),
+    ) -> None:
+        """
+        Makes a blob a part of an upload that goes on until then, `instead_of` others, whose keys are given: it is
+        pending, so that nobody reads it, and reserved. Raises StorageError SlowDown, QuotaExceeded.
+        """
+        async with quotas_told():
+            await self._store.give_up(tx, instead_of)
+            held = await self._store.hold(tx, filled, version=version, position=position, until=until)
+        if not held:
+            raise intent_lost()
+
+    async def held(self, tx: Transaction, *versions: str) -> Sequence[Held]:
+        """The parts of uploads, one upload after the other."""
+        return await self._store.held(tx, versions)
+
+    async def last_held(self, tx: Transaction, version: str) -> Held | None:
+        return await self._store.last_held(tx, version)
+
+    async def keep_held(
+        self, tx: Transaction, keys: Sequence[str], *, bucket: str, owner: str | None, version: str
+    ) -> None:
+        """
+        Makes parts an object's, in this order; other parts of the version are given up. Raises StorageError SlowDown,
+        QuotaExceeded.
+        """
+        async with quotas_told():
+            kept = await self._store.keep_held(tx, keys, bucket=bucket, owner=owner, version=version)
+            if kept != len(keys):
+                raise intent_lost()
+            await self._store.drop_held(tx, version)
 
     async def give_up(self, intents: Sequence[Intent]) -> None:
         """After a failure; what was written is deleted by the reaper. Nothing is lost if this does not come through."""
