@@ -14,10 +14,12 @@ from ogel.features.storage.quotas.store import QuotaStore
 
 if TYPE_CHECKING:
     from ogel.features.storage.buckets.service import BucketService
+    from ogel.features.storage.forms.service import FormUploads
     from ogel.features.storage.objects.reading import ObjectReader
     from ogel.features.storage.objects.removing import ObjectRemover
     from ogel.features.storage.objects.writing import ObjectWriter
     from ogel.features.storage.settings import StorageSettings
+    from ogel.features.storage.usage.service import UsageService
     from ogel.runtime.core import Core
 
 
@@ -59,3 +61,15 @@ class Storage:
         from ogel.features.storage.objects.removing import ObjectRemover
 
         return ObjectRemover(self.core.database, self.object_rows, self.core.outbox)
+
+    @cached_property
+    def form_uploads(self) -> FormUploads:
+        from ogel.features.storage.forms.service import FormUploads
+
+        return FormUploads(self.buckets, self.writer)
+
+    @cached_property
+    def usage(self) -> UsageService:
+        from ogel.features.storage.usage.service import UsageService
+
+        return UsageService(self.core.database)
