@@ -14,6 +14,7 @@ from ogel.features.storage.quotas.store import QuotaStore
 
 if TYPE_CHECKING:
     from ogel.features.storage.buckets.service import BucketService
+    from ogel.features.storage.forms.service import FormUploads
     from ogel.features.storage.objects.emptying import Emptying
     from ogel.features.storage.objects.listing import ObjectLister
     from ogel.features.storage.objects.moving import ObjectCopier, ObjectMover
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from ogel.features.storage.objects.removing import ObjectRemover
     from ogel.features.storage.objects.writing import ObjectWriter
     from ogel.features.storage.settings import StorageSettings
+    from ogel.features.storage.usage.service import UsageService
     from ogel.runtime.core import Core
 
 
@@ -88,3 +90,15 @@ class Storage:
         from ogel.features.storage.objects.moving import ObjectCopier
 
         return ObjectCopier(self.core.database, self.reader, self.writer, self.blobs)
+
+    @cached_property
+    def form_uploads(self) -> FormUploads:
+        from ogel.features.storage.forms.service import FormUploads
+
+        return FormUploads(self.buckets, self.writer)
+
+    @cached_property
+    def usage(self) -> UsageService:
+        from ogel.features.storage.usage.service import UsageService
+
+        return UsageService(self.core.database)

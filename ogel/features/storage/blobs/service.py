@@ -11,7 +11,6 @@ whenever, leaves nothing that the reaper does not find:
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import AsyncIterable, AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
@@ -66,21 +65,15 @@ class BlobService:
             )
         return intent
 
-    async def fill(self, intent: Intent, content: AsyncIterable[bytes], most: int) -> Filled:
-        """Stores the bytes. Raises StorageError EntityTooLarge past `most` of them, StoreFull, Unavailable."""
-        md5, size = hashlib.md5(usedforsecurity=False), 0
-
-        async def counted() -> AsyncIterator[bytes]:
-            nonlocal size
-            async for piece in content:
-                size += len(piece)
-                if size > most:
-                    raise too_large(most)
-                md5.update(piece)
-                yield piece
-
-        written = await self._objects.put(intent.key, counted())
-        return Filled(intent, size, md5.digest(), bytes.fromhex(written.sha256))
+    async def fill(
+        self, intent: Intent, content: AsyncIterable[bytes], most: int, length: int | None = None
+    ) -> Filled:
+        """
+        Stores the bytes; `length` is how many will come, where that is known. Raises StorageError EntityTooLarge past
+        `most` of them, StoreFull, Unavailable.
+        """
+        written = await self._objects.put(intent.key, _limited(content, most), length)
+        return Filled(intent, written.size, bytes.fromhex(written.md5), bytes.fromhex(written.sha256))
 
     async def keep(
         self,
@@ -173,6 +166,15 @@ class BlobService:
         async with self._database.transaction() as tx:
             await self._store.forget(tx, keys)
         return len(keys)
+
+
+async def _limited(content: AsyncIterable[bytes], most: int) -> AsyncIterator[bytes]:
+    size = 0
+    async for piece in content:
+        size += len(piece)
+        if size > most:
+            raise too_large(most)
+        yield piece
 
 
 @asynccontextmanager

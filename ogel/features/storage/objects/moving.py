@@ -127,7 +127,7 @@ class ObjectCopier:
                 tx, bucket=to.bucket.id, owner=owner, reserve=size, encrypted=to.bucket.encrypted
             )
         try:
-            filled = await self._blobs.fill(intent, found.read(0, size), size)
+            filled = await self._blobs.fill(intent, found.read(0, size), size, size)
             content = Content([filled], found.object.etag, filled.sha256, size)
             async with self._database.transaction() as tx:
                 return await self._writer.commit(tx, caller, to, content, said)

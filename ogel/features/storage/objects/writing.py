@@ -130,7 +130,7 @@ class ObjectWriter:
         try:
             head, content = await begun(content, HEAD_BYTES)
             facts = inspect(target.bucket, facts, head)
-            filled = await self._blobs.fill(intent, content, most)
+            filled = await self._blobs.fill(intent, content, most, length)
             whole = Content([filled], f'"{filled.md5.hex()}"', filled.sha256, filled.size)
             async with self._database.transaction() as tx:
                 return await self.commit(tx, caller, target, whole, facts)

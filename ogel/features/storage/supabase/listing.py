@@ -108,7 +108,12 @@ class ListRoutes:
             answer["nextCursorKey"] = last.name.removesuffix("/") if last.is_folder else last.name
         # A key is what a name has behind its folder.
         start = wanted.prefix.rfind("/") + 1
-        answer["folders"] = [_keyed(each, start) for each in page.entries if each.is_folder]
+        folders = [_keyed(each, start) for each in page.entries if each.is_folder]
+        if column != "name":
+            # They were sorted by one of these.
+            for folder, each in zip(folders, (each for each in page.entries if each.is_folder), strict=True):
+                folder |= {"created_at": each.created_at, "updated_at": each.updated_at}
+        answer["folders"] = folders
         answer["objects"] = [
             _keyed(each, start) if delimiter else {"name": each.name, **_facts(each)}
             for each in page.entries

@@ -37,6 +37,6 @@ class UploadRoutes:
                 self.create,
                 access=self._access,
                 summary="Stores an object",
-                body=Streaming(),
+                body=Streaming(checked=True),
             )
         ]
