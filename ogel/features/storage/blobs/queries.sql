@@ -51,3 +51,7 @@ SELECT key FROM storage_blobs WHERE state <> 'live' AND until < now() ORDER BY u
 -- forget --
 -- Rows of blobs that are no longer in the store.
 DELETE FROM storage_blobs WHERE key = ANY (%(keys)s) AND state <> 'live'
+
+-- announce --
+-- Blobs before anything is known of them.
+INSERT INTO storage_blobs (key, until) SELECT unnest(%(keys)s::text[]), now() + %(seconds)s * interval '1 second'
