@@ -1,8 +1,9 @@
-"""GET /api/audit-logs."""
+"""GET /api/audit-logs, whole exports of it, and what verifying it finds."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
@@ -11,12 +12,15 @@ import msgspec
 
 from ogel.features.audit.service import AuditService
 from ogel.features.audit.store import AuditRecord
+from ogel.features.audit.verify import ChainVerdict
 from ogel.kernel.text import STORABLE_PATTERN
 from ogel.runtime.http.access import Access
 from ogel.runtime.http.pagination import Page, PageQuery, filters_of, page
-from ogel.runtime.http.route import Call, Route
+from ogel.runtime.http.reply import encode_json
+from ogel.runtime.http.route import Call, Chunks, Reply, Route
 
 Word = Annotated[str, msgspec.Meta(min_length=1, max_length=200, pattern=STORABLE_PATTERN)]
+NDJSON = "application/x-ndjson"
 Moment = Annotated[datetime, msgspec.Meta(tz=True)]
 
 
@@ -28,6 +32,19 @@ class AuditQuery(PageQuery, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     resource_id: Word | None = None
     since: Moment | None = None
     until: Moment | None = None
+
+
+class ExportQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    since: Moment
+    until: Moment | None = None
+
+
+class Checked(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A line of a verification: how many records are checked, of how many; the last has the verdict."""
+
+    checked: int
+    total: int | None
+    verdict: ChainVerdict | None = None
 
 
 class AuditRoutes:
@@ -44,8 +61,61 @@ class AuditRoutes:
                 summary="List audit records, newest first",
                 query=AuditQuery,
                 returns=Page[AuditRecord],
-            )
+            ),
+            Route(
+                "GET",
+                "/api/audit-logs/export",
+                self._export,
+                access=Access("key", "audit:read", "read").audited("audit.export"),
+                summary="Export sealed records, oldest first, each with its hash and the one before it",
+                query=ExportQuery,
+                returns=Chunks,
+                media_type=NDJSON,
+                head=False,
+            ),
+            Route(
+                "GET",
+                "/api/audit-logs/verification",
+                self._verify,
+                access=Access("key", "audit:read", "read"),
+                summary="Verify the whole log: a line now and then says how far it is, the last what was found",
+                returns=Chunks,
+                media_type=NDJSON,
+                head=False,
+            ),
         ]
+
+    async def _export(self, call: Call[Any, ExportQuery]) -> Reply:
+        piece = await self._service.begin_export(call.caller, call.query.since, call.query.until)
+
+        async def lines() -> AsyncIterator[bytes]:
+            async for some in self._service.lines(piece):
+                yield b"".join(some)
+
+        return Reply(Chunks(lines(), NDJSON), headers={"x-total-count": str(piece.length)})
+
+    async def _verify(self, call: Call[Any, Any]) -> Chunks:
+        return Chunks(self._checking(), NDJSON)
+
+    async def _checking(self) -> AsyncIterator[bytes]:
+        """Ends the work when nobody reads any more."""
+        told: asyncio.Queue[Checked | None] = asyncio.Queue()
+        last = Checked(0, None)
+
+        def progress(checked: int, total: int | None) -> None:
+            nonlocal last
+            last = Checked(checked, total)
+            if told.empty():  # who reads slowly is told less often
+                told.put_nowait(last)
+
+        work = asyncio.create_task(self._service.verify(progress))
+        work.add_done_callback(lambda _: told.put_nowait(None))
+        try:
+            while (line := await told.get()) is not None:
+                yield encode_json(line) + b"\n"
+            yield encode_json(msgspec.structs.replace(last, verdict=work.result())) + b"\n"
+        finally:
+            work.cancel()
 
     async def _list(self, call: Call[Any, AuditQuery]) -> Page[AuditRecord]:
         query = call.query
