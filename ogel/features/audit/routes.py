@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
@@ -13,6 +14,7 @@ import msgspec
 from ogel.features.audit.service import AuditService
 from ogel.features.audit.store import AuditRecord
 from ogel.features.audit.verify import ChainVerdict
+from ogel.kernel.errors import Unavailable
 from ogel.kernel.text import STORABLE_PATTERN
 from ogel.runtime.http.access import Access
 from ogel.runtime.http.pagination import Page, PageQuery, filters_of, page
@@ -20,6 +22,8 @@ from ogel.runtime.http.reply import encode_json
 from ogel.runtime.http.route import Call, Chunks, Reply, Route
 
 Word = Annotated[str, msgspec.Meta(min_length=1, max_length=200, pattern=STORABLE_PATTERN)]
+# Walks of the whole log, which may take minutes each, in one process.
+MOST_WALKS = 2
 NDJSON = "application/x-ndjson"
 Moment = Annotated[datetime, msgspec.Meta(tz=True)]
 
@@ -50,6 +54,7 @@ class Checked(msgspec.Struct, frozen=True, omit_defaults=True):
 class AuditRoutes:
     def __init__(self, service: AuditService) -> None:
         self._service = service
+        self._walks = 0
 
     def routes(self) -> Sequence[Route]:
         return [
@@ -86,16 +91,32 @@ class AuditRoutes:
         ]
 
     async def _export(self, call: Call[Any, ExportQuery]) -> Reply:
+        self._check_room()
         piece = await self._service.begin_export(call.caller, call.query.since, call.query.until)
 
         async def lines() -> AsyncIterator[bytes]:
-            async for some in self._service.lines(piece):
-                yield b"".join(some)
+            with self._walk():
+                async for some in self._service.lines(piece):
+                    yield b"".join(some)
 
         return Reply(Chunks(lines(), NDJSON), headers={"x-total-count": str(piece.length)})
 
     async def _verify(self, call: Call[Any, Any]) -> Chunks:
+        self._check_room()
         return Chunks(self._checking(), NDJSON)
+
+    def _check_room(self) -> None:
+        if self._walks >= MOST_WALKS:
+            raise Unavailable("The log is being verified or exported already.", retry_after_seconds=10)
+
+    @contextmanager
+    def _walk(self) -> Iterator[None]:
+        self._check_room()  # others may have begun since it was asked first
+        self._walks += 1
+        try:
+            yield
+        finally:
+            self._walks -= 1
 
     async def _checking(self) -> AsyncIterator[bytes]:
         """Ends the work when nobody reads any more."""
@@ -111,9 +132,10 @@ class AuditRoutes:
         work = asyncio.create_task(self._service.verify(progress))
         work.add_done_callback(lambda _: told.put_nowait(None))
         try:
-            while (line := await told.get()) is not None:
-                yield encode_json(line) + b"\n"
-            yield encode_json(msgspec.structs.replace(last, verdict=work.result())) + b"\n"
+            with self._walk():
+                while (line := await told.get()) is not None:
+                    yield encode_json(line) + b"\n"
+                yield encode_json(msgspec.structs.replace(last, verdict=work.result())) + b"\n"
         finally:
             work.cancel()
 

@@ -10,6 +10,7 @@ import pytest
 from ogel.features.audit.chain_store import ChainStore
 from ogel.features.audit.ends import Ends
 from ogel.features.audit.sealing import Seal
+from ogel.kernel.errors import Unavailable
 from tests.support.audit import age
 from tests.support.world import World
 
@@ -48,3 +49,16 @@ def test_a_verification_says_how_far_it_is_and_ends_with_what_it_found(sealed: W
 @pytest.mark.parametrize("query", ["", "since=soon", "since=2026-01-01T00:00:00Z&until=2026-01-01"])
 def test_what_an_export_does_not_take(sealed: World, query: str) -> None:
     assert sealed("GET", f"/api/audit-logs/export?{query}").status == 422
+
+
+def test_two_walks_at_once_are_enough_for_a_process(sealed: World) -> None:
+    routes = {
+        route.path: route.handler.__self__
+        for each in sealed.platform.features.all()
+        if each.name == "audit"
+        for route in each.routes()
+    }
+    busy = routes["/api/audit-logs/verification"]
+    with busy._walk(), busy._walk(), pytest.raises(Unavailable):
+        busy._check_room()
+    busy._check_room()
