@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING
 
 from ogel.features.storage.events import EVENTS
 from ogel.features.storage.policy import READ, WRITE
-from ogel.features.storage.reaping import KIND, SCHEDULE, Reaper
+from ogel.features.storage.reaping import SCHEDULES, Reaper
 from ogel.features.storage.services import Storage
 from ogel.features.storage.settings import StorageSettings
 from ogel.features.storage.usage.samples import ALERTS, UsageSamples
 from ogel.runtime.core import Core
 from ogel.runtime.feature import Feature
-from ogel.runtime.jobs.kind import JobKind
 
 if TYPE_CHECKING:
     from ogel.runtime.http.dialect import Dialect
@@ -54,8 +53,8 @@ def build(core: Core, settings: StorageSettings) -> Feature:
             READ: "look at and download all objects",
             WRITE: "make, change and delete buckets and objects",
         },
-        jobs=[JobKind(KIND, queue="cleanup", perform=Reaper(storage.blobs).perform)],
-        schedules=[SCHEDULE],
+        jobs=[*Reaper(storage.blobs, core.objects).kinds()],
+        schedules=[*SCHEDULES],
         events=EVENTS,
         tables=["buckets", "objects", "s3_keys", "storage_blobs", "storage_quotas", "storage_uploads"],
         settings=settings,
