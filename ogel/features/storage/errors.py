@@ -78,6 +78,11 @@ def too_large(most: int) -> StorageError:
     )
 
 
+def invalid_mime_type(content_type: str) -> StorageError:
+    message = f"mime type {content_type[:255]} is not supported"
+    return StorageError(415, "InvalidMimeType", message, "invalid_mime_type")
+
+
 def quota_exceeded(message: str) -> StorageError:
     return StorageError(413, "QuotaExceeded", message, "Payload too large")
 

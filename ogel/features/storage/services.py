@@ -9,14 +9,18 @@ from ogel.features.storage.blobs.service import BlobService
 from ogel.features.storage.blobs.store import BlobStore
 from ogel.features.storage.buckets.store import BucketStore
 from ogel.features.storage.objects.store import ObjectRows
+from ogel.features.storage.quotas.service import QuotaService
+from ogel.features.storage.quotas.store import QuotaStore
 
 if TYPE_CHECKING:
     from ogel.features.storage.buckets.service import BucketService
+    from ogel.features.storage.forms.service import FormUploads
     from ogel.features.storage.objects.reading import ObjectReader
     from ogel.features.storage.objects.removing import ObjectRemover
     from ogel.features.storage.objects.writing import ObjectWriter
     from ogel.features.storage.settings import StorageSettings
     from ogel.features.storage.signing.service import UrlSigner
+    from ogel.features.storage.usage.service import UsageService
     from ogel.runtime.core import Core
 
 
@@ -29,6 +33,7 @@ class Storage:
         self.bucket_store = BucketStore()
         self.object_rows = ObjectRows()
         self.blobs = BlobService(core.database, core.objects, BlobStore())
+        self.quotas = QuotaService(core.database, QuotaStore(), settings.user_bytes)
 
     @cached_property
     def buckets(self) -> BucketService:
@@ -42,7 +47,9 @@ class Storage:
         from ogel.features.storage.objects.writing import ObjectWriter
 
         core, most = self.core, self.settings.most_bytes
-        return ObjectWriter(core.database, self.bucket_store, self.object_rows, self.blobs, core.outbox, most)
+        return ObjectWriter(
+            core.database, self.bucket_store, self.object_rows, self.blobs, self.quotas, core.outbox, most
+        )
 
     @cached_property
     def reader(self) -> ObjectReader:
@@ -63,3 +70,15 @@ class Storage:
         from ogel.features.storage.objects.removing import ObjectRemover
 
         return ObjectRemover(self.core.database, self.object_rows, self.core.outbox)
+
+    @cached_property
+    def form_uploads(self) -> FormUploads:
+        from ogel.features.storage.forms.service import FormUploads
+
+        return FormUploads(self.buckets, self.writer)
+
+    @cached_property
+    def usage(self) -> UsageService:
+        from ogel.features.storage.usage.service import UsageService
+
+        return UsageService(self.core.database)

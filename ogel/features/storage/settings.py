@@ -25,3 +25,9 @@ class StorageSettings(Section):
         default=7200,
         meaning="How long a signed URL for an upload is good.",
     )
+    user_bytes: int = knob(
+        "OGEL_STORAGE_USER_BYTES",
+        takes=whole(0, 2**50, "bytes"),
+        default=0,
+        meaning="How much each user may store; 0: as much as there is. What exceeds it is answered 413.",
+    )

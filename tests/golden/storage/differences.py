@@ -46,6 +46,7 @@ PENDING: Mapping[str, Sequence[str]] = {
         "object_upload",
         "public",
     ],
+    "http": ["conditional_range", "signed_upload", "signed_urls"],
     "rules": ["limits_mime", "rls"],
     "s3": ["s3", "s3_aws_sdk_js"],
     "tus": ["client_tus", "tus"],

@@ -12,6 +12,7 @@ from psycopg import errors
 from ogel.features.storage.blobs.blob import Filled
 from ogel.features.storage.blobs.service import BlobService
 from ogel.features.storage.buckets.bucket import Bucket
+from ogel.features.storage.buckets.rules import check_type
 from ogel.features.storage.buckets.store import BucketStore
 from ogel.features.storage.errors import key_exists, no_such_bucket, refused_by_policy, too_large
 from ogel.features.storage.events import OBJECT_CREATED, OBJECT_UPDATED, object_event
@@ -19,6 +20,7 @@ from ogel.features.storage.objects.names import checked_name
 from ogel.features.storage.objects.object import Facts, StoredObject
 from ogel.features.storage.objects.store import ObjectRow, ObjectRows
 from ogel.features.storage.policy import WRITE, is_operator, on_behalf, owner_of
+from ogel.features.storage.quotas.service import QuotaService
 from ogel.kernel.clock import utc_now
 from ogel.kernel.principal import Caller, Principal
 from ogel.runtime.database.database import Database, Transaction
@@ -34,15 +36,15 @@ class Target(Struct, frozen=True):
 
 
 class Content(Struct, frozen=True):
-    """What an object will consist of. `etag` is with its quotes; `sha256` is None for what came in parts."""
+    """
+    What an object will consist of. `etag` is with its quotes; `sha256` is None for what came in parts. `parts` are
+    those that are to be kept; whoever holds others keeps them in the same transaction (BlobService.keep_held).
+    """
 
     parts: Sequence[Filled]
     etag: str
     sha256: bytes | None
-
-    @property
-    def size(self) -> int:
-        return sum(part.size for part in self.parts)
+    size: int
 
 
 class _Undone(Exception):
@@ -56,6 +58,7 @@ class ObjectWriter:
         buckets: BucketStore,
         rows: ObjectRows,
         blobs: BlobService,
+        quotas: QuotaService,
         outbox: Outbox,
         most_bytes: int,
     ) -> None:
@@ -63,6 +66,7 @@ class ObjectWriter:
         self._buckets = buckets
         self._rows = rows
         self._blobs = blobs
+        self._quotas = quotas
         self._outbox = outbox
         self._most_bytes = most_bytes
 
@@ -96,7 +100,7 @@ class ObjectWriter:
             )
         try:
             filled = await self._blobs.fill(intent, content, most)
-            whole = Content([filled], f'"{filled.md5.hex()}"', filled.sha256)
+            whole = Content([filled], f'"{filled.md5.hex()}"', filled.sha256, filled.size)
             async with self._database.transaction() as tx:
                 return await self.commit(tx, caller, target, whole, facts)
         except BaseException:
@@ -124,6 +128,9 @@ class ObjectWriter:
         """
         if (bucket := await self._buckets.get(tx, bucket_id)) is None:
             raise no_such_bucket()
+        if facts is not None:
+            check_type(bucket.allowed_mime_types, facts.content_type)
+        await self._quotas.see_user(tx, owner_of(principal))
         target = Target(bucket, name, upsert)
         if is_operator(principal, WRITE):
             if not upsert and await self._rows.get(tx, bucket_id, name) is not None:
@@ -131,9 +138,8 @@ class ObjectWriter:
             return target
         try:
             async with tx.as_one():
-                await self._write(
-                    tx, principal, target, Content([], '""', None), facts or Facts(), str(uuid4())
-                )
+                nothing = Content([], '""', None, 0)
+                await self._write(tx, principal, target, nothing, facts or Facts(), str(uuid4()))
                 raise _Undone
         except _Undone:
             return target

@@ -1,0 +1,106 @@
+"""The rules that a bucket can have, held to their grammar, and objects held to the rules."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+
+from ogel.features.storage.errors import invalid_mime_type
+from ogel.kernel.errors import Invalid
+from ogel.kernel.roles import parse_role
+from ogel.kernel.text import STORABLE_PATTERN
+
+ACTIONS = ("read", "create", "update", "delete")
+# Among the roles of a permission: who wrote the object. Nobody owns one that is yet to be made.
+OWNER = "owner"
+MOST_ROLES = 50
+MOST_TYPES = 100
+MOST_LIFECYCLE_RULES = 50
+
+_WORD = r"[a-z0-9!#$&^_.+-]+"
+_TYPE = re.compile(rf"(?:\*|{_WORD})/(?:\*|{_WORD})(?:\s*;.*)?", re.IGNORECASE)
+_ANY = "*/*"
+
+
+class LifecycleRule(Struct, frozen=True, forbid_unknown_fields=True):
+    """Deletes objects whose names begin with `prefix` when their content is that old. All rules of a bucket hold."""
+
+    age_days: Annotated[int, Meta(ge=1, le=36_500)]
+    prefix: Annotated[str, Meta(max_length=1024, pattern=STORABLE_PATTERN)] = ""
+    action: Literal["delete"] = "delete"
+
+
+def checked_permissions(permissions: Mapping[str, Sequence[str]], path: str) -> dict[str, list[str]]:
+    """Returns them without repetitions. Raises Invalid, which names the entry below `path`."""
+    checked: dict[str, list[str]] = {}
+    for action, roles in permissions.items():
+        if action not in ACTIONS:
+            raise Invalid.field(f"{path}.{action}", f"is no action; those are {', '.join(ACTIONS)}")
+        if len(roles) > MOST_ROLES:
+            raise Invalid.field(f"{path}.{action}", f"takes at most {MOST_ROLES} roles")
+        for index, role in enumerate(roles):
+            _check_role(action, role, f"{path}.{action}[{index}]")
+        checked[action] = list(dict.fromkeys(roles))
+    return checked
+
+
+def _check_role(action: str, role: str, path: str) -> None:
+    if role == OWNER:
+        if action == "create":
+            raise Invalid.field(path, "is for objects that there are: who creates one is its owner")
+        return
+    try:
+        parse_role(role)
+    except ValueError as error:
+        raise Invalid.field(path, str(error)) from None
+
+
+def lifecycle_of(found: Sequence[Mapping[str, object]]) -> list[LifecycleRule]:
+    """The rules as they are stored; those that nobody can read any more are left out, and delete nothing."""
+    rules = []
+    for each in found:
+        try:
+            rules.append(msgspec.convert(each, LifecycleRule))
+        except msgspec.ValidationError:
+            continue
+    return rules
+
+
+def is_type(pattern: str) -> bool:
+    """Whether it may stand among the types that a bucket allows: `image/png`, `image/*`, `*/*`."""
+    return len(pattern) <= 255 and _TYPE.fullmatch(pattern) is not None
+
+
+def checked_types(patterns: Sequence[str], path: str) -> list[str]:
+    """Raises Invalid, which names the entry below `path`."""
+    for index, pattern in enumerate(patterns):
+        if not is_type(pattern):
+            raise Invalid.field(f"{path}[{index}]", "takes a type such as image/png or image/*")
+    return list(dict.fromkeys(patterns))
+
+
+def allows_type(patterns: Sequence[str] | None, content_type: str) -> bool:
+    """
+    Whether one of the patterns is of that type; none at all allow each. Parameters (`; charset=utf-8`) count only for a
+    pattern that has some, and case does not count (RFC 9110 §8.3.1).
+    """
+    if not patterns:
+        return True
+    whole = _plain(content_type)
+    bare = whole.partition(";")[0]
+    kind = bare.partition("/")[0]
+    return any(each in (_ANY, whole, bare, f"{kind}/*") for each in map(_plain, patterns))
+
+
+def check_type(patterns: Sequence[str] | None, content_type: str) -> None:
+    """Raises StorageError InvalidMimeType."""
+    if not allows_type(patterns, content_type):
+        raise invalid_mime_type(content_type)
+
+
+def _plain(content_type: str) -> str:
+    return re.sub(r"\s+", "", content_type).lower()
