@@ -59,6 +59,9 @@ OPEN = {
     ("POST", "/auth/v1/token"),
     ("POST", "/auth/v1/verify"),
     ("POST", "/auth/v1/verify/link"),
+    # The token in a signed URL is what lets one in.
+    ("GET", "/storage/v1/object/sign/{bucket}/{name:path}"),
+    ("PUT", "/storage/v1/object/upload/sign/{bucket}/{name:path}"),
 }
 # Whoever holds any key, or has signed in, may ask who they are.
 OF_EVERYBODY_KNOWN = {("GET", "/api/me")}
