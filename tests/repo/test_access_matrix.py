@@ -59,11 +59,14 @@ OPEN = {
     ("POST", "/auth/v1/token"),
     ("POST", "/auth/v1/verify"),
     ("POST", "/auth/v1/verify/link"),
+    # What of TUS is known here.
+    ("OPTIONS", "/storage/v1/upload/resumable"),
+    ("OPTIONS", "/storage/v1/upload/resumable/{id}"),
 }
 # Whoever holds any key, or has signed in, may ask who they are.
 OF_EVERYBODY_KNOWN = {("GET", "/api/me")}
 # Dialects whose callers are let in whoever they are: policies on the rows tell what each may do.
-BY_POLICY = {"storage"}
+BY_POLICY = {"storage", "tus"}
 # What no route does by itself: other doors, and Ogel's own work.
 ELSEWHERE = {
     "audit.export", "auth.code_refused", "auth.code_sent", "auth.code_used", "auth.factor_verified",

@@ -39,7 +39,7 @@ class BlobService:
         self,
         tx: Transaction,
         *,
-        bucket: str,
+        bucket: str | None,
         owner: str | None,
         reserve: int,
         encrypted: bool = False,
