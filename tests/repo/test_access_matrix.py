@@ -62,11 +62,14 @@ OPEN = {
     # The token in a signed URL is what lets one in.
     ("GET", "/storage/v1/object/sign/{bucket}/{name:path}"),
     ("PUT", "/storage/v1/object/upload/sign/{bucket}/{name:path}"),
+    # What of TUS is known here.
+    ("OPTIONS", "/storage/v1/upload/resumable"),
+    ("OPTIONS", "/storage/v1/upload/resumable/{id}"),
 }
 # Whoever holds any key, or has signed in, may ask who they are.
 OF_EVERYBODY_KNOWN = {("GET", "/api/me")}
 # Dialects whose callers are let in whoever they are: policies on the rows tell what each may do.
-BY_POLICY = {"storage"}
+BY_POLICY = {"storage", "tus"}
 # What no route does by itself: other doors, and Ogel's own work.
 ELSEWHERE = {
     "audit.export", "auth.code_refused", "auth.code_sent", "auth.code_used", "auth.factor_verified",

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ogel.features.storage.objects.reading import ObjectReader
     from ogel.features.storage.objects.removing import ObjectRemover
     from ogel.features.storage.objects.writing import ObjectWriter
+    from ogel.features.storage.resumable.service import UploadService
     from ogel.features.storage.settings import StorageSettings
     from ogel.features.storage.signing.service import UrlSigner
     from ogel.features.storage.usage.service import UsageService
@@ -82,3 +83,19 @@ class Storage:
         from ogel.features.storage.usage.service import UsageService
 
         return UsageService(self.core.database)
+
+    @cached_property
+    def uploads(self) -> UploadService:
+        from ogel.features.storage.resumable.service import UploadService
+        from ogel.features.storage.resumable.store import UploadStore
+
+        settings = self.settings
+        return UploadService(
+            self.core.database,
+            UploadStore(),
+            self.bucket_store,
+            self.blobs,
+            self.writer,
+            settings.most_bytes,
+            settings.upload_hours * 3600.0,
+        )

@@ -31,3 +31,9 @@ class StorageSettings(Section):
         default=0,
         meaning="How much each user may store; 0: as much as there is. What exceeds it is answered 413.",
     )
+    upload_hours: int = knob(
+        "OGEL_STORAGE_UPLOAD_HOURS",
+        takes=whole(1, 168, "hours"),
+        default=24,
+        meaning="How long an upload in several requests (TUS) may take; what came is deleted then.",
+    )

@@ -34,11 +34,11 @@ WHERE b.key = part.key AND b.state = 'pending' AND b.md5 IS NOT NULL
 
 -- drop_held --
 -- What came of an upload, and is not part of the object.
-UPDATE storage_blobs SET state = 'deleting', until = now() WHERE version = %(version)s AND state = 'pending'
+UPDATE storage_blobs SET state = 'deleting', until = now(), version = NULL WHERE version = %(version)s AND state = 'pending'
 
 -- give_up --
 -- What was announced and is not wanted; the reaper deletes what of it was written.
-UPDATE storage_blobs SET state = 'deleting', until = now() WHERE key = ANY (%(keys)s) AND state = 'pending'
+UPDATE storage_blobs SET state = 'deleting', until = now(), version = NULL WHERE key = ANY (%(keys)s) AND state = 'pending'
 
 -- of_version --
 -- The bytes of an object, in their order.

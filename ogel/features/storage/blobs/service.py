@@ -66,7 +66,7 @@ class BlobService:
         self,
         tx: Transaction,
         *,
-        bucket: str,
+        bucket: str | None,
         owner: str | None,
         reserve: int,
         encrypted: bool = False,
