@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ogel.features.storage.events import EVENTS
+from ogel.features.storage.objects.emptying import KIND as EMPTY
 from ogel.features.storage.policy import READ, WRITE
 from ogel.features.storage.reaping import SCHEDULES, Reaper
 from ogel.features.storage.resumable.store import purge
@@ -58,7 +59,10 @@ def build(core: Core, settings: StorageSettings) -> Feature:
             READ: "look at and download all objects",
             WRITE: "make, change and delete buckets and objects",
         },
-        jobs=[*Reaper(storage.blobs, core.objects).kinds()],
+        jobs=[
+            *Reaper(storage.blobs, core.objects).kinds(),
+            JobKind(EMPTY, queue="cleanup", perform=storage.emptying.perform),
+        ],
         schedules=[*SCHEDULES],
         purges=[purge()],
         events=EVENTS,

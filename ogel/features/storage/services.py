@@ -15,6 +15,9 @@ from ogel.features.storage.quotas.store import QuotaStore
 if TYPE_CHECKING:
     from ogel.features.storage.buckets.service import BucketService
     from ogel.features.storage.forms.service import FormUploads
+    from ogel.features.storage.objects.emptying import Emptying
+    from ogel.features.storage.objects.listing import ObjectLister
+    from ogel.features.storage.objects.moving import ObjectCopier, ObjectMover
     from ogel.features.storage.objects.reading import ObjectReader
     from ogel.features.storage.objects.removing import ObjectRemover
     from ogel.features.storage.objects.writing import ObjectWriter
@@ -41,7 +44,14 @@ class Storage:
         from ogel.features.storage.buckets.service import BucketService
 
         core = self.core
-        return BucketService(core.database, self.bucket_store, core.outbox, core.audit)
+        return BucketService(core.database, self.bucket_store, self.emptying, core.outbox, core.audit)
+
+    @cached_property
+    def emptying(self) -> Emptying:
+        from ogel.features.storage.objects.emptying import Emptying
+
+        core = self.core
+        return Emptying(core.database, self.object_rows, core.outbox, core.jobs)
 
     @cached_property
     def writer(self) -> ObjectWriter:
@@ -71,6 +81,25 @@ class Storage:
         from ogel.features.storage.objects.removing import ObjectRemover
 
         return ObjectRemover(self.core.database, self.object_rows, self.core.outbox)
+
+    @cached_property
+    def lister(self) -> ObjectLister:
+        from ogel.features.storage.objects.listing import ObjectLister
+
+        return ObjectLister(self.core.database)
+
+    @cached_property
+    def mover(self) -> ObjectMover:
+        from ogel.features.storage.objects.moving import ObjectMover
+
+        core, rows = self.core, self.object_rows
+        return ObjectMover(core.database, self.bucket_store, rows, self.reader, self.writer, core.outbox)
+
+    @cached_property
+    def copier(self) -> ObjectCopier:
+        from ogel.features.storage.objects.moving import ObjectCopier
+
+        return ObjectCopier(self.core.database, self.reader, self.writer, self.blobs)
 
     @cached_property
     def form_uploads(self) -> FormUploads:
