@@ -77,3 +77,18 @@ def quota_exceeded(message: str) -> StorageError:
 def intent_lost() -> StorageError:
     """The upload took so long that its bytes were given up."""
     return StorageError(503, "SlowDown", "The upload took too long; repeat it.", retry_after_seconds=1)
+
+
+def no_pictures_here() -> StorageError:
+    return StorageError(
+        501, "NotImplemented", "Pictures are changed with an extra that is missing here: pip install 'ogel[images]'"
+    )
+
+
+def pictures_wait() -> StorageError:
+    return StorageError(503, "SlowDown", "Too many pictures are being changed", retry_after_seconds=2)
+
+
+def not_changed(reason: str) -> StorageError:
+    """`reason` is a sentence about the picture."""
+    return StorageError(422, "InvalidRequest", f"The picture cannot be changed. {reason}", "Invalid picture")

@@ -14,6 +14,8 @@ from ogel.features.storage.quotas.store import QuotaStore
 
 if TYPE_CHECKING:
     from ogel.features.storage.buckets.service import BucketService
+    from ogel.features.storage.images.pool import ImagePool
+    from ogel.features.storage.images.service import ImageService
     from ogel.features.storage.objects.reading import ObjectReader
     from ogel.features.storage.objects.removing import ObjectRemover
     from ogel.features.storage.objects.writing import ObjectWriter
@@ -50,7 +52,8 @@ class Storage:
 
     @cached_property
     def reader(self) -> ObjectReader:
-        from ogel.features.storage.objects.reading import ObjectReader
+        from ogel.features.storage.images.service import ImageService
+    from ogel.features.storage.objects.reading import ObjectReader
 
         return ObjectReader(self.core.database, self.object_rows, self.blobs)
 
@@ -59,3 +62,16 @@ class Storage:
         from ogel.features.storage.objects.removing import ObjectRemover
 
         return ObjectRemover(self.core.database, self.object_rows, self.core.outbox)
+
+    @cached_property
+    def image_pool(self) -> ImagePool:
+        from ogel.features.storage.images.pool import ImagePool
+
+        return ImagePool()
+
+    @cached_property
+    def images(self) -> ImageService:
+        from ogel.features.storage.images.service import ImageService
+        from ogel.features.storage.images.store import RenditionStore
+
+        return ImageService(self.core.database, self.blobs, RenditionStore(), self.image_pool)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from ogel.features.storage.supabase.buckets import BucketRoutes
 from ogel.features.storage.supabase.downloads import DownloadRoutes
 from ogel.features.storage.supabase.errors import render_error
+from ogel.features.storage.supabase.render import RenderRoutes
 from ogel.features.storage.supabase.uploads import UploadRoutes
 from ogel.runtime.http.cors import Cors
 from ogel.runtime.http.credentials import apikey_header, bearer
@@ -30,5 +31,6 @@ def supabase(storage: Storage) -> Dialect:
             *BucketRoutes(storage.buckets).routes(),
             *UploadRoutes(storage.writer, storage.settings.most_bytes).routes(),
             *DownloadRoutes(storage.reader).routes(),
+            *RenderRoutes(storage.reader, storage.images).routes(),
         ],
     )
