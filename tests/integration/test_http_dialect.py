@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import email
+import email.policy
 import hashlib
 import re
 from collections.abc import AsyncIterator, Mapping
@@ -388,13 +391,111 @@ async def test_ranges() -> None:
             expect_xml(refused, 416, "RangeNotSatisfiable")
             assert refused.headers["Content-Range"] == f"bytes */{size}", asked
         for asked in (
-            "bytes=5-4", "bytes=a-b", "bytes=", "bytes=-", "items=0-5", "0-5", "bytes=0-1,5-6", "bytes=--5",
-            "bytes=0x1-2", "bytes=" + "9" * 400 + "-", "bytes=\u0661-\u0662",
+            "bytes=5-4", "bytes=a-b", "bytes=", "bytes=-", "items=0-5", "0-5", "bytes=0-1,5-4", "bytes=--5",
+            "bytes=0x1-2", "bytes=" + "9" * 400 + "-", "bytes=\u0661-\u0662", "bytes=0-1,x", "bytes=1 - 2",
+            "bytes=" + ",".join(f"{at}-{at}" for at in range(0, 18, 2)), "bytes=,",
         ):  # fmt: skip
             ignored = await get(asked)
             assert (ignored.status, len(ignored.body)) == (200, size), asked
-        head = await get("bytes=0-5", "HEAD")
-        assert (head.status, head.body, head.headers["Content-Length"]) == (200, b"", str(size))
+        for asked in ("bytes=0-5", "bytes=0-1,4-5"):
+            head = await get(asked, "HEAD")
+            assert (head.status, head.body) == (206, b"")
+            assert head.headers["Content-Length"] == (await get(asked)).headers["Content-Length"]
+        assert (await get("bytes=0-5", "HEAD")).headers["Content-Range"] == f"bytes 0-5/{size}"
+
+
+@story
+async def test_several_ranges() -> None:
+    async with with_a_picture() as world:
+        size = len(PNG)
+
+        async def get(asked: str) -> Answer:
+            return await ask(world, "GET", FETCH, headers={**KEY, "Range": asked})
+
+        for asked, expected in (
+            ("bytes=0-1,5-6", [(0, 1), (5, 6)]),
+            ("bytes= 0-1 ,, 5-6,", [(0, 1), (5, 6)]),
+            ("bytes=100-199,-1,0-0", [(100, 199), (size - 1, size - 1), (0, 0)]),
+            (f"bytes=0-0,{size}-,5-5", [(0, 0), (5, 5)]),
+            ("bytes=50-60,5-20,10-30", [(5, 30), (50, 60)]),
+            (
+                "bytes=" + ",".join(f"{at}-{at}" for at in range(0, 16, 2)),
+                [(at, at) for at in range(0, 16, 2)],
+            ),
+        ):
+            answer = await get(asked)
+            assert answer.status == 206, asked
+            assert answer.headers["Content-Length"] == str(len(answer.body))
+            assert "Content-Range" not in answer.headers
+            assert in_parts(answer) == [
+                (f"bytes {first}-{last}/{size}", "image/png", PNG[first : last + 1])
+                for first, last in expected
+            ], asked
+        # What is left is one part, or was asked for as many that are all the same: no more is sent than there is.
+        for asked, first, last in (
+            ("bytes=0-9,10-19", 0, 19),
+            (f"bytes=7-7,{size}-", 7, 7),
+            ("bytes=" + ",".join(["0-"] * 1000), 0, size - 1),
+        ):
+            answer = await get(asked)
+            assert (answer.status, answer.body) == (206, PNG[first : last + 1])
+            assert answer.headers["Content-Range"] == f"bytes {first}-{last}/{size}"
+        refused = await get(f"bytes={size}-,-0,{size + 9}-{size + 10}")
+        expect_xml(refused, 416, "RangeNotSatisfiable")
+
+
+def in_parts(answer: Answer) -> list[tuple[str, str, bytes]]:
+    """Content-Range, Content-Type and content of each part."""
+    head = f"Content-Type: {answer.headers['Content-Type']}\r\n\r\n".encode()
+    message = email.message_from_bytes(head + answer.body, policy=email.policy.HTTP)
+    return [
+        (part["Content-Range"], part["Content-Type"], part.get_payload(decode=True))
+        for part in message.iter_parts()
+    ]
+
+
+@story
+async def test_digests() -> None:
+    async with a_shelf() as (world, shelf):
+        sha256, md5 = (
+            base64.b64encode(hashlib.new(name, PNG).digest()).decode() for name in ("sha256", "md5")
+        )
+        sha512 = base64.b64encode(hashlib.sha512(PNG).digest()).decode()
+        other = base64.b64encode(bytes(32)).decode()
+
+        async def put(**headers: str) -> int:
+            named = {name.replace("_", "-"): value for name, value in headers.items()}
+            sent = {**KEY, "X-Keep": "1", "Content-Type": "image/png", **named}
+            shelf.objects.clear()
+            answer = await ask(world, "POST", FETCH, data=PNG, headers=sent)
+            assert bool(shelf.objects) == (answer.status == 201)
+            return answer.status
+
+        for headers in (
+            {"Content_MD5": md5},
+            {"Content_Digest": f"sha-256=:{sha256}:"},
+            {"Content_Digest": f"sha-512=:{sha512}: , sha-256=:{sha256}:;q=1"},
+            {"Repr_Digest": f"sha-256=:{sha256}:", "Content_MD5": md5},
+            {"Content_Digest": "md5=:AAAA:, unknown=:AAAA:"},
+        ):
+            assert await put(**headers) == 201, headers
+        for headers in (
+            {"Content_MD5": md5[:-2]},
+            {"Content_MD5": base64.b64encode(bytes(16)).decode()},
+            {"Content_MD5": "nonsense"},
+            {"Content_Digest": f"sha-256=:{other}:"},
+            {"Content_Digest": f"sha-256=:{sha256}:, sha-512=:{other}:"},
+            {"Content_Digest": f"sha-256=:{sha256}:", "Repr_Digest": f"sha-256=:{other}:"},
+            {"Content_Digest": f"sha-256={sha256}"},
+            {"Content_Digest": "sha-256=:AAAA:"},
+            {"Content_Digest": ""},
+        ):
+            assert await put(**headers) == 400, headers
+        await put()
+        for wanted, expected in ((None, True), ("sha-256=10", True), ("sha-512=3, sha-256=0", False)):
+            asked = {} if wanted is None else {"Want-Repr-Digest": wanted}
+            answer = await ask(world, "GET", FETCH, headers={**KEY, "Range": "bytes=0-0", **asked})
+            assert answer.headers.get("Repr-Digest") == (f"sha-256=:{sha256}:" if expected else None)
 
 
 @story
@@ -444,12 +545,16 @@ async def test_conditions() -> None:
 
 
 @story
-async def test_nothing_at_all_can_be_fetched_in_any_range() -> None:
+async def test_nothing_at_all_has_no_ranges() -> None:
     async with a_shelf() as (world, _):
         await ask(world, "POST", FETCH, data=b"", headers={**KEY, "X-Keep": "1", "Content-Type": "image/png"})
-        for headers in ({}, {"Range": "bytes=0-"}, {"Range": "bytes=-5"}):
+        for headers in ({}, {"Range": "bytes=-5"}):
             answer = await ask(world, "GET", FETCH, headers={**KEY, **headers})
             assert (answer.status, answer.body, answer.headers["Content-Length"]) == (200, b"", "0")
+        for asked in ("bytes=0-", "bytes=0-0", "bytes=-0"):
+            refused = await ask(world, "GET", FETCH, headers={**KEY, "Range": asked})
+            expect_xml(refused, 416, "RangeNotSatisfiable")
+            assert refused.headers["Content-Range"] == "bytes */0"
 
 
 @story

@@ -43,6 +43,7 @@ from ogel.runtime.http.streamed import BodyStream
 
 PREFIX = "/shelf/v1"
 MOST_UPLOAD = 64 * 1024 * 1024
+CHECKED = Streaming(checked=True)
 ORIGIN = "https://app.example.com"
 MODIFIED = datetime(2026, 11, 1, 12, 0, 0, 987654, tzinfo=UTC)
 
@@ -86,7 +87,14 @@ class Shelf:
             strict_parameters=False,
             cors=Cors(origins=(ORIGIN,), credentials=True, exposed=("ETag", "Content-Range")),
             routes=[
-                Route("POST", "/object/{bucket}/{key:path}", self.upload, upload, "Store", body=Streaming()),
+                Route(
+                    "POST",
+                    "/object/{bucket}/{key:path}",
+                    self.upload,
+                    upload,
+                    "Store",
+                    body=Streaming(checked=True),
+                ),
                 Route("GET", "/object/{bucket}/{key:path}", self.download, read, "Fetch", returns=Content),
                 Route("OPTIONS", "/object/{bucket}/{key:path}", self.tus, OPEN, "What tus asks"),
                 Route("GET", "/list/{bucket}", self.list, read, "List", dict, query=Listing),
@@ -134,7 +142,13 @@ class Shelf:
             for at in range(first, end, 10_000):
                 yield found.content[at : min(end, at + 10_000)]
 
-        content = Content(found.size, "image/png", read, Validators(f'"{found.digest}"', MODIFIED))
+        content = Content(
+            found.size,
+            "image/png",
+            read,
+            Validators(f'"{found.digest}"', MODIFIED),
+            bytes.fromhex(found.digest),
+        )
         return Reply(content, headers={"Cache-Control": "max-age=3600"})
 
     async def tus(self, call: Call[None, None]) -> Reply:

@@ -56,6 +56,19 @@ def access_denied() -> StorageError:
     return StorageError(403, "AccessDenied", "Access denied", "Unauthorized")
 
 
+def invalid_token(message: str) -> StorageError:
+    return StorageError(400, "InvalidJWT", message)
+
+
+def invalid_signature(message: str) -> StorageError:
+    """A token is good, and not for what it was used for."""
+    return StorageError(400, "InvalidSignature", message)
+
+
+def invalid_request(message: str) -> StorageError:
+    return StorageError(400, "InvalidRequest", message, "Error")
+
+
 def too_large(most: int) -> StorageError:
     return StorageError(
         413,

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ogel.features.storage.objects.removing import ObjectRemover
     from ogel.features.storage.objects.writing import ObjectWriter
     from ogel.features.storage.settings import StorageSettings
+    from ogel.features.storage.signing.service import UrlSigner
     from ogel.runtime.core import Core
 
 
@@ -56,6 +57,14 @@ class Storage:
     from ogel.features.storage.objects.reading import ObjectReader
 
         return ObjectReader(self.core.database, self.object_rows, self.blobs)
+
+    @cached_property
+    def signer(self) -> UrlSigner:
+        from ogel.features.storage.signing.service import UrlSigner
+        from ogel.features.storage.signing.tokens import UrlTokens
+
+        core, seconds = self.core, self.settings.upload_url_seconds
+        return UrlSigner(core.database, self.reader, self.writer, UrlTokens(core.vault), seconds)
 
     @cached_property
     def remover(self) -> ObjectRemover:

@@ -24,3 +24,10 @@ class StorageSettings(Section):
         default=0,
         meaning="How much each user may store; 0: as much as there is. What exceeds it is answered 413.",
     )
+    upload_url_seconds: int = knob(
+        "OGEL_STORAGE_UPLOAD_URL_SECONDS",
+        "UPLOAD_SIGNED_URL_EXPIRATION_TIME",
+        takes=whole(1, 7 * 24 * 3600, "seconds"),
+        default=7200,
+        meaning="How long a signed URL for an upload is good.",
+    )

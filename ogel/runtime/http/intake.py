@@ -11,6 +11,7 @@ from starlette.types import Receive, Scope
 
 from ogel.runtime.http.bodies import BodyDecoder
 from ogel.runtime.http.body import read_body
+from ogel.runtime.http.digests import promised
 from ogel.runtime.http.exchange import Network, exchange_of, header
 from ogel.runtime.http.input import decode_form
 from ogel.runtime.http.problem import UnsupportedMedia
@@ -45,7 +46,8 @@ def body_reader(route: Route, strict: bool, options: HttpOptions) -> BodyReader 
         return None
     if isinstance(route.body, Streaming):
         # A streamed body is not held in memory, so it may exceed the process's limit.
-        return _streams(route.access.max_body_bytes or options.max_body_bytes, seconds)
+        most = route.access.max_body_bytes or options.max_body_bytes
+        return _streams(most, seconds, checked=route.body.checked)
     if isinstance(route.body, Form):
         return _forms(route.body.type, strict, most, seconds)
     return _json(route, most, seconds)
@@ -71,9 +73,11 @@ def _forms(kind: Any, strict: bool, most: int, seconds: float) -> BodyReader:
     return read
 
 
-def _streams(most: int, seconds: float) -> BodyReader:
+def _streams(most: int, seconds: float, *, checked: bool) -> BodyReader:
     async def read(scope: Scope, receive: Receive) -> BodyStream:
-        exchange_of(scope).lasting = True
-        return BodyStream(scope, receive, most, seconds)
+        exchange = exchange_of(scope)
+        exchange.lasting = True
+        digests = promised(exchange.headers, scope["method"]) if checked else ()
+        return BodyStream(scope, receive, most, seconds, digests)
 
     return read

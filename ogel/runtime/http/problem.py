@@ -39,6 +39,11 @@ class PreconditionFailed(OgelError):
     title = "Precondition failed"
 
 
+class DigestMismatch(OgelError):
+    status = 400
+    title = "Digest mismatch"
+
+
 class RangeNotSatisfiable(OgelError):
     status = 416
     title = "Range not satisfiable"

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from email.utils import format_datetime, parsedate_to_datetime
 from typing import Literal
 
 from msgspec import Struct
 
-# Matches a single range. Requests for several get the whole, which a server may do (RFC 9110 §14.2): few clients can
-# read a multi-range answer, and many small ranges are a known attack.
-_RANGE = re.compile(
-    r"bytes[ \t]*=[ \t,]*(?:([0-9]{1,18})-([0-9]{1,18})?|-([0-9]{1,18}))[ \t,]*", re.IGNORECASE
-)
+_RANGES = re.compile(r"bytes[ \t]*=([0-9\-, \t]*)", re.IGNORECASE)
+_RANGE = re.compile(r"([0-9]{1,18})-([0-9]{1,18})?|-([0-9]{1,18})")
+# Who asks for more parts gets the whole, which a server may send (RFC 9110 §14.2): many small ones are a known attack.
+_MOST_PARTS = 8
 _TAG = re.compile(r'(?:W/)?"[\x21\x23-\x7e\x80-\xff]*"')
 
 Unmet = Literal[304, 412]
+# The first byte and the one behind the last.
+Range = tuple[int, int]
 
 
 class Validators(Struct, frozen=True):
@@ -79,27 +80,49 @@ def unmet(headers: Mapping[bytes, bytes], validators: Validators) -> Unmet | Non
     return 304 if since is not None and validators.changed_since(since) is False else None
 
 
-def wanted_range(
+def wanted_ranges(
     headers: Mapping[bytes, bytes], validators: Validators, size: int
-) -> tuple[int, int] | Literal["unsatisfiable"] | None:
+) -> Sequence[Range] | Literal["unsatisfiable"] | None:
     """
-    Returns first byte and end (exclusive) of the range. None: send all of it, also when the header is invalid or for
-    another version. An empty content has no ranges, and some clients always ask for one, so it is sent whole.
+    Returns the parts that are asked for, in the order asked for; where some overlap or touch, those that remain when
+    they are joined, in ascending order. None: send all of it, also when the header is invalid or for another version.
     """
     asked = _text(headers, b"range")
-    found = None if asked is None or size == 0 else _RANGE.fullmatch(asked.strip())
+    found = None if asked is None else _RANGES.fullmatch(asked.strip())
     if found is None:
         return None
     if (version := _text(headers, b"if-range")) is not None and not validators.is_exactly(version.strip()):
         return None
-    first, last, suffix = found.groups()
-    if suffix is not None:
-        return (max(0, size - int(suffix)), size) if int(suffix) else "unsatisfiable"
-    if last is not None and int(last) < int(first):
-        return None
-    if int(first) >= size:
-        return "unsatisfiable"
-    return int(first), size if last is None else min(size, int(last) + 1)
+    parts: list[Range] = []
+    asked_for = [each for text in found[1].split(",") if (each := text.strip())]
+    for text in asked_for:
+        if (one := _RANGE.fullmatch(text)) is None:
+            return None
+        first, last, suffix = one.groups()
+        if suffix is not None:
+            part = max(0, size - int(suffix)), size
+        elif last is not None and int(last) < int(first):
+            return None
+        else:
+            part = int(first), size if last is None else min(size, int(last) + 1)
+        if part[0] < part[1]:
+            parts.append(part)
+        elif suffix is not None and int(suffix):
+            return None  # the last bytes of nothing are nothing, and that is all there is
+    if not parts:
+        return "unsatisfiable" if asked_for else None
+    joined = _joined(parts)
+    return joined if len(joined) <= _MOST_PARTS else None
+
+
+def _joined(parts: Sequence[Range]) -> Sequence[Range]:
+    joined: list[Range] = []
+    for first, end in sorted(parts):
+        if joined and first <= joined[-1][1]:
+            joined[-1] = joined[-1][0], max(end, joined[-1][1])
+        else:
+            joined.append((first, end))
+    return parts if len(joined) == len(parts) else joined
 
 
 def _text(headers: Mapping[bytes, bytes], name: bytes) -> str | None:

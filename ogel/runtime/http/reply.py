@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from base64 import b64encode
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, nullcontext
 from dataclasses import fields, is_dataclass
@@ -16,9 +17,11 @@ import msgspec
 from starlette.types import Scope, Send
 
 from ogel.kernel.clock import rfc3339
+from ogel.runtime.http.byteranges import ByteRanges, content_range
+from ogel.runtime.http.digests import wants_sha256
 from ogel.runtime.http.exchange import exchange_of
 from ogel.runtime.http.problem import PreconditionFailed, RangeNotSatisfiable
-from ogel.runtime.http.ranges import unmet, wanted_range
+from ogel.runtime.http.ranges import unmet, wanted_ranges
 from ogel.runtime.http.route import Chunks, Content, Redirect, Reply, Text
 
 Headers = list[tuple[bytes, bytes]]
@@ -117,9 +120,10 @@ def _part(
     content: Content, status: int, scope: Scope
 ) -> tuple[int, Headers, AsyncIterator[bytes], int | None]:
     """
-    Selects the part that is asked for. Conditions apply to GET and HEAD, ranges to GET only (RFC 9110 §13.2.1, §14.2).
+    Selects what is asked for. A HEAD is answered as the GET would be, for ranges too, which RFC 9110 §14.2 knows of GET
+    only: so clients of S3 learn whether there is such a part.
     """
-    asked, validators = exchange_of(scope).headers, content.validators
+    asked, validators, size = exchange_of(scope).headers, content.validators, content.size
     headers: Headers = [(b"accept-ranges", b"bytes")]
     if validators.etag is not None:
         headers.append((b"etag", validators.etag.encode("latin-1")))
@@ -129,14 +133,21 @@ def _part(
         raise PreconditionFailed("It is not the version that was asked for.")
     if instead == 304:
         return 304, headers, _nothing(), None
-    headers.append((b"content-type", content.media_type.encode("latin-1")))
-    part = wanted_range(asked, validators, content.size) if scope["method"] == "GET" else None
-    if part == "unsatisfiable":
-        raise RangeNotSatisfiable(content.size)
-    if part is None:
-        return status, headers, content.read(0, content.size), content.size
-    first, end = part
-    headers.append((b"content-range", b"bytes %d-%d/%d" % (first, end - 1, content.size)))
+    media_type = content.media_type.encode("latin-1")
+    parts = wanted_ranges(asked, validators, size)
+    if parts == "unsatisfiable":
+        raise RangeNotSatisfiable(size)
+    if content.sha256 is not None and wants_sha256(asked):
+        headers.append((b"repr-digest", b"sha-256=:%b:" % b64encode(content.sha256)))
+    if parts is None:
+        headers.append((b"content-type", media_type))
+        return status, headers, content.read(0, size), size
+    if len(parts) > 1:
+        several = ByteRanges(parts, size, media_type, content.read)
+        headers.append((b"content-type", several.media_type))
+        return 206, headers, several.pieces(), several.length
+    first, end = parts[0]
+    headers += [(b"content-type", media_type), (b"content-range", content_range(parts[0], size))]
     return 206, headers, content.read(first, end), end - first
 
 

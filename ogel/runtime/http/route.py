@@ -84,12 +84,14 @@ class Content(msgspec.Struct, frozen=True):
 
     read        gets the first byte and the one behind the last, and yields what is between.
     validators  what tells this version from others.
+    sha256      of all of it, for clients to check what they got (RFC 9530); None: unknown.
     """
 
     size: int
     media_type: str
     read: Callable[[int, int], AsyncIterator[bytes]]
     validators: Validators = NO_VALIDATORS
+    sha256: bytes | None = None
 
 
 class Items(msgspec.Struct, frozen=True):
@@ -110,9 +112,12 @@ class Streaming(msgspec.Struct, frozen=True):
     """
     For `Route.body`: any bytes, read as they arrive. The handler gets a `BodyStream`; `multipart_body.parts` splits it
     into parts. Its limit is the one of its Access, which may exceed the process's limit.
+
+    checked  the body is held against the digests that came with it: at its end, iterating raises DigestMismatch.
     """
 
     media_type: str = "application/octet-stream"
+    checked: bool = False
 
 
 Handler = Callable[[Call[Any, Any]], Awaitable[object]]

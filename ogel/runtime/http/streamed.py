@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 
 from starlette.types import Receive, Scope
 
 from ogel.kernel.errors import TooLarge
 from ogel.runtime.http.body import declared_length
+from ogel.runtime.http.digests import Digest
 from ogel.runtime.http.exchange import Disconnected, header
 from ogel.runtime.http.problem import RequestTimeout
 
@@ -26,13 +27,21 @@ class BodyStream:
     length         as declared; None: it comes in chunks.
     """
 
-    def __init__(self, scope: Scope, receive: Receive, max_bytes: int, grace_seconds: float) -> None:
+    def __init__(
+        self,
+        scope: Scope,
+        receive: Receive,
+        max_bytes: int,
+        grace_seconds: float,
+        digests: Sequence[Digest] = (),
+    ) -> None:
         """Raises Malformed, or TooLarge when the declared length is too much."""
         self.content_type_header = header(scope, b"content-type") or ""
         self.content_type = self.content_type_header.partition(";")[0].strip().lower()
         declared = header(scope, b"content-length")
         self.length = None if declared is None else declared_length(scope)
         self.max_bytes = max_bytes
+        self._digests = digests
         self._receive = receive
         self._grace_seconds = grace_seconds
         self._received = 0
@@ -41,12 +50,19 @@ class BodyStream:
             raise self._too_large()
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        """Yields the body. Raises TooLarge, RequestTimeout, or Disconnected when the client left."""
+        """
+        Yields the body. Raises TooLarge, RequestTimeout, DigestMismatch at its end, or Disconnected when the client
+        left.
+        """
         more = True
         while more:
             piece, more = await self._next()
             if piece:
+                for digest in self._digests:
+                    digest.update(piece)
                 yield piece
+        for digest in self._digests:
+            digest.check()
 
     async def read(self, max_bytes: int) -> bytes:
         """Reads the whole body up to that size. Raises TooLarge and what iterating raises."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from tests.golden.gotrue.expectation import GONE, Difference, Instead
+from tests.golden.expectation import GONE, Difference, Instead
 from tests.golden.gotrue.oauth_differences import departures
 from tests.golden.gotrue.transcript import Json
 

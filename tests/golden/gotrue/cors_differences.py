@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from tests.golden.gotrue.expectation import GONE, Difference, Refused
+from tests.golden.expectation import GONE, Difference
+from tests.golden.gotrue.refused import Refused
 from tests.golden.gotrue.transcript import Json
 
 NO_CREDENTIALS = "Any page may ask, so none may do so with what a browser keeps of its reader (Fetch 3.3.5)."

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from tests.golden.expectation import ALL, GONE, Difference, Instead
 from tests.golden.gotrue.client_differences import CLIENTS
 from tests.golden.gotrue.cors_differences import CORS
-from tests.golden.gotrue.expectation import ALL, GONE, Difference, Instead, Refused, is_newer
 from tests.golden.gotrue.oauth_differences import OAUTH
 from tests.golden.gotrue.operator_differences import OPERATORS
+from tests.golden.gotrue.refused import Refused, is_newer
 from tests.golden.gotrue.transcript import Json, Line
 
 # Tokens of other formats than the recorded ones.

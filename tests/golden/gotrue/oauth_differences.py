@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
-from tests.golden.gotrue.expectation import GONE, Difference
+from tests.golden.expectation import GONE, Difference
 from tests.golden.gotrue.transcript import Line, read
 
 AUTHORIZE, ID_TOKEN, IDENTITIES = "authorize_oauth_pkce.jsonl", "token_id_token.jsonl", "identities.jsonl"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from tests.golden.gotrue.expectation import GONE, Difference, Instead, Refused
+from tests.golden.expectation import GONE, Difference, Instead
+from tests.golden.gotrue.refused import Refused
 from tests.golden.gotrue.transcript import Json
 
 MORE_IS_RECORDED = "Ogel records each change: also that a code was used, and that an address is confirmed."

@@ -12,9 +12,10 @@ from urllib.parse import urlencode
 
 import jwt
 
-from tests.golden.gotrue.compare import ANYTHING, compare, compare_headers, compare_mails
-from tests.golden.gotrue.placeholders import Labels
+from tests.golden.compare import ANYTHING, compare
+from tests.golden.gotrue.compare import compare_headers, compare_mails
 from tests.golden.gotrue.transcript import Json, Line
+from tests.golden.placeholders import Labels
 from tests.support.issuer import Issuer
 from tests.support.process import Client, Response
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from tests.golden.gotrue.compare import compare, compare_headers, compare_mails
-from tests.golden.gotrue.expectation import ALL, GONE, Difference, Instead, expected, laid_over
-from tests.golden.gotrue.placeholders import Labels
+from tests.golden.compare import compare
+from tests.golden.expectation import ALL, GONE, Difference, Instead, expected, laid_over
+from tests.golden.gotrue.compare import compare_headers, compare_mails
 from tests.golden.gotrue.transcript import Line
+from tests.golden.placeholders import Labels
 
 ID = "0b9c6f6e-9d5f-4d3a-8f6e-2f1f2d3c4b5a"
 OTHER = "1b9c6f6e-9d5f-4d3a-8f6e-2f1f2d3c4b5a"

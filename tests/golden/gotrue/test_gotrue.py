@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Servers
+from tests.golden.expectation import Difference, expected, unknown_lines
 from tests.golden.gotrue.differences import DIFFERENCES, FORMATS, everywhere
-from tests.golden.gotrue.expectation import Difference, expected, unknown_lines
 from tests.golden.gotrue.replay import Replay
 from tests.golden.gotrue.steps import Step
 from tests.golden.gotrue.stories import STORIES

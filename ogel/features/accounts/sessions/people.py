@@ -26,8 +26,8 @@ MOST_REMEMBERED = 1_000
 _NO_USER = "User from sub claim in JWT does not exist"
 # What the keys of a Supabase project may do here; `anon` may what everybody may.
 _SCOPES_BY_ROLE: Mapping[str, frozenset[str]] = {
-    "service_role": frozenset({"accounts:*"}),
-    "supabase_admin": frozenset({"accounts:*"}),
+    "service_role": frozenset({"accounts:*", "storage:*"}),
+    "supabase_admin": frozenset({"accounts:*", "storage:*"}),
 }
 
 # The user's id and the session's, as the token has them.

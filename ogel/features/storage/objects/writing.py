@@ -113,11 +113,18 @@ class ObjectWriter:
         return self._most_bytes if own is None else min(own, self._most_bytes)
 
     async def target(
-        self, tx: Transaction, principal: Principal, bucket_id: str, name: str, facts: Facts, *, upsert: bool
+        self,
+        tx: Transaction,
+        principal: Principal,
+        bucket_id: str,
+        name: str,
+        facts: Facts | None,
+        *,
+        upsert: bool,
     ) -> Target:
         """
         Whether the principal may store an object there, asked before any of its bytes are read; its facts are held
-        against the bucket's rules. Raises what `put` raises.
+        against the bucket's rules (None: nothing is known of it yet). Raises what `put` raises.
         """
         if (bucket := await self._buckets.get(tx, bucket_id)) is None:
             raise no_such_bucket()
@@ -130,7 +137,9 @@ class ObjectWriter:
             return target
         try:
             async with tx.as_one():
-                await self._write(tx, principal, target, Content([], '""', None), facts, str(uuid4()))
+                await self._write(
+                    tx, principal, target, Content([], '""', None), facts or Facts(), str(uuid4())
+                )
                 raise _Undone
         except _Undone:
             return target

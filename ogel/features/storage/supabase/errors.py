@@ -9,6 +9,7 @@ from starlette.types import Scope
 
 from ogel.features.storage.errors import StorageError
 from ogel.kernel.errors import OgelError
+from ogel.runtime.http.problem import DigestMismatch
 from ogel.runtime.http.route import Reply, Text
 
 # Of errors that are not about storage, by status: `code` and `error`.
@@ -31,6 +32,8 @@ def render_error(error: OgelError, scope: Scope) -> Reply:
     """`{statusCode, error, message, code}`."""
     if isinstance(error, StorageError):
         code, name = error.code, error.error
+    elif isinstance(error, DigestMismatch):
+        code = name = "InvalidChecksum"
     else:
         code, name = _NAMES.get(error.status, ("InternalError", "Internal error"))
     document = {"statusCode": str(error.status), "error": name, "message": error.message, "code": code}

@@ -6,10 +6,13 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
+from msgspec import Struct
+
 from ogel.features.storage.images.service import ImageService
 from ogel.features.storage.images.wanted import Wanted
 from ogel.features.storage.objects.reading import Found, ObjectReader
 from ogel.features.storage.serving import Wish, headers_of
+from ogel.features.storage.signing.service import UrlSigner
 from ogel.runtime.http.access import Access
 from ogel.runtime.http.ranges import Validators
 from ogel.runtime.http.route import Call, Content, Reply, Route
@@ -22,9 +25,17 @@ class RenderQuery(Wanted, frozen=True):
     v: str | None = None
 
 
+class SignedQuery(Struct, frozen=True):
+    """What is to become of the picture stands in the token."""
+
+    token: str
+    download: str | None = None
+
+
 class RenderRoutes:
-    def __init__(self, reader: ObjectReader, images: ImageService) -> None:
+    def __init__(self, reader: ObjectReader, signer: UrlSigner, images: ImageService) -> None:
         self._reader = reader
+        self._signer = signer
         self._images = images
 
     async def authenticated(self, call: Call[Any, RenderQuery]) -> Reply:
@@ -34,6 +45,11 @@ class RenderRoutes:
     async def public(self, call: Call[Any, RenderQuery]) -> Reply:
         found = await self._reader.open_public(call.path["bucket"], call.path["name"])
         return await self._rendered(call, found, public=True)
+
+    async def signed(self, call: Call[Any, SignedQuery]) -> Reply:
+        query, bucket, name = call.query, call.path["bucket"], call.path["name"]
+        found, until, wanted = await self._signer.open_rendition(query.token, bucket, name)
+        return await rendered(self._images, call, found, wanted, Wish(download=query.download, until=until))
 
     async def _rendered(self, call: Call[Any, RenderQuery], found: Found, *, public: bool) -> Reply:
         query = call.query
@@ -50,6 +66,7 @@ class RenderRoutes:
                 access=Access("known", None, "read"),
                 summary="A picture, smaller or in another format",
                 query=RenderQuery,
+                returns=Content,
             ),
             Route(
                 "GET",
@@ -58,6 +75,16 @@ class RenderRoutes:
                 access=Access("open", None, "read"),
                 summary="A picture of a public bucket, smaller or in another format",
                 query=RenderQuery,
+                returns=Content,
+            ),
+            Route(
+                "GET",
+                at.format("sign"),
+                self.signed,
+                access=Access("open", None, "read"),
+                summary="A picture, smaller or in another format, by a signed URL",
+                query=SignedQuery,
+                returns=Content,
             ),
         ]
 

@@ -6,11 +6,12 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from tests.golden.compare import compare
+from tests.golden.expectation import expected
 from tests.golden.gotrue.client_differences import RESULTS
 from tests.golden.gotrue.clients.client import Client
-from tests.golden.gotrue.compare import compare, compare_mails
+from tests.golden.gotrue.compare import compare_mails
 from tests.golden.gotrue.differences import DIFFERENCES, everywhere
-from tests.golden.gotrue.expectation import expected
 from tests.golden.gotrue.replay import Replay
 from tests.golden.gotrue.stories import STORIES
 from tests.golden.gotrue.suites import Mailbox

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
-PLACEHOLDER = re.compile(r"<([a-z][a-z0-9_]*)(?::([A-Za-z0-9_]+))?>")
+PLACEHOLDER = re.compile(r"<([a-z][a-z0-9_]*)(?::([A-Za-z0-9_-]+))?>")
 
-# By type, as the recorded server wrote them. Those of ours that look otherwise: see differences.py.
+# By type, as the recorded servers wrote them, and by type and label for those that have another format.
 FORMATS: dict[str, str] = {
     "uuid": r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}",
     "time": r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z",
@@ -32,10 +32,14 @@ _WITHOUT_IDENTITY = {"int", "time", "svg", "html", "any"}
 
 
 class Labels:
-    """What each placeholder stood for, so that the same one means the same again."""
+    """
+    What each placeholder stood for, so that the same one means the same again. Of the types in `newest`, a label is
+    whatever came last.
+    """
 
-    def __init__(self, formats: Mapping[str, str]) -> None:
+    def __init__(self, formats: Mapping[str, str], newest: Collection[str] = ()) -> None:
         self._formats = {**FORMATS, **formats}
+        self._newest = newest
         self._values: dict[str, str] = {}
 
     def bind(self, placeholder: str, value: str) -> None:
@@ -52,17 +56,18 @@ class Labels:
             if kind not in self._formats:
                 continue
             pattern.append(re.escape(template[after : hit.start()]))
-            known = self._values.get(label) if ":" in label and kind not in _WITHOUT_IDENTITY else None
-            pattern.append(f"({self._formats[kind] if known is None else re.escape(known)})")
-            found.append((kind, label))
+            known = self._values.get(label) if self._has_identity(hit) and kind not in self._newest else None
+            written = self._formats.get(label[1:-1], self._formats[kind])
+            pattern.append(f"({written if known is None else re.escape(known)})")
+            found.append(hit)
             after = hit.end()
         pattern.append(re.escape(template[after:]))
         match = re.fullmatch("".join(pattern), actual)
         if match is None:
             return False
-        for (kind, label), value in zip(found, match.groups(), strict=True):
-            if ":" in label and kind not in _WITHOUT_IDENTITY:
-                self._values.setdefault(label, value)
+        for hit, value in zip(found, match.groups(), strict=True):
+            if self._has_identity(hit):
+                self._values[hit.group(0)] = value
         return True
 
     def fill(self, template: Any) -> Any:
@@ -78,9 +83,14 @@ class Labels:
             return [self.fill(value) for value in template]
         return template
 
+    def _has_identity(self, hit: re.Match[str]) -> bool:
+        return hit.group(2) is not None and hit.group(1) not in _WITHOUT_IDENTITY
+
     def _filled(self, hit: re.Match[str]) -> str:
         placeholder = hit.group(0)
         if placeholder not in self._values:
+            if hit.group(2) is None and hit.group(1) not in self._formats:
+                return placeholder  # what only looks like one: `<b>`
             self._values[placeholder] = _made_up(hit.group(1))
         return self._values[placeholder]
 
