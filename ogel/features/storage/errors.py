@@ -94,7 +94,9 @@ def intent_lost() -> StorageError:
 
 def no_pictures_here() -> StorageError:
     return StorageError(
-        501, "NotImplemented", "Pictures are changed with an extra that is missing here: pip install 'ogel[images]'"
+        501,
+        "NotImplemented",
+        "Pictures are changed with an extra that is missing here: pip install 'ogel[images]'",
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -12,7 +11,7 @@ from ogel.features.storage.reaping import KIND, SCHEDULE, Reaper
 from ogel.features.storage.services import Storage
 from ogel.features.storage.settings import StorageSettings
 from ogel.runtime.core import Core
-from ogel.runtime.feature import BackgroundService, Feature
+from ogel.runtime.feature import Feature
 from ogel.runtime.jobs.kind import JobKind
 
 if TYPE_CHECKING:
@@ -30,9 +29,6 @@ class StorageFeature:
 
         return [supabase(self._storage)]
 
-    async def tend_pictures(self, stop: asyncio.Event) -> None:
-        await self._storage.image_pool.run(stop)
-
 
 def build(core: Core, settings: StorageSettings) -> Feature:
     storage = Storage(core, settings)
@@ -46,7 +42,6 @@ def build(core: Core, settings: StorageSettings) -> Feature:
         },
         jobs=[JobKind(KIND, queue="cleanup", perform=Reaper(storage.blobs).perform)],
         schedules=[SCHEDULE],
-        services=[BackgroundService("pictures", feature.tend_pictures, where="api")],
         events=EVENTS,
         tables=["buckets", "objects", "s3_keys", "storage_blobs", "storage_quotas", "storage_uploads"],
         settings=settings,

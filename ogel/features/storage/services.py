@@ -53,8 +53,7 @@ class Storage:
 
     @cached_property
     def reader(self) -> ObjectReader:
-        from ogel.features.storage.images.service import ImageService
-    from ogel.features.storage.objects.reading import ObjectReader
+        from ogel.features.storage.objects.reading import ObjectReader
 
         return ObjectReader(self.core.database, self.object_rows, self.blobs)
 

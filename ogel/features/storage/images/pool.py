@@ -47,38 +47,39 @@ class ImagePool:
     def __init__(self) -> None:
         self._idle: list[_Worker] = []
         self._turns = Turns(PROCESSES, MOST_WAITING, WAITING_SECONDS)
-        self._is_quiet = True
+        self._quiet: asyncio.TimerHandle | None = None
+        self._closing: asyncio.Task[None] | None = None
 
     async def change(
         self, client: str, content: AsyncIterator[bytes], size: int, wanted: Rendition
     ) -> Picture:
         """
-        `content` has `size` bytes, and is read when it is the client's turn. Raises StorageError: NotImplemented without
-        Pillow, SlowDown, InvalidRequest for what is no picture, is damaged, or would take too much.
+        `content` has `size` bytes, and is read when it is the client's turn. Raises StorageError: NotImplemented
+        without Pillow, SlowDown, InvalidRequest for what is no picture, is damaged, or would take too much.
         """
         if find_spec("PIL") is None:
             raise no_pictures_here()
-        self._is_quiet = False
         try:
             async with self._turns.of(client):
                 return await self._changed(content, size, wanted)
         except TooManyWait:
             raise pictures_wait() from None
-
-    async def run(self, stop: asyncio.Event) -> None:
-        """Ends processes that nobody has needed for a while, and at last all of them."""
-        while not stop.is_set():
-            self._is_quiet = True
-            with suppress(TimeoutError):
-                async with asyncio.timeout(IDLE_SECONDS):
-                    await stop.wait()
-            if self._is_quiet or stop.is_set():
-                await self.close()
+        finally:
+            self._close_later()
 
     async def close(self) -> None:
         """Ends the processes that have nothing to do."""
         while self._idle:
             await self._idle.pop().end()
+
+    def _close_later(self) -> None:
+        """When nobody has wanted a picture for a while; processes end with ours besides."""
+        if self._quiet is not None:
+            self._quiet.cancel()
+        self._quiet = asyncio.get_running_loop().call_later(IDLE_SECONDS, self._begin_to_close)
+
+    def _begin_to_close(self) -> None:
+        self._closing = asyncio.create_task(self.close())
 
     async def _changed(self, content: AsyncIterator[bytes], size: int, wanted: Rendition) -> Picture:
         worker = self._idle.pop() if self._idle else await _Worker.begin()

@@ -48,7 +48,10 @@ class ImageService:
         self._under_way: dict[tuple[str, str], asyncio.Task[Rendered]] = {}
 
     async def render(self, client: str, found: Found, wanted: Rendition) -> Rendered:
-        """`client` is who takes turns with others. Raises StorageError: what ImagePool.change raises, and NoSuchKey when it is deleted in the meantime."""
+        """
+        `client` is who takes turns with others. Raises StorageError: what ImagePool.change raises, and NoSuchKey when
+        the picture is deleted in the meantime.
+        """
         object = found.object
         if object.size > MOST_SOURCE_BYTES:
             raise not_changed(f"It has more than {in_words(MOST_SOURCE_BYTES)}.")
@@ -76,9 +79,7 @@ class ImageService:
 
     async def _make(self, client: str, found: Found, wanted: Rendition) -> Rendered:
         object = found.object
-        picture = await self._pool.change(
-            client, found.read(0, object.size), object.size, wanted
-        )
+        picture = await self._pool.change(client, found.read(0, object.size), object.size, wanted)
         async with self._database.transaction() as tx:
             intent = await self._blobs.begin(
                 tx,

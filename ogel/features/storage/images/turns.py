@@ -47,19 +47,32 @@ class Turns:
         except BaseException as error:
             if turn.done() and not turn.cancelled():
                 self._pass_on()  # it came and the client went in the same moment
+            else:
+                self._leave(client, turn)
             if isinstance(error, TimeoutError):
                 raise TooManyWait from None
             raise
 
+    def _leave(self, client: str, turn: asyncio.Future[None]) -> None:
+        turns = self._waiting.get(client)
+        if turns is None or turn not in turns:
+            return  # it was passed over
+        turns.remove(turn)
+        self._number -= 1
+        if not turns:
+            del self._waiting[client]
+
     def _pass_on(self) -> None:
-        while self._waiting:
-            client = next(iter(self._waiting))
-            turns = self._waiting.pop(client)
-            turn = turns.popleft()
-            self._number -= 1
-            if turns:
-                self._waiting[client] = turns
-            if not turn.done():
-                turn.set_result(None)
-                return
-        self._free += 1
+        if not self._waiting:
+            self._free += 1
+            return
+        client = next(iter(self._waiting))
+        turns = self._waiting.pop(client)
+        turn = turns.popleft()
+        self._number -= 1
+        if turns:
+            self._waiting[client] = turns
+        if turn.done():  # who waited was cancelled, and has not come to leave yet
+            self._pass_on()
+        else:
+            turn.set_result(None)

@@ -1,9 +1,9 @@
 """
-What changes pictures, in a process of its own: whatever a picture does to the libraries that read it, it does it here.
+What changes pictures, in a process of its own: whatever a picture does to the libraries that read it, it does here.
 
-Run as a file, with the standard library and Pillow only. It reads a line of JSON (`size` and what is wanted) and as many
-bytes of a picture, answers with a line and the bytes of another, and does so again until nothing comes any more. Reading
-a head tells how large a picture is; nothing is decoded that has more pixels than allowed.
+Run as a file, with the standard library and Pillow only. It reads a line of JSON (`size` and what is wanted) and as
+many bytes of a picture, answers with a line and the bytes of another, and does so again until nothing comes any more.
+Reading a head tells how large a picture is; nothing is decoded that has more pixels than allowed.
 """
 
 from __future__ import annotations
@@ -75,9 +75,7 @@ def _answer(
         return {"refused": "It cannot be read: it is damaged, or cut off.", "size": 0}, b""
 
 
-def changed(
-    library: Any, content: bytes, wanted: dict[str, Any], most_pixels: int
-) -> tuple[bytes, str]:
+def changed(library: Any, content: bytes, wanted: dict[str, Any], most_pixels: int) -> tuple[bytes, str]:
     """Returns the picture that is wanted, and its format. Raises Refused."""
     from PIL import UnidentifiedImageError
 

@@ -128,7 +128,8 @@ class ObjectWriter:
         """
         if (bucket := await self._buckets.get(tx, bucket_id)) is None:
             raise no_such_bucket()
-        admitted(bucket, facts)
+        if facts is not None:
+            admitted(bucket, facts)
         await self._quotas.see_user(tx, owner_of(principal))
         target = Target(bucket, name, upsert)
         if is_operator(principal, WRITE):
