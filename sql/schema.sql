@@ -161,6 +161,19 @@ RETURN NULL;
 END
 $$;
 
+CREATE FUNCTION storage_uploads_deleted() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'ogel', 'pg_temp'
+    AS $$
+BEGIN
+  UPDATE storage_blobs SET state = 'deleting', until = now()
+  WHERE state = 'pending' AND version = ANY (ARRAY(SELECT version FROM gone));
+
+RETURN NULL;
+
+END
+$$;
+
 CREATE FUNCTION webhook_listeners(types text[], keys text[]) RETURNS TABLE(type text, webhook_id text, filter text, ordered_by text)
     LANGUAGE plpgsql STABLE
     SET enable_seqscan TO 'off'
@@ -222,6 +235,8 @@ CREATE UNLOGGED TABLE webhook_handovers (
 );
 
 CREATE TRIGGER storage_blobs_counted AFTER INSERT OR DELETE OR UPDATE OF state, size, bucket_id, owner_id ON storage_blobs FOR EACH ROW EXECUTE FUNCTION storage_blob_counted();
+
+CREATE TRIGGER storage_uploads_deleted AFTER DELETE ON storage_uploads REFERENCING OLD TABLE AS gone FOR EACH STATEMENT EXECUTE FUNCTION storage_uploads_deleted();
 
 CREATE TRIGGER webhook_endpoints_version BEFORE UPDATE ON webhook_endpoints FOR EACH ROW EXECUTE FUNCTION next_version();
 
@@ -1487,8 +1502,8 @@ ALTER TABLE ONLY storage_quotas
 CREATE TABLE storage_uploads (
     id uuid NOT NULL,
     protocol text NOT NULL,
-    bucket_id text NOT NULL,
-    name text NOT NULL COLLATE pg_catalog."C",
+    bucket_id text,
+    name text COLLATE pg_catalog."C",
     owner_id text,
     role text,
     version text NOT NULL,
@@ -1503,11 +1518,14 @@ CREATE TABLE storage_uploads (
     finished_at timestamp with time zone,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     expires_at timestamp with time zone NOT NULL,
+    CONSTRAINT storage_uploads_check CHECK (((concat = 'partial'::text) OR ((bucket_id IS NOT NULL) AND (name IS NOT NULL)))),
     CONSTRAINT storage_uploads_concat_check CHECK ((concat = ANY (ARRAY['partial'::text, 'final'::text]))),
     CONSTRAINT storage_uploads_protocol_check CHECK ((protocol = ANY (ARRAY['tus'::text, 's3'::text, 'direct'::text])))
 );
 
 COMMENT ON TABLE storage_uploads IS 'uploads in several requests';
+
+COMMENT ON COLUMN storage_uploads.bucket_id IS 'null: a part that need not say what it will be a part of';
 
 COMMENT ON COLUMN storage_uploads.role IS 'as whom who began it writes';
 
@@ -1530,6 +1548,8 @@ ALTER TABLE ONLY storage_uploads
 CREATE INDEX storage_uploads_expire ON storage_uploads USING btree (expires_at);
 
 CREATE INDEX storage_uploads_object ON storage_uploads USING btree (bucket_id, name, id);
+
+CREATE INDEX storage_uploads_owner ON storage_uploads USING btree (owner_id) WHERE ((finished_at IS NULL) AND (owner_id IS NOT NULL));
 
 ALTER TABLE ONLY storage_uploads
     ADD CONSTRAINT storage_uploads_bucket_id_fkey FOREIGN KEY (bucket_id) REFERENCES storage.buckets(id) ON DELETE CASCADE;

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import parsedate_to_datetime
@@ -78,6 +78,25 @@ class Answer:
         return decoded(self.body, kind)
 
 
+@dataclass(frozen=True, slots=True)
+class Streamed:
+    """An answer whose body is read once, as it comes. `headers` by lower-case name."""
+
+    status: int
+    headers: Mapping[str, str]
+    pieces: Iterator[bytes]
+
+    def whole(self) -> Answer:
+        """Raises OgelError when it is longer than answers are."""
+        pieces, size = [], 0
+        for piece in self.pieces:
+            size += len(piece)
+            if size > MOST_BYTES:
+                raise OgelError(f"the answer has more than {MOST_BYTES >> 20} MiB")
+            pieces.append(piece)
+        return Answer(self.status, self.headers, b"".join(pieces))
+
+
 class Transport(Protocol):
     """`where`: who answers, for people."""
 
@@ -89,6 +108,19 @@ class Transport(Protocol):
         """
         `target` is a path with its query, percent-encoded. Raises Unavailable when nobody answers within so many
         seconds, or not in HTTP.
+        """
+
+    def stream(
+        self,
+        method: str,
+        target: str,
+        headers: Mapping[str, str],
+        body: Iterable[bytes] | None,
+        seconds: float,
+    ) -> AbstractContextManager[Streamed]:
+        """
+        Likewise, of any size: `body` is taken as fast as it is read there. So many seconds may pass without a byte.
+        What is not read is given up. Raises what `send` raises, also while it is read.
         """
 
 
@@ -166,6 +198,27 @@ class Client:
             time.sleep(seconds)
         return self._transport.send(method, target, sent, content, timeout_seconds)
 
+    @contextmanager
+    def streamed(
+        self,
+        method: str,
+        path: str,
+        query: Query = NOTHING,
+        *,
+        body: Iterable[bytes] | None = None,
+        headers: Mapping[str, str] = NO_HEADERS,
+        timeout_seconds: float = TIMEOUT_SECONDS,
+    ) -> Iterator[Streamed]:
+        """
+        The answer of success, of any size. `body` goes in chunks, or as long as a `content-length` among `headers`
+        says. `timeout_seconds` may pass without a byte. Raises what `request` raises; nothing is asked twice.
+        """
+        target = path + _query_string(query)
+        with self._transport.stream(method, target, headers, body, timeout_seconds) as answer:
+            if not 200 <= answer.status < 300:
+                raise error_of(answer.whole(), self.where)
+            yield answer
+
     def whole(self, path: str, query: Query = NOTHING) -> Listed:
         """A list that has one page."""
         return Listed(self.request("GET", path, query).as_(_Page).items)
@@ -200,6 +253,14 @@ class _Problem(msgspec.Struct):
     detail: str
     status: int
     errors: list[_Field] = []
+
+
+class _StorageError(msgspec.Struct, rename="camel"):
+    """As storage answers in the words of Supabase's."""
+
+    status_code: str
+    message: str
+    code: str
 
 
 class _Field(msgspec.Struct):
@@ -269,12 +330,23 @@ def error_of(answer: Answer, where: str) -> OgelError:
         else:
             fields = tuple(FieldError(each.path, each.message) for each in problem.errors)
             return kind(problem.detail, errors=fields, retry_after_seconds=seconds)
+    if (said := _of_storage(answer)) is not None:
+        return kind(said, retry_after_seconds=seconds)
     if 300 <= answer.status < 400:
         place = answer.headers.get("location", "elsewhere").partition("?")[0]
         return OgelError(f"{where} sends us to {place}: if that is your Ogel, name that address")
     # That somebody else has no such path says nothing about an id.
     kind = OgelError if kind in (NotFound, Conflict) else kind
     return kind(f"{_strange(answer, where)}: {_beginning(answer)}", retry_after_seconds=seconds)
+
+
+def _of_storage(answer: Answer) -> str | None:
+    if answer.media_type != "application/json":
+        return None
+    try:
+        return msgspec.json.decode(answer.body, type=_StorageError).message
+    except msgspec.DecodeError:
+        return None
 
 
 def decoded(content: bytes | msgspec.Raw, kind: type[Value]) -> Value:

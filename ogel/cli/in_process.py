@@ -6,13 +6,15 @@ import asyncio
 import getpass
 import sys
 import threading
-from collections.abc import Mapping, MutableMapping
+import time
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 from concurrent.futures import Future
+from contextlib import contextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import unquote
 
-from ogel.cli.client import MOST_BYTES, Answer
+from ogel.cli.client import MOST_BYTES, Answer, Streamed
 from ogel.cli.process import event_loop
 from ogel.kernel.errors import OgelError, Unavailable
 
@@ -20,6 +22,12 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
     from ogel.settings import Settings
+
+
+# Any key will do.
+_ANY_KEY = {"authorization": "Bearer operator"}
+# Of an answer that is read more slowly than it comes; a piece is some hundred KiB at most.
+_PIECES = 4
 
 
 class InProcess:
@@ -39,16 +47,32 @@ class InProcess:
         self, method: str, target: str, headers: Mapping[str, str], body: bytes | None, seconds: float
     ) -> Answer:
         loop, _, app = self._ready.result()
-        # Any key will do.
-        headers = {"authorization": "Bearer operator", **headers}
         answering = asyncio.run_coroutine_threadsafe(
-            _answer(app, method, target, headers, body or b"", seconds), loop
+            _answer(app, method, target, {**_ANY_KEY, **headers}, body or b"", seconds), loop
         )
         try:
             return answering.result()
         except BaseException:  # Ctrl-C: nobody waits for it any more
             answering.cancel()
             raise
+
+    @contextmanager
+    def stream(
+        self,
+        method: str,
+        target: str,
+        headers: Mapping[str, str],
+        body: Iterable[bytes] | None,
+        seconds: float,
+    ) -> Iterator[Streamed]:
+        loop, _, app = self._ready.result()
+        passing = _Passing(loop, iter(body or ()), seconds)
+        scope = _scope(method, target, {**_ANY_KEY, **headers})
+        answering = asyncio.run_coroutine_threadsafe(passing.run(app, scope), loop)
+        try:
+            yield passing.answer()
+        finally:
+            answering.cancel()  # where the answer has not ended
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -101,9 +125,20 @@ def _log_quietly(settings: Settings) -> None:
 async def _answer(
     app: ASGIApp, method: str, target: str, headers: Mapping[str, str], body: bytes, seconds: float
 ) -> Answer:
+    scope = _scope(method, target, headers)
+    scope["headers"].append((b"content-length", b"%d" % len(body)))
+    collected = _Collected(body)
+    try:
+        async with asyncio.timeout(seconds):
+            await app(scope, collected.receive, collected.send)
+    except TimeoutError:
+        raise Unavailable(f"Nothing was answered within {seconds:g} s.") from None
+    return collected.answer()
+
+
+def _scope(method: str, target: str, headers: Mapping[str, str]) -> dict[str, Any]:
     path, _, query = target.partition("?")
-    sent = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
-    scope = {
+    return {
         "type": "http",
         "asgi": {"version": "3.0"},
         "http_version": "1.1",
@@ -113,17 +148,12 @@ async def _answer(
         "raw_path": path.encode("ascii"),
         "root_path": "",
         "query_string": query.encode("ascii"),
-        "headers": [*sent, (b"content-length", b"%d" % len(body))],
+        "headers": [
+            (name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()
+        ],
         "client": None,
         "server": None,
     }
-    collected = _Collected(body)
-    try:
-        async with asyncio.timeout(seconds):
-            await app(scope, collected.receive, collected.send)
-    except TimeoutError:
-        raise Unavailable(f"Nothing was answered within {seconds:g} s.") from None
-    return collected.answer()
 
 
 class _Collected:
@@ -145,8 +175,7 @@ class _Collected:
     async def send(self, message: MutableMapping[str, Any]) -> None:
         if message["type"] == "http.response.start":
             self._status = message["status"]
-            headers = message.get("headers", ())
-            self._headers = {str(name, "latin-1").lower(): str(value, "latin-1") for name, value in headers}
+            self._headers = _by_name(message)
             return
         piece = message.get("body", b"")
         self._size += len(piece)
@@ -156,3 +185,81 @@ class _Collected:
 
     def answer(self) -> Answer:
         return Answer(self._status, self._headers, b"".join(self._pieces))
+
+
+class _Passing:
+    """
+    A request and its answer, a few pieces at a time: the application waits in its loop while the caller's thread is
+    slower, and the caller waits in its thread while the application is.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, body: Iterator[bytes], seconds: float) -> None:
+        self._loop = loop
+        self._body: Iterator[bytes] | None = body
+        self._seconds = seconds
+        self._moved_at = time.monotonic()
+        self._broken_off: Exception | None = None
+        self._head: Future[tuple[int, Mapping[str, str]]] = Future()
+        # None: the answer has ended; an exception: it was broken off.
+        self._pieces: asyncio.Queue[bytes | Exception | None] = asyncio.Queue(_PIECES)
+
+    async def run(self, app: ASGIApp, scope: dict[str, Any]) -> None:
+        ending: Exception | None = None
+        try:
+            await app(scope, self._receive, self._send)
+        except Exception as error:  # noqa: BLE001 - it is raised where the answer is read
+            ending = error
+        ending = self._broken_off or ending
+        if not self._head.done():
+            self._head.set_exception(ending or OgelError("Nothing was answered."))
+        await self._pieces.put(ending)
+
+    def answer(self) -> Streamed:
+        """Once it begins. Raises Unavailable when neither side has moved for so many seconds."""
+        while True:
+            try:
+                status, headers = self._head.result(self._moved_at + self._seconds - time.monotonic())
+            except TimeoutError:
+                if time.monotonic() - self._moved_at < self._seconds:
+                    continue
+                raise Unavailable(f"Nothing was answered within {self._seconds:g} s.") from None
+            return Streamed(status, headers, self._read())
+
+    def _read(self) -> Iterator[bytes]:
+        while True:
+            taking = asyncio.run_coroutine_threadsafe(self._pieces.get(), self._loop)
+            try:
+                piece = taking.result(self._seconds)
+            except TimeoutError:
+                taking.cancel()
+                raise Unavailable(f"Nothing came within {self._seconds:g} s.") from None
+            if piece is None:
+                return
+            if isinstance(piece, Exception):
+                raise piece
+            yield piece
+
+    async def _receive(self) -> dict[str, Any]:
+        if self._body is None:
+            await asyncio.Event().wait()  # nobody leaves before the answer is there
+            raise AssertionError("only a cancellation ends that")
+        try:
+            piece = await asyncio.to_thread(next, self._body, None)
+        except OSError as error:  # the caller's: a file that cannot be read on
+            self._broken_off = error
+            return {"type": "http.disconnect"}
+        self._moved_at = time.monotonic()
+        if piece is None:
+            self._body = None
+        return {"type": "http.request", "body": piece or b"", "more_body": piece is not None}
+
+    async def _send(self, message: MutableMapping[str, Any]) -> None:
+        if message["type"] == "http.response.start":
+            self._head.set_result((message["status"], _by_name(message)))
+        elif piece := message.get("body", b""):
+            await self._pieces.put(piece)
+
+
+def _by_name(start: Mapping[str, Any]) -> Mapping[str, str]:
+    headers = start.get("headers", ())
+    return {str(name, "latin-1").lower(): str(value, "latin-1") for name, value in headers}

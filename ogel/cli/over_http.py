@@ -6,7 +6,8 @@ import ipaddress
 import ssl
 import time
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Self
 from urllib.parse import unquote, urlsplit, urlunsplit
@@ -15,12 +16,13 @@ import urllib3
 from urllib3 import exceptions
 
 from ogel import __version__
-from ogel.cli.client import MOST_BYTES, Answer
+from ogel.cli.client import MOST_BYTES, Answer, Streamed
 from ogel.kernel.errors import ConfigError, OgelError, Unavailable
 from ogel.runtime.log.terminal import printable
 
 CONNECT_SECONDS = 10.0
 _PIECE = 64 * 1024
+_STREAMED_PIECE = 256 * 1024
 _AGENT = f"ogel-cli/{__version__}"
 
 
@@ -43,28 +45,69 @@ class OverHttp:
         self, method: str, target: str, headers: Mapping[str, str], body: bytes | None, seconds: float
     ) -> Answer:
         deadline = time.monotonic() + seconds
-        try:
-            response = self._pool.request(
-                method,
-                f"{self._origin}{self._prefix}{target}",
-                body=body,
-                headers={**self._headers, **headers},
-                timeout=urllib3.Timeout(connect=min(CONNECT_SECONDS, seconds), read=seconds),
-                retries=False,
-                redirect=False,
-                preload_content=False,
-            )
+        with self._explained():
+            response = self._asked(method, target, headers, body, seconds)
             try:
                 content = self._read(response, deadline)
             finally:
                 response.release_conn()
+        return Answer(response.status, _by_name(response), content)
+
+    @contextmanager
+    def stream(
+        self,
+        method: str,
+        target: str,
+        headers: Mapping[str, str],
+        body: Iterable[bytes] | None,
+        seconds: float,
+    ) -> Iterator[Streamed]:
+        with self._explained():
+            response = self._asked(method, target, headers, body, seconds)
+        ended = False
+
+        def pieces() -> Iterator[bytes]:
+            nonlocal ended
+            with self._explained():
+                while piece := response.read1(_STREAMED_PIECE, decode_content=True):
+                    yield piece
+            ended = True
+
+        try:
+            yield Streamed(response.status, _by_name(response), pieces())
+        finally:
+            if ended:
+                response.release_conn()
+            else:
+                response.close()  # its rest would be the next answer
+
+    def _asked(
+        self,
+        method: str,
+        target: str,
+        headers: Mapping[str, str],
+        body: bytes | Iterable[bytes] | None,
+        seconds: float,
+    ) -> urllib3.BaseHTTPResponse:
+        return self._pool.request(
+            method,
+            f"{self._origin}{self._prefix}{target}",
+            body=body,
+            headers={**self._headers, **headers},
+            timeout=urllib3.Timeout(connect=min(CONNECT_SECONDS, seconds), read=seconds),
+            retries=False,
+            redirect=False,
+            preload_content=False,
+        )
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
         except exceptions.HTTPError as error:
             raise Unavailable(f"{self.where} {self._why(error)}") from error
         except (ValueError, UnicodeError) as error:  # of http.client, for what no header may hold
             raise OgelError(f"this cannot be sent: {printable(str(error))}") from error
-        return Answer(
-            response.status, {name.lower(): value for name, value in response.headers.items()}, content
-        )
 
     def _read(self, response: urllib3.BaseHTTPResponse, deadline: float) -> bytes:
         """Piece by piece, so that one who sends a byte now and then has no more time than others."""
@@ -106,6 +149,10 @@ class OverHttp:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._pool.clear()
+
+
+def _by_name(response: urllib3.BaseHTTPResponse) -> Mapping[str, str]:
+    return {name.lower(): value for name, value in response.headers.items()}
 
 
 class _Proxy:

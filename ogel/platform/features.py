@@ -12,7 +12,7 @@ FEATURES: tuple[LazyFeature, ...] = (
     LazyFeature("keys", brings=["authenticators", "services", "settings"]),
     LazyFeature("accounts", brings=["authenticators", "services", "settings"]),
     LazyFeature("teams", brings=["settings"]),
-    LazyFeature("storage", queues=["cleanup"], brings=["settings"]),
+    LazyFeature("storage", queues=["cleanup"], brings=["samples", "alerts", "settings"]),
     LazyFeature("gateway", brings=["settings"]),
     LazyFeature("messaging", queues=["messaging"], brings=["settings"]),
     LazyFeature("mail", queues=["mail"], brings=["settings"]),

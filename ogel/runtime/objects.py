@@ -28,10 +28,11 @@ class ObjectMissing(Exception):
 
 
 class Written(Struct, frozen=True):
-    """The result of a put; `sha256` is hexadecimal."""
+    """The result of a put; the digests, of all its bytes, are hexadecimal."""
 
     size: int
     sha256: str
+    md5: str
 
 
 class Entry(Struct, frozen=True):
@@ -46,18 +47,41 @@ class ObjectStore(Protocol):
     `check_key`; others raise ValueError.
     """
 
-    async def put(self, key: str, content: AsyncIterable[bytes]) -> Written:
+    async def put(self, key: str, content: AsyncIterable[bytes], length: int | None = None) -> Written:
         """
         Stores an object, replacing any other under the key. It becomes visible when it is complete, and survives a
-        crash from then on; a put that is broken off leaves the former object. Raises StoreFull.
+        crash from then on; a put that is broken off leaves the former object. `length`, where it is known, lets a store
+        refuse at once what it has no room for. Raises StoreFull.
         """
 
     def get(
         self, key: str, first: int = 0, end: int | None = None
     ) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
         """
-        Opens an object and yields the bytes from `first` up to `end` (None: to the last) in pieces of any size. Raises
-        ObjectMissing on entering the block.
+        Opens an object and yields the bytes from `first` up to `end` (None: to the last) in pieces of any size; what
+        lies behind its last byte is empty. Raises ObjectMissing on entering the block.
+        """
+
+    async def copy(self, source: str, target: str) -> None:
+        """
+        Stores an object under another key too, without its bytes passing through here, as visible and as safe as after
+        a put. Raises ObjectMissing, StoreFull.
+        """
+
+    def presigned_get(
+        self, key: str, seconds: int, *, content_type: str | None = None, disposition: str | None = None
+    ) -> str | None:
+        """
+        Returns a URL where anybody may read the object for so long, which answers with the given headers. None: this
+        store has no such thing.
+        """
+
+    def presigned_put(
+        self, key: str, seconds: int, length: int, *, content_type: str | None = None
+    ) -> str | None:
+        """
+        Returns a URL where anybody may put the object, of exactly that many bytes, and with that content type if one is
+        given, for so long. None: this store has no such thing.
         """
 
     async def stat(self, key: str) -> Entry | None: ...

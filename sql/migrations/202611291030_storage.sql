@@ -107,8 +107,8 @@ CREATE UNIQUE INDEX storage_blobs_rendition ON ogel.storage_blobs (rendition_of,
 CREATE TABLE ogel.storage_uploads (
   id uuid PRIMARY KEY,
   protocol text NOT NULL CHECK (protocol IN ('tus', 's3', 'direct')),
-  bucket_id text NOT NULL REFERENCES buckets ON DELETE CASCADE,
-  name text COLLATE "C" NOT NULL,
+  bucket_id text REFERENCES buckets ON DELETE CASCADE,
+  name text COLLATE "C",
   owner_id text,
   role text,
   version text NOT NULL UNIQUE,
@@ -122,9 +122,11 @@ CREATE TABLE ogel.storage_uploads (
   release_asked boolean NOT NULL DEFAULT false,
   finished_at timestamptz,
   created_at timestamptz NOT NULL DEFAULT now(),
-  expires_at timestamptz NOT NULL
+  expires_at timestamptz NOT NULL,
+  CHECK (concat = 'partial' OR (bucket_id IS NOT NULL AND name IS NOT NULL))
 );
 COMMENT ON TABLE ogel.storage_uploads IS 'uploads in several requests';
+COMMENT ON COLUMN ogel.storage_uploads.bucket_id IS 'null: a part that need not say what it will be a part of';
 COMMENT ON COLUMN ogel.storage_uploads.role IS 'as whom who began it writes';
 COMMENT ON COLUMN ogel.storage_uploads.version IS 'of the blobs that have come, and of the object when it is whole';
 COMMENT ON COLUMN ogel.storage_uploads.length IS 'bytes in all; null: not known yet';
@@ -133,6 +135,7 @@ COMMENT ON COLUMN ogel.storage_uploads.lock_token IS 'of the request that writes
 COMMENT ON COLUMN ogel.storage_uploads.release_asked IS 'another request waits for the lock';
 CREATE INDEX storage_uploads_expire ON ogel.storage_uploads (expires_at);
 CREATE INDEX storage_uploads_object ON ogel.storage_uploads (bucket_id, name, id);
+CREATE INDEX storage_uploads_owner ON ogel.storage_uploads (owner_id) WHERE finished_at IS NULL AND owner_id IS NOT NULL;
 
 CREATE TABLE ogel.storage_quotas (
   subject text PRIMARY KEY,
@@ -191,6 +194,17 @@ BEGIN
   RETURN NULL;
 END
 $$;
+-- What came of an upload goes with it, unless it became an object's.
+CREATE FUNCTION ogel.storage_uploads_deleted() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = ogel, pg_temp AS $$
+BEGIN
+  UPDATE storage_blobs SET state = 'deleting', until = now()
+  WHERE state = 'pending' AND version = ANY (ARRAY(SELECT version FROM gone));
+  RETURN NULL;
+END
+$$;
+CREATE TRIGGER storage_uploads_deleted AFTER DELETE ON ogel.storage_uploads REFERENCING OLD TABLE AS gone
+  FOR EACH STATEMENT EXECUTE FUNCTION ogel.storage_uploads_deleted();
 CREATE TRIGGER objects_deleted AFTER DELETE ON objects REFERENCING OLD TABLE AS gone
   FOR EACH STATEMENT EXECUTE FUNCTION ogel.storage_objects_deleted();
 CREATE TRIGGER objects_changed AFTER UPDATE ON objects FOR EACH ROW

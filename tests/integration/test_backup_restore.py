@@ -346,7 +346,7 @@ def test_schemas_that_are_reserved_are_backed_up_and_those_of_others_are_not(
     with psycopg.connect(database_url) as connection:
         connection.execute(make)
         connection.execute("INSERT INTO auth.events (name) VALUES ('first'), ('second')")
-        connection.execute("DROP SCHEMA storage")
+        connection.execute("DROP SCHEMA storage CASCADE")
         connection.execute("CREATE SCHEMA storage")
         connection.execute("CREATE TABLE storage.theirs AS SELECT 1 AS one")
         connection.execute("CREATE TABLE public.users AS SELECT 1 AS one")

@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+import urllib3
 
 from ogel.adapters.storage.local import LocalObjects
 from ogel.adapters.storage.s3 import PART_BYTES, Bucket, BucketObjects
@@ -56,7 +57,11 @@ def test_what_is_put_is_there_and_can_be_replaced(store: Open) -> None:
         for content in (b"first", b"", b"the second"):
             began = datetime.now(UTC)
             written = await store.put(key, one(content))
-            assert (written.size, written.sha256) == (len(content), hashlib.sha256(content).hexdigest())
+            digests = (
+                hashlib.sha256(content).hexdigest(),
+                hashlib.md5(content, usedforsecurity=False).hexdigest(),
+            )
+            assert (written.size, written.sha256, written.md5) == (len(content), *digests)
             assert await read(store, key, 100) == content
             entry = await store.stat(key)
             assert entry is not None
@@ -87,6 +92,110 @@ def test_what_is_long_streams_in_both_directions(store: Open) -> None:
         assert digest.hexdigest() == written.sha256 == hashlib.sha256(b"".join(pieces)).hexdigest()
 
     run(store, story)
+
+
+def test_what_its_length_is_known_of_is_stored_alike(store: Open) -> None:
+    async def story(store: ObjectStore, prefix: str) -> None:
+        for size in (0, 1, 300_000, PART_BYTES, PART_BYTES + 1):
+            content = os.urandom(size)
+            written = await store.put(f"{prefix}a", one(content), size)
+            assert (written.size, written.md5) == (
+                size,
+                hashlib.md5(content, usedforsecurity=False).hexdigest(),
+            )
+            assert await read(store, f"{prefix}a", size) == content
+
+    run(store, story)
+
+
+def test_a_part_is_read_alone(store: Open) -> None:
+    content = os.urandom(600_000)
+
+    async def part(store: ObjectStore, key: str, first: int, end: int | None) -> bytes:
+        async with store.get(key, first, end) as pieces:
+            return b"".join([piece async for piece in pieces])
+
+    async def story(store: ObjectStore, prefix: str) -> None:
+        key = f"{prefix}a"
+        await store.put(key, one(content))
+        await store.put(f"{prefix}empty", one(b""))
+        for first, end in [
+            (0, None), (0, 1), (599_999, None), (599_999, 600_000), (10, 600_000), (262_144, 524_288), (1, 262_145),
+            (5, 5), (0, 0), (600_000, None), (600_000, 600_001), (700_000, None), (599_999, 700_000),
+        ]:  # fmt: skip
+            assert await part(store, key, first, end) == content[first:end], (first, end)
+        for first, end in [(0, None), (0, 1), (0, 0), (3, 9)]:
+            assert await part(store, f"{prefix}empty", first, end) == b""
+            with pytest.raises(ObjectMissing):
+                await part(store, f"{prefix}none", first, end)
+
+    run(store, story)
+
+
+def test_a_copy_stays_when_what_it_was_made_of_goes(store: Open) -> None:
+    async def story(store: ObjectStore, prefix: str) -> None:
+        source, target = f"{prefix}a", f"{prefix}deep/er/b"
+        await store.put(target, one(b"before"))
+        await store.put(source, one(b"content"))
+        for _ in range(2):
+            await store.copy(source, target)
+            assert await read(store, target, 100) == await read(store, source, 100) == b"content"
+        assert await keys(store, prefix) == [source, target]
+        await store.put(source, one(b"another"))
+        assert await read(store, target, 100) == b"content"
+        await store.delete(source)
+        assert await read(store, target, 100) == b"content"
+        with pytest.raises(ObjectMissing):
+            await store.copy(source, target)
+        assert await read(store, target, 100) == b"content"
+        assert await store.sweep(LATER) == 0
+
+    run(store, story)
+
+
+def test_a_directory_has_no_urls_for_others(tmp_path: Path) -> None:
+    async def story(store: ObjectStore, prefix: str) -> None:
+        assert store.presigned_get(f"{prefix}a", 60) is None
+        assert store.presigned_put(f"{prefix}a", 60, 1) is None
+
+    run(lambda: LocalObjects(tmp_path), story)
+
+
+def test_whoever_has_a_url_does_what_it_was_made_for(seaweed: Seaweed) -> None:
+    def asked(
+        method: str, url: str | None, content: bytes | None = None, **headers: str
+    ) -> urllib3.BaseHTTPResponse:
+        assert url is not None
+        return urllib3.request(method, url, body=content, headers=headers, retries=False)
+
+    async def story(store: ObjectStore, prefix: str) -> None:
+        key = f"{prefix}a"
+        await store.put(key, one(b"content"))
+        named = "attachment; filename=\"a b.txt\"; filename*=UTF-8''%C3%A4"
+        url = store.presigned_get(key, 60, content_type="text/plain; charset=utf-8", disposition=named)
+        found = await asyncio.to_thread(asked, "GET", url)
+        assert (found.status, found.data) == (200, b"content")
+        assert found.headers["content-type"] == "text/plain; charset=utf-8"
+        assert found.headers["content-disposition"] == named
+        assert url is not None
+        for wrong in (url.replace(key, f"{prefix}b"), url.replace("Expires=60", "Expires=600"), url[:-1]):
+            assert (await asyncio.to_thread(asked, "GET", wrong)).status == 403
+        assert (await asyncio.to_thread(asked, "PUT", url, b"x")).status == 403
+
+        url = store.presigned_put(key, 60, 5, content_type="image/png")
+        png = {"content-type": "image/png"}
+        assert (await asyncio.to_thread(asked, "PUT", url, b"longer", **png)).status == 403
+        assert (
+            await asyncio.to_thread(asked, "PUT", url, b"12345", **{"content-type": "text/html"})
+        ).status == 403
+        assert await read(store, key, 100) == b"content"
+        assert (await asyncio.to_thread(asked, "PUT", url, b"12345", **png)).status == 200
+        assert await read(store, key, 100) == b"12345"
+        for seconds in (0, 7 * 24 * 3600 + 1):
+            with pytest.raises(ValueError, match="is signed for"):
+                store.presigned_get(key, seconds)
+
+    run(lambda: BucketObjects(seaweed.bucket), story)
 
 
 def test_what_is_missing_says_so(store: Open) -> None:
@@ -231,7 +340,7 @@ def test_what_a_kill_left_behind_is_swept(tmp_path: Path) -> None:
 def test_an_upload_that_a_kill_left_behind_is_swept(seaweed: Seaweed) -> None:
     async def story(store: ObjectStore, prefix: str) -> None:
         assert isinstance(store, BucketObjects)
-        store._client._create_multipart_upload(seaweed.bucket.name, f"{prefix}a", {})
+        store._requests.begin_parts(f"{prefix}a")
         assert await store.sweep(datetime.now(UTC) - timedelta(hours=1)) == 0
         assert await store.sweep(LATER) == 1
         assert await store.sweep(LATER) == 0

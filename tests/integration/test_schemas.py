@@ -81,7 +81,7 @@ def tenant(empty_database_url: str) -> Iterator[Tenant]:
 
 def test_a_new_database_leaves_public_to_its_users(empty_database_url: str) -> None:
     assert len(migrated(empty_database_url)) == len(ALL)
-    assert tables(empty_database_url).keys() == {OWN, "auth"}
+    assert tables(empty_database_url).keys() == {OWN, "auth", "storage"}
     reserved = "SELECT nspname FROM pg_namespace WHERE nspname IN ('auth', 'storage') ORDER BY 1"
     assert rows(empty_database_url, reserved) == [("auth",), ("storage",)]
 
@@ -100,7 +100,7 @@ def test_tables_move_without_being_written_anew(empty_database_url: str) -> None
         assert "202611281830_move_tables_to_schema_ogel" in migrated(url)
     assert set(was) <= set(rows(url, files.format(OWN)))
     assert rows(url, f"SELECT count(*), max(id) FROM {OWN}.events") == counted
-    assert tables(url).keys() == {OWN, "auth"}
+    assert tables(url).keys() == {OWN, "auth", "storage"}
     functions = "SELECT proname FROM pg_proc WHERE pronamespace = 'public'::regnamespace"
     assert rows(url, functions) == []
     [warned] = log.warning.call_args_list
@@ -118,27 +118,31 @@ def test_the_version_before_does_not_begin_anew_where_its_tables_were(empty_data
         connection.execute("CREATE TABLE IF NOT EXISTS schema_migrations (version integer PRIMARY KEY)")
         applied = dict(connection.execute("SELECT version, checksum FROM schema_migrations").fetchall())
     assert {each.version: each.checksum for each in ALL} == applied
-    assert tables(url).keys() == {OWN, "auth"}
+    assert tables(url).keys() == {OWN, "auth", "storage"}
 
 
 def test_what_others_have_under_the_same_names_stays_theirs(empty_database_url: str) -> None:
-    """A log of migrations of another tool, an `auth` of Supabase's, and tables called as ours."""
+    """A log of migrations of another tool, `auth` and `storage` of Supabase's, and tables called as ours."""
     url = empty_database_url
     run(
         url,
         "CREATE SCHEMA auth",
         "CREATE TABLE auth.users (id int)",
+        "CREATE SCHEMA storage",
+        "CREATE TABLE storage.objects (id int)",
         "CREATE TABLE public.schema_migrations (version varchar PRIMARY KEY)",
         "INSERT INTO public.schema_migrations VALUES ('20240101')",
         "CREATE TABLE public.events (mine int)",
         "CREATE FUNCTION public.listening_keys(globs text[]) RETURNS text[] LANGUAGE sql AS 'SELECT globs'",
     )
     migrated(url)
-    theirs = {name: names for name, names in tables(url).items() if name not in (OWN, "ogel_auth")}
-    assert theirs == {"auth": {"users"}, "public": {"schema_migrations", "events"}}
+    theirs = {
+        name: names for name, names in tables(url).items() if name not in (OWN, "ogel_auth", "ogel_storage")
+    }
+    assert theirs == {"auth": {"users"}, "storage": {"objects"}, "public": {"schema_migrations", "events"}}
     assert rows(url, "SELECT version FROM public.schema_migrations") == [("20240101",)]
     assert rows(url, "SELECT obj_description('auth'::regnamespace, 'pg_namespace')") == [(None,)]
-    assert "users" in tables(url)["ogel_auth"]
+    assert "users" in tables(url)["ogel_auth"] and "objects" in tables(url)["ogel_storage"]
 
 
 def test_tables_are_found_where_the_version_before_was_told_to_make_them(tenant: Tenant) -> None:
@@ -163,7 +167,7 @@ def test_tables_are_found_where_the_version_before_was_told_to_make_them(tenant:
     run(tenant.owner_url, *(f"ALTER {kind} {name} OWNER TO {tenant.role}" for kind, name in ours))
     migrated(tenant.url)
     found = tables(tenant.owner_url)
-    assert found.keys() == {OWN, "auth", "public"} and len(found["public"]) == 1
+    assert found.keys() == {OWN, "auth", "storage", "public"} and len(found["public"]) == 1
 
 
 def test_who_may_not_make_a_schema_is_told_which_grant_it_takes(tenant: Tenant) -> None:
@@ -207,7 +211,7 @@ def test_a_table_that_somebody_holds_is_waited_for_and_nothing_is_moved_by_half(
         await moving
 
     asyncio.run(asyncio.wait_for(story(), 30))
-    assert tables(url).keys() == {OWN, "auth"}
+    assert tables(url).keys() == {OWN, "auth", "storage"}
 
 
 def test_a_restore_does_not_fill_what_is_not_moved_yet(empty_database_url: str) -> None:
@@ -255,7 +259,7 @@ def test_the_search_path_is_ours_whatever_the_database_says(tenant: Tenant) -> N
             row: tuple[object, ...] | None = await (await connection.execute(query)).fetchone()
             return row
 
-    assert asyncio.run(found()) == ("{ogel,auth}", 0, None)
+    assert asyncio.run(found()) == ("{ogel,auth,storage}", 0, None)
 
 
 def test_a_pooler_that_drops_the_search_path_is_named_at_the_start(tenant: Tenant) -> None:

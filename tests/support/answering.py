@@ -47,12 +47,22 @@ def answering(handle: Handle, certificate: tuple[Path, Path] | None = None) -> I
             known.connections += 1
 
         def _any(self) -> None:
-            body = self.rfile.read(int(self.headers.get("content-length") or 0))
+            body = self._body()
             asked = Asked(self.command, self.path, {k.lower(): v for k, v in self.headers.items()}, body)
             known.asked.append(asked)
             handle(self, asked)
 
-        do_GET = do_POST = do_PATCH = do_DELETE = do_PURGE = do_CONNECT = _any
+        def _body(self) -> bytes:
+            if self.headers.get("transfer-encoding") != "chunked":
+                return self.rfile.read(int(self.headers.get("content-length") or 0))
+            pieces = []
+            while size := int(self.rfile.readline(), 16):
+                pieces.append(self.rfile.read(size))
+                self.rfile.readline()
+            self.rfile.readline()
+            return b"".join(pieces)
+
+        do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_PURGE = do_CONNECT = _any
 
         def log_message(self, *_: object) -> None:
             pass

@@ -64,12 +64,17 @@ class Exchanges:
         path: str,
         body: Any = None,
         query: Mapping[str, Any] | None = None,
+        form: Mapping[str, tuple[str, bytes]] | None = None,
         **parameters: str,
     ) -> Any:
-        """`path` as the document has it, what it takes in `parameters`. Returns the answer, which must be a success."""
+        """
+        `path` as the document has it, what it takes in `parameters`; `form`: files by field, with their names. Returns
+        the answer, which must be a success.
+        """
         operation = self.paths[path][method.lower()]
         where = path.format(**{name: quote(value, safe="") for name, value in parameters.items()})
-        response = self.api(method, f"{where}?{urlencode(query)}" if query else where, body)
+        target = f"{where}?{urlencode(query)}" if query else where
+        response = self.api(method, target, body, **({} if form is None else _encoded_form(form)))
         status = str(response.status)
         assert 200 <= response.status < 300 and status in operation["responses"], (
             f"{method} {where}: {status} {response.raw[:2000]!r}"
@@ -93,6 +98,16 @@ class Exchanges:
         for real, shown in self.plain.items():
             text = text.replace(real, shown)
         return json.loads(text)
+
+
+def _encoded_form(form: Mapping[str, tuple[str, bytes]]) -> dict[str, Any]:
+    """As what a Client sends."""
+    raw = b"".join(
+        b'--form\r\nContent-Disposition: form-data; name="%b"; filename="%b"\r\n\r\n%b\r\n'
+        % (field.encode(), filename.encode(), content)
+        for field, (filename, content) in form.items()
+    )
+    return {"raw": raw + b"--form--\r\n", "headers": {"content-type": "multipart/form-data; boundary=form"}}
 
 
 def _answer(response: Response) -> Any:
@@ -165,6 +180,7 @@ def _all(ask: Exchanges, receiver: Receiver, carriers: Carriers, outside: Outsid
     _people(ask)
     _sessions(ask)
     _gateway(ask)
+    _storage(ask)
     _operators(ask)
 
 
@@ -384,6 +400,11 @@ def _backups(ask: Exchanges) -> None:
     verified = "verified_at"
     eventually(lambda: ask.api.ok("GET", f"/api/backups/{id}")[verified], 30, "its verification")
     ask("DELETE", "/api/backups/{id}", id=id)
+
+
+def _storage(ask: Exchanges) -> None:
+    ask("POST", "/api/storage/upload", form={"file": ("report.pdf", b"%PDF-1.7")})
+    ask("GET", "/api/storage/usage")
 
 
 def _keys(ask: Exchanges) -> None:

@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import errno
-import hashlib
 import os
 import sys
 import tempfile
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager, suppress
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import IO, TypeVar
+from uuid import uuid4
 
-from ogel.adapters.storage.threads import in_pages, in_thread
+from ogel.adapters.storage.digests import Digests
+from ogel.adapters.storage.threads import behind, in_pages, in_thread
 from ogel.kernel.errors import Unavailable
 from ogel.runtime.objects import Entry, ObjectMissing, StoreFull, Written, check_key, check_prefix
 
 Answer = TypeVar("Answer")
 
 _READ_BYTES = 256 * 1024
+# Of our own: a disk that hangs must not keep others from looking up names.
+_THREADS = 8
 # The directory of files that are being written; no key begins with a dot.
 _UNFINISHED = ".unfinished"
 # Errors for a full disk, a quota, or the limit of a file's size.
@@ -37,42 +41,61 @@ class LocalObjects:
 
     def __init__(self, root: Path) -> None:
         self._root = root
+        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="files")
 
-    async def put(self, key: str, content: AsyncIterable[bytes]) -> Written:
-        target = self._path(key)
-        size, digest = 0, hashlib.sha256()
-        file = await self._do(self._begin)
+    async def put(self, key: str, content: AsyncIterable[bytes], length: int | None = None) -> Written:
+        file = _Unfinished(self._root, self._path(key))
+
+        async def store(batch: Sequence[bytes], is_last: bool) -> Written | None:
+            return await self._do(lambda: file.store(batch, is_last))
+
         try:
-            async for piece in content:
-                await self._do(lambda piece=piece: _write(file, piece))  # type: ignore[misc]
-                digest.update(piece)
-                size += len(piece)
-            await self._do(lambda: self._finish(file, target))
+            written = await behind(content, store)
         except BaseException:
-            with suppress(OSError):
-                os.unlink(file.name)
+            await self._do(file.give_up)
             raise
-        finally:
-            file.close()
-        return Written(size, digest.hexdigest())
+        assert written is not None
+        return written
 
     @asynccontextmanager
     async def get(
         self, key: str, first: int = 0, end: int | None = None
     ) -> AsyncIterator[AsyncIterator[bytes]]:
         path = self._path(key)
-        file = await self._do(lambda: _opened(path, first))
-        if file is None:
+        left = sys.maxsize if end is None else max(end - first, 0)
+        opened = await self._do(lambda: _opened(path, first, min(_READ_BYTES, left)))
+        if opened is None:
             raise ObjectMissing(key)
+        file, beginning = opened
 
         async def pieces() -> AsyncIterator[bytes]:
-            left = sys.maxsize if end is None else end - first
-            while piece := await self._do(partial(file.read, min(_READ_BYTES, left))):
-                left -= len(piece)
+            """Ends where a piece is shorter than it may be, which only the last one is."""
+            rest, piece = left, beginning
+            while piece:
                 yield piece
+                rest -= len(piece)
+                if len(piece) < _READ_BYTES or not rest:
+                    return
+                piece = await self._do(partial(file.read, min(_READ_BYTES, rest)))
 
         with file:
             yield pieces()
+
+    async def copy(self, source: str, target: str) -> None:
+        """Both keys then have one file, which takes no more room."""
+        found, wanted = self._path(source), self._path(target)
+        if not await self._do(lambda: self._link(found, wanted)):
+            raise ObjectMissing(source)
+
+    def presigned_get(
+        self, key: str, seconds: int, *, content_type: str | None = None, disposition: str | None = None
+    ) -> str | None:
+        return None
+
+    def presigned_put(
+        self, key: str, seconds: int, length: int, *, content_type: str | None = None
+    ) -> str | None:
+        return None
 
     async def stat(self, key: str) -> Entry | None:
         path = self._path(key)
@@ -81,7 +104,7 @@ class LocalObjects:
     async def list(self, prefix: str) -> AsyncIterator[Entry]:
         start = self._root / check_prefix(prefix)
         with _explained(self._root):
-            async for entry in in_pages(self._walk(start)):
+            async for entry in in_pages(self._walk(start), self._threads):
                 yield entry
 
     async def delete(self, key: str) -> None:
@@ -92,36 +115,28 @@ class LocalObjects:
         return await self._do(lambda: self._sweep(before.timestamp()))
 
     async def close(self) -> None:
-        """Does nothing, since no file is kept open."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
 
     def _path(self, key: str) -> Path:
         return self._root / check_key(key)
 
     async def _do(self, work: Callable[[], Answer]) -> Answer:
         with _explained(self._root):
-            return await in_thread(work)
+            return await in_thread(work, self._threads)
 
-    def _begin(self) -> IO[bytes]:
-        """Opens a temporary file with mode 0600, as mkstemp does."""
-        directory = self._root / _UNFINISHED
-        _make(directory)
-        return tempfile.NamedTemporaryFile(dir=directory, buffering=0, delete=False)
-
-    def _finish(self, file: IO[bytes], target: Path) -> None:
-        os.fsync(file.fileno())
-        for tries in range(1, _MOVES + 1):
-            _make(target.parent)
-            try:
-                os.replace(file.name, target)
-                break
-            except FileNotFoundError:
-                if tries == _MOVES:
-                    raise
-        # New directories survive a crash only once the directories that contain them are flushed.
-        for directory in target.parents:
-            _sync_directory(directory)
-            if directory == self._root:
-                break
+    def _link(self, source: Path, target: Path) -> bool:
+        """Returns whether the source was there."""
+        _make(self._root / _UNFINISHED)
+        link = self._root / _UNFINISHED / uuid4().hex
+        try:
+            os.link(source, link)
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        try:
+            _move(link, target, self._root)
+        finally:
+            link.unlink(missing_ok=True)  # where both were one file already, nothing is moved
+        return True
 
     def _entry(self, path: Path) -> Entry | None:
         try:
@@ -163,6 +178,42 @@ class LocalObjects:
         return gone
 
 
+class _Unfinished:
+    """A file that is being written, in threads."""
+
+    def __init__(self, root: Path, target: Path) -> None:
+        self._root = root
+        self._target = target
+        self._file: IO[bytes] | None = None
+        self._digests = Digests()
+
+    def store(self, batch: Sequence[bytes], is_last: bool) -> Written | None:
+        """Returns what was written when it is the last batch: then it is where it belongs, and on the disk."""
+        if self._file is None:
+            self._file = self._begun()
+        for piece in batch:
+            _write(self._file, piece)
+            self._digests.update(piece)
+        if not is_last:
+            return None
+        os.fsync(self._file.fileno())
+        _move(Path(self._file.name), self._target, self._root)
+        self._file.close()
+        return self._digests.written()
+
+    def give_up(self) -> None:
+        if self._file is not None:
+            self._file.close()
+            with suppress(OSError):
+                os.unlink(self._file.name)
+
+    def _begun(self) -> IO[bytes]:
+        """Opens a temporary file with mode 0600, as mkstemp does."""
+        directory = self._root / _UNFINISHED
+        _make(directory)
+        return tempfile.NamedTemporaryFile(dir=directory, buffering=0, delete=False)
+
+
 def check_writable(directory: Path) -> None:
     """Creates the directory if needed, and writes and deletes a file. Raises Unavailable."""
     try:
@@ -184,13 +235,35 @@ def _explained(root: Path) -> Iterator[None]:
         raise Unavailable(f"{root} cannot be used: {error.strerror or error}") from error
 
 
-def _opened(path: Path, first: int) -> IO[bytes] | None:
+def _opened(path: Path, first: int, most: int) -> tuple[IO[bytes], bytes] | None:
+    """Returns the file with what it has from there on, or None if there is none."""
     try:
         file = path.open("rb", buffering=0)
-        file.seek(first)
-        return file
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
         return None
+    try:
+        file.seek(first)
+        return file, file.read(most)
+    except BaseException:
+        file.close()
+        raise
+
+
+def _move(file: Path, target: Path, root: Path) -> None:
+    """Puts a file in its place, for good."""
+    for tries in range(1, _MOVES + 1):
+        _make(target.parent)
+        try:
+            os.replace(file, target)
+            break
+        except FileNotFoundError:
+            if tries == _MOVES:
+                raise
+    # New directories survive a crash only once the directories that contain them are flushed.
+    for directory in target.parents:
+        _sync_directory(directory)
+        if directory == root:
+            break
 
 
 def _make(directory: Path) -> None:

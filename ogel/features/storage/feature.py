@@ -10,12 +10,14 @@ from ogel.features.storage.policy import READ, WRITE
 from ogel.features.storage.reaping import KIND, SCHEDULE, Reaper
 from ogel.features.storage.services import Storage
 from ogel.features.storage.settings import StorageSettings
+from ogel.features.storage.usage.samples import ALERTS, UsageSamples
 from ogel.runtime.core import Core
 from ogel.runtime.feature import Feature
 from ogel.runtime.jobs.kind import JobKind
 
 if TYPE_CHECKING:
     from ogel.runtime.http.dialect import Dialect
+    from ogel.runtime.http.route import Route
 
 
 class StorageFeature:
@@ -23,6 +25,16 @@ class StorageFeature:
 
     def __init__(self, storage: Storage) -> None:
         self._storage = storage
+
+    def routes(self) -> Sequence[Route]:
+        from ogel.features.storage.forms.routes import FormRoutes
+        from ogel.features.storage.usage.routes import UsageRoutes
+
+        storage = self._storage
+        return [
+            *FormRoutes(storage.form_uploads, storage.settings.most_bytes).routes(),
+            *UsageRoutes(storage.usage).routes(),
+        ]
 
     def dialects(self) -> Sequence[Dialect]:
         from ogel.features.storage.supabase.dialect import supabase
@@ -33,8 +45,10 @@ class StorageFeature:
 def build(core: Core, settings: StorageSettings) -> Feature:
     storage = Storage(core, settings)
     feature = StorageFeature(storage)
+    usage = UsageSamples(storage.usage)
     return Feature(
         name="storage",
+        routes=feature.routes,
         dialects=feature.dialects,
         scopes={
             READ: "look at and download all objects",
@@ -45,5 +59,8 @@ def build(core: Core, settings: StorageSettings) -> Feature:
         events=EVENTS,
         tables=["buckets", "objects", "s3_keys", "storage_blobs", "storage_quotas", "storage_uploads"],
         settings=settings,
+        samples=[usage.samples],
+        alerts=ALERTS,
+        peaks={"storage.bytes": usage.take_peak},
         offers=storage,
     )

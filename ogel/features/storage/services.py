@@ -16,11 +16,13 @@ if TYPE_CHECKING:
     from ogel.features.storage.buckets.service import BucketService
     from ogel.features.storage.images.pool import ImagePool
     from ogel.features.storage.images.service import ImageService
+    from ogel.features.storage.forms.service import FormUploads
     from ogel.features.storage.objects.reading import ObjectReader
     from ogel.features.storage.objects.removing import ObjectRemover
     from ogel.features.storage.objects.writing import ObjectWriter
     from ogel.features.storage.settings import StorageSettings
     from ogel.features.storage.signing.service import UrlSigner
+    from ogel.features.storage.usage.service import UsageService
     from ogel.runtime.core import Core
 
 
@@ -83,3 +85,15 @@ class Storage:
         from ogel.features.storage.images.store import RenditionStore
 
         return ImageService(self.core.database, self.blobs, RenditionStore(), self.image_pool)
+
+    @cached_property
+    def form_uploads(self) -> FormUploads:
+        from ogel.features.storage.forms.service import FormUploads
+
+        return FormUploads(self.buckets, self.writer)
+
+    @cached_property
+    def usage(self) -> UsageService:
+        from ogel.features.storage.usage.service import UsageService
+
+        return UsageService(self.core.database)

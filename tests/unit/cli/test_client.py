@@ -319,3 +319,53 @@ def test_a_server_that_only_listens_is_given_up(monkeypatch: pytest.MonkeyPatch)
         remote = Remote(f"http://127.0.0.1:{deaf.getsockname()[1]}", KEY)
         with over_http(remote) as client, pytest.raises(Unavailable, match="did not answer in time"):
             client.request("GET", "/api/x", timeout_seconds=0.3)
+
+
+def test_what_is_larger_than_any_answer_passes_through(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clients, "MOST_BYTES", 10_000)
+    content = bytes(range(256)) * 4_000
+    with asking(answer(200, content, "application/octet-stream")) as (client, server):
+        with client.streamed("GET", "/x") as streamed:
+            assert b"".join(streamed.pieces) == content
+        # One that is not read to its end says nothing in the next one's place.
+        with client.streamed("GET", "/x") as streamed:
+            assert content.startswith(next(streamed.pieces))
+        with client.streamed("PUT", "/x", body=iter([b"a" * 70_000, b"b"])) as streamed:
+            pass
+        with client.streamed("PUT", "/x", body=[b"abc"], headers={"content-length": "3"}) as streamed:
+            assert b"".join(streamed.pieces) == content
+    assert server.connections == 3
+    chunked, measured = server.asked[2:]
+    assert "content-length" not in chunked.headers and chunked.body == b"a" * 70_000 + b"b"
+    assert "transfer-encoding" not in measured.headers and measured.body == b"abc"
+
+
+def test_what_a_streamed_answer_refuses_is_the_error_it_was() -> None:
+    stored = b'{"statusCode":"404","error":"not_found","message":"Object not found","code":"NoSuchKey"}'
+    for handle, kind, said in (
+        (answer(404, stored, "application/json"), NotFound, "Object not found"),
+        (problem(422, "No."), Invalid, "No."),
+    ):
+        with asking(handle) as (client, _), pytest.raises(kind) as caught, client.streamed("GET", "/x"):
+            pass
+        assert caught.value.message == said
+
+
+def test_an_answer_that_stalls_or_breaks_off_is_not_taken_for_whole() -> None:
+    def half(handler: BaseHTTPRequestHandler, asked: Asked) -> None:
+        handler.send_response(200)
+        handler.send_header("content-length", "10")
+        handler.end_headers()
+        handler.wfile.write(b"half.")
+        handler.wfile.flush()
+        if asked.target == "/stalls":
+            time.sleep(0.6)
+        handler.close_connection = True
+
+    with asking(half) as (client, _):
+        for path in ("/breaks", "/stalls"):
+            with (
+                pytest.raises(Unavailable, match=r"broke the connection off|did not answer in time"),
+                client.streamed("GET", path, timeout_seconds=0.3) as streamed,
+            ):
+                list(streamed.pieces)

@@ -35,6 +35,20 @@ class Filled(Struct, frozen=True):
     sha256: bytes
 
 
+class Held(Struct, frozen=True):
+    """A filled blob that is a part of an upload, which is not an object yet."""
+
+    key: str
+    size: int
+    md5: bytes
+    sealed_key: bytes | None
+    position: int
+
+    @property
+    def blob(self) -> Blob:
+        return Blob(self.key, self.size, self.md5, self.sealed_key)
+
+
 def new_key() -> str:
     name = uuid4().hex
     return f"{PREFIX}{name[:2]}/{name}"

@@ -9,6 +9,33 @@ UPDATE storage_blobs SET state = 'live', version = %(version)s, position = %(pos
   bucket_id = %(bucket)s, owner_id = %(owner)s
 WHERE key = %(key)s AND state = 'pending'
 
+-- hold --
+-- A written blob is a part of an upload, for as long as that may go on.
+UPDATE storage_blobs SET version = %(version)s, position = %(position)s, size = %(size)s, md5 = %(md5)s, until = %(until)s
+WHERE key = %(key)s AND state = 'pending'
+
+-- held --
+-- What has come of uploads, the parts of each in their order.
+SELECT key, size, md5, sealed_key, position FROM storage_blobs
+WHERE version = ANY (%(versions)s) AND state = 'pending' AND md5 IS NOT NULL
+ORDER BY array_position(%(versions)s, version), position
+
+-- last_held --
+SELECT key, size, md5, sealed_key, position FROM storage_blobs
+WHERE version = %(version)s AND state = 'pending' AND md5 IS NOT NULL
+ORDER BY position DESC LIMIT 1
+
+-- keep_held --
+-- Makes parts an object's, in this order.
+UPDATE storage_blobs AS b SET state = 'live', version = %(version)s, position = part.number - 1,
+  bucket_id = %(bucket)s, owner_id = %(owner)s
+FROM unnest(%(keys)s::text[]) WITH ORDINALITY AS part (key, number)
+WHERE b.key = part.key AND b.state = 'pending' AND b.md5 IS NOT NULL
+
+-- drop_held --
+-- What came of an upload, and is not part of the object.
+UPDATE storage_blobs SET state = 'deleting', until = now() WHERE version = %(version)s AND state = 'pending'
+
 -- give_up --
 -- What was announced and is not wanted; the reaper deletes what of it was written.
 UPDATE storage_blobs SET state = 'deleting', until = now() WHERE key = ANY (%(keys)s) AND state = 'pending'

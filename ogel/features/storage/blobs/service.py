@@ -11,13 +11,13 @@ whenever, leaves nothing that the reaper does not find:
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import AsyncIterable, AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from datetime import datetime
 
 from psycopg import errors
 
-from ogel.features.storage.blobs.blob import Blob, Filled, Intent, new_key
+from ogel.features.storage.blobs.blob import Blob, Filled, Held, Intent, new_key
 from ogel.features.storage.blobs.store import BlobStore
 from ogel.features.storage.errors import intent_lost, quota_exceeded, too_large
 from ogel.runtime.database.database import Database, Transaction
@@ -65,21 +65,15 @@ class BlobService:
             )
         return intent
 
-    async def fill(self, intent: Intent, content: AsyncIterable[bytes], most: int) -> Filled:
-        """Stores the bytes. Raises StorageError EntityTooLarge past `most` of them, StoreFull, Unavailable."""
-        md5, size = hashlib.md5(usedforsecurity=False), 0
-
-        async def counted() -> AsyncIterator[bytes]:
-            nonlocal size
-            async for piece in content:
-                size += len(piece)
-                if size > most:
-                    raise too_large(most)
-                md5.update(piece)
-                yield piece
-
-        written = await self._objects.put(intent.key, counted())
-        return Filled(intent, size, md5.digest(), bytes.fromhex(written.sha256))
+    async def fill(
+        self, intent: Intent, content: AsyncIterable[bytes], most: int, length: int | None = None
+    ) -> Filled:
+        """
+        Stores the bytes; `length` is how many will come, where that is known. Raises StorageError EntityTooLarge past
+        `most` of them, StoreFull, Unavailable.
+        """
+        written = await self._objects.put(intent.key, _limited(content, most), length)
+        return Filled(intent, written.size, bytes.fromhex(written.md5), bytes.fromhex(written.sha256))
 
     async def keep(
         self,
@@ -101,6 +95,46 @@ class BlobService:
             )
         if not kept:
             raise intent_lost()
+
+    async def hold(
+        self,
+        tx: Transaction,
+        filled: Filled,
+        *,
+        version: str,
+        position: int,
+        until: datetime,
+        instead_of: Sequence[str] = (),
+    ) -> None:
+        """
+        Makes a blob a part of an upload that goes on until then, `instead_of` others, whose keys are given: it is
+        pending, so that nobody reads it, and reserved. Raises StorageError SlowDown, QuotaExceeded.
+        """
+        async with quotas_told():
+            await self._store.give_up(tx, instead_of)
+            held = await self._store.hold(tx, filled, version=version, position=position, until=until)
+        if not held:
+            raise intent_lost()
+
+    async def held(self, tx: Transaction, *versions: str) -> Sequence[Held]:
+        """The parts of uploads, one upload after the other."""
+        return await self._store.held(tx, versions)
+
+    async def last_held(self, tx: Transaction, version: str) -> Held | None:
+        return await self._store.last_held(tx, version)
+
+    async def keep_held(
+        self, tx: Transaction, keys: Sequence[str], *, bucket: str, owner: str | None, version: str
+    ) -> None:
+        """
+        Makes parts an object's, in this order; other parts of the version are given up. Raises StorageError SlowDown,
+        QuotaExceeded.
+        """
+        async with quotas_told():
+            kept = await self._store.keep_held(tx, keys, bucket=bucket, owner=owner, version=version)
+            if kept != len(keys):
+                raise intent_lost()
+            await self._store.drop_held(tx, version)
 
     async def give_up(self, intents: Sequence[Intent]) -> None:
         """After a failure; what was written is deleted by the reaper. Nothing is lost if this does not come through."""
@@ -132,6 +166,15 @@ class BlobService:
         async with self._database.transaction() as tx:
             await self._store.forget(tx, keys)
         return len(keys)
+
+
+async def _limited(content: AsyncIterable[bytes], most: int) -> AsyncIterator[bytes]:
+    size = 0
+    async for piece in content:
+        size += len(piece)
+        if size > most:
+            raise too_large(most)
+        yield piece
 
 
 @asynccontextmanager

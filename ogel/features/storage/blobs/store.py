@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
-from ogel.features.storage.blobs.blob import Blob, Filled, Intent
+from ogel.features.storage.blobs.blob import Blob, Filled, Held, Intent
 from ogel.runtime.database.database import Queries, Transaction
 
 _SQL = Queries.beside(__name__)
@@ -49,6 +50,36 @@ class BlobStore:
             "position": position,
         }
         return await tx.execute(_SQL.keep, parameters) == 1
+
+    async def hold(
+        self, tx: Transaction, filled: Filled, *, version: str, position: int, until: datetime
+    ) -> bool:
+        """Returns whether it was still there to be held."""
+        parameters = {
+            "key": filled.intent.key,
+            "size": filled.size,
+            "md5": filled.md5,
+            "version": version,
+            "position": position,
+            "until": until,
+        }
+        return await tx.execute(_SQL.hold, parameters) == 1
+
+    async def held(self, tx: Transaction, versions: Sequence[str]) -> list[Held]:
+        return await tx.all(_SQL.held, {"versions": list(versions)}, Held)
+
+    async def last_held(self, tx: Transaction, version: str) -> Held | None:
+        return await tx.one(_SQL.last_held, {"version": version}, Held)
+
+    async def keep_held(
+        self, tx: Transaction, keys: Sequence[str], *, bucket: str, owner: str | None, version: str
+    ) -> int:
+        """Returns how many were still there to be kept."""
+        parameters = {"keys": list(keys), "bucket": bucket, "owner": owner, "version": version}
+        return await tx.execute(_SQL.keep_held, parameters)
+
+    async def drop_held(self, tx: Transaction, version: str) -> int:
+        return await tx.execute(_SQL.drop_held, {"version": version})
 
     async def give_up(self, tx: Transaction, keys: Sequence[str]) -> None:
         await tx.execute(_SQL.give_up, {"keys": list(keys)})

@@ -36,15 +36,15 @@ class Target(Struct, frozen=True):
 
 
 class Content(Struct, frozen=True):
-    """What an object will consist of. `etag` is with its quotes; `sha256` is None for what came in parts."""
+    """
+    What an object will consist of. `etag` is with its quotes; `sha256` is None for what came in parts. `parts` are
+    those that are to be kept; whoever holds others keeps them in the same transaction (BlobService.keep_held).
+    """
 
     parts: Sequence[Filled]
     etag: str
     sha256: bytes | None
-
-    @property
-    def size(self) -> int:
-        return sum(part.size for part in self.parts)
+    size: int
 
 
 class _Undone(Exception):
@@ -100,7 +100,7 @@ class ObjectWriter:
             )
         try:
             filled = await self._blobs.fill(intent, content, most)
-            whole = Content([filled], f'"{filled.md5.hex()}"', filled.sha256)
+            whole = Content([filled], f'"{filled.md5.hex()}"', filled.sha256, filled.size)
             async with self._database.transaction() as tx:
                 return await self.commit(tx, caller, target, whole, facts)
         except BaseException:
@@ -138,9 +138,8 @@ class ObjectWriter:
             return target
         try:
             async with tx.as_one():
-                await self._write(
-                    tx, principal, target, Content([], '""', None), facts or Facts(), str(uuid4())
-                )
+                empty = Content([], '""', None, 0)
+                await self._write(tx, principal, target, empty, facts or Facts(), str(uuid4()))
                 raise _Undone
         except _Undone:
             return target
