@@ -37,6 +37,8 @@ ALL = {scope for feature in Platform(NOWHERE).features.all() for scope in featur
 AREAS = {scope.partition(":")[0] for scope in ALL}
 # Whoever adds to these opens something to everyone.
 OPEN = {
+    ("GET", "/storage/v1/render/image/public/{bucket}/{name:path}"),
+    ("GET", "/storage/v1/render/image/sign/{bucket}/{name:path}"),
     ("GET", "/api/health"),
     ("GET", "/api/messages/vapid-public-key"),
     ("GET", "/health/live"),
@@ -59,6 +61,9 @@ OPEN = {
     ("POST", "/auth/v1/token"),
     ("POST", "/auth/v1/verify"),
     ("POST", "/auth/v1/verify/link"),
+    # The token in a signed URL is what lets one in.
+    ("GET", "/storage/v1/object/sign/{bucket}/{name:path}"),
+    ("PUT", "/storage/v1/object/upload/sign/{bucket}/{name:path}"),
 }
 # Whoever holds any key, or has signed in, may ask who they are.
 OF_EVERYBODY_KNOWN = {("GET", "/api/me")}

@@ -14,9 +14,9 @@ from ogel.features.storage.quotas.store import QuotaStore
 
 if TYPE_CHECKING:
     from ogel.features.storage.buckets.service import BucketService
+    from ogel.features.storage.forms.service import FormUploads
     from ogel.features.storage.images.pool import ImagePool
     from ogel.features.storage.images.service import ImageService
-    from ogel.features.storage.forms.service import FormUploads
     from ogel.features.storage.objects.reading import ObjectReader
     from ogel.features.storage.objects.removing import ObjectRemover
     from ogel.features.storage.objects.writing import ObjectWriter
