@@ -37,6 +37,8 @@ ALL = {scope for feature in Platform(NOWHERE).features.all() for scope in featur
 AREAS = {scope.partition(":")[0] for scope in ALL}
 # Whoever adds to these opens something to everyone.
 OPEN = {
+    ("GET", "/storage/v1/render/image/public/{bucket}/{name:path}"),
+    ("GET", "/storage/v1/render/image/sign/{bucket}/{name:path}"),
     ("GET", "/api/health"),
     ("GET", "/api/messages/vapid-public-key"),
     ("GET", "/health/live"),

@@ -148,3 +148,20 @@ def checksum_mismatch() -> StorageError:
 
 def too_many_uploads() -> StorageError:
     return StorageError(429, "SlowDown", "Too many uploads are not finished", retry_after_seconds=60)
+
+
+def no_pictures_here() -> StorageError:
+    return StorageError(
+        501,
+        "NotImplemented",
+        "Pictures are changed with an extra that is missing here: pip install 'ogel[images]'",
+    )
+
+
+def pictures_wait() -> StorageError:
+    return StorageError(503, "SlowDown", "Too many pictures are being changed", retry_after_seconds=2)
+
+
+def not_changed(reason: str) -> StorageError:
+    """`reason` is a sentence about the picture."""
+    return StorageError(422, "InvalidRequest", f"The picture cannot be changed. {reason}", "Invalid picture")

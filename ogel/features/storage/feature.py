@@ -15,6 +15,7 @@ from ogel.features.storage.settings import StorageSettings
 from ogel.features.storage.usage.samples import ALERTS, UsageSamples
 from ogel.runtime.core import Core
 from ogel.runtime.feature import Feature
+from ogel.runtime.jobs.kind import JobKind
 
 if TYPE_CHECKING:
     from ogel.runtime.http.dialect import Dialect

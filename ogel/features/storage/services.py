@@ -15,6 +15,8 @@ from ogel.features.storage.quotas.store import QuotaStore
 if TYPE_CHECKING:
     from ogel.features.storage.buckets.service import BucketService
     from ogel.features.storage.forms.service import FormUploads
+    from ogel.features.storage.images.pool import ImagePool
+    from ogel.features.storage.images.service import ImageService
     from ogel.features.storage.objects.emptying import Emptying
     from ogel.features.storage.objects.listing import ObjectLister
     from ogel.features.storage.objects.moving import ObjectCopier, ObjectMover
@@ -100,6 +102,18 @@ class Storage:
         from ogel.features.storage.objects.moving import ObjectCopier
 
         return ObjectCopier(self.core.database, self.reader, self.writer, self.blobs)
+
+    def image_pool(self) -> ImagePool:
+        from ogel.features.storage.images.pool import ImagePool
+
+        return ImagePool()
+
+    @cached_property
+    def images(self) -> ImageService:
+        from ogel.features.storage.images.service import ImageService
+        from ogel.features.storage.images.store import RenditionStore
+
+        return ImageService(self.core.database, self.blobs, RenditionStore(), self.image_pool)
 
     @cached_property
     def form_uploads(self) -> FormUploads:

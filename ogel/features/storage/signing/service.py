@@ -6,7 +6,10 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from urllib.parse import unquote
 
+import msgspec
+
 from ogel.features.storage.errors import StorageError, invalid_signature
+from ogel.features.storage.images.wanted import Wanted
 from ogel.features.storage.objects.names import checked_name
 from ogel.features.storage.objects.reading import Found, ObjectReader
 from ogel.features.storage.objects.writing import ObjectWriter
@@ -52,6 +55,15 @@ class UrlSigner:
         await self._reader.open(principal, bucket, name)
         return self._tokens.make("download", bucket, name, seconds, **claims)
 
+    async def sign_rendition(
+        self, principal: Principal, bucket: str, name: str, seconds: int, wanted: Wanted
+    ) -> str:
+        """As `sign_download`, but lets one have only what becomes of the picture."""
+        name = checked_name(name)
+        _check(seconds)
+        await self._reader.open(principal, bucket, name)
+        return self._tokens.make("render", bucket, name, seconds, transformations=msgspec.to_builtins(wanted))
+
     async def sign_downloads(
         self, principal: Principal, bucket: str, names: Sequence[str], seconds: int
     ) -> Mapping[str, str]:
@@ -75,6 +87,14 @@ class UrlSigner:
         signed, claims = self._tokens.read(token, "download", bucket)
         _check_same(name, signed)
         return await self._reader.open(SYSTEM, bucket, signed), datetime.fromtimestamp(claims["exp"], UTC)
+
+    async def open_rendition(self, token: str, bucket: str, name: str) -> tuple[Found, datetime, Wanted]:
+        """As `open`, for what `sign_rendition` signed, with what it is to become."""
+        signed, claims = self._tokens.read(token, "render", bucket)
+        _check_same(name, signed)
+        wanted = msgspec.convert(claims["transformations"], Wanted)
+        found = await self._reader.open(SYSTEM, bucket, signed)
+        return found, datetime.fromtimestamp(claims["exp"], UTC), wanted
 
     async def sign_upload(self, principal: Principal, bucket: str, name: str, *, upsert: bool) -> str:
         """

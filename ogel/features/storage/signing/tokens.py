@@ -13,7 +13,7 @@ import msgspec
 from ogel.features.storage.errors import invalid_signature, invalid_token
 from ogel.runtime.secrets.vault import Vault
 
-Purpose = Literal["download", "upload"]
+Purpose = Literal["download", "render", "upload"]
 Claims = Mapping[str, Any]
 
 _HEADER = urlsafe_b64encode(b'{"alg":"HS256"}').rstrip(b"=")

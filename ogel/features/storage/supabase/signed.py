@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from ogel.features.storage.errors import invalid_request
+from ogel.features.storage.images.wanted import Wanted
 from ogel.features.storage.objects.writing import ObjectWriter
 from ogel.features.storage.serving import Wish, served
 from ogel.features.storage.signing.service import MOST_NAMES, UrlSigner
@@ -28,6 +29,7 @@ class _Wanted(msgspec.Struct):
 
     expires_in: Any = msgspec.field(default=None, name="expiresIn")
     paths: Any = None
+    transform: Wanted | None = None
 
 
 class _Signed(msgspec.Struct, rename={"signed_url": "signedURL"}):
@@ -61,8 +63,11 @@ class SignedRoutes:
         self._most_bytes = most_bytes
 
     async def sign(self, call: Call[_Wanted, Any]) -> _Signed:
-        bucket, name = call.path["bucket"], call.path["name"]
-        token = await self._signer.sign_download(call.principal, bucket, name, _seconds(call.body))
+        bucket, name, seconds = call.path["bucket"], call.path["name"], _seconds(call.body)
+        if (wanted := call.body.transform) is not None:
+            token = await self._signer.sign_rendition(call.principal, bucket, name, seconds, wanted)
+            return _Signed(_url("/render/image/sign", bucket, name, token))
+        token = await self._signer.sign_download(call.principal, bucket, name, seconds)
         return _Signed(_url("/object/sign", bucket, name, token))
 
     async def sign_many(self, call: Call[_Wanted, Any]) -> list[_SignedOrNot]:
