@@ -103,6 +103,7 @@ class Storage:
 
         return ObjectCopier(self.core.database, self.reader, self.writer, self.blobs)
 
+    @cached_property
     def image_pool(self) -> ImagePool:
         from ogel.features.storage.images.pool import ImagePool
 
