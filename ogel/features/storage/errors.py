@@ -72,6 +72,19 @@ def access_denied() -> StorageError:
     return StorageError(403, "AccessDenied", "Access denied", "Unauthorized")
 
 
+def invalid_token(message: str) -> StorageError:
+    return StorageError(400, "InvalidJWT", message)
+
+
+def invalid_signature(message: str) -> StorageError:
+    """A token is good, and not for what it was used for."""
+    return StorageError(400, "InvalidSignature", message)
+
+
+def invalid_request(message: str) -> StorageError:
+    return StorageError(400, "InvalidRequest", message, "Error")
+
+
 def too_large(most: int) -> StorageError:
     return StorageError(
         413,
@@ -93,3 +106,62 @@ def quota_exceeded(message: str) -> StorageError:
 def intent_lost() -> StorageError:
     """The upload took so long that its bytes were given up."""
     return StorageError(503, "SlowDown", "The upload took too long; repeat it.", retry_after_seconds=1)
+
+
+def no_such_upload() -> StorageError:
+    return StorageError(404, "NoSuchUpload", "The file for this url was not found", "not_found")
+
+
+def upload_gone() -> StorageError:
+    return StorageError(410, "NoSuchUpload", "The upload was not finished in time", "not_found")
+
+
+def offset_conflict() -> StorageError:
+    return StorageError(409, "InvalidOffset", "Upload-Offset conflict", "Conflict")
+
+
+def upload_length_known() -> StorageError:
+    return StorageError(400, "InvalidUploadLength", "Invalid upload-length")
+
+
+def upload_exceeded() -> StorageError:
+    return StorageError(413, "EntityTooLarge", "upload's size exceeded", "Payload too large")
+
+
+def upload_interrupted() -> StorageError:
+    """Another request writes to it now; what came before is stored."""
+    return StorageError(423, "ResourceLocked", "Another request goes on with this upload", "Locked")
+
+
+def upload_is_final() -> StorageError:
+    return StorageError(403, "InvalidRequest", "What was put together of parts takes no more bytes")
+
+
+def part_refused(message: str) -> StorageError:
+    return StorageError(400, "InvalidPart", message)
+
+
+def checksum_mismatch() -> StorageError:
+    """460 is TUS's own status."""
+    return StorageError(460, "InvalidChecksum", "The bytes do not have this checksum")
+
+
+def too_many_uploads() -> StorageError:
+    return StorageError(429, "SlowDown", "Too many uploads are not finished", retry_after_seconds=60)
+
+
+def no_pictures_here() -> StorageError:
+    return StorageError(
+        501,
+        "NotImplemented",
+        "Pictures are changed with an extra that is missing here: pip install 'ogel[images]'",
+    )
+
+
+def pictures_wait() -> StorageError:
+    return StorageError(503, "SlowDown", "Too many pictures are being changed", retry_after_seconds=2)
+
+
+def not_changed(reason: str) -> StorageError:
+    """`reason` is a sentence about the picture."""
+    return StorageError(422, "InvalidRequest", f"The picture cannot be changed. {reason}", "Invalid picture")

@@ -28,5 +28,8 @@ def on_behalf(tx: Transaction, principal: Principal, scope: str) -> AbstractAsyn
 
 
 def owner_of(principal: Principal) -> str | None:
-    """The id that objects and buckets have as their owner's; None for keys."""
-    return principal.id if principal.kind == "user" else None
+    """
+    The id that objects and buckets have as their owner's; None for keys, but for what is done by a URL that a user has
+    signed.
+    """
+    return principal.id if principal.kind == "user" else principal.claims.get("owner")

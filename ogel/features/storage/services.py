@@ -15,6 +15,8 @@ from ogel.features.storage.quotas.store import QuotaStore
 if TYPE_CHECKING:
     from ogel.features.storage.buckets.service import BucketService
     from ogel.features.storage.forms.service import FormUploads
+    from ogel.features.storage.images.pool import ImagePool
+    from ogel.features.storage.images.service import ImageService
     from ogel.features.storage.objects.emptying import Emptying
     from ogel.features.storage.objects.listing import ObjectLister
     from ogel.features.storage.objects.looking import Lookout
@@ -22,7 +24,9 @@ if TYPE_CHECKING:
     from ogel.features.storage.objects.reading import ObjectReader
     from ogel.features.storage.objects.removing import ObjectRemover
     from ogel.features.storage.objects.writing import ObjectWriter
+    from ogel.features.storage.resumable.service import UploadService
     from ogel.features.storage.settings import StorageSettings
+    from ogel.features.storage.signing.service import UrlSigner
     from ogel.features.storage.usage.service import UsageService
     from ogel.runtime.core import Core
 
@@ -84,6 +88,14 @@ class Storage:
         return ObjectReader(self.core.database, self.object_rows, self.blobs, self.lookout)
 
     @cached_property
+    def signer(self) -> UrlSigner:
+        from ogel.features.storage.signing.service import UrlSigner
+        from ogel.features.storage.signing.tokens import UrlTokens
+
+        core, seconds = self.core, self.settings.upload_url_seconds
+        return UrlSigner(core.database, self.reader, self.writer, UrlTokens(core.vault), seconds)
+
+    @cached_property
     def remover(self) -> ObjectRemover:
         from ogel.features.storage.objects.removing import ObjectRemover
 
@@ -109,6 +121,19 @@ class Storage:
         return ObjectCopier(self.core.database, self.reader, self.writer, self.blobs)
 
     @cached_property
+    def image_pool(self) -> ImagePool:
+        from ogel.features.storage.images.pool import ImagePool
+
+        return ImagePool()
+
+    @cached_property
+    def images(self) -> ImageService:
+        from ogel.features.storage.images.service import ImageService
+        from ogel.features.storage.images.store import RenditionStore
+
+        return ImageService(self.core.database, self.blobs, RenditionStore(), self.image_pool)
+
+    @cached_property
     def form_uploads(self) -> FormUploads:
         from ogel.features.storage.forms.service import FormUploads
 
@@ -119,3 +144,19 @@ class Storage:
         from ogel.features.storage.usage.service import UsageService
 
         return UsageService(self.core.database)
+
+    @cached_property
+    def uploads(self) -> UploadService:
+        from ogel.features.storage.resumable.service import UploadService
+        from ogel.features.storage.resumable.store import UploadStore
+
+        settings = self.settings
+        return UploadService(
+            self.core.database,
+            UploadStore(),
+            self.bucket_store,
+            self.blobs,
+            self.writer,
+            settings.most_bytes,
+            settings.upload_hours * 3600.0,
+        )

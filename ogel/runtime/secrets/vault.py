@@ -85,8 +85,13 @@ class Vault:
         HMAC-SHA-256 of the message, under a key of this purpose alone: for secrets that can be guessed, so that what is
         stored of them does not help to. The former secrets have no part in it.
         """
-        key = hmac.digest(self._secrets[0].encode(), f"ogel mac v1 {purpose}".encode(), "sha256")
-        return hmac.digest(key, message, "sha256")
+        return hmac.digest(self.keys_for(purpose)[0], message, "sha256")
+
+    def keys_for(self, purpose: str) -> Sequence[bytes]:
+        """Keys of this purpose alone, for signatures that others compute: the first signs, all are believed."""
+        return [
+            hmac.digest(each.encode(), f"ogel mac v1 {purpose}".encode(), "sha256") for each in self._secrets
+        ]
 
     @property
     def _newest(self) -> _Key:

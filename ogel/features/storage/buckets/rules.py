@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct
+from msgspec.structs import replace
 
-from ogel.features.storage.errors import invalid_mime_type
+from ogel.features.storage.buckets.bucket import Bucket
+from ogel.features.storage.errors import invalid_mime_type, too_large
+from ogel.features.storage.objects.object import Facts
 from ogel.kernel.errors import Invalid
 from ogel.kernel.roles import parse_role
 from ogel.kernel.text import STORABLE_PATTERN
@@ -24,6 +27,9 @@ MOST_LIFECYCLE_RULES = 50
 _WORD = r"[a-z0-9!#$&^_.+-]+"
 _TYPE = re.compile(rf"(?:\*|{_WORD})/(?:\*|{_WORD})(?:\s*;.*)?", re.IGNORECASE)
 _ANY = "*/*"
+_CHECKED = ("file_size_limit", "allowed_mime_types", "permissions", "lifecycle")
+
+Rules = TypeVar("Rules", bound=Struct)
 
 
 class LifecycleRule(Struct, frozen=True, forbid_unknown_fields=True):
@@ -34,12 +40,37 @@ class LifecycleRule(Struct, frozen=True, forbid_unknown_fields=True):
     action: Literal["delete"] = "delete"
 
 
-def checked_permissions(permissions: Mapping[str, Sequence[str]], path: str) -> dict[str, list[str]]:
-    """Returns them without repetitions. Raises Invalid, which names the entry below `path`."""
+def checked(rules: Rules, most_bytes: int) -> Rules:
+    """
+    Returns what is to become of a bucket (NewBucket, or what changes of one: fields that are UNSET are not looked at)
+    without repetitions. `most_bytes` is what the suite takes of an object. Raises Invalid, which names the field, and
+    StorageError InvalidMimeType, EntityTooLarge.
+    """
+    fields = {name: getattr(rules, name, UNSET) for name in _CHECKED}
+    if (limit := fields["file_size_limit"]) and limit is not UNSET and limit > most_bytes:
+        raise too_large(most_bytes)
+    changes: dict[str, Any] = {}
+    if types := fields["allowed_mime_types"] or None:
+        changes["allowed_mime_types"] = _checked_types(types)
+    if permissions := fields["permissions"] or None:
+        changes["permissions"] = _checked_permissions(permissions, "body.permissions")
+    if lifecycle := fields["lifecycle"] or None:
+        changes["lifecycle"] = _checked_lifecycle(lifecycle, "body.lifecycle")
+    return replace(rules, **changes)
+
+
+def admitted(bucket: Bucket, facts: Facts) -> Facts:
+    """What an object will be, if it may be that in the bucket. Raises StorageError InvalidMimeType."""
+    if not allows_type(bucket.allowed_mime_types, facts.content_type):
+        raise invalid_mime_type(facts.content_type)
+    return facts
+
+
+def _checked_permissions(permissions: Mapping[str, Sequence[str]], path: str) -> dict[str, list[str]]:
     checked: dict[str, list[str]] = {}
     for action, roles in permissions.items():
         if action not in ACTIONS:
-            raise Invalid.field(f"{path}.{action}", f"is no action; those are {', '.join(ACTIONS)}")
+            raise Invalid.field(f"{path}.{action[:50]}", f"is no action; those are {', '.join(ACTIONS)}")
         if len(roles) > MOST_ROLES:
             raise Invalid.field(f"{path}.{action}", f"takes at most {MOST_ROLES} roles")
         for index, role in enumerate(roles):
@@ -59,6 +90,18 @@ def _check_role(action: str, role: str, path: str) -> None:
         raise Invalid.field(path, str(error)) from None
 
 
+def _checked_lifecycle(rules: Sequence[object], path: str) -> list[dict[str, Any]]:
+    if len(rules) > MOST_LIFECYCLE_RULES:
+        raise Invalid.field(path, f"takes at most {MOST_LIFECYCLE_RULES} rules")
+    checked = []
+    for index, each in enumerate(rules):
+        try:
+            checked.append(msgspec.to_builtins(msgspec.convert(msgspec.to_builtins(each), LifecycleRule)))
+        except msgspec.ValidationError as error:
+            raise Invalid.field(f"{path}[{index}]", str(error)) from None
+    return checked
+
+
 def lifecycle_of(found: Sequence[Mapping[str, object]]) -> list[LifecycleRule]:
     """The rules as they are stored; those that nobody can read any more are left out, and delete nothing."""
     rules = []
@@ -75,11 +118,12 @@ def is_type(pattern: str) -> bool:
     return len(pattern) <= 255 and _TYPE.fullmatch(pattern) is not None
 
 
-def checked_types(patterns: Sequence[str], path: str) -> list[str]:
-    """Raises Invalid, which names the entry below `path`."""
-    for index, pattern in enumerate(patterns):
+def _checked_types(patterns: Sequence[str]) -> list[str]:
+    for pattern in patterns:
         if not is_type(pattern):
-            raise Invalid.field(f"{path}[{index}]", "takes a type such as image/png or image/*")
+            raise invalid_mime_type(pattern)
+    if len(patterns) > MOST_TYPES:
+        raise Invalid.field("body.allowed_mime_types", f"takes at most {MOST_TYPES} types")
     return list(dict.fromkeys(patterns))
 
 
@@ -94,12 +138,6 @@ def allows_type(patterns: Sequence[str] | None, content_type: str) -> bool:
     bare = whole.partition(";")[0]
     kind = bare.partition("/")[0]
     return any(each in (_ANY, whole, bare, f"{kind}/*") for each in map(_plain, patterns))
-
-
-def check_type(patterns: Sequence[str] | None, content_type: str) -> None:
-    """Raises StorageError InvalidMimeType."""
-    if not allows_type(patterns, content_type):
-        raise invalid_mime_type(content_type)
 
 
 def _plain(content_type: str) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from msgspec import Struct
+from psycopg import errors
 
 from ogel.features.storage.blobs.blob import Filled
 from ogel.features.storage.blobs.service import quotas_told
@@ -51,7 +52,7 @@ class Commits:
     async def _perform(self, commits: Sequence[Commit]) -> Sequence[StoredObject | None]:
         try:
             return await self._write(commits)
-        except _OtherwiseNow:
+        except (_OtherwiseNow, errors.ForeignKeyViolation):  # the bucket is gone, too
             if len(commits) > 1:
                 raise
             return [None]

@@ -13,7 +13,7 @@ from ogel.features.storage.blobs.announced import AnnouncedBlobs
 from ogel.features.storage.blobs.blob import Filled, Intent
 from ogel.features.storage.blobs.service import BlobService
 from ogel.features.storage.buckets.bucket import Bucket
-from ogel.features.storage.buckets.rules import check_type
+from ogel.features.storage.buckets.rules import admitted
 from ogel.features.storage.buckets.store import BucketStore
 from ogel.features.storage.errors import (
     key_exists,
@@ -202,7 +202,7 @@ class ObjectWriter:
             raise no_such_bucket()
         if place.counted or bucket.encrypted or (found is not None and found.is_expired):
             return None
-        check_type(bucket.allowed_mime_types, facts.content_type)
+        admitted(bucket, facts)
         self._check_length(bucket, length)
         if found is not None and not upsert:
             raise key_exists()
@@ -236,7 +236,7 @@ class ObjectWriter:
         if not is_storable(bucket_id) or (bucket := await self._buckets.get(tx, bucket_id)) is None:
             raise no_such_bucket()
         if facts is not None:
-            check_type(bucket.allowed_mime_types, facts.content_type)
+            admitted(bucket, facts)
         await self._quotas.see_user(tx, owner_of(principal))
         target = Target(bucket, name, upsert, conditions)
         found = await self._rows.get(tx, bucket_id, name)

@@ -9,6 +9,8 @@ from ogel.features.storage.supabase.downloads import DownloadRoutes
 from ogel.features.storage.supabase.errors import render_error
 from ogel.features.storage.supabase.listing import ListRoutes
 from ogel.features.storage.supabase.moving import MoveRoutes
+from ogel.features.storage.supabase.render import RenderRoutes
+from ogel.features.storage.supabase.signed import SignedRoutes
 from ogel.features.storage.supabase.uploads import UploadRoutes
 from ogel.runtime.http.cors import Cors
 from ogel.runtime.http.credentials import apikey_header, bearer
@@ -32,6 +34,8 @@ def supabase(storage: Storage) -> Dialect:
             *BucketRoutes(storage.buckets).routes(),
             *UploadRoutes(storage.writer, storage.settings.most_bytes).routes(),
             *DownloadRoutes(storage.reader).routes(),
+            *RenderRoutes(storage.reader, storage.signer, storage.images).routes(),
+            *SignedRoutes(storage.signer, storage.writer, storage.settings.most_bytes).routes(),
             *ListRoutes(storage.lister).routes(),
             *MoveRoutes(storage.mover, storage.copier, storage.remover).routes(),
         ],

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ogel.features.storage.objects.object import Facts
+from ogel.features.storage.objects.object import Facts, StoredObject
 from ogel.features.storage.objects.writing import ObjectWriter
+from ogel.kernel.principal import Caller
 from ogel.runtime.http.access import Access
 from ogel.runtime.http.route import Call, Route, Streaming
 from ogel.runtime.http.streamed import BodyStream
@@ -18,15 +19,8 @@ class UploadRoutes:
         self._access = Access("known", None, "write").taking(most_bytes)
 
     async def create(self, call: Call[BodyStream, Any]) -> dict[str, str]:
-        upsert = call.header("x-upsert") == "true"
-        return await self._put(call, upsert=upsert)
-
-    async def _put(self, call: Call[BodyStream, Any], *, upsert: bool) -> dict[str, str]:
-        bucket, body = call.path["bucket"], call.body
-        facts = Facts(body.content_type or "application/octet-stream")
-        stored = await self._writer.put(
-            call.caller, bucket, call.path["name"], body, facts, length=body.length, upsert=upsert
-        )
+        bucket, upsert = call.path["bucket"], call.header("x-upsert") == "true"
+        stored = await take(call, self._writer, call.caller, bucket, call.path["name"], upsert=upsert)
         return {"Key": f"{bucket}/{stored.name}", "Id": str(stored.id)}
 
     def routes(self) -> Sequence[Route]:
@@ -40,3 +34,12 @@ class UploadRoutes:
                 body=Streaming(checked=True),
             )
         ]
+
+
+async def take(
+    call: Call[BodyStream, Any], writer: ObjectWriter, caller: Caller, bucket: str, name: str, *, upsert: bool
+) -> StoredObject:
+    """Stores the body of a call as that object, on behalf of that caller."""
+    body = call.body
+    facts = Facts(body.content_type or "application/octet-stream", call.header("cache-control") or "no-cache")
+    return await writer.put(caller, bucket, name, body, facts, length=body.length, upsert=upsert)
