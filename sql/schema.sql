@@ -111,6 +111,10 @@ RETURN NULL;
 END
 $$;
 
+CREATE FUNCTION storage_folded(name text) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN (SELECT string_agg(((lower((segments.segment COLLATE "C")) || chr(1)) || segments.segment), '/'::text ORDER BY segments."position") AS string_agg FROM unnest(string_to_array(storage_folded.name, '/'::text)) WITH ORDINALITY segments(segment, "position"));
+
 CREATE FUNCTION storage_let_versions_go(gone text[]) RETURNS void
     LANGUAGE sql SECURITY DEFINER
     SET search_path TO 'ogel', 'pg_temp'
@@ -1389,6 +1393,7 @@ CREATE TABLE storage.objects (
     last_accessed_at timestamp with time zone DEFAULT now() NOT NULL,
     metadata jsonb DEFAULT '{}'::jsonb NOT NULL,
     path_tokens text[] GENERATED ALWAYS AS (string_to_array(name, '/'::text)) STORED,
+    folded text GENERATED ALWAYS AS (storage_folded(name)) STORED COLLATE pg_catalog."C",
     version text NOT NULL,
     user_metadata jsonb,
     sha256 bytea,
@@ -1398,6 +1403,8 @@ CREATE TABLE storage.objects (
 );
 
 COMMENT ON COLUMN storage.objects.metadata IS 'eTag, size, mimetype, cacheControl, lastModified, contentLength, httpStatusCode';
+
+COMMENT ON COLUMN storage.objects.folded IS 'the name, for lists of folders';
 
 COMMENT ON COLUMN storage.objects.version IS 'changes with the content: the version of its blobs';
 
@@ -1421,9 +1428,11 @@ ALTER TABLE ONLY storage.objects
 
 CREATE INDEX buckets_with_permissions ON storage.buckets USING btree (id) WHERE (permissions IS NOT NULL);
 
-CREATE INDEX objects_created ON storage.objects USING btree (bucket_id, created_at);
+CREATE INDEX objects_created ON storage.objects USING btree (bucket_id, created_at, name);
 
 CREATE INDEX objects_expire ON storage.objects USING btree (expires_at) WHERE (expires_at IS NOT NULL);
+
+CREATE INDEX objects_folded ON storage.objects USING btree (bucket_id, folded);
 
 CREATE INDEX objects_unscanned ON storage.objects USING btree (updated_at) WHERE (scan_state = ANY (ARRAY['pending'::text, 'failed'::text]));
 

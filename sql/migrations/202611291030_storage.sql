@@ -47,6 +47,13 @@ COMMENT ON COLUMN buckets.encrypted IS 'new objects are encrypted before they ar
 COMMENT ON COLUMN buckets.redirects IS 'downloads are sent to the store by a signed URL';
 CREATE INDEX buckets_with_permissions ON buckets (id) WHERE permissions IS NOT NULL;
 
+-- A name such that sorting by it is listing folders: those that differ in ASCII case stand beside each other, each whole.
+CREATE FUNCTION ogel.storage_folded(name text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE
+  RETURN (
+    SELECT string_agg(lower(segment COLLATE "C") || chr(1) || segment, '/' ORDER BY position)
+    FROM unnest(string_to_array(name, '/')) WITH ORDINALITY AS segments (segment, position)
+  );
+
 CREATE TABLE objects (
   id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
   bucket_id text NOT NULL REFERENCES buckets,
@@ -58,6 +65,7 @@ CREATE TABLE objects (
   last_accessed_at timestamptz NOT NULL DEFAULT now(),
   metadata jsonb NOT NULL DEFAULT '{}',
   path_tokens text[] GENERATED ALWAYS AS (string_to_array(name, '/')) STORED,
+  folded text COLLATE "C" GENERATED ALWAYS AS (ogel.storage_folded(name)) STORED,
   version text NOT NULL,
   user_metadata jsonb,
   sha256 bytea,
@@ -66,6 +74,7 @@ CREATE TABLE objects (
   UNIQUE (bucket_id, name)
 );
 COMMENT ON COLUMN objects.metadata IS 'eTag, size, mimetype, cacheControl, lastModified, contentLength, httpStatusCode';
+COMMENT ON COLUMN objects.folded IS 'the name, for lists of folders';
 COMMENT ON COLUMN objects.version IS 'changes with the content: the version of its blobs';
 COMMENT ON COLUMN objects.user_metadata IS 'what clients wrote of it';
 COMMENT ON COLUMN objects.sha256 IS 'of the whole content; null: it came in parts';
@@ -73,7 +82,8 @@ COMMENT ON COLUMN objects.expires_at IS 'when it is deleted; null: never';
 CREATE INDEX objects_expire ON objects (expires_at) WHERE expires_at IS NOT NULL;
 CREATE INDEX objects_version ON objects (version);
 CREATE INDEX objects_unscanned ON objects (updated_at) WHERE scan_state IN ('pending', 'failed');
-CREATE INDEX objects_created ON objects (bucket_id, created_at);
+CREATE INDEX objects_created ON objects (bucket_id, created_at, name);
+CREATE INDEX objects_folded ON objects (bucket_id, folded);
 
 CREATE TABLE ogel.storage_blobs (
   key text PRIMARY KEY,

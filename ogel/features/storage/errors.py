@@ -44,6 +44,22 @@ def key_exists() -> StorageError:
     return StorageError(409, "KeyAlreadyExists", "The resource already exists", "Duplicate")
 
 
+def resource_exists() -> StorageError:
+    """What is moved would replace another."""
+    return StorageError(409, "ResourceAlreadyExists", "The resource already exists", "Duplicate")
+
+
+def no_related_resource() -> StorageError:
+    """There is no bucket to move or copy to."""
+    return StorageError(404, "InvalidRequest", "The related resource does not exist", "InvalidRequest")
+
+
+def precondition_failed(condition: str) -> StorageError:
+    return StorageError(
+        412, "PreconditionFailed", f"The object is not as {condition} asks.", "Precondition failed"
+    )
+
+
 def bucket_not_empty() -> StorageError:
     return StorageError(409, "InvalidRequest", "The bucket you tried to delete is not empty")
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ogel.features.storage.events import EVENTS
+from ogel.features.storage.objects.emptying import KIND as EMPTY
 from ogel.features.storage.policy import READ, WRITE
 from ogel.features.storage.reaping import KIND, SCHEDULE, Reaper
 from ogel.features.storage.services import Storage
@@ -54,7 +55,10 @@ def build(core: Core, settings: StorageSettings) -> Feature:
             READ: "look at and download all objects",
             WRITE: "make, change and delete buckets and objects",
         },
-        jobs=[JobKind(KIND, queue="cleanup", perform=Reaper(storage.blobs).perform)],
+        jobs=[
+            JobKind(KIND, queue="cleanup", perform=Reaper(storage.blobs).perform),
+            JobKind(EMPTY, queue="cleanup", perform=storage.emptying.perform),
+        ],
         schedules=[SCHEDULE],
         events=EVENTS,
         tables=["buckets", "objects", "s3_keys", "storage_blobs", "storage_quotas", "storage_uploads"],

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from ogel.features.storage.forms.service import FormUploads
     from ogel.features.storage.images.pool import ImagePool
     from ogel.features.storage.images.service import ImageService
+    from ogel.features.storage.objects.emptying import Emptying
+    from ogel.features.storage.objects.listing import ObjectLister
+    from ogel.features.storage.objects.moving import ObjectCopier, ObjectMover
     from ogel.features.storage.objects.reading import ObjectReader
     from ogel.features.storage.objects.removing import ObjectRemover
     from ogel.features.storage.objects.writing import ObjectWriter
@@ -42,7 +45,14 @@ class Storage:
         from ogel.features.storage.buckets.service import BucketService
 
         core = self.core
-        return BucketService(core.database, self.bucket_store, core.outbox, core.audit)
+        return BucketService(core.database, self.bucket_store, self.emptying, core.outbox, core.audit)
+
+    @cached_property
+    def emptying(self) -> Emptying:
+        from ogel.features.storage.objects.emptying import Emptying
+
+        core = self.core
+        return Emptying(core.database, self.object_rows, core.outbox, core.jobs)
 
     @cached_property
     def writer(self) -> ObjectWriter:
@@ -85,6 +95,25 @@ class Storage:
         from ogel.features.storage.images.store import RenditionStore
 
         return ImageService(self.core.database, self.blobs, RenditionStore(), self.image_pool)
+
+    @cached_property
+    def lister(self) -> ObjectLister:
+        from ogel.features.storage.objects.listing import ObjectLister
+
+        return ObjectLister(self.core.database)
+
+    @cached_property
+    def mover(self) -> ObjectMover:
+        from ogel.features.storage.objects.moving import ObjectMover
+
+        core, rows = self.core, self.object_rows
+        return ObjectMover(core.database, self.bucket_store, rows, self.reader, self.writer, core.outbox)
+
+    @cached_property
+    def copier(self) -> ObjectCopier:
+        from ogel.features.storage.objects.moving import ObjectCopier
+
+        return ObjectCopier(self.core.database, self.reader, self.writer, self.blobs)
 
     @cached_property
     def form_uploads(self) -> FormUploads:

@@ -7,7 +7,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
+from msgspec.structs import replace
 
 
 class Bucket(Struct, frozen=True):
@@ -37,10 +38,36 @@ class Bucket(Struct, frozen=True):
 
 
 class NewBucket(Struct, frozen=True):
-    """As `Bucket`; `public` and the others have the defaults that Supabase has."""
+    """As `Bucket`; `public` and the others have the defaults that Supabase has. `name`: None is the id."""
 
     id: str
     public: bool = False
     file_size_limit: int | None = None
     allowed_mime_types: Sequence[str] | None = None
     type: str = "STANDARD"
+    name: str | None = None
+    permissions: Mapping[str, Sequence[str]] | None = None
+    lifecycle: Sequence[Mapping[str, Any]] = ()
+    scanned: bool = False
+    encrypted: bool = False
+    redirects: bool = False
+
+
+class BucketChange(Struct, frozen=True, omit_defaults=True):
+    """What is to be otherwise of a bucket; UNSET: nothing. A new encryption holds for objects from then on."""
+
+    public: bool | UnsetType = UNSET
+    file_size_limit: int | UnsetType | None = UNSET
+    allowed_mime_types: Sequence[str] | UnsetType | None = UNSET
+    permissions: Mapping[str, Sequence[str]] | UnsetType | None = UNSET
+    lifecycle: Sequence[Mapping[str, Any]] | UnsetType = UNSET
+    scanned: bool | UnsetType = UNSET
+    encrypted: bool | UnsetType = UNSET
+    redirects: bool | UnsetType = UNSET
+
+    def of(self, bucket: Bucket) -> Bucket:
+        """The bucket as it is then."""
+        changed = {
+            name: value for name in self.__struct_fields__ if (value := getattr(self, name)) is not UNSET
+        }
+        return replace(bucket, **changed)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from psycopg import errors
 
-from ogel.features.storage.buckets.bucket import Bucket, NewBucket
-from ogel.features.storage.buckets.store import BucketStore
+from ogel.features.storage.buckets.bucket import Bucket, BucketChange, NewBucket
+from ogel.features.storage.buckets.store import BucketStore, Column
 from ogel.features.storage.errors import (
     access_denied,
     bucket_exists,
@@ -13,18 +15,31 @@ from ogel.features.storage.errors import (
     no_such_bucket,
     refused_by_policy,
 )
-from ogel.features.storage.events import BUCKET_CREATED, BUCKET_DELETED, bucket_event
-from ogel.features.storage.policy import READ, WRITE, on_behalf, owner_of
+from ogel.features.storage.events import BUCKET_CREATED, BUCKET_DELETED, BUCKET_UPDATED, bucket_event
+from ogel.features.storage.objects.emptying import Emptying
+from ogel.features.storage.objects.names import is_storable
+from ogel.features.storage.policy import READ, WRITE, is_operator, on_behalf, owner_of
 from ogel.kernel.principal import Caller
 from ogel.runtime.audit import AuditTrail
-from ogel.runtime.database.database import Database
+from ogel.runtime.database.database import Database, Transaction
 from ogel.runtime.outbox import Outbox
+
+# Of a list that asks for no limit.
+_MOST = 10_000
 
 
 class BucketService:
-    def __init__(self, database: Database, store: BucketStore, outbox: Outbox, audit: AuditTrail) -> None:
+    def __init__(
+        self,
+        database: Database,
+        store: BucketStore,
+        emptying: Emptying,
+        outbox: Outbox,
+        audit: AuditTrail,
+    ) -> None:
         self._database = database
         self._store = store
+        self._emptying = emptying
         self._outbox = outbox
         self._audit = audit
 
@@ -44,8 +59,68 @@ class BucketService:
 
     async def get(self, caller: Caller, id: str) -> Bucket:
         """Raises StorageError NoSuchBucket, for one that the caller may not see as well."""
+        async with self._database.transaction() as tx:
+            return await self._seen(tx, caller, id)
+
+    async def list(
+        self,
+        caller: Caller,
+        *,
+        search: str = "",
+        column: Column = "id",
+        descending: bool = False,
+        after: str | None = None,
+        limit: int = _MOST,
+        offset: int = 0,
+    ) -> Sequence[Bucket]:
+        """Those that the caller may see, whose names begin with `search`, by ids behind `after`."""
+        if not is_storable(search) or (after is not None and not is_storable(after)):
+            return []
         async with self._database.transaction() as tx, on_behalf(tx, caller.principal, READ):
-            bucket = await self._store.get(tx, id)
+            return await self._store.list(
+                tx,
+                search=search,
+                column=column,
+                descending=descending,
+                after=after,
+                limit=min(limit, _MOST),
+                offset=offset,
+            )
+
+    async def update(self, caller: Caller, id: str, change: BucketChange) -> Bucket:
+        """Raises StorageError NoSuchBucket, for one that the caller may not see as well, and AccessDenied."""
+        async with self._database.transaction() as tx:
+            await self._seen(tx, caller, id)
+            if (bucket := await self._store.get_locked(tx, id)) is None:
+                raise no_such_bucket()
+            try:
+                async with on_behalf(tx, caller.principal, WRITE):
+                    changed = await self._store.update(tx, change.of(bucket))
+            except errors.InsufficientPrivilege as error:
+                raise refused_by_policy() from error
+            if changed is None:
+                raise access_denied()
+            await self._audit.record(tx, caller, "bucket.update", "bucket", id)
+            await self._outbox.publish(tx, [bucket_event(BUCKET_UPDATED, changed)])
+        return changed
+
+    async def empty(self, caller: Caller, id: str) -> bool:
+        """
+        Deletes all objects that are there now; of many, the rest by a job. Returns whether it is done. Raises
+        StorageError NoSuchBucket, and AccessDenied for who is under policies.
+        """
+        if not is_operator(caller.principal, WRITE):
+            raise access_denied()
+        async with self._database.transaction() as tx:
+            await self._seen(tx, caller, id)
+            await self._audit.record(tx, caller, "bucket.empty", "bucket", id)
+        return await self._emptying.begin(id)
+
+    async def _seen(self, tx: Transaction, caller: Caller, id: str) -> Bucket:
+        bucket = None
+        if is_storable(id):
+            async with on_behalf(tx, caller.principal, READ):
+                bucket = await self._store.get(tx, id)
         if bucket is None:
             raise no_such_bucket()
         return bucket
@@ -53,9 +128,7 @@ class BucketService:
     async def delete(self, caller: Caller, id: str) -> None:
         """Raises StorageError NoSuchBucket, AccessDenied, and InvalidRequest for one that holds objects."""
         async with self._database.transaction() as tx:
-            async with on_behalf(tx, caller.principal, WRITE):
-                if (bucket := await self._store.get(tx, id)) is None:
-                    raise no_such_bucket()
+            bucket = await self._seen(tx, caller, id)
             if await self._store.get_locked(tx, id) is None:
                 raise no_such_bucket()
             if not await self._store.is_empty(tx, id):

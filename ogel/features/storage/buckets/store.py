@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
-from ogel.features.storage.buckets.bucket import Bucket, NewBucket
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import msgspec
+
+from ogel.features.storage.buckets.bucket import Bucket, BucketChange, NewBucket
 from ogel.runtime.database.database import Queries, Transaction
 
 # The columns of a Bucket; others, which users added, are left alone.
 _COLUMNS = b", ".join(name.encode() for name in Bucket.__struct_fields__)
 _SQL = Queries.beside(__name__, bucket=_COLUMNS)
+# By whether they are descending.
+_LISTS = [Queries.beside(__name__, bucket=_COLUMNS, order=order) for order in (b"ASC", b"DESC")]
+_OF_JSON = ("permissions", "lifecycle")
+
+Column = Literal["id", "name", "created_at", "updated_at"]
 
 
 class BucketStore:
-    async def create(self, tx: Transaction, new: NewBucket, owner_id: str | None) -> Bucket | None:
-        """Returns None when there is one of that name."""
+    async def create(self, tx: Transaction, new: NewBucket, owner: str | None) -> Bucket | None:
+        """Returns None when there is one of that id or name, which who asks need not see."""
         parameters = {
+            **_rules(new),
             "id": new.id,
-            "owner": owner_id,
-            "owner_id": owner_id,
-            "public": new.public,
-            "file_size_limit": new.file_size_limit,
-            "allowed_mime_types": None if new.allowed_mime_types is None else list(new.allowed_mime_types),
+            "name": new.name or new.id,
             "type": new.type,
+            "owner": owner,
         }
         return await tx.one(_SQL.create, parameters, Bucket)
 
@@ -30,8 +38,35 @@ class BucketStore:
     async def get_locked(self, tx: Transaction, id: str) -> Bucket | None:
         return await tx.one(_SQL.get_locked, {"id": id}, Bucket)
 
+    async def update(self, tx: Transaction, bucket: Bucket) -> Bucket | None:
+        """Returns None when there is none, or none that may be changed."""
+        return await tx.one(_SQL.update, {**_rules(bucket), "id": bucket.id}, Bucket)
+
+    async def list(
+        self,
+        tx: Transaction,
+        *,
+        search: str,
+        column: Column,
+        descending: bool,
+        after: str | None,
+        limit: int,
+        offset: int,
+    ) -> Sequence[Bucket]:
+        parameters = {"search": search, "column": column, "after": after, "limit": limit, "offset": offset}
+        return await tx.all(_LISTS[descending].list, parameters, Bucket)
+
     async def is_empty(self, tx: Transaction, id: str) -> bool:
         return bool(await tx.value(_SQL.is_empty, {"id": id}))
 
     async def delete(self, tx: Transaction, id: str) -> bool:
         return await tx.execute(_SQL.delete, {"id": id}) == 1
+
+
+def _rules(bucket: Bucket | NewBucket) -> dict[str, Any]:
+    """What may be said of a bucket, as parameters."""
+    rules = {name: getattr(bucket, name) for name in BucketChange.__struct_fields__}
+    for name in _OF_JSON:
+        rules[name] = None if rules[name] is None else msgspec.json.encode(rules[name]).decode()
+    types = rules["allowed_mime_types"]
+    return {**rules, "allowed_mime_types": None if types is None else list(types)}

@@ -11,6 +11,16 @@ MOST_BYTES = 1024
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\x80-\x9f]")
 
 
+def is_storable(text: str) -> bool:
+    """Whether there can be rows with that text: it has no NUL, and no half of a surrogate pair."""
+    return "\x00" not in text and not any("\ud800" <= character <= "\udfff" for character in text)
+
+
+def sought(name: str) -> str | None:
+    """Returns a name as objects have it; None: no object can have it."""
+    return normalize("NFC", name) if is_storable(name) else None
+
+
 def checked_name(name: str) -> str:
     """
     Returns the name in Unicode's form C. Raises StorageError InvalidKey: it is empty or longer than 1,024 bytes, begins

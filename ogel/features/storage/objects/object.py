@@ -9,6 +9,8 @@ from uuid import UUID
 
 from msgspec import Struct
 
+from ogel.kernel.clock import utc_now
+
 ScanState = Literal["none", "pending", "clean", "infected", "failed"]
 
 
@@ -53,6 +55,10 @@ class StoredObject(Struct, frozen=True):
     def cache_control(self) -> str:
         return str(self.metadata.get("cacheControl") or "no-cache")
 
+    @property
+    def is_expired(self) -> bool:
+        return self.expires_at is not None and self.expires_at <= utc_now()
+
 
 class Facts(Struct, frozen=True):
     """What whoever stores an object says of it. `cache_control` is a whole header: `max-age=3600`."""
@@ -61,3 +67,8 @@ class Facts(Struct, frozen=True):
     cache_control: str = "no-cache"
     user_metadata: Mapping[str, Any] | None = None
     expires_at: datetime | None = None
+
+
+def facts_of(found: StoredObject) -> Facts:
+    """Of a copy, what was said of the original, but when it ends."""
+    return Facts(found.content_type, found.cache_control, found.user_metadata)

@@ -7,11 +7,12 @@ from collections.abc import AsyncIterator, Sequence
 from ogel.features.storage.blobs.blob import Blob
 from ogel.features.storage.blobs.service import BlobService
 from ogel.features.storage.errors import no_such_key
+from ogel.features.storage.objects.names import is_storable, sought
 from ogel.features.storage.objects.object import StoredObject
 from ogel.features.storage.objects.store import ObjectRows
 from ogel.features.storage.policy import READ, on_behalf
 from ogel.kernel.principal import Principal
-from ogel.runtime.database.database import Database
+from ogel.runtime.database.database import Database, Transaction
 
 
 class Found:
@@ -35,15 +36,40 @@ class ObjectReader:
     async def open(self, principal: Principal, bucket_id: str, name: str) -> Found:
         """Raises StorageError NoSuchKey, for an object that the principal may not read as well."""
         async with self._database.transaction() as tx:
-            async with on_behalf(tx, principal, READ):
-                found = await self._rows.get(tx, bucket_id, name)
-            if found is None:
-                raise no_such_key()
+            found = await self.seen(tx, principal, bucket_id, name)
             return Found(found, await self._blobs.of_version(tx, found.version), self._blobs)
+
+    async def find(self, principal: Principal, bucket_id: str, name: str) -> StoredObject:
+        """What is known of an object. Raises StorageError NoSuchKey."""
+        async with self._database.transaction() as tx:
+            return await self.seen(tx, principal, bucket_id, name)
+
+    async def seen(self, tx: Transaction, principal: Principal, bucket_id: str, name: str) -> StoredObject:
+        """As `find`."""
+        if not is_storable(bucket_id) or (key := sought(name)) is None:
+            raise no_such_key()
+        async with on_behalf(tx, principal, READ):
+            found = await self._rows.get(tx, bucket_id, key)
+        if found is None or found.is_expired:
+            raise no_such_key()
+        return found
 
     async def open_public(self, bucket_id: str, name: str) -> Found:
         """An object of a public bucket, which anybody may read. Raises StorageError NoSuchKey."""
         async with self._database.transaction() as tx:
-            if (found := await self._rows.get_public(tx, bucket_id, name)) is None:
-                raise no_such_key()
+            found = await self.seen_by_all(tx, bucket_id, name)
             return Found(found, await self._blobs.of_version(tx, found.version), self._blobs)
+
+    async def find_public(self, bucket_id: str, name: str) -> StoredObject:
+        """What is known of an object of a public bucket. Raises StorageError NoSuchKey."""
+        async with self._database.transaction() as tx:
+            return await self.seen_by_all(tx, bucket_id, name)
+
+    async def seen_by_all(self, tx: Transaction, bucket_id: str, name: str) -> StoredObject:
+        """As `find_public`."""
+        if not is_storable(bucket_id) or (key := sought(name)) is None:
+            raise no_such_key()
+        found = await self._rows.get_public(tx, bucket_id, key)
+        if found is None or found.is_expired:
+            raise no_such_key()
+        return found

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from datetime import datetime
+from typing import Any, cast
 
 import msgspec
 
@@ -11,7 +12,20 @@ from ogel.features.storage.objects.object import StoredObject
 from ogel.runtime.database.database import Queries, Transaction
 
 _COLUMNS = b", ".join(name.encode() for name in StoredObject.__struct_fields__)
-_SQL = Queries.beside(__name__, object=_COLUMNS)
+_WRITTEN = b"""
+INSERT INTO objects (bucket_id, name, owner, owner_id, metadata, user_metadata, version, sha256, expires_at, scan_state)
+VALUES (
+  %(bucket)s, %(name)s, %(owner)s::text::uuid, %(owner)s::text, %(metadata)s::jsonb, %(user_metadata)s::jsonb,
+  %(version)s, %(sha256)s, %(expires_at)s, %(scan_state)s
+)
+""".strip()
+_SQL = Queries.beside(__name__, object=_COLUMNS, written=_WRITTEN)
+
+
+class Upserted(StoredObject, frozen=True, kw_only=True):
+    """`is_new`: there was none of its name."""
+
+    is_new: bool
 
 
 class ObjectRow(msgspec.Struct, frozen=True):
@@ -42,19 +56,53 @@ class ObjectRows:
     async def get_public(self, tx: Transaction, bucket: str, name: str) -> StoredObject | None:
         return await tx.one(_SQL.get_public, {"bucket": bucket, "name": name}, StoredObject)
 
-    async def lock_name(self, tx: Transaction, bucket: str, name: str) -> None:
-        await tx.execute(_SQL.lock_name, {"bucket": bucket, "name": name})
-
     async def insert(self, tx: Transaction, row: ObjectRow) -> StoredObject:
         """Raises psycopg's UniqueViolation, ForeignKeyViolation (no such bucket), InsufficientPrivilege."""
         found = await tx.one(_SQL.insert, row.parameters(), StoredObject)
         assert found is not None
         return found
 
-    async def replace(self, tx: Transaction, row: ObjectRow) -> StoredObject | None:
-        """Returns None when there is none of that name, or none that may be changed."""
-        return await tx.one(_SQL.replace, row.parameters(), StoredObject)
+    async def insert_unseen(self, tx: Transaction, row: ObjectRow) -> None:
+        """As `insert`, for who may write and not read."""
+        await tx.execute(_SQL.insert_unseen, row.parameters())
+
+    async def upsert(self, tx: Transaction, row: ObjectRow) -> Upserted | None:
+        """Returns None when a trigger of users did not want it. Raises ForeignKeyViolation, InsufficientPrivilege."""
+        return await tx.one(_SQL.upsert, row.parameters(), Upserted)
+
+    async def delete_expired(self, tx: Transaction, bucket: str, name: str) -> StoredObject | None:
+        return await tx.one(_SQL.delete_expired, {"bucket": bucket, "name": name}, StoredObject)
+
+    async def get_locked(self, tx: Transaction, bucket: str, name: str) -> StoredObject | None:
+        return await tx.one(_SQL.get_locked, {"bucket": bucket, "name": name}, StoredObject)
+
+    async def move(
+        self, tx: Transaction, bucket: str, name: str, to_bucket: str, to_name: str, *, scanned: bool
+    ) -> StoredObject | None:
+        """
+        Returns None when there is none, or none that may be changed. Raises psycopg's UniqueViolation,
+        ForeignKeyViolation (no such bucket), InsufficientPrivilege.
+        """
+        parameters = {
+            "bucket": bucket,
+            "name": name,
+            "to_bucket": to_bucket,
+            "to_name": to_name,
+            "scanned": scanned,
+        }
+        return await tx.one(_SQL.move, parameters, StoredObject)
 
     async def delete(self, tx: Transaction, bucket: str, names: Sequence[str]) -> list[StoredObject]:
         """Returns those that were there, and could be deleted."""
         return await tx.all(_SQL.delete, {"bucket": bucket, "names": list(names)}, StoredObject)
+
+    async def delete_some(
+        self, tx: Transaction, bucket: str, until: datetime, limit: int
+    ) -> list[StoredObject]:
+        """Those that others are writing to are left out."""
+        parameters = {"bucket": bucket, "until": until, "limit": limit}
+        return await tx.all(_SQL.delete_some, parameters, StoredObject)
+
+    async def now(self, tx: Transaction) -> datetime:
+        """By the clock that rows are dated by."""
+        return cast(datetime, await tx.value(_SQL.now))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Sequence
 from typing import Any
 from uuid import uuid4
 
@@ -14,9 +14,16 @@ from ogel.features.storage.blobs.service import BlobService
 from ogel.features.storage.buckets.bucket import Bucket
 from ogel.features.storage.buckets.rules import admitted
 from ogel.features.storage.buckets.store import BucketStore
-from ogel.features.storage.errors import key_exists, no_such_bucket, refused_by_policy, too_large
-from ogel.features.storage.events import OBJECT_CREATED, OBJECT_UPDATED, object_event
-from ogel.features.storage.objects.names import checked_name
+from ogel.features.storage.errors import (
+    key_exists,
+    no_such_bucket,
+    precondition_failed,
+    refused_by_policy,
+    too_large,
+)
+from ogel.features.storage.events import OBJECT_CREATED, OBJECT_REMOVED, OBJECT_UPDATED, object_event
+from ogel.features.storage.objects.conditions import NO_CONDITIONS, Conditions
+from ogel.features.storage.objects.names import checked_name, is_storable
 from ogel.features.storage.objects.object import Facts, StoredObject
 from ogel.features.storage.objects.store import ObjectRow, ObjectRows
 from ogel.features.storage.policy import WRITE, is_operator, on_behalf, owner_of
@@ -28,11 +35,15 @@ from ogel.runtime.outbox import Outbox
 
 
 class Target(Struct, frozen=True):
-    """Where an object goes: who may write there has been asked. `replaces`: what is there may be replaced."""
+    """
+    Where an object goes: who may write there has been asked. `replaces`: what is there may be replaced. `conditions`
+    are asked again when it is.
+    """
 
     bucket: Bucket
     name: str
     replaces: bool
+    conditions: Conditions = NO_CONDITIONS
 
 
 class Content(Struct, frozen=True):
@@ -45,6 +56,19 @@ class Content(Struct, frozen=True):
     etag: str
     sha256: bytes | None
     size: int
+
+
+# Looks at the bucket, what was said of the object, and its first bytes; returns what is to be known of it.
+Inspect = Callable[[Bucket, Facts, bytes], Facts]
+HEAD_BYTES = 4096
+
+
+def _uninspected(bucket: Bucket, facts: Facts, head: bytes) -> Facts:
+    return facts
+
+
+# What is written only to see whether it may be.
+_NOTHING = Content([], '""', None, 0)
 
 
 class _Undone(Exception):
@@ -80,14 +104,19 @@ class ObjectWriter:
         *,
         length: int | None,
         upsert: bool,
+        conditions: Conditions = NO_CONDITIONS,
+        inspect: Inspect = _uninspected,
     ) -> StoredObject:
         """
-        Stores a whole object. `length` is what was declared; None: unknown. Raises StorageError NoSuchBucket,
-        InvalidKey, AccessDenied, KeyAlreadyExists (with `upsert`: never), EntityTooLarge, QuotaExceeded.
+        Stores a whole object. `length` is what was declared; None: unknown. `inspect` gets its first HEAD_BYTES, and
+        says what is to be known of it, or raises. Raises StorageError NoSuchBucket, InvalidKey, AccessDenied,
+        KeyAlreadyExists (with `upsert`: never), PreconditionFailed, EntityTooLarge, InvalidMimeType, QuotaExceeded.
         """
         name = checked_name(name)
         async with self._database.transaction() as tx:
-            target = await self.target(tx, caller.principal, bucket_id, name, facts, upsert=upsert)
+            target = await self.target(
+                tx, caller.principal, bucket_id, name, facts, upsert=upsert, conditions=conditions
+            )
             most = self.most_of(target.bucket)
             if length is not None and length > most:
                 raise too_large(most)
@@ -99,7 +128,9 @@ class ObjectWriter:
                 encrypted=target.bucket.encrypted,
             )
         try:
-            filled = await self._blobs.fill(intent, content, most)
+            head, content = await begun(content, HEAD_BYTES)
+            facts = inspect(target.bucket, facts, head)
+            filled = await self._blobs.fill(intent, content, most, length)
             whole = Content([filled], f'"{filled.md5.hex()}"', filled.sha256, filled.size)
             async with self._database.transaction() as tx:
                 return await self.commit(tx, caller, target, whole, facts)
@@ -121,25 +152,30 @@ class ObjectWriter:
         facts: Facts | None,
         *,
         upsert: bool,
+        conditions: Conditions = NO_CONDITIONS,
     ) -> Target:
         """
         Whether the principal may store an object there, asked before any of its bytes are read; its facts are held
         against the bucket's rules (None: nothing is known of it yet). Raises what `put` raises.
         """
-        if (bucket := await self._buckets.get(tx, bucket_id)) is None:
+        if not is_storable(bucket_id) or (bucket := await self._buckets.get(tx, bucket_id)) is None:
             raise no_such_bucket()
         if facts is not None:
             admitted(bucket, facts)
         await self._quotas.see_user(tx, owner_of(principal))
-        target = Target(bucket, name, upsert)
+        target = Target(bucket, name, upsert, conditions)
+        found = await self._rows.get(tx, bucket_id, name)
+        if found is not None and found.is_expired:
+            await forget_expired(tx, self._rows, self._outbox, bucket_id, name)
+            found = None
         if is_operator(principal, WRITE):
-            if not upsert and await self._rows.get(tx, bucket_id, name) is not None:
+            conditions.check(None if found is None else found.etag)
+            if found is not None and not upsert:
                 raise key_exists()
             return target
         try:
             async with tx.as_one():
-                empty = Content([], '""', None, 0)
-                await self._write(tx, principal, target, empty, facts or Facts(), str(uuid4()))
+                await self._write(tx, principal, target, _NOTHING, facts or Facts(), str(uuid4()))
                 raise _Undone
         except _Undone:
             return target
@@ -183,23 +219,56 @@ class ObjectWriter:
     ) -> tuple[StoredObject, bool]:
         """Returns the object, and whether there was none of its name."""
         row = _row(target, content, facts, version, owner_of(principal))
-        await self._rows.lock_name(tx, row.bucket, row.name)
-        is_new = await self._rows.get(tx, row.bucket, row.name) is None
-        if not is_new and not target.replaces:
-            raise key_exists()
+        conditions, replaces = target.conditions, target.replaces
         try:
             async with on_behalf(tx, principal, WRITE):
-                if is_new:
+                if conditions is not NO_CONDITIONS:
+                    found = await self._rows.get_locked(tx, row.bucket, row.name)
+                    conditions.check(None if found is None else found.etag)
+                    # Where there is none, there must be none when it is written either.
+                    replaces = replaces and found is not None
+                if replaces:
+                    if (upserted := await self._rows.upsert(tx, row)) is None:
+                        raise refused_by_policy()
+                    return upserted, upserted.is_new
+                if is_operator(principal, WRITE):
                     return await self._rows.insert(tx, row), True
-                if (stored := await self._rows.replace(tx, row)) is None:
-                    raise refused_by_policy()
-                return stored, False
+                await self._rows.insert_unseen(tx, row)
         except errors.InsufficientPrivilege as error:
             raise refused_by_policy() from error
         except errors.ForeignKeyViolation as error:
             raise no_such_bucket() from error
         except errors.UniqueViolation as error:
-            raise key_exists() from error
+            raise (
+                precondition_failed("If-None-Match") if conditions.if_none_match else key_exists()
+            ) from error
+        if (stored := await self._rows.get(tx, row.bucket, row.name)) is None:
+            raise refused_by_policy()
+        return stored, True
+
+
+async def forget_expired(tx: Transaction, rows: ObjectRows, outbox: Outbox, bucket: str, name: str) -> None:
+    """Makes room for another of the name, where there is one that nobody is served any more."""
+    if (gone := await rows.delete_expired(tx, bucket, name)) is not None:
+        await outbox.publish(tx, [object_event(OBJECT_REMOVED, gone)])
+
+
+async def begun(content: AsyncIterable[bytes], most: int) -> tuple[bytes, AsyncIterator[bytes]]:
+    """Returns the first bytes, at most so many, and all of the content, with them."""
+    pieces, read = aiter(content), []
+    length = 0
+    while length < most and (piece := await anext(pieces, None)) is not None:
+        read.append(piece)
+        length += len(piece)
+
+    async def all_of_it() -> AsyncIterator[bytes]:
+        for piece in read:
+            yield piece
+        read.clear()
+        async for piece in pieces:
+            yield piece
+
+    return b"".join(read)[:most], all_of_it()
 
 
 def _row(target: Target, content: Content, facts: Facts, version: str, owner: str | None) -> ObjectRow:
@@ -212,6 +281,7 @@ def _row(target: Target, content: Content, facts: Facts, version: str, owner: st
         facts.user_metadata,
         content.sha256,
         facts.expires_at,
+        "pending" if target.bucket.scanned else "none",
     )
 
 

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from ogel.features.storage.supabase.buckets import BucketRoutes
 from ogel.features.storage.supabase.downloads import DownloadRoutes
 from ogel.features.storage.supabase.errors import render_error
+from ogel.features.storage.supabase.listing import ListRoutes
+from ogel.features.storage.supabase.moving import MoveRoutes
 from ogel.features.storage.supabase.render import RenderRoutes
 from ogel.features.storage.supabase.signed import SignedRoutes
 from ogel.features.storage.supabase.uploads import UploadRoutes
@@ -34,5 +36,7 @@ def supabase(storage: Storage) -> Dialect:
             *DownloadRoutes(storage.reader).routes(),
             *RenderRoutes(storage.reader, storage.signer, storage.images).routes(),
             *SignedRoutes(storage.signer, storage.writer, storage.settings.most_bytes).routes(),
+            *ListRoutes(storage.lister).routes(),
+            *MoveRoutes(storage.mover, storage.copier, storage.remover).routes(),
         ],
     )

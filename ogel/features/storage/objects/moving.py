@@ -1,0 +1,136 @@
+"""Moves and copies objects; both are held to the rules of the bucket that they go to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from psycopg import errors
+
+from ogel.features.storage.blobs.service import BlobService, quotas_told
+from ogel.features.storage.buckets.rules import check_type
+from ogel.features.storage.buckets.store import BucketStore
+from ogel.features.storage.errors import no_such_bucket, refused_by_policy, resource_exists, too_large
+from ogel.features.storage.events import OBJECT_CREATED, OBJECT_REMOVED, object_event
+from ogel.features.storage.objects.conditions import NO_CONDITIONS, Conditions
+from ogel.features.storage.objects.names import checked_name, is_storable
+from ogel.features.storage.objects.object import Facts, StoredObject, facts_of
+from ogel.features.storage.objects.reading import ObjectReader
+from ogel.features.storage.objects.store import ObjectRows
+from ogel.features.storage.objects.writing import Content, ObjectWriter, forget_expired
+from ogel.features.storage.policy import WRITE, on_behalf, owner_of
+from ogel.kernel.principal import Caller
+from ogel.runtime.database.database import Database
+from ogel.runtime.outbox import Outbox
+
+
+class Place(NamedTuple):
+    bucket: str
+    name: str
+
+
+class ObjectMover:
+    def __init__(
+        self,
+        database: Database,
+        buckets: BucketStore,
+        rows: ObjectRows,
+        reader: ObjectReader,
+        writer: ObjectWriter,
+        outbox: Outbox,
+    ) -> None:
+        self._database = database
+        self._buckets = buckets
+        self._rows = rows
+        self._reader = reader
+        self._writer = writer
+        self._outbox = outbox
+
+    async def move(self, caller: Caller, source: Place, target: Place) -> StoredObject:
+        """
+        It stays the same object, with the same bytes, under another name. Raises StorageError NoSuchKey, NoSuchBucket
+        (of the target), InvalidKey, ResourceAlreadyExists, AccessDenied, EntityTooLarge, InvalidMimeType,
+        QuotaExceeded.
+        """
+        target = Place(target.bucket, checked_name(target.name))
+        async with self._database.transaction() as tx:
+            found = await self._reader.seen(tx, caller.principal, *source)
+            if target == (found.bucket_id, found.name):
+                return found
+            if (
+                not is_storable(target.bucket)
+                or (bucket := await self._buckets.get(tx, target.bucket)) is None
+            ):
+                raise no_such_bucket()
+            if target.bucket != found.bucket_id:
+                check_type(bucket.allowed_mime_types, found.content_type)
+                if found.size > (most := self._writer.most_of(bucket)):
+                    raise too_large(most)
+            await forget_expired(tx, self._rows, self._outbox, *target)
+            try:
+                async with quotas_told(), on_behalf(tx, caller.principal, WRITE):
+                    moved = await self._rows.move(
+                        tx, found.bucket_id, found.name, *target, scanned=bucket.scanned
+                    )
+            except errors.InsufficientPrivilege as error:
+                raise refused_by_policy() from error
+            except errors.UniqueViolation as error:
+                raise resource_exists() from error
+            except errors.ForeignKeyViolation as error:
+                raise no_such_bucket() from error
+            if moved is None:
+                raise refused_by_policy()
+            await self._outbox.publish(
+                tx, [object_event(OBJECT_REMOVED, found), object_event(OBJECT_CREATED, moved)]
+            )
+        return moved
+
+
+class ObjectCopier:
+    def __init__(
+        self, database: Database, reader: ObjectReader, writer: ObjectWriter, blobs: BlobService
+    ) -> None:
+        self._database = database
+        self._reader = reader
+        self._writer = writer
+        self._blobs = blobs
+
+    async def copy(
+        self,
+        caller: Caller,
+        source: Place,
+        target: Place,
+        *,
+        facts: Callable[[StoredObject], Facts] = facts_of,
+        upsert: bool = False,
+        conditions: Conditions = NO_CONDITIONS,
+    ) -> StoredObject:
+        """
+        The copy is the caller's, and an object of its own; `facts` says what is to be known of it. Raises what
+        ObjectReader.open and ObjectWriter.put raise.
+        """
+        found = await self._reader.open(caller.principal, *source)
+        said, size, owner = facts(found.object), found.object.size, owner_of(caller.principal)
+        async with self._database.transaction() as tx:
+            to = await self._writer.target(
+                tx,
+                caller.principal,
+                target.bucket,
+                checked_name(target.name),
+                said,
+                upsert=upsert,
+                conditions=conditions,
+            )
+            if size > (most := self._writer.most_of(to.bucket)):
+                raise too_large(most)
+            intent = await self._blobs.begin(
+                tx, bucket=to.bucket.id, owner=owner, reserve=size, encrypted=to.bucket.encrypted
+            )
+        try:
+            filled = await self._blobs.fill(intent, found.read(0, size), size, size)
+            content = Content([filled], found.object.etag, filled.sha256, size)
+            async with self._database.transaction() as tx:
+                return await self._writer.commit(tx, caller, to, content, said)
+        except BaseException:
+            await self._blobs.give_up([intent])
+            raise
