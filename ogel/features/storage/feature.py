@@ -28,11 +28,13 @@ class StorageFeature:
         self._storage = storage
 
     def routes(self) -> Sequence[Route]:
+        from ogel.features.storage.buckets.routes import OwnBucketRoutes
         from ogel.features.storage.forms.routes import FormRoutes
         from ogel.features.storage.usage.routes import UsageRoutes
 
         storage = self._storage
         return [
+            *OwnBucketRoutes(storage.buckets, storage.quotas).routes(),
             *FormRoutes(storage.form_uploads, storage.settings.most_bytes).routes(),
             *UsageRoutes(storage.usage).routes(),
         ]

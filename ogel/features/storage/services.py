@@ -45,7 +45,15 @@ class Storage:
         from ogel.features.storage.buckets.service import BucketService
 
         core = self.core
-        return BucketService(core.database, self.bucket_store, self.emptying, core.outbox, core.audit)
+        return BucketService(
+            core.database,
+            self.bucket_store,
+            self.emptying,
+            core.outbox,
+            core.audit,
+            self.quotas,
+            self.settings.most_bytes,
+        )
 
     @cached_property
     def emptying(self) -> Emptying:

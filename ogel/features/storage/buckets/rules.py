@@ -10,9 +10,7 @@ import msgspec
 from msgspec import UNSET, Meta, Struct
 from msgspec.structs import replace
 
-from ogel.features.storage.buckets.bucket import Bucket
 from ogel.features.storage.errors import invalid_mime_type, too_large
-from ogel.features.storage.objects.object import Facts
 from ogel.kernel.errors import Invalid
 from ogel.kernel.roles import parse_role
 from ogel.kernel.text import STORABLE_PATTERN
@@ -57,13 +55,6 @@ def checked(rules: Rules, most_bytes: int) -> Rules:
     if lifecycle := fields["lifecycle"] or None:
         changes["lifecycle"] = _checked_lifecycle(lifecycle, "body.lifecycle")
     return replace(rules, **changes)
-
-
-def admitted(bucket: Bucket, facts: Facts) -> Facts:
-    """What an object will be, if it may be that in the bucket. Raises StorageError InvalidMimeType."""
-    if not allows_type(bucket.allowed_mime_types, facts.content_type):
-        raise invalid_mime_type(facts.content_type)
-    return facts
 
 
 def _checked_permissions(permissions: Mapping[str, Sequence[str]], path: str) -> dict[str, list[str]]:
@@ -138,6 +129,12 @@ def allows_type(patterns: Sequence[str] | None, content_type: str) -> bool:
     bare = whole.partition(";")[0]
     kind = bare.partition("/")[0]
     return any(each in (_ANY, whole, bare, f"{kind}/*") for each in map(_plain, patterns))
+
+
+def check_type(patterns: Sequence[str] | None, content_type: str) -> None:
+    """Raises StorageError InvalidMimeType."""
+    if not allows_type(patterns, content_type):
+        raise invalid_mime_type(content_type)
 
 
 def _plain(content_type: str) -> str:
