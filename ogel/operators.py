@@ -144,14 +144,6 @@ async def restoring(settings: Settings) -> AsyncIterator[tuple[BackupFeature, Re
 
 
 @asynccontextmanager
-async def sealing_services(settings: Settings) -> AsyncIterator[Services]:
-    """For operators' commands that seal, or need what is sealed. Raises ConfigError without OGEL_SECRET."""
-    require_secret(settings)
-    async with services(settings) as platform:
-        yield platform
-
-
-@asynccontextmanager
 async def sealed_values(settings: Settings) -> AsyncIterator[SealedValues]:
     vault = Vault(require_secret(settings), settings.former_secrets)
     async with services(settings) as platform:

@@ -4,37 +4,35 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, TypeVar
+from typing import IO, TYPE_CHECKING
 
 import click
 
+from ogel.cli.client import decoded
 from ogel.cli.operator import (
     after_option,
     api,
     json_option,
     limit_option,
-    operator,
     say_json,
     say_list,
-    within,
 )
 from ogel.cli.progress import Progress
 from ogel.cli.tables import Column, Table, printable
 from ogel.cli.times import absolute, both, moment
-from ogel.kernel.errors import Invalid
+from ogel.kernel.errors import Invalid, Unavailable
 
 if TYPE_CHECKING:
     from uuid import UUID
 
     from ogel.features.audit.store import AuditRecord
     from ogel.features.audit.verify import ChainVerdict
-    from ogel.operators import Services
 
-Answer = TypeVar("Answer")
-
+# Between two lines of a verification, each of which is about a thousand records.
+VERIFYING_SECONDS = 300.0
 # Of an export; a record is never so long.
 LONGEST_LINE = 4 * 1024 * 1024
 _TABLE: Table[AuditRecord] = Table(
@@ -92,7 +90,7 @@ def list_records(
     "--file",
     "export",
     type=click.Path(exists=True, dir_okay=False, path_type=Path, allow_dash=True),
-    help="An export instead of the database (`-`: stdin); needs neither a server nor OGEL_SECRET.",
+    help="An export instead of the suite's log (`-`: stdin); needs neither a server nor OGEL_SECRET.",
 )
 @json_option
 def verify(export: Path | None, as_json: bool) -> None:
@@ -103,7 +101,7 @@ def verify(export: Path | None, as_json: bool) -> None:
     one with that head.
     """
     progress = Progress("audit verify")
-    verdict = _of_database(progress) if export is None else _of_file(export, progress)
+    verdict = _of_suite(progress) if export is None else _of_file(export, progress)
     progress.end()
     if as_json:
         say_json(verdict)
@@ -123,15 +121,36 @@ def verify(export: Path | None, as_json: bool) -> None:
 def export(since: datetime, until: datetime | None, output: Path | None) -> None:
     """Sealed records as NDJSON, oldest first; `ogel audit verify --file` checks it wherever it is."""
     if output is None:
-        count = _ask_with_secret(lambda ogel: _write(ogel, since, until, sys.stdout.buffer))
+        count = _write(since, until, sys.stdout.buffer)
         sys.stdout.buffer.flush()
     else:
         count = _to_file(since, until, output)
     click.echo(f"{count} records exported", err=True)
 
 
-def _of_database(progress: Progress) -> ChainVerdict:
-    return _ask_with_secret(lambda ogel: ogel.audit_log.verify(progress.show))
+def _of_suite(progress: Progress) -> ChainVerdict:
+    """The last line of the answer has the verdict; those before it say how far it is."""
+    from ogel.features.audit.routes import Checked
+
+    verdict = None
+    with (
+        api(seals=True) as ogel,
+        ogel.streamed("GET", "/api/audit-logs/verification", timeout_seconds=VERIFYING_SECONDS) as answer,
+    ):
+        for line in _split(answer.pieces):
+            step = decoded(line, Checked)
+            progress.show(step.checked, step.total)
+            verdict = step.verdict
+    if verdict is None:
+        raise Unavailable("The answer broke off; ask again.")
+    return verdict
+
+
+def _split(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    rest = b""
+    for piece in pieces:
+        *lines, rest = (rest + piece).split(b"\n")
+        yield from lines
 
 
 def _of_file(path: Path, progress: Progress) -> ChainVerdict:
@@ -147,21 +166,20 @@ def _lines(file: IO[bytes]) -> Iterator[bytes]:
         yield line
 
 
-def _ask_with_secret(question: Callable[[Services], Awaitable[Answer]]) -> Answer:
-    from ogel.operators import sealing_services
-
-    return within(sealing_services, question)
-
-
-async def _write(ogel: Services, since: datetime, until: datetime | None, file: IO[bytes]) -> int:
-    service = ogel.audit_log
-    piece = await service.begin_export(operator(), since, until)
+def _write(since: datetime, until: datetime | None, file: IO[bytes]) -> int:
     progress, count = Progress("audit export"), 0
-    async for lines in service.lines(piece):
-        file.writelines(lines)
-        count += len(lines)
-        progress.show(count, piece.length)
+    with (
+        api() as ogel,
+        ogel.streamed("GET", "/api/audit-logs/export", {"since": since, "until": until}) as answer,
+    ):
+        total = int(answer.headers["x-total-count"])
+        for piece in answer.pieces:
+            file.write(piece)
+            count += piece.count(b"\n")
+            progress.show(count, total)
     progress.end()
+    if count < total:
+        raise Unavailable(f"The answer broke off after {count} of {total} records; ask again.")
     return count
 
 
@@ -171,7 +189,7 @@ def _to_file(since: datetime, until: datetime | None, output: Path) -> int:
     try:
         descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with open(descriptor, "wb") as file:
-            count = _ask_with_secret(lambda ogel: _write(ogel, since, until, file))
+            count = _write(since, until, file)
             file.flush()
             os.fsync(file.fileno())
         os.replace(partial, output)

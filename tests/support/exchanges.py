@@ -516,6 +516,8 @@ def _operators(ask: Exchanges) -> None:
     ask("POST", "/api/cleanup/{kind}/run", {"dry_run": True}, kind="events")
     ask("POST", "/api/cleanup/{kind}/run", {"older_than_days": 90}, kind="events")
     ask("GET", "/api/audit-logs", query={"action": "webhook.create", "limit": 2})
+    ask("GET", "/api/audit-logs/export", query={"since": "2026-01-01T00:00:00Z"})
+    ask("GET", "/api/audit-logs/verification")
     for path in ("/api/me", "/metrics", "/api/metrics", "/health/live", "/health/ready", "/api/health"):
         ask("GET", path)
 

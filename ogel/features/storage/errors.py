@@ -108,6 +108,48 @@ def intent_lost() -> StorageError:
     return StorageError(503, "SlowDown", "The upload took too long; repeat it.", retry_after_seconds=1)
 
 
+def no_such_upload() -> StorageError:
+    return StorageError(404, "NoSuchUpload", "The file for this url was not found", "not_found")
+
+
+def upload_gone() -> StorageError:
+    return StorageError(410, "NoSuchUpload", "The upload was not finished in time", "not_found")
+
+
+def offset_conflict() -> StorageError:
+    return StorageError(409, "InvalidOffset", "Upload-Offset conflict", "Conflict")
+
+
+def upload_length_known() -> StorageError:
+    return StorageError(400, "InvalidUploadLength", "Invalid upload-length")
+
+
+def upload_exceeded() -> StorageError:
+    return StorageError(413, "EntityTooLarge", "upload's size exceeded", "Payload too large")
+
+
+def upload_interrupted() -> StorageError:
+    """Another request writes to it now; what came before is stored."""
+    return StorageError(423, "ResourceLocked", "Another request goes on with this upload", "Locked")
+
+
+def upload_is_final() -> StorageError:
+    return StorageError(403, "InvalidRequest", "What was put together of parts takes no more bytes")
+
+
+def part_refused(message: str) -> StorageError:
+    return StorageError(400, "InvalidPart", message)
+
+
+def checksum_mismatch() -> StorageError:
+    """460 is TUS's own status."""
+    return StorageError(460, "InvalidChecksum", "The bytes do not have this checksum")
+
+
+def too_many_uploads() -> StorageError:
+    return StorageError(429, "SlowDown", "Too many uploads are not finished", retry_after_seconds=60)
+
+
 def no_pictures_here() -> StorageError:
     return StorageError(
         501,

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from ogel.features.storage.events import EVENTS
 from ogel.features.storage.objects.emptying import KIND as EMPTY
 from ogel.features.storage.policy import READ, WRITE
-from ogel.features.storage.reaping import KIND, SCHEDULE, Reaper
+from ogel.features.storage.reaping import SCHEDULES, Reaper
+from ogel.features.storage.resumable.store import purge
 from ogel.features.storage.services import Storage
 from ogel.features.storage.settings import StorageSettings
 from ogel.features.storage.usage.samples import ALERTS, UsageSamples
@@ -41,8 +42,12 @@ class StorageFeature:
 
     def dialects(self) -> Sequence[Dialect]:
         from ogel.features.storage.supabase.dialect import supabase
+        from ogel.features.storage.supabase.resumable import tus_dialect
 
-        return [supabase(self._storage)]
+        return [
+            supabase(self._storage),
+            tus_dialect(self._storage.uploads, self._storage.settings.most_bytes),
+        ]
 
 
 def build(core: Core, settings: StorageSettings) -> Feature:
@@ -58,10 +63,11 @@ def build(core: Core, settings: StorageSettings) -> Feature:
             WRITE: "make, change and delete buckets and objects",
         },
         jobs=[
-            JobKind(KIND, queue="cleanup", perform=Reaper(storage.blobs).perform),
+            *Reaper(storage.blobs, core.objects).kinds(),
             JobKind(EMPTY, queue="cleanup", perform=storage.emptying.perform),
         ],
-        schedules=[SCHEDULE],
+        schedules=[*SCHEDULES],
+        purges=[purge()],
         events=EVENTS,
         tables=["buckets", "objects", "s3_keys", "storage_blobs", "storage_quotas", "storage_uploads"],
         settings=settings,

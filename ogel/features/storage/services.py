@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from ogel.features.storage.objects.reading import ObjectReader
     from ogel.features.storage.objects.removing import ObjectRemover
     from ogel.features.storage.objects.writing import ObjectWriter
+    from ogel.features.storage.resumable.service import UploadService
     from ogel.features.storage.settings import StorageSettings
     from ogel.features.storage.signing.service import UrlSigner
     from ogel.features.storage.usage.service import UsageService
@@ -92,19 +93,6 @@ class Storage:
         return ObjectRemover(self.core.database, self.object_rows, self.core.outbox)
 
     @cached_property
-    def image_pool(self) -> ImagePool:
-        from ogel.features.storage.images.pool import ImagePool
-
-        return ImagePool()
-
-    @cached_property
-    def images(self) -> ImageService:
-        from ogel.features.storage.images.service import ImageService
-        from ogel.features.storage.images.store import RenditionStore
-
-        return ImageService(self.core.database, self.blobs, RenditionStore(), self.image_pool)
-
-    @cached_property
     def lister(self) -> ObjectLister:
         from ogel.features.storage.objects.listing import ObjectLister
 
@@ -124,6 +112,19 @@ class Storage:
         return ObjectCopier(self.core.database, self.reader, self.writer, self.blobs)
 
     @cached_property
+    def image_pool(self) -> ImagePool:
+        from ogel.features.storage.images.pool import ImagePool
+
+        return ImagePool()
+
+    @cached_property
+    def images(self) -> ImageService:
+        from ogel.features.storage.images.service import ImageService
+        from ogel.features.storage.images.store import RenditionStore
+
+        return ImageService(self.core.database, self.blobs, RenditionStore(), self.image_pool)
+
+    @cached_property
     def form_uploads(self) -> FormUploads:
         from ogel.features.storage.forms.service import FormUploads
 
@@ -134,3 +135,19 @@ class Storage:
         from ogel.features.storage.usage.service import UsageService
 
         return UsageService(self.core.database)
+
+    @cached_property
+    def uploads(self) -> UploadService:
+        from ogel.features.storage.resumable.service import UploadService
+        from ogel.features.storage.resumable.store import UploadStore
+
+        settings = self.settings
+        return UploadService(
+            self.core.database,
+            UploadStore(),
+            self.bucket_store,
+            self.blobs,
+            self.writer,
+            settings.most_bytes,
+            settings.upload_hours * 3600.0,
+        )

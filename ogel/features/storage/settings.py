@@ -18,16 +18,22 @@ class StorageSettings(Section):
         default=50 * 1024 * 1024,
         meaning="Largest object; buckets may take less. What is larger is answered 413.",
     )
-    user_bytes: int = knob(
-        "OGEL_STORAGE_USER_BYTES",
-        takes=whole(0, 2**50, "bytes"),
-        default=0,
-        meaning="How much each user may store; 0: as much as there is. What exceeds it is answered 413.",
-    )
     upload_url_seconds: int = knob(
         "OGEL_STORAGE_UPLOAD_URL_SECONDS",
         "UPLOAD_SIGNED_URL_EXPIRATION_TIME",
         takes=whole(1, 7 * 24 * 3600, "seconds"),
         default=7200,
         meaning="How long a signed URL for an upload is good.",
+    )
+    user_bytes: int = knob(
+        "OGEL_STORAGE_USER_BYTES",
+        takes=whole(0, 2**50, "bytes"),
+        default=0,
+        meaning="How much each user may store; 0: as much as there is. What exceeds it is answered 413.",
+    )
+    upload_hours: int = knob(
+        "OGEL_STORAGE_UPLOAD_HOURS",
+        takes=whole(1, 168, "hours"),
+        default=24,
+        meaning="How long an upload in several requests (TUS) may take; what came is deleted then.",
     )

@@ -20,6 +20,7 @@ from tests.support.world import World
 LEGACY_SECRET = "golden-legacy-secret-golden-legacy-secret-golden"
 ENVIRONMENT: Mapping[str, str] = {
     "OGEL_AUTH_LEGACY_JWT_SECRET": LEGACY_SECRET,
+    "OGEL_STORAGE_UPLOAD_URL_SECONDS": "120",
     "OGEL_RATE_READ": "off",
     "OGEL_RATE_WRITE": "off",
     "OGEL_RATE_WRONG_KEYS": "off",

@@ -27,12 +27,12 @@ class Intent(Struct, frozen=True):
 
 
 class Filled(Struct, frozen=True):
-    """A blob whose bytes are in the store, durably, and belong to nothing yet."""
+    """A blob whose bytes are in the store, durably, and belong to nothing yet. `sha256` is None for a copy."""
 
     intent: Intent
     size: int
     md5: bytes
-    sha256: bytes
+    sha256: bytes | None
 
 
 class Held(Struct, frozen=True):

@@ -34,20 +34,32 @@ WHERE b.key = part.key AND b.state = 'pending' AND b.md5 IS NOT NULL
 
 -- drop_held --
 -- What came of an upload, and is not part of the object.
-UPDATE storage_blobs SET state = 'deleting', until = now() WHERE version = %(version)s AND state = 'pending'
+UPDATE storage_blobs SET state = 'deleting', until = now(), version = NULL WHERE version = %(version)s AND state = 'pending'
 
 -- give_up --
 -- What was announced and is not wanted; the reaper deletes what of it was written.
-UPDATE storage_blobs SET state = 'deleting', until = now() WHERE key = ANY (%(keys)s) AND state = 'pending'
+UPDATE storage_blobs SET state = 'deleting', until = now(), version = NULL WHERE key = ANY (%(keys)s) AND state = 'pending'
 
 -- of_version --
 -- The bytes of an object, in their order.
 SELECT key, size, md5, sealed_key FROM storage_blobs WHERE version = %(version)s AND state <> 'pending' ORDER BY position
 
--- due --
--- Blobs that nobody wants any more, locked.
-SELECT key FROM storage_blobs WHERE state <> 'live' AND until < now() ORDER BY until LIMIT %(limit)s FOR UPDATE SKIP LOCKED
+-- renew --
+-- Lets whoever writes a blob go on.
+UPDATE storage_blobs SET until = now() + %(seconds)s * interval '1 second' WHERE key = %(key)s AND state = 'pending'
+
+-- claim_due --
+-- Blobs that nobody wants any more: from now on none of them can be kept. Should they not be deleted, they are due again.
+WITH due AS (
+  SELECT key, md5 FROM storage_blobs WHERE state <> 'live' AND until < now()
+  ORDER BY until LIMIT %(limit)s FOR UPDATE SKIP LOCKED
+)
+UPDATE storage_blobs AS b SET state = 'deleting', until = now() + interval '5 minutes' FROM due WHERE b.key = due.key
+RETURNING b.key, due.md5 IS NULL AS was_never_kept
 
 -- forget --
--- Rows of blobs that are no longer in the store.
-DELETE FROM storage_blobs WHERE key = ANY (%(keys)s) AND state <> 'live'
+-- Rows of blobs that are no longer in the store; those that may arrive there still are deleted once more, as if they were kept.
+WITH waiting AS (
+  UPDATE storage_blobs SET md5 = '', until = now() + interval '1 hour' WHERE key = ANY (%(never_kept)s) AND state = 'deleting'
+)
+DELETE FROM storage_blobs WHERE key = ANY (%(gone)s) AND state = 'deleting'

@@ -2,44 +2,71 @@
 Blobs from intent to reaping. The row is written before the bytes and deleted after them, so that whatever dies,
 whenever, leaves nothing that the reaper does not find:
 
-1 begin    in a transaction, a `pending` row: it ends by itself after a while
-2 fill     the bytes go to the store, without a transaction
+1 begin    in a transaction, a `pending` row: its lease ends by itself
+2 fill     the bytes go to the store, without a transaction; the lease is renewed meanwhile, and none fills without it
 3 keep     in the transaction that makes them an object's: the row is `live`
 4          a trigger makes the rows of what is replaced or deleted `deleting`; readers may go on for ten minutes
-5 reap     rows whose time is over: first the bytes are deleted, then the row
+5 reap     rows whose time is over are `deleting`, so that none can be kept any more; then the bytes are deleted, and
+           then the row. One that was never kept stays for an hour and is deleted again: what its put sent to the store
+           may have arrived since.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterable, AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 
+import structlog
+from msgspec import Struct
 from psycopg import errors
 
 from ogel.features.storage.blobs.blob import Blob, Filled, Held, Intent, new_key
-from ogel.features.storage.blobs.store import BlobStore
-from ogel.features.storage.errors import intent_lost, quota_exceeded, too_large
+from ogel.features.storage.blobs.store import BlobStore, Due
+from ogel.features.storage.errors import intent_lost, no_such_key, quota_exceeded, too_large
+from ogel.kernel.errors import Unavailable
 from ogel.runtime.database.database import Database, Transaction
-from ogel.runtime.objects import ObjectStore
+from ogel.runtime.objects import ObjectMissing, ObjectStore
 
-# A pending blob is given up after this, unless it is renewed while it is written.
-LEASE_SECONDS = 3600.0
+log = structlog.get_logger(__name__)
+
+# A pending blob is given up after this, unless its lease is renewed while it is written.
+LEASE_SECONDS = 900.0
 _REAPED_AT_ONCE = 100
+_DELETED_AT_ONCE = 8
 _QUOTA = "OG001"
 
 
+class Lease(Struct, frozen=True):
+    """
+    How long whoever fills a blob may be silent. Its own time ends before that in the database does, by the margin.
+    `again_seconds` are until the next try after the database was away.
+    """
+
+    seconds: float = LEASE_SECONDS
+    renewed_seconds: float = 240.0
+    again_seconds: float = 30.0
+    margin_seconds: float = 60.0
+
+
+LEASE = Lease()
+
+
 class BlobService:
-    def __init__(self, database: Database, objects: ObjectStore, store: BlobStore) -> None:
+    def __init__(
+        self, database: Database, objects: ObjectStore, store: BlobStore, lease: Lease = LEASE
+    ) -> None:
         self._database = database
         self._objects = objects
         self._store = store
+        self._lease = lease
 
     async def begin(
         self,
         tx: Transaction,
         *,
-        bucket: str,
+        bucket: str | None,
         owner: str | None,
         reserve: int,
         encrypted: bool = False,
@@ -70,10 +97,23 @@ class BlobService:
     ) -> Filled:
         """
         Stores the bytes; `length` is how many will come, where that is known. Raises StorageError EntityTooLarge past
-        `most` of them, StoreFull, Unavailable.
+        `most` of them, SlowDown when the blob was given up meanwhile; StoreFull, Unavailable.
         """
-        written = await self._objects.put(intent.key, _limited(content, most), length)
+        async with self._leased(intent):
+            written = await self._objects.put(intent.key, _limited(content, most), length)
         return Filled(intent, written.size, bytes.fromhex(written.md5), bytes.fromhex(written.sha256))
+
+    async def copy(self, intent: Intent, blob: Blob) -> Filled:
+        """
+        Stores the bytes of another blob, within the store where that is possible. They must stay meanwhile. Raises
+        StorageError NoSuchKey, SlowDown; StoreFull, Unavailable.
+        """
+        async with self._leased(intent):
+            try:
+                await self._objects.copy(blob.key, intent.key)
+            except ObjectMissing:
+                raise no_such_key() from None
+        return Filled(intent, blob.size, blob.md5 or b"", None)
 
     async def keep(
         self,
@@ -145,27 +185,94 @@ class BlobService:
         return await self._store.of_version(tx, version)
 
     async def read(self, blobs: Sequence[Blob], first: int, end: int) -> AsyncIterator[bytes]:
-        """Yields the bytes from `first` up to `end` of blobs that follow one another."""
+        """
+        Yields the bytes from `first` up to `end` of blobs that follow one another. Raises StorageError NoSuchKey when a
+        blob is gone, and Unavailable when it is shorter than it was.
+        """
         at = 0
         for blob in blobs:
             start, stop = max(first - at, 0), min(end - at, blob.size)
             if start < stop:
-                async with self._objects.get(blob.key, start, stop) as pieces:
-                    async for piece in pieces:
-                        yield piece
+                async for piece in self._part(blob, start, stop):
+                    yield piece
             at += blob.size
 
     async def reap(self) -> int:
-        """Deletes blobs that nobody wants any more. Returns how many; 0: none is left."""
-        async with self._database.transaction() as tx:
-            keys = await self._store.due(tx, _REAPED_AT_ONCE)
-            if not keys:
-                return 0
-        for key in keys:
-            await self._objects.delete(key)
-        async with self._database.transaction() as tx:
-            await self._store.forget(tx, keys)
-        return len(keys)
+        """
+        Deletes blobs that nobody wants any more. Returns how many; 0: none is due. One that cannot be deleted is left
+        for some minutes; raises Unavailable if that is so for all of them.
+        """
+        async with self._database.autocommit() as tx:
+            due = await self._store.claim_due(tx, _REAPED_AT_ONCE)
+        places = asyncio.Semaphore(_DELETED_AT_ONCE)
+        failures: list[Unavailable] = []
+
+        async def delete(blob: Due) -> bool:
+            async with places:
+                try:
+                    await self._objects.delete(blob.key)
+                except Unavailable as error:
+                    failures.append(error)
+                    log.warning("storage.blob_not_deleted", key=blob.key, error=error.message)
+                    return False
+                return True
+
+        gone = await asyncio.gather(*map(delete, due))
+        deleted = [blob for blob, is_gone in zip(due, gone, strict=True) if is_gone]
+        if failures and not deleted:
+            raise failures[0]
+        if deleted:
+            async with self._database.autocommit() as tx:
+                await self._store.forget(tx, deleted)
+        return len(deleted)
+
+    async def _part(self, blob: Blob, first: int, end: int) -> AsyncIterator[bytes]:
+        left = end - first
+        try:
+            async with self._objects.get(blob.key, first, end) as pieces:
+                async for piece in pieces:
+                    left -= len(piece)
+                    yield piece
+        except ObjectMissing:
+            log.error("storage.blob_missing", key=blob.key)
+            raise no_such_key() from None
+        if left:
+            log.error("storage.blob_short", key=blob.key, missing=left)
+            raise Unavailable("The store has not all of the object's bytes.")
+
+    @asynccontextmanager
+    async def _leased(self, intent: Intent) -> AsyncIterator[None]:
+        """Renews the lease while the block runs, and ends the block when the lease ends."""
+        deadline = asyncio.timeout(self._lease.seconds - self._lease.margin_seconds)
+        try:
+            async with deadline:
+                renewing = asyncio.create_task(self._renew(intent, deadline))
+                try:
+                    yield
+                finally:
+                    renewing.cancel()
+        except TimeoutError:
+            if deadline.expired():
+                raise intent_lost() from None
+            raise
+
+    async def _renew(self, intent: Intent, deadline: asyncio.Timeout) -> None:
+        lease, loop = self._lease, asyncio.get_running_loop()
+        pause = lease.renewed_seconds
+        while True:
+            await asyncio.sleep(pause)
+            began = loop.time()
+            try:
+                async with self._database.autocommit() as tx:
+                    is_held = await self._store.renew(tx, intent.key, lease.seconds)
+            except Unavailable:
+                pause = lease.again_seconds
+                continue
+            if not is_held:
+                deadline.reschedule(began)
+                return
+            deadline.reschedule(began + lease.seconds - lease.margin_seconds)
+            pause = lease.renewed_seconds
 
 
 async def _limited(content: AsyncIterable[bytes], most: int) -> AsyncIterator[bytes]:

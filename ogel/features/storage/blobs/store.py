@@ -5,10 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
+from msgspec import Struct
+
 from ogel.features.storage.blobs.blob import Blob, Filled, Held, Intent
 from ogel.runtime.database.database import Queries, Transaction
 
 _SQL = Queries.beside(__name__)
+
+
+class Due(Struct, frozen=True):
+    """A blob whose time is over. `was_never_kept`: it may be that its bytes are still on their way to the store."""
+
+    key: str
+    was_never_kept: bool
 
 
 class BlobStore:
@@ -87,8 +96,15 @@ class BlobStore:
     async def of_version(self, tx: Transaction, version: str) -> list[Blob]:
         return await tx.all(_SQL.of_version, {"version": version}, Blob)
 
-    async def due(self, tx: Transaction, limit: int) -> list[str]:
-        return [key for (key,) in await tx.tuples(_SQL.due, {"limit": limit})]
+    async def renew(self, tx: Transaction, key: str, seconds: float) -> bool:
+        """Returns whether it was still there to be written."""
+        return await tx.execute(_SQL.renew, {"key": key, "seconds": seconds}) == 1
 
-    async def forget(self, tx: Transaction, keys: Sequence[str]) -> int:
-        return await tx.execute(_SQL.forget, {"keys": list(keys)})
+    async def claim_due(self, tx: Transaction, limit: int) -> list[Due]:
+        """Those whose time is over; nobody keeps or claims them for some minutes."""
+        return await tx.all(_SQL.claim_due, {"limit": limit}, Due)
+
+    async def forget(self, tx: Transaction, deleted: Sequence[Due]) -> None:
+        never_kept = [blob.key for blob in deleted if blob.was_never_kept]
+        gone = [blob.key for blob in deleted if not blob.was_never_kept]
+        await tx.execute(_SQL.forget, {"gone": gone, "never_kept": never_kept})

@@ -10,7 +10,9 @@ import msgspec
 from msgspec import UNSET, Meta, Struct
 from msgspec.structs import replace
 
+from ogel.features.storage.buckets.bucket import Bucket
 from ogel.features.storage.errors import invalid_mime_type, too_large
+from ogel.features.storage.objects.object import Facts
 from ogel.kernel.errors import Invalid
 from ogel.kernel.roles import parse_role
 from ogel.kernel.text import STORABLE_PATTERN
@@ -131,10 +133,11 @@ def allows_type(patterns: Sequence[str] | None, content_type: str) -> bool:
     return any(each in (_ANY, whole, bare, f"{kind}/*") for each in map(_plain, patterns))
 
 
-def check_type(patterns: Sequence[str] | None, content_type: str) -> None:
-    """Raises StorageError InvalidMimeType."""
-    if not allows_type(patterns, content_type):
-        raise invalid_mime_type(content_type)
+def admitted(bucket: Bucket, facts: Facts) -> Facts:
+    """What an object will be, if it may be that in the bucket. Raises StorageError InvalidMimeType."""
+    if not allows_type(bucket.allowed_mime_types, facts.content_type):
+        raise invalid_mime_type(facts.content_type)
+    return facts
 
 
 def _plain(content_type: str) -> str:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from psycopg import errors
 
 from ogel.features.storage.blobs.service import BlobService, quotas_told
-from ogel.features.storage.buckets.rules import check_type
+from ogel.features.storage.buckets.rules import admitted
 from ogel.features.storage.buckets.store import BucketStore
 from ogel.features.storage.errors import no_such_bucket, refused_by_policy, resource_exists, too_large
 from ogel.features.storage.events import OBJECT_CREATED, OBJECT_REMOVED, object_event
@@ -63,7 +63,7 @@ class ObjectMover:
             ):
                 raise no_such_bucket()
             if target.bucket != found.bucket_id:
-                check_type(bucket.allowed_mime_types, found.content_type)
+                admitted(bucket, facts_of(found))
                 if found.size > (most := self._writer.most_of(bucket)):
                     raise too_large(most)
             await forget_expired(tx, self._rows, self._outbox, *target)

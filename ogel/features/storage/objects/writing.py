@@ -12,7 +12,7 @@ from psycopg import errors
 from ogel.features.storage.blobs.blob import Filled
 from ogel.features.storage.blobs.service import BlobService
 from ogel.features.storage.buckets.bucket import Bucket
-from ogel.features.storage.buckets.rules import check_type
+from ogel.features.storage.buckets.rules import admitted
 from ogel.features.storage.buckets.store import BucketStore
 from ogel.features.storage.errors import (
     key_exists,
@@ -161,7 +161,7 @@ class ObjectWriter:
         if not is_storable(bucket_id) or (bucket := await self._buckets.get(tx, bucket_id)) is None:
             raise no_such_bucket()
         if facts is not None:
-            check_type(bucket.allowed_mime_types, facts.content_type)
+            admitted(bucket, facts)
         target = Target(bucket, name, upsert, conditions)
         found = await self._rows.get(tx, bucket_id, name)
         if found is not None and found.is_expired:

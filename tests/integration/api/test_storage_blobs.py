@@ -1,0 +1,275 @@
+"""Blobs from intent to reaping: what is left behind is found, and nothing that is wanted is lost."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterable, AsyncIterator, Coroutine
+from typing import Any, TypeVar
+
+import pytest
+
+from ogel.features.storage.blobs.blob import Blob, Filled, Intent
+from ogel.features.storage.blobs.service import LEASE, BlobService, Lease
+from ogel.features.storage.blobs.store import BlobStore
+from ogel.features.storage.errors import StorageError
+from ogel.kernel.errors import Unavailable
+from ogel.runtime.objects import ObjectMissing, ObjectStore, one, read
+from tests.support.world import World
+
+Value = TypeVar("Value")
+BRIEF = Lease(seconds=60.3, renewed_seconds=0.05, again_seconds=0.05)
+
+
+class Blobs:
+    """The service, on the world's database and store, with what tests look at."""
+
+    def __init__(self, api: World, objects: ObjectStore | None = None, lease: Lease = LEASE) -> None:
+        core = api.platform.core
+        self.api = api
+        self.database = core.database
+        self.objects = objects or core.objects
+        self.service = BlobService(core.database, self.objects, BlobStore(), lease)
+
+    def run(self, story: Coroutine[Any, Any, Value]) -> Value:
+        return self.api.run(story)
+
+    async def begin(self, bucket: str = "nowhere") -> Intent:
+        async with self.database.transaction() as tx:
+            return await self.service.begin(tx, bucket=bucket, owner=None, reserve=0)
+
+    async def filled(self, content: bytes) -> Filled:
+        return await self.service.fill(await self.begin(), one(content), 1000)
+
+    async def kept(self, content: bytes, version: str, position: int = 0) -> Blob:
+        filled = await self.filled(content)
+        async with self.database.transaction() as tx:
+            await self.service.keep(
+                tx, filled, bucket="nowhere", owner=None, version=version, position=position
+            )
+        return Blob(filled.intent.key, filled.size, filled.md5)
+
+    async def rows(self, *keys: str) -> dict[str, tuple[str, float]]:
+        """The state of each, and the seconds until its time is over."""
+        found = await self.tuples(
+            b"SELECT key, state, extract(epoch FROM until - now())::float FROM ogel.storage_blobs"
+            b" WHERE key = ANY (%(keys)s)",
+            {"keys": list(keys)},
+        )
+        return {key: (state, seconds) for key, state, seconds in found}
+
+    async def time_is_over(self, *keys: str) -> None:
+        await self.tuples(
+            b"UPDATE ogel.storage_blobs SET until = now() - interval '1 second' WHERE key = ANY (%(keys)s)"
+            b" RETURNING 1",
+            {"keys": list(keys)},
+        )
+
+    async def tuples(self, query: bytes, parameters: dict[str, Any]) -> list[tuple[Any, ...]]:
+        async with self.database.autocommit() as tx:
+            return await tx.tuples(query, parameters)
+
+    async def is_stored(self, key: str) -> bool:
+        return await self.objects.stat(key) is not None
+
+
+@pytest.fixture
+def blobs(api: World) -> Blobs:
+    return Blobs(api)
+
+
+def test_what_is_never_kept_is_deleted_twice(blobs: Blobs) -> None:
+    """The second time for what arrives in the store after the first."""
+
+    async def story() -> None:
+        filled = await blobs.filled(b"content")
+        key = filled.intent.key
+        assert await blobs.service.reap() == 0
+        assert (await blobs.rows(key))[key] == ("pending", pytest.approx(900, abs=20))
+        await blobs.time_is_over(key)
+        assert await blobs.service.reap() == 1
+        assert not await blobs.is_stored(key)
+        assert (await blobs.rows(key))[key] == ("deleting", pytest.approx(3600, abs=20))
+        assert await blobs.service.reap() == 0
+
+        await blobs.objects.put(key, one(b"late"))
+        await blobs.time_is_over(key)
+        assert await blobs.service.reap() == 1
+        assert not await blobs.is_stored(key)
+        assert await blobs.rows(key) == {}
+
+    blobs.run(story())
+
+
+def test_what_is_being_deleted_can_not_be_kept(blobs: Blobs) -> None:
+    async def story() -> None:
+        late, given_up = await blobs.filled(b"late"), await blobs.filled(b"given up")
+        await blobs.time_is_over(late.intent.key)
+        await blobs.service.give_up([given_up.intent])
+        for filled in (late, given_up):
+            await blobs.service.reap()
+            with pytest.raises(StorageError, match="took too long"):
+                async with blobs.database.transaction() as tx:
+                    await blobs.service.keep(tx, filled, bucket="nowhere", owner=None, version="v")
+            assert not await blobs.is_stored(filled.intent.key)
+
+    blobs.run(story())
+
+
+def test_what_is_kept_stays_until_it_is_let_go_and_then_for_readers(blobs: Blobs) -> None:
+    async def story() -> None:
+        blob = await blobs.kept(b"content", "stays")
+        await blobs.time_is_over(blob.key)
+        await blobs.service.give_up([Intent(blob.key)])
+        assert await blobs.service.reap() == 0
+        assert await read(blobs.objects, blob.key, 100) == b"content"
+        await blobs.tuples(b"SELECT ogel.storage_let_versions_go(ARRAY['stays'])", {})
+        assert await blobs.service.reap() == 0
+        assert (await blobs.rows(blob.key))[blob.key] == ("deleting", pytest.approx(600, abs=20))
+        await blobs.time_is_over(blob.key)
+        assert await blobs.service.reap() == 1
+        assert not await blobs.is_stored(blob.key)
+        assert await blobs.rows(blob.key) == {}
+
+    blobs.run(story())
+
+
+class Stubborn:
+    """A store that does not delete some keys."""
+
+    def __init__(self, objects: ObjectStore, *keys: str) -> None:
+        self._objects = objects
+        self.keys = set(keys)
+        self.tries = 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._objects, name)
+
+    async def delete(self, key: str) -> None:
+        self.tries += 1
+        if key in self.keys:
+            raise Unavailable("it stays")
+        await self._objects.delete(key)
+
+
+def test_a_blob_that_can_not_be_deleted_stops_no_others_and_is_tried_again(api: World) -> None:
+    objects = Stubborn(api.platform.core.objects)
+    blobs = Blobs(api, objects)  # type: ignore[arg-type]
+
+    async def story() -> None:
+        keys = [(await blobs.kept(b"x", "stubborn", n)).key for n in range(5)]
+        await blobs.tuples(b"SELECT ogel.storage_let_versions_go(ARRAY['stubborn'])", {})
+        await blobs.time_is_over(*keys)
+        objects.keys = {keys[2]}
+        assert await blobs.service.reap() == 4
+        assert await blobs.service.reap() == 0
+        assert objects.tries == 5
+        assert await blobs.rows(*keys) == {keys[2]: ("deleting", pytest.approx(300, abs=20))}
+        await blobs.time_is_over(*keys)
+        with pytest.raises(Unavailable, match="it stays"):
+            await blobs.service.reap()
+        objects.keys.clear()
+        await blobs.time_is_over(*keys)
+        assert await blobs.service.reap() == 1
+        assert await blobs.rows(*keys) == {}
+
+    blobs.run(story())
+
+
+def test_whoever_fills_a_blob_for_long_keeps_its_lease(api: World) -> None:
+    blobs = Blobs(api, lease=BRIEF)
+
+    async def slowly(intent: Intent, done: asyncio.Event) -> AsyncIterator[bytes]:
+        yield b"first"
+        await blobs.time_is_over(intent.key)
+        while (await blobs.rows(intent.key))[intent.key][1] < 0:
+            await asyncio.sleep(0)
+        yield b"second"
+        done.set()
+
+    async def story() -> None:
+        intent, done = await blobs.begin(), asyncio.Event()
+        began = asyncio.get_running_loop().time()
+        filled = await blobs.service.fill(intent, slowly(intent, done), 1000)
+        assert done.is_set()
+        assert filled.md5 == hashlib.md5(b"firstsecond", usedforsecurity=False).digest()
+        assert asyncio.get_running_loop().time() - began < 20
+
+    blobs.run(story())
+
+
+def test_whoever_has_lost_the_lease_writes_no_more(api: World) -> None:
+    async def story(blobs: Blobs, forget: bool) -> None:
+        intent = await blobs.begin()
+
+        async def never_ending() -> AsyncIterator[bytes]:
+            yield b"first"
+            if forget:
+                await blobs.time_is_over(intent.key)
+                await blobs.service.reap()
+            await asyncio.sleep(3600)
+
+        with pytest.raises(StorageError, match="took too long"):
+            await blobs.service.fill(intent, never_ending(), 1000)
+        assert not await blobs.is_stored(intent.key)
+
+    lost = Blobs(api, lease=BRIEF)
+    lost.run(story(lost, True))
+    # As when the database is away for long.
+    silent = Blobs(api, lease=Lease(seconds=60.2))
+    silent.run(story(silent, False))
+
+
+def test_what_goes_wrong_on_the_way_is_told_as_it_is(blobs: Blobs) -> None:
+    async def broken(error: Exception) -> AsyncIterator[bytes]:
+        yield b"1"
+        raise error
+
+    async def filled(content: AsyncIterable[bytes]) -> None:
+        await blobs.service.fill(await blobs.begin(), content, 10)
+
+    async def story() -> None:
+        with pytest.raises(StorageError, match="maximum allowed size: 10 bytes"):
+            await filled(one(b"x" * 11))
+        with pytest.raises(TimeoutError, match="mine"):
+            await filled(broken(TimeoutError("mine")))
+        with pytest.raises(LookupError, match="mine"):
+            await filled(broken(LookupError("mine")))
+
+    blobs.run(story())
+
+
+def test_blobs_that_follow_one_another_are_read_as_one(blobs: Blobs) -> None:
+    async def bytes_of(parts: list[Blob], first: int, end: int) -> bytes:
+        return b"".join([piece async for piece in blobs.service.read(parts, first, end)])
+
+    async def story() -> None:
+        contents = [b"one", b"", b"three", b"4"]
+        parts = [await blobs.kept(each, "read", n) for n, each in enumerate(contents)]
+        whole = b"".join(contents)
+        for first in range(len(whole) + 1):
+            for end in range(first, len(whole) + 1):
+                assert await bytes_of(parts, first, end) == whole[first:end]
+        await blobs.objects.put(parts[2].key, one(b"thr"))
+        with pytest.raises(Unavailable, match="not all of the object's bytes"):
+            await bytes_of(parts, 0, 9)
+        await blobs.objects.delete(parts[2].key)
+        with pytest.raises(StorageError, match="Object not found"):
+            await bytes_of(parts, 0, 9)
+
+    blobs.run(story())
+
+
+def test_a_copy_has_bytes_of_its_own(blobs: Blobs) -> None:
+    async def story() -> None:
+        blob = await blobs.kept(b"content", "copied")
+        copied = await blobs.service.copy(await blobs.begin(), blob)
+        assert (copied.size, copied.md5) == (blob.size, blob.md5)
+        await blobs.objects.delete(blob.key)
+        assert await read(blobs.objects, copied.intent.key, 100) == b"content"
+        with pytest.raises(StorageError, match="Object not found"):
+            await blobs.service.copy(await blobs.begin(), blob)
+        with pytest.raises(ObjectMissing):
+            await read(blobs.objects, blob.key, 100)
+
+    blobs.run(story())
