@@ -41,12 +41,14 @@ class StorageFeature:
         ]
 
     def dialects(self) -> Sequence[Dialect]:
+        from ogel.features.storage.s3.dialect import dialects as s3
         from ogel.features.storage.supabase.dialect import supabase
         from ogel.features.storage.supabase.resumable import tus_dialect
 
         return [
             supabase(self._storage),
             tus_dialect(self._storage.uploads, self._storage.settings.most_bytes),
+            *s3(self._storage),
         ]
 
 

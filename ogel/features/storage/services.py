@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from ogel.features.storage.objects.removing import ObjectRemover
     from ogel.features.storage.objects.writing import ObjectWriter
     from ogel.features.storage.resumable.service import UploadService
+    from ogel.features.storage.s3.uploads.service import MultipartService
     from ogel.features.storage.settings import StorageSettings
     from ogel.features.storage.signing.service import UrlSigner
     from ogel.features.storage.usage.service import UsageService
@@ -151,3 +152,10 @@ class Storage:
             settings.most_bytes,
             settings.upload_hours * 3600.0,
         )
+
+    @cached_property
+    def s3_uploads(self) -> MultipartService:
+        from ogel.features.storage.s3.uploads.service import MultipartService
+        from ogel.features.storage.s3.uploads.store import MultipartStore
+
+        return MultipartService(self.core.database, MultipartStore(), self.writer, self.blobs)
