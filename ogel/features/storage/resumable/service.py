@@ -8,15 +8,11 @@ of them an object; nothing is copied.
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import AsyncIterable, AsyncIterator, Sequence
-from datetime import timedelta
+from collections.abc import AsyncIterable, Sequence
 from uuid import UUID
 
-from msgspec import Struct
 from msgspec.structs import replace
 
-from ogel.features.storage.blobs.blob import Filled, Held
 from ogel.features.storage.blobs.service import BlobService
 from ogel.features.storage.buckets.store import BucketStore
 from ogel.features.storage.errors import (
@@ -37,6 +33,7 @@ from ogel.features.storage.objects.writing import Content, ObjectWriter
 from ogel.features.storage.policy import owner_of
 from ogel.features.storage.resumable.checksum import Checksum
 from ogel.features.storage.resumable.locks import Lock, UploadLocks
+from ogel.features.storage.resumable.segments import Segment, Segments, etag_of
 from ogel.features.storage.resumable.source import Source
 from ogel.features.storage.resumable.store import UploadStore
 from ogel.features.storage.resumable.upload import NewUpload, Upload
@@ -44,28 +41,10 @@ from ogel.kernel.clock import utc_now
 from ogel.kernel.principal import Caller, Principal
 from ogel.runtime.database.database import Database, Transaction
 
-# A segment has no more bytes, and is stored when it has been coming for so long: more than that is never lost.
-SEGMENT_BYTES = 16 * 1024 * 1024
-_SEGMENT_SECONDS = 15.0
-# An upload has about so many segments at most. What comes behind a shorter one than that makes is stored together with
-# it, so that many small requests do not become as many blobs.
-_MOST_SEGMENTS = 4096
-_LEAST_BYTES = 1024 * 1024
 # Of a user, at once.
 MOST_UPLOADS = 1000
 # Of which an object is put together.
 MOST_PARTS = 1000
-# What arrives at the last moment may still be stored.
-_GRACE = timedelta(hours=1)
-
-
-class _Segment(Struct, frozen=True):
-    """A stored segment: `new` of its bytes are behind the offset, the others were those of `instead_of`."""
-
-    filled: Filled
-    position: int
-    new: int
-    instead_of: Sequence[str]
 
 
 class UploadService:
@@ -86,6 +65,7 @@ class UploadService:
         self._buckets = buckets
         self._blobs = blobs
         self._writer = writer
+        self._segments = Segments(database, blobs)
         self._locks = UploadLocks(database, store)
         self._most_bytes = most_bytes
         self._seconds = seconds
@@ -152,7 +132,8 @@ class UploadService:
             await self._write(caller, lock, source, most, encrypted, checksum)
             if source.broken is not None:
                 raise source.broken
-            if source.stopped and not lock.upload.is_whole:
+            has_all = lock.upload.is_whole or (size is not None and lock.upload.received == offset + size)
+            if source.stopped and not has_all:
                 raise upload_interrupted()
             return lock.upload
 
@@ -250,20 +231,19 @@ class UploadService:
         checksum: Checksum | None,
     ) -> None:
         """Stores what the source has; with a checksum nothing counts before all of it does."""
-        async with self._database.autocommit() as tx:
-            last = await self._blobs.last_held(tx, lock.upload.version)
-        written: list[_Segment] = []
+        last = await self._segments.last(lock.upload)
+        written: list[Segment] = []
         at = lock.upload.received
         try:
             while await source.has_more():
                 if at == most:
                     raise upload_exceeded()
-                segment = await self._fill(lock.upload, last, source, most - at, encrypted)
+                segment = await self._segments.fill(lock.upload, last, source, at, most, encrypted)
                 written.append(segment)
                 at += segment.new
                 if at == most and await source.has_more():
                     raise upload_exceeded()
-                last = _held(segment)
+                last = segment.held
                 if checksum is None:
                     await self._advance(caller, lock, written)
                     written = []
@@ -274,38 +254,11 @@ class UploadService:
                 written = []
         finally:
             if written:
-                await self._blobs.give_up([segment.filled.intent for segment in written])
+                await self._segments.give_up(written)
         if lock.upload.is_whole and lock.upload.finished_at is None and not lock.upload.concat:
             await self._advance(caller, lock, [])
 
-    async def _fill(
-        self, upload: Upload, last: Held | None, source: Source, rest: int, encrypted: bool
-    ) -> _Segment:
-        least = max(_LEAST_BYTES, (rest + upload.received) // _MOST_SEGMENTS)
-        short = last if last is not None and last.size < least else None
-        most = min(rest, SEGMENT_BYTES)
-        async with self._database.transaction() as tx:
-            intent = await self._blobs.begin(
-                tx, bucket=upload.bucket_id, owner=upload.owner_id, reserve=0, encrypted=encrypted
-            )
-
-        async def content() -> AsyncIterator[bytes]:
-            if short is not None:
-                async for piece in self._blobs.read([short.blob], 0, short.size):
-                    yield piece
-            async for piece in source.segment(most, _SEGMENT_SECONDS):
-                yield piece
-
-        before = 0 if short is None else short.size
-        try:
-            filled = await self._blobs.fill(intent, content(), before + most)
-        except BaseException:
-            await self._blobs.give_up([intent])
-            raise
-        position = 0 if last is None else last.position + (short is None)
-        return _Segment(filled, position, filled.size - before, [] if short is None else [short.key])
-
-    async def _advance(self, caller: Caller, lock: Lock, written: Sequence[_Segment]) -> None:
+    async def _advance(self, caller: Caller, lock: Lock, written: Sequence[Segment]) -> None:
         """Moves the offset behind the segments, and makes an object of the upload if those were the last."""
         upload = lock.upload
         received = upload.received + sum(segment.new for segment in written)
@@ -313,15 +266,7 @@ class UploadService:
         async with self._database.transaction() as tx:
             if not await self._store.advance(tx, upload.id, lock.token, upload.received, received):
                 raise upload_interrupted()
-            for segment in written:
-                await self._blobs.hold(
-                    tx,
-                    segment.filled,
-                    version=upload.version,
-                    position=segment.position,
-                    until=upload.expires_at + _GRACE,
-                    instead_of=segment.instead_of,
-                )
+            await self._segments.hold(tx, upload, written)
             if after.is_whole and upload.concat is None:
                 await self._finish(tx, caller, upload)
                 after = replace(after, finished_at=utc_now())
@@ -338,7 +283,7 @@ class UploadService:
         target = await self._writer.target(
             tx, principal, upload.bucket_id, upload.name, said.facts, upsert=upload.upsert
         )
-        content = Content([], _etag(parts), None, sum(part.size for part in parts))
+        content = Content([], etag_of(parts), None, sum(part.size for part in parts))
         await self._writer.commit(tx, caller, target, content, said.facts, upload.version)
         await self._blobs.keep_held(
             tx,
@@ -348,19 +293,6 @@ class UploadService:
             version=upload.version,
         )
         await self._store.finish(tx, upload.id)
-
-
-def _held(segment: _Segment) -> Held:
-    filled = segment.filled
-    return Held(filled.intent.key, filled.size, filled.md5, filled.intent.sealed_key, segment.position)
-
-
-def _etag(parts: Sequence[Held]) -> str:
-    """As S3 has it: of one part its MD5, of several the MD5 of theirs, and how many."""
-    if len(parts) == 1:
-        return f'"{parts[0].md5.hex()}"'
-    of_all = hashlib.md5(b"".join(part.md5 for part in parts), usedforsecurity=False).hexdigest()
-    return f'"{of_all}-{len(parts)}"' if parts else f'"{of_all}"'
 
 
 def _checked_part(part: Upload | None, principal: Principal) -> Upload:
