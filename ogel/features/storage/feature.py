@@ -44,7 +44,7 @@ class StorageFeature:
 
         return [
             supabase(self._storage),
-            tus_dialect(self._storage.uploads, self._storage.settings.most_bytes),
+            tus_dialect(self._storage.uploads, self._storage.signer, self._storage.settings.most_bytes),
         ]
 
 
