@@ -67,6 +67,14 @@ OPEN = {
     # What of TUS is known here.
     ("OPTIONS", "/storage/v1/upload/resumable"),
     ("OPTIONS", "/storage/v1/upload/resumable/{id}"),
+    ("OPTIONS", "/storage/v1/upload/resumable/sign"),
+    ("OPTIONS", "/storage/v1/upload/resumable/sign/{id}"),
+    # With a token for the object that it is to be.
+    ("DELETE", "/storage/v1/upload/resumable/sign/{id}"),
+    ("HEAD", "/storage/v1/upload/resumable/sign/{id}"),
+    ("PATCH", "/storage/v1/upload/resumable/sign/{id}"),
+    ("POST", "/storage/v1/upload/resumable/sign"),
+    ("POST", "/storage/v1/upload/resumable/sign/{id}"),
 }
 # Whoever holds any key, or has signed in, may ask who they are.
 OF_EVERYBODY_KNOWN = {("GET", "/api/me")}

@@ -47,8 +47,8 @@ class StorageFeature:
 
         return [
             supabase(self._storage),
-            tus_dialect(self._storage.uploads, self._storage.settings.most_bytes),
             *s3(self._storage),
+            tus_dialect(self._storage.uploads, self._storage.signer, self._storage.settings.most_bytes),
         ]
 
 

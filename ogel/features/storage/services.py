@@ -139,6 +139,7 @@ class Storage:
 
     @cached_property
     def uploads(self) -> UploadService:
+        from ogel.features.storage.objects.writing import uninspected
         from ogel.features.storage.resumable.service import UploadService
         from ogel.features.storage.resumable.store import UploadStore
 
@@ -149,6 +150,7 @@ class Storage:
             self.bucket_store,
             self.blobs,
             self.writer,
+            uninspected,
             settings.most_bytes,
             settings.upload_hours * 3600.0,
         )

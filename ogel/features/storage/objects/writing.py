@@ -63,7 +63,7 @@ Inspect = Callable[[Bucket, Facts, bytes], Facts]
 HEAD_BYTES = 4096
 
 
-def _uninspected(bucket: Bucket, facts: Facts, head: bytes) -> Facts:
+def uninspected(bucket: Bucket, facts: Facts, head: bytes) -> Facts:
     return facts
 
 
@@ -105,7 +105,7 @@ class ObjectWriter:
         length: int | None,
         upsert: bool,
         conditions: Conditions = NO_CONDITIONS,
-        inspect: Inspect = _uninspected,
+        inspect: Inspect = uninspected,
     ) -> StoredObject:
         """
         Stores a whole object. `length` is what was declared; None: unknown. `inspect` gets its first HEAD_BYTES, and
