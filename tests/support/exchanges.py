@@ -405,6 +405,7 @@ def _backups(ask: Exchanges) -> None:
 def _storage(ask: Exchanges) -> None:
     ask("POST", "/api/storage/upload", form={"file": ("report.pdf", b"%PDF-1.7")})
     ask("GET", "/api/storage/usage")
+    ask("POST", "/api/storage/gc")
 
 
 def _keys(ask: Exchanges) -> None:

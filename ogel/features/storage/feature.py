@@ -30,12 +30,14 @@ class StorageFeature:
 
     def routes(self) -> Sequence[Route]:
         from ogel.features.storage.forms.routes import FormRoutes
+        from ogel.features.storage.upkeep.routes import UpkeepRoutes
         from ogel.features.storage.usage.routes import UsageRoutes
 
         storage = self._storage
         return [
             *FormRoutes(storage.form_uploads, storage.settings.most_bytes).routes(),
             *UsageRoutes(storage.usage).routes(),
+            *UpkeepRoutes(storage.upkeep).routes(),
         ]
 
     def dialects(self) -> Sequence[Dialect]:
