@@ -421,6 +421,7 @@ def _storage(ask: Exchanges) -> None:
     ask("GET", "/api/s3-keys", query={"limit": 2})
     ask("GET", "/api/s3-keys/{id}", id=key["access_key_id"])
     ask("DELETE", "/api/s3-keys/{id}", id=key["access_key_id"])
+    ask("POST", "/api/storage/gc")
 
 
 def _keys(ask: Exchanges) -> None:

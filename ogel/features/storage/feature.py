@@ -31,6 +31,7 @@ class StorageFeature:
     def routes(self) -> Sequence[Route]:
         from ogel.features.storage.buckets.routes import OwnBucketRoutes
         from ogel.features.storage.forms.routes import FormRoutes
+        from ogel.features.storage.upkeep.routes import UpkeepRoutes
         from ogel.features.storage.usage.routes import UsageRoutes
 
         storage = self._storage
@@ -38,6 +39,7 @@ class StorageFeature:
             *OwnBucketRoutes(storage.buckets, storage.quotas).routes(),
             *FormRoutes(storage.form_uploads, storage.settings.most_bytes).routes(),
             *UsageRoutes(storage.usage).routes(),
+            *UpkeepRoutes(storage.upkeep).routes(),
         ]
 
     def dialects(self) -> Sequence[Dialect]:

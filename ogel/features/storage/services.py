@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from ogel.features.storage.s3.uploads.service import MultipartService
     from ogel.features.storage.settings import StorageSettings
     from ogel.features.storage.signing.service import UrlSigner
+    from ogel.features.storage.upkeep.service import Upkeep
     from ogel.features.storage.usage.service import UsageService
     from ogel.runtime.core import Core
 
@@ -136,6 +137,12 @@ class Storage:
         from ogel.features.storage.usage.service import UsageService
 
         return UsageService(self.core.database)
+
+    @cached_property
+    def upkeep(self) -> Upkeep:
+        from ogel.features.storage.upkeep.service import Upkeep
+
+        return Upkeep(self.core.database, self.core.jobs, self.core.audit)
 
     @cached_property
     def uploads(self) -> UploadService:
