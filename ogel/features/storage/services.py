@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ogel.features.storage.images.service import ImageService
     from ogel.features.storage.objects.emptying import Emptying
     from ogel.features.storage.objects.listing import ObjectLister
+    from ogel.features.storage.objects.looking import Lookout
     from ogel.features.storage.objects.moving import ObjectCopier, ObjectMover
     from ogel.features.storage.objects.reading import ObjectReader
     from ogel.features.storage.objects.removing import ObjectRemover
@@ -40,7 +41,8 @@ class Storage:
         self.settings = settings
         self.bucket_store = BucketStore()
         self.object_rows = ObjectRows()
-        self.blobs = BlobService(core.database, core.objects, BlobStore())
+        self.blob_store = BlobStore()
+        self.blobs = BlobService(core.database, core.objects, self.blob_store)
         self.quotas = QuotaService(core.database, QuotaStore(), settings.user_bytes)
 
     @cached_property
@@ -67,18 +69,33 @@ class Storage:
 
     @cached_property
     def writer(self) -> ObjectWriter:
+        from ogel.features.storage.blobs.announced import AnnouncedBlobs
         from ogel.features.storage.objects.writing import ObjectWriter
 
         core, most = self.core, self.settings.most_bytes
         return ObjectWriter(
-            core.database, self.bucket_store, self.object_rows, self.blobs, self.quotas, core.outbox, most
+            core.database,
+            self.bucket_store,
+            self.object_rows,
+            self.blobs,
+            self.quotas,
+            core.outbox,
+            self.lookout,
+            AnnouncedBlobs(core.database, self.blob_store),
+            most,
         )
+
+    @cached_property
+    def lookout(self) -> Lookout:
+        from ogel.features.storage.objects.looking import Lookout
+
+        return Lookout(self.core.database, self.object_rows)
 
     @cached_property
     def reader(self) -> ObjectReader:
         from ogel.features.storage.objects.reading import ObjectReader
 
-        return ObjectReader(self.core.database, self.object_rows, self.blobs)
+        return ObjectReader(self.core.database, self.object_rows, self.blobs, self.lookout)
 
     @cached_property
     def signer(self) -> UrlSigner:
