@@ -402,9 +402,26 @@ def _backups(ask: Exchanges) -> None:
     ask("DELETE", "/api/backups/{id}", id=id)
 
 
+def _buckets(ask: Exchanges) -> None:
+    rules = {"allowed_mime_types": ["image/*"], "permissions": {"read": ["users"], "update": ["owner"]}}
+    lifecycle = [{"prefix": "drafts/", "age_days": 30}]
+    ask("POST", "/api/storage/buckets", {"id": "photos", "quota_bytes": 10_000_000_000, **rules})
+    ask("GET", "/api/storage/buckets")
+    ask("GET", "/api/storage/buckets/{bucket}", bucket="photos")
+    ask("PATCH", "/api/storage/buckets/{bucket}", {"lifecycle": lifecycle}, bucket="photos")
+    ask("POST", "/api/storage/buckets/{bucket}/empty", bucket="photos")
+    ask("DELETE", "/api/storage/buckets/{bucket}", bucket="photos")
+
+
 def _storage(ask: Exchanges) -> None:
+    _buckets(ask)
     ask("POST", "/api/storage/upload", form={"file": ("report.pdf", b"%PDF-1.7")})
     ask("GET", "/api/storage/usage")
+    key = ask("POST", "/api/s3-keys", {"name": "photos", "buckets": ["photos"], "read_only": True})
+    ask("GET", "/api/s3-keys", query={"limit": 2})
+    ask("GET", "/api/s3-keys/{id}", id=key["access_key_id"])
+    ask("DELETE", "/api/s3-keys/{id}", id=key["access_key_id"])
+    ask("POST", "/api/storage/gc")
 
 
 def _keys(ask: Exchanges) -> None:

@@ -25,8 +25,10 @@ if TYPE_CHECKING:
     from ogel.features.storage.objects.removing import ObjectRemover
     from ogel.features.storage.objects.writing import ObjectWriter
     from ogel.features.storage.resumable.service import UploadService
+    from ogel.features.storage.s3.uploads.service import MultipartService
     from ogel.features.storage.settings import StorageSettings
     from ogel.features.storage.signing.service import UrlSigner
+    from ogel.features.storage.upkeep.service import Upkeep
     from ogel.features.storage.usage.service import UsageService
     from ogel.runtime.core import Core
 
@@ -48,7 +50,15 @@ class Storage:
         from ogel.features.storage.buckets.service import BucketService
 
         core = self.core
-        return BucketService(core.database, self.bucket_store, self.emptying, core.outbox, core.audit)
+        return BucketService(
+            core.database,
+            self.bucket_store,
+            self.emptying,
+            core.outbox,
+            core.audit,
+            self.quotas,
+            self.settings.most_bytes,
+        )
 
     @cached_property
     def emptying(self) -> Emptying:
@@ -146,7 +156,14 @@ class Storage:
         return UsageService(self.core.database)
 
     @cached_property
+    def upkeep(self) -> Upkeep:
+        from ogel.features.storage.upkeep.service import Upkeep
+
+        return Upkeep(self.core.database, self.core.jobs, self.core.audit)
+
+    @cached_property
     def uploads(self) -> UploadService:
+        from ogel.features.storage.objects.writing import uninspected
         from ogel.features.storage.resumable.service import UploadService
         from ogel.features.storage.resumable.store import UploadStore
 
@@ -157,6 +174,14 @@ class Storage:
             self.bucket_store,
             self.blobs,
             self.writer,
+            uninspected,
             settings.most_bytes,
             settings.upload_hours * 3600.0,
         )
+
+    @cached_property
+    def s3_uploads(self) -> MultipartService:
+        from ogel.features.storage.s3.uploads.service import MultipartService
+        from ogel.features.storage.s3.uploads.store import MultipartStore
+
+        return MultipartService(self.core.database, MultipartStore(), self.writer, self.blobs)

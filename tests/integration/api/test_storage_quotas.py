@@ -11,7 +11,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ogel.features.storage.buckets.bucket import NewBucket
 from ogel.features.storage.errors import StorageError
 from ogel.features.storage.objects.object import Facts
 from ogel.features.storage.services import Storage
@@ -30,20 +29,14 @@ def storage(api: World) -> Storage:
 
 def a_bucket(api: World, quota: int | None, **fields: Any) -> str:
     id = f"q-{uuid4().hex[:12]}"
-    storage: Storage = api.platform.features["storage"].offers
-    api.run(storage.buckets.create(CALLER, NewBucket(id, **fields)))
-    set_quota(api, id, quota)
+    made = api("POST", "/api/storage/buckets", {"id": id, "quota_bytes": quota, **fields})
+    assert (made.status, made.json["quota_bytes"]) == (201, quota)
     return id
 
 
 def set_quota(api: World, bucket: str, quota: int | None) -> None:
-    storage: Storage = api.platform.features["storage"].offers
-
-    async def set() -> None:
-        async with storage.core.database.transaction() as tx:
-            await storage.quotas.set_bucket(tx, bucket, quota)
-
-    api.run(set())
+    changed = api("PATCH", f"/api/storage/buckets/{bucket}", {"quota_bytes": quota})
+    assert (changed.status, changed.json["quota_bytes"]) == (200, quota)
 
 
 def counted(api: World, subject: str) -> tuple[int, int]:

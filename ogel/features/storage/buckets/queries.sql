@@ -17,6 +17,10 @@ SELECT {bucket} FROM buckets WHERE id = %(id)s
 -- The bucket, which nobody can change or delete before the end of the transaction.
 SELECT {bucket} FROM buckets WHERE id = %(id)s FOR UPDATE
 
+-- get_to_change --
+-- The bucket, which nobody else can change before the end of the transaction; objects can still come into it.
+SELECT {bucket} FROM buckets WHERE id = %(id)s FOR NO KEY UPDATE
+
 -- update --
 UPDATE buckets SET public = %(public)s, file_size_limit = %(file_size_limit)s, allowed_mime_types = %(allowed_mime_types)s,
   permissions = %(permissions)s::jsonb, lifecycle = %(lifecycle)s::jsonb, scanned = %(scanned)s, encrypted = %(encrypted)s,

@@ -59,13 +59,6 @@ def checked(rules: Rules, most_bytes: int) -> Rules:
     return replace(rules, **changes)
 
 
-def admitted(bucket: Bucket, facts: Facts) -> Facts:
-    """What an object will be, if it may be that in the bucket. Raises StorageError InvalidMimeType."""
-    if not allows_type(bucket.allowed_mime_types, facts.content_type):
-        raise invalid_mime_type(facts.content_type)
-    return facts
-
-
 def _checked_permissions(permissions: Mapping[str, Sequence[str]], path: str) -> dict[str, list[str]]:
     checked: dict[str, list[str]] = {}
     for action, roles in permissions.items():
@@ -138,6 +131,13 @@ def allows_type(patterns: Sequence[str] | None, content_type: str) -> bool:
     bare = whole.partition(";")[0]
     kind = bare.partition("/")[0]
     return any(each in (_ANY, whole, bare, f"{kind}/*") for each in map(_plain, patterns))
+
+
+def admitted(bucket: Bucket, facts: Facts) -> Facts:
+    """What an object will be, if it may be that in the bucket. Raises StorageError InvalidMimeType."""
+    if not allows_type(bucket.allowed_mime_types, facts.content_type):
+        raise invalid_mime_type(facts.content_type)
+    return facts
 
 
 def _plain(content_type: str) -> str:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from msgspec import UNSET, UnsetType
 from psycopg import errors
 
 from ogel.features.storage.buckets.bucket import Bucket, BucketChange, NewBucket
+from ogel.features.storage.buckets.rules import checked
 from ogel.features.storage.buckets.store import BucketStore, Column
 from ogel.features.storage.errors import (
     access_denied,
@@ -19,6 +21,7 @@ from ogel.features.storage.events import BUCKET_CREATED, BUCKET_DELETED, BUCKET_
 from ogel.features.storage.objects.emptying import Emptying
 from ogel.features.storage.objects.names import is_storable
 from ogel.features.storage.policy import READ, WRITE, is_operator, on_behalf, owner_of
+from ogel.features.storage.quotas.service import QuotaService
 from ogel.kernel.principal import Caller
 from ogel.runtime.audit import AuditTrail
 from ogel.runtime.database.database import Database, Transaction
@@ -36,16 +39,23 @@ class BucketService:
         emptying: Emptying,
         outbox: Outbox,
         audit: AuditTrail,
+        quotas: QuotaService,
+        most_bytes: int,
     ) -> None:
         self._database = database
         self._store = store
         self._emptying = emptying
         self._outbox = outbox
         self._audit = audit
+        self._quotas = quotas
+        self._most_bytes = most_bytes
 
-    async def create(self, caller: Caller, new: NewBucket) -> Bucket:
-        """Raises StorageError BucketAlreadyExists, AccessDenied."""
+    async def create(self, caller: Caller, new: NewBucket, *, quota_bytes: int | None = None) -> Bucket:
+        """Raises StorageError BucketAlreadyExists, AccessDenied, and what `rules.checked` raises."""
+        new = checked(new, self._most_bytes)
         async with self._database.transaction() as tx:
+            if quota_bytes is not None:
+                await self._quotas.set_bucket(tx, new.id, quota_bytes)
             try:
                 async with on_behalf(tx, caller.principal, WRITE):
                     bucket = await self._store.create(tx, new, owner_of(caller.principal))
@@ -87,11 +97,19 @@ class BucketService:
                 offset=offset,
             )
 
-    async def update(self, caller: Caller, id: str, change: BucketChange) -> Bucket:
-        """Raises StorageError NoSuchBucket, for one that the caller may not see as well, and AccessDenied."""
+    async def update(
+        self, caller: Caller, id: str, change: BucketChange, *, quota_bytes: int | UnsetType | None = UNSET
+    ) -> Bucket:
+        """
+        Raises StorageError NoSuchBucket, for one that the caller may not see as well, AccessDenied, and what
+        `rules.checked` raises.
+        """
+        change = checked(change, self._most_bytes)
         async with self._database.transaction() as tx:
             await self._seen(tx, caller, id)
-            if (bucket := await self._store.get_locked(tx, id)) is None:
+            if quota_bytes is not UNSET:
+                await self._quotas.set_bucket(tx, id, quota_bytes)
+            if (bucket := await self._store.get_to_change(tx, id)) is None:
                 raise no_such_bucket()
             try:
                 async with on_behalf(tx, caller.principal, WRITE):
@@ -136,5 +154,6 @@ class BucketService:
             async with on_behalf(tx, caller.principal, WRITE):
                 if not await self._store.delete(tx, id):
                     raise access_denied()
+            await self._quotas.set_bucket(tx, id, None)
             await self._audit.record(tx, caller, "bucket.delete", "bucket", id)
             await self._outbox.publish(tx, [bucket_event(BUCKET_DELETED, bucket)])

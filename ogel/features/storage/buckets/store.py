@@ -38,6 +38,9 @@ class BucketStore:
     async def get_locked(self, tx: Transaction, id: str) -> Bucket | None:
         return await tx.one(_SQL.get_locked, {"id": id}, Bucket)
 
+    async def get_to_change(self, tx: Transaction, id: str) -> Bucket | None:
+        return await tx.one(_SQL.get_to_change, {"id": id}, Bucket)
+
     async def update(self, tx: Transaction, bucket: Bucket) -> Bucket | None:
         """Returns None when there is none, or none that may be changed."""
         return await tx.one(_SQL.update, {**_rules(bucket), "id": bucket.id}, Bucket)

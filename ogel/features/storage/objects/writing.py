@@ -66,7 +66,7 @@ Inspect = Callable[[Bucket, Facts, bytes], Facts]
 HEAD_BYTES = 4096
 
 
-def _uninspected(bucket: Bucket, facts: Facts, head: bytes) -> Facts:
+def uninspected(bucket: Bucket, facts: Facts, head: bytes) -> Facts:
     return facts
 
 
@@ -124,7 +124,7 @@ class ObjectWriter:
         length: int | None,
         upsert: bool,
         conditions: Conditions = NO_CONDITIONS,
-        inspect: Inspect = _uninspected,
+        inspect: Inspect = uninspected,
     ) -> StoredObject:
         """
         Stores a whole object. `length` is what was declared; None: unknown. `inspect` gets its first HEAD_BYTES, and
@@ -237,7 +237,6 @@ class ObjectWriter:
             raise no_such_bucket()
         if facts is not None:
             admitted(bucket, facts)
-        await self._quotas.see_user(tx, owner_of(principal))
         target = Target(bucket, name, upsert, conditions)
         found = await self._rows.get(tx, bucket_id, name)
         if found is not None and found.is_expired:
@@ -247,12 +246,15 @@ class ObjectWriter:
             conditions.check(None if found is None else found.etag)
             if found is not None and not upsert:
                 raise key_exists()
+            await self._quotas.see_user(tx, owner_of(principal))
             return target
         try:
             async with tx.as_one():
                 await self._write(tx, principal, target, _NOTHING, facts or Facts(), str(uuid4()))
                 raise _Undone
         except _Undone:
+            # Last, when it holds no locks that other uploads wait for.
+            await self._quotas.see_user(tx, owner_of(principal))
             return target
 
     async def commit(

@@ -16,15 +16,16 @@ class QuotaService:
         self._store = store
         self._user_bytes = user_bytes
 
-    async def of_buckets(self, tx: Transaction, ids: Sequence[str]) -> Mapping[str, Quota]:
+    async def of_buckets(self, ids: Sequence[str]) -> Mapping[str, Quota]:
         """By bucket; those without a quota are not in it."""
-        found = await self._store.all(tx, [_of_bucket(id) for id in ids])
+        async with self._database.autocommit() as tx:
+            found = await self._store.all(tx, [_of_bucket(id) for id in ids])
         return {subject.partition(":")[2]: quota for subject, quota in found.items()}
 
     async def set_bucket(self, tx: Transaction, id: str, max_bytes: int | None) -> None:
         """
         From the end of the transaction on. What is there stays, though it may be more. None: no quota. The first one of
-        a bucket lets uploads everywhere wait for the transaction.
+        a bucket lets uploads everywhere wait for the transaction, which must not have locked what uploads wait for.
         """
         subject = _of_bucket(id)
         if max_bytes is None:
