@@ -110,7 +110,7 @@ class ObjectWriter:
         self._outbox = outbox
         self._lookout = lookout
         self._announced = announced
-        self._commits = Commits(database, rows, outbox)
+        self._commits = Commits(database, outbox)
         self._most_bytes = most_bytes
 
     async def put(
