@@ -200,7 +200,7 @@ class ObjectWriter:
         bucket, found = place.bucket, place.object
         if bucket is None:
             raise no_such_bucket()
-        if place.counted or bucket.encrypted or (found is not None and found.is_expired):
+        if place.counted or bucket.encrypted or bucket.scanned or (found is not None and found.is_expired):
             return None
         admitted(bucket, facts)
         self._check_length(bucket, length)
