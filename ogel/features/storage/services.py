@@ -14,6 +14,7 @@ from ogel.features.storage.quotas.store import QuotaStore
 
 if TYPE_CHECKING:
     from ogel.features.storage.buckets.service import BucketService
+    from ogel.features.storage.direct.service import DirectUploads
     from ogel.features.storage.forms.service import FormUploads
     from ogel.features.storage.images.pool import ImagePool
     from ogel.features.storage.images.service import ImageService
@@ -185,3 +186,21 @@ class Storage:
         from ogel.features.storage.s3.uploads.store import MultipartStore
 
         return MultipartService(self.core.database, MultipartStore(), self.writer, self.blobs)
+
+    @cached_property
+    def direct_uploads(self) -> DirectUploads:
+        from ogel.features.storage.direct.service import DirectUploads
+        from ogel.features.storage.direct.store import DirectStore
+        from ogel.features.storage.objects.writing import uninspected
+
+        core = self.core
+        return DirectUploads(
+            core.database,
+            DirectStore(),
+            self.bucket_store,
+            core.objects,
+            self.blobs,
+            self.writer,
+            self.reader,
+            uninspected,
+        )
