@@ -31,6 +31,7 @@ class StorageFeature:
 
     def routes(self) -> Sequence[Route]:
         from ogel.features.storage.buckets.routes import OwnBucketRoutes
+        from ogel.features.storage.direct.routes import DirectRoutes
         from ogel.features.storage.forms.routes import FormRoutes
         from ogel.features.storage.upkeep.routes import UpkeepRoutes
         from ogel.features.storage.usage.routes import UsageRoutes
@@ -41,6 +42,7 @@ class StorageFeature:
             *FormRoutes(storage.form_uploads, storage.settings.most_bytes).routes(),
             *UsageRoutes(storage.usage).routes(),
             *UpkeepRoutes(storage.upkeep).routes(),
+            *DirectRoutes(storage.direct_uploads).routes(),
         ]
 
     def dialects(self) -> Sequence[Dialect]:
