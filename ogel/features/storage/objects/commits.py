@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from msgspec import Struct
 from psycopg import errors
@@ -17,6 +17,7 @@ from ogel.features.storage.objects.object import StoredObject
 from ogel.features.storage.objects.store import OTHERWISE_NOW, WRITTEN, ObjectRow, written
 from ogel.kernel.clock import utc_now
 from ogel.kernel.event import Event
+from ogel.kernel.ids import random_uuid
 from ogel.runtime.database.database import Database
 from ogel.runtime.outbox import Outbox
 from ogel.runtime.together import Together
@@ -57,7 +58,7 @@ class Commits:
             return [None]
 
     async def _write(self, commits: Sequence[Commit]) -> Sequence[StoredObject]:
-        ids = [commit.replaces.id if commit.replaces else uuid4() for commit in commits]
+        ids = [commit.replaces.id if commit.replaces else random_uuid() for commit in commits]
         rows = written([_row(commit, id) for commit, id in zip(commits, ids, strict=True)])
         about = utc_now()
         events = [_event(commit, id, about) for commit, id in zip(commits, ids, strict=True)]

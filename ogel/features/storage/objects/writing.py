@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Sequence
 from typing import Any
-from uuid import uuid4
 
 from msgspec import Struct
 from psycopg import errors
@@ -32,6 +31,7 @@ from ogel.features.storage.objects.store import ObjectRow, ObjectRows
 from ogel.features.storage.policy import WRITE, is_operator, on_behalf, owner_of
 from ogel.features.storage.quotas.service import QuotaService
 from ogel.kernel.clock import utc_now
+from ogel.kernel.ids import random_uuid
 from ogel.kernel.principal import Caller, Principal
 from ogel.runtime.database.database import Database, Transaction
 from ogel.runtime.outbox import Outbox
@@ -146,7 +146,7 @@ class ObjectWriter:
             filled = await self._blobs.fill(intent, content, self.most_of(target.bucket), length)
             whole = Content([filled], f'"{filled.md5.hex()}"', filled.sha256, filled.size)
             if begun.at_once:
-                row = _row(target, whole, facts, str(uuid4()), owner_of(caller.principal))
+                row = _row(target, whole, facts, str(random_uuid()), owner_of(caller.principal))
                 if stored := await self._commits.commit(Commit(row, filled, begun.replaces)):
                     return stored
             async with self._database.transaction() as tx:
@@ -250,7 +250,7 @@ class ObjectWriter:
             return target
         try:
             async with tx.as_one():
-                await self._write(tx, principal, target, _NOTHING, facts or Facts(), str(uuid4()))
+                await self._write(tx, principal, target, _NOTHING, facts or Facts(), str(random_uuid()))
                 raise _Undone
         except _Undone:
             # Last, when it holds no locks that other uploads wait for.
@@ -270,7 +270,7 @@ class ObjectWriter:
         Makes the parts an object's, whose version will be `version` (None: a new one), with the event. The parts must
         be no longer than the bucket takes. Raises what `put` raises.
         """
-        version = version or str(uuid4())
+        version = version or str(random_uuid())
         stored, is_new = await self._write(tx, caller.principal, target, content, facts, version)
         for position, part in enumerate(content.parts):
             await self._blobs.keep(
