@@ -31,6 +31,8 @@ from ogel.features.storage.objects.object import Facts, StoredObject
 from ogel.features.storage.objects.store import ObjectRow, ObjectRows
 from ogel.features.storage.policy import WRITE, is_operator, on_behalf, owner_of
 from ogel.features.storage.quotas.service import QuotaService
+from ogel.features.storage.sniffing.signatures import HEAD_BYTES
+from ogel.features.storage.sniffing.sniff import inspected
 from ogel.kernel.clock import utc_now
 from ogel.kernel.principal import Caller, Principal
 from ogel.runtime.database.database import Database, Transaction
@@ -63,12 +65,6 @@ class Content(Struct, frozen=True):
 
 # Looks at the bucket, what was said of the object, and its first bytes; returns what is to be known of it.
 Inspect = Callable[[Bucket, Facts, bytes], Facts]
-HEAD_BYTES = 4096
-
-
-def uninspected(bucket: Bucket, facts: Facts, head: bytes) -> Facts:
-    return facts
-
 
 # What is written only to see whether it may be.
 _NOTHING = Content([], '""', None, 0)
@@ -128,7 +124,7 @@ class ObjectWriter:
         length: int | None,
         upsert: bool,
         conditions: Conditions = NO_CONDITIONS,
-        inspect: Inspect = uninspected,
+        inspect: Inspect = inspected,
         completed: Callable[[Facts], Facts] = _as_they_are,
     ) -> StoredObject:
         """
