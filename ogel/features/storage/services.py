@@ -205,7 +205,7 @@ class Storage:
     def direct_uploads(self) -> DirectUploads:
         from ogel.features.storage.direct.service import DirectUploads
         from ogel.features.storage.direct.store import DirectStore
-        from ogel.features.storage.objects.writing import uninspected
+        from ogel.features.storage.sniffing.sniff import inspected
 
         core = self.core
         return DirectUploads(
@@ -216,5 +216,5 @@ class Storage:
             self.blobs,
             self.writer,
             self.reader,
-            uninspected,
+            inspected,
         )
