@@ -68,7 +68,7 @@ class ObjectOperations:
             conditions=conditions_of(headers),
         )
         said = {_CHECKSUM + name: value for name, value in payload.checksums.items()}
-        return Reply(Text(b"", "application/xml"), headers={"etag": stored.etag, **said})
+        return Reply(None, 200, headers={"etag": stored.etag, **said})
 
     async def get(self, asked: Asked) -> Reply:
         found = await self._open(asked)
