@@ -225,3 +225,78 @@ def test_bodies_come_in_chunks_signed_or_not(s3: S3) -> None:
     lacking = s3.send("PUT", "/s3/chunks/a", b"", s3.signed("PUT", "/chunks/a", payload=unsigned))
     assert (lacking.status, code(lacking)) == (411, "MissingContentLength")
     assert s3("GET", "/chunks/a").status == 404
+
+
+def test_browsers_run_nothing_of_what_signed_urls_show(s3: S3) -> None:
+    assert s3("PUT", "/shown").status == 200
+    assert s3("PUT", "/shown/a", b"<script>", {"content-type": "text/html"}).status == 200
+    assert s3("PUT", "/shown/b", b"<script>", {"content-type": "text/plain"}).status == 200
+    for path in ("/shown/a?x=", "/shown/b?response-content-type=text%2Fhtml"):
+        shown = s3.send("GET", s3.presigned("GET", path))
+        assert (shown.status, shown.headers["content-type"]) == (200, "text/html"), shown.raw
+        assert "sandbox" in shown.headers["content-security-policy"]
+        assert shown.headers["x-content-type-options"] == "nosniff"
+    named = s3("GET", "/shown/b?response-content-disposition=attachment%0D%0Ax%3Ay")
+    assert code(named) == "InvalidArgument"
+
+
+def test_what_users_wrote_elsewhere_is_said_in_headers(api: World, s3: S3) -> None:
+    assert s3("PUT", "/said").status == 200
+    assert s3("PUT", "/said/a", b"x", {"x-amz-meta-city": "Zürich", "x-amz-meta-n": "1"}).status == 200
+    assert s3("GET", "/said/a").headers["x-amz-meta-city"] == "=?UTF-8?B?WsO8cmljaA==?="
+    assert code(s3("PUT", "/said/b", b"x", {"x-amz-meta-long": "x" * 3000})) == "MetadataTooLarge"
+    assert code(s3("PUT", "/said/b", b"x", {"x-amz-storage-class": "GLACIER"})) == "InvalidStorageClass"
+    refused = s3("PUT", "/said/b", b"x", {"x-amz-server-side-encryption": "AES256"})
+    assert (refused.status, code(refused)) == (501, "NotImplemented")
+    assert s3("GET", "/said/b").status == 404
+
+
+def test_bodies_of_xml_are_bounded_and_have_no_entities(s3: S3) -> None:
+    assert s3("PUT", "/xml").status == 200
+    deep = b"<Delete>" + b"<Object>" * 50_000
+    bomb = b'<!DOCTYPE d [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;">]><Delete><Object><Key>&b;</Key></Object></Delete>'
+    file = b'<!DOCTYPE d [<!ENTITY a SYSTEM "file:///etc/passwd">]><Delete><Object><Key>&a;</Key></Object></Delete>'
+    many = b"<Delete>" + b"<Object><Key>a</Key></Object>" * 1001 + b"</Delete>"
+    for body in (
+        b"",
+        b"garbage",
+        b"<Delete>",
+        b"<Other/>",
+        b"<Delete/>",
+        deep,
+        bomb,
+        file,
+        many,
+        b"\xff\xfe",
+    ):
+        refused = s3("POST", "/xml?delete", body)
+        assert (refused.status, code(refused)) == (400, "MalformedXML"), body[:60]
+    long = s3("POST", "/xml?delete", b"<Delete>" + b" " * 3_000_000)
+    assert (long.status, code(long)) == (413, "EntityTooLarge")
+
+
+def test_names_and_parameters_that_nobody_can_have(s3: S3) -> None:
+    assert s3("PUT", "/names").status == 200
+    for name in ("..", "a/../b", ".", "x" * 1025, "%0a", "%C2%85"):
+        refused = s3("PUT", f"/names/{name}", b"x")
+        assert refused.status in (400, 404), name
+        assert s3("GET", f"/names/{name}").status == 404
+    for query in (
+        "max-keys=-1", "max-keys=x", "list-type=3", "encoding-type=base64", "list-type=2&continuation-token=%C3%BC",
+        "list-type=2&continuation-token=__", "uploads&max-uploads=x",
+    ):  # fmt: skip
+        refused = s3("GET", f"/names?{query}")
+        assert refused.status == 400, (query, refused.raw)
+        assert code(refused) in ("InvalidArgument", "InvalidParameter"), query
+    for query in ("acl", "policy", "cors", "lifecycle", "website", "object-lock", "replication"):
+        assert s3("GET", f"/names?{query}").status == 501, query
+    assert code(s3("GET", "/names/a?versionId=x")) == "NoSuchVersion"
+    for method, query in (
+        ("PUT", "uploadId=x&partNumber=1"), ("POST", "uploadId=x"), ("DELETE", f"uploadId={'0' * 32}"),
+        ("GET", "uploadId=00000000-0000-0000-0000-000000000000"),
+    ):  # fmt: skip
+        part = b"<Part><PartNumber>1</PartNumber><ETag>x</ETag></Part>"
+        body = b"<CompleteMultipartUpload>" + part + b"</CompleteMultipartUpload>"
+        gone = s3(method, f"/names/a?{query}", body if method == "POST" else b"")
+        assert (gone.status, code(gone)) == (404, "NoSuchUpload"), gone.raw
+    assert s3("DELETE", "/names").status == 204

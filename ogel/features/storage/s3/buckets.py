@@ -39,11 +39,11 @@ class BucketOperations:
         await asked.call.body.read(_MOST_CONFIGURATION_BYTES)
         is_public = asked.call.header("x-amz-acl") in ("public-read", "public-read-write")
         await self._buckets.create(asked.caller, NewBucket(asked.bucket, is_public))
-        return Reply(Text(b"", "application/xml"), headers={"location": f"/{quote(asked.bucket)}"})
+        return Reply(None, 200, headers={"location": f"/{quote(asked.bucket)}"})
 
     async def head(self, asked: Asked) -> Reply:
         await self._buckets.get(asked.caller, asked.bucket)
-        return Reply(Text(b"", "application/xml"), headers={"x-amz-bucket-region": REGION})
+        return Reply(None, 200, headers={"x-amz-bucket-region": REGION})
 
     async def delete(self, asked: Asked) -> None:
         await self._buckets.delete(asked.caller, asked.bucket)

@@ -31,7 +31,7 @@ from ogel.features.storage.s3.xml import document
 from ogel.features.storage.s3_keys.key import S3
 from ogel.kernel.clock import utc_now
 from ogel.runtime.http.multipart_body import Part, PartLimits, parts
-from ogel.runtime.http.route import Redirect, Reply, Text
+from ogel.runtime.http.route import Redirect, Reply
 
 _LIMITS = PartLimits(most_parts=64)
 _MOST_FIELD_BYTES = 20 * 1024
@@ -191,4 +191,4 @@ def _answer(fields: Mapping[str, str], stored: StoredObject) -> object:
         )
     answered = int(status) if status in ("200", "201") else 204
     headers = {"etag": stored.etag, "location": location}
-    return Reply(xml(body) if body else Text(b"", "application/xml"), answered, headers)
+    return Reply(xml(body) if body else None, answered, headers)

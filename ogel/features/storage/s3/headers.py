@@ -7,16 +7,20 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from msgspec import structs
+
 from ogel.features.storage.errors import StorageError
 from ogel.features.storage.objects.conditions import ANY, NO_CONDITIONS, Conditions
 from ogel.features.storage.objects.object import Facts, StoredObject
 from ogel.features.storage.s3.errors import invalid_argument, not_implemented
+from ogel.features.storage.serving import Wish, headers_of
 
 _META = "x-amz-meta-"
 # As S3 has it: names and values together.
 _MOST_METADATA_BYTES = 2048
 _NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _PLAIN = re.compile(r"[\x20-\x7e]*")
+_UNSAYABLE = re.compile(r"[^\x20-\x7e\x80-\xff]")
 _TAG = re.compile(r'"[^"]*"')
 # What a signed request may have said differently, by the parameter's name.
 _OVERRIDES = {
@@ -57,12 +61,21 @@ def conditions_of(headers: Mapping[bytes, bytes]) -> Conditions:
     return Conditions(match, none_match) if match or none_match else NO_CONDITIONS
 
 
-def described(object: StoredObject) -> dict[str, str]:
-    """Headers of what it is, besides those that any answer with content has."""
-    headers = {"cache-control": object.cache_control}
+def described(object: StoredObject, media_type: str) -> dict[str, str]:
+    """
+    Headers of what it is, besides those that any answer with content has. URLs that are signed are opened by browsers,
+    too, which must not run what is served as `media_type`.
+    """
+    shown = structs.replace(object, metadata={**object.metadata, "mimetype": media_type})
+    headers = dict(headers_of(shown, Wish(public=True)))
     for name, value in _metadata(object.user_metadata or {}):
         headers[_META + name] = value
     return headers
+
+
+def media_type_of(object: StoredObject) -> str:
+    """What can be said in a header of what somebody called it."""
+    return _UNSAYABLE.sub("", object.content_type).strip() or Facts().content_type
 
 
 def overrides(parameters: Mapping[str, str]) -> dict[str, str]:

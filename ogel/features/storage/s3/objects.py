@@ -19,7 +19,7 @@ from ogel.features.storage.s3.asked import Asked, check_bucket
 from ogel.features.storage.s3.bodies import Bodies
 from ogel.features.storage.s3.buckets import xml
 from ogel.features.storage.s3.errors import invalid_argument
-from ogel.features.storage.s3.headers import conditions_of, described, facts_of, overrides
+from ogel.features.storage.s3.headers import conditions_of, described, facts_of, media_type_of, overrides
 from ogel.features.storage.s3.times import iso
 from ogel.features.storage.s3.xml import Child, document, malformed, parsed
 from ogel.kernel.principal import Caller
@@ -68,15 +68,14 @@ class ObjectOperations:
             conditions=conditions_of(headers),
         )
         said = {_CHECKSUM + name: value for name, value in payload.checksums.items()}
-        return Reply(Text(b"", "application/xml"), headers={"etag": stored.etag, **said})
+        return Reply(None, 200, headers={"etag": stored.etag, **said})
 
     async def get(self, asked: Asked) -> Reply:
         found = await self._open(asked)
         object = found.object
-        headers = described(object)
         said = overrides(asked.parameters)
-        media_type = said.pop("content-type", object.content_type)
-        headers.update(said)
+        media_type = said.pop("content-type", media_type_of(object))
+        headers = {**described(object, media_type), **said}
         if asked.call.header("x-amz-checksum-mode") == "ENABLED" and asked.call.header("range") is None:
             headers.update(_checksum(object))
         if (number := asked.number("partNumber", 0, 1, 10_000)) and len(found.blobs) > 1:
