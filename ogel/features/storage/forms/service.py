@@ -72,7 +72,9 @@ class FormUploads:
     async def _make_default(self, caller: Caller) -> None:
         """Ogel makes it, whoever asks: who may store a file need not be one who may make buckets."""
         try:
-            await self._buckets.create(Caller(SYSTEM, caller.request_id), NewBucket(DEFAULT_BUCKET, permissions=_PERMISSIONS))
+            await self._buckets.create(
+                Caller(SYSTEM, caller.request_id), NewBucket(DEFAULT_BUCKET, permissions=_PERMISSIONS)
+            )
         except StorageError as error:
             if error.code != "BucketAlreadyExists":  # two at once are both right
                 raise
