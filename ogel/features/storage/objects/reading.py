@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 
 from ogel.features.storage.blobs.blob import Blob
 from ogel.features.storage.blobs.service import BlobService
-from ogel.features.storage.errors import no_such_key
+from ogel.features.storage.errors import found_infected, no_such_key, not_scanned_yet
 from ogel.features.storage.objects.names import is_storable, sought
 from ogel.features.storage.objects.object import StoredObject
 from ogel.features.storage.objects.store import ObjectRows
@@ -34,9 +34,13 @@ class ObjectReader:
         self._blobs = blobs
 
     async def open(self, principal: Principal, bucket_id: str, name: str) -> Found:
-        """Raises StorageError NoSuchKey, for an object that the principal may not read as well."""
+        """
+        Raises StorageError NoSuchKey, for an object that the principal may not read as well, and what `check_scanned`
+        raises.
+        """
         async with self._database.transaction() as tx:
             found = await self.seen(tx, principal, bucket_id, name)
+            check_scanned(found)
             return Found(found, await self._blobs.of_version(tx, found.version), self._blobs)
 
     async def find(self, principal: Principal, bucket_id: str, name: str) -> StoredObject:
@@ -55,9 +59,10 @@ class ObjectReader:
         return found
 
     async def open_public(self, bucket_id: str, name: str) -> Found:
-        """An object of a public bucket, which anybody may read. Raises StorageError NoSuchKey."""
+        """An object of a public bucket, which anybody may read. Raises what `open` raises."""
         async with self._database.transaction() as tx:
             found = await self.seen_by_all(tx, bucket_id, name)
+            check_scanned(found)
             return Found(found, await self._blobs.of_version(tx, found.version), self._blobs)
 
     async def find_public(self, bucket_id: str, name: str) -> StoredObject:
@@ -73,3 +78,11 @@ class ObjectReader:
         if found is None or found.is_expired:
             raise no_such_key()
         return found
+
+
+def check_scanned(object: StoredObject) -> None:
+    """Raises StorageError ResourceLocked before its scan is done, and AccessDenied when something was found."""
+    if object.scan_state == "infected":
+        raise found_infected()
+    if object.scan_state in ("pending", "failed"):
+        raise not_scanned_yet()

@@ -28,6 +28,7 @@ from ogel.features.storage.objects.object import Facts, StoredObject
 from ogel.features.storage.objects.store import ObjectRow, ObjectRows
 from ogel.features.storage.policy import WRITE, is_operator, on_behalf, owner_of
 from ogel.features.storage.quotas.service import QuotaService
+from ogel.features.storage.scanning.service import Scans
 from ogel.kernel.clock import utc_now
 from ogel.kernel.principal import Caller, Principal
 from ogel.runtime.database.database import Database, Transaction
@@ -84,6 +85,7 @@ class ObjectWriter:
         blobs: BlobService,
         quotas: QuotaService,
         outbox: Outbox,
+        scans: Scans,
         most_bytes: int,
     ) -> None:
         self._database = database
@@ -92,6 +94,7 @@ class ObjectWriter:
         self._blobs = blobs
         self._quotas = quotas
         self._outbox = outbox
+        self._scans = scans
         self._most_bytes = most_bytes
 
     async def put(
@@ -208,6 +211,7 @@ class ObjectWriter:
             )
         type = OBJECT_CREATED if is_new else OBJECT_UPDATED
         await self._outbox.publish(tx, [object_event(type, stored)])
+        await self._scans.begin(tx, stored)
         return stored
 
     async def _write(
