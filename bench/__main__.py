@@ -28,6 +28,7 @@ from bench import (
     requests,
     sizes,
     start,
+    storage,
     webhooks,
 )
 from bench.figures import Figure, line, medians
@@ -52,6 +53,7 @@ SECTIONS: dict[str, tuple[str, Section]] = {
     ),
     "memory": ("`ogel worker --all` over a long run", memory.measure),
     "gateway": ("one `ogel api` before a bare service of its own server, beside nginx", gateway.measure),
+    "storage": ("one `ogel api` with a local store, and the store used directly", storage.measure),
     "cleanup": ("a million expired rows deleted beside a busy API", cleanup.measure),
 }
 

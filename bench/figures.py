@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-Unit = Literal["/s", "x", "ms", "s", "µs", "MB", "kB", "%"]
-_DECIMALS: dict[Unit, int] = {"/s": 0, "x": 1, "ms": 1, "s": 2, "µs": 0, "MB": 0, "kB": 0, "%": 1}
+Unit = Literal["/s", "x", "ms", "s", "µs", "MB", "MB/s", "kB", "%"]
+_DECIMALS: dict[Unit, int] = {"/s": 0, "x": 1, "ms": 1, "s": 2, "µs": 0, "MB": 0, "MB/s": 0, "kB": 0, "%": 1}
 
 
 @dataclass(frozen=True)

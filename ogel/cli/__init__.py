@@ -49,6 +49,9 @@ SECTIONS = {
         "schedules": "Make, list, run, pause and delete schedules.",
         "cleanup": "What is forgotten when, how much of it is due; and forget it now.",
     },
+    "Files": {
+        "storage": "Buckets and the objects in them: copy files in and out, list, delete, measure, verify.",
+    },
     "Databases and backups": {
         "databases": "Register databases that Ogel does not live in; watch, measure and migrate them.",
         "backup": "Copy all of Ogel's data into the store, check it, and restore it into an empty database.",

@@ -56,6 +56,11 @@ class Meter:
             self._said_at = now
             click.echo(f"{self._name}: {said}", err=True)
 
+    def clear(self) -> None:
+        """Makes room for a line that stays."""
+        if self._draws:
+            click.echo("\r\x1b[K", nl=False, err=True)
+
     def end(self) -> None:
         if self._draws:
             click.echo(err=True)

@@ -13,6 +13,7 @@ FEATURES: tuple[LazyFeature, ...] = (
     LazyFeature("accounts", brings=["authenticators", "services", "settings"]),
     LazyFeature("teams", brings=["settings"]),
     LazyFeature("storage", queues=["cleanup"], brings=["samples", "alerts", "settings"]),
+    LazyFeature("storage.s3_keys", brings=["authenticators"]),
     LazyFeature("gateway", brings=["settings"]),
     LazyFeature("messaging", queues=["messaging"], brings=["settings"]),
     LazyFeature("mail", queues=["mail"], brings=["settings"]),

@@ -67,11 +67,21 @@ OPEN = {
     # What of TUS is known here.
     ("OPTIONS", "/storage/v1/upload/resumable"),
     ("OPTIONS", "/storage/v1/upload/resumable/{id}"),
+    ("OPTIONS", "/storage/v1/upload/resumable/sign"),
+    ("OPTIONS", "/storage/v1/upload/resumable/sign/{id}"),
+    # With a token for the object that it is to be.
+    ("DELETE", "/storage/v1/upload/resumable/sign/{id}"),
+    ("HEAD", "/storage/v1/upload/resumable/sign/{id}"),
+    ("PATCH", "/storage/v1/upload/resumable/sign/{id}"),
+    ("POST", "/storage/v1/upload/resumable/sign"),
+    ("POST", "/storage/v1/upload/resumable/sign/{id}"),
 }
 # Whoever holds any key, or has signed in, may ask who they are.
 OF_EVERYBODY_KNOWN = {("GET", "/api/me")}
 # Dialects whose callers are let in whoever they are: policies on the rows tell what each may do.
-BY_POLICY = {"storage", "tus"}
+BY_POLICY = {"storage", "tus", "s3", "s3 of storage"}
+# Those that look for nothing but the signature of a request.
+BY_SIGNATURE = {"s3", "s3 of storage"}
 # What no route does by itself: other doors, and Ogel's own work.
 ELSEWHERE = {
     "audit.export", "auth.code_refused", "auth.code_sent", "auth.code_used", "auth.factor_verified",
@@ -262,7 +272,9 @@ def test_every_way_in_lets_in_whom_it_names_and_nobody_else() -> None:
             for asker in (*strangers(scope), *askers(scope)):
                 answered = await status(asked, row, asker.headers)
                 refused = (401, 403)
-                if row.who == "open":
+                if row.dialect in BY_SIGNATURE:
+                    assert (answered == 403) == (row.who == "known"), (row, asker)
+                elif row.who == "open":
                     assert answered not in refused, (row, asker)
                 elif asker.principal is None:
                     # GoTrue forbids what comes as a token and is none.

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ogel.cli import COMMANDS, backup, databases, webhooks
+from ogel.cli import COMMANDS, backup, databases, storage, webhooks
 from ogel.cli.settings import env_template
 from ogel.environ import OF_CLIENTS, knobs
 
@@ -35,6 +35,7 @@ SHARED = {
     "process",
     "profiles",
     "progress",
+    "sizes",
     "tables",
     "times",
 }
@@ -75,6 +76,7 @@ def test_every_command_is_a_file_and_every_file_a_command() -> None:
         "backup": {*backup.COMMANDS, "following"},
         "databases": databases.COMMANDS,
         "mail": {"suppressions"},
+        "storage": {*storage.COMMANDS, "copying", "counted", "fetching", "places", "remote", "sending"},
         "webhooks": webhooks.COMMANDS,
     }
     for group, commands in groups.items():

@@ -417,6 +417,11 @@ def _storage(ask: Exchanges) -> None:
     _buckets(ask)
     ask("POST", "/api/storage/upload", form={"file": ("report.pdf", b"%PDF-1.7")})
     ask("GET", "/api/storage/usage")
+    key = ask("POST", "/api/s3-keys", {"name": "photos", "buckets": ["photos"], "read_only": True})
+    ask("GET", "/api/s3-keys", query={"limit": 2})
+    ask("GET", "/api/s3-keys/{id}", id=key["access_key_id"])
+    ask("DELETE", "/api/s3-keys/{id}", id=key["access_key_id"])
+    ask("POST", "/api/storage/gc")
 
 
 def _keys(ask: Exchanges) -> None:

@@ -13,6 +13,7 @@ import click
 from ogel.cli.operator import say
 from ogel.cli.process import settings_of_environment
 from ogel.cli.progress import LOOK_SECONDS, Meter
+from ogel.cli.sizes import size
 from ogel.cli.tables import show_fields
 from ogel.cli.times import both, length
 from ogel.kernel.errors import NotFound
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
     from ogel.cli.client import Answer, Client
     from ogel.features.backups.backup import Backup
     from ogel.settings import Settings
-
-_UNITS = ((1e9, "GB"), (1e6, "MB"), (1e3, "kB"))
 
 wait_option = click.option("--wait/--no-wait", default=True, help="Until a worker has done it.")
 
@@ -109,10 +108,3 @@ def show(backup: Backup) -> None:
             ("finished", None if backup.finished_at is None else both(backup.finished_at)),
         ]
     )
-
-
-def size(bytes: int) -> str:
-    for unit, name in _UNITS:
-        if bytes >= unit:
-            return f"{bytes / unit:.1f} {name}"
-    return f"{bytes} bytes"

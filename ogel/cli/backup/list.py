@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ogel.cli.backup.following import settings_with_secret, size
+from ogel.cli.backup.following import settings_with_secret
 from ogel.cli.operator import (
     after_option,
     api,
@@ -16,6 +16,7 @@ from ogel.cli.operator import (
     say_list,
     within_settings,
 )
+from ogel.cli.sizes import size
 from ogel.cli.tables import Column, Table
 from ogel.cli.times import relative
 

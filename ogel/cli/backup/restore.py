@@ -14,10 +14,11 @@ from urllib.parse import parse_qsl, quote, urlsplit, urlunsplit
 
 import click
 
-from ogel.cli.backup.following import Pace, settings_with_secret, size
+from ogel.cli.backup.following import Pace, settings_with_secret
 from ogel.cli.given import PLACE, prompt_hidden, read_from
 from ogel.cli.operator import json_option, operator, say_json, within_settings
 from ogel.cli.progress import Meter
+from ogel.cli.sizes import size
 from ogel.cli.tables import show_fields
 from ogel.cli.times import both
 from ogel.kernel.errors import ConfigError

@@ -34,6 +34,7 @@ class StorageFeature:
     def routes(self) -> Sequence[Route]:
         from ogel.features.storage.buckets.routes import OwnBucketRoutes
         from ogel.features.storage.forms.routes import FormRoutes
+        from ogel.features.storage.upkeep.routes import UpkeepRoutes
         from ogel.features.storage.usage.routes import UsageRoutes
 
         storage = self._storage
@@ -41,15 +42,18 @@ class StorageFeature:
             *OwnBucketRoutes(storage.buckets, storage.quotas).routes(),
             *FormRoutes(storage.form_uploads, storage.settings.most_bytes).routes(),
             *UsageRoutes(storage.usage).routes(),
+            *UpkeepRoutes(storage.upkeep).routes(),
         ]
 
     def dialects(self) -> Sequence[Dialect]:
+        from ogel.features.storage.s3.dialect import dialects as s3
         from ogel.features.storage.supabase.dialect import supabase
         from ogel.features.storage.supabase.resumable import tus_dialect
 
         return [
             supabase(self._storage),
-            tus_dialect(self._storage.uploads, self._storage.settings.most_bytes),
+            *s3(self._storage),
+            tus_dialect(self._storage.uploads, self._storage.signer, self._storage.settings.most_bytes),
         ]
 
 

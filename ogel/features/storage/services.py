@@ -20,14 +20,17 @@ if TYPE_CHECKING:
     from ogel.features.storage.lifecycle.service import Lifecycle
     from ogel.features.storage.objects.emptying import Emptying
     from ogel.features.storage.objects.listing import ObjectLister
+    from ogel.features.storage.objects.looking import Lookout
     from ogel.features.storage.objects.moving import ObjectCopier, ObjectMover
     from ogel.features.storage.objects.reading import ObjectReader
     from ogel.features.storage.objects.removing import ObjectRemover
     from ogel.features.storage.objects.writing import ObjectWriter
     from ogel.features.storage.resumable.service import UploadService
+    from ogel.features.storage.s3.uploads.service import MultipartService
     from ogel.features.storage.scanning.service import Scans
     from ogel.features.storage.settings import StorageSettings
     from ogel.features.storage.signing.service import UrlSigner
+    from ogel.features.storage.upkeep.service import Upkeep
     from ogel.features.storage.usage.service import UsageService
     from ogel.runtime.core import Core
     from ogel.runtime.scanning import Scanner
@@ -42,7 +45,8 @@ class Storage:
         self.settings = settings
         self.bucket_store = BucketStore()
         self.object_rows = ObjectRows()
-        self.blobs = BlobService(core.database, core.objects, BlobStore())
+        self.blob_store = BlobStore()
+        self.blobs = BlobService(core.database, core.objects, self.blob_store)
         self.quotas = QuotaService(core.database, QuotaStore(), settings.user_bytes)
 
     @cached_property
@@ -70,6 +74,7 @@ class Storage:
 
     @cached_property
     def writer(self) -> ObjectWriter:
+        from ogel.features.storage.blobs.announced import AnnouncedBlobs
         from ogel.features.storage.objects.writing import ObjectWriter
 
         core, most = self.core, self.settings.most_bytes
@@ -81,14 +86,22 @@ class Storage:
             self.quotas,
             core.outbox,
             self.scans,
+            self.lookout,
+            AnnouncedBlobs(core.database, self.blob_store),
             most,
         )
+
+    @cached_property
+    def lookout(self) -> Lookout:
+        from ogel.features.storage.objects.looking import Lookout
+
+        return Lookout(self.core.database, self.object_rows)
 
     @cached_property
     def reader(self) -> ObjectReader:
         from ogel.features.storage.objects.reading import ObjectReader
 
-        return ObjectReader(self.core.database, self.object_rows, self.blobs)
+        return ObjectReader(self.core.database, self.object_rows, self.blobs, self.lookout)
 
     @cached_property
     def signer(self) -> UrlSigner:
@@ -149,7 +162,14 @@ class Storage:
         return UsageService(self.core.database)
 
     @cached_property
+    def upkeep(self) -> Upkeep:
+        from ogel.features.storage.upkeep.service import Upkeep
+
+        return Upkeep(self.core.database, self.core.jobs, self.core.audit)
+
+    @cached_property
     def uploads(self) -> UploadService:
+        from ogel.features.storage.objects.writing import uninspected
         from ogel.features.storage.resumable.service import UploadService
         from ogel.features.storage.resumable.store import UploadStore
 
@@ -160,6 +180,7 @@ class Storage:
             self.bucket_store,
             self.blobs,
             self.writer,
+            uninspected,
             settings.most_bytes,
             settings.upload_hours * 3600.0,
         )
@@ -178,3 +199,10 @@ class Storage:
         from ogel.features.storage.lifecycle.store import LifecycleStore
 
         return Lifecycle(self.core.database, LifecycleStore(), self.core.outbox)
+
+    @cached_property
+    def s3_uploads(self) -> MultipartService:
+        from ogel.features.storage.s3.uploads.service import MultipartService
+        from ogel.features.storage.s3.uploads.store import MultipartStore
+
+        return MultipartService(self.core.database, MultipartStore(), self.writer, self.blobs)

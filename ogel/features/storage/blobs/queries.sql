@@ -63,3 +63,7 @@ WITH waiting AS (
   UPDATE storage_blobs SET md5 = '', until = now() + interval '1 hour' WHERE key = ANY (%(never_kept)s) AND state = 'deleting'
 )
 DELETE FROM storage_blobs WHERE key = ANY (%(gone)s) AND state = 'deleting'
+
+-- announce --
+-- Blobs before anything is known of them.
+INSERT INTO storage_blobs (key, until) SELECT unnest(%(keys)s::text[]), now() + %(seconds)s * interval '1 second'

@@ -45,6 +45,9 @@ class BlobStore:
         }
         await tx.execute(_SQL.begin, parameters)
 
+    async def announce(self, tx: Transaction, keys: Sequence[str], seconds: float) -> None:
+        await tx.execute(_SQL.announce, {"keys": list(keys), "seconds": seconds})
+
     async def keep(
         self, tx: Transaction, filled: Filled, *, bucket: str, owner: str | None, version: str, position: int
     ) -> bool:

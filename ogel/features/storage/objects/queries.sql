@@ -132,3 +132,51 @@ OFFSET %(offset)s LIMIT %(limit)s
 
 -- now --
 SELECT clock_timestamp()
+
+-- find --
+-- Objects with their blobs; `number` says which was asked for.
+SELECT asked.number, blobs.*, {object_of}
+FROM unnest(%(buckets)s::text[], %(names)s::text[], %(public)s::boolean[]) WITH ORDINALITY AS asked (bucket, name, public, number)
+JOIN objects AS o ON o.bucket_id = asked.bucket AND o.name = asked.name
+CROSS JOIN LATERAL (
+  SELECT coalesce(array_agg(key ORDER BY position), '{}'), coalesce(array_agg(size ORDER BY position), '{}'),
+    coalesce(array_agg(md5 ORDER BY position), '{}'), coalesce(array_agg(sealed_key ORDER BY position), '{}')
+  FROM storage_blobs WHERE version = o.version AND state <> 'pending'
+) AS blobs
+WHERE NOT asked.public OR EXISTS (SELECT FROM buckets WHERE id = asked.bucket AND public)
+
+-- look --
+-- What is where something is to be stored, one row for each place.
+SELECT EXISTS (SELECT FROM storage_quotas WHERE subject = 'bucket:' || asked.bucket), {bucket_of}, {object_of}
+FROM unnest(%(buckets)s::text[], %(names)s::text[]) WITH ORDINALITY AS asked (bucket, name, number)
+LEFT JOIN buckets AS b ON b.id = asked.bucket
+LEFT JOIN objects AS o ON o.bucket_id = asked.bucket AND o.name = asked.name
+ORDER BY asked.number
+
+-- write --
+-- Objects, each with its blob, if all are still as they were seen: `replaced` is the version that was there. Otherwise it
+-- says fewer than it got, and the transaction must end.
+WITH given AS (
+  SELECT * FROM json_to_recordset(%(rows)s::json) AS given (
+    bucket text, name text, id uuid, owner text, version text, metadata jsonb, user_metadata jsonb, sha256 text,
+    expires_at timestamptz, scan_state text, replaced text, key text, size bigint, md5 text
+  )
+), made AS (
+  INSERT INTO objects (id, bucket_id, name, owner, owner_id, metadata, user_metadata, version, sha256, expires_at, scan_state)
+  SELECT id, bucket, name, owner::uuid, owner, metadata, user_metadata, version, decode(sha256, 'hex'), expires_at, scan_state
+  FROM given WHERE replaced IS NULL ORDER BY bucket, name
+  ON CONFLICT DO NOTHING
+  RETURNING version
+), changed AS (
+  UPDATE objects AS o SET owner = given.owner::uuid, owner_id = given.owner, metadata = given.metadata,
+    user_metadata = given.user_metadata, version = given.version, sha256 = decode(given.sha256, 'hex'),
+    expires_at = given.expires_at, scan_state = given.scan_state, updated_at = now(), last_accessed_at = now()
+  FROM given WHERE o.bucket_id = given.bucket AND o.name = given.name AND o.version = given.replaced
+  RETURNING o.version
+), kept AS (
+  UPDATE storage_blobs AS b SET state = 'live', version = given.version, position = 0, size = given.size,
+    md5 = decode(given.md5, 'hex'), bucket_id = given.bucket, owner_id = given.owner
+  FROM given WHERE b.key = given.key AND b.state = 'pending'
+  RETURNING b.version
+)
+SELECT count(*), now() FROM kept JOIN (SELECT version FROM made UNION ALL SELECT version FROM changed) AS objects USING (version)

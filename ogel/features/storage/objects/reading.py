@@ -7,10 +7,11 @@ from collections.abc import AsyncIterator, Sequence
 from ogel.features.storage.blobs.blob import Blob
 from ogel.features.storage.blobs.service import BlobService
 from ogel.features.storage.errors import found_infected, no_such_key, not_scanned_yet
+from ogel.features.storage.objects.looking import Lookout, Sought
 from ogel.features.storage.objects.names import is_storable, sought
 from ogel.features.storage.objects.object import StoredObject
 from ogel.features.storage.objects.store import ObjectRows
-from ogel.features.storage.policy import READ, on_behalf
+from ogel.features.storage.policy import READ, is_operator, on_behalf
 from ogel.kernel.principal import Principal
 from ogel.runtime.database.database import Database, Transaction
 
@@ -28,8 +29,9 @@ class Found:
 
 
 class ObjectReader:
-    def __init__(self, database: Database, rows: ObjectRows, blobs: BlobService) -> None:
+    def __init__(self, database: Database, rows: ObjectRows, blobs: BlobService, lookout: Lookout) -> None:
         self._database = database
+        self._lookout = lookout
         self._rows = rows
         self._blobs = blobs
 
@@ -38,6 +40,8 @@ class ObjectReader:
         Raises StorageError NoSuchKey, for an object that the principal may not read as well, and what `check_scanned`
         raises.
         """
+        if is_operator(principal, READ):
+            return await self._open(bucket_id, name, public=False)
         async with self._database.transaction() as tx:
             found = await self.seen(tx, principal, bucket_id, name)
             check_scanned(found)
@@ -60,10 +64,16 @@ class ObjectReader:
 
     async def open_public(self, bucket_id: str, name: str) -> Found:
         """An object of a public bucket, which anybody may read. Raises what `open` raises."""
-        async with self._database.transaction() as tx:
-            found = await self.seen_by_all(tx, bucket_id, name)
-            check_scanned(found)
-            return Found(found, await self._blobs.of_version(tx, found.version), self._blobs)
+        return await self._open(bucket_id, name, public=True)
+
+    async def _open(self, bucket_id: str, name: str, *, public: bool) -> Found:
+        if not is_storable(bucket_id) or (key := sought(name)) is None:
+            raise no_such_key()
+        found = await self._lookout.object(Sought(bucket_id, key, public))
+        if found is None or found[0].is_expired:
+            raise no_such_key()
+        check_scanned(found[0])
+        return Found(*found, self._blobs)
 
     async def find_public(self, bucket_id: str, name: str) -> StoredObject:
         """What is known of an object of a public bucket. Raises StorageError NoSuchKey."""

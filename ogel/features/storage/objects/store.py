@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, cast
 
 import msgspec
 
-from ogel.features.storage.objects.object import StoredObject
-from ogel.runtime.database.database import Queries, Transaction
+from ogel.features.storage.buckets.bucket import Bucket
+from ogel.features.storage.objects.object import ScanState, StoredObject
+from ogel.runtime.database.database import Queries, Transaction, records
 
 _COLUMNS = b", ".join(name.encode() for name in StoredObject.__struct_fields__)
+_OF_OBJECT = b", ".join(b"o." + name.encode() for name in StoredObject.__struct_fields__)
+_OF_BUCKET = b", ".join(b"b." + name.encode() for name in Bucket.__struct_fields__)
+OBJECT_FIELDS, BUCKET_FIELDS = len(StoredObject.__struct_fields__), len(Bucket.__struct_fields__)
 _WRITTEN = b"""
 INSERT INTO objects (bucket_id, name, owner, owner_id, metadata, user_metadata, version, sha256, expires_at, scan_state)
 VALUES (
@@ -19,7 +23,7 @@ VALUES (
   %(version)s, %(sha256)s, %(expires_at)s, %(scan_state)s
 )
 """.strip()
-_SQL = Queries.beside(__name__, object=_COLUMNS, written=_WRITTEN)
+_SQL = Queries.beside(__name__, object=_COLUMNS, object_of=_OF_OBJECT, bucket_of=_OF_BUCKET, written=_WRITTEN)
 
 
 class Upserted(StoredObject, frozen=True, kw_only=True):
@@ -39,7 +43,7 @@ class ObjectRow(msgspec.Struct, frozen=True):
     user_metadata: Any
     sha256: bytes | None
     expires_at: Any
-    scan_state: str = "none"
+    scan_state: ScanState = "none"
 
     def parameters(self) -> dict[str, Any]:
         written = {name: getattr(self, name) for name in self.__struct_fields__}
@@ -102,6 +106,32 @@ class ObjectRows:
         """Those that others are writing to are left out."""
         parameters = {"bucket": bucket, "until": until, "limit": limit}
         return await tx.all(_SQL.delete_some, parameters, StoredObject)
+
+    async def find(
+        self, tx: Transaction, sought: Sequence[tuple[str, str, bool]]
+    ) -> Sequence[tuple[Any, ...]]:
+        """
+        By bucket, name, and whether it must be public. Rows are which it is, counted from 1, keys, sizes, md5s and
+        sealed keys of its blobs, and the fields of a StoredObject.
+        """
+        buckets, names, public = zip(*sought, strict=True)
+        parameters = {"buckets": list(buckets), "names": list(names), "public": list(public)}
+        return await tx.tuples(_SQL.find, parameters)
+
+    async def look(
+        self, tx: Transaction, sought: Sequence[tuple[str, str, bool]]
+    ) -> Sequence[tuple[Any, ...]]:
+        """
+        A row for each: whether the bucket has a quota, the fields of the Bucket, and those of the StoredObject that is
+        there, or as many None.
+        """
+        buckets, names, _ = zip(*sought, strict=True)
+        return await tx.tuples(_SQL.look, {"buckets": list(buckets), "names": list(names)})
+
+    async def write(self, tx: Transaction, rows: Sequence[Mapping[str, Any]]) -> tuple[int, datetime]:
+        """Returns how many were written, all or not as they were seen, and the time that they have."""
+        [(written, moment)] = await tx.tuples(_SQL.write, {"rows": records(rows)})
+        return written, moment
 
     async def now(self, tx: Transaction) -> datetime:
         """By the clock that rows are dated by."""

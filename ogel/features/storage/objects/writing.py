@@ -9,7 +9,8 @@ from uuid import uuid4
 from msgspec import Struct
 from psycopg import errors
 
-from ogel.features.storage.blobs.blob import Filled
+from ogel.features.storage.blobs.announced import AnnouncedBlobs
+from ogel.features.storage.blobs.blob import Filled, Intent
 from ogel.features.storage.blobs.service import BlobService
 from ogel.features.storage.buckets.bucket import Bucket
 from ogel.features.storage.buckets.rules import admitted
@@ -22,7 +23,9 @@ from ogel.features.storage.errors import (
     too_large,
 )
 from ogel.features.storage.events import OBJECT_CREATED, OBJECT_REMOVED, OBJECT_UPDATED, object_event
+from ogel.features.storage.objects.commits import Commit, Commits
 from ogel.features.storage.objects.conditions import NO_CONDITIONS, Conditions
+from ogel.features.storage.objects.looking import Lookout
 from ogel.features.storage.objects.names import checked_name, is_storable
 from ogel.features.storage.objects.object import Facts, StoredObject
 from ogel.features.storage.objects.store import ObjectRow, ObjectRows
@@ -64,12 +67,23 @@ Inspect = Callable[[Bucket, Facts, bytes], Facts]
 HEAD_BYTES = 4096
 
 
-def _uninspected(bucket: Bucket, facts: Facts, head: bytes) -> Facts:
+def uninspected(bucket: Bucket, facts: Facts, head: bytes) -> Facts:
     return facts
 
 
 # What is written only to see whether it may be.
 _NOTHING = Content([], '""', None, 0)
+
+
+class _Begun(Struct, frozen=True):
+    """
+    An upload whose bytes may come. `at_once`: it is committed with others; then `replaces` is what was there.
+    """
+
+    target: Target
+    intent: Intent
+    at_once: bool = False
+    replaces: StoredObject | None = None
 
 
 class _Undone(Exception):
@@ -86,6 +100,8 @@ class ObjectWriter:
         quotas: QuotaService,
         outbox: Outbox,
         scans: Scans,
+        lookout: Lookout,
+        announced: AnnouncedBlobs,
         most_bytes: int,
     ) -> None:
         self._database = database
@@ -95,6 +111,9 @@ class ObjectWriter:
         self._quotas = quotas
         self._outbox = outbox
         self._scans = scans
+        self._lookout = lookout
+        self._announced = announced
+        self._commits = Commits(database, rows, outbox)
         self._most_bytes = most_bytes
 
     async def put(
@@ -108,7 +127,7 @@ class ObjectWriter:
         length: int | None,
         upsert: bool,
         conditions: Conditions = NO_CONDITIONS,
-        inspect: Inspect = _uninspected,
+        inspect: Inspect = uninspected,
     ) -> StoredObject:
         """
         Stores a whole object. `length` is what was declared; None: unknown. `inspect` gets its first HEAD_BYTES, and
@@ -116,30 +135,86 @@ class ObjectWriter:
         KeyAlreadyExists (with `upsert`: never), PreconditionFailed, EntityTooLarge, InvalidMimeType, QuotaExceeded.
         """
         name = checked_name(name)
-        async with self._database.transaction() as tx:
-            target = await self.target(
-                tx, caller.principal, bucket_id, name, facts, upsert=upsert, conditions=conditions
+        begun = None
+        if conditions is NO_CONDITIONS and is_operator(caller.principal, WRITE):
+            begun = await self._begun_at_once(caller.principal, bucket_id, name, facts, length, upsert=upsert)
+        if begun is None:
+            begun = await self._begun(
+                caller.principal, bucket_id, name, facts, length, upsert=upsert, conditions=conditions
             )
-            most = self.most_of(target.bucket)
-            if length is not None and length > most:
-                raise too_large(most)
-            intent = await self._blobs.begin(
-                tx,
-                bucket=bucket_id,
-                owner=owner_of(caller.principal),
-                reserve=length or 0,
-                encrypted=target.bucket.encrypted,
-            )
+        target, intent = begun.target, begun.intent
         try:
-            head, content = await begun(content, HEAD_BYTES)
+            head, content = await with_head(content, HEAD_BYTES)
             facts = inspect(target.bucket, facts, head)
-            filled = await self._blobs.fill(intent, content, most, length)
+            filled = await self._blobs.fill(intent, content, self.most_of(target.bucket), length)
             whole = Content([filled], f'"{filled.md5.hex()}"', filled.sha256, filled.size)
+            if begun.at_once:
+                row = _row(target, whole, facts, str(uuid4()), owner_of(caller.principal))
+                if stored := await self._commits.commit(Commit(row, filled, begun.replaces)):
+                    return stored
             async with self._database.transaction() as tx:
                 return await self.commit(tx, caller, target, whole, facts)
         except BaseException:
             await self._blobs.give_up([intent])
             raise
+
+    async def _begun(
+        self,
+        principal: Principal,
+        bucket_id: str,
+        name: str,
+        facts: Facts,
+        length: int | None,
+        *,
+        upsert: bool,
+        conditions: Conditions,
+    ) -> _Begun:
+        async with self._database.transaction() as tx:
+            target = await self.target(
+                tx, principal, bucket_id, name, facts, upsert=upsert, conditions=conditions
+            )
+            self._check_length(target.bucket, length)
+            intent = await self._blobs.begin(
+                tx,
+                bucket=bucket_id,
+                owner=owner_of(principal),
+                reserve=length or 0,
+                encrypted=target.bucket.encrypted,
+            )
+        return _Begun(target, intent)
+
+    async def _begun_at_once(
+        self,
+        principal: Principal,
+        bucket_id: str,
+        name: str,
+        facts: Facts,
+        length: int | None,
+        *,
+        upsert: bool,
+    ) -> _Begun | None:
+        """
+        What `_begun` does, without a transaction of its own, for those whom neither policies nor quotas concern. None:
+        they do, or there is more to do.
+        """
+        if owner_of(principal) is not None or not is_storable(bucket_id):
+            return None
+        place = await self._lookout.place(bucket_id, name)
+        bucket, found = place.bucket, place.object
+        if bucket is None:
+            raise no_such_bucket()
+        if place.counted or bucket.encrypted or bucket.scanned or (found is not None and found.is_expired):
+            return None
+        admitted(bucket, facts)
+        self._check_length(bucket, length)
+        if found is not None and not upsert:
+            raise key_exists()
+        intent = await self._announced.take()
+        return _Begun(Target(bucket, name, upsert), intent, at_once=True, replaces=found)
+
+    def _check_length(self, bucket: Bucket, length: int | None) -> None:
+        if length is not None and length > (most := self.most_of(bucket)):
+            raise too_large(most)
 
     def most_of(self, bucket: Bucket) -> int:
         """The most bytes of an object there."""
@@ -259,7 +334,7 @@ async def forget_expired(tx: Transaction, rows: ObjectRows, outbox: Outbox, buck
         await outbox.publish(tx, [object_event(OBJECT_REMOVED, gone)])
 
 
-async def begun(content: AsyncIterable[bytes], most: int) -> tuple[bytes, AsyncIterator[bytes]]:
+async def with_head(content: AsyncIterable[bytes], most: int) -> tuple[bytes, AsyncIterator[bytes]]:
     """Returns the first bytes, at most so many, and all of the content, with them."""
     pieces, read = aiter(content), []
     length = 0

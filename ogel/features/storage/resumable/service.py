@@ -8,21 +8,20 @@ of them an object; nothing is copied.
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import AsyncIterable, AsyncIterator, Sequence
-from datetime import timedelta
+from collections.abc import AsyncIterable, Sequence
 from uuid import UUID
 
-from msgspec import Struct
 from msgspec.structs import replace
 
-from ogel.features.storage.blobs.blob import Filled, Held
 from ogel.features.storage.blobs.service import BlobService
+from ogel.features.storage.buckets.bucket import Bucket
 from ogel.features.storage.buckets.store import BucketStore
 from ogel.features.storage.errors import (
+    StorageError,
     checksum_mismatch,
     key_exists,
     no_such_bucket,
+    no_such_upload,
     offset_conflict,
     part_refused,
     too_large,
@@ -33,10 +32,12 @@ from ogel.features.storage.errors import (
     upload_length_known,
 )
 from ogel.features.storage.objects.names import checked_name
-from ogel.features.storage.objects.writing import Content, ObjectWriter
+from ogel.features.storage.objects.writing import Inspect, ObjectWriter
 from ogel.features.storage.policy import owner_of
 from ogel.features.storage.resumable.checksum import Checksum
+from ogel.features.storage.resumable.finishing import Finisher
 from ogel.features.storage.resumable.locks import Lock, UploadLocks
+from ogel.features.storage.resumable.segments import Segment, Segments
 from ogel.features.storage.resumable.source import Source
 from ogel.features.storage.resumable.store import UploadStore
 from ogel.features.storage.resumable.upload import NewUpload, Upload
@@ -44,28 +45,10 @@ from ogel.kernel.clock import utc_now
 from ogel.kernel.principal import Caller, Principal
 from ogel.runtime.database.database import Database, Transaction
 
-# A segment has no more bytes, and is stored when it has been coming for so long: more than that is never lost.
-SEGMENT_BYTES = 16 * 1024 * 1024
-_SEGMENT_SECONDS = 15.0
-# An upload has about so many segments at most. What comes behind a shorter one than that makes is stored together with
-# it, so that many small requests do not become as many blobs.
-_MOST_SEGMENTS = 4096
-_LEAST_BYTES = 1024 * 1024
 # Of a user, at once.
 MOST_UPLOADS = 1000
 # Of which an object is put together.
 MOST_PARTS = 1000
-# What arrives at the last moment may still be stored.
-_GRACE = timedelta(hours=1)
-
-
-class _Segment(Struct, frozen=True):
-    """A stored segment: `new` of its bytes are behind the offset, the others were those of `instead_of`."""
-
-    filled: Filled
-    position: int
-    new: int
-    instead_of: Sequence[str]
 
 
 class UploadService:
@@ -78,14 +61,17 @@ class UploadService:
         buckets: BucketStore,
         blobs: BlobService,
         writer: ObjectWriter,
+        inspect: Inspect,
         most_bytes: int,
         seconds: float,
     ) -> None:
         self._database = database
         self._store = store
         self._buckets = buckets
-        self._blobs = blobs
         self._writer = writer
+        self._inspect = inspect
+        self._finisher = Finisher(database, store, blobs, writer, inspect)
+        self._segments = Segments(database, blobs)
         self._locks = UploadLocks(database, store)
         self._most_bytes = most_bytes
         self._seconds = seconds
@@ -96,19 +82,20 @@ class UploadService:
         bytes, and StorageError SlowDown: the user has too many already.
         """
         async with self._database.transaction() as tx:
-            most = self._most_bytes
+            most, facts = self._most_bytes, new.said.facts
             if new.bucket is not None and new.name is not None:
-                checked_name(new.name)
-                target = await self._writer.target(
-                    tx, caller.principal, new.bucket, new.name, new.said.facts, upsert=new.upsert
-                )
-                most = self._writer.most_of(target.bucket)
+                new = replace(new, name=checked_name(new.name))
+                bucket = await self._target(tx, caller.principal, new)
+                most = self._writer.most_of(bucket)
+                if new.length == 0:
+                    facts = self._inspect(bucket, facts, b"")
             if new.length is not None and new.length > most:
                 raise too_large(most)
             await self._check_room(tx, caller.principal, new)
             upload = await self._store.create(tx, caller.principal, new, self._seconds)
             if upload.is_whole and not new.is_part:
-                await self._finish(tx, caller, upload)
+                await self._finisher.finish(tx, caller, upload, facts)
+                upload = replace(upload, finished_at=utc_now())
         return upload
 
     async def get(self, caller: Caller, id: UUID) -> Upload:
@@ -142,17 +129,23 @@ class UploadService:
                 raise upload_is_final() if upload.concat == "final" else key_exists()
             if upload.received != offset:
                 raise offset_conflict()
+            bucket = await self._bucket(upload)
             if length is not None and length != upload.length:
-                await self._set_length(lock, length)
-            most, encrypted = await self._limits(lock.upload)
-            if size is not None and size > most - offset:
+                await self._set_length(lock, bucket, length)
+            if size is not None and size > self._most(lock.upload, bucket) - offset:
                 raise upload_exceeded()
             source = Source(content, checksum)
             lock.when_asked(source.stop)
-            await self._write(caller, lock, source, most, encrypted, checksum)
+            try:
+                await self._write(caller, lock, bucket, source, checksum)
+            except StorageError as error:
+                if error.code == "InvalidMimeType":  # whatever comes, it will not be taken
+                    await self._forget(id)
+                raise
             if source.broken is not None:
                 raise source.broken
-            if source.stopped and not lock.upload.is_whole:
+            has_all = lock.upload.is_whole or (size is not None and lock.upload.received == offset + size)
+            if source.stopped and not has_all:
                 raise upload_interrupted()
             return lock.upload
 
@@ -169,8 +162,7 @@ class UploadService:
         try:
             return await self.append(caller, upload.id, 0, content, size=size, checksum=checksum)
         except BaseException:
-            async with self._database.autocommit() as tx:
-                await self._store.delete(tx, [upload.id])
+            await self._forget(upload.id)
             raise
 
     async def terminate(self, caller: Caller, id: UUID) -> None:
@@ -178,8 +170,7 @@ class UploadService:
         upload, _ = await self._locks.see(caller.principal, id)
         if upload.finished_at is not None:
             raise key_exists()
-        async with self._database.transaction() as tx:
-            await self._store.delete(tx, [id])
+        await self._forget(id)
 
     async def concatenate(self, caller: Caller, new: NewUpload, ids: Sequence[UUID]) -> Upload:
         """
@@ -188,22 +179,40 @@ class UploadService:
         """
         if not 0 < len(ids) <= MOST_PARTS or len(set(ids)) < len(ids):
             raise part_refused(f"An object is made of 1 to {MOST_PARTS} parts, each of them named once.")
+        assert new.bucket is not None
+        new = replace(new, name=checked_name(new.name or ""))
+        async with self._database.transaction() as tx:
+            bucket = await self._target(tx, caller.principal, new)
+            first, _ = await self._store.get(tx, ids[0])
+        version = _checked_part(first, caller.principal).version
+        facts = await self._finisher.inspected(bucket, new.said.facts, version)
         async with self._database.transaction() as tx:
             found = {part.id: part for part in await self._store.lock_parts(tx, ids)}
             parts = [_checked_part(found.get(id), caller.principal) for id in ids]
             length = sum(part.received for part in parts)
-            assert new.bucket is not None
-            assert new.name is not None
-            target = await self._writer.target(
-                tx, caller.principal, new.bucket, new.name, new.said.facts, upsert=new.upsert
-            )
-            if length > (most := self._writer.most_of(target.bucket)):
+            if length > (most := self._writer.most_of(bucket)):
                 raise too_large(most)
             whole = replace(new, length=length)
             upload = await self._store.create(tx, caller.principal, whole, self._seconds, received=length)
-            await self._finish(tx, caller, upload, [part.version for part in parts])
+            await self._finisher.finish(tx, caller, upload, facts, [part.version for part in parts])
             await self._store.delete(tx, ids)
-        return upload
+        return replace(upload, finished_at=utc_now())
+
+    async def place(self, id: UUID) -> tuple[str, str]:
+        """The bucket and the name that an upload goes to. Raises StorageError NoSuchUpload."""
+        async with self._database.autocommit() as tx:
+            upload, _ = await self._store.get(tx, id)
+        if upload is None or upload.bucket_id is None or upload.name is None:
+            raise no_such_upload()
+        return upload.bucket_id, upload.name
+
+    async def _target(self, tx: Transaction, principal: Principal, new: NewUpload) -> Bucket:
+        """Whether it may go there is asked before any bytes come, and again when it becomes an object."""
+        assert new.bucket is not None
+        assert new.name is not None
+        facts = new.said.facts
+        target = await self._writer.target(tx, principal, new.bucket, new.name, facts, upsert=new.upsert)
+        return target.bucket
 
     async def _check_room(self, tx: Transaction, principal: Principal, new: NewUpload) -> None:
         """A part that says no bucket is asked of no policy, so little room is left to those."""
@@ -217,20 +226,23 @@ class UploadService:
         if count >= MOST_UPLOADS or homeless > 2 * self._most_bytes:
             raise too_many_uploads()
 
-    async def _limits(self, upload: Upload) -> tuple[int, bool]:
-        """The most bytes that it may have, and whether they are encrypted."""
-        most, encrypted = self._most_bytes, False
-        if upload.bucket_id is not None:
-            async with self._database.autocommit() as tx:
-                bucket = await self._buckets.get(tx, upload.bucket_id)
-            if bucket is None:
+    async def _bucket(self, upload: Upload) -> Bucket | None:
+        if upload.bucket_id is None:
+            return None
+        async with self._database.autocommit() as tx:
+            if (bucket := await self._buckets.get(tx, upload.bucket_id)) is None:
                 raise no_such_bucket()
-            most, encrypted = self._writer.most_of(bucket), bucket.encrypted
-        return (most if upload.length is None else upload.length), encrypted
+        return bucket
 
-    async def _set_length(self, lock: Lock, length: int) -> None:
+    def _most(self, upload: Upload, bucket: Bucket | None) -> int:
+        """The most bytes that it may have."""
+        if upload.length is not None:
+            return upload.length
+        return self._most_bytes if bucket is None else self._writer.most_of(bucket)
+
+    async def _set_length(self, lock: Lock, bucket: Bucket | None, length: int) -> None:
         upload = lock.upload
-        most, _ = await self._limits(upload)
+        most = self._most(upload, bucket)
         if upload.length is not None or length < upload.received:
             raise upload_length_known()
         if length > most:
@@ -244,123 +256,62 @@ class UploadService:
         self,
         caller: Caller,
         lock: Lock,
+        bucket: Bucket | None,
         source: Source,
-        most: int,
-        encrypted: bool,
         checksum: Checksum | None,
     ) -> None:
         """Stores what the source has; with a checksum nothing counts before all of it does."""
-        async with self._database.autocommit() as tx:
-            last = await self._blobs.last_held(tx, lock.upload.version)
-        written: list[_Segment] = []
-        at = lock.upload.received
+        last = await self._segments.last(lock.upload)
+        written: list[Segment] = []
+        at, most = lock.upload.received, self._most(lock.upload, bucket)
+        encrypted = bucket is not None and bucket.encrypted
         try:
             while await source.has_more():
                 if at == most:
                     raise upload_exceeded()
-                segment = await self._fill(lock.upload, last, source, most - at, encrypted)
+                segment = await self._segments.fill(lock.upload, last, source, at, most, encrypted)
                 written.append(segment)
                 at += segment.new
                 if at == most and await source.has_more():
                     raise upload_exceeded()
-                last = _held(segment)
+                last = segment.held
                 if checksum is None:
-                    await self._advance(caller, lock, written)
+                    await self._advance(caller, lock, bucket, written)
                     written = []
             if checksum is not None and source.is_complete:
                 if not checksum.matches:
                     raise checksum_mismatch()
-                await self._advance(caller, lock, written)
+                await self._advance(caller, lock, bucket, written)
                 written = []
         finally:
             if written:
-                await self._blobs.give_up([segment.filled.intent for segment in written])
+                await self._segments.give_up(written)
         if lock.upload.is_whole and lock.upload.finished_at is None and not lock.upload.concat:
-            await self._advance(caller, lock, [])
+            await self._advance(caller, lock, bucket, [])
 
-    async def _fill(
-        self, upload: Upload, last: Held | None, source: Source, rest: int, encrypted: bool
-    ) -> _Segment:
-        least = max(_LEAST_BYTES, (rest + upload.received) // _MOST_SEGMENTS)
-        short = last if last is not None and last.size < least else None
-        most = min(rest, SEGMENT_BYTES)
-        async with self._database.transaction() as tx:
-            intent = await self._blobs.begin(
-                tx, bucket=upload.bucket_id, owner=upload.owner_id, reserve=0, encrypted=encrypted
-            )
-
-        async def content() -> AsyncIterator[bytes]:
-            if short is not None:
-                async for piece in self._blobs.read([short.blob], 0, short.size):
-                    yield piece
-            async for piece in source.segment(most, _SEGMENT_SECONDS):
-                yield piece
-
-        before = 0 if short is None else short.size
-        try:
-            filled = await self._blobs.fill(intent, content(), before + most)
-        except BaseException:
-            await self._blobs.give_up([intent])
-            raise
-        position = 0 if last is None else last.position + (short is None)
-        return _Segment(filled, position, filled.size - before, [] if short is None else [short.key])
-
-    async def _advance(self, caller: Caller, lock: Lock, written: Sequence[_Segment]) -> None:
+    async def _advance(
+        self, caller: Caller, lock: Lock, bucket: Bucket | None, written: Sequence[Segment]
+    ) -> None:
         """Moves the offset behind the segments, and makes an object of the upload if those were the last."""
         upload = lock.upload
         received = upload.received + sum(segment.new for segment in written)
         after = replace(upload, received=received)
+        facts = upload.said.facts
+        ends = after.is_whole and upload.concat is None
+        if ends and bucket is not None:
+            facts = await self._finisher.inspected(bucket, facts, upload.version, written)
         async with self._database.transaction() as tx:
             if not await self._store.advance(tx, upload.id, lock.token, upload.received, received):
                 raise upload_interrupted()
-            for segment in written:
-                await self._blobs.hold(
-                    tx,
-                    segment.filled,
-                    version=upload.version,
-                    position=segment.position,
-                    until=upload.expires_at + _GRACE,
-                    instead_of=segment.instead_of,
-                )
-            if after.is_whole and upload.concat is None:
-                await self._finish(tx, caller, upload)
+            await self._segments.hold(tx, upload, written)
+            if ends:
+                await self._finisher.finish(tx, caller, upload, facts)
                 after = replace(after, finished_at=utc_now())
         lock.upload = after
 
-    async def _finish(
-        self, tx: Transaction, caller: Caller, upload: Upload, versions: Sequence[str] = ()
-    ) -> None:
-        """Makes an object of what came of the upload, or of others."""
-        assert upload.bucket_id is not None
-        assert upload.name is not None
-        parts = await self._blobs.held(tx, *(versions or [upload.version]))
-        said, principal = upload.said, caller.principal
-        target = await self._writer.target(
-            tx, principal, upload.bucket_id, upload.name, said.facts, upsert=upload.upsert
-        )
-        content = Content([], _etag(parts), None, sum(part.size for part in parts))
-        await self._writer.commit(tx, caller, target, content, said.facts, upload.version)
-        await self._blobs.keep_held(
-            tx,
-            [part.key for part in parts],
-            bucket=upload.bucket_id,
-            owner=owner_of(principal),
-            version=upload.version,
-        )
-        await self._store.finish(tx, upload.id)
-
-
-def _held(segment: _Segment) -> Held:
-    filled = segment.filled
-    return Held(filled.intent.key, filled.size, filled.md5, filled.intent.sealed_key, segment.position)
-
-
-def _etag(parts: Sequence[Held]) -> str:
-    """As S3 has it: of one part its MD5, of several the MD5 of theirs, and how many."""
-    if len(parts) == 1:
-        return f'"{parts[0].md5.hex()}"'
-    of_all = hashlib.md5(b"".join(part.md5 for part in parts), usedforsecurity=False).hexdigest()
-    return f'"{of_all}-{len(parts)}"' if parts else f'"{of_all}"'
+    async def _forget(self, id: UUID) -> None:
+        async with self._database.autocommit() as tx:
+            await self._store.delete(tx, [id])
 
 
 def _checked_part(part: Upload | None, principal: Principal) -> Upload:

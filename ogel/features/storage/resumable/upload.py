@@ -81,6 +81,4 @@ class NewUpload(Struct, frozen=True):
 
 def writer(principal: Principal) -> tuple[str | None, str | None]:
     """The owner and the role of what a principal uploads; all keys for which no policy holds are one."""
-    if is_operator(principal, WRITE):
-        return None, SERVICE
-    return owner_of(principal), principal.role
+    return owner_of(principal), SERVICE if is_operator(principal, WRITE) else principal.role

@@ -6,16 +6,19 @@ import re
 from collections.abc import Mapping, Sequence
 from email.utils import format_datetime
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
+from msgspec.structs import replace
 from starlette.types import Scope
 
 from ogel.features.storage.errors import StorageError
 from ogel.features.storage.resumable.checksum import ALGORITHMS
-from ogel.features.storage.resumable.upload import Upload
+from ogel.features.storage.resumable.upload import NewUpload, Upload
 from ogel.features.storage.supabase import tus
 from ogel.features.storage.supabase.errors import render_error
 from ogel.kernel.errors import OgelError
-from ogel.runtime.http.access import OPEN, Access
+from ogel.kernel.principal import Caller, Principal
+from ogel.runtime.http.access import OPEN, Access, Who
 from ogel.runtime.http.cors import Cors
 from ogel.runtime.http.credentials import apikey_header, bearer
 from ogel.runtime.http.dialect import Dialect
@@ -24,6 +27,7 @@ from ogel.runtime.http.streamed import BodyStream
 
 if TYPE_CHECKING:
     from ogel.features.storage.resumable.service import UploadService
+    from ogel.features.storage.signing.service import UrlSigner
 
 PREFIX = "/storage/v1/upload/resumable"
 _TEXT = "text/plain;charset=UTF-8"
@@ -36,9 +40,20 @@ _HOST = re.compile(r"[A-Za-z0-9._-]+(:[0-9]{1,5})?|\[[0-9A-Fa-f:.]+\](:[0-9]{1,5
 
 
 class TusRoutes:
+    path = ""
+    who: Who = "known"
+
     def __init__(self, uploads: UploadService, most_bytes: int) -> None:
         self._uploads = uploads
         self._most_bytes = most_bytes
+
+    async def _begins(self, call: Call[Any, Any], new: NewUpload) -> tuple[Caller, NewUpload]:
+        """Who begins the upload, and as what."""
+        return call.caller, new
+
+    async def _goes_on(self, call: Call[Any, Any]) -> tuple[Caller, UUID]:
+        """Who goes on with an upload, and with which."""
+        return call.caller, tus.upload_id(call.path["id"])
 
     async def options(self, call: Call[Any, Any]) -> Reply:
         return _reply(
@@ -56,17 +71,16 @@ class TusRoutes:
         tus.check_version(call.header)
         new, parts = tus.new_upload(call)
         body, checksum = call.body, tus.checksum(call.header)
+        caller, new = await self._begins(call, new)
         if parts:
-            upload = await self._uploads.concatenate(call.caller, new, parts)
-            return _reply(201, {"location": _location(call, upload), **_state(upload)})
+            upload = await self._uploads.concatenate(caller, new, parts)
+            return _reply(201, {"location": self._location(call, upload), **_state(upload)})
         has_bytes = bool(body.length) or (body.length is None and body.content_type == tus.OFFSET_TYPE)
-        upload = await self._uploads.create(call.caller, new)
-        said = {"location": _location(call, upload)}
+        upload = await self._uploads.create(caller, new)
+        said = {"location": self._location(call, upload)}
         if not has_bytes:
             return _reply(201, {**said, **_state(upload)})
-        upload = await self._uploads.append_first(
-            call.caller, upload, body, size=body.length, checksum=checksum
-        )
+        upload = await self._uploads.append_first(caller, upload, body, size=body.length, checksum=checksum)
         return _reply(201, {**said, "upload-offset": str(upload.received), **_state(upload)})
 
     async def override(self, call: Call[BodyStream, Any]) -> Reply:
@@ -79,7 +93,7 @@ class TusRoutes:
 
     async def state(self, call: Call[Any, Any]) -> Reply:
         tus.check_version(call.header)
-        upload = await self._uploads.get(call.caller, tus.upload_id(call.path["id"]))
+        upload = await self._uploads.get(*await self._goes_on(call))
         said = upload.said
         told = {
             "cache-control": "no-store",
@@ -104,9 +118,10 @@ class TusRoutes:
             )
         if (offset := tus.number(call.header, "upload-offset")) is None:
             raise tus.refused(400, "Upload-Offset header required")
+        caller, id = await self._goes_on(call)
         upload = await self._uploads.append(
-            call.caller,
-            tus.upload_id(call.path["id"]),
+            caller,
+            id,
             offset,
             body,
             size=body.length,
@@ -117,18 +132,41 @@ class TusRoutes:
 
     async def terminate(self, call: Call[Any, Any]) -> Reply:
         tus.check_version(call.header)
-        await self._uploads.terminate(call.caller, tus.upload_id(call.path["id"]))
+        await self._uploads.terminate(*await self._goes_on(call))
         return _reply(204, {})
 
+    def _location(self, call: Call[Any, Any], upload: Upload) -> str:
+        """
+        Where the client reaches the upload, as it reached us: by the name that it asked for, or that a proxy says it
+        did. It only gets back what it sent.
+        """
+        path = f"{PREFIX}{self.path}/{upload.id}"
+        host = call.header("x-forwarded-host") or call.header("host") or ""
+        if not _HOST.fullmatch(host):
+            return path
+        scheme = "https" if call.header("x-forwarded-proto") == "https" else "http"
+        port = call.header("x-forwarded-port") or ""
+        usual = {"http": "80", "https": "443"}[scheme]
+        if call.header("x-forwarded-host") and ":" not in host and port.isdigit() and port != usual:
+            host = f"{host}:{port}"
+        return f"{scheme}://{host}{path}"
+
     def routes(self) -> Sequence[Route]:
-        read, write = Access("known", None, "read"), Access("known", None, "write")
+        read, write = Access(self.who, None, "read"), Access(self.who, None, "write")
         streamed = write.taking(self._most_bytes)
-        of_one = "/{id}"
+        of_one = f"{self.path}/{{id}}"
         return [
-            Route("OPTIONS", "", self.options, access=OPEN, summary="What of TUS is known here", status=204),
+            Route(
+                "OPTIONS",
+                self.path,
+                self.options,
+                access=OPEN,
+                summary="What of TUS is known here",
+                status=204,
+            ),
             Route(
                 "POST",
-                "",
+                self.path,
                 self.create,
                 access=streamed,
                 summary="Begins an upload",
@@ -160,7 +198,32 @@ class TusRoutes:
         ]
 
 
-def tus_dialect(uploads: UploadService, most_bytes: int) -> Dialect:
+class SignedTusRoutes(TusRoutes):
+    """`/sign`: who is asked for no key, but for the token that somebody else got for an upload to that name."""
+
+    path = "/sign"
+    who = "open"
+
+    def __init__(self, uploads: UploadService, signer: UrlSigner, most_bytes: int) -> None:
+        super().__init__(uploads, most_bytes)
+        self._signer = signer
+
+    async def _begins(self, call: Call[Any, Any], new: NewUpload) -> tuple[Caller, NewUpload]:
+        principal, upsert = self._signed(call, new.bucket or "", new.name or "")
+        return replace(call.caller, principal=principal), replace(new, upsert=upsert)
+
+    async def _goes_on(self, call: Call[Any, Any]) -> tuple[Caller, UUID]:
+        id = tus.upload_id(call.path["id"])
+        principal, _ = self._signed(call, *await self._uploads.place(id))
+        return replace(call.caller, principal=principal), id
+
+    def _signed(self, call: Call[Any, Any], bucket: str, name: str) -> tuple[Principal, bool]:
+        if (token := call.header("x-signature")) is None:
+            raise StorageError(400, "InvalidSignature", "Missing x-signature header")
+        return self._signer.uploader(token, bucket, name)
+
+
+def tus_dialect(uploads: UploadService, signer: UrlSigner, most_bytes: int) -> Dialect:
     return Dialect(
         "tus",
         PREFIX,
@@ -168,7 +231,10 @@ def tus_dialect(uploads: UploadService, most_bytes: int) -> Dialect:
         credentials=(bearer, apikey_header),
         strict_parameters=False,
         cors=Cors(exposed=_EXPOSED, max_age_seconds=86400),
-        routes=TusRoutes(uploads, most_bytes).routes(),
+        routes=[
+            *TusRoutes(uploads, most_bytes).routes(),
+            *SignedTusRoutes(uploads, signer, most_bytes).routes(),
+        ],
     )
 
 
@@ -199,20 +265,3 @@ def _expiry(upload: Upload) -> Mapping[str, str]:
     if upload.finished_at is not None:
         return {}
     return {"upload-expires": format_datetime(upload.expires_at, usegmt=True)}
-
-
-def _location(call: Call[Any, Any], upload: Upload) -> str:
-    """
-    Where the client reaches the upload, as it reached us: by the name that it asked for, or that a proxy says it did.
-    It only gets back what it sent.
-    """
-    path = f"{PREFIX}/{upload.id}"
-    host = call.header("x-forwarded-host") or call.header("host") or ""
-    if not _HOST.fullmatch(host):
-        return path
-    scheme = "https" if call.header("x-forwarded-proto") == "https" else "http"
-    port = call.header("x-forwarded-port") or ""
-    usual = {"http": "80", "https": "443"}[scheme]
-    if call.header("x-forwarded-host") and ":" not in host and port.isdigit() and port != usual:
-        host = f"{host}:{port}"
-    return f"{scheme}://{host}{path}"

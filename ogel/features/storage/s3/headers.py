@@ -1,0 +1,111 @@
+"""What is said of an object in headers: as S3's clients send it, and as they read it."""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ogel.features.storage.errors import StorageError
+from ogel.features.storage.objects.conditions import ANY, NO_CONDITIONS, Conditions
+from ogel.features.storage.objects.object import Facts, StoredObject
+from ogel.features.storage.s3.errors import invalid_argument, not_implemented
+
+_META = "x-amz-meta-"
+# As S3 has it: names and values together.
+_MOST_METADATA_BYTES = 2048
+_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_PLAIN = re.compile(r"[\x20-\x7e]*")
+_TAG = re.compile(r'"[^"]*"')
+# What a signed request may have said differently, by the parameter's name.
+_OVERRIDES = {
+    "response-content-type": "content-type",
+    "response-content-language": "content-language",
+    "response-expires": "expires",
+    "response-cache-control": "cache-control",
+    "response-content-disposition": "content-disposition",
+    "response-content-encoding": "content-encoding",
+}
+
+
+def facts_of(headers: Mapping[bytes, bytes]) -> Facts:
+    """Raises StorageError MetadataTooLarge, InvalidStorageClass."""
+    storage_class = _text(headers, b"x-amz-storage-class")
+    if storage_class not in (None, "STANDARD"):
+        raise StorageError(400, "InvalidStorageClass", "The only storage class here is STANDARD.")
+    metadata = {
+        name.decode().removeprefix(_META): _decoded(value)
+        for name, value in headers.items()
+        if name.startswith(_META.encode())
+    }
+    if sum(len(name) + len(value.encode()) for name, value in metadata.items()) > _MOST_METADATA_BYTES:
+        message = f"The metadata has more than {_MOST_METADATA_BYTES} bytes."
+        raise StorageError(400, "MetadataTooLarge", message)
+    return Facts(
+        _text(headers, b"content-type") or Facts().content_type,
+        _text(headers, b"cache-control") or Facts().cache_control,
+        metadata or None,
+    )
+
+
+def conditions_of(headers: Mapping[bytes, bytes]) -> Conditions:
+    """Of a write. Raises StorageError NotImplemented for conditions that only make sense of reads."""
+    if b"if-modified-since" in headers or b"if-unmodified-since" in headers:
+        raise not_implemented("Writing by a time of change")
+    match, none_match = _tags(headers, b"if-match"), _tags(headers, b"if-none-match")
+    return Conditions(match, none_match) if match or none_match else NO_CONDITIONS
+
+
+def described(object: StoredObject) -> dict[str, str]:
+    """Headers of what it is, besides those that any answer with content has."""
+    headers = {"cache-control": object.cache_control}
+    for name, value in _metadata(object.user_metadata or {}):
+        headers[_META + name] = value
+    return headers
+
+
+def overrides(parameters: Mapping[str, str]) -> dict[str, str]:
+    """Raises StorageError InvalidArgument."""
+    found = {}
+    for parameter, header in _OVERRIDES.items():
+        if (value := parameters.get(parameter)) is not None:
+            if not _PLAIN.fullmatch(value):
+                raise invalid_argument(f"{parameter} takes visible ASCII characters.")
+            found[header] = value
+    return found
+
+
+def _metadata(metadata: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """What of it can be said in headers: others may have written any JSON."""
+    for name, value in metadata.items():
+        if _NAME.fullmatch(name) and isinstance(value, (str, int, float)):
+            yield name.lower(), _encoded(str(value))
+
+
+def _decoded(value: bytes) -> str:
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return str(value, "latin-1")
+
+
+def _encoded(text: str) -> str:
+    """As S3 writes what is not ASCII (RFC 2047)."""
+    if _PLAIN.fullmatch(text):
+        return text
+    return f"=?UTF-8?B?{base64.b64encode(text.encode(errors='replace')).decode()}?="
+
+
+def _tags(headers: Mapping[bytes, bytes], name: bytes) -> tuple[str, ...] | None:
+    text = _text(headers, name)
+    if text is None:
+        return None
+    if text == "*":
+        return ANY
+    return tuple(_TAG.findall(text)) or (f'"{text}"',)
+
+
+def _text(headers: Mapping[bytes, bytes], name: bytes) -> str | None:
+    value = headers.get(name)
+    return None if value is None else _decoded(value).strip()

@@ -1,0 +1,205 @@
+"""`ogel storage` beside a suite that is somewhere else: files go in, come out, and go on where they were broken off."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from unittest import mock
+
+import pytest
+
+from ogel.cli.storage.fetching import _Partial
+from ogel.cli.storage.places import Place
+from tests.support.cli import Finished, ogel, ogel_here
+from tests.support.process import ADMIN_KEY, Client, Ogel
+
+Run = Callable[..., Finished]
+OBJECT = "/storage/v1/object"
+
+
+@pytest.fixture(scope="module")
+def suite(suite_servers: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ogel]:
+    directory = tmp_path_factory.mktemp("suite")
+    here = {**suite_servers, "OGEL_DATA_DIR": str(directory / "data")}
+    with Ogel("api", "--with", "worker,scheduler", log=directory / "ogel.log", **here) as ogel:
+        yield ogel
+
+
+@pytest.fixture
+def there(suite: Ogel, tmp_path: Path) -> dict[str, str]:
+    return {
+        "OGEL_URL": f"http://127.0.0.1:{suite.port}",
+        "OGEL_KEY": ADMIN_KEY,
+        "XDG_CONFIG_HOME": str(tmp_path / "config"),
+    }
+
+
+@pytest.fixture
+def run(there: dict[str, str]) -> Run:
+    def run(*arguments: str, stdin: bytes = b"") -> Finished:
+        with mock.patch.object(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin))):
+            return ogel_here("storage", *arguments, **there)
+
+    return run
+
+
+@pytest.fixture
+def bucket(api: Client, request: pytest.FixtureRequest) -> str:
+    name = hashlib.sha256(request.node.name.encode()).hexdigest()[:12]
+    api.ok("POST", "/storage/v1/bucket", {"name": name})
+    return name
+
+
+def test_a_file_goes_in_and_comes_out(run: Run, bucket: str, tmp_path: Path, there: dict[str, str]) -> None:
+    content = bytes(range(256)) * 3000
+    source = tmp_path / "Übersicht 100%+#?.bin"
+    source.write_bytes(content)
+    sent = run("cp", str(source), f"{bucket}:a/")
+    assert (sent.code, sent.err) == (0, "1 copied (768.0 kB)\n"), sent.err
+    got = run("cp", f"{bucket}:a/{source.name}", str(tmp_path / "back"))
+    assert got.code == 0, got.err
+    assert (tmp_path / "back").read_bytes() == content
+    # Into a directory it keeps its name, and what is there is replaced unless --keep says not to.
+    (tmp_path / "in").mkdir()
+    for _ in range(2):
+        assert run("cp", f"{bucket}:a/{source.name}", str(tmp_path / "in")).code == 0
+    assert [each.name for each in (tmp_path / "in").iterdir()] == [source.name]
+    source.write_bytes(b"other")
+    kept = run("cp", "--keep", str(source), f"{bucket}:a/")
+    assert kept.code == 1 and "already exists" in kept.err
+    # The standard input and output, in a process of its own: nothing but the content is written.
+    assert run("cp", "-", f"{bucket}:piped", stdin=b"from\0stdin").code == 0
+    assert ogel("storage", "cp", f"{bucket}:piped", "-", **there).out == "from\0stdin"
+
+
+def test_what_is_wrong_is_said_in_a_line(run: Run, bucket: str, tmp_path: Path, api: Client) -> None:
+    (tmp_path / "a").write_bytes(b"a")
+    for arguments, said in {
+        ("a", "b"): "neither SOURCE nor TARGET is BUCKET:NAME",
+        ("-r", "-", f"{bucket}:"): "--recursive means nothing",
+        ("-", f"{bucket}:"): "needs a NAME",
+        (f"{tmp_path}", f"{bucket}:"): "--recursive",
+        (f"{tmp_path}/none", f"{bucket}:"): "does not exist",
+        (f"{bucket}:", str(tmp_path)): "names no object",
+    }.items():
+        refused = run("cp", *arguments)
+        assert refused.code == 2 and said in refused.err, (arguments, refused.err)
+    for arguments, said in {
+        (f"{tmp_path}/a", "nowhere:"): "Bucket not found",
+        (f"{tmp_path}/a", f"{bucket}:../a"): "Invalid key",
+        (f"{bucket}:none", f"{tmp_path}/none"): "Object not found",
+        (f"{bucket}:none", f"{tmp_path}/a/none"): "File exists",
+    }.items():
+        refused = run("cp", *arguments)
+        assert refused.code == 1 and said in refused.err, (arguments, refused.err)
+    assert [each.name for each in tmp_path.iterdir()] == ["a"]
+
+
+def test_a_download_goes_on_where_it_was_broken_off(
+    run: Run, bucket: str, tmp_path: Path, api: Client
+) -> None:
+    content = bytes(range(256)) * 4000
+    stored = api("POST", f"{OBJECT}/{bucket}/big", raw=content, headers={"content-type": "a/b"})
+    assert stored.status == 200
+    etag = api("GET", f"{OBJECT}/authenticated/{bucket}/big").headers["etag"]
+    target = tmp_path / "big"
+    partial = _Partial(target, Place(bucket, "big"))
+
+    def broken_off(begun: bytes, tag: str) -> None:
+        with partial.opened(0, tag) as file:
+            file.write(begun)
+
+    # What is there is not asked for again; were it, the letter would be gone, which the check then finds.
+    broken_off(b"X" + content[1:300_000], etag)
+    assert "not what is stored" in run("cp", f"{bucket}:big", str(target)).err
+    for begun, tag in ((content[:300_000], etag), (content, etag), (b"of another", '"other"'), (b"", "")):
+        broken_off(begun, tag)
+        assert run("cp", f"{bucket}:big", str(target)).code == 0
+        assert target.read_bytes() == content
+    assert [each.name for each in tmp_path.iterdir()] == ["big"]
+
+
+def test_usage_is_shown_for_people_and_for_machines(run: Run, bucket: str, api: Client) -> None:
+    api("POST", f"{OBJECT}/{bucket}/a", raw=b"12345", headers={"content-type": "a/b"})
+    shown = run("usage")
+    assert shown.code == 0 and f"{bucket}  " in shown.out and "5 bytes" in shown.out
+    told = json.loads(run("usage", "--json").out)
+    assert {"bucket": bucket, "objects": 1, "bytes": 5, "max_bytes": None} in told["buckets"]
+
+
+def test_a_tree_goes_in_and_comes_out_and_what_is_the_same_stays(
+    run: Run, bucket: str, tmp_path: Path
+) -> None:
+    tree = tmp_path / "tree"
+    files = {
+        "a.txt": b"a",
+        "b/c d.txt": b"b" * 100_000,
+        "b/ü/日本.bin": b"\0\1",
+        "z/.hidden": b"",
+        "b.txt": b"b",
+    }
+    for name, content in files.items():
+        (tree / name).parent.mkdir(parents=True, exist_ok=True)
+        (tree / name).write_bytes(content)
+    (tree / "loop").symlink_to(tree)
+    sent = run("cp", "-r", str(tree), f"{bucket}:up/", "--json")
+    assert json.loads(sent.out) == {"copied": 5, "bytes": 100_004, "unchanged": 0, "failed": {}}, sent.err
+    again = run("cp", "-r", "-u", str(tree), f"{bucket}:up", "--json")
+    assert json.loads(again.out)["unchanged"] == 5
+    (tree / "a.txt").write_bytes(b"c")
+    assert json.loads(run("cp", "-r", "-u", str(tree), f"{bucket}:up", "--json").out)["copied"] == 1
+
+    listed = run("ls", f"{bucket}:up/")
+    assert [line.split("  ")[0] for line in listed.out.splitlines()] == [
+        "NAME",
+        "up/a.txt",
+        "up/b.txt",
+        "up/b/",
+        "up/z/",
+    ]
+    items = json.loads(run("ls", "-r", "--json", f"{bucket}:").out)["items"]
+    assert [each["name"] for each in items] == sorted(f"up/{name}" for name in files)
+    few = json.loads(run("ls", "-r", "--json", "--limit", "2", f"{bucket}:").out)
+    assert (len(few["items"]), few["more"]) == (2, True)
+
+    # From there to here, and from there to there.
+    assert run("cp", "-r", f"{bucket}:up/", str(tmp_path / "back")).code == 0
+    assert run("cp", "-r", f"{bucket}:up/", f"{bucket}:copy/").code == 0
+    assert run("cp", "-r", f"{bucket}:copy/b/", str(tmp_path / "part")).code == 0
+    for name, content in {**files, "a.txt": b"c"}.items():
+        assert (tmp_path / "back" / name).read_bytes() == content
+    assert (tmp_path / "part" / "ü/日本.bin").read_bytes() == b"\0\1"
+    kept = json.loads(run("cp", "-r", "--keep", "--json", f"{bucket}:up/", str(tmp_path / "back")).out)
+    assert (kept["copied"], kept["unchanged"]) == (0, 5)
+
+
+def test_names_that_no_file_can_have_are_left_there(
+    run: Run, bucket: str, tmp_path: Path, api: Client
+) -> None:
+    for name in ("a", "a/b", "c/", "d//e"):
+        body = {"content-type": "a/b"}
+        assert api("POST", f"{OBJECT}/{bucket}/{name}", raw=b"x", headers=body).status == 200, name
+    got = run("cp", "-r", "--json", f"{bucket}:", str(tmp_path / "here"))
+    told = json.loads(got.out)
+    assert got.code == 1 and set(told["failed"]) >= {f"{bucket}:c/", f"{bucket}:d//e"}, told
+    assert (tmp_path / "here" / "a").exists()
+
+
+def test_objects_and_buckets_are_deleted(run: Run, bucket: str, api: Client) -> None:
+    for name in ("a", "b/1", "b/2", "c"):
+        api("POST", f"{OBJECT}/{bucket}/{name}", raw=b"x", headers={"content-type": "a/b"})
+    assert run("rm", f"{bucket}:").code == 2
+    assert run("rm", f"{bucket}:a", f"{bucket}:none").err.splitlines() == [
+        "1 deleted",
+        f"{bucket}:none: there is no such object",
+    ]
+    assert run("rm", "-r", "--yes", "--json", f"{bucket}:b/").out == '{"removed":2,"missing":[]}\n'
+    assert run("rm", "--bucket", f"{bucket}:", stdin=b"n\n").code == 130
+    assert run("rm", "--bucket", "--yes", f"{bucket}:").code == 0
+    assert run("ls", f"{bucket}:").out == "no objects\n"
+    # Its bytes go when the reaper comes: ten minutes later.
+    assert run("gc").code == 0

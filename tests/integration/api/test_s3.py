@@ -1,0 +1,227 @@
+"""Buckets and objects by the door of S3's clients."""
+
+from __future__ import annotations
+
+import hmac
+from base64 import b64encode
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from hashlib import md5, sha1, sha256
+from zlib import crc32
+
+import pytest
+
+from tests.support.process import ADMIN_KEY, Response
+from tests.support.s3 import S3, code, signing_at, texts
+from tests.support.world import World
+
+
+def b64(value: bytes) -> str:
+    return b64encode(value).decode()
+
+
+def md5_of(content: bytes) -> bytes:
+    return md5(content, usedforsecurity=False).digest()
+
+
+@pytest.fixture(scope="module")
+def s3(api: World) -> S3:
+    made = api("POST", "/api/s3-keys", {"name": "tests"})
+    assert made.status == 201, made.raw
+    return S3(api, made.json["access_key_id"], made.json["secret_access_key"])
+
+
+def test_an_object_is_stored_read_listed_copied_and_deleted(s3: S3) -> None:
+    assert s3("PUT", "/first").status == 200
+    assert s3("PUT", "/first").status == 409
+    assert texts(s3("GET", "/"), "Name") == ["first"]
+    headers = {"content-type": "text/plain", "x-amz-meta-colour": "red", "cache-control": "max-age=60"}
+    put = s3("PUT", "/first/dir//%C3%BC%20%2B%25.txt", b"hello world", headers)
+    assert put.status == 200, put.raw
+    assert put.headers["etag"] == '"5eb63bbbe01eeed093cb22bb8f5acdc3"'
+    got = s3("GET", "/first/dir//%C3%BC%20%2B%25.txt", headers={"range": "bytes=6-"})
+    assert (got.status, got.raw, got.headers["content-type"]) == (206, b"world", "text/plain")
+    assert (got.headers["x-amz-meta-colour"], got.headers["cache-control"]) == ("red", "max-age=60")
+    head = s3("HEAD", "/first/dir//%C3%BC%20%2B%25.txt")
+    assert (head.status, head.headers["content-length"]) == (200, "11")
+    listed = s3("GET", "/first?list-type=2&delimiter=%2F")
+    assert (texts(listed, "Prefix"), texts(listed, "KeyCount")) == (["", "dir/"], ["1"])
+    copied = s3("PUT", "/first/copy", headers={"x-amz-copy-source": "/first/dir//%C3%BC%20%2B%25.txt"})
+    assert (copied.status, texts(copied, "ETag")) == (200, [put.headers["etag"]]), copied.raw
+    body = b"<Delete><Object><Key>copy</Key></Object><Object><Key>none</Key></Object></Delete>"
+    deleted = s3("POST", "/first?delete", body)
+    assert texts(deleted, "Key") == ["copy", "none"], deleted.raw
+    assert s3("DELETE", "/first/dir//%C3%BC%20%2B%25.txt").status == 204
+    assert s3("DELETE", "/first/dir//%C3%BC%20%2B%25.txt").status == 204
+    assert code(s3("GET", "/first/copy")) == "NoSuchKey"
+    assert s3("DELETE", "/first").status == 204
+    assert code(s3("GET", "/first")) == "NoSuchBucket"
+
+
+def test_what_is_signed_wrongly_is_refused(api: World, s3: S3) -> None:
+    assert s3("PUT", "/signed").status == 200
+    assert s3("PUT", "/signed/a", b"secret").status == 200
+    id, secret = s3.key
+    assert code(S3(api, id, "wrong" * 8)("GET", "/signed/a")) == "SignatureDoesNotMatch"
+    assert code(S3(api, "OGELAAAAAAAAAAAAAAAA", secret)("GET", "/signed/a")) == "InvalidAccessKeyId"
+    assert code(S3(api, "AKIAIOSFODNN7EXAMPLE", secret)("GET", "/signed/a")) == "InvalidAccessKeyId"
+    assert S3(api, id, secret, region="eu-north-1")("GET", "/signed/a").raw == b"secret"
+    assert S3(api, id, secret, prefix="/storage/v1/s3")("GET", "/signed/a").raw == b"secret"
+    for target, headers in (
+        ("/s3/signed/a", {}),
+        ("/s3/signed/a", {"authorization": f"Bearer {ADMIN_KEY}"}),
+        ("/s3/signed?delete", {}),
+        ("/s3", {"apikey": ADMIN_KEY}),
+    ):
+        method = "POST" if "delete" in target else "GET"
+        refused = s3.send(method, target, headers=headers)
+        assert (refused.status, code(refused)) == (403, "AccessDenied"), target
+    # Headers that only the holder of the secret may add.
+    url = s3.presigned("PUT", "/signed/b")
+    stolen = s3.send("PUT", url, headers={"x-amz-copy-source": "signed/a"})
+    assert (stolen.status, code(stolen)) == (403, "AccessDenied")
+    for authorization in (
+        "AWS4-HMAC-SHA256 ",
+        "AWS4-HMAC-SHA256 Credential=a/b/c, SignedHeaders=host, Signature=0",
+        f"AWS4-HMAC-SHA256 Credential={id}/20260101/x/s3/aws4_request, SignedHeaders=date, Signature={'0' * 64}",
+        f"AWS4-HMAC-SHA256 Credential={id}/20260101/x/s3/aws4_request, SignedHeaders=host, Signature={'é' * 64}",
+        f"AWS4-HMAC-SHA256 Credential={id}/20260101/x/sqs/aws4_request, SignedHeaders=host, Signature={'0' * 64}",
+    ):
+        headers = {
+            "authorization": authorization.encode().decode("latin-1"),
+            "x-amz-content-sha256": "UNSIGNED-PAYLOAD",
+        }
+        refused = s3.send("GET", "/s3/signed/a", headers=headers)
+        assert (refused.status, code(refused)) == (400, "AuthorizationHeaderMalformed"), authorization
+
+
+def test_signatures_end_with_their_time(s3: S3) -> None:
+    assert s3("PUT", "/times").status == 200
+    assert s3("PUT", "/times/a", b"x").status == 200
+    url = s3.presigned("GET", "/times/a")
+    assert s3.send("GET", url).raw == b"x"
+    for other in (s3.send("GET", url.replace("/a?", "/b?")), s3.send("DELETE", url)):
+        assert (other.status, code(other)) == (403, "SignatureDoesNotMatch")
+    now = datetime.now(UTC)
+    with signing_at(now - timedelta(minutes=10)):
+        good, over = s3.presigned("GET", "/times/a", 700), s3.presigned("GET", "/times/a", 500)
+    assert s3.send("GET", good).raw == b"x"
+    assert code(s3.send("GET", over)) == "ExpiredToken"
+    assert code(s3.send("GET", s3.presigned("GET", "/times/a", 604_801))) == "AuthorizationHeaderMalformed"
+    for minutes, expected in ((-14, 200), (14, 200), (-16, 403), (16, 403)):
+        with signing_at(now + timedelta(minutes=minutes)):
+            assert s3("GET", "/times/a").status == expected, minutes
+
+
+def test_a_body_is_held_against_what_came_with_it(s3: S3) -> None:
+    assert s3("PUT", "/checked").status == 200
+    content = b"123456789"
+    right = {
+        "content-md5": md5_of(content),
+        "x-amz-checksum-crc32": crc32(content).to_bytes(4, "big"),
+        "x-amz-checksum-crc32c": bytes.fromhex("e3069283"),
+        "x-amz-checksum-crc64nvme": bytes.fromhex("ae8b14860a799888"),
+        "x-amz-checksum-sha1": sha1(content, usedforsecurity=False).digest(),
+        "x-amz-checksum-sha256": sha256(content).digest(),
+    }
+    for name, value in right.items():
+        stored = s3("PUT", "/checked/a", content, {name: b64(value)})
+        assert stored.status == 200, (name, stored.raw)
+        assert name == "content-md5" or stored.headers[name] == b64(value)
+        refused = s3("PUT", "/checked/b", content, {name: b64(bytes(len(value)))})
+        assert (refused.status, code(refused)) == (400, "BadDigest"), name
+        for garbage in ("garbage", b64(value + b"!")):
+            malformed = s3("PUT", "/checked/b", content, {name: garbage})
+            assert malformed.status == 400, (name, garbage)
+            assert code(malformed) in ("InvalidDigest", "InvalidRequest"), (name, garbage)
+    other = s3("PUT", "/checked/b", content, payload=sha256(b"other").hexdigest())
+    assert code(other) == "XAmzContentSHA256Mismatch", other.raw
+    assert code(s3("PUT", "/checked/b", content, payload="garbage")) == "InvalidRequest"
+    assert s3("GET", "/checked/b").status == 404
+    asked = s3("GET", "/checked/a", headers={"x-amz-checksum-mode": "ENABLED"})
+    assert asked.headers["x-amz-checksum-sha256"] == b64(right["x-amz-checksum-sha256"])
+
+
+def chunks(
+    s3: S3, sent: Mapping[str, str], pieces: Sequence[bytes], trailer: Mapping[str, str] | None
+) -> bytes:
+    """A body in signed chunks, by AWS' description of it."""
+    date, (_, secret) = sent["x-amz-date"], s3.key
+    scope = (date[:8], "local", "s3", "aws4_request")
+    key = f"AWS4{secret}".encode()
+    for part in scope:
+        key = hmac.digest(key, part.encode(), "sha256")
+    last, written = sent["authorization"].rpartition("=")[2], b""
+
+    def sign(kind: str, *hashed: bytes) -> str:
+        nonlocal last
+        hashes = [sha256(each).hexdigest() for each in hashed]
+        lines = [f"AWS4-HMAC-SHA256-{kind}", date, "/".join(scope), last, *hashes]
+        last = hmac.digest(key, "\n".join(lines).encode(), "sha256").hex()
+        return last
+
+    for piece in (*pieces, b""):
+        written += f"{len(piece):x};chunk-signature={sign('PAYLOAD', b'', piece)}\r\n".encode() + piece
+        written += b"\r\n" if piece else b""
+    if trailer is None:
+        return written + b"\r\n"
+    lines = [f"{name}:{value}\n" for name, value in trailer.items()]
+    signature = sign("TRAILER", "".join(lines).encode())
+    lines.append(f"x-amz-trailer-signature:{signature}\n\n")
+    return written + "".join(lines).replace("\n", "\r\n").encode()
+
+
+def test_bodies_come_in_chunks_signed_or_not(s3: S3) -> None:
+    assert s3("PUT", "/chunks").status == 200
+    pieces = [b"a" * 65536, b"b" * 65536, b"c" * 100]
+    content = b"".join(pieces)
+    right = {"x-amz-checksum-crc32": b64(crc32(content).to_bytes(4, "big"))}
+    signed, both = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD", "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER"
+    unsigned = "STREAMING-UNSIGNED-PAYLOAD-TRAILER"
+
+    def put(
+        kind: str, trailer: Mapping[str, str] | None, spoil: Callable[[bytes], bytes] = bytes
+    ) -> Response:
+        headers = {"x-amz-decoded-content-length": str(len(content)), "content-encoding": "aws-chunked"}
+        if trailer:
+            headers["x-amz-trailer"] = ",".join(trailer)
+        sent = s3.signed("PUT", "/chunks/a", b"", headers, payload=kind)
+        if kind == unsigned:
+            body = b"".join(b"%x\r\n%b\r\n" % (len(piece), piece) for piece in pieces) + b"0\r\n"
+            body += "".join(f"{name}:{value}\r\n" for name, value in (trailer or {}).items()).encode()
+            body += b"\r\n"
+        else:
+            body = chunks(s3, sent, pieces, trailer)
+        return s3.send("PUT", "/s3/chunks/a", spoil(body), sent)
+
+    spoilt: Sequence[tuple[str, Callable[[bytes], bytes]]] = [
+        ("IncompleteBody", lambda body: body[: len(body) // 2]),
+        ("IncompleteBody", lambda body: body.replace(b"\r\n", b"\n", 1)),
+        ("IncompleteBody", lambda body: b"g" + body),
+        ("IncompleteBody", lambda body: b"x" * 3000 + body),
+        ("IncompleteBody", lambda body: body.replace(b"aaa", b"aaaa", 1)),
+    ]
+    for kind, trailer in ((signed, None), (both, right), (unsigned, right), (unsigned, {})):
+        stored = put(kind, trailer)
+        assert stored.status == 200, (kind, stored.raw)
+        assert stored.headers["etag"] == f'"{md5_of(content).hex()}"'
+        assert stored.headers.get("x-amz-checksum-crc32") == (trailer or {}).get("x-amz-checksum-crc32")
+        assert s3("GET", "/chunks/a").raw == content
+        assert s3("DELETE", "/chunks/a").status == 204
+        for expected, spoil in spoilt:
+            refused = put(kind, trailer, spoil)
+            assert (refused.status, code(refused)) == (400, expected), (kind, refused.raw)
+        if trailer != {}:
+            changed = put(kind, trailer, lambda body: body.replace(b"aaa", b"aab", 1))
+            assert code(changed) == ("BadDigest" if kind == unsigned else "SignatureDoesNotMatch")
+            assert s3("GET", "/chunks/a").status == 404
+    wrong = {"x-amz-checksum-crc32": "AAAAAA=="}
+    assert code(put(both, wrong)) == code(put(unsigned, wrong)) == "BadDigest"
+    tampered = put(both, right, lambda body: body.replace(b"trailer-signature:", b"trailer-signature:0"))
+    assert code(tampered) == "SignatureDoesNotMatch"
+    many = s3.signed("PUT", "/chunks/a", b"", {"x-amz-decoded-content-length": "20000"}, payload=unsigned)
+    small = s3.send("PUT", "/s3/chunks/a", b"1\r\nx\r\n" * 20_000 + b"0\r\n\r\n", many)
+    assert code(small) == "IncompleteBody"
+    lacking = s3.send("PUT", "/s3/chunks/a", b"", s3.signed("PUT", "/chunks/a", payload=unsigned))
+    assert (lacking.status, code(lacking)) == (411, "MissingContentLength")
+    assert s3("GET", "/chunks/a").status == 404

@@ -1,0 +1,1 @@
+"""Clients of TUS as npm and PyPI have them, for tests of uploads."""
