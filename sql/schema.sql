@@ -1446,7 +1446,7 @@ ALTER TABLE storage.buckets ENABLE ROW LEVEL SECURITY;
 ALTER TABLE storage.objects ENABLE ROW LEVEL SECURITY;
 
 CREATE TABLE storage_blobs (
-    key text NOT NULL,
+    key text NOT NULL COLLATE pg_catalog."C",
     state text DEFAULT 'pending'::text NOT NULL,
     until timestamp with time zone NOT NULL,
     version text,

@@ -87,7 +87,10 @@ class ObjectStore(Protocol):
     async def stat(self, key: str) -> Entry | None: ...
 
     def list(self, prefix: str) -> AsyncIterator[Entry]:
-        """Yields the objects whose keys begin with `prefix` (a key and a slash, or nothing), in no order."""
+        """
+        Yields the objects whose keys begin with `prefix` (a key and a slash, or nothing), those of one directory in the
+        order of their keys; what is stored or deleted meanwhile may be among them.
+        """
 
     async def delete(self, key: str) -> None:
         """Deletes an object; a missing one is no error."""

@@ -86,7 +86,7 @@ CREATE INDEX objects_created ON objects (bucket_id, created_at, name);
 CREATE INDEX objects_folded ON objects (bucket_id, folded);
 
 CREATE TABLE ogel.storage_blobs (
-  key text PRIMARY KEY,
+  key text COLLATE "C" PRIMARY KEY,
   state text NOT NULL DEFAULT 'pending' CHECK (state IN ('pending', 'live', 'deleting')),
   until timestamptz NOT NULL,
   version text,

@@ -12,8 +12,10 @@ from unittest import mock
 
 import pytest
 
+from ogel.cli.storage import sending
 from ogel.cli.storage.fetching import _Partial
 from ogel.cli.storage.places import Place
+from ogel.kernel.errors import OgelError
 from tests.support.cli import Finished, ogel, ogel_here
 from tests.support.process import ADMIN_KEY, Client, Ogel
 
@@ -121,6 +123,44 @@ def test_a_download_goes_on_where_it_was_broken_off(
         assert run("cp", f"{bucket}:big", str(target)).code == 0
         assert target.read_bytes() == content
     assert [each.name for each in tmp_path.iterdir()] == ["big"]
+
+
+def test_an_upload_goes_on_where_it_was_broken_off(
+    run: Run, bucket: str, tmp_path: Path, api: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sending, "RESUMABLE_BYTES", 100_000)
+    monkeypatch.setattr(sending, "CHUNK_BYTES", 100_000)
+    content = bytes(range(256)) * 2000
+    source = tmp_path / "Übersicht.bin"
+    source.write_bytes(content)
+    chunk, offsets = sending.Sender._chunk, list[int]()
+
+    def torn(self: sending.Sender, where: str, offset: int, piece: bytes) -> int:
+        offsets.append(offset)
+        if offset >= 200_000:
+            raise OgelError("the cable was pulled")
+        return chunk(self, where, offset, piece)
+
+    def counted(self: sending.Sender, where: str, offset: int, piece: bytes) -> int:
+        offsets.append(offset)
+        return chunk(self, where, offset, piece)
+
+    with monkeypatch.context() as broken:
+        broken.setattr(sending.Sender, "_chunk", torn)
+        broken_off = run("cp", str(source), f"{bucket}:big/")
+        assert broken_off.code == 1 and "the cable was pulled" in broken_off.err
+    monkeypatch.setattr(sending.Sender, "_chunk", counted)
+    sent = run("cp", "--json", str(source), f"{bucket}:big/")
+    assert (sent.code, json.loads(sent.out)["bytes"]) == (0, len(content)), sent.err
+    assert offsets == [0, 100_000, 200_000, 200_000, 300_000, 400_000, 500_000]
+    assert run("cp", f"{bucket}:big/{source.name}", str(tmp_path / "back")).code == 0
+    assert (tmp_path / "back").read_bytes() == content
+    # Once it is whole nothing of it is remembered, and what the file became since is another upload.
+    assert list((tmp_path / "config").rglob("uploads/*")) == []
+    kept = run("cp", "--keep", str(source), f"{bucket}:big/")
+    assert kept.code == 1 and "already exists" in kept.err
+    wrong = run("cp", str(source), "nowhere:big")
+    assert wrong.code == 1 and "Bucket not found" in wrong.err
 
 
 def test_usage_is_shown_for_people_and_for_machines(run: Run, bucket: str, api: Client) -> None:

@@ -18,7 +18,7 @@ from psycopg import sql
 
 from ogel.cli.doctor.clock import clock
 from ogel.cli.doctor.keys import weakness
-from ogel.cli.doctor.postgres import Server, row_level_security, unfit
+from ogel.cli.doctor.postgres import Server, row_level_security, storage_schema, unfit
 from ogel.cli.doctor.redis import unfit as unfit_redis
 from tests.support.cli import findings, ogel_here
 from tests.support.mail import MailServer, ScriptedSmtp
@@ -315,6 +315,13 @@ def test_roles_for_row_level_security(server: Server, ok: bool | None, said: str
     assert found == ([(ok, True)] if said else [])
 
 
+def test_where_objects_are_is_said_when_it_is_elsewhere() -> None:
+    for schema in (None, "storage"):
+        assert list(storage_schema(FIT._replace(storage_schema=schema))) == []
+    [found] = storage_schema(FIT._replace(storage_schema="ogel_storage"))
+    assert found.ok and found.detail.endswith("are in ogel_storage")
+
+
 @pytest.mark.parametrize(
     ("info", "said"),
     [
@@ -401,6 +408,9 @@ def test_a_redis_database_that_is_not_there_and_one_that_evicts(
 
 def test_a_bucket_that_is_not_there_and_a_key_that_is_none(seaweed: Seaweed, tmp_path: Path) -> None:
     assert wrong(at=tmp_path, **seaweed.environment) == []
+    seen = ogel_here("doctor", "--json", OGEL_DATA_DIR=str(tmp_path), **seaweed.environment)
+    [well] = [each for each in findings(seen) if each["subject"] == "storage"]
+    assert well["detail"].endswith("takes, gives and deletes objects, by signed URLs, too")
     [found] = wrong(at=tmp_path, **{**seaweed.environment, "S3_BUCKET": "no-such-bucket"})
     assert found["subject"] == "storage"
     [found] = wrong(at=tmp_path, **{**seaweed.environment, "S3_SECRET_KEY": "hunter2"})

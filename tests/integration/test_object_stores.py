@@ -48,7 +48,11 @@ def run(open: Open, story: Callable[[ObjectStore, str], Awaitable[None]]) -> Non
 
 
 async def keys(store: ObjectStore, prefix: str) -> list[str]:
-    return sorted([entry.key async for entry in store.list(prefix)])
+    return sorted(await listed(store, prefix))
+
+
+async def listed(store: ObjectStore, prefix: str) -> list[str]:
+    return [entry.key async for entry in store.list(prefix)]
 
 
 def test_what_is_put_is_there_and_can_be_replaced(store: Open) -> None:
@@ -237,7 +241,7 @@ def test_more_than_one_page_is_listed(store: Open) -> None:
         wanted = [f"{prefix}{n:04}" for n in range(520)]
         for start in range(0, len(wanted), 20):
             await asyncio.gather(*(store.put(key, one(b"")) for key in wanted[start : start + 20]))
-        assert await keys(store, prefix) == wanted
+        assert await listed(store, prefix) == wanted
 
     run(store, story)
 

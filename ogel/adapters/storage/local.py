@@ -148,13 +148,20 @@ class LocalObjects:
         modified_at = datetime.fromtimestamp(status.st_mtime, UTC)
         return Entry(path.relative_to(self._root).as_posix(), status.st_size, modified_at)
 
-    def _walk(self, start: Path) -> Iterator[Entry]:
-        for directory, names, files in os.walk(start, onerror=_unless_missing):
-            names[:] = [name for name in names if not name.startswith(".")]
-            for name in files:
-                entry = self._entry(Path(directory, name)) if not name.startswith(".") else None
-                if entry is not None:
-                    yield entry
+    def _walk(self, directory: Path) -> Iterator[Entry]:
+        """In the order of keys, where a directory's name goes on with a slash."""
+        try:
+            with os.scandir(directory) as found:
+                names = sorted(f"{each.name}/" if each.is_dir() else each.name for each in found)
+        except (FileNotFoundError, NotADirectoryError):
+            return
+        for name in names:
+            if name.startswith("."):
+                continue
+            if name.endswith("/"):
+                yield from self._walk(directory / name)
+            elif (entry := self._entry(directory / name)) is not None:
+                yield entry
 
     def _delete(self, path: Path) -> None:
         with suppress(FileNotFoundError, NotADirectoryError):
@@ -290,8 +297,3 @@ def _sync_directory(directory: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def _unless_missing(error: OSError) -> None:
-    if not isinstance(error, FileNotFoundError | NotADirectoryError):
-        raise error

@@ -67,6 +67,7 @@ class Server(NamedTuple):
     roles_missing: Sequence[str] = ()
     roles_not_granted: Sequence[str] = ()
     service_role_obeys: bool = False
+    storage_schema: str | None = None
 
 
 _ASK = """
@@ -81,7 +82,11 @@ SELECT current_setting('server_version_num')::int, current_setting('server_versi
        ARRAY(SELECT r FROM unnest(%(roles)s::text[]) AS r WHERE to_regrole(r) IS NULL),
        ARRAY(SELECT r FROM unnest(%(roles)s::text[]) AS r
              WHERE to_regrole(r) IS NOT NULL AND NOT pg_has_role(to_regrole(r), 'MEMBER')),
-       EXISTS (SELECT FROM pg_roles WHERE rolname = %(service)s AND NOT (rolbypassrls OR rolsuper))
+       EXISTS (SELECT FROM pg_roles WHERE rolname = %(service)s AND NOT (rolbypassrls OR rolsuper)),
+       (SELECT home FROM unnest('{storage, ogel_storage, ogel}'::text[]) WITH ORDINALITY AS homes (home, place)
+        WHERE obj_description(to_regnamespace(home), 'pg_namespace') = 'Ogel: ' || home
+          AND to_regclass(home || '.objects') IS NOT NULL
+        ORDER BY place LIMIT 1)
 """
 _ROLES = [ANON, AUTHENTICATED, SERVICE]
 
@@ -112,6 +117,7 @@ async def postgres(patient: Patient) -> Sequence[Finding]:
         *unfit(server),
         *_connections(server, patient.settings),
         *row_level_security(server),
+        *storage_schema(server),
         *clock("PostgreSQL", server.at, asked_at, answered_at),
     ]
 
@@ -183,6 +189,15 @@ def row_level_security(server: Server) -> Iterator[Finding]:
     if server.service_role_obeys:
         yield ill(
             subject, f"policies hold for {SERVICE}, too", f"as a superuser, ALTER ROLE {SERVICE} BYPASSRLS"
+        )
+
+
+def storage_schema(server: Server) -> Iterator[Finding]:
+    """Where clients' SQL and policies find objects, if not where Supabase has them."""
+    if server.storage_schema not in (None, "storage"):
+        yield well(
+            "storage schema",
+            f"`storage` is not Ogel's here: buckets and objects, and their policies, are in {server.storage_schema}",
         )
 
 

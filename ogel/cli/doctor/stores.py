@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from ogel.cli.doctor.advice import advice_on, containers_hint, reason_of
 from ogel.cli.doctor.finding import Finding, ill, well
 from ogel.cli.doctor.patient import Patient
-from ogel.kernel.errors import ConfigError, OgelError
+from ogel.kernel.errors import ConfigError, OgelError, Unavailable
+from ogel.kernel.ids import new_id
+
+if TYPE_CHECKING:
+    from ogel.adapters.storage.s3 import Bucket
 
 _S3_ADVICE = (
     ("InvalidAccessKeyId", "S3_ACCESS_KEY is none of this service's"),
@@ -24,8 +30,14 @@ _S3_ADVICE = (
     ("NewConnectionError", "nothing listens there: check host and port in S3_ENDPOINT"),
     ("ConnectTimeoutError", "nothing answers there: check S3_ENDPOINT"),
     ("there is no bucket", "make it, or correct S3_BUCKET"),
+    (
+        "gave back",
+        "something between us and the service changes what passes: look at proxies and S3_ENDPOINT",
+    ),
     ("extra", "install it, or take STORAGE_BACKEND away"),
 )
+_SIGNED_SECONDS = 10
+_UNSIGNED = "leave `redirects` of buckets and direct uploads off, or correct S3_ENDPOINT and S3_REGION"
 _STORAGE = "check STORAGE_BACKEND with S3_*, or make OGEL_DATA_DIR a writable directory"
 
 
@@ -69,7 +81,46 @@ async def storage(patient: Patient) -> Sequence[Finding]:
 
         bucket = bucket_of(settings)
         await check_bucket(bucket)
-        return [well("storage", f"bucket {bucket.name} is there")]
+        return await _tried(bucket)
     except (OgelError, OSError) as error:
         reason = reason_of(error)
         return [ill("storage", reason, advice_on(reason, _S3_ADVICE, _STORAGE))]
+
+
+async def _tried(bucket: Bucket) -> Sequence[Finding]:
+    """A key may be one that lists, and neither writes nor deletes: an object is written, read and deleted."""
+    from ogel.adapters.storage.s3 import BucketObjects
+    from ogel.runtime.objects import one, read
+
+    objects, key, content = BucketObjects(bucket), f"doctor/{new_id('try')}", b"ogel doctor"
+    try:
+        await objects.put(key, one(content), len(content))
+        try:
+            if await read(objects, key, len(content)) != content:
+                raise Unavailable(f"bucket {bucket.name} gave back something else than it was given")
+            signed = await asyncio.to_thread(_fetched, objects.presigned_get(key, _SIGNED_SECONDS))
+        finally:
+            await objects.delete(key)
+    finally:
+        await objects.close()
+    if signed == content:
+        return [
+            well("storage", f"bucket {bucket.name} takes, gives and deletes objects, by signed URLs, too")
+        ]
+    return [
+        well("storage", f"bucket {bucket.name} takes, gives and deletes objects"),
+        ill("storage", "the bucket does not answer URLs that we sign", _UNSIGNED),
+    ]
+
+
+def _fetched(url: str | None) -> bytes | None:
+    """What anybody gets there; None: nothing, or not that."""
+    import urllib3
+
+    if url is None:
+        return None
+    try:
+        answer = urllib3.request("GET", url, timeout=_SIGNED_SECONDS, retries=False)
+    except urllib3.exceptions.HTTPError:
+        return None
+    return answer.data if answer.status == 200 else None

@@ -13,6 +13,7 @@ from ogel.features.storage.quotas.service import QuotaService
 from ogel.features.storage.quotas.store import QuotaStore
 
 if TYPE_CHECKING:
+    from ogel.features.storage.blobs.verify import Verifier
     from ogel.features.storage.buckets.service import BucketService
     from ogel.features.storage.forms.service import FormUploads
     from ogel.features.storage.images.pool import ImagePool
@@ -206,3 +207,9 @@ class Storage:
         from ogel.features.storage.s3.uploads.store import MultipartStore
 
         return MultipartService(self.core.database, MultipartStore(), self.writer, self.blobs)
+
+    @cached_property
+    def verifier(self) -> Verifier:
+        from ogel.features.storage.blobs.verify import Verifier
+
+        return Verifier(self.core.database, self.core.objects, self.blobs)

@@ -4,73 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterable, AsyncIterator, Coroutine
-from typing import Any, TypeVar
+from collections.abc import AsyncIterable, AsyncIterator
+from typing import Any
 
 import pytest
 
-from ogel.features.storage.blobs.blob import Blob, Filled, Intent
-from ogel.features.storage.blobs.service import LEASE, BlobService, Lease
-from ogel.features.storage.blobs.store import BlobStore
+from ogel.features.storage.blobs.blob import Blob, Intent
+from ogel.features.storage.blobs.service import Lease
 from ogel.features.storage.errors import StorageError
 from ogel.kernel.errors import Unavailable
 from ogel.runtime.objects import ObjectMissing, ObjectStore, one, read
+from tests.support.blobs import Blobs
 from tests.support.world import World
 
-Value = TypeVar("Value")
 BRIEF = Lease(seconds=60.3, renewed_seconds=0.05, again_seconds=0.05)
-
-
-class Blobs:
-    """The service, on the world's database and store, with what tests look at."""
-
-    def __init__(self, api: World, objects: ObjectStore | None = None, lease: Lease = LEASE) -> None:
-        core = api.platform.core
-        self.api = api
-        self.database = core.database
-        self.objects = objects or core.objects
-        self.service = BlobService(core.database, self.objects, BlobStore(), lease)
-
-    def run(self, story: Coroutine[Any, Any, Value]) -> Value:
-        return self.api.run(story)
-
-    async def begin(self, bucket: str = "nowhere") -> Intent:
-        async with self.database.transaction() as tx:
-            return await self.service.begin(tx, bucket=bucket, owner=None, reserve=0)
-
-    async def filled(self, content: bytes) -> Filled:
-        return await self.service.fill(await self.begin(), one(content), 1000)
-
-    async def kept(self, content: bytes, version: str, position: int = 0) -> Blob:
-        filled = await self.filled(content)
-        async with self.database.transaction() as tx:
-            await self.service.keep(
-                tx, filled, bucket="nowhere", owner=None, version=version, position=position
-            )
-        return Blob(filled.intent.key, filled.size, filled.md5)
-
-    async def rows(self, *keys: str) -> dict[str, tuple[str, float]]:
-        """The state of each, and the seconds until its time is over."""
-        found = await self.tuples(
-            b"SELECT key, state, extract(epoch FROM until - now())::float FROM ogel.storage_blobs"
-            b" WHERE key = ANY (%(keys)s)",
-            {"keys": list(keys)},
-        )
-        return {key: (state, seconds) for key, state, seconds in found}
-
-    async def time_is_over(self, *keys: str) -> None:
-        await self.tuples(
-            b"UPDATE ogel.storage_blobs SET until = now() - interval '1 second' WHERE key = ANY (%(keys)s)"
-            b" RETURNING 1",
-            {"keys": list(keys)},
-        )
-
-    async def tuples(self, query: bytes, parameters: dict[str, Any]) -> list[tuple[Any, ...]]:
-        async with self.database.autocommit() as tx:
-            return await tx.tuples(query, parameters)
-
-    async def is_stored(self, key: str) -> bool:
-        return await self.objects.stat(key) is not None
 
 
 @pytest.fixture

@@ -18,6 +18,11 @@ class Blob(Struct, frozen=True):
     md5: bytes | None = None
     sealed_key: bytes | None = None
 
+    @property
+    def stored(self) -> int:
+        """The bytes it has in the store."""
+        return self.size
+
 
 class Intent(Struct, frozen=True):
     """A blob about to be written; its row is committed. Whoever holds it fills it and keeps it, or gives it up."""

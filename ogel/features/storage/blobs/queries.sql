@@ -67,3 +67,67 @@ DELETE FROM storage_blobs WHERE key = ANY (%(gone)s) AND state = 'deleting'
 -- announce --
 -- Blobs before anything is known of them.
 INSERT INTO storage_blobs (key, until) SELECT unnest(%(keys)s::text[]), now() + %(seconds)s * interval '1 second'
+
+-- page --
+-- All blobs in the order of their keys, with the objects they belong to.
+SELECT b.key, b.state, b.size, b.md5, b.sealed_key, o.bucket_id AS bucket, o.name
+FROM (SELECT * FROM storage_blobs WHERE key > %(after)s ORDER BY key LIMIT %(limit)s) AS b
+LEFT JOIN objects AS o ON o.version = b.version AND b.state = 'live'
+ORDER BY b.key
+
+-- some --
+SELECT b.key, b.state, b.size, b.md5, b.sealed_key, o.bucket_id AS bucket, o.name
+FROM storage_blobs AS b LEFT JOIN objects AS o ON o.version = b.version AND b.state = 'live'
+WHERE b.key = ANY (%(keys)s)
+
+-- take_time --
+-- What looks at all rows may take longer than what answers requests.
+SET LOCAL statement_timeout = '10min'
+
+-- unowned --
+-- Blobs that are kept, though no object has their version; the first of them.
+SELECT key FROM storage_blobs AS b
+WHERE state = 'live' AND NOT EXISTS (SELECT FROM objects AS o WHERE o.version IN (b.version, b.rendition_of))
+LIMIT 1000
+
+-- let_unowned_go --
+UPDATE storage_blobs AS b SET state = 'deleting', until = now() + interval '10 minutes'
+WHERE state = 'live' AND NOT EXISTS (SELECT FROM objects AS o WHERE o.version IN (b.version, b.rendition_of))
+RETURNING key
+
+-- incomplete --
+-- Objects that do not have as many bytes as they say; the first of them.
+SELECT o.id::text, o.bucket_id, o.name
+FROM objects AS o
+LEFT JOIN (SELECT version, sum(size) AS size FROM storage_blobs WHERE state = 'live' GROUP BY version) AS b USING (version)
+WHERE coalesce(b.size, 0) <> CASE jsonb_typeof(o.metadata -> 'size') WHEN 'number' THEN (o.metadata ->> 'size')::numeric ELSE 0 END
+LIMIT 1000
+
+-- wrong_quotas --
+-- Those that do not count what there is.
+WITH counted AS (
+  SELECT subject, coalesce(sum(size) FILTER (WHERE state = 'live'), 0) AS used,
+    coalesce(sum(size) FILTER (WHERE state = 'pending'), 0) AS reserved
+  FROM storage_blobs, unnest(ARRAY['bucket:' || bucket_id, 'user:' || owner_id]) AS subject
+  WHERE state <> 'deleting'
+  GROUP BY subject
+)
+SELECT subject FROM storage_quotas LEFT JOIN counted USING (subject)
+WHERE used_bytes <> coalesce(used, 0) OR reserved_bytes <> coalesce(reserved, 0)
+
+-- hold_still --
+-- Nobody writes a blob until the transaction ends, and whoever did is waited for.
+LOCK TABLE storage_blobs IN SHARE ROW EXCLUSIVE MODE
+
+-- count_quotas --
+WITH counted AS (
+  SELECT subject, coalesce(sum(size) FILTER (WHERE state = 'live'), 0) AS used,
+    coalesce(sum(size) FILTER (WHERE state = 'pending'), 0) AS reserved
+  FROM storage_blobs, unnest(ARRAY['bucket:' || bucket_id, 'user:' || owner_id]) AS subject
+  WHERE state <> 'deleting'
+  GROUP BY subject
+)
+UPDATE storage_quotas AS q SET used_bytes = coalesce(used, 0), reserved_bytes = coalesce(reserved, 0)
+FROM storage_quotas AS former LEFT JOIN counted USING (subject)
+WHERE former.subject = q.subject AND (q.used_bytes <> coalesce(used, 0) OR q.reserved_bytes <> coalesce(reserved, 0))
+RETURNING q.subject
