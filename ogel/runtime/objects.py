@@ -36,9 +36,12 @@ class Written(Struct, frozen=True):
 
 
 class Entry(Struct, frozen=True):
+    """`etag` is the store's own, without quotes: of what came in one request usually its MD5. None: it has none."""
+
     key: str
     size: int
     modified_at: datetime
+    etag: str | None = None
 
 
 class ObjectStore(Protocol):

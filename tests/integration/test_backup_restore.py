@@ -52,6 +52,13 @@ INSERT INTO job_queue
 VALUES ('job_running', 'webhooks', 'webhooks.deliver', '{"a": "\\\\n"}', 8, 'running', 3, 'lease_1', now(), now()),
        ('job_dead', 'webhooks', 'webhooks.deliver', '{}', 8, 'dead', 8, NULL, NULL, NULL),
        ('job_pending', 'webhooks', 'webhooks.deliver', '{}', 8, 'pending', 0, NULL, NULL, NULL);
+INSERT INTO storage.buckets (id, name) VALUES ('b', 'b');
+INSERT INTO storage_quotas (subject, max_bytes) VALUES ('bucket:b', 1000);
+INSERT INTO storage_blobs (key, state, until, bucket_id, size) VALUES
+  ('blobs/live', 'live', now(), 'b', 10), ('blobs/pending', 'pending', now(), 'b', 100),
+  ('blobs/gone', 'deleting', now(), 'b', 7);
+INSERT INTO storage_uploads (id, protocol, bucket_id, name, version, expires_at)
+VALUES (gen_random_uuid(), 'tus', 'b', 'half', 'v', now());
 INSERT INTO events (id, type, data) SELECT 'many-' || n, 'many.ones', to_json(n) FROM generate_series(1, 5000) AS n;
 """
 
@@ -174,6 +181,17 @@ def test_what_was_under_way_begins_again(made: Made, empty_database_url: str) ->
             "INSERT INTO job_queue (id, queue_name, kind, payload, max_attempts) VALUES ('new', 'q', 'k', '{}', 1)"
         )
     assert rows(empty_database_url, "SELECT id FROM job_queue ORDER BY seq DESC LIMIT 1") == [("new",)]
+
+
+def test_what_is_no_object_yet_or_no_more_is_not_deleted_for_others(
+    made: Made, empty_database_url: str
+) -> None:
+    """The suite that was backed up may go on with the same store: what is under way here is an object of its by now."""
+    restore(empty_database_url, made.data_dir, made.id)
+    assert rows(empty_database_url, "SELECT key FROM storage_blobs") == [("blobs/live",)]
+    quota = "SELECT used_bytes, reserved_bytes FROM storage_quotas"
+    assert rows(empty_database_url, quota) == [(10, 0)]
+    assert rows(empty_database_url, "SELECT * FROM storage_uploads") == []
 
 
 def refused(made: Made, url: str, words: str, **more: Any) -> None:

@@ -98,7 +98,11 @@ LOGGED_AS_ATTEMPTS = {
     ("POST", "/api/webhooks/{id}/handovers/{handover}"),
 }
 # What happens to objects is told by events.
-LOGGED_AS_EVENTS = {("POST", "/api/storage/upload")}
+LOGGED_AS_EVENTS = {
+    ("POST", "/api/storage/direct-uploads"),
+    ("POST", "/api/storage/direct-uploads/{id}/confirm"),
+    ("POST", "/api/storage/upload"),
+}
 _ACTION = re.compile(r'(?:record|_record|_some|AuditEntry)\(\s*[^")]*f?"([a-z_]+\.[a-z_{}]+)"')
 
 

@@ -31,6 +31,7 @@ _UNFINISHED = ".unfinished"
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 # A directory may be deleted with its last object just before another object is moved into it; then the move is retried.
 _MOVES = 5
+_MOST_SETTLED = 4096
 
 
 class LocalObjects:
@@ -42,9 +43,11 @@ class LocalObjects:
     def __init__(self, root: Path) -> None:
         self._root = root
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="files")
+        # Directories that are on the disk themselves, with those above them.
+        self._settled: set[Path] = set()
 
     async def put(self, key: str, content: AsyncIterable[bytes], length: int | None = None) -> Written:
-        file = _Unfinished(self._root, self._path(key))
+        file = _Unfinished(self._root, self._path(key), self._settled)
 
         async def store(batch: Sequence[bytes], is_last: bool) -> Written | None:
             return await self._do(lambda: file.store(batch, is_last))
@@ -133,7 +136,7 @@ class LocalObjects:
         except (FileNotFoundError, NotADirectoryError):
             return False
         try:
-            _move(link, target, self._root)
+            _move(link, target, self._root, self._settled)
         finally:
             link.unlink(missing_ok=True)  # where both were one file already, nothing is moved
         return True
@@ -173,6 +176,7 @@ class LocalObjects:
                 directory.rmdir()
             except OSError:
                 return  # it is not empty
+            self._settled.discard(directory)
 
     def _sweep(self, before: float) -> int:
         gone = 0
@@ -186,39 +190,48 @@ class LocalObjects:
 
 
 class _Unfinished:
-    """A file that is being written, in threads."""
+    """A file that is being written, in threads; only the user may read it."""
 
-    def __init__(self, root: Path, target: Path) -> None:
+    def __init__(self, root: Path, target: Path, settled: set[Path]) -> None:
         self._root = root
         self._target = target
-        self._file: IO[bytes] | None = None
+        self._settled = settled
+        self._path = root / _UNFINISHED / uuid4().hex
+        self._descriptor: int | None = None
         self._digests = Digests()
 
     def store(self, batch: Sequence[bytes], is_last: bool) -> Written | None:
         """Returns what was written when it is the last batch: then it is where it belongs, and on the disk."""
-        if self._file is None:
-            self._file = self._begun()
+        if self._descriptor is None:
+            self._descriptor = self._begun()
         for piece in batch:
-            _write(self._file, piece)
+            _write(self._descriptor, piece)
             self._digests.update(piece)
         if not is_last:
             return None
-        os.fsync(self._file.fileno())
-        _move(Path(self._file.name), self._target, self._root)
-        self._file.close()
+        os.fsync(self._descriptor)
+        _move(self._path, self._target, self._root, self._settled)
+        self._close()
         return self._digests.written()
 
     def give_up(self) -> None:
-        if self._file is not None:
-            self._file.close()
+        if self._descriptor is not None:
+            self._close()
             with suppress(OSError):
-                os.unlink(self._file.name)
+                os.unlink(self._path)
 
-    def _begun(self) -> IO[bytes]:
-        """Opens a temporary file with mode 0600, as mkstemp does."""
-        directory = self._root / _UNFINISHED
-        _make(directory)
-        return tempfile.NamedTemporaryFile(dir=directory, buffering=0, delete=False)
+    def _begun(self) -> int:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+        try:
+            return os.open(self._path, flags, 0o600)
+        except FileNotFoundError:
+            _make(self._path.parent)
+            return os.open(self._path, flags, 0o600)
+
+    def _close(self) -> None:
+        if self._descriptor is not None:
+            descriptor, self._descriptor = self._descriptor, None
+            os.close(descriptor)
 
 
 def check_writable(directory: Path) -> None:
@@ -256,21 +269,29 @@ def _opened(path: Path, first: int, most: int) -> tuple[IO[bytes], bytes] | None
         raise
 
 
-def _move(file: Path, target: Path, root: Path) -> None:
-    """Puts a file in its place, for good."""
+def _move(file: Path, target: Path, root: Path, settled: set[Path]) -> None:
+    """Puts a file in its place, for good. `settled` are directories that need no care any more."""
+    parent = target.parent
     for tries in range(1, _MOVES + 1):
-        _make(target.parent)
         try:
             os.replace(file, target)
             break
         except FileNotFoundError:
             if tries == _MOVES:
                 raise
+            settled.discard(parent)
+            _make(parent)
+    if parent in settled:
+        _sync_directory(parent)
+        return
     # New directories survive a crash only once the directories that contain them are flushed.
     for directory in target.parents:
         _sync_directory(directory)
         if directory == root:
             break
+    if len(settled) >= _MOST_SETTLED:
+        settled.clear()
+    settled.add(parent)
 
 
 def _make(directory: Path) -> None:
@@ -284,11 +305,11 @@ def _make(directory: Path) -> None:
             directory.mkdir(mode=0o700)
 
 
-def _write(file: IO[bytes], piece: bytes) -> None:
+def _write(descriptor: int, piece: bytes) -> None:
     """Writes all the data; the system may take less per call."""
     rest = memoryview(piece)
     while rest:
-        rest = rest[file.write(rest) :]
+        rest = rest[os.write(descriptor, rest) :]
 
 
 def _sync_directory(directory: Path) -> None:

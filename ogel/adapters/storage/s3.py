@@ -175,7 +175,9 @@ class _Behind(Exception):
 
 
 def _entry(found: Any) -> Entry:
-    return Entry(found.object_name, found.size or 0, modified_at(found))
+    return Entry(
+        found.object_name, found.size or 0, modified_at(found), (found.etag or "").strip('"') or None
+    )
 
 
 @contextmanager

@@ -174,3 +174,17 @@ def pictures_wait() -> StorageError:
 def not_changed(reason: str) -> StorageError:
     """`reason` is a sentence about the picture."""
     return StorageError(422, "InvalidRequest", f"The picture cannot be changed. {reason}", "Invalid picture")
+
+
+def not_direct() -> StorageError:
+    return StorageError(
+        409,
+        "NotSupported",
+        "This store has no URLs for uploads, or the bucket is encrypted: upload to /storage/v1/upload/resumable (TUS).",
+    )
+
+
+def not_there_yet() -> StorageError:
+    return StorageError(
+        409, "IncompleteBody", "Not all of the bytes have come: confirm the upload when they have."
+    )

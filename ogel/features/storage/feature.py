@@ -14,6 +14,7 @@ from ogel.features.storage.services import Storage
 from ogel.features.storage.settings import StorageSettings
 from ogel.features.storage.tending import SCHEDULE as TEND
 from ogel.features.storage.tending import Tending
+from ogel.features.storage.upkeep.restored import RESTORED
 from ogel.features.storage.usage.samples import ALERTS, UsageSamples
 from ogel.runtime.core import Core
 from ogel.runtime.feature import Feature
@@ -33,6 +34,7 @@ class StorageFeature:
 
     def routes(self) -> Sequence[Route]:
         from ogel.features.storage.buckets.routes import OwnBucketRoutes
+        from ogel.features.storage.direct.routes import DirectRoutes
         from ogel.features.storage.forms.routes import FormRoutes
         from ogel.features.storage.upkeep.routes import UpkeepRoutes
         from ogel.features.storage.usage.routes import UsageRoutes
@@ -43,6 +45,7 @@ class StorageFeature:
             *FormRoutes(storage.form_uploads, storage.settings.most_bytes).routes(),
             *UsageRoutes(storage.usage).routes(),
             *UpkeepRoutes(storage.upkeep).routes(),
+            *DirectRoutes(storage.direct_uploads).routes(),
         ]
 
     def dialects(self) -> Sequence[Dialect]:
@@ -79,6 +82,8 @@ def build(core: Core, settings: StorageSettings) -> Feature:
         purges=[purge(), storage.lifecycle.purge()],
         events=EVENTS,
         tables=["buckets", "objects", "s3_keys", "storage_blobs", "storage_quotas", "storage_uploads"],
+        left_out={"storage_uploads": "what came of them may be gone, or another suite's by now"},
+        restored=[RESTORED],
         settings=settings,
         samples=[usage.samples],
         alerts=ALERTS,

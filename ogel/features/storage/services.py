@@ -15,6 +15,7 @@ from ogel.features.storage.quotas.store import QuotaStore
 if TYPE_CHECKING:
     from ogel.features.storage.blobs.verify import Verifier
     from ogel.features.storage.buckets.service import BucketService
+    from ogel.features.storage.direct.service import DirectUploads
     from ogel.features.storage.forms.service import FormUploads
     from ogel.features.storage.images.pool import ImagePool
     from ogel.features.storage.images.service import ImageService
@@ -213,3 +214,21 @@ class Storage:
         from ogel.features.storage.blobs.verify import Verifier
 
         return Verifier(self.core.database, self.core.objects, self.blobs)
+
+    @cached_property
+    def direct_uploads(self) -> DirectUploads:
+        from ogel.features.storage.direct.service import DirectUploads
+        from ogel.features.storage.direct.store import DirectStore
+        from ogel.features.storage.objects.writing import uninspected
+
+        core = self.core
+        return DirectUploads(
+            core.database,
+            DirectStore(),
+            self.bucket_store,
+            core.objects,
+            self.blobs,
+            self.writer,
+            self.reader,
+            uninspected,
+        )

@@ -38,9 +38,9 @@ def stored(api: World, path: str) -> bytes:
 
 
 def kept(suite_servers: dict[str, str]) -> int:
-    """How many blobs are an object's, or still might become one's."""
+    """How many blobs are an object's."""
     with psycopg.connect(suite_servers["DATABASE_URL"]) as connection:
-        count = "SELECT count(*) FROM ogel.storage_blobs WHERE state <> 'deleting'"
+        count = "SELECT count(*) FROM ogel.storage_blobs WHERE state = 'live'"
         [(found,)] = connection.execute(count).fetchall()
         return int(found)
 

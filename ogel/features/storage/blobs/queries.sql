@@ -36,6 +36,9 @@ WHERE b.key = part.key AND b.state = 'pending' AND b.md5 IS NOT NULL
 -- What came of an upload, and is not part of the object.
 UPDATE storage_blobs SET state = 'deleting', until = now(), version = NULL WHERE version = %(version)s AND state = 'pending'
 
+-- unreserve --
+UPDATE storage_blobs SET size = 0 WHERE key = %(key)s AND state = 'pending'
+
 -- give_up --
 -- What was announced and is not wanted; the reaper deletes what of it was written.
 UPDATE storage_blobs SET state = 'deleting', until = now(), version = NULL WHERE key = ANY (%(keys)s) AND state = 'pending'

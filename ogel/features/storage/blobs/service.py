@@ -176,6 +176,10 @@ class BlobService:
                 raise intent_lost()
             await self._store.drop_held(tx, version)
 
+    async def unreserve(self, tx: Transaction, key: str) -> None:
+        """Gives back what an announced blob reserves, which is kept by another row."""
+        await self._store.unreserve(tx, key)
+
     async def give_up(self, intents: Sequence[Intent]) -> None:
         """After a failure; what was written is deleted by the reaper. Nothing is lost if this does not come through."""
         async with self._database.autocommit() as tx:

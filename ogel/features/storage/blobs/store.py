@@ -93,6 +93,9 @@ class BlobStore:
     async def drop_held(self, tx: Transaction, version: str) -> int:
         return await tx.execute(_SQL.drop_held, {"version": version})
 
+    async def unreserve(self, tx: Transaction, key: str) -> None:
+        await tx.execute(_SQL.unreserve, {"key": key})
+
     async def give_up(self, tx: Transaction, keys: Sequence[str]) -> None:
         await tx.execute(_SQL.give_up, {"keys": list(keys)})
 

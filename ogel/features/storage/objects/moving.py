@@ -8,6 +8,7 @@ from typing import NamedTuple
 from psycopg import errors
 
 from ogel.features.storage.blobs.service import BlobService, quotas_told
+from ogel.features.storage.buckets.bucket import Bucket
 from ogel.features.storage.buckets.rules import admitted
 from ogel.features.storage.buckets.store import BucketStore
 from ogel.features.storage.errors import no_such_bucket, refused_by_policy, resource_exists, too_large
@@ -15,13 +16,16 @@ from ogel.features.storage.events import OBJECT_CREATED, OBJECT_REMOVED, object_
 from ogel.features.storage.objects.conditions import NO_CONDITIONS, Conditions
 from ogel.features.storage.objects.names import checked_name, is_storable
 from ogel.features.storage.objects.object import Facts, StoredObject, facts_of
-from ogel.features.storage.objects.reading import ObjectReader
+from ogel.features.storage.objects.reading import Found, ObjectReader
 from ogel.features.storage.objects.store import ObjectRows
 from ogel.features.storage.objects.writing import Content, ObjectWriter, forget_expired
 from ogel.features.storage.policy import WRITE, on_behalf, owner_of
 from ogel.kernel.principal import Caller
 from ogel.runtime.database.database import Database
 from ogel.runtime.outbox import Outbox
+
+# Of a copy within the store, which takes one request for each.
+_MOST_PARTS = 100
 
 
 class Place(NamedTuple):
@@ -110,7 +114,7 @@ class ObjectCopier:
         ObjectReader.open and ObjectWriter.put raise.
         """
         found = await self._reader.open(caller.principal, *source)
-        said, size, owner = facts(found.object), found.object.size, owner_of(caller.principal)
+        said, size = facts(found.object), found.object.size
         async with self._database.transaction() as tx:
             to = await self._writer.target(
                 tx,
@@ -123,14 +127,32 @@ class ObjectCopier:
             )
             if size > (most := self._writer.most_of(to.bucket)):
                 raise too_large(most)
-            intent = await self._blobs.begin(
-                tx, bucket=to.bucket.id, owner=owner, reserve=size, encrypted=to.bucket.encrypted
-            )
+            # Otherwise it is read, and written as one blob.
+            is_within = len(found.blobs) <= _MOST_PARTS and not _is_sealed(to.bucket, found)
+            intents = [
+                await self._blobs.begin(
+                    tx,
+                    bucket=to.bucket.id,
+                    owner=owner_of(caller.principal),
+                    reserve=part,
+                    encrypted=to.bucket.encrypted,
+                )
+                for part in ([blob.size for blob in found.blobs] if is_within else [size])
+            ]
         try:
-            filled = await self._blobs.fill(intent, found.read(0, size), size, size)
-            content = Content([filled], found.object.etag, filled.sha256, size)
+            if is_within:
+                pairs = zip(intents, found.blobs, strict=True)
+                parts = [await self._blobs.copy(intent, blob) for intent, blob in pairs]
+            else:
+                parts = [await self._blobs.fill(intents[0], found.read(0, size), size, size)]
+            content = Content(parts, found.object.etag, found.object.sha256, size)
             async with self._database.transaction() as tx:
                 return await self._writer.commit(tx, caller, to, content, said)
         except BaseException:
-            await self._blobs.give_up([intent])
+            await self._blobs.give_up(intents)
             raise
+
+
+def _is_sealed(to: Bucket, found: Found) -> bool:
+    """Whether bytes are encrypted at either end: then the copy's are other bytes."""
+    return to.encrypted or any(blob.sealed_key is not None for blob in found.blobs)

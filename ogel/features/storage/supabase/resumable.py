@@ -246,8 +246,7 @@ def render_tus_error(error: OgelError, scope: Scope) -> Reply:
     if error.status == 401 or not isinstance(error, StorageError):
         reply = render_error(error, scope)
         return Reply(reply.value, reply.status, {**reply.headers, **said})
-    line = f"{error.message}\n" if isinstance(error, tus.ProtocolError) else error.message
-    return Reply(Text(line.encode(), _TEXT), error.status, said)
+    return Reply(Text(error.message.encode(), _TEXT), error.status, said)
 
 
 def _reply(status: int, headers: Mapping[str, str]) -> Reply:

@@ -36,22 +36,19 @@ _DIGITS = re.compile(r"[0-9]{1,10}")
 Header = Callable[[str], str | None]
 
 
-class ProtocolError(StorageError):
-    """A request that is none of TUS."""
-
-
-def refused(status: int, message: str) -> ProtocolError:
-    return ProtocolError(status, "InvalidRequest", message)
+def refused(status: int, message: str) -> StorageError:
+    """For what is no request of TUS."""
+    return StorageError(status, "InvalidRequest", message)
 
 
 def check_version(header: Header) -> None:
-    """Raises ProtocolError."""
+    """Raises StorageError."""
     if (version := header("tus-resumable")) != VERSION:
         raise refused(412, "Tus-Resumable Required" if version is None else "Invalid tus-resumable")
 
 
 def number(header: Header, name: str) -> int | None:
-    """Raises ProtocolError."""
+    """Raises StorageError."""
     if (text := header(name)) is None:
         return None
     if not _NUMBER.fullmatch(text):
@@ -60,7 +57,7 @@ def number(header: Header, name: str) -> int | None:
 
 
 def checksum(header: Header) -> Checksum | None:
-    """Raises ProtocolError."""
+    """Raises StorageError."""
     if (text := header("upload-checksum")) is None:
         return None
     if (found := parse(text)) is None:
@@ -103,7 +100,7 @@ def new_upload(call: Call[Any, Any]) -> tuple[NewUpload, list[UUID]]:
 
 
 def metadata_of(raw: str) -> Mapping[str, bytes]:
-    """Reads `key base64,key2 base64,key3`. Raises ProtocolError."""
+    """Reads `key base64,key2 base64,key3`. Raises StorageError."""
     found: dict[str, bytes] = {}
     if len(raw) > _METADATA_BYTES:
         raise refused(400, f"Invalid upload-metadata: it is longer than {_METADATA_BYTES} bytes")

@@ -10,8 +10,9 @@ LEFT JOIN storage_quotas AS q ON q.subject = 'bucket:' || b.id
 ORDER BY bytes DESC, bucket
 
 -- passing --
--- Blobs that are no object's: being written, and waiting to be deleted; since how many seconds the reaper is late.
-SELECT count(*) FILTER (WHERE state = 'pending') AS pending,
+-- Blobs that are no object's: being written, and waiting to be deleted; since how many seconds the reaper is late. Those
+-- that were announced in advance have no bucket yet.
+SELECT count(*) FILTER (WHERE state = 'pending' AND bucket_id IS NOT NULL) AS pending,
        coalesce(sum(size) FILTER (WHERE state = 'pending'), 0)::bigint AS pending_bytes,
        count(*) FILTER (WHERE state = 'deleting') AS deleting,
        coalesce(sum(size) FILTER (WHERE state = 'deleting'), 0)::bigint AS deleting_bytes,

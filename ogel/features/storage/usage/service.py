@@ -26,7 +26,7 @@ class Passing(Struct, frozen=True):
     """
     Blobs that are no object's.
 
-    pending       of uploads under way; of the bytes, those that were announced.
+    pending       of uploads under way that say how large they are; small ones are over too soon to be counted.
     deleting      of what was replaced or deleted, in the store for ten minutes more.
     late_seconds  since when the first of them should be gone; 0: none is due.
     """
