@@ -13,6 +13,8 @@ from ogel.features.storage.resumable.store import purge
 from ogel.features.storage.services import Storage
 from ogel.features.storage.settings import StorageSettings
 from ogel.features.storage.upkeep.restored import RESTORED
+from ogel.features.storage.upkeep.verifying import INCONSISTENT, Verifying
+from ogel.features.storage.upkeep.verifying import SCHEDULE as VERIFYING
 from ogel.features.storage.usage.samples import ALERTS, UsageSamples
 from ogel.runtime.core import Core
 from ogel.runtime.feature import Feature
@@ -72,10 +74,11 @@ def build(core: Core, settings: StorageSettings) -> Feature:
         jobs=[
             *Reaper(storage.blobs, core.objects).kinds(),
             JobKind(EMPTY, queue="cleanup", perform=storage.emptying.perform),
+            Verifying(storage).kind(),
         ],
-        schedules=[*SCHEDULES],
+        schedules=[*SCHEDULES, VERIFYING],
         purges=[purge()],
-        events=EVENTS,
+        events={**EVENTS, INCONSISTENT: "the store is not as what is known of it says"},
         tables=["buckets", "objects", "s3_keys", "storage_blobs", "storage_quotas", "storage_uploads"],
         left_out={"storage_uploads": "what came of them may be gone, or another suite's by now"},
         restored=[RESTORED],

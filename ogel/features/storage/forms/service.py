@@ -18,7 +18,7 @@ from ogel.kernel.principal import SYSTEM, Caller
 # Made when the first file is sent to it: people who have signed in add files, which are theirs alone.
 DEFAULT_BUCKET = "uploads"
 _OWNERS = ("read", "update", "delete")
-_PERMISSIONS = {"create": ["users"], **dict.fromkeys(_OWNERS, ["owner"])}
+_PERMISSIONS = {"create": ["users"], **{action: ["owner"] for action in _OWNERS}}
 
 
 class Uploaded(Struct, frozen=True):
