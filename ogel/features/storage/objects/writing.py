@@ -70,6 +70,10 @@ Inspect = Callable[[Bucket, Facts, bytes], Facts]
 _NOTHING = Content([], '""', None, 0)
 
 
+def _as_they_are(facts: Facts) -> Facts:
+    return facts
+
+
 class _Begun(Struct, frozen=True):
     """
     An upload whose bytes may come. `at_once`: it is committed with others; then `replaces` is what was there.
@@ -121,10 +125,12 @@ class ObjectWriter:
         upsert: bool,
         conditions: Conditions = NO_CONDITIONS,
         inspect: Inspect = inspected,
+        completed: Callable[[Facts], Facts] = _as_they_are,
     ) -> StoredObject:
         """
         Stores a whole object. `length` is what was declared; None: unknown. `inspect` gets its first HEAD_BYTES, and
-        says what is to be known of it, or raises. Raises StorageError NoSuchBucket, InvalidKey, AccessDenied,
+        says what is to be known of it, or raises. `completed` adds what was learned behind the content: how it is kept,
+        and what was written of it. Raises StorageError NoSuchBucket, InvalidKey, AccessDenied,
         KeyAlreadyExists (with `upsert`: never), PreconditionFailed, EntityTooLarge, InvalidMimeType, QuotaExceeded.
         """
         name = checked_name(name)
@@ -140,6 +146,7 @@ class ObjectWriter:
             head, content = await with_head(content, HEAD_BYTES)
             facts = inspect(target.bucket, facts, head)
             filled = await self._blobs.fill(intent, content, self.most_of(target.bucket), length)
+            facts = completed(facts)
             whole = Content([filled], f'"{filled.md5.hex()}"', filled.sha256, filled.size)
             if begun.at_once:
                 row = _row(target, whole, facts, str(uuid4()), owner_of(caller.principal))
