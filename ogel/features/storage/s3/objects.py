@@ -81,7 +81,8 @@ class ObjectOperations:
         if (number := asked.number("partNumber", 0, 1, 10_000)) and len(found.blobs) > 1:
             return _part(found, number, media_type, headers)
         validators = Validators(object.etag, object.updated_at)
-        return Reply(Content(object.size, media_type, found.read, validators), headers=headers)
+        content = Content(object.size, media_type, found.read, validators, object.sha256)
+        return Reply(content, headers=headers)
 
     async def attributes(self, asked: Asked) -> Reply:
         found = await self._open(asked)
