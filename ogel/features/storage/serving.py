@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from ogel.features.storage.objects.object import HEADERS
 from ogel.kernel.clock import utc_now
 from ogel.runtime.http.disposition import attachment
 from ogel.runtime.http.ranges import Validators
@@ -71,6 +72,9 @@ def shown_type(object: StoredObject) -> str:
 
 def headers_of(object: StoredObject, wish: Wish) -> Mapping[str, str]:
     headers = {"x-robots-tag": "none", **_SHOWN_ANYWHERE}
+    for name, header in HEADERS.items():
+        if (said := object.metadata.get(name)) and header != "expires":
+            headers[header] = _NOT_IN_HEADERS.sub("", str(said))
     if _ACTIVE.fullmatch(object.content_type.partition(";")[0].strip().lower()):
         headers["content-security-policy"] = _SANDBOX
     if wish.download is not None:
