@@ -72,7 +72,7 @@ def failure(call: Any, **parameters: Any) -> tuple[str, int]:
 
 def test_boto3(s3: Any) -> None:
     s3.create_bucket(Bucket="boto")
-    assert failure(s3.create_bucket, Bucket="boto") == ("BucketAlreadyExists", 409)
+    assert failure(s3.create_bucket, Bucket="boto") == ("BucketAlreadyOwnedByYou", 409)
     assert failure(s3.head_object, Bucket="boto", Key="a")[1] == 404
     assert failure(s3.get_object, Bucket="boto", Key="a") == ("NoSuchKey", 404)
     assert failure(s3.list_objects_v2, Bucket="none") == ("NoSuchBucket", 404)

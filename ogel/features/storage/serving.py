@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from ogel.features.storage.objects.object import HEADERS
 from ogel.kernel.clock import utc_now
 from ogel.runtime.http.disposition import attachment
 from ogel.runtime.http.ranges import Validators
@@ -122,6 +123,9 @@ def shown_safely(content_type: str) -> dict[str, str]:
 
 def headers_of(object: StoredObject, wish: Wish) -> Mapping[str, str]:
     headers = {"x-robots-tag": "none", **shown_safely(object.content_type)}
+    for name, header in HEADERS.items():
+        if (said := object.metadata.get(name)) and header != "expires":
+            headers[header] = _NOT_IN_HEADERS.sub("", str(said))
     if wish.download is not None:
         headers["content-disposition"] = attachment(wish.download or object.name.rpartition("/")[2])
     if wish.until is not None:

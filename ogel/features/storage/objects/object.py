@@ -67,14 +67,28 @@ class StoredObject(Struct, frozen=True):
 
 
 class Facts(Struct, frozen=True):
-    """What whoever stores an object says of it. `cache_control` is a whole header: `max-age=3600`."""
+    """
+    What whoever stores an object says of it. `cache_control` is a whole header: `max-age=3600`; `headers` are others
+    that downloads have, by their names in `metadata`: see HEADERS.
+    """
 
     content_type: str = "application/octet-stream"
     cache_control: str = "no-cache"
     user_metadata: Mapping[str, Any] | None = None
     expires_at: datetime | None = None
+    headers: Mapping[str, str] = {}
+
+
+# What is said of an object in headers, by its name in `metadata`.
+HEADERS: Mapping[str, str] = {
+    "contentDisposition": "content-disposition",
+    "contentEncoding": "content-encoding",
+    "contentLanguage": "content-language",
+    "expires": "expires",
+}
 
 
 def facts_of(found: StoredObject) -> Facts:
     """Of a copy, what was said of the original, but when it ends."""
-    return Facts(found.content_type, found.cache_control, found.user_metadata)
+    headers = {name: found.metadata[name] for name in HEADERS if name in found.metadata}
+    return Facts(found.content_type, found.cache_control, found.user_metadata, headers=headers)

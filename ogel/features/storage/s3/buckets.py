@@ -6,6 +6,7 @@ from urllib.parse import quote
 
 from ogel.features.storage.buckets.bucket import NewBucket
 from ogel.features.storage.buckets.service import BucketService
+from ogel.features.storage.errors import StorageError
 from ogel.features.storage.s3.asked import Asked
 from ogel.features.storage.s3.times import iso
 from ogel.features.storage.s3.xml import document
@@ -38,7 +39,13 @@ class BucketOperations:
     async def create(self, asked: Asked) -> Reply:
         await asked.call.body.read(_MOST_CONFIGURATION_BYTES)
         is_public = asked.call.header("x-amz-acl") in ("public-read", "public-read-write")
-        await self._buckets.create(asked.caller, NewBucket(asked.bucket, is_public))
+        try:
+            await self._buckets.create(asked.caller, NewBucket(asked.bucket, is_public))
+        except StorageError as error:
+            if error.code == "BucketAlreadyExists" and asked.caller.principal.kind != "user":
+                message = "The bucket is there already, and yours."
+                raise StorageError(409, "BucketAlreadyOwnedByYou", message) from error
+            raise
         return Reply(None, 200, headers={"location": f"/{quote(asked.bucket)}"})
 
     async def head(self, asked: Asked) -> Reply:

@@ -83,8 +83,18 @@ def too_skewed() -> StorageError:
     return StorageError(403, "RequestTimeTooSkewed", message)
 
 
+def no_valid_date() -> StorageError:
+    message = "The time of signing is not written YYYYMMDDTHHMMSSZ, or not of the day of the credential."
+    return StorageError(403, "AccessDenied", message)
+
+
+def wrong_lifetime(most: int) -> StorageError:
+    message = f"X-Amz-Expires takes 1 to {most} seconds."
+    return StorageError(403, "AuthorizationQueryParametersError", message)
+
+
 def expired() -> StorageError:
-    return StorageError(400, "ExpiredToken", "The provided token has expired.")
+    return StorageError(403, "AccessDenied", "Request has expired")
 
 
 def not_implemented(what: str) -> StorageError:
