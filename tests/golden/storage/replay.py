@@ -52,7 +52,7 @@ class Replay:
         sent = {name: text for name, text in sent.items() if name not in _LEFT_OUT}
         request = self.prepared(self.labels.fill({**recorded, "headers": sent}))
         headers = request["headers"]
-        if (token := headers.get("authorization", "")) and not token.startswith(("Bearer", "AWS4")):
+        if (token := headers.get("authorization", "")) and " " not in token:
             headers["authorization"] = f"Bearer {token}"
         query = f"?{request['query']}" if request.get("query") else ""
         target = PREFIX + request["path"] + query
