@@ -41,7 +41,6 @@ BEGINNINGS: Beginnings = {file: begin for part in _PARTS for file, begin in part
 PENDING: Mapping[str, Sequence[str]] = {
     "rules": ["limits_mime", "rls"],
     "s3": ["s3"],
-    "tus": ["client_tus", "tus"],
 }
 
 TRUE_STATUS = "The status is the one that the body says, so that proxies, browsers and libraries know it."
