@@ -75,6 +75,8 @@ SHARED_VARIABLES = (
     "S3_ENDPOINT",
     "S3_REGION",
     "S3_SECRET_KEY",
+    # What scans objects.
+    "OGEL_CLAMAV",
     "OGEL_SCHEDULES",
 )
 

@@ -89,6 +89,15 @@ def invalid_request(message: str) -> StorageError:
     return StorageError(400, "InvalidRequest", message, "Error")
 
 
+def not_scanned_yet() -> StorageError:
+    message = "The object can be read once it has been scanned"
+    return StorageError(423, "ResourceLocked", message, retry_after_seconds=5)
+
+
+def found_infected() -> StorageError:
+    return StorageError(403, "AccessDenied", "The object was found to be malware", "Unauthorized")
+
+
 def too_large(most: int) -> StorageError:
     return StorageError(
         413,
@@ -126,7 +135,9 @@ def no_such_upload() -> StorageError:
 
 
 def upload_gone() -> StorageError:
-    return StorageError(410, "NoSuchUpload", "The upload was not finished in time", "not_found")
+    return StorageError(
+        410, "NoSuchUpload", "The upload was not finished in time, or its object is gone", "not_found"
+    )
 
 
 def offset_conflict() -> StorageError:

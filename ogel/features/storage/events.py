@@ -15,6 +15,7 @@ OBJECT_CREATED, OBJECT_UPDATED, OBJECT_REMOVED = (
     "storage.object.updated",
     "storage.object.removed",
 )
+OBJECT_CLEAN, OBJECT_INFECTED = "storage.object.clean", "storage.object.infected"
 BUCKET_CREATED, BUCKET_UPDATED, BUCKET_DELETED = (
     "storage.bucket.created",
     "storage.bucket.updated",
@@ -24,6 +25,8 @@ EVENTS = {
     OBJECT_CREATED: "an object was stored under a name that was free, uploaded, copied or moved there",
     OBJECT_UPDATED: "an object has other content",
     OBJECT_REMOVED: "an object is gone: deleted, expired or moved elsewhere",
+    OBJECT_CLEAN: "a scanner found nothing in an object, which can be read from now on",
+    OBJECT_INFECTED: "a scanner found malware in an object, which nobody can read",
     BUCKET_CREATED: "a bucket was made",
     BUCKET_UPDATED: "a bucket's rules were changed",
     BUCKET_DELETED: "a bucket is gone",
@@ -31,7 +34,17 @@ EVENTS = {
 
 
 def object_event(type: str, found: StoredObject) -> Event:
-    data = {
+    return _event(type, f"{found.bucket_id}/{found.name}", _data_of(found))
+
+
+def infected_event(found: StoredObject, malware: str) -> Event:
+    """`malware` is what the scanner calls it."""
+    data = {**_data_of(found), "malware": malware}
+    return _event(OBJECT_INFECTED, f"{found.bucket_id}/{found.name}", data)
+
+
+def _data_of(found: StoredObject) -> dict[str, object]:
+    return {
         "id": found.id,
         "bucket": found.bucket_id,
         "name": found.name,
@@ -41,7 +54,6 @@ def object_event(type: str, found: StoredObject) -> Event:
         "version": found.version,
         "owner_id": found.owner_id,
     }
-    return _event(type, f"{found.bucket_id}/{found.name}", data)
 
 
 def bucket_event(type: str, bucket: Bucket) -> Event:

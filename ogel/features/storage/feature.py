@@ -12,7 +12,11 @@ from ogel.features.storage.reaping import SCHEDULES, Reaper
 from ogel.features.storage.resumable.store import purge
 from ogel.features.storage.services import Storage
 from ogel.features.storage.settings import StorageSettings
+from ogel.features.storage.tending import SCHEDULE as TEND
+from ogel.features.storage.tending import Tending
 from ogel.features.storage.upkeep.restored import RESTORED
+from ogel.features.storage.upkeep.verifying import INCONSISTENT, Verifying
+from ogel.features.storage.upkeep.verifying import SCHEDULE as VERIFYING
 from ogel.features.storage.usage.samples import ALERTS, UsageSamples
 from ogel.runtime.core import Core
 from ogel.runtime.feature import Feature
@@ -21,6 +25,7 @@ from ogel.runtime.jobs.kind import JobKind
 if TYPE_CHECKING:
     from ogel.runtime.http.dialect import Dialect
     from ogel.runtime.http.route import Route
+    from ogel.runtime.scanning import Scanner
 
 
 class StorageFeature:
@@ -58,7 +63,7 @@ class StorageFeature:
 
 
 def build(core: Core, settings: StorageSettings) -> Feature:
-    storage = Storage(core, settings)
+    storage = Storage(core, settings, _scanner(settings))
     feature = StorageFeature(storage)
     usage = UsageSamples(storage.usage)
     return Feature(
@@ -72,10 +77,13 @@ def build(core: Core, settings: StorageSettings) -> Feature:
         jobs=[
             *Reaper(storage.blobs, core.objects).kinds(),
             JobKind(EMPTY, queue="cleanup", perform=storage.emptying.perform),
+            storage.scans.kind(),
+            Tending(storage.lifecycle, storage.scans, storage.quotas).kind(),
+            Verifying(storage).kind(),
         ],
-        schedules=[*SCHEDULES],
-        purges=[purge()],
-        events=EVENTS,
+        schedules=[*SCHEDULES, TEND, VERIFYING],
+        purges=[purge(), storage.lifecycle.purge()],
+        events={**EVENTS, INCONSISTENT: "the store is not as what is known of it says"},
         tables=["buckets", "objects", "s3_keys", "storage_blobs", "storage_quotas", "storage_uploads"],
         left_out={"storage_uploads": "what came of them may be gone, or another suite's by now"},
         restored=[RESTORED],
@@ -85,3 +93,11 @@ def build(core: Core, settings: StorageSettings) -> Feature:
         peaks={"storage.bytes": usage.take_peak},
         offers=storage,
     )
+
+
+def _scanner(settings: StorageSettings) -> Scanner | None:
+    if settings.clamav is None:
+        return None
+    from ogel.adapters.clamav import Clamav
+
+    return Clamav(*settings.clamav)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ogel.features.storage.forms.service import FormUploads
     from ogel.features.storage.images.pool import ImagePool
     from ogel.features.storage.images.service import ImageService
+    from ogel.features.storage.lifecycle.service import Lifecycle
     from ogel.features.storage.objects.emptying import Emptying
     from ogel.features.storage.objects.listing import ObjectLister
     from ogel.features.storage.objects.looking import Lookout
@@ -28,19 +29,22 @@ if TYPE_CHECKING:
     from ogel.features.storage.objects.writing import ObjectWriter
     from ogel.features.storage.resumable.service import UploadService
     from ogel.features.storage.s3.uploads.service import MultipartService
+    from ogel.features.storage.scanning.service import Scans
     from ogel.features.storage.serving import ObjectServing
     from ogel.features.storage.settings import StorageSettings
     from ogel.features.storage.signing.service import UrlSigner
     from ogel.features.storage.upkeep.service import Upkeep
     from ogel.features.storage.usage.service import UsageService
     from ogel.runtime.core import Core
+    from ogel.runtime.scanning import Scanner
 
 
 class Storage:
     """Several protocols stand on these: a rule is kept here, or in what is made here, and never in a dialect."""
 
-    def __init__(self, core: Core, settings: StorageSettings) -> None:
+    def __init__(self, core: Core, settings: StorageSettings, scanner: Scanner | None = None) -> None:
         self.core = core
+        self._scanner = scanner
         self.settings = settings
         self.bucket_store = BucketStore()
         self.object_rows = ObjectRows()
@@ -60,6 +64,7 @@ class Storage:
             core.outbox,
             core.audit,
             self.quotas,
+            self.scans,
             self.settings.most_bytes,
         )
 
@@ -83,6 +88,7 @@ class Storage:
             self.blobs,
             self.quotas,
             core.outbox,
+            self.scans,
             self.lookout,
             AnnouncedBlobs(core.database, self.blob_store),
             most,
@@ -187,6 +193,21 @@ class Storage:
             settings.most_bytes,
             settings.upload_hours * 3600.0,
         )
+
+    @cached_property
+    def scans(self) -> Scans:
+        from ogel.features.storage.scanning.service import Scans
+        from ogel.features.storage.scanning.store import ScanStore
+
+        core = self.core
+        return Scans(core.database, ScanStore(), self.blobs, core.outbox, core.jobs, self._scanner)
+
+    @cached_property
+    def lifecycle(self) -> Lifecycle:
+        from ogel.features.storage.lifecycle.service import Lifecycle
+        from ogel.features.storage.lifecycle.store import LifecycleStore
+
+        return Lifecycle(self.core.database, LifecycleStore(), self.core.outbox)
 
     @cached_property
     def s3_uploads(self) -> MultipartService:

@@ -4,9 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ogel.knobs import Section, knob, whole
+from ogel.knobs import Section, Takes, host_name, knob, whole
 
 _GIGABYTE = 1024**3
+
+
+def _host_and_port(value: str) -> tuple[str, int]:
+    host, _, port = value.rpartition(":")
+    if not host or not port.isascii() or not port.isdigit() or not 0 < int(port) < 65_536:
+        raise ValueError
+    return str(host_name().parse(host.removeprefix("[").removesuffix("]"))), int(port)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,4 +43,10 @@ class StorageSettings(Section):
         takes=whole(1, 168, "hours"),
         default=24,
         meaning="How long an upload in several requests (TUS) may take; what came is deleted then.",
+    )
+    clamav: tuple[str, int] | None = knob(
+        "OGEL_CLAMAV",
+        takes=Takes("host:port", _host_and_port),
+        default=None,
+        meaning="A clamd, which scans objects of buckets that want it (usually port 3310).",
     )

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from psycopg import errors
 
 from ogel.features.storage.buckets.bucket import Bucket, BucketChange, NewBucket
-from ogel.features.storage.buckets.rules import checked
+from ogel.features.storage.buckets.rules import Rules, checked
 from ogel.features.storage.buckets.store import BucketStore, Column
 from ogel.features.storage.errors import (
     access_denied,
@@ -23,6 +23,8 @@ from ogel.features.storage.objects.emptying import Emptying
 from ogel.features.storage.objects.names import checked_bucket_name, is_storable
 from ogel.features.storage.policy import READ, WRITE, is_operator, on_behalf, owner_of
 from ogel.features.storage.quotas.service import QuotaService
+from ogel.features.storage.scanning.service import Scans
+from ogel.kernel.errors import Invalid
 from ogel.kernel.principal import Caller
 from ogel.runtime.audit import AuditTrail
 from ogel.runtime.database.database import Database, Transaction
@@ -41,6 +43,7 @@ class BucketService:
         outbox: Outbox,
         audit: AuditTrail,
         quotas: QuotaService,
+        scans: Scans,
         most_bytes: int,
     ) -> None:
         self._database = database
@@ -49,6 +52,7 @@ class BucketService:
         self._outbox = outbox
         self._audit = audit
         self._quotas = quotas
+        self._scans = scans
         self._most_bytes = most_bytes
 
     async def create(self, caller: Caller, new: NewBucket, *, quota_bytes: int | None = None) -> Bucket:
@@ -56,7 +60,7 @@ class BucketService:
         Raises StorageError InvalidBucketName, BucketAlreadyExists, AccessDenied, and what `rules.checked` raises.
         """
         name = None if new.name is None else checked_bucket_name(new.name)
-        new = checked(replace(new, id=checked_bucket_name(new.id), name=name), self._most_bytes)
+        new = self._checked(replace(new, id=checked_bucket_name(new.id), name=name))
         async with self._database.transaction() as tx:
             if quota_bytes is not None:
                 await self._quotas.set_bucket(tx, new.id, quota_bytes)
@@ -108,7 +112,7 @@ class BucketService:
         Raises StorageError NoSuchBucket, for one that the caller may not see as well, AccessDenied, and what
         `rules.checked` raises.
         """
-        change = checked(change, self._most_bytes)
+        change = self._checked(change)
         async with self._database.transaction() as tx:
             await self._seen(tx, caller, id)
             if quota_bytes is not UNSET:
@@ -122,6 +126,8 @@ class BucketService:
                 raise refused_by_policy() from error
             if changed is None:
                 raise access_denied()
+            if bucket.scanned and not changed.scanned:
+                await self._scans.let_go(tx, id)
             await self._audit.record(tx, caller, "bucket.update", "bucket", id)
             await self._outbox.publish(tx, [bucket_event(BUCKET_UPDATED, changed)])
         return changed
@@ -137,6 +143,11 @@ class BucketService:
             await self._seen(tx, caller, id)
             await self._audit.record(tx, caller, "bucket.empty", "bucket", id)
         return await self._emptying.begin(id)
+
+    def _checked(self, rules: Rules) -> Rules:
+        if getattr(rules, "scanned", False) is True and not self._scans.are_possible:
+            raise Invalid.field("body.scanned", "needs a scanner: the setting OGEL_CLAMAV names one")
+        return checked(rules, self._most_bytes)
 
     async def _seen(self, tx: Transaction, caller: Caller, id: str) -> Bucket:
         bucket = None

@@ -6,7 +6,13 @@ from collections.abc import AsyncIterator, Sequence
 
 from ogel.features.storage.blobs.blob import Blob
 from ogel.features.storage.blobs.service import BlobService
-from ogel.features.storage.errors import StorageError, no_such_bucket, no_such_key
+from ogel.features.storage.errors import (
+    StorageError,
+    found_infected,
+    no_such_bucket,
+    no_such_key,
+    not_scanned_yet,
+)
 from ogel.features.storage.objects.looking import Lookout, Sought
 from ogel.features.storage.objects.names import is_storable, sought
 from ogel.features.storage.objects.object import StoredObject
@@ -37,17 +43,22 @@ class ObjectReader:
 
     async def open(self, principal: Principal, bucket_id: str, name: str) -> Found:
         """
-        What is in a public bucket is for everybody. Raises StorageError NoSuchKey, for an object that the principal may
-        not read as well, and NoSuchBucket; to nobody in particular, also for a bucket that is not public.
+        What is in a public bucket is for everybody, and all that there is for nobody in particular. Raises StorageError
+        NoSuchKey, for an object that the principal may not read as well, NoSuchBucket, and what `check_scanned` raises.
         """
+        if principal.kind == "anonymous":
+            return await self.open_public(bucket_id, name)
         if is_operator(principal, READ):
             return await self._open(bucket_id, name, public=False)
         async with self._database.transaction() as tx:
             found = await self.seen(tx, principal, bucket_id, name)
+            check_scanned(found)
             return Found(found, await self._blobs.of_version(tx, found.version), self._blobs)
 
     async def find(self, principal: Principal, bucket_id: str, name: str) -> StoredObject:
         """What is known of an object. Raises what `open` raises."""
+        if principal.kind == "anonymous":
+            return await self.find_public(bucket_id, name)
         async with self._database.transaction() as tx:
             return await self.seen(tx, principal, bucket_id, name)
 
@@ -59,11 +70,11 @@ class ObjectReader:
         if found is None and not is_operator(principal, READ):
             found = await self._rows.get_public(tx, bucket_id, key)
         if found is None or found.is_expired:
-            raise await self._missing(tx, bucket_id, of_public=principal.kind == "anonymous")
+            raise await self._missing(tx, bucket_id, of_public=False)
         return found
 
     async def open_public(self, bucket_id: str, name: str) -> Found:
-        """An object of a public bucket, which anybody may read. Raises StorageError NoSuchKey, NoSuchBucket."""
+        """An object of a public bucket, which anybody may read. Raises what `open` raises."""
         return await self._open(bucket_id, name, public=True)
 
     async def _open(self, bucket_id: str, name: str, *, public: bool) -> Found:
@@ -71,6 +82,7 @@ class ObjectReader:
         if found is None or found[0].is_expired:
             async with self._database.autocommit() as tx:
                 raise await self._missing(tx, bucket_id, of_public=public)
+        check_scanned(found[0])
         return Found(*found, self._blobs)
 
     async def find_public(self, bucket_id: str, name: str) -> StoredObject:
@@ -99,3 +111,11 @@ def _key(bucket_id: str, name: str) -> str:
     if (key := sought(name)) is None:
         raise no_such_key()
     return key
+
+
+def check_scanned(object: StoredObject) -> None:
+    """Raises StorageError ResourceLocked before its scan is done, and AccessDenied when something was found."""
+    if object.scan_state == "infected":
+        raise found_infected()
+    if object.scan_state in ("pending", "failed"):
+        raise not_scanned_yet()

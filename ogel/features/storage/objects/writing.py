@@ -30,6 +30,7 @@ from ogel.features.storage.objects.object import Facts, StoredObject
 from ogel.features.storage.objects.store import ObjectRow, ObjectRows
 from ogel.features.storage.policy import WRITE, is_operator, on_behalf, owner_of
 from ogel.features.storage.quotas.service import QuotaService
+from ogel.features.storage.scanning.service import Scans
 from ogel.features.storage.sniffing.signatures import HEAD_BYTES
 from ogel.features.storage.sniffing.sniff import inspected
 from ogel.kernel.clock import utc_now
@@ -98,6 +99,7 @@ class ObjectWriter:
         blobs: BlobService,
         quotas: QuotaService,
         outbox: Outbox,
+        scans: Scans,
         lookout: Lookout,
         announced: AnnouncedBlobs,
         most_bytes: int,
@@ -108,6 +110,7 @@ class ObjectWriter:
         self._blobs = blobs
         self._quotas = quotas
         self._outbox = outbox
+        self._scans = scans
         self._lookout = lookout
         self._announced = announced
         self._commits = Commits(database, outbox)
@@ -286,6 +289,7 @@ class ObjectWriter:
             )
         type = OBJECT_CREATED if is_new else OBJECT_UPDATED
         await self._outbox.publish(tx, [object_event(type, stored)])
+        await self._scans.begin(tx, stored)
         return stored
 
     async def _write(
@@ -376,4 +380,5 @@ def metadata_of(content: Content, facts: Facts) -> dict[str, Any]:
         "lastModified": now.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         "contentLength": content.size,
         "httpStatusCode": 200,
+        **facts.headers,
     }
