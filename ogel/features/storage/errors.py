@@ -89,6 +89,11 @@ def invalid_request(message: str) -> StorageError:
     return StorageError(400, "InvalidRequest", message, "Error")
 
 
+def database_refused(code: str, message: str) -> StorageError:
+    """Policies and triggers that users wrote."""
+    return StorageError(400, code, message)
+
+
 def too_large(most: int) -> StorageError:
     return StorageError(
         413,
