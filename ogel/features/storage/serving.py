@@ -70,12 +70,18 @@ class ObjectServing:
         self._store = store
 
     async def reply(self, found: Found, wish: Wish) -> Reply:
-        """As `served`, or a redirect to the store where the bytes are to come from there."""
-        headers = headers_of(found.object, wish)
+        """
+        An answer of which clients may ask for parts, or only when the object has changed; a redirect to the store where
+        the bytes are to come from there.
+        """
+        object = found.object
+        headers = headers_of(object, wish)
         elsewhere = await self._elsewhere(found, wish, headers.get("content-disposition"))
         if elsewhere is not None:
             headers = {**headers, "cache-control": f"private, max-age={min(_REDIRECT_SECONDS, _left(wish))}"}
-        return Reply(_content(found, elsewhere), headers=headers)
+        validators = Validators(object.etag, object.updated_at)
+        content = Content(object.size, shown_type(object), found.read, validators, object.sha256, elsewhere)
+        return Reply(content, headers=headers)
 
     async def _elsewhere(self, found: Found, wish: Wish, disposition: str | None) -> str | None:
         """
@@ -102,17 +108,6 @@ class ObjectServing:
         async with self._database.transaction() as tx:
             bucket = await self._buckets.get(tx, object.bucket_id)
         return url if bucket is not None and bucket.redirects else None
-
-
-def served(found: Found, wish: Wish) -> Reply:
-    """An answer of which clients may ask for parts, or only when the object has changed."""
-    return Reply(_content(found), headers=headers_of(found.object, wish))
-
-
-def _content(found: Found, elsewhere: str | None = None) -> Content:
-    object = found.object
-    validators = Validators(object.etag, object.updated_at)
-    return Content(object.size, shown_type(object), found.read, validators, object.sha256, elsewhere)
 
 
 def shown_type(object: StoredObject) -> str:
