@@ -6,6 +6,7 @@ import base64
 import email
 import email.policy
 import hashlib
+import json
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ import pytest
 
 from tests.conftest import Servers, migrated
 from tests.support.process import Response
+from tests.support.s3 import S3
 from tests.support.world import World
 
 BASE = "/storage/v1/object"
@@ -65,12 +67,15 @@ class Doors:
 
     store: str
     api: World
+    s3: S3
     database_url: str
     paths: Mapping[str, tuple[str, str | None]]
     empty: str
     page: str
 
     def ask(self, door: str, method: str = "GET", headers: Mapping[str, str] | None = None) -> Response:
+        if door == "s3":
+            return self.s3(method, "/b/o", headers=headers)
         path, key = self.paths[door]
         return self.api(method, path, key=key, headers=headers)
 
@@ -103,7 +108,9 @@ def doors(
             "public": (f"{BASE}/public/b/o", ""),
             "signed": (f"/storage/v1{signed}", ""),
         }
-        yield Doors(request.param, api, url, paths, f"{BASE}/public/b/e", f"{BASE}/public/b/p")
+        made = api.ok("POST", "/api/s3-keys", {"name": "tests"})
+        s3 = S3(api, made["access_key_id"], made["secret_access_key"])
+        yield Doors(request.param, api, s3, url, paths, f"{BASE}/public/b/e", f"{BASE}/public/b/p")
 
 
 def parts_of(answer: Response) -> list[tuple[str, bytes]]:
@@ -120,7 +127,7 @@ def of_the_object(answer: Response) -> Mapping[str, str]:
     return {**said, "content-type": said.get("content-type", "").partition(";")[0]}
 
 
-@pytest.mark.parametrize("door", ["authenticated", "either", "public", "signed"])
+@pytest.mark.parametrize("door", ["authenticated", "either", "public", "signed", "s3"])
 def test_an_object_is_served_alike_everywhere(doors: Doors, door: str) -> None:
     whole = doors.ask(door)
     assert (whole.status, whole.raw == CONTENT) == (200, True)
@@ -129,7 +136,6 @@ def test_an_object_is_served_alike_everywhere(doors: Doors, door: str) -> None:
         ("etag", ETAG),
         ("accept-ranges", "bytes"),
         ("repr-digest", DIGEST),
-        ("x-robots-tag", "none"),
         ("x-content-type-options", "nosniff"),
         ("cross-origin-resource-policy", "cross-origin"),
         ("content-type", "image/png"),
@@ -161,6 +167,33 @@ def test_an_object_is_served_alike_everywhere(doors: Doors, door: str) -> None:
             assert (head.raw, of_the_object(head)) == (b"", of_the_object(answer)), headers
 
 
+def test_what_came_in_parts_is_served_as_one(doors: Doors) -> None:
+    api, endpoint = doors.api, "/storage/v1/upload/resumable"
+    parts, tus = [CONTENT[:100], CONTENT[100:250], CONTENT[250:900]], {"tus-resumable": "1.0.0"}
+    places = []
+    for part in parts:
+        said = {"upload-length": str(len(part)), "content-type": "application/offset+octet-stream"}
+        begun = api("POST", endpoint, raw=part, headers={**tus, **said, "upload-concat": "partial"})
+        places.append(begun.headers["location"])
+    names = {"bucketName": "b", "objectName": "m", "contentType": "image/png"}
+    metadata = ",".join(
+        f"{name} {base64.b64encode(value.encode()).decode()}" for name, value in names.items()
+    )
+    final = {**tus, "upload-concat": f"final;{' '.join(places)}", "upload-metadata": metadata}
+    assert api("POST", endpoint, headers=final).status == 201
+    whole = api("GET", f"{BASE}/public/b/m?redirect=1", key="")
+    assert (whole.status, whole.raw, whole.headers["etag"][-3:]) == (200, CONTENT[:900], '-3"')
+    assert "repr-digest" not in whole.headers
+    for asked, expected in (
+        ("bytes=90-260", [(90, 260)]),
+        ("bytes=99-99,100-100,249-250,-1", [(99, 100), (249, 250), (899, 899)]),
+    ):
+        some = api("GET", f"{BASE}/public/b/m", key="", headers={"range": asked})
+        assert parts_of(some) == [
+            (f"bytes {first}-{last}/900", CONTENT[first : last + 1]) for first, last in expected
+        ], asked
+
+
 def test_nothing_is_served_as_nothing(doors: Doors) -> None:
     for headers in ({}, {"range": "bytes=-5"}):
         answer = doors.api("GET", doors.empty, key="", headers=headers)
@@ -182,6 +215,17 @@ def test_what_browsers_run_is_shown_where_it_can_do_nothing(doors: Doors) -> Non
     policy = doors.api("GET", doors.page, key="").headers["content-security-policy"]
     assert "sandbox" in policy.split("; ")
     assert "sandbox" not in doors.ask("public").headers["content-security-policy"]
+    by_s3 = doors.s3("GET", "/b/o?response-content-type=text%2Fhtml")
+    assert (by_s3.headers["content-type"], by_s3.headers["content-security-policy"]) == ("text/html", policy)
+
+
+def test_what_no_header_can_hold_is_left_out(doors: Doors) -> None:
+    said = {"mimetype": "image/日本png\r\n", "cacheControl": "max-age=1\nx: y", "eTag": None, "size": 0}
+    with psycopg.connect(doors.database_url, autocommit=True) as connection:
+        connection.execute("UPDATE storage.objects SET metadata = %s WHERE name = 'e'", [json.dumps(said)])
+    for answer in (doors.api("GET", doors.empty, key=""), doors.s3("GET", "/b/e")):
+        assert (answer.status, answer.headers["content-type"]) == (200, "image/png")
+        assert answer.headers["cache-control"] == "max-age=1x: y"
 
 
 def test_clients_are_sent_to_a_store_that_can_answer_them(doors: Doors) -> None:

@@ -29,18 +29,13 @@ _ACTIVE = re.compile(
     r"|application/(?:xml|javascript|ecmascript|x-javascript|x-shockwave-flash|wasm|mathml.*)"
     r"|image/svg.*|multipart/.*|message/.*|.*[+/]xml(?:-.*)?"
 )
-_SANDBOX = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbox; frame-ancestors *"
-# In place of what answers of ours have (runtime/http/shield.py): pages elsewhere show pictures and documents from here.
-_SHOWN_ANYWHERE = {
-    "content-security-policy": "frame-ancestors *",
-    "cross-origin-resource-policy": "cross-origin",
-}
+_ANYWHERE = "frame-ancestors *"
+_SANDBOX = f"default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbox; {_ANYWHERE}"
 # Of URLs of the store. What is deleted stays there for ten minutes, so that who was sent there still finds it.
 _URL_SECONDS, _REDIRECT_SECONDS = 540, 240
 _LEAST_REDIRECTED_BYTES = 64 * 1024
 _YEAR = 365 * 24 * 3600
 _SHARED = re.compile(r"(?:public|s-maxage[ \t]*=.*)", re.IGNORECASE)
-_NOT_IN_HEADERS = re.compile(r"[^\x20-\x7e\x80-\xff]")
 
 
 class Wish(Struct, frozen=True):
@@ -94,7 +89,7 @@ class ObjectServing:
             or (wish.redirect is None and object.size < _LEAST_REDIRECTED_BYTES)
             or len(found.blobs) != 1
             or found.blobs[0].sealed_key is not None
-            or _is_active(object)
+            or _is_active(object.content_type)
         ):
             return None
         url = self._store.presigned_get(
@@ -112,15 +107,21 @@ class ObjectServing:
 
 def shown_type(object: StoredObject) -> str:
     """Its content type, in which a page becomes its source, as in Supabase."""
-    said = _NOT_IN_HEADERS.sub("", object.content_type).strip() or "application/octet-stream"
-    kind, mark, parameters = said.partition(";")
-    return f"text/plain{mark}{parameters}" if kind.strip().lower() == "text/html" else said
+    kind, mark, parameters = object.content_type.partition(";")
+    return f"text/plain{mark}{parameters}" if kind.strip().lower() == "text/html" else object.content_type
+
+
+def shown_safely(content_type: str) -> dict[str, str]:
+    """
+    In place of what answers of ours have (runtime/http/shield.py): pages elsewhere may show what is here, and what
+    browsers run can do nothing.
+    """
+    policy = _SANDBOX if _is_active(content_type) else _ANYWHERE
+    return {"content-security-policy": policy, "cross-origin-resource-policy": "cross-origin"}
 
 
 def headers_of(object: StoredObject, wish: Wish) -> Mapping[str, str]:
-    headers = {"x-robots-tag": "none", **_SHOWN_ANYWHERE}
-    if _is_active(object):
-        headers["content-security-policy"] = _SANDBOX
+    headers = {"x-robots-tag": "none", **shown_safely(object.content_type)}
     if wish.download is not None:
         headers["content-disposition"] = attachment(wish.download or object.name.rpartition("/")[2])
     if wish.until is not None:
@@ -134,15 +135,15 @@ def _left(wish: Wish) -> int:
     return _YEAR if wish.until is None else max(1, int((wish.until - utc_now()).total_seconds()))
 
 
-def _is_active(object: StoredObject) -> bool:
-    return _ACTIVE.fullmatch(object.content_type.partition(";")[0].strip().lower()) is not None
+def _is_active(content_type: str) -> bool:
+    return _ACTIVE.fullmatch(content_type.partition(";")[0].strip().lower()) is not None
 
 
 def _cache_control(object: StoredObject, wish: Wish) -> str:
     """What its owner said, which cannot make a cache give to others what only who asks may read."""
     if wish.until is not None:
         return f"private, max-age={_left(wish)}"
-    said = _NOT_IN_HEADERS.sub("", object.cache_control)
+    said = object.cache_control
     if wish.version is not None and wish.version.strip('"') == object.etag.strip('"'):
         said = f"max-age={_YEAR}, immutable"
         return f"public, {said}" if wish.public else f"private, {said}"

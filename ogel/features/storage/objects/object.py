@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Literal
@@ -11,6 +12,7 @@ from msgspec import Struct
 
 from ogel.kernel.clock import utc_now
 
+_NOT_IN_HEADERS = re.compile(r"[^\x20-\x7e\xa0-\xff]")
 ScanState = Literal["none", "pending", "clean", "infected", "failed"]
 
 
@@ -45,19 +47,23 @@ class StoredObject(Struct, frozen=True):
     @property
     def etag(self) -> str:
         """With its quotes."""
-        return str(self.metadata.get("eTag", '""'))
+        return self._header("eTag") or '""'
 
     @property
     def content_type(self) -> str:
-        return str(self.metadata.get("mimetype") or "application/octet-stream")
+        return self._header("mimetype") or "application/octet-stream"
 
     @property
     def cache_control(self) -> str:
-        return str(self.metadata.get("cacheControl") or "no-cache")
+        return self._header("cacheControl") or "no-cache"
 
     @property
     def is_expired(self) -> bool:
         return self.expires_at is not None and self.expires_at <= utc_now()
+
+    def _header(self, name: str) -> str:
+        """What was said of it may be any text, by SQL as well: what no header can hold is left out."""
+        return _NOT_IN_HEADERS.sub("", str(self.metadata.get(name) or "")).strip()
 
 
 class Facts(Struct, frozen=True):

@@ -22,6 +22,7 @@ from ogel.features.storage.s3.errors import invalid_argument
 from ogel.features.storage.s3.headers import conditions_of, described, facts_of, overrides
 from ogel.features.storage.s3.times import iso
 from ogel.features.storage.s3.xml import Child, document, malformed, parsed
+from ogel.features.storage.serving import shown_safely
 from ogel.kernel.principal import Caller
 from ogel.runtime.http.ranges import Validators, unmet
 from ogel.runtime.http.route import Chunks, Content, Reply, Text
@@ -76,13 +77,14 @@ class ObjectOperations:
         headers = described(object)
         said = overrides(asked.parameters)
         media_type = said.pop("content-type", object.content_type)
-        headers.update(said)
+        headers.update(said | shown_safely(media_type))
         if asked.call.header("x-amz-checksum-mode") == "ENABLED" and asked.call.header("range") is None:
             headers.update(_checksum(object))
         if (number := asked.number("partNumber", 0, 1, 10_000)) and len(found.blobs) > 1:
             return _part(found, number, media_type, headers)
         validators = Validators(object.etag, object.updated_at)
-        return Reply(Content(object.size, media_type, found.read, validators), headers=headers)
+        content = Content(object.size, media_type, found.read, validators, object.sha256)
+        return Reply(content, headers=headers)
 
     async def attributes(self, asked: Asked) -> Reply:
         found = await self._open(asked)
