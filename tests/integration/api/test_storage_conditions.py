@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from hashlib import sha256
 
 import pytest
 
@@ -11,6 +14,7 @@ from tests.support.world import World
 
 BASE = "/storage/v1/object"
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(100)
+FORM = b'--b\r\ncontent-disposition: form-data; name=""; filename="x"\r\n\r\n4\r\n--b--\r\n'
 PAGE = b"<!doctype html><script>alert(1)</script>"
 
 
@@ -51,11 +55,41 @@ def test_an_object_is_written_only_over_the_version_that_was_meant(api: World, b
     assert put(api, path, b"2", if_none_match='"other"').status == 200
     assert refused(put(api, path, b"3", if_match=first))
     assert put(api, path, b"3", if_match=etag(api, path)).status == 200
-    form = b'--b\r\ncontent-disposition: form-data; name=""; filename="x"\r\n\r\n4\r\n--b--\r\n'
-    assert refused(put(api, path, form, if_none_match="*", content_type="multipart/form-data; boundary=b"))
+    assert refused(put(api, path, FORM, if_none_match="*", content_type="multipart/form-data; boundary=b"))
     assert refused(api("DELETE", f"{BASE}/{path}", headers={"if-match": first}))
     assert api("GET", f"{BASE}/authenticated/{path}").raw == b"3"
     assert api("DELETE", f"{BASE}/{path}", headers={"if-match": etag(api, path)}).status == 200
+
+
+def test_of_many_who_write_at_once_one_gets_through(api: World, bucket: str) -> None:
+    path = f"{bucket}/race"
+
+    def write(at: int, **headers: str) -> int:
+        return put(api, path, b"%d" % at, **headers).status
+
+    with ThreadPoolExecutor(8) as threads:
+        made = list(threads.map(lambda at: write(at, if_none_match="*"), range(8)))
+        assert sorted(made) == [200] + [412] * 7
+        tag = etag(api, path)
+        changed = list(threads.map(lambda at: write(at, if_match=tag), range(10, 18)))
+        assert sorted(changed) == [200] + [412] * 7
+        tag = etag(api, path)
+        gone = list(
+            threads.map(lambda _: api("DELETE", f"{BASE}/{path}", headers={"if-match": tag}).status, range(8))
+        )
+        assert gone.count(200) == 1, gone
+        assert set(gone) <= {200, 404, 412}
+
+
+def test_a_body_that_is_not_what_its_digest_says_leaves_nothing(api: World, bucket: str) -> None:
+    path = f"{bucket}/digest"
+    for body, kind in ((b"content", "text/plain"), (FORM, "multipart/form-data; boundary=b")):
+        right, wrong = (b64encode(sha256(each).digest()).decode() for each in (body, b"other"))
+        refused = put(api, path, body, content_type=kind, content_digest=f"sha-256=:{wrong}:")
+        assert (refused.status, refused.json["code"]) == (400, "InvalidChecksum"), kind
+        assert api("HEAD", f"{BASE}/authenticated/{path}").status == 404
+        assert put(api, path, body, content_type=kind, content_digest=f"sha-256=:{right}:").status == 200
+        assert api("DELETE", f"{BASE}/{path}").status == 200
 
 
 @pytest.mark.parametrize(
