@@ -37,7 +37,6 @@ _URL_SECONDS, _REDIRECT_SECONDS = 540, 240
 _LEAST_REDIRECTED_BYTES = 64 * 1024
 _YEAR = 365 * 24 * 3600
 _SHARED = re.compile(r"(?:public|s-maxage[ \t]*=.*)", re.IGNORECASE)
-_NOT_IN_HEADERS = re.compile(r"[^\x20-\x7e\x80-\xff]")
 
 
 class Wish(Struct, frozen=True):
