@@ -13,11 +13,11 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import IO, TypeVar
-from uuid import uuid4
 
 from ogel.adapters.storage.digests import Digests
 from ogel.adapters.storage.threads import behind, in_pages, in_thread
 from ogel.kernel.errors import Unavailable
+from ogel.kernel.ids import random_uuid
 from ogel.runtime.objects import Entry, ObjectMissing, StoreFull, Written, check_key, check_prefix
 
 Answer = TypeVar("Answer")
@@ -130,7 +130,7 @@ class LocalObjects:
     def _link(self, source: Path, target: Path) -> bool:
         """Returns whether the source was there."""
         _make(self._root / _UNFINISHED)
-        link = self._root / _UNFINISHED / uuid4().hex
+        link = self._root / _UNFINISHED / random_uuid().hex
         try:
             os.link(source, link)
         except (FileNotFoundError, NotADirectoryError):
@@ -196,7 +196,7 @@ class _Unfinished:
         self._root = root
         self._target = target
         self._settled = settled
-        self._path = root / _UNFINISHED / uuid4().hex
+        self._path = root / _UNFINISHED / random_uuid().hex
         self._descriptor: int | None = None
         self._digests = Digests()
 

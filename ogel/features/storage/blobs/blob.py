@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from uuid import uuid4
-
 from msgspec import Struct
+
+from ogel.kernel.ids import random_uuid
 
 # Everything below it in the store is ours, and is in `storage_blobs`.
 PREFIX = "blobs/"
@@ -55,5 +55,5 @@ class Held(Struct, frozen=True):
 
 
 def new_key() -> str:
-    name = uuid4().hex
+    name = random_uuid().hex
     return f"{PREFIX}{name[:2]}/{name}"
