@@ -12,8 +12,9 @@ from msgspec import Struct
 
 _RANGES = re.compile(r"bytes[ \t]*=([0-9\-, \t]*)", re.IGNORECASE)
 _RANGE = re.compile(r"([0-9]{1,18})-([0-9]{1,18})?|-([0-9]{1,18})")
-# Who asks for more parts gets the whole, which a server may send (RFC 9110 §14.2): many small ones are a known attack.
-_MOST_PARTS = 8
+# Who asks for more parts, joined or before, gets the whole, which a server may send (RFC 9110 §14.2): many small ones
+# are a known attack.
+_MOST_PARTS, _MOST_ASKED = 8, 100
 _TAG = re.compile(r'(?:W/)?"[\x21\x23-\x7e\x80-\xff]*"')
 _BARE_TAG = re.compile(r"[\x21\x23-\x2b\x2d-\x7e]+")
 
@@ -90,7 +91,7 @@ def wanted_ranges(
     """
     asked = _text(headers, b"range")
     found = None if asked is None else _RANGES.fullmatch(asked.strip())
-    if found is None:
+    if found is None or found[1].count(",") >= _MOST_ASKED:
         return None
     if (version := _text(headers, b"if-range")) is not None and not validators.is_exactly(version.strip()):
         return None
