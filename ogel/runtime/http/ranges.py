@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from email.utils import format_datetime, parsedate_to_datetime
+from email.utils import formatdate, parsedate_to_datetime
+from functools import lru_cache
 from typing import Literal
 
 from msgspec import Struct
@@ -35,7 +36,7 @@ class Validators(Struct, frozen=True):
     @property
     def last_modified(self) -> str | None:
         """`modified` as an HTTP date."""
-        return None if self.modified is None else format_datetime(self._second, usegmt=True)
+        return None if self.modified is None else _written(int(self.modified.timestamp()))
 
     @property
     def _second(self) -> datetime:
@@ -64,6 +65,11 @@ class Validators(Struct, frozen=True):
         if '"' in validator:
             return self.matches(validator, weakly=False)
         return self.modified is not None and _date(validator) == self._second
+
+
+@lru_cache(maxsize=1024)
+def _written(second: int) -> str:
+    return formatdate(second, usegmt=True)
 
 
 def unmet(headers: Mapping[bytes, bytes], validators: Validators) -> Unmet | None:
