@@ -55,6 +55,10 @@ def test_an_object_is_written_only_over_the_version_that_was_meant(api: World, b
     assert put(api, path, b"2", if_none_match='"other"').status == 200
     assert refused(put(api, path, b"3", if_match=first))
     assert put(api, path, b"3", if_match=etag(api, path)).status == 200
+    past, future = "Mon, 01 Jan 2001 00:00:00 GMT", "Fri, 01 Jan 2100 00:00:00 GMT"
+    assert refused(put(api, path, b"4", if_unmodified_since=past))
+    for dates in ({"if_unmodified_since": future}, {"if_unmodified_since": past, "if_match": "*"}):
+        assert put(api, path, b"3", **dates).status == 200
     assert refused(put(api, path, FORM, if_none_match="*", content_type="multipart/form-data; boundary=b"))
     assert refused(api("DELETE", f"{BASE}/{path}", headers={"if-match": first}))
     assert api("GET", f"{BASE}/authenticated/{path}").raw == b"3"
