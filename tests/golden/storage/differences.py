@@ -39,7 +39,6 @@ STEPS: Steps = {file: steps for part in _PARTS for file, steps in part.STEPS.ite
 BEGINNINGS: Beginnings = {file: begin for part in _PARTS for file, begin in part.BEGINNINGS.items()}
 # Files of what is not there yet, by who makes it.
 PENDING: Mapping[str, Sequence[str]] = {
-    "rules": ["limits_mime", "rls"],
     "s3": ["s3"],
 }
 
