@@ -177,6 +177,19 @@ def test_a_token_alone_is_an_authorization_too(api: World) -> None:
     assert api("GET", f"{BASE}/health", key="", headers={"authorization": "x"}).status == 401
 
 
+@pytest.mark.parametrize("bucket", ["authenticated", "info", "public", "upload"])
+def test_buckets_are_called_as_parts_of_paths_are(api: World, bucket: str) -> None:
+    assert api("POST", f"{BASE}/bucket", {"name": bucket, "public": True}).status == 200
+    names = ["x", "a/x"] if bucket in ("authenticated", "info", "public") else ["x"]
+    for name in names:
+        for method in ("POST", "PUT"):
+            answer = api(method, f"{BASE}/object/{bucket}/{name}", raw=b"x")
+            assert (answer.status, answer.json.get("Key")) == (200, f"{bucket}/{name}")
+        assert api("GET", f"{BASE}/object/authenticated/{bucket}/{name}").raw == b"x"
+        assert api("GET", f"{BASE}/object/public/{bucket}/{name}", key="").raw == b"x"
+    assert len(api("DELETE", f"{BASE}/object/{bucket}", {"prefixes": names}).json) == len(names)
+
+
 def test_buckets_are_held_to_their_names_and_sizes(api: World) -> None:
     def made(**body: Any) -> Response:
         return api("POST", f"{BASE}/bucket", body)
