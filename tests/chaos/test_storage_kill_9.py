@@ -106,6 +106,7 @@ def test_a_death_at_any_step_leaves_nothing_behind(mortal: Mortal, tmp_path: Pat
 
 
 @pytest.mark.long
+@pytest.mark.timeout(1800)
 def test_a_death_at_any_step_of_all_leaves_nothing_behind(mortal: Mortal, tmp_path: Path) -> None:
     passed = mortal.run("points", *STORIES, log=tmp_path / "log", seconds=1200)
     print(f"{sum(map(len, passed.values()))} deaths")
@@ -113,6 +114,7 @@ def test_a_death_at_any_step_of_all_leaves_nothing_behind(mortal: Mortal, tmp_pa
 
 
 @pytest.mark.long
+@pytest.mark.timeout(1800)
 def test_deaths_at_any_time_leave_nothing_behind(mortal: Mortal, tmp_path: Path) -> None:
     assert mortal.run("kills", str(KILLS), log=tmp_path / "log", seconds=1200) == KILLS
     mortal.settle()
