@@ -108,7 +108,7 @@ def test_every_name_works(environ: dict[str, str], field: str, value: Any) -> No
             "1;2",
             "1 to 50 numbers of seconds, 0 to 604800 (7 days), comma separated",
         ),
-        ("STORAGE_BACKEND", "gcs", "local, s3 or r2"),
+        ("STORAGE_BACKEND", "gcs", "local, s3, r2, railway, b2 or minio"),
         ("OGEL_MAIL_PROVIDERS", "sendmail", "any of resend, smtp, outbox, each once, comma separated"),
         ("OGEL_MAIL_HELO", "vm", HELO_NAMES),
         ("OGEL_MAIL_HELO", "-a.example", HELO_NAMES),
