@@ -65,7 +65,7 @@ class Mortal:
             )
             if not await blobs.reap():
                 break
-        await core.objects.sweep(LATER)
+        await core.objects.sweep("blobs/", LATER)
         report = await Verifier(core.database, core.objects, blobs, timedelta(0)).run(sample=1.0)
         assert report.is_clean, report
         keys = {entry.key async for entry in core.objects.list("blobs/")}
@@ -75,7 +75,7 @@ class Mortal:
             quota = await tx.tuples(b"SELECT used_bytes, reserved_bytes FROM ogel.storage_quotas")
         assert {(key, state) for key, state, _ in rows} == {(key, "live") for key in keys}
         assert quota == [(sum(size for _, _, size in rows), 0)]
-        assert await core.objects.sweep(LATER) == 0
+        assert await core.objects.sweep("blobs/", LATER) == 0
         return [name for (name,) in names]
 
 

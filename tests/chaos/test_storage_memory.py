@@ -1,4 +1,4 @@
-"""Twenty clients at once move objects that are larger than memory: a process grows by what is under way, not by what is moved."""
+"""Twenty clients at once move large objects: a process grows by what is under way, not by what is moved."""
 
 from __future__ import annotations
 

@@ -152,7 +152,7 @@ def test_a_copy_stays_when_what_it_was_made_of_goes(store: Open) -> None:
         with pytest.raises(ObjectMissing):
             await store.copy(source, target)
         assert await read(store, target, 100) == b"content"
-        assert await store.sweep(LATER) == 0
+        assert await store.sweep(prefix, LATER) == 0
 
     run(store, story)
 
@@ -278,7 +278,7 @@ def test_a_put_that_is_broken_off_changes_nothing(store: Open, size: int) -> Non
         assert await read(store, key, 100) == b"before"
         assert await keys(store, prefix) == [key]
         # Nothing was left behind, either.
-        assert await store.sweep(LATER) == 0
+        assert await store.sweep(prefix, LATER) == 0
 
     run(store, story)
 
@@ -382,8 +382,8 @@ def test_what_a_kill_left_behind_is_swept(tmp_path: Path) -> None:
     async def story(store: ObjectStore, prefix: str) -> None:
         await store.put(f"{prefix}a", one(b"1"))
         (tmp_path / ".unfinished" / "left").write_bytes(b"half")
-        assert await store.sweep(datetime.now(UTC) - timedelta(hours=1)) == 0
-        assert await store.sweep(LATER) == 1
+        assert await store.sweep(prefix, datetime.now(UTC) - timedelta(hours=1)) == 0
+        assert await store.sweep(prefix, LATER) == 1
         assert await keys(store, "") == [f"{prefix}a"]
 
     run(lambda: LocalObjects(tmp_path), story)
@@ -393,9 +393,10 @@ def test_an_upload_that_a_kill_left_behind_is_swept(seaweed: Seaweed) -> None:
     async def story(store: ObjectStore, prefix: str) -> None:
         assert isinstance(store, BucketObjects)
         store._requests.begin_parts(f"{prefix}a")
-        assert await store.sweep(datetime.now(UTC) - timedelta(hours=1)) == 0
-        assert await store.sweep(LATER) == 1
-        assert await store.sweep(LATER) == 0
+        assert await store.sweep("another/", LATER) == 0
+        assert await store.sweep(prefix, datetime.now(UTC) - timedelta(hours=1)) == 0
+        assert await store.sweep(prefix, LATER) == 1
+        assert await store.sweep(prefix, LATER) == 0
 
     run(lambda: BucketObjects(seaweed.bucket), story)
 

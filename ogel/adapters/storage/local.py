@@ -33,6 +33,9 @@ _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 # A directory may be deleted with its last object just before another object is moved into it; then the move is retried.
 _MOVES = 5
 _MOST_SETTLED = 4096
+# Directories with names of so many characters spread keys. They stay when they are empty: the next key needs them, and
+# other processes may have found them settled.
+_SPREADING = 2
 
 
 class LocalObjects:
@@ -129,7 +132,8 @@ class LocalObjects:
         path = self._path(key)
         await self._do(lambda: self._delete(path))
 
-    async def sweep(self, before: datetime) -> int:
+    async def sweep(self, prefix: str, before: datetime) -> int:
+        check_prefix(prefix)
         return await self._do(lambda: self._sweep(before.timestamp()))
 
     async def close(self) -> None:
@@ -187,7 +191,7 @@ class LocalObjects:
             path.unlink()
             self._room.give_back(status.st_size if status.st_nlink == 1 else 0)
         for directory in path.parents:
-            if directory == self._root:
+            if directory == self._root or len(directory.name) == _SPREADING:
                 return
             try:
                 directory.rmdir()

@@ -118,8 +118,9 @@ class BucketObjects:
         check_key(key)
         await self._do(lambda: self._requests.delete(key))
 
-    async def sweep(self, before: datetime) -> int:
-        return await self._do(lambda: self._sweep(before))
+    async def sweep(self, prefix: str, before: datetime) -> int:
+        check_prefix(prefix)
+        return await self._do(lambda: self._sweep(prefix, before))
 
     async def close(self) -> None:
         self._threads.shutdown(wait=False, cancel_futures=True)
@@ -140,9 +141,9 @@ class BucketObjects:
         except _Behind:
             return None
 
-    def _sweep(self, before: datetime) -> int:
+    def _sweep(self, prefix: str, before: datetime) -> int:
         gone = 0
-        for upload in self._requests.uploads(""):
+        for upload in self._requests.uploads(prefix):
             begun = upload.initiated_time
             if begun is not None and begun < before:
                 self._requests.abort(upload.object_name, cast(str, upload.upload_id))
