@@ -49,7 +49,7 @@ class Storage:
         self.bucket_store = BucketStore()
         self.object_rows = ObjectRows()
         self.blob_store = BlobStore()
-        self.blobs = BlobService(core.database, core.objects, self.blob_store)
+        self.blobs = BlobService(core.database, core.objects, self.blob_store, core.vault)
         self.quotas = QuotaService(core.database, QuotaStore(), settings.user_bytes)
 
     @cached_property
