@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 import redis
 
 from tests.conftest import Servers, migrated
+from tests.golden.gotrue.clients import javascript
 from tests.support.carriers import Carriers
 from tests.support.process import Client, Ogel
 
@@ -45,3 +47,9 @@ def suite(
 @pytest.fixture
 def api(suite: Ogel) -> Client:
     return suite.api
+
+
+@pytest.fixture(scope="session")
+def supabase_js(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory with @supabase/supabase-js and what it consists of, as npm has them."""
+    return javascript.install(tmp_path_factory.mktemp("npm"))

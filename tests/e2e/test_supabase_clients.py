@@ -73,18 +73,13 @@ def suite(
         yield running, f"http://127.0.0.1:{ogel.port}/auth/v1"
 
 
-@pytest.fixture(scope="module")
-def auth_js(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return javascript.install(tmp_path_factory.mktemp("npm"))
-
-
 @needs_npm
-def test_auth_js_gets_what_it_got(suite: tuple[RunningSuite, str], issuer: Issuer, auth_js: Path) -> None:
+def test_auth_js_gets_what_it_got(suite: tuple[RunningSuite, str], issuer: Issuer, supabase_js: Path) -> None:
     running, url = suite
     keys = running.keys()
     with (
         Replay(lambda _: nullcontext(running), FORMATS, issuer) as replay,
-        javascript.JavaScriptClient(auth_js, url, keys["<anon_key>"], ADMIN_KEY) as client,
+        javascript.JavaScriptClient(supabase_js, url, keys["<anon_key>"], ADMIN_KEY) as client,
     ):
         report = play_calls("client_auth_js.jsonl", client, replay, running, url)
     assert not report, "\n".join(report)
@@ -99,13 +94,13 @@ def test_supabase_auth_gets_what_it_got(suite: tuple[RunningSuite, str], issuer:
 
 
 @needs_npm
-def test_tabs_that_refresh_at_once_stay_signed_in(suite: tuple[RunningSuite, str], auth_js: Path) -> None:
+def test_tabs_that_refresh_at_once_stay_signed_in(suite: tuple[RunningSuite, str], supabase_js: Path) -> None:
     running, url = suite
     anon_key = running.keys()["<anon_key>"]
     person = {"email": "ada@example.com", "password": "Correct-horse-1"}
     running.world.ok("POST", "/auth/v1/admin/users", {**person, "email_confirm": True})
 
-    with javascript.JavaScriptClient(auth_js, url, anon_key, ADMIN_KEY) as client:
+    with javascript.JavaScriptClient(supabase_js, url, anon_key, ADMIN_KEY) as client:
         client.call("implicit", "signInWithPassword", [person])
         tabs = client.call("implicit", "tabs", [TABS]).result
     assert [tab["error"] for tab in tabs] == [None] * TABS
@@ -120,13 +115,13 @@ def test_tabs_that_refresh_at_once_stay_signed_in(suite: tuple[RunningSuite, str
 
 @needs_npm
 def test_what_the_page_shows_in_javascript(
-    suite: tuple[RunningSuite, str], auth_js: Path, tmp_path: Path
+    suite: tuple[RunningSuite, str], supabase_js: Path, tmp_path: Path
 ) -> None:
     running, url = suite
     outbox = str(tmp_path / "data" / "outbox")
     [shown] = _code_of_page("js", running, url)
     shown = shown.replace('"123456"', f"await digits({outbox!r})")
-    assert javascript.run(auth_js, BESIDE + shown) == "ada@example.com\n"
+    assert javascript.run(supabase_js, BESIDE + shown) == "ada@example.com\n"
 
 
 def test_what_the_page_shows_in_python(

@@ -14,7 +14,7 @@ _URL = re.compile(r"[a-z][a-z0-9.+-]*://")
 # Texts of errors that the recorded servers' libraries wrote (Go's own, and Ajv and Fastify): any other text does.
 _OF_LIBRARIES = re.compile(
     r"parse request body as JSON|time: |strconv|^invalid (JWT|claim): "
-    r"|^(body|querystring|params|headers)[/ ].*must |^Body is not valid JSON|^Request body "
+    r"|^(body|querystring|params|headers)[/ ].*must |^Body (is not valid JSON|cannot be empty)|^Request body "
 )
 _TEXTS = ("msg", "message")
 

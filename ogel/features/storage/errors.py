@@ -36,6 +36,10 @@ def no_such_key() -> StorageError:
     return StorageError(404, "NoSuchKey", "Object not found", "not_found")
 
 
+def invalid_bucket_name() -> StorageError:
+    return StorageError(400, "InvalidBucketName", "Bucket name invalid", "Invalid Input")
+
+
 def bucket_exists() -> StorageError:
     return StorageError(409, "BucketAlreadyExists", "The resource already exists", "Duplicate")
 
@@ -61,7 +65,7 @@ def precondition_failed(condition: str) -> StorageError:
 
 
 def bucket_not_empty() -> StorageError:
-    return StorageError(409, "InvalidRequest", "The bucket you tried to delete is not empty")
+    return StorageError(409, "ResourceNotEmpty", "The bucket you tried to delete is not empty")
 
 
 def refused_by_policy() -> StorageError:
@@ -101,6 +105,15 @@ def too_large(most: int) -> StorageError:
         f"The object exceeded the maximum allowed size: {most} bytes",
         "Payload too large",
     )
+
+
+def invalid_content_type() -> StorageError:
+    return StorageError(415, "InvalidMimeType", "Invalid Content-Type header", "invalid_mime_type")
+
+
+def no_content() -> StorageError:
+    """A form without a file."""
+    return StorageError(400, "InvalidRequest", "No content provided")
 
 
 def invalid_mime_type(content_type: str) -> StorageError:

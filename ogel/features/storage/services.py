@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from ogel.features.storage.resumable.service import UploadService
     from ogel.features.storage.s3.uploads.service import MultipartService
     from ogel.features.storage.scanning.service import Scans
+    from ogel.features.storage.serving import ObjectServing
     from ogel.features.storage.settings import StorageSettings
     from ogel.features.storage.signing.service import UrlSigner
     from ogel.features.storage.upkeep.service import Upkeep
@@ -106,6 +107,12 @@ class Storage:
         return ObjectReader(self.core.database, self.object_rows, self.blobs, self.lookout)
 
     @cached_property
+    def serving(self) -> ObjectServing:
+        from ogel.features.storage.serving import ObjectServing
+
+        return ObjectServing(self.core.database, self.bucket_store, self.core.objects)
+
+    @cached_property
     def signer(self) -> UrlSigner:
         from ogel.features.storage.signing.service import UrlSigner
         from ogel.features.storage.signing.tokens import UrlTokens
@@ -171,9 +178,9 @@ class Storage:
 
     @cached_property
     def uploads(self) -> UploadService:
-        from ogel.features.storage.objects.writing import uninspected
         from ogel.features.storage.resumable.service import UploadService
         from ogel.features.storage.resumable.store import UploadStore
+        from ogel.features.storage.sniffing.sniff import inspected
 
         settings = self.settings
         return UploadService(
@@ -182,7 +189,7 @@ class Storage:
             self.bucket_store,
             self.blobs,
             self.writer,
-            uninspected,
+            inspected,
             settings.most_bytes,
             settings.upload_hours * 3600.0,
         )
@@ -219,7 +226,7 @@ class Storage:
     def direct_uploads(self) -> DirectUploads:
         from ogel.features.storage.direct.service import DirectUploads
         from ogel.features.storage.direct.store import DirectStore
-        from ogel.features.storage.objects.writing import uninspected
+        from ogel.features.storage.sniffing.sniff import inspected
 
         core = self.core
         return DirectUploads(
@@ -230,5 +237,5 @@ class Storage:
             self.blobs,
             self.writer,
             self.reader,
-            uninspected,
+            inspected,
         )

@@ -16,8 +16,11 @@ from ogel.runtime.http.ranges import Validators
 from ogel.runtime.http.route import Content, Reply
 
 if TYPE_CHECKING:
+    from ogel.features.storage.buckets.store import BucketStore
     from ogel.features.storage.objects.object import StoredObject
     from ogel.features.storage.objects.reading import Found
+    from ogel.runtime.database.database import Database
+    from ogel.runtime.objects import ObjectStore
 
 # What browsers run, or may find something in to run: they show it in an origin of its own, without scripts. Not PDF,
 # which Chrome would not show at all; what a PDF runs never gets at a page.
@@ -32,6 +35,9 @@ _SHOWN_ANYWHERE = {
     "content-security-policy": "frame-ancestors *",
     "cross-origin-resource-policy": "cross-origin",
 }
+# Of URLs of the store. What is deleted stays there for ten minutes, so that who was sent there still finds it.
+_URL_SECONDS, _REDIRECT_SECONDS = 540, 240
+_LEAST_REDIRECTED_BYTES = 64 * 1024
 _YEAR = 365 * 24 * 3600
 _SHARED = re.compile(r"(?:public|s-maxage[ \t]*=.*)", re.IGNORECASE)
 _NOT_IN_HEADERS = re.compile(r"[^\x20-\x7e\x80-\xff]")
@@ -45,33 +51,80 @@ class Wish(Struct, frozen=True):
     download  the name to save it under; empty: its own; None: browsers may show it.
     version   its ETag, with or without quotes, as in a URL that is made for this version only: `?v=…`.
     until     when the URL ends that it was asked for by.
+    redirect  whether to send clients to the store; None: as the bucket has it. Where that cannot be, it is not done.
     """
 
     public: bool = False
     download: str | None = None
     version: str | None = None
     until: datetime | None = None
+    redirect: bool | None = None
+
+
+class ObjectServing:
+    """Makes answers of objects, for every door."""
+
+    def __init__(self, database: Database, buckets: BucketStore, store: ObjectStore) -> None:
+        self._database = database
+        self._buckets = buckets
+        self._store = store
+
+    async def reply(self, found: Found, wish: Wish) -> Reply:
+        """As `served`, or a redirect to the store where the bytes are to come from there."""
+        headers = headers_of(found.object, wish)
+        elsewhere = await self._elsewhere(found, wish, headers.get("content-disposition"))
+        if elsewhere is not None:
+            headers = {**headers, "cache-control": f"private, max-age={min(_REDIRECT_SECONDS, _left(wish))}"}
+        return Reply(_content(found, elsewhere), headers=headers)
+
+    async def _elsewhere(self, found: Found, wish: Wish, disposition: str | None) -> str | None:
+        """
+        A URL of the store, for what is one blob that anybody can read. What browsers run is served from here, where we
+        say how it is shown; so is what is smaller than asking once more would cost, unless somebody asks for it.
+        """
+        object = found.object
+        if (
+            wish.redirect is False
+            or (wish.redirect is None and object.size < _LEAST_REDIRECTED_BYTES)
+            or len(found.blobs) != 1
+            or found.blobs[0].sealed_key is not None
+            or _is_active(object)
+        ):
+            return None
+        url = self._store.presigned_get(
+            found.blobs[0].key,
+            min(_URL_SECONDS, _left(wish)),
+            content_type=shown_type(object),
+            disposition=disposition,
+        )
+        if url is None or wish.redirect:
+            return url
+        async with self._database.transaction() as tx:
+            bucket = await self._buckets.get(tx, object.bucket_id)
+        return url if bucket is not None and bucket.redirects else None
 
 
 def served(found: Found, wish: Wish) -> Reply:
-    """An object as an answer, of which clients may ask for parts, or only when it has changed."""
+    """An answer of which clients may ask for parts, or only when the object has changed."""
+    return Reply(_content(found), headers=headers_of(found.object, wish))
+
+
+def _content(found: Found, elsewhere: str | None = None) -> Content:
     object = found.object
     validators = Validators(object.etag, object.updated_at)
-    content = Content(object.size, shown_type(object), found.read, validators, object.sha256)
-    return Reply(content, headers=headers_of(object, wish))
+    return Content(object.size, shown_type(object), found.read, validators, object.sha256, elsewhere)
 
 
 def shown_type(object: StoredObject) -> str:
     """Its content type, in which a page becomes its source, as in Supabase."""
-    kind = _NOT_IN_HEADERS.sub("", object.content_type).strip()
-    if kind.partition(";")[0].strip().lower() == "text/html":
-        return "text/plain" + kind[len(kind.partition(";")[0]) :]
-    return kind or "application/octet-stream"
+    said = _NOT_IN_HEADERS.sub("", object.content_type).strip() or "application/octet-stream"
+    kind, mark, parameters = said.partition(";")
+    return f"text/plain{mark}{parameters}" if kind.strip().lower() == "text/html" else said
 
 
 def headers_of(object: StoredObject, wish: Wish) -> Mapping[str, str]:
     headers = {"x-robots-tag": "none", **_SHOWN_ANYWHERE}
-    if _ACTIVE.fullmatch(object.content_type.partition(";")[0].strip().lower()):
+    if _is_active(object):
         headers["content-security-policy"] = _SANDBOX
     if wish.download is not None:
         headers["content-disposition"] = attachment(wish.download or object.name.rpartition("/")[2])
@@ -81,10 +134,19 @@ def headers_of(object: StoredObject, wish: Wish) -> Mapping[str, str]:
     return headers
 
 
+def _left(wish: Wish) -> int:
+    """Seconds until the URL ends."""
+    return _YEAR if wish.until is None else max(1, int((wish.until - utc_now()).total_seconds()))
+
+
+def _is_active(object: StoredObject) -> bool:
+    return _ACTIVE.fullmatch(object.content_type.partition(";")[0].strip().lower()) is not None
+
+
 def _cache_control(object: StoredObject, wish: Wish) -> str:
     """What its owner said, which cannot make a cache give to others what only who asks may read."""
     if wish.until is not None:
-        return f"private, max-age={max(0, int((wish.until - utc_now()).total_seconds()))}"
+        return f"private, max-age={_left(wish)}"
     said = _NOT_IN_HEADERS.sub("", object.cache_control)
     if wish.version is not None and wish.version.strip('"') == object.etag.strip('"'):
         said = f"max-age={_YEAR}, immutable"

@@ -72,7 +72,7 @@ class Part:
             pass
 
 
-async def parts(body: BodyStream, limits: PartLimits | None = None) -> AsyncIterator[Part]:
+async def parts(body: BodyStream, limits: PartLimits | None = None) -> AsyncGenerator[Part, None]:
     """
     Yields each part once, in their order. Raises UnsupportedMedia, Malformed (the body ends early or is not
     multipart/form-data), TooLarge (too many parts, or too large heads), and what the body raises.

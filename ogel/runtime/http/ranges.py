@@ -15,6 +15,7 @@ _RANGE = re.compile(r"([0-9]{1,18})-([0-9]{1,18})?|-([0-9]{1,18})")
 # Who asks for more parts gets the whole, which a server may send (RFC 9110 §14.2): many small ones are a known attack.
 _MOST_PARTS = 8
 _TAG = re.compile(r'(?:W/)?"[\x21\x23-\x7e\x80-\xff]*"')
+_BARE_TAG = re.compile(r"[\x21\x23-\x2b\x2d-\x7e]+")
 
 Unmet = Literal[304, 412]
 # The first byte and the one behind the last.
@@ -123,6 +124,17 @@ def _joined(parts: Sequence[Range]) -> Sequence[Range]:
         else:
             joined.append((first, end))
     return parts if len(joined) == len(parts) else joined
+
+
+def tags_in(header: str) -> Sequence[str]:
+    """
+    The entity tags of a list, with their quotes and `W/`; `*` alone is one. A single one without quotes is read as it
+    was meant: clients send back what they have shown.
+    """
+    header = header.strip()
+    if header == "*":
+        return [header]
+    return _TAG.findall(header) or ([f'"{header}"'] if _BARE_TAG.fullmatch(header) else [])
 
 
 def _text(headers: Mapping[bytes, bytes], name: bytes) -> str | None:

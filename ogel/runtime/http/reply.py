@@ -137,6 +137,8 @@ def _part(
     parts = wanted_ranges(asked, validators, size)
     if parts == "unsatisfiable":
         raise RangeNotSatisfiable(size)
+    if content.elsewhere is not None and scope["method"] == "GET":
+        return 302, [(b"location", _location(content.elsewhere))], _nothing(), 0
     if content.sha256 is not None and wants_sha256(asked):
         headers.append((b"repr-digest", b"sha-256=:%b:" % b64encode(content.sha256)))
     if parts is None:

@@ -85,6 +85,7 @@ class Content(msgspec.Struct, frozen=True):
     read        gets the first byte and the one behind the last, and yields what is between.
     validators  what tells this version from others.
     sha256      of all of it, for clients to check what they got (RFC 9530); None: unknown.
+    elsewhere   a URL that answers a GET for it in our place, where clients are sent; None: we answer.
     """
 
     size: int
@@ -92,6 +93,7 @@ class Content(msgspec.Struct, frozen=True):
     read: Callable[[int, int], AsyncIterator[bytes]]
     validators: Validators = NO_VALIDATORS
     sha256: bytes | None = None
+    elsewhere: str | None = None
 
 
 class Items(msgspec.Struct, frozen=True):

@@ -17,4 +17,4 @@ def test_an_object_is_stored_served_in_parts_and_deleted_with_its_bytes(api: Wor
     assert (got.status, got.raw, got.headers["content-type"]) == (206, b"world", "text/plain")
     missing = api("GET", "/storage/v1/object/authenticated/first/b")
     assert (missing.status, missing.json["statusCode"]) == (404, "404")
-    assert api("DELETE", "/storage/v1/bucket/first").json["code"] == "InvalidRequest"
+    assert api("DELETE", "/storage/v1/bucket/first").json["code"] == "ResourceNotEmpty"

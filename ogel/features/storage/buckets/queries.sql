@@ -29,9 +29,9 @@ WHERE id = %(id)s
 RETURNING {bucket}
 
 -- list --
--- Buckets whose names begin with a text, a page of them.
+-- Buckets with a text in their names, in upper or lower case, a page of them.
 SELECT {bucket} FROM buckets
-WHERE starts_with(name, %(search)s) AND (%(after)s::text IS NULL OR id COLLATE "C" > %(after)s)
+WHERE strpos(lower(name), lower(%(search)s)) > 0 AND (%(after)s::text IS NULL OR id COLLATE "C" > %(after)s)
 ORDER BY
   CASE %(column)s WHEN 'created_at' THEN created_at WHEN 'updated_at' THEN updated_at END {order},
   CASE %(column)s WHEN 'name' THEN name ELSE id END COLLATE "C" {order}

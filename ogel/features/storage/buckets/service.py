@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from msgspec import UNSET, UnsetType
+from msgspec.structs import replace
 from psycopg import errors
 
 from ogel.features.storage.buckets.bucket import Bucket, BucketChange, NewBucket
@@ -19,7 +20,7 @@ from ogel.features.storage.errors import (
 )
 from ogel.features.storage.events import BUCKET_CREATED, BUCKET_DELETED, BUCKET_UPDATED, bucket_event
 from ogel.features.storage.objects.emptying import Emptying
-from ogel.features.storage.objects.names import is_storable
+from ogel.features.storage.objects.names import checked_bucket_name, is_storable
 from ogel.features.storage.policy import READ, WRITE, is_operator, on_behalf, owner_of
 from ogel.features.storage.quotas.service import QuotaService
 from ogel.features.storage.scanning.service import Scans
@@ -55,8 +56,11 @@ class BucketService:
         self._most_bytes = most_bytes
 
     async def create(self, caller: Caller, new: NewBucket, *, quota_bytes: int | None = None) -> Bucket:
-        """Raises StorageError BucketAlreadyExists, AccessDenied, and what `rules.checked` raises."""
-        new = self._checked(new)
+        """
+        Raises StorageError InvalidBucketName, BucketAlreadyExists, AccessDenied, and what `rules.checked` raises.
+        """
+        name = None if new.name is None else checked_bucket_name(new.name)
+        new = self._checked(replace(new, id=checked_bucket_name(new.id), name=name))
         async with self._database.transaction() as tx:
             if quota_bytes is not None:
                 await self._quotas.set_bucket(tx, new.id, quota_bytes)
@@ -87,7 +91,7 @@ class BucketService:
         limit: int = _MOST,
         offset: int = 0,
     ) -> Sequence[Bucket]:
-        """Those that the caller may see, whose names begin with `search`, by ids behind `after`."""
+        """Those that the caller may see, with `search` in their names (in any case), whose ids are behind `after`."""
         if not is_storable(search) or (after is not None and not is_storable(after)):
             return []
         async with self._database.transaction() as tx, on_behalf(tx, caller.principal, READ):

@@ -34,8 +34,9 @@ from ogel.features.storage.errors import (
 from ogel.features.storage.objects.names import checked_name
 from ogel.features.storage.objects.object import Facts, StoredObject
 from ogel.features.storage.objects.reading import ObjectReader
-from ogel.features.storage.objects.writing import HEAD_BYTES, Content, Inspect, ObjectWriter
+from ogel.features.storage.objects.writing import Content, Inspect, ObjectWriter
 from ogel.features.storage.policy import owner_of
+from ogel.features.storage.sniffing.signatures import HEAD_BYTES
 from ogel.kernel.clock import utc_now
 from ogel.kernel.principal import SYSTEM, Caller, Principal
 from ogel.runtime.database.database import Database, Transaction

@@ -6,6 +6,9 @@ SELECT {object} FROM objects WHERE bucket_id = %(bucket)s AND name = %(name)s
 SELECT {object} FROM objects AS o
 WHERE bucket_id = %(bucket)s AND name = %(name)s AND EXISTS (SELECT FROM buckets WHERE id = %(bucket)s AND public)
 
+-- is_public --
+SELECT public FROM buckets WHERE id = %(bucket)s
+
 -- insert --
 -- A new object. It fails where there is one of that name.
 {written}

@@ -6,7 +6,13 @@ from collections.abc import AsyncIterator, Sequence
 
 from ogel.features.storage.blobs.blob import Blob
 from ogel.features.storage.blobs.service import BlobService
-from ogel.features.storage.errors import found_infected, no_such_key, not_scanned_yet
+from ogel.features.storage.errors import (
+    StorageError,
+    found_infected,
+    no_such_bucket,
+    no_such_key,
+    not_scanned_yet,
+)
 from ogel.features.storage.objects.looking import Lookout, Sought
 from ogel.features.storage.objects.names import is_storable, sought
 from ogel.features.storage.objects.object import StoredObject
@@ -37,8 +43,9 @@ class ObjectReader:
 
     async def open(self, principal: Principal, bucket_id: str, name: str) -> Found:
         """
-        Raises StorageError NoSuchKey, for an object that the principal may not read as well, and what `check_scanned`
-        raises.
+        What is in a public bucket is for everybody. Raises StorageError NoSuchKey, for an object that the principal may
+        not read as well, and NoSuchBucket; to nobody in particular, also for a bucket that is not public, and what
+        `check_scanned` raises.
         """
         if is_operator(principal, READ):
             return await self._open(bucket_id, name, public=False)
@@ -48,18 +55,19 @@ class ObjectReader:
             return Found(found, await self._blobs.of_version(tx, found.version), self._blobs)
 
     async def find(self, principal: Principal, bucket_id: str, name: str) -> StoredObject:
-        """What is known of an object. Raises StorageError NoSuchKey."""
+        """What is known of an object. Raises what `open` raises."""
         async with self._database.transaction() as tx:
             return await self.seen(tx, principal, bucket_id, name)
 
     async def seen(self, tx: Transaction, principal: Principal, bucket_id: str, name: str) -> StoredObject:
         """As `find`."""
-        if not is_storable(bucket_id) or (key := sought(name)) is None:
-            raise no_such_key()
+        key = _key(bucket_id, name)
         async with on_behalf(tx, principal, READ):
             found = await self._rows.get(tx, bucket_id, key)
+        if found is None and not is_operator(principal, READ):
+            found = await self._rows.get_public(tx, bucket_id, key)
         if found is None or found.is_expired:
-            raise no_such_key()
+            raise await self._missing(tx, bucket_id, of_public=principal.kind == "anonymous")
         return found
 
     async def open_public(self, bucket_id: str, name: str) -> Found:
@@ -67,27 +75,39 @@ class ObjectReader:
         return await self._open(bucket_id, name, public=True)
 
     async def _open(self, bucket_id: str, name: str, *, public: bool) -> Found:
-        if not is_storable(bucket_id) or (key := sought(name)) is None:
-            raise no_such_key()
-        found = await self._lookout.object(Sought(bucket_id, key, public))
+        found = await self._lookout.object(Sought(bucket_id, _key(bucket_id, name), public))
         if found is None or found[0].is_expired:
-            raise no_such_key()
+            async with self._database.autocommit() as tx:
+                raise await self._missing(tx, bucket_id, of_public=public)
         check_scanned(found[0])
         return Found(*found, self._blobs)
 
     async def find_public(self, bucket_id: str, name: str) -> StoredObject:
-        """What is known of an object of a public bucket. Raises StorageError NoSuchKey."""
+        """What is known of an object of a public bucket. Raises StorageError NoSuchKey, NoSuchBucket."""
         async with self._database.transaction() as tx:
             return await self.seen_by_all(tx, bucket_id, name)
 
     async def seen_by_all(self, tx: Transaction, bucket_id: str, name: str) -> StoredObject:
         """As `find_public`."""
-        if not is_storable(bucket_id) or (key := sought(name)) is None:
-            raise no_such_key()
+        key = _key(bucket_id, name)
         found = await self._rows.get_public(tx, bucket_id, key)
         if found is None or found.is_expired:
-            raise no_such_key()
+            raise await self._missing(tx, bucket_id, of_public=True)
         return found
+
+    async def _missing(self, tx: Transaction, bucket_id: str, *, of_public: bool) -> StorageError:
+        """Why there is nothing to be read. `of_public`: buckets that are not public are not told of."""
+        is_public = await self._rows.is_public(tx, bucket_id)
+        return no_such_bucket() if is_public is None or (of_public and not is_public) else no_such_key()
+
+
+def _key(bucket_id: str, name: str) -> str:
+    """The name as objects have it. Raises StorageError NoSuchBucket, NoSuchKey: nothing can be called so."""
+    if not is_storable(bucket_id):
+        raise no_such_bucket()
+    if (key := sought(name)) is None:
+        raise no_such_key()
+    return key
 
 
 def check_scanned(object: StoredObject) -> None:

@@ -60,6 +60,11 @@ class ObjectRows:
     async def get_public(self, tx: Transaction, bucket: str, name: str) -> StoredObject | None:
         return await tx.one(_SQL.get_public, {"bucket": bucket, "name": name}, StoredObject)
 
+    async def is_public(self, tx: Transaction, bucket: str) -> bool | None:
+        """Whether the bucket is; None: there is none."""
+        found = await tx.value(_SQL.is_public, {"bucket": bucket})
+        return None if found is None else bool(found)
+
     async def insert(self, tx: Transaction, row: ObjectRow) -> StoredObject:
         """Raises psycopg's UniqueViolation, ForeignKeyViolation (no such bucket), InsufficientPrivilege."""
         found = await tx.one(_SQL.insert, row.parameters(), StoredObject)

@@ -32,6 +32,8 @@ from ogel.features.storage.objects.store import ObjectRow, ObjectRows
 from ogel.features.storage.policy import WRITE, is_operator, on_behalf, owner_of
 from ogel.features.storage.quotas.service import QuotaService
 from ogel.features.storage.scanning.service import Scans
+from ogel.features.storage.sniffing.signatures import HEAD_BYTES
+from ogel.features.storage.sniffing.sniff import inspected
 from ogel.kernel.clock import utc_now
 from ogel.kernel.principal import Caller, Principal
 from ogel.runtime.database.database import Database, Transaction
@@ -64,15 +66,13 @@ class Content(Struct, frozen=True):
 
 # Looks at the bucket, what was said of the object, and its first bytes; returns what is to be known of it.
 Inspect = Callable[[Bucket, Facts, bytes], Facts]
-HEAD_BYTES = 4096
-
-
-def uninspected(bucket: Bucket, facts: Facts, head: bytes) -> Facts:
-    return facts
-
 
 # What is written only to see whether it may be.
 _NOTHING = Content([], '""', None, 0)
+
+
+def _as_they_are(facts: Facts) -> Facts:
+    return facts
 
 
 class _Begun(Struct, frozen=True):
@@ -127,11 +127,13 @@ class ObjectWriter:
         length: int | None,
         upsert: bool,
         conditions: Conditions = NO_CONDITIONS,
-        inspect: Inspect = uninspected,
+        inspect: Inspect = inspected,
+        completed: Callable[[Facts], Facts] = _as_they_are,
     ) -> StoredObject:
         """
         Stores a whole object. `length` is what was declared; None: unknown. `inspect` gets its first HEAD_BYTES, and
-        says what is to be known of it, or raises. Raises StorageError NoSuchBucket, InvalidKey, AccessDenied,
+        says what is to be known of it, or raises. `completed` adds what was learned behind the content: how it is kept,
+        and what was written of it. Raises StorageError NoSuchBucket, InvalidKey, AccessDenied,
         KeyAlreadyExists (with `upsert`: never), PreconditionFailed, EntityTooLarge, InvalidMimeType, QuotaExceeded.
         """
         name = checked_name(name)
@@ -147,6 +149,7 @@ class ObjectWriter:
             head, content = await with_head(content, HEAD_BYTES)
             facts = inspect(target.bucket, facts, head)
             filled = await self._blobs.fill(intent, content, self.most_of(target.bucket), length)
+            facts = completed(facts)
             whole = Content([filled], f'"{filled.md5.hex()}"', filled.sha256, filled.size)
             if begun.at_once:
                 row = _row(target, whole, facts, str(uuid4()), owner_of(caller.principal))

@@ -9,11 +9,12 @@ from ogel.features.storage.blobs.service import BlobService
 from ogel.features.storage.buckets.bucket import Bucket
 from ogel.features.storage.errors import part_refused
 from ogel.features.storage.objects.object import Facts
-from ogel.features.storage.objects.writing import HEAD_BYTES, Content, Inspect, ObjectWriter
+from ogel.features.storage.objects.writing import Content, Inspect, ObjectWriter
 from ogel.features.storage.policy import owner_of
 from ogel.features.storage.resumable.segments import Segment, etag_of
 from ogel.features.storage.resumable.store import UploadStore
 from ogel.features.storage.resumable.upload import Upload
+from ogel.features.storage.sniffing.signatures import HEAD_BYTES
 from ogel.kernel.principal import Caller
 from ogel.runtime.database.database import Database, Transaction
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ogel.features.storage.supabase import state
 from ogel.features.storage.supabase.buckets import BucketRoutes
 from ogel.features.storage.supabase.downloads import DownloadRoutes
 from ogel.features.storage.supabase.errors import render_error
+from ogel.features.storage.supabase.info import InfoRoutes
 from ogel.features.storage.supabase.listing import ListRoutes
 from ogel.features.storage.supabase.moving import MoveRoutes
 from ogel.features.storage.supabase.render import RenderRoutes
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
     from ogel.features.storage.services import Storage
 
 PREFIX = "/storage/v1"
+# What pages may read of answers.
+_EXPOSED = ("Accept-Ranges", "Content-Disposition", "Content-Range", "ETag", "Repr-Digest", "Retry-After")
 
 
 def supabase(storage: Storage) -> Dialect:
@@ -29,13 +33,24 @@ def supabase(storage: Storage) -> Dialect:
         render_error=render_error,
         credentials=(bearer, apikey_header),
         strict_parameters=False,
-        cors=Cors(exposed=("ETag", "Content-Range", "Content-Disposition")),
+        cors=Cors(
+            exposed=(
+                "ETag",
+                "Content-Range",
+                "Content-Disposition",
+                "Accept-Ranges",
+                "Repr-Digest",
+                "Retry-After",
+            )
+        ),
         routes=[
+            *state.routes(),
             *BucketRoutes(storage.buckets).routes(),
             *UploadRoutes(storage.writer, storage.settings.most_bytes).routes(),
             *DownloadRoutes(storage.reader).routes(),
             *RenderRoutes(storage.reader, storage.signer, storage.images).routes(),
             *SignedRoutes(storage.signer, storage.writer, storage.settings.most_bytes).routes(),
+            *InfoRoutes(storage.reader).routes(),
             *ListRoutes(storage.lister).routes(),
             *MoveRoutes(storage.mover, storage.copier, storage.remover).routes(),
         ],

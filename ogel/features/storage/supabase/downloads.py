@@ -2,29 +2,62 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
-from ogel.features.storage.objects.reading import ObjectReader
+import msgspec
+
 from ogel.features.storage.serving import Wish, served
 from ogel.runtime.http.access import Access
 from ogel.runtime.http.route import Call, Reply, Route
+
+if TYPE_CHECKING:
+    from ogel.features.storage.objects.reading import ObjectReader
+
+
+# Of UTF-8, escaped.
+_ESCAPED = re.compile(r"%[89A-Fa-f][0-9A-Fa-f]")
+
+
+class Wanted(msgspec.Struct, forbid_unknown_fields=True):
+    """`download` is the name to save it under (empty: its own), `v` the ETag that a URL was made for."""
+
+    download: str | None = None
+    v: str | None = None
 
 
 class DownloadRoutes:
     def __init__(self, reader: ObjectReader) -> None:
         self._reader = reader
 
-    async def download(self, call: Call[Any, Any]) -> Reply:
-        return served(await self._reader.open(call.principal, call.path["bucket"], call.path["name"]), Wish())
+    async def download(self, call: Call[Any, Wanted]) -> Reply:
+        """Who is nobody in particular gets what is in public buckets."""
+        found = await self._reader.open(call.principal, call.path["bucket"], call.path["name"])
+        return served(found, Wish(download=saved_as(call.query.download), version=call.query.v))
+
+    async def download_public(self, call: Call[Any, Wanted]) -> Reply:
+        found = await self._reader.open_public(call.path["bucket"], call.path["name"])
+        return served(found, Wish(public=True, download=saved_as(call.query.download), version=call.query.v))
 
     def routes(self) -> Sequence[Route]:
-        return [
-            Route(
-                "GET",
-                "/object/authenticated/{bucket}/{name:path}",
-                self.download,
-                access=Access("known", None, "read"),
-                summary="The content of an object",
-            )
+        ways = [
+            ("/object/{bucket}/{name:path}", self.download, Access("anyone", None, "read")),
+            ("/object/authenticated/{bucket}/{name:path}", self.download, Access("known", None, "read")),
+            ("/object/public/{bucket}/{name:path}", self.download_public, Access("open", None, "read")),
         ]
+        return [
+            Route("GET", path, handler, access=access, summary="The content of an object", query=Wanted)
+            for path, handler, access in ways
+        ]
+
+
+def saved_as(download: str | None) -> str | None:
+    """The name to save an object under. storage-js escapes names twice, and they would be saved as `%C3%BC.txt`."""
+    if download is None or not _ESCAPED.search(download):
+        return download
+    try:
+        return unquote(download, errors="strict")
+    except UnicodeDecodeError:
+        return download

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta, Struct
 
+from ogel.features.storage.conditional import conditions_of
 from ogel.features.storage.errors import StorageError, no_related_resource
 from ogel.features.storage.objects.moving import ObjectCopier, ObjectMover, Place
 from ogel.features.storage.objects.object import Facts, StoredObject, facts_of
@@ -79,7 +80,8 @@ class MoveRoutes:
         return {"Key": f"{stored.bucket_id}/{stored.name}", "Id": str(stored.id), **_shown(stored)}
 
     async def delete(self, call: Call[Any, Any]) -> dict[str, str]:
-        await self._remover.remove_one(call.caller, call.path["bucket"], call.path["name"])
+        bucket, name = call.path["bucket"], call.path["name"]
+        await self._remover.remove_one(call.caller, bucket, name, conditions_of(call.headers))
         return {"message": "Successfully deleted"}
 
     async def delete_many(self, call: Call[_Many, Any]) -> list[dict[str, Any]]:

@@ -12,6 +12,8 @@ from ogel.features.storage.images.wanted import Wanted
 from ogel.features.storage.objects.writing import ObjectWriter
 from ogel.features.storage.serving import Wish, served
 from ogel.features.storage.signing.service import MOST_NAMES, UrlSigner
+from ogel.features.storage.supabase.downloads import saved_as
+from ogel.features.storage.supabase.forms import FORM_BYTES
 from ogel.features.storage.supabase.uploads import take
 from ogel.runtime.http.access import Access
 from ogel.runtime.http.route import Call, Content, Reply, Route, Streaming
@@ -83,7 +85,7 @@ class SignedRoutes:
     async def download(self, call: Call[Any, _Opening]) -> Reply:
         query = call.query
         found, until = await self._signer.open(_token(query), call.path["bucket"], call.path["name"])
-        return served(found, Wish(download=query.download, until=until))
+        return served(found, Wish(download=saved_as(query.download), until=until))
 
     async def sign_upload(self, call: Call[Any, Any]) -> _ForUpload:
         bucket, name = call.path["bucket"], call.path["name"]
@@ -140,7 +142,7 @@ class SignedRoutes:
                 "PUT",
                 upload,
                 self.upload,
-                access=_WRITE.taking(self._most_bytes),
+                access=_WRITE.taking(self._most_bytes + FORM_BYTES),
                 summary="Stores an object, by a signed URL",
                 body=Streaming(checked=True),
                 query=_Token,

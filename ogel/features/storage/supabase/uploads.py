@@ -2,44 +2,109 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
-from typing import Any
+from contextlib import aclosing
+from typing import TYPE_CHECKING, Any
 
-from ogel.features.storage.objects.object import Facts, StoredObject
-from ogel.features.storage.objects.writing import ObjectWriter
-from ogel.kernel.principal import Caller
+from ogel.features.storage.errors import invalid_content_type
+from ogel.features.storage.objects.object import Facts
+from ogel.features.storage.supabase.forms import FORM_BYTES, UploadForm
+from ogel.features.storage.supabase.user_metadata import user_metadata_of
 from ogel.runtime.http.access import Access
 from ogel.runtime.http.route import Call, Route, Streaming
 from ogel.runtime.http.streamed import BodyStream
+
+if TYPE_CHECKING:
+    from ogel.features.storage.objects.object import StoredObject
+    from ogel.features.storage.objects.writing import ObjectWriter
+    from ogel.kernel.principal import Caller
+
+_FORM = "multipart/form-data"
+_TYPE = re.compile(r"[\w!#$&^.+*-]+/[\w!#$&^.+*-]+(?:\s*;[\x20-\x7e]*)?", re.ASCII)
+_MOST_TYPE_CHARACTERS = 255
+
+
+async def take(
+    call: Call[BodyStream, Any],
+    writer: ObjectWriter,
+    caller: Caller,
+    bucket: str,
+    name: str,
+    *,
+    upsert: bool,
+) -> StoredObject:
+    """
+    Stores the body of the call: as it is, with what headers say of it, or the first file of a form, with what other
+    fields say. Raises what ObjectWriter.put raises, and StorageError InvalidMimeType, InvalidRequest.
+    """
+    body = call.body
+    if body.content_type != _FORM:
+        return await writer.put(caller, bucket, name, body, _facts(call), length=body.length, upsert=upsert)
+    async with aclosing(UploadForm(body)) as form:
+        facts = await form.begin()
+        _check_type(facts.content_type)
+        return await writer.put(
+            caller,
+            bucket,
+            name,
+            form.content(),
+            facts,
+            length=None,
+            upsert=upsert,
+            completed=form.completed,
+        )
+
+
+def _facts(call: Call[BodyStream, Any]) -> Facts:
+    kind = call.header("content-type")
+    if kind is None:
+        kind = "application/octet-stream"
+    _check_type(kind)
+    return Facts(
+        kind.strip(),
+        call.header("cache-control") or "no-cache",
+        user_metadata_of(call.header("x-metadata")) or {},
+    )
+
+
+def _check_type(kind: str) -> None:
+    if len(kind) > _MOST_TYPE_CHARACTERS or not _TYPE.fullmatch(kind.strip()):
+        raise invalid_content_type()
 
 
 class UploadRoutes:
     def __init__(self, writer: ObjectWriter, most_bytes: int) -> None:
         self._writer = writer
-        self._access = Access("known", None, "write").taking(most_bytes)
+        self._access = Access("known", None, "write").taking(most_bytes + FORM_BYTES)
 
     async def create(self, call: Call[BodyStream, Any]) -> dict[str, str]:
-        bucket, upsert = call.path["bucket"], call.header("x-upsert") == "true"
-        stored = await take(call, self._writer, call.caller, bucket, call.path["name"], upsert=upsert)
-        return {"Key": f"{bucket}/{stored.name}", "Id": str(stored.id)}
+        return await self._take(call, upsert=call.header("x-upsert") == "true")
+
+    async def replace(self, call: Call[BodyStream, Any]) -> dict[str, str]:
+        """As in Supabase it may be new."""
+        return await self._take(call, upsert=True)
+
+    async def _take(self, call: Call[BodyStream, Any], *, upsert: bool) -> dict[str, str]:
+        bucket, name = call.path["bucket"], call.path["name"]
+        return stored_as(await take(call, self._writer, call.caller, bucket, name, upsert=upsert))
 
     def routes(self) -> Sequence[Route]:
+        ways = [("POST", self.create, "Stores an object"), ("PUT", self.replace, "Replaces an object")]
         return [
             Route(
-                "POST",
+                method,
                 "/object/{bucket}/{name:path}",
-                self.create,
+                handler,
                 access=self._access,
-                summary="Stores an object",
+                summary=summary,
+                returns=dict[str, str],
                 body=Streaming(checked=True),
             )
+            for method, handler, summary in ways
         ]
 
 
-async def take(
-    call: Call[BodyStream, Any], writer: ObjectWriter, caller: Caller, bucket: str, name: str, *, upsert: bool
-) -> StoredObject:
-    """Stores the body of a call as that object, on behalf of that caller."""
-    body = call.body
-    facts = Facts(body.content_type or "application/octet-stream", call.header("cache-control") or "no-cache")
-    return await writer.put(caller, bucket, name, body, facts, length=body.length, upsert=upsert)
+def stored_as(found: StoredObject) -> dict[str, str]:
+    """As clients are told where something was stored."""
+    return {"Key": f"{found.bucket_id}/{found.name}", "Id": str(found.id)}
