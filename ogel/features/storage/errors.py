@@ -72,6 +72,11 @@ def refused_by_policy() -> StorageError:
     return StorageError(403, "AccessDenied", "new row violates row-level security policy", "Unauthorized")
 
 
+def policy_failed(why: str) -> StorageError:
+    """`why` is what whoever wrote the policy, or a trigger, is told by the database."""
+    return StorageError(403, "AccessDenied", f"A policy cannot be decided: {why[:200]}", "Unauthorized")
+
+
 def access_denied() -> StorageError:
     return StorageError(403, "AccessDenied", "Access denied", "Unauthorized")
 

@@ -41,7 +41,6 @@ BEGINNINGS: Beginnings = {file: begin for part in _PARTS for file, begin in part
 PENDING: Mapping[str, Sequence[str]] = {
     "core": ["object_list", "object_list_v2", "move_copy_delete"],
     "http": ["conditional_range", "signed_upload", "signed_urls"],
-    "rules": ["limits_mime", "rls"],
     "s3": ["s3", "s3_aws_sdk_js"],
     "tus": ["client_tus", "tus"],
 }

@@ -51,7 +51,7 @@ class Replay:
         request = self.prepared(self.labels.fill({**recorded, "headers": recorded.get("headers", {})}))
         headers = {name.lower(): text for name, text in request["headers"].items()}
         headers = {name: text for name, text in headers.items() if name not in _LEFT_OUT}
-        if (token := headers.get("authorization", "")) and not token.startswith(("Bearer", "AWS4")):
+        if (token := headers.get("authorization", "")) and not token.lower().startswith(("bearer", "aws4")):
             headers["authorization"] = f"Bearer {token}"
         query = f"?{request['query']}" if request.get("query") else ""
         target = PREFIX + request["path"] + query

@@ -50,7 +50,11 @@ class GoldenStorage:
     def __init__(self, world: World, connection: psycopg.Connection[Any]) -> None:
         self.world = world
         self._connection = connection
-        self.users = {name: self._signed_up(name) for name in ("user1", "user2")}
+        # Lists are by name, and folders are called after users.
+        signed_up = sorted(
+            (self._signed_up(name) for name in ("one", "two")), key=lambda claims: claims["sub"]
+        )
+        self.users = dict(zip(("user1", "user2"), signed_up, strict=True))
 
     def ask(
         self, method: str, target: str, headers: Mapping[str, str], content: bytes, *, chunked: bool = False
