@@ -64,6 +64,7 @@ SECTIONS = {
     },
     "Keys and records": {
         "keys": "Create, list and revoke API keys.",
+        "s3-keys": "Create, list and revoke the keys of programs that speak S3.",
         "gateway": "Take over what another gateway did.",
         "maintenance": "Whether the API answers 503 to all but operators; begin that, and end it.",
         "audit": "List, verify and export the audit log.",
@@ -92,8 +93,8 @@ COMMANDS = {name: summary for section in SECTIONS.values() for name, summary in 
 
 class LateGroup(click.Group):
     """
-    `late` names its commands with the first line of their help; `ogel.cli.<prefix><name>` holds each. `sections`: the
-    same by subject.
+    `late` names its commands with the first line of their help; `ogel.cli.<prefix><name>` holds each, with `_` for `-`.
+    `sections`: the same by subject.
     """
 
     def __init__(
@@ -116,7 +117,7 @@ class LateGroup(click.Group):
         if name not in self._late:
             return None
         interrupts.end_us()
-        module = importlib.import_module(f"ogel.cli.{self._prefix}{name}")
+        module = importlib.import_module(f"ogel.cli.{self._prefix}{name.replace('-', '_')}")
         command: click.Command = module.command
         return command
 

@@ -27,7 +27,7 @@ def test_help_lists_every_command_as_the_command_says_it() -> None:
     shown = ogel_here("--help")
     assert shown.code == 0
     for name, summary in COMMANDS.items():
-        command = importlib.import_module(f"ogel.cli.{name}").command
+        command = importlib.import_module(f"ogel.cli.{name.replace('-', '_')}").command
         assert command.name == name
         assert f"{name} " in shown.out
         assert summary.rstrip(".").split(";")[0].split(",")[0] in " ".join(shown.out.split())

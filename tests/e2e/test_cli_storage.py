@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from unittest import mock
 
+import psycopg
 import pytest
 
 from ogel.cli.storage import sending
@@ -243,3 +245,41 @@ def test_objects_and_buckets_are_deleted(run: Run, bucket: str, api: Client) -> 
     assert run("ls", f"{bucket}:").out == "no objects\n"
     # Its bytes go when the reaper comes: ten minutes later.
     assert run("gc").code == 0
+
+
+def test_what_is_lost_and_what_is_nobodys_is_found(run: Run, bucket: str, api: Client, suite: Ogel) -> None:
+    for name in ("kept", "lost", "changed"):
+        api("POST", f"{OBJECT}/{bucket}/{name}", raw=b"content", headers={"content-type": "a/b"})
+    assert run("verify", "--sample", "1").out.splitlines()[-1] == "nothing is wrong"
+    blobs = Path(suite.environment["OGEL_DATA_DIR"], "storage", "blobs")
+    with psycopg.connect(suite.environment["DATABASE_URL"]) as connection:
+        query = """
+          SELECT o.name, b.key FROM storage.objects AS o JOIN ogel.storage_blobs AS b USING (version)
+          WHERE o.bucket_id = %s
+        """
+        keys = dict(connection.execute(query, (bucket,)).fetchall())
+    (blobs.parent / keys["lost"]).unlink()
+    (blobs.parent / keys["changed"]).write_bytes(b"CONTENT")
+    nobodys = blobs / "aa" / ("aa" + "0" * 30)
+    nobodys.parent.mkdir(exist_ok=True)
+    nobodys.write_bytes(b"old")
+    os.utime(nobodys, (0, 0))
+    found = run("verify", "--sample", "1")
+    assert found.code == 1
+    for said in (
+        "missing_blob: 1",
+        "hash_mismatch: 1",
+        "unknown_blob: 1",
+        f"{bucket}:lost",
+        f"{bucket}:changed",
+    ):
+        assert said in found.out, found.out
+    fixed = run("verify", "--fix", "--json")
+    assert (fixed.code, nobodys.exists()) == (1, False)
+    assert json.loads(fixed.out)["counts"] == {"missing_blob": 1, "unknown_blob": 1}
+    assert json.loads(fixed.out)["fixed"] == 1
+    [event] = api.ok("GET", "/api/events?type=storage.inconsistent&limit=1")["items"]
+    assert event["data"]["counts"] == {"missing_blob": 1, "unknown_blob": 1}
+    # Whoever owns the object deletes it, and all is well.
+    api("DELETE", f"{OBJECT}/{bucket}/lost")
+    assert run("verify").code == 0

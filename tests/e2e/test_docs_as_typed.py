@@ -250,6 +250,7 @@ READINGS: Mapping[str, Callable[[World], Reading]] = {
     "sessions": sessions,
     "settings": settings,
     "stats": nothing_else,
+    "s3": nothing_else,
     "storage": nothing_else,
     "teams": teams,
     "webhooks": webhooks,

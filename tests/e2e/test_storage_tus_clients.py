@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+import socket
 import time
+from base64 import b64encode
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import psycopg
 import pytest
@@ -121,6 +124,36 @@ def test_tuspy_uploads_with_checksums(up: Ogel, tmp_path: Path) -> None:
             uploader = client.uploader(file_stream=stream, metadata=said, upload_checksum=True, **settings)
             uploader.upload()
     assert stored(up, "tuspy") == stored(up, "tuspy/gr%C3%B6%C3%9Fe") == digest
+
+
+def test_what_came_before_a_connection_broke_is_kept(up: Ogel) -> None:
+    endpoint, tus = "/storage/v1/upload/resumable", {"tus-resumable": "1.0.0"}
+    said = f"bucketName {b64encode(BUCKET.encode()).decode()},objectName {b64encode(b'broken').decode()}"
+    new = {**tus, "upload-length": str(MEGABYTE), "upload-metadata": said}
+    path = urlsplit(up.api("POST", endpoint, raw=b"", headers=new).headers["location"]).path
+
+    def asked(at: int) -> bytes:
+        return (
+            f"PATCH {path} HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {ADMIN_KEY}\r\n"
+            f"tus-resumable: 1.0.0\r\ncontent-type: application/offset+octet-stream\r\nupload-offset: {at}\r\n"
+            f"content-length: {MEGABYTE - at}\r\n\r\n"
+        ).encode()
+
+    with socket.create_connection(("127.0.0.1", up.port)) as connection:
+        connection.sendall(asked(0) + b"x" * 300_001)
+        connection.shutdown(socket.SHUT_WR)
+        connection.settimeout(10)
+        while connection.recv(1000):
+            pass
+    assert up.api("HEAD", path, headers=tus).headers["upload-offset"] == "300001"
+    # One that is only silent does not keep the next from going on.
+    with socket.create_connection(("127.0.0.1", up.port)) as hanging:
+        hanging.sendall(asked(300_001) + b"y" * 100_000)
+
+        def has_come() -> bool:
+            return up.api("HEAD", path, headers=tus).headers["upload-offset"] != "300001"
+
+        eventually(has_come, 10, "bytes of who is silent")
 
 
 @needs_npm

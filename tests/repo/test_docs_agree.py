@@ -70,7 +70,7 @@ def test_every_command_is_a_file_and_every_file_a_command() -> None:
     cli = ROOT / "ogel" / "cli"
     folders = {path.parent.name for path in cli.glob("*/__init__.py")}
     files = {path.stem for path in cli.glob("*.py")} - SHARED
-    assert files | folders == set(COMMANDS)
+    assert files | folders == {name.replace("-", "_") for name in COMMANDS}
     # A group's own commands are files of its folder.
     groups = {
         "backup": {*backup.COMMANDS, "following"},
@@ -85,7 +85,7 @@ def test_every_command_is_a_file_and_every_file_a_command() -> None:
 
 @pytest.mark.parametrize("name", sorted(COMMANDS))
 def test_the_list_of_commands_says_what_the_command_says(name: str) -> None:
-    command = importlib.import_module(f"ogel.cli.{name}").command
+    command = importlib.import_module(f"ogel.cli.{name.replace('-', '_')}").command
     assert command.name == name
     listed, own = COMMANDS[name].rstrip("."), command.help.splitlines()[0]
     assert own.startswith(listed.split(";")[0].split(",")[0]), f"{listed!r} and {own!r}"

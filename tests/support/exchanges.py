@@ -430,6 +430,7 @@ def _storage(ask: Exchanges) -> None:
     ask("GET", "/api/s3-keys/{id}", id=key["access_key_id"])
     ask("DELETE", "/api/s3-keys/{id}", id=key["access_key_id"])
     ask("POST", "/api/storage/gc")
+    ask("POST", "/api/storage/verify", {"sample": 0.1})
     _direct_uploads(ask)
 
 

@@ -73,7 +73,10 @@ class S3:
         """The headers of a request."""
         request = AWSRequest(method, f"http://{HOST}{self._prefix}{path}", dict(headers or {}), body)
         _Auth(self._credentials, "s3", self._region, payload).add_auth(request)
-        return {name.lower(): str(value) for name, value in request.headers.items()}
+        # A header is bytes, which the World takes as Latin-1; what is signed of it is UTF-8.
+        return {
+            name.lower(): str(value).encode().decode("latin-1") for name, value in request.headers.items()
+        }
 
     def presigned(self, method: str, path: str, seconds: int = 60) -> str:
         """Returns the path with its query."""

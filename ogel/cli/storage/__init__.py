@@ -12,6 +12,7 @@ COMMANDS = {
     "rm": "Delete objects, or a bucket with all that is in it.",
     "mb": "Make a bucket.",
     "usage": "How much is stored, by bucket.",
+    "verify": "Compare what is known of the store with what is in it, both ways.",
     "gc": "Delete now what nobody wants any more.",
 }
 

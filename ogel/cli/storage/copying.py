@@ -5,8 +5,9 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from queue import Empty, SimpleQueue
 
 import click
 
@@ -19,6 +20,9 @@ from ogel.kernel.errors import OgelError
 
 # Most files are small: what takes time is asking for each.
 _AT_ONCE = 4
+# So many are looked up before they can begin: how much there is to do is known early.
+_AHEAD = 10_000
+_SHOWN_SECONDS = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,27 +53,31 @@ class Copying:
         self.summary = Summary()
         self._meter = Meter(title)
         self._began = time.monotonic()
+        self._shown_at = 0.0
         self._stop = threading.Event()
         self._lock = threading.Lock()
+        self._running: dict[Future[None], Transfer] = {}
+        self._done: SimpleQueue[Future[None]] = SimpleQueue()
         self._moved = 0
         self._known = 0
         self._all_known = False
 
     def run(self, transfers: Iterable[Transfer]) -> Summary:
         """Goes on after failures, which it prints. Ctrl-C ends those under way."""
-        running: dict[Future[None], Transfer] = {}
-        with ThreadPoolExecutor(_AT_ONCE) as threads:
-            try:
-                for transfer in transfers:
-                    self._known += transfer.bytes or 0
-                    running[threads.submit(transfer.run, self._count)] = transfer
-                    while len(running) >= 2 * _AT_ONCE:
-                        self._settle(running)
-                self._all_known = True
-                while running:
-                    self._settle(running)
-            finally:
-                self._stop.set()
+        threads = ThreadPoolExecutor(_AT_ONCE)
+        try:
+            for transfer in transfers:
+                self._known += transfer.bytes or 0
+                future = threads.submit(transfer.run, self._count)
+                self._running[future] = transfer
+                future.add_done_callback(self._done.put)
+                self._settle(LOOK_SECONDS if len(self._running) >= _AHEAD else 0.0)
+            self._all_known = True
+            while self._running:
+                self._settle(LOOK_SECONDS)
+        finally:
+            self._stop.set()
+            threads.shutdown(cancel_futures=True)
         self._meter.end()
         return self.summary
 
@@ -79,11 +87,15 @@ class Copying:
         with self._lock:
             self._moved += moved
 
-    def _settle(self, running: dict[Future[None], Transfer]) -> None:
-        done, _ = wait(running, LOOK_SECONDS, FIRST_COMPLETED)
-        for future in done:
-            self._ended(future, running.pop(future))
-        self._show()
+    def _settle(self, seconds: float) -> None:
+        """Takes what is over, and waits for the first so long."""
+        try:
+            while True:
+                future = self._done.get(timeout=seconds) if seconds else self._done.get_nowait()
+                self._ended(future, self._running.pop(future))
+                seconds = 0.0
+        except Empty:
+            self._show()
 
     def _ended(self, future: Future[None], transfer: Transfer) -> None:
         try:
@@ -103,11 +115,15 @@ class Copying:
         click.echo(f"{printable(name)}: {printable(why)}", err=True)
 
     def _show(self) -> None:
-        seconds = time.monotonic() - self._began
+        now = time.monotonic()
+        if now - self._shown_at < _SHOWN_SECONDS:
+            return
+        self._shown_at = now
+        seconds = now - self._began
         speed = self._moved / max(seconds, 1e-3)
-        said = f"{size(self._moved)}, {size(speed)}/s"
-        if self._all_known and self._known:
+        of_all = f" of {size(self._known)}" if self._known and self._all_known else ""
+        said = f"{size(self._moved)}{of_all}, {size(speed)}/s"
+        if of_all and seconds > 1:
             left = (self._known - self._moved) / max(speed, 1.0)
-            said = f"{size(self._moved)} of {size(self._known)}, {size(speed)}/s"
-            said += f", {length(left)} left" if seconds > 1 and left > 1 else ""
-        self._meter.show(self._moved / self._known if self._known and self._all_known else 0.0, said)
+            said += f", {length(left)} left" if left > 1 else ""
+        self._meter.show(self._moved / self._known if of_all else 0.0, said)

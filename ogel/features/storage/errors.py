@@ -140,7 +140,9 @@ def no_such_upload() -> StorageError:
 
 
 def upload_gone() -> StorageError:
-    return StorageError(410, "NoSuchUpload", "The upload was not finished in time", "not_found")
+    return StorageError(
+        410, "NoSuchUpload", "The upload was not finished in time, or its object is gone", "not_found"
+    )
 
 
 def offset_conflict() -> StorageError:

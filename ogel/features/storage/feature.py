@@ -15,6 +15,8 @@ from ogel.features.storage.settings import StorageSettings
 from ogel.features.storage.tending import SCHEDULE as TEND
 from ogel.features.storage.tending import Tending
 from ogel.features.storage.upkeep.restored import RESTORED
+from ogel.features.storage.upkeep.verifying import INCONSISTENT, Verifying
+from ogel.features.storage.upkeep.verifying import SCHEDULE as VERIFYING
 from ogel.features.storage.usage.samples import ALERTS, UsageSamples
 from ogel.runtime.core import Core
 from ogel.runtime.feature import Feature
@@ -77,10 +79,11 @@ def build(core: Core, settings: StorageSettings) -> Feature:
             JobKind(EMPTY, queue="cleanup", perform=storage.emptying.perform),
             storage.scans.kind(),
             Tending(storage.lifecycle, storage.scans, storage.quotas).kind(),
+            Verifying(storage).kind(),
         ],
-        schedules=[*SCHEDULES, TEND],
+        schedules=[*SCHEDULES, TEND, VERIFYING],
         purges=[purge(), storage.lifecycle.purge()],
-        events=EVENTS,
+        events={**EVENTS, INCONSISTENT: "the store is not as what is known of it says"},
         tables=["buckets", "objects", "s3_keys", "storage_blobs", "storage_quotas", "storage_uploads"],
         left_out={"storage_uploads": "what came of them may be gone, or another suite's by now"},
         restored=[RESTORED],

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from ogel.features.storage.objects.object import HEADERS
 from ogel.kernel.clock import utc_now
 from ogel.runtime.http.disposition import attachment
 from ogel.runtime.http.ranges import Validators
@@ -29,12 +30,8 @@ _ACTIVE = re.compile(
     r"|application/(?:xml|javascript|ecmascript|x-javascript|x-shockwave-flash|wasm|mathml.*)"
     r"|image/svg.*|multipart/.*|message/.*|.*[+/]xml(?:-.*)?"
 )
-_SANDBOX = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbox; frame-ancestors *"
-# In place of what answers of ours have (runtime/http/shield.py): pages elsewhere show pictures and documents from here.
-_SHOWN_ANYWHERE = {
-    "content-security-policy": "frame-ancestors *",
-    "cross-origin-resource-policy": "cross-origin",
-}
+_ANYWHERE = "frame-ancestors *"
+_SANDBOX = f"default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbox; {_ANYWHERE}"
 # Of URLs of the store. What is deleted stays there for ten minutes, so that who was sent there still finds it.
 _URL_SECONDS, _REDIRECT_SECONDS = 540, 240
 _LEAST_REDIRECTED_BYTES = 64 * 1024
@@ -70,12 +67,18 @@ class ObjectServing:
         self._store = store
 
     async def reply(self, found: Found, wish: Wish) -> Reply:
-        """As `served`, or a redirect to the store where the bytes are to come from there."""
-        headers = headers_of(found.object, wish)
+        """
+        An answer of which clients may ask for parts, or only when the object has changed; a redirect to the store where
+        the bytes are to come from there.
+        """
+        object = found.object
+        headers = headers_of(object, wish)
         elsewhere = await self._elsewhere(found, wish, headers.get("content-disposition"))
         if elsewhere is not None:
             headers = {**headers, "cache-control": f"private, max-age={min(_REDIRECT_SECONDS, _left(wish))}"}
-        return Reply(_content(found, elsewhere), headers=headers)
+        validators = Validators(object.etag, object.updated_at)
+        content = Content(object.size, shown_type(object), found.read, validators, object.sha256, elsewhere)
+        return Reply(content, headers=headers)
 
     async def _elsewhere(self, found: Found, wish: Wish, disposition: str | None) -> str | None:
         """
@@ -88,7 +91,7 @@ class ObjectServing:
             or (wish.redirect is None and object.size < _LEAST_REDIRECTED_BYTES)
             or len(found.blobs) != 1
             or found.blobs[0].sealed_key is not None
-            or _is_active(object)
+            or _is_active(object.content_type)
         ):
             return None
         url = self._store.presigned_get(
@@ -104,28 +107,26 @@ class ObjectServing:
         return url if bucket is not None and bucket.redirects else None
 
 
-def served(found: Found, wish: Wish) -> Reply:
-    """An answer of which clients may ask for parts, or only when the object has changed."""
-    return Reply(_content(found), headers=headers_of(found.object, wish))
-
-
-def _content(found: Found, elsewhere: str | None = None) -> Content:
-    object = found.object
-    validators = Validators(object.etag, object.updated_at)
-    return Content(object.size, shown_type(object), found.read, validators, object.sha256, elsewhere)
-
-
 def shown_type(object: StoredObject) -> str:
     """Its content type, in which a page becomes its source, as in Supabase."""
-    said = _NOT_IN_HEADERS.sub("", object.content_type).strip() or "application/octet-stream"
-    kind, mark, parameters = said.partition(";")
-    return f"text/plain{mark}{parameters}" if kind.strip().lower() == "text/html" else said
+    kind, mark, parameters = object.content_type.partition(";")
+    return f"text/plain{mark}{parameters}" if kind.strip().lower() == "text/html" else object.content_type
+
+
+def shown_safely(content_type: str) -> dict[str, str]:
+    """
+    In place of what answers of ours have (runtime/http/shield.py): pages elsewhere may show what is here, and what
+    browsers run can do nothing.
+    """
+    policy = _SANDBOX if _is_active(content_type) else _ANYWHERE
+    return {"content-security-policy": policy, "cross-origin-resource-policy": "cross-origin"}
 
 
 def headers_of(object: StoredObject, wish: Wish) -> Mapping[str, str]:
-    headers = {"x-robots-tag": "none", **_SHOWN_ANYWHERE}
-    if _is_active(object):
-        headers["content-security-policy"] = _SANDBOX
+    headers = {"x-robots-tag": "none", **shown_safely(object.content_type)}
+    for name, header in HEADERS.items():
+        if (said := object.metadata.get(name)) and header != "expires":
+            headers[header] = _NOT_IN_HEADERS.sub("", str(said))
     if wish.download is not None:
         headers["content-disposition"] = attachment(wish.download or object.name.rpartition("/")[2])
     if wish.until is not None:
@@ -139,15 +140,15 @@ def _left(wish: Wish) -> int:
     return _YEAR if wish.until is None else max(1, int((wish.until - utc_now()).total_seconds()))
 
 
-def _is_active(object: StoredObject) -> bool:
-    return _ACTIVE.fullmatch(object.content_type.partition(";")[0].strip().lower()) is not None
+def _is_active(content_type: str) -> bool:
+    return _ACTIVE.fullmatch(content_type.partition(";")[0].strip().lower()) is not None
 
 
 def _cache_control(object: StoredObject, wish: Wish) -> str:
     """What its owner said, which cannot make a cache give to others what only who asks may read."""
     if wish.until is not None:
         return f"private, max-age={_left(wish)}"
-    said = _NOT_IN_HEADERS.sub("", object.cache_control)
+    said = object.cache_control
     if wish.version is not None and wish.version.strip('"') == object.etag.strip('"'):
         said = f"max-age={_YEAR}, immutable"
         return f"public, {said}" if wish.public else f"private, {said}"

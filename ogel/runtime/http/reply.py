@@ -62,6 +62,8 @@ def written(reply: Reply | None, value: object, status: int) -> tuple[int, Heade
         status, headers = reply.status or status, _chosen(reply)
     if status == 204:
         return status, headers, b""
+    if value is None:  # with another status, which takes a length
+        return status, [*headers, (b"content-length", b"0")], b""
     if isinstance(value, Redirect):
         headers += [(b"location", _location(value.url)), (b"content-length", b"0")]
         return status, headers, b""

@@ -8,7 +8,7 @@ from typing import Any
 
 from tests.golden.compare import compare, differs, same_text
 from tests.golden.placeholders import Labels
-from tests.golden.storage.contents import same_content
+from tests.golden.storage.contents import same_content, tree_of
 from tests.support.process import Response
 
 FORMATS: Mapping[str, str] = {
@@ -77,6 +77,8 @@ def _compare_body(expected: Any, response: Response, labels: Labels) -> list[str
     if isinstance(expected, str):
         return compare(expected, raw.decode("utf-8", "replace"), labels)
     try:
+        if "xml" in response.headers.get("content-type", "") and raw:
+            return compare(expected, tree_of(raw.decode()), labels)
         return compare(expected, json.loads(raw) if raw else None, labels)
     except ValueError:
         return [differs("body", expected, raw)]

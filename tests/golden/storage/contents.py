@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from hashlib import sha256
 from typing import Any
+from xml.etree import ElementTree
 
 from tests.golden.expectation import Json
+from tests.golden.placeholders import PLACEHOLDER
 
 BOUNDARY = "golden-boundary-0123456789"
 
@@ -63,3 +66,24 @@ def _head(part: Json) -> dict[str, str]:
 
 def same_content(recorded: Json, raw: bytes) -> bool:
     return (len(raw), sha256(raw).hexdigest()) == (recorded["bytes"], recorded["sha256"])
+
+
+def tree_of(document: str) -> Json:
+    """XML as JSON: an element by its name, those of the same name in an array, whatever the order of others."""
+    # A placeholder would be taken for an element. Elements of S3 begin with a capital letter.
+    escaped = PLACEHOLDER.sub(lambda hit: f"&lt;{hit[0][1:]}", document)
+    root = ElementTree.fromstring(escaped)  # noqa: S314 - ours
+    return {_name(root): _content(root)}
+
+
+def _content(element: ElementTree.Element) -> Any:
+    if not len(element):
+        return element.text or ""
+    content: Json = {}
+    for child in element:
+        content.setdefault(_name(child), []).append(_content(child))
+    return {name: found[0] if len(found) == 1 else found for name, found in content.items()}
+
+
+def _name(element: ElementTree.Element) -> str:
+    return re.sub(r"\{.*\}", "", element.tag)

@@ -39,10 +39,7 @@ STEPS: Steps = {file: steps for part in _PARTS for file, steps in part.STEPS.ite
 BEGINNINGS: Beginnings = {file: begin for part in _PARTS for file, begin in part.BEGINNINGS.items()}
 # Files of what is not there yet, by who makes it.
 PENDING: Mapping[str, Sequence[str]] = {
-    "core": ["object_list", "object_list_v2", "move_copy_delete"],
-    "http": ["conditional_range", "signed_upload", "signed_urls"],
-    "s3": ["s3", "s3_aws_sdk_js"],
-    "tus": ["client_tus", "tus"],
+    "s3": ["s3"],
 }
 
 TRUE_STATUS = "The status is the one that the body says, so that proxies, browsers and libraries know it."
@@ -61,6 +58,8 @@ _PRIVATE = re.compile(r"/object/(?!public/|info/public/|sign/)|/render/image/aut
 
 def everywhere(line: Line) -> Sequence[Difference]:
     """What is so in every answer."""
+    if line.request is not None and line.request["path"].startswith("/s3"):
+        return differences_s3.everywhere(line)
     return [Difference(ALL, ours, why) for ours, why in _everywhere(line) if ours]
 
 

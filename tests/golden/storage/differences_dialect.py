@@ -134,6 +134,11 @@ DIFFERENCES: Mapping[str, Sequence[Difference]] = {
             "The root has no namespace, as S3 has it, without which boto3 reads no code.",
         ),
         Difference(
+            "TUS no version",
+            {"headers": {"content-length": "22"}, "body": "Tus-Resumable Required"},
+            "A text is not a line.",
+        ),
+        Difference(
             "header over 16 KiB",
             {
                 "status": 200,

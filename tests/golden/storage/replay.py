@@ -48,10 +48,11 @@ class Replay:
 
     def ask(self, recorded: Json) -> Response:
         """Placeholders are filled from what came before."""
-        request = self.prepared(self.labels.fill({**recorded, "headers": recorded.get("headers", {})}))
-        headers = {name.lower(): text for name, text in request["headers"].items()}
-        headers = {name: text for name, text in headers.items() if name not in _LEFT_OUT}
-        if (token := headers.get("authorization", "")) and not token.lower().startswith(("bearer", "aws4")):
+        sent = {name.lower(): text for name, text in recorded.get("headers", {}).items()}
+        sent = {name: text for name, text in sent.items() if name not in _LEFT_OUT}
+        request = self.prepared(self.labels.fill({**recorded, "headers": sent}))
+        headers = request["headers"]
+        if (token := headers.get("authorization", "")) and " " not in token:
             headers["authorization"] = f"Bearer {token}"
         query = f"?{request['query']}" if request.get("query") else ""
         target = PREFIX + request["path"] + query

@@ -10,6 +10,7 @@ from functools import cache
 from pathlib import Path
 
 from tests.golden.expectation import Json
+from tests.golden.storage.contents import tree_of
 
 HERE = Path(__file__).parent
 FILES = sorted(path.name for path in HERE.glob("*.jsonl"))
@@ -19,7 +20,8 @@ FILES = sorted(path.name for path in HERE.glob("*.jsonl"))
 class Line:
     """
     request   of an exchange; None: the line is `told`.
-    answer    what is compared: `status`, `headers`, `body`, and `decoded`, what each JWT says that is in them.
+    answer    what is compared: `status`, `headers`, `body` (XML as `tree_of` has it), and `decoded`, what each JWT says
+              that is in them.
     told      the line as it stands: `sql`, `setup`, `observed`, or what a client library returned.
     """
 
@@ -39,9 +41,16 @@ def read(file: str) -> Sequence[Line]:
         seen[told["name"]] += 1
         count = seen[told["name"]]
         name = told["name"] if count == 1 else f"{told['name']} ({count})"
-        answer = {**told["response"], "decoded": _answered(told)} if "request" in told else {}
+        answer = _answer(told) if "request" in told else {}
         lines.append(Line(name, told.get("request"), answer, told))
     return lines
+
+
+def _answer(told: Json) -> Json:
+    answer = {**told["response"], "decoded": _answered(told)}
+    if "xml" in answer["headers"].get("content-type", "") and isinstance(answer["body"], str):
+        answer["body"] = tree_of(answer["body"])
+    return answer
 
 
 def _answered(told: Json) -> Json:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import http.client
+from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import urlsplit
@@ -83,6 +84,21 @@ def test_what_was_put_into_the_store_is_an_object_once_it_is_confirmed(on_s3: Wo
     assert content(on_s3, "gr%C3%B6%C3%9Fe.bin").raw == raw
     late = "SELECT count(*) FROM storage_blobs WHERE state = 'pending' AND until > now() + interval '1 hour'"
     assert count(on_s3, late) >= 1
+
+
+def test_uploads_by_tus_go_there_in_segments(on_s3: World) -> None:
+    said = f"bucketName {b64encode(BUCKET.encode()).decode()},objectName {b64encode(b'tus').decode()}"
+    tus = {"tus-resumable": "1.0.0", "content-type": "application/offset+octet-stream"}
+    raw = bytes(range(256)) * 4096 * 7  # 7 MiB
+    new = {**tus, "upload-metadata": said, "upload-length": str(len(raw))}
+    answer = on_s3("POST", "/storage/v1/upload/resumable", raw=raw[:1000], headers=new)
+    path, at = answer.headers["location"], int(answer.headers["upload-offset"])
+    for end in (5000, 6 * 1024 * 1024, len(raw)):
+        answer = on_s3("PATCH", path, raw=raw[at:end], headers={**tus, "upload-offset": str(at)})
+        assert answer.status == 204, answer.raw
+        at = end
+    got = content(on_s3, "tus")
+    assert (got.raw == raw, got.headers["etag"][-3:]) == (True, '-2"')
 
 
 def test_other_bytes_than_those_announced_are_not_taken(on_s3: World) -> None:

@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 import psycopg
 
+from tests.support.people import People
 from tests.support.process import Response
 from tests.support.world import World
 
@@ -130,6 +131,18 @@ def test_a_bucket_can_be_chosen(api: World) -> None:
     assert path.startswith("photos/")
     got = api("GET", f"/storage/v1/object/authenticated/{path}")
     assert (got.raw, got.headers["content-type"]) == (b"p", "image/png")
+
+
+def test_what_people_send_is_theirs_alone(api: World) -> None:
+    people = People(api)
+    ada, ben = (people.signs_in(people.somebody()).access_token for _ in range(2))
+    send(api, form(part("file", b"a key's", "a.txt")))
+    path = send(api, form(part("file", b"ada's", "a.txt")), key=ada).json["path"]
+    where = f"/storage/v1/object/authenticated/{path}"
+    assert api("GET", where, key=ada).raw == stored(api, path) == b"ada's"
+    for who in (ben, people.signs_in(people.somebody(is_anonymous=True)).access_token):
+        assert api("GET", where, key=who).status == 404
+    assert send(api, form(part("file", b"b", "a.txt")), "?bucket=photos", key=ben).status in (403, 404)
 
 
 def test_usage_tells_what_each_bucket_holds(api: World) -> None:

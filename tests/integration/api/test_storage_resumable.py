@@ -193,6 +193,7 @@ def test_beginnings_that_break_a_rule_leave_nothing(api: World, bucket: str) -> 
         assert "location" not in answer.headers
         assert answer.headers["tus-resumable"] == "1.0.0"
     assert begin(api, "wrong", 3, b"12345").status == 413
+    assert begin(api, "wrong", 5, b"12345", content_type="text/plain").status == 415
     assert begin(api, "wrong", 5, b"12345", upload_checksum="sha1 AAAA").status == 460
     assert rows(api, "SELECT count(*) FROM storage_uploads WHERE name = 'wrong'") == [(0,)]
 
@@ -299,9 +300,14 @@ def test_names_are_taken_once_unless_they_may_be_replaced(api: World, bucket: st
     assert send(api, second, 0, b"two").status == 409
     assert (offset(api, second), content(api, "race")) == (0, b"one")
     assert begin(api, "race", 3).status == 409
+    # What it became is replaced or deleted: who tries it again, with the URL that was kept, is to begin anew.
     over = place(begin(api, "race", 3, x_upsert="true"))
     assert send(api, over, 0, b"new").status == 204
     assert content(api, "race") == b"new"
+    assert api("HEAD", first, headers=TUS).status == 410
+    assert offset(api, over) == 3
+    assert api("DELETE", f"/storage/v1/object/{BUCKET}/race").status == 200
+    assert api("HEAD", over, headers=TUS).status == 410
 
 
 def test_locations_are_where_the_client_came_from(api: World, bucket: str) -> None:

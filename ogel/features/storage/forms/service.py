@@ -15,8 +15,10 @@ from ogel.features.storage.objects.object import Facts, StoredObject
 from ogel.features.storage.objects.writing import ObjectWriter
 from ogel.kernel.principal import SYSTEM, Caller
 
-# Made when the first file is sent to it.
+# Made when the first file is sent to it: people who have signed in add files, which are theirs alone.
 DEFAULT_BUCKET = "uploads"
+_OWNERS = ("read", "update", "delete")
+_PERMISSIONS = {"create": ["users"], **{action: ["owner"] for action in _OWNERS}}
 
 
 class Uploaded(Struct, frozen=True):
@@ -70,7 +72,9 @@ class FormUploads:
     async def _make_default(self, caller: Caller) -> None:
         """Ogel makes it, whoever asks: who may store a file need not be one who may make buckets."""
         try:
-            await self._buckets.create(Caller(SYSTEM, caller.request_id), NewBucket(DEFAULT_BUCKET))
+            await self._buckets.create(
+                Caller(SYSTEM, caller.request_id), NewBucket(DEFAULT_BUCKET, permissions=_PERMISSIONS)
+            )
         except StorageError as error:
             if error.code != "BucketAlreadyExists":  # two at once are both right
                 raise

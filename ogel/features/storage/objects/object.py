@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Literal
@@ -11,6 +12,7 @@ from msgspec import Struct
 
 from ogel.kernel.clock import utc_now
 
+_NOT_IN_HEADERS = re.compile(r"[^\x20-\x7e\xa0-\xff]")
 ScanState = Literal["none", "pending", "clean", "infected", "failed"]
 
 
@@ -45,30 +47,48 @@ class StoredObject(Struct, frozen=True):
     @property
     def etag(self) -> str:
         """With its quotes."""
-        return str(self.metadata.get("eTag", '""'))
+        return self._header("eTag") or '""'
 
     @property
     def content_type(self) -> str:
-        return str(self.metadata.get("mimetype") or "application/octet-stream")
+        return self._header("mimetype") or "application/octet-stream"
 
     @property
     def cache_control(self) -> str:
-        return str(self.metadata.get("cacheControl") or "no-cache")
+        return self._header("cacheControl") or "no-cache"
 
     @property
     def is_expired(self) -> bool:
         return self.expires_at is not None and self.expires_at <= utc_now()
 
+    def _header(self, name: str) -> str:
+        """What was said of it may be any text, by SQL as well: what no header can hold is left out."""
+        return _NOT_IN_HEADERS.sub("", str(self.metadata.get(name) or "")).strip()
+
 
 class Facts(Struct, frozen=True):
-    """What whoever stores an object says of it. `cache_control` is a whole header: `max-age=3600`."""
+    """
+    What whoever stores an object says of it. `cache_control` is a whole header: `max-age=3600`; `headers` are others
+    that downloads have, by their names in `metadata`: see HEADERS.
+    """
 
     content_type: str = "application/octet-stream"
     cache_control: str = "no-cache"
     user_metadata: Mapping[str, Any] | None = None
     expires_at: datetime | None = None
+    headers: Mapping[str, str] = {}
+
+
+# What is said of an object in headers, by its name in `metadata`.
+HEADERS: Mapping[str, str] = {
+    "contentDisposition": "content-disposition",
+    "contentEncoding": "content-encoding",
+    "contentLanguage": "content-language",
+    "expires": "expires",
+}
 
 
 def facts_of(found: StoredObject) -> Facts:
     """Of a copy, what was said of the original, but when it ends."""
-    return Facts(found.content_type, found.cache_control, found.user_metadata)
+    headers = {name: found.metadata[name] for name in HEADERS if name in found.metadata}
+    return Facts(found.content_type, found.cache_control, found.user_metadata, headers=headers)

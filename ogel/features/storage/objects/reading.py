@@ -43,10 +43,11 @@ class ObjectReader:
 
     async def open(self, principal: Principal, bucket_id: str, name: str) -> Found:
         """
-        What is in a public bucket is for everybody. Raises StorageError NoSuchKey, for an object that the principal may
-        not read as well, and NoSuchBucket; to nobody in particular, also for a bucket that is not public, and what
-        `check_scanned` raises.
+        What is in a public bucket is for everybody, and all that there is for nobody in particular. Raises StorageError
+        NoSuchKey, for an object that the principal may not read as well, NoSuchBucket, and what `check_scanned` raises.
         """
+        if principal.kind == "anonymous":
+            return await self.open_public(bucket_id, name)
         if is_operator(principal, READ):
             return await self._open(bucket_id, name, public=False)
         async with self._database.transaction() as tx:
@@ -56,6 +57,8 @@ class ObjectReader:
 
     async def find(self, principal: Principal, bucket_id: str, name: str) -> StoredObject:
         """What is known of an object. Raises what `open` raises."""
+        if principal.kind == "anonymous":
+            return await self.find_public(bucket_id, name)
         async with self._database.transaction() as tx:
             return await self.seen(tx, principal, bucket_id, name)
 
@@ -67,7 +70,7 @@ class ObjectReader:
         if found is None and not is_operator(principal, READ):
             found = await self._rows.get_public(tx, bucket_id, key)
         if found is None or found.is_expired:
-            raise await self._missing(tx, bucket_id, of_public=principal.kind == "anonymous")
+            raise await self._missing(tx, bucket_id, of_public=False)
         return found
 
     async def open_public(self, bucket_id: str, name: str) -> Found:

@@ -380,4 +380,5 @@ def metadata_of(content: Content, facts: Facts) -> dict[str, Any]:
         "lastModified": now.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         "contentLength": content.size,
         "httpStatusCode": 200,
+        **facts.headers,
     }

@@ -87,14 +87,15 @@ class UploadLocks:
     async def see(self, principal: Principal, id: UUID) -> tuple[Upload, bool]:
         """The upload, and whether a request writes to it. Raises as `taken` does."""
         async with self._database.autocommit() as tx:
-            upload, is_busy = await self._store.get(tx, id)
-        if upload is None:
+            found = await self._store.get(tx, id)
+        if found is None:
             raise no_such_upload()
-        if not upload.is_of(principal):
+        if not found.upload.is_of(principal):
             raise refused_by_policy()
-        if upload.expires_at < utc_now():
+        # Whoever uploads once more what has been deleted since must not hear that all of it has come.
+        if found.is_lost or found.upload.expires_at < utc_now():
             raise upload_gone()
-        return upload, is_busy
+        return found.upload, found.is_busy
 
     async def _take(self, id: UUID) -> Lock:
         token, patient_until = uuid4(), time.monotonic() + PATIENCE_SECONDS

@@ -7,7 +7,10 @@ VALUES (
 RETURNING {upload}
 
 -- get --
-SELECT coalesce(lock_until > now(), false), {upload} FROM storage_uploads WHERE id = %(id)s AND protocol = 'tus'
+-- With whether a request writes to it, and whether there is no longer what it became.
+SELECT coalesce(lock_until > now(), false),
+  finished_at IS NOT NULL AND NOT EXISTS (SELECT FROM objects AS o WHERE o.version = storage_uploads.version), {upload}
+FROM storage_uploads WHERE id = %(id)s AND protocol = 'tus'
 
 -- open --
 -- How many uploads of a user go on, and how many bytes are on their way that belong to no bucket.

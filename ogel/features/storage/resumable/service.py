@@ -45,6 +45,7 @@ from ogel.kernel.clock import utc_now
 from ogel.kernel.principal import Caller, Principal
 from ogel.runtime.database.database import Database, Transaction
 
+UNKNOWN_TYPE = "application/octet-stream"
 # Of a user, at once.
 MOST_UPLOADS = 1000
 # Of which an object is put together.
@@ -183,8 +184,8 @@ class UploadService:
         new = replace(new, name=checked_name(new.name or ""))
         async with self._database.transaction() as tx:
             bucket = await self._target(tx, caller.principal, new)
-            first, _ = await self._store.get(tx, ids[0])
-        version = _checked_part(first, caller.principal).version
+            first = await self._store.get(tx, ids[0])
+        version = _checked_part(first.upload if first else None, caller.principal).version
         facts = await self._finisher.inspected(bucket, new.said.facts, version)
         async with self._database.transaction() as tx:
             found = {part.id: part for part in await self._store.lock_parts(tx, ids)}
@@ -201,17 +202,19 @@ class UploadService:
     async def place(self, id: UUID) -> tuple[str, str]:
         """The bucket and the name that an upload goes to. Raises StorageError NoSuchUpload."""
         async with self._database.autocommit() as tx:
-            upload, _ = await self._store.get(tx, id)
-        if upload is None or upload.bucket_id is None or upload.name is None:
+            found = await self._store.get(tx, id)
+        if found is None or found.upload.bucket_id is None or found.upload.name is None:
             raise no_such_upload()
-        return upload.bucket_id, upload.name
+        return found.upload.bucket_id, found.upload.name
 
     async def _target(self, tx: Transaction, principal: Principal, new: NewUpload) -> Bucket:
         """Whether it may go there is asked before any bytes come, and again when it becomes an object."""
         assert new.bucket is not None
         assert new.name is not None
         facts = new.said.facts
-        target = await self._writer.target(tx, principal, new.bucket, new.name, facts, upsert=new.upsert)
+        # Of what type it is may show when it has come.
+        told = facts if facts.content_type != UNKNOWN_TYPE else None
+        target = await self._writer.target(tx, principal, new.bucket, new.name, told, upsert=new.upsert)
         return target.bucket
 
     async def _check_room(self, tx: Transaction, principal: Principal, new: NewUpload) -> None:

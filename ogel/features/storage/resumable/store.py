@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from uuid import UUID, uuid4
 
 import msgspec
+from msgspec import Struct
 
 from ogel.features.storage.resumable.upload import NewUpload, Upload, writer
 from ogel.kernel.principal import Principal
@@ -17,6 +18,14 @@ _SQL = Queries.beside(__name__, upload=_COLUMNS)
 # A lock ends by itself after this, unless it is renewed.
 LOCK_SECONDS = 30.0
 _DAYS = 1.0
+
+
+class Found(Struct, frozen=True):
+    """An upload, whether a request writes to it, and whether the object that it became is gone."""
+
+    is_busy: bool
+    is_lost: bool
+    upload: Upload
 
 
 class UploadStore:
@@ -42,10 +51,11 @@ class UploadStore:
         assert upload is not None
         return upload
 
-    async def get(self, tx: Transaction, id: UUID) -> tuple[Upload | None, bool]:
-        """Returns the upload, and whether a request writes to it."""
+    async def get(self, tx: Transaction, id: UUID) -> Found | None:
         found = await tx.tuples(_SQL.get, {"id": id})
-        return (Upload(*found[0][1:]), found[0][0]) if found else (None, False)
+        for is_busy, is_lost, *upload in found:
+            return Found(is_busy, is_lost, Upload(*upload))
+        return None
 
     async def open(self, tx: Transaction, owner: str) -> tuple[int, int]:
         """How many uploads of a user go on, and the bytes of those that belong to no bucket."""

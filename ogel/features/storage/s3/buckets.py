@@ -6,6 +6,7 @@ from urllib.parse import quote
 
 from ogel.features.storage.buckets.bucket import NewBucket
 from ogel.features.storage.buckets.service import BucketService
+from ogel.features.storage.errors import StorageError
 from ogel.features.storage.s3.asked import Asked
 from ogel.features.storage.s3.times import iso
 from ogel.features.storage.s3.xml import document
@@ -38,12 +39,18 @@ class BucketOperations:
     async def create(self, asked: Asked) -> Reply:
         await asked.call.body.read(_MOST_CONFIGURATION_BYTES)
         is_public = asked.call.header("x-amz-acl") in ("public-read", "public-read-write")
-        await self._buckets.create(asked.caller, NewBucket(asked.bucket, is_public))
-        return Reply(Text(b"", "application/xml"), headers={"location": f"/{quote(asked.bucket)}"})
+        try:
+            await self._buckets.create(asked.caller, NewBucket(asked.bucket, is_public))
+        except StorageError as error:
+            if error.code == "BucketAlreadyExists" and asked.caller.principal.kind != "user":
+                message = "The bucket is there already, and yours."
+                raise StorageError(409, "BucketAlreadyOwnedByYou", message) from error
+            raise
+        return Reply(None, 200, headers={"location": f"/{quote(asked.bucket)}"})
 
     async def head(self, asked: Asked) -> Reply:
         await self._buckets.get(asked.caller, asked.bucket)
-        return Reply(Text(b"", "application/xml"), headers={"x-amz-bucket-region": REGION})
+        return Reply(None, 200, headers={"x-amz-bucket-region": REGION})
 
     async def delete(self, asked: Asked) -> None:
         await self._buckets.delete(asked.caller, asked.bucket)

@@ -147,8 +147,7 @@ def _of_query(
     if parameters.get("X-Amz-Algorithm") != ALGORITHM:
         raise malformed_signature(f"X-Amz-Algorithm is not {ALGORITHM}.")
     expires = parameters.get("X-Amz-Expires", "")
-    if not (expires.isascii() and expires.isdigit() and len(expires) < 10):
-        raise malformed_signature("X-Amz-Expires is not a number of seconds.")
+    seconds = int(expires) if expires.isascii() and expires.isdigit() and len(expires) < 10 else 0
     key_id, signing_scope = credential_of(parameters.get("X-Amz-Credential", ""))
     return Signed(
         S3,
@@ -156,7 +155,7 @@ def _of_query(
         amz_date=parameters.get("X-Amz-Date", ""),
         scope=signing_scope,
         signature=signature_in(parameters["X-Amz-Signature"]),
-        expires_seconds=int(expires),
+        expires_seconds=seconds,
         token=parameters.get("X-Amz-Security-Token"),
         method=scope["method"],
         path=canonical_path(without_origin(scope["raw_path"])),

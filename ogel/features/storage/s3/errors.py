@@ -32,24 +32,33 @@ _CODES: Mapping[int, str] = {
     503: "SlowDown",
 }
 # S3's names for what others have as something else.
-_RENAMED: Mapping[str, str] = {"KeyAlreadyExists": "PreconditionFailed", "ResourceAlreadyExists": "Conflict"}
+_RENAMED: Mapping[str, str] = {
+    "KeyAlreadyExists": "PreconditionFailed",
+    "ResourceNotEmpty": "BucketNotEmpty",
+}
 
 
 def render_error(error: OgelError, scope: Scope) -> Reply:
     """`<Error><Code/><Message/><Resource/><RequestId/></Error>`; who has not said who it is gets 403."""
     code = error.code if isinstance(error, StorageError) else _CODES.get(error.status, "InternalError")
-    resource = scope["path"].removeprefix("/storage/v1").removeprefix("/s3")
+    unknown = error.status == 401
     body = document(
         "Error",
         [
             ("Code", _RENAMED.get(code, code)),
-            ("Message", error.message),
-            ("Resource", resource),
+            ("Message", "Missing signature" if unknown else error.message),
+            ("Resource", _resource(scope["path"])),
             ("RequestId", exchange_of(scope).request_id),
         ],
         namespace=None,
     )
-    return Reply(Text(body, "application/xml"), 403 if error.status == 401 else error.status)
+    return Reply(Text(body, "application/xml"), 403 if unknown else error.status)
+
+
+def _resource(path: str) -> str:
+    """`BUCKET/KEY`"""
+    bucket, slash, key = path.removeprefix("/storage/v1").removeprefix("/s3").removeprefix("/").partition("/")
+    return bucket + slash + key if key else bucket
 
 
 def malformed_signature(message: str) -> StorageError:
@@ -74,8 +83,18 @@ def too_skewed() -> StorageError:
     return StorageError(403, "RequestTimeTooSkewed", message)
 
 
+def no_valid_date() -> StorageError:
+    message = "The time of signing is not written YYYYMMDDTHHMMSSZ, or not of the day of the credential."
+    return StorageError(403, "AccessDenied", message)
+
+
+def wrong_lifetime(most: int) -> StorageError:
+    message = f"X-Amz-Expires takes 1 to {most} seconds."
+    return StorageError(403, "AuthorizationQueryParametersError", message)
+
+
 def expired() -> StorageError:
-    return StorageError(400, "ExpiredToken", "The provided token has expired.")
+    return StorageError(403, "AccessDenied", "Request has expired")
 
 
 def not_implemented(what: str) -> StorageError:

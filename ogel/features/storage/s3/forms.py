@@ -31,14 +31,15 @@ from ogel.features.storage.s3.xml import document
 from ogel.features.storage.s3_keys.key import S3
 from ogel.kernel.clock import utc_now
 from ogel.runtime.http.multipart_body import Part, PartLimits, parts
-from ogel.runtime.http.route import Redirect, Reply, Text
+from ogel.runtime.http.route import Redirect, Reply
 
 _LIMITS = PartLimits(most_parts=64)
 _MOST_FIELD_BYTES = 20 * 1024
 _MOST_FIELDS_BYTES = 64 * 1024
 _MOST_CONDITIONS = 100
+_RANGE = "content-length-range"
 # Fields that no condition need name.
-_FREE = ("policy", "file", "bucket", "x-amz-signature")
+_FREE = ("policy", "file", "bucket", "x-amz-signature", "awsaccesskeyid", "signature")
 
 
 class _Policy(Struct):
@@ -69,7 +70,13 @@ class FormOperations:
         fields = {**fields, "key": key, "bucket": asked.bucket}
         if "policy" not in fields:
             raise access_denied()
-        principal = await self._authentication.of_form(_signed(fields), fields["policy"], asked.caller)
+        if not key:
+            raise invalid_argument("The form has no field `key`.")
+        if "awsaccesskeyid" in fields:
+            key_id, signature = fields["awsaccesskeyid"], fields.get("signature", "")
+            principal = await self._authentication.of_old_form(key_id, fields["policy"], signature)
+        else:
+            principal = await self._authentication.of_form(_signed(fields), fields["policy"], asked.caller)
         check_bucket(principal, asked.bucket)
         least, most = _checked(_policy(fields["policy"]), fields)
         headers = {name.encode(): value.encode() for name, value in fields.items()}
@@ -126,15 +133,15 @@ def _checked(policy: _Policy, fields: Mapping[str, str]) -> tuple[int, int | Non
     named, least, most = set[str](), 0, None
     for condition in policy.conditions:
         match condition:
-            case dict():
+            case dict() if condition:
                 for name, value in condition.items():
                     named.add(name.lower())
                     _check("eq", name, value, fields)
-            case [("content-length-range"), int(low), int(high)]:
+            case [str(kind), int(low), int(high)] if kind.lower() == _RANGE and 0 <= low <= high:
                 least, most = low, high
-            case [("eq" | "starts-with") as kind, str(name), value]:
+            case [str(kind), str(name), value] if kind.lower() in ("eq", "starts-with"):
                 named.add(name.lower().removeprefix("$"))
-                _check(kind, name.removeprefix("$"), value, fields)
+                _check(kind.lower(), name.removeprefix("$"), value, fields)
             case _:
                 raise StorageError(400, "InvalidPolicyDocument", "A condition is none that there is.")
     for name in fields:
@@ -191,4 +198,4 @@ def _answer(fields: Mapping[str, str], stored: StoredObject) -> object:
         )
     answered = int(status) if status in ("200", "201") else 204
     headers = {"etag": stored.etag, "location": location}
-    return Reply(xml(body) if body else Text(b"", "application/xml"), answered, headers)
+    return Reply(xml(body) if body else None, answered, headers)

@@ -7,16 +7,21 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from msgspec import structs
+
 from ogel.features.storage.errors import StorageError
 from ogel.features.storage.objects.conditions import ANY, NO_CONDITIONS, Conditions
-from ogel.features.storage.objects.object import Facts, StoredObject
+from ogel.features.storage.objects.object import HEADERS, Facts, StoredObject
 from ogel.features.storage.s3.errors import invalid_argument, not_implemented
+from ogel.features.storage.serving import Wish, headers_of
 
 _META = "x-amz-meta-"
 # As S3 has it: names and values together.
 _MOST_METADATA_BYTES = 2048
+_MOST_HEADER_BYTES = 1024
 _NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _PLAIN = re.compile(r"[\x20-\x7e]*")
+_UNSAYABLE = re.compile(r"[^\x20-\x7e\x80-\xff]")
 _TAG = re.compile(r'"[^"]*"')
 # What a signed request may have said differently, by the parameter's name.
 _OVERRIDES = {
@@ -30,7 +35,7 @@ _OVERRIDES = {
 
 
 def facts_of(headers: Mapping[bytes, bytes]) -> Facts:
-    """Raises StorageError MetadataTooLarge, InvalidStorageClass."""
+    """Raises StorageError MetadataTooLarge, InvalidStorageClass, InvalidArgument."""
     storage_class = _text(headers, b"x-amz-storage-class")
     if storage_class not in (None, "STANDARD"):
         raise StorageError(400, "InvalidStorageClass", "The only storage class here is STANDARD.")
@@ -42,11 +47,24 @@ def facts_of(headers: Mapping[bytes, bytes]) -> Facts:
     if sum(len(name) + len(value.encode()) for name, value in metadata.items()) > _MOST_METADATA_BYTES:
         message = f"The metadata has more than {_MOST_METADATA_BYTES} bytes."
         raise StorageError(400, "MetadataTooLarge", message)
+    said = {name: _said(headers, header) for name, header in HEADERS.items()}
     return Facts(
         _text(headers, b"content-type") or Facts().content_type,
         _text(headers, b"cache-control") or Facts().cache_control,
         metadata or None,
+        headers={name: value for name, value in said.items() if value},
     )
+
+
+def _said(headers: Mapping[bytes, bytes], header: str) -> str:
+    """Without what is said of the body on its way only. Raises StorageError InvalidArgument."""
+    value = _text(headers, header.encode()) or ""
+    if not _PLAIN.fullmatch(value) or len(value) > _MOST_HEADER_BYTES:
+        raise invalid_argument(f"{header} takes {_MOST_HEADER_BYTES} visible ASCII characters at most.")
+    if header != "content-encoding":
+        return value
+    kept = (each.strip() for each in value.split(","))
+    return ", ".join(each for each in kept if each.lower() not in ("aws-chunked", "identity", ""))
 
 
 def conditions_of(headers: Mapping[bytes, bytes]) -> Conditions:
@@ -57,12 +75,23 @@ def conditions_of(headers: Mapping[bytes, bytes]) -> Conditions:
     return Conditions(match, none_match) if match or none_match else NO_CONDITIONS
 
 
-def described(object: StoredObject) -> dict[str, str]:
-    """Headers of what it is, besides those that any answer with content has."""
-    headers = {"cache-control": object.cache_control}
+def described(object: StoredObject, media_type: str) -> dict[str, str]:
+    """
+    Headers of what it is, besides those that any answer with content has. URLs that are signed are opened by browsers,
+    too, which must not run what is served as `media_type`.
+    """
+    shown = structs.replace(object, metadata={**object.metadata, "mimetype": media_type})
+    headers = dict(headers_of(shown, Wish(public=True)))
+    if expires := object.metadata.get("expires"):
+        headers["expires"] = _UNSAYABLE.sub("", str(expires))
     for name, value in _metadata(object.user_metadata or {}):
         headers[_META + name] = value
     return headers
+
+
+def media_type_of(object: StoredObject) -> str:
+    """What can be said in a header of what somebody called it."""
+    return _UNSAYABLE.sub("", object.content_type).strip() or Facts().content_type
 
 
 def overrides(parameters: Mapping[str, str]) -> dict[str, str]:

@@ -121,12 +121,13 @@ def _content(listed: Listed, encode: encoder, with_owner: bool) -> list[Child]:
 
 def _written(name: str) -> str:
     """A continuation token, which clients hand back as it is."""
-    return base64.urlsafe_b64encode(name.encode()).decode()
+    return base64.urlsafe_b64encode(name.encode()).decode().rstrip("=")
 
 
 def _read(token: str) -> str:
     """Raises StorageError InvalidParameter."""
     try:
-        return base64.b64decode(token, altchars=b"-_", validate=True).decode()
+        padded = token + "=" * (-len(token) % 4)
+        return base64.b64decode(padded, altchars=b"-_", validate=True).decode()
     except (binascii.Error, ValueError) as error:
         raise StorageError(400, "InvalidParameter", "Invalid Parameter continuation token") from error

@@ -51,7 +51,7 @@ class MultipartOperations:
             asked.caller, asked.bucket, asked.key, id, number, payload, payload.length
         )
         said = {_CHECKSUM + name: value for name, value in payload.checksums.items()}
-        return Reply(Text(b"", "application/xml"), headers={"etag": part.etag, **said})
+        return Reply(None, 200, headers={"etag": part.etag, **said})
 
     async def copy_part(self, asked: Asked) -> Text:
         id, number = self._id(asked), self._number(asked)

@@ -19,8 +19,9 @@ from ogel.features.storage.s3.asked import Asked, check_bucket
 from ogel.features.storage.s3.bodies import Bodies
 from ogel.features.storage.s3.buckets import xml
 from ogel.features.storage.s3.errors import invalid_argument
-from ogel.features.storage.s3.headers import conditions_of, described, facts_of, overrides
+from ogel.features.storage.s3.headers import conditions_of, described, facts_of, media_type_of, overrides
 from ogel.features.storage.s3.times import iso
+from ogel.features.storage.s3.uploads.upload import MOST_PARTS
 from ogel.features.storage.s3.xml import Child, document, malformed, parsed
 from ogel.kernel.principal import Caller
 from ogel.runtime.http.ranges import Validators, unmet
@@ -57,32 +58,41 @@ class ObjectOperations:
     async def put(self, asked: Asked) -> Reply:
         headers = asked.call.headers
         payload = await self._bodies.payload(asked.call)
-        stored = await self._writer.put(
-            asked.caller,
-            asked.bucket,
-            asked.key,
-            payload,
-            facts_of(headers),
-            length=payload.length,
-            upsert=True,
-            conditions=conditions_of(headers),
-        )
+        conditions = conditions_of(headers)
+        try:
+            stored = await self._writer.put(
+                asked.caller,
+                asked.bucket,
+                asked.key,
+                payload,
+                facts_of(headers),
+                length=payload.length,
+                upsert=True,
+                conditions=conditions,
+            )
+        except StorageError as error:
+            if error.code == "PreconditionFailed" and conditions.if_match is not None:
+                await self._open(asked)  # S3 has NoSuchKey for what is not there to match
+            raise
         said = {_CHECKSUM + name: value for name, value in payload.checksums.items()}
-        return Reply(Text(b"", "application/xml"), headers={"etag": stored.etag, **said})
+        return Reply(None, 200, headers={"etag": stored.etag, **said})
 
     async def get(self, asked: Asked) -> Reply:
         found = await self._open(asked)
         object = found.object
-        headers = described(object)
         said = overrides(asked.parameters)
-        media_type = said.pop("content-type", object.content_type)
-        headers.update(said)
+        media_type = said.pop("content-type", media_type_of(object))
+        headers = {**described(object, media_type), **said}
         if asked.call.header("x-amz-checksum-mode") == "ENABLED" and asked.call.header("range") is None:
             headers.update(_checksum(object))
-        if (number := asked.number("partNumber", 0, 1, 10_000)) and len(found.blobs) > 1:
+        number = asked.number("partNumber", 1, 1, MOST_PARTS)
+        if number > max(1, len(found.blobs)):
+            raise StorageError(400, "InvalidPart", f"The object has {len(found.blobs)} parts.")
+        if "partNumber" in asked.parameters and len(found.blobs) > 1:
             return _part(found, number, media_type, headers)
         validators = Validators(object.etag, object.updated_at)
-        return Reply(Content(object.size, media_type, found.read, validators), headers=headers)
+        content = Content(object.size, media_type, found.read, validators, object.sha256)
+        return Reply(content, headers=headers)
 
     async def attributes(self, asked: Asked) -> Reply:
         found = await self._open(asked)
@@ -204,8 +214,6 @@ def check_version(version: str | None) -> None:
 
 def _part(found: Found, number: int, media_type: str, headers: dict[str, str]) -> Reply:
     """One of the parts that an object came in."""
-    if number > len(found.blobs):
-        raise StorageError(416, "InvalidPartNumber", f"The object has {len(found.blobs)} parts.")
     first = sum(blob.size for blob in found.blobs[: number - 1])
     end = first + found.blobs[number - 1].size
     validators = Validators(found.object.etag, found.object.updated_at)

@@ -50,7 +50,7 @@ class Listed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     limit: Annotated[int, Meta(ge=1, le=_MOST_LISTED)] = _MOST_LISTED
     offset: Annotated[int, Meta(ge=0, le=2**31 - 1)] = 0
     sort_column: Literal["id", "name", "created_at", "updated_at"] = msgspec.field(
-        default="name", name="sortColumn"
+        default="created_at", name="sortColumn"
     )
     sort_order: Literal["asc", "desc"] = msgspec.field(default="asc", name="sortOrder")
     search: str = ""

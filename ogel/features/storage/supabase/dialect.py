@@ -47,9 +47,11 @@ def supabase(storage: Storage) -> Dialect:
             *state.routes(),
             *BucketRoutes(storage.buckets).routes(),
             *UploadRoutes(storage.writer, storage.settings.most_bytes).routes(),
-            *DownloadRoutes(storage.reader).routes(),
+            *DownloadRoutes(storage.reader, storage.serving).routes(),
             *RenderRoutes(storage.reader, storage.signer, storage.images).routes(),
-            *SignedRoutes(storage.signer, storage.writer, storage.settings.most_bytes).routes(),
+            *SignedRoutes(
+                storage.signer, storage.serving, storage.writer, storage.settings.most_bytes
+            ).routes(),
             *InfoRoutes(storage.reader).routes(),
             *ListRoutes(storage.lister).routes(),
             *MoveRoutes(storage.mover, storage.copier, storage.remover).routes(),

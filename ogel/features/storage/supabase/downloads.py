@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import unquote
 
 import msgspec
 
-from ogel.features.storage.serving import Wish, served
+from ogel.features.storage.serving import ObjectServing, Wish
 from ogel.runtime.http.access import Access
 from ogel.runtime.http.route import Call, Reply, Route
 
@@ -22,24 +22,33 @@ _ESCAPED = re.compile(r"%[89A-Fa-f][0-9A-Fa-f]")
 
 
 class Wanted(msgspec.Struct, forbid_unknown_fields=True):
-    """`download` is the name to save it under (empty: its own), `v` the ETag that a URL was made for."""
+    """
+    `download` is the name to save it under (empty: its own), `v` the ETag that a URL was made for, `redirect` whether
+    to be sent to the store.
+    """
 
     download: str | None = None
     v: str | None = None
+    redirect: Literal["0", "1"] | None = None
+
+    def wish(self, *, public: bool = False) -> Wish:
+        redirect = None if self.redirect is None else self.redirect == "1"
+        return Wish(public, saved_as(self.download), self.v, redirect=redirect)
 
 
 class DownloadRoutes:
-    def __init__(self, reader: ObjectReader) -> None:
+    def __init__(self, reader: ObjectReader, serving: ObjectServing) -> None:
         self._reader = reader
+        self._serving = serving
 
     async def download(self, call: Call[Any, Wanted]) -> Reply:
         """Who is nobody in particular gets what is in public buckets."""
         found = await self._reader.open(call.principal, call.path["bucket"], call.path["name"])
-        return served(found, Wish(download=saved_as(call.query.download), version=call.query.v))
+        return await self._serving.reply(found, call.query.wish())
 
     async def download_public(self, call: Call[Any, Wanted]) -> Reply:
         found = await self._reader.open_public(call.path["bucket"], call.path["name"])
-        return served(found, Wish(public=True, download=saved_as(call.query.download), version=call.query.v))
+        return await self._serving.reply(found, call.query.wish(public=True))
 
     def routes(self) -> Sequence[Route]:
         ways = [

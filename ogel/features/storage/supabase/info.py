@@ -30,7 +30,7 @@ class ObjectInfo(msgspec.Struct, frozen=True):
     content_type: str
     cache_control: str
     etag: str
-    metadata: Mapping[str, Any]
+    metadata: Mapping[str, Any] | None
     last_modified: datetime
     created_at: datetime
 
@@ -75,7 +75,7 @@ def _told(found: StoredObject, *, public: bool) -> Reply:
         content_type=found.content_type,
         cache_control=found.cache_control,
         etag=found.etag,
-        metadata=found.user_metadata or {},
+        metadata=found.user_metadata,
         last_modified=found.updated_at,
         created_at=found.created_at,
     )

@@ -75,7 +75,9 @@ class TusRoutes:
         if parts:
             upload = await self._uploads.concatenate(caller, new, parts)
             return _reply(201, {"location": self._location(call, upload), **_state(upload)})
-        has_bytes = bool(body.length) or (body.length is None and body.content_type == tus.OFFSET_TYPE)
+        has_bytes = body.length != 0 and (body.length is not None or body.content_type == tus.OFFSET_TYPE)
+        if has_bytes and body.content_type != tus.OFFSET_TYPE:
+            raise tus.refused(415, "Invalid content-type")
         upload = await self._uploads.create(caller, new)
         said = {"location": self._location(call, upload)}
         if not has_bytes:

@@ -10,7 +10,7 @@ import msgspec
 from ogel.features.storage.errors import invalid_request
 from ogel.features.storage.images.wanted import Wanted
 from ogel.features.storage.objects.writing import ObjectWriter
-from ogel.features.storage.serving import Wish, served
+from ogel.features.storage.serving import ObjectServing, Wish
 from ogel.features.storage.signing.service import MOST_NAMES, UrlSigner
 from ogel.features.storage.supabase.downloads import saved_as
 from ogel.features.storage.supabase.forms import FORM_BYTES
@@ -59,8 +59,11 @@ class _Opening(_Token):
 
 
 class SignedRoutes:
-    def __init__(self, signer: UrlSigner, writer: ObjectWriter, most_bytes: int) -> None:
+    def __init__(
+        self, signer: UrlSigner, serving: ObjectServing, writer: ObjectWriter, most_bytes: int
+    ) -> None:
         self._signer = signer
+        self._serving = serving
         self._writer = writer
         self._most_bytes = most_bytes
 
@@ -85,7 +88,7 @@ class SignedRoutes:
     async def download(self, call: Call[Any, _Opening]) -> Reply:
         query = call.query
         found, until = await self._signer.open(_token(query), call.path["bucket"], call.path["name"])
-        return served(found, Wish(download=saved_as(query.download), until=until))
+        return await self._serving.reply(found, Wish(download=saved_as(query.download), until=until))
 
     async def sign_upload(self, call: Call[Any, Any]) -> _ForUpload:
         bucket, name = call.path["bucket"], call.path["name"]

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
+from ogel.features.storage.conditional import conditions_of
 from ogel.features.storage.errors import invalid_content_type
 from ogel.features.storage.objects.object import Facts
 from ogel.features.storage.supabase.forms import FORM_BYTES, UploadForm
@@ -38,9 +39,18 @@ async def take(
     Stores the body of the call: as it is, with what headers say of it, or the first file of a form, with what other
     fields say. Raises what ObjectWriter.put raises, and StorageError InvalidMimeType, InvalidRequest.
     """
-    body = call.body
+    body, conditions = call.body, conditions_of(call.headers)
     if body.content_type != _FORM:
-        return await writer.put(caller, bucket, name, body, _facts(call), length=body.length, upsert=upsert)
+        return await writer.put(
+            caller,
+            bucket,
+            name,
+            body,
+            _facts(call),
+            length=body.length,
+            upsert=upsert,
+            conditions=conditions,
+        )
     async with aclosing(UploadForm(body)) as form:
         facts = await form.begin()
         _check_type(facts.content_type)
@@ -52,6 +62,7 @@ async def take(
             facts,
             length=None,
             upsert=upsert,
+            conditions=conditions,
             completed=form.completed,
         )
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from msgspec import Struct
+from typing import Annotated
+
+from msgspec import Meta, Struct
 
 from ogel.features.storage.reaping import REAP
+from ogel.features.storage.upkeep.verifying import verify_job
+from ogel.kernel.errors import Conflict
 from ogel.kernel.principal import Caller
 from ogel.runtime.audit import AuditTrail
 from ogel.runtime.database.database import Database, Queries
@@ -22,6 +26,22 @@ class Due(Struct, frozen=True):
     job: str | None = None
 
 
+class Verification(Struct, frozen=True, forbid_unknown_fields=True):
+    """
+    sample  the share of the blobs whose content is read and compared with its MD5, too.
+    fix     what is wrong is put right where that loses nothing: what is nobody's is deleted, quotas are counted anew.
+    """
+
+    sample: Annotated[float, Meta(ge=0, le=1)] = 0.0
+    fix: bool = False
+
+
+class Begun(Struct, frozen=True):
+    """`GET /api/jobs/{job}` tells how far it is, and for a day what was found."""
+
+    job: str
+
+
 class Upkeep:
     def __init__(self, database: Database, jobs: JobQueue, audit: AuditTrail) -> None:
         self._database = database
@@ -37,3 +57,12 @@ class Upkeep:
             if written := await self._jobs.enqueue(tx, [job]):
                 await self._audit.record(tx, caller, "storage.gc", "storage", "blobs")
         return Due(due.blobs, due.bytes, job.id if written else None)
+
+    async def verify(self, caller: Caller, wanted: Verification) -> Begun:
+        """Raises Conflict while one is under way."""
+        job = verify_job(fix=wanted.fix, sample=wanted.sample)
+        async with self._database.transaction() as tx:
+            if not await self._jobs.enqueue(tx, [job]):
+                raise Conflict("A verification is under way.")
+            await self._audit.record(tx, caller, "storage.verify", "storage", "blobs", job.payload)
+        return Begun(job.id)
