@@ -12,14 +12,17 @@ from ogel.features.storage.errors import StorageError, access_denied, database_r
 from ogel.kernel.principal import Principal
 from ogel.runtime.database.database import Transaction
 
+log = structlog.get_logger(__name__)
+
 READ, WRITE = "storage:read", "storage:write"
 # Where policies and the functions they call find tables: ours first, which may stand in either.
 SEARCH_PATH = "ogel_storage,storage,public"
-# SQLSTATEs: of RAISE EXCEPTION, and how those of values that do not fit begin.
+# SQLSTATE of RAISE EXCEPTION, and the classes of those that what users wrote can end with: a value that a function does
+# not take, a name that is not there. Our own statements do not: what they get is looked at before.
 _RAISED = "P0001"
-_OF_VALUES = "22"
+_OF_USERS = ("22", "38", "39", "42", "P0")
 
-log = structlog.get_logger()
+log = structlog.get_logger(__name__)
 
 
 def is_operator(principal: Principal, scope: str) -> bool:
@@ -61,7 +64,7 @@ def _failure_of(error: errors.Error) -> StorageError | None:
     state = error.sqlstate or ""
     if state == _RAISED:
         return database_refused("DatabaseError", error.diag.message_primary or "")
-    if state.startswith(_OF_VALUES):
+    if state.startswith(_OF_USERS):
         return database_refused("InvalidParameter", f"A policy or trigger failed with the SQLSTATE {state}")
     return None
 

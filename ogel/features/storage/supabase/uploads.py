@@ -8,8 +8,11 @@ from contextlib import aclosing
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from msgspec.structs import replace
+
 from ogel.features.storage.conditional import conditions_of
 from ogel.features.storage.errors import invalid_content_type
+from ogel.features.storage.lifecycle.ends import end_of
 from ogel.features.storage.objects.object import Facts
 from ogel.features.storage.supabase.forms import FORM_BYTES, UploadForm
 from ogel.features.storage.supabase.user_metadata import user_metadata_of
@@ -43,13 +46,14 @@ async def take(
     fields say. Raises what ObjectWriter.put raises, and StorageError InvalidMimeType, InvalidRequest.
     """
     body, conditions = call.body, conditions_of(call.headers)
+    end = end_of(call.header("x-expires-in"), call.header("x-expires-at"))
     if body.content_type != _FORM:
         return await writer.put(
             caller,
             bucket,
             name,
             body,
-            _facts(call),
+            replace(_facts(call), expires_at=end),
             length=body.length,
             upsert=upsert,
             conditions=conditions,
@@ -62,7 +66,7 @@ async def take(
             bucket,
             name,
             form.content(),
-            facts,
+            replace(facts, expires_at=end),
             length=None,
             upsert=upsert,
             conditions=conditions,
