@@ -45,7 +45,6 @@ from ogel.kernel.clock import utc_now
 from ogel.kernel.principal import Caller, Principal
 from ogel.runtime.database.database import Database, Transaction
 
-UNKNOWN_TYPE = "application/octet-stream"
 # Of a user, at once.
 MOST_UPLOADS = 1000
 # Of which an object is put together.
@@ -212,9 +211,7 @@ class UploadService:
         assert new.bucket is not None
         assert new.name is not None
         facts = new.said.facts
-        # Of what type it is may show when it has come.
-        told = facts if facts.content_type != UNKNOWN_TYPE else None
-        target = await self._writer.target(tx, principal, new.bucket, new.name, told, upsert=new.upsert)
+        target = await self._writer.target(tx, principal, new.bucket, new.name, facts, upsert=new.upsert)
         return target.bucket
 
     async def _check_room(self, tx: Transaction, principal: Principal, new: NewUpload) -> None:
