@@ -6,11 +6,13 @@ import hashlib
 import zlib
 from base64 import b64encode
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
 import pytest
 
+from ogel.kernel.clock import utc_now
 from tests.support.people import People
 from tests.support.process import Response
 from tests.support.world import World
@@ -256,6 +258,34 @@ def test_an_upload_that_is_given_up_is_gone_with_its_bytes(api: World, bucket: s
         " AND NOT EXISTS (SELECT FROM storage_uploads AS u WHERE u.version = b.version)"
     )
     assert rows(api, nobodys) == [(0,)]
+
+
+def test_an_upload_is_not_finished_without_all_of_its_bytes(api: World, bucket: str) -> None:
+    path = place(begin(api, "holes", 10, b"12345"))
+    of_it = "version = (SELECT version FROM storage_uploads WHERE name = 'holes')"
+    rows(api, f"UPDATE storage_blobs SET state = 'deleting', version = NULL WHERE {of_it}")
+    assert send(api, path, 5, b"67890").status == 410
+    assert api("GET", f"/storage/v1/object/authenticated/{bucket}/holes").status == 404
+
+
+def test_what_is_remembered_of_uploads_is_forgotten_in_time(api: World, bucket: str) -> None:
+    for name, raw in (("old", b"whole"), ("older", b"who")):
+        begin(api, name, 5, raw)
+    rows(
+        api,
+        "UPDATE storage_uploads SET expires_at = now() - interval '2 days' WHERE name IN ('old', 'older')",
+    )
+    version = rows(api, "SELECT version FROM storage_uploads WHERE name = 'older'")[0][0]
+    before = utc_now() - timedelta(days=1)
+    [purge] = [each for each in api.platform.features["storage"].purges if each.name == "storage_uploads"]
+
+    async def forget() -> tuple[int, int]:
+        async with api.platform.core.database.transaction() as tx:
+            return await purge.count(tx, before), (await purge.batch(tx, before, 100)).deleted
+
+    assert api.run(forget()) == (2, 2)
+    assert content(api, "old") == b"whole"
+    assert rows(api, f"SELECT state FROM storage_blobs WHERE version = '{version}'") == [("deleting",)]
 
 
 def test_parts_are_put_together(api: World, bucket: str) -> None:
