@@ -12,8 +12,6 @@ from ogel.features.storage.errors import StorageError, access_denied, database_r
 from ogel.kernel.principal import Principal
 from ogel.runtime.database.database import Transaction
 
-log = structlog.get_logger(__name__)
-
 READ, WRITE = "storage:read", "storage:write"
 # Where policies and the functions they call find tables: ours first, which may stand in either.
 SEARCH_PATH = "ogel_storage,storage,public"
