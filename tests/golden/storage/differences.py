@@ -40,7 +40,6 @@ BEGINNINGS: Beginnings = {file: begin for part in _PARTS for file, begin in part
 # Files of what is not there yet, by who makes it.
 PENDING: Mapping[str, Sequence[str]] = {
     "rules": ["limits_mime", "rls"],
-    "s3": ["s3"],
 }
 
 TRUE_STATUS = "The status is the one that the body says, so that proxies, browsers and libraries know it."

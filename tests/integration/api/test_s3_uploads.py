@@ -173,3 +173,13 @@ def test_people_come_with_their_tokens_under_their_policies(api: World, s3: S3) 
     late = complete(as_user(ada), "/theirs/b", upload, (1, part))
     assert (late.status, code(late)) == (403, "AccessDenied")
     assert s3("GET", "/theirs/b").status == 404
+
+
+def test_what_comes_in_parts_is_what_it_is_called(api: World, s3: S3) -> None:
+    a_bucket(api, "pictures", allowed_mime_types=["image/png"])
+    upload = texts(s3("POST", "/pictures/a?uploads", headers={"content-type": "image/png"}), "UploadId")[0]
+    lie = s3("PUT", f"/pictures/a?uploadId={upload}&partNumber=1", b"<script>").headers["etag"]
+    refused = complete(s3, "/pictures/a", f"uploadId={upload}", (1, lie))
+    assert (refused.status, code(refused)) == (415, "InvalidMimeType")
+    true = s3("PUT", f"/pictures/a?uploadId={upload}&partNumber=1", b"\x89PNG\r\n\x1a\n").headers["etag"]
+    assert complete(s3, "/pictures/a", f"uploadId={upload}", (1, true)).status == 200
