@@ -213,8 +213,9 @@ class Storage:
     def s3_uploads(self) -> MultipartService:
         from ogel.features.storage.s3.uploads.service import MultipartService
         from ogel.features.storage.s3.uploads.store import MultipartStore
+        from ogel.features.storage.sniffing.sniff import inspected
 
-        return MultipartService(self.core.database, MultipartStore(), self.writer, self.blobs)
+        return MultipartService(self.core.database, MultipartStore(), self.writer, self.blobs, inspected)
 
     @cached_property
     def verifier(self) -> Verifier:

@@ -9,7 +9,7 @@ from typing import Any
 
 from msgspec import structs
 
-from ogel.features.storage.conditional import conditions_of as write_conditions_of
+from ogel.features.storage.conditional import conditions_of
 from ogel.features.storage.errors import StorageError
 from ogel.features.storage.objects.conditions import Conditions
 from ogel.features.storage.objects.object import HEADERS, Facts, StoredObject
@@ -67,11 +67,11 @@ def _said(headers: Mapping[bytes, bytes], header: str) -> str:
     return ", ".join(each for each in kept if each.lower() not in ("aws-chunked", "identity", ""))
 
 
-def conditions_of(headers: Mapping[bytes, bytes]) -> Conditions:
-    """Of a write. Raises StorageError NotImplemented for conditions that only make sense of reads."""
+def write_conditions(headers: Mapping[bytes, bytes]) -> Conditions:
+    """Raises StorageError NotImplemented for conditions that S3 has of reads alone."""
     if b"if-modified-since" in headers or b"if-unmodified-since" in headers:
         raise not_implemented("Writing by a time of change")
-    return write_conditions_of(headers)
+    return conditions_of(headers)
 
 
 def described(object: StoredObject, media_type: str) -> dict[str, str]:
