@@ -106,6 +106,11 @@ def found_infected() -> StorageError:
     return StorageError(403, "AccessDenied", "The object was found to be malware", "Unauthorized")
 
 
+def database_refused(code: str, message: str) -> StorageError:
+    """Policies and triggers that users wrote."""
+    return StorageError(400, code, message)
+
+
 def too_large(most: int) -> StorageError:
     return StorageError(
         413,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
@@ -139,3 +140,56 @@ def test_cleanup_tells_what_lifecycle_rules_would_end(api: World, storage: Stora
     assert due.status == 200, due.raw
     assert due.json["due"] == 1
     purge(api, storage)
+
+
+def test_an_object_is_stored_with_its_end(api: World, storage: Storage) -> None:
+    bucket = a_bucket(api, [])
+
+    def put(name: str, **headers: str) -> int:
+        sent = {key.replace("_", "-"): value for key, value in headers.items()}
+        return api("POST", f"{OBJECT}/{bucket}/{name}", raw=b"x", headers=sent).status
+
+    assert put("in", x_expires_in="3600") == put("at", x_expires_at="2100-01-31T12:00:00+01:00") == 200
+    for headers in (
+        {"x_expires_in": "0"},
+        {"x_expires_in": "-1"},
+        {"x_expires_in": "1.5"},
+        {"x_expires_in": "9" * 30},
+        {"x_expires_at": "tomorrow"},
+        {"x_expires_at": "2100-01-31T12:00:00"},
+        {"x_expires_at": "2001-01-31T12:00:00Z"},
+        {"x_expires_at": "9999-12-31T23:59:59-12:00"},
+        {"x_expires_in": "1", "x_expires_at": "2100-01-31T12:00:00Z"},
+    ):
+        assert put("wrong", **headers) == 400, headers
+    assert names(api, bucket) == ["at", "in"]
+    form = (
+        b'--b\r\ncontent-disposition: form-data; name=""; filename=f\r\n\r\nx\r\n--b--\r\n',
+        {"content-type": "multipart/form-data; boundary=b", "x-expires-in": "3600"},
+    )
+    assert api("POST", f"{OBJECT}/{bucket}/form", raw=form[0], headers=form[1]).status == 200
+    encoded = [b64encode(each.encode()).decode() for each in (bucket, "tus", "3600")]
+    metadata = "bucketName {},objectName {},expiresIn {}".format(*encoded)
+    tus = {"tus-resumable": "1.0.0", "upload-length": "0", "upload-metadata": metadata}
+    assert api("POST", "/storage/v1/upload/resumable", headers=tus).status == 201
+    ends = lasts(api, bucket)
+    assert ends.pop("at") > timedelta(days=365)
+    assert list(ends) == ["form", "in", "tus"]
+    assert all(timedelta(minutes=59) < each <= timedelta(hours=1) for each in ends.values())
+    # What replaces it has no end.
+    assert put("in", x_upsert="true") == 200
+    assert "in" not in lasts(api, bucket)
+
+
+def lasts(api: World, bucket: str) -> dict[str, timedelta]:
+    """How long each object goes on that has an end."""
+
+    async def ask() -> dict[str, timedelta]:
+        query = (
+            b"SELECT name, expires_at - now() FROM objects"
+            b" WHERE bucket_id = %(bucket)s AND expires_at IS NOT NULL ORDER BY name"
+        )
+        async with api.platform.features["storage"].offers.core.database.autocommit() as tx:
+            return dict(await tx.tuples(query, {"bucket": bucket}))
+
+    return api.run(ask())

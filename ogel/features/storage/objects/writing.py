@@ -249,7 +249,7 @@ class ObjectWriter:
             await forget_expired(tx, self._rows, self._outbox, bucket_id, name)
             found = None
         if is_operator(principal, WRITE):
-            conditions.check(None if found is None else found.etag)
+            conditions.check(found)
             if found is not None and not upsert:
                 raise key_exists()
             await self._quotas.see_user(tx, owner_of(principal))
@@ -308,7 +308,7 @@ class ObjectWriter:
             async with on_behalf(tx, principal, WRITE):
                 if conditions is not NO_CONDITIONS:
                     found = await self._rows.get_locked(tx, row.bucket, row.name)
-                    conditions.check(None if found is None else found.etag)
+                    conditions.check(found)
                     # Where there is none, there must be none when it is written either.
                     replaces = replaces and found is not None
                 if replaces:

@@ -12,6 +12,7 @@ from uuid import UUID
 import msgspec
 
 from ogel.features.storage.errors import StorageError, no_such_upload
+from ogel.features.storage.lifecycle.ends import end_of
 from ogel.features.storage.objects.object import Facts
 from ogel.features.storage.resumable.checksum import ALGORITHMS, Checksum, parse
 from ogel.features.storage.resumable.upload import NewUpload, Said
@@ -134,6 +135,7 @@ def _facts(metadata: Mapping[str, bytes]) -> Facts:
         _text(metadata, "contentType") or "application/octet-stream",
         f"max-age={int(seconds)}" if _DIGITS.fullmatch(seconds) else "no-cache",
         _object(metadata.get("metadata", b"")),
+        end_of(_text(metadata, "expiresIn"), _text(metadata, "expiresAt")),
     )
 
 
