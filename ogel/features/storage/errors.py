@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from ogel.kernel.errors import OgelError
 
+INTENT_LOST = "SlowDown"
+
 
 class StorageError(OgelError):
     """
@@ -140,7 +142,7 @@ def quota_exceeded(message: str) -> StorageError:
 
 def intent_lost() -> StorageError:
     """The upload took so long that its bytes were given up."""
-    return StorageError(503, "SlowDown", "The upload took too long; repeat it.", retry_after_seconds=1)
+    return StorageError(503, INTENT_LOST, "The upload took too long; repeat it.", retry_after_seconds=1)
 
 
 def no_such_upload() -> StorageError:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 import structlog
 from psycopg import errors
@@ -34,7 +34,18 @@ def on_behalf(tx: Transaction, principal: Principal, scope: str) -> AbstractAsyn
     role, under the policies. What a policy refuses is a row that is not found, and to who writes psycopg's
     InsufficientPrivilege. A policy or trigger that fails, or raises something, is told as StorageError.
     """
-    return nullcontext() if is_operator(principal, scope) else _under_policies(tx, principal, scope)
+    return _as_ogel() if is_operator(principal, scope) else _under_policies(tx, principal, scope)
+
+
+@asynccontextmanager
+async def _as_ogel() -> AsyncIterator[None]:
+    """No policy is asked, but triggers of users are."""
+    try:
+        yield
+    except errors.InsufficientPrivilege:
+        raise
+    except errors.Error as error:
+        raise _told(error) from error
 
 
 @asynccontextmanager
@@ -48,10 +59,15 @@ async def _under_policies(tx: Transaction, principal: Principal, scope: str) -> 
             raise
         raise access_denied() from error
     except errors.Error as error:
-        if (failure := _failure_of(error)) is None:
-            raise
-        log.warning("storage.policy_failed", error=str(error))
-        raise failure from error
+        raise _told(error) from error
+
+
+def _told(error: errors.Error) -> Exception:
+    """The error itself, if it is none of users."""
+    if (failure := _failure_of(error)) is None:
+        return error
+    log.warning("storage.policy_failed", error=str(error))
+    return failure
 
 
 def _failure_of(error: errors.Error) -> StorageError | None:

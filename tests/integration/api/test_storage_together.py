@@ -132,7 +132,8 @@ def test_announced_blobs_that_were_reaped_are_no_objects(api: World, storage: St
     )
     [code] = api.run(all_of([put(storage, bucket, "second")]))
     assert code == "SlowDown"
-    assert [name for name, _ in rows(api, _LIVE, bucket=bucket)] == ["first"]
+    api.run(put(storage, bucket, "third"))
+    assert [name for name, _ in rows(api, _LIVE, bucket=bucket)] == ["first", "third"]
 
 
 def test_a_condition_is_asked_again_when_the_bytes_are_there(
@@ -158,4 +159,41 @@ def test_a_condition_is_asked_again_when_the_bytes_are_there(
         api.run(storage.remover.remove_one(CALLER, bucket, "one", Conditions(if_match=[first.etag])))
     with pytest.raises(StorageError, match="If-Match"):
         api.run(put(storage, bucket, "three", conditions=Conditions(if_match=ANY)))
+    assert rows(api, _LOST) == [(0,)]
+
+
+_TRIGGER = b"""
+CREATE FUNCTION public.judged() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF NEW.name LIKE '%loud' THEN RAISE EXCEPTION 'not in my bucket'; END IF;
+  IF NEW.name LIKE '%quiet' THEN RETURN NULL; END IF;
+  IF NEW.name LIKE '%broken' THEN PERFORM 1 / 0; END IF;
+  NEW.user_metadata := '{"seen": true}';
+  RETURN NEW;
+END
+$$;
+CREATE TRIGGER judged BEFORE INSERT OR UPDATE ON storage.objects FOR EACH ROW EXECUTE FUNCTION public.judged();
+"""
+
+
+def test_triggers_of_users_are_heard_whoever_writes(api: World, storage: Storage, bucket: str) -> None:
+    async def run(statement: bytes) -> None:
+        async with api.platform.core.database.autocommit() as tx:
+            await tx.execute(statement)
+
+    api.run(run(_TRIGGER))
+    try:
+        names = ["fine", "loud", "quiet", "broken", "fine-2"]
+        for how in ({"upsert": False}, {"upsert": True}, {"conditions": Conditions(if_none_match=ANY)}):
+
+            async def story(how: Any = how) -> list[str]:
+                return await all_of(
+                    [put(storage, bucket, f"{len(how)}{how}-{name}", **how) for name in names]
+                )
+
+            codes = api.run(story())
+            assert codes == ["", "DatabaseError", "AccessDenied", "InvalidParameter", ""], how
+    finally:
+        api.run(run(b"DROP FUNCTION public.judged CASCADE"))
+    assert len(rows(api, _LIVE, bucket=bucket)) == 6
     assert rows(api, _LOST) == [(0,)]

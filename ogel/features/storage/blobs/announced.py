@@ -38,6 +38,10 @@ class AnnouncedBlobs:
                     return intent
             await asyncio.shield(self._announce())
 
+    def forget(self) -> None:
+        """To be called when one was not there any more: the others may have gone with it, in a restored database."""
+        self._ready.clear()
+
     def _announce(self) -> asyncio.Task[None]:
         if self._announcing is None or self._announcing.done():
             self._announcing = asyncio.create_task(self._write())

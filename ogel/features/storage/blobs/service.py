@@ -43,7 +43,7 @@ log = structlog.get_logger(__name__)
 LEASE_SECONDS = 900.0
 _REAPED_AT_ONCE = 100
 _DELETED_AT_ONCE = 8
-_QUOTA = "OG001"
+QUOTA = "OG001"
 
 
 class Lease(Struct, frozen=True):
@@ -346,6 +346,6 @@ async def quotas_told() -> AsyncIterator[None]:
     try:
         yield
     except errors.Error as error:
-        if error.sqlstate != _QUOTA:
+        if error.sqlstate != QUOTA:
             raise
         raise quota_exceeded(f"There is no room left: {error.diag.message_primary}.") from error

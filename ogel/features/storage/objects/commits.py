@@ -11,10 +11,10 @@ from msgspec import Struct
 from psycopg import errors
 
 from ogel.features.storage.blobs.blob import Filled
-from ogel.features.storage.blobs.service import quotas_told
+from ogel.features.storage.blobs.service import QUOTA, quotas_told
 from ogel.features.storage.events import OBJECT_CREATED, OBJECT_UPDATED, object_event
 from ogel.features.storage.objects.object import StoredObject
-from ogel.features.storage.objects.store import OTHERWISE_NOW, WRITTEN, ObjectRow, written
+from ogel.features.storage.objects.store import WRITTEN, ObjectRow, written
 from ogel.kernel.clock import utc_now
 from ogel.kernel.event import Event
 from ogel.kernel.ids import random_uuid
@@ -23,7 +23,6 @@ from ogel.runtime.outbox import Outbox
 from ogel.runtime.together import Together
 
 _MOST = 64
-_NO_BUCKET = errors.ForeignKeyViolation.sqlstate
 
 
 class Commit(Struct, frozen=True):
@@ -42,8 +41,8 @@ class Commits:
 
     async def commit(self, commit: Commit) -> StoredObject | None:
         """
-        Returns None, with nothing written, when the object or its blob are not as they were seen. Raises StorageError
-        QuotaExceeded.
+        Returns None, with nothing written, when it takes a transaction of its own to say why: the object or its blob
+        are not as they were seen, or a trigger of users is against it. Raises StorageError QuotaExceeded.
         """
         async with quotas_told():
             return await self._together.ask(commit)
@@ -52,9 +51,9 @@ class Commits:
         try:
             return await self._write(commits)
         except errors.Error as error:
-            # That there is no bucket any more is found out once more, and told.
-            if len(commits) > 1 or error.sqlstate not in (OTHERWISE_NOW, _NO_BUCKET):
+            if len(commits) > 1 or error.sqlstate in (None, QUOTA):
                 raise
+            # Something is otherwise now, or a trigger of users had something against it.
             return [None]
 
     async def _write(self, commits: Sequence[Commit]) -> Sequence[StoredObject]:

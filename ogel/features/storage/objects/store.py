@@ -16,8 +16,6 @@ from ogel.runtime.database.pieces import Piece
 _COLUMNS = b", ".join(name.encode() for name in StoredObject.__struct_fields__)
 _OF_OBJECT = b", ".join(b"o." + name.encode() for name in StoredObject.__struct_fields__)
 _OF_BUCKET = b", ".join(b"b." + name.encode() for name in Bucket.__struct_fields__)
-# The SQLSTATE of a statement whose rows others have changed meanwhile.
-OTHERWISE_NOW = "OG002"
 OBJECT_FIELDS, BUCKET_FIELDS = len(StoredObject.__struct_fields__), len(Bucket.__struct_fields__)
 _WRITTEN = b"""
 INSERT INTO objects (bucket_id, name, owner, owner_id, metadata, user_metadata, version, sha256, expires_at, scan_state)
@@ -68,18 +66,19 @@ class ObjectRows:
         found = await tx.value(_SQL.is_public, {"bucket": bucket})
         return None if found is None else bool(found)
 
-    async def insert(self, tx: Transaction, row: ObjectRow) -> StoredObject:
-        """Raises psycopg's UniqueViolation, ForeignKeyViolation (no such bucket), InsufficientPrivilege."""
-        found = await tx.one(_SQL.insert, row.parameters(), StoredObject)
-        assert found is not None
-        return found
+    async def insert(self, tx: Transaction, row: ObjectRow) -> StoredObject | None:
+        """
+        Returns None when a trigger of users did not want it. Raises psycopg's UniqueViolation, ForeignKeyViolation (no
+        such bucket), InsufficientPrivilege.
+        """
+        return await tx.one(_SQL.insert, row.parameters(), StoredObject)
 
     async def insert_unseen(self, tx: Transaction, row: ObjectRow) -> None:
         """As `insert`, for who may write and not read."""
         await tx.execute(_SQL.insert_unseen, row.parameters())
 
     async def upsert(self, tx: Transaction, row: ObjectRow) -> Upserted | None:
-        """Returns None when a trigger of users did not want it. Raises ForeignKeyViolation, InsufficientPrivilege."""
+        """As `insert`; there is no UniqueViolation."""
         return await tx.one(_SQL.upsert, row.parameters(), Upserted)
 
     async def delete_expired(self, tx: Transaction, bucket: str, name: str) -> StoredObject | None:
@@ -147,8 +146,7 @@ WRITTEN = "written"
 
 def written(rows: Sequence[Mapping[str, Any]]) -> Sequence[Piece]:
     """
-    Writes objects with their blobs, in the statement that writes the events. It fails with OTHERWISE_NOW where not all
-    is as it was seen.
+    Writes objects with their blobs, in the statement that writes the events. It fails where not all is as it was seen.
     """
     return [
         Piece("written", _SQL.written, {"written": records(rows)}),

@@ -15,6 +15,8 @@ from ogel.features.storage.buckets.bucket import Bucket
 from ogel.features.storage.buckets.rules import admitted
 from ogel.features.storage.buckets.store import BucketStore
 from ogel.features.storage.errors import (
+    INTENT_LOST,
+    StorageError,
     key_exists,
     no_such_bucket,
     precondition_failed,
@@ -157,7 +159,9 @@ class ObjectWriter:
                     return stored
             async with self._database.transaction() as tx:
                 return await self.commit(tx, caller, target, whole, facts)
-        except BaseException:
+        except BaseException as error:
+            if begun.at_once and isinstance(error, StorageError) and error.code == INTENT_LOST:
+                self._announced.forget()
             await self._blobs.give_up([intent])
             raise
 
@@ -316,7 +320,9 @@ class ObjectWriter:
                         raise refused_by_policy()
                     return upserted, upserted.is_new
                 if is_operator(principal, WRITE):
-                    return await self._rows.insert(tx, row), True
+                    if (inserted := await self._rows.insert(tx, row)) is None:
+                        raise refused_by_policy()
+                    return inserted, True
                 await self._rows.insert_unseen(tx, row)
         except errors.InsufficientPrivilege as error:
             raise refused_by_policy() from error
