@@ -27,6 +27,10 @@ class StorageError(OgelError):
         self.code = code
         self.error = code if error is None else error
 
+    @property
+    def kind(self) -> str:
+        return self.code
+
 
 def no_such_bucket() -> StorageError:
     return StorageError(404, "NoSuchBucket", "Bucket not found", "Bucket not found")
