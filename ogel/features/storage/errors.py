@@ -142,6 +142,13 @@ def intent_lost() -> StorageError:
     return StorageError(503, "SlowDown", "The upload took too long; repeat it.", retry_after_seconds=1)
 
 
+def store_full() -> StorageError:
+    """Repeating does not help until somebody makes room."""
+    return StorageError(
+        507, "InsufficientStorage", "There is no room left in the store.", "Insufficient storage"
+    )
+
+
 def no_such_upload() -> StorageError:
     return StorageError(404, "NoSuchUpload", "The file for this url was not found", "not_found")
 
