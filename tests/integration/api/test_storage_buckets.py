@@ -90,6 +90,8 @@ def test_what_is_wrong_in_a_bucket_is_named(api: World) -> None:
     assert api("POST", ALL, {"id": "wrong", "allowed_mime_types": ["image"]}).status == 415
     assert api("POST", ALL, {"id": "wrong", "file_size_limit": 2**40}).status == 413
     assert api("GET", f"{ALL}/wrong").status == 404
+    for id in ("a/b", " a", "a ", "..", "."):
+        assert api("POST", ALL, {"id": id}).status in (400, 422), id
 
 
 def test_buckets_are_listed_by_pages(api: World) -> None:
@@ -175,15 +177,14 @@ def test_permissions_decide_for_those_who_have_a_role(api: World, people: People
     as_owner, as_member, as_stranger = (
         people.signs_in(each).access_token for each in (owner, member, stranger)
     )
-    publishable = api("POST", "/api/keys", {"name": "p", "publishable": True})
+    publishable = api("POST", "/api/keys", {"name": "p", "kind": "publishable"}).json["key"]
     ask = asking(api, id)
     assert ask("POST", "a", as_stranger) == 403
     assert ask("POST", "a", "") in (401, 403)
     assert ask("POST", "a", as_owner) == 200
     for token, status in ((as_owner, 200), (as_member, 200), (as_stranger, 200), ("", 404)):
         assert ask("GET", "a", token) in (status, 401 if token == "" else status), token
-    if publishable.status == 201:
-        assert ask("GET", "a", publishable.json["key"]) in (404, 400)
+    assert ask("GET", "a", publishable) == 404
     # An editor may change it, and owns it then; so its maker may no longer delete it.
     assert ask("POST", "a", as_stranger, upsert=True) == 403
     assert ask("POST", "a", as_member, upsert=True) == 200
@@ -196,6 +197,8 @@ def test_permissions_decide_for_those_who_have_a_role(api: World, people: People
     assert ask("GET", "k", reader) == 200
     assert api("PATCH", f"{ALL}/{id}", {"permissions": {"read": ["any"]}}).status == 200
     assert ask("POST", "b", as_owner) == 403
+    assert ask("GET", "k", publishable) == ask("GET", "k", as_stranger) == 200
+    assert ask("POST", "b", publishable) == ask("DELETE", "k", publishable) == 403
 
 
 def asking(api: World, bucket: str) -> Callable[..., int]:
