@@ -162,6 +162,13 @@ def test_what_is_large_is_refused_before_its_end_and_not_taken_for_clean(
     finally:
         clamd.most_bytes = 100_000_000
     assert got(api, bucket, "large").status == 423
+    clamd.looks_at = 100_000
+    try:
+        begin_all(api, again=True)
+        scan(api)
+    finally:
+        clamd.looks_at = 100_000_000
+    assert got(api, bucket, "large").status == 423
 
 
 def test_an_object_that_is_gone_or_changed_is_not_scanned(api: World, clamd: Clamd, bucket: str) -> None:
