@@ -15,12 +15,19 @@ from msgspec import Struct
 from ogel.kernel.errors import ConfigError
 from ogel.knobs import Knob, Section, host_or_socket, needs, piece, place, whole
 from ogel.platform import features
+from ogel.runtime import bucket_presets
 from ogel.runtime.server_urls.parts import ServerUrl
 from ogel.settings import Settings
 
 # How a Railway bucket calls its variables. Other programs use these words too: they count only for a bucket.
-_BUCKET_NAMES = frozenset({"ENDPOINT", "BUCKET", "ACCESS_KEY_ID", "SECRET_ACCESS_KEY", "REGION"})
-_BUCKET_NEEDS = ("s3_endpoint", "s3_bucket", "s3_access_key", "s3_secret_key")
+_BUCKET_NAMES = frozenset(
+    {
+        *("ENDPOINT", "BUCKET", "ACCESS_KEY_ID", "SECRET_ACCESS_KEY", "REGION"),
+        *("AWS_ENDPOINT_URL", "AWS_S3_BUCKET_NAME", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"),
+        *("AWS_DEFAULT_REGION", "AWS_S3_URL_STYLE"),
+    }
+)
+_BUCKET_NEEDS = ("s3_endpoint", "s3_bucket", "s3_access_key", "s3_secret_key", "s3_region")
 _PORT = whole(1, 65535, "port")
 _HOST = host_or_socket("a host's name or address")
 _CLOSE = 0.8
@@ -115,6 +122,8 @@ def read_what_can_be_read(environ: Mapping[str, str]) -> Sourced:
         with mistakes.about(*(prefix + each for each in section.COMPOSED)):
             for field, composed in section.composed(given, _within(sources, prefix)).items():
                 values[prefix + field], sources[prefix + field] = composed
+    if (backend := values.get("storage_backend", "local")) != "local":
+        bucket_presets.complete(backend, values)
     known = values.keys() | mistakes.fields
     with mistakes.about():
         _require_bucket(values, known)

@@ -30,6 +30,7 @@ from ogel.knobs import (
     whole,
     words,
 )
+from ogel.runtime.bucket_presets import PRESETS, UrlStyle
 from ogel.runtime.rates.policy import Quota
 from ogel.runtime.server_urls import mongo, postgres, redis
 from ogel.runtime.server_urls.others import (
@@ -76,23 +77,43 @@ class Settings:
     )
     storage_backend: str = knob(
         "STORAGE_BACKEND",
-        takes=choice("local", "s3", "r2"),
+        takes=choice("local", *PRESETS),
         default="local",
-        meaning="Where backups are kept: OGEL_DATA_DIR, or an S3 service (needs S3_* and the `s3` extra).",
+        meaning="Where objects and backups are kept: OGEL_DATA_DIR, or an S3 service (needs S3_* and the `s3` extra).",
+    )
+    local_bytes: int = knob(
+        "OGEL_STORAGE_LOCAL_BYTES",
+        takes=whole(0, 2**60, "bytes"),
+        default=50 * 1024**3,
+        meaning="What OGEL_DATA_DIR takes of objects and backups, if they are kept there; 0: what the disk does.",
     )
     s3_endpoint: str | None = knob(
         "S3_ENDPOINT",
         "ENDPOINT",
+        "AWS_ENDPOINT_URL",
         takes=endpoint(),
         default=None,
-        meaning="The S3 service; the second name of this and the four below is a Railway bucket's.",
+        meaning="The S3 service, if STORAGE_BACKEND does not tell; the other names of this and of those below are a"
+        " Railway bucket's.",
+    )
+    s3_public_endpoint: str | None = knob(
+        "S3_PUBLIC_ENDPOINT",
+        takes=endpoint(),
+        default=None,
+        meaning="Where clients reach it, for signed URLs; without it at S3_ENDPOINT.",
     )
     s3_bucket: str | None = knob(
-        "S3_BUCKET", "BUCKET", takes=text("a bucket's name"), default=None, meaning="The bucket."
+        "S3_BUCKET",
+        "BUCKET",
+        "AWS_S3_BUCKET_NAME",
+        takes=text("a bucket's name"),
+        default=None,
+        meaning="The bucket.",
     )
     s3_access_key: str | None = knob(
         "S3_ACCESS_KEY",
         "ACCESS_KEY_ID",
+        "AWS_ACCESS_KEY_ID",
         takes=text("a key id"),
         default=None,
         meaning="Its key id.",
@@ -101,17 +122,26 @@ class Settings:
     s3_secret_key: str | None = knob(
         "S3_SECRET_KEY",
         "SECRET_ACCESS_KEY",
+        "AWS_SECRET_ACCESS_KEY",
         takes=text("a key"),
         default=None,
         meaning="Its key.",
         secret=True,
     )
-    s3_region: str = knob(
+    s3_region: str | None = knob(
         "S3_REGION",
         "REGION",
+        "AWS_DEFAULT_REGION",
         takes=text("a region"),
-        default="us-east-1",
-        meaning="Its region; R2 takes `auto` too.",
+        default=None,
+        meaning="Its region, if STORAGE_BACKEND or S3_ENDPOINT does not tell.",
+    )
+    s3_url_style: UrlStyle | None = knob(
+        "S3_URL_STYLE",
+        "AWS_S3_URL_STYLE",
+        takes=choice("path", "virtual"),
+        default=None,
+        meaning="Whether the bucket stands in the path or before the host; without it as STORAGE_BACKEND has it.",
     )
     data_dir: Path = knob(
         "OGEL_DATA_DIR",

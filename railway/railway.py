@@ -67,14 +67,16 @@ SHARED_VARIABLES = (
     "OGEL_FCM_SERVICE_ACCOUNT",
     "OGEL_VAPID_PRIVATE_KEY",
     "OGEL_VAPID_SUBJECT",
-    # Backups, and the bucket they need here.
+    # Objects and backups, and the bucket they need here.
     "OGEL_BACKUP_KEEP",
     "STORAGE_BACKEND",
     "S3_ACCESS_KEY",
     "S3_BUCKET",
     "S3_ENDPOINT",
+    "S3_PUBLIC_ENDPOINT",
     "S3_REGION",
     "S3_SECRET_KEY",
+    "S3_URL_STYLE",
     # What scans objects.
     "OGEL_CLAMAV",
     "OGEL_SCHEDULES",

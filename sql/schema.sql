@@ -111,6 +111,20 @@ RETURN NULL;
 END
 $$;
 
+CREATE FUNCTION storage_expect(counted bigint, wanted bigint) RETURNS timestamp with time zone
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+  IF counted <> wanted THEN
+    RAISE EXCEPTION 'of % objects % are as they were', wanted, counted USING ERRCODE = 'OG002';
+
+END IF;
+
+RETURN now();
+
+END
+$$;
+
 CREATE FUNCTION storage_folded(name text) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN (SELECT string_agg(((lower((segments.segment COLLATE "C")) || chr(1)) || segments.segment), '/'::text ORDER BY segments."position") AS string_agg FROM unnest(string_to_array(storage_folded.name, '/'::text)) WITH ORDINALITY segments(segment, "position"));

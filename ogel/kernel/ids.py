@@ -49,6 +49,12 @@ def uuid_of(id: str) -> UUID:
     return UUID(int=value)
 
 
+def random_uuid() -> UUID:
+    """As uuid.uuid4, which asks the system each time."""
+    random122 = _random64() << 64 | _random64()
+    return UUID(int=random122 & ~(0xF << 76 | 0b11 << 62) | 0x4 << 76 | 0b10 << 62)
+
+
 def _uuid7() -> int:
     global _last
     ns = time.time_ns()

@@ -25,7 +25,7 @@ def object_store(settings: Settings) -> ObjectStore:
     if settings.storage_backend == "local":
         from ogel.adapters.storage.local import LocalObjects
 
-        return LocalObjects(storage_directory(settings))
+        return LocalObjects(storage_directory(settings), settings.local_bytes)
     from ogel.adapters.storage.s3 import BucketObjects
 
     return BucketObjects(bucket_of(settings))
@@ -44,7 +44,9 @@ def bucket_of(settings: Settings) -> Bucket:
         name=settings.s3_bucket or "",
         access_key=settings.s3_access_key or "",
         secret_key=settings.s3_secret_key or "",
-        region=settings.s3_region,
+        region=settings.s3_region or "",
+        is_virtual=settings.s3_url_style == "virtual",
+        public_endpoint=settings.s3_public_endpoint,
     )
 
 

@@ -98,8 +98,11 @@ class ObjectStore(Protocol):
     async def delete(self, key: str) -> None:
         """Deletes an object; a missing one is no error."""
 
-    async def sweep(self, before: datetime) -> int:
-        """Deletes the remains of puts that began before then and were broken off. Returns how many."""
+    async def sweep(self, prefix: str, before: datetime) -> int:
+        """
+        Deletes the remains of puts under the prefix that began before then and were broken off. Returns how many. Where
+        they have no keys yet, those of all are.
+        """
 
     async def close(self) -> None: ...
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import NamedTuple
 
@@ -81,10 +81,14 @@ Subscriber = Callable[[Transaction, Sequence[Event]], Awaitable[Consequences]]
 
 
 class Publication(Struct, frozen=True):
-    """The ids that were new, and the number of deliveries by event id for new and known events alike."""
+    """
+    The ids that were new, and the number of deliveries by event id for new and known events alike. `said` is by its
+    word what the pieces said that the caller added.
+    """
 
     new_ids: Sequence[str]
     deliveries: Mapping[str, int]
+    said: Mapping[str, Collection[str]] = {}
 
 
 class Outbox:
@@ -176,7 +180,7 @@ class Outbox:
             part, following = following, next(parts, None)
             await self._execute(tx, [published], part, last if following is None else ())
         known = await self._known(tx, [event.id for event in events if event.id not in said[EVENT]])
-        return Publication(new, {**deliveries, **known})
+        return Publication(new, {**deliveries, **known}, said)
 
     async def _execute(
         self, tx: Transaction, pieces: Sequence[Piece], part: Part, last: Sequence[Piece]
@@ -185,7 +189,7 @@ class Outbox:
         promises = self._jobs.promised([job for _, job in part.jobs])
         tx.at_end(promises.end)
         jobs = [self._jobs.enqueued(part.jobs, promises.places)] if part.jobs else []
-        said: dict[str, set[str]] = {EVENT: set(), QUEUE: set(), TAKEN: set(), OUT_OF_DATE: set()}
+        said: defaultdict[str, set[str]] = defaultdict(set)
         for word, about in await tx.tuples(*together([*pieces, *part.pieces, *jobs, *last])):
             said[word].add(about)
         promises.written = said[TAKEN]

@@ -19,7 +19,7 @@ class Together(Generic[Asked, Answer]):
     """
     Who comes while nothing is under way is served at once; those who come meanwhile are served together, at most `most`
     at once. `perform` answers in the order of what it is asked. If it fails for several, each is tried alone, so that
-    nobody fails for the sake of another.
+    nobody fails for the sake of another; what is away, is away for all.
     """
 
     def __init__(self, perform: Callable[[Sequence[Asked]], Awaitable[Sequence[Answer]]], most: int) -> None:
@@ -46,11 +46,13 @@ class Together(Generic[Asked, Answer]):
         try:
             answers = await self._perform([asked for asked, _ in some])
         except Exception as error:  # noqa: BLE001 - whatever it was, it is the answer
-            if len(some) > 1:
+            if len(some) > 1 and not isinstance(error, Unavailable):
                 for each in some:
                     await self._serve([each])
-            elif not some[0][1].done():
-                some[0][1].set_exception(error)
+                return
+            for _, waiting in some:
+                if not waiting.done():
+                    waiting.set_exception(error)
             return
         for (_, waiting), answer in zip(some, answers, strict=True):
             if not waiting.done():  # or its client has gone

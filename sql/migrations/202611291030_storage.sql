@@ -171,6 +171,16 @@ COMMENT ON COLUMN ogel.s3_keys.id IS 'the access key id';
 COMMENT ON COLUMN ogel.s3_keys.secret IS 'the secret access key, sealed: signatures cannot be checked against a hash of it';
 COMMENT ON COLUMN ogel.s3_keys.buckets IS 'those it may use; null: all';
 
+-- Takes back a statement that found fewer rows than it is about, as others have changed them meanwhile.
+CREATE FUNCTION ogel.storage_expect(counted bigint, wanted bigint) RETURNS timestamptz LANGUAGE plpgsql AS $$
+BEGIN
+  IF counted <> wanted THEN
+    RAISE EXCEPTION 'of % objects % are as they were', wanted, counted USING ERRCODE = 'OG002';
+  END IF;
+  RETURN now();
+END
+$$;
+
 -- What happens to the bytes follows from what happens to the rows, whoever deletes or changes them, and is committed with it.
 CREATE FUNCTION ogel.storage_let_versions_go(gone text[]) RETURNS void LANGUAGE sql SECURITY DEFINER
 SET search_path = ogel, pg_temp AS $$

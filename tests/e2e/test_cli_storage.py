@@ -9,12 +9,15 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 import psycopg
 import pytest
+from urllib3.exceptions import ReadTimeoutError
 
-from ogel.cli.storage import sending
+from ogel.cli.over_http import OverHttp
+from ogel.cli.storage import counted, sending
 from ogel.cli.storage.fetching import _Partial
 from ogel.cli.storage.places import Place
 from ogel.kernel.errors import OgelError
@@ -229,6 +232,69 @@ def test_names_that_no_file_can_have_are_left_there(
     told = json.loads(got.out)
     assert got.code == 1 and set(told["failed"]) >= {f"{bucket}:c/", f"{bucket}:d//e"}, told
     assert (tmp_path / "here" / "a").exists()
+
+
+def test_what_cannot_be_sent_is_named_and_the_rest_is_sent(run: Run, bucket: str, tmp_path: Path) -> None:
+    tree = tmp_path / "tree"
+    tree.mkdir()
+    (tree / "good").write_bytes(b"good")
+    Path(os.fsdecode(bytes(tree) + b"/b\xffd")).write_bytes(b"bad")
+    os.mkfifo(tree / "pipe")
+    (tree / "gone").symlink_to("nowhere")
+    (tree / ("ü" * 120)).write_bytes(b"long")
+    sent = run("cp", "-r", "--json", str(tree), f"{bucket}:")
+    told = json.loads(sent.out)
+    assert (sent.code, told["copied"], len(told["failed"])) == (1, 2, 1), sent.err
+    assert "its name is not UTF-8" in sent.err
+
+    def shrinking(path: Path, place: Place, most: int) -> str:
+        path.write_bytes(b"x" * 300_000)
+        read = sending._exactly
+
+        def shorter(file: Any, size: int) -> bytes:
+            os.truncate(path, 1000)
+            return read(file, size)
+
+        with (
+            mock.patch.object(sending, "_exactly", shorter),
+            mock.patch.object(sending, "RESUMABLE_BYTES", most),
+        ):
+            return run("cp", str(path), str(place)).err
+
+    for most in (1, 10**9):
+        assert "became shorter while it was read" in shrinking(tree / "good", Place(bucket, "shrunk"), most)
+    assert run("ls", f"{bucket}:shrunk").out == "no objects\n"
+
+
+def test_an_answer_that_was_lost_is_asked_for_again(run: Run, bucket: str, tmp_path: Path) -> None:
+    """As when a suite is deployed anew while files go in and out."""
+    for name, size in (("small", 10), ("large", 300_000)):
+        (tmp_path / name).write_bytes(b"x" * size)
+        opened, lost = OverHttp._asked, [2]
+
+        def asked(
+            self: OverHttp, method: str, *arguments: Any, opened: Any = opened, lost: list[int] = lost
+        ) -> Any:
+            if method in ("POST", "PATCH", "GET") and lost[0]:
+                lost[0] -= 1
+                raise ReadTimeoutError(None, "/", "the cable was pulled")  # type: ignore[arg-type]
+            return opened(self, method, *arguments)
+
+        with (
+            mock.patch.object(sending, "RESUMABLE_BYTES", 100_000),
+            mock.patch.object(counted, "_FIRST_SECONDS", 0.01),
+        ):
+            with mock.patch.object(OverHttp, "_asked", asked):
+                sent = run("cp", str(tmp_path / name), f"{bucket}:")
+            assert (sent.code, lost) == (0, [0]), sent.err
+            lost[0] = 2
+            with mock.patch.object(OverHttp, "_asked", asked):
+                assert ogel_fetch(run, bucket, name, tmp_path) == b"x" * size
+
+
+def ogel_fetch(run: Run, bucket: str, name: str, tmp_path: Path) -> bytes:
+    assert run("cp", "-r", f"{bucket}:{name}", str(tmp_path / "back")).code == 0
+    return (tmp_path / "back" / name).read_bytes()
 
 
 def test_objects_and_buckets_are_deleted(run: Run, bucket: str, api: Client) -> None:

@@ -394,6 +394,7 @@ async def test_ranges() -> None:
             "bytes=5-4", "bytes=a-b", "bytes=", "bytes=-", "items=0-5", "0-5", "bytes=0-1,5-4", "bytes=--5",
             "bytes=0x1-2", "bytes=" + "9" * 400 + "-", "bytes=\u0661-\u0662", "bytes=0-1,x", "bytes=1 - 2",
             "bytes=" + ",".join(f"{at}-{at}" for at in range(0, 18, 2)), "bytes=,",
+            "bytes=" + "0-," * 101,
         ):  # fmt: skip
             ignored = await get(asked)
             assert (ignored.status, len(ignored.body)) == (200, size), asked
@@ -435,7 +436,7 @@ async def test_several_ranges() -> None:
         for asked, first, last in (
             ("bytes=0-9,10-19", 0, 19),
             (f"bytes=7-7,{size}-", 7, 7),
-            ("bytes=" + ",".join(["0-"] * 1000), 0, size - 1),
+            ("bytes=" + ",".join(["0-"] * 100), 0, size - 1),
         ):
             answer = await get(asked)
             assert (answer.status, answer.body) == (206, PNG[first : last + 1])

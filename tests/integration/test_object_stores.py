@@ -152,9 +152,21 @@ def test_a_copy_stays_when_what_it_was_made_of_goes(store: Open) -> None:
         with pytest.raises(ObjectMissing):
             await store.copy(source, target)
         assert await read(store, target, 100) == b"content"
-        assert await store.sweep(LATER) == 0
+        assert await store.sweep(prefix, LATER) == 0
 
     run(store, story)
+
+
+def test_urls_name_the_place_that_clients_reach() -> None:
+    keys = {"name": "b", "access_key": "key", "secret_key": "secret", "region": "auto"}
+    for bucket, beginning in [
+        (Bucket("http://minio.internal:9000", **keys), "http://minio.internal:9000/b/a?"),
+        (Bucket("https://storage.railway.app", **keys, is_virtual=True), "https://b.storage.railway.app/a?"),
+        (Bucket("http://minio.internal:9000", **keys, public_endpoint="https://files.example"), "https://files.example/b/a?"),
+    ]:  # fmt: skip
+        url = BucketObjects(bucket).presigned_get("a", 60)
+        assert url is not None
+        assert url.startswith(beginning)
 
 
 def test_a_directory_has_no_urls_for_others(tmp_path: Path) -> None:
@@ -266,7 +278,7 @@ def test_a_put_that_is_broken_off_changes_nothing(store: Open, size: int) -> Non
         assert await read(store, key, 100) == b"before"
         assert await keys(store, prefix) == [key]
         # Nothing was left behind, either.
-        assert await store.sweep(LATER) == 0
+        assert await store.sweep(prefix, LATER) == 0
 
     run(store, story)
 
@@ -319,6 +331,42 @@ def test_a_full_disk_is_said_and_nothing_stays(tmp_path: Path) -> None:
     run(lambda: LocalObjects(tmp_path), story)
 
 
+def test_a_directory_holds_no_more_than_it_may(tmp_path: Path) -> None:
+    root = tmp_path / "objects"
+
+    async def story(store: ObjectStore, prefix: str) -> None:
+        full = pytest.raises(StoreFull, match="OGEL_STORAGE_LOCAL_BYTES lets it hold 1000000 bytes")
+        await store.put(f"{prefix}a", one(b"x" * 600_000))
+        await store.copy(f"{prefix}a", f"{prefix}copy")  # takes no room
+        with full:
+            await store.put(f"{prefix}b", one(b"x" * 400_001))
+        # What is announced is refused before it comes.
+        with full:
+            await store.put(f"{prefix}b", never_read(), 400_001)
+        await store.put(f"{prefix}b", one(b"x" * 400_000), 400_000)
+        with full:
+            await store.put(f"{prefix}c", one(b"x"))
+        assert await keys(store, prefix) == [f"{prefix}{name}" for name in ("a", "b", "copy")]
+        await store.delete(f"{prefix}b")
+        outcomes = await asyncio.gather(
+            *(store.put(f"{prefix}{n}", one(b"x" * 150_000)) for n in range(5)), return_exceptions=True
+        )
+        assert sorted(isinstance(each, StoreFull) for each in outcomes) == [False] * 2 + [True] * 3
+
+    async def never_read() -> AsyncIterator[bytes]:
+        raise AssertionError("it was read")
+        yield b""
+
+    run(lambda: LocalObjects(root, 1_000_000), story)
+
+    async def again(store: ObjectStore, prefix: str) -> None:
+        await store.put(f"{prefix}a", one(b"x" * 100_000))
+        with pytest.raises(StoreFull):
+            await store.put(f"{prefix}b", one(b"x"))
+
+    run(lambda: LocalObjects(root, 1_000_000), again)
+
+
 def test_a_directory_that_cannot_be_used_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
 
@@ -334,8 +382,8 @@ def test_what_a_kill_left_behind_is_swept(tmp_path: Path) -> None:
     async def story(store: ObjectStore, prefix: str) -> None:
         await store.put(f"{prefix}a", one(b"1"))
         (tmp_path / ".unfinished" / "left").write_bytes(b"half")
-        assert await store.sweep(datetime.now(UTC) - timedelta(hours=1)) == 0
-        assert await store.sweep(LATER) == 1
+        assert await store.sweep(prefix, datetime.now(UTC) - timedelta(hours=1)) == 0
+        assert await store.sweep(prefix, LATER) == 1
         assert await keys(store, "") == [f"{prefix}a"]
 
     run(lambda: LocalObjects(tmp_path), story)
@@ -345,9 +393,10 @@ def test_an_upload_that_a_kill_left_behind_is_swept(seaweed: Seaweed) -> None:
     async def story(store: ObjectStore, prefix: str) -> None:
         assert isinstance(store, BucketObjects)
         store._requests.begin_parts(f"{prefix}a")
-        assert await store.sweep(datetime.now(UTC) - timedelta(hours=1)) == 0
-        assert await store.sweep(LATER) == 1
-        assert await store.sweep(LATER) == 0
+        assert await store.sweep("another/", LATER) == 0
+        assert await store.sweep(prefix, datetime.now(UTC) - timedelta(hours=1)) == 0
+        assert await store.sweep(prefix, LATER) == 1
+        assert await store.sweep(prefix, LATER) == 0
 
     run(lambda: BucketObjects(seaweed.bucket), story)
 

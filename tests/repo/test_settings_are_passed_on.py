@@ -33,7 +33,7 @@ PIECES = {"SMTP_HOST", "SMTP_PORT", "SMTP_SECURE", "SMTP_USERNAME", "SMTP_PASSWO
 # Instead of DATABASE_URL, in docker-compose.yml: so the password may hold any character.
 DATABASE_PIECES = {"POSTGRES_HOST", "POSTGRES_USER", "POSTGRES_PASSWORD", "POSTGRES_DB"}
 # They have defaults, and belong to something that has none.
-BELONG = {"LOG_LEVEL", "OGEL_BACKUP_KEEP", "OGEL_SITE_URL", "S3_REGION", "STORAGE_BACKEND"}
+BELONG = {"LOG_LEVEL", "OGEL_BACKUP_KEEP", "OGEL_SITE_URL", "STORAGE_BACKEND"}
 
 NAMES = {knob.name for knob in knobs().values()}
 

@@ -22,14 +22,14 @@ class Blobs:
         self.api = api
         self.database = core.database
         self.objects = objects or core.objects
-        self.service = BlobService(core.database, self.objects, BlobStore(), lease)
+        self.service = BlobService(core.database, self.objects, BlobStore(), core.vault, lease)
 
     def run(self, story: Coroutine[Any, Any, Value]) -> Value:
         return self.api.run(story)
 
-    async def begin(self, bucket: str = "nowhere") -> Intent:
+    async def begin(self, bucket: str = "nowhere", *, encrypted: bool = False) -> Intent:
         async with self.database.transaction() as tx:
-            return await self.service.begin(tx, bucket=bucket, owner=None, reserve=0)
+            return await self.service.begin(tx, bucket=bucket, owner=None, reserve=0, encrypted=encrypted)
 
     async def filled(self, content: bytes) -> Filled:
         return await self.service.fill(await self.begin(), one(content), 1000)

@@ -108,7 +108,7 @@ def test_every_name_works(environ: dict[str, str], field: str, value: Any) -> No
             "1;2",
             "1 to 50 numbers of seconds, 0 to 604800 (7 days), comma separated",
         ),
-        ("STORAGE_BACKEND", "gcs", "local, s3 or r2"),
+        ("STORAGE_BACKEND", "gcs", "local, s3, r2, railway, b2 or minio"),
         ("OGEL_MAIL_PROVIDERS", "sendmail", "any of resend, smtp, outbox, each once, comma separated"),
         ("OGEL_MAIL_HELO", "vm", HELO_NAMES),
         ("OGEL_MAIL_HELO", "-a.example", HELO_NAMES),
@@ -195,7 +195,7 @@ RAILWAY = {"ENDPOINT": "https://storage.example", "BUCKET": "b", "ACCESS_KEY_ID"
 
 def test_a_bucket_by_either_set_of_names() -> None:
     ours = read(STORAGE_BACKEND="r2", **BUCKET)
-    assert (ours.s3_endpoint, ours.s3_bucket, ours.s3_region) == ("https://r2.example", "b", "us-east-1")
+    assert (ours.s3_endpoint, ours.s3_bucket, ours.s3_region) == ("https://r2.example", "b", "auto")
     railways = read(STORAGE_BACKEND="S3", **RAILWAY)
     assert (railways.storage_backend, railways.s3_region) == ("s3", "auto")
     assert (railways.s3_endpoint, railways.s3_access_key) == ("https://storage.example", "a")
@@ -204,8 +204,40 @@ def test_a_bucket_by_either_set_of_names() -> None:
 @pytest.mark.parametrize("missing", sorted(BUCKET))
 def test_half_a_bucket_is_refused(missing: str) -> None:
     with pytest.raises(ConfigError) as caught:
-        read(STORAGE_BACKEND="s3", **{name: value for name, value in BUCKET.items() if name != missing})
-    assert caught.value.message == f"STORAGE_BACKEND is s3, which needs {missing} too"
+        read(STORAGE_BACKEND="minio", **{name: value for name, value in BUCKET.items() if name != missing})
+    assert caught.value.message == f"STORAGE_BACKEND is minio, which needs {missing} too"
+
+
+@pytest.mark.parametrize(
+    ("backend", "given", "endpoint", "region", "style"),
+    [
+        ("s3", {}, "https://s3.us-east-1.amazonaws.com", "us-east-1", "path"),
+        ("s3", {"S3_REGION": "eu-west-1"}, "https://s3.eu-west-1.amazonaws.com", "eu-west-1", "path"),
+        ("s3", {"S3_ENDPOINT": "http://weed:8333"}, "http://weed:8333", "us-east-1", "path"),
+        ("r2", {"S3_ENDPOINT": "https://1.r2.example"}, "https://1.r2.example", "auto", "path"),
+        ("railway", {}, "https://storage.railway.app", "auto", "virtual"),
+        ("railway", {"AWS_S3_URL_STYLE": "path", "AWS_DEFAULT_REGION": "iad"},
+         "https://storage.railway.app", "iad", "path"),
+        ("b2", {"S3_REGION": "us-west-004"}, "https://s3.us-west-004.backblazeb2.com", "us-west-004", "path"),
+        ("b2", {"S3_ENDPOINT": "https://s3.eu-central-003.backblazeb2.com"},
+         "https://s3.eu-central-003.backblazeb2.com", "eu-central-003", "path"),
+        ("minio", {"S3_ENDPOINT": "http://minio:9000"}, "http://minio:9000", "us-east-1", "path"),
+    ],
+)  # fmt: skip
+def test_what_is_known_of_a_service_need_not_be_said(
+    backend: str, given: dict[str, str], endpoint: str, region: str, style: str
+) -> None:
+    keys = {"AWS_S3_BUCKET_NAME": "b", "AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "s"}
+    found = read(STORAGE_BACKEND=backend, **keys, **given)
+    assert (found.s3_endpoint, found.s3_region, found.s3_url_style) == (endpoint, region, style)
+    assert (found.s3_bucket, found.s3_access_key, found.s3_secret_key) == ("b", "a", "s")
+
+
+@pytest.mark.parametrize("backend", ["b2", "r2"])
+def test_what_is_not_known_of_a_service_is_asked_for(backend: str) -> None:
+    keys = {"S3_BUCKET": "b", "S3_ACCESS_KEY": "a", "S3_SECRET_KEY": "s"}
+    with pytest.raises(ConfigError, match=f"STORAGE_BACKEND is {backend}, which needs S3_ENDPOINT"):
+        read(STORAGE_BACKEND=backend, **keys)
 
 
 MESSAGING = {

@@ -13,11 +13,12 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import IO, TypeVar
-from uuid import uuid4
 
 from ogel.adapters.storage.digests import Digests
-from ogel.adapters.storage.threads import behind, in_pages, in_thread
+from ogel.adapters.storage.room import Room
+from ogel.adapters.storage.threads import BATCH_BYTES, behind, in_pages, in_thread
 from ogel.kernel.errors import Unavailable
+from ogel.kernel.ids import random_uuid
 from ogel.runtime.objects import Entry, ObjectMissing, StoreFull, Written, check_key, check_prefix
 
 Answer = TypeVar("Answer")
@@ -32,6 +33,9 @@ _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 # A directory may be deleted with its last object just before another object is moved into it; then the move is retried.
 _MOVES = 5
 _MOST_SETTLED = 4096
+# Directories with names of so many characters spread keys. They stay when they are empty: the next key needs them, and
+# other processes may have found them settled.
+_SPREADING = 2
 
 
 class LocalObjects:
@@ -40,8 +44,10 @@ class LocalObjects:
     there whole or not at all, whatever is killed or loses its power. Only the user Ogel runs as may read them.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, most_bytes: int = 0) -> None:
+        """`most_bytes` is what may be in it; 0: as much as the disk takes."""
         self._root = root
+        self._room = Room(root, most_bytes)
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="files")
         # Directories that are on the disk themselves, with those above them.
         self._settled: set[Path] = set()
@@ -49,13 +55,25 @@ class LocalObjects:
     async def put(self, key: str, content: AsyncIterable[bytes], length: int | None = None) -> Written:
         file = _Unfinished(self._root, self._path(key), self._settled)
 
-        async def store(batch: Sequence[bytes], is_last: bool) -> Written | None:
-            return await self._do(lambda: file.store(batch, is_last))
+        if length is not None and length > BATCH_BYTES:
+            await self._do(lambda: self._room.take(0, to_come=length))
+        taken = 0
+
+        def store(batch: Sequence[bytes], is_last: bool) -> Written | None:
+            nonlocal taken
+            size = sum(map(len, batch))
+            self._room.take(size)
+            taken += size
+            return file.store(batch, is_last)
+
+        def give_up() -> None:
+            file.give_up()
+            self._room.give_back(taken)
 
         try:
-            written = await behind(content, store)
+            written = await behind(content, lambda batch, is_last: self._do(lambda: store(batch, is_last)))
         except BaseException:
-            await self._do(file.give_up)
+            await self._do(give_up)
             raise
         assert written is not None
         return written
@@ -114,7 +132,8 @@ class LocalObjects:
         path = self._path(key)
         await self._do(lambda: self._delete(path))
 
-    async def sweep(self, before: datetime) -> int:
+    async def sweep(self, prefix: str, before: datetime) -> int:
+        check_prefix(prefix)
         return await self._do(lambda: self._sweep(before.timestamp()))
 
     async def close(self) -> None:
@@ -130,7 +149,7 @@ class LocalObjects:
     def _link(self, source: Path, target: Path) -> bool:
         """Returns whether the source was there."""
         _make(self._root / _UNFINISHED)
-        link = self._root / _UNFINISHED / uuid4().hex
+        link = self._root / _UNFINISHED / random_uuid().hex
         try:
             os.link(source, link)
         except (FileNotFoundError, NotADirectoryError):
@@ -168,9 +187,11 @@ class LocalObjects:
 
     def _delete(self, path: Path) -> None:
         with suppress(FileNotFoundError, NotADirectoryError):
+            status = path.stat()
             path.unlink()
+            self._room.give_back(status.st_size if status.st_nlink == 1 else 0)
         for directory in path.parents:
-            if directory == self._root:
+            if directory == self._root or len(directory.name) == _SPREADING:
                 return
             try:
                 directory.rmdir()
@@ -196,7 +217,7 @@ class _Unfinished:
         self._root = root
         self._target = target
         self._settled = settled
-        self._path = root / _UNFINISHED / uuid4().hex
+        self._path = root / _UNFINISHED / random_uuid().hex
         self._descriptor: int | None = None
         self._digests = Digests()
 

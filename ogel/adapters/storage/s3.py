@@ -29,7 +29,7 @@ _TIMEOUT_SECONDS = 5.0
 _READ_SECONDS = 20.0
 _TRIES = 2
 _BACKOFF_SECONDS = 0.2
-_READ_BYTES = 256 * 1024
+_READ_BYTES = 128 * 1024
 _SENT_AT_ONCE = 128 * 1024
 # Requests at once; others wait. Threads of their own: a service that hangs must not keep others from looking up names.
 _THREADS = 16
@@ -118,8 +118,9 @@ class BucketObjects:
         check_key(key)
         await self._do(lambda: self._requests.delete(key))
 
-    async def sweep(self, before: datetime) -> int:
-        return await self._do(lambda: self._sweep(before))
+    async def sweep(self, prefix: str, before: datetime) -> int:
+        check_prefix(prefix)
+        return await self._do(lambda: self._sweep(prefix, before))
 
     async def close(self) -> None:
         self._threads.shutdown(wait=False, cancel_futures=True)
@@ -140,9 +141,9 @@ class BucketObjects:
         except _Behind:
             return None
 
-    def _sweep(self, before: datetime) -> int:
+    def _sweep(self, prefix: str, before: datetime) -> int:
         gone = 0
-        for upload in self._requests.uploads(""):
+        for upload in self._requests.uploads(prefix):
             begun = upload.initiated_time
             if begun is not None and begun < before:
                 self._requests.abort(upload.object_name, cast(str, upload.upload_id))

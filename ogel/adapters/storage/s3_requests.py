@@ -10,6 +10,7 @@ from typing import IO, TYPE_CHECKING, Any, cast
 from urllib.parse import quote, urlsplit
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from ogel.kernel.clock import utc_now
 from ogel.kernel.errors import ConfigError
@@ -30,13 +31,18 @@ LONGEST_PRESIGNED = 7 * 24 * 3600
 
 
 class Bucket(Struct, frozen=True):
-    """`endpoint` is `http(s)://host[:port]`."""
+    """
+    `endpoint` is `http(s)://host[:port]`, and `public_endpoint` the one that clients reach, if it is another.
+    `is_virtual`: the bucket stands before the host.
+    """
 
     endpoint: str
     name: str
     access_key: str
     secret_key: str
     region: str
+    is_virtual: bool = False
+    public_endpoint: str | None = None
 
     @property
     def host(self) -> str:
@@ -54,6 +60,8 @@ class Requests:
         self._bucket = bucket
         self._http = http
         self._client = client_of(bucket, http)
+        public = replace(bucket, endpoint=bucket.public_endpoint or bucket.endpoint)
+        self._public = client_of(public, http)
 
     def get(self, key: str, first: int, length: int) -> BaseHTTPResponse:
         """`length` 0: all the rest."""
@@ -185,7 +193,7 @@ class Requests:
             "X-Amz-Expires": str(seconds),
             "X-Amz-SignedHeaders": signed,
         }
-        url = self._client._base_url.build(
+        url = self._public._base_url.build(
             method=method,
             region=bucket.region,
             bucket_name=bucket.name,
@@ -215,7 +223,7 @@ def client_of(bucket: Bucket, http: PoolManager) -> Minio:
     if parts.path.strip("/"):
         raise ConfigError(f"S3_* cannot be used: {bucket.endpoint} has a path; name the bucket in S3_BUCKET")
     try:
-        return Minio(
+        client = Minio(
             parts.netloc,
             access_key=bucket.access_key,
             secret_key=bucket.secret_key,
@@ -225,6 +233,9 @@ def client_of(bucket: Bucket, http: PoolManager) -> Minio:
         )
     except ValueError as error:
         raise ConfigError(f"S3_* cannot be used: {error}") from None
+    if bucket.is_virtual:
+        client.enable_virtual_style_endpoint()  # type: ignore[no-untyped-call]
+    return client
 
 
 def modified_at(found: Object) -> datetime:

@@ -110,9 +110,10 @@ class Copying:
             self.summary.bytes = self._moved
 
     def fail(self, name: str, why: str) -> None:
+        name, why = printable(name), printable(why)
         self.summary.failed[name] = why
         self._meter.clear()
-        click.echo(f"{printable(name)}: {printable(why)}", err=True)
+        click.echo(f"{name}: {why}", err=True)
 
     def _show(self) -> None:
         now = time.monotonic()

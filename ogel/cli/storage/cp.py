@@ -14,7 +14,7 @@ import click
 from ogel.cli.operator import api, json_option, say_json
 from ogel.cli.sizes import size
 from ogel.cli.storage.copying import Copying, Summary, Transfer
-from ogel.cli.storage.fetching import Fetcher, md5_of
+from ogel.cli.storage.fetching import PARTIAL, Fetcher, md5_of
 from ogel.cli.storage.places import STREAM, Place, place_of
 from ogel.cli.storage.remote import PREFIX, Item, Remote
 from ogel.cli.storage.sending import Sender
@@ -113,15 +113,36 @@ class _Way:
         if not source.is_dir():
             raise click.UsageError(f"{source} is no directory")
         there = self._there(target.bucket, target.name) if self._update else {}
-        for path in _files(source):
+        for path in self._files(source):
             place = target.below(path.relative_to(source).as_posix())
+            try:
+                place.name.encode()
+            except UnicodeEncodeError:
+                self._copying.fail(str(path), "its name is not UTF-8, which all names of objects are")
+                continue
             yield from self._up(path, place, there.get(place.name))
+
+    def _files(self, directory: Path) -> Iterator[Path]:
+        """All below it, by name; links to directories are not gone into, since they may lead back."""
+
+        def unreadable(error: OSError) -> None:
+            self._copying.fail(str(error.filename), error.strerror or str(error))
+
+        for root, directories, names in os.walk(directory, onerror=unreadable):
+            directories.sort()
+            for name in sorted(names):
+                path = Path(root, name)
+                if path.is_file() and not name.startswith(PARTIAL):
+                    yield path
 
     def _up(self, path: Path, place: Place, known: Item | None) -> Iterator[Transfer]:
         if known is not None and _is_same(path, known):
             self._copying.summary.unchanged += 1
             return
-        yield Transfer(str(path), path.stat().st_size, lambda moved: self._sender.file(path, place, moved))
+        size = None
+        with suppress(OSError):  # where it is gone by now, sending it says so
+            size = path.stat().st_size
+        yield Transfer(str(path), size, lambda moved: self._sender.file(path, place, moved))
 
     def _down_one(self, source: Place, target: Path) -> Iterator[Transfer]:
         if not source.name or source.name.endswith("/"):
@@ -188,16 +209,6 @@ def _named(target: Place, name: str) -> Place:
 
 def _last(name: str) -> str:
     return name.rpartition("/")[2]
-
-
-def _files(directory: Path) -> Iterator[Path]:
-    """All below it, by name; links to directories are not gone into, since they may lead back."""
-    for root, directories, names in os.walk(directory):
-        directories.sort()
-        for name in sorted(names):
-            path = Path(root, name)
-            if path.is_file() and not name.startswith(".ogel-"):
-                yield path
 
 
 def _is_same(path: Path, item: Item) -> bool:

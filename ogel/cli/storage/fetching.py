@@ -9,15 +9,16 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-from ogel.cli.storage.counted import Counted, Moved
+from ogel.cli.storage.counted import Counted, Moved, patiently
 from ogel.cli.storage.places import Place
 from ogel.cli.storage.remote import path_of
-from ogel.kernel.errors import OgelError, Unavailable
+from ogel.kernel.errors import OgelError
 
 if TYPE_CHECKING:
     from ogel.cli.client import Client
 
-_TRIES = 5
+# How files are called that will be whole later.
+PARTIAL = ".ogel-"
 _READ_BYTES = 1024 * 1024
 _MD5_CHARACTERS = 32
 
@@ -30,13 +31,7 @@ class Fetcher:
         """Raises OSError of the file, and what the API refuses. What is at `path` is replaced as a whole."""
         path.parent.mkdir(parents=True, exist_ok=True)
         partial, counted = _Partial(path, place), Counted(moved)
-        for tries in range(_TRIES):
-            try:
-                tag, size = self._go_on(place, partial, counted)
-                break
-            except Unavailable:
-                if tries + 1 == _TRIES:
-                    raise
+        tag, size = patiently(lambda: self._go_on(place, partial, counted), moved)
         partial.check(tag, size)
         partial.become(path)
 
@@ -70,8 +65,8 @@ class _Partial:
     def __init__(self, path: Path, place: Place) -> None:
         # A name as long as a file's may be has no room for more.
         id = hashlib.sha256(f"{path.name}\n{place}".encode("utf-8", "surrogateescape")).hexdigest()[:16]
-        self._content = path.with_name(f".ogel-{id}.part")
-        self._tag = path.with_name(f".ogel-{id}.etag")
+        self._content = path.with_name(f"{PARTIAL}{id}.part")
+        self._tag = path.with_name(f"{PARTIAL}{id}.etag")
 
     def found(self) -> tuple[int, str]:
         try:

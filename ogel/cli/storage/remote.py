@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 import msgspec
+
+from ogel.cli.storage.counted import patiently
 
 if TYPE_CHECKING:
     from ogel.cli.client import Client
@@ -58,18 +60,17 @@ class Remote:
 
     def objects(self, bucket: str, prefix: str = "", *, folders: bool = False) -> Iterator[Item]:
         """By name; `folders`: what is behind the next slash is one item, which ends in it."""
-        cursor: str | None = None
+        body: Mapping[str, object] = {"prefix": prefix, "limit": PAGE, "with_delimiter": folders}
         while True:
-            body = {"prefix": prefix, "limit": PAGE, "with_delimiter": folders, "cursor": cursor}
-            asked = {name: value for name, value in body.items() if value is not None}
-            answer = self.client.request(
-                "POST", f"{PREFIX}/object/list-v2/{quote(bucket, safe='')}", body=asked
-            )
-            page = answer.as_(_Page)
+            page = self._page(bucket, body)
             yield from sorted([*page.folders, *page.objects], key=lambda item: item.name.encode())
-            if not page.has_next or page.next_cursor in (None, cursor):
+            if not page.has_next or page.next_cursor in (None, body.get("cursor")):
                 return
-            cursor = page.next_cursor
+            body = {**body, "cursor": page.next_cursor}
+
+    def _page(self, bucket: str, body: Mapping[str, object]) -> _Page:
+        where = f"{PREFIX}/object/list-v2/{quote(bucket, safe='')}"
+        return patiently(lambda: self.client.request("POST", where, body=body)).as_(_Page)
 
     def remove(self, bucket: str, names: Sequence[str]) -> list[str]:
         """Up to 1,000 at once. Returns the names of those that are gone."""

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import click
 
-from ogel.cli.storage.counted import Counted, Moved
+from ogel.cli.storage.counted import Counted, Moved, patiently
 from ogel.cli.storage.places import Place
 from ogel.cli.storage.remote import PREFIX, path_of
 from ogel.kernel.errors import Conflict, OgelError, TooLarge, Unavailable
@@ -25,8 +25,6 @@ PIECE_BYTES = 256 * 1024
 # From here on a file goes in pieces of that size: what is lost with a connection is one of them.
 RESUMABLE_BYTES = 6 * 1024 * 1024
 CHUNK_BYTES = 16 * 1024 * 1024
-# Of one chunk; each try begins where the server says it is.
-_TRIES = 5
 _TUS = {"tus-resumable": "1.0.0"}
 
 
@@ -52,8 +50,11 @@ class Sender:
             size = path.stat().st_size
             if size >= RESUMABLE_BYTES:
                 self._in_chunks(file, path, size, place, moved)
-            else:
-                self._whole(_pieces(file, moved), place, size)
+            elif self._overwrites:
+                counted = Counted(moved)
+                patiently(lambda: self._whole(_all_of(file, size, counted), place, size), moved)
+            else:  # once more, what is there might be what came of the first time
+                self._whole(_all_of(file, size, Counted(moved)), place, size)
 
     def stream(self, source: IO[bytes], place: Place, moved: Moved) -> None:
         """Of unknown length: it is sent as it comes, and once."""
@@ -75,22 +76,13 @@ class Sender:
         if where is not None:
             offset = self._offset(where)
         if where is None or offset is None:
-            where, offset = self._begin(place, size), 0
+            where, offset = patiently(lambda: self._begin(place, size), moved), 0
             known.write(where)
-        counted, tries = Counted(moved), 0
-        counted.reach(offset)
+        counted = Counted(moved)
         while offset < size:
-            file.seek(offset)
-            try:
-                now = self._chunk(where, offset, file.read(CHUNK_BYTES))
-            except Unavailable:
-                tries += 1
-                if tries >= _TRIES or (now := self._offset(where) or 0) < offset:
-                    raise
-            else:
-                tries = 0
-            offset = now
             counted.reach(offset)
+            offset = patiently(lambda: self._next_chunk(where, file, size), moved)
+        counted.reach(size)
         known.forget()
 
     def _begin(self, place: Place, size: int) -> str:
@@ -114,6 +106,15 @@ class Sender:
         answer = self._client.send("HEAD", where, headers=_TUS)
         offset = answer.headers.get("upload-offset", "")
         return int(offset) if answer.ok and offset.isdecimal() else None
+
+    def _next_chunk(self, where: str, file: IO[bytes], size: int) -> int:
+        """Sends what follows on what the server has. Returns how much it has then."""
+        offset = self._offset(where)
+        if offset is None:
+            raise Conflict("the upload is not there any more; try again")
+        file.seek(offset)
+        chunk = _exactly(file, min(CHUNK_BYTES, size - offset))
+        return self._chunk(where, offset, chunk)
 
     def _chunk(self, where: str, offset: int, chunk: bytes) -> int:
         headers = {"upload-offset": str(offset), "content-type": "application/offset+octet-stream"}
@@ -162,6 +163,24 @@ class _Known:
     def forget(self) -> None:
         with suppress(OSError):
             self._file.unlink()
+
+
+def _all_of(file: IO[bytes], size: int, counted: Counted) -> Iterator[bytes]:
+    """From its beginning, and no more than was announced."""
+    file.seek(0)
+    at = 0
+    while at < size:
+        piece = _exactly(file, min(PIECE_BYTES, size - at))
+        yield piece
+        at += len(piece)
+        counted.reach(at)
+
+
+def _exactly(file: IO[bytes], size: int) -> bytes:
+    piece = file.read(size)
+    if len(piece) < size:
+        raise OSError("it became shorter while it was read")
+    return piece
 
 
 def _pieces(source: IO[bytes], moved: Moved) -> Iterator[bytes]:

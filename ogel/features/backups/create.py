@@ -14,6 +14,7 @@ import structlog
 from ogel.features.backups.chunks import check_chunks
 from ogel.features.backups.dump import MOST_SECONDS, Dump, Tell
 from ogel.features.backups.manifest import (
+    FOLDER,
     MANIFEST,
     BackupLocation,
     Manifest,
@@ -148,7 +149,7 @@ class CreateBackup:
             raise Overtaken(deleted=backup is None)
         if former and await self._adopt(place, former):
             raise Overtaken
-        await self._objects.sweep(utc_now() - _LEFT_BEHIND)
+        await self._objects.sweep(FOLDER, utc_now() - _LEFT_BEHIND)
         async with self._database.autocommit() as tx:
             if not await self._store.begin_run(tx, id, former, run):
                 raise Overtaken

@@ -72,11 +72,6 @@ def refused_by_policy() -> StorageError:
     return StorageError(403, "AccessDenied", "new row violates row-level security policy", "Unauthorized")
 
 
-def policy_failed(why: str) -> StorageError:
-    """`why` is what whoever wrote the policy, or a trigger, is told by the database."""
-    return StorageError(403, "AccessDenied", f"A policy cannot be decided: {why[:200]}", "Unauthorized")
-
-
 def access_denied() -> StorageError:
     return StorageError(403, "AccessDenied", "Access denied", "Unauthorized")
 
@@ -101,6 +96,11 @@ def not_scanned_yet() -> StorageError:
 
 def found_infected() -> StorageError:
     return StorageError(403, "AccessDenied", "The object was found to be malware", "Unauthorized")
+
+
+def database_refused(code: str, message: str) -> StorageError:
+    """Policies and triggers that users wrote."""
+    return StorageError(400, code, message)
 
 
 def too_large(most: int) -> StorageError:

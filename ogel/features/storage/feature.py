@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from ogel.features.storage.blobs.encryption import key_purpose
 from ogel.features.storage.events import EVENTS
 from ogel.features.storage.objects.emptying import KIND as EMPTY
 from ogel.features.storage.policy import READ, WRITE
@@ -21,11 +22,16 @@ from ogel.features.storage.usage.samples import ALERTS, UsageSamples
 from ogel.runtime.core import Core
 from ogel.runtime.feature import Feature
 from ogel.runtime.jobs.kind import JobKind
+from ogel.runtime.secrets.sealed import SealedColumn
 
 if TYPE_CHECKING:
     from ogel.runtime.http.dialect import Dialect
     from ogel.runtime.http.route import Route
     from ogel.runtime.scanning import Scanner
+
+SEALED = [
+    SealedColumn("storage_blobs", "key", "sealed_key", owner="key", purpose=key_purpose),
+]
 
 
 class StorageFeature:

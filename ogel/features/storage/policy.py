@@ -5,24 +5,22 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 
-import psycopg
 import structlog
+from psycopg import errors
 
-from ogel.features.storage.errors import policy_failed
+from ogel.features.storage.errors import StorageError, access_denied, database_refused
 from ogel.kernel.principal import Principal
 from ogel.runtime.database.database import Transaction
-
-log = structlog.get_logger(__name__)
 
 READ, WRITE = "storage:read", "storage:write"
 # Where policies and the functions they call find tables: ours first, which may stand in either.
 SEARCH_PATH = "ogel_storage,storage,public"
-
-
-# Classes of SQLSTATE that what users wrote can end with, in policies and triggers: a value that a function does not
-# take, a name that is not there, an exception. Our own statements do not: what they get is looked at before.
+# SQLSTATE of RAISE EXCEPTION, and the classes of those that what users wrote can end with: a value that a function does
+# not take, a name that is not there. Our own statements do not: what they get is looked at before.
+_RAISED = "P0001"
 _OF_USERS = ("22", "38", "39", "42", "P0")
-_NOT_ALLOWED = "42501"
+
+log = structlog.get_logger(__name__)
 
 
 def is_operator(principal: Principal, scope: str) -> bool:
@@ -33,25 +31,40 @@ def is_operator(principal: Principal, scope: str) -> bool:
 def on_behalf(tx: Transaction, principal: Principal, scope: str) -> AbstractAsyncContextManager[None]:
     """
     For the statements that touch `buckets` and `objects`: as Ogel for a key with that scope, else as the principal's
-    role, under the policies. What a policy refuses is psycopg's InsufficientPrivilege, or a row that is not found; one
-    that cannot be decided allows nothing: StorageError AccessDenied.
+    role, under the policies. What a policy refuses is a row that is not found, and to who writes psycopg's
+    InsufficientPrivilege. A policy or trigger that fails, or raises something, is told as StorageError.
     """
-    if is_operator(principal, scope):
-        return nullcontext()
-    return _under_policies(tx, principal)
+    return nullcontext() if is_operator(principal, scope) else _under_policies(tx, principal, scope)
 
 
 @asynccontextmanager
-async def _under_policies(tx: Transaction, principal: Principal) -> AsyncIterator[None]:
+async def _under_policies(tx: Transaction, principal: Principal, scope: str) -> AsyncIterator[None]:
     try:
         async with tx.acting_as(principal, SEARCH_PATH):
             yield
-    except psycopg.Error as error:
-        state = error.sqlstate or ""
-        if state == _NOT_ALLOWED or not state.startswith(_OF_USERS):
+    except errors.InsufficientPrivilege as error:
+        log.info("storage.refused_by_database", error=str(error))
+        if scope == WRITE:
             raise
-        log.warning("storage.policy_failed", sqlstate=state, error=str(error.diag.message_primary)[:200])
-        raise policy_failed(error.diag.message_primary or state) from error
+        raise access_denied() from error
+    except errors.Error as error:
+        if (failure := _failure_of(error)) is None:
+            raise
+        log.warning("storage.policy_failed", error=str(error))
+        raise failure from error
+
+
+def _failure_of(error: errors.Error) -> StorageError | None:
+    """
+    Of what users wrote in SQL: what they raise is for the client to read; what else is said could tell of rows that it
+    may not see.
+    """
+    state = error.sqlstate or ""
+    if state == _RAISED:
+        return database_refused("DatabaseError", error.diag.message_primary or "")
+    if state.startswith(_OF_USERS):
+        return database_refused("InvalidParameter", f"A policy or trigger failed with the SQLSTATE {state}")
+    return None
 
 
 def owner_of(principal: Principal) -> str | None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import structlog
 
+from ogel.features.storage.blobs.blob import PREFIX
 from ogel.features.storage.blobs.service import BlobService
 from ogel.kernel.clock import utc_now
 from ogel.kernel.errors import Unavailable
@@ -56,7 +57,7 @@ class Reaper:
     async def sweep(self, job: Job, loaded: Any) -> Outcome:
         """What puts that were killed left in the store, which is no object there."""
         try:
-            if gone := await self._objects.sweep(utc_now() - _LEFT_BEHIND):
+            if gone := await self._objects.sweep(PREFIX, utc_now() - _LEFT_BEHIND):
                 log.info("storage.swept", uploads=gone)
         except Unavailable as error:
             log.warning("storage.store_away", error=error.message)

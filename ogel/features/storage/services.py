@@ -49,7 +49,7 @@ class Storage:
         self.bucket_store = BucketStore()
         self.object_rows = ObjectRows()
         self.blob_store = BlobStore()
-        self.blobs = BlobService(core.database, core.objects, self.blob_store)
+        self.blobs = BlobService(core.database, core.objects, self.blob_store, core.vault)
         self.quotas = QuotaService(core.database, QuotaStore(), settings.user_bytes)
 
     @cached_property
@@ -213,8 +213,9 @@ class Storage:
     def s3_uploads(self) -> MultipartService:
         from ogel.features.storage.s3.uploads.service import MultipartService
         from ogel.features.storage.s3.uploads.store import MultipartStore
+        from ogel.features.storage.sniffing.sniff import inspected
 
-        return MultipartService(self.core.database, MultipartStore(), self.writer, self.blobs)
+        return MultipartService(self.core.database, MultipartStore(), self.writer, self.blobs, inspected)
 
     @cached_property
     def verifier(self) -> Verifier:

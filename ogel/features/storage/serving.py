@@ -35,9 +35,10 @@ _SANDBOX = f"default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandb
 # Of URLs of the store. What is deleted stays there for ten minutes, so that who was sent there still finds it.
 _URL_SECONDS, _REDIRECT_SECONDS = 540, 240
 _LEAST_REDIRECTED_BYTES = 64 * 1024
+# Of what clients said of an object.
+_NOT_IN_HEADERS = re.compile(r"[^\x20-\x7e\x80-\xff]")
 _YEAR = 365 * 24 * 3600
 _SHARED = re.compile(r"(?:public|s-maxage[ \t]*=.*)", re.IGNORECASE)
-_NOT_IN_HEADERS = re.compile(r"[^\x20-\x7e\x80-\xff]")
 
 
 class Wish(Struct, frozen=True):

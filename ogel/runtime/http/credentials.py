@@ -51,6 +51,12 @@ def bearer(scope: Scope) -> Credential | None:
     return key_or_token(value) if value and scheme.lower() == "bearer" else None
 
 
+def authorization(scope: Scope) -> Credential | None:
+    """As `bearer`, and a key or token alone, as some clients of Supabase send it."""
+    value = header(scope, b"authorization") or ""
+    return key_or_token(value) if value and " " not in value else bearer(scope)
+
+
 def apikey_header(scope: Scope) -> Credential | None:
     """Reads the key or token from `apikey: <key>`, as clients of Supabase and Kong send it."""
     value = header(scope, b"apikey")

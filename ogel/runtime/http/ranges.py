@@ -5,15 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from email.utils import format_datetime, parsedate_to_datetime
+from email.utils import formatdate, parsedate_to_datetime
+from functools import lru_cache
 from typing import Literal
 
 from msgspec import Struct
 
 _RANGES = re.compile(r"bytes[ \t]*=([0-9\-, \t]*)", re.IGNORECASE)
 _RANGE = re.compile(r"([0-9]{1,18})-([0-9]{1,18})?|-([0-9]{1,18})")
-# Who asks for more parts gets the whole, which a server may send (RFC 9110 §14.2): many small ones are a known attack.
-_MOST_PARTS = 8
+# Who asks for more parts, joined or before, gets the whole, which a server may send (RFC 9110 §14.2): many small ones
+# are a known attack.
+_MOST_PARTS, _MOST_ASKED = 8, 100
 _TAG = re.compile(r'(?:W/)?"[\x21\x23-\x7e\x80-\xff]*"')
 _BARE_TAG = re.compile(r"[\x21\x23-\x2b\x2d-\x7e]+")
 
@@ -34,7 +36,7 @@ class Validators(Struct, frozen=True):
     @property
     def last_modified(self) -> str | None:
         """`modified` as an HTTP date."""
-        return None if self.modified is None else format_datetime(self._second, usegmt=True)
+        return None if self.modified is None else _written(int(self.modified.timestamp()))
 
     @property
     def _second(self) -> datetime:
@@ -55,14 +57,19 @@ class Validators(Struct, frozen=True):
 
     def changed_since(self, date: str) -> bool | None:
         """Whether it changed since that date. None: the date is invalid, or the modification time is unknown."""
-        since = _date(date)
+        since = date_in(date)
         return None if since is None or self.modified is None else self._second > since
 
     def is_exactly(self, validator: str) -> bool:
         """For If-Range: true for this strong tag, or for exactly the date that we sent."""
         if '"' in validator:
             return self.matches(validator, weakly=False)
-        return self.modified is not None and _date(validator) == self._second
+        return self.modified is not None and date_in(validator) == self._second
+
+
+@lru_cache(maxsize=1024)
+def _written(second: int) -> str:
+    return formatdate(second, usegmt=True)
 
 
 def unmet(headers: Mapping[bytes, bytes], validators: Validators) -> Unmet | None:
@@ -90,7 +97,7 @@ def wanted_ranges(
     """
     asked = _text(headers, b"range")
     found = None if asked is None else _RANGES.fullmatch(asked.strip())
-    if found is None:
+    if found is None or found[1].count(",") >= _MOST_ASKED:
         return None
     if (version := _text(headers, b"if-range")) is not None and not validators.is_exactly(version.strip()):
         return None
@@ -142,7 +149,8 @@ def _text(headers: Mapping[bytes, bytes], name: bytes) -> str | None:
     return None if value is None else str(value, "latin-1")
 
 
-def _date(text: str) -> datetime | None:
+def date_in(text: str) -> datetime | None:
+    """Reads an HTTP date; None: it is none, and whoever asks for something by it has asked for nothing."""
     try:
         date = parsedate_to_datetime(text)
     except (ValueError, OverflowError):

@@ -37,10 +37,6 @@ DIFFERENCES: Mapping[str, Sequence[Difference]] = {
 }
 STEPS: Steps = {file: steps for part in _PARTS for file, steps in part.STEPS.items()}
 BEGINNINGS: Beginnings = {file: begin for part in _PARTS for file, begin in part.BEGINNINGS.items()}
-# Files of what is not there yet, by who makes it.
-PENDING: Mapping[str, Sequence[str]] = {
-    "s3": ["s3"],
-}
 
 TRUE_STATUS = "The status is the one that the body says, so that proxies, browsers and libraries know it."
 WHO_IS_ASKING = "Who cannot be told is 401, whatever was wrong with the token; the text says what."

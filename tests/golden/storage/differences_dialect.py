@@ -231,7 +231,6 @@ DIFFERENCES: Mapping[str, Sequence[Difference]] = {
             {"status": 200, "body": Instead(STORED)},
             "What is not looked at is not refused.",
         ),
-        Difference(["upload to /object/authenticated/", "upload to /object/public/"], NO_METHOD, ONE_WAY),
         Difference(
             "get cc3",
             {"headers": {"cache-control": "private, max-age=60, immutable"}},
@@ -270,7 +269,6 @@ DIFFERENCES: Mapping[str, Sequence[Difference]] = {
             },
             "It is looked for in a bucket of the name `public`.",
         ),
-        Difference("POST public", NO_METHOD, ONE_WAY),
         Difference("render public with transformation off", NO_PICTURE, RENDERED),
     ],
 }

@@ -237,6 +237,8 @@ DIFFERENCES: Mapping[str, Sequence[Difference]] = {
             _FORMS,
         ),
         Difference("unknown access key", _refused(403, "InvalidAccessKeyId"), _LIKE_S3),
+        Difference("GetObject missing bucket", _refused(404, "NoSuchBucket"), _LIKE_S3),
+        Difference("PutObject too large", {"body": {"Error": {"Message": "<any>"}}}, "It says how much is."),
         Difference("CreateBucket duplicate", _refused(409, "BucketAlreadyOwnedByYou"), _LIKE_S3),
         Difference("presigned GET expired", _refused(403, "AccessDenied"), _LIKE_S3),
         Difference("DeleteBucket not empty", _refused(409, "BucketNotEmpty"), _LIKE_S3),

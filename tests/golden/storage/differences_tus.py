@@ -141,6 +141,12 @@ DIFFERENCES: Mapping[str, Sequence[Difference]] = {
             _said(413, "The object exceeded the maximum allowed size: 52428800 bytes"),
             LIMIT,
         ),
+        Difference(
+            "no contentType in metadata, limited bucket",
+            _answered(415, content_length="51")
+            | {"body": Instead("mime type application/octet-stream is not supported")},
+            "A type that is not taken is refused before the bytes come.",
+        ),
         Difference("metadata with spaces", _created("spaces"), SPACES),
         Difference("invalid key", _created("script"), ANY_SCRIPT),
         Difference("dot segment key", _said(400, "Invalid key: ../x.txt"), UNREADABLE),

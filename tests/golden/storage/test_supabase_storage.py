@@ -9,7 +9,7 @@ import pytest
 
 from tests.conftest import Servers, migrated
 from tests.golden.expectation import expected, unknown_lines
-from tests.golden.storage.differences import BEGINNINGS, DIFFERENCES, PENDING, STEPS, everywhere
+from tests.golden.storage.differences import BEGINNINGS, DIFFERENCES, STEPS, everywhere
 from tests.golden.storage.replay import Replay
 from tests.golden.storage.steps import told
 from tests.golden.storage.suites import ENVIRONMENT, GoldenStorage
@@ -32,9 +32,6 @@ def storage(
 
 @pytest.mark.parametrize("file", FILES)
 def test_answers_as_recorded(file: str, storage: GoldenStorage) -> None:
-    owner = next((owner for owner, files in PENDING.items() if file.removesuffix(".jsonl") in files), None)
-    if owner is not None:
-        pytest.skip(f"not there yet: {owner}")
     assert unknown_lines(read(file), DIFFERENCES.get(file, ())) == []
     assert set(STEPS.get(file, ())) <= {line.name for line in read(file)}
     storage.clean()

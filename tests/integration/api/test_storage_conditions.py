@@ -14,6 +14,7 @@ from tests.support.world import World
 
 BASE = "/storage/v1/object"
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(100)
+FORM = b'--b\r\ncontent-disposition: form-data; name=""; filename="x"\r\n\r\n4\r\n--b--\r\n'
 PAGE = b"<!doctype html><script>alert(1)</script>"
 
 
@@ -54,8 +55,11 @@ def test_an_object_is_written_only_over_the_version_that_was_meant(api: World, b
     assert put(api, path, b"2", if_none_match='"other"').status == 200
     assert refused(put(api, path, b"3", if_match=first))
     assert put(api, path, b"3", if_match=etag(api, path)).status == 200
-    form = b'--b\r\ncontent-disposition: form-data; name=""; filename="x"\r\n\r\n4\r\n--b--\r\n'
-    assert refused(put(api, path, form, if_none_match="*", content_type="multipart/form-data; boundary=b"))
+    past, future = "Mon, 01 Jan 2001 00:00:00 GMT", "Fri, 01 Jan 2100 00:00:00 GMT"
+    assert refused(put(api, path, b"4", if_unmodified_since=past))
+    for dates in ({"if_unmodified_since": future}, {"if_unmodified_since": past, "if_match": "*"}):
+        assert put(api, path, b"3", **dates).status == 200
+    assert refused(put(api, path, FORM, if_none_match="*", content_type="multipart/form-data; boundary=b"))
     assert refused(api("DELETE", f"{BASE}/{path}", headers={"if-match": first}))
     assert api("GET", f"{BASE}/authenticated/{path}").raw == b"3"
     assert api("DELETE", f"{BASE}/{path}", headers={"if-match": etag(api, path)}).status == 200
@@ -82,11 +86,8 @@ def test_of_many_who_write_at_once_one_gets_through(api: World, bucket: str) -> 
 
 
 def test_a_body_that_is_not_what_its_digest_says_leaves_nothing(api: World, bucket: str) -> None:
-    path, form = (
-        f"{bucket}/digest",
-        b'--b\r\ncontent-disposition: form-data; name=""; filename="x"\r\n\r\n4\r\n--b--\r\n',
-    )
-    for body, kind in ((b"content", "text/plain"), (form, "multipart/form-data; boundary=b")):
+    path = f"{bucket}/digest"
+    for body, kind in ((b"content", "text/plain"), (FORM, "multipart/form-data; boundary=b")):
         right, wrong = (b64encode(sha256(each).digest()).decode() for each in (body, b"other"))
         refused = put(api, path, body, content_type=kind, content_digest=f"sha-256=:{wrong}:")
         assert (refused.status, refused.json["code"]) == (400, "InvalidChecksum"), kind

@@ -6,11 +6,14 @@ import hashlib
 import zlib
 from base64 import b64encode
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
 import pytest
 
+from ogel.kernel.clock import utc_now
+from tests.support.people import People
 from tests.support.process import Response
 from tests.support.world import World
 
@@ -257,6 +260,34 @@ def test_an_upload_that_is_given_up_is_gone_with_its_bytes(api: World, bucket: s
     assert rows(api, nobodys) == [(0,)]
 
 
+def test_an_upload_is_not_finished_without_all_of_its_bytes(api: World, bucket: str) -> None:
+    path = place(begin(api, "holes", 10, b"12345"))
+    of_it = "version = (SELECT version FROM storage_uploads WHERE name = 'holes')"
+    rows(api, f"UPDATE storage_blobs SET state = 'deleting', version = NULL WHERE {of_it}")
+    assert send(api, path, 5, b"67890").status == 410
+    assert api("GET", f"/storage/v1/object/authenticated/{bucket}/holes").status == 404
+
+
+def test_what_is_remembered_of_uploads_is_forgotten_in_time(api: World, bucket: str) -> None:
+    for name, raw in (("old", b"whole"), ("older", b"who")):
+        begin(api, name, 5, raw)
+    rows(
+        api,
+        "UPDATE storage_uploads SET expires_at = now() - interval '2 days' WHERE name IN ('old', 'older')",
+    )
+    version = rows(api, "SELECT version FROM storage_uploads WHERE name = 'older'")[0][0]
+    before = utc_now() - timedelta(days=1)
+    [purge] = [each for each in api.platform.features["storage"].purges if each.name == "storage_uploads"]
+
+    async def forget() -> tuple[int, int]:
+        async with api.platform.core.database.transaction() as tx:
+            return await purge.count(tx, before), (await purge.batch(tx, before, 100)).deleted
+
+    assert api.run(forget()) == (2, 2)
+    assert content(api, "old") == b"whole"
+    assert rows(api, f"SELECT state FROM storage_blobs WHERE version = '{version}'") == [("deleting",)]
+
+
 def test_parts_are_put_together(api: World, bucket: str) -> None:
     parts = [
         place(begin(api, "", 3, raw, upload_concat="partial", upload_metadata="")) for raw in (b"abc", b"def")
@@ -384,3 +415,59 @@ def rows(api: World, sql: str) -> list[tuple[Any, ...]]:
             return await tx.tuples(statement)
 
     return api.run(ask())
+
+
+def test_only_who_began_it_goes_on(api: World, bucket: str) -> None:
+    people = People(api)
+    ada, bob = (people.signs_in(people.somebody()).access_token for _ in range(2))
+    assert begin(api, "ada/x", 6, key=ada).status == 403
+    rows(api, f"UPDATE buckets SET permissions = '{{\"create\": [\"users\"]}}' WHERE id = '{BUCKET}'")
+    path = place(begin(api, "ada/x", 6, key=ada))
+    assert send(api, path, 0, b"abc", key=ada).status == 204
+    for key in (bob, None):  # nor who may do all else
+        assert send(api, path, 3, b"def", key=key).status == 403
+        assert api("HEAD", path, key=key, headers=TUS).status == 403
+        assert api("DELETE", path, key=key, headers=TUS).status == 403
+    # What may be is asked again when it becomes an object.
+    rows(api, f"UPDATE buckets SET permissions = NULL WHERE id = '{BUCKET}'")
+    assert send(api, path, 3, b"def", key=ada).status == 403
+    assert int(api("HEAD", path, key=ada, headers=TUS).headers["upload-offset"]) == 3
+    rows(api, f"UPDATE buckets SET permissions = '{{\"create\": [\"users\"]}}' WHERE id = '{BUCKET}'")
+    assert send(api, path, 3, b"def", key=ada).headers["tus-complete"] == "1"
+    assert content(api, "ada/x") == b"abcdef"
+    assert rows(api, "SELECT owner_id IS NOT NULL FROM objects WHERE name = 'ada/x'") == [(True,)]
+    # A part without a bucket is asked of no policy, so there is little room for those.
+    most = 50 * 1024 * 1024
+    parts = [
+        begin(api, "", most, upload_concat="partial", upload_metadata="", key=ada).status for _ in range(3)
+    ]
+    assert parts == [201, 201, 429]
+    nobody = api.ok("POST", "/api/keys", {"name": "web", "kind": "publishable"})["key"]
+    assert begin(api, "", 3, upload_concat="partial", upload_metadata="", key=nobody).status == 400
+    rows(api, f"UPDATE buckets SET permissions = NULL WHERE id = '{BUCKET}'")
+
+
+def test_types_and_quotas_hold_for_what_comes_in_pieces(api: World) -> None:
+    api.ok(
+        "POST",
+        "/api/storage/buckets",
+        {"id": "pictures", "allowed_mime_types": ["image/*"], "quota_bytes": 100},
+    )
+    sent = {"upload_metadata": metadata("x", "pictures", contentType="text/plain")}
+    assert begin(api, "", 8, **sent).status == 415
+    lying = {"upload_metadata": metadata("x", "pictures", contentType="image/png")}
+    path = place(begin(api, "", 20, b"<html>", **lying))
+    assert send(api, path, 6, b"<body></body>x").status == 415
+    assert api("HEAD", path, headers=TUS).status == 404
+    png = b"\x89PNG\r\n\x1a\n" + bytes(50)
+    assert begin(api, "", 58, upload_metadata=metadata("x", "pictures")).status == 415
+    said = {"upload_metadata": metadata("x", "pictures", contentType="image/png")}
+    path = place(begin(api, "", 58, png[:3], **said))
+    assert send(api, path, 3, png[3:]).status == 204
+    # 58 of 100 bytes are used.
+    path = place(
+        begin(api, "", 43, png[:20], upload_metadata=metadata("y", "pictures", contentType="image/png"))
+    )
+    full = send(api, path, 20, png[20:43])
+    assert (full.status, b"no room left" in full.raw) == (413, True)
+    assert offset(api, path) == 20

@@ -59,6 +59,12 @@ def left(database: psycopg.Connection[Any]) -> Sequence[Any]:
     return database.execute(query).fetchall()
 
 
+def signed_up(api: World, email: str) -> str:
+    """Returns the token."""
+    answer = api("POST", "/auth/v1/signup", {"email": email, "password": "correct horse 42"}, key="")
+    return str(answer.json["access_token"])
+
+
 def test_fields_count_on_both_sides_of_the_file(api: World) -> None:
     said = ('name="cacheControl"', "60"), ('name="metadata"', '{"a": {"ü": [1, null]}}')
     for name, parts in {"before": (*said, (FILE, "x")), "behind": ((FILE, "x"), *said)}.items():
@@ -135,6 +141,53 @@ def test_policies_see_what_is_said_of_an_object(api: World, database: psycopg.Co
     for refused in (of_project[1:], (of_project[0], (f"{FILE}\r\ncontent-type: image/png", "x"))):
         answer = sent(api, "p2", form(*refused), key=user)
         assert (answer.status, answer.json["code"]) == (403, "AccessDenied")
+
+
+def test_what_fails_in_sql_of_users_is_told_and_is_no_fault_of_ours(
+    api: World, database: psycopg.Connection[Any]
+) -> None:
+    user = signed_up(api, "b@example.com")
+    read = f"{BASE}/object/up/hidden/x"
+    database.execute(
+        "CREATE TABLE public.secrets (id int);"
+        " CREATE POLICY looks ON storage.objects FOR SELECT TO authenticated"
+        " USING (name LIKE 'hidden/%' AND EXISTS (SELECT FROM public.secrets))"
+    )
+    assert api("POST", read, raw=b"x").status == 200
+    answer = api("GET", read, key=user)
+    assert (answer.status, answer.json["message"]) == (403, "Access denied")
+    database.execute(
+        "DROP POLICY looks ON storage.objects;"
+        " CREATE FUNCTION public.veto() RETURNS trigger LANGUAGE plpgsql AS"
+        " $$ BEGIN RAISE EXCEPTION 'no cats on %', new.name; END $$;"
+        " CREATE TRIGGER veto BEFORE INSERT ON storage.objects FOR EACH ROW WHEN (new.name LIKE 'cats/%')"
+        " EXECUTE FUNCTION public.veto();"
+        " CREATE POLICY cats ON storage.objects FOR INSERT TO authenticated WITH CHECK (true)"
+    )
+    answer = api("POST", f"{BASE}/object/up/cats/1", raw=b"x", key=user)
+    database.execute("DROP POLICY cats ON storage.objects; DROP TRIGGER veto ON storage.objects")
+    assert (answer.status, answer.json["message"]) == (400, "no cats on cats/1")
+
+
+def test_a_token_alone_is_an_authorization_too(api: World) -> None:
+    user = signed_up(api, "c@example.com")
+    for sent_as in (user, f"Bearer {user}", f"bearer  {user}"):
+        answer = api("GET", f"{BASE}/health", key="", headers={"authorization": sent_as})
+        assert answer.json == {"healthy": True}, sent_as
+    assert api("GET", f"{BASE}/health", key="", headers={"authorization": "x"}).status == 401
+
+
+@pytest.mark.parametrize("bucket", ["authenticated", "info", "public", "upload"])
+def test_buckets_are_called_as_parts_of_paths_are(api: World, bucket: str) -> None:
+    assert api("POST", f"{BASE}/bucket", {"name": bucket, "public": True}).status == 200
+    names = ["x", "a/x"] if bucket in ("authenticated", "info", "public") else ["x"]
+    for name in names:
+        for method in ("POST", "PUT"):
+            answer = api(method, f"{BASE}/object/{bucket}/{name}", raw=b"x")
+            assert (answer.status, answer.json.get("Key")) == (200, f"{bucket}/{name}")
+        assert api("GET", f"{BASE}/object/authenticated/{bucket}/{name}").raw == b"x"
+        assert api("GET", f"{BASE}/object/public/{bucket}/{name}", key="").raw == b"x"
+    assert len(api("DELETE", f"{BASE}/object/{bucket}", {"prefixes": names}).json) == len(names)
 
 
 def test_buckets_are_held_to_their_names_and_sizes(api: World) -> None:

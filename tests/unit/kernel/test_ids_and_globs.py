@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from uuid import RFC_4122
 
 from ogel.kernel.event import ID_PATTERN, TYPE_PATTERN, glob_to_like
-from ogel.kernel.ids import new_id
+from ogel.kernel.ids import new_id, random_uuid
 
 
 def test_ids_of_one_process_are_unique_and_sort_by_creation() -> None:
@@ -44,3 +45,12 @@ def test_patterns_let_no_newline_and_no_dot_pass() -> None:
     assert re.search(TYPE_PATTERN, "order.line_item.created")
     for wrong in ("", ".a", "a.", "a..b", "a.b\n", "a b"):
         assert not re.search(TYPE_PATTERN, wrong)
+
+
+def test_a_random_uuid_is_of_version_4() -> None:
+    made = [random_uuid() for _ in range(1000)]
+    assert {(each.version, each.variant) for each in made} == {(4, RFC_4122)}
+    assert len({each.int & 0xFFFFFFFF for each in made}) == 1000
+    for bit in range(128):
+        ones = sum(each.int >> bit & 1 for each in made)
+        assert 350 < ones < 650 or bit in (62, 63, 76, 77, 78, 79)

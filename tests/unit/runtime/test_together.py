@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import pytest
 
+from ogel.kernel.errors import Unavailable
 from ogel.runtime.together import Together
 
 
@@ -26,6 +27,22 @@ def test_who_comes_meanwhile_is_served_together_and_nobody_fails_for_another() -
         assert [answer for answer in answers if not isinstance(answer, ValueError)] == [0, 2, 4, 8, 10, 12]
         assert isinstance(answers[3], ValueError)
         assert served == [[0, 1, 2, 3], [0], [1], [2], [3], [4, 5, 6]]
+
+    asyncio.run(story())
+
+
+def test_what_is_away_is_not_asked_once_for_each() -> None:
+    asked_of = []
+
+    async def perform(asked: Sequence[str]) -> Sequence[str]:
+        asked_of.append(len(asked))
+        raise Unavailable("It is away.")
+
+    async def story() -> None:
+        together = Together(perform, most=10)
+        ended = await asyncio.gather(*map(together.ask, "abc"), return_exceptions=True)
+        assert [type(each) for each in ended] == [Unavailable] * 3
+        assert asked_of == [3]
 
     asyncio.run(story())
 

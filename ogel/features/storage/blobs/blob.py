@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from uuid import uuid4
-
 from msgspec import Struct
+
+from ogel.kernel.errors import Unavailable
+from ogel.kernel.ids import random_uuid
 
 # Everything below it in the store is ours, and is in `storage_blobs`.
 PREFIX = "blobs/"
+
+
+class Damaged(Unavailable):
+    """What the store has is not what was stored."""
+
+    title = "Damaged in the store"
 
 
 class Blob(Struct, frozen=True):
@@ -17,11 +24,6 @@ class Blob(Struct, frozen=True):
     size: int
     md5: bytes | None = None
     sealed_key: bytes | None = None
-
-    @property
-    def stored(self) -> int:
-        """The bytes it has in the store."""
-        return self.size
 
 
 class Intent(Struct, frozen=True):
@@ -55,5 +57,5 @@ class Held(Struct, frozen=True):
 
 
 def new_key() -> str:
-    name = uuid4().hex
+    name = random_uuid().hex
     return f"{PREFIX}{name[:2]}/{name}"

@@ -22,12 +22,20 @@ import structlog
 from msgspec import Struct
 from psycopg import errors
 
-from ogel.features.storage.blobs.blob import Blob, Filled, Held, Intent, new_key
+from ogel.features.storage.blobs.blob import Blob, Damaged, Filled, Held, Intent, new_key
+from ogel.features.storage.blobs.encryption import (
+    Decrypting,
+    Encrypting,
+    key_purpose,
+    new_secret,
+    stored_size,
+)
 from ogel.features.storage.blobs.store import BlobStore, Due
 from ogel.features.storage.errors import intent_lost, no_such_key, quota_exceeded, too_large
 from ogel.kernel.errors import Unavailable
 from ogel.runtime.database.database import Database, Transaction
 from ogel.runtime.objects import ObjectMissing, ObjectStore
+from ogel.runtime.secrets.vault import Unsealable, Vault
 
 log = structlog.get_logger(__name__)
 
@@ -55,11 +63,17 @@ LEASE = Lease()
 
 class BlobService:
     def __init__(
-        self, database: Database, objects: ObjectStore, store: BlobStore, lease: Lease = LEASE
+        self,
+        database: Database,
+        objects: ObjectStore,
+        store: BlobStore,
+        vault: Vault,
+        lease: Lease = LEASE,
     ) -> None:
         self._database = database
         self._objects = objects
         self._store = store
+        self._vault = vault
         self._lease = lease
 
     async def begin(
@@ -78,7 +92,8 @@ class BlobService:
         Announces a blob and reserves `reserve` bytes (0: unknown) of the quotas. Fill it once `tx` has committed.
         Raises StorageError QuotaExceeded.
         """
-        intent = Intent(new_key())
+        key = new_key()
+        intent = Intent(key, self._vault.seal(new_secret(), key_purpose(key)) if encrypted else None)
         async with quotas_told():
             await self._store.begin(
                 tx,
@@ -99,15 +114,20 @@ class BlobService:
         Stores the bytes; `length` is how many will come, where that is known. Raises StorageError EntityTooLarge past
         `most` of them, SlowDown when the blob was given up meanwhile; StoreFull, Unavailable.
         """
+        content = _limited(content, most)
+        if intent.sealed_key is not None:
+            return await self._fill_encrypted(intent, intent.sealed_key, content, length)
         async with self._leased(intent):
-            written = await self._objects.put(intent.key, _limited(content, most), length)
+            written = await self._objects.put(intent.key, content, length)
         return Filled(intent, written.size, bytes.fromhex(written.md5), bytes.fromhex(written.sha256))
 
     async def copy(self, intent: Intent, blob: Blob) -> Filled:
         """
-        Stores the bytes of another blob, within the store where that is possible. They must stay meanwhile. Raises
-        StorageError NoSuchKey, SlowDown; StoreFull, Unavailable.
+        Stores the bytes of another blob, within the store unless they are to be encrypted, or were. They must stay
+        meanwhile. Raises StorageError NoSuchKey, SlowDown; StoreFull, Unavailable.
         """
+        if intent.sealed_key is not None or blob.sealed_key is not None:
+            return await self.fill(intent, self.read([blob], 0, blob.size), blob.size, blob.size)
         async with self._leased(intent):
             try:
                 await self._objects.copy(blob.key, intent.key)
@@ -191,7 +211,7 @@ class BlobService:
     async def read(self, blobs: Sequence[Blob], first: int, end: int) -> AsyncIterator[bytes]:
         """
         Yields the bytes from `first` up to `end` of blobs that follow one another. Raises StorageError NoSuchKey when a
-        blob is gone, and Unavailable when it is shorter than it was.
+        blob is gone, and Damaged when it is shorter than it was, or is not what was encrypted.
         """
         at = 0
         for blob in blobs:
@@ -230,19 +250,50 @@ class BlobService:
                 await self._store.forget(tx, deleted)
         return len(deleted)
 
-    async def _part(self, blob: Blob, first: int, end: int) -> AsyncIterator[bytes]:
-        left = end - first
+    async def _fill_encrypted(
+        self, intent: Intent, sealed_key: bytes, content: AsyncIterable[bytes], length: int | None
+    ) -> Filled:
+        encrypting = Encrypting(self._secret_of(intent.key, sealed_key))
+        async with self._leased(intent):
+            await self._objects.put(
+                intent.key,
+                encrypting.encrypted(content),
+                None if length is None else stored_size(length),
+            )
+        return Filled(intent, encrypting.size, encrypting.md5.digest(), encrypting.sha256.digest())
+
+    def _secret_of(self, key: str, sealed_key: bytes) -> bytes:
         try:
-            async with self._objects.get(blob.key, first, end) as pieces:
-                async for piece in pieces:
-                    left -= len(piece)
+            return self._vault.open(sealed_key, key_purpose(key))
+        except Unsealable as error:
+            log.error("storage.blob_sealed", key=key, error=str(error))
+            raise Unavailable(f"The object's key cannot be opened: it was {error}.") from error
+
+    async def _part(self, blob: Blob, first: int, end: int) -> AsyncIterator[bytes]:
+        try:
+            if blob.sealed_key is None:
+                async for piece in self._stored(blob, first, end):
                     yield piece
+                return
+            decrypting = Decrypting(self._secret_of(blob.key, blob.sealed_key), blob.size, first, end)
+            stored = self._stored(blob, decrypting.start, decrypting.stop)
+            async for piece in decrypting.decrypted(stored):
+                yield piece
         except ObjectMissing:
             log.error("storage.blob_missing", key=blob.key)
             raise no_such_key() from None
+        except Damaged as error:
+            log.error("storage.blob_damaged", key=blob.key, error=error.message)
+            raise
+
+    async def _stored(self, blob: Blob, first: int, end: int) -> AsyncIterator[bytes]:
+        left = end - first
+        async with self._objects.get(blob.key, first, end) as pieces:
+            async for piece in pieces:
+                left -= len(piece)
+                yield piece
         if left:
-            log.error("storage.blob_short", key=blob.key, missing=left)
-            raise Unavailable("The store has not all of the object's bytes.")
+            raise Damaged("The store has not all of the object's bytes.")
 
     @asynccontextmanager
     async def _leased(self, intent: Intent) -> AsyncIterator[None]:

@@ -11,11 +11,11 @@ from typing import Literal, TypeVar
 import structlog
 from msgspec import Struct, field
 
-from ogel.features.storage.blobs.blob import PREFIX, Blob
+from ogel.features.storage.blobs.blob import PREFIX, Blob, Damaged
+from ogel.features.storage.blobs.encryption import stored_size
 from ogel.features.storage.blobs.service import BlobService
 from ogel.features.storage.errors import StorageError
 from ogel.kernel.clock import utc_now
-from ogel.kernel.errors import Unavailable
 from ogel.runtime.database.database import Database, Queries
 from ogel.runtime.objects import Entry, ObjectStore
 
@@ -58,6 +58,11 @@ class Row(Struct, frozen=True):
     @property
     def blob(self) -> Blob:
         return Blob(self.key, self.size, self.md5, self.sealed_key)
+
+    @property
+    def stored(self) -> int:
+        """The bytes that it has in the store."""
+        return self.size if self.sealed_key is None else stored_size(self.size)
 
 
 class Finding(Struct, frozen=True):
@@ -175,34 +180,28 @@ class Verifier:
                 report.add(Finding("unknown_blob", entry.key, is_fixed=fix))
             elif row is not None and row.state == "live" and entry is None:
                 report.add(Finding("missing_blob", row.key, row.bucket, row.name))
-            elif (
-                row is not None
-                and row.state == "live"
-                and entry is not None
-                and entry.size != row.blob.stored
-            ):
+            elif row is not None and row.state == "live" and entry is not None and entry.size != row.stored:
                 report.add(Finding("size_mismatch", row.key, row.bucket, row.name))
 
     def _is_suspect(self, row: Row | None, entry: Entry | None) -> bool:
         if row is None:
             return entry is not None and self._is_old(entry)
-        return row.state == "live" and (entry is None or entry.size != row.blob.stored)
+        return row.state == "live" and (entry is None or entry.size != row.stored)
 
     def _is_old(self, entry: Entry) -> bool:
         return utc_now() - entry.modified_at > self._young
 
     async def _read(self, row: Row, report: Report) -> None:
-        digest = hashlib.md5(usedforsecurity=False)
+        digest, is_damaged = hashlib.md5(usedforsecurity=False), False
         try:
             async for piece in self._blobs.read([row.blob], 0, row.size):
                 digest.update(piece)
                 report.read_bytes += len(piece)
         except StorageError:
             return  # it was deleted in the meantime; or it is missing, which the next run finds
-        except Unavailable:
-            await self._look_again([row], report, fix=False)
-            return
-        if row.md5 and digest.digest() != row.md5:
+        except Damaged:
+            is_damaged = True
+        if is_damaged or (row.md5 and digest.digest() != row.md5):
             report.add(Finding("hash_mismatch", row.key, row.bucket, row.name))
 
     async def _look_at_rows(self, report: Report, fix: bool) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from msgspec import Struct
 from psycopg import errors
@@ -14,12 +14,16 @@ from ogel.features.storage.blobs.blob import Filled
 from ogel.features.storage.blobs.service import quotas_told
 from ogel.features.storage.events import OBJECT_CREATED, OBJECT_UPDATED, object_event
 from ogel.features.storage.objects.object import StoredObject
-from ogel.features.storage.objects.store import ObjectRow, ObjectRows
+from ogel.features.storage.objects.store import OTHERWISE_NOW, WRITTEN, ObjectRow, written
+from ogel.kernel.clock import utc_now
+from ogel.kernel.event import Event
+from ogel.kernel.ids import random_uuid
 from ogel.runtime.database.database import Database
 from ogel.runtime.outbox import Outbox
 from ogel.runtime.together import Together
 
 _MOST = 64
+_NO_BUCKET = errors.ForeignKeyViolation.sqlstate
 
 
 class Commit(Struct, frozen=True):
@@ -30,14 +34,9 @@ class Commit(Struct, frozen=True):
     replaces: StoredObject | None
 
 
-class _OtherwiseNow(Exception):
-    """Something is not as it was seen; nothing has been written."""
-
-
 class Commits:
-    def __init__(self, database: Database, rows: ObjectRows, outbox: Outbox) -> None:
+    def __init__(self, database: Database, outbox: Outbox) -> None:
         self._database = database
-        self._rows = rows
         self._outbox = outbox
         self._together = Together(self._perform, _MOST)
 
@@ -52,29 +51,32 @@ class Commits:
     async def _perform(self, commits: Sequence[Commit]) -> Sequence[StoredObject | None]:
         try:
             return await self._write(commits)
-        except (_OtherwiseNow, errors.ForeignKeyViolation):  # the bucket is gone, too
-            if len(commits) > 1:
+        except errors.Error as error:
+            # That there is no bucket any more is found out once more, and told.
+            if len(commits) > 1 or error.sqlstate not in (OTHERWISE_NOW, _NO_BUCKET):
                 raise
             return [None]
 
     async def _write(self, commits: Sequence[Commit]) -> Sequence[StoredObject]:
-        ids = [commit.replaces.id if commit.replaces else uuid4() for commit in commits]
-        async with self._database.transaction() as tx:
-            written, moment = await self._rows.write(
-                tx, [_written(commit, id) for commit, id in zip(commits, ids, strict=True)]
-            )
-            if written != len(commits):
-                raise _OtherwiseNow
-            stored = [_stored(commit, id, moment) for commit, id in zip(commits, ids, strict=True)]
-            events = [
-                object_event(OBJECT_UPDATED if commit.replaces else OBJECT_CREATED, each)
-                for commit, each in zip(commits, stored, strict=True)
-            ]
-            await self._outbox.publish(tx, events)
-        return stored
+        ids = [commit.replaces.id if commit.replaces else random_uuid() for commit in commits]
+        rows = written([_row(commit, id) for commit, id in zip(commits, ids, strict=True)])
+        about = utc_now()
+        events = [_event(commit, id, about) for commit, id in zip(commits, ids, strict=True)]
+        async with self._database.autocommit() as tx:
+            publication = await self._outbox.publish_at_once(tx, events, rows)
+        if publication is None:  # it has too many listeners for one statement
+            async with self._database.transaction() as tx:
+                publication = await self._outbox.publish(tx, events, more=rows)
+        [moment] = map(datetime.fromisoformat, publication.said[WRITTEN])
+        return [_stored(commit, id, moment) for commit, id in zip(commits, ids, strict=True)]
 
 
-def _written(commit: Commit, id: UUID) -> dict[str, Any]:
+def _event(commit: Commit, id: UUID, about: datetime) -> Event:
+    type = OBJECT_UPDATED if commit.replaces else OBJECT_CREATED
+    return object_event(type, _stored(commit, id, about))
+
+
+def _row(commit: Commit, id: UUID) -> dict[str, Any]:
     row, filled = commit.row, commit.filled
     return {
         **{name: getattr(row, name) for name in ObjectRow.__struct_fields__},

@@ -63,7 +63,8 @@ class StoredObject(Struct, frozen=True):
 
     def _header(self, name: str) -> str:
         """What was said of it may be any text, by SQL as well: what no header can hold is left out."""
-        return _NOT_IN_HEADERS.sub("", str(self.metadata.get(name) or "")).strip()
+        text = str(self.metadata.get(name) or "")
+        return (text if text.isascii() and text.isprintable() else _NOT_IN_HEADERS.sub("", text)).strip()
 
 
 class Facts(Struct, frozen=True):

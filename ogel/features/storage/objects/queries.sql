@@ -156,6 +156,63 @@ LEFT JOIN buckets AS b ON b.id = asked.bucket
 LEFT JOIN objects AS o ON o.bucket_id = asked.bucket AND o.name = asked.name
 ORDER BY asked.number
 
+-- written --
+-- The piece `written`: objects, each with its blob; `replaced` is the version that was there when it was last seen.
+SELECT * FROM json_to_recordset(%(written)s::json) AS given (
+  bucket text, name text, id uuid, owner text, version text, metadata jsonb, user_metadata jsonb, sha256 text,
+  expires_at timestamptz, scan_state text, replaced text, key text, size bigint, md5 text
+)
+
+-- objects_made --
+INSERT INTO objects (id, bucket_id, name, owner, owner_id, metadata, user_metadata, version, sha256, expires_at, scan_state)
+SELECT id, bucket, name, owner::uuid, owner, metadata, user_metadata, version, decode(sha256, 'hex'), expires_at, scan_state
+FROM written WHERE replaced IS NULL ORDER BY bucket, name
+ON CONFLICT DO NOTHING
+RETURNING version
+
+-- objects_changed --
+UPDATE objects AS o SET owner = written.owner::uuid, owner_id = written.owner, metadata = written.metadata,
+  user_metadata = written.user_metadata, version = written.version, sha256 = decode(written.sha256, 'hex'),
+  expires_at = written.expires_at, scan_state = written.scan_state, updated_at = now(), last_accessed_at = now()
+FROM written WHERE o.bucket_id = written.bucket AND o.name = written.name AND o.version = written.replaced
+RETURNING o.version
+
+-- blobs_kept --
+UPDATE storage_blobs AS b SET state = 'live', version = written.version, position = 0, size = written.size,
+  md5 = decode(written.md5, 'hex'), bucket_id = written.bucket, owner_id = written.owner
+FROM written WHERE b.key = written.key AND b.state = 'pending'
+RETURNING b.version
+
+-- objects_written --
+-- When it was; the statement fails with OG002 when not all is as it was seen.
+SELECT storage_expect(
+  (SELECT count(*) FROM blobs_kept JOIN (SELECT version FROM objects_made UNION ALL SELECT version FROM objects_changed) AS o USING (version)),
+  (SELECT count(*) FROM written)
+) AS moment
+
+-- now --
+SELECT clock_timestamp()
+
+-- find --
+-- Objects with their blobs; `number` says which was asked for.
+SELECT asked.number, blobs.*, {object_of}
+FROM unnest(%(buckets)s::text[], %(names)s::text[], %(public)s::boolean[]) WITH ORDINALITY AS asked (bucket, name, public, number)
+JOIN objects AS o ON o.bucket_id = asked.bucket AND o.name = asked.name
+CROSS JOIN LATERAL (
+  SELECT coalesce(array_agg(key ORDER BY position), '{}'), coalesce(array_agg(size ORDER BY position), '{}'),
+    coalesce(array_agg(md5 ORDER BY position), '{}'), coalesce(array_agg(sealed_key ORDER BY position), '{}')
+  FROM storage_blobs WHERE version = o.version AND state <> 'pending'
+) AS blobs
+WHERE NOT asked.public OR EXISTS (SELECT FROM buckets WHERE id = asked.bucket AND public)
+
+-- look --
+-- What is where something is to be stored, one row for each place.
+SELECT EXISTS (SELECT FROM storage_quotas WHERE subject = 'bucket:' || asked.bucket), {bucket_of}, {object_of}
+FROM unnest(%(buckets)s::text[], %(names)s::text[]) WITH ORDINALITY AS asked (bucket, name, number)
+LEFT JOIN buckets AS b ON b.id = asked.bucket
+LEFT JOIN objects AS o ON o.bucket_id = asked.bucket AND o.name = asked.name
+ORDER BY asked.number
+
 -- write --
 -- Objects, each with its blob, if all are still as they were seen: `replaced` is the version that was there. Otherwise it
 -- says fewer than it got, and the transaction must end.

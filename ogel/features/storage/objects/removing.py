@@ -53,11 +53,11 @@ class ObjectRemover:
                 found = await self._rows.get(tx, bucket_id, key)
             if found is None:
                 raise no_such_key()
-            conditions.check(found.etag)
+            conditions.check(found)
             async with on_behalf(tx, caller.principal, WRITE):
                 if conditions is not NO_CONDITIONS:
                     found = await self._rows.get_locked(tx, bucket_id, key)
-                    conditions.check(None if found is None else found.etag)
+                    conditions.check(found)
                 removed = await self._rows.delete(tx, bucket_id, [key])
             if not removed:
                 raise access_denied()

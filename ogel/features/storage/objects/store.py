@@ -11,10 +11,13 @@ import msgspec
 from ogel.features.storage.buckets.bucket import Bucket
 from ogel.features.storage.objects.object import ScanState, StoredObject
 from ogel.runtime.database.database import Queries, Transaction, records
+from ogel.runtime.database.pieces import Piece
 
 _COLUMNS = b", ".join(name.encode() for name in StoredObject.__struct_fields__)
 _OF_OBJECT = b", ".join(b"o." + name.encode() for name in StoredObject.__struct_fields__)
 _OF_BUCKET = b", ".join(b"b." + name.encode() for name in Bucket.__struct_fields__)
+# The SQLSTATE of a statement whose rows others have changed meanwhile.
+OTHERWISE_NOW = "OG002"
 OBJECT_FIELDS, BUCKET_FIELDS = len(StoredObject.__struct_fields__), len(Bucket.__struct_fields__)
 _WRITTEN = b"""
 INSERT INTO objects (bucket_id, name, owner, owner_id, metadata, user_metadata, version, sha256, expires_at, scan_state)
@@ -133,11 +136,27 @@ class ObjectRows:
         buckets, names, _ = zip(*sought, strict=True)
         return await tx.tuples(_SQL.look, {"buckets": list(buckets), "names": list(names)})
 
-    async def write(self, tx: Transaction, rows: Sequence[Mapping[str, Any]]) -> tuple[int, datetime]:
-        """Returns how many were written, all or not as they were seen, and the time that they have."""
-        [(written, moment)] = await tx.tuples(_SQL.write, {"rows": records(rows)})
-        return written, moment
-
     async def now(self, tx: Transaction) -> datetime:
         """By the clock that rows are dated by."""
         return cast(datetime, await tx.value(_SQL.now))
+
+
+# What `written` says when it is done, about the time that the objects have.
+WRITTEN = "written"
+
+
+def written(rows: Sequence[Mapping[str, Any]]) -> Sequence[Piece]:
+    """
+    Writes objects with their blobs, in the statement that writes the events. It fails with OTHERWISE_NOW where not all
+    is as it was seen.
+    """
+    return [
+        Piece("written", _SQL.written, {"written": records(rows)}),
+        *(Piece(name, getattr(_SQL, name), {}) for name in ("objects_made", "objects_changed", "blobs_kept")),
+        Piece(
+            "objects_written",
+            _SQL.objects_written,
+            {},
+            says=b"SELECT 'written', moment::text FROM objects_written",
+        ),
+    ]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Sequence
 from typing import Any
-from uuid import uuid4
 
 from msgspec import Struct
 from psycopg import errors
@@ -35,6 +34,7 @@ from ogel.features.storage.scanning.service import Scans
 from ogel.features.storage.sniffing.signatures import HEAD_BYTES
 from ogel.features.storage.sniffing.sniff import inspected
 from ogel.kernel.clock import utc_now
+from ogel.kernel.ids import random_uuid
 from ogel.kernel.principal import Caller, Principal
 from ogel.runtime.database.database import Database, Transaction
 from ogel.runtime.outbox import Outbox
@@ -113,7 +113,7 @@ class ObjectWriter:
         self._scans = scans
         self._lookout = lookout
         self._announced = announced
-        self._commits = Commits(database, rows, outbox)
+        self._commits = Commits(database, outbox)
         self._most_bytes = most_bytes
 
     async def put(
@@ -152,7 +152,7 @@ class ObjectWriter:
             facts = completed(facts)
             whole = Content([filled], f'"{filled.md5.hex()}"', filled.sha256, filled.size)
             if begun.at_once:
-                row = _row(target, whole, facts, str(uuid4()), owner_of(caller.principal))
+                row = _row(target, whole, facts, str(random_uuid()), owner_of(caller.principal))
                 if stored := await self._commits.commit(Commit(row, filled, begun.replaces)):
                     return stored
             async with self._database.transaction() as tx:
@@ -249,14 +249,14 @@ class ObjectWriter:
             await forget_expired(tx, self._rows, self._outbox, bucket_id, name)
             found = None
         if is_operator(principal, WRITE):
-            conditions.check(None if found is None else found.etag)
+            conditions.check(found)
             if found is not None and not upsert:
                 raise key_exists()
             await self._quotas.see_user(tx, owner_of(principal))
             return target
         try:
             async with tx.as_one():
-                await self._write(tx, principal, target, _NOTHING, facts or Facts(), str(uuid4()))
+                await self._write(tx, principal, target, _NOTHING, facts or Facts(), str(random_uuid()))
                 raise _Undone
         except _Undone:
             # Last, when it holds no locks that other uploads wait for.
@@ -276,7 +276,7 @@ class ObjectWriter:
         Makes the parts an object's, whose version will be `version` (None: a new one), with the event. The parts must
         be no longer than the bucket takes. Raises what `put` raises.
         """
-        version = version or str(uuid4())
+        version = version or str(random_uuid())
         stored, is_new = await self._write(tx, caller.principal, target, content, facts, version)
         for position, part in enumerate(content.parts):
             await self._blobs.keep(
@@ -308,7 +308,7 @@ class ObjectWriter:
             async with on_behalf(tx, principal, WRITE):
                 if conditions is not NO_CONDITIONS:
                     found = await self._rows.get_locked(tx, row.bucket, row.name)
-                    conditions.check(None if found is None else found.etag)
+                    conditions.check(found)
                     # Where there is none, there must be none when it is written either.
                     replaces = replaces and found is not None
                 if replaces:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from ogel.features.storage.blobs.blob import Held
 from ogel.features.storage.blobs.service import BlobService
 from ogel.features.storage.buckets.bucket import Bucket
-from ogel.features.storage.errors import part_refused
+from ogel.features.storage.errors import part_refused, upload_gone
 from ogel.features.storage.objects.object import Facts
 from ogel.features.storage.objects.writing import Content, Inspect, ObjectWriter
 from ogel.features.storage.policy import owner_of
@@ -62,7 +62,10 @@ class Finisher:
             tx, caller.principal, upload.bucket_id, upload.name, facts, upsert=upload.upsert
         )
         _check_sealed(target.bucket, parts)
-        content = Content([], etag_of(parts), None, sum(part.size for part in parts))
+        size = sum(part.size for part in parts)
+        if size != upload.length:  # some were given up, as in a database that was restored
+            raise upload_gone()
+        content = Content([], etag_of(parts), None, size)
         await self._writer.commit(tx, caller, target, content, facts, upload.version)
         await self._blobs.keep_held(
             tx,

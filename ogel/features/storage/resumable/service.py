@@ -18,7 +18,6 @@ from ogel.features.storage.buckets.bucket import Bucket
 from ogel.features.storage.buckets.store import BucketStore
 from ogel.features.storage.errors import (
     StorageError,
-    checksum_mismatch,
     key_exists,
     no_such_bucket,
     no_such_upload,
@@ -34,10 +33,11 @@ from ogel.features.storage.errors import (
 from ogel.features.storage.objects.names import checked_name
 from ogel.features.storage.objects.writing import Inspect, ObjectWriter
 from ogel.features.storage.policy import owner_of
+from ogel.features.storage.resumable.appending import Appender
 from ogel.features.storage.resumable.checksum import Checksum
 from ogel.features.storage.resumable.finishing import Finisher
 from ogel.features.storage.resumable.locks import Lock, UploadLocks
-from ogel.features.storage.resumable.segments import Segment, Segments
+from ogel.features.storage.resumable.segments import Segments
 from ogel.features.storage.resumable.source import Source
 from ogel.features.storage.resumable.store import UploadStore
 from ogel.features.storage.resumable.upload import NewUpload, Upload
@@ -45,7 +45,6 @@ from ogel.kernel.clock import utc_now
 from ogel.kernel.principal import Caller, Principal
 from ogel.runtime.database.database import Database, Transaction
 
-UNKNOWN_TYPE = "application/octet-stream"
 # Of a user, at once.
 MOST_UPLOADS = 1000
 # Of which an object is put together.
@@ -72,7 +71,7 @@ class UploadService:
         self._writer = writer
         self._inspect = inspect
         self._finisher = Finisher(database, store, blobs, writer, inspect)
-        self._segments = Segments(database, blobs)
+        self._appender = Appender(database, store, Segments(database, blobs), self._finisher)
         self._locks = UploadLocks(database, store)
         self._most_bytes = most_bytes
         self._seconds = seconds
@@ -133,12 +132,13 @@ class UploadService:
             bucket = await self._bucket(upload)
             if length is not None and length != upload.length:
                 await self._set_length(lock, bucket, length)
-            if size is not None and size > self._most(lock.upload, bucket) - offset:
+            most = self._most(lock.upload, bucket)
+            if size is not None and size > most - offset:
                 raise upload_exceeded()
             source = Source(content, checksum)
             lock.when_asked(source.stop)
             try:
-                await self._write(caller, lock, bucket, source, checksum)
+                await self._appender.append(caller, lock, bucket, source, most)
             except StorageError as error:
                 if error.code == "InvalidMimeType":  # whatever comes, it will not be taken
                     await self._forget(id)
@@ -212,9 +212,7 @@ class UploadService:
         assert new.bucket is not None
         assert new.name is not None
         facts = new.said.facts
-        # Of what type it is may show when it has come.
-        told = facts if facts.content_type != UNKNOWN_TYPE else None
-        target = await self._writer.target(tx, principal, new.bucket, new.name, told, upsert=new.upsert)
+        target = await self._writer.target(tx, principal, new.bucket, new.name, facts, upsert=new.upsert)
         return target.bucket
 
     async def _check_room(self, tx: Transaction, principal: Principal, new: NewUpload) -> None:
@@ -254,63 +252,6 @@ class UploadService:
             if not await self._store.set_length(tx, upload.id, lock.token, length):
                 raise upload_interrupted()
         lock.upload = replace(upload, length=length)
-
-    async def _write(
-        self,
-        caller: Caller,
-        lock: Lock,
-        bucket: Bucket | None,
-        source: Source,
-        checksum: Checksum | None,
-    ) -> None:
-        """Stores what the source has; with a checksum nothing counts before all of it does."""
-        last = await self._segments.last(lock.upload)
-        written: list[Segment] = []
-        at, most = lock.upload.received, self._most(lock.upload, bucket)
-        encrypted = bucket is not None and bucket.encrypted
-        try:
-            while await source.has_more():
-                if at == most:
-                    raise upload_exceeded()
-                segment = await self._segments.fill(lock.upload, last, source, at, most, encrypted)
-                written.append(segment)
-                at += segment.new
-                if at == most and await source.has_more():
-                    raise upload_exceeded()
-                last = segment.held
-                if checksum is None:
-                    await self._advance(caller, lock, bucket, written)
-                    written = []
-            if checksum is not None and source.is_complete:
-                if not checksum.matches:
-                    raise checksum_mismatch()
-                await self._advance(caller, lock, bucket, written)
-                written = []
-        finally:
-            if written:
-                await self._segments.give_up(written)
-        if lock.upload.is_whole and lock.upload.finished_at is None and not lock.upload.concat:
-            await self._advance(caller, lock, bucket, [])
-
-    async def _advance(
-        self, caller: Caller, lock: Lock, bucket: Bucket | None, written: Sequence[Segment]
-    ) -> None:
-        """Moves the offset behind the segments, and makes an object of the upload if those were the last."""
-        upload = lock.upload
-        received = upload.received + sum(segment.new for segment in written)
-        after = replace(upload, received=received)
-        facts = upload.said.facts
-        ends = after.is_whole and upload.concat is None
-        if ends and bucket is not None:
-            facts = await self._finisher.inspected(bucket, facts, upload.version, written)
-        async with self._database.transaction() as tx:
-            if not await self._store.advance(tx, upload.id, lock.token, upload.received, received):
-                raise upload_interrupted()
-            await self._segments.hold(tx, upload, written)
-            if ends:
-                await self._finisher.finish(tx, caller, upload, facts)
-                after = replace(after, finished_at=utc_now())
-        lock.upload = after
 
     async def _forget(self, id: UUID) -> None:
         async with self._database.autocommit() as tx:

@@ -11,15 +11,16 @@ from ogel.features.storage.resumable.checksum import Checksum
 
 class Source:
     """
-    broken   what ended the bytes before their end; they were used up to there.
-    stopped  whether `stop` ended them.
+    checksum  what all of them are to come to; None: it was not said.
+    broken    what ended the bytes before their end; they were used up to there.
+    stopped   whether `stop` ended them.
     """
 
     def __init__(self, content: AsyncIterable[bytes], checksum: Checksum | None) -> None:
         self.broken: Exception | None = None
         self.stopped = False
         self._content = aiter(content)
-        self._checksum = checksum
+        self.checksum = checksum
         self._next = b""
         self._is_over = False
         self._reading: asyncio.Future[bytes | None] | None = None
@@ -42,8 +43,8 @@ class Source:
                 self._is_over = True
             else:
                 self._next = piece
-                if self._checksum is not None:
-                    self._checksum.update(piece)
+                if self.checksum is not None:
+                    self.checksum.update(piece)
         return bool(self._next)
 
     async def segment(self, most: int, seconds: float) -> AsyncIterator[bytes]:

@@ -64,6 +64,11 @@ class Upload(Struct, frozen=True):
     def is_whole(self) -> bool:
         return self.length == self.received
 
+    @property
+    def is_ready(self) -> bool:
+        """Whether an object can be made of it, and has not been."""
+        return self.is_whole and self.finished_at is None and self.concat is None
+
     def is_of(self, principal: Principal) -> bool:
         return (self.owner_id, self.role) == writer(principal)
 

@@ -9,8 +9,9 @@ from typing import Any
 
 from msgspec import structs
 
+from ogel.features.storage.conditional import conditions_of
 from ogel.features.storage.errors import StorageError
-from ogel.features.storage.objects.conditions import ANY, NO_CONDITIONS, Conditions
+from ogel.features.storage.objects.conditions import Conditions
 from ogel.features.storage.objects.object import HEADERS, Facts, StoredObject
 from ogel.features.storage.s3.errors import invalid_argument, not_implemented
 from ogel.features.storage.serving import Wish, headers_of
@@ -22,7 +23,6 @@ _MOST_HEADER_BYTES = 1024
 _NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _PLAIN = re.compile(r"[\x20-\x7e]*")
 _UNSAYABLE = re.compile(r"[^\x20-\x7e\x80-\xff]")
-_TAG = re.compile(r'"[^"]*"')
 # What a signed request may have said differently, by the parameter's name.
 _OVERRIDES = {
     "response-content-type": "content-type",
@@ -67,12 +67,11 @@ def _said(headers: Mapping[bytes, bytes], header: str) -> str:
     return ", ".join(each for each in kept if each.lower() not in ("aws-chunked", "identity", ""))
 
 
-def conditions_of(headers: Mapping[bytes, bytes]) -> Conditions:
-    """Of a write. Raises StorageError NotImplemented for conditions that only make sense of reads."""
+def write_conditions(headers: Mapping[bytes, bytes]) -> Conditions:
+    """Raises StorageError NotImplemented for conditions that S3 has of reads alone."""
     if b"if-modified-since" in headers or b"if-unmodified-since" in headers:
         raise not_implemented("Writing by a time of change")
-    match, none_match = _tags(headers, b"if-match"), _tags(headers, b"if-none-match")
-    return Conditions(match, none_match) if match or none_match else NO_CONDITIONS
+    return conditions_of(headers)
 
 
 def described(object: StoredObject, media_type: str) -> dict[str, str]:
@@ -124,15 +123,6 @@ def _encoded(text: str) -> str:
     if _PLAIN.fullmatch(text):
         return text
     return f"=?UTF-8?B?{base64.b64encode(text.encode(errors='replace')).decode()}?="
-
-
-def _tags(headers: Mapping[bytes, bytes], name: bytes) -> tuple[str, ...] | None:
-    text = _text(headers, name)
-    if text is None:
-        return None
-    if text == "*":
-        return ANY
-    return tuple(_TAG.findall(text)) or (f'"{text}"',)
 
 
 def _text(headers: Mapping[bytes, bytes], name: bytes) -> str | None:

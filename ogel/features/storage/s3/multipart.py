@@ -11,7 +11,7 @@ from ogel.features.storage.s3.asked import Asked
 from ogel.features.storage.s3.bodies import Bodies
 from ogel.features.storage.s3.buckets import xml
 from ogel.features.storage.s3.errors import invalid_argument
-from ogel.features.storage.s3.headers import conditions_of, facts_of
+from ogel.features.storage.s3.headers import facts_of, write_conditions
 from ogel.features.storage.s3.listing import encoder
 from ogel.features.storage.s3.objects import ObjectOperations
 from ogel.features.storage.s3.times import iso
@@ -70,7 +70,7 @@ class MultipartOperations:
         else:
             request = parsed(body, "CompleteMultipartUpload")
         wanted = [_wanted(part) for part in request.all("Part")]
-        conditions = conditions_of(asked.call.headers)
+        conditions = write_conditions(asked.call.headers)
         stored = await self._uploads.complete(
             asked.caller, asked.bucket, asked.key, self._id(asked), wanted, conditions
         )

@@ -19,7 +19,7 @@ from ogel.features.storage.s3.asked import Asked, check_bucket
 from ogel.features.storage.s3.bodies import Bodies
 from ogel.features.storage.s3.buckets import xml
 from ogel.features.storage.s3.errors import invalid_argument
-from ogel.features.storage.s3.headers import conditions_of, described, facts_of, media_type_of, overrides
+from ogel.features.storage.s3.headers import described, facts_of, media_type_of, overrides, write_conditions
 from ogel.features.storage.s3.times import iso
 from ogel.features.storage.s3.uploads.upload import MOST_PARTS
 from ogel.features.storage.s3.xml import Child, document, malformed, parsed
@@ -58,7 +58,7 @@ class ObjectOperations:
     async def put(self, asked: Asked) -> Reply:
         headers = asked.call.headers
         payload = await self._bodies.payload(asked.call)
-        conditions = conditions_of(headers)
+        conditions = write_conditions(headers)
         try:
             stored = await self._writer.put(
                 asked.caller,
@@ -130,7 +130,7 @@ class ObjectOperations:
             Place(asked.bucket, asked.key),
             facts=copied_facts if directive == "COPY" else lambda _: facts_of(headers),
             upsert=True,
-            conditions=conditions_of(headers),
+            conditions=write_conditions(headers),
         )
         modified = iso(stored.updated_at)
         return xml(document("CopyObjectResult", [("ETag", stored.etag), ("LastModified", modified)]))
@@ -161,7 +161,7 @@ class ObjectOperations:
         check_version(asked.parameters.get("versionId"))
         try:
             await self._remover.remove_one(
-                asked.caller, asked.bucket, asked.key, conditions_of(asked.call.headers)
+                asked.caller, asked.bucket, asked.key, write_conditions(asked.call.headers)
             )
         except StorageError as error:
             if error.code != "NoSuchKey":

@@ -15,7 +15,7 @@ S3 = "s3"
 
 _Name = Annotated[str, Meta(min_length=1, max_length=200, pattern=LINE_PATTERN)]
 _Buckets = Annotated[
-    list[Annotated[str, Meta(min_length=1, max_length=100)]],
+    list[Annotated[str, Meta(min_length=1, max_length=100, pattern=LINE_PATTERN)]],
     Meta(min_length=1, max_length=100, description="Names of buckets it may use. Without: all there are."),
 ]
 

@@ -45,6 +45,8 @@ class S3KeyService:
     async def make(self, caller: Caller, new: NewS3Key) -> MadeS3Key:
         """Raises Forbidden for rights that the caller does not have."""
         _check_rights(caller.principal, read_only=new.read_only)
+        if caller.principal.kind == "key" and "networks" in caller.principal.claims:
+            raise Forbidden("This key is good from some networks only, and an S3 key from everywhere.")
         id = "OGEL" + "".join(secrets.choice(_ALPHABET) for _ in range(16))
         secret = secrets.token_urlsafe(30)
         row = {

@@ -15,7 +15,7 @@ from ogel.features.storage.supabase.render import RenderRoutes
 from ogel.features.storage.supabase.signed import SignedRoutes
 from ogel.features.storage.supabase.uploads import UploadRoutes
 from ogel.runtime.http.cors import Cors
-from ogel.runtime.http.credentials import apikey_header, bearer
+from ogel.runtime.http.credentials import apikey_header, authorization
 from ogel.runtime.http.dialect import Dialect
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def supabase(storage: Storage) -> Dialect:
         "storage",
         PREFIX,
         render_error=render_error,
-        credentials=(bearer, apikey_header),
+        credentials=(authorization, apikey_header),
         strict_parameters=False,
         cors=Cors(
             exposed=(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from contextlib import aclosing
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
@@ -16,7 +17,7 @@ from ogel.features.storage.objects.object import Facts
 from ogel.features.storage.supabase.forms import FORM_BYTES, UploadForm
 from ogel.features.storage.supabase.user_metadata import user_metadata_of
 from ogel.runtime.http.access import Access
-from ogel.runtime.http.route import Call, Route, Streaming
+from ogel.runtime.http.route import Call, Handler, Route, Streaming
 from ogel.runtime.http.streamed import BodyStream
 
 if TYPE_CHECKING:
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 _FORM = "multipart/form-data"
 _TYPE = re.compile(r"[\w!#$&^.+*-]+/[\w!#$&^.+*-]+(?:\s*;[\x20-\x7e]*)?", re.ASCII)
 _MOST_TYPE_CHARACTERS = 255
+# Below these, objects are read; whoever writes there means a bucket of that name.
+_READ_BELOW = ("authenticated", "info", "public")
 
 
 async def take(
@@ -93,30 +96,40 @@ class UploadRoutes:
         self._writer = writer
         self._access = Access("known", None, "write").taking(most_bytes + FORM_BYTES)
 
-    async def create(self, call: Call[BodyStream, Any]) -> dict[str, str]:
-        return await self._take(call, upsert=call.header("x-upsert") == "true")
+    async def create(self, call: Call[BodyStream, Any], within: str | None = None) -> dict[str, str]:
+        return await self._take(call, within, upsert=call.header("x-upsert") == "true")
 
-    async def replace(self, call: Call[BodyStream, Any]) -> dict[str, str]:
+    async def replace(self, call: Call[BodyStream, Any], within: str | None = None) -> dict[str, str]:
         """As in Supabase it may be new."""
-        return await self._take(call, upsert=True)
+        return await self._take(call, within, upsert=True)
 
-    async def _take(self, call: Call[BodyStream, Any], *, upsert: bool) -> dict[str, str]:
+    async def _take(self, call: Call[BodyStream, Any], within: str | None, *, upsert: bool) -> dict[str, str]:
         bucket, name = call.path["bucket"], call.path["name"]
+        if within is not None:
+            bucket, name = within, f"{bucket}/{name}"
         return stored_as(await take(call, self._writer, call.caller, bucket, name, upsert=upsert))
 
     def routes(self) -> Sequence[Route]:
-        ways = [("POST", self.create, "Stores an object"), ("PUT", self.replace, "Replaces an object")]
+        ways: list[tuple[str, str, Handler, str]] = [
+            ("", "POST", self.create, "Stores an object"),
+            ("", "PUT", self.replace, "Replaces an object"),
+        ]
+        for bucket in _READ_BELOW:
+            ways += [
+                (f"/{bucket}", "POST", partial(self.create, within=bucket), "Stores an object"),
+                (f"/{bucket}", "PUT", partial(self.replace, within=bucket), "Replaces an object"),
+            ]
         return [
             Route(
                 method,
-                "/object/{bucket}/{name:path}",
+                f"/object{below}/{{bucket}}/{{name:path}}",
                 handler,
                 access=self._access,
                 summary=summary,
                 returns=dict[str, str],
                 body=Streaming(checked=True),
             )
-            for method, handler, summary in ways
+            for below, method, handler, summary in ways
         ]
 
 

@@ -12,7 +12,7 @@ from ogel.features.storage.errors import StorageError, too_large
 from ogel.features.storage.objects.conditions import Conditions
 from ogel.features.storage.objects.names import checked_name
 from ogel.features.storage.objects.object import Facts, StoredObject
-from ogel.features.storage.objects.writing import Content, ObjectWriter, Target
+from ogel.features.storage.objects.writing import Content, Inspect, ObjectWriter, Target
 from ogel.features.storage.policy import owner_of
 from ogel.features.storage.s3.errors import (
     invalid_part,
@@ -23,6 +23,7 @@ from ogel.features.storage.s3.errors import (
 from ogel.features.storage.s3.uploads.store import MultipartStore
 from ogel.features.storage.s3.uploads.upload import LEAST_PART_BYTES, Listed, Part, Upload
 from ogel.features.storage.s3.xml import malformed
+from ogel.features.storage.sniffing.signatures import HEAD_BYTES
 from ogel.kernel.principal import Caller, Principal
 from ogel.runtime.database.database import Database, Transaction
 
@@ -34,8 +35,14 @@ MOST_UPLOADS = 1000
 
 class MultipartService:
     def __init__(
-        self, database: Database, store: MultipartStore, writer: ObjectWriter, blobs: BlobService
+        self,
+        database: Database,
+        store: MultipartStore,
+        writer: ObjectWriter,
+        blobs: BlobService,
+        inspect: Inspect,
     ) -> None:
+        self._inspect = inspect
         self._database = database
         self._store = store
         self._writer = writer
@@ -130,6 +137,7 @@ class MultipartService:
         numbers = [number for number, _ in wanted]
         if any(one >= behind for one, behind in pairwise(numbers)):
             raise invalid_part_order()
+        facts = await self._inspected(caller, bucket, key, id, numbers[0])
         async with self._database.transaction() as tx:
             upload = await self._found(tx, caller.principal, bucket, key, id, lock=True)
             held = {part.position: part for part in await self._blobs.held(tx, upload.version)}
@@ -141,7 +149,6 @@ class MultipartService:
                 parts.append(part)
             if any(part.size < LEAST_PART_BYTES for part in parts[:-1]):
                 raise part_too_small()
-            facts = upload.what_is_said
             target = await self._target(tx, caller, bucket, upload.name, facts, conditions)
             size = sum(part.size for part in parts)
             if size > (most := self._writer.most_of(target.bucket)):
@@ -187,6 +194,20 @@ class MultipartService:
                 after_id=_id(after_id),
                 limit=limit,
             )
+
+    async def _inspected(self, caller: Caller, bucket: str, key: str, id: str, first: int) -> Facts:
+        """Looks at its first bytes for what is to be known of the object. Raises StorageError InvalidMimeType."""
+        async with self._database.transaction() as tx:
+            upload = await self._found(tx, caller.principal, bucket, key, id)
+            facts = upload.what_is_said
+            target = await self._target(tx, caller, bucket, upload.name, facts)
+            held = await self._blobs.held(tx, upload.version)
+            part = next((part for part in held if part.position == first), None)
+            if part is None:
+                await self._found(tx, caller.principal, bucket, key, id)  # or it was ended just now
+                raise invalid_part()
+        pieces = self._blobs.read([part.blob], 0, min(HEAD_BYTES, part.size))
+        return self._inspect(target.bucket, facts, b"".join([piece async for piece in pieces]))
 
     async def _target(
         self,
