@@ -16,13 +16,15 @@ _CONNECT_SECONDS = 5.0
 _WRITE_SECONDS = 60.0
 # Until it has looked through what it took; large archives take it minutes.
 _ANSWER_SECONDS = 300.0
+# What it finds, with AlertExceedsMax, in what it did not look through.
+_TOO_MUCH = "Heuristics.Limits.Exceeded"
 _MOST_ANSWER_BYTES = 8 * 1024
 
 
 class Clamav:
     """
-    One connection for each content. What is larger than clamd's own StreamMaxLength it refuses: set that to the largest
-    object there can be.
+    One connection for each content. What is larger than clamd's own StreamMaxLength it refuses; past MaxFileSize and
+    MaxScanSize it calls clean what it has not looked at, unless AlertExceedsMax is set.
     """
 
     def __init__(self, host: str, port: int) -> None:
@@ -79,6 +81,8 @@ async def _answer(connection: socket.socket) -> str:
 def _finding(answer: str) -> Finding:
     if answer == "OK":
         return Finding()
+    if answer.startswith(_TOO_MUCH):
+        raise NotScanned(answer.removesuffix(" FOUND"))
     if answer.endswith(" FOUND"):
         return Finding(answer.removesuffix(" FOUND"))
     raise NotScanned(answer.removesuffix(" ERROR"))

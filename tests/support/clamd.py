@@ -14,6 +14,7 @@ EICAR = b"X5O!P%@AP[4\\PZX54(P^)7CC)7}$EICAR" + b"-STANDARD-ANTIVIRUS-TEST-FILE!
 class Clamd(ServerInThread):
     """
     most_bytes  what is longer is refused, before its end.
+    looks_at    of what is longer it says that it did not look through it.
     is_away     it hangs up at once.
     scanned     lengths of what it looked through.
     """
@@ -21,6 +22,7 @@ class Clamd(ServerInThread):
     def __init__(self) -> None:
         super().__init__()
         self.most_bytes = 100_000_000
+        self.looks_at = 100_000_000
         self.is_away = False
         self.scanned: list[int] = []
 
@@ -51,4 +53,6 @@ class Clamd(ServerInThread):
             found = found or EICAR in piece
             rest = piece[-len(EICAR) :]
         self.scanned.append(size)
+        if size > self.looks_at:
+            return b"stream: Heuristics.Limits.Exceeded.MaxFileSize FOUND"
         return b"stream: Eicar-Signature FOUND" if found else b"stream: OK"

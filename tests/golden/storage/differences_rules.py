@@ -11,7 +11,7 @@ from tests.golden.storage.steps import Beginnings, Steps
 from tests.golden.storage.transcript import Line
 
 SEEN = "What one may see and not change is refused; what one may not see is not there."
-TYPES = "A type is the same in capitals, and with parameters that the bucket does not name (RFC 9110 8.3.1)."
+TYPES = "A type is the same in capitals, and whatever parameters follow it (RFC 9110 8.3.1)."
 LIMITED = "A limit holds for what comes without a length, too."
 _STORED: Json = {"status": 200, "body": Instead(STORED)}
 _MISSING: Json = {

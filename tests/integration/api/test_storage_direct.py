@@ -129,6 +129,7 @@ def test_what_cannot_be_is_refused_before_a_url_is_made(on_s3: World, api: World
         (400, {**new, "name": "a/../b"}),
         (400, {**new, "name": "a\0b"}),
         (422, {**new, "content_type": "a\r\nb: c"}),
+        (422, {**new, "content_type": "text/plain\n"}),
         (422, {**new, "cache_control": "é"}),
         (422, {**new, "other": 1}),
     ]

@@ -185,9 +185,23 @@ def renditions(api: World) -> int:
     return api.run(ask())
 
 
+def is_sealed(api: World) -> bool:
+    """Whether what was made last is encrypted."""
+    query = (
+        b"SELECT sealed_key IS NOT NULL FROM storage_blobs WHERE rendition_of IS NOT NULL"
+        b" ORDER BY created_at DESC LIMIT 1"
+    )
+
+    async def ask() -> bool:
+        async with api.platform.features["storage"].offers.core.database.autocommit() as tx:
+            return bool(await tx.value(query))
+
+    return api.run(ask())
+
+
 def test_doors_of_pictures_let_in_whom_doors_of_objects_do(api: World, storage: Storage, bucket: str) -> None:
     hidden = f"hidden-{uuid4().hex[:8]}"
-    api.run(storage.buckets.create(Caller(SYSTEM, "req_1"), NewBucket(hidden)))
+    api.run(storage.buckets.create(Caller(SYSTEM, "req_1"), NewBucket(hidden, encrypted=True)))
     at, shown = (stored(api, each, a_picture(8, 8)) for each in (hidden, bucket))
     asked = f"/storage/v1/object/sign/{at}"
     signed = api("POST", asked, {"expiresIn": 60, "transform": {"width": 4, "format": "png"}}).json[
@@ -197,10 +211,11 @@ def test_doors_of_pictures_let_in_whom_doors_of_objects_do(api: World, storage: 
     signed = quote(signed, safe="/?=&")
     assert seen(api("GET", f"/storage/v1{signed}", key="")) == ("PNG", (4, 4))
     assert seen(api("GET", f"/storage/v1{signed}&width=8", key="")) == ("PNG", (4, 4))
+    assert is_sealed(api)  # as the picture is
     # Who may have the small one may not have the whole.
     whole = signed.replace("/render/image/sign/", "/object/sign/")
     assert api("GET", f"/storage/v1{whole}", key="").json["code"] == "InvalidSignature"
-    token = api("POST", asked, {"expiresIn": 60}).json["signedURL"].partition("?")[2]
+    token = api("POST", asked, {"expiresIn": 60, "transform": {}}).json["signedURL"].partition("?")[2]
     assert (
         api("GET", f"/storage/v1/render/image/sign/{at}?{token}", key="").json["code"] == "InvalidSignature"
     )

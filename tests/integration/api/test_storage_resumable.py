@@ -187,6 +187,10 @@ def test_beginnings_that_break_a_rule_leave_nothing(api: World, bucket: str) -> 
         (400, {"upload-length": "5", "upload-metadata": said, "upload-concat": "both"}),
         (400, {"upload-metadata": said, "upload-concat": "final;"}),
         (404, {"upload-metadata": said, "upload-concat": "final;/files/a"}),
+        (404, {"upload-metadata": said, "upload-concat": "final;http://[ ://"}),
+        (415, {"upload-length": "5", "upload-metadata": metadata("wrong", contentType="text/plain\r\nx: y")}),
+        (415, {"upload-length": "5", "upload-metadata": metadata("wrong", contentType="text/ü")}),
+        (415, {"upload-length": "5", "upload-metadata": metadata("wrong", contentType="text/plain\n")}),
         (400, {"upload-metadata": said, "upload-concat": f"final;/files/{uuid4()}"}),
         (401, {"upload-length": "5", "upload-metadata": said, "authorization": "Bearer nobody"}),
     ]  # fmt: skip
@@ -224,6 +228,12 @@ def test_beginnings_take_bytes_no_bytes_and_lengths_that_come_later(api: World, 
     assert send(api, known, 0, b"abc").status == 204
     assert send(api, known, 3, b"", upload_length="3").headers["tus-complete"] == "1"
     assert content(api, "known") == b"abc"
+
+
+def test_metadata_that_is_none_is_left_out(api: World, bucket: str) -> None:
+    for number, raw in enumerate(("{bad", "[1]", "[" * 4000, '{"a":"\\ud800"}', '{"a":"\\u0000"}')):
+        assert begin(api, "", 1, b"x", upload_metadata=metadata(f"umd-{number}", metadata=raw)).status == 201
+        assert rows(api, f"SELECT user_metadata FROM objects WHERE name = 'umd-{number}'") == [(None,)]
 
 
 def test_checksums_are_kept_to_or_the_bytes_are_not(api: World, bucket: str) -> None:
@@ -302,6 +312,9 @@ def test_parts_are_put_together(api: World, bucket: str) -> None:
     assert begin(api, "joined", 6, upload_concat=urls).status == 400
     joined = begin(api, "joined", None, upload_concat=urls)
     assert content(api, "joined") == b"defabc"
+    # The answer may have been lost.
+    assert place(begin(api, "joined", None, upload_concat=urls)) == place(joined)
+    assert begin(api, "other", None, upload_concat=urls).status == 400
     head = api("HEAD", place(joined), headers=TUS)
     assert (head.headers["upload-concat"], head.headers["upload-length"], head.headers["upload-offset"]) == (
         urls,

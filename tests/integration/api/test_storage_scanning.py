@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from typing import Any
 from uuid import uuid4
 
 import pytest
 
+from ogel.cli.doctor.patient import met
+from ogel.cli.doctor.scanner import scanner
 from ogel.features.storage.scanning.service import KIND
 from ogel.features.storage.services import Storage
 from ogel.kernel.clock import utc_now
@@ -90,11 +93,16 @@ def test_what_is_clean_is_read_once_it_is_known_to_be(api: World, clamd: Clamd, 
     assert (waits.status, waits.json["code"]) == (423, "ResourceLocked")
     assert waits.headers["retry-after"]
     assert api("GET", f"/storage/v1/render/image/public/{bucket}/a.txt", key="").status == 423
+    assert api("GET", f"{OBJECT}/public/{bucket}/a.txt", key="").status == 423
+    # It can be signed, and moved, but not read.
+    signed = api("POST", f"{OBJECT}/sign/{bucket}/a.txt", {"expiresIn": 60}).json["signedURL"]
+    assert api("GET", f"/storage/v1{signed}", key="").status == 423
     listed = api("POST", f"{OBJECT}/list/{bucket}", {"prefix": ""}).json
     assert [each["name"] for each in listed] == ["a.txt"]
     assert [each.verdict for each in scan(api)] == ["done"]
     assert clamd.scanned[-1] == len(content)
     assert got(api, bucket, "a.txt").raw == content
+    assert api("GET", f"/storage/v1{signed}", key="").raw == content
     assert events(api, "clean")[0]["bucket"] == bucket
     # Other content waits again.
     put(api, bucket, "a.txt", b"other")
@@ -154,6 +162,13 @@ def test_what_is_large_is_refused_before_its_end_and_not_taken_for_clean(
     finally:
         clamd.most_bytes = 100_000_000
     assert got(api, bucket, "large").status == 423
+    clamd.looks_at = 100_000
+    try:
+        begin_all(api, again=True)
+        scan(api)
+    finally:
+        clamd.looks_at = 100_000_000
+    assert got(api, bucket, "large").status == 423
 
 
 def test_an_object_that_is_gone_or_changed_is_not_scanned(api: World, clamd: Clamd, bucket: str) -> None:
@@ -190,3 +205,20 @@ def test_a_bucket_is_scanned_only_where_there_is_a_scanner(
         answer = without("POST", "/api/storage/buckets", {"id": "scanned", "scanned": True})
         assert_problem(answer, 422)
         assert answer.json["errors"][0]["path"] == "body.scanned"
+
+
+def test_the_doctor_tries_the_scanner(clamd: Clamd) -> None:
+    def examined(**environ: str) -> list[tuple[bool, str]]:
+        servers = {"DATABASE_URL": "postgresql://localhost/x", "REDIS_URL": "redis://localhost"}
+        found = asyncio.run(scanner(met({**servers, **environ})))
+        return [(each.ok, each.detail) for each in found]
+
+    assert examined() == []
+    assert examined(OGEL_CLAMAV=f"127.0.0.1:{clamd.port}") == [(True, f"127.0.0.1:{clamd.port} scans")]
+    clamd.is_away = True
+    try:
+        [(is_well, said)] = examined(OGEL_CLAMAV=f"localhost:{clamd.port}")
+    finally:
+        clamd.is_away = False
+    assert not is_well
+    assert "does not answer well" in said

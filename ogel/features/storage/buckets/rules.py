@@ -25,8 +25,8 @@ MOST_TYPES = 100
 MOST_LIFECYCLE_RULES = 50
 
 _WORD = r"[a-z0-9!#$&^_.+-]+"
-_TYPE = re.compile(rf"(?:\*|{_WORD})/(?:\*|{_WORD})(?:\s*;.*)?", re.IGNORECASE)
-_ANY = "*/*"
+_TYPE = re.compile(rf"\*|(?:\*|{_WORD})/(?:\*|{_WORD})(?:\s*;.*)?", re.IGNORECASE)
+_ANY = ("*/*", "*")
 _CHECKED = ("file_size_limit", "allowed_mime_types", "permissions", "lifecycle")
 
 Rules = TypeVar("Rules", bound=Struct)
@@ -122,15 +122,13 @@ def _checked_types(patterns: Sequence[str]) -> list[str]:
 
 def allows_type(patterns: Sequence[str] | None, content_type: str) -> bool:
     """
-    Whether one of the patterns is of that type; none at all allow each. Parameters (`; charset=utf-8`) count only for a
-    pattern that has some, and case does not count (RFC 9110 §8.3.1).
+    Whether one of the patterns is of that type; none at all allow each. Parameters (`; charset=utf-8`) and case do not
+    count (RFC 9110 §8.3.1).
     """
     if not patterns:
         return True
-    whole = _plain(content_type)
-    bare = whole.partition(";")[0]
-    kind = bare.partition("/")[0]
-    return any(each in (_ANY, whole, bare, f"{kind}/*") for each in map(_plain, patterns))
+    type = _plain(content_type)
+    return any(each in (*_ANY, type, f"{type.partition('/')[0]}/*") for each in map(_plain, patterns))
 
 
 def admitted(bucket: Bucket, facts: Facts) -> Facts:
@@ -141,4 +139,4 @@ def admitted(bucket: Bucket, facts: Facts) -> Facts:
 
 
 def _plain(content_type: str) -> str:
-    return re.sub(r"\s+", "", content_type).lower()
+    return content_type.partition(";")[0].strip().lower()

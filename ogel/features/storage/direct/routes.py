@@ -18,9 +18,9 @@ from ogel.runtime.http.route import Call, Route, Timestamp
 _WRITE = Access("known", WRITE, "write")
 _PATH = "/api/storage/direct-uploads"
 
-# Values of header fields.
-_Type = Annotated[str, Meta(max_length=255, pattern=r"^[\x21-\x7e][\x20-\x7e]*$")]
-_Field = Annotated[str, Meta(max_length=255, pattern=r"^[\x20-\x7e]*$")]
+# Values of header fields. `$` alone would match before a newline at the end.
+_Type = Annotated[str, Meta(max_length=255, pattern=r"^[\x21-\x7e][\x20-\x7e]*$(?!\n)")]
+_Field = Annotated[str, Meta(max_length=255, pattern=r"^[\x20-\x7e]*$(?!\n)")]
 
 
 class NewDirectUpload(Struct, frozen=True, forbid_unknown_fields=True):

@@ -178,7 +178,7 @@ class DirectUploads:
 
     async def _stored(self, upload: DirectUpload) -> StoredObject:
         """Raises StorageError NoSuchKey: it has been deleted since."""
-        return (await self._reader.open(SYSTEM, upload.bucket_id, upload.name)).object
+        return await self._reader.find(SYSTEM, upload.bucket_id, upload.name)
 
 
 def _checked(upload: DirectUpload | None, principal: Principal) -> DirectUpload:

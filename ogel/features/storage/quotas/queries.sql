@@ -8,6 +8,10 @@ SELECT subject, max_bytes, used_bytes, reserved_bytes FROM storage_quotas WHERE 
 -- Another limit for what is counted already.
 UPDATE storage_quotas SET max_bytes = %(max_bytes)s WHERE subject = %(subject)s
 
+-- be_impatient --
+-- Others queue behind whoever waits for the lock that follows.
+SET LOCAL lock_timeout = '3s'
+
 -- hold_still --
 -- Waits for all who have written blobs, and lets no other write any before the end of the transaction: what is counted
 -- then is all there is, and whoever writes later finds the quota.

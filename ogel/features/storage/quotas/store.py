@@ -41,7 +41,8 @@ class QuotaStore:
     async def begin(
         self, tx: Transaction, subject: str, max_bytes: int, *, bucket: str | None, owner: str | None
     ) -> None:
-        """Nobody else writes a blob until the transaction ends: it should be soon."""
+        """Nobody else writes a blob until the transaction ends: it should be soon. Raises DatabaseLocked."""
+        await tx.execute(_SQL.be_impatient)
         await tx.execute(_SQL.hold_still)
         parameters = {"subject": subject, "max_bytes": max_bytes, "bucket": bucket, "owner": owner}
         await tx.execute(_SQL.begin, parameters)

@@ -48,6 +48,14 @@ UPDATE storage_uploads SET length = %(length)s WHERE id = %(id)s AND lock_token 
 -- finish --
 UPDATE storage_uploads SET finished_at = now() WHERE id = %(id)s
 
+-- final --
+-- What was put together of these parts before, by who asks again since no answer came.
+SELECT {upload} FROM storage_uploads AS u
+WHERE bucket_id = %(bucket)s AND name = %(name)s AND protocol = 'tus' AND concat = 'final'
+  AND owner_id IS NOT DISTINCT FROM %(owner)s AND role IS NOT DISTINCT FROM %(role)s
+  AND facts ->> 'concat' = %(concat)s AND EXISTS (SELECT FROM objects AS o WHERE o.version = u.version)
+LIMIT 1
+
 -- lock_parts --
 -- Parts that are to be put together, which nobody else can use or write to before the end of the transaction.
 SELECT {upload} FROM storage_uploads WHERE id = ANY (%(ids)s) AND protocol = 'tus' ORDER BY id FOR UPDATE

@@ -175,14 +175,16 @@ class UploadService:
 
     async def concatenate(self, caller: Caller, new: NewUpload, ids: Sequence[UUID]) -> Upload:
         """
-        Makes one object of parts that are whole, in this order; they are used up. Raises as `create` does, and
-        StorageError InvalidPart.
+        Makes one object of parts that are whole, in this order; they are used up. Asked again, it answers the same.
+        Raises as `create` does, and StorageError InvalidPart.
         """
         if not 0 < len(ids) <= MOST_PARTS or len(set(ids)) < len(ids):
             raise part_refused(f"An object is made of 1 to {MOST_PARTS} parts, each of them named once.")
         assert new.bucket is not None
         new = replace(new, name=checked_name(new.name or ""))
         async with self._database.transaction() as tx:
+            if (before := await self._store.final(tx, caller.principal, new)) is not None:
+                return before
             bucket = await self._target(tx, caller.principal, new)
             first = await self._store.get(tx, ids[0])
         version = _checked_part(first.upload if first else None, caller.principal).version

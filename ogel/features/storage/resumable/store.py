@@ -92,6 +92,12 @@ class UploadStore:
     async def finish(self, tx: Transaction, id: UUID) -> None:
         await tx.execute(_SQL.finish, {"id": id})
 
+    async def final(self, tx: Transaction, principal: Principal, new: NewUpload) -> Upload | None:
+        """Returns what the principal has put together of the same parts already, if it is still there."""
+        owner, role = writer(principal)
+        said = {"bucket": new.bucket, "name": new.name, "concat": new.said.concat}
+        return await tx.one(_SQL.final, {**said, "owner": owner, "role": role}, Upload)
+
     async def lock_parts(self, tx: Transaction, ids: Sequence[UUID]) -> list[Upload]:
         return await tx.all(_SQL.lock_parts, {"ids": list(ids)}, Upload)
 

@@ -52,7 +52,7 @@ class UrlSigner:
         """
         name = checked_name(name)
         _check(seconds)
-        await self._reader.open(principal, bucket, name)
+        await self._reader.find(principal, bucket, name)
         return self._tokens.make("download", bucket, name, seconds, **claims)
 
     async def sign_rendition(
@@ -61,7 +61,7 @@ class UrlSigner:
         """As `sign_download`, but lets one have only what becomes of the picture."""
         name = checked_name(name)
         _check(seconds)
-        await self._reader.open(principal, bucket, name)
+        await self._reader.find(principal, bucket, name)
         return self._tokens.make("render", bucket, name, seconds, transformations=msgspec.to_builtins(wanted))
 
     async def sign_downloads(

@@ -69,7 +69,7 @@ class SignedRoutes:
 
     async def sign(self, call: Call[_Wanted, Any]) -> _Signed:
         bucket, name, seconds = call.path["bucket"], call.path["name"], _seconds(call.body)
-        if (wanted := call.body.transform) is not None:
+        if (wanted := call.body.transform) not in (None, Wanted()):
             token = await self._signer.sign_rendition(call.principal, bucket, name, seconds, wanted)
             return _Signed(_url("/render/image/sign", bucket, name, token))
         token = await self._signer.sign_download(call.principal, bucket, name, seconds)

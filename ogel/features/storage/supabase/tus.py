@@ -6,16 +6,15 @@ import re
 from binascii import a2b_base64
 from collections.abc import Callable, Mapping
 from typing import Any
-from urllib.parse import urlsplit
 from uuid import UUID
-
-import msgspec
 
 from ogel.features.storage.errors import StorageError, no_such_upload
 from ogel.features.storage.lifecycle.ends import end_of
 from ogel.features.storage.objects.object import Facts
 from ogel.features.storage.resumable.checksum import ALGORITHMS, Checksum, parse
 from ogel.features.storage.resumable.upload import NewUpload, Said
+from ogel.features.storage.supabase.uploads import check_content_type
+from ogel.features.storage.supabase.user_metadata import read_user_metadata
 from ogel.runtime.http.route import Call
 
 VERSION = "1.0.0"
@@ -69,35 +68,40 @@ def checksum(header: Header) -> Checksum | None:
 def new_upload(call: Call[Any, Any]) -> tuple[NewUpload, list[UUID]]:
     """What is to be begun, and of a final upload the parts that it is made of. Raises StorageError."""
     header = call.header
-    concat = header("upload-concat")
+    concat = header("upload-concat") or ""
     is_part, parts = concat == "partial", _parts(concat)
+    length = _length(header, is_final=bool(parts))
+    raw = header("upload-metadata")
+    if raw is None and not is_part:
+        raise refused(400, "Metadata header is required")
+    metadata = {} if raw is None else metadata_of(raw)
+    bucket, name = _place(metadata, is_part=is_part)
+    said = Said(_facts(metadata), raw or "", concat)
+    return NewUpload(bucket, name, length, said, header("x-upsert") == "true", is_part), parts
+
+
+def _length(header: Header, *, is_final: bool) -> int | None:
+    """None: it will be said later, or is that of the parts."""
     length, deferred = number(header, "upload-length"), header("upload-defer-length")
     if deferred not in (None, "1"):
         raise refused(400, "Invalid upload-defer-length")
-    if parts:
-        if length is not None or deferred is not None:
-            raise refused(400, "Invalid upload-length: a final upload has that of its parts")
-    elif (length is None) == (deferred is None):
+    if is_final and (length is not None or deferred is not None):
+        raise refused(400, "Invalid upload-length: a final upload has that of its parts")
+    if not is_final and (length is None) == (deferred is None):
         raise refused(400, "Upload-Length or Upload-Defer-Length header required")
-    raw = header("upload-metadata")
-    if raw is None and not is_part:
-        raise StorageError(400, "InvalidRequest", "Metadata header is required")
-    metadata = {} if raw is None else metadata_of(raw)
+    return length
+
+
+def _place(metadata: Mapping[str, bytes], *, is_part: bool) -> tuple[str | None, str | None]:
+    """The bucket and the name; a part may leave out both."""
     bucket, name = _text(metadata, "bucketName"), _text(metadata, "objectName")
-    if not is_part and not bucket:
+    if bucket and name:
+        return bucket, name
+    if is_part:
+        return None, None
+    if not bucket:
         raise StorageError(400, "InvalidBucketName", "Bucket name invalid")
-    if bucket and not name and not is_part:
-        raise StorageError(400, "InvalidKey", "Invalid key: ")
-    said = Said(_facts(metadata), raw or "", concat or "")
-    homeless = is_part and not (bucket and name)
-    return NewUpload(
-        None if homeless else bucket,
-        None if homeless else name,
-        length,
-        said,
-        header("x-upsert") == "true",
-        is_part,
-    ), parts
+    raise StorageError(400, "InvalidKey", "Invalid key: ")
 
 
 def metadata_of(raw: str) -> Mapping[str, bytes]:
@@ -106,17 +110,12 @@ def metadata_of(raw: str) -> Mapping[str, bytes]:
     if len(raw) > _METADATA_BYTES:
         raise refused(400, f"Invalid upload-metadata: it is longer than {_METADATA_BYTES} bytes")
     for pair in raw.split(","):
-        key, space, encoded = pair.strip().partition(" ")
+        key, _, encoded = pair.strip().partition(" ")
         try:
-            value = a2b_base64(encoded, strict_mode=True) if encoded else b""
-        except ValueError:
-            value = None
-        if (
-            value is None
-            or key in found
-            or not _KEY.fullmatch(key)
-            or (space and not encoded.strip() and encoded)
-        ):
+            value = a2b_base64(encoded, strict_mode=True)
+        except ValueError as error:
+            raise refused(400, "Invalid upload-metadata") from error
+        if key in found or not _KEY.fullmatch(key):
             raise refused(400, "Invalid upload-metadata")
         found[key] = value
     return found
@@ -131,33 +130,24 @@ def _text(metadata: Mapping[str, bytes], key: str) -> str | None:
 
 def _facts(metadata: Mapping[str, bytes]) -> Facts:
     seconds = _text(metadata, "cacheControl") or ""
+    kind = _text(metadata, "contentType") or "application/octet-stream"
+    check_content_type(kind)
     return Facts(
-        _text(metadata, "contentType") or "application/octet-stream",
+        kind,
         f"max-age={int(seconds)}" if _DIGITS.fullmatch(seconds) else "no-cache",
-        _object(metadata.get("metadata", b"")),
+        read_user_metadata(metadata.get("metadata")),
         end_of(_text(metadata, "expiresIn"), _text(metadata, "expiresAt")),
     )
 
 
-def _object(raw: bytes) -> Mapping[str, Any] | None:
-    """As Supabase has it, what is no JSON object is left out."""
-    try:
-        return msgspec.json.decode(raw, type=dict[str, Any])
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return None
-
-
-def _parts(concat: str | None) -> list[UUID]:
+def _parts(concat: str) -> list[UUID]:
     """The ids in `final;/files/a /files/b`. Raises StorageError."""
-    if concat in (None, "partial"):
+    if concat in ("", "partial"):
         return []
-    kind, _, urls = str(concat).partition(";")
-    ids = (
-        [upload_id(urlsplit(url).path.rpartition("/")[2]) for url in urls.split()] if kind == "final" else []
-    )
-    if not ids:
+    kind, _, urls = concat.partition(";")
+    if kind != "final" or not urls.strip():
         raise refused(400, "Invalid upload-concat")
-    return ids
+    return [upload_id(url.partition("?")[0].rpartition("/")[2]) for url in urls.split()]
 
 
 def upload_id(text: str) -> UUID:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from ogel.kernel.principal import Caller
 
 _FORM = "multipart/form-data"
-_TYPE = re.compile(r"[\w!#$&^.+*-]+/[\w!#$&^.+*-]+(?:\s*;[\x20-\x7e]*)?", re.ASCII)
+_TYPE = re.compile(r"[\w!#$&^.+*-]+/[\w!#$&^.+*-]+(?:[ \t]*;[\x20-\x7e]*)?", re.ASCII)
 _MOST_TYPE_CHARACTERS = 255
 # Below these, objects are read; whoever writes there means a bucket of that name.
 _READ_BELOW = ("authenticated", "info", "public")
@@ -60,7 +60,7 @@ async def take(
         )
     async with aclosing(UploadForm(body)) as form:
         facts = await form.begin()
-        _check_type(facts.content_type)
+        check_content_type(facts.content_type)
         return await writer.put(
             caller,
             bucket,
@@ -78,7 +78,7 @@ def _facts(call: Call[BodyStream, Any]) -> Facts:
     kind = call.header("content-type")
     if kind is None:
         kind = "application/octet-stream"
-    _check_type(kind)
+    check_content_type(kind)
     return Facts(
         kind.strip(),
         call.header("cache-control") or "no-cache",
@@ -86,8 +86,9 @@ def _facts(call: Call[BodyStream, Any]) -> Facts:
     )
 
 
-def _check_type(kind: str) -> None:
-    if len(kind) > _MOST_TYPE_CHARACTERS or not _TYPE.fullmatch(kind.strip()):
+def check_content_type(kind: str) -> None:
+    """Raises StorageError InvalidMimeType for what is no type at all."""
+    if len(kind) > _MOST_TYPE_CHARACTERS or not _TYPE.fullmatch(kind):
         raise invalid_content_type()
 
 
