@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, cast
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import psycopg
 import pytest
@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ogel.features.storage.objects.listing import ObjectLister
-from ogel.kernel.principal import SYSTEM
+from ogel.kernel.principal import AUTHENTICATED, SYSTEM, Principal
 from ogel.runtime.database.database import Database, Transaction
 from tests.support.world import World
 
@@ -168,22 +168,28 @@ class _Within:
         yield self._tx
 
 
-def test_a_folder_costs_as_much_as_an_object(api: World, connection: psycopg.Connection[Any]) -> None:
-    """2,000 objects in two folders are not read for a list that shows the folders."""
+@pytest.mark.parametrize("principal", [SYSTEM, Principal("user", str(UUID(int=7)), role=AUTHENTICATED)])
+def test_a_folder_costs_as_much_as_an_object(
+    api: World, connection: psycopg.Connection[Any], principal: Principal
+) -> None:
+    """2,000 objects in two folders are not read for a list that shows the folders, also under policies."""
     bucket = a_bucket(connection, [f"{half}/{number:05}" for half in "ab" for number in range(1000)])
     connection.execute("ANALYZE storage.objects")
+    connection.execute(
+        """UPDATE storage.buckets SET permissions = '{"read": ["users"]}' WHERE id = %s""", [bucket]
+    )
 
     async def story() -> int:
         async with api.platform.core.database.transaction() as tx:
             lister = ObjectLister(cast(Database, _Within(tx)))
             for descending in (False, True):
-                found = await lister.folder(SYSTEM, bucket, "", limit=10, descending=descending)
+                found = await lister.folder(principal, bucket, "", limit=10, descending=descending)
                 assert sorted(each.name for each in found) == ["a", "b"]
-                walked = await lister.walk(SYSTEM, bucket, delimiter="/", limit=1, descending=descending)
+                walked = await lister.walk(principal, bucket, delimiter="/", limit=1, descending=descending)
                 assert walked.more
-            inside = await lister.folder(SYSTEM, bucket, "a", search="0099", limit=3)
+            inside = await lister.folder(principal, bucket, "a", search="0099", limit=3)
             assert [each.name for each in inside] == ["a/00990", "a/00991", "a/00992"]
-            last = await lister.walk(SYSTEM, bucket, prefix="b/", after="b/00997", limit=10)
+            last = await lister.walk(principal, bucket, prefix="b/", after="b/00997", limit=10)
             assert [each.name for each in last.entries] == ["b/00998", "b/00999"]
             return int(await tx.value(_ROWS_READ))
 
