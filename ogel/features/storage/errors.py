@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from ogel.kernel.errors import OgelError
 
+# Codes that others go by.
+NO_SUCH_BUCKET = "NoSuchBucket"
+
 
 class StorageError(OgelError):
     """
@@ -29,7 +32,7 @@ class StorageError(OgelError):
 
 
 def no_such_bucket() -> StorageError:
-    return StorageError(404, "NoSuchBucket", "Bucket not found", "Bucket not found")
+    return StorageError(404, NO_SUCH_BUCKET, "Bucket not found", "Bucket not found")
 
 
 def no_such_key() -> StorageError:
