@@ -36,6 +36,11 @@ class OgelError(Exception):
         self.errors = errors
         self.retry_after_seconds = retry_after_seconds
 
+    @property
+    def kind(self) -> str:
+        """What programs know it by, in words that begin with capitals."""
+        return type(self).__name__
+
 
 class Malformed(OgelError):
     status = 400

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from ogel.features.storage.blobs.verify import Verifier
-from tests.support.dying_storage import BUCKET, LITTLE, MODULE, MUCH, STORIES
+from tests.support.dying_storage import BUCKET, ENCRYPTED, LITTLE, MODULE, MUCH, STORIES
 from tests.support.forking import Forked
 from tests.support.process import ADMIN_KEY, SECRET
 from tests.support.world import World
@@ -32,9 +32,13 @@ class Mortal:
             **environment,
         }
         with World(**environment) as world:
-            assert world("POST", "/storage/v1/bucket", {"name": BUCKET}).status == 200
-            quota = b"INSERT INTO ogel.storage_quotas VALUES ('bucket:mortal', 10^15, 0, 0)"
-            world.run(execute(world, quota))
+            for bucket in (BUCKET, ENCRYPTED):
+                assert world("POST", "/storage/v1/bucket", {"name": bucket}).status == 200
+            for statement in (
+                b"UPDATE buckets SET encrypted = true WHERE id = 'sealed'",
+                b"INSERT INTO ogel.storage_quotas SELECT 'bucket:' || id, 10^15, 0, 0 FROM buckets",
+            ):
+                world.run(execute(world, statement))
         self._settings = environment
 
     def run(self, *arguments: str, log: Path, seconds: float) -> Any:
@@ -53,7 +57,7 @@ class Mortal:
         with World(**self._settings) as world:
             stored = world.run(self._settle(world))
             for name in stored:
-                found = world("GET", f"/storage/v1/object/authenticated/{BUCKET}/{name}")
+                found = world("GET", f"/storage/v1/object/authenticated/{name}")
                 assert found.raw in (LITTLE, MUCH), name
 
     async def _settle(self, world: World) -> Sequence[str]:
@@ -70,11 +74,14 @@ class Mortal:
         assert report.is_clean, report
         keys = {entry.key async for entry in core.objects.list("blobs/")}
         async with core.database.autocommit() as tx:
-            rows = await tx.tuples(b"SELECT key, state, size FROM ogel.storage_blobs")
-            names = await tx.tuples(b"SELECT name FROM objects")
-            quota = await tx.tuples(b"SELECT used_bytes, reserved_bytes FROM ogel.storage_quotas")
-        assert {(key, state) for key, state, _ in rows} == {(key, "live") for key in keys}
-        assert quota == [(sum(size for _, _, size in rows), 0)]
+            rows = await tx.tuples(b"SELECT key, state FROM ogel.storage_blobs")
+            names = await tx.tuples(b"SELECT bucket_id || '/' || name FROM objects")
+            wrong = await tx.tuples(
+                b"SELECT * FROM ogel.storage_quotas AS q WHERE reserved_bytes <> 0 OR used_bytes <> ("
+                b"SELECT coalesce(sum(size), 0) FROM ogel.storage_blobs WHERE 'bucket:' || bucket_id = q.subject)"
+            )
+        assert set(rows) == {(key, "live") for key in keys}
+        assert wrong == []
         assert await core.objects.sweep("blobs/", LATER) == 0
         return [name for (name,) in names]
 

@@ -26,12 +26,14 @@ from tests.support.process import ADMIN_KEY, Client, Ogel
 
 Run = Callable[..., Finished]
 OBJECT = "/storage/v1/object"
+MOST = 2_000_000
 
 
 @pytest.fixture(scope="module")
 def suite(suite_servers: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ogel]:
     directory = tmp_path_factory.mktemp("suite")
-    here = {**suite_servers, "OGEL_DATA_DIR": str(directory / "data")}
+    limit = {"OGEL_STORAGE_FILE_SIZE_LIMIT": str(MOST)}
+    here = {**suite_servers, **limit, "OGEL_DATA_DIR": str(directory / "data")}
     with Ogel("api", "--with", "worker,scheduler", log=directory / "ogel.log", **here) as ogel:
         yield ogel
 
@@ -104,6 +106,16 @@ def test_what_is_wrong_is_said_in_a_line(run: Run, bucket: str, tmp_path: Path, 
         refused = run("cp", *arguments)
         assert refused.code == 1 and said in refused.err, (arguments, refused.err)
     assert [each.name for each in tmp_path.iterdir()] == ["a"]
+    # Also while it is still being sent, whether its length was said or not.
+    large = tmp_path / "large"
+    large.write_bytes(b"x" * 4 * MOST)
+    for refused in (
+        run("cp", str(large), f"{bucket}:"),
+        run("cp", "-", f"{bucket}:large", stdin=large.read_bytes()),
+    ):
+        assert refused.code == 1 and f"maximum allowed size: {MOST} bytes" in refused.err, refused.err
+    with mock.patch.object(sending, "RESUMABLE_BYTES", 4 * MOST + 1):
+        assert "larger" in run("cp", str(large), f"{bucket}:").err
 
 
 def test_a_download_goes_on_where_it_was_broken_off(

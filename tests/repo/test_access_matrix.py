@@ -75,9 +75,6 @@ OPEN = {
     ("PATCH", "/storage/v1/upload/resumable/sign/{id}"),
     ("POST", "/storage/v1/upload/resumable/sign"),
     ("POST", "/storage/v1/upload/resumable/sign/{id}"),
-    # What is in public buckets.
-    ("GET", "/storage/v1/object/info/public/{bucket}/{name:path}"),
-    ("GET", "/storage/v1/object/public/{bucket}/{name:path}"),
     ("GET", "/storage/v1/status"),
     ("GET", "/storage/v1/version"),
 }

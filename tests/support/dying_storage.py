@@ -15,10 +15,12 @@ import sys
 import threading
 import time
 import traceback
+from base64 import b64encode
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Any
+from urllib.parse import urlsplit
 
 from ogel.adapters.storage.s3_requests import Requests
 from ogel.features.storage.blobs import service
@@ -26,9 +28,9 @@ from ogel.runtime.database.database import Database, Transaction
 from tests.support.world import World
 
 MODULE = "tests.support.dying_storage"
-BUCKET = "mortal"
+BUCKET, ENCRYPTED = "mortal", "sealed"
 LITTLE, MUCH = b"little", bytes(range(256)) * 36_000  # of two parts, on S3
-_OBJECTS = f"/storage/v1/object/{BUCKET}"
+_DOOR = "/storage/v1"
 _SECONDS = 60
 _PIECE_BYTES = 256 * 1024
 
@@ -107,7 +109,7 @@ def die() -> None:
 
 
 def put(world: World, name: str, content: bytes = LITTLE) -> None:
-    answer = world("POST", f"{_OBJECTS}/{name}", raw=content, headers={"x-upsert": "true"})
+    answer = world("POST", f"{_DOOR}/object/{name}", raw=content, headers={"x-upsert": "true"})
     assert answer.status == 200, answer.raw
 
 
@@ -120,8 +122,42 @@ def replace(world: World, name: str) -> None:
 
 
 def delete(world: World, name: str) -> None:
-    answer = world("DELETE", f"{_OBJECTS}/{name}", headers={"content-type": "text/plain"})
+    answer = world("DELETE", f"{_DOOR}/object/{name}", headers={"content-type": "text/plain"})
     assert answer.status in (200, 404), answer.raw
+
+
+def resume(world: World, name: str) -> None:
+    """An upload in several requests."""
+    bucket, _, rest = name.partition("/")
+    words = {"bucketName": bucket, "objectName": rest, "contentType": "text/plain"}
+    metadata = ",".join(f"{word} {b64encode(said.encode()).decode()}" for word, said in words.items())
+    tus = {"tus-resumable": "1.0.0", "x-upsert": "true"}
+    began = {**tus, "upload-length": str(len(MUCH)), "upload-metadata": metadata}
+    answer = world("POST", f"{_DOOR}/upload/resumable", raw=b"", headers=began)
+    assert answer.status == 201, answer.raw
+    place, sent = urlsplit(answer.headers["location"]).path, 0
+    while sent < len(MUCH):
+        going_on = {**tus, "upload-offset": str(sent), "content-type": "application/offset+octet-stream"}
+        answer = world("PATCH", place, raw=MUCH[sent : sent + 3_000_000], headers=going_on)
+        assert answer.status == 204, answer.raw
+        sent = int(answer.headers["upload-offset"])
+
+
+def copy(world: World, name: str) -> None:
+    pass_on(world, "copy", name)
+
+
+def move(world: World, name: str) -> None:
+    pass_on(world, "move", name)
+
+
+def pass_on(world: World, how: str, name: str) -> None:
+    """To another name, perhaps in another bucket."""
+    bucket, _, rest = name.partition("/")
+    to = {"destinationBucket": random.choice([BUCKET, ENCRYPTED]), "destinationKey": f"{how}-{rest}"}
+    asked = {"bucketId": bucket, "sourceKey": rest, **to}
+    answer = world("POST", f"{_DOOR}/object/{how}", asked, headers={"x-upsert": "true"})
+    assert answer.status in (200, 400, 404, 409), answer.raw
 
 
 def put_and_delete(world: World, name: str) -> None:
@@ -150,12 +186,15 @@ STORIES: dict[str, tuple[Callable[[World, str], None], Callable[[World, str], No
     "put_much": (reap, put_much),
     "replace": (put_much, replace),
     "delete": (put, delete),
+    "resume": (reap, resume),
+    "copy": (put, copy),
+    "move": (put, move),
 }
 
 
 def tell(story: str, chosen: int | None, says: int) -> None:
     before, told = STORIES[story]
-    points, name = Points(chosen), f"{story}-{chosen}"
+    points, name = Points(chosen), f"{BUCKET}/{story}-{chosen}"
     points.behind_everything()
     with World(**os.environ) as world:
         before(world, name)
@@ -183,8 +222,8 @@ def live(seed: int, says: int) -> None:
     chance = random.Random(seed)
 
     def act(n: int) -> None:
-        name = f"name-{chance.randrange(8)}"
-        does = chance.choice([put, put, put_much, replace, delete, reap])
+        name = f"{chance.choice([BUCKET, ENCRYPTED])}/name-{chance.randrange(8)}"
+        does = chance.choice([put, put, put_much, replace, delete, resume, copy, move, reap])
         with suppress(AssertionError):  # a 503, when the bytes were given up by another's reaping
             does(world, name)
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from ogel.kernel.errors import OgelError
 
+# Codes that others go by.
+NO_SUCH_BUCKET = "NoSuchBucket"
+
 
 class StorageError(OgelError):
     """
@@ -27,9 +30,13 @@ class StorageError(OgelError):
         self.code = code
         self.error = code if error is None else error
 
+    @property
+    def kind(self) -> str:
+        return self.code
+
 
 def no_such_bucket() -> StorageError:
-    return StorageError(404, "NoSuchBucket", "Bucket not found", "Bucket not found")
+    return StorageError(404, NO_SUCH_BUCKET, "Bucket not found", "Bucket not found")
 
 
 def no_such_key() -> StorageError:
@@ -133,6 +140,13 @@ def quota_exceeded(message: str) -> StorageError:
 def intent_lost() -> StorageError:
     """The upload took so long that its bytes were given up."""
     return StorageError(503, "SlowDown", "The upload took too long; repeat it.", retry_after_seconds=1)
+
+
+def store_full() -> StorageError:
+    """Repeating does not help until somebody makes room."""
+    return StorageError(
+        507, "InsufficientStorage", "There is no room left in the store.", "Insufficient storage"
+    )
 
 
 def no_such_upload() -> StorageError:

@@ -72,7 +72,7 @@ class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
 def problem(error: OgelError, scope: Scope) -> Reply:
     """Builds the problem document of an error."""
     document = Problem(
-        type=f"urn:ogel:{_kebab(type(error).__name__)}",
+        type=f"urn:ogel:{_kebab(error.kind)}",
         title=error.title,
         status=error.status,
         detail=error.message,

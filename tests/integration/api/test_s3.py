@@ -77,6 +77,11 @@ def test_what_is_signed_wrongly_is_refused(api: World, s3: S3) -> None:
         method = "POST" if "delete" in target else "GET"
         refused = s3.send(method, target, headers=headers)
         assert (refused.status, code(refused)) == (403, "AccessDenied"), target
+    old = s3.send("GET", f"/s3/signed/a?AWSAccessKeyId={id}&Signature=x&Expires=2000000000")
+    older = s3.send("GET", "/s3/signed/a", headers={"authorization": f"AWS {id}:x"})
+    for refused in (old, older):
+        assert (refused.status, code(refused)) == (400, "InvalidRequest")
+        assert b"version 2" in refused.raw
     # Headers that only the holder of the secret may add.
     url = s3.presigned("PUT", "/signed/b")
     stolen = s3.send("PUT", url, headers={"x-amz-copy-source": "signed/a"})

@@ -9,12 +9,14 @@ from typing import Any
 
 import pytest
 
+from ogel.cli.in_process import _answer
 from ogel.features.storage.blobs.blob import Blob, Intent
 from ogel.features.storage.blobs.service import Lease
 from ogel.features.storage.errors import StorageError
 from ogel.kernel.errors import Unavailable
-from ogel.runtime.objects import ObjectMissing, ObjectStore, one, read
+from ogel.runtime.objects import ObjectMissing, ObjectStore, StoreFull, one, read
 from tests.support.blobs import Blobs
+from tests.support.process import ADMIN_KEY, Response
 from tests.support.world import World
 
 BRIEF = Lease(seconds=60.3, renewed_seconds=0.05, again_seconds=0.05)
@@ -184,6 +186,47 @@ def test_what_goes_wrong_on_the_way_is_told_as_it_is(blobs: Blobs) -> None:
             await filled(broken(LookupError("mine")))
 
     blobs.run(story())
+
+
+class Ill:
+    """A store that says what is wrong, with words that are for operators."""
+
+    def __init__(self, objects: ObjectStore, error: Exception) -> None:
+        self._objects = objects
+        self._error = error
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._objects, name)
+
+    async def put(self, *_: Any) -> None:
+        raise self._error
+
+    async def copy(self, *_: Any) -> None:
+        raise self._error
+
+
+def test_clients_do_not_hear_where_the_store_is(api: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    core = api.platform.core
+    assert api("POST", "/storage/v1/bucket", {"name": "ill"}).status == 200
+
+    def stored(error: Exception) -> tuple[int, str, str]:
+        ill = Ill(core.objects, error)
+        monkeypatch.setattr(core.features["storage"].offers.blobs, "_objects", ill)
+        headers = {"content-type": "text/plain"}
+        answer = _asked(api, "POST", "/storage/v1/object/ill/a", b"content", headers)
+        return answer.status, answer.json["code"], answer.json["message"]
+
+    full = stored(StoreFull("/data/storage has no room left: OGEL_STORAGE_LOCAL_BYTES"))
+    assert full == (507, "InsufficientStorage", "There is no room left in the store.")
+    away = stored(Unavailable("minio.railway.internal:9000 did not answer well"))
+    assert away == (503, "SlowDown", "The store does not answer as it should; try it again later.")
+
+
+def _asked(api: World, method: str, path: str, raw: bytes, headers: dict[str, str]) -> Response:
+    """Of what is not well here, for once."""
+    sent = {**headers, "authorization": f"Bearer {ADMIN_KEY}"}
+    answer = api.run(_answer(api._app, method, path, sent, raw, 10))
+    return Response(answer.status, answer.headers, answer.body)
 
 
 def test_blobs_that_follow_one_another_are_read_as_one(blobs: Blobs) -> None:

@@ -113,7 +113,8 @@ def test_what_is_no_form_with_one_file_leaves_nothing(api: World, suite_servers:
     assert named == [{"path": "body.file", "message": "no file came: a form's field of this name takes one"}]
     assert str(MOST) in send(api, form(part("file", b"x" * (MOST + 1), "a.bin"))).json["detail"]
     assert api("POST", UPLOAD, {"file": "a"}).status == 415
-    assert send(api, form(file), "?bucket=nowhere").status == 404
+    nowhere = send(api, form(file), "?bucket=nowhere")
+    assert (nowhere.status, nowhere.json["type"]) == (404, "urn:ogel:no-such-bucket")
     assert send(api, form(file), "?bucket=../x").status == 404
     assert send(api, form(file), "?bukket=x").status == 422
     assert send(api, form(file), key="").status == 401

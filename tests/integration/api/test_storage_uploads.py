@@ -187,6 +187,9 @@ def test_buckets_are_called_as_parts_of_paths_are(api: World, bucket: str) -> No
             assert (answer.status, answer.json.get("Key")) == (200, f"{bucket}/{name}")
         assert api("GET", f"{BASE}/object/authenticated/{bucket}/{name}").raw == b"x"
         assert api("GET", f"{BASE}/object/public/{bucket}/{name}", key="").raw == b"x"
+        if bucket == "public":
+            assert api("GET", f"{BASE}/object/{bucket}/{name}", key="").raw == b"x"
+            assert api("GET", f"{BASE}/object/info/{bucket}/{name}", key="").json["name"] == name
     assert len(api("DELETE", f"{BASE}/object/{bucket}", {"prefixes": names}).json) == len(names)
 
 

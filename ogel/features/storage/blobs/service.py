@@ -31,10 +31,10 @@ from ogel.features.storage.blobs.encryption import (
     stored_size,
 )
 from ogel.features.storage.blobs.store import BlobStore, Due
-from ogel.features.storage.errors import intent_lost, no_such_key, quota_exceeded, too_large
+from ogel.features.storage.errors import intent_lost, no_such_key, quota_exceeded, store_full, too_large
 from ogel.kernel.errors import Unavailable
 from ogel.runtime.database.database import Database, Transaction
-from ogel.runtime.objects import ObjectMissing, ObjectStore
+from ogel.runtime.objects import ObjectMissing, ObjectStore, StoreFull
 from ogel.runtime.secrets.vault import Unsealable, Vault
 
 log = structlog.get_logger(__name__)
@@ -112,27 +112,24 @@ class BlobService:
     ) -> Filled:
         """
         Stores the bytes; `length` is how many will come, where that is known. Raises StorageError EntityTooLarge past
-        `most` of them, SlowDown when the blob was given up meanwhile; StoreFull, Unavailable.
+        `most` of them, SlowDown when the blob was given up meanwhile, InsufficientStorage; Unavailable.
         """
         content = _limited(content, most)
         if intent.sealed_key is not None:
             return await self._fill_encrypted(intent, intent.sealed_key, content, length)
-        async with self._leased(intent):
+        async with self._leased(intent), store_told(intent.key):
             written = await self._objects.put(intent.key, content, length)
         return Filled(intent, written.size, bytes.fromhex(written.md5), bytes.fromhex(written.sha256))
 
     async def copy(self, intent: Intent, blob: Blob) -> Filled:
         """
         Stores the bytes of another blob, within the store unless they are to be encrypted, or were. They must stay
-        meanwhile. Raises StorageError NoSuchKey, SlowDown; StoreFull, Unavailable.
+        meanwhile. Raises StorageError NoSuchKey, SlowDown, InsufficientStorage; Unavailable.
         """
         if intent.sealed_key is not None or blob.sealed_key is not None:
             return await self.fill(intent, self.read([blob], 0, blob.size), blob.size, blob.size)
-        async with self._leased(intent):
-            try:
-                await self._objects.copy(blob.key, intent.key)
-            except ObjectMissing:
-                raise no_such_key() from None
+        async with self._leased(intent), store_told(blob.key):
+            await self._objects.copy(blob.key, intent.key)
         return Filled(intent, blob.size, blob.md5 or b"", None)
 
     async def keep(
@@ -254,7 +251,7 @@ class BlobService:
         self, intent: Intent, sealed_key: bytes, content: AsyncIterable[bytes], length: int | None
     ) -> Filled:
         encrypting = Encrypting(self._secret_of(intent.key, sealed_key))
-        async with self._leased(intent):
+        async with self._leased(intent), store_told(intent.key):
             await self._objects.put(
                 intent.key,
                 encrypting.encrypted(content),
@@ -266,11 +263,10 @@ class BlobService:
         try:
             return self._vault.open(sealed_key, key_purpose(key))
         except Unsealable as error:
-            log.error("storage.blob_sealed", key=key, error=str(error))
-            raise Unavailable(f"The object's key cannot be opened: it was {error}.") from error
+            raise Unavailable(f"The key of a blob cannot be opened: it was {error}.") from error
 
     async def _part(self, blob: Blob, first: int, end: int) -> AsyncIterator[bytes]:
-        try:
+        async with store_told(blob.key):
             if blob.sealed_key is None:
                 async for piece in self._stored(blob, first, end):
                     yield piece
@@ -279,12 +275,6 @@ class BlobService:
             stored = self._stored(blob, decrypting.start, decrypting.stop)
             async for piece in decrypting.decrypted(stored):
                 yield piece
-        except ObjectMissing:
-            log.error("storage.blob_missing", key=blob.key)
-            raise no_such_key() from None
-        except Damaged as error:
-            log.error("storage.blob_damaged", key=blob.key, error=error.message)
-            raise
 
     async def _stored(self, blob: Blob, first: int, end: int) -> AsyncIterator[bytes]:
         left = end - first
@@ -337,6 +327,25 @@ async def _limited(content: AsyncIterable[bytes], most: int) -> AsyncIterator[by
         if size > most:
             raise too_large(most)
         yield piece
+
+
+@asynccontextmanager
+async def store_told(key: str) -> AsyncIterator[None]:
+    """Writes down what the store said of a blob, and tells clients what is for them: it names hosts and directories."""
+    try:
+        yield
+    except ObjectMissing:
+        log.error("storage.blob_missing", key=key)
+        raise no_such_key() from None
+    except StoreFull as error:
+        log.error("storage.store_full", key=key, error=error.message)
+        raise store_full() from error
+    except Damaged as error:
+        log.error("storage.blob_damaged", key=key, error=error.message)
+        raise
+    except Unavailable as error:
+        log.warning("storage.store_away", key=key, error=error.message)
+        raise Unavailable("The store does not answer as it should; try it again later.") from error
 
 
 @asynccontextmanager

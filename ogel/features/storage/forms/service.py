@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from ogel.features.storage.buckets.bucket import NewBucket
 from ogel.features.storage.buckets.service import BucketService
-from ogel.features.storage.errors import StorageError
+from ogel.features.storage.errors import NO_SUCH_BUCKET, StorageError
 from ogel.features.storage.forms.names import filename_of
 from ogel.features.storage.objects.object import Facts, StoredObject
 from ogel.features.storage.objects.writing import ObjectWriter
@@ -58,7 +58,7 @@ class FormUploads:
             stored = await self._put(caller, bucket, name, content, facts)
         except StorageError as error:
             # It is said before the first byte is read.
-            if error.code != "NoSuchBucket" or bucket != DEFAULT_BUCKET:
+            if error.code != NO_SUCH_BUCKET or bucket != DEFAULT_BUCKET:
                 raise
             await self._make_default(caller)
             stored = await self._put(caller, bucket, name, content, facts)

@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl
 from msgspec.structs import replace
 from starlette.types import Scope
 
-from ogel.features.storage.s3.errors import malformed_signature
+from ogel.features.storage.s3.errors import malformed_signature, old_signature
 from ogel.features.storage.s3.signature import (
     ALGORITHM,
     UNSIGNED,
@@ -87,7 +87,10 @@ class Signed(SignedWith, frozen=True, kw_only=True):
 
 
 def signed(scope: Scope) -> Signed | None:
-    """Returns None when nothing is signed. Raises StorageError AuthorizationHeaderMalformed and the like."""
+    """
+    Returns None when nothing is signed. Raises StorageError AuthorizationHeaderMalformed, and InvalidRequest for what
+    is signed as before version 4.
+    """
     headers = [(str(name, "latin-1"), str(value, "utf-8", "replace")) for name, value in scope["headers"]]
     query = _pairs(scope["query_string"])
     given = dict(reversed(headers))
@@ -97,6 +100,8 @@ def signed(scope: Scope) -> Signed | None:
     parameters = dict(reversed(query))
     if "X-Amz-Signature" in parameters:
         return _of_query(scope, headers, query, given, parameters)
+    if authorization.startswith("AWS ") or ("AWSAccessKeyId" in parameters and "Signature" in parameters):
+        raise old_signature()
     return None
 
 

@@ -65,6 +65,14 @@ def malformed_signature(message: str) -> StorageError:
     return StorageError(400, "AuthorizationHeaderMalformed", message)
 
 
+def old_signature() -> StorageError:
+    message = (
+        "Signatures of version 2 are not taken: sign with AWS4-HMAC-SHA256 "
+        "(boto3: Config(signature_version='s3v4'))."
+    )
+    return StorageError(400, "InvalidRequest", message)
+
+
 def unknown_access_key() -> StorageError:
     return StorageError(403, "InvalidAccessKeyId", "The access key id is not known here.")
 

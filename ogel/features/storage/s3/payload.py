@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Mapping
 from hashlib import md5, sha256
 
 from ogel.features.storage.errors import StorageError
-from ogel.features.storage.s3.checksums import ALGORITHMS, Checksum
+from ogel.features.storage.s3.checksums import ALGORITHMS, Checksum, LanedCrc
 from ogel.features.storage.s3.errors import (
     bad_digest,
     incomplete_body,
@@ -113,7 +113,10 @@ class Payload:
         read = 0
         async for piece in self._chunks() if self._in_chunks else self._body:
             for checksum, _ in self._checks.values():
-                checksum.update(piece)
+                if isinstance(checksum, LanedCrc):
+                    await checksum.update_in_turns(piece)
+                else:
+                    checksum.update(piece)
             read += len(piece)
             if self.length is not None and read > self.length:
                 raise incomplete_body("The body has more bytes than it was said to have.")

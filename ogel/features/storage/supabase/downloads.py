@@ -9,6 +9,7 @@ from urllib.parse import unquote
 
 import msgspec
 
+from ogel.features.storage.errors import NO_SUCH_BUCKET, StorageError
 from ogel.features.storage.serving import ObjectServing, Wish
 from ogel.runtime.http.access import Access
 from ogel.runtime.http.route import Call, Reply, Route
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from ogel.features.storage.objects.reading import ObjectReader
 
 
+# A part of paths, and a name of buckets.
+PUBLIC = "public"
 # Of UTF-8, escaped.
 _ESCAPED = re.compile(r"%[89A-Fa-f][0-9A-Fa-f]")
 
@@ -47,14 +50,22 @@ class DownloadRoutes:
         return await self._serving.reply(found, call.query.wish())
 
     async def download_public(self, call: Call[Any, Wanted]) -> Reply:
-        found = await self._reader.open_public(call.path["bucket"], call.path["name"])
+        """Or, in a bucket that is called `public` itself, what is in a folder there."""
+        bucket, name = call.path["bucket"], call.path["name"]
+        try:
+            found = await self._reader.open_public(bucket, name)
+        except StorageError as error:
+            if error.code != NO_SUCH_BUCKET:
+                raise
+            found = await self._reader.open(call.principal, PUBLIC, f"{bucket}/{name}")
+            return await self._serving.reply(found, call.query.wish())
         return await self._serving.reply(found, call.query.wish(public=True))
 
     def routes(self) -> Sequence[Route]:
         ways = [
             ("/object/{bucket}/{name:path}", self.download, Access("anyone", None, "read")),
             ("/object/authenticated/{bucket}/{name:path}", self.download, Access("known", None, "read")),
-            ("/object/public/{bucket}/{name:path}", self.download_public, Access("open", None, "read")),
+            ("/object/public/{bucket}/{name:path}", self.download_public, Access("anyone", None, "read")),
         ]
         return [
             Route("GET", path, handler, access=access, summary="The content of an object", query=Wanted)

@@ -9,7 +9,9 @@ from uuid import UUID
 
 import msgspec
 
+from ogel.features.storage.errors import NO_SUCH_BUCKET, StorageError
 from ogel.features.storage.serving import Wish, headers_of
+from ogel.features.storage.supabase.downloads import PUBLIC
 from ogel.runtime.http.access import Access
 from ogel.runtime.http.ranges import Validators
 from ogel.runtime.http.route import Call, Reply, Route
@@ -44,13 +46,20 @@ class InfoRoutes:
         return _told(await self._reader.find(call.principal, bucket, name), public=False)
 
     async def info_of_public(self, call: Call[Any, Any]) -> Reply:
-        return _told(await self._reader.find_public(call.path["bucket"], call.path["name"]), public=True)
+        """Or, in a bucket that is called `public` itself, of what is in a folder there."""
+        bucket, name = call.path["bucket"], call.path["name"]
+        try:
+            return _told(await self._reader.find_public(bucket, name), public=True)
+        except StorageError as error:
+            if error.code != NO_SUCH_BUCKET:
+                raise
+        return _told(await self._reader.find(call.principal, PUBLIC, f"{bucket}/{name}"), public=False)
 
     def routes(self) -> Sequence[Route]:
         ways = [
             ("/object/info/{bucket}/{name:path}", self.info, Access("anyone", None, "read")),
             ("/object/info/authenticated/{bucket}/{name:path}", self.info, Access("known", None, "read")),
-            ("/object/info/public/{bucket}/{name:path}", self.info_of_public, Access("open", None, "read")),
+            ("/object/info/public/{bucket}/{name:path}", self.info_of_public, Access("anyone", None, "read")),
         ]
         return [
             Route(

@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from ogel.features.storage.conditional import conditions_of
-from ogel.features.storage.errors import StorageError, no_related_resource
+from ogel.features.storage.errors import NO_SUCH_BUCKET, StorageError, no_related_resource
 from ogel.features.storage.objects.moving import ObjectCopier, ObjectMover, Place
 from ogel.features.storage.objects.object import Facts, StoredObject, facts_of
 from ogel.features.storage.objects.removing import ObjectRemover
@@ -119,7 +119,7 @@ class MoveRoutes:
 
 def _told(error: StorageError) -> StorageError:
     """Its clients know a missing target by another name."""
-    return no_related_resource() if error.code == "NoSuchBucket" else error
+    return no_related_resource() if error.code == NO_SUCH_BUCKET else error
 
 
 def _shown(stored: StoredObject) -> dict[str, Any]:
