@@ -358,6 +358,7 @@ def test_what_is_lost_and_what_is_nobodys_is_found(run: Run, bucket: str, api: C
     assert json.loads(fixed.out)["fixed"] == 1
     [event] = api.ok("GET", "/api/events?type=storage.inconsistent&limit=1")["items"]
     assert event["data"]["counts"] == {"missing_blob": 1, "unknown_blob": 1}
+    assert b'ogel_storage_inconsistencies{kind="missing_blob"} 1.0' in api("GET", "/metrics").raw
     # Whoever owns the object deletes it, and all is well.
     api("DELETE", f"{OBJECT}/{bucket}/lost")
     assert run("verify").code == 0
