@@ -45,6 +45,7 @@ ASKS: Sequence[tuple[str, Ask]] = (
     ("redis", redis.redis),
     ("mongo", stores.mongo),
     ("storage", stores.storage),
+    ("storage", stores.blobs),
     ("smtp", outgoing.smtp),
     ("egress proxy", outgoing.proxy),
     ("sentry", outgoing.sentry),
