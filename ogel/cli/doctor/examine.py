@@ -47,6 +47,7 @@ ASKS: Sequence[tuple[str, Ask]] = (
     ("mongo", stores.mongo),
     ("storage", stores.storage),
     ("scanner", scanner.scanner),
+    ("storage", stores.blobs),
     ("smtp", outgoing.smtp),
     ("egress proxy", outgoing.proxy),
     ("sentry", outgoing.sentry),

@@ -18,6 +18,8 @@ from ogel.cli.storage.fetching import PARTIAL, Fetcher, md5_of
 from ogel.cli.storage.places import STREAM, Place, place_of
 from ogel.cli.storage.remote import PREFIX, Item, Remote
 from ogel.cli.storage.sending import Sender
+from ogel.cli.storage.usage import ANOTHER
+from ogel.kernel.errors import ConfigError
 
 if TYPE_CHECKING:
     from ogel.cli.client import Client
@@ -64,12 +66,23 @@ def command(
     if isinstance(given, Path) and isinstance(wanted, Path):
         raise click.UsageError("neither SOURCE nor TARGET is BUCKET:NAME")
     with api() as ogel:
+        _check_store(ogel)
         copying = Copying("storage cp")
         sender = Sender(ogel, overwrites=not keep, content_type=content_type, cache=cache)
         way = _Way(ogel, sender, copying, update=update, keep=keep)
         summary = copying.run(way.transfers(given, wanted, recursive))
     _say(summary, as_json)
     sys.exit(1 if summary.failed else 0)
+
+
+def _check_store(ogel: Client) -> None:
+    """Where this process answers, a directory of this machine may be no suite's. Raises ConfigError."""
+    if ogel.settings is None:
+        return
+    from ogel.features.storage.usage.service import StorageUsage
+
+    if ogel.request("GET", "/api/storage/usage").as_(StorageUsage).store == "another":
+        raise ConfigError(f"{ANOTHER}; OGEL_URL and OGEL_KEY ask the suite itself")
 
 
 class _Way:
