@@ -78,7 +78,12 @@ DECLARE
 quota storage_quotas;
 
 BEGIN
-  FOR change IN
+  IF NOT EXISTS (SELECT FROM storage_quotas) THEN
+    RETURN NULL;
+
+END IF;
+
+FOR change IN
     SELECT subject,
       coalesce(sum(sign * size) FILTER (WHERE state = 'live'), 0) AS used,
       coalesce(sum(sign * size) FILTER (WHERE state = 'pending'), 0) AS reserved

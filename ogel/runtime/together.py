@@ -40,7 +40,10 @@ class Together(Generic[Asked, Answer]):
 
     async def _work(self) -> None:
         while self._waiting:
-            await self._serve([self._waiting.popleft() for _ in range(min(self._most, len(self._waiting)))])
+            some = [self._waiting.popleft() for _ in range(min(self._most, len(self._waiting)))]
+            # Those whose clients have gone meanwhile ask for nothing any more.
+            if here := [each for each in some if not each[1].done()]:
+                await self._serve(here)
 
     async def _serve(self, some: Sequence[tuple[Asked, asyncio.Future[Answer]]]) -> None:
         try:

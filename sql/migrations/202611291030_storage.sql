@@ -241,6 +241,9 @@ DECLARE
   change record;
   quota storage_quotas;
 BEGIN
+  IF NOT EXISTS (SELECT FROM storage_quotas) THEN
+    RETURN NULL;
+  END IF;
   FOR change IN
     SELECT subject,
       coalesce(sum(sign * size) FILTER (WHERE state = 'live'), 0) AS used,

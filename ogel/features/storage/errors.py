@@ -65,6 +65,14 @@ def no_related_resource() -> StorageError:
     return StorageError(404, "InvalidRequest", "The related resource does not exist", "InvalidRequest")
 
 
+def not_encrypted() -> StorageError:
+    """What is moved keeps its bytes as they are."""
+    message = (
+        "This bucket encrypts what is stored, and the object is not encrypted: copy it, and delete it there"
+    )
+    return StorageError(400, "InvalidRequest", message)
+
+
 def precondition_failed(condition: str) -> StorageError:
     return StorageError(
         412, "PreconditionFailed", f"The object is not as {condition} asks.", "Precondition failed"

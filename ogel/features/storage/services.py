@@ -136,8 +136,17 @@ class Storage:
     def mover(self) -> ObjectMover:
         from ogel.features.storage.objects.moving import ObjectMover
 
-        core, rows = self.core, self.object_rows
-        return ObjectMover(core.database, self.bucket_store, rows, self.reader, self.writer, core.outbox)
+        core = self.core
+        return ObjectMover(
+            core.database,
+            self.bucket_store,
+            self.object_rows,
+            self.reader,
+            self.writer,
+            self.blobs,
+            core.outbox,
+            self.scans,
+        )
 
     @cached_property
     def copier(self) -> ObjectCopier:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from urllib.parse import quote
 from uuid import uuid4
 
 import pytest
@@ -114,6 +115,33 @@ def test_both_are_held_to_the_rules_of_where_they_go(api: World, storage: Storag
         assert sent(api, how, (bucket, "one"), ("no\0where", "three")).status == 404
     assert get(api, bucket, "one").raw == b"hello"
     assert sent(api, "copy", (bucket, "one"), (bucket, "two"), **{"x-upsert": "true"}).status == 200
+
+
+def test_what_is_not_encrypted_is_not_moved_to_where_all_is(
+    api: World, storage: Storage, bucket: str
+) -> None:
+    sealed = api.run(storage.buckets.create(CALLER, NewBucket(f"m-{uuid4().hex[:12]}", encrypted=True))).id
+    put(api, bucket, "one")
+    refused = sent(api, "move", (bucket, "one"), (sealed, "one"))
+    assert (refused.status, refused.json["code"]) == (400, "InvalidRequest")
+    assert get(api, bucket, "one").status == 200
+
+
+def test_names_are_found_however_their_accents_are_written(api: World, bucket: str) -> None:
+    composed, decomposed = "é/ü.txt", "e\u0301/u\u0308.txt"
+    put(api, bucket, quote(decomposed))
+    assert get(api, bucket, quote(decomposed)).raw == b"hello"
+    for prefix in ("é", "e\u0301"):
+        [found] = api.ok("POST", f"/storage/v1/object/list/{bucket}", {"prefix": prefix, "search": "u\u0308"})
+        assert found["name"] == "ü.txt"
+        page = api.ok(
+            "POST", f"/storage/v1/object/list-v2/{bucket}", {"prefix": f"{prefix}/", "with_delimiter": True}
+        )
+        assert [each["key"] for each in page["objects"]] == ["ü.txt"]
+    assert sent(api, "copy", (bucket, decomposed), (bucket, "copy")).status == 200
+    assert sent(api, "copy", (bucket, composed), (bucket, "copy")).status == 409
+    gone = api("DELETE", f"/storage/v1/object/{bucket}", {"prefixes": [decomposed, composed]})
+    assert [each["name"] for each in gone.json] == [composed]
 
 
 def test_a_large_bucket_is_emptied_by_a_job_and_what_comes_later_stays(

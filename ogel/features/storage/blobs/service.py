@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterable, AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import datetime
 
 import structlog
@@ -199,8 +199,9 @@ class BlobService:
 
     async def give_up(self, intents: Sequence[Intent]) -> None:
         """After a failure; what was written is deleted by the reaper. Nothing is lost if this does not come through."""
-        async with self._database.autocommit() as tx:
-            await self._store.give_up(tx, [intent.key for intent in intents])
+        with suppress(Unavailable):  # the failure itself is to be told
+            async with self._database.autocommit() as tx:
+                await self._store.give_up(tx, [intent.key for intent in intents])
 
     async def of_version(self, tx: Transaction, version: str) -> Sequence[Blob]:
         return await self._store.of_version(tx, version)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal
+from unicodedata import normalize
 from uuid import UUID
 
 from msgspec import Struct
@@ -102,6 +103,7 @@ class ObjectLister:
         Objects whose names begin with `prefix`, sorted by the bytes of their names, behind the name or folder `after`.
         What has `delimiter` after the prefix counts as one folder.
         """
+        prefix = normalize("NFC", prefix)
         past = delimiter if descending else _behind(delimiter)
         step = "" if descending else _NEXT
         parameters = {
@@ -128,7 +130,7 @@ class ObjectLister:
     ) -> Walked:
         """As `walk`, sorted by a time. With a delimiter it costs a look at all that begins with the prefix."""
         parameters = {
-            **_range(prefix, delimiter),
+            **_range(normalize("NFC", prefix), delimiter),
             "time": after and after.time,
             "name": after and after.name,
         }
@@ -153,7 +155,8 @@ class ObjectLister:
         of the letters A to Z, sorted regardless of that case. Folders have no slash at their ends. `search` may go into
         folders below; sorted by a time, folders come first, and it costs a look at all that is directly in the folder.
         """
-        within, slash, start = search.rpartition("/")
+        path = normalize("NFC", path)
+        within, slash, start = normalize("NFC", search).rpartition("/")
         inside = (path.removesuffix("/") + "/" if path else "") + within + slash
         above = f"{folded(inside[:-1])}/" if inside else ""
         low = above + _lower(start)

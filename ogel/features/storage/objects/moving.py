@@ -11,7 +11,13 @@ from ogel.features.storage.blobs.service import BlobService, quotas_told
 from ogel.features.storage.buckets.bucket import Bucket
 from ogel.features.storage.buckets.rules import admitted
 from ogel.features.storage.buckets.store import BucketStore
-from ogel.features.storage.errors import no_such_bucket, refused_by_policy, resource_exists, too_large
+from ogel.features.storage.errors import (
+    no_such_bucket,
+    not_encrypted,
+    refused_by_policy,
+    resource_exists,
+    too_large,
+)
 from ogel.features.storage.events import OBJECT_CREATED, OBJECT_REMOVED, object_event
 from ogel.features.storage.objects.conditions import NO_CONDITIONS, Conditions
 from ogel.features.storage.objects.names import checked_name, is_storable
@@ -20,8 +26,9 @@ from ogel.features.storage.objects.reading import Found, ObjectReader
 from ogel.features.storage.objects.store import ObjectRows
 from ogel.features.storage.objects.writing import Content, ObjectWriter, forget_expired
 from ogel.features.storage.policy import WRITE, on_behalf, owner_of
+from ogel.features.storage.scanning.service import Scans
 from ogel.kernel.principal import Caller
-from ogel.runtime.database.database import Database
+from ogel.runtime.database.database import Database, Transaction
 from ogel.runtime.outbox import Outbox
 
 # Of a copy within the store, which takes one request for each.
@@ -41,20 +48,24 @@ class ObjectMover:
         rows: ObjectRows,
         reader: ObjectReader,
         writer: ObjectWriter,
+        blobs: BlobService,
         outbox: Outbox,
+        scans: Scans,
     ) -> None:
         self._database = database
         self._buckets = buckets
         self._rows = rows
         self._reader = reader
         self._writer = writer
+        self._blobs = blobs
         self._outbox = outbox
+        self._scans = scans
 
     async def move(self, caller: Caller, source: Place, target: Place) -> StoredObject:
         """
         It stays the same object, with the same bytes, under another name. Raises StorageError NoSuchKey, NoSuchBucket
         (of the target), InvalidKey, ResourceAlreadyExists, AccessDenied, EntityTooLarge, InvalidMimeType,
-        QuotaExceeded.
+        QuotaExceeded, and InvalidRequest for what is not encrypted, where the target encrypts.
         """
         target = Place(target.bucket, checked_name(target.name))
         async with self._database.transaction() as tx:
@@ -70,6 +81,8 @@ class ObjectMover:
                 admitted(bucket, facts_of(found))
                 if found.size > (most := self._writer.most_of(bucket)):
                     raise too_large(most)
+                if bucket.encrypted and not await self._is_encrypted(tx, found):
+                    raise not_encrypted()
             await forget_expired(tx, self._rows, self._outbox, *target)
             try:
                 async with quotas_told(), on_behalf(tx, caller.principal, WRITE):
@@ -87,7 +100,12 @@ class ObjectMover:
             await self._outbox.publish(
                 tx, [object_event(OBJECT_REMOVED, found), object_event(OBJECT_CREATED, moved)]
             )
+            await self._scans.begin(tx, moved)
         return moved
+
+    async def _is_encrypted(self, tx: Transaction, found: StoredObject) -> bool:
+        blobs = await self._blobs.of_version(tx, found.version)
+        return all(blob.sealed_key is not None for blob in blobs)
 
 
 class ObjectCopier:

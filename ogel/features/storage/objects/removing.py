@@ -15,8 +15,8 @@ from ogel.kernel.principal import Caller
 from ogel.runtime.database.database import Database
 from ogel.runtime.outbox import Outbox
 
-# Of one transaction.
-_AT_ONCE = 1000
+# Of one transaction, which publishes an event for each.
+_AT_ONCE = 500
 
 
 class ObjectRemover:

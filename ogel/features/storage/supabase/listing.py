@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any, Literal
+from unicodedata import normalize
 
 import msgspec
 from msgspec import Meta, Struct
@@ -56,7 +57,7 @@ class ListRoutes:
 
     async def folder(self, call: Call[_Folder, Any]) -> list[dict[str, Any]]:
         wanted = call.body
-        prefix = wanted.prefix or ""
+        prefix = normalize("NFC", wanted.prefix or "")
         found = await self._lister.folder(
             call.principal,
             call.path["bucket"],
@@ -107,7 +108,7 @@ class ListRoutes:
             answer["nextCursor"] = encode_cursor((last.name, time))
             answer["nextCursorKey"] = last.name.removesuffix("/") if last.is_folder else last.name
         # A key is what a name has behind its folder.
-        start = wanted.prefix.rfind("/") + 1
+        start = normalize("NFC", wanted.prefix).rfind("/") + 1
         folders = [_keyed(each, start) for each in page.entries if each.is_folder]
         if column != "name":
             # They were sorted by one of these.
