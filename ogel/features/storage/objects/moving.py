@@ -11,7 +11,13 @@ from ogel.features.storage.blobs.service import BlobService, quotas_told
 from ogel.features.storage.buckets.bucket import Bucket
 from ogel.features.storage.buckets.rules import admitted
 from ogel.features.storage.buckets.store import BucketStore
-from ogel.features.storage.errors import no_such_bucket, refused_by_policy, resource_exists, too_large
+from ogel.features.storage.errors import (
+    changed_meanwhile,
+    no_such_bucket,
+    refused_by_policy,
+    resource_exists,
+    too_large,
+)
 from ogel.features.storage.events import OBJECT_CREATED, OBJECT_REMOVED, object_event
 from ogel.features.storage.objects.conditions import NO_CONDITIONS, Conditions
 from ogel.features.storage.objects.names import checked_name, is_storable
@@ -20,6 +26,8 @@ from ogel.features.storage.objects.reading import Found, ObjectReader
 from ogel.features.storage.objects.store import ObjectRows
 from ogel.features.storage.objects.writing import Content, ObjectWriter, forget_expired
 from ogel.features.storage.policy import WRITE, on_behalf, owner_of
+from ogel.features.storage.sniffing.signatures import HEAD_BYTES
+from ogel.features.storage.sniffing.sniff import inspected
 from ogel.kernel.principal import Caller
 from ogel.runtime.database.database import Database
 from ogel.runtime.outbox import Outbox
@@ -31,6 +39,13 @@ _MOST_PARTS = 100
 class Place(NamedTuple):
     bucket: str
     name: str
+
+
+class _Beginning(NamedTuple):
+    """The first bytes of a version."""
+
+    version: str
+    head: bytes
 
 
 class ObjectMover:
@@ -57,6 +72,7 @@ class ObjectMover:
         QuotaExceeded.
         """
         target = Place(target.bucket, checked_name(target.name))
+        begins = await self._beginning(caller, source, target)
         async with self._database.transaction() as tx:
             found = await self._reader.seen(tx, caller.principal, *source)
             if target == (found.bucket_id, found.name):
@@ -67,7 +83,7 @@ class ObjectMover:
             ):
                 raise no_such_bucket()
             if target.bucket != found.bucket_id:
-                admitted(bucket, facts_of(found))
+                _check_type(bucket, found, begins)
                 if found.size > (most := self._writer.most_of(bucket)):
                     raise too_large(most)
             await forget_expired(tx, self._rows, self._outbox, *target)
@@ -88,6 +104,17 @@ class ObjectMover:
                 tx, [object_event(OBJECT_REMOVED, found), object_event(OBJECT_CREATED, moved)]
             )
         return moved
+
+    async def _beginning(self, caller: Caller, source: Place, target: Place) -> _Beginning | None:
+        """How the object begins, where that counts: in a bucket that takes some types only. Outside transactions."""
+        if source.bucket == target.bucket or not is_storable(target.bucket):
+            return None
+        async with self._database.autocommit() as tx:
+            bucket = await self._buckets.get(tx, target.bucket)
+        if bucket is None or not bucket.allowed_mime_types:
+            return None
+        found = await self._reader.open(caller.principal, *source)
+        return _Beginning(found.object.version, await _head(found))
 
 
 class ObjectCopier:
@@ -140,6 +167,8 @@ class ObjectCopier:
                 for part in ([blob.size for blob in found.blobs] if is_within else [size])
             ]
         try:
+            if to.bucket.allowed_mime_types:
+                said = inspected(to.bucket, said, await _head(found))
             if is_within:
                 pairs = zip(intents, found.blobs, strict=True)
                 parts = [await self._blobs.copy(intent, blob) for intent, blob in pairs]
@@ -151,6 +180,19 @@ class ObjectCopier:
         except BaseException:
             await self._blobs.give_up(intents)
             raise
+
+
+def _check_type(bucket: Bucket, found: StoredObject, begins: _Beginning | None) -> None:
+    """Raises StorageError InvalidMimeType, and SlowDown for what has changed since it was looked at."""
+    admitted(bucket, facts_of(found))
+    if bucket.allowed_mime_types:
+        if begins is None or begins.version != found.version:
+            raise changed_meanwhile()
+        inspected(bucket, facts_of(found), begins.head)
+
+
+async def _head(found: Found) -> bytes:
+    return b"".join([piece async for piece in found.read(0, min(found.object.size, HEAD_BYTES))])
 
 
 def _is_sealed(to: Bucket, found: Found) -> bool:
