@@ -26,10 +26,19 @@ Open = Callable[[], ObjectStore]
 LATER = datetime.now(UTC) + timedelta(days=1)
 
 
-@pytest.fixture(params=["local", "s3"])
+# A MinIO of somebody's, with a bucket for tests.
+MINIO = [
+    os.environ.get(f"OGEL_TEST_MINIO_{name}", "")
+    for name in ("ENDPOINT", "BUCKET", "ACCESS_KEY", "SECRET_KEY")
+]
+
+
+@pytest.fixture(params=["local", "s3", *(["minio"] if all(MINIO) else [])])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Open:
     if request.param == "local":
         return lambda: LocalObjects(tmp_path / "objects")
+    if request.param == "minio":
+        return lambda: BucketObjects(Bucket(*MINIO, region="us-east-1"))
     bucket = request.getfixturevalue("seaweed").bucket
     return lambda: BucketObjects(bucket)
 
