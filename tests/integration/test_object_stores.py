@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 import urllib3
+from msgspec.structs import replace
 
 from ogel.adapters.storage.local import LocalObjects
 from ogel.adapters.storage.s3 import PART_BYTES, Bucket, BucketObjects
@@ -167,12 +168,15 @@ def test_a_copy_stays_when_what_it_was_made_of_goes(store: Open) -> None:
 
 
 def test_urls_name_the_place_that_clients_reach() -> None:
-    keys = {"name": "b", "access_key": "key", "secret_key": "secret", "region": "auto"}
+    private = Bucket("http://minio.internal:9000", "b", "key", "secret", "auto")
     for bucket, beginning in [
-        (Bucket("http://minio.internal:9000", **keys), "http://minio.internal:9000/b/a?"),
-        (Bucket("https://storage.railway.app", **keys, is_virtual=True), "https://b.storage.railway.app/a?"),
-        (Bucket("http://minio.internal:9000", **keys, public_endpoint="https://files.example"), "https://files.example/b/a?"),
-    ]:  # fmt: skip
+        (private, "http://minio.internal:9000/b/a?"),
+        (replace(private, public_endpoint="https://files.example"), "https://files.example/b/a?"),
+        (
+            replace(private, endpoint="https://storage.railway.app", is_virtual=True),
+            "https://b.storage.railway.app/a?",
+        ),
+    ]:
         url = BucketObjects(bucket).presigned_get("a", 60)
         assert url is not None
         assert url.startswith(beginning)
