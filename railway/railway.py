@@ -79,6 +79,7 @@ SHARED_VARIABLES = (
     "S3_URL_STYLE",
     # What scans objects.
     "OGEL_CLAMAV",
+    "OGEL_S3_HOST",
     "OGEL_SCHEDULES",
 )
 

@@ -19,10 +19,12 @@ import pytest
 from boto3.s3.transfer import TransferConfig
 from botocore.client import Config
 from botocore.exceptions import ClientError
+from minio import Minio
 
 from tests.support.process import Client, Ogel
 
-ENVIRONMENT = {"OGEL_RATE_READ": "off", "OGEL_RATE_WRITE": "off"}
+# By its address it is the suite that it is elsewhere; by this name, S3 alone.
+ENVIRONMENT = {"OGEL_RATE_READ": "off", "OGEL_RATE_WRITE": "off", "OGEL_S3_HOST": "localhost"}
 MEGABYTE = 1024 * 1024
 JAVASCRIPT = "@aws-sdk/client-s3@3.1023.0"
 needs_npm = pytest.mark.skipif(
@@ -220,6 +222,22 @@ def test_a_key_may_what_it_was_made_for(suite: Ogel, endpoint: str, s3: Any) -> 
         assert failure(call, **parameters) == ("AccessDenied", 403)
     assert api("DELETE", f"/api/s3-keys/{id}").status == 204
     assert failure(some.list_buckets) == ("InvalidAccessKeyId", 403)
+
+
+def test_minio(suite: Ogel, key: tuple[str, str]) -> None:
+    """Its client takes no endpoint with a path."""
+    client = Minio(f"localhost:{suite.port}", key[0], key[1], secure=False, region="local")
+    client.make_bucket("minio")
+    content = some_bytes(6 * MEGABYTE)
+    client.put_object("minio", "ä b/c", io.BytesIO(content), -1, part_size=5 * MEGABYTE, metadata={"k": "v"})
+    with client.get_object("minio", "ä b/c", offset=5, length=10) as got:
+        assert got.read() == content[5:15]
+    assert client.stat_object("minio", "ä b/c").metadata["x-amz-meta-k"] == "v"
+    assert [each.object_name for each in client.list_objects("minio", recursive=True)] == ["ä b/c"]
+    url = client.presigned_get_object("minio", "ä b/c")
+    assert urlopen(url).read() == content
+    client.remove_object("minio", "ä b/c")
+    client.remove_bucket("minio")
 
 
 def aws(directory: Path, endpoint: str, key: tuple[str, str], *arguments: str) -> str:

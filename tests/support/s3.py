@@ -29,12 +29,14 @@ class S3:
         token: str | None = None,
         region: str = "local",
         prefix: str = "/s3",
+        host: str = HOST,
     ) -> None:
         self._api = api
         self.key = key, secret
         self._credentials = Credentials(key, secret, token)
         self._region = region
         self._prefix = prefix
+        self._host = host
 
     def __call__(
         self,
@@ -71,7 +73,7 @@ class S3:
         payload: str | None = None,
     ) -> dict[str, str]:
         """The headers of a request."""
-        request = AWSRequest(method, f"http://{HOST}{self._prefix}{path}", dict(headers or {}), body)
+        request = AWSRequest(method, f"http://{self._host}{self._prefix}{path}", dict(headers or {}), body)
         _Auth(self._credentials, "s3", self._region, payload).add_auth(request)
         # A header is bytes, which the World takes as Latin-1; what is signed of it is UTF-8.
         return {
@@ -80,9 +82,9 @@ class S3:
 
     def presigned(self, method: str, path: str, seconds: int = 60) -> str:
         """Returns the path with its query."""
-        request = AWSRequest(method, f"http://{HOST}{self._prefix}{path}")
+        request = AWSRequest(method, f"http://{self._host}{self._prefix}{path}")
         S3SigV4QueryAuth(self._credentials, "s3", self._region, expires=seconds).add_auth(request)
-        return str(request.url).removeprefix(f"http://{HOST}")
+        return str(request.url).removeprefix(f"http://{self._host}")
 
     def send(
         self, method: str, target: str, body: bytes = b"", headers: Mapping[str, str] | None = None
@@ -91,7 +93,7 @@ class S3:
         return self._send(method, target, body, dict(headers or {}))
 
     def _send(self, method: str, target: str, body: bytes, headers: Mapping[str, str]) -> Response:
-        sent = {"host": HOST, "content-type": "", **headers}
+        sent = {"host": self._host, "content-type": "", **headers}
         return self._api(method, target, raw=body, key="", headers=sent)
 
 

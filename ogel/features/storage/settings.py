@@ -44,6 +44,13 @@ class StorageSettings(Section):
         default=24,
         meaning="How long an upload in several requests (TUS) may take; what came is deleted then.",
     )
+    s3_host: str | None = knob(
+        "OGEL_S3_HOST",
+        takes=host_name(),
+        default=None,
+        meaning="A name of this server's (`s3.example.com`) at whose root S3's clients find `/s3`; and, if names below "
+        "it lead here, too, buckets by theirs.",
+    )
     clamav: tuple[str, int] | None = knob(
         "OGEL_CLAMAV",
         takes=Takes("host:port", _host_and_port),

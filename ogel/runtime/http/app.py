@@ -56,7 +56,8 @@ def build_app(
     admissions = Admissions(authenticators, limiter, gate)
     entries = [entry for dialect in spoken for entry in _entries(dialect, admissions, options)]
     entries += [entry for dialect in spoken for entry in _mounted(dialect, spoken, admissions)]
-    app = Errors(Router(entries), spoken)
+    hosts = {dialect.host: dialect.prefix for dialect in spoken if dialect.host}
+    app = Errors(Router(entries, hosts), spoken)
     if metrics is None:
         return Unobserved(app)
     return Observed(app, metrics, options.trusted_proxies)

@@ -29,6 +29,8 @@ class Dialect(Struct, frozen=True):
     strict_parameters  parameters that a route does not know, or that are given twice, are refused; otherwise they are
                        not looked at, and the first counts.
     cors               None: pages of other origins cannot use it, and OPTIONS is a method like others.
+    host               a name of this server's at whose root the prefix stands as well; names below it
+                       (`photos.s3.example.com`) are the first segment behind the prefix. Empty: none.
     mount              takes what is below the prefix and neither of its routes' nor another dialect's.
     """
 
@@ -41,6 +43,7 @@ class Dialect(Struct, frozen=True):
     cors: Cors | None = None
     routes: Sequence[Route] = ()
     streams: Sequence[Stream] = ()
+    host: str = ""
     mount: Mount | None = None
 
     def __post_init__(self) -> None:

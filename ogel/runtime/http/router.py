@@ -9,8 +9,10 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ogel.kernel.errors import NotFound
 from ogel.runtime.http.dialect import OWN, Dialect
-from ogel.runtime.http.exchange import exchange_of
+from ogel.runtime.http.exchange import exchange_of, header
 from ogel.runtime.http.path import segments_of
+
+NO_HOSTS: Mapping[str, str] = {}
 
 
 class RouterEntry(Struct, frozen=True):
@@ -38,19 +40,43 @@ class _Node(Struct):
 class Router:
     """Prefers literal segments to parameters, and those to `{name:path}`: `/api/jobs/purge` is not the id of a job."""
 
-    def __init__(self, entries: Iterable[RouterEntry]) -> None:
+    def __init__(self, entries: Iterable[RouterEntry], hosts: Mapping[str, str] = NO_HOSTS) -> None:
+        """`hosts` are names of this server's, each with the prefix of what stands at its root: see Dialect."""
         self._roots = {"http": _Node(), "websocket": _Node()}
+        self._hosts = hosts
         for entry in entries:
             self._add(entry)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         values: list[str] = []
-        node = _find(self._roots[scope["type"]], segments_of(scope["raw_path"]), 0, values)
+        prefix = self._prefix(scope) if self._hosts else None
+        if prefix is not None:
+            scope["path"] = (
+                prefix + scope["path"]
+            )  # what was signed of a request is its raw path, which stays
+        segments = segments_of(scope["raw_path"])
+        if prefix is not None:
+            segments = [*prefix.split("/"), *segments[1:]]
+        node = _find(self._roots[scope["type"]], segments, 0, values)
         if node is None or node.entry is None:
             raise NotFound("There is nothing at this path.")
         scope["path_params"] = dict(zip(node.names, values, strict=True))
         exchange_of(scope).place = node.entry
         await node.entry.app(scope, receive, send)
+
+    def _prefix(self, scope: Scope) -> str | None:
+        """Of the host that was asked; None: it is none with a prefix."""
+        asked = (header(scope, b"host") or "").lower()
+        name = asked if asked.endswith("]") else asked.rpartition(":")[0] or asked
+        if (prefix := self._hosts.get(name)) is not None:
+            return prefix
+        below, _, host = name.partition(".")
+        while host:
+            if (prefix := self._hosts.get(host)) is not None:
+                return f"{prefix}/{below}"
+            more, _, host = host.partition(".")
+            below = f"{below}.{more}"
+        return None
 
     def _add(self, entry: RouterEntry) -> None:
         node, names = self._roots[entry.kind], []

@@ -25,6 +25,9 @@ def md5_of(content: bytes) -> bytes:
     return md5(content, usedforsecurity=False).digest()
 
 
+ENVIRONMENT = {"OGEL_S3_HOST": "s3.example.com"}
+
+
 @pytest.fixture(scope="module")
 def s3(api: World) -> S3:
     made = api("POST", "/api/s3-keys", {"name": "tests"})
@@ -380,3 +383,22 @@ def test_forms_are_held_to_all_of_their_policy(s3: S3) -> None:
         refused = post(policy, content, **changed)
         assert (refused.status, code(refused)) == expected, (policy, changed, refused.raw)
     assert texts(s3("GET", "/old"), "Key") == ["up/f.txt"]
+
+
+def test_a_name_of_its_own_has_s3_at_its_root_and_buckets_below(api: World, s3: S3) -> None:
+    def at(host: str) -> S3:
+        return S3(api, *s3.key, prefix="", host=host)
+
+    root, bucket = at("s3.example.com"), at("by.name.s3.example.com:8080")
+    assert root("PUT", "/by.name").status == 200
+    assert bucket("PUT", "/a/b", b"below").status == 200
+    assert (root("GET", "/by.name/a/b").raw, s3("GET", "/by.name/a/b").raw) == (b"below", b"below")
+    assert texts(bucket("GET", "/?prefix=a"), "Key") == ["a/b"]
+    assert bucket.send("GET", bucket.presigned("GET", "/a/b")).raw == b"below"
+    assert "by.name" in texts(root("GET", "/"), "Name")
+    for path in ("/api/me", "/openapi.json", "/storage/v1/version"):
+        there = root.send("GET", path, headers={"authorization": f"Bearer {ADMIN_KEY}"})
+        assert (there.status, code(there)) == (403, "AccessDenied"), path
+    assert root.send("GET", "/%zz").status == 400
+    assert at("s3.example.com.evil.test").send("GET", "/openapi.json").status == 200
+    assert bucket("DELETE", "/a/b").status == 204 and bucket("DELETE", "/").status == 204

@@ -48,6 +48,7 @@ def dialects(storage: Storage) -> Sequence[Dialect]:
             strict_parameters=False,
             cors=Cors(exposed=_EXPOSED),
             routes=routes,
+            host=(storage.settings.s3_host or "") if prefix == PREFIXES[0] else "",
         )
         for prefix in PREFIXES
     ]
