@@ -238,26 +238,6 @@ def test_minio(suite: Ogel, key: tuple[str, str]) -> None:
     assert urlopen(url).read() == content
     client.remove_object("minio", "ä b/c")
     client.remove_bucket("minio")
-<<<<<<< HEAD
-
-
-def aws(directory: Path, endpoint: str, key: tuple[str, str], *arguments: str) -> str:
-    environment = {
-        **os.environ,
-        "AWS_ACCESS_KEY_ID": key[0],
-        "AWS_SECRET_ACCESS_KEY": key[1],
-        "AWS_DEFAULT_REGION": "local",
-        "AWS_CONFIG_FILE": str(directory / "config"),
-        "AWS_EC2_METADATA_DISABLED": "true",
-    }
-    command = [str(Path(sys.executable).with_name("aws")), "--endpoint-url", endpoint, *arguments]
-    finished = subprocess.run(
-        command, cwd=directory, env=environment, capture_output=True, text=True, timeout=60
-    )
-    assert finished.returncode == 0, finished.stdout + finished.stderr
-    return finished.stdout
-=======
->>>>>>> 73e6e58
 
 
 # The aws command, many times in one process: it takes a second to begin.
