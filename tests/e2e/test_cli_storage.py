@@ -95,6 +95,8 @@ def test_what_is_wrong_is_said_in_a_line(run: Run, bucket: str, tmp_path: Path, 
         (f"{tmp_path}", f"{bucket}:"): "--recursive",
         (f"{tmp_path}/none", f"{bucket}:"): "does not exist",
         (f"{bucket}:", str(tmp_path)): "names no object",
+        (f"{bucket}:", f"{bucket}:copy"): "names no object",
+        ("-r", f"{bucket}:", f"{bucket}:copy/"): "copies would be copied again",
     }.items():
         refused = run("cp", *arguments)
         assert refused.code == 2 and said in refused.err, (arguments, refused.err)
@@ -227,6 +229,8 @@ def test_a_tree_goes_in_and_comes_out_and_what_is_the_same_stays(
     # From there to here, and from there to there.
     assert run("cp", "-r", f"{bucket}:up/", str(tmp_path / "back")).code == 0
     assert run("cp", "-r", f"{bucket}:up/", f"{bucket}:copy/").code == 0
+    for copied in (("-r", f"{bucket}:up/", f"{bucket}:copy/"), (f"{bucket}:up/a.txt", f"{bucket}:copy/")):
+        assert json.loads(run("cp", "-u", "--json", *copied).out)["copied"] == 0
     assert run("cp", "-r", f"{bucket}:copy/b/", str(tmp_path / "part")).code == 0
     for name, content in {**files, "a.txt": b"c"}.items():
         assert (tmp_path / "back" / name).read_bytes() == content

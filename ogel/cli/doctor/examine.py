@@ -46,6 +46,7 @@ ASKS: Sequence[tuple[str, Ask]] = (
     ("redis", redis.redis),
     ("mongo", stores.mongo),
     ("storage", stores.storage),
+    ("storage", stores.blobs),
     ("scanner", scanner.scanner),
     ("storage", stores.blobs),
     ("smtp", outgoing.smtp),
