@@ -62,8 +62,24 @@ class OverHttp:
         body: Iterable[bytes] | None,
         seconds: float,
     ) -> Iterator[Streamed]:
+        torn: list[OSError] = []
+
+        def given(pieces: Iterable[bytes]) -> Iterator[bytes]:
+            try:
+                yield from pieces
+            except OSError as error:  # what it is read from failed, and not the connection
+                torn.append(error)
+                raise
+
         with self._explained():
-            response = self._asked(method, target, headers, body, seconds)
+            try:
+                response = self._asked(
+                    method, target, headers, None if body is None else given(body), seconds
+                )
+            except exceptions.HTTPError:
+                if torn:
+                    raise torn[0] from None
+                raise
         ended = False
 
         def pieces() -> Iterator[bytes]:

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from ogel.features.storage.blobs.verify import Verifier
+from ogel.runtime.objects import delete_all
 from tests.support.dying_storage import BUCKET, ENCRYPTED, LITTLE, MODULE, MUCH, STORIES
 from tests.support.forking import Forked
 from tests.support.process import ADMIN_KEY, SECRET
@@ -39,6 +40,8 @@ class Mortal:
                 b"INSERT INTO ogel.storage_quotas SELECT 'bucket:' || id, 10^15, 0, 0 FROM buckets",
             ):
                 world.run(execute(world, statement))
+            # Tests share the bucket of the S3 service.
+            world.run(delete_all(world.platform.core.objects, "blobs/"))
         self._settings = environment
 
     def run(self, *arguments: str, log: Path, seconds: float) -> Any:
@@ -56,6 +59,7 @@ class Mortal:
         """Lets the time of everything be over that is no object's, and looks at what is there."""
         with World(**self._settings) as world:
             stored = world.run(self._settle(world))
+            print(f"{len(stored)} objects")
             for name in stored:
                 found = world("GET", f"/storage/v1/object/authenticated/{name}")
                 assert found.raw in (LITTLE, MUCH), name

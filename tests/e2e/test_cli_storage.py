@@ -21,12 +21,13 @@ from ogel.cli.storage import counted, sending
 from ogel.cli.storage.fetching import _Partial
 from ogel.cli.storage.places import Place
 from ogel.kernel.errors import OgelError
-from tests.support.cli import Finished, ogel, ogel_here
+from tests.support.cli import Finished, findings, ogel, ogel_here
 from tests.support.process import ADMIN_KEY, Client, Ogel
 
 Run = Callable[..., Finished]
 OBJECT = "/storage/v1/object"
 MOST = 2_000_000
+SETTINGS = ("DATABASE_URL", "REDIS_URL", "OGEL_SECRET", "OGEL_ADMIN_KEY", "PORT", "XDG_CONFIG_HOME")
 
 
 @pytest.fixture(scope="module")
@@ -94,6 +95,8 @@ def test_what_is_wrong_is_said_in_a_line(run: Run, bucket: str, tmp_path: Path, 
         (f"{tmp_path}", f"{bucket}:"): "--recursive",
         (f"{tmp_path}/none", f"{bucket}:"): "does not exist",
         (f"{bucket}:", str(tmp_path)): "names no object",
+        (f"{bucket}:", f"{bucket}:copy"): "names no object",
+        ("-r", f"{bucket}:", f"{bucket}:copy/"): "copies would be copied again",
     }.items():
         refused = run("cp", *arguments)
         assert refused.code == 2 and said in refused.err, (arguments, refused.err)
@@ -226,6 +229,8 @@ def test_a_tree_goes_in_and_comes_out_and_what_is_the_same_stays(
     # From there to here, and from there to there.
     assert run("cp", "-r", f"{bucket}:up/", str(tmp_path / "back")).code == 0
     assert run("cp", "-r", f"{bucket}:up/", f"{bucket}:copy/").code == 0
+    for copied in (("-r", f"{bucket}:up/", f"{bucket}:copy/"), (f"{bucket}:up/a.txt", f"{bucket}:copy/")):
+        assert json.loads(run("cp", "-u", "--json", *copied).out)["copied"] == 0
     assert run("cp", "-r", f"{bucket}:copy/b/", str(tmp_path / "part")).code == 0
     for name, content in {**files, "a.txt": b"c"}.items():
         assert (tmp_path / "back" / name).read_bytes() == content
@@ -358,6 +363,26 @@ def test_what_is_lost_and_what_is_nobodys_is_found(run: Run, bucket: str, api: C
     assert json.loads(fixed.out)["fixed"] == 1
     [event] = api.ok("GET", "/api/events?type=storage.inconsistent&limit=1")["items"]
     assert event["data"]["counts"] == {"missing_blob": 1, "unknown_blob": 1}
+    assert b'ogel_storage_inconsistencies{kind="missing_blob"} 1.0' in api("GET", "/metrics").raw
     # Whoever owns the object deletes it, and all is well.
     api("DELETE", f"{OBJECT}/{bucket}/lost")
     assert run("verify").code == 0
+
+
+def test_another_store_is_told_from_that_of_the_suite(
+    run: Run, bucket: str, api: Client, suite: Ogel, tmp_path: Path
+) -> None:
+    """As on the laptop of somebody who knows the database of a suite, and has a directory of their own."""
+    api("POST", f"{OBJECT}/{bucket}/a", raw=b"content", headers={"content-type": "a/b"})
+    (tmp_path / "a").write_bytes(b"a")
+    theirs = {**suite.environment, "PORT": "0", "XDG_CONFIG_HOME": str(tmp_path)}
+    for directory, is_theirs in ((theirs["OGEL_DATA_DIR"], True), (str(tmp_path / "data"), False)):
+        here = {name: value for name, value in theirs.items() if name in SETTINGS} | {
+            "OGEL_DATA_DIR": directory
+        }
+        copied = ogel_here("storage", "cp", str(tmp_path / "a"), f"{bucket}:b", **here)
+        assert (copied.code == 0) is is_theirs, copied.err
+        assert ("it is another one" in copied.err) is not is_theirs
+        found = findings(ogel_here("doctor", "--json", **here))
+        assert any("it is another one" in each["detail"] for each in found) is not is_theirs
+    assert json.loads(run("usage", "--json").out)["store"] == "ours"

@@ -12,8 +12,6 @@ from prometheus_client import CollectorRegistry
 
 from ogel.adapters.postgres import PoolOptions, make_pool
 from ogel.features.audit.store import AuditStore
-from ogel.features.keys import guesses as module
-from ogel.features.keys.guesses import Guesses
 from ogel.features.keys.service import KeyService
 from ogel.features.keys.store import KeyStore
 from ogel.features.keys.uses import KeyUses
@@ -21,7 +19,9 @@ from ogel.features.keys.watch import KeyWatch
 from ogel.kernel.errors import RateLimited
 from ogel.kernel.principal import SYSTEM, Caller
 from ogel.runtime.database.database import Database, DatabaseAway
+from ogel.runtime.rates import guesses as module
 from ogel.runtime.rates.budgets import Budgets
+from ogel.runtime.rates.guesses import Guesses
 from ogel.runtime.rates.limiter import Limiter
 from ogel.runtime.rates.metrics import RateMetrics
 from ogel.runtime.rates.policy import Quota

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import os
 import sys
 import tempfile
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager, suppress
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import IO, TypeVar
+from typing import IO, Any, TypeVar
 
 from ogel.adapters.storage.digests import Digests
 from ogel.adapters.storage.room import Room
@@ -24,6 +25,8 @@ from ogel.runtime.objects import Entry, ObjectMissing, StoreFull, Written, check
 Answer = TypeVar("Answer")
 
 _READ_BYTES = 256 * 1024
+# As much as this is flushed to the disk while more comes.
+_FLUSHED_BYTES = 16 * 1024 * 1024
 # Of our own: a disk that hangs must not keep others from looking up names.
 _THREADS = 8
 # The directory of files that are being written; no key begins with a dot.
@@ -33,9 +36,6 @@ _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 # A directory may be deleted with its last object just before another object is moved into it; then the move is retried.
 _MOVES = 5
 _MOST_SETTLED = 4096
-# Bytes of a file that is being written, after which the disk is asked to begin.
-_FLUSHED_BYTES = 8 * 1024 * 1024
-_IS_ADVISED = sys.platform == "linux"
 # Directories with names of so many characters spread keys. They stay when they are empty: the next key needs them, and
 # other processes may have found them settled.
 _SPREADING = 2
@@ -56,27 +56,14 @@ class LocalObjects:
         self._settled: set[Path] = set()
 
     async def put(self, key: str, content: AsyncIterable[bytes], length: int | None = None) -> Written:
-        file = _Unfinished(self._root, self._path(key), self._settled)
-
+        file = _Unfinished(self._root, self._path(key), self._settled, self._room)
         if length is not None and length > BATCH_BYTES:
             await self._do(lambda: self._room.take(0, to_come=length))
-        taken = 0
-
-        def store(batch: Sequence[bytes], is_last: bool) -> Written | None:
-            nonlocal taken
-            size = sum(map(len, batch))
-            self._room.take(size)
-            taken += size
-            return file.store(batch, is_last)
-
-        def give_up() -> None:
-            file.give_up()
-            self._room.give_back(taken)
-
+        putting = _Putting(file, self._do)
         try:
-            written = await behind(content, lambda batch, is_last: self._do(lambda: store(batch, is_last)))
+            written = await behind(content, putting.store)
         except BaseException:
-            await self._do(give_up)
+            await putting.give_up()
             raise
         assert written is not None
         return written
@@ -213,41 +200,84 @@ class LocalObjects:
         return gone
 
 
+class _Putting:
+    """Spreads the work on a file over threads: its MD5 takes longer than all else, and the disk longer than that."""
+
+    def __init__(self, file: _Unfinished, do: Callable[[Callable[[], Any]], Awaitable[Any]]) -> None:
+        self._file = file
+        self._do = do
+        self._unflushed = 0
+        self._flushing: asyncio.Future[None] | None = None
+
+    async def store(self, batch: Sequence[bytes], is_last: bool) -> Written | None:
+        """Returns what was written when it is the last batch."""
+        file = self._file
+        if is_last:
+            await self._flushed()
+            written: Written = await self._do(lambda: file.end(batch))
+            return written
+        await asyncio.gather(self._do(lambda: file.store(batch)), self._do(lambda: file.update_md5(batch)))
+        self._unflushed += sum(map(len, batch))
+        if self._unflushed >= _FLUSHED_BYTES and (self._flushing is None or self._flushing.done()):
+            await self._flushed()
+            self._unflushed = 0
+            self._flushing = asyncio.ensure_future(self._do(file.flush))
+        return None
+
+    async def give_up(self) -> None:
+        if self._flushing is not None:
+            await asyncio.gather(self._flushing, return_exceptions=True)
+        await self._do(self._file.give_up)
+
+    async def _flushed(self) -> None:
+        if self._flushing is not None:
+            await self._flushing
+
+
 class _Unfinished:
     """A file that is being written, in threads; only the user may read it."""
 
-    def __init__(self, root: Path, target: Path, settled: set[Path]) -> None:
+    def __init__(self, root: Path, target: Path, settled: set[Path], room: Room) -> None:
         self._root = root
         self._target = target
         self._settled = settled
+        self._room = room
         self._path = root / _UNFINISHED / random_uuid().hex
         self._descriptor: int | None = None
         self._digests = Digests()
-        self._flushed = 0
+        self._taken = 0
 
-    def store(self, batch: Sequence[bytes], is_last: bool) -> Written | None:
-        """Returns what was written when it is the last batch: then it is where it belongs, and on the disk."""
+    def store(self, batch: Sequence[bytes]) -> int:
+        """Leaves the MD5 to `update_md5`. Returns the descriptor."""
+        size = sum(map(len, batch))
+        self._room.take(size)
+        self._taken += size
         if self._descriptor is None:
             self._descriptor = self._begun()
         for piece in batch:
             _write(self._descriptor, piece)
-            self._digests.update(piece)
-        if not is_last:
-            self._begin_flushing(self._descriptor)
-            return None
-        os.fsync(self._descriptor)
+            self._digests.update_all_but_md5(piece)
+        return self._descriptor
+
+    def update_md5(self, batch: Sequence[bytes]) -> None:
+        self._digests.update_md5(batch)
+
+    def flush(self) -> None:
+        """Before the end there is then little left to flush; others may store meanwhile."""
+        assert self._descriptor is not None
+        os.fdatasync(self._descriptor)
+
+    def end(self, batch: Sequence[bytes]) -> Written:
+        """With the last batch it is where it belongs, and on the disk."""
+        descriptor = self.store(batch)
+        self.update_md5(batch)
+        os.fsync(descriptor)
         _move(self._path, self._target, self._root, self._settled)
         self._close()
         return self._digests.written()
 
-    def _begin_flushing(self, descriptor: int) -> None:
-        """Lets the disk begin with what has come, so that little is left for the end: Linux does so when so advised."""
-        if _IS_ADVISED and self._digests.size - self._flushed >= _FLUSHED_BYTES:
-            length = self._digests.size - self._flushed
-            os.posix_fadvise(descriptor, self._flushed, length, os.POSIX_FADV_DONTNEED)
-            self._flushed += length
-
     def give_up(self) -> None:
+        self._room.give_back(self._taken)
         if self._descriptor is not None:
             self._close()
             with suppress(OSError):

@@ -38,6 +38,10 @@ _S3_ADVICE = (
 )
 _SIGNED_SECONDS = 10
 _UNSIGNED = "leave `redirects` of buckets and direct uploads off, or correct S3_ENDPOINT and S3_REGION"
+_ANOTHER = (
+    "give all processes the same STORAGE_BACKEND and S3_*, or the same directory OGEL_DATA_DIR, which only processes of"
+    " one machine can share"
+)
 _STORAGE = "check STORAGE_BACKEND with S3_*, or make OGEL_DATA_DIR a writable directory"
 
 
@@ -124,3 +128,31 @@ def _fetched(url: str | None) -> bytes | None:
     except urllib3.exceptions.HTTPError:
         return None
     return answer.data if answer.status == 200 else None
+
+
+async def blobs(patient: Patient) -> Sequence[Finding]:
+    """Whether the store of these settings is the one that the database tells of."""
+    import psycopg
+    from psycopg import AsyncConnection
+
+    from ogel.adapters.postgres import connection_arguments
+    from ogel.features.storage.usage.service import SOME_BLOBS
+    from ogel.platform.outside import object_store
+
+    url = patient.settings.database_url
+    if url is None or "storage_backend" in patient.sourced.wrong:
+        return []
+    try:
+        async with await AsyncConnection.connect(url, **connection_arguments(url)) as connection:
+            keys = [key for (key,) in await (await connection.execute(SOME_BLOBS)).fetchall()]
+    except (psycopg.Error, OSError):
+        return []  # what is wrong with it is postgres' and the schema's to say
+    objects = object_store(patient.settings)
+    try:
+        if not keys or any([await objects.stat(key) for key in keys]):
+            return []
+    except OgelError:
+        return []  # as the check of the store says
+    finally:
+        await objects.close()
+    return [ill("storage", "nothing of what should be in the store is there: it is another one", _ANOTHER)]

@@ -18,6 +18,8 @@ from ogel.cli.storage.fetching import PARTIAL, Fetcher, md5_of
 from ogel.cli.storage.places import STREAM, Place, place_of
 from ogel.cli.storage.remote import PREFIX, Item, Remote
 from ogel.cli.storage.sending import Sender
+from ogel.cli.storage.usage import ANOTHER
+from ogel.kernel.errors import ConfigError
 
 if TYPE_CHECKING:
     from ogel.cli.client import Client
@@ -64,12 +66,23 @@ def command(
     if isinstance(given, Path) and isinstance(wanted, Path):
         raise click.UsageError("neither SOURCE nor TARGET is BUCKET:NAME")
     with api() as ogel:
+        _check_store(ogel)
         copying = Copying("storage cp")
         sender = Sender(ogel, overwrites=not keep, content_type=content_type, cache=cache)
         way = _Way(ogel, sender, copying, update=update, keep=keep)
         summary = copying.run(way.transfers(given, wanted, recursive))
     _say(summary, as_json)
     sys.exit(1 if summary.failed else 0)
+
+
+def _check_store(ogel: Client) -> None:
+    """Where this process answers, a directory of this machine may be no suite's. Raises ConfigError."""
+    if ogel.settings is None:
+        return
+    from ogel.features.storage.usage.service import StorageUsage
+
+    if ogel.request("GET", "/api/storage/usage").as_(StorageUsage).store == "another":
+        raise ConfigError(f"{ANOTHER}; OGEL_URL and OGEL_KEY ask the suite itself")
 
 
 class _Way:
@@ -145,8 +158,7 @@ class _Way:
         yield Transfer(str(path), size, lambda moved: self._sender.file(path, place, moved))
 
     def _down_one(self, source: Place, target: Path) -> Iterator[Transfer]:
-        if not source.name or source.name.endswith("/"):
-            raise click.UsageError(f"{source} names no object: --recursive takes all whose names begin so")
+        _check_object(source)
         if str(target) == STREAM:
             stdout = sys.stdout.buffer
             yield Transfer(str(source), None, lambda moved: self._fetcher.stream(source, stdout, moved))
@@ -172,14 +184,25 @@ class _Way:
 
     def _across(self, source: Place, target: Place, recursive: bool) -> Iterator[Transfer]:
         if not recursive:
-            yield self._copied(source, _named(target, _last(source.name)), None)
+            _check_object(source)
+            new = _named(target, _last(source.name))
+            if not (self._update and _is_alike(self._item(source), self._item(new))):
+                yield self._copied(source, new)
+            else:
+                self._copying.summary.unchanged += 1
             return
+        if source.bucket == target.bucket and target.name.startswith(source.name):
+            raise click.UsageError(f"{target} begins as {source} does: copies would be copied again")
+        there = self._there(target.bucket, target.name) if self._update else {}
         beginning = source.name.rpartition("/")[0] + "/" if "/" in source.name else ""
         for item in self._remote.objects(source.bucket, source.name):
             new = target.below(item.name.removeprefix(beginning))
-            yield self._copied(Place(source.bucket, item.name), new, item.size)
+            if _is_alike(item, there.get(new.name)):
+                self._copying.summary.unchanged += 1
+            else:
+                yield self._copied(Place(source.bucket, item.name), new)
 
-    def _copied(self, source: Place, target: Place, bytes: int | None) -> Transfer:
+    def _copied(self, source: Place, target: Place) -> Transfer:
         """By the server: nothing comes here."""
         body = {
             "bucketId": source.bucket,
@@ -203,6 +226,11 @@ class _Way:
         return {item.name: item for item in self._remote.objects(bucket, prefix)}
 
 
+def _check_object(source: Place) -> None:
+    if not source.name or source.name.endswith("/"):
+        raise click.UsageError(f"{source} names no object: --recursive takes all whose names begin so")
+
+
 def _named(target: Place, name: str) -> Place:
     return target.below(name) if not target.name or target.name.endswith("/") else target
 
@@ -220,6 +248,13 @@ def _is_same(path: Path, item: Item) -> bool:
             return md5_of(path) == item.md5
         return item.updated_at is not None and found.st_mtime <= item.updated_at.timestamp()
     return False
+
+
+def _is_alike(one: Item | None, other: Item | None) -> bool:
+    """By what both are known by; of what came in parts the ETag tells of the parts as well."""
+    if one is None or other is None or one.metadata is None or other.metadata is None:
+        return False
+    return (one.size, one.metadata.e_tag) == (other.size, other.metadata.e_tag)
 
 
 def _say(summary: Summary, as_json: bool) -> None:

@@ -14,6 +14,7 @@ from ogel.cli.times import length
 if TYPE_CHECKING:
     from ogel.features.storage.usage.service import BucketUsage, StorageUsage
 
+ANOTHER = "nothing of what should be in the store is there: it is another one (STORAGE_BACKEND, OGEL_DATA_DIR, S3_*)"
 _BUCKETS: Table[BucketUsage] = Table(
     "no buckets",
     [
@@ -45,3 +46,7 @@ def _show(usage: StorageUsage) -> None:
     if passing.deleting:
         late = f", {length(passing.late_seconds)} late" if passing.late_seconds > 60 else ""
         click.echo(f"{passing.deleting} blobs to be deleted, {size(passing.deleting_bytes)}{late}")
+    if usage.store == "another":
+        click.echo(ANOTHER, err=True)
+    elif usage.store == "away":
+        click.echo("the store does not answer", err=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from ogel.features.keys.guesses import Guesses
 from ogel.features.keys.service import KeyService
 from ogel.features.keys.settings import KeysSettings
 from ogel.features.keys.store import KeyStore
@@ -16,6 +15,7 @@ from ogel.runtime.database.database import Queries
 from ogel.runtime.feature import BackgroundService, Feature
 from ogel.runtime.http.credentials import KEY, by_key
 from ogel.runtime.purge import Purge
+from ogel.runtime.rates.guesses import Guesses
 
 if TYPE_CHECKING:
     from ogel.runtime.http.route import Route

@@ -16,7 +16,6 @@ import structlog
 from msgspec import structs
 
 from ogel.features.keys.grants import Grant, check_grant, check_scopes, granted, role_of
-from ogel.features.keys.guesses import Guesses
 from ogel.features.keys.key import ApiKey, KeyKind, KeyRotation, MadeKey, NewKey
 from ogel.features.keys.networks import holds, networks_of
 from ogel.features.keys.store import ADMIN, KeyStore, Standing
@@ -30,6 +29,7 @@ from ogel.kernel.principal import SERVICE, Caller, Principal
 from ogel.runtime.audit import AuditTrail
 from ogel.runtime.believed import Believed, Questions
 from ogel.runtime.database.database import Database, DatabaseAway, Transaction
+from ogel.runtime.rates.guesses import Guesses
 from ogel.runtime.realtime.broadcast import KEYS, Broadcast
 
 log = structlog.get_logger(__name__)

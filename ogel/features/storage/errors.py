@@ -146,6 +146,10 @@ def quota_exceeded(message: str) -> StorageError:
     return StorageError(413, "QuotaExceeded", message, "Payload too large")
 
 
+def changed_meanwhile() -> StorageError:
+    return StorageError(503, "SlowDown", "The object changed meanwhile; repeat it.", retry_after_seconds=1)
+
+
 def intent_lost() -> StorageError:
     """The upload took so long that its bytes were given up."""
     return StorageError(503, INTENT_LOST, "The upload took too long; repeat it.", retry_after_seconds=1)

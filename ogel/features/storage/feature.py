@@ -81,7 +81,7 @@ def build(core: Core, settings: StorageSettings) -> Feature:
             WRITE: "make, change and delete buckets and objects",
         },
         jobs=[
-            *Reaper(storage.blobs, core.objects).kinds(),
+            *Reaper(storage.blobs, core.objects, core.registry).kinds(),
             JobKind(EMPTY, queue="cleanup", perform=storage.emptying.perform),
             storage.scans.kind(),
             Tending(storage.lifecycle, storage.scans, storage.quotas).kind(),

@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 import structlog
+from prometheus_client import CollectorRegistry, Counter
 
 from ogel.features.storage.blobs.blob import PREFIX
 from ogel.features.storage.blobs.service import BlobService
@@ -32,9 +33,12 @@ _LEFT_BEHIND = timedelta(days=1)
 
 
 class Reaper:
-    def __init__(self, blobs: BlobService, objects: ObjectStore) -> None:
+    def __init__(self, blobs: BlobService, objects: ObjectStore, registry: CollectorRegistry) -> None:
         self._blobs = blobs
         self._objects = objects
+        self._reaped = Counter(
+            "ogel_storage_reaped_blobs", "Deleted because nobody wanted them any more.", registry=registry
+        )
 
     def kinds(self) -> Sequence[JobKind]:
         """Neither is tried again: the next tick is near."""
@@ -48,6 +52,7 @@ class Reaper:
         try:
             while time.monotonic() - began < _RUN_SECONDS and (gone := await self._blobs.reap()):
                 reaped += gone
+                self._reaped.inc(gone)
         except Unavailable as error:
             log.warning("storage.store_away", error=error.message)
         if reaped:

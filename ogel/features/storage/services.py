@@ -177,7 +177,7 @@ class Storage:
     def usage(self) -> UsageService:
         from ogel.features.storage.usage.service import UsageService
 
-        return UsageService(self.core.database)
+        return UsageService(self.core.database, self.core.objects)
 
     @cached_property
     def upkeep(self) -> Upkeep:

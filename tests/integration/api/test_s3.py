@@ -402,3 +402,18 @@ def test_a_name_of_its_own_has_s3_at_its_root_and_buckets_below(api: World, s3: 
     assert root.send("GET", "/%zz").status == 400
     assert at("s3.example.com.evil.test").send("GET", "/openapi.json").status == 200
     assert bucket("DELETE", "/a/b").status == 204 and bucket("DELETE", "/").status == 204
+
+
+def test_a_signed_url_says_what_is_to_be_known_of_an_upload(s3: S3) -> None:
+    assert s3("PUT", "/hoisted").status == 200
+    said = "x-amz-meta-colour=red&x-amz-checksum-crc32=AAAAAA%3D%3D&x-amz-sdk-checksum-algorithm=CRC32"
+    put = s3.send("PUT", s3.presigned("PUT", f"/hoisted/a?{said}&x-id=PutObject"), b"content")
+    assert put.status == 200, put.raw
+    got = s3("GET", "/hoisted/a")
+    assert (got.raw, got.headers["x-amz-meta-colour"]) == (b"content", "red")
+    copied = s3.send("PUT", s3.presigned("PUT", "/hoisted/b?x-amz-copy-source=hoisted%2Fa"))
+    assert (copied.status, s3("GET", "/hoisted/b").raw) == (200, b"content")
+    tagged = s3.send("PUT", s3.presigned("PUT", "/hoisted/c?x-amz-tagging=a%3Db"), b"x")
+    assert (tagged.status, code(tagged)) == (501, "NotImplemented")
+    changed = s3.send("PUT", s3.presigned("PUT", "/hoisted/c?x-amz-meta-a=b").replace("=b&", "=c&"), b"x")
+    assert code(changed) == "SignatureDoesNotMatch"

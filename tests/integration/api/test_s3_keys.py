@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from typing import Any
+from unittest import mock
 
 import pytest
+import structlog
 
 from ogel.features.storage.s3_keys.key import NewS3Key
-from ogel.kernel.errors import Forbidden
+from ogel.kernel.errors import Forbidden, RateLimited
 from ogel.kernel.principal import Caller, Principal
+from tests.support.cli import ogel_here
+from tests.support.process import ADMIN_KEY, SECRET
 from tests.support.s3 import S3, code
 from tests.support.world import World
+
+ENVIRONMENT = {"OGEL_RATE_WRONG_KEYS": "5/1m"}
 
 
 def key(api: World, *scopes: str, **more: Any) -> str:
@@ -69,6 +75,18 @@ def test_what_is_no_key_names_the_field(api: World, body: dict[str, Any], path: 
     assert (refused.status, [each["path"] for each in refused.json["errors"]]) == (422, [path]), refused.raw
 
 
+def test_whoever_tries_ids_is_slowed_down(api: World) -> None:
+    service = api.platform.features["storage.s3_keys"].offers.keys
+    good = api("POST", "/api/s3-keys", {"name": "good"}).json["access_key_id"]
+    for n in range(5):
+        assert api.run(service.find(f"OGEL{'ABCDE'[n] * 16}", "192.0.2.1")) is None
+        assert api.run(service.find(good, "192.0.2.1")) is not None
+    assert api.run(service.find("OGEL" + "A" * 16, "192.0.2.1")) is None  # the same counts once
+    with pytest.raises(RateLimited):
+        api.run(service.find("OGEL" + "F" * 16, "192.0.2.1"))
+    assert api.run(service.find("OGEL" + "F" * 16, "192.0.2.2")) is None
+
+
 def test_a_key_may_no_more_than_who_made_it(api: World) -> None:
     reader, writer = key(api, "s3-keys:*", "storage:read"), key(api, "s3-keys:write", "storage:*")
     assert api("POST", "/api/s3-keys", {"name": "x"}, key=reader).status == 403
@@ -86,3 +104,25 @@ def test_a_key_may_no_more_than_who_made_it(api: World) -> None:
     service = api.platform.features["storage.s3_keys"].offers.keys
     with pytest.raises(Forbidden, match="networks"):
         api.run(service.make(here, NewS3Key(name="x")))
+
+
+def test_keys_are_made_listed_and_ended_at_a_terminal(api: World, suite_servers: dict[str, str]) -> None:
+    def run(*arguments: str) -> str:
+        # Its logging is for whole processes.
+        with mock.patch("ogel.runtime.log.setup.configure_logging"), structlog.testing.capture_logs():
+            settings = {"OGEL_ADMIN_KEY": ADMIN_KEY, "OGEL_SECRET": SECRET, **suite_servers}
+            finished = ogel_here("s3-keys", *arguments, **settings)
+        assert (finished.code, finished.err) == (0, ""), finished.err
+        return finished.out
+
+    made = dict(
+        line.split("=", 1) for line in run("create", "shop", "--bucket", "b", "--read-only").splitlines()
+    )
+    id, secret = made["AWS_ACCESS_KEY_ID"], made["AWS_SECRET_ACCESS_KEY"]
+    assert S3(api, id, secret)("GET", "/").status == 200
+    [line] = [line for line in run("list").splitlines() if id in line]
+    assert line.split() == [id, "active", "read", "shop", "b"]
+    assert run("revoke", id) == f"{id} revoked\n"
+    [line] = [line for line in run("list").splitlines() if id in line]
+    assert "revoked" in line
+    assert secret not in run("show", id)

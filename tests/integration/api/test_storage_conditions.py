@@ -126,3 +126,14 @@ def test_a_bucket_takes_what_a_file_is_and_not_what_it_is_called(
             assert (answer.status, answer.json["code"], got.status) == (415, "InvalidMimeType", 404), way
         else:
             assert (answer.status, got.headers["content-type"], got.raw) == (200, kept, content), way
+
+
+def test_what_is_called_wrongly_comes_by_no_other_way_either(api: World, bucket: str) -> None:
+    for name, content in (("page", PAGE), ("picture", PNG)):
+        assert put(api, f"{bucket}/{name}", content, content_type="image/png").status == 200
+        for way in ("copy", "move"):
+            to = {"destinationBucket": "pictures", "destinationKey": f"{name}-{way}"}
+            answer = api("POST", f"{BASE}/{way}", {"bucketId": bucket, "sourceKey": name, **to})
+            assert answer.status == (200 if content is PNG else 415), (name, way, answer.raw)
+    moved = api("GET", f"{BASE}/public/pictures/picture-move")
+    assert (moved.raw, moved.headers["content-type"]) == (PNG, "image/png")

@@ -406,12 +406,31 @@ def test_a_token_for_an_upload_is_as_good_as_a_key_for_it_alone(api: World, buck
 
 
 def test_many_small_requests_are_few_blobs(api: World, bucket: str) -> None:
-    path = place(begin(api, "small", 40 * 1024))
-    for at in range(40):
+    path = place(begin(api, "small", 12 * 1024))
+    for at in range(12):
         assert send(api, path, at * 1024, bytes([at]) * 1024).status == 204
     blobs = "SELECT count(*), sum(size) FROM storage_blobs JOIN objects USING (version) WHERE name = 'small'"
-    assert rows(api, blobs) == [(1, 40 * 1024)]
-    assert content(api, "small") == b"".join(bytes([at]) * 1024 for at in range(40))
+    assert rows(api, blobs) == [(1, 12 * 1024)]
+    assert content(api, "small") == b"".join(bytes([at]) * 1024 for at in range(12))
+
+
+def test_what_comes_in_pieces_is_encrypted_where_all_is(api: World) -> None:
+    api.ok("POST", "/api/storage/buckets", {"id": "sealed", "encrypted": True})
+    path = place(begin(api, "", 9, b"abc", upload_metadata=metadata("x", "sealed")))
+    assert send(api, path, 3, b"def").status == 204
+    assert send(api, path, 6, b"ghi").headers["tus-complete"] == "1"
+    got = api("GET", "/storage/v1/object/authenticated/sealed/x", headers={"range": "bytes=2-6"})
+    assert (got.status, got.raw) == (206, b"cdefg")
+    sealed = "SELECT bool_and(sealed_key IS NOT NULL) FROM storage_blobs WHERE bucket_id = 'sealed'"
+    assert rows(api, sealed) == [(True,)]
+    part = place(begin(api, "", 3, b"abc", upload_concat="partial", upload_metadata=""))
+    final = {"upload_concat": f"final;{part}", "upload_metadata": metadata("y", "sealed")}
+    assert begin(api, "", None, **final).status == 400
+    said = place(
+        begin(api, "", 3, b"abc", upload_concat="partial", upload_metadata=metadata("part", "sealed"))
+    )
+    assert begin(api, "", None, **{**final, "upload_concat": f"final;{said}"}).status == 201
+    assert api("GET", "/storage/v1/object/authenticated/sealed/y").raw == b"abc"
 
 
 def md5(raw: bytes) -> bytes:

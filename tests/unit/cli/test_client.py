@@ -369,3 +369,16 @@ def test_an_answer_that_stalls_or_breaks_off_is_not_taken_for_whole() -> None:
                 client.streamed("GET", path, timeout_seconds=0.3) as streamed,
             ):
                 list(streamed.pieces)
+
+
+def test_a_body_that_breaks_off_is_not_the_servers_fault() -> None:
+    def torn() -> Iterator[bytes]:
+        yield b"a"
+        raise OSError("the disk is gone")
+
+    with (
+        asking(answer(200, b"{}")) as (client, _),
+        pytest.raises(OSError, match="the disk is gone"),
+        client.streamed("PUT", "/x", body=torn()),
+    ):
+        pass

@@ -12,6 +12,7 @@ from ogel.features.storage.buckets.bucket import Bucket
 from ogel.features.storage.buckets.rules import admitted
 from ogel.features.storage.buckets.store import BucketStore
 from ogel.features.storage.errors import (
+    changed_meanwhile,
     no_such_bucket,
     not_encrypted,
     refused_by_policy,
@@ -27,6 +28,8 @@ from ogel.features.storage.objects.store import ObjectRows
 from ogel.features.storage.objects.writing import Content, ObjectWriter, forget_expired
 from ogel.features.storage.policy import WRITE, on_behalf, owner_of
 from ogel.features.storage.scanning.service import Scans
+from ogel.features.storage.sniffing.signatures import HEAD_BYTES
+from ogel.features.storage.sniffing.sniff import inspected
 from ogel.kernel.principal import Caller
 from ogel.runtime.database.database import Database, Transaction
 from ogel.runtime.outbox import Outbox
@@ -38,6 +41,13 @@ _MOST_PARTS = 100
 class Place(NamedTuple):
     bucket: str
     name: str
+
+
+class _Beginning(NamedTuple):
+    """The first bytes of a version."""
+
+    version: str
+    head: bytes
 
 
 class ObjectMover:
@@ -68,6 +78,7 @@ class ObjectMover:
         QuotaExceeded, and InvalidRequest for what is not encrypted, where the target encrypts.
         """
         target = Place(target.bucket, checked_name(target.name))
+        begins = await self._beginning(caller, source, target)
         async with self._database.transaction() as tx:
             found = await self._reader.seen(tx, caller.principal, *source)
             if target == (found.bucket_id, found.name):
@@ -78,7 +89,7 @@ class ObjectMover:
             ):
                 raise no_such_bucket()
             if target.bucket != found.bucket_id:
-                admitted(bucket, facts_of(found))
+                _check_type(bucket, found, begins)
                 if found.size > (most := self._writer.most_of(bucket)):
                     raise too_large(most)
                 if bucket.encrypted and not await self._is_encrypted(tx, found):
@@ -106,6 +117,17 @@ class ObjectMover:
     async def _is_encrypted(self, tx: Transaction, found: StoredObject) -> bool:
         blobs = await self._blobs.of_version(tx, found.version)
         return all(blob.sealed_key is not None for blob in blobs)
+
+    async def _beginning(self, caller: Caller, source: Place, target: Place) -> _Beginning | None:
+        """How the object begins, where that counts: in a bucket that takes some types only. Outside transactions."""
+        if source.bucket == target.bucket or not is_storable(target.bucket):
+            return None
+        async with self._database.autocommit() as tx:
+            bucket = await self._buckets.get(tx, target.bucket)
+        if bucket is None or not bucket.allowed_mime_types:
+            return None
+        found = await self._reader.open(caller.principal, *source)
+        return _Beginning(found.object.version, await _head(found))
 
 
 class ObjectCopier:
@@ -158,6 +180,8 @@ class ObjectCopier:
                 for part in ([blob.size for blob in found.blobs] if is_within else [size])
             ]
         try:
+            if to.bucket.allowed_mime_types:
+                said = inspected(to.bucket, said, await _head(found))
             if is_within:
                 pairs = zip(intents, found.blobs, strict=True)
                 parts = [await self._blobs.copy(intent, blob) for intent, blob in pairs]
@@ -169,6 +193,19 @@ class ObjectCopier:
         except BaseException:
             await self._blobs.give_up(intents)
             raise
+
+
+def _check_type(bucket: Bucket, found: StoredObject, begins: _Beginning | None) -> None:
+    """Raises StorageError InvalidMimeType, and SlowDown for what has changed since it was looked at."""
+    admitted(bucket, facts_of(found))
+    if bucket.allowed_mime_types:
+        if begins is None or begins.version != found.version:
+            raise changed_meanwhile()
+        inspected(bucket, facts_of(found), begins.head)
+
+
+async def _head(found: Found) -> bytes:
+    return b"".join([piece async for piece in found.read(0, min(found.object.size, HEAD_BYTES))])
 
 
 def _is_sealed(to: Bucket, found: Found) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from ogel.features.storage.errors import access_denied
 from ogel.features.storage.s3.errors import invalid_argument, not_implemented
@@ -21,6 +21,11 @@ _SUBRESOURCES = frozenset({
     "replication", "requestPayment", "restore", "retention", "select", "session", "tagging", "torrent", "uploadId",
     "uploads", "versioning", "versions", "website",
 })  # fmt: skip
+# Parameters of a signed URL, which are no headers.
+_OF_SIGNATURES = (
+    "x-amz-algorithm", "x-amz-content-sha256", "x-amz-credential", "x-amz-date", "x-amz-expires",
+    "x-amz-security-token", "x-amz-signature", "x-amz-signedheaders",
+)  # fmt: skip
 # Headers that ask for what would be silently missing.
 _REFUSED = (
     b"x-amz-server-side-encryption", b"x-amz-server-side-encryption-customer-algorithm",
@@ -70,6 +75,7 @@ def handled_by(
 
     async def handle(call: Call[Any, Any]) -> object:
         parameters = dict(reversed(call.query))
+        call = structs.replace(call, headers={**_hoisted(parameters), **call.headers})
         asked = Asked(call, call.path.get("bucket", ""), call.path.get("key", ""), parameters)
         for header in _REFUSED:
             if header in call.headers:
@@ -87,6 +93,20 @@ def handled_by(
         return await operations[chosen](asked)
 
     return handle
+
+
+def _hoisted(parameters: Mapping[str, str]) -> dict[bytes, bytes]:
+    """
+    Headers that a signed URL has among its parameters, as signers of JavaScript write them, so that whoever uploads
+    need not know of them. Not checksums: those are of an empty body, as the signer has seen no other.
+    """
+    return {
+        name.lower().encode("latin-1", "replace"): value.encode()
+        for name, value in parameters.items()
+        if (lowered := name.lower()).startswith("x-amz-")
+        and lowered not in _OF_SIGNATURES
+        and not lowered.startswith(("x-amz-checksum-", "x-amz-sdk-"))
+    }
 
 
 def check_bucket(principal: Principal, bucket: str) -> None:

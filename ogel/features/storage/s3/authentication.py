@@ -43,7 +43,7 @@ class Authentication:
         _check_time(credential)
         if credential.token is not None:
             return await self._of_session(credential, credential.token, caller)
-        key = await self._keys.find(credential.value)
+        key = await self._keys.find(credential.value, caller.ip)
         if key is None:
             raise unknown_access_key()
         _check(credential, key.secret)
@@ -53,7 +53,7 @@ class Authentication:
         """Of a form, which is signed by its policy. Raises as `authenticate` does."""
         if time_of(credential.amz_date) is None or not credential.amz_date.startswith(credential.scope.day):
             raise no_valid_date()
-        key = await self._keys.find(credential.value)
+        key = await self._keys.find(credential.value, caller.ip)
         if key is None and credential.token is None:
             raise unknown_access_key()
         secret = credential.value if key is None else key.secret
@@ -67,9 +67,9 @@ class Authentication:
             raise access_denied()
         return principal
 
-    async def of_old_form(self, key_id: str, policy: str, signature: str) -> Principal:
+    async def of_old_form(self, key_id: str, policy: str, signature: str, caller: Caller) -> Principal:
         """Of a form that is signed as before version 4: many libraries make no others."""
-        key = await self._keys.find(key_id)
+        key = await self._keys.find(key_id, caller.ip)
         if key is None:
             raise unknown_access_key()
         expected = hmac.digest(key.secret.encode(), policy.encode(), "sha1")
@@ -77,9 +77,9 @@ class Authentication:
             raise signature_does_not_match()
         return key.principal
 
-    async def signing_key(self, credential: SignedWith) -> bytes:
+    async def signing_key(self, credential: SignedWith, caller: Caller) -> bytes:
         """What the pieces of the body are signed with, of a credential that was authenticated."""
-        key = await self._keys.find(credential.value)
+        key = await self._keys.find(credential.value, caller.ip)
         if key is not None:
             return credential.key(key.secret)
         if credential.token is None:
@@ -87,7 +87,7 @@ class Authentication:
         return credential.key(credential.value)
 
     async def _of_session(self, credential: Signed, token: str, caller: Caller) -> Principal | None:
-        key = await self._keys.find(credential.value)
+        key = await self._keys.find(credential.value, caller.ip)
         _check(credential, credential.value if key is None else key.secret)
         return await self._authenticate_token(key_or_token(token), caller)
 

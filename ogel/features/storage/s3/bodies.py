@@ -19,7 +19,7 @@ class Bodies:
     async def payload(self, call: Call[BodyStream, Any]) -> Payload:
         signing = None
         if (signed := signing_of(call.headers)) is not None:
-            key = await self._authentication.signing_key(signed)
+            key = await self._authentication.signing_key(signed, call.caller)
             signing = ChunkSigning(key, signed.amz_date, signed.scope, signed.signature)
         return Payload(call.body, call.headers, signing)
 

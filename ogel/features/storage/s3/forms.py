@@ -74,7 +74,9 @@ class FormOperations:
             raise invalid_argument("The form has no field `key`.")
         if "awsaccesskeyid" in fields:
             key_id, signature = fields["awsaccesskeyid"], fields.get("signature", "")
-            principal = await self._authentication.of_old_form(key_id, fields["policy"], signature)
+            principal = await self._authentication.of_old_form(
+                key_id, fields["policy"], signature, asked.caller
+            )
         else:
             principal = await self._authentication.of_form(_signed(fields), fields["policy"], asked.caller)
         check_bucket(principal, asked.bucket)

@@ -33,9 +33,11 @@ class S3Access:
     def keys(self) -> S3KeyService:
         from ogel.features.storage.s3_keys.service import S3KeyService
         from ogel.features.storage.s3_keys.store import S3KeyStore
+        from ogel.runtime.rates.guesses import Guesses
 
         core = self._core
-        return S3KeyService(core.database, S3KeyStore(), core.vault, core.audit)
+        guesses = Guesses(core.limiter)
+        return S3KeyService(core.database, S3KeyStore(), core.vault, core.audit, guesses)
 
     @cached_property
     def authentication(self) -> Authentication:

@@ -16,9 +16,10 @@ from ogel.kernel.principal import Caller, Principal
 from ogel.runtime.audit import AuditTrail
 from ogel.runtime.believed import Believed, Questions
 from ogel.runtime.database.database import Database, DatabaseAway
+from ogel.runtime.rates.guesses import Guesses
 from ogel.runtime.secrets.vault import Vault
 
-# Of keys that are remembered for a moment, unknown ones too.
+# Of good keys that are remembered for a moment.
 _MOST = 10_000
 _ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 _ID = re.compile(r"OGEL[A-Z2-7]{16}")
@@ -34,12 +35,15 @@ class GoodKey(Struct, frozen=True):
 
 
 class S3KeyService:
-    def __init__(self, database: Database, store: S3KeyStore, vault: Vault, audit: AuditTrail) -> None:
+    def __init__(
+        self, database: Database, store: S3KeyStore, vault: Vault, audit: AuditTrail, guesses: Guesses
+    ) -> None:
+        self._guesses = guesses
         self._database = database
         self._store = store
         self._vault = vault
         self._audit = audit
-        self._memory: Believed[str, tuple[GoodKey | None]] = Believed(_MOST)
+        self._memory: Believed[str, GoodKey] = Believed(_MOST)
         self._questions = Questions(self._ask)
 
     async def make(self, caller: Caller, new: NewS3Key) -> MadeS3Key:
@@ -86,14 +90,27 @@ class S3KeyService:
         self._memory.forget_all()
         self._questions.forget_all()
 
-    async def find(self, id: str) -> GoodKey | None:
-        """The key of that access key id; None: it is unknown or revoked. The database is asked once a second."""
-        if not _ID.fullmatch(id):
+    async def find(self, id: str, ip: str | None) -> GoodKey | None:
+        """
+        The key of that access key id; None: it is unknown or revoked. The database is asked once a second. Raises
+        RateLimited for who tries too many that are unknown.
+        """
+        key = id.encode()
+        if not _ID.fullmatch(id) or self._guesses.is_wrong(key):
             return None
         if (remembered := self._memory.find(id)) is not None:
-            return remembered[0]
-        found, asked_at = await self._questions.answer(id)
-        self._memory.remember(id, (found,), asked_at)
+            return remembered
+        await self._guesses.allow(key, ip)
+        try:
+            found, asked_at = await self._questions.answer(id)
+        except BaseException:
+            self._guesses.was_none(key, ip)
+            raise
+        if found is None:
+            self._guesses.was_wrong(key)
+            return None
+        self._guesses.was_good(key, ip)
+        self._memory.remember(id, found, asked_at)
         return found
 
     async def _ask(self, id: str) -> GoodKey | None:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+from prometheus_client import Gauge
 
 from ogel.kernel.clock import utc_now
 from ogel.kernel.errors import Unavailable
@@ -47,6 +48,12 @@ class Verifying:
 
     def __init__(self, storage: Storage) -> None:
         self._storage = storage
+        self._wrong = Gauge(
+            "ogel_storage_inconsistencies",
+            "What the last verification by this process left wrong, by kind.",
+            ["kind"],
+            registry=storage.core.registry,
+        )
 
     def kind(self) -> JobKind:
         return JobKind(
@@ -59,11 +66,16 @@ class Verifying:
         )
 
     async def perform(self, job: Job, loaded: Any) -> Outcome:
+        from ogel.features.storage.blobs.verify import FIXABLE
+
         fix, sample = job.payload.get("fix", False), job.payload.get("sample", 0.0)
         try:
             found = await self._storage.verifier.run(sample=sample, fix=fix, told=_told)
         except Unavailable as error:
             return Outcome("retry", error.message)
+        self._wrong.clear()
+        for kind, count in found.counts.items():
+            self._wrong.labels(kind).set(0 if fix and kind in FIXABLE else count)
         return Outcome("done", value=found, result=msgspec.to_builtins(found))
 
     async def record(self, tx: Transaction, finished: Sequence[Finished]) -> None:

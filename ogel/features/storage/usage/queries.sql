@@ -18,3 +18,7 @@ SELECT count(*) FILTER (WHERE state = 'pending' AND bucket_id IS NOT NULL) AS pe
        coalesce(sum(size) FILTER (WHERE state = 'deleting'), 0)::bigint AS deleting_bytes,
        greatest(0, extract(epoch FROM now() - min(until)))::float8 AS late_seconds
 FROM storage_blobs WHERE state <> 'live'
+
+-- some --
+-- Keys that should be in the store.
+SELECT key FROM storage_blobs WHERE state = 'live' LIMIT 5

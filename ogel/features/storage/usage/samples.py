@@ -38,9 +38,7 @@ class UsageSamples:
         return peak
 
     async def _count(self) -> None:
-        usage = await self._service.usage()
-        self._peak, self._counted_at = usage.bytes, time.monotonic()
-        self._counted = [
-            Sample("storage.bytes", {}, usage.bytes),
-            Sample("storage.objects", {}, usage.objects),
-        ]
+        buckets = await self._service.buckets()
+        bytes, objects = sum(each.bytes for each in buckets), sum(each.objects for each in buckets)
+        self._peak, self._counted_at = bytes, time.monotonic()
+        self._counted = [Sample("storage.bytes", {}, bytes), Sample("storage.objects", {}, objects)]
