@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
+from contextvars import Context
 from typing import Generic, TypeVar
 
 from ogel.kernel.errors import Unavailable
+from ogel.runtime.database.patience import be_patient_as_a_request
 
 Asked = TypeVar("Asked")
 Answer = TypeVar("Answer")
@@ -35,10 +37,12 @@ class Together(Generic[Asked, Answer]):
         answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._waiting.append((asked, answer))
         if self._working is None or self._working.done():
-            self._working = asyncio.create_task(self._work())
+            # It is for all: what was said in the context of the first, its patience too, is not said of the others.
+            self._working = asyncio.create_task(self._work(), context=Context())
         return await answer
 
     async def _work(self) -> None:
+        be_patient_as_a_request()
         while self._waiting:
             some = [self._waiting.popleft() for _ in range(min(self._most, len(self._waiting)))]
             # Those whose clients have gone meanwhile ask for nothing any more.
