@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape
 
@@ -53,8 +54,12 @@ class Element:
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self.text = ""
+        self.pieces: list[str] = []
         self.children: list[Element] = []
+
+    @cached_property
+    def text(self) -> str:
+        return "".join(self.pieces)
 
     def all(self, name: str) -> list[Element]:
         return [child for child in self.children if child.name == name]
@@ -115,7 +120,7 @@ class _Reader:
         self._open.pop()
 
     def _text(self, text: str) -> None:
-        self._open[-1].text += text
+        self._open[-1].pieces.append(text)
 
     def _doctype(self, *_: object) -> None:
         raise malformed("The body declares a document type, which is not taken.")
