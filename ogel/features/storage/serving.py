@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from ogel.features.storage.objects.object import HEADERS
+from ogel.features.storage.types import is_one_type
 from ogel.kernel.clock import utc_now
 from ogel.runtime.http.disposition import attachment
 from ogel.runtime.http.ranges import Validators
@@ -109,7 +110,9 @@ class ObjectServing:
 
 
 def shown_type(object: StoredObject) -> str:
-    """Its content type, in which a page becomes its source, as in Supabase."""
+    """Its content type, in which a page becomes its source, as in Supabase; what is no type is just bytes."""
+    if not is_one_type(object.content_type):
+        return "application/octet-stream"
     kind, mark, parameters = object.content_type.partition(";")
     return f"text/plain{mark}{parameters}" if kind.strip().lower() == "text/html" else object.content_type
 
@@ -142,7 +145,9 @@ def _left(wish: Wish) -> int:
 
 
 def _is_active(content_type: str) -> bool:
-    return _ACTIVE.fullmatch(content_type.partition(";")[0].strip().lower()) is not None
+    """Who knows what a browser makes of it that is no type at all?"""
+    kind = content_type.partition(";")[0].strip().lower()
+    return not is_one_type(content_type) or _ACTIVE.fullmatch(kind) is not None
 
 
 def _cache_control(object: StoredObject, wish: Wish) -> str:

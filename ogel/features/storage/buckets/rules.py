@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from ogel.features.storage.buckets.bucket import Bucket
 from ogel.features.storage.errors import invalid_mime_type, too_large
 from ogel.features.storage.objects.object import Facts
+from ogel.features.storage.types import is_one_type
 from ogel.kernel.errors import Invalid
 from ogel.kernel.roles import parse_role
 from ogel.kernel.text import STORABLE_PATTERN
@@ -123,10 +124,12 @@ def _checked_types(patterns: Sequence[str]) -> list[str]:
 def allows_type(patterns: Sequence[str] | None, content_type: str) -> bool:
     """
     Whether one of the patterns is of that type; none at all allow each. Parameters (`; charset=utf-8`) and case do not
-    count (RFC 9110 §8.3.1).
+    count (RFC 9110 §8.3.1); what is not one type is none of them.
     """
     if not patterns:
         return True
+    if not is_one_type(content_type):
+        return False
     type = _plain(content_type)
     return any(each in (*_ANY, type, f"{type.partition('/')[0]}/*") for each in map(_plain, patterns))
 

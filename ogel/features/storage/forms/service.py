@@ -13,6 +13,7 @@ from ogel.features.storage.errors import NO_SUCH_BUCKET, StorageError
 from ogel.features.storage.forms.names import filename_of
 from ogel.features.storage.objects.object import Facts, StoredObject
 from ogel.features.storage.objects.writing import ObjectWriter
+from ogel.features.storage.types import is_one_type
 from ogel.kernel.principal import SYSTEM, Caller
 
 # Made when the first file is sent to it: people who have signed in add files, which are theirs alone.
@@ -53,7 +54,7 @@ class FormUploads:
         """
         filename = filename_of(sent_name)
         name = f"{uuid4().hex}/{filename}"
-        facts = Facts(content_type) if content_type else Facts()
+        facts = Facts(content_type) if content_type and is_one_type(content_type) else Facts()
         try:
             stored = await self._put(caller, bucket, name, content, facts)
         except StorageError as error:

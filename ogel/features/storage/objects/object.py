@@ -13,6 +13,7 @@ from msgspec import Struct
 from ogel.kernel.clock import utc_now
 
 _NOT_IN_HEADERS = re.compile(r"[^\x20-\x7e\xa0-\xff]")
+_MOST_HEADER_CHARACTERS = 1024
 ScanState = Literal["none", "pending", "clean", "infected", "failed"]
 
 
@@ -62,8 +63,13 @@ class StoredObject(Struct, frozen=True):
         return self.expires_at is not None and self.expires_at <= utc_now()
 
     def _header(self, name: str) -> str:
-        """What was said of it may be any text, by SQL as well: what no header can hold is left out."""
+        """
+        What was said of it may be any text, by SQL as well: what no header can hold is left out, and what is so long
+        that a proxy would refuse the answer.
+        """
         text = str(self.metadata.get(name) or "")
+        if len(text) > _MOST_HEADER_CHARACTERS:
+            return ""
         return (text if text.isascii() and text.isprintable() else _NOT_IN_HEADERS.sub("", text)).strip()
 
 

@@ -13,6 +13,7 @@ from ogel.features.storage.errors import NO_SUCH_BUCKET, StorageError, no_relate
 from ogel.features.storage.objects.moving import ObjectCopier, ObjectMover, Place
 from ogel.features.storage.objects.object import Facts, StoredObject, facts_of
 from ogel.features.storage.objects.removing import ObjectRemover
+from ogel.features.storage.supabase.uploads import check_content_type
 from ogel.features.storage.supabase.user_metadata import user_metadata_of
 from ogel.runtime.http.access import Access
 from ogel.runtime.http.route import Call, Route
@@ -61,6 +62,9 @@ class MoveRoutes:
 
     async def copy(self, call: Call[_Copy, Any]) -> dict[str, Any]:
         wanted, said = call.body, call.body.metadata
+
+        if said.content_type:
+            check_content_type(said.content_type)
 
         def facts(found: StoredObject) -> Facts:
             if wanted.copies_metadata:

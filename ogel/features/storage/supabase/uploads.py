@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from contextlib import aclosing
 from functools import partial
@@ -16,6 +15,7 @@ from ogel.features.storage.lifecycle.ends import end_of
 from ogel.features.storage.objects.object import Facts
 from ogel.features.storage.supabase.forms import FORM_BYTES, UploadForm
 from ogel.features.storage.supabase.user_metadata import user_metadata_of
+from ogel.features.storage.types import is_one_type
 from ogel.runtime.http.access import Access
 from ogel.runtime.http.route import Call, Handler, Route, Streaming
 from ogel.runtime.http.streamed import BodyStream
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from ogel.kernel.principal import Caller
 
 _FORM = "multipart/form-data"
-_TYPE = re.compile(r"[\w!#$&^.+*-]+/[\w!#$&^.+*-]+(?:[ \t]*;[\x20-\x7e]*)?", re.ASCII)
 _MOST_TYPE_CHARACTERS = 255
 # Below these, objects are read; whoever writes there means a bucket of that name.
 _READ_BELOW = ("authenticated", "info", "public")
@@ -88,7 +87,7 @@ def _facts(call: Call[BodyStream, Any]) -> Facts:
 
 def check_content_type(kind: str) -> None:
     """Raises StorageError InvalidMimeType for what is no type at all."""
-    if len(kind) > _MOST_TYPE_CHARACTERS or not _TYPE.fullmatch(kind):
+    if len(kind) > _MOST_TYPE_CHARACTERS or not is_one_type(kind):
         raise invalid_content_type()
 
 
