@@ -1455,7 +1455,7 @@ CREATE INDEX objects_folded ON storage.objects USING btree (bucket_id, folded);
 
 CREATE INDEX objects_unscanned ON storage.objects USING btree (updated_at) WHERE (scan_state = ANY (ARRAY['pending'::text, 'failed'::text]));
 
-CREATE INDEX objects_version ON storage.objects USING btree (version);
+CREATE UNIQUE INDEX objects_version ON storage.objects USING btree (version);
 
 ALTER TABLE ONLY storage.objects
     ADD CONSTRAINT objects_bucket_id_fkey FOREIGN KEY (bucket_id) REFERENCES storage.buckets(id);

@@ -80,7 +80,8 @@ COMMENT ON COLUMN objects.user_metadata IS 'what clients wrote of it';
 COMMENT ON COLUMN objects.sha256 IS 'of the whole content; null: it came in parts';
 COMMENT ON COLUMN objects.expires_at IS 'when it is deleted; null: never';
 CREATE INDEX objects_expire ON objects (expires_at) WHERE expires_at IS NOT NULL;
-CREATE INDEX objects_version ON objects (version);
+-- Who may write rows by SQL gets at no other object's blobs by naming its version.
+CREATE UNIQUE INDEX objects_version ON objects (version);
 CREATE INDEX objects_unscanned ON objects (updated_at) WHERE scan_state IN ('pending', 'failed');
 CREATE INDEX objects_created ON objects (bucket_id, created_at, name);
 CREATE INDEX objects_folded ON objects (bucket_id, folded);
@@ -187,6 +188,7 @@ SET search_path = ogel, pg_temp AS $$
   UPDATE storage_blobs SET state = 'deleting', until = now() + interval '10 minutes'
   WHERE state <> 'deleting' AND (version = ANY (gone) OR rendition_of = ANY (gone))
 $$;
+REVOKE EXECUTE ON FUNCTION ogel.storage_let_versions_go FROM PUBLIC;
 CREATE INDEX storage_blobs_renditions ON ogel.storage_blobs (rendition_of) WHERE rendition_of IS NOT NULL;
 
 CREATE FUNCTION ogel.storage_objects_deleted() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
