@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import Any
 from urllib.parse import quote
 from uuid import uuid4
 
 import pytest
 
 from ogel.features.storage.buckets.bucket import NewBucket
+from ogel.features.storage.errors import StorageError
+from ogel.features.storage.objects.moving import Place
+from ogel.features.storage.objects.object import Facts, StoredObject
 from ogel.features.storage.services import Storage
 from ogel.kernel.principal import SYSTEM, Caller
+from ogel.runtime.objects import one
 from tests.support.process import Response
 from tests.support.world import World
 
@@ -115,6 +121,26 @@ def test_both_are_held_to_the_rules_of_where_they_go(api: World, storage: Storag
         assert sent(api, how, (bucket, "one"), ("no\0where", "three")).status == 404
     assert get(api, bucket, "one").raw == b"hello"
     assert sent(api, "copy", (bucket, "one"), (bucket, "two"), **{"x-upsert": "true"}).status == 200
+
+
+def test_what_is_replaced_while_it_is_looked_at_is_not_moved(
+    api: World, storage: Storage, bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small = a_bucket(api, storage, file_size_limit=5)
+    put(api, bucket, "a")
+    reader = storage.reader
+
+    async def seen(*asked: Any) -> StoredObject:
+        found = await reader.seen(*asked)
+        facts = Facts("text/plain")
+        await storage.writer.put(CALLER, bucket, "a", one(b"too long"), facts, length=8, upsert=True)
+        return found
+
+    with monkeypatch.context() as patched:
+        patched.setattr(storage.mover, "_reader", SimpleNamespace(seen=seen))
+        with pytest.raises(StorageError, match="changed meanwhile"):
+            api.run(storage.mover.move(CALLER, Place(bucket, "a"), Place(small, "a")))
+    assert (get(api, bucket, "a").raw, get(api, small, "a").status) == (b"too long", 404)
 
 
 def test_what_is_not_encrypted_is_not_moved_to_where_all_is(

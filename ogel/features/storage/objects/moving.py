@@ -75,7 +75,8 @@ class ObjectMover:
         """
         It stays the same object, with the same bytes, under another name. Raises StorageError NoSuchKey, NoSuchBucket
         (of the target), InvalidKey, ResourceAlreadyExists, AccessDenied, EntityTooLarge, InvalidMimeType,
-        QuotaExceeded, and InvalidRequest for what is not encrypted, where the target encrypts.
+        QuotaExceeded, SlowDown for what changes meanwhile, and InvalidRequest for what is not encrypted, where the
+        target encrypts.
         """
         target = Place(target.bucket, checked_name(target.name))
         begins = await self._beginning(caller, source, target)
@@ -97,9 +98,7 @@ class ObjectMover:
             await forget_expired(tx, self._rows, self._outbox, *target)
             try:
                 async with quotas_told(), on_behalf(tx, caller.principal, WRITE):
-                    moved = await self._rows.move(
-                        tx, found.bucket_id, found.name, *target, scanned=bucket.scanned
-                    )
+                    moved = await self._rows.move(tx, found, *target, scanned=bucket.scanned)
             except errors.InsufficientPrivilege as error:
                 raise refused_by_policy() from error
             except errors.UniqueViolation as error:
@@ -107,7 +106,9 @@ class ObjectMover:
             except errors.ForeignKeyViolation as error:
                 raise no_such_bucket() from error
             if moved is None:
-                raise refused_by_policy()
+                now = await self._rows.get(tx, found.bucket_id, found.name)
+                is_as_seen = now is not None and now.version == found.version
+                raise refused_by_policy() if is_as_seen else changed_meanwhile()
             await self._outbox.publish(
                 tx, [object_event(OBJECT_REMOVED, found), object_event(OBJECT_CREATED, moved)]
             )

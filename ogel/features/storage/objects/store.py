@@ -88,15 +88,16 @@ class ObjectRows:
         return await tx.one(_SQL.get_locked, {"bucket": bucket, "name": name}, StoredObject)
 
     async def move(
-        self, tx: Transaction, bucket: str, name: str, to_bucket: str, to_name: str, *, scanned: bool
+        self, tx: Transaction, found: StoredObject, to_bucket: str, to_name: str, *, scanned: bool
     ) -> StoredObject | None:
         """
-        Returns None when there is none, or none that may be changed. Raises psycopg's UniqueViolation,
-        ForeignKeyViolation (no such bucket), InsufficientPrivilege.
+        Returns None when it is gone or has other content by now, or may not be changed. Raises psycopg's
+        UniqueViolation, ForeignKeyViolation (no such bucket), InsufficientPrivilege.
         """
         parameters = {
-            "bucket": bucket,
-            "name": name,
+            "bucket": found.bucket_id,
+            "name": found.name,
+            "version": found.version,
             "to_bucket": to_bucket,
             "to_name": to_name,
             "scanned": scanned,
