@@ -80,10 +80,14 @@ class S3:
             name.lower(): str(value).encode().decode("latin-1") for name, value in request.headers.items()
         }
 
-    def presigned(self, method: str, path: str, seconds: int = 60) -> str:
+    def presigned(
+        self, method: str, path: str, seconds: int = 60, *, payload: str = "UNSIGNED-PAYLOAD"
+    ) -> str:
         """Returns the path with its query."""
         request = AWSRequest(method, f"http://{self._host}{self._prefix}{path}")
-        S3SigV4QueryAuth(self._credentials, "s3", self._region, expires=seconds).add_auth(request)
+        auth = S3SigV4QueryAuth(self._credentials, "s3", self._region, expires=seconds)
+        with mock.patch.object(auth, "payload", return_value=payload):
+            auth.add_auth(request)
         return str(request.url).removeprefix(f"http://{self._host}")
 
     def send(

@@ -9,6 +9,7 @@ from base64 import b64encode
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from hashlib import md5, sha1, sha256
+from typing import Any
 from zlib import crc32
 
 import pytest
@@ -123,6 +124,18 @@ def test_signatures_end_with_their_time(s3: S3) -> None:
     for minutes, expected in ((-14, 200), (14, 200), (-16, 403), (16, 403)):
         with signing_at(now + timedelta(minutes=minutes)):
             assert s3("GET", "/times/a").status == expected, minutes
+
+
+def test_who_has_a_signed_url_sends_the_content_that_it_is_for(s3: S3) -> None:
+    assert s3("PUT", "/for").status == 200
+    hashed = sha256(b"this").hexdigest()
+    url = s3.presigned("PUT", f"/for/a?X-Amz-Content-Sha256={hashed}", payload=hashed)
+    other = s3.send("PUT", url, b"that")
+    assert (other.status, code(other)) == (400, "XAmzContentSHA256Mismatch")
+    assert s3("GET", "/for/a").status == 404
+    assert (s3.send("PUT", url, b"this").status, s3("GET", "/for/a").raw) == (200, b"this")
+    any = s3.presigned("PUT", "/for/b?X-Amz-Content-Sha256=UNSIGNED-PAYLOAD")
+    assert s3.send("PUT", any, b"that").status == 200
 
 
 def test_a_body_is_held_against_what_came_with_it(s3: S3) -> None:
@@ -353,7 +366,10 @@ def test_forms_are_held_to_all_of_their_policy(s3: S3) -> None:
     assert s3("PUT", "/old").status == 200
     id, secret = s3.key
     soon = (datetime.now(UTC) + timedelta(minutes=5)).strftime("%Y-%m-%dT%H:%M:%SZ")
-    good = {"expiration": soon, "conditions": [{"bucket": "old"}, ["StArTs-WiTh", "$KEY", "up/"]]}
+    good: dict[str, Any] = {
+        "expiration": soon,
+        "conditions": [{"bucket": "old"}, ["StArTs-WiTh", "$KEY", "up/"]],
+    }
 
     def post(policy: object, content: bytes = b"x", **changed: str) -> Response:
         encoded = b64(json.dumps(policy).encode())
@@ -378,6 +394,7 @@ def test_forms_are_held_to_all_of_their_policy(s3: S3) -> None:
         (good, b"x", {**named, "AWSAccessKeyId": "x"}, (403, "InvalidAccessKeyId")),
         ({**good, "expiration": "2020-01-01T00:00:00Z"}, b"x", named, (403, "AccessDenied")),
         ({**good, "expiration": "tomorrow"}, b"x", named, (400, "InvalidPolicyDocument")),
+        ({**good, "conditions": good["conditions"][1:]}, b"x", named, (403, "AccessDenied")),  # for any bucket
         ({"conditions": []}, b"x", named, (400, "InvalidPolicyDocument")),
         ({"expiration": soon}, b"x", named, (400, "InvalidPolicyDocument")),
         ({**good, "conditions": [{}]}, b"x", named, (400, "InvalidPolicyDocument")),

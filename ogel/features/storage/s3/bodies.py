@@ -17,11 +17,14 @@ class Bodies:
         self._authentication = authentication
 
     async def payload(self, call: Call[BodyStream, Any]) -> Payload:
-        signing = None
+        """A signed URL may say in its query which content it takes."""
+        signing, headers = None, call.headers
         if (signed := signing_of(call.headers)) is not None:
             key = await self._authentication.signing_key(signed, call.caller)
             signing = ChunkSigning(key, signed.amz_date, signed.scope, signed.signature)
-        return Payload(call.body, call.headers, signing)
+        elif hashed := dict(reversed(call.query)).get("X-Amz-Content-Sha256"):
+            headers = {**headers, b"x-amz-content-sha256": hashed.encode("latin-1", "replace")}
+        return Payload(call.body, headers, signing)
 
     async def read(self, call: Call[BodyStream, Any], most: int) -> bytes:
         """Raises StorageError EntityTooLarge, and what a payload raises."""

@@ -39,7 +39,7 @@ _MOST_FIELDS_BYTES = 64 * 1024
 _MOST_CONDITIONS = 100
 _RANGE = "content-length-range"
 # Fields that no condition need name.
-_FREE = ("policy", "file", "bucket", "x-amz-signature", "awsaccesskeyid", "signature")
+_FREE = ("policy", "file", "x-amz-signature", "awsaccesskeyid", "signature")
 
 
 class _Policy(Struct):
