@@ -16,6 +16,7 @@ from ogel.adapters import migrations as adapter
 from ogel.adapters.embedded.binaries import find_postgres
 from ogel.adapters.migrations import migrate, read_migrations, wait_for_schema
 from ogel.adapters.postgres import PoolOptions, make_pool, wait_for_postgres
+from ogel.features.storage.policy import SEARCH_PATH
 from ogel.kernel.errors import ConfigError
 from ogel.kernel.ids import new_id
 from ogel.platform.platform import Platform
@@ -176,6 +177,13 @@ def test_who_may_not_make_a_schema_is_told_which_grant_it_takes(tenant: Tenant) 
     run(tenant.owner_url, f"CREATE SCHEMA {OWN} AUTHORIZATION {tenant.role}")
     assert len(migrated(tenant.url)) == len(ALL)
     assert tables(tenant.owner_url).keys() == {OWN}
+    # Whoever acts under policies finds ours there, and not what others call the same.
+    others = ("CREATE SCHEMA storage", "CREATE TABLE storage.objects ()", "CREATE TABLE public.buckets ()")
+    run(tenant.owner_url, *others, "GRANT USAGE ON SCHEMA storage TO PUBLIC")
+    with psycopg.connect(tenant.url, options=f"-c search_path={SEARCH_PATH}") as connection:
+        schema = "SELECT relnamespace::regnamespace::text FROM pg_class WHERE oid = %s::regclass"
+        for table in ("objects", "buckets"):
+            assert connection.execute(schema, (table,)).fetchone() == (OWN,)
 
 
 def test_roles_that_were_granted_tables_still_get_at_them(tenant: Tenant) -> None:

@@ -13,8 +13,9 @@ from ogel.kernel.principal import Principal
 from ogel.runtime.database.database import Transaction
 
 READ, WRITE = "storage:read", "storage:write"
-# Where policies and the functions they call find tables: ours first, which may stand in either.
-SEARCH_PATH = "ogel_storage,storage,public"
+# Where policies and the functions they call find tables: ours first, wherever the migration could make them. A schema
+# that the role may not use is passed over, as `ogel` is where ours have one of their own.
+SEARCH_PATH = "ogel_storage,ogel,storage,public"
 # SQLSTATE of RAISE EXCEPTION, and the classes of those that what users wrote can end with: a value that a function does
 # not take, a name that is not there. Our own statements do not: what they get is looked at before.
 _RAISED = "P0001"
