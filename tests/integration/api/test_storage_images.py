@@ -318,10 +318,14 @@ def test_a_client_with_many_pictures_does_not_hold_up_another() -> None:
             waiting.append(asyncio.create_task(take("one")))
             await asyncio.sleep(0)
             with pytest.raises(TooManyWait):
-                await take("late")
+                await take("many")
+            # Nobody keeps out others by coming often.
+            waiting.append(asyncio.create_task(take("late")))
+            await asyncio.sleep(0)
             waiting[0].cancel()
             await asyncio.sleep(0)
-        await asyncio.gather(*waiting, return_exceptions=True)
+        ends = await asyncio.gather(*waiting, return_exceptions=True)
+        assert [type(end) for end in ends if end is not None] == [asyncio.CancelledError, TooManyWait]
         return order
 
-    assert asyncio.run(run()) == ["many", "one", "many", "many"]
+    assert asyncio.run(run()) == ["many", "one", "late", "many"]

@@ -13,7 +13,10 @@ class TooManyWait(Exception):
 
 
 class Turns:
-    """`places` at once; `most_waiting` of all clients together, each for `seconds`."""
+    """
+    `places` at once; `most_waiting` of all clients together, each for `seconds`. When that many wait, who has most of
+    them makes room for others.
+    """
 
     def __init__(self, places: int, most_waiting: int, seconds: float) -> None:
         self._free = places
@@ -36,7 +39,7 @@ class Turns:
         if self._free:
             self._free -= 1
             return
-        if self._number >= self._most_waiting:
+        if self._number >= self._most_waiting and not self._make_room(client):
             raise TooManyWait
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.setdefault(client, deque()).append(turn)
@@ -45,13 +48,24 @@ class Turns:
             async with asyncio.timeout(self._seconds):
                 await turn
         except BaseException as error:
-            if turn.done() and not turn.cancelled():
+            if turn.done() and not turn.cancelled() and turn.exception() is None:
                 self._pass_on()  # it came and the client went in the same moment
             else:
                 self._leave(client, turn)
             if isinstance(error, TimeoutError):
                 raise TooManyWait from None
             raise
+
+    def _make_room(self, client: str) -> bool:
+        """Sends away the last of whoever has most waiting, if that leaves them no fewer than the client then has."""
+        most = max(self._waiting.values(), key=len)
+        if len(most) < len(self._waiting.get(client, ())) + 2:
+            return False
+        turn = most.pop()
+        self._number -= 1
+        if not turn.done():
+            turn.set_exception(TooManyWait())
+        return True
 
     def _leave(self, client: str, turn: asyncio.Future[None]) -> None:
         turns = self._waiting.get(client)
