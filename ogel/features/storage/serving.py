@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 # What browsers run, or may find something in to run: they show it in an origin of its own, without scripts. Not PDF,
 # which Chrome would not show at all; what a PDF runs never gets at a page.
 _ACTIVE = re.compile(
-    r"text/(?:html|xml|javascript|ecmascript|vbscript|x-component|cache-manifest)"
-    r"|application/(?:xml|javascript|ecmascript|x-javascript|x-shockwave-flash|wasm|mathml.*)"
+    r"text/(?:html|xml|xsl|rdf|javascript|ecmascript|vbscript|x-component|cache-manifest)"
+    r"|application/(?:xml|javascript|ecmascript|x-javascript|x-shockwave-flash|x-mimearchive|wasm|mathml.*)"
     r"|image/svg.*|multipart/.*|message/.*|.*[+/]xml(?:-.*)?"
 )
 _ANYWHERE = "frame-ancestors *"

@@ -57,6 +57,16 @@ def test_a_list_of_types_is_no_type(api: World, s3: S3, listed: str) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    "kind", ["text/xsl", "TEXT/XSL;a=b", "image/svg+xml", "application/x-mimearchive", "text/rdf"]
+)
+def test_what_only_some_browsers_run_is_in_a_sandbox(api: World, kind: str) -> None:
+    assert api("PUT", f"{BASE}/any/run", raw=PAGE, headers={"content-type": kind}).status == 200
+    headers = shown(api, "any/run")
+    assert (headers["content-type"], headers["x-content-type-options"]) == (kind, "nosniff")
+    assert "sandbox" in headers["content-security-policy"]
+
+
 def test_a_copy_is_called_what_an_upload_may_be(api: World) -> None:
     kind = {"content-type": "text/plain"}
     assert api("PUT", f"{BASE}/any/page", raw=PAGE, headers=kind).status == 200
