@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from types import SimpleNamespace
 from typing import Any
 from urllib.parse import quote
@@ -10,8 +11,6 @@ from uuid import uuid4
 import pytest
 
 from ogel.features.storage.buckets.bucket import NewBucket
-from ogel.features.storage.errors import StorageError
-from ogel.features.storage.objects.moving import Place
 from ogel.features.storage.objects.object import Facts, StoredObject
 from ogel.features.storage.services import Storage
 from ogel.kernel.principal import SYSTEM, Caller
@@ -123,24 +122,30 @@ def test_both_are_held_to_the_rules_of_where_they_go(api: World, storage: Storag
     assert sent(api, "copy", (bucket, "one"), (bucket, "two"), **{"x-upsert": "true"}).status == 200
 
 
-def test_what_is_replaced_while_it_is_looked_at_is_not_moved(
+def test_what_is_looked_at_is_what_is_moved(
     api: World, storage: Storage, bucket: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Whoever replaces it then waits, and finds nothing to replace."""
     small = a_bucket(api, storage, file_size_limit=5)
     put(api, bucket, "a")
-    reader = storage.reader
+    reader, replacing = storage.reader, list[asyncio.Task[StoredObject]]()
 
     async def seen(*asked: Any) -> StoredObject:
         found = await reader.seen(*asked)
-        facts = Facts("text/plain")
-        await storage.writer.put(CALLER, bucket, "a", one(b"too long"), facts, length=8, upsert=True)
+        content, facts = one(b"too long"), Facts("text/plain")
+        put = storage.writer.put(CALLER, bucket, "a", content, facts, length=8, upsert=True)
+        replacing.append(asyncio.create_task(put))
+        await asyncio.wait(replacing, timeout=0.3)
         return found
+
+    async def end() -> None:
+        await replacing[0]
 
     with monkeypatch.context() as patched:
         patched.setattr(storage.mover, "_reader", SimpleNamespace(seen=seen))
-        with pytest.raises(StorageError, match="changed meanwhile"):
-            api.run(storage.mover.move(CALLER, Place(bucket, "a"), Place(small, "a")))
-    assert (get(api, bucket, "a").raw, get(api, small, "a").status) == (b"too long", 404)
+        assert sent(api, "move", (bucket, "a"), (small, "a")).status == 200
+    api.run(end())
+    assert (get(api, small, "a").raw, get(api, bucket, "a").raw) == (b"hello", b"too long")
 
 
 def test_what_is_not_encrypted_is_not_moved_to_where_all_is(

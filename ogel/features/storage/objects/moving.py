@@ -21,7 +21,7 @@ from ogel.features.storage.errors import (
 )
 from ogel.features.storage.events import OBJECT_CREATED, OBJECT_REMOVED, object_event
 from ogel.features.storage.objects.conditions import NO_CONDITIONS, Conditions
-from ogel.features.storage.objects.names import checked_name, is_storable
+from ogel.features.storage.objects.names import checked_name, is_storable, sought
 from ogel.features.storage.objects.object import Facts, StoredObject, facts_of
 from ogel.features.storage.objects.reading import Found, ObjectReader
 from ogel.features.storage.objects.store import ObjectRows
@@ -30,7 +30,7 @@ from ogel.features.storage.policy import WRITE, on_behalf, owner_of
 from ogel.features.storage.scanning.service import Scans
 from ogel.features.storage.sniffing.signatures import HEAD_BYTES
 from ogel.features.storage.sniffing.sniff import inspected
-from ogel.kernel.principal import Caller
+from ogel.kernel.principal import Caller, Principal
 from ogel.runtime.database.database import Database, Transaction
 from ogel.runtime.outbox import Outbox
 
@@ -81,7 +81,7 @@ class ObjectMover:
         target = Place(target.bucket, checked_name(target.name))
         begins = await self._beginning(caller, source, target)
         async with self._database.transaction() as tx:
-            found = await self._reader.seen(tx, caller.principal, *source)
+            found = await self._locked(tx, caller.principal, source)
             if target == (found.bucket_id, found.name):
                 return found
             if (
@@ -106,14 +106,19 @@ class ObjectMover:
             except errors.ForeignKeyViolation as error:
                 raise no_such_bucket() from error
             if moved is None:
-                now = await self._rows.get(tx, found.bucket_id, found.name)
-                is_as_seen = now is not None and now.version == found.version
-                raise refused_by_policy() if is_as_seen else changed_meanwhile()
+                raise refused_by_policy()
             await self._outbox.publish(
                 tx, [object_event(OBJECT_REMOVED, found), object_event(OBJECT_CREATED, moved)]
             )
             await self._scans.begin(tx, moved)
         return moved
+
+    async def _locked(self, tx: Transaction, principal: Principal, source: Place) -> StoredObject:
+        """As it is until it is moved: what replaces it meanwhile need not be what may be there."""
+        key = sought(source.name)
+        if key is not None and is_storable(source.bucket):
+            await self._rows.get_locked(tx, source.bucket, key)
+        return await self._reader.seen(tx, principal, *source)
 
     async def _is_encrypted(self, tx: Transaction, found: StoredObject) -> bool:
         blobs = await self._blobs.of_version(tx, found.version)

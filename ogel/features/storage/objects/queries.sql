@@ -41,10 +41,10 @@ RETURNING {object}
 SELECT {object} FROM objects WHERE bucket_id = %(bucket)s AND name = %(name)s FOR UPDATE
 
 -- move --
--- The same object under another name, if it has the content that was looked at. What is to be scanned where it goes is read once it is.
+-- The same object under another name. What is to be scanned where it goes is read once it is.
 UPDATE objects SET bucket_id = %(to_bucket)s, name = %(to_name)s, updated_at = now(),
   scan_state = CASE WHEN %(scanned)s AND scan_state = 'none' THEN 'pending' ELSE scan_state END
-WHERE bucket_id = %(bucket)s AND name = %(name)s AND version = %(version)s
+WHERE bucket_id = %(bucket)s AND name = %(name)s
 RETURNING {object}
 
 -- delete_some --

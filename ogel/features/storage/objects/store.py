@@ -91,13 +91,12 @@ class ObjectRows:
         self, tx: Transaction, found: StoredObject, to_bucket: str, to_name: str, *, scanned: bool
     ) -> StoredObject | None:
         """
-        Returns None when it is gone or has other content by now, or may not be changed. Raises psycopg's
+        Returns None when it is gone by now, or may not be changed. Raises psycopg's
         UniqueViolation, ForeignKeyViolation (no such bucket), InsufficientPrivilege.
         """
         parameters = {
             "bucket": found.bucket_id,
             "name": found.name,
-            "version": found.version,
             "to_bucket": to_bucket,
             "to_name": to_name,
             "scanned": scanned,
