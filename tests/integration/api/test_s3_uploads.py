@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from hashlib import md5
@@ -10,6 +11,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from ogel.kernel.principal import SYSTEM, Caller, Principal
 from tests.support.people import People
 from tests.support.process import Response
 from tests.support.s3 import S3, code, texts
@@ -183,3 +185,22 @@ def test_what_comes_in_parts_is_what_it_is_called(api: World, s3: S3) -> None:
     assert (refused.status, code(refused)) == (415, "InvalidMimeType")
     true = s3("PUT", f"/pictures/a?uploadId={upload}&partNumber=1", b"\x89PNG\r\n\x1a\n").headers["etag"]
     assert complete(s3, "/pictures/a", f"uploadId={upload}", (1, true)).status == 200
+
+
+def test_a_bucket_may_go_while_an_upload_begins(api: World, s3: S3, monkeypatch: pytest.MonkeyPatch) -> None:
+    storage = api.platform.features["storage"].offers
+    looks = storage.writer.target
+
+    async def target(tx: Any, principal: Principal, bucket: str, *asked: Any, **said: Any) -> Any:
+        found = await looks(tx, principal, bucket, *asked, **said)
+        await storage.buckets.delete(Caller(SYSTEM, "req_1"), bucket)
+        return found
+
+    monkeypatch.setattr(storage.writer, "target", target)
+    a_bucket(api, "goes")
+    gone = s3("POST", "/goes/a?uploads")
+    assert (gone.status, code(gone)) == (404, "NoSuchBucket")
+    a_bucket(api, "goes")
+    place = f"bucketName {b64encode(b'goes').decode()},objectName {b64encode(b'a').decode()}"
+    headers = {"tus-resumable": "1.0.0", "upload-length": "5", "upload-metadata": place}
+    assert api("POST", "/storage/v1/upload/resumable", headers=headers).status == 404

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Literal
 
 import msgspec
+from psycopg.errors import ForeignKeyViolation
 
 from ogel.features.storage.buckets.bucket import Bucket, BucketChange, NewBucket
+from ogel.features.storage.errors import no_such_bucket
 from ogel.runtime.database.database import Queries, Transaction
 
 # The columns of a Bucket; others, which users added, are left alone.
@@ -73,3 +76,12 @@ def _rules(bucket: Bucket | NewBucket) -> dict[str, Any]:
         rules[name] = None if rules[name] is None else msgspec.json.encode(rules[name]).decode()
     types = rules["allowed_mime_types"]
     return {**rules, "allowed_mime_types": None if types is None else list(types)}
+
+
+@contextmanager
+def its_bucket_told() -> Iterator[None]:
+    """Says that the bucket of a row has been deleted since it was looked at, as StorageError NoSuchBucket."""
+    try:
+        yield
+    except ForeignKeyViolation as error:
+        raise no_such_bucket() from error

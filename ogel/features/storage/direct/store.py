@@ -7,6 +7,7 @@ from uuid import UUID
 
 import msgspec
 
+from ogel.features.storage.buckets.store import its_bucket_told
 from ogel.features.storage.direct.upload import DirectUpload, Said
 from ogel.features.storage.resumable.upload import writer
 from ogel.kernel.principal import Principal
@@ -31,6 +32,7 @@ class DirectStore:
         said: Said,
         until: datetime,
     ) -> None:
+        """Raises StorageError NoSuchBucket."""
         owner, role = writer(principal)
         parameters = {
             "id": id,
@@ -44,7 +46,8 @@ class DirectStore:
             "facts": msgspec.json.encode(said).decode(),
             "until": until,
         }
-        await tx.execute(_SQL.create, parameters)
+        with its_bucket_told():
+            await tx.execute(_SQL.create, parameters)
 
     async def open(self, tx: Transaction, owner: str) -> int:
         """How many of a user's are not confirmed."""

@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 import msgspec
 from msgspec import Struct
 
+from ogel.features.storage.buckets.store import its_bucket_told
 from ogel.features.storage.resumable.upload import NewUpload, Upload, writer
 from ogel.kernel.principal import Principal
 from ogel.runtime.database.database import Queries, Transaction
@@ -32,6 +33,7 @@ class UploadStore:
     async def create(
         self, tx: Transaction, principal: Principal, new: NewUpload, seconds: float, received: int = 0
     ) -> Upload:
+        """Raises StorageError NoSuchBucket."""
         owner, role = writer(principal)
         parameters = {
             "id": uuid4(),
@@ -47,7 +49,8 @@ class UploadStore:
             "concat": "partial" if new.is_part else "final" if new.said.concat else None,
             "seconds": seconds,
         }
-        upload = await tx.one(_SQL.create, parameters, Upload)
+        with its_bucket_told():
+            upload = await tx.one(_SQL.create, parameters, Upload)
         assert upload is not None
         return upload
 

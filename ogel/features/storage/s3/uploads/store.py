@@ -6,6 +6,7 @@ from uuid import UUID
 
 import msgspec
 
+from ogel.features.storage.buckets.store import its_bucket_told
 from ogel.features.storage.objects.object import Facts
 from ogel.features.storage.policy import WRITE, is_operator, owner_of
 from ogel.features.storage.s3.uploads.upload import Listed, Part, Upload
@@ -30,6 +31,7 @@ class MultipartStore:
         facts: Facts,
         seconds: float,
     ) -> None:
+        """Raises StorageError NoSuchBucket."""
         parameters = {
             "id": id,
             "bucket": bucket,
@@ -40,7 +42,8 @@ class MultipartStore:
             "facts": msgspec.json.encode(facts).decode(),
             "seconds": seconds,
         }
-        await tx.execute(_SQL.begin, parameters)
+        with its_bucket_told():
+            await tx.execute(_SQL.begin, parameters)
 
     async def count(self, tx: Transaction, owner: str, most: int) -> int:
         return int(await tx.value(_SQL.count, {"owner": owner, "most": most}))
