@@ -311,7 +311,7 @@ def _range(least: float, most: float, unit: str) -> str:
     """As it is typed, and a large one as it is said, too."""
     counted = "" if unit in _COUNTS else f"{unit}, "
     said = f" ({quantity(most, unit)})" if unit in ("seconds", "bytes") and most >= _LARGE else ""
-    return f"{counted}{least:.12g} to {most:.12g}{said}"
+    return f"{counted}{least:.12g} to {most if isinstance(most, int) else f'{most:.12g}'}{said}"
 
 
 def _is_address(value: str) -> bool:

@@ -1505,6 +1505,8 @@ ALTER TABLE ONLY storage_blobs
 
 CREATE INDEX storage_blobs_due ON storage_blobs USING btree (until) WHERE (state <> 'live'::text);
 
+CREATE INDEX storage_blobs_owner ON storage_blobs USING btree (owner_id) WHERE (owner_id IS NOT NULL);
+
 CREATE UNIQUE INDEX storage_blobs_rendition ON storage_blobs USING btree (rendition_of, rendition) WHERE ((state = 'live'::text) AND (rendition_of IS NOT NULL));
 
 CREATE INDEX storage_blobs_renditions ON storage_blobs USING btree (rendition_of) WHERE (rendition_of IS NOT NULL);

@@ -113,6 +113,7 @@ COMMENT ON COLUMN ogel.storage_blobs.rendition IS 'how it was made: width=…';
 CREATE INDEX storage_blobs_version ON ogel.storage_blobs (version, position) WHERE version IS NOT NULL;
 CREATE INDEX storage_blobs_due ON ogel.storage_blobs (until) WHERE state <> 'live';
 CREATE INDEX storage_blobs_usage ON ogel.storage_blobs (bucket_id) INCLUDE (size) WHERE state = 'live';
+CREATE INDEX storage_blobs_owner ON ogel.storage_blobs (owner_id) WHERE owner_id IS NOT NULL;
 CREATE UNIQUE INDEX storage_blobs_rendition ON ogel.storage_blobs (rendition_of, rendition) WHERE state = 'live' AND rendition_of IS NOT NULL;
 
 CREATE TABLE ogel.storage_uploads (

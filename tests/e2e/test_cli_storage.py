@@ -324,8 +324,10 @@ def test_objects_and_buckets_are_deleted(run: Run, bucket: str, api: Client) -> 
     ]
     assert run("rm", "-r", "--yes", "--json", f"{bucket}:b/").out == '{"removed":2,"missing":[]}\n'
     assert run("rm", "--bucket", f"{bucket}:", stdin=b"n\n").code == 130
+    assert run("ls", f"{bucket}:b/").out == "no objects\n"
     assert run("rm", "--bucket", "--yes", f"{bucket}:").code == 0
-    assert run("ls", f"{bucket}:").out == "no objects\n"
+    gone = run("ls", f"{bucket}:")
+    assert (gone.code, gone.err) == (1, "ogel: Bucket not found\n")
     # Its bytes go when the reaper comes: ten minutes later.
     assert run("gc").code == 0
 

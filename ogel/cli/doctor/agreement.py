@@ -128,7 +128,7 @@ def _rest(patient: Patient) -> Iterator[Finding]:
     if s3 and settings.storage_backend == "local" and "storage_backend" not in patient.sourced.wrong:
         yield ill(
             SUBJECT,
-            f"{', '.join(s3)} without STORAGE_BACKEND: backups are kept in {settings.data_dir}",
+            f"{', '.join(s3)} without STORAGE_BACKEND: objects and backups are kept in {settings.data_dir}",
             "set STORAGE_BACKEND=s3, or take them away",
         )
     tokens = {"twilio": "messaging.twilio_auth_token", "vonage": "messaging.vonage_api_secret"}

@@ -64,8 +64,11 @@ def command(where: Place | None, recursive: bool, limit: int, as_json: bool) -> 
         if where is None:
             _show_buckets(ogel, limit, as_json)
             return
-        found = Remote(ogel).objects(where.bucket, where.name, folders=not recursive)
+        remote = Remote(ogel)
+        found = remote.objects(where.bucket, where.name, folders=not recursive)
         items = list(islice(found, limit + 1))
+        if not items:  # of a bucket that is not there, a list is empty as well
+            remote.check_bucket(where.bucket)
     shown, more = items[:limit], len(items) > limit
     if as_json:
         say_json({"items": shown, "more": more})

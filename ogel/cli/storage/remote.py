@@ -58,6 +58,10 @@ class Remote:
     def __init__(self, client: Client) -> None:
         self.client = client
 
+    def check_bucket(self, bucket: str) -> None:
+        """Raises the OgelError of a bucket that is not there."""
+        self.client.request("GET", f"/api/storage/buckets/{_segment(bucket)}")
+
     def objects(self, bucket: str, prefix: str = "", *, folders: bool = False) -> Iterator[Item]:
         """By name; `folders`: what is behind the next slash is one item, which ends in it."""
         body: Mapping[str, object] = {"prefix": prefix, "limit": PAGE, "with_delimiter": folders}

@@ -107,9 +107,14 @@ async def _send_pieces(
         headers += of_range
     if length is not None:
         headers.append((b"content-length", b"%d" % length))
-    await send({"type": "http.response.start", "status": status, "headers": headers})
     async with aclosing(pieces) if isinstance(pieces, AsyncGenerator) else nullcontext():
-        if scope["method"] != "HEAD":
+        is_head = scope["method"] == "HEAD"
+        # Content that cannot be read is still told so, in place of the head. Chunks may be long in coming.
+        first = await anext(pieces, b"") if isinstance(value, Content) and not is_head else b""
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        if first:
+            await send({"type": "http.response.body", "body": first, "more_body": True})
+        if not is_head:
             async for piece in pieces:
                 if piece:
                     await send({"type": "http.response.body", "body": piece, "more_body": True})

@@ -13,6 +13,7 @@ from ogel.cli.in_process import _answer
 from ogel.features.storage.blobs.blob import Blob, Intent
 from ogel.features.storage.blobs.service import Lease
 from ogel.features.storage.errors import StorageError
+from ogel.features.storage.services import Storage
 from ogel.kernel.errors import Unavailable
 from ogel.runtime.objects import ObjectMissing, ObjectStore, StoreFull, one, read
 from tests.support.blobs import Blobs
@@ -220,6 +221,30 @@ def test_clients_do_not_hear_where_the_store_is(api: World, monkeypatch: pytest.
     assert full == (507, "InsufficientStorage", "There is no room left in the store.")
     away = stored(Unavailable("minio.railway.internal:9000 did not answer well"))
     assert away == (503, "SlowDown", "The store does not answer as it should; try it again later.")
+
+
+def test_what_cannot_be_read_is_told_so_in_place_of_its_head(api: World) -> None:
+    storage: Storage = api.platform.features["storage"].offers
+    assert api("POST", "/storage/v1/bucket", {"name": "unread"}).status == 200
+    headers = {"content-type": "text/plain"}
+    assert api("POST", "/storage/v1/object/unread/a", raw=b"content", headers=headers).status == 200
+    path = "/storage/v1/object/authenticated/unread/a"
+
+    async def lose() -> str:
+        async with storage.core.database.autocommit() as tx:
+            key = await tx.value(
+                b"SELECT key FROM storage_blobs WHERE bucket_id = 'unread' AND state = 'live'"
+            )
+        await storage.core.objects.delete(key)
+        return str(key)
+
+    key = api.run(lose())
+    answer = _asked(api, "GET", path, b"", {})
+    assert (answer.status, answer.json["code"]) == (404, "NoSuchKey")
+    api.run(storage.core.objects.put(key, one(b"")))
+    answer = _asked(api, "GET", path, b"", {"range": "bytes=2-"})
+    assert (answer.status, answer.json["code"]) == (503, "SlowDown")
+    assert "etag" not in answer.headers
 
 
 def _asked(api: World, method: str, path: str, raw: bytes, headers: dict[str, str]) -> Response:

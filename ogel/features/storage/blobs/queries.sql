@@ -75,12 +75,13 @@ INSERT INTO storage_blobs (key, until) SELECT unnest(%(keys)s::text[]), now() + 
 -- All blobs in the order of their keys, with the objects they belong to.
 SELECT b.key, b.state, b.size, b.md5, b.sealed_key, o.bucket_id AS bucket, o.name
 FROM (SELECT * FROM storage_blobs WHERE key > %(after)s ORDER BY key LIMIT %(limit)s) AS b
-LEFT JOIN objects AS o ON o.version = b.version AND b.state = 'live'
+LEFT JOIN LATERAL (SELECT bucket_id, name FROM objects WHERE version = b.version LIMIT 1) AS o ON b.state = 'live'
 ORDER BY b.key
 
 -- some --
 SELECT b.key, b.state, b.size, b.md5, b.sealed_key, o.bucket_id AS bucket, o.name
-FROM storage_blobs AS b LEFT JOIN objects AS o ON o.version = b.version AND b.state = 'live'
+FROM storage_blobs AS b
+LEFT JOIN LATERAL (SELECT bucket_id, name FROM objects WHERE version = b.version LIMIT 1) AS o ON b.state = 'live'
 WHERE b.key = ANY (%(keys)s)
 
 -- take_time --

@@ -159,7 +159,7 @@ class BucketService:
         return bucket
 
     async def delete(self, caller: Caller, id: str) -> None:
-        """Raises StorageError NoSuchBucket, AccessDenied, and InvalidRequest for one that holds objects."""
+        """Raises StorageError NoSuchBucket, AccessDenied, and ResourceNotEmpty for one that holds objects."""
         async with self._database.transaction() as tx:
             bucket = await self._seen(tx, caller, id)
             if await self._store.get_locked(tx, id) is None:

@@ -1,19 +1,17 @@
 -- rules --
 SELECT id, lifecycle FROM buckets WHERE lifecycle <> '[]'
 
--- count_over --
--- How many objects are over: those that have expired, and those that a rule ends.
+-- count_expired --
+SELECT count(*) FROM (SELECT FROM objects WHERE expires_at <= %(before)s LIMIT %(most)s) AS expired
+
+-- count_aged --
+-- Objects that a rule ends, of those that have not expired.
 SELECT count(*) FROM (
-  SELECT FROM objects WHERE expires_at <= %(before)s
-  UNION ALL
-  SELECT FROM unnest(%(buckets)s::text[], %(prefixes)s::text[], %(until)s::timestamptz[]) AS r (bucket, prefix, until)
-  CROSS JOIN LATERAL (
-    SELECT FROM objects
-    WHERE bucket_id = r.bucket AND created_at <= r.until AND updated_at <= r.until AND starts_with(name, r.prefix)
-      AND (expires_at IS NULL OR expires_at > %(before)s)
-  ) AS o
+  SELECT FROM objects
+  WHERE bucket_id = %(bucket)s AND created_at <= %(until)s AND updated_at <= %(until)s AND starts_with(name, %(prefix)s)
+    AND (expires_at IS NULL OR expires_at > %(before)s)
   LIMIT %(most)s
-) AS over
+) AS aged
 
 -- delete_expired --
 DELETE FROM objects WHERE id IN (
@@ -22,15 +20,11 @@ DELETE FROM objects WHERE id IN (
 RETURNING {object}
 
 -- delete_aged --
--- Those that a rule ends. Who writes to one now keeps it.
+-- Those that a rule ends. Who writes to one now keeps it. One rule at a time, so that it is found by its prefix or by its
+-- time, whichever few objects have.
 DELETE FROM objects WHERE id IN (
-  SELECT o.id
-  FROM unnest(%(buckets)s::text[], %(prefixes)s::text[], %(until)s::timestamptz[]) AS r (bucket, prefix, until)
-  CROSS JOIN LATERAL (
-    SELECT id FROM objects
-    WHERE bucket_id = r.bucket AND created_at <= r.until AND updated_at <= r.until AND starts_with(name, r.prefix)
-    LIMIT %(limit)s FOR UPDATE SKIP LOCKED
-  ) AS o
-  LIMIT %(limit)s
+  SELECT id FROM objects
+  WHERE bucket_id = %(bucket)s AND created_at <= %(until)s AND updated_at <= %(until)s AND starts_with(name, %(prefix)s)
+  LIMIT %(limit)s FOR UPDATE SKIP LOCKED
 )
 RETURNING {object}

@@ -39,8 +39,10 @@ class Lifecycle:
     async def _delete(self, tx: Transaction, before: datetime, limit: int) -> int:
         limit = min(limit, _AT_ONCE)
         gone = await self._store.delete_expired(tx, before, limit)
-        if len(gone) < limit:
-            gone += await self._store.delete_aged(tx, await self._ends(tx, before), limit - len(gone))
+        for end in await self._ends(tx, before):
+            if len(gone) == limit:
+                break
+            gone += await self._store.delete_aged(tx, end, limit - len(gone))
         return await self._removed(tx, gone)
 
     async def _ends(self, tx: Transaction, before: datetime) -> Sequence[Ends]:

@@ -27,19 +27,17 @@ class LifecycleStore:
         return [(id, rules) for id, rules in await tx.tuples(_SQL.rules)]
 
     async def count(self, tx: Transaction, before: datetime, ends: Sequence[Ends], most: int) -> int:
-        number: int = await tx.value(_SQL.count_over, {"before": before, "most": most, **_lists(ends)})
+        """How many objects have expired or are ended by a rule, at most so many; what two rules end counts twice."""
+        number: int = await tx.value(_SQL.count_expired, {"before": before, "most": most})
+        for end in ends:
+            if number >= most:
+                break
+            sent = {**end._asdict(), "before": before, "most": most - number}
+            number += await tx.value(_SQL.count_aged, sent)
         return number
 
     async def delete_expired(self, tx: Transaction, before: datetime, limit: int) -> list[StoredObject]:
         return await tx.all(_SQL.delete_expired, {"before": before, "limit": limit}, StoredObject)
 
-    async def delete_aged(self, tx: Transaction, ends: Sequence[Ends], limit: int) -> list[StoredObject]:
-        return await tx.all(_SQL.delete_aged, {"limit": limit, **_lists(ends)}, StoredObject)
-
-
-def _lists(ends: Sequence[Ends]) -> dict[str, Any]:
-    return {
-        "buckets": [each.bucket for each in ends],
-        "prefixes": [each.prefix for each in ends],
-        "until": [each.until for each in ends],
-    }
+    async def delete_aged(self, tx: Transaction, end: Ends, limit: int) -> list[StoredObject]:
+        return await tx.all(_SQL.delete_aged, {**end._asdict(), "limit": limit}, StoredObject)

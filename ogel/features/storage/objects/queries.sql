@@ -35,7 +35,6 @@ RETURNING {object}
 DELETE FROM objects WHERE bucket_id = %(bucket)s AND name = ANY (%(names)s)
 RETURNING {object}
 
-
 -- get_locked --
 -- The object, which nobody can change or delete before the end of the transaction.
 SELECT {object} FROM objects WHERE bucket_id = %(bucket)s AND name = %(name)s FOR UPDATE
@@ -212,31 +211,3 @@ FROM unnest(%(buckets)s::text[], %(names)s::text[]) WITH ORDINALITY AS asked (bu
 LEFT JOIN buckets AS b ON b.id = asked.bucket
 LEFT JOIN objects AS o ON o.bucket_id = asked.bucket AND o.name = asked.name
 ORDER BY asked.number
-
--- write --
--- Objects, each with its blob, if all are still as they were seen: `replaced` is the version that was there. Otherwise it
--- says fewer than it got, and the transaction must end.
-WITH given AS (
-  SELECT * FROM json_to_recordset(%(rows)s::json) AS given (
-    bucket text, name text, id uuid, owner text, version text, metadata jsonb, user_metadata jsonb, sha256 text,
-    expires_at timestamptz, scan_state text, replaced text, key text, size bigint, md5 text
-  )
-), made AS (
-  INSERT INTO objects (id, bucket_id, name, owner, owner_id, metadata, user_metadata, version, sha256, expires_at, scan_state)
-  SELECT id, bucket, name, owner::uuid, owner, metadata, user_metadata, version, decode(sha256, 'hex'), expires_at, scan_state
-  FROM given WHERE replaced IS NULL ORDER BY bucket, name
-  ON CONFLICT DO NOTHING
-  RETURNING version
-), changed AS (
-  UPDATE objects AS o SET owner = given.owner::uuid, owner_id = given.owner, metadata = given.metadata,
-    user_metadata = given.user_metadata, version = given.version, sha256 = decode(given.sha256, 'hex'),
-    expires_at = given.expires_at, scan_state = given.scan_state, updated_at = now(), last_accessed_at = now()
-  FROM given WHERE o.bucket_id = given.bucket AND o.name = given.name AND o.version = given.replaced
-  RETURNING o.version
-), kept AS (
-  UPDATE storage_blobs AS b SET state = 'live', version = given.version, position = 0, size = given.size,
-    md5 = decode(given.md5, 'hex'), bucket_id = given.bucket, owner_id = given.owner
-  FROM given WHERE b.key = given.key AND b.state = 'pending'
-  RETURNING b.version
-)
-SELECT count(*), now() FROM kept JOIN (SELECT version FROM made UNION ALL SELECT version FROM changed) AS objects USING (version)

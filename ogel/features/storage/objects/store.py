@@ -43,7 +43,7 @@ class ObjectRow(msgspec.Struct, frozen=True):
     metadata: dict[str, Any]
     user_metadata: Any
     sha256: bytes | None
-    expires_at: Any
+    expires_at: datetime | None
     scan_state: ScanState = "none"
 
     def parameters(self) -> dict[str, Any]:

@@ -18,12 +18,17 @@ SET LOCAL lock_timeout = '3s'
 LOCK TABLE storage_blobs IN SHARE ROW EXCLUSIVE MODE
 
 -- begin --
--- Begins to count, from what there is.
+-- Begins to count, from what there is, which indexes find: everybody else waits.
 INSERT INTO storage_quotas (subject, max_bytes, used_bytes, reserved_bytes)
 SELECT %(subject)s, %(max_bytes)s, coalesce(sum(size) FILTER (WHERE state = 'live'), 0),
   coalesce(sum(size) FILTER (WHERE state = 'pending'), 0)
-FROM storage_blobs
-WHERE state <> 'deleting' AND (bucket_id = %(bucket)s OR owner_id = %(owner)s)
+FROM (
+  SELECT state, size FROM storage_blobs WHERE bucket_id = %(bucket)s AND state = 'live'
+  UNION ALL
+  SELECT state, size FROM storage_blobs WHERE bucket_id = %(bucket)s AND state = 'pending'
+  UNION ALL
+  SELECT state, size FROM storage_blobs WHERE owner_id = %(owner)s AND state <> 'deleting'
+) AS counted
 ON CONFLICT (subject) DO UPDATE SET max_bytes = excluded.max_bytes
 
 -- end --

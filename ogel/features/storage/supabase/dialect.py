@@ -33,16 +33,7 @@ def supabase(storage: Storage) -> Dialect:
         render_error=render_error,
         credentials=(authorization, apikey_header),
         strict_parameters=False,
-        cors=Cors(
-            exposed=(
-                "ETag",
-                "Content-Range",
-                "Content-Disposition",
-                "Accept-Ranges",
-                "Repr-Digest",
-                "Retry-After",
-            )
-        ),
+        cors=Cors(exposed=_EXPOSED),
         routes=[
             *state.routes(),
             *BucketRoutes(storage.buckets).routes(),

@@ -13,6 +13,7 @@ from ogel.features.storage.images.wanted import Wanted
 from ogel.features.storage.objects.reading import Found, ObjectReader
 from ogel.features.storage.serving import Wish, headers_of
 from ogel.features.storage.signing.service import UrlSigner
+from ogel.features.storage.supabase.downloads import saved_as
 from ogel.runtime.http.access import Access
 from ogel.runtime.http.ranges import Validators
 from ogel.runtime.http.route import Call, Content, Reply, Route
@@ -49,11 +50,13 @@ class RenderRoutes:
     async def signed(self, call: Call[Any, SignedQuery]) -> Reply:
         query, bucket, name = call.query, call.path["bucket"], call.path["name"]
         found, until, wanted = await self._signer.open_rendition(query.token, bucket, name)
-        return await rendered(self._images, call, found, wanted, Wish(download=query.download, until=until))
+        return await rendered(
+            self._images, call, found, wanted, Wish(download=saved_as(query.download), until=until)
+        )
 
     async def _rendered(self, call: Call[Any, RenderQuery], found: Found, *, public: bool) -> Reply:
         query = call.query
-        wish = Wish(public=public, download=query.download, version=query.v)
+        wish = Wish(public=public, download=saved_as(query.download), version=query.v)
         return await rendered(self._images, call, found, query, wish)
 
     def routes(self) -> Sequence[Route]:
