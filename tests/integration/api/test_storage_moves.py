@@ -12,8 +12,10 @@ import pytest
 
 from ogel.features.storage.buckets.bucket import NewBucket
 from ogel.features.storage.objects.object import Facts, StoredObject
+from ogel.features.storage.objects.removing import ObjectRemover
 from ogel.features.storage.services import Storage
 from ogel.kernel.principal import SYSTEM, Caller
+from ogel.runtime.database.database import Transaction
 from ogel.runtime.objects import one
 from tests.support.process import Response
 from tests.support.world import World
@@ -206,3 +208,21 @@ def test_a_large_bucket_is_emptied_by_a_job_and_what_comes_later_stays(
     api.run(storage.emptying.perform(Waiting(), None))  # type: ignore[arg-type]
     listed = api.ok("POST", f"/storage/v1/object/list-v2/{bucket}", {})
     assert [each["name"] for each in listed["objects"]] == ["later"]
+
+
+def test_what_goes_while_it_is_deleted_is_not_there(
+    api: World, storage: Storage, bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(api, bucket, "a")
+    rows = storage.object_rows
+    other = ObjectRemover(storage.core.database, rows, storage.core.outbox)
+
+    async def get(tx: Transaction, *place: str) -> StoredObject | None:
+        found = await rows.get(tx, *place)
+        await other.remove(CALLER, place[0], place[1:])
+        return found
+
+    with monkeypatch.context() as patched:
+        patched.setattr(storage.remover, "_rows", SimpleNamespace(get=get, delete=rows.delete))
+        gone = api("DELETE", f"/storage/v1/object/{bucket}/a")
+    assert (gone.status, gone.json["code"]) == (404, "NoSuchKey")

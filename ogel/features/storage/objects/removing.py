@@ -60,7 +60,8 @@ class ObjectRemover:
                     conditions.check(found)
                 removed = await self._rows.delete(tx, bucket_id, [key])
             if not removed:
-                raise access_denied()
+                is_there = await self._rows.get(tx, bucket_id, key) is not None
+                raise access_denied() if is_there else no_such_key()
             await self._outbox.publish(tx, [object_event(OBJECT_REMOVED, removed[0])])
         return removed[0]
 
