@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 import json
+import threading
 import time
 from base64 import b64encode
 from collections.abc import Callable, Mapping, Sequence
@@ -14,6 +15,7 @@ from zlib import crc32
 
 import pytest
 
+from ogel.features.storage.s3 import xml
 from tests.support.process import ADMIN_KEY, Response
 from tests.support.s3 import S3, code, signing_at, texts
 from tests.support.world import World
@@ -303,6 +305,21 @@ def test_bodies_of_xml_are_bounded_and_have_no_entities(s3: S3) -> None:
     assert time.process_time() - began < 5
     long = s3("POST", "/xml?delete", b"<Delete>" + b" " * 3_000_000)
     assert (long.status, code(long)) == (413, "EntityTooLarge")
+
+
+def test_others_are_served_while_a_long_list_is_read(s3: S3, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert s3("PUT", "/long").status == 200
+    threads, read = list[str](), xml.parsed
+
+    def parsed(body: bytes, root: str) -> xml.Element:
+        threads.append(threading.current_thread().name)
+        return read(body, root)
+
+    monkeypatch.setattr(xml, "parsed", parsed)
+    for count in (1, 1000):
+        keys = b"".join(b"<Object><Key>%0100d</Key></Object>" % number for number in range(count))
+        assert s3("POST", "/long?delete", b"<Delete>" + keys + b"</Delete>").status == 200
+    assert threads[0] != threads[1]
 
 
 def test_names_and_parameters_that_nobody_can_have(s3: S3) -> None:

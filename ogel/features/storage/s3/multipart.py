@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 
 from ogel.features.storage.buckets.service import BucketService
@@ -17,14 +16,12 @@ from ogel.features.storage.s3.objects import ObjectOperations
 from ogel.features.storage.s3.times import iso
 from ogel.features.storage.s3.uploads.service import MultipartService
 from ogel.features.storage.s3.uploads.upload import MOST_PARTS
-from ogel.features.storage.s3.xml import Child, Element, document, malformed, parsed
+from ogel.features.storage.s3.xml import Child, Element, document, malformed, parsed_in_turn
 from ogel.runtime.http.route import Reply, Text
 
 _MOST_LISTED = 1000
 # Of a list of 10,000 parts, with checksums.
 _MOST_COMPLETE_BYTES = 4 * 1024 * 1024
-# Larger ones are read in a thread.
-_AT_ONCE_BYTES = 64 * 1024
 _RANGE = re.compile(r"bytes=([0-9]{1,18})-([0-9]{1,18})")
 _CHECKSUM = "x-amz-checksum-"
 
@@ -65,10 +62,7 @@ class MultipartOperations:
 
     async def complete(self, asked: Asked) -> Text:
         body = await self._bodies.read(asked.call, _MOST_COMPLETE_BYTES)
-        if len(body) > _AT_ONCE_BYTES:
-            request = await asyncio.to_thread(parsed, body, "CompleteMultipartUpload")
-        else:
-            request = parsed(body, "CompleteMultipartUpload")
+        request = await parsed_in_turn(body, "CompleteMultipartUpload")
         wanted = [_wanted(part) for part in request.all("Part")]
         conditions = write_conditions(asked.call.headers)
         stored = await self._uploads.complete(

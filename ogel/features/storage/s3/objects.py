@@ -22,7 +22,7 @@ from ogel.features.storage.s3.errors import invalid_argument
 from ogel.features.storage.s3.headers import described, facts_of, media_type_of, overrides, write_conditions
 from ogel.features.storage.s3.times import iso
 from ogel.features.storage.s3.uploads.upload import MOST_PARTS
-from ogel.features.storage.s3.xml import Child, document, malformed, parsed
+from ogel.features.storage.s3.xml import Child, document, malformed, parsed_in_turn
 from ogel.kernel.principal import Caller
 from ogel.runtime.http.ranges import Validators, unmet
 from ogel.runtime.http.route import Chunks, Content, Reply, Text
@@ -170,7 +170,7 @@ class ObjectOperations:
 
     async def delete_many(self, asked: Asked) -> Text:
         body = await self._bodies.read(asked.call, _MOST_DELETE_BYTES)
-        request = parsed(body, "Delete")
+        request = await parsed_in_turn(body, "Delete")
         keys = [each.exact("Key") or "" for each in request.all("Object")]
         if not 0 < len(keys) <= MOST_DELETED:
             raise malformed(f"A request deletes 1 to {MOST_DELETED} objects.")

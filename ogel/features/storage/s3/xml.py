@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Sequence
 from functools import cached_property
@@ -20,6 +21,8 @@ _UNSPEAKABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]
 _DEEPEST = 8
 # More than the largest body has: 10,000 parts with a few elements each.
 _MOST_ELEMENTS = 100_000
+# Larger bodies are read in a thread.
+_AT_ONCE_BYTES = 64 * 1024
 
 # An element: its name, and its text or its children. None: it is left out.
 Child = tuple[str, "str | int | bool | Sequence[Child] | None"]
@@ -71,6 +74,13 @@ class Element:
     def exact(self, name: str) -> str | None:
         """As `value`, with the spaces around."""
         return next((child.text for child in self.children if child.name == name), None)
+
+
+async def parsed_in_turn(body: bytes, root: str) -> Element:
+    """As `parsed`, while others are served."""
+    if len(body) > _AT_ONCE_BYTES:
+        return await asyncio.to_thread(parsed, body, root)
+    return parsed(body, root)
 
 
 def parsed(body: bytes, root: str) -> Element:
