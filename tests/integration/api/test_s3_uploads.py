@@ -204,3 +204,24 @@ def test_a_bucket_may_go_while_an_upload_begins(api: World, s3: S3, monkeypatch:
     place = f"bucketName {b64encode(b'goes').decode()},objectName {b64encode(b'a').decode()}"
     headers = {"tus-resumable": "1.0.0", "upload-length": "5", "upload-metadata": place}
     assert api("POST", "/storage/v1/upload/resumable", headers=headers).status == 404
+
+
+def test_who_completes_waits_for_the_object_before_the_quota(
+    api: World, s3: S3, database: psycopg.Connection[Any]
+) -> None:
+    """As whoever replaces it meanwhile does: in another order each would wait for the other."""
+    a_bucket(api, "order", quota_bytes=10_000)
+    assert s3("PUT", "/order/a", b"one").status == 200
+    upload = begun(s3, "/order/a")
+    part = s3("PUT", f"/order/a?{upload}&partNumber=1", b"part").headers["etag"]
+    with ThreadPoolExecutor(1) as threads:
+        with database.transaction():
+            database.execute("SELECT FROM storage.objects WHERE bucket_id = 'order' FOR UPDATE")
+            ending = threads.submit(complete, s3, "/order/a", upload, (1, part))
+            with pytest.raises(TimeoutError):
+                ending.result(0.5)
+            database.execute(
+                "SELECT FROM ogel.storage_quotas WHERE subject = 'bucket:order' FOR UPDATE NOWAIT"
+            )
+        assert ending.result(30).status == 200
+    assert quota(database, "order") == (4, 0)
