@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from hashlib import md5
 from typing import Any
@@ -204,3 +204,34 @@ def test_a_bucket_may_go_while_an_upload_begins(api: World, s3: S3, monkeypatch:
     place = f"bucketName {b64encode(b'goes').decode()},objectName {b64encode(b'a').decode()}"
     headers = {"tus-resumable": "1.0.0", "upload-length": "5", "upload-metadata": place}
     assert api("POST", "/storage/v1/upload/resumable", headers=headers).status == 404
+
+
+def test_who_completes_waits_for_the_object_before_the_quota(
+    api: World, s3: S3, database: psycopg.Connection[Any]
+) -> None:
+    """As whoever replaces it meanwhile does: in another order each would wait for the other."""
+    a_bucket(api, "order", quota_bytes=10_000)
+    assert s3("PUT", "/order/a", b"one").status == 200
+    upload = begun(s3, "/order/a")
+    part = s3("PUT", f"/order/a?{upload}&partNumber=1", b"part").headers["etag"]
+    place = f"bucketName {b64encode(b'order').decode()},objectName {b64encode(b'a').decode()}"
+    tus = {"tus-resumable": "1.0.0", "x-upsert": "true"}
+    headers = {**tus, "upload-length": "5", "upload-metadata": place}
+    location = api("POST", "/storage/v1/upload/resumable", headers=headers).headers["location"]
+    path = location[location.index("/storage/") :]
+    headers = {**tus, "upload-offset": "0", "content-type": "application/offset+octet-stream"}
+
+    def waits(end: Callable[[], Response]) -> int:
+        with ThreadPoolExecutor(1) as threads:
+            with database.transaction():
+                database.execute("SELECT FROM storage.objects WHERE bucket_id = 'order' FOR UPDATE")
+                ending = threads.submit(end)
+                with pytest.raises(TimeoutError):
+                    ending.result(0.5)
+                counts = "SELECT FROM ogel.storage_quotas WHERE subject = 'bucket:order' FOR UPDATE NOWAIT"
+                database.execute(counts)
+            return ending.result(30).status
+
+    assert waits(lambda: complete(s3, "/order/a", upload, (1, part))) == 200
+    assert waits(lambda: api("PATCH", path, raw=b"whole", headers=headers)) == 204
+    assert quota(database, "order") == (5, 0)

@@ -267,6 +267,10 @@ class ObjectWriter:
             await self._quotas.see_user(tx, owner_of(principal))
             return target
 
+    async def lock(self, tx: Transaction, bucket: str, name: str) -> None:
+        """Nobody replaces or deletes what is there, if anything is, before the end of the transaction."""
+        await self._rows.get_locked(tx, bucket, name)
+
     async def commit(
         self,
         tx: Transaction,

@@ -74,6 +74,8 @@ class Appender:
         async with self._database.transaction() as tx:
             if not await self._store.advance(tx, upload.id, lock.token, upload.received, received):
                 raise upload_interrupted()
+            if after.is_ready:
+                await self._finisher.begin(tx, upload)
             await self._segments.hold(tx, upload, written)
             if after.is_ready:
                 await self._finisher.finish(tx, caller, upload, facts)

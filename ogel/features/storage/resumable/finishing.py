@@ -51,6 +51,12 @@ class Finisher:
         head = b"".join([piece async for piece in self._blobs.read(blobs, 0, most)])
         return self._inspect(bucket, facts, head)
 
+    async def begin(self, tx: Transaction, upload: Upload) -> None:
+        """Before anything is written that quotas count, or this and another upload would wait for each other."""
+        assert upload.bucket_id is not None
+        assert upload.name is not None
+        await self._writer.lock(tx, upload.bucket_id, upload.name)
+
     async def finish(
         self, tx: Transaction, caller: Caller, upload: Upload, facts: Facts, versions: Sequence[str] = ()
     ) -> None:

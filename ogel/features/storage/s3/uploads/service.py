@@ -155,6 +155,8 @@ class MultipartService:
                 raise too_large(most)
             digest = md5(b"".join(part.md5 for part in parts), usedforsecurity=False).hexdigest()
             content = Content((), f'"{digest}-{len(parts)}"', None, size)
+            # The object first, and then what quotas count: as all who store, or each would wait for the other.
+            stored = await self._writer.commit(tx, caller, target, content, facts, upload.version)
             await self._blobs.keep_held(
                 tx,
                 [part.key for part in parts],
@@ -162,7 +164,6 @@ class MultipartService:
                 owner=owner_of(caller.principal),
                 version=upload.version,
             )
-            stored = await self._writer.commit(tx, caller, target, content, facts, upload.version)
             await self._store.end(tx, upload.id)
         return stored
 
