@@ -98,7 +98,7 @@ def test_a_wrong_setting_stops_the_start_with_one_line(command: str, tmp_path: P
             {"REDIS_URL": "redis://h?prefix=x"},
             "REDIS_URL got 18 characters (hidden): it has the option 'prefix'",
         ),
-        (["up"], {"STORAGE_BACKEND": "s3"}, "STORAGE_BACKEND is s3, which needs S3_ENDPOINT, S3_BUCKET"),
+        (["up"], {"STORAGE_BACKEND": "s3"}, "STORAGE_BACKEND is s3, which needs S3_BUCKET"),
     ],
 )
 def test_a_start_that_cannot_be_is_refused(

@@ -41,7 +41,7 @@ def test_a_data_directory_of_the_version_before_goes_on(tmp_path: Path) -> None:
     former.make_data_dir(data_dir)
     with Receiver() as receiver, Ogel("up", log=tmp_path / "up.log", OGEL_DATA_DIR=str(data_dir)) as running:
         api, with_key = running.api, Client(running.port, former.KEY)
-        assert schemas(running_urls(data_dir)[0] or "").keys() == {"ogel", "auth"}
+        assert schemas(running_urls(data_dir)[0] or "").keys() == {"ogel", "auth", "storage"}
         assert {id for id in ALL if with_key("GET", f"/api/events/{id}").status == 200} == ALL
         assert deliver_to(receiver, api, len(ALL)) == ALL
         assert api.ok("GET", f"/api/schedules/{former.SCHEDULE}")["cron"] == "0 3 1 1 *"
@@ -70,7 +70,7 @@ def test_a_backup_of_the_version_before_restores(
     here = {"OGEL_DATA_DIR": str(data_dir), "OGEL_SECRET": SECRET, "OGEL_ADMIN_KEY": ADMIN_KEY}
     done = ogel("backup", "restore", former.BACKUP, **here, DATABASE_URL=empty_database_url)
     assert done.code == 0, done.err
-    assert schemas(empty_database_url).keys() == {"ogel", "auth"}
+    assert schemas(empty_database_url).keys() == {"ogel", "auth", "storage"}
     servers = {"DATABASE_URL": empty_database_url, "REDIS_URL": redis_url, "OGEL_DATA_DIR": str(data_dir)}
     with (
         Receiver() as receiver,

@@ -23,6 +23,10 @@ from ogel.runtime.http.route import Call, Chunks, Content, Form, Redirect, Route
 Routes = Sequence[tuple[str, Route]]
 Streams = Sequence[tuple[str, Stream]]
 
+_FORM_WITH_FILE = "multipart/form-data"
+_BYTES: Json = {"type": "string", "format": "binary"}
+_FILE: Json = {"type": "object", "properties": {"file": _BYTES}, "required": ["file"]}
+
 
 class Example(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """
@@ -157,7 +161,7 @@ def _operation(route: Route, schemas: Schemas, example: Example) -> Json:
 
 def _body(body: Any, schemas: Schemas, example: Any) -> Json:
     if isinstance(body, Streaming):
-        return {body.media_type: {}}
+        return {body.media_type: {"schema": _FILE if body.media_type == _FORM_WITH_FILE else _BYTES}}
     if isinstance(body, Form):
         return {FORM: {"schema": schemas.of(body.type), **_example(example)}}
     return _json(schemas.of(body), example)

@@ -25,7 +25,9 @@ REFUSED = (401, 403)
 def rows(api: World) -> list[AccessRow]:
     """Without streams: a World speaks HTTP alone."""
     routes = with_shell(api.platform.routes(everything=True), [])
-    return [row for row in access_table(routes, [], api.platform.dialects()) if row.who != "open"]
+    return [
+        row for row in access_table(routes, [], api.platform.dialects()) if row.who not in ("open", "anyone")
+    ]
 
 
 def a_key(api: World, *scopes: str, **more: Any) -> Any:

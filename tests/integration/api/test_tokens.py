@@ -248,7 +248,7 @@ def test_keys_of_a_supabase_project_act_as_such(legacy: World, api: World) -> No
         of_supabase({"iss": "supabase", "role": role, "exp": soon}) for role in ("service_role", "anon")
     )
     me = legacy("GET", "/api/me", key=service).json
-    assert (me["kind"], me["id"], me["scopes"]) == ("key", "service_role", ["accounts:*"])
+    assert (me["kind"], me["id"], me["scopes"]) == ("key", "service_role", ["accounts:*", "storage:*"])
     assert legacy("GET", "/api/me", key=anon).json["scopes"] == []
     assert legacy("GET", "/api/events", key=service).status == 403
     # Nobody has signed in with them, and in `apikey` they are good.

@@ -12,6 +12,7 @@ from ogel.features.storage.direct.service import DirectUploads
 from ogel.features.storage.errors import no_such_upload
 from ogel.features.storage.objects.object import Facts
 from ogel.features.storage.policy import WRITE
+from ogel.kernel.text import pattern
 from ogel.runtime.http.access import Access
 from ogel.runtime.http.route import Call, Route, Timestamp
 
@@ -19,8 +20,16 @@ _WRITE = Access("known", WRITE, "write")
 _PATH = "/api/storage/direct-uploads"
 
 # Values of header fields. `$` alone would match before a newline at the end.
-_Type = Annotated[str, Meta(max_length=255, pattern=r"^[\x21-\x7e][\x20-\x7e]*$(?!\n)")]
-_Field = Annotated[str, Meta(max_length=255, pattern=r"^[\x20-\x7e]*$(?!\n)")]
+_Type = Annotated[
+    str,
+    Meta(
+        max_length=255,
+        pattern=pattern(r"^[\x21-\x7e][\x20-\x7e]*$(?!\n)", "printable ASCII characters, no space first"),
+    ),
+]
+_Field = Annotated[
+    str, Meta(max_length=255, pattern=pattern(r"^[\x20-\x7e]*$(?!\n)", "printable ASCII characters"))
+]
 
 
 class NewDirectUpload(Struct, frozen=True, forbid_unknown_fields=True):
