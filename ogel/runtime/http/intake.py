@@ -47,7 +47,7 @@ def body_reader(route: Route, strict: bool, options: HttpOptions) -> BodyReader 
     if isinstance(route.body, Streaming):
         # A streamed body is not held in memory, so it may exceed the process's limit.
         most = route.access.max_body_bytes or options.max_body_bytes
-        return _streams(most, seconds, checked=route.body.checked)
+        return _streams(most, seconds, route.body)
     if isinstance(route.body, Form):
         return _forms(route.body.type, strict, most, seconds)
     return _json(route, most, seconds)
@@ -73,11 +73,11 @@ def _forms(kind: Any, strict: bool, most: int, seconds: float) -> BodyReader:
     return read
 
 
-def _streams(most: int, seconds: float, *, checked: bool) -> BodyReader:
+def _streams(most: int, seconds: float, wanted: Streaming) -> BodyReader:
     async def read(scope: Scope, receive: Receive) -> BodyStream:
         exchange = exchange_of(scope)
         exchange.lasting = True
-        digests = promised(exchange.headers, scope["method"]) if checked else ()
-        return BodyStream(scope, receive, most, seconds, digests)
+        digests = promised(exchange.headers, scope["method"]) if wanted.checked else ()
+        return BodyStream(scope, receive, most, seconds, digests, wanted.around_bytes)
 
     return read

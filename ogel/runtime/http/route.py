@@ -115,11 +115,14 @@ class Streaming(msgspec.Struct, frozen=True):
     For `Route.body`: any bytes, read as they arrive. The handler gets a `BodyStream`; `multipart_body.parts` splits it
     into parts. Its limit is the one of its Access, which may exceed the process's limit.
 
-    checked  the body is held against the digests that came with it: at its end, iterating raises DigestMismatch.
+    checked       the body is held against the digests that came with it: at its end, iterating raises DigestMismatch.
+    around_bytes  how much of the limit is for what a form has around its content: who is told the limit is told the
+                  content's.
     """
 
     media_type: str = "application/octet-stream"
     checked: bool = False
+    around_bytes: int = 0
 
 
 Handler = Callable[[Call[Any, Any]], Awaitable[object]]

@@ -34,6 +34,7 @@ class BodyStream:
         max_bytes: int,
         grace_seconds: float,
         digests: Sequence[Digest] = (),
+        around_bytes: int = 0,
     ) -> None:
         """Raises Malformed, or TooLarge when the declared length is too much."""
         self.content_type_header = header(scope, b"content-type") or ""
@@ -42,6 +43,7 @@ class BodyStream:
         self.length = None if declared is None else declared_length(scope)
         self.max_bytes = max_bytes
         self._digests = digests
+        self._around_bytes = around_bytes
         self._receive = receive
         self._grace_seconds = grace_seconds
         self._received = 0
@@ -66,7 +68,7 @@ class BodyStream:
 
     async def read(self, max_bytes: int) -> bytes:
         """Reads the whole body up to that size. Raises TooLarge and what iterating raises."""
-        self.max_bytes = min(self.max_bytes, max_bytes)
+        self.max_bytes, self._around_bytes = min(self.max_bytes, max_bytes), 0
         return b"".join([piece async for piece in self])
 
     async def _next(self) -> tuple[bytes, bool]:
@@ -88,4 +90,4 @@ class BodyStream:
         return piece, message.get("more_body", False)
 
     def _too_large(self) -> TooLarge:
-        return TooLarge(f"The body is larger than {self.max_bytes} bytes.")
+        return TooLarge(f"The body is larger than {self.max_bytes - self._around_bytes} bytes.")

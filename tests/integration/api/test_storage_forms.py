@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from concurrent.futures import ThreadPoolExecutor
+from hashlib import md5
 from urllib.parse import quote
 
 import psycopg
@@ -124,6 +126,18 @@ def test_what_is_no_form_with_one_file_leaves_nothing(api: World, suite_servers:
 def test_the_largest_file_fits_in_its_form(api: World) -> None:
     answer = send(api, form(part("file", b"x" * MOST, "a.bin"), part("note", b"behind it")))
     assert (answer.status, answer.json["size"]) == (200, MOST)
+
+
+def test_a_file_is_told_the_limit_and_held_against_its_digest(api: World) -> None:
+    for size in (MOST + 1, MOST * 2):
+        answer = send(api, form(part("file", b"x" * size, "a.bin")))
+        assert answer.status == 413
+        assert f"{MOST} bytes" in answer.json["detail"]
+    body = form(part("file", b"x", "a.txt"))
+    wrong = {**FORM, "content-md5": "1B2M2Y8AsgTpgAmY7PhCfg=="}
+    assert api("POST", UPLOAD, raw=body, headers=wrong).status == 400
+    right = {**FORM, "content-md5": b64encode(md5(body, usedforsecurity=False).digest()).decode()}
+    assert api("POST", UPLOAD, raw=body, headers=right).status == 200
 
 
 def test_a_bucket_can_be_chosen(api: World) -> None:

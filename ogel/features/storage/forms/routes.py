@@ -43,7 +43,8 @@ class FormRoutes:
         access = Access("known", WRITE, "write").taking(self._most_bytes + _AROUND_BYTES)
         return [
             Route("POST", "/api/storage/upload", self.upload, access, "Store the file of a form",
-                  body=Streaming("multipart/form-data"), query=UploadQuery, returns=Uploaded),
+                  body=Streaming("multipart/form-data", checked=True, around_bytes=_AROUND_BYTES),
+                  query=UploadQuery, returns=Uploaded),
         ]  # fmt: skip
 
 

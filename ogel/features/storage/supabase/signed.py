@@ -147,7 +147,7 @@ class SignedRoutes:
                 self.upload,
                 access=_WRITE.taking(self._most_bytes + FORM_BYTES),
                 summary="Stores an object, by a signed URL",
-                body=Streaming(checked=True),
+                body=Streaming(checked=True, around_bytes=FORM_BYTES),
                 query=_Token,
             ),
         ]

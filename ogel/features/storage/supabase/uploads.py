@@ -127,7 +127,7 @@ class UploadRoutes:
                 access=self._access,
                 summary=summary,
                 returns=dict[str, str],
-                body=Streaming(checked=True),
+                body=Streaming(checked=True, around_bytes=FORM_BYTES),
             )
             for below, method, handler, summary in ways
         ]
