@@ -325,6 +325,8 @@ def test_objects_and_buckets_are_deleted(run: Run, bucket: str, api: Client) -> 
     assert run("rm", "-r", "--yes", "--json", f"{bucket}:b/").out == '{"removed":2,"missing":[]}\n'
     assert run("rm", "--bucket", f"{bucket}:", stdin=b"n\n").code == 130
     assert run("ls", f"{bucket}:b/").out == "no objects\n"
+    again = run("mb", bucket)
+    assert (again.code, again.err) == (1, f"ogel: the bucket {bucket} already exists\n")
     assert run("rm", "--bucket", "--yes", f"{bucket}:").code == 0
     gone = run("ls", f"{bucket}:")
     assert (gone.code, gone.err) == (1, "ogel: Bucket not found\n")

@@ -6,6 +6,8 @@ import click
 
 from ogel.cli.named import in_options
 from ogel.cli.operator import api, json_option, say
+from ogel.cli.tables import printable
+from ogel.kernel.errors import Conflict, OgelError
 
 
 @click.command("mb")
@@ -41,12 +43,14 @@ def command(
         "encrypted": encrypted or None,
     }
     fields = {"id": "NAME", "allowed_mime_types": "--type", "quota_bytes": "--quota"}
+    sent = {field: value for field, value in body.items() if value is not None}
     with api() as ogel, in_options(fields):
-        answer = ogel.request(
-            "POST",
-            "/api/storage/buckets",
-            body={field: value for field, value in body.items() if value is not None},
-        )
+        try:
+            answer = ogel.request("POST", "/api/storage/buckets", body=sent)
+        except OgelError as error:  # the API's words are those of Supabase's clients
+            if error.status != 409:
+                raise
+            raise Conflict(f"the bucket {printable(name)} already exists") from None
     if as_json:
         say(answer)
     else:
