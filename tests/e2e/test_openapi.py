@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 import re
 import subprocess
 import sys
@@ -107,11 +108,16 @@ def assert_valid(document: Any, schema: Any, value: Any, where: str) -> None:
 
 
 def test_a_generated_client_works(stored: Path, suite: Ogel, tmp_path: Path) -> None:
-    """openapi-python-client: it leaves out, with a warning, what it does not understand."""
+    """openapi-python-client: it leaves out, with a warning, what it does not understand. It knows no lines of JSON."""
+    document = json.loads(stored.read_text())
+    for path in ("/api/audit-logs/export", "/api/audit-logs/verification"):
+        del document["paths"][path]
+    known = tmp_path / "known.json"
+    known.write_text(json.dumps(document))
     settings = tmp_path / "settings.yaml"
     settings.write_text("post_hooks: []\n")
     said = run(
-        "openapi_python_client", "generate", "--path", stored, "--output-path", tmp_path / "ogel_client",
+        "openapi_python_client", "generate", "--path", known, "--output-path", tmp_path / "ogel_client",
         "--meta", "none", "--config", settings, "--fail-on-warning",
     )  # fmt: skip
     assert "warning" not in said.lower(), said

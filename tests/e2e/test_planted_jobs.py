@@ -65,8 +65,8 @@ def test_what_is_planted_in_redis_is_not_run_and_stops_nobody(
         [worker] = [name for name in names if name != helper]
         served = store.hget(f"rq:worker:{worker}", "queues").decode().split(",")
         assert ISOLATED in served
+        eventually(lambda: store.zcard(ENTRIES), LIMIT_SECONDS, "the clock to have its entries")
         entries = [id.decode() for id in store.zrange(ENTRIES, 0, -1)]
-        assert entries
         planted = jobs(canary, {"directory": str(stolen), "seconds": SECONDS}, "trial.hold")
         plant(store, planted, [*served, helper], [worker, helper], entries)
         forged = pack(Event("evt_1", "platform.alert.raised", b"{}", None, utc_now()))

@@ -149,6 +149,7 @@ def test_only_what_is_old_and_over_is_forgotten(database_url: str, tmp_path: Pat
         "processes",
         "replays",
         "resource_samples",
+        "s3_keys",
         "sessions",
         "storage_uploads",
         "team_invitations",

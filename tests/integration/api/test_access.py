@@ -145,7 +145,12 @@ def test_what_is_another_users_or_teams_is_not_there(api: World, rows: list[Acce
             "code": "123456",
         },
     }
-    asked = [row for row in rows if row.who in ("user", "known") and "{" in row.path]
+    asked = [
+        row
+        for row in rows
+        # What is whose in storage is for its policies: test_storage_permissions and the golden rls.jsonl.
+        if row.who in ("user", "known") and "{" in row.path and row.feature != "storage"
+    ]
 
     def seen() -> Any:
         mine = [api.ok("GET", each) for each in (one, f"{one}/members", f"{one}/invitations")]

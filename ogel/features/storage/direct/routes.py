@@ -24,7 +24,7 @@ _Type = Annotated[
     str,
     Meta(
         max_length=255,
-        pattern=pattern(r"^[\x21-\x7e][\x20-\x7e]*$(?!\n)", "printable ASCII characters, no space first"),
+        pattern=pattern(r"^[\x21-\x7e][\x20-\x7e]*$(?!\n)", "printable ASCII, no space first"),
     ),
 ]
 _Field = Annotated[
