@@ -97,7 +97,9 @@ def test_every_operation_shows_what_goes_in_and_comes_out(document: Any) -> None
         answers = [answer for status, answer in operation["responses"].items() if status[0] == "2"]
         contents += [answer["content"] for answer in answers if "content" in answer]
         for content in contents:
-            for shown in content.values():
+            for media_type, shown in content.items():
+                if media_type == "multipart/form-data":  # files, which are no JSON
+                    continue
                 assert shown.get("example"), where
                 assert_valid(document, shown["schema"], shown["example"], where)
 
