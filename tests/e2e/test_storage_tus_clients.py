@@ -195,16 +195,16 @@ def killed_in_the_middle(
         assert ["HEAD", kept] in result["offsets"]
         assert stored(up, name) == digest
         # What was being written when it died is found by the reaper, and nothing else is left in the store.
-        connection.execute(
-            "UPDATE ogel.storage_blobs SET until = now() - interval '1 second' WHERE state <> 'live'"
-        )
         directory = Path(up.environment["OGEL_DATA_DIR"])
 
         def is_clean() -> bool:
+            connection.execute(
+                "UPDATE ogel.storage_blobs SET until = now() - interval '1 second' WHERE state <> 'live'"
+            )
             up.api.ok("POST", "/api/storage/gc")
             rows = connection.execute("SELECT key, state FROM ogel.storage_blobs").fetchall()
             keys = {key.rpartition("/")[2] for key, _ in rows}
             stored = {path.name for path in directory.rglob("blobs/*/*") if path.is_file()}
             return keys == stored and {state for _, state in rows} == {"live"}
 
-        eventually(is_clean, 20, "a store that holds what the rows say")
+        eventually(is_clean, 30, "a store that holds what the rows say")
