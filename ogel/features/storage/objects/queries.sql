@@ -132,29 +132,6 @@ ORDER BY
   name {order}
 OFFSET %(offset)s LIMIT %(limit)s
 
--- now --
-SELECT clock_timestamp()
-
--- find --
--- Objects with their blobs; `number` says which was asked for.
-SELECT asked.number, blobs.*, {object_of}
-FROM unnest(%(buckets)s::text[], %(names)s::text[], %(public)s::boolean[]) WITH ORDINALITY AS asked (bucket, name, public, number)
-JOIN objects AS o ON o.bucket_id = asked.bucket AND o.name = asked.name
-CROSS JOIN LATERAL (
-  SELECT coalesce(array_agg(key ORDER BY position), '{}'), coalesce(array_agg(size ORDER BY position), '{}'),
-    coalesce(array_agg(md5 ORDER BY position), '{}'), coalesce(array_agg(sealed_key ORDER BY position), '{}')
-  FROM storage_blobs WHERE version = o.version AND state <> 'pending'
-) AS blobs
-WHERE NOT asked.public OR EXISTS (SELECT FROM buckets WHERE id = asked.bucket AND public)
-
--- look --
--- What is where something is to be stored, one row for each place.
-SELECT EXISTS (SELECT FROM storage_quotas WHERE subject = 'bucket:' || asked.bucket), {bucket_of}, {object_of}
-FROM unnest(%(buckets)s::text[], %(names)s::text[]) WITH ORDINALITY AS asked (bucket, name, number)
-LEFT JOIN buckets AS b ON b.id = asked.bucket
-LEFT JOIN objects AS o ON o.bucket_id = asked.bucket AND o.name = asked.name
-ORDER BY asked.number
-
 -- written --
 -- The piece `written`: objects, each with its blob; `replaced` is the version that was there when it was last seen.
 SELECT * FROM json_to_recordset(%(written)s::json) AS given (
