@@ -129,15 +129,15 @@ class AuditRoutes:
             if told.empty():  # who reads slowly is told less often
                 told.put_nowait(last)
 
-        work = asyncio.create_task(self._service.verify(progress))
-        work.add_done_callback(lambda _: told.put_nowait(None))
-        try:
-            with self._walk():
+        with self._walk():
+            work = asyncio.create_task(self._service.verify(progress))
+            work.add_done_callback(lambda _: told.put_nowait(None))
+            try:
                 while (line := await told.get()) is not None:
                     yield encode_json(line) + b"\n"
                 yield encode_json(msgspec.structs.replace(last, verdict=work.result())) + b"\n"
-        finally:
-            work.cancel()
+            finally:
+                work.cancel()
 
     async def _list(self, call: Call[Any, AuditQuery]) -> Page[AuditRecord]:
         query = call.query
