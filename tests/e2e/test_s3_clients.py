@@ -7,7 +7,6 @@ import io
 import json
 import os
 import random
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -21,15 +20,13 @@ from botocore.client import Config
 from botocore.exceptions import ClientError
 from minio import Minio
 
+from tests.support import npm
 from tests.support.process import Client, Ogel
 
 # By its address it is the suite that it is elsewhere; by this name, S3 alone.
 ENVIRONMENT = {"OGEL_RATE_READ": "off", "OGEL_RATE_WRITE": "off", "OGEL_S3_HOST": "localhost"}
 MEGABYTE = 1024 * 1024
 JAVASCRIPT = "@aws-sdk/client-s3@3.1023.0"
-needs_npm = pytest.mark.skipif(
-    shutil.which("npm") is None, reason=f"npm is not installed: {JAVASCRIPT} is not tried"
-)
 
 
 @pytest.fixture(scope="module")
@@ -311,14 +308,9 @@ console.log(JSON.stringify(said));
 
 
 @pytest.mark.long
-@needs_npm
+@npm.needs_npm(JAVASCRIPT)
 def test_javascript(tmp_path: Path, endpoint: str, key: tuple[str, str]) -> None:
-    (tmp_path / "package.json").write_text('{"type": "module", "private": true}')
-    quiet = ["--no-save", "--no-package-lock", "--no-audit", "--no-fund", "--ignore-scripts"]
-    installed = subprocess.run(
-        ["npm", "install", *quiet, JAVASCRIPT], cwd=tmp_path, capture_output=True, text=True, timeout=100
-    )
-    assert installed.returncode == 0, installed.stdout + installed.stderr
+    npm.install(tmp_path, JAVASCRIPT)
     (tmp_path / "page.mjs").write_text(SCRIPT)
     finished = subprocess.run(
         ["node", "page.mjs", endpoint, *key], cwd=tmp_path, capture_output=True, text=True, timeout=60

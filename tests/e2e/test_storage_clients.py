@@ -14,6 +14,7 @@ from tests.golden.gotrue.clients.javascript import run
 from tests.golden.storage.clients import javascript, python
 from tests.golden.storage.clients.play import play
 from tests.golden.storage.differences_clients import JAVASCRIPT, PYTHON
+from tests.support import npm
 from tests.support.markdown import ROOT, blocks
 from tests.support.process import ADMIN_KEY, Ogel
 
@@ -34,9 +35,7 @@ CREATE POLICY own_folder ON storage.objects FOR ALL TO authenticated
 PAGE = ROOT / "docs" / "supabase-storage.md"
 # What a browser has, and node does not before version 22.
 BESIDE = "globalThis.WebSocket ??= class {};\n"
-needs_npm = pytest.mark.skipif(
-    shutil.which("npm") is None, reason="npm is not installed: @supabase/storage-js is not tried"
-)
+needs_npm = npm.needs_npm("@supabase/storage-js")
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import shutil
 import socket
 import time
 from base64 import b64encode
@@ -17,15 +16,14 @@ import pytest
 from tusclient.client import TusClient
 
 from tests.conftest import Servers, migrated
+from tests.support import npm
 from tests.support.process import ADMIN_KEY, Ogel, eventually
 from tests.support.tus import javascript
 
 MEGABYTE = 1024 * 1024
 BUCKET = "files"
 AUTHORIZED = {"authorization": f"Bearer {ADMIN_KEY}"}
-needs_npm = pytest.mark.skipif(
-    shutil.which("npm") is None, reason="npm is not installed: tus-js-client is not tried"
-)
+needs_npm = npm.needs_npm("tus-js-client")
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,6 @@ factor, another site's account, administration, and tabs of a browser that refre
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
@@ -21,6 +20,7 @@ from tests.golden.gotrue.differences import FORMATS
 from tests.golden.gotrue.profiles import PROFILES
 from tests.golden.gotrue.replay import Replay
 from tests.golden.gotrue.suites import RunningSuite, connected, write_templates
+from tests.support import npm
 from tests.support.issuer import Issuer, an_issuer
 from tests.support.markdown import ROOT, blocks
 from tests.support.process import ADMIN_KEY, Ogel
@@ -40,9 +40,7 @@ async function digits(outbox) {
   }
 }
 """
-needs_npm = pytest.mark.skipif(
-    shutil.which("npm") is None, reason="npm is not installed: @supabase/auth-js is not tried"
-)
+needs_npm = npm.needs_npm("@supabase/auth-js")
 
 
 @pytest.fixture(scope="module")

@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from tests.support import npm
+
 PACKAGE = "tus-js-client@4.3.1"
 _UPLOAD = Path(__file__).parent / "upload.mjs"
 _SECONDS = 100
@@ -16,12 +18,7 @@ _SECONDS = 100
 
 def install(directory: Path) -> Path:
     """The exact version, in a directory of its own."""
-    (directory / "package.json").write_text('{"type": "module", "private": true}')
-    quiet = ["--no-save", "--no-package-lock", "--no-audit", "--no-fund", "--ignore-scripts"]
-    finished = subprocess.run(
-        ["npm", "install", *quiet, PACKAGE], cwd=directory, capture_output=True, text=True, timeout=_SECONDS
-    )
-    assert finished.returncode == 0, finished.stdout + finished.stderr
+    npm.install(directory, PACKAGE)
     shutil.copy(_UPLOAD, directory / "upload.mjs")
     return directory
 

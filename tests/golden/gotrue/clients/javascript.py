@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from tests.golden.gotrue.clients.client import Answer, Called
+from tests.support import npm
 
 # It asks for auth-js of exactly its own version.
 PACKAGE = "@supabase/supabase-js@2.119.1"
@@ -19,11 +20,7 @@ _CALLS = Path(__file__).parent / "calls.mjs"
 
 def install(directory: Path) -> Path:
     """The exact version, in a directory of its own."""
-    (directory / "package.json").write_text('{"type": "module", "private": true}')
-    quiet = ["--no-save", "--no-package-lock", "--no-audit", "--no-fund", "--ignore-scripts"]
-    command = ["npm", "install", *quiet, PACKAGE]
-    finished = subprocess.run(command, cwd=directory, capture_output=True, text=True, timeout=100)
-    assert finished.returncode == 0, finished.stdout + finished.stderr
+    npm.install(directory, PACKAGE)
     shutil.copy(_CALLS, directory / "calls.mjs")
     return directory
 
