@@ -15,7 +15,7 @@ from tests.golden.storage.clients import javascript, python
 from tests.golden.storage.clients.play import play
 from tests.golden.storage.differences_clients import JAVASCRIPT, PYTHON
 from tests.support import npm
-from tests.support.markdown import ROOT, blocks
+from tests.support.markdown import ROOT, blocks, run_python
 from tests.support.process import ADMIN_KEY, Ogel
 
 ENVIRONMENT = {
@@ -82,7 +82,6 @@ def test_what_the_page_shows(
     anon_key: str,
     supabase_js: Path,
     database: psycopg.Connection[Any],
-    capsys: pytest.CaptureFixture[str],
 ) -> None:
     person = {"email": "ada@example.com", "password": "correct horse battery", "email_confirm": True}
     suite.api.ok("POST", "/auth/v1/admin/users", person)
@@ -96,5 +95,4 @@ def test_what_the_page_shows(
         shown = {language: text.replace(here, there) for language, text in shown.items()}
     database.execute(shown["sql"].encode())
     assert run(supabase_js, BESIDE + shown["js"]) == "first day\n"
-    exec(shown["python"], {})  # noqa: S102 - it is our own page
-    assert capsys.readouterr().out == "all is well\n"
+    assert run_python(shown["python"]) == "all is well\n"

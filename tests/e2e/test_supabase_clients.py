@@ -22,7 +22,7 @@ from tests.golden.gotrue.replay import Replay
 from tests.golden.gotrue.suites import RunningSuite, connected, write_templates
 from tests.support import npm
 from tests.support.issuer import Issuer, an_issuer
-from tests.support.markdown import ROOT, blocks
+from tests.support.markdown import ROOT, blocks, run_python
 from tests.support.process import ADMIN_KEY, Ogel
 
 TABS = 10
@@ -122,15 +122,12 @@ def test_what_the_page_shows_in_javascript(
     assert javascript.run(supabase_js, BESIDE + shown) == "ada@example.com\n"
 
 
-def test_what_the_page_shows_in_python(
-    suite: tuple[RunningSuite, str], capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_what_the_page_shows_in_python(suite: tuple[RunningSuite, str]) -> None:
     running, url = suite
     person = {"email": "ada@example.com", "password": "correct horse battery"}
     running.world.ok("POST", "/auth/v1/admin/users", {**person, "email_confirm": True})
-    for code in _code_of_page("python", running, url):
-        exec(code, {})  # noqa: S102 - it is our own page
-    assert capsys.readouterr().out == "ada@example.com\n"
+    printed = [run_python(code) for code in _code_of_page("python", running, url)]
+    assert "".join(printed) == "ada@example.com\n"
 
 
 def _code_of_page(language: str, running: RunningSuite, url: str) -> list[str]:

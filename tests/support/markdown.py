@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -88,3 +90,11 @@ def _is_open(typed: str) -> bool:
     # What a quote holds, what is escaped, and comments, in that order of what begins first.
     closed = re.sub(r"""'[^']*'|"(?:\\.|[^"\\])*"|\\.|(?:^|\s)#[^\n]*""", "", typed, flags=re.DOTALL)
     return "'" in closed or '"' in closed or closed.endswith("\\")
+
+
+def run_python(code: str) -> str:
+    """Returns what it printed, in a process of its own: what a page leaves open ends with it."""
+    command = [sys.executable, "-c", code]
+    finished = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert finished.returncode == 0, finished.stderr
+    return finished.stdout
