@@ -9,17 +9,9 @@ from typing import Any
 
 import structlog
 from redis.asyncio import BlockingConnectionPool, Redis
-from redis.exceptions import (
-    AuthenticationError,
-    BusyLoadingError,
-    NoPermissionError,
-    OutOfMemoryError,
-    ReadOnlyError,
-    RedisError,
-    ResponseError,
-)
+from redis.exceptions import NoPermissionError
 
-from ogel.kernel.errors import Unavailable
+from ogel.adapters.redis_faults import REDIS_FAULTS, fault_of
 from ogel.runtime.metrics.redis_stats import server_of
 
 log = structlog.get_logger(__name__)
@@ -27,25 +19,6 @@ log = structlog.get_logger(__name__)
 _TIMEOUT_SECONDS = 1.0
 _PID = re.compile(r"[0-9]{1,10}")
 _PROBE_KEY, _PROBE_MILLISECONDS = "ogel:health", 1000
-
-# Why Redis refused a command, in our words.
-_BY_TYPE: tuple[tuple[type[RedisError], str], ...] = (
-    (OutOfMemoryError, "Redis is out of memory: it is at its maxmemory and evicts nothing."),
-    (ReadOnlyError, "Redis takes no writes: it is a replica."),
-    (BusyLoadingError, "Redis is loading its data."),
-    (AuthenticationError, "Redis does not take our password."),
-)
-# The first words of errors that the client has no type for, or not in every version.
-_BY_WORDS = (
-    ("OOM ", _BY_TYPE[0][1]),
-    ("READONLY ", _BY_TYPE[1][1]),
-    ("LOADING ", _BY_TYPE[2][1]),
-    ("MISCONF ", "Redis takes no writes: it cannot save its data, its disk may be full."),
-    ("NOREPLICAS ", "Redis takes no writes: it has too few replicas."),
-    ("MASTERDOWN ", "Redis takes no writes: it is a replica whose master is away."),
-    ("CLUSTERDOWN ", "Redis takes no writes: its cluster is down."),
-    ("max number of clients", "Redis has no connection left for us."),
-)
 
 
 class RedisInfo:
@@ -67,14 +40,14 @@ class RedisInfo:
             return bool(await self._client.set(_PROBE_KEY, "", px=_PROBE_MILLISECONDS))
         except NoPermissionError:
             return True  # of this key; of those that matter, RQ tells
-        except (RedisError, OSError) as error:
+        except REDIS_FAULTS as error:
             raise fault_of(error) from error
 
     async def stats(self) -> Mapping[str, Any] | None:
         """Returns None while Redis is away."""
         try:
             info = await self._client.info()
-        except (RedisError, OSError) as error:
+        except REDIS_FAULTS as error:
             log.warning("redis.away", error=str(error))
             return None
         names = {
@@ -102,7 +75,7 @@ class RedisInfo:
                     pipeline.hgetall(key)
                 # A key that is no hash gives an error in place of its value.
                 answers = await pipeline.execute(raise_on_error=False) if keys else []
-        except (RedisError, OSError) as error:
+        except REDIS_FAULTS as error:
             log.warning("redis.away", error=str(error))
             return None
         return [
@@ -113,20 +86,6 @@ class RedisInfo:
 
     async def close(self) -> None:
         await self._client.aclose()
-
-
-def fault_of(error: RedisError | OSError) -> Unavailable:
-    """Returns the exception to raise from `error`."""
-    text = str(error)
-    for kind, said in _BY_TYPE:
-        if isinstance(error, kind):
-            return Unavailable(said)
-    for words, said in _BY_WORDS:
-        if words in text:
-            return Unavailable(said)
-    if isinstance(error, ResponseError):
-        return Unavailable(f"Redis refuses writes: {text.split(' ', 1)[0][:32]}.")
-    return Unavailable("Redis does not answer.")
 
 
 def _worker(name: str, fields: Mapping[str, str]) -> Mapping[str, Any]:

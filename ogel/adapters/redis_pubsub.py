@@ -12,8 +12,8 @@ from redis.asyncio.client import PubSub
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import RedisError
 
+from ogel.adapters.redis_faults import REDIS_FAULTS
 from ogel.kernel.errors import Unavailable
 from ogel.runtime.realtime.broadcast import OnMessage
 
@@ -112,7 +112,7 @@ class RedisBroadcast:
                     for payload in utterance.payloads:
                         pipeline.publish(utterance.channel, payload)
                 await pipeline.execute()
-        except (RedisError, OSError) as error:
+        except REDIS_FAULTS as error:
             if not self._away:
                 log.warning("realtime.publisher_lost_redis", error=str(error))
             self._away = True
@@ -156,7 +156,7 @@ class RedisBroadcast:
             try:
                 async with self._client.pubsub() as pubsub:
                     await self._follow(pubsub, channels, subscribed)
-            except (RedisError, OSError) as error:
+            except REDIS_FAULTS as error:
                 if not said:
                     log.warning("realtime.listener_lost_redis", channels=list(channels), error=str(error))
                     said = True

@@ -9,9 +9,9 @@ from typing import Any
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import NoScriptError, RedisError, ResponseError
+from redis.exceptions import NoScriptError, RedisError
 
-from ogel.kernel.errors import Unavailable
+from ogel.adapters.redis_faults import REDIS_FAULTS, fault_of
 from ogel.runtime.rates.policy import Policy
 from ogel.runtime.rates.shared import Ask, BudgetAnswer
 
@@ -67,11 +67,11 @@ class RedisRates:
                 # Redis is new, or was told to forget its scripts. None of them has run.
                 await self._client.script_load(SCRIPT)
                 replies = await self._run(asks)
-        except (RedisError, OSError) as error:
-            raise _fault_of(error) from error
+        except REDIS_FAULTS as error:
+            raise fault_of(error) from error
         for reply in replies:
             if isinstance(reply, RedisError):
-                raise _fault_of(reply) from reply
+                raise fault_of(reply) from reply
         return [_answer(reply) for reply in replies]
 
     async def _run(self, asks: Sequence[Ask]) -> list[Any]:
@@ -93,10 +93,3 @@ def _arguments(policies: Sequence[Policy]) -> list[str]:
 def _answer(reply: Sequence[Any]) -> BudgetAnswer:
     granted, *owed = reply
     return BudgetAnswer(granted, [int(each) / _MICROSECONDS for each in owed])
-
-
-def _fault_of(error: RedisError | OSError) -> Unavailable:
-    """Out of memory, a replica, no permission: the first word says which, and doctor says more."""
-    if isinstance(error, ResponseError):
-        return Unavailable(f"Redis refuses: {str(error).split(' ', 1)[0][:32]}.")
-    return Unavailable("Redis does not answer.")

@@ -6,9 +6,11 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 import pytest
+from redis.asyncio.connection import Connection
 from structlog.testing import capture_logs
 
 from ogel.adapters import redis_pubsub
@@ -72,6 +74,33 @@ def test_after_a_redis_restart_messages_flow_again(
         + ["realtime.listener_lost_redis"] * 2
         + ["realtime.publisher_lost_redis", "realtime.publisher_found_redis"]
     )
+
+
+def test_a_connection_closed_under_the_client_is_a_lost_one(
+    redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    send = Connection.send_packed_command
+    closed = iter(["unable to perform operation on <TCPTransport closed=True>; the handler is closed"])
+
+    async def send_once_open(self: Connection, *arguments: Any, **options: Any) -> None:
+        for said in closed:
+            raise RuntimeError(said)  # as uvloop does when Redis died in the moment before
+        await send(self, *arguments, **options)
+
+    async def story() -> None:
+        monkeypatch.setattr(Connection, "send_packed_command", send_once_open)
+        broadcast, stop, states = RedisBroadcast(redis_url), asyncio.Event(), asyncio.Queue[bool]()
+        listening = asyncio.create_task(
+            broadcast.listen({EVENTS: lambda payload: None}, states.put_nowait, stop)
+        )
+        assert await asyncio.wait_for(states.get(), LIMIT_SECONDS) is True
+        stop.set()
+        await listening
+        await broadcast.close()
+
+    with capture_logs() as logs:
+        asyncio.run(story())
+    assert "realtime.listener_lost_redis" in [line["event"] for line in logs]
 
 
 def test_without_redis_a_job_is_postponed_and_its_attempt_does_not_count(

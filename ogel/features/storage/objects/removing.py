@@ -27,8 +27,8 @@ class ObjectRemover:
 
     async def remove(self, caller: Caller, bucket_id: str, names: Sequence[str]) -> Sequence[StoredObject]:
         """
-        Returns those that are gone; the others were not there, or the caller may not delete them. They go in several
-        transactions, if they are many.
+        Returns those that are gone, by name; the others were not there, or the caller may not delete them. They go in
+        several transactions, if they are many.
         """
         if not is_storable(bucket_id):
             return []
@@ -68,6 +68,7 @@ class ObjectRemover:
     async def _remove(self, caller: Caller, bucket_id: str, keys: Sequence[str]) -> Sequence[StoredObject]:
         async with self._database.transaction() as tx:
             async with on_behalf(tx, caller.principal, WRITE):
-                removed = await self._rows.delete(tx, bucket_id, keys)
+                # The database tells them in whatever order it found them.
+                removed = sorted(await self._rows.delete(tx, bucket_id, keys), key=lambda each: each.name)
             await self._outbox.publish(tx, [object_event(OBJECT_REMOVED, each) for each in removed])
         return removed
