@@ -14,9 +14,9 @@ from ogel.adapters.egress import AddressGuard, Door, EgressClient, OwnServices, 
 from ogel.adapters.egress.outgoing import OutgoingClient
 from ogel.adapters.egress.upstreams import UpstreamClient
 from ogel.adapters.postgres import make_pool, name_connections
-from ogel.adapters.redis_info import RedisInfo
-from ogel.adapters.redis_pubsub import RedisBroadcast
-from ogel.adapters.redis_rates import RedisRates
+from ogel.adapters.redis.info import RedisInfo
+from ogel.adapters.redis.pubsub import RedisBroadcast
+from ogel.adapters.redis.rates import RedisRates
 from ogel.adapters.rq_bell.ring import RqBell
 from ogel.platform.outside import bucket_of, object_store, own_hosts, pool_options, workers_pool_options
 from ogel.runtime.database.check import check_writes

@@ -14,7 +14,7 @@ import pytest
 
 from ogel.adapters.embedded import EmbeddedServers
 from ogel.adapters.postgres import PoolOptions, make_pool
-from ogel.adapters.redis_pubsub import RedisBroadcast
+from ogel.adapters.redis.pubsub import RedisBroadcast
 from ogel.features.audit.store import AuditStore
 from ogel.features.keys.service import KeyService
 from ogel.features.keys.store import KeyStore

@@ -22,7 +22,7 @@ from rq.command import send_shutdown_command
 from rq.suspension import resume, suspend
 from structlog.testing import capture_logs
 
-from ogel.adapters.redis_info import RedisInfo
+from ogel.adapters.redis.info import RedisInfo
 from ogel.adapters.rq_bell import listener as listener_module
 from ogel.adapters.rq_bell import ring as ring_module
 from ogel.adapters.rq_bell.listener import ALIVE_SECONDS, LISTEN_SECONDS, BellListener

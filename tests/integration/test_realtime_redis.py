@@ -13,9 +13,9 @@ import pytest
 from redis.asyncio.connection import Connection
 from structlog.testing import capture_logs
 
-from ogel.adapters import redis_pubsub
 from ogel.adapters.embedded import EmbeddedServers
-from ogel.adapters.redis_pubsub import RedisBroadcast
+from ogel.adapters.redis import pubsub
+from ogel.adapters.redis.pubsub import RedisBroadcast
 from ogel.features.realtime.jobs import publish_job
 from ogel.kernel.errors import Unavailable
 from ogel.runtime.realtime.broadcast import EVENTS
@@ -50,7 +50,7 @@ def test_after_a_redis_restart_messages_flow_again(
             await asyncio.to_thread(own_redis.stop_redis)
             assert await states.get() is False
             with monkeypatch.context() as impatient:
-                impatient.setattr(redis_pubsub, "PATIENCE_SECONDS", 0.2)
+                impatient.setattr(pubsub, "PATIENCE_SECONDS", 0.2)
                 with pytest.raises(Unavailable):
                     await world.say(an_event("never"))
             meanwhile = asyncio.create_task(world.say(an_event("meanwhile")))
@@ -106,7 +106,7 @@ def test_a_connection_closed_under_the_client_is_a_lost_one(
 def test_without_redis_a_job_is_postponed_and_its_attempt_does_not_count(
     own_redis: EmbeddedServers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(redis_pubsub, "PATIENCE_SECONDS", 0.3)
+    monkeypatch.setattr(pubsub, "PATIENCE_SECONDS", 0.3)
 
     async def story() -> None:
         async with a_world(own_redis.redis_url or "") as world:
@@ -123,7 +123,7 @@ def test_without_redis_a_job_is_postponed_and_its_attempt_does_not_count(
 
 
 def test_many_publishers_at_once_are_each_heard_once(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(redis_pubsub, "WRITE_BYTES", 5000)
+    monkeypatch.setattr(pubsub, "WRITE_BYTES", 5000)
 
     async def story() -> None:
         async with a_world(redis_url) as world, world.websocket() as socket:
@@ -179,7 +179,7 @@ class Wire:
 def test_a_listener_notices_that_its_connection_is_dead(
     own_redis: EmbeddedServers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(redis_pubsub, "SILENCE_SECONDS", 0.1)
+    monkeypatch.setattr(pubsub, "SILENCE_SECONDS", 0.1)
 
     async def story() -> None:
         wire, states, stop = Wire(), asyncio.Queue[bool](), asyncio.Event()

@@ -10,7 +10,7 @@ import pytest
 import redis
 from structlog.testing import capture_logs
 
-from ogel.adapters.redis_pubsub import RedisBroadcast
+from ogel.adapters.redis.pubsub import RedisBroadcast
 from ogel.runtime.realtime.broadcast import KEYS
 from ogel.runtime.realtime.signed import SignedBroadcast
 

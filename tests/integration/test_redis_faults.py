@@ -10,7 +10,8 @@ import pytest
 import redis
 from redis.exceptions import BusyLoadingError, ResponseError, TimeoutError
 
-from ogel.adapters.redis_info import RedisInfo, fault_of
+from ogel.adapters.redis.faults import fault_of
+from ogel.adapters.redis.info import RedisInfo
 from ogel.kernel.errors import Unavailable
 from tests.support.process import Ogel, eventually
 from tests.support.receiver import Receiver

@@ -18,9 +18,9 @@ from prometheus_client import CollectorRegistry
 from redis.asyncio import Redis
 from structlog.testing import capture_logs
 
-from ogel.adapters import redis_rates
 from ogel.adapters.embedded import EmbeddedServers
-from ogel.adapters.redis_rates import PREFIX, RedisRates
+from ogel.adapters.redis import rates
+from ogel.adapters.redis.rates import PREFIX, RedisRates
 from ogel.kernel.errors import Unavailable
 from ogel.kernel.principal import ANONYMOUS, SYSTEM, Principal
 from ogel.runtime.rates import budgets as module
@@ -92,8 +92,8 @@ def test_redis_decides_as_the_model_does(
     redis_url: str, policies: list[Policy], steps: list[tuple[int, int]]
 ) -> None:
     """With a clock of ours in place of its own; off the edge, as in the test of one process."""
-    script = redis_rates.SCRIPT.replace("redis.call('TIME')", "{ARGV[#ARGV - 1], ARGV[#ARGV]}")
-    assert script != redis_rates.SCRIPT
+    script = rates.SCRIPT.replace("redis.call('TIME')", "{ARGV[#ARGV - 1], ARGV[#ARGV]}")
+    assert script != rates.SCRIPT
 
     async def story() -> None:
         client = Redis.from_url(redis_url)
@@ -104,7 +104,7 @@ def test_redis_decides_as_the_model_does(
                 now += milliseconds * 1000
                 arguments = [
                     str(wanted),
-                    *redis_rates._arguments(policies),
+                    *rates._arguments(policies),
                     str(now // 10**6),
                     str(now % 10**6),
                 ]

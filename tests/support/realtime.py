@@ -13,7 +13,7 @@ import msgspec
 from prometheus_client import CollectorRegistry
 
 from ogel.adapters.postgres import PoolOptions, make_pool
-from ogel.adapters.redis_pubsub import RedisBroadcast
+from ogel.adapters.redis.pubsub import RedisBroadcast
 from ogel.features.realtime.feature import RealtimeFeature
 from ogel.features.realtime.jobs import PUBLISH, publish_job
 from ogel.features.realtime.listening import Presence

@@ -2,7 +2,7 @@
 The generic cell rate algorithm (GCRA): a budget is one number, the time at which it is full again.
 
 Each request moves that time on by one interval. The budget left is what fits between it and the end of a window that
-starts now. All times are seconds of a clock that never goes back; the script in adapters/redis_rates.py does the same
+starts now. All times are seconds of a clock that never goes back; the script in adapters/redis/rates.py does the same
 with Redis' clock.
 """
 

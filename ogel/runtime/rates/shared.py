@@ -1,4 +1,4 @@
-"""The port to the budgets that all processes share, implemented by adapters/redis_rates.py."""
+"""The port to the budgets that all processes share, implemented by adapters/redis/rates.py."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ import structlog
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.exceptions import NoPermissionError
 
-from ogel.adapters.redis_faults import REDIS_FAULTS, fault_of
+from ogel.adapters.redis.faults import REDIS_FAULTS, fault_of
 from ogel.runtime.metrics.redis_stats import server_of
 
 log = structlog.get_logger(__name__)

@@ -11,7 +11,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import NoScriptError, RedisError
 
-from ogel.adapters.redis_faults import REDIS_FAULTS, fault_of
+from ogel.adapters.redis.faults import REDIS_FAULTS, fault_of
 from ogel.runtime.rates.policy import Policy
 from ogel.runtime.rates.shared import Ask, BudgetAnswer
 

@@ -13,7 +13,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from ogel.adapters.redis_faults import REDIS_FAULTS
+from ogel.adapters.redis.faults import REDIS_FAULTS
 from ogel.kernel.errors import Unavailable
 from ogel.runtime.realtime.broadcast import OnMessage
 
