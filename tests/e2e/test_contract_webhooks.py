@@ -229,6 +229,7 @@ def test_a_test_of_a_url_leaves_nothing_behind_but_its_log(
 def test_a_test_of_a_url_whose_job_is_discarded_is_forgotten_too(api: Client, receiver: Receiver) -> None:
     receiver.answer = lambda _: Answer(after_seconds=1)
     first = api.ok("POST", "/api/test-webhook", {"url": receiver.url("/busy")})
+    receiver.wait_for_ids([first["id"]], 10)  # otherwise the pause could come before its request
     # It waits for the first one's place.
     second = api.ok("POST", "/api/test-webhook", {"url": receiver.url("/busy")})
     assert second["webhook"] == first["webhook"]
