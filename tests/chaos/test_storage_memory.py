@@ -6,6 +6,7 @@ import http.client
 import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -25,7 +26,10 @@ class Clients:
         self._port = port
 
     def upload(self, name: str, megabytes: int) -> None:
-        client = self._client()
+        with self._client() as client:
+            self._upload(client, name, megabytes)
+
+    def _upload(self, client: http.client.HTTPConnection, name: str, megabytes: int) -> None:
         client.putrequest("POST", f"{_OBJECTS}/large/{name}")
         headers = {
             "authorization": f"Bearer {ADMIN_KEY}",
@@ -43,15 +47,15 @@ class Clients:
         answer.read()
 
     def download(self, name: str, megabytes: int) -> None:
-        client = self._client()
         headers = {"authorization": f"Bearer {ADMIN_KEY}"}
-        client.request("GET", f"{_OBJECTS}/authenticated/large/{name}", headers=headers)
-        answer = client.getresponse()
-        size = sum(map(len, iter(lambda: answer.read(1_000_000), b"")))
-        assert (answer.status, size) == (200, megabytes * len(_MEGABYTE))
+        with self._client() as client:
+            client.request("GET", f"{_OBJECTS}/authenticated/large/{name}", headers=headers)
+            answer = client.getresponse()
+            size = sum(map(len, iter(lambda: answer.read(1_000_000), b"")))
+            assert (answer.status, size) == (200, megabytes * len(_MEGABYTE))
 
-    def _client(self) -> http.client.HTTPConnection:
-        return http.client.HTTPConnection("127.0.0.1", self._port, timeout=1800)
+    def _client(self) -> closing[http.client.HTTPConnection]:
+        return closing(http.client.HTTPConnection("127.0.0.1", self._port, timeout=1800))
 
 
 @pytest.fixture(params=["local", "s3"])
