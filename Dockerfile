@@ -45,6 +45,10 @@ ENV PATH=/app/bin:/app/.venv/bin:$PATH \
     OGEL_HOST=:: \
     PORT=8080
 
+# Which commit this is, where whoever builds it says so; on Railway, a build of a repository knows by itself.
+ARG OGEL_COMMIT=""
+ENV OGEL_COMMIT=$OGEL_COMMIT
+
 USER 10001:10001
 EXPOSE 8080
 HEALTHCHECK --interval=15s --timeout=5s --start-period=60s --retries=3 CMD ["ogel", "healthcheck"]

@@ -8,11 +8,11 @@ from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-from ogel.adapters.migrations import migrate, read_migrations
+from ogel.adapters.migrations import MIGRATIONS, migrate, read_migrations
 from ogel.adapters.postgres import wait_for_postgres
 from ogel.kernel.principal import SERVICE, Caller, Principal
 from ogel.platform.platform import Platform
-from ogel.platform.schema import MIGRATIONS, ready_database
+from ogel.platform.schema import ready_database
 from ogel.runtime.http.app import build_app
 from ogel.runtime.http.credentials import KEY, Credential
 from ogel.runtime.http.intake import HttpOptions

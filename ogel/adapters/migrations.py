@@ -21,11 +21,14 @@ from psycopg import AsyncConnection
 from psycopg.conninfo import conninfo_to_dict
 
 from ogel.kernel.errors import ConfigError
+from ogel.runtime.database.database import Row, Transaction
 from ogel.runtime.database.schemas import OWN, SEARCH_PATH
 from ogel.runtime.database.sqlfile import OwnTransaction, SqlFile
 
 log = structlog.get_logger(__name__)
 
+# In a checkout; an installed image says where they are instead.
+MIGRATIONS = Path(__file__).parents[2] / "sql" / "migrations"
 _FILE_NAME = re.compile(r"^(\d{4}|\d{12})_[a-z0-9_]+\.sql$")
 _NEEDS = re.compile(rb"^-- needs: (.+)$", re.MULTILINE)
 _NUMBERED_BELOW = 10_000
@@ -70,6 +73,7 @@ ORDER BY pg_table_is_visible(c.oid) DESC LIMIT 1
 """
 _GO_TO = "SELECT set_config('search_path', %s, false)"
 _APPLIED = "SELECT version, checksum FROM schema_migrations"
+_IN_ORDER = b"SELECT name, applied_at FROM schema_migrations ORDER BY applied_at, version"
 _OTHERS = """
 SELECT count(*) FROM pg_stat_activity
 WHERE datname = current_database() AND application_name ~ '^ogel( |$)' AND pid <> pg_backend_pid()
@@ -252,6 +256,11 @@ async def wait_for_schema(url: str, migrations: Sequence[Migration], seconds: fl
             log.info("schema.waiting", needs=missing[-1].name, seconds=seconds)
             said = True
         await asyncio.sleep(0.25)
+
+
+async def applied_migrations(tx: Transaction, row: type[Row]) -> list[Row]:
+    """`name` and `applied_at` of each, in the order in which they were applied."""
+    return await tx.all(_IN_ORDER, None, row)
 
 
 async def _connected(url: str) -> Connection:

@@ -74,6 +74,9 @@ SECTIONS = {
         "show": "Whatever has this id: an endpoint, an event, a delivery, a job, a message, …",
         "request": "Any call of the API, with the key and the address of all commands.",
     },
+    "Railway": {
+        "smoke": "Check a deployment from outside: publish an event, receive it signed, and all the rest.",
+    },
     "Where they are": {
         "login": "Keep the address and the key of a suite elsewhere: all commands then speak to it.",
         "logout": "Forget the address and the key of a profile.",

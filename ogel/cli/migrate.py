@@ -12,9 +12,8 @@ from ogel.settings import require_database
 @click.command("migrate")
 def command() -> None:
     """Bring the database to the schema this version needs. Safe to run twice, and from two places at once."""
-    from ogel.adapters.migrations import migrate, read_migrations
+    from ogel.adapters.migrations import MIGRATIONS, migrate, read_migrations
     from ogel.adapters.postgres import wait_for_postgres
-    from ogel.platform.schema import MIGRATIONS
     from ogel.runtime.log.setup import configure_logging
 
     settings = settings_of_environment()

@@ -26,5 +26,6 @@ FEATURES: tuple[LazyFeature, ...] = (
     LazyFeature("backups", queues=["backups"], brings=["settings"]),
     LazyFeature("jobs", queues=["cleanup"], brings=["alerts", "settings"]),
     LazyFeature("schedules", brings=["settings"]),
+    LazyFeature("releases", brings=["settings"]),
     LazyFeature("observability.metrics", brings=["process_routes", "services", "settings"]),
 )

@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from ogel.adapters.migrations import migrate, read_migrations, wait_for_schema
+from ogel.adapters.migrations import MIGRATIONS, migrate, read_migrations, wait_for_schema
 from ogel.adapters.postgres import wait_for_postgres
 from ogel.settings import Settings
-
-# In a checkout; an installed image says where they are instead.
-MIGRATIONS = Path(__file__).parents[2] / "sql" / "migrations"
 
 
 async def ready_database(settings: Settings, migrates: bool) -> None:

@@ -17,7 +17,7 @@ import pytest
 from msgspec.structs import replace
 from psycopg import sql
 
-from ogel.adapters.migrations import migrate, read_migrations
+from ogel.adapters.migrations import MIGRATIONS, migrate, read_migrations
 from ogel.adapters.storage.local import LocalObjects
 from ogel.features.backups.backup import NewBackup
 from ogel.features.backups.feature import BackupFeature
@@ -27,7 +27,6 @@ from ogel.kernel.errors import Unavailable
 from ogel.kernel.ids import new_id
 from ogel.kernel.principal import SYSTEM, Caller
 from ogel.operators import restoring
-from ogel.platform.schema import MIGRATIONS
 from ogel.runtime.database.database import DatabaseAway
 from ogel.runtime.jobs.job import Finished, Job, Outcome
 from ogel.runtime.secrets.vault import Vault

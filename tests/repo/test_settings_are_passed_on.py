@@ -24,6 +24,8 @@ DECIDED = {
     "OGEL_REDIS_BIN": "nothing is embedded",
     "OGEL_AUTO_MIGRATE": "migrations run before everything else",
     "WORKER_QUEUES": "by the entrypoint",
+    "OGEL_COMMIT": "by the image",
+    "RAILWAY_DEPLOYMENT_ID": "by Railway",
     "RAILWAY_PRIVATE_DOMAIN": "by Railway",
     "RAILWAY_PUBLIC_DOMAIN": "by Railway",
     "OGEL_SCHEDULE_LEAST_SECONDS": "by tests",

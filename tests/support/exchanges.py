@@ -194,6 +194,7 @@ def _all(ask: Exchanges, receiver: Receiver, carriers: Carriers, outside: Outsid
     _people(ask)
     _sessions(ask)
     _gateway(ask)
+    _releases(ask)
     _storage(ask)
     _operators(ask)
 
@@ -253,6 +254,10 @@ def _gateway(ask: Exchanges) -> None:
     ask("PUT", "/api/maintenance", {"message": "Back at noon.", "retry_after_seconds": 600})
     ask("GET", "/api/maintenance")
     ask("DELETE", "/api/maintenance")
+
+
+def _releases(ask: Exchanges) -> None:
+    ask("GET", "/api/release")
 
 
 def _streams(ask: Exchanges) -> None:

@@ -204,9 +204,8 @@ def storage_schema(server: Server) -> Iterator[Finding]:
 async def schema(patient: Patient) -> Sequence[Finding]:
     import psycopg
 
-    from ogel.adapters.migrations import read_migrations, wait_for_schema
+    from ogel.adapters.migrations import MIGRATIONS, read_migrations, wait_for_schema
     from ogel.kernel.errors import ConfigError
-    from ogel.platform.schema import MIGRATIONS
 
     url = patient.settings.database_url
     if url is None:

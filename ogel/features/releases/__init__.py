@@ -1,0 +1,1 @@
+"""Releases: what runs here, on which schema, and what one could go back to."""

@@ -1,0 +1,28 @@
+"""/api/release."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+from ogel import __version__
+from ogel.features.releases.release import Release, SchemaState
+from ogel.features.releases.settings import ReleasesSettings
+from ogel.runtime.http.access import Access
+from ogel.runtime.http.route import Call, Route
+
+
+class ReleaseRoutes:
+    def __init__(self, settings: ReleasesSettings, schema: Callable[[], Awaitable[SchemaState]]) -> None:
+        self._settings = settings
+        self._schema = schema
+
+    def routes(self) -> Sequence[Route]:
+        access = Access("key", "metrics:read", "read")
+        return [
+            Route("GET", "/api/release", self._show, access,
+                  "Which version, commit and deployment answers, and on which schema", returns=Release),
+        ]  # fmt: skip
+
+    async def _show(self, call: Call[Any, Any]) -> Release:
+        return Release(__version__, self._settings.commit, self._settings.deployment, await self._schema())
