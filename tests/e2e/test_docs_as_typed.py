@@ -136,6 +136,10 @@ def databases(world: World) -> Reading:
     return Reading(environment={"ORDERS_DATABASE_URL": world.elsewhere})
 
 
+def deploying(world: World) -> Reading:
+    return Reading(environment={"OGEL_KEY": world.ogel.environment["OGEL_ADMIN_KEY"]})
+
+
 def gateway(world: World) -> Reading:
     """With the file of somebody who leaves Kong."""
     (world.directory / "kong.yml").write_text(KONG)
@@ -239,6 +243,7 @@ READINGS: Mapping[str, Callable[[World], Reading]] = {
     "backups": backups,
     "cli": cli,
     "databases": databases,
+    "deploying": deploying,
     "gateway": gateway,
     "keys": nothing_else,
     "mail": nothing_else,

@@ -10,6 +10,7 @@ import pytest
 
 from ogel.cli import COMMANDS, backup, databases, storage, webhooks
 from ogel.cli.settings import env_template
+from ogel.cli.smoke.problem import EXIT_CODES
 from ogel.environ import OF_CLIENTS, knobs
 
 ROOT = Path(__file__).parents[2]
@@ -94,3 +95,8 @@ def test_the_list_of_commands_says_what_the_command_says(name: str) -> None:
 @pytest.mark.parametrize("name", sorted(COMMANDS))
 def test_the_readme_names_every_command(name: str) -> None:
     assert re.search(rf"\bogel {name}\b", (ROOT / "README.md").read_text())
+
+
+def test_the_exit_codes_of_smoke_are_on_its_page() -> None:
+    rows = re.findall(r"^\| (\d+) \| `(\w+)` \|", (ROOT / "docs" / "deploying.md").read_text(), re.MULTILINE)
+    assert {cause: int(code) for code, cause in rows} == EXIT_CODES

@@ -40,6 +40,8 @@ SETTINGS = {
     "OGEL_MAIL_FROM": "Shop <shop@example.com>",
     "OGEL_MAIL_PROVIDERS": "outbox",
     "OGEL_USAGE_FLUSH_SECONDS": "1",
+    "OGEL_COMMIT": "8f14e45fceea167a5a36dedd4bea2543ab5c1f7e",
+    "RAILWAY_DEPLOYMENT_ID": "0c5b9a3e-2f4d-4c4e-9a55-6d1f0f8f2a11",
 }
 MIGRATION = {
     "name": "0001_create_orders.sql",

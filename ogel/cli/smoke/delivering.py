@@ -77,7 +77,7 @@ class Courier:
         self._suite.ask("delivery", "POST", answer, {"answered": {"status": 204}}, again=False)
         self._check(handover)
         until(self._suite.deadline.within(RECORD_SECONDS), self._recorded)
-        return f"taken after {seconds * 1000:.0f} ms, its signature is right, and it counts as delivered"
+        return f"taken after {seconds * 1000:.0f} ms, signature right, delivered"
 
     def remove(self, suite: Suite) -> None:
         if self._made is not None:
