@@ -33,8 +33,12 @@ _HOST = host_or_socket("a host's name or address")
 _CLOSE = 0.8
 # What commands speak to (see cli/profiles.py): no process is set by them.
 OF_CLIENTS = frozenset({"OGEL_URL", "OGEL_KEY", "OGEL_PROFILE"})
-# OGEL_* variables of what stands beside the program: its tests, and railway/railway.py.
-_OTHERS = ("OGEL_TEST_", "OGEL_RAILWAY_")
+# What railway/railway.py is told.
+OF_RAILWAY_PY = frozenset(
+    {"OGEL_RAILWAY_BRANCH", "OGEL_RAILWAY_IMAGE", "OGEL_RAILWAY_LAYOUT", "OGEL_RAILWAY_REPO"}
+)
+# OGEL_* variables of the program's tests.
+_OTHERS = ("OGEL_TEST_",)
 
 
 # What took the place of settings that are gone.
@@ -185,7 +189,8 @@ def _secrets_in(text: str) -> list[str]:
 
 def unknown_names(environ: Mapping[str, str]) -> list[str]:
     """`OGEL_*` variables that nothing reads: mistyped, or of another version."""
-    known = {name for knob in knobs().values() for name in knob.names} | GONE.keys() | OF_CLIENTS
+    known = {name for knob in knobs().values() for name in knob.names}
+    known |= GONE.keys() | OF_CLIENTS | OF_RAILWAY_PY
     return sorted(
         name
         for name in environ

@@ -392,6 +392,44 @@ class Settings:
         default=None,
         meaning="This service's public name, which webhooks may not call.",
     )
+    railway_token: str | None = knob(
+        "RAILWAY_TOKEN",
+        takes=text("a token"),
+        default=None,
+        meaning="A project's token: what commands may see and change of one environment on Railway.",
+        secret=True,
+    )
+    railway_api_token: str | None = knob(
+        "RAILWAY_API_TOKEN",
+        takes=text("a token"),
+        default=None,
+        meaning="An account's or workspace's token, for all of its projects; not together with RAILWAY_TOKEN.",
+        secret=True,
+    )
+    railway_api: str = knob(
+        "OGEL_RAILWAY_API",
+        takes=endpoint("http(s)://host[:port]/path"),
+        default="https://backboard.railway.com/graphql/v2",
+        meaning="Where Railway's public API is.",
+    )
+    railway_project_id: str | None = knob(
+        "RAILWAY_PROJECT_ID",
+        takes=text("an id"),
+        default=None,
+        meaning="The project that commands are about, where no option names one.",
+    )
+    railway_environment_id: str | None = knob(
+        "RAILWAY_ENVIRONMENT_ID",
+        takes=text("an id"),
+        default=None,
+        meaning="The environment, likewise.",
+    )
+    railway_service_id: str | None = knob(
+        "RAILWAY_SERVICE_ID",
+        takes=text("an id"),
+        default=None,
+        meaning="The service that this process is.",
+    )
     retention_days: float = knob(
         "OGEL_RETENTION_DAYS",
         takes=real(0.01, 3650, "days"),

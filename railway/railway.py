@@ -81,6 +81,9 @@ SHARED_VARIABLES = (
     "OGEL_CLAMAV",
     "OGEL_S3_HOST",
     "OGEL_SCHEDULES",
+    # Railway's own API, for what it costs and how deployments went: one of them.
+    "RAILWAY_API_TOKEN",
+    "RAILWAY_TOKEN",
 )
 
 PORT = 8080

@@ -6,6 +6,7 @@ from prometheus_client import CollectorRegistry, disable_created_metrics
 
 from ogel.features.audit.store import AuditStore
 from ogel.platform.outside import quotas_by_class
+from ogel.platform.railway import railway_over
 from ogel.platform.servers import Servers
 from ogel.runtime.core import Core, ThisProcess
 from ogel.runtime.delivery.providers import ProviderMetrics
@@ -47,6 +48,7 @@ def core_of(settings: Settings, servers: Servers, features: Features) -> Core:
         egress=servers.egress,
         outgoing=servers.outgoing,
         upstreams=servers.upstreams,
+        railway=railway_over(servers.outgoing, settings),
         url_guard=servers.url_guard,
         provider_metrics=ProviderMetrics(registry),
         registry=registry,

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from ogel.runtime.objects import ObjectStore
     from ogel.runtime.outbox import Outbox
     from ogel.runtime.outgoing import Outgoing, Upstreams
+    from ogel.runtime.railway import Railway
     from ogel.runtime.rates.limiter import Limiter
     from ogel.runtime.realtime.broadcast import Broadcast
     from ogel.runtime.reserved import ReservedTypes
@@ -58,6 +59,7 @@ class Core:
     outbox            publishes events; `reserved` are the types that only features publish.
     egress            to addresses that users choose, which `url_guard` has a say in; `outgoing` to those that
                       operators set, which may be private; `upstreams` to those that requests are passed on to.
+    railway           Railway's API; without a token in the settings, every call of it raises RailwayError.
     broadcast         to all processes, through Redis, if this one `has_redis`.
     pressure          whether full queues take more: `core.pressure.admit`.
     limiter           how much each caller may ask for.
@@ -79,6 +81,7 @@ class Core:
     egress: Egress
     outgoing: Outgoing
     upstreams: Upstreams
+    railway: Railway
     url_guard: UrlGuard
     provider_metrics: ProviderMetrics
     registry: CollectorRegistry

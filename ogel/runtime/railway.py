@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from msgspec import Struct
 
@@ -29,7 +30,8 @@ class RailwayError(Unavailable):
     title = "Railway does not tell"
 
     def __init__(self, cause: Cause, message: str, retry_seconds: float | None = None) -> None:
-        super().__init__(message)
+        later = None if retry_seconds is None else math.ceil(retry_seconds)
+        super().__init__(message, retry_after_seconds=later)
         self.cause = cause
         self.retry_seconds = retry_seconds
 
@@ -116,7 +118,8 @@ class Deployment(Struct, frozen=True):
     """
     status        one of DeploymentStatus, or a word that is newer than this version.
     can_rollback  it is within the plan's retention, and had succeeded.
-    commit        what it was made of, with `commit_message` and `committed_at`, where it came from a repository.
+    stopped       somebody has stopped it: Railway then still calls it SUCCESS.
+    commit        what it was made of, with `commit_message` and `branch`, where it came from a repository.
     image         likewise, where it came from one.
     """
 
@@ -127,6 +130,7 @@ class Deployment(Struct, frozen=True):
     created_at: datetime
     updated_at: datetime | None = None
     can_rollback: bool = False
+    stopped: bool = False
     commit: str | None = None
     commit_message: str | None = None
     branch: str | None = None
@@ -349,4 +353,11 @@ class Railway(Protocol):
 
     async def remove_tcp_proxy(self, proxy_id: str) -> None: ...
 
-    async def close(self) -> None: ...
+    async def set_image(self, service_id: str, environment_id: str, image: str) -> None:
+        """What the next deployment of the service is made of; nothing is deployed by it."""
+
+    async def config(self, environment_id: str) -> Mapping[str, Any]:
+        """
+        The environment's whole configuration, by Railway's own names and service ids: services with source, deploy,
+        networking and variables, volumes, buckets, shared variables. Values of variables are left encrypted.
+        """

@@ -26,8 +26,11 @@ DECIDED = {
     "WORKER_QUEUES": "by the entrypoint",
     "OGEL_COMMIT": "by the image",
     "RAILWAY_DEPLOYMENT_ID": "by Railway",
+    "RAILWAY_ENVIRONMENT_ID": "by Railway",
     "RAILWAY_PRIVATE_DOMAIN": "by Railway",
+    "RAILWAY_PROJECT_ID": "by Railway",
     "RAILWAY_PUBLIC_DOMAIN": "by Railway",
+    "RAILWAY_SERVICE_ID": "by Railway",
     "OGEL_SCHEDULE_LEAST_SECONDS": "by tests",
 }
 # Instead of SMTP_URL.
