@@ -53,7 +53,7 @@ async def place_of(
     What the options name; else what the settings do; else what a project's token is for; else the only one there is.
     Raises NotFound for a name that nothing has, Invalid where several could be meant, RailwayError.
     """
-    scope = await railway.scope()
+    scope = await railway.scope() if settings.railway_token else TokenScope("account")
     found = await railway.project(await _project_id(railway, settings, scope, project))
     return Place(found, _environment(found, settings, scope, environment))
 

@@ -36,6 +36,7 @@ SHARED = {
     "process",
     "profiles",
     "progress",
+    "railway_project",
     "sizes",
     "tables",
     "times",

@@ -33,7 +33,7 @@ print(json.dumps([sorted(sys.modules), sorted(dataclasses_of_ours)]))
 NEVER_AT_START = {
     "aiohttp", "aiosmtplib", "cryptography.x509", "idna", "jinja2", "jwt", "minio", "pymongo", "sentry_sdk", "wcwidth",
     "ogel.adapters.embedded", "ogel.adapters.mail", "ogel.adapters.messaging", "ogel.adapters.mongo",
-    "ogel.adapters.rq_horses", "ogel.adapters.sentry", "ogel.adapters.storage.s3",
+    "ogel.adapters.railway", "ogel.adapters.rq_horses", "ogel.adapters.sentry", "ogel.adapters.storage.s3",
     "ogel.features.gateway.upstreams.mounts", "ogel.features.gateway.upstreams.requests", "yaml",
     "ogel.adapters.databases.mongodb", "ogel.adapters.databases.postgresql", "ogel.adapters.databases.redis",
 }  # fmt: skip

@@ -23,9 +23,10 @@ from ogel.runtime.secrets.scrub import Scrubber
 MOST_RETRY_SECONDS = 3600.0
 _SHOWN_CHARACTERS = 300
 _NOT_AUTHORIZED = re.compile(r"not authorized|unauthorized|unauthenticated", re.IGNORECASE)
-# In the order in which they are looked for; of a project's token that is none, Railway says that it is "not found".
+# Also of a project's token that came in the header of others.
+_NO_TOKEN = re.compile(r"project token not found|invalid token|token (has )?expired", re.IGNORECASE)
+# In the order in which they are looked for.
 _CAUSES: Sequence[tuple[re.Pattern[str], Cause]] = (
-    (re.compile(r"project token not found|invalid token|token (has )?expired", re.IGNORECASE), "bad_token"),
     (re.compile(r"two.factor|restricted|forbidden|permission", re.IGNORECASE), "forbidden"),
     (re.compile(r"rate.?limit|too many requests|too quickly", re.IGNORECASE), "limited"),
     (re.compile(r"not found|does not exist", re.IGNORECASE), "not_found"),
@@ -56,16 +57,22 @@ class Fault(Struct, rename="camel"):
 
 
 class NotAuthorized(Exception):
-    """Either the token is none, or it is for something else, or what it was asked about is not there."""
+    """
+    Either the token is none, which may be `certain`, or it is for something else, or what it was asked about is not
+    there.
+    """
 
-    def __init__(self, message: str) -> None:
+    def __init__(self, message: str, certain: bool = False) -> None:
         super().__init__(message)
         self.message = message
+        self.certain = certain
 
 
 def of_faults(faults: Sequence[Fault], answer: Exchange, scrub: Scrubber) -> RailwayError | NotAuthorized:
     first = faults[0]
     message = said(first, len(faults), scrub)
+    if _NO_TOKEN.search(first.message):
+        return NotAuthorized(message, certain=True)
     if first.code == "UNAUTHENTICATED" or _NOT_AUTHORIZED.search(first.message):
         return NotAuthorized(message)
     cause = next((cause for pattern, cause in _CAUSES if pattern.search(first.message)), None)

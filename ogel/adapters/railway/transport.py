@@ -80,7 +80,7 @@ class Transport:
         try:
             data = await self._answered(body, is_read=text.startswith("query"), scrub=scrub)
         except NotAuthorized as error:
-            raise await self._denied(error.message) from None
+            raise await self._denied(error) from None
         self._token_is_good = True
         return decoded(data, kind)
 
@@ -127,28 +127,32 @@ class Transport:
             max_body_bytes=MAX_ANSWER_BYTES,
         )
 
-    async def _denied(self, message: str) -> RailwayError:
+    async def _denied(self, denial: NotAuthorized) -> RailwayError:
         """
         Railway says the same of a token that it does not know, of one that is for something else, and of what is not
         there. So a token that was never answered is tried on what every one of its kind may ask.
         """
         variable = self.token.variable
-        if not self._token_is_good:
-            probe = document("ProjectToken" if self.token.kind == "project" else "ApiToken")
-            body = msgspec.json.encode({"query": probe})
-            try:
-                await self._answered(body, is_read=True, scrub=self._scrub)
-            except NotAuthorized:
-                return RailwayError("bad_token", f"Railway does not know the token in {variable}: {message}")
-            except RailwayError as error:
-                if error.cause != "refused":
-                    return error
-            else:
-                self._token_is_good = True
+        try:
+            if denial.certain:
+                raise denial
+            if not self._token_is_good:
+                await self._probe()
+        except NotAuthorized:
+            return RailwayError(
+                "bad_token", f"Railway does not know the token in {variable}: {denial.message}"
+            )
+        except RailwayError as error:
+            return error
         of = "one environment's" if self.token.kind == "project" else "an account's or a workspace's"
         return RailwayError(
-            "forbidden", f"not there, or not for {variable}, which is {of}; Railway says: {message}"
+            "forbidden", f"not there, or not for {variable}, which is {of}; Railway says: {denial.message}"
         )
+
+    async def _probe(self) -> None:
+        text = document("ProjectToken" if self.token.kind == "project" else "ApiToken")
+        await self._answered(msgspec.json.encode({"query": text}), is_read=True, scrub=self._scrub)
+        self._token_is_good = True
 
 
 def _data(answer: Exchange, scrub: Scrubber) -> Raw:

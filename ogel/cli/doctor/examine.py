@@ -11,6 +11,7 @@ from ogel.cli.doctor import (
     machine,
     outgoing,
     postgres,
+    railway,
     redis,
     scanner,
     sign_in,
@@ -54,6 +55,7 @@ ASKS: Sequence[tuple[str, Ask]] = (
     ("sentry", outgoing.sentry),
     ("sign-in", sign_in.issuers),
     ("upstreams", outgoing.upstreams),
+    ("railway", railway.token),
     ("suite", suite.at_work),
 )
 

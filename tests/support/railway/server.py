@@ -47,7 +47,7 @@ class Asked:
 class Oddity:
     """
     when     in the document, for it to count; `times` it still will, None: always.
-    status, headers, body   instead of an answer, or with it where there is no `body` and the status is 200.
+    status, headers, body   instead of an answer, and nothing has been done; headers alone come with one.
     seconds  before anything is said.
     cut      the connection ends in the middle.
     null, missing, error   a path in `data` (`project.name`, `usage[].value`): null; not there; null, with an error.
@@ -122,18 +122,19 @@ class RailwayServer(ServerInThread):
         oddity = self._oddity(body)
         if oddity is not None and oddity.seconds:
             await asyncio.sleep(oddity.seconds)
+        fields = {"Content-Type": "application/json"}
         if target != PATH:
             status, document = 404, "<html>404 Not Found</html>"
+        elif oddity is not None and (oddity.status != 200 or oddity.body is not None):
+            self._note(headers, body)
+            status, document = oddity.status, oddity.body or ""
+            fields = {"Content-Type": "text/html; charset=utf-8"}
         else:
             status, answer = self._answered(headers, body)
             if oddity is not None:
                 odd(answer, oddity)
             document = json.dumps(answer)
-        fields = {"Content-Type": "application/json"}
         if oddity is not None:
-            status = status if oddity.status == 200 else oddity.status
-            if oddity.body is not None:
-                document, fields = oddity.body, {"Content-Type": "text/html; charset=utf-8"}
             fields |= oddity.headers
         content = document.encode()
         head = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
@@ -153,31 +154,34 @@ class RailwayServer(ServerInThread):
         return found
 
     def _answered(self, headers: Mapping[str, str], body: bytes) -> tuple[int, dict[str, Any]]:
+        asked = self._note(headers, body)
+        if asked is None:
+            words = "POST body missing, invalid Content-Type, or JSON object has no keys."
+            return 400, {"errors": [{"message": words}]}
+        return answered(self.world, headers, asked.query, asked.variables)
+
+    def _note(self, headers: Mapping[str, str], body: bytes) -> Asked | None:
+        """None: it is no request in JSON."""
         try:
             given = json.loads(body)
             query, variables = given["query"], given.get("variables") or {}
-            if not headers.get("content-type", "").startswith("application/json"):
-                raise ValueError
         except (ValueError, KeyError, TypeError):
-            return 400, {
-                "errors": [
-                    {"message": "POST body missing, invalid Content-Type, or JSON object has no keys."}
-                ]
-            }
+            return None
+        if not headers.get("content-type", "").startswith("application/json"):
+            return None
         name = re.search(r"\b(?:query|mutation)\s+(\w+)", query)
         self.asked.append(Asked(name[1] if name else "", query, variables, headers))
-        return answered(self.world, headers, query, variables)
+        return self.asked[-1]
 
 
 def answered(
     world: World, headers: Mapping[str, str], query: str, variables: Mapping[str, Any]
 ) -> tuple[int, dict[str, Any]]:
-    schema = _schema()
     try:
         document = parse(query)
     except GraphQLSyntaxError as error:
         return 400, {"errors": [_told(error, "GRAPHQL_PARSE_FAILED")]}
-    if wrong := validate(schema, document):
+    if wrong := validate(schema(), document):
         return 400, {"errors": [_told(error, "GRAPHQL_VALIDATION_FAILED") for error in wrong]}
     try:
         principal = principal_of(world, headers)
@@ -185,7 +189,7 @@ def answered(
         return 200, {"errors": [_told(error)], "data": None}
     operation = get_operation_ast(document)
     root = Mutation() if operation and operation.operation == OperationType.MUTATION else Query()
-    result = execute_sync(schema, document, root, principal, dict(variables))
+    result = execute_sync(schema(), document, root, principal, dict(variables))
     answer: dict[str, Any] = {"data": result.data}
     if result.errors:
         answer = {"errors": [_told(error) for error in result.errors], **answer}
@@ -206,7 +210,7 @@ def _told(error: GraphQLError, code: str = "INTERNAL_SERVER_ERROR") -> dict[str,
 
 
 @cache
-def _schema() -> GraphQLSchema:
+def schema() -> GraphQLSchema:
     return build_schema((Path(__file__).parent / "schema.graphql").read_text())
 
 
