@@ -69,7 +69,7 @@ def test_what_is_still_there_expires_and_what_was_discarded_does_not() -> None:
             await passed.rang.wait()
             assert not late.rang.is_set()
             await late.rang.wait()
-        assert 0.5 <= loop.time() - started
+        assert loop.time() - started >= 0.5
         assert not done.rang.is_set()
         deadlines.discard(late, tick)
         again = Bell()
