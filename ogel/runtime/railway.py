@@ -181,8 +181,10 @@ Measurement = Literal[
 
 
 class Point(Struct, frozen=True):
+    """Of the interval that begins `at`; `value` None: it is not known."""
+
     at: datetime
-    value: float
+    value: float | None
 
 
 class Series(Struct, frozen=True):
@@ -246,9 +248,9 @@ class HttpLogLine(Struct, frozen=True):
 
 
 class VariableChange(Struct, frozen=True):
-    """`value` None: the variable is deleted."""
+    """`service_id` None: a shared variable of the environment. `value` None: it is deleted."""
 
-    service_id: str
+    service_id: str | None
     name: str
     value: str | None
 
@@ -284,8 +286,13 @@ class Railway(Protocol):
 
     async def discard_staged(self, environment_id: str) -> None: ...
 
-    async def staged(self, environment_id: str) -> Mapping[str, Mapping[str, str | None]]:
-        """Staged variables, by service and name; None: to be deleted. Values are as they were written."""
+    async def staged(self, environment_id: str) -> Mapping[str | None, Mapping[str, str | None]]:
+        """
+        Staged variables, by service (None: shared ones) and name; None: to be deleted. Values are as they were written.
+        """
+
+    async def staged_elsewhere(self, environment_id: str) -> Sequence[str]:
+        """What else is staged, as paths in the configuration (`services.<id>.source.image`): it is committed, too."""
 
     async def deployments(
         self, project_id: str, environment_id: str, service_id: str | None = None, *, limit: int = 50

@@ -203,6 +203,30 @@ def test_changes_are_staged_and_made(shop: Shop, server: RailwayServer) -> None:
     assert shop.api.deployments == []
 
 
+def test_shared_variables_are_staged_too_and_what_else_is_staged_is_told(
+    shop: Shop, server: RailwayServer
+) -> None:
+    """A commit makes all of it real, whoever staged it."""
+    shop.production.stage(
+        {"services": {shop.postgres.service_id: {"source": {"image": "x"}, "isDeleted": True}}}, True
+    )
+
+    async def asked(railway: Railway) -> tuple[Any, Any]:
+        await railway.stage(
+            shop.production.id, [VariableChange(None, "KEY", "new"), VariableChange(None, "OLD", None)]
+        )
+        await railway.stage(shop.production.id, [VariableChange(shop.api.service_id, "KEY", None)])
+        return await railway.staged(shop.production.id), await railway.staged_elsewhere(shop.production.id)
+
+    variables, elsewhere = ask(server, asked)
+    assert variables == {None: {"KEY": "new", "OLD": None}, shop.api.service_id: {"KEY": None}}
+    of = f"services.{shop.postgres.service_id}"
+    assert elsewhere == [f"{of}.source.image", f"{of}.isDeleted"]
+    ask(server, lambda railway: railway.commit_staged(shop.production.id, "all of it", deploys=False))
+    assert (shop.production.shared, shop.postgres.image) == ({"KEY": "new"}, "x")
+    assert ask(server, lambda railway: railway.staged_elsewhere(shop.production.id)) == []
+
+
 def test_staged_changes_deploy_unless_they_are_told_not_to_and_can_be_discarded(
     shop: Shop, server: RailwayServer
 ) -> None:
@@ -298,6 +322,21 @@ def test_metrics(shop: Shop, server: RailwayServer) -> None:
     sent = by_key["NETWORK_TX_GB", shop.postgres.service_id]
     assert sum(point.value for point in sent) == pytest.approx(1.5)
     assert ("NETWORK_TX_GB", shop.api.service_id) not in by_key
+
+
+def test_a_value_that_is_not_known_is_no_zero(shop: Shop, server: RailwayServer) -> None:
+    server.misbehave(null="metrics[].values[].value")
+    [found] = ask(
+        server,
+        lambda railway: railway.metrics(
+            shop.production.id,
+            ["NETWORK_TX_GB"],
+            since=NOW - HOUR,
+            until=NOW,
+            service_id=shop.postgres.service_id,
+        ),
+    )
+    assert [point.value for point in found.points] == [None]
 
 
 @pytest.mark.parametrize("splits", [False, True])

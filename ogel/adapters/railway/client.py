@@ -67,8 +67,11 @@ class RailwayApi:
     async def discard_staged(self, environment_id: str) -> None:
         await variables.discard_staged(self._transport, environment_id)
 
-    async def staged(self, environment_id: str) -> Mapping[str, Mapping[str, str | None]]:
+    async def staged(self, environment_id: str) -> Mapping[str | None, Mapping[str, str | None]]:
         return await variables.staged(self._transport, environment_id)
+
+    async def staged_elsewhere(self, environment_id: str) -> Sequence[str]:
+        return await variables.staged_elsewhere(self._transport, environment_id)
 
     async def deployments(
         self, project_id: str, environment_id: str, service_id: str | None = None, *, limit: int = 50

@@ -24,7 +24,7 @@ class _Tags(Struct, rename="camel"):
 
 class _Sample(Struct):
     ts: int
-    value: float
+    value: float | None = None
 
 
 class _Metric(Struct):

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+import msgspec
 from msgspec import Struct
 
-from ogel.adapters.railway.transport import Transport
+from ogel.adapters.railway.transport import Transport, changed
 from ogel.runtime.railway import VariableChange
 
 
@@ -25,12 +26,13 @@ class _Service(Struct):
     variables: dict[str, _Value | None] | None = None
 
 
-class _Patch(Struct):
+class _Patch(Struct, rename="camel"):
     services: dict[str, _Service | None] | None = None
+    shared_variables: dict[str, _Value | None] | None = None
 
 
 class _StagedPatch(Struct):
-    patch: _Patch | None = None
+    patch: dict[str, Any] | None = None
 
 
 class _StagedChanges(Struct, rename="camel"):
@@ -63,11 +65,15 @@ async def variables(
 
 
 async def stage(transport: Transport, environment_id: str, changes: Sequence[VariableChange]) -> None:
-    services: dict[str, dict[str, dict[str, Any]]] = {}
+    config: dict[str, dict[str, Any]] = {}
     for change in changes:
-        of_service = services.setdefault(change.service_id, {"variables": {}})
-        of_service["variables"][change.name] = None if change.value is None else {"value": change.value}
-    given = {"environmentId": environment_id, "input": {"services": services}, "merge": True}
+        if change.service_id is None:
+            variables = config.setdefault("sharedVariables", {})
+        else:
+            service = config.setdefault("services", {}).setdefault(change.service_id, {})
+            variables = service.setdefault("variables", {})
+        variables[change.name] = None if change.value is None else {"value": change.value}
+    given = {"environmentId": environment_id, "input": config, "merge": True}
     values = [change.value for change in changes if change.value]
     await transport.call("StageChanges", given, _Changed, secrets=values)
 
@@ -83,12 +89,43 @@ async def commit_staged(transport: Transport, environment_id: str, message: str,
     return (await transport.call("CommitStaged", given, _Committed)).environment_patch_commit_staged
 
 
-async def staged(transport: Transport, environment_id: str) -> Mapping[str, Mapping[str, str | None]]:
+async def staged(transport: Transport, environment_id: str) -> Mapping[str | None, Mapping[str, str | None]]:
+    try:
+        patch = msgspec.convert(await _patch(transport, environment_id), _Patch)
+    except msgspec.ValidationError as error:
+        where = str(error).partition(" - at `$")[2].rstrip("`")
+        raise changed(f"environmentStagedChanges.patch{where}", "not the shape of a configuration") from None
+    found: dict[str | None, Mapping[str, str | None]] = {}
+    for id, service in (patch.services or {}).items():
+        if service is not None and service.variables:
+            found[id] = _values(service.variables)
+    if patch.shared_variables:
+        found[None] = _values(patch.shared_variables)
+    return found
+
+
+async def staged_elsewhere(transport: Transport, environment_id: str) -> Sequence[str]:
+    paths = _paths(await _patch(transport, environment_id))
+    return [".".join(path) for path in paths if not _is_variable(path)]
+
+
+async def _patch(transport: Transport, environment_id: str) -> Mapping[str, Any]:
     found = await transport.call("StagedChanges", {"environmentId": environment_id}, _StagedChanges)
     changes = found.environment_staged_changes
-    services = (changes.patch.services if changes and changes.patch else None) or {}
-    return {
-        id: {name: None if each is None else each.value for name, each in service.variables.items()}
-        for id, service in services.items()
-        if service is not None and service.variables
-    }
+    return (changes.patch if changes else None) or {}
+
+
+def _values(variables: Mapping[str, _Value | None]) -> Mapping[str, str | None]:
+    return {name: None if each is None else each.value for name, each in variables.items()}
+
+
+def _paths(config: Mapping[str, Any], to: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    for name, value in config.items():
+        if isinstance(value, Mapping) and value:
+            yield from _paths(value, (*to, name))
+        else:
+            yield (*to, name)
+
+
+def _is_variable(path: tuple[str, ...]) -> bool:
+    return path[0] == "sharedVariables" or (path[0] == "services" and path[2:3] == ("variables",))

@@ -153,9 +153,12 @@ def _check(environment: Environment, config: Any) -> None:
     for service_id, service in (config.get("services") or {}).items():
         if environment.instance(service_id) is None:
             raise bad_input(f"Service {service_id} not found in environment")
-        for name, variable in (service.get("variables") or {}).items():
-            fits = variable is None or (
-                isinstance(variable, Mapping) and isinstance(variable.get("value"), str)
-            )
-            if not fits:
-                raise bad_input(f'Invalid variable {name}: got "{variable}"')
+        _check_variables(service.get("variables") or {})
+    _check_variables(config.get("sharedVariables") or {})
+
+
+def _check_variables(variables: Mapping[str, Any]) -> None:
+    for name, variable in variables.items():
+        fits = variable is None or (isinstance(variable, Mapping) and isinstance(variable.get("value"), str))
+        if not fits:
+            raise bad_input(f'Invalid variable {name}: got "{variable}"')

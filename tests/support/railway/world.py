@@ -196,13 +196,11 @@ class Environment:
         for service_id, change in (self.staged.get("services") or {}).items():
             instance = self.instance(service_id)
             assert instance is not None
-            for name, value in (change.get("variables") or {}).items():
-                if value is None:
-                    instance.variables.pop(name, None)
-                else:
-                    instance.variables[name] = value["value"]
+            _write(instance.variables, change.get("variables") or {})
+            instance.image = (change.get("source") or {}).get("image", instance.image)
             if deploys:
                 instance.deploy(reason="deploy")
+        _write(self.shared, self.staged.get("sharedVariables") or {})
         self.commits.append(message)
         self.staged, self.patch_id = {}, "<empty>"
         return f"commitStagedPatch/{_id()}"
@@ -448,6 +446,14 @@ class Deployment:
         for other in self.instance.deployments:
             if other is not self and other.status in RUNS and other.created_at <= self.created_at:
                 other.status = "REMOVED"
+
+
+def _write(variables: dict[str, str], changes: Mapping[str, Any]) -> None:
+    for name, value in changes.items():
+        if value is None:
+            variables.pop(name, None)
+        else:
+            variables[name] = value["value"]
 
 
 def merged(into: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str, Any]:
