@@ -77,7 +77,10 @@ class Bucket(Struct, frozen=True):
 
 
 class Project(Struct, frozen=True):
-    """`workspace_id`: whose bill it stands on, where the token may know."""
+    """
+    environments  those that the token may look into; volumes and buckets are theirs.
+    workspace_id  whose bill it stands on, where the token may know.
+    """
 
     id: str
     name: str

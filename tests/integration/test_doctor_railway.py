@@ -40,7 +40,7 @@ def test_tokens_that_do_not(server: RailwayServer) -> None:
     [found] = looked_at(**api, RAILWAY_TOKEN="one", RAILWAY_API_TOKEN="other")
     assert not found.ok and "are both set" in found.detail
     [found] = looked_at(RAILWAY_TOKEN="one", OGEL_RAILWAY_API="http://127.0.0.1:1/graphql/v2")
-    assert not found.ok and "cannot be reached" in found.detail
+    assert not found.ok and "no answer of Railway's API" in found.detail
     server.misbehave(missing="apiToken.workspaces")
     [found] = looked_at(**server.variables())
     assert not found.ok and "too old" in (found.advice or "")

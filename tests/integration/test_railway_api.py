@@ -461,6 +461,18 @@ def test_a_projects_token_sees_one_environment(shop: Shop, server: RailwayServer
     assert "RAILWAY_TOKEN" in errors[0].message
 
 
+def test_an_environment_that_may_not_be_looked_into_is_left_out(shop: Shop, server: RailwayServer) -> None:
+    """Railway refuses all of a question that asks for a part of it, too."""
+    shop.production.restricted = True
+    shop.postgres.volume("data", "/data")
+    shop.staging.service("Redis").volume("redis-data", "/data").deleted = True
+    found = ask(server, lambda railway: railway.project(shop.project.id))
+    assert [each.name for each in found.environments] == ["staging"]
+    assert found.volumes == []
+    with refused("forbidden"):
+        ask(server, lambda railway: railway.instances(shop.project.id, shop.production.id))
+
+
 # What goes wrong.
 
 
@@ -555,6 +567,7 @@ def test_nobody_is_asked_again_before_the_time_is_over(shop: Shop, server: Railw
         ({"error": "project.volumes"}, "refused", "project.volumes"),
         ({"error": "project.volumes", "message": ""}, "refused", "without a message"),
         ({"status": 401, "body": "{}"}, "forbidden", "401"),
+        ({"status": 403, "body": "error code: 1010"}, "refused", "answered 403"),
         ({"error": "project", "message": "Two Factor Authentication Required"}, "forbidden", "Two Factor"),
         ({"error": "project", "message": 'Cannot query field "volumes" on type "Project".'}, "changed", "volumes"),
     ],
@@ -613,16 +626,17 @@ def test_lists_that_do_not_end(shop: Shop, server: RailwayServer) -> None:
 def test_only_what_reads_is_asked_once_more(shop: Shop, server: RailwayServer) -> None:
     server.misbehave(cut=True)
     assert project(server).name == "shop"
-    assert server.operations() == ["Project", "Project"]
+    assert server.operations()[:2] == ["Project", "Project"]
     server.asked.clear()
     server.misbehave(cut=True, times=None)
     with refused("away"):
         project(server)
     assert server.operations() == ["Project", "Project"]
     server.asked.clear()
-    with refused("away"):
+    with refused("away") as errors:
         ask(server, lambda railway: railway.deploy(shop.api.service_id, shop.production.id))
     assert server.operations() == ["Deploy"]
+    assert "whether it was done is not known" in errors[0].message
 
 
 def test_an_answer_has_its_time_and_its_size(server: RailwayServer, monkeypatch: pytest.MonkeyPatch) -> None:

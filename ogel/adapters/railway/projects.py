@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-import msgspec
 from msgspec import Struct, field
 
 from ogel.adapters.railway.aliases import asked_in_groups
@@ -17,9 +15,15 @@ from ogel.runtime.railway import Bucket, Named, Project, RailwayError, TokenScop
 
 # What a bucket holds is told apart from everything else, and not to everybody.
 _MAY_BE_UNKNOWN = ("forbidden", "not_found", "refused")
-_BUCKET = (
+_DETAILS = (
     "bucketInstanceDetails(bucketId: $bucket{n}, environmentId: $environment{n}) {{ sizeBytes objectCount }}"
 )
+_PARTS = (
+    "environment(id: $environment{n}) {{ config(decryptVariables: false) volumeInstances(first: 100) {{ edges {{"
+    " node {{ volume {{ id name }} serviceId mountPath sizeMB currentSizeMB state }} }}"
+    " pageInfo {{ hasNextPage endCursor }} }} }}"
+)
+_GONE = ("DELETED", "DELETING")
 
 
 class _Scope(Struct, rename="camel"):
@@ -54,36 +58,47 @@ class _ProjectName(Struct):
 class _Kept(Struct, rename="camel"):
     id: str
     name: str
+    can_access: bool = True
     deleted_at: datetime | None = None
 
 
-class _VolumeInstance(Struct, rename="camel"):
-    environment_id: str
-    service_id: str | None = None
-    mount_path: str | None = None
-    size: float | None = field(default=None, name="sizeMB")
-    used: float | None = field(default=None, name="currentSizeMB")
-    deleted_at: datetime | None = None
-
-
-class _Volume(Struct, rename="camel"):
-    id: str
-    name: str
-    volume_instances: Connection[_VolumeInstance]
-
-
-class _Parts(Struct, rename="camel"):
+class _Head(Struct, rename="camel"):
     id: str
     name: str
     environments: Connection[_Kept]
     services: Connection[_Kept]
-    volumes: Connection[_Volume]
     buckets: Connection[Named]
     workspace_id: str | None = None
 
 
 class _Project(Struct):
-    project: _Parts
+    project: _Head
+
+
+class _VolumeInstance(Struct, rename="camel"):
+    volume: Named
+    service_id: str | None = None
+    mount_path: str | None = None
+    size: float | None = field(default=None, name="sizeMB")
+    used: float | None = field(default=None, name="currentSizeMB")
+    state: str | None = None
+
+
+class _BucketInstance(Struct, rename="camel"):
+    is_deleted: bool | None = None
+
+
+class _Buckets(Struct):
+    """Of the configuration, which holds much more."""
+
+    buckets: dict[str, _BucketInstance | None] | None = None
+
+
+class _Parts(Struct, rename="camel"):
+    """What is in one environment."""
+
+    config: _Buckets
+    volume_instances: Connection[_VolumeInstance]
 
 
 class _Config(Struct):
@@ -94,7 +109,7 @@ class _Environment(Struct):
     environment: _Config
 
 
-class _BucketDetails(Struct, rename="camel"):
+class _Details(Struct, rename="camel"):
     """BigInt is written as a number or as a text."""
 
     size_bytes: int | float | str
@@ -111,8 +126,7 @@ async def scope(transport: Transport) -> TokenScope:
 
 async def projects(transport: Transport) -> Sequence[Named]:
     if transport.token.kind == "project":
-        found = await transport.call("ProjectToken", {}, _ProjectToken)
-        named = await transport.call("ProjectName", {"id": found.project_token.project_id}, _ProjectName)
+        named = await transport.call("ProjectName", {"id": (await scope(transport)).project_id}, _ProjectName)
         return [named.project]
     token = await transport.call("ApiToken", {}, _ApiToken)
     several = [await _projects_of(transport, each.id) for each in token.api_token.workspaces]
@@ -128,45 +142,56 @@ async def _projects_of(transport: Transport, workspace_id: str) -> Sequence[Name
 
 
 async def project(transport: Transport, project_id: str) -> Project:
-    head: list[_Parts] = []
+    heads: list[_Head] = []
 
     async def page(after: Mapping[str, str | None]) -> Mapping[str, Connection[Any]]:
         found = await transport.call("Project", {"id": project_id, "first": PAGE, **after}, _Project)
-        head.append(found.project)
+        heads.append(found.project)
         return {name: getattr(found.project, name) for name in after}
 
-    parts = await whole(page, "environments", "services", "volumes", "buckets")
-    environments = _living(parts["environments"])
+    lists = await whole(page, "environments", "services", "buckets")
+    environments = await _open_ones(transport, lists["environments"])
+    asked = [{"environment": each.id} for each in environments]
+    several = dict(zip(environments, await asked_in_groups(transport, _PARTS, asked, _Parts), strict=True))
+    volumes = [volume for environment, parts in several.items() for volume in _volumes(environment, parts)]
     return Project(
-        id=head[0].id,
-        name=head[0].name,
+        id=heads[0].id,
+        name=heads[0].name,
         environments=environments,
-        services=_living(parts["services"]),
-        volumes=[instance for volume in parts["volumes"] for instance in _instances(volume)],
-        buckets=await _buckets(transport, environments, parts["buckets"]),
-        workspace_id=head[0].workspace_id,
+        services=[Named(each.id, each.name) for each in lists["services"] if each.deleted_at is None],
+        volumes=volumes,
+        buckets=await _buckets(transport, several, lists["buckets"]),
+        workspace_id=heads[0].workspace_id,
     )
 
 
-def _living(found: Sequence[_Kept]) -> list[Named]:
-    return [Named(each.id, each.name) for each in found if each.deleted_at is None]
+async def _open_ones(transport: Transport, found: Sequence[_Kept]) -> list[Named]:
+    """Those that may be looked into. A question about another one is refused with all that it asks beside."""
+    own = (await scope(transport)).environment_id if transport.token.kind == "project" else None
+    return [
+        Named(each.id, each.name)
+        for each in found
+        if each.deleted_at is None and each.can_access and own in (None, each.id)
+    ]
 
 
-def _instances(volume: _Volume) -> list[Volume]:
-    if volume.volume_instances.page_info.has_next_page:
-        raise changed("project.volumes.volumeInstances", f"a volume in more than {PAGE} environments")
+def _volumes(environment: Named, parts: _Parts | None) -> list[Volume]:
+    if parts is None:
+        raise changed("environment", "Expected `object`, got `null`")
+    if parts.volume_instances.page_info.has_next_page:
+        raise changed("environment.volumeInstances", f"more than {PAGE} volumes in {environment.name}")
     return [
         Volume(
-            volume.id,
-            volume.name,
+            each.volume.id,
+            each.volume.name,
             each.service_id,
-            each.environment_id,
+            environment.id,
             each.mount_path,
             each.size,
             each.used,
         )
-        for each in volume.volume_instances.nodes
-        if each.deleted_at is None
+        for each in parts.volume_instances.nodes
+        if each.state not in _GONE
     ]
 
 
@@ -176,23 +201,18 @@ async def config(transport: Transport, environment_id: str) -> Mapping[str, Any]
 
 
 async def _buckets(
-    transport: Transport, environments: Sequence[Named], buckets: Sequence[Named]
+    transport: Transport, several: Mapping[Named, _Parts | None], buckets: Sequence[Named]
 ) -> list[Bucket]:
     """Each in the environments whose configuration has it."""
-    if not buckets:
-        return []
-    configs = await asyncio.gather(*(_bucket_ids(transport, each.id) for each in environments))
     places = [
         (bucket, environment.id)
-        for environment, ids in zip(environments, configs, strict=True)
+        for environment, parts in several.items()
         for bucket in buckets
-        if bucket.id in ids
+        if parts is not None and _is_there(parts.config, bucket.id)
     ]
     asked = [{"bucket": bucket.id, "environment": environment} for bucket, environment in places]
     try:
-        details: Sequence[_BucketDetails | None] = await asked_in_groups(
-            transport, _BUCKET, asked, _BucketDetails
-        )
+        details: Sequence[_Details | None] = await asked_in_groups(transport, _DETAILS, asked, _Details)
     except RailwayError as error:
         if error.cause not in _MAY_BE_UNKNOWN:
             raise
@@ -203,24 +223,12 @@ async def _buckets(
     ]
 
 
-async def _bucket_ids(transport: Transport, environment_id: str) -> set[str]:
-    """A project's token does not see the other environments of its project."""
-    try:
-        found = (await config(transport, environment_id)).get("buckets")
-    except RailwayError as error:
-        if error.cause in _MAY_BE_UNKNOWN and transport.token.kind == "project":
-            return set()
-        raise
-    if found is None:
-        return set()
-    try:
-        instances = msgspec.convert(found, dict[str, dict[str, Any] | None])
-    except msgspec.ValidationError:
-        raise changed("environment.config.buckets", "not an object of objects") from None
-    return {id for id, each in instances.items() if each is not None and not each.get("isDeleted")}
+def _is_there(config: _Buckets, id: str) -> bool:
+    instance = (config.buckets or {}).get(id)
+    return instance is not None and not instance.is_deleted
 
 
-def _measured(found: _BucketDetails | None) -> tuple[float | None, int | None]:
+def _measured(found: _Details | None) -> tuple[float | None, int | None]:
     if found is None:
         return None, None
     try:

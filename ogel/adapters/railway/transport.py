@@ -18,6 +18,8 @@ from ogel.runtime.railway import RailwayError
 from ogel.runtime.secrets.scrub import Scrubber
 
 TIMEOUT_SECONDS = 30.0
+# What changes something is answered when it is done, and Railway's edge gives up after a minute.
+CHANGE_SECONDS = 75.0
 # Five thousand lines of logs are the largest answer.
 MAX_ANSWER_BYTES = 32 * 1024 * 1024
 # Hobby is allowed ten requests a second.
@@ -100,12 +102,17 @@ class Transport:
 
     async def _exchanged(self, body: bytes, is_read: bool) -> Exchange:
         """What only reads, and was not answered, is asked once more in the time that is left."""
+        if not is_read:
+            try:
+                return await self._sent(body, CHANGE_SECONDS)
+            except EgressError as error:
+                raise away(error, "; whether it was done is not known") from error
         until = time.monotonic() + TIMEOUT_SECONDS
         try:
             return await self._sent(body, TIMEOUT_SECONDS)
         except EgressError as error:
             seconds = until - time.monotonic()
-            if not is_read or seconds < _LEAST_SECONDS:
+            if seconds < _LEAST_SECONDS:
                 raise away(error) from error
         try:
             return await self._sent(body, seconds)
@@ -165,7 +172,7 @@ def _data(answer: Exchange, scrub: Scrubber) -> Raw:
     envelope = _envelope(answer)
     if envelope is not None and envelope.errors:
         raise of_faults(envelope.errors, answer, scrub)
-    if answer.status in (401, 403):
+    if answer.status in (401, 403) and envelope is not None:
         raise NotAuthorized(f"answered {answer.status}")
     if answer.status != 200:
         raise RailwayError(
@@ -202,5 +209,5 @@ def changed(field: str, why: str) -> RailwayError:
     return RailwayError("changed", f"Railway's answer has changed: {field}: {why}")
 
 
-def away(error: EgressError) -> RailwayError:
-    return RailwayError("away", f"Railway's API cannot be reached: {error.message}")
+def away(error: EgressError, meaning: str = "") -> RailwayError:
+    return RailwayError("away", f"no answer of Railway's API: {error.message}{meaning}")

@@ -27,6 +27,8 @@ class Principal:
     workspace: Workspace | None = None
 
     def sees(self, environment: Environment) -> bool:
+        if environment.restricted:
+            return False
         if self.environment is not None:
             return environment is self.environment
         return self.workspace in (None, environment.project.workspace)

@@ -11,14 +11,18 @@ _REFERENCE = re.compile(r"\$\{\{\s*(?:([^{}]+?)\.)?([A-Za-z_][A-Za-z0-9_]*)\s*\}
 _DEEPEST = 20
 
 
-def as_written(instance: Instance) -> dict[str, str]:
-    known = {name: value for name, value in instance.variables.items() if name not in instance.sealed}
-    return {**instance.provided(), **known}
+def as_written(instance: Instance) -> dict[str, str | None]:
+    """What somebody wrote; of sealed ones their names."""
+    sealed = dict.fromkeys(instance.sealed & set(instance.variables))
+    return {**instance.variables, **sealed}
 
 
-def rendered(instance: Instance) -> dict[str, str]:
+def rendered(instance: Instance) -> dict[str, str | None]:
+    """With what Railway adds."""
+    known = {**instance.provided(), **as_written(instance)}
     return {
-        name: _render(instance.environment, instance, value) for name, value in as_written(instance).items()
+        name: None if value is None else _render(instance.environment, instance, value)
+        for name, value in known.items()
     }
 
 

@@ -62,7 +62,7 @@ class Query:
             "projectId": project.id,
             "environmentId": environment.id,
             "project": lambda info: shapes.project(project, _who(info).sees),
-            "environment": lambda info: shapes.environment(environment),
+            "environment": lambda info: shapes.environment(environment, _who(info).sees),
         }
 
     def projects(self, info: Any, workspaceId: str | None = None, **page: Any) -> Any:
@@ -83,14 +83,17 @@ class Query:
 
     def environments(self, info: Any, projectId: str, isEphemeral: bool | None = None, **page: Any) -> Any:
         project = _who(info).project(projectId)
-        seen = [each for each in project.environments if _who(info).sees(each) and not isEphemeral]
-        return shapes.connection(seen, shapes.environment, project.world.page_size)(info, **page)
+        found = [] if isEphemeral else project.environments
+        listed = shapes.connection(
+            found, lambda each: shapes.environment(each, _who(info).sees), project.world.page_size
+        )
+        return listed(info, **page)
 
     def environment(self, info: Any, id: str, projectId: str | None = None) -> Any:
         found = _who(info).environment_of(id)
         if projectId not in (None, found.project.id):
             raise GraphQLError("Environment not found")
-        return shapes.environment(found)
+        return shapes.environment(found, _who(info).sees)
 
     def service(self, info: Any, id: str) -> Any:
         for project in _who(info).world.projects:
@@ -149,7 +152,7 @@ class Query:
     def volumeInstance(self, info: Any, id: str) -> Any:
         for environment in _who(info).world.environments():
             for volume in environment.volumes():
-                shape = shapes.volume_instance(volume)
+                shape = shapes.volume_instance(volume, _who(info).sees)
                 if shape["id"] == id and _who(info).sees(environment):
                     return shape
         raise GraphQLError("Volume Instance not found")

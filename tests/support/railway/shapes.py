@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
+from graphql import GraphQLError
+
 from tests.support.railway.world import (
     Bucket,
     Deployment,
@@ -18,6 +20,7 @@ from tests.support.railway.world import (
 )
 
 Shape = dict[str, Any]
+Seen = Callable[[Environment], bool]
 
 
 def time(moment: datetime) -> str:
@@ -42,6 +45,15 @@ def connection(things: Sequence[Any], shape: Callable[[Any], Shape], page_size: 
         }
 
     return page
+
+
+def guarded(field: Callable[..., Any], allowed: bool) -> Callable[..., Any]:
+    def asked(info: Any, **given: Any) -> Any:
+        if not allowed:
+            raise GraphQLError("Not Authorized")
+        return field(info, **given)
+
+    return asked
 
 
 def made(project: Project) -> Shape:
@@ -75,13 +87,12 @@ def workspace(found: Workspace) -> Shape:
     }
 
 
-def project(found: Project, seen: Callable[[Environment], bool]) -> Shape:
+def project(found: Project, seen: Seen) -> Shape:
     size = found.world.page_size
     services = [
         {"id": id, "name": name, "projectId": found.id, **made(found)}
         for name, id in found.service_ids.items()
     ]
-    environments = [each for each in found.environments if seen(each)]
     return {
         "id": found.id,
         "name": found.name,
@@ -89,9 +100,9 @@ def project(found: Project, seen: Callable[[Environment], bool]) -> Shape:
         "prDeploys": False,
         "workspaceId": found.workspace.id,
         "workspace": lambda info: workspace(found.workspace),
-        "environments": connection(environments, environment, size),
+        "environments": connection(found.environments, lambda each: environment(each, seen), size),
         "services": connection(services, lambda each: each, size),
-        "volumes": connection(found.volumes, volume, size),
+        "volumes": connection(found.volumes, lambda each: volume(each, seen), size),
         "buckets": connection(found.buckets, lambda each: bucket(each, found), size),
         **made(found),
     }
@@ -101,18 +112,21 @@ def bucket(found: Bucket, home: Project) -> Shape:
     return {"id": found.id, "name": found.name, "projectId": home.id, **made(home)}
 
 
-def volume(found: Volume) -> Shape:
+def volume(found: Volume, seen: Seen) -> Shape:
     home = found.instance.environment.project
     return {
         "id": found.id,
         "name": found.name,
         "projectId": home.id,
-        "volumeInstances": connection([found], volume_instance, home.world.page_size),
+        "volumeInstances": guarded(
+            connection([found], lambda each: volume_instance(each, seen), home.world.page_size),
+            seen(found.instance.environment),
+        ),
         **made(home),
     }
 
 
-def volume_instance(found: Volume) -> Shape:
+def volume_instance(found: Volume, seen: Seen) -> Shape:
     environment = found.instance.environment
     made_at = made(environment.project)
     return {
@@ -123,26 +137,29 @@ def volume_instance(found: Volume) -> Shape:
         "mountPath": found.mount_path,
         "sizeMB": found.size_mb,
         "currentSizeMB": found.used_mb,
-        "state": "READY",
+        "state": "DELETING" if found.deleted else "READY",
         "isPendingDeletion": found.deleted,
-        "volume": lambda info: volume(found),
+        "volume": lambda info: volume(found, seen),
         **made_at,
         "deletedAt": made_at["createdAt"] if found.deleted else None,
     }
 
 
-def environment(found: Environment) -> Shape:
+def environment(found: Environment, seen: Seen) -> Shape:
+    """Of one that may not be looked into, its name is told."""
     size = found.project.world.page_size
     return {
         "id": found.id,
         "name": found.name,
         "projectId": found.project.id,
-        "canAccess": True,
+        "canAccess": seen(found),
         "isEphemeral": False,
         "configEtag": "etag",
-        "config": lambda info, **_: found.config(),
-        "serviceInstances": connection(found.instances, instance, size),
-        "volumeInstances": connection(found.volumes(), volume_instance, size),
+        "config": guarded(lambda info, **_: found.config(), seen(found)),
+        "serviceInstances": guarded(connection(found.instances, instance, size), seen(found)),
+        "volumeInstances": guarded(
+            connection(found.volumes(), lambda each: volume_instance(each, seen), size), seen(found)
+        ),
         **made(found.project),
     }
 

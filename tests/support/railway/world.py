@@ -149,7 +149,10 @@ class Volume:
 
 @dataclass(eq=False)
 class Environment:
-    """`staged` is in the shape of its configuration."""
+    """
+    staged      in the shape of its configuration.
+    restricted  only administrators may look into it, and no token of the world is one's.
+    """
 
     project: Project
     name: str
@@ -158,6 +161,7 @@ class Environment:
     staged: dict[str, Any] = field(default_factory=dict)
     patch_id: str = "<empty>"
     commits: list[str] = field(default_factory=list)
+    restricted: bool = False
     id: str = field(default_factory=_id)
 
     def service(self, name: str, **made_of: Any) -> Instance:
