@@ -35,6 +35,7 @@ _COUNTS = ("things", "port")
 _LARGE = 10_000
 _ORIGIN = re.compile(r"(https?)://((?:\*\.)?[a-z0-9-]+(?:\.[a-z0-9-]+)*|\[[0-9a-f:]+\])(?::([0-9]{1,5}))?/?")
 _PORTS = {"http": "80", "https": "443"}
+_WORD = re.compile(r"[\x21-\x7e]{1,4096}")
 _WHOLE = re.compile(r"-?[0-9]{1,18}", re.ASCII)
 _REAL = re.compile(r"-?[0-9]{1,18}(\.[0-9]{1,18})?", re.ASCII)
 
@@ -162,6 +163,11 @@ def needs(choice: str, fields: Sequence[str], known: Collection[str], names: Map
 
 def text(words: str) -> Takes:
     return Takes(words, str)
+
+
+def word(words: str) -> Takes:
+    """What is sent in the head of a request: ASCII, and nothing that separates."""
+    return Takes(f"{words}, as one word", lambda value: _matching(_WORD, value))
 
 
 def long_text(least: int) -> Takes:

@@ -28,6 +28,7 @@ from ogel.knobs import (
     server_url,
     text,
     whole,
+    word,
     words,
 )
 from ogel.runtime.bucket_presets import PRESETS, UrlStyle
@@ -394,14 +395,14 @@ class Settings:
     )
     railway_token: str | None = knob(
         "RAILWAY_TOKEN",
-        takes=text("a token"),
+        takes=word("a token"),
         default=None,
         meaning="A project's token: what commands may see and change of one environment on Railway.",
         secret=True,
     )
     railway_api_token: str | None = knob(
         "RAILWAY_API_TOKEN",
-        takes=text("a token"),
+        takes=word("a token"),
         default=None,
         meaning="An account's or workspace's token, for all of its projects; not together with RAILWAY_TOKEN.",
         secret=True,
@@ -414,19 +415,19 @@ class Settings:
     )
     railway_project_id: str | None = knob(
         "RAILWAY_PROJECT_ID",
-        takes=text("an id"),
+        takes=word("an id"),
         default=None,
         meaning="The project that commands are about, where no option names one.",
     )
     railway_environment_id: str | None = knob(
         "RAILWAY_ENVIRONMENT_ID",
-        takes=text("an id"),
+        takes=word("an id"),
         default=None,
         meaning="The environment, likewise.",
     )
     railway_service_id: str | None = knob(
         "RAILWAY_SERVICE_ID",
-        takes=text("an id"),
+        takes=word("an id"),
         default=None,
         meaning="The service that this process is.",
     )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -97,6 +99,30 @@ def test_every_document_is_what_the_schema_has() -> None:
     assert len(operations()) > 20
     for name in operations():
         assert validate(schema(), parse(document(name))) == [], name
+
+
+def a_world() -> World:
+    world = World(api_token="token-of-a-process")
+    world.project("elsewhere").environment("production")
+    return world
+
+
+def test_the_stand_in_as_a_process_of_its_own() -> None:
+    command = [sys.executable, "-m", "tests.support.railway", "--world", f"{__name__}:a_world"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            url, token = (process.stdout.readline().strip().partition("=")[2] for _ in range(2))
+            chosen = replace(NOWHERE, railway_api=url, railway_api_token=token)
+
+            async def asked() -> list[str]:
+                async with railway(chosen) as opened:
+                    return [each.name for each in await opened.projects()]
+
+            assert asyncio.run(asked()) == ["elsewhere"]
+        finally:
+            process.terminate()
+        assert process.wait(20) == 0
 
 
 def test_a_project_is_whole_whatever_the_pages(shop: Shop, server: RailwayServer) -> None:

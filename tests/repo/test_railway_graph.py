@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from ogel.environ import OF_RAILWAY_PY
+
 ROOT = Path(__file__).parents[2]
 LAYOUTS = ("one", "worker", "queues")
 SECRETS = {"OGEL_ADMIN_KEY", "OGEL_SECRET"}
@@ -57,6 +59,12 @@ def evaluate(**environment: str) -> subprocess.CompletedProcess[str]:
         text=True,
         timeout=60,
     )
+
+
+def test_what_it_reads_is_known_to_be_its_own() -> None:
+    """Else every process of Ogel would warn of variables that nothing reads."""
+    text = (ROOT / "railway" / "railway.py").read_text()
+    assert set(re.findall(r"\bOGEL_RAILWAY_[A-Z]+\b", text)) == OF_RAILWAY_PY
 
 
 def services(layout: str, **environment: str) -> dict[str, dict[str, Any]]:
