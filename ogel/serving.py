@@ -144,7 +144,7 @@ class Process:
         """A service per queue, so that one that fails lets the others finish what they hold."""
         settings = self._settings
         assert settings.redis_url
-        metrics = JobMetrics(self._platform.core.registry)
+        metrics = JobMetrics(self._platform.core.registry, self._platform.core.tallies)
         runners = {queue: self._runner(queue, metrics) for queue in queues}
         listener = BellListener(
             settings.redis_url,

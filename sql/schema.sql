@@ -1365,6 +1365,64 @@ CREATE TABLE schema_migrations (
 ALTER TABLE ONLY schema_migrations
     ADD CONSTRAINT schema_migrations_pkey PRIMARY KEY (version);
 
+CREATE TABLE slo_deltas (
+    id bigint NOT NULL,
+    at timestamp with time zone NOT NULL,
+    series text NOT NULL,
+    total bigint NOT NULL,
+    bad bigint NOT NULL,
+    buckets smallint[] NOT NULL,
+    counts bigint[] NOT NULL
+)
+WITH (autovacuum_vacuum_scale_factor='0.0', autovacuum_vacuum_threshold='5000');
+
+ALTER TABLE slo_deltas ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME slo_deltas_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+ALTER TABLE ONLY slo_deltas
+    ADD CONSTRAINT slo_deltas_pkey PRIMARY KEY (id);
+
+CREATE TABLE slo_tallies (
+    bucket text NOT NULL,
+    at timestamp with time zone NOT NULL,
+    series text NOT NULL,
+    total bigint NOT NULL,
+    bad bigint NOT NULL,
+    buckets smallint[] NOT NULL,
+    counts bigint[] NOT NULL,
+    CONSTRAINT slo_tallies_bucket_check CHECK ((bucket = ANY (ARRAY['minute'::text, 'hour'::text, 'day'::text])))
+)
+WITH (fillfactor='70');
+
+COMMENT ON COLUMN slo_tallies.series IS 'what was counted: "http.read", "queue.mail", "database", "ended.webhooks.deliver"';
+
+COMMENT ON COLUMN slo_tallies.buckets IS 'lengths of time, each 1 % longer than the one before: 1.01^bucket microseconds';
+
+COMMENT ON COLUMN slo_tallies.counts IS 'how many took as long, bucket by bucket; those without a length are in total alone';
+
+ALTER TABLE ONLY slo_tallies
+    ADD CONSTRAINT slo_tallies_pkey PRIMARY KEY (bucket, at, series);
+
+CREATE TABLE slo_uptime (
+    hour timestamp with time zone NOT NULL,
+    up bit(60) NOT NULL,
+    maintenance bit(60) NOT NULL
+)
+WITH (fillfactor='70');
+
+COMMENT ON COLUMN slo_uptime.up IS 'a process that serves the API was checked in that minute, and was well';
+
+COMMENT ON COLUMN slo_uptime.maintenance IS 'there was maintenance in that minute, so that it does not count';
+
+ALTER TABLE ONLY slo_uptime
+    ADD CONSTRAINT slo_uptime_pkey PRIMARY KEY (hour);
+
 CREATE TABLE storage.buckets (
     id text NOT NULL,
     name text NOT NULL,

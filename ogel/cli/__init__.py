@@ -69,6 +69,7 @@ SECTIONS = {
         "maintenance": "Whether the API answers 503 to all but operators; begin that, and end it.",
         "audit": "List, verify and export the audit log.",
         "usage": "Requests, bytes, events, deliveries and jobs, day by day.",
+        "slo": "How well each objective is kept, and how much may still go wrong.",
     },
     "Any of them": {
         "show": "Whatever has this id: an endpoint, an event, a delivery, a job, a message, …",

@@ -16,6 +16,7 @@ from ogel.runtime.jobs.keys import JobKeys
 from ogel.runtime.jobs.pressure import Pressure, QueueLimits
 from ogel.runtime.jobs.store import JobQueue
 from ogel.runtime.lazy import Features, LazyKinds
+from ogel.runtime.metrics.tallies import Tallies
 from ogel.runtime.outbox import Outbox
 from ogel.runtime.rates.budgets import Budgets
 from ogel.runtime.rates.limiter import Limiter
@@ -33,6 +34,9 @@ def core_of(settings: Settings, servers: Servers, features: Features) -> Core:
     # A second series for each counter, which nobody asks for.
     disable_created_metrics()  # type: ignore[no-untyped-call]
     registry = CollectorRegistry()
+    tallies = Tallies()
+    for database in (servers.database, servers.workers_database):
+        database.timed_by(tallies.of("database").timed)
     rates = RateMetrics(registry)
     has_redis = settings.redis_url != NOWHERE.redis_url
     jobs = JobQueue(LazyKinds(features), servers.notifier)
@@ -52,6 +56,7 @@ def core_of(settings: Settings, servers: Servers, features: Features) -> Core:
         url_guard=servers.url_guard,
         provider_metrics=ProviderMetrics(registry),
         registry=registry,
+        tallies=tallies,
         broadcast=servers.broadcast,
         has_redis=has_redis,
         objects=servers.objects,

@@ -21,7 +21,7 @@ FEATURES: tuple[LazyFeature, ...] = (
     LazyFeature(
         "webhooks", queues=["webhooks", "cleanup"], brings=["subscribers", "samples", "alerts", "settings"]
     ),
-    LazyFeature("observability", queues=["stats"], brings=["alerts", "settings"]),
+    LazyFeature("observability", queues=["stats"], brings=["samples", "alerts", "settings"]),
     LazyFeature("cleanup", queues=["cleanup"]),
     LazyFeature("backups", queues=["backups"], brings=["settings"]),
     LazyFeature("jobs", queues=["cleanup"], brings=["alerts", "settings"]),

@@ -32,7 +32,7 @@ class Platform:
         self.servers = Servers(settings)
         self.features = Features(features.FEATURES, self._build)
         self.core = core_of(settings, self.servers, self.features)
-        self.http_metrics = HttpMetrics(self.core.registry)
+        self.http_metrics = HttpMetrics(self.core.registry, self.core.tallies)
         self.memory = MemoryLimit(settings.worker_max_mb) if settings.worker_max_mb else None
         # Every process may publish events, so that it needs who hears of them; and every one knows who asks.
         for hearing in self.features.bringing("subscribers"):

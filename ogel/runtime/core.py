@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from ogel.runtime.jobs.store import JobQueue
     from ogel.runtime.lazy import Features
     from ogel.runtime.metrics.redis_stats import AskRedis
+    from ogel.runtime.metrics.tallies import Tallies
     from ogel.runtime.objects import ObjectStore
     from ogel.runtime.outbox import Outbox
     from ogel.runtime.outgoing import Outgoing, Upstreams
@@ -60,6 +61,7 @@ class Core:
     egress            to addresses that users choose, which `url_guard` has a say in; `outgoing` to those that
                       operators set, which may be private; `upstreams` to those that requests are passed on to.
     railway           Railway's API; without a token in the settings, every call of it raises RailwayError.
+    tallies           what is counted for the objectives.
     broadcast         to all processes, through Redis, if this one `has_redis`.
     pressure          whether full queues take more: `core.pressure.admit`.
     limiter           how much each caller may ask for.
@@ -85,6 +87,7 @@ class Core:
     url_guard: UrlGuard
     provider_metrics: ProviderMetrics
     registry: CollectorRegistry
+    tallies: Tallies
     broadcast: Broadcast
     has_redis: bool
     objects: ObjectStore

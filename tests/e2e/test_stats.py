@@ -19,7 +19,15 @@ from tests.support.prometheus import read_metrics
 from tests.support.receiver import Receiver
 
 # A dead job is one too many; what else may be odd on a machine that runs tests is not.
-ENVIRONMENT = {"OGEL_ALERT_DEAD_JOBS": "0", "OGEL_ALERT_DISK_FREE": "0", "OGEL_ALERT_CONNECTIONS": "1"}
+ENVIRONMENT = {
+    "OGEL_ALERT_DEAD_JOBS": "0",
+    "OGEL_ALERT_DISK_FREE": "0",
+    "OGEL_ALERT_CONNECTIONS": "1",
+    "OGEL_SLO_API_P95_MS": "600000",
+    "OGEL_SLO_API_P99_MS": "600000",
+    "OGEL_SLO_DATABASE_P95_MS": "600000",
+    "OGEL_SLO_QUEUE_P95_SECONDS": "86400",
+}
 # Nothing is flushed before the process ends.
 AT_THE_END = {"OGEL_USAGE_FLUSH_SECONDS": "60"}
 

@@ -59,13 +59,15 @@ def events(count: int) -> Delta:
     return Delta("events.published", {}, count)
 
 
-class Deaf(UsageStore):
+class Deaf(Database):
     """Hears of no flush that it arrived, as when the connection is lost after the commit."""
 
     deaf = False
 
-    async def append(self, tx: Transaction, flush: Flush, deltas: object) -> None:
-        await super().append(tx, flush, deltas)  # type: ignore[arg-type]
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Transaction]:
+        async with super().transaction() as tx:
+            yield tx
         if self.deaf:
             raise DatabaseAway("The database did not answer.")
 
@@ -77,20 +79,20 @@ def test_a_flush_that_is_sent_again_counts_once(database_url: str, folded_betwee
 
     async def story() -> None:
         async with connected(database_url) as database:
-            store = Deaf()
+            deaf = Deaf(database._pool, lambda _: None)
             flusher = Flusher(
-                database, store, registry, lambda: {"realtime.connections": lambda: 3}, every_seconds=60
+                deaf, STORE, registry, lambda: {"realtime.connections": lambda: 3}, every_seconds=60
             )
             counter.labels("new").inc(5)
             counter.labels("seen").inc(100)
-            store.deaf = True
+            deaf.deaf = True
             for _ in range(3):
                 with pytest.raises(DatabaseAway):
                     await flusher.flush()
             if folded_between:
                 await roll_up(database)
             counter.labels("new").inc(2)
-            store.deaf = False
+            deaf.deaf = False
             await flusher.last()
             await roll_up(database)
             assert await total(database, "events.published") == 7

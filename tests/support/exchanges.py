@@ -561,6 +561,7 @@ def _operators(ask: Exchanges) -> None:
     ask("GET", "/api/resources", query={"name": "database.size_bytes", "limit": 2})
     ask("GET", "/api/resources/latest")
     ask("GET", "/api/health/history", query={"limit": 2})
+    ask("GET", "/api/slo")
     ask("GET", "/api/alerts/check")
     ask("GET", "/api/cleanup")
     ask("POST", "/api/cleanup/{kind}/run", {"dry_run": True}, kind="events")

@@ -17,6 +17,12 @@ from ogel.features.observability.resources.purge import purge_of_samples
 from ogel.features.observability.resources.sampler import Sampler
 from ogel.features.observability.resources.store import ResourceStore
 from ogel.features.observability.settings import ObservabilitySettings
+from ogel.features.observability.slo.alerts import RULES as BURN_RULES
+from ogel.features.observability.slo.gauges import SloGauges
+from ogel.features.observability.slo.jobs import FOLD, FoldTallies
+from ogel.features.observability.slo.purges import purges_of_slo
+from ogel.features.observability.slo.service import SloService
+from ogel.features.observability.slo.store import SloStore
 from ogel.features.observability.usage.jobs import ROLL_UP, RollUp
 from ogel.features.observability.usage.purges import purges_of_usage
 from ogel.features.observability.usage.service import UsageService
@@ -34,11 +40,13 @@ QUEUE = "stats"
 
 
 class ObservabilityFeature:
-    def __init__(self, core: Core) -> None:
+    def __init__(self, core: Core, settings: ObservabilitySettings) -> None:
         database = core.database
         self._database = database
         self._resource_store, self._health_store = ResourceStore(), HealthCheckStore()
-        usage = UsageStore()
+        usage, slo = UsageStore(), SloStore()
+        self.slo = SloService(database, slo, settings)
+        self.slo_gauges = SloGauges(self.slo, core.registry)
         self.usage = UsageService(database, usage)
         sampler = Sampler(
             database,
@@ -58,6 +66,7 @@ class ObservabilityFeature:
         checkup = Checkup([*core.probes, *core.costly_probes])
         self.kinds = [
             _often(ROLL_UP, RollUp(database, usage).perform),
+            _often(FOLD, FoldTallies(database, slo).perform),
             _often(SAMPLE, TakeSamples(database, self._resource_store, sampler).perform),
             _often(CHECK_HEALTH, CheckHealth(database, self._health_store, core.outbox, checkup).perform),
             _often(CHECK_ALERTS, CheckAlerts(self.alerts).perform),
@@ -67,6 +76,7 @@ class ObservabilityFeature:
         from ogel.features.observability.alerts.routes import AlertRoutes
         from ogel.features.observability.health.routes import HealthRoutes
         from ogel.features.observability.resources.routes import ResourceRoutes
+        from ogel.features.observability.slo.routes import SloRoutes
         from ogel.features.observability.usage.routes import UsageRoutes
 
         return [
@@ -74,15 +84,16 @@ class ObservabilityFeature:
             *ResourceRoutes(self._database, self._resource_store).routes(),
             *HealthRoutes(self._database, self._health_store).routes(),
             *AlertRoutes(self.alerts).routes(),
+            *SloRoutes(self.slo).routes(),
         ]
 
 
 def build(core: Core, settings: ObservabilitySettings) -> Feature:
-    observability = ObservabilityFeature(core)
+    observability = ObservabilityFeature(core, settings)
     return Feature(
         name="observability",
         routes=observability.routes,
-        scopes={"stats:read": "read usage, resources, health and alerts"},
+        scopes={"stats:read": "read usage, resources, health, alerts and objectives"},
         jobs=observability.kinds,
         schedules=SCHEDULES,
         events={
@@ -92,11 +103,24 @@ def build(core: Core, settings: ObservabilitySettings) -> Feature:
         },
         purges=[
             *purges_of_usage(settings.hours_kept_days, settings.days_kept_days),
+            *purges_of_slo(),
             purge_of_samples(settings.samples_kept_days),
             purge_of_health_checks(),
         ],
-        tables=["alerts", "health_checks", "processes", "resource_samples", "usage", "usage_deltas"],
-        alerts=_alerts(settings),
+        tables=[
+            "alerts",
+            "health_checks",
+            "processes",
+            "resource_samples",
+            "slo_deltas",
+            "slo_tallies",
+            "slo_uptime",
+            "usage",
+            "usage_deltas",
+        ],
+        gauges=[observability.slo_gauges.measure],
+        samples=[observability.slo.samples],
+        alerts=[*_alerts(settings), *BURN_RULES],
         settings=settings,
         offers=observability,
     )
@@ -132,6 +156,7 @@ SCHEDULES = [
     Schedule(
         ROLL_UP, "* * * * *", ROLL_UP, "Adds what processes counted to the usage of the hour and the day."
     ),
+    Schedule(FOLD, "* * * * *", FOLD, "Adds what processes counted to what objectives are held against."),
     Schedule(
         SAMPLE, "*/5 * * * *", SAMPLE, "Takes samples of Postgres, Redis, queues, processes and the disk."
     ),

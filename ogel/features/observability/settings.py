@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ogel.knobs import Section, knob, real, whole
+from ogel.features.observability.slo.settings import SloSettings
+from ogel.knobs import knob, real, whole
 
 
 @dataclass(frozen=True, slots=True)
-class ObservabilitySettings(Section):
+class ObservabilitySettings(SloSettings):
     flush_seconds: float = knob(
         "OGEL_USAGE_FLUSH_SECONDS",
         takes=real(1, 60, "seconds"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from importlib import resources
@@ -27,6 +28,7 @@ Row = TypeVar("Row")
 Parameters = Mapping[str, Any]
 Piece = bytes | bytearray | memoryview
 Ring = Callable[[set[str]], None]
+Took = Callable[[float], None]
 
 _HEADING = re.compile(rb"^-- (\w+) --$", re.MULTILINE)
 
@@ -60,8 +62,9 @@ class Queries:
 class Transaction:
     """A connection during an `async with` block: in a transaction, or in autocommit."""
 
-    def __init__(self, connection: AsyncConnection[Any]) -> None:
+    def __init__(self, connection: AsyncConnection[Any], took: Took) -> None:
         self._connection = connection
+        self._took = took
         self._rings: set[str] = set()
         self._endings: list[Callable[[bool], None]] = []
         self._acting = False
@@ -116,27 +119,27 @@ class Transaction:
 
     async def execute(self, query: bytes, parameters: Parameters | None = None) -> int:
         """Executes a statement. Returns the number of affected rows."""
-        return (await self._connection.execute(query, parameters)).rowcount
+        return (await self._ask(self._connection, query, parameters)).rowcount
 
     async def all(self, query: bytes, parameters: Parameters | None, row: type[Row]) -> list[Row]:
         async with self._connection.cursor(row_factory=class_row(row)) as cursor:
-            return await (await cursor.execute(query, parameters)).fetchall()
+            return await (await self._ask(cursor, query, parameters)).fetchall()
 
     async def one(self, query: bytes, parameters: Parameters | None, row: type[Row]) -> Row | None:
         async with self._connection.cursor(row_factory=class_row(row)) as cursor:
-            return await (await cursor.execute(query, parameters)).fetchone()
+            return await (await self._ask(cursor, query, parameters)).fetchone()
 
     async def tuples(self, query: bytes, parameters: Parameters | None = None) -> list[tuple[Any, ...]]:
-        cursor: AsyncCursor[tuple[Any, ...]] = await self._connection.execute(query, parameters)
+        cursor: AsyncCursor[tuple[Any, ...]] = await self._ask(self._connection, query, parameters)
         return await cursor.fetchall()
 
     async def dicts(self, query: bytes, parameters: Parameters | None = None) -> list[dict[str, Any]]:
         async with self._connection.cursor(row_factory=dict_row) as cursor:
-            return await (await cursor.execute(query, parameters)).fetchall()
+            return await (await self._ask(cursor, query, parameters)).fetchall()
 
     async def value(self, query: bytes, parameters: Parameters | None = None) -> Any:
         """Returns the first column of the first row; None without a row."""
-        found = await (await self._connection.execute(query, parameters)).fetchone()
+        found = await (await self._ask(self._connection, query, parameters)).fetchone()
         return found[0] if found else None
 
     @asynccontextmanager
@@ -153,6 +156,16 @@ class Transaction:
                     await copy.write(piece)
             return cursor.rowcount
 
+    async def _ask(
+        self, through: AsyncConnection[Any] | AsyncCursor[Any], query: bytes, parameters: Parameters | None
+    ) -> AsyncCursor[Any]:
+        """Executes a statement; one that fails, or is given up, took its time, too."""
+        began = time.perf_counter()
+        try:
+            return await through.execute(query, parameters)
+        finally:
+            self._took(time.perf_counter() - began)
+
 
 class _Lent:
     """
@@ -160,17 +173,19 @@ class _Lent:
     around it would run three generators for every statement. Transactions left open are rolled back by the pool.
     """
 
-    __slots__ = ("_away_by_name", "_connection", "_pool", "_ring", "_session")
+    __slots__ = ("_away_by_name", "_connection", "_pool", "_ring", "_session", "_took")
 
     def __init__(
         self,
         pool: AsyncConnectionPool[AsyncConnection[Any]],
         away_by_name: Callable[[BaseException], Awaitable[DatabaseAway | None]],
         ring: Ring,
+        took: Took,
     ) -> None:
         self._pool = pool
         self._away_by_name = away_by_name
         self._ring = ring
+        self._took = took
 
     async def __aenter__(self) -> Transaction:
         try:
@@ -179,7 +194,7 @@ class _Lent:
             if (away := await self._away_by_name(error)) is None:
                 raise
             raise away from error
-        self._session = Transaction(self._connection)
+        self._session = Transaction(self._connection, self._took)
         return self._session
 
     async def __aexit__(
@@ -203,6 +218,7 @@ class Database:
         self._pool = pool
         self._ring = ring
         self._excuse: Callable[[], DatabaseAway | None] = lambda: None
+        self._took: Took = _unheard
 
     def excuse(self, excuse: Callable[[], DatabaseAway | None]) -> None:
         """
@@ -210,9 +226,13 @@ class Database:
         """
         self._excuse = excuse
 
+    def timed_by(self, took: Took) -> None:
+        """Sets a function that is told how long each statement took, in seconds, from sending it to its answer."""
+        self._took = took
+
     def autocommit(self) -> AbstractAsyncContextManager[Transaction]:
         """Lends a connection in autocommit, for single statements that need no transaction. Rings at the end."""
-        return _Lent(self._pool, self._away_by_name, self._ring)
+        return _Lent(self._pool, self._away_by_name, self._ring, self._took)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Transaction]:
@@ -241,6 +261,10 @@ class Database:
 
     def pool_stats(self) -> Mapping[str, int]:
         return self._pool.get_stats()
+
+
+def _unheard(seconds: float) -> None:
+    pass
 
 
 def records(rows: Sequence[object]) -> str:

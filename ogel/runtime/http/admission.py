@@ -59,6 +59,7 @@ class Admission:
     async def admit(self, scope: Scope, exchange: Exchange) -> None:
         """Stores the principal in the exchange. Raises Unauthenticated, Forbidden, RateLimited or Unavailable."""
         credential = None
+        exchange.rate = self._access.rate
         if self._access.who == "anyone":
             with suppress(Unauthenticated):
                 credential = await self._identify(scope, exchange)

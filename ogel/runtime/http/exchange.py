@@ -6,7 +6,7 @@ import ipaddress
 import re
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from msgspec import Struct
 from starlette.types import Scope
@@ -16,6 +16,7 @@ from ogel.kernel.principal import ANONYMOUS, Caller, Principal
 
 if TYPE_CHECKING:
     from ogel.runtime.http.router import RouterEntry
+    from ogel.runtime.rates.policy import RateClass
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -47,6 +48,7 @@ class Exchange(Struct):
     sent         the type of the last ASGI message that was sent; empty: none yet.
     lasting      its body or answer goes in pieces, so that how long it takes says nothing of us.
     limits       header fields of the answer, whatever it is: how much more may be asked for.
+    rate         the class of what is asked for, by which it counts; empty: nothing is there, or there is maintenance.
     """
 
     request_id: str
@@ -61,6 +63,7 @@ class Exchange(Struct):
     limits: Sequence[tuple[bytes, bytes]] = ()
     status: int = _NO_ANSWER
     lasting: bool = False
+    rate: RateClass | Literal[""] = ""
 
     @property
     def template(self) -> str:

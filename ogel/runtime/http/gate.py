@@ -55,6 +55,7 @@ class Gate:
             return
         notice = await self._maintenance.notice()
         if notice is not None:
+            exchange.rate = ""  # what is announced is no failure
             raise Unavailable(notice.message, retry_after_seconds=notice.retry_after_seconds)
 
     def _looked_up(self, ip: str | None) -> bool:

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import cache
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metric
+from prometheus_client import CollectorRegistry, Counter, Gauge, Metric
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
+
+from ogel.runtime.metrics.histogram import Counts, Histogram
+from ogel.runtime.metrics.tallies import Tallies, Tally
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "WEBSOCKET"})
 _BUCKETS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -61,9 +64,12 @@ class Traffic(Collector):
 class HttpMetrics:
     """Labels are route templates and never paths, so that clients cannot create new series."""
 
-    def __init__(self, registry: CollectorRegistry) -> None:
+    def __init__(self, registry: CollectorRegistry, tallies: Tallies | None = None) -> None:
+        """`tallies` are for the objectives: `http.read` and so on by class, `egress` in bytes."""
+        self._tallies = Tallies() if tallies is None else tallies
         self.traffic = Traffic()
         registry.register(self.traffic)
+        self._tallies.follow("egress", lambda: self.traffic.sent)
         self._requests = Counter(
             "ogel_http_requests",
             "Requests answered; status 499 means that the client left first.",
@@ -74,8 +80,8 @@ class HttpMetrics:
             "ogel_http_request_seconds",
             "Time from a request's headers to the end of its answer; streams, and bodies in pieces, are left out.",
             ("route", "method"),
-            buckets=_BUCKETS,
-            registry=registry,
+            _BUCKETS,
+            registry,
         )
         self._in_flight = 0
         Gauge(
@@ -90,15 +96,33 @@ class HttpMetrics:
     def began(self) -> None:
         self._in_flight += 1
 
-    def ended(self, route: str, method: str, status: int, seconds: float, stream: bool) -> None:
+    def ended(
+        self,
+        route: str,
+        method: str,
+        status: int,
+        seconds: float,
+        stream: bool,
+        rate: str = "",
+        ours: bool = True,
+    ) -> None:
+        """`rate` is the class that it counts for, empty for none; `ours`: the answer is this server's own."""
         self._in_flight -= 1
-        requests, times = self._series(route, method if method in _METHODS else "other", status, stream)
+        series = self._series(route, method if method in _METHODS else "other", status, stream, rate)
+        requests, times, tally = series
         requests.inc()
+        bad = ours and status >= 500
         if times is not None:
             times.observe(seconds)
+            if tally is not None:
+                tally.timed(seconds, bad)
+        elif tally is not None:
+            tally.counted(not bad, bad)
 
     def _labelled(
-        self, route: str, method: str, status: int, stream: bool
-    ) -> tuple[Counter, Histogram | None]:
+        self, route: str, method: str, status: int, stream: bool, rate: str
+    ) -> tuple[Counter, Counts | None, Tally | None]:
         times = None if stream else self._seconds.labels(route, method)
-        return self._requests.labels(route, method, str(status)), times
+        # What platforms and Prometheus ask every few seconds is limited by no class, and promised nothing.
+        tally = self._tallies.of(f"http.{rate}") if rate not in ("", "none") else None
+        return self._requests.labels(route, method, str(status)), times, tally

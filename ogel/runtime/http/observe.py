@@ -51,7 +51,7 @@ class Observed:
         route, status = exchange.template, exchange.status
         method = scope.get("method", "WEBSOCKET")
         stream = exchange.lasting or (exchange.place is not None and exchange.place.stream)
-        self._metrics.ended(route, method, status, seconds, stream)
+        self._metrics.ended(route, method, status, seconds, stream, exchange.rate, not exchange.passed_on)
         # 503 is sent on purpose: a dependency is away, and the code that noticed has logged it. What other servers
         # answered is no failure of ours.
         failed = status >= 500 and status != 503 and not exchange.passed_on
@@ -65,6 +65,7 @@ class Observed:
             path=route,  # the template without the query string, since real ones may hold keys
             status=status,
             ms=round(seconds * 1000, 2),
+            rate=exchange.rate,
             ip=exchange.ip,
             request_id=exchange.request_id,
             principal=exchange.principal.id,

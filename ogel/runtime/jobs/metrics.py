@@ -10,6 +10,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge
 from ogel.kernel.clock import utc_now
 from ogel.runtime.jobs.job import Finished, Job
 from ogel.runtime.metrics.histogram import Histogram
+from ogel.runtime.metrics.tallies import Tallies
 
 _LAG_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800)
 
@@ -17,7 +18,9 @@ _LAG_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60,
 class JobMetrics:
     """Counted where it happens, in this process; depths are asked of the database when scraped (see system feature)."""
 
-    def __init__(self, registry: CollectorRegistry) -> None:
+    def __init__(self, registry: CollectorRegistry, tallies: Tallies | None = None) -> None:
+        """`tallies` are for the objectives: `queue.mail`, how long jobs waited; `ended.mail.send`, how they ended."""
+        self._tallies = Tallies() if tallies is None else tallies
         self._lag = Histogram(
             "ogel_job_lag_seconds",
             "From due to claimed, whatever it waited for: a worker, its key's limit, rate, slowing, breaker or pause.",
@@ -50,8 +53,11 @@ class JobMetrics:
         priorities = {
             priority: self._lag.labels(queue, str(priority)) for priority in {job.priority for job in jobs}
         }
+        tally = self._tallies.of(f"queue.{queue}")
         for job in jobs:
-            priorities[job.priority].observe(max(0.0, (now - job.scheduled_at).total_seconds()))
+            waited = max(0.0, (now - job.scheduled_at).total_seconds())
+            priorities[job.priority].observe(waited)
+            tally.timed(waited)
         lost = sum(job.lost is not None for job in jobs)
         if lost:
             self._lost.labels(queue).inc(lost)
@@ -59,6 +65,9 @@ class JobMetrics:
     def finished(self, queue: str, results: Sequence[Finished], late: int) -> None:
         for (kind, verdict), count in Tally((f.job.kind, f.outcome.verdict) for f in results).items():
             self._finished.labels(queue, kind, verdict).inc(count)
+            if verdict in ("done", "dead"):
+                good = verdict == "done"
+                self._tallies.of(f"ended.{kind}").counted(count if good else 0, 0 if good else count)
         if late:
             self._late.labels(queue).inc(late)
 

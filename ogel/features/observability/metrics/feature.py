@@ -11,12 +11,15 @@ from ogel.features.observability.metrics.service import Metrics, MetricsService
 from ogel.features.observability.resources.gauges import ResourceGauges
 from ogel.features.observability.resources.store import ResourceStore
 from ogel.features.observability.settings import ObservabilitySettings
+from ogel.features.observability.slo.minutes import turn_each_minute
+from ogel.features.observability.slo.uptime import UptimeWatch
 from ogel.features.observability.usage.flusher import Flusher
 from ogel.features.observability.usage.metrics import PEAKS
 from ogel.features.observability.usage.store import UsageStore
 from ogel.runtime.core import Core
 from ogel.runtime.feature import BackgroundService, Feature
 from ogel.runtime.http.access import Access
+from ogel.runtime.http.health import Checkup
 from ogel.runtime.http.route import Call, Route, Text
 
 
@@ -67,7 +70,9 @@ def build(core: Core, settings: ObservabilitySettings) -> Feature:
             if metric in feature.peaks
         },
         settings.flush_seconds,
+        core.tallies,
     )
+    uptime = UptimeWatch(core.database, Checkup(core.probes), lambda: core.features["gateway"].offers)
     return Feature(
         name="observability.metrics",
         process_routes=MetricsRoutes(service).routes,
@@ -75,7 +80,9 @@ def build(core: Core, settings: ObservabilitySettings) -> Feature:
         services=[
             BackgroundService(
                 "usage", lambda stop: flusher.run(core.process.name, stop), at_last=flusher.last
-            )
+            ),
+            BackgroundService("minutes", lambda stop: turn_each_minute(core.tallies, stop)),
+            BackgroundService("uptime", uptime.run, where="api"),
         ],
         settings=settings,
         gauges=[ResourceGauges(core.database, ResourceStore(), core.registry).measure],

@@ -7,21 +7,30 @@ import random
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from typing import NamedTuple
 
 import structlog
 from prometheus_client import CollectorRegistry
 
+from ogel.features.observability.slo.objectives import is_promised
+from ogel.features.observability.slo.store import SloStore
 from ogel.features.observability.usage.counters import Series, counted
 from ogel.features.observability.usage.metrics import Metric
 from ogel.features.observability.usage.store import Delta, Flush, UsageStore
 from ogel.kernel.ids import new_id
 from ogel.runtime.database.database import Database
 from ogel.runtime.feature import TakePeak
+from ogel.runtime.metrics.tallies import Counted, Tallies
 from ogel.runtime.process.vitals import cpu_seconds, resident_bytes
 
 log = structlog.get_logger(__name__)
 
 LAST_FLUSH_SECONDS = 5.0
+
+
+class _Unsent(NamedTuple):
+    deltas: Sequence[Delta]
+    tallies: Sequence[Counted]
 
 
 class Flusher:
@@ -37,17 +46,20 @@ class Flusher:
         registry: CollectorRegistry,
         peaks: Callable[[], Mapping[Metric, TakePeak]],
         every_seconds: float,
+        tallies: Tallies | None = None,
     ) -> None:
         self._database = database
         self._store = store
         self._registry = registry
         self._peaks = peaks
         self._every_seconds = every_seconds
+        self._tallies = Tallies() if tallies is None else tallies
+        self._slo = SloStore()
         self._process = new_id("proc")
         self._name = ""
         self._number = 0
         self._handed_over: Counter[Series] = Counter()
-        self._unsent: Sequence[Delta] | None = None
+        self._unsent: _Unsent | None = None
 
     async def run(self, name: str, stop: asyncio.Event) -> None:
         """`name` says what the process does. Ends soon after `stop`; call `last` afterwards."""
@@ -75,11 +87,13 @@ class Flusher:
     async def flush(self) -> None:
         """Raises what the database raises; the next call sends the same flush again."""
         if self._unsent is None:
-            self._unsent = self._new_deltas()
+            tallies = [each for each in self._tallies.take() if is_promised(each.name)]
+            self._unsent = _Unsent(self._new_deltas(), tallies)
             self._number += 1
         flush = Flush(self._process, self._name, self._number, resident_bytes(), cpu_seconds())
-        async with self._database.autocommit() as tx:
-            await self._store.append(tx, flush, self._unsent)
+        async with self._database.transaction() as tx:
+            if await self._store.append(tx, flush, self._unsent.deltas) and self._unsent.tallies:
+                await self._slo.append(tx, self._unsent.tallies)
         self._unsent = None
 
     async def _try_flush(self) -> None:

@@ -1,5 +1,6 @@
 -- append --
--- Inserts the rows and the number of a flush in one statement; a flush that arrived before adds nothing.
+-- Inserts the rows and the number of a flush in one statement; a flush that arrived before adds nothing. Returns whether
+-- it did not.
 WITH ours AS (
   INSERT INTO processes AS p (id, name, flush, memory_bytes, cpu_seconds)
   VALUES (%(process)s, %(name)s, %(number)s, %(memory_bytes)s, %(cpu_seconds)s)
@@ -7,10 +8,12 @@ WITH ours AS (
     cpu_seconds = excluded.cpu_seconds, seen_at = now()
   WHERE p.flush < excluded.flush
   RETURNING id
+), appended AS (
+  INSERT INTO usage_deltas (process, metric, labels, value)
+  SELECT ours.id, r.metric, r.labels, r.value
+  FROM ours, json_to_recordset(%(rows)s::json) AS r (metric text, labels jsonb, value bigint)
 )
-INSERT INTO usage_deltas (process, metric, labels, value)
-SELECT ours.id, r.metric, r.labels, r.value
-FROM ours, json_to_recordset(%(rows)s::json) AS r (metric text, labels jsonb, value bigint)
+SELECT EXISTS (SELECT FROM ours)
 
 -- lock --
 SELECT pg_try_advisory_xact_lock(hashtextextended('ogel usage', 0))

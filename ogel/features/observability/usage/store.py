@@ -40,8 +40,8 @@ class Usage(Struct, frozen=True):
 
 
 class UsageStore:
-    async def append(self, tx: Transaction, flush: Flush, deltas: Sequence[Delta]) -> None:
-        """Changes nothing for a flush that arrived before."""
+    async def append(self, tx: Transaction, flush: Flush, deltas: Sequence[Delta]) -> bool:
+        """Changes nothing for a flush that arrived before, and returns False."""
         parameters = {
             "process": flush.process,
             "name": flush.name,
@@ -50,7 +50,7 @@ class UsageStore:
             "cpu_seconds": flush.cpu_seconds,
             "rows": records(deltas),
         }
-        await tx.execute(_SQL.append, parameters)
+        return bool(await tx.value(_SQL.append, parameters))
 
     async def lock(self, tx: Transaction) -> bool:
         """Locks adding up until the transaction ends. Returns False when another worker holds the lock."""
