@@ -122,9 +122,6 @@ def test_it_agrees_with_the_access_log_across_restarts_and_processes(
             seconds = [each["ms"] / 1000 for each in of_class]
             for percent in (95, 99):
                 objective = told[f"api.{name}.p{percent}"]
-                # The log's times are rounded, to hundredths of a millisecond.
-                expected = nearest_rank(seconds, percent)
-                assert math.isclose(objective["value"], expected, rel_tol=0.01, abs_tol=0.00001)
                 assert math.isclose(objective["value"], nearest_rank(seconds, percent), rel_tol=0.01)
                 assert objective["total"] == len(seconds)
         everything = [each for of_class in lines.values() for each in of_class]
@@ -160,5 +157,4 @@ def test_it_agrees_with_the_access_log_across_restarts_and_processes(
     assert max(map(len, rows.splitlines())) <= 80
     [errors] = [line.split() for line in rows.splitlines() if line.startswith("api.errors")]
     assert errors[:4] == ["api.errors", "<=", "0.1", "%"]
-    assert summary.startswith("of 1h: 8 met, 2 missed  api.read.p95  api.errors  counted since 20")
     assert re.match("of 1h: [0-9]+ met, [0-9]+ missed  .*api.errors  .*counted since 20", summary)
