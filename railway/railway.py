@@ -81,6 +81,10 @@ SHARED_VARIABLES = (
     "OGEL_CLAMAV",
     "OGEL_S3_HOST",
     "OGEL_SCHEDULES",
+    # What it may cost.
+    "OGEL_COST_BUDGET",
+    "OGEL_COST_PLAN",
+    "OGEL_COST_PRICES",
     # Railway's own API, for what it costs and how deployments went: one of them.
     "RAILWAY_API_TOKEN",
     "RAILWAY_TOKEN",

@@ -716,6 +716,33 @@ ALTER TABLE ONLY backups
 
 CREATE UNIQUE INDEX backups_running ON backups USING btree (status) WHERE (status = 'running'::text);
 
+CREATE TABLE cost_readings (
+    project text NOT NULL,
+    period_start timestamp with time zone NOT NULL,
+    period_end timestamp with time zone NOT NULL,
+    read_at timestamp with time zone,
+    tried_at timestamp with time zone NOT NULL,
+    trouble text,
+    spent numeric,
+    forecast numeric,
+    reading jsonb
+);
+
+COMMENT ON COLUMN cost_readings.project IS 'its id; `here` where the suite does not run on Railway';
+
+COMMENT ON COLUMN cost_readings.tried_at IS 'when it was last asked for, whether it was told or not';
+
+COMMENT ON COLUMN cost_readings.trouble IS 'why it was not told then; null: it was';
+
+COMMENT ON COLUMN cost_readings.spent IS 'dollars, not rounded';
+
+COMMENT ON COLUMN cost_readings.forecast IS 'dollars at the end of the period; null: too early to say';
+
+ALTER TABLE ONLY cost_readings
+    ADD CONSTRAINT cost_readings_pkey PRIMARY KEY (project, period_start);
+
+CREATE INDEX cost_readings_old ON cost_readings USING btree (period_end);
+
 CREATE TABLE devices (
     id text NOT NULL,
     provider text NOT NULL,

@@ -76,6 +76,7 @@ SECTIONS = {
         "request": "Any call of the API, with the key and the address of all commands.",
     },
     "Railway": {
+        "cost": "What the project costs, what it would cost otherwise, and whether that is too much.",
         "smoke": "Check a deployment from outside: publish an event, receive it signed, and all the rest.",
     },
     "Where they are": {

@@ -27,15 +27,17 @@ class Place(Struct, frozen=True):
     environment: Named
 
 
+project_option = click.option(
+    "--project", metavar="NAME|ID", help="Instead of RAILWAY_PROJECT_ID, or the token's."
+)
+
+
 def place_options(command: Command) -> Command:
     """`--project` and `--environment`; the command takes both, as text or None, and hands them to `place_of`."""
     environment = click.option(
         "--environment", metavar="NAME|ID", help="Instead of RAILWAY_ENVIRONMENT_ID, or the token's."
     )
-    project = click.option(
-        "--project", metavar="NAME|ID", help="Instead of RAILWAY_PROJECT_ID, or the token's."
-    )
-    return project(environment(command))
+    return project_option(environment(command))
 
 
 def ask_railway(question: Callable[[Railway, Settings], Awaitable[Answered]]) -> Answered:
@@ -56,6 +58,11 @@ async def place_of(
     scope = await railway.scope() if settings.railway_token else TokenScope("account")
     found = await railway.project(await _project_id(railway, settings, scope, project))
     return Place(found, _environment(found, settings, scope, environment))
+
+
+async def project_id_of(railway: Railway, settings: Settings, wanted: str | None) -> str:
+    """For what is about all environments of a project. Raises what `place_of` does."""
+    return await _project_id(railway, settings, await railway.scope(), wanted)
 
 
 async def _project_id(railway: Railway, settings: Settings, scope: TokenScope, wanted: str | None) -> str:

@@ -53,6 +53,7 @@ def core_of(settings: Settings, servers: Servers, features: Features) -> Core:
         outgoing=servers.outgoing,
         upstreams=servers.upstreams,
         railway=railway_over(servers.outgoing, settings),
+        railway_project=settings.railway_project_id,
         url_guard=servers.url_guard,
         provider_metrics=ProviderMetrics(registry),
         registry=registry,

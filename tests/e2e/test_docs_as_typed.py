@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
@@ -24,6 +25,8 @@ from tests.support.cli import without_settings
 from tests.support.forking import on_path
 from tests.support.markdown import ROOT, blocks
 from tests.support.process import ADMIN_KEY, SECRET, Client, Ogel, eventually
+from tests.support.railway import RailwayServer
+from tests.support.railway import World as Railway
 from tests.support.receiver import Answer, Receiver, Request
 from tests.support.terminal import Terminal
 
@@ -128,6 +131,20 @@ def cli(world: World) -> Reading:
         },
         answers={"Key for": key},
     )
+
+
+def cost(world: World) -> Reading:
+    """Of a project on Railway, in the middle of its billing period."""
+    now = datetime.now(UTC)
+    railway = Railway()
+    period = {"period_start": now - timedelta(days=10), "period_end": now + timedelta(days=20)}
+    project = railway.project("shop", railway.workspace(current_usage=12.5, **period))
+    production = project.environment("production")
+    production.service("api", metrics={"MEMORY_USAGE_GB": 0.6, "CPU_USAGE": 0.03, "NETWORK_TX_GB": 0.1})
+    production.service("Postgres", metrics={"MEMORY_USAGE_GB": 0.3, "CPU_USAGE": 0.0, "DISK_USAGE_GB": 3.0})
+    project.bucket("files", size_bytes=9.3 * 1024**3)
+    asked = world.beside.enter_context(RailwayServer(railway))
+    return Reading(environment={**asked.variables(), "OGEL_COST_BUDGET": "20", "OGEL_COST_PLAN": "hobby"})
 
 
 def databases(world: World) -> Reading:
@@ -242,6 +259,7 @@ READINGS: Mapping[str, Callable[[World], Reading]] = {
     "audit": audit,
     "backups": backups,
     "cli": cli,
+    "cost": cost,
     "databases": databases,
     "deploying": deploying,
     "gateway": gateway,

@@ -8,10 +8,12 @@ from ogel.features.observability.alerts.jobs import CHECK as CHECK_ALERTS
 from ogel.features.observability.alerts.jobs import CheckAlerts
 from ogel.features.observability.alerts.service import CLEARED, RAISED, AlertService
 from ogel.features.observability.alerts.store import AlertStore
+from ogel.features.observability.contract import Measurements
 from ogel.features.observability.health.jobs import CHANGED, CheckHealth
 from ogel.features.observability.health.jobs import CHECK as CHECK_HEALTH
 from ogel.features.observability.health.purge import purge_of_health_checks
 from ogel.features.observability.health.store import HealthCheckStore
+from ogel.features.observability.measurements import StoredMeasurements
 from ogel.features.observability.resources.jobs import SAMPLE, TakeSamples
 from ogel.features.observability.resources.purge import purge_of_samples
 from ogel.features.observability.resources.sampler import Sampler
@@ -48,6 +50,7 @@ class ObservabilityFeature:
         self.slo = SloService(database, slo, settings)
         self.slo_gauges = SloGauges(self.slo, core.registry)
         self.usage = UsageService(database, usage)
+        self.measurements: Measurements = StoredMeasurements(database, self._resource_store, usage)
         sampler = Sampler(
             database,
             self._resource_store,

@@ -71,6 +71,12 @@ WHERE name = %(name)s AND sampled_at >= %(since)s AND sampled_at < %(until)s
 ORDER BY sampled_at DESC, labels DESC
 LIMIT %(limit)s
 
+-- between --
+-- Oldest first.
+SELECT name, labels, value, sampled_at AS at FROM resource_samples
+WHERE name = ANY (%(names)s::text[]) AND sampled_at >= %(since)s AND sampled_at < %(until)s
+ORDER BY sampled_at
+
 -- count_old --
 SELECT count(*) FROM (SELECT FROM resource_samples WHERE sampled_at < %(before)s LIMIT %(most)s) AS old
 

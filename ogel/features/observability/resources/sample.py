@@ -37,6 +37,11 @@ NAMES: Mapping[str, str] = {
     "slo.burn.steady": "Likewise, over three days and six hours.",
     "process.memory_bytes": "Resident, of every process.",
     "process.cpu_seconds": "User and system, since a process started.",
+    "cost.spent_dollars": "Of the project on Railway, in the billing period so far.",
+    "cost.forecast_dollars": "What it will come to at the end of the billing period.",
+    "cost.spent_share": "Of OGEL_COST_BUDGET, that is spent.",
+    "cost.forecast_share": "Of OGEL_COST_BUDGET, that will be spent.",
+    "cost.read_hours": "Since what it costs was last read.",
     "disk.free_bytes": "Where OGEL_DATA_DIR is, of the process that takes the samples.",
     "disk.free_share": "Likewise, of the whole.",
 }

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 
 from msgspec import Struct
 
+from ogel.features.observability.contract import Measured
 from ogel.runtime.alerts import Sample
 from ogel.runtime.database.database import Queries, Transaction, records
 from ogel.runtime.http.route import Timestamp
@@ -43,6 +45,13 @@ class ResourceStore:
 
     async def latest(self, tx: Transaction) -> list[Taken]:
         return await tx.all(_SQL.latest, {"seconds": LATEST_SECONDS}, Taken)
+
+    async def between(
+        self, tx: Transaction, names: Sequence[str], since: datetime, until: datetime
+    ) -> list[Measured]:
+        """Oldest first, without those at `until` itself."""
+        parameters = {"names": names, "since": since, "until": until}
+        return await tx.all(_SQL.between, parameters, Measured)
 
     async def list(self, tx: Transaction, filters: Mapping[str, object]) -> list[Taken]:
         return await tx.all(_SQL.list_samples, filters, Taken)

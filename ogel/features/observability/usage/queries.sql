@@ -71,6 +71,11 @@ WHERE %(after_at)s::timestamptz IS NULL
 ORDER BY at, metric, kept
 LIMIT %(limit)s
 
+-- counted --
+SELECT at, sum(value)::bigint FROM usage
+WHERE bucket = %(bucket)s AND metric = %(metric)s AND at >= %(since)s AND at < %(until)s
+GROUP BY at
+
 -- totals --
 SELECT metric, (CASE WHEN metric = ANY (%(peaks)s::text[]) THEN max(value) ELSE sum(value) END)::bigint
 FROM usage WHERE bucket = 'day' AND at >= %(since)s

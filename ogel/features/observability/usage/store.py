@@ -68,6 +68,13 @@ class UsageStore:
     async def list(self, tx: Transaction, filters: Mapping[str, object]) -> list[Usage]:
         return await tx.all(_SQL.list_usage, {**filters, "peaks": list(PEAKS)}, Usage)
 
+    async def counted(
+        self, tx: Transaction, metric: str, bucket: str, since: datetime, until: datetime
+    ) -> dict[datetime, int]:
+        """Of all labels together, by the beginnings of hours or days."""
+        parameters = {"metric": metric, "bucket": bucket, "since": since, "until": until}
+        return dict(await tx.tuples(_SQL.counted, parameters))
+
     async def totals(self, tx: Transaction, since: datetime) -> dict[str, int]:
         """Sums of whole days, by metric."""
         return dict(await tx.tuples(_SQL.totals, {"since": since, "peaks": list(PEAKS)}))
