@@ -9,7 +9,7 @@ from itertools import pairwise
 
 from ogel.features.costs.bill import Used
 from ogel.features.costs.from_metrics import OF_THE_PROJECT
-from ogel.features.costs.metering import metered
+from ogel.features.costs.metering import in_order, metered, stretches
 from ogel.features.costs.money import ZERO, exact, tidy
 from ogel.features.costs.period import DAY, calendar_month, midnight
 from ogel.features.costs.prices import GB_BYTES, Resource
@@ -20,7 +20,7 @@ from ogel.runtime.railway import Point
 ORIGIN = "own measurements"
 HERE = "here"
 # Samples are taken every five minutes. Before each window some are read that reach into it.
-_SPACING = Decimal(300)
+_SPACING = 300.0
 _BEFORE = timedelta(minutes=20)
 _WINDOW = timedelta(hours=6)
 # A month that was measured from its first hour on is whole.
@@ -68,7 +68,7 @@ async def read(
     used = _by_service(sums, [each for each in known if each.resource != "egress"])  # which is counted anew
     return Reading(
         project,
-        project,
+        "this suite",
         ORIGIN,
         period,
         now,
@@ -122,8 +122,8 @@ def service_of(process: str) -> str:
 
 
 def _gb_minutes(samples: Sequence[Measured], begin: datetime, end: datetime) -> Decimal:
-    points = [Point(each.at, each.value) for each in samples]
-    return metered(points, begin, end, _SPACING).quantity / GB_BYTES
+    points = in_order(Point(each.at, each.value) for each in samples)
+    return exact(metered(stretches(points, end, _SPACING), begin, end).quantity) / GB_BYTES
 
 
 def _cpu_minutes(samples: Sequence[Measured], begin: datetime) -> Decimal:

@@ -7,8 +7,10 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import ROUND_CEILING, Decimal
 
+from msgspec import Struct
+
 from ogel.features.costs.bill import Used
-from ogel.features.costs.from_metrics import BILLED, of_days, resource_of, service_name, used_of
+from ogel.features.costs.from_metrics import BILLED, Found, Metrics, resource_of, service_name, together
 from ogel.features.costs.from_metrics import ORIGIN as METRICS
 from ogel.features.costs.money import ZERO, exact, tidy
 from ogel.features.costs.period import DAY, Period, calendar_month, minutes
@@ -38,6 +40,21 @@ async def read(railway: Railway, project_id: str, now: datetime) -> Reading:
     return await _Reader(railway, await railway.project(project_id), now).read()
 
 
+class _Told(Struct, frozen=True):
+    """What the metrics of an environment come to: in the period, in the last 24 hours, and day by day."""
+
+    found: Found
+    lately: Sequence[Used]
+    days: Sequence[Day]
+    first: datetime | None
+
+
+def _told(series: Sequence[Series], names: Mapping[str, str], start: datetime, now: datetime) -> _Told:
+    metrics = Metrics(series, now, _SAMPLE_SECONDS)
+    lately = metrics.used(names, now - DAY).used
+    return _Told(metrics.used(names, start), lately, metrics.days(now - KEPT), metrics.first)
+
+
 class _Reader:
     """Reads once. What it cannot have is in `_missing` if the bill lacks it, and otherwise in `_notes`."""
 
@@ -55,19 +72,18 @@ class _Reader:
         period, workspace = await self._billing()
         day_ago = self._now - DAY
         used = await self._usage(period.start)
-        by_metrics, without = await self._metrics()
-        days = await asyncio.to_thread(of_days, by_metrics, self._now - KEPT, self._now, _SAMPLE_SECONDS)
+        told, without = await self._metrics(period.start)
+        rate = None
         if used is None:
-            origin, used = METRICS, self._from_metrics(by_metrics, without, period.start)
-            rate: Sequence[Used] | None = None
+            origin, used = METRICS, self._from_metrics(told, without, period.start)
         else:
             origin = USAGE
             self._notes += [f"days are without {each}" for each in without]
             self._look_for(used)
             rate = await self._usage(day_ago)
         if rate is None:
-            rate = used_of(by_metrics, self._names, day_ago, self._now, _SAMPLE_SECONDS).used
-        first = min((point.at for each in by_metrics for point in each.points), default=day_ago)
+            rate = [used for each in told for used in each.lately]
+        first = min((each.first for each in told if each.first is not None), default=day_ago)
         estimated = await self._estimated()
         self._name_unmeasured_buckets()
         return Reading(
@@ -79,7 +95,7 @@ class _Reader:
             [*used, *self._buckets(period.start)],
             [*rate, *self._buckets(day_ago)],
             max(day_ago, first),
-            self._with_buckets(days),
+            self._with_buckets(together([each.days for each in told])),
             self._missing,
             self._notes,
             estimated,
@@ -146,13 +162,13 @@ class _Reader:
         if line not in self._missing:
             self._missing.append(line)
 
-    async def _metrics(self) -> tuple[list[Series], list[str]]:
+    async def _metrics(self, start: datetime) -> tuple[list[_Told], list[str]]:
         """Of all environments; and a line for each that is not in it."""
-        series: list[Series] = []
+        told: list[_Told] = []
         without: list[str] = []
         for environment in self._project.environments[:_MOST_ENVIRONMENTS]:
             try:
-                told = await self._railway.metrics(
+                series = await self._railway.metrics(
                     environment.id,
                     _ASKED,
                     since=self._now - KEPT,
@@ -163,28 +179,21 @@ class _Reader:
                 _raise_if_hopeless(error)
                 without.append(f"the environment {environment.name}: {error}")
                 continue
-            # Services have the same ids in all environments, and are billed in each.
-            series += [
-                Series(each.measurement, {**each.tags, "environment_id": environment.id}, each.points)
-                for each in told
-            ]
+            # Tens of thousands of points: not on the event loop, and not those of all environments at once.
+            told.append(await asyncio.to_thread(_told, series, self._names, start, self._now))
         if left := self._project.environments[_MOST_ENVIRONMENTS:]:
             without.append(f"{len(left)} more environments: no more than {_MOST_ENVIRONMENTS} are asked for")
-        return series, without
+        return told, without
 
-    def _from_metrics(self, series: Sequence[Series], without: Sequence[str], start: datetime) -> list[Used]:
-        found = used_of(series, self._names, start, self._now, _SAMPLE_SECONDS)
-        self._missing += [
-            *without,
-            *found.missing,
-            "services that are deleted, if metrics have forgotten them",
-        ]
-        self._notes += found.notes
+    def _from_metrics(self, told: Sequence[_Told], without: Sequence[str], start: datetime) -> list[Used]:
+        self._missing += without
+        for each in told:
+            self._missing += each.found.missing
+            self._notes += each.found.notes
+        self._miss("services that are deleted, if metrics have forgotten them")
         if start < self._now - KEPT:
             self._miss("the first day of the period: metrics are kept for 30 days")
-        if not self._project.environments:
-            self._miss("everything: this token sees no environment")
-        return list(found.used)
+        return [used for each in told for used in each.found.used]
 
     def _buckets(self, since: datetime) -> list[Used]:
         """Railway tells how large they are now; that they had that size all the time is what can be said."""

@@ -18,12 +18,13 @@ ON CONFLICT (project, period_start) DO UPDATE SET tried_at = excluded.tried_at, 
 
 -- last --
 SELECT tried_at, trouble, reading
-FROM cost_readings WHERE project = %(project)s ORDER BY period_start DESC LIMIT 1
+FROM cost_readings WHERE project = %(project)s ORDER BY tried_at DESC LIMIT 1
 
 -- numbers --
--- Without the reading itself: asked for every minute.
+-- Without the reading itself: asked for every minute. Of the period that was asked for last, since with a token it may be
+-- another one than without.
 SELECT spent::float8 AS spent, forecast::float8 AS forecast, read_at, period_start, period_end
-FROM cost_readings WHERE project = %(project)s AND read_at IS NOT NULL ORDER BY period_start DESC LIMIT 1
+FROM cost_readings WHERE project = %(project)s ORDER BY tried_at DESC LIMIT 1
 
 -- count_old --
 SELECT count(*) FROM (SELECT FROM cost_readings WHERE period_end < %(before)s LIMIT %(most)s) AS old

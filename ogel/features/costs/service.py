@@ -123,7 +123,9 @@ class CostService:
     async def this_period(self) -> ThisPeriod | None:
         """See Costs of the contract."""
         numbers = await self._numbers()
-        if numbers is None or utc_now() >= numbers.period_end:
+        if numbers is None or numbers.spent is None or numbers.read_at is None:
+            return None
+        if utc_now() >= numbers.period_end:
             return None
         budget = None if self._budget is None else float(self._budget.dollars)
         return ThisPeriod(
@@ -135,12 +137,13 @@ class CostService:
             return await self._store.numbers(tx, self._key)
 
     async def samples(self) -> Sequence[Sample]:
-        """What alerts are held against. What a period that is over has cost is no news."""
+        """What alerts are held against. What a period that is over has cost is no news; that nobody reads is."""
         numbers = await self._numbers()
         if numbers is None:
             return []
         now = utc_now()
-        samples = [Sample("cost.read_hours", {}, (now - numbers.read_at) / timedelta(hours=1))]
+        since = numbers.read_at or numbers.period_start
+        samples = [Sample("cost.read_hours", {}, (now - since) / timedelta(hours=1))]
         if now >= numbers.period_end:
             return samples
         for name, dollars in (("spent", numbers.spent), ("forecast", numbers.forecast)):

@@ -27,11 +27,11 @@ class Stored(Struct, frozen=True):
 
 
 class Numbers(Struct, frozen=True):
-    """Of the last reading, in dollars."""
+    """Of the period that was asked for last, in dollars; None: it has not been told yet, or it is too early to say."""
 
-    spent: float
+    spent: float | None
     forecast: float | None
-    read_at: datetime
+    read_at: datetime | None
     period_start: datetime
     period_end: datetime
 

@@ -9,7 +9,7 @@ from decimal import Decimal
 import pytest
 
 from ogel.features.costs.bill import Bill, bill
-from ogel.features.costs.from_metrics import Found, of_days, used_of
+from ogel.features.costs.from_metrics import Found, Metrics
 from ogel.features.costs.period import Period, calendar_month
 from ogel.features.costs.prices import price_table
 from ogel.runtime.railway import Point, Series
@@ -212,7 +212,7 @@ def test_days_add_up_to_the_month() -> None:
         steady("p", MEMORY, 0.5, NOVEMBER),
         steady("a", SENT, 0.1, NOVEMBER),
     ]
-    days = of_days(series, NOVEMBER.start + HOUR, NOVEMBER.end - HOUR, 3600)
+    days = Metrics(series, NOVEMBER.end - HOUR, 3600).days(NOVEMBER.start + HOUR)
     assert len(days) == 28, "the first and the last are not whole"
     assert {each.used["memory"] for each in days} == {Decimal(2160)}
     assert {each.used["egress"] for each in days} == {Decimal("2.4")}
@@ -231,7 +231,7 @@ def hours(period: Period) -> Iterator[datetime]:
 
 
 def found_in(series: Sequence[Series], period: Period) -> Found:
-    return used_of(series, NAMES, period.start, period.end, 3600)
+    return Metrics(series, period.end, 3600).used(NAMES, period.start)
 
 
 def billed(series: Sequence[Series], period: Period) -> Bill:
