@@ -208,6 +208,7 @@ def test_the_suite_reads_stores_and_warns(
         "RAILWAY_PROJECT_ID": shop.project.id,
         "OGEL_COST_BUDGET": "7",
         "OGEL_COST_PLAN": "pro",
+        "OGEL_USAGE_FLUSH_SECONDS": "1",
     }
     with Ogel("api", "--with", "worker", log=tmp_path / "log", **settings, **on_railway) as ogel:
         early = ogel.api("GET", "/api/cost")
@@ -228,6 +229,9 @@ def test_the_suite_reads_stores_and_warns(
         }
         command = ogel_here("cost", "now", "--json", **elsewhere)
         assert told(command)["statement"] == cost["statement"]
+        # And a plan goes by what its process holds.
+        eventually(lambda: is_measured(ogel.api, elsewhere), 15, "the process to tell of its memory")
+
         raised = alerts(ogel.api)
         assert raised.keys() >= {"cost.spent_50", "cost.spent_75", "cost.forecast"}
         assert not raised.keys() & {"cost.spent_90", "cost.spent_100", "cost.unread"}
@@ -264,6 +268,13 @@ def test_the_page_shows_the_prices_of_the_table() -> None:
     assert {name.lower(): Decimal(dollars) for name, dollars in shown.items()} == {
         name: dollars for name, dollars in prices.items() if name != "backups"
     }
+
+
+def is_measured(api: Client, elsewhere: dict[str, str]) -> bool:
+    run(api, "stats.resources")
+    plan = told(ogel_here("cost", "plan", "--json", **elsewhere))
+    [one, *_] = plan["layouts"]
+    return bool(plan["measured"].startswith("yes: layout one") and one["source"] == "own measurements")
 
 
 def alerts(api: Client) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from ogel.cli.cost.showing import dollars
 from ogel.cli.cost.source import prices_of, prices_option
 from ogel.cli.operator import api, json_option, say_json
 from ogel.cli.process import settings_of_environment
-from ogel.cli.tables import Column, Table, heading, show_fields
+from ogel.cli.tables import Column, Table, heading, show_fields, wrapped
 from ogel.features.costs.layouts import ROLE_MB, Assumptions, LayoutCost, Measured
 from ogel.features.costs.stores import StoreCost, Volume
 from ogel.features.costs.strategy import Claim
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from ogel.cli.client import Client
 
 _PATIENCE_SECONDS = 5.0
+_INDENT = 6
 
 
 class Plan(Struct, frozen=True):
@@ -162,18 +163,6 @@ _STORES: Table[StoreCost] = Table(
         Column("a month", lambda each: dollars(each.dollars), right=True),
     ],
 )
-_CLAIMS: Table[Claim] = Table(
-    "no figures",
-    [
-        Column("§", lambda each: each.section),
-        Column("what", gives=True),
-        Column("said", lambda each: None if each.said is None else dollars(each.said), right=True),
-        Column(
-            "at list prices", lambda each: None if each.listed is None else dollars(each.listed), right=True
-        ),
-        Column("wrong", gives=True),
-    ],
-)
 
 
 def _show(plan: Plan) -> None:
@@ -195,4 +184,14 @@ def _show(plan: Plan) -> None:
                 click.echo(f"{store.title}: {store.note}")
     if plan.strategy:
         heading("The strategy document")
-        _CLAIMS.show(plan.strategy)
+        for claim in plan.strategy:
+            _show_claim(claim)
+
+
+def _show_claim(claim: Claim) -> None:
+    """A figure and its price on a line, and below what is wrong with it, whole."""
+    said = "is not in it" if claim.said is None else f"{dollars(claim.said)} said"
+    listed = "" if claim.listed is None else f"{dollars(claim.listed)} listed"
+    click.echo(f"{claim.section:<6}{claim.what:<46}{said:>12}{listed:>15}".rstrip())
+    for line in wrapped(claim.wrong, _INDENT):
+        click.echo(" " * _INDENT + line)

@@ -27,6 +27,7 @@ def test_each_figure_beside_its_list_price() -> None:
         ("5.2", "Cloudflare R2"): ("1.50", "1.35"),
         ("5.2", "Backblaze B2"): ("5.50", "2.54"),
         ("5.2", "Railway bucket"): (None, "1.50"),
+        ("8.1", "Three databases"): ("15", None),
         ("8.2", "Egress of today"): ("11", "5.50"),
         ("8.2", "Egress after phase 1"): ("2", "1.00"),
         ("12.2", "Total of today"): ("46", None),
