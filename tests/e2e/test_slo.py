@@ -164,6 +164,27 @@ def test_it_agrees_with_the_access_log_across_restarts_and_processes(
     assert re.match("of 1h: [0-9]+ met, [0-9]+ missed  .*api.errors  .*counted since 20", summary)
 
 
+def test_a_killed_process_leaves_what_it_flushed(tmp_path: Path, database_url: str, redis_url: str) -> None:
+    servers = {"DATABASE_URL": database_url, "REDIS_URL": redis_url, "OGEL_USAGE_FLUSH_SECONDS": "1"}
+    counted = "SELECT sum(total), sum(bad) FROM ogel.slo_deltas WHERE series = 'http.read'"
+    with (
+        Ogel("api", log=tmp_path / "api.log", **servers) as api,
+        psycopg.connect(database_url, autocommit=True) as connection,
+    ):
+        for _ in range(9):
+            api.api.ok("GET", "/api/events")
+        eventually(lambda: connection.execute(counted).fetchone() == (9, 0), 10, "a flush")
+        api.kill()
+        api.start()
+        with broken(database_url, "teams"):
+            assert api.api("GET", "/api/teams").status == 500
+        assert api.terminate() == 0
+        assert connection.execute(counted).fetchone() == (10, 1)
+        up = connection.execute("SELECT bit_count(bit_or(up)) FROM ogel.slo_uptime").fetchone()
+        assert up is not None
+        assert 1 <= up[0] <= 2
+
+
 def test_deployments_are_told_by_railway(tmp_path: Path, database_url: str, redis_url: str) -> None:
     world = World()
     project = world.project("shop")
