@@ -45,9 +45,10 @@ ENV PATH=/app/bin:/app/.venv/bin:$PATH \
     OGEL_HOST=:: \
     PORT=8080
 
-# Which commit this is, where whoever builds it says so; on Railway, a build of a repository knows by itself.
+# Which commit this is, and when it was made, where whoever builds it says so; on Railway, a build of a repository knows by itself.
 ARG OGEL_COMMIT=""
-ENV OGEL_COMMIT=$OGEL_COMMIT
+ARG OGEL_COMMITTED_AT=""
+ENV OGEL_COMMIT=$OGEL_COMMIT OGEL_COMMITTED_AT=$OGEL_COMMITTED_AT
 
 USER 10001:10001
 EXPOSE 8080

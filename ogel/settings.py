@@ -431,6 +431,12 @@ class Settings:
         default=None,
         meaning="The service that this process is.",
     )
+    railway_deployment_id: str | None = knob(
+        "RAILWAY_DEPLOYMENT_ID",
+        takes=word("an id"),
+        default=None,
+        meaning="The deployment that this process belongs to.",
+    )
     retention_days: float = knob(
         "OGEL_RETENTION_DAYS",
         takes=real(0.01, 3650, "days"),

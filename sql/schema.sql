@@ -1392,6 +1392,15 @@ CREATE TABLE schema_migrations (
 ALTER TABLE ONLY schema_migrations
     ADD CONSTRAINT schema_migrations_pkey PRIMARY KEY (version);
 
+CREATE TABLE slo_commits (
+    deployment text NOT NULL,
+    committed_at timestamp with time zone NOT NULL,
+    noted_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+ALTER TABLE ONLY slo_commits
+    ADD CONSTRAINT slo_commits_pkey PRIMARY KEY (deployment);
+
 CREATE TABLE slo_deltas (
     id bigint NOT NULL,
     at timestamp with time zone NOT NULL,

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import click
 
 from ogel.cli.operator import api, json_option, say
 from ogel.cli.sizes import size
-from ogel.cli.tables import Column, Table, show_parts
+from ogel.cli.tables import Column, Table, printable, show_parts, wrapped
 from ogel.cli.times import absolute
 
 if TYPE_CHECKING:
-    from ogel.features.observability.slo.service import ObjectiveInfo, SloReport
+    from ogel.features.observability.slo.report import ObjectiveInfo, SloReport
 
 WINDOWS = ("1h", "24h", "30d")
 
@@ -34,7 +35,7 @@ def command(window: str, strict: bool, as_json: bool) -> None:
     Exit 1 when one of the service is missed. An exclamation mark is a miss; LEFT is the part of the error budget that
     is left, and at a BURN of 1 it lasts exactly as long as its window.
     """
-    from ogel.features.observability.slo.service import SloReport
+    from ogel.features.observability.slo.report import SloReport
 
     with api() as ogel:
         answer = ogel.request("GET", "/api/slo")
@@ -61,12 +62,29 @@ def _show(report: SloReport, window: str) -> None:
             Column("burn", lambda each: _rate(each.windows[window].burn_rate), right=True),
         ],
     )
-    table.show(report.items)
+    table.show([each for each in report.items if not _is_unknown(each)])
     click.echo()
     missed = [each.name for each in _missed(report, window)]
     kept = sum(each.windows[window].met is True for each in report.items)
     since = "nothing is counted yet" if report.since is None else f"counted since {absolute(report.since)}"
     show_parts([f"of {window}: {kept} met, {len(missed)} missed", *missed, since])
+    for note, names in _notes(report).items():
+        for line in wrapped(f"{', '.join(names)}: {printable(note)}", 0):
+            click.echo(line)
+
+
+def _is_unknown(each: ObjectiveInfo) -> bool:
+    """And it is said why."""
+    return each.note is not None and all(standing.value is None for standing in each.windows.values())
+
+
+def _notes(report: SloReport) -> Mapping[str, list[str]]:
+    """Each with the objectives that it is about."""
+    notes: dict[str, list[str]] = {}
+    for each in report.items:
+        if each.note is not None:
+            notes.setdefault(each.note, []).append(each.name)
+    return notes
 
 
 def _value(window: str) -> Column[ObjectiveInfo]:

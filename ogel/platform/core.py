@@ -54,6 +54,8 @@ def core_of(settings: Settings, servers: Servers, features: Features) -> Core:
         upstreams=servers.upstreams,
         railway=railway_over(servers.outgoing, settings),
         railway_project=settings.railway_project_id,
+        railway_environment=settings.railway_environment_id,
+        railway_deployment=settings.railway_deployment_id,
         url_guard=servers.url_guard,
         provider_metrics=ProviderMetrics(registry),
         registry=registry,

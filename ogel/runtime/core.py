@@ -62,6 +62,7 @@ class Core:
                       operators set, which may be private; `upstreams` to those that requests are passed on to.
     railway           Railway's API; without a token in the settings, every call of it raises RailwayError.
     railway_project   the id of the project that this process is of; None: it is of none.
+    railway_environment  likewise, of the environment; and its `railway_deployment`.
     tallies           what is counted for the objectives.
     broadcast         to all processes, through Redis, if this one `has_redis`.
     pressure          whether full queues take more: `core.pressure.admit`.
@@ -86,6 +87,8 @@ class Core:
     upstreams: Upstreams
     railway: Railway
     railway_project: str | None
+    railway_environment: str | None
+    railway_deployment: str | None
     url_guard: UrlGuard
     provider_metrics: ProviderMetrics
     registry: CollectorRegistry

@@ -9,14 +9,18 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import psycopg
+import pytest
 
+from ogel.kernel.clock import utc_now
 from tests.support.cli import ogel
 from tests.support.process import ADMIN_KEY, SECRET, Client, Ogel, eventually
 from tests.support.prometheus import read_metrics
+from tests.support.railway import Deployment, RailwayServer, World
 
 CLASSES = ("read", "write", "publish")
 # Nothing is flushed before a process ends, but what is killed.
@@ -158,3 +162,83 @@ def test_it_agrees_with_the_access_log_across_restarts_and_processes(
     [errors] = [line.split() for line in rows.splitlines() if line.startswith("api.errors")]
     assert errors[:4] == ["api.errors", "<=", "0.1", "%"]
     assert re.match("of 1h: [0-9]+ met, [0-9]+ missed  .*api.errors  .*counted since 20", summary)
+
+
+def test_a_killed_process_leaves_what_it_flushed(tmp_path: Path, database_url: str, redis_url: str) -> None:
+    servers = {"DATABASE_URL": database_url, "REDIS_URL": redis_url, "OGEL_USAGE_FLUSH_SECONDS": "1"}
+    counted = "SELECT sum(total), sum(bad) FROM ogel.slo_deltas WHERE series = 'http.read'"
+    with (
+        Ogel("api", log=tmp_path / "api.log", **servers) as api,
+        psycopg.connect(database_url, autocommit=True) as connection,
+    ):
+        for _ in range(9):
+            api.api.ok("GET", "/api/events")
+        eventually(lambda: connection.execute(counted).fetchone() == (9, 0), 10, "a flush")
+        api.kill()
+        api.start()
+        with broken(database_url, "teams"):
+            assert api.api("GET", "/api/teams").status == 500
+        assert api.terminate() == 0
+        assert connection.execute(counted).fetchone() == (10, 1)
+        up = connection.execute("SELECT bit_count(bit_or(up)) FROM ogel.slo_uptime").fetchone()
+        assert up is not None
+        assert 1 <= up[0] <= 2
+
+
+def test_deployments_are_told_by_railway(tmp_path: Path, database_url: str, redis_url: str) -> None:
+    world = World()
+    project = world.project("shop")
+    production, preview = project.environment("production"), project.environment("pr-17")
+    api = production.service("api", repo="you/shop")
+    now = utc_now()
+
+    def went(status: str, hours_ago: float, minutes: float, commit: str) -> Deployment:
+        made = api.deployed(status, at=now - timedelta(hours=hours_ago), commit=commit)
+        made.updated_at = made.created_at + timedelta(minutes=minutes)
+        return made
+
+    went("REMOVED", 20, 120, "a")
+    went("FAILED", 12, 4, "b")
+    went("CRASHED", 6, 3, "c")
+    working = went("SUCCESS", 5, 7, "d")
+    preview.service("api", repo="you/shop").deployed("FAILED", commit="e")
+    servers = {"DATABASE_URL": database_url, "REDIS_URL": redis_url}
+    with RailwayServer(world) as railway:
+        stamped = {
+            "RAILWAY_DEPLOYMENT_ID": working.id,
+            "OGEL_COMMITTED_AT": (working.created_at - timedelta(minutes=23)).isoformat(),
+        }
+        with Ogel(
+            "api", log=tmp_path / "api.log", **servers, **stamped, **railway.variables(production)
+        ) as served:
+            with psycopg.connect(database_url, autocommit=True) as connection:
+                noted = "SELECT deployment FROM ogel.slo_commits"
+                eventually(lambda: connection.execute(noted).fetchall() == [(working.id,)], 10, "a note")
+            report = served.api.ok("GET", "/api/slo")
+            asked = len(railway.asked)
+            assert served.api.ok("GET", "/api/slo")
+            assert len(railway.asked) == asked  # it is remembered
+        day, month = values(report, "24h"), values(report, "30d")
+        assert day["deployments.failed"] == month["deployments.failed"]
+        assert (day["deployments.failed"]["total"], day["deployments.failed"]["bad"]) == (4, 2)
+        assert day["deployments.failed"]["met"] is False
+        assert day["deployments.per_day"]["value"] == 2.0
+        assert day["deployments.lead_time"]["value"] == pytest.approx(30 * 60)
+        # From the first failure, after four minutes, to what works.
+        assert day["deployments.recovery"]["value"] == pytest.approx((7 * 60 + 3) * 60)
+        assert values(report, "1h")["deployments.per_day"]["value"] is None
+
+        settings = {
+            **servers,
+            "OGEL_ADMIN_KEY": ADMIN_KEY,
+            "OGEL_SECRET": SECRET,
+            **railway.variables(production),
+        }
+        railway.misbehave(status=429, headers={"Retry-After": "7"}, times=None)
+        limited = ogel("slo", **settings)
+        assert limited.code == 0, limited.err
+        [said] = [line for line in limited.out.splitlines() if line.startswith("deployments.per_day, ")]
+        assert "deployments.recovery" in said
+    untold = ogel("slo", "--strict", **{**servers, "OGEL_ADMIN_KEY": ADMIN_KEY, "OGEL_SECRET": SECRET})
+    assert untold.code == 0, untold.err
+    assert "neither RAILWAY_TOKEN nor RAILWAY_API_TOKEN is set" in untold.out

@@ -151,6 +151,7 @@ def test_only_what_is_old_and_over_is_forgotten(database_url: str, tmp_path: Pat
         "resource_samples",
         "s3_keys",
         "sessions",
+        "slo_commits",
         "slo_deltas",
         "slo_tallies",
         "slo_uptime",

@@ -15,6 +15,7 @@ from prometheus_client import CollectorRegistry
 
 from ogel.adapters.postgres import PoolOptions, make_pool
 from ogel.features.observability.settings import ObservabilitySettings
+from ogel.features.observability.slo.delivering import DeploymentWatch
 from ogel.features.observability.slo.jobs import FoldTallies
 from ogel.features.observability.slo.purges import purges_of_slo
 from ogel.features.observability.slo.service import SloService
@@ -24,11 +25,13 @@ from ogel.features.observability.slo.uptime import UptimeWatch
 from ogel.features.observability.usage.flusher import Flusher
 from ogel.features.observability.usage.store import UsageStore
 from ogel.kernel.clock import utc_now
+from ogel.platform.platform import Platform
 from ogel.runtime.database.database import Database, DatabaseAway, Transaction
 from ogel.runtime.http.gate import Notice
 from ogel.runtime.http.health import Checkup, Probe
 from ogel.runtime.jobs.job import Job
 from ogel.runtime.metrics.tallies import Tallies
+from ogel.settings import NOWHERE
 
 STORE = SloStore()
 
@@ -44,8 +47,14 @@ async def fold(database: Database) -> None:
     await FoldTallies(database, STORE).perform(job, None)
 
 
+def service(database: Database) -> SloService:
+    settings = ObservabilitySettings()
+    watch = DeploymentWatch(Platform(NOWHERE).core.railway, None, None, database, STORE, settings)
+    return SloService(database, STORE, settings, watch)
+
+
 async def kept(database: Database, objective: str, window: str = "1h") -> Standing:
-    looked = await SloService(database, STORE, ObservabilitySettings()).look()
+    looked = await service(database).look()
     [found] = [each.standings[window] for each in looked.kept if each.objective.name == objective]
     return found
 
@@ -153,7 +162,7 @@ def test_many_processes_and_many_folds_at_once(database_url: str, monkeypatch: p
             processes = [serving(sorted(chance.sample(range(150), 12), reverse=True)) for _ in range(4)]
             await asyncio.gather(*processes, folding(), folding())
             for _ in range(2):
-                looked = await SloService(database, STORE, ObservabilitySettings())._look(now)
+                looked = await service(database)._look(now)
                 standings = {each.objective.name: each.standings for each in looked.kept}
                 for window, minutes in (("5m", 5), ("30m", 30), ("1h", 60), ("24h", 1440), ("30d", 43200)):
                     within = sorted(seconds for ago, seconds, _ in told if ago <= minutes)
@@ -225,6 +234,10 @@ def test_what_is_older_than_the_longest_window_is_forgotten(database_url: str) -
                         "INSERT INTO slo_uptime VALUES (now() - %s * interval '1 day', 0::bit(60), 0::bit(60))",
                         (age,),
                     )
+                    connection.execute(
+                        "INSERT INTO slo_commits VALUES (%s::text, now(), now() - %s * interval '1 day')",
+                        (age, age),
+                    )
                 for age in (6, 8):
                     connection.execute(
                         "INSERT INTO slo_deltas (at, series, total, bad, buckets, counts) "
@@ -238,7 +251,7 @@ def test_what_is_older_than_the_longest_window_is_forgotten(database_url: str) -
                     due = await purge.count(tx, before)
                     deleted.append((await purge.batch(tx, before, 100)).deleted)
                     assert due == deleted[-1]
-            assert deleted == [2, 1, 1]
+            assert deleted == [2, 1, 1, 1]
             await fold(database)
             left = (
                 b"SELECT count(*) FROM slo_tallies WHERE bucket = 'minute' AND at < now() - interval '1 hour'"

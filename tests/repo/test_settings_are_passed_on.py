@@ -25,6 +25,7 @@ DECIDED = {
     "OGEL_AUTO_MIGRATE": "migrations run before everything else",
     "WORKER_QUEUES": "by the entrypoint",
     "OGEL_COMMIT": "by the image",
+    "OGEL_COMMITTED_AT": "by the image",
     "RAILWAY_DEPLOYMENT_ID": "by Railway",
     "RAILWAY_ENVIRONMENT_ID": "by Railway",
     "RAILWAY_PRIVATE_DOMAIN": "by Railway",

@@ -20,6 +20,7 @@ from ogel.features.observability.resources.sampler import Sampler
 from ogel.features.observability.resources.store import ResourceStore
 from ogel.features.observability.settings import ObservabilitySettings
 from ogel.features.observability.slo.alerts import RULES as BURN_RULES
+from ogel.features.observability.slo.delivering import DeploymentWatch
 from ogel.features.observability.slo.gauges import SloGauges
 from ogel.features.observability.slo.jobs import FOLD, FoldTallies
 from ogel.features.observability.slo.purges import purges_of_slo
@@ -47,7 +48,15 @@ class ObservabilityFeature:
         self._database = database
         self._resource_store, self._health_store = ResourceStore(), HealthCheckStore()
         usage, slo = UsageStore(), SloStore()
-        self.slo = SloService(database, slo, settings)
+        deployments = DeploymentWatch(
+            core.railway,
+            core.railway_project,
+            core.railway_environment,
+            database,
+            slo,
+            settings,
+        )
+        self.slo = SloService(database, slo, settings, deployments)
         self.slo_gauges = SloGauges(self.slo, core.registry)
         self.usage = UsageService(database, usage)
         self.measurements: Measurements = StoredMeasurements(database, self._resource_store, usage)
@@ -115,6 +124,7 @@ def build(core: Core, settings: ObservabilitySettings) -> Feature:
             "health_checks",
             "processes",
             "resource_samples",
+            "slo_commits",
             "slo_deltas",
             "slo_tallies",
             "slo_uptime",

@@ -26,7 +26,7 @@ def build(core: Core, settings: ReleasesSettings) -> Feature:
     def routes() -> Sequence[Route]:
         from ogel.features.releases.routes import ReleaseRoutes
 
-        return ReleaseRoutes(settings, schema).routes()
+        return ReleaseRoutes(settings, core.railway_deployment, schema).routes()
 
     return Feature(name="releases", routes=routes, settings=settings)
 

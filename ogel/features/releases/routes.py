@@ -13,8 +13,11 @@ from ogel.runtime.http.route import Call, Route
 
 
 class ReleaseRoutes:
-    def __init__(self, settings: ReleasesSettings, schema: Callable[[], Awaitable[SchemaState]]) -> None:
+    def __init__(
+        self, settings: ReleasesSettings, deployment: str | None, schema: Callable[[], Awaitable[SchemaState]]
+    ) -> None:
         self._settings = settings
+        self._deployment = deployment
         self._schema = schema
 
     def routes(self) -> Sequence[Route]:
@@ -25,4 +28,4 @@ class ReleaseRoutes:
         ]  # fmt: skip
 
     async def _show(self, call: Call[Any, Any]) -> Release:
-        return Release(__version__, self._settings.commit, self._settings.deployment, await self._schema())
+        return Release(__version__, self._settings.commit, self._deployment, await self._schema())

@@ -16,9 +16,3 @@ class ReleasesSettings(Section):
         default=None,
         meaning="The commit that this process was built of; images built by CI bring it along.",
     )
-    deployment: str | None = knob(
-        "RAILWAY_DEPLOYMENT_ID",
-        takes=text("an id"),
-        default=None,
-        meaning="The deployment that this process belongs to.",
-    )

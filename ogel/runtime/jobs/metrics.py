@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from ogel.kernel.clock import utc_now
-from ogel.runtime.jobs.job import Finished, Job
+from ogel.runtime.jobs.job import FIRST_ATTEMPT, Finished, Job
 from ogel.runtime.metrics.histogram import Histogram
 from ogel.runtime.metrics.tallies import Tallies
 
@@ -19,7 +19,7 @@ class JobMetrics:
     """Counted where it happens, in this process; depths are asked of the database when scraped (see system feature)."""
 
     def __init__(self, registry: CollectorRegistry, tallies: Tallies | None = None) -> None:
-        """`tallies` are for the objectives: `queue.mail`, how long jobs waited; `ended.mail.send`, how they ended."""
+        """`tallies` are for the objectives: how long first attempts waited (`queue.mail`), and ends (`ended.mail.send`)."""
         self._tallies = Tallies() if tallies is None else tallies
         self._lag = Histogram(
             "ogel_job_lag_seconds",
@@ -57,7 +57,8 @@ class JobMetrics:
         for job in jobs:
             waited = max(0.0, (now - job.scheduled_at).total_seconds())
             priorities[job.priority].observe(waited)
-            tally.timed(waited)
+            if job.priority <= FIRST_ATTEMPT:
+                tally.timed(waited)
         lost = sum(job.lost is not None for job in jobs)
         if lost:
             self._lost.labels(queue).inc(lost)

@@ -11,6 +11,7 @@ from ogel.features.observability.metrics.service import Metrics, MetricsService
 from ogel.features.observability.resources.gauges import ResourceGauges
 from ogel.features.observability.resources.store import ResourceStore
 from ogel.features.observability.settings import ObservabilitySettings
+from ogel.features.observability.slo.commits import CommitNote
 from ogel.features.observability.slo.minutes import turn_each_minute
 from ogel.features.observability.slo.uptime import UptimeWatch
 from ogel.features.observability.usage.flusher import Flusher
@@ -72,6 +73,7 @@ def build(core: Core, settings: ObservabilitySettings) -> Feature:
         settings.flush_seconds,
         core.tallies,
     )
+    commit = CommitNote(core.database, core.railway_deployment, settings.committed_at)
     uptime = UptimeWatch(core.database, Checkup(core.probes), lambda: core.features["gateway"].offers)
     return Feature(
         name="observability.metrics",
@@ -83,6 +85,7 @@ def build(core: Core, settings: ObservabilitySettings) -> Feature:
             ),
             BackgroundService("minutes", lambda stop: turn_each_minute(core.tallies, stop)),
             BackgroundService("uptime", uptime.run, where="api"),
+            BackgroundService("commit", commit.run, where="api"),
         ],
         settings=settings,
         gauges=[ResourceGauges(core.database, ResourceStore(), core.registry).measure],

@@ -41,7 +41,7 @@ def samples_of(found: Iterable[tuple[Objective, Mapping[str, Standing]]]) -> Seq
     """Budgets that burn at all; the value is the lesser rate of both windows."""
     samples = []
     for objective, standings in found:
-        if objective.about != "service":
+        if not objective.alerts:
             continue
         least = LEAST_MINUTES if objective.measure == "uptime" else LEAST_BAD
         for burn in BURNS:

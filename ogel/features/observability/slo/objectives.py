@@ -35,6 +35,7 @@ class Objective(Struct, frozen=True):
     series    what it is about: names of tallies; one that ends in a dot stands for all that begin so.
     allowed   the part of all that may be bad.
     at_least  it is wrong to be below the target, not above it.
+    alerts    when its budget burns too fast.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Objective(Struct, frozen=True):
     series: str
     allowed: float
     at_least: bool = False
+    alerts: bool = True
 
     def concerns(self, series: str) -> bool:
         return series.startswith(self.series) if self.series.endswith(".") else series == self.series
@@ -74,7 +76,7 @@ def objectives(settings: SloSettings, counted: Iterable[str]) -> list[Objective]
         Objective("webhooks.delivered", f"{_percent(delivered)} of the deliveries arrive.",
                   "service", "successes", "share", delivered, DELIVERIES, 1 - delivered, at_least=True),
         Objective(EGRESS, f"At most {settings.slo_egress_gb:g} GB are sent to clients in 30 days.",
-                  "cost", "amount", "bytes", settings.slo_egress_gb * 1e9, EGRESS, 1.0),
+                  "cost", "amount", "bytes", settings.slo_egress_gb * 1e9, EGRESS, 1.0, alerts=False),
     ]  # fmt: skip
 
 
@@ -98,7 +100,10 @@ def _of_class(settings: SloSettings, series: str) -> Sequence[Objective]:
 def _of_queue(settings: SloSettings, series: str) -> Objective:
     target, name = settings.slo_queue_p95_seconds, series.removeprefix(_QUEUE)
     says = f"95 % of the jobs of the queue {name} are taken within {target:g} s of being due."
-    return Objective(f"{series}.p95", says, "service", "duration", "seconds", target, series, 0.05)
+    # The alert queue.stuck knows what a pause or a limit of their key holds back, and a duration does not.
+    return Objective(
+        f"{series}.p95", says, "service", "duration", "seconds", target, series, 0.05, alerts=False
+    )
 
 
 def _percent(share: float) -> str:

@@ -33,6 +33,14 @@ def purges_of_slo() -> Sequence[Purge]:
             is_firm=True,
         ),
         Purge.of_queries(
+            "slo_commits",
+            "times of commits whose deployments are older than the longest window",
+            KEPT_DAYS,
+            count=_SQL.count_commits,
+            batch=_SQL.purge_commits,
+            is_firm=True,
+        ),
+        Purge.of_queries(
             "slo_deltas",
             "counts for objectives that no worker of `stats` has added up",
             PATIENCE_DAYS,

@@ -102,3 +102,18 @@ SELECT count(*) FROM (SELECT FROM slo_uptime WHERE hour < %(before)s LIMIT %(mos
 DELETE FROM slo_uptime WHERE hour IN (
   SELECT hour FROM slo_uptime WHERE hour < %(before)s ORDER BY hour LIMIT %(limit)s FOR UPDATE SKIP LOCKED
 )
+
+-- note_commit --
+INSERT INTO slo_commits (deployment, committed_at) VALUES (%(deployment)s, %(committed_at)s)
+ON CONFLICT (deployment) DO NOTHING
+
+-- commits --
+SELECT deployment, committed_at FROM slo_commits
+
+-- count_commits --
+SELECT count(*) FROM (SELECT FROM slo_commits WHERE noted_at < %(before)s LIMIT %(most)s) AS old
+
+-- purge_commits --
+DELETE FROM slo_commits WHERE deployment IN (
+  SELECT deployment FROM slo_commits WHERE noted_at < %(before)s LIMIT %(limit)s FOR UPDATE SKIP LOCKED
+)

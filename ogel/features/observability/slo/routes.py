@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ogel.features.observability.slo.service import SloReport, SloService
+from ogel.features.observability.slo.report import SloReport
+from ogel.features.observability.slo.service import SloService
 from ogel.runtime.http.access import Access
 from ogel.runtime.http.route import Call, Route
 

@@ -7,12 +7,14 @@ import math
 import time
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from msgspec import Struct
 
 from ogel.features.observability.slo.alerts import samples_of
-from ogel.features.observability.slo.objectives import About, Objective, Unit, objectives
+from ogel.features.observability.slo.delivering import DeploymentWatch
+from ogel.features.observability.slo.objectives import Objective, objectives
+from ogel.features.observability.slo.report import SloReport, Status, info
 from ogel.features.observability.slo.settings import SloSettings
 from ogel.features.observability.slo.standings import Standing, standing
 from ogel.features.observability.slo.store import SloStore
@@ -21,39 +23,9 @@ from ogel.features.observability.slo.windows import SHOWN, WINDOWS, begin_of, pi
 from ogel.kernel.clock import utc_now
 from ogel.runtime.alerts import Sample
 from ogel.runtime.database.database import Database
-from ogel.runtime.http.route import Timestamp
 
 # Many who ask must not cause many looks at 30 days.
 FRESH_SECONDS = 30.0
-
-
-class ObjectiveInfo(Struct, frozen=True):
-    """
-    about      service: what its users notice; cost: what it costs; delivery: how well changes arrive.
-    target     in `unit`: seconds, share (a part of 1), bytes in 30 days, per_day.
-    at_least   it is missed below the target; otherwise above it.
-    windows    by their names: `1h`, `24h`, `30d`.
-    """
-
-    name: str
-    says: str
-    about: About
-    unit: Unit
-    target: float
-    at_least: bool
-    windows: dict[str, Standing]
-
-
-class SloReport(Struct, frozen=True):
-    """
-    `status` is about objectives of the service in the longest window; unknown: nothing was counted. Nothing is known of
-    before `since`.
-    """
-
-    status: Literal["met", "missed", "unknown"]
-    items: list[ObjectiveInfo]
-    since: Timestamp | None
-    checked_at: Timestamp
 
 
 class Kept(NamedTuple):
@@ -70,17 +42,26 @@ class Looked(Struct, frozen=True):
 
 
 class SloService:
-    def __init__(self, database: Database, store: SloStore, settings: SloSettings) -> None:
+    def __init__(
+        self, database: Database, store: SloStore, settings: SloSettings, deployments: DeploymentWatch
+    ) -> None:
         self._database = database
         self._store = store
         self._settings = settings
+        self._deployments = deployments
         self._looked: Looked | None = None
         self._looked_at = -math.inf
         self._lock = asyncio.Lock()
 
     async def report(self) -> SloReport:
+        """Of deployments, too: that may wait for Railway for seconds."""
         looked = await self.look()
-        return SloReport(_status(looked.kept), [_info(each) for each in looked.kept], looked.since, looked.at)
+        items = [
+            info(objective, {window: standings[window] for window in SHOWN})
+            for objective, standings in looked.kept
+        ]
+        items += await self._deployments.objectives(looked.at)
+        return SloReport(_status(looked.kept), items, looked.since, looked.at)
 
     async def samples(self) -> Sequence[Sample]:
         return samples_of((await self.look()).kept)
@@ -111,20 +92,7 @@ class SloService:
         return Looked(kept, since, now)
 
 
-def _status(kept: Sequence[Kept]) -> Literal["met", "missed", "unknown"]:
+def _status(kept: Sequence[Kept]) -> Status:
     met = [standings[SHOWN[-1]].met for objective, standings in kept if objective.about == "service"]
     known = [each for each in met if each is not None]
     return "unknown" if not known else "met" if all(known) else "missed"
-
-
-def _info(kept: Kept) -> ObjectiveInfo:
-    objective, standings = kept
-    return ObjectiveInfo(
-        objective.name,
-        objective.says,
-        objective.about,
-        objective.unit,
-        objective.target,
-        objective.at_least,
-        {window: standings[window] for window in SHOWN},
-    )

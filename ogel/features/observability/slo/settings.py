@@ -3,8 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
-from ogel.knobs import Section, knob, real
+from ogel.knobs import Section, Takes, knob, real
+
+
+def _moment() -> Takes:
+    def parse(value: str) -> datetime:
+        moment = datetime.fromisoformat(value)
+        if moment.tzinfo is None:
+            raise ValueError
+        return moment
+
+    return Takes(
+        "a time with its offset, such as 2026-01-31T08:15:30+01:00 (git show -s --format=%cI)", parse
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +75,12 @@ class SloSettings(Section):
         takes=real(0.01, 1000, "things"),
         default=1.0,
         meaning="So often, at least, a day is to bring a deployment that works.",
+    )
+    committed_at: datetime | None = knob(
+        "OGEL_COMMITTED_AT",
+        takes=_moment(),
+        default=None,
+        meaning="When the commit that this process was built of was made; images built by CI bring it along.",
     )
     slo_lead_hours: float = knob(
         "OGEL_SLO_LEAD_HOURS",

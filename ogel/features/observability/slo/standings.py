@@ -39,27 +39,33 @@ def standing(objective: Objective, sums: Mapping[str, Sum], minutes: Minutes, wi
     if objective.measure == "amount":
         return _amount(objective, sum(each.total for each in ours), window)
     if objective.measure == "uptime":
-        return _part(objective, minutes.total, minutes.down, None)
+        return _of_part(objective, minutes.total, minutes.down)
     if objective.measure == "duration":
         [only] = ours or [Sum()]
         value = only.sketch.quantile(1 - objective.allowed)
-        return _part(objective, only.sketch.total, only.sketch.longer_than(objective.target), value)
-    return _part(objective, sum(each.total for each in ours), sum(each.bad for each in ours), None)
+        return _of_part(objective, only.sketch.total, only.sketch.longer_than(objective.target), value)
+    return _of_part(objective, sum(each.total for each in ours), sum(each.bad for each in ours))
 
 
-def _part(objective: Objective, total: int, bad: int, value: float | None) -> Standing:
+def _of_part(objective: Objective, total: int, bad: int, value: float | None = None) -> Standing:
+    if value is None and total and objective.at_least:
+        value = 1 - bad / total
+    return part(total, bad, objective.allowed, value)
+
+
+def part(total: int, bad: int, allowed: float, value: float | None = None) -> Standing:
+    """Where a part of all may be bad; without a `value` that is the part that is."""
     if not total:
         return UNKNOWN
-    if value is None:
-        value = 1 - bad / total if objective.at_least else bad / total
-    return _burning(value, bad / total / objective.allowed, total, bad)
+    return burning(bad / total if value is None else value, bad / total / allowed, total, bad)
 
 
 def _amount(objective: Objective, amount: int, window: timedelta) -> Standing:
     """Of a window its part of the month is allowed."""
-    return _burning(float(amount), amount / (objective.target * (window / _MONTH)), amount, amount)
+    return burning(float(amount), amount / (objective.target * (window / _MONTH)), amount, amount)
 
 
-def _burning(value: float, rate: float, total: int, bad: int) -> Standing:
+def burning(value: float, rate: float, total: int, bad: int) -> Standing:
+    """At a rate of 1 there is nothing left."""
     # The budget is a difference of decimals (1 - 0.999): what is used up to the last of it is not exceeded.
     return Standing(value, rate <= 1 + 1e-9, round(rate, 6), round(1 - rate, 6), total, bad)

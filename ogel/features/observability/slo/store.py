@@ -1,4 +1,4 @@
-"""The tables slo_deltas, slo_tallies and slo_uptime."""
+"""The tables slo_deltas, slo_tallies, slo_uptime and slo_commits."""
 
 from __future__ import annotations
 
@@ -58,3 +58,7 @@ class SloStore:
         """All hours that are remembered: a window that begins with a gap begins after an older one."""
         hours = await tx.all(_SQL.uptime, None, Hour)
         return {each.hour: each for each in hours}
+
+    async def commits(self, tx: Transaction) -> Mapping[str, datetime]:
+        """When they were made, by the deployments that noted it."""
+        return dict(await tx.tuples(_SQL.commits))

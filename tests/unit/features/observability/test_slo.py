@@ -165,8 +165,9 @@ def test_few_failures_are_no_alert() -> None:
     assert burning("uptime", w1h=100, w5m=100, bad=2) == {"fast": 100}
 
 
-def test_what_it_costs_is_no_alert_of_ours() -> None:
+def test_some_have_alerts_of_their_own_elsewhere() -> None:
     assert burning("egress", w1h=100, w5m=100) == {}
+    assert burning("queue.mail.p95", w1h=100, w5m=100) == {}
 
 
 def test_the_shown_windows_are_windows() -> None:
