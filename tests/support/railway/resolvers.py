@@ -166,6 +166,14 @@ class Query:
     def workspace(self, info: Any, workspaceId: str) -> Any:
         return shapes.workspace(_who(info).workspace_of(workspaceId))
 
+    def workflowStatus(self, info: Any, workflowId: str) -> Any:
+        found = _who(info).world.workflows.get(workflowId)
+        if found is None:
+            return {"status": "NotFound", "error": None}
+        status = found.status
+        found.running -= 1
+        return {"status": status, "error": found.error if status == "Error" else None}
+
     def variables(
         self,
         info: Any,
