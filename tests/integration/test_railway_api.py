@@ -16,6 +16,7 @@ from graphql import parse, validate
 
 from ogel.adapters.railway import transport
 from ogel.adapters.railway.documents import document, operations
+from ogel.platform.platform import Platform
 from ogel.platform.railway import railway
 from ogel.runtime.railway import Named, Railway, RailwayError, TcpProxy, TokenScope, VariableChange
 from ogel.settings import NOWHERE, Settings
@@ -537,6 +538,8 @@ def test_no_token_and_two(server: RailwayServer) -> None:
         project(server, railway_token="another")
     assert "RAILWAY_TOKEN and RAILWAY_API_TOKEN are both set" in errors[0].message
     assert server.asked == []
+    with refused("no_token"):  # as features have it, which every process builds
+        asyncio.run(Platform(NOWHERE).core.railway.projects())
 
 
 @pytest.mark.parametrize(
