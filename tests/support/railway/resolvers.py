@@ -73,7 +73,9 @@ class Query:
                 Project
             ] = []  # those of one's own, outside of workspaces; there are none any more
         else:
-            workspace = who.workspace_of(workspaceId or who.workspace.id)  # type: ignore[union-attr]
+            workspace = who.workspace_of(
+                who.workspace.id if who.workspace and workspaceId is None else str(workspaceId)
+            )
             found = [each for each in who.world.projects if each.workspace is workspace]
         listed = shapes.connection(found, lambda each: shapes.project(each, who.sees), who.world.page_size)
         return listed(info, **page)
