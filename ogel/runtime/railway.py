@@ -285,7 +285,10 @@ class Railway(Protocol):
         """Adds to the staged changes of the environment, which nothing runs with yet."""
 
     async def commit_staged(self, environment_id: str, message: str, *, deploys: bool = True) -> str:
-        """Makes staged changes real, those included that somebody else staged. Returns the id of what was committed."""
+        """
+        Makes staged changes real, those included that somebody else staged, and waits until they are: Railway takes
+        them first, and may refuse all of them then. Returns the id of what was committed.
+        """
 
     async def discard_staged(self, environment_id: str) -> None: ...
 

@@ -16,6 +16,7 @@ from graphql import parse, validate
 
 from ogel.adapters.railway import transport
 from ogel.adapters.railway.documents import document, operations
+from ogel.platform.platform import Platform
 from ogel.platform.railway import railway
 from ogel.runtime.railway import Named, Railway, RailwayError, TcpProxy, TokenScope, VariableChange
 from ogel.settings import NOWHERE, Settings
@@ -227,6 +228,28 @@ def test_changes_are_staged_and_made(shop: Shop, server: RailwayServer) -> None:
     assert shop.api.variables == {"DATABASE_URL": changes[0].value}
     assert shop.production.commits == ["private"]
     assert shop.api.deployments == []
+
+
+def test_a_commit_is_waited_for_and_may_be_refused_after_it_was_taken(
+    shop: Shop, server: RailwayServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ogel.adapters.railway.variables._PAUSE", 0.0)
+    change = [VariableChange(shop.api.service_id, "KEY", "hunter2")]
+    shop.production.slow = 3
+    shop.production.refuses = "Invalid value hunter2\nfor KEY"
+    ask(server, lambda railway: railway.stage(shop.production.id, change))
+    with refused("refused") as errors:
+        ask(server, lambda railway: railway.commit_staged(shop.production.id, "no"))
+    assert "Railway refused the staged changes: Invalid value" in errors[0].message
+    assert "hunter2" not in errors[0].message
+    assert server.operations().count("WorkflowStatus") == 4
+    assert shop.api.variables["KEY"] == "${{shared.KEY}}"
+    # The same again is taken; but then nobody says what became of it.
+    server.misbehave(when="WorkflowStatus", status=503, times=None)
+    with refused("away") as errors:
+        ask(server, lambda railway: railway.commit_staged(shop.production.id, "yes"))
+    assert "whether the staged changes were committed is not known" in errors[0].message
+    assert shop.api.variables["KEY"] == "hunter2"
 
 
 def test_shared_variables_are_staged_too_and_what_else_is_staged_is_told(
@@ -515,6 +538,8 @@ def test_no_token_and_two(server: RailwayServer) -> None:
         project(server, railway_token="another")
     assert "RAILWAY_TOKEN and RAILWAY_API_TOKEN are both set" in errors[0].message
     assert server.asked == []
+    with refused("no_token"):  # as features have it, which every process builds
+        asyncio.run(Platform(NOWHERE).core.railway.projects())
 
 
 @pytest.mark.parametrize(
@@ -663,6 +688,11 @@ def test_only_what_reads_is_asked_once_more(shop: Shop, server: RailwayServer) -
         ask(server, lambda railway: railway.deploy(shop.api.service_id, shop.production.id))
     assert server.operations() == ["Deploy"]
     assert "whether it was done is not known" in errors[0].message
+    server.behave()
+    server.misbehave(status=504, body="error code: 504")
+    with refused("away") as errors:
+        ask(server, lambda railway: railway.redeploy(shop.api.deployments[0].id))
+    assert "answered 504; whether it was done is not known" in errors[0].message
 
 
 def test_an_answer_has_its_time_and_its_size(server: RailwayServer, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -24,6 +24,7 @@ CHANGE_SECONDS = 75.0
 MAX_ANSWER_BYTES = 32 * 1024 * 1024
 # Hobby is allowed ten requests a second.
 AT_ONCE = 4
+_UNKNOWN = "; whether it was done is not known"
 # Less than that is no second try.
 _LEAST_SECONDS = 1.0
 # Also of a short value: what a variable holds is not quoted.
@@ -94,7 +95,7 @@ class Transport:
         async with self._places:
             answer = await self._exchanged(body, is_read)
         try:
-            return _data(answer, scrub)
+            return _data(answer, is_read, scrub)
         except RailwayError as error:
             if error.cause == "limited" and error.retry_seconds is not None:
                 self._limited_until = time.monotonic() + error.retry_seconds
@@ -106,7 +107,7 @@ class Transport:
             try:
                 return await self._sent(body, CHANGE_SECONDS)
             except EgressError as error:
-                raise away(error, "; whether it was done is not known") from error
+                raise away(error, _UNKNOWN) from error
         until = time.monotonic() + TIMEOUT_SECONDS
         try:
             return await self._sent(body, TIMEOUT_SECONDS)
@@ -162,11 +163,12 @@ class Transport:
         self._token_is_good = True
 
 
-def _data(answer: Exchange, scrub: Scrubber) -> Raw:
+def _data(answer: Exchange, is_read: bool, scrub: Scrubber) -> Raw:
     if answer.status == 429:
         raise limited(answer)
     if answer.status >= 500:
-        raise RailwayError("away", f"Railway's API answered {answer.status}")
+        meaning = "" if is_read else _UNKNOWN
+        raise RailwayError("away", f"Railway's API answered {answer.status}{meaning}")
     if answer.truncated:
         raise RailwayError("changed", f"Railway's answer has more than {MAX_ANSWER_BYTES >> 20} MiB")
     envelope = _envelope(answer)

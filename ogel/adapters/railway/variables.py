@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -9,7 +11,13 @@ import msgspec
 from msgspec import Struct
 
 from ogel.adapters.railway.transport import Transport, changed
-from ogel.runtime.railway import VariableChange
+from ogel.runtime.railway import RailwayError, VariableChange
+from ogel.runtime.secrets.scrub import Scrubber
+
+COMMIT_SECONDS = 120.0
+_PAUSE = 1.0
+_NOT_KNOWN = "whether the staged changes were committed is not known"
+_SHOWN_CHARACTERS = 300
 
 
 class _Variables(Struct):
@@ -51,6 +59,15 @@ class _Committed(Struct, rename="camel"):
     environment_patch_commit_staged: str
 
 
+class _Workflow(Struct):
+    status: str
+    error: str | None = None
+
+
+class _WorkflowStatus(Struct, rename="camel"):
+    workflow_status: _Workflow
+
+
 async def variables(
     transport: Transport, project_id: str, environment_id: str, service_id: str | None, rendered: bool
 ) -> Mapping[str, str]:
@@ -86,7 +103,36 @@ async def discard_staged(transport: Transport, environment_id: str) -> None:
 
 async def commit_staged(transport: Transport, environment_id: str, message: str, deploys: bool) -> str:
     given = {"environmentId": environment_id, "commitMessage": message, "skipDeploys": not deploys}
-    return (await transport.call("CommitStaged", given, _Committed)).environment_patch_commit_staged
+    workflow_id = (await transport.call("CommitStaged", given, _Committed)).environment_patch_commit_staged
+    await _done(transport, environment_id, workflow_id)
+    return workflow_id
+
+
+async def _done(transport: Transport, environment_id: str, workflow_id: str) -> None:
+    """A commit is taken before it is looked at: one wrong value in it, and all of it is refused afterwards."""
+    until = time.monotonic() + COMMIT_SECONDS
+    while time.monotonic() < until:
+        try:
+            found = await transport.call("WorkflowStatus", {"workflowId": workflow_id}, _WorkflowStatus)
+        except RailwayError as error:
+            raise RailwayError(error.cause, f"{_NOT_KNOWN}: {error.message}", error.retry_seconds) from error
+        workflow = found.workflow_status
+        if workflow.status == "Complete":
+            return
+        if workflow.status == "Error":
+            said = " ".join((workflow.error or "without a word").split())[:_SHOWN_CHARACTERS]
+            values = await _staged_values(transport, environment_id)
+            raise RailwayError("refused", f"Railway refused the staged changes: {Scrubber(values, 3)(said)}")
+        if workflow.status == "NotFound":
+            break
+        await asyncio.sleep(_PAUSE)
+    raise RailwayError("away", _NOT_KNOWN)
+
+
+async def _staged_values(transport: Transport, environment_id: str) -> list[str]:
+    """What an error must not quote. It is still staged."""
+    found = await staged(transport, environment_id)
+    return [value for values in found.values() for value in values.values() if value]
 
 
 async def staged(transport: Transport, environment_id: str) -> Mapping[str | None, Mapping[str, str | None]]:

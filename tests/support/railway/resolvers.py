@@ -73,7 +73,9 @@ class Query:
                 Project
             ] = []  # those of one's own, outside of workspaces; there are none any more
         else:
-            workspace = who.workspace_of(workspaceId or who.workspace.id)  # type: ignore[union-attr]
+            workspace = who.workspace_of(
+                who.workspace.id if who.workspace and workspaceId is None else str(workspaceId)
+            )
             found = [each for each in who.world.projects if each.workspace is workspace]
         listed = shapes.connection(found, lambda each: shapes.project(each, who.sees), who.world.page_size)
         return listed(info, **page)
@@ -165,6 +167,14 @@ class Query:
 
     def workspace(self, info: Any, workspaceId: str) -> Any:
         return shapes.workspace(_who(info).workspace_of(workspaceId))
+
+    def workflowStatus(self, info: Any, workflowId: str) -> Any:
+        found = _who(info).world.workflows.get(workflowId)
+        if found is None:
+            return {"status": "NotFound", "error": None}
+        status = found.status
+        found.running -= 1
+        return {"status": status, "error": found.error if status == "Error" else None}
 
     def variables(
         self,

@@ -39,6 +39,7 @@ class World:
     # What each token is for; None: everything.
     tokens: dict[str, Workspace | None] = field(default_factory=dict)
     project_tokens: dict[str, Environment] = field(default_factory=dict)
+    workflows: dict[str, Workflow] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.tokens[self.api_token] = None
@@ -61,6 +62,18 @@ class World:
 
     def deployments(self) -> Iterator[Deployment]:
         return (deployment for instance in self.instances() for deployment in instance.deployments)
+
+
+@dataclass
+class Workflow:
+    """A commit at work. It is `Running` for so many looks, and then done, or failed with this `error`."""
+
+    running: int
+    error: str | None
+
+    @property
+    def status(self) -> str:
+        return "Running" if self.running > 0 else "Complete" if self.error is None else "Error"
 
 
 @dataclass(eq=False)
@@ -152,6 +165,7 @@ class Environment:
     """
     staged      in the shape of its configuration.
     restricted  only administrators may look into it, and no token of the world is one's.
+    refuses     the next commit of staged changes, with these words; `slow`: how many looks it takes.
     """
 
     project: Project
@@ -162,6 +176,8 @@ class Environment:
     patch_id: str = "<empty>"
     commits: list[str] = field(default_factory=list)
     restricted: bool = False
+    refuses: str | None = None
+    slow: int = 0
     id: str = field(default_factory=_id)
 
     def service(self, name: str, **made_of: Any) -> Instance:
@@ -196,7 +212,12 @@ class Environment:
         self.patch_id = _id() if self.staged else "<empty>"
 
     def commit(self, message: str, deploys: bool) -> str:
-        """Services whose variables change are deployed, if it `deploys`."""
+        """Returns the id of the workflow that does it. Services that change are deployed, if it `deploys`."""
+        workflow_id = f"commitStagedPatch/{_id()}"
+        self.project.world.workflows[workflow_id] = Workflow(self.slow, self.refuses)
+        if self.refuses is not None:
+            self.refuses = None
+            return workflow_id
         for service_id, change in (self.staged.get("services") or {}).items():
             instance = self.instance(service_id)
             assert instance is not None
@@ -207,7 +228,7 @@ class Environment:
         _write(self.shared, self.staged.get("sharedVariables") or {})
         self.commits.append(message)
         self.staged, self.patch_id = {}, "<empty>"
-        return f"commitStagedPatch/{_id()}"
+        return workflow_id
 
 
 @dataclass(eq=False)
