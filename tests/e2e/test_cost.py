@@ -14,7 +14,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from ogel.features.costs.prices import price_table
+from ogel.runtime.prices.table import price_table
 from tests.support.cli import Finished, ogel_here
 from tests.support.markdown import ROOT, blocks
 from tests.support.process import Client, Ogel, eventually
