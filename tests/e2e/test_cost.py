@@ -14,7 +14,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from ogel.features.costs.prices import price_table
+from ogel.runtime.prices.table import price_table
 from tests.support.cli import Finished, ogel_here
 from tests.support.markdown import ROOT, blocks
 from tests.support.process import Client, Ogel, eventually
@@ -46,7 +46,11 @@ def shop() -> Iterator[Shop]:
     now = datetime.now(UTC)
     world = World()
     workspace = world.workspace(
-        period_start=now - timedelta(days=DAYS), period_end=now + timedelta(days=20), current_usage=42.5
+        period_start=now - timedelta(days=DAYS),
+        period_end=now + timedelta(days=20),
+        current_usage=42.5,
+        hard_limit=100,
+        hard_limit=100,
     )
     project = world.project("shop", workspace)
     production = project.environment("production")
@@ -96,7 +100,13 @@ def test_as_people_read_it(shop: Shop) -> None:
     assert (finished.code, finished.err) == (0, "")
     words = finished.out.split()
     assert words[4:12] == ["SERVICE", "MEMORY", "CPU", "EGRESS", "VOLUME", "BUCKET", "SO", "FAR"]
-    for line in ("budget", "figures          railway usage", "price table 2026-", "8 in 10"):
+    for line in (
+        "budget",
+        "figures          railway usage",
+        "price table 2026-",
+        "8 in 10",
+        "offline at $100.00",
+    ):
         assert line in finished.out
 
 

@@ -13,12 +13,12 @@ import psycopg
 from ogel.adapters.postgres import PoolOptions, make_pool
 from ogel.features.costs import from_here
 from ogel.features.costs.bill import bill
-from ogel.features.costs.prices import price_table
 from ogel.features.costs.reading import Reading
 from ogel.features.observability.measurements import StoredMeasurements
 from ogel.features.observability.resources.store import ResourceStore
 from ogel.features.observability.usage.store import UsageStore
 from ogel.runtime.database.database import Database
+from ogel.runtime.prices.table import price_table
 
 PRICES = price_table()
 GB = 1024**3

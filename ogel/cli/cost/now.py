@@ -15,9 +15,9 @@ from ogel.cli.operator import json_option, say_json
 from ogel.cli.tables import Column, Table, printable, show_fields
 
 if TYPE_CHECKING:
-    from ogel.features.costs.prices import Resource
     from ogel.features.costs.service import Cost
     from ogel.features.costs.statement import Statement
+    from ogel.runtime.prices.table import Resource
 
 
 @click.command("now")

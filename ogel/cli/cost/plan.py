@@ -126,9 +126,9 @@ def _memory(ogel: Client) -> dict[str, Decimal]:
     from ogel.features.costs.from_here import service_of
     from ogel.features.costs.layouts import MB_IN_GB
     from ogel.features.costs.money import exact
-    from ogel.features.costs.prices import GB_BYTES
     from ogel.features.observability.resources.store import Taken
     from ogel.runtime.http.pagination import Page
+    from ogel.runtime.prices.table import GB_BYTES
 
     answer = ogel.request("GET", "/api/resources/latest", timeout_seconds=_PATIENCE_SECONDS)
     memory: dict[str, Decimal] = {}

@@ -15,10 +15,10 @@ from ogel.cli.railway_project import ask_railway, project_id_of, project_option
 from ogel.kernel.errors import ConfigError
 
 if TYPE_CHECKING:
-    from ogel.features.costs.prices import PriceTable
     from ogel.features.costs.reading import Reading
     from ogel.features.costs.service import Cost
     from ogel.features.costs.statement import Budget
+    from ogel.runtime.prices.table import PriceTable
     from ogel.runtime.railway import Railway
     from ogel.settings import Settings
 
@@ -50,8 +50,8 @@ def cost(project: str | None, prices_file: Path | None, last: bool, budget: Deci
 
 
 def prices_of(settings: Settings, prices_file: Path | None) -> PriceTable:
-    from ogel.features.costs.prices import price_table
     from ogel.features.costs.settings import CostsSettings
+    from ogel.runtime.prices.table import price_table
 
     return price_table(prices_file or settings.of(CostsSettings).prices)
 
@@ -77,9 +77,9 @@ def _of_railway(
 
 def _of_suite(prices_file: Path | None, budget: Decimal | None) -> Cost:
     """Its prices and its budget, unless others are given here."""
-    from ogel.features.costs.prices import price_table
     from ogel.features.costs.service import Cost
     from ogel.features.costs.statement import Budget, state
+    from ogel.runtime.prices.table import price_table
 
     try:
         with api() as ogel:

@@ -8,7 +8,7 @@ from decimal import Decimal
 from msgspec import Struct
 
 from ogel.features.costs.money import ZERO, apportioned, cents
-from ogel.features.costs.prices import RESOURCES, Plan, PriceTable, Resource
+from ogel.runtime.prices.table import RESOURCES, Plan, PriceTable, Resource
 
 
 class Used(Struct, frozen=True):

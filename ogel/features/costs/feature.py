@@ -17,9 +17,9 @@ from ogel.runtime.purge import Purge
 
 if TYPE_CHECKING:
     from ogel.features.costs.contract import ThisPeriod
-    from ogel.features.costs.prices import PriceTable
     from ogel.features.costs.service import CostService
     from ogel.runtime.http.route import Route
+    from ogel.runtime.prices.table import PriceTable
 
 # From here on an alert of the budget is critical.
 _CRITICAL_PERCENT = 90
@@ -37,7 +37,7 @@ class CostsFeature:
 
     @cached_property
     def prices(self) -> PriceTable:
-        from ogel.features.costs.prices import price_table
+        from ogel.runtime.prices.table import price_table
 
         return price_table(self._settings.prices)
 

@@ -12,9 +12,9 @@ from ogel.features.costs.from_metrics import OF_THE_PROJECT
 from ogel.features.costs.metering import in_order, metered, stretches
 from ogel.features.costs.money import ZERO, exact, tidy
 from ogel.features.costs.period import DAY, calendar_month, midnight
-from ogel.features.costs.prices import GB_BYTES, Resource
 from ogel.features.costs.reading import Day, Reading
 from ogel.features.observability.contract import Measured, Measurements
+from ogel.runtime.prices.table import GB_BYTES, Resource
 from ogel.runtime.railway import Point
 
 ORIGIN = "own measurements"

@@ -21,8 +21,8 @@ from ogel.features.costs.metering import (
 )
 from ogel.features.costs.money import ZERO, exact, tidy
 from ogel.features.costs.period import DAY, midnight
-from ogel.features.costs.prices import Resource
 from ogel.features.costs.reading import Day
+from ogel.runtime.prices.table import Resource
 from ogel.runtime.railway import Measurement, Point, Series
 
 ORIGIN = "railway metrics"

@@ -14,8 +14,8 @@ from ogel.features.costs.from_metrics import BILLED, Found, Metrics, resource_of
 from ogel.features.costs.from_metrics import ORIGIN as METRICS
 from ogel.features.costs.money import ZERO, exact, tidy
 from ogel.features.costs.period import DAY, Period, calendar_month, minutes
-from ogel.features.costs.prices import GB_BYTES, Resource
 from ogel.features.costs.reading import Day, Reading, Workspace
+from ogel.runtime.prices.table import GB_BYTES, Resource
 from ogel.runtime.railway import Measurement, Project, Railway, RailwayError, Series, UsageOf
 
 USAGE = "railway usage"

@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Struct
 
 from ogel.features.costs.money import ZERO, apportioned, cents
-from ogel.features.costs.prices import PriceTable
+from ogel.runtime.prices.table import PriceTable
 
 # Of those that people reckon with: a dollar buys 100 of them for a month.
 MB_IN_GB = Decimal(1000)

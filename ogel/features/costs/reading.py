@@ -12,8 +12,8 @@ from ogel.features.costs.bill import Used, priced
 from ogel.features.costs.forecast import Forecast, forecast
 from ogel.features.costs.money import ZERO
 from ogel.features.costs.period import DAY, Period, minutes
-from ogel.features.costs.prices import PriceTable, Resource
 from ogel.runtime.http.route import Timestamp
+from ogel.runtime.prices.table import PriceTable, Resource
 
 
 class Day(Struct, frozen=True):

@@ -12,7 +12,6 @@ from ogel.features.costs import from_here, from_railway
 from ogel.features.costs.contract import ThisPeriod
 from ogel.features.costs.jobs import READ
 from ogel.features.costs.period import calendar_month
-from ogel.features.costs.prices import PriceTable
 from ogel.features.costs.reading import Reading
 from ogel.features.costs.statement import Budget, Statement, state
 from ogel.features.costs.store import Numbers, ReadingStore
@@ -22,6 +21,7 @@ from ogel.kernel.errors import Conflict
 from ogel.runtime.alerts import Sample
 from ogel.runtime.database.database import Database
 from ogel.runtime.http.route import Timestamp
+from ogel.runtime.prices.table import PriceTable
 from ogel.runtime.railway import Railway, RailwayError
 
 log = structlog.get_logger(__name__)

@@ -9,8 +9,8 @@ from msgspec import Struct
 
 from ogel.features.costs.bill import bill, to_pay
 from ogel.features.costs.money import cents
-from ogel.features.costs.prices import PriceTable, Resource
 from ogel.features.costs.reading import Reading, Workspace
+from ogel.runtime.prices.table import PriceTable, Resource
 
 
 class Cell(Struct, frozen=True):

@@ -7,7 +7,7 @@ from decimal import ROUND_CEILING, Decimal
 from msgspec import Struct
 
 from ogel.features.costs.money import ZERO, apportioned, cents
-from ogel.features.costs.prices import PriceTable, Store
+from ogel.runtime.prices.table import PriceTable, Store
 
 _MILLION = Decimal(1_000_000)
 

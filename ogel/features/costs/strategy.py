@@ -7,9 +7,9 @@ from decimal import Decimal
 from msgspec import Struct
 
 from ogel.features.costs.money import cents
-from ogel.features.costs.prices import PriceTable
 from ogel.features.costs.stores import Volume
 from ogel.features.costs.stores import compared as compared_stores
+from ogel.runtime.prices.table import PriceTable
 
 
 class Claim(Struct, frozen=True):

@@ -11,7 +11,7 @@ import pytest
 from ogel.features.costs.bill import Bill, bill
 from ogel.features.costs.from_metrics import Found, Metrics
 from ogel.features.costs.period import Period, calendar_month
-from ogel.features.costs.prices import price_table
+from ogel.runtime.prices.table import price_table
 from ogel.runtime.railway import Point, Series
 
 HOUR = timedelta(hours=1)

@@ -18,7 +18,7 @@ from ogel.features.costs.layouts import (
     suites,
 )
 from ogel.features.costs.money import cents
-from ogel.features.costs.prices import price_table
+from ogel.runtime.prices.table import price_table
 
 PRICES = price_table()
 ROOT = Path(__file__).parents[4]

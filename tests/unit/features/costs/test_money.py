@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from ogel.features.costs.bill import Used, bill, to_pay
 from ogel.features.costs.money import CENT, apportioned, cents, exact
-from ogel.features.costs.prices import RESOURCES, price_table
+from ogel.runtime.prices.table import RESOURCES, price_table
 
 PRICES = price_table()
 AMOUNTS = st.decimals(0, 1000, places=6)

@@ -6,8 +6,8 @@ from decimal import Decimal
 
 import pytest
 
-from ogel.features.costs.prices import price_table
 from ogel.features.costs.stores import StoreCost, Volume, compared
+from ogel.runtime.prices.table import price_table
 
 PRICES = price_table()
 

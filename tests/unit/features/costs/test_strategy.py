@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ogel.features.costs.prices import price_table
 from ogel.features.costs.strategy import claims
+from ogel.runtime.prices.table import price_table
 
 
 def test_each_figure_beside_its_list_price() -> None:

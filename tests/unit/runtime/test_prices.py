@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from ogel.features.costs.money import cents
-from ogel.features.costs.prices import price_table
 from ogel.kernel.errors import ConfigError
+from ogel.runtime.prices.table import price_table
 
 PRICES = price_table()
 
@@ -122,7 +122,7 @@ def test_every_price_says_where_it_is_from_and_when() -> None:
 
 
 def test_the_whole_table_can_be_said_anew(tmp_path: Path) -> None:
-    import ogel.features.costs as package
+    import ogel.runtime.prices as package
 
     file = tmp_path / "prices.json"
     file.write_bytes((Path(package.__file__).parent / "prices.json").read_bytes())
