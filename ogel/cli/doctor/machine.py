@@ -91,7 +91,7 @@ def _disk(directory: Path) -> Iterator[Finding]:
     usage, files = shutil.disk_usage(place), os.statvfs(place)
     said = f"{size(usage.free)} of {size(usage.total)} are free for {directory}"
     if usage.free < _LEAST_FREE_BYTES or usage.free < _LEAST_FREE_SHARE * usage.total:
-        yield ill("disk", said, "make room, or set OGEL_DATA_DIR to a larger disk")
+        yield ill("disk", said, "make room, or set OGEL_DATA_DIR to a larger disk", "disk-full.md")
     elif files.f_files and not files.f_favail:
         yield ill(
             "disk", f"{said}, and not one more file can be made", "delete files: the disk has no inodes left"

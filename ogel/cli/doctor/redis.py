@@ -64,7 +64,7 @@ async def redis(patient: Patient) -> Sequence[Finding]:
         reason = reason_of(error)
         variable = patient.variable("redis_url") or "the log of the embedded server"
         advice = advice_on(reason, _ADVICE, _CHECK).format(variable=variable)
-        return [ill("redis", reason, advice + containers_hint(patient, url, reason))]
+        return [ill("redis", reason, advice + containers_hint(patient, url, reason), "redis-away.md")]
     finally:
         await client.aclose()
     return [

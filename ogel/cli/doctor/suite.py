@@ -105,6 +105,7 @@ async def _sealed(patient: Patient, platform: Services) -> Sequence[Finding]:
             "sealed values",
             f"OGEL_SECRET is not the one the data was sealed under: it does not open {where}",
             "set OGEL_SECRET to what it was, or add that to OGEL_SECRET_OLD; or this is another suite's database",
+            "secret-rotation.md",
         )
     ]
 
@@ -133,7 +134,7 @@ def _waiting(
             else "more workers, or look at what they wait for: `ogel jobs`"
         )
         waits = f"{depth.pending:,} jobs wait, the oldest for {length(depth.oldest_seconds)}"
-        yield ill("queues", f"{queue}: {waits}", advice)
+        yield ill("queues", f"{queue}: {waits}", advice, "queue-backlog.md")
 
 
 def _unserved(platform: Services, served: set[str] | None, runs: bool) -> Iterator[Finding]:
@@ -147,6 +148,7 @@ def _unserved(platform: Services, served: set[str] | None, runs: bool) -> Iterat
             "workers",
             f"no live worker serves {', '.join(missing)}",
             "start `ogel worker` for them, or `--all`",
+            "queue-backlog.md",
         )
     else:
         yield well("workers", "none lives, and nothing of the suite seems to run")
