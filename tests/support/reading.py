@@ -23,7 +23,7 @@ class Reading:
     answers: Mapping[str, str] = field(default_factory=dict)
     """What is typed where a question stands."""
     ends: Mapping[str, int] = field(default_factory=dict)
-    """Exit codes of what the page shows going wrong, by how it begins."""
+    """Exit codes of what the page shows going wrong, by how it begins; what says more of it counts."""
 
     def prepare(self, typed: str) -> None:
         for beginning, act in self.before.items():
@@ -31,7 +31,8 @@ class Reading:
                 act()
 
     def end(self, typed: str) -> int:
-        return next((code for beginning, code in self.ends.items() if typed.startswith(beginning)), 0)
+        known = [beginning for beginning in self.ends if typed.startswith(beginning)]
+        return self.ends[max(known, key=len)] if known else 0
 
     def follow(self, page: Path, terminal: Terminal) -> None:
         """Types every command of the page, and holds what appears against what the page shows."""

@@ -1,0 +1,67 @@
+"""A night on which something is wrong: a suite, and somebody at a terminal who follows a runbook."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from ogel.adapters.embedded.binaries import find_postgres
+from tests.support import railway_cli
+from tests.support.cli import without_settings
+from tests.support.forking import on_path
+from tests.support.markdown import ROOT
+from tests.support.process import ADMIN_KEY, Client, Ogel, eventually
+from tests.support.reading import Reading
+from tests.support.terminal import Terminal
+
+RUNBOOKS = ROOT / "docs" / "runbooks"
+
+
+def follow(
+    page: str, reading: Reading, at: Path, ogel: Ogel | None, environment: Mapping[str, str] | None = None
+) -> list[str]:
+    """Types every command of the page; returns what the `railway` of the page was told, line by line."""
+    tools = at / "tools"
+    tools.mkdir(exist_ok=True)
+    log = at / "ogel.log" if ogel is None else ogel.log
+    settings = {} if ogel is None else ogel.environment
+    programs = find_postgres(None)  # psql, pg_dump
+    places = [tools, on_path(), Path(sys.executable).parent, programs, os.environ["PATH"]]
+    path = os.pathsep.join(map(str, places))
+    variables = {**settings, **railway_cli.install(tools, log), **(environment or {}), **reading.environment}
+    if ogel is not None:
+        reading.instead = {"localhost:8080": f"localhost:{ogel.port}", **reading.instead}
+    with Terminal(
+        at, {**without_settings(os.environ), **variables, "PATH": path, "KEY": ADMIN_KEY}
+    ) as terminal:
+        reading.follow(RUNBOOKS / page, terminal)
+    said = tools / "said"
+    return said.read_text().splitlines() if said.exists() else []
+
+
+def check_alerts(api: Client) -> None:
+    """As two checks in a row, a minute apart, would find it."""
+    for _ in range(2):
+        job = api.ok("POST", "/api/schedules/alerts.check/run")["job"]
+        eventually(
+            lambda job=job: api("GET", f"/api/jobs/{job}").status == 404, 20, "the alerts to be checked"
+        )
+
+
+def raised(api: Client) -> dict[str, str]:
+    """The runbooks of the alerts that are raised, by name."""
+    items = api.ok("GET", "/api/alerts/check")["items"]
+    return {each["name"]: each["runbook"] for each in items if each["raised"]}
+
+
+@contextmanager
+def woken_by(api: Client, alert: str, page: str) -> Iterator[None]:
+    """The fault has raised the alert, which names the page; after the block, and two more checks, it is raised no more."""
+    check_alerts(api)
+    assert raised(api)[alert] == f"docs/runbooks/{page}"
+    yield
+    check_alerts(api)
+    assert alert not in raised(api)
