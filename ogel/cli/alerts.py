@@ -21,8 +21,8 @@ _TABLE: Table[AlertItem] = Table(
         Column("of", lambda alert: alert.subject),
         Column("level"),
         Column("state", lambda alert: _state(alert)),
-        Column("value", lambda alert: f"{alert.value:.6g}", right=True),
-        Column("threshold", lambda alert: f"{alert.threshold:.6g}", right=True),
+        Column("value", lambda alert: _number(alert.value), right=True),
+        Column("threshold", lambda alert: _number(alert.threshold), right=True),
         Column("runbook"),
     ],
 )
@@ -43,6 +43,10 @@ def command(every: bool, as_json: bool) -> None:
     else:
         _TABLE.show(each for each in checked.items if every or each.raised or each.is_over)
     sys.exit(0 if checked.status == "ok" else 1)
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
 
 
 def _state(alert: AlertItem) -> str:

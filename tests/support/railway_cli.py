@@ -1,6 +1,6 @@
 """
-`railway` as its command line is documented (docs.railway.com/cli, August 2026), for pages that show it: forms that it does not
-have are refused, `ssh` runs the command here, `logs` shows the log of the suite, and everything else is noted down.
+`railway` as its command line is documented (docs.railway.com/cli, August 2026), for pages that show it: forms that it
+does not have are refused, `ssh` runs the command here, `logs` shows the log of the suite, all else is noted down.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def main(words: list[str]) -> None:
         said.write(" ".join(words) + "\n")
     if name == "ssh":
         sys.stdout.flush()
-        os.execvp(plain[0], plain)
+        os.execvp(plain[0], plain)  # noqa: S606 - as sshd would
     elif name == "logs":
         _show_log(options)
     elif name == "variable set":

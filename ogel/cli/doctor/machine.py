@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import tempfile
@@ -56,6 +57,8 @@ def port(patient: Patient) -> Sequence[Finding]:
 def data_directory(patient: Patient) -> Sequence[Finding]:
     directory = patient.given.data_dir.absolute()
     problem = _writing(directory)
+    if problem is not None and problem.endswith(os.strerror(errno.ENOSPC)):
+        return list(_disk(directory))
     if problem is not None and not patient.embedded:
         # As in an image of which every process but one reads alone.
         return [well("data directory", f"{directory} {problem}; only what keeps backups there needs it")]

@@ -99,4 +99,5 @@ def unfit(info: Mapping[str, Any]) -> Iterator[Finding]:
             "redis",
             f"it has used {used / most:.0%} of its maxmemory",
             "raise maxmemory, or find what fills it",
+            "redis-away.md",
         )
