@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from collections.abc import Mapping
@@ -28,23 +29,26 @@ print({True: "PONG" if words == ["PING"] else "OK"}.get(answer, answer))
 RUNBOOKS = ROOT / "docs" / "runbooks"
 
 
-def follow(
-    page: str, reading: Reading, at: Path, ogel: Ogel | None, environment: Mapping[str, str] | None = None
-) -> list[str]:
-    """Types every command of the page; returns what the `railway` of the page was told, line by line."""
+def deploy(at: Path, environment: Mapping[str, str]) -> None:
+    """From now on these are the variables of the container that `railway ssh` leads to."""
     tools = at / "tools"
     tools.mkdir(exist_ok=True)
+    (tools / "inside").write_text(json.dumps(dict(environment)))
+
+
+def follow(page: str, reading: Reading, at: Path, ogel: Ogel) -> list[str]:
+    """Types every command of the page; returns what the `railway` of the page was told, line by line."""
+    tools = at / "tools"
+    if not (tools / "inside").exists():
+        deploy(at, ogel.environment)
     client = tools / "redis-cli"
     client.write_text(f"#!{sys.executable}\n{_REDIS_CLI}")
     client.chmod(0o755)
-    log = at / "ogel.log" if ogel is None else ogel.log
-    settings = {} if ogel is None else ogel.environment
     programs = find_postgres(None)  # psql, pg_dump
     places = [tools, on_path(), Path(sys.executable).parent, programs, os.environ["PATH"]]
     path = os.pathsep.join(map(str, places))
-    variables = {**settings, **railway_cli.install(tools, log), **(environment or {}), **reading.environment}
-    if ogel is not None:
-        reading.instead = {"localhost:8080": f"localhost:{ogel.port}", **reading.instead}
+    variables = {**ogel.environment, **railway_cli.install(tools, ogel.log), **reading.environment}
+    reading.instead = {"localhost:8080": f"localhost:{ogel.port}", **reading.instead}
     with Terminal(
         at, {**without_settings(os.environ), **variables, "PATH": path, "KEY": ADMIN_KEY, "PAGER": "cat"}
     ) as terminal:

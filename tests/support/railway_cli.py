@@ -5,6 +5,7 @@ does not have are refused, `ssh` runs the command here, `logs` shows the log of 
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from pathlib import Path
@@ -45,15 +46,18 @@ _FORMS: dict[str, dict[str, bool]] = {
     "config apply": {"--yes": False, "--confirm-destructive": False, "--json": False, "--file": True},
     "bucket list": {**_WHERE, "--json": False},
 }  # fmt: skip
-_LOG, _SAID = "STANDIN_LOG", "STANDIN_SAID"
+_LOG, _SAID, _INSIDE = "STANDIN_LOG", "STANDIN_SAID", "STANDIN_INSIDE"
 
 
 def install(directory: Path, log: Path) -> dict[str, str]:
-    """A `railway` in the directory, and the variables that it reads; what it was told is in the file `said` there."""
+    """
+    A `railway` in the directory, and the variables that it reads; what it was told is in the file `said` there, and
+    the environment of the container that it leads to in `inside`.
+    """
     command = directory / "railway"
     command.write_text(f"#!{sys.executable} -IS\n" + Path(__file__).read_text())
     command.chmod(0o755)
-    return {_LOG: str(log), _SAID: str(directory / "said")}
+    return {_LOG: str(log), _SAID: str(directory / "said"), _INSIDE: str(directory / "inside")}
 
 
 def main(words: list[str]) -> None:
@@ -65,6 +69,8 @@ def main(words: list[str]) -> None:
         said.write(" ".join(words) + "\n")
     if name == "ssh":
         sys.stdout.flush()
+        inside = json.loads(Path(os.environ[_INSIDE]).read_text())
+        os.environ.update({**inside, "PATH": os.environ["PATH"]})
         os.execvp(plain[0], plain)  # noqa: S606 - as sshd would
     elif name == "logs":
         _show_log(options)
