@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,13 +15,25 @@ import redis
 from ogel.adapters.embedded import running_urls
 from tests.support.disk import fill, small_disk
 from tests.support.night import check_alerts, follow, raised
-from tests.support.process import Client, Ogel, eventually
+from tests.support.process import ADMIN_KEY, Client, Ogel, eventually
 from tests.support.reading import Reading
 from tests.support.receiver import Receiver
 from tests.support.relay import Relay
 
 # What this machine has is another matter.
-QUIET = {"OGEL_ALERT_DISK_FREE": "0", "OGEL_ALERT_CACHE_HITS": "0", "OGEL_ALERT_CONNECTIONS": "0.6"}
+QUIET = {
+    "OGEL_ALERT_DISK_FREE": "0",
+    "OGEL_ALERT_CACHE_HITS": "0",
+    "OGEL_ALERT_CONNECTIONS": "0.6",
+    "OGEL_SLO_API_P95_MS": "600000",
+    "OGEL_SLO_API_P99_MS": "600000",
+    "OGEL_SLO_DATABASE_P95_MS": "600000",
+    "OGEL_SLO_QUEUE_P95_SECONDS": "86400",
+    "OGEL_SLO_ERRORS": "0.5",
+    "OGEL_SLO_UPTIME": "0.5",
+    "OGEL_SLO_DELIVERED": "0.5",
+}
+IMPATIENT = {"OGEL_USAGE_FLUSH_SECONDS": "1", "OGEL_POOL_TIMEOUT_SECONDS": "0.5"}
 MENDED = "ogel alerts  # nothing"
 DOCTOR = {"ogel alerts": 1, MENDED: 0, "ogel doctor": 1, "ogel doctor  # all is well": 0}
 HOOK = "wh_01m8488xbxfkttz03623x3kycq"
@@ -104,6 +117,44 @@ def test_the_database_is_away(place: Place, tmp_path: Path) -> None:
         ends=DOCTOR,
     )
     follow("database-away.md", reading, tmp_path, place.ogel)
+
+
+def test_an_error_budget_burns(suite_servers: dict[str, str], tmp_path: Path) -> None:
+    """While the database was away requests were answered 503; after it was back, as always."""
+    settings = {**suite_servers, **QUIET, **IMPATIENT, "OGEL_SLO_ERRORS": "0.01"}
+    with (
+        Relay(suite_servers["DATABASE_URL"]) as postgres,
+        psycopg.connect(suite_servers["DATABASE_URL"], autocommit=True) as connection,
+    ):
+        settings["DATABASE_URL"] = postgres.url
+        with Ogel("api", "--with", "worker,scheduler", log=tmp_path / "ogel.log", **settings) as ogel:
+            api = ogel.api
+            postgres.away()
+            eventually(lambda: api("GET", "/api/health").status == 503, 20, "health to be bad")
+            with ThreadPoolExecutor(20) as clients:
+                asked = clients.map(lambda _: api("GET", "/api/events").status, range(20))
+                assert set(asked) == {503}
+            postgres.back()
+            eventually(lambda: api("GET", "/health/ready").status == 200, 20, "it to be ready again")
+
+            # Looked at once in half a minute; so not before they are counted.
+            counted = "SELECT sum(bad) >= 20 FROM slo_deltas"
+            eventually(lambda: connection.execute(counted).fetchone() == (True,), 20, "them to be counted")
+            check_alerts(api)
+            assert raised(api)["slo.burn.fast"] == "docs/runbooks/slo-burn.md"
+
+            def days_later() -> None:
+                assert ogel.terminate() == 0
+                connection.execute("TRUNCATE slo_deltas, slo_tallies")
+                ogel.start()
+                check_alerts(api)
+
+            reading = Reading(
+                before={MENDED: days_later},
+                ends={**DOCTOR, "ogel slo": 1},
+                environment={"OGEL_URL": f"http://localhost:{ogel.port}", "OGEL_KEY": ADMIN_KEY},
+            )
+            follow("slo-burn.md", reading, tmp_path, ogel)
 
 
 def test_the_database_has_no_connections_left(

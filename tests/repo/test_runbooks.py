@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from ogel.features.observability.resources.sample import NAMES
+from ogel.features.observability.slo import alerts
 from ogel.platform.platform import Platform
 from ogel.runtime.alerts import RUNBOOKS, AlertRule
 from ogel.settings import NOWHERE
@@ -36,6 +37,7 @@ METRICS = {
     "webhooks.breakers": "ogel_cluster_webhook_breakers",
     "process.memory_bytes": 'process_resident_memory_bytes{job="ogel"}',
 }
+BURNS = {each.name: each for each in alerts.BURNS}
 # A process is known to Prometheus by where it was scraped.
 SUBJECTS = {"process": "instance"}
 
@@ -93,18 +95,26 @@ def test_every_page_that_the_program_names_exists() -> None:
 
 @pytest.mark.parametrize("rule", alert_rules(), ids=lambda rule: rule.name)
 def test_prometheus_raises_what_ogel_raises(rule: AlertRule) -> None:
-    if rule.sample not in NAMES:
+    if rule.sample not in NAMES and rule.sample not in BURNS:
         pytest.skip(f"/metrics does not show {rule.sample}")
-    metric = METRICS.get(rule.sample, f"ogel_cluster_{rule.sample.replace('.', '_')}")
-    labels = ",".join(f'{name}="{value}"' for name, value in rule.labels.items())
-    by = f" by ({SUBJECTS.get(rule.subject, rule.subject)}) " if rule.subject else ""
-    selector = f"{metric}{{{labels}}}" if labels else metric
     raised = prometheus_alerts("ogel.alerts")[rule.name]
-    assert raised["expr"] == f"max{by}({selector}) {'<' if rule.below else '>'} {rule.threshold:.15g}"
+    assert raised["expr"] == _expression(rule)
     assert raised["labels"] == {"level": rule.level}
     # Two checks in a row, a minute apart, raise it and clear it.
     assert (raised["for"], raised["keep_firing_for"]) == ("1m", "1m")
     assert raised["annotations"]["runbook_url"] == rule.page
+
+
+def _expression(rule: AlertRule) -> str:
+    over = f"{'<' if rule.below else '>'} {rule.threshold:.15g}"
+    if burn := BURNS.get(rule.sample):
+        rate = 'max by (objective) (ogel_cluster_slo_burn_rate{objective!="egress",window="%s"})'
+        return " and ".join(f"{rate % window} {over}" for window in (burn.long, burn.short))
+    metric = METRICS.get(rule.sample, f"ogel_cluster_{rule.sample.replace('.', '_')}")
+    labels = ",".join(f'{name}="{value}"' for name, value in rule.labels.items())
+    by = f" by ({SUBJECTS.get(rule.subject, rule.subject)}) " if rule.subject else ""
+    selector = f"{metric}{{{labels}}}" if labels else metric
+    return f"max{by}({selector}) {over}"
 
 
 def test_prometheus_raises_nothing_that_nobody_knows_of() -> None:
