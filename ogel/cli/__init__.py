@@ -29,6 +29,7 @@ SECTIONS = {
         "scheduler": "The clock of recurring jobs; any number may run.",
         "realtime": "WebSocket and SSE.",
         "status": "The addresses of the running suite, and whether it is well.",
+        "alerts": "What is over its threshold, and the runbook that says what to do.",
         "healthcheck": "Ask the process on PORT whether it is ready; exit 0 or 1.",
     },
     "Events and webhooks": {

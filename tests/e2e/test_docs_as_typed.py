@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import socket
 import sys
 import threading
@@ -12,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
@@ -27,6 +27,7 @@ from tests.support.markdown import ROOT, blocks
 from tests.support.process import ADMIN_KEY, SECRET, Client, Ogel, eventually
 from tests.support.railway import RailwayServer
 from tests.support.railway import World as Railway
+from tests.support.reading import Reading
 from tests.support.receiver import Answer, Receiver, Request
 from tests.support.terminal import Terminal
 
@@ -70,27 +71,6 @@ class World:
         """What a reader has set, the same as the suite has, and the command on the path."""
         path = os.pathsep.join([str(on_path()), str(Path(sys.executable).parent), os.environ["PATH"]])
         return {**without_settings(os.environ), **self.ogel.environment, "PATH": path, "KEY": ADMIN_KEY}
-
-
-@dataclass
-class Reading:
-    """How a page is read: what stands for its examples, and what happens between its commands."""
-
-    instead: Mapping[str, str] = field(default_factory=dict)
-    before: Mapping[str, Callable[[], object]] = field(default_factory=dict)
-    environment: Mapping[str, str] = field(default_factory=dict)
-    answers: Mapping[str, str] = field(default_factory=dict)
-    """What is typed where a question stands."""
-    ends: Mapping[str, int] = field(default_factory=dict)
-    """Exit codes of what the page shows going wrong, by how it begins."""
-
-    def prepare(self, typed: str) -> None:
-        for beginning, act in self.before.items():
-            if typed.startswith(beginning):
-                act()
-
-    def end(self, typed: str) -> int:
-        return next((code for beginning, code in self.ends.items() if typed.startswith(beginning)), 0)
 
 
 def audit(world: World) -> Reading:
@@ -278,7 +258,6 @@ READINGS: Mapping[str, Callable[[World], Reading]] = {
     "teams": teams,
     "webhooks": webhooks,
 }
-_ID = re.compile(r"\b([a-z]{2,4})_[0-9a-z]{10,}\b")
 QUICK = {"OGEL_WEBHOOK_PROBE_SECONDS": "1"}
 # Sends nothing to anybody but the carriers.
 MAIL = {"OGEL_MAIL_PROVIDERS": "outbox", "OGEL_MAIL_FROM": "shop@example.com"}
@@ -309,24 +288,9 @@ def world(suite: Ogel, carriers: Carriers, tmp_path: Path, empty_database_url: s
 @pytest.mark.parametrize("page", READINGS)
 def test_a_page_is_as_it_is_typed(world: World, page: str) -> None:
     reading = READINGS[page](world)
-    learned: dict[str, str] = {}
+    reading.instead = {"localhost:8080": f"localhost:{world.ogel.port}", **reading.instead}
     with Terminal(world.directory, {**world.environment, **reading.environment}) as terminal:
-        for block in blocks(ROOT / "docs" / f"{page}.md"):
-            for typed, shown in block.conversation:
-                reading.prepare(typed)
-                here = _for_here(typed, {**learned, **reading.instead}, world)
-                until, interrupted, _ = shown.partition("^C")
-                if interrupted:
-                    code, got = terminal.run_until(here, lambda got, until=until: not [*_missing(until, got)])
-                else:
-                    asked = {each: answer for each, answer in reading.answers.items() if each in shown}
-                    code, got = terminal.run(here, answers=asked)
-                assert code == (130 if interrupted else reading.end(typed)), (
-                    f"{typed!r} ended with {code}:\n{got}"
-                )
-                assert not re.search(r'"status":[45]\d\d\b', got), f"{typed!r} was answered {got}"
-                assert list(_missing(shown, got)) == [], f"{block.page}:{block.line}: {typed!r} shows:\n{got}"
-                learned |= _ids(shown, got)
+        reading.follow(ROOT / "docs" / f"{page}.md", terminal)
 
 
 def test_every_page_with_commands_is_read() -> None:
@@ -347,50 +311,3 @@ def test_settings_on_pages_can_be_read() -> None:
     for line in lines:
         name, _, value = line.partition("=")
         assert read_settings({name: value.strip('"')}).sources
-
-
-def _for_here(typed: str, instead: Mapping[str, str], world: World) -> str:
-    for there, here in {"localhost:8080": f"localhost:{world.ogel.port}", **instead}.items():
-        typed = typed.replace(there, here)
-    return typed
-
-
-def _missing(shown: str, got: str) -> Iterator[str]:
-    """Lines of the page that did not appear; ids, times and numbers are others here, and `…` stands for anything."""
-    appeared = [_plain(line) for line in got.splitlines()]
-    for line in shown.replace("^C", "").splitlines():
-        begin, cut, _ = line.partition("…")
-        wanted = _plain(begin)
-        if not any(each.startswith(wanted) if cut else each == wanted for each in appeared):
-            yield line
-
-
-def _ids(shown: str, got: str) -> dict[str, str]:
-    """Those of the page, and what they are called here."""
-    found: dict[str, str] = {}
-    for line in shown.splitlines():
-        for appeared in got.splitlines():
-            if _plain(line) == _plain(appeared):
-                found |= zip(_whole_ids(line), _whole_ids(appeared), strict=True)
-    return found
-
-
-def _whole_ids(line: str) -> list[str]:
-    return [each[0] for each in _ID.finditer(line)]
-
-
-def _plain(line: str) -> str:
-    for what, word in (
-        (r"\x1b\[[0-9;]*[A-Za-z]", ""),
-        (_ID, r"\1_#"),
-        (r"\b\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\dZ", "TIME"),
-        (r"https?://[^/\s]+", "http://HOST"),
-        (r"\b[0-9a-f]{6,}\b", "HEX"),
-        (r"\[[#-]+\]?", "BAR"),
-        (r"\d[\d.,]*", "#"),
-        (r"\b(s|min|h|d)\b", "UNIT"),
-        (r"# UNIT ago|\bnow\b", "AGO"),
-        (r"\s+", " "),
-    ):
-        line = re.sub(what, word, line)
-    return line.strip()

@@ -206,7 +206,7 @@ def test_an_alert_is_raised_and_cleared_as_an_event(api: Client, suite_servers: 
         assert (raised["type"], cleared["type"]) == ("platform.alert.raised", "platform.alert.cleared")
         assert raised["data"] == {
             "name": "jobs.dead", "subject": "webhooks", "level": "warning", "value": 1.0, "threshold": 0.0,
-            "since": raised["data"]["since"],
+            "since": raised["data"]["since"], "runbook": "docs/runbooks/dead-jobs.md",
         }  # fmt: skip
         receiver.wait_for_ids([raised["id"], cleared["id"]], 10)
         api.ok("DELETE", f"/api/webhooks/{hook['id']}")
@@ -322,3 +322,33 @@ def test_wrong_options_are_one_line() -> None:
         refused = ogel_here("usage", *arguments, DATABASE_URL="postgresql://127.0.0.1:1/none")
         assert refused.code == 2
         assert "Traceback" not in refused.err
+
+
+def test_the_command_shows_what_is_raised_with_its_runbook(
+    api: Client, suite_servers: dict[str, str]
+) -> None:
+    with psycopg.connect(suite_servers["DATABASE_URL"], autocommit=True) as connection:
+        connection.execute(
+            "INSERT INTO job_queue (id, queue_name, kind, payload, status, max_attempts) "
+            "VALUES ('job_dead', 'mail', 'trial.dead', '{}', 'dead', 1)"
+        )
+        settings = {**suite_servers, **ENVIRONMENT}
+        run(api, "alerts.check")
+        over = ogel("alerts", **settings)
+        assert (over.code, over.out.splitlines()[1].split()[:4]) == (
+            0,
+            ["jobs.dead", "mail", "warning", "over,"],
+        )
+        run(api, "alerts.check")
+        shown = ogel("alerts", **settings)
+        assert (shown.code, len(shown.out.splitlines())) == (1, 2)
+        assert "raised" in shown.out
+        assert shown.out.splitlines()[1].endswith("docs/runbooks/dead-jobs.md")
+        told = ogel("alerts", "--json", **settings)
+        assert (told.code, json.loads(told.out)["items"][0]["runbook"]) == (1, "docs/runbooks/dead-jobs.md")
+        assert len(ogel("alerts", "--all", **settings).out.splitlines()) > 5
+    api.ok("DELETE", "/api/jobs/job_dead")
+    for _ in range(2):
+        run(api, "alerts.check")
+    well = ogel("alerts", **settings)
+    assert (well.code, well.out) == (0, "no alert is raised, and nothing is over its threshold\n")

@@ -24,8 +24,10 @@ from ogel.runtime.jobs.stuck import stuck_seconds
 from ogel.runtime.outbox import Outbox
 
 RULES = [
-    AlertRule("process.memory", "warning", 10, "process.memory_bytes", subject="process"),
-    AlertRule("disk.free", "critical", 0.1, "disk.free_share", below=True),
+    AlertRule(
+        "process.memory", "warning", 10, "process.memory_bytes", "process-memory.md", subject="process"
+    ),
+    AlertRule("disk.free", "critical", 0.1, "disk.free_share", "disk-full.md", below=True),
 ]
 
 

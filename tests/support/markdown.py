@@ -15,6 +15,7 @@ PAGES = [
     ROOT / "railway/README.md",
     ROOT / "bench/README.md",
     *sorted(ROOT.glob("docs/*.md")),
+    *sorted(ROOT.glob("docs/runbooks/*.md")),
 ]
 _PROMPT = "$ "
 

@@ -93,7 +93,7 @@ class Ogel:
         self.command = [python, "-m", module, *arguments]
         self._arguments = arguments
         self.port = free_port()
-        self._log = log
+        self.log = log
         self.environment = {
             **{name: value for name, value in os.environ.items() if not _is_setting(name)},
             "PORT": str(self.port),
@@ -109,7 +109,7 @@ class Ogel:
         self.api = Client(self.port)
 
     def start(self, ready_seconds: float = 30.0) -> Ogel:
-        with self._log.open("ab") as log:
+        with self.log.open("ab") as log:
             if self._fresh:
                 self.process = subprocess.Popen(self.command, env=self.environment, stdout=log, stderr=log)
             else:
@@ -118,7 +118,7 @@ class Ogel:
         eventually(
             self._is_ready,
             ready_seconds,
-            f"ogel {' '.join(self._arguments)} to be ready; see {self._log}",
+            f"ogel {' '.join(self._arguments)} to be ready; see {self.log}",
         )
         return self
 
@@ -136,7 +136,7 @@ class Ogel:
         return self.process.wait(seconds)
 
     def log_text(self) -> str:
-        return self._log.read_text()
+        return self.log.read_text()
 
     def __enter__(self) -> Ogel:
         return self.start()
@@ -155,7 +155,7 @@ class Ogel:
         if kind is None:
             assert code == 0, f"exit code {code}:\n{self.log_text()[-4000:]}"
         else:
-            print(f"--- {self._log}\n{self.log_text()[-6000:]}")
+            print(f"--- {self.log}\n{self.log_text()[-6000:]}")
 
     def _is_ready(self) -> bool:
         assert self.process is not None

@@ -50,6 +50,8 @@ def _show(findings: Sequence[Finding]) -> None:
             click.echo(indent + line)
         for line in wrapped(f"→ {printable(finding.advice)}", len(indent)) if finding.advice else ():
             click.echo(indent + line)
+        if finding.runbook:
+            click.echo(f"{indent}→ {finding.runbook}")
     wrong = sum(not finding.ok for finding in findings)
     click.echo()
     click.echo("all is well" if not wrong else f"{wrong} to mend")

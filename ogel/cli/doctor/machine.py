@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import tempfile
@@ -56,6 +57,8 @@ def port(patient: Patient) -> Sequence[Finding]:
 def data_directory(patient: Patient) -> Sequence[Finding]:
     directory = patient.given.data_dir.absolute()
     problem = _writing(directory)
+    if problem is not None and problem.endswith(os.strerror(errno.ENOSPC)):
+        return list(_disk(directory))
     if problem is not None and not patient.embedded:
         # As in an image of which every process but one reads alone.
         return [well("data directory", f"{directory} {problem}; only what keeps backups there needs it")]
@@ -91,7 +94,7 @@ def _disk(directory: Path) -> Iterator[Finding]:
     usage, files = shutil.disk_usage(place), os.statvfs(place)
     said = f"{size(usage.free)} of {size(usage.total)} are free for {directory}"
     if usage.free < _LEAST_FREE_BYTES or usage.free < _LEAST_FREE_SHARE * usage.total:
-        yield ill("disk", said, "make room, or set OGEL_DATA_DIR to a larger disk")
+        yield ill("disk", said, "make room, or set OGEL_DATA_DIR to a larger disk", "disk-full.md")
     elif files.f_files and not files.f_favail:
         yield ill(
             "disk", f"{said}, and not one more file can be made", "delete files: the disk has no inodes left"

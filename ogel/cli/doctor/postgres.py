@@ -109,7 +109,7 @@ async def postgres(patient: Patient) -> Sequence[Finding]:
         reason = reason_of(error)
         variable = patient.variable("database_url") or "the log of the embedded server"
         advice = advice_on(reason, _ADVICE, _CHECK).format(variable=variable)
-        return [ill("postgres", reason, advice + containers_hint(patient, url, reason))]
+        return [ill("postgres", reason, advice + containers_hint(patient, url, reason), "database-away.md")]
     assert row is not None
     server = Server(*row)
     return [

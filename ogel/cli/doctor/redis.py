@@ -64,7 +64,7 @@ async def redis(patient: Patient) -> Sequence[Finding]:
         reason = reason_of(error)
         variable = patient.variable("redis_url") or "the log of the embedded server"
         advice = advice_on(reason, _ADVICE, _CHECK).format(variable=variable)
-        return [ill("redis", reason, advice + containers_hint(patient, url, reason))]
+        return [ill("redis", reason, advice + containers_hint(patient, url, reason), "redis-away.md")]
     finally:
         await client.aclose()
     return [
@@ -99,4 +99,5 @@ def unfit(info: Mapping[str, Any]) -> Iterator[Finding]:
             "redis",
             f"it has used {used / most:.0%} of its maxmemory",
             "raise maxmemory, or find what fills it",
+            "redis-away.md",
         )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from ogel.cli.doctor.finding import Finding, ill, well
 from ogel.cli.doctor.patient import Patient
-from ogel.cli.times import length
+from ogel.cli.times import length, relative
 from ogel.environ import meant_among
 from ogel.features.jobs.settings import JobsSettings
 from ogel.kernel.clock import utc_now
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 # One attempt, which has a limit of its own: what does not answer now is told by who asks for just that.
 _CONNECT_SECONDS = 0.0
 _LATE = timedelta(minutes=5)
+_LONG_PAUSE = timedelta(hours=1)
 
 
 def worker_queues(patient: Patient) -> Sequence[Finding]:
@@ -105,6 +106,7 @@ async def _sealed(patient: Patient, platform: Services) -> Sequence[Finding]:
             "sealed values",
             f"OGEL_SECRET is not the one the data was sealed under: it does not open {where}",
             "set OGEL_SECRET to what it was, or add that to OGEL_SECRET_OLD; or this is another suite's database",
+            "secret-rotation.md",
         )
     ]
 
@@ -114,7 +116,8 @@ async def _queues(patient: Patient, platform: Services) -> Sequence[Finding]:
     workers = await platform.job_service.workers() if patient.settings.redis_url else None
     served = None if workers is None else {queue for worker in workers for queue in worker.queues}
     runs = patient.answers is not None or patient.pid is not None or bool(served)
-    findings = [*_waiting(patient, depths, served), *_unserved(platform, served, runs)]
+    findings = [*_waiting(patient, depths, served), *await _forgotten(platform)]
+    findings += _unserved(platform, served, runs)
     if runs:
         findings += await _late_schedules(platform)
     return findings
@@ -133,7 +136,22 @@ def _waiting(
             else "more workers, or look at what they wait for: `ogel jobs`"
         )
         waits = f"{depth.pending:,} jobs wait, the oldest for {length(depth.oldest_seconds)}"
-        yield ill("queues", f"{queue}: {waits}", advice)
+        yield ill("queues", f"{queue}: {waits}", advice, "queue-backlog.md")
+
+
+async def _forgotten(platform: Services) -> Sequence[Finding]:
+    """Pauses that are no alert, because somebody wanted them, and that nobody may remember."""
+    latest = utc_now() - _LONG_PAUSE
+    return [
+        ill(
+            "queues",
+            f"{queue.name}: paused {relative(queue.paused_at)}, and {queue.pending + queue.held:,} jobs wait",
+            f"`ogel queues resume {queue.name}` when it may go on",
+            "queue-backlog.md",
+        )
+        for queue in await platform.job_service.queues()
+        if queue.paused_at is not None and queue.paused_at < latest and queue.pending + queue.held
+    ]
 
 
 def _unserved(platform: Services, served: set[str] | None, runs: bool) -> Iterator[Finding]:
@@ -147,6 +165,7 @@ def _unserved(platform: Services, served: set[str] | None, runs: bool) -> Iterat
             "workers",
             f"no live worker serves {', '.join(missing)}",
             "start `ogel worker` for them, or `--all`",
+            "queue-backlog.md",
         )
     else:
         yield well("workers", "none lives, and nothing of the suite seems to run")

@@ -40,10 +40,17 @@ def build(core: Core, settings: JobsSettings) -> Feature:
                 "critical",
                 settings.alert_queue_seconds,
                 "queue.stuck_seconds",
+                "queue-backlog.md",
                 subject="queue",
             ),
             AlertRule(
-                "jobs.dead", "warning", settings.alert_dead_jobs, "queue.jobs", {"status": "dead"}, "queue"
+                "jobs.dead",
+                "warning",
+                settings.alert_dead_jobs,
+                "queue.jobs",
+                "dead-jobs.md",
+                {"status": "dead"},
+                "queue",
             ),
         ],
         settings=settings,

@@ -143,17 +143,42 @@ def _alerts(settings: ObservabilitySettings) -> Sequence[AlertRule]:
     """Rules about servers, processes and the disk, which belong to no feature."""
     memory_bytes = settings.alert_memory_mb * 1024 * 1024
     return [
-        AlertRule("disk.free", "critical", settings.alert_disk_free, "disk.free_share", below=True),
+        AlertRule(
+            "disk.free",
+            "critical",
+            settings.alert_disk_free,
+            "disk.free_share",
+            "disk-full.md",
+            below=True,
+        ),
         # Not a setting, because the value is yes or no.
-        AlertRule("database.writes", "critical", 1.0, "database.takes_writes", below=True),
+        AlertRule("database.writes", "critical", 1.0, "database.takes_writes", "disk-full.md", below=True),
         AlertRule(
-            "database.connections", "critical", settings.alert_connections, "database.connections_share"
+            "database.connections",
+            "critical",
+            settings.alert_connections,
+            "database.connections_share",
+            "database-slow.md",
         ),
         AlertRule(
-            "database.cache", "warning", settings.alert_cache_hits, "database.cache_hit_share", below=True
+            "database.cache",
+            "warning",
+            settings.alert_cache_hits,
+            "database.cache_hit_share",
+            "database-slow.md",
+            below=True,
         ),
-        AlertRule("process.memory", "warning", memory_bytes, "process.memory_bytes", subject="process"),
-        AlertRule("redis.memory", "critical", settings.alert_redis_memory, "redis.memory_share"),
+        AlertRule(
+            "process.memory",
+            "warning",
+            memory_bytes,
+            "process.memory_bytes",
+            "process-memory.md",
+            subject="process",
+        ),
+        AlertRule(
+            "redis.memory", "critical", settings.alert_redis_memory, "redis.memory_share", "redis-away.md"
+        ),
     ]
 
 

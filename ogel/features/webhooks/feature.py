@@ -181,7 +181,12 @@ def build(core: Core, settings: WebhooksSettings) -> Feature:
         samples=[webhooks.health_metrics.samples],
         alerts=[
             AlertRule(
-                "webhooks.breakers", "warning", settings.alert_open_breakers, BREAKERS, {"state": "open"}
+                "webhooks.breakers",
+                "warning",
+                settings.alert_open_breakers,
+                BREAKERS,
+                "endpoint-failing.md",
+                {"state": "open"},
             )
         ],
         settings=settings,

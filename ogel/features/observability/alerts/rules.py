@@ -14,7 +14,7 @@ STREAK = 2
 
 
 class AlertFinding(Struct, frozen=True):
-    """What one check found for one rule and subject."""
+    """What one check found for one rule and subject; without a runbook when the rule belongs to another version."""
 
     name: str
     subject: str
@@ -22,6 +22,7 @@ class AlertFinding(Struct, frozen=True):
     value: float
     threshold: float
     is_over: bool
+    runbook: str | None = None
 
 
 class Alert(Struct, frozen=True):
@@ -53,6 +54,7 @@ def findings(rules: Sequence[AlertRule], samples: Sequence[Sample]) -> list[Aler
             sample.value,
             rule.threshold,
             rule.is_over(sample.value),
+            rule.page,
         )
         for rule in rules
         for sample in samples
@@ -80,6 +82,8 @@ def next_state(before: Alert | None, found: AlertFinding, now: datetime, tick: s
     )
 
 
-def gone(alert: Alert) -> AlertFinding:
+def gone(alert: Alert, runbook: str | None = None) -> AlertFinding:
     """A subject that no longer exists is not over any limit."""
-    return AlertFinding(alert.name, alert.subject, alert.level, alert.value, alert.threshold, is_over=False)
+    return AlertFinding(
+        alert.name, alert.subject, alert.level, alert.value, alert.threshold, is_over=False, runbook=runbook
+    )

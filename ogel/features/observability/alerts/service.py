@@ -35,6 +35,7 @@ class AlertItem(Struct, frozen=True):
     subject    the queue or process it is about; null where there is only one.
     is_over    by present numbers; an alert is raised by two checks in a row, a minute apart, and cleared likewise.
     since      when it was raised; otherwise when it was cleared, or null.
+    runbook    the page that says what to do, in Ogel's repository; null when this version has no such rule.
     """
 
     name: str
@@ -45,6 +46,7 @@ class AlertItem(Struct, frozen=True):
     since: Timestamp | None
     value: float
     threshold: float
+    runbook: str | None
 
 
 class Checked(Struct, frozen=True):
@@ -81,7 +83,12 @@ class AlertService:
             known = {_key(alert): alert for alert in await self._store.all(tx)}
         items = [_item(each, known.get(_key(each))) for each in found]
         fresh = {_key(each) for each in found}
-        items += [_item(gone(each), each) for key, each in known.items() if each.raised and key not in fresh]
+        pages = self._pages()
+        items += [
+            _item(gone(each, pages.get(each.name)), each)
+            for key, each in known.items()
+            if each.raised and key not in fresh
+        ]
         items.sort(key=lambda item: (not item.raised, not item.is_over, item.name, item.subject or ""))
         now = utc_now()
         last_tick = max((alert.checked_by for alert in known.values()), default="")
@@ -115,9 +122,13 @@ class AlertService:
         """
         return bool(alert.subject) or alert.name not in {rule.name for rule in self._rules()}
 
+    def _pages(self) -> dict[str, str]:
+        return {rule.name: rule.page for rule in self._rules()}
+
     async def _tell(self, tx: Transaction, changed: Sequence[Alert], now: datetime) -> None:
-        events = []
+        events, pages = [], self._pages()
         for alert in changed:
+            runbook = pages.get(alert.name)
             write = log.warning if alert.raised else log.info
             write(
                 "alert.raised" if alert.raised else "alert.cleared",
@@ -125,6 +136,7 @@ class AlertService:
                 subject=alert.subject or None,
                 value=alert.value,
                 threshold=alert.threshold,
+                runbook=runbook,
             )
             data = {
                 "name": alert.name,
@@ -133,6 +145,7 @@ class AlertService:
                 "value": alert.value,
                 "threshold": alert.threshold,
                 "since": alert.since,
+                "runbook": runbook,
             }
             type = RAISED if alert.raised else CLEARED
             events.append(Event(new_id("evt"), type, msgspec.json.encode(data), alert.name, now))
@@ -163,4 +176,5 @@ def _item(found: AlertFinding, known: Alert | None) -> AlertItem:
         known.since if known else None,
         found.value,
         found.threshold,
+        found.runbook,
     )

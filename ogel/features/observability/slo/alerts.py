@@ -31,7 +31,10 @@ BURNS = (
     Burn("slo.burn.slow", "critical", 6.0, "6h", "30m"),
     Burn("slo.burn.steady", "warning", 1.0, "3d", "6h"),
 )
-RULES = [AlertRule(each.name, each.level, each.rate, each.name, subject="objective") for each in BURNS]
+RULES = [
+    AlertRule(each.name, each.level, each.rate, each.name, "slo-burn.md", subject="objective")
+    for each in BURNS
+]
 # Of less nobody is told: one failure among few requests is a large part of them.
 LEAST_BAD = 10
 LEAST_MINUTES = 2

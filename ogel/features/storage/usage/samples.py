@@ -11,7 +11,7 @@ from ogel.runtime.alerts import AlertRule, Sample
 LATE = "storage.late_seconds"
 # Everything is counted no more often than this: alerts ask each minute, and buckets may hold millions.
 _COUNT_SECONDS = 240.0
-ALERTS = (AlertRule("storage.reaping", "warning", 3600.0, LATE),)
+ALERTS = (AlertRule("storage.reaping", "warning", 3600.0, LATE, "storage-reaping.md"),)
 
 
 class UsageSamples:

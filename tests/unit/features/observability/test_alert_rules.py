@@ -45,8 +45,10 @@ def test_it_says_since_when() -> None:
 
 def test_a_rule_holds_for_its_own_samples() -> None:
     rules = [
-        AlertRule("jobs.dead", "warning", 10, "queue.jobs", {"status": "dead"}, subject="queue"),
-        AlertRule("disk.free", "critical", 0.1, "disk.free_share", below=True),
+        AlertRule(
+            "jobs.dead", "warning", 10, "queue.jobs", "dead-jobs.md", {"status": "dead"}, subject="queue"
+        ),
+        AlertRule("disk.free", "critical", 0.1, "disk.free_share", "disk-full.md", below=True),
     ]
     samples = [
         Sample("queue.jobs", {"queue": "a", "status": "dead"}, 11),
