@@ -103,6 +103,9 @@ def build(core: Core, settings: CostsSettings) -> Feature:
     )
 
 
+_RUNBOOK = "cost-overrun.md"
+
+
 def _alerts(settings: CostsSettings) -> Sequence[AlertRule]:
     """Those of the budget find nothing to be held against while there is none."""
     return [
@@ -112,9 +115,10 @@ def _alerts(settings: CostsSettings) -> Sequence[AlertRule]:
                 "critical" if percent >= _CRITICAL_PERCENT else "warning",
                 percent / 100,
                 "cost.spent_share",
+                _RUNBOOK,
             )
             for percent in settings.thresholds
         ),
-        AlertRule("cost.forecast", "warning", 1.0, "cost.forecast_share"),
-        AlertRule("cost.unread", "warning", _MOST_HOURS, "cost.read_hours"),
+        AlertRule("cost.forecast", "warning", 1.0, "cost.forecast_share", _RUNBOOK),
+        AlertRule("cost.unread", "warning", _MOST_HOURS, "cost.read_hours", _RUNBOOK),
     ]
