@@ -46,7 +46,10 @@ def shop() -> Iterator[Shop]:
     now = datetime.now(UTC)
     world = World()
     workspace = world.workspace(
-        period_start=now - timedelta(days=DAYS), period_end=now + timedelta(days=20), current_usage=42.5
+        period_start=now - timedelta(days=DAYS),
+        period_end=now + timedelta(days=20),
+        current_usage=42.5,
+        hard_limit=100,
     )
     project = world.project("shop", workspace)
     production = project.environment("production")
@@ -96,7 +99,13 @@ def test_as_people_read_it(shop: Shop) -> None:
     assert (finished.code, finished.err) == (0, "")
     words = finished.out.split()
     assert words[4:12] == ["SERVICE", "MEMORY", "CPU", "EGRESS", "VOLUME", "BUCKET", "SO", "FAR"]
-    for line in ("budget", "figures          railway usage", "price table 2026-", "8 in 10"):
+    for line in (
+        "budget",
+        "figures          railway usage",
+        "price table 2026-",
+        "8 in 10",
+        "offline at $100.00",
+    ):
         assert line in finished.out
 
 

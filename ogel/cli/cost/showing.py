@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from ogel.cli.times import both
 
 if TYPE_CHECKING:
+    from ogel.features.costs.reading import Workspace
     from ogel.features.costs.service import Cost
     from ogel.features.costs.statement import BudgetState, Statement
 
@@ -36,7 +37,7 @@ def summary(cost: Cost) -> list[tuple[str, object]]:
             ("plan", f"{plan.name}: {dollars(plan.to_pay)} to pay, its fee of {dollars(plan.fee)} included")
         )
     if said.workspace is not None:
-        fields.append(("workspace", f"{dollars(said.workspace.current_usage)} so far, all projects together"))
+        fields.append(("workspace", _workspace(said.workspace)))
     if said.budget is not None:
         fields.append(("budget", _budget(said.budget)))
     return fields
@@ -64,6 +65,13 @@ def _forecast(said: Statement) -> str:
     if expected.error is None:
         return f"{at_least(said)}{dollars(expected.dollars)}, from {days}: too few to say how sure that is"
     return f"{at_least(said)}{dollars(expected.dollars)} ± {expected.error:,.2f} (8 in 10), from {days}"
+
+
+def _workspace(workspace: Workspace) -> str:
+    spent = f"{dollars(workspace.current_usage)} so far, all projects together"
+    if workspace.hard_limit is None:
+        return spent
+    return f"{spent}; everything is offline at {dollars(workspace.hard_limit)}"
 
 
 def _budget(budget: BudgetState) -> str:
