@@ -50,7 +50,6 @@ def shop() -> Iterator[Shop]:
         period_end=now + timedelta(days=20),
         current_usage=42.5,
         hard_limit=100,
-        hard_limit=100,
     )
     project = world.project("shop", workspace)
     production = project.environment("production")

@@ -72,8 +72,9 @@ def test_a_suite_of_two_processes(database_url: str) -> None:
 def test_what_ran_before_the_suite_was_measured_is_missing(database_url: str) -> None:
     began, end = START + timedelta(days=3), START + timedelta(days=4)
     read = Reader(database_url, levels("process.memory_bytes", "api host:1", 1, began, end), [])
-    [found] = read([end])
-    assert "nothing was measured before 2026-11-04 00:00 UTC" in found.missing
+    found, later = read([end, end + timedelta(hours=1)])
+    assert "what was used before 2026-11-04 00:00 UTC, when measuring began" in found.missing
+    assert later.missing == found.missing, "it stays so"
     assert amounts(found) == {("api", "memory"): "0.33", ("(project)", "egress"): "0.00"}
     assert found.a_month(PRICES) == 10
 

@@ -95,6 +95,14 @@ def test_environments_are_added_up(shop: Shop) -> None:
     assert [round(each, 4) for each in metrics.daily(PRICES)][-1] == Decimal("1.1667")
 
 
+def test_a_reading_asks_little(shop: Shop) -> None:
+    """Of a hundred requests an hour on the Free plan."""
+    shop.project.environment("staging")
+    shop.project.environment("pr-7")
+    shop.read()
+    assert len(shop.server.asked) <= 14, shop.server.operations()
+
+
 def test_an_environment_that_is_not_told_is_missing(shop: Shop) -> None:
     staging = shop.project.environment("staging")
     staging.service("api", metrics={"MEMORY_USAGE_GB": 0.5})
@@ -108,6 +116,14 @@ def test_an_environment_that_is_not_told_is_missing(shop: Shop) -> None:
     found = shop.read(edit=staging_only, when="query Metrics")
     assert state(found, PRICES).resources["memory"] == Decimal("3.67")
     assert [each for each in found.missing if each.startswith("the environment staging: ")]
+
+
+def test_metrics_that_do_not_come_leave_the_bill_as_it_is(shop: Shop) -> None:
+    """They are the largest of the answers; the bill needs none of them, and a forecast does."""
+    found = shop.read(cut=True, when="query Metrics")
+    said = state(found, PRICES)
+    assert (said.spent, said.is_partial, said.forecast) == (Decimal("11.00"), False, None)
+    assert [each for each in found.notes if each.startswith("days are without the environment production: ")]
 
 
 def test_what_is_not_said_is_named(shop: Shop) -> None:

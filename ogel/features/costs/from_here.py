@@ -23,7 +23,7 @@ HERE = "here"
 _SPACING = 300.0
 _BEFORE = timedelta(minutes=20)
 _WINDOW = timedelta(hours=6)
-# A month that was measured from its first hour on is whole.
+# What began less than that after the month did began with it.
 _LATE = timedelta(hours=1)
 _KEPT = 31 * DAY
 _CPU, _SENT, _FILES = "process.cpu_seconds", "http.sent_bytes", "storage.bytes"
@@ -37,6 +37,7 @@ _LEVELS: Mapping[str, tuple[str, Resource]] = {
 _UNSEEN = (
     "the memory and CPU of Postgres and Redis, but for what Redis says it uses",
     "what is sent otherwise than as answers of the API: webhooks, mail, backups",
+    "what this suite used while no worker of `stats` ran, which takes the samples",
     "whatever else is in the project",
 )
 
@@ -57,9 +58,9 @@ async def read(
     goes_on = before is not None and before.period == period
     begin = before.read_at if goes_on and before is not None else period.start
     sums, first = await _measured(here, begin, now, in_bucket)
-    notes = []
+    missing = before.missing if goes_on and before is not None else _UNSEEN
     if not goes_on and first is not None and first - period.start > _LATE:
-        notes.append(f"nothing was measured before {first:%Y-%m-%d %H:%M} UTC")
+        missing = [*_UNSEEN, f"what was used before {first:%Y-%m-%d %H:%M} UTC, when measuring began"]
     sent = await here.counted(_SENT, "day", period.start, now)
     day_ago = max(now - DAY, period.start if first is None else first)
     rate, _ = await _measured(here, day_ago, now, in_bucket)
@@ -76,7 +77,7 @@ async def read(
         [*_by_service(rate, ()), _egress(sent_lately.values())],
         day_ago,
         _days(sums, sent, [] if before is None else before.days, now),
-        [*_UNSEEN, *notes],
+        missing,
     )
 
 

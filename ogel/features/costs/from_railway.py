@@ -16,7 +16,7 @@ from ogel.features.costs.money import ZERO, exact, tidy
 from ogel.features.costs.period import DAY, Period, calendar_month, minutes
 from ogel.features.costs.reading import Day, Reading, Workspace
 from ogel.runtime.prices.table import GB_BYTES, Resource
-from ogel.runtime.railway import Measurement, Project, Railway, RailwayError, Series, UsageOf
+from ogel.runtime.railway import Cause, Measurement, Project, Railway, RailwayError, Series, UsageOf
 
 USAGE = "railway usage"
 BUCKETS = "railway bucket size"
@@ -28,14 +28,14 @@ _MOST_ENVIRONMENTS = 20
 # A project that runs has these.
 _ALWAYS: tuple[Measurement, ...] = ("MEMORY_USAGE_GB", "CPU_USAGE")
 # Whoever hears one of these hears it of every request.
-_HOPELESS = ("no_token", "bad_token", "limited", "away")
+_HOPELESS = ("no_token", "bad_token", "limited")
 _ASKED = tuple(BILLED)
 
 
 async def read(railway: Railway, project_id: str, now: datetime) -> Reading:
     """
-    Some eight requests, and one for each environment. What cannot be had is named in the reading. Raises RailwayError
-    where nothing can.
+    Eight requests, and two for each environment. What cannot be had is named in the reading. Raises RailwayError where
+    nothing can.
     """
     return await _Reader(railway, await railway.project(project_id), now).read()
 
@@ -71,7 +71,7 @@ class _Reader:
             self._miss("other environments, if there are any: RAILWAY_TOKEN is for one")
         period, workspace = await self._billing()
         day_ago = self._now - DAY
-        used = await self._usage(period.start)
+        used = await self._usage(period.start, "usage")
         told, without = await self._metrics(period.start)
         rate = None
         if used is None:
@@ -80,7 +80,7 @@ class _Reader:
             origin = USAGE
             self._notes += [f"days are without {each}" for each in without]
             self._look_for(used)
-            rate = await self._usage(day_ago)
+            rate = await self._usage(day_ago, "usage of the last 24 hours")
         if rate is None:
             rate = [used for each in told for used in each.lately]
         first = min((each.first for each in told if each.first is not None), default=day_ago)
@@ -111,7 +111,7 @@ class _Reader:
         try:
             billing = await self._railway.billing(self._project.workspace_id)
         except RailwayError as error:
-            _raise_if_hopeless(error)
+            _raise_if_hopeless(error, "away")
             self._notes.append(f"a month of the calendar is taken for the billing period: {error}")
             return calendar, None
         workspace = Workspace(
@@ -126,13 +126,13 @@ class _Reader:
             return calendar, workspace
         return Period(billing.period_start, billing.period_end), workspace
 
-    async def _usage(self, since: datetime) -> list[Used] | None:
+    async def _usage(self, since: datetime, what: str) -> list[Used] | None:
         """None where Railway does not tell, for which there are metrics."""
         try:
             told = await self._railway.usage(self._project.id, _ASKED, since=since, until=self._now)
         except RailwayError as error:
-            _raise_if_hopeless(error)
-            self._notes.append(f"metrics are taken for usage: {error}")
+            _raise_if_hopeless(error, "away")
+            self._notes.append(f"metrics are taken for {what}: {error}")
             return None
         return [used for each in told if (used := self._used(each)) is not None]
 
@@ -178,6 +178,9 @@ class _Reader:
             except RailwayError as error:
                 _raise_if_hopeless(error)
                 without.append(f"the environment {environment.name}: {error}")
+                if error.cause == "away":  # who waits for the others waits in vain
+                    without.append("environments after that")
+                    break
                 continue
             # Tens of thousands of points: not on the event loop, and not those of all environments at once.
             told.append(await asyncio.to_thread(_told, series, self._names, start, self._now))
@@ -229,8 +232,8 @@ class _Reader:
         return expected
 
 
-def _raise_if_hopeless(error: RailwayError) -> None:
-    if error.cause in _HOPELESS:
+def _raise_if_hopeless(error: RailwayError, *others: Cause) -> None:
+    if error.cause in (*_HOPELESS, *others):
         raise error
 
 
