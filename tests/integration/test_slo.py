@@ -8,11 +8,14 @@ import random
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from unittest import mock
 
 import psycopg
 import pytest
 from prometheus_client import CollectorRegistry
 
+from ogel.adapters.embedded import EmbeddedServers, postgres
 from ogel.adapters.postgres import PoolOptions, make_pool
 from ogel.features.observability.settings import ObservabilitySettings
 from ogel.features.observability.slo.delivering import DeploymentWatch
@@ -20,6 +23,7 @@ from ogel.features.observability.slo.jobs import FoldTallies
 from ogel.features.observability.slo.purges import purges_of_slo
 from ogel.features.observability.slo.service import SloService
 from ogel.features.observability.slo.standings import Standing
+from ogel.features.observability.slo.statements import told_by_postgres
 from ogel.features.observability.slo.store import SloStore
 from ogel.features.observability.slo.uptime import UptimeWatch
 from ogel.features.observability.usage.flusher import Flusher
@@ -259,3 +263,41 @@ def test_what_is_older_than_the_longest_window_is_forgotten(database_url: str) -
             assert await rows(database, left) == [(1,)]
 
     asyncio.run(story())
+
+
+COUNT_STATEMENTS = "CREATE SCHEMA extensions; CREATE EXTENSION pg_stat_statements SCHEMA extensions"
+
+
+def test_postgres_tells_nothing_of_statements_that_it_does_not_count(database_url: str) -> None:
+    async def noted() -> str | None:
+        async with connected(database_url) as database:
+            return await told_by_postgres(database, 0.05)
+
+    assert asyncio.run(noted()) is None
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute(COUNT_STATEMENTS)
+    unloaded = asyncio.run(noted())
+    assert unloaded is not None
+    assert unloaded.startswith("pg_stat_statements tells nothing: pg_stat_statements must be loaded")
+
+
+@pytest.mark.long
+def test_postgres_tells_of_statements_that_it_counts(tmp_path: Path) -> None:
+    async def noted(url: str) -> str | None:
+        async with connected(url) as database:
+            return await told_by_postgres(database, 0.05)
+
+    with (
+        mock.patch.dict(
+            postgres._SETTINGS, {"fsync": "off", "shared_preload_libraries": "pg_stat_statements"}
+        ),
+        EmbeddedServers.start(tmp_path) as servers,
+    ):
+        assert servers.database_url
+        with psycopg.connect(servers.database_url, autocommit=True) as connection:
+            connection.execute(COUNT_STATEMENTS)
+            for _ in range(3):
+                connection.execute("SELECT pg_sleep(0.06)")
+        loaded = asyncio.run(noted(servers.database_url))
+    assert loaded is not None
+    assert "and 3 were of statements that take longer than 50 ms" in loaded

@@ -19,7 +19,7 @@ class JobMetrics:
     """Counted where it happens, in this process; depths are asked of the database when scraped (see system feature)."""
 
     def __init__(self, registry: CollectorRegistry, tallies: Tallies | None = None) -> None:
-        """`tallies` are for the objectives: how first attempts waited (`queue.mail`), and ends (`ended.mail.send`)."""
+        """`tallies` are for the objectives: waits of first attempts (`queue.mail`), and ends (`ended.mail.send`)."""
         self._tallies = Tallies() if tallies is None else tallies
         self._lag = Histogram(
             "ogel_job_lag_seconds",

@@ -117,3 +117,7 @@ SELECT count(*) FROM (SELECT FROM slo_commits WHERE noted_at < %(before)s LIMIT 
 DELETE FROM slo_commits WHERE deployment IN (
   SELECT deployment FROM slo_commits WHERE noted_at < %(before)s LIMIT %(limit)s FOR UPDATE SKIP LOCKED
 )
+
+-- statements_schema --
+SELECT n.nspname FROM pg_extension AS e JOIN pg_namespace AS n ON n.oid = e.extnamespace
+WHERE e.extname = 'pg_stat_statements'

@@ -44,7 +44,7 @@ class SloReport(Struct, frozen=True):
     checked_at: Timestamp
 
 
-def info(objective: Objective, windows: dict[str, Standing]) -> ObjectiveInfo:
+def info(objective: Objective, windows: dict[str, Standing], note: str | None) -> ObjectiveInfo:
     return ObjectiveInfo(
         objective.name,
         objective.says,
@@ -53,4 +53,5 @@ def info(objective: Objective, windows: dict[str, Standing]) -> ObjectiveInfo:
         objective.target,
         objective.at_least,
         windows,
+        note,
     )

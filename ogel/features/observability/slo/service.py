@@ -13,10 +13,11 @@ from msgspec import Struct
 
 from ogel.features.observability.slo.alerts import samples_of
 from ogel.features.observability.slo.delivering import DeploymentWatch
-from ogel.features.observability.slo.objectives import Objective, objectives
+from ogel.features.observability.slo.objectives import DATABASE, Objective, objectives
 from ogel.features.observability.slo.report import SloReport, Status, info
 from ogel.features.observability.slo.settings import SloSettings
 from ogel.features.observability.slo.standings import Standing, standing
+from ogel.features.observability.slo.statements import told_by_postgres
 from ogel.features.observability.slo.store import SloStore
 from ogel.features.observability.slo.uptime import minutes_of
 from ogel.features.observability.slo.windows import SHOWN, WINDOWS, begin_of, pieces_of
@@ -56,8 +57,13 @@ class SloService:
     async def report(self) -> SloReport:
         """Of deployments, too: that may wait for Railway for seconds."""
         looked = await self.look()
+        note = await told_by_postgres(self._database, self._settings.slo_database_p95_ms / 1000)
         items = [
-            info(objective, {window: standings[window] for window in SHOWN})
+            info(
+                objective,
+                {window: standings[window] for window in SHOWN},
+                note if objective.series == DATABASE else None,
+            )
             for objective, standings in looked.kept
         ]
         items += await self._deployments.objectives(looked.at)
