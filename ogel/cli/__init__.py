@@ -76,6 +76,7 @@ SECTIONS = {
         "request": "Any call of the API, with the key and the address of all commands.",
     },
     "Railway": {
+        "railway": "What the file that describes services to Railway would change there.",
         "release": "What each service runs, and what it could go back to; deploy, and go back.",
         "smoke": "Check a deployment from outside: publish an event, receive it signed, and all the rest.",
     },

@@ -143,7 +143,7 @@ def test_the_services_of_a_suite_are_told_by_what_they_start() -> None:
     ]
     assert [each.name for each in of_suite(instances)] == ["api", "suite", "worker"]
     assert [each.name for each in of_suite(instances, ["shop"])] == ["shop"]
-    with pytest.raises(NotFound, match="no service .wroker.; there are api, Postgres, shop, suite, worker"):
+    with pytest.raises(NotFound, match=r"no service .wroker.; there are api, Postgres, shop, suite, worker"):
         of_suite(instances, ["wroker"])
     with pytest.raises(NotFound, match="none of Postgres, shop starts a process"):
         of_suite([instances[1], instances[3]])

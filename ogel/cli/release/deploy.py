@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 
 
 @click.command("deploy")
-@click.option("--image", metavar="IMAGE", help="ghcr.io/you/ogel@sha256:…, or with a tag that stays what it is.")
+@click.option(
+    "--image", metavar="IMAGE", help="ghcr.io/you/ogel@sha256:…, or with a tag that stays what it is."
+)
 @click.option("--commit", metavar="HASH", help="Of the repository that the services are made of.")
 @services_option
 @click.option("--yes", is_flag=True, help="Do not ask.")
@@ -38,8 +40,8 @@ def command(
 ) -> None:
     """Have all services run an image or a commit, and follow that to its end.
 
-    `api` goes first, because it brings the schema along; the others when it runs. Exit 1 when one does not end well: then
-    the others run on, and `ogel release rollback --before` undoes what has changed.
+    `api` goes first, because it brings the schema along; the others when it runs. Exit 1 when one does not end
+    well: the others then run on, and `ogel release rollback --before` undoes what has changed.
     """
     if (image is None) == (commit is None):
         raise click.UsageError("--image or --commit: give one of them")

@@ -34,7 +34,9 @@ class Schema(NamedTuple):
 @click.command("rollback")
 @services_option
 @click.option("--to", type=identifier, metavar="ID", help="A deployment that `ogel release status` shows.")
-@click.option("--before", type=moment, metavar="TIME|AGE", help="What ran then: 2026-01-31T08:15:30Z, 15m, 2h.")
+@click.option(
+    "--before", type=moment, metavar="TIME|AGE", help="What ran then: 2026-01-31T08:15:30Z, 15m, 2h."
+)
 @click.option("--dry-run", is_flag=True, help="Say what would be done.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @place_options
@@ -51,8 +53,8 @@ def command(
 ) -> None:
     """Have services run what they ran before: image and variables of then, without a build.
 
-    Without --to and --before it is one step: what was deployed last, and what was deployed along with it, goes back to the
-    last deployment that was good. The schema stays as it is. Exit 1 when it does not end well.
+    Without --to and --before it is one step: what was deployed last, and what was deployed along with it, goes back
+    to the last deployment that was good. The schema stays as it is. Exit 1 when it does not end well.
     """
     if to is not None and before is not None:
         raise click.UsageError("--to and --before: take one of them")
@@ -140,7 +142,8 @@ def _words(deployment: Deployment | None) -> str:
 def _document(way: WayBack, schema: Schema) -> dict[str, object]:
     return {
         "returns": [
-            {"service": each.service.name, "from": each.service.running, "to": each.to} for each in way.returns
+            {"service": each.service.name, "from": each.service.running, "to": each.to}
+            for each in way.returns
         ],
         "stays": way.stays,
         "schema": {"moved_on": schema.moved, "unseen": schema.unseen},

@@ -22,9 +22,7 @@ if TYPE_CHECKING:
 @services_option
 @place_options
 @json_option
-def command(
-    services: tuple[str, ...], project: str | None, environment: str | None, as_json: bool
-) -> None:
+def command(services: tuple[str, ...], project: str | None, environment: str | None, as_json: bool) -> None:
     """Which deployment each service runs, of what, and which one could be gone back to."""
 
     async def question(railway: Railway, settings: Settings) -> Sequence[ServiceHistory]:
@@ -50,7 +48,9 @@ def _since(service: ServiceHistory) -> str | None:
 
 def _back(service: ServiceHistory) -> str | None:
     last: Deployment | None = service.last
-    return None if last is None else f"{last.id} ({', '.join(filter(None, [told(last), age(last.created_at)]))})"
+    return (
+        None if last is None else f"{last.id} ({', '.join(filter(None, [told(last), age(last.created_at)]))})"
+    )
 
 
 _TABLE: Table[ServiceHistory] = Table(
