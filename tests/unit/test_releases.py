@@ -9,6 +9,7 @@ import pytest
 
 from ogel.features.releases.history import (
     ServiceHistory,
+    as_in,
     history,
     moved_on,
     of_suite,
@@ -100,6 +101,23 @@ def test_a_moment_is_what_ran_then_also_after_a_deployment_that_never_came_to_ru
     assert way.stays == {"worker": "runs what it ran then"}
     assert not until([api, failed], at(99)).returns
     assert until([api], at(-5)).stays == {"api": "has nothing of then that Railway could still go back to"}
+
+
+def test_what_ran_at_a_time_that_was_recorded_runs_again() -> None:
+    api = service("api", deployment("api", 0), deployment("api", 60, "SUCCESS", commit="b"))
+    worker = service("worker", deployment("worker", 1, "SUCCESS"))
+    clock = service("scheduler", deployment("scheduler", 0), deployment("scheduler", 61, "SUCCESS"))
+    mail = service("worker-mail", deployment("worker-mail", 62, "SUCCESS"))
+    way = as_in(
+        [api, worker, clock, mail],
+        {"api": "api-0", "worker": "worker-1", "scheduler": "scheduler--9", "worker-mail": None},
+    )
+    assert ids(way) == [("api", "api-0")]
+    assert way.stays == {
+        "worker": "runs what it ran then",
+        "scheduler": "cannot go back to scheduler--9: Railway has it no more",
+        "worker-mail": "did not run then",
+    }
 
 
 def test_an_image_that_never_came_to_run_does_not_stay_set() -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 import click
+from msgspec import Struct
 
 from ogel.cli.operator import identifier, json_option, say_json
 from ogel.cli.railway_project import ask_railway, place_of, place_options
@@ -22,6 +23,22 @@ if TYPE_CHECKING:
     from ogel.settings import Settings
 
 _SUITE_SECONDS = 5.0
+_MOST_BYTES = 4 * 1024 * 1024
+
+
+class _Running(Struct):
+    id: str
+
+
+class _Service(Struct):
+    service_id: str
+    running: _Running | None
+
+
+class _Status(Struct):
+    """Of what `ogel release status --json` says, what counts here."""
+
+    items: list[_Service]
 
 
 class Schema(NamedTuple):
@@ -37,6 +54,13 @@ class Schema(NamedTuple):
 @click.option(
     "--before", type=moment, metavar="TIME|AGE", help="What ran then: 2026-01-31T08:15:30Z, 15m, 2h."
 )
+@click.option(
+    "--as-in",
+    "recorded",
+    type=click.File("rb"),
+    metavar="FILE|-",
+    help="What ran when `ogel release status --json` wrote it.",
+)
 @click.option("--dry-run", is_flag=True, help="Say what would be done.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @place_options
@@ -45,6 +69,7 @@ def command(
     services: tuple[str, ...],
     to: str | None,
     before: datetime | None,
+    recorded: BinaryIO | None,
     dry_run: bool,
     yes: bool,
     project: str | None,
@@ -53,18 +78,19 @@ def command(
 ) -> None:
     """Have services run what they ran before: image and variables of then, without a build.
 
-    Without --to and --before it is one step: what was deployed last, and what was deployed along with it, goes back
-    to the last deployment that was good. The schema stays as it is. Exit 1 when it does not end well.
+    Without --to, --before and --as-in it is one step: what was deployed last, and what was deployed along with it,
+    goes back to the last deployment that was good. The schema stays as it is. Exit 1 when it does not end well.
     """
-    if to is not None and before is not None:
-        raise click.UsageError("--to and --before: take one of them")
+    if sum(each is not None for each in (to, before, recorded)) > 1:
+        raise click.UsageError("--to, --before and --as-in: take one of them")
     if as_json and not (yes or dry_run):
         raise click.UsageError("--json asks nobody: it needs --yes, or --dry-run")
 
     async def look(railway: Railway, settings: Settings) -> WayBack:
         place = await place_of(railway, settings, project, environment)
-        return _way(await releases(railway, place, services).status(), to, before)
+        return _way(await releases(railway, place, services).status(), to, before, earlier)
 
+    earlier = None if recorded is None else _earlier(recorded)
     way = ask_railway(look)
     schema = _schema(way)
     if not as_json:
@@ -86,11 +112,30 @@ def command(
     sys.exit(0 if all(each.well for each in ended) else 1)
 
 
-def _way(services: Sequence[ServiceHistory], to: str | None, before: datetime | None) -> WayBack:
+def _earlier(recorded: BinaryIO) -> Mapping[str, str | None]:
+    import msgspec
+
+    try:
+        status = msgspec.json.decode(recorded.read(_MOST_BYTES), type=_Status)
+    except msgspec.DecodeError as error:
+        raise click.UsageError(
+            f"--as-in: that is not what `ogel release status --json` writes: {error}"
+        ) from None
+    return {each.service_id: each.running and each.running.id for each in status.items}
+
+
+def _way(
+    services: Sequence[ServiceHistory],
+    to: str | None,
+    before: datetime | None,
+    earlier: Mapping[str, str | None] | None,
+) -> WayBack:
     from ogel.features.releases import history
 
     if to is not None:
         return history.to_deployment(services, to)
+    if earlier is not None:
+        return history.as_in(services, earlier)
     return history.one_step(services) if before is None else history.until(services, before)
 
 

@@ -130,6 +130,26 @@ def until(services: Sequence[ServiceHistory], moment: datetime) -> WayBack:
     return WayBack(returns, stays, restored)
 
 
+def as_in(services: Sequence[ServiceHistory], earlier: Mapping[str, str | None]) -> WayBack:
+    """To the deployments that ran by service id; None: nothing did. What was not known then stays."""
+    _refuse_while_under_way(services)
+    returns, stays, restored = [], {}, []
+    for each in services:
+        wanted = earlier.get(each.service_id)
+        target = next((one for one in each.before if one.id == wanted), None)
+        if each.running is None or wanted is None:
+            stays[each.name] = "did not run then"
+        elif each.running.id == wanted:
+            stays[each.name] = "runs what it ran then"
+            if each.running.image not in (None, each.image):
+                restored.append(each)
+        elif target is None:
+            stays[each.name] = f"cannot go back to {wanted}: Railway has it no more"
+        else:
+            returns.append(Return(each, target))
+    return WayBack(returns, stays, restored)
+
+
 def to_deployment(services: Sequence[ServiceHistory], deployment_id: str) -> WayBack:
     """To one deployment of one service; the others to what they had of the same commit or image, if it is another."""
     _refuse_while_under_way(services)
