@@ -121,7 +121,7 @@ def _earlier(recorded: BinaryIO) -> Mapping[str, str | None]:
         raise click.UsageError(
             f"--as-in: that is not what `ogel release status --json` writes: {error}"
         ) from None
-    return {each.service_id: each.running and each.running.id for each in status.items}
+    return {each.service_id: None if each.running is None else each.running.id for each in status.items}
 
 
 def _way(

@@ -13,8 +13,8 @@ def current_resources(
     project: Project, config: Mapping[str, Any], variables: Mapping[str, Mapping[str, str]]
 ) -> Mapping[str, Resource]:
     """
-    By address. `config` is the environment's; `variables` by service id, as they were written: those that are in the
-    configuration and not there are sealed, and their value is None.
+    By address. `config` is the environment's, and names the variables that somebody has set; `variables` has them by
+    service id, as they were written, beside those that Railway adds. A value that is not there is sealed: None.
     """
     found = {}
     names = {each.id: each.name for each in project.services}
@@ -23,7 +23,7 @@ def current_resources(
         kind = "database" if is_database(image) else "service"
         name = names.get(id, id)
         written = variables.get(id, {})
-        known = dict.fromkeys(_names(service.get("variables")), None) | dict(written)
+        known = {each: written.get(each) for each in _names(service.get("variables"))}
         found[f"{kind}.{name}"] = {**service, "type": kind, "name": name, "id": id, "variables": known}
     buckets = {each.id: each.name for each in project.buckets}
     for id, bucket in _live(config, "buckets"):
