@@ -170,10 +170,10 @@ def buckets() -> list[dict[str, Any]]:
     name = os.environ.get("OGEL_RAILWAY_BUCKET")
     if not name:
         return []
-    region = os.environ.get("OGEL_RAILWAY_BUCKET_REGION", BUCKET_REGIONS[0])
+    region = os.environ.get("OGEL_RAILWAY_REGION", BUCKET_REGIONS[0])
     if region not in BUCKET_REGIONS:
         raise SystemExit(
-            f"OGEL_RAILWAY_BUCKET_REGION is {region!r}; it takes one of: {', '.join(BUCKET_REGIONS)}."
+            f"OGEL_RAILWAY_REGION is {region!r}; it takes one of: {', '.join(BUCKET_REGIONS)}."
         )
     return [{"address": f"bucket.{name}", "type": "bucket", "name": name, "config": {"region": region}}]
 

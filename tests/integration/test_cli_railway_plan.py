@@ -117,6 +117,21 @@ def test_what_is_there_is_compared_and_no_value_is_told(
     assert (done.code, done.out, done.err) == (0, "nothing to do\n", "")
 
 
+def test_what_the_file_made_before_and_has_no_more_is_deleted(
+    railway: RailwayServer, environment: Environment, small: Path
+) -> None:
+    for name in ("worker", "shop"):
+        environment.service(name, start_command=f"/app/entrypoints/{name}")
+    environment.made_by = {"service.worker": "ogel", "service.shop": "shop"}
+    finished = plan(railway, environment, small)
+    assert "- service worker is deleted, with all that it has" in finished.out
+    assert "shop" not in finished.out + finished.err
+    railway.misbehave(when="iacPartials", error="environment", message='Cannot query field "iacPartials"')
+    finished = plan(railway, environment, small)
+    assert "is deleted" not in finished.out
+    assert "warning: service.worker is not in the file; whether the file made it" in finished.err
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [

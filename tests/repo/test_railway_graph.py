@@ -55,8 +55,8 @@ def test_what_it_cannot_take_is_refused_by_name() -> None:
     assert refused(OGEL_RAILWAY_LAYOUT="many") == (
         "OGEL_RAILWAY_LAYOUT is 'many'; it takes one of: one, worker, queues."
     )
-    assert "OGEL_RAILWAY_BUCKET_REGION is 'europe'" in refused(
-        OGEL_RAILWAY_BUCKET="files", OGEL_RAILWAY_BUCKET_REGION="europe"
+    assert "OGEL_RAILWAY_REGION is 'europe'" in refused(
+        OGEL_RAILWAY_BUCKET="files", OGEL_RAILWAY_REGION="europe"
     )
     assert "OGEL_RAILWAY_KEEP has 'kong=Kong'" in refused(OGEL_RAILWAY_KEEP="kong=Kong")
     both = refused(OGEL_RAILWAY_IMAGE="ghcr.io/someone/ogel:1", OGEL_RAILWAY_REPO="someone/ogel")

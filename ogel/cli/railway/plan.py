@@ -13,6 +13,7 @@ from ogel.cli.operator import json_option, say_json
 from ogel.cli.railway_project import ask_railway, place_of, place_options
 from ogel.cli.tables import printable
 from ogel.kernel.errors import OgelError
+from ogel.runtime.railway import RailwayError
 
 if TYPE_CHECKING:
     from ogel.features.releases.configuration.changes import Change, ChangeSet
@@ -79,7 +80,17 @@ async def _compared(railway: Railway, project_id: str, environment_id: str, grap
         for each in project.services
         if each.name in declared and each.id in there
     }
-    return change_set(graph, current_resources(project, config, variables))
+    owners = await _owners(railway, environment_id)
+    return change_set(graph, current_resources(project, config, variables), owners)
+
+
+async def _owners(railway: Railway, environment_id: str) -> Mapping[str, str] | None:
+    try:
+        return await railway.made_by(environment_id)
+    except RailwayError as error:
+        if error.cause != "changed":
+            raise
+        return None
 
 
 def _show(found: ChangeSet) -> None:

@@ -152,6 +152,7 @@ class Environment:
     """
     staged      in the shape of its configuration.
     restricted  only administrators may look into it, and no token of the world is one's.
+    made_by     by address, the configuration file that made it.
     """
 
     project: Project
@@ -162,6 +163,7 @@ class Environment:
     patch_id: str = "<empty>"
     commits: list[str] = field(default_factory=list)
     restricted: bool = False
+    made_by: dict[str, str] = field(default_factory=dict)
     id: str = field(default_factory=_id)
 
     def service(self, name: str, **made_of: Any) -> Instance:
