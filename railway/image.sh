@@ -1,9 +1,10 @@
 #!/bin/sh
-# Builds the image of a commit, pushes it, and prints the name by which it is what it is for good:
+# Builds the image of the commit that is checked out, pushes it, and prints the name by which it is what it is for good:
 #
 #   railway/image.sh ghcr.io/you/ogel COMMIT
 set -eu
 
-docker build --build-arg OGEL_COMMIT="$2" --tag "$1:$2" . >&2
+docker build --build-arg OGEL_COMMIT="$2" --build-arg OGEL_COMMITTED_AT="$(git show -s --format=%cI)" \
+  --tag "$1:$2" . >&2
 docker push "$1:$2" >&2
 docker inspect --format '{{index .RepoDigests 0}}' "$1:$2"

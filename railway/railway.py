@@ -172,9 +172,7 @@ def buckets() -> list[dict[str, Any]]:
         return []
     region = os.environ.get("OGEL_RAILWAY_REGION", BUCKET_REGIONS[0])
     if region not in BUCKET_REGIONS:
-        raise SystemExit(
-            f"OGEL_RAILWAY_REGION is {region!r}; it takes one of: {', '.join(BUCKET_REGIONS)}."
-        )
+        raise SystemExit(f"OGEL_RAILWAY_REGION is {region!r}; it takes one of: {', '.join(BUCKET_REGIONS)}.")
     return [{"address": f"bucket.{name}", "type": "bucket", "name": name, "config": {"region": region}}]
 
 

@@ -96,8 +96,7 @@ def test_what_is_there_is_compared_and_no_value_is_told(
     assert finished.out.splitlines() == [
         "+ api: variable OGEL_SECRET is set",
         "~ api: variable PORT gets another value",
-        "- api: variable LICENSE is deleted",
-        "- api: variable OLD is deleted",
+        "- api: variables LICENSE, OLD are deleted",
         "~ api: source.image is ogel:2, and was ogel:1",
         "2 of 5 delete something: `apply` wants --confirm-destructive",
     ]

@@ -95,7 +95,7 @@ def test_one_step_back_restores_image_and_variables_of_the_whole_release(
     finished = release(railway, suite, "rollback", "--yes")
     assert (finished.code, finished.err) == (0, "")
     first, second = (each.id for each in suite.api.deployments[:2])
-    assert f"api  from {second} (ogel:2, " in finished.out and f" back to {first} (ogel:1, " in finished.out
+    assert f"  from  {second} (ogel:2, " in finished.out and f"  to    {first} (ogel:1, " in finished.out
     assert "cannot be seen: no suite is named" in finished.out
     for service in (suite.api, suite.worker):
         assert made_of(service) == ("ghcr.io/you/ogel:1", "ghcr.io/you/ogel:1")

@@ -11,4 +11,4 @@ COMMANDS = {"plan": "What `railway config apply` would create, change and delete
 
 @click.group("railway", cls=LateGroup, late=COMMANDS, prefix="railway.")
 def command() -> None:
-    """The file that describes services to Railway."""
+    """What the file that describes services to Railway would change there."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,17 +12,24 @@ import click
 
 from ogel.cli.operator import json_option, say_json
 from ogel.cli.railway_project import ask_railway, place_of, place_options
-from ogel.cli.tables import printable
+from ogel.cli.tables import printable, wrapped
 from ogel.kernel.errors import OgelError
 from ogel.runtime.railway import RailwayError
 
 if TYPE_CHECKING:
-    from ogel.features.releases.configuration.changes import Change, ChangeSet
+    from ogel.features.releases.configuration.changes import Change, ChangeSet, Kind
     from ogel.features.releases.configuration.graph import Graph
     from ogel.runtime.railway import Railway
     from ogel.settings import Settings
 
 _MARKS = {"create": ("+", "green"), "change": ("~", "yellow"), "delete": ("-", "red")}
+# Of a variable, and of several.
+_DONE = {
+    "create": ("is set", "are set"),
+    "change": ("gets another value", "get other values"),
+    "delete": ("is deleted", "are deleted"),
+}
+_VARIABLES = "variables."
 _MOST_CHARACTERS = 60
 
 
@@ -94,9 +102,12 @@ async def _owners(railway: Railway, environment_id: str) -> Mapping[str, str] | 
 
 
 def _show(found: ChangeSet) -> None:
-    for change in found.changes:
-        mark, colour = _MARKS[change.kind]
-        click.echo(f"{click.style(mark, fg=colour)} {printable(_words(change))}")
+    for kind, text in _lines(found.changes):
+        mark, colour = _MARKS[kind]
+        first, *more = wrapped(printable(text), len(mark) + 1)
+        click.echo(f"{click.style(mark, fg=colour)} {first}")
+        for line in more:
+            click.echo(f"  {line}")
     for problem in found.problems:
         click.secho(printable(f"{problem.severity}: {problem.what} {problem.message}"), err=True,
                     fg="red" if problem.severity == "error" else "yellow")  # fmt: skip
@@ -108,6 +119,23 @@ def _show(found: ChangeSet) -> None:
                     fg="red")  # fmt: skip
 
 
+def _lines(changes: Sequence[Change]) -> Iterator[tuple[Kind, str]]:
+    """Variables of a service that go the same way stand on one line."""
+    for (what, kind, of_variables), several in groupby(changes, key=_line_of):
+        if of_variables:
+            names = [change.path.removeprefix(_VARIABLES) for change in several]
+            word = "variable" if len(names) == 1 else "variables"
+            done = _DONE[kind][len(names) > 1]
+            yield kind, f"{what.partition('.')[2]}: {word} {', '.join(names)} {done}"
+        else:
+            for change in several:
+                yield kind, _words(change)
+
+
+def _line_of(change: Change) -> tuple[str, Kind, bool]:
+    return change.what, change.kind, change.path.startswith(_VARIABLES)
+
+
 def _words(change: Change) -> str:
     what, name = change.what.partition(".")[::2]
     field, _, path = change.path.partition(".")
@@ -116,9 +144,6 @@ def _words(change: Change) -> str:
             return f"{what} {name} is made{_made_of(change.after)}"
         case "":
             return f"{what} {name} is deleted, with all that it has"
-        case "variables":
-            done = {"create": "is set", "change": "gets another value", "delete": "is deleted"}[change.kind]
-            return f"{name}: variable {path} {done}"
         case "networking":
             port = path.partition(".")[2]
             done = "gets a public TCP proxy" if change.kind == "create" else "loses its public TCP proxy"

@@ -15,7 +15,7 @@ COMMANDS = {
 
 @click.group("release", cls=LateGroup, late=COMMANDS, prefix="release.")
 def command() -> None:
-    """What runs on Railway, and what ran before.
+    """What each service runs, and what it could go back to; deploy, and go back.
 
     They need RAILWAY_TOKEN, which is for one environment, or RAILWAY_API_TOKEN.
     """

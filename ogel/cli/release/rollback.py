@@ -13,7 +13,7 @@ from msgspec import Struct
 from ogel.cli.operator import identifier, json_option, say_json
 from ogel.cli.railway_project import ask_railway, place_of, place_options
 from ogel.cli.release.shared import age, releases, say_change, say_ended, services_option, silent, told
-from ogel.cli.tables import printable
+from ogel.cli.tables import printable, show_fields
 from ogel.cli.times import moment
 
 if TYPE_CHECKING:
@@ -162,10 +162,11 @@ def _schema(way: WayBack) -> Schema:
 
 def _show(way: WayBack, schema: Schema) -> None:
     for each in way.returns:
-        line = f"{each.service.name}  from {_words(each.service.running)}  back to {_words(each.to)}"
-        click.echo(printable(line))
+        click.secho(printable(each.service.name), bold=True)
+        show_fields([("from", _words(each.service.running)), ("to", _words(each.to))], indent="  ")
     for name, why in way.stays.items():
-        click.echo(printable(f"{name}  stays: it {why}"))
+        click.secho(printable(name), bold=True)
+        show_fields([("stays", f"it {why}")], indent="  ")
     if schema.moved:
         names = ", ".join(schema.moved[:3]) + (" …" if len(schema.moved) > 3 else "")
         click.secho(

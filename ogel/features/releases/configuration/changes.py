@@ -152,11 +152,12 @@ def _differences(address: str, after: Resource, before: Resource) -> Iterator[Ch
 
 def _variables(address: str, after: Resource, before: Resource) -> Iterator[Change]:
     there, wanted = _part(before, "variables"), _part(after, "variables")
-    for name, value in sorted(wanted.items()):
-        written = _written(value)
-        if value.get("type") == "preserve" or (name in there and there[name] == written):
-            continue
-        yield Change("change" if name in there else "create", address, f"variables.{name}")
+    written = {name: _written(value) for name, value in wanted.items() if value.get("type") != "preserve"}
+    for name in sorted({*written} - {*there}):
+        yield Change("create", address, f"variables.{name}")
+    for name in sorted({*written} & {*there}):
+        if there[name] != written[name]:
+            yield Change("change", address, f"variables.{name}")
     for name in sorted({*there} - {*wanted}):
         yield Change("delete", address, f"variables.{name}", destructive=True)
 
