@@ -4,7 +4,6 @@
 #   railway/image.sh ghcr.io/you/ogel COMMIT
 set -eu
 
-docker build --build-arg OGEL_COMMIT="$2" --build-arg OGEL_COMMITTED_AT="$(git show -s --format=%cI)" \
-  --tag "$1:$2" . >&2
+docker build --build-arg OGEL_COMMIT="$2" --tag "$1:$2" . >&2
 docker push "$1:$2" >&2
 docker inspect --format '{{index .RepoDigests 0}}' "$1:$2"
