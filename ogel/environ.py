@@ -35,7 +35,18 @@ _CLOSE = 0.8
 OF_CLIENTS = frozenset({"OGEL_URL", "OGEL_KEY", "OGEL_PROFILE"})
 # What railway/railway.py is told.
 OF_RAILWAY_PY = frozenset(
-    {"OGEL_RAILWAY_BRANCH", "OGEL_RAILWAY_IMAGE", "OGEL_RAILWAY_LAYOUT", "OGEL_RAILWAY_REPO"}
+    {
+        "OGEL_RAILWAY_AUTH",
+        "OGEL_RAILWAY_BRANCH",
+        "OGEL_RAILWAY_BUCKET",
+        "OGEL_RAILWAY_IMAGE",
+        "OGEL_RAILWAY_KEEP",
+        "OGEL_RAILWAY_LAYOUT",
+        "OGEL_RAILWAY_POSTGRES",
+        "OGEL_RAILWAY_REDIS",
+        "OGEL_RAILWAY_REGION",
+        "OGEL_RAILWAY_REPO",
+    }
 )
 # OGEL_* variables of the program's tests.
 _OTHERS = ("OGEL_TEST_",)

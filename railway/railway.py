@@ -11,8 +11,8 @@ from typing import Any
 PARTIAL = "ogel"
 
 # The names of the database services in the same project.
-POSTGRES = "Postgres"
-REDIS = "Redis"
+POSTGRES = os.environ.get("OGEL_RAILWAY_POSTGRES", "Postgres")
+REDIS = os.environ.get("OGEL_RAILWAY_REDIS", "Redis")
 
 # Shared variables of the environment. The first two are made before the first `apply`; of the others those you need:
 # what is not made is empty, and Ogel takes that for not set. They are all settings without a default, and what belongs
@@ -90,6 +90,24 @@ SHARED_VARIABLES = (
     "RAILWAY_TOKEN",
 )
 
+# What a bucket of this project says of itself, by the settings that want to know.
+BUCKET_VARIABLES = {
+    "S3_BUCKET": "BUCKET",
+    "S3_ACCESS_KEY": "ACCESS_KEY_ID",
+    "S3_SECRET_KEY": "SECRET_ACCESS_KEY",
+    "S3_ENDPOINT": "ENDPOINT",
+    "S3_REGION": "REGION",
+}
+BUCKET_REGIONS = ("iad", "sjc", "ams", "sin")
+
+# Paths that `api` hands on while a service of a suite before it still has them: README.md, "From Supabase's services".
+KEPT = {
+    "rest": ("/rest/v1", 3000, "auth=open"),
+    "functions": ("/functions/v1", 9000, "auth=open"),
+    "graphql": ("/graphql/v1", 3000, "auth=open"),
+    "studio": ("/studio", 3000, "auth=admin"),
+}
+
 PORT = 8080
 DRAIN_SECONDS = 30
 
@@ -118,7 +136,7 @@ def main() -> dict[str, Any]:
     layout = os.environ.get("OGEL_RAILWAY_LAYOUT", "one")
     if layout not in LAYOUTS:
         raise SystemExit(f"OGEL_RAILWAY_LAYOUT is {layout!r}; it takes one of: {', '.join(LAYOUTS)}.")
-    return {"name": "ogel", "resources": [service(name, layout) for name in LAYOUTS[layout]]}
+    return {"name": "ogel", "resources": [*(service(name, layout) for name in LAYOUTS[layout]), *buckets()]}
 
 
 def service(name: str, layout: str) -> dict[str, Any]:
@@ -149,6 +167,17 @@ def source() -> dict[str, Any]:
             "build": build,
         }
     return {"kind": "empty", "build": build}
+
+
+def buckets() -> list[dict[str, Any]]:
+    """The one that OGEL_RAILWAY_BUCKET names, if it does. A bucket's region is for good."""
+    name = os.environ.get("OGEL_RAILWAY_BUCKET")
+    if not name:
+        return []
+    region = os.environ.get("OGEL_RAILWAY_REGION", BUCKET_REGIONS[0])
+    if region not in BUCKET_REGIONS:
+        raise SystemExit(f"OGEL_RAILWAY_REGION is {region!r}; it takes one of: {', '.join(BUCKET_REGIONS)}.")
+    return [{"address": f"bucket.{name}", "type": "bucket", "name": name, "config": {"region": region}}]
 
 
 def deploy(name: str, layout: str) -> dict[str, Any]:
@@ -186,9 +215,46 @@ def variables() -> dict[str, Any]:
         "OGEL_DRAIN_SECONDS": str(DRAIN_SECONDS),
     }
     return {
-        **{name: {"type": "literal", "value": value} for name, value in values.items()},
+        **{name: literal(value) for name, value in values.items()},
         **{name: {"type": "sharedReference", "name": name} for name in SHARED_VARIABLES},
+        **bucket_variables(),
+        **variables_of_before(),
     }
+
+
+def bucket_variables() -> dict[str, Any]:
+    """In place of the shared ones, where the bucket is one of this file's."""
+    return {
+        name: {"type": "reference", "resource": bucket["address"], "output": output}
+        for bucket in buckets()
+        for name, output in BUCKET_VARIABLES.items()
+    } | ({"STORAGE_BACKEND": literal("railway")} if buckets() else {})
+
+
+def variables_of_before() -> dict[str, Any]:
+    """
+    While another suite is moved out of: OGEL_RAILWAY_AUTH names the service whose tokens are still good, and
+    OGEL_RAILWAY_KEEP the services that still have a path, as `rest=PostgREST,studio=Supabase Studio`.
+    """
+    found = {}
+    if auth := os.environ.get("OGEL_RAILWAY_AUTH"):
+        found["OGEL_AUTH_LEGACY_JWT_SECRET"] = literal(variable_of(auth, "GOTRUE_JWT_SECRET"))
+    kept = [entry.strip() for entry in os.environ.get("OGEL_RAILWAY_KEEP", "").split(",") if entry.strip()]
+    if kept:
+        found["OGEL_UPSTREAMS"] = literal(",".join(upstream(entry) for entry in kept))
+    return found
+
+
+def upstream(entry: str) -> str:
+    what, _, name = entry.partition("=")
+    if what not in KEPT or not name:
+        raise SystemExit(f"OGEL_RAILWAY_KEEP has {entry!r}; it takes NAME=SERVICE, of {', '.join(KEPT)}.")
+    path, port, options = KEPT[what]
+    return f"{path}=http://{variable_of(name, 'RAILWAY_PRIVATE_DOMAIN')}:{port};{options}"
+
+
+def literal(value: str) -> dict[str, str]:
+    return {"type": "literal", "value": value}
 
 
 def variable_of(other: str, name: str) -> str:

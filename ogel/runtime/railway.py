@@ -374,3 +374,9 @@ class Railway(Protocol):
         The environment's whole configuration, by Railway's own names and service ids: services with source, deploy,
         networking and variables, volumes, buckets, shared variables. Values of variables are left encrypted.
         """
+
+    async def made_by(self, environment_id: str) -> Mapping[str, str]:
+        """
+        Which configuration file (Infrastructure as Code) made what, by address (`service.api`): the file's name, or `*`
+        for one that has none. RailwayError `changed` where Railway does not tell this.
+        """

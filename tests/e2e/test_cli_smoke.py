@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import http.client
 import json
 import re
 import signal
 import threading
 import time
-from collections.abc import Callable
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
@@ -23,6 +21,7 @@ from tests.support.answering import Asked, Handle, answer, answering
 from tests.support.certificates import make_certificate
 from tests.support.cli import Finished, ogel_here
 from tests.support.forking import Forked
+from tests.support.passing_on import handing_on
 from tests.support.process import ADMIN_KEY, Client, Ogel, free_port
 
 ROOT = Path(__file__).parents[2]
@@ -121,24 +120,6 @@ def test_what_nobody_does_has_a_code_of_its_own(database_url: str, servers: Serv
     failed = {step["name"]: step["cause"] for step in told["steps"] if not step["ok"]}
     assert failed == {"queues": "queues", "delivery": "delivery", "realtime": "realtime"}
     assert (told["cause"], told["seconds"] < 9) == ("queues", True)
-
-
-def handing_on(suite: Ogel, change: Callable[[Asked, bytes], bytes] = lambda asked, body: body) -> Handle:
-    """Asks the suite; `change` says what comes back instead of an answer's body."""
-
-    def handle(handler: BaseHTTPRequestHandler, asked: Asked) -> None:
-        connection = http.client.HTTPConnection("127.0.0.1", suite.port, timeout=30)
-        connection.request(asked.method, asked.target, asked.body, asked.headers)
-        came = connection.getresponse()
-        body = change(asked, came.read())
-        connection.close()
-        handler.send_response(came.status)
-        handler.send_header("content-type", came.headers.get("content-type", ""))
-        handler.send_header("content-length", str(len(body)))
-        handler.end_headers()
-        handler.wfile.write(body)
-
-    return handle
 
 
 def test_an_altered_delivery_and_an_altered_object_are_found(suite: Ogel, api: Client) -> None:

@@ -18,6 +18,7 @@ from urllib.parse import urlsplit, urlunsplit
 import pytest
 
 from ogel.environ import read_settings
+from ogel.kernel.clock import utc_now
 from tests.support.audit import seal as seal_audit_log
 from tests.support.carriers import TWILIO_PATH, Browser, Carriers, twilio_error
 from tests.support.cli import without_settings
@@ -133,7 +134,29 @@ def databases(world: World) -> Reading:
 
 
 def deploying(world: World) -> Reading:
-    return Reading(environment={"OGEL_KEY": world.ogel.environment["OGEL_ADMIN_KEY"]})
+    """Of a suite on Railway that runs its second image, beside an environment that has nothing yet."""
+    project = Railway().project("shop")
+    production, empty = project.environment("production"), project.environment("staging")
+    for name in ("api", "worker"):
+        service = production.service(name, image="ogel:1", start_command=f"/app/entrypoints/{name}")
+        service.deployed(at=utc_now() - timedelta(days=2))
+        service.image = "ogel:2"
+        service.deployed(at=utc_now() - timedelta(hours=3))
+        service.next_deployment("SUCCESS")
+    railway = world.beside.enter_context(RailwayServer(project.world))
+    place = {"OGEL_RAILWAY_LAYOUT": "worker", "OGEL_RAILWAY_IMAGE": "ogel:2"}
+    return Reading(
+        instead={
+            "ogel railway plan": f"ogel railway plan --environment {empty.name} --file {ROOT}/railway/railway.py"
+        },
+        environment={
+            "OGEL_KEY": world.ogel.environment["OGEL_ADMIN_KEY"],
+            "RAILWAY_ENVIRONMENT_ID": production.id,
+            **railway.variables(),
+            **place,
+        },
+        ends={"ogel railway plan": 2},
+    )
 
 
 def gateway(world: World) -> Reading:

@@ -2,63 +2,33 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from ogel.environ import OF_RAILWAY_PY
+from ogel.cli.railway.evaluating import evaluate as evaluate_file
+from ogel.environ import OF_RAILWAY_PY, read_settings
+from ogel.features.gateway.settings import GatewaySettings
+from ogel.features.releases.configuration.graph import Graph, problems
+from ogel.kernel.errors import ConfigError
 
 ROOT = Path(__file__).parents[2]
 LAYOUTS = ("one", "worker", "queues")
 SECRETS = {"OGEL_ADMIN_KEY", "OGEL_SECRET"}
 
-# What the CLI does with a Python file: import it from its path, call what it finds, print one JSON document.
-EVALUATE = """
-import importlib.util, json, sys
-spec = importlib.util.spec_from_file_location("evaluated", sys.argv[1])
-module = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(module)
-print(json.dumps({"partial": module.PARTIAL, "project": module.main()}))
-"""
 
-# The keys Railway's configuration takes; one it does not know would be dropped without a word.
-# fmt: off
-NODE_KEYS = {
-    "address", "type", "kind", "name", "source", "build", "deploy", "variables", "networking",
-    "volumeAttachments", "groupId", "tracing",
-}
-SOURCE_KEYS = {
-    "type", "repo", "branch", "image", "rootDirectory", "commitSha", "checkSuites", "autoUpdates",
-    "upstreamUrl",
-}
-BUILD_KEYS = {
-    "builder", "buildCommand", "buildEnvironment", "dockerfilePath", "watchPatterns", "railpackVersion",
-}
-DEPLOY_KEYS = {
-    "startCommand", "preDeployCommand", "healthcheckPath", "healthcheckTimeout", "numReplicas",
-    "multiRegionConfig", "cronSchedule", "restartPolicyType", "restartPolicyMaxRetries", "sleepApplication",
-    "overlapSeconds", "drainingSeconds", "requiredMountPath", "ipv6EgressEnabled", "registryCredentials",
-    "limitOverride",
-}
-# fmt: on
-VARIABLE_TYPES = {"literal", "reference", "sharedReference", "preserve", "raw"}
+def evaluate(**environment: str) -> Graph:
+    """With an empty environment, so that nothing but the file itself can help it."""
+    return evaluate_file(ROOT / "railway" / "railway.py", {"PATH": os.defpath, **environment})
 
 
-def evaluate(**environment: str) -> subprocess.CompletedProcess[str]:
-    """In isolated mode and with an empty environment, so that nothing but the file itself can help it."""
-    return subprocess.run(
-        [sys.executable, "-I", "-B", "-c", EVALUATE, str(ROOT / "railway" / "railway.py")],
-        env={"PATH": os.defpath, **environment},
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
+def refused(**environment: str) -> str:
+    with pytest.raises(ConfigError) as caught:
+        evaluate(**environment)
+    return caught.value.message.partition(": ")[2]
 
 
 def test_what_it_reads_is_known_to_be_its_own() -> None:
@@ -68,41 +38,43 @@ def test_what_it_reads_is_known_to_be_its_own() -> None:
 
 
 def services(layout: str, **environment: str) -> dict[str, dict[str, Any]]:
-    result = evaluate(OGEL_RAILWAY_LAYOUT=layout, **environment)
-    assert result.returncode == 0, result.stderr
-    resources = json.loads(result.stdout)["project"]["resources"]
-    found = {resource["name"]: resource for resource in resources}
-    assert len(found) == len(resources), "a name stands twice"
-    return found
+    resources = evaluate(OGEL_RAILWAY_LAYOUT=layout, **environment).resources
+    return {each["name"]: dict(each) for each in resources if each["type"] == "service"}
 
 
 def test_it_is_a_named_partial() -> None:
     """An unnamed file would own the whole environment, and delete the databases it does not declare."""
-    assert re.fullmatch(r"[a-zA-Z0-9._-]{1,64}", json.loads(evaluate().stdout)["partial"])
+    assert evaluate().partial == "ogel"
 
 
 def test_one_service_is_the_default_layout() -> None:
-    resources = json.loads(evaluate().stdout)["project"]["resources"]
-    assert [resource["name"] for resource in resources] == ["api"]
+    assert [each["name"] for each in evaluate().resources] == ["api"]
 
 
-def test_an_unknown_layout_is_refused_by_name() -> None:
-    result = evaluate(OGEL_RAILWAY_LAYOUT="many")
-    assert result.returncode == 1
-    assert result.stdout == ""
-    assert result.stderr == "OGEL_RAILWAY_LAYOUT is 'many'; it takes one of: one, worker, queues.\n"
+def test_what_it_cannot_take_is_refused_by_name() -> None:
+    assert refused(OGEL_RAILWAY_LAYOUT="many") == (
+        "OGEL_RAILWAY_LAYOUT is 'many'; it takes one of: one, worker, queues."
+    )
+    assert "OGEL_RAILWAY_REGION is 'europe'" in refused(
+        OGEL_RAILWAY_BUCKET="files", OGEL_RAILWAY_REGION="europe"
+    )
+    assert "OGEL_RAILWAY_KEEP has 'kong=Kong'" in refused(OGEL_RAILWAY_KEEP="kong=Kong")
+    both = refused(OGEL_RAILWAY_IMAGE="ghcr.io/someone/ogel:1", OGEL_RAILWAY_REPO="someone/ogel")
+    assert both == "Set OGEL_RAILWAY_IMAGE or OGEL_RAILWAY_REPO, not both."
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
-def test_railway_knows_every_key(layout: str) -> None:
-    for name, service in services(layout, OGEL_RAILWAY_REPO="someone/ogel").items():
-        assert service["address"] == f"service.{name}"
-        assert service["type"] == "service"
-        assert set(service) <= NODE_KEYS
-        assert set(service["source"]) <= SOURCE_KEYS
-        assert set(service["build"]) <= BUILD_KEYS
-        assert set(service["deploy"]) <= DEPLOY_KEYS
-        assert {variable["type"] for variable in service["variables"].values()} <= VARIABLE_TYPES
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"OGEL_RAILWAY_REPO": "someone/ogel"},
+        {"OGEL_RAILWAY_IMAGE": "ghcr.io/someone/ogel:1", "OGEL_RAILWAY_BUCKET": "files"},
+        {"OGEL_RAILWAY_AUTH": "GoTrue", "OGEL_RAILWAY_KEEP": "rest=PostgREST,studio=Supabase Studio"},
+    ],
+    ids=["repository", "image and bucket", "beside Supabase's services"],
+)
+def test_railway_takes_all_of_it(layout: str, settings: dict[str, str]) -> None:
+    assert [*problems(evaluate(OGEL_RAILWAY_LAYOUT=layout, **settings))] == []
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
@@ -154,7 +126,37 @@ def test_the_image_may_be_built_elsewhere() -> None:
         assert "build" not in service
 
 
-def test_two_sources_at_once_are_refused() -> None:
-    result = evaluate(OGEL_RAILWAY_IMAGE="ghcr.io/someone/ogel:1", OGEL_RAILWAY_REPO="someone/ogel")
-    assert result.returncode == 1
-    assert result.stdout == ""
+def test_a_bucket_gives_every_service_what_it_says_of_itself() -> None:
+    graph = evaluate(OGEL_RAILWAY_LAYOUT="worker", OGEL_RAILWAY_BUCKET="files")
+    bucket = graph.by_address["bucket.files"]
+    assert bucket["config"] == {"region": "iad"}
+    rendered = {"BUCKET": "b", "ACCESS_KEY_ID": "k", "SECRET_ACCESS_KEY": "s", "REGION": "auto",
+                "ENDPOINT": "https://storage.railway.app"}  # fmt: skip
+    for service in services("worker", OGEL_RAILWAY_BUCKET="files").values():
+        variables = service["variables"]
+        assert variables["STORAGE_BACKEND"] == {"type": "literal", "value": "railway"}
+        arrive = {
+            name: rendered[value["output"]]
+            for name, value in variables.items()
+            if value.get("resource") == "bucket.files"
+        }
+        found = read_settings({"STORAGE_BACKEND": "railway", **arrive}).settings
+        assert (found.s3_bucket, found.s3_access_key, found.s3_secret_key) == ("b", "k", "s")
+
+
+def test_beside_supabases_services_paths_lead_to_those_that_stay() -> None:
+    [api] = services(
+        "one", OGEL_RAILWAY_AUTH="Auth", OGEL_RAILWAY_KEEP="rest=PostgREST, studio=Studio"
+    ).values()
+    secret = api["variables"]["OGEL_AUTH_LEGACY_JWT_SECRET"]
+    assert secret == {"type": "literal", "value": "${{Auth.GOTRUE_JWT_SECRET}}"}
+    written = api["variables"]["OGEL_UPSTREAMS"]["value"]
+    arrives = re.sub(r"\$\{\{(\w+)\.RAILWAY_PRIVATE_DOMAIN\}\}", r"\1.railway.internal", written).lower()
+    upstreams = read_settings({"OGEL_UPSTREAMS": arrives}).settings.of(GatewaySettings).upstreams
+    assert [(each.path, each.auth) for each in upstreams] == [("/rest/v1", "open"), ("/studio", "admin")]
+
+
+def test_databases_of_other_names_are_referred_to_by_them() -> None:
+    [api] = services("one", OGEL_RAILWAY_POSTGRES="Supabase Postgres", OGEL_RAILWAY_REDIS="Cache").values()
+    assert api["variables"]["DATABASE_URL"]["value"] == "${{Supabase Postgres.DATABASE_URL}}"
+    assert api["variables"]["REDIS_URL"]["value"] == "${{Cache.REDIS_URL}}"

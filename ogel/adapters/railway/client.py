@@ -154,6 +154,9 @@ class RailwayApi:
     async def config(self, environment_id: str) -> Mapping[str, Any]:
         return await projects.config(self._transport, environment_id)
 
+    async def made_by(self, environment_id: str) -> Mapping[str, str]:
+        return await projects.made_by(self._transport, environment_id)
+
 
 # Lets the type checker verify that the client implements the port.
 _: type[Railway] = RailwayApi

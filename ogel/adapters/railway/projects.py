@@ -105,6 +105,16 @@ class _Config(Struct):
     config: dict[str, Any]
 
 
+class _Owners(Struct, rename="camel"):
+    """By address, as `service.api`; null where no such file was ever applied."""
+
+    iac_partials: dict[str, str] | None = None
+
+
+class _Partials(Struct):
+    environment: _Owners
+
+
 class _Environment(Struct):
     environment: _Config
 
@@ -198,6 +208,11 @@ def _volumes(environment: Named, parts: _Parts | None) -> list[Volume]:
 async def config(transport: Transport, environment_id: str) -> Mapping[str, Any]:
     found = await transport.call("EnvironmentConfig", {"environmentId": environment_id}, _Environment)
     return found.environment.config
+
+
+async def made_by(transport: Transport, environment_id: str) -> Mapping[str, str]:
+    variables = {"environmentId": environment_id}
+    return (await transport.call("ConfigurationFiles", variables, _Partials)).environment.iac_partials or {}
 
 
 async def _buckets(

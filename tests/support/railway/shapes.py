@@ -156,6 +156,7 @@ def environment(found: Environment, seen: Seen) -> Shape:
         "isEphemeral": False,
         "configEtag": "etag",
         "config": guarded(lambda info, **_: found.config(), seen(found)),
+        "iacPartials": guarded(lambda info, **_: found.made_by or None, seen(found)),
         "serviceInstances": guarded(connection(found.instances, instance, size), seen(found)),
         "volumeInstances": guarded(
             connection(found.volumes(), lambda each: volume_instance(each, seen), size), seen(found)

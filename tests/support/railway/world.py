@@ -166,6 +166,7 @@ class Environment:
     staged      in the shape of its configuration.
     restricted  only administrators may look into it, and no token of the world is one's.
     refuses     the next commit of staged changes, with these words; `slow`: how many looks it takes.
+    made_by     by address, the configuration file that made it.
     """
 
     project: Project
@@ -178,6 +179,7 @@ class Environment:
     restricted: bool = False
     refuses: str | None = None
     slow: int = 0
+    made_by: dict[str, str] = field(default_factory=dict)
     id: str = field(default_factory=_id)
 
     def service(self, name: str, **made_of: Any) -> Instance:
