@@ -84,6 +84,9 @@ SECTIONS = {
         "whoami": "Which suite commands speak to, as whom, and what they may do there.",
         "completion": "A script that lets your shell complete commands and options.",
     },
+    "Railway": {
+        "network": "Find what is reached over the public internet, move it inside, and back.",
+    },
     "This machine": {
         "migrate": "Bring the database to the schema this version needs.",
         "doctor": "Check settings, servers and schema, and say what is missing.",

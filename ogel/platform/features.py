@@ -22,6 +22,7 @@ FEATURES: tuple[LazyFeature, ...] = (
         "webhooks", queues=["webhooks", "cleanup"], brings=["subscribers", "samples", "alerts", "settings"]
     ),
     LazyFeature("observability", queues=["stats"], brings=["samples", "alerts", "settings"]),
+    LazyFeature("network", brings=["samples", "alerts", "settings"]),
     LazyFeature("cleanup", queues=["cleanup"]),
     LazyFeature("backups", queues=["backups"], brings=["settings"]),
     LazyFeature("jobs", queues=["cleanup"], brings=["alerts", "settings"]),

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Awaitable, Callable
 
 from msgspec import Struct
 
+_MOST_CHARACTERS = 300
 
 class Unanswered(Exception):
     """The server could not be asked. The message is one line, and holds no secret."""
@@ -25,5 +27,9 @@ class Conversation(Struct, frozen=True):
 
 
 def one_line(error: BaseException) -> str:
+    """In the system's words where it is the system's error, whatever a driver made of that."""
+    for each in (error, error.__cause__, error.__context__):
+        if isinstance(each, OSError) and each.errno:
+            return os.strerror(each.errno)
     lines = str(error).strip().splitlines()
-    return lines[0][:300] if lines else type(error).__name__
+    return lines[0][:_MOST_CHARACTERS] if lines else type(error).__name__

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from ogel.adapters.network.conversation import Conversation, Unanswered
 from ogel.adapters.network.names import Resolved, resolve
+from ogel.runtime.database.registered import HostRefused
 from ogel.runtime.network.place import place_of
 from ogel.runtime.network.probing import PINGS, PROBE_SECONDS, Probed
 from ogel.runtime.network.server import NamedServer
@@ -32,7 +33,7 @@ Begin = Callable[[NamedServer, Sequence[str]], Awaitable[Conversation]]
 
 
 class NetworkProber:
-    """Implements Prober. `vet` raises ValueError for an address that no registered server may have."""
+    """Implements Prober. `vet` raises HostRefused for an address that no registered server may have."""
 
     def __init__(self, vet: Callable[[str], None]) -> None:
         self._vet = vet
@@ -72,8 +73,10 @@ class NetworkProber:
             try:
                 for address in pinned:
                     self._vet(address)
-            except ValueError as error:
-                raise Unanswered(str(error)) from None
+            except HostRefused:
+                raise Unanswered(
+                    "this host is not allowed: it leads to a link-local or metadata address"
+                ) from None
         began = time.perf_counter()
         conversation = await _speaker(server.protocol)(server, pinned)
         handshake = time.perf_counter() - began
@@ -89,20 +92,22 @@ class NetworkProber:
             pooler=conversation.pooler,
             version=conversation.version,
             handshake_ms=_ms(handshake),
-            p50_ms=_ms(_share(times, 0.50)) if times else None,
-            p99_ms=_ms(_share(times, 0.99)) if times else None,
+            p50_ms=_ms(_share(times, 0.50)),
+            p99_ms=_ms(_share(times, 0.99)),
             pings=len(times),
         )
 
 
 async def _pings(conversation: Conversation) -> list[float]:
-    """One after the other. A server may end the conversation: then those count that it answered."""
+    """One after the other. A server may end the conversation: then those count that it answered. Raises Unanswered."""
     times: list[float] = []
     end = time.perf_counter() + _PING_SECONDS
     while len(times) < PINGS and (began := time.perf_counter()) < end:
         try:
             await conversation.ping()
         except Unanswered:
+            if not times:
+                raise
             break
         times.append(time.perf_counter() - began)
     return sorted(times)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import socket
 import ssl
 from collections.abc import Awaitable, Callable, Iterator, Sequence
@@ -36,13 +35,7 @@ async def begin_http(server: NamedServer, addresses: Sequence[str]) -> Conversat
         with _faults():
             await _answer(reader, writer, request)
 
-    with _faults():
-        try:
-            said = await _answer(reader, writer, request)
-        except BaseException:
-            writer.close()
-            raise
-    return Conversation(ping, _closing(writer), tls, said.get("server", "")[:_VERSION_LENGTH] or None)
+    return Conversation(ping, _closing(writer), tls)
 
 
 async def begin_smtp(server: NamedServer, addresses: Sequence[str]) -> Conversation:
@@ -112,10 +105,8 @@ async def _open(host: str, port: int, addresses: Sequence[str], tls: bool) -> Pa
     raise error
 
 
-async def _answer(
-    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, request: bytes
-) -> dict[str, str]:
-    """The fields of the head. A HEAD has no body."""
+async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, request: bytes) -> None:
+    """Any status will do. A HEAD has no body."""
     writer.write(request)
     await writer.drain()
     async with asyncio.timeout(_SECONDS):
@@ -124,8 +115,6 @@ async def _answer(
             head = await reader.readuntil(b"\r\n\r\n")
     if not head.startswith(b"HTTP/1."):
         raise Unanswered("it does not speak HTTP")
-    lines = (line.partition(":") for line in head.decode("latin-1").split("\r\n")[1:])
-    return {name.strip().lower(): value.strip() for name, _, value in lines if name}
 
 
 async def _reply(reader: asyncio.StreamReader) -> list[str]:
@@ -152,14 +141,14 @@ def _faults() -> Iterator[None]:
         raise Unanswered(f"no answer within {_SECONDS:g} s") from None
     except (asyncio.IncompleteReadError, ConnectionResetError):
         raise Unanswered("it closed the connection") from None
-    except (asyncio.LimitOverrunError, ValueError):
-        raise Unanswered("its answer is too long") from None
     except ssl.SSLCertVerificationError as error:
         raise Unanswered(f"its certificate is not good: {error.verify_message}") from None
     except ssl.SSLError as error:
         raise Unanswered(f"TLS failed: {one_line(error)}") from None
     except OSError as error:
-        raise Unanswered(os.strerror(error.errno) if error.errno else one_line(error)) from None
+        raise Unanswered(one_line(error)) from None
+    except (asyncio.LimitOverrunError, ValueError):
+        raise Unanswered("its answer is too long") from None
 
 
 def _closing(writer: asyncio.StreamWriter) -> Callable[[], Awaitable[None]]:

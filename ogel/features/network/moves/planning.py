@@ -104,12 +104,12 @@ class _Planning:
         for key in public:
             if key not in self._moves:
                 self._look_at(key)
-        order = {key: place for place, key in enumerate(self._view.keys())}
+        order = {key: place for place, key in enumerate(self._view.in_order())}
         moves = sorted(self._moves.values(), key=lambda each: order[each.key])
         return Plan(moves, self._follows, self._left)
 
     def _public(self) -> Iterator[Key]:
-        for key in self._view.keys():
+        for key in self._view.in_order():
             # Railway's own variables are not ours to write; who refers to them is.
             if not key[1].startswith("RAILWAY_") and self._spots(self._rendered(key)):
                 yield key

@@ -60,7 +60,7 @@ class View(Struct, frozen=True):
     def name_of(self, service_id: str | None) -> str:
         return SHARED if service_id is None else self.instances[service_id].name
 
-    def keys(self) -> Iterator[Key]:
+    def in_order(self) -> Iterator[Key]:
         """Shared ones first: what refers to them follows."""
         for owner in sorted(self.variables, key=lambda each: (each is not None, self.name_of(each).lower())):
             for name in sorted(self.variables[owner]):
