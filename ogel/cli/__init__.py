@@ -76,6 +76,7 @@ SECTIONS = {
         "request": "Any call of the API, with the key and the address of all commands.",
     },
     "Railway": {
+        "network": "Find what is reached over the public internet, move it inside, and back.",
         "smoke": "Check a deployment from outside: publish an event, receive it signed, and all the rest.",
     },
     "Where they are": {
@@ -83,9 +84,6 @@ SECTIONS = {
         "logout": "Forget the address and the key of a profile.",
         "whoami": "Which suite commands speak to, as whom, and what they may do there.",
         "completion": "A script that lets your shell complete commands and options.",
-    },
-    "Railway": {
-        "network": "Find what is reached over the public internet, move it inside, and back.",
     },
     "This machine": {
         "migrate": "Bring the database to the schema this version needs.",

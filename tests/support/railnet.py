@@ -133,7 +133,7 @@ class Railnet:
     def _inside(self, name: str, act: Callable[[], Done]) -> Done:
         """In a thread that is there; what it opens stays there."""
         done: list[Done] = []
-        failed: list[BaseException] = []
+        failed: list[Exception] = []
 
         def run() -> None:
             try:
@@ -141,7 +141,7 @@ class Railnet:
                     if ctypes.CDLL(None, use_errno=True).setns(namespace.fileno(), _NEW_NETWORK):
                         raise OSError(ctypes.get_errno(), "setns")
                 done.append(act())
-            except BaseException as error:
+            except Exception as error:  # noqa: BLE001 - raised where it was asked for
                 failed.append(error)
 
         thread = threading.Thread(target=run)

@@ -9,6 +9,7 @@ from msgspec import Struct
 
 _MOST_CHARACTERS = 300
 
+
 class Unanswered(Exception):
     """The server could not be asked. The message is one line, and holds no secret."""
 

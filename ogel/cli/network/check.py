@@ -29,9 +29,9 @@ def command(as_json: bool) -> None:
     """
     Where each server of the settings is, and how far away.
 
-    Every server is looked up and asked 20 times, side by side: all in 12 seconds. Exit 1 when one is reached by a public
-    name of Railway's, 2 when a setting is wrong, 3 when none is public and one did not answer. Inside a service: railway
-    ssh --service NAME -- ogel network check
+    Every server is looked up and asked 20 times, side by side: all in 12 seconds. Exit 1 when one is reached by a
+    public name of Railway's, 2 when a setting is wrong, 3 when none is public and one did not answer. Inside a service:
+    railway ssh --service NAME -- ogel network check
     """
     checked = _asked(_settings())
     if as_json:
@@ -98,7 +98,10 @@ def _show(checked: Checked) -> None:
 def _say_public(each: Probed) -> None:
     gave = each.variable or f"the registered {each.name}"
     alias = f" ({each.alias})" if each.alias else ""
-    _say(f"public hop: {gave} leads to {each.host}:{each.port}{alias}; `ogel network plan` says what it would be", "red")
+    _say(
+        f"public hop: {gave} leads to {each.host}:{each.port}{alias}; `ogel network plan` says what it would be",
+        "red",
+    )
 
 
 def _say_where_from(checked: Checked) -> None:

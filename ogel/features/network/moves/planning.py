@@ -31,6 +31,7 @@ class Move(Struct, frozen=True):
     leaves    the public addresses that it names now.
     becomes   how it is shown: references, hosts and ports only.
     target    the id of the service that it leads to.
+    pair      the variable whose host or port it is: one without the other leads nowhere.
     """
 
     owner: str | None
@@ -42,6 +43,7 @@ class Move(Struct, frozen=True):
     becomes: str
     target: str
     note: str | None = None
+    pair: str | None = None
 
     def __repr__(self) -> str:
         return f"Move({self.service}.{self.name})"
@@ -209,9 +211,9 @@ class _Planning:
         destination = self._destination(whole)
         target, private_port = destination.instance, str(destination.port)
         host = f"${{{{{target.name}.RAILWAY_PRIVATE_DOMAIN}}}}"
-        self._moves[key] = self._made(key, host, [whole], target, host, None)
-        pair = owner, beside
-        self._moves[pair] = self._made(pair, private_port, [whole], target, private_port, f"goes with {name}")
+        for each, after, pair in ((key, host, beside), ((owner, beside), private_port, name)):
+            made = self._made(each, after, [whole], target, after, f"goes with {pair}")
+            self._moves[each] = msgspec.structs.replace(made, pair=pair)
 
     def _reference(
         self,
@@ -275,7 +277,11 @@ class _Planning:
             raise _Stays(
                 "its value is put together of references in a way that is not understood here: by hand"
             )
-        return after, ", ".join(places)
+        schemes = [self._private(*each)[0] for each in zip(found, destinations, strict=True)]
+        shown = [
+            f"{scheme}://{place}" if scheme else place for scheme, place in zip(schemes, places, strict=True)
+        ]
+        return after, ", ".join(shown)
 
     def _place(self, destination: Destination) -> str:
         name = destination.instance.name

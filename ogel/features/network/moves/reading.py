@@ -28,11 +28,9 @@ class Egress(Struct, frozen=True):
     gb: Mapping[str, float]
     note: str | None = None
 
-    def dollars(self, service_ids: Sequence[str]) -> float | None:
-        """None where it is not known of all of them."""
-        if not all(each in self.gb for each in service_ids):
-            return None
-        return round(sum(self.gb[each] for each in service_ids) * DOLLARS_PER_GB, 2)
+    @property
+    def dollars(self) -> float:
+        return round(sum(self.gb.values()) * DOLLARS_PER_GB, 2)
 
 
 async def read_view(railway: Railway, project_id: str, environment_id: str) -> View:
@@ -112,6 +110,6 @@ async def read_egress(railway: Railway, environment_id: str, service_ids: Sequen
         values = [point.value for point in each.points if point.value is not None]
         if owner in service_ids and values:
             gb[owner] = gb.get(owner, 0.0) + sum(values)
-    missing = [each for each in service_ids if each not in gb]
-    note = f"{len(missing)} of {len(service_ids)} servers have no figure of egress" if missing else None
+    missing = len(service_ids) - len(gb)
+    note = f"{missing} of {len(service_ids)} servers have no figure of egress" if missing else None
     return Egress(gb, note)

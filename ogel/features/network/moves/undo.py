@@ -22,16 +22,21 @@ _KEY_LENGTH = 32
 
 
 class Change(Struct, frozen=True):
-    """One variable; `owner` None: it is shared. Values are as they are written."""
+    """One variable; `owner` None: it is shared. Values are as they are written. `pair`: see Move."""
 
     owner: str | None
     service: str
     name: str
     before: str
     after: str
+    pair: str | None = None
+
+    @property
+    def full_name(self) -> str:
+        return f"{self.service}.{self.name}"
 
     def __repr__(self) -> str:
-        return f"Change({self.service}.{self.name})"
+        return f"Change({self.full_name})"
 
 
 class Undo(Struct, frozen=True):

@@ -67,7 +67,8 @@ class Writing:
     async def apply(self, plan: Plan, options: Options) -> Undo:
         """Raises Conflict when the project is not as it was planned for, RailwayError, ConfigError."""
         changes = [
-            Change(each.owner, each.service, each.name, each.before, each.after) for each in plan.moves
+            Change(each.owner, each.service, each.name, each.before, each.after, each.pair)
+            for each in plan.moves
         ]
         await self._refuse_staged(changes, options)
         now = await self._written(changes)
@@ -89,8 +90,10 @@ class Writing:
         return undo
 
     async def rollback(self, undo: Undo, only: str | None, options: Options) -> TakenBack:
-        """`only`: this one, `SERVICE.NAME`. Raises Conflict, NotFound, RailwayError."""
-        chosen = [each for each in undo.changes if only in (None, f"{each.service}.{each.name}")]
+        """`only`: this one, `SERVICE.NAME`, and what it goes with. Raises Conflict, NotFound, RailwayError."""
+        chosen = [
+            each for each in undo.changes if only in (None, each.full_name, f"{each.service}.{each.pair}")
+        ]
         if not chosen:
             raise NotFound(f"{only} is not among what {undo.id} wrote: {_names(undo.changes)}.")
         await self._refuse_staged(chosen, options)
@@ -192,7 +195,7 @@ def _key(change: Change) -> Key:
 
 
 def _names(changes: Sequence[Change]) -> str:
-    return _listed([f"{each.service}.{each.name}" for each in changes])
+    return _listed([each.full_name for each in changes])
 
 
 def _listed(names: Sequence[str]) -> str:

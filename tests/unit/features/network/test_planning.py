@@ -84,11 +84,10 @@ def test_a_reference_where_one_says_the_same(written: str, becomes: str) -> None
 def test_host_and_port_move_together() -> None:
     """As the seed has them; a domain of proxies is shared, only its port says whose it is."""
     studio = {
-        **{"POSTGRES_HOST": "maglev.proxy.rlwy.net", "POSTGRES_PORT": "20105"},
-        **{
-            "REDISHOST": "${{Redis.RAILWAY_TCP_PROXY_DOMAIN}}",
-            "REDISPORT": "${{Redis.RAILWAY_TCP_PROXY_PORT}}",
-        },
+        "POSTGRES_HOST": "maglev.proxy.rlwy.net",
+        "POSTGRES_PORT": "20105",
+        "REDISHOST": "${{Redis.RAILWAY_TCP_PROXY_DOMAIN}}",
+        "REDISPORT": "${{Redis.RAILWAY_TCP_PROXY_PORT}}",
     }
     project = view(studio=studio)
     assert moved(plan(project)) == {
