@@ -13,6 +13,8 @@ from ogel.kernel.clock import utc_now
 from ogel.kernel.errors import NotFound
 from ogel.runtime.railway import Instance, Project, Railway, RailwayError
 
+# Of one service or environment: the others can be told all the same.
+_MAY_BE_UNKNOWN = ("forbidden", "not_found", "refused")
 # Railway counts requests per second, too.
 _AT_ONCE = 4
 DAYS = 30
@@ -66,7 +68,7 @@ async def _variables(
             written = await railway.variables(project_id, environment_id, owner, rendered=False)
             rendered = await railway.variables(project_id, environment_id, owner)
     except RailwayError as error:
-        if error.cause not in ("forbidden", "not_found"):
+        if error.cause not in _MAY_BE_UNKNOWN:
             raise
         return error
     # One that was made between the two answers is left for the next plan.
@@ -82,7 +84,7 @@ async def _abroad(railway: Railway, project: Project, environment_id: str) -> Ma
         try:
             instances = await railway.instances(project.id, environment.id)
         except RailwayError as error:
-            if error.cause not in ("forbidden", "not_found"):
+            if error.cause not in _MAY_BE_UNKNOWN:
                 raise
             continue  # the token of a project sees one environment
         found |= dict.fromkeys(_addresses(instances), environment.name)
