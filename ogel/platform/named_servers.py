@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 from msgspec.structs import replace
 
-from ogel.platform.features import FEATURES
 from ogel.runtime.network.server import NamedServer
 from ogel.settings import Settings
 
@@ -14,10 +13,9 @@ from ogel.settings import Settings
 def named_servers(settings: Settings) -> Sequence[NamedServer]:
     """Those of sections that were read, or filled; where they are defaults, nothing of theirs is set."""
     found = [_given(settings, each) for each in settings.servers()]
-    for line in FEATURES:
-        section = settings.sections.get(line.section()) if "settings" in line.brings else None
-        if section is not None and "." not in line.name:
-            found += [_given(settings, each, f"{line.name}.") for each in section.servers()]
+    for kind, section in settings.sections.items():
+        feature = kind.__module__.split(".")[-2]  # of ogel.features.mail.settings
+        found += [_given(settings, each, f"{feature}.") for each in section.servers()]
     return found
 
 

@@ -33,6 +33,7 @@ _LEFT: Table[Left] = Table(
     ],
 )
 LEGACY = "in environments from before 2025-10-16, private names have an AAAA record only"
+RUNTIME = "the private network is there while a service runs, and not while it is built"
 SEALED = "sealed variables are shown to nobody: look at them in Railway"
 
 
@@ -47,7 +48,7 @@ def show_plan(view: View, plan: Plan, egress: Egress) -> None:
         click.echo()
         _LEFT.show(plan.left)
     click.echo()
-    for line in (*_costs(view, egress), *view.notes, SEALED, *([LEGACY] if plan.moves else [])):
+    for line in (*_costs(view, egress), *view.notes, SEALED, *([LEGACY, RUNTIME] if plan.moves else [])):
         say(line)
     if plan.moves:
         click.echo(f"plan {plan.fingerprint}")

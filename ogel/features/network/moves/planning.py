@@ -358,5 +358,5 @@ def _note(found: Sequence[Spot], target: Instance) -> str | None:
     if scheme in _HTTP:
         return f"{target.name} must listen on ::, not on 0.0.0.0 alone"
     if scheme.startswith("redis"):
-        return "ioredis and BullMQ need ?family=0 behind it where the private name has an AAAA only"
+        return "ioredis before 5.8.2 needs ?family=0 behind it where the private name has an AAAA only"
     return None

@@ -10,7 +10,7 @@ _BUILT_IN = re.compile(
 )
 _REASONS = (
     (
-        re.compile(r"_PUBLIC_(URL|HOST|DOMAIN|ENDPOINT|ORIGIN)$|_PUBLIC$|PUBLIC_URL"),
+        re.compile(r"(^|_)PUBLIC(_|$)"),
         "its name says that it is public",
     ),
     (re.compile(r"EXTERNAL"), "its name says that it is for outside"),
