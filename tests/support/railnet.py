@@ -23,10 +23,10 @@ from typing import Any, Self, TypeVar
 
 from tests.support.in_thread import ServerInThread
 
-_NETWORK = "fd5a:7261:696c"  # the private one
+NETWORK = "fd5a:7261:696c"  # the private one
 _PUBLIC = "2001:db8:6f67::1"  # of documentation: nobody's
 _NAME_SERVER = "fd12::10"
-_NEW_NETWORK = 0x40000000  # CLONE_NEWNET
+_NEW_NAMESPACE = 0x40000000  # CLONE_NEWNET
 _AAAA = 28
 _CHUNK = 65_536
 Done = TypeVar("Done")
@@ -52,17 +52,18 @@ class Railnet:
     def __init__(self, folder: Path, names: Sequence[str], public: Sequence[str]) -> None:
         self._folder = folder
         self._label = f"ogel-{os.getpid()}"
-        self._addresses = {name: f"{_NETWORK}::{place + 16:x}" for place, name in enumerate(names)}
+        self._addresses = {name: f"{NETWORK}::{place + 16:x}" for place, name in enumerate(names)}
         zone = {f"{name}.railway.internal": address for name, address in self._addresses.items()}
         self._zone = zone | dict.fromkeys(public, _PUBLIC)
         self._stack = ExitStack()
         self._links = 0
 
     def __enter__(self) -> Self:
+        _forget_killed()
         with ExitStack() as stack:
             self._make("hub", stack)
             self._ip("hub", "link add bridge0 type bridge")
-            self._ip("hub", f"addr add {_NETWORK}::1/64 dev bridge0 nodad")
+            self._ip("hub", f"addr add {NETWORK}::1/64 dev bridge0 nodad")
             self._ip("hub", "link set bridge0 up")
             for address in (_NAME_SERVER, _PUBLIC):
                 self._ip("hub", f"addr add {address}/128 dev lo nodad")
@@ -125,7 +126,7 @@ class Railnet:
         self._ip("hub", f"link set port{self._links} master bridge0 up")
         self._ip(name, f"addr add {address}/64 dev eth0 nodad")
         self._ip(name, "link set eth0 up")
-        self._ip(name, f"route add default via {_NETWORK}::1")
+        self._ip(name, f"route add default via {NETWORK}::1")
 
     def _ip(self, name: str, words: str) -> None:
         _run("ip", "-n", f"{self._label}-{name}", *words.split())
@@ -138,7 +139,7 @@ class Railnet:
         def run() -> None:
             try:
                 with open(f"/run/netns/{self._label}-{name}", "rb") as namespace:
-                    if ctypes.CDLL(None, use_errno=True).setns(namespace.fileno(), _NEW_NETWORK):
+                    if ctypes.CDLL(None, use_errno=True).setns(namespace.fileno(), _NEW_NAMESPACE):
                         raise OSError(ctypes.get_errno(), "setns")
                 done.append(act())
             except Exception as error:  # noqa: BLE001 - raised where it was asked for
@@ -240,6 +241,14 @@ def _answer(query: bytes, zone: Mapping[str, str]) -> bytes:
     flags = 0x8580 if address is not None else 0x8583
     counts = (1).to_bytes(2) + bool(answers).to_bytes(2) + bytes(4)
     return query[:2] + flags.to_bytes(2) + counts + question + answers
+
+
+def _forget_killed() -> None:
+    """What runs that were killed have left."""
+    for path in Path("/run/netns").glob("ogel-*-*"):
+        if not Path("/proc", path.name.split("-")[1]).exists():
+            subprocess.run(["ip", "netns", "del", path.name], check=False)
+            shutil.rmtree(Path("/etc/netns") / path.name, ignore_errors=True)
 
 
 def _run(*command: str) -> None:

@@ -19,17 +19,9 @@ if TYPE_CHECKING:
 _MOVES: Table[Move] = Table(
     "nothing is to be moved",
     [
-        Column("variable", lambda each: f"{each.service}.{each.name}"),
+        Column("variable", lambda each: _name(each)),
         Column("leads to", lambda each: ", ".join(each.leaves), gives=True),
-        Column("becomes", lambda each: each.becomes, gives=True),
-    ],
-)
-_LEFT: Table[Left] = Table(
-    "",
-    [
-        Column("stays", lambda each: f"{each.service}.{each.name}"),
-        Column("leads to", lambda each: each.address, gives=True),
-        Column("because", lambda each: each.reason, gives=True),
+        Column("becomes", lambda each: each.becomes),
     ],
 )
 LEGACY = "in environments from before 2025-10-16, private names have an AAAA record only"
@@ -41,12 +33,11 @@ def show_plan(view: View, plan: Plan, egress: Egress) -> None:
     click.echo(printable(f"{view.project}, {view.environment}"))
     click.echo()
     _MOVES.show(plan.moves)
-    _show_notes([f"{each.service}.{each.name}: {each.note}" for each in plan.moves if each.note])
-    if plan.follows:
-        _show_notes([f"{_names(plan.follows)}: refers to what is moved, and follows"])
+    click.echo()
+    _show_notes([f"{_name(each)}: {each.note}" for each in plan.moves if each.note])
+    _show_notes([f"{_name(each)}: refers to what is moved, and follows" for each in plan.follows])
     if plan.left:
-        click.echo()
-        _LEFT.show(plan.left)
+        _show_notes([f"stays: {_name(each)} ({each.address}): {each.reason}" for each in plan.left])
     click.echo()
     for line in (*_costs(view, egress), *view.notes, SEALED, *([LEGACY, RUNTIME] if plan.moves else [])):
         say(line)
@@ -115,8 +106,8 @@ def _costs(view: View, egress: Egress) -> list[str]:
     return lines
 
 
-def _names(follows: Sequence[Follows]) -> str:
-    return ", ".join(f"{each.service}.{each.name}" for each in follows)
+def _name(each: Move | Left | Follows) -> str:
+    return f"{each.service}.{each.name}"
 
 
 def _show_notes(notes: Sequence[str]) -> None:
