@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from ogel.features.network.moves.planning import plan
+from ogel.features.network.moves.planning import Plan, plan
 from ogel.features.network.moves.reading import read_view
 from ogel.features.network.moves.undo import UndoFiles
 from ogel.features.network.moves.writing import Options, Place, Writing
@@ -54,6 +54,12 @@ class Shop:
         self.api.domain("api-production.up.railway.app")
         self.studio = production.service("studio", variables=dict(STUDIO))
         production.shared = {"DATABASE": PUBLIC}
+        self.planned: Plan | None = None
+
+    @property
+    def place(self) -> Place:
+        names = {each.service_id: each.name for each in self.production.instances}
+        return Place(self.production.project.id, "shop", self.production.id, "production", names)
 
     @property
     def values(self) -> Mapping[str, Mapping[str, str]]:
@@ -220,10 +226,11 @@ class Dying:
         return called
 
 
-async def _at(asked: Railway, shop: Shop) -> tuple[Place, Any]:
-    view = await read_view(asked, shop.production.project.id, shop.production.id)
-    names = {id: each.name for id, each in view.instances.items()}
-    return Place(shop.production.project.id, "shop", shop.production.id, "production", names), plan(view)
+async def _planned(asked: Railway, shop: Shop) -> Plan:
+    """Looked at once: the tests leave the project as they found it."""
+    if shop.planned is None:
+        shop.planned = plan(await read_view(asked, shop.production.project.id, shop.production.id))
+    return shop.planned
 
 
 def _settings(server: RailwayServer) -> Settings:
@@ -238,10 +245,10 @@ def applied(shop: Shop, server: RailwayServer, folder: Path, dies_at: int, reach
 
     async def run() -> bool:
         async with railway(_settings(server)) as asked:
-            place, planned = await _at(asked, shop)
+            planned = await _planned(asked, shop)
             dying: Any = Dying(asked, dies_at, reached)
             try:
-                await Writing(dying, UndoFiles(folder), place, lambda _: None).apply(planned, Options())
+                await Writing(dying, UndoFiles(folder), shop.place, lambda _: None).apply(planned, Options())
             except KeyboardInterrupt:
                 return False
             return True
@@ -257,11 +264,10 @@ def taken_back(
     async def run() -> bool:
         files = UndoFiles(folder)
         async with railway(_settings(server)) as asked:
-            place, _ = await _at(asked, shop)
             dying: Any = Dying(asked, dies_at, reached)
             for undo in files.of(shop.production.id):
                 try:
-                    await Writing(dying, files, place, lambda _: None).rollback(undo, None, Options())
+                    await Writing(dying, files, shop.place, lambda _: None).rollback(undo, None, Options())
                 except KeyboardInterrupt:
                     return False
             return True
@@ -309,7 +315,7 @@ def test_what_changes_while_it_is_written_is_refused(
 
     async def run(change: str) -> None:
         async with railway(_settings(server)) as asked:
-            place, planned = await _at(asked, shop)
+            planned = await _planned(asked, shop)
 
             def told(step: str) -> None:
                 if step.startswith("staging"):
@@ -319,7 +325,7 @@ def test_what_changes_while_it_is_written_is_refused(
             if change == "value":
                 shop.studio.variables["POSTGRES_PORT"] = "1"
             heard = told if change == "staged" else lambda _: None
-            await Writing(asked, UndoFiles(tmp_path / change), place, heard).apply(planned, Options())
+            await Writing(asked, UndoFiles(tmp_path / change), shop.place, heard).apply(planned, Options())
 
     with pytest.raises(Conflict, match=r"changed since the plan: studio\.POSTGRES_PORT"):
         asyncio.run(run("value"))

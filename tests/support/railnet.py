@@ -161,6 +161,7 @@ class Way(ServerInThread):
         self._listener = listener
         self._dial = dial
         self._carrying: set[asyncio.Task[None]] = set()
+        self._ends: set[asyncio.StreamWriter] = set()
         self.carried = 0
         self.open = 0
 
@@ -169,8 +170,8 @@ class Way(ServerInThread):
 
     async def _stop(self) -> None:
         self._server.close()
-        for task in self._carrying:
-            task.cancel()
+        for end in self._ends:
+            end.transport.abort()
         await asyncio.gather(*self._carrying, return_exceptions=True)
 
     async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -178,17 +179,20 @@ class Way(ServerInThread):
         assert task is not None
         self._carrying.add(task)
         self.open += 1
-        ends = [writer]
+        ends = {writer}
+        self._ends.add(writer)
         try:
             there = await asyncio.to_thread(self._dial)
             to_reader, to_writer = await asyncio.open_connection(sock=there)
-            ends.append(to_writer)
+            ends.add(to_writer)
+            self._ends.add(to_writer)
             await asyncio.gather(self._pump(reader, to_writer), self._pump(to_reader, writer))
         except OSError:
             pass  # refused, as there
         finally:
             self.open -= 1
             self._carrying.discard(task)
+            self._ends -= ends
             for end in ends:
                 end.transport.abort()
 
