@@ -150,9 +150,9 @@ def read_what_can_be_read(environ: Mapping[str, str]) -> Sourced:
         there = {field.removeprefix(prefix) for field in known if field.startswith(prefix)}
         mistakes.lines += made[section].incomplete(there, names)
     root = {field: value for field, value in values.items() if "." not in field}
-    return Sourced(
-        Settings(**root, sections=made), sources, mistakes.lines, frozenset(mistakes.fields), ignored
-    )
+    given_by = {field: source for field, source in sources.items() if source is not None}
+    settings = Settings(**root, sections=made, sources=given_by)
+    return Sourced(settings, sources, mistakes.lines, frozenset(mistakes.fields), ignored)
 
 
 def _within(values: Mapping[str, Any], prefix: str) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from urllib.parse import quote
 from ogel.kernel.errors import ConfigError
 from ogel.kernel.quantities import quantity
 from ogel.runtime.domain import ascii_domain
+from ogel.runtime.network.server import NamedServer
 from ogel.runtime.rates.policy import quotas_of
 from ogel.runtime.server_urls.others import clean_endpoint
 from ogel.runtime.server_urls.parts import BadUrl, Cleaned
@@ -136,6 +137,10 @@ class Section:
     def for_one_machine(self, port: int) -> Self:
         """What is not set is as it is right for embedded servers, and one process at `port`."""
         return self
+
+    def servers(self) -> Sequence[NamedServer]:
+        """Those outside this process that these settings name; the `field` of each is one of these."""
+        return ()
 
 
 class Composed(NamedTuple):

@@ -55,6 +55,7 @@ class Process:
         self._settings = platform.settings
         self._roles = roles
         self._stop: asyncio.Event | None = None  # of the run
+        platform.features["network"].offers.hops.at_start()
         # Built, and so imported, before there is an event loop that would wait for it.
         self._kinds = {queue: platform.kinds_of(queue) for queue in roles.queues}
         self._horses = horses(platform.settings, [kind for kinds in self._kinds.values() for kind in kinds])

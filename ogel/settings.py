@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, TypeVar, cast
@@ -32,6 +32,7 @@ from ogel.knobs import (
     words,
 )
 from ogel.runtime.bucket_presets import PRESETS, UrlStyle
+from ogel.runtime.network.server import NamedServer, Protocol
 from ogel.runtime.rates.policy import Quota
 from ogel.runtime.server_urls import mongo, postgres, redis
 from ogel.runtime.server_urls.others import (
@@ -461,6 +462,8 @@ class Settings:
 
     # What features have, by class; one that is not here has its defaults.
     sections: Mapping[type[Section], Section] = field(default_factory=dict)
+    # The variable that gave a field, by its name as `environ.knobs` has it; what is not here was not given.
+    sources: Mapping[str, str] = field(default_factory=dict, compare=False)
 
     def of(self, section: type[Chosen]) -> Chosen:
         found = self.sections.get(section)
@@ -469,6 +472,22 @@ class Settings:
     def for_one_machine(self, sections: Iterable[type[Section]]) -> Settings:
         """What is not set is as it is right for one machine of one's own."""
         return replace(self, sections={each: self.of(each).for_one_machine(self.port) for each in sections})
+
+    def servers(self) -> Sequence[NamedServer]:
+        """Those that the root names; see Section.servers."""
+        named: list[tuple[str, Protocol, str | None, str]] = [
+            ("postgres", "postgresql", self.database_url, "database_url"),
+            ("redis", "redis", self.redis_url, "redis_url"),
+            ("mongo", "mongodb", self.mongo_url, "mongo_url"),
+            ("egress proxy", "tcp", self.egress_proxy, "egress_proxy"),
+            ("sentry", "http", self.sentry_dsn, "sentry_dsn"),
+        ]
+        if self.storage_backend != "local":
+            named += [
+                ("storage", "http", self.s3_endpoint, "s3_endpoint"),
+                ("storage for clients", "http", self.s3_public_endpoint, "s3_public_endpoint"),
+            ]
+        return [NamedServer(name, protocol, url, field) for name, protocol, url, field in named if url]
 
     @property
     def embedded(self) -> bool:

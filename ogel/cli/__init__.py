@@ -80,6 +80,7 @@ SECTIONS = {
         "cost": "What the project costs, what it would cost otherwise, and whether that is too much.",
         "railway": "What the file that describes services to Railway would change there.",
         "release": "What each service runs, and what it could go back to; deploy, and go back.",
+        "network": "Find what is reached over the public internet, move it inside, and back.",
         "smoke": "Check a deployment from outside: publish an event, receive it signed, and all the rest.",
     },
     "Where they are": {

@@ -5,6 +5,7 @@ from __future__ import annotations
 from prometheus_client import CollectorRegistry, disable_created_metrics
 
 from ogel.features.audit.store import AuditStore
+from ogel.platform.named_servers import named_servers
 from ogel.platform.outside import quotas_by_class
 from ogel.platform.railway import railway_over
 from ogel.platform.servers import Servers
@@ -74,6 +75,8 @@ def core_of(settings: Settings, servers: Servers, features: Features) -> Core:
         schedules=BuiltInSchedules(features, jobs.kind, dict(settings.schedules)),
         features=features,
         process=ThisProcess(),
+        servers=named_servers(settings),
+        on_railway=settings.railway_environment_id is not None,
         probes=servers.probes,
         costly_probes=servers.costly_probes,
         admin_key=settings.admin_key,

@@ -23,6 +23,7 @@ FEATURES: tuple[LazyFeature, ...] = (
     ),
     LazyFeature("observability", queues=["stats"], brings=["samples", "alerts", "settings"]),
     LazyFeature("costs", queues=["stats"], brings=["samples", "alerts", "settings"]),
+    LazyFeature("network", brings=["samples", "alerts", "settings"]),
     LazyFeature("cleanup", queues=["cleanup"]),
     LazyFeature("backups", queues=["backups"], brings=["settings"]),
     LazyFeature("jobs", queues=["cleanup"], brings=["alerts", "settings"]),

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from ogel.runtime.lazy import Features
     from ogel.runtime.metrics.redis_stats import AskRedis
     from ogel.runtime.metrics.tallies import Tallies
+    from ogel.runtime.network.server import NamedServer
     from ogel.runtime.objects import ObjectStore
     from ogel.runtime.outbox import Outbox
     from ogel.runtime.outgoing import Outgoing, Upstreams
@@ -69,6 +70,8 @@ class Core:
     limiter           how much each caller may ask for.
     watch             tells who remembers a key or session when that ends.
     features          the manifests of all others, built when they are asked for.
+    servers           those outside that the settings name.
+    on_railway        this process is a service's there.
     probes            of the servers; `costly_probes` are those that are asked each minute, and not by whoever asks.
     admin_key         the key that stands in the settings.
     retention_days    how long what has no setting of its own is remembered.
@@ -105,6 +108,8 @@ class Core:
     schedules: BuiltInSchedules
     features: Features
     process: ThisProcess
+    servers: Sequence[NamedServer]
+    on_railway: bool
     probes: Sequence[Probe]
     costly_probes: Sequence[Probe]
     admin_key: str

@@ -179,6 +179,36 @@ def messaging(world: World) -> Reading:
     )
 
 
+def network(world: World) -> Reading:
+    """With the project of somebody whose services meet outside."""
+    railway = Railway()
+    production = railway.project("shop").environment("production")
+    login = "postgresql://postgres:hWkzNQtbPpVdRmXy"
+    postgres = production.service(
+        "Postgres",
+        variables={
+            "DATABASE_URL": f"{login}@${{{{RAILWAY_PRIVATE_DOMAIN}}}}:5432/railway",
+            "DATABASE_PUBLIC_URL": f"{login}@maglev.proxy.rlwy.net:20105/railway",
+        },
+        metrics={"NETWORK_TX_GB": 0.05},
+    )
+    postgres.tcp_proxy(5432, "maglev.proxy.rlwy.net", 20105)
+    public = {"DATABASE_URL": f"{login}@maglev.proxy.rlwy.net:20105/railway"}
+    api = production.service("api", variables={"OGEL_SECRET": "…", "PORT": "8080", **public})
+    api.domain("api-production.up.railway.app")
+    production.service(
+        "studio",
+        variables={
+            "POSTGRES_HOST": "maglev.proxy.rlwy.net",
+            "POSTGRES_PORT": "20105",
+            "API_URL": "https://api-production.up.railway.app/v1",
+            "NEXT_PUBLIC_API_URL": "https://api-production.up.railway.app",
+        },
+    )
+    server = world.beside.enter_context(RailwayServer(railway))
+    return Reading(environment={**server.variables(), "XDG_STATE_HOME": str(world.directory)})
+
+
 def operations(world: World) -> Reading:
     """An endpoint whose receiver is away, beside one that is well; it is mended when the page asks."""
     mended = threading.Event()
@@ -269,6 +299,7 @@ READINGS: Mapping[str, Callable[[World], Reading]] = {
     "mail": nothing_else,
     "events": nothing_else,
     "messaging": messaging,
+    "network": network,
     "operations": operations,
     "realtime": nothing_else,
     "schedules": nothing_else,

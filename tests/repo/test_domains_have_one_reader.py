@@ -24,9 +24,10 @@ def test_one_file_makes_names_ascii() -> None:
 
 
 def test_names_are_looked_up_where_they_are_ascii() -> None:
-    """Hosts of URLs by `egress`, those of registered databases by `databases`."""
+    """Hosts of URLs by `egress`, those of registered databases by `databases`, those that are measured by `network`."""
     assert files_with(LOOK_UP) == {
         "adapters/databases/addresses.py",
         "adapters/egress/resolver.py",  # in words
         "adapters/egress/system_names.py",
+        "adapters/network/names.py",
     }

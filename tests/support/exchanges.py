@@ -566,6 +566,7 @@ def _operators(ask: Exchanges) -> None:
     ask("GET", "/api/health/history", query={"limit": 2})
     ask("GET", "/api/slo")
     ask("GET", "/api/alerts/check")
+    ask("GET", "/api/network")
     ask("GET", "/api/cleanup")
     ask("POST", "/api/cleanup/{kind}/run", {"dry_run": True}, kind="events")
     ask("POST", "/api/cleanup/{kind}/run", {"older_than_days": 90}, kind="events")

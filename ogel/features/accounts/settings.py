@@ -23,6 +23,7 @@ from ogel.knobs import (
     text,
     whole,
 )
+from ogel.runtime.network.server import NamedServer
 from ogel.runtime.rates.policy import Quota
 from ogel.runtime.server_urls.parts import BadUrl
 
@@ -338,3 +339,9 @@ class AccountsSettings(Section):
             ),
             *(needs("OGEL_AUTH_GITHUB_CLIENT_ID", ["github_secret"], known, names) if github else ()),
         ]
+
+    def servers(self) -> Sequence[NamedServer]:
+        found = [NamedServer(f"sign-in by {each.name}", "http", each.issuer, "oidc") for each in self.oidc]
+        if self.github_client_id is not None:
+            found.append(NamedServer("sign-in by GitHub", "http", self.github_url, "github_url"))
+        return found

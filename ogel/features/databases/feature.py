@@ -9,11 +9,13 @@ from ogel.features.databases.checks.jobs import CHECK_ALL, RECOVERED, UNREACHABL
 from ogel.features.databases.checks.metrics import DatabaseMetrics
 from ogel.features.databases.checks.service import CheckService
 from ogel.features.databases.checks.store import DatabaseHealthStore
+from ogel.features.databases.contract import RegisteredServers
 from ogel.features.databases.migrations.jobs import MIGRATED, MIGRATION_FAILED, MigrateDatabase
 from ogel.features.databases.migrations.purge import purge_of_runs
 from ogel.features.databases.migrations.service import MigrationService
 from ogel.features.databases.migrations.store import MigrationStore
 from ogel.features.databases.registry.database import password_purpose
+from ogel.features.databases.registry.servers import Servers
 from ogel.features.databases.registry.service import RegistryService
 from ogel.features.databases.registry.store import RegistryStore
 from ogel.features.databases.registry.targets import Targets
@@ -49,6 +51,7 @@ class DatabaseFeature:
         self.migrations = MigrationService(
             database, registry, runs, self._asking, external, core.jobs, core.audit
         )
+        self.servers: RegisteredServers = Servers(database, registry, targets)
         self.metrics = DatabaseMetrics(database, health, core.registry)
         self.kinds = [
             CheckDatabase(registry, targets, health, external, core.keys, core.outbox, core.registry).kind(),

@@ -30,6 +30,7 @@ from ogel.knobs import (
     whole,
 )
 from ogel.runtime.mail.address import parse_address
+from ogel.runtime.network.server import NamedServer
 from ogel.runtime.server_urls.others import SMTP_SHAPE, clean_smtp
 
 _ADDRESS = Takes("name@example.com or Name <name@example.com>", lambda value: str(parse_address(value)))
@@ -169,3 +170,12 @@ class MailSettings(Section):
         if not chosen and self.providers is None:
             chosen = ("outbox",)
         return replace(self, providers=chosen, sender=sender)
+
+    def servers(self) -> Sequence[NamedServer]:
+        found = []
+        for name in self.providers or self.configured_providers:
+            if name == "resend":
+                found.append(NamedServer("mail by Resend", "http", self.resend_url, "resend_url"))
+            elif name == "smtp" and self.smtp_url is not None:
+                found.append(NamedServer("mail by SMTP", "smtp", self.smtp_url, "smtp_url"))
+        return found

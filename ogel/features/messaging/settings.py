@@ -14,6 +14,7 @@ import msgspec
 from ogel.knobs import Section, Takes, choices, endpoint, knob, needs, real, text, whole
 from ogel.runtime.domain import ends_in_number, is_private
 from ogel.runtime.mail.address import parse_address
+from ogel.runtime.network.server import NamedServer
 from ogel.runtime.server_urls.others import clean_endpoint
 from ogel.runtime.server_urls.parts import ServerUrl
 
@@ -175,3 +176,13 @@ class MessagingSettings(Section):
         if "vapid_private_key" in known:
             lines += needs("OGEL_VAPID_PRIVATE_KEY is set", ["vapid_subject"], known, names)
         return lines
+
+    def servers(self) -> Sequence[NamedServer]:
+        urls = {"twilio": self.twilio_url, "vonage": self.vonage_url}
+        found = [
+            NamedServer(f"texts by {name.title()}", "http", urls[name], f"{name}_url")
+            for name in self.sms_providers
+        ]
+        if self.fcm_service_account is not None:
+            found.append(NamedServer("push by FCM", "http", self.fcm_url, "fcm_url"))
+        return found

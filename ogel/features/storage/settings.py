@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ogel.knobs import Section, Takes, host_name, knob, whole
+from ogel.knobs import Section, Takes, host_name, knob, place, whole
+from ogel.runtime.network.server import NamedServer
 
 _GIGABYTE = 1024**3
 
@@ -57,3 +59,9 @@ class StorageSettings(Section):
         default=None,
         meaning="A clamd, which scans objects of buckets that want it (usually port 3310).",
     )
+
+    def servers(self) -> Sequence[NamedServer]:
+        if self.clamav is None:
+            return []
+        host, port = self.clamav
+        return [NamedServer("scanner", "tcp", f"tcp://{place(host)}:{port}", "clamav")]

@@ -38,6 +38,10 @@ FROM platform_databases WHERE id = %(key)s OR name = %(key)s FOR NO KEY UPDATE
 SELECT id, type, host, port, database, username, ssl_mode, auth_source, sealed_password, version
 FROM platform_databases WHERE id = ANY (%(keys)s) OR name = ANY (%(keys)s)
 
+-- named_targets --
+SELECT name, id, type, host, port, database, username, ssl_mode, auth_source, sealed_password, version
+FROM platform_databases ORDER BY name LIMIT %(most)s
+
 -- is_migrating --
 SELECT EXISTS (SELECT FROM platform_database_migrations WHERE database_id = %(id)s AND status = 'running')
 

@@ -55,6 +55,10 @@ class RegistryStore:
         """Returns those that exist, in no particular order."""
         return await tx.all(_SQL.targets, {"keys": list(keys)}, SealedTarget)
 
+    async def named_targets(self, tx: Transaction, most: int) -> Sequence[tuple[str, SealedTarget]]:
+        rows = await tx.dicts(_SQL.named_targets, {"most": most})
+        return [(row.pop("name"), SealedTarget(**row)) for row in rows]
+
     async def is_migrating(self, tx: Transaction, id: str) -> bool:
         return bool(await tx.value(_SQL.is_migrating, {"id": id}))
 

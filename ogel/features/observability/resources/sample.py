@@ -27,6 +27,7 @@ NAMES: Mapping[str, str] = {
     "queue.oldest_seconds": "Since when the oldest job has been due that is not held.",
     "queue.stuck_seconds": "Since when the oldest job has been due that no pause, rate, slowing or breaker holds back.",
     "webhooks.breakers": "Endpoints by the state of their breaker.",
+    "network.public_hops": "Servers with a public name of Railway's, of the process that takes the samples.",
     "storage.bytes": "Of all objects.",
     "storage.objects": "In all buckets.",
     "storage.pending_bytes": "Announced by uploads under way.",
@@ -51,6 +52,7 @@ CUMULATIVE = ("redis.evicted_keys",)
 SHOWN_ELSEWHERE = (
     "queue.jobs",
     "queue.oldest_seconds",
+    "network.public_hops",
     "webhooks.breakers",
     "slo.burn.fast",
     "slo.burn.slow",

@@ -1,0 +1,1 @@
+"""Moves variables of a Railway project from public names to the private network, and back."""

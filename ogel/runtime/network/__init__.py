@@ -1,0 +1,1 @@
+"""Servers outside this process: which there are, where they are, and how far away."""
