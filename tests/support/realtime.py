@@ -32,7 +32,7 @@ from ogel.runtime.jobs.job import Job
 from ogel.runtime.jobs.store import JobQueue
 from ogel.runtime.outbox import Outbox
 from ogel.runtime.realtime.broadcast import EVENTS
-from ogel.runtime.realtime.hub import HubOptions
+from ogel.runtime.realtime.connections.registry import ConnectionOptions
 from ogel.runtime.realtime.message import pack
 
 LIMIT_SECONDS = 20
@@ -77,6 +77,9 @@ class Nowhere:
     async def somebody(self) -> AsyncIterator[None]:
         yield
 
+    def stay(self) -> Callable[[], None]:
+        return lambda: None
+
     async def run(self, stop: asyncio.Event) -> None:
         await stop.wait()
 
@@ -117,13 +120,13 @@ class World:
 
 
 @asynccontextmanager
-async def a_world(redis_url: str, presence: Presence | None = None, **options: int) -> AsyncIterator[World]:
+async def a_world(redis_url: str, presence: Presence | None = None, **options: Any) -> AsyncIterator[World]:
     async def authenticate(key: str, _: Caller) -> Principal | None:
         return KEYS.get(key)
 
     registry, stop = CollectorRegistry(), asyncio.Event()
     queue, broadcast, watch = JobQueue(), RedisBroadcast(redis_url), ScriptedWatch()
-    feature = RealtimeFeature(broadcast, presence or Nowhere(), watch, registry, HubOptions(**options))
+    feature = RealtimeFeature(broadcast, presence or Nowhere(), watch, registry, ConnectionOptions(**options))
     queue.know([publish_job(broadcast)])
     streams = [("realtime", stream) for stream in feature.streams()]
     app = build_app([], streams, {KEY: by_key(authenticate)}, HttpMetrics(registry), [], HttpOptions())

@@ -22,8 +22,10 @@ if TYPE_CHECKING:
     from ogel.features.realtime.listening import Presence
     from ogel.runtime.http.admission import Watch
     from ogel.runtime.http.route import Stream
+    from ogel.runtime.realtime.connections.registry import ConnectionOptions, Registry
     from ogel.runtime.realtime.feed import RealtimeFeed
-    from ogel.runtime.realtime.hub import Hub, HubOptions
+    from ogel.runtime.realtime.hub import Hub
+    from ogel.runtime.realtime.message import Message
 
 
 class RealtimeFeature:
@@ -35,7 +37,7 @@ class RealtimeFeature:
         presence: Presence,
         watch: Watch,
         registry: CollectorRegistry,
-        options: HubOptions | None = None,
+        options: ConnectionOptions | None = None,
     ) -> None:
         self.metrics = RealtimeMetrics(registry)
         self._broadcast = broadcast
@@ -51,18 +53,26 @@ class RealtimeFeature:
     def feed(self) -> RealtimeFeed:
         from ogel.runtime.realtime.feed import RealtimeFeed
 
-        return RealtimeFeed(self._hub, self._broadcast, self._watch, self.metrics)
+        return RealtimeFeed(self.connections, self.events, self._broadcast, self._watch, self.metrics)
 
     @cached_property
-    def _hub(self) -> Hub:
-        from ogel.runtime.realtime.hub import Hub, HubOptions
+    def connections(self) -> Registry:
+        from ogel.runtime.realtime.connections.registry import ConnectionOptions, Registry
 
-        return Hub(self.metrics, self._options or HubOptions())
+        return Registry(self.metrics, self._options or ConnectionOptions())
+
+    @cached_property
+    def events(self) -> Hub[Message]:
+        """By globs of their types."""
+        from ogel.runtime.realtime.globs import GlobIndex
+        from ogel.runtime.realtime.hub import Hub
+
+        return Hub(GlobIndex(), self.connections.dispatcher, self.metrics)
 
     def streams(self) -> Sequence[Stream]:
         from ogel.features.realtime.routes import streams
 
-        return streams(self._hub, self._presence, self._watch)
+        return streams(self.connections, self.events, self._presence, self._watch)
 
 
 def build(core: Core, _: None) -> Feature:

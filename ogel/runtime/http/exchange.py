@@ -27,8 +27,8 @@ _KEY = "ogel.exchange"
 # A client that has closed its sending side may still read, or may have gone. Pending requests are answered for this
 # long, or until a write fails.
 GONE_SECONDS = 1.0
-# A key of the ASGI messages that begin an answer (`http.response.start`, `websocket.accept`): the `Successor` that takes
-# the connection over behind the head. Nothing is sent by ASGI after it.
+# A key of the ASGI messages that begin an answer (`http.response.start`, `websocket.accept`): the `Successor` that
+# takes the connection over behind the head. Nothing is sent by ASGI after it.
 TAKEN_BY = "ogel.taken_by"
 # nginx's status for a request whose client left, or that was cancelled, before the response began.
 _NO_ANSWER = 499

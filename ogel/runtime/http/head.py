@@ -30,8 +30,8 @@ Fields = list[tuple[bytes, bytes]]
 
 class Refused(Exception):
     """
-    The request is invalid or exceeds a limit. Carries the status to answer with, a sentence, and header fields that HTTP
-    wants with it.
+    The request is invalid or exceeds a limit. Carries the status to answer with, a sentence, and header fields that
+    HTTP wants with it.
     """
 
     def __init__(self, status: int, detail: str, fields: Sequence[tuple[bytes, bytes]] = ()) -> None:

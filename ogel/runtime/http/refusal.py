@@ -14,7 +14,7 @@ from ogel.runtime.http.shield import NO_STORE, SHIELD
 
 
 def refusal(status: int, detail: str, more: Sequence[tuple[bytes, bytes]] = ()) -> bytes:
-    """Returns a complete answer with a problem document, after which the connection closes; `more` are its fields, too."""
+    """Returns a complete answer with a problem document, and `more` fields, after which the connection closes."""
     title = HTTPStatus(status).phrase
     kind = title.lower().replace(" ", "-")
     request_id = new_id("req")

@@ -1,4 +1,4 @@
-"""Who takes a connection over once a request has been answered on it by a stream: from then on HTTP has no part in it."""
+"""Who takes a connection over once a stream has answered on it: from then on HTTP has no part in it."""
 
 from __future__ import annotations
 

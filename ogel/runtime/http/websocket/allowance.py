@@ -30,16 +30,22 @@ class Allowance:
         self._bytes = rates.bytes_at_once
         self._at = time.monotonic()
 
-    def read(self, size: int) -> bool:
-        """Counts one read of the socket, and lets time add to both buckets. Returns False when it is too much."""
+    def read(self, size: int) -> None:
+        """Counts one read of the socket, and lets time add to both buckets."""
         rates, now = self._rates, time.monotonic()
         passed, self._at = now - self._at, now
         self._frames = min(rates.frames_at_once, self._frames + passed * rates.frames_per_second)
         self._bytes = min(rates.bytes_at_once, self._bytes + passed * rates.bytes_per_second)
         self._bytes -= max(size, LEAST_BYTES_OF_A_READ)
-        return self._bytes >= 0
 
-    def frame(self) -> float:
-        """Counts one frame. Returns how many more may come now; below zero: it is one too many."""
+    def frame(self) -> None:
         self._frames -= 1
-        return self._frames
+
+    @property
+    def is_exceeded(self) -> bool:
+        return self._frames < 0 or self._bytes < 0
+
+    @property
+    def is_spent(self) -> bool:
+        """Whether it was exceeded by as much again as may come at once."""
+        return self._frames < -self._rates.frames_at_once or self._bytes < -self._rates.bytes_at_once

@@ -61,7 +61,7 @@ class FrameReader:
         self._data += data
 
     def next(self) -> Said | None:
-        """Returns what the next frame says; None: it is not whole yet. Raises Violation, after which nothing is read."""
+        """Returns what the next frame says; None: it is not whole yet. Raises Violation, and is of no use after it."""
         data = self._data
         if len(data) < 2:
             return None

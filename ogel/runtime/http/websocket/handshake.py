@@ -35,8 +35,8 @@ def protocols_of(fields: Fields) -> Sequence[str]:
 
 def accepting(key: bytes, subprotocol: str | None, fields: Iterable[tuple[bytes, bytes]]) -> bytes:
     """
-    The head that says yes. Without permessage-deflate (RFC 7692), whose windows take several times the memory of a plain
-    connection, and compressing as much time as all the rest.
+    The head that says yes. Without permessage-deflate (RFC 7692), whose windows take several times the memory of a
+    plain connection, and compressing as much time as all the rest.
     """
     accepted = base64.b64encode(hashlib.sha1(key + _GUID).digest())  # noqa: S324 - the protocol's own
     said = [(b"upgrade", b"websocket"), (b"sec-websocket-accept", accepted)]

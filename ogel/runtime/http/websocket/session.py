@@ -98,12 +98,14 @@ class Session:
         if self._state is not _State.OPEN:
             return
         try:
-            if not self._allowance.read(len(data)):
-                raise Violation(POLICY, TOO_MUCH)
+            self._allowance.read(len(data))
             self._reader.feed(data)
-            while self._state is _State.OPEN and (said := self._reader.next()) is not None:
-                if self._allowance.frame() < 0:
+            while self._state is _State.OPEN:
+                if self._allowance.is_exceeded:
                     raise Violation(POLICY, TOO_MUCH)
+                if (said := self._reader.next()) is None:
+                    break
+                self._allowance.frame()
                 self._hear(said)
         except Violation as violation:
             self._wire.write(close_frame(violation.code, violation.reason))
@@ -132,7 +134,7 @@ class Session:
             self._keep({"type": "websocket.receive", "text": payload}, len(payload))
         elif opcode == BINARY:
             self._keep({"type": "websocket.receive", "bytes": payload}, len(payload))
-        elif opcode == CONTINUATION or opcode == PONG:
+        elif opcode in (CONTINUATION, PONG):
             return
         elif opcode == PING:
             self._wire.write(frame(PONG, payload))  # type: ignore[arg-type]
