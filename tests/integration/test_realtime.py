@@ -19,7 +19,6 @@ from ogel.runtime.http.admission import Ending
 from ogel.runtime.jobs.metrics import JobMetrics
 from ogel.runtime.jobs.runner import JobRunner, RunnerOptions
 from ogel.runtime.outbox import Outbox
-from ogel.runtime.realtime.connections.places import PlaceLimits
 from ogel.runtime.realtime.message import pack
 from tests.support.realtime import (
     LIMIT_SECONDS,
@@ -147,7 +146,7 @@ REFUSALS = [
 
 def test_refusals_are_problem_documents_on_both_transports(redis_url: str) -> None:
     async def story() -> None:
-        async with a_world(redis_url, places=PlaceLimits(connections=0)) as world:
+        async with a_world(redis_url, connections=0) as world:
             full = ("?events=*", LISTENER, 503, "unavailable")
             for stream in STREAMS:
                 for query, headers, status, kind in [*REFUSALS, full]:

@@ -303,6 +303,7 @@ LIMITS = {
     "process": (PlaceLimits(connections=2), Principal("key", "key_1")),
     "user": (PlaceLimits(per_user=2), Principal("user", "user_1")),
     "address": (PlaceLimits(per_address=2), Principal("key", "key_1")),
+    "network": (PlaceLimits(per_address=2), Principal("key", "key_1")),
     "second": (PlaceLimits(per_second=2), Principal("key", "key_1")),
 }
 
@@ -314,7 +315,9 @@ def test_who_finds_no_place_is_told_when_to_come_again(limit: str) -> None:
     @story
     async def told() -> None:
         async with taking_door(places=places) as taking:
-            taking.caller = Caller(principal, "req_1", "192.0.2.1")
+            address = "2001:db8::{}" if limit == "network" else "192.0.2.1"
+            taking.addresses = [address.format(n) for n in range(4)]
+            taking.caller = Caller(principal, "req_1")
             async with websocket(taking.port), websocket(taking.port), wire(taking.port) as third:
                 third.write(handshake())
                 assert await third.end()

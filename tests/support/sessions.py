@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from msgspec.structs import replace
 from prometheus_client import CollectorRegistry
 from starlette.types import Receive, Scope, Send
 
@@ -72,6 +73,7 @@ class Taking(Recorder):
 
     options: ConnectionOptions = field(default_factory=lambda: ConnectionOptions(max_message_bytes=1 << 20))
     caller: Caller = field(default_factory=lambda: Caller(SYSTEM, "req_1", "192.0.2.1"))
+    addresses: list[str] = field(default_factory=list)  # of those who come next
     sessions: list[EchoSession] = field(default_factory=list)
     prometheus: CollectorRegistry = field(default_factory=CollectorRegistry)
 
@@ -79,6 +81,8 @@ class Taking(Recorder):
         self.registry = Registry(RealtimeMetrics(self.prometheus), self.options)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self.addresses:
+            self.caller = replace(self.caller, ip=self.addresses.pop())
         if scope["path"] == "/sse":
             await self.registry.sse(self.caller, send, self._make)
         else:

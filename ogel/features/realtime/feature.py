@@ -13,6 +13,7 @@ from prometheus_client import CollectorRegistry
 
 from ogel.features.realtime.jobs import QUEUE, announce, publish_job
 from ogel.features.realtime.listening import Listening
+from ogel.features.realtime.settings import RealtimeSettings
 from ogel.runtime.core import Core
 from ogel.runtime.feature import BackgroundService, Feature
 from ogel.runtime.realtime.broadcast import Broadcast
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from ogel.features.realtime.listening import Presence
     from ogel.runtime.http.admission import Watch
     from ogel.runtime.http.route import Stream
-    from ogel.runtime.realtime.connections.registry import ConnectionOptions, Registry
+    from ogel.runtime.realtime.connections.registry import Registry
     from ogel.runtime.realtime.feed import RealtimeFeed
     from ogel.runtime.realtime.hub import Hub
     from ogel.runtime.realtime.message import Message
@@ -37,13 +38,15 @@ class RealtimeFeature:
         presence: Presence,
         watch: Watch,
         registry: CollectorRegistry,
-        options: ConnectionOptions | None = None,
+        settings: RealtimeSettings,
+        drain_seconds: float,
     ) -> None:
         self.metrics = RealtimeMetrics(registry)
         self._broadcast = broadcast
         self._presence = presence
         self._watch = watch
-        self._options = options
+        self._settings = settings
+        self._drain_seconds = drain_seconds
 
     async def serve(self, stop: asyncio.Event) -> None:
         """Feeds the streams until `stop`, then ends them."""
@@ -57,9 +60,10 @@ class RealtimeFeature:
 
     @cached_property
     def connections(self) -> Registry:
-        from ogel.runtime.realtime.connections.registry import ConnectionOptions, Registry
+        from ogel.features.realtime.options import options_of
+        from ogel.runtime.realtime.connections.registry import Registry
 
-        return Registry(self.metrics, self._options or ConnectionOptions())
+        return Registry(self.metrics, options_of(self._settings, self._drain_seconds))
 
     @cached_property
     def events(self) -> Hub[Message]:
@@ -75,8 +79,10 @@ class RealtimeFeature:
         return streams(self.connections, self.events, self._presence, self._watch)
 
 
-def build(core: Core, _: None) -> Feature:
-    realtime = RealtimeFeature(core.broadcast, Listening(core.database), core.watch, core.registry)
+def build(core: Core, settings: RealtimeSettings) -> Feature:
+    realtime = RealtimeFeature(
+        core.broadcast, Listening(core.database), core.watch, core.registry, settings, core.drain_seconds
+    )
     return Feature(
         name="realtime",
         streams=realtime.streams,
@@ -87,5 +93,6 @@ def build(core: Core, _: None) -> Feature:
         tables=["realtime_listening"],
         left_out={"realtime_listening": "who listened then does not listen now"},
         peaks={"realtime.connections": realtime.metrics.take_peak},
+        settings=settings,
         offers=realtime,
     )

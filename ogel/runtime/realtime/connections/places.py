@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from functools import lru_cache
+from ipaddress import ip_network
 
 from msgspec import Struct
 
@@ -12,6 +14,7 @@ from ogel.kernel.principal import Principal
 
 # After which a client that was turned away may try again: at once another process, later this one.
 _RETRY_FULL, _RETRY_SOON = 5, 1
+_NETWORK_BITS = 64
 
 
 class PlaceLimits(Struct, frozen=True):
@@ -47,7 +50,8 @@ class Places:
                 f"You have {limits.per_user} realtime connections here already.",
                 retry_after_seconds=_RETRY_FULL,
             )
-        if address is not None and self._at_addresses[address] >= limits.per_address:
+        site = None if address is None else _site_of(address)
+        if site is not None and self._at_addresses[site] >= limits.per_address:
             raise Unavailable(
                 f"There are {limits.per_address} realtime connections from your address already.",
                 retry_after_seconds=_RETRY_FULL,
@@ -57,8 +61,8 @@ class Places:
         self._count += 1
         if principal.kind == "user":
             self._of_users[principal.id] += 1
-        if address is not None:
-            self._at_addresses[address] += 1
+        if site is not None:
+            self._at_addresses[site] += 1
 
     def give_back(self, principal: Principal, address: str | None) -> None:
         """Of the same two that `take` was given."""
@@ -66,7 +70,7 @@ class Places:
         if principal.kind == "user":
             _less(self._of_users, principal.id)
         if address is not None:
-            _less(self._at_addresses, address)
+            _less(self._at_addresses, _site_of(address))
 
     def _is_their_second(self) -> bool:
         now, rate = time.monotonic(), self._limits.per_second
@@ -76,6 +80,14 @@ class Places:
             return False
         self._tokens -= 1
         return True
+
+
+@lru_cache(maxsize=4096)
+def _site_of(address: str) -> str:
+    """Of IPv6 the network: whoever has one address has all that begin like it."""
+    if ":" not in address:
+        return address
+    return str(ip_network((address, _NETWORK_BITS), strict=False))
 
 
 def _less(counter: Counter[str], name: str) -> None:
