@@ -35,7 +35,7 @@ class AnswerSink(Protocol):
 
     async def drained(self) -> None: ...
 
-    def hand_over(self, successor: Successor) -> None: ...
+    def hand_over(self, successor: Successor, head: bytes) -> None: ...
 
 
 class Answer:
@@ -82,8 +82,7 @@ class Answer:
         self.begun = self.ended = True
         self.keep = False
         fields = [field for field in start.get("headers", ()) if field[0].lower() != b"connection"]
-        self._out.write(head_of(int(start["status"]), fields, _CLOSE))
-        self._out.hand_over(successor)
+        self._out.hand_over(successor, head_of(int(start["status"]), fields, _CLOSE))
 
     def _write(self, body: bytes, more: bool) -> None:
         head = b"" if self.begun else self._head(body, more)

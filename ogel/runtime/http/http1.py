@@ -149,8 +149,8 @@ class Http1(asyncio.Protocol):
         """Cuts the connection after so many seconds, whatever it does by then."""
         self._loop.call_later(seconds, self.abort)
 
-    def hand_over(self, successor: Successor) -> None:
-        """Gives the socket to another protocol, behind the head that was written. This one is done with it."""
+    def hand_over(self, successor: Successor, head: bytes) -> None:
+        """Gives the socket to another protocol, which begins with this head of the answer. This one is done with it."""
         if self.gone or self._ended_at is not None:
             successor.connection_lost(None)
             self.close()
@@ -161,7 +161,7 @@ class Http1(asyncio.Protocol):
         rest, self._data, self._at = self._data[self._at :], b"", 0
         self._transport.set_protocol(successor)
         self._connections.taken(self, successor)
-        successor.took_over(self._transport, self._connections, rest)
+        successor.took_over(self._transport, self._connections, head, rest)
 
     # For Connections, which watches and closes this one.
 

@@ -18,14 +18,17 @@ class House(Protocol):
 
 class Successor(asyncio.Protocol):
     """
-    A protocol of asyncio which is given a socket that is connected already, behind the head of the answer. Whoever
-    cannot be given it, because the client has gone meanwhile, is only told `connection_lost`.
+    A protocol of asyncio which is given a socket that is connected already. Whoever cannot be given it, because the
+    client has gone meanwhile, is only told `connection_lost`.
     """
 
     __slots__ = ()
 
-    def took_over(self, transport: asyncio.Transport, house: House, rest: bytes) -> None:
-        """`rest`: what the client had sent behind its request by then."""
+    def took_over(self, transport: asyncio.Transport, house: House, head: bytes, rest: bytes) -> None:
+        """
+        `head`: of the answer, to be written before anything else, perhaps together with it. `rest`: what the client had
+        sent behind its request by then.
+        """
         raise NotImplementedError
 
     def abort(self) -> None:

@@ -55,7 +55,7 @@ class Wire(Protocol):
 
     def hang_up(self, seconds: float) -> None: ...
 
-    def hand_over(self, successor: Successor) -> None: ...
+    def hand_over(self, successor: Successor, head: bytes) -> None: ...
 
 
 class _State(Enum):
@@ -67,6 +67,10 @@ class _State(Enum):
 
 class Session:
     """Made when the request can become a WebSocket; raises Refused when it cannot. `run` is its application's task."""
+
+    # Once it is open.
+    _reader: FrameReader
+    _allowance: Allowance
 
     def __init__(self, wire: Wire, app: ASGIApp, head: Head, scope: Scope) -> None:
         self._key = key_of(head.fields)
@@ -80,8 +84,6 @@ class Session:
         }
         self._wire = wire
         self._state = _State.HANDSHAKE
-        self._reader = FrameReader(MAX_MESSAGE_BYTES)
-        self._allowance = Allowance(RATES)
         self._waiting: deque[Message] = deque([{"type": "websocket.connect"}])
         self._waiting_bytes = 0
         self._some = asyncio.Event()
@@ -205,10 +207,13 @@ class Session:
         await self._wire.drained()
 
     def _accept(self, message: Message) -> None:
-        self._wire.write(accepting(self._key, message.get("subprotocol"), message.get("headers", ())))
+        head = accepting(self._key, message.get("subprotocol"), message.get("headers", ()))
         successor: Successor | None = message.get(TAKEN_BY)
         if successor is None:
+            self._wire.write(head)
+            self._reader = FrameReader(MAX_MESSAGE_BYTES)
+            self._allowance = Allowance(RATES)
             self._state = _State.OPEN
         else:
-            self._wire.hand_over(successor)
             self._end()
+            self._wire.hand_over(successor, head)

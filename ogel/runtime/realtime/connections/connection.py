@@ -171,7 +171,7 @@ class Connection(Successor):
 
     # For the event loop.
 
-    def took_over(self, transport: asyncio.Transport, house: House, rest: bytes) -> None:
+    def took_over(self, transport: asyncio.Transport, house: House, head: bytes, rest: bytes) -> None:
         self._transport = transport
         self._house = house
         self._room = self._registry.options.queue_bytes
@@ -180,6 +180,7 @@ class Connection(Successor):
                 socket.IPPROTO_TCP, _USER_TIMEOUT, _UNACKNOWLEDGED_MS
             )
         self._registry.entered(self)
+        self.write(head)
         make, self._make = self._make, None
         assert make is not None
         try:
