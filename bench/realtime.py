@@ -33,6 +33,8 @@ MESSAGE_BYTES = 200
 STEPS = (40, 80, 120, 160, 200, 260, 340, 440)
 AT_MOST_SECONDS = 0.25
 GENTLE = 20
+# Each idle client is pinged once in this time, or more often.
+PINGED_SECONDS = 30.0
 FAN_OUT_BESIDE = 30
 # A publication of this many at once is what comes out of one transaction.
 TICK_SECONDS = 0.02
@@ -57,7 +59,7 @@ def measure(trial: Trial) -> Iterator[Figure]:
             yield from _connecting(ogel)
             yield from _fan_out(here, ogel, seconds)
         with _listening(here, "realtime") as ogel:
-            yield from _idle(ogel, 1_000 if trial.quick else IDLE, seconds)
+            yield from _idle(ogel, 1_000 if trial.quick else IDLE)
 
 
 @contextmanager
@@ -107,10 +109,6 @@ def _most(
         done, cpu = _offered(publish, clients, pid, step, seconds)
         p99 = quantile(sorted(done.waits), 0.99) if done.waits else float("inf")
         heard = done.messages / clients.looking * SUBSCRIBERS / seconds
-        print(
-            f"    {name} {step}: {heard:,.0f}/s p99 {p99 * 1000:.0f} ms lost {done.lost} cores {cpu / seconds:.2f} clients' {done.cpu / seconds:.2f}",
-            file=sys.stderr,
-        )
         if p99 > AT_MOST_SECONDS or done.lost:
             break
         best, cores, worst = heard, cpu / seconds, p99
@@ -208,14 +206,14 @@ def _beside(here: Machine, ogel: Ogel, seconds: float) -> Iterator[Figure]:
             yield from latencies(f"publish one beside {name}", done.waits, p99_at_most=50 if rate else None)
 
 
-def _idle(ogel: Ogel, connections: int, seconds: float) -> Iterator[Figure]:
+def _idle(ogel: Ogel, connections: int) -> Iterator[Figure]:
     key, pid = create_key(ogel, ["realtime:read"]), pid_of(ogel)
     with Listeners(ogel.port, WEBSOCKET, 100, key):  # what is imported and kept for all
         before = resident_megabytes(pid)
         with Listeners(ogel.port, WEBSOCKET, connections, key):
             after, cpu = resident_megabytes(pid), cpu_of_tree(pid)
-            time.sleep(2 * seconds)
-            spent = (cpu_of_tree(pid) - cpu) / (2 * seconds)
+            time.sleep(PINGED_SECONDS)
+            spent = (cpu_of_tree(pid) - cpu) / PINGED_SECONDS
     yield Figure("memory of an idle connection", (after - before) * 1e3 / connections, "kB", at_most=30)
     yield Figure(f"memory of `ogel realtime` with {connections:,}", after, "MB", at_most=360)
     yield Figure(f"{connections:,} idle connections, of a core", spent * 100, "%", at_most=5)
