@@ -93,7 +93,7 @@ class WebSocketConnection(Connection):
             self.end(Reason.SLOW)
 
     def _close(self, code: int, reason: str = "") -> None:
-        self._drop()
+        """The client has closed it, or has to be closed for: what was answered before is still sent."""
         self._part(close_frame(code, reason), LINGER_SECONDS)
 
     def _parting(self, farewell: Farewell) -> bytes:
