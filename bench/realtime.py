@@ -30,7 +30,7 @@ SUBSCRIBERS = 1_000
 IDLE = 10_000
 MESSAGE_BYTES = 200
 # Offered, in publications a second, from the lowest to the first that is too much.
-STEPS = (40, 80, 120, 160, 200, 260, 340, 440)
+STEPS = (20, 40, 80, 120, 160, 200, 260, 340, 440)
 AT_MOST_SECONDS = 0.25
 GENTLE = 20
 # Each idle client is pinged once in this time, or more often.
@@ -90,7 +90,8 @@ def _fan_out(here: Machine, ogel: Ogel, seconds: float) -> Iterator[Figure]:
     for name, path, least in (("WebSockets", WEBSOCKET, 80_000), ("SSE", SSE, None)):
         with Listeners(ogel.port, path, SUBSCRIBERS, key) as clients:
             most = yield from _most(name, _to_redis(here), clients, pid_of(ogel), seconds, least)
-            yield Figure(f"{name}, of the bare loop", most / there, "x")
+            if there:
+                yield Figure(f"{name}, of the bare loop", most / there, "x")
         with Listeners(ogel.port, path, SUBSCRIBERS, key) as clients:
             yield from _gently(name, _to_redis(here), clients, pid_of(ogel), seconds)
 
@@ -126,6 +127,8 @@ def _gently(
     about = f"{GENTLE} messages/s to {SUBSCRIBERS:,}, {name}"
     yield from latencies(about, done.waits)
     yield Figure(f"{about}, of a core", cpu / seconds * 100, "%")
+    heard = done.messages / clients.looking * SUBSCRIBERS
+    yield Figure(f"{about}, CPU for each", cpu / max(1, heard) * 1e6, "µs")
 
 
 def _offered(
