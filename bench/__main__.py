@@ -25,6 +25,7 @@ from bench import (
     memory,
     parts,
     processes,
+    realtime,
     requests,
     sizes,
     start,
@@ -53,6 +54,7 @@ SECTIONS: dict[str, tuple[str, Section]] = {
     ),
     "memory": ("`ogel worker --all` over a long run", memory.measure),
     "gateway": ("one `ogel api` before a bare service of its own server, beside nginx", gateway.measure),
+    "realtime": ("one `ogel realtime` and its clients, beside a bare loop", realtime.measure),
     "storage": ("one `ogel api` with a local store, and the store used directly", storage.measure),
     "cleanup": ("a million expired rows deleted beside a busy API", cleanup.measure),
 }

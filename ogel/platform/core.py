@@ -82,4 +82,5 @@ def core_of(settings: Settings, servers: Servers, features: Features) -> Core:
         admin_key=settings.admin_key,
         data_dir=settings.data_dir,
         retention_days=settings.retention_days,
+        drain_seconds=settings.drain_seconds,
     )

@@ -17,7 +17,7 @@ FEATURES: tuple[LazyFeature, ...] = (
     LazyFeature("gateway", brings=["settings"]),
     LazyFeature("messaging", queues=["messaging"], brings=["settings"]),
     LazyFeature("mail", queues=["mail"], brings=["settings"]),
-    LazyFeature("realtime", queues=["realtime"], brings=["subscribers", "streams", "services"]),
+    LazyFeature("realtime", queues=["realtime"], brings=["subscribers", "streams", "services", "settings"]),
     LazyFeature(
         "webhooks", queues=["webhooks", "cleanup"], brings=["subscribers", "samples", "alerts", "settings"]
     ),

@@ -75,6 +75,7 @@ class Core:
     probes            of the servers; `costly_probes` are those that are asked each minute, and not by whoever asks.
     admin_key         the key that stands in the settings.
     retention_days    how long what has no setting of its own is remembered.
+    drain_seconds     how long what is in flight may take to end, once the process is told to stop.
     """
 
     database: Database
@@ -115,3 +116,4 @@ class Core:
     admin_key: str
     data_dir: Path
     retention_days: float
+    drain_seconds: float

@@ -13,15 +13,17 @@ import pytest
 import structlog
 from starlette.websockets import WebSocket
 
-from ogel.runtime.http import connections, websocket
-from ogel.runtime.http.websocket import MAX_MESSAGE_BYTES
+from ogel.runtime.http import connections
+from ogel.runtime.http.websocket import session
+from ogel.runtime.http.websocket.allowance import Rates
+from ogel.runtime.http.websocket.session import MAX_MESSAGE_BYTES
 from tests.support.http import World, ask, ask_raw, running, story
 
 UPGRADE = (
     b"GET %b HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
     b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n%b\r\n"
 )
-TOO_BIG = b"\x88\x02\x03\xf1"  # a close frame with 1009
+TOO_BIG = b"\x03\xf1"  # in a close frame, 1009
 BROKEN = b"\x03\xea"  # in a close frame, 1002
 TOO_MUCH = b"\x03\xf0"  # in a close frame, 1008
 TEXT, BINARY, PING, PONG = 0x81, 0x82, 0x89, 0x8A
@@ -137,14 +139,14 @@ def test_a_message_without_end_is_cut_off(fragmented: bool) -> None:
                 begin, chunk = frame(b"", 0x02), frame(chunk, 0x00)
             else:
                 begin = frame(b"", BINARY, declared=1 << 40)
-            reason = asyncio.create_task(reader.readexactly(len(TOO_BIG)))
+            reason = asyncio.create_task(reader.readexactly(4))
             writer.write(begin)
             with pytest.raises(ConnectionError):
                 while True:
                     writer.write(chunk)
                     await writer.drain()
             assert await streams.ended.get() == "websocket.disconnect"
-            assert await reason == TOO_BIG
+            assert (await reason)[2:] == TOO_BIG
 
     told()
 
@@ -190,8 +192,7 @@ async def test_who_sends_some_frames_at_once_is_answered() -> None:
 
 def test_who_sends_more_bytes_than_it_may_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """By a few at a time, too: each packet counts as many."""
-    monkeypatch.setattr(websocket, "BYTES_AT_ONCE", 50_000)
-    monkeypatch.setattr(websocket, "BYTES_PER_SECOND", 100)
+    monkeypatch.setattr(session, "RATES", Rates(bytes_per_second=100, bytes_at_once=50_000))
 
     @story
     async def told() -> None:

@@ -19,14 +19,13 @@ from ogel.runtime.http.admission import Ending
 from ogel.runtime.jobs.metrics import JobMetrics
 from ogel.runtime.jobs.runner import JobRunner, RunnerOptions
 from ogel.runtime.outbox import Outbox
-from ogel.runtime.realtime import sse, websocket
 from ogel.runtime.realtime.message import pack
-from ogel.runtime.realtime.metrics import RealtimeMetrics
 from tests.support.realtime import (
     LIMIT_SECONDS,
     LISTENER,
     STREAMS,
     UPGRADE,
+    World,
     a_database,
     a_job,
     a_world,
@@ -147,7 +146,7 @@ REFUSALS = [
 
 def test_refusals_are_problem_documents_on_both_transports(redis_url: str) -> None:
     async def story() -> None:
-        async with a_world(redis_url, max_subscriptions=0) as world:
+        async with a_world(redis_url, connections=0) as world:
             full = ("?events=*", LISTENER, 503, "unavailable")
             for stream in STREAMS:
                 for query, headers, status, kind in [*REFUSALS, full]:
@@ -182,13 +181,10 @@ def test_browsers_send_their_key_in_the_query(redis_url: str) -> None:
     asyncio.run(story())
 
 
-def test_who_hears_nothing_is_pinged(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(websocket, "PING_SECONDS", 0.05)
-    monkeypatch.setattr(sse, "PING_SECONDS", 0.05)
-
+def test_who_hears_nothing_is_pinged(redis_url: str) -> None:
     async def story() -> None:
         async with (
-            a_world(redis_url) as world,
+            a_world(redis_url, ping_seconds=0.05) as world,
             world.websocket() as socket,
             world.sse() as stream,
         ):
@@ -213,28 +209,32 @@ def test_a_client_may_say_a_little_and_not_more(redis_url: str) -> None:
                 await socket.send_str("x" * 4097)
                 closed = await socket.receive()
                 assert (closed.type, closed.data) == (aiohttp.WSMsgType.CLOSE, 1009)
-            assert world.sample("subscriptions_ended_total", reason="slow") is None
+            assert world.sample("ended_total", reason="slow") is None
 
     asyncio.run(story())
 
 
-def test_whoever_leaves_frees_their_place(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_whoever_leaves_frees_their_place(redis_url: str) -> None:
     async def story() -> None:
-        counts: asyncio.Queue[int] = asyncio.Queue()
-        monkeypatch.setattr(RealtimeMetrics, "subscriptions", lambda self, count: counts.put_nowait(count))
         async with a_world(redis_url) as world:
             for stream in STREAMS:
                 async with getattr(world, stream)():
-                    assert await counts.get() == 1
-                assert await counts.get() == 0
+                    assert world.sample("connections", transport=stream) == 1
+                    assert world.sample("subscriptions") == 1
+                await empty(world)
 
             # Gone without a word: the connection is cut.
             async with world.http.get("/realtime/sse", headers=LISTENER) as response:
-                assert await counts.get() == 1
+                assert world.sample("connections", transport="sse") == 1
                 assert response.connection is not None
                 assert response.connection.transport is not None
                 response.connection.transport.abort()
-                assert await counts.get() == 0
+                await empty(world)
+
+    async def empty(world: World) -> None:
+        async with asyncio.timeout(LIMIT_SECONDS):
+            while len(world.feature.connections) or world.sample("subscriptions"):
+                await asyncio.sleep(0.005)
 
     asyncio.run(story())
 
@@ -263,7 +263,7 @@ def test_a_client_that_does_not_read_is_ended_and_delays_nobody(redis_url: str) 
             await reader.readuntil(b"\r\n\r\n")
 
             said = 0
-            while not world.sample("subscriptions_ended_total", reason="slow"):
+            while not world.sample("ended_total", reason="slow"):
                 assert said < 400, "never ended"
                 event = an_event(data=b'"%b"' % (b"x" * 200_000))
                 await world.say(event)
@@ -297,7 +297,7 @@ def test_a_stop_ends_every_stream_at_once(redis_url: str) -> None:
             assert await stream.content.read() == b""
             async with asyncio.timeout(2):
                 await world.running
-            assert world.sample("subscriptions_ended_total", reason="shutdown") == 2
+            assert world.sample("ended_total", reason="shutdown") == 2
 
     asyncio.run(story())
 
@@ -316,7 +316,7 @@ def test_a_stream_ends_with_its_key_and_says_why(redis_url: str, ending: Ending)
             assert (closed.type, closed.data, closed.extra) == (aiohttp.WSMsgType.CLOSE, 4401, ending)
             assert await an_sse_block(stream) == {"event": "end", "data": f'{{"reason":"{ending}"}}'}
             assert await stream.content.read() == b""
-            assert world.sample("subscriptions_ended_total", reason=ending) == 2
+            assert world.sample("ended_total", reason=ending) == 2
             assert world.sample("subscriptions") == 0
             while world.watch.watched["key_listener"]:
                 await asyncio.sleep(0.01)
@@ -330,7 +330,7 @@ def test_who_does_not_read_is_cut_off_with_their_key(redis_url: str, stream: str
     """With nothing to read, and with so much unread that the server waits in the middle of it."""
 
     async def story() -> None:
-        async with a_world(redis_url, queue_bytes=1 << 30, queue_messages=10_000) as world:
+        async with a_world(redis_url, queue_bytes=1 << 30) as world:
             reader, writer = await asyncio.open_connection("127.0.0.1", world.port, limit=1024)
             fields = {**(UPGRADE if stream == "websocket" else {}), **LISTENER, "Host": "x"}
             head = "".join(f"{name}: {value}\r\n" for name, value in fields.items())

@@ -185,11 +185,11 @@ def test_a_peak_is_the_most_of_all_processes_together(database_url: str) -> None
 
 def test_connections_between_two_flushes_are_in_the_peak() -> None:
     metrics = RealtimeMetrics(CollectorRegistry())
-    for count in (1, 2, 3, 2, 1):
-        metrics.subscriptions(count)
+    for change in (metrics.opened, metrics.opened, metrics.opened, metrics.closed, metrics.closed):
+        change("sse")
     assert metrics.take_peak() == 3
     assert metrics.take_peak() == 1  # still there
-    metrics.subscriptions(0)
+    metrics.closed("sse")
     assert metrics.take_peak() == 1
     assert metrics.take_peak() == 0
 

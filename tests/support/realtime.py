@@ -17,6 +17,7 @@ from ogel.adapters.redis.pubsub import RedisBroadcast
 from ogel.features.realtime.feature import RealtimeFeature
 from ogel.features.realtime.jobs import PUBLISH, publish_job
 from ogel.features.realtime.listening import Presence
+from ogel.features.realtime.settings import RealtimeSettings
 from ogel.kernel.clock import utc_now
 from ogel.kernel.event import Event
 from ogel.kernel.ids import new_id
@@ -32,10 +33,10 @@ from ogel.runtime.jobs.job import Job
 from ogel.runtime.jobs.store import JobQueue
 from ogel.runtime.outbox import Outbox
 from ogel.runtime.realtime.broadcast import EVENTS
-from ogel.runtime.realtime.hub import HubOptions
 from ogel.runtime.realtime.message import pack
 
 LIMIT_SECONDS = 20
+DRAIN_SECONDS = 10
 KEYS = {
     "key-of-a-listener": Principal("key", "key_listener", frozenset({"realtime:read"})),
     "key-of-a-writer": Principal("key", "key_writer", frozenset({"events:write"})),
@@ -77,6 +78,9 @@ class Nowhere:
     async def somebody(self) -> AsyncIterator[None]:
         yield
 
+    def stay(self) -> Callable[[], None]:
+        return lambda: None
+
     async def run(self, stop: asyncio.Event) -> None:
         await stop.wait()
 
@@ -117,19 +121,20 @@ class World:
 
 
 @asynccontextmanager
-async def a_world(redis_url: str, presence: Presence | None = None, **options: int) -> AsyncIterator[World]:
+async def a_world(redis_url: str, presence: Presence | None = None, **options: Any) -> AsyncIterator[World]:
     async def authenticate(key: str, _: Caller) -> Principal | None:
         return KEYS.get(key)
 
     registry, stop = CollectorRegistry(), asyncio.Event()
     queue, broadcast, watch = JobQueue(), RedisBroadcast(redis_url), ScriptedWatch()
-    feature = RealtimeFeature(broadcast, presence or Nowhere(), watch, registry, HubOptions(**options))
+    settings = RealtimeSettings(**options)
+    feature = RealtimeFeature(broadcast, presence or Nowhere(), watch, registry, settings, DRAIN_SECONDS)
     queue.know([publish_job(broadcast)])
     streams = [("realtime", stream) for stream in feature.streams()]
     app = build_app([], streams, {KEY: by_key(authenticate)}, HttpMetrics(registry), [], HttpOptions())
     sockets = bind("127.0.0.1", 0)
     listen(sockets)
-    running = asyncio.gather(serve(app, sockets, stop, drain_seconds=10), feature.serve(stop))
+    running = asyncio.gather(serve(app, sockets, stop, drain_seconds=DRAIN_SECONDS), feature.serve(stop))
     port = sockets[0].getsockname()[1]
     try:
         async with asyncio.timeout(LIMIT_SECONDS), aiohttp.ClientSession(f"http://127.0.0.1:{port}") as http:

@@ -1,6 +1,6 @@
 """
 What a client may send on a WebSocket and what it may not (RFC 6455 §5 to §8), after the cases of Autobahn's test suite
-(its sections 1 to 7), which itself needs Python 2.
+(its sections 1 to 7), which itself needs Python 2: see autobahn.py.
 
 Every case is sent to a server that echoes messages.
 """

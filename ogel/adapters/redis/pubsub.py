@@ -182,7 +182,9 @@ class RedisBroadcast:
                 continue
             asked = False
             if message["type"] == "message":
-                channels[message["channel"].decode()](message["data"])
+                busy = channels[message["channel"].decode()](message["data"])
+                if busy is not None:
+                    await busy
             elif message["type"] == "subscribe" and message["data"] == len(channels):
                 on_subscribed()
             # Reading what is buffered does not suspend: in a burst, the clients' writers get their turn here.

@@ -13,6 +13,7 @@ from prometheus_client import CollectorRegistry
 
 from ogel.features.realtime.jobs import QUEUE, announce, publish_job
 from ogel.features.realtime.listening import Listening
+from ogel.features.realtime.settings import RealtimeSettings
 from ogel.runtime.core import Core
 from ogel.runtime.feature import BackgroundService, Feature
 from ogel.runtime.realtime.broadcast import Broadcast
@@ -22,8 +23,10 @@ if TYPE_CHECKING:
     from ogel.features.realtime.listening import Presence
     from ogel.runtime.http.admission import Watch
     from ogel.runtime.http.route import Stream
+    from ogel.runtime.realtime.connections.registry import Registry
     from ogel.runtime.realtime.feed import RealtimeFeed
-    from ogel.runtime.realtime.hub import Hub, HubOptions
+    from ogel.runtime.realtime.hub import Hub
+    from ogel.runtime.realtime.message import Message
 
 
 class RealtimeFeature:
@@ -35,13 +38,15 @@ class RealtimeFeature:
         presence: Presence,
         watch: Watch,
         registry: CollectorRegistry,
-        options: HubOptions | None = None,
+        settings: RealtimeSettings,
+        drain_seconds: float,
     ) -> None:
         self.metrics = RealtimeMetrics(registry)
         self._broadcast = broadcast
         self._presence = presence
         self._watch = watch
-        self._options = options
+        self._settings = settings
+        self._drain_seconds = drain_seconds
 
     async def serve(self, stop: asyncio.Event) -> None:
         """Feeds the streams until `stop`, then ends them."""
@@ -51,22 +56,33 @@ class RealtimeFeature:
     def feed(self) -> RealtimeFeed:
         from ogel.runtime.realtime.feed import RealtimeFeed
 
-        return RealtimeFeed(self._hub, self._broadcast, self._watch, self.metrics)
+        return RealtimeFeed(self.connections, self.events, self._broadcast, self._watch, self.metrics)
 
     @cached_property
-    def _hub(self) -> Hub:
-        from ogel.runtime.realtime.hub import Hub, HubOptions
+    def connections(self) -> Registry:
+        from ogel.features.realtime.options import options_of
+        from ogel.runtime.realtime.connections.registry import Registry
 
-        return Hub(self.metrics, self._options or HubOptions())
+        return Registry(self.metrics, options_of(self._settings, self._drain_seconds))
+
+    @cached_property
+    def events(self) -> Hub[Message]:
+        """By globs of their types."""
+        from ogel.runtime.realtime.globs import GlobIndex
+        from ogel.runtime.realtime.hub import Hub
+
+        return Hub(GlobIndex(), self.connections.dispatcher, self.metrics)
 
     def streams(self) -> Sequence[Stream]:
         from ogel.features.realtime.routes import streams
 
-        return streams(self._hub, self._presence, self._watch)
+        return streams(self.connections, self.events, self._presence, self._watch)
 
 
-def build(core: Core, _: None) -> Feature:
-    realtime = RealtimeFeature(core.broadcast, Listening(core.database), core.watch, core.registry)
+def build(core: Core, settings: RealtimeSettings) -> Feature:
+    realtime = RealtimeFeature(
+        core.broadcast, Listening(core.database), core.watch, core.registry, settings, core.drain_seconds
+    )
     return Feature(
         name="realtime",
         streams=realtime.streams,
@@ -77,5 +93,6 @@ def build(core: Core, _: None) -> Feature:
         tables=["realtime_listening"],
         left_out={"realtime_listening": "who listened then does not listen now"},
         peaks={"realtime.connections": realtime.metrics.take_peak},
+        settings=settings,
         offers=realtime,
     )

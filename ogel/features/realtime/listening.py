@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from typing import Protocol
 
@@ -33,6 +33,9 @@ class Presence(Protocol):
         Realtime gets all events whose requests begin inside the block. Raises Unavailable or DatabaseAway when the
         presence cannot be announced.
         """
+
+    def stay(self) -> Callable[[], None]:
+        """Inside the block: the client stays beyond it, until the returned function is called."""
 
     async def run(self, stop: asyncio.Event) -> None:
         """A lifecycle service."""
@@ -64,7 +67,14 @@ class Listening:
                 await asyncio.shield(self._beginning)
             yield
         finally:
-            self._clients -= 1
+            self._leave()
+
+    def stay(self) -> Callable[[], None]:
+        self._clients += 1
+        return self._leave
+
+    def _leave(self) -> None:
+        self._clients -= 1
 
     async def _begin(self) -> None:
         try:

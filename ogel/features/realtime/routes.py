@@ -3,29 +3,27 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Annotated
 
 import msgspec
 from starlette.types import Receive, Scope, Send
 
 from ogel.features.realtime.listening import Presence
+from ogel.features.realtime.own.codec import SSE, WEBSOCKET, Words
+from ogel.features.realtime.own.session import SCOPE, OwnSession
 from ogel.kernel.errors import Invalid
 from ogel.kernel.event import GLOB_PATTERN
 from ogel.runtime.http.access import Access
-from ogel.runtime.http.admission import Ending, Watch
-from ogel.runtime.http.exchange import hang_up_soon
+from ogel.runtime.http.admission import Watch
 from ogel.runtime.http.route import Call, Stream
+from ogel.runtime.realtime.connections.connection import Connection, MakeSession
+from ogel.runtime.realtime.connections.registry import Registry
 from ogel.runtime.realtime.hub import Hub
-from ogel.runtime.realtime.sse import serve_sse
-from ogel.runtime.realtime.subscription import Reason, Subscription
-from ogel.runtime.realtime.websocket import serve_websocket
+from ogel.runtime.realtime.message import Message
 
-SCOPE = "realtime:read"
 MAX_GLOBS = 50
-# A client whose key ended gets this long to read the reason before its connection is cut.
-LAST_WORDS_SECONDS = 0.5
+# Clients have nothing to send yet.
+MAX_CLIENT_MESSAGE = 4096
 
 _GLOB = re.compile(GLOB_PATTERN)
 
@@ -39,8 +37,8 @@ class StreamQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 Opening = Call[None, StreamQuery]
 
 
-def streams(hub: Hub, presence: Presence, watch: Watch) -> list[Stream]:
-    ways = _Streams(hub, presence, watch)
+def streams(registry: Registry, hub: Hub[Message], presence: Presence, watch: Watch) -> list[Stream]:
+    ways = _Streams(registry, hub, presence, watch)
     access = Access("key", SCOPE, "stream")
     return [
         Stream("/realtime/websocket", ways.websocket, access, "Hear events over a WebSocket", StreamQuery),
@@ -50,34 +48,29 @@ def streams(hub: Hub, presence: Presence, watch: Watch) -> list[Stream]:
 
 
 class _Streams:
-    def __init__(self, hub: Hub, presence: Presence, watch: Watch) -> None:
+    def __init__(self, registry: Registry, hub: Hub[Message], presence: Presence, watch: Watch) -> None:
+        self._registry = registry
         self._hub = hub
         self._presence = presence
         self._watch = watch
 
     async def websocket(self, call: Opening, scope: Scope, receive: Receive, send: Send) -> None:
-        async with self._subscribed(call, scope) as subscription:
-            await serve_websocket(subscription, receive, send)
+        make = self._listener(call, WEBSOCKET)
+        async with self._presence.somebody():
+            await self._registry.websocket(call.caller, send, make, max_message_bytes=MAX_CLIENT_MESSAGE)
 
     async def sse(self, call: Opening, scope: Scope, receive: Receive, send: Send) -> None:
-        async with self._subscribed(call, scope) as subscription:
-            await serve_sse(subscription, receive, send)
+        make = self._listener(call, SSE)
+        async with self._presence.somebody():
+            await self._registry.sse(call.caller, send, make)
 
-    @asynccontextmanager
-    async def _subscribed(self, call: Opening, scope: Scope) -> AsyncIterator[Subscription]:
-        """The subscription lasts for the block, or until the principal's key ends."""
-        with self._hub.subscribe(_globs(call.query.events)) as subscription:
+    def _listener(self, call: Opening, words: Words) -> MakeSession:
+        globs = _globs(call.query.events)
 
-            def key_ended(ending: Ending) -> None:
-                self._hub.end(subscription, Reason(ending))
-                hang_up_soon(scope, LAST_WORDS_SECONDS)
+        def make(connection: Connection) -> OwnSession:
+            return OwnSession(connection, words, globs, self._hub, self._presence, self._watch)
 
-            forget = self._watch.watch(call.principal, SCOPE, key_ended)
-            try:
-                async with self._presence.somebody():
-                    yield subscription
-            finally:
-                forget()
+        return make
 
 
 def _globs(events: str) -> list[str]:

@@ -11,7 +11,8 @@ from typing import Protocol
 
 from starlette.types import Message
 
-from ogel.runtime.http.exchange import Disconnected
+from ogel.runtime.http.exchange import TAKEN_BY, Disconnected
+from ogel.runtime.http.successor import Successor
 
 _LAST_CHUNK = b"0\r\n\r\n"
 # Smaller answers are sent in one piece with their head; above this, copying costs more than a second write.
@@ -33,6 +34,8 @@ class AnswerSink(Protocol):
     def write(self, data: bytes) -> None: ...
 
     async def drained(self) -> None: ...
+
+    def hand_over(self, successor: Successor, head: bytes) -> None: ...
 
 
 class Answer:
@@ -69,8 +72,17 @@ class Answer:
                 raise Disconnected
         elif kind == "http.response.start" and self._start is None:
             self._start = message
+            if (successor := message.get(TAKEN_BY)) is not None:
+                self._hand_over(message, successor)
         else:
             raise RuntimeError(f"an application sent {kind} when it could not")
+
+    def _hand_over(self, start: Message, successor: Successor) -> None:
+        """What follows the head goes on to the end of the connection, without chunks, the same for every client."""
+        self.begun = self.ended = True
+        self.keep = False
+        fields = [field for field in start.get("headers", ()) if field[0].lower() != b"connection"]
+        self._out.hand_over(successor, head_of(int(start["status"]), fields, _CLOSE))
 
     def _write(self, body: bytes, more: bool) -> None:
         head = b"" if self.begun else self._head(body, more)

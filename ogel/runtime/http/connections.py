@@ -12,6 +12,7 @@ from starlette.types import ASGIApp
 
 from ogel.runtime.http.http1 import Http1, State
 from ogel.runtime.http.metrics import Traffic
+from ogel.runtime.http.successor import Successor
 
 log = structlog.get_logger()
 
@@ -46,6 +47,7 @@ class Connections:
         self.now = self._loop.time
         self._arriving = 0
         self._all: set[Http1] = set()
+        self._successors: set[Successor] = set()  # of connections that HTTP has no part in any more
         # Connections that have never sent a request, and those that are idle between two; each with the oldest first.
         self._never_asked: dict[Http1, None] = {}
         self._idle: dict[Http1, None] = {}
@@ -78,7 +80,7 @@ class Connections:
             self._dismiss(next(iter(self._over_limit)))
 
     def __len__(self) -> int:
-        return self._arriving + len(self._all)
+        return self._arriving + len(self._all) + len(self._successors)
 
     def changed(self, connection: Http1) -> None:
         """Called by a connection when its state has changed."""
@@ -89,10 +91,19 @@ class Connections:
         elif connection.state in (State.IDLE, State.HEAD) and connection not in self._never_asked:
             self._idle[connection] = None
 
-    def left(self, connection: Http1) -> None:
+    def taken(self, connection: Http1, successor: Successor) -> None:
+        """The successor has this connection's socket now, and looks after itself."""
         self._all.discard(connection)
-        self.traffic.connections -= 1
         self._forget(connection)
+        self._successors.add(successor)
+
+    def left(self, connection: Http1 | Successor) -> None:
+        self.traffic.connections -= 1
+        if isinstance(connection, Http1):
+            self._all.discard(connection)
+            self._forget(connection)
+        else:
+            self._successors.discard(connection)
         self._tell_if_empty()
 
     def refused(self, status: int) -> None:
@@ -119,6 +130,8 @@ class Connections:
         log.warning("http.cut_off", connections=len(self), after_seconds=seconds)
         for connection in list(self._all):
             connection.cancel()
+        for successor in list(self._successors):
+            successor.abort()
         with suppress(TimeoutError):
             async with asyncio.timeout(_CANCEL_SECONDS):
                 await self._empty.wait()

@@ -27,8 +27,9 @@ _KEY = "ogel.exchange"
 # A client that has closed its sending side may still read, or may have gone. Pending requests are answered for this
 # long, or until a write fails.
 GONE_SECONDS = 1.0
-# A key of the ASGI scope. The server stores a function there that cuts the connection after so many seconds.
-HANG_UP = "ogel.hang_up"
+# A key of the ASGI messages that begin an answer (`http.response.start`, `websocket.accept`): the `Successor` that
+# takes the connection over behind the head. Nothing is sent by ASGI after it.
+TAKEN_BY = "ogel.taken_by"
 # nginx's status for a request whose client left, or that was cancelled, before the response began.
 _NO_ANSWER = 499
 
@@ -131,11 +132,6 @@ def exchange_of(scope: Scope) -> Exchange:
     """Returns the exchange of a request that came through the shell. Streams read their caller from it."""
     exchange: Exchange = scope[_KEY]
     return exchange
-
-
-def hang_up_soon(scope: Scope, seconds: float) -> None:
-    """Cuts the connection after so many seconds, whether or not the peer has read what was sent."""
-    scope[HANG_UP](seconds)
 
 
 def header(scope: Scope, name: bytes) -> str | None:

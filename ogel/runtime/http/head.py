@@ -29,12 +29,16 @@ Fields = list[tuple[bytes, bytes]]
 
 
 class Refused(Exception):
-    """The request is invalid or exceeds a limit. Carries the status to answer with and a sentence."""
+    """
+    The request is invalid or exceeds a limit. Carries the status to answer with, a sentence, and header fields that
+    HTTP wants with it.
+    """
 
-    def __init__(self, status: int, detail: str) -> None:
+    def __init__(self, status: int, detail: str, fields: Sequence[tuple[bytes, bytes]] = ()) -> None:
         super().__init__(detail)
         self.status = status
         self.detail = detail
+        self.fields = fields
 
 
 class Head(NamedTuple):

@@ -12,15 +12,16 @@ import structlog
 from starlette.types import Scope
 
 from ogel.runtime.http.answer import Answer
-from ogel.runtime.http.exchange import GONE_SECONDS, HANG_UP
+from ogel.runtime.http.exchange import GONE_SECONDS
 from ogel.runtime.http.head import Head, Refused, end_of_head, read_head, skip_empty_lines
 from ogel.runtime.http.incoming import Incoming
 from ogel.runtime.http.outgoing import Outgoing
 from ogel.runtime.http.refusal import refusal
+from ogel.runtime.http.successor import Successor
 
 if TYPE_CHECKING:
     from ogel.runtime.http.connections import Connections
-    from ogel.runtime.http.websocket import Session
+    from ogel.runtime.http.websocket.session import Session
 
 log = structlog.get_logger()
 
@@ -72,6 +73,7 @@ class Http1(asyncio.Protocol):
         self._reading = True
         self._ended_at: float | None = None  # the peer closed its sending side
         self._lost = False
+        self._taken = False  # another protocol has the socket now
         self._incoming: Incoming | None = None
         self._answer: Answer | None = None
         self._session: Session | None = None
@@ -146,6 +148,20 @@ class Http1(asyncio.Protocol):
     def hang_up(self, seconds: float) -> None:
         """Cuts the connection after so many seconds, whatever it does by then."""
         self._loop.call_later(seconds, self.abort)
+
+    def hand_over(self, successor: Successor, head: bytes) -> None:
+        """Gives the socket to another protocol, which begins with this head of the answer. This one is done with it."""
+        if self.gone or self._ended_at is not None:
+            successor.connection_lost(None)
+            self.close()
+            return
+        self.flow(True)
+        self._taken = True
+        self.state = State.CLOSED
+        rest, self._data, self._at = self._data[self._at :], b"", 0
+        self._transport.set_protocol(successor)
+        self._connections.taken(self, successor)
+        successor.took_over(self._transport, self._connections, head, rest)
 
     # For Connections, which watches and closes this one.
 
@@ -328,7 +344,6 @@ class Http1(asyncio.Protocol):
             "client": self._client,
             "server": self._server,
             "extensions": {},
-            HANG_UP: self.hang_up,
         }
 
     async def _perform(self, scope: Scope, incoming: Incoming, answer: Answer) -> None:
@@ -340,7 +355,9 @@ class Http1(asyncio.Protocol):
             log.exception("http.application_broke")
         self._task = None
         incoming.disconnect()
-        if self._lost:
+        if self._taken:
+            self._incoming = self._answer = None
+        elif self._lost:
             self._leave()
         elif self.state is State.BUSY:
             self._answered(incoming, answer)
@@ -378,7 +395,7 @@ class Http1(asyncio.Protocol):
         if self._incoming is not None:
             self._incoming.disconnect()
         if self._answer is None or not self._answer.begun:
-            self.write(refusal(refused.status, refused.detail))
+            self.write(refusal(refused.status, refused.detail, refused.fields))
         self._shut(understood=False)
 
     def _shut(self, understood: bool = True) -> None:
@@ -395,14 +412,15 @@ class Http1(asyncio.Protocol):
             self._transport.write_eof()
 
     def _upgrade(self, head: Head) -> None:
-        from ogel.runtime.http.websocket import Session
+        from ogel.runtime.http.websocket.session import Session
 
+        session = Session(self, self._connections.app, head, self._scope(head))
         rest, self._data, self._at = self._data[self._at :], b"", 0
+        self._session = session
         self._enter(State.UPGRADED)
-        self._session = Session(self, self._connections.app, head, self._client, self._server)
         if rest:
-            self._session.received(rest)
-        self._task = self._loop.create_task(self._hold_session(self._session))
+            session.received(rest)
+        self._task = self._loop.create_task(self._hold_session(session))
 
     async def _hold_session(self, session: Session) -> None:
         try:
@@ -414,7 +432,7 @@ class Http1(asyncio.Protocol):
         self._task = self._session = None
         if self._lost:
             self._leave()
-        else:
+        elif not self._taken:
             self._shut(understood=False)
 
     def _leave(self) -> None:

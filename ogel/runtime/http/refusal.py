@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from http import HTTPStatus
 
 import msgspec
@@ -12,8 +13,8 @@ from ogel.runtime.http.problem import Problem
 from ogel.runtime.http.shield import NO_STORE, SHIELD
 
 
-def refusal(status: int, detail: str) -> bytes:
-    """Returns a complete answer with a problem document, after which the connection closes."""
+def refusal(status: int, detail: str, more: Sequence[tuple[bytes, bytes]] = ()) -> bytes:
+    """Returns a complete answer with a problem document, and `more` fields, after which the connection closes."""
     title = HTTPStatus(status).phrase
     kind = title.lower().replace(" ", "-")
     request_id = new_id("req")
@@ -24,7 +25,9 @@ def refusal(status: int, detail: str) -> bytes:
         (b"x-request-id", request_id.encode("ascii")),
         *SHIELD,
         NO_STORE,
+        *more,
     ]
     if status == 503:
         fields.append((b"retry-after", b"1"))
-    return head_of(status, fields, b"connection: close\r\n") + body
+    options = b"close, upgrade" if status == 426 else b"close"
+    return head_of(status, fields, b"connection: %b\r\n" % options) + body

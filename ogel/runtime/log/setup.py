@@ -51,8 +51,6 @@ _NOISY = (
     "rq.worker",
     "rq.job",
     "rq_scheduler.scheduler",
-    "hypercorn.error",
-    "hypercorn.access",
     "psycopg.pool",
     "asyncio",
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Protocol
 
 # The channel that carries events as `message.pack` writes them.
@@ -13,7 +13,8 @@ KEYS = "ogel:keys:ended"
 # Says that sessions have ended, or users were changed: a hint, too.
 SESSIONS = "ogel:sessions:ended"
 
-OnMessage = Callable[[bytes], None]
+# What it returns, if anything, is waited for before the next message is read.
+OnMessage = Callable[[bytes], Awaitable[None] | None]
 
 
 class Broadcast(Protocol):

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable
 
 import msgspec
 import structlog
 
 from ogel.runtime.http.admission import Watch
 from ogel.runtime.realtime.broadcast import EVENTS, KEYS, SESSIONS, Broadcast
+from ogel.runtime.realtime.connections.registry import Registry
 from ogel.runtime.realtime.hub import Hub
 from ogel.runtime.realtime.message import Message
 from ogel.runtime.realtime.metrics import RealtimeMetrics
@@ -19,7 +21,15 @@ log = structlog.get_logger(__name__)
 class RealtimeFeed:
     """A service of the lifecycle, which runs beside the server that holds the clients."""
 
-    def __init__(self, hub: Hub, broadcast: Broadcast, watch: Watch, metrics: RealtimeMetrics) -> None:
+    def __init__(
+        self,
+        registry: Registry,
+        hub: Hub[Message],
+        broadcast: Broadcast,
+        watch: Watch,
+        metrics: RealtimeMetrics,
+    ) -> None:
+        self._registry = registry
         self._hub = hub
         self._broadcast = broadcast
         self._watch = watch
@@ -27,24 +37,26 @@ class RealtimeFeed:
         self.connected = asyncio.Event()
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Listens until `stop`, then ends every subscription, so that the server need not wait for any."""
+        """Listens until `stop`, then sends every client away, so that the server need not wait for any."""
         try:
             channels = {EVENTS: self._heard, KEYS: self._something_ended, SESSIONS: self._something_ended}
             await self._broadcast.listen(channels, self._connected, stop)
         finally:
-            self._hub.close()
+            await self._registry.drain()
 
     def _something_ended(self, _: bytes) -> None:
         self._watch.look_soon()
 
-    def _heard(self, payload: bytes) -> None:
+    def _heard(self, payload: bytes) -> Awaitable[None] | None:
         try:
             message = Message(payload)
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             # Another program writes to our channel, or another version of Ogel.
             log.warning("realtime.unreadable", bytes=len(payload), error=str(error))
-            return
-        self._hub.publish(message)
+            return None
+        self._hub.publish(message.type, message)
+        dispatcher = self._registry.dispatcher
+        return dispatcher.caught_up() if dispatcher.is_behind else None
 
     def _connected(self, connected: bool) -> None:
         self._metrics.connected(connected)

@@ -1,80 +1,108 @@
-"""Hands each message to the subscriptions of this process that want it, and waits for none."""
+"""Hands each publication to the listeners of this process that want it: encoded once for all that speak alike."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Iterable
+from typing import Any, Generic, Protocol, TypeVar
 
-from msgspec import Struct
+import structlog
 
-from ogel.kernel.errors import Unavailable
-from ogel.runtime.realtime.globs import GlobIndex
-from ogel.runtime.realtime.message import Message
+from ogel.runtime.realtime.connections.dispatcher import Dispatcher
 from ogel.runtime.realtime.metrics import RealtimeMetrics
-from ogel.runtime.realtime.subscription import Reason, Subscription
+
+log = structlog.get_logger(__name__)
+
+Publication = TypeVar("Publication")
+
+# Handed out between two looks at the clock.
+_LISTENERS_AT_ONCE = 64
 
 
-class HubOptions(Struct, frozen=True):
+class Listener(Protocol[Publication]):
     """
-    max_subscriptions   more clients are turned away, to try another process.
-    queue_messages      a client that leaves more than this unread is ended; a batch of 500 events has to fit.
-    queue_bytes         likewise. Messages are shared, so many slow clients hold hardly more than one does.
+    encode  makes the bytes that go to the client, frame included. It is called once for each publication, however many
+            listeners have the same one.
     """
 
-    max_subscriptions: int = 10_000
-    queue_messages: int = 1024
-    queue_bytes: int = 1024 * 1024
+    encode: Callable[[Publication], bytes]
+
+    def hear(self, publication: Publication, encoded: bytes) -> None:
+        """
+        Writes it to the client, most of all. Does not wait. It may still come for one that had begun to be handed out
+        before the listener unsubscribed.
+        """
+
+    def broke(self) -> None:
+        """One of the two has raised, so that this listener has missed a publication: end the subscription."""
 
 
-class Hub:
-    """All methods run on the event loop and do not await."""
+class Index(Protocol):
+    """Who listens to what. `GlobIndex` is one."""
 
-    def __init__(self, metrics: RealtimeMetrics, options: HubOptions) -> None:
+    def add(self, topic: str, item: Any) -> None: ...
+
+    def remove(self, topic: str, item: Any) -> None: ...
+
+    def matching(self, topic: str) -> Iterable[Any]: ...
+
+
+class Hub(Generic[Publication]):
+    """
+    Topics are whatever the index takes for them: names of channels, or globs of event types. All methods run on the
+    event loop and do not wait. Who subscribes may still hear some that were published just before.
+    """
+
+    def __init__(self, index: Index, dispatcher: Dispatcher, metrics: RealtimeMetrics) -> None:
+        self._index = index
+        self._dispatcher = dispatcher
         self._metrics = metrics
-        self._options = options
-        self._index: GlobIndex[Subscription] = GlobIndex()
-        self._subscriptions: set[Subscription] = set()
-        self._closed = False
 
-    @contextmanager
-    def subscribe(self, globs: Sequence[str]) -> Iterator[Subscription]:
-        """
-        Subscribes for the duration of the block. `globs` match GLOB_PATTERN. Raises Unavailable when full or closed.
-        """
-        if self._closed:
-            raise Unavailable("This process is stopping. Connect again.", retry_after_seconds=1)
-        if len(self._subscriptions) >= self._options.max_subscriptions:
-            raise Unavailable("There are too many realtime clients here.", retry_after_seconds=5)
-        subscription = Subscription(globs, self._options.queue_messages, self._options.queue_bytes)
-        self._subscriptions.add(subscription)
-        for glob in subscription.globs:
-            self._index.add(glob, subscription)
-        self._metrics.subscriptions(len(self._subscriptions))
+    def subscribe(self, topic: str, listener: Listener[Publication]) -> None:
+        self._index.add(topic, listener)
+        self._metrics.subscribed(1)
+
+    def unsubscribe(self, topic: str, listener: Listener[Publication]) -> None:
+        """Undoes one `subscribe`."""
+        self._index.remove(topic, listener)
+        self._metrics.subscribed(-1)
+
+    def publish(self, topic: str, publication: Publication) -> None:
+        """Hands it to everyone who listens by the time it is its turn, each of them once."""
+        self._dispatcher.hand_out(_FanOut(self._index, topic, publication, self._metrics))
+
+
+class _FanOut(Generic[Publication]):
+    def __init__(self, index: Index, topic: str, publication: Publication, metrics: RealtimeMetrics) -> None:
+        self._index = index
+        self._topic = topic
+        self._publication = publication
+        self._metrics = metrics
+        self._listeners: list[Listener[Publication]] | None = None  # those it has not been handed to yet
+        self._encoded: dict[Callable[[Publication], bytes], bytes] = {}
+        self.size = 0
+
+    def hand_out(self, until: float) -> bool:
+        listeners = self._listeners
+        if listeners is None:
+            listeners = self._listeners = list(self._index.matching(self._topic))
+            self._metrics.published(len(listeners))
+        while listeners:
+            for listener in listeners[-_LISTENERS_AT_ONCE:]:
+                self._tell(listener)
+            del listeners[-_LISTENERS_AT_ONCE:]
+            if listeners and time.perf_counter() >= until:
+                return False
+        return True
+
+    def _tell(self, listener: Listener[Publication]) -> None:
         try:
-            yield subscription
-        finally:
-            self._remove(subscription)
-
-    def publish(self, message: Message) -> None:
-        """Delivers a message. A client that is too slow loses its subscription; others are not affected."""
-        listeners = self._index.matching(message.type)
-        slow = [subscription for subscription in listeners if not subscription.offer(message)]
-        for subscription in slow:
-            self.end(subscription, Reason.SLOW)
-        self._metrics.published(len(listeners) - len(slow))
-
-    def close(self) -> None:
-        """Refuses new subscriptions, and ends all others once they have delivered their waiting messages."""
-        self._closed = True
-        for subscription in list(self._subscriptions):
-            self.end(subscription, Reason.SHUTDOWN)
-
-    def end(self, subscription: Subscription, reason: Reason) -> None:
-        self._remove(subscription)
-        self._metrics.ended(reason, subscription.end(reason))
-
-    def _remove(self, subscription: Subscription) -> None:
-        self._subscriptions.discard(subscription)
-        for glob in subscription.globs:
-            self._index.remove(glob, subscription)
-        self._metrics.subscriptions(len(self._subscriptions))
+            encoded = self._encoded.get(listener.encode)
+            if encoded is None:
+                encoded = self._encoded[listener.encode] = listener.encode(self._publication)
+                self.size = max(self.size, len(encoded))
+            listener.hear(self._publication, encoded)
+        except Exception:
+            # One that breaks must not keep it from the others, nor miss it without being told.
+            log.exception("realtime.listener_broke", topic=self._topic)
+            listener.broke()

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Annotated, Any, TypeVar
+from typing import Annotated
 
 import msgspec
 
 from ogel.kernel.event import ID_PATTERN, TYPE_PATTERN, Event
-
-Encoded = TypeVar("Encoded")
-Encode = Callable[["Message"], Encoded]
 
 
 class _Envelope(msgspec.Struct, frozen=True):
@@ -27,12 +23,12 @@ _decoder = msgspec.json.Decoder(_Envelope)
 class Message:
     """`json` is `{"id", "type", "timestamp", "subject", "data"}`, with `data` as its publisher wrote it."""
 
-    __slots__ = ("_encoded", "_envelope", "json")
+    __slots__ = ("_envelope", "json")
 
     def __init__(self, json: bytes) -> None:
         """Raises msgspec.MsgspecError (or UnicodeDecodeError) when these bytes are no message."""
         self._envelope = _decoder.decode(json)
-        self._encoded: dict[Encode[Any], Any] = {}
+        str(json, "utf-8")  # the decoder does not look into `data`
         self.json = json
 
     @property
@@ -42,18 +38,6 @@ class Message:
     @property
     def type(self) -> str:
         return self._envelope.type
-
-    @property
-    def size(self) -> int:
-        """The approximate number of bytes that the message takes in a subscriber's queue."""
-        return len(self.json)
-
-    def encoded(self, encode: Encode[Encoded]) -> Encoded:
-        """Returns `encode(self)`, computed once for all subscribers of this message. `encode` must outlive it."""
-        if encode not in self._encoded:
-            self._encoded[encode] = encode(self)
-        encoded: Encoded = self._encoded[encode]
-        return encoded
 
 
 def pack(event: Event) -> bytes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hmac
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 import structlog
 
@@ -51,12 +51,12 @@ class SignedBroadcast:
         await self._inner.listen(believing, on_connected, stop)
 
     def _believing(self, channel: str, heard: OnMessage) -> OnMessage:
-        def judge(signed: bytes) -> None:
+        def judge(signed: bytes) -> Awaitable[None] | None:
             signature, payload = signed[:_SIGNATURE_BYTES], signed[_SIGNATURE_BYTES:]
             if any(hmac.compare_digest(signature, _signature(key, channel, payload)) for key in self._keys):
-                heard(payload)
-            else:
-                self._refuse(channel)
+                return heard(payload)
+            self._refuse(channel)
+            return None
 
         return judge
 

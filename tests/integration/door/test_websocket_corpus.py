@@ -9,34 +9,40 @@ import pytest
 from tests.support import websocket_corpus
 from tests.support.door import door
 from tests.support.frames import BINARY, CLOSE, PONG, TEXT, Frame, websocket
+from tests.support.sessions import taking_door
 from tests.support.websocket_corpus import Case
 
 GROUPS = websocket_corpus.groups()
 # What is longer is sent whole only.
 SMALL_BYTES = 400
 AT_ONCE = 25
+# An ASGI application, and a connection that realtime has taken over.
+DOORS = {"an application": door, "realtime": taking_door}
 
 
+@pytest.mark.parametrize("at", DOORS)
 @pytest.mark.parametrize("group", GROUPS)
-def test_whole(group: str) -> None:
-    play(GROUPS[group], by_bytes=False)
+def test_whole(group: str, at: str) -> None:
+    play(GROUPS[group], at, by_bytes=False)
 
 
+@pytest.mark.parametrize("at", DOORS)
 @pytest.mark.parametrize("group", GROUPS)
-def test_byte_by_byte(group: str) -> None:
-    play({name: case for name, case in GROUPS[group].items() if len(case.sent) < SMALL_BYTES}, by_bytes=True)
+def test_byte_by_byte(group: str, at: str) -> None:
+    small = {name: case for name, case in GROUPS[group].items() if len(case.sent) < SMALL_BYTES}
+    play(small, at, by_bytes=True)
 
 
 def test_there_are_enough() -> None:
     assert sum(len(cases) for cases in GROUPS.values()) >= 250
 
 
-def play(cases: dict[str, Case], *, by_bytes: bool) -> None:
+def play(cases: dict[str, Case], at: str, *, by_bytes: bool) -> None:
     failures: list[str] = []
 
     async def told() -> None:
         gate = asyncio.Semaphore(AT_ONCE)
-        async with door() as recorder:
+        async with DOORS[at]() as recorder:
 
             async def one(name: str, case: Case) -> None:
                 async with gate:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ogel.runtime.http import websocket as http_websocket
+from ogel.runtime.http.websocket import session as http_session
 from tests.support.door import answers, door, exchange, going_on, others_are_served, wire
 from tests.support.frames import (
     BINARY,
@@ -21,10 +21,13 @@ from tests.support.frames import (
 )
 from tests.support.http import story
 from tests.support.http_corpus import AFTER, HIDDEN, REFUSALS
+from tests.support.sessions import taking_door
 
 LINGER_SECONDS = 0.2
 TOO_MUCH, TOO_LARGE = 1008, 1009
 MEGABYTE = 1024 * 1024
+# An ASGI application, and a connection that realtime has taken over.
+DOORS = {"an application": door, "realtime": taking_door}
 
 # What is sent once, then again and again; and what may end it.
 FLOODS = {
@@ -53,16 +56,17 @@ FLOODS = {
 @pytest.fixture(autouse=True)
 def shorter(monkeypatch: pytest.MonkeyPatch) -> None:
     """The time to read why one is refused, which floods spend on flooding: 12 s of CPU."""
-    monkeypatch.setattr(http_websocket, "LINGER_SECONDS", LINGER_SECONDS)
+    monkeypatch.setattr(http_session, "LINGER_SECONDS", LINGER_SECONDS)
 
 
+@pytest.mark.parametrize("at", DOORS)
 @pytest.mark.parametrize("flood", FLOODS)
-def test_floods_are_ended(flood: str) -> None:
+def test_floods_are_ended(flood: str, at: str) -> None:
     first, again, codes = FLOODS[flood]
 
     @story
     async def told() -> None:
-        async with door() as recorder, websocket(recorder.port) as session:
+        async with DOORS[at]() as recorder, websocket(recorder.port) as session:
             session.wire.write(first)
             async with going_on(session.wire.pour(again)):
                 await others_are_served(recorder.port)
@@ -72,7 +76,8 @@ def test_floods_are_ended(flood: str) -> None:
     told()
 
 
-def test_many_floods_at_once_hurt_nobody() -> None:
+@pytest.mark.parametrize("at", DOORS)
+def test_many_floods_at_once_hurt_nobody(at: str) -> None:
     async def pour(port: int) -> None:
         while True:
             async with websocket(port) as session:
@@ -80,7 +85,7 @@ def test_many_floods_at_once_hurt_nobody() -> None:
 
     @story
     async def told() -> None:
-        async with door() as recorder, going_on(*(pour(recorder.port) for _ in range(20))):
+        async with DOORS[at]() as recorder, going_on(*(pour(recorder.port) for _ in range(20))):
             await others_are_served(recorder.port)
 
     told()

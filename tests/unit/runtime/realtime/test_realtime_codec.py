@@ -8,10 +8,11 @@ from datetime import UTC, datetime
 import msgspec
 import pytest
 
+from ogel.features.realtime.own import codec
 from ogel.kernel.event import Event
-from ogel.runtime.realtime import codec
+from ogel.runtime.realtime.connections.session import Reason
 from ogel.runtime.realtime.message import Message, pack
-from ogel.runtime.realtime.subscription import Reason
+from tests.support.frames import TEXT, frames
 
 MOMENT = datetime(2026, 1, 31, 8, 15, 30, 120000, tzinfo=UTC)
 
@@ -26,8 +27,15 @@ def sse_fields(raw: bytes) -> list[tuple[str, str]]:
     return [(name, value.removeprefix(" ")) for name, _, value in (line.partition(":") for line in lines)]
 
 
+def text_of(framed: bytes) -> str:
+    """Of one whole frame of text."""
+    [frame], rest = frames(framed)
+    assert (frame.opcode, frame.fin, rest) == (TEXT, True, b"")
+    return frame.payload.decode()
+
+
 def test_the_data_travels_as_its_publisher_wrote_it() -> None:
-    text = codec.websocket_event(a_message())
+    text = text_of(codec.websocket_event(a_message()))
 
     assert text == (
         '{"type":"event","event":{"id":"evt_1","type":"order.paid","timestamp":"2026-01-31T08:15:30.120000Z",'
@@ -36,7 +44,7 @@ def test_the_data_travels_as_its_publisher_wrote_it() -> None:
 
 
 def test_an_event_without_a_subject_says_null() -> None:
-    assert json.loads(codec.websocket_event(a_message(subject=None)))["event"]["subject"] is None
+    assert json.loads(text_of(codec.websocket_event(a_message(subject=None))))["event"]["subject"] is None
 
 
 def test_sse_carries_json_that_spans_lines() -> None:
@@ -49,21 +57,19 @@ def test_sse_carries_json_that_spans_lines() -> None:
 
 
 def test_ready_and_end_name_themselves() -> None:
-    assert json.loads(codec.websocket_ready(("order.*",))) == {"type": "ready", "events": ["order.*"]}
+    assert json.loads(text_of(codec.websocket_ready(("order.*",)))) == {
+        "type": "ready",
+        "events": ["order.*"],
+    }
     assert codec.sse_ready(("order.*",)) == b'retry: 1000\nevent: ready\ndata: {"events":["order.*"]}\n\n'
-    assert codec.sse_end(Reason.SLOW) == b'event: end\ndata: {"reason":"slow"}\n\n'
+    assert codec.sse_farewell(Reason.SLOW).last == b'event: end\ndata: {"reason":"slow"}\n\n'
+    assert codec.websocket_farewell(Reason.SLOW) == (1013, "slow", b"")
 
 
-def test_a_message_is_encoded_once_per_dialect() -> None:
-    message = a_message()
-    calls = []
-
-    def encode(message: Message) -> int:
-        calls.append(message)
-        return message.size
-
-    assert message.encoded(encode) == message.encoded(encode) == message.size
-    assert calls == [message]
+@pytest.mark.parametrize("length", [10, 125, 126, 65_535, 65_536, 200_000])
+def test_frames_have_the_shortest_head_that_says_their_length(length: int) -> None:
+    data = b'"%b"' % (b"x" * length)
+    assert json.loads(text_of(codec.websocket_event(a_message(data))))["event"]["data"] == "x" * length
 
 
 @pytest.mark.parametrize(
@@ -73,6 +79,7 @@ def test_a_message_is_encoded_once_per_dialect() -> None:
         b"not json",
         b"{}",
         b"\xff",
+        b'{"id":"evt_1","type":"a","timestamp":"","subject":null,"data":"\xff"}',
         b'{"id":"evt 1","type":"a","timestamp":"","subject":null,"data":{}}',
         b'{"id":"evt_1","type":"a\\nb","timestamp":"","subject":null,"data":{}}',
     ],

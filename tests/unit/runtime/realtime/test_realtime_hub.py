@@ -1,179 +1,200 @@
-"""The hub: who hears what, what happens to a client that does not keep up, and how it ends."""
+"""The hub: who hears what, in which order, how often it is encoded, and what happens when somebody breaks."""
 
 from __future__ import annotations
 
 import asyncio
-from contextlib import ExitStack
-from datetime import UTC, datetime
+import time
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 from prometheus_client import CollectorRegistry
 from structlog.testing import capture_logs
 
-from ogel.kernel.errors import Unavailable
+from ogel.kernel.clock import utc_now
 from ogel.kernel.event import Event
 from ogel.runtime.realtime.broadcast import EVENTS, KEYS
+from ogel.runtime.realtime.connections import dispatcher
+from ogel.runtime.realtime.connections.dispatcher import Dispatcher
+from ogel.runtime.realtime.connections.registry import ConnectionOptions, Registry
 from ogel.runtime.realtime.feed import RealtimeFeed
-from ogel.runtime.realtime.hub import Hub, HubOptions
+from ogel.runtime.realtime.globs import GlobIndex
+from ogel.runtime.realtime.hub import Hub
 from ogel.runtime.realtime.message import Message, pack
 from ogel.runtime.realtime.metrics import RealtimeMetrics
-from ogel.runtime.realtime.subscription import Reason, Subscription, SubscriptionEnded
+from tests.support.http import story
 from tests.support.realtime import ScriptedWatch
 
-MOMENT = datetime(2026, 1, 31, tzinfo=UTC)
-LIMIT_SECONDS = 5.0
+
+class Heard:
+    """A listener that keeps what it hears, until `broken`."""
+
+    def __init__(self, encode: Callable[[str], bytes] = str.encode) -> None:
+        self.encode = encode
+        self.got: list[str] = []
+        self.broken = False
+        self.told_so = 0
+
+    def hear(self, publication: str, encoded: bytes) -> None:
+        if self.broken:
+            raise ZeroDivisionError
+        assert encoded == self.encode(publication)
+        self.got.append(publication)
+
+    def broke(self) -> None:
+        self.told_so += 1
 
 
-def a_message(type: str = "order.paid", id: str = "evt_1", data: bytes = b"{}") -> Message:
-    return Message(pack(Event(id, type, data, None, MOMENT)))
+class Counted:
+    def __init__(self) -> None:
+        self.calls = 0
+
+    def __call__(self, publication: str) -> bytes:
+        self.calls += 1
+        return publication.encode()
 
 
-def a_hub(**options: int) -> tuple[Hub, CollectorRegistry]:
-    registry = CollectorRegistry()
-    return Hub(RealtimeMetrics(registry), HubOptions(**options)), registry
+def a_hub() -> tuple[Hub[str], Dispatcher, CollectorRegistry]:
+    registry, dispatcher = CollectorRegistry(), Dispatcher()
+    return Hub(GlobIndex(), dispatcher, RealtimeMetrics(registry)), dispatcher, registry
 
 
-async def heard(subscription: Subscription) -> list[str]:
-    """Ids of what waits."""
-    ids = []
-    while (message := await subscription.next(timeout_seconds=0)) is not None:
-        ids.append(message.id)
-    return ids
+def listening(hub: Hub[str], *topics: str, **how: Any) -> Heard:
+    listener = Heard(**how)
+    for topic in topics:
+        hub.subscribe(topic, listener)
+    return listener
 
 
-def test_each_hears_what_it_asked_for_once() -> None:
-    async def story() -> None:
-        hub, registry = a_hub()
-        with (
-            hub.subscribe(["*"]) as everything,
-            hub.subscribe(["order.paid", "order.*", "order.paid"]) as orders,
-            hub.subscribe(["*.paid"]) as payments,
-            hub.subscribe(["chat.*"]) as chat,
-        ):
-            hub.publish(a_message("order.paid", "evt_1"))
-            hub.publish(a_message("order.sent", "evt_2"))
-
-            assert orders.globs == ("order.paid", "order.*")
-            assert await heard(everything) == ["evt_1", "evt_2"]
-            assert await heard(orders) == ["evt_1", "evt_2"]
-            assert await heard(payments) == ["evt_1"]
-            assert await heard(chat) == []
-            assert registry.get_sample_value("ogel_realtime_subscriptions") == 4
-        assert registry.get_sample_value("ogel_realtime_subscriptions") == 0
-        assert registry.get_sample_value("ogel_realtime_events_total") == 2
-        assert registry.get_sample_value("ogel_realtime_messages_total") == 5
-
-    asyncio.run(story())
+async def handed_out() -> None:
+    """Lets the dispatcher have its turns."""
+    for _ in range(3):
+        await asyncio.sleep(0)
 
 
-def test_who_has_left_hears_nothing() -> None:
-    async def story() -> None:
-        hub, registry = a_hub()
-        with hub.subscribe(["*"]) as subscription:
-            pass
-        hub.publish(a_message())
+@story
+async def test_each_hears_what_it_asked_for_once_and_in_order() -> None:
+    hub, _, registry = a_hub()
+    everything, orders = listening(hub, "*"), listening(hub, "order.paid", "order.*")
+    payments, chat = listening(hub, "*.paid"), listening(hub, "chat.*")
+    hub.publish("order.paid", "first")
+    hub.publish("order.sent", "second")
+    assert everything.got == [], "publishing does not wait for anybody"
+    await handed_out()
 
-        assert await heard(subscription) == []
-        assert registry.get_sample_value("ogel_realtime_messages_total") == 0
+    assert everything.got == orders.got == ["first", "second"]
+    assert payments.got == ["first"]
+    assert chat.got == []
+    assert registry.get_sample_value("ogel_realtime_subscriptions") == 5
+    assert registry.get_sample_value("ogel_realtime_events_total") == 2
+    assert registry.get_sample_value("ogel_realtime_messages_total") == 5
 
-    asyncio.run(story())
-
-
-def test_a_message_wakes_who_waits_for_it() -> None:
-    async def story() -> None:
-        hub, _ = a_hub()
-        with hub.subscribe(["*"]) as subscription:
-            waiting = asyncio.create_task(subscription.next(LIMIT_SECONDS))
-            asyncio.get_running_loop().call_soon(hub.publish, a_message())
-            message = await waiting
-        assert message is not None
-        assert message.id == "evt_1"
-
-    asyncio.run(story())
-
-
-def test_a_slow_client_is_ended_and_the_others_miss_nothing() -> None:
-    async def story() -> None:
-        hub, registry = a_hub(queue_messages=2)
-        with hub.subscribe(["*"]) as slow, hub.subscribe(["order.*"]) as healthy:
-            got = []
-            for number in range(4):
-                hub.publish(a_message(id=f"evt_{number}"))
-                got += await heard(healthy)
-
-            assert got == ["evt_0", "evt_1", "evt_2", "evt_3"]
-            with pytest.raises(SubscriptionEnded) as ended:
-                await slow.next(LIMIT_SECONDS)
-            assert ended.value.reason is Reason.SLOW
-        assert registry.get_sample_value("ogel_realtime_subscriptions_ended_total", {"reason": "slow"}) == 1
-        assert registry.get_sample_value("ogel_realtime_dropped_total") == 2
-        assert registry.get_sample_value("ogel_realtime_messages_total") == 6
-
-    asyncio.run(story())
+    hub.unsubscribe("*", everything)
+    hub.publish("order.paid", "third")
+    await handed_out()
+    assert everything.got == ["first", "second"]
+    assert payments.got == ["first", "third"]
+    assert registry.get_sample_value("ogel_realtime_subscriptions") == 4
 
 
-def test_a_queue_is_bounded_in_bytes_but_takes_one_message_of_any_size() -> None:
-    async def story() -> None:
-        hub, _ = a_hub(queue_bytes=1000)
-        large = b'"%b"' % (b"x" * 2000)
-        with hub.subscribe(["*"]) as subscription:
-            for number in range(3):
-                hub.publish(a_message(id=f"evt_{number}", data=large))
-                assert await heard(subscription) == [f"evt_{number}"]
-            hub.publish(a_message(data=large))
-            hub.publish(a_message())
-            with pytest.raises(SubscriptionEnded):
-                await subscription.next(LIMIT_SECONDS)
-
-    asyncio.run(story())
+@story
+async def test_who_speak_alike_share_one_encoding() -> None:
+    hub, _, _ = a_hub()
+    one, other = Counted(), Counted()
+    for n in range(300):
+        listening(hub, "*", encode=one if n % 2 else other)
+    hub.publish("order.paid", "first")
+    await handed_out()
+    # Each listener of the test encodes once to compare.
+    assert (one.calls, other.calls) == (151, 151)
 
 
-def test_a_full_hub_turns_away_until_someone_leaves() -> None:
-    hub, _ = a_hub(max_subscriptions=2)
-    with ExitStack() as others:
-        others.enter_context(hub.subscribe(["*"]))
-        with hub.subscribe(["*"]), pytest.raises(Unavailable) as refusal, hub.subscribe(["*"]):
-            pass
-        assert refusal.value.retry_after_seconds == 5
-        others.enter_context(hub.subscribe(["*"]))
+def test_one_that_breaks_is_told_and_the_others_miss_nothing() -> None:
+    @story
+    async def told() -> None:
+        hub, _, _ = a_hub()
+        broken, healthy = listening(hub, "*"), [listening(hub, "*") for _ in range(100)]
+        broken.broken = True
+        hub.publish("order.paid", "first")
+        await handed_out()
+        assert broken.told_so == 1
+        assert all(each.got == ["first"] for each in healthy)
+
+    with capture_logs() as logs:
+        told()
+    assert [line["event"] for line in logs] == ["realtime.listener_broke"]
 
 
-def test_closing_gives_out_what_waits_then_ends_everyone() -> None:
-    async def story() -> None:
-        hub, registry = a_hub()
-        with hub.subscribe(["*"]) as behind, hub.subscribe(["*"]) as waiting:
-            pending = asyncio.create_task(waiting.next(LIMIT_SECONDS))
-            hub.publish(a_message())
-            hub.close()
-
-            for subscription, first in ((behind, behind.next(LIMIT_SECONDS)), (waiting, pending)):
-                message = await first
-                assert message is not None
-                assert message.id == "evt_1"
-                with pytest.raises(SubscriptionEnded) as ended:
-                    await subscription.next(LIMIT_SECONDS)
-                assert ended.value.reason is Reason.SHUTDOWN
-            with pytest.raises(Unavailable), hub.subscribe(["*"]):
-                pass
-        assert registry.get_sample_value("ogel_realtime_dropped_total") == 0
-
-    asyncio.run(story())
+class Slow(Heard):
+    def hear(self, publication: str, encoded: bytes) -> None:
+        time.sleep(0.0002)  # what handing out costs
+        super().hear(publication, encoded)
 
 
-def test_an_ended_key_gives_out_nothing_more() -> None:
-    async def story() -> None:
-        hub, registry = a_hub()
-        with hub.subscribe(["*"]) as subscription:
-            hub.publish(a_message())
-            hub.end(subscription, Reason.REVOKED)
-            hub.publish(a_message())
-            with pytest.raises(SubscriptionEnded) as ended:
-                await subscription.next(LIMIT_SECONDS)
-            assert ended.value.reason is Reason.REVOKED
-            assert registry.get_sample_value("ogel_realtime_subscriptions") == 0
-        assert registry.get_sample_value("ogel_realtime_dropped_total") == 1
+@story
+async def test_a_large_fan_out_lets_others_go_on_and_keeps_the_order() -> None:
+    hub, _, _ = a_hub()
+    listeners = [Slow() for _ in range(300)]
+    for listener in listeners:
+        hub.subscribe("*", listener)
+    began = time.perf_counter()
+    hub.publish("a", "first")
+    hub.publish("a", "second")
+    longest, turns = 0.0, 0
+    while any(len(each.got) < 2 for each in listeners):
+        before = time.perf_counter()
+        await asyncio.sleep(0)
+        longest, turns = max(longest, time.perf_counter() - before), turns + 1
+    assert all(each.got == ["first", "second"] for each in listeners)
+    assert turns > 5
+    assert longest < (time.perf_counter() - began) / 2
 
-    asyncio.run(story())
+
+class Unwritten:
+    """A connection whose flush takes its time, so that it lags behind what is handed out."""
+
+    def __init__(self) -> None:
+        self.flushed = 0
+
+    def flush(self) -> None:
+        self.flushed += 1
+
+
+def test_no_more_is_handed_out_than_one_round_before_all_are_written_to(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(dispatcher, "SLICE_SECONDS", 0.0)  # one step a turn
+
+    @story
+    async def told() -> None:
+        hub, dispatching, _ = a_hub()
+        listener = listening(hub, "*")
+        waiting = [Unwritten() for _ in range(40)]
+        for each in waiting:
+            dispatching.wrote(each)
+        for _ in range(3):
+            hub.publish("a", "x" * dispatcher.ROUND_BYTES)
+        await asyncio.sleep(0)
+        assert len(listener.got) == 1
+        assert sum(each.flushed for each in waiting) == 16
+        while len(listener.got) < 2:
+            await asyncio.sleep(0)
+        assert all(each.flushed for each in waiting)
+
+    told()
+
+
+@story
+async def test_who_brings_publications_waits_until_there_is_room() -> None:
+    hub, dispatching, _ = a_hub()
+    listener = listening(hub, "*")
+    for _ in range(dispatcher.MAX_BACKLOG + 1):
+        hub.publish("a", "x")
+    assert dispatching.is_behind
+    await dispatching.caught_up()
+    assert not dispatching.is_behind
+    await handed_out()
+    assert len(listener.got) == dispatcher.MAX_BACKLOG + 1
 
 
 class Silence:
@@ -185,31 +206,35 @@ class Silence:
     async def listen(self, channels, on_connected, stop):  # type: ignore[no-untyped-def]
         on_connected(True)
         channels[EVENTS](b"what is this")
-        channels[EVENTS](a_message().json)
+        channels[EVENTS](pack(Event("evt_1", "order.paid", b"{}", None, utc_now())))
         channels[KEYS](b"key_1")
         await stop.wait()
         on_connected(False)
 
 
-def test_the_feed_skips_what_it_cannot_read_passes_on_news_of_keys_and_closes_the_hub_at_the_end() -> None:
-    async def story() -> None:
-        hub, registry = a_hub()
-        stop = asyncio.Event()
-        watch = ScriptedWatch()
-        feed = RealtimeFeed(hub, Silence(), watch, RealtimeMetrics(CollectorRegistry()))
-        with hub.subscribe(["*"]) as subscription:
-            running = asyncio.create_task(feed.run(stop))
-            message = await subscription.next(LIMIT_SECONDS)
-            assert message is not None
-            assert feed.connected.is_set()
-            assert watch.looks == 2  # at what was not heard before, and at the news
-            stop.set()
-            await running
-            assert not feed.connected.is_set()
-            with pytest.raises(SubscriptionEnded):
-                await subscription.next(LIMIT_SECONDS)
-        assert registry.get_sample_value("ogel_realtime_events_total") == 1
+def test_the_feed_skips_what_it_cannot_read_and_passes_on_news_of_keys() -> None:
+    @story
+    async def told() -> None:
+        metrics, watch, stop = RealtimeMetrics(CollectorRegistry()), ScriptedWatch(), asyncio.Event()
+        registry = Registry(metrics, ConnectionOptions())
+        hub: Hub[Message] = Hub(GlobIndex(), registry.dispatcher, metrics)
+        heard: list[str] = []
+
+        class Ids(Heard):
+            def hear(self, publication: Any, encoded: bytes) -> None:
+                heard.append(publication.id)
+
+        hub.subscribe("order.*", Ids(encode=lambda message: message.json))  # type: ignore[arg-type, attr-defined]
+        feed = RealtimeFeed(registry, hub, Silence(), watch, metrics)
+        running = asyncio.create_task(feed.run(stop))
+        await feed.connected.wait()
+        await handed_out()
+        assert heard == ["evt_1"]
+        assert watch.looks == 2  # at what was not heard before, and at the news
+        stop.set()
+        await running
+        assert not feed.connected.is_set()
 
     with capture_logs() as logs:
-        asyncio.run(story())
+        told()
     assert [line["event"] for line in logs] == ["realtime.unreadable"]
