@@ -15,6 +15,7 @@ import pytest
 import yaml
 
 from tests.support.answering import Asked, answering
+from tests.support.forking import on_path
 from tests.support.passing_on import handing_on
 from tests.support.process import ADMIN_KEY, Ogel
 from tests.support.railway import Environment, RailwayServer, World
@@ -29,7 +30,7 @@ WORKFLOWS: Mapping[str, Any] = {
 JOBS = [(name, job) for name, workflow in WORKFLOWS.items() for job in workflow["jobs"]]
 
 # Runs what a container of that image would, with the variables that are handed in alone; builds and pushes nothing.
-DOCKER = """#!{python}
+DOCKER = """#!{python} -IS
 import os, sys
 with open({log!r}, "a") as log:
     print(*sys.argv[1:], file=log)
@@ -47,7 +48,7 @@ while words[0].startswith("--"):
 image, *arguments = words
 assert image == "{image}", image
 kept = {{name: os.environ[name] for name in [*handed, "PATH"] if name in os.environ}}
-os.execve(sys.executable, [sys.executable, "-m", "ogel", *arguments], {{**kept, **{inside!r}}})
+os.execve({ogel!r}, ["ogel", *arguments], {{**kept, **{inside!r}}})
 """
 
 
@@ -108,7 +109,13 @@ class Runner:
         self.output.touch()
         docker = directory / "docker"
         docker.write_text(
-            DOCKER.format(python=sys.executable, log=str(self.log), image=image, inside=dict(inside))
+            DOCKER.format(
+                python=sys.executable,
+                ogel=str(on_path() / "ogel"),
+                log=str(self.log),
+                image=image,
+                inside=dict(inside),
+            )
         )
         docker.chmod(0o755)
         self._environment = {
@@ -189,7 +196,7 @@ def deployed(
         "secrets.OGEL_KEY": key,
         "secrets.RAILWAY_TOKEN": variables["RAILWAY_TOKEN"],
     }
-    inside = {"OGEL_RAILWAY_API": variables["OGEL_RAILWAY_API"], "PYTHONPATH": str(ROOT)}
+    inside = {"OGEL_RAILWAY_API": variables["OGEL_RAILWAY_API"]}
     began = time.monotonic()
     return Runner(at, given, inside, NEW).run(step("production", "Deploy")), time.monotonic() - began
 
