@@ -61,13 +61,14 @@ def test_there_are_two_workflows_and_no_step_is_anybody_elses() -> None:
                 assert re.fullmatch(r" # v\d+\.\d+\.\d+", pinned), used
 
 
-@pytest.mark.parametrize("workflow", WORKFLOWS)
-def test_a_workflow_may_read_what_is_there_and_does_not_run_twice_at_once(workflow: str) -> None:
-    said = WORKFLOWS[workflow]
-    assert said["permissions"] == {"contents": "read"}
-    assert "group" in said["concurrency"]
-    cancels = said["concurrency"]["cancel-in-progress"]
-    assert cancels is False if workflow == "deploy.yml" else "pull_request" in cancels
+def test_workflows_may_read_what_is_there_and_only_those_of_pull_requests_are_cut_off() -> None:
+    assert [each["permissions"] for each in WORKFLOWS.values()] == [{"contents": "read"}] * 2
+    assert "pull_request" in WORKFLOWS["ci.yml"]["concurrency"]["cancel-in-progress"]
+    # Not of the whole workflow: one that waits for somebody's yes would hold up the next one's staging.
+    assert "concurrency" not in WORKFLOWS["deploy.yml"]
+    for name in ("staging", "production"):
+        alone = WORKFLOWS["deploy.yml"]["jobs"][name]["concurrency"]
+        assert alone == {"group": f"deploy-{name}", "cancel-in-progress": False}
 
 
 @pytest.mark.parametrize(("workflow", "name"), JOBS)
