@@ -155,9 +155,10 @@ def test_an_image_is_known_by_what_is_in_it(tmp_path: Path) -> None:
         assert done.returncode == 0, done.stderr
     assert runner.output.read_text() == f"image={NEW}\n"
     said = runner.log.read_text()
-    assert re.search(
-        rf"^build --build-arg OGEL_COMMIT={COMMIT} (.* )?--tag ghcr.io/you/ogel:{COMMIT} \.$", said, re.M
+    arguments = (
+        f"--build-arg OGEL_COMMIT={COMMIT} --build-arg OGEL_COMMITTED_AT=.*--tag ghcr.io/you/ogel:{COMMIT}"
     )
+    assert re.search(rf"^build {arguments} \.$", said, re.MULTILINE)
     assert f"push ghcr.io/you/ogel:{COMMIT}" in said
     assert "a-token" not in said
 

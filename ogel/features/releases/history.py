@@ -97,7 +97,7 @@ def history(instance: Instance, deployments: Iterable[Deployment]) -> ServiceHis
 
 
 def check_made_of(service: ServiceHistory, image: str | None) -> None:
-    """Raises Conflict where what is made of a repository is to get an image, or the other way round (None: a commit)."""
+    """Raises Conflict where what is made of a repository is to get an image, or otherwise (None: a commit)."""
     if image is not None and service.repo is not None:
         raise Conflict(
             f"{service.name} is made of {service.repo}: say --commit, or have it made of an image first"
