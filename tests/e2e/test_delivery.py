@@ -63,7 +63,8 @@ def test_there_are_two_workflows_and_no_step_is_anybody_elses() -> None:
 
 def test_workflows_may_read_what_is_there_and_only_those_of_pull_requests_are_cut_off() -> None:
     assert [each["permissions"] for each in WORKFLOWS.values()] == [{"contents": "read"}] * 2
-    assert "pull_request" in WORKFLOWS["ci.yml"]["concurrency"]["cancel-in-progress"]
+    group = WORKFLOWS["ci.yml"]["concurrency"]["group"]
+    assert group == "ci-${{ github.event.pull_request.number || github.run_id }}"
     # Not of the whole workflow: one that waits for somebody's yes would hold up the next one's staging.
     assert "concurrency" not in WORKFLOWS["deploy.yml"]
     for name in ("staging", "production"):
