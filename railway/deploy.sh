@@ -9,6 +9,10 @@
 # 2: nobody knows what runs, or it does not work: look at it now.
 set -u
 
+if [ $# -ne 2 ] || [ -z "${OGEL_URL:-}" ]; then
+  echo "say railway/deploy.sh IMAGE COMMIT, and set OGEL_URL, OGEL_KEY and RAILWAY_TOKEN" >&2
+  exit 2
+fi
 image=$1
 commit=$2
 before=$(mktemp) || exit 2

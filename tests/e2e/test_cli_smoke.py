@@ -196,6 +196,31 @@ def test_whoever_answers_in_its_place_is_told_in_one_line(given: Handle, cause: 
     assert re.fullmatch(rf"ogel: {cause}; exit code {finished.code}, after \d+\.\d s\n", finished.err)
 
 
+@pytest.mark.parametrize(
+    ("status", "headers", "cause", "words"),
+    [
+        (401, {}, "key", "does not know this key: Words of Ogel's."),
+        (403, {}, "key", "Words of Ogel's."),
+        (429, {"retry_after": "600"}, "limited", "Words of Ogel's."),
+        (503, {}, "not_ready", "Words of Ogel's."),
+        (500, {}, "key", "Words of Ogel's."),
+    ],
+)
+def test_what_ogel_itself_refuses_is_told_in_its_words(
+    suite: Ogel, status: int, headers: dict[str, str], cause: str, words: str
+) -> None:
+    problem = {"type": "urn:ogel:x", "title": "X", "status": status, "detail": "Words of Ogel's."}
+    refuses = answer(status, json.dumps(problem).encode(), "application/problem+json", **headers)
+    passing = handing_on(suite)
+
+    def asked_who_it_is(handler: BaseHTTPRequestHandler, asked: Asked) -> None:
+        (refuses if asked.target == "/api/me" else passing)(handler, asked)
+
+    with answering(asked_who_it_is) as there:
+        told = outcome(there.url)
+    assert (told["cause"], words in told["steps"][-1]["detail"]) == (cause, True)
+
+
 def test_nobody_there_no_tls_and_a_strange_certificate(tmp_path: Path) -> None:
     certificate = make_certificate(tmp_path, "localhost")
     with answering(answer(200, b"{}"), certificate) as tls, answering(answer(200, b"{}")) as plain:

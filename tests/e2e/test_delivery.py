@@ -15,6 +15,7 @@ import pytest
 import yaml
 
 from tests.support.answering import Asked, answering
+from tests.support.forking import on_path
 from tests.support.passing_on import handing_on
 from tests.support.process import ADMIN_KEY, Ogel
 from tests.support.railway import Environment, RailwayServer, World
@@ -29,7 +30,7 @@ WORKFLOWS: Mapping[str, Any] = {
 JOBS = [(name, job) for name, workflow in WORKFLOWS.items() for job in workflow["jobs"]]
 
 # Runs what a container of that image would, with the variables that are handed in alone; builds and pushes nothing.
-DOCKER = """#!{python}
+DOCKER = """#!{python} -IS
 import os, sys
 with open({log!r}, "a") as log:
     print(*sys.argv[1:], file=log)
@@ -47,7 +48,7 @@ while words[0].startswith("--"):
 image, *arguments = words
 assert image == "{image}", image
 kept = {{name: os.environ[name] for name in [*handed, "PATH"] if name in os.environ}}
-os.execve(sys.executable, [sys.executable, "-m", "ogel", *arguments], {{**kept, **{inside!r}}})
+os.execve({ogel!r}, ["ogel", *arguments], {{**kept, **{inside!r}}})
 """
 
 
@@ -60,13 +61,15 @@ def test_there_are_two_workflows_and_no_step_is_anybody_elses() -> None:
                 assert re.fullmatch(r" # v\d+\.\d+\.\d+", pinned), used
 
 
-@pytest.mark.parametrize("workflow", WORKFLOWS)
-def test_a_workflow_may_read_what_is_there_and_does_not_run_twice_at_once(workflow: str) -> None:
-    said = WORKFLOWS[workflow]
-    assert said["permissions"] == {"contents": "read"}
-    assert "group" in said["concurrency"]
-    cancels = said["concurrency"]["cancel-in-progress"]
-    assert cancels is False if workflow == "deploy.yml" else "pull_request" in cancels
+def test_workflows_may_read_what_is_there_and_only_those_of_pull_requests_are_cut_off() -> None:
+    assert [each["permissions"] for each in WORKFLOWS.values()] == [{"contents": "read"}] * 2
+    group = WORKFLOWS["ci.yml"]["concurrency"]["group"]
+    assert group == "ci-${{ github.event.pull_request.number || github.run_id }}"
+    # Not of the whole workflow: one that waits for somebody's yes would hold up the next one's staging.
+    assert "concurrency" not in WORKFLOWS["deploy.yml"]
+    for name in ("staging", "production"):
+        alone = WORKFLOWS["deploy.yml"]["jobs"][name]["concurrency"]
+        assert alone == {"group": f"deploy-{name}", "cancel-in-progress": False}
 
 
 @pytest.mark.parametrize(("workflow", "name"), JOBS)
@@ -108,7 +111,13 @@ class Runner:
         self.output.touch()
         docker = directory / "docker"
         docker.write_text(
-            DOCKER.format(python=sys.executable, log=str(self.log), image=image, inside=dict(inside))
+            DOCKER.format(
+                python=sys.executable,
+                ogel=str(on_path() / "ogel"),
+                log=str(self.log),
+                image=image,
+                inside=dict(inside),
+            )
         )
         docker.chmod(0o755)
         self._environment = {
@@ -147,9 +156,10 @@ def test_an_image_is_known_by_what_is_in_it(tmp_path: Path) -> None:
         assert done.returncode == 0, done.stderr
     assert runner.output.read_text() == f"image={NEW}\n"
     said = runner.log.read_text()
-    assert re.search(
-        rf"^build --build-arg OGEL_COMMIT={COMMIT} (.* )?--tag ghcr.io/you/ogel:{COMMIT} \.$", said, re.M
+    arguments = (
+        f"--build-arg OGEL_COMMIT={COMMIT} --build-arg OGEL_COMMITTED_AT=.*--tag ghcr.io/you/ogel:{COMMIT}"
     )
+    assert re.search(rf"^build {arguments} \.$", said, re.MULTILINE)
     assert f"push ghcr.io/you/ogel:{COMMIT}" in said
     assert "a-token" not in said
 
@@ -189,7 +199,7 @@ def deployed(
         "secrets.OGEL_KEY": key,
         "secrets.RAILWAY_TOKEN": variables["RAILWAY_TOKEN"],
     }
-    inside = {"OGEL_RAILWAY_API": variables["OGEL_RAILWAY_API"], "PYTHONPATH": str(ROOT)}
+    inside = {"OGEL_RAILWAY_API": variables["OGEL_RAILWAY_API"]}
     began = time.monotonic()
     return Runner(at, given, inside, NEW).run(step("production", "Deploy")), time.monotonic() - began
 

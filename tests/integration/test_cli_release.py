@@ -178,6 +178,20 @@ def test_a_deployment_begins_with_what_brings_the_schema(suite: Suite, railway: 
     deployed = [each.variables["serviceId"] for each in railway.asked if each.operation == "Deploy"]
     assert deployed == [suite.api.service_id, suite.worker.service_id]
     suite.api.next_deployment("FAILED")
-    finished = release(railway, suite, "deploy", "--commit", "4f1c2d3", "--yes")
+    finished = release(railway, suite, "deploy", "--image", "ghcr.io/you/ogel:4", "--yes")
     assert finished.code == 1
     assert suite.worker.deployments[-1].meta["image"] == "ghcr.io/you/ogel@sha256:3"
+    refused = release(railway, suite, "deploy", "--commit", "4f1c2d3", "--yes")
+    assert (refused.code, "which has no commits: say --image" in refused.err) == (1, True)
+
+
+def test_services_of_a_repository_are_deployed_by_commit(suite: Suite, railway: RailwayServer) -> None:
+    for name in ("api", "worker"):
+        service = suite.staging.service(name, repo="you/ogel", start_command=f"/app/entrypoints/{name}")
+        service.next_deployment("SUCCESS")
+    place = ("--environment", "staging", "--yes")
+    finished = ogel_here("release", "deploy", "--commit", "4f1c2d3", *place, **railway.variables())
+    assert (finished.code, finished.err) == (0, "")
+    assert [each.deployments[-1].meta["commitHash"] for each in suite.staging.instances] == ["4f1c2d3"] * 2
+    refused = ogel_here("release", "deploy", "--image", "ogel:4", *place, **railway.variables())
+    assert (refused.code, "is made of you/ogel: say --commit" in refused.err) == (1, True)

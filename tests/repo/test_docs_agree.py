@@ -10,6 +10,7 @@ import pytest
 
 from ogel.cli import COMMANDS, backup, databases, storage, webhooks
 from ogel.cli.settings import env_template
+from ogel.cli.smoke.parts import ALWAYS, PARTS
 from ogel.cli.smoke.problem import EXIT_CODES
 from ogel.environ import OF_CLIENTS, knobs
 
@@ -98,6 +99,9 @@ def test_the_readme_names_every_command(name: str) -> None:
     assert re.search(rf"\bogel {name}\b", (ROOT / "README.md").read_text())
 
 
-def test_the_exit_codes_of_smoke_are_on_its_page() -> None:
-    rows = re.findall(r"^\| (\d+) \| `(\w+)` \|", (ROOT / "docs" / "deploying.md").read_text(), re.MULTILINE)
+def test_the_page_of_smoke_has_its_exit_codes_and_the_scopes_of_its_key() -> None:
+    page = (ROOT / "docs" / "deploying.md").read_text()
+    rows = re.findall(r"^\| (\d+) \| `(\w+)` \|", page, re.MULTILINE)
     assert {cause: int(code) for code, cause in rows} == EXIT_CODES
+    scopes = {*ALWAYS, *(scope for part in PARTS.values() for scope in part)}
+    assert set(re.findall(r"--scope (\S+)", page)) == scopes

@@ -18,7 +18,8 @@ from tests.support.markdown import PAGES, ROOT, blocks, spans
 
 # What a block is says whether it is typed (`sh`, `console`), sent, put into a file, or only looked at (`text`).
 LANGUAGES = {"sh", "console", "text", "json", "python", "js", "diff", "sql", "toml", "env"}
-_OGEL = re.compile(r"(?:^|[|;(]\s*)(?:\.venv/bin/)?ogel (.*)")
+_NOT_RAILWAYS = re.compile(r"railway (rollback|run)\b|logs\b.* (--follow|-f)\b|scale\b.* --replicas")
+_OGEL = re.compile(r"(?:^|[|;(]\s*)(?:\.venv/bin/)?ogel (.*)", re.DOTALL)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
@@ -44,6 +45,19 @@ def test_a_number_after_a_setting_is_its_default(page: Path) -> None:
     defaults = {knob.name: shown(value_of(Settings(), field), knob.secret) for field, knob in knobs().items()}
     said = re.findall(r"`(OGEL_[A-Z_]+)`(?:,| \()\s*([0-9][0-9_.]*)\b", page.read_text())
     assert [(name, number) for name, number in said if number != defaults[name]] == []
+
+
+@pytest.mark.parametrize(
+    "page", [*PAGES, *sorted(ROOT.glob("docs/*/*.md"))], ids=lambda page: str(page.relative_to(ROOT))
+)
+def test_no_command_of_railway_is_to_be_typed_that_it_does_not_have(page: Path) -> None:
+    """Nor one that looks inside from outside: `run` is on this machine."""
+    typed = [
+        line
+        for line in page.read_text().splitlines()
+        if line.startswith(("    railway ", "$ railway ", "railway "))
+    ]
+    assert [line for line in typed if _NOT_RAILWAYS.search(line)] == []
 
 
 def _commands(page: Path) -> Iterator[str]:

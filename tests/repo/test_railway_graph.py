@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ LAYOUTS = ("one", "worker", "queues")
 SECRETS = {"OGEL_ADMIN_KEY", "OGEL_SECRET"}
 
 
+@cache
 def evaluate(**environment: str) -> Graph:
     """With an empty environment, so that nothing but the file itself can help it."""
     return evaluate_file(ROOT / "railway" / "railway.py", {"PATH": os.defpath, **environment})

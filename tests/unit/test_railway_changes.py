@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from ogel.runtime.railway import Bucket, Named, Project
 FILE = Path(__file__).parents[2] / "railway" / "railway.py"
 
 
+@cache
 def ours(**settings: str) -> Graph:
     return evaluate(FILE, {"PATH": os.defpath, **settings})
 

@@ -237,6 +237,8 @@ def _of_error(error: OgelError, answer: Answer, cause: Cause, where: str) -> Pro
             return Problem(kind, error.message)
         case RateLimited():
             return Problem("limited", error.message)
+        case Unavailable() if speaks and cause == "key":  # nobody is let in: maintenance, for example
+            return Problem("not_ready", error.message, passing=True)
     if answer.media_type not in _JSON:
         strange: Cause = "no_application" if answer.status in _PASSING else "not_ogel"
         return Problem(strange, error.message, passing=answer.status in _PASSING)

@@ -26,6 +26,7 @@ FIRST = "api"
 
 class ServiceHistory(Struct, frozen=True):
     """
+    image, repo what the service is made of.
     running     what answers now, or would if it had not crashed; None: nothing was ever deployed.
     under_way   the newest deployment, while it is not clear what comes of it.
     before      what ran earlier and can be gone back to, newest first.
@@ -34,6 +35,7 @@ class ServiceHistory(Struct, frozen=True):
     service_id: str
     name: str
     image: str | None
+    repo: str | None
     running: Deployment | None
     under_way: Deployment | None
     before: Sequence[Deployment]
@@ -89,7 +91,21 @@ def history(instance: Instance, deployments: Iterable[Deployment]) -> ServiceHis
     older = own if place is None else own[place + 1 :]
     under_way = own[0] if own and own[0].status in _UNDER_WAY else None
     before = [each for each in older if each.can_rollback]
-    return ServiceHistory(instance.service_id, instance.name, instance.image, running, under_way, before)
+    return ServiceHistory(
+        instance.service_id, instance.name, instance.image, instance.repo, running, under_way, before
+    )
+
+
+def check_made_of(service: ServiceHistory, image: str | None) -> None:
+    """Raises Conflict where what is made of a repository is to get an image, or otherwise (None: a commit)."""
+    if image is not None and service.repo is not None:
+        raise Conflict(
+            f"{service.name} is made of {service.repo}: say --commit, or have it made of an image first"
+        )
+    if image is None and service.repo is None:
+        raise Conflict(
+            f"{service.name} is made of {service.image or 'nothing'}, which has no commits: say --image"
+        )
 
 
 def one_step(services: Sequence[ServiceHistory]) -> WayBack:

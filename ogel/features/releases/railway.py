@@ -12,13 +12,14 @@ from ogel.features.releases.history import (
     Return,
     ServiceHistory,
     WayBack,
+    check_made_of,
     history,
     of_suite,
 )
 from ogel.runtime.railway import Deployment, Railway, RailwayError
 
-# Of an environment; older ones are past every plan's retention.
-MOST_DEPLOYMENTS = 300
+# Of a service; older ones are nearly always past what Railway keeps.
+MOST_DEPLOYMENTS = 50
 # How long Railway may take until a rollback is seen as a deployment.
 SEEN_SECONDS, LOOK_SECONDS = 60.0, 1.0
 _WELL = ("SUCCESS", "SLEEPING")
@@ -53,11 +54,11 @@ class ReleasesOnRailway:
     async def status(self) -> Sequence[ServiceHistory]:
         """Raises RailwayError, and NotFound where no service is meant."""
         instances = await self._railway.instances(self._project_id, self._environment_id)
-        ours = of_suite(instances, self._services)
-        deployments = await self._railway.deployments(
-            self._project_id, self._environment_id, limit=MOST_DEPLOYMENTS
-        )
-        return [history(each, deployments) for each in ours]
+        found = []
+        # One after the other: Hobby allows ten requests a second.
+        for each in of_suite(instances, self._services):
+            found.append(history(each, await self._deployments(each.service_id, MOST_DEPLOYMENTS)))
+        return found
 
     async def go_back(self, way: WayBack, say: Say) -> Sequence[Ended]:
         """All at once: nothing runs for long beside what it was not made for."""
@@ -70,7 +71,12 @@ class ReleasesOnRailway:
     async def deploy(
         self, services: Sequence[ServiceHistory], image: str | None, commit: str | None, say: Say
     ) -> Sequence[Ended]:
-        """Who runs the migrations first; the others follow when that went well."""
+        """
+        Who runs the migrations first; the others follow when that went well. Raises Conflict for a service that is made
+        of something else.
+        """
+        for each in services:
+            check_made_of(each, image)
         ended: list[Ended] = []
         first = [each for each in services if each.name == FIRST]
         for some in (first, [each for each in services if each not in first]):
@@ -90,7 +96,8 @@ class ReleasesOnRailway:
         return Ended(service.name, last, None if well else f"deployment {last.id} ended as {last.status}")
 
     async def _return(self, step: Return, say: Say) -> Deployment:
-        service, known = step.service, {each.id for each in await self._deployments(step.service)}
+        service = step.service
+        known = {each.id for each in await self._deployments(service.service_id)}
         await self._railway.rollback(step.to.id)
         # Or the next deployment, of a variable that changes, would bring back what was gone back from.
         await self._set_image(service, step.to)
@@ -114,7 +121,7 @@ class ReleasesOnRailway:
         """A rollback says nothing of the deployment that it makes."""
         deadline = asyncio.get_running_loop().time() + SEEN_SECONDS
         while True:
-            for each in await self._deployments(service):
+            for each in await self._deployments(service.service_id):
                 if each.id not in known:
                     return each
             if asyncio.get_running_loop().time() > deadline:
@@ -123,10 +130,8 @@ class ReleasesOnRailway:
                 )
             await asyncio.sleep(LOOK_SECONDS)
 
-    async def _deployments(self, service: ServiceHistory) -> Iterable[Deployment]:
-        return await self._railway.deployments(
-            self._project_id, self._environment_id, service.service_id, limit=10
-        )
+    async def _deployments(self, service_id: str, most: int = 10) -> Iterable[Deployment]:
+        return await self._railway.deployments(self._project_id, self._environment_id, service_id, limit=most)
 
     async def _followed(self, service: ServiceHistory, id: str, say: Say) -> Deployment:
         last: Deployment | None = None
