@@ -17,6 +17,7 @@ from prometheus_client import CollectorRegistry
 
 from ogel.adapters.embedded import EmbeddedServers, postgres
 from ogel.adapters.postgres import PoolOptions, make_pool
+from ogel.features.costs.contract import ThisPeriod
 from ogel.features.observability.settings import ObservabilitySettings
 from ogel.features.observability.slo.delivering import DeploymentWatch
 from ogel.features.observability.slo.jobs import FoldTallies
@@ -51,10 +52,15 @@ async def fold(database: Database) -> None:
     await FoldTallies(database, STORE).perform(job, None)
 
 
+class Unread:
+    async def this_period(self) -> ThisPeriod | None:
+        return None
+
+
 def service(database: Database) -> SloService:
     settings = ObservabilitySettings()
     watch = DeploymentWatch(Platform(NOWHERE).core.railway, None, None, database, STORE, settings)
-    return SloService(database, STORE, settings, watch)
+    return SloService(database, STORE, settings, watch, Unread)
 
 
 async def kept(database: Database, objective: str, window: str = "1h") -> Standing:
