@@ -87,6 +87,13 @@ class Deaf(Database):
             raise DatabaseAway("The database did not answer.")
 
 
+class Away(Database):
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Transaction]:
+        raise DatabaseAway("The database does not answer.")
+        yield
+
+
 def flusher(database: Database, tallies: Tallies) -> Flusher:
     return Flusher(database, UsageStore(), CollectorRegistry(), dict, 60, tallies)
 
@@ -112,6 +119,29 @@ def test_a_flush_that_is_sent_again_counts_once(database_url: str, folded_betwee
             await fold(database)
             assert (await kept(database, "api.read.p95")).total == 2
             assert await rows(database, b"SELECT DISTINCT series FROM slo_tallies") == [("http.read",)]
+
+    asyncio.run(story())
+
+
+def test_what_is_counted_while_postgres_is_away_keeps_its_minutes(database_url: str) -> None:
+    clock = {"now": 1_700_000_000.0 // 60 * 60}
+
+    async def story() -> None:
+        async with connected(database_url) as database:
+            tallies = Tallies(lambda: clock["now"])
+            hand = flusher(Away(database._pool, lambda _: None), tallies)
+            for _ in range(5):
+                tallies.of("http.read").timed(0.1)
+                with pytest.raises(DatabaseAway):
+                    await hand.flush()
+                clock["now"] += 60
+                tallies.turn()
+            hand._database = database
+            await hand.last()
+            minutes = await rows(
+                database, b"SELECT extract(epoch FROM at)::int, total FROM slo_deltas ORDER BY at"
+            )
+            assert minutes == [(clock["now"] - 60 * ago, 1) for ago in (5, 4, 3, 2, 1)]
 
     asyncio.run(story())
 
