@@ -106,6 +106,8 @@ def _in_unit(each: ObjectiveInfo, value: float) -> str:
         return f"{value * 100:.5g} %"
     if each.unit == "bytes":
         return size(value)
+    if each.unit == "dollars":
+        return f"${value:.2f}"
     if each.unit == "per_day":
         return f"{value:.3g}/d"
     return _length(value)

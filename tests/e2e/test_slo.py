@@ -97,7 +97,7 @@ def test_it_agrees_with_the_access_log_across_restarts_and_processes(
 ) -> None:
     servers = {"DATABASE_URL": database_url, "REDIS_URL": redis_url, **AT_THE_END}
     first = Ogel("api", log=tmp_path / "first.log", **servers)
-    second = Ogel("api", log=tmp_path / "second.log", **servers)
+    second = Ogel("api", "--processes", "2", log=tmp_path / "second.log", **servers)
     with first, second:
         mixed(first.api, database_url, 8)
         mixed(second.api, database_url, 3)

@@ -17,6 +17,7 @@ from prometheus_client import CollectorRegistry
 
 from ogel.adapters.embedded import EmbeddedServers, postgres
 from ogel.adapters.postgres import PoolOptions, make_pool
+from ogel.features.costs.contract import ThisPeriod
 from ogel.features.observability.settings import ObservabilitySettings
 from ogel.features.observability.slo.delivering import DeploymentWatch
 from ogel.features.observability.slo.jobs import FoldTallies
@@ -51,10 +52,15 @@ async def fold(database: Database) -> None:
     await FoldTallies(database, STORE).perform(job, None)
 
 
+class Unread:
+    async def this_period(self) -> ThisPeriod | None:
+        return None
+
+
 def service(database: Database) -> SloService:
     settings = ObservabilitySettings()
     watch = DeploymentWatch(Platform(NOWHERE).core.railway, None, None, database, STORE, settings)
-    return SloService(database, STORE, settings, watch)
+    return SloService(database, STORE, settings, watch, Unread)
 
 
 async def kept(database: Database, objective: str, window: str = "1h") -> Standing:
@@ -79,6 +85,13 @@ class Deaf(Database):
             yield tx
         if self.deaf:
             raise DatabaseAway("The database did not answer.")
+
+
+class Away(Database):
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Transaction]:
+        raise DatabaseAway("The database does not answer.")
+        yield
 
 
 def flusher(database: Database, tallies: Tallies) -> Flusher:
@@ -106,6 +119,29 @@ def test_a_flush_that_is_sent_again_counts_once(database_url: str, folded_betwee
             await fold(database)
             assert (await kept(database, "api.read.p95")).total == 2
             assert await rows(database, b"SELECT DISTINCT series FROM slo_tallies") == [("http.read",)]
+
+    asyncio.run(story())
+
+
+def test_what_is_counted_while_postgres_is_away_keeps_its_minutes(database_url: str) -> None:
+    clock = {"now": 1_700_000_000.0 // 60 * 60}
+
+    async def story() -> None:
+        async with connected(database_url) as database:
+            tallies = Tallies(lambda: clock["now"])
+            hand = flusher(Away(database._pool, lambda _: None), tallies)
+            for _ in range(5):
+                tallies.of("http.read").timed(0.1)
+                with pytest.raises(DatabaseAway):
+                    await hand.flush()
+                clock["now"] += 60
+                tallies.turn()
+            hand._database = database
+            await hand.last()
+            minutes = await rows(
+                database, b"SELECT extract(epoch FROM at)::int, total FROM slo_deltas ORDER BY at"
+            )
+            assert minutes == [(clock["now"] - 60 * ago, 1) for ago in (5, 4, 3, 2, 1)]
 
     asyncio.run(story())
 

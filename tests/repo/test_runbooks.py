@@ -108,7 +108,7 @@ def test_prometheus_raises_what_ogel_raises(rule: AlertRule) -> None:
 def _expression(rule: AlertRule) -> str:
     over = f"{'<' if rule.below else '>'} {rule.threshold:.15g}"
     if burn := BURNS.get(rule.sample):
-        rate = 'max by (objective) (ogel_cluster_slo_burn_rate{objective!="egress",window="%s"})'
+        rate = 'max by (objective) (ogel_cluster_slo_burn_rate{objective!~"egress|queue[.].*",window="%s"})'
         return " and ".join(f"{rate % window} {over}" for window in (burn.long, burn.short))
     metric = METRICS.get(rule.sample, f"ogel_cluster_{rule.sample.replace('.', '_')}")
     labels = ",".join(f'{name}="{value}"' for name, value in rule.labels.items())

@@ -31,6 +31,7 @@ from ogel.runtime.http.health import Probe
 from ogel.runtime.http.intake import HttpOptions
 from ogel.runtime.http.metrics import HttpMetrics, Traffic
 from ogel.runtime.http.route import Call, Reply, Route, Stream, StreamHandler, Text, Timestamp
+from ogel.runtime.metrics.tallies import Tallies
 from ogel.runtime.rates.limiter import Limiter
 
 KEYS = {
@@ -63,6 +64,7 @@ class World:
     """One running server, and the signals its handlers wait for and give."""
 
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)
+    tallies: Tallies = field(default_factory=Tallies)
     entered: asyncio.Event = field(default_factory=asyncio.Event)
     released: asyncio.Event = field(default_factory=asyncio.Event)
     stop: asyncio.Event = field(default_factory=asyncio.Event)
@@ -176,7 +178,7 @@ class World:
             return KEYS.get(key)
 
         settings = HttpOptions(**{"max_body_bytes": MAX_BODY, **options})
-        metrics = HttpMetrics(self.registry)
+        metrics = HttpMetrics(self.registry, self.tallies)
         return build_app(
             self.routes(),
             self.streams(),

@@ -56,7 +56,7 @@ class ObservabilityFeature:
             slo,
             settings,
         )
-        self.slo = SloService(database, slo, settings, deployments)
+        self.slo = SloService(database, slo, settings, deployments, lambda: core.features["costs"].offers)
         self.slo_gauges = SloGauges(self.slo, core.registry)
         self.usage = UsageService(database, usage)
         self.measurements: Measurements = StoredMeasurements(database, self._resource_store, usage)

@@ -64,7 +64,7 @@ class Observed:
             method=method[:32],
             path=route,  # the template without the query string, since real ones may hold keys
             status=status,
-            ms=round(seconds * 1000, 2),
+            ms=round(seconds * 1000, 3),
             rate=exchange.rate,
             ip=exchange.ip,
             request_id=exchange.request_id,

@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from ogel.features.observability.slo.settings import SloSettings
 
-Unit = Literal["seconds", "share", "bytes", "per_day"]
+Unit = Literal["seconds", "share", "bytes", "dollars", "per_day"]
 # service   what those who use it notice.
 # cost      what those who pay for it notice.
 # delivery  how well changes of it arrive.

@@ -16,7 +16,7 @@ Status = Literal["met", "missed", "unknown"]
 class ObjectiveInfo(Struct, frozen=True):
     """
     about      service: what its users notice; cost: what it costs; delivery: how well changes arrive.
-    target     in `unit`: seconds, share (a part of 1), bytes in 30 days, per_day.
+    target     in `unit`: seconds, share (a part of 1), bytes in 30 days, dollars, per_day.
     at_least   it is missed below the target; otherwise above it.
     windows    by their names: `1h`, `24h`, `30d`.
     note       why something is not known, or what it is known by.

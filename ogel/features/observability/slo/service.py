@@ -5,17 +5,19 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
 from msgspec import Struct
 
+from ogel.features.costs.contract import Costs
 from ogel.features.observability.slo.alerts import samples_of
 from ogel.features.observability.slo.delivering import DeploymentWatch
 from ogel.features.observability.slo.objectives import DATABASE, Objective, objectives
 from ogel.features.observability.slo.report import SloReport, Status, info
 from ogel.features.observability.slo.settings import SloSettings
+from ogel.features.observability.slo.spending import spending
 from ogel.features.observability.slo.standings import Standing, standing
 from ogel.features.observability.slo.statements import told_by_postgres
 from ogel.features.observability.slo.store import SloStore
@@ -44,12 +46,18 @@ class Looked(Struct, frozen=True):
 
 class SloService:
     def __init__(
-        self, database: Database, store: SloStore, settings: SloSettings, deployments: DeploymentWatch
+        self,
+        database: Database,
+        store: SloStore,
+        settings: SloSettings,
+        deployments: DeploymentWatch,
+        costs: Callable[[], Costs],
     ) -> None:
         self._database = database
         self._store = store
         self._settings = settings
         self._deployments = deployments
+        self._costs = costs
         self._looked: Looked | None = None
         self._looked_at = -math.inf
         self._lock = asyncio.Lock()
@@ -66,6 +74,7 @@ class SloService:
             )
             for objective, standings in looked.kept
         ]
+        items.append(spending(await self._costs().this_period(), self._settings.slo_cost_dollars))
         items += await self._deployments.objectives(looked.at)
         return SloReport(_status(looked.kept), items, looked.since, looked.at)
 

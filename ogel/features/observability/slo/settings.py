@@ -70,6 +70,12 @@ class SloSettings(Section):
         default=40.0,
         meaning="At most so many GB are to be sent to clients in 30 days.",
     )
+    slo_cost_dollars: float = knob(
+        "OGEL_SLO_COST_DOLLARS",
+        takes=real(0.01, 10**6, "dollars"),
+        default=32.0,
+        meaning="At most so much is a billing period to cost, where OGEL_COST_BUDGET sets nothing else.",
+    )
     slo_deployments_per_day: float = knob(
         "OGEL_SLO_DEPLOYMENTS_PER_DAY",
         takes=real(0.01, 1000, "things"),

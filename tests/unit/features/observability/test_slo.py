@@ -11,9 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ogel.features.costs.contract import ThisPeriod
 from ogel.features.observability.settings import ObservabilitySettings
 from ogel.features.observability.slo.alerts import RULES, samples_of
 from ogel.features.observability.slo.objectives import Objective, is_promised, objectives
+from ogel.features.observability.slo.spending import spending
 from ogel.features.observability.slo.standings import UNKNOWN, Standing, standing
 from ogel.features.observability.slo.store import Sum
 from ogel.features.observability.slo.uptime import Hour, Minutes, minutes_of
@@ -120,6 +122,29 @@ def test_an_amount_is_held_against_its_part_of_the_month() -> None:
     assert (a_day.met, a_day.burn_rate, a_day.budget_left) == (True, 1.0, 0.0)
     assert of("egress", {"egress": Sum(int(41e9))}).met is False
     assert of("egress", {}).budget_left == 1.0
+
+
+@pytest.mark.parametrize(
+    ("spent", "forecast", "budget", "expected"),
+    [
+        (10.0, 30.0, None, Standing(30.0, True, 0.9375, 0.0625)),
+        (10.0, 40.0, None, Standing(40.0, False, 1.25, -0.25)),
+        (10.0, 40.0, 50.0, Standing(40.0, True, 0.8, 0.2)),
+        # Too early to say, or too late already.
+        (8.0, None, None, Standing(8.0, None, None, 0.75)),
+        (40.0, None, None, Standing(40.0, False, None, -0.25)),
+    ],
+)
+def test_a_cost_is_held_against_the_period(
+    spent: float, forecast: float | None, budget: float | None, expected: Standing
+) -> None:
+    period = ThisPeriod(spent, forecast, budget, NOW, NOW - timedelta(days=9), NOW + timedelta(days=21))
+    found = spending(period, 32.0)
+    assert found.windows == {"1h": UNKNOWN, "24h": UNKNOWN, "30d": expected}
+    assert found.target == (budget or 32.0)
+    assert found.note is not None
+    assert found.note.startswith(f"${spent:.2f} are spent of the billing period that ends 2026-12-20")
+    assert set(spending(None, 32.0).windows.values()) == {UNKNOWN}
 
 
 def test_of_nothing_nothing_is_said() -> None:
