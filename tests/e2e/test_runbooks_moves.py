@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
+import pytest
 
 from ogel.adapters.embedded import EmbeddedServers
 from ogel.adapters.embedded.binaries import find_postgres
@@ -78,6 +79,7 @@ def test_postgres_is_raised_to_another_version(
         assert "made by PostgreSQL" in refused.err
 
 
+@pytest.mark.long
 def test_everything_moves_to_another_place(database_url: str, redis_url: str, tmp_path: Path) -> None:
     here, there = tmp_path / "here", tmp_path / "there"
     there.mkdir()
