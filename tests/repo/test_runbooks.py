@@ -34,6 +34,7 @@ PROMETHEUS = ROOT / "docker" / "prometheus"
 # Samples that /metrics shows under another name (SHOWN_ELSEWHERE).
 METRICS = {
     "queue.jobs": "ogel_cluster_queue_jobs",
+    "network.public_hops": "ogel_public_hops",
     "webhooks.breakers": "ogel_cluster_webhook_breakers",
     "process.memory_bytes": 'process_resident_memory_bytes{job="ogel"}',
 }
