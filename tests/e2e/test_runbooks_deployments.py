@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
 import pytest
 
+from ogel.kernel.clock import utc_now
 from tests.support.cli import ogel as finished
 from tests.support.night import deploy, follow
 from tests.support.process import ADMIN_KEY, SECRET, Ogel, eventually
+from tests.support.railway import RailwayServer, World
 from tests.support.reading import Reading
 from tests.support.receiver import Receiver
 
@@ -69,17 +72,25 @@ def test_ogel_secret_was_replaced(urls: dict[str, str], tmp_path: Path) -> None:
 
 def test_a_deploy_with_a_wrong_variable(urls: dict[str, str], tmp_path: Path) -> None:
     ogel = Ogel(*ROLES, log=tmp_path / "ogel.log", **urls)
+    shop = World().project("shop")
+    production = shop.environment("production")
+    for name in ("api", "worker"):
+        service = production.service(name, image="ogel:1", start_command=f"/app/entrypoints/{name}")
+        service.deployed(at=utc_now() - timedelta(days=2))
+        service.image = "ogel:2"
+        service.deployed(at=utc_now())
+        service.next_deployment("SUCCESS")
     crashed = finished("api", **{**ogel.environment, "LOG_LEVEL": "loud"})
     assert crashed.code == 2
     ogel.log.write_text(crashed.err)
     try:
-        reading = Reading(
-            before={"railway variable set LOG_LEVEL": lambda: restart(ogel, tmp_path, LOG_LEVEL="info")},
-            ends={"ogel smoke": 10, "ogel smoke http://localhost:8080 --wait": 0},
-            environment={"OGEL_KEY": ADMIN_KEY},
-        )
-        said = follow("bad-deploy.md", reading, tmp_path, ogel)
-        assert any("deploymentRollback" in line for line in said)
+        with RailwayServer(shop.world) as railway:
+            reading = Reading(
+                before={"railway variable set LOG_LEVEL": lambda: restart(ogel, tmp_path, LOG_LEVEL="info")},
+                ends={"ogel smoke": 10, "ogel smoke http://localhost:8080 --wait": 0},
+                environment={"OGEL_KEY": ADMIN_KEY, **railway.variables()},
+            )
+            follow("bad-deploy.md", reading, tmp_path, ogel)
     finally:
         if ogel.process is not None:
             ogel.terminate()
@@ -93,17 +104,29 @@ def test_a_name_of_the_private_network_is_not_found(urls: dict[str, str], tmp_pa
     crashed = finished("api", **deployed)
     assert crashed.code == 2
     ogel.log.write_text(crashed.out + crashed.err)
+    production = World().project("shop").environment("production")
+    private = "postgresql://postgres:hWkzNQtbPpVdRmXy@${{RAILWAY_PRIVATE_DOMAIN}}:5432/railway"
+    postgres = production.service("Postgres", variables={"DATABASE_URL": private})
+    postgres.tcp_proxy(5432, "maglev.proxy.rlwy.net", 20105)
+    public = "postgresql://postgres:hWkzNQtbPpVdRmXy@maglev.proxy.rlwy.net:20105/railway"
+    worker = production.service("worker", variables={"DATABASE_URL": public})
     try:
-        reading = Reading(
-            before={
-                "railway variable set 'DATABASE_URL=${{Postgres.DATABASE_URL}}'": lambda: restart(
-                    ogel, tmp_path
-                )
-            },
-            ends={**DOCTOR, "railway ssh --service api -- getent": 2},
-            environment={"OGEL_KEY": ADMIN_KEY},
-        )
-        said = follow("private-network.md", reading, tmp_path, ogel)
+        with RailwayServer(production.project.world) as railway:
+            reading = Reading(
+                before={
+                    "railway variable set 'DATABASE_URL=${{Postgres.DATABASE_URL}}'": lambda: restart(
+                        ogel, tmp_path
+                    )
+                },
+                ends={**DOCTOR, "railway ssh --service api -- getent": 2},
+                environment={
+                    "OGEL_KEY": ADMIN_KEY,
+                    "XDG_STATE_HOME": str(tmp_path / "state"),
+                    **railway.variables(),
+                },
+            )
+            said = follow("private-network.md", reading, tmp_path, ogel)
+        assert worker.variables == {"DATABASE_URL": "${{Postgres.DATABASE_URL}}"}
         assert "variable set DATABASE_URL=${{Postgres.DATABASE_PUBLIC_URL}} --service api" in said
     finally:
         if ogel.process is not None:

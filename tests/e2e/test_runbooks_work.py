@@ -36,6 +36,10 @@ def connection(suite_servers: dict[str, str]) -> Iterator[psycopg.Connection[Any
         yield connection
 
 
+def test_the_index(suite: Ogel, tmp_path: Path) -> None:
+    follow("README.md", Reading(), tmp_path, suite)
+
+
 def test_an_endpoint_that_fails(suite: Ogel, api: Client, tmp_path: Path) -> None:
     mended = threading.Event()
     with Receiver(lambda _: Answer(204 if mended.is_set() else 503)) as receiver:

@@ -26,6 +26,7 @@ _FORMS: dict[str, dict[str, bool]] = {
         **_WHERE, "--lines": True, "--filter": True, "--since": True, "--until": True, "--latest": False,
         "--build": False, "--http": False, "--network": False, "--json": False,
     },
+    "down": {"--service": True, "--environment": True, "--yes": False},
     "restart": {**_WHERE, "--yes": False, "--json": False},
     "redeploy": {**_WHERE, "--yes": False, "--json": False},
     "up": {**_WHERE, "--ci": False, "--detach": False, "--json": False, "--message": True},
