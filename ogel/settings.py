@@ -475,6 +475,7 @@ class Settings:
 
     def servers(self) -> Sequence[NamedServer]:
         """Those that the root names; see Section.servers."""
+        public = "s3_public_endpoint"
         named: list[tuple[str, Protocol, str | None, str]] = [
             ("postgres", "postgresql", self.database_url, "database_url"),
             ("redis", "redis", self.redis_url, "redis_url"),
@@ -485,9 +486,13 @@ class Settings:
         if self.storage_backend != "local":
             named += [
                 ("storage", "http", self.s3_endpoint, "s3_endpoint"),
-                ("storage for clients", "http", self.s3_public_endpoint, "s3_public_endpoint"),
+                ("storage for clients", "http", self.s3_public_endpoint, public),
             ]
-        return [NamedServer(name, protocol, url, field) for name, protocol, url, field in named if url]
+        return [
+            NamedServer(name, protocol, url, field, told=field == public)
+            for name, protocol, url, field in named
+            if url
+        ]
 
     @property
     def embedded(self) -> bool:

@@ -76,7 +76,6 @@ def core_of(settings: Settings, servers: Servers, features: Features) -> Core:
         features=features,
         process=ThisProcess(),
         servers=named_servers(settings),
-        on_railway=settings.railway_environment_id is not None,
         probes=servers.probes,
         costly_probes=servers.costly_probes,
         admin_key=settings.admin_key,

@@ -71,7 +71,6 @@ class Core:
     watch             tells who remembers a key or session when that ends.
     features          the manifests of all others, built when they are asked for.
     servers           those outside that the settings name.
-    on_railway        this process is a service's there.
     probes            of the servers; `costly_probes` are those that are asked each minute, and not by whoever asks.
     admin_key         the key that stands in the settings.
     retention_days    how long what has no setting of its own is remembered.
@@ -110,7 +109,6 @@ class Core:
     features: Features
     process: ThisProcess
     servers: Sequence[NamedServer]
-    on_railway: bool
     probes: Sequence[Probe]
     costly_probes: Sequence[Probe]
     admin_key: str

@@ -180,7 +180,9 @@ def messaging(world: World) -> Reading:
 
 
 def network(world: World) -> Reading:
-    """With the project of somebody whose services meet outside."""
+    """With the project of somebody whose services meet outside, and no database of another page."""
+    for database in world.api.ok("GET", "/api/databases")["items"]:
+        world.api.ok("DELETE", f"/api/databases/{database['id']}")
     railway = Railway()
     production = railway.project("shop").environment("production")
     login = "postgresql://postgres:hWkzNQtbPpVdRmXy"

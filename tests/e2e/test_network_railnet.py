@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
 import socket
 import subprocess
 import threading
@@ -197,3 +198,24 @@ def test_a_suite_is_moved_inside_and_back_and_loses_nothing(suite: Suite, tmp_pa
     assert suite.checked("api")[0] == 1
     suite.publisher.end()
     suite.everything_arrived()
+
+
+def test_what_is_wrong_inside_is_said_of_each(tmp_path: Path) -> None:
+    """A service that listens on IPv4 alone, a name that nobody has, a CNAME that leads outside."""
+    if missing := why_not():
+        pytest.skip(f"SKIPPED: {missing}")
+    aliases = {"db.example.test": PROXY}
+    with Railnet(tmp_path, ["api", "old"], [PROXY], aliases) as net:
+        old = net.listen("old", 3000, "0.0.0.0", family=socket.AF_INET)
+        hosts = ("old.railway.internal", "gone.railway.internal", "db.example.test")
+        upstreams = ",".join(f"/{host.partition('.')[0]}=http://{host}:3000" for host in hosts)
+        environment = {**os.environ, "OGEL_UPSTREAMS": upstreams, "COLUMNS": "80"}
+        command = [net.python("api"), "-m", "ogel", "network", "check"]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
+        old.close()
+    said = " ".join(done.stdout.split())
+    assert done.returncode == 1, done
+    assert "upstream /old did not answer: Connection refused; it must listen on that port, and on ::" in said
+    assert "upstream /gone did not answer: its name cannot be looked up: Name or service not known" in said
+    assert f"public hop: OGEL_UPSTREAMS leads to db.example.test:3000 ({PROXY})" in said
+    assert "railway ssh" not in said  # that is where it was asked

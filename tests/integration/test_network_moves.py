@@ -365,3 +365,12 @@ def test_a_service_whose_variables_may_not_be_seen_is_a_note(
     server.misbehave(error="variables", message="You do not have permission", when="query Variables")
     found = json.loads(operator("plan", "--json").out)
     assert any("were not seen" in each for each in found["notes"])
+
+
+def test_machines_are_told_in_one_document(shop: Shop, operator: Operator) -> None:
+    assert "--json asks nothing" in operator("apply", "--json").err
+    applied = json.loads(operator("apply", "--yes", "--json").out)
+    assert applied["undo"].startswith("undo_") and len(applied["moves"]) == 4
+    assert json.loads(operator("apply", "--yes", "--json").out)["undo"] is None
+    taken = json.loads(operator("rollback", "--yes", "--json").out)
+    assert (taken["undo"], len(taken["back"]), taken["changed"]) == (applied["undo"], 4, [])

@@ -86,6 +86,14 @@ def test_redis(redis_url: str) -> None:
     assert is_measured(found) and found.version and not found.tls
 
 
+def test_what_a_server_refuses_is_told_in_its_words(database_url: str, redis_url: str) -> None:
+    """The seed's URL of Redis has no password; a certificate is asked of a server that has none."""
+    found = probed("redis", f"redis://127.0.0.1:{port_of(redis_url)}")
+    assert found.error == "it wants a password, and the URL has none"
+    found = probed("postgresql", f"{database_url}?sslmode=require")
+    assert found.error is not None and "server does not support SSL" in found.error
+
+
 def test_mongo() -> None:
     async def run() -> Probed:
         async with agreeable_mongo() as port:
@@ -166,8 +174,9 @@ def test_nobody_listens_and_nobody_is_called_so() -> None:
     ):
         found = probed(protocol, f"{scheme}://127.0.0.1:{port}")  # type: ignore[arg-type]
         assert found.error is not None and "refused" in found.error
-    found = probed("redis", "redis://nobody.invalid:6379")
-    assert found.error is not None and found.error.startswith("its name cannot be looked up")
+    # A label of more than 63 letters: no name server is asked.
+    found = probed("redis", f"redis://{'x' * 64}.invalid:6379")
+    assert found.error == "its name cannot be looked up: no host name"
     assert (found.place, found.v4, found.v6) == ("elsewhere", (), ())
 
 

@@ -33,6 +33,7 @@ SCREEN = 40
 PROMETHEUS = ROOT / "docker" / "prometheus"
 # Samples that /metrics shows under another name (SHOWN_ELSEWHERE).
 METRICS = {
+    "network.public_hops": "ogel_public_hops",
     "queue.jobs": "ogel_cluster_queue_jobs",
     "network.public_hops": "ogel_public_hops",
     "webhooks.breakers": "ogel_cluster_webhook_breakers",

@@ -27,7 +27,7 @@ NETWORK = "fd5a:7261:696c"  # the private one
 _PUBLIC = "2001:db8:6f67::1"  # of documentation: nobody's
 _NAME_SERVER = "fd12::10"
 _NEW_NAMESPACE = 0x40000000  # CLONE_NEWNET
-_AAAA = 28
+_AAAA, _CNAME, _IN = 28, 5, (1).to_bytes(2)
 _CHUNK = 65_536
 Done = TypeVar("Done")
 
@@ -47,14 +47,20 @@ def why_not() -> str | None:
 
 
 class Railnet:
-    """`names` are the services'; `public` are names of the proxy, which stands at one address for all of them."""
+    """
+    `names` are the services'; `public` are names of the proxy, which stands at one address for all of them, and
+    `aliases` others that stand for these.
+    """
 
-    def __init__(self, folder: Path, names: Sequence[str], public: Sequence[str]) -> None:
+    def __init__(
+        self, folder: Path, names: Sequence[str], public: Sequence[str], aliases: Mapping[str, str] = {}
+    ) -> None:
         self._folder = folder
         self._label = f"ogel-{os.getpid()}"
         self._addresses = {name: f"{NETWORK}::{place + 16:x}" for place, name in enumerate(names)}
         zone = {f"{name}.railway.internal": address for name, address in self._addresses.items()}
         self._zone = zone | dict.fromkeys(public, _PUBLIC)
+        self._aliases = aliases
         self._stack = ExitStack()
         self._links = 0
 
@@ -70,7 +76,9 @@ class Railnet:
             for name, address in self._addresses.items():
                 self._make(name, stack)
                 self._join(name, address)
-            stack.enter_context(_Names(self.listen("hub", 53, _NAME_SERVER, datagrams=True), self._zone))
+            stack.enter_context(
+                _Names(self.listen("hub", 53, _NAME_SERVER, datagrams=True), self._zone, self._aliases)
+            )
             self._stack = stack.pop_all()
         return self
 
@@ -86,12 +94,20 @@ class Railnet:
         path.chmod(0o755)
         return str(path)
 
-    def listen(self, name: str, port: int, address: str = "::", *, datagrams: bool = False) -> socket.socket:
+    def listen(
+        self,
+        name: str,
+        port: int,
+        address: str = "::",
+        *,
+        datagrams: bool = False,
+        family: socket.AddressFamily = socket.AF_INET6,
+    ) -> socket.socket:
         """Inside the service; of the hub at its public address, say."""
 
         def bound() -> socket.socket:
             kind = socket.SOCK_DGRAM if datagrams else socket.SOCK_STREAM
-            made = socket.socket(socket.AF_INET6, kind)
+            made = socket.socket(family, kind)
             made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             made.bind((address, port))
             if not datagrams:
@@ -206,22 +222,23 @@ class Way(ServerInThread):
 
 
 class _Names(ServerInThread):
-    """Knows AAAA of its zone; of other types nothing, and of other names that there are none."""
+    """Knows AAAA of its zone and aliases; of other types nothing, and of other names that there are none."""
 
-    def __init__(self, listener: socket.socket, zone: Mapping[str, str]) -> None:
+    def __init__(self, listener: socket.socket, zone: Mapping[str, str], aliases: Mapping[str, str]) -> None:
         super().__init__()
         self._listener = listener
         self._zone = zone
+        self._aliases = aliases
 
     async def _start(self) -> None:
-        zone = self._zone
+        zone, aliases = self._zone, self._aliases
 
         class Answering(asyncio.DatagramProtocol):
             def connection_made(self, transport: Any) -> None:
                 self.transport = transport
 
             def datagram_received(self, data: bytes, address: object) -> None:
-                self.transport.sendto(_answer(data, zone), address)
+                self.transport.sendto(_answer(data, zone, aliases), address)
 
         loop = asyncio.get_running_loop()
         self._transport, _ = await loop.create_datagram_endpoint(Answering, sock=self._listener)
@@ -230,21 +247,32 @@ class _Names(ServerInThread):
         self._transport.close()
 
 
-def _answer(query: bytes, zone: Mapping[str, str]) -> bytes:
+def _answer(query: bytes, zone: Mapping[str, str], aliases: Mapping[str, str]) -> bytes:
     labels, at = [], 12
     while length := query[at]:
         labels.append(query[at + 1 : at + 1 + length].decode())
         at += 1 + length
     question = query[12 : at + 5]
     kind = int.from_bytes(query[at + 1 : at + 3])
-    address = zone.get(".".join(labels).lower())
-    answers = b""
+    asked = ".".join(labels).lower()
+    name = aliases.get(asked, asked)
+    address = zone.get(name)
+    answers = []
+    if name != asked:
+        answers.append(_record(asked, _CNAME, _encoded(name)))
     if address is not None and kind == _AAAA:
-        answers = b"\xc0\x0c" + question[-4:] + (1).to_bytes(4) + (16).to_bytes(2)
-        answers += socket.inet_pton(socket.AF_INET6, address)
+        answers.append(_record(name, _AAAA, socket.inet_pton(socket.AF_INET6, address)))
     flags = 0x8580 if address is not None else 0x8583
-    counts = (1).to_bytes(2) + bool(answers).to_bytes(2) + bytes(4)
-    return query[:2] + flags.to_bytes(2) + counts + question + answers
+    counts = (1).to_bytes(2) + len(answers).to_bytes(2) + bytes(4)
+    return query[:2] + flags.to_bytes(2) + counts + question + b"".join(answers)
+
+
+def _record(name: str, kind: int, value: bytes) -> bytes:
+    return _encoded(name) + kind.to_bytes(2) + _IN + bytes(4) + len(value).to_bytes(2) + value
+
+
+def _encoded(name: str) -> bytes:
+    return b"".join(bytes([len(label)]) + label.encode() for label in name.split(".")) + b"\0"
 
 
 def _forget_killed() -> None:

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from ogel.adapters.network.conversation import Conversation, Unanswered
 from ogel.adapters.network.names import Resolved, resolve
 from ogel.runtime.database.registered import HostRefused
-from ogel.runtime.network.place import place_of
+from ogel.runtime.network.place import Place, place_of
 from ogel.runtime.network.probing import PINGS, PROBE_SECONDS, Probed
 from ogel.runtime.network.server import NamedServer
 
@@ -29,6 +29,7 @@ _SPEAKERS = {
     "smtp": ("streams", "begin_smtp"),
     "tcp": ("streams", "begin_tcp"),
 }
+_NOT_LOOKED_UP = Resolved()
 Begin = Callable[[NamedServer, Sequence[str]], Awaitable[Conversation]]
 
 
@@ -47,14 +48,14 @@ class NetworkProber:
             variable=server.variable,
             host=host,
             port=port,
-            place=place_of(host),
+            place=_place(server, host),
         )
         try:
             async with asyncio.timeout(PROBE_SECONDS):
-                names = Resolved() if _is_looked_up_by_driver(server) else await resolve(host)
+                names = _NOT_LOOKED_UP if _is_looked_up_by_driver(server) else await resolve(host)
                 found = replace(
                     found,
-                    place=place_of(host, names.addresses, names.alias),
+                    place=_place(server, host, names),
                     alias=names.alias,
                     v4=names.v4,
                     v6=names.v6,
@@ -96,6 +97,11 @@ class NetworkProber:
             p99_ms=_ms(_share(times, 0.99)),
             pings=len(times),
         )
+
+
+def _place(server: NamedServer, host: str, names: Resolved = _NOT_LOOKED_UP) -> Place:
+    found = place_of(host, names.addresses, names.alias)
+    return "elsewhere" if server.told and found == "public hop" else found
 
 
 async def _pings(conversation: Conversation) -> list[float]:

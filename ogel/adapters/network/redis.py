@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from urllib.parse import unquote
 
@@ -18,6 +19,10 @@ from ogel.runtime.secrets.scrub import Scrubber
 from ogel.runtime.server_urls.parts import ServerUrl
 
 _SECONDS = 5.0
+# The first words come of HELLO, which clients begin with by now.
+_WANTS_PASSWORD = re.compile(
+    r"HELLO must be called with the client already authenticated|NOAUTH|Authentication required"
+)
 
 
 async def begin(server: NamedServer, addresses: Sequence[str]) -> Conversation:
@@ -44,6 +49,8 @@ async def begin(server: NamedServer, addresses: Sequence[str]) -> Conversation:
         version = await _version(client)
     except (RedisError, OSError) as error:
         await client.aclose()
+        if url.password is None and _WANTS_PASSWORD.search(str(error)):
+            raise Unanswered("it wants a password, and the URL has none") from None
         raise Unanswered(scrub(one_line(error))) from None
     return Conversation(ping, client.aclose, server.url.startswith("rediss:"), version)
 

@@ -12,7 +12,9 @@ from ogel.cli.network.planned import (
     undo_files,
     yes_option,
 )
-from ogel.cli.network.showing import say, show_plan, show_verification
+from ogel.cli.network.showing import as_json as shown
+from ogel.cli.network.showing import quietly, say, show_plan, show_verification
+from ogel.cli.operator import json_option, say_json
 from ogel.cli.railway_project import ask_railway, place_options
 from ogel.features.network.moves.writing import Options, Writing
 from ogel.kernel.errors import Conflict
@@ -25,6 +27,7 @@ from ogel.kernel.errors import Conflict
 @staged_option
 @deploys_option
 @yes_option
+@json_option
 def command(
     project: str | None,
     environment: str | None,
@@ -34,6 +37,7 @@ def command(
     with_staged: bool,
     skip_deploys: bool,
     yes: bool,
+    as_json: bool,
 ) -> None:
     """
     Write the plan, after keeping what it replaces.
@@ -46,8 +50,13 @@ def command(
     )
     if fingerprint is not None and fingerprint != found.plan.fingerprint:
         raise Conflict(f"The plan is {found.plan.fingerprint} by now, not {fingerprint}: look at it again.")
-    show_plan(found.view, found.plan, found.egress)
+    if as_json and not yes:
+        raise click.UsageError("--json asks nothing: say --yes, too.")
+    if not as_json:
+        show_plan(found.view, found.plan, found.egress)
     if not found.plan.moves:
+        if as_json:
+            say_json({"undo": None, **shown(found.view, found.plan, found.egress)})
         return
     if not yes:
         many = len(found.plan.moves)
@@ -56,8 +65,13 @@ def command(
         )
     options = Options(with_staged=with_staged, deploys=not skip_deploys)
     undo = ask_railway(
-        lambda railway, _: Writing(railway, undo_files(), found.place, say).apply(found.plan, options)
+        lambda railway, _: Writing(railway, undo_files(), found.place, quietly if as_json else say).apply(
+            found.plan, options
+        )
     )
+    if as_json:
+        say_json({"undo": undo.id, **shown(found.view, found.plan, found.egress)})
+        return
     click.secho(f"written as {undo.id}; back: ogel network rollback --undo {undo.id}", bold=True)
     instances = found.view.instances
     hosts = {each.owner: instances[each.target].private_domain or "" for each in found.plan.moves}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Sequence
@@ -13,6 +14,7 @@ from ogel import interrupts
 from ogel.cli.operator import json_option, say_json
 from ogel.cli.process import event_loop, settings_of_environment
 from ogel.cli.tables import Column, Table, printable, wrapped
+from ogel.runtime.network.place import PRIVATE_SUFFIX
 from ogel.settings import Settings
 
 if TYPE_CHECKING:
@@ -89,7 +91,7 @@ def _show(checked: Checked) -> None:
             _say_public(each)
     for each in checked.servers:
         if each.error is not None:
-            _say(f"{each.name} did not answer: {each.error}", "yellow")
+            _say(f"{each.name} did not answer: {each.error}{_hint(each)}", "yellow")
     for note in checked.notes:
         _say(note, "yellow")
     _say_where_from(checked)
@@ -102,6 +104,13 @@ def _say_public(each: Probed) -> None:
         f"public hop: {gave} leads to {each.host}:{each.port}{alias}; `ogel network plan` says what it would be",
         "red",
     )
+
+
+def _hint(each: Probed) -> str:
+    """Of what is usually wrong where a private name is known, and nobody is met there."""
+    if each.host.endswith(PRIVATE_SUFFIX) and each.error == os.strerror(errno.ECONNREFUSED):
+        return "; it must listen on that port, and on :: (0.0.0.0 alone is IPv4)"
+    return ""
 
 
 def _say_where_from(checked: Checked) -> None:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 from ogel.cli.network.planned import deploys_option, place, staged_option, undo_files, yes_option
-from ogel.cli.network.showing import named, say, show_verification
-from ogel.cli.operator import identifier
+from ogel.cli.network.showing import named, quietly, say, show_verification
+from ogel.cli.operator import identifier, json_option, say_json
 from ogel.cli.railway_project import ask_railway, place_of, place_options
 from ogel.features.network.moves.reading import read_view
 from ogel.features.network.moves.undo import Undo, UndoFiles
@@ -32,6 +32,7 @@ NOT_ALL = 1
 @staged_option
 @deploys_option
 @yes_option
+@json_option
 def command(
     project: str | None,
     environment: str | None,
@@ -41,6 +42,7 @@ def command(
     with_staged: bool,
     skip_deploys: bool,
     yes: bool,
+    as_json: bool,
 ) -> None:
     """
     Put variables back as they were before `apply`.
@@ -57,18 +59,25 @@ def command(
 
     where, view = ask_railway(read)
     undo = _chosen(files, where, undo_id)
-    many = 1 if variable else len(undo.changes)
-    say(
+    if as_json and not yes:
+        raise click.UsageError("--json asks nothing: say --yes, too.")
+    told = quietly if as_json else say
+    told(
         f"{undo.id} of {undo.at:%Y-%m-%d %H:%M} UTC, {undo.project}, {undo.environment}: {named(undo.changes)}"
     )
     if not yes:
-        click.confirm(f"put {many} variable{'' if many == 1 else 's'} back?", abort=True)
+        click.confirm(f"put {variable or 'all of them'} back?", abort=True)
     options = Options(with_staged, not skip_deploys, force)
     taken = ask_railway(
-        lambda railway, _: Writing(railway, files, where, say).rollback(undo, variable, options)
+        lambda railway, _: Writing(railway, files, where, told).rollback(undo, variable, options)
     )
-    _show(taken)
-    show_verification(view, [each.owner for each in taken.back], {})
+    if as_json:
+        groups = ("back", "already", "changed", "gone")
+        names = {group: [each.full_name for each in getattr(taken, group)] for group in groups}
+        say_json({"undo": undo.id, **names})
+    else:
+        _show(taken)
+        show_verification(view, [each.owner for each in taken.back], {})
     sys.exit(NOT_ALL if taken.changed else 0)
 
 

@@ -341,7 +341,10 @@ class AccountsSettings(Section):
         ]
 
     def servers(self) -> Sequence[NamedServer]:
-        found = [NamedServer(f"sign-in by {each.name}", "http", each.issuer, "oidc") for each in self.oidc]
+        found = [
+            NamedServer(f"sign-in by {each.name}", "http", each.issuer, "oidc", told=True)
+            for each in self.oidc
+        ]
         if self.github_client_id is not None:
             found.append(NamedServer("sign-in by GitHub", "http", self.github_url, "github_url"))
         return found

@@ -18,7 +18,9 @@ _KEPT_SECONDS = 60.0
 class NetworkFeature:
     def __init__(self, core: Core, settings: NetworkSettings) -> None:
         self._core = core
-        self.hops = PublicHops(core.servers, settings.public_hops, core.on_railway, core.registry)
+        self.hops = PublicHops(
+            core.servers, settings.public_hops, core.railway_environment is not None, core.registry
+        )
 
     def routes(self) -> Sequence[Route]:
         from ogel.adapters.databases.addresses import check_host

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Literal
@@ -13,8 +14,9 @@ from typing import Literal
 Place = Literal["private", "public hop", "bucket", "elsewhere"]
 
 PRIVATE_SUFFIX = ".railway.internal"
-# Those of the proxies from before `proxy.rlwy.net`, too: containers-us-west-1.railway.app.
-_HOPS = (".proxy.rlwy.net", ".railway.app")
+# Those of the proxies from before `proxy.rlwy.net`, too.
+HOPS = r"(?:[A-Za-z0-9-]+\.)+(?:proxy\.rlwy\.net|up\.railway\.app)|containers-[A-Za-z0-9-]+\.railway\.app"
+_HOP = re.compile(HOPS)
 _BUCKETS = ("storage.railway.app", "storageapi.dev", "tigris.dev", "t3.storage.dev", "tigrisfiles.io")
 _PRIVATE_NETWORKS = tuple(
     ip_network(each)
@@ -52,7 +54,7 @@ def place_of_name(host: str) -> Place:
         return "private"
     if any(name == each or name.endswith(f".{each}") for each in _BUCKETS):
         return "bucket"
-    if name.endswith(_HOPS):
+    if _HOP.fullmatch(name):
         return "public hop"
     return "private" if _is_private(name) else "elsewhere"
 

@@ -36,6 +36,7 @@ class NamedServer(Struct, frozen=True):
     url       with its password; never shown.
     field     of the settings, as `environ.knobs` calls it; empty: it is registered, not set.
     variable  that gave it; None: it is a default, or registered.
+    told      clients are told its name, so that it has to be public: no hop of ours.
     """
 
     name: str
@@ -43,6 +44,7 @@ class NamedServer(Struct, frozen=True):
     url: str
     field: str = ""
     variable: str | None = None
+    told: bool = False
 
     def __repr__(self) -> str:
         return f"NamedServer({self.name!r}, {self.protocol!r})"
@@ -62,7 +64,7 @@ class NamedServer(Struct, frozen=True):
     @property
     def is_public_hop(self) -> bool:
         """By its name alone."""
-        return any(place_of_name(host) == "public hop" for host, _ in self.places)
+        return not self.told and any(place_of_name(host) == "public hop" for host, _ in self.places)
 
     def each(self) -> Sequence[NamedServer]:
         """One for each of its places, named by number where there are several."""

@@ -7,10 +7,10 @@ from collections.abc import Collection, Sequence
 
 from msgspec import Struct
 
+from ogel.runtime.network.place import HOPS
+
 # A name is not a part of a longer one, and a port has no more digits.
 _NAME = r"(?<![A-Za-z0-9.-])(?P<host>{})(?![A-Za-z0-9-]|\.[A-Za-z0-9])(?::(?P<port>[0-9]{{1,5}})(?![0-9]))?"
-_OF_RAILWAY = r"(?:[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?\.)+(?:proxy\.rlwy\.net|railway\.app)"
-_NOT_HOPS = ("storage.railway.app", "backboard.railway.app")
 # What stands between a scheme and a host: nothing, a login, or the hosts before it.
 _SCHEME = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://(?P<between>(?:[^\s\"'<>]*[@,])?)$")
 
@@ -37,12 +37,10 @@ class Spot(Struct, frozen=True):
 
 def spots(text: str, others: Collection[str] = ()) -> Sequence[Spot]:
     """`others` are public names that only the project knows: domains of one's own. Lower case."""
-    names = "|".join([_OF_RAILWAY, *(re.escape(each) for each in sorted(others, key=len, reverse=True))])
+    names = "|".join([HOPS, *(re.escape(each) for each in sorted(others, key=len, reverse=True))])
     found = []
     for match in re.finditer(_NAME.format(names), text, re.IGNORECASE):
         host = match["host"].lower()
-        if host in _NOT_HOPS:
-            continue
         before = _scheme_before(text[: match.start()])
         port = int(match["port"]) if match["port"] else None
         alone = match.span() == (0, len(text))

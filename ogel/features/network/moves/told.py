@@ -20,6 +20,7 @@ _REASONS = (
         "it is compared with what browsers say",
     ),
     (re.compile(r"ISSUER|_ISS$|AUDIENCE"), "it stands in tokens, which others verify"),
+    (re.compile(r"OIDC|OAUTH|SAML|(^|_)SSO(_|$)|KEYCLOAK"), "people are sent there to sign in"),
     (re.compile(r"WEBHOOK"), "other services call it"),
     (
         re.compile(

@@ -10,7 +10,7 @@ from msgspec import Struct
 from ogel.runtime.railway import Instance
 
 # `${{Postgres.DATABASE_URL}}`, `${{shared.KEY}}`, `${{OWN}}`.
-REFERENCE = re.compile(r"\$\{\{\s*(?:(?P<owner>[^{}.]+?)\s*\.\s*)?(?P<name>[A-Za-z_][A-Za-z0-9_]*)\s*\}\}")
+REFERENCE = re.compile(r"\$\{\{\s*(?:(?P<owner>[^{}]+?)\s*\.\s*)?(?P<name>[A-Za-z_][A-Za-z0-9_]*)\s*\}\}")
 SHARED = "shared"
 _MOST_STEPS = 8
 
@@ -111,7 +111,8 @@ class View(Struct, frozen=True):
                 return None
             parts += [written[at : reference.start()], value]
             at = reference.end()
-        return "".join([*parts, written[at:]])
+        text = "".join([*parts, written[at:]])
+        return None if "${{" in text else text
 
     def _value(self, key: Key, changed: Mapping[Key, str], steps: int) -> str | None:
         if key in changed:
